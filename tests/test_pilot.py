@@ -268,6 +268,10 @@ def test_a_gain_is_a_go_and_the_judgement_says_yes(tmp_path: Path) -> None:
     assert result.card.answer == "go"
     assert {row.state for row in result.card.rows if row.id != "refusals"} == {"met"}
     assert judged(folder) == "yes"
+    dossier = decide(load_case(folder), load_framework(), as_of=AS_OF)
+    assert dossier.pilot == result.card
+    assert dossier.to_dict()["pilot"]["answer"] == "go"
+    assert "card" in {section.id for section in report_of(dossier).sections}
 
 
 def test_retrieval_that_is_as_good_is_a_no(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from tuneworthy.errors import FrameworkError
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
-from tuneworthy.files.stores import training_record
+from tuneworthy.files.stores import read_pilot, training_record
 from tuneworthy.framework.load import NAMES, load_document, load_named, published_counts, services
 from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
@@ -184,6 +184,7 @@ def decide(
         series=series or NOTHING_MEASURED,
         quick=quick_result(decision, assessment, framework) if quick else None,
         training=_training(stated),
+        pilot=(ended := read_pilot(stated)) and ended.card,
         decision=stated.decision if stated.decision != CaseDecision() else None,
     )
 

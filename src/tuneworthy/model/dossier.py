@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tuneworthy.model.base import Range, Record, State, Unknown, json_text
 from tuneworthy.model.case import Amount, CaseDecision, Prices
-from tuneworthy.model.evidence import Evidence, Series
+from tuneworthy.model.evidence import Evidence, PilotCard, Series
 from tuneworthy.model.framework import Band, JudgementRule, Outcome, TargetId
 from tuneworthy.model.precedents import PrecedentsResult
 
@@ -755,11 +755,12 @@ class Dossier(Record):
     quick: Quick | None = None  #: Only for the short form.
     training: TrainingResult | None = None  #: Only where a training set passed the gates.
     decision: CaseDecision | None = None  #: Only where the case names one.
+    pilot: PilotCard | None = None  #: The card of the last pilot; only where one has ended.
 
     def to_dict(self) -> dict[str, Any]:
         """The object as plain JSON values."""
         data = self.model_dump(mode="json", by_alias=True)
-        for name in ("quick", "training", "decision"):
+        for name in ("quick", "training", "decision", "pilot"):
             if data[name] is None:
                 del data[name]
         return data

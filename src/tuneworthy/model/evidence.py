@@ -116,6 +116,26 @@ class Measured(LateRecord):
     series: tuple[Series, ...] = ()  #: For pictures.
 
 
+class CardRow(LateRecord):
+    """One line of the card."""
+
+    id: Ident
+    title: Name
+    state: Literal["met", "missed", "unknown"]
+    says: str
+    rests_on: str
+
+
+class PilotCard(LateRecord):
+    """Go or no-go: every target, and what it rests on."""
+
+    answer: Literal["go", "no_go", "open"]
+    because: str
+    rows: tuple[CardRow, ...]
+    signs: str  #: Who signs; or how to name somebody.
+    on: date
+
+
 def latest(runs: Sequence[Measured]) -> dict[str, Evidence]:
     """The newest known measurement of each id; an unknown one never hides what was known before."""
     newest: dict[str, Evidence] = {}

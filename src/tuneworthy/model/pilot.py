@@ -15,6 +15,7 @@ from tuneworthy.model.base import (
     Share,
     Unknown,
 )
+from tuneworthy.model.evidence import PilotCard
 from tuneworthy.model.lab import ArmResult, ShareOf, Spend, VerifyResult
 
 Way = Literal["embedded", "folder", "hosted"]
@@ -129,26 +130,6 @@ class Probe(LateRecord):
     untuned: ShareOf | Unknown
     state: Literal["held", "fell", "unknown"]
     says: str
-
-
-class CardRow(LateRecord):
-    """One line of the card."""
-
-    id: Ident
-    title: Name
-    state: Literal["met", "missed", "unknown"]
-    says: str
-    rests_on: str
-
-
-class PilotCard(LateRecord):
-    """Go or no-go: every target, and what it rests on."""
-
-    answer: Literal["go", "no_go", "open"]
-    because: str
-    rows: tuple[CardRow, ...]
-    signs: str  #: Who signs; or how to name somebody.
-    on: date
 
 
 class PilotResult(LateRecord):

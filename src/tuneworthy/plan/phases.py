@@ -290,16 +290,18 @@ def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> N
 
 
 def _pilot(plan: PlanContext, needs: Needs) -> str:
-    part, least = plan.rule.pilot_share, ""
+    part, least, examples = plan.rule.pilot_share, "", ""
     cost = plan.upfront("data_preparation").times(part) + plan.upfront("training").times(part)
     cost += plan.upfront("evaluation").times((1 - plan.rule.design_share) / 2)
     cost += plan.money.upfront_parts.get(LACKING_FIRST, CostPart())
     if plan.fits:
         fit = plan.fits[0]
-        least = f", at least {count(math.ceil(fit.data.low * part - 1e-9))} {plain(fit.data.unit)}"
-    return plan.say(
-        "pilot", plan.priced(cost), needs, "first_version", share=share(part), least=least
-    )
+        some = math.ceil(fit.data.low * part - 1e-9)
+        least = f", at least {count(some)} {plain(fit.data.unit)}"
+        if fit.data.unit != "documents":
+            examples = f" --examples {some}" + " --dpo" * (fit.data.unit == "preference_pairs")
+    told = {"share": share(part), "least": least, "examples": examples}
+    return plan.say("pilot", plan.priced(cost), needs, "first_version", **told)
 
 
 def _money(plan: PlanContext, money: MoneyFindings) -> str:

@@ -42,6 +42,7 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
         verdict.change(dossier),
         verdict.fit(dossier),
         options.section(dossier),
+        _card(dossier),
         money.investment(dossier),
         options.approaches(dossier),
         plan.section(dossier),
@@ -52,6 +53,14 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
         record.glossary(),
     )
     return tuple(section for section in parts if section is not None)
+
+
+def _card(dossier: Dossier) -> Section | None:
+    if dossier.pilot is None:
+        return None
+    from tuneworthy.report.sections.pilot import card_section
+
+    return card_section(dossier.pilot)
 
 
 def pictures(dossier: Dossier) -> dict[str, Picture]:

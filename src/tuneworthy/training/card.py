@@ -8,8 +8,9 @@ from typing import Literal
 
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
+from tuneworthy.model.evidence import CardRow, PilotCard
 from tuneworthy.model.lab import Arm, ArmResult, Contrast, VerifyResult
-from tuneworthy.model.pilot import CardRow, PilotCard, PilotPlan, Probe
+from tuneworthy.model.pilot import PilotPlan, Probe
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.words import (
     count,

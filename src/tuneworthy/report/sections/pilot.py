@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tuneworthy.model.base import Unknown, json_text
+from tuneworthy.model.evidence import PilotCard
 from tuneworthy.model.lab import Quote
 from tuneworthy.model.pilot import LearningCurve, PilotPlan, PilotResult, TrainingQuote
 from tuneworthy.report import blocks as b
@@ -36,7 +37,6 @@ def pilot_dict(result: PilotResult) -> str:
 def pilot_document(result: PilotResult, name: str = "") -> b.Document:
     """The card first, then the ways, the curve and what it cost."""
     card = result.card
-    rows = [(row.title, row.state, sentence(row.says), sentence(row.rests_on)) for row in card.rows]
     arms = [
         (
             row.arm.id,
@@ -47,11 +47,7 @@ def pilot_document(result: PilotResult, name: str = "") -> b.Document:
         for row in result.arms
     ]
     sections = (
-        b.section(
-            "card",
-            "Go or no-go",
-            b.table("The card", "Target | ?State | Found | Rests on", rows, quiet=True),
-        ),
+        card_section(card),
         b.section(
             "ways",
             "The ways on the held-out cases",
@@ -68,6 +64,17 @@ def pilot_document(result: PilotResult, name: str = "") -> b.Document:
     headline = f"{ANSWERS[card.answer]}: {card.because}"
     short = b.facts([("Curve", _OUTLOOKS[result.curve.outlook]), ("Signs", card.signs)], "key")
     return b.Document(name, sentence(headline), sections, facts=short)
+
+
+def card_section(card: PilotCard) -> b.Section:
+    """The card: each target with its state and what it rests on."""
+    rows = [(row.title, row.state, sentence(row.says), sentence(row.rests_on)) for row in card.rows]
+    table = b.table("The card", "Target | ?State | Found | Rests on", rows, quiet=True)
+    return b.section("card", "Go or no-go", f"{card_text(card)}", table, f"Signs: {card.signs}.")
+
+
+def card_text(card: PilotCard) -> str:
+    return f"{ANSWERS[card.answer]}, by the pilot of {card.on}: {card.because}"
 
 
 def curve_blocks(curve: LearningCurve) -> tuple[b.Block, ...]:

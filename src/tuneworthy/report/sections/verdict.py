@@ -22,6 +22,7 @@ from tuneworthy.report.sections.common import (
     headline,
     no_flip,
     open_answers,
+    pilot_text,
     possible_text,
     reach_text,
     reasons_text,
@@ -225,6 +226,7 @@ def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
         ("Strength", strength_text(dossier)),
         ("Pays back", pays_back_text(dossier)),
         ("Training set", training_text(dossier)),
+        ("Pilot", pilot_text(dossier)),
         ("Decision", decision_text(dossier)),
     ]
     yield from ((label, value, _marks(label, dossier)) for label, value in rows if value)
