@@ -393,6 +393,7 @@ from tuneworthy.report.blocks import Document
 from tuneworthy.report.charts import NARROW, WIDE, Drawing, _rendered, labels
 from tuneworthy.report.document import html, markdown
 from tuneworthy.report.document import pictures as pictures_pictures
+from tuneworthy.report.document import report as report_of
 from tuneworthy.report.html import DARK, chart_script, shown, still, style
 from tuneworthy.report.sections import money as sections_money
 from tuneworthy.report.sections import options as sections_options

@@ -32,6 +32,7 @@ from internals import (
     pilot_runs,
     read_pilot,
     replay_rows,
+    report_of,
     schema,
 )
 from internals import run as command
