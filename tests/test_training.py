@@ -353,7 +353,8 @@ def test_what_people_accept_or_edit_enters_and_what_they_reject_or_differ_on_sta
     place = folder(tmp_path, [], traces=[log(n) for n in range(6)])
     accepted = said(place, "ada", "accept", 0)
     edited = said(place, "ada", "edit", 1, "a better reply")
-    said(place, "ada", "reject", 2)
+    said(place, "ada", "reject", 2, "out of date")
+    said(place, "bob", "reject", 2, "wrong depot")
     differ = said(place, "ada", "accept", 3)
     said(place, "bob", "reject", 3)
     said(place, "bob", "accept", 0)
@@ -363,7 +364,8 @@ def test_what_people_accept_or_edit_enters_and_what_they_reject_or_differ_on_sta
     assert better.answer.content == "a better reply"
     assert better.rejected.startswith("reply")  # an edit is a pair as well
     assert (made.accepted, made.edited, made.rejected, made.unreviewed) == (1, 1, 1, 2)
-    assert (made.reviewers, made.twice, made.agreed) == (("ada", "bob"), 2, 1)
+    assert (made.reviewers, made.twice, made.agreed) == (("ada", "bob"), 3, 2)
+    assert made.reasons == {"out of date": 1}
     queue = open_queue(place, LabelTask("settle"))
     (item,) = queue.items.values()
     assert item.case.id == differ
@@ -877,5 +879,9 @@ def test_candidates_are_reviewed_on_the_page(tmp_path: Path) -> None:
     assert client.post("/cases/shop/label/said", data=form).status_code == 303
     made = pass_gates(place).made
     assert (made.edited, made.stated) == (1, 3)
+    rejected = {**form, "said": "reject", "why": "a closed depot"}
+    assert client.post("/cases/shop/label/said", data=rejected).status_code == 303
+    made = pass_gates(place).made
+    assert (made.rejected, made.reasons, made.stated) == (1, {"a closed depot": 1}, 3)
     unchanged = {**form, "said": "edit", "better": ""}
     assert client.post("/cases/shop/label/said", data=unchanged).status_code == 422

@@ -334,7 +334,7 @@ def label_items(case: str, **task: Any) -> None:
         if act == "quit":
             break
         if act == "label":
-            better = _edited(item) if value == "edit" else ""
+            better = _edited(item) if value == "edit" else _why(value)
             if value != "edit" or better:
                 queue.keep(item, value, better)
         name = queue.before(name) or name if act == "back" else queue.open_after(name)
@@ -368,6 +368,14 @@ def _edited(item: Item) -> str:
     shown = item.outputs[0]
     better = (click.edit(shown) if sys.stdin.isatty() else _line()) or ""
     return "" if better.strip() in ("", shown.strip()) else better.strip()[:_LONGEST]
+
+
+def _why(value: str) -> str:
+    """Why something is rejected; empty for no reason, and where nobody is asked."""
+    if value != "reject" or not sys.stdin.isatty():
+        return ""
+    click.echo("Why? Enter for no reason")
+    return (_line() or "").strip()[:200]
 
 
 def _line() -> str | None:

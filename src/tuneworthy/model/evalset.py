@@ -162,7 +162,7 @@ class Label(Record):
     case: Name  #: Id of the case.
     value: Annotated[str, Field(max_length=100_000)]
     """A right answer, a word of a scale, of ``PAIRS``, or of ``training.REVIEWS``."""
-    text: Annotated[str, Field(max_length=100_000)] = ""  #: The better answer, of an edit.
+    text: Annotated[str, Field(max_length=100_000)] = ""  #: Of an edit, why of a rejection.
     arm: str = ""  #: The arm whose output it was; empty for a right answer.
     against: str = ""  #: The other arm of a pair.
     rubric: str = ""  #: Begin of the SHA-256 of rubric and scale.

@@ -144,7 +144,6 @@ class TrainingSet(LateRecord):
     twice: Natural = 0  #: Candidates that two people or more reviewed.
     agreed: Natural = 0  #: Of these, candidates of which all said the same.
     better: BetterThanModel | None = None  #: None where nobody compared them.
-    tools: tuple[str, ...] = ()  #: Names of the tools its examples call.
 
     @property
     def size(self) -> int:

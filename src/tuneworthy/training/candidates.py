@@ -21,15 +21,12 @@ from tuneworthy.measure.evalset import FRAME_CHARACTERS, FRAME_TRACES, failures
 from tuneworthy.measure.sample import Sample
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import digest_of
-from tuneworthy.model.evidence import Batch
 from tuneworthy.model.training import ChatTurn, TrainingExample, content_id
 from tuneworthy.text.json import validator
 from tuneworthy.traces.read import case_map, named, read
 
 CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete", "model_length"})
 """Words of makers for an answer that reached its limit of tokens, in small letters."""
-
-SAME_CAP = 3  #: Answers of a log that are of the very same, largest length: they met a cap.
 
 
 class Candidate(NamedTuple):
@@ -117,14 +114,10 @@ def _example(data: Any, where: str) -> Candidate:
         raise _NoExample("has no message of a user")
     kept = tuple(tool for tool in tools if isinstance(tool, dict))
     talk = data.get("conversation_id")
-    example = TrainingExample(
-        id=content_id(messages, kept, rejected),
-        messages=tuple(messages),
-        tools=kept,
-        rejected=rejected,
-        source=where,
-        conversation_id=str(talk)[:200] if isinstance(talk, str | int) and talk else None,
-    )
+    talk = str(talk)[:200] if isinstance(talk, str | int) and talk else None
+    said = {"messages": tuple(messages), "tools": kept, "rejected": rejected}
+    id_ = content_id(messages, kept, rejected)
+    example = TrainingExample(id=id_, source=where, conversation_id=talk, **said)
     try:
         example.model_dump_json()
     except (ValueError, RecursionError):
@@ -192,16 +185,10 @@ def _turn(turn: Any) -> ChatTurn:
             raise _NoExample("holds an image or sound, of which nothing here is read")
         content = "".join(str(part.get("text", "")) for part in content)
     calls = [_call(call) for call in _listed(turn.get("tool_calls") or [])]
+    said = {name: turn.get(name) or "" for name in ("tool_call_id", "name")}
+    said |= {"role": _ROLES.get(role, role), "content": "" if content is None else content}
     try:
-        return ChatTurn.model_validate(
-            {
-                "role": _ROLES.get(role, role),
-                "content": "" if content is None else content,
-                "tool_calls": calls,
-                "tool_call_id": turn.get("tool_call_id") or "",
-                "name": turn.get("name") or "",
-            }
-        )
+        return ChatTurn.model_validate({**said, "tool_calls": calls})
     except ValidationError as caught:
         what = ".".join(map(str, caught.errors()[0]["loc"]))
         raise _NoExample(f"has a message whose {what} isn't understood") from None
@@ -229,12 +216,11 @@ def _read_traces(case: Case, made: Candidates) -> None:
     batch, _ = sample.batch()
     wrong = dict(failures(batch, validator(read_materials(case).output_schema)[0]))
     made.left_out.update(wrong.values())
-    capped, columns = _capped(batch), (batch.column(name) for name in _COLUMNS)
+    columns = (batch.column(name) for name in _COLUMNS)
     for row, (finish, *values) in enumerate(zip(*columns, strict=True)):
         one = None if row in wrong else _logged(row, *values)
         if one is not None:
-            stopped = (finish or "").casefold() in CUT_OFF or row in capped
-            made.found.append(Candidate(one, stopped))
+            made.found.append(Candidate(one, (finish or "").casefold() in CUT_OFF))
         elif row not in wrong:
             made.left_out["nothing asked or answered"] += 1
 
@@ -242,23 +228,8 @@ def _read_traces(case: Case, made: Candidates) -> None:
 _COLUMNS = ("finish", "system", "input", "messages", "output", "tool_calls", "conversation")
 
 
-def _capped(batch: Batch) -> set[int]:
-    """Rows whose answers are as long as the longest, of which there are several: a cap was met."""
-    written = {row: n for row, n in enumerate(batch.column("output_tokens")) if n}
-    most = max(written.values(), default=0)
-    longest = {row for row, n in written.items() if n == most}
-    others = len(written) - len(longest)
-    return longest if len(longest) >= SAME_CAP and most >= 64 and others >= SAME_CAP else set()
-
-
 def _logged(
-    row: int,
-    system: str | None,
-    asked: str | None,
-    turns: Any,
-    output: str | None,
-    calls: Any,
-    talk: str | None,
+    row: int, system: Any, asked: Any, turns: Any, output: Any, calls: Any, talk: Any
 ) -> TrainingExample | None:
     heard = [*(turns or ())]
     if not heard or heard[-1][0] == "assistant":

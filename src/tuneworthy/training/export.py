@@ -35,10 +35,8 @@ from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 from tuneworthy.text.json import validator
 from tuneworthy.training.gate import called, tokens_of
 
-_TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"} | {
-    "tool_call_id?": "$call_id",
-    "name?": "$name",
-}
+_TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"}
+_TURN |= {"tool_call_id?": "$call_id", "name?": "$name"}
 _CALL = {"id": "$id", "type": "function", "function": {"name": "$name", "arguments": "$text"}}
 
 
@@ -114,12 +112,10 @@ def written(one: TrainingExample, to: Target) -> dict[str, Any]:
     asked = [turn for turn in one.messages[:-1] if turn.role != "system"]
     turns, answer = [_turn(turn, to) for turn in asked], _turn(one.answer, to)
     whole = [_turn(turn, to) for turn in one.messages[:-1]]
+    unlearnt = [t | {"weight": 0} if t.get("role") == "assistant" else t for t in whole]
     values = {
         "messages": [*whole, answer],
-        "weighted": [
-            *(t | {"weight": 0} if t.get("role") == "assistant" else t for t in whole),
-            answer,
-        ],
+        "weighted": [*unlearnt, answer],
         "asked": whole,
         "turns": [*turns, answer],
         "asked_turns": turns,
@@ -132,11 +128,6 @@ def written(one: TrainingExample, to: Target) -> dict[str, Any]:
         "tools": [_tool(tool, to) for tool in one.tools],
     }
     return dict(_filled(to.line, values))
-
-
-def _unlearnt(turn: dict[str, Any]) -> dict[str, Any]:
-    """An earlier answer, of which nobody said that it is right: given, and not learnt."""
-    return {**turn, "weight": 0} if turn.get("role") == "assistant" else turn
 
 
 def _turn(turn: ChatTurn, to: Target) -> dict[str, Any]:
@@ -349,8 +340,7 @@ def export(
     ask = f"look it up, then give --usd-per-mtok: {to.price}"
     if to.price is None:
         ask = "no service is paid; measure the time of your machine: tuneworthy pilot"
-    priced = usd_per_mtok is not None
-    usd = tokens * (usd_per_mtok or 0.0) / 1e6 if priced else Unknown(ask=ask)
+    usd = Unknown(ask=ask) if usd_per_mtok is None else tokens * usd_per_mtok / 1e6
     report = ExportReport(
         *(case.name, to, folder, len(train), len(held), tuple(refusals), problems),
         *(tokens, usd, values["base"], command, kept[0].digest),
@@ -371,8 +361,8 @@ def export_json(report: ExportReport) -> str:
     """What was handed off, for whoever comes later."""
     data = report._asdict() | {"to": report.to.title, "dated": report.to.dated}
     data["refusals"] = [one._asdict() for one in report.refusals]
-    usd = report.usd
-    data["usd"] = usd.model_dump() if isinstance(usd, Unknown) else usd
+    if isinstance(report.usd, Unknown):
+        data["usd"] = report.usd.model_dump()
     return json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n"
 
 

@@ -21,7 +21,7 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.training import (
     BetterThanModel,
-    CalledFunction,
+    ChatTurn,
     FunctionCall,
     GateFinding,
     TrainingExample,
@@ -121,11 +121,12 @@ def pass_gates(source: str | Path, *, seed: int = 0, mask: bool = False) -> Data
     passed = _parted([_with_tools(row.example, tools or {}) for row in kept], seed)
     said = Counter(row.review.said for row in rows)
     both = [each for each in people.values() if len(each) > 1]
+    held = sum(one.split == "validation" for one in passed)
     reasons = Counter(row.review.text for row in rows if row.review.said == "reject")
     made = TrainingSet(
         digest=set_digest(passed),
-        train=sum(one.split == "train" for one in passed),
-        validation=sum(one.split == "validation" for one in passed),
+        train=len(passed) - held,
+        validation=held,
         accepted=said["accept"],
         edited=said["edit"],
         stated=sum(not row.review.said for row in kept),
@@ -135,17 +136,15 @@ def pass_gates(source: str | Path, *, seed: int = 0, mask: bool = False) -> Data
         gates=_findings(rows, read, calling, len(reviews)),
         reviewers=tuple(sorted({name for each in people.values() for name in each})),
         twice=len(both),
-        agreed=sum(len(set(each.values())) == 1 for each in both),
+        agreed=sum(_agreed([*each.values()]).said != "differ" for each in both),
         better=better,
-        tools=tuple(sorted(set().union(*map(called, passed)))),
     )
     write_training(case, made, passed)
     random = [reviews[id_].said for id_ in random_part(read.found, reviews)]
     good = sum(each in ("accept", "edit") for each in random)
     tokens = tuple(sorted(map(tokens_of, passed)))
-    return DataReport(
-        case.name, str(source), made, read, (good, len(random)), tokens, len(cases), masked
-    )
+    part = (good, len(random))
+    return DataReport(case.name, str(source), made, read, part, tokens, len(cases), masked)
 
 
 def _row(one: Candidate, review: Reviewed) -> _Row:
@@ -228,16 +227,9 @@ def _better(
         return None
     won, n = sum(sum(each) / len(each) for each in pairs), len(pairs)
     low, high = wilson(won, n)
-    told = not low <= 0.5 <= high
-    return BetterThanModel(
-        arm=", ".join(sorted(arms)),
-        share=won / n,
-        low=low,
-        high=high,
-        pairs=n,
-        people=tuple(sorted(judges)),
-        needed=None if told else cases_to_exclude(won / n, 0.5),
-    )
+    needed = cases_to_exclude(won / n, 0.5) if low <= 0.5 <= high else None
+    known = {"share": won / n, "low": low, "high": high, "pairs": n, "needed": needed}
+    return BetterThanModel(arm=", ".join(sorted(arms)), people=tuple(sorted(judges)), **known)
 
 
 # The gates: each puts its name beside the rows that it keeps out.
@@ -394,17 +386,12 @@ def _name_of(tool: Mapping[str, Any]) -> str:
 
 
 def _masked(one: TrainingExample) -> TrainingExample:
-    mask = Masker()
-    turns = []
+    mask, turns = Masker(), list[ChatTurn]()
     for turn in one.messages:
-        calls = [
-            (call, call.function.name, mask(call.function.arguments)) for call in turn.tool_calls
-        ]
-        made = [
-            FunctionCall(id=call.id, function=CalledFunction(name=name, arguments=text))
-            for call, name, text in calls
-        ]
-        turns.append(
-            turn.model_copy(update={"content": mask(turn.content), "tool_calls": tuple(made)})
-        )
+        said, made = mask(turn.content), list[FunctionCall]()
+        for call in turn.tool_calls:
+            masked = {"arguments": mask(call.function.arguments)}
+            function = call.function.model_copy(update=masked)
+            made.append(call.model_copy(update={"function": function}))
+        turns.append(turn.model_copy(update={"content": said, "tool_calls": tuple(made)}))
     return one.model_copy(update={"messages": tuple(turns), "rejected": mask(one.rejected)})

@@ -70,6 +70,8 @@ def _reviews(found: DataReport) -> Iterator[str]:
         f"reviewed by {listing(made.reviewers)}: {count(made.accepted)} accepted, "
         f"{count(made.edited)} edited, {count(made.rejected)} rejected"
     )
+    if made.rejected:
+        yield f"rejected: {listing([f'{why} {count(n)}' for why, n in made.reasons.items()])}"
     if n:
         low, high = map(share, wilson(good, n))
         yield f"good enough, of {count(n)} drawn at random: {share(good / n)} ({low} to {high})"

@@ -92,18 +92,12 @@ def review_items(found: Sequence[Candidate]) -> list[Item]:
 
 def pair_items(own: OwnAnswers) -> list[Item]:
     """Labels beside an arm's own answers, in an order that says nothing of which is which."""
-    return [
-        Item(
-            "pairwise",
-            as_case(one),
-            (LABEL, own.arm),
-            (turn_shown(one.answer), own.answers[one.id]),
-            PAIRS,
-            digest_of("flip", one.id)[0] in "13579bdf",
-        )
-        for one in own.examples
-        if one.id in own.answers
-    ]
+    made = []
+    for one in (one for one in own.examples if one.id in own.answers):
+        outputs = (turn_shown(one.answer), own.answers[one.id])
+        flip = digest_of("flip", one.id)[0] in "13579bdf"
+        made.append(Item("pairwise", as_case(one), (LABEL, own.arm), outputs, PAIRS, flip))
+    return made
 
 
 # Labels against the model's own answers.
@@ -146,29 +140,25 @@ def own_answers(
     lab = prepare(source, scored=False)
     kept = read_training(lab.case)
     if kept is None or not kept[1]:
-        raise CaseError(
-            "has no training set yet", where=str(source), fix=f"tuneworthy data {source}"
-        )
+        fix = f"tuneworthy data {source}"
+        raise CaseError("has no training set yet", where=str(source), fix=fix)
     arms = {one.id: one for one in lab.plan.called if not one.steps}
     choice = written_choice(lab.case)
     best = next((one for one in (choice.chosen if choice else ()) if one in arms), "")
     name = arm or best or next(iter(arms), "")
     if name not in arms:
-        raise InputError(
-            f'"{name[:80]}" is no arm', where="--arm", fix=did_you_mean(name, (*arms,))
-        )
+        fix = did_you_mean(name, (*arms,))
+        raise InputError(f'"{name[:80]}" is no arm', where="--arm", fix=fix)
     examples = sorted(kept[1], key=lambda one: digest_of("compare", one.id))[:n]
     jobs = {one.id: lab.plan.jobs(arms[name], as_case(one))[0] for one in examples}
     settled: Mapping[str, Settled | None] = {}
     if send:
-        settled = paid(
-            lab,
-            COMPARE_RUN,
-            lambda _, ledger: quote(jobs.values(), ledger, lab.price_of),
-            lambda calls, _: _asked(calls, [*jobs.values()]),
-            cap_usd=cap_usd,
-            **settings,
+        every = [*jobs.values()]
+        parts = (
+            lambda _, ledger: quote(every, ledger, lab.price_of),
+            lambda c, _: _asked(c, every),
         )
+        settled = paid(lab, COMPARE_RUN, *parts, cap_usd=cap_usd, **settings)
     else:
         with ledger_or_none(lab.case) as ledger:
             settled = {j.key: ledger.find(j.key) for j in jobs.values()} if ledger else {}

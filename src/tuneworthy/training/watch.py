@@ -68,13 +68,9 @@ def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
     case, day = load_case(source), as_of or today()
     dossier = decide(case, framework_of(case), as_of=day)
     runs = read_evidence(case)
-    checks = (
-        *_of_decision(case.decision, dossier, day),
-        *_of_targets(dossier),
-        *_of_logs(case.decision, runs),
-        *_of_ends(case, day),
-    )
-    return WatchReport(case.name, str(source), day, case.decision, checks)
+    checks = [*_of_decision(case.decision, dossier, day), *_of_targets(dossier)]
+    checks += [*_of_logs(case.decision, runs), *_of_ends(case, day)]
+    return WatchReport(case.name, str(source), day, case.decision, tuple(checks))
 
 
 def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterator[Watched]:

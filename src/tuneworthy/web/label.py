@@ -71,6 +71,7 @@ class LabelAnswer(LabelQuery):
     item: Short
     said: Annotated[str, Field(max_length=LONGEST)]
     better: Annotated[str, Field(max_length=LONGEST)] = ""  #: The answer of an edit.
+    why: Annotated[str, Field(max_length=LONGEST)] = ""  #: Of a rejection.
 
 
 class Rubric(LabelQuery):
@@ -114,7 +115,8 @@ def said(of: OfCase, given: Annotated[LabelAnswer, Form()]) -> Response:
     """Keep what was said, and go on; nothing is kept of a question that has changed."""
     queue = of.site.queues.open(of.path, given.task)
     try:
-        queue.label(given.item, given.said, given.better.replace("\r\n", "\n"))
+        better = given.why if given.said == "reject" else given.better.replace("\r\n", "\n")
+        queue.label(given.item, given.said, better)
     except ConflictError as caught:
         return _question(of, given, queue, queue.open_after(), 409, caught.what)
     return of.to(given.at(after=given.item))

@@ -60,6 +60,7 @@ Kind = Literal["answer", "rubric", "pairwise", "settle", "training", "compare"]
 answers, of which only the arm is named."""
 
 LONGEST = 100_000  #: Characters of a right answer.
+_WHY = 200  # of why something is rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +142,14 @@ class LabelQueue:
         """The better answer this labeller gave, else the one that is shown."""
         item = self.item(name)
         label = None if item is None else self.labels.get(item.key)
-        return (label.text if label else "") or (item.outputs[0] if item else "")
+        return (label.text if label and label.value == "edit" else "") or (
+            item.outputs[0] if item else ""
+        )
 
     def label(self, name: str, value: str, better: str = "") -> None:
         """Keep a label of an item, if that is one of it; the same once more keeps nothing.
 
-        ``better`` is the answer of an edit; of what is accepted or rejected it isn't kept.
+        ``better`` is the answer of an edit, or why something is rejected; else it isn't kept.
         """
         item = self.item(name)
         if item is None:
@@ -159,10 +162,10 @@ class LabelQueue:
         if not text or len(text) > LONGEST:
             raise InputError("a right answer has some text, and not too much", where="answer")
         if text != "edit":
-            better = ""
+            better = better.strip()[:_WHY] if text == "reject" else ""
         elif not better.strip() or len(better) > LONGEST or better == item.outputs[0]:
             raise InputError("an edit changes the answer", fix="change it, or accept it")
-        if self.value_of(name) != text or text == "edit":
+        if self.value_of(name) != text or better:
             self.keep(item, text, better)
 
     def keep(self, item: Item, value: str, better: str = "") -> None:
