@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any, Literal
@@ -134,36 +134,45 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
         ("nearest_example_arms", "", sum(arm.few_shot_from == "nearest" for arm in arms), "arms"),
         ("constrained_arms", "", sum(arm.constrained != "none" for arm in arms), "arms"),
     )
+    ran = (
+        ("chained_arms", sum(bool(arm.steps) for arm in arms)),
+        ("decision_arms", sum(arm.model in plan.setting.deciders for arm in arms)),
+    )
+    other = [(name, "", n, "arms") for name, n in ran if n]
     ends = {row.arm: row.quality.high for row in result.arms if isinstance(row.quality, ShareOf)}
     best = {FAMILIES: {"best_high": max((ends[arm] for arm in arms), default=1.0)}}
     about = {"n": len(arms), "source": source, "observed_on": as_of}
     by = "counted among the arms that were run"
     counts = (
         exactly(name, n, unit, factor=check, method=by, details=best.get(name, {}), **about)
-        for name, check, n, unit in tried
-    )
-    decide = plan.setting.deciders
-    ran = (
-        ("chained_arms", sum(bool(arm.steps) for arm in arms)),
-        ("decision_arms", sum(arm.model in decide for arm in arms)),
-    )
-    other = [(name, "", n, "arms") for name, n in ran if n]
-    counts = [
-        Evidence(
-            id=name,
-            factor=check,
-            value=n,
-            low=n,
-            high=n,
-            unit=unit,
-            n=len(arms),
-            source=source,
-            observed_on=as_of,
-            method="counted among the arms that were run",
-        )
         for name, check, n, unit in (*tried, *other)
-    ]
-    return measured_in(result, quality, *counts, *_plateau(result, as_of))
+    )
+    return measured_in(
+        result, quality, *counts, *_of_options(result, as_of), *_plateau(result, as_of)
+    )
+
+
+_ARMS_OF: dict[str, Callable[[Arm], bool]] = {
+    "retrieved_examples": lambda arm: arm.kind == "prompt" and arm.few_shot_from == "nearest",
+    "few_shot": lambda arm: arm.kind == "prompt" and arm.few_shot_from == "fixed",
+    "constrained_output": lambda arm: arm.kind == "prompt" and arm.constrained != "none",
+    "reasoning_effort": lambda arm: arm.effort not in ("", "none"),
+    "plain_classifier": lambda arm: arm.kind == "baseline" and arm.of != "majority",
+    "decomposition": lambda arm: arm.kind == "prompt" and bool(arm.steps),
+    "tuned": lambda arm: arm.kind == "tuned",
+}
+"""Options that arms are, and ``tuned`` for every kind of tuning."""
+
+
+def _of_options(result: CeilingResult, as_of: date) -> Iterator[Evidence]:
+    """How good each option was that an arm stands for: the best of its arms that stayed."""
+    stayed = [row for row in result.arms if row.dropped_after is None]
+    for name, stands in _ARMS_OF.items() if result.judge is None else ():
+        rows = [row for row in stayed if stands(row.arm)]
+        if rows and not isinstance(rows[0].quality, Unknown):
+            method = f"the best of {len(rows)} arms, on the cases that chose it"
+            more = {"source": f"ceiling lab: {rows[0].arm.id}", "method": method}
+            yield interval_evidence(f"{name}_share", rows[0].quality, as_of, **more)
 
 
 def interval_evidence(name: str, of: ShareOf | Gain, as_of: date, **more: Any) -> Evidence:

@@ -29,8 +29,8 @@ from tuneworthy.model.framework import (
 )
 from tuneworthy.verdict.facts import ARMS, TARGETS, CaseFacts, ends, named
 from tuneworthy.verdict.options import model, prompt, tuning
-from tuneworthy.verdict.options.rule import Figures, Opinion, Option, no, partly, unknown
-from tuneworthy.words import count, figure_says, plain, sentence
+from tuneworthy.verdict.options.rule import Figures, Opinion, Option, no, partly, unknown, yes
+from tuneworthy.words import count, figure_says, plain, quality, sentence
 
 OPTIONS: Mapping[str, Option] = {
     each.id: each
@@ -147,7 +147,7 @@ class Compared:
 def _judged(option: Outlook, facts: CaseFacts) -> Outlook:
     assert facts.aims is not None  # read before, so that what is read now is the option's own
     facts.read.clear()
-    opinion = option.judge(facts)
+    opinion = _shown(option, option.judge(facts), facts)
     does = option.usual
     if opinion.moves is not None:
         does = _does(facts, opinion.moves, option.figures)
@@ -170,7 +170,8 @@ def _options(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
             effort = effort and tuning_hours and effort + tuning_hours
             weeks = weeks and first and weeks + first
         figures = own.figures(facts) if own else Figures()
-        figures = figures._replace(effort_hours=effort, weeks=weeks)
+        share = _seen(facts, name) or figures.quality
+        figures = figures._replace(quality=share, effort_hours=effort, weeks=weeks)
         yield Outlook(
             name,
             rule.title,
@@ -184,6 +185,26 @@ def _options(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
         )
 
 
+def _seen(facts: CaseFacts, name: str) -> Range | None:
+    """How good an option was that arms of a lab stood for, with its interval."""
+    share = facts.findings.ledger.get(f"{name}_share")
+    if share is None or share.low is None or not isinstance(share.high, float | int):
+        return None
+    return Range.between(max(0.0, share.low), min(1.0, share.high))
+
+
+def _shown(option: Outlook, opinion: Opinion, facts: CaseFacts) -> Opinion:
+    """A judgement where a lab has the word in: it decides what nobody else could say."""
+    seen = _seen(facts, "tuned" if option.kind == "tuning" else option.id)
+    if seen is None:
+        return opinion
+    effect = option.usual["quality"][0]
+    if opinion.helps != "unknown" or effect == "unknown":
+        return opinion._replace(measured=True)
+    says = f"a lab measured {quality(seen.low)} to {quality(seen.most)} with it"
+    return (yes if effect in MOVING else no)(says, measured=True)
+
+
 def _unjudged(_: CaseFacts, rule: OptionRule) -> Opinion:
     return unknown(f"the framework says it helps when {rule.helps_when}; judge that yourself")
 
@@ -195,7 +216,7 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
     names = list(dict.fromkeys(fit.approach for fit in facts.fits)) or list(framework.approaches)
     tuned, figure = facts.scored("tuned"), facts.figure
     known = Figures(
-        tuned.quality if tuned else None,
+        _seen(facts, "tuned") or (tuned.quality if tuned else None),
         _tuned_usd(facts) or _range(case.economics.monthly.ongoing_usd),
         tuned.latency_p95_s if tuned else None,
         _tuning_hours(case, framework),

@@ -33,7 +33,7 @@ unknown = partial(Opinion, "unknown")
 class Figures(NamedTuple):
     """What an option is compared by; None for what nobody knows."""
 
-    quality: float | None = None
+    quality: float | Range | None = None
     usd_per_month: Range | None = None
     latency_p95_s: float | None = None
     effort_hours: Range | None = None
