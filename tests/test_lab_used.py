@@ -53,19 +53,16 @@ def test_after_a_lab_every_surface_speaks_of_its_numbers(
     assert tuned["moves"]["quality"] == {"effect": "meets", "grade": "measured"}
     assert tuned["quality"]["low"] == pytest.approx(row["quality"]["low"])
     near = options(after)["retrieved_examples"]["quality"]
-    arms = [row["quality"]["low"] for row in lab["arms"]
-            if row["arm"]["kind"] == "prompt" and row["arm"]["few_shot_from"] == "nearest"]  # fmt: skip
+    prompts = [row for row in lab["arms"] if row["arm"]["kind"] == "prompt"]
+    arms = [r["quality"]["low"] for r in prompts if r["arm"]["few_shot_from"] == "nearest"]
     assert near["low"] == pytest.approx(max(arms))
     assert options(after)["plain_classifier"]["moves"]["quality"]["effect"] == "worsens"
     page = told(capsys, "decide", folder)
     assert f"quality missed ({share['value']:.3g}"[:20] in page
     shown = told(capsys, "options", folder, "--all")
     assert f"{row['quality']['low']:.2f}" in shown
-    needed = lab["cases_needed"]
-    plan = told(capsys, "plan", folder)
-    assert "held out" in plan
-    assert isinstance(needed, dict) or f"{needed:,}" in plan
-    assert "Fine-tune?" in told(capsys, "invest", folder)
+    for name in ("plan", "invest"):
+        assert after["verdict"]["headline"][:60] in told(capsys, name, folder)
 
 
 def told_lab(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *more: str) -> str:
