@@ -325,7 +325,7 @@ def test_by_hand_a_tuning_that_fails_costs_what_was_spent() -> None:
     assert lost["simulation"]["npv_usd"]["p90"] == -6000
     found = money({**stated, "assumptions": {"failure_chance": 0.25}}, **blind)
     drawn = found["simulation"]
-    assert drawn["p_never"] == pytest.approx(0.25, abs=0.015)  # 10,000 draws: three errors of 0.43%
+    assert drawn["p_never"] == pytest.approx(0.25, abs=0.03)  # 2,000 draws: three errors of 1%
     assert (drawn["npv_usd"]["p10"], drawn["npv_usd"]["p50"]) == (-6000, 48_000)
     assert found["break_even_months"]["p90"] == pytest.approx(4)  # if it works
 
@@ -339,7 +339,7 @@ def test_by_hand_a_pilot_is_worth_what_it_spares() -> None:
     found = money(stated)
     assert found["ask_usd"] == {"pilot": 300 + 100 + 1200, "build": 8400, "run_month": 0}
     works = found["simulation"]["p_works"]
-    assert works == pytest.approx(0.5, abs=0.015)
+    assert works == pytest.approx(0.5, abs=0.034)
     # 24 x 1,000 - 10,000 where it works, the pilot where it fails; without one all of it
     assert found["gain_usd"] == pytest.approx(works * 14_000 - (1 - works) * 1600)
     (pilot,) = [one for one in found["worth"] if "pilot" in one["what"]]
@@ -434,6 +434,73 @@ def test_an_unmeasured_rival_widens_and_never_makes_a_no() -> None:
     saving = dossier["investment"]["computed"]["savings_usd_per_month"]
     assert saving == {"low": pytest.approx(40 - 420), "high": pytest.approx(530)}
     assert gate(dossier)["state"] == "unknown"
+
+
+def by_loops(rng: random.Random, failure: float, fall: float) -> float:
+    """A case's worth worked out again, a month after the other, with nothing of the program's.
+
+    $4,000 to $9,000 up front, of which a pilot is $950; a saving of $1,500 that no bill may fall
+    short of, $800 of running costs, traffic that grows, and a model that is tuned anew.
+    """
+
+    def pert(low: float, likely: float, high: float) -> float:
+        rise = 1 + 4 * (likely - low) / (high - low)
+        return low + (high - low) * rng.betavariate(rise, 6 - rise)
+
+    upfront, growth = pert(40, 60, 90) * 100, pert(0.0, 0.02, 0.05)
+    if rng.random() < failure:
+        return -upfront * 0.2375  # (3 + 11.25) of 60 hours
+    worth, discounted = -upfront, 1.0
+    for month in range(1, 37):
+        discounted *= 1.07 ** (-1 / 12)
+        bill = 950 * (1 + growth) ** (month - 1) * (1 - fall) ** ((month - 1) / 12)
+        again = upfront / 2 if month in (19, 37) else 0.0  # half the hours are data preparation
+        worth += (min(1500.0, bill) - 300 - again) * discounted
+    return worth
+
+
+@pytest.mark.parametrize(("failure", "fall"), [(0.0, 0.0), (0.3, 0.2)])
+def test_an_independent_simulation_agrees_within_chance(failure: float, fall: float) -> None:
+    found = money(
+        {"hourly_rate_usd": 100, "upfront": {"hours": ranged(40, 60, 90)},
+         "monthly": {"api_savings_usd": 1500, "ongoing_usd": 300},
+         "traffic": {**TRAFFIC, "growth_per_month": ranged(0, 0.02, 0.05)},
+         "assumptions": {"failure_chance": failure, "discount_per_year": 0.07,
+                         "price_fall_per_year": fall, "model_life_months": 18}},
+        models=HOSTED["models"][:1],
+    )  # fmt: skip
+    rng = random.Random(4)
+    again = np.array([by_loops(rng, failure, fall) for _ in range(8000)])
+    chance = 4 * float(np.std(again)) * (1 / 8000 + 1 / 10_000) ** 0.5
+    assert found["gain_usd"] == pytest.approx(float(np.mean(again)), abs=chance)
+    low, high = np.quantile(again, [0.1, 0.9])
+    assert found["simulation"]["npv_usd"]["p10"] == pytest.approx(low, rel=0.05, abs=100)
+    assert found["simulation"]["npv_usd"]["p90"] == pytest.approx(high, rel=0.05, abs=100)
+
+
+amounts = st.floats(1, 1e5)
+
+
+@given(amounts, amounts, amounts, st.floats(0, 0.9), st.floats(0, 0.9))
+def test_within_the_bill_is_never_better_than_stated_and_a_fall_never_helps(
+    saving: float, running: float, volume: float, fall: float, more: float
+) -> None:
+    def worth(**assumed: float) -> Any:
+        case = case_of(
+            {**WORK, "traffic": {**TRAFFIC, "requests_per_month": volume},
+             "monthly": {"api_savings_usd": saving, "ongoing_usd": running},
+             "assumptions": assumed},
+            models=HOSTED["models"][:1],
+        )  # fmt: skip
+        return outlook(case)
+
+    _, closed, drawn = worth()
+    stated = 36 * closed.net.value - closed.upfront.value
+    assert drawn.gain_usd <= stated + 1e-6 * (1 + abs(stated))
+    less = worth(price_fall_per_year=min(fall, more))[2].gain_usd
+    least = worth(price_fall_per_year=max(fall, more))[2].gain_usd
+    assert least <= less + 1e-6 * (1 + abs(less))
+    assert less <= drawn.gain_usd + 1e-6 * (1 + abs(stated))
 
 
 # What isn't known --------------------------------------------------------------------------------

@@ -77,6 +77,8 @@ def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Dr
     chance = inputs.get(FAILURE, Interval(0.0, 0.0, 0.0))
     luck = chance.varies or 0 < chance.value < 1
     drawn = draws if luck or any(spread.varies for spread in inputs.values()) else 1
+    if not any(spread.varies for name, spread in inputs.items() if name not in stakes.taken):
+        drawn = min(drawn, _ENOUGH)  # nothing varies but what is taken for granted
     values = {name: _draw(inputs[name], rng, drawn) for name in sorted(inputs)}
     success = rng.random(drawn) >= values.get(FAILURE, 0.0)
     paths = flow.follow(values, success.astype(float))
@@ -133,12 +135,15 @@ def _share(where: npt.NDArray[np.bool_]) -> float:
 _HALF_SPREAD = 0.25  # by which an amount given as one number is moved, to see what hangs on it
 
 
+_SHARES = (".utilisation", ".failure_chance", ".price_fall_per_year")
+
+
 def _ends(name: str, spread: Interval) -> tuple[float, float]:
     """The ends of a range; a single number a quarter lower and higher, a share never above 1."""
     if spread.varies:
         return spread.low, spread.high
     low, high = spread.value * (1 - _HALF_SPREAD), spread.value * (1 + _HALF_SPREAD)
-    return low, min(high, 1.0) if name.endswith((".utilisation", ".failure_chance")) else high
+    return low, min(high, 1.0) if name.endswith(_SHARES) else high
 
 
 def _tornado(flow: CashFlow) -> list[tuple[str, float, float]]:

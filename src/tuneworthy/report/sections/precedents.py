@@ -28,7 +28,7 @@ from tuneworthy.precedents.section import (
 )
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.common import about
-from tuneworthy.words import counted, few, number, plain, points, sentence, several, share
+from tuneworthy.words import counted, few, number, plain, points, sentence, share
 
 
 def others(dossier: Dossier) -> b.Section:
@@ -109,8 +109,10 @@ def others_text(result: PrecedentsResult) -> str:
         if isinstance(result.nearest, Unknown):
             return f"no published case is alike; {result.nearest.ask}"
         won = sum(near.winner in ("fine_tune", "hybrid") for near in result.nearest)
+        if len(result.nearest) == 1:
+            return f"the one published case that is alike was {'' if won else 'not '}won by tuning"
         many = few(won) if won else "none"
-        return f"tuning won {many} of the {several(len(result.nearest), 'nearest case')}"
+        return f"tuning won {many} of the {few(len(result.nearest))} published cases most like it"
     spread = f"{share(rate.low)} to {share(rate.high)}"
     return f"tuning won {number(rate.won)} of {number(rate.n)} {rate.of} ({spread})"
 
