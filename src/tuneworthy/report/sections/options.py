@@ -115,7 +115,7 @@ def _figures(ranked: Sequence[OptionResult]) -> Iterator[b.Parts]:
         )
         for o in ranked
     ]
-    titles = ["Option", "#USD a month", "#Work", "#Weeks", "#Quality", "#Latency (p95)"]
+    titles = ["Option", "#Bill, USD a month", "#Work", "#Weeks", "#Quality", "#Latency (p95)"]
     titles += ["Risk", "Evidence"]
     columns = zip(*lines, strict=True)
     kept = [any(cell != NOT_KNOWN for cell in column) for column in columns] or [True]
