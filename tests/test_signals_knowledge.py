@@ -370,3 +370,12 @@ def test_retrieval_recall_on_real_questions_holds_what_people_labelled(shared: P
     assert by_words.low is not None
     assert isinstance(by_words.high, float)
     assert by_words.low < sum(truth) / len(truth) < by_words.high
+
+
+def test_of_long_answers_the_detector_says_nothing() -> None:
+    passage = ("The amber birch grows by the jetty of the harbour.",)
+    for length, known in ((8, True), (90, False)):
+        rows = [" ".join(f"word{n}x{row}" for n in range(length)) for row in range(40)]
+        found = measure(Knowledge(), batch(output=rows, contexts=[passage] * 40))
+        (one,) = (each for each in found.evidence if each.id == "unsupported_answer_share")
+        assert one.known is known

@@ -323,3 +323,14 @@ def test_runs_of_a_test_say_nothing_about_the_volume_of_real_use() -> None:
         assert not found[name].known
     assert found["usd_per_request"].known
     assert tested.series == ()
+
+
+def test_passages_beside_the_question_are_tokens_too() -> None:
+    asked = ["what is the harbour called?"] * 30
+    plain = evidence(batch(output=["Amber."] * 30, input=asked))["input_tokens"]
+    passages = [("x" * 400, "y" * 400)] * 30
+    more = evidence(batch(output=["Amber."] * 30, input=asked, contexts=passages))["input_tokens"]
+    assert more.number == plain.number + 200
+    held = [f"{each} {'x' * 400}" for each in asked]
+    with_one = evidence(batch(output=["A"] * 30, input=held, contexts=passages))["input_tokens"]
+    assert with_one.number == pytest.approx(more.number, abs=1)

@@ -436,13 +436,17 @@ def token_counts(batch: Batch) -> Numbers:
     """Tokens of each trace: reported ones, and an estimate where they aren't reported.
 
     The estimate of the input counts the conversation so far, or else the system prompt and the
-    question; tools that were offered to the model and passages outside of both are not in it.
+    question, and passages (`contexts`) that stand in neither; tools that were offered aren't.
     """
     read, written = (amounts(batch.column(f"{side}_tokens")) for side in ("input", "output"))
     estimate, estimate_out = np.full((2, len(batch)), np.nan)
     columns = [batch.column(name) for name in ("system", "messages", "input")]
+    contexts = batch.column("contexts")
     for row in np.flatnonzero(np.isnan(read)).tolist():
         estimate[row] = _characters_read(*(column[row] for column in columns))
+        for passage in contexts[row] or ():
+            held = any(passage in (column[row] or "") for column in (columns[0], columns[2]))
+            estimate[row] += 0 if held else len(passage)
     for row in np.flatnonzero(np.isnan(written)).tolist():
         if (text := batch.output[row]) is not None:
             estimate_out[row] = len(text)
