@@ -389,14 +389,16 @@ class _Going:
     def _best_untuned(self) -> list[Arm]:
         """The untuned ways that meet the held-out cases, the best prompt first.
 
-        The best prompt without retrieved examples, the best with them, and the trained head.
+        The best prompt without retrieved examples, the best with them, then the ways without a
+        model that read the case: the nearest example, and the trained head where there is one.
         """
         if lost := first_of(self.lab.unanswered(self.lab.stayed("prompt"), self.select)):
             raise StoppedError(f"not judged: {lost}", fix="correct that, and run it again to go on")
         prompts = self.lab.plan.of_kind("prompt")
         kinds = [[a for a in prompts if (a.few_shot_from == "nearest") is n] for n in (False, True)]
         best = sorted((max(arms, key=self._mean) for arms in kinds if arms), key=self._mean)
-        return [*best[::-1], *self.lab.plan.of_kind("baseline")[-1:]]
+        free = (a for a in self.lab.plan.of_kind("baseline") if a.of != "majority")
+        return [*best[::-1], *sorted(free, key=self._mean, reverse=True)]
 
     def _rows(self, size: int, near: int = 0) -> Any:
         """Scores on the cases for selecting, a row a seed."""

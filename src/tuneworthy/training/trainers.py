@@ -165,8 +165,9 @@ class LoraTrainer:
             done = await self._ask(work, folder, step)
             write_new(told, json.dumps(done), force=True)
         seconds = float(json.loads(told.read_text("utf-8"))["seconds"])
-        if self._base is not None:
-            return Finished(f"pilot-{id}", seconds=seconds)
+        if self._untuned is not None:
+            provider = self._untuned.id.partition(":")[0]
+            return Finished(f"{provider}:pilot-{id}", seconds=seconds)
         adapter = folder / "adapter.gguf"
         kept = adapter_path(adapter_name(adapter))
         kept.parent.mkdir(parents=True, exist_ok=True)
