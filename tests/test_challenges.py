@@ -783,7 +783,7 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "need_without_support": (
         PAIRS["need_without_support"].fires, (r"0\.1%–0\.9%", "sovereignty")),
     "need_seen_in_data": (PAIRS["need_seen_in_data"].fires, (r"1\.1%–7\.0%", "sovereignty")),
-    "evidence_old": (PAIRS["evidence_old"].fires, ("2026-05-24", "six")),
+    "evidence_old": (PAIRS["evidence_old"].fires, ("24 May 2026", "six")),
     "no_retraining": (PAIRS["no_retraining"].fires, ("10", "20")),
     "no_evaluation_hours": (PAIRS["no_evaluation_hours"].fires, ("10", "20")),
 }  # fmt: skip

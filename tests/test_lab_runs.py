@@ -56,7 +56,7 @@ def after_a_lab(low: float, high: float, *, arms: int, target: float = 0.9) -> D
         "targets": {"quality": {"at_least": target}},
         "data": {"examples": {"count": 5000, "usable": 5000}},
     }  # fmt: skip
-    lab = {"n": 100, "unit": "share of cases", "id": "success_share"}
+    lab = {"n": 100, "unit": "share of cases", "id": "success_share", "factor": "today.quality"}
     found = [Evidence.model_validate({**lab, "value": (low + high) / 2, "low": low, "high": high})]
     found += [
         Evidence(id=name, value=arms, low=arms, high=arms, unit="arms")

@@ -352,7 +352,7 @@ def test_better_retrieval_mends_no_misreading() -> None:
 
 def test_another_model_does_not_help_where_the_problem_persists_across_models() -> None:
     assert because(made({"ceiling": {"foundation_models": 3}}), "other_model") == (
-        "no", "Three models were tested, as stated, and a target is still missed.",
+        "no", "Three models were tested, as stated, and none is said to be enough.",
     )  # fmt: skip
 
 
@@ -365,7 +365,7 @@ def test_a_case_that_names_no_goal_is_not_said_to_have_one() -> None:
     one = {**followed, "goals": ["persona"]}
     assert because(made(one), "decomposition") == (
         "no",
-        "The prompt has one thing to do and is followed to its end.",
+        "The prompt has one thing to do and is followed to its end, as stated.",
     )
     found = Evidence(id="ignored_instruction_share", value=0.01, low=0.005, high=0.02,
                      unit="share of outputs", n=900, clusters=300,
@@ -717,12 +717,11 @@ def test_an_option_of_ones_own_is_shown_and_not_judged() -> None:
     assert isinstance(found["ask_an_expert"].effort_hours, Unknown)
 
 
-def test_a_framework_without_options_says_so_and_the_short_form_too() -> None:
+def test_a_framework_without_options_says_so_and_the_short_form_compares_what_is_answered() -> None:
     bare = load_framework({"extends": "lesson", "name": "ours", "options": {}})
     assert isinstance(decide(load_case({"name": "x"}), bare, as_of=AS_OF).options, Unknown)
     quick = decide(load_case({"name": "x"}), LESSON, as_of=AS_OF, quick=True)
-    assert isinstance(quick.options, Unknown)
-    assert isinstance(quick.recommendation, Unknown)
+    assert quick.options == decide(load_case({"name": "x"}), LESSON, as_of=AS_OF).options
 
 
 # Goals and services -----------------------------------------------------------------------------

@@ -135,22 +135,22 @@ def test_the_dates_of_the_task_api_by_hand_over_weekends() -> None:
     """20 hours a week are 4 a day; each phase takes the upper end of its hours."""
     dates = {one.id: (one.start, one.end) for one in plan_of("task-api").phases}
     assert dates["evaluation"] == (date(2026, 11, 24), date(2026, 11, 25))  # 7.5 h: two days
-    # tools and checks, 24 h: six days
-    assert dates["simpler"] == (date(2026, 11, 26), date(2026, 12, 3))
-    assert dates["service"] == (date(2026, 12, 4), date(2026, 12, 4))  # 4 h: Friday
-    assert dates["safety"] == (date(2026, 12, 7), date(2026, 12, 10))  # 16 h: four days
-    assert dates["pilot"] == (date(2026, 12, 11), date(2026, 12, 14))  # 6.75 h over a weekend
-    assert dates["money"] == (date(2026, 12, 15), date(2026, 12, 16))  # 8 h: the saving is refuted
-    assert dates["data"] == (date(2026, 12, 17), date(2026, 12, 25))  # 27 h: seven days
-    assert dates["training"] == (date(2026, 12, 28), date(2026, 12, 28))  # 3.75 h
-    assert dates["deployment"] == (date(2026, 12, 29), date(2027, 1, 1))  # 15 h: four days
-    assert dates["monitoring"] == (date(2027, 1, 4), date(2027, 4, 2))  # 13 weeks
-    assert dates["retraining"] == (date(2027, 4, 5), date(2027, 4, 6))
+    # tools and checks, and retrieved examples, 24 h each: twelve days
+    assert dates["simpler"] == (date(2026, 11, 26), date(2026, 12, 11))
+    assert dates["service"] == (date(2026, 12, 14), date(2026, 12, 14))  # 4 h: Monday
+    assert dates["safety"] == (date(2026, 12, 15), date(2026, 12, 18))  # 16 h: four days
+    assert dates["pilot"] == (date(2026, 12, 21), date(2026, 12, 22))  # 6.75 h
+    assert dates["money"] == (date(2026, 12, 23), date(2026, 12, 24))  # 8 h: the saving is refuted
+    assert dates["data"] == (date(2026, 12, 25), date(2027, 1, 4))  # 27 h: seven days
+    assert dates["training"] == (date(2027, 1, 5), date(2027, 1, 5))  # 3.75 h
+    assert dates["deployment"] == (date(2027, 1, 6), date(2027, 1, 11))  # 15 h: four days
+    assert dates["monitoring"] == (date(2027, 1, 12), date(2027, 4, 12))  # 13 weeks
+    assert dates["retraining"] == (date(2027, 4, 13), date(2027, 4, 14))
     # Further goals fill the time the watching leaves: 60 h are three weeks.
-    assert dates["goal_persona"] == (date(2027, 1, 4), date(2027, 1, 22))
-    assert dates["goal_tool_calling"] == (date(2027, 1, 25), date(2027, 2, 12))
+    assert dates["goal_persona"] == (date(2027, 1, 12), date(2027, 2, 1))
+    assert dates["goal_tool_calling"] == (date(2027, 2, 2), date(2027, 2, 22))
     # 727 h don't fit before the retraining, so they come after it: 182 days.
-    assert dates["goal_safety"] == (date(2027, 4, 7), date(2027, 12, 16))
+    assert dates["goal_safety"] == (date(2027, 4, 15), date(2027, 12, 24))
 
 
 def test_the_hours_stated_in_all_are_split_and_have_to_hold_what_is_missing() -> None:
@@ -161,18 +161,18 @@ def test_the_hours_stated_in_all_are_split_and_have_to_hold_what_is_missing() ->
 
 def test_it_pays_back_some_months_after_the_launch() -> None:
     (told,) = (note for note in plan_of("task-api").notes if "pays back" in note)
-    assert "Live on 2027-01-01 at the latest" in told
+    assert "Live on 11 Jan 2027 at the latest" in told
     assert "4.0 months, which is contradicted" in told  # the saving is above the bill
     fits = with_("task-api", economics={"monthly": {"quality_value_usd": 1964, "ongoing_usd": 500,
                                                     "api_savings_usd": 36}})  # fmt: skip
     (told,) = (note for note in planned(fits).notes if "pays back" in note)
-    assert "if it works, it pays back after 4.0 months, so by 2027-04-30" in told
+    assert "if it works, it pays back after 4.0 months, so by 7 May 2027" in told
 
 
 def test_what_is_simpler_is_tried_before_any_training() -> None:
     plan = plan_of("task-api")
     simpler = phase(plan, "simpler")
-    assert span(simpler.hours) == (8, 24)  # retrieved examples
+    assert span(simpler.hours) == (16, 48)  # tools and checks, and retrieved examples
     assert "simpler" in phase(plan, "pilot").needs
     assert "the plan ends here" in simpler.done_when
 
@@ -198,9 +198,9 @@ def test_a_category_that_is_not_stated_costs_nothing_as_in_the_investment() -> N
 
 def test_twice_the_hours_a_week_are_half_the_days() -> None:
     fast = planned(with_("task-api", economics={"hours_per_week": 40}))
-    # 7.5, 24, 4, 16, 6.75 and 8 h at 8 a day are 1 + 3 + 1 + 2 + 1 + 1 days
-    assert phase(fast, "data").start == date(2026, 12, 7)
-    assert phase(fast, "data").end == date(2026, 12, 10)  # 27 h: four days
+    # 7.5, 48, 4, 16, 6.75 and 8 h at 8 a day are 1 + 6 + 1 + 2 + 1 + 1 days
+    assert phase(fast, "data").start == date(2026, 12, 10)
+    assert phase(fast, "data").end == date(2026, 12, 15)  # 27 h: four days
     assert "40 hours a week (as stated)" in fast.notes[0]
 
 
@@ -233,7 +233,7 @@ def test_a_candidate_goes_through_every_phase() -> None:
     ("slug", "first"),
     [
         ("task-api", ["evaluation", "simpler", "service", "safety", "pilot"]),
-        ("manufacturing-manuals", ["service", "simpler", "decide"]),
+        ("manufacturing-manuals", ["simpler", "service", "decide"]),
         ("subtitles", ["evaluation", "simpler", "alternatives", "service", "safety", "decide"]),
         ("insurance-claims", ["simpler", "safety", "decide"]),
     ],
@@ -252,12 +252,12 @@ def test_amounts_are_settled_before_the_data_are_paid_for() -> None:
 
 def test_the_service_that_ended_is_looked_for_anew_and_one_that_ends_is_told() -> None:
     gone = phase(plan_of("manufacturing-manuals"), "service")
-    assert "2026-09-30" in gone.steps[0]
+    assert "30 Sep 2026" in gone.steps[0]
     assert gone.steps[1].startswith("New work of this kind is taken by")
     ending = with_("hospital-letters", tuning={"until": "2026-12-20"})
-    assert any("2026-12-20, before the launch" in note for note in planned(ending).notes)
+    assert any("20 Dec 2026, before the launch" in note for note in planned(ending).notes)
     later = with_("hospital-letters", tuning={"until": "2027-03-20"})
-    assert any("2027-03-20, after the launch" in note for note in planned(later).notes)
+    assert any("20 Mar 2027, after the launch" in note for note in planned(later).notes)
     assert not any("service ends" in note for note in plan_of("hospital-letters").notes)
 
 
@@ -294,7 +294,7 @@ def test_what_is_advised_is_planned_in_its_order_and_retrieval_only_where_it_is(
     assert ids(plan_of("code-assistant")) == ["evaluation", "simpler", "decide"]
     poor = planned(with_("code-assistant", today={"retrieval_recall": 0.5}))
     assert "retrieval" in ids(poor)
-    assert len(phase(poor, "retrieval").steps) == 1 + 4  # four kinds
+    assert len(phase(poor, "retrieval").steps) == 1 + 3  # but for the kind that takes a call more
 
 
 def test_every_reason_against_has_its_phase_and_they_wait_side_by_side() -> None:

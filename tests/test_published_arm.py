@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -203,7 +204,7 @@ def test_a_target_that_prompts_meet_keeps_the_prompt_whatever_was_published(
     assert verdict.action == "keep_prompting"
     assert caveat(done.dossier) == ""
     page = " ".join(api.render(done).split())
-    assert "fine-tune candidate (keep the prompt and work on it)" in page
+    assert re.search(r"Fine-tune\? (no, as before|.+ before, no now)", page)
 
 
 def test_another_target_is_judged_by_the_same_answers(tmp_path: Path) -> None:
@@ -289,7 +290,7 @@ def test_a_published_grade_in_the_ledger_settles_nothing_either() -> None:
     for grade, state in (("measured", "yes"), ("published", "unknown")):
         one = Evidence.model_validate(
             {"id": "success_share", "value": 0.99, "low": 0.98, "high": 1.0, "n": 500,
-             "unit": "share of cases", "grade": grade}
+             "unit": "share of cases", "grade": grade, "factor": "today.quality"}
         )  # fmt: skip
         found = decide(case, LESSON, as_of=AS_OF, evidence={"success_share": one})
         assert found.factors["success_with_prompts"].state == state

@@ -108,11 +108,11 @@ def test_near_copies_count_once() -> None:
     assert (found.value, found.details["copy"]) == (2, 1)
 
 
-def test_where_over_half_are_copies_the_count_settles_nothing() -> None:
+def test_copies_are_one_example_and_the_count_is_the_least_there_is() -> None:
     found = evidence(batch(output=["the very same answer as always"] * 21 + answers(20)))
-    assert (found.value, found.high) == (21, 21)
+    assert (found.value, found.high) == (21, "open")
     found = evidence(batch(output=["the very same answer as always"] * 30 + answers(20)))
-    assert (found.value, found.high) == (21, 50)
+    assert (found.value, found.high) == (21, "open")
 
 
 def test_the_same_answer_to_another_question_is_no_copy() -> None:
@@ -126,8 +126,8 @@ def test_personal_data_lowers_the_lower_end_and_nothing_else() -> None:
     clean = evidence(batch(output=texts))
     marked = evidence(batch(output=[f"{text}, write to jo.{n}@firm.com" if n % 2 else text
                                     for n, text in enumerate(texts)]))  # fmt: skip
-    assert (clean.value, clean.high) == (60, 60)
-    assert (marked.value, marked.high) == (60, 60)
+    assert (clean.value, clean.high) == (60, "open")
+    assert (marked.value, marked.high) == (60, "open")
     assert marked.details["personal_share"] == 0.5
     assert clean.low is not None
     assert marked.low is not None
@@ -158,7 +158,7 @@ def test_without_outputs_it_is_unknown() -> None:
 
 def test_a_few_examples_are_a_count_and_no_rate() -> None:
     found = evidence(batch(output=answers(3)))
-    assert (found.value, found.high, found.n) == (3, 3, 3)
+    assert (found.value, found.high, found.n) == (3, "open", 3)
 
 
 @pytest.mark.parametrize("hostile", ["{" * 5000, "[" * 100_000, '{"a": "\ud800"}', "\x00", "NaN"])

@@ -168,8 +168,7 @@ class Returns(FileRecord):
     """What tuning is said to bring."""
 
     api_savings_usd_per_month: Span  #: USD a month saved on calls at scale.
-    also: dict[str, tuple[Text, Text]] = {}
-    """What is harder to count: how far it can be counted, and what it is."""
+    also: dict[str, Text] = {}  #: What is harder to count: how far it can be, and what it is.
 
 
 class Costs(FileRecord):

@@ -196,7 +196,11 @@ def _tuning_service(plan: PlanContext, needs: Needs) -> None:
     others = f"New work of this kind is taken by {listing(offered)}" if offered else ""
     steps = plan.rule.steps
     if ended or stated.available == "no":
-        gone = f"The service ended on {stated.until}" if ended else "The service takes no work"
+        gone = (
+            f"The service ended on {day(stated.until)}"
+            if ended and stated.until
+            else "The service takes no work"
+        )
         plan.say(
             "other_service", steps.other_service, needs, id="service", gone=gone, others=others
         )
@@ -269,21 +273,19 @@ def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> N
         return
     rules = [plan.framework.options[name] for name in options]
     serving, answering = (
-        [r for r in rules if (r.kind == "serving") == is_so] for is_so in (True, False)
+        [r for r in rules if ("quality" not in r.moves) == is_so] for is_so in (True, False)
     )
-    counts = [f"share right of each on the {plan.cases} cases, with its 95% interval"] * bool(
-        answering
-    )
-    counts += ["bill a month and the wait of what changes only how the model is called"] * bool(
-        serving
-    )
-    run = f"Run each on the same {plan.cases} cases as the best prompt" if answering else ""
-    hold = "Run what changes how the model is called on a week of requests" if serving else ""
-    target = f"every target ({plan.targets})" if plan.targets else "the target"
-    told = {"run": run, "hold": hold, "counts": listing(counts, "and the"), "target": target}
-    plan.say(
-        "simpler", plan.options(options), needs, titles=listing([r.title for r in rules]), **told
-    )
+    share = f"share right of each on the {plan.cases} cases, with its 95% interval,"
+    wait = "bill a month and the wait of what changes only how the model is called"
+    told = {
+        "titles": listing([rule.title for rule in rules]),
+        "run": f"Run each on the same {plan.cases} cases as the best prompt" * bool(answering),
+        "hold": "Run what changes only how the model is called on a week of requests"
+        * bool(serving),
+        "counts": listing([share] * bool(answering) + [wait] * bool(serving), "and the"),
+        "target": f"every target ({plan.targets})" if plan.targets else "the target",
+    }
+    plan.say("simpler", plan.options(options), needs, **told)
 
 
 # The first version.

@@ -68,8 +68,7 @@ TARGETS: dict[TargetId, TargetKind] = {
         "say who runs the model (today.api)",
         "no data leaves",
     ),
-}
-"""In the order in which they are named."""
+}  #: In the order in which they are named.
 
 
 def named(targets: Iterable[TargetId]) -> str:
@@ -84,8 +83,7 @@ ARMS = {
     "prompt": "a better prompt",
     "model_switch": "another model",
     "decomposition": "decomposition",
-}
-"""Arms of the published cases in words."""
+}  #: Arms of the published cases in words.
 
 DAYS_PER_MONTH = 365.25 / 12
 
@@ -98,8 +96,7 @@ QUALITY_SIGNS = ("inconsistent_format", "terminology_errors", "voice_drift", "kn
 _PRESSING: tuple[tuple[TargetId, tuple[str, ...]], ...] = (
     ("latency", ("latency_requirements",)),
     ("cost", ("cost_optimization",)),
-)
-"""Targets that a reason speaks of, with that reason."""
+)  #: Targets that a reason speaks of, with that reason.
 
 _RETRIEVAL = frozenset(
     {"better_retrieval", "chunk_optimization", "hybrid_search", "reranking", "query_expansion"}
@@ -311,7 +308,7 @@ class CaseFacts:
         if self.target("quality") == "unknown" and said and not fine:
             aims.insert(0, "quality")
         pressed = [name for name in self.pressed_by if name not in self.targets]
-        return (*aims, *(n for n in pressed if n != "cost" or not self.small_bill))
+        return (*aims, *pressed)
 
     @property
     def firm(self) -> tuple[TargetId, ...]:
@@ -368,16 +365,21 @@ class CaseFacts:
         """Whether cost or latency is a reason to change something."""
         if self.pressed_by:
             return "yes"
-        states = {self.state(name) for _, names in _PRESSING for name in names}
-        return "no" if states == {"no"} else "unknown"
+        reasons = (name for target, names in _PRESSING if not self._fine(target) for name in names)
+        return "no" if {self.state(name) for name in reasons} <= {"no"} else "unknown"
+
+    def _fine(self, target: TargetId) -> bool:
+        """Whether a target is met as counted, or the bill is too small to matter."""
+        return self.target(target) == "yes" or (target == "cost" and self.small_bill)
 
     @property
     def pressed_by(self) -> tuple[TargetId, ...]:
-        """Which of cost and latency it is: given as a reason, or missed."""
+        """Which of cost and latency it is: missed, or a reason that nothing counted refutes."""
         return tuple(
             target
             for target, reasons in _PRESSING
-            if self.target(target) == "no" or any(map(self.holds, reasons))
+            if self.target(target) == "no"
+            or (not self._fine(target) and any(map(self.holds, reasons)))
         )
 
     @property

@@ -19,7 +19,7 @@ from tuneworthy.model.dossier import (
     GateResult,
 )
 from tuneworthy.model.framework import Framework
-from tuneworthy.words import count, few, listing, plain
+from tuneworthy.words import count, day, few, listing, plain
 
 NO_GOAL = Unknown(ask="name the goals, the primary one first")
 """In place of the approaches where no goal is named."""
@@ -76,8 +76,7 @@ def held(case: Case, unit: str) -> int | None:
     return holding.good if holding else None
 
 
-Reasoned = tuple[State, str]
-"""The state of a gate with its reason."""
+Reasoned = tuple[State, str]  #: The state of a gate with its reason.
 
 
 def gates(
@@ -138,7 +137,7 @@ def _feasibility(case: Case, fits: Sequence[ApproachResult], as_of: date) -> Rea
     if tuning.available == "no":
         return "no", f"the {plain(tuning.service)} service doesn't take new work{others}"
     if tuning.until is not None and tuning.until <= as_of:
-        return "no", f"the service ended on {tuning.until}{others}"
+        return "no", f"the service ended on {day(tuning.until)}{others}"
     if have is None:
         return "unknown", f"count the {unit}: {approach} takes {wanted} or more"
     if have < first.data.low:

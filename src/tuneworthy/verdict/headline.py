@@ -36,8 +36,7 @@ ANSWER_WORDS: dict[TuningAnswer, str] = {
     "pilot": "a pilot first",
     "yes": "yes",
     "open": "too early to say",
-}
-"""The answer to "should we fine-tune?"."""
+}  #: The answer to "should we fine-tune?".
 
 ACTION_WORDS: dict[Action, str] = {
     "answer_questions": "answer the open questions",
@@ -53,8 +52,7 @@ ACTION_WORDS: dict[Action, str] = {
 _NAMED_BY_THE_TREE = {
     "retrieval_optimised": "better retrieval",
     "foundation_models": "another model",
-}
-"""Checks that must be yes before the tree can name what they are about, as the lesson has it."""
+}  #: Checks that must be yes before the tree can name what they are about, as the lesson has it.
 
 
 def verdict_result(
@@ -153,7 +151,7 @@ def _lacks(facts: CaseFacts, found: Judgement) -> Iterator[str]:
     against = [factor.title for factor in con if factor.state == "yes"]
     if against:
         yield f"these reasons against cleared: {listing(against)}"
-    if not facts.aims and not facts.targets:
+    if not facts.aims and set(facts.targets.values()) <= {"yes"}:
         yield "a target that is stated, measured and missed"
 
 

@@ -44,8 +44,7 @@ BY_COUNT: Mapping[Verdict, TuningAnswer] = {
     "address_anti_indicators": "not_yet",
     "fine_tune_candidate": "pilot",
     "undecided": "open",
-}
-"""What the count alone answers."""
+}  #: What the count alone answers.
 
 _SENT_TO = ("better_retrieval", "other_model")
 """Options that "improve retrieval or switch model" names."""
@@ -337,8 +336,7 @@ def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
 _IN_A_LAB = frozenset(
     {"few_shot", "retrieved_examples", "constrained_output", "prompt_optimisation", "other_model"}
     | {"reasoning_effort", "smaller_model"}
-)
-"""Options that ``ceiling`` tries."""
+)  #: Options that ``ceiling`` tries.
 
 
 def steps_for(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> list[Step]:
@@ -406,8 +404,7 @@ _WAITS: Mapping[str, tuple[str, str, str]] = {
     "safety": (_CLEAR, "clear what speaks against training", "it doesn't hold any more"),
     "data": ("collect_data", "get the data together", "enough data is there"),
     "feasibility": (_CLEAR, "find another way to tune", "one is named"),
-}
-"""What is done about what a candidate waits for: a step, its title, and when it is done."""
+}  #: What is done about what a candidate waits for: a step, its title, and when it is done.
 
 
 def _held_up(it: Situation, found: Finding) -> Iterator[Step]:
@@ -510,8 +507,7 @@ _ACTIONS: Mapping[str, Action] = {
     "improve_rag_or_switch_model": "improve_rag_or_switch",
     "address_anti_indicators": "clear_anti_indicators",
     "fine_tune_candidate": "explore_alternatives",
-}
-"""The answer as scripts have known it: by what it is, else what it waits for, else the count."""
+}  #: The answer as scripts have known it: by what it is, else what it waits for, else the count.
 
 
 def action_of(found: Finding, asks: bool) -> Action:
@@ -634,8 +630,7 @@ def tried_in_vain(it: Situation, found: Finding) -> list[str]:
     return [option.title for option in it.sure] if after.answer == "pilot" else []
 
 
-MOST_WAYS = 16
-"""Ways to answer everything that is open, up to which all of them are judged."""
+MOST_WAYS = 16  #: Ways to answer everything that is open, up to which all of them are judged.
 
 
 def _changes(

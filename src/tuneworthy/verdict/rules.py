@@ -28,8 +28,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Condition, Framework, Outcome
 
-CORNERS = (0.1, 0.9)
-"""Between these the odds of open answers move for the bounds."""
+CORNERS = (0.1, 0.9)  #: Between these the odds of open answers move for the bounds.
 
 _GRID = 17
 

@@ -47,8 +47,7 @@ from tuneworthy.words import count, interval_text, limit_text, listing, plain
 
 TRAINING, FAMILIES = "training_examples", "families_scored"
 
-Ledger = Mapping[str, Evidence]
-"""The latest known measurement by its id."""
+Ledger = Mapping[str, Evidence]  #: The latest known measurement by its id.
 
 
 def known(measured: Mapping[str, Evidence], case: Case) -> Ledger:
@@ -81,8 +80,7 @@ _MAKERS = {
     "alibaba": ("qwen", "qwq"),
     "cohere": ("command", "aya"),
     "amazon": ("nova", "titan"),
-}
-"""Makers by how the names of their models begin, where that isn't one word of their own."""
+}  #: Makers by how the names of their models begin, where that isn't one word of their own.
 
 
 def maker(model: str) -> str:
@@ -139,8 +137,7 @@ _NUMBERS = {
     "retrieval_recall": "today.retrieval_recall",
     "success_share": "today.quality",
     TRAINING: "data.examples",
-}
-"""Measurements that stand for a number of the case file, with its dotted path."""
+}  #: Measurements that stand for a number of the case file, with its dotted path.
 
 _SHARES = ("cached_share", "cacheable_share", "retrieval_recall", "success_share")
 
@@ -152,8 +149,7 @@ RUN_OPTIONS = {
     "constrained_output": "constrained_arms",
     "decomposition": "chained_arms",
     "decision_model": "decision_arms",
-}
-"""Options that a lab may have run, with the measurement that counts its arms."""
+}  #: Options that a lab may have run, with the measurement that counts its arms.
 
 
 def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...]]:
@@ -267,8 +263,7 @@ COUNTED_CHECKS = {
     "retrieval_optimised": "retrieval_ways",
     "few_shot": "few_shot_arms",
     "structured_prompt": "structured_prompts",
-}
-"""Checks that a count of what was seen can settle, with the measurement that counts."""
+}  #: Checks that a count of what was seen can settle, with the measurement that counts.
 
 
 @dataclass(frozen=True, slots=True)
@@ -637,11 +632,9 @@ def asked_elsewhere(name: str, case: Case, framework: Framework) -> bool:
 
 # Published shares of tuned models: evidence that is shown with its grade, and settles nothing.
 
-PUBLISHED = "published_share"
-"""Id of the first figure's evidence; further ones are numbered."""
+PUBLISHED = "published_share"  #: Id of the first figure's evidence; further ones are numbered.
 
-_ANY = QualityTarget.model_fields["metric"].default
-"""The metric of a target that names none."""
+_ANY = QualityTarget.model_fields["metric"].default  #: The metric of a target that names none.
 
 
 def as_evidence(figures: Sequence[PublishedFigure]) -> dict[str, Evidence]:
@@ -704,8 +697,7 @@ def _target(metric: str, wanted: QualityTarget | None) -> float | Unknown:
 
 NOTHING_MEASURED = Unknown(
     ask="tuneworthy measure CASE: from traces, results of a test, or an invoice"
-)
-"""What to do where nothing was measured."""
+)  #: What to do where nothing was measured.
 
 
 def evidence_section(

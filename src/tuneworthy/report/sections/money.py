@@ -107,7 +107,7 @@ def returns(framework: Framework) -> b.Section | None:
     span, name = costs.returns.api_savings_usd_per_month, framework.name
     saved = f"{usd_range(span.low, span.high)} a month at scale, as the {name} has it"
     rows = [("savings on calls", "yes", saved)]
-    rows += [(what, counted, says) for what, (counted, says) in costs.returns.also.items()]
+    rows += [(what, *said.partition(": ")[::2]) for what, said in costs.returns.also.items()]
     table = b.table("Benefits of tuning", "Benefit | Can be counted | What it is", rows, quiet=True)
     more = costs.ongoing_also and sentence(f"and to keep it running, {costs.ongoing_also}")
     return b.section("returns", "What it may bring, by kind", table, more)

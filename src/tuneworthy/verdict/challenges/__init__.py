@@ -14,8 +14,7 @@ ROOMS = {
     "Claims about data": data,
     "Expectations about money": money,
     "What was measured against what was said": evidence,
-}
-"""The modules with their titles, in the order of their challenges."""
+}  #: The modules with their titles, in the order of their challenges.
 
 
 def in_room(room: ModuleType) -> tuple[Challenge, ...]:
@@ -23,8 +22,7 @@ def in_room(room: ModuleType) -> tuple[Challenge, ...]:
     return tuple(each for each in vars(room).values() if isinstance(each, Challenge))
 
 
-ALL = tuple(each for room in ROOMS.values() for each in in_room(room))
-"""Every challenge there is."""
+ALL = tuple(each for room in ROOMS.values() for each in in_room(room))  #: Every challenge there is.
 
 _RANK = {"contradiction": 0, "doubt": 1, "pushback": 2}
 

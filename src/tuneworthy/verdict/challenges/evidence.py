@@ -15,7 +15,7 @@ from tuneworthy.verdict.facts import (
     pushback,
 )
 from tuneworthy.verdict.weigh import LimitCheck, readings, settled, side_of, tried
-from tuneworthy.words import count, few, interval_text, plain, sentence
+from tuneworthy.words import count, day, few, interval_text, plain, sentence
 
 
 @contradiction
@@ -176,6 +176,7 @@ def evidence_old(facts: CaseFacts) -> Found:
     months = (today - max(days)).days / DAYS_PER_MONTH
     return months > limit and (
         ("evidence",),
-        f"The newest data that was measured ends on {max(days)}, {few(round(months))} months ago.",
+        f"The newest data that was measured ends on {day(max(days))}, {few(round(months))} months "
+        "ago.",
         "Measure again on newer data",
     )

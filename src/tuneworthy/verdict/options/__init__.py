@@ -37,14 +37,12 @@ OPTIONS: Mapping[str, Option] = {
     for room in (prompt, model, tuning)
     for each in vars(room).values()
     if isinstance(each, Option)
-}
-"""Option id to its rule; an own framework's other options are shown and not judged."""
+}  #: Option id to its rule; an own framework's other options are shown and not judged.
 
 HELPS = ("yes", "partly", "unknown", "no")
 GRADES = ("measured", "published_cases", "rule_of_thumb")
 RISKS = ("low", "medium", "high")
-MOVING = ("meets", "improves")
-"""Effects that move a target the right way."""
+MOVING = ("meets", "improves")  #: Effects that move a target the right way.
 
 NO_OPTIONS = Unknown(ask="add options to the framework, or let it extend the lesson")
 

@@ -50,7 +50,8 @@ def other_model(facts: CaseFacts) -> Opinion:
         return partly(f"{models} were tested, as stated, and another base model is planned")
     if facts.source("foundation_models") == "measured":
         return unknown("models of several makers were scored; no target says if they fall short")
-    return no(f"{models} were tested, as stated, and a target is still missed")
+    still = "a target is still missed" if facts.missed else "none is said to be enough"
+    return no(f"{models} were tested, as stated, and {still}")
 
 
 def _scored(facts: CaseFacts) -> Opinion | None:
@@ -120,7 +121,7 @@ def _cheaper(facts: CaseFacts, room: str, as_said: str) -> Opinion:
     return unknown("whether quality has room isn't known (today.quality and today.cases)")
 
 
-_NO_PRESSURE = "neither cost nor latency is a reason here"
+_NO_PRESSURE = "neither cost nor latency presses here"
 _PRESSURE_OPEN = "whether cost or latency is a reason isn't stated"
 
 

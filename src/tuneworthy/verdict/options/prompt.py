@@ -170,7 +170,8 @@ def decomposition(facts: CaseFacts) -> Opinion:
     if overloaded == "unknown":
         return unknown("whether parts of the prompt are ignored isn't stated")
     if goals:
-        return no("the prompt has one thing to do and is followed to its end")
+        said = "" if facts.source("instruction_limit") == "measured" else ", as stated"
+        return no(f"the prompt has one thing to do and is followed to its end{said}")
     if facts.source("instruction_limit") == "measured":
         return no("the prompt is followed to its end")
     return unknown("name the goals: whether the prompt has more than one thing to do isn't stated")
@@ -180,8 +181,7 @@ _SELECTED: Moves = {
     "quality": Move(low=0, high=0.15),
     "cost": Move(low=0.2, high=0.8),
     "latency": Move(low=0.4, high=0.9),
-}
-"""What it does to put fewer tools before the model."""
+}  #: What it does to put fewer tools before the model.
 
 
 @option(tried="an attempt used tools or checks, and the target is still missed")

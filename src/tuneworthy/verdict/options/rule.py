@@ -83,8 +83,7 @@ SIGNS = {
     "terminology_errors": "terms come out wrong",
     "voice_drift": "the voice drifts",
     "inconsistent_format": "the structure varies",
-}
-"""Signals as a trouble one sees."""
+}  #: Signals as a trouble one sees.
 
 
 def recalled(facts: CaseFacts) -> str:

@@ -27,8 +27,7 @@ _SIGNS: dict[str, tuple[str, ...]] = {
     "domain_expertise": ("terminology_errors", "knowledge_gaps"),
     "persona": ("voice_drift",),
     "format": ("inconsistent_format",),
-}
-"""Signals that show a goal isn't reached; the other goals show it by quality alone."""
+}  #: Signals that show a goal isn't reached; the other goals show it by quality alone.
 
 NO_GOAL = unknown("name the goals: each kind of tuning serves one")
 
@@ -36,8 +35,7 @@ _CHANGE = {
     "policy": "rules of behaviour change about every month, and each change means retraining",
     "both": "facts and rules change about every month; only what stays can be trained",
     "unknown": "requirements change about every month; only what stays can be trained",
-}
-"""What speaks against training, by what changes."""
+}  #: What speaks against training, by what changes.
 
 
 def tuning(facts: CaseFacts, fit: ApproachResult) -> Opinion:
