@@ -350,8 +350,8 @@ def _plain(text: str) -> str:
 
 def _heard(turns: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """What was said to the model, capitals and blanks aside."""
-    kept = (text for role, text in turns if role not in ("assistant", "system"))
-    return tuple(_plain(text) for text in kept if text.strip())
+    kept = (_plain(text) for role, text in turns if role not in ("assistant", "system"))
+    return tuple(filter(None, kept))
 
 
 def _heard_of(one: TrainingExample) -> list[tuple[str, ...]]:

@@ -155,12 +155,8 @@ _MARKS = {"attention": "look at it", "unknown": "unknown", "holds": "holds"}
 
 def watch_document(seen: WatchReport) -> b.Document:
     """How a decision stands."""
-    rows = [
-        (mark, one.says)
-        for state, mark in _MARKS.items()
-        for one in seen.checks
-        if one.state == state
-    ]
+    order = sorted(seen.checks, key=lambda one: [*_MARKS].index(one.state))
+    rows = [(_MARKS[one.state], one.says) for one in order]
     n = sum(one.state == "attention" for one in seen.checks)
     says = {"attention": f"{counted(n, 'thing')} to look at", "holds": "the decision holds"}
     headline = f"{says.get(seen.state, 'nothing could be looked at')}, as of {seen.day}"

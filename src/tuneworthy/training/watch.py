@@ -46,7 +46,6 @@ class WatchReport(NamedTuple):
     """How a decision stands."""
 
     case: str
-    folder: str
     day: date
     decision: CaseDecision
     checks: tuple[Watched, ...]
@@ -67,10 +66,9 @@ def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
     """
     case, day = load_case(source), as_of or today()
     dossier = decide(case, framework_of(case), as_of=day)
-    runs = read_evidence(case)
     checks = [*_of_decision(case.decision, dossier, day), *_of_targets(dossier)]
-    checks += [*_of_logs(case.decision, runs), *_of_ends(case, day)]
-    return WatchReport(case.name, str(source), day, case.decision, tuple(checks))
+    checks += [*_of_logs(case.decision, read_evidence(case)), *_of_ends(case, day)]
+    return WatchReport(case.name, day, case.decision, tuple(checks))
 
 
 def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterator[Watched]:
@@ -79,8 +77,7 @@ def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterato
         yield Watched("signed", "attention", "Nothing is signed. Write decision.signed in the case")
     else:
         was, now = ANSWER_WORDS[signed.answer], ANSWER_WORDS[dossier.verdict.answer]
-        said = f"Signed by {signed.by} on {signed.on}: {was}"
-        yield Watched("signed", "holds", said)
+        yield Watched("signed", "holds", f"Signed by {signed.by} on {signed.on}: {was}")
         same = signed.answer == dossier.verdict.answer
         told = f"Today's answer is the same: {now}" if same else f"Today's answer is: {now}"
         yield Watched("answer", "holds" if same else "attention", told)
@@ -108,9 +105,10 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
     if decision.signed is None:
         return
     on = decision.signed.on
-    known = [one for run in runs for one in run.evidence if one.known and one.observed_on]
-    old = {one.id: one for one in known if one.observed_on and one.observed_on <= on}
-    new = {one.id: one for one in known if one.observed_on and one.observed_on > on}
+    old, new = dict[str, Evidence](), dict[str, Evidence]()
+    for one in (one for run in runs for one in run.evidence if one.known):
+        if one.observed_on is not None:
+            (new if one.observed_on > on else old)[one.id] = one
     if not new:
         fix = "give newer ones: tuneworthy watch CASE --from LOGS"
         yield Watched("logs", "unknown", f"No logs since {on} were measured; {fix}")
@@ -162,7 +160,6 @@ def _of_ends(case: Case, day: date) -> Iterator[Watched]:
 
 def watch_dict(seen: WatchReport) -> str:
     """The same as JSON."""
-    checks = [one._asdict() for one in seen.checks]
+    told = {"state": seen.state, "as_of": seen.day.isoformat()}
     decision = seen.decision.model_dump(mode="json")
-    day = seen.day.isoformat()
-    return json_text({"state": seen.state, "as_of": day, "decision": decision, "checks": checks})
+    return json_text({**told, "decision": decision, "checks": [c._asdict() for c in seen.checks]})
