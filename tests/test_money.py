@@ -399,6 +399,9 @@ def test_by_hand_a_model_that_ends_leaves_its_successors_price() -> None:
     rivals = dossier["investment"]["computed"]["rivals"]
     assert [one["model"] for one in rivals][:1] == ["openai:gpt-6-luna"]
     assert len(rivals) == 3
+    elsewhere = [{**models[0], "base_url": "https://eu.example/v1"}, models[1]]
+    dossier = told({**WORK, "traffic": TRAFFIC}, models=elsewhere, tuning={"service": "hosted"})
+    assert "model_in_use_ends" not in {one["id"] for one in dossier["challenges"]}  # other dates
 
 
 def test_by_hand_cached_and_batched_is_one_way_and_the_budget_is_no_reason_to_be_dear() -> None:

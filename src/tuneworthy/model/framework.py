@@ -636,8 +636,13 @@ class Services(FileRecord):
     rivals: Rivals
     assumptions: dict[Ident, Assumption]
 
-    def end_of(self, model: str) -> ModelEnd | None:
-        """What is known of a model's end, by its id; the base of a tuned one by its name."""
+    def end_of(self, model: str, base_url: str | None = None) -> ModelEnd | None:
+        """What is known of a model's end, by its id; the base of a tuned one by its name.
+
+        None at an address of its own: other hosts keep other dates.
+        """
+        if base_url is not None:
+            return None
         name = model.replace(":ft:", ":").split(":")
         base = ":".join(name[:2])
         return next((each for each in self.models if base in each.models), None)

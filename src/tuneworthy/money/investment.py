@@ -150,12 +150,15 @@ def assess_money(
     )
     comparison = compare(case, ways, model, sovereign)
     bill = ways.bill.usd if ways.bill else None
-    closed, draws = closed_form(model, comparison, bill), None
+    rule = framework.break_even
+    under = math.inf if rule is None else rule.under_months
+    closed, draws = closed_form(model, comparison, bill, under), None
     stakes = stakes_of(case, framework, model, comparison, ways)
     stakes = replace(stakes, **_taken_for(case, as_of))
     if isinstance(closed, ClosedForm):
         draws = (sampler or draw)(stakes, seed)
-    payback = _undercut(_payback(case, framework, closed, draws), closed, comparison, ways)
+    payback = _payback(case, framework, closed, draws)
+    payback = _undercut(payback, closed, comparison, ways, under)
     gate = _gate(payback, comparison, sovereign)
     asks = [payback.why, "" if RATE in model.inputs else _NO_HOURLY_RATE, _BILL]
     result: InvestmentResult | Unknown = Unknown(ask="; ".join(filter(None, dict.fromkeys(asks))))
@@ -330,7 +333,10 @@ class Payback(NamedTuple):
 
 
 def closed_form(
-    model: CostModel, comparison: ServingComparison, bill: Interval | None = None
+    model: CostModel,
+    comparison: ServingComparison,
+    bill: Interval | None = None,
+    under_months: float = math.inf,
 ) -> ClosedForm | Payback:
     """The investment by one month's amounts, or what to state first.
 
@@ -339,7 +345,7 @@ def closed_form(
     savings = comparison.counted
     if not model.savings and not model.quality and savings is None:
         why = "state what it saves or is worth a month (economics.monthly)"
-        needed = must_bring(model, 6)
+        needed = must_bring(model, under_months)
         if bill is not None and needed is not None and bill.high < needed.low:
             why = (
                 f"it would have to bring {usd(needed.low)} a month or more, and the whole bill is "
@@ -480,7 +486,11 @@ def _gate(payback: Payback, comparison: ServingComparison, sovereign: State) -> 
 
 
 def _undercut(
-    payback: Payback, closed: ClosedForm | Payback, comparison: ServingComparison, ways: Ways
+    payback: Payback,
+    closed: ClosedForm | Payback,
+    comparison: ServingComparison,
+    ways: Ways,
+    under: float,
 ) -> Payback:
     """A yes that rests on a saving is open where a model nobody ran would take the saving away."""
     if payback.state != "yes" or isinstance(closed, Payback) or not ways.rivals:
@@ -491,7 +501,7 @@ def _undercut(
     if isinstance(comparison.counted, Savings):
         saved = comparison.counted.usd.value
         left = rival.usd.value - comparison.counted.tuned.usd(likely(ways.inputs))
-    if saved <= left or break_even(closed.upfront.value, closed.net.value - saved + left) <= 6:
+    if saved <= left or break_even(closed.upfront.value, closed.net.value - saved + left) < under:
         return payback
     return Payback(
         "unknown",

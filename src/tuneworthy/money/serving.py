@@ -173,7 +173,7 @@ def serving_costs(case: Case, prices: Prices, sovereign: State, as_of: date | No
 def unlisted(case: Case) -> tuple[str, ...]:
     """Hosted models that a case doesn't list: successors of those that end, and small ones."""
     known, listed = services(), {model.id for model in case.models}
-    ends = [end for model in case.models if (end := known.end_of(model.id))]
+    ends = [end for model in case.models if (end := known.end_of(model.id, model.base_url))]
     names = dict.fromkeys([*(n for end in ends for n in end.successors), *known.rivals.models])
     return tuple(name for name in names if name not in listed)
 
@@ -260,7 +260,7 @@ class _Options:
 
     def _until(self, option: ServingOption, model: Model) -> ServingOption:
         """The option with the end of its model, and what comes then."""
-        end = services().end_of(model.id)
+        end = services().end_of(model.id, model.base_url)
         day = model.ends or (end.ends if end else None)
         if option.tuned or day is None or self.as_of is None:
             return option

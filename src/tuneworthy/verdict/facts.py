@@ -480,7 +480,7 @@ def serves_until(case: Case) -> date | None:
     days = [case.tuning.until]
     for model in case.models:
         if model.kind == "tuned":
-            end = services().end_of(model.id)
+            end = services().end_of(model.id, model.base_url)
             days.append(model.ends or (end.tunes_end if end else None))
     return min((day for day in days if day is not None), default=None)
 

@@ -171,7 +171,7 @@ def break_even_after_service_end(facts: CaseFacts) -> Found:
 def model_in_use_ends(facts: CaseFacts) -> Found:
     """A saving beside a model that is about to end, so that the bill is another one soon."""
     used, day = in_use(facts.case), facts.findings.as_of
-    end = services().end_of(used.id) if used else None
+    end = services().end_of(used.id, used.base_url) if used else None
     until = (used.ends if used else None) or (end.ends if end else None)
     horizon = facts.case.economics.assumptions.horizon_months
     if used is None or until is None or day is None:
