@@ -198,7 +198,7 @@ def measure(
 
 @dataclass(slots=True)
 class Part:
-    """One file as it is measured by itself: small, and made into a whole by ``merged``."""
+    """One file as it is measured by itself, for ``merged``."""
 
     columns: dict[str, NDArray[Any]]
     named: dict[int, list[str]]  #: The columns of each signal.
@@ -207,7 +207,6 @@ class Part:
     systems: SystemPrompts
     sample: Sample
     present: set[str]
-    shared: Shared  #: What many of the first traces share.
 
 
 def part_of(
@@ -218,7 +217,7 @@ def part_of(
     piece: int = 0,
     shared: Shared = (),
 ) -> Part | None:
-    """The file of a number; None without a trace. ``shared`` is what the first part found."""
+    """The file of a number; None without a trace. ``shared`` is of the first traces of all."""
     with _store(folder) as store:
         run = _Run(store, signals, shared)
         for batch in batches:
@@ -317,16 +316,9 @@ class _Run:
         """All of it, as another process can take it."""
         if self._compares:
             self._store.add({"signature": self._signer.rest()})
-        return Part(
-            columns={name: self._store.get(name) for name in self._store.names},
-            named=self._columns,
-            models=self._models.all,
-            prompts=self._prompts.all,
-            systems=self._systems,
-            sample=self._sample,
-            present=self._present,
-            shared=self._signer.shared,
-        )
+        columns = {name: self._store.get(name) for name in self._store.names}
+        names = self._models.all, self._prompts.all, self._systems
+        return Part(columns, self._columns, *names, self._sample, self._present)
 
     def take(self, part: Part) -> None:
         """Add a part behind those that are there."""

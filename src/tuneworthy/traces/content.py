@@ -173,13 +173,9 @@ class Content:
                     records = kind.decoder.decode_lines(block.data)
             self.tally.records += len(records)
             self.tally.size += len(block.data) if records else 0
-            one_a_line = len(records) == block.lines
             held += records
-            places += (
-                range(block.first, block.first + block.lines)
-                if one_a_line
-                else [block.first] * len(records)
-            )
+            each = range(block.first, block.first + block.lines)
+            places += each if len(records) == len(each) else [block.first] * len(records)
             if held and (len(held) >= _TOGETHER or not records or self.tally.size > most):
                 yield places, held
                 places, held = [], []

@@ -444,9 +444,8 @@ def token_counts(batch: Batch) -> Numbers:
     contexts = batch.column("contexts")
     for row in np.flatnonzero(np.isnan(read)).tolist():
         estimate[row] = _characters_read(*(column[row] for column in columns))
-        for passage in contexts[row] or ():
-            held = any(passage in (column[row] or "") for column in (columns[0], columns[2]))
-            estimate[row] += 0 if held else len(passage)
+        said = f"{columns[0][row]}\n{columns[2][row]}" if contexts[row] else ""
+        estimate[row] += sum(len(each) for each in contexts[row] or () if each not in said)
     for row in np.flatnonzero(np.isnan(written)).tolist():
         if (text := batch.output[row]) is not None:
             estimate_out[row] = len(text)
