@@ -145,7 +145,8 @@ class _Pages:
     def _plain_kind(self, node: Schema) -> str:
         kind = node.get("type", "")
         if kind == "array":
-            return f"list of {self._kind(node['items'])}"
+            each = node.get("items") or node["prefixItems"][0]  # of a fixed length: all alike
+            return f"list of {self._kind(each)}"
         if kind == "object":
             return self._mapping(node)
         if kind in ("number", "integer"):
