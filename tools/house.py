@@ -35,7 +35,7 @@ BUDGETS = {
     ("traces",): Budget(3_649, 2_200),
     ("measure",): Budget(5_750, 4_800),
     ("verdict",): Budget(5_145, 3_400),
-    ("money", "plan", "precedents"): Budget(4_806, 3_300),
+    ("money", "plan", "precedents"): Budget(4_820, 3_300),
     ("pipeline",): Budget(276, 250),
     ("report",): Budget(6_360, 4_600),
     ("lab",): Budget(4_725, 3_200),
