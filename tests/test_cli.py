@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -12,8 +13,10 @@ from typing import get_args
 
 import pytest
 
+from internals import ALL as CHALLENGES
 from internals import OUTCOMES, Action, TuningAnswer, main, run
 from internals import cli_reports as decide_command
+from tuneworthy import load_case, load_framework
 
 TASK = "examples/task-api"
 ON = ("--as-of", "2026-11-24")
@@ -112,27 +115,52 @@ def test_explain_walks_the_tree_with_the_case_s_numbers(capsys: pytest.CaptureFi
     assert "By this count: fine-tune candidate." in out
     assert "Divided by 10" in out
     out = said(capsys, "explain", TASK, "brand_voice")
-    assert "the verdict would be: improve retrieval or switch model" in out
+    assert "the count would be: improve retrieval or switch model" in out
     assert "To settle: Collect texts that sound right" in out
 
 
-@pytest.mark.parametrize("name", ["brand_voice", "few_shot", "voice_drift"])
-def test_explain_knows_factors_checks_and_signals(
-    capsys: pytest.CaptureFixture[str], name: str
-) -> None:
-    out = said(capsys, "explain", "--factor", name)
-    assert "Why" in out
-    assert "Example" in out
-    assert "{" not in out
+def every_id() -> list[str]:
+    """All that has an id in the lesson, in the judgement and among the challenges."""
+    lesson = load_framework()
+    rooms = (lesson.factors, lesson.ceiling, lesson.signals, lesson.goals, lesson.approaches,
+             lesson.options, lesson.judgement)  # fmt: skip
+    targets = ("quality", "latency", "cost", "privacy")
+    named = [name for room in rooms for name in room]
+    return sorted({*named, *targets, *(each.id for each in CHALLENGES)})
 
 
-def test_a_factor_where_a_case_was_wanted_is_told_how_to_ask(
-    capsys: pytest.CaptureFixture[str],
+def test_every_id_is_explained_alone_and_in_a_case(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in every_id():
+        alone = said(capsys, "explain", name)
+        assert f"({name}), a" in flat(alone)
+        assert "{" not in alone
+        here = said(capsys, "explain", TASK, name)
+        assert "Here" in here, name
+        assert flat(alone).split("(")[0] in flat(here)
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (("hybird",), 'Did you mean "hybrid"?'),
+        ((TASK, "personna"), 'Did you mean "persona"?'),
+        (("no such thing",), "is nothing that can be explained"),
+        ((TASK, "few_shot", "--factor", "few_shot"), "Name it once"),
+        (("few_shot", "--set", "few_shot=no"), "--set needs a CASE"),
+        (("nowhere", "brand_voice"), "Check the path"),
+    ],
+)
+def test_what_has_no_id_is_told_the_nearest(
+    capsys: pytest.CaptureFixture[str], asked: tuple[str, ...], says: str
 ) -> None:
-    for name in ("brand_voice", "few_shot", "voice_drift"):
-        err = said(capsys, "explain", name, code=2)
-        assert err.endswith(f"tuneworthy explain --factor {name}\n")
-    assert "Check the path" in said(capsys, "explain", "brand_voices", code=2)
+    assert says in said(capsys, "explain", *asked, code=2)
+
+
+def test_one_name_of_several_things_explains_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+    out = flat(said(capsys, "explain", "latency"))
+    for kind in ("a reason for fine-tuning", "a sign of a ceiling", "a target"):
+        assert kind in out
+    assert flat(said(capsys, "explain", "Few-shot examples")).startswith("few-shot examples (few_")
 
 
 def test_the_next_question_comes_with_the_command_that_answers_it(
@@ -152,8 +180,9 @@ def test_explain_names_nobody_as_the_source_of_what_is_unknown(
 ) -> None:
     for name, title in (("latency", "latency"), ("brand_voice", "brand voice")):
         out = said(capsys, "explain", "examples/first-idea", name)
-        assert out.startswith(f"{title} is unknown (nobody yet).")
-    assert said(capsys, "explain", TASK, "brand_voice").startswith("brand voice is yes (the team).")
+        assert out.startswith(title)
+        assert "unknown (nobody yet)" in flat(out)
+    assert "Here yes (the team)" in flat(said(capsys, "explain", TASK, "brand_voice"))
 
 
 def test_init_starts_a_case_that_decides(
@@ -363,6 +392,122 @@ def test_the_next_step_begins_with_what_the_options_recommend(
     first, second, _ = dossier["recommendation"]["options"]
     begins = f"Try {titles[first]} and {titles[second]} first"
     assert dossier["verdict"]["next"].startswith(begins)
+
+
+TYPED = {
+    "goals=persona,generation": "goals: unknown → persona, generation",
+    "goals=[format, persona]": "goals: unknown → format, persona",
+    "cost=yes": "cost (factors.cost_optimization): unknown → yes",
+    "Brand Voice=y": "brand voice (factors.brand_voice): unknown → yes",
+    "retrieval_optimised=not_needed": "(ceiling.retrieval_optimised): unknown → not_needed",
+    "prompt_variations=7": "prompt variations (ceiling.prompt_variations): unknown → 7",
+    "data.examples=5k": "examples (data.examples): unknown → 5000",
+    "today.quality=90%": "quality today (today.quality): unknown → 0.9",
+    "economics.hourly_rate_usd=$800-1,600": "(economics.hourly_rate_usd): unknown → 800 to 1600",
+    "economics.hourly_rate_usd={low: 1, likely: 2, high: 6}": "unknown → 1 to 2 to 6",
+    "models=openai:gpt-4o, b": "models: unknown → openai:gpt-4o, b",
+    "models=[{id: a, quality: 0.8}, {id: b}]": "models: unknown → a, b",
+    "attempts=[{name: one, tried: [few_shot]}]": "attempts: unknown → one",
+    "factors.brand_voice.note=Ann says so": "factors.brand_voice.note: unknown → Ann says so",
+    "framework=lesson": "framework: unknown → lesson",
+    "economics.assumptions.failure_chance=0.2": "failure_chance: unknown → 0.2",
+}
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_answer_takes_what_people_type_and_says_what_became_of_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, typed: str
+) -> None:
+    case = tmp_path / "case.yaml"
+    case.write_text("name: x  # ours\n")
+    assert TYPED[typed] in flat(said(capsys, "answer", str(case), typed))
+    once = case.read_bytes()
+    assert once.startswith(b"name: x  # ours\n")
+    assert ", as before" in flat(said(capsys, "answer", str(case), typed))
+    assert case.read_bytes() == once
+    said(capsys, "decide", str(case))  # what is written is judged
+
+
+def test_one_model_more_leaves_those_that_are_there(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    case = tmp_path / "case.yaml"
+    case.write_text("name: x\nmodels:\n  - {id: a, quality: 0.8}\n")
+    said(capsys, "answer", str(case), "models=[{id: b}, {id: a, cases: 50}]")
+    kept = [(each.id, each.quality, each.cases) for each in load_case(case).models]
+    assert kept == [("a", 0.8, 50), ("b", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("latency=no", "factors.latency_requirements or signals.latency"),
+        ("hallucination=yes", "nothing the lesson framework asks"),
+        ("hourly_rate_usd=9", 'Did you mean "economics.hourly_rate_usd"?'),
+        ("factors.nothing=yes", "nothing"),
+        ("data.evaluation=100", "isn't there. Name a file or folder"),
+        ("models=[{quality: 0.8}]", "names none"),
+        ("models=[{id: a, usd_per_mtok: {input: {x: 1}}}]", "plain values"),
+        ("framework=lessn", "lessn"),
+        ("brand_voice=perhaps", "Answer yes, no or unknown"),
+        ("economics.upfront.hours=-3", "Use 0 or more"),
+    ],
+)
+def test_what_can_not_be_judged_is_refused_in_one_line_and_not_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, typed: str, says: str
+) -> None:
+    case = tmp_path / "case.yaml"
+    case.write_text("name: x\n")
+    for command in (("answer", str(case)), ("decide", str(case), "--set")):
+        err = said(capsys, *command, typed, code=2)
+        assert says in err
+        assert err.count("\n") == 1
+    assert case.read_text() == "name: x\n"
+
+
+def test_another_framework_can_be_supposed_and_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    ours = "name: ours\nextends: lesson\nthresholds:\n  low_volume: {value: 5, unit: requests, "
+    ours += "says: few, source: us, dated: 2026-11-27}\n"
+    (tmp_path / "ours.yaml").write_text(ours)
+    (tmp_path / "case.yaml").write_text(
+        "name: x\neconomics: {traffic: {requests_per_month: 300}}\n"
+    )
+    case = str(tmp_path)
+    supposed = ("--set", "framework=ours.yaml", "--format", "json")
+    dossier = json.loads(said(capsys, "decide", case, *supposed))
+    assert dossier["framework"]["name"] == "ours"
+    assert dossier["factors"]["low_volume"]["state"] == "no"
+    assert (
+        json.loads(said(capsys, "decide", case, "--format", "json"))["framework"]["name"]
+        == "lesson"
+    )
+    said(capsys, "answer", case, "framework=ours.yaml")
+    assert json.loads(said(capsys, "decide", case, "--format", "json")) == dossier
+
+
+def test_a_case_that_can_not_be_written_whole_is_not_begun(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full after the first file."""
+    real = os.fsync
+    written: list[int] = []
+
+    def full(descriptor: int) -> None:
+        written.append(descriptor)
+        if len(written) > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert "No space left" in said(capsys, "init", str(tmp_path / "a" / "case"), code=2)
+    assert not (tmp_path / "a" / "case").exists()
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "notes.txt").write_text("ours")
+    written.clear()
+    said(capsys, "init", str(tmp_path / "here"), code=2)
+    assert [path.name for path in (tmp_path / "here").iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize(

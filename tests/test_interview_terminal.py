@@ -288,7 +288,7 @@ def test_every_line_fits_eighty_columns_and_nothing_moves_the_cursor(tmp_path: P
     assert seen.code == 0
     assert re.sub(r"[\n]", "", seen.out).isprintable()
     assert max(wcwidth.width(line) for line in seen.out.splitlines()) <= 80
-    assert "holds a character that can't be shown" in seen.out
+    assert "Holds a character that can't be shown" in seen.out
 
 
 def test_an_answer_that_looks_like_a_command_is_written_behind_a_sign(folder: Path) -> None:
@@ -433,13 +433,19 @@ def test_menus_take_keys_and_arrows_and_lines(folder: Path, screens: list[Screen
     screen.wait_for("quit")
     screen.press("\x1b[A\r")  # it stands at "I don't know"; one up is no
     screen.wait_for("> no")
-    screen.wait_for("enough")
+    screen.wait_for("not_needed")
+    screen.wait_for("quit")
+    screen.press("2")
+    screen.wait_for("> not_needed")
+    screen.wait_for("quit")
     screen.press("q")
     assert screen.end() == 0
     ceiling = load_case(folder).ceiling
     assert ceiling["few_shot"].value == "yes"
     assert (ceiling["foundation_models"].count, ceiling["prompt_variations"].count) == (4, 7)
     assert ceiling["structured_prompt"].value == "no"
+    answer = ceiling["retrieval_optimised"]
+    assert (answer.value, answer.needed) == ("yes", "no")
 
 
 @pytest.mark.skipif(not HAS_MENUS, reason=NO_MENUS)

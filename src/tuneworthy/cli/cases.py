@@ -53,17 +53,16 @@ def answer(case: str, answers: tuple[str, ...], chosen: str | None) -> None:
     from tuneworthy.interview.questions import AmbiguousNameError
     from tuneworthy.workspace import cases, reports
 
-    given = opt.pairs(answers, "KEY=VALUE", strict=True)
-    while True:
+    given, wrote = opt.pairs(answers, "KEY=VALUE", strict=True), None
+    while wrote is None:
         try:
-            before, wrote = cases.write(case, given, chosen)
-            break
+            wrote = cases.write(case, given, chosen)
         except AmbiguousNameError as caught:
             if (path := _which(caught)) is None:
                 raise
             given = {path if key == caught.name else key: value for key, value in given.items()}
     text = reports.render(wrote.dossier, "text", case_path=case, colour=opt.colour())
-    page = changes_page(wrote.changes, answer_line(before, wrote.dossier)).text()
+    page = changes_page(wrote.changes, answer_line(wrote.before, wrote.dossier)).text()
     first, *_ = text.split("\n\n")
     opt.deliver(f"{page}\n{first}\n")
 

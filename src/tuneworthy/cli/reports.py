@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -162,29 +163,37 @@ def precedents(**options: Any) -> None:
 @opt.command(
     "tuneworthy explain examples/task-api",
     "tuneworthy explain examples/task-api low_volume",
-    "tuneworthy explain examples/task-api --set brand_voice=no",
-    "tuneworthy explain --factor voice_drift",
+    "tuneworthy explain examples/task-api hybrid --set brand_voice=no",
+    "tuneworthy explain persona_tuning",
+    "tuneworthy explain dead_end",
 )
 @click.argument("case", metavar="[CASE]", required=False)
-@click.argument("name", metavar="[FACTOR]", required=False)
-@opt.option("--factor ID", "Explain a factor, signal or check without a case.")
+@click.argument("name", metavar="[ID]", required=False)
+@opt.option("--factor ID", "The same as ID.")
 @opt.framework_option
 @opt.set_option
 @opt.as_of_option
 def explain(
     case: str | None, name: str | None, factor: str | None, chosen: str | None, **what_if: Any
 ) -> None:
-    """Walk through the verdict on CASE with its own numbers, or look at one FACTOR of it."""
+    """Walk through the verdict on CASE with its own numbers, or explain one ID, in CASE or alone.
+
+    An ID is that of a factor, check, signal, target, option, goal, approach, challenge or rule of
+    the judgement, or what reports call it.
+    """
     from tuneworthy.workspace import reports
 
-    if factor is not None and case is None:
+    if factor is not None and name is not None:
+        raise click.UsageError("Name it once: CASE ID, or --factor ID.")
+    name = name or factor
+    if case is not None and name is None and not os.path.lexists(case):  # no case: an id
+        case, name = None, case
+    if case is None and name is not None:
         if what_if["answers"]:
             raise click.UsageError("--set needs a CASE.")
-        opt.deliver(reports.explain_factor(factor, chosen))
-    elif factor is not None and name is not None:
-        raise click.UsageError("Name the factor once: CASE FACTOR, or --factor ID.")
+        opt.deliver(reports.explain_factor(name, chosen))
     else:
-        opt.deliver(reports.explain(case or ".", name or factor, chosen, **what_if))
+        opt.deliver(reports.explain(case or ".", name, chosen, **what_if))
 
 
 @opt.command("tuneworthy diff march.json june.json", "tuneworthy diff my-case --since march.json")

@@ -15,16 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuneworthy.cli import ANSWERED, STOPPED
-from tuneworthy.cli.options import (
-    Decorator,
-    as_of_option,
-    command,
-    flag,
-    framework_option,
-    number,
-    option,
-    with_options,
-)
+from tuneworthy.cli import options as opt
 from tuneworthy.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,22 +24,22 @@ if TYPE_CHECKING:
 
 def server(
     *lines: str,
-    first: tuple[Decorator, ...] = (),
+    first: tuple[opt.Decorator, ...] = (),
     host: str,
     port: int,
     ports: str,
-    last: Decorator,
+    last: opt.Decorator,
 ) -> Callable[[Any], click.Command]:
     """A command that serves the cases of a folder: where it listens, and what is its own."""
-    return with_options(
-        command(*lines),
+    return opt.with_options(
+        opt.command(*lines),
         click.argument("folder", metavar="[CASES_DIR]", default="."),
         *first,
-        option("--host", host, default="127.0.0.1"),
-        number("--port", 0, 65535, port, ports),
+        opt.option("--host", host, default="127.0.0.1"),
+        opt.number("--port", 0, 65535, port, ports),
         last,
-        framework_option,
-        as_of_option,
+        opt.framework_option,
+        opt.as_of_option,
     )
 
 
@@ -63,15 +54,15 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
     host="Address to listen on; the link that is shown holds a token.",
     port=8765,
     ports="Port to listen on; 0 for any that is free.",
-    last=with_options(
-        number(
+    last=opt.with_options(
+        opt.number(
             "--lab-budget USD",
             0,
             1e9,
             0.0,
             "The most that all labs started on the page may cost; those that cost more are quoted.",
         ),
-        flag("--open", "Open it in a browser.", "browse"),
+        opt.flag("--open", "Open it in a browser.", "browse"),
     ),
 )
 def serve(folder: str, **options: Any) -> None:
@@ -97,11 +88,11 @@ _EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
 @server(
     "tuneworthy mcp cases",
     "tuneworthy mcp cases --http --port 8766",
-    first=(flag("--http", "Streamable HTTP in place of stdio.", "over_http"),),
+    first=(opt.flag("--http", "Streamable HTTP in place of stdio.", "over_http"),),
     host="Where to listen, for --http.",
     port=8766,
     ports="Port, for --http; 0 takes a free one.",
-    last=option(
+    last=opt.option(
         "--allow-host NAME",
         "Another name by which clients call the server; may be repeated.",
         "allowed",

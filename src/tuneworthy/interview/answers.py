@@ -383,7 +383,7 @@ def type_in(
     case = built()
     case = case.with_origin(CaseOrigin(where_of, case.folder))
     for entry in missing_entries(case):
-        if (name := names.get(entry.partition("[")[0])) is not None:
+        if (at := entry.partition("[")[0]) in names:
             raise _is_missing(entry.partition("[")[0], f"{flag}{name}", answers[name])
     changes = (Change(at, *_called(at, before, case, framework)) for at in names)
     return Typed(changed, case, framework, frozenset(names), tuple(changes))
@@ -393,7 +393,7 @@ def _called(at: str, before: Case, after: Case, framework: Framework) -> tuple[s
     title = at
     with suppress(CaseError):
         title = ask_of(after, framework, at).title
-    return title, *(shown_value(value_at(case, at)) for case in (before, after))
+    return title, shown_value(value_at(before, at)), shown_value(value_at(after, at))
 
 
 def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Places:
@@ -417,8 +417,8 @@ def _unasked(case: Case, at: str, text: str) -> Places:
     room, name, *rest = [*at.split("."), ""]
     if room in ROOMS and len(rest) == 2:  # beside an answer, as its note
         now = getattr(case, room).get(name)
-        fields = {"value": "unknown"} if now is None else _fields(now)
-        return {(room, name): {**fields, rest[0]: text}}
+        fields = {} if now is None else _fields(now)
+        return {(room, name): {"value": "unknown", **fields, rest[0]: text}}
     return {_keys(at): None if text.casefold() in UNKNOWN_WORDS else _plain(_flow(text), at)}
 
 
@@ -482,6 +482,7 @@ class Wrote(NamedTuple):
     dossier: Dossier
     digest: str  #: SHA-256 of the case file's text.
     changes: tuple[Change, ...]
+    before: Dossier  #: Without the answers; the same as ``dossier`` where nobody judged that.
 
 
 def write_typed(
@@ -506,7 +507,7 @@ def write_typed(
         return typed.text
 
     written, ((dossier, changes),) = rewrite(source, change, read_digest=read_digest), made
-    return Wrote(written.case, dossier, written.digest, changes)
+    return Wrote(written.case, dossier, written.digest, changes, dossier)
 
 
 _MOST_NOTE = 4_000

@@ -83,6 +83,9 @@ class Caller:
     def check(self, request: Request) -> None:
         """Refuse before the talk begins what could never be sent."""
         price, name = self._price_of(request), self._model.id[:80]
+        if self.place.provider == LOCAL:
+            fix = "name a larger model, or leave --model out for single questions"
+            raise InputError(f'"{name}" is too small to talk with', where="--model", fix=fix)
         if price is None:
             fix = "list it under models with its usd_per_mtok; 0 is a price"
             raise InputError(f'"{name}" has no price', where="--model", fix=fix)
@@ -314,8 +317,7 @@ def _line(ask: Ask) -> str:
 
 LONGEST_WORDS = 4_000  #: Characters of one message.
 _MOST_TURNS, _MOST_OPEN = 16, 6
-_READS_LITTLE = 1_000  # characters, for the embedded model
-_WRITES, _WRITES_LITTLE = 1_024, 256  # tokens of an answer
+_WRITES = 1_024  # tokens of an answer
 _SHOWN_REPLY = 2_000
 _TEXT: dict[str, Any] = {"type": "string"}
 
@@ -332,35 +334,32 @@ def request_for(
 ) -> Request:
     """What a model is asked next; the same conversation about the same case is the same request."""
     asks, opened = settable(case, framework), open_asks(case, framework, passed=passed)
-    if place.provider == LOCAL:
-        messages, form = _little([asks[name] for name in opened[:1]], turns[-1].words)
-    else:
-        state: dict[str, object] = {  # of texts, only that they are answered
-            "verdict": {"answer": dossier.verdict.answer, "may_still_be": dossier.reach.answers},
-            "open": opened[:_MOST_OPEN],
-            "answered": {
-                ask.id: "given" if ask.kind == "text" else ask.value
-                for ask in asks.values()
-                if ask.value
-            },
-        }
-        rules = WORDS["rules"] + "\n".join(map(_line, asks.values()))
-        *earlier, newest = turns[-_MOST_TURNS:]
-        messages = [
-            ChatMessage(role="system", content=rules),
-            *map(_message, earlier),
-            _message(newest, state),
-        ]
-        path = _TEXT if not asks else {**_TEXT, "enum": list(asks)}
-        item = _object(path=path, value=_TEXT, quote=_TEXT)
-        proposals = {"type": "array", "items": item}
-        form = _object(reply=_TEXT, proposals=proposals, next=path)
+    state: dict[str, object] = {  # of texts, only that they are answered
+        "verdict": {"answer": dossier.verdict.answer, "may_still_be": dossier.reach.answers},
+        "open": opened[:_MOST_OPEN],
+        "answered": {
+            ask.id: "given" if ask.kind == "text" else ask.value
+            for ask in asks.values()
+            if ask.value
+        },
+    }
+    rules = WORDS["rules"] + "\n".join(map(_line, asks.values()))
+    *earlier, newest = turns[-_MOST_TURNS:]
+    messages = [
+        ChatMessage(role="system", content=rules),
+        *map(_message, earlier),
+        _message(newest, state),
+    ]
+    path = _TEXT if not asks else {**_TEXT, "enum": list(asks)}
+    item = _object(path=path, value=_TEXT, quote=_TEXT)
+    proposals = {"type": "array", "items": item}
+    form = _object(reply=_TEXT, proposals=proposals, next=path)
     return Request(
         provider=place.provider,
         base_url=place.base_url,
         model=place.name,
         messages=tuple(messages),
-        max_tokens=_WRITES_LITTLE if place.provider == LOCAL else _WRITES,
+        max_tokens=_WRITES,
         response_schema=canonical_json(form) if schema else None,
     )
 
@@ -375,28 +374,6 @@ def _message(turn: ConversationTurn, now: dict[str, object] | None = None) -> Ch
     if now is not None:
         message["state"] = now
     return ChatMessage(role="user", content=canonical_json(message))
-
-
-def _little(asks: Sequence[Ask], words: str) -> tuple[list[ChatMessage], dict[str, Any]]:
-    """For a very small model: one question, the newest words, and a form it can't leave."""
-    rules = "".join(WORDS["little_rules"].format(question=ask.question) for ask in asks)
-    sentences = [s for s in re.split(r"(?<=[.!?])\s+", words[:_READS_LITTLE]) if s]
-    choices = [choice.id for ask in asks for choice in ask.choices]
-    state_of = any(ask.kind == "state" for ask in asks)
-    value: dict[str, Any] = {"pattern": "^[0-9]{1,9}$"}
-    if state_of or choices:
-        value = {"enum": ["yes", "no"] if state_of else choices}
-    elif any(ask.kind == "text" for ask in asks):
-        value = {"maxLength": 80}
-    item = _object(
-        path={**_TEXT, "enum": [ask.id for ask in asks]},
-        value={**_TEXT, **value},
-        quote={**_TEXT, "enum": list(dict.fromkeys(sentences)) or [""]},
-    )
-    proposals = {"type": "array", "items": item, "maxItems": 1}
-    form = _object(reply={**_TEXT, "maxLength": 120}, proposals=proposals)
-    messages = [ChatMessage(role="system", content=rules), ChatMessage(role="user", content=words)]
-    return messages, form
 
 
 def _object(**fields: Any) -> dict[str, Any]:

@@ -309,16 +309,14 @@ _MOST_DROPPED = 3
 _ID = re.compile(r"[a-z0-9_.]{1,60}")  # anything else would be a model's sentence in our line
 
 
-def opening_page(model: str, place: str, *, cap_usd: float, weak: bool) -> Sheet:
+def opening_page(model: str, place: str, *, cap_usd: float) -> Sheet:
     """Which model proposes, what it may do, and where what is written goes.
 
-    ``place`` is empty where it is served on this machine; the embedded model is a weak one.
+    ``place`` is empty where it is served on this machine.
     """
     sent: str = WORDS["sent" if place else "here"]
     sent = sent.format(place=safe(place), cap=small_usd(cap_usd))
     text = WORDS["opening"].format(model=safe(model), sent=sent)
-    if weak:
-        text += f" {WORDS['weak']}"
     return Sheet().add(text, first="").add(WORDS["talk_keys"])
 
 

@@ -23,7 +23,7 @@ from tuneworthy.model.case import (
     QualityTarget,
     TokenPrice,
 )
-from tuneworthy.model.dossier import Assessment, Dossier, Verdict
+from tuneworthy.model.dossier import Assessment, CheckResult, Dossier, FactorResult, Verdict
 from tuneworthy.model.framework import Check, Criterion, Framework
 from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part
 from tuneworthy.model.precedents import ALSO_ASKED
@@ -276,6 +276,7 @@ class IfDone(NamedTuple):
 
 def if_done(dossier: Dossier, framework: Framework) -> IfDone | None:
     """What the checks that aren't done would change; None where all are done or open."""
+    results: Mapping[str, CheckResult | FactorResult]
     results = {**dossier.ceiling.checks, **dossier.factors}
     missing = [name for name, check in dossier.ceiling.checks.items() if check.state == "no"]
     if not missing:

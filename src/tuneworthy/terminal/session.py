@@ -27,7 +27,7 @@ from tuneworthy.interview.answers import (
     write_typed,
 )
 from tuneworthy.interview.questions import answer_path, next_ask, offers
-from tuneworthy.llm.endpoints import LOCAL, on_this_machine
+from tuneworthy.llm.endpoints import on_this_machine
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.case import Case
 from tuneworthy.model.interview import AnswerResult, Ask, Conflict, ConversationTurn, Part, Proposal
@@ -257,11 +257,11 @@ def interview(
     elif not plain and _moves():
         terminal = MenuTerminal(colour=colour)
     if not is_there:
-        name = plain_title(source)
-        name = terminal.name(name) if answers is None else answers.name or name
-        if name is None:
+        title = plain_title(source)
+        called = terminal.name(title) if answers is None else answers.name or title
+        if called is None:
             return
-        start_case(source, name, chosen)
+        start_case(source, called, chosen)
     kind: Callable[..., InterviewSession] = InterviewSession
     if listener is not None:
         kind = partial(FreeInterview, listener=listener)
@@ -328,10 +328,8 @@ class FreeInterview(InterviewSession):
         if listener.transcript is not None:
             self.transcript = Transcript(listener.transcript)
         here = not place.base_url or on_this_machine(place.base_url)
-        address, weak = "" if here else place.base_url, place.provider == LOCAL
-        self.terminal.say(
-            pages.opening_page(listener.model, address, cap_usd=listener.cap_usd, weak=weak)
-        )
+        address = "" if here else place.base_url
+        self.terminal.say(pages.opening_page(listener.model, address, cap_usd=listener.cap_usd))
         self._put("")
         while self.about and self._turn():
             pass

@@ -208,7 +208,8 @@ class MenuTerminal(PlainTerminal):
         self.say(question_page(ask))
         answers = {"y": "yes", "n": "no"}
         if ask.kind == "choice":
-            answers = {str(n): choice.id for n, choice in enumerate(ask.choices, start=1)}
+            named = enumerate((choice.id for choice in ask.choices), start=1)
+            answers = {name[0] if name in ("yes", "no") else str(n): name for n, name in named}
         keep = [("k", f"keep {ask.value}")] if ask.value else []
         picked = self._menu([*keep, *answers.items(), *_MOVES], at="k" if ask.value else "d")
         entry = None if picked == "k" else read_entry(answers.get(picked, picked))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Container, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -54,10 +55,8 @@ def read_supposed(
     return made.supposed, made.framework
 
 
-def write(
-    source: str | Path, answers: Mapping[str, str], chosen: str | None = None
-) -> tuple[Dossier, Wrote]:
-    """Write answers into a case file; the dossier before, and what they came to.
+def write(source: str | Path, answers: Mapping[str, str], chosen: str | None = None) -> Wrote:
+    """Write answers into a case file, and say what they came to.
 
     Nothing is written if the answers don't make a case that its framework can judge: the chosen
     one, and the one that the case itself names.
@@ -71,7 +70,8 @@ def write(
 
     case = load_case(source)
     before = decide(case, framework_of(case, chosen))
-    return before, write_typed(source, answers, partial(framework_of, chosen=chosen), judge)
+    wrote = write_typed(source, answers, partial(framework_of, chosen=chosen), judge)
+    return wrote._replace(before=before)
 
 
 SCHEMA_FILE = "case.schema.json"
@@ -81,7 +81,10 @@ FRAMEWORK_FILE = "framework.yaml"
 def start_case(
     folder: str | Path, name: str | None = None, chosen: str | None = None
 ) -> list[Path]:
-    """Write a commented case file and its schema into a folder; the files that were written."""
+    """Write a commented case file and its schema into a folder; the files that were written.
+
+    All of them or none: where one can't be written, those before it are gone again.
+    """
     if not str(folder).strip():
         raise CaseError("is empty", where="DIR", fix="name a folder")
     target = Path(folder)
@@ -103,8 +106,16 @@ def start_case(
     if len(called) > 200:
         raise CaseError("is longer than 200 characters", where="--name", fix="shorten it")
     texts[CASE_FILE] = case_template(framework, called, SCHEMA_FILE, own)
-    for path, text in zip(paths, texts.values(), strict=True):
-        write_new(path, text)
+    is_new = not os.path.lexists(target)
+    try:
+        for path, text in zip(paths, texts.values(), strict=True):
+            write_new(path, text)
+    except BaseException:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        if is_new:
+            shutil.rmtree(target, ignore_errors=True)
+        raise
     return paths
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import partial
@@ -111,34 +110,24 @@ def explain(
     answers: Mapping[str, str] | None = None,
     as_of: date | None = None,
 ) -> str:
-    """The walk through a case's verdict, or one answer of it with what another would do."""
-    try:
-        case, framework = read_supposed(source, chosen, answers)
-    except CaseError as caught:
-        if name is None and not os.path.lexists(source):
-            asked = load_framework(chosen or "lesson")
-            if str(source) in {*asked.factors, *asked.ceiling, *asked.signals}:
-                fix = f"to look at what is asked: tuneworthy explain --factor {source}"
-                raise CaseError(caught.what, where=caught.where, fix=fix) from None
-        raise
+    """The walk through a case's verdict, or what bears an id with what it comes to in the case."""
+    case, framework = read_supposed(source, chosen, answers)
     dossier = decide(case, framework, as_of=as_of)
     if name is None:
         return render_document(walk.explain_case(dossier, framework), everything=True)
-    otherwise: list[tuple[State, Verdict]] = []
-    if name in framework.factors or name not in framework.signals:
-        states: dict[str, State] = {n: check.state for n, check in dossier.ceiling.checks.items()}
-        states |= {n: factor.state for n, factor in dossier.factors.items()}
-        if name not in states:
-            raise walk.unknown_name(name, framework)
-        rules = rules_of(framework)
-        others: list[State] = [to for to in get_args(State) if to != states[name]]
-        otherwise = [(to, verdict_of(rules, {**states, name: to})) for to in others]
-    return render_document(walk.explain_answer(dossier, framework, name, otherwise))
+    checks = {n: check.state for n, check in dossier.ceiling.checks.items()}
+    states: dict[str, State] = {**checks, **{n: f.state for n, f in dossier.factors.items()}}
+    named = [known for known, _ in walk.named_subjects(framework, name) if known in states]
+    rules, otherwise = rules_of(framework), list[tuple[State, Verdict]]()
+    for known in named[:1]:
+        others: list[State] = [to for to in get_args(State) if to != states[known]]
+        otherwise = [(to, verdict_of(rules, {**states, known: to})) for to in others]
+    return render_document(walk.explanation(framework, name, dossier, otherwise))
 
 
 def explain_factor(name: str, chosen: str | None = None) -> str:
-    """What a factor, signal or check of a framework asks, and why."""
-    return render_document(walk.explain_factor(load_framework(chosen or "lesson"), name))
+    """What bears an id of a framework, whatever it is."""
+    return render_document(walk.explanation(load_framework(chosen or "lesson"), name))
 
 
 def difference(before: str | Path, after: str | Path, chosen: str | None = None) -> Difference:

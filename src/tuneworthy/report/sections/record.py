@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import compress
+from typing import NamedTuple
 
 from tuneworthy import __version__
 from tuneworthy.errors import CaseError
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import CaseDecision
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult, Verdict
-from tuneworthy.model.framework import Check, Criterion, Factor, Framework
+from tuneworthy.model.framework import (
+    ApproachRule,
+    Check,
+    Criterion,
+    Factor,
+    Framework,
+    OptionRule,
+    Span,
+)
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import (
@@ -36,8 +45,10 @@ from tuneworthy.report.sections.evidence import measured
 from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.syntax.document import did_you_mean
+from tuneworthy.verdict.challenges import ALL
+from tuneworthy.verdict.facts import TARGETS
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
-from tuneworthy.words import months_later, number, plain, sentence, several
+from tuneworthy.words import count, listing, months_later, number, plain, sentence, several
 
 
 def answers(dossier: Dossier) -> b.Section:
@@ -231,63 +242,158 @@ def explain_case(dossier: Dossier, framework: Framework) -> b.Document:
     )
 
 
-def explain_answer(
-    dossier: Dossier, framework: Framework, name: str, otherwise: Sequence[tuple[str, Verdict]]
-) -> b.Document:
-    """One answer of a case: what it is, where it comes from, and what another would do.
+class Subject(NamedTuple):
+    """Something that has an id, and what there is to say of it."""
 
-    ``otherwise`` has the verdict that each other value would give; it is empty for a signal.
+    title: str
+    kind: str
+    rows: Sequence[tuple[str, str]]
+
+
+def explanation(
+    framework: Framework,
+    name: str,
+    dossier: Dossier | None = None,
+    otherwise: Sequence[tuple[str, Verdict]] = (),
+) -> b.Document:
+    """All that bears an id, or a title; with a dossier, what each comes to there.
+
+    ``otherwise`` has the verdict that each other value of an answer would give.
     """
-    rooms = (dossier.factors, dossier.ceiling.checks, dossier.signals)
-    answer = next((room[name] for room in rooms if name in room), None)
-    if answer is None:
-        raise unknown_name(name, framework)
-    rows = [("Note", answer.note)] if answer.note else []
-    for to, verdict in otherwise:
-        is_same = verdict == dossier.verdict.outcome
-        then = "the verdict stays" if is_same else "the verdict would be"
-        rows.append((f"If {to}", f"{then}: {OUTCOME_WORDS[verdict]}"))
-    claims = [c for c in dossier.challenges if any(name in path.split(".") for path in c.between)]
-    says = f"{answer.title} is {answer.state} ({source_words(answer.state, answer.source)})."
-    sections = (b.section("answer", "", b.facts(rows)), unfit(claims), _about(framework, name))
+    found = named_subjects(framework, name)
+    if not found:
+        every = list(subjects(framework))
+        fix = did_you_mean(name, [n for n, _ in every] + [each.title for _, each in every])
+        raise CaseError(f'"{name}" is nothing that can be explained', fix=fix)
+    says, sections = "", list[b.Section | None]()
+    for known, subject in found:
+        title = f"{subject.title} ({known}), {subject.kind}"
+        here = [] if dossier is None else list(_here(dossier, known, subject.kind))
+        told = [row for row in (*(("Here", text) for text in here), *subject.rows) if row[1]]
+        sections.append(b.section("about", title if says else "", b.facts(told)))
+        says = says or title
+    if dossier is not None:
+        now, then = dossier.verdict.outcome, list[tuple[str, str]]()
+        for to, verdict in otherwise:
+            stays = "the count stays" if verdict == now else "the count would be"
+            then.append((f"If {to}", f"{stays}: {OUTCOME_WORDS[verdict]}"))
+        names = {known for known, _ in found}
+        claims = [c for c in dossier.challenges if any(names & {*p.split(".")} for p in c.between)]
+        sections += [b.section("otherwise", "", b.facts(then)), unfit(claims)]
     return b.Document("", says, [each for each in sections if each is not None])
 
 
-def explain_factor(framework: Framework, name: str) -> b.Document:
-    section = _about(framework, name)
-    return b.Document("", section.title, [replace(section, title="")])
+def named_subjects(framework: Framework, name: str) -> list[tuple[str, Subject]]:
+    """What bears an id or a title."""
+    called = name.casefold().replace("_", " ")
+    return [
+        (known, each)
+        for known, each in subjects(framework)
+        if called in (known.replace("_", " "), each.title.casefold())
+    ]
 
 
-def unknown_name(name: str, framework: Framework) -> CaseError:
-    known = [*framework.factors, *framework.ceiling, *framework.signals]
-    return CaseError(
-        f'"{name}" is not in the {framework.name} framework', fix=did_you_mean(name, known)
-    )
-
-
-def _about(framework: Framework, name: str) -> b.Section:
+def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
+    """Everything that can be explained, by its id."""
     rooms: dict[str, Mapping[str, Criterion]] = {
         "a reason for fine-tuning": framework.indicators,
         "a reason against fine-tuning": framework.anti_indicators,
         "a check of the ceiling test": framework.ceiling,
         "a sign of a ceiling": framework.signals,
     }
-    kind = next((kind for kind, room in rooms.items() if name in room), "")
-    if not kind:
-        raise unknown_name(name, framework)
-    asked = rooms[kind][name]
+    for kind, room in rooms.items():
+        for name, asked in room.items():
+            yield name, Subject(asked.title, kind, _asked(framework, asked))
+    for target, told in TARGETS.items():
+        met = re.sub(r"\$?{}", "the limit", told.met)
+        rows = [("Met when", met), ("To state it", told.state)]
+        yield target, Subject(told.name, "a target", [*rows, ("To measure it", told.measure)])
+    ways = framework.approaches
+    for name, goal in framework.goals.items():
+        rows = [("Need", goal.need), ("Approach", f"{ways[goal.approach].title} ({goal.approach})")]
+        yield name, Subject(goal.title, "a goal", [*rows, ("Source", goal.source)])
+    for name, way in ways.items():
+        served = [goal.title for goal in framework.goals.values() if goal.approach == name]
+        most = "or more" if way.data.high == "open" else f"to {count(way.data.high)}"
+        need = f"{count(way.data.low)} {most} {plain(way.data.unit)}"
+        rows = [("Serves", listing(served)), ("Data", need), ("Compute", way.compute)]
+        yield name, Subject(way.title, "an approach", [*rows, *_figures(way, way.weeks)])
+    for name, option in framework.options.items():
+        parts = "; ".join(f"{plain(part)}: {says}" for part, says in option.kinds.items())
+        rows = [("Helps when", option.helps_when), ("Not when", option.not_when), ("Parts", parts)]
+        rows += [*_figures(option, option.weeks, option.effort_hours), ("Source", option.source)]
+        yield name, Subject(option.title, "an option", rows)
+    for rule, departure in framework.judgement.items():
+        rows = [("Says", departure.says), ("Source", f"{departure.source}, {departure.dated}")]
+        yield rule, Subject(plain(rule), "a rule of the judgement", rows)
+    for challenge in ALL:
+        rows = [("Says", challenge.rule.__doc__ or ""), ("Severity", challenge.severity)]
+        yield challenge.id, Subject(plain(challenge.id), "a challenge", rows)
+
+
+def _asked(framework: Framework, asked: Criterion) -> Sequence[tuple[str, str]]:
     at_least = asked.at_least if isinstance(asked, Check) else None
-    texts = [("Asks", asked.ask)]
+    texts = [("Asks", asked.ask), ("Yes means", getattr(asked, "means", "")), ("Why", asked.why)]
+    texts += [("Example", asked.example), ("To get it", getattr(asked, "settle", ""))]
+    rows = [(label, framework.filled(text, at_least)) for label, text in texts]
     if isinstance(asked, Factor):
-        texts.append(("Yes means", asked.means))
-    texts += [("Why", asked.why), ("Example", asked.example)]
-    if isinstance(asked, Check):
-        texts.append(("To get it", asked.settle))
-    rows = [b.Fact(label, framework.filled(text, at_least)) for label, text in texts if text]
-    if isinstance(asked, Factor):
-        is_counted = framework.scoring.weights == "counted"
-        beside = "" if is_counted else "(shown; every reason counts one)"
-        rows.append(b.Fact("Weight", str(asked.weight), beside))
+        counted = framework.scoring.weights == "counted"
+        beside = "" if counted else " (shown; every reason counts one)"
+        rows.append(("Weight", f"{asked.weight}{beside}"))
     if isinstance(asked, Check | Factor):
-        rows.append(b.Fact("To answer", f"about {several(asked.minutes, 'minute')}"))
-    return b.section("about", f"{asked.title} ({name}), {kind}", b.facts(rows))
+        rows.append(("To answer", f"about {several(asked.minutes, 'minute')}"))
+    return rows
+
+
+def _figures(
+    rule: ApproachRule | OptionRule, weeks: Span | None, hours: Span | None = None
+) -> Iterator[tuple[str, str]]:
+    """What something usually does to the targets, and what it takes."""
+    moves = []
+    for target, move in rule.moves.items():
+        sign = "×" if target in ("latency", "cost") else "+"
+        ends = f"{sign}{number(move.low)} to {sign}{number(move.high)}".replace("+-", "-")
+        moves.append(f"{TARGETS[target].name} {ends}")
+    yield "Usually", "; ".join(moves)
+    spans = [(hours, "hours"), (weeks, "weeks")]
+    takes = [f"{number(s.low)} to {number(s.high)} {unit}" for s, unit in spans if s is not None]
+    yield "Takes", "; ".join([*takes, f"risk: {rule.risk}"])
+
+
+def _here(dossier: Dossier, name: str, kind: str) -> Iterator[str]:
+    """What something comes to in a case."""
+    answers: Mapping[str, CheckResult | FactorResult]
+    answers = {**dossier.ceiling.checks, **dossier.factors}
+    goals = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
+    options = () if isinstance(dossier.options, Unknown) else dossier.options
+    claims = [claim for claim in dossier.challenges if claim.id == name]
+    departs = [each.because for each in dossier.verdict.departs if each.rule == name]
+    found: list[str] = []
+    if kind == "a target":
+        found = [target.state for known, target in dossier.targets.items() if known == name]
+    elif kind in ("a goal", "an approach"):
+        served = [each for each in goals if name in (each.goal, each.approach)]
+        found = [f"{plain(o.goal)}, {o.priority}; feasible: {o.feasible}" for o in served]
+    elif kind == "an option":
+        told = [each for each in options if name in (each.id, each.variant_of)]
+        found = [f"{each.title}: {each.helps}. {each.because}" for each in told]
+    elif kind == "a challenge":
+        found = [f"{claim.says} To settle: {claim.settle}" for claim in claims]
+    elif kind == "a rule of the judgement":
+        found = departs
+    else:
+        answer = dossier.signals[name] if kind == "a sign of a ceiling" else answers[name]
+        note = f"; {answer.note}" if answer.note else ""
+        found = [f"{answer.state} ({source_words(answer.state, answer.source)}){note}"]
+    yield from found or (_NOT_HERE[kind],)
+
+
+_NOT_HERE = {
+    "a target": "unknown",
+    "a goal": "no goal of this case",
+    "an approach": "no goal of this case leads to it",
+    "an option": "not compared here: it is a part of another, or the framework has none",
+    "a challenge": "it doesn't hold here",
+    "a rule of the judgement": "it doesn't move the answer here",
+}
+"""What is said where a case has nothing to do with it."""
