@@ -197,7 +197,7 @@ def measure(
 
 
 @dataclass(slots=True)
-class Part:
+class MeasuredPart:
     """One file as it is measured by itself, for ``merged``."""
 
     columns: dict[str, NDArray[Any]]
@@ -216,7 +216,7 @@ def part_of(
     folder: Path,
     piece: int = 0,
     shared: Shared = (),
-) -> Part | None:
+) -> MeasuredPart | None:
     """The file of a number; None without a trace. ``shared`` is of the first traces of all."""
     with _store(folder) as store:
         run = _Run(store, signals, shared)
@@ -229,7 +229,7 @@ def part_of(
 
 
 def merged(
-    parts: Iterable[Part], signals: Sequence[TraceSignal], *, folder: Path
+    parts: Iterable[MeasuredPart], signals: Sequence[TraceSignal], *, folder: Path
 ) -> tuple[Findings, ...]:
     """What ``measure`` says of the same files in this order, whoever measured them."""
     with _store(folder) as store:
@@ -312,15 +312,15 @@ class _Run:
         self.traces += len(batch)
         self._row += len(batch)
 
-    def part(self) -> Part:
+    def part(self) -> MeasuredPart:
         """All of it, as another process can take it."""
         if self._compares:
             self._store.add({"signature": self._signer.rest()})
         columns = {name: self._store.get(name) for name in self._store.names}
         names = self._models.all, self._prompts.all, self._systems
-        return Part(columns, self._columns, *names, self._sample, self._present)
+        return MeasuredPart(columns, self._columns, *names, self._sample, self._present)
 
-    def take(self, part: Part) -> None:
+    def take(self, part: MeasuredPart) -> None:
         """Add a part behind those that are there."""
         columns = dict(part.columns)
         told = (("model", self._models, part.models), ("prompt", self._prompts, part.prompts))

@@ -23,7 +23,7 @@ from tuneworthy.model.case import Materials
 from tuneworthy.workspace.cases import extra_needed
 
 if TYPE_CHECKING:
-    from tuneworthy.measure.engine import Part
+    from tuneworthy.measure.engine import MeasuredPart
     from tuneworthy.measure.signals.base import Findings
     from tuneworthy.traces.read import TraceFiles
 
@@ -70,7 +70,7 @@ def measure_files(
     shared = _shared(copy(files))
     work = [Work(one, n, materials, near_copy, shared) for n, one in enumerate(alone)]
 
-    def parts(results: Iterator[tuple[Part | None, TraceFiles]]) -> Iterator[Part]:
+    def parts(results: Iterator[tuple[MeasuredPart | None, TraceFiles]]) -> Iterator[MeasuredPart]:
         for part, read in results:
             files.take(read)
             done()
@@ -83,7 +83,7 @@ def measure_files(
     return findings
 
 
-def _part(work: Work) -> tuple[Part | None, TraceFiles]:
+def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
     """One file, wherever this runs."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from tuneworthy.measure.engine import part_of
