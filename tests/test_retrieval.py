@@ -333,6 +333,19 @@ def test_two_gaps_from_three_ways_to_answer(tmp_path: Path) -> None:
     assert api.quoted(api.prepare(folder, k=3, answers=True, as_of=DAY)).calls == 0
 
 
+def test_answers_that_are_withheld_measure_nothing(tmp_path: Path) -> None:
+    """And neither are they wrong answers."""
+    folder = town(tmp_path / "case")
+    result = api.run(
+        api.prepare(folder, answers=True, as_of=DAY), transport=Fake(lambda request: "")
+    )
+    assert "synthesis_failure_share" not in read_latest(read_case(folder))[0]
+    text = " ".join(api.render(result, folder="town").split())
+    assert "Synthesis gap" not in text or "Synthesis gap unknown:" in text
+    assert "not run" not in text
+    assert "tuneworthy decide" not in text
+
+
 def test_a_cap_stops_it_and_nothing_is_lost(tmp_path: Path) -> None:
     price = "models: [{id: 'fake:one', usd_per_mtok: {input: 1, output: 1}}]\n"
     folder = town(tmp_path / "case", model=False, more=price)

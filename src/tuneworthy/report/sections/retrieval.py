@@ -5,7 +5,7 @@ from __future__ import annotations
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.lab import Contrast, RetrievalResult
 from tuneworthy.report import blocks as b
-from tuneworthy.report.sections.lab import Rows, difference_text, share_text, spent_rows
+from tuneworthy.report.sections.lab import CORRECT, Rows, difference_text, share_text, spent_rows
 from tuneworthy.words import count, counted, listing, quality
 
 _WHY = {
@@ -82,18 +82,18 @@ def _gaps(result: RetrievalResult) -> Rows:
     answers = result.answers
     assert not isinstance(answers, Unknown)  # only shown then
     yield "Answered by", answers.arm
-    yield (
-        "Quality",
-        (
-            f"{share_text(answers.retrieved)} with retrieved passages, {share_text(answers.known)} "
-            f"with the known ones, {share_text(answers.none)} with none"
-        ),
-    )
+    ways = (answers.retrieved, answers.known, answers.none)
+    retrieved, known, none = (share_text(each, "not measured") for each in ways)
+    which = f"{retrieved} with retrieved passages, {known} with the known ones, {none} with none"
+    yield "Quality", which
     for name, one in (("Retrieval gap", answers.retrieval_gap), ("Retrieval adds", answers.gain)):
-        told = "" if one.told_apart == "yes" else "; can't be distinguished from none"
-        yield name, f"{difference_text(one)}{told}"
-    gap = share_text(answers.synthesis_gap)
-    yield "Synthesis gap", f"{gap}: wrong although the known passages were there"
+        open_ = not isinstance(one.difference, Unknown) and one.told_apart == "no"
+        yield name, difference_text(one) + "; can't be distinguished from none" * open_
+    gap = answers.synthesis_gap
+    if isinstance(gap, Unknown):
+        yield "Synthesis gap", f"unknown: {gap.ask}"
+    else:
+        yield "Synthesis gap", f"{share_text(gap)}: wrong although the known passages were there"
 
 
 def _next(result: RetrievalResult, folder: str) -> str:
@@ -101,4 +101,6 @@ def _next(result: RetrievalResult, folder: str) -> str:
         return f"tuneworthy retrieve {folder} --answers, with a larger --budget if that was it"
     if isinstance(result.answers, Unknown):
         return f"tuneworthy retrieve {folder} --answers --dry-run: what answers lose by it"
+    if isinstance(result.answers.synthesis_gap, Unknown):
+        return CORRECT
     return f"tuneworthy decide {folder}"
