@@ -442,8 +442,8 @@ def test_an_unmeasured_rival_widens_and_never_makes_a_no() -> None:
 def by_loops(rng: random.Random, failure: float, fall: float) -> float:
     """A case's worth worked out again, a month after the other, with nothing of the program's.
 
-    $4,000 to $9,000 up front, of which a pilot is $950; a saving of $1,500 that no bill may fall
-    short of, $800 of running costs, traffic that grows, and a model that is tuned anew.
+    $4,000 to $9,000 up front, a pilot of it about a quarter; a saving of $1,500 as far as the bill
+    allows it, $300 of running costs, traffic that grows, and a model that is tuned anew.
     """
 
     def pert(low: float, likely: float, high: float) -> float:

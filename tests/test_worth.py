@@ -56,7 +56,7 @@ def test_knowing_is_never_worth_less_than_nothing_nor_more_than_everything(
     rng = np.random.default_rng(seed)
     known = rng.normal(0, 1, 500)
     net = middle + spread * known + rng.normal(0, 1, 500)
-    most = float(np.mean(np.maximum(net, 0)) - max(np.mean(net), 0))
+    most = float(np.mean(np.maximum(net, 0))) - max(float(np.mean(net)), 0.0)
     assert 0 <= evppi(net, known) <= most + 1e-9
     assert evppi(net, np.full(500, 3.0)) == 0  # what doesn't vary tells nothing
 

@@ -285,7 +285,7 @@ def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> N
         "counts": listing([share] * bool(answering) + [wait] * bool(serving), "and the"),
         "target": f"every target ({plan.targets})" if plan.targets else "the target",
     }
-    plan.say("simpler", plan.options(options), needs, **told)
+    plan.say("simpler", plan.options(options), needs, "steps", 0.0, **told)
 
 
 # The first version.
@@ -303,7 +303,7 @@ def _pilot(plan: PlanContext, needs: Needs) -> str:
         if fit.data.unit != "documents":
             examples = f" --examples {some}" + " --dpo" * (fit.data.unit == "preference_pairs")
     told = {"share": share(part), "least": least, "examples": examples}
-    return plan.say("pilot", plan.priced(cost), needs, "first_version", **told)
+    return plan.say("pilot", plan.priced(cost), needs, "first_version", 0.0, **told)
 
 
 def _money(plan: PlanContext, money: MoneyFindings) -> str:
