@@ -62,6 +62,7 @@ ROWS = [row(f"w{n % 7} w{n % 5}", "w1", rejected="w2") for n in range(24)]
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama of some thousand weights, with a tokenizer of a few words."""
     need_training()
+    import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -79,7 +80,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = LlamaConfig(
         vocab_size=16, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64,
+        initializer_range=0.2,
     )  # fmt: skip
+    torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(str(folder))
     return folder
 
@@ -110,7 +113,7 @@ def test_an_adapter_learns_and_is_not_trained_again(tiny: Path, tmp_path: Path) 
     work = work_of(ROWS, epochs=12, rate=0.02, dropout=0.0)
     first = trained(tmp_path, tiny, work)
     assert first["steps"] == 36
-    assert first["loss"] < 1.0  # chance among the words is 2.8
+    assert first["loss"] < 1.0, first  # chance among the words is 2.8
     assert (tmp_path / work.job.key[:16] / "adapter_model.safetensors").is_file()
     assert trained(tmp_path, tiny, work) == first
 
@@ -134,7 +137,7 @@ def test_a_quote_measures_a_few_steps_and_leaves_nothing(tiny: Path, tmp_path: P
 
 def test_pairs_of_a_better_and_a_worse_answer_are_learned(tiny: Path, tmp_path: Path) -> None:
     told = trained(tmp_path, tiny, work_of(ROWS, method="dpo", epochs=12, rate=0.02))
-    assert told["loss"] < 0.67  # it begins at ln 2, which is 0.693
+    assert told["loss"] < 0.6  # it begins at ln 2, which is 0.693
 
 
 def test_a_run_that_is_killed_says_so_and_can_be_asked_for_again(
