@@ -215,6 +215,26 @@ def test_answers_are_kept_at_once_and_labelling_goes_on_where_it_stopped(
     assert "All are labelled" in capsys.readouterr().out
 
 
+def test_the_logged_answer_is_offered_to_accept_or_to_write_another(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever labels once had to type what already stood in the log; a ? was kept as an answer."""
+    lines = [json.loads(line) for line in (folder / "eval.jsonl").read_text().splitlines()]
+    for row in lines:
+        if row.get("reference") is None:
+            row["logged"] = f"logged {row['id']}"
+    (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    typed(monkeypatch, "?", ":a", "another", ":q")
+    assert label(folder, "--labeller", "ada") == 0
+    said = capsys.readouterr().out
+    accepted, other = values(folder, "ada")
+    assert accepted.startswith("logged ")
+    assert other == "another"
+    assert "Answered in the log" in said
+    assert ":a to accept the logged one" in said
+    assert "Write the answer, or :a" in said
+
+
 def test_a_second_thought_counts_and_the_first_stays_on_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

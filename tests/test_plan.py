@@ -867,3 +867,16 @@ def test_a_table_of_no_plan_is_refused_with_its_cure(
     assert "Add a plan section to the framework" in capsys.readouterr().err
     assert run((*wanted, "text")) == 0
     assert "There is no plan yet. To find out: add a plan section" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("goal", "named"),
+    [("persona", "rubric"), ("generation", "function of yours"), ("extraction", "json_fields"),
+     ("classification", "metric label"), ("tool_calling", "tool_call")],
+)  # fmt: skip
+def test_an_evaluation_is_made_for_its_goal(goal: str, named: str) -> None:
+    """For a voice nothing is right or wrong, and a plan once asked for the share right."""
+    case = {"name": "x", "goals": [goal], "ceiling": {"prompt_variations": "no"}}
+    phases = planned(load_case(case)).phases
+    steps = [step for phase in phases if phase.id == "evaluation" for step in phase.steps]
+    assert any(named in step for step in steps)

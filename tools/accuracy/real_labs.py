@@ -123,7 +123,7 @@ LABS: dict[str, tuple[Any, str, float, int, str]] = {
         64,
         'Write the call as JSON: {"name": ..., "arguments": ...}.',
     ),
-    "sql_eval": (sql, "sql", 0.5, 96, "Write one SQLite query, and nothing else."),
+    "sql_eval": (sql, "sql", 0.5, 320, "Write one SQLite query, and nothing else."),
 }
 
 

@@ -340,6 +340,9 @@ def label_items(case: str, **task: Any) -> None:
     opt.deliver(tally_page(queue.done, len(queue.items)))
 
 
+_NO_ANSWER = ("?", ":a", ":?", "help")  # what people type who want to know what to do
+
+
 def _asked(item: Item) -> tuple[str, str]:
     """``skip``, ``back`` or ``quit``; or ``label``, and which."""
     from tuneworthy.report.sections.evalset import keys_of
@@ -353,13 +356,17 @@ def _asked(item: Item) -> tuple[str, str]:
         act = _COMMANDS.get(word.removeprefix(":").lower())
         if act is not None and (keys or word.startswith(":")):
             return act, ""
-        if not keys and word:
+        if not keys and word == ":a" and item.case.logged:
+            return "label", item.case.logged.strip()[:_LONGEST]
+        if not keys and word and word not in _NO_ANSWER:
             return "label", word[:_LONGEST]
         value = keys.get(word.lower()) or (word.lower() if word.lower() in keys.values() else None)
         if value is not None:
             return "label", value
         use = f"Use {', '.join([*keys, 's', 'b', 'q'])}"
-        click.echo(use if keys else "Write the answer, or :s, :b, :q")
+        click.echo(
+            use if keys else f"Write the answer, or {':a, ' * bool(item.case.logged)}:s, :b, :q"
+        )
 
 
 def _edited(item: Item) -> str:

@@ -149,7 +149,7 @@ def parted(
 
 # Evaluation sets as CSV, for a spreadsheet.
 
-TEXTS = ("id", "input", "reference", "conversation_id", "split", "weight")
+TEXTS = ("id", "input", "reference", "logged", "conversation_id", "split", "weight")
 """Columns of plain text."""
 JSONS = ("reference_json", "messages", "contexts", "tags", "checks")
 """Columns of JSON; tags may also be words with ; between them."""

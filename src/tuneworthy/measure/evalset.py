@@ -125,6 +125,7 @@ class LoggedQuestion(NamedTuple):
     """The conversation up to it, without the system prompt; at least one turn."""
     reference: str | None
     contexts: tuple[str, ...]
+    logged: str = ""  #: What was answered.
 
     @property
     def characters(self) -> int:
@@ -203,11 +204,13 @@ def _shortest(runs: Sequence[Sequence[LoggedQuestion]]) -> tuple[LoggedQuestion,
 
 
 def _questions(batch: Batch) -> Iterator[LoggedQuestion | None]:
-    columns = (batch.column(name) for name in ("input", "messages", "reference", "contexts"))
-    for text, turns, reference, contexts in zip(*columns, strict=True):
+    names = ("input", "messages", "reference", "contexts", "output")
+    columns = (batch.column(name) for name in names)
+    for text, turns, reference, contexts, output in zip(*columns, strict=True):
         spoken = _spoken(turns or (), text)
         known = reference if reference and reference.strip() else None
-        yield LoggedQuestion(spoken, known, tuple(contexts or ())) if spoken else None
+        row = spoken, known, tuple(contexts or ()), output or ""
+        yield LoggedQuestion(*row) if spoken else None
 
 
 def _spoken(turns: Sequence[Message], text: str | None) -> tuple[Message, ...]:
@@ -411,6 +414,7 @@ def _cases(
             reference = None if question.reference is None else masker(question.reference)
             if masker.seen() > known:  # what isn't in the question can't be asked for any more
                 reference, lost = None, lost + 1
+            logged = masker(question.logged) if reference is None and question.logged else None
             # By what is asked, so that the same case is called the same in another draw.
             text = "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
             digest = hashlib.sha256(text.encode("utf-8")).hexdigest()[:_DIGITS]
@@ -422,6 +426,7 @@ def _cases(
                     input=turns[0].content if alone else None,
                     messages=() if alone else tuple(turns),
                     reference=reference,
+                    logged=logged,
                     contexts=passages,
                     tags=tags,
                     weight=weight / len(unit.questions),

@@ -50,6 +50,8 @@ class EvalCase(FileRecord):
     input: str | None = None
     messages: tuple[CaseMessage, ...] = ()
     reference: Any = None  #: The right output: a text, an object, or a list of accepted ones.
+    logged: str | None = None
+    """What was answered in the log: no right answer, but one that a labeller may accept or edit."""
     contexts: tuple[CasePassage, ...] = ()  #: Passages that may be given to the model.
     conversation_id: str | None = None  #: Cases of one conversation stand or fall together.
     tags: tuple[str, ...] = ()  #: Words to group by, such as the intent.

@@ -239,6 +239,25 @@ def _goal(plan: PlanContext, needs: Needs) -> None:
     plan.say("goal", plan.rule.steps.goal, needs, known=known)
 
 
+_JUDGED = (
+    "There is no one right answer: write a rubric, have a model judge by it (tuneworthy ceiling "
+    "CASE --judge RUBRIC.md --judge-model MODEL), and let people label a part blindly (tuneworthy "
+    "evalset label CASE --for report), or two arms in pairs (--pairwise ARM ARM)"
+)
+_SCORED_BY = {
+    "persona": _JUDGED,
+    "generation": f"{_JUDGED}. Queries and code are run instead: scorer sql, or a function of yours",
+    "knowledge": "Score short answers by match, others by a rubric (--judge RUBRIC.md)",
+    "domain_expertise": "Score short answers by match, others by a rubric (--judge RUBRIC.md)",
+    "format": "Score every output by its schema (metric json_schema), and its fields (json_fields)",
+    "extraction": "Score every field (metric json_fields): the lab shows each with its interval",
+    "classification": "Score by the label (metric label): the lab shows each class",
+    "safety": "Score by the label where there is one (metric label), else by a rubric (--judge)",
+    "tool_calling": "Score the calls (metric tool_call): name and arguments, in any order",
+}
+"""How outputs are scored, by what tuning would be for."""
+
+
 def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
     """Held-out cases and the figure to beat, before anything is trained or changed."""
     cases = plan.cases
@@ -259,7 +278,9 @@ def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
             "Name the metric and the share that is good enough",
         )
     cost = plan.priced(plan.upfront("evaluation").times(plan.rule.design_share))
-    return plan.say("evaluation", cost, needs, part, first=first, named=named, target=target)
+    scored = _SCORED_BY.get(plan.case.goals[0], "") if plan.case.goals else ""
+    told = {"first": first, "named": named, "target": target, "scored": scored}
+    return plan.say("evaluation", cost, needs, part, **told)
 
 
 def _need(plan: PlanContext, needs: Needs) -> str:

@@ -285,7 +285,8 @@ def item_page(
     lines = ["", paint("strong", f"{count(number)} of {count(of)}".ljust(columns() - 1, "·"))]
     for name, text in item_parts(item, rubric=rubric, labels=labels):
         lines += [paint("strong", name), *_shown(text)]
-    keys = "a text; or :s to skip, :b to go back, :q to stop"
+    accept = ":a to accept the logged one, " * bool(item.case.logged)
+    keys = f"a text; or {accept}:s to skip, :b to go back, :q to stop"
     if item.choices:
         pairs = keys_of(item).items()
         choices = (key if key == choice else f"{key} {choice}" for key, choice in pairs)
@@ -305,6 +306,8 @@ def item_parts(
     if case.reference is not None:
         whole = isinstance(case.reference, str)
         yield "Reference", str(case.reference) if whole else repr(case.reference)
+    if item.task == "answer" and case.logged:
+        yield "Answered in the log", case.logged
     several = len(item.outputs) > 1
     for place, text in enumerate(item.shown, start=1):
         yield f"Output {place}" if several else "Output", text
