@@ -231,6 +231,16 @@ def recomputed(name: str, folder: Path, result: Row) -> tuple[str, str]:
     return f"{sum(held) / len(held):.2f} ({low:.2f}-{high:.2f}) {best}", answer
 
 
+def cut_off(name: str, folder: Path) -> tuple[int, int]:
+    """Answers of the first arm on the cases for selecting that ended at their most tokens."""
+    lab = prepare(folder, max_tokens=LABS[name][3])
+    with ReadOnlyLedger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
+        calls = (ledger.find(job.key) for arm in lab.plan.called[:1]
+                 for job, *_ in lab.plan.calls([arm], lab.plan.select))  # fmt: skip
+        replies = [call.reply for call in calls if call is not None and call.reply is not None]
+    return sum(reply.finish == "length" for reply in replies), len(replies)
+
+
 def main() -> None:
     """Make, run and recompute, and print a line for each lab."""
     data, place = Path(sys.argv[1]), Path(sys.argv[2])
@@ -251,7 +261,12 @@ def main() -> None:
         result = json.loads(done.stdout)
         said = result["reported"]
         if "value" not in said:
-            print(f"| {name} | not judged: {result['stopped']} | | | |", flush=True)
+            cut, calls = cut_off(name, folder)
+            told_so = f"{cut} of {calls} calls" in result["stopped"]
+            same = told_so and cut > 0.02 * calls and result["reached"] == "unknown"
+            row = (name, f"not judged: {result['stopped'][:60]}…", f"{cut} of {calls} cut off",
+                   "unknown, unknown", "yes" if same else "NO")  # fmt: skip
+            print(f"| {' | '.join(row)} |", flush=True)
             continue
         page = f"{said['value']:.2f} ({said['low']:.2f}-{said['high']:.2f}) {result['best']}"
         anew, answer = recomputed(name, folder, result)

@@ -246,7 +246,7 @@ _JUDGED = (
 )
 _SCORED_BY = {
     "persona": _JUDGED,
-    "generation": f"{_JUDGED}. Queries and code are run instead: scorer sql, or a function of yours",
+    "generation": f"{_JUDGED}. Queries and code are run: scorer sql, or a function of yours",
     "knowledge": "Score short answers by match, others by a rubric (--judge RUBRIC.md)",
     "domain_expertise": "Score short answers by match, others by a rubric (--judge RUBRIC.md)",
     "format": "Score every output by its schema (metric json_schema), and its fields (json_fields)",
