@@ -40,7 +40,7 @@ BUDGETS = {
     ("report",): Budget(6_466, 4_600),
     ("lab",): Budget(4_725, 3_200),
     ("training",): Budget(3_250, 2_200),
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(9_698, 8_100),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(9_695, 8_100),
 }
 """By the rooms that share one. ``today`` only ever falls: lower it when a room got smaller."""
 
