@@ -411,7 +411,8 @@ def _apart(report: MeasureReport) -> str:
     told, needed = lead.details.get("told_apart"), report.detail("best_arm_lead", "cases_needed")
     if not lead.known or lead.low is None or not isinstance(lead.high, int | float):
         return report.ask("best_arm_lead", "can't be distinguished")
-    ends = f"{signed(lead.number)} ({signed(lead.low)} to {signed(lead.high)}), "
+    lost = " where both answered" * any(lead.details.get(f"{n}_errors") for n in ("best", "next"))
+    ends = f"{signed(lead.number)}{lost} ({signed(lead.low)} to {signed(lead.high)}), "
     if told == "yes":
         return f"{ends}distinguished"
     if needed is None or needed <= lead.n:
