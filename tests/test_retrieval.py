@@ -281,6 +281,16 @@ def test_retrieving_alone_needs_no_model_and_is_evidence(tmp_path: Path) -> None
         api.prepare(folder, answers=True)
 
 
+def test_what_the_search_in_use_finds_stays_as_stated(tmp_path: Path) -> None:
+    folder = town(tmp_path / "case", model=False, more="today: {retrieval_recall: 0.4}\n")
+    result = api.run(api.prepare(folder, k=5, as_of=DAY))
+    measured = read_latest(read_case(folder))[0]
+    assert set(measured) == {"best_retrieval_recall"}
+    assert measured["best_retrieval_recall"].value == result.best.recall.value
+    dossier = decide(read_case(folder), load_framework("lesson"), as_of=DAY)
+    assert dossier.ceiling.checks["retrieval_optimised"].state == "unknown"
+
+
 def test_passages_of_the_evaluation_set_alone_are_no_evidence(tmp_path: Path) -> None:
     folder = town(tmp_path / "case", model=False)
     text = (folder / "case.yaml").read_text().replace(", documents: pages", "")
