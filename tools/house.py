@@ -38,7 +38,7 @@ BUDGETS = {
     ("money", "plan", "precedents"): Budget(4_844, 3_300),
     ("pipeline",): Budget(276, 250),
     ("report",): Budget(6_466, 4_600),
-    ("lab",): Budget(4_725, 3_200),
+    ("lab",): Budget(4_728, 3_200),
     ("training",): Budget(3_250, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(9_695, 8_100),
 }
