@@ -254,7 +254,7 @@ def test_it_says_what_is_settled_for_today_asks_on_and_offers_what_else_is_worth
 def test_with_answers_passed_over_it_does_not_call_the_verdict_settled(folder: Path) -> None:
     seen = tuneworthy("interview", folder, typed="d\n" * 16 + "q\n")
     told = seen.out.replace("\n", " ")
-    assert "Still possible: not yet, no or a pilot first." in told
+    assert "Still possible: " in told
     assert "Settled for today" not in told
 
 

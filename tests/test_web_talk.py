@@ -172,7 +172,7 @@ def test_not_knowing_writes_nothing_and_is_not_asked_again_until_it_is_wanted(
     every = part_asks(load_case(folder / "one"), lesson)
     rest = get(client, f"{TALK}?{urlencode({'way': ' '.join(f'-{name}' for name in every)})}")
     assert asked(rest) == ""
-    assert "Still possible: not yet, no or a pilot first." in rest.text
+    assert "Still possible: " in rest.text
     again = [one["href"] for one in rest.all("a") if one["href"] == TALK]
     assert again
     assert "Ask again what I didn’t know" in rest.text
