@@ -120,8 +120,8 @@ def test_whatever_is_lacking_is_named_with_its_cure(
 
 def test_the_process_is_given_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = {preset.key_from: "sk-1" for preset in PRESETS.values() if preset.key_from}
-    told = embedded._environment({"HOME": "/h", "TUNEWORTHY_KEY_A_TEST": "sk-2", **keys})
-    assert told == {"HOME": "/h", "OMP_WAIT_POLICY": "passive"}
+    monkeypatch.setattr(os, "environ", {"HOME": "/h", "TUNEWORTHY_KEY_A_TEST": "sk-2", **keys})
+    assert embedded.child_environment() == {"HOME": "/h", "OMP_WAIT_POLICY": "passive"}
 
 
 def test_the_list_says_what_is_missing_and_then_that_it_is_ready(
@@ -321,7 +321,7 @@ def running(real: Path) -> Iterator[Path]:
     """The weights, with a process that stays for all who share it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded, "CONTEXT_TOKENS", SMALL)
-        held = embedded._take(real)
+        held = embedded._take((real, None))
     yield real
     embedded._let_go(held)
 
