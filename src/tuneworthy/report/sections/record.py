@@ -284,13 +284,14 @@ def explanation(
 
 
 def named_subjects(framework: Framework, name: str) -> list[tuple[str, Subject]]:
-    """What bears an id or a title."""
+    """What bears an id, and then what bears a title."""
     called = name.casefold().replace("_", " ")
-    return [
+    found = [
         (known, each)
         for known, each in subjects(framework)
         if called in (known.replace("_", " "), each.title.casefold())
     ]
+    return sorted(found, key=lambda pair: pair[0] != name)
 
 
 def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
