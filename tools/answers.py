@@ -13,9 +13,9 @@ from rules import Rule
 from tuneworthy import Dossier, Framework, decide, load_case
 from tuneworthy.model.framework import Criterion
 from tuneworthy.pipeline import framework_of
+from tuneworthy.report.sections.record import named_subjects
 from tuneworthy.verdict.challenges import ALL, ROOMS, in_room
 from tuneworthy.words import few, number
-from tuneworthy.workspace.reports import explain_factor
 
 _AS_OF = date(2026, 11, 24)  # so that a service that ends one day doesn't change a page that day
 
@@ -119,19 +119,17 @@ class Answers:
         return [*lines, "", "## In the gallery", "", *self._cases(name)]
 
     def _about(self, name: str, level: str) -> list[str]:
-        """The text of ``tuneworthy explain --factor``, as Markdown."""
-        head, _, body = explain_factor(name, self.framework.name).partition("\n\n")
-        title, _, kind = " ".join(head.split()).partition(f" ({name}), ")
-        rows: list[list[str]] = []
-        for line in body.splitlines():
-            label, text = line[2:13].strip(), line[13:].strip()
-            if label:
-                rows.append([label, text])
-            else:
-                rows[-1][1] += f" {text}"
-        lines = [f"{level} {title[:1].upper()}{title[1:]}", "", *paragraph(f"`{name}`, {kind}.")]
-        for label, text in rows:
-            lines += bullet(f"**{label}**: {text}")
+        """What ``tuneworthy explain`` says of an answer, as Markdown."""
+        room = next(
+            r for r in ("ceiling", "signals", "factors") if name in getattr(self.framework, r)
+        )
+        [(_, told)] = named_subjects(self.framework, f"{room}.{name}")
+        title = told.title
+        lines = [f"{level} {title[:1].upper()}{title[1:]}", ""]
+        lines += paragraph(f"`{name}`, {told.kind}.")
+        for label, text in told.rows:
+            if text:
+                lines += bullet(f"**{label}**: {text}")
         return lines
 
     def _cases(self, name: str) -> list[str]:

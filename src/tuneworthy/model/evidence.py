@@ -119,21 +119,21 @@ class Measured(LateRecord):
 class CardRow(LateRecord):
     """One line of the card."""
 
-    id: Ident
-    title: Name
-    state: Literal["met", "missed", "unknown"]
-    says: str
-    rests_on: str
+    id: Ident  #: The target, or what else is asked of a tuned model.
+    title: Name  #: As the card says it.
+    state: Literal["met", "missed", "unknown"]  #: Whether the tuned model meets it.
+    says: str  #: The figure with its interval, against what is wanted.
+    rests_on: str  #: How it is known.
 
 
 class PilotCard(LateRecord):
     """Go or no-go: every target, and what it rests on."""
 
-    answer: Literal["go", "no_go", "open"]
-    because: str
-    rows: tuple[CardRow, ...]
+    answer: Literal["go", "no_go", "open"]  #: Go, no go, or not known yet.
+    because: str  #: The line that decides.
+    rows: tuple[CardRow, ...]  #: Every target, money, general skills and safety.
     signs: str  #: Who signs; or how to name somebody.
-    on: date
+    on: date  #: The day of the pilot.
 
 
 def latest(runs: Sequence[Measured]) -> dict[str, Evidence]:

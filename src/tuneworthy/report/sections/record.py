@@ -284,14 +284,26 @@ def explanation(
 
 
 def named_subjects(framework: Framework, name: str) -> list[tuple[str, Subject]]:
-    """What bears an id, and then what bears a title."""
-    called = name.casefold().replace("_", " ")
+    """What bears an id or a path of the case file, and then what bears a title."""
+    room, _, last = name.rpartition(".")
+    called = last.casefold().replace("_", " ")
     found = [
         (known, each)
         for known, each in subjects(framework)
         if called in (known.replace("_", " "), each.title.casefold())
+        and (not room or each.kind in _ROOMS.get(room, ()))
     ]
-    return sorted(found, key=lambda pair: pair[0] != name)
+    return sorted(found, key=lambda pair: pair[0] != last)
+
+
+_ROOMS = {
+    "ceiling": ("a check of the ceiling test",),
+    "factors": ("a reason for fine-tuning", "a reason against fine-tuning"),
+    "signals": ("a sign of a ceiling",),
+    "targets": ("a target",),
+    "goals": ("a goal",),
+}
+"""What a path of the case file leads to."""
 
 
 def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
@@ -306,7 +318,7 @@ def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
         for name, asked in room.items():
             yield name, Subject(asked.title, kind, _asked(framework, asked))
     for target, told in TARGETS.items():
-        met = re.sub(r"\$?{}", "the limit", told.met)
+        met = re.sub(r"\$?{}( s\b)?", "the limit", told.met)
         rows = [("Met when", met), ("To state it", told.state)]
         yield target, Subject(told.name, "a target", [*rows, ("To measure it", told.measure)])
     ways = framework.approaches
