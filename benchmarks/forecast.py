@@ -60,15 +60,20 @@ def measure_draws(seed: int) -> dict[str, float]:
 
     from tuneworthy import load_case, load_framework
     from tuneworthy.model.case import NO_PRICES
-    from tuneworthy.money.savings import compare
-    from tuneworthy.money.simulate import simulate
-    from tuneworthy.money.terms import build_cost_model
+    from tuneworthy.money.investment import assess_money
+    from tuneworthy.money.savings import Stakes
+    from tuneworthy.money.simulate import Draws, simulate
 
     case, lesson = load_case(uncertain()), load_framework("lesson")
-    model = build_cost_model(case, lesson.costs)
-    savings = compare(case, NO_PRICES, model, "no").counted
+    held: list[Stakes] = []
+
+    def keep(stakes: Stakes, _: int) -> Draws | None:
+        held.append(stakes)
+        return None
+
+    assess_money(case, lesson, "no", NO_PRICES, seed, keep)
     rng = np.random.default_rng(seed)
-    seconds, drawn = timed(lambda: simulate(model, savings, MONTHS, 6, rng, DRAWS))
+    seconds, drawn = timed(lambda: simulate(held[0], rng, DRAWS))
     assert drawn is not None
     found = drawn.simulation
     assert (found.draws, found.horizon_months) == (DRAWS, MONTHS)

@@ -141,6 +141,7 @@ def test_no_bad_endpoint_moves_a_verdict_a_check_or_a_target(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     what: str, kind: str,
 ) -> None:  # fmt: skip
+    assert transport_for.__kwdefaults__ is not None
     monkeypatch.setitem(transport_for.__kwdefaults__, "timeout_s", 0.3)
     monkeypatch.setattr(llm_runner, "_FIRST_WAIT_S", 0.002)
     with endpoint(None) as (good, _), endpoint(BAD[kind], listens=kind != "refuse") as (bad, seen):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -222,7 +222,7 @@ RANDOM = st.fixed_dictionaries(
 Pairs = dict[str, Callable[[Dossier], bool]]
 
 
-def helps_of(found: Dossier) -> dict[str, str]:
+def helps_of(found: Dossier) -> Mapping[str, str]:
     """What each option, and each family of options, is judged."""
     listed = () if isinstance(found.options, Unknown) else found.options
     helps = {o.variant_of: o.helps for o in reversed(listed) if o.variant_of != "none"}
@@ -305,8 +305,8 @@ def reach_holds(found: Dossier) -> bool:
 
 def basis_counts(found: Dossier) -> bool:
     basis = found.verdict.basis
-    known = [f.source for f in (*found.factors.values(), *found.ceiling.checks.values())
-             if f.state != "unknown"]  # fmt: skip
+    known = [one.source for one in found.factors.values() if one.state != "unknown"]
+    known += [one.source for one in found.ceiling.checks.values() if one.state != "unknown"]
     same = basis.measured + basis.stated + basis.assumed == len(known)
     return same and len(basis.turning) <= basis.flips
 

@@ -155,7 +155,7 @@ def test_off_a_terminal_a_line_a_minute_shows_that_it_goes_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(shown_progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("tuneworthy.cli.options.time.monotonic", lambda: now[0])
     with shown_progress.live_line(lambda show: show) as show:
         for second in range(0, 200, 10):
             now[0] = float(second)

@@ -279,8 +279,9 @@ def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
         )
     cost = plan.priced(plan.upfront("evaluation").times(plan.rule.design_share))
     scored = _SCORED_BY.get(plan.case.goals[0], "") if plan.case.goals else ""
-    told = {"first": first, "named": named, "target": target, "scored": scored}
-    return plan.say("evaluation", cost, needs, part, **told)
+    return plan.say(
+        "evaluation", cost, needs, part, first=first, named=named, target=target, scored=scored
+    )
 
 
 def _need(plan: PlanContext, needs: Needs) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from tuneworthy.model.precedents import ALSO_ASKED, Backtest, Codes, Gap, Publis
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
 from tuneworthy.precedents.section import read_cases, shipped_cases
 from tuneworthy.report import render as render_document
+from tuneworthy.report.blocks import Document
 from tuneworthy.report.sections import money, options, plan
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import record as walk
@@ -88,7 +89,11 @@ def case_report(
         )
     else:
         bring = partial(money.invest, framework=framework)
-        sections = {"invest": bring, "plan": plan.document, "precedents": others.precedents}
+        sections: Mapping[str, Callable[[Dossier], Document]] = {
+            "invest": bring,
+            "plan": plan.document,
+            "precedents": others.precedents,
+        }
         document = sections[topic](dossier)
     return render_document(document, form, colour=colour, everything=everything)
 

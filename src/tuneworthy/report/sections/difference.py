@@ -242,8 +242,8 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
     lists = {"No longer fits together": changes.appeared, "Settled": changes.settled}
     for title, items in lists.items():
         yield items and b.part(title, b.bullets(items))
-    names = dict.fromkeys(named("sections").get(name, plain(name)) for name in changes.elsewhere)
-    yield sentence(f"different, too: {listing(list(names))}") if names else ""
+    others = dict.fromkeys(named("sections").get(name, plain(name)) for name in changes.elsewhere)
+    yield sentence(f"different, too: {listing(list(others))}") if others else ""
 
 
 def _verdict_words(changes: Difference) -> str:

@@ -400,7 +400,7 @@ def _arm(arms: Series, place: int) -> str:
     name = " ".join(filter(None, parts)) or "the prompt"
     ends = (float(values[key]) for key in ("value", "low_of_all", "high_of_all"))
     errors = int(values.get("errors", 0))
-    lost = f"; {few(errors)} of {count(values['runs'])} calls failed" if errors else ""
+    lost = f"; {few(errors)} of {count(float(values['runs']))} calls failed" if errors else ""
     return f"{name}: {quality_interval(*ends)} on {counted(float(values['cases']), 'case')}{lost}"
 
 

@@ -12,9 +12,9 @@ from tuneworthy.model.dossier import Aim, ApproachResult, ChallengeResult, Dossi
 from tuneworthy.plan.section import hours_text, part_title
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
-from tuneworthy.report.sections.common import about, day, dollars, headline, ranged, unfit, weeks
+from tuneworthy.report.sections.common import about, dollars, headline, ranged, unfit, weeks
 from tuneworthy.report.text import safe
-from tuneworthy.words import count, listing, plain, sentence
+from tuneworthy.words import count, day, listing, plain, sentence
 
 AIMS: dict[Aim, str] = {
     "tune": "a plan to a tuned model in production",

@@ -28,7 +28,6 @@ from tuneworthy.report.sections.common import (
     about,
     ceiling_text,
     count_text,
-    day,
     decision_text,
     finality,
     flip_lines,
@@ -48,7 +47,7 @@ from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.facts import TARGETS
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
-from tuneworthy.words import count, listing, months_later, number, plain, sentence, several
+from tuneworthy.words import count, day, listing, months_later, number, plain, sentence, several
 
 
 def answers(dossier: Dossier) -> b.Section:
@@ -93,7 +92,9 @@ def attempts(dossier: Dossier) -> b.Section | None:
         return None
     says = "What the team tried, in order, and what the count would have said after each."
     now = "ceiling reached: " * (dossier.ceiling.reached == "yes")
-    rows = [(s.name, b.Cell(s.change, s.result), OUTCOME_WORDS[s.outcome]) for s in dossier.stages]
+    rows: list[tuple[str, str | b.Cell, str]] = [
+        (s.name, b.Cell(s.change, s.result), OUTCOME_WORDS[s.outcome]) for s in dossier.stages
+    ]
     rows.append(("All checks, as answered now", "", now + OUTCOME_WORDS[dossier.verdict.outcome]))
     titles = "Attempt | What was changed | The count then"
     table = b.table("Attempts and the count after each", titles, rows, quiet=True)

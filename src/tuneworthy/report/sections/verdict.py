@@ -14,7 +14,6 @@ from tuneworthy.report.sections.common import (
     ceiling_text,
     confirm_text,
     count_text,
-    day,
     decision_text,
     finality,
     flip_lines,
@@ -39,7 +38,7 @@ from tuneworthy.report.sections.options import instead
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import attempts
 from tuneworthy.report.text import safe
-from tuneworthy.words import counted, few, listing, plain, sentence, several, usd
+from tuneworthy.words import counted, day, few, listing, plain, sentence, several, usd
 
 _FIT = "What doesn’t fit together"
 _MOST = 3
