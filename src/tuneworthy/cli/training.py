@@ -126,7 +126,7 @@ def export(case: str, name: str | None, form: str, **options: Any) -> int | None
     """Write the training set of CASE in the form a service or a library takes.
 
     With it come the job or configuration, the command, the price by its tokens, and what the
-    service keeps. What it would refuse is told line by line, and then nothing is written. Nothing
+    service keeps. What it would refuse is listed line by line, and then nothing is written. Nothing
     that is there is replaced.
     """
     from tuneworthy.report import render

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from tuneworthy.errors import FrameworkError
-from tuneworthy.framework.rules import Answered, Cuts, Measure, Reaches, Rules, compile_rules, held
+from tuneworthy.framework.rules import Cuts, Measure, Reaches, Rules, YesTo, compile_rules, held
 from tuneworthy.framework.tally import tally
 from tuneworthy.model.base import break_even, digest
 from tuneworthy.model.dossier import Lint, LintCell, LintFinding, NamedDigest
@@ -70,7 +70,7 @@ class _Table(NamedTuple):
             "difference": weighs[0] - weighs[1],
         }
 
-        def value(atom: Reaches | Answered) -> Array:
+        def value(atom: Reaches | YesTo) -> Array:
             if isinstance(atom, Reaches):
                 return columns[atom.measure] >= atom.bound
             return yes[:, names.index(atom.name)] if atom.name in names else np.True_

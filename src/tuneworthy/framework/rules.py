@@ -43,7 +43,7 @@ class Reaches(NamedTuple):
     bound: int
 
 
-class Answered(NamedTuple):
+class YesTo(NamedTuple):
     """An answer is yes; that of the ceiling where no name is given."""
 
     name: str
@@ -59,7 +59,7 @@ class Not(NamedTuple):
     part: Test
 
 
-Test = bool | Reaches | Answered | Every | Not
+Test = bool | Reaches | YesTo | Every | Not
 """What a step of the tree asks, as data."""
 
 
@@ -67,7 +67,7 @@ def _any(parts: Iterable[Test]) -> Test:
     return Not(Every(frozenset(map(Not, parts))))
 
 
-def held(test: Test, read: Callable[[Reaches | Answered], Any]) -> Any:
+def held(test: Test, read: Callable[[Reaches | YesTo], Any]) -> Any:
     """Whether a test holds, for one combination or elementwise for arrays of them."""
     if isinstance(test, Every):
         return reduce(and_, (held(part, read) for part in test.parts), True)
@@ -78,7 +78,7 @@ def held(test: Test, read: Callable[[Reaches | Answered], Any]) -> Any:
 
 def put_in(test: Test, name: str, answer: bool) -> Test:
     """A test with one answer put in: true, false, or what is still open."""
-    if isinstance(test, Answered):
+    if isinstance(test, YesTo):
         return answer if test.name == name else test
     if isinstance(test, Not):
         part = put_in(test.part, name, answer)
@@ -91,7 +91,7 @@ def put_in(test: Test, name: str, answer: bool) -> Test:
     return test
 
 
-def atoms(test: Test) -> Iterator[Reaches | Answered]:
+def atoms(test: Test) -> Iterator[Reaches | YesTo]:
     """Every measure with its bound and every answer that a test reads."""
     if isinstance(test, Every):
         for part in test.parts:
@@ -159,7 +159,7 @@ def compile_rules(framework: Framework, denominator: str | float | None = None) 
         steps=steps,
         score_cuts=_cuts(framework.scoring.score, scale * divisor),
         difference_cuts=_cuts(framework.scoring.difference, Fraction(scale)),
-        asked=frozenset(a.name for a in read if isinstance(a, Answered)) - {_CEILING},
+        asked=frozenset(a.name for a in read if isinstance(a, YesTo)) - {_CEILING},
         bounds={measure: tuple(sorted(found)) for measure, found in bounds.items()},
     )
 
@@ -236,7 +236,7 @@ def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
 
 
 def _answered(name: str, state: State) -> Test:
-    return Answered(name) if state == "yes" else Not(Answered(name))
+    return YesTo(name) if state == "yes" else Not(YesTo(name))
 
 
 _ENDS = {

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from tuneworthy.errors import CaseError
-from tuneworthy.framework.rules import Answered, Measure, Reaches, Rules, Test, held, put_in
+from tuneworthy.framework.rules import Measure, Reaches, Rules, Test, YesTo, held, put_in
 from tuneworthy.model.base import State
 from tuneworthy.model.framework import OUTCOMES, Outcome
 
@@ -170,7 +170,7 @@ def _ends_at(tests: tuple[Test, ...], combination: tuple[int, ...]) -> int:
         "difference": gain,
     }
 
-    def value(atom: Reaches | Answered) -> bool:
+    def value(atom: Reaches | YesTo) -> bool:
         return read[atom.measure] >= atom.bound if isinstance(atom, Reaches) else bool(reached)
 
     return next(index for index, test in enumerate(tests) if held(test, value))

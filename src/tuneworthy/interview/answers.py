@@ -311,7 +311,7 @@ def accept_conflict(
     return AnswerResult(written.case, judge(written.case), now.dossier, (), written.digest)
 
 
-class Change(NamedTuple):
+class AnswerChange(NamedTuple):
     """What became of a key; equal where nothing did, empty for unknown."""
 
     path: str
@@ -327,7 +327,7 @@ class Typed(NamedTuple):
     case: Case
     framework: Framework
     paths: frozenset[str]  #: What was answered.
-    changes: tuple[Change, ...]
+    changes: tuple[AnswerChange, ...]
 
     @property
     def supposed(self) -> Case:
@@ -385,7 +385,7 @@ def type_in(
     for entry in missing_entries(case):
         if (at := entry.partition("[")[0]) in names:
             raise _is_missing(entry.partition("[")[0], f"{flag}{name}", answers[name])
-    changes = (Change(at, *_called(at, before, case, framework)) for at in names)
+    changes = (AnswerChange(at, *_called(at, before, case, framework)) for at in names)
     return Typed(changed, case, framework, frozenset(names), tuple(changes))
 
 
@@ -475,13 +475,13 @@ def what_if(now: CaseSnapshot, answers: Mapping[str, str]) -> Case:
     return made.supposed
 
 
-class Wrote(NamedTuple):
+class WrittenAnswers(NamedTuple):
     """A case file into which answers were written."""
 
     case: Case
     dossier: Dossier
     digest: str  #: SHA-256 of the case file's text.
-    changes: tuple[Change, ...]
+    changes: tuple[AnswerChange, ...]
     before: Dossier  #: Without the answers; the same as ``dossier`` where nobody judged that.
 
 
@@ -492,14 +492,14 @@ def write_typed(
     judge: Callable[[Case, Framework], Dossier],
     *,
     read_digest: str | None = None,
-) -> Wrote:
+) -> WrittenAnswers:
     """Write answers, as ``type_in`` takes them, into a case file; nothing where one is wrong.
 
     Raises:
         ConflictError: If the file isn't as ``read_digest`` says.
         CaseError: If an answer is none, or the framework can't judge the case with them.
     """
-    made: list[tuple[Dossier, tuple[Change, ...]]] = []
+    made: list[tuple[Dossier, tuple[AnswerChange, ...]]] = []
 
     def change(text: str, path: Path) -> str:
         typed = type_in(text, path, answers, by)
@@ -507,7 +507,7 @@ def write_typed(
         return typed.text
 
     written, ((dossier, changes),) = rewrite(source, change, read_digest=read_digest), made
-    return Wrote(written.case, dossier, written.digest, changes, dossier)
+    return WrittenAnswers(written.case, dossier, written.digest, changes, dossier)
 
 
 _MOST_NOTE = 4_000

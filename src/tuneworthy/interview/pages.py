@@ -10,7 +10,7 @@ from typing import Any
 import wcwidth
 
 from tuneworthy.errors import InputError
-from tuneworthy.interview.answers import Change
+from tuneworthy.interview.answers import AnswerChange
 from tuneworthy.interview.questions import if_done
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
@@ -111,7 +111,7 @@ def why_text(ask: Ask) -> str:
     return " ".join([*texts, f"It is kept as {safe(ask.id)}."])
 
 
-def changes_page(changes: Iterable[Change], moved: str) -> Sheet:
+def changes_page(changes: Iterable[AnswerChange], moved: str) -> Sheet:
     """What became of each key that was written, and what that moved."""
     page = Sheet()
     for path, title, before, after in changes:

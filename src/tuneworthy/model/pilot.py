@@ -122,7 +122,7 @@ class LearningCurve(LateRecord):
     needed: ExamplesNeeded | Unknown
 
 
-class Probe(LateRecord):
+class SafetyProbe(LateRecord):
     """A share of probes on the tuned and the untuned model."""
 
     id: Ident  #: ``refusals`` or ``canaries``.
@@ -141,7 +141,7 @@ class PilotResult(LateRecord):
     verify: VerifyResult  #: The best tuned arm against the best untuned one.
     seeds_apart: Estimated | Unknown = Unknown(ask="train with two seeds or more")
     """Mean of the seeds' scores at the largest size, and the lowest and highest of them."""
-    probes: tuple[Probe, ...] = ()
+    probes: tuple[SafetyProbe, ...] = ()
     trained: tuple[TrainedModel, ...] = ()
     card: PilotCard
     spend: Spend

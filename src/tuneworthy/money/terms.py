@@ -94,18 +94,18 @@ LACKING, LACKING_FIRST = "missing_data", "missing_data_of_the_pilot"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CostPart:
     """A category of costs: in USD, and the hours of work in it."""
 
     usd: Sum = ()
     hours: Sum = ()
 
-    def times(self, share: float) -> Part:
+    def times(self, share: float) -> CostPart:
         """A share of it."""
-        return Part(_times(self.usd, share), _times(self.hours, share))
+        return CostPart(_times(self.usd, share), _times(self.hours, share))
 
-    def __add__(self, other: Part) -> Part:
-        return Part((*self.usd, *other.usd), (*self.hours, *other.hours))
+    def __add__(self, other: CostPart) -> CostPart:
+        return CostPart((*self.usd, *other.usd), (*self.hours, *other.hours))
 
 
 def _times(terms: Sum, share: float) -> Sum:
@@ -118,14 +118,14 @@ class CostModel:
 
     inputs: Inputs
     upfront: Sum | None  #: Before the first version is live; None when hours can't be priced.
-    upfront_parts: Mapping[str, Part]
+    upfront_parts: Mapping[str, CostPart]
     """The same by category; empty when nobody states it and the framework has no table."""
-    pilot: Part  #: What of it is paid before anybody knows whether tuning works.
+    pilot: CostPart  #: What of it is paid before anybody knows whether tuning works.
     retraining: Sum  #: The part of it that is paid again when the model has to be tuned anew.
     retraining_is: str  #: How it is known what is paid again.
     running: Sum | None
     """A month, the tuned model's serving among it; None when hours can't be priced."""
-    running_parts: Mapping[str, Part]  #: The same by category.
+    running_parts: Mapping[str, CostPart]  #: The same by category.
     running_besides: Sum | None
     """The same without the serving, where that is stated apart; None where it isn't."""
     savings: Sum  #: A month saved on calls, as stated; empty when nobody stated it.
@@ -207,7 +207,7 @@ def build_cost_model(
         upfront=builder.or_none(whole),
         upfront_parts=parts,
         pilot=builder.pilot(parts),
-        retraining=tuple(t for name in _RETRAINED for t in parts.get(name, Part()).usd),
+        retraining=tuple(t for name in _RETRAINED for t in parts.get(name, CostPart()).usd),
         retraining_is=retraining_is,
         running=builder.or_none(running),
         running_parts=running_parts,
@@ -264,16 +264,16 @@ class _Builder:
         """An amount of money as it is stated; nothing when nobody stated it."""
         return (Product((name,), factor),) if self.note(name, amount) else ()
 
-    def work(self, name: str, amount: Amount | None, factor: float = 1.0) -> Part:
+    def work(self, name: str, amount: Amount | None, factor: float = 1.0) -> CostPart:
         """Hours at the hourly rate."""
         if amount is None or amount.high == 0:
-            return Part()
+            return CostPart()
         self.note(name, amount)
-        return Part((Product((name, RATE), factor),), (Product((name,), factor),))
+        return CostPart((Product((name, RATE), factor),), (Product((name,), factor),))
 
-    def effort(self, path: str, effort: Effort) -> Part:
+    def effort(self, path: str, effort: Effort) -> CostPart:
         """Hours at the rate, and money beside them."""
-        return self.work(f"{path}.hours", effort.hours) + Part(
+        return self.work(f"{path}.hours", effort.hours) + CostPart(
             self.money(f"{path}.usd", effort.usd)
         )
 
@@ -282,11 +282,11 @@ class _Builder:
         rows = None if self.costs is None else getattr(self.costs, table)
         return {str(name): row for name, row in (rows or {}).items()}
 
-    def table(self, table: Literal["upfront", "ongoing"]) -> dict[str, Part]:
+    def table(self, table: Literal["upfront", "ongoing"]) -> dict[str, CostPart]:
         """The framework's table; empty without one."""
-        parts: dict[str, Part] = {}
+        parts: dict[str, CostPart] = {}
         for name, row in self.rows(table).items():
-            factor, part = 1 / MONTHS_PER_QUARTER if row.every == "quarter" else 1.0, Part()
+            factor, part = 1 / MONTHS_PER_QUARTER if row.every == "quarter" else 1.0, CostPart()
             for kind, span in (("hours", row.hours), ("usd", row.usd)):
                 if span is not None:
                     amount = Amount(low=span.low, likely=_middle(span), high=span.high)
@@ -294,7 +294,7 @@ class _Builder:
                     if kind == "hours":
                         part += self.work(path, amount, factor)
                     else:
-                        part += Part(self.money(path, amount, factor))
+                        part += CostPart(self.money(path, amount, factor))
             parts[name] = part
         return parts
 
@@ -320,7 +320,7 @@ class _Builder:
 
     def upfront(
         self, lacking: tuple[Range, Range] | None, training: Interval | Unknown | None
-    ) -> tuple[Sum | None, dict[str, Part], str]:
+    ) -> tuple[Sum | None, dict[str, CostPart], str]:
         """Cost up to the first version, by category, and how it is known what is paid again."""
         stated, path = self.economics.upfront, "economics.upfront"
         known = "data preparation and training are paid again"
@@ -332,12 +332,12 @@ class _Builder:
             return tuple(t for part in parts.values() for t in part.usd), parts, known
         if stated.hours is not None or stated.usd is not None:
             hours = self.work(f"{path}.hours", stated.hours)
-            money = Part(self.money(f"{path}.usd", stated.usd))
+            money = CostPart(self.money(f"{path}.usd", stated.usd))
             parts = {}
             for kind, whole in (("hours", hours), ("usd", money)):
                 shares = self.shares("upfront", kind) or {_RETRAINED[0]: 1.0}
                 for name, share in shares.items():
-                    parts[name] = parts.get(name, Part()) + whole.times(share)
+                    parts[name] = parts.get(name, CostPart()) + whole.times(share)
             known += ", at their share of the framework's table"
             if not self.rows("upfront"):
                 known = (
@@ -351,30 +351,30 @@ class _Builder:
         self.assumed.append(path)
         if isinstance(training, Unknown):
             self.lacks = training.ask
-            parts["training"] = Part((Product((TRAINED,)),))
+            parts["training"] = CostPart((Product((TRAINED,)),))
             return None, parts, known
         small = self.rows("upfront")["training"].usd if "training" in parts else None
         if training is not None and (small is None or training.value > small.high):
             self.inputs[TRAINED] = training
-            parts["training"] = Part((Product((TRAINED,), says="training by the token"),))
+            parts["training"] = CostPart((Product((TRAINED,), says="training by the token"),))
         for name, span in zip((LACKING_FIRST, LACKING), lacking or (), strict=False):
             amount = Amount(low=span.low, likely=(span.low + span.most) / 2, high=span.most)
             parts[name] = self.work(f"plan.{name}.hours", amount)
         return tuple(t for part in parts.values() for t in part.usd), parts, known
 
-    def pilot(self, parts: Mapping[str, Part]) -> Part:
+    def pilot(self, parts: Mapping[str, CostPart]) -> CostPart:
         """What is paid until the first comparison; nothing where the framework plans no pilot."""
         if self.rule is None:
-            return Part()
+            return CostPart()
         tenth, tested = self.rule.pilot_share, (1 + self.rule.design_share) / 2
         shares = {
             LACKING_FIRST: 1.0,
             "evaluation": tested,
             **dict.fromkeys(_RETRAINED, tenth),
         }
-        return sum((parts[n].times(share) for n, share in shares.items() if n in parts), Part())
+        return sum((parts[n].times(share) for n, share in shares.items() if n in parts), CostPart())
 
-    def running(self, serving: Sum, *, is_named: bool) -> tuple[Sum | None, dict[str, Part]]:
+    def running(self, serving: Sum, *, is_named: bool) -> tuple[Sum | None, dict[str, CostPart]]:
         """Running costs a month, and by category."""
         monthly, path = self.economics.monthly, "economics.monthly"
         if monthly.ongoing_usd is not None:
@@ -387,30 +387,30 @@ class _Builder:
             if parts:
                 self.assumed.append(f"{path}.ongoing_usd")
             if parts and serving and (is_named or self._below(serving, parts)):
-                parts["inference"] = Part(serving)
+                parts["inference"] = CostPart(serving)
             terms = tuple(term for part in parts.values() for term in part.usd)
             return (terms if parts else None), parts
         kinds, path = monthly.ongoing, f"{path}.ongoing"
         quarterly, retraining = f"{path}.retraining_hours_per_quarter", 1 / MONTHS_PER_QUARTER
         parts = {
-            "inference": Part(self.money(f"{path}.inference_usd", kinds.inference_usd)),
-            "other": Part(self.money(f"{path}.other_usd", kinds.other_usd)),
+            "inference": CostPart(self.money(f"{path}.inference_usd", kinds.inference_usd)),
+            "other": CostPart(self.money(f"{path}.other_usd", kinds.other_usd)),
             "monitoring": self.work(f"{path}.monitoring_hours", kinds.monitoring_hours),
             "retraining": self.work(quarterly, kinds.retraining_hours_per_quarter, retraining),
         }
         return tuple(term for part in parts.values() for term in part.usd), parts
 
-    def _below(self, serving: Sum, parts: Mapping[str, Part]) -> bool:
-        table, values = parts.get("inference", Part()).usd, likely(self.inputs)
+    def _below(self, serving: Sum, parts: Mapping[str, CostPart]) -> bool:
+        table, values = parts.get("inference", CostPart()).usd, likely(self.inputs)
         return bool(total(serving, values) < total(table, values))
 
-    def _split(self, whole: Sum) -> dict[str, Part]:
+    def _split(self, whole: Sum) -> dict[str, CostPart]:
         """One total, split as the framework's table splits its own."""
         parts, rows = {}, self.rows("ongoing")
         for name, share in (self.shares("ongoing") or {"inference": 1.0}).items():
             usd, rate = _times(whole, share), self.inputs.get(RATE)
             works = rate is not None and rate.value > 0 and name in rows and rows[name].hours
-            parts[name] = Part(usd, _times(usd, 1 / rate.value) if rate and works else ())
+            parts[name] = CostPart(usd, _times(usd, 1 / rate.value) if rate and works else ())
         return parts
 
 

@@ -15,8 +15,7 @@ from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range
 from tuneworthy.model.case import Amount, Case
 from tuneworthy.model.dossier import ApproachResult, Assessment, Part, Phase
 from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span, StepWork, either
-from tuneworthy.money.terms import LACKING, LACKING_FIRST, CostModel, collecting_hours
-from tuneworthy.money.terms import Part as CostPart
+from tuneworthy.money.terms import LACKING, LACKING_FIRST, CostModel, CostPart, collecting_hours
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.words import count, listing, number, quality, usd
 

@@ -20,8 +20,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Outcome, either
 from tuneworthy.money.investment import MoneyFindings
-from tuneworthy.money.terms import LACKING, LACKING_FIRST
-from tuneworthy.money.terms import Part as CostPart
+from tuneworthy.money.terms import LACKING, LACKING_FIRST, CostPart
 from tuneworthy.plan.context import PhaseCost, PlanContext, cost_of
 from tuneworthy.verdict.gates import held, unsafe
 from tuneworthy.verdict.options import OPTIONS

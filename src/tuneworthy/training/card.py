@@ -10,7 +10,7 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.evidence import CardRow, PilotCard
 from tuneworthy.model.lab import Arm, ArmResult, Contrast, VerifyResult
-from tuneworthy.model.pilot import PilotPlan, Probe
+from tuneworthy.model.pilot import PilotPlan, SafetyProbe
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.words import (
     count,
@@ -34,7 +34,7 @@ def card(
     plan: PilotPlan,
     arms: tuple[ArmResult, ...],
     verify: VerifyResult,
-    probes: tuple[Probe, ...],
+    probes: tuple[SafetyProbe, ...],
     simpler: tuple[Arm, Estimate] | None,
     spent_usd: float,
     on: date,
@@ -202,7 +202,7 @@ _TITLES = {"refusals": "Refusals", "canaries": "Secrets of the data"}
 _PROBED: dict[str, State] = {"held": "met", "fell": "missed", "unknown": "unknown"}
 
 
-def _probe(probe: Probe) -> CardRow:
+def _probe(probe: SafetyProbe) -> CardRow:
     rests = (
         "words by which a refusal is known"
         if probe.id == "refusals"

@@ -472,7 +472,7 @@ class CaseFacts:
         state = self.state("rapidly_changing_requirements")
         if state != "yes":
             return state
-        return {"policy": "no", "unknown": "unknown"}.get(self.changes, "yes")  # type: ignore[return-value]
+        return {"policy": "no", "unknown": "unknown"}.get(self.changes, "yes")  # type: ignore[return-value]  # all three are states
 
 
 def serves_until(case: Case) -> date | None:

@@ -231,7 +231,7 @@ def sovereignty_with_third_party_api(facts: CaseFacts) -> Found:
 
 @doubt
 def persona_without_brand_voice(facts: CaseFacts) -> Found:
-    """A persona is a voice, and a voice of one's own was said not to matter."""
+    """A persona is a voice, and a voice of your own was said not to matter."""
     fires = "persona" in facts.case.goals and facts.state("brand_voice") == "no"
     return fires and (
         ("goals", "factors.brand_voice"),
