@@ -108,12 +108,13 @@ def start_case(
     if len(called) > 200:
         raise CaseError("is longer than 200 characters", where="--name", fix="shorten it")
     texts[CASE_FILE] = case_template(framework, called, SCHEMA_FILE, own)
-    is_new = not os.path.lexists(target)
+    is_new, written = not os.path.lexists(target), list[Path]()
     try:
         for path, text in zip(paths, texts.values(), strict=True):
             write_new(path, text)
+            written.append(path)
     except BaseException:
-        for path in paths:
+        for path in written:
             path.unlink(missing_ok=True)
         if is_new:
             shutil.rmtree(target, ignore_errors=True)
