@@ -1296,7 +1296,11 @@ def test_no_amount_is_negative_endless_or_no_number(path: str, folder: Path) -> 
         said = answered_or_refused("decide", str(file))
         assert said.code == 2, (number, said.out)
         assert re.match(rf"{re.escape(str(file))}:{len(keys) + 1}: ", said.err), said.err
-        if number not in ("1,000", "$5", "[1]"):  # a file has plain numbers; by hand it is as people write
+        if number not in (
+            "1,000",
+            "$5",
+            "[1]",
+        ):  # a file has plain numbers; by hand it is as people write
             assert answered_or_refused("decide", TASK_API, "--set", f"{path}={number}").code == 2
 
 

@@ -757,7 +757,7 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "ceiling_within_noise": (
         PAIRS["ceiling_within_noise"].fires, ("0.85", "50", "0.73", "0.92", "0.90", "593")),
     "target_already_met": (PAIRS["target_already_met"].fires, ("latency",)),
-    "success_but_target_missed": (PAIRS["success_but_target_missed"].fires, ("cost a month",)),
+    "success_but_target_missed": (PAIRS["success_but_target_missed"].fires, ("the bill",)),
     "knowledge_gap_with_low_recall": (
         PAIRS["knowledge_gap_with_low_recall"].fires, ("79%", "80%")),
     "examples_against_answer": (

@@ -386,12 +386,12 @@ def test_a_written_text_in_doubt_is_not_asked_for_again_and_its_draw_is_no_draw(
     folder = folder_of(tmp_path, n=60)
     world = Doubtful(SHARES, better)
     result = ran(folder, world)
-    assert result.spend.in_doubt == 15
-    assert {one.whole for one in proposing(result).draws} == {False}
+    assert 5 <= result.spend.in_doubt < 15  # after five in a row it is asked nothing more
+    assert isinstance(result.proposing, Unknown)
     assert isinstance(result.plateau, Unknown)
-    again = Doubtful(SHARES, better)
-    assert told(ran(folder, again)) == told(result)
-    assert again.sent == 0
+    again = ran(folder, Doubtful(SHARES, better))
+    assert isinstance(again.proposing, Unknown)
+    assert again.spend.in_doubt < 15  # what is in doubt is not asked for once more
 
 
 def test_the_writing_model_needs_a_price(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def asked(slug: str) -> list[tuple[str, ...]]:
     """Places of every check, factor and signal that the case's framework asks."""
     framework = framework_of(load_case(GALLERY / slug))
     every = [*framework.ceiling, *framework.factors, *framework.signals]
-    return [answer_path(name, framework) for name in dict.fromkeys(every)]
+    return [answer_path(name, framework, by_id=True) for name in dict.fromkeys(every)]
 
 
 def plain(text: str) -> Any:

@@ -341,6 +341,8 @@ def type_in(
     answers: Mapping[str, str],
     by: Callable[[Case], Framework],
     flag: str = "",
+    *,
+    by_id: bool = False,
 ) -> Typed:
     """Answers typed into the text of a case file; nothing is written.
 
@@ -372,7 +374,7 @@ def type_in(
             raise CaseError(caught.what, where=where, fix=caught.fix) from None
 
     for name, typed in answers.items():
-        at = ".".join(answer_path(name, framework))
+        at = ".".join(answer_path(name, framework, by_id=by_id))
         if any(at.split(".")[:2] == other.split(".")[:2] for other in names):
             case = built()  # what stands beside it has changed
         changed = edit(changed, _typed_places(case, framework, at, typed), str(path), CaseError)
@@ -414,6 +416,8 @@ def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Place
 
 def _unasked(case: Case, at: str, text: str) -> Places:
     """A key of the file that no interview asks for."""
+    if at in ("name", "description"):  # whatever it looks like
+        return {(at,): text}
     room, name, *rest = [*at.split("."), ""]
     if room in ROOMS and len(rest) == 2:  # beside an answer, as its note
         now = getattr(case, room).get(name)
@@ -492,6 +496,7 @@ def write_typed(
     judge: Callable[[Case, Framework], Dossier],
     *,
     read_digest: str | None = None,
+    by_id: bool = False,
 ) -> WrittenAnswers:
     """Write answers, as ``type_in`` takes them, into a case file; nothing where one is wrong.
 
@@ -502,7 +507,7 @@ def write_typed(
     made: list[tuple[Dossier, tuple[AnswerChange, ...]]] = []
 
     def change(text: str, path: Path) -> str:
-        typed = type_in(text, path, answers, by)
+        typed = type_in(text, path, answers, by, by_id=by_id)
         made.append((judge(typed.case, typed.framework), typed.changes))
         return typed.text
 

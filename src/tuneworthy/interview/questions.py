@@ -56,8 +56,11 @@ class AmbiguousNameError(CaseError):
         super().__init__(f'"{shown(name)}" may be {listing(list(ways), "or")}', fix=fix)
 
 
-def answer_path(name: str, framework: Framework) -> tuple[str, ...]:
-    """Where in a case an answer is kept: by its path, its id, or what reports call it."""
+def answer_path(name: str, framework: Framework, *, by_id: bool = False) -> tuple[str, ...]:
+    """Where in a case an answer is kept: by its path, its id, or what reports call it.
+
+    With ``by_id`` an id is its own question's, whatever else reports call so.
+    """
     if "." in name or name in Case.model_fields:
         return tuple(name.split("."))
     called = name.casefold().replace("_", " ")
@@ -67,6 +70,8 @@ def answer_path(name: str, framework: Framework) -> tuple[str, ...]:
         for known, each in asks.items()
         if called in (known.replace("_", " "), each.title.casefold())
     }
+    if by_id:
+        ways = {path: ask for path, ask in ways.items() if path.endswith(f".{name}")} or ways
     if len(ways) > 1:
         raise AmbiguousNameError(name, ways)
     if ways or name in ALSO_ASKED:

@@ -23,7 +23,6 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import digest_of
 from tuneworthy.model.training import ChatTurn, TrainingExample, content_id
 from tuneworthy.text.json import validator
-from tuneworthy.traces.read import case_map, named, read
 
 CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete", "model_length"})
 """Words of makers for an answer that reached its limit of tokens, in small letters."""
@@ -208,6 +207,8 @@ def _call(call: Any) -> dict[str, Any]:
 
 
 def _read_traces(case: Case, made: Candidates) -> None:
+    from tuneworthy.traces.read import case_map, named, read  # the page shows reviews without it
+
     sample, seen = Sample(FRAME_TRACES, FRAME_CHARACTERS), 0
     for chunk in read(named(case, "traces"), mapping=case_map(case), searched=True):
         names = chunk.batch.column("conversation")

@@ -313,7 +313,7 @@ class Workspace:
         """
         before = self._snapshot(name)
         wrote = interview.write_typed(
-            before.source, answers, self._by, self.decide, read_digest=digest
+            before.source, answers, self._by, self.decide, read_digest=digest, by_id=True
         )
         return self._written(name, before, wrote.digest, wrote.dossier)
 
