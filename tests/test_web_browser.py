@@ -223,7 +223,7 @@ def test_from_an_empty_form_to_a_verdict_and_the_report_of_the_command_line(
             seen.append(name)
             reply(watched, script[name])
         assert "Fine-tune? A pilot first" in watched.text("h1")
-        assert watched.text("#talk h2").startswith("Nothing that is open can change")
+        assert watched.text("#talk h2").startswith("Every check and every reason is answered")
         page.get_by_role("link", name="What would it cost and bring?").click()
         watched.until("#talk", "Question")
         while (name := asked(watched)) and name != "economics.hours_per_week":
@@ -271,7 +271,7 @@ def test_what_does_not_fit_is_pushed_back_at_once_and_both_can_be_kept(
         watched.answer("Yes")
         assert "doesn't fit with low volume (yes)" in watched.text("#talk h2")
         watched.page.wait_for_function("() => document.activeElement.id === 'talk-title'")
-        watched.answer("Both hold: note it in the case file")
+        watched.answer("Both hold, and note it")
         assert asked(watched) not in ("", "factors.cost_optimization")
         told = yaml.safe_load(world.text("clash"))["factors"]["cost_optimization"]
         assert told["value"] is True or told["value"] == "yes"
@@ -528,7 +528,7 @@ def test_answers_and_the_interview_are_worked_by_keys_alone(browser: Any, world:
         page.keyboard.press("Tab")
         assert watched.ask("document.activeElement.textContent") == "Yes"
         page.keyboard.press("Enter")
-        watched.until("#talk .small", "Question 2")
+        watched.until("#talk .small", "Question 4")
         watched.page.wait_for_function("() => document.activeElement.id === 'talk-title'")
         page.keyboard.press("Tab")
         assert watched.ask("document.activeElement.closest('#talk') !== null")
