@@ -357,7 +357,7 @@ PAIRS: Pairs = {
     "answer and what open answers reach": reach_holds,
     "what it rests on and the sources of the answers": basis_counts,
     "headline and challenges count the same contradictions": contradictions_counted,
-    "count and judgement: what is refuted stands beside the count": refuted_is_beside,
+    "count and judgement: what is refuted is shown next to the count": refuted_is_beside,
     "answer and what it would take": takes_fit,
     "signs and what was measured of them": signs_are_confirmed,
     "final is the count, and no headline says so": finality_is_of_the_count,

@@ -63,6 +63,8 @@ def read_candidates(case: Case) -> Candidates:
     Raises:
         CaseError: If the case names neither, or one isn't there.
     """
+    from tuneworthy.traces.read import named  # the page shows reviews without it
+
     made = Candidates()
     files = [*(named(case, "training") or named(case, "examples"))]
     files += [path for path in named(case, "preference_pairs") if path not in files]
@@ -207,7 +209,7 @@ def _call(call: Any) -> dict[str, Any]:
 
 
 def _read_traces(case: Case, made: Candidates) -> None:
-    from tuneworthy.traces.read import case_map, named, read  # the page shows reviews without it
+    from tuneworthy.traces.read import case_map, named, read
 
     sample, seen = Sample(FRAME_TRACES, FRAME_CHARACTERS), 0
     for chunk in read(named(case, "traces"), mapping=case_map(case), searched=True):

@@ -374,9 +374,12 @@ def _aimed(facts: CaseFacts, opinion: Opinion, does: Does, name: str) -> Opinion
         if still_open := [target for target in facts.aims if does[target][0] == "unknown"]:
             said, what = opinion.because.removesuffix("."), TARGETS[still_open[0]].name
             return unknown(f"{said}; what it does to {what} has to be measured")
+        missed = set(facts.aims) <= set(facts.missed)  # else it is only said or seen to press
         if len(facts.aims) == 1:
-            return no(f"{named(facts.aims)} is missed, and it moves something else")
-        return no(f"{named(facts.aims)} are missed, and it moves none of them")
+            how = "is missed" if missed else "presses"
+            return no(f"{named(facts.aims)} {how}, and it moves something else")
+        how = "are missed" if missed else "press"
+        return no(f"{named(facts.aims)} {how}, and it moves none of them")
     touched = (t for t in facts.limits if t not in facts.aims)
     touched = (t for t in touched if does[t][0] in ("worsens", "unknown"))
     then = {target: facts.meets(target, does[target][1]) for target in touched}
