@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faulty import Fake, Manners
 from tuneworthy import cli as cli_module
-from tuneworthy.cli import STOPPED, cli, main, run
+from tuneworthy.cli import STOPPED, cli, run
 from tuneworthy.cli import options as cli_options
 from tuneworthy.cli import reports as cli_reports
 from tuneworthy.cli.options import deliver
