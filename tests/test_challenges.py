@@ -726,9 +726,9 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "success_with_faulty_answers": (
         PAIRS["success_with_faulty_answers"].fires, ("terminology errors",)),
     "break_even_after_service_end": (
-        PAIRS["break_even_after_service_end"].fires, ("2027-05-24", r"6\.0 months")),
+        PAIRS["break_even_after_service_end"].fires, ("24 May 2027", r"6\.0 months")),
     "model_in_use_ends": (
-        {"models": [{"id": "openai:gpt-4.1"}]}, ("openai:gpt-4.1", "2027-01-14", "gpt-6-luna")),
+        {"models": [{"id": "openai:gpt-4.1"}]}, ("openai:gpt-4.1", "14 Jan 2027", "gpt-6-luna")),
     "changing_requirements_baked_in": (
         {
             "goals": ["knowledge"],

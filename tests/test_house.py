@@ -252,6 +252,14 @@ def test_help_does_no_arithmetic_and_writes_no_yaml() -> None:
     assert loaded_by(code) & {"numpy"} == set()
 
 
+def test_a_decision_without_money_or_prompts_loads_no_numpy(project: Path) -> None:
+    code = (
+        "from tuneworthy import decide, load_case, load_framework\n"
+        f"decide(load_case({str(project / 'examples/first-idea')!r}), load_framework())"
+    )
+    assert loaded_by(code) & {"numpy"} == set()
+
+
 def test_a_decision_loads_neither_the_interview_nor_a_lab_nor_a_server() -> None:
     code = (
         "import sys; from tuneworthy.cli import run; run(['decide', 'examples/task-api'])\n"

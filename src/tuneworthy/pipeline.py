@@ -32,7 +32,7 @@ from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.money.investment import Draw, MoneyFindings, assess_money, held_against
 from tuneworthy.money.serving import unlisted
-from tuneworthy.money.worth import by_worth
+from tuneworthy.money.worth import at_stake, by_worth
 from tuneworthy.plan.section import build_plan
 from tuneworthy.precedents.section import index_for, precedents
 from tuneworthy.syntax.document import ParsedFile, parse
@@ -140,13 +140,15 @@ def decide(
     prices = listed_prices(case, as_of, unlisted(case))
     offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
     fits = approaches(case, framework, offered)
-    money = assess_money(case, framework, sovereign, prices, seed, draw, fits, as_of)
+    published = index_for(case)
+    rate = published.rates.get(f"goal={case.goals[0]}" if case.goals else "", published.rates[""])
+    money = assess_money(case, framework, sovereign, prices, seed, draw, fits, as_of, rate)
     findings = _look(case, framework, prices, ledger, replaced, as_of, money)
     facts = CaseFacts(case, framework, assessment, fits, findings)
     challenges = challenge(facts)
     money = held_against(money, challenges)
     all_gates = gates(case, assessment, decision, fits, money.gate, as_of, facts.missed)
-    asked = by_worth(questions(states, framework, rules), states, rules, money.at_stake)
+    asked = by_worth(questions(states, framework, rules), states, rules, at_stake(money.result))
     outlooks = Compared(facts, published_counts())
     found = judge(facts, rules, outlooks, all_gates, challenges, asked)
     compared = outlooks.results()
@@ -176,7 +178,7 @@ def decide(
         options=compared or NO_OPTIONS,
         recommendation=found.recommendation,
         investment=money.result,
-        precedents=precedents(index_for(case), case, framework, rules, assessment),
+        precedents=precedents(published, case, framework, rules, assessment),
         plan=build_plan(
             case, framework, assessment, decision, found, fits, all_gates, asked, money, as_of
         ),
@@ -211,14 +213,15 @@ def _look(
     money: MoneyFindings,
 ) -> CaseFindings:
     """What is next to the case file, what was measured, and what its models cost."""
-    from tuneworthy.measure.sample import distinct_prompts
+    texts, distinct = prompt_texts(case), None
+    if texts is not None:  # else numpy isn't needed
+        from tuneworthy.measure.sample import distinct_prompts
 
-    texts, near = prompt_texts(case), framework.threshold("near_copy")
+        near = framework.threshold("near_copy")
+        distinct = distinct_prompts(texts, _NEAR_COPY if near is None else near)
     return CaseFindings(
         prompts=None if texts is None else len(texts),
-        distinct_prompts=(
-            None if texts is None else distinct_prompts(texts, _NEAR_COPY if near is None else near)
-        ),
+        distinct_prompts=distinct,
         missing=missing_entries(case),
         prices=prices,
         ledger=ledger,

@@ -20,7 +20,7 @@ _COMMANDS = {
     "interview": ("cases", "Ask what removes most doubt, and show the verdict forming."),
     "decide": ("reports", "Judge a case: is fine-tuning worth it, and how sure is that?"),
     "options": ("reports", "Compare what could be done instead, or as well."),
-    "explain": ("reports", "Walk through a verdict, or explain one factor."),
+    "explain": ("reports", "Walk through a verdict, or explain whatever has an id."),
     "invest": ("reports", "Compute cost and return, line by line, and how sure they are."),
     "plan": ("reports", "Plan the work: phases, hours, cost, dates, and when each is done."),
     "measure": ("cases", "Measure traces or results, and keep the evidence."),

@@ -10,7 +10,7 @@ from datetime import date
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from tuneworthy.framework.load import published_counts, services
+from tuneworthy.framework.load import services
 from tuneworthy.model.base import (
     HOURS_PER_MONTH,
     TOKENS_PER_MTOK,
@@ -37,6 +37,7 @@ from tuneworthy.model.dossier import (
     Worth,
 )
 from tuneworthy.model.framework import Assumption, Framework
+from tuneworthy.model.precedents import BaseRate
 from tuneworthy.money.savings import (
     Savings,
     ServingComparison,
@@ -60,11 +61,10 @@ from tuneworthy.money.terms import (
     collecting_hours,
     likely,
 )
-from tuneworthy.money.worth import more_cases
-from tuneworthy.stats.intervals import wilson
+from tuneworthy.money.worth import cases_what, more_cases
 from tuneworthy.verdict.facts import DAYS_PER_MONTH, MOST_USD, serves_until
 from tuneworthy.verdict.gates import held
-from tuneworthy.words import count, months, months_range, plain, share, usd, usd_range
+from tuneworthy.words import count, day, months, months_range, plain, share, usd, usd_range
 
 if TYPE_CHECKING:
     from tuneworthy.money.simulate import Draws
@@ -115,17 +115,6 @@ class MoneyFindings(NamedTuple):
     bill: Amount | None = None  #: USD a month that what runs today costs; None where nobody knows.
     model: CostModel | None = None  #: Every amount, as the plan splits it.
 
-    @property
-    def at_stake(self) -> tuple[float, float] | None:
-        """What tuning brings where it is the thing to do, and a pilot in vain, in USD."""
-        money = self.result
-        if isinstance(money, Unknown) or not isinstance(money.gain_usd, float):
-            return None
-        pilot = money.ask_usd.pilot
-        if isinstance(pilot, Unknown):
-            return None
-        return money.gain_usd, pilot.low if isinstance(pilot, Range) else pilot
-
 
 def assess_money(
     case: Case,
@@ -136,6 +125,7 @@ def assess_money(
     sampler: Draw | None = None,
     fits: Sequence[ApproachResult] = (),
     as_of: date | None = None,
+    record: BaseRate | None = None,
 ) -> MoneyFindings:
     """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
     ways = serving_costs(case, prices, sovereign, as_of)
@@ -154,7 +144,7 @@ def assess_money(
     under = math.inf if rule is None else rule.under_months
     closed, draws = closed_form(model, comparison, bill, under), None
     stakes = stakes_of(case, framework, model, comparison, ways)
-    stakes = replace(stakes, **_taken_for(case, as_of))
+    stakes = replace(stakes, **_taken_for(case, as_of, record))
     if isinstance(closed, ClosedForm):
         draws = (sampler or draw)(stakes, seed)
     payback = _payback(case, framework, closed, draws)
@@ -166,6 +156,7 @@ def assess_money(
         result = _result(model, comparison, closed, draws, payback, framework, ways)
         hosted = case.tuning.service != "self_hosted"
         bounds = _bounds(model, comparison, ways, closed, framework, hosted=hosted)
+        bounds |= {"justified": gate.state, "why": gate.why}  # the gate's answer, once
         result = result.model_copy(update=bounds)
         result = result.model_copy(update={"worth": (*_more_cases(case, result), *result.worth)})
     upfront = _amount(model, model.upfront)
@@ -207,16 +198,20 @@ def stakes_of(
     )
 
 
-def _taken_for(case: Case, as_of: date | None) -> dict[str, Any]:
+def _taken_for(case: Case, as_of: date | None, record: BaseRate | None) -> dict[str, Any]:
     """What is taken because the case doesn't say, each with what carries it."""
     facts, stated = services().assumptions, case.economics.assumptions
     taken_ = {DISCOUNT: facts["discount_per_year"], PRICE_FALL: facts["price_fall_per_year"]}
     if case.tuning.service != "self_hosted":
         taken_[LIFE] = facts["model_life_months"]
     inputs = {name: taken(fact) for name, fact in taken_.items()}
-    says = {name: f"{fact.says} Read on {fact.dated}" for name, fact in taken_.items()}
-    if stated.failure_chance is None:
-        inputs[FAILURE], says[FAILURE] = _record(case)
+    says = {name: f"{fact.says} Read on {day(fact.dated)}" for name, fact in taken_.items()}
+    if stated.failure_chance is None and record is not None:
+        inputs[FAILURE] = Interval(1 - record.high, 1 - record.rate, 1 - record.low)
+        says[FAILURE] = (
+            f"tuning works as often as it measured best in {record.of}: {record.won} of "
+            f"{record.n}, {share(record.low)} to {share(record.high)}"
+        )
     until, ends = serves_until(case), None
     if until is not None and as_of is not None and until > as_of:  # else it is tuned elsewhere
         ends = (until - as_of).days / DAYS_PER_MONTH
@@ -226,22 +221,6 @@ def _taken_for(case: Case, as_of: date | None) -> dict[str, Any]:
         "pilots": case.tuning.pilot != "no",
         "first_end": ends,
     }
-
-
-def _record(case: Case) -> tuple[Interval, str]:
-    """The chance that tuning fails, by the published cases of the first goal, or of all."""
-    counts = published_counts()
-    of = counts.get(case.goals[0], {}) if case.goals else {}
-    arms = [of] if of else list(counts.values())
-    cases = sum(sum(arm.values()) for arm in arms)
-    won = sum(arm.get("fine_tune", 0) + arm.get("hybrid", 0) for arm in arms)
-    low, high = wilson(won, cases)
-    goal = f" about {plain(case.goals[0])}" if of else ""
-    says = (
-        f"tuning works as often as it measured best in published cases{goal}: {won} of {cases}, "
-        f"{share(low)} to {share(high)}"
-    )
-    return Interval(1 - high, 1 - won / cases, 1 - low), says
 
 
 def _lacking(
@@ -459,10 +438,11 @@ def _payback(
     if draws is not None and draws.months[1] >= rule.under_months:
         middle = draws.months[1]
         when = "never" if math.isinf(middle) else f"in {months(middle)}"
+        capped = closed.possible is not None
+        how = "within the bill of each" if capped else "with growth and the model's life"
         return Payback(
             "unknown",
-            f"{pays_back} by one month's amounts; month by month, with growth and the model's "
-            f"life, {when}",
+            f"{pays_back} by one month's amounts; month by month, {how}, {when}",
         )
     return Payback(
         "yes", f"if it works, {pays_back}, under {under}, and the strategic value is {value}"
@@ -669,7 +649,7 @@ def _more_cases(case: Case, money: InvestmentResult) -> Iterator[Worth]:
         return
     if found := more_cases(money, today.quality, today.cases, target.at_least):
         more, labels, net = found
-        what = f"{count(more)} more cases, less the {usd(labels)} to label them"
+        what = cases_what(more, labels)
         yield Worth(what=what, usd=max(net, 0.0))
 
 
@@ -734,7 +714,7 @@ def _computed(
     comparison: ServingComparison, model: CostModel, rivals: Sequence[ServingCost]
 ) -> Computed | Unknown:
     savings: Any = comparison.savings
-    if not comparison.costs:
+    if not comparison.costs and not rivals:
         return Unknown(ask=savings.ask)
     lacks = isinstance(savings, Unknown)
     return Computed(

@@ -231,7 +231,12 @@ class _Options:
         name, own = used.id if used else "what runs today", used and self._runs(used) == "own"
         grows = REQUESTS in self.inputs and self.inputs[REQUESTS].low >= 1 and not own
         option = ServingOption(
-            name, "as_is", False, "unknown", billed=True, bill_for=REQUESTS if grows else None
+            name,
+            "as_is",
+            False,
+            "own" if own else "unknown",
+            billed=True,
+            bill_for=REQUESTS if grows else None,
         )
         option = self._until(option, used) if used and REQUESTS in self.inputs else option
         return ServingCost(option, self.inputs[BILL], "unknown", ())

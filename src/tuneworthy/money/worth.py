@@ -76,6 +76,16 @@ def worth_of_cases(
 _STEPS = (50, 100, 200, 400, 800)
 
 
+def at_stake(money: InvestmentResult | Unknown) -> tuple[float, float] | None:
+    """What tuning brings where it is the thing to do, and a pilot in vain at its middle, in USD."""
+    if isinstance(money, Unknown) or not isinstance(money.gain_usd, float):
+        return None
+    pilot = money.ask_usd.pilot
+    if isinstance(pilot, Unknown):
+        return None
+    return money.gain_usd, pilot if isinstance(pilot, float) else (pilot.low + pilot.most) / 2
+
+
 def more_cases(
     money: InvestmentResult | Unknown, right: float, cases: int, target: float
 ) -> tuple[int, float, float] | None:
@@ -93,12 +103,12 @@ def more_cases(
         The number, what labelling costs, and the net benefit in USD, below zero where even the best
         number isn't worth it; None where the money isn't known.
     """
-    if isinstance(money, Unknown) or not isinstance(money.gain_usd, float) or cases <= 0:
+    stake = at_stake(money)
+    if stake is None or isinstance(money, Unknown) or cases <= 0:
         return None
-    each, pilot, gain = money.case_usd, money.ask_usd.pilot, max(money.gain_usd, 0.0)
-    if not isinstance(each, float) or isinstance(pilot, Unknown):
+    each, gain, lost = money.case_usd, max(stake[0], 0.0), stake[1]
+    if not isinstance(each, float):
         return None
-    lost = pilot if isinstance(pilot, float) else pilot.low
     nets = [
         (worth_of_cases(right, cases, target, n, gain_usd=gain, loss_usd=lost) - n * each, n)
         for n in _STEPS
@@ -113,13 +123,20 @@ def cases_text(money: InvestmentResult | Unknown, right: float, cases: int, targ
     if found is None:
         return ""
     more, labels, net = found
-    return _says(f"{count(more)} more cases, less the {usd(labels)} to label them", net)
+    return _says(cases_what(more, labels), net)
+
+
+def cases_what(more: int, labels: float) -> str:
+    return f"{count(more)} more cases, less the {usd(labels)}{_LABELS}"
+
+
+_LABELS = " to label them"
 
 
 def cases_note(money: InvestmentResult | Unknown) -> str:
     """The same from a judged case with a counted quality; empty where it has none."""
     rows = () if isinstance(money, Unknown) else money.worth
-    return next((_says(one.what, one.usd) for one in rows if one.what.endswith("label them")), "")
+    return next((_says(one.what, one.usd) for one in rows if one.what.endswith(_LABELS)), "")
 
 
 def _says(what: str, net: float) -> str:

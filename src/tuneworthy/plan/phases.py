@@ -263,7 +263,7 @@ def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
     if plan.case.data.evaluation is not None:
         first = (
             f"See that the evaluation set holds {count(2 * plan.held_out)} cases, {cases} of them "
-            "held out, and add what lacks"
+            "held out, and add what is missing"
         )
     else:
         first = (

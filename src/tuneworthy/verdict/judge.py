@@ -36,7 +36,7 @@ from tuneworthy.model.framework import OUTCOMES, JudgementRule, TargetId
 from tuneworthy.verdict.facts import TARGETS, CaseFacts, named
 from tuneworthy.verdict.options import OPTIONS, Compared, Outlook, covers
 from tuneworthy.verdict.rules import verdict_of
-from tuneworthy.words import few, listing, number, plain, sentence, several, usd
+from tuneworthy.words import few, listing, number, sentence, several, usd
 
 BY_COUNT: Mapping[Verdict, TuningAnswer] = {
     "keep_optimizing_prompts": "not_yet",
@@ -386,7 +386,8 @@ def _before_tuning(
         settle = it.facts.framework.filled(
             rules[name].settle or rules[name].ask, rules[name].at_least
         )
-        yield _other("measure", f"do the check: {plain(name)}", settle, "the check is answered")
+        title = f"the check of {rules[name].title}"
+        yield _other("measure", title, settle, "the check is answered")
     yield from (_step(it, option) for option in (*it.sure[2:], *partly))
     if asked or "unknown" in it.facts.targets.values() or "quality" not in it.facts.limits:
         yield _ask(it, asked)

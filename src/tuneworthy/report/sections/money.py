@@ -83,7 +83,8 @@ def _drawn_text(money: InvestmentResult) -> str:
 
 def _spread(back: BreakEven) -> str:
     low, middle, high = (duration(value) for value in (back.p10, back.p50, back.p90))
-    return middle if low == high else f"{middle} ({low} to {high} in eight of ten)"
+    shorter = low.removesuffix(" months") if high.endswith(" months") else low
+    return middle if low == high else f"{middle} ({shorter} to {high} in eight of ten)"
 
 
 def assumed_text(money: InvestmentResult) -> str:
@@ -222,14 +223,15 @@ def _computed(computed: Computed | Unknown) -> Iterator[b.Parts]:
         return
     saving, month = computed.savings_usd_per_month, computed.pays_from_month
     volume = computed.pays_from_requests_per_month
-    none = computed.best_untuned == "none"
+    cheapest = "none may be used" if computed.best_untuned == "none" else computed.best_untuned
     facts = [
-        ("Cheapest without tuning", "none may be used" if none else computed.best_untuned, ""),
+        ("Cheapest without tuning", cheapest if computed.servings else NOT_KNOWN, ""),
         ("Tuning would save", dollars(saving), "a month, by traffic and prices"),
         ("Running costs come back from", _requests(volume), ""),
         ("That volume comes", _month(month), ""),
     ]
-    yield b.facts(row for row in facts if row[1] != NOT_KNOWN)
+    told = [row for row in facts if row[1] != NOT_KNOWN]
+    yield told and b.facts(told)
     if missing := asks(*(n for n in (saving, volume, month) if not isinstance(n, str))):
         yield b.Todo(missing, "What tuning would save by traffic and prices isn’t known.")
     for title, ways in (

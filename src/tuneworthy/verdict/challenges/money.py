@@ -15,7 +15,7 @@ from tuneworthy.verdict.facts import (
     pushback,
     serves_until,
 )
-from tuneworthy.words import count, listing, months_range, usd, usd_range
+from tuneworthy.words import count, day, listing, months_range, usd, usd_range
 
 
 @pushback
@@ -154,15 +154,15 @@ def model_switch_planned(facts: CaseFacts) -> Found:
 @pushback
 def break_even_after_service_end(facts: CaseFacts) -> Found:
     """A tuned model that stops being served before it can have paid, even at the best."""
-    until, day = serves_until(facts.case), facts.findings.as_of
+    until, today = serves_until(facts.case), facts.findings.as_of
     months = facts.findings.break_even_months
-    if until is None or day is None or not isinstance(months, float | Range):
+    if until is None or today is None or not isinstance(months, float | Range):
         return None
     low, high = ends(months)
-    return low > (until - day).days / DAYS_PER_MONTH and (
+    return low > (until - today).days / DAYS_PER_MONTH and (
         ("tuning.until", "economics"),
-        f"The tuned model is served until {until.isoformat()}, and tuning would have paid after "
-        f"{months_range(low, high)}.",
+        f"The tuned model {'was' if until < today else 'is'} served until {day(until)}, and tuning "
+        f"would have paid after {months_range(low, high)}.",
         "Name a service or a base model that is there for longer (tuning.until)",
     )
 
@@ -170,18 +170,18 @@ def break_even_after_service_end(facts: CaseFacts) -> Found:
 @pushback
 def model_in_use_ends(facts: CaseFacts) -> Found:
     """A saving beside a model that is about to end, so that the bill is another one soon."""
-    used, day = in_use(facts.case), facts.findings.as_of
+    used, today = in_use(facts.case), facts.findings.as_of
     end = services().end_of(used.id, used.base_url) if used else None
     until = (used.ends if used else None) or (end.ends if end else None)
     horizon = facts.case.economics.assumptions.horizon_months
-    if used is None or until is None or day is None:
+    if used is None or until is None or today is None:
         return None
-    if (until - day).days / DAYS_PER_MONTH > horizon:
+    if (until - today).days / DAYS_PER_MONTH > horizon:
         return None
     named = f"; {listing(end.successors, 'or')} is named in its place" if end else ""
     return (
         ("models", "economics"),
-        f"The model in use, {used.id}, ends on {until.isoformat()}{named}. Its bill, and a saving "
-        "beside it, end that day.",
+        f"The model in use, {used.id}, {'ended' if until < today else 'ends'} on {day(until)}"
+        f"{named}. Its bill, and a saving beside it, end that day.",
         "Run what comes next on the evaluation set, and price the case with it",
     )
