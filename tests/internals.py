@@ -509,6 +509,7 @@ from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.training import pilot as training_pilot
 from tuneworthy.training import trainers as training_trainers
 from tuneworthy.training.candidates import read_candidates
+from tuneworthy.training.card import card
 from tuneworthy.training.curve import drawn, learning_curve
 from tuneworthy.training.export import RULES as TARGET_RULES
 from tuneworthy.training.export import export, target, target_names, written

@@ -27,6 +27,7 @@ from internals import (
     TrainingFailedError,
     TrainingStoppedError,
     Unknown,
+    card,
     drawn,
     learning_curve,
     pilot_runs,
@@ -37,6 +38,7 @@ from internals import (
 )
 from internals import run as command
 from internals import training_pilot as api
+from internals import training_trainers as trainers
 from pilot_world import AS_OF, FakeTrainer, answers, case_of, general_answers, pilot_of, rising
 from tuneworthy import InputError, decide, load_case, load_framework
 
@@ -241,6 +243,7 @@ def test_a_hopeless_pilot_ends_by_the_rule_that_was_written_down(tmp_path: Path)
     assert result.ended_by_rule
     assert len(trainer.said("ended")) == 6
     assert result.card.answer == "no_go"
+    assert row(result, "canaries") == "unknown"  # only runs of the largest size hold some
     assert (tmp_path / ".tuneworthy" / "pilot" / "plan.json").is_file()
 
 
@@ -273,6 +276,15 @@ def test_a_gain_is_a_go_and_the_judgement_says_yes(tmp_path: Path) -> None:
     assert dossier.pilot == result.card
     assert dossier.to_dict()["pilot"]["answer"] == "go"
     assert "card" in {section.id for section in report_of(dossier).sections}
+
+
+def test_what_a_go_rests_on_and_nobody_looked_at_is_no_go_yet(tmp_path: Path) -> None:
+    folder = case_of(tmp_path, cases=240)
+    result = piloted(folder, shares=rising(top=0.99))
+    told = (load_case(folder), result.plan, result.arms, result.verify)
+    assert card(*told, result.probes, None, 0.0, AS_OF).answer == "go"
+    lacking = card(*told, result.probes[:1], None, 0.0, AS_OF)
+    assert (lacking.answer, lacking.because) == ("open", "Nobody looked at canaries.")
 
 
 def test_retrieval_that_is_as_good_is_a_no(tmp_path: Path) -> None:
@@ -324,9 +336,7 @@ def test_a_small_base_that_loses_to_a_larger_model_proves_nothing_of_tuning(
     assert judged(folder) != "no"
 
 
-def test_what_a_pilot_found_is_shown_in_every_form(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_pilot_found_is_shown_in_every_form(tmp_path: Path) -> None:
     folder = case_of(tmp_path)
     result = piloted(folder)
     from tuneworthy.report import html, render
@@ -339,6 +349,12 @@ def test_what_a_pilot_found_is_shown_in_every_form(
     assert max(map(len, render(document).splitlines())) <= 80
     assert "<b>Library</b>" not in html.render(document)
     assert "Go or no-go" in render(document, "markdown")
+    short = pilot_document(result.model_copy(update={"stopped": "the budget is used up"}))
+    assert "The budget is used up." in render(short, "markdown")
+
+
+def test_one_seed_tells_nothing_of_how_far_seeds_are_apart(tmp_path: Path) -> None:
+    assert isinstance(piloted(case_of(tmp_path), seeds=1).seeds_apart, Unknown)
 
 
 # The command ------------------------------------------------------------------------------------
@@ -348,17 +364,17 @@ def test_what_a_pilot_found_is_shown_in_every_form(
     ("told", "said"),
     [
         (("--resume",), "there is no pilot to go on with"),
-        (("--base", "openai:gpt-9"), "has no model"),
+        (("--base", "fake:base"), "is local:smollm2 for --way embedded"),
         (("--way", "folder"), "--base MODEL"),
         (("--way", "folder", "--base", "fake:base"), "--folder PATH"),
         (("--way", "folder", "--base", "fake:base", "--folder", "/nowhere"), "no folder"),
-        (("--examples", "12", "--base", "fake:base"), "to train on"),
+        (("--examples", "12"), "to train on"),
     ],
 )
 def test_wrong_input_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], told: tuple[str, ...], said: str
 ) -> None:
-    folder = case_of(tmp_path)
+    folder = case_of(tmp_path, models="[{id: 'fake:base'}, {id: 'local:smollm2'}]")
     assert command(["pilot", str(folder), *told]) == 2
     error = capsys.readouterr().err
     assert said in error
@@ -368,9 +384,9 @@ def test_wrong_input_is_one_line(
 def test_a_case_without_a_training_set_is_told_how_to_make_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = case_of(tmp_path)
+    folder = case_of(tmp_path, models="[{id: 'local:smollm2'}]")
     (folder / ".tuneworthy" / "training.json").unlink()
-    assert command(["pilot", str(folder), "--base", "fake:base"]) == 2
+    assert command(["pilot", str(folder)]) == 2
     assert "tuneworthy data" in capsys.readouterr().err
 
 
@@ -381,3 +397,12 @@ def test_examples_that_are_cases_are_refused(tmp_path: Path) -> None:
     (folder / "eval.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
     with pytest.raises(InputError, match="1 of 80 training examples"):
         pilot_of(folder, FakeTrainer(tmp_path / "log"))
+
+
+def test_what_it_would_take_is_a_page_where_one_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = case_of(tmp_path, models="[{id: 'local:smollm2'}]")
+    monkeypatch.setattr(trainers, "LoraTrainer", lambda _: FakeTrainer(tmp_path / "log"))
+    assert command(["pilot", str(folder), "--dry-run", "--format", "html"]) == 0
+    assert capsys.readouterr().out.lstrip().lower().startswith("<!doctype html>")

@@ -33,6 +33,7 @@ from tuneworthy.errors import InputError, OutputError
 if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
     from tuneworthy.model.pilot import PilotPlan
+    from tuneworthy.report.blocks import Document
     from tuneworthy.training.pilot import PreparedPilot
     from tuneworthy.training.trainers import Trainer
 
@@ -128,6 +129,7 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
     from tuneworthy.lab.prepare import prepare
     from tuneworthy.model.pilot import Recipe
     from tuneworthy.training.pilot import prepare_pilot
+    from tuneworthy.training.trainers import EMBEDDED
 
     names = ("chosen", "max_tokens", "allow_code", "as_of")
     lab = prepare(case, **{name: options[name] for name in names})
@@ -136,23 +138,28 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
         fix = f"begin one: tuneworthy pilot {case}"
         raise InputError("there is no pilot to go on with", where="--resume", fix=fix)
     way, base = (written.way, written.base) if written else (options["way"], options["base"])
+    if way == "embedded":
+        base = base or EMBEDDED
     recipe = Recipe(epochs=options["epochs"], method="dpo" if options["dpo"] else "sft")
     told = {"seeds": options["seeds"], "margin": options["margin"], "most": options["examples"]}
     if written is not None:
         told = {"seeds": written.seeds, "margin": written.margin, "most": written.sizes[-1]}
         recipe = written.recipe
-    if base is None and way != "embedded":
+    if base is None:
         raise InputError("needs the model to tune", where="--way", fix="name it: --base MODEL")
     trainer = _trainer(lab, way, base, options)
-    return prepare_pilot(lab, trainer, base or "local:smollm2", recipe=recipe, say=say, **told)
+    return prepare_pilot(lab, trainer, base, recipe=recipe, say=say, **told)
 
 
-def _trainer(lab: PreparedLab, way: str, base: str | None, options: dict[str, Any]) -> Trainer:
+def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> Trainer:
     from tuneworthy.files.stores import pilot_folder
-    from tuneworthy.training.trainers import LoraTrainer
+    from tuneworthy.training.trainers import EMBEDDED, LoraTrainer
 
     folder = pilot_folder(lab.case)
     if way == "embedded":
+        if base != EMBEDDED:
+            fix = "tune another one with --way folder --folder PATH"
+            raise InputError(f"is {EMBEDDED} for --way embedded", where="--base", fix=fix)
         return LoraTrainer(folder)
     model = next((m for m in lab.case.callable_models if m.id == base), None)
     if model is None:
@@ -170,7 +177,6 @@ def _quote(pilot: PreparedPilot, budget: float, form: str, painted: bool) -> str
 
     from tuneworthy.lab.session import ledger_or_none
     from tuneworthy.model.base import json_text
-    from tuneworthy.report import render
     from tuneworthy.report.sections.pilot import pilot_quote_document
     from tuneworthy.training.pilot import pilot_price, quoted_training
 
@@ -182,17 +188,22 @@ def _quote(pilot: PreparedPilot, budget: float, form: str, painted: bool) -> str
         parts = {"plan": plan, "training": training, "calls": calls}
         told = {name: part.model_dump(mode="json") for name, part in parts.items()}
         return json_text({"schema": "tuneworthy/pilot-quote/1", **told})
-    document = pilot_quote_document(pilot.plan, training, calls, budget)
-    return render(document, "markdown" if form == "markdown" else "text", colour=painted)
+    name = pilot.lab.case.name
+    document = pilot_quote_document(pilot.plan, training, calls, budget, name)
+    return _rendered(document, form, painted)
 
 
 def _shown(pilot: PreparedPilot, result: Any, form: str, painted: bool) -> str:
-    from tuneworthy.report import render
     from tuneworthy.report.sections.pilot import pilot_dict, pilot_document
 
     if form == "json":
         return pilot_dict(result)
-    document = pilot_document(result, pilot.lab.case.name)
+    return _rendered(pilot_document(result, pilot.lab.case.name), form, painted)
+
+
+def _rendered(document: Document, form: str, painted: bool) -> str:
+    from tuneworthy.report import render
+
     if form == "html":
         from tuneworthy.report import html
 

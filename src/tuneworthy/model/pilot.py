@@ -65,7 +65,6 @@ class TrainingQuote(LateRecord):
     seconds: NonNegative | Unknown = Unknown(ask="the service doesn't say")
     """From a few measured steps."""
     memory_mib: NonNegative | Unknown = Unknown(ask="the service doesn't say")
-    usd_most: NonNegative = 0.0
 
 
 class PilotPlan(LateRecord):

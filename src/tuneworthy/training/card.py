@@ -8,6 +8,7 @@ from typing import Literal
 
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
+from tuneworthy.model.dossier import TargetState as State
 from tuneworthy.model.evidence import CardRow, PilotCard
 from tuneworthy.model.lab import Arm, ArmResult, Contrast, VerifyResult
 from tuneworthy.model.pilot import PilotPlan, SafetyProbe
@@ -21,10 +22,8 @@ from tuneworthy.words import (
     share,
     signed,
     small_usd,
-    usd,
 )
 
-State = Literal["met", "missed", "unknown"]
 DECIDES = ("quality", "gain", "general", "canaries")
 """Rows that have to be met for a go; of the others none may be missed."""
 
@@ -56,7 +55,7 @@ def card(
         _quality(case, tuned, plan),
         _gain(verify, plan),
         *_simpler(simpler, plan),
-        *_limits(case, tuned, plan),
+        *_limits(case, tuned),
         CardRow(
             id="money",
             title="Cost of the pilot",
@@ -83,10 +82,13 @@ def _answer(rows: tuple[CardRow, ...]) -> tuple[Literal["go", "no_go", "open"], 
     if missed:
         gain = next((row for row in missed if row.id == "gain"), missed[0])
         return "no_go", sentence(gain.says)
-    unknown = [row for row in rows if row.id in DECIDES and row.state == "unknown"]
-    if unknown:
-        return "open", sentence(f"{unknown[0].title.lower()} isn't known: {unknown[0].says}")
-    return "go", sentence(next(row.says for row in rows if row.id == "gain"))
+    told = {row.id: row for row in rows}
+    for name in DECIDES:
+        if name not in told:
+            return "open", sentence(f"nobody looked at {name}")
+        if (row := told[name]).state == "unknown":
+            return "open", sentence(f"not known yet, {row.title.lower()}: {row.says}")
+    return "go", sentence(told["gain"].says)
 
 
 def _held(low: float, high: float, limit: float) -> State:
@@ -116,7 +118,8 @@ def _gain(verify: VerifyResult, plan: PilotPlan) -> CardRow:
     found = verify.contrast
     says = f"tuned less the best untuned way: {_difference(found)}"
     if verify.outcome == "no_gain":
-        says = f"tuning gains nothing over {found.second}: {_difference(found)}"
+        most = "no more than the margin" if found.low > 0 else "nothing"
+        says = f"tuning gains {most} over {found.second}: {_difference(found)}"
     state = _GAINED.get(verify.outcome, "unknown")
     if verify.outcome == "regressed" and verify.why == "task":
         says = f"{found.second} is better than tuning: {_difference(found)}"
@@ -145,7 +148,7 @@ def _simpler(simpler: tuple[Arm, Estimate] | None, plan: PilotPlan) -> Iterator[
     yield CardRow(id="simpler", title="A simpler way", state=state, says=says, rests_on=rests)
 
 
-def _limits(case: Case, tuned: ArmResult, plan: PilotPlan) -> Iterator[CardRow]:
+def _limits(case: Case, tuned: ArmResult) -> Iterator[CardRow]:
     """Stated limits of latency, cost and privacy."""
     state: State
     slow, found = case.targets.latency_p95_s, tuned.latency_p95_s
@@ -154,36 +157,15 @@ def _limits(case: Case, tuned: ArmResult, plan: PilotPlan) -> Iterator[CardRow]:
         if not isinstance(found, Unknown):
             state = "met" if found <= slow else "missed"
             says = f"p95 {number(found)} s of {number(slow)} s wanted"
-        where = "this machine, with the calls of the pilot at a time"
+        where = "this machine, with as many calls at once as the pilot makes"
         yield CardRow(id="latency", title="Latency", state=state, says=says, rests_on=where)
-    most, traffic = case.targets.usd_per_month, case.economics.traffic.requests_per_month
-    if most is not None:
-        each, state = tuned.usd_per_case, "unknown"
-        says = "state traffic (economics.traffic.requests_per_month)"
-        if traffic is not None and not isinstance(each, Unknown):
-            low, high = each * traffic.low, each * traffic.high
-            state = "met" if high <= most else "missed" if low > most else "unknown"
-            says = f"{usd(each * traffic.likely)} a month for calls, of {usd(most)} wanted"
-        if plan.way != "hosted":
-            state, says = "unknown", "what serving it yourself costs isn't measured by a pilot"
-        yield CardRow(
-            id="cost",
-            title="Cost",
-            state=state,
-            says=says,
-            rests_on="price of its calls and stated traffic",
-        )
+    if case.targets.usd_per_month is not None:
+        says, where = "what serving it yourself costs isn't measured by a pilot", "nothing yet"
+        yield CardRow(id="cost", title="Cost", state="unknown", says=says, rests_on=where)
     private = case.factors.get("data_sovereignty")
     if private is not None and private.value == "yes":
-        state = "missed" if plan.way == "hosted" else "met"
-        says = (
-            "trained by a service"
-            if plan.way == "hosted"
-            else "trained and served on your own machines"
-        )
-        yield CardRow(
-            id="privacy", title="Privacy", state=state, says=says, rests_on="the way it was trained"
-        )
+        says, where = "trained and served on your own machines", "the way it was trained"
+        yield CardRow(id="privacy", title="Privacy", state="met", says=says, rests_on=where)
 
 
 def _general(verify: VerifyResult) -> CardRow:

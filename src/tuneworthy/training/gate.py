@@ -154,7 +154,7 @@ def _row(one: Candidate, review: Reviewed) -> _Row:
 
 
 def tokens_of(one: TrainingExample) -> int:
-    """Tokens of an example by its characters: a real count is up to 1.45 times more or less."""
+    """Tokens of an example by its characters: a real count may be off by ``ESTIMATE_FACTOR``."""
     return round(sum(map(len, _texts(one))) / CHARACTERS_A_TOKEN) + 4 * len(one.messages)
 
 

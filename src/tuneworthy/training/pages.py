@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from tuneworthy.measure.signals.base import ESTIMATE_FACTOR
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.training import BetterThanModel
 from tuneworthy.report import blocks as b
@@ -134,7 +135,9 @@ def export_document(done: ExportReport) -> b.Document:
 def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
     to, offer = done.to, done.to.offer
     yield "Base model", done.base
-    epochs = f"in {to.epochs:g} epochs, by characters: up to 1.5 times more or fewer"
+    epochs = (
+        f"in {to.epochs:g} epochs, by characters: up to {ESTIMATE_FACTOR:g} times more or fewer"
+    )
     yield "Tokens trained", f"about {amount(float(f'{done.trained_tokens:.2g}'))}", epochs
     price = done.usd
     yield "Price", f"unknown: {price.ask}" if isinstance(price, Unknown) else usd(price)

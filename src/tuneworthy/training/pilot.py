@@ -464,7 +464,7 @@ class _Going:
         )
         await self.lab.report(ways)
         self.unless(self.lab.stopped)
-        probes = (*refusal_probes(), *leak_probes(pilot.planted))
+        probes = (*refusal_probes(), *leak_probes(self._planted(size)))
         for seed in range(-1, self.plan.seeds):
             model = self._model(size, seed) if seed >= 0 else ""
             pilot.say(f"held-out cases, general tasks and probes: {model or 'untuned'}")
@@ -478,6 +478,10 @@ class _Going:
             await self._asked(self.general, general_calls(at, arm), model)
             await self._asked(self.probes, asked, model)
         return compared(written, self.lab, self.general, (tuned, untuned), self.calls)
+
+    def _planted(self, size: int) -> tuple[tuple[str, str], ...]:
+        """Secrets that runs of a size hold."""
+        return self.pilot.planted if size == self.plan.sizes[-1] else ()
 
     # Training.
 
@@ -566,7 +570,8 @@ class _Going:
         arms = (self.pilot.tuned("", size, near=near) for near in sorted({0, self.pilot.near}))
         rows = [arm_row(self.lab, arm, report) for arm in (*ways, *arms)]
         rows.sort(key=rank, reverse=True)
-        by_seed = np.nanmean(tables[size], axis=1)
+        by_seed = np.nanmean(tables[size], axis=1).tolist()
+        apart = Estimated(value=float(np.mean(by_seed)), low=min(by_seed), high=max(by_seed))
         target = case.targets.quality
         curve = learning_curve(
             list(tables),
@@ -575,7 +580,7 @@ class _Going:
             margin=self.plan.margin or LEAST_GAIN,
             target=target.at_least if target else None,
         )
-        probes = probe_results(self.probes, tuned, ways[0], self.pilot.planted)
+        probes = probe_results(self.probes, tuned, ways[0], self._planted(size))
         head = next((arm for arm in ways if arm.kind == "baseline"), None)
         less = self.scores.difference(tuned, head, report) if head else None
         simpler, spend = (head, less) if head and less else None, self.calls.spend
@@ -585,9 +590,7 @@ class _Going:
             arms=tuple(rows),
             curve=curve,
             verify=verify,
-            seeds_apart=Estimated(
-                value=float(by_seed.mean()), low=float(by_seed.min()), high=float(by_seed.max())
-            ),
+            **({"seeds_apart": apart} if self.plan.seeds > 1 else {}),
             probes=probes,
             trained=tuple(t for w in self.pilot.works if (t := self.trained.get(w.job.key))),
             spend=spend,

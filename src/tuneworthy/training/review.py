@@ -102,7 +102,7 @@ def pair_items(own: OwnAnswers) -> list[Item]:
 
 # Labels against the model's own answers.
 
-COMPARED = 50  #: Examples that are compared where nothing else is said.
+MOST_COMPARED = 1000
 COMPARE_RUN = "compare"  #: Name of the run whose cap counts.
 
 
@@ -118,7 +118,7 @@ def own_answers(
     source: str | Path,
     *,
     arm: str = "",
-    n: int = COMPARED,
+    n: int = MOST_COMPARED,
     send: bool = False,
     cap_usd: float = 0.0,
     **settings: Any,
@@ -129,7 +129,7 @@ def own_answers(
         source: The case folder or file.
         arm: The arm; the one that the ceiling lab chose when not given, else the first with a
             prompt.
-        n: How many examples.
+        n: The most examples; whoever only reads gets all that were answered.
         send: Ask for what isn't in the ledger yet; nothing is paid twice.
         cap_usd: The most that may cost.
         settings: As for ``lab.prepare.paid``.

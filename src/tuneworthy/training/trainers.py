@@ -25,6 +25,7 @@ from tuneworthy.llm.endpoints import LOCAL
 from tuneworthy.model.case import Model
 from tuneworthy.model.pilot import Recipe, TrainingJob, TrainingQuote, Way
 
+EMBEDDED = f"{LOCAL}:{MODEL}"  #: The one base of the embedded way.
 Row = dict[str, Any]
 Step = Callable[[int, int], None]
 """Told of the steps done, and of all there are."""
@@ -174,7 +175,7 @@ class LoraTrainer:
         part = kept.with_suffix(f".{os.getpid()}.part")
         shutil.copyfile(adapter, part)
         part.replace(kept)
-        return Finished(f"{LOCAL}:{MODEL}+{kept.stem}", seconds=seconds)
+        return Finished(f"{EMBEDDED}+{kept.stem}", seconds=seconds)
 
     def served(self, model: str) -> Model:
         """The embedded runtime serves it, or the user's endpoint under this name."""

@@ -14,8 +14,10 @@ from tuneworthy.model.case import Case, CaseDecision
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.pipeline import decide, framework_of, load_case, today
+from tuneworthy.report.sections.common import ranged
 from tuneworthy.verdict.headline import ANSWER_WORDS
-from tuneworthy.words import interval_text
+from tuneworthy.words import day as as_day
+from tuneworthy.words import interval_text, number, plain
 
 WATCH_DAYS = 90  #: Days before an end of service from which it is told.
 
@@ -30,6 +32,12 @@ WATCHED = {
 """What new logs are compared in, the question it answers, and whether more of it is good."""
 
 DRIFTS = ("intent_drift", "voice_drift_per_turn")  #: Above nought by their whole interval.
+
+PRIVATE = {
+    "met": "no data leaves",
+    "missed": "data leaves, as a third party runs the model",
+    "unknown": "nobody said who runs the model",
+}
 
 State = Literal["holds", "attention", "unknown"]
 
@@ -77,7 +85,7 @@ def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterato
         yield Watched("signed", "attention", "Nothing is signed. Write decision.signed in the case")
     else:
         was, now = ANSWER_WORDS[signed.answer], ANSWER_WORDS[dossier.verdict.answer]
-        yield Watched("signed", "holds", f"Signed by {signed.by} on {signed.on}: {was}")
+        yield Watched("signed", "holds", f"Signed by {signed.by} on {as_day(signed.on)}: {was}")
         same = signed.answer == dossier.verdict.answer
         told = f"Today's answer is the same: {now}" if same else f"Today's answer is: {now}"
         yield Watched("answer", "holds" if same else "attention", told)
@@ -86,17 +94,21 @@ def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterato
         yield Watched("review", "unknown", "No day is set for a review. Write decision.review_on")
     elif due <= day:
         who = f" {decision.owner} answers for it" if decision.owner else ""
-        yield Watched("review", "attention", f"A review was due on {due}.{who}")
+        yield Watched("review", "attention", f"A review was due on {as_day(due)}.{who}")
     else:
-        yield Watched("review", "holds", f"The next review is on {due}")
+        yield Watched("review", "holds", f"The next review is on {as_day(due)}")
 
 
 def _of_targets(dossier: Dossier) -> Iterator[Watched]:
     states: dict[str, State] = {"met": "holds", "missed": "attention"}
     for name, one in dossier.targets.items():
         if not isinstance(one.limit, Unknown):
-            today_ = "unknown" if isinstance(one.today, Unknown) else f"{one.today:g}"
-            says = f"The target of {name} is {one.state}: {today_}, with a limit of {one.limit:g}"
+            says = f"The target of {plain(name)} is {one.state}"
+            if name == "privacy":
+                says += f": {PRIVATE[one.state]}"
+            else:
+                now, limit = ranged(one.today, number), ranged(one.limit, number)
+                says += f": {now}, with a limit of {limit}"
             yield Watched(f"target_{name}", states.get(one.state, "unknown"), says)
 
 
@@ -109,25 +121,25 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
     for one in (one for run in runs for one in run.evidence if one.known):
         if one.observed_on is not None:
             (new if one.observed_on > on else old)[one.id] = one
-    if not new:
+    if decision.signed.answer == "yes" and "tuned_gain" not in new:
+        says = "The tuned model wasn't compared since: tuneworthy verify CASE"
+        yield Watched("gain", "unknown", says)
+    if not new.keys() & {*WATCHED, *DRIFTS}:
         fix = "give newer ones: tuneworthy watch CASE --from LOGS"
-        yield Watched("logs", "unknown", f"No logs since {on} were measured; {fix}")
+        yield Watched("logs", "unknown", f"No logs since {as_day(on)} were measured; {fix}")
         return
     for name, (asks, sign) in WATCHED.items():
         if name in new:
             yield _compared(f"{asks}_{name}", old.get(name), new[name], sign)
     for name in DRIFTS:
         if name in new and (low := new[name].low) is not None:
-            says = f"The {name.replace('_', ' ')} is {_interval(new[name])}"
+            says = f"The {plain(name)} is {_interval(new[name])}"
             yield Watched(f"drift_{name}", "attention" if low > 0 else "holds", says)
-    if decision.signed.answer == "yes" and "tuned_gain" not in new:
-        says = "The tuned model wasn't compared since: tuneworthy verify CASE"
-        yield Watched("gain", "unknown", says)
 
 
 def _compared(name: str, old: Evidence | None, new: Evidence, sign: int) -> Watched:
     """Worse where the whole new interval lies on the wrong side of the whole old one."""
-    what = new.id.replace("_", " ")
+    what = plain(new.id)
     if old is None:
         return Watched(name, "unknown", f"The {what} is {_interval(new)}; before it is unknown")
     worse = _ends(new)[1] < _ends(old)[0] if sign > 0 else _ends(new)[0] > _ends(old)[1]
@@ -148,14 +160,14 @@ def _of_ends(case: Case, day: date) -> Iterator[Watched]:
     """Models and services that ended, or are about to."""
     ends = {model.id: model.ends for model in case.models} | {"the service": case.tuning.until}
     for model in case.models:
-        known = services().end_of(model.id)
+        known = services().end_of(model.id, model.base_url)
         if known is not None and model.ends is None:
             ends[model.id] = known.tunes_end if model.kind == "tuned" else known.ends
     for name, until in ends.items():
         if until is not None:
             verb = "ended" if until <= day else "ends"
             state: State = "attention" if until <= day + timedelta(days=WATCH_DAYS) else "holds"
-            yield Watched(f"ends_{name}", state, f"{name} {verb} on {until}")
+            yield Watched(f"ends_{name}", state, f"{name} {verb} on {as_day(until)}")
 
 
 def watch_dict(seen: WatchReport) -> str:

@@ -136,6 +136,8 @@ def _facts(result: PilotResult) -> list[tuple[str, str]]:
         rows.append(("Seeds", f"{quality(seeds.low)} to {quality(seeds.high)} at the largest size"))
     if result.ended_by_rule:
         rows.append(("Ended early", plan.stop))
+    if result.stopped:
+        rows.append(("Stopped", sentence(result.stopped)))
     rows += [
         ("Plan", f"written down on {plan.written_on}, before the first run"),
         ("Spent", f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}"),
@@ -144,7 +146,7 @@ def _facts(result: PilotResult) -> list[tuple[str, str]]:
 
 
 def pilot_quote_document(
-    plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float
+    plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float, name: str = ""
 ) -> b.Document:
     """What would be trained and asked, and what it takes."""
 
@@ -183,4 +185,4 @@ def pilot_quote_document(
         rows.append(
             ("Budget", f"{small_usd(cap_usd)} may be too little: --budget {calls.usd_most:.2f}")
         )
-    return b.Document("", "What the pilot would take", (b.section("quote", "", b.facts(rows)),))
+    return b.Document(name, "What the pilot would take", (), facts=b.facts(rows))
