@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import sqlite3
 import subprocess
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 
 from internals import (
     FREE,
+    MOST_TRIES,
     STOPPED,
     Busy,
     ChatMessage,
@@ -351,10 +353,10 @@ def test_the_gate_closes_for_all_and_halves_and_opens_by_a_little() -> None:
         gate = Gate(16)
         for _ in range(4):
             await gate.enter()
-        await gate.refused(0.2)
-        await gate.refused(0.1)  # it was on the wire when the gate closed
-        assert gate.limit == 8
         before = time.monotonic()
+        assert not gate.refused(0.2)
+        assert not gate.refused(0.1)  # it was on the wire when the gate closed
+        assert gate.limit == 8
         waiting = [asyncio.create_task(gate.enter()) for _ in range(12)]
         for _ in range(4):
             gate.leave(answered=False)
@@ -373,6 +375,50 @@ def test_the_gate_closes_for_all_and_halves_and_opens_by_a_little() -> None:
             await asyncio.sleep(0)
 
     asyncio.run(asyncio.wait_for(scene(), 20))
+
+
+def answering(calls: int) -> Gate:
+    """A gate through which some calls came back answered."""
+    gate = Gate(4)
+    for _ in range(calls):
+        gate._busy += 1
+        gate.leave(answered=True)
+    return gate
+
+
+def test_a_stop_ends_every_wait_at_a_gate() -> None:
+    async def scene() -> None:
+        gate = answering(10)
+        assert gate.refused(20)
+        alone = asyncio.create_task(gate.wait(600))
+        assert not gate.refused(600)  # so long a wait is everybody's
+        waiting = [asyncio.create_task(gate.enter()) for _ in range(50)]
+        await asyncio.sleep(0)
+        gate.open()
+        assert gate.limit == math.inf
+        await asyncio.gather(alone, *waiting)
+        assert not gate.refused(600)
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
+
+
+def test_the_last_try_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def wait(_: Gate, seconds: float) -> None:
+        waits.append(seconds)
+
+    class Grudging(Fake):
+        async def send(self, request: Request) -> Reply:
+            if request.messages[0].content == "case 25":
+                raise Busy("HTTP 429", 20)
+            return await super().send(request)
+
+    monkeypatch.setattr(Gate, "wait", wait)
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        found = send(ledger, Grudging(echo), many(30), at_once=1).settled
+    assert waits == [20] * (MOST_TRIES - 1)
+    assert [found[job.key].status for job in many(30)].count("failed") == 1
 
 
 class Crowd(Fake):
@@ -437,9 +483,9 @@ def test_an_endpoint_that_nobody_reaches_ends_the_run(
     waits: list[float] = []
     plain = Gate.refused
 
-    async def refused(gate: Gate, seconds: float) -> None:
+    def refused(gate: Gate, seconds: float) -> bool:
         waits.append(seconds)
-        await plain(gate, seconds)
+        return plain(gate, seconds)
 
     monkeypatch.setattr(Gate, "refused", refused)
     fake = Fake(echo, Manners(not_sent=1.0))

@@ -277,6 +277,22 @@ def test_a_judge_that_never_says_anything_of_use_is_told_to_be_changed(tmp_path:
     assert "Next: nothing the judge said could be used: try another --judge-model" in page
 
 
+def test_a_judge_that_loses_one_of_few_calls_ends_no_lab(tmp_path: Path) -> None:
+    """An empty answer is paid and never asked for again: stopped here, it'd be stopped for ever."""
+    folder = case_of(tmp_path, n=24, prompts={"careful": CAREFUL})
+    lost = list[str]()
+
+    def judge(asked: str, answer: str) -> str:
+        lost.extend([] if lost else [asked])
+        return "" if asked == lost[0] else fair(asked, answer)
+
+    ready = ready_of(folder)
+    told = ceiling.run(ready, cap_usd=0, transport=world(WORLD, judge)).result
+    assert ready.scores.judge is not None
+    assert 10 <= len(ready.scores.judge.answers) < 50
+    assert (told.stopped, len(lost)) == ("", 1)
+
+
 def test_a_judge_that_judges_its_own_work_is_named(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=120, models="[{id: 'fake:one'}, {id: 'fake:two'}]")
     result = raced(folder, world(WORLD), model="fake:one")

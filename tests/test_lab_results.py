@@ -128,12 +128,14 @@ def test_every_case_can_be_looked_into_as_csv_and_json(
     capsys.readouterr()
     assert command(["ceiling", str(folder), "--cases", "csv"]) == 0
     rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
-    heads = [row for row in rows if row[1] == "case"]
-    assert len(rows) - len(heads) == 40
-    assert {row[0] for row in rows} == {"report", "select"}
+    assert rows[0][:4] == ["part", "case", "asked", "right"]
+    assert (len(rows), {len(row) for row in rows}) == (1 + 40, {len(rows[0])})
+    assert {row[0] for row in rows[1:]} == {"report", "select"}
     assert command(["ceiling", str(folder), "--cases", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert len(told) == 40
+    named = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+    assert [{name: row[name] for name in one} for row, one in zip(named, told, strict=True)] == told
     assert all(one["asked"].startswith("Where is book") for one in told)
     assert all(one["right"].startswith("shelf") for one in told)
 

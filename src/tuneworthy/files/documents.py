@@ -107,8 +107,7 @@ try:
         resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (most, most))
 except (ImportError, OSError, ValueError):
     pass
-import io, logging
-import pypdf
+import io, logging, pypdf
 logging.disable()
 left = MOST
 for page in pypdf.PdfReader(io.BytesIO(sys.stdin.buffer.read())).pages:
@@ -124,8 +123,7 @@ for page in pypdf.PdfReader(io.BytesIO(sys.stdin.buffer.read())).pages:
 def _pdf(path: Path) -> str:
     """The text of a PDF, page by page; nothing for scanned pages."""
     data, code = read_bytes(path, MOST_BYTES, CaseError), _PDF
-    limits = {"MEMORY": _PDF_MEMORY, "SECONDS": PDF_S, "MOST": MOST_CHARACTERS}
-    for name, most in limits.items():
+    for name, most in (("MEMORY", _PDF_MEMORY), ("SECONDS", PDF_S), ("MOST", MOST_CHARACTERS)):
         code = re.sub(rf"\b{name}\b", str(most), code)
     what, fix = "can't be read as a PDF", "save its text beside it, and take it out"
     try:
@@ -136,8 +134,10 @@ def _pdf(path: Path) -> str:
             timeout=PDF_S,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        raise CaseError(f"took more than {PDF_S} s to read", where=str(path), fix=fix) from None
+    except (OSError, subprocess.TimeoutExpired) as caught:
+        if isinstance(caught, subprocess.TimeoutExpired):
+            what = f"took more than {PDF_S} s to read"
+        raise CaseError(what, where=str(path), fix=fix) from None
     if b"No module named 'pypdf'" in done.stderr:
         what, fix = "is a PDF, which needs pypdf", "install it: pip install 'tuneworthy[retrieval]'"
     if done.returncode:

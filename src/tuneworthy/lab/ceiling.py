@@ -178,15 +178,14 @@ def render(done: CeilingRun, form: str = "text", *, colour: bool = False) -> str
 
 def _cases_text(done: CeilingRun, form: str) -> str:
     """Every case with every arm's answer, those that chose nothing first."""
-    out, parts = io.StringIO(newline=""), {kind: done.grid(kind) for kind in ("report", "select")}
+    grids = ((kind, done.grid(kind)) for kind in ("report", "select"))
+    rows = [{"part": k, **dict(zip(g[0], row, strict=True))} for k, g in grids for row in g[1:]]
     if form == "cases":
-        pairs = ((kind, grid[0], row) for kind, grid in parts.items() for row in grid[1:])
-        return json_text(
-            [{"part": kind, **dict(zip(a, row, strict=True))} for kind, a, row in pairs]
-        )
-    writer = csv.writer(out, lineterminator="\n")
-    for kind, grid in parts.items():
-        writer.writerows([guarded(text) for text in (kind, *row)] for row in grid)
+        return json_text(rows)
+    first = ("part", "case", "asked", "right")
+    empty = dict.fromkeys((*first, *(name for row in rows for name in row)), "")
+    out, table = io.StringIO(newline=""), [empty, *((empty | row).values() for row in rows)]
+    csv.writer(out, lineterminator="\n").writerows(map(guarded, row) for row in table)
     return out.getvalue()
 
 

@@ -24,7 +24,7 @@ from tuneworthy.lab.plan import PROBE_TOKENS, request_to
 from tuneworthy.llm.choose import prices_of
 from tuneworthy.llm.endpoints import Reached, reach
 from tuneworthy.llm.ledger import Ledger
-from tuneworthy.llm.runner import Job, Outcome, Runner
+from tuneworthy.llm.runner import PROBES, Job, Outcome, Runner
 from tuneworthy.model.case import Case, Model, TokenPrice
 from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.lab import ChatMessage, JudgePlan, Reply, Settled
@@ -113,9 +113,9 @@ class LabJudge:
         return self.judge.read(settled.reply)
 
     def unheard(self, most: float) -> str:
-        """Why its word isn't there: a larger share of its calls than ``most`` got no answer."""
+        """Why its word isn't there: a larger share than ``most`` is lost, and not a few calls."""
         lost = [c for c in self.answers.values() if c.reply is None or not c.reply.text.strip()]
-        if len(lost) <= most * len(self.answers):
+        if len(lost) <= max(PROBES - 1, most * len(self.answers)):
             return ""
         why = lost[-1].why or "the answer was empty"
         return f"{len(lost)} of {len(self.answers)} calls of the judge got no answer ({why})"

@@ -30,6 +30,7 @@ from tuneworthy.model.lab import (
     Gain,
     PartShare,
     Quote,
+    RetrievalResult,
     ShareOf,
     Spend,
     StepResult,
@@ -181,10 +182,10 @@ def interval_evidence(name: str, of: ShareOf | Gain, as_of: date, **more: Any) -
     return Evidence(id=name, unit="share of cases", observed_on=as_of, **numbers, **more)
 
 
-def measured_in(result: CeilingResult | VerifyResult, *evidence: Evidence) -> Measured:
+def measured_in(of: CeilingResult | VerifyResult | RetrievalResult, *kept: Evidence) -> Measured:
     """A run's evidence under the digest of what it found, its money left out."""
-    text = result.model_dump_json(exclude={"quote", "spend", "failures"})
-    return Measured(inputs=hashlib.sha256(text.encode()).hexdigest(), evidence=evidence)
+    text = of.model_dump_json(exclude={"quote", "spend", "failures"})
+    return Measured(inputs=hashlib.sha256(text.encode()).hexdigest(), evidence=kept)
 
 
 def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:

@@ -5,7 +5,6 @@ A way is chosen on some questions and reported on others. Retrieving is free and
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from tuneworthy.lab.contrast import ENOUGH, contrast
 from tuneworthy.lab.plan import LabPlan, joined
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, probed
 from tuneworthy.lab.prepare import prepare as prepare_lab
+from tuneworthy.lab.result import measured_in
 from tuneworthy.lab.scores import WATCH_EVERY, Scores
 from tuneworthy.lab.search import CHUNKINGS, Finder, Piece, Shelf, Span, cut
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
@@ -344,9 +344,7 @@ def evidence_of(result: of.RetrievalResult, prepared: PreparedRetrieval) -> Meas
         unit = "share of answers with sufficient context"
         how = f"wrong with the known passages before it, by {answers.arm}"
         keep("synthesis_failure_share", "knowledge_gaps", answers.synthesis_gap, unit, how)
-    text = result.model_dump_json(exclude={"spend"})
-    inputs = hashlib.sha256(text.encode()).hexdigest()
-    return Measured(inputs=inputs, evidence=tuple(kept)) if kept else None
+    return measured_in(result, *kept) if kept else None
 
 
 def render(

@@ -91,6 +91,7 @@ class Scores:
         self.steps: dict[str, dict[str, list[tuple[str, float, float]]]] = {}
         """By chain and prompt: the case, USD and seconds of each call."""
         self._waited: dict[tuple[str, str, int], float] = {}
+        self._cut_short: set[tuple[str, str]] = set()  # arm and step without an answer
 
     async def run(self, runner: Runner, calls: Sequence[tuple[Job, Arm, EvalCase]]) -> Outcome:
         """Make some calls, have their answers judged where a model judges, and take the scores."""
@@ -114,18 +115,19 @@ class Scores:
         for job, arm, case in calls:
             if (call := settled.get(job.key)) is not None:
                 waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
-                if arm.steps:
+                if arm.steps and (arm.id, job.key) not in self._cut_short:
                     self._step(arm, case, arm.prompt, call)
                 self._call(arm.id, case, call, system_of(job.request), waited)
 
     def step(self, arm: Arm, case: EvalCase, at: int, job: Job, settled: Settled) -> str | None:
         """Note what a step of a chain cost, and give its answer; None for none, which ends it."""
+        self._step(arm, case, arm.steps[at], settled)
         if settled.reply is None or settled.reply.lacks:
+            self._cut_short.add((arm.id, job.key))
             return None
         self._cell(arm.id, case.id).usd += settled.usd
         place = (arm.id, case.id, job.repeat)
         self._waited[place] = self._waited.get(place, 0.0) + settled.reply.latency_s
-        self._step(arm, case, arm.steps[at], settled)
         return settled.reply.text
 
     def _step(self, arm: Arm, case: EvalCase, prompt: str, settled: Settled) -> None:

@@ -7,7 +7,6 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -102,9 +101,10 @@ class Shelf:
         bare = ["".join(text.split()) for text in self._texts]
         self._starts = [0, *np.cumsum([len(text) + 1 for text in bare]).tolist()]
         self._all = "\0".join(bare)
+        self._solids = dict[int, "NDArray[np.int32]"]()
 
     def places(self, passage: CasePassage) -> tuple[tuple[int, Span], ...]:
-        """TeamDocument and span of each place; the whole document where only its name is given."""
+        """Document and span of each place; the whole document where only its name is given."""
         wanted = "".join(passage.text.split())
         if not wanted:
             number = self._names.get(passage.id)
@@ -119,19 +119,19 @@ class Shelf:
             at = self._all.find(wanted, at + len(wanted))
         return tuple(found)
 
-    @cache  # noqa: B019  # a shelf lives as long as one search for passages
     def _solid(self, number: int) -> NDArray[np.int32]:
         """Where the letters of a document stand that are no blanks."""
-        codes = np.frombuffer(
-            self._texts[number].encode("utf-32-le", "surrogatepass"), dtype=np.uint32
-        )
-        return np.flatnonzero(~np.isin(codes, _BLANKS)).astype(np.int32)
+        if number not in self._solids:
+            letters = self._texts[number].encode("utf-32-le", "surrogatepass")
+            blank = np.isin(np.frombuffer(letters, dtype=np.uint32), _BLANKS)
+            self._solids[number] = np.flatnonzero(~blank).astype(np.int32)
+        return self._solids[number]
 
 
 METHODS = ("BM25", "dense", "hybrid", "hybrid reranked", "hybrid expanded")
 
 
-def first_of(scores: Floats) -> list[int]:
+def best_places(scores: Floats) -> list[int]:
     """Places of the largest positive scores, the largest first; of equals the first piece."""
     least = np.partition(scores, -DEPTH)[-DEPTH] if len(scores) > DEPTH else 0
     places = np.flatnonzero((scores >= least) & (scores > 0))
@@ -168,12 +168,10 @@ class Finder:
 
     def orders(self, questions: Sequence[str]) -> Iterator[dict[str, list[int]]]:
         """The first pieces for each question, by method."""
-        asked, vectors = (
-            [_terms(text) for text in questions],
-            embedded([_flat(text) for text in questions]),
-        )
+        asked = [_terms(text) for text in questions]
+        vectors = embedded([_flat(text) for text in questions])
         words = [self._by_words(terms) for terms in asked]
-        dense = [first_of(self._vectors @ vector) for vector in vectors]
+        dense = [best_places(self._vectors @ vector) for vector in vectors]
         both = [fused(*pair) for pair in zip(words, dense, strict=True)]
         self._read({place for order in both for place in order[:_RERANKED]})
         for terms, vector, *orders in zip(asked, vectors, words, dense, both, strict=True):
@@ -181,12 +179,12 @@ class Finder:
             again = sorted(near, key=near.__getitem__, reverse=True)
             fed = vector + self._vectors[orders[1][:_FED_BACK]].sum(axis=0) / (2 * _FED_BACK)
             wider = [*terms, *terms, *self._telling(orders[0][:_FED_BACK])]
-            expanded = fused(self._by_words(wider), first_of(self._vectors @ fed))
+            expanded = fused(self._by_words(wider), best_places(self._vectors @ fed))
             every = (*orders, [*again, *orders[2][_RERANKED:]], expanded)
             yield dict(zip(METHODS, every, strict=True))
 
     def _by_words(self, terms: list[str]) -> list[int]:
-        return first_of(self._bm25.get_scores(terms)) if terms else []
+        return best_places(self._bm25.get_scores(terms)) if terms else []
 
     def _read(self, places: Iterable[int]) -> None:
         """Note the vectors of the sentences of some texts: a piece is as near as its nearest."""

@@ -118,13 +118,13 @@ def stopped_by_user(handle: StopHandle | None = None) -> Iterator[OnStop]:
     # other threads, and loops of systems without signals, refuse
     refusals = (NotImplementedError, RuntimeError, ValueError)
 
-    def unheard() -> None:
+    def let_go() -> None:
         for number in _STOPS:
             with suppress(*refusals):
                 loop.remove_signal_handler(number)
 
     def pressed() -> None:
-        unheard()
+        let_go()
         for stop in stops:
             stop()
 
@@ -138,4 +138,4 @@ def stopped_by_user(handle: StopHandle | None = None) -> Iterator[OnStop]:
     finally:
         if handle is not None:
             handle.held_by(None)
-        unheard()
+        let_go()

@@ -59,6 +59,7 @@ Probes = defaultdict[tuple[str, str], Probe]
 
 _LATEST = 20  # calls that say whether an endpoint is full
 _PLACE_BACK = 6  # answers that give a place back: a refusal in seven leaves the number as it is
+_ALONE_S = 30.0  # longer than we make one call wait: then the endpoint asks, for all that share it
 
 
 class Gate:
@@ -81,7 +82,7 @@ class Gate:
     @property
     def limit(self) -> float:
         """Calls that may be on the wire at present, a whole number."""
-        return max(1.0, self._limit // 1)
+        return max(1.0, self._limit // 1) if self._limit < math.inf else math.inf
 
     async def enter(self) -> None:
         """Wait for a place, and for the time the endpoint asked for."""
@@ -104,27 +105,32 @@ class Gate:
             self._limit = min(self._most, self._limit + 1 / _PLACE_BACK)
         self._wake()
 
-    async def refused(self, seconds: float) -> None:
-        """A call was refused: it waits so long, and everybody does where the endpoint is full.
+    def refused(self, seconds: float) -> bool:
+        """A call was refused: whether it alone waits so long; else the gate closes for everybody.
 
-        A closed gate isn't halved again by calls that were on the wire when it closed.
+        It closes where the endpoint is full, and for a wait that is long: that is asked of all, and
+        would hold a worker. A closed gate isn't halved again by calls that were then on the wire.
         """
         now = time.monotonic()
         if self._limit == math.inf:
-            return
+            return False
         if self._opens <= now:
             self._latest.append(True)
-            if 2 * sum(self._latest) < len(self._latest):
+            if seconds <= _ALONE_S and 2 * sum(self._latest) < len(self._latest):
                 self._limit = max(1.0, self._limit - 1)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._over.wait(), seconds)
-                return
+                return True
             self._latest.clear()
             self._limit = max(1.0, self._limit / 2)
             self.closed_since = self.closed_since if self.closings else now
             self.closings += 1
         self._opens = max(self._opens, now + seconds)
         asyncio.get_running_loop().call_later(seconds, self._wake)
+        return False
+
+    async def wait(self, seconds: float) -> None:
+        """Wait so long, or until nothing more is sent."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), seconds)
 
     def open(self) -> None:
         """Let everybody through: nothing more is sent, and they are to see that."""
@@ -315,7 +321,8 @@ class Runner:
                     self._wake()
             finally:
                 gate.leave(answered=answered)
-            await gate.refused(wait)  # every other way has returned
+            if gate.refused(wait) and tries + 1 < MOST_TRIES:  # every other way has returned
+                await gate.wait(wait)
         return found
 
     def _again(self, caught: Busy | NotSent, gate: Gate) -> bool:
@@ -376,9 +383,8 @@ class Runner:
             self._ledger.doubt(job.key, "the run was stopped while it was on the wire")
             raise
         except Exception as caught:
-            self._ledger.doubt(
-                job.key, f"a fault while it was on the wire: {type(caught).__name__}"
-            )
+            why = f"a fault while it was on the wire: {type(caught).__name__}"
+            self._ledger.doubt(job.key, why)
             raise
         if lacks := reply.lacks:
             self._probe(job).lacked(lacks)
@@ -390,9 +396,8 @@ class Runner:
         return self._ledger.settle(job.key, reply, paid)
 
     def _wait(self, caught: Busy | NotSent, before: int) -> float:
-        asked = caught.retry_after_s if isinstance(caught, Busy) else None
-        if asked:
-            return asked
+        if isinstance(caught, Busy) and caught.retry_after_s:
+            return caught.retry_after_s
         spread = 0.5 + self._chance.random()
         return min(_FIRST_WAIT_S * 2.0 ** min(before, 10) * spread, _LONGEST_WAIT_S)
 
@@ -405,10 +410,8 @@ def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quot
     output, adds no money; its model stands in ``unpriced``.
     """
     new, reused = _sorted(jobs, ledger)
-    written: dict[str, float | None] = {}
-    unpriced: dict[str, None] = {}
-    most = likely = 0.0
-    calls = 0
+    written, unpriced = dict[str, float | None](), dict[str, None]()
+    calls, most, likely = 0, 0.0, 0.0
     for request in new:
         price = price_of(request)
         bound = None if price is None else most_usd(request, price)
@@ -416,8 +419,7 @@ def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quot
             unpriced[request.model] = None
             continue
         if request.model not in written:
-            told = ledger.output_tokens(request.model) if ledger is not None else None
-            written[request.model] = told
+            written[request.model] = ledger.output_tokens(request.model) if ledger else None
         calls, most = calls + 1, most + bound
         likely += _likely(request, price, bound, written[request.model])
     return Quote(
@@ -438,9 +440,7 @@ def total(parts: Sequence[Quote]) -> Quote:
 
 def _sorted(jobs: Iterable[Job], ledger: Ledger | None) -> tuple[list[Request], int]:
     """Requests that would be sent, and how many were answered before."""
-    new: list[Request] = []
-    seen: set[str] = set()
-    reused = 0
+    new, seen, reused = list[Request](), set[str](), 0
     for job in jobs:
         if (key := job.key) in seen:
             continue

@@ -85,7 +85,6 @@ def measure_files(
 
 def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
     """One file, wherever this runs."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from tuneworthy.measure.engine import part_of
 
     with _folder() as place:
@@ -127,7 +126,8 @@ def _mapped(on: str, address: str | None, work: Sequence[Work]) -> Iterator[Iter
         import ray  # type: ignore[import-not-found,unused-ignore]  # an extra that need not be there
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        ray.init(address=address, include_dashboard=False, log_to_driver=False)
+        alone = {"env_vars": {"OPENBLAS_NUM_THREADS": "1"}}  # one process for each core
+        ray.init(address, include_dashboard=False, log_to_driver=False, runtime_env=alone)
     except (ConnectionError, ValueError, RuntimeError) as caught:
         first = (str(caught).strip().splitlines() or ["no answer"])[0][:200]
         raise InputError(f"is no cluster: {first}", where=f"--on {on}", fix="start it") from None
