@@ -82,7 +82,15 @@ def test_a_chain_is_one_arm_and_each_step_has_its_cost(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("silent", [1, 60])
 def test_a_step_without_an_answer_is_no_wrong_answer(silent: int, tmp_path: Path) -> None:
-    result = run(chained(tmp_path), clerk([], silent=silent))
+    lab = prepare(chained(tmp_path), as_of=DAY)
+    done = lab_ceiling.run(lab, cap_usd=5, transport=clerk([], silent=silent))
+    result, steps = done.result, lab.scores.steps[CHAIN]
+    numbers = {
+        prompt: [int(case.split()[-1]) for case, *_ in told] for prompt, told in steps.items()
+    }
+    assert min(numbers["then"]) >= silent  # what never ran cost nothing
+    assert len(set(numbers["find"])) == len(numbers["find"])
+    assert {*numbers["then"]} == {number for number in numbers["find"] if number >= silent}
     chain = next(row for row in result.arms if row.arm.id == CHAIN)
     if silent == 1:
         assert chain.quality.value == 1.0
