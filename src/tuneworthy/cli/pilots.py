@@ -32,7 +32,6 @@ from tuneworthy.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
-    from tuneworthy.model.pilot import PilotPlan
     from tuneworthy.report.blocks import Document
     from tuneworthy.training.pilot import PreparedPilot
     from tuneworthy.training.trainers import Trainer
@@ -138,8 +137,7 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
         fix = f"begin one: tuneworthy pilot {case}"
         raise InputError("there is no pilot to go on with", where="--resume", fix=fix)
     way, base = (written.way, written.base) if written else (options["way"], options["base"])
-    if way == "embedded":
-        base = base or EMBEDDED
+    base = base or (EMBEDDED if way == "embedded" else None)
     recipe = Recipe(epochs=options["epochs"], method="dpo" if options["dpo"] else "sft")
     told = {"seeds": options["seeds"], "margin": options["margin"], "most": options["examples"]}
     if written is not None:
@@ -184,12 +182,10 @@ def _quote(pilot: PreparedPilot, budget: float, form: str, painted: bool) -> str
     with ledger_or_none(pilot.lab.case) as ledger:
         calls = pilot_price(pilot, ledger)
     if form == "json":
-        plan: PilotPlan = pilot.plan
-        parts = {"plan": plan, "training": training, "calls": calls}
+        parts = {"plan": pilot.plan, "training": training, "calls": calls}
         told = {name: part.model_dump(mode="json") for name, part in parts.items()}
         return json_text({"schema": "tuneworthy/pilot-quote/1", **told})
-    name = pilot.lab.case.name
-    document = pilot_quote_document(pilot.plan, training, calls, budget, name)
+    document = pilot_quote_document(pilot.plan, training, calls, budget, pilot.lab.case.name)
     return _rendered(document, form, painted)
 
 
