@@ -246,7 +246,7 @@ def _models(framework: Framework, offers: Services, dossier: Dossier) -> b.Secti
     )
     caption = "Models and what they are said to be good at"
     table = b.table(caption, "Model | Said to be strong in | Asked for here", rows, quiet=True)
-    says = f"{models.says} Dated {models.dated}."
+    says = f"{models.says} Dated {as_day(models.dated)}."
     measure = f"Measure instead. {models.measure}"
     return b.section("models", "Which model", says, table, measure)
 
@@ -259,7 +259,7 @@ def _offers(framework: Framework, services: Services, day: date) -> b.Section:
         ends = (
             "" if until is None else f"; {'ended' if until <= day else 'ends'} on {as_day(until)}"
         )
-        says = f"{service.says} ({service.dated})".strip()
+        says = f"{service.says} Read on {as_day(service.dated)}.".strip()
         offer = b.Cell(service.service, plain(service.kind))
         rows.append((offer, listing(named) or "unknown", f"{service.open_to_new}{ends}", says))
     titles = "Service | Kinds of tuning its pages name | Takes new work | What they say"
