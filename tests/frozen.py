@@ -605,9 +605,9 @@ def rest() -> Goldens:
 
 
 PAGES = {
-    "task-api": ("", "/interview", "/evidence", "/options", "/money", "/plan", "/precedents",
-                 "/lab", "/lab/offer", "/label", "/history", "/report"),
-    "energy-supplier": ("", "/interview"),
+    "task-api": ("", "/answers", "/interview", "/evidence", "/options", "/money", "/plan",
+                 "/precedents", "/lab", "/lab/offer", "/label", "/history", "/report"),
+    "energy-supplier": ("", "/answers", "/interview"),
     "broadband-helpdesk": ("/evidence", "/money"),
     "first-idea": ("", "/money", "/plan"),
 }  # fmt: skip
@@ -628,7 +628,7 @@ def pages() -> Goldens:
         for case, tabs in PAGES.items():
             charts: set[str] = set()
             for tab in tabs:
-                name = f"{case}{tab.replace('/', '-') or '-answers'}.html"
+                name = f"{case}{tab.replace('/', '-') or '-overview'}.html"
                 text = get(client, f"/cases/{case}{tab}", name)
                 charts |= set(re.findall(rf"/cases/{case}/charts/[\w-]+\.svg", text))
             for chart in sorted(charts):

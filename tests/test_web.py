@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 import hostile
 from internals import headline, run, titles
 from tuneworthy import decide, load_case, load_framework
+from tuneworthy.model.dossier import ChallengeResult
 from web_world import (
     DAY,
     OPEN_CASE,
@@ -26,8 +27,10 @@ from web_world import (
 )
 
 HTMX = {"HX-Request": "true"}
-TABS = ("", "/interview", "/evidence", "/options", "/money", "/plan", "/precedents", "/history",
-        "/report")  # fmt: skip
+TABS = ("", "/answers", "/interview", "/evidence", "/options", "/money", "/plan", "/precedents",
+        "/history", "/report")  # fmt: skip
+FIRST = ("", "/answers", "/evidence", "/lab", "/money", "/options", "/report", "/history")
+"""The page that each tab opens."""
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +121,61 @@ def test_a_new_case_is_made_whole_and_an_old_one_is_never_touched(
     assert {path.name for path in folder.parent.iterdir()} == {"shelf"}
 
 
+# A case on one screen --------------------------------------------------------------------------
+
+
+def test_an_overview_says_what_the_dossier_says_of_every_case_of_the_gallery(
+    tmp_path: Path, project: Path
+) -> None:
+    names = sorted(path.name for path in (project / "examples").iterdir())
+    site = a_site(with_examples(tmp_path, project, *names))
+    client = a_client(site)
+    for name in names:
+        dossier = site.workspace.evaluated(name).dossier
+        seen = get(client, f"/cases/{name}")
+        said = [dossier.verdict.headline, *(take.what for take in dossier.verdict.takes)]
+        said += dossier.challenges and [min(dossier.challenges, key=heaviness).says]
+        step = dossier.recommendation.steps[0]
+        said += [step.because, step.command.replace("CASE", name), "To name: an owner, an approver"]
+        assert [one for one in said if " ".join(one.split()) not in seen.text] == []
+        bars = [{key: float(str(one[key]).rstrip("%")) for key in ("x", "width")}
+                for one in seen.all("rect")]  # fmt: skip
+        assert sum(one["width"] for one in bars) == pytest.approx(100)
+        assert [one["x"] for one in bars] == sorted(one["x"] for one in bars)
+        kinds = re.findall(r"(\d+) (measured|stated|inferred|not known)\b", seen.text)
+        counts = {kind: int(many) for many, kind in kinds}
+        basis, states = dossier.verdict.basis, [*dossier.factors.values()]
+        asked = [*states, *dossier.ceiling.checks.values()]
+        assert counts["measured"] == basis.measured
+        assert counts["not known"] == sum(one.state == "unknown" for one in asked)
+        assert sum(counts.values()) == len(asked)
+
+
+def heaviness(challenge: ChallengeResult) -> int:
+    """Place of a challenge's kind, the heaviest first."""
+    return ["contradiction", "doubt", "pushback"].index(challenge.severity)
+
+
+def test_who_decides_is_written_from_the_overview_and_only_into_the_file_that_was_seen(
+    client: TestClient, folder: Path
+) -> None:
+    seen = get(client, "/cases/one")
+    assert "To name: an owner, an approver and a day of review." in seen.text
+    form = {name: seen.hidden(name) for name in ("csrf", "digest")}
+    form |= {"owner": "Ada <b>&amp; Co</b>", "review_on": "2027-01-05"}
+    assert client.post("/cases/one/decision", data=form).headers["location"] == "/cases/one"
+    seen = get(client, "/cases/one")
+    assert "Not signed; owner Ada <b>&amp; Co</b>; review on 5 Jan 2027." in seen.text
+    assert "To name: an approver." in seen.text
+    assert load_case(folder / "one").decision.owner == "Ada <b>&amp; Co</b>"
+    assert client.post("/cases/one/decision", data={**form, "owner": "Eve"}).status_code == 409
+    form |= {"digest": seen.hidden("digest"), "review_on": "soon"}
+    assert client.post("/cases/one/decision", data=form).status_code == 422
+    form |= {"owner": "", "review_on": ""}
+    assert client.post("/cases/one/decision", data=form).status_code == 303
+    assert load_case(folder / "one").decision.owner is None
+
+
 # A case ----------------------------------------------------------------------------------------
 
 
@@ -125,7 +183,7 @@ def test_a_case_asks_everything_its_framework_asks_and_shows_what_the_file_says(
     client: TestClient,
 ) -> None:
     lesson = load_framework("lesson")
-    seen = get(client, "/cases/one")
+    seen = get(client, "/cases/one/answers")
     asked = titles(lesson)
     assert seen.checked() == {**dict.fromkeys(asked, "unknown"), "factors.brand_voice": "no"}
     assert [title for title in asked.values() if title not in seen.text] == []
@@ -134,14 +192,14 @@ def test_a_case_asks_everything_its_framework_asks_and_shows_what_the_file_says(
 
 def test_a_count_is_shown_as_the_answer_it_comes_to(tmp_path: Path) -> None:
     told = "name: x\nceiling: {prompt_variations: 4, foundation_models: 2}\n"
-    seen = get(a_client(a_site(a_shelf(tmp_path, one=told))), "/cases/one")
+    seen = get(a_client(a_site(a_shelf(tmp_path, one=told))), "/cases/one/answers")
     assert seen.checked()["ceiling.prompt_variations"] == "no"
     assert seen.checked()["ceiling.foundation_models"] == "yes"
 
 
 def test_what_counts_is_told_where_the_file_says_something_else(tmp_path: Path) -> None:
     told = "name: x\neconomics: {traffic: {requests_per_month: 900000}}\n"
-    seen = get(a_client(a_site(a_shelf(tmp_path, one=told))), "/cases/one")
+    seen = get(a_client(a_site(a_shelf(tmp_path, one=told))), "/cases/one/answers")
     assert seen.checked()["factors.low_volume"] == "unknown"
     assert "counts as no, from numbers the team gave" in seen.text
 
@@ -149,9 +207,11 @@ def test_what_counts_is_told_where_the_file_says_something_else(tmp_path: Path) 
 def test_a_form_without_scripts_writes_what_changed_and_nothing_else(
     client: TestClient, folder: Path
 ) -> None:
-    form = form_of(get(client, "/cases/one"), {"ceiling.few_shot": "yes", "signals.latency": "no"})
+    form = form_of(
+        get(client, "/cases/one/answers"), {"ceiling.few_shot": "yes", "signals.latency": "no"}
+    )
     done = client.post("/cases/one/answers", data=form)
-    assert (done.status_code, done.headers["location"]) == (303, "/cases/one")
+    assert (done.status_code, done.headers["location"]) == (303, "/cases/one/answers")
     told = (folder / "one" / "case.yaml").read_text("utf-8")
     assert told.startswith(OPEN_CASE)
     assert yaml.safe_load(told) == {
@@ -164,7 +224,7 @@ def test_a_form_without_scripts_writes_what_changed_and_nothing_else(
 
 def test_a_form_that_changes_nothing_writes_nothing(client: TestClient, folder: Path) -> None:
     before = (folder / "one" / "case.yaml").stat()
-    client.post("/cases/one/answers", data=form_of(get(client, "/cases/one")))
+    client.post("/cases/one/answers", data=form_of(get(client, "/cases/one/answers")))
     after = (folder / "one" / "case.yaml").stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     assert not (folder / "one" / ".tuneworthy").exists()
@@ -178,11 +238,11 @@ def fragments(text: str) -> Iterator[tuple[str, str]]:
 def test_a_toggle_answers_with_the_parts_that_a_fresh_page_would_have(
     client: TestClient,
 ) -> None:
-    form = form_of(get(client, "/cases/one"), {"ceiling.few_shot": "no"})
+    form = form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "no"})
     moved = client.post("/cases/one/answers", data=form, headers=HTMX)
     assert moved.status_code == 200
     assert {"verdict", "seen", "side", "notice"} <= {name for _, name in fragments(moved.text)}
-    parts, fresh = Seen(moved.text), get(client, "/cases/one")
+    parts, fresh = Seen(moved.text), get(client, "/cases/one/answers")
     assert parts.hidden("digest") == fresh.hidden("digest") != form["digest"]
     assert parts.hidden("seen") == fresh.hidden("seen")
     said = {one.strip() for one in parts.texts} - {"", "Saved."}
@@ -196,7 +256,8 @@ def test_two_editors_lose_nothing_and_are_told(
 ) -> None:
     path = folder / "one" / "case.yaml"
     form = form_of(
-        get(client, "/cases/one"), {"ceiling.few_shot": "yes", "factors.data_sovereignty": "yes"}
+        get(client, "/cases/one/answers"),
+        {"ceiling.few_shot": "yes", "factors.data_sovereignty": "yes"},
     )
     theirs = OPEN_CASE.replace("brand_voice: no", "brand_voice: yes") + "  data_sovereignty: no\n"
     path.write_text(theirs, "utf-8")
@@ -223,7 +284,7 @@ def test_two_editors_lose_nothing_and_are_told(
 
 
 def test_an_answer_that_is_none_is_refused_in_words(client: TestClient, folder: Path) -> None:
-    form = form_of(get(client, "/cases/one"), {"ceiling.few_shot": "perhaps"})
+    form = form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "perhaps"})
     refused = client.post("/cases/one/answers", data=form, headers=HTMX)
     assert refused.status_code == 422
     assert "ceiling.few_shot" in refused.text
@@ -231,7 +292,7 @@ def test_an_answer_that_is_none_is_refused_in_words(client: TestClient, folder: 
 
 
 def test_a_question_that_is_not_asked_is_not_written(client: TestClient, folder: Path) -> None:
-    form = form_of(get(client, "/cases/one"))
+    form = form_of(get(client, "/cases/one/answers"))
     form |= {"seen": form["seen"] + " name=unknown economics.hourly_rate_usd=1", "name": "Theirs"}
     assert client.post("/cases/one/answers", data=form).status_code == 303
     assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
@@ -243,12 +304,15 @@ def test_every_tab_of_a_case_has_its_verdict_and_its_links(
 ) -> None:
     client = a_client(a_site(with_examples(tmp_path, project, name)))
     says = headline(decide(load_case(tmp_path / name), load_framework("lesson"), as_of=DAY))
+    found: set[str | None] = set()
     for tab in TABS:
         seen = get(client, f"/cases/{name}{tab}")
         assert says in seen.text
         links = {one["href"]: one.get("aria-current") for one in seen.all("a")}
-        assert {f"/cases/{name}{each}" for each in TABS} <= set(links)
+        assert {f"/cases/{name}{each}" for each in FIRST} <= set(links)
         assert links[f"/cases/{name}{tab}"] == "page"
+        found |= set(links)
+    assert {f"/cases/{name}{each}" for each in TABS} <= found
 
 
 # What is taken along ---------------------------------------------------------------------------
@@ -297,7 +361,8 @@ def test_an_export_is_what_the_command_line_writes_byte_for_byte(
 def test_what_changed_since_a_version_and_since_a_dossier_is_told(client: TestClient) -> None:
     before = client.get("/cases/one/report/json").content
     client.post(
-        "/cases/one/answers", data=form_of(get(client, "/cases/one"), {"ceiling.few_shot": "no"})
+        "/cases/one/answers",
+        data=form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "no"}),
     )
     seen = get(client, "/cases/one/history")
     then = [one["href"] or "" for one in seen.all("a") if "then=" in (one["href"] or "")]
@@ -342,8 +407,8 @@ def hostile_client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     )
     client = a_client(a_site(shelf, str(rules)))
     csrf = Seen(client.get("/new").text).hidden("csrf")
-    digest = Seen(client.get("/cases/evil").text).hidden("digest")
-    state = Seen(client.get("/cases/evil").text).hidden("seen")
+    digest = Seen(client.get("/cases/evil/answers").text).hidden("digest")
+    state = Seen(client.get("/cases/evil/answers").text).hidden("seen")
     client.post("/cases/evil/answers", data={"csrf": csrf, "digest": digest, "seen": state,
                                              "signals.latency": "no"})  # fmt: skip
     return client
@@ -389,7 +454,7 @@ def test_strangers_words_are_shown_as_they_were_written(hostile_client: TestClie
 
 
 def test_the_conflict_page_escapes_too(hostile_client: TestClient) -> None:
-    seen = Seen(hostile_client.get("/cases/evil").text)
+    seen = Seen(hostile_client.get("/cases/evil/answers").text)
     form = form_of(seen, {"ceiling.few_shot": "no", "digest": "0" * 64})
     answer = hostile_client.post("/cases/evil/answers", data=form)
     assert answer.status_code == 409

@@ -41,8 +41,8 @@ PRICED = "[{id: 'fake:one', usd_per_mtok: {input: 1, output: 2}}]"
 OPEN = "name: Warehouse helper\ngoals: [knowledge]\nfactors: {brand_voice: no}\n"
 CLASHING = "name: Clash\ngoals: [format]\nfactors: {low_volume: yes}\n"
 BLANK = "name: Blank\ndata: {evaluation: eval.jsonl}\n"
-TABS = ("", "/interview", "/evidence", "/options", "/money", "/plan", "/precedents", "/lab",
-        "/label", "/history", "/report")  # fmt: skip
+TABS = ("", "/answers", "/interview", "/evidence", "/options", "/money", "/plan", "/precedents",
+        "/lab", "/label", "/history", "/report")  # fmt: skip
 ASKED = ("goals", "ceiling.few_shot", "ceiling.prompt_variations", "strategic_value",
          "economics.hourly_rate_usd", "attempts.1.name", "description")  # fmt: skip
 """One question of each kind."""
@@ -302,13 +302,35 @@ def test_without_scripts_an_interview_and_a_what_if_work_by_plain_forms(
         assert "economics" not in yaml.safe_load(world.text("plain"))
 
 
+# The overview ----------------------------------------------------------------------------------
+
+
+def test_all_that_decides_is_on_one_screen_and_leads_to_the_next_thing_to_do(
+    browser: Any, world: World
+) -> None:
+    bottom = "(at) => document.querySelector(at).getBoundingClientRect().bottom"
+    with Watched(browser, world, width=1440).go("/cases/task-api") as watched:
+        page = watched.page
+        assert page.evaluate(bottom, ".overview") <= 900
+        page.set_viewport_size({"width": PHONE, "height": 844})
+        assert page.evaluate(bottom, "[aria-labelledby=first-title] .choose") <= 844
+        assert page.evaluate(bottom, ".overview") <= 1.6 * 844
+        for name, at in (("Settle it", "**/interview?ask=*"), ("See the plan", "**/plan"),
+                         ("See all seven", "**/answers#fit-title")):  # fmt: skip
+            page.get_by_role("link", name=name).click()
+            page.wait_for_url(at)
+            watched.go("/cases/task-api")
+        watched.go("/").go("/cases/task-api#q-factors.brand_voice")
+        page.wait_for_url("**/answers#q-factors.brand_voice")
+
+
 # Answers and money -----------------------------------------------------------------------------
 
 
 def test_a_toggle_moves_the_verdict_what_is_possible_and_what_does_not_fit(
     browser: Any, world: World
 ) -> None:
-    with Watched(browser, world).go("/cases/toggles") as watched:
+    with Watched(browser, world).go("/cases/toggles/answers") as watched:
         before = [watched.text(f"#side section:has(#{part}-title)") for part in
                   ("fit", "change")]  # fmt: skip
         headline = watched.text("h1")
@@ -351,7 +373,7 @@ def test_a_lever_shows_what_it_does_and_writes_when_told_to(browser: Any, world:
 
 
 def test_a_server_that_is_gone_is_said_on_the_page(browser: Any, world: World) -> None:
-    watched = Watched(browser, world).go("/cases/toggles")
+    watched = Watched(browser, world).go("/cases/toggles/answers")
     watched.context.set_offline(True)
     watched.page.check("input[name='signals.latency'][value=yes]", force=True)
     watched.until("#notice", "The server doesn’t answer")
@@ -440,7 +462,12 @@ def pages() -> list[str]:
     """Addresses of every kind of page, with everything on them."""
     found = ["/", "/new", "/?find=nothing-like-it", *(f"/cases/task-api{tab}" for tab in TABS)]
     found += [f"/cases/open-one/interview?ask={name}" for name in ASKED]
-    found += ["/cases/energy-supplier/evidence", "/cases/open-one/money", "/cases/open-one"]
+    found += [
+        "/cases/energy-supplier/evidence",
+        "/cases/open-one/money",
+        "/cases/open-one",
+        "/cases/open-one/answers",
+    ]
     moved = {"economics.monthly.api_savings_usd": "600 to 900", "economics.hourly_rate_usd": "70"}
     found += [f"/cases/task-api/money?{urlencode(moved)}", "/cases/library/lab"]
     found += ["/cases/blank/label/next?kind=answer&labeller=eve", "/cases/library/label/agreement"]
@@ -483,7 +510,12 @@ def test_the_keyboard_alone_reaches_everything_and_is_never_trapped(
     browser: Any, world: World
 ) -> None:
     here = "document.activeElement"
-    for path in ("/cases/keys", "/cases/keys/money", "/cases/keys/interview"):
+    for path in (
+        "/cases/keys",
+        "/cases/keys/answers",
+        "/cases/keys/money",
+        "/cases/keys/interview",
+    ):
         with Watched(browser, world).go(path) as watched:
             watched.page.keyboard.press("Tab")
             assert watched.ask(f"{here}.className") == "skip"
@@ -509,7 +541,7 @@ def test_the_keyboard_alone_reaches_everything_and_is_never_trapped(
 
 
 def test_answers_and_the_interview_are_worked_by_keys_alone(browser: Any, world: World) -> None:
-    with Watched(browser, world).go("/cases/keys") as watched:
+    with Watched(browser, world).go("/cases/keys/answers") as watched:
         page = watched.page
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")

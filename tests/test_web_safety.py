@@ -49,7 +49,7 @@ def untouched(folder: Path) -> bool:
 
 def a_change(client: TestClient) -> dict[str, str]:
     """A form that would change a case."""
-    seen = Seen(client.get("/cases/one").text)
+    seen = Seen(client.get("/cases/one/answers").text)
     kept = {name: seen.hidden(name) for name in ("csrf", "digest", "seen")}
     return {**kept, "ceiling.few_shot": "yes"}
 

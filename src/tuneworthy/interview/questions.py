@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -158,6 +159,14 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
         value=shown_value(value_at(case, path)) if is_stated(case, path) else "",
         **{name: getattr(field, name) for name in _AS_IN_FIELD},
     )
+
+
+def first_asked(case: Case, framework: Framework, paths: Iterable[str]) -> str:
+    """The first of some paths of a case that is a question, or is part of one; empty for none."""
+    for path in paths:
+        with suppress(CaseError):
+            return ask_of(case, framework, path).id
+    return ""
 
 
 def _field(case: Case, framework: Framework, path: str) -> CaseField | None:

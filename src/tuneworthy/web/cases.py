@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import json
 import re
+import shlex
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -18,14 +19,17 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError, InputError
+from tuneworthy.interview.questions import first_asked
 from tuneworthy.interview.questions import levers as lever_asks
+from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.report.blocks import Picture, Section, pictures_in
+from tuneworthy.report.blocks import Claims, Picture, Section, pictures_in
 from tuneworthy.report.charts import NARROW, WIDE
 from tuneworthy.report.document import pictures
 from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
 from tuneworthy.report.sections import answer_form, money, options, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
+from tuneworthy.report.sections.common import NOT_KNOWN, open_answers
 from tuneworthy.report.sections.difference import difference, version_lines
 from tuneworthy.report.sections.verdict import how_many
 from tuneworthy.web.guard import let_in, site_of
@@ -41,6 +45,7 @@ from tuneworthy.web.render import (
     page,
     wants_part,
 )
+from tuneworthy.words import few, listing
 from tuneworthy.workspace.workspace import earlier, since, since_dossier
 
 router = APIRouter(include_in_schema=False)
@@ -106,14 +111,89 @@ def enter(request: Request, token: Annotated[str, Form(max_length=200)]) -> Resp
     return let_in(RedirectResponse("/", 303), site)
 
 
-# A case: answers that toggle, and what moves with them.
+# A case: all that decides, on one screen.
+
+_DOES = {
+    "ceiling": ("lab", "Open the lab"),
+    "interview": ("interview", "Answer it"),
+    "plan": ("plan", "See the plan"),
+}
+"""Command of a step to the page that does the same, and what its button says."""
+
+
+@router.get("/cases/{name}")
+def overview(of: OfCase) -> Response:
+    """The answer, what it rests on, the money, what doesn't fit, and what to do first."""
+    dossier, now = of.dossier, of.evaluated
+    advice, decided = dossier.recommendation, now.case.decision
+    steps = () if isinstance(advice, Unknown) else advice.steps
+    command = steps[0].command.replace("CASE", shlex.quote(of.name)) if steps else ""
+    claims = [block for block in verdict.fit(dossier).blocks if isinstance(block, Claims)]
+    heaviest = claims[0].items[0] if claims else None
+    named = {"an owner": decided.owner, "an approver": decided.approver}
+    named["a day of review"] = decided.review_on
+    shown = {
+        "meter": tuple(_meter(dossier)),
+        "money": tuple(_money(dossier)),
+        "steps": steps,
+        "command": command,
+        "does": _DOES.get(command.partition(" ")[2].partition(" ")[0]),
+        "heaviest": heaviest,
+        "clashes": few(len(dossier.challenges)),
+        "settle": heaviest and first_asked(now.case, now.framework, heaviest.between),
+        "decided": decided,
+        "lacks": listing([what for what, there in named.items() if not there]),
+        "verdict": verdict,
+    }
+    return of.page("overview.html", **shown)
+
+
+def _meter(dossier: Dossier) -> Iterator[tuple[str, int, float, float]]:
+    """Kinds of answers: how many there are, and where their bar begins and ends, in percent."""
+    basis, at = dossier.verdict.basis, 0
+    kinds = {"measured": basis.measured, "stated": basis.stated, "inferred": basis.assumed}
+    kinds["not known"] = open_answers(dossier)
+    whole = sum(kinds.values()) or 1
+    for kind, many in kinds.items():
+        yield kind, many, 100 * at / whole, 100 * many / whole
+        at += many
+
+
+def _money(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
+    """What is asked for now, and when it pays back: what that is, its value, and what goes on."""
+    if not isinstance(dossier.investment, Unknown):
+        asked = next(money.story(dossier.investment))
+        yield asked.label, asked.value, "" if asked.value != NOT_KNOWN else f": {asked.beside}"
+    stated, *more = money.pays_back(dossier)
+    value, colon, ask = stated.partition(": ")
+    yield "Pays back", value, "; ".join([colon + ask, *more])
+
+
+@router.post("/cases/{name}/decision")
+def decision(
+    of: OfCase,
+    digest: Annotated[str, Form(max_length=64)],
+    owner: Annotated[str, Form(max_length=200)] = "",
+    approver: Annotated[str, Form(max_length=200)] = "",
+    review_on: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    """Write who decides, who signs, and when it is looked at again."""
+    was = of.evaluated.case.decision.model_dump(mode="json")
+    given = {"owner": owner.strip(), "approver": approver.strip(), "review_on": review_on.strip()}
+    mine = {f"decision.{key}": text for key, text in given.items() if text != (was[key] or "")}
+    if mine:
+        of.workspace.set_answers(of.name, mine, digest)
+    return of.to("")
+
+
+# Answers that toggle, and what moves with them.
 
 _MOVING: dict[str, Any] = {"form": answer_form, "verdict": verdict}
 """What says all on the page that an answer can move."""
 
 
-@router.get("/cases/{name}")
-def case(of: OfCase) -> Response:
+@router.get("/cases/{name}/answers")
+def answers(of: OfCase) -> Response:
     """The answers of a case beside what they come to."""
     return of.page("answers.html", **_MOVING)
 
@@ -140,7 +220,7 @@ def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
             of.evaluated = of.workspace.set_answers(of.name, mine, form.digest)
     except ConflictError:
         return _conflict(AskedCase(of.request, of.name), seen, mine)
-    return of.page("moved.html", **_MOVING, swap=True) if of.part else of.to("")
+    return of.page("moved.html", **_MOVING, swap=True) if of.part else of.to("/answers")
 
 
 def _conflict(of: AskedCase, seen: dict[str, str], mine: dict[str, str]) -> Response:

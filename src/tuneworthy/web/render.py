@@ -118,23 +118,20 @@ def asset(name: str) -> str:
     return f"/static/{name}?{assets()[name][1]}"
 
 
-# A case on the page. Each of its tabs is an address of its own, and works as a plain link.
+# A case on the page. Each of its pages is an address of its own, and works as a plain link.
 
 TABS = {
-    "interview": "Interview",
-    "answers": "Answers",
-    "evidence": "Evidence",
-    "options": "Options",
-    "money": "Money",
-    "plan": "Plan",
-    "precedents": "Precedents",
-    "lab": "Lab",
-    "label": "Labels",
-    "history": "History",
-    "report": "Report",
+    "Overview": {"": "Overview"},
+    "Answers": {"answers": "All answers", "interview": "Interview"},
+    "Evidence": {"evidence": "What is known", "precedents": "Precedents"},
+    "Lab": {"lab": "Ceiling", "label": "Labels"},
+    "Money": {"money": "Money"},
+    "Options & plan": {"options": "Options", "plan": "Plan"},
+    "Report": {"report": "Report"},
+    "History": {"history": "History"},
 }
-"""Titles in the order they stand there, by what follows the case's address; the answers are at the
-address itself. A new one is a line here and a route of its own."""
+"""Tabs in their order, each with its pages: title by what follows the case's address. A new page is
+an entry here and a route of its own."""
 
 
 def address(name: str) -> str:
@@ -198,7 +195,7 @@ class AskedCase:
             "base": self.base,
             "evaluated": self.evaluated,
             "dossier": self.dossier,
-            "tab": [*self.request.url.path.split("/"), "answers"][3],
+            "tab": [*self.request.url.path.split("/"), ""][3],
             "swap": False,
             "sections": (),
         }

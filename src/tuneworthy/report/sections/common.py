@@ -17,6 +17,7 @@ from tuneworthy.model.dossier import (
     GateId,
     Number,
     Source,
+    TargetState,
     Verdict,
 )
 from tuneworthy.model.framework import Band
@@ -130,7 +131,10 @@ _UNITS = {"latency": " s", "cost": " a month"}
 
 def targets_text(dossier: Dossier) -> str:
     """Every target that is stated, met or missed, with where today is; empty for none."""
-    said = []
+    return listing([says for _, says in target_lines(dossier)])
+
+
+def target_lines(dossier: Dossier) -> Iterator[tuple[TargetState, str]]:
     for name, target in dossier.targets.items():
         if isinstance(target.limit, Unknown):
             continue
@@ -140,8 +144,7 @@ def targets_text(dossier: Dossier) -> str:
             if name in _FIGURES and not isinstance(low, Unknown):
                 figures.append(_FIGURES[name](low))
         of = f" ({' of '.join(figures)}{_UNITS.get(name, '')})" if len(figures) == 2 else ""
-        said.append(f"{TARGETS[name].name} {_STATES[target.state]}{of}")
-    return listing(said)
+        yield target.state, f"{TARGETS[name].name} {_STATES[target.state]}{of}"
 
 
 def decision_text(dossier: Dossier) -> str:

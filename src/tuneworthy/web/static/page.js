@@ -13,3 +13,5 @@ document.addEventListener("htmx:afterSettle", (settled) => {
 });
 const here = document.querySelector("nav.tabs [aria-current]");
 if (here !== null) here.closest("ul").scrollLeft = here.offsetLeft - here.closest("ul").offsetLeft - 16;
+// An old link to a question of the answers, which have an address of their own.
+if (/^#q-/.test(location.hash) && document.querySelector(".overview")) location.replace(`${location.pathname}/answers${location.hash}`);
