@@ -130,9 +130,9 @@ def overview(of: OfCase) -> Response:
     command = steps[0].command.replace("CASE", shlex.quote(of.name)) if steps else ""
     claims = [block for block in verdict.fit(dossier).blocks if isinstance(block, Claims)]
     heaviest = claims[0].items[0] if claims else None
-    named = {"an owner": decided.owner, "an approver": decided.approver}
+    named: dict[str, object] = {"an owner": decided.owner, "an approver": decided.approver}
     named["a day of review"] = decided.review_on
-    shown = {
+    shown: dict[str, Any] = {
         "meter": tuple(_meter(dossier)),
         "money": tuple(_money(dossier)),
         "steps": steps,
