@@ -550,7 +550,7 @@ from tuneworthy.workspace.labelling import (
     open_queue,
 )
 from tuneworthy.workspace.listen import is_loopback
-from tuneworthy.workspace.measure import appendix, model_id
+from tuneworthy.workspace.measure import appendix, clean_name, model_id
 from tuneworthy.workspace.reports import (
     case_report,
     history,

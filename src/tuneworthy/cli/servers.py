@@ -62,14 +62,17 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
             0.0,
             "The most that all labs started on the page may cost; those that cost more are quoted.",
         ),
+        opt.number(
+            "--upload-limit MIB", 1, 1 << 20, 1024, "The most that files sent at a time may have."
+        ),
         opt.flag("--open", "Open it in a browser.", "browse"),
     ),
 )
 def serve(folder: str, **options: Any) -> None:
     """Show the cases in CASES_DIR, or the one case that it is, on a page in the browser.
 
-    Answers are written into the case files; what a file said before is kept beside it, in
-    .tuneworthy. Ends with Ctrl-C.
+    Answers are written into the case files, and files that are sent lie beside them; what a case
+    file said before is kept in .tuneworthy. Ends with Ctrl-C.
     """
     for library in _NEEDED:
         if find_spec(library) is None:

@@ -7,15 +7,18 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from tuneworthy.errors import ConflictError
+from tuneworthy.files.disk import writing
 from tuneworthy.lab.background import LabRun, LabSettings, LabState
 from tuneworthy.lab.prepare import MOST_TOKENS
 from tuneworthy.model.base import LateRecord, Natural, NonNegative, Record, State, Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     ChallengeResult,
+    Difference,
     Dossier,
     OptionResult,
     QuestionResult,
@@ -26,7 +29,8 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.lab import Arm, CeilingResult, Quote, Stand
 from tuneworthy.web.guard import HEADER, PROBLEM, site_of
-from tuneworthy.web.render import FORMS, AskedCase, ExportForm, exported
+from tuneworthy.web.render import FORMS, AskedCase, ExportForm, exported, in_reading
+from tuneworthy.workspace.measure import FileKind, clean_name
 from tuneworthy.workspace.workspace import Workspace
 
 Name = Annotated[str, Path(min_length=1, max_length=100, description="Name of the case's folder.")]
@@ -91,6 +95,13 @@ class Answered(Record):
     verdict: VerdictResult
     next_questions: tuple[QuestionResult, ...]
     challenges: tuple[ChallengeResult, ...]
+
+
+class FileAdded(Record):
+    """A file that was taken in."""
+
+    name: str  #: Where it lies, below the case folder.
+    difference: Difference  #: What it changed.
 
 
 class Options(Record):
@@ -172,6 +183,23 @@ def answer(of: OfCase, given: Answers) -> Answered:
         next_questions=now.dossier.next_questions,
         challenges=now.dossier.challenges,
     )
+
+
+_OCTETS = {"requestBody": {"content": {"application/octet-stream": {}}, "required": True}}
+
+
+@router.post("/cases/{name}/files/{kind}", status_code=201, openapi_extra=_BY_A_PROGRAM | _OCTETS)
+async def add_file(
+    of: OfCase, kind: FileKind, file: Annotated[str, Query(max_length=300)]
+) -> FileAdded:
+    """Take a file in, which is the body: read it, keep it beside the case file, name it there."""
+    with of.inbox() as folder:
+        place = folder / clean_name(file)
+        with writing(place), place.open("xb") as to:
+            async for chunk in of.request.stream():
+                await run_in_threadpool(to.write, chunk)
+        added = await in_reading(of.workspace.add_files, of.name, kind, [place])
+    return FileAdded(name=added.names[0], difference=added.difference)
 
 
 @router.get("/cases/{name}/dossier", response_model=Dossier)

@@ -28,6 +28,7 @@ import threading
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import date
 from http import HTTPStatus
 from threading import Thread
@@ -204,11 +205,13 @@ def run(
     port: int,
     browse: bool,
     lab_budget: float,
+    upload_limit: int,
     chosen: str | None,
     as_of: date | None,
 ) -> None:
-    """Serve until it is stopped; all labs of the page may cost ``lab_budget`` together."""
-    site = make_site(Workspace(open_directory(folder), chosen, as_of), host, lab_budget)
+    """Serve until it is stopped: labs for ``lab_budget`` USD, files of ``upload_limit`` MiB."""
+    board = Workspace(open_directory(folder), chosen, as_of)
+    site = replace(make_site(board, host, lab_budget), upload_mib=upload_limit)
     with listening(host, port) as sock:
         keep_plain()
         prepare(site)

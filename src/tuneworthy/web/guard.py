@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import re
 import secrets
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,6 +41,7 @@ class Site:
     session: str = field(default_factory=secrets.token_hex, repr=False)
     """What the cookie of a visitor holds who gave the token."""
     labs: Labs = field(default_factory=Labs)  #: The labs that run here; they end with the server.
+    upload_mib: int = 1024  #: The most that files sent at a time may have.
     queues: LabelQueues = field(default_factory=LabelQueues)  #: What is being labelled here.
 
     def is_token(self, given: str) -> bool:
@@ -83,6 +86,10 @@ MIB = 1024 * 1024
 BODY_LIMIT = MIB  #: Bytes of a request.
 _UPLOAD, _UPLOAD_LIMIT = re.compile(r"/cases/[^/]+/(?:history|label)(?:/.*)?"), 17 * MIB
 """Addresses that take a file, and the bytes of a request to them."""
+_FILES = re.compile(r"(?:/api/v1)?/cases/[^/]+/files(?:/.*)?")
+"""Addresses that take files of a case, which go to the disk as they come."""
+PATIENCE_S, SLOWEST = 30.0, 64 * 1024
+"""How long a body may take: so many seconds, and one for each so many bytes that came."""
 COOKIE = "tuneworthy"
 API = "/api/"
 
@@ -107,8 +114,8 @@ _OWN_SITE = frozenset({"same-origin", "none"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class TooLargeError(Exception):
-    """A body longer than its address takes."""
+class TooMuchError(Exception):
+    """A body longer than its address takes, or slower than anybody waits for."""
 
 
 class Guard:
@@ -122,7 +129,8 @@ class Guard:
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
             goes_on = self._refused(scope, Headers(scope=scope)) or self._limited
-            await goes_on(scope, receive, _dressed(send))
+            with suppress(ClientDisconnect):  # then there is nobody to tell
+                await goes_on(scope, receive, _dressed(send))
 
     def _refused(self, scope: Scope, headers: Headers) -> Response | None:
         path, reads = scope["path"], scope["method"] in _SAFE
@@ -137,8 +145,8 @@ class Guard:
         if elsewhere and opens != ("navigate", "document"):
             says = "a page of another site may link here, and load nothing from here"
             return _refusal(path, 403, says)
-        if not _LENGTH.fullmatch(length) or int(length) > _limit(path):
-            return _too_large(path)
+        if not _LENGTH.fullmatch(length) or int(length) > self._limit(path):
+            return self._too_large(path)
         if self._known(path, headers):
             return None
         if reads and not path.startswith(API):
@@ -168,39 +176,53 @@ class Guard:
         return self.site.is_shown(headers) or same(cookies.get(COOKIE, ""), self.site.session)
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on with a body that ends at its limit, also where no length was told."""
-        left, started = _limit(scope["path"]), False
+        """Pass on with a body that ends at its limit and comes in time, whatever was told of it."""
+        path, began, waits, started = scope["path"], time.monotonic(), True, False
+        most = left = self._limit(path)
+        refused: Response | None = None
 
         async def counted() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise TooLargeError
-            return message
+            nonlocal left, waits, refused
+            if not waits:  # the body is there: what comes next is that the reader went away
+                return await receive()
+            until = began + PATIENCE_S + (most - left) / SLOWEST
+            try:
+                message = await asyncio.wait_for(receive(), until - time.monotonic())
+            except TimeoutError:
+                refused = _refusal(path, 408, "it came too slowly: nothing of it is kept")
+            else:
+                left, waits = left - len(message.get("body", b"")), message.get("more_body", False)
+                if left >= 0:
+                    return message
+                refused = self._too_large(path)
+            raise TooMuchError
 
         async def watched(message: Message) -> None:
-            """Whatever the inside made of the end of its body, it was too large."""
+            """Whatever the inside made of the end of its body, it was too much."""
             nonlocal started
-            if left < 0 and not started:
-                raise TooLargeError
+            if refused is not None and not started:
+                raise TooMuchError
             started = True
             await send(message)
 
         try:
             await self.app(scope, counted, watched)
-        except TooLargeError:
-            if started:
+        except TooMuchError:
+            if started or refused is None:
                 raise
-            await _too_large(scope["path"])(scope, receive, send)
+            refused.headers["Connection"] = "close"  # the rest of it is still on its way
+            await refused(scope, receive, send)
 
+    def _limit(self, path: str) -> int:
+        if _FILES.fullmatch(path):
+            return self.site.upload_mib * MIB
+        return _UPLOAD_LIMIT if _UPLOAD.fullmatch(path) else BODY_LIMIT
 
-def _limit(path: str) -> int:
-    return _UPLOAD_LIMIT if _UPLOAD.fullmatch(path) else BODY_LIMIT
-
-
-def _too_large(path: str) -> Response:
-    return _refusal(path, 413, f"a request may have {_limit(path) // MIB} MiB here")
+    def _too_large(self, path: str) -> Response:
+        says = f"a request may have {self._limit(path) // MIB} MiB here"
+        if _FILES.fullmatch(path):
+            says += "; serve with a larger --upload-limit, or copy the file into the case folder"
+        return _refusal(path, 413, says)
 
 
 def _refusal(path: str, status: int, says: str) -> Response:

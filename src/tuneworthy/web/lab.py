@@ -1,25 +1,32 @@
-"""The ceiling lab of a case: offered with its price, started under a cap, followed, stopped."""
+"""What a case is tried on and with: files that are taken in, and labs.
+
+A lab is offered with its price, started under a cap, followed, and stopped.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import ConfigDict
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from tuneworthy.errors import InputError
+from tuneworthy.files.disk import writing
 from tuneworthy.lab.background import LabRun, QuoteExceededError
-from tuneworthy.report.blocks import Section, pictures_in
+from tuneworthy.report.blocks import Section, pictures_in, section
 from tuneworthy.report.sections import lab as words
+from tuneworthy.report.sections.difference import difference
 from tuneworthy.web.api import LabStart, LabTerms
 from tuneworthy.web.cases import Width, chart_answer
-from tuneworthy.web.render import AskedCase, OfCase, page, query
+from tuneworthy.web.render import AskedCase, OfCase, in_reading, page, query
 from tuneworthy.words import listing
+from tuneworthy.workspace.measure import FileKind, clean_name
 
 router = APIRouter(include_in_schema=False)
 _DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
@@ -104,6 +111,41 @@ def events(of: OfCase, run: Annotated[str, Query(max_length=40)]) -> Response:
 def chart(of: OfCase, chart: str, width: Width = "wide") -> Response:
     """A chart of the last lab."""
     return chart_answer(of.request, pictures_in(_found(of.last_lab)), chart, width)
+
+
+# Files that are sent: streamed to the disk, read, and named in the case.
+
+
+@router.get("/cases/{name}/files")
+def files(of: OfCase, kind: FileKind = "traces") -> HTMLResponse:
+    """The form that sends files."""
+    return of.page("files.html", tab="evidence", kind=kind)
+
+
+@router.post("/cases/{name}/files")
+async def add(
+    of: OfCase, kind: Annotated[FileKind, Form()], files: Annotated[list[UploadFile], File()]
+) -> Response:
+    """Take files in, and show what they hold and what changed; a refusal leaves none."""
+    return await in_reading(_added, of, kind, files)
+
+
+def _added(of: AskedCase, kind: FileKind, files: list[UploadFile]) -> Response:
+    shown: dict[str, Any] = {"tab": "evidence", "kind": kind}
+    try:
+        with of.inbox() as folder:
+            sent = [folder / str(n) / clean_name(f.filename or "") for n, f in enumerate(files)]
+            for place, file in zip(sent, files, strict=True):
+                with writing(place):
+                    place.parent.mkdir()
+                    with place.open("xb") as to:
+                        shutil.copyfileobj(file.file, to)
+            added = of.workspace.add_files(of.name, kind, sent)
+    except InputError as caught:
+        return of.page("files.html", 422, **shown, wrong=of.plain(caught))
+    read = section("read", "What was read", added.read)
+    sections = (read, difference(added.difference))
+    return of.page("files.html", **shown, added=added, sections=sections)
 
 
 def _runs(of: AskedCase) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
-from functools import cache, cached_property
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache, cached_property, partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Request
@@ -18,6 +23,7 @@ from pydantic import BaseModel
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy import __version__
+from tuneworthy.files.disk import writing
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.lab.background import LabRun
 from tuneworthy.model.base import State
@@ -177,9 +183,17 @@ class AskedCase:
         """Its lab that runs, or that ran last."""
         return self.site.labs.last(self.path)
 
+    @contextmanager
+    def inbox(self) -> Iterator[Path]:
+        """A folder for what is sent to it; whatever becomes of that, nothing of it is left."""
+        with writing(self.path):
+            made = TemporaryDirectory(prefix=".upload-", dir=self.path)
+        with made as folder:
+            yield Path(folder)
+
     def plain(self, caught: Exception) -> str:
         """An error in one line, with paths as seen from the folder that is served."""
-        return self.workspace.directory.plain_error(caught)
+        return re.sub(r"\.upload-\w+/\d+/", "", self.workspace.directory.plain_error(caught))
 
     def to(self, path: str) -> Response:
         return RedirectResponse(self.base + path, 303)
@@ -203,6 +217,14 @@ class AskedCase:
 
 
 OfCase = Annotated[AskedCase, Depends()]
+
+_READING = ThreadPoolExecutor(2, "reading")
+T = TypeVar("T")
+
+
+async def in_reading(work: Callable[..., T], *given: Any) -> T:
+    """What takes long, in a thread of its own: a large file holds no other request up."""
+    return await asyncio.get_running_loop().run_in_executor(_READING, partial(work, *given))
 
 
 # The report as a file: the bytes of the command line, from the same call.

@@ -1,37 +1,61 @@
-"""Evidence and evaluation sets from what a team already has: traces, and results of other tools."""
+"""Evidence and evaluation sets from what a team already has: traces, and results of other tools.
+
+What is handed over on the page is read first, and named in the case only then.
+"""
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
 import os
 import re
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Literal
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
-from tuneworthy.files.case import add_to_case, case_path
-from tuneworthy.files.disk import CASE_LIMIT, made_whole, read_text
-from tuneworthy.files.evalset import parted, write_evalset
+from tuneworthy.files.case import (
+    add_to_case,
+    beside,
+    case_from_text,
+    case_path,
+    prompt_files,
+    rewrite,
+)
+from tuneworthy.files.disk import CASE_LIMIT, made_whole, matching, read_text, writing
+from tuneworthy.files.documents import read_documents
+from tuneworthy.files.evalset import (
+    named_evalset,
+    parted,
+    read_csv,
+    read_examples,
+    write_evalset,
+)
+from tuneworthy.files.materials import read_prompts
 from tuneworthy.files.stores import append_evidence
 from tuneworthy.llm.endpoints import price_on
-from tuneworthy.model.case import Case, Price
+from tuneworthy.model.case import Case, Holding, Price
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evalset import EvalCase, EvalSample, Precision
 from tuneworthy.model.evidence import Batch, Evidence, Measured, latest
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
+from tuneworthy.report.blocks import Block, Parts, flat
 from tuneworthy.report.sections.evalset import EvalsetReport
-from tuneworthy.report.sections.measure import MeasureReport
+from tuneworthy.report.sections.measure import MeasureReport, measure_report
 from tuneworthy.stats.intervals import cases_to_tell, wilson
+from tuneworthy.syntax.document import parse
+from tuneworthy.syntax.edit import Keys, Value, edit
 from tuneworthy.verdict.weigh import examples_need
+from tuneworthy.words import counted, listing
 from tuneworthy.workspace.cases import extra_needed, start_case
 from tuneworthy.workspace.spread import measure_files, signals_of
 
@@ -121,13 +145,15 @@ def measure_case(
     chosen: str | None = None,
     progress: Progress | None = None,
     on: str = "",
+    case: Case | None = None,
 ) -> MeasureReport:
     """Measure what a case names, or other files for it, and add the evidence to its ledger.
 
     ``sources`` are files, patterns, folders or addresses to read in place of what the case names;
-    ``mapping`` is a file that maps the fields of their records to ours.
+    ``mapping`` is a file that maps the fields of their records to ours; ``case`` is what the case
+    file is about to say, where that isn't what it says.
     """
-    case = load_case(source)
+    case = case or load_case(source)
     framework = framework_of(case, chosen)
     before = decide(case, framework)
     measured, guesses = _measured(case, framework, sources, mapping, progress, on)
@@ -444,3 +470,150 @@ def _set_report(case: Case, source: str | Path, drawn: EvalSample, path: Path) -
         report=report,
         needed=needed,
     )
+
+
+# Files that are handed over: read by whoever reads them anyway, kept beside the case, and named.
+
+FileKind = Literal["traces", "evaluation", "prompts", "documents", "training"]
+"""What a case takes in, by the entry of ``data`` that names it."""
+_EACH, _FOLDERS = ("traces", "training"), ("prompts", "documents")
+"""Kinds of which the case names every file, and kinds of which it names the folder."""
+MOST_READ_S = 600.0  #: How long reading logs that were handed over may take.
+_MOST_NAMES = 1000
+_BYTES, _ENDING = 120, 20  # of a name that any disk takes
+
+
+def clean_name(sent: str) -> str:
+    """A file's name as anybody may send it, without a path and fit for any disk."""
+    name = Path(re.sub(r"[^\w.()+-]+", "-", re.split(r"[/\\]", sent)[-1]).strip("-."))
+    stem = name.stem.encode()[:_BYTES].decode(errors="ignore").rstrip("-.")
+    return (stem or "file") + name.suffix[:_ENDING]
+
+
+def add_files(
+    source: Path, kind: FileKind, files: Sequence[Path], chosen: str | None = None
+) -> tuple[tuple[Path, ...], tuple[Block, ...]]:
+    """Take files in: move them beside the case under free names, read them, and name them there.
+
+    ``source`` is the case folder, and ``files`` were sent to its disk; ``chosen`` is the framework
+    that the verdict goes by. Returns where they lie, and what they hold in a few lines.
+
+    Raises:
+        InputError: If they can't be read, or the case can't be judged with them; then none is
+            left, and the case is as it was.
+    """
+    path = case_path(source)
+    text = read_text(path, CASE_LIMIT, CaseError)
+    if kind == "evaluation":
+        if len(files) > 1:
+            raise CaseError("names one evaluation set", where=path.name, fix="send one file")
+        if files[0].suffix.casefold() == ".csv":
+            write_evalset(files[0].with_suffix(".jsonl"), read_csv(files[0]))
+            files = [files[0].with_suffix(".jsonl")]
+    with _moved(case_from_text(text, path), kind, files) as placed:
+        naming = partial(_naming, kind=kind, placed=placed)
+        read = flat(*_read_by_kind(case_from_text(naming(text, path), path), kind, placed))
+        rewrite(source, naming, check=lambda now: decide(now, framework_of(now, chosen)))
+    return tuple(placed), read
+
+
+@contextmanager
+def _moved(case: Case, kind: FileKind, files: Sequence[Path]) -> Iterator[list[Path]]:
+    """Files under free names where they belong; gone again where the block fails."""
+    held = getattr(case.data, kind) if kind in _FOLDERS else None
+    own = held.path if isinstance(held, Holding) else held
+    folder = beside(case, f"data.{kind}", own or ("." if kind == "evaluation" else kind))
+    assert folder is not None  # a case that takes files lies in a folder
+    is_new, placed = not os.path.lexists(folder), list[Path]()
+    try:
+        for file in files:
+            with writing(folder / file.name):
+                folder.mkdir(parents=True, exist_ok=True)
+                placed.append(_free(folder, file))
+        yield placed
+    except BaseException:
+        for one in placed:
+            one.unlink(missing_ok=True)
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _free(folder: Path, file: Path) -> Path:
+    """Move a file to a name that nothing bears; what is there already isn't kept twice."""
+    for other in folder.iterdir():
+        if other.is_file() and filecmp.cmp(other, file, shallow=False):
+            raise CaseError("is there already", where=other.name, fix="send another")
+    for number in range(1, _MOST_NAMES):
+        place = folder / (file.name if number == 1 else f"{file.stem}-{number}{file.suffix}")
+        with suppress(FileExistsError):
+            place.touch(exist_ok=False)  # from here on nobody else takes it
+            return file.replace(place)
+    raise CaseError("is there too often", where=file.name, fix="give it another name")
+
+
+def _naming(text: str, path: Path, *, kind: FileKind, placed: Sequence[Path]) -> str:
+    """The text of a case file that names files too; what it names by a pattern it names once."""
+    held = getattr(case_from_text(text, path).data, kind)
+    keys: Keys = ("data", kind)
+    there = (parse(text, str(path), CaseError).data.get("data") or {}).get(kind)
+    if isinstance(there, dict):
+        keys = (*keys, "paths" if kind in _EACH else "path")
+        there = there.get(keys[-1])
+    new = [one.relative_to(path.parent).as_posix() for one in placed]
+    answers: dict[Keys, Value] = {}
+    if kind in _EACH:
+        found = {each for pattern in held for each in matching(pattern, path.parent)}
+        new = [n for n, p in zip(new, placed, strict=True) if found.isdisjoint((p, p.parent))]
+        if isinstance(there, list):
+            answers = {(*keys, len(there) + n): name for n, name in enumerate(new)}
+        elif new:
+            answers = {keys: (*held, *new)}
+    elif kind == "evaluation":
+        answers = {keys: new[0]}
+    elif isinstance(held, Holding) and held.path is None and there is not None:
+        answers = {keys: {"path": kind, "count": str(held.count)}}
+    elif there is None:
+        answers = {keys: kind}
+    return edit(text, answers, str(path), CaseError)
+
+
+@_needed
+def _read_by_kind(case: Case, kind: FileKind, placed: Sequence[Path]) -> Iterable[Parts]:
+    """What files hold, as those say who read them; the case names them already."""
+    match kind:
+        case "traces":
+            return _traced(case, placed)
+        case "evaluation":
+            rights = [bool(one.accepted) for one in named_evalset(case) or ()]
+            read = counted(len(rights), "case")
+            return [f"Read {read}, {sum(rights)} of them with a right answer."]
+        case "training":
+            n = sum(len(read_examples(path)) for path in placed)
+            return [f"Read {counted(n, 'example')}."]
+        case "prompts":
+            for path in placed:
+                if path not in (prompt_files(case) or ()):
+                    raise CaseError("is no prompt by its name", where=path.name, fix="name it .md")
+            names = [prompt.name for prompt in read_prompts(case)]
+            return [f"Read {counted(len(names), 'prompt')}: {listing(names)}."]
+    for path in placed:  # each by itself: in a folder other kinds of file are passed over
+        read_documents(case, path.relative_to(case.folder or ".").as_posix(), "data.documents")
+    return [f"Read {counted(len(placed), 'document')}."]
+
+
+def _traced(case: Case, placed: Sequence[Path]) -> Iterable[Parts]:
+    from tuneworthy.traces.read import case_map, read
+
+    for one in placed:  # each by itself: found by a pattern it would be passed over
+        next(iter(read([one], mapping=case_map(case))), None)
+    until = monotonic() + MOST_READ_S
+
+    def in_time(*_: int) -> None:
+        if monotonic() > until:
+            fix = "copy it into the case folder, and measure it in a terminal"
+            raise InputError(f"takes more than {MOST_READ_S:.0f} s to read", fix=fix)
+
+    told = measure_report(measure_case(case.folder or ".", case=case, progress=in_time))
+    return told.headline, told.sections[0].blocks

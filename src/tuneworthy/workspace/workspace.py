@@ -40,10 +40,12 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult, Listed
 from tuneworthy.money.investment import RememberedDraws
 from tuneworthy.pipeline import decide, framework_of, load_framework, today, verdicts
+from tuneworthy.report.blocks import Block
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.report.sections.verdict import CaseRow, case_row
 from tuneworthy.syntax.document import parse
 from tuneworthy.workspace.cases import Cache, start_case, stated
+from tuneworthy.workspace.measure import FileKind, add_files
 from tuneworthy.workspace.reports import judge_by, parse_dossier
 
 MOST_CASES = 2_000
@@ -178,6 +180,14 @@ _named = lru_cache(len(NAMES))(load_framework)
 @lru_cache(maxsize=32)
 def _written(text: str, name: str) -> Framework:
     return load_document(parse(text, name, FrameworkError))
+
+
+class AddedFiles(NamedTuple):
+    """Files that were taken in: their names, what they hold, and what they changed."""
+
+    names: tuple[str, ...]
+    read: tuple[Block, ...]
+    difference: Difference
 
 
 _MOST_VERSIONS = 30
@@ -316,6 +326,16 @@ class Workspace:
             before.source, answers, self._by, self.decide, read_digest=digest, by_id=True
         )
         return self._written(name, before, wrote.digest, wrote.dossier)
+
+    def add_files(self, name: str, kind: FileKind, files: Sequence[Path]) -> AddedFiles:
+        """Take files into a case, and say what they hold and what they changed."""
+        before = self.evaluated(name)
+        place = self.directory.path(name)
+        placed, read = add_files(place, kind, files, self.chosen)
+        after = self.evaluated(name)
+        remember(after.case, (before.text, after.text))
+        changed = compare(before.dossier, after.dossier, judge_by(after.framework))
+        return AddedFiles(tuple(str(one.relative_to(place)) for one in placed), read, changed)
 
     def answer(self, name: str, ask_id: str, text: str, digest: str) -> AnswerResult:
         """Write one answer of an interview into a case, and say what it came to."""
