@@ -680,8 +680,8 @@ def price_of(model: Model, looked_up: Prices) -> Price | None:
 
 
 def in_use(case: Case) -> Model | None:
-    """The model in use today: the first that isn't tuned; None when none is named."""
-    return next((model for model in case.models if model.kind == "prompted"), None)
+    """The model in use today: the first not tuned and not embedded; None when none is named."""
+    return next((m for m in case.models if m.kind == "prompted" and m.id[:6] != "local:"), None)
 
 
 class PublishedFigure(LateRecord):

@@ -200,7 +200,7 @@ class _Options:
 
     def every(self) -> Iterator[ServingCost]:
         for position, model in enumerate(self.case.models):
-            if model.published is None:  # a figure serves nobody
+            if model.published is None and model.id[:6] != "local:":  # these serve nobody
                 yield from self._of(model, position)
         listed = any(model.kind == "tuned" for model in self.case.callable_models)
         served = self.case.economics.serving != GpuServing()
