@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Kind = Literal["text", "number", "state", "date"]  #: How a column reads.
 
 Look = Literal["strong", "good", "bad", "warn"]
-FactsLook = Literal["plain", "key", "words"]
+FactsLook = Literal["plain", "key", "words", "sign"]
 TableIs = Literal["folded", "open", "elsewhere"]
 
 SEVERITIES: dict[Severity, tuple[str, str]] = {
@@ -93,6 +93,7 @@ class Cell:
     text: str
     below: str = ""
     href: str = ""  #: A web address to go to, which starts with http; empty for none.
+    aside: bool = False  #: Whether what is below is left out on paper.
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +182,9 @@ class Document:
     headline: str  #: What is to be known first, in a sentence.
     sections: Sequence[Section]
     byline: Sequence[str] = ()
-    lead: Sequence[str] = ()  #: For somebody who knows no term of the field; not in a terminal.
     facts: Facts | None = None
     warning: Sequence[str] = ()  #: What speaks against relying on it.
+    opening: Sequence[Block] = ()  #: What else its first page says.
     record: Sequence[tuple[str, str]] = ()  #: Lines for machines: name and value.
     after: Sequence[str] = ()  #: Where to go on from here, in a terminal.
     look: Look = "strong"  #: Of the title in a terminal.

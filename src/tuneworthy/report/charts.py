@@ -11,20 +11,33 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from functools import cache, lru_cache
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from tuneworthy.errors import one_line
 from tuneworthy.model.base import Range, Unknown
-from tuneworthy.model.dossier import OptionResult, Plan, Simulation
+from tuneworthy.model.dossier import (
+    EvidenceResult,
+    FactorResult,
+    InvestmentResult,
+    Number,
+    OptionResult,
+    Phase,
+    Plan,
+    Simulation,
+)
+from tuneworthy.model.framework import TargetId
 from tuneworthy.report.named import template
-from tuneworthy.words import cut
+from tuneworthy.verdict.facts import named
+from tuneworthy.words import counted, cut, day, interval_text, limit_text
 
 if TYPE_CHECKING:
     from tuneworthy.model.lab import ArmResult, CurvePoint
+    from tuneworthy.model.precedents import BaseRate
 
 Spec = dict[str, Any]  #: A part of a chart in Vega-Lite.
 
@@ -46,9 +59,12 @@ style recolours the picture; blue and orange stay apart for colour-blind readers
 
 WIDE, NARROW = 760, 320  #: Widths in pixels: for a desk and for paper, and for a telephone.
 
-_MOST_LETTERS = 60
+_MOST_LETTERS = 80
+_LETTERS = {WIDE: 38, NARROW: 22}  #: What fits on one line of a label.
+_MOST_TICKS = {WIDE: 4, NARROW: 2}  #: Days named below a calendar.
 _MOST_ROWS = 12
-_MOST_SWINGS = 10
+_MOST_DOTS = 60
+_MOST_SWINGS = 8
 _ELEMENT = re.compile("svg|g|path|rect|line|text|tspan|circle|polygon")
 _ATTRIBUTE = re.compile(
     "c[xy]|d[xy]?|r|[xy][12]?|width|height|points|viewBox|transform|opacity|text-anchor"
@@ -68,6 +84,8 @@ class Drawing:
     """Of a chart of one row for each title, in their order; ``title`` names the row of a mark."""
     levels: Mapping[str, float | None] = field(default_factory=dict)
     """Values that lines are drawn at; no line for None."""
+    days: Sequence[date] = ()
+    """Of a calendar: its days in order, of which some are named."""
 
     @property
     def wide(self) -> str:
@@ -80,22 +98,30 @@ class Drawing:
 
     def height(self, width: int) -> int:
         look = looks()[self.look]
-        axis = look["x"]["axis"] is not None
-        rows = look.get("rows", len(self.titles) + axis if self.titles else 0)
-        return 30 * rows + 44 if rows else (320 if width == WIDE else 240)
+        lines = max((len(_lines(title, width).split("\n")) for title in self.titles), default=1)
+        row = 14 + 16 * lines
+        rows = look.get("rows", len(self.titles) + (look["x"]["axis"] is not None))
+        return row * rows + 44 if self.titles or "rows" in look else (280 if width == WIDE else 240)
 
     def spec(self, width: int) -> Spec:
         """The picture as Vega-Lite, for a browser that draws it itself."""
         look: Spec = _of_width(looks()[self.look], narrow=width == NARROW)
         shared: Spec = {name: _AXIS | look[name] for name in ("x", "y") if name in look}
+        rows = list(self.rows)
         if self.titles:
-            axis = {"ticks": False, "domain": False, "labelPadding": 10}
-            title = {"field": "title", "type": "nominal", "title": None}
-            shared["y"] = {**title, "sort": list(self.titles), "axis": axis}
+            title = {"field": "title", "type": "nominal", "title": None, "axis": _TITLES}
+            shared["y"] = {**title, "sort": [_lines(each, width) for each in self.titles]}
+            rows = [{**row, "title": _lines(row["title"], width)} for row in rows]
+        if self.days:
+            named = self.days[:: -(-len(self.days) // _MOST_TICKS[width])]
+            values = [{"year": d.year, "month": d.month, "date": d.day, "utc": True} for d in named]
+            years = dict.fromkeys((self.days[0].year, self.days[-1].year))
+            shared["x"]["axis"] = {**shared["x"]["axis"], "values": values}
+            shared["x"]["title"] = "–".join(map(str, years))
         layers = (self._layer(layer, shared) for layer in look["layers"])
         return {
             "$schema": f"https://vega.github.io/schema/vega-lite/{vl_version()}.json",
-            "data": {"values": list(self.rows)},
+            "data": {"values": rows},
             "layer": [layer for layer in layers if layer],
             **({"resolve": look["resolve"]} if "resolve" in look else {}),
             "width": width,
@@ -120,6 +146,13 @@ class Drawing:
 
 
 _AXIS: Spec = {"type": "quantitative", "title": None}
+_TITLES: Spec = {"ticks": False, "domain": False, "labelPadding": 10, "labelLimit": 0}
+_TITLES |= {"labelExpr": "split(datum.label, '\\n')"}
+
+
+def _lines(title: str, width: int) -> str:
+    """A label in lines that fit; what stands on a line of its own stays there."""
+    return "\n".join("\n".join(wrap(line, _LETTERS[width])) for line in title.split("\n"))
 
 
 def _channel(value: str | Spec) -> Spec:
@@ -208,10 +241,15 @@ def labels(titles: Iterable[str]) -> list[str]:
 
 
 def by_title(
-    look: str, titles: Iterable[str], rows: Rows, **levels: float | None
+    look: str,
+    titles: Iterable[str],
+    rows: Rows,
+    below: Sequence[str] = (),
+    **levels: float | None,
 ) -> Drawing | None:
-    """A chart of one row for each title; None for no title."""
+    """A chart of one row for each title, with a line below each; None for no title."""
     names = labels(titles)
+    names = [f"{name}\n{more}" for name, more in zip(names, below, strict=True)] if below else names
     titled = [{"title": name, **row} for name, row in zip(names, rows, strict=True)]
     return Drawing(look, titled, names, levels) if names else None
 
@@ -240,47 +278,154 @@ def curve(
     return Drawing("curve", rows, levels=levels) if len(rows) > 1 else None
 
 
-def fan(simulation: Simulation) -> Drawing | None:
-    """Cumulated money month by month: the middle draw, and the band of eight draws in ten."""
+def fan(money: InvestmentResult, drawn: Simulation) -> Drawing | None:
+    """Money month by month: as stated, by the framework's table, and the draws within the bill.
+
+    Ranges stand at their middle. A mark is where a line has paid itself back.
+    """
     names = ("month", "p10", "p50", "p90")
-    rows = [{name: getattr(month, name) for name in names} for month in simulation.curve]
-    return Drawing("fan", rows) if rows else None
+    rows: list[dict[str, Any]] = [{n: getattr(m, n) for n in names} for m in drawn.curve]
+    up, net, run = map(_middle, (money.upfront_usd, money.monthly_net_usd, money.ask_usd.run_month))
+    theirs = _middle(money.by_table.ongoing_usd)
+    lines = {} if up is None or net is None else {"stated": net}
+    if lines and net is not None and run is not None and theirs is not None:
+        lines["table"] = net + run - theirs
+    marks = {"possible": money.break_even_months.p50}
+    for name, monthly in lines.items():
+        for row in rows:
+            row[name] = monthly * row["month"] - (up or 0.0)
+        marks[name] = (up or 0.0) / monthly if monthly > 0 else "never"
+    back = [
+        {"month": month, "back": name}
+        for name, month in marks.items()
+        if isinstance(month, float) and month <= drawn.horizon_months
+    ]
+    return Drawing("fan", rows + back) if rows else None
 
 
-def tornado(simulation: Simulation) -> Drawing | None:
-    """Each uncertain input alone, from its low to its high end; the ten widest."""
-    swings, middle = simulation.tornado[:_MOST_SWINGS], simulation.npv_usd.p50
+def _middle(value: Number) -> float | None:
+    """A number, or the middle of its ends; None for what has none."""
+    if isinstance(value, Range):
+        return None if value.high == "open" else (value.low + float(value.high)) / 2
+    return None if isinstance(value, Unknown) else value
+
+
+def tornado(simulation: Simulation, middle: float) -> Drawing | None:
+    """Each uncertain input alone, from its worse to its better end; the eight widest."""
+    swings = simulation.tornado[:_MOST_SWINGS]
     titles = labels([swing.input for swing in swings])
     rows = [
         {"title": title, "end": end, "value": value, "middle": middle}
         for title, swing in zip(titles, swings, strict=True)
-        for end, value in (("low", swing.low_usd), ("high", swing.high_usd))
+        for end, value in zip(
+            ("worse", "better"), sorted((swing.low_usd, swing.high_usd)), strict=True
+        )
     ]
     return Drawing("tornado", rows, titles, {"middle": middle}) if rows else None
 
 
-def options(results: Sequence[OptionResult]) -> Drawing | None:
-    """Options that help by the weeks until they are in production; the first twelve by rank."""
-    titles, rows = [], []
-    for option in sorted(results, key=lambda option: option.rank):
-        weeks = option.weeks
-        if option.helps != "no" and not isinstance(weeks, Unknown):
-            low = high = weeks.low if isinstance(weeks, Range) else weeks
-            if isinstance(weeks, Range) and weeks.high != "open":
-                high = weeks.high
-            titles.append(option.title)
-            middle = (low + high) / 2
-            rows.append({"low": low, "high": high, "helps": option.helps, "middle": middle})
-    return by_title("options", titles[:_MOST_ROWS], rows[:_MOST_ROWS])
+def options(results: Sequence[OptionResult], steps: Sequence[str] = ()) -> Drawing | None:
+    """Options that may help by the hours they take, with the path of the steps; the first twelve.
+
+    What moves most targets is on top; below each is what it moves.
+    """
+    known = [o for o in results if o.helps != "no" and _middle(o.effort_hours) is not None]
+    first = sorted(known, key=lambda o: (o.id not in steps, o.rank))[:_MOST_ROWS]
+    shown = sorted(first, key=lambda o: (-len(_moved(o)), o.rank))
+    rows = []
+    for o in shown:
+        middle, hours = _middle(o.effort_hours), o.effort_hours
+        low, high = (hours.low, hours.most) if isinstance(hours, Range) else (middle, middle)
+        step = 1 + steps.index(o.id) if o.id in steps else 0
+        row = {"low": low, "high": high, "middle": middle, "helps": o.helps}
+        rows.append({**row, "step": step, "says": str(step)})
+    return by_title("options", [o.title for o in shown], rows, [moves(o) for o in shown])
+
+
+def _moved(option: OptionResult) -> list[TargetId]:
+    return [name for name, move in option.moves.items() if move.effect in ("meets", "improves")]
+
+
+def moves(option: OptionResult) -> str:
+    """The targets that an option moves, in words."""
+    return f"moves {named(_moved(option))}" if _moved(option) else "moves no target"
 
 
 def gantt(plan: Plan) -> Drawing | None:
-    rows = [
-        {
-            "from": phase.start.isoformat(),
-            "to": (phase.end + timedelta(days=1)).isoformat(),
-            "part": "later" if phase.part == "later_goals" else "now",
-        }
-        for phase in plan.phases
+    """The phases up to the first decision, and one bar for all that follows it."""
+    if not plan.phases:
+        return None
+    last = decided_in(plan)
+    shown = [phase for phase in plan.phases if phase.end <= last.end]
+    after = [phase for phase in plan.phases if phase not in shown]
+    start, end = min(phase.start for phase in shown), last.end + timedelta(days=1)
+    rows: list[dict[str, Any]] = [
+        {"from": p.start.isoformat(), "to": (p.end + timedelta(days=1)).isoformat(), "part": "now"}
+        for p in shown
     ]
-    return by_title("gantt", [phase.title for phase in plan.phases], rows)
+    titles = [phase.title for phase in shown]
+    rows[shown.index(last)]["decides"] = end.isoformat()
+    if after:
+        titles.append(
+            f"if go: {counted(len(after), 'phase')} more, until {day(max(p.end for p in after))}"
+        )
+        until = end + max(end - start, timedelta(days=2)) / 4
+        rows.append({"from": end.isoformat(), "to": until.isoformat(), "part": "later"})
+    drawing = by_title("gantt", titles, rows)
+    days = tuple(start + timedelta(days=n) for n in range((end - start).days))
+    return drawing and replace(drawing, days=days)
+
+
+def decided_in(plan: Plan) -> Phase:
+    """The phase that ends with go or no-go: the pilot, else the last one."""
+    return next((phase for phase in plan.phases if phase.id == "pilot"), plan.phases[-1])
+
+
+_WEIGHTS = {"low": 1.0, "medium": 2.0, "high": 3.0}
+
+
+def reasons(factors: Mapping[str, FactorResult], turning: Sequence[str]) -> Drawing | None:
+    """Reasons by weight, those against to the left: what holds, how it is known, what flips."""
+    weights = {
+        n: _WEIGHTS.get(f.weight, 0.0) if isinstance(f.weight, str) else f.weight
+        for n, f in factors.items()
+    }
+    most, rows = max(weights.values(), default=0.0) or 1.0, []
+    for name, factor in factors.items():
+        sign = 1 if factor.kind == "indicator" else -1
+        at, yes = sign * weights[name] / most, factor.state == "yes"
+        row = {
+            "from": 0,
+            "weight": at,
+            "look": factor.kind if yes else factor.state,
+            "known": factor.source,
+        }
+        rows.append({**row, "flips": at + 0.12 * sign if name in turning else None})
+    return by_title("reasons", [factor.title for factor in factors.values()], rows)
+
+
+def measured(found: Mapping[str, EvidenceResult]) -> Drawing | None:
+    """Measured values by title, with their intervals, each in multiples of its own limit."""
+    rows, below, titles = [], [], []
+    for title, one in found.items():
+        if isinstance(one.limit, Unknown) or isinstance(one.value, Unknown) or one.limit <= 0:
+            continue
+        ends = (end if isinstance(end, float) else one.value for end in (one.low, one.high))
+        low, value, high = (number / one.limit for number in sorted((one.value, *ends)))
+        rows.append({"value": value, "low": low, "high": high, "says": one.says})
+        said = interval_text(one.value, one.low, one.high, one.unit)
+        below.append(f"{said}; limit {limit_text(one.limit, one.unit)}")
+        titles.append(title)
+    return by_title("measured", titles[:_MOST_ROWS], rows[:_MOST_ROWS], below[:_MOST_ROWS])
+
+
+def precedents(rates: Sequence[BaseRate]) -> Drawing | None:
+    """One dot for each published case of a group, those that tuning won first."""
+    groups = [rate for rate in rates if rate.n <= _MOST_DOTS]
+    names = labels([rate.of.removeprefix("published cases of ") for rate in groups])
+    rows = [
+        {"title": name, "place": place, "won": "won" if place <= rate.won else "lost"}
+        for name, rate in zip(names, groups, strict=True)
+        for place in range(1, rate.n + 1)
+    ]
+    return Drawing("precedents", rows, names) if rows else None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tuneworthy.errors import InputError
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report import markdown as md
-from tuneworthy.report.blocks import Document, Facts, Picture, Section, pictures_in
+from tuneworthy.report.blocks import Document, Facts, Picture, Prose, Section, pictures_in
 from tuneworthy.report.sections import money, options, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections.common import WHAT_IT_IS, byline, headline
@@ -15,18 +15,19 @@ from tuneworthy.report.sections.common import WHAT_IT_IS, byline, headline
 _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
 
 
-def report(dossier: Dossier) -> Document:
-    parts = sections(dossier)
+def report(dossier: Dossier, *, short: bool = False) -> Document:
+    """The decision memo, and after it all that it rests on; ``short`` for the memo alone."""
+    parts = () if short else sections(dossier)
     there = {section.id for section in parts}
-    facts = verdict.key_facts(dossier)
+    facts = verdict.memo(dossier)
     linked = (fact if fact.link in there else replace(fact, link="") for fact in facts)
     return Document(
         name=dossier.case.name,
         headline=headline(dossier),
         byline=(byline(dossier),),
-        lead=(WHAT_IT_IS,),
         facts=Facts(tuple(linked), "key"),
         warning=verdict.warning(dossier),
+        opening=(verdict.reasons(dossier), verdict.sign(dossier), Prose(WHAT_IT_IS, "small")),
         sections=parts,
         record=record.lines(dossier),
     )
@@ -38,7 +39,6 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
         return verdict.why(dossier), record.answers(dossier), record.glossary()
     parts = (
         verdict.why(dossier),
-        verdict.sure(dossier),
         verdict.change(dossier),
         verdict.fit(dossier),
         options.section(dossier),

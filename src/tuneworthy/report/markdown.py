@@ -19,11 +19,12 @@ def md(text: str) -> str:
 
 
 def render(document: b.Document) -> str:
-    parts = [f"# {md(document.title)}", *map(md, (*document.byline, *document.lead))]
+    parts = [f"# {md(document.title)}", *map(md, document.byline)]
     if document.facts is not None:
         parts += _block(document.facts, 3)
     if document.warning:
         parts += ["**Before you rely on it**", _list(document.warning)]
+    parts += _blocks(document.opening, 2)
     for section in document.sections:
         parts += [f"## {md(section.title)}"] if section.title else []
         parts += _blocks(section.blocks, 3)

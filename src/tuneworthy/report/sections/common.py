@@ -14,7 +14,6 @@ from tuneworthy.model.dossier import (
     Duration,
     FactorResult,
     FlipResult,
-    GateId,
     Number,
     Source,
     TargetState,
@@ -22,6 +21,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Band
 from tuneworthy.report import blocks as b
+from tuneworthy.report.named import named
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.facts import TARGETS
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS, rests_on
@@ -45,13 +45,7 @@ WHAT_IT_IS = (
     "that is, what it would cost, and what could be done instead."
 )
 
-GATES: dict[GateId, str] = {
-    "need": "Is it needed?",
-    "strength": "Are the reasons strong?",
-    "feasibility": "Can it be done?",
-    "investment": "Does it pay?",
-    "safety": "Is it safe?",
-}
+GATES = named("gates")
 """What has to be settled before money is spent."""
 
 

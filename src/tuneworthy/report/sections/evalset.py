@@ -18,22 +18,15 @@ from tuneworthy.model.evalset import (
     Task,
 )
 from tuneworthy.report import blocks as b
+from tuneworthy.report.named import named
 from tuneworthy.report.text import Paint, safe, wrapped
 from tuneworthy.report.width import columns
 from tuneworthy.stats.intervals import BY_MARGIN
 from tuneworthy.words import count, counted, cut, listing, number, plain, quality, sentence, share
 
 _MOST_STRATA = 40
-_BY = {
-    "reference": "by their right answers",
-    "embedding": "by alike wording (groups of embeddings)",
-    "nothing": "can't be distinguished",
-}
-_EXPECTED = {
-    "today.quality": "as today.quality says",
-    "target": "a little under the target",
-    "": "where an interval is widest, as no target is stated",
-}
+_BY = named("strata")
+_EXPECTED = named("expected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +141,8 @@ def _next(made: EvalsetReport) -> Iterator[str]:
 
 _MOST_ROWS = 30
 _LONGEST = 40
-_TITLES = {
-    "answer": "Right answers",
-    "rubric": "Outputs against a rubric",
-    "pairwise": "Outputs in pairs",
-    "training": "Examples to learn from",
-}
-_NAMES = {
-    "cohen_kappa": "Cohen's kappa",
-    "fleiss_kappa": "Fleiss' kappa",
-    "nominal_alpha": "Krippendorff's alpha",
-}
+_TITLES = named("titles")
+_NAMES = named("formats_of_labels")
 
 
 def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Document:
@@ -232,12 +216,7 @@ def to_settle(results: Sequence[AgreementOf]) -> int:
 
 _MOST_LINES = 60
 _MOST_CHARACTERS = 3_800  # of a line: what is safe to show is cut a little later
-QUESTIONS: dict[Task, str] = {
-    "answer": "What is the right answer?",
-    "rubric": "Does it meet the rubric?",
-    "pairwise": "Which is better?",
-    "training": "Is this the answer to learn?",
-}
+QUESTIONS = named("questions")
 _KEYS = {"first": "1", "second": "2"}  #: Of choices that another letter than their first gives.
 
 

@@ -13,6 +13,7 @@ from tuneworthy.model.dossier import Dossier, EvidenceResult
 from tuneworthy.model.evidence import Scalar, Series
 from tuneworthy.report import blocks as b
 from tuneworthy.report.charts import Drawing, by_title, looks
+from tuneworthy.report.charts import measured as measured_chart
 from tuneworthy.report.named import named
 from tuneworthy.verdict.weigh import NOTHING_MEASURED
 from tuneworthy.words import (
@@ -70,16 +71,7 @@ def _value(value: Scalar, kind: type) -> Scalar | None:
     return float(value)
 
 
-STEPS = {
-    "all": "answers read",
-    "no_output": "without an output",
-    "error": "ended in an error",
-    "refused": "refused",
-    "not_json": "not the JSON they should be",
-    "flagged": "bad score or feedback",
-    "copy": "near copies of another",
-    "usable": "usable",
-}
+STEPS = named("steps")
 """Why an answer is no example, by the id of the step."""
 
 
@@ -375,11 +367,21 @@ def measured(dossier: Dossier) -> b.Part:
         for one in own
         if one.examples
     )
+    table = _evidence_table(dossier, own, "Measured", title)
+    drawn = table and b.picture(
+        "measured",
+        "What was measured, against its limits",
+        "A dot is a measured value, its line the 95% interval, both in multiples of the limit of "
+        "the framework. A full dot says yes, an empty one no, a pale one lies across the limit.",
+        measured_chart({measured_name(one.id, one.title): one for one in own}),
+        table,
+        {"con": "the limit"},
+        table_is="open",
+    )
     return b.part(
         "Measured",
         pictures(dossier.series),
-        _evidence_table(dossier, own, "Measured", title)
-        or b.Todo(nothing.ask, "Nothing was measured."),
+        drawn or table or b.Todo(nothing.ask, "Nothing was measured."),
         samples,
         _evidence_table(dossier, published, "Published", theirs),
     )

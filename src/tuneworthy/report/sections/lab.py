@@ -27,6 +27,7 @@ from tuneworthy.model.lab import (
 from tuneworthy.money.worth import cases_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
+from tuneworthy.report.named import named
 from tuneworthy.report.sections.evalset import coefficient_text
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import (
@@ -164,16 +165,8 @@ def _label_command(judge: JudgeOf, folder: str, rubric: str, lab: str, *, choose
 
 BEST_OF_MANY = "The best of many looks too good here: only cases that chose nothing count."
 _SAME = 1e-9  # a rounding error apart
-_REACHED = {
-    "yes": "reached: the upper bound of every arm that stayed lies below the target",
-    "no": "not reached: the best prompt meets the target on cases that chose nothing",
-    "too_few_cases": "too few cases to say",
-}
-_MENDS = {
-    "yes": "tuning could change it",
-    "no": "tuning can't change it",
-    "unknown": "the answer alone doesn't say why",
-}
+_REACHED = named("reached")
+_MENDS = named("mends")
 
 
 def ceiling_dict(result: CeilingResult, dossier: Dossier) -> str:
@@ -585,13 +578,7 @@ def _budget(cap_usd: float, quote: Quote) -> str:
     return f"{small_usd(cap_usd)}: nothing is sent that could pass it"
 
 
-STATES = {
-    "running": "The lab is running.",
-    "stopping": "The lab is stopping: nothing more is sent, and what is on the wire is waited for.",
-    "done": "The lab has run to its end.",
-    "stopped": "The lab was stopped. What was paid for is kept: start it again to go on.",
-    "failed": "The lab could not go on. What was paid for is kept.",
-}
+STATES = named("states")
 """The state of a run in a sentence."""
 
 
@@ -658,20 +645,7 @@ def _proposed(proposing: Proposing, plateau: Gain | Unknown) -> Rows:
         yield "One more", f"would add {ends} to {best} on average"
 
 
-_OUTCOMES = {
-    ("improved", "task"): "improved: the whole interval lies above the margin, and general "
-    "skills held",
-    ("regressed", "task"): "regressed: the tuned model is worse at the task",
-    ("regressed", "general"): "regressed: general skills fell by more than their margin",
-    ("no_gain", "task"): "no gain: the whole interval lies below the margin",
-    ("too_few_cases", "interval"): "too few cases: the interval includes the margin",
-    ("too_few_cases", "general"): "better at the task; whether general skills held is open",
-    ("too_few_cases", "stopped"): "not judged: it was cut short",
-    ("unknown", "unanswered"): "not judged: too many calls got no answer",
-    ("unknown", "labels"): "unknown: a judge's word counts only with people's labels",
-    ("unknown", "choice"): "unknown: better than the untuned arm that a judge chose on its word "
-    "alone; another untuned one may be better",
-}
+_OUTCOMES = named("outcomes")
 
 
 def verify_dict(result: VerifyResult) -> str:
@@ -679,7 +653,7 @@ def verify_dict(result: VerifyResult) -> str:
 
 
 def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = "") -> b.Document:
-    outcome = _OUTCOMES.get((result.outcome, result.why), plain(result.outcome))
+    outcome = _OUTCOMES.get(f"{result.outcome} {result.why}", plain(result.outcome))
     sections = (b.section("verify", "", b.facts(_verified(result))), *_judge_section(result.judge))
     after = []
     if result.judge is not None and not result.stopped:

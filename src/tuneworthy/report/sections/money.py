@@ -248,7 +248,7 @@ def _computed(computed: Computed | Unknown) -> Iterator[b.Parts]:
             for way in ways
         ]
         heads = "Way to serve the traffic | #Bill, USD a month | ?May be used | Because"
-        yield rows and b.table(title, heads, rows)
+        yield rows and b.fold(title, b.table(title, heads, rows, quiet=True))
     yield _worked("How that was worked out", computed.steps)
 
 
@@ -287,31 +287,37 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     )
     yield b.facts(_chances(drawn, money))
     yield _scenarios(money)
-    spread = " The line is the middle result, the band holds eight results of ten."
     yield b.picture(
         "fan",
         "When the money is back",
-        "Money spent and gained since the start. Above zero it has paid itself back."
-        + spread * (not certain),
-        charts.fan(drawn),
+        "Money spent and gained since the start; a dot is where a line has paid itself back. "
+        "Ranges are at their middle; in the draws tuning may fail, and none saves more than the "
+        "bill.",
+        charts.fan(money, drawn),
         _curve(drawn),
+        {"dash": "as stated", "pro": "the middle of the draws", "band": "eight draws of ten"}
+        | {"dots": "with the framework’s running costs"},
     )
     rows = ((swing.input, usd(swing.low_usd), usd(swing.high_usd)) for swing in drawn.tornado)
     yield b.picture(
         "tornado",
         "What the result hangs on",
-        "What the whole would be worth on average if only this amount were at its low end (orange) "
-        "or its high end (blue); a single number is moved by a quarter.",
-        charts.tornado(drawn),
+        "What the whole would be worth on average if only this amount were at one of its ends; a "
+        "single number is moved by a quarter.",
+        charts.tornado(
+            drawn, gain if isinstance(gain := money.gain_usd, float) else drawn.npv_usd.p50
+        ),
         b.table(
             "What each amount alone does to the result",
             "Amount | #Worth at its low end | #Worth at its high end",
             rows,
         ),
+        {"con": "at its worse end", "pro": "at its better end"},
     )
     if money.worth:
         told = [(one.what, usd(one.usd)) for one in money.worth]
-        yield b.table("What finding out is worth before you decide", "What | #Worth up to", told)
+        worth = "What finding out is worth before you decide"
+        yield b.fold(worth, b.table(worth, "What | #Worth up to", told, quiet=True))
     if drawn.assumes:
         yield b.fold("What was taken as given", b.bullets(map(sentence, drawn.assumes)))
 

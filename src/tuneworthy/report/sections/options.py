@@ -40,26 +40,27 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
         todo = b.Todo(options.ask, "The options weren’t compared.")
         return b.section("instead", _TITLE, todo, short=_SHORT)
     ranked = sorted(options, key=lambda option: option.rank)
-    first = matter(options)
+    tuning = [o for o in ranked if o.kind == "tuning" and o.helps in ("yes", "partly")]
+    first = [*matter(options), *tuning]
     others = [option for option in ranked if option not in first]
     around = b.fold if folded else b.part
     more = sentence(f"{several(len(others), 'other option')}, and why they help or don’t")[:-1]
-    rows = ((option.title, weeks(option.weeks)) for option in ranked)
+    rows = ((o.title, ranged(o.effort_hours, count), charts.moves(o)) for o in ranked)
     return b.section(
         "instead",
         _TITLE,
         b.Todo(advice.ask, "No recommendation was worked out.")
         if isinstance(advice, Unknown)
         else b.Prose(advice.says, "lead"),
-        _because("To look at first, the best on top", first, options),
+        _because("What may help, the simplest first", first, options),
         b.picture(
             "options",
-            "How soon each would be in use",
-            "Options that may help, the first to try on top, by the weeks until they are in use: a "
-            "line from the fewest to the most. A full circle helps, a ring helps in part, a "
-            "diamond is not known.",
-            charts.options(options),
-            b.table("Weeks until each is in use", "Option | #Weeks", rows),
+            "What each would move, and what it takes",
+            "Options that may help by their hours of work, those that move most targets on top. "
+            "The numbered path is the recommended one.",
+            charts.options(options, () if isinstance(advice, Unknown) else advice.options),
+            b.table("Hours of each, and what it moves", "Option | #Hours | Moves", rows),
+            {"pro": "helps", "ring": "helps in part, or not known", "con": "recommended, in order"},
             table_is="elsewhere",
         ),
         around(more, _because("Other options", others, options, quiet=True)) if others else None,
@@ -80,7 +81,9 @@ def _because(
     for o in shown:
         beaten = f"; beaten by {named[o.dominated_by]}" if o.dominated_by in named else ""
         kind = f"{plain(o.kind)}{beaten}"
-        rows.append((b.Cell(o.title, kind), o.helps, b.Cell(sentence(o.because), o.published)))
+        rows.append(
+            (b.Cell(o.title, kind), o.helps, b.Cell(sentence(o.because), o.published, aside=True))
+        )
     titles = "Option | ?Helps here | Because"
     return b.table(caption, titles, rows, quiet=quiet) if rows else None
 
@@ -159,7 +162,7 @@ def approaches(dossier: Dossier) -> b.Section:
         lacking = f"{count(missing)} more needed" if missing > 0 else ""
         offers = f"offered by {listing(one.offered_by)}" if one.offered_by else ""
         goal = b.Cell(plain(one.goal), f"priority {one.priority}")
-        way, possible = b.Cell(one.title, offers), b.Cell(one.feasible, lacking)
+        way, possible = b.Cell(one.title, offers, aside=True), b.Cell(one.feasible, lacking)
         rows.append((goal, way, need_text(one), one.compute, possible))
     titles = "Goal | Way of training | Data needed | Computing | ?Possible here"
     return b.section(

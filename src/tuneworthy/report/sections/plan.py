@@ -7,26 +7,19 @@ import io
 from collections.abc import Iterator
 
 from tuneworthy.errors import one_line
-from tuneworthy.model.base import Range, State, Unknown
-from tuneworthy.model.dossier import Aim, ApproachResult, ChallengeResult, Dossier, Plan
+from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.dossier import ApproachResult, ChallengeResult, Dossier, Plan
 from tuneworthy.plan.section import hours_text, part_title
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
+from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import about, dollars, headline, ranged, unfit, weeks
 from tuneworthy.report.text import safe
 from tuneworthy.words import count, day, listing, plain, sentence
 
-AIMS: dict[Aim, str] = {
-    "tune": "a plan to a tuned model in production",
-    "confirm": "the steps that would confirm the verdict",
-    "change": "the steps that would change the verdict",
-}
+AIMS = named("aims")
 
-_THERE: dict[State, str] = {
-    "yes": "enough are there",
-    "no": "there are fewer",
-    "unknown": "nobody has counted what is there",
-}
+_THERE = named("there")
 
 _BEFORE_TUNING = ("ceiling", "factors", "goals", "data")
 """What a plan is about that isn't about tuning; money and tuning don't concern it."""
@@ -55,15 +48,14 @@ def section(dossier: Dossier) -> b.Section:
     if isinstance(plan, Unknown):
         todo = b.Todo(plan.ask, "There is no plan yet.")
         return b.section("plan", "The plan", todo, short="Plan")
-    later = any(phase.part == "later_goals" for phase in plan.phases)
     phases = _phases(plan)
     calendar = b.picture(
         "gantt",
-        "The plan on a calendar",
+        "The plan up to the first decision",
         "Each bar runs from the first to the last day of a phase.",
         charts.gantt(plan),
         phases,
-        {"pro": "the first goal", "band": "further goals"} if later else {},
+        {"pro": "up to the decision", "con": "go or no-go", "band": "what follows, not to scale"},
         table_is="open",
         mermaid=gantt(plan, dossier.case.name),
     )
@@ -88,11 +80,11 @@ def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
         yield "Data", need_text(first), f"({_THERE[first.feasible]})"
     if len(plan.parts) > 1:
         for part, total in plan.parts.items():
-            work = _work(total.hours, total.usd)
+            work = work_text(total.hours, total.usd)
             yield part_title(plan, part), f"until {day(total.end)},", work
     last = max((phase.end for phase in plan.phases), default=plan.start)
     until = f"until {day(last)}, {weeks(plan.weeks)} weeks,"
-    yield "In all", until, _work(plan.hours, plan.usd)
+    yield "In all", until, work_text(plan.hours, plan.usd)
 
 
 def need_text(approach: ApproachResult) -> str:
@@ -100,7 +92,7 @@ def need_text(approach: ApproachResult) -> str:
     return ranged(Range(low=need.low, high=need.high), count, f" {plain(need.unit)}")
 
 
-def _work(hours: Range, money: Range) -> str:
+def work_text(hours: Range, money: Range) -> str:
     return f"{hours_text(hours.low, hours.high)} of work, {_cost(money)}"
 
 

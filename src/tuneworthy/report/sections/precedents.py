@@ -11,13 +11,11 @@ from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.precedents import (
     Against,
     Backtest,
-    Codes,
     Gap,
     Neighbour,
     PrecedentsResult,
     RateInterval,
     RuleGap,
-    RuleId,
 )
 from tuneworthy.precedents.section import (
     BEWARE,
@@ -27,6 +25,8 @@ from tuneworthy.precedents.section import (
     won_text,
 )
 from tuneworthy.report import blocks as b
+from tuneworthy.report import charts
+from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import about
 from tuneworthy.words import counted, few, number, plain, points, sentence, share
 
@@ -36,10 +36,12 @@ def others(dossier: Dossier) -> b.Section:
     if isinstance(result, Unknown):
         todo = b.Todo(result.ask, "Not compared here.")
         return b.section("others", title, todo, short="Others")
-    rates = [("The same goal", result.base_rate), ("Everybody", result.every_rate)]
+    rates = [("The same goal", result.base_rate), ("All published cases", result.every_rate)]
     if not isinstance(result.own_rate, Unknown):
         rates.append(("Your own history", result.own_rate))
     facts = [(label, sentence(rate_text(rate))) for label, rate in rates]
+    own = () if isinstance(result.base_rate, Unknown) else (result.base_rate,)
+    groups = [*own, *result.rates]
     beside = (
         (
             sentence(rate.of).removesuffix("."),
@@ -47,14 +49,23 @@ def others(dossier: Dossier) -> b.Section:
             share(rate.rate),
             f"{share(rate.low)} to {share(rate.high)}",
         )
-        for rate in result.rates
+        for rate in groups
     )
+    by_group = b.table("By group", "Which | #tuning won | #share | #95%", beside, quiet=True)
     return b.section(
         "others",
         title,
         "How often tuning won in published cases, with 95% intervals.",
         b.facts([*facts, ("Record of these rules", sentence(record_text(result)))]),
-        b.table("By kind and year", "Which | #tuning won | #share | #95%", beside, quiet=True),
+        b.picture(
+            "won",
+            "Won and lost",
+            "One dot for each published case, those first in which tuning measured best.",
+            charts.precedents(groups),
+            by_group,
+            {"pro": "tuning won", "lost": "something else won"},
+        )
+        or by_group,
         _nearest(result),
         b.Prose(BEWARE, "small"),
         short="Others",
@@ -83,12 +94,11 @@ def _nearest(result: PrecedentsResult) -> Iterator[b.Parts]:
         return
     yield b.table(
         "The nearest cases, the most alike first",
-        "Case | What measured best | Why it is alike",
+        "Case | Winner, and why it is alike",
         (
             (
                 b.Cell(near.title, kind_text(near), near.source_url),
-                sentence(won_text(near)),
-                sentence(near.why),
+                b.Cell(sentence(won_text(near)), sentence(near.why), aside=True),
             )
             for near in result.nearest
         ),
@@ -119,20 +129,9 @@ def others_text(result: PrecedentsResult) -> str:
 
 SCHEMA = "tuneworthy/backtest/1"
 
-RULE_WORDS: dict[RuleId, str] = {
-    "tree_recorded": "tree, checks as recorded",
-    "tree_granted": "tree, ceiling granted",
-    "score": "score moderate or up",
-    "difference": "difference moderate or up",
-    "always": "always fine-tune",
-    "never": "never fine-tune",
-}
+RULE_WORDS = named("rule_words")
 
-_CODERS: dict[Codes, str] = {
-    "value": "the coder who knew the outcome",
-    "blind1": "the first coder who saw only the situation",
-    "blind2": "the second coder who saw only the situation",
-}
+_CODERS = named("coders")
 
 
 def to_dict(backtest: Backtest, *, seed: int) -> dict[str, Any]:

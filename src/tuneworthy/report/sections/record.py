@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from itertools import compress
 from typing import NamedTuple
 
 from tuneworthy import __version__
 from tuneworthy.errors import CaseError
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import MONTHS_PER_QUARTER, Unknown
 from tuneworthy.model.case import CaseDecision
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult, Verdict
 from tuneworthy.model.framework import (
@@ -52,12 +53,8 @@ from tuneworthy.words import count, day, listing, months_later, number, plain, s
 
 def answers(dossier: Dossier) -> b.Section:
     """Every answer with where it comes from, and what was measured."""
-    says = (
-        "What this report concludes follows from these answers, the numbers stated with them, and "
-        "what was measured."
-    )
     title, tables = "Answers and where they come from", answer_tables(dossier)
-    return b.section("answers", title, says, tables, measured(dossier), short="Answers")
+    return b.section("answers", title, tables, measured(dossier), short="Answers")
 
 
 def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[b.Table]:
@@ -72,7 +69,7 @@ def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[b.Tab
     for caption, group in groups.items():
         rows = [
             (
-                b.Cell(one.title, one.ask * questions),
+                b.Cell(one.title, one.ask * questions, aside=True),
                 one.state,
                 source_words(one.state, one.source),
                 str(getattr(one, "weight", "")),
@@ -92,11 +89,10 @@ def attempts(dossier: Dossier) -> b.Section | None:
         return None
     says = "What the team tried, in order, and what the count would have said after each."
     now = "ceiling reached: " * (dossier.ceiling.reached == "yes")
-    rows: list[tuple[str, str | b.Cell, str]] = [
-        (s.name, b.Cell(s.change, s.result), OUTCOME_WORDS[s.outcome]) for s in dossier.stages
-    ]
-    rows.append(("All checks, as answered now", "", now + OUTCOME_WORDS[dossier.verdict.outcome]))
-    titles = "Attempt | What was changed | The count then"
+    rows = [(s.name, s.change, s.result, OUTCOME_WORDS[s.outcome]) for s in dossier.stages]
+    whole = now + OUTCOME_WORDS[dossier.verdict.outcome]
+    rows.append(("All checks, as answered now", "", "", whole))
+    titles = "Attempt | What was changed | What came of it | The count then"
     table = b.table("Attempts and the count after each", titles, rows, quiet=True)
     title, more = "What was tried so far", b.Prose(says, detail=True)
     return b.section("attempts", title, more, table, short="Tried so far")
@@ -127,18 +123,12 @@ def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
         f"By this count: {OUTCOME_WORDS[tree.outcome]}.",
         f"Reasons for less reasons against{counted}: the difference, "
         f"{value_text(difference.value)}. Divided by {number(score.denominator)} that is the "
-        f"score, {value_text(score.value)}. Strength: {strength_text(dossier)}.",
+        f"score, {value_text(score.value)}.",
         short="The rules",
     )
 
 
-_WORDS = {
-    "checks": "checks done",
-    "indicators": "reasons for",
-    "anti_indicators": "reasons against",
-    "indicator_weight": "weight of reasons for",
-    "anti_indicator_weight": "weight of reasons against",
-}
+_WORDS = named("counts")
 """What a rule counts."""
 
 _SIGNS = {"≤": "at most", "≥": "at least", "<": "under", ">": "over"}
@@ -175,14 +165,16 @@ def lines(dossier: Dossier) -> tuple[tuple[str, str], ...]:
     )
 
 
-REVIEW_AFTER_MONTHS = 3  #: A quarter, the rhythm in which the lesson plans to retrain.
+def review_day(dossier: Dossier) -> date:
+    """When to look at it again where nobody said: a quarter on, as the lesson plans to retrain."""
+    return months_later(dossier.as_of, MONTHS_PER_QUARTER)
 
 
 def record(dossier: Dossier) -> b.Document:
     """The decision record: what was decided, why, and when to look at it again."""
     verdict = dossier.verdict
     decided = dossier.decision or CaseDecision()
-    review = day(decided.review_on or months_later(dossier.as_of, REVIEW_AFTER_MONTHS))
+    review = day(decided.review_on or review_day(dossier))
     flips = [f"{what}: {outcome}" for what, outcome in flip_lines(dossier)]
     sections: dict[str, b.Parts] = {
         "Status": b.bullets(
@@ -402,12 +394,5 @@ def _here(dossier: Dossier, name: str, kind: str) -> Iterator[str]:
     yield from found or (_NOT_HERE[kind],)
 
 
-_NOT_HERE = {
-    "a target": "unknown",
-    "a goal": "no goal of this case",
-    "an approach": "no goal of this case leads to it",
-    "an option": "not compared here: it is a part of another, or the framework has none",
-    "a challenge": "it doesn't hold here",
-    "a rule of the judgement": "it doesn't move the answer here",
-}
+_NOT_HERE = named("not_here")
 """What is said where a case has nothing to do with it."""

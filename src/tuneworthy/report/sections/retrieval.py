@@ -5,14 +5,11 @@ from __future__ import annotations
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.lab import Contrast, RetrievalResult
 from tuneworthy.report import blocks as b
+from tuneworthy.report.named import named
 from tuneworthy.report.sections.lab import CORRECT, Rows, difference_text, share_text, spent_rows
 from tuneworthy.words import count, counted, listing, quality
 
-_WHY = {
-    "unanswerable": "no passage answers by design",
-    "no_passage": "without a known passage",
-    "not_in_documents": "whose passage isn't in the documents word for word",
-}
+_WHY = named("why")
 _OWN = (
     "the passages of the evaluation set itself. Among all your documents less is found: name them "
     "under data.documents. Until then recall is no evidence of the case"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.dossier import Dossier, Plan, TuningAnswer, Verdict
+from tuneworthy.model.case import CaseDecision
+from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult, TuningAnswer, Verdict
+from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
+from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
     GATES,
     about,
@@ -15,6 +18,7 @@ from tuneworthy.report.sections.common import (
     confirm_text,
     count_text,
     decision_text,
+    dollars,
     finality,
     flip_lines,
     gates,
@@ -33,15 +37,16 @@ from tuneworthy.report.sections.common import (
     training_text,
 )
 from tuneworthy.report.sections.evidence import in_short
-from tuneworthy.report.sections.money import pays_back, pays_back_text, story
+from tuneworthy.report.sections.money import pays_back, pays_back_text
 from tuneworthy.report.sections.options import instead
+from tuneworthy.report.sections.plan import work_text
 from tuneworthy.report.sections.precedents import others_text, record_text
-from tuneworthy.report.sections.record import attempts
+from tuneworthy.report.sections.record import attempts, review_day
 from tuneworthy.report.text import safe
 from tuneworthy.words import counted, day, few, listing, plain, sentence, several, usd
 
 _FIT = "What doesn’t fit together"
-_MOST = 3
+_MOST = 4
 _TOWARDS = {"pilot": "To get to a pilot", "yes": "To get to a yes", "no": "What would end it"}
 _LOOKS: dict[str, b.Look] = {"pilot": "good", "yes": "good", "open": "warn"}
 _ROWS = {
@@ -50,80 +55,136 @@ _ROWS = {
 }
 
 
-def key_facts(dossier: Dossier) -> Iterator[b.Fact]:
-    """What somebody in a hurry has to know."""
+def memo(dossier: Dossier) -> Iterator[b.Fact]:
+    """What somebody who decides has to know: the ask, when to stop, how sure that is."""
+    yield from _ask(dossier)
+    yield b.Fact("Next step", dossier.verdict.next, _first_cost(dossier), "plan")
     if targets := targets_text(dossier):
         yield b.Fact("Targets", sentence(targets))
-    low, high = dossier.strength.low, dossier.strength.high
-    strength = f"The reasons are {low if low == high else f'{low} to {high}'}."
-    yield b.Fact("How sure", finality(dossier), strength, "sure")
-    yield from _money_facts(dossier)
-    if isinstance(dossier.plan, Plan) and "first_version" in dossier.plan.parts:
-        live = day(dossier.plan.parts["first_version"].end)
-        yield b.Fact("First version by", live, "if all goes as planned", "plan")
+    yield from _pays(dossier)
+    if not isinstance(dossier.precedents, Unknown):
+        yield b.Fact("Base rate", sentence(others_text(dossier.precedents)), "", "others")
+    turning = [title(name, dossier) for name in dossier.verdict.basis.turning]
+    more = [f"{few(len(turning) - _MOST)} more"] * (len(turning) > _MOST)
+    alone = sentence(f"alone: {listing(turning[:_MOST] + more)}") if turning else ""
+    yield b.Fact("How fragile", finality(dossier), alone, "change")
     if dossier.challenges:
         yield b.Fact("What doesn’t fit", sentence(tally(dossier.challenges)), "", "fit")
-    if decided := decision_text(dossier):
-        yield b.Fact("Decision", sentence(decided))
-    yield b.Fact("Next step", dossier.verdict.next)
 
 
-def _money_facts(dossier: Dossier) -> Iterator[b.Fact]:
-    money = dossier.investment
-    if isinstance(money, Unknown):
-        yield b.Fact("Money", "Not known.", sentence(money.ask), "money")
+def _ask(dossier: Dossier) -> Iterator[b.Fact]:
+    """The money or the hours that are asked for now, until when, and what ends it."""
+    plan, money, verdict = dossier.plan, dossier.investment, dossier.verdict
+    if isinstance(plan, Unknown):
+        yield b.Fact("Ask", "Nothing yet.", sentence(plan.ask))
         return
-    stated, *more = map(sentence, pays_back(dossier))
-    for gate in dossier.verdict.gates:
-        if dossier.verdict.answer == "pilot" and gate.id == "investment":  # it may not pay
-            more += [sentence(gate.why)] * (gate.state == "unknown")
-    yield from story(money)
-    yield b.Fact("Pays back (break-even)", stated, " ".join(more), "money")
+    tunes = plan.aim == "tune"
+    until = day(charts.decided_in(plan).end)
+    amount, then = work_text(plan.hours, plan.usd), "and nothing for tuning"
+    if tunes:
+        hours = [p.hours for p in plan.phases if p.id in ("evaluation", "pilot")]
+        amount = hours_text(sum(h.low for h in hours), sum(h.most for h in hours))
+        then = "to evaluate and pilot"
+        if not isinstance(money, Unknown) and not isinstance(money.ask_usd.pilot, Unknown):
+            ask = money.ask_usd
+            amount = dollars(ask.pilot)
+            then += f"; if it works, {dollars(ask.build)} to build it"
+            then += f" and {dollars(ask.run_month)} a month to run it"
+    yield b.Fact("Ask now", amount, f"until {until}, {then}.", "money")
+    ends = [item.what for item in verdict.takes if item.towards == "no"]
+    yield from (b.Fact("Stop if there is" if tunes else "Stop if", what) for what in ends)
+
+
+def _first_cost(dossier: Dossier) -> str:
+    """What the steps before a pilot take, and until when; empty where there is none."""
+    phases = () if isinstance(dossier.plan, Unknown) else dossier.plan.phases
+    first = [phase for phase in phases if phase.id == "simpler"]
+    return " ".join(f"{work_text(p.hours, p.usd)}, until {day(p.end)}." for p in first)
+
+
+def _pays(dossier: Dossier) -> Iterator[b.Fact]:
+    gates = [gate for gate in dossier.verdict.gates if gate.id == "investment"]
+    if isinstance(dossier.investment, Unknown):
+        yield b.Fact("Money", "Not known.", sentence(dossier.investment.ask), "money")
+    elif gates and dossier.verdict.answer == "pilot":
+        yield b.Fact(GATES["investment"], sentence(gates[0].state), sentence(gates[0].why), "money")
+    else:
+        stated, *more = map(sentence, pays_back(dossier))
+        yield b.Fact("Pays back (break-even)", stated, " ".join(more), "money")
 
 
 def warning(dossier: Dossier) -> list[str]:
-    """What speaks against relying on the verdict, at once; empty for no contradiction."""
+    """The heaviest contradiction, and how many more there are; empty for none."""
     heavy = [item.says for item in dossier.challenges if item.severity == "contradiction"]
-    rest = sentence(several(len(heavy) - _MOST, "contradiction")).removesuffix(".")
-    return heavy[:_MOST] + [f"{rest} more under {_FIT}."] * (len(heavy) > _MOST)
+    rest = sentence(several(len(heavy) - 1, "contradiction")).removesuffix(".")
+    return heavy[:1] + [f"{rest} more under {_FIT}."] * (len(heavy) > 1)
+
+
+def reasons(dossier: Dossier) -> b.Part:
+    """What holds, each with the team's own note where there is one."""
+    factors = dossier.factors.values()
+    groups: dict[str, Iterable[FactorResult | SignalResult]] = {
+        "For it": (one for one in factors if one.kind == "indicator"),
+        "Against it": (one for one in factors if one.kind == "anti_indicator"),
+        "Signs of a ceiling": dossier.signals.values(),
+    }
+    rows = [("Prompting’s ceiling", sentence(ceiling_text(dossier)))]
+    for label, group in groups.items():
+        held = [one for one in group if one.state == "yes"]
+        noted = (f"{one.title} ({one.note})" if one.note else one.title for one in held)
+        rows.append((label, sentence(listing(list(noted)) or "nothing")))
+    return b.part("Why", b.facts(rows))
+
+
+def sign(dossier: Dossier) -> b.Facts:
+    """Who decides, and when it is looked at again; what isn't named is left blank to fill in."""
+    one = dossier.decision or CaseDecision()
+    signed = "" if one.signed is None else f"{one.signed.by}, {day(one.signed.on)}"
+    review = "" if one.review_on is None else day(one.review_on)
+    return b.facts(
+        (
+            ("Owner", one.owner or ""),
+            ("Approver", one.approver or ""),
+            ("Signed, on", signed),
+            ("Review on", review, "" if review else f"proposed: {day(review_day(dossier))}"),
+        ),
+        "sign",
+    )
 
 
 def why(dossier: Dossier) -> b.Section:
-    """The ceiling and the reasons."""
-    rows = [
-        ("Prompting at its ceiling", sentence(ceiling_text(dossier))),
-        ("Reasons for fine-tuning", sentence(reasons_text(dossier, "indicator"))),
-        ("Reasons against it", sentence(reasons_text(dossier, "anti_indicator"))),
-        ("The count", count_text(dossier)),
-        *departs(dossier),
-    ]
-    if signs := signs_text(dossier):
-        rows.insert(1, ("Signs of it", sentence(f"{signs}, {confirm_text(dossier)}".rstrip(", "))))
-    held = [factor for factor in dossier.factors.values() if factor.state == "yes"]
-    against = {"indicator": "", "anti_indicator": "(speaks against)"}
-    asked = b.facts((f.title, f.note or f.ask, against[f.kind]) for f in held)
-    holds = b.part("What holds", asked) if any(factor.ask for factor in held) else None
-    return b.section("why", "Why", b.facts(rows), holds)
+    """The reasons and the count, how strong they are, and what has to be settled first."""
+    rows = [("The count", count_text(dossier)), *departs(dossier)]
+    if confirm := confirm_text(dossier):
+        rows.append(("Signs of a ceiling", sentence(confirm)))
+    strength = (
+        f"{strength_text(dossier)}, by two published rules; the scale is weak, moderate, strong"
+    )
+    rows.append(("Strength", sentence(strength)))
+    noted = keep_in_mind(dossier)
+    answered = [(f.title, f.state, f.source, str(f.weight)) for f in dossier.factors.values()]
+    return b.section(
+        "why",
+        "Why",
+        b.facts(rows),
+        b.picture(
+            "reasons",
+            "What speaks for it and against it",
+            "Each reason by its weight. A full bar holds, an empty one doesn’t, a dashed one is "
+            "open; a diamond marks an answer that alone would change the verdict.",
+            charts.reasons(dossier.factors, dossier.verdict.basis.turning),
+            b.table("Reasons", "Reason | Answer | Known from | Weight", answered),
+            {"pro": "for it", "con": "against it", "open": "open", "dot": "measured"},
+            table_is="elsewhere",
+        ),
+        noted and b.part("Keep in mind", b.bullets(noted)),
+        gates(dossier) if dossier.verdict.answer in ("pilot", "yes") else None,
+    )
 
 
 def departs(dossier: Dossier) -> list[tuple[str, str]]:
     """Why the answer isn't what the count alone would give."""
     return [("" if n else "But", item.because) for n, item in enumerate(dossier.verdict.departs)]
-
-
-def sure(dossier: Dossier) -> b.Section:
-    """How far the verdict can move, how strong it is, and what it rests on."""
-    noted = keep_in_mind(dossier)
-    return b.section(
-        "sure",
-        "How sure that is",
-        finality(dossier),
-        f"Strength of the reasons, by two published rules: {strength_text(dossier)}. "
-        "The scale is weak, moderate, strong.",
-        noted and b.part("Keep in mind", b.bullets(noted)),
-        gates(dossier) if dossier.verdict.answer in ("pilot", "yes") else None,
-        short="How sure",
-    )
 
 
 def keep_in_mind(dossier: Dossier) -> list[str]:
