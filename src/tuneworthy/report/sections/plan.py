@@ -21,6 +21,7 @@ AIMS = named("aims")
 
 _THERE = named("there")
 
+_NOT_PRICED = "not priced"
 _BEFORE_TUNING = ("ceiling", "factors", "goals", "data")
 """What a plan is about that isn't about tuning; money and tuning don't concern it."""
 
@@ -93,11 +94,13 @@ def need_text(approach: ApproachResult) -> str:
 
 
 def work_text(hours: Range, money: Range) -> str:
-    return f"{hours_text(hours.low, hours.high)} of work, {_cost(money)}"
+    """Hours, and what they cost where that is known."""
+    work, cost = f"{hours_text(hours.low, hours.high)} of work", _cost(money)
+    return work if cost == _NOT_PRICED else f"{work}, {cost}"
 
 
 def _cost(value: Range) -> str:
-    return "not priced" if value.high == "open" and value.low == 0 else dollars(value)
+    return _NOT_PRICED if value.high == "open" and value.low == 0 else dollars(value)
 
 
 def _numbers(plan: Plan) -> dict[str, int]:

@@ -80,19 +80,19 @@ def _ask(dossier: Dossier) -> Iterator[b.Fact]:
         return
     tunes = plan.aim == "tune"
     until = day(charts.decided_in(plan).end)
-    amount, then = work_text(plan.hours, plan.usd), "and nothing for tuning"
+    amount, then = work_text(plan.hours, plan.usd), "; nothing for tuning"
     if tunes:
         hours = [p.hours for p in plan.phases if p.id in ("evaluation", "pilot")]
         amount = hours_text(sum(h.low for h in hours), sum(h.most for h in hours))
-        then = "to evaluate and pilot"
+        then = ", to evaluate and pilot"
         if not isinstance(money, Unknown) and not isinstance(money.ask_usd.pilot, Unknown):
             ask = money.ask_usd
             amount = dollars(ask.pilot)
             then += f"; if it works, {dollars(ask.build)} to build it"
             then += f" and {dollars(ask.run_month)} a month to run it"
-    yield b.Fact("Ask now", amount, f"until {until}, {then}.", "money")
+    yield b.Fact("Ask now", amount, f"until {until}{then}.", "money")
     ends = [item.what for item in verdict.takes if item.towards == "no"]
-    yield from (b.Fact("Stop if there is" if tunes else "Stop if", what) for what in ends)
+    yield from (b.Fact("Stop rule", what) for what in ends)
 
 
 def _first_cost(dossier: Dossier) -> str:
