@@ -12,8 +12,8 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier, EvidenceResult
 from tuneworthy.model.evidence import Scalar, Series
 from tuneworthy.report import blocks as b
+from tuneworthy.report import charts
 from tuneworthy.report.charts import Drawing, by_title, looks
-from tuneworthy.report.charts import measured as measured_chart
 from tuneworthy.report.named import named
 from tuneworthy.verdict.weigh import NOTHING_MEASURED
 from tuneworthy.words import (
@@ -368,16 +368,8 @@ def measured(dossier: Dossier) -> b.Part:
         if one.examples
     )
     table = _evidence_table(dossier, own, "Measured", title)
-    drawn = table and b.picture(
-        "measured",
-        "What was measured, against its limits",
-        "A dot is a measured value, its line the 95% interval, both in multiples of the limit of "
-        "the framework. A full dot says yes, an empty one no, a pale one lies across the limit.",
-        measured_chart({measured_name(one.id, one.title): one for one in own}),
-        table,
-        {"con": "the limit"},
-        table_is="open",
-    )
+    against = charts.measured({measured_name(one.id, one.title): one for one in own})
+    drawn = table and charts.picture(against, table, table_is="open")
     return b.part(
         "Measured",
         pictures(dossier.series),

@@ -287,33 +287,12 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     )
     yield b.facts(_chances(drawn, money))
     yield _scenarios(money)
-    yield b.picture(
-        "fan",
-        "When the money is back",
-        "Money spent and gained since the start; a dot is where a line has paid itself back. "
-        "Ranges are at their middle; in the draws tuning may fail, and none saves more than the "
-        "bill.",
-        charts.fan(money, drawn),
-        _curve(drawn),
-        {"dash": "as stated", "pro": "the middle of the draws", "band": "eight draws of ten"}
-        | {"dots": "with the framework’s running costs"},
-    )
+    yield charts.picture(charts.fan(money, drawn), _curve(drawn))
     rows = ((swing.input, usd(swing.low_usd), usd(swing.high_usd)) for swing in drawn.tornado)
-    yield b.picture(
-        "tornado",
-        "What the result hangs on",
-        "What the whole would be worth on average if only this amount were at one of its ends; a "
-        "single number is moved by a quarter.",
-        charts.tornado(
-            drawn, gain if isinstance(gain := money.gain_usd, float) else drawn.npv_usd.p50
-        ),
-        b.table(
-            "What each amount alone does to the result",
-            "Amount | #Worth at its low end | #Worth at its high end",
-            rows,
-        ),
-        {"con": "at its worse end", "pro": "at its better end"},
-    )
+    middle = gain if isinstance(gain := money.gain_usd, float) else drawn.npv_usd.p50
+    titles = "Amount | #Worth at its low end | #Worth at its high end"
+    ends = b.table("What each amount alone does to the result", titles, rows)
+    yield charts.picture(charts.tornado(drawn, middle), ends)
     if money.worth:
         told = [(one.what, usd(one.usd)) for one in money.worth]
         worth = "What finding out is worth before you decide"

@@ -46,6 +46,9 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
     around = b.fold if folded else b.part
     more = sentence(f"{several(len(others), 'other option')}, and why they help or don’t")[:-1]
     rows = ((o.title, ranged(o.effort_hours, count), charts.moves(o)) for o in ranked)
+    moved = b.table("Hours of each, and what it moves", "Option | #Hours | Moves", rows)
+    path = () if isinstance(advice, Unknown) else advice.options
+    drawing = charts.options(options, path)
     return b.section(
         "instead",
         _TITLE,
@@ -53,16 +56,7 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
         if isinstance(advice, Unknown)
         else b.Prose(advice.says, "lead"),
         _because("What may help, the simplest first", first, options),
-        b.picture(
-            "options",
-            "What each would move, and what it takes",
-            "Options that may help by their hours of work, those that move most targets on top. "
-            "The numbered path is the recommended one.",
-            charts.options(options, () if isinstance(advice, Unknown) else advice.options),
-            b.table("Hours of each, and what it moves", "Option | #Hours | Moves", rows),
-            {"pro": "helps", "ring": "helps in part, or not known", "con": "recommended, in order"},
-            table_is="elsewhere",
-        ),
+        charts.picture(drawing, moved, table_is="elsewhere"),
         around(more, _because("Other options", others, options, quiet=True)) if others else None,
         around("All figures, side by side", _figures(ranked)),
         short=_SHORT,

@@ -50,16 +50,8 @@ def section(dossier: Dossier) -> b.Section:
         todo = b.Todo(plan.ask, "There is no plan yet.")
         return b.section("plan", "The plan", todo, short="Plan")
     phases = _phases(plan)
-    calendar = b.picture(
-        "gantt",
-        "The plan up to the first decision",
-        "Each bar runs from the first to the last day of a phase.",
-        charts.gantt(plan),
-        phases,
-        {"pro": "up to the decision", "con": "go or no-go", "band": "what follows, not to scale"},
-        table_is="open",
-        mermaid=gantt(plan, dossier.case.name),
-    )
+    source = gantt(plan, dossier.case.name)
+    calendar = charts.picture(charts.gantt(plan), phases, table_is="open", mermaid=source)
     return b.section(
         "plan",
         "The plan",

@@ -57,15 +57,7 @@ def others(dossier: Dossier) -> b.Section:
         title,
         "How often tuning won in published cases, with 95% intervals.",
         b.facts([*facts, ("Record of these rules", sentence(record_text(result)))]),
-        b.picture(
-            "won",
-            "Won and lost",
-            "One dot for each published case, those first in which tuning measured best.",
-            charts.precedents(groups),
-            by_group,
-            {"pro": "tuning won", "lost": "something else won"},
-        )
-        or by_group,
+        charts.picture(charts.precedents(groups), by_group, id="won") or by_group,
         _nearest(result),
         b.Prose(BEWARE, "small"),
         short="Others",

@@ -163,20 +163,13 @@ def why(dossier: Dossier) -> b.Section:
     rows.append(("Strength", sentence(strength)))
     noted = keep_in_mind(dossier)
     answered = [(f.title, f.state, f.source, str(f.weight)) for f in dossier.factors.values()]
+    table = b.table("Reasons", "Reason | Answer | Known from | Weight", answered)
+    drawing = charts.reasons(dossier.factors, dossier.verdict.basis.turning)
     return b.section(
         "why",
         "Why",
         b.facts(rows),
-        b.picture(
-            "reasons",
-            "What speaks for it and against it",
-            "Each reason by its weight. A full bar holds, an empty one doesn’t, a dashed one is "
-            "open; a diamond marks an answer that alone would change the verdict.",
-            charts.reasons(dossier.factors, dossier.verdict.basis.turning),
-            b.table("Reasons", "Reason | Answer | Known from | Weight", answered),
-            {"pro": "for it", "con": "against it", "open": "open", "dot": "measured"},
-            table_is="elsewhere",
-        ),
+        charts.picture(drawing, table, table_is="elsewhere"),
         noted and b.part("Keep in mind", b.bullets(noted)),
         gates(dossier) if dossier.verdict.answer in ("pilot", "yes") else None,
     )
