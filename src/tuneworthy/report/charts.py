@@ -31,7 +31,6 @@ from tuneworthy.model.dossier import (
     Simulation,
 )
 from tuneworthy.model.framework import TargetId
-from tuneworthy.report.blocks import Picture, Table, TableIs
 from tuneworthy.report.named import template
 from tuneworthy.verdict.facts import named
 from tuneworthy.words import counted, cut, day, interval_text, limit_text
@@ -253,22 +252,6 @@ def by_title(
     names = [f"{name}\n{more}" for name, more in zip(names, below, strict=True)] if below else names
     titled = [{"title": name, **row} for name, row in zip(names, rows, strict=True)]
     return Drawing(look, titled, names, levels) if names else None
-
-
-def picture(
-    drawing: Drawing | None,
-    table: Table,
-    *,
-    id: str = "",
-    table_is: TableIs = "folded",
-    mermaid: str = "",
-) -> Picture | None:
-    """A chart with the words that its look has; None where nothing was drawn."""
-    if drawing is None:
-        return None
-    own, key = looks()[drawing.look], tuple(looks()[drawing.look]["key"].items())
-    name = id or drawing.look
-    return Picture(name, own["title"], own["says"], drawing, table, key, table_is, mermaid)
 
 
 def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:

@@ -21,6 +21,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Band
 from tuneworthy.report import blocks as b
+from tuneworthy.report.charts import Drawing, looks
 from tuneworthy.report.named import named
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.facts import TARGETS
@@ -396,3 +397,19 @@ def weeks(value: Number) -> str:
 def asks(*values: Number) -> str:
     """What would settle those that aren't known, each once; empty when all are known."""
     return "; ".join(dict.fromkeys(value.ask for value in values if isinstance(value, Unknown)))
+
+
+def captioned(
+    drawing: Drawing | None,
+    table: b.Table,
+    *,
+    id: str = "",
+    table_is: b.TableIs = "folded",
+    mermaid: str = "",
+) -> b.Picture | None:
+    """A chart with the words that its look has; None where nothing was drawn."""
+    if drawing is None:
+        return None
+    own, key = looks()[drawing.look], tuple(looks()[drawing.look]["key"].items())
+    name = id or drawing.look
+    return b.Picture(name, own["title"], own["says"], drawing, table, key, table_is, mermaid)

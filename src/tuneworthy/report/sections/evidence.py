@@ -15,6 +15,7 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.charts import Drawing, by_title, looks
 from tuneworthy.report.named import named
+from tuneworthy.report.sections.common import captioned
 from tuneworthy.verdict.weigh import NOTHING_MEASURED
 from tuneworthy.words import (
     LIMITS,
@@ -369,11 +370,11 @@ def measured(dossier: Dossier) -> b.Part:
     )
     table = _evidence_table(dossier, own, "Measured", title)
     against = charts.measured({measured_name(one.id, one.title): one for one in own})
-    drawn = table and charts.picture(against, table, table_is="open")
+    picture = table and captioned(against, table, table_is="open")
     return b.part(
         "Measured",
         pictures(dossier.series),
-        drawn or table or b.Todo(nothing.ask, "Nothing was measured."),
+        picture or table or b.Todo(nothing.ask, "Nothing was measured."),
         samples,
         _evidence_table(dossier, published, "Published", theirs),
     )

@@ -287,12 +287,12 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     )
     yield b.facts(_chances(drawn, money))
     yield _scenarios(money)
-    yield charts.picture(charts.fan(money, drawn), _curve(drawn))
+    yield captioned(charts.fan(money, drawn), _curve(drawn))
     rows = ((swing.input, usd(swing.low_usd), usd(swing.high_usd)) for swing in drawn.tornado)
     middle = gain if isinstance(gain := money.gain_usd, float) else drawn.npv_usd.p50
     titles = "Amount | #Worth at its low end | #Worth at its high end"
     ends = b.table("What each amount alone does to the result", titles, rows)
-    yield charts.picture(charts.tornado(drawn, middle), ends)
+    yield captioned(charts.tornado(drawn, middle), ends)
     if money.worth:
         told = [(one.what, usd(one.usd)) for one in money.worth]
         worth = "What finding out is worth before you decide"

@@ -13,7 +13,7 @@ from tuneworthy.model.dossier import Dossier, Helps, OptionResult
 from tuneworthy.model.framework import Framework, Services, TargetId
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
-from tuneworthy.report.sections.common import NOT_KNOWN, about, dollars, ranged, weeks
+from tuneworthy.report.sections.common import NOT_KNOWN, about, captioned, dollars, ranged, weeks
 from tuneworthy.report.sections.plan import need_text
 from tuneworthy.words import count, few, listing, number, plain, sentence, several, share
 from tuneworthy.words import day as as_day
@@ -56,7 +56,7 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
         if isinstance(advice, Unknown)
         else b.Prose(advice.says, "lead"),
         _because("What may help, the simplest first", first, options),
-        charts.picture(drawing, moved, table_is="elsewhere"),
+        captioned(drawing, moved, table_is="elsewhere"),
         around(more, _because("Other options", others, options, quiet=True)) if others else None,
         around("All figures, side by side", _figures(ranked)),
         short=_SHORT,

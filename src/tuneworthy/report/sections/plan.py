@@ -13,7 +13,15 @@ from tuneworthy.plan.section import hours_text, part_title
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.named import named
-from tuneworthy.report.sections.common import about, dollars, headline, ranged, unfit, weeks
+from tuneworthy.report.sections.common import (
+    about,
+    captioned,
+    dollars,
+    headline,
+    ranged,
+    unfit,
+    weeks,
+)
 from tuneworthy.report.text import safe
 from tuneworthy.words import count, day, listing, plain, sentence
 
@@ -51,7 +59,7 @@ def section(dossier: Dossier) -> b.Section:
         return b.section("plan", "The plan", todo, short="Plan")
     phases = _phases(plan)
     source = gantt(plan, dossier.case.name)
-    calendar = charts.picture(charts.gantt(plan), phases, table_is="open", mermaid=source)
+    calendar = captioned(charts.gantt(plan), phases, table_is="open", mermaid=source)
     return b.section(
         "plan",
         "The plan",

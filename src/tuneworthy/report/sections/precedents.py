@@ -27,7 +27,7 @@ from tuneworthy.precedents.section import (
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.named import named
-from tuneworthy.report.sections.common import about
+from tuneworthy.report.sections.common import about, captioned
 from tuneworthy.words import counted, few, number, plain, points, sentence, share
 
 
@@ -57,7 +57,7 @@ def others(dossier: Dossier) -> b.Section:
         title,
         "How often tuning won in published cases, with 95% intervals.",
         b.facts([*facts, ("Record of these rules", sentence(record_text(result)))]),
-        charts.picture(charts.precedents(groups), by_group, id="won") or by_group,
+        captioned(charts.precedents(groups), by_group, id="won") or by_group,
         _nearest(result),
         b.Prose(BEWARE, "small"),
         short="Others",

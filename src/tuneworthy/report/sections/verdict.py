@@ -14,6 +14,7 @@ from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
     GATES,
     about,
+    captioned,
     ceiling_text,
     confirm_text,
     count_text,
@@ -169,7 +170,7 @@ def why(dossier: Dossier) -> b.Section:
         "why",
         "Why",
         b.facts(rows),
-        charts.picture(drawing, table, table_is="elsewhere"),
+        captioned(drawing, table, table_is="elsewhere"),
         noted and b.part("Keep in mind", b.bullets(noted)),
         gates(dossier) if dossier.verdict.answer in ("pilot", "yes") else None,
     )
