@@ -30,6 +30,7 @@ from tuneworthy.report.sections.common import (
     NOT_KNOWN,
     about,
     asks,
+    captioned,
     dollars,
     duration,
     headline,
