@@ -42,6 +42,9 @@ demo: $(VENV)/.report
 	@echo
 	@echo "Written: build/report.html (open it in a browser), build/report.md, build/report.json,"
 	@echo "build/record.md"
+	@echo
+	@echo "To try every command on a case with data, offline: $(BIN)/tuneworthy demo"
+	@echo "(with all it can use: $(PIP) install '.[all]')"
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -q

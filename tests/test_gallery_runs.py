@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -96,3 +97,35 @@ def test_its_labs_are_free_and_say_what_they_lack(
     assert "names no tuned model" in told(capsys, "verify", case, "--dry-run", code=2)
     if case != "municipal-services":
         assert "known passage" in told(capsys, "retrieve", case, code=2)
+
+
+def test_the_demo_copies_a_case_and_walks_through_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = told(capsys, "demo", "logistics-dispatch", "--to", "my desk")
+    commands = [line.split()[2] for line in page.splitlines() if line.startswith("$ tuneworthy")]
+    assert commands == ["decide", "measure", "ceiling", "data", "export", "pilot"]
+    assert page.count("\n# ") == len(commands)
+    copied = {path.name for path in (tmp_path / "my desk").iterdir()}
+    assert {"case.yaml", "eval.jsonl", "export", ".tuneworthy"} <= copied
+    assert "expected.yaml" not in copied
+    before = (tmp_path / "my desk/case.yaml").read_bytes()
+    assert "exists already" in told(capsys, "demo", "--to", "my desk", code=2)
+    assert (tmp_path / "my desk/case.yaml").read_bytes() == before
+    assert "municipal-services" in told(capsys, "demo", "../../etc", code=2)
+
+
+def test_a_dry_demo_touches_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = told(capsys, "demo", "municipal-services", "--dry-run")
+    assert "$ tuneworthy retrieve municipal-services" in page
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_the_demo_copies_is_in_the_package() -> None:
+    told = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+    included = told["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included == {f"examples/{slug}": f"tuneworthy/gallery/{slug}" for slug in SLUGS}

@@ -17,6 +17,7 @@ from tuneworthy.report.width import lay_out_for
 
 _COMMANDS = {
     "init": ("cases", "Start a case folder with a commented case file."),
+    "demo": ("cases", "Copy a case of the gallery, and walk through it."),
     "interview": ("cases", "Ask what removes most doubt, and show the verdict forming."),
     "decide": ("reports", "Judge a case: is fine-tuning worth it, and how sure is that?"),
     "options": ("reports", "Compare what could be done instead, or as well."),

@@ -33,6 +33,58 @@ def init(folder: str, **options: Any) -> None:
     click.echo(f"Answer what you know, leave out what you don't, then: tuneworthy decide {folder}")
 
 
+_WALK = (
+    ("What the team's statements alone come to.", "decide"),
+    ("What its log shows, and what that moves.", "measure"),
+    ("Which way of searching finds the passage that answers.", "retrieve"),
+    ("What trying every prompt would take; without --dry-run it is done.", "ceiling --dry-run"),
+    ("What of its files and logs a model may learn, and what not.", "data"),
+    ("The file, the job and the command for whoever trains.", "export --to trl-sft"),
+    ("What a pilot on this machine would take; it needs the extra pilot.", "pilot --dry-run"),
+)
+
+
+@opt.command(
+    "tuneworthy demo",
+    "tuneworthy demo municipal-services --to desk",
+    "tuneworthy demo hospital-letters --dry-run",
+)
+@click.argument("name", default="bank-call-routing")
+@opt.option("--to DIR", "Folder to make; NAME in the present one when not given.")
+@opt.flag("--dry-run", "Print the walk; copy and run nothing.")
+def demo(name: str, to: str | None, dry_run: bool) -> None:
+    """Copy a case of the gallery, and walk through it: offline, without a key.
+
+    Each command is shown with why it is run, and what it says. One that needs an extra which isn't
+    installed says so, and the walk goes on. NAME is one of the six cases that bring their data.
+    """
+    import shutil
+
+    from tuneworthy.cli import run
+    from tuneworthy.files.disk import made_whole, writing
+
+    package = Path(__file__).resolve().parents[1]
+    found = [*package.glob("gallery/*/logs"), *package.parents[1].glob("examples/*/logs")]
+    cases = {path.parent.name: path.parent for path in reversed(found)}
+    if name not in cases:
+        fix = f"take one of these: {', '.join(sorted(cases))}"
+        raise InputError(f'is no case that runs: "{name[:60]}"', where="NAME", fix=fix)
+    folder = Path(to or name)
+    if not dry_run:
+        beside = shutil.ignore_patterns(".tuneworthy", "expected.yaml")
+        with made_whole(folder) as place, writing(folder):
+            shutil.copytree(cases[name], place, ignore=beside, dirs_exist_ok=True)
+        click.echo(f"Copied {name} to {folder}")
+    for why, words in _WALK:
+        if words == "retrieve" and not (cases[name] / "documents").is_dir():
+            continue
+        first, *rest = words.split()
+        click.echo(f"\n# {why}\n$ {shlex.join(('tuneworthy', first, str(folder), *rest))}")
+        if not dry_run:
+            run((first, str(folder), *rest))
+    click.echo(f"\nLook around: {shlex.join(('tuneworthy', 'serve', str(folder)))}")
+
+
 @opt.command(
     "tuneworthy answer my-case brand_voice=yes low_volume=no",
     "tuneworthy answer my-case goals=persona,format today.quality=83%",
