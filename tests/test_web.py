@@ -212,7 +212,8 @@ def test_a_form_without_scripts_writes_what_changed_and_nothing_else(
         get(client, "/cases/one/answers"), {"ceiling.few_shot": "yes", "signals.latency": "no"}
     )
     done = client.post("/cases/one/answers", data=form)
-    assert (done.status_code, done.headers["location"]) == (303, "/cases/one/answers")
+    assert done.status_code == 303
+    assert done.headers["location"] == f"/cases/one/answers?undo={form['digest']}"
     told = (folder / "one" / "case.yaml").read_text("utf-8")
     assert told.startswith(OPEN_CASE)
     assert yaml.safe_load(told) == {
@@ -243,12 +244,96 @@ def test_a_toggle_answers_with_the_parts_that_a_fresh_page_would_have(
     moved = client.post("/cases/one/answers", data=form, headers=HTMX)
     assert moved.status_code == 200
     assert {"verdict", "seen", "side", "notice"} <= {name for _, name in fragments(moved.text)}
-    parts, fresh = Seen(moved.text), get(client, "/cases/one/answers")
+    parts, fresh = Seen(moved.text), get(client, f"/cases/one/answers?undo={form['digest']}")
     assert parts.hidden("digest") == fresh.hidden("digest") != form["digest"]
     assert parts.hidden("seen") == fresh.hidden("seen")
     said = {one.strip() for one in parts.texts} - {"", "Saved."}
     assert [one for one in said if one not in fresh.text] == []
     assert "Fine-tune? Not yet:" in parts.text
+
+
+def test_answers_are_tried_before_they_are_saved_and_what_was_said_comes_true(
+    client: TestClient, folder: Path
+) -> None:
+    form = form_of(
+        get(client, "/cases/one/answers"),
+        {"ceiling.few_shot": "no", "factors.domain_knowledge": "yes"},
+    )
+    tried = client.post("/cases/one/answers/if", data=form, headers=HTMX)
+    at = "/cases/one/answers?ceiling.few_shot=no&factors.domain_knowledge=yes"
+    assert tried.headers["HX-Replace-Url"] == at
+    assert {"side", "notice"} <= {name for _, name in fragments(tried.text)}
+    assert not {"verdict", "seen"} & {name for _, name in fragments(tried.text)}
+    plain = client.post("/cases/one/answers/if", data=form)
+    assert (plain.status_code, plain.headers["location"]) == (303, at)
+    seen = get(client, at)
+    assert seen.checked()["ceiling.few_shot"] == "no"
+    assert seen.hidden("seen") == form["seen"]
+    assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
+    promised = re.findall(r"<ins>(Fine-tune\? Not yet.*?)</ins>", tried.text)
+    assert len(promised) == 1
+    saved = client.post("/cases/one/answers", data=form)
+    fresh = get(client, saved.headers["location"])
+    assert Seen(promised[0]).text in fresh.text
+    assert "Saved." in fresh.text
+    undo = {name: fresh.hidden(name) for name in ("csrf", "then", "back")}
+    wrong = client.post("/cases/one/history/restore", data={**undo, "digest": form["digest"]})
+    assert wrong.status_code == 409
+    undone = client.post(
+        "/cases/one/history/restore", data={**undo, "digest": fresh.hidden("digest")}
+    )
+    assert undone.headers["location"] == "/cases/one/answers"
+    assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
+    back = client.post("/cases/one/answers/if", data=form_of(get(client, "/cases/one/answers")))
+    assert back.headers["location"] == "/cases/one/answers"
+
+
+def test_a_what_if_of_answers_gives_way_to_what_was_measured_as_a_saved_answer_does(
+    tmp_path: Path, project: Path
+) -> None:
+    client = a_client(a_site(with_examples(tmp_path, project, "broadband-helpdesk")))
+    base = "/cases/broadband-helpdesk/answers"
+    form = form_of(get(client, base), {"factors.low_volume": "no"})
+    tried = client.post(f"{base}/if", data=form, headers=HTMX).text
+    told = re.findall(r"<ins>(Fine-tune\?.*?)</ins>", tried)
+    client.post(base, data=form)
+    assert [one for one in told if Seen(one).text not in get(client, base).text] == []
+    assert told or headline(decide(load_case(tmp_path / "broadband-helpdesk"),
+                                   load_framework("lesson"), as_of=DAY))  # fmt: skip
+
+
+def test_a_note_stands_beside_its_answer_with_who_wrote_it(
+    client: TestClient, folder: Path
+) -> None:
+    seen, by = get(client, "/cases/one/answers"), "Ada <i>O'Neil</i>"
+    note = {"csrf": seen.hidden("csrf"), "key": "factors.brand_voice", "by": by}
+    note |= {"note.factors.brand_voice": "asked <b>twice</b>:\n # and 'again'",
+             "note.ceiling.few_shot": "not this", "digest": seen.hidden("digest")}  # fmt: skip
+    done = client.post("/cases/one/notes", data=note)
+    assert done.headers["location"] == "/cases/one/answers#q-factors.brand_voice"
+    signed = f"asked <b>twice</b>: # and 'again' ({by}, 24 Nov 2026)"
+    assert load_case(folder / "one").factors["brand_voice"].note == signed
+    answer = client.get("/cases/one/answers")
+    assert signed in Seen(answer.text).text
+    assert "<b>twice" not in answer.text
+    assert {"name": "by", "value": by}.items() <= {
+        key: value for one in Seen(answer.text).all("input") if one.get("name") == "by"
+        for key, value in one.items()
+    }.items()  # fmt: skip
+    note |= {"digest": Seen(answer.text).hidden("digest"), "note.factors.brand_voice": signed}
+    assert client.post("/cases/one/notes", data=note).status_code == 303
+    note["note.factors.brand_voice"] = signed.replace("twice", "thrice")
+    parts = client.post("/cases/one/notes", data=note, headers=HTMX)
+    assert 'id="noted-factors.brand_voice" hx-swap-oob="true"' in parts.text
+    assert load_case(folder / "one").factors["brand_voice"].note == signed.replace(
+        "twice", "thrice"
+    )
+    assert client.post("/cases/one/notes", data={**note, "digest": "0" * 64,
+                       "note.factors.brand_voice": "late"}).status_code == 409  # fmt: skip
+    assert client.post("/cases/one/notes", data={**note, "key": "decision"}).status_code == 404
+    note |= {"digest": Seen(parts.text).hidden("digest"), "note.factors.brand_voice": ""}
+    client.post("/cases/one/notes", data=note)
+    assert load_case(folder / "one").factors["brand_voice"].note == ""
 
 
 @pytest.mark.parametrize("htmx", [False, True])
@@ -388,6 +473,44 @@ def test_what_changed_since_a_version_and_since_a_dossier_is_told(client: TestCl
     assert "No answer changed" not in told
     assert client.get("/cases/one/history?then=" + "0" * 64).status_code == 422
     assert client.get("/cases/one/history?then=../../x").status_code == 422
+
+
+def test_any_version_is_restored_as_a_new_one_and_a_minute_is_one(
+    client: TestClient, folder: Path
+) -> None:
+    path, texts = folder / "one" / "case.yaml", [OPEN_CASE]
+    for name in ("few_shot", "structured_prompt", "prompt_variations"):
+        form = form_of(get(client, "/cases/one/answers"), {f"ceiling.{name}": "yes"})
+        client.post("/cases/one/answers", data=form)
+        texts.append(path.read_text("utf-8"))
+    kept = folder / "one" / ".tuneworthy" / "history.jsonl"
+    rows = [json.loads(line) for line in kept.read_text("utf-8").splitlines()]
+    assert [row["text"] for row in rows] == texts
+    seen = get(client, "/cases/one/history")
+    assert thens(seen) == [rows[0]["digest"]]  # three answers within a minute are one version
+    for row, at in zip(rows[1:], ("10:00:00", "10:00:59", "10:01:58"), strict=True):
+        row["at"] = f"2026-11-24T{at}Z"
+    rows[0]["at"] = rows[1]["at"]
+    kept.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    seen = get(client, "/cases/one/history")
+    assert thens(seen) == [rows[1]["digest"], rows[0]["digest"]]
+    form = {"csrf": seen.hidden("csrf"), "digest": seen.hidden("digest")}
+    done = client.post("/cases/one/history/restore", data={**form, "then": rows[0]["digest"]})
+    assert done.headers["location"] == "/cases/one/history"
+    assert path.read_text("utf-8") == OPEN_CASE
+    assert kept.read_text("utf-8").count("\n") == len(rows) + 1
+    late = client.post("/cases/one/history/restore", data={**form, "then": rows[1]["digest"]})
+    assert late.status_code == 409
+    form["digest"] = get(client, "/cases/one/history").hidden("digest")
+    none = client.post("/cases/one/history/restore", data={**form, "then": "0" * 64})
+    assert none.status_code == 422
+    assert path.read_text("utf-8") == OPEN_CASE
+
+
+def thens(seen: Seen) -> list[str]:
+    """Digests of the versions that can be compared with."""
+    found = (one["href"] or "" for one in seen.all("a"))
+    return [href.partition("then=")[2] for href in found if "then=" in href]
 
 
 # Strangers' words ------------------------------------------------------------------------------

@@ -90,13 +90,14 @@ def browser() -> Iterator[Any]:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Cases of the gallery, open ones, a hostile one, one with a lab, and a server over them."""
     folder, slow = tmp_path_factory.mktemp("world"), Slow()
-    with_examples(folder, HERE, "task-api", "energy-supplier")
+    with_examples(folder, HERE, "task-api", "energy-supplier", "broadband-helpdesk")
     attack = hostile.Attack()
     rules = hostile_text(hostile.framework(attack))
     told = hostile_text({**hostile.case(attack), "framework": "rules.yaml"})
     a_shelf(
         folder, open_one=OPEN, toggles=OPEN, keys=OPEN, plain=OPEN, clash=CLASHING, evil=told,
         broken=hostile_text({"name": "x", hostile.PAYLOADS[0]: 1}), blank=BLANK, talk=OPEN,
+        notes=OPEN,
     )  # fmt: skip
     (folder / "evil" / "rules.yaml").write_text(rules, "utf-8")
     asked = [{"id": f"c{n}", "input": f"{text} {hostile.HIDDEN}"}
@@ -327,7 +328,7 @@ def test_all_that_decides_is_on_one_screen_and_leads_to_the_next_thing_to_do(
 # Answers and money -----------------------------------------------------------------------------
 
 
-def test_a_toggle_moves_the_verdict_what_is_possible_and_what_does_not_fit(
+def test_a_toggle_shows_what_it_would_move_and_moves_it_once_it_is_saved(
     browser: Any, world: World
 ) -> None:
     with Watched(browser, world).go("/cases/toggles/answers") as watched:
@@ -337,14 +338,77 @@ def test_a_toggle_moves_the_verdict_what_is_possible_and_what_does_not_fit(
         page = watched.page
         for name, state in (("factors.cost_optimization", "yes"), ("factors.low_volume", "yes"),
                             ("ceiling.few_shot", "no")):  # fmt: skip
-            with page.expect_response("**/answers"):
+            with page.expect_response("**/answers/if"):
                 page.check(f"input[name='{name}'][value={state}]", force=True)
-        watched.until("h1", "Fine-tune? Not yet")
+        watched.until("#what-if ins", "Fine-tune? Not yet")
+        assert "few-shot examples: no" in watched.text("#what-if h2")
+        assert watched.text("h1") == headline
+        assert world.text("toggles") == OPEN
         after = [watched.text(f"#side section:has(#{part}-title)") for part in
                  ("fit", "change")]  # fmt: skip
         assert headline.startswith("Fine-tune?")
         assert all(was != now for was, now in zip(before, after, strict=True))
         assert "To settle it" in after[0]
+        page.reload()
+        assert page.is_checked("input[name='ceiling.few_shot'][value=no]")
+        page.get_by_role("link", name="Discard").click()
+        page.wait_for_url("**/toggles/answers")
+        assert watched.text("#what-if") == ""
+        with page.expect_response("**/answers/if"):
+            page.check("input[name='ceiling.few_shot'][value=no]", force=True)
+        page.get_by_role("button", name="Save", exact=True).click()
+        watched.until("h1", "Fine-tune? Not yet")
+        assert yaml.safe_load(world.text("toggles"))["ceiling"] == {"few_shot": False}
+        page.get_by_role("button", name="Undo").click()
+        page.wait_for_url("**/toggles/answers")
+        assert watched.text("h1") == headline
+        assert world.text("toggles") == OPEN
+
+
+def test_a_note_is_kept_and_what_is_tried_stays_as_it_is(browser: Any, world: World) -> None:
+    with Watched(browser, world).go("/cases/notes/answers") as watched:
+        page = watched.page
+        page.get_by_label("Your name").fill("Ada <b>")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Remember it").click()
+        with page.expect_response("**/answers/if"):
+            page.check("input[name='ceiling.few_shot'][value=no]", force=True)
+        asked = page.locator("[id='q-factors.brand_voice']")
+        asked.locator("summary").click()
+        asked.get_by_label("Note").fill("<img src=x onerror=alert(1)>")
+        asked.get_by_role("button", name="Save the note").click()
+        watched.until("[id='noted-factors.brand_voice']", "onerror=alert(1)> (Ada <b>, 24 Nov")
+        assert page.is_checked("input[name='ceiling.few_shot'][value=no]")
+        page.get_by_role("button", name="Save", exact=True).click()
+        watched.until("#what-if", "Saved.")
+        told = yaml.safe_load(world.text("notes"))
+        assert told["ceiling"] == {"few_shot": False}
+        assert told["factors"]["brand_voice"]["note"].endswith("(Ada <b>, 24 Nov 2026)")
+
+
+def test_a_lever_on_a_telephone_keeps_its_result_in_view_and_no_box_cuts_a_range(
+    browser: Any, world: World
+) -> None:
+    wide = {"economics.upfront.hours": "90 to 120 to 150",
+            "economics.monthly.ongoing_usd": "100000 to 250000 to 400000"}  # fmt: skip
+    path = f"/cases/energy-supplier/money?{urlencode(wide)}"
+    for width in (PHONE, 1024, 1440):
+        with Watched(browser, world, width=width).go(path) as watched:
+            page = watched.page
+            assert not watched.ask("[...document.querySelectorAll('.amount input')]"
+                                   ".some(one => one.scrollWidth > one.clientWidth)")  # fmt: skip
+            units = watched.ask("[...document.querySelectorAll('.amount .small')]"
+                                ".map(one => one.getClientRects().length)")  # fmt: skip
+            assert set(units) == {1}
+            lever = page.get_by_label("Requests a month, as a lever")
+            lever.scroll_into_view_if_needed()
+            lever.focus()
+            page.keyboard.press("End")
+            watched.until("#what-if h2", "Not saved yet")
+            box = watched.ask("document.querySelector('#what-if').getBoundingClientRect().toJSON()")
+            assert 0 <= box["top"] < box["bottom"] <= 900
+    with Watched(browser, world).go("/cases/broadband-helpdesk/money") as watched:
+        assert "measured: 38,000 (36,100–40,000) requests a month" in watched.text(".levers")
 
 
 def test_a_lever_shows_what_it_does_and_writes_when_told_to(browser: Any, world: World) -> None:
@@ -363,7 +427,7 @@ def test_a_lever_shows_what_it_does_and_writes_when_told_to(browser: Any, world:
         assert world.text("task-api") == before
         page.reload()
         watched.until("#side", "2.0 months")
-        page.get_by_role("button", name="Write into the case").click()
+        page.get_by_role("button", name="Save", exact=True).click()
         page.wait_for_url("**/money")
         assert "2.0 months" in watched.text("#side")
         was, now = yaml.safe_load(before), yaml.safe_load(world.text("task-api"))
@@ -535,7 +599,7 @@ def test_the_keyboard_alone_reaches_everything_and_is_never_trapped(
                 pytest.fail(f"the keyboard doesn't leave {path}")
             named = watched.ask(
                 "new Set([...document.querySelectorAll('main [name]:not([type=hidden])')]"
-                ".map(one => one.name)).size"
+                ".filter(one => one.checkVisibility()).map(one => one.name)).size"
             )
             assert len({name for name in seen if name}) > named
 
@@ -548,12 +612,15 @@ def test_answers_and_the_interview_are_worked_by_keys_alone(browser: Any, world:
         assert watched.ask("document.activeElement.id") == "main"
         page.keyboard.press("Tab")
         name = watched.ask("document.activeElement.name")
-        with page.expect_response("**/answers"):
+        with page.expect_response("**/answers/if"):
             page.keyboard.press("ArrowLeft")
-        watched.until(".tally", "open")
+        watched.until("#what-if h2", "Not saved")
+        assert watched.ask("document.activeElement.name") == name
+        page.get_by_role("button", name="Save", exact=True).focus()
+        page.keyboard.press("Enter")
+        watched.until("#what-if", "Saved.")
         room, key = name.split(".")
         assert yaml.safe_load(world.text("keys"))[room][key] in (False, "no")
-        assert watched.ask("document.activeElement.name") == name
         watched.go("/cases/open-one/interview?ask=ceiling.structured_prompt")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")

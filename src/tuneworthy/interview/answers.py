@@ -422,7 +422,8 @@ def _unasked(case: Case, at: str, text: str) -> Places:
     if room in ROOMS and len(rest) == 2:  # beside an answer, as its note
         now = getattr(case, room).get(name)
         fields = {} if now is None else _fields(now)
-        return {(room, name): {"value": "unknown", **fields, rest[0]: text}}
+        changed = {"value": "unknown", **fields, rest[0]: text}
+        return {(room, name): {key: part for key, part in changed.items() if part}}
     return {_keys(at): None if text.casefold() in UNKNOWN_WORDS else _plain(_flow(text), at)}
 
 

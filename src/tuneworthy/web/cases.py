@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, File, Form, HTTPException, Query, Request, UploadFile
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from tuneworthy.errors import ConflictError, InputError
+from tuneworthy.errors import ConflictError, InputError, one_line
 from tuneworthy.interview.questions import first_asked
 from tuneworthy.interview.questions import levers as lever_asks
 from tuneworthy.model.base import Unknown
@@ -29,11 +29,12 @@ from tuneworthy.report.document import pictures
 from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
 from tuneworthy.report.sections import answer_form, money, options, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
-from tuneworthy.report.sections.common import NOT_KNOWN, open_answers
+from tuneworthy.report.sections.common import NOT_KNOWN, headline, open_answers
 from tuneworthy.report.sections.difference import difference, version_lines
 from tuneworthy.report.sections.verdict import how_many
 from tuneworthy.web.guard import let_in, site_of
 from tuneworthy.web.render import (
+    AUTHOR,
     FOREVER,
     SCRIPT,
     AskedCase,
@@ -45,7 +46,7 @@ from tuneworthy.web.render import (
     page,
     wants_part,
 )
-from tuneworthy.words import few, listing
+from tuneworthy.words import day, few, interval_text, listing, sentence
 from tuneworthy.workspace.workspace import earlier, since, since_dossier
 
 router = APIRouter(include_in_schema=False)
@@ -192,10 +193,45 @@ _MOVING: dict[str, Any] = {"form": answer_form, "verdict": verdict}
 """What says all on the page that an answer can move."""
 
 
+Digest = Annotated[str, Query(pattern="^[0-9a-f]{64}$|^$")]
+
+
 @router.get("/cases/{name}/answers")
-def answers(of: OfCase) -> Response:
-    """The answers of a case beside what they come to."""
-    return of.page("answers.html", **_MOVING)
+def answers(of: OfCase, undo: Digest = "") -> Response:
+    """The answers of a case beside what they come to; others in the address are a what-if.
+
+    ``undo`` is the version before what was saved last.
+    """
+    asked = of.stated
+    wanted = {key: of.request.query_params.get(key, state) for key, state in asked.items()}
+    mine = {key: state for key, state in wanted.items() if state != asked[key]}
+    return of.page("answers.html", **{**_supposed(of, mine), "undo": undo})
+
+
+def _supposed(of: AskedCase, mine: Mapping[str, str]) -> dict[str, Any]:
+    """What the answers tab shows: the case with some answers, judged as if they were written."""
+    now, found = of.dossier, of.workspace.what_if(of.name, mine, as_written=True).dossier
+    named = answer_form.titles(of.evaluated.framework)
+    told = [f"{named[key]}: {state}" for key, state in mine.items()]
+    shown: dict[str, Any] = {"mine": told, "undo": ""}
+    shown |= {"changes": _changes(now, found), "supposed": found, "states": {**of.stated, **mine}}
+    return {**_MOVING, **shown}
+
+
+def _changes(before: Dossier, after: Dossier) -> list[tuple[str, str, str]]:
+    """The answer, the money and the first step before and after, in the overview's words."""
+    old, new = dict(_gist(before)), dict(_gist(after))
+    names = dict.fromkeys([*new, *old])
+    return [(name, old.get(name, NOT_KNOWN), new.get(name, NOT_KNOWN)) for name in names]
+
+
+def _gist(dossier: Dossier) -> Iterator[tuple[str, str]]:
+    yield "Answer", headline(dossier)
+    for label, value, more in _money(dossier):
+        yield label, value + more
+    advice = dossier.recommendation
+    if not isinstance(advice, Unknown):
+        yield "First step", sentence(advice.steps[0].title)
 
 
 class AnswerForm(BaseModel):
@@ -206,30 +242,82 @@ class AnswerForm(BaseModel):
     digest: str = ""
     seen: str = ""  #: Each question with its answer as it was shown, as ``factors.brand_voice=no``.
 
+    def told(self, asked: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """Of questions that are asked: the answers as they were shown, and those that changed."""
+        given = {
+            k: value for k, value in (self.model_extra or {}).items() if isinstance(value, str)
+        }
+        pairs = (pair.partition("=")[::2] for pair in self.seen.split())
+        seen = {key: value for key, value in pairs if key in asked}
+        return seen, {key: given[key] for key in seen if given.get(key, seen[key]) != seen[key]}
+
+
+@router.post("/cases/{name}/answers/if")
+def suppose(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
+    """What the answers of the form would change; nothing is written."""
+    _, mine = form.told(of.stated)
+    at = "/answers" + ("?" + urlencode(mine) if mine else "")
+    if not of.part:
+        return of.to(at)
+    part = of.page("moved.html", **_supposed(of, mine), swap=True, saved=False)
+    part.headers["HX-Replace-Url"] = of.base + at
+    return part
+
 
 @router.post("/cases/{name}/answers")
 def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
     """Write what changed on the form, if the case is still as the form was made from it."""
-    asked, extra = of.stated, form.model_extra or {}
-    given = {key: value for key, value in extra.items() if isinstance(value, str)}
-    pairs = (pair.partition("=")[::2] for pair in form.seen.split())
-    seen = {key: value for key, value in pairs if key in asked}
-    mine = {key: given[key] for key in seen if given.get(key, seen[key]) != seen[key]}
+    seen, mine = form.told(of.stated)
     try:
         if mine:
             of.evaluated = of.workspace.set_answers(of.name, mine, form.digest)
     except ConflictError:
         return _conflict(AskedCase(of.request, of.name), seen, mine)
-    return of.page("moved.html", **_MOVING, swap=True) if of.part else of.to("/answers")
+    if not of.part:
+        return of.to("/answers" + (f"?undo={form.digest}" if mine else ""))
+    shown = {**_supposed(of, {}), "undo": form.digest if mine else ""}
+    part = of.page("moved.html", **shown, swap=True, saved=True)
+    part.headers["HX-Replace-Url"] = f"{of.base}/answers"
+    return part
 
 
 def _conflict(of: AskedCase, seen: dict[str, str], mine: dict[str, str]) -> Response:
     now, titles = of.stated, answer_form.titles(of.evaluated.framework)
     others = (key for key, was in seen.items() if key in titles and now[key] != was)
     theirs = [(titles[key], seen[key], now[key]) for key in others]
-    template = "conflict.html" if of.part else "answers.html"
-    shown = of.page(template, 409, **_MOVING, mine=mine, theirs=theirs, titles=titles)
+    template, more = "conflict.html" if of.part else "answers.html", _supposed(of, {})
+    shown = of.page(template, 409, **more, given=mine, theirs=theirs, titles=titles)
     return for_notice(shown) if of.part else shown
+
+
+class NoteForm(BaseModel):
+    """The notes beside the answers: which one is saved, by whom, and the texts of all."""
+
+    model_config = ConfigDict(extra="allow")
+
+    digest: str = Field("", max_length=64)
+    key: str = Field("", max_length=200)
+    by: str = Field("", max_length=80)
+
+
+@router.post("/cases/{name}/notes")
+def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
+    """Write a note beside an answer, with who wrote it and when; who that is, is remembered."""
+    by, notes = one_line(form.by.strip()), form.model_extra or {}
+    if form.key and form.key not in of.stated:
+        raise HTTPException(404, "there is no such question")
+    was = of.note(form.key) if form.key else ""
+    text = " ".join(str(notes.get(f"note.{form.key}", was)).split()) if form.key else ""
+    if text != was:
+        if text and by:
+            unsigned = re.sub(rf" \({re.escape(by)}, [^()]*\)$", "", text)
+            text = f"{unsigned} ({by}, {day(of.dossier.as_of)})"
+        mine = {f"{form.key}.note": text}
+        of.evaluated = of.workspace.set_answers(of.name, mine, form.digest)
+    at = "/answers" + f"#q-{form.key}" * bool(form.key)
+    shown = of.page("noted.html", key=form.key, swap=True) if of.part else of.to(at)
+    shown.set_cookie(AUTHOR, quote(by), 31_536_000, httponly=True, samesite="strict")
+    return shown
 
 
 # Tabs that show a part of the report, and the report itself.
@@ -274,12 +362,24 @@ def file(of: OfCase, form: ExportForm) -> Response:
 
 
 @router.get("/cases/{name}/history")
-def history(of: OfCase, then: Annotated[str, Query(pattern="^[0-9a-f]{64}$|^$")] = "") -> Response:
+def history(of: OfCase, then: Digest = "") -> Response:
     """The versions that were written from here; and, for one of them, what changed since."""
     if not then:
         return _versions(of)
     found = since(of.evaluated, then)
     return _versions(of, sections=(difference(found.difference),), lines=found.lines)
+
+
+@router.post("/cases/{name}/history/restore")
+def restore(
+    of: OfCase,
+    then: Annotated[str, Form(max_length=64)],
+    digest: Annotated[str, Form(max_length=64)],
+    back: Annotated[Literal["history", "answers"], Form()] = "history",
+) -> Response:
+    """Write an earlier version as the newest one; what is there now is kept as one, too."""
+    of.workspace.restore(of.name, then, digest)
+    return of.to(f"/{back}")
 
 
 @router.post("/cases/{name}/history")
@@ -398,6 +498,12 @@ def _with_amounts(
     given = {one.id: one.text or "unknown" for one in levers if one.text != one.stated}
     code = urlsafe_b64encode(urlencode(given).encode()).decode()
     values: dict[str, Any] = {"notice": notice, "given": code, "wrong": "", "compared": None}
+    known = () if isinstance(now.dossier.evidence, Unknown) else now.dossier.evidence
+    values["measured"] = {
+        one.factor: interval_text(one.value, one.low, one.high, one.unit)
+        for one in known
+        if not one.ignored
+    }
     try:
         found = of.workspace.what_if(of.name, given)
     except InputError as caught:
@@ -406,6 +512,7 @@ def _with_amounts(
         if given:
             values["charts"] = f"{of.base}/money/if/{code}/charts"
             values["compared"] = money.compared(now.dossier, found.dossier)
+            values["changes"] = _changes(now.dossier, found.dossier)
     values |= {"groups": money.grouped(levers), "sections": (money.investment(found.dossier),)}
     if not of.part:
         return of.page("money.html", status, **values)

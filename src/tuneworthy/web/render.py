@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from fastapi import Depends, Request
 from jinja2 import Environment, pass_context
@@ -23,6 +23,7 @@ from pydantic import BaseModel
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy import __version__
+from tuneworthy.errors import one_line
 from tuneworthy.files.disk import writing
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.lab.background import LabRun
@@ -140,6 +141,10 @@ TABS = {
 an entry here and a route of its own."""
 
 
+AUTHOR = "tuneworthy-author"
+"""The cookie with the name that stands beside notes."""
+
+
 def address(name: str) -> str:
     return f"/cases/{quote(name, safe='')}"
 
@@ -173,6 +178,17 @@ class AskedCase:
     def stated(self) -> dict[str, State]:
         """What the case file says to each question, by path."""
         return stated(self.evaluated.case, self.evaluated.framework)
+
+    def note(self, key: str) -> str:
+        """What the case file notes beside an answer; empty for nothing."""
+        room, _, name = key.partition(".")
+        answer = getattr(self.evaluated.case, room).get(name)
+        return "" if answer is None else answer.note
+
+    @property
+    def author(self) -> str:
+        """The name that this browser gave for its notes; empty for none."""
+        return one_line(unquote(self.request.cookies.get(AUTHOR, "")))[:80]
 
     @property
     def path(self) -> Path:

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
@@ -26,6 +27,7 @@ from tuneworthy.files.case import (
     history_text,
     missing_entries,
     prompt_texts,
+    rewrite,
     text_digest,
 )
 from tuneworthy.files.disk import CASE_LIMIT, CASES_LIMIT, FRAMEWORK_LIMIT, made_whole, read_text
@@ -191,6 +193,7 @@ class AddedFiles(NamedTuple):
 
 
 _MOST_VERSIONS = 30
+_MINUTE = timedelta(minutes=1)
 _MOST_LETTERS = 60_000
 
 
@@ -232,7 +235,7 @@ def remember(case: Case, texts: tuple[str, ...]) -> None:
 def earlier(case: Case, framework: Framework) -> tuple[Earlier, ...]:
     """The versions of a case, the newest first; () where none is kept."""
     rows = []
-    for version in reversed(read_versions(case)[-_MOST_VERSIONS:]):
+    for version in islice(_entries(read_versions(case)), _MOST_VERSIONS):
         outcome, answers = None, {}
         with suppress(InputError):
             then = _case(version, case)
@@ -242,6 +245,27 @@ def earlier(case: Case, framework: Framework) -> tuple[Earlier, ...]:
     return tuple(rows)
 
 
+def _entries(versions: Sequence[Version]) -> Iterator[Version]:
+    """The newest first, and of those that were written within a minute only the newest.
+
+    What was in the file before the first of them came with it, at the same time, and stays.
+    """
+    entry = newer = None
+    for version in reversed(versions):
+        if entry is None or version.at == newer or entry - version.at >= _MINUTE:
+            entry = version.at
+            yield version
+        newer = version.at
+
+
+def _kept(case: Case, digest: str) -> Version:
+    """The version of this digest."""
+    for version in reversed(read_versions(case)):
+        if version.digest == digest:
+            return version
+    raise CaseError("that version is not kept", fix="choose one from the list")
+
+
 def _case(version: Version, case: Case) -> Case:
     assert case.folder is not None  # only a case in a folder has versions
     return case_from_text(version.text, case_path(case.folder))
@@ -249,11 +273,9 @@ def _case(version: Version, case: Case) -> Case:
 
 def since(now: EvaluatedCase, digest: str) -> Since:
     """What changed since a version, judged by the same rules as today."""
-    versions = [version for version in read_versions(now.case) if version.digest == digest]
-    if not versions:
-        raise CaseError("that version is not kept", fix="choose one from the list")
-    text = versions[-1].text
-    then = decide(_case(versions[-1], now.case), now.framework, as_of=now.dossier.as_of)
+    version = _kept(now.case, digest)
+    text = version.text
+    then = decide(_case(version, now.case), now.framework, as_of=now.dossier.as_of)
     lines: list[str] = []
     if len(text) + len(now.text) <= _MOST_LETTERS:
         before, after = text.splitlines(), now.text.splitlines()
@@ -337,6 +359,17 @@ class Workspace:
         changed = compare(before.dossier, after.dossier, judge_by(after.framework))
         return AddedFiles(tuple(str(one.relative_to(place)) for one in placed), read, changed)
 
+    def restore(self, name: str, then: str, digest: str) -> EvaluatedCase:
+        """Write a version that is kept into a case that is still as its reader saw it."""
+        before = self._snapshot(name)
+        text, found = _kept(before.case, then).text, list[Dossier]()
+
+        def judged(case: Case) -> None:
+            found.append(self.decide(case, self._by(case)))
+
+        wrote = rewrite(before.source, lambda *_: text, judged, read_digest=digest)
+        return self._written(name, before, wrote.digest, found[0])
+
     def answer(self, name: str, ask_id: str, text: str, digest: str) -> AnswerResult:
         """Write one answer of an interview into a case, and say what it came to."""
         return self._step(interview.write_answer, name, ask_id, text, digest)
@@ -357,15 +390,23 @@ class Workspace:
         return case.model_dump() == now.case.model_dump()  # and not where either was read from
 
     def what_if(
-        self, name: str, answers: Mapping[str, str], as_of: date | None = None
+        self,
+        name: str,
+        answers: Mapping[str, str],
+        as_of: date | None = None,
+        *,
+        as_written: bool = False,
     ) -> EvaluatedCase:
-        """A case judged with other answers, as typed, or for another day; nothing is written."""
+        """A case judged with other answers, as typed, or for another day; nothing is written.
+
+        What was measured overrules them only where they are judged ``as_written``.
+        """
         now = self.evaluated(name)
         day = as_of or now.dossier.as_of
         if not answers and day == now.dossier.as_of:
             return now
         made = interview.type_in(now.text, case_path(now.source), answers, self._by)
-        case, framework = made.supposed, made.framework
+        case, framework = made.case if as_written else made.supposed, made.framework
         dossier = decide(case, framework, as_of=day, draw=self._draw)
         return replace(now, case=case, framework=framework, dossier=dossier)
 
