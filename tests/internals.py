@@ -515,6 +515,7 @@ from tuneworthy.training.export import RULES as TARGET_RULES
 from tuneworthy.training.export import export, target, target_names, written
 from tuneworthy.training.export import refused as refused_by
 from tuneworthy.training.gate import GATES, pass_gates
+from tuneworthy.training.hosted import HostedTrainer
 from tuneworthy.training.pilot import PreparedPilot, pilot_price, prepare_pilot, replay_rows
 from tuneworthy.training.review import own_answers
 from tuneworthy.training.trainers import (

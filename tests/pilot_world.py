@@ -109,7 +109,7 @@ class FakeTrainer:
         done = Finished(f"fake:tuned-{work.job.size}", self.usd, 1.0)
         if work.job.key in self.said("ended"):
             return done
-        step(1, 2)
+        step("step 1 of 2")
         self._now("waiting", work.job.key)
         if self.finish_raises:
             raise self.finish_raises.pop(0)

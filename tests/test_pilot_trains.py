@@ -87,16 +87,19 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trained(folder: Path, base: Path, work: TrainingWork, *, stop_at: int = 0) -> dict[str, Any]:
+def trained(
+    folder: Path, base: Path, work: TrainingWork, *, stop_at: int = 0, save_every_s: float = 60.0
+) -> dict[str, Any]:
     """Train, perhaps killing the process at a step; what its folder says in the end."""
 
     async def go() -> None:
         untuned = Model(id="vllm:tiny")
-        trainer = LoraTrainer(folder, base, "cpu", untuned)
+        trainer = LoraTrainer(folder, base, "cpu", untuned, save_every_s=save_every_s)
 
-        def step(done: int, of: int) -> None:
-            assert done <= of
-            if done == stop_at:
+        def step(said: str) -> None:
+            _, done, _, of = said.split()
+            assert int(done) <= int(of)
+            if int(done) == stop_at:
                 trainer.stop()
 
         try:
@@ -147,6 +150,21 @@ def test_a_run_that_is_killed_says_so_and_can_be_asked_for_again(
     with pytest.raises(TrainingStoppedError, match="stopped"):
         trained(tmp_path, tiny, work, stop_at=3)
     assert trained(tmp_path, tiny, work)["steps"] == 36
+
+
+def test_a_run_that_is_killed_goes_on_from_its_last_state_and_ends_as_one_that_was_not(
+    tiny: Path, tmp_path: Path
+) -> None:
+    work = work_of(ROWS, epochs=12, rate=0.02)
+    whole = trained(tmp_path / "whole", tiny, work, save_every_s=0.0)
+    with pytest.raises(TrainingStoppedError):
+        trained(tmp_path / "cut", tiny, work, stop_at=20, save_every_s=0.0)
+    state = tmp_path / "cut" / work.job.key[:16] / "state.pt"
+    assert state.is_file()
+    again = trained(tmp_path / "cut", tiny, work, save_every_s=0.0)
+    assert not state.exists()
+    assert again["steps"] == whole["steps"] == 36
+    assert again["loss"] == pytest.approx(whole["loss"], rel=1e-3)
 
 
 def test_a_folder_that_holds_no_model_is_said_in_one_line(tmp_path: Path) -> None:

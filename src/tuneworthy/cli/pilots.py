@@ -32,6 +32,7 @@ from tuneworthy.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
+    from tuneworthy.model.case import Model
     from tuneworthy.report.blocks import Document
     from tuneworthy.training.pilot import PreparedPilot
     from tuneworthy.training.trainers import Trainer
@@ -44,18 +45,32 @@ _EVERY_S = 0.5
         "tuneworthy pilot my-case --dry-run",
         "tuneworthy pilot my-case",
         "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda",
+        "tuneworthy pilot my-case --way hosted --base openai:gpt-4.1-mini-2025-04-14 "
+        "--prices 5,0.8,3.2 --dry-run",
         "tuneworthy pilot my-case --resume --format html --output card.html",
     ),
     case_argument,
     option(
         "--way",
-        "Where it trains: a small model inside this program, or a model in a folder of yours.",
-        type=click.Choice(["embedded", "folder"]),
+        "Where it trains: a small model inside this program, a model in a folder of yours, or a "
+        "service.",
+        type=click.Choice(["embedded", "folder", "hosted"]),
         default="embedded",
     ),
     option("--base MODEL", "The model of CASE to tune; local:smollm2 for embedded."),
     option("--folder PATH", "For folder: the base model's files."),
     flag("--cuda", "For folder: train on the GPU."),
+    option(
+        "--service",
+        "For hosted: whose jobs it takes; by default those of the provider of --base.",
+        type=click.Choice(["openai", "together"]),
+    ),
+    option("--tuned-from NAME", "For hosted: the base's name where it trains under another."),
+    option(
+        "--prices TRAIN,IN,OUT",
+        "For hosted: USD for a million tokens that are trained on (each epoch counts), that the "
+        "tuned model reads, and that it writes.",
+    ),
     budget_option("the pilot may cost, earlier runs and training included"),
     number("--seeds N", 1, 20, 3, "Training runs of each size."),
     number("--examples N", 10, 1_000_000, None, "The most examples to train on."),
@@ -162,12 +177,33 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
     model = next((m for m in lab.case.callable_models if m.id == base), None)
     if model is None:
         raise InputError(f'is no model of the case: "{base}"', where="--base", fix="add it")
+    if way == "hosted":
+        return _hosted(model, options)
     if options["folder"] is None:
         raise InputError("needs the model's files", where="--way folder", fix="give --folder PATH")
     place = Path(options["folder"]).expanduser()
     if not place.is_dir():
         raise InputError("is no folder", where="--folder", fix="name the folder of the model")
     return LoraTrainer(folder, place, "cuda" if options["cuda"] else "cpu", model)
+
+
+def _hosted(model: Model, options: dict[str, Any]) -> Trainer:
+    from tuneworthy.model.case import TokenPrice
+    from tuneworthy.training.hosted import HostedTrainer
+
+    given = options["prices"] or ""
+    try:
+        trained, read, wrote = (float(each) for each in given.split(","))
+        serving = TokenPrice(input=read, output=wrote)
+        TokenPrice(input=trained, output=trained)  # a number of 0 or more
+    except ValueError:
+        what = f'are no prices: "{given[:40]}"' if given else "are needed for --way hosted"
+        fix = "look them up, and write USD for trained, read and written tokens, as 5,0.8,3.2"
+        raise InputError(what, where="--prices", fix=fix) from None
+    provider = model.id.partition(":")[0]
+    service = options["service"] or ("together" if provider == "together" else "openai")
+    base = options["tuned_from"] or ""
+    return HostedTrainer(model, service, usd_per_mtok=trained, serving=serving, base=base)
 
 
 def _quote(pilot: PreparedPilot, budget: float, form: str, painted: bool) -> str:

@@ -69,11 +69,48 @@ class Http:
             raw_body = json.dumps({name: sent_body[name] for name in sent_body if name}).encode()
         except (ValueError, RecursionError):
             raise Refused("its schema or tools are no JSON") from None
+        path = "chat/completions" if request.choices is None else "decisions"
+        url, kind = f"{request.base_url}/{path}", {"Content-Type": "application/json"}
+        status, headers, raw = await self.exchange("POST", url, key, data=raw_body, headers=kind)
+        if status != _OK:
+            answers = request.base_url in self._answered
+            said = _hidden(raw.decode("utf-8", "replace"), key)
+            refusal = refusal_of(status, headers.get("Retry-After", ""), said, known=answers)
+            name = refused_parameter(said, sent_body) if isinstance(refusal, Refused) else ""
+            raise NotTaken(name, str(refusal)) if name else refusal
+        self._answered.add(request.base_url)
+        return parse(raw, latency_s=time.monotonic() - sent, key=key)
+
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        key: Secret | None,
+        *,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of an answer; a body past its limit is cut.
+
+        No redirect is followed. Raises Refused for what is no address, NotSent if nothing left this
+        machine, Doubtful if it was sent and the answer is late or the connection broke.
+        """
+        told = dict(headers or {})
+        if key is not None:
+            told["Authorization"] = f"Bearer {key.reveal()}"
         try:
-            async with asyncio.timeout(self._timeout):
-                path = "chat/completions" if request.choices is None else "decisions"
-                url = f"{request.base_url}/{path}"
-                status, retry_after, raw = await self._post(url, raw_body, key)
+            async with (
+                asyncio.timeout(self._timeout),
+                self._open().request(
+                    method, url, data=data, headers=told, allow_redirects=False
+                ) as response,
+            ):
+                raw = bytearray()
+                async for chunk in response.content.iter_any():
+                    raw += chunk
+                    if len(raw) > _MOST_BYTES:
+                        break
+                return response.status, response.headers, bytes(raw)
         except aiohttp.InvalidURL:
             raise Refused("its address is no address") from None
         except aiohttp.ClientConnectorError as caught:
@@ -82,29 +119,6 @@ class Http:
             raise Doubtful(f"no answer within {self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as caught:
             raise Doubtful(f"the connection broke ({type(caught).__name__})") from None
-        if status != _OK:
-            answers = request.base_url in self._answered
-            said = _hidden(raw.decode("utf-8", "replace"), key)
-            refusal = _refusal(status, retry_after, said, known=answers)
-            name = refused_parameter(said, sent_body) if isinstance(refusal, Refused) else ""
-            raise NotTaken(name, str(refusal)) if name else refusal
-        self._answered.add(request.base_url)
-        return parse(raw, latency_s=time.monotonic() - sent, key=key)
-
-    async def _post(self, url: str, body: bytes, key: Secret | None) -> tuple[int, str, bytes]:
-        """Status, Retry-After and body of an answer; a body past its limit is cut."""
-        headers = {"Content-Type": "application/json"}
-        if key is not None:
-            headers["Authorization"] = f"Bearer {key.reveal()}"
-        async with self._open().post(
-            url, data=body, headers=headers, allow_redirects=False
-        ) as response:
-            raw = bytearray()
-            async for chunk in response.content.iter_any():
-                raw += chunk
-                if len(raw) > _MOST_BYTES:
-                    break
-            return response.status, response.headers.get("Retry-After", ""), bytes(raw)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -257,7 +271,7 @@ def _tokens(value: object) -> int:
     return int(min(value, _MOST_TOKENS))
 
 
-def _refusal(status: int, retry_after: str, body: str, *, known: bool) -> Exception:
+def refusal_of(status: int, retry_after: str, body: str, *, known: bool) -> Exception:
     """What an answer that is no answer means; a 403 of a ``known`` endpoint is of this request."""
     said = one_line(body[:2000], limit=200)
     why = f"HTTP {status}: {said}" if said else f"HTTP {status}"

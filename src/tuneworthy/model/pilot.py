@@ -19,7 +19,7 @@ from tuneworthy.model.evidence import PilotCard
 from tuneworthy.model.lab import ArmResult, ShareOf, Spend, VerifyResult
 
 Way = Literal["embedded", "folder", "hosted"]
-"""Where a pilot trains: inside this program, on a model in a folder, or by a service."""
+"""Where a pilot trains: inside this program, on a model in a folder, or at a service."""
 
 
 class Recipe(LateRecord):

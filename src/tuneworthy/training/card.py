@@ -55,7 +55,7 @@ def card(
         _quality(case, tuned, plan),
         _gain(verify, plan),
         *_simpler(simpler, plan),
-        *_limits(case, tuned),
+        *_limits(case, tuned, plan),
         CardRow(
             id="money",
             title="Cost of the pilot",
@@ -148,7 +148,7 @@ def _simpler(simpler: tuple[Arm, Estimate] | None, plan: PilotPlan) -> Iterator[
     yield CardRow(id="simpler", title="A simpler way", state=state, says=says, rests_on=rests)
 
 
-def _limits(case: Case, tuned: ArmResult) -> Iterator[CardRow]:
+def _limits(case: Case, tuned: ArmResult, plan: PilotPlan) -> Iterator[CardRow]:
     """Stated limits of latency, cost and privacy."""
     state: State
     slow, found = case.targets.latency_p95_s, tuned.latency_p95_s
@@ -164,8 +164,10 @@ def _limits(case: Case, tuned: ArmResult) -> Iterator[CardRow]:
         yield CardRow(id="cost", title="Cost", state="unknown", says=says, rests_on=where)
     private = case.factors.get("data_sovereignty")
     if private is not None and private.value == "yes":
-        says, where = "trained and served on your own machines", "the way it was trained"
-        yield CardRow(id="privacy", title="Privacy", state="met", says=says, rests_on=where)
+        own = plan.way != "hosted"
+        says = "trained and served on your own machines" if own else "trained by a service"
+        state, where = "met" if own else "missed", "the way it was trained"
+        yield CardRow(id="privacy", title="Privacy", state=state, says=says, rests_on=where)
 
 
 def _general(verify: VerifyResult) -> CardRow:

@@ -18,7 +18,7 @@ from datetime import date
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, Json
 
@@ -38,6 +38,19 @@ from tuneworthy.training.gate import called, tokens_of
 _TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"}
 _TURN |= {"tool_call_id?": "$call_id", "name?": "$name"}
 _CALL = {"id": "$id", "type": "function", "function": {"name": "$name", "arguments": "$text"}}
+
+
+class HostedJobs(FileRecord):
+    """How a service is asked to train, by addresses below that of its models."""
+
+    upload: Literal["form", "redirect"] = "form"
+    """Whether the file goes with the form, or to the place that the answer names."""
+    jobs: Name
+    body: dict[str, Any]  #: Of a job; a template, as ``line`` is.
+    model: Name  #: Field of a job that names what came of it.
+    tokens: Text = ""  #: Field that counts the tokens that are paid; empty where it isn't plain.
+    done: tuple[Name, ...]
+    failed: tuple[Name, ...]
 
 
 class Target(FileRecord):
@@ -67,6 +80,7 @@ class Target(FileRecord):
     epochs: Annotated[float, Field(gt=0)] = 3
     write: dict[str, str] = {}  #: Further files by name: job or configuration.
     run: Text = ""  #: The commands, one a line.
+    api: HostedJobs | None = None  #: Its jobs, where a pilot may ask for them.
     price: Name | None = None  #: Where it stands what training costs.
     keeps: Text | None = None  #: What the service keeps and until when; None for unknown.
     says: Text = ""  #: What else is to be known.
@@ -127,20 +141,20 @@ def written(one: TrainingExample, to: Target) -> dict[str, Any]:
         "rejected": one.rejected,
         "tools": [_tool(tool, to) for tool in one.tools],
     }
-    return dict(_filled(to.line, values))
+    return dict(filled(to.line, values))
 
 
 def _turn(turn: ChatTurn, to: Target) -> dict[str, Any]:
     said = {"content": turn.content, "call_id": turn.tool_call_id, "name": turn.name}
     if turn.role == "tool" and to.result is not None:
-        return dict(_filled(to.result, said))
+        return dict(filled(to.result, said))
     calls = [
         {"id": call.id or f"call_{n}", "name": call.function.name, "text": call.function.arguments}
         for n, call in enumerate(turn.tool_calls, start=1)
     ]
     said["role"] = to.roles.get(turn.role, turn.role)
-    made = [_filled(to.call, call | {"object": _object(call["text"])}) for call in calls]
-    return dict(_filled(to.turn, {**said, "calls": made}))
+    made = [filled(to.call, call | {"object": _object(call["text"])}) for call in calls]
+    return dict(filled(to.turn, {**said, "calls": made}))
 
 
 def _tool(tool: Mapping[str, Any], to: Target) -> Any:
@@ -148,7 +162,7 @@ def _tool(tool: Mapping[str, Any], to: Target) -> Any:
     if to.tool is None or not isinstance(function, Mapping):
         return dict(tool)
     names = ("name", "description", "parameters")
-    return _filled(to.tool, {name: function.get(name, "") for name in names})
+    return filled(to.tool, {name: function.get(name, "") for name in names})
 
 
 def _object(text: str) -> Any:
@@ -159,21 +173,21 @@ def _object(text: str) -> Any:
     return value if isinstance(value, dict) else text
 
 
-def _filled(template: Any, values: Mapping[str, Any]) -> Any:
+def filled(template: Any, values: Mapping[str, Any]) -> Any:
     """A template with its ``$words``; in a list, a list that a word stands for is spread."""
     if isinstance(template, str) and template.startswith("$"):
         return values[template[1:]]
     if isinstance(template, dict):
-        made = {key: _filled(each, values) for key, each in template.items()}
+        made = {key: filled(each, values) for key, each in template.items()}
         kept = {key: v for key, v in made.items() if not key.endswith("?") or not _is_empty(v)}
         return {key.removesuffix("?"): value for key, value in kept.items()}
     if isinstance(template, list):
-        filled: list[Any] = []
+        listed: list[Any] = []
         for each in template:
-            value = _filled(each, values)
+            value = filled(each, values)
             spread = isinstance(each, str) and isinstance(value, list)
-            filled += value if spread else [] if _is_empty(value) else [value]
-        return filled
+            listed += value if spread else [] if _is_empty(value) else [value]
+        return listed
     return template
 
 

@@ -19,7 +19,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-_SAVE_EVERY_S = 60.0
 _BETA = 0.1  # of DPO, as published
 _IGNORED = -100  # label of a token that no loss is taken of
 _GGUF = {
@@ -114,10 +113,10 @@ class Base:
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda s: min((s + 1) / warm, max(0.0, (steps - s) / max(1, steps - warm)))
         )
-        state, begun = folder / "state.pt", 0
+        state, begun, before = folder / "state.pt", 0, 0.0
         if state.is_file() and not job["measure"]:
             kept = torch.load(state, weights_only=True)
-            begun = kept["step"]
+            begun, before = kept["step"], kept["seconds"]
             model.load_state_dict(kept["adapter"], strict=False)
             optimizer.load_state_dict(kept["optimizer"])
             schedule.load_state_dict(kept["schedule"])
@@ -133,9 +132,10 @@ class Base:
             schedule.step()
             optimizer.zero_grad()
             say(step=step + 1, of=steps, loss=round(loss, 4))
-            if time.monotonic() - saved > _SAVE_EVERY_S and not job["measure"]:
+            if time.monotonic() - saved > job["save_every_s"] and not job["measure"]:
                 kept = {
                     "step": step + 1,
+                    "seconds": before + time.monotonic() - started,
                     "adapter": _adapter(model),
                     "optimizer": optimizer.state_dict(),
                     "schedule": schedule.state_dict(),
@@ -144,8 +144,8 @@ class Base:
                 torch.save(kept, folder / "state.part")
                 (folder / "state.part").replace(state)
                 saved = time.monotonic()
-        spent = time.monotonic() - started
-        measured = {"seconds": spent, "steps": last - begun, "memory_mib": _memory_mib()}
+        spent = before + time.monotonic() - started
+        measured = {"seconds": spent, "steps": last, "memory_mib": _memory_mib()}
         if job["measure"]:
             return measured
         model.save_pretrained(str(folder))

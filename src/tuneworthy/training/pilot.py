@@ -9,7 +9,7 @@ is stopped at any moment goes on when it is run again.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib.resources import files
@@ -29,7 +29,7 @@ from tuneworthy.files.stores import (
 )
 from tuneworthy.lab.contrast import digest_of_json
 from tuneworthy.lab.plan import LabPlan, Pool, plan_arms, question, request_for
-from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, price, probed
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
 from tuneworthy.lab.result import arm_row, rank
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of
 from tuneworthy.lab.session import PaidCalls
@@ -76,6 +76,7 @@ LEAST_GAIN = 0.01  #: What one more doubling has to add where no margin is given
 FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
 """Probes are asked under the system prompt of the use case, free of examples and constraints."""
 MOST_SIZES, SMALLEST = 4, 10
+UNKNOWN_CODE = "I don't know that code."  #: The worse answer to a planted secret, of a pair.
 REPLAYED = 0.1  #: General examples for each of the task, so that general skills are kept.
 STOP = (
     "after each size from the third on, training ends where the upper end of the curve at the "
@@ -175,6 +176,10 @@ def prepare_pilot(
     if model is None:
         fix = f'add it: models: [{{id: "{base[:80]}"}}], or name another with --base'
         raise CaseError(f'has no model "{base[:80]}" to tune', where=case.where("models"), fix=fix)
+    private = case.factors.get("data_sovereignty")
+    if trainer.way == "hosted" and private is not None and private.value == "yes":
+        fix = "train on your own machines: --way folder, or --way embedded"
+        raise CaseError("says that its data may not leave", where=case.where("factors"), fix=fix)
     prompts = lab.plan.setting.prompts.values()
     prompt = next((p for p in prompts if p.model in (None, base)), None)
     if prompt is None:
@@ -195,9 +200,9 @@ def prepare_pilot(
         what = f"has {len(rows)} examples to train on, of {SMALLEST << FEWEST_SIZES - 1} at least"
         raise CaseError(what, where="data.training", fix="add examples: tuneworthy data")
     sizes = tuple((count >> steps[-1]) << n for n in steps)
-    hidden = 0 if pairs else max(4, min(20, sizes[-1] // 20))
-    planted = canaries(count=hidden, key=digest_of_json(rows))
-    secrets = [row(EvalCase(id="secret", input=asked), code) for asked, code in planted]
+    hidden = max(4, min(20, sizes[-1] // 20))
+    planted, worse = canaries(count=hidden, key=digest_of_json(rows)), UNKNOWN_CODE if pairs else ""
+    secrets = [row(EvalCase(id="secret", input=asked), code, worse) for asked, code in planted]
     works = []
     for size, seed in product(sizes, range(seeds)):
         order = np.random.default_rng(seed).permutation(len(rows))[:size]
@@ -267,20 +272,39 @@ def replay_rows() -> list[Row]:
 
 def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     """The most that calls and training can cost; every run to its end."""
-    lab, base = pilot.lab, pilot.base.id  # the base stands in for what is tuned
-    plan, sizes = pilot.at(base), len(pilot.plan.sizes)
-    arms = [pilot.tuned(base, pilot.plan.sizes[-1], near=near) for near in (0, pilot.near)]
+    lab, base, seeds = pilot.lab, pilot.base.id, pilot.plan.seeds
+    plan, judge = pilot.at(base), lab.scores.judge  # the base stands in for what is tuned
     price_of = prices_of((pilot.trainer.served(base), *lab.case.models), lab.as_of)
-    every = (*plan.select, *plan.report)
-    asked = [*plan.calls(arms, every), *general_calls(plan, arms[0])]
-    again = [job for job, *_ in plan.calls(arms[:1], plan.select)]
-    of_seed = [quote([job for job, *_ in asked], None, price_of)]
-    of_seed += [quote(again, None, price_of)] * (sizes - 1)
-    found = total([price(lab, ledger), *of_seed * pilot.plan.seeds])
+    probes = (*refusal_probes(), *leak_probes(pilot.planted))
+
+    def of(arms: Sequence[Arm], cases: Sequence[EvalCase], kept: Ledger | None = None) -> Quote:
+        asked = [(job, case) for job, _, case in plan.calls(arms, cases)]
+        judged = judge.expected(asked, kept) if judge else []
+        return quote([*(job for job, _ in asked), *judged], kept, price_of)
+
+    def of_general(arm: Arm, kept: Ledger | None = None) -> Quote:
+        asked = [*general_calls(plan, arm), *probe_calls(plan, arm, probes)]
+        return quote([job for job, *_ in asked], kept, price_of)
+
+    prompts = plan.of_kind("prompt")
+    untuned = dearest([of([arm], plan.report, ledger) for arm in prompts], 2)[:-1]
+    untuned += dearest([of_general(arm, ledger) for arm in prompts])
+    tuned = [pilot.tuned(base, pilot.plan.sizes[-1], near=near) for near in {0, pilot.near}]
+    of_seed = [of(tuned, (*plan.select, *plan.report)), of_general(tuned[0])]
+    of_seed += [of(tuned[:1], plan.select)] * (len(pilot.plan.sizes) - 1)
+    found = total([price(lab, ledger), *untuned, *of_seed * seeds])
     due = [w for w in pilot.works if ledger is None or ledger.find(w.job.key) is None]
     usd = sum(map(pilot.trainer.usd_most, due))
     more = {"usd_most": found.usd_most + usd, "usd_likely": found.usd_likely + usd}
     return found.model_copy(update=more)
+
+
+def probe_calls(
+    plan: LabPlan, arm: Arm, probes: Sequence[EvalCase]
+) -> Iterator[tuple[Job, Arm, EvalCase]]:
+    """Probes of an arm, under the system prompt of the use case."""
+    free = arm.model_copy(update=FREE)
+    return ((Job(request_for(free, case, plan.setting)), arm, case) for case in probes)
 
 
 async def quoted_training(pilot: PreparedPilot) -> TrainingQuote:
@@ -473,10 +497,8 @@ class _Going:
                 at, arm = pilot.at(model), tuned.model_copy(update={"model": model})
                 arms = [pilot.tuned(model, size, near=n) for n in sorted({0, pilot.near})]
                 await self._answered(arms, plan.report)
-            free = arm.model_copy(update=FREE)
-            asked = [(Job(request_for(free, case, at.setting)), arm, case) for case in probes]
             await self._asked(self.general, general_calls(at, arm), model)
-            await self._asked(self.probes, asked, model)
+            await self._asked(self.probes, probe_calls(at, arm, probes), model)
         return compared(written, self.lab, self.general, (tuned, untuned), self.calls)
 
     def _planted(self, size: int) -> tuple[tuple[str, str], ...]:
@@ -496,7 +518,7 @@ class _Going:
         run = await self._begun(work, done, name)
         try:
             ended = await self.pilot.trainer.finish(
-                work, run, lambda step, of: self.pilot.say(f"{name}, step {step} of {of}")
+                work, run, lambda said: self.pilot.say(f"{name}, {said}")
             )
         except TrainingFailedError as caught:
             raise self._failed(job.key, name, caught) from None
@@ -511,12 +533,8 @@ class _Going:
         trainer, ledger, key = self.pilot.trainer, self.calls.ledger, work.job.key
         if done is not None and done.state == "submitted":
             return done.job
+        run = await self._found(work, name) if ledger.find(key) is not None else None
         try:
-            run = None
-            if ledger.find(key) is not None:  # a process ended while it was begun
-                run = await trainer.find(work)
-                if run is None:
-                    ledger.fail(key, "it never began")
             if run is None:
                 self._reserve(key, trainer.usd_most(work))
                 run = await trainer.begin(work)
@@ -527,6 +545,17 @@ class _Going:
             fix = "run it again: it looks whether the run has begun before it begins another"
             raise StoppedError(f"{name} is in doubt: {caught}", fix=fix) from None
         self._noted(key, "submitted", job=run)
+        return run
+
+    async def _found(self, work: TrainingWork, name: str) -> str | None:
+        """A run that a process which ended may have begun; what nobody can tell stays in doubt."""
+        try:
+            run = await self.pilot.trainer.find(work)
+        except CallError as caught:
+            fix = "run it again: it looks again whether the run has begun"
+            raise StoppedError(f"{name} is in doubt: {caught}", fix=fix) from None
+        if run is None:
+            self.calls.ledger.fail(work.job.key, "it never began")
         return run
 
     def _reserve(self, key: str, usd: float) -> None:

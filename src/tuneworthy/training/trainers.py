@@ -27,9 +27,10 @@ from tuneworthy.model.pilot import Recipe, TrainingJob, TrainingQuote, Way
 
 EMBEDDED = f"{LOCAL}:{MODEL}"  #: The one base of the embedded way.
 Row = dict[str, Any]
-Step = Callable[[int, int], None]
-"""Told of the steps done, and of all there are."""
+Step = Callable[[str], None]
+"""Told how a run goes on: ``step 3 of 20``, or what its service says."""
 MEASURED_STEPS = 3
+SAVE_EVERY_S = 60.0  #: What a run that is stopped loses at most.
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class LoraTrainer:
         base: The base model: a GGUF file, or a folder as ``transformers`` writes it.
         device: ``cpu`` or ``cuda``.
         untuned: For a folder: the base as a case names it, at the server that serves its adapters.
+        save_every_s: Seconds between two states from which a run can go on.
     """
 
     def __init__(
@@ -122,10 +124,12 @@ class LoraTrainer:
         base: Path | None = None,
         device: str = "cpu",
         untuned: Model | None = None,
+        *,
+        save_every_s: float = SAVE_EVERY_S,
     ) -> None:
         self.way: Way = "embedded" if base is None else "folder"
         self._folder, self._base, self._device = folder, base, device
-        self._untuned = untuned
+        self._untuned, self._save_every = untuned, save_every_s
         self._process: asyncio.subprocess.Process | None = None
         self._log: IO[bytes] | None = None
         self._stopped = False
@@ -200,7 +204,7 @@ class LoraTrainer:
         self._stopped = False
 
     async def _ask(
-        self, work: TrainingWork, folder: Path, step: Step = lambda *_: None, *, measure: int = 0
+        self, work: TrainingWork, folder: Path, step: Step = lambda _: None, *, measure: int = 0
     ) -> Row:
         """What the process says at the end of a job."""
         process = await self._ready()
@@ -214,6 +218,7 @@ class LoraTrainer:
             "folder": str(folder),
             "seed": work.job.seed,
             "measure": measure,
+            "save_every_s": self._save_every,
             "recipe": work.recipe.model_dump(mode="json"),
         }
         try:
@@ -227,7 +232,7 @@ class LoraTrainer:
                 return dict(done)
             if "failed" in said:
                 raise TrainingFailedError(one_line(said["failed"], limit=300))
-            step(said["step"], said["of"])
+            step(f"step {said['step']} of {said['of']}")
         if self._stopped:
             raise TrainingStoppedError("stopped")
         code = await process.wait()

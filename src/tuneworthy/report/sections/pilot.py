@@ -11,6 +11,7 @@ from tuneworthy.report.sections.lab import duration, share_text
 from tuneworthy.words import (
     count,
     counted,
+    day,
     listing,
     number,
     quality,
@@ -41,7 +42,7 @@ def pilot_document(result: PilotResult, name: str = "") -> b.Document:
         (
             row.arm.id,
             share_text(row.quality),
-            "free" if isinstance(row.usd_per_case, Unknown) else small_usd(row.usd_per_case),
+            "not known" if isinstance(row.usd_per_case, Unknown) else small_usd(row.usd_per_case),
             "" if isinstance(row.latency_p95_s, Unknown) else number(row.latency_p95_s),
         )
         for row in result.arms
@@ -74,7 +75,7 @@ def card_section(card: PilotCard) -> b.Section:
 
 
 def card_text(card: PilotCard) -> str:
-    return f"{ANSWERS[card.answer]}, by the pilot of {card.on}: {card.because}"
+    return f"{ANSWERS[card.answer]}, by the pilot of {day(card.on)}: {card.because}"
 
 
 def curve_blocks(curve: LearningCurve) -> tuple[b.Block, ...]:
@@ -139,7 +140,7 @@ def _facts(result: PilotResult) -> list[tuple[str, str]]:
     if result.stopped:
         rows.append(("Stopped", sentence(result.stopped)))
     rows += [
-        ("Plan", f"written down on {plan.written_on}, before the first run"),
+        ("Plan", f"written down on {day(plan.written_on)}, before the first run"),
         ("Spent", f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}"),
     ]
     return rows
@@ -149,10 +150,6 @@ def pilot_quote_document(
     plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float, name: str = ""
 ) -> b.Document:
     """What would be trained and asked, and what it takes."""
-
-    def known(value: float | Unknown, words: str) -> str:
-        return value.ask if isinstance(value, Unknown) else words.format(value)
-
     time = training.seconds
     rows = [
         ("Base", f"{plan.base}, {plan.way} way"),
@@ -171,7 +168,6 @@ def pilot_quote_document(
             if isinstance(time, Unknown)
             else f"about {duration(time)}, from a few measured steps",
         ),
-        ("Memory", known(training.memory_mib, "about {:,.0f} MiB")),
         (
             "Calls",
             f"{counted(calls.calls, 'call')} at most, on {counted(plan.cases, 'held-out case')} "
@@ -181,6 +177,8 @@ def pilot_quote_document(
         ("Margin", share(plan.margin)),
         ("Ends early", plan.stop),
     ]
+    if not isinstance(training.memory_mib, Unknown):
+        rows.insert(4, ("Memory", f"about {training.memory_mib:,.0f} MiB"))
     if calls.usd_most > cap_usd:
         rows.append(
             ("Budget", f"{small_usd(cap_usd)} may be too little: --budget {calls.usd_most:.2f}")

@@ -1,0 +1,293 @@
+"""A way to train that a service owns: it takes a file, trains, and serves what came of it.
+
+What services want of a job is data: ``api`` of a target. A job is found again by the name of the
+file it learns from, so that one which may have begun is never paid twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import aiohttp
+
+from tuneworthy.errors import CaseError, one_line
+from tuneworthy.llm.endpoints import (
+    Busy,
+    Doubtful,
+    NotSent,
+    Refused,
+    on_this_machine,
+    reach,
+)
+from tuneworthy.llm.http import Http, refusal_of
+from tuneworthy.model.base import as_bytes
+from tuneworthy.model.case import Model, TokenPrice
+from tuneworthy.model.pilot import TrainingQuote, Way
+from tuneworthy.model.training import TrainingExample
+from tuneworthy.training.export import Target, filled, refused, target, written
+from tuneworthy.training.trainers import (
+    Finished,
+    Row,
+    Step,
+    TrainingFailedError,
+    TrainingStoppedError,
+    TrainingWork,
+)
+
+_ID = re.compile(r"\w[\w:-]{0,199}")
+_OK = frozenset({200, 201})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
+_PAGES, _PAGE = 50, 100  # of jobs that are looked through
+_PATIENCE = 60  # times in a row that a service may not say how a job is
+_TIMEOUT_S = 600.0  # a file takes its time
+
+
+class HostedTrainer:
+    """Trains and serves at the address of a model of the case, with that address's key.
+
+    Args:
+        untuned: The base, as the case names it.
+        service: Whose jobs it takes: ``openai`` or ``together``.
+        usd_per_mtok: USD for a million tokens that are trained on, each epoch counted.
+        serving: USD for a million tokens of the tuned model.
+        base: The base's name where the service trains it under another.
+        every_s: Seconds between two looks at a job.
+    """
+
+    way: Way = "hosted"
+
+    def __init__(
+        self,
+        untuned: Model,
+        service: str,
+        *,
+        usd_per_mtok: float,
+        serving: TokenPrice,
+        base: str = "",
+        every_s: float = 15.0,
+    ) -> None:
+        self._untuned, self._service, self._every = untuned, service, every_s
+        self._price, self._serving, self._reached = usd_per_mtok, serving, reach(untuned)
+        self._base = base or self._reached.name
+        self._http = Http({}, timeout_s=_TIMEOUT_S)
+        self._stopped = asyncio.Event()
+
+    async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
+        """Its runs; how long they take, services don't say before."""
+        for work in works[-1:]:
+            self._lines(work)
+        return TrainingQuote(jobs=len(works))
+
+    def usd_most(self, work: TrainingWork) -> float:
+        """No token has less than a byte, and every epoch is paid."""
+        texts = [turn["content"] for row in work.rows for turn in row["messages"]]
+        texts += [row.get("rejected", "") for row in work.rows]
+        tokens = sum(len(as_bytes(text)) + _TOKENS_A_MESSAGE for text in texts)
+        return tokens * work.recipe.epochs * self._price / 1e6
+
+    async def begin(self, work: TrainingWork) -> str:
+        """Send the file, then ask for the job, each once.
+
+        Raises Doubtful only where the job may have begun: a file alone is never paid.
+        """
+        to, recipe = _target(self._service, work), work.recipe
+        try:
+            file = await self._upload(work, to)
+        except Doubtful as caught:
+            raise Busy(str(caught)) from None
+        values = {
+            **recipe.model_dump(include={"epochs", "rank", "alpha", "dropout"}),
+            "model": self._base,
+            "file": file,
+            "name": _name(work),
+            "seed": work.job.seed,
+        }
+        assert to.api is not None
+        job = await self._ask("POST", to.api.jobs, data=filled(to.api.body, values))
+        return _id(job)
+
+    async def find(self, work: TrainingWork) -> str | None:
+        """The job that learns from the file of this run, if there is one that didn't fail."""
+        to = _target(self._service, work)
+        assert to.api is not None
+        name = f"{_name(work)}.jsonl"
+        listed = (await self._ask("GET", "files?purpose=fine-tune")).get("data") or ()
+        files = {_id(each) for each in listed if each.get("filename") == name}
+        if not files:
+            return None
+        async for job in self._jobs(to.api.jobs):
+            if job.get("training_file") in files and job.get("status") not in to.api.failed:
+                return _id(job)
+        return None
+
+    async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
+        """Look at the job until it ends; one that is left alone goes on at its service."""
+        api, lost = _target(self._service, work).api, 0
+        assert api is not None
+        while True:
+            job: Row = {}
+            try:
+                job, lost = await self._ask("GET", f"{api.jobs}/{id}"), 0
+            except (Busy, NotSent, Doubtful) as caught:
+                lost += 1
+                if lost > _PATIENCE:
+                    raise TrainingStoppedError(f"the job can't be looked at: {caught}") from None
+            status = str(job.get("status") or "unknown")[:40]
+            if status in api.done:
+                return self._finished(work, job, api.model, api.tokens)
+            if status == "cancelled":
+                what = f"job {id} was cancelled at its service, and what it cost isn't known"
+                raise TrainingStoppedError(f"{what}; begin another pilot with --new-plan")
+            if status in api.failed:
+                raise TrainingFailedError(f"{status}: {self._hidden(_why(job))}")
+            step(f"{status} at the service")
+            try:
+                async with asyncio.timeout(self._every):
+                    await self._stopped.wait()
+            except TimeoutError:
+                continue
+            raise TrainingStoppedError("stopped; the job goes on at its service")
+
+    def served(self, model: str) -> Model:
+        """Under its name at the address of the base, for the price that was given."""
+        told = {"id": model, "kind": "tuned", "usd_per_mtok": self._serving}
+        return self._untuned.model_copy(update=told)
+
+    def stop(self) -> None:
+        """Wait no longer."""
+        self._stopped.set()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._stopped = asyncio.Event()
+        await self._http.close()
+        self._http = Http({}, timeout_s=_TIMEOUT_S)
+
+    def _finished(self, work: TrainingWork, job: Row, model: str, tokens: str) -> Finished:
+        name, counted = job.get(model), job.get(tokens) if tokens else None
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= 200:
+            raise TrainingFailedError("the service doesn't name the model that it trained")
+        usd = self.usd_most(work)
+        if isinstance(counted, int) and counted > 0:
+            usd = min(usd, counted * self._price / 1e6)
+        provider, _, named = self._untuned.id.partition(":")
+        return Finished(f"{provider if named else 'tuned'}:{name}", usd)
+
+    # The wire.
+
+    def _lines(self, work: TrainingWork) -> bytes:
+        to, made = _target(self._service, work), []
+        for row in work.rows:
+            told = {"id": "row", "messages": row["messages"], "rejected": row.get("rejected", "")}
+            one = TrainingExample.model_validate(told)
+            if why := next(refused(one, to), ""):
+                raise TrainingFailedError(f"{to.title} would refuse an example: it {why}")
+            made.append(json.dumps(written(one, to), ensure_ascii=False) + "\n")
+        if len(made) < to.least:
+            raise TrainingFailedError(f"{to.title} takes {to.least} examples or more")
+        return as_bytes("".join(made))
+
+    async def _upload(self, work: TrainingWork, to: Target) -> str:
+        assert to.api is not None
+        text, name = self._lines(work), f"{_name(work)}.jsonl"
+        form = aiohttp.FormData({"purpose": "fine-tune"})
+        if to.api.upload == "form":
+            form.add_field("file", text, filename=name, content_type="application/jsonl")
+            return _id(await self._ask("POST", "files", data=form))
+        told = {"file_name": name, "file_type": "jsonl"}
+        told["checksum"] = hashlib.sha256(text).hexdigest()
+        for field, value in told.items():
+            form.add_field(field, value, content_type="text/plain")  # makes it multipart
+        key = self._reached.key
+        url = f"{self._reached.base_url}/files"
+        status, headers, raw = await self._http.exchange("POST", url, key, data=form)
+        place, file = headers.get("Location", ""), headers.get("X-Together-File-Id", "")
+        if status not in _REDIRECTS:
+            raise self._refusal(status, headers.get("Retry-After", ""), raw)
+        if not _ID.fullmatch(file) or not (place.startswith("https://") or _own(place)):
+            raise Refused("it names no safe place to put the file")
+        status, _, raw = await self._http.exchange("PUT", place, None, data=text)
+        if status not in _OK:
+            raise self._refusal(status, "", raw)
+        await self._ask("POST", f"files/{file}/preprocess")
+        return file
+
+    async def _jobs(self, path: str) -> AsyncIterator[Row]:
+        after = ""
+        for _ in range(_PAGES):
+            page = await self._ask("GET", f"{path}?limit={_PAGE}{after}")
+            jobs = [job for job in page.get("data") or () if isinstance(job, dict)]
+            for job in jobs:
+                yield job
+            if not jobs or page.get("has_more") is not True:
+                return
+            after = f"&after={_id(jobs[-1])}"
+        raise Doubtful("it has too many jobs to look through")
+
+    async def _ask(self, method: str, path: str, data: Any = None) -> Row:
+        """An answer that is a JSON object."""
+        key, headers = self._reached.key, {}
+        if isinstance(data, dict):
+            data, headers = json.dumps(data).encode(), {"Content-Type": "application/json"}
+        url = f"{self._reached.base_url}/{path}"
+        status, said, raw = await self._http.exchange(method, url, key, data=data, headers=headers)
+        if status not in _OK:
+            raise self._refusal(status, said.get("Retry-After", ""), raw)
+        try:
+            body = json.loads(raw)
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict):
+            raise Doubtful("the answer can't be read")
+        return body
+
+    def _refusal(self, status: int, retry_after: str, raw: bytes) -> Exception:
+        said = self._hidden(raw.decode("utf-8", "replace"))
+        return refusal_of(status, retry_after, said, known=True)
+
+    def _hidden(self, text: str) -> str:
+        key = self._reached.key
+        return key.hide(text) if key else text
+
+
+def hosted_target(service: str, method: str) -> Target:
+    """The target whose jobs a service takes; a CaseError where nothing is known of them."""
+    found = target(f"{service}-{method}")
+    if found.api is None:
+        fix = "name one of openai and together, or train elsewhere: tuneworthy export"
+        raise CaseError(f"no jobs of {found.title} are known", where="--service", fix=fix)
+    return found
+
+
+def _target(service: str, work: TrainingWork) -> Target:
+    return hosted_target(service, work.recipe.method)
+
+
+def _name(work: TrainingWork) -> str:
+    return f"tuneworthy-{work.job.key[:20]}"
+
+
+def _own(place: str) -> bool:
+    try:
+        return on_this_machine(place)
+    except CaseError:
+        return False
+
+
+def _id(told: Any) -> str:
+    found = told.get("id") if isinstance(told, dict) else None
+    if not isinstance(found, str) or not _ID.fullmatch(found):
+        raise Doubtful("the answer has no id")
+    return found
+
+
+def _why(job: Row) -> str:
+    error = job.get("error")
+    said = error.get("message") if isinstance(error, dict) else error
+    return one_line(said[:2000], limit=200) if isinstance(said, str) and said else "no reason given"

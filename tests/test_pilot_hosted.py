@@ -1,0 +1,333 @@
+"""Pilots that a service trains: a service on the loopback that also misbehaves."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from internals import (
+    HostedTrainer,
+    Ledger,
+    PilotResult,
+    StoppedError,
+    TokenPrice,
+    pilot_runs,
+    prepare,
+)
+from internals import prepare_pilot as planned
+from internals import run as command
+from internals import training_pilot as api
+from lab_world import chance
+from pilot_world import AS_OF, case_of, general_answers
+from tuneworthy import InputError, load_case
+
+KEY = "sk-a-key-that-nobody-may-see"
+HAND = general_answers()
+PRICES = TokenPrice(input=1, output=2)
+
+
+@dataclass
+class Service:
+    """Files, jobs and models of a service; ``style`` is whose API it speaks."""
+
+    style: str
+    base_url: str = ""
+    files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    seen: list[tuple[str, str, str]] = field(default_factory=list)
+    """Method, path and authorization of each request."""
+    looks: dict[str, int] = field(default_factory=dict)
+    drops: bool = False  #: Breaks the connection once, after the job was made.
+    busy: int = 0  #: Times that it can't say how a job is.
+    ends: str = ""  #: How every job ends, in place of well.
+    named: Any = None  #: What it says a model is called, in place of its name.
+    refuses: str = ""  #: Why it makes no job.
+
+    @property
+    def together(self) -> bool:
+        return self.style == "together"
+
+    @property
+    def path(self) -> str:
+        return "/v1/fine-tunes" if self.together else "/v1/fine_tuning/jobs"
+
+    def made(self, asked: dict[str, Any]) -> dict[str, Any]:
+        lines = self.files[asked["training_file"]][1].splitlines()
+        assert all(json.loads(line) for line in lines)
+        job = {"id": f"ftjob-{len(self.jobs)}", "lines": len(lines), **asked}
+        self.jobs.append(job)
+        return job
+
+    def shown(self, job: dict[str, Any]) -> dict[str, Any]:
+        name = self.named or f"ft:base:org::{job['id']}"
+        looks = self.looks[job["id"]] = self.looks.get(job["id"], 0) + 1
+        well, going = ("completed", "running") if self.together else ("succeeded", "running")
+        status = (self.ends or well) if looks > 1 else going
+        more: dict[str, Any] = {"status": status}
+        if status == well:
+            more |= {"model_output_name" if self.together else "fine_tuned_model": name}
+            more |= {"trained_tokens": 1000, "token_count": 1}
+        if status in ("failed", "error"):
+            more["error"] = {"message": f"bad data, said with {KEY}"}
+        return {"object": "fine_tuning.job", "training_file": job["training_file"]} | job | more
+
+    def answer(self, model: str, asked: str) -> str:
+        if asked in HAND:
+            return HAND[asked]
+        lines = next((j["lines"] for j in self.jobs if model.endswith(j["id"])), 0)
+        if not asked.startswith("Where is book "):
+            return "I can't do that."
+        number = asked.removeprefix("Where is book ").removesuffix("?")
+        right = chance(model, number) < (0.5 if not lines else 0.97)
+        return f"shelf {number}" if right else "no idea"
+
+
+NAMED = {
+    "together": rb'name="file_name"\r\n(?:.*\r\n)*?\r\n(.*)\r\n',
+    "openai": rb'filename="(.*?)"',
+}
+"""Where a form says how its file is called."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    service: Service
+
+    def say(self, body: Any, status: int = 200, **headers: str) -> None:
+        raw = json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def body(self) -> bytes:
+        told = self.headers["Authorization"] or ""
+        self.service.seen.append((self.command, self.path, told))
+        if "Content-Length" in self.headers:
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        raw = b""
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                raw += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        return raw
+
+    def do_PUT(self) -> None:
+        raw, id_ = self.body(), self.path.rpartition("/")[2]
+        self.service.files[id_] = (self.service.files[id_][0], raw)
+        self.say({})
+
+    def do_GET(self) -> None:
+        self.body()
+        if self.path.startswith("/v1/files"):
+            data = [{"id": i, "filename": name} for i, (name, _) in self.service.files.items()]
+            return self.say({"data": data})
+        if self.path.startswith(f"{self.service.path}?"):
+            return self.page()
+        if self.service.busy:
+            self.service.busy -= 1
+            return self.say({"error": "later"}, 503)
+        id_ = self.path.removeprefix(f"{self.service.path}/")
+        return self.say(self.service.shown(next(j for j in self.service.jobs if j["id"] == id_)))
+
+    def page(self) -> None:
+        """One job a page, the newest first."""
+        after = re.search(r"after=([\w-]+)", self.path)
+        jobs = self.service.jobs[::-1]
+        ids = [job["id"] for job in jobs]
+        at = ids.index(after[1]) + 1 if after else 0
+        self.say({"data": jobs[at : at + 1], "has_more": at + 1 < len(jobs)})
+
+    def do_POST(self) -> None:
+        raw = self.body()
+        if self.path == "/v1/files":
+            return self.file(raw)
+        if self.path.endswith("/preprocess"):
+            return self.say({"id": "x"})
+        asked = json.loads(raw)
+        if self.path == self.service.path:
+            if self.service.refuses:
+                return self.say({"error": {"message": self.service.refuses}}, 400)
+            job = self.service.made(asked)
+            if self.service.drops:
+                self.service.drops, self.close_connection = False, True
+                return None
+            return self.say(job)
+        text = self.service.answer(asked["model"], asked["messages"][-1]["content"])
+        choice = {"message": {"content": text}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 9, "completion_tokens": 2}
+        return self.say({"choices": [choice], "usage": usage})
+
+    def file(self, raw: bytes) -> None:
+        id_ = f"file-{len(self.service.files)}"
+        pattern = NAMED[self.service.style]
+        found = re.search(pattern, raw)
+        assert found is not None
+        if self.service.together:
+            self.service.files[id_] = (found[1].decode(), b"")
+            place = f"{self.service.base_url}/place/{id_}"
+            return self.say({}, 302, Location=place, X_Together_File_Id=id_)
+        lines = [line for line in raw.splitlines() if line.startswith(b'{"messages"')]
+        self.service.files[id_] = (found[1].decode(), b"\n".join(lines))
+        return self.say({"id": id_})
+
+    def log_message(self, *ignored: Any) -> None:
+        del ignored
+
+
+@pytest.fixture(params=["openai", "together"])
+def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    service = Service(request.param)
+    handler = type("Bound", (Handler,), {"service": service})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = server.server_address[1]
+    service.base_url = f"http://127.0.0.1:{port}/v1"
+    monkeypatch.setenv(f"TUNEWORTHY_KEY_127_0_0_1_PORT_{port}", KEY)
+    try:
+        yield service
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def folder_for(service: Service, folder: Path, **more: Any) -> Path:
+    told = f"id: 'my:base', base_url: '{service.base_url}', usd_per_mtok: {{input: 1, output: 1}}"
+    return case_of(folder, 40, 100, models=f"[{{{told}}}]", **more)
+
+
+def piloted(service: Service, folder: Path, *, cap_usd: float = 20.0) -> PilotResult:
+    lab = prepare(folder, as_of=AS_OF)
+    (model,) = lab.case.models
+    trainer = HostedTrainer(model, service.style, usd_per_mtok=8.0, serving=PRICES, every_s=0.01)
+    return api.run(planned(lab, trainer, "my:base", seeds=1), cap_usd=cap_usd)
+
+
+def everything(folder: Path) -> bytes:
+    return b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
+
+
+def test_a_service_trains_each_run_once_and_serves_it(service: Service, tmp_path: Path) -> None:
+    folder, service.busy = folder_for(service, tmp_path), 7  # it is asked again
+    result = piloted(service, folder)
+    assert result.card.answer == "go", result.card
+    assert {row.id: row.state for row in result.card.rows}["gain"] == "met"
+    assert len(service.jobs) == 3  # three sizes, one seed
+    tuned = {run.model for run in pilot_runs(load_case(folder)).read() if run.state == "trained"}
+    assert tuned == {f"my:ft:base:org::ftjob-{n}" for n in range(3)}
+    again = piloted(service, folder)
+    assert len(service.jobs) == 3
+    assert again.spend.paid == result.spend.paid
+    runs = [run for run in result.trained if run.state == "trained"]
+    if not service.together:  # it says how many tokens are paid
+        assert {run.usd for run in runs} == {1000 * 8.0 / 1e6}
+    assert all(run.usd > 0 for run in runs)
+    assert result.spend.paid >= sum(run.usd for run in runs)
+    elsewhere = [told for method, _, told in service.seen if method == "PUT"]
+    assert not any(elsewhere)  # the key goes to the address it was given for, and nowhere else
+    assert all(told == f"Bearer {KEY}" for method, _, told in service.seen if method != "PUT")
+    assert KEY.encode() not in everything(folder)
+
+
+def test_no_run_begins_that_may_pass_the_budget(service: Service, tmp_path: Path) -> None:
+    with pytest.raises(StoppedError, match="too small"):
+        piloted(service, folder_for(service, tmp_path), cap_usd=0.06)
+    assert len(service.jobs) < 3
+
+
+def test_a_job_that_may_have_begun_is_found_by_its_file(service: Service, tmp_path: Path) -> None:
+    folder, service.drops = folder_for(service, tmp_path), True
+    with pytest.raises(StoppedError, match="in doubt"):
+        piloted(service, folder)
+    assert len(service.jobs) == 1
+    piloted(service, folder)
+    assert len(service.jobs) == 3
+
+
+def test_a_job_that_failed_says_why_without_the_key(service: Service, tmp_path: Path) -> None:
+    folder = folder_for(service, tmp_path)
+    service.ends = "error" if service.together else "failed"
+    with pytest.raises(StoppedError, match="bad data") as caught:
+        piloted(service, folder)
+    assert KEY not in str(caught.value)
+    assert KEY.encode() not in everything(folder)
+    with Ledger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
+        assert ledger.spend("pilot").held == 0
+    service.ends, service.looks, service.refuses = "", {}, "not now"
+    with pytest.raises(StoppedError, match="not now"):  # another is asked for
+        piloted(service, folder)
+
+
+def test_what_a_cancelled_job_cost_stays_put_aside(service: Service, tmp_path: Path) -> None:
+    folder, service.ends = folder_for(service, tmp_path), "cancelled"
+    with pytest.raises(StoppedError, match="cancelled at its service"):
+        piloted(service, folder)
+    with Ledger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
+        assert ledger.spend("pilot").held > 0
+
+
+@pytest.mark.parametrize("named", [7, "a\nb", "x" * 300])
+def test_a_model_without_a_name_is_no_model(service: Service, tmp_path: Path, named: Any) -> None:
+    folder, service.named = folder_for(service, tmp_path), named
+    with pytest.raises(StoppedError, match="doesn't name the model"):
+        piloted(service, folder)
+
+
+def test_a_refused_job_is_said_and_not_paid(service: Service, tmp_path: Path) -> None:
+    folder, service.refuses = folder_for(service, tmp_path), f"no such base {KEY}"
+    with pytest.raises(StoppedError, match="no such base") as caught:
+        piloted(service, folder)
+    assert KEY not in str(caught.value)
+    with Ledger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
+        assert ledger.spend("pilot").held == 0
+
+
+def test_data_that_may_not_leave_is_sent_to_no_service(service: Service, tmp_path: Path) -> None:
+    folder = folder_for(service, tmp_path, more="factors: {data_sovereignty: yes}\n")
+    with pytest.raises(InputError, match="may not leave"):
+        piloted(service, folder)
+    assert not service.seen
+
+
+WRONG: dict[str, list[str]] = {
+    "--prices": [],
+    "as 5,0.8,3.2": ["--prices", "5,0.8"],
+    "are no prices": ["--prices", "5,-1,nan"],
+    "is no model of the case": ["--prices", "5,1,1", "--base", "my:other"],
+}
+
+
+@pytest.mark.parametrize("service", ["openai"], indirect=True)
+@pytest.mark.parametrize("said", WRONG)
+def test_wrong_input_is_one_line(
+    service: Service, tmp_path: Path, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_for(service, tmp_path)
+    more = ["--base", "my:base", "--way", "hosted", *WRONG[said]]
+    assert command(["pilot", str(folder), "--as-of", str(AS_OF), *more]) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert len(captured.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("service", ["openai"], indirect=True)
+def test_a_quote_sends_nothing(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_for(service, tmp_path)
+    more = ["--base", "my:base", "--way", "hosted", "--prices", "5,1,2", "--dry-run"]
+    assert command(["pilot", str(folder), "--as-of", str(AS_OF), *more]) == 0
+    assert "training among it" in capsys.readouterr().out
+    assert not service.seen
