@@ -87,22 +87,23 @@ class Http:
         url: str,
         key: Secret | None,
         *,
-        data: Any = None,
+        data: bytes | Mapping[str, str | tuple[str, bytes]] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body of an answer; a body past its limit is cut.
 
+        What is sent is a body, or the fields of a form: texts, and files with their names.
         No redirect is followed. Raises Refused for what is no address, NotSent if nothing left this
         machine, Doubtful if it was sent and the answer is late or the connection broke.
         """
-        told = dict(headers or {})
+        told, sent = dict(headers or {}), data if isinstance(data, bytes) else _form(data)
         if key is not None:
             told["Authorization"] = f"Bearer {key.reveal()}"
         try:
             async with (
                 asyncio.timeout(self._timeout),
                 self._open().request(
-                    method, url, data=data, headers=told, allow_redirects=False
+                    method, url, data=sent, headers=told, allow_redirects=False
                 ) as response,
             ):
                 raw = bytearray()
@@ -129,6 +130,16 @@ class Http:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+
+def _form(fields: Mapping[str, str | tuple[str, bytes]] | None) -> aiohttp.FormData | None:
+    form = aiohttp.FormData()
+    for name, value in (fields or {}).items():
+        if isinstance(value, str):  # a kind makes it a form of several parts
+            form.add_field(name, value, content_type="text/plain")
+        else:
+            form.add_field(name, value[1], filename=value[0])
+    return form if fields else None
 
 
 _INSTEAD = {

@@ -13,8 +13,6 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import aiohttp
-
 from tuneworthy.errors import CaseError, one_line
 from tuneworthy.llm.endpoints import (
     Busy,
@@ -40,6 +38,7 @@ from tuneworthy.training.trainers import (
 )
 
 _ID = re.compile(r"\w[\w:-]{0,199}")
+PURPOSE = "fine-tune"
 _OK = frozenset({200, 201})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
@@ -109,7 +108,7 @@ class HostedTrainer:
             "seed": work.job.seed,
         }
         assert to.api is not None
-        job = await self._ask("POST", to.api.jobs, data=filled(to.api.body, values))
+        job = await self._ask("POST", to.api.jobs, body=filled(to.api.body, values))
         return _id(job)
 
     async def find(self, work: TrainingWork) -> str | None:
@@ -117,7 +116,7 @@ class HostedTrainer:
         to = _target(self._service, work)
         assert to.api is not None
         name = f"{_name(work)}.jsonl"
-        listed = (await self._ask("GET", "files?purpose=fine-tune")).get("data") or ()
+        listed = (await self._ask("GET", f"files?purpose={PURPOSE}")).get("data") or ()
         files = {_id(each) for each in listed if each.get("filename") == name}
         if not files:
             return None
@@ -196,14 +195,10 @@ class HostedTrainer:
     async def _upload(self, work: TrainingWork, to: Target) -> str:
         assert to.api is not None
         text, name = self._lines(work), f"{_name(work)}.jsonl"
-        form = aiohttp.FormData({"purpose": "fine-tune"})
         if to.api.upload == "form":
-            form.add_field("file", text, filename=name, content_type="application/jsonl")
-            return _id(await self._ask("POST", "files", data=form))
-        told = {"file_name": name, "file_type": "jsonl"}
-        told["checksum"] = hashlib.sha256(text).hexdigest()
-        for field, value in told.items():
-            form.add_field(field, value, content_type="text/plain")  # makes it multipart
+            return _id(await self._ask("POST", "files", {"purpose": PURPOSE, "file": (name, text)}))
+        form = {"purpose": PURPOSE, "file_name": name, "file_type": "jsonl"}
+        form["checksum"] = hashlib.sha256(text).hexdigest()
         key = self._reached.key
         url = f"{self._reached.base_url}/files"
         status, headers, raw = await self._http.exchange("POST", url, key, data=form)
@@ -230,22 +225,24 @@ class HostedTrainer:
             after = f"&after={_id(jobs[-1])}"
         raise Doubtful("it has too many jobs to look through")
 
-    async def _ask(self, method: str, path: str, data: Any = None) -> Row:
+    async def _ask(
+        self, method: str, path: str, data: Any = None, *, body: Row | None = None
+    ) -> Row:
         """An answer that is a JSON object."""
         key, headers = self._reached.key, {}
-        if isinstance(data, dict):
-            data, headers = json.dumps(data).encode(), {"Content-Type": "application/json"}
+        if body is not None:
+            data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
         url = f"{self._reached.base_url}/{path}"
         status, said, raw = await self._http.exchange(method, url, key, data=data, headers=headers)
         if status not in _OK:
             raise self._refusal(status, said.get("Retry-After", ""), raw)
         try:
-            body = json.loads(raw)
+            answer = json.loads(raw)
         except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
+            answer = None
+        if not isinstance(answer, dict):
             raise Doubtful("the answer can't be read")
-        return body
+        return answer
 
     def _refusal(self, status: int, retry_after: str, raw: bytes) -> Exception:
         said = self._hidden(raw.decode("utf-8", "replace"))
