@@ -6,6 +6,7 @@ import json
 import math
 import random
 import socket
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -712,7 +713,7 @@ def outlook(case: Any, draws: int = 400, seed: int = 1) -> Any:
     ways = serving_costs(case, NO_PRICES, "no")
     model = build_cost_model(case, LESSON)
     comparison = compare(case, ways, model, "no")
-    stakes = stakes_of(case, LESSON, model, comparison, ways)
+    stakes = replace(stakes_of(case, LESSON, model, comparison, ways), taken={}, says={})
     drawn = simulate(stakes, np.random.default_rng(seed), draws)
     return comparison, closed_form(model, comparison), drawn
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import date
 from statistics import NormalDist
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import by_worth, compile_rules, evppi, more_cases, worth_of_cases
+from internals import by_worth, cases_text, compile_rules, evppi, more_cases, worth_of_cases
 from tuneworthy import decide, load_case, load_framework
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import QuestionResult
@@ -118,9 +119,11 @@ def test_more_cases_are_worth_it_near_the_target_and_not_far_from_it() -> None:
     near, far = more_cases(money, 0.88, 100, 0.9), more_cases(money, 0.2, 400, 0.9)
     assert near is not None
     assert far is not None
-    assert far[2] < 0  # labels cost something, and no case can change the choice
-    assert near[2] > far[2]
-    assert near[1] == pytest.approx(near[0] * 15 * 100 * 0.5 / 200)  # half of 15 h for 200 cases
+    assert far.usd == 0  # labels cost something, and no case can change the choice
+    assert "aren't worth their labels" in cases_text(far)
+    assert near.usd > 0
+    many, labels = (float(n.replace(",", "")) for n in re.findall(r"[\d,]+", near.what))
+    assert labels == pytest.approx(many * 15 * 100 * 0.5 / 200)  # half of 15 h for 200 cases
     assert more_cases(Unknown(ask="x"), 0.88, 100, 0.9) is None
 
 

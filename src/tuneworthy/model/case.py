@@ -515,8 +515,7 @@ class Case(FileRecord):
 
     name: Name  #: What the use case is called.
     description: Text = ""  #: What it does, for people.
-    framework: RelativePath | None = None
-    """Framework to judge by: a name, or a file beside the case. The lesson when absent."""
+    framework: RelativePath | None = None  #: A name, or a file beside it; the lesson when absent.
     goals: Goals = ()  #: What tuning should bring, the primary goal first.
     ceiling: dict[str, SimpleCheck] = {}  #: The checks of the ceiling test.
     signals: dict[str, SimpleAnswer] = {}  #: Signs that prompting has reached its limit.
@@ -525,8 +524,9 @@ class Case(FileRecord):
     targets: Targets = Targets()  #: What has to be met.
     today: Today = Today()  #: What the present system does.
     economics: Economics = Economics()  #: Money and traffic.
-    strategic_value: Literal["low", "medium", "high", "unknown"] = "unknown"
-    """What it is worth beyond money."""
+    workload: Literal["one_off", "growing", "steady", "unknown"] = "unknown"
+    """A job that runs once, or work that goes on, growing or as it is."""
+    strategic_value: Literal["low", "medium", "high", "unknown"] = "unknown"  #: Beyond money.
     data: Data = Data()  #: What the team has.
     models: Annotated[tuple[Model, ...], Field(max_length=200)] = ()  #: In use or in question.
     tuning: Tuning = Tuning()  #: How it would be tuned.
@@ -540,6 +540,12 @@ class Case(FileRecord):
     def callable_models(self) -> tuple[Model, ...]:
         """Its models but for those of which only a published figure is there."""
         return tuple(model for model in self.models if model.published is None)
+
+    @property
+    def one_off(self) -> bool:
+        """Whether the traffic is a job that ends, and no stream of requests."""
+        growth = self.economics.traffic.growth_per_month
+        return self.workload == "one_off" or (growth is not None and growth.high <= -1)
 
     @property
     def origin(self) -> CaseOrigin:

@@ -579,7 +579,7 @@ ScenarioName = Literal["pessimistic", "likely", "optimistic"]
 class CostItem(Record):
     """A line of what tuning costs."""
 
-    when: Literal["up front", "each month"]
+    when: Literal["up front", "each month", "for the job"]
     what: str
     usd: Number
     source: str  #: Where it is known from, or what would tell.
@@ -644,6 +644,7 @@ class InvestmentResult(Record):
     worth: tuple[Worth, ...] = ()  #: What finding out is worth, the most first.
     contradicted: bool = False  #: Whether a stated amount stands in an open contradiction.
     capped: bool = False  #: Whether a stated saving is above the bill.
+    one_off: bool = False  #: A job that runs once: a month's amounts are those of the whole job.
     upfront_usd: Number
     monthly_net_usd: Number
     break_even_months: BreakEven
@@ -652,8 +653,7 @@ class InvestmentResult(Record):
     why: str
     assumed: tuple[str, ...]  #: Costs nobody stated, taken from the framework's table.
     by_table: ByTable
-    steps: tuple[str, ...]
-    """The calculation from the amounts to the break-even: a line for each ``StepId``, or none."""
+    steps: tuple[str, ...]  #: A line for each ``StepId``, up to the break-even; or none.
     computed: Computed | Unknown
     simulation: Simulation | Unknown
 

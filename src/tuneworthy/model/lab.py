@@ -458,8 +458,7 @@ class Retrieved(Record):
 
     way: Name  #: How documents are cut, and what looks for the pieces: ``sections · BM25``.
     recall: ShareOf  #: Questions with a known passage among the first ``k`` pieces.
-    mrr: ShareOf
-    """Mean reciprocal rank of the first known passage, 0 from place ``k + 1`` on."""
+    mrr: ShareOf  #: Mean reciprocal rank of the first known passage, 0 from place ``k + 1`` on.
     passages: Share  #: Known passages among the first ``k``: the mean share of a question's.
     words: NonNegative  #: Words of the first ``k`` pieces, on average: what a model has to read.
 

@@ -144,6 +144,5 @@ class PilotResult(LateRecord):
     trained: tuple[TrainedModel, ...] = ()
     card: PilotCard
     spend: Spend
-    stopped: str = ""
-    """Why it ended early; empty for one that has its answer."""
+    stopped: str = ""  #: Why it ended early; empty for one that has its answer.
     ended_by_rule: bool = False  #: Whether the rule that was written down ended the training.

@@ -221,7 +221,7 @@ class Against(Record):
     excludes_zero: State  #: Whether the interval leaves zero out: the two are distinguished.
 
 
-class GoalRecord(Record):
+class GoalAgreement(Record):
     """A rule's agreement among the cases of one goal."""
 
     goal: str  #: The goal, or ``unknown`` for cases that name none.
@@ -236,7 +236,7 @@ class RuleRecord(Record):
     agreement: RuleAgreement
     confusion: Confusion
     against: Against | None  #: Beside the better baseline; None for the baselines.
-    by_goal: tuple[GoalRecord, ...]  #: Agreement by goal, the most frequent goal first.
+    by_goal: tuple[GoalAgreement, ...]  #: Agreement by goal, the most frequent goal first.
 
 
 class Backtest(Record):

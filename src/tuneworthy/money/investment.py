@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from datetime import date
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -29,12 +30,10 @@ from tuneworthy.model.dossier import (
     ChallengeResult,
     Computed,
     CostItem,
-    Duration,
     GateResult,
     InvestmentResult,
     Number,
     ServingResult,
-    Worth,
 )
 from tuneworthy.model.framework import Assumption, Framework
 from tuneworthy.model.precedents import BaseRate
@@ -42,6 +41,7 @@ from tuneworthy.money.savings import (
     Savings,
     ServingComparison,
     Stakes,
+    call_range,
     compare,
     computed_steps,
     tuned_serving,
@@ -56,12 +56,12 @@ from tuneworthy.money.terms import (
     REQUESTS,
     SAVINGS,
     CostModel,
-    Sum,
+    at_ends,
     build_cost_model,
     collecting_hours,
     likely,
 )
-from tuneworthy.money.worth import cases_what, more_cases
+from tuneworthy.money.worth import more_cases
 from tuneworthy.verdict.facts import DAYS_PER_MONTH, MOST_USD, serves_until
 from tuneworthy.verdict.gates import held
 from tuneworthy.words import count, day, months, months_range, plain, share, usd, usd_range
@@ -110,6 +110,7 @@ class MoneyFindings(NamedTuple):
     result: InvestmentResult | Unknown
     gate: GateResult
     settled_when: str  #: When an open gate is settled.
+    settle: str = ""  #: What would settle it.
     servings: tuple[ServingResult, ...] = ()  #: Every way to serve the traffic, the cheapest first.
     upfront: Number | None = None  #: USD before the first version is live; None where nobody knows.
     bill: Amount | None = None  #: USD a month that what runs today costs; None where nobody knows.
@@ -143,37 +144,38 @@ def assess_money(
     rule = framework.break_even
     under = math.inf if rule is None else rule.under_months
     closed, draws = closed_form(model, comparison, bill, under), None
-    stakes = stakes_of(case, framework, model, comparison, ways)
-    stakes = replace(stakes, **_taken_for(case, as_of, record))
     if isinstance(closed, ClosedForm):
+        stakes = stakes_of(case, framework, model, comparison, ways, as_of, record)
         draws = (sampler or draw)(stakes, seed)
     payback = _payback(case, framework, closed, draws)
     payback = _undercut(payback, closed, comparison, ways, under)
-    gate = _gate(payback, comparison, sovereign)
+    payback = _gate(payback, comparison, sovereign)
     asks = [payback.why, "" if RATE in model.inputs else _NO_HOURLY_RATE, _BILL]
     result: InvestmentResult | Unknown = Unknown(ask="; ".join(filter(None, dict.fromkeys(asks))))
-    if isinstance(closed, ClosedForm) or isinstance(comparison.savings, Savings) or bill:
-        result = _result(model, comparison, closed, draws, payback, framework, ways)
-        hosted = case.tuning.service != "self_hosted"
-        bounds = _bounds(model, comparison, ways, closed, framework, hosted=hosted)
-        bounds |= {"justified": gate.state, "why": gate.why}  # the gate's answer, once
-        result = result.model_copy(update=bounds)
-        result = result.model_copy(update={"worth": (*_more_cases(case, result), *result.worth)})
-    upfront = _amount(model, model.upfront)
+    known = isinstance(closed, ClosedForm) or isinstance(comparison.savings, Savings)
+    if known or bill or ways.rivals:
+        result = _result(case, framework, model, comparison, ways, closed, draws, payback)
+        today, target = case.today, case.targets.quality
+        if target and today.quality is not None and today.cases:
+            more = more_cases(result, today.quality, today.cases, target.at_least)
+            worth = (more, *result.worth) if more else result.worth
+            result = result.model_copy(update={"worth": worth})
+    upfront = model.priced(model.upfront)
     return MoneyFindings(
         result,
-        GateResult(id="investment", state=gate.state, why=gate.why),
-        gate.settled_when,
+        GateResult(id="investment", state=payback.state, why=payback.why),
+        payback.settled_when,
+        payback.settle,
         tuple(map(_serving, comparison.costs)),
         None if upfront is None else upfront.narrowed(),
-        _as_amount(bill) if bill else None,
+        None
+        if bill is None
+        else Amount(**dict(zip(_ENDS, (min(end, MOST_USD) for end in astuple(bill)), strict=True))),
         model,
     )
 
 
-def _as_amount(bill: Interval) -> Amount:
-    low, likely, high = (min(end, MOST_USD) for end in astuple(bill))
-    return Amount(low=low, likely=likely, high=high)
+_ENDS = ("low", "likely", "high")
 
 
 def taken(fact: Assumption) -> Interval:
@@ -182,45 +184,44 @@ def taken(fact: Assumption) -> Interval:
 
 
 def stakes_of(
-    case: Case, framework: Framework, model: CostModel, comparison: ServingComparison, ways: Ways
+    case: Case,
+    framework: Framework,
+    model: CostModel,
+    comparison: ServingComparison,
+    ways: Ways,
+    as_of: date | None = None,
+    record: BaseRate | None = None,
 ) -> Stakes:
-    """What is drawn."""
-    rule = framework.break_even
-    return Stakes(
-        model=model,
-        savings=comparison.counted,
-        bill=ways.bill.option if ways.bill else None,
-        bill_inputs={name: ways.inputs[name] for name in ways.bill.option.names}
-        if ways.bill
-        else {},
-        horizon=case.economics.assumptions.horizon_months,
-        under_months=None if rule is None else rule.under_months,
-    )
-
-
-def _taken_for(case: Case, as_of: date | None, record: BaseRate | None) -> dict[str, Any]:
-    """What is taken because the case doesn't say, each with what carries it."""
-    facts, stated = services().assumptions, case.economics.assumptions
-    taken_ = {DISCOUNT: facts["discount_per_year"], PRICE_FALL: facts["price_fall_per_year"]}
-    if case.tuning.service != "self_hosted":
-        taken_[LIFE] = facts["model_life_months"]
-    inputs = {name: taken(fact) for name, fact in taken_.items()}
-    says = {name: f"{fact.says} Read on {day(fact.dated)}" for name, fact in taken_.items()}
-    if stated.failure_chance is None and record is not None:
+    """What is drawn; what is taken because the case doesn't say comes with what carries it."""
+    facts, bill, rule = services().assumptions, ways.bill, framework.break_even
+    facts_ = {DISCOUNT: facts["discount_per_year"]}
+    if not case.one_off:  # a job is over before a price falls or a model ends
+        facts_[PRICE_FALL] = facts["price_fall_per_year"]
+        if case.tuning.service != "self_hosted":
+            facts_[LIFE] = facts["model_life_months"]
+    inputs = {name: taken(fact) for name, fact in facts_.items()}
+    says = {name: f"{fact.says} Read on {day(fact.dated)}" for name, fact in facts_.items()}
+    if record is not None:
         inputs[FAILURE] = Interval(1 - record.high, 1 - record.rate, 1 - record.low)
         says[FAILURE] = (
             f"tuning works as often as it measured best in {record.of}: {record.won} of "
             f"{record.n}, {share(record.low)} to {share(record.high)}"
         )
-    until, ends = serves_until(case), None
-    if until is not None and as_of is not None and until > as_of:  # else it is tuned elsewhere
-        ends = (until - as_of).days / DAYS_PER_MONTH
-    return {
-        "taken": inputs,
-        "says": says,
-        "pilots": case.tuning.pilot != "no",
-        "first_end": ends,
-    }
+    until, first_end = serves_until(case), None
+    if until and as_of and until > as_of and not case.one_off:  # else it is tuned elsewhere
+        first_end = (until - as_of).days / DAYS_PER_MONTH
+    return Stakes(
+        model=model,
+        savings=comparison.counted,
+        bill=bill.option if bill else None,
+        bill_inputs={name: ways.inputs[name] for name in bill.option.names} if bill else {},
+        horizon=case.economics.assumptions.horizon_months,
+        under_months=None if rule is None else rule.under_months,
+        taken=inputs,
+        says=says,
+        pilots=case.tuning.pilot != "no",
+        first_end=first_end,
+    )
 
 
 def _lacking(
@@ -259,11 +260,13 @@ def _compute(case: Case, fits: Sequence[ApproachResult]) -> Interval | Unknown |
     some = max(min(have, math.inf if isinstance(need.high, str) else need.high), need.low)
     size = Interval(need.low, some, some) if have else Interval.certain(need.low)
     tokens = traffic.input_tokens.interval + traffic.output_tokens.interval
-    ends = (
-        getattr(size, e) * getattr(tokens, e) * getattr(price, e) * getattr(epochs, e)
-        for e in ("low", "value", "high")
+    return at_ends(
+        lambda n, each, usd, passes: texts * n * each * usd * passes / TOKENS_PER_MTOK,
+        size,
+        tokens,
+        price,
+        epochs,
     )
-    return Interval(*(texts * end / TOKENS_PER_MTOK for end in ends))
 
 
 def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) -> MoneyFindings:
@@ -278,8 +281,8 @@ def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) ->
                 result = result.model_copy(
                     update={"justified": "unknown", "why": why, "contradicted": True}
                 )
-            settled = f"it is settled: {item.settle}"
-            return money._replace(result=result, gate=gate, settled_when=settled)
+            agree = "the statements about money don't contradict each other any more"
+            return money._replace(result=result, gate=gate, settled_when=agree, settle=item.settle)
     return money
 
 
@@ -309,6 +312,7 @@ class Payback(NamedTuple):
     why: str
     settled_when: str = "the investment gate of the verdict is a yes or a no"
     """When an open one is settled."""
+    settle: str = ""  #: What would settle it; its reason says so where this is empty.
 
 
 def closed_form(
@@ -326,30 +330,31 @@ def closed_form(
         why = "state what it saves or is worth a month (economics.monthly)"
         needed = must_bring(model, under_months)
         if bill is not None and needed is not None and bill.high < needed.low:
+            span = "" if model.one_off else " a month"
             why = (
-                f"it would have to bring {usd(needed.low)} a month or more, and the whole bill is "
+                f"it would have to bring {usd(needed.low)}{span} or more, and the whole bill is "
                 f"{usd_range(bill.low, bill.high)}: state what better answers are worth "
                 "(economics.monthly.quality_value_usd)"
             )
         settled = "economics.monthly says what it saves or is worth a month, and who said so"
         return Payback("unknown", why, settled)
-    running = savings.fixed if savings else _amount(model, model.running)
-    upfront = _amount(model, model.upfront)
+    running = savings.fixed if savings else model.priced(model.running)
+    upfront = model.priced(model.upfront)
     if upfront is None or running is None:
         settled = "economics.hourly_rate_usd is in the case file"
         return Payback("unknown", model.lacks or _NO_HOURLY_RATE, settled)
     quality, stated = model.amount(model.quality), model.amount(model.savings)
     benefits = (savings.usd if savings else stated) + quality
     net = savings.net + quality if savings and savings.net is not None else benefits - running
-    table = _amount(model, model.table_besides if savings else model.table_running)
+    table = model.priced(model.table_besides if savings else model.table_running)
     return ClosedForm(
         upfront=upfront,
         net=net,
-        months=_once(upfront, net) if model.one_off else _break_even(upfront, net),
+        months=_back(upfront, net, one_off=model.one_off),
         stated=stated,
         possible=None if savings or bill is None else _capped(stated, bill),
         table_running=table,
-        table_months=_break_even(upfront, benefits - table) if table else None,
+        table_months=_back(upfront, benefits - table, one_off=model.one_off) if table else None,
         assumed=(*model.assumed, SAVINGS) if savings else model.assumed,
     )
 
@@ -358,37 +363,30 @@ def _capped(stated: Interval, bill: Interval) -> Interval | None:
     """A stated saving as far as the bill allows; None where that is all of it."""
     if stated.value <= bill.value and stated.high <= bill.high:
         return None
-    return Interval(
-        min(stated.low, bill.low), min(stated.value, bill.value), min(stated.high, bill.high)
-    )
+    return at_ends(min, stated, bill)
 
 
 def must_bring(model: CostModel, under_months: float) -> Interval | None:
-    """USD a month that pays it back in time, running costs too; None where hours lack a rate."""
-    upfront, running = _amount(model, model.upfront), _amount(model, model.running)
+    """USD a month that pays it back in time, running costs too; None where hours lack a rate.
+
+    Of a job that runs once, what the job has to bring.
+    """
+    upfront, running = model.priced(model.upfront), model.priced(model.running)
     if upfront is None or running is None:
         return None
-    ends = ("low", "value", "high")
-    return Interval(*(getattr(running, e) + getattr(upfront, e) / under_months for e in ends))
+    months = 1 if model.one_off else under_months
+    return at_ends(lambda once, month: month + once / months, upfront, running)
 
 
-def _amount(model: CostModel, terms: Sum | None) -> Interval | None:
-    return None if terms is None else model.amount(terms)
+def _back(upfront: Interval, left: Interval, *, one_off: bool) -> Interval:
+    """Months until ``upfront`` is back, from the best pairing to the worst.
 
-
-def _break_even(upfront: Interval, net: Interval) -> Interval:
-    """Months until ``upfront`` is back at ``net`` a month, from the best pairing to the worst."""
-    return Interval(
-        break_even(upfront.low, net.high),
-        break_even(upfront.value, net.value),
-        break_even(upfront.high, net.low),
-    )
-
-
-def _once(upfront: Interval, net: Interval) -> Interval:
-    """The same for a job that runs once: it pays with the job, or never."""
-    pays = [net.high >= upfront.low, net.value >= upfront.value, net.low >= upfront.high]
-    return Interval(*(1.0 if each else math.inf for each in pays))
+    A job that runs once pays with the job, or never.
+    """
+    left = Interval(left.high, left.value, left.low)
+    if one_off:
+        return at_ends(lambda spent, once: 1.0 if once >= spent else math.inf, upfront, left)
+    return at_ends(break_even, upfront, left)
 
 
 # The framework's rule, each answer with its reason.
@@ -409,44 +407,51 @@ def _payback(
     if isinstance(closed, Payback):
         return closed
     rule, low, high = framework.break_even, closed.months.low, closed.months.high
-    pays_back = f"pays back in {months_range(low, high)}"
+    spent, left = (usd_range(at.low, at.high) for at in (closed.upfront, closed.net))
+    left = left if closed.net.high > 0 else "nothing"
+    a_month = "" if case.one_off else " a month"
+    carries = f"{left}{a_month} is left to pay {spent} back"
     if rule is None:
         return Payback(
             "unknown",
-            f"{pays_back}; no rule judges it",
+            f"{carries}; no rule judges it",
             "the budget owner has written down in how many months it has to pay back",
+            "ask the budget owner in how many months it has to pay back",
         )
     under, value = months(rule.under_months), case.strategic_value
+    takes = f"{carries}, which takes {months_range(low, high)}"
     if low >= rule.under_months:
-        never = "never pays back as stated"
-        return Payback("no", never if math.isinf(low) else f"{pays_back}, not under {under}")
+        slow = carries if math.isinf(low) else f"{takes}; under {under} is asked for"
+        return Payback("no", slow)
     if value != "unknown" and _WORTH.index(value) < _WORTH.index(rule.strategic_value):
         wanted = f"strategic value is {value}, {rule.strategic_value} is asked for"
         return Payback("no", wanted)
     if high >= rule.under_months:
         return Payback(
             "unknown",
-            f"{pays_back}: narrow the amounts; under {under} is asked for",
+            f"{carries}: narrow the amounts; under {under} is asked for",
             f"every pairing of the amounts pays back in under {under}, or tuning is given up",
+            "narrow the amounts, those first that the result hangs on most: tuneworthy invest CASE",
         )
     if value == "unknown":
         return Payback(
             "unknown",
-            f"{pays_back}; ask how high the strategic value is",
+            f"{takes}; ask how high the strategic value is",
             "strategic_value is in the case file, stated by the budget owner",
+            "ask the budget owner how high the strategic value is",
         )
     if draws is not None and draws.months[1] >= rule.under_months:
-        middle = draws.months[1]
-        when = "never" if math.isinf(middle) else f"in {months(middle)}"
-        capped = closed.possible is not None
-        how = "within the bill of each" if capped else "with growth and the model's life"
+        how = "month by month, with growth and the model's life,"
+        if closed.possible is not None:
+            carries = f"{usd(closed.stated.value)}{a_month} is to be saved, and "
+            carries += f"{usd(closed.possible.value)} is possible today"
+            how = "within the bill of each month,"
         return Payback(
             "unknown",
-            f"{pays_back} by one month's amounts; month by month, {how}, {when}",
+            f"{carries}: {how} {spent} isn't back in under {under}",
+            settle="find a saving within the month's bill, or state the growth that brings it",
         )
-    return Payback(
-        "yes", f"if it works, {pays_back}, under {under}, and the strategic value is {value}"
-    )
+    return Payback("yes", f"if it works, {takes}, and the strategic value is {value}")
 
 
 def _gate(payback: Payback, comparison: ServingComparison, sovereign: State) -> Payback:
@@ -488,6 +493,7 @@ def _undercut(
         f"{payback.why}; but the same calls cost {usd(rival.usd.value)} a month with "
         f"{rival.option.model}, which would leave no such saving, and nobody has run it here",
         f"{rival.option.model} was run on the evaluation set",
+        f"run {rival.option.model} on the evaluation set: tuneworthy ceiling CASE",
     )
 
 
@@ -495,94 +501,62 @@ def _undercut(
 
 
 def _result(
+    case: Case,
+    framework: Framework,
     model: CostModel,
     comparison: ServingComparison,
+    ways: Ways,
     closed: ClosedForm | Payback,
     draws: Draws | None,
     payback: Payback,
-    framework: Framework,
-    ways: Ways,
 ) -> InvestmentResult:
-    later: Any = Unknown(ask=payback.why)
-    table_usd: Number = Unknown(ask=_NO_HOURLY_RATE)
-    table_months: Duration = Unknown(ask=_NO_HOURLY_RATE)
-    upfront = net = point = later
-    steps: tuple[str, ...] = ()
-    if isinstance(closed, ClosedForm):
-        upfront, net, point = (
-            closed.upfront.narrowed(),
-            closed.net.narrowed(),
-            _duration(closed.months),
-        )
-        steps = _steps(model, comparison, closed, framework)
-        if closed.table_running is not None and closed.table_months is not None:
-            table_usd, table_months = (
-                closed.table_running.narrowed(),
-                _duration(closed.table_months),
-            )
-    ends = [later] * 3
-    if draws is not None:
-        ends = [_duration(Interval.certain(months)) for months in draws.months]
+    """The section; what a benefit would tell is unknown where nobody states one."""
+    rule, bill = framework.break_even, ways.bill.usd if ways.bill else None
+    lacks, later = Unknown(ask=model.lacks or _NO_HOURLY_RATE), Unknown(ask=payback.why)
+
+    def shown(amount: Interval | None, lacking: Unknown = lacks) -> Number:
+        return lacking if amount is None else amount.narrowed()
+
+    known = closed if isinstance(closed, ClosedForm) else None
+    pilot = model.priced(model.pilot.usd) if model.pilot.usd else None
+    upfront = model.priced(model.upfront)
+    build = at_ends(operator.sub, upfront, pilot) if upfront and pilot else None
+    back = [later] * 3 if draws is None else [_months(Interval.certain(m)) for m in draws.months]
     in_time = draws.in_time if draws else later
     if in_time is None:
         in_time = Unknown(ask="the framework has no break-even rule: add break_even.under_months")
+    table = known.table_months if known else None
     return InvestmentResult(
-        upfront_usd=upfront,
-        monthly_net_usd=net,
-        break_even_months=BreakEven(point=point, p10=ends[0], p50=ends[1], p90=ends[2]),
-        p_within_6_months=in_time,
-        justified=payback.state,
-        why=payback.why,
-        assumed=closed.assumed if isinstance(closed, ClosedForm) else (),
-        by_table=ByTable(ongoing_usd=table_usd, break_even_months=table_months),
-        steps=steps,
-        computed=_computed(comparison, model, ways.rivals),
-        case_usd=later,
+        bill_usd=shown(bill, Unknown(ask=_BILL)),
+        possible_saving_usd=_possible(comparison, closed, bill),
+        must_bring_usd=shown(must_bring(model, rule.under_months) if rule else None),
+        ask_usd=AskUsd(
+            pilot=shown(pilot), build=shown(build), run_month=shown(model.priced(model.running))
+        ),
+        items=tuple(_items(case, framework, model, comparison, ways)),
+        case_usd=_case_usd(model, framework),
         gain_usd=draws.gain_usd if draws else later,
         scenarios=draws.scenarios if draws else (),
         worth=draws.worth if draws else (),
-        bill_usd=later,
-        possible_saving_usd=later,
-        must_bring_usd=later,
-        ask_usd=AskUsd(pilot=later, build=later, run_month=later),
+        capped=known is not None and known.possible is not None,
+        one_off=model.one_off,
+        upfront_usd=shown(upfront),
+        monthly_net_usd=shown(known.net if known else None, later),
+        break_even_months=BreakEven(
+            point=_months(known.months) if known else later, p10=back[0], p50=back[1], p90=back[2]
+        ),
+        p_within_6_months=in_time,
+        justified=payback.state,
+        why=payback.why,
+        assumed=known.assumed if known else (),
+        by_table=ByTable(
+            ongoing_usd=shown(known.table_running if known else None),
+            break_even_months=_months(table) if table else lacks,
+        ),
+        steps=_steps(model, comparison, known, framework) if known else (),
+        computed=_computed(comparison, model, ways.rivals),
         simulation=draws.simulation if draws else later,
     )
-
-
-def _bounds(
-    model: CostModel,
-    comparison: ServingComparison,
-    ways: Ways,
-    closed: ClosedForm | Payback,
-    framework: Framework,
-    *,
-    hosted: bool,
-) -> dict[str, Any]:
-    """What holds without any benefit: the bill and its bound, what is asked, what it must bring."""
-    rule, bill = framework.break_even, ways.bill.usd if ways.bill else None
-    ask = model.lacks or _NO_HOURLY_RATE
-    needed = must_bring(model, rule.under_months) if rule else None
-    pilot = model.priced(model.pilot.usd) if model.pilot.usd else None
-    upfront, running = _amount(model, model.upfront), _amount(model, model.running)
-    build = None
-    if pilot is not None and upfront is not None:
-        build = Interval(
-            *(getattr(upfront, e) - getattr(pilot, e) for e in ("low", "value", "high"))
-        )
-    return {
-        "capped": isinstance(closed, ClosedForm) and closed.possible is not None,
-        "bill_usd": Unknown(ask=_BILL) if bill is None else bill.narrowed(),
-        "possible_saving_usd": _possible(comparison, closed, bill),
-        "must_bring_usd": needed.narrowed() if needed else Unknown(ask=ask),
-        "ask_usd": AskUsd(
-            pilot=pilot.narrowed() if pilot else Unknown(ask=ask),
-            build=build.narrowed() if build else Unknown(ask=ask),
-            run_month=running.narrowed() if running else Unknown(ask=ask),
-        ),
-        "upfront_usd": upfront.narrowed() if upfront else Unknown(ask=ask),
-        "case_usd": _case_usd(model, framework),
-        "items": tuple(_items(model, comparison, ways, hosted=hosted)),
-    }
 
 
 _BILL = "state the bill (today.usd_per_month), or traffic and the models that serve it"
@@ -591,27 +565,30 @@ _BILL = "state the bill (today.usd_per_month), or traffic and the models that se
 def _case_usd(model: CostModel, framework: Framework) -> Number:
     """What one more case costs to label, at the middle: the design of the test, by its cases."""
     rule, part = framework.plan, model.upfront_parts.get("evaluation")
-    design = model.priced(part.usd) if part else None
+    if part is None or not part.usd:
+        return Unknown(ask="state what the evaluation takes (economics.upfront.evaluation)")
+    design = model.priced(part.usd)
     if rule is None or design is None or not rule.evaluation_cases:
         return Unknown(ask=model.lacks or _NO_HOURLY_RATE)
     return design.value * rule.design_share / rule.evaluation_cases
 
 
 _BY = {"table": "the framework's table", "plan": "computed", "serving": "traffic and prices"}
+_PROMPTS = 5  # that a lab compares where the framework asks for no number of them
 
 
 def _items(
-    model: CostModel, comparison: ServingComparison, ways: Ways, *, hosted: bool
+    case: Case, framework: Framework, model: CostModel, comparison: ServingComparison, ways: Ways
 ) -> Iterator[CostItem]:
-    """What the costs are made of, and what no source tells."""
-    for when, parts in (("up front", model.upfront_parts), ("each month", model.running_parts)):
+    """What the costs are made of, and what comes on top of them."""
+    month = "for the job" if model.one_off else "each month"
+    for when, parts in (("up front", model.upfront_parts), (month, model.running_parts)):
         for name, part in parts.items():
-            cost = model.priced(part.usd)
             if not part.usd:
                 continue
-            first = part.usd[0].names[0].split(".") if part.usd else [""]
+            first, cost = part.usd[0].names[0].split("."), model.priced(part.usd)
             source = _BY.get(first[0], "stated")
-            if first[0] == "economics" and len(first) == 3:
+            if first[0] == "economics" and len(first) == 3 and len(parts) > 1:
                 source = "stated in one total, split as the framework's table"
             lacks = model.lacks if name == "training" and model.lacks else _NO_HOURLY_RATE
             usd_: Number = Unknown(ask=lacks) if cost is None else cost.narrowed()
@@ -621,36 +598,32 @@ def _items(
         values = likely(ways.inputs)
         hour, each, full, always = (values[name] for name in tuned.gpu)
         idle = max(always * HOURS_PER_MONTH - values[REQUESTS] / (each * full), 0.0) * hour
-        yield CostItem(
-            when="each month",
-            what="of it idle GPUs",
-            usd=idle,
-            source="traffic and economics.serving",
-        )
-    elif hosted and (tuned is None or tuned.runs != "own"):
-        yield CostItem(
-            when="each month",
-            what="fee of a hosted endpoint",
-            usd=Unknown(ask="ask the service: some bill a tuned model by the hour, used or not"),
-            source="not in the sums",
-        )
-    yield CostItem(
-        when="up front",
-        what="calls of the lab and the judge",
-        usd=Unknown(ask="ask for a quote, which is free: tuneworthy ceiling CASE --dry-run"),
-        source="not in the sums",
+        source = "traffic and economics.serving"
+        yield CostItem(when=month, what="of it idle GPUs", usd=idle, source=source)
+    elif not (model.one_off or case.tuning.service == "self_hosted") and (
+        tuned is None or tuned.runs != "own"
+    ):
+        fact = services().assumptions["endpoint_usd_per_hour"]
+        fee = at_ends(lambda hour: hour * HOURS_PER_MONTH, taken(fact)).narrowed()
+        says = f"{fact.says.split('. ')[0]}; read on {day(fact.dated)}"
+        source = f"not in the sums, and only where hours are billed: {says}"
+        yield CostItem(when="each month", what="endpoint of its own", usd=fee, source=source)
+    check = framework.ceiling.get("prompt_variations")
+    prompts = int((check.at_least if check else None) or _PROMPTS)
+    cases = framework.plan.evaluation_cases if framework.plan else 0
+    lab: Number = Unknown(
+        ask="ask for a quote, which is free: tuneworthy ceiling CASE --dry-run; or state traffic "
+        "and the bill, or the tokens and the models that serve it"
     )
-
-
-def _more_cases(case: Case, money: InvestmentResult) -> Iterator[Worth]:
-    """What more cases of the evaluation set are worth, where today's quality was counted."""
-    today, target = case.today, case.targets.quality
-    if target is None or today.quality is None or not today.cases:
-        return
-    if found := more_cases(money, today.quality, today.cases, target.at_least):
-        more, labels, net = found
-        what = cases_what(more, labels)
-        yield Worth(what=what, usd=max(net, 0.0))
+    source = "not in the sums"
+    if ways.bill and ways.bill.option.runs != "own" and REQUESTS in ways.inputs and cases:
+        each_call = call_range(ways.bill.option, ways.inputs)
+        lab = at_ends(lambda call: prompts * cases * call, each_call).narrowed()
+        source = (
+            f"not in the sums: {count(prompts)} prompts on {count(cases)} cases at the price of a "
+            "call today; a judge's calls and other models come on top"
+        )
+    yield CostItem(when="up front", what="calls of a lab", usd=lab, source=source)
 
 
 def _possible(
@@ -703,7 +676,7 @@ def _steps(
     )
 
 
-def _duration(value: Interval | Unknown) -> Any:
+def _months(value: Interval | Unknown) -> Any:
     """Months, or a volume, as a dossier shows it: ``never`` where every end is infinite."""
     if isinstance(value, Unknown):
         return value
@@ -722,8 +695,8 @@ def _computed(
         rivals=tuple(map(_serving, rivals)),
         best_untuned=_best_untuned(comparison.costs),
         savings_usd_per_month=savings if lacks else savings.usd.narrowed(),
-        pays_from_requests_per_month=savings if lacks else _duration(savings.volume),
-        pays_from_month=savings if lacks else _duration(savings.month),
+        pays_from_requests_per_month=savings if lacks else _months(savings.volume),
+        pays_from_month=savings if lacks else _months(savings.month),
         steps=tuple(computed_steps(comparison, model)),
     )
 

@@ -81,19 +81,19 @@ def tuned_serving(case: Case, ways: Ways, premium: Interval) -> tuple[Sum, Input
         if cost.option.tuned and cost.usd is not None and cost.admissible != "no":
             if cost.option.gpu or cost.option.billed:
                 return (Product((SERVED,), says="serving"),), {SERVED: cost.usd}, True
-            inputs = {SERVED_CALL: _a_call(cost.option, ways.inputs)}
+            inputs = {SERVED_CALL: call_range(cost.option, ways.inputs)}
             return (Product((SERVED_CALL, REQUESTS), says="serving"),), inputs | ways.inputs, True
     if ways.bill is None or case.tuning.service == "self_hosted":
         return (), {}, False
     now, inputs = ways.bill.option, {**ways.inputs, PREMIUM: premium}
     if now.gpu or now.runs == "own" or (now.billed and now.bill_for is None):
         return (), {}, False
-    inputs[SERVED_CALL] = _a_call(now, inputs)
+    inputs[SERVED_CALL] = call_range(now, inputs)
     says = f"serving, a call at {figure(premium.value)} times today's price,"
     return (Product((SERVED_CALL, REQUESTS, PREMIUM), says=says),), inputs, False
 
 
-def _a_call(option: ServingOption, inputs: Inputs) -> Interval:
+def call_range(option: ServingOption, inputs: Inputs) -> Interval:
     """USD a call at the ends of the inputs."""
     ends = [option.line(values).slope for values in corners(inputs, option.names)]
     return Interval(min(ends), option.line(likely(inputs)).slope, max(ends))

@@ -225,10 +225,18 @@ class _Options:
         """What runs today and what it costs a month."""
         used = in_use(self.case)
         ways = [c for c in costs if used and c.option.model == used.id and c.usd is not None]
-        way = next((cost for cost in ways if cost.option.how in ("as_is", "self_hosted")), None)
+        hows = {"as_is", "self_hosted"}
+        if self.case.one_off:
+            hows |= {
+                c.option.how for c in ways if c.option.how == "batched" and c.admissible != "no"
+            }
+        way = next((cost for cost in ways if cost.option.how in hows), None)  # the cheapest first
         if BILL not in self.inputs or (way is not None and way.option.billed):
             return way
-        name, own = used.id if used else "what runs today", used and self._runs(used) == "own"
+        name, runs = "what runs today", self.case.today.api
+        if used:
+            name, runs = used.id, self._runs(used)
+        own = runs == "own"
         grows = REQUESTS in self.inputs and self.inputs[REQUESTS].low >= 1 and not own
         option = ServingOption(
             name,
@@ -434,7 +442,7 @@ def _batch(case: Case, option: ServingOption, price: Price | None) -> Iterator[_
     wanted = case.targets.latency_p95_s
     if wanted is not None:
         yield _Check("no", f"a batch takes hours, and {number(wanted)} s are wanted")
-    elif case.economics.traffic.batchable == "unknown":
+    elif case.economics.traffic.batchable == "unknown" and not case.one_off:  # nobody waits
         ask = "ask whether anybody waits for the answer (economics.traffic.batchable)"
         yield _Check("unknown", ask)
 

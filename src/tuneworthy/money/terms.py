@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
@@ -70,6 +70,11 @@ Sum = tuple[Product, ...]
 def total(terms: Iterable[Product], values: Values) -> Any:
     """The sum of products; 0 for none."""
     return sum((term.value(values) for term in terms), 0.0)
+
+
+def at_ends(rule: Callable[..., float], *spreads: Interval) -> Interval:
+    """What a rule makes of the low ends, of the likely values, and of the high ends."""
+    return Interval(*(rule(*at) for at in zip(*map(astuple, spreads), strict=True)))
 
 
 def likely(inputs: Inputs) -> dict[str, float]:
@@ -142,15 +147,13 @@ class CostModel:
 
         Right only where every input raises the sum, which hours, rates and amounts do.
         """
-        ends = (
-            {name: getattr(amount, end) for name, amount in self.inputs.items()}
-            for end in ("low", "value", "high")
-        )
+        at = {name: astuple(self.inputs[name]) for term in terms for name in term.names}
+        ends = ({name: ends[end] for name, ends in at.items()} for end in range(3))
         return Interval(*(float(total(terms, values)) for values in ends))
 
-    def priced(self, terms: Sum) -> Interval | None:
-        """The amount; None where hours have no rate."""
-        return self.amount(terms) if _priced(terms, self.inputs) else None
+    def priced(self, terms: Sum | None) -> Interval | None:
+        """The amount; None where nobody knows the terms, or hours have no rate."""
+        return self.amount(terms) if terms is not None and _priced(terms, self.inputs) else None
 
     def sum_text(self, terms: Sum) -> str:
         """Products and their sum; the sum alone where it is a single amount."""
@@ -190,12 +193,15 @@ def build_cost_model(
     monthly, assumptions = economics.monthly, economics.assumptions
     whole, parts, retraining_is = builder.upfront(lacking, training)
     running, running_parts = builder.running(serving, is_named=is_named)
-    for name, amount in (
+    goes_on = (
         (GROWTH, economics.traffic.growth_per_month),
-        (DISCOUNT, assumptions.discount_per_year),
-        (FAILURE, assumptions.failure_chance),
         (LIFE, assumptions.model_life_months),
         (PRICE_FALL, assumptions.price_fall_per_year),
+    )
+    for name, amount in (
+        (DISCOUNT, assumptions.discount_per_year),
+        (FAILURE, assumptions.failure_chance),
+        *(() if case.one_off else goes_on),
     ):
         builder.note(name, amount)
     besides = None
@@ -245,8 +251,7 @@ class _Builder:
         self.inputs = inputs
         self.assumed: list[str] = []
         self.lacks = ""
-        growth = case.economics.traffic.growth_per_month
-        self.one_off = growth is not None and growth.high <= -1
+        self.one_off = case.one_off
         self.note(RATE, case.economics.hourly_rate_usd)
 
     def note(self, name: str, amount: AnyAmount | None) -> bool:
@@ -379,7 +384,7 @@ class _Builder:
         monthly, path = self.economics.monthly, "economics.monthly"
         if monthly.ongoing_usd is not None:
             whole = self.money(f"{path}.ongoing_usd", monthly.ongoing_usd)
-            return whole, self._split(whole)
+            return whole, {"inference": CostPart(whole)} if self.one_off else self._split(whole)
         if monthly.ongoing is None:
             parts = self.table("ongoing")
             if self.one_off:
@@ -396,7 +401,9 @@ class _Builder:
             "inference": CostPart(self.money(f"{path}.inference_usd", kinds.inference_usd)),
             "other": CostPart(self.money(f"{path}.other_usd", kinds.other_usd)),
             "monitoring": self.work(f"{path}.monitoring_hours", kinds.monitoring_hours),
-            "retraining": self.work(quarterly, kinds.retraining_hours_per_quarter, retraining),
+            "retraining": CostPart()
+            if self.one_off
+            else self.work(quarterly, kinds.retraining_hours_per_quarter, retraining),
         }
         return tuple(term for part in parts.values() for term in part.usd), parts
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tuneworthy.framework.rules import Rules
 from tuneworthy.framework.tally import tally
 from tuneworthy.model.base import State, Unknown
-from tuneworthy.model.dossier import InvestmentResult, QuestionResult
+from tuneworthy.model.dossier import InvestmentResult, QuestionResult, Worth
 from tuneworthy.words import count, usd
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def at_stake(money: InvestmentResult | Unknown) -> tuple[float, float] | None:
 
 def more_cases(
     money: InvestmentResult | Unknown, right: float, cases: int, target: float
-) -> tuple[int, float, float] | None:
+) -> Worth | None:
     """How many more cases are the best worth their labels, before the choice to tune.
 
     The expected net benefit of sampling: what they are worth less what it costs to label them.
@@ -100,8 +100,8 @@ def more_cases(
         target: The share that is wanted.
 
     Returns:
-        The number, what labelling costs, and the net benefit in USD, below zero where even the best
-        number isn't worth it; None where the money isn't known.
+        The net benefit of the best number, 0 where even that isn't worth its labels; None where
+        the money isn't known.
     """
     stake = at_stake(money)
     if stake is None or isinstance(money, Unknown) or cases <= 0:
@@ -109,40 +109,30 @@ def more_cases(
     each, gain, lost = money.case_usd, max(stake[0], 0.0), stake[1]
     if not isinstance(each, float):
         return None
-    nets = [
+    net, best = max(
         (worth_of_cases(right, cases, target, n, gain_usd=gain, loss_usd=lost) - n * each, n)
         for n in _STEPS
-    ]
-    net, best = max(nets)
-    return best, best * each, net
-
-
-def cases_text(money: InvestmentResult | Unknown, right: float, cases: int, target: float) -> str:
-    """Whether more cases are worth it, in a sentence; empty where the money isn't known."""
-    found = more_cases(money, right, cases, target)
-    if found is None:
-        return ""
-    more, labels, net = found
-    return _says(cases_what(more, labels), net)
-
-
-def cases_what(more: int, labels: float) -> str:
-    return f"{count(more)} more cases, less the {usd(labels)}{_LABELS}"
+    )
+    what = f"{count(best)} more cases, less the {usd(best * each)}{_LABELS}"
+    return Worth(what=what, usd=max(net, 0.0))
 
 
 _LABELS = " to label them"
 
 
+def cases_text(cases: Worth | None) -> str:
+    """Whether more cases are worth it, in a sentence; empty where the money isn't known."""
+    if cases is None:
+        return ""
+    if not cases.usd:
+        return "More cases aren't worth their labels: no better choice to tune comes of them."
+    return f"Before you choose to tune, {cases.what}, are worth {usd(cases.usd)}."
+
+
 def cases_note(money: InvestmentResult | Unknown) -> str:
     """The same from a judged case with a counted quality; empty where it has none."""
     rows = () if isinstance(money, Unknown) else money.worth
-    return next((_says(one.what, one.usd) for one in rows if one.what.endswith(_LABELS)), "")
-
-
-def _says(what: str, net: float) -> str:
-    if net <= 0:
-        return "More cases aren't worth their labels: no better choice to tune comes of them."
-    return f"Before you choose to tune, {what}, are worth {usd(net)}."
+    return cases_text(next((one for one in rows if one.what.endswith(_LABELS)), None))
 
 
 def worth_text(question: QuestionResult) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range
 from tuneworthy.model.case import Amount, Case
@@ -129,10 +129,18 @@ def cost_of(hours: Span | Amount | None = None, usd: Span | Amount | None = None
 
 
 @cache
-def _words() -> dict[str, tuple[str, ...]]:
-    """The title of each phase, when it is done, and its steps."""
-    data = tomllib.loads(files("tuneworthy.plan").joinpath("phases.toml").read_text("utf-8"))
-    return {name: (each["title"], each["done"], *each["steps"]) for name, each in data.items()}
+def _file() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(files("tuneworthy.plan").joinpath("phases.toml").read_text("utf-8"))
+
+
+def spoken(name: str) -> bool:
+    """Whether a phase has words of its own."""
+    return name in _file()
+
+
+def said_by(kind: str) -> dict[str, str]:
+    """What the plan says by goal, or by unit of data."""
+    return _file()[kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +212,16 @@ class PlanContext:
         id: str = "",
         **told: str,
     ) -> str:
-        """Add a phase whose words stand in ``phases.toml``, with what they leave open."""
+        """Add a phase whose words stand in ``phases.toml``, with what they leave open.
+
+        What is told may be several steps, one a line; one that comes to nothing is left out.
+        """
+        words = _file()[name]
         title, done, *steps = (
-            text.format(cases=self.cases, approach=self.approach, **told) for text in _words()[name]
+            text.format(cases=self.cases, approach=self.approach, **told)
+            for text in (words["title"], words["done"], *words["steps"])
         )
-        said = [step for step in steps if step]
+        said = [line for step in steps for line in step.split("\n") if line]
         return self.add(id or name, title, said, done, cost, part=part, needs=needs, weeks=weeks)
 
     # Words that several phases share.
@@ -286,13 +299,13 @@ class PlanContext:
         return parts.get(category, CostPart()) + rest
 
     def running(self, *categories: str) -> PhaseCost:
-        """Three months of some running costs."""
+        """Three months of some running costs, or those of a job that runs once."""
         parts, monthly = self.money.running_parts, self.case.economics.monthly
         for category in categories:
             if category not in parts and monthly.ongoing_usd is None and category != "other":
                 self._row("ongoing", category)
         some = sum((parts[name] for name in categories if name in parts), CostPart())
-        return self.priced(some.times(MONTHS_PER_QUARTER))
+        return self.priced(some.times(1 if self.case.one_off else MONTHS_PER_QUARTER))
 
     def table(self, category: str) -> PhaseCost:
         """The framework's own row; what the case states only where the framework has none."""

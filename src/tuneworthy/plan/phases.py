@@ -21,7 +21,7 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Outcome, either
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.money.terms import LACKING, LACKING_FIRST, CostPart
-from tuneworthy.plan.context import PhaseCost, PlanContext, cost_of
+from tuneworthy.plan.context import PhaseCost, PlanContext, cost_of, said_by, spoken
 from tuneworthy.verdict.gates import held, unsafe
 from tuneworthy.verdict.options import OPTIONS
 from tuneworthy.words import (
@@ -60,16 +60,15 @@ def tuning(
     if "need" in unmet:
         _need(plan, evaluated)
     _simpler_first(plan, simpler, evaluated)
-    _tuning_service(plan, stop)
-    if "safety" in unmet:
-        _safety(plan, stop)
-    if not plan.fits:
-        _goal(plan, stop)
+    _settled(plan, unmet, stop)
     paid: Needs = (_pilot(plan, tuple(phase.id for phase in plan.phases)),)
     if "investment" in unmet and not stop:
         paid += (_money(plan, money),)
     trained = _training(plan, (_data(plan, paid),))
     launched = (_deployment(plan, (trained,)),)
+    if plan.case.one_off:
+        plan.say("job", plan.running("inference", "monitoring", "other"), launched, "first_version")
+        return
     watched = (_monitoring(plan, launched),)
     plan.say("retraining", plan.running("retraining"), watched, "running")
     needs = launched
@@ -129,13 +128,22 @@ def _clearing(
 def _conditions(plan: PlanContext, unmet: Mapping[str, GateResult], needs: Needs) -> None:
     """What has to be settled before a candidate is more than that."""
     stop = _alternatives(plan, unmet) or needs
-    _tuning_service(plan, stop)
-    if "safety" in unmet:
-        _safety(plan, stop)
-    if not plan.fits:
-        _goal(plan, stop)
-    elif plan.fits[0].feasible == "no" and plan.assessment.state("insufficient_data") != "yes":
+    _settled(plan, unmet, stop)
+    if (
+        plan.fits
+        and plan.fits[0].feasible == "no"
+        and plan.assessment.state("insufficient_data") != "yes"
+    ):
         _collect(plan, "insufficient_data", stop)
+
+
+def _settled(plan: PlanContext, unmet: Mapping[str, GateResult], needs: Needs) -> None:
+    """The service, safety and the goal, as far as they are open."""
+    _tuning_service(plan, needs)
+    if "safety" in unmet:
+        _safety(plan, needs)
+    if not plan.fits:
+        _goal(plan, needs)
 
 
 def keeping(plan: PlanContext) -> None:
@@ -208,53 +216,20 @@ def _tuning_service(plan: PlanContext, needs: Needs) -> None:
         plan.say("service", steps.service, needs, known=known, others=others)
 
 
-_REVIEW = {
-    "data_reviewed": (
-        "Read a random sample of the data for bias, harm and personal data; take out or mask what "
-        "is found",
-        "the findings of the review are on file, each with what was done about it",
-    ),
-    "process_named": (
-        "Name who answers for the tuned model's safety, and what happens when it does harm",
-        "a person and a process for safety are named in writing",
-    ),
-}
-
-
 def _safety(plan: PlanContext, needs: Needs) -> None:
+    steps, ends = said_by("reviewed"), said_by("on_file")
     _, names = unsafe(plan.case)
-    plan.add(
-        "safety",
-        "review the data for safety" if "data_reviewed" in names else "name a process for safety",
-        [_REVIEW[name][0] for name in names],
-        listing([_REVIEW[name][1] for name in names]),
-        plan.rule.steps.data_review,
-        needs=needs,
-    )
+    told = {
+        "title": "review the data" if "data_reviewed" in names else "name a process",
+        "steps": "\n".join(steps[name] for name in names),
+        "done": listing([ends[name] for name in names]),
+    }
+    plan.say("safety", plan.rule.steps.data_review, needs, "steps", 0.0, **told)
 
 
 def _goal(plan: PlanContext, needs: Needs) -> None:
     known = listing([goal.title for goal in plan.framework.goals.values()], "or")
     plan.say("goal", plan.rule.steps.goal, needs, known=known)
-
-
-_JUDGED = (
-    "There is no one right answer: write a rubric, have a model judge by it (tuneworthy ceiling "
-    "CASE --judge RUBRIC.md --judge-model MODEL), and let people label a part blindly (tuneworthy "
-    "evalset label CASE --for report), or two arms in pairs (--pairwise ARM ARM)"
-)
-_SCORED_BY = {
-    "persona": _JUDGED,
-    "generation": f"{_JUDGED}. Queries and code are run: scorer sql, or a function of yours",
-    "knowledge": "Score short answers by match, others by a rubric (--judge RUBRIC.md)",
-    "domain_expertise": "Score short answers by match, others by a rubric (--judge RUBRIC.md)",
-    "format": "Score every output by its schema (metric json_schema), and its fields (json_fields)",
-    "extraction": "Score every field (metric json_fields): the lab shows each with its interval",
-    "classification": "Score by the label (metric label): the lab shows each class",
-    "safety": "Score by the label where there is one (metric label), else by a rubric (--judge)",
-    "tool_calling": "Score the calls (metric tool_call): name and arguments, in any order",
-}
-"""How outputs are scored, by what tuning would be for."""
 
 
 def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
@@ -277,7 +252,7 @@ def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
             "Name the metric and the share that is good enough",
         )
     cost = plan.priced(plan.upfront("evaluation").times(plan.rule.design_share))
-    scored = _SCORED_BY.get(plan.case.goals[0], "") if plan.case.goals else ""
+    scored = said_by("scored").get(plan.case.goals[0], "") if plan.case.goals else ""
     return plan.say(
         "evaluation", cost, needs, part, first=first, named=named, target=target, scored=scored
     )
@@ -296,11 +271,12 @@ def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> N
     serving, answering = (
         [r for r in rules if ("quality" not in r.moves) == is_so] for is_so in (True, False)
     )
-    share = f"share right of each on the {plan.cases} cases, with its 95% interval,"
+    each = "each" if len(rules) > 1 else "it"
+    share = f"share right of {each} on the {plan.cases} cases, with its 95% interval,"
     wait = "bill a month and the wait of what changes only how the model is called"
     told = {
         "titles": listing([rule.title for rule in rules]),
-        "run": f"Run each on the same {plan.cases} cases as the best prompt" * bool(answering),
+        "run": f"Run {each} on the same {plan.cases} cases as the best prompt" * bool(answering),
         "hold": "Run what changes only how the model is called on a week of requests"
         * bool(serving),
         "counts": listing([share] * bool(answering) + [wait] * bool(serving), "and the"),
@@ -328,44 +304,24 @@ def _pilot(plan: PlanContext, needs: Needs) -> str:
 
 
 def _money(plan: PlanContext, money: MoneyFindings) -> str:
-    steps, done = (sentence(money.gate.why),), money.settled_when
-    return plan.add("money", "settle the amounts", steps, done, plan.rule.steps.money)
+    settle = sentence(money.settle or money.gate.why)
+    return plan.say("money", plan.rule.steps.money, settle=settle, done=money.settled_when)
 
 
 def _data(plan: PlanContext, needs: Needs) -> str:
     cost = plan.upfront("data_preparation").times(1 - plan.rule.pilot_share)
     cost += plan.money.upfront_parts.get(LACKING, CostPart())
-    steps: Needs = ("Get ready what the approach to the named goal takes",)
-    done = (
-        "the data the approach takes are counted, with duplicates, refusals and personal data "
-        "taken out and none of them among the held-out cases"
-    )
+    told = {
+        "steps": "Get ready what the approach to the named goal takes",
+        "done": "the data the approach takes are counted, with duplicates, refusals and personal "
+        "data taken out and none of them among the held-out cases",
+    }
     if plan.fits:
-        fit = plan.fits[0]
-        steps, done = _data_words(plan, fit.data)
-    title = "get the data ready"
-    return plan.add(
-        "data", title, steps, done, plan.priced(cost), part="first_version", needs=needs
-    )
+        told = _data_words(plan, plan.fits[0].data)
+    return plan.say("data", plan.priced(cost), needs, "first_version", 0.0, **told)
 
 
-_GET_DATA = {
-    "examples": (
-        "Take them from conversations that went well and from answers people corrected; let "
-        "experts write what is missing, and use generated ones only where a person has read each"
-    ),
-    "preference_pairs": (
-        "Pair a better and a worse answer to one question: from edits, ratings and experts' "
-        "choices; generated pairs only where a person has judged each"
-    ),
-    "documents": (
-        "Gather them from your own archives with the right to use them, and read a sample of every "
-        "source"
-    ),
-}
-
-
-def _data_words(plan: PlanContext, need: DataNeed) -> tuple[tuple[str, ...], str]:
+def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, str]:
     """What data, how much, how to get it and go on getting it; and when they are ready."""
     have, low, high, data = held(plan.case, need.unit), need.low, need.high, plain(need.unit)
     if have is None:
@@ -375,18 +331,19 @@ def _data_words(plan: PlanContext, need: DataNeed) -> tuple[tuple[str, ...], str
     else:
         there = f"{count(have)} are there: choose the best of them"
     span = f"{count(low)} or more" if isinstance(high, str) else f"{count(low)}–{count(high)}"
-    steps = (
-        sentence(f"{span} {data} needed, {there}"),
-        _GET_DATA[need.unit],
-        "Fold near-duplicates, take out refusals and personal data, and keep the held-out cases "
-        "out",
-        "From now on save what people correct and rate: it feeds every retraining",
-    )
-    return steps, (
-        f"{count(low)} usable {data} or more are counted after duplicates, refusals and personal "
-        "data are out, none of them is among the held-out cases, and what people correct is being "
-        "saved"
-    )
+    steps = (sentence(f"{span} {data} needed, {there}"), said_by("gathered")[need.unit], _KEPT)
+    return {
+        "steps": "\n".join(steps),
+        "done": f"{count(low)} usable {data} or more are counted after duplicates, refusals and "
+        "personal data are out, none of them is among the held-out cases, and what people correct "
+        "is being saved",
+    }
+
+
+_KEPT = (
+    "Fold near-duplicates, take out refusals and personal data, and keep the held-out cases out\n"
+    "From now on save what people correct and rate: it feeds every retraining"
+)
 
 
 def _training(plan: PlanContext, needs: Needs) -> str:
@@ -422,24 +379,16 @@ def _later_goal(plan: PlanContext, fit: ApproachResult, needs: Needs, *, as_befo
 
     What a case states is the work up to its first version, so this takes the framework's table.
     """
-    steps, _ = _data_words(plan, fit.data)
+    steps = _data_words(plan, fit.data)["steps"]
     goal = plan.framework.goals[fit.goal].title
-    return plan.add(
-        f"goal_{fit.goal}",
-        f"{fit.priority} {goal}: {fit.title}",
-        (
-            f"Set aside {plan.cases} held-out cases for this goal",
-            *(steps[:1] if as_before else steps),
-            "Train on top of what is live, and compare both goals",
-        ),
-        f"on {plan.cases} held-out cases of this goal it beats the version before it, the whole "
-        "95% interval of the difference above zero, and the cases of earlier goals show no loss",
-        plan.table("data_preparation")
-        + plan.collected(fit.data.unit, fit.data.low, held(plan.case, fit.data.unit))
-        + (plan.table("training") + plan.table("evaluation")),
-        part="later_goals",
-        needs=needs,
-    )
+    cost = plan.collected(fit.data.unit, fit.data.low, held(plan.case, fit.data.unit))
+    for row in ("data_preparation", "training", "evaluation"):
+        cost += plan.table(row)
+    told = {
+        "title": f"{fit.priority} {goal}: {fit.title}",
+        "steps": steps.split("\n")[0] if as_before else steps,
+    }
+    return plan.say("later_goal", cost, needs, "later_goals", 0.0, id=f"goal_{fit.goal}", **told)
 
 
 # Steps to another verdict.
@@ -452,29 +401,22 @@ def questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) -> st
     if many > _MOST_QUESTIONS:
         steps.append(f"And {several(many - _MOST_QUESTIONS, 'more question')}")
     every = "the open answer is" if many == 1 else f"all {count(many)} open answers are"
-    return plan.add(
-        "questions",
-        "answer what is open",
-        steps,
-        f"{every} yes or no in the case file, or no open answer can change the verdict any more",
-        PhaseCost(Range.between(hours, hours)),
-    )
+    cost = PhaseCost(Range.between(hours, hours))
+    return plan.say("questions", cost, asks="\n".join(steps), every=every)
 
 
 def _check(plan: PlanContext, name: str, needs: Needs) -> str:
     """A check of the ceiling test that isn't known to be done."""
     rule, ask = plan.framework.ceiling[name], plan.ask(name)
     unknown = plan.assessment.state(name) == "unknown"
-    first = [f"Find out whether it was done: {ask}"] if unknown else []
-    settle = plan.framework.filled(rule.settle, rule.at_least) if rule.settle else ask
-    return plan.add(
-        f"check_{name}",
-        f"check: {rule.title}",
-        (*first, settle),
-        f"the case file says yes to this, and the results on the same cases are on file: {ask}",
-        either(plan.rule.checks, name),
-        needs=needs,
-    )
+    told = {
+        "title": rule.title,
+        "ask": ask,
+        "first": f"Find out whether it was done: {ask}" * unknown,
+        "settle": plan.framework.filled(rule.settle, rule.at_least) if rule.settle else ask,
+    }
+    work = either(plan.rule.checks, name)
+    return plan.say("check", work, needs, "steps", 0.0, id=f"check_{name}", **told)
 
 
 def _recall(plan: PlanContext, needs: Needs, enough: float | None) -> str:
@@ -492,24 +434,17 @@ def _retrieval(
     steps = [
         f"{plain(name)}: {better.kinds.get(name) or options[name].helps_when}" for name in kinds
     ]
-    short = "the right passage is found more often than before"
+    short = "more often than before"
     if enough:
-        short = f"the right passage is found for at least {quality(enough)} of the questions"
-    if recall is None:
-        first = (
-            "Go through these only if too few passages are found, one at a time, on the same "
-            "questions"
-        )
-    else:
-        first = f"It is found for {quality(recall)} of the questions: try one kind at a time"
-    return plan.add(
-        "retrieval",
-        "improve retrieval",
-        (first, *(steps or [sentence(better.helps_when)])),
-        f"{short}, or every kind was tried on the same questions and its figure is on file",
-        plan.options(kinds or (_RETRIEVAL,)),
-        needs=needs,
+        short = f"for at least {quality(enough)} of the questions"
+    first = (
+        "Go through these only if too few passages are found, one at a time, on the same questions"
     )
+    if recall is not None:
+        first = f"It is found for {quality(recall)} of the questions: try one kind at a time"
+    told = "\n".join((first, *(steps or [sentence(better.helps_when)])))
+    cost = plan.options(kinds or (_RETRIEVAL,))
+    return plan.say("retrieval", cost, needs, kinds=told, short=short)
 
 
 def _watch(plan: PlanContext, needs: Needs) -> str:
@@ -524,16 +459,17 @@ def _decide(plan: PlanContext, needs: Needs) -> str:
 
 
 def _clear(plan: PlanContext, name: str, needs: Needs) -> None:
-    """Any reason against without a way of its own."""
+    """A reason against that takes no counting; one of a framework's own has no words here."""
     factor, ask = plan.framework.factors[name], plan.ask(name)
-    plan.add(
-        f"against_{name}",
-        f"clear: {factor.title}",
-        (sentence(factor.means or factor.why or ask),),
-        f"the case file says no to this, and what shows it is on file: {ask}",
-        either(plan.rule.against, name),
-        needs=needs,
-    )
+    work, own = either(plan.rule.against, name), f"against_{name}"
+    told = {
+        "title": factor.title,
+        "ask": ask,
+        "step": sentence(factor.means or factor.why or ask),
+        "lasting": _weeks(work.weeks),
+        "targets": plan.targets or "quality, latency, cost and privacy, with a target for each",
+    }
+    plan.say(own if spoken(own) else "against", work, needs, "steps", 0.0, id=own, **told)
 
 
 def _collect(plan: PlanContext, name: str, needs: Needs) -> None:
@@ -545,17 +481,9 @@ def _collect(plan: PlanContext, name: str, needs: Needs) -> None:
             need = DataNeed(low=fit.data.low, high="open", unit=fit.data.unit)
             break
     work = either(plan.rule.against, name)
-    steps, done = _data_words(plan, need)
-    collecting = plan.collected(need.unit, need.low, held(plan.case, need.unit))
-    plan.add(
-        f"against_{name}",
-        "collect the missing data",
-        steps,
-        done,
-        cost_of(work.hours) + collecting,
-        needs=needs,
-        weeks=work.weeks,
-    )
+    cost = cost_of(work.hours) + plan.collected(need.unit, need.low, held(plan.case, need.unit))
+    told = _data_words(plan, need)
+    plan.say("collect", cost, needs, "steps", work.weeks, id=f"against_{name}", **told)
 
 
 def _volume(plan: PlanContext, name: str, needs: Needs) -> None:
@@ -582,36 +510,15 @@ def _volume(plan: PlanContext, name: str, needs: Needs) -> None:
 
 def _changing(plan: PlanContext, name: str, needs: Needs) -> None:
     work, answer = either(plan.rule.against, name), plan.case.factors.get(name)
-    content = "Move the facts that change into retrieval or the prompt, and tune only what stays"
-    policy = "List every change of the rules with its day, and train when the list stays as it is"
-    steps = {"content": (content,), "policy": (policy,)}
-    plan.add(
-        f"against_{name}",
-        "let the requirements settle",
-        steps.get(str(answer.changes) if answer else "", (content, policy)),
-        f"for {_weeks(work.weeks)} no change to what counts as a good answer was recorded, facts "
-        "that are retrieved apart",
-        work,
-        needs=needs,
-    )
-
-
-def _exploration(plan: PlanContext, name: str, needs: Needs) -> None:
-    work = either(plan.rule.against, name)
-    plan.say(f"against_{name}", work, needs, lasting=_weeks(work.weeks))
-
-
-def _success(plan: PlanContext, name: str, needs: Needs) -> None:
-    targets = plan.targets or "quality, latency, cost and privacy, with a target for each"
-    plan.say(f"against_{name}", either(plan.rule.against, name), needs, targets=targets)
+    known, changes = said_by("changing"), str(answer.changes) if answer else ""
+    steps = [known[changes]] if changes in known else known.values()
+    plan.say(f"against_{name}", work, needs, steps="\n".join(steps), lasting=_weeks(work.weeks))
 
 
 _CLEARED: dict[str, Callable[[PlanContext, str, Needs], None]] = {
     "insufficient_data": _collect,
     "low_volume": _volume,
     "rapidly_changing_requirements": _changing,
-    "exploration_phase": _exploration,
-    "success_with_prompts": _success,
 }
 
 

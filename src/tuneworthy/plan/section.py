@@ -31,6 +31,7 @@ from tuneworthy.plan.context import (
     working_days,
 )
 from tuneworthy.plan.phases import keeping, questions, steps_to_verdict, tuning
+from tuneworthy.verdict.facts import DAYS_PER_MONTH
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.verdict.judge import Judgement
 from tuneworthy.words import count, months_later, months_range, number, plain, several
@@ -44,7 +45,6 @@ _PARTS: dict[Part, str] = {
 }
 """Parts of a plan for a tuning as they are called, in their order."""
 
-_DAYS_PER_MONTH = 365.25 / 12
 _FAR_MONTHS = 1200  #: A century: nobody names the day.
 
 
@@ -226,7 +226,7 @@ def _later(launch: date, months: float) -> date | None:
     whole = math.floor(months + 1e-9)
     if launch.year + whole / 12 >= date.max.year - 1:
         return None
-    days = max(0, math.ceil((months - whole) * _DAYS_PER_MONTH - 1e-6))
+    days = max(0, math.ceil((months - whole) * DAYS_PER_MONTH - 1e-6))
     return months_later(launch, whole) + timedelta(days=days)
 
 

@@ -21,7 +21,7 @@ from tuneworthy.model.precedents import (
     Codes,
     Confusion,
     Gap,
-    GoalRecord,
+    GoalAgreement,
     PublishedCase,
     RateInterval,
     RuleAgreement,
@@ -187,13 +187,13 @@ def _confusion(trials: list[Trial], rule: RuleId) -> Confusion:
     )
 
 
-def _by_goal(trials: list[Trial], rule: RuleId) -> tuple[GoalRecord, ...]:
+def _by_goal(trials: list[Trial], rule: RuleId) -> tuple[GoalAgreement, ...]:
     """Every goal, Wilson throughout: groups are too small for drawing clusters again."""
     by_goal: dict[str, list[Trial]] = {}
     for trial in trials:
         by_goal.setdefault(trial.goal, []).append(trial)
     return tuple(
-        GoalRecord(goal=goal, won=sum(t.won for t in part), agreement=_agreement(part, rule))
+        GoalAgreement(goal=goal, won=sum(t.won for t in part), agreement=_agreement(part, rule))
         for goal, part in sorted(by_goal.items(), key=lambda item: (-len(item[1]), item[0]))
     )
 

@@ -319,8 +319,7 @@ class CaseFacts:
     @property
     def one_off(self) -> bool:
         """Whether the traffic is a job that ends, and no stream of requests."""
-        growth = self.case.economics.traffic.growth_per_month
-        return growth is not None and growth.high <= -1
+        return self.case.one_off
 
     @cached_property
     def repays(self) -> tuple[float, float] | None:

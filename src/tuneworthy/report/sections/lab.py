@@ -24,7 +24,7 @@ from tuneworthy.model.lab import (
     Stand,
     VerifyResult,
 )
-from tuneworthy.money.worth import cases_text
+from tuneworthy.money.worth import cases_text, more_cases
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.named import named
@@ -184,7 +184,7 @@ def ceiling_document(
     after = [f"Next: {_next(result, folder, rubric)}"]
     held = result.reported
     if not isinstance(held, Unknown) and not isinstance(result.target, Unknown):
-        worth = cases_text(dossier.investment, held.value, held.n, result.target)
+        worth = cases_text(more_cases(dossier.investment, held.value, held.n, result.target))
         after = [worth, *after] if worth else after
     return b.Document("", "What the ceiling lab shows", sections, after=after)
 

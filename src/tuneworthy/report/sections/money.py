@@ -24,6 +24,7 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import Ask, LeverUnit
 from tuneworthy.money.serving import serving_name
 from tuneworthy.money.terms import label
+from tuneworthy.money.worth import cases_note
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
@@ -67,7 +68,13 @@ def pays_back(dossier: Dossier) -> list[str]:
 
 
 def pays_back_text(dossier: Dossier) -> str:
-    return "; ".join(pays_back(dossier))
+    money, parts = dossier.investment, pays_back(dossier)
+    if not isinstance(money, Unknown) and not isinstance(money.ask_usd.build, Unknown):
+        ask = money.ask_usd
+        pilot, build, month = map(dollars, (ask.pilot, ask.build, ask.run_month))
+        run = "the job itself" if money.one_off else "a month"
+        parts.append(f"it asks for {pilot} now, {build} then and {month} {run}")
+    return "; ".join(parts)
 
 
 def _drawn_text(money: InvestmentResult) -> str:
@@ -75,7 +82,8 @@ def _drawn_text(money: InvestmentResult) -> str:
     drawn, back = money.simulation, money.break_even_months
     if isinstance(drawn, Unknown) or isinstance(back.p50, Unknown):
         return ""
-    within = "within the bill, " if money.capped else ""
+    possible = dollars(money.possible_saving_usd)
+    within = f"within the bill, with {possible} to save today, " if money.capped else ""
     works = "" if drawn.p_works == 1 else f", if it works ({share(drawn.p_works)} of the draws)"
     if duration(back.p50) == duration(back.point) and (not works or back.p50 == "never"):
         return ""
@@ -116,7 +124,7 @@ def returns(framework: Framework) -> b.Section | None:
 
 
 def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
-    beside = sentence(f"pays back: {pays_back_text(dossier)}")
+    beside = sentence(f"pays back: {'; '.join(pays_back(dossier))}")
     more = returns(framework) if framework else None
     return about(dossier, unfit(doubts(dossier)), investment(dossier), more, beside=beside)
 
@@ -186,19 +194,25 @@ def story(money: InvestmentResult) -> Iterator[b.Fact]:
         yield b.Fact("Then, to build it", dollars(ask.build), "up to the first version", "money")
     if not isinstance(money.upfront_usd, Unknown):
         yield b.Fact("Up front", dollars(money.upfront_usd), "once, pilot and all", "money")
-    yield b.Fact("Each month, to run it", dollars(ask.run_month), "", "money")
+    run = "To run the job" if money.one_off else "Each month, to run it"
+    yield b.Fact(run, dollars(ask.run_month), "", "money")
 
 
 def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     net_label, net = monthly(money.monthly_net_usd)
     back, bring = money.break_even_months, money.must_bring_usd
     yield b.Fact("Does it pay?", sentence(money.justified), sentence(money.why))
+    a_month = "" if money.one_off else "a month, "
     if not isinstance(money.bill_usd, Unknown):
-        most = "a month, the most that tuning could save"
-        yield b.Fact("The bill today", dollars(money.bill_usd), most)
+        what = "The whole job costs" if money.one_off else "The bill today"
+        yield b.Fact(what, dollars(money.bill_usd), f"{a_month}the most that tuning could save")
+    if money.capped:
+        beside = f"{a_month}as far as the bill allows; more is stated"
+        yield b.Fact("Possible of the saving", dollars(money.possible_saving_usd), beside)
     yield from story(money)
     if not isinstance(bring, Unknown):
-        yield b.Fact("It must bring", dollars(bring), "a month to run it and pay back in time")
+        beside = "to run it and pay it back" if money.one_off else "a month to run it and pay back"
+        yield b.Fact("It must bring", dollars(bring), f"{beside} in time")
     if isinstance(money.monthly_net_usd, Unknown):
         return
     stated = "as stated" if not money.assumed else sentence(assumed_text(money))
@@ -208,14 +222,12 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     yield b.Fact(net_label, net, f"after running costs, {stated}" if stated[0] == "a" else stated)
     yield b.Fact("Pays back (break-even)", duration(back.point), stated, source=beside)
     if money.capped:
-        yield b.Fact("Pays back within the bill", duration(back.p50), _WITHIN)
+        beside = "month by month, no month saving more than its bill"
+        yield b.Fact("Pays back within the bill", duration(back.p50), beside)
     table = money.by_table
     if not isinstance(table.break_even_months, Unknown):
         beside = f"with the framework’s own running costs, {dollars(table.ongoing_usd)} a month"
         yield b.Fact("Pays back, more cautiously", duration(table.break_even_months), beside)
-
-
-_WITHIN = "month by month, no month saving more than its bill"
 
 
 def _computed(computed: Computed | Unknown) -> Iterator[b.Parts]:
@@ -294,10 +306,11 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     titles = "Amount | #Worth at its low end | #Worth at its high end"
     ends = b.table("What each amount alone does to the result", titles, rows)
     yield captioned(charts.tornado(drawn, middle), ends)
-    if money.worth:
-        told = [(one.what, usd(one.usd)) for one in money.worth]
-        worth = "What finding out is worth before you decide"
-        yield b.fold(worth, b.table(worth, "What | #Worth up to", told, quiet=True))
+    told = [(one.what, usd(one.usd)) for one in money.worth if one.usd > 0]
+    worth = "What finding out is worth before you decide"
+    yield told and b.fold(worth, b.table(worth, "What | #Worth up to", told, quiet=True))
+    if len(told) < len(money.worth):
+        yield cases_note(money)
     if drawn.assumes:
         yield b.fold("What was taken as given", b.bullets(map(sentence, drawn.assumes)))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tuneworthy.errors import one_line
 from tuneworthy.model.base import Range, Unknown
-from tuneworthy.model.dossier import ApproachResult, ChallengeResult, Dossier, Plan
+from tuneworthy.model.dossier import ApproachResult, ChallengeResult, Dossier, Phase, Plan
 from tuneworthy.plan.section import hours_text, part_title
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
@@ -103,6 +103,10 @@ def _cost(value: Range) -> str:
     return _NOT_PRICED if value.high == "open" and value.low == 0 else dollars(value)
 
 
+def _takes(phase: Phase) -> bool:
+    return phase.hours.high != 0 or phase.usd.high != 0
+
+
 def _numbers(plan: Plan) -> dict[str, int]:
     """The number each phase bears, by its id, from 1."""
     return {phase.id: position for position, phase in enumerate(plan.phases, start=1)}
@@ -115,8 +119,8 @@ def _phases(plan: Plan) -> b.Table:
             f"{numbers[phase.id]} {phase.title}",
             day(phase.start),
             day(phase.end),
-            hours_text(phase.hours.low, phase.hours.high),
-            _cost(phase.usd),
+            hours_text(phase.hours.low, phase.hours.high) if _takes(phase) else "none stated",
+            _cost(phase.usd) if _takes(phase) else "",
             ", ".join(str(numbers[name]) for name in phase.needs if name in numbers),
         )
         for phase in plan.phases
