@@ -431,9 +431,10 @@ class Crowd(Fake):
 
     async def send(self, request: Request) -> Reply:
         self.inside += 1
-        self.crowds.append(self.inside)
         try:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.005)
+            self.crowds.append(self.inside)  # in the middle: those of one moment come together
+            await asyncio.sleep(0.005)
             if self.inside > self.room or self.chance.random() < self.share:
                 self.refused += 1
                 raise Busy("HTTP 429", 0.02)

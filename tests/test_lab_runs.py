@@ -37,7 +37,7 @@ def test_constrained_output_is_written_in_the_order_of_the_schema(tmp_path: Path
     (tmp_path / "case.yaml").write_text(told.replace("data: {", "data: {output_schema: out.json, "))
     plan = prepare(tmp_path, as_of=AS_OF).plan
     (arm,) = (one for one in plan.arms if one.constrained == "schema")
-    sent = plan.jobs(arm, plan.select[0])[0].request.response_schema
+    sent = next(plan.calls([arm], plan.select))[0].request.response_schema
     assert sent is not None
     assert json.loads(sent) == schema
     assert sent.index('"why"') < sent.index('"answer"')

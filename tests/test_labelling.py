@@ -176,7 +176,7 @@ def answered(folder: Path) -> list[str]:
     with ledger_of(ready.case) as ledger:
         for arm in arms:
             for case in (*ready.plan.select, *ready.plan.report):
-                for job in ready.plan.jobs(arm, case):
+                for job, *_ in ready.plan.calls([arm], [case]):
                     ledger.reserve(job.key, run="r", model=arm.model, usd=0, cap_usd=0)
                     ledger.settle(job.key, Reply(text=f"by {arm.prompt}: {case.id}"), 0)
     return sorted(arm.id for arm in arms)

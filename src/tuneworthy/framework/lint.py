@@ -106,10 +106,7 @@ class _Table(NamedTuple):
     def _cells(self, rows: Array, bands: tuple[Array, Array]) -> tuple[LintCell, ...]:
         groups: dict[tuple[int, int], list[int]] = {}
         for row in rows.tolist():
-            key = (
-                int(self.columns["indicators"][row]),
-                int(self.columns["anti_indicators"][row]),
-            )
+            key = (int(self.columns["indicators"][row]), int(self.columns["anti_indicators"][row]))
             groups.setdefault(key, []).append(row)
 
         def shared(values: Array, members: list[int]) -> Band | Literal["mixed"]:

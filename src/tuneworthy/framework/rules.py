@@ -17,15 +17,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from tuneworthy.errors import FrameworkError
 from tuneworthy.model.base import State, of_the_last
-from tuneworthy.model.framework import (
-    Band,
-    Bands,
-    Bound,
-    Condition,
-    Factor,
-    Framework,
-    Outcome,
-)
+from tuneworthy.model.framework import Band, Bands, Bound, Condition, Factor, Framework, Outcome
 
 Measure = Literal[
     "indicators", "anti_indicators", "indicator_weight", "anti_indicator_weight", "difference"

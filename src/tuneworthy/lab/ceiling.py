@@ -274,7 +274,7 @@ async def _proposed(
         drawn = await asyncio.to_thread(propose, evaluator)
         write_prompts(lab.case, drawn.prompts)
         jobs = list(drawn.plan.calls(dict.fromkeys(drawn.arms), drawn.plan.select))
-        scores.take(jobs, await _all(runner, [job for job, *_ in jobs]))
+        scores.take(jobs, (await _all(runner, [job for job, *_ in jobs])).get)
     except CutShortError as cut:
         unknown = Unknown(ask="run it to its end")
         return lab.plan, {"proposing": unknown, "plateau": unknown}, str(cut)
@@ -285,7 +285,7 @@ async def _proposed(
 async def _all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:
     """What became of some calls."""
     outcome = await runner.all(jobs)
-    settled = {job.key: outcome.settled[job.key] for job in jobs if job.key in outcome.settled}
-    if outcome.stopped or not all(job.key in settled for job in jobs):
+    settled = {key: call for key in (job.key for job in jobs) if (call := outcome.get(key))}
+    if outcome.stopped or len(settled) < len({job.key for job in jobs}):
         raise CutShortError(outcome.why)
     return settled

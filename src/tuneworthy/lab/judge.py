@@ -7,9 +7,8 @@ the same case is one thing, whichever arm wrote it: one call and one label serve
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -101,7 +100,7 @@ class LabJudge:
             return None
         outcome = await runner.all(list(jobs.values()))
         for name, job in jobs.items():
-            if (settled := outcome.settled.get(job.key)) is not None:
+            if (settled := outcome.get(job.key)) is not None:
                 self.answers[name] = settled
         return outcome
 
@@ -122,43 +121,33 @@ class LabJudge:
 
     def label(self, output: Output, case: EvalCase) -> float:
         """People's label of an output; NaN where nobody has labelled it."""
-        return self.labels.get((case.id, digest_of(output_text(output))), math.nan)
+        return self.labels.get((case.id, digest_of(output.shown)), math.nan)
 
     def sample(self, cases: Sequence[EvalCase]) -> tuple[EvalCase, ...]:
         """The cases of one part on which people's labels count."""
         return label_sample(cases, self.plan.labels, self.plan.seed)
 
-    def expected(self, calls: Iterable[tuple[Job, EvalCase]], ledger: Ledger | None) -> list[Job]:
-        """The judge's calls that would follow from some calls of arms, for a quote.
+    def expected(self, job: Job, case: EvalCase, ledger: Ledger | None) -> Iterator[Job]:
+        """The judge's call that would follow from a call of an arm, for a quote.
 
-        For an answer in the ledger its own, and else one about an answer of eight bytes a token,
-        as many as it may have.
+        About its answer where that is in the ledger, and else about one of eight bytes a token,
+        with as many as it may have. A call in doubt is never sent again, so nothing is judged.
         """
-        jobs = []
-        for job, case in calls:
-            known = ledger.find(job.key) if ledger is not None else None
-            if known is None or known.status == "failed":
-                longest = BYTES_A_TOKEN * (job.request.max_tokens or PROBE_TOKENS)
-                longest = min(longest, LONGEST_PART)  # a longer one isn't judged
-                output = Output(job.key.ljust(longest, "x")[:longest])
-            elif known.reply is None:
-                continue  # in doubt: it is never sent again, so nothing is judged
-            else:
-                output = Output.of(known.reply)
-            if (question := self.job(output, case)) is not None:
-                jobs.append(question)
-        return jobs
-
-
-def output_text(output: Output) -> str:
-    """An output as people see it: its text, and the tools it calls."""
-    calls = [{"name": name, "arguments": text} for name, text in output.tool_calls]
-    listed = f"\n{json.dumps(calls, ensure_ascii=False)}" if calls else ""
-    return f"{output.text}{listed}".strip()
+        known = ledger.find(job.key) if ledger is not None else None
+        if known is None:
+            longest = BYTES_A_TOKEN * (job.request.max_tokens or PROBE_TOKENS)
+            longest = min(longest, LONGEST_PART)  # a longer one isn't judged
+            output = Output(job.key.ljust(longest, "x")[:longest])
+        elif known.reply is not None:
+            output = Output.of(known.reply)
+        else:
+            return
+        if (question := self.job(output, case)) is not None:
+            yield question
 
 
 def reply_text(reply: Reply) -> str:
-    return output_text(Output.of(reply))
+    return Output.of(reply).shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain, islice, product, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,7 +150,9 @@ def _arm(values: Mapping[str, Any]) -> Arm:
     return Arm.model_validate({"id": " · ".join(parts)[:_LONGEST], **values})
 
 
-_NEAREST_KEPT = 1024  # of each case: more than may be shown, with room for its own conversation
+_KEPT = 400  # of each case: twice what may be shown, with room for its own conversation
+_BLOCK = 512  # texts that are held against all examples at a time
+_DIGITS = 6  # of a cosine; what is beyond depends on the machine
 
 
 class Pool:
@@ -165,34 +168,36 @@ class Pool:
     def __init__(self, examples: Sequence[EvalCase]) -> None:
         self.examples = tuple(example for example in examples if example.accepted)
         self._questions = tuple(map(question, self.examples))
+        self._texts = tuple(answer_text(example.accepted[0]) for example in self.examples)
         self._vectors: NDArray[np.float32] | None = None
-        self._orders: dict[str, NDArray[np.int64]] = {}
-        self._answers = Counter(answer_text(example.accepted[0]) for example in self.examples)
+        self._waiting: dict[str, None] = {}
+        self._asked: dict[str, tuple[NDArray[np.float32], NDArray[np.int32]]] = {}
+        groups: dict[str, list[int]] = {}
+        for place, text in enumerate(self._texts):
+            groups.setdefault(text, []).append(place)
+        rounds = chain.from_iterable(zip_longest(*groups.values()))
+        self._spread = [place for place in rounds if place is not None]
+        self._answers = sorted(groups, key=lambda text: (-len(groups[text]), text))
         self._folds: tuple[NDArray[np.int64], dict[str, int]] | None = None
         self._heads: dict[int, tuple[NDArray[np.object_], NDArray[np.float64]]] = {}
 
     def __len__(self) -> int:
         return len(self.examples)
 
-    def _visible(self, case: EvalCase, places: Iterable[int] | None = None) -> Iterator[EvalCase]:
-        """The examples that a case may see, in the order of some places."""
+    def expect(self, cases: Iterable[EvalCase]) -> None:
+        """Name cases that will be asked about: they are looked up many at a time."""
+        self._waiting |= dict.fromkeys(case.text for case in cases)
+
+    def _visible(self, case: EvalCase, places: Iterable[int]) -> Iterator[int]:
+        """Which of some places a case may see."""
         cluster, own = case.cluster, question(case)
-        for place in range(len(self)) if places is None else places:
-            example = self.examples[place]
-            if example.cluster != cluster and self._questions[place] != own:
-                yield example
+        for place in places:
+            if self.examples[place].cluster != cluster and self._questions[place] != own:
+                yield place
 
     def fixed(self, k: int, case: EvalCase) -> tuple[EvalCase, ...]:
         """The first ``k`` of other conversations, spread over the answers there are."""
-        by_answer: dict[str, list[EvalCase]] = {}
-        for example in self._visible(case):
-            by_answer.setdefault(answer_text(example.accepted[0]), []).append(example)
-        chosen: list[EvalCase] = []
-        depth = 0
-        while len(chosen) < k and any(depth < len(group) for group in by_answer.values()):
-            chosen += [group[depth] for group in by_answer.values() if depth < len(group)]
-            depth += 1
-        return tuple(chosen[:k])
+        return tuple(self.examples[place] for place in islice(self._visible(case, self._spread), k))
 
     def nearest(self, k: int, case: EvalCase) -> tuple[EvalCase, ...]:
         """The ``k`` nearest of other conversations by the cosine of their embeddings.
@@ -201,8 +206,8 @@ class Pool:
         """
         if not self.examples or k < 1:
             return ()
-        near = islice(self._visible(case, map(int, self._order(case.text))), k)
-        return tuple(reversed(tuple(near)))
+        near = islice(self._visible(case, self._near(case.text)[1].tolist()), k)
+        return tuple(self.examples[place] for place in reversed(tuple(near)))
 
     def look_up(self, arm: Arm, case: EvalCase) -> str:
         """What a baseline answers; empty for an empty pool."""
@@ -211,7 +216,7 @@ class Pool:
 
     def majority(self, _: EvalCase) -> str:
         """The commonest answer of all: left out of the count, a case would vote against itself."""
-        return min(self._answers, key=lambda text: (-self._answers[text], text), default="")
+        return next(iter(self._answers), "")
 
     @property
     def teaches(self) -> bool:
@@ -232,11 +237,11 @@ class Pool:
         if fold not in self._heads:
             kept = np.flatnonzero(self._folds[0] != fold)
             kept = kept[:: -(-len(kept) // _MOST_TAUGHT)]
-            texts = [answer_text(example.accepted[0]) for example in self.examples]
-            classes, codes = np.unique(np.array(texts, dtype=object)[kept], return_inverse=True)
+            texts = np.array(self._texts, dtype=object)[kept]
+            classes, codes = np.unique(texts, return_inverse=True)
             self._heads[fold] = classes, logistic(self._embedded()[kept], codes)
         classes, weights = self._heads[fold]
-        vector = np.append(embedded([case.text])[0], 1.0)
+        vector = np.append(self._near(case.text)[0], 1.0)
         return str(classes[int(np.argmax(vector @ weights))])
 
     def neighbour(self, case: EvalCase) -> str:
@@ -249,11 +254,26 @@ class Pool:
             self._vectors = embedded([example.text for example in self.examples])
         return self._vectors
 
-    def _order(self, text: str) -> NDArray[np.int64]:
-        if text not in self._orders:
-            likeness = self._embedded() @ embedded([text])[0]
-            self._orders[text] = np.argsort(-likeness, kind="stable")[:_NEAREST_KEPT].copy()
-        return self._orders[text]
+    def _likeness(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.round(vectors @ self._embedded().T, _DIGITS)
+
+    def _near(self, text: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """The vector of a text and the places nearest to it; others that wait come along."""
+        if text not in self._asked:
+            self._waiting.pop(text, None)
+            texts = [text, *islice(self._waiting, _BLOCK - 1)]
+            vectors = embedded(texts)
+            for own, vector, row in zip(texts, vectors, self._likeness(vectors), strict=True):
+                self._waiting.pop(own, None)
+                self._asked[own] = vector, nearest_places(row, _KEPT)
+        return self._asked[text]
+
+
+def nearest_places(scores: NDArray[np.floating[Any]], most: int) -> NDArray[np.int32]:
+    """Places of the largest scores, the largest first; of equals the first."""
+    least = np.partition(scores, -most)[-most] if len(scores) > most else -np.inf
+    places = np.flatnonzero(scores >= least)
+    return places[np.argsort(-scores[places], kind="stable")][:most].astype(np.int32)
 
 
 FOLDS = 5
@@ -419,10 +439,6 @@ Told = Callable[[Job], str | None]
 """What a call of an earlier step of a chain was answered; None where there is no answer."""
 
 
-def untold(_: Job) -> None:
-    """Nothing was asked yet."""
-
-
 @dataclass(frozen=True, slots=True)
 class LabPlan:
     """Everything a lab will do, fixed before the first call."""
@@ -435,34 +451,51 @@ class LabPlan:
     seed: int = 0
     probes: frozenset[tuple[str, str]] = frozenset()
     """Arms and cases whose calls may have the most tokens: what they use is everybody's cap."""
+    keys: dict[int, dict[tuple[Any, ...], str]] = field(init=False, repr=False, compare=False)
+    """By case and call: keys that were worked out, so that a quote and its run do it once."""
 
-    def walks(self, arm: Arm, case: EvalCase, told: Told = untold) -> Iterator[list[Job]]:
+    def __post_init__(self) -> None:
+        own = {id(case): dict[tuple[Any, ...], str]() for case in (*self.select, *self.report)}
+        object.__setattr__(self, "keys", own)
+
+    def walks(self, arm: Arm, case: EvalCase, told: Told | None = None) -> Iterator[list[Job]]:
         """For each repeat the steps of one arm on one case, as far as earlier ones are told."""
         for repeat in range(0 if arm.kind == "baseline" else self.repeats):
-            jobs, said = list[Job](), list[str]()
+            jobs, said = list[Job](), tuple[str, ...]()
             while len(jobs) == len(said) <= len(arm.steps):
-                request = request_for(arm, case, self.setting, said)
-                if (arm.id, case.id) in self.probes:
-                    request = request.model_copy(update={"max_tokens": PROBE_TOKENS})
-                jobs.append(Job(request, repeat))
-                text = told(jobs[-1]) if len(said) < len(arm.steps) else None
-                said += [] if text is None else [text]
+                jobs.append(self._job(arm, case, repeat, said))
+                text = told(jobs[-1]) if told and len(said) < len(arm.steps) else None
+                said += () if text is None else (text,)
             yield jobs
 
-    def jobs(self, arm: Arm, case: EvalCase, told: Told = untold) -> tuple[Job, ...]:
-        """The calls of one arm on one case; none for a baseline.
+    def _job(self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...]) -> Job:
+        """The call of a step, after those that have ``said``."""
+        known, name = self.keys.get(id(case), {}), (arm, repeat, *said)
+        make = partial(self._request, arm, case, said)
+        if name in known:
+            prompt = self.setting.prompts[(*arm.steps, arm.prompt)[len(said)]]
+            place = self.setting.reached[prompt.model or arm.model]
+            return Job.known(known[name], (place.base_url, place.name), make, repeat)
+        job = Job(make(), repeat)
+        known[name] = job.key
+        return job
+
+    def _request(self, arm: Arm, case: EvalCase, said: Sequence[str]) -> Request:
+        request = request_for(arm, case, self.setting, said)
+        if (arm.id, case.id) in self.probes:
+            return request.model_copy(update={"max_tokens": PROBE_TOKENS})
+        return request
+
+    def calls(
+        self, arms: Iterable[Arm], cases: Sequence[EvalCase], told: Told | None = None
+    ) -> Iterator[tuple[Job, Arm, EvalCase]]:
+        """The calls of some arms on some cases, each with its arm and case; none of a baseline.
 
         Of a chain the last one, or the first whose answer isn't told.
         """
-        return tuple(walk[-1] for walk in self.walks(arm, case, told))
-
-    def calls(
-        self, arms: Iterable[Arm], cases: Sequence[EvalCase], told: Told = untold
-    ) -> Iterator[tuple[Job, Arm, EvalCase]]:
-        """The calls of some arms on some cases, each with its arm and case."""
-        return (
-            (job, arm, case) for arm in arms for case in cases for job in self.jobs(arm, case, told)
-        )
+        for arm, case in product(arms, cases):
+            for walk in self.walks(arm, case, told):
+                yield walk[-1], arm, case
 
     def of_kind(self, kind: str) -> tuple[Arm, ...]:
         return tuple(arm for arm in self.arms if arm.kind == kind)
@@ -494,6 +527,8 @@ class LabPlan:
         most = FEWEST_TOKENS
         while most < min(1.5 * used, PROBE_TOKENS):
             most *= 2
+        if most == self.setting.max_tokens:
+            return self
         return replace(self, setting=replace(self.setting, max_tokens=most))
 
 
@@ -517,6 +552,7 @@ def make_plan(
     clusters = list(groups)
     np.random.default_rng(seed).shuffle(clusters)
     mixed = tuple(case for name in clusters for case in groups[name])
+    setting.pool.expect((*mixed, *report))
     return LabPlan(tuple(arms), mixed, report, setting, repeats, seed)
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import TypedDict, TypeVar, Unpack
 
@@ -372,19 +373,15 @@ def price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
     price_of, judge = lab.price_of, lab.scores.judge
 
     def of(plan: LabPlan, arms: Sequence[Arm], cases: Sequence[EvalCase]) -> Quote:
-        longest = "x" * (BYTES_A_TOKEN * plan.setting.max_tokens)
-        heard = told_by(ledger)
-        calls = list(plan.calls(arms, cases, lambda job: heard(job) or longest))
-        more = judge.expected([(job, case) for job, _, case in calls], ledger) if judge else []
-        steps = [
-            job
-            for arm in arms
-            if arm.steps
-            for case in cases
-            for walk in plan.walks(arm, case, lambda job: heard(job) or longest)
-            for job in walk[:-1]
-        ]
-        return quote([*(job for job, *_ in calls), *steps, *more], ledger, price_of)
+        longest, heard = "x" * (BYTES_A_TOKEN * plan.setting.max_tokens), told_by(ledger)
+
+        def jobs() -> Iterator[Job]:
+            for arm, case in product(arms, cases):
+                for walk in plan.walks(arm, case, lambda job: heard(job) or longest):
+                    yield from walk
+                    yield from judge.expected(walk[-1], case, ledger) if judge else ()
+
+        return quote(jobs(), ledger, price_of)
 
     def of_plan(plan: LabPlan) -> Quote:
         parts = [of(plan, plan.arms, plan.select)]
@@ -437,7 +434,7 @@ async def probed(lab: PreparedLab, calls: PaidCalls) -> tuple[PreparedLab, str]:
     if not jobs:
         return lab, ""
     outcome = await calls.runner().all(jobs)
-    lab = replace(lab, plan=lab.plan.capped(outcome.settled.values()))
+    lab = replace(lab, plan=lab.plan.capped(outcome.get(job.key) for job in jobs))
     return lab, outcome.why if outcome.stopped else ""
 
 

@@ -529,10 +529,6 @@ def _extended(plan: LabPlan, parent: Arm, draws: Sequence[GepaDraw]) -> DrawnPla
     return DrawnPlan(parent, tuple(draws), more, own, tuple(fresh.values()))
 
 
-_LIKELY = 2000
-"""Bytes of a prompt that isn't known yet, or of a longer parent, for the likely price."""
-
-
 def cost(
     evaluator: CandidateEvaluator,
     ledger: Ledger | None,
@@ -565,10 +561,8 @@ def cost(
         def of_draws(arm: Arm, size: int) -> Quote:
             return _of_draws(evaluator, arm, size, ahead, price_of)
 
-        longs = [(of_draws(arm, longest(prompts[arm.prompt])), arm) for arm in arms]
-        most, arm = max(longs, key=lambda pair: (pair[0].usd_most, pair[0].calls))
-        likely = of_draws(arm, max(_LIKELY, len(prompts[arm.prompt].system))).usd_likely
-        parts.append(most.model_copy(update={"usd_likely": min(likely, most.usd_likely)}))
+        longs = (of_draws(arm, longest(prompts[arm.prompt])) for arm in arms)
+        parts.append(max(longs, key=lambda each: (each.usd_most, each.calls)))
     return total(parts)
 
 

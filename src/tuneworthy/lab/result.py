@@ -14,7 +14,7 @@ import numpy as np
 
 from tuneworthy.lab.contrast import ENOUGH, LABEL_ALL, contrast, judge_report, tried_by_people
 from tuneworthy.lab.plan import LabPlan, answer_text
-from tuneworthy.lab.scores import Lab, Scores, first_of
+from tuneworthy.lab.scores import Lab, Scores, first_of, worth
 from tuneworthy.measure.sample import distinct_prompts
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import PromptVariant, PublishedFigure
@@ -176,10 +176,12 @@ def _of_options(result: CeilingResult, as_of: date) -> Iterator[Evidence]:
             yield interval_evidence(f"{name}_share", rows[0].quality, as_of, **more)
 
 
-def interval_evidence(name: str, of: ShareOf | Gain, as_of: date, **more: Any) -> Evidence:
+def interval_evidence(
+    name: str, of: ShareOf | Gain, as_of: date, unit: str = "share of cases", **more: Any
+) -> Evidence:
     """Evidence with the interval that a result holds."""
     numbers = of.model_dump(include={"value", "low", "high", "n", "clusters"})
-    return Evidence(id=name, unit="share of cases", observed_on=as_of, **numbers, **more)
+    return Evidence(id=name, unit=unit, observed_on=as_of, **numbers, **more)
 
 
 def measured_in(of: CeilingResult | VerifyResult | RetrievalResult, *kept: Evidence) -> Measured:
@@ -222,7 +224,7 @@ def outcome(
     stopped = lab.stopped or ("" if reached == "no" else _unanswered(lab, chosen))
     bound = _RUN_ON if scores.judge is None or stopped else LABEL_ALL
     return CeilingResult(
-        arms=tuple(sorted(rows, key=rank, reverse=True)),
+        arms=tuple(sorted(rows, key=lambda row: worth(row.quality), reverse=True)),
         best=chosen[0].id if chosen else "",
         reported=scores.share(chosen[0], plan.report, exact=True)
         if chosen
@@ -311,10 +313,6 @@ def _saved(lab: Lab) -> int:
         return 0
     made = sum(len(lab.scores.cells(arm.id, plan.select)) for arm in plan.called)
     return (len(plan.called) * len(plan.select) - made) * plan.repeats
-
-
-def rank(row: ArmResult) -> float:
-    return -1.0 if isinstance(row.quality, Unknown) else row.quality.value
 
 
 def _steps(

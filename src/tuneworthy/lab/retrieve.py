@@ -21,7 +21,7 @@ from tuneworthy.lab.contrast import ENOUGH, contrast
 from tuneworthy.lab.plan import LabPlan, joined
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, probed
 from tuneworthy.lab.prepare import prepare as prepare_lab
-from tuneworthy.lab.result import measured_in
+from tuneworthy.lab.result import interval_evidence, measured_in
 from tuneworthy.lab.scores import WATCH_EVERY, Scores
 from tuneworthy.lab.search import CHUNKINGS, Finder, Piece, Shelf, Span, cut
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
@@ -322,10 +322,9 @@ def evidence_of(result: of.RetrievalResult, prepared: PreparedRetrieval) -> Meas
     best, answers, kept = result.best, result.answers, list[Evidence]()
 
     def keep(name: str, factor: str, value: of.ShareOf, unit: str, method: str) -> None:
-        known = value.model_dump() | {"source": f"retrieval lab: {best.way}", "method": method}
+        more = {"source": f"retrieval lab: {best.way}", "method": method, "factor": factor}
         if value.clusters >= ENOUGH:
-            day = prepared.as_of
-            kept.append(Evidence(id=name, factor=factor, unit=unit, observed_on=day, **known))
+            kept.append(interval_evidence(name, value, prepared.as_of, unit=unit, **more))
 
     stated = prepared.case.today.retrieval_recall
     if result.source:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuneworthy.lab.judge import UNREADABLE, JudgedScores, LabJudge, label_more, output_text
+from tuneworthy.lab.judge import UNREADABLE, JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import LabPlan, system_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import TAKES_NO
@@ -67,8 +68,10 @@ class CaseScores:
 
     def score(self, missing: float = math.nan) -> float:
         """Mean over repeats, what has no answer counted as ``missing``; NaN leaves it out."""
-        known = [*self.scores, *([] if math.isnan(missing) else [missing] * self.missing)]
-        return sum(known) / len(known) if known else math.nan
+        known, n = sum(self.scores), len(self.scores)
+        if (lost := self.failed + self.in_doubt) and not math.isnan(missing):
+            known, n = known + missing * lost, n + lost
+        return known / n if n else math.nan
 
 
 class Scores:
@@ -96,28 +99,35 @@ class Scores:
     async def run(self, runner: Runner, calls: Sequence[tuple[Job, Arm, EvalCase]]) -> Outcome:
         """Make some calls, have their answers judged where a model judges, and take the scores."""
         outcome = await runner.all([job for job, *_ in calls])
-        settled = outcome.settled
+        first = outcome
         if self.judge is not None and not outcome.stopped:
-            replies = ((settled.get(job.key), case) for job, _, case in calls)
+            replies = ((outcome.get(job.key), case) for job, _, case in calls)
             answers = [
                 (Output.of(call.reply), case)
                 for call, case in replies
                 if call and call.reply and not call.reply.lacks
             ]
             outcome = await self.judge.ask(runner, answers) or outcome
-        self.take(calls, settled)
+        self.take(calls, first.get)
         return outcome
 
     def take(
-        self, calls: Iterable[tuple[Job, Arm, EvalCase]], settled: Mapping[str, Settled]
+        self,
+        calls: Iterable[tuple[Job, Arm, EvalCase]],
+        became: Callable[[str], Settled | None],
     ) -> None:
-        """Score what became of calls."""
+        """Score what became of calls, by key."""
         for job, arm, case in calls:
-            if (call := settled.get(job.key)) is not None:
+            if (call := became(job.key)) is not None:
                 waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
                 if arm.steps and (arm.id, job.key) not in self._cut_short:
                     self._step(arm, case, arm.prompt, call)
-                self._call(arm.id, case, call, system_of(job.request), waited)
+                system = (
+                    system_of(job.request)
+                    if self.judge is None and self.marker.reads_system(case)
+                    else ""
+                )
+                self._call(arm.id, case, call, system, waited)
 
     def step(self, arm: Arm, case: EvalCase, at: int, job: Job, settled: Settled) -> str | None:
         """Note what a step of a chain cost, and give its answer; None for none, which ends it."""
@@ -144,15 +154,15 @@ class Scores:
             scored = judge.score(output, case)
             if cell.label is None:
                 cell.label = judge.label(output, case)
-                cell.wrong = (WRONG, output.text) if cell.label < NO else None
+                cell.wrong = (WRONG, output.text[:_MASKED]) if cell.label < NO else None
         if scored.ok is None:
             cell.unjudged += 1
             return
         cell.scores.append(scored.value)
         if cell.output is None:
-            cell.output, cell.parts = output_text(output), scored.parts
+            cell.output, cell.parts = output.shown[:_MASKED], scored.parts
         if not scored.ok and judge is None:
-            cell.wrong = (scored.signal or WRONG, output.text)
+            cell.wrong = (scored.signal or WRONG, output.text[:_MASKED])
 
     def _call(self, arm: str, case: EvalCase, settled: Settled, system: str, waited: float) -> None:
         """A call without an answer says nothing about the arm."""
@@ -327,6 +337,11 @@ def widened(
     return replace(known, low=min(e.low for e in ends), high=max(e.high for e in ends))
 
 
+def worth(quality: ShareOf | Unknown) -> float:
+    """What a share is ranked by."""
+    return -1.0 if isinstance(quality, Unknown) else quality.value
+
+
 def first_of(sentences: Sequence[str]) -> str:
     """Sentences about arms without answers as one: the first, and how many more there are."""
     if len(sentences) < 2:
@@ -353,6 +368,7 @@ def clusters_of(cases: Iterable[EvalCase]) -> NDArray[np.int64]:
 ROUNDS = 8  #: Rounds the race is run in; after each the hopeless are dropped.
 FEWEST_A_ROUND = 10
 WATCH_EVERY = 16  #: Calls: often enough to watch, and the ledger isn't read for each.
+_SHOW_EVERY_S = 0.1  # reading what was spent takes longer the more was
 
 
 class Lab:
@@ -367,6 +383,7 @@ class Lab:
         self._done, self._total, self._running = 0, 0, len(plan.arms)
         self._ahead: dict[str, Any] = {"arm": "", "quality": _NO_ROUND}
         self._seen: list[EvalCase] = []
+        self._next_show = 0.0  # on the monotonic clock
         self._heard: dict[str, str] = {}  # answers of earlier steps of chains, by key
 
     async def race(self) -> None:
@@ -457,7 +474,7 @@ class Lab:
             ]
             outcome = await self._runner.all([job for job, *_ in calls])
             for job, arm, case in calls:
-                if (settled := outcome.settled.get(job.key)) is not None:
+                if (settled := outcome.get(job.key)) is not None:
                     text = self.scores.step(arm, case, at, job, settled)
                     self._heard |= {} if text is None else {job.key: text}
             if outcome.stopped:
@@ -481,22 +498,18 @@ class Lab:
 
     def _call_ended(self, _: Settled) -> None:
         self._done += 1
-        if self._done % WATCH_EVERY == 0:
+        if self._done % WATCH_EVERY == 0 and time.monotonic() >= self._next_show:
             self._show()
+            self._next_show = time.monotonic() + _SHOW_EVERY_S
 
     def _placed(self, running: Collection[str]) -> tuple[Placed, ...]:
         """Every arm, those that are left behind after the others."""
-
-        def rank(place: Placed) -> tuple[bool, float]:
-            share = place.quality
-            return place.running, -1.0 if isinstance(share, Unknown) else share.value
-
         share, seen = self.scores.share, self._seen
         board = (
             Placed(arm=arm.id, quality=share(arm, seen), running=arm.id in running)
             for arm in self.plan.arms
         )
-        return tuple(sorted(board, key=rank, reverse=True))
+        return tuple(sorted(board, key=lambda p: (p.running, worth(p.quality)), reverse=True))
 
     def _show(self) -> None:
         if self._calls.watch is None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.documents import TeamDocument
-from tuneworthy.lab.plan import embedded
+from tuneworthy.lab.plan import embedded, nearest_places
 from tuneworthy.measure.signals.knowledge import sentences
 from tuneworthy.model.evalset import CasePassage
 
@@ -133,9 +133,7 @@ METHODS = ("BM25", "dense", "hybrid", "hybrid reranked", "hybrid expanded")
 
 def best_places(scores: Floats) -> list[int]:
     """Places of the largest positive scores, the largest first; of equals the first piece."""
-    least = np.partition(scores, -DEPTH)[-DEPTH] if len(scores) > DEPTH else 0
-    places = np.flatnonzero((scores >= least) & (scores > 0))
-    return places[np.argsort(-scores[places], kind="stable")][:DEPTH].tolist()  # type: ignore[no-any-return]  # whole numbers
+    return [place for place in nearest_places(scores, DEPTH).tolist() if scores[place] > 0]
 
 
 def fused(*orders: Sequence[int]) -> list[int]:

@@ -71,6 +71,7 @@ class PaidCalls:
             at_once=self.at_once,
             progress=progress,
             probes=self.probes,
+            lean=True,
         )
         self.on_stop(runner.stop)
         return runner

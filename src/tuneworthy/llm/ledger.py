@@ -9,20 +9,17 @@ picodollars (1e-12 USD), so that sums are exact.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import ValidationError
-
 from tuneworthy.errors import InputError
 from tuneworthy.llm.endpoints import PICO, pico, whole_cap
-from tuneworthy.model.lab import Reply, Settled, Spend, Status
+from tuneworthy.model.lab import Reply, Settled, Spend
 
 
 def locked(path: Path) -> int:
@@ -192,6 +189,9 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        if self._base is not None and self._base.in_transaction:
+            yield  # of those that are kept together
+            return
         try:
             self._run("BEGIN IMMEDIATE")
             try:
@@ -205,6 +205,10 @@ class Ledger:
             fix = "make room, or check the folder, and run it again"
             what = f"can't be written ({caught})"
             raise InputError(what, where=str(self._path), fix=fix) from None
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is written in it is kept at once, or nothing of it."""
+        return self._transaction()
 
     def find(self, key: str) -> Settled | None:
         """What became of a request; None for one that was never sent, or that failed unpaid."""
@@ -235,11 +239,12 @@ class Ledger:
 
     def settle(self, key: str, reply: Reply, usd: float) -> Settled:
         """Keep an answer with what it cost, and free what was put aside for it."""
-        return self._close(key, "settled", paid=pico(usd), reply=reply.model_dump_json(), why="")
+        paid = pico(usd)
+        return self._close(Settled(key=key, status="settled", reply=reply, usd=paid / PICO), paid)
 
     def fail(self, key: str, why: str) -> Settled:
         """It wasn't paid: free what was put aside."""
-        return self._close(key, "failed", paid=0, reply=None, why=why[:500])
+        return self._close(Settled(key=key, status="failed", why=why[:500]))
 
     def doubt(self, key: str, why: str) -> Settled:
         """Nobody knows whether it was paid: what was put aside stays aside."""
@@ -251,17 +256,16 @@ class Ledger:
         assert found is not None  # it was reserved before
         return found
 
-    def _close(
-        self, key: str, status: Status, *, paid: int, reply: str | None, why: str
-    ) -> Settled:
+    def _close(self, call: Settled, paid: int = 0) -> Settled:
+        reply = call.reply.model_dump_json() if call.reply else None
         with self._transaction():
-            ((run, held),) = self._rows("SELECT run, held FROM calls WHERE key = ?", (key,))
+            ((run, held),) = self._rows("SELECT run, held FROM calls WHERE key = ?", (call.key,))
             self._run(
                 "UPDATE calls SET status = ?, held = 0, paid = ?, reply = ?, why = ? WHERE key = ?",
-                (status, paid, reply, why, key),
+                (call.status, paid, reply, call.why, call.key),
             )
             self._add(run, held=-held, paid=paid)
-        return _settled(key, (status, 0, paid, reply, why))
+        return call
 
     def release(self, run: str) -> int:
         """Let a run's doubtful calls be sent again, because the user says so.
@@ -271,7 +275,7 @@ class Ledger:
         """
         found = self.doubtful(run)
         for one in found:
-            self._close(one.key, "failed", paid=pico(one.usd), reply=None, why="released")
+            self._close(Settled(key=one.key, status="failed", why="released"), pico(one.usd))
         return len(found)
 
     def doubtful(self, run: str | None = None) -> tuple[Settled, ...]:
@@ -328,12 +332,12 @@ def _settled(key: str, row: tuple[str, int, int, str | None, str]) -> Settled:
             {
                 "key": key,
                 "status": status,
-                "reply": None if reply is None else json.loads(reply),
+                "reply": None if reply is None else Reply.model_validate_json(reply),
                 "usd": (held + paid) / PICO,
                 "why": why,
             }
         )
-    except (ValidationError, ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         what = f"a call in the ledger can't be read ({key[:12]})"
         raise InputError(what, fix="move .tuneworthy/calls.sqlite3 away") from None
 
@@ -352,7 +356,8 @@ class ReadOnlyLedger(Ledger):
         try:
             self._look("mode=rw")
         except InTheWayError:
-            if any(each.stat().st_size for each in path.parent.glob(f"{path.name}-wal")):
+            log = Path(f"{path}-wal")
+            if log.exists() and log.stat().st_size:
                 raise
             self._look("immutable=1")
 

@@ -10,7 +10,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import Any, Literal, TypeVar, cast
 
 from tuneworthy.errors import InputError
 from tuneworthy.llm.endpoints import (
@@ -41,6 +42,7 @@ class Probe:
     why: str = ""
     times: int = 0
     calls: int = 0  #: Its calls that haven't ended; they may still be answered.
+    ended: asyncio.Event = field(default_factory=asyncio.Event)  #: Set as one of them ends.
 
     def lacked(self, why: str) -> None:
         """One more call without an answer; it counts with those before that ended alike."""
@@ -57,6 +59,7 @@ Probes = defaultdict[tuple[str, str], Probe]
 """By address and model; runners of one run share them."""
 
 
+# The rules of the gate are ours, and were chosen by benchmarks/calls.py (docs/benchmarks.md).
 _LATEST = 20  # calls that say whether an endpoint is full
 _PLACE_BACK = 6  # answers that give a place back: a refusal in seven leaves the number as it is
 _ALONE_S = 30.0  # longer than we make one call wait: then the endpoint asks, for all that share it
@@ -158,36 +161,70 @@ _LONGEST_ASKED_S = 600.0  # asked to wait longer, we end and say so
 Stopped = Literal["", "cap", "refused", "user", "fault"]
 
 
-class Job(NamedTuple):
-    request: Request
-    repeat: int = 0
+class Job:
+    """A call: where it goes, its key in the ledger, and its request.
+
+    Where the key is known beforehand, the request is made when it is asked for, and not kept.
+    """
+
+    __slots__ = ("_key", "_make", "place", "repeat")
+
+    def __init__(self, request: Request, repeat: int = 0) -> None:
+        self._make: Callable[[], Request] = lambda: request
+        self.place, self.repeat, self._key = (request.base_url, request.model), repeat, ""
+
+    @classmethod
+    def known(
+        cls, key: str, place: tuple[str, str], make: Callable[[], Request], repeat: int
+    ) -> Job:
+        """A job whose key was worked out before."""
+        job = cls.__new__(cls)
+        job._key, job._make = key, make  # noqa: SLF001  # its own
+        job.place, job.repeat = place, repeat
+        return job
+
+    @property
+    def request(self) -> Request:
+        return self._make()
 
     @property
     def key(self) -> str:
-        """The key of this call in the ledger."""
-        return self.request.key(self.repeat)
+        """The key of this call in the ledger; worked out once."""
+        if not self._key:
+            self._key = self.request.key(self.repeat)
+        return self._key
 
 
 @dataclass(slots=True)
 class Outcome:
     """What came of a run; a job that isn't in ``settled`` was never sent."""
 
-    settled: dict[str, Settled] = field(default_factory=dict)  #: By key.
+    settled: dict[str, Settled] = field(default_factory=dict)
+    """By key; of a lean run without the answers."""
+    ledger: Ledger | None = None  #: Where a lean run left them.
     stopped: Stopped = ""  #: Why it ended early: at the cap, by refusals, the user, or a bug.
     why: str = ""
     reused: int = 0  #: Answers that were there already, or that two jobs shared.
 
+    def get(self, key: str) -> Settled | None:
+        """What became of a call; its answer is read where it lies."""
+        found = self.settled.get(key)
+        if self.ledger is None or found is None or found.status != "settled":
+            return found
+        return self.ledger.find(key)
+
 
 PriceOf = Callable[[Request], Price | None]
 Progress = Callable[[Settled], None]
+T = TypeVar("T")
 
 
 class Runner:
     """Sends jobs under a cap, what earlier processes spent for the run included.
 
     A request without a price is refused, ``at_once`` is the most calls on the wire, and
-    ``progress`` is told of each call as it ends. Raises InputError if the cap is no amount of
-    money.
+    ``progress`` is told of each call as it ends. A ``lean`` run leaves answers in the ledger until
+    they are asked for. Raises InputError if the cap is no amount of money.
     """
 
     def __init__(
@@ -201,6 +238,7 @@ class Runner:
         at_once: int = 16,
         progress: Progress | None = None,
         probes: Probes | None = None,
+        lean: bool = False,
     ) -> None:
         if not 0 <= cap_usd < math.inf:
             raise InputError(f"a cap of {cap_usd:g} USD is no cap", fix="give an amount, as 5")
@@ -209,8 +247,9 @@ class Runner:
         self._gates: dict[str, Gate] = {}
         self._flying: dict[str, asyncio.Future[None]] = {}
         self._progress = progress or (lambda _: None)
-        self._outcome = Outcome()
+        self._outcome = Outcome(ledger=ledger if lean else None)
         self._held, self._freed = 0, asyncio.Event()
+        self._writes = list[tuple[Callable[[], object], asyncio.Future[object]]]()
         self._probes = defaultdict(Probe) if probes is None else probes
         self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
 
@@ -249,11 +288,11 @@ class Runner:
         key = job.key
         while (flying := self._flying.get(key)) is not None:
             await flying
-        known = self._outcome.settled.get(key) or self._ledger.find(key)
+        known = self._outcome.get(key) or self._ledger.find(key)
         if known is not None:
             if known.status == "settled":
                 self._outcome.reused += 1
-                self._probe(job).answered |= known.reply is not None and not known.reply.lacks
+                self._probes[job.place].answered |= bool(known.reply and not known.reply.lacks)
                 known = known.model_copy(update={"reused": True})
             self._done(known)
             return
@@ -266,50 +305,52 @@ class Runner:
             del self._flying[key]
             future.set_result(None)
 
-    def _probe(self, job: Job) -> Probe:
-        return self._probes[job.request.base_url, job.request.model]
-
     def _done(self, found: Settled) -> None:
-        first = self._outcome.settled.setdefault(found.key, found)
-        if first is found or found.reused:
+        first = found.key not in self._outcome.settled
+        slim = {"reply": None} if self._outcome.ledger else {}
+        if first:
+            self._outcome.settled[found.key] = found.model_copy(update=slim)
+        if first or found.reused:
             self._progress(found)
 
     async def _offer(self, job: Job) -> Settled | None:
         """One job, offered until it is answered, refused or in doubt; None if it was never sent."""
-        price = self._price_of(job.request)
+        request = job.request
+        price = self._price_of(request)
         if price is None:
-            why = f"{job.request.model} has no price: {STATE_PRICE}"
+            why = f"{request.model} has no price: {STATE_PRICE}"
             return Settled(key=job.key, status="failed", why=why)
-        most = most_usd(job.request, price)
+        most = most_usd(request, price)
         if most is None:
-            why = f"nothing bounds what {job.request.model} writes: set max_tokens"
+            why = f"nothing bounds what {request.model} writes: set max_tokens"
             return Settled(key=job.key, status="failed", why=why)
-        probe = self._probe(job)
+        probe = self._probes[job.place]
         while not probe.answered and probe.calls >= (0 if probe.silent else PROBES):
             if not probe.calls:
                 return Settled(key=job.key, status="failed", why=probe.why)
-            await self._freed.wait()
+            await probe.ended.wait()
         probe.calls += 1
         try:
-            return await self._tried(job, price, most)
+            return await self._tried(job.key, request, price, most)
         finally:
             probe.calls -= 1
-            self._wake()
+            probe.ended.set()
+            probe.ended = asyncio.Event()
 
-    async def _tried(self, job: Job, price: Price, most: float) -> Settled | None:
-        """One job, offered as often as the endpoint asks for it; None if it was never sent."""
-        gate = self._gates.setdefault(job.request.base_url, Gate(self._at_once))
+    async def _tried(self, key: str, request: Request, price: Price, most: float) -> Settled | None:
+        """One call, offered as often as the endpoint asks for it; None if it was never sent."""
+        gate = self._gates.setdefault(request.base_url, Gate(self._at_once))
         found: Settled | None = None
         for tries in range(MOST_TRIES):
             await gate.enter()
             answered, wait = False, 0.0
             try:
-                if not await self._reserved(job, most):
+                if not await self._reserved(key, request.model, most):
                     return found
                 try:
-                    found = await self._answer(job, price, most)
+                    found = await self._answer(key, request, price, most)
                 except (Busy, NotSent) as caught:
-                    found = self._ledger.fail(job.key, str(caught))
+                    found = await self._kept(partial(self._ledger.fail, key, str(caught)))
                     if not self._again(caught, gate):
                         return found
                     wait = self._wait(caught, max(tries, gate.closings))
@@ -340,17 +381,17 @@ class Runner:
             return False
         return True
 
-    async def _reserved(self, job: Job, most: float) -> bool:
+    async def _reserved(self, key: str, model: str, most: float) -> bool:
         """Whether the money is put aside.
 
         Where the cap is in the way, calls on the wire are waited for first: most cost less than
         was put aside for them.
         """
         while not self._outcome.stopped:
-            told = self._ledger.reserve(
-                job.key, run=self._run, model=job.request.model, usd=most, cap_usd=self._cap
+            put = partial(
+                self._ledger.reserve, key, run=self._run, model=model, usd=most, cap_usd=self._cap
             )
-            if told == "go":
+            if await self._kept(put) == "go":
                 self._held += 1
                 return True
             if not self._held:
@@ -364,36 +405,58 @@ class Runner:
         self._freed.set()
         self._freed = asyncio.Event()
 
-    async def _answer(self, job: Job, price: Price, most: float) -> Settled:
+    async def _kept(self, write: Callable[[], T]) -> T:
+        """What a write to the ledger gives; those of one moment are kept together."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._writes.append((write, future))
+        if len(self._writes) == 1:
+            loop.call_soon(self._commit)
+        return cast(T, await future)
+
+    def _commit(self) -> None:
+        writes, self._writes = self._writes, []
+        waiting = [future for _, future in writes]
         try:
-            reply = await self._transport.send(job.request)
+            with self._ledger.together():
+                done = [write() for write, _ in writes]
+        except Exception as caught:  # noqa: BLE001  # whoever waits raises it
+            for future in waiting:
+                future.done() or future.set_exception(caught)
+            return
+        for future, value in zip(waiting, done, strict=True):
+            future.done() or future.set_result(value)  # done where whoever waited was stopped
+
+    async def _answer(self, key: str, request: Request, price: Price, most: float) -> Settled:
+        probe, ledger = self._probes[request.base_url, request.model], self._ledger
+        try:
+            reply = await self._transport.send(request)
         except Refused as caught:
             if caught.for_all:
                 self._end("refused", str(caught))
-            found = self._ledger.fail(job.key, str(caught))
-            self._probe(job).lacked(found.why)
+            found = await self._kept(partial(ledger.fail, key, str(caught)))
+            probe.lacked(found.why)
             return found
         except (Busy, NotSent):
-            self._probe(job).times = 0  # they aren't in a row
+            probe.times = 0  # they aren't in a row
             raise
         except CallError as caught:  # doubtful, or a transport of somebody else's
-            self._probe(job).lacked(str(caught))
-            return self._ledger.doubt(job.key, str(caught))
+            probe.lacked(str(caught))
+            return ledger.doubt(key, str(caught))
         except asyncio.CancelledError:
-            self._ledger.doubt(job.key, "the run was stopped while it was on the wire")
+            ledger.doubt(key, "the run was stopped while it was on the wire")
             raise
         except Exception as caught:
-            why = f"a fault while it was on the wire: {type(caught).__name__}"
-            self._ledger.doubt(job.key, why)
+            ledger.doubt(key, f"a fault while it was on the wire: {type(caught).__name__}")
             raise
         if lacks := reply.lacks:
-            self._probe(job).lacked(lacks)
+            probe.lacked(lacks)
         else:
-            self._probe(job).answered = True
+            probe.answered = True
         paid = paid_usd(reply, price, most)
         if pico(paid) > pico(most):  # then the bound doesn't hold, and neither would the cap
-            self._end("cap", f"an answer of {job.request.model} cost more than it could at most")
-        return self._ledger.settle(job.key, reply, paid)
+            self._end("cap", f"an answer of {request.model} cost more than it could at most")
+        return await self._kept(partial(ledger.settle, key, reply, paid))
 
     def _wait(self, caught: Busy | NotSent, before: int) -> float:
         if isinstance(caught, Busy) and caught.retry_after_s:
@@ -409,10 +472,16 @@ def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quot
     and counts as neither. A request that is refused, for want of a price or of a bound on its
     output, adds no money; its model stands in ``unpriced``.
     """
-    new, reused = _sorted(jobs, ledger)
     written, unpriced = dict[str, float | None](), dict[str, None]()
-    calls, most, likely = 0, 0.0, 0.0
-    for request in new:
+    calls, reused, most, likely, seen = 0, 0, 0.0, 0.0, set[str]()
+    for job in jobs:
+        if (key := job.key) in seen:
+            continue
+        seen.add(key)
+        if (known := ledger.find(key) if ledger is not None else None) is not None:
+            reused += known.status == "settled"
+            continue
+        request = job.request
         price = price_of(request)
         bound = None if price is None else most_usd(request, price)
         if price is None or bound is None:
@@ -436,21 +505,6 @@ def total(parts: Sequence[Quote]) -> Quote:
         usd_likely=sum(one.usd_likely for one in parts),
         unpriced=tuple(dict.fromkeys(name for one in parts for name in one.unpriced)),
     )
-
-
-def _sorted(jobs: Iterable[Job], ledger: Ledger | None) -> tuple[list[Request], int]:
-    """Requests that would be sent, and how many were answered before."""
-    new, seen, reused = list[Request](), set[str](), 0
-    for job in jobs:
-        if (key := job.key) in seen:
-            continue
-        seen.add(key)
-        found = ledger.find(key) if ledger is not None else None
-        if found is None:
-            new.append(job.request)
-        elif found.status == "settled":
-            reused += 1
-    return new, reused
 
 
 def _likely(request: Request, price: Price, most: float, written: float | None) -> float:

@@ -133,6 +133,10 @@ class Marker:
             self._of_case[case.id] = (*self._scorers, *own)
         return self._of_case[case.id]
 
+    def reads_system(self, case: EvalCase) -> bool:
+        """Whether a scorer of a case goes by the system prompt."""
+        return any(scorer.reads_system for scorer in self.scorers(case))
+
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         """What all scorers of a case say together."""
         return together([scorer.score(output, case, system) for scorer in self.scorers(case)])

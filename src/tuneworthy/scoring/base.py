@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tuneworthy.errors import InputError, one_line
@@ -24,9 +24,7 @@ from tuneworthy.model.base import wrong as refused
 from tuneworthy.model.case import Materials
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.lab import Reply
-from tuneworthy.syntax.document import did_you_mean
-
-# What a scorer is: its parameters, what it reads, and its verdict on an output.
+from tuneworthy.syntax.document import ParsedFile, build
 
 WRONG = "wrong_answer"  #: Signal of an output that has the right form and says something wrong.
 NO_ANSWER = "no_answer"  #: Signal of an output with nothing in it.
@@ -54,6 +52,13 @@ class Output:
         from tuneworthy.text.json import read_json
 
         return read_json(self.text)[0]
+
+    @property
+    def shown(self) -> str:
+        """Its text, and the tools it calls, as people and judges see them."""
+        calls = [{"name": name, "arguments": text} for name, text in self.tool_calls]
+        listed = f"\n{json.dumps(calls, ensure_ascii=False)}" if calls else ""
+        return f"{self.text}{listed}".strip()
 
     @property
     def blank(self) -> bool:
@@ -164,6 +169,7 @@ class Scorer(Parameters):
     """Its name, as ``match``."""
     compares: ClassVar[bool] = False
     """Whether it holds an output against a reference, so that a case needs one."""
+    reads_system: ClassVar[bool] = False  #: Whether it goes by the system prompt that was sent.
 
     def prepare(self, kit: Kit) -> None:
         """Take what it needs from beside the case."""
@@ -197,51 +203,20 @@ S = TypeVar("S", bound=Scorer)
 
 
 def make(kind: type[S], parameters: Any, kit: Kit) -> S:
-    """A scorer from the parameters of a check."""
+    """A scorer from the parameters of a check; an InputError for wrong ones."""
+
+    def error(what: str, *, fix: str, where: str = "") -> InputError:
+        del where  # the file isn't known here
+        what = what.removeprefix("the file ").replace("of this file", "of it")
+        return InputError(one_line(f"check {kind.id}: {what}"), fix=fix)
+
     try:
-        scorer = kind.model_validate(parameters)
+        scorer = build(kind, ParsedFile(parameters, ""), error)
         scorer.prepare(kit)
-    except ValidationError as caught:
-        place, what, fix = _explained(caught.errors(include_url=False, include_input=False)[0])
     except PydanticCustomError as caught:
         context = caught.context or {}
-        place, what, fix = "", context["what"], context["fix"]
-    else:
-        return scorer
-    raise InputError(one_line(f"check {kind.id}{place and f': {place}'} {what}"), fix=fix) from None
-
-
-_WORDS = {
-    "bool_type": ("is neither true nor false", "write true or false"),
-    "string_type": ("is not text", "write text"),
-    "missing": ("is missing", "write it"),
-    "float_type": ("is not a number", "write a number"),
-    "int_type": ("is not a whole number", "write a whole number"),
-    "dict_type": ("is not a mapping", "write keys and values"),
-    "greater_than": ("is out of range", "write more than {gt:g}"),
-    "greater_than_equal": ("is out of range", "write a number from {ge:g}"),
-    "less_than_equal": ("is out of range", "write at most {le:g}"),
-    "finite_number": ("is out of range", "write a finite number"),
-    "string_too_long": ("is too long", "keep it under {max_length} characters"),
-    "too_long": ("is too long", "list at most {max_length}"),
-    "literal_error": ("is not a known word", "use {expected}"),
-}
-
-
-def _explained(error: Any) -> tuple[str, str, str]:
-    """One error of pydantic: the parameter, what is wrong, and the fix."""
-    kind, context = error["type"], error.get("ctx", {})
-    place = ".".join(str(part)[:40] for part in error["loc"])
-    if kind == "unknown_key":
-        what = f'has no parameter "{context["key"]}"'
-        return place, what, did_you_mean(context["key"], context["known"])
-    if kind == "no_mapping":
-        return place, "takes a mapping", f"write of: {{{', '.join(context['known'])}}}"
-    if kind == "fix":
-        return place, context["what"], context["fix"]
-    what, fix = _WORDS.get(kind, (f"is wrong ({error['msg']})", "see the guide on scorers"))
-    context["expected"] = str(context.get("expected", "")).replace("'", "")
-    return place, what, fix.format(**context)
+        raise error(context["what"], fix=context["fix"]) from None
+    return scorer
 
 
 def as_texts(value: Any) -> Any:

@@ -102,17 +102,19 @@ class Judge(Scorer):
         )
 
     def _parts(self, output: Output, case: EvalCase) -> list[tuple[str, str]]:
-        answer = output.text
-        if output.tool_calls:
-            calls = [{"name": name, "arguments": text} for name, text in output.tool_calls]
-            answer = f"{answer}\n{json.dumps(calls, ensure_ascii=False)}".strip()
         talk = "\n".join(f"{message.role}: {message.content}" for message in case.messages)
         parts = [("Input", case.input if case.input is not None else talk)]
         if case.contexts:
             parts.append(("Passages", "\n\n".join(passage.text for passage in case.contexts)))
         if self.reference and case.accepted:
             parts.append(("A right answer", as_text(case.accepted[0])))
-        return [(name, _clean(text)) for name, text in (*parts, ("Answer", answer))]
+        return [
+            (name, _clean(text))
+            for name, text in (
+                *parts,
+                ("Answer", output.shown if output.tool_calls else output.text),
+            )
+        ]
 
     def _schema(self) -> str:
         """JSON Schema of the judge's answer: a score and nothing else."""

@@ -254,7 +254,7 @@ class Python(Scorer):
     unscored: they say something about the function, not about the output.
     """
 
-    id, main = "python", "function"
+    id, main, reads_system = "python", "function", True
     function: Stated
     """``file.py:name``, beside the case."""
     seconds: Annotated[float, Field(gt=0, le=60)] = 5.0

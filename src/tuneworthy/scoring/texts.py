@@ -294,7 +294,7 @@ class PromptInstructions(Scorer):
     the share that is followed.
     """
 
-    id, main = "instructions", "prompt"
+    id, main, reads_system = "instructions", "prompt", True
     prompt: Stated | None = None
     """Instead of the system prompt that was sent."""
 

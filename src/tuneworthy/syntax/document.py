@@ -144,6 +144,7 @@ _FIXES: dict[str, tuple[str, str]] = {
     "int_type": ("is not a whole number", "write a whole number"),
     "int_from_float": ("is not a whole number", "write a whole number"),
     "finite_number": ("is not a finite number", "write a plain number"),
+    "bool_type": ("is neither true nor false", "write true or false"),
     "string_type": ("is not text", "write text, in quotes if it looks like a number"),
     "tuple_type": ("is not a list", "write a list"),
     "dict_type": ("is not a mapping", "write keys and values"),

@@ -30,8 +30,8 @@ from tuneworthy.files.stores import (
 from tuneworthy.lab.contrast import digest_of_json
 from tuneworthy.lab.plan import LabPlan, Pool, plan_arms, question, request_for
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
-from tuneworthy.lab.result import arm_row, rank
-from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of
+from tuneworthy.lab.result import arm_row
+from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, worth
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.verify import (
     GENERAL_MARGIN,
@@ -598,7 +598,7 @@ class _Going:
         report, case, size = self.lab.plan.report, self.pilot.lab.case, max(tables)
         arms = (self.pilot.tuned("", size, near=near) for near in sorted({0, self.pilot.near}))
         rows = [arm_row(self.lab, arm, report) for arm in (*ways, *arms)]
-        rows.sort(key=rank, reverse=True)
+        rows.sort(key=lambda row: worth(row.quality), reverse=True)
         by_seed = np.nanmean(tables[size], axis=1).tolist()
         apart = Estimated(value=float(np.mean(by_seed)), low=min(by_seed), high=max(by_seed))
         target = case.targets.quality

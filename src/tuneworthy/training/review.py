@@ -150,7 +150,7 @@ def own_answers(
         fix = did_you_mean(name, (*arms,))
         raise InputError(f'"{name[:80]}" is no arm', where="--arm", fix=fix)
     examples = sorted(kept[1], key=lambda one: digest_of("compare", one.id))[:n]
-    jobs = {one.id: lab.plan.jobs(arms[name], as_case(one))[0] for one in examples}
+    jobs = {one.id: next(lab.plan.calls([arms[name]], [as_case(one)]))[0] for one in examples}
     settled: Mapping[str, Settled | None] = {}
     if send:
         every = [*jobs.values()]
@@ -174,4 +174,4 @@ async def _asked(calls: PaidCalls, jobs: Sequence[Job]) -> Mapping[str, Settled]
     outcome = await calls.runner().all(jobs)
     if outcome.stopped:
         raise StoppedError(outcome.why)
-    return outcome.settled
+    return {job.key: call for job in jobs if (call := outcome.get(job.key)) is not None}
