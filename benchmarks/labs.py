@@ -26,7 +26,7 @@ WORDS = [f"{a}{b}{c}" for a in "bcdfgklm" for b in "aeiou" for c in ("rd", "nk",
 
 def write(folder: Path, cases: int, prompts: int = 6) -> Path:
     """A case with so many cases; the word that decides its label stands in each."""
-    chance = random.Random(7)  # noqa: S311  # makes cases, hides nothing
+    chance = random.Random(7)  # makes cases, hides nothing
     (folder / "prompts").mkdir(parents=True)
     for number in range(prompts):
         rule = " ".join(chance.choices(WORDS, k=160))
@@ -87,6 +87,7 @@ def main() -> None:
         for calls in () if told.quote else (told.calls,) if told.calls else (CALLS, MANY):
             for name, source in sources.items():
                 folder = write(Path(base) / f"r{calls}{name}", calls * 6_000 // CALLS)
+                cpu = peak = 0.0
                 for what in ("first", "again, nothing sent"):
                     cpu, peak, text = run(source, "ceiling", str(folder), "--budget", "1",
                                           "--format", "json")  # fmt: skip

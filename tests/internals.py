@@ -113,7 +113,7 @@ from tuneworthy.lab import verify as lab_verify
 from tuneworthy.lab.background import LabRun, Labs, LabSettings, QuoteExceededError
 from tuneworthy.lab.ceiling import CEILING_RUN
 from tuneworthy.lab.contrast import chosen_arms, contrast
-from tuneworthy.lab.judge import JudgeChoice, label_sample, reply_text
+from tuneworthy.lab.judge import JudgeChoice, label_sample
 from tuneworthy.lab.plan import (
     LabPlan,
     Pool,

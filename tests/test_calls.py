@@ -15,6 +15,7 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -354,8 +355,8 @@ def test_the_gate_closes_for_all_and_halves_and_opens_by_a_little() -> None:
         for _ in range(4):
             await gate.enter()
         before = time.monotonic()
-        assert not gate.refused(0.2)
-        assert not gate.refused(0.1)  # it was on the wire when the gate closed
+        await gate.refused(0.2)
+        await gate.refused(0.1)  # it was on the wire when the gate closed
         assert gate.limit == 8
         waiting = [asyncio.create_task(gate.enter()) for _ in range(12)]
         for _ in range(4):
@@ -389,24 +390,26 @@ def answering(calls: int) -> Gate:
 def test_a_stop_ends_every_wait_at_a_gate() -> None:
     async def scene() -> None:
         gate = answering(10)
-        assert gate.refused(20)
-        alone = asyncio.create_task(gate.wait(600))
-        assert not gate.refused(600)  # so long a wait is everybody's
+        alone = asyncio.create_task(gate.refused(20))
+        await asyncio.sleep(0)
+        assert not alone.done()
+        await gate.refused(600)  # so long a wait is everybody's
         waiting = [asyncio.create_task(gate.enter()) for _ in range(50)]
         await asyncio.sleep(0)
         gate.open()
         assert gate.limit == math.inf
         await asyncio.gather(alone, *waiting)
-        assert not gate.refused(600)
+        await gate.refused(600)
 
     asyncio.run(asyncio.wait_for(scene(), 20))
 
 
 def test_the_last_try_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
+    lasts: list[bool] = []
 
-    async def wait(_: Gate, seconds: float) -> None:
-        waits.append(seconds)
+    async def refused(_: Gate, seconds: float, *, last: bool) -> None:
+        assert seconds == 20
+        lasts.append(last)
 
     class Grudging(Fake):
         async def send(self, request: Request) -> Reply:
@@ -414,10 +417,10 @@ def test_the_last_try_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.Monk
                 raise Busy("HTTP 429", 20)
             return await super().send(request)
 
-    monkeypatch.setattr(Gate, "wait", wait)
+    monkeypatch.setattr(Gate, "refused", refused)
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         found = send(ledger, Grudging(echo), many(30), at_once=1).settled
-    assert waits == [20] * (MOST_TRIES - 1)
+    assert lasts == [False] * (MOST_TRIES - 1) + [True]
     assert [found[job.key].status for job in many(30)].count("failed") == 1
 
 
@@ -484,9 +487,9 @@ def test_an_endpoint_that_nobody_reaches_ends_the_run(
     waits: list[float] = []
     plain = Gate.refused
 
-    def refused(gate: Gate, seconds: float) -> bool:
+    async def refused(gate: Gate, seconds: float, *, last: bool) -> None:
         waits.append(seconds)
-        return plain(gate, seconds)
+        await plain(gate, seconds, last=last)
 
     monkeypatch.setattr(Gate, "refused", refused)
     fake = Fake(echo, Manners(not_sent=1.0))
@@ -722,3 +725,36 @@ def test_half_a_surrogate_pair_in_an_answer_becomes_a_question_mark(tmp_path: Pa
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         found = send(ledger, Fake(echo), [asked("a \ud800")]).settled
     assert [one.reply and one.reply.text for one in found.values()] == ["a ?"]
+
+
+def test_a_call_that_cannot_be_kept_ends_the_run_and_loses_no_call_of_another_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Ledger.settle
+
+    def settle(ledger: Ledger, key: str, reply: Reply, usd: float) -> Any:
+        if reply.text == "case 20":
+            raise ValueError("it can't be written")
+        return plain(ledger, key, reply, usd)
+
+    monkeypatch.setattr(Ledger, "settle", settle)
+    with Ledger(tmp_path / "c.sqlite3") as ledger, pytest.raises(ValueError, match="be written"):
+        send(ledger, Fake(echo), many(100), at_once=4)
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        settled = sum(found is not None and found.status == "settled"
+                      for found in (ledger.find(job.key) for job in many(100)))  # fmt: skip
+        assert 12 <= settled <= 24
+        assert 1 <= len(ledger.doubtful()) <= 4  # those of its own moment: never sent again unasked
+
+
+def test_a_lean_run_leaves_its_answers_in_the_ledger(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        runner = Runner(ledger, Fake(echo), lambda _: FREE, run="r", cap_usd=1, lean=True)
+        outcome = asyncio.run(runner.all(many(30)))
+        assert all(one.reply is None for one in outcome.settled.values())
+        for job in many(30):
+            found = outcome.get(job.key)
+            assert found is not None
+            assert found.reply is not None
+            assert found.reply.text == job.request.messages[0].content
+        assert outcome.get("no such key") is None

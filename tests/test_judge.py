@@ -23,6 +23,7 @@ from internals import (
     Fake,
     JudgeChoice,
     Label,
+    Output,
     PreparedLab,
     Reply,
     Request,
@@ -34,7 +35,6 @@ from internals import (
     prepare,
     quoted,
     read_evidence,
-    reply_text,
     schema,
 )
 from internals import lab_ceiling as ceiling
@@ -579,4 +579,4 @@ def test_a_judged_lab_goes_from_the_command_line_to_its_end(
 
 def test_a_reply_is_labelled_by_the_text_that_was_judged() -> None:
     reply = Reply(text=" Moved. ", tool_calls=(("move", '{"tour": 1}'),))
-    assert reply_text(reply) == 'Moved. \n[{"name": "move", "arguments": "{\\"tour\\": 1}"}]'
+    assert Output.of(reply).shown == 'Moved. \n[{"name": "move", "arguments": "{\\"tour\\": 1}"}]'

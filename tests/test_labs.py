@@ -138,6 +138,16 @@ def test_a_case_never_sees_its_own_conversation_or_question(
         assert pool.neighbour(case) == ("x" if allowed else "")
 
 
+@given(talks)
+def test_what_is_looked_up_together_is_what_is_looked_up_alone(
+    told: list[tuple[str, str | None]],
+) -> None:
+    cases, pool = cases_of(told), Pool(cases_of(told))
+    pool.expect(cases)
+    for case in cases:
+        assert pool.nearest(3, case) == Pool(cases).nearest(3, case)
+
+
 def test_the_commonest_answer_is_counted_rightly_where_no_answer_is_common() -> None:
     """Each case left out of its own count would make the majority wrong on all of 30."""
     labels = [label for label, n in (("a", 11), ("b", 11), ("c", 8)) for _ in range(n)]

@@ -95,7 +95,7 @@ def read_all(ledger: Ledger) -> None:
         ledger.find(key)
     ledger.doubtful("r")
     ledger.spend("r")
-    ledger.output_tokens("m")
+    ledger.usual("m")
 
 
 @pytest.mark.parametrize(

@@ -200,3 +200,53 @@ def test_a_lab_goes_on_with_what_a_model_takes_and_says_what_was_changed(
         assert command(["ceiling", str(folder), "--format", "json"]) == 0  # nothing is sent again
     told = json.loads(capsys.readouterr().out)
     assert told["arms"][0]["changed"] == ["max_completion_tokens for max_tokens"]
+
+
+def test_the_next_process_asks_as_a_model_had_to_be_asked(tmp_path: Path) -> None:
+    with refusing(BODIES[0]) as (address, seen):
+        free = "usd_per_mtok: {input: 0, output: 0}"
+        models = f"[{{id: 'my:a', base_url: '{address}', {free}}}]"
+        folder = folder_of(tmp_path, n=60, models=models)
+        ceiling.run(prepare(folder), cap_usd=0)
+        assert any("max_tokens" in one for one in seen)
+        seen.clear()
+        folder_of(tmp_path, n=90, models=models)
+        done = ceiling.run(prepare(folder), cap_usd=0)
+        assert seen
+        assert not any("max_tokens" in one for one in seen)
+        assert done.result.arms[0].changed == ("max_completion_tokens for max_tokens",)
+
+
+@pytest.mark.parametrize(
+    "said", ['["without messages", "key for model"]', "null", "[]", "7", "max_tokens", "{"]
+)
+def test_what_is_remembered_changes_nothing_but_what_we_change_ourselves(said: str) -> None:
+    async def go(address: str) -> Reply:
+        http = Http({address: None}, changed={"m": said})
+        try:
+            return await http.send(asked(address))
+        finally:
+            await http.close()
+
+    with refusing() as (address, seen):
+        assert asyncio.run(go(address)).changed == ()
+    assert seen[0]["max_tokens"] == 99
+    assert {"messages", "model", "temperature", "seed"} <= set(seen[0])
+
+
+def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now() -> None:
+    async def go(address: str) -> list[Reply]:
+        http = Http({address: None}, changed={"m": '["max_completion_tokens for max_tokens"]'})
+        try:
+            return [await http.send(asked(address, seed=n)) for n in range(3)]
+        finally:
+            await http.close()
+
+    newer = {
+        "refused": "max_completion_tokens",
+        "body": {"error": {"message": "Unrecognized request argument: max_completion_tokens"}},
+        "status": 400,
+    }
+    with refusing(newer) as (address, seen):
+        assert [one.changed for one in asyncio.run(go(address))] == [()] * 3
+    assert len(seen) == 4

@@ -26,7 +26,7 @@ from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import PROBES, Job, Outcome, Runner
 from tuneworthy.model.case import Case, Model, TokenPrice
 from tuneworthy.model.evalset import EvalCase, digest_of
-from tuneworthy.model.lab import ChatMessage, JudgePlan, Reply, Settled
+from tuneworthy.model.lab import ChatMessage, JudgePlan, Settled
 from tuneworthy.scoring.base import Kit, Output, Scored, make, unscored
 from tuneworthy.scoring.judge import LONGEST_PART, Judge
 from tuneworthy.stats.clustered import Estimate
@@ -144,10 +144,6 @@ class LabJudge:
             return
         if (question := self.job(output, case)) is not None:
             yield question
-
-
-def reply_text(reply: Reply) -> str:
-    return Output.of(reply).shown
 
 
 @dataclass(frozen=True, slots=True)

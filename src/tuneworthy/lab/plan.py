@@ -376,7 +376,7 @@ def request_for(arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str] 
     values = {
         "input": text,
         "contexts": "\n\n".join(p.text for p in case.contexts) if arm.retrieval else "",
-        "examples": _listed(examples) if inside else "",
+        "examples": "\n\n".join(map(_shown, examples)) if inside else "",
         "previous": said[-1] if said else "",
     }
     system = filled(prompt.system, values)
@@ -431,8 +431,8 @@ def _examples(arm: Arm, case: EvalCase, pool: Pool) -> tuple[EvalCase, ...]:
     return pool.fixed(arm.few_shot, case) if arm.few_shot_from == "fixed" else ()
 
 
-def _listed(examples: Iterable[EvalCase]) -> str:
-    return "\n\n".join(f"Input: {e.text}\nOutput: {answer_text(e.accepted[0])}" for e in examples)
+def _shown(example: EvalCase) -> str:
+    return f"Input: {example.text}\nOutput: {answer_text(example.accepted[0])}"
 
 
 Told = Callable[[Job], str | None]

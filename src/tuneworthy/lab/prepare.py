@@ -17,7 +17,7 @@ from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset, parted, read_examples
 from tuneworthy.files.materials import read_materials, read_prompts
 from tuneworthy.lab.contrast import ENOUGH, own_work
-from tuneworthy.lab.judge import BYTES_A_TOKEN, JudgeChoice, LabJudge, judge_setup, reply_text
+from tuneworthy.lab.judge import BYTES_A_TOKEN, JudgeChoice, LabJudge, judge_setup
 from tuneworthy.lab.plan import (
     FEWEST_TOKENS,
     PROBE_TOKENS,
@@ -60,7 +60,7 @@ from tuneworthy.report.sections.lab import (
     quote_document,
 )
 from tuneworthy.scoring import Marker, default_scorers
-from tuneworthy.scoring.base import Kit, Scorer
+from tuneworthy.scoring.base import Kit, Output, Scorer
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.weigh import figures
 
@@ -127,18 +127,10 @@ class PreparedLab:
         """Who judges; None where rules score."""
         return self.scores.judge.plan if self.scores.judge else None
 
-    @property
-    def judge_rows(self) -> tuple[tuple[str, str], ...]:
-        """Who judges, as a row of a quote; () where rules score."""
-        judge = self.scores.judge
-        if judge is None:
-            return ()
-        return (("Judge", judge_text(judge.plan, len(own_work(judge, self.plan.arms)))),)
-
-    def transport(self, at_once: int) -> Transport:
-        """What carries its calls to the models of its case."""
-        places = (caller.place for caller in self.callers)
-        return transport_for([*self.plan.setting.reached.values(), *places], at_once=at_once)
+    def transport(self, at_once: int, ledger: Ledger) -> Transport:
+        """What carries its calls to the models of its case, as they had to be asked before."""
+        places = [*self.plan.setting.reached.values(), *(each.place for each in self.callers)]
+        return transport_for(places, at_once=at_once, changed=ledger.changes())
 
 
 def prepare(
@@ -197,7 +189,8 @@ def prepare(
         schema=None
         if schema is None
         else json.dumps(schema, ensure_ascii=False, separators=(",", ":")),
-        grammar=_grammar(kit.labels),
+        # nothing but the labels; None where answers are no labels
+        grammar="root ::= " + " | ".join(map(canonical_json, kit.labels)) if kit.labels else None,
         max_tokens=max_tokens or FEWEST_TOKENS,
         labels=kit.labels,
         deciders=frozenset(model.id for model in case.callable_models if model.api != "chat"),
@@ -250,13 +243,6 @@ def _labels(cases: Sequence[EvalCase]) -> tuple[str, ...]:
     short = all(isinstance(answer, str) and 0 < len(answer) <= 80 for answer in answers)
     labelled = sum(bool(case.accepted) for case in cases)
     return tuple(labels) if short and len(labels) <= min(200, max(2, labelled // 2)) else ()
-
-
-def _grammar(labels: Sequence[str]) -> str | None:
-    """A grammar that allows nothing but the labels; None where answers are no labels."""
-    if not labels:
-        return None
-    return "root ::= " + " | ".join(canonical_json(label) for label in labels)
 
 
 def _by_rules(
@@ -360,7 +346,9 @@ def render_quote(
     seconds = quote.calls * ASSUMED_S / AT_ONCE
     more = [*lab.price_rows, *([proposals_row(*proposals)] if proposals else [])]
     more += [("Time", f"about {duration(seconds)} at {ASSUMED_S:g} s a call, {AT_ONCE} at once")]
-    more += [*lab.judge_rows, *([general_row(general)] if general else [])]
+    if (judge := lab.scores.judge) is not None:
+        more.append(("Judge", judge_text(judge.plan, len(own_work(judge, plan.arms)))))
+    more += [general_row(general)] if general else []
     document = quote_document(arms, *parts, quote, published=published, more=more, cap_usd=cap_usd)
     return render_document(document, colour=colour, everything=True)
 
@@ -454,7 +442,7 @@ def paid(
 
     async def go(ledger: Ledger, quote: Quote) -> T:
         at_once = settings.get("at_once", AT_ONCE)
-        transport = settings.get("transport") or lab.transport(at_once)
+        transport = settings.get("transport") or lab.transport(at_once, ledger)
         try:
             with stopped_by_user(settings.get("handle")) as on_stop:
                 calls = PaidCalls(
@@ -522,5 +510,5 @@ def outputs_of(lab: PreparedLab) -> dict[str, dict[str, str]]:
         for job, arm, case in lab.plan.calls(lab.plan.arms, cases, told_by(ledger)):
             settled = None if job.repeat else ledger.find(job.key)
             if settled and settled.reply and not settled.reply.lacks:
-                outputs.setdefault(arm.id, {})[case.id] = reply_text(settled.reply)
+                outputs.setdefault(arm.id, {})[case.id] = Output.of(settled.reply).shown
     return outputs

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from threading import Lock
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unicodedata import category
 
@@ -333,7 +334,7 @@ class GepaDraw:
             custom_candidate_proposer=self._write,
             reflection_minibatch_size=min(SHOWN, len(request.taught)),
             stop_callbacks=self._over,
-            logger=_Quiet(),
+            logger=SimpleNamespace(log=lambda message: None),  # noqa: ARG005  # its name for it
             track_best_outputs=False,
             seed=self._evaluator.plan.seed * _REPEATS + self._number,
         )
@@ -408,11 +409,6 @@ class GepaDraw:
         except Exception as caught:
             self._failed = caught
             raise
-
-
-class _Quiet:
-    def log(self, message: str) -> None:
-        """Nothing is written anywhere."""
 
 
 def gepa() -> Callable[..., Any]:

@@ -200,7 +200,7 @@ def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
         f"mean over all orders of {gain.draws} independent draws, scored on the same cases; its "
         "upper end by the place of a draw among the others"
     )
-    more = {"source": source, "method": method, "details": {"draws": gain.draws}}
+    more: dict[str, Any] = {"source": source, "method": method, "details": {"draws": gain.draws}}
     return (interval_evidence("plateau_gain", gain, as_of, **more),)
 
 

@@ -6,7 +6,7 @@ A way is chosen on some questions and reported on others. Retrieving is free and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -26,7 +26,7 @@ from tuneworthy.lab.scores import WATCH_EVERY, Scores
 from tuneworthy.lab.search import CHUNKINGS, Finder, Piece, Shelf, Span, cut
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
 from tuneworthy.llm.ledger import Ledger
-from tuneworthy.llm.runner import Job, quote
+from tuneworthy.llm.runner import quote
 from tuneworthy.model import lab as of
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
@@ -238,14 +238,8 @@ def price(prepared: PreparedRetrieval, ledger: Ledger | None) -> of.Quote:
     if prepared.lab is None:
         return quote([], ledger, lambda _: None)
     plan = prepared.lab.plan
-    jobs = [*plan.probe_jobs(), *(job for job, *_ in _calls(plan, prepared.asked))]
-    return quote(jobs, ledger, prepared.lab.price_of)
-
-
-def _calls(
-    plan: LabPlan, asked: Iterable[tuple[of.Arm, EvalCase]]
-) -> list[tuple[Job, of.Arm, EvalCase]]:
-    return [call for arm, case in asked for call in plan.calls([arm], [case])]
+    jobs = [job for arm, case in prepared.asked for job, *_ in plan.calls([arm], [case])]
+    return quote([*plan.probe_jobs(), *jobs], ledger, prepared.lab.price_of)
 
 
 def quoted(prepared: PreparedRetrieval) -> of.Quote:
@@ -277,7 +271,8 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
     """The three ways to answer and the gaps between them, or why it ended early."""
     assert prepared.lab is not None  # somebody shall answer
     lab, stopped = await probed(prepared.lab, calls)
-    wanted, done = _calls(lab.plan, prepared.asked), Counter[str]()
+    wanted = [call for arm, case in prepared.asked for call in lab.plan.calls([arm], [case])]
+    done = Counter[str]()
 
     def ended(settled: of.Settled) -> None:
         done[settled.status] += 1

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import date
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from tuneworthy.errors import CaseError, InputError
@@ -56,24 +56,28 @@ class Switch:
 
 
 def transport_for(
-    places: Sequence[Reached], *, timeout_s: float = 120.0, at_once: int = 64
+    places: Sequence[Reached], *, timeout_s: float = 120.0, at_once: int = 64, **more: Any
 ) -> Transport:
     """What carries requests to some models; whoever asked for it closes it.
 
     ``timeout_s`` are seconds after which an answer that hasn't come is in doubt, ``at_once`` the
-    most calls on the wire (give the runner no more). Raises InputError if a key or a library is
-    missing, or a fake has no such name.
+    most calls on the wire (give the runner no more), and ``more`` is for ``Http``. Raises
+    InputError if a key or a library is missing, or a fake has no such name.
     """
+    from tuneworthy.llm.embedded import local_model
+
     found: dict[str, Transport] = {}
     keys = {place.base_url: place.key for place in places if place.base_url}
     for place in places:
         if lacks := _lacks_key(place):
             raise lacks
         if not place.base_url:
-            make = _fake if place.provider == FAKE else _local
-            found[f"{place.provider}:{place.name}"] = make(place.name)
+            name, fake = f"{place.provider}:{place.name}", place.provider == FAKE
+            if fake and place.name not in FAKES:
+                raise CaseError(f'there is no model "{name}"', fix=f"there is {', '.join(FAKES)}")
+            found[name] = Fake(FAKES[place.name]) if fake else local_model(place.name)
     if keys:
-        http = _http(keys, timeout_s, at_once)
+        http = _http(keys, timeout_s=timeout_s, at_once=at_once, **more)
         found |= dict.fromkeys(keys, http)
     return Switch(found)
 
@@ -91,25 +95,13 @@ def _lacks_key(place: Reached) -> CaseError | None:
     return CaseError(f'model "{place.provider}:{place.name}" needs a key', fix=fix)
 
 
-def _http(keys: Mapping[str, Secret | None], timeout_s: float, at_once: int) -> Transport:
+def _http(keys: Mapping[str, Secret | None], **more: Any) -> Transport:
     try:
         from tuneworthy.llm.http import Http
     except ImportError as lacking:
         fix = "install it: pip install 'tuneworthy[lab]'"
         raise InputError(f"calling models needs {lacking.name}", fix=fix) from None
-    return Http(keys, timeout_s=timeout_s, at_once=at_once)
-
-
-def _local(name: str) -> Transport:
-    from tuneworthy.llm.embedded import local_model
-
-    return local_model(name)
-
-
-def _fake(name: str) -> Transport:
-    if name not in FAKES:
-        raise CaseError(f'there is no model "fake:{name}"', fix=f"there is {', '.join(FAKES)}")
-    return Fake(FAKES[name])
+    return Http(keys, **more)
 
 
 def prices_of(
@@ -159,8 +151,7 @@ def _at_least(stated: Price | None, listed: Price | None) -> Price | None:
 
 
 WAIT_S = 1.0  #: How long an endpoint on this machine has to answer.
-_MOST_BYTES = 1024 * 1024
-_MOST_NAMED = 100
+_MOST_BYTES, _MOST_NAMED = 1024 * 1024, 100
 
 State = Literal["key", "no_key", "answers", "silent", "open", "inside", "published", "unknown"]
 """Its key is there; it isn't; it answers on this machine; it doesn't; it is called without a key;

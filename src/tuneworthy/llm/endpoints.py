@@ -6,6 +6,7 @@ provider never gets that provider's key.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -27,8 +29,6 @@ LOCAL = "local"  #: Provider of the embedded model.
 FAKE = "fake"  #: Provider of models that are functions of ours, for tests and trials.
 _HOST = re.compile(r"\[[0-9a-f:.]+\]|(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
-
-
 _SHORTEST_KEY = 8
 
 
@@ -37,20 +37,9 @@ class Endpoint(NamedTuple):
     key_from: str = ""  #: Environment variable with the key; empty where none is needed.
 
 
-PRESETS: dict[str, Endpoint] = {
-    "openai": Endpoint("https://api.openai.com/v1", "OPENAI_API_KEY"),
-    "anthropic": Endpoint("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
-    "google": Endpoint("https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"),
-    "together": Endpoint("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
-    "openrouter": Endpoint("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-    "fireworks": Endpoint("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
-    "mistral": Endpoint("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
-    "groq": Endpoint("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    "deepseek": Endpoint("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-    "ollama": Endpoint("http://127.0.0.1:11434/v1"),
-    "vllm": Endpoint("http://127.0.0.1:8000/v1"),
-    "llamacpp": Endpoint("http://127.0.0.1:8080/v1"),
-}  #: Providers by the first half of a model's id.
+_LISTED = json.loads(Path(__file__).with_name("endpoints.json").read_text("utf-8"))
+PRESETS = {provider: Endpoint(*place) for provider, place in _LISTED.items()}
+"""Providers by the first half of a model's id."""
 
 
 class Secret:

@@ -27,12 +27,19 @@ _IDLE_S = 4.0  # many a server closes after 5 s, and a call just then would be i
 class Http:
     """A transport over HTTP, with the key of each base URL; None where an endpoint needs none.
 
-    ``timeout_s`` are seconds after which an answer that hasn't come is in doubt.
+    ``timeout_s`` are seconds after which an answer that hasn't come is in doubt; ``changed`` is by
+    model what earlier runs had to send instead of parameters (``Ledger.changes``).
     """
 
     def __init__(
-        self, keys: Mapping[str, Secret | None], *, timeout_s: float = 120.0, at_once: int = 64
+        self,
+        keys: Mapping[str, Secret | None],
+        *,
+        timeout_s: float = 120.0,
+        at_once: int = 64,
+        changed: Mapping[str, str] | None = None,
     ) -> None:
+        self._changed = dict(changed or {})
         self._keys, self._timeout, self._at_once = dict(keys), timeout_s, at_once
         self._answered: set[str] = set()
         self._learned: dict[tuple[str, str], dict[str, str]] = {}
@@ -46,7 +53,9 @@ class Http:
 
     async def send(self, request: Request) -> Reply:
         """Send a request once; see ``Transport``."""
-        known = self._learned.setdefault((request.base_url, request.model), {})
+        earlier = self._changed.get(request.model, "")
+        known = {old: new for old, new in _INSTEAD.items() if _CHANGES[old] in earlier}
+        known = self._learned.setdefault((request.base_url, request.model), known)
         for _ in range(_MOST_CHANGES):
             before = dict(known)
             try:
@@ -54,11 +63,15 @@ class Http:
             except NotTaken as caught:
                 if caught.parameter not in _INSTEAD:
                     raise
+                if caught.parameter in known.values() and self._changed.pop(request.model, ""):
+                    known.clear()  # it takes others now
+                    continue
                 known.setdefault(caught.parameter, _INSTEAD[caught.parameter])
                 if known == before:  # what it asked for didn't help
                     raise
             else:
-                return reply.model_copy(update={"changed": tuple(map(_change, known.items()))})
+                changed = tuple(_CHANGES[parameter] for parameter in known)
+                return reply.model_copy(update={"changed": changed})
         raise Refused("it takes none of the parameters that were tried")
 
     async def _send(self, request: Request, known: Mapping[str, str]) -> Reply:
@@ -150,7 +163,8 @@ _INSTEAD = {
 }
 """What is sent in the place of a parameter that isn't taken; empty for nothing. Others make an arm
 what it is (a schema, an effort): without them it would be another arm."""
-_MOST_CHANGES = len(_INSTEAD) + 1
+_CHANGES = {old: f"{new} for {old}" if new else f"without {old}" for old, new in _INSTEAD.items()}
+_MOST_CHANGES = len(_INSTEAD) + 2
 _NOT_TAKEN = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown (?:name|parameter|field)|not permitted|"
     r"extra_forbidden|deprecated|is allowed for this|must be one of|expected one of|"
@@ -168,10 +182,6 @@ def refused_parameter(said: str, sent: Iterable[str]) -> str:
         return ""
     words = {*re.findall(r"[a-z]+", text.replace("_", ""))} - {"model", "messages"}
     return next((name for name in sent if name.replace("_", "") in words), "")
-
-
-def _change(pair: tuple[str, str]) -> str:
-    return f"{pair[1]} for {pair[0]}" if pair[1] else f"without {pair[0]}"
 
 
 def payload(request: Request) -> dict[str, Any]:

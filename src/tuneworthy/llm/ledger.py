@@ -13,7 +13,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -188,7 +188,8 @@ class Ledger:
             raise _wrong(caught, self._path, what, fix) from None
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def together(self) -> Iterator[None]:
+        """What is written in it is kept at once, or nothing of it."""
         if self._base is not None and self._base.in_transaction:
             yield  # of those that are kept together
             return
@@ -206,10 +207,6 @@ class Ledger:
             what = f"can't be written ({caught})"
             raise InputError(what, where=str(self._path), fix=fix) from None
 
-    def together(self) -> AbstractContextManager[None]:
-        """What is written in it is kept at once, or nothing of it."""
-        return self._transaction()
-
     def find(self, key: str) -> Settled | None:
         """What became of a request; None for one that was never sent, or that failed unpaid."""
         rows = self._rows("SELECT status, held, paid, reply, why FROM calls WHERE key = ?", (key,))
@@ -223,7 +220,7 @@ class Ledger:
         cap too; the model is for quotes of later runs.
         """
         amount = pico(usd)
-        with self._transaction():
+        with self.together():
             if sum(self._money(run)) + amount > whole_cap(cap_usd):
                 return "over_cap"
             written = self._run(
@@ -248,7 +245,7 @@ class Ledger:
 
     def doubt(self, key: str, why: str) -> Settled:
         """Nobody knows whether it was paid: what was put aside stays aside."""
-        with self._transaction():
+        with self.together():
             self._run(
                 "UPDATE calls SET status = 'in_doubt', why = ? WHERE key = ?", (why[:500], key)
             )
@@ -258,7 +255,7 @@ class Ledger:
 
     def _close(self, call: Settled, paid: int = 0) -> Settled:
         reply = call.reply.model_dump_json() if call.reply else None
-        with self._transaction():
+        with self.together():
             ((run, held),) = self._rows("SELECT run, held FROM calls WHERE key = ?", (call.key,))
             self._run(
                 "UPDATE calls SET status = ?, held = 0, paid = ?, reply = ?, why = ? WHERE key = ?",
@@ -303,14 +300,24 @@ class Ledger:
             failed=count.get("failed", 0),
         )
 
-    def output_tokens(self, model: str) -> float | None:
-        """Mean output tokens of a model's settled calls; None without one."""
-        ((found,),) = self._rows(
-            "SELECT AVG(json_extract(reply, '$.usage.output_tokens')) FROM calls "
-            "WHERE model = ? AND status = 'settled'",
+    def usual(self, model: str) -> tuple[float, float, float] | None:
+        """Means of a model's settled calls: tokens written, those not shown, and seconds."""
+        ((wrote, *more),) = self._rows(
+            "SELECT AVG(json_extract(reply, '$.usage.output_tokens')), "
+            "AVG(json_extract(reply, '$.usage.reasoning_tokens')), "
+            "AVG(json_extract(reply, '$.latency_s')) "
+            "FROM calls WHERE model = ? AND status = 'settled'",
             (model,),
         )
-        return None if found is None else float(found)
+        return None if wrote is None else (wrote, more[0] or 0.0, more[1] or 0.0)
+
+    def changes(self) -> dict[str, str]:
+        """By model, as JSON, what it was sent instead of parameters that it refused."""
+        rows = self._rows(
+            "SELECT model, json_extract(reply, '$.changed') FROM calls WHERE status = 'settled' "
+            """AND reply LIKE '%"changed":["%' GROUP BY model"""
+        )
+        return {model: str(changed) for model, changed in rows}
 
     def _money(self, run: str) -> tuple[int, int]:
         """What a run holds and has paid, in picodollars."""
@@ -325,18 +332,11 @@ class Ledger:
         )
 
 
-def _settled(key: str, row: tuple[str, int, int, str | None, str]) -> Settled:
-    status, held, paid, reply, why = row
+def _settled(key: str, row: tuple[Any, ...]) -> Settled:
+    status, held, paid, text, why = row
     try:
-        return Settled.model_validate(
-            {
-                "key": key,
-                "status": status,
-                "reply": None if reply is None else Reply.model_validate_json(reply),
-                "usd": (held + paid) / PICO,
-                "why": why,
-            }
-        )
+        reply = None if text is None else Reply.model_validate_json(text)
+        return Settled(key=key, status=status, reply=reply, usd=(held + paid) / PICO, why=why)
     except (ValueError, TypeError, RecursionError):
         what = f"a call in the ledger can't be read ({key[:12]})"
         raise InputError(what, fix="move .tuneworthy/calls.sqlite3 away") from None

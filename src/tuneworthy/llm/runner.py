@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import zip_longest
 from typing import Any, Literal, TypeVar, cast
 
 from tuneworthy.errors import InputError
@@ -55,8 +56,8 @@ class Probe:
         return self.times >= PROBES and not self.answered
 
 
-Probes = defaultdict[tuple[str, str], Probe]
-"""By address and model; runners of one run share them."""
+Place = tuple[str, str]  #: Address and model.
+Probes = defaultdict[Place, Probe]  #: Runners of one run share them.
 
 
 # The rules of the gate are ours, and were chosen by benchmarks/calls.py (docs/benchmarks.md).
@@ -108,32 +109,28 @@ class Gate:
             self._limit = min(self._most, self._limit + 1 / _PLACE_BACK)
         self._wake()
 
-    def refused(self, seconds: float) -> bool:
-        """A call was refused: whether it alone waits so long; else the gate closes for everybody.
+    async def refused(self, seconds: float, *, last: bool = False) -> None:
+        """A call was refused: it waits alone, unless it was its last try, or the gate closes.
 
         It closes where the endpoint is full, and for a wait that is long: that is asked of all, and
         would hold a worker. A closed gate isn't halved again by calls that were then on the wire.
         """
         now = time.monotonic()
         if self._limit == math.inf:
-            return False
+            return
         if self._opens <= now:
             self._latest.append(True)
             if seconds <= _ALONE_S and 2 * sum(self._latest) < len(self._latest):
                 self._limit = max(1.0, self._limit - 1)
-                return True
+                with suppress(TimeoutError):  # or until nothing more is sent
+                    await asyncio.wait_for(self._over.wait(), 0.0 if last else seconds)
+                return
             self._latest.clear()
             self._limit = max(1.0, self._limit / 2)
             self.closed_since = self.closed_since if self.closings else now
             self.closings += 1
         self._opens = max(self._opens, now + seconds)
         asyncio.get_running_loop().call_later(seconds, self._wake)
-        return False
-
-    async def wait(self, seconds: float) -> None:
-        """Wait so long, or until nothing more is sent."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), seconds)
 
     def open(self) -> None:
         """Let everybody through: nothing more is sent, and they are to see that."""
@@ -174,9 +171,7 @@ class Job:
         self.place, self.repeat, self._key = (request.base_url, request.model), repeat, ""
 
     @classmethod
-    def known(
-        cls, key: str, place: tuple[str, str], make: Callable[[], Request], repeat: int
-    ) -> Job:
+    def known(cls, key: str, place: Place, make: Callable[[], Request], repeat: int) -> Job:
         """A job whose key was worked out before."""
         job = cls.__new__(cls)
         job._key, job._make = key, make  # noqa: SLF001  # its own
@@ -243,7 +238,8 @@ class Runner:
         if not 0 <= cap_usd < math.inf:
             raise InputError(f"a cap of {cap_usd:g} USD is no cap", fix="give an amount, as 5")
         self._ledger, self._transport, self._price_of = ledger, transport, price_of
-        self._run, self._cap, self._at_once = run, cap_usd, max(1, at_once)
+        self._put = partial(ledger.reserve, run=run, cap_usd=cap_usd)
+        self._cap, self._at_once = cap_usd, max(1, at_once)
         self._gates: dict[str, Gate] = {}
         self._flying: dict[str, asyncio.Future[None]] = {}
         self._progress = progress or (lambda _: None)
@@ -317,12 +313,10 @@ class Runner:
         """One job, offered until it is answered, refused or in doubt; None if it was never sent."""
         request = job.request
         price = self._price_of(request)
-        if price is None:
-            why = f"{request.model} has no price: {STATE_PRICE}"
-            return Settled(key=job.key, status="failed", why=why)
-        most = most_usd(request, price)
-        if most is None:
-            why = f"nothing bounds what {request.model} writes: set max_tokens"
+        most = most_usd(request, price) if price else None
+        if price is None or most is None:
+            no_bound = f"nothing bounds what {request.model} writes: set max_tokens"
+            why = no_bound if price else f"{request.model} has no price: {STATE_PRICE}"
             return Settled(key=job.key, status="failed", why=why)
         probe = self._probes[job.place]
         while not probe.answered and probe.calls >= (0 if probe.silent else PROBES):
@@ -362,8 +356,7 @@ class Runner:
                     self._wake()
             finally:
                 gate.leave(answered=answered)
-            if gate.refused(wait) and tries + 1 < MOST_TRIES:  # every other way has returned
-                await gate.wait(wait)
+            await gate.refused(wait, last=tries + 1 == MOST_TRIES)  # every other way has returned
         return found
 
     def _again(self, caught: Busy | NotSent, gate: Gate) -> bool:
@@ -388,10 +381,7 @@ class Runner:
         was put aside for them.
         """
         while not self._outcome.stopped:
-            put = partial(
-                self._ledger.reserve, key, run=self._run, model=model, usd=most, cap_usd=self._cap
-            )
-            if await self._kept(put) == "go":
+            if await self._kept(partial(self._put, key, model=model, usd=most)) == "go":
                 self._held += 1
                 return True
             if not self._held:
@@ -416,16 +406,18 @@ class Runner:
 
     def _commit(self) -> None:
         writes, self._writes = self._writes, []
-        waiting = [future for _, future in writes]
+        waiting, fault = [future for _, future in writes], None
+        done: list[object] = []
         try:
             with self._ledger.together():
-                done = [write() for write, _ in writes]
+                done += [write() for write, _ in writes]
         except Exception as caught:  # noqa: BLE001  # whoever waits raises it
-            for future in waiting:
-                future.done() or future.set_exception(caught)
-            return
-        for future, value in zip(waiting, done, strict=True):
-            future.done() or future.set_result(value)  # done where whoever waited was stopped
+            fault = caught
+        for future, value in zip_longest(waiting, done):
+            if fault is not None and not future.done():
+                future.set_exception(fault)
+            elif not future.done():  # as where whoever waited was stopped
+                future.set_result(value)
 
     async def _answer(self, key: str, request: Request, price: Price, most: float) -> Settled:
         probe, ledger = self._probes[request.base_url, request.model], self._ledger
@@ -488,7 +480,8 @@ def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quot
             unpriced[request.model] = None
             continue
         if request.model not in written:
-            written[request.model] = ledger.output_tokens(request.model) if ledger else None
+            usual = ledger.usual(request.model) if ledger else None
+            written[request.model] = usual[0] if usual else None
         calls, most = calls + 1, most + bound
         likely += _likely(request, price, bound, written[request.model])
     return Quote(
@@ -498,13 +491,10 @@ def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quot
 
 def total(parts: Sequence[Quote]) -> Quote:
     """Quotes for different calls as one."""
-    return Quote(
-        calls=sum(one.calls for one in parts),
-        reused=sum(one.reused for one in parts),
-        usd_most=sum(one.usd_most for one in parts),
-        usd_likely=sum(one.usd_likely for one in parts),
-        unpriced=tuple(dict.fromkeys(name for one in parts for name in one.unpriced)),
-    )
+    names = ("calls", "reused", "usd_most", "usd_likely")
+    sums = {name: sum(getattr(one, name) for one in parts) for name in names}
+    unpriced = dict.fromkeys(name for one in parts for name in one.unpriced)
+    return Quote.model_validate({**sums, "unpriced": tuple(unpriced)})
 
 
 def _likely(request: Request, price: Price, most: float, written: float | None) -> float:

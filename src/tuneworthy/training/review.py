@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from tuneworthy.errors import CaseError, InputError, StoppedError
 from tuneworthy.files.stores import read_training, written_choice
-from tuneworthy.lab.judge import reply_text
 from tuneworthy.lab.prepare import paid, prepare
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
 from tuneworthy.llm.runner import Job, quote
@@ -18,6 +17,7 @@ from tuneworthy.model.evalset import PAIRS, CaseMessage, EvalCase, digest_of
 from tuneworthy.model.lab import Settled
 from tuneworthy.model.training import REVIEWS, ChatTurn, TrainingExample
 from tuneworthy.report.sections.evalset import Item
+from tuneworthy.scoring.base import Output
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.training.candidates import Candidate
 
@@ -166,7 +166,7 @@ def own_answers(
     for id_, job in jobs.items():
         one = settled.get(job.key)
         if one is not None and one.reply is not None and not one.reply.lacks:
-            answers[id_] = reply_text(one.reply)
+            answers[id_] = Output.of(one.reply).shown
     return OwnAnswers(name, tuple(examples), answers)
 
 
