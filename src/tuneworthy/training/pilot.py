@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib.resources import files
-from itertools import product
+from itertools import chain, product
 from typing import Any, Unpack
 
 import numpy as np
@@ -279,8 +279,9 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
 
     def of(arms: Sequence[Arm], cases: Sequence[EvalCase], kept: Ledger | None = None) -> Quote:
         asked = [(job, case) for job, _, case in plan.calls(arms, cases)]
-        judged = judge.expected(asked, kept) if judge else []
-        return quote([*(job for job, _ in asked), *judged], kept, price_of)
+        judged = (judge.expected(job, case, kept) for job, case in asked) if judge else ()
+        every = chain((job for job, _ in asked), chain.from_iterable(judged))
+        return quote(every, kept, price_of)
 
     def of_general(arm: Arm, kept: Ledger | None = None) -> Quote:
         asked = [*general_calls(plan, arm), *probe_calls(plan, arm, probes)]
