@@ -14,11 +14,11 @@ from pathlib import Path
 
 import uvicorn
 
-from tuneworthy.lab.background import Labs, LabSettings
 from tuneworthy.llm.fake import Fake
 from tuneworthy.model.lab import Reply, Request
 from tuneworthy.web.app import make_app, prepare
 from tuneworthy.web.guard import Site
+from tuneworthy.workspace.labs import Labs, LabSettings
 from tuneworthy.workspace.listen import listening
 from tuneworthy.workspace.workspace import Workspace, open_directory
 

@@ -110,7 +110,6 @@ from tuneworthy.interview.questions import (
 from tuneworthy.lab import ceiling as lab_ceiling
 from tuneworthy.lab import retrieve as lab_retrieve
 from tuneworthy.lab import verify as lab_verify
-from tuneworthy.lab.background import LabRun, Labs, LabSettings, QuoteExceededError
 from tuneworthy.lab.ceiling import CEILING_RUN
 from tuneworthy.lab.contrast import chosen_arms, contrast
 from tuneworthy.lab.judge import JudgeChoice, label_sample
@@ -549,6 +548,13 @@ from tuneworthy.workspace.labelling import (
     LabelTask,
     add_rubric,
     open_queue,
+)
+from tuneworthy.workspace.labs import (
+    LabRun,
+    Labs,
+    LabSettings,
+    QuoteExceededError,
+    kept_runs,
 )
 from tuneworthy.workspace.listen import is_loopback
 from tuneworthy.workspace.measure import appendix, clean_name, model_id

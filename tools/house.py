@@ -38,7 +38,7 @@ BUDGETS = {
     ("money", "plan", "precedents"): Budget(4_760, 3_300),
     ("pipeline",): Budget(276, 250),
     ("report",): Budget(6_650, 4_600),
-    ("lab",): Budget(4_728, 3_200),
+    ("lab",): Budget(4_446, 3_200),
     ("training",): Budget(3_570, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(10_700, 8_100),
 }

@@ -217,6 +217,7 @@ def _run(
 ) -> Any:
     """Deliver a lab's quote, or its result, which is returned."""
     from tuneworthy.lab.prepare import prepare as prepare_lab
+    from tuneworthy.workspace.labs import keep_run
 
     # before money is spent on what would go into it
     if output is not None and not force and os.path.lexists(output):
@@ -232,6 +233,7 @@ def _run(
     else:
         with live_line(lab_progress) as watch:
             done = lab.run(prepared, cap_usd=budget, watch=watch, **options)
+        keep_run(case, lab.__name__.rpartition(".")[2], done)
         text = lab.render(done, form, colour=painted, **shown)
     deliver(text, output, force)
     return done

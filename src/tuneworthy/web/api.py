@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from tuneworthy.errors import ConflictError
 from tuneworthy.files.disk import writing
-from tuneworthy.lab.background import LabRun, LabSettings, LabState
 from tuneworthy.lab.prepare import MOST_TOKENS
 from tuneworthy.model.base import LateRecord, Natural, NonNegative, Record, State, Unknown
 from tuneworthy.model.case import Case
@@ -27,9 +26,19 @@ from tuneworthy.model.dossier import (
     Verdict,
     VerdictResult,
 )
-from tuneworthy.model.lab import Arm, CeilingResult, Quote, Stand
+from tuneworthy.model.lab import Arm, Quote, Stand
 from tuneworthy.web.guard import HEADER, PROBLEM, site_of
 from tuneworthy.web.render import FORMS, AskedCase, ExportForm, exported, in_reading
+from tuneworthy.workspace.labs import (
+    KeptRun,
+    LabKind,
+    LabRun,
+    LabSettings,
+    LabState,
+    Result,
+    kept_runs,
+    result_of,
+)
 from tuneworthy.workspace.measure import FileKind, clean_name
 from tuneworthy.workspace.workspace import Workspace
 
@@ -258,6 +267,8 @@ lab_router = APIRouter(
 class LabTerms(Record):
     """What a lab is run by."""
 
+    kind: LabKind = "ceiling"
+    answers: bool = False  #: For ``retrieve``: whether a model shall answer with what is found.
     max_tokens: int = Field(
         MOST_TOKENS, ge=0, le=100_000
     )  #: Tokens an answer may have; 0: as probes show.
@@ -306,7 +317,7 @@ class ApiLabLabState(LateRecord):
     passed_s: NonNegative = 0.0
     stand: Stand | None = None
     problem: str = ""  #: Why it failed; empty where it didn't.
-    result: CeilingResult | None = None  #: What it found, once it is over.
+    result: Result | None = None  #: What it found, once it is over.
 
 
 class LabStop(Record):
@@ -320,6 +331,12 @@ def lab(of: OfCase) -> ApiLabLabState:
     """How the lab of a case stands."""
     running = of.last_lab
     return ApiLabLabState() if running is None else _state(of, running)
+
+
+@lab_router.get("/runs")
+def runs(of: OfCase) -> tuple[KeptRun, ...]:
+    """Labs that ran, the newest first, wherever they were started."""
+    return kept_runs(of.evaluated.case)
 
 
 @lab_router.get("/offer")
@@ -353,5 +370,5 @@ def _state(of: AskedCase, running: LabRun) -> ApiLabLabState:
         passed_s=now.passed_s,
         stand=now.stand,
         problem="" if error is None else of.plain(error),
-        result=None if done is None else done.result,
+        result=None if done is None else result_of(done),
     )

@@ -45,11 +45,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from tuneworthy import __version__
 from tuneworthy.errors import ConflictError, InputError, NoSuchCaseError, one_line
-from tuneworthy.lab.background import Labs
 from tuneworthy.report.html import chart_script
 from tuneworthy.web import api, cases, interview, lab, label
 from tuneworthy.web.guard import API, HEADERS, LOOPBACK, Guard, Problem, Site, checked, site_of
 from tuneworthy.web.render import FOREVER, assets, for_notice, load, page, wants_part
+from tuneworthy.workspace.labs import Labs
 from tuneworthy.workspace.listen import EVERYWHERE, in_link, is_loopback, listening
 from tuneworthy.workspace.workspace import Workspace, open_directory
 

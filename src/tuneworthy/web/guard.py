@@ -18,9 +18,9 @@ from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tuneworthy.lab.background import Labs
 from tuneworthy.model.base import Record
 from tuneworthy.workspace.labelling import LabelQueues
+from tuneworthy.workspace.labs import Labs
 from tuneworthy.workspace.workspace import Workspace
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -6,27 +6,39 @@ A lab is offered with its price, started under a cap, followed, and stopped.
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
-from pydantic import ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import writing
-from tuneworthy.lab.background import LabRun, QuoteExceededError
-from tuneworthy.report.blocks import Section, pictures_in, section
+from tuneworthy.report.blocks import Document, Prose, pictures_in, section
 from tuneworthy.report.sections import lab as words
 from tuneworthy.report.sections.difference import difference
+from tuneworthy.training.gate import pass_gates
+from tuneworthy.training.pages import data_document, watch_document
+from tuneworthy.training.watch import watch
 from tuneworthy.web.api import LabStart, LabTerms
 from tuneworthy.web.cases import Width, chart_answer
 from tuneworthy.web.render import AskedCase, OfCase, in_reading, page, query
 from tuneworthy.words import listing
+from tuneworthy.workspace.labs import (
+    LabRun,
+    QuoteExceededError,
+    graded_cases,
+    kept_run,
+    kept_runs,
+)
 from tuneworthy.workspace.measure import FileKind, clean_name
+from tuneworthy.workspace.reports import models_page
 
 router = APIRouter(include_in_schema=False)
 _DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
@@ -107,19 +119,13 @@ def events(of: OfCase, run: Annotated[str, Query(max_length=40)]) -> Response:
     return StreamingResponse(told, media_type="text/event-stream")
 
 
-@router.get("/cases/{name}/lab/charts/{chart}")
-def chart(of: OfCase, chart: str, width: Width = "wide") -> Response:
-    """A chart of the last lab."""
-    return chart_answer(of.request, pictures_in(_found(of.last_lab)), chart, width)
-
-
 # Files that are sent: streamed to the disk, read, and named in the case.
 
 
 @router.get("/cases/{name}/files")
 def files(of: OfCase, kind: FileKind = "traces") -> HTMLResponse:
     """The form that sends files."""
-    return of.page("files.html", tab="evidence", kind=kind)
+    return of.page("files.html", kind=kind)
 
 
 @router.post("/cases/{name}/files")
@@ -131,7 +137,7 @@ async def add(
 
 
 def _added(of: AskedCase, kind: FileKind, files: list[UploadFile]) -> Response:
-    shown: dict[str, Any] = {"tab": "evidence", "kind": kind}
+    shown: dict[str, Any] = {"kind": kind}
     try:
         with of.inbox() as folder:
             sent = [folder / str(n) / clean_name(f.filename or "") for n, f in enumerate(files)]
@@ -159,7 +165,7 @@ def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
         found = of.site.labs.offer(of.path, asked.settings(of.workspace))
     except InputError as caught:
         return {"refused": of.plain(caught)}
-    more = (("Sent to", listing(found.places)),)
+    more = (("Sent to", listing(found.places) or "nobody: it searches on this machine"),)
     blocks = words.quote_blocks(found.arms, found.select, found.report, found.quote, more=more)
     return {"offered": found, "blocks_offered": blocks}
 
@@ -167,15 +173,118 @@ def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
 def _shown(of: AskedCase, asked: LabQuery, status: int = 200, **values: Any) -> HTMLResponse:
     run = of.last_lab
     now = None if run is None else run.progress  # first: what it found is there once it is over
-    values |= {"asked": asked, "run": run, "now": now, "words": words, "sections": _found(run)}
-    return of.page("lab.html", status, charts=f"{of.base}/lab/charts", **values)
+    if run is not None and (kept := run.kept) is not None:
+        charts = f"{of.base}/runs/{kept.id}/charts"
+        values |= {"sections": kept.sections(of.dossier), "charts": charts}
+    return of.page("lab.html", status, **values, asked=asked, run=run, now=now, words=words)
 
 
-def _found(running: LabRun | None) -> tuple[Section, ...]:
-    done = None if running is None else running.done
-    if done is None:
-        return ()
-    return words.ceiling_sections(done.result, done.dossier, done.before, done.grid(most=50))
+# Labs that ran, also before the server was started, and the cases of one, one by one.
+
+
+@router.get("/cases/{name}/runs")
+def runs(of: OfCase) -> HTMLResponse:
+    """Every run that was kept, wherever it was started."""
+    return of.page("runs.html", runs=kept_runs(of.evaluated.case))
+
+
+@router.get("/cases/{name}/runs/{run}")
+def run(of: OfCase, run: str) -> HTMLResponse:
+    """What a run found."""
+    kept = kept_run(of.evaluated.case, run)
+    charts = f"{of.base}/runs/{run}/charts"
+    return of.page("run.html", kept=kept, sections=kept.sections(of.dossier), charts=charts)
+
+
+@router.get("/cases/{name}/runs/{run}/charts/{chart}")
+def run_chart(of: OfCase, run: str, chart: str, width: Width = "wide") -> Response:
+    """A chart of a run."""
+    sections = kept_run(of.evaluated.case, run).sections(of.dossier)
+    return chart_answer(of.request, pictures_in(sections), chart, width)
+
+
+_A_PAGE = 100
+
+
+@router.get("/cases/{name}/runs/{run}/cases")
+def cases(
+    of: OfCase,
+    run: str,
+    arm: Annotated[str, Query(max_length=400)] = "",
+    show: Literal["all", "wrong", "differ"] = "all",
+    case: Annotated[str, Query(max_length=400)] = "",
+    start: Annotated[int, Query(ge=0, le=10**6)] = 0,
+) -> HTMLResponse:
+    """Cases by arms: all, those that an arm answers wrong, those on which arms differ; or one."""
+    kept = kept_run(of.evaluated.case, run)
+    arms, rows = graded_cases(of.evaluated.case, kept, arm, show)
+    shown: dict[str, Any] = {"opened": next((row for row in rows if row.id == case), None)}
+    asked, to = {"arm": arm, "show": show}, start + _A_PAGE
+    shown["more"] = urlencode({**asked, "start": to}) if to < len(rows) else ""
+    shown |= {"rows": rows[start:to], "n": len(rows), "asked": asked}
+    return of.page("grid.html", kept=kept, arms=arms, **shown)
+
+
+# The models that labs call: those of the case, with their prices, and where keys come from.
+
+
+class NewModel(BaseModel):
+    """A model as a form names it; without a price the list's counts."""
+
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+    kind: Literal["prompted", "tuned"] = "prompted"
+    usd_in: Annotated[str, Field(max_length=20)] = ""
+    usd_out: Annotated[str, Field(max_length=20)] = ""
+    digest: str
+
+
+@router.get("/cases/{name}/models")
+def models(of: OfCase) -> HTMLResponse:
+    """What can be called, what it costs, and the names of the variables that hold keys."""
+    return _models(of)
+
+
+def _models(of: AskedCase, status: int = 200, **values: Any) -> HTMLResponse:
+    found = models_page(of.evaluated.case, of.workspace.as_of)
+    return of.page("models.html", status, sections=found.sections, **values)
+
+
+@router.post("/cases/{name}/models")
+def choose(of: OfCase, given: Annotated[NewModel, Form()]) -> Response:
+    """Add a model to the case, or change the price of one."""
+    model: dict[str, Any] = {"id": given.id.strip()}
+    if given.kind == "tuned":
+        model["kind"] = given.kind
+    if given.usd_in.strip() or given.usd_out.strip():
+        model["usd_per_mtok"] = {"input": given.usd_in.strip(), "output": given.usd_out.strip()}
+    try:
+        of.workspace.set_answers(of.name, {"models": json.dumps([model])}, given.digest)
+    except InputError as caught:
+        return _models(of, 422, given=given, wrong=of.plain(caught))
+    return of.to("/models")
+
+
+# What sends nothing: the gates that training examples pass, and a signed decision held to today.
+
+_LOOKS: dict[str, Callable[[AskedCase], Document]] = {
+    "data": lambda of: data_document(pass_gates(of.path)),
+    "watch": lambda of: watch_document(watch(of.path, as_of=of.workspace.as_of)),
+}
+
+
+@router.post("/cases/{name}/lab/{what}")
+async def look(of: OfCase, what: Literal["data", "watch"]) -> Response:
+    """Do it, and show what the command prints."""
+
+    def shown() -> Response:
+        try:
+            found = _LOOKS[what](of)
+        except InputError as caught:
+            return _shown(of, LabQuery(), 422, looked=what, wrong=of.plain(caught))
+        head = section("looked", found.headline, [Prose(text) for text in found.byline])
+        return of.page("case.html", tab="lab", sections=(head, *found.sections))
+
+    return await in_reading(shown)
 
 
 # A run followed by somebody who looks: server-sent events, each a whole picture.

@@ -26,7 +26,6 @@ from tuneworthy import __version__
 from tuneworthy.errors import one_line
 from tuneworthy.files.disk import writing
 from tuneworthy.interview.answers import EvaluatedCase
-from tuneworthy.lab.background import LabRun
 from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report.blocks import Picture
@@ -35,7 +34,9 @@ from tuneworthy.report.html import environment, script_digest, style
 from tuneworthy.report.sections import common
 from tuneworthy.report.sections.answer_form import possible_outcomes
 from tuneworthy.web.guard import site_of
+from tuneworthy.words import small_usd
 from tuneworthy.workspace.cases import stated
+from tuneworthy.workspace.labs import LabRun
 from tuneworthy.workspace.reports import render
 
 # A picture on a page of the server: drawn by the browser, still where it runs no script.
@@ -92,7 +93,7 @@ def for_notice(part: Response) -> Response:
 def _environment() -> Environment:
     made = environment({name: text.decode() for name, text in _files("templates", ".html").items()})
     made.globals |= {"asset": asset, "touch": True, "picture": framed, "tabs": TABS}
-    made.globals |= {"common": common, "possible_outcomes": possible_outcomes}
+    made.globals |= {"common": common, "possible_outcomes": possible_outcomes, "usd": small_usd}
     return made
 
 
@@ -130,8 +131,8 @@ def asset(name: str) -> str:
 TABS = {
     "Overview": {"": "Overview"},
     "Answers": {"answers": "All answers", "interview": "Interview"},
-    "Evidence": {"evidence": "What is known", "precedents": "Precedents"},
-    "Lab": {"lab": "Ceiling", "label": "Labels"},
+    "Evidence": {"evidence": "What is known", "files": "Add files", "precedents": "Precedents"},
+    "Lab": {"lab": "Labs", "runs": "Runs", "models": "Models", "label": "Labels"},
     "Money": {"money": "Money"},
     "Options & plan": {"options": "Options", "plan": "Plan"},
     "Report": {"report": "Report"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from tuneworthy.files.disk import CASES_LIMIT, read_text
 from tuneworthy.framework.load import NAMES, catalogue_text, services
 from tuneworthy.framework.rules import rules_of
 from tuneworthy.model.base import State, Unknown, digest, json_text
+from tuneworthy.model.case import Case, Model
 from tuneworthy.model.dossier import Difference, Dossier, Verdict
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.precedents import ALSO_ASKED, Backtest, Codes, Gap, PublishedCase
@@ -281,13 +282,21 @@ def models_text(
     case: str | Path | None = None, form: str = "text", *, as_of: date | None = None
 ) -> str:
     """Which models can be called and what they cost, as ``text`` or ``json``; nothing is sent."""
+    listed = _models(() if case is None else load_case(case).models, as_of)
+    return models_dict(*listed) if form == "json" else render_document(models_report(*listed))
+
+
+def models_page(case: Case, as_of: date | None) -> Document:
+    """The same of a case, to be shown."""
+    return models_report(*_models(case.models, as_of))
+
+
+def _models(models: Iterable[Model], as_of: date | None) -> tuple[Any, ...]:
     from tuneworthy.llm.choose import endpoints, of_case
     from tuneworthy.llm.embedded import lacking
 
-    day = as_of or datetime.now(UTC).date()
-    own = () if case is None else of_case(load_case(case).models, day)
-    listed = endpoints(), own, embedded_record(lacking())
-    return models_dict(*listed) if form == "json" else render_document(models_report(*listed))
+    own = of_case(models, as_of or datetime.now(UTC).date())
+    return endpoints(), own, embedded_record(lacking())
 
 
 def pull_model(model_id: str, *, wheel: str | None = None) -> str:

@@ -190,12 +190,9 @@ def ceiling_document(
 
 
 def ceiling_sections(
-    result: CeilingResult, dossier: Dossier, before: Dossier, grid: Sequence[Sequence[str]] = ()
+    result: CeilingResult, dossier: Dossier, before: Dossier
 ) -> tuple[b.Section, ...]:
-    """What to quote, what it means for the case, the leaderboard, proposals, and failures.
-
-    ``grid`` has a heading, and for each case what was asked, what is right, and each arm's answer.
-    """
+    """What to quote, what it means for the case, the leaderboard, proposals, and failures."""
     title = f"On {count(result.report)} cases that chose nothing (held-out)"
     checks = _checks(result, dossier, before)
     by = f", {ALONE}" if result.judge else ""
@@ -222,10 +219,6 @@ def ceiling_sections(
     if result.failures:
         title = "Where the best prompt fails"
         sections.append(b.section("lab-failures", title, _failures(result)))
-    if grid:
-        title = "Held-out cases, one by one"
-        table = b.table(title, ["Case", "Asked", "Right is", *grid[0][3:]], grid[1:], quiet=True)
-        sections.append(b.section("lab-grid", "", b.fold(title, table)))
     return tuple(sections)
 
 

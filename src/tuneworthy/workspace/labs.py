@@ -1,0 +1,476 @@
+"""Labs in the background of a server: quoted, confirmed, watched by many, stopped in order; kept.
+
+A run shows a whole picture each time, so that a follower who misses one, comes late or goes away
+changes nothing. What one found is kept beside the case, wherever it was started.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AwareDatetime, Field, TypeAdapter
+
+from tuneworthy.errors import CaseError, ConflictError, InputError, NoSuchCaseError
+from tuneworthy.files.case import beside
+from tuneworthy.files.disk import CASES_LIMIT, read_text, write_new
+from tuneworthy.files.stores import FOLDER, JsonLines
+from tuneworthy.lab import ceiling, retrieve, verify
+from tuneworthy.lab.prepare import MOST_TOKENS, PreparedLab, prepare, quoted, refuse_unpriced
+from tuneworthy.lab.session import StopHandle, ledger_or_none
+from tuneworthy.llm.choose import lacking_keys
+from tuneworthy.llm.endpoints import Transport
+from tuneworthy.model.base import LateRecord, json_text
+from tuneworthy.model.case import Case
+from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.lab import (
+    Arm,
+    CeilingResult,
+    Quote,
+    RetrievalResult,
+    Stand,
+    VerifyResult,
+)
+from tuneworthy.pipeline import load_case
+from tuneworthy.report.blocks import Section, facts, section
+from tuneworthy.report.sections.lab import (
+    answered_rows,
+    ceiling_rows,
+    ceiling_sections,
+    share_text,
+    verify_document,
+)
+from tuneworthy.report.sections.retrieval import retrieval_document
+
+MOST_RUNS = 4  #: Labs of different cases that may run at a time.
+
+LabKind = Literal["ceiling", "retrieve", "verify"]
+
+
+class _Lab(NamedTuple):
+    """How a kind of lab is made ready, priced and run, and as which run its calls are paid."""
+
+    paid_as: str
+    prepare: Callable[..., Any]
+    quoted: Callable[[Any], Quote]
+    run: Callable[..., Any]
+
+
+_LABS: dict[LabKind, _Lab] = {
+    "ceiling": _Lab(ceiling.CEILING_RUN, prepare, quoted, ceiling.run),
+    "retrieve": _Lab(retrieve.RETRIEVE_RUN, retrieve.prepare, retrieve.quoted, retrieve.run),
+    "verify": _Lab(verify.VERIFY_RUN, prepare, verify.quoted, verify.run),
+}
+
+LabState = Literal["running", "stopping", "done", "stopped", "failed"]
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class LabSettings:
+    """How a lab is run. Scorers that are functions of the user's own never run from here."""
+
+    kind: LabKind = "ceiling"
+    max_tokens: int = MOST_TOKENS  #: Tokens an answer may have; it bounds the price.
+    seed: int = 0  #: For the split of the cases and their order.
+    at_once: int = 16  #: The most calls on the wire.
+    ask_again: bool = False
+    """Whether calls in doubt are sent once more; some of them may be paid twice."""
+    answers: bool = False  #: For ``retrieve``: whether a model shall answer with what is found.
+    chosen: str | None = None  #: Framework that the verdict goes by; the case's own when not given.
+    as_of: date | None = None  #: The day, for prices and evidence; today when not given.
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedLab:
+    """What a lab would do and cost: to be shown, and confirmed by its numbers."""
+
+    arms: tuple[Arm, ...]
+    select: int  #: Cases for selecting.
+    report: int  #: Cases that will choose nothing.
+    quote: Quote
+    places: tuple[str, ...]
+    """Where it is sent: addresses, and the names of models inside this program."""
+    doubtful: int  #: Calls of earlier runs of which nobody knows whether they were paid.
+    held_usd: float  #: What is put aside for those.
+    spent_usd: float  #: What earlier runs have paid and put aside.
+    again: bool  #: Whether those would be sent once more.
+    lacking: tuple[str, ...] = ()  #: Keys that it takes and that aren't there, a sentence each.
+
+    @property
+    def most_calls(self) -> int:
+        """Calls that may be sent."""
+        return self.quote.calls + self.doubtful * self.again
+
+    @property
+    def most_usd(self) -> float:
+        """What they may cost."""
+        return self.quote.usd_most + self.held_usd * self.again
+
+
+class QuoteExceededError(ConflictError):
+    """More would be sent, or paid, than was confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabProgress:
+    """How a run stands at a moment."""
+
+    number: int  #: Of this picture; a later one has a larger number.
+    state: LabState
+    stand: Stand | None  #: None before the first calls are in.
+    passed_s: float  #: Seconds since it began; until its end once it is over.
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in ("done", "stopped", "failed")
+
+
+class LabRun:
+    """A lab that runs in a thread of its own, or that has."""
+
+    def __init__(
+        self,
+        lab: Any,
+        settings: LabSettings,
+        cap_usd: float,
+        before_usd: float,
+        source: str,
+        transport: Transport | None,
+        clock: Clock,
+    ) -> None:
+        self.id = secrets.token_hex(8)
+        self.settings, self.cap_usd, self.source = settings, cap_usd, source
+        self.before_usd = before_usd
+        self.done: Any = None  #: What its lab's ``run`` returned; None until then.
+        self.kept: KeptRun | None = None  #: The same, as it is kept.
+        self.error: InputError | None = None
+        self._handle, self._lock, self._clock = StopHandle(), threading.Lock(), clock
+        self._state: LabState = "running"
+        self._stand: Stand | None = None
+        self._number, self._began, self._ended = 0, clock(), 0.0
+        self.thread = threading.Thread(
+            target=self._go, args=(lab, transport), name=f"lab {self.id}", daemon=True
+        )
+
+    @property
+    def progress(self) -> LabProgress:
+        """How it stands now; any thread may look."""
+        with self._lock:
+            end = self._ended or self._clock()
+            return LabProgress(self._number, self._state, self._stand, end - self._began)
+
+    @property
+    def usd(self) -> float:
+        """What it has cost by itself; all it may, until that is known."""
+        if self.done is None:
+            return self.cap_usd - self.before_usd
+        spend = result_of(self.done).spend  # none where nothing was to be sent
+        return spend.paid + spend.held - self.before_usd if spend else 0.0
+
+    def stop(self) -> None:
+        """Send nothing more, and wait for what is on the wire; nothing for one that is over."""
+        with self._lock:
+            if self._state != "running":
+                return
+            self._state, self._number = "stopping", self._number + 1
+        self._handle.stop()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for its end; whether it came in time."""
+        self.thread.join(timeout_s)
+        return not self.thread.is_alive()
+
+    def _watch(self, stand: Stand) -> None:
+        with self._lock:
+            self._stand, self._number = stand, self._number + 1
+
+    def _go(self, lab: Any, transport: Transport | None) -> None:
+        state: LabState = "failed"
+        try:
+            self.done = _LABS[self.settings.kind].run(
+                lab,
+                cap_usd=self.cap_usd,
+                at_once=self.settings.at_once,
+                ask_again=self.settings.ask_again,
+                watch=self._watch,
+                transport=transport,
+                handle=self._handle,
+            )
+            state = "stopped" if result_of(self.done).stopped else "done"
+            self.kept = keep_run(self.source, self.settings.kind, self.done)
+        except InputError as caught:
+            self.error = caught
+        except Exception as caught:  # noqa: BLE001  # nobody stands above a thread to tell it to
+            self.error = InputError(f"an internal error ({type(caught).__name__}: {caught})")
+        with self._lock:
+            self._state, self._ended, self._number = state, self._clock(), self._number + 1
+
+
+class Labs:
+    """The labs of a server: one at a time for each case, and the last of each case remembered.
+
+    Args:
+        transport: Gives what sends for a plan, in place of its endpoints.
+        clock: Seconds that only go forward.
+        budget_usd: The most that all of them may cost together; None for no such limit.
+    """
+
+    def __init__(
+        self,
+        transport: Callable[[PreparedLab], Transport] | None = None,
+        clock: Clock = time.monotonic,
+        budget_usd: float | None = None,
+    ) -> None:
+        self._transport, self._clock, self.budget_usd = transport, clock, budget_usd
+        self._runs: dict[Path, LabRun] = {}
+        self._spent_usd = 0.0  # by runs that later ones of their case took the place of
+        self._lock = threading.Lock()
+
+    @property
+    def running(self) -> int:
+        """Labs that aren't over."""
+        return sum(not run.progress.over for run in tuple(self._runs.values()))
+
+    def last(self, source: str | Path) -> LabRun | None:
+        """The lab of a case that runs, or that ran last since the server began."""
+        return self._runs.get(Path(source).resolve())
+
+    def offer(self, source: str | Path, settings: LabSettings) -> QuotedLab:
+        """What a lab would do and cost; nothing is sent."""
+        return self._offer(_prepared(source, settings), settings)
+
+    def start(
+        self, source: str | Path, settings: LabSettings, *, cap_usd: float, calls: int, usd: float
+    ) -> LabRun:
+        """Begin a lab that was offered and confirmed. One that was stopped goes on.
+
+        ``calls`` and ``usd`` are the confirmed ``most_calls`` and ``most_usd`` of the offer, and
+        ``cap_usd`` is the most its calls may cost, those of earlier runs included. If by now it
+        would be more than was confirmed, nothing is sent.
+        """
+        self._refuse(source)
+        lab = _prepared(source, settings)
+        offered = self._offer(lab, settings)
+        refuse_unpriced(offered.quote)
+        if offered.most_calls > calls or offered.most_usd > usd * (1 + 1e-9):
+            fix = "look at the new numbers, and confirm them"
+            what = "more would be sent than was confirmed"
+            raise QuoteExceededError(what, where="the lab", fix=fix)
+        caller = _caller(lab)
+        transport = self._transport(caller) if self._transport and caller else None
+        before, own = min(cap_usd, offered.spent_usd), Path(source).resolve()
+        if self.budget_usd is not None:  # it may cost no more than was confirmed
+            cap_usd = min(cap_usd, before + offered.most_usd * (1 + 1e-9))
+        run = LabRun(lab, settings, cap_usd, before, str(source), transport, self._clock)
+        with self._lock:
+            self._refuse(source)
+            left = math.inf if self.budget_usd is None else self.budget_usd - self._spent_usd
+            left -= sum(each.usd for each in self._runs.values())
+            if run.usd > left + 1e-9:
+                fix = "start it in a terminal (tuneworthy ceiling), or serve with --lab-budget"
+                what = f"may cost {run.usd:.2f} USD, and labs on this page {max(0, left):.2f} more"
+                raise CaseError(what, where="the lab", fix=fix)
+            self._spent_usd += self._runs[own].usd if own in self._runs else 0.0
+            self._runs[own] = run
+            run.thread.start()
+        return run
+
+    def close(self, timeout_s: float = 60.0) -> bool:
+        """Stop all that run, and wait for what is on the wire; whether all ended in time.
+
+        What didn't is in doubt at the next start.
+        """
+        running = [run for run in self._runs.values() if not run.progress.over]
+        for run in running:
+            run.stop()
+        until = time.monotonic() + timeout_s
+        return all(run.wait(max(0.0, until - time.monotonic())) for run in running)
+
+    def _offer(self, lab: Any, settings: LabSettings) -> QuotedLab:
+        kind, caller = _LABS[settings.kind], _caller(lab)
+        with ledger_or_none(lab.case) as ledger:
+            doubtful = () if ledger is None else ledger.doubtful(kind.paid_as)
+            spend = None if ledger is None else ledger.spend(kind.paid_as)
+        plan = caller.plan if caller else None
+        reached = plan.setting.reached.values() if plan else ()
+        free = None if isinstance(lab, PreparedLab) else lab.result  # what was found by searching
+        arms = () if plan is None else plan.called if settings.kind == "verify" else plan.arms
+        return QuotedLab(
+            places=tuple(dict.fromkeys(place.base_url or place.provider for place in reached)),
+            arms=arms,
+            select=free.select if free else len(lab.plan.select),
+            report=free.report if free else len(lab.plan.report),
+            quote=kind.quoted(lab),
+            doubtful=len(doubtful),
+            held_usd=sum(call.usd for call in doubtful),
+            spent_usd=spend.paid + spend.held if spend else 0.0,
+            again=settings.ask_again,
+            lacking=lacking_keys(reached) if self._transport is None else (),
+        )
+
+    def _refuse(self, source: str | Path) -> None:
+        """One lab a case, and not too many together."""
+        own = self.last(source)
+        if own is not None and not own.progress.over:
+            fix = "follow it, or stop it"
+            raise ConflictError("has a lab that is running", where=str(source), fix=fix)
+        if self.running >= MOST_RUNS:
+            raise CaseError(f"{MOST_RUNS} labs are running", where=str(source), fix="wait for one")
+
+
+def _prepared(source: str | Path, settings: LabSettings) -> Any:
+    """The plan of a lab by its settings; code beside a case is never run."""
+    names = ["chosen", "seed", "max_tokens", "as_of"]
+    names += ["answers"] * (settings.kind == "retrieve")
+    told = {name: getattr(settings, name) for name in names}
+    return _LABS[settings.kind].prepare(source, **told)
+
+
+def _caller(lab: Any) -> PreparedLab | None:
+    """What of a lab calls models; None where nothing does."""
+    found: PreparedLab | None = lab if isinstance(lab, PreparedLab) else lab.lab
+    return found
+
+
+# Runs that were kept, wherever they were started: two files each, and nothing of the user's.
+
+_RUNS = f"{FOLDER}/runs"
+_MOST_RUNS, _MOST_CASES, _MOST_LETTERS = 50, 2_000, 8_000_000
+_RUN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
+Result = CeilingResult | VerifyResult | RetrievalResult
+Grid = Sequence[Sequence[str]]
+"""A heading, then of each held-out case what was asked, what is right, and each arm's answer
+behind its score; masked."""
+
+
+class KeptRun(LateRecord):
+    """A lab that ran, as it was told then."""
+
+    id: Annotated[str, Field(pattern=_RUN.pattern)]
+    kind: LabKind
+    at: AwareDatetime  #: Its end.
+    says: str  #: What it found, in a sentence.
+    answered: tuple[tuple[str, str], ...] = ()  #: What it said of the case, as label and text.
+    result: Result
+
+    def sections(self, dossier: Dossier) -> tuple[Section, ...]:
+        """What it found, as its command tells it; ``dossier`` is the case as it is now."""
+        result = self.result
+        if isinstance(result, VerifyResult):
+            told = verify_document(result)
+            return section("verified", told.headline, told.sections[0].blocks), *told.sections[1:]
+        if isinstance(result, RetrievalResult):
+            return tuple(retrieval_document(result, folder="").sections)
+        found = ceiling_sections(result, dossier, dossier)
+        then = section(found[1].id, found[1].title, facts(self.answered), found[1].blocks[1:])
+        return found[0], then, *found[2:]
+
+
+def result_of(done: Any) -> Result:
+    """What a lab found, whatever else its ``run`` returned."""
+    found: Result = getattr(done, "result", done)
+    return found
+
+
+def keep_run(source: str | Path, kind: LabKind, done: Any) -> KeptRun:
+    """Keep what a lab found beside its case; where that can't be, nothing else fails."""
+    result, now = result_of(done), datetime.now(UTC)
+    rows: tuple[tuple[str, str], ...] = ()
+    if isinstance(result, CeilingResult):
+        found = dict(ceiling_rows(result))
+        says = f"Ceiling {found['Ceiling']}. Best prompt {found['Best prompt']}"
+        rows = tuple(answered_rows(result, done.dossier, done.before))
+    elif isinstance(result, VerifyResult):
+        says = verify_document(result).headline
+    else:
+        says = f"{result.best.way}: recall {share_text(result.best.recall)}"
+    run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    kept = KeptRun(id=run_id, kind=kind, at=now, says=says, answered=rows, result=result)
+    grid, left = [], _MOST_LETTERS
+    for row in done.grid(most=_MOST_CASES) if isinstance(result, CeilingResult) else []:
+        left -= sum(map(len, row))
+        grid += [row] * (left > 0)
+    with suppress(InputError):
+        case = load_case(source)
+        for name, text in (("json", kept.model_dump_json()), ("cases.json", json_text(grid))):
+            if (path := _kept_path(case, f"{run_id}.{name}")) is not None:
+                write_new(path, text)
+    return kept
+
+
+def kept_runs(case: Case) -> tuple[KeptRun, ...]:
+    """Runs of a case that were kept, the newest first, at most fifty; what is none is left out."""
+    folder = _kept_path(case, "")
+    if folder is None or not folder.is_dir():
+        return ()
+    names = sorted((p.stem for p in folder.iterdir() if _RUN.fullmatch(p.stem)), reverse=True)
+    found = []
+    for name in names[:_MOST_RUNS]:
+        with suppress(CaseError):
+            found.append(kept_run(case, name))
+    return tuple(found)
+
+
+def kept_run(case: Case, run_id: str) -> KeptRun:
+    """A run by its id."""
+    path = _kept_path(case, f"{run_id}.json") if _RUN.fullmatch(run_id) else None
+    found = path and JsonLines(path, KeptRun, "kept run", "take it out").read_whole()
+    if not found or found.id != run_id:
+        raise NoSuchCaseError("there is no such run", where=case.name, fix="choose one of the list")
+    return found
+
+
+class Graded(NamedTuple):
+    """A held-out case with what every arm answered."""
+
+    id: str
+    asked: str
+    right: str  #: Every answer that counts as right.
+    answers: tuple[tuple[bool | None, str], ...]
+    """Of each arm, whether it is wholly right, None where there is none, and the answer behind its
+    score."""
+
+
+def graded_cases(
+    case: Case, run: KeptRun, arm: str = "", show: Literal["all", "wrong", "differ"] = "all"
+) -> tuple[tuple[str, ...], list[Graded]]:
+    """The arms of a run, and its cases: those an arm, or any, got wrong; those they differ on."""
+    path = _kept_path(case, f"{run.id}.cases.json")
+    rows: Grid = ()
+    if path is not None and path.is_file():
+        with suppress(ValueError):  # else somebody else wrote there
+            rows = _GRID.validate_json(read_text(path, CASES_LIMIT, CaseError))
+    if not rows:
+        return (), []
+    arms, found = tuple(rows[0][3:]), list[Graded]()
+    for one, asked, right, *told in rows[1:]:
+        answers = tuple((_is_right(text), text) for text in told)
+        by = {right for n, (right, _) in enumerate(answers) if arm in ("", *arms[n : n + 1])}
+        if show == "all" or (False in by if show == "wrong" else len({a for a, _ in answers}) > 1):
+            found.append(Graded(one, asked, right, answers))
+    return arms, found
+
+
+def _is_right(told: str) -> bool | None:
+    try:
+        return float(told.partition(":")[0]) == 1
+    except ValueError:
+        return None
+
+
+_GRID = TypeAdapter(tuple[Annotated[tuple[str, ...], Field(min_length=4)], ...])
+
+
+def _kept_path(case: Case, name: str) -> Path | None:
+    return beside(case, _RUNS, f"{_RUNS}/{name}")

@@ -1,0 +1,237 @@
+"""Labs of every kind on the page: kept, listed after a restart, shown again, case by case."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from starlette.testclient import TestClient
+
+from internals import (
+    CeilingResult,
+    Fake,
+    Labs,
+    LabSettings,
+    Site,
+    Workspace,
+    kept_runs,
+    open_directory,
+)
+from internals import run as command
+from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known
+from live import LONGEST_S
+from test_retrieval import reader, town
+from tuneworthy import load_case
+from web_world import DAY, Seen, a_client
+
+PROMPTS = {"plain": PLAIN, "careful": CAREFUL, "loud": LOUD}
+RIGHT = {"careful": 0.6, "SHOUT": 0.3, "Answer": 0.5}
+PRICED = "[{id: 'fake:one', usd_per_mtok: {input: 1, output: 2}}]"
+AT = "/cases/library"
+API = "/api/v1/cases/library/lab"
+BY_A_PROGRAM = {"X-Tuneworthy": "1"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return folder_of(tmp_path / "library", n=60, prompts=PROMPTS, models=PRICED)
+
+
+def site_of(folder: Path, fake: Fake) -> Site:
+    board = Workspace(open_directory(folder.parent), None, DAY)
+    return Site(board, labs=Labs(lambda ready: fake))
+
+
+def ran(folder: Path, fake: Fake, kind: str = "ceiling") -> TestClient:
+    """A page on which a lab ran to its end."""
+    site = site_of(folder, fake)
+    client = a_client(site)
+    asked = {"kind": kind}
+    offer = client.get(f"{API}/offer", params=asked).json()
+    assert "most_calls" in offer, offer
+    terms = {**asked, "cap_usd": 5, "calls": offer["most_calls"], "usd": offer["most_usd"]}
+    started = client.post(API, json=terms, headers=BY_A_PROGRAM)
+    assert started.status_code == 202, started.text
+    running = site.labs.last(folder)
+    assert running is not None
+    assert running.wait(LONGEST_S)
+    assert running.error is None, running.error
+    return client
+
+
+def test_a_run_is_there_after_a_restart_as_it_was_told(folder: Path) -> None:
+    before = Seen(ran(folder, known(RIGHT)).get(f"{AT}/lab").text)
+    client = a_client(site_of(folder, known({})))  # another server
+    (one,) = kept_runs(load_case(folder))
+    listed = Seen(client.get(f"{AT}/runs").text)
+    assert one.says in listed.text
+    shown = Seen(client.get(f"{AT}/runs/{one.id}").text)
+    for part in ("Best prompt", "Ceiling", "Arms (a prompt with a model)", "Where the best prompt"):
+        assert part in before.text
+        assert part in shown.text
+    assert client.get(f"{API}/runs").json()[0]["id"] == one.id
+    chart = client.get(f"{AT}/runs/{one.id}/charts/lab-board.svg")
+    assert chart.headers["content-type"].startswith("image/svg")
+    assert "Start one" in Seen(a_client(empty(folder)).get("/cases/other/runs").text).text
+
+
+def empty(folder: Path) -> Site:
+    folder_of(folder.parent / "other", n=8, prompts=PROMPTS, models=PRICED)
+    return site_of(folder, known({}))
+
+
+def test_cases_by_arms_are_those_of_the_command_and_open_one_by_one(folder: Path) -> None:
+    client = ran(folder, known(RIGHT))
+    (run,) = kept_runs(load_case(folder))
+    here = f"{AT}/runs/{run.id}/cases"
+    told = json.loads((folder / ".tuneworthy/runs" / f"{run.id}.cases.json").read_text("utf-8"))
+    head, rows = told[0], told[1:]
+    assert isinstance(run.result, CeilingResult)
+    best = run.result.best
+    right = {row[0]: row[head.index(best)].startswith("1.00") for row in rows}
+    assert len(rows) == run.result.report
+    whole = Seen(client.get(here).text)
+    assert f"{len(rows)} cases." in whole.text
+    wrong = Seen(client.get(here, params={"show": "wrong", "arm": best}).text)
+    named = {one["id"] for one in wrong.all("tr") if "id" in one}
+    assert named == {f"case-{case}" for case, is_right in right.items() if not is_right}
+    for case, is_right in list(right.items())[:5]:
+        opened = Seen(client.get(here, params={"case": case}).text)
+        row = next(row for row in rows if row[0] == case)
+        for text in row[1:3]:
+            assert text in opened.text
+        assert is_right == (f"{best} right" in opened.text)
+    differ = Seen(client.get(here, params={"show": "differ"}).text)
+    assert len(differ.all("tr")) <= len(whole.all("tr"))
+
+
+def test_a_lab_of_the_command_line_is_listed_too(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "case.yaml"
+    path.write_text(path.read_text("utf-8").replace("fake:one", "fake:echo"), "utf-8")
+    assert command(["ceiling", str(folder), "--budget", "1", "--cases", "csv"]) == 0
+    table = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    client = a_client(site_of(folder, known({})))
+    (run,) = kept_runs(load_case(folder))
+    shown = Seen(client.get(f"{AT}/runs/{run.id}/cases").text)
+    told = {f"case-{row['case']}" for row in table if row["part"] == "report"}
+    assert {one["id"] for one in shown.all("tr") if "id" in one} == told
+
+
+def test_the_retrieval_lab_is_free_and_answers_are_quoted(tmp_path: Path) -> None:
+    folder = town(tmp_path / "library", n=60)
+    client = ran(folder, reader(), "retrieve")
+    (run,) = kept_runs(load_case(folder))
+    assert run.kind == "retrieve"
+    assert run.result.spend is None
+    assert "Best way" in Seen(client.get(f"{AT}/runs/{run.id}").text).text
+    quoted = client.get(f"{API}/offer", params={"kind": "retrieve", "answers": True}).json()
+    assert quoted["most_calls"] > 0
+
+
+def test_verify_says_what_it_lacks(folder: Path) -> None:
+    client = a_client(site_of(folder, known(RIGHT)))
+    seen = Seen(client.get(f"{AT}/lab/offer", params={"kind": "verify"}).text)
+    assert "names no tuned model" in seen.text
+    assert any(link.get("href") == f"{AT}/models" for link in seen.all("a"))
+
+
+def test_verify_runs_and_is_kept(tmp_path: Path) -> None:
+    models = PRICED[:-1] + ", {id: 'fake:t', kind: tuned, usd_per_mtok: {input: 1, output: 2}}]"
+    folder = folder_of(tmp_path / "library", n=60, prompts=PROMPTS, models=models)
+    client = ran(folder, known({"t": 1.0, **RIGHT}), "verify")
+    (run,) = kept_runs(load_case(folder))
+    assert run.kind == "verify"
+    shown = Seen(client.get(f"{AT}/runs/{run.id}").text)
+    assert run.says in shown.text
+    assert "written down on" in shown.text
+
+
+def test_what_sends_nothing_is_done_at_once(folder: Path) -> None:
+    client = a_client(site_of(folder, known(RIGHT)))
+    csrf = {"csrf": Seen(client.get(f"{AT}/lab").text).hidden("csrf")}
+    assert "signed" in Seen(client.post(f"{AT}/lab/watch", data=csrf).text).text
+    path = folder / "case.yaml"
+    path.write_text(path.read_text("utf-8").replace("data: {", "data: {training: t.jsonl, "))
+    assert client.post(f"{AT}/lab/data", data=csrf).status_code == 422
+    (folder / "t.jsonl").write_text('{"input": "a", "output": "b"}\n', "utf-8")
+    done = Seen(client.post(f"{AT}/lab/data", data=csrf).text)
+    assert (folder / ".tuneworthy" / "training.json").exists(), done.text
+
+
+def test_what_is_no_run_is_not_listed(folder: Path) -> None:
+    client = ran(folder, known(RIGHT))
+    runs = folder / ".tuneworthy" / "runs"
+    (run,) = kept_runs(load_case(folder))
+    other = json.loads((runs / f"{run.id}.json").read_text("utf-8"))
+    names = ("20260101T000000-aaaaaaaa", "x", "20260101T000000-AAAAAAAA", "..x")
+    for told in ("", "{", "[]", '{"id": "x"}', "null", "\x00", "[" * 5000, json.dumps(other)):
+        for name in names:
+            (runs / f"{name}.json").write_text(told, "utf-8")
+            (runs / f"{name}.cases.json").write_text(told, "utf-8")
+        (runs / f"{run.id}.cases.json").write_text(told, "utf-8")
+        assert [one.id for one in kept_runs(load_case(folder))] == [run.id]
+        assert client.get(f"{AT}/runs").status_code == 200
+        assert "weren’t kept" in client.get(f"{AT}/runs/{run.id}/cases").text
+        for name in (*names, "..%2f..%2fcase", "%00"):
+            assert client.get(f"{AT}/runs/{name}").status_code in (404, 422)
+
+
+def test_a_link_in_the_place_of_runs_leads_nowhere(folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (folder / ".tuneworthy").mkdir()
+    (folder / ".tuneworthy" / "runs").symlink_to(outside)
+    client = ran(folder, known(RIGHT))
+    assert list(outside.iterdir()) == []
+    assert client.get(f"{AT}/runs").status_code == 422
+
+
+def test_markup_in_answers_is_text(folder: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    client = ran(folder, Fake(lambda request: evil))
+    (run,) = kept_runs(load_case(folder))
+    for path in ("", "/cases", "/cases?" + urlencode({"case": "eval.jsonl 2"})):
+        seen = Seen(client.get(f"{AT}/runs/{run.id}{path}").text)
+        assert not [one for one in seen.all("script") if "src" not in one]
+
+
+# Models ----------------------------------------------------------------------------------------
+
+
+def test_models_are_chosen_with_prices_and_no_key_is_shown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "sk-verysecret"
+    monkeypatch.setenv("OPENAI_API_KEY", secret)
+    client = a_client(site_of(folder, known({})))
+
+    def add(**given: str) -> int:
+        seen = Seen(client.get(f"{AT}/models").text)
+        form = {name: seen.hidden(name) for name in ("csrf", "digest")}
+        return client.post(f"{AT}/models", data={**form, **given}).status_code
+
+    assert add(id="openai:gpt-4o") == 303
+    page = client.get(f"{AT}/models").text
+    assert "OPENAI_API_KEY" in page
+    assert "2.5 in, 10 out" in page
+    assert secret not in page
+    assert add(id="openai:gpt-4o", usd_in="3", usd_out="12") == 303
+    assert add(id="acme:tuned", kind="tuned", usd_in="1", usd_out="2") == 303
+    assert add(id="acme:x", usd_in="dear") == 422
+    assert add(id="x\n  base_url: http://evil") in (303, 422)
+    models = {model.id: model for model in load_case(folder).models}
+    assert models["openai:gpt-4o"].usd_per_mtok is not None
+    assert models["acme:tuned"].kind == "tuned"
+    assert all(model.base_url is None for model in models.values())
+    text = "".join(path.read_text("utf-8") for path in folder.rglob("*.*l*") if path.is_file())
+    assert secret not in text
+
+
+def test_settings_of_a_lab_are_ceilings_by_themselves() -> None:
+    assert LabSettings().kind == "ceiling"
