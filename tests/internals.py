@@ -558,6 +558,16 @@ from tuneworthy.workspace.labs import (
 )
 from tuneworthy.workspace.listen import is_loopback
 from tuneworthy.workspace.measure import appendix, clean_name, model_id
+from tuneworthy.workspace.portfolio import (
+    CaseQuery,
+    CaseRow,
+    Kept,
+    Order,
+    best_choice,
+    fund,
+    in_order,
+    portfolio,
+)
 from tuneworthy.workspace.reports import (
     case_report,
     history,

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from internals import (
+    CaseQuery,
     ConflictError,
     NoSuchCaseError,
     Workspace,
@@ -105,7 +106,7 @@ def test_no_verdict_is_stale_however_quietly_a_file_changes(rich: Path, change: 
     after = board.evaluated("rich").dossier.to_json()
     assert after == fresh(rich)
     assert after != before
-    assert board.row("rich").glance is not None
+    assert board.row("rich").answer is not None
 
 
 def test_today_moves_on_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,31 +191,48 @@ def test_the_parts_of_a_list_hold_every_case_once(
 ) -> None:
     names = {f"case-{n:03}" for n in range(7)}
     board = a_board(a_shelf(tmp_path, **dict.fromkeys(names, OPEN_CASE)))
-    for page, moment in ((3, 10.0), (50, 0.0)):  # a part ends when it is full, and when it is late
+    monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", 60.0)
+    for page, few in ((3, 200), (3, 0), (50, 200)):
         monkeypatch.setattr("tuneworthy.workspace.workspace._PAGE", page)
-        monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", moment)
+        monkeypatch.setattr("tuneworthy.workspace.workspace._FEW", few)
         found: list[str] = []
-        part = board.listed()
+        part = board.listed(CaseQuery())
         while True:
-            found += [row.name for row in part.rows]
-            if not part.left:
+            found += [row.name for row in part.cases]
+            if not part.more:
                 break
-            part = board.listed(after=found[-1])
+            part = board.listed(CaseQuery(after=found[-1]))
         assert found == sorted(names)
-    assert [row.name for row in board.listed("005").rows] == ["case-005"]
+    assert [row.name for row in board.listed(CaseQuery(find="005")).cases] == ["case-005"]
+
+
+def test_what_is_not_worked_out_in_a_moment_is_pending_and_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = a_board(a_shelf(tmp_path, one=OPEN_CASE, two=OPEN_CASE))
+    monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", 0.0)
+    found = board.listed(CaseQuery(budget=10))
+    assert [(row.name, row.answer, row.pending) for row in found.cases] == [
+        ("one", None, True), ("two", None, True)
+    ]  # fmt: skip
+    assert found.totals.pending == 2
+    assert found.funding is not None
+    assert set(found.funding.left_out.values()) == {"being worked out"}
+    board.warm()
+    assert [row.pending for row in board.listed(CaseQuery()).cases] == [False, False]
 
 
 def test_a_case_that_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) -> None:
     folder = a_shelf(
         tmp_path, bad="name: [", good=OPEN_CASE, strange="name: x\nfactors: {a: yes}\n"
     )
-    rows = {row.name: row for row in a_board(folder).listed().rows}
+    rows = {row.name: row for row in a_board(folder).listed(CaseQuery(), 60).cases}
     assert set(rows) == {"bad", "good", "strange"}
-    assert rows["good"].glance is not None
-    assert rows["good"].error == ""
-    assert rows["strange"].glance is None
-    assert rows["strange"].error.startswith("strange/case.yaml:2: ")
-    assert str(tmp_path) not in rows["bad"].error + rows["strange"].error
+    assert rows["good"].answer is not None
+    assert rows["good"].problem == ""
+    assert rows["strange"].answer is None
+    assert rows["strange"].problem.startswith("strange/case.yaml:2: ")
+    assert str(tmp_path) not in rows["bad"].problem + rows["strange"].problem
 
 
 def test_a_case_that_fails_for_a_reason_nobody_foresaw_hides_no_other(
@@ -229,20 +247,18 @@ def test_a_case_that_fails_for_a_reason_nobody_foresaw_hides_no_other(
 
     monkeypatch.setattr("tuneworthy.workspace.workspace.take_snapshot", failing)
     board.warm()
-    good, odd = board.listed().rows
-    assert good.glance is not None
-    assert odd.glance is None
-    assert odd.error == r"odd: an internal error (RecursionError: too deep\nby far)"
-    told = {each.name: each.problem for each in board.summaries(["good", "odd"])}
-    assert told == {"good": "", "odd": odd.error}
+    good, odd = board.listed(CaseQuery()).cases
+    assert (good.answer is not None, good.problem) == (True, "")
+    assert odd.answer is None
+    assert odd.problem == r"odd: an internal error (RecursionError: too deep\nby far)"
 
 
 @pytest.mark.parametrize("value", ["b/" * 3000 + "*", "b/" * 100 + "*", "**/" * 3000])
 def test_a_pattern_of_many_parts_is_told_with_its_line(tmp_path: Path, value: str) -> None:
     case = f"name: x\ndata:\n  traces:\n    - {json.dumps(value)}\n"
     row = a_board(a_shelf(tmp_path, deep=case)).row("deep")
-    assert re.match(r"deep/case\.yaml:[34]: data\.traces", row.error)
-    assert row.error.endswith("has more than 100 parts. Name a shorter path")
+    assert re.match(r"deep/case\.yaml:[34]: data\.traces", row.problem)
+    assert row.problem.endswith("has more than 100 parts. Name a shorter path")
 
 
 def test_a_name_that_is_no_case_is_told_apart(tmp_path: Path) -> None:
@@ -337,7 +353,7 @@ def test_an_error_is_told_as_seen_from_the_folder_of_cases(
     folder = a_shelf(tmp_path / "c", bad="name: x\nfactors: {a: c/c}\n")
     monkeypatch.chdir(folder if spoken == "here" else tmp_path)
     shelf = open_directory({"absolute": folder, "relative": Path("c"), "here": Path()}[spoken])
-    error = Workspace(shelf, None, DAY).row("bad").error
+    error = Workspace(shelf, None, DAY).row("bad").problem
     assert error.startswith("bad/case.yaml:2: ")
     assert str(tmp_path) not in error
     told = InputError("is abc/d", where=str(folder), fix="look into c/x.c/y")

@@ -69,8 +69,9 @@ def test_every_case_has_a_line_and_one_that_cannot_be_read_says_why(
 ) -> None:
     seen = get(client, "/")
     dossier = decide(load_case(folder / "one"), load_framework("lesson"), as_of=DAY)
-    assert headline(dossier) in seen.text
-    assert dossier.verdict.next in seen.text
+    reason = headline(dossier).partition(": ")[2].partition(". First")[0]
+    assert reason[1:] in seen.text
+    assert f"Next: {dossier.verdict.next}" in seen.text
     assert "Warehouse helper" in seen.text
     assert "Can’t be read. bad/case.yaml:" in seen.text
     assert str(folder) not in seen.text
@@ -90,7 +91,7 @@ def test_a_list_goes_on_by_a_plain_link_until_all_were_seen(
         address = next((link for link in links if "after=" in link), "")
     assert found == [f"/cases/{name}" for name in names]
     part = client.get("/?after=n1", headers=HTMX).text
-    assert part.lstrip().startswith("<li")
+    assert part.lstrip().startswith("<tr")
     assert "n2" in part
 
 

@@ -34,6 +34,7 @@ _COMMANDS = {
     "export": ("training", "Write the training set as a service or library takes it."),
     "watch": ("training", "Hold a signed decision against new logs and dates."),
     "models": ("labs", "List the models that can be called, and what they cost."),
+    "list": ("servers", "List a folder of cases: answers, asks, worth, and what to fund."),
     "serve": ("servers", "Show cases on a page in the browser, and take answers there."),
     "mcp": ("servers", "Offer the tools to an assistant over the Model Context Protocol."),
     "precedents": ("reports", "Show what happened to others, and how often tuning won."),

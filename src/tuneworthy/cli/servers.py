@@ -1,8 +1,9 @@
-"""tuneworthy serve and mcp."""
+"""tuneworthy list, serve and mcp: what is made of a folder of cases."""
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import signal
@@ -17,9 +18,54 @@ import click
 from tuneworthy.cli import ANSWERED, STOPPED
 from tuneworthy.cli import options as opt
 from tuneworthy.errors import InputError
+from tuneworthy.model.base import json_text
 
 if TYPE_CHECKING:
     from tuneworthy.mcp.tools import Desk
+
+
+@opt.command(
+    "tuneworthy list cases",
+    "tuneworthy list cases --answer pilot --sort stake",
+    "tuneworthy list cases --budget 10000",
+)
+@click.argument("folder", metavar="[CASES_DIR]", default=".")
+@opt.option("--find WORDS", "Only cases whose name or folder holds these words.")
+@opt.option("--answer ANSWER", "Only cases with this: yes, pilot, open, not_yet or no.")
+@opt.option("--owner NAME", "Only cases of this owner.")
+@opt.flag("--contradictions", "Only cases with an open contradiction.")
+@opt.flag("--due", "Only cases whose review is due.")
+@opt.option("--sort ORDER", "answer, name, ask, stake, contradictions, review or measured.")
+@opt.flag("--reverse", "The other way round.")
+@opt.option("--budget USD", "Which cases to fund with it, by what they are worth.")
+@opt.framework_option
+@opt.as_of_option
+@opt.format_option("text", "json")
+@opt.output_options
+def list(  # noqa: A001  # the name of the command
+    folder: str,
+    chosen: str | None,
+    as_of: Any,
+    form: str,
+    output: str | None,
+    force: bool,
+    **asked: Any,
+) -> None:
+    """List the cases in CASES_DIR: what each comes to, asks and is worth, and all of them in sum.
+
+    With --budget it chooses: of all sets of cases that the budget can pay, the one that is worth
+    most, and why each other is left out.
+    """
+    from tuneworthy.report.text import render
+    from tuneworthy.workspace.portfolio import document, query_of
+    from tuneworthy.workspace.workspace import open_workspace
+
+    found = open_workspace(folder, chosen, as_of).listed(query_of(asked), within_s=math.inf)
+    if form == "json":
+        text = json_text({"schema": "tuneworthy/list/1", **found.model_dump(mode="json")})
+    else:
+        text = render(document(found, folder), colour=opt.colour(output))
+    opt.deliver(text, output, force)
 
 
 def server(
@@ -110,9 +156,9 @@ def mcp(folder: str, over_http: bool, chosen: str | None, as_of: Any, **address:
     machine it asks for a token: TUNEWORTHY_TOKEN, or one that is shown once.
     """
     from tuneworthy.workspace.cases import extra_needed
-    from tuneworthy.workspace.workspace import Workspace, open_directory
+    from tuneworthy.workspace.workspace import open_workspace
 
-    workspace = Workspace(open_directory(folder), chosen, as_of)
+    workspace = open_workspace(folder, chosen, as_of)
     with extra_needed("mcp", "the assistant's tools need", _EXTRA):
         from tuneworthy.mcp.server import make_server, serve_stdio
         from tuneworthy.mcp.tools import Desk

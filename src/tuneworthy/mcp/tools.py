@@ -23,7 +23,6 @@ from tuneworthy.framework.schema import FieldDocs
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.model.base import FileRecord, Record, shown, wrong
 from tuneworthy.model.dossier import Action, Dossier, TuningAnswer, Verdict
-from tuneworthy.model.interview import Listed
 from tuneworthy.money.worth import worth_text
 from tuneworthy.report import render
 from tuneworthy.report.sections import common, money, options, plan, precedents, verdict
@@ -32,6 +31,7 @@ from tuneworthy.report.text import safe
 from tuneworthy.words import counted, few, several, small_usd
 from tuneworthy.workspace.cases import plain_title
 from tuneworthy.workspace.measure import measure_case
+from tuneworthy.workspace.portfolio import CaseQuery, CaseRow, Funding, Totals
 from tuneworthy.workspace.reports import explain as explained
 from tuneworthy.workspace.workspace import Workspace, files_inside, read_case_file
 
@@ -68,12 +68,6 @@ Key = Annotated[str, Field(min_length=1, max_length=200)]
 Value = Annotated[str, BeforeValidator(_word), Field(max_length=4000)]
 FileName = Annotated[str, Field(max_length=500)]
 Answers = Annotated[dict[Key, Value], BeforeValidator(_parsed), Field(max_length=_MOST)]
-
-
-class List(FileRecord):
-    """Which part of the list."""
-
-    after: str = ""  #: Begin after this name; from the first when not given.
 
 
 class Read(FileRecord):
@@ -181,10 +175,12 @@ class Wrote(Record):
 
 
 class CaseList(Marked):
-    """Cases, by name."""
+    """Cases in the order that was asked for, and all that fit in sum."""
 
-    cases: tuple[Listed, ...]
+    cases: tuple[CaseRow, ...]
     more: bool  #: Whether there are more after the last one.
+    totals: Totals
+    funding: Funding | None = None  #: What a budget would fund.
 
 
 class CaseTold(Marked):
@@ -317,7 +313,7 @@ def questions_text(dossier: Dossier) -> str:
 
 # The tools, in the order they are listed.
 
-_PAGE = 50
+_PAGE, _LIST_S = 50, 20.0  # cases at once, and seconds to work them out
 _HEAD = ("case", "framework", "as_of", "verdict")
 _BRIEF = (*_HEAD, "seed", "counts", "strength", "distribution", "flips", "next_questions")
 _WALK = (*_HEAD, "ceiling", "signals", "factors", "counts", "rules", "strength")
@@ -400,17 +396,21 @@ def _was(dossier: Dossier) -> dict[str, str]:
 
 
 @_tool("List the cases", CaseList)
-def list_cases(desk: Desk, asked: List) -> Result:
-    """The cases in the folder that is served, each with its verdict in a sentence and the next
-    step; 50 at a time. Writes nothing.
+def list_cases(desk: Desk, asked: CaseQuery) -> Result:
+    """The cases in the folder that is served, each with its answer in a sentence, what it asks, and
+    the next step; 50 at a time. Filters, sorts, and says what a budget would fund. Writes nothing.
     """
-    rest = [name for name in desk.workspace.directory.names() if name > asked.after]
-    found, more = desk.workspace.summaries(rest[:_PAGE]), len(rest) > _PAGE
-    lines = [f"{safe(one.name)}: {safe(one.problem or one.summary)}" for one in found]
+    found = desk.workspace.listed(asked, within_s=_LIST_S)
+    shown = found.cases[:_PAGE]
+    more = len(found.cases) > _PAGE
+    lines = [f"{safe(one.name)}: {safe(one.problem or one.says or 'pending')}" for one in shown]
     lines += ["There are more: ask again with after."] * more
-    cases = [one.model_dump(mode="json", exclude_defaults=True) for one in found]
-    data = {"cases": cases, "more": more}
-    return Result("\n".join(lines) or "No case is here.", more=data)
+    lines += [safe(found.funding.says)] if found.funding else []
+    cases = [one.model_dump(mode="json", exclude_defaults=True) for one in shown]
+    sums = found.model_dump(mode="json", include={"totals", "funding"}, exclude_none=True)
+    return Result(
+        "\n".join(lines) or "No case is here.", more={"cases": cases, "more": more, **sums}
+    )
 
 
 @_tool("Read a case", CaseTold)

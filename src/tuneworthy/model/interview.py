@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 
 from tuneworthy.model.base import LateRecord, one_or_many
 from tuneworthy.model.case import Case
-from tuneworthy.model.dossier import Action, ChallengeResult, Dossier, Verdict
+from tuneworthy.model.dossier import ChallengeResult, Dossier
 
 Part = Literal["evaluate", "options", "investment"]  #: The lesson's three conversations.
 
@@ -148,16 +148,3 @@ class ModelAnswer(NamedTuple):
     text: str = ""
     lost: str = ""  #: why this one gave nothing; the next may
     over: str = ""  #: why no more can be asked
-
-
-class Listed(LateRecord):
-    """A case with its verdict, or with what is wrong with it."""
-
-    name: str  #: Name of its folder, by which the other tools know it.
-    title: str = ""
-    outcome: Verdict | None = None
-    final: bool | None = None  #: Whether no open answer can change the outcome.
-    action: Action | None = None
-    summary: str = ""
-    next: str = ""
-    problem: str = ""  #: Why it can't be judged; then nothing but the name is known.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -22,8 +21,6 @@ from tuneworthy.model.dossier import (
     OptionResult,
     QuestionResult,
     Recommendation,
-    TuningAnswer,
-    Verdict,
     VerdictResult,
 )
 from tuneworthy.model.lab import Arm, Quote, Stand
@@ -40,35 +37,12 @@ from tuneworthy.workspace.labs import (
     result_of,
 )
 from tuneworthy.workspace.measure import FileKind, clean_name
+from tuneworthy.workspace.portfolio import CaseQuery, Portfolio
 from tuneworthy.workspace.workspace import Workspace
 
 Name = Annotated[str, Path(min_length=1, max_length=100, description="Name of the case's folder.")]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
 Value = Annotated[str, Field(max_length=4000)]
-
-
-class Line(Record):
-    """A case in the list."""
-
-    name: str
-    title: str = ""
-    outcome: Verdict | None = None  #: None where the case can't be read.
-    answer: TuningAnswer | None = None
-    final: bool | None = None
-    says: str = ""
-    open: str = ""
-    pays_back: str = ""
-    next: str = ""
-    problem: str = ""  #: Why it can't be read; empty where it can.
-
-
-class CaseLines(Record):
-    """A part of the list."""
-
-    cases: tuple[Line, ...]
-    total: int
-    matching: int
-    more: bool  #: Whether more follow: ask again, after the last name.
 
 
 class Whole(Record):
@@ -153,18 +127,9 @@ OfCase = Annotated[NamedCase, Depends()]
 
 
 @router.get("/cases")
-def cases(
-    request: Request,
-    find: Annotated[str, Query(max_length=100)] = "",
-    after: Annotated[str, Query(max_length=100)] = "",
-) -> CaseLines:
-    """One line a case; those that can't be read say why."""
-    found = site_of(request).workspace.listed(find, after)
-    lines = tuple(
-        Line(name=row.name, problem=row.error, **(asdict(row.glance) if row.glance else {}))
-        for row in found.rows
-    )
-    return CaseLines(cases=lines, total=found.total, matching=found.matching, more=found.left)
+def cases(request: Request, asked: Annotated[CaseQuery, Query()]) -> Portfolio:
+    """One row a case, with all that fit in sum; those that can't be read say why."""
+    return site_of(request).workspace.listed(asked)
 
 
 @router.post("/cases", status_code=201, openapi_extra=_BY_A_PROGRAM)

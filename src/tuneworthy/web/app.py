@@ -51,7 +51,7 @@ from tuneworthy.web.guard import API, HEADERS, LOOPBACK, Guard, Problem, Site, c
 from tuneworthy.web.render import FOREVER, assets, for_notice, load, page, wants_part
 from tuneworthy.workspace.labs import Labs
 from tuneworthy.workspace.listen import EVERYWHERE, in_link, is_loopback, listening
-from tuneworthy.workspace.workspace import Workspace, open_directory
+from tuneworthy.workspace.workspace import Workspace, open_workspace
 
 # What went wrong, in one line, with the right number; never where in our code.
 
@@ -210,7 +210,7 @@ def run(
     as_of: date | None,
 ) -> None:
     """Serve until it is stopped: labs for ``lab_budget`` USD, files of ``upload_limit`` MiB."""
-    board = Workspace(open_directory(folder), chosen, as_of)
+    board = open_workspace(folder, chosen, as_of)
     site = replace(make_site(board, host, lab_budget), upload_mib=upload_limit)
     with listening(host, port) as sock:
         keep_plain()
@@ -218,7 +218,7 @@ def run(
         address = f"http://{in_link(host)}:{sock.getsockname()[1]}/"
         for line in told(address, site):
             click.echo(line)
-        Thread(target=site.workspace.warm, name="warm", daemon=True).start()
+        Thread(target=site.workspace.watch, name="watch", daemon=True).start()
         Thread(target=chart_script, name="charts", daemon=True).start()
         if browse:
             webbrowser.open(f"{address}?token={site.token}")

@@ -23,6 +23,7 @@ from tuneworthy.interview.questions import first_asked
 from tuneworthy.interview.questions import levers as lever_asks
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier
+from tuneworthy.report import blocks as b
 from tuneworthy.report.blocks import Claims, Picture, Section, pictures_in
 from tuneworthy.report.charts import NARROW, WIDE
 from tuneworthy.report.document import pictures
@@ -31,7 +32,6 @@ from tuneworthy.report.sections import answer_form, money, options, plan, record
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections.common import NOT_KNOWN, headline, open_answers
 from tuneworthy.report.sections.difference import difference, version_lines
-from tuneworthy.report.sections.verdict import how_many
 from tuneworthy.web.guard import let_in, site_of
 from tuneworthy.web.render import (
     AUTHOR,
@@ -47,6 +47,7 @@ from tuneworthy.web.render import (
     wants_part,
 )
 from tuneworthy.words import day, few, interval_text, listing, sentence
+from tuneworthy.workspace.portfolio import CaseQuery, total_facts
 from tuneworthy.workspace.workspace import earlier, since, since_dossier
 
 router = APIRouter(include_in_schema=False)
@@ -55,23 +56,25 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-def cases(
-    request: Request,
-    find: Annotated[str, Query(max_length=100)] = "",
-    after: Annotated[str, Query(max_length=100)] = "",
-) -> HTMLResponse:
-    """One line a case; more on demand."""
-    found = site_of(request).workspace.listed(find, after)
-    more = found.rows and found.left
-    shown = {
-        "rows": found.rows,
-        "total": found.total,
-        "find": find,
-        "more": "/?" + urlencode({"find": find, "after": found.rows[-1].name}) if more else "",
-        "says": how_many(found.total, found.matching),
-    }
-    part = wants_part(request) and after
-    return page(request, "rows.html" if part else "list.html", found=shown)
+def cases(request: Request, asked: Annotated[CaseQuery, Query()]) -> HTMLResponse:
+    """One row a case; more on demand."""
+    found = site_of(request).workspace.listed(asked)
+    part = wants_part(request) and asked.after
+    return page(
+        request,
+        "rows.html" if part else "list.html",
+        found=found,
+        asked=asked,
+        at=partial(_at, asked),
+        sums=b.facts([*total_facts(found)][1:]),
+        people=found.owners or found.totals.due or asked.sort == "review",
+    )
+
+
+def _at(asked: CaseQuery, **changes: Any) -> str:
+    """The list asked for otherwise, from its beginning unless that is changed."""
+    told = asked.model_copy(update={"after": "", **changes}).model_dump(exclude_defaults=True)
+    return "/?" + urlencode(told) if told else "/"
 
 
 @router.get("/new")

@@ -33,10 +33,12 @@ from tuneworthy.report.charts import WIDE
 from tuneworthy.report.html import environment, script_digest, style
 from tuneworthy.report.sections import common
 from tuneworthy.report.sections.answer_form import possible_outcomes
+from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.web.guard import site_of
-from tuneworthy.words import small_usd
+from tuneworthy.words import share, small_usd
 from tuneworthy.workspace.cases import stated
 from tuneworthy.workspace.labs import LabRun
+from tuneworthy.workspace.portfolio import RISING, STAKE
 from tuneworthy.workspace.reports import render
 
 # A picture on a page of the server: drawn by the browser, still where it runs no script.
@@ -94,6 +96,7 @@ def _environment() -> Environment:
     made = environment({name: text.decode() for name, text in _files("templates", ".html").items()})
     made.globals |= {"asset": asset, "touch": True, "picture": framed, "tabs": TABS}
     made.globals |= {"common": common, "possible_outcomes": possible_outcomes, "usd": small_usd}
+    made.globals |= {"answers": ANSWER_WORDS, "rising": RISING, "stake": STAKE, "share": share}
     return made
 
 

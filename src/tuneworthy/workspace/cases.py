@@ -177,11 +177,6 @@ class Cache(Generic[T]):
             self._kept[name] = kept
             return kept[1] if kept[0] == key else None
 
-    def last(self, name: Hashable) -> T | None:
-        """What was kept, whether it still holds or not."""
-        with self._lock:
-            return self._kept.get(name, (None, None))[1]
-
     def keep(self, name: Hashable, key: Hashable, value: T) -> T:
         """Keep it in the place of what was there."""
         with self._lock:

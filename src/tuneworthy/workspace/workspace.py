@@ -8,19 +8,19 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
-from threading import Lock
 from time import monotonic, sleep
 from typing import NamedTuple
 
 from tuneworthy.errors import CaseError, FrameworkError, InputError, NoSuchCaseError, OutputError
 from tuneworthy.files.case import (
     CASE_FILE,
+    MOST_PROMPTS,
     beside,
     case_from_text,
     case_path,
@@ -30,8 +30,23 @@ from tuneworthy.files.case import (
     rewrite,
     text_digest,
 )
-from tuneworthy.files.disk import CASE_LIMIT, CASES_LIMIT, FRAMEWORK_LIMIT, made_whole, read_text
-from tuneworthy.files.stores import Version, add_versions, ledger_path, read_versions
+from tuneworthy.files.disk import (
+    CASE_LIMIT,
+    CASES_LIMIT,
+    FRAMEWORK_LIMIT,
+    made_whole,
+    matching,
+    read_text,
+)
+from tuneworthy.files.stores import (
+    FOLDER,
+    LEDGER,
+    PILOT,
+    TRAINING_RECORD,
+    Version,
+    add_versions,
+    read_versions,
+)
 from tuneworthy.framework.load import NAMES, load_document
 from tuneworthy.interview import answers as interview
 from tuneworthy.interview.answers import CaseSnapshot, EvaluatedCase
@@ -39,18 +54,26 @@ from tuneworthy.model.base import State
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Difference, Dossier, Verdict
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.interview import AnswerResult, Listed
+from tuneworthy.model.interview import AnswerResult
 from tuneworthy.money.investment import RememberedDraws
 from tuneworthy.pipeline import decide, framework_of, load_framework, today, verdicts
 from tuneworthy.report.blocks import Block
 from tuneworthy.report.sections.difference import compare
-from tuneworthy.report.sections.verdict import CaseRow, case_row
 from tuneworthy.syntax.document import parse
 from tuneworthy.workspace.cases import Cache, start_case, stated
 from tuneworthy.workspace.measure import FileKind, add_files
+from tuneworthy.workspace.portfolio import (
+    CaseQuery,
+    CaseRow,
+    Kept,
+    Key,
+    Portfolio,
+    case_row,
+    portfolio,
+)
 from tuneworthy.workspace.reports import judge_by, parse_dossier
 
-MOST_CASES = 2_000
+MOST_CASES = 10_000
 _NAME = re.compile(r"[^\W_][\w .()+-]{0,99}")
 
 
@@ -138,7 +161,15 @@ def open_directory(folder: str | Path) -> CaseDirectory:
     return CaseDirectory(path)
 
 
-_MOST_PARSED = 512
+def open_workspace(folder: str | Path, chosen: str | None, as_of: date | None) -> Workspace:
+    """The cases of a folder, with what was worked out at earlier times."""
+    from tuneworthy.llm.embedded import weights_path
+
+    kept = Kept(weights_path().with_name("cases-1.sqlite"))
+    return Workspace(open_directory(folder), chosen, as_of, kept)
+
+
+_MOST_PARSED = 4_096
 
 
 def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
@@ -153,9 +184,12 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
     framework, rules = _framework(case, chosen)
     inputs = [day.isoformat(), rules, *missing_entries(case), *(prompt_texts(case) or ())]
     inputs.append(history_text(case) or "")
-    ledger = ledger_path(case)
-    if ledger is not None and os.path.lexists(ledger):
-        inputs.append(read_text(ledger, CASES_LIMIT, CaseError))
+    for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json"):
+        kept = path.parent / FOLDER / name
+        inputs.append(read_text(kept, CASES_LIMIT, CaseError) if os.path.lexists(kept) else "")
+    for pattern in case.data.training:  # files that may be too large to read for a look
+        found = sorted(islice(matching(pattern, path.parent), MOST_PROMPTS))
+        inputs += (f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in found)
     digest = hashlib.sha256()
     for part in inputs:  # each with its length, so that no two lists run together
         data = part.encode("utf-8", "surrogatepass")
@@ -289,43 +323,36 @@ def since_dossier(raw: str, now: EvaluatedCase) -> Difference:
 
 
 _PAGE = 50  # cases in one part of the list
-_MOMENT_S = 0.08  # after so long a part ends early, so that the first is there at once
-_STEP_ASIDE_S = 0.01
-_DOSSIERS, _GLANCES = 200, 2_000  # kept: the whole ones are large, the lines of a list are not
-
-
-class ListedCase(NamedTuple):
-    """A case in a list: what it comes to, or why it can't be read."""
-
-    name: str
-    glance: CaseRow | None
-    error: str = ""
-
-
-class Listing(NamedTuple):
-    """A part of the list."""
-
-    rows: tuple[ListedCase, ...]
-    total: int  #: Cases in the folder.
-    matching: int  #: Of them, those that fit the filter.
-    left: bool  #: Whether more follow.
+_MOMENT_S = (
+    0.08  # after so long the rest of a list is worked out later, so that it is there at once
+)
+_FEW = 200  # cases of which each is looked at for every list; of more only those that are shown
+_DOSSIERS = 200  # kept in memory, as they are large
+_NO_KEY: Key = ("", "")
 
 
 class Workspace:
     """A folder of cases with their dossiers. Safe to use from several threads.
 
     They are judged by the framework that was chosen, else by each case's own, and speak for
-    ``as_of``; for today, whenever that is, when it isn't given.
+    ``as_of``; for today, whenever that is, when it isn't given. With ``kept`` what was worked out
+    is there again at the next start.
     """
 
     def __init__(
-        self, directory: CaseDirectory, chosen: str | None = None, as_of: date | None = None
+        self,
+        directory: CaseDirectory,
+        chosen: str | None = None,
+        as_of: date | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self.directory, self.chosen, self.as_of = directory, chosen, as_of
         self._cases: Cache[EvaluatedCase] = Cache(_DOSSIERS)
-        self._glances: Cache[CaseRow] = Cache(_GLANCES)
+        self._kept = kept or Kept()
+        self._place = f"{directory.folder.resolve()}\n{chosen or ''}"
+        self._rows: dict[str, tuple[Key, CaseRow]] = self._kept.rows(self._place)
+        self._names: tuple[float, tuple[str, ...]] = (0.0, ())
         self._draw = RememberedDraws()
-        self._lock, self._waiting = Lock(), 0
 
     def decide(self, case: Case, framework: Framework) -> Dossier:
         """A dossier of a case that needn't be one of the folder's, as a what-if."""
@@ -440,85 +467,88 @@ class Workspace:
             start_case(folder, title, self.chosen)
         return place
 
-    def listed(self, find: str = "", after: str = "") -> Listing:
-        """A part of the list, by name, behind another; as many as can be told in a moment.
+    def listed(self, query: CaseQuery, within_s: float | None = None) -> Portfolio:
+        """The cases that fit, as many as are shown at once; and all of them in sum.
 
-        The name of the folder or the title has to hold all words of ``find``; a title counts once
-        the case was judged.
+        What can't be worked out in a moment, or in so many seconds, is said to be pending. Of more
+        than a few cases those that aren't shown are as they were when they were last looked at.
         """
-        names = self.directory.names()
-        words = find.casefold().split()
-        matching = [name for name in names if all(word in self._called(name) for word in words)]
-        left = [name for name in matching if name > after]
-        until, rows = monotonic() + _MOMENT_S, []
-        with self._first():
-            for name in left[:_PAGE]:
-                rows.append(self.row(name))
-                if monotonic() > until:
-                    break
-        return Listing(tuple(rows), len(names), len(matching), len(rows) < len(left))
+        until = monotonic() + (_MOMENT_S if within_s is None else within_s)
+        most = _PAGE if within_s is None else None
+        names = self.names()
+        if len(names) <= _FEW or within_s is not None:
+            return portfolio([self.row(name, until) for name in names], query, most)
+        found = portfolio([self._last(name) for name in names], query, most)
+        rows = tuple(self.row(row.name, until) for row in found.cases)
+        return found.model_copy(update={"cases": rows})
 
-    def _called(self, name: str) -> str:
-        line = self._glances.last(name)
-        return f"{name} {line.title if line is not None else ''}".casefold()
+    def names(self) -> tuple[str, ...]:
+        """Names of the cases; of more than a few as they were a second ago at most."""
+        at, names = self._names
+        if len(names) <= _FEW or monotonic() - at > 1:
+            at, names = monotonic(), self.directory.names()
+            self._names = at, names
+        return names
 
-    def row(self, name: str) -> ListedCase:
-        """A case as a line of the list; one that can't be read says why."""
+    def _last(self, name: str) -> CaseRow:
+        return self._rows.get(name, (_NO_KEY, CaseRow(name=name, pending=True)))[1]
+
+    def row(self, name: str, until: float = math.inf) -> CaseRow:
+        """A case as a row; one that can't be read says why. After ``until`` none is judged."""
         try:
             snapshot = self._snapshot(name)
-            line = self._glances.find(name, snapshot.key)
-            return ListedCase(name, line or case_row(self._evaluate(name, snapshot).dossier))
+            key, row = self._rows.get(name, (_NO_KEY, None))
+            if row is not None and key == snapshot.key:
+                return row
+            if monotonic() > until:
+                return self._last(name).model_copy(update={"pending": True})
+            return case_row(name, self._evaluate(name, snapshot).dossier)
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
-            return ListedCase(name, None, self.directory.plain_error(caught, name))
+            row = CaseRow(name=name, problem=self.directory.plain_error(caught, name))
+            self._rows[name] = _NO_KEY, row
+            return row
 
-    def summaries(self, names: Sequence[str]) -> tuple[Listed, ...]:
-        """The verdict of each case; one that can't be judged says why. Empty for no names."""
-        return tuple(map(self._summary, names))
+    def warm(self, within_s: float = math.inf, *, aside: float = 0.0) -> None:
+        """Look at every case once, for so many seconds at most, and judge those that changed.
 
-    def _summary(self, name: str) -> Listed:
-        try:
-            dossier = self.evaluated(name).dossier
-        except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
-            return Listed(name=name, problem=self.directory.plain_error(caught, name))
-        parts = ("outcome", "final", "action", "summary", "next")
-        verdict = {part: getattr(dossier.verdict, part) for part in parts}
-        return Listed(name=name, title=dossier.case.name, **verdict)
-
-    def warm(self, within_s: float = math.inf) -> None:
-        """Judge every case once, for so many seconds at most, so that the list is there at once."""
+        ``aside`` is for how long others come first after each, as a share of what it took.
+        """
         until = monotonic() + within_s
         with suppress(InputError):  # too many cases: the list says so itself
             for name in self.directory.names():
+                began = monotonic()
                 self.row(name)
                 if monotonic() > until:
                     break
-                while self._waiting:
-                    sleep(_STEP_ASIDE_S)
+                sleep((monotonic() - began) * aside)
 
-    @contextmanager
-    def _first(self) -> Iterator[None]:
-        """While somebody waits for a list, nothing is judged that nobody asked for."""
-        with self._lock:
-            self._waiting += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._waiting -= 1
+    def watch(self) -> None:
+        """Look at every case again and again, for as long as the program runs."""
+        while True:
+            began = monotonic()
+            self.warm(aside=1.0)
+            sleep(max(2.0, 10 * (monotonic() - began)))
 
     def _snapshot(self, name: str) -> CaseSnapshot:
         return take_snapshot(self.directory.path(name), self.chosen, self._day())
 
     def _evaluate(self, name: str, snapshot: CaseSnapshot) -> EvaluatedCase:
+        dossier = self._kept.dossier(self._place, name, snapshot.key)
+        if dossier is not None:
+            return self._keep(name, snapshot, dossier, again=True)
         dossier = self.decide(snapshot.case, snapshot.framework)
         # what changed while it was judged may be in the dossier, and isn't in its key
         if self._snapshot(name).key == snapshot.key:
             return self._keep(name, snapshot, dossier)
         return _with_dossier(snapshot, dossier)
 
-    def _keep(self, name: str, snapshot: CaseSnapshot, dossier: Dossier) -> EvaluatedCase:
-        evaluated = _with_dossier(snapshot, dossier)
-        self._glances.keep(name, snapshot.key, case_row(dossier))
+    def _keep(
+        self, name: str, snapshot: CaseSnapshot, dossier: Dossier, *, again: bool = False
+    ) -> EvaluatedCase:
+        evaluated, row = _with_dossier(snapshot, dossier), case_row(name, dossier)
+        self._rows[name] = snapshot.key, row
+        if not again:
+            self._kept.keep(self._place, snapshot.key, row, dossier)
         return self._cases.keep(name, snapshot.key, evaluated)
 
     def _day(self) -> date:

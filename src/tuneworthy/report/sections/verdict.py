@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import CaseDecision
-from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult, TuningAnswer, Verdict
+from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
@@ -23,12 +23,9 @@ from tuneworthy.report.sections.common import (
     finality,
     flip_lines,
     gates,
-    headline,
     no_flip,
-    open_answers,
     pilot_text,
     possible_text,
-    reach_text,
     reasons_text,
     signs_text,
     strength_text,
@@ -43,8 +40,7 @@ from tuneworthy.report.sections.options import instead
 from tuneworthy.report.sections.plan import work_text
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import attempts, review_day
-from tuneworthy.report.text import safe
-from tuneworthy.words import counted, day, few, listing, plain, sentence, several, usd
+from tuneworthy.words import day, few, listing, plain, sentence, several, usd
 
 _FIT = "What doesn’t fit together"
 _MOST = 4
@@ -349,39 +345,3 @@ def _quick(dossier: Dossier, case_path: str) -> b.Document:
     after = [f"The full look: tuneworthy decide {case_path}".rstrip()]
     look: b.Look = "bad" if dossier.quick.ruled_out else "warn"
     return b.Document(dossier.case.name, dossier.quick.says, [section], after=after, look=look)
-
-
-@dataclass(frozen=True, slots=True)
-class CaseRow:
-    """What one line of a list of cases says."""
-
-    title: str  #: The case's own name.
-    outcome: Verdict
-    answer: TuningAnswer
-    says: str  #: The verdict as a sentence.
-    final: bool
-    open: str  #: What is open, and where the verdict can still go.
-    pays_back: str
-    next: str
-
-
-def case_row(dossier: Dossier) -> CaseRow:
-    """The line for a dossier."""
-    many = open_answers(dossier)
-    still = f"{sentence(several(many, 'answer'))} {reach_text(dossier)}"
-    return CaseRow(
-        title=safe(dossier.case.name),
-        outcome=dossier.verdict.outcome,
-        answer=dossier.verdict.answer,
-        says=headline(dossier),
-        final=dossier.verdict.final,
-        open=still if many else "Nothing: every answer is in.",
-        pays_back=safe(sentence(pays_back(dossier)[0])),
-        next=dossier.verdict.next,
-    )
-
-
-def how_many(total: int, matching: int) -> str:
-    """How many cases there are, and how many of them a filter leaves."""
-    cases = counted(total, "case")
-    return cases if total == matching else f"{matching} of {cases}"

@@ -1,0 +1,501 @@
+"""A folder of cases as a portfolio: a row a case; filtered, sorted, summed, and chosen by value."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+import sqlite3
+import zlib
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import date
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+from threading import Lock
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from tuneworthy import __version__
+from tuneworthy.errors import InputError
+from tuneworthy.files.disk import MIB
+from tuneworthy.model.base import FileRecord, LateRecord, Range, Unknown
+from tuneworthy.model.case import CaseDecision
+from tuneworthy.model.dossier import Action, Dossier, Number, TuningAnswer, Verdict
+from tuneworthy.report import blocks as b
+from tuneworthy.report.sections.common import dollars, headline, open_answers, reach_text
+from tuneworthy.report.sections.money import pays_back
+from tuneworthy.report.text import safe
+from tuneworthy.verdict.headline import ANSWER_WORDS
+from tuneworthy.words import counted, day, few, listing, sentence, several, share, usd, usd_range
+
+
+class CaseRow(LateRecord):
+    """A case in a list: what it comes to, or why it can't be read."""
+
+    name: str  #: Name of its folder.
+    title: str = ""  #: The case's own name.
+    answer: TuningAnswer | None = None  #: None where the case can't be read, as all of the rest.
+    outcome: Verdict | None = None
+    final: bool | None = None  #: Whether no open answer can change the outcome.
+    action: Action | None = None
+    says: str = ""  #: The answer as a sentence.
+    because: str = ""  #: The same without the answer and the first step.
+    summary: str = ""  #: The count in words.
+    open: str = ""  #: What is open, and what the answer could still become.
+    pays_back: str = ""
+    next: str = ""
+    ask_usd: Number | None = None  #: What is asked for now; None where nothing is.
+    worth_usd: Number | None = None  #: Mean net present value: what is at stake.
+    contradicted: bool = False  #: Whether an amount that it rests on is contradicted.
+    contradictions: int = 0
+    measured: int = 0  #: Answers that data settled,
+    answered: int = 0  #: of so many that are known.
+    owner: str = ""
+    signed: str = ""  #: By whom, and when.
+    review_on: date | None = None
+    due: bool = False  #: Whether that day has come.
+    pending: bool = False  #: Whether it is being worked out; what is told then is of before.
+    problem: str = ""  #: Why it can't be read; empty where it can.
+
+    @property
+    def review(self) -> str:
+        return "" if self.review_on is None else day(self.review_on) + ", due" * self.due
+
+
+def case_row(name: str, dossier: Dossier) -> CaseRow:
+    """The row of a dossier; texts in it are safe for a terminal."""
+    verdict, money, decision = dossier.verdict, dossier.investment, dossier.decision
+    basis, says, many = verdict.basis, headline(dossier), open_answers(dossier)
+    asks = {"pilot": "pilot", "yes": "build"}.get(verdict.answer)
+    ask = worth = money if isinstance(money, Unknown) else money.gain_usd
+    if not isinstance(money, Unknown):
+        ask = getattr(money.ask_usd, asks or "pilot")
+    decision = decision or CaseDecision()
+    signed, review = decision.signed, decision.review_on
+    still = f"{sentence(several(many, 'answer'))} {reach_text(dossier)}"
+    return CaseRow(
+        name=name,
+        title=safe(dossier.case.name),
+        **{part: getattr(verdict, part) for part in ("answer", "outcome", "final", "action")},
+        says=says,
+        because=sentence(re.sub(r"^Fine-tune\? [^:]{1,40}: | First: .*", "", says)),
+        summary=verdict.summary,
+        open=still if many else "Nothing: every answer is in.",
+        pays_back=safe(sentence(pays_back(dossier)[0])),
+        next=verdict.next,
+        ask_usd=ask if asks else None,
+        worth_usd=worth,
+        contradicted=not isinstance(money, Unknown) and money.contradicted,
+        contradictions=sum(one.severity == "contradiction" for one in dossier.challenges),
+        measured=basis.measured,
+        answered=basis.measured + basis.stated + basis.assumed,
+        owner=safe(decision.owner or ""),
+        signed=safe(f"{signed.by}, {day(signed.on)}") if signed else "",
+        review_on=review,
+        due=review is not None and review <= dossier.as_of,
+    )
+
+
+# What is asked of a portfolio: which cases, in which order, and what a budget would fund.
+
+Order = Literal["answer", "name", "ask", "stake", "contradictions", "review", "measured"]
+
+
+_Usd = Annotated[float, Field(ge=0, le=1e12)]
+
+
+def _filled(given: object) -> object:
+    return None if given == "" else given
+
+
+class CaseQuery(FileRecord):
+    """Which cases, and in which order."""
+
+    find: Annotated[str, Field(max_length=100)] = ""
+    """Words that the name of the folder or of the case has to hold, all of them."""
+    answer: TuningAnswer | Literal[""] = ""  #: Only those with this answer.
+    owner: Annotated[str, Field(max_length=200)] = ""  #: Only those of this owner.
+    contradictions: bool = False  #: Only those with an open contradiction.
+    due: bool = False  #: Only those whose review is due.
+    sort: Order = "answer"  #: What is most, or soonest, comes first.
+    reverse: bool = False  #: The other way round; what isn't known is last all the same.
+    budget: Annotated[_Usd | None, BeforeValidator(_filled)] = None
+    """USD: which of these cases to fund with it, by what they are worth."""
+    after: Annotated[str, Field(max_length=100)] = ""  #: Begin after the case of this name.
+
+
+def query_of(given: dict[str, Any]) -> CaseQuery:
+    """What was typed, as a query.
+
+    Raises:
+        InputError: If it is none.
+    """
+    try:
+        return CaseQuery.model_validate(given)
+    except ValidationError as caught:
+        first = caught.errors(include_url=False)[0]
+        where = f"--{first['loc'][0]}"
+        raise InputError(f"is wrong: {first['msg'][:200]}", where=where, fix="see --help") from None
+
+
+def top(amount: Number | None) -> float | None:
+    """The most that an amount may come to; None where that isn't known."""
+    most = amount.high if isinstance(amount, Range) else amount
+    return most if isinstance(most, float | int) else None
+
+
+ANSWERS: tuple[TuningAnswer, ...] = ("yes", "pilot", "open", "not_yet", "no")
+_KEYS: dict[Order, Callable[[CaseRow], Any]] = {
+    "answer": lambda row: row.answer and ANSWERS.index(row.answer),
+    "name": lambda row: row.title.casefold() or None,
+    "review": lambda row: row.review_on,
+    "ask": lambda row: top(row.ask_usd),
+    "stake": lambda row: top(row.worth_usd),
+    "contradictions": lambda row: row.contradictions,
+    "measured": lambda row: row.measured / row.answered if row.answered else None,
+}
+RISING = ("answer", "name", "review")  #: Orders in which the least comes first.
+
+
+def in_order(rows: Iterable[CaseRow], order: Order, *, reverse: bool = False) -> list[CaseRow]:
+    """Rows in an order; those of which it isn't known are last, whichever way it goes."""
+    key, falls = _KEYS[order], (order in RISING) == reverse
+    named = sorted(rows, key=lambda row: (row.title.casefold() or row.name, row.name))
+    known = sorted((row for row in named if key(row) is not None), key=key, reverse=falls)
+    return [*known, *(row for row in named if key(row) is None)]
+
+
+class Totals(LateRecord):
+    """Some cases in sum; what asks for nothing is in no amount."""
+
+    answers: dict[TuningAnswer, int]  #: Cases by answer, whichever is asked for.
+    asking: int  #: Cases that ask for money now.
+    ask_usd: Range  #: What those ask whose ask is known.
+    ask_unknown: int
+    worth_usd: float  #: What they are worth, as far as it is known.
+    worth_unknown: int
+    measured: int  #: Answers that data settled,
+    answered: int  #: of so many that are known.
+    contradictions: int  #: Cases with an open contradiction.
+    due: int  #: Cases whose review is due.
+    problems: int  #: Cases that can't be read.
+    pending: int  #: Cases that are being worked out.
+
+
+def totals(rows: Sequence[CaseRow], answers: Counter[TuningAnswer]) -> Totals:
+    asking = [row for row in rows if row.ask_usd is not None]
+    asks = [(row.ask_usd, most) for row in asking if (most := top(row.ask_usd)) is not None]
+    worth = [most for row in asking if (most := top(row.worth_usd)) is not None]
+    lows = (ask.low if isinstance(ask, Range) else most for ask, most in asks)
+    return Totals(
+        answers={answer: answers[answer] for answer in ANSWERS},
+        asking=len(asking),
+        ask_usd=Range(low=sum(lows), high=sum(most for _, most in asks)),
+        ask_unknown=len(asking) - len(asks),
+        worth_usd=sum(worth),
+        worth_unknown=len(asking) - len(worth),
+        contradictions=sum(row.contradictions > 0 for row in rows),
+        problems=sum(bool(row.problem) for row in rows),
+        **{part: sum(getattr(row, part) for row in rows) for part in _SUMMED},
+    )
+
+
+_SUMMED = ("measured", "answered", "due", "pending")
+
+# A budget: the asks that fit into it and are worth most together.
+
+
+class Funding(LateRecord):
+    """What a budget funds: of all choices that it can pay, the one that is worth most."""
+
+    budget_usd: float
+    ask_usd: float  #: What the funded ask at most, together.
+    worth_usd: float
+    funded: dict[str, float | None]
+    """Name of each case to what it is worth for a dollar, the most first; None for a free one."""
+    left_out: dict[str, str]  #: Name of each other case to the reason.
+
+    @property
+    def says(self) -> str:
+        cases, budget = counted(len(self.funded), "case"), usd(self.budget_usd)
+        worth = f"{usd(self.ask_usd)}, worth {usd(self.worth_usd)} on average"
+        best = "No other choice within it is worth more."
+        return f"{budget} funds {cases} for {worth}. {best}" if self.funded else f"{budget}: none."
+
+    def of(self, row: CaseRow) -> str:
+        """What comes of a case that asks for something; empty for another."""
+        if row.name in self.funded:
+            each = self.funded[row.name]
+            return "funded" if each is None else f"funded: worth {usd(each)} a dollar"
+        return self.left_out.get(row.name, "") if row.ask_usd is not None else ""
+
+
+def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
+    """Choose among cases by what they are worth.
+
+    Asks count with the most they may come to. A case of which ask or worth isn't known is never
+    taken for one that asks or is worth nothing.
+
+    Raises:
+        InputError: If too many choices are nearly as good to go through them all.
+    """
+    out = {row.name: why for row in rows if (why := _barred(row))}
+    items = [
+        (row.name, math.ceil(round(100 * (top(row.ask_usd) or 0), 4)), math.floor(100 * worth))
+        for row in rows
+        if row.name not in out and (worth := top(row.worth_usd)) is not None
+    ]
+    items.sort(key=lambda one: (-one[2] / one[1] if one[1] else -math.inf, one[0]))
+    chosen = best_choice([(ask, worth) for _, ask, worth in items], math.floor(100 * budget))
+    used = sum(items[n][1] for n in chosen) / 100
+    for name, ask, _ in (one for n, one in enumerate(items) if n not in chosen):
+        rest = f"{usd(used)} of {usd(budget)} go to what is worth more"
+        out[name] = f"doesn’t fit: asks {usd(ask / 100)}, and {rest}"
+    kept = [items[n] for n in chosen]
+    return Funding(
+        budget_usd=budget,
+        ask_usd=used,
+        worth_usd=sum(worth for *_, worth in kept) / 100,
+        funded={name: worth / ask if ask else None for name, ask, worth in kept},
+        left_out=out,
+    )
+
+
+def _barred(row: CaseRow) -> str:
+    """Why a case can't be funded whatever the budget; empty where it can."""
+    worth = top(row.worth_usd)
+    if row.answer is None or row.pending:
+        return "being worked out" if row.pending else "can’t be read"
+    if row.ask_usd is None:
+        return f"asks for nothing: the answer is {ANSWER_WORDS[row.answer]}"
+    for amount, what in ((row.ask_usd, "what it asks"), (row.worth_usd, "what it is worth")):
+        if top(amount) is None:
+            ask = amount.ask if isinstance(amount, Unknown) else "it has no upper end"
+            return f"{what} isn’t known: {ask}"
+    return f"worth {usd(worth)} on average" if worth is not None and worth <= 0 else ""
+
+
+_MOST_TRIED = 300_000  # about two seconds
+
+
+def best_choice(items: Sequence[tuple[int, int]], budget: int) -> tuple[int, ...]:
+    """Places of the items worth most together whose costs fit into a budget; the cheapest such.
+
+    Exact. Choices are kept by cost but for those that cost as much and are worth no more (Nemhauser
+    and Ullmann 1969), and those that couldn't reach the best that is known even if what is left
+    could be taken in parts (Dantzig 1957). Items are costs with worths above 0, the best for a
+    dollar first.
+
+    Raises:
+        InputError: If they are too many to go through.
+    """
+    costs = [0, *accumulate(cost for cost, _ in items)]
+    worths = [0, *accumulate(worth for _, worth in items)]
+
+    def most(n: int, rest: int) -> int:
+        """What items from the nth on could bring for the rest of the budget, in parts."""
+        whole = min(bisect_right(costs, costs[n] + rest) - 1, len(items))
+        cost, worth = items[whole] if whole < len(items) else (1, 0)
+        return worths[whole] - worths[n] + (costs[n] + rest - costs[whole]) * worth // cost
+
+    spent = least = tried = 0
+    for cost, worth in items:
+        if spent + cost <= budget:
+            spent, least = spent + cost, least + worth
+    choices: list[tuple[int, int, Any]] = [(0, 0, None)]
+    for n, (cost, worth) in enumerate(items):
+        more = [(c + cost, w + worth, (n, kept)) for c, w, kept in choices if c + cost <= budget]
+        best, both = -1, sorted([*choices, *more], key=lambda one: (one[0], -one[1]))
+        choices = []
+        for one in both:
+            if one[1] > best and one[1] + most(n + 1, budget - one[0]) >= least:
+                best = one[1]
+                choices.append(one)
+        tried += len(choices)
+        if tried > _MOST_TRIED:
+            fix = "filter the cases first, or choose another budget"
+            raise InputError("too many choices are nearly as good", where="budget", fix=fix)
+    chain, places = choices[-1][2], list[int]()
+    while chain is not None:
+        place, chain = chain
+        places.append(place)
+    return tuple(reversed(places))
+
+
+# The whole, as every surface shows it.
+
+
+class Portfolio(LateRecord):
+    """Some cases of a folder, and all that fit a query in sum."""
+
+    cases: tuple[CaseRow, ...]
+    total: int  #: Cases in the folder.
+    matching: int  #: Of them, those that fit.
+    more: bool  #: Whether more follow: ask again, after the last name.
+    totals: Totals
+    owners: tuple[str, ...]  #: Everybody who answers for a case of the folder.
+    funding: Funding | None = None  #: For a budget.
+
+    @property
+    def says(self) -> str:
+        """How many cases there are, and how many of them fit."""
+        cases = counted(self.total, "case")
+        return cases if self.total == self.matching else f"{self.matching:,} of {cases}"
+
+
+def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = None) -> Portfolio:
+    """The rows that fit, in their order, at most so many behind ``query.after``; and all in sum."""
+    words = query.find.casefold().split()
+    fitting = [
+        row
+        for row in every
+        if all(word in f"{row.name} {row.title}".casefold() for word in words)
+        and query.owner in ("", row.owner)
+        and row.contradictions >= query.contradictions
+        and row.due >= query.due
+    ]
+    answers = Counter(row.answer for row in fitting if row.answer is not None)
+    answered = [row for row in fitting if query.answer in ("", row.answer)]
+    ordered = in_order(answered, query.sort, reverse=query.reverse)
+    begin = next((n for n, row in enumerate(ordered, 1) if row.name == query.after), 0)
+    shown = ordered[begin : None if most is None else begin + most]
+    return Portfolio(
+        cases=tuple(shown),
+        total=len(every),
+        matching=len(ordered),
+        more=begin + len(shown) < len(ordered),
+        totals=totals(ordered, answers),
+        owners=tuple(sorted({row.owner for row in every if row.owner})),
+        funding=None if query.budget is None else fund(ordered, query.budget),
+    )
+
+
+STAKE = (
+    "At stake is what a case is worth on average over its months (net present value); a pilot that "
+    "may fail is counted in. What isn’t known is never counted as nothing."
+)
+
+
+def document(found: Portfolio, folder: str) -> b.Document:
+    """A portfolio for a terminal."""
+    chosen, people = found.funding, any(row.owner or row.review_on for row in found.cases)
+    titles = "Case | Answer | #Ask now | #At stake | #Measured"
+    rows = []
+    for row in found.cases:
+        clash = f"; {several(row.contradictions, 'contradiction')}" * bool(row.contradictions)
+        told = row.problem or ("being worked out" if row.pending else "")
+        amounts = ("–" if usd is None else dollars(usd) for usd in (row.ask_usd, row.worth_usd))
+        known = share(row.measured / row.answered) if row.answered else "–"
+        more = [", ".join(filter(None, (row.owner, row.review)))] * people
+        more += [chosen.of(row)] if chosen else []
+        answer = f"{ANSWER_WORDS[row.answer]}{clash}" if row.answer else told
+        rows.append((row.title or row.name, answer, *amounts, known, *more))
+    titles += " | Owner, review" * people + " | Budget" * bool(chosen)
+    sections = [
+        b.section("totals", "", b.facts(total_facts(found))),
+        b.section("cases", "", b.table("Cases", titles, rows) if rows else "No case fits."),
+    ]
+    return b.Document(folder, found.says, sections, after=(STAKE,))
+
+
+def total_facts(found: Portfolio) -> Iterator[b.Fact]:
+    """Cases in sum, in words."""
+    one = found.totals
+    by = [f"{many} {ANSWER_WORDS[answer]}" for answer, many in one.answers.items() if many]
+    yield b.Fact("Answers", listing(by) or "none")
+    lacks = [f"; not known of {few(n)}" * bool(n) for n in (one.ask_unknown, one.worth_unknown)]
+    asked = usd_range(one.ask_usd.low, float(one.ask_usd.high))
+    yield b.Fact("Asked now", asked, f"by {counted(one.asking, 'case')}{lacks[0]}")
+    yield b.Fact("At stake", usd(one.worth_usd), f"in those that ask{lacks[1]}")
+    known = share(one.measured / one.answered) if one.answered else "nothing"
+    yield b.Fact("Measured", known, f"of {counted(one.answered, 'answer')}")
+    counts = {"with an open contradiction": one.contradictions, "due for review": one.due}
+    counts |= {"that can’t be read": one.problems, "being worked out": one.pending}
+    if to_do := [f"{counted(many, 'case')} {what}" for what, many in counts.items() if many]:
+        yield b.Fact("To look at", sentence(listing(to_do)))
+    if found.funding is not None:
+        yield b.Fact("Budget", found.funding.says)
+
+
+# What was worked out, kept for the next start.
+
+Key = tuple[str, str]  #: Of what a dossier was made from.
+_LARGEST = 16 * MIB
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS kept "
+    "(place, name, key, row, dossier, PRIMARY KEY (place, name)) WITHOUT ROWID"
+)
+
+
+@cache
+def _program() -> str:
+    """Another text for another version of the program, and where a file of it changed."""
+    here = Path(__file__).parents[1]
+    files = sorted(path for path in here.rglob("*.*") if path.suffix != ".pyc")
+    told = (f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
+    return hashlib.sha256("\n".join((__version__, *told)).encode()).hexdigest()
+
+
+class Kept:
+    """Rows and dossiers in a file of the user's cache folder, for the user's eyes alone.
+
+    A help and no part of an answer: where it can't be read or written, is broken or was made from
+    something else, it is as if nothing were kept.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._lock, self._base = Lock(), sqlite3.connect(":memory:", check_same_thread=False)
+        with suppress(OSError, sqlite3.Error):
+            if path is not None:
+                self._base = self._opened(path)
+
+    def _opened(self, path: Path) -> sqlite3.Connection:
+        path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        base = sqlite3.connect(path, 0.5, isolation_level=None, check_same_thread=False)
+        try:
+            base.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.DatabaseError as caught:
+            if "not a database" in str(caught):  # it is begun anew at the next start
+                path.unlink()
+            raise
+        base.execute("PRAGMA synchronous = NORMAL")
+        base.execute(_TABLE)
+        return base
+
+    def _run(self, statement: str, *values: object) -> list[Any]:
+        with self._lock, suppress(sqlite3.Error):
+            return self._base.execute(statement, values).fetchall()
+        return []
+
+    def rows(self, place: str) -> dict[str, tuple[Key, CaseRow]]:
+        """The last row of each case, with what it was made from."""
+        found = dict[str, tuple[Key, CaseRow]]()
+        asked = "SELECT name, key, row FROM kept WHERE place = ? AND length(row) < ?"
+        for name, made_from, text in self._run(asked, place, MIB):
+            with suppress(ValueError):
+                row, (program, *key) = CaseRow.model_validate_json(text), str(made_from).split()
+                known = program == _program() and row.name == name and len(key) == 2
+                found[str(name)] = (key[0], key[1]) if known else ("", ""), row
+        return found
+
+    def dossier(self, place: str, name: str, key: Key) -> Dossier | None:
+        """The dossier made from just this; None where none is kept."""
+        asked = "SELECT dossier FROM kept WHERE place = ? AND name = ? AND key = ?"
+        for (data,) in self._run(asked, place, name, " ".join((_program(), *key))):
+            with suppress(ValueError, TypeError, zlib.error):
+                text = zlib.decompressobj().decompress(data, _LARGEST)
+                return Dossier.model_validate_json(text)
+        return None
+
+    def keep(self, place: str, key: Key, row: CaseRow, dossier: Dossier) -> None:
+        """Keep them in the place of what was there."""
+        data = zlib.compress(dossier.model_dump_json(by_alias=True).encode(), 1)
+        values = (" ".join((_program(), *key)), row.model_dump_json(exclude_defaults=True), data)
+        self._run("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", place, row.name, *values)

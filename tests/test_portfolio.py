@@ -1,0 +1,365 @@
+"""A folder as a portfolio: its order and sums, what a budget funds, and what is kept of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from internals import (
+    CaseQuery,
+    CaseRow,
+    Kept,
+    Order,
+    Range,
+    Unknown,
+    Workspace,
+    best_choice,
+    fund,
+    in_order,
+    open_directory,
+    portfolio,
+    run,
+)
+from tuneworthy import InputError
+from web_world import DAY, OPEN_CASE, Seen, a_client, a_shelf, a_site, with_examples
+
+ANSWERS = ("yes", "pilot", "open", "not_yet", "no")
+LACKS = Unknown(ask="state it")
+AMOUNTS = st.one_of(
+    st.none(),
+    st.just(LACKS),
+    st.integers(-500, 2_000).map(float),
+    st.tuples(st.integers(0, 900), st.integers(0, 900)).map(
+        lambda ends: Range(low=min(ends), high=max(ends))
+    ),
+    st.just(Range(low=3, high="open")),
+)
+
+
+@st.composite
+def shelves(draw: st.DrawFn) -> list[CaseRow]:
+    """Rows of a few cases: those that ask, those that don't, and those that can't be read."""
+    rows = []
+    for number in range(draw(st.integers(0, 7))):
+        if draw(st.integers(0, 9)) == 0:
+            rows.append(CaseRow(name=f"n{number}", problem="no case"))
+            continue
+        answer = draw(st.sampled_from(ANSWERS))
+        rows.append(
+            CaseRow(
+                name=f"n{number}",
+                title=draw(st.sampled_from(["Alpha", "beta", "Gamma"])),
+                answer=answer,
+                ask_usd=draw(AMOUNTS) if answer in ("yes", "pilot") else None,
+                worth_usd=draw(AMOUNTS),
+                contradictions=draw(st.integers(0, 2)),
+                measured=draw(st.integers(0, 3)),
+                answered=3,
+                due=draw(st.booleans()),
+            )
+        )
+    return rows
+
+
+# A budget ---------------------------------------------------------------------------------------
+
+
+def sorted_items(items: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    return sorted(items, key=lambda one: -one[1] / one[0] if one[0] else -1e9)
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 60)), max_size=9), st.integers(0, 150))
+def test_no_other_choice_within_the_budget_is_worth_more(
+    items: list[tuple[int, int]], budget: int
+) -> None:
+    items = sorted_items(items)
+    places = best_choice(items, budget)
+    cost = sum(items[n][0] for n in places)
+    worth = sum(items[n][1] for n in places)
+    every = [some for size in range(len(items) + 1) for some in combinations(items, size)]
+    paid = [some for some in every if sum(c for c, _ in some) <= budget]
+    most = max(sum(w for _, w in some) for some in paid)
+    assert len(set(places)) == len(places)
+    assert cost <= budget
+    assert worth == most
+    assert cost == min(sum(c for c, _ in s) for s in paid if sum(w for _, w in s) == most)
+
+
+def test_a_long_list_is_chosen_from_exactly() -> None:
+    items = sorted_items([((37 * n) % 991 + 10, (53 * n) % 1_009 + 5) for n in range(2_000)])
+    best = {0: 0}  # by its cost, as the textbook does it
+    for cost, worth in items:
+        for spent, had in list(best.items()):
+            if spent + cost <= 1_500 and best.get(spent + cost, -1) < had + worth:
+                best[spent + cost] = had + worth
+    found = best_choice(items, 1_500)
+    assert sum(items[n][1] for n in found) >= max(best.values()) > 0
+    assert sum(items[n][0] for n in found) <= 1_500
+
+
+def test_what_cannot_be_gone_through_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuneworthy.workspace.portfolio._MOST_TRIED", 5_000)
+    items = [(2**n + 2**25, 2**n + 2**25) for n in range(24)]
+    with pytest.raises(InputError, match="too many choices are nearly as good"):
+        best_choice(items, sum(cost for cost, _ in items) // 2)
+
+
+@settings(deadline=None)
+@given(shelves(), st.integers(0, 3_000), st.integers(0, 3_000))
+def test_a_budget_is_never_passed_and_a_larger_one_funds_no_less(
+    rows: list[CaseRow], budget: int, more: int
+) -> None:
+    small, large = fund(rows, budget), fund(rows, budget + more)
+    assert small.ask_usd <= budget
+    assert small.worth_usd <= large.worth_usd
+    assert {*small.funded, *small.left_out} == {row.name for row in rows}
+    assert not set(small.funded) & set(small.left_out)
+    assert all(small.left_out.values())
+    for row in rows:
+        if row.name in small.funded:
+            assert row.answer in ("yes", "pilot")
+            assert not isinstance(row.ask_usd, Unknown)
+            assert not isinstance(row.worth_usd, Unknown)
+
+
+def test_what_is_left_out_says_why() -> None:
+    def asks(name: str, ask: Any, worth: Any, **more: Any) -> CaseRow:
+        told = {"title": name, "answer": "pilot", "ask_usd": ask, "worth_usd": worth, **more}
+        return CaseRow(name=name, **told)
+
+    rows = [
+        asks("small", 100.0, 300.0),
+        asks("wide", Range(low=50, high=901), 5_000.0),
+        asks("lossy", 10.0, -20.0),
+        asks("unsaid", LACKS, 20.0),
+        asks("unworth", 10.0, LACKS),
+        asks("endless", Range(low=1, high="open"), 20.0),
+        CaseRow(name="no", answer="no", worth_usd=99.0),
+        CaseRow(name="broken", problem="no case"),
+        CaseRow(name="new", pending=True),
+    ]
+    found = fund(rows, 1_000)
+    assert found.funded == {"wide": pytest.approx(5_000 / 901)}
+    assert (found.ask_usd, found.worth_usd) == (901, 5_000)
+    assert found.left_out == {
+        "small": "doesn’t fit: asks $100, and $901 of $1,000 go to what is worth more",
+        "lossy": "worth -$20 on average",
+        "unsaid": "what it asks isn’t known: state it",
+        "unworth": "what it is worth isn’t known: state it",
+        "endless": "what it asks isn’t known: it has no upper end",
+        "no": "asks for nothing: the answer is no",
+        "broken": "can’t be read",
+        "new": "being worked out",
+    }
+
+
+# Order and sums ---------------------------------------------------------------------------------
+
+
+@given(shelves(), st.sampled_from(get_args(Order)), st.booleans())
+def test_an_order_loses_nothing_and_what_is_unknown_is_last(
+    rows: list[CaseRow], order: Any, reverse: bool
+) -> None:
+    found = in_order(rows, order, reverse=reverse)
+    assert sorted(row.name for row in found) == sorted(row.name for row in rows)
+    assert found == in_order(found[::-1], order, reverse=reverse)
+    if order == "ask":
+        amounts = [one.high if isinstance(one := row.ask_usd, Range) else one for row in found]
+        known = [one for one in amounts if isinstance(one, float)]
+        assert amounts[: len(known)] == sorted(known, reverse=not reverse)
+    if order == "answer" and not reverse:
+        places = [ANSWERS.index(row.answer) for row in found if row.answer]
+        assert places == sorted(places)
+        assert all(row.answer is None for row in found[len(places) :])
+
+
+@given(shelves(), st.sampled_from(["", *ANSWERS]), st.booleans(), st.booleans(), st.integers(1, 3))
+def test_parts_of_a_list_hold_what_fits_once_and_sums_are_of_all_that_fits(
+    rows: list[CaseRow], answer: Any, clash: bool, due: bool, size: int
+) -> None:
+    query = CaseQuery(answer=answer, contradictions=clash, due=due)
+    whole = portfolio(rows, query)
+    found, after = list[CaseRow](), ""
+    while True:
+        part = portfolio(rows, query.model_copy(update={"after": after}), size)
+        found += part.cases
+        assert part.totals == whole.totals
+        if not part.more:
+            break
+        after = found[-1].name
+    assert tuple(found) == whole.cases
+    assert len(found) == whole.matching
+    for row in rows:
+        fits = answer in ("", row.answer) and row.contradictions >= clash and row.due >= due
+        assert (row in found) == fits
+    asking = [row for row in found if row.ask_usd is not None]
+    assert whole.totals.asking == len(asking)
+    known = [row for row in asking if isinstance(row.ask_usd, float | Range)]
+    assert whole.totals.ask_unknown == sum(
+        not (isinstance(row.ask_usd, float) or row.ask_usd.high != "open")
+        for row in known
+        if isinstance(row.ask_usd, float | Range)
+    ) + len(asking) - len(known)
+    assert sum(whole.totals.answers.values()) >= whole.matching - whole.totals.problems
+
+
+def test_every_surface_says_the_same_of_a_folder(
+    tmp_path: Path, project: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", 60.0)
+    names = ("task-api", "game-dialogue", "law-firm", "ecommerce-returns")
+    folder = with_examples(tmp_path / "shelf", project, *names)
+    path = folder / "task-api" / "case.yaml"
+    told = "decision: {owner: Ann <b>, review_on: 2026-11-01}\n"
+    path.write_text(path.read_text("utf-8") + told, "utf-8")
+    asked = ["list", str(folder), "--as-of", DAY.isoformat(), "--budget", "2000", "--sort", "stake"]
+    assert run([*asked, "--format", "json"]) == 0
+    cli = json.loads(capsys.readouterr().out)
+    client = a_client(a_site(folder))
+    rest = client.get("/api/v1/cases?budget=2000&sort=stake").json()
+    assert {**rest, "schema": "tuneworthy/list/1"} == cli
+    assert cli["totals"]["asking"] == 3
+    assert set(cli["funding"]["funded"]) == {"task-api", "game-dialogue"}
+    assert run(asked) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    seen = Seen(client.get("/?budget=2000&sort=stake").text)
+    for said in ("$2,000 funds 2 cases for $1,845", "funded: worth $38 a dollar", "$225–$420",
+                 "worth -$13,030 on average", "Ann <b>", "1 Nov 2026, due"):  # fmt: skip
+        assert said in text
+        assert said in seen.text
+    only = Seen(client.get("/?owner=Ann+%3Cb%3E&due=true").text)
+    links = [one.get("href") for one in only.all("a")]
+    assert [link for link in links if (link or "").startswith("/cases/")] == ["/cases/task-api"]
+    assert client.get("/?sort=nothing").status_code == 422
+    assert client.get("/?budget=-1").status_code == 422
+    assert client.get("/?budget=&owner=&find=").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--budget", "much"), ("--budget", "-3"), ("--budget", "nan"),
+                          ("--sort", "x"), ("--answer", "maybe"), ("--find", "x" * 101)]
+)  # fmt: skip
+def test_a_wrong_question_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    assert run(["list", str(tmp_path), option, value]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"{option}: is wrong: ")
+    assert error.count("\n") == 1
+
+
+# What is kept -----------------------------------------------------------------------------------
+
+
+def board(folder: Path, kept: Path) -> Workspace:
+    return Workspace(open_directory(folder), None, DAY, Kept(kept))
+
+
+def never(*_: object, **__: object) -> Any:
+    raise AssertionError("it was judged again")
+
+
+def test_what_was_judged_is_there_at_the_next_start_to_the_last_byte(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("broadband-helpdesk", "credit-memos", "first-idea")
+    folder = with_examples(tmp_path / "shelf", project, *names)
+    kept = tmp_path / "cache" / "kept.sqlite"
+    first = board(folder, kept)
+    told = {name: first.evaluated(name).dossier.to_json() for name in names}
+    rows = first.listed(CaseQuery(), 60)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr("tuneworthy.workspace.workspace.decide", never)
+    again = board(folder, kept)
+    assert again.listed(CaseQuery(), 0.0) == rows
+    assert {name: again.evaluated(name).dossier.to_json() for name in names} == told
+    path = folder / "first-idea" / "case.yaml"
+    path.write_text(path.read_text("utf-8") + "\nname: Another\n".replace("name", "description"))
+    assert [row.name for row in again.listed(CaseQuery(), 0.0).cases if row.pending] == [
+        "first-idea"
+    ]
+    other = Workspace(open_directory(folder), "lesson", DAY, Kept(kept))
+    assert other.listed(CaseQuery(), 0.0).totals.pending == 3
+
+
+def test_another_version_of_the_program_judges_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, kept = a_shelf(tmp_path / "shelf", one=OPEN_CASE), tmp_path / "kept.sqlite"
+    board(folder, kept).warm()
+    monkeypatch.setattr("tuneworthy.workspace.portfolio._program", lambda: "another")
+    row = board(folder, kept).listed(CaseQuery(), 0.0).cases[0]
+    assert (row.title, row.pending) == ("Warehouse helper", True)  # as it was, and said so
+
+
+def change(statement: str, *values: object) -> Callable[[Path], None]:
+    def do(path: Path) -> None:
+        base = sqlite3.connect(path)
+        base.execute(statement, values)
+        base.commit()
+        base.close()
+
+    return do
+
+
+BROKEN: dict[str, Callable[[Path], object]] = {
+    "nothing": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("not a database, whatever it is called" * 99),
+    "half": lambda path: path.write_bytes(path.read_bytes()[:3000]),
+    "another table": change("DROP TABLE kept"),
+    "a list": change("UPDATE kept SET row = '[]', dossier = X'00'"),
+    "numbers": change("UPDATE kept SET row = 7, dossier = 7, key = 7"),
+    "a bomb": change("UPDATE kept SET dossier = ?", zlib.compress(b"[" * 50_000_000, 9)),
+    "deep": change("UPDATE kept SET row = ?", "[" * 100_000),
+    "strange text": change("UPDATE kept SET row = CAST(X'FFFE' AS TEXT)"),
+    "another's row": change("UPDATE kept SET row = ?", '{"name": "../../x", "title": "mine"}'),
+}
+
+
+@pytest.mark.parametrize("broken", list(BROKEN))
+def test_a_broken_file_is_as_good_as_none(tmp_path: Path, broken: str) -> None:
+    folder, kept = a_shelf(tmp_path / "shelf", one=OPEN_CASE), tmp_path / "kept.sqlite"
+    board(folder, kept).warm()
+    sqlite3.connect(kept).execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+    for more in ("-wal", "-shm"):
+        kept.with_name(kept.name + more).unlink(missing_ok=True)
+    BROKEN[broken](kept)
+    for _ in range(2):
+        found = board(folder, kept).listed(CaseQuery(), 60)
+        assert [(row.name, row.title, row.pending) for row in found.cases] == [
+            ("one", "Warehouse helper", False)
+        ]
+
+
+def test_where_nothing_can_be_kept_all_goes_on(tmp_path: Path) -> None:
+    folder = a_shelf(tmp_path / "shelf", one=OPEN_CASE)
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file" / "kept.sqlite", tmp_path):
+        assert board(folder, place).listed(CaseQuery(), 60).cases[0].title == "Warehouse helper"
+
+
+def test_what_a_training_record_or_a_pilot_says_is_part_of_what_was_judged(tmp_path: Path) -> None:
+    told = "name: Tuned\ndata: {training: [learn/*.jsonl]}\n"
+    folder = a_shelf(tmp_path / "shelf", one=told)
+    (folder / "one" / "learn").mkdir()
+    (folder / "one" / "learn" / "a.jsonl").write_text('{"a": 1}\n')
+    shelf = Workspace(open_directory(folder), None, DAY)
+    keys = [shelf.evaluated("one").key]
+    with (folder / "one" / "learn" / "a.jsonl").open("a") as more:
+        more.write('{"a": 2}\n')
+    keys.append(shelf.evaluated("one").key)
+    (folder / "one" / ".tuneworthy" / "pilot").mkdir(parents=True)
+    (folder / "one" / ".tuneworthy" / "pilot" / "result.json").write_text("{")
+    assert shelf.row("one").problem
+    assert len(set(keys)) == 2
