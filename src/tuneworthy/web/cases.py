@@ -165,9 +165,8 @@ def _meter(dossier: Dossier) -> Iterator[tuple[str, int, float, float]]:
 
 def _money(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
     """What is asked for now, and when it pays back: what that is, its value, and what goes on."""
-    if not isinstance(dossier.investment, Unknown):
-        asked = next(money.story(dossier.investment))
-        yield asked.label, asked.value, "" if asked.value != NOT_KNOWN else f": {asked.beside}"
+    ask = next(verdict.memo(dossier))
+    yield ask.label, ask.value, f" {ask.beside}"
     stated, *more = money.pays_back(dossier)
     value, colon, ask = stated.partition(": ")
     yield "Pays back", value, "; ".join([colon + ask, *more])
@@ -180,11 +179,16 @@ def decision(
     owner: Annotated[str, Form(max_length=200)] = "",
     approver: Annotated[str, Form(max_length=200)] = "",
     review_on: Annotated[str, Form(max_length=20)] = "",
+    sign: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
-    """Write who decides, who signs, and when it is looked at again."""
+    """Write who decides, who signs, and when it is looked at again; sign today's answer."""
+    now = of.dossier
     was = of.evaluated.case.decision.model_dump(mode="json")
     given = {"owner": owner.strip(), "approver": approver.strip(), "review_on": review_on.strip()}
     mine = {f"decision.{key}": text for key, text in given.items() if text != (was[key] or "")}
+    if by := sign.strip():
+        signed = {"by": by, "on": now.as_of.isoformat(), "answer": now.verdict.answer}
+        mine["decision.signed"] = json.dumps(signed, ensure_ascii=False)
     if mine:
         of.workspace.set_answers(of.name, mine, digest)
     return of.to("")
