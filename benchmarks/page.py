@@ -154,7 +154,7 @@ async def toggles(client: aiohttp.ClientSession) -> list[float]:
     """Seconds of each of some answers given one after the other, as a browser gives them."""
     found, chance = list[float](), random.Random(SEED)
     for number in range(TOGGLES // IN_A_ROW):
-        path = f"/cases/case-{number:03}"
+        path = f"/cases/case-{number:03}/answers"
         _, text = await timed(client, path)
         form = dict[str, str]()
         for _ in range(IN_A_ROW):
@@ -162,7 +162,7 @@ async def toggles(client: aiohttp.ClientSession) -> list[float]:
             key, was = chance.choice([pair.split("=") for pair in form["seen"].split()])
             changed = {**form, key: "no" if was == "yes" else "yes"}
             began = time.perf_counter()
-            sent = client.post(f"{path}/answers", data=changed, headers={"HX-Request": "true"})
+            sent = client.post(path, data=changed, headers={"HX-Request": "true"})
             async with sent as answer:
                 text = await answer.text()
                 found.append(time.perf_counter() - began)

@@ -627,6 +627,7 @@ def test_answers_and_the_interview_are_worked_by_keys_alone(browser: Any, world:
         page.get_by_role("button", name="Save", exact=True).focus()
         page.keyboard.press("Enter")
         watched.until("#what-if", "Saved.")
+        page.wait_for_function("() => document.activeElement.textContent === 'Saved.'")
         room, key = name.split(".")
         assert yaml.safe_load(world.text("keys"))[room][key] in (False, "no")
         watched.go("/cases/open-one/interview?ask=ceiling.structured_prompt")

@@ -11,7 +11,15 @@ document.addEventListener("htmx:sendError", () => {
 document.addEventListener("htmx:afterSettle", (settled) => {
   settled.target.querySelector("[data-focus]")?.focus();
 });
+document.addEventListener("htmx:oobAfterSwap", (came) => {
+  came.detail.target.querySelector("[data-focus]")?.focus();
+});
 const here = document.querySelector("nav.tabs [aria-current]");
 if (here !== null) here.closest("ul").scrollLeft = here.offsetLeft - here.closest("ul").offsetLeft - 16;
 // An old link to a question of the answers, which have an address of their own.
 if (/^#q-/.test(location.hash) && document.querySelector(".overview")) location.replace(`${location.pathname}/answers${location.hash}`);
+// What stays beside the answers begins below the head, however many lines that has.
+const head = document.querySelector(".top");
+if (head !== null) {
+  new ResizeObserver(() => document.documentElement.style.setProperty("--top", `${head.offsetHeight}px`)).observe(head);
+}
