@@ -168,8 +168,8 @@ def _money(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
     ask = next(verdict.memo(dossier))
     yield ask.label, ask.value, f" {ask.beside}"
     stated, *more = money.pays_back(dossier)
-    value, colon, ask = stated.partition(": ")
-    yield "Pays back", value, "; ".join([colon + ask, *more])
+    value, colon, rest = stated.partition(": ")
+    yield "Pays back", value, "; ".join([colon + rest, *more])
 
 
 @router.post("/cases/{name}/decision")
