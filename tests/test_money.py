@@ -440,18 +440,18 @@ def test_an_unmeasured_rival_widens_and_never_makes_a_no() -> None:
     assert gate(dossier)["state"] == "unknown"
 
 
+def pert(rng: random.Random, low: float, likely: float, high: float) -> float:
+    rise = 1 + 4 * (likely - low) / (high - low)
+    return low + (high - low) * rng.betavariate(rise, 6 - rise)
+
+
 def by_loops(rng: random.Random, failure: float, fall: float) -> float:
     """A case's worth worked out again, a month after the other, with nothing of the program's.
 
     $4,000 to $9,000 up front, a pilot of it about a quarter; a saving of $1,500 as far as the bill
     allows it, $300 of running costs, traffic that grows, and a model that is tuned anew.
     """
-
-    def pert(low: float, likely: float, high: float) -> float:
-        rise = 1 + 4 * (likely - low) / (high - low)
-        return low + (high - low) * rng.betavariate(rise, 6 - rise)
-
-    upfront, growth = pert(40, 60, 90) * 100, pert(0.0, 0.02, 0.05)
+    upfront, growth = pert(rng, 40, 60, 90) * 100, pert(rng, 0.0, 0.02, 0.05)
     if rng.random() < failure:
         return -upfront * 0.2375  # (3 + 11.25) of 60 hours
     worth, discounted = -upfront, 1.0
@@ -482,6 +482,77 @@ def test_an_independent_simulation_agrees_within_chance(failure: float, fall: fl
     assert found["simulation"]["npv_usd"]["p90"] == pytest.approx(high, rel=0.05, abs=100)
 
 
+def computed_by_loops(rng: random.Random, fall: float, ends: float) -> float:
+    """A computed saving's worth, a month after the other, with nothing of the program's.
+
+    A dear model that ends after some months, when its successor's price holds, beside a tuned one
+    whose price stays; traffic grows, the untuned price falls, and nothing fails.
+    """
+    growth, calls = pert(rng, 0.0, 0.02, 0.05), pert(rng, 50_000, 100_000, 150_000)
+    worth = -1000.0
+    for month in range(1, 37):
+        now = calls * (1 + growth) ** (month - 1)
+        usd_in, usd_out = (2.5, 10) if month - 1 <= ends else (0.1, 0.5)
+        dear = now * (3000 * usd_in + 200 * usd_out) / 1e6 * (1 - fall) ** ((month - 1) / 12)
+        worth += (dear - now * (600 * 3 + 200 * 12) / 1e6 - 400) * 1.07 ** (-month / 12)
+    return worth
+
+
+@pytest.mark.parametrize(("fall", "ends"), [(0.0, False), (0.3, False), (0.3, True)])
+def test_a_computed_saving_agrees_with_an_independent_simulation(fall: float, ends: bool) -> None:
+    dear = {**HOSTED["models"][0]}
+    if ends:  # gpt-6-luna is named in its place, at $0.10 and $0.50
+        dear |= {"id": "openai:gpt-4o", "ends": "2027-11-24"}
+    found = money(
+        {**WORK, "monthly": WATCHED,
+         "assumptions": {"discount_per_year": 0.07, "price_fall_per_year": fall},
+         "traffic": {**TRAFFIC, "requests_per_month": ranged(50_000, 100_000, 150_000),
+                     "growth_per_month": ranged(0, 0.02, 0.05)}},
+        models=[dear, HOSTED["models"][1]], tuning={"service": "hosted"},
+    )  # fmt: skip
+    rng, months = random.Random(9), 365 / (365.25 / 12) if ends else math.inf
+    again = np.array([computed_by_loops(rng, fall, months) for _ in range(4000)])
+    chance = 4 * float(np.std(again)) * (1 / 4000 + 1 / 10_000) ** 0.5
+    assert found["gain_usd"] == pytest.approx(float(np.mean(again)), abs=chance)
+
+
+JOB: dict[str, Any] = {
+    "workload": "one_off",
+    "models": [{"id": "big", "usd_per_mtok": {"input": 2.5, "output": 10, "batch_discount": 0.5}}],
+    "tuning": {"service": "hosted"},
+}
+
+
+@pytest.mark.parametrize(("worth", "months"), [(6100, 1.0), (6099, "never")])
+def test_by_hand_a_job_that_runs_once_pays_with_the_job_or_never(worth: int, months: Any) -> None:
+    traffic = {"requests_per_month": 20_000, "input_tokens": 2400, "output_tokens": 160,
+               "growth_per_month": 0.1}  # fmt: skip
+    dossier = told(
+        {"hourly_rate_usd": 100, "upfront": {"hours": 60}, "traffic": traffic,
+         "monthly": {"quality_value_usd": worth, "ongoing_usd": 100}}, **JOB,
+    )  # fmt: skip
+    found = dossier["investment"]
+    assert found["bill_usd"] == pytest.approx(20_000 * (2400 * 1.25 + 160 * 5) / 1e6)  # a batch
+    assert found["must_bring_usd"] == 6100
+    assert found["break_even_months"] == dict.fromkeys(("point", "p10", "p50", "p90"), months)
+    assert found["scenarios"][1]["npv_usd"] == pytest.approx(worth - 6100)  # one month, no more
+    hinges = {one["input"] for one in found["simulation"]["tornado"]}
+    assert not hinges & {"growth of traffic", "life of a tuned model"}
+    phases = {phase["id"] for phase in dossier["plan"]["phases"]}
+    assert not phases & {"retraining", "monitoring"}
+    assert dossier["plan"]["aim"] != "tune" or "job" in phases
+
+
+def test_a_growth_that_ends_everything_is_a_job_too() -> None:
+    once = {**WORK, "traffic": {**TRAFFIC, "growth_per_month": -1},
+            "monthly": {"quality_value_usd": 5000, "ongoing_usd": 100}}  # fmt: skip
+    said = {**once, "traffic": TRAFFIC}
+    models = {"models": HOSTED["models"][:1]}
+    one, other = money(once, **models), money(said, workload="one_off", **models)
+    assert one == other
+    assert one["one_off"] is True
+
+
 amounts = st.floats(1, 1e5)
 
 
@@ -505,6 +576,21 @@ def test_within_the_bill_is_never_better_than_stated_and_a_fall_never_helps(
     least = worth(price_fall_per_year=max(fall, more))[2].gain_usd
     assert least <= less + 1e-6 * (1 + abs(less))
     assert less <= drawn.gain_usd + 1e-6 * (1 + abs(stated))
+
+
+@given(st.floats(1, 1e6), st.floats(0, 0.9), st.floats(0, 0.9))
+def test_a_fall_in_price_never_raises_a_computed_saving(
+    volume: float, fall: float, more: float
+) -> None:
+    def worth(share: float) -> float:
+        case = case_of(
+            {**WORK, "traffic": {**TRAFFIC, "requests_per_month": volume}, "monthly": WATCHED,
+             "assumptions": {"price_fall_per_year": share}}, **HOSTED,
+        )  # fmt: skip
+        return float(outlook(case)[2].gain_usd)
+
+    less, least = worth(min(fall, more)), worth(max(fall, more))
+    assert least <= less + 1e-6 * (1 + abs(less))
 
 
 # What isn't known --------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from tuneworthy.interview.questions import if_done
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import Ask, Conflict, Dropped, OpenPart, ParsedReply, Part, Proposal
+from tuneworthy.money.worth import cases_note
 from tuneworthy.report.sections.common import (
     ceiling_text,
     headline,
@@ -141,6 +142,8 @@ def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
     texts.append(stays_text(after, framework, whole=newly))
     if (pays := pays_back_text(after)) != pays_back_text(before):
         texts.append(f"Pays back: {pays}.")
+    if (cases := cases_note(after.investment)) != cases_note(before.investment):
+        texts.append(cases)
     return " ".join(filter(None, texts))
 
 

@@ -126,20 +126,18 @@ class ServingComparison:
     counted: Savings | None  #: The same where it counts: when no saving is stated.
     inside: State  #: Where data may not leave: whether tuning is the best of what stays inside.
     inside_why: str
-    growth: Interval | None  #: Growth a month as stated.
 
 
 def compare(case: Case, ways: Ways, model: CostModel, sovereign: State) -> ServingComparison:
     """Every way to serve the traffic, and what tuning saves beside the best untuned one."""
     costs, inputs = ways.costs, dict(ways.inputs)
-    growth = model.inputs.get(GROWTH)
-    if growth:
-        inputs[GROWTH] = growth
+    if GROWTH in model.inputs:
+        inputs[GROWTH] = model.inputs[GROWTH]
     savings, counted = _savings(case, costs, inputs, model), None
     if isinstance(savings, Savings) and not model.savings:
         counted = savings
     state, why = data_residency(case, costs, sovereign)
-    return ServingComparison(costs, savings, counted, state, why, growth)
+    return ServingComparison(costs, savings, counted, state, why)
 
 
 def _savings(
@@ -428,7 +426,8 @@ def computed_steps(comparison: ServingComparison, model: CostModel) -> Iterator[
     if savings.fixed is not None:
         yield _running_step(savings, model)
         if isinstance(savings.volume, Interval):
-            yield from _volume_steps(savings, savings.fixed, savings.volume, comparison.growth)
+            growth = model.inputs.get(GROWTH)
+            yield from _volume_steps(savings, savings.fixed, savings.volume, growth)
     if model.savings:
         stated = usd(model.amount(model.savings).value)
         yield f"Stated is a saving of {stated} a month, and that is what counts for the break-even."

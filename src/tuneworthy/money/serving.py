@@ -32,7 +32,7 @@ from tuneworthy.money.terms import (
     total,
 )
 from tuneworthy.stats.intervals import wilson
-from tuneworthy.verdict.facts import DAYS_PER_MONTH
+from tuneworthy.verdict.facts import DAYS_PER_MONTH, end_day
 from tuneworthy.words import count, listing, number, quality, usd, usd_range
 
 How = Literal["as_is", "cached", "batched", "cached_batched", "self_hosted"]
@@ -274,7 +274,7 @@ class _Options:
     def _until(self, option: ServingOption, model: Model) -> ServingOption:
         """The option with the end of its model, and what comes then."""
         end = services().end_of(model.id, model.base_url)
-        day = model.ends or (end.ends if end else None)
+        day = end_day(model)
         if option.tuned or day is None or self.as_of is None:
             return option
         priced = [name for name in (end.successors if end else ()) if (name, None) in self.prices]

@@ -229,29 +229,24 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
         for name in (FAILURE, LIFE, DISCOUNT, PRICE_FALL)
         if name in flow.inputs and name not in stated and name in stakes.says
     )
-    if flow.model.one_off:
-        yield "the job runs once: nothing is trained again, and nothing comes after it (workload)"
     lacks = {
         DISCOUNT: "money later counts as much as money now",
         FAILURE: "the tuning works",
         LIFE: "the tuned model never has to be tuned anew",
     }
-    yield from (
-        f"{says} ({name})"
-        for name, says in lacks.items()
-        if name not in flow.inputs and not (flow.model.one_off and name == LIFE)
-    )
+    if flow.model.one_off:
+        lacks[LIFE] = "the job runs once: nothing is trained again, and nothing comes after it"
+    yield from (f"{says} ({name})" for name, says in lacks.items() if name not in flow.inputs)
     if flow.pilots and FAILURE in flow.inputs:
         yield "a tuning that fails costs the pilot, and nothing else is paid"
     if LIFE in flow.inputs:
         yield f"when the model's life ends, {flow.model.retraining_is}"
-    yield from _assumes_of_traffic(flow)
+    if not flow.model.one_off:
+        yield from _assumes_of_traffic(flow)
 
 
 def _assumes_of_traffic(flow: CashFlow) -> Iterator[str]:
     growth, savings = flow.model.inputs.get(GROWTH), flow.savings
-    if flow.model.one_off:
-        return
     if savings is None:
         yield "stated benefits are the same every month" + (
             ", and no saving is above the bill of its month" if flow.bill else ""

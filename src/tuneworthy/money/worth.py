@@ -113,7 +113,8 @@ def more_cases(
         (worth_of_cases(right, cases, target, n, gain_usd=gain, loss_usd=lost) - n * each, n)
         for n in _STEPS
     )
-    what = f"{count(best)} more cases, less the {usd(best * each)}{_LABELS}"
+    many, cost = (count(best), f"the {usd(best * each)}") if net > 0 else ("any", "what it takes")
+    what = f"{many} cases beside the {count(cases)} counted, less {cost}{_LABELS}"
     return Worth(what=what, usd=max(net, 0.0))
 
 
@@ -124,9 +125,8 @@ def cases_text(cases: Worth | None) -> str:
     """Whether more cases are worth it, in a sentence; empty where the money isn't known."""
     if cases is None:
         return ""
-    if not cases.usd:
-        return "More cases aren't worth their labels: no better choice to tune comes of them."
-    return f"Before you choose to tune, {cases.what}, are worth {usd(cases.usd)}."
+    worth = usd(cases.usd) if cases.usd else "nothing: no better choice comes of them"
+    return f"Before you choose to tune, {cases.what}, are worth {worth}."
 
 
 def cases_note(money: InvestmentResult | Unknown) -> str:

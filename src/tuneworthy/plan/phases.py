@@ -98,8 +98,8 @@ def steps_to_verdict(
         _trying(plan, outcome, advised, _cases(plan, needs))
         _clearing(plan, outcome, gates, needs)
     if len(plan.phases) == before:  # a framework may lead here with nothing left to do
-        _watch(plan, needs)
-    _decide(plan, tuple(phase.id for phase in plan.phases[before:]))
+        plan.say("watch", plan.rule.steps.watch, needs)
+    plan.say("decide", plan.rule.steps.decide, tuple(phase.id for phase in plan.phases[before:]))
 
 
 def _trying(plan: PlanContext, outcome: Outcome, advised: tuple[str, ...], needs: Needs) -> None:
@@ -148,7 +148,9 @@ def _settled(plan: PlanContext, unmet: Mapping[str, GateResult], needs: Needs) -
 
 def keeping(plan: PlanContext) -> None:
     """The present system meets every target: show it, and watch that it stays so."""
-    _decide(plan, (_watch(plan, (_need(plan, _cases(plan, ())),)),))
+    needed = (_need(plan, _cases(plan, ())),)
+    watched = (plan.say("watch", plan.rule.steps.watch, needed),)
+    plan.say("decide", plan.rule.steps.decide, watched)
 
 
 def _advised(plan: PlanContext, advised: tuple[str, ...], needs: Needs) -> None:
@@ -161,8 +163,11 @@ def _advised(plan: PlanContext, advised: tuple[str, ...], needs: Needs) -> None:
         enough = plan.framework.threshold("retrieval_recall")
         variants = (n for n, option in options.items() if option.variant_of == _RETRIEVAL)
         kinds = tuple(name for name in variants if name not in plan.ruled_out)
-        after = needs if recall is not None else (_recall(plan, needs, enough),)
-        _retrieval(plan, after, kinds, recall, enough)
+        counted = needs
+        if recall is None:
+            beside = f", beside the {quality(enough)} that is enough" if enough else ""
+            counted = (plan.say("recall", plan.rule.steps.recall, needs, beside=beside),)
+        _retrieval(plan, counted, kinds, recall, enough)
     if advised[:1] == (_RETRIEVAL,):
         _simpler_first(plan, others, needs)
 
@@ -203,14 +208,11 @@ def _tuning_service(plan: PlanContext, needs: Needs) -> None:
     others = f"New work of this kind is taken by {listing(offered)}" if offered else ""
     steps = plan.rule.steps
     if ended or stated.available == "no":
-        gone = (
-            f"The service ended on {day(stated.until)}"
-            if ended and stated.until
-            else "The service takes no work"
-        )
-        plan.say(
-            "other_service", steps.other_service, needs, id="service", gone=gone, others=others
-        )
+        gone = "The service takes no work"
+        if ended and stated.until:
+            gone = f"The service ended on {day(stated.until)}"
+        told = {"gone": gone, "others": others}
+        plan.say("other_service", steps.other_service, needs, "steps", 0.0, id="service", **told)
     elif stated.service != "self_hosted" and stated.available != "yes":
         known = f" It is known to end on {day(stated.until)}." if stated.until else ""
         plan.say("service", steps.service, needs, known=known, others=others)
@@ -234,23 +236,10 @@ def _goal(plan: PlanContext, needs: Needs) -> None:
 
 def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
     """Held-out cases and the figure to beat, before anything is trained or changed."""
-    cases = plan.cases
-    if plan.case.data.evaluation is not None:
-        first = (
-            f"See that the evaluation set holds {count(2 * plan.held_out)} cases, {cases} of them "
-            "held out, and add what is missing"
-        )
-    else:
-        first = (
-            f"Collect {count(2 * plan.held_out)} real cases with the answers you want, and hold "
-            f"{cases} of them out: tuneworthy evalset"
-        )
-    target, named = f"the target ({plan.quality})", ""
-    if not plan.quality:
-        target, named = (
-            "a target with its metric",
-            "Name the metric and the share that is good enough",
-        )
+    kind = "none" if plan.case.data.evaluation is None else "there"
+    first = said_by("cases")[kind].format(all=count(2 * plan.held_out), cases=plan.cases)
+    named = "" if plan.quality else "Name the metric and the share that is good enough"
+    target = f"the target ({plan.quality})" if plan.quality else "a target with its metric"
     cost = plan.priced(plan.upfront("evaluation").times(plan.rule.design_share))
     scored = said_by("scored").get(plan.case.goals[0], "") if plan.case.goals else ""
     return plan.say(
@@ -271,7 +260,7 @@ def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> N
     serving, answering = (
         [r for r in rules if ("quality" not in r.moves) == is_so] for is_so in (True, False)
     )
-    each = "each" if len(rules) > 1 else "it"
+    each = "each" if len(answering) > 1 else "it"
     share = f"share right of {each} on the {plan.cases} cases, with its 95% interval,"
     wait = "bill a month and the wait of what changes only how the model is called"
     told = {
@@ -331,19 +320,14 @@ def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, str]:
     else:
         there = f"{count(have)} are there: choose the best of them"
     span = f"{count(low)} or more" if isinstance(high, str) else f"{count(low)}–{count(high)}"
-    steps = (sentence(f"{span} {data} needed, {there}"), said_by("gathered")[need.unit], _KEPT)
+    gathered = said_by("gathered")
+    steps = (sentence(f"{span} {data} needed, {there}"), gathered[need.unit], gathered["kept"])
     return {
         "steps": "\n".join(steps),
         "done": f"{count(low)} usable {data} or more are counted after duplicates, refusals and "
         "personal data are out, none of them is among the held-out cases, and what people correct "
         "is being saved",
     }
-
-
-_KEPT = (
-    "Fold near-duplicates, take out refusals and personal data, and keep the held-out cases out\n"
-    "From now on save what people correct and rate: it feeds every retraining"
-)
 
 
 def _training(plan: PlanContext, needs: Needs) -> str:
@@ -419,12 +403,6 @@ def _check(plan: PlanContext, name: str, needs: Needs) -> str:
     return plan.say("check", work, needs, "steps", 0.0, id=f"check_{name}", **told)
 
 
-def _recall(plan: PlanContext, needs: Needs, enough: float | None) -> str:
-    """Count whether the passage is found."""
-    beside = f", beside the {quality(enough)} that is enough" if enough else ""
-    return plan.say("recall", plan.rule.steps.recall, needs, beside=beside)
-
-
 def _retrieval(
     plan: PlanContext, needs: Needs, kinds: Needs, recall: float | None, enough: float | None
 ) -> str:
@@ -445,14 +423,6 @@ def _retrieval(
     told = "\n".join((first, *(steps or [sentence(better.helps_when)])))
     cost = plan.options(kinds or (_RETRIEVAL,))
     return plan.say("retrieval", cost, needs, kinds=told, short=short)
-
-
-def _watch(plan: PlanContext, needs: Needs) -> str:
-    return plan.say("watch", plan.rule.steps.watch, needs)
-
-
-def _decide(plan: PlanContext, needs: Needs) -> str:
-    return plan.say("decide", plan.rule.steps.decide, needs)
 
 
 # Reasons against that hold, each cleared in its own way.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 from tuneworthy.model.base import Range, Unknown
@@ -28,6 +28,7 @@ from tuneworthy.plan.context import (
     Calendar,
     NoPlanError,
     PlanContext,
+    said_by,
     working_days,
 )
 from tuneworthy.plan.phases import keeping, questions, steps_to_verdict, tuning
@@ -144,80 +145,56 @@ def part_title(plan: Plan, part: Part) -> str:
 
 
 def _notes(plan: PlanContext, decision: Decision, money: MoneyFindings) -> Iterator[str]:
-    economics = plan.case.economics
+    economics, notes = plan.case.economics, said_by("notes")
     whose = "as stated"
     if economics.hours_per_week is None:
         whose = "the framework's figure; state economics.hours_per_week"
-    yield (
-        f"Dates are for {number(plan.calendar.hours_per_week)} hours a week ({whose}), one phase "
-        "at a time, at the upper end of the hours. Weekends are free; holidays are not known."
-    )
+    yield notes["dates"].format(hours=number(plan.calendar.hours_per_week), whose=whose)
     if economics.hourly_rate_usd is None:
-        yield (
-            "No hourly rate is stated, so the sums hold only what is priced in USD and are open "
-            "upwards: state economics.hourly_rate_usd."
-        )
+        yield notes["no_rate"]
     if decision.outcome == "undecided":
-        yield (
-            f"What follows the questions is for {OUTCOME_WORDS[decision.leaning]}, the outcome it "
-            "leans to; other answers make another plan."
-        )
+        yield notes["undecided"].format(outcome=OUTCOME_WORDS[decision.leaning])
     launch = next((p.end for p in plan.phases if p.id == "deployment"), None)
     if launch is not None:
-        yield from _notes_of_tuning(plan, launch)
+        yield from _notes_of_tuning(plan, notes, launch)
         if isinstance(money.result, InvestmentResult):
-            yield from _pays_back(money.result, launch)
+            yield from _pays_back(money.result, notes, launch)
 
 
-def _notes_of_tuning(plan: PlanContext, launch: date) -> Iterator[str]:
+def _notes_of_tuning(plan: PlanContext, notes: Mapping[str, str], launch: date) -> Iterator[str]:
     stated, lacks = plan.case.economics.upfront, plan.fits and plan.fits[0].missing
     if stated.hours is not None or stated.usd is not None:
-        yield (
-            "What is stated up front is split as the framework's table splits its own: state it by "
-            "category (economics.upfront) to have it planned."
-        )
+        yield notes["in_total"]
     if (stated.hours or stated.usd or stated.by_category) and isinstance(lacks, int) and lacks > 0:
-        need = plan.fits[0].data
-        hours = plan.collected(need.unit, float(lacks), 0.0).hours
-        yield (
-            f"What is stated up front has to hold the {count(lacks)} {plain(need.unit)} that are "
-            f"missing, {hours_text(hours.low, hours.most)} by the framework's figures."
-        )
+        unit = plan.fits[0].data.unit
+        hours = plan.collected(unit, float(lacks), 0.0).hours
+        work = hours_text(hours.low, hours.most)
+        yield notes["lacking"].format(missing=count(lacks), unit=plain(unit), hours=work)
     for fit in plan.fits:
         if isinstance(fit.missing, Unknown):
-            yield (
-                f"Nobody has counted the {plain(fit.data.unit)} for {plain(fit.goal)}: its hours "
-                f"reach from none missing to all {count(fit.data.low)} missing."
+            yield notes["uncounted"].format(
+                unit=plain(fit.data.unit), goal=plain(fit.goal), need=count(fit.data.low)
             )
     until = plan.case.tuning.until
-    if until is None or not plan.calendar.start < until <= max(p.end for p in plan.phases):
-        return
-    if until <= launch:
-        when, cure = f"before the launch on {as_day(launch)}", "find another first"
-    else:
-        when = f"after the launch on {as_day(launch)} and before this plan is through"
-        cure = "plan the move now"
-    yield f"The tuning service ends on {as_day(until)}, {when}: {cure}."
+    if until and plan.calendar.start < until <= max(p.end for p in plan.phases):
+        when = "ends_before" if until <= launch else "ends_after"
+        yield notes[when].format(until=as_day(until), launch=as_day(launch))
 
 
-def _pays_back(money: InvestmentResult, launch: date) -> Iterator[str]:
+def _pays_back(money: InvestmentResult, notes: Mapping[str, str], launch: date) -> Iterator[str]:
     point = money.break_even_months.point
     if isinstance(point, Unknown):
         return
     if isinstance(point, str):
-        yield "By today's amounts it never pays back."
+        yield notes["never"]
         return
     low, high = (point.low, point.most) if isinstance(point, Range) else (point, point)
-    live = f"Live on {as_day(launch)} at the latest"
-    if money.contradicted:
-        yield (
-            f"{live}; as stated it pays back after {months_range(low, high)}, which is "
-            "contradicted: settle that before you count on a day."
-        )
-        return
-    text = f"{live}; by today's amounts, if it works, it pays back after {months_range(low, high)}"
     day = _later(launch, high)
-    yield f"{text}, so by {as_day(day)}." if day else f"{text}."
+    yield notes["contradicted" if money.contradicted else "pays_back"].format(
+        launch=as_day(launch),
+        months=months_range(low, high),
+        by=f", so by {as_day(day)}" if day else "",
+    )
 
 
 def _later(launch: date, months: float) -> date | None:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tuneworthy.files.stores import read_evidence
-from tuneworthy.framework.load import services
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, CaseDecision
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.report.sections.common import ranged
+from tuneworthy.verdict.facts import end_day
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import day as as_day
 from tuneworthy.words import interval_text, number, plain
@@ -158,11 +158,7 @@ def _interval(one: Evidence) -> str:
 
 def _of_ends(case: Case, day: date) -> Iterator[Watched]:
     """Models and services that ended, or are about to."""
-    ends = {model.id: model.ends for model in case.models} | {"the service": case.tuning.until}
-    for model in case.models:
-        known = services().end_of(model.id, model.base_url)
-        if known is not None and model.ends is None:
-            ends[model.id] = known.tunes_end if model.kind == "tuned" else known.ends
+    ends = {model.id: end_day(model) for model in case.models} | {"the service": case.tuning.until}
     for name, until in ends.items():
         if until is not None:
             verb = "ended" if until <= day else "ends"

@@ -474,13 +474,16 @@ class CaseFacts:
         return {"policy": "no", "unknown": "unknown"}.get(self.changes, "yes")  # type: ignore[return-value]  # all three are states
 
 
+def end_day(model: Model) -> date | None:
+    """The day a model ends, as stated or else as looked up; a tuned one may end with its base."""
+    end = services().end_of(model.id, model.base_url)
+    known = (end.tunes_end if model.kind == "tuned" else end.ends) if end else None
+    return model.ends or known
+
+
 def serves_until(case: Case) -> date | None:
     """The day from which the tuned model is no longer served, where one is known."""
-    days = [case.tuning.until]
-    for model in case.models:
-        if model.kind == "tuned":
-            end = services().end_of(model.id, model.base_url)
-            days.append(model.ends or (end.tunes_end if end else None))
+    days = [case.tuning.until, *(end_day(model) for model in case.models if model.kind == "tuned")]
     return min((day for day in days if day is not None), default=None)
 
 

@@ -72,7 +72,7 @@ def pays_back_text(dossier: Dossier) -> str:
     if not isinstance(money, Unknown) and not isinstance(money.ask_usd.build, Unknown):
         ask = money.ask_usd
         pilot, build, month = map(dollars, (ask.pilot, ask.build, ask.run_month))
-        run = "the job itself" if money.one_off else "a month"
+        run = "for the job itself" if money.one_off else "a month"
         parts.append(f"it asks for {pilot} now, {build} then and {month} {run}")
     return "; ".join(parts)
 

@@ -11,6 +11,7 @@ from tuneworthy.verdict.facts import (
     CaseFacts,
     Found,
     contradiction,
+    end_day,
     ends,
     pushback,
     serves_until,
@@ -172,16 +173,19 @@ def model_in_use_ends(facts: CaseFacts) -> Found:
     """A saving beside a model that is about to end, so that the bill is another one soon."""
     used, today = in_use(facts.case), facts.findings.as_of
     end = services().end_of(used.id, used.base_url) if used else None
-    until = (used.ends if used else None) or (end.ends if end else None)
+    until = end_day(used) if used else None
     horizon = facts.case.economics.assumptions.horizon_months
-    if used is None or until is None or today is None:
+    if used is None or until is None or today is None or facts.case.one_off:
         return None
     if (until - today).days / DAYS_PER_MONTH > horizon:
         return None
-    named = f"; {listing(end.successors, 'or')} is named in its place" if end else ""
+    named, confirm = "", ""
+    if end:
+        named = f", as looked up on {day(end.dated)}; {listing(end.successors, 'or')} is named in "
+        named, confirm = f"{named}its place", "Confirm the day and what comes next with the maker. "
     return (
         ("models", "economics"),
         f"The model in use, {used.id}, {'ended' if until < today else 'ends'} on {day(until)}"
         f"{named}. Its bill, and a saving beside it, end that day.",
-        "Run what comes next on the evaluation set, and price the case with it",
+        f"{confirm}Run what comes next on the evaluation set, and price the case with it",
     )
