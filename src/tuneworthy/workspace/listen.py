@@ -5,10 +5,13 @@ from __future__ import annotations
 import ipaddress
 import socket
 from contextlib import ExitStack
+from typing import Any
 
 from tuneworthy.errors import InputError
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
+HEADERS_S, BODY_S, BODY_BYTES_S = 10.0, 30.0, 1000
+"""How long a client may take for its headers, and for a body: a second more for so many bytes."""
 
 
 def is_loopback(host: str) -> bool:
@@ -43,3 +46,49 @@ def in_link(host: str) -> str:
     if host in EVERYWHERE:
         return socket.gethostname()
     return f"[{host}]" if ":" in host else host
+
+
+def impatient(protocol: type[Any]) -> type[Any]:
+    """Uvicorn's protocol over h11, which drops whoever keeps it waiting for the rest of a request.
+
+    Otherwise as many silent connections as are let in at a time lock everybody out.
+    """
+    import h11
+
+    class Impatient(protocol):  # type: ignore[misc]  # given by who may import uvicorn
+        _owed: Any = None  # what the client has still to send: h11's state of it
+        _until, _timer = 0.0, None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._wait()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._wait()
+            self._until += len(data) / BODY_BYTES_S * (self._owed is h11.SEND_BODY)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            self._timer = self._timer and self._timer.cancel()
+
+        def _wait(self) -> None:
+            answering = self.cycle is not None and not self.cycle.response_complete
+            state = self.conn.their_state
+            owed = state if state is h11.SEND_BODY or not answering else None
+            if owed is not self._owed:
+                self._timer, self._owed = self._timer and self._timer.cancel(), owed
+                if owed is not None:
+                    patience = HEADERS_S if owed is h11.IDLE else BODY_S
+                    self._until = self.loop.time() + patience
+                    self._timer = self.loop.call_at(self._until, self._look)
+
+        def _look(self) -> None:
+            if self.flow.read_paused:  # it is we who don't read
+                self._until = self.loop.time() + BODY_S
+            if self.loop.time() >= self._until:
+                self.transport.abort()
+            else:
+                self._timer = self.loop.call_at(self._until, self._look)
+
+    return Impatient
