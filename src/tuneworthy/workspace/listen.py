@@ -57,7 +57,8 @@ def impatient(protocol: type[Any]) -> type[Any]:
 
     class Impatient(protocol):  # type: ignore[misc]  # given by who may import uvicorn
         _owed: Any = None  # what the client has still to send: h11's state of it
-        _until, _timer = 0.0, None
+        _until = 0.0
+        _timer: Any = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
