@@ -126,7 +126,7 @@ from tuneworthy.lab.plan import (
 )
 from tuneworthy.lab.prepare import PreparedLab, prepare, quoted
 from tuneworthy.lab.propose import inside, longest, parted_for, proposal
-from tuneworthy.lab.result import _answer, families, outcome
+from tuneworthy.lab.result import _answer, outcome
 from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.search import Finder, Shelf, fused
 from tuneworthy.lab.search import cut as cut_documents
@@ -532,7 +532,7 @@ from tuneworthy.verdict.gates import approaches
 from tuneworthy.verdict.options import GRADES, HELPS, RISKS, Compared
 from tuneworthy.verdict.options import OPTIONS as JUDGED_OPTIONS
 from tuneworthy.verdict.rules import MOST_WORK, apply_rules, flips, questions
-from tuneworthy.verdict.weigh import figures, independent, weigh
+from tuneworthy.verdict.weigh import figures, independent, maker, weigh
 from tuneworthy.web.app import make_app, make_site, told
 from tuneworthy.web.guard import BODY_LIMIT, HEADERS, Site
 from tuneworthy.web.lab import event, followed

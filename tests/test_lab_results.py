@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from internals import Fake, Request, Unknown, prepare
+from internals import Fake, Reply, Request, Unknown, Usage, prepare
 from internals import cli_options as shown_progress
 from internals import lab_ceiling as ceiling
 from internals import run as command
@@ -150,7 +150,7 @@ def test_a_dry_run_says_the_key_the_time_and_that_there_are_too_few_cases(
     assert "OPENAI_API_KEY" in page
     assert "20 are the fewest that can tell" in page
     assert "Time about" in page
-    assert "at 2 s a call, 16 at once" in page
+    assert "at 2 s a call (assumed), 16 at once" in page
 
 
 def test_off_a_terminal_a_line_a_minute_shows_that_it_goes_on(
@@ -163,3 +163,24 @@ def test_off_a_terminal_a_line_a_minute_shows_that_it_goes_on(
             now[0] = float(second)
             show(f"at {second}")
     assert capsys.readouterr().err.splitlines() == ["at 60", "at 120", "at 180"]
+
+
+def test_a_quote_says_what_a_model_thinks_and_how_long_it_took_so_far(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Thinking(Fake):
+        async def send(self, request: Request) -> Reply:
+            usage = Usage(input_tokens=9, output_tokens=800, reasoning_tokens=600)
+            reply = await super().send(request)
+            return reply.model_copy(update={"usage": usage, "latency_s": 5.0})
+
+    folder = folder_of(tmp_path, n=40, models="[{id: 'fake:echo', effort: [none, high]}]")
+    assert command(["ceiling", str(folder), "--dry-run"]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "Thinking fake:echo: paid for as output; how much, it shows when asked" in page
+    ceiling.run(prepare(folder), cap_usd=0, transport=Thinking(lambda _: "shelf"))
+    folder_of(tmp_path, n=60, models="[{id: 'fake:echo', effort: [none, high]}]")
+    assert command(["ceiling", str(folder), "--dry-run"]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "about 600 tokens an answer so far, 75% of its output, paid for and not shown" in page
+    assert "at 5 s a call (as so far), 16 at once" in page

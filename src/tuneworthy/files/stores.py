@@ -14,8 +14,9 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar, cast
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
@@ -90,6 +91,15 @@ class JsonLines(NamedTuple, Generic[R]):
         with writing(self.path, fix="check it"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             append_line(self.path, lines.encode("utf-8"), sync=sync)
+
+
+def _kept(case: Case, file: str, kind: str, name: str, fix: str) -> Any:
+    """The one record of a file of ours, of a ``kind`` as ``lab.VerifyPlan``; None for no file."""
+    path, (module, record) = _beside(case, file), kind.split(".")
+    if path is None or not os.path.lexists(path):
+        return None
+    of = getattr(import_module(f"tuneworthy.model.{module}"), record)
+    return JsonLines(path, of, name, fix).read_whole()
 
 
 def whole_lines(text: str) -> list[str]:
@@ -307,13 +317,9 @@ TRAINING_LIMIT = 512 * MIB
 
 def training_record(case: Case) -> TrainingSet | None:
     """What is known of the set that passed the gates; None where there is none yet."""
-    path = _beside(case, TRAINING_RECORD)
-    if path is None or not os.path.lexists(path):
-        return None
-    from tuneworthy.model.training import TrainingSet
-
     fix = f"make it again: tuneworthy data {case.folder}"
-    return JsonLines(path, TrainingSet, "record of a training set", fix).read_whole()
+    kind, name = "training.TrainingSet", "record of a training set"
+    return cast("TrainingSet | None", _kept(case, TRAINING_RECORD, kind, name, fix))
 
 
 def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]] | None:
@@ -357,10 +363,9 @@ def pilot_runs(case: Case) -> JsonLines[TrainedModel]:
 
 def written_pilot(case: Case) -> PilotPlan | None:
     """The plan of a pilot that was written down; None where there is none yet."""
-    from tuneworthy.model.pilot import PilotPlan
-
-    path, fix = _place(case, f"{PILOT}/plan.json"), "move it away and run the pilot again"
-    return JsonLines(path, PilotPlan, "plan of a pilot", fix).read_whole()
+    fix = "move it away and run the pilot again"
+    found = _kept(case, f"{PILOT}/plan.json", "pilot.PilotPlan", "plan of a pilot", fix)
+    return cast("PilotPlan | None", found)
 
 
 def write_pilot(case: Case, plan: PilotPlan, *, again: bool = False) -> PilotPlan:
@@ -383,13 +388,9 @@ def write_pilot_result(case: Case, result: PilotResult) -> None:
 
 def read_pilot(case: Case) -> PilotResult | None:
     """What the last pilot found; None where none has ended."""
-    path = _beside(case, f"{PILOT}/result.json")
-    if path is None or not os.path.lexists(path):
-        return None
-    from tuneworthy.model.pilot import PilotResult
-
     fix = "move it away and run the pilot again; nothing is trained twice"
-    return JsonLines(path, PilotResult, "result of a pilot", fix).read_whole()
+    found = _kept(case, f"{PILOT}/result.json", "pilot.PilotResult", "result of a pilot", fix)
+    return cast("PilotResult | None", found)
 
 
 # Plans of labs, written before the lab looks ------------------------------------------------------
@@ -401,10 +402,9 @@ PROPOSED = "proposed"  #: Folder of the prompts that a generator proposed.
 
 def written_choice(case: Case) -> CeilingPlan | None:
     """The choice that a ceiling lab wrote down; None where there is none yet."""
-    from tuneworthy.model.lab import CeilingPlan
-
-    path, fix = _place(case, CEILING_PLAN), "move it away and run the lab again"
-    return JsonLines(path, CeilingPlan, "choice of a lab", fix).read_whole()
+    fix = "move it away and run the lab again"
+    found = _kept(case, CEILING_PLAN, "lab.CeilingPlan", "choice of a lab", fix)
+    return cast("CeilingPlan | None", found)
 
 
 def write_choice(case: Case, plan: CeilingPlan) -> None:
@@ -421,10 +421,9 @@ def write_choice(case: Case, plan: CeilingPlan) -> None:
 
 def written_plan(case: Case) -> VerifyPlan | None:
     """The plan of a verification that was written down; None where there is none yet."""
-    from tuneworthy.model.lab import VerifyPlan
-
-    path, fix = _place(case, VERIFY_PLAN), "move it away and verify again"
-    return JsonLines(path, VerifyPlan, "plan of a verification", fix).read_whole()
+    fix = "move it away and verify again"
+    found = _kept(case, VERIFY_PLAN, "lab.VerifyPlan", "plan of a verification", fix)
+    return cast("VerifyPlan | None", found)
 
 
 def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPlan:

@@ -82,14 +82,11 @@ class CeilingRun:
         for case in cases:
             right = " or ".join(shown(answer_text(answer)) for answer in case.accepted)
             cells = [next(iter(self.scores.cells(arm.id, [case])), None) for arm in arms]
-            answers = (
-                ""
-                if c is None
-                else f"{quality(c.score()) if c.scores else 'no answer'}: "
-                f"{shown(c.output or c.why)}"
-                for c in cells
-            )
-            rows.append([case.id, shown(case.text), right, *answers])
+            row = [case.id, shown(case.text), right]
+            for cell in cells:
+                score = quality(cell.score()) if cell and cell.scores else "no answer"
+                row.append(f"{score}: {shown(cell.output or cell.why)}" if cell else "")
+            rows.append(row)
         return rows if len(rows) > 1 else []
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
 from pathlib import Path
+from statistics import fmean
 from typing import TypedDict, TypeVar, Unpack
 
 from tuneworthy.errors import CaseError, InputError
@@ -63,9 +64,12 @@ from tuneworthy.scoring import Marker, default_scorers
 from tuneworthy.scoring.base import Kit, Output, Scorer
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.weigh import figures
+from tuneworthy.words import count, share
 
 AT_ONCE = 16  #: Calls on the wire where nothing else is stated.
-ASSUMED_S = 2.0  #: Seconds that a call is assumed to take, for the time that a quote says.
+ASSUMED_S = 2.0  #: Seconds of a call, for the time that a quote says: until one was made, a guess.
+JUDGED = frozenset({"persona", "generation"})  #: Goals whose outputs few references match.
+JUDGE = "have a model judge: --judge RUBRIC.md --judge-model MODEL"
 MOST_CHOICES = 255  #: Labels that decision models choose among, as their makers say.
 MOST_TOKENS = 0  #: Tokens an answer may have; 0 for what a probe of each model shows.
 
@@ -99,7 +103,7 @@ class PreparedLab:
     @property
     def price_rows(self) -> Iterator[tuple[str, str]]:
         """What a quote has to say beside its numbers: prices, keys, too few cases, the probes."""
-        reached = self.plan.setting.reached
+        plan, reached = self.plan, self.plan.setting.reached
         stated = prices_of(self.case.models, self.as_of, frozenset(reached))
         for name, place in reached.items():
             request = request_to(place, [ChatMessage(role="user", content="")])
@@ -109,18 +113,29 @@ class PreparedLab:
                 yield name, f"the list price counts, {text}, as the case states less"
         for key in lacking_keys(reached.values()):
             yield "Key", f"{key}. Until then nothing is sent"
-        fewest = min(
-            len({c.cluster for c in part}) for part in (self.plan.select, self.plan.report)
-        )
+        for model in self.case.callable_models:
+            wrote, thought, _ = self.usual.get(model.id, (0.0, 0.0, 0.0))
+            if thought:
+                told = f"{count(thought)} tokens an answer so far, {share(thought / wrote)} of its"
+                yield "Thinking", f"{model.id}: about {told} output, paid for and not shown"
+            elif {*model.effort} - {"none"}:
+                yield "Thinking", f"{model.id}: paid for as output; how much, it shows when asked"
+        fewest = min(len({c.cluster for c in part}) for part in (plan.select, plan.report))
         if fewest < ENOUGH:
-            yield (
-                "Too few",
-                f"one part has {fewest} conversations, and {ENOUGH} are the fewest that can tell",
-            )
+            text = f"one part has {fewest} conversations, and {ENOUGH} are the fewest that can tell"
+            yield "Too few", text
         if probes := len(self.plan.probe_jobs()):
             most = self.plan.setting.max_tokens
             text = f"{most:,} tokens an answer; {probes} probes, {PROBE_TOKENS:,} each, may show"
             yield "Output", f"{text} that a model takes more (--max-tokens states it)"
+
+    @property
+    def usual(self) -> dict[str, tuple[float, float, float]]:
+        """Of models that were asked before: tokens written, those thought, seconds, on average."""
+        with ledger_or_none(self.case) as ledger:
+            places = self.plan.setting.reached.items() if ledger else ()
+            found = {name: ledger.usual(place.name) for name, place in places if ledger}
+        return {name: means for name, means in found.items() if means}
 
     @property
     def judge(self) -> JudgePlan | None:
@@ -255,7 +270,7 @@ def _by_rules(
     """
     metric = case.targets.quality.metric if case.targets.quality else ""
     _refuse_judge_checks(cases, metric)
-    scorers: Sequence[Scorer] = default_scorers(cases, kit, metric)
+    scorers: Sequence[Scorer] = default_scorers(cases, kit, metric, *case.goals[:1])
     marker = Marker(scorers, kit)
     for row in cases:
         marker.scorers(row)
@@ -263,6 +278,8 @@ def _by_rules(
     usable = tuple(row for row in cases if free or row.accepted or row.checks)
     if not usable or not (scorers or any(row.checks for row in usable)):
         fix = "label it: tuneworthy evalset, or give cases a reference or checks"
+        if {*case.goals[:1]} & JUDGED:
+            fix = f"{fix}; where no text is the right one, {JUDGE}"
         where = case.where("data", "evaluation")
         raise CaseError("has an evaluation set without a right answer", where=where, fix=fix)
     name = " and ".join(scorer.id for scorer in scorers) or "the checks of each case"
@@ -317,10 +334,10 @@ def _refuse_constraints(case: Case, prompts: Sequence[PromptVariant], setting: S
         raise CaseError(what, where=case.where("models"), fix=fix)
 
 
-def quoted(lab: PreparedLab) -> Quote:
-    """What the ceiling lab would cost; nothing is sent, and no ledger is made."""
+def quoted(lab: PreparedLab, price_of: Callable[..., Quote] | None = None) -> Quote:
+    """What a lab would cost, the ceiling lab if no other; nothing is sent, no ledger is made."""
     with ledger_or_none(lab.case) as ledger:
-        return price(lab, ledger)
+        return (price_of or price)(lab, ledger)
 
 
 def render_quote(
@@ -343,9 +360,14 @@ def render_quote(
         proposing = proposals and dict(zip(("draws", "model", "shown"), proposals, strict=True))
         return quote_dict(arms, *parts, quote, proposing, general=general, judge=lab.judge)
     published = () if general else tuple(figure.model for figure in figures(lab.case))
-    seconds = quote.calls * ASSUMED_S / AT_ONCE
+    seen = [seconds for *_, seconds in lab.usual.values() if seconds]
+    each = fmean(seen or [ASSUMED_S])
+    pace = f"{each:.2g} s a call ({'as so far' if seen else 'assumed'}), {AT_ONCE} at once"
     more = [*lab.price_rows, *([proposals_row(*proposals)] if proposals else [])]
-    more += [("Time", f"about {duration(seconds)} at {ASSUMED_S:g} s a call, {AT_ONCE} at once")]
+    rather = f"; where no text is the right one, {JUDGE}"
+    free = JUDGED.isdisjoint(lab.case.goals[:1]) or lab.scores.judge is not None
+    more.append(("Scored by", f"{lab.scorer}{'' if free else rather}"))
+    more.append(("Time", f"about {duration(quote.calls * each / AT_ONCE)} at {pace}"))
     if (judge := lab.scores.judge) is not None:
         more.append(("Judge", judge_text(judge.plan, len(own_work(judge, plan.arms)))))
     more += [general_row(general)] if general else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from tuneworthy.model.lab import (
     Arm,
     ArmResult,
     CeilingResult,
+    Contrast,
     CurvePoint,
     Failures,
     Gain,
@@ -72,11 +73,6 @@ def models_of(arms: Sequence[Arm]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(arm.model for arm in arms))
 
 
-def families(models: Iterable[str]) -> set[str]:
-    """The makers of some models, each once."""
-    return {maker(model) for model in models}
-
-
 def effort(plan: LabPlan, arms: Sequence[Arm], framework: Framework) -> int:
     """Pairs of a model and a prompt variant that really differs."""
     per_model = ([a for a in arms if a.model == model] for model in models_of(arms))
@@ -93,7 +89,7 @@ def checks_answered(plan: LabPlan, arms: Sequence[Arm], framework: Framework) ->
     used = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     answered = {
         "prompt_variations": distinct(plan, arms, framework) >= wanted("prompt_variations"),
-        "foundation_models": len(families(models_of(arms))) >= wanted("foundation_models"),
+        "foundation_models": len(set(map(maker, models_of(arms)))) >= wanted("foundation_models"),
         "few_shot": any(arm.few_shot for arm in arms),
         "structured_prompt": any(map(structured, used)),
     }
@@ -129,7 +125,7 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
     prompts = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     tried = (
         ("distinct_prompts", "prompt_variations", result.prompts, "prompts"),
-        (FAMILIES, "foundation_models", len(families(models_of(arms))), "makers"),
+        (FAMILIES, "foundation_models", len(set(map(maker, models_of(arms)))), "makers"),
         ("few_shot_arms", "few_shot", sum(arm.few_shot > 0 for arm in arms), "arms"),
         ("structured_prompts", "structured_prompt", sum(map(structured, prompts)), "prompts"),
         ("nearest_example_arms", "", sum(arm.few_shot_from == "nearest" for arm in arms), "arms"),
@@ -177,7 +173,7 @@ def _of_options(result: CeilingResult, as_of: date) -> Iterator[Evidence]:
 
 
 def interval_evidence(
-    name: str, of: ShareOf | Gain, as_of: date, unit: str = "share of cases", **more: Any
+    name: str, of: ShareOf | Gain | Contrast, as_of: date, unit: str = "share of cases", **more: Any
 ) -> Evidence:
     """Evidence with the interval that a result holds."""
     numbers = of.model_dump(include={"value", "low", "high", "n", "clusters"})

@@ -89,15 +89,9 @@ class SearchedWays:
         """How a way did on some questions."""
         recall, mrr = (each.share(_arm(way), cases) for each in (self.recall, self.mrr))
         given = [len(p.text.split()) for case in cases for p in self.found[way][case.id]]
-        return of.Retrieved.model_validate(
-            {
-                "way": way,
-                "recall": recall,
-                "mrr": mrr,
-                "passages": min(1.0, float(self.passages.row(way, cases).mean())),
-                "words": sum(given) / len(cases),
-            }
-        )
+        passages = min(1.0, float(self.passages.row(way, cases).mean()))
+        more = {"passages": passages, "words": sum(given) / len(cases)}
+        return of.Retrieved.model_validate({"way": way, "recall": recall, "mrr": mrr, **more})
 
 
 def _arm(way: str) -> of.Arm:

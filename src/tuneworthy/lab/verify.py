@@ -20,14 +20,14 @@ from tuneworthy.lab import prepare
 from tuneworthy.lab.contrast import ENOUGH, chosen_arms, contrast, digest_of_json, judge_report
 from tuneworthy.lab.plan import LabPlan, request_to
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
-from tuneworthy.lab.result import measured_in
+from tuneworthy.lab.result import interval_evidence, measured_in
 from tuneworthy.lab.scores import Lab, Scores, first_of
-from tuneworthy.lab.session import PaidCalls, ledger_or_none
+from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote, total
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase
-from tuneworthy.model.evidence import Evidence, Measured
+from tuneworthy.model.evidence import Measured
 from tuneworthy.model.lab import Arm, ChatMessage, Contrast, Quote, VerifyPlan, VerifyResult
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import CORRECT, verify_dict, verify_document
@@ -113,20 +113,12 @@ def evidence_of(
     task = result.contrast
     if result.stopped or result.outcome == "unknown" or isinstance(task.difference, Unknown):
         return None
-    gain = Evidence(
-        id=id,
-        value=task.difference,
-        low=task.low,
-        high=task.high,
-        unit="share of cases",
-        n=task.n,
-        clusters=task.clusters,
-        source=f"{by}: {task.first} less {task.second}",
-        observed_on=as_of,
-        method="paired difference on cases that chose nothing",
-        details={"outcome": result.outcome, "why": result.why, "margin": result.plan.margin},
-    )
-    return measured_in(result, gain)
+    more: dict[str, Any] = {"value": task.difference}
+    details = result.model_dump(include={"outcome", "why"})
+    more["details"] = {**details, "margin": result.plan.margin}
+    more["source"] = f"{by}: {task.first} less {task.second}"
+    more["method"] = "paired difference on cases that chose nothing"
+    return measured_in(result, interval_evidence(id, task, as_of, **more))
 
 
 async def _run(
@@ -182,8 +174,7 @@ def general_calls(plan: LabPlan, arm: Arm) -> Iterator[tuple[Job, Arm, EvalCase]
 def quoted(lab: PreparedLab) -> Quote:
     """What verifying would send at most, the general tasks among it; nothing is sent."""
     _refuse_one_sided(lab)
-    with ledger_or_none(lab.case) as ledger:
-        return _price(lab, ledger)
+    return prepare.quoted(lab, _price)
 
 
 def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:

@@ -23,7 +23,14 @@ from tuneworthy.scoring.base import (
 )
 from tuneworthy.scoring.judge import Judge
 from tuneworthy.scoring.sandboxed import Python, Sql
-from tuneworthy.scoring.structured import JsonFields, JsonSchema, ToolCalls, as_object, is_call
+from tuneworthy.scoring.structured import (
+    JsonFields,
+    JsonSchema,
+    ToolCalls,
+    accepted_calls,
+    as_object,
+    is_call,
+)
 from tuneworthy.scoring.texts import (
     BrandVoice,
     Contains,
@@ -37,25 +44,12 @@ from tuneworthy.scoring.texts import (
 )
 from tuneworthy.syntax.document import did_you_mean
 
-_KINDS: tuple[type[Scorer], ...] = (
-    Match,
-    LabelMatch,
-    JsonFields,
-    JsonSchema,
-    Contains,
-    Number,
-    Regex,
-    Length,
-    Sql,
-    ToolCalls,
-    Terminology,
-    BrandVoice,
-    PromptInstructions,
-    Python,
-    Judge,
-)
-SCORERS: Mapping[str, type[Scorer]] = {kind.id: kind for kind in _KINDS}
-
+_TEXTS = (Match, LabelMatch, Contains, Number, Regex, Length, Terminology, BrandVoice)
+_OTHERS = (JsonFields, JsonSchema, Sql, ToolCalls, PromptInstructions, Python, Judge)
+SCORERS: Mapping[str, type[Scorer]] = {kind.id: kind for kind in (*_TEXTS, *_OTHERS)}
+GOALS = dict.fromkeys(("extraction", "format"), "json_fields")
+GOALS |= {"classification": "label", "tool_calling": "tool_call"}
+"""What scores outputs of a goal, where the references are of that kind."""
 CASES_A_LABEL = 2
 """References that stand for at least this many cases each, on average, are taken for labels."""
 
@@ -71,34 +65,45 @@ def scorer_for(check: CheckCall | str, kit: Kit) -> Scorer:
 
 
 def default_scorers(
-    cases: Sequence[EvalCase], kit: Kit | None = None, metric: str = ""
+    cases: Sequence[EvalCase], kit: Kit | None = None, metric: str = "", goal: str = ""
 ) -> tuple[Scorer, ...]:
     """The scorer of a whole set, where nobody names one; () where no case has a reference.
 
-    The metric decides where it is one we know (``metric_named``, or the id of a scorer); else the
-    references do: calls of tools are compared as such, objects by field, numbers as numbers, texts
-    that come back in several cases as labels, other texts and mixed ones by ``match``. For
-    ``label`` without labels in the kit, those of the references count.
+    The metric decides where it is one we know (``metric_named``, or the id of a scorer); else what
+    tuning would be for, where the references fit that (``GOALS``); else these: calls of tools are
+    compared as such, objects by field, numbers as numbers, texts that come back in several cases as
+    labels, other texts and mixed ones by ``match``. For ``label`` without labels in the kit, those
+    of the references count. A reference that a check of its own case compares with is left out.
     """
     kit = kit or Kit()
-    references = [value for case in cases for value in case.accepted]
+    references = [value for case in cases if not _compared(case) for value in case.accepted]
     texts = all(isinstance(value, str) for value in references)
     name = metric_named(metric)
     if name not in SCORERS or (name == "label" and not texts):
         if not references:
             return ()
-        name = _fitting(references, texts=texts)
+        name = _fitting(references, GOALS.get(goal, ""), texts=texts)
     if name == "label" and not kit.labels:
         labels = list(dict.fromkeys(map(as_text, references)))
         return (make(LabelMatch, labels, kit),) if labels else ()
     return (scorer_for(name, kit),)
 
 
-def _fitting(references: Sequence[Any], *, texts: bool) -> str:
+def _compared(case: EvalCase) -> bool:
+    kinds = (SCORERS.get(check.scorer) for check in case.checks)
+    return any(kind is not None and kind.compares for kind in kinds)
+
+
+def _fitting(references: Sequence[Any], wanted: str, *, texts: bool) -> str:
+    objects = list(map(as_object, references)) if wanted in ("json_fields", "tool_call") else []
+    calls = wanted == "tool_call" and all(map(accepted_calls, objects))
+    if calls or (wanted == "json_fields" and None not in objects):
+        return wanted
     if texts:
         counted = Counter(map(plain, references))
         short = all(len(text) <= 100 for text in counted)
         often = len(counted) > 1 and len(references) >= CASES_A_LABEL * len(counted)
+        often |= wanted == "label" and 1 < len(counted) < len(references)
         return "label" if short and often else "match"
     if all(map(is_call, references)):
         return "tool_call"
@@ -127,10 +132,16 @@ class Marker:
         return any(scorer.id == "label" for scorer in self._scorers)
 
     def scorers(self, case: EvalCase) -> tuple[Scorer, ...]:
-        """The scorers that apply to a case; made once."""
+        """The scorers that apply to a case; made once.
+
+        Its checks count beside those of the set; one that compares with its reference, in the place
+        of those that do.
+        """
         if case.id not in self._of_case:
+            alone = _compared(case)
+            of_set = (each for each in self._scorers if not (alone and each.compares))
             own = (scorer_for(check, self._kit) for check in case.checks)
-            self._of_case[case.id] = (*self._scorers, *own)
+            self._of_case[case.id] = (*of_set, *own)
         return self._of_case[case.id]
 
     def reads_system(self, case: EvalCase) -> bool:

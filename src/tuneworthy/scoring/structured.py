@@ -291,7 +291,7 @@ class ToolCalls(Scorer):
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         references = case.accepted if self.calls is None else ({"calls": self.calls},)
-        read = (accepted_calls(reference, exact=self.exact) for reference in references)
+        read = (accepted_calls(as_object(each), exact=self.exact) for each in references)
         accepted = [calls for calls in read if calls is not None]
         if not accepted:
             return unscored("no_reference")

@@ -469,6 +469,7 @@ def _set_report(case: Case, source: str | Path, drawn: EvalSample, path: Path) -
         whole=precision(drawn.cases, expected),
         report=report,
         needed=needed,
+        goal=next(iter(case.goals), ""),
     )
 
 

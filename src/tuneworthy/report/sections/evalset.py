@@ -17,6 +17,7 @@ from tuneworthy.model.evalset import (
     Precision,
     Task,
 )
+from tuneworthy.plan.context import said_by
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.text import Paint, safe, wrapped
@@ -44,6 +45,7 @@ class EvalsetReport:
     report: Precision  #: Of the cases kept for reporting.
     needed: int | None
     """Cases of a set like this that would tell the expected share from the target."""
+    goal: str = ""  #: What tuning would be for: it says how outputs are scored.
 
 
 def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
@@ -68,9 +70,8 @@ def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
         b.section("", "What was done", b.bullets(_done(drawn))),
         b.section("", expected, b.bullets(_precision(made))),
     ]
-    return b.Document(
-        "", headline, sections, byline=byline, after=[note] * bool(note) + [*_next(made)]
-    )
+    after = [said_by("scored").get(made.goal, ""), note, *_next(made)]
+    return b.Document("", headline, sections, byline=byline, after=[*filter(None, after)])
 
 
 def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
