@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from internals import Fake, Request, prepare
+from internals import Fake, Request, ShareOf, prepare, quoted
 from internals import lab_ceiling as ceiling
 from internals import run as command
 
@@ -75,16 +75,13 @@ def test_outputs_of_a_goal_are_scored_as_it_asks(kind: str, tmp_path: Path) -> N
 
     lab = prepare(folder)
     assert lab.scorer == scorer
-    assert f"Scored by {scorer}" in " ".join(
-        ceiling.render_quote(lab, ceiling.prepare.quoted(lab)).split()
-    )
-    result = ceiling.run(lab, cap_usd=0, transport=Fake(answer)).result
+    assert f"Scored by {scorer}" in " ".join(ceiling.render_quote(lab, quoted(lab)).split())
+    reported = ceiling.run(lab, cap_usd=0, transport=Fake(answer)).result.reported
+    assert isinstance(reported, ShareOf)
     number = {case.id: int(case.id[1:]) for case in (*lab.plan.select, *lab.plan.report)}
     odd = [number[case.id] % 2 for case in lab.plan.report]
     half = 0.5 if kind == "fields" else 0.0  # one of two fields is right
-    assert result.reported.value == pytest.approx(
-        (sum(odd) + half * (len(odd) - sum(odd))) / len(odd)
-    )
+    assert reported.value == pytest.approx((sum(odd) + half * (len(odd) - sum(odd))) / len(odd))
 
 
 def test_code_is_run_where_the_user_allows_it(
@@ -106,9 +103,10 @@ def test_code_is_run_where_the_user_allows_it(
             else "def f(n): return n"
         )
     )
-    result = ceiling.run(lab, cap_usd=0, transport=fake).result
+    reported = ceiling.run(lab, cap_usd=0, transport=fake).result.reported
+    assert isinstance(reported, ShareOf)
     even = [case.text[-1] in "02468" for case in lab.plan.report]
-    assert result.reported.value == pytest.approx(sum(even) / len(even))
+    assert reported.value == pytest.approx(sum(even) / len(even))
 
 
 @pytest.mark.parametrize("goal", ["persona", "generation"])
