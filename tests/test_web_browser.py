@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
@@ -42,7 +43,7 @@ OPEN = "name: Warehouse helper\ngoals: [knowledge]\nfactors: {brand_voice: no}\n
 CLASHING = "name: Clash\ngoals: [format]\nfactors: {low_volume: yes}\n"
 BLANK = "name: Blank\ndata: {evaluation: eval.jsonl}\n"
 TABS = ("", "/answers", "/interview", "/evidence", "/options", "/money", "/plan", "/precedents",
-        "/lab", "/label", "/history", "/report")  # fmt: skip
+        "/lab", "/label", "/history", "/report", "/files", "/runs", "/models")  # fmt: skip
 ASKED = ("goals", "ceiling.few_shot", "ceiling.prompt_variations", "strategic_value",
          "economics.hourly_rate_usd", "attempts.1.name", "description")  # fmt: skip
 """One question of each kind."""
@@ -106,6 +107,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     (folder / "blank" / "eval.jsonl").write_text(lines, "utf-8")
     prompts = {"plain": PLAIN, "careful": CAREFUL, "loud": LOUD}
     folder_of(folder / "library", n=LAB_CASES, prompts=prompts, models=PRICED)
+    folder_of(folder / "ran", n=40, prompts=prompts, models=PRICED.replace("fake:one", "fake:echo"))
+    with ThreadPoolExecutor(1) as beside:  # the browser has a loop in this thread
+        assert beside.submit(run, ["ceiling", str(folder / "ran"), "--budget", "1"]).result() == 0
     chart_script()  # made in seconds and kept, so that no page has to wait for it
     site = Site(Workspace(open_directory(folder), None, DAY), labs=Labs(slow))
     with served(site) as port:
@@ -502,6 +506,22 @@ def test_labels_are_given_by_the_keyboard_and_hostile_texts_stay_texts(
         assert kept[0].read_text("utf-8").count("<b>answer ") == 4
 
 
+# Files -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_files_are_chosen_added_and_told(browser: Any, world: World, scripts: bool) -> None:
+    name = f"v{int(scripts)}.md"
+    prompt = {"name": name, "mimeType": "text/plain", "buffer": f"{name}: {{{{ input }}}}".encode()}
+    with Watched(browser, world, java_script_enabled=scripts).go("/cases/plain/files") as watched:
+        watched.page.check("input[value=prompts]")
+        watched.page.set_input_files("#files", [prompt])
+        watched.page.get_by_role("button", name="Add them").click()
+        watched.page.wait_for_selector("#added-title")
+        assert f"prompts/{name}" in watched.text("main")
+        assert (world.folder / "plain" / "prompts" / name).is_file()
+
+
 # What may never happen -------------------------------------------------------------------------
 
 
@@ -542,6 +562,8 @@ def pages() -> list[str]:
     ]
     moved = {"economics.monthly.api_savings_usd": "600 to 900", "economics.hourly_rate_usd": "70"}
     found += [f"/cases/task-api/money?{urlencode(moved)}", "/cases/library/lab"]
+    found += ["/cases/ran/runs", "/cases/ran/runs/LAST", "/cases/ran/runs/LAST/cases?show=wrong"]
+    found += ["/cases/ran/runs/LAST/cases?case=eval.jsonl+2", "/cases/library/lab?kind=pilot"]
     found += ["/cases/blank/label/next?kind=answer&labeller=eve", "/cases/library/label/agreement"]
     return found
 
@@ -552,6 +574,8 @@ def test_every_page_is_open_to_all_in_both_schemes_and_fits_a_telephone(
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
+    (last,) = (world.folder / "ran/.tuneworthy/runs").glob("*.cases.json")
+    path = path.replace("LAST", last.name.partition(".")[0])
     with Watched(browser, world, reduced_motion="reduce").go(path) as watched:
         if watched.page.locator("#offer[hx-get]").count():
             watched.page.wait_for_selector("#offer:not([hx-get])")

@@ -24,6 +24,7 @@ from internals import (
 from internals import run as command
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known
 from live import LONGEST_S
+from pilot_world import FakeTrainer, case_of
 from test_retrieval import reader, town
 from tuneworthy import load_case
 from web_world import DAY, Seen, a_client
@@ -150,6 +151,20 @@ def test_verify_runs_and_is_kept(tmp_path: Path) -> None:
     shown = Seen(client.get(f"{AT}/runs/{run.id}").text)
     assert run.says in shown.text
     assert "written down on" in shown.text
+
+
+def test_a_pilot_is_quoted_run_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = case_of(tmp_path / "library", cases=60, models="[{id: 'local:smollm2'}]")
+    trainer = FakeTrainer(tmp_path / "log")
+    monkeypatch.setattr("tuneworthy.workspace.labs.LoraTrainer", lambda _: trainer)
+    fake = known({"Answer": 0.3})
+    seen = Seen(a_client(site_of(folder, fake)).get(f"{AT}/lab/offer?kind=pilot").text)
+    assert "Time to train" in seen.text
+    client = ran(folder, fake, "pilot")
+    (run,) = kept_runs(load_case(folder))
+    assert run.kind == "pilot"
+    assert run.says in Seen(client.get(f"{AT}/runs").text).text
+    assert "The ways on the held-out cases" in Seen(client.get(f"{AT}/runs/{run.id}").text).text
 
 
 def test_what_sends_nothing_is_done_at_once(folder: Path) -> None:

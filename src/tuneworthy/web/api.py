@@ -172,8 +172,8 @@ async def add_file(
         with writing(place), place.open("xb") as to:
             async for chunk in of.request.stream():
                 await run_in_threadpool(to.write, chunk)
-        added = await in_reading(of.workspace.add_files, of.name, kind, [place])
-    return FileAdded(name=added.names[0], difference=added.difference)
+        names, _, changed = await in_reading(of.workspace.add_files, of.name, kind, [place])
+    return FileAdded(name=names[0], difference=changed)
 
 
 @router.get("/cases/{name}/dossier", response_model=Dossier)

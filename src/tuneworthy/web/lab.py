@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from tuneworthy.errors import InputError
@@ -23,6 +23,7 @@ from tuneworthy.files.disk import writing
 from tuneworthy.report.blocks import Document, Prose, pictures_in, section
 from tuneworthy.report.sections import lab as words
 from tuneworthy.report.sections.difference import difference
+from tuneworthy.report.sections.framework import models_report
 from tuneworthy.training.gate import pass_gates
 from tuneworthy.training.pages import data_document, watch_document
 from tuneworthy.training.watch import watch
@@ -38,7 +39,7 @@ from tuneworthy.workspace.labs import (
     kept_runs,
 )
 from tuneworthy.workspace.measure import FileKind, clean_name
-from tuneworthy.workspace.reports import models_page
+from tuneworthy.workspace.reports import models_of
 
 router = APIRouter(include_in_schema=False)
 _DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
@@ -71,7 +72,7 @@ def offer(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
     """What a lab would run and cost, with the form that confirms it."""
     values = _offer(of, asked)
     if of.part:
-        return page(of.request, "offer.html", base=of.base, asked=asked, **values)
+        return of.page("offer.html", asked=asked, **values)
     return _shown(of, asked, **values)
 
 
@@ -137,7 +138,6 @@ async def add(
 
 
 def _added(of: AskedCase, kind: FileKind, files: list[UploadFile]) -> Response:
-    shown: dict[str, Any] = {"kind": kind}
     try:
         with of.inbox() as folder:
             sent = [folder / str(n) / clean_name(f.filename or "") for n, f in enumerate(files)]
@@ -146,12 +146,11 @@ def _added(of: AskedCase, kind: FileKind, files: list[UploadFile]) -> Response:
                     place.parent.mkdir()
                     with place.open("xb") as to:
                         shutil.copyfileobj(file.file, to)
-            added = of.workspace.add_files(of.name, kind, sent)
+            names, read, changed = of.workspace.add_files(of.name, kind, sent)
     except InputError as caught:
-        return of.page("files.html", 422, **shown, wrong=of.plain(caught))
-    read = section("read", "What was read", added.read)
-    sections = (read, difference(added.difference))
-    return of.page("files.html", **shown, added=added, sections=sections)
+        return of.page("files.html", 422, kind=kind, wrong=of.plain(caught))
+    sections = (section("read", "What was read", read), difference(changed))
+    return of.page("files.html", kind=kind, added=names, sections=sections)
 
 
 def _runs(of: AskedCase) -> bool:
@@ -165,7 +164,7 @@ def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
         found = of.site.labs.offer(of.path, asked.settings(of.workspace))
     except InputError as caught:
         return {"refused": of.plain(caught)}
-    more = (("Sent to", listing(found.places) or "nobody: it searches on this machine"),)
+    more = (*found.more, ("Sent to", listing(found.places) or "nobody"))
     blocks = words.quote_blocks(found.arms, found.select, found.report, found.quote, more=more)
     return {"offered": found, "blocks_offered": blocks}
 
@@ -228,14 +227,7 @@ def cases(
 # The models that labs call: those of the case, with their prices, and where keys come from.
 
 
-class NewModel(BaseModel):
-    """A model as a form names it; without a price the list's counts."""
-
-    id: Annotated[str, Field(min_length=1, max_length=200)]
-    kind: Literal["prompted", "tuned"] = "prompted"
-    usd_in: Annotated[str, Field(max_length=20)] = ""
-    usd_out: Annotated[str, Field(max_length=20)] = ""
-    digest: str
+Typed = Annotated[str, Form(max_length=200)]
 
 
 @router.get("/cases/{name}/models")
@@ -245,21 +237,22 @@ def models(of: OfCase) -> HTMLResponse:
 
 
 def _models(of: AskedCase, status: int = 200, **values: Any) -> HTMLResponse:
-    found = models_page(of.evaluated.case, of.workspace.as_of)
+    found = models_report(*models_of(of.evaluated.case.models, of.workspace.as_of))
     return of.page("models.html", status, sections=found.sections, **values)
 
 
 @router.post("/cases/{name}/models")
-def choose(of: OfCase, given: Annotated[NewModel, Form()]) -> Response:
-    """Add a model to the case, or change the price of one."""
-    model: dict[str, Any] = {"id": given.id.strip()}
-    if given.kind == "tuned":
-        model["kind"] = given.kind
-    if given.usd_in.strip() or given.usd_out.strip():
-        model["usd_per_mtok"] = {"input": given.usd_in.strip(), "output": given.usd_out.strip()}
+def choose(
+    of: OfCase, id: Typed, digest: Typed, kind: Typed = "", usd_in: Typed = "", usd_out: Typed = ""
+) -> Response:
+    """Add a model to the case, or change the price of one; without a price the list's counts."""
+    model: dict[str, Any] = {"id": id.strip()} | ({"kind": "tuned"} if kind == "tuned" else {})
+    if usd_in.strip() or usd_out.strip():
+        model["usd_per_mtok"] = {"input": usd_in.strip(), "output": usd_out.strip()}
     try:
-        of.workspace.set_answers(of.name, {"models": json.dumps([model])}, given.digest)
+        of.workspace.set_answers(of.name, {"models": json.dumps([model])}, digest)
     except InputError as caught:
+        given = {"id": id, "kind": kind, "usd_in": usd_in, "usd_out": usd_out}
         return _models(of, 422, given=given, wrong=of.plain(caught))
     return of.to("/models")
 

@@ -6,15 +6,17 @@ changes nothing. What one found is kept beside the case, wherever it was started
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -23,7 +25,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 from tuneworthy.errors import CaseError, ConflictError, InputError, NoSuchCaseError
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import CASES_LIMIT, read_text, write_new
-from tuneworthy.files.stores import FOLDER, JsonLines
+from tuneworthy.files.stores import FOLDER, JsonLines, pilot_folder
 from tuneworthy.lab import ceiling, retrieve, verify
 from tuneworthy.lab.prepare import MOST_TOKENS, PreparedLab, prepare, quoted, refuse_unpriced
 from tuneworthy.lab.session import StopHandle, ledger_or_none
@@ -40,8 +42,9 @@ from tuneworthy.model.lab import (
     Stand,
     VerifyResult,
 )
+from tuneworthy.model.pilot import PilotResult
 from tuneworthy.pipeline import load_case
-from tuneworthy.report.blocks import Section, facts, section
+from tuneworthy.report.blocks import Document, Section, facts, section
 from tuneworthy.report.sections.lab import (
     answered_rows,
     ceiling_rows,
@@ -49,11 +52,21 @@ from tuneworthy.report.sections.lab import (
     share_text,
     verify_document,
 )
+from tuneworthy.report.sections.pilot import pilot_document, pilot_quote_document
 from tuneworthy.report.sections.retrieval import retrieval_document
+from tuneworthy.training.pilot import (
+    PILOT_RUN,
+    PreparedPilot,
+    pilot_price,
+    prepare_pilot,
+    quoted_training,
+)
+from tuneworthy.training.pilot import run as run_pilot
+from tuneworthy.training.trainers import EMBEDDED, LoraTrainer
 
 MOST_RUNS = 4  #: Labs of different cases that may run at a time.
 
-LabKind = Literal["ceiling", "retrieve", "verify"]
+LabKind = Literal["ceiling", "retrieve", "verify", "pilot"]
 
 
 class _Lab(NamedTuple):
@@ -65,10 +78,22 @@ class _Lab(NamedTuple):
     run: Callable[..., Any]
 
 
+def _pilot(source: str | Path, **settings: Any) -> PreparedPilot:
+    """The pilot that needs nothing but this machine."""
+    lab = prepare(source, **settings)
+    return prepare_pilot(lab, LoraTrainer(pilot_folder(lab.case)), EMBEDDED)
+
+
+def _quoted_pilot(pilot: PreparedPilot) -> Quote:
+    with ledger_or_none(pilot.lab.case) as ledger:
+        return pilot_price(pilot, ledger)
+
+
 _LABS: dict[LabKind, _Lab] = {
     "ceiling": _Lab(ceiling.CEILING_RUN, prepare, quoted, ceiling.run),
     "retrieve": _Lab(retrieve.RETRIEVE_RUN, retrieve.prepare, retrieve.quoted, retrieve.run),
     "verify": _Lab(verify.VERIFY_RUN, prepare, verify.quoted, verify.run),
+    "pilot": _Lab(PILOT_RUN, _pilot, _quoted_pilot, run_pilot),
 }
 
 LabState = Literal["running", "stopping", "done", "stopped", "failed"]
@@ -105,6 +130,7 @@ class QuotedLab:
     spent_usd: float  #: What earlier runs have paid and put aside.
     again: bool  #: Whether those would be sent once more.
     lacking: tuple[str, ...] = ()  #: Keys that it takes and that aren't there, a sentence each.
+    more: tuple[tuple[str, str], ...] = ()  #: What else it would take, as label and text.
 
     @property
     def most_calls(self) -> int:
@@ -248,7 +274,14 @@ class Labs:
 
     def offer(self, source: str | Path, settings: LabSettings) -> QuotedLab:
         """What a lab would do and cost; nothing is sent."""
-        return self._offer(_prepared(source, settings), settings)
+        lab = _prepared(source, settings)
+        found = self._offer(lab, settings)
+        if not isinstance(lab, PreparedPilot):
+            return found
+        training = asyncio.run(quoted_training(lab))  # measures a few steps
+        told = pilot_quote_document(lab.plan, training, found.quote, math.inf).facts
+        rows = () if told is None else tuple((row.label, row.value) for row in told.rows)
+        return replace(found, more=tuple(row for row in rows if row[0] not in ("Calls", "Price")))
 
     def start(
         self, source: str | Path, settings: LabSettings, *, cap_usd: float, calls: int, usd: float
@@ -299,18 +332,17 @@ class Labs:
 
     def _offer(self, lab: Any, settings: LabSettings) -> QuotedLab:
         kind, caller = _LABS[settings.kind], _caller(lab)
-        with ledger_or_none(lab.case) as ledger:
+        with ledger_or_none((caller or lab).case) as ledger:
             doubtful = () if ledger is None else ledger.doubtful(kind.paid_as)
             spend = None if ledger is None else ledger.spend(kind.paid_as)
         plan = caller.plan if caller else None
         reached = plan.setting.reached.values() if plan else ()
-        free = None if isinstance(lab, PreparedLab) else lab.result  # what was found by searching
         arms = () if plan is None else plan.called if settings.kind == "verify" else plan.arms
         return QuotedLab(
             places=tuple(dict.fromkeys(place.base_url or place.provider for place in reached)),
             arms=arms,
-            select=free.select if free else len(lab.plan.select),
-            report=free.report if free else len(lab.plan.report),
+            select=len(plan.select) if plan else lab.result.select,
+            report=len(plan.report) if plan else lab.result.report,
             quote=kind.quoted(lab),
             doubtful=len(doubtful),
             held_usd=sum(call.usd for call in doubtful),
@@ -331,8 +363,7 @@ class Labs:
 
 def _prepared(source: str | Path, settings: LabSettings) -> Any:
     """The plan of a lab by its settings; code beside a case is never run."""
-    names = ["chosen", "seed", "max_tokens", "as_of"]
-    names += ["answers"] * (settings.kind == "retrieve")
+    names = ("chosen", "seed", "max_tokens", "as_of", *["answers"] * (settings.kind == "retrieve"))
     told = {name: getattr(settings, name) for name in names}
     return _LABS[settings.kind].prepare(source, **told)
 
@@ -343,15 +374,13 @@ def _caller(lab: Any) -> PreparedLab | None:
     return found
 
 
-# Runs that were kept, wherever they were started: two files each, and nothing of the user's.
+# Runs that were kept, wherever they were started. Each is two files: what was found, and what every
+# arm answered to every held-out case, masked.
 
 _RUNS = f"{FOLDER}/runs"
 _MOST_RUNS, _MOST_CASES, _MOST_LETTERS = 50, 2_000, 8_000_000
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
-Result = CeilingResult | VerifyResult | RetrievalResult
-Grid = Sequence[Sequence[str]]
-"""A heading, then of each held-out case what was asked, what is right, and each arm's answer
-behind its score; masked."""
+Result = CeilingResult | VerifyResult | RetrievalResult | PilotResult
 
 
 class KeptRun(LateRecord):
@@ -367,14 +396,18 @@ class KeptRun(LateRecord):
     def sections(self, dossier: Dossier) -> tuple[Section, ...]:
         """What it found, as its command tells it; ``dossier`` is the case as it is now."""
         result = self.result
-        if isinstance(result, VerifyResult):
-            told = verify_document(result)
-            return section("verified", told.headline, told.sections[0].blocks), *told.sections[1:]
-        if isinstance(result, RetrievalResult):
-            return tuple(retrieval_document(result, folder="").sections)
+        if not isinstance(result, CeilingResult):
+            return tuple(_TOLD[type(result)](result).sections)
         found = ceiling_sections(result, dossier, dossier)
         then = section(found[1].id, found[1].title, facts(self.answered), found[1].blocks[1:])
         return found[0], then, *found[2:]
+
+
+_TOLD: dict[type[Result], Callable[[Any], Document]] = {
+    VerifyResult: verify_document,
+    PilotResult: pilot_document,
+    RetrievalResult: partial(retrieval_document, folder=""),
+}
 
 
 def result_of(done: Any) -> Result:
@@ -391,10 +424,10 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> KeptRun:
         found = dict(ceiling_rows(result))
         says = f"Ceiling {found['Ceiling']}. Best prompt {found['Best prompt']}"
         rows = tuple(answered_rows(result, done.dossier, done.before))
-    elif isinstance(result, VerifyResult):
-        says = verify_document(result).headline
-    else:
+    elif isinstance(result, RetrievalResult):
         says = f"{result.best.way}: recall {share_text(result.best.recall)}"
+    else:
+        says = _TOLD[type(result)](result).headline
     run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     kept = KeptRun(id=run_id, kind=kind, at=now, says=says, answered=rows, result=result)
     grid, left = [], _MOST_LETTERS
@@ -438,8 +471,7 @@ class Graded(NamedTuple):
     asked: str
     right: str  #: Every answer that counts as right.
     answers: tuple[tuple[bool | None, str], ...]
-    """Of each arm, whether it is wholly right, None where there is none, and the answer behind its
-    score."""
+    """Of each arm, whether it is wholly right, if there is one, and the answer behind its score."""
 
 
 def graded_cases(
@@ -447,7 +479,7 @@ def graded_cases(
 ) -> tuple[tuple[str, ...], list[Graded]]:
     """The arms of a run, and its cases: those an arm, or any, got wrong; those they differ on."""
     path = _kept_path(case, f"{run.id}.cases.json")
-    rows: Grid = ()
+    rows: tuple[tuple[str, ...], ...] = ()
     if path is not None and path.is_file():
         with suppress(ValueError):  # else somebody else wrote there
             rows = _GRID.validate_json(read_text(path, CASES_LIMIT, CaseError))

@@ -16,7 +16,7 @@ from tuneworthy.files.disk import CASES_LIMIT, read_text
 from tuneworthy.framework.load import NAMES, catalogue_text, services
 from tuneworthy.framework.rules import rules_of
 from tuneworthy.model.base import State, Unknown, digest, json_text
-from tuneworthy.model.case import Case, Model
+from tuneworthy.model.case import Model
 from tuneworthy.model.dossier import Difference, Dossier, Verdict
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.precedents import ALSO_ASKED, Backtest, Codes, Gap, PublishedCase
@@ -282,16 +282,12 @@ def models_text(
     case: str | Path | None = None, form: str = "text", *, as_of: date | None = None
 ) -> str:
     """Which models can be called and what they cost, as ``text`` or ``json``; nothing is sent."""
-    listed = _models(() if case is None else load_case(case).models, as_of)
+    listed = models_of(() if case is None else load_case(case).models, as_of)
     return models_dict(*listed) if form == "json" else render_document(models_report(*listed))
 
 
-def models_page(case: Case, as_of: date | None) -> Document:
-    """The same of a case, to be shown."""
-    return models_report(*_models(case.models, as_of))
-
-
-def _models(models: Iterable[Model], as_of: date | None) -> tuple[Any, ...]:
+def models_of(models: Iterable[Model], as_of: date | None) -> tuple[Any, ...]:
+    """Endpoints known by name, some models, and the embedded one: for ``models_report``."""
     from tuneworthy.llm.choose import endpoints, of_case
     from tuneworthy.llm.embedded import lacking
 

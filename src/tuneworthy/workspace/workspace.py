@@ -218,14 +218,6 @@ def _written(text: str, name: str) -> Framework:
     return load_document(parse(text, name, FrameworkError))
 
 
-class AddedFiles(NamedTuple):
-    """Files that were taken in: their names, what they hold, and what they changed."""
-
-    names: tuple[str, ...]
-    read: tuple[Block, ...]
-    difference: Difference
-
-
 _MOST_VERSIONS = 30
 _MINUTE = timedelta(minutes=1)
 _MOST_LETTERS = 60_000
@@ -376,15 +368,16 @@ class Workspace:
         )
         return self._written(name, before, wrote.digest, wrote.dossier)
 
-    def add_files(self, name: str, kind: FileKind, files: Sequence[Path]) -> AddedFiles:
-        """Take files into a case, and say what they hold and what they changed."""
-        before = self.evaluated(name)
-        place = self.directory.path(name)
+    def add_files(
+        self, name: str, kind: FileKind, files: Sequence[Path]
+    ) -> tuple[list[str], tuple[Block, ...], Difference]:
+        """Take files into a case: where they lie in it, what they hold, and what they changed."""
+        before, place = self.evaluated(name), self.directory.path(name)
         placed, read = add_files(place, kind, files, self.chosen)
         after = self.evaluated(name)
         remember(after.case, (before.text, after.text))
         changed = compare(before.dossier, after.dossier, judge_by(after.framework))
-        return AddedFiles(tuple(str(one.relative_to(place)) for one in placed), read, changed)
+        return [str(one.relative_to(place)) for one in placed], read, changed
 
     def restore(self, name: str, then: str, digest: str) -> EvaluatedCase:
         """Write a version that is kept into a case that is still as its reader saw it."""

@@ -232,7 +232,7 @@ def models_report(
     known: Sequence[Served], own: Sequence[Served], embedded: dict[str, Any]
 ) -> b.Document:
     def listed(title: str, titles: str, *rows: Sequence[str]) -> b.Section:
-        return b.section("", title, b.table(title, titles, rows, quiet=True))
+        return b.section(title.casefold()[:6], title, b.table(title, titles, rows, quiet=True))
 
     ready = "ready" if embedded["ready"] else f"not ready: {embedded['why']}"
     inside = (embedded["name"], f"{ready}. {embedded['note']}")
@@ -247,7 +247,7 @@ def models_report(
             "Endpoints known by name", "Endpoint | State", *((o.name, _state(o)) for o in known)
         ),
         listed("Inside this program", "Model | State", inside),
-        b.section("", "", keys),
+        b.section("keys", "", keys),
     ]
     return b.Document("", "Models that can be called", sections)
 
