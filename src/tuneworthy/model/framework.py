@@ -294,6 +294,7 @@ class MeasureRule(FileRecord):
     role: Literal["settles", "supports"] = "settles"
     """Settles what can be observed; supports or challenges a need, which stays as it was said."""
     yes: Literal["above", "below"] = "above"  #: Side of the limit on which the answer is yes.
+    one_sided: bool = False  #: Whether the other side says nothing.
     limit: NonNegative  #: The limit, in the unit of the measurement.
     unit: Name  #: Unit of the measurement.
     says: Text  #: Why there.
@@ -304,10 +305,10 @@ class MeasureRule(FileRecord):
         """The answer on whose side of the limit a whole interval lies; unknown where it crosses."""
         if low is None or high is None:
             return "unknown"
-        if low > self.limit:
-            return "yes" if self.yes == "above" else "no"
-        if high != "open" and high < self.limit:
-            return "no" if self.yes == "above" else "yes"
+        above, below = low > self.limit, high != "open" and high < self.limit
+        if above or below:
+            side: State = "yes" if above is (self.yes == "above") else "no"
+            return "unknown" if self.one_sided and side == "no" else side
         return "unknown"
 
 

@@ -26,6 +26,7 @@ from tuneworthy.words import (
     cut,
     few,
     interval_text,
+    listing,
     quality,
     quality_interval,
     sentence,
@@ -261,6 +262,25 @@ def bill_text(report: MeasureReport) -> str:
     return f"{value}{ends} a call{how}, {beside}. No tuning can save more than the whole bill"
 
 
+def answers_text(report: MeasureReport) -> str:
+    """What the answers are, and where such answers belong; empty where nobody can say."""
+    form, facts = report.known("fixed_form_share"), report.known("own_facts_share")
+    copied, repeated = report.known("copied_share"), report.known("repeated_answer_share")
+    said = []
+    if form is not None and form.number >= _MOSTLY:
+        kinds = [(form.details[kind], name) for kind, name in _FORMS if kind in form.details]
+        named = listing([name for _, name in sorted(kinds, reverse=True)])
+        said.append(f"{share(form.number)} are {named}: a fixed form, which examples teach")
+    elif facts is not None and facts.number >= _MOSTLY:
+        text = f"{share(facts.number)} in prose state a number or a name that nothing they were "
+        said.append(f"{text}given holds: facts, which belong in retrieval")
+    if repeated is not None and repeated.number >= _MOSTLY:
+        said.append(f"{share(repeated.number)} in prose are another conversation's, word for word")
+    if copied is not None and copied.number >= _MOSTLY:
+        said.append(f"{share(copied.number)} are copied from a passage, for the most part")
+    return "; ".join(said)
+
+
 def caching_text(report: MeasureReport) -> str:
     cacheable, cached = report.known("cacheable_share"), report.known("cached_share")
     if cacheable is None:
@@ -340,6 +360,8 @@ def _bill_lacks(report: MeasureReport) -> str:
 
 
 _LONGEST_NAME = 40
+_MOSTLY = 0.5  # of answers, for a sentence about them
+_FORMS = (("label", "labels"), ("json", "JSON"), ("sql", "SQL"), ("tool_call", "calls of tools"))
 _MOST_TESTS = 5
 _COUNTS = {
     "prompt_variations": ("distinct_prompts", "prompt"),
@@ -362,6 +384,8 @@ def quick_rows(report: MeasureReport) -> Iterator[tuple[str, str]]:
     else:
         ask = report.ask("success_share", "label some outputs as right or wrong")
         yield "Success", sentence(f"unknown: {ask}")
+    if shown := answers_text(report):
+        yield "The answers", sentence(shown)
     yield "The bill", sentence(bill_text(report))
     yield "Caching", sentence(caching_text(report))
     if report.dossier.ceiling.checks:

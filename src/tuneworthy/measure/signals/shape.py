@@ -1,0 +1,174 @@
+"""What the answers themselves show: a fixed form, or facts that nothing they were given holds."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Literal
+
+import numpy as np
+
+from tuneworthy.measure.signals.base import (
+    Findings,
+    Flags,
+    Ints,
+    Measure,
+    Numbers,
+    TraceTable,
+    clusters_of,
+    happened,
+    rate,
+)
+from tuneworthy.measure.signals.success import refused
+from tuneworthy.model.evidence import Batch
+from tuneworthy.stats.clustered import share
+from tuneworthy.text.json import looks_like_json
+
+MOST_WORDS = 6  #: Of a label.
+MOST_LABELS = 0.2
+"""Share of answers that different ones among them come to, up to which short answers are labels."""
+
+_SQL = re.compile(r"(?is)\s*(?:```\w*\s*)?(?:select|insert\s+into|update|delete\s+from|with)\s.*;?")
+_WORDS = re.compile(r"[^\W_]+(?:[.,:]\d+)*")
+_FACT = re.compile(r"\d|^[A-Z]")
+_RUN = 4  # words in a row that are copied
+_ASK = "log `output`, what the model answered"
+_ASK_CONTEXTS = "log `contexts`, the passages that the model was given"
+_FORM = Measure("fixed_form_share", "share of answers", "consistent_behavior")
+_FACTS = Measure("own_facts_share", "share of answers in prose")
+_COPIED = Measure("copied_share", "share of answers with passages")
+_SAME = Measure("repeated_answer_share", "share of answers in prose")
+Form = Literal["label", "json", "sql", "tool call", "prose"]
+
+
+class ShapeSignal:
+    """What kind of answers there are, on the sample.
+
+    * ``fixed_form_share``: share of answers that are one of few labels (six words at most, and so
+      few different ones that each comes five times on average), JSON, SQL or a call of a tool.
+    * ``own_facts_share``: share of answers in prose with a number, or a name inside a sentence,
+      that neither the question nor the messages before, the system prompt or the passages hold: it
+      came out of the model.
+    * ``repeated_answer_share``: share of answers in prose that another conversation got word for
+      word: many questions come to few answers.
+    * ``copied_share``: share of answers with passages of which half of the runs of four words stand
+      in one.
+
+    Refusals and errors are left out. Unit: a share; intervals have conversations as clusters. It
+    can't see whether a fact is right, nor one that is said without a number or a name.
+    """
+
+    id = "shape"
+
+    def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # all is done on the sample
+        return {}
+
+    def finish(self, table: TraceTable) -> Findings:
+        batch, talks = table.sample, clusters_of(table.sample.column("conversation"))
+        answered = ~happened(batch.column("error")) & ~refused(batch.output)
+        answered &= happened(batch.output) | happened(batch.column("tool_calls"))
+        forms = _forms(batch, answered)
+        prose = np.array([form == "prose" for form in forms]) & answered
+        counts = Counter(form for form, there in zip(forms, answered, strict=True) if there)
+        given = happened(batch.column("contexts")) & answered
+        extent = table.extent()
+        return Findings(
+            (
+                _FORM.of(
+                    table,
+                    share((~prose)[answered], talks[answered]),
+                    _ASK,
+                    method="labels, JSON, SQL and calls of tools; interval by conversation",
+                    details={form.replace(" ", "_"): n for form, n in sorted(counts.items())},
+                    sample=extent,
+                ),
+                _FACTS.of(
+                    table,
+                    share(_own_facts(batch, prose)[prose], talks[prose]),
+                    _ASK,
+                    method="numbers, and names inside a sentence; interval by conversation",
+                    sample=extent,
+                ),
+                _SAME.of(
+                    table,
+                    share(_repeated(batch, prose, talks)[prose], talks[prose]),
+                    _ASK,
+                    method="word for word, of another conversation; interval by conversation",
+                    sample=extent,
+                ),
+                _COPIED.of(
+                    table,
+                    share(_copied(batch, given)[given], talks[given]),
+                    _ASK_CONTEXTS,
+                    method="half of the runs of four words; interval by conversation",
+                    sample=extent,
+                ),
+            )
+        )
+
+
+def _forms(batch: Batch, answered: Flags) -> list[Form]:
+    texts = [(text or "").strip() for text in batch.output]
+    short = [bool(text) and len(text.split()) <= MOST_WORDS for text in texts]
+    kinds = Counter(text.casefold() for text, s in zip(texts, short, strict=True) if s)
+    few = rate(np.array(short)[answered]) > 0 and len(kinds) <= MOST_LABELS * sum(kinds.values())
+    forms: list[Form] = []
+    for text, label, calls in zip(texts, short, batch.column("tool_calls"), strict=True):
+        if looks_like_json(text):
+            forms.append("json")
+        elif _SQL.fullmatch(text):
+            forms.append("sql")
+        elif label and few:
+            forms.append("label")
+        else:
+            forms.append("tool call" if calls and not text else "prose")
+    return forms
+
+
+def _own_facts(batch: Batch, rows: Flags) -> Flags:
+    found = np.zeros(len(batch), dtype=bool)
+    columns = (batch.column(name) for name in ("input", "system", "messages", "contexts"))
+    for row, (asked, system, turns, passages) in enumerate(zip(*columns, strict=True)):
+        if rows[row]:
+            told = [asked or "", system or "", *(passages or ())]
+            told += [text for _, text in turns or ()]
+            known = {word.casefold() for text in told for word in _WORDS.findall(text)}
+            stated = _facts(batch.output[row] or "")
+            found[row] = any(word.casefold() not in known for word in stated)
+    return found
+
+
+def _facts(text: str) -> list[str]:
+    """Numbers, and words in capitals that don't begin a sentence."""
+    made, begins = [], True
+    for word in re.findall(r"[^\W_]+(?:[.,:]\d+)*|[.!?\n:]", text):
+        if word in ".!?\n:":
+            begins = True
+            continue
+        if word[0].isdigit() or (not begins and _FACT.match(word) and len(word) > 1):
+            made.append(word)
+        begins = False
+    return made
+
+
+def _repeated(batch: Batch, rows: Flags, talks: Ints) -> Flags:
+    of: dict[str, set[int]] = {}
+    texts = [" ".join((text or "").casefold().split()) for text in batch.output]
+    for row in np.flatnonzero(rows).tolist():
+        of.setdefault(texts[row], set()).add(int(talks[row]))
+    return np.array([len(of.get(text, ())) > 1 for text in texts], dtype=bool)
+
+
+def _copied(batch: Batch, rows: Flags) -> Flags:
+    found = np.zeros(len(batch), dtype=bool)
+    passages = batch.column("contexts")
+    for row in np.flatnonzero(rows).tolist():
+        runs = _runs(batch.output[row] or "")
+        held = [_runs(text) for text in passages[row] or ()]
+        found[row] = any(len(runs & each) * 2 >= len(runs) for each in held) if runs else False
+    return found
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    words = [word.casefold() for word in _WORDS.findall(text)]
+    return {tuple(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1)}
