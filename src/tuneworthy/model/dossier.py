@@ -78,17 +78,6 @@ class Assessment(NamedTuple):
         answer = self._answer(name)
         return answer.source if answer else "assumed"
 
-    def with_answer(self, name: str, state: State) -> Assessment:
-        """The same with one check or factor answered otherwise."""
-        if (factor := self.factors.get(name)) is not None:
-            changed = factor.model_copy(update={"state": state})
-            return self._replace(factors={**self.factors, name: changed})
-        checks = self.ceiling.checks
-        checks = {**checks, name: checks[name].model_copy(update={"state": state})}
-        states = {check.state for check in checks.values()}
-        reached: State = "no" if "no" in states else "unknown" if "unknown" in states else "yes"
-        return self._replace(ceiling=CeilingTest(reached=reached, checks=checks))
-
     @property
     def counts(self) -> Counts:
         """How many factors are known to hold, and how many are open."""

@@ -129,6 +129,11 @@ def _range(amount: Amount | None) -> Range | None:
     return None if amount is None else Range.between(amount.low, amount.high)
 
 
+_OF_NO_ANSWER = ("signs", "bill", "now", "limits", "quality", "repays")
+_OF_AIMS = ("targets", "missed", "aims", "aimed_by")
+"""What is worked out once of a case, whatever is answered; and what few answers bear on."""
+
+
 @dataclass(frozen=True)
 class CaseFacts:
     """A case with what was made of it."""
@@ -142,18 +147,34 @@ class CaseFacts:
     """Names of the answers that were asked for: another answer changes nothing that was made."""
 
     def answered(self, changes: Mapping[str, State]) -> CaseFacts:
-        """The same with answers changed; what no answer bears on is kept."""
-        weighed = self.assessment
-        for name, to in changes.items():
-            weighed = weighed.with_answer(name, to)
-        after = replace(self, assessment=weighed)
-        kept = ("bill", "now", "limits", "quality")
-        after.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
+        """The same with other answers supposed; what they don't bear on is kept."""
+        after, worked_out = replace(self), self.__dict__
+        kept = _OF_NO_ANSWER if self.aimed_by & changes.keys() else (*_OF_NO_ANSWER, *_OF_AIMS)
+        after.__dict__.update({name: worked_out[name] for name in kept if name in worked_out})
+        after.__dict__["states"] = {**self.states, **changes}
         return after
 
+    @cached_property
+    def aimed_by(self) -> frozenset[str]:
+        """Names of the answers that targets and aims rest on."""
+        fresh = replace(self)
+        assert fresh.aims is not None  # so that it is read
+        return frozenset(fresh.read)
+
+    @cached_property
+    def states(self) -> dict[str, State]:
+        """State of every check and factor, in the framework's order."""
+        return self.assessment.states
+
+    @cached_property
+    def signs(self) -> dict[str, State]:
+        """State of every signal."""
+        return {name: sign.state for name, sign in self.assessment.signals.items()}
+
     def state(self, name: str) -> State:
+        """State of a check, factor or signal; unknown for one the framework doesn't have."""
         self.read.add(name)
-        return self.assessment.state(name)
+        return self.states.get(name) or self.signs.get(name, "unknown")
 
     def holds(self, *names: str) -> bool:
         return all(self.state(name) == "yes" for name in names)
@@ -161,8 +182,8 @@ class CaseFacts:
     @property
     def reached(self) -> State:
         """Whether prompting is at its ceiling."""
-        self.read.update(self.assessment.ceiling.checks)
-        return self.assessment.reached
+        states = {self.state(name) for name in self.framework.ceiling}
+        return "no" if "no" in states else "unknown" if "unknown" in states else "yes"
 
     def source(self, name: str) -> Source:
         return self.assessment.source(name)
@@ -289,7 +310,7 @@ class CaseFacts:
         """Whether one target is met; unknown for one that isn't stated."""
         return self.targets.get(name, "unknown")
 
-    @property
+    @cached_property
     def missed(self) -> tuple[TargetId, ...]:
         """Targets that are missed, as counted."""
         return tuple(name for name, state in self.targets.items() if state == "no")

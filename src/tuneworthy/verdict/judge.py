@@ -122,6 +122,22 @@ class Situation:
         return self.helping("yes", "partly", tuning=True)
 
     @cached_property
+    def decided(self) -> tuple[JudgementRule, TuningAnswer, str] | None:
+        """The rule that answers whatever the count comes to, its answer and why; None for none."""
+        if self.on("proven") and (proof := _proven(self)) is not None:
+            return "proven", *proof
+        if self.on("need") and (why := _need(self)) is not None:
+            return "need", "no", why
+        if self.on("cannot_coexist") and (why := _never_repays(self)) is not None:
+            return "cannot_coexist", "no", why
+        return None
+
+    @cached_property
+    def moving(self) -> str | None:
+        """Why training has to wait for what still changes; None where nothing does."""
+        return _still_moving(self) if self.on("cannot_coexist") else None
+
+    @cached_property
     def untouched(self) -> tuple[TargetId, ...]:
         """Missed targets that nothing simpler is known to move."""
         moved = {target for option in self.sure for target in covers(option, self.facts)}
@@ -130,7 +146,7 @@ class Situation:
     @cached_property
     def counted(self) -> tuple[dict[str, State], list[str]]:
         """The answers as rule ``refuted`` has them, and why; as they are where it is off."""
-        states, why = dict(self.facts.assessment.states), list[str]()
+        states, why = dict(self.facts.states), list[str]()
         if not self.on("refuted"):
             return states, why
         if self.facts.small_bill and states.get("cost_optimization") == "yes":
@@ -156,8 +172,8 @@ class Finding(NamedTuple):
     """An answer with the rules that moved it and the reason that decides."""
 
     answer: TuningAnswer
-    because: str
-    departs: tuple[Departure, ...] = ()
+    because: str  #: Empty for the count's own reason.
+    departs: Mapping[JudgementRule, str] = {}  #: Rules that fired, each with its reason.
     outcome: Verdict = "undecided"
     waits: Waits = ""
     """What a candidate waits for: a gate, something that still moves, or nothing of these."""
@@ -221,7 +237,7 @@ def _still_moving(it: Situation) -> str | None:
 
 def _dead_end(it: Situation, outcome: Verdict) -> str | None:
     """What the count sends to is tried or ruled out, and only tuning moves what is missed."""
-    if outcome != "improve_rag_or_switch_model" or it.facts.assessment.reached != "yes":
+    if outcome != "improve_rag_or_switch_model" or it.facts.reached != "yes":
         return None
     sent = [option for option in it.options if option.family in _SENT_TO]
     if not sent or any(option.helps != "no" for option in sent) or not it.facts.missed:
@@ -247,29 +263,20 @@ HOLDS_UP: tuple[GateId, ...] = ("feasibility", "investment", "strength", "safety
 
 def answer_for(it: Situation, outcome: Verdict) -> Finding:
     """The answer where the count comes to one outcome."""
-
-    def by(rule: JudgementRule, answer: TuningAnswer, why: str, waits: Waits = "") -> Finding:
-        return Finding(answer, why, (Departure(rule=rule, because=sentence(why)),), outcome, waits)
-
-    if it.on("proven") and (proof := _proven(it)) is not None:
-        return by("proven", *proof)
-    if it.on("need") and (why := _need(it)) is not None:
-        return by("need", "no", why)
-    moving = _still_moving(it) if it.on("cannot_coexist") else None
-    if it.on("cannot_coexist") and (why := _never_repays(it)) is not None:
-        return by("cannot_coexist", "no", why)
-    if moving is not None and outcome == "fine_tune_candidate":
-        return by("cannot_coexist", "not_yet", moving, "moving")
-    found, skip = Finding(BY_COUNT[outcome], _by_count(it, outcome), (), outcome), ""
-    if it.on("dead_end") and moving is None and (why := _dead_end(it, outcome)) is not None:
-        found, skip = by("dead_end", "pilot", why), "strength"
+    if it.decided is not None:
+        rule, answer, why = it.decided
+        return Finding(answer, why, {rule: why}, outcome)
+    if it.moving is not None and outcome == "fine_tune_candidate":
+        return Finding("not_yet", it.moving, {"cannot_coexist": it.moving}, outcome, "moving")
+    found, skip = Finding(BY_COUNT[outcome], "", {}, outcome), ""
+    if it.on("dead_end") and it.moving is None and (why := _dead_end(it, outcome)) is not None:
+        found, skip = Finding("pilot", why, {"dead_end": why}, outcome), "strength"
     if found.answer != "pilot":
         return found
     if (held := _held_back(it, skip)) is not None:
-        return Finding("not_yet", held[1], (), outcome, held[0])
+        return Finding("not_yet", held[1], {}, outcome, held[0])
     if it.on("cheaper_first") and (why := _cheaper_first(it)) is not None:
-        departs = (*found.departs, *by("cheaper_first", "pilot", why).departs)
-        return found._replace(departs=departs)
+        return found._replace(departs={**found.departs, "cheaper_first": why})
     return found
 
 
@@ -293,7 +300,7 @@ def _by_count(it: Situation, outcome: Verdict) -> str:
     pro = [name for name in held if factors[name].kind == "indicator"]
     many = several(sum(factor.kind == "indicator" for factor in factors.values()), "reason")
     if outcome == "keep_optimizing_prompts":
-        checks = [check.state for check in it.facts.assessment.ceiling.checks.values()]
+        checks = [states[name] for name in it.facts.framework.ceiling]
         todo, undone = checks.count("no"), checks.count("unknown")
         n, says = (todo, "not done") if todo else (undone, "not answered")
         verb = "is" if n == 1 else "are"
@@ -314,21 +321,21 @@ def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
     reached = tally(it.rules, states).reach
     reach = [outcome for outcome in OUTCOMES if outcome in reached]
     each = tuple(answer_for(it, outcome) for outcome in reach)
-    before = it.facts.assessment.states
-    refuted: tuple[Departure, ...] = ()
-    if why and set(reach) != set(tally(it.rules, before).reach):
-        refuted = (Departure(rule="refuted", because=sentence("; ".join(why))),)
+    before = it.facts.states
+    refuted: dict[JudgementRule, str] = {}
+    if why and reached != tally(it.rules, before).reach:
+        refuted = {"refuted": "; ".join(why)}
     if len({one.answer for one in each}) > 1:
         still = sum(state == "unknown" for state in states.values())
         because = f"it depends on {several(still, 'open answer')}"
         if refuted:
-            because = f"{'; '.join(why)}, and {because}"
+            because = f"{refuted['refuted']}, and {because}"
         return Finding("open", because, refuted), each
     raw = verdict_of(it.rules, before) if before != states else next(iter(reach))
     found = next((one for one in each if one.outcome == raw), each[0])
     if refuted and not found.departs:
-        found = found._replace(because="; ".join(why))
-    return found._replace(departs=(*refuted, *found.departs)), each
+        found = found._replace(because=refuted["refuted"])
+    return found._replace(departs={**refuted, **found.departs}), each
 
 
 # The steps.
@@ -339,27 +346,39 @@ _IN_A_LAB = frozenset(
 )  #: Options that ``ceiling`` tries.
 
 
+class Todo(NamedTuple):
+    """A step before its targets and figures are filled in."""
+
+    option: str
+    title: str
+    because: str
+    stop: str = ""
+    outlook: Outlook | None = None  #: Of the option that it tries; None for anything else.
+
+
 def steps_for(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> list[Step]:
     """What to do, in its order; at least one step."""
-    steps = list(_steps(it, found, asked))
-    unique = {step.option: step for step in reversed(steps)}
-    return [step for step in steps if unique[step.option] is step][:MOST_STEPS] or [_keep(it)]
+    unique = dict[str, Todo]()
+    for todo in todos(it, found, asked):
+        unique.setdefault(todo.option, todo)
+    return [_step(it, todo) for todo in list(unique.values())[:MOST_STEPS] or [_keep(it)]]
 
 
-def _steps(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> Iterator[Step]:
+def todos(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> Iterator[Todo]:
+    """What to do, in its order; an option may come twice, and there may be nothing."""
     sure = it.sure
     if found.answer == "no":
         kept = next((option for option in it.options if option.id == "keep_prompt"), None)
         if not sure or (kept is not None and kept.helps in ("yes", "partly")):
             yield _keep(it)
             sure = [option for option in sure if option.kind == "serving"]
-        yield from (_step(it, option) for option in sure)
+        yield from (_try(it, option) for option in sure)
     elif found.answer == "open":
         yield _ask(it, asked)
-        yield from (_step(it, option) for option in sure)
+        yield from (_try(it, option) for option in sure)
     elif found.answer in ("pilot", "yes"):
-        if any(departure.rule == "cheaper_first" for departure in found.departs):
-            yield from (_step(it, option) for option in sure[: MOST_STEPS - 1])
+        if "cheaper_first" in found.departs:
+            yield from (_try(it, option) for option in sure[: MOST_STEPS - 1])
         yield _tuning(it, found)
     else:
         yield from _before_tuning(it, found, asked)
@@ -367,28 +386,27 @@ def _steps(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> It
 
 def _before_tuning(
     it: Situation, found: Finding, asked: Sequence[QuestionResult]
-) -> Iterator[Step]:
+) -> Iterator[Todo]:
     """What helps, what holds a candidate up, checks that nothing of it does, and what to find out.
 
     Checks come in where the count waits for them; of what helps in part that goes first which does
     such a check.
     """
-    checks = it.facts.assessment.ceiling.checks.items()
+    rules = it.facts.framework.ceiling
     waits = found.outcome == "keep_optimizing_prompts"
-    lacking = {name for name, check in checks if check.state == "no"} if waits else set[str]()
+    lacking = {name for name in rules if waits and it.facts.states[name] == "no"}
     partly = [option for option in it.simple if option.helps == "partly"]
     partly.sort(key=lambda option: not lacking & set(checks_of(option)))
     done = {check for option in (*it.sure, *partly) for check in checks_of(option)}
-    yield from (_step(it, option) for option in it.sure[:2])
+    yield from (_try(it, option) for option in it.sure[:2])
     yield from _held_up(it, found)
-    rules = it.facts.framework.ceiling
-    for name in (name for name, _ in checks if name in lacking - done):
+    for name in (name for name in rules if name in lacking - done):
         settle = it.facts.framework.filled(
             rules[name].settle or rules[name].ask, rules[name].at_least
         )
         title = f"the check of {rules[name].title}"
-        yield _other("measure", title, settle, "the check is answered")
-    yield from (_step(it, option) for option in (*it.sure[2:], *partly))
+        yield Todo("measure", title, settle, "the check is answered")
+    yield from (_try(it, option) for option in (*it.sure[2:], *partly))
     if asked or "unknown" in it.facts.targets.values() or "quality" not in it.facts.limits:
         yield _ask(it, asked)
 
@@ -398,6 +416,7 @@ def checks_of(option: Outlook) -> tuple[str, ...]:
     return OPTIONS[option.id].checks if option.id in OPTIONS else ()
 
 
+_ESTIMATE = "estimate the hours"
 _CLEAR = "clear_reasons_against"
 _WAITS: Mapping[str, tuple[str, str, str]] = {
     "reasons": (_CLEAR, "clear the reasons against", "at most one reason against is left"),
@@ -408,7 +427,7 @@ _WAITS: Mapping[str, tuple[str, str, str]] = {
 }  #: What is done about what a candidate waits for: a step, its title, and when it is done.
 
 
-def _held_up(it: Situation, found: Finding) -> Iterator[Step]:
+def _held_up(it: Situation, found: Finding) -> Iterator[Todo]:
     waits: str = found.waits
     if found.outcome == "address_anti_indicators":
         waits = "reasons"
@@ -417,21 +436,29 @@ def _held_up(it: Situation, found: Finding) -> Iterator[Step]:
     if waits in _WAITS:
         name, title, stop = _WAITS[waits]
         because = _by_count(it, found.outcome) if waits == "reasons" else found.because
-        yield _other(name, title, because, stop)
+        yield Todo(name, title, because, stop)
 
 
-def _step(it: Situation, option: Outlook) -> Step:
-    name = option.family
-    known, aims = it.facts.framework.options.get(name), covers(option, it.facts)
+def _try(it: Situation, option: Outlook) -> Todo:
+    family = it.facts.framework.options.get(option.family, option)
+    return Todo(option.family, family.title, option.because, outlook=option)
+
+
+def _step(it: Situation, todo: Todo) -> Step:
+    aims, priced = covers(todo.outlook, it.facts) if todo.outlook else (), ""
+    does, hours = "interview" if todo.option == "measure" else "plan", Unknown(ask=_ESTIMATE)
+    if todo.outlook:
+        does = "ceiling" if todo.outlook.family in _IN_A_LAB else "plan"
+        hours, priced = todo.outlook.hours, " and price the calls"
     return Step(
-        option=name,
-        title=known.title if known else option.title,
-        because=option.because,
+        option=todo.option,
+        title=todo.title,
+        because=sentence(todo.because),
         targets=aims,
-        command=f"tuneworthy {'ceiling' if name in _IN_A_LAB else 'plan'} CASE",
-        stop_when=_stop_when(it, aims),
-        hours=option.hours,
-        usd=Unknown(ask="state economics.hourly_rate_usd and price the calls"),
+        command=f"tuneworthy {does} CASE",
+        stop_when=todo.stop or _stop_when(it, aims),
+        hours=hours,
+        usd=Unknown(ask=f"state economics.hourly_rate_usd{priced}"),
     )
 
 
@@ -448,51 +475,34 @@ def _stop_when(it: Situation, aims: Sequence[TargetId]) -> str:
     return listing(said) or "a target is stated (targets.quality) and met on cases nobody tuned on"
 
 
-def _tuning(it: Situation, found: Finding) -> Step:
+def _tuning(it: Situation, found: Finding) -> Todo:
     """The pilot of the tuning that fits best; after proof, the whole of it."""
     if it.tunings:
         best = it.tunings[0]
-        return _step(it, best).model_copy(update={"option": best.id, "title": best.title})
+        return Todo(best.id, best.title, best.because, outlook=best)
     fit = next(iter(it.facts.fits), None)
     name = fit.approach if fit else next(iter(it.facts.framework.approaches), "measure")
     title = fit.title if fit else "the approach that fits the goal"
-    return _other(name, title, found.because, _stop_when(it, ()))
+    return Todo(name, title, found.because)
 
 
-_NOTHING_ELSE = "Nothing else is worth its work as things are."
-
-
-def _keep(it: Situation) -> Step:
+def _keep(it: Situation) -> Todo:
     keep = next((option for option in it.options if option.id == "keep_prompt"), None)
-    if keep is not None and keep.helps in ("yes", "partly"):
-        return _step(it, keep)
-    return _other(
-        "keep_prompt", "keep the prompt", _NOTHING_ELSE, "targets, volume or requirements change"
-    )
+    if keep is not None and keep.helpful:
+        return _try(it, keep)
+    why = "Nothing else is worth its work as things are."
+    return Todo("keep_prompt", "keep the prompt", why, "targets, volume or requirements change")
 
 
-def _ask(it: Situation, asked: Sequence[QuestionResult]) -> Step:
+def _ask(it: Situation, asked: Sequence[QuestionResult]) -> Todo:
     """What to find out: the question that decides, a target, or where today's way is."""
     if asked:
-        return _other("measure", "answer one question", asked[0].ask, "it is answered")
+        return Todo("measure", "answer one question", asked[0].ask, "it is answered")
     kind = TARGETS["quality"]
     if "quality" not in it.facts.limits:
-        return _other("measure", "state a target", kind.state, "it is stated")
+        return Todo("measure", "state a target", kind.state, "it is stated")
     title = "measure against the targets"
-    return _other("measure", title, kind.measure, "every target is measured")
-
-
-def _other(name: str, title: str, because: str, stop: str) -> Step:
-    return Step(
-        option=name,
-        title=title,
-        because=sentence(because),
-        targets=(),
-        command=f"tuneworthy {'interview' if name == 'measure' else 'plan'} CASE",
-        stop_when=stop,
-        hours=Unknown(ask="estimate the hours"),
-        usd=Unknown(ask="state economics.hourly_rate_usd"),
-    )
+    return Todo("measure", title, kind.measure, "every target is measured")
 
 
 # Everything together.
@@ -557,18 +567,20 @@ def judge(
     names = {path[1] for path in paths if path[0] == "factors" and len(path) > 1}
     it = Situation(facts, rules, compared.outlooks, {g.id: g for g in gates}, frozenset(names))
     found, each = answered(it)
+    found = found._replace(because=found.because or _by_count(it, found.outcome))
     steps = steps_for(it, found, asked)
     turning, stepping, reach = _changes(it, found, steps[0].option, each, asked, compared)
-    states, weighed = it.counted[0], facts.assessment
-    known = [weighed.source(name) for name, state in weighed.states.items() if state != "unknown"]
-    refutes = any(departure.rule == "refuted" for departure in found.departs)
+    counted, states = it.counted[0], facts.states
+    known = [facts.source(name) for name, state in states.items() if state != "unknown"]
     return Judgement(
         answer=found.answer,
         because=found.because,
-        departs=found.departs,
+        departs=tuple(
+            Departure(rule=rule, because=sentence(why)) for rule, why in found.departs.items()
+        ),
         action=action_of(found, bool(asked) and steps[0].option == "measure"),
         outcome=found.outcome,
-        refuted=tuple(n for n in states if refutes and states[n] != weighed.states[n]),
+        refuted=tuple(n for n in states if "refuted" in found.departs and counted[n] != states[n]),
         basis=Basis(
             measured=known.count("measured"),
             stated=known.count("stated"),
@@ -649,13 +661,15 @@ def _changes(
     """
 
     def judged(changes: Mapping[str, State]) -> tuple[TuningAnswer, str]:
-        after = _changed(it, changes, compared)
+        facts, names = it.facts.answered(changes), frozenset(changes)
+        again = compared.again(facts, names) if it.options else ()
+        after = Situation(facts, it.rules, again, it.gates, it.contradicted - names)
         then, _ = answered(after)
         if then.answer == "open":
             return then.answer, first
-        return then.answer, next(_steps(after, then, asked), _keep(after)).option
+        return then.answer, next((t.option for t in todos(after, then, asked)), "keep_prompt")
 
-    now, states = (found.answer, first), it.facts.assessment.states
+    now, states = (found.answer, first), it.facts.states
     alone = {name: [judged({name: to}) for to in _others(state)] for name, state in states.items()}
     turning = tuple(n for n, then in alone.items() if any(a != found.answer for a, _ in then))
     moving = (n for n, then in alone.items() if any(after != now for after in then))
@@ -680,10 +694,3 @@ _BOTH: tuple[State, ...] = ("yes", "no")
 
 def _others(state: State) -> tuple[State, ...]:
     return tuple(other for other in _BOTH if other != state)
-
-
-def _changed(it: Situation, changes: Mapping[str, State], compared: Compared) -> Situation:
-    """The situation with answers changed."""
-    facts, names = it.facts.answered(changes), frozenset(changes)
-    again = compared.again(facts, names) if it.options else ()
-    return replace(it, facts=facts, options=again, contradicted=it.contradicted - names)
