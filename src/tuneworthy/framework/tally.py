@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -49,7 +50,8 @@ Named = tuple[tuple[str, State], ...]  #: Answers that the tree asks for by name
 Groups = tuple[TallyGroup, TallyGroup, TallyGroup]  #: Checks, indicators and anti-indicators.
 
 
-class Completions(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Completions:
     open: Cell  #: Open answers of each group: checks, indicators, anti-indicators.
     steps: tuple[dict[Cell, int], ...]
     """For each step of the tree: completions that end there, by how many of each group are yes."""
@@ -60,10 +62,15 @@ class Completions(NamedTuple):
         """Completions that end at each step."""
         return tuple(sum(cells.values()) for cells in self.steps)
 
-    @property
+    @cached_property
     def reach(self) -> frozenset[Outcome]:
         """Outcomes that some completion comes to; never empty."""
         return frozenset(o for o, cells in zip(self.outcomes, self.steps, strict=True) if cells)
+
+    @cached_property
+    def doubt(self) -> float:
+        """Bits of doubt about the outcome at even odds for every open answer."""
+        return -sum(share * math.log2(share) for share in self.shares().values() if share > 0)
 
     def shares(self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)) -> dict[Outcome, float]:
         """Share of each outcome when every open answer of a group is yes with the group's odds."""
@@ -109,16 +116,19 @@ def _kinds(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
 def _groups(rules: Rules, states: Mapping[str, State]) -> tuple[Groups, Named]:
     groups = []
     for names, weighs in _kinds(rules):
-        known, still_open = [], []
-        for name in names:
-            state = states.get(name, "unknown")
-            if state != "no":
-                weight = rules.weights[name] if weighs else 0
-                if state == "yes":
-                    known.append(weight)
-                elif name not in rules.asked:
-                    still_open.append(weight)
-        groups.append(TallyGroup((len(known), sum(known)), tuple(sorted(still_open)), len(names)))
+        found = [states.get(name, "unknown") for name in names]
+        if not weighs and not rules.asked:
+            still_open = (0,) * found.count("unknown")
+            groups.append(TallyGroup((found.count("yes"), 0), still_open, len(names)))
+            continue
+        weights = [rules.weights[name] if weighs else 0 for name in names]
+        known = [weight for weight, state in zip(weights, found, strict=True) if state == "yes"]
+        left = (
+            weight
+            for name, weight, state in zip(names, weights, found, strict=True)
+            if state == "unknown" and name not in rules.asked
+        )
+        groups.append(TallyGroup((len(known), sum(known)), tuple(sorted(left)), len(names)))
     named = tuple((name, states.get(name, "unknown")) for name in sorted(rules.asked))
     return (groups[0], groups[1], groups[2]), named
 

@@ -20,7 +20,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 from tuneworthy.errors import CaseError
 from tuneworthy.files.case import history_text
@@ -168,12 +167,17 @@ def known_answers(index: PrecedentIndex, states: Mapping[str, State]) -> dict[st
 
 
 def likeness(
-    index: PrecedentIndex, text: str, states: Mapping[str, State], goals: Sequence[str] = ()
+    index: PrecedentIndex,
+    text: str,
+    states: Mapping[str, State],
+    goals: Sequence[str] = (),
+    *,
+    about: bool = False,
 ) -> list[SimilarCase]:
     """Every published case, and each of the team's own, with its likeness; the most alike first.
 
-    Of equals figures that were read come before figures recalled, then the newer, then by id; never
-    by their order in the index.
+    With ``about`` only those that have a subject in common. Of equals figures that were read come
+    before figures recalled, then the newer, then by id; never by their order in the index.
     """
     times, total = _times(index), len(index.cases)
     subjects, words = described(text, index.vocabulary)
@@ -191,17 +195,19 @@ def likeness(
         answer_bits[name] = {each: bits[each] if each == mine else differing for each in bits}
     similar = []
     for case in (*index.own, *index.cases):
-        about = {name: subject_bits[name] for name in case.subjects if name in subject_bits}
+        shared = {name: subject_bits[name] for name in case.subjects if name in subject_bits}
+        if about and not shared:
+            continue
         answers = {
             name: answer_bits[name][state]
             for name, state in case.answers.items()
             if name in answer_bits
         }
-        terms = [*about.values(), goal_bits.get(case.shown["goal"], 0)]
+        terms = [*shared.values(), goal_bits.get(case.shown["goal"], 0)]
         terms += [word_bits[word] for word in case.words if word in word_bits]
         terms += [bits / len(answers) for bits in answers.values()]
         # rounded, so that equals are equal whatever the order of summing
-        similar.append(SimilarCase(case, round(math.fsum(terms), 9), about, answers))
+        similar.append(SimilarCase(case, round(math.fsum(terms), 9), shared, answers))
     return sorted(similar, key=_order)
 
 
@@ -232,9 +238,12 @@ def nearest(
     """At most five cases that are alike enough, two of a cluster; there may be none."""
     kept: list[SimilarCase] = []
     clusters: Counter[str] = Counter()
-    for similar in likeness(index, text, states, goals):
-        alike = similar.subjects and similar.bits >= LIKE
-        if alike and clusters[similar.case.cluster] < PER_CLUSTER and len(kept) < NEAREST:
+    for similar in likeness(index, text, states, goals, about=True):
+        if (
+            similar.bits >= LIKE
+            and clusters[similar.case.cluster] < PER_CLUSTER
+            and len(kept) < NEAREST
+        ):
             clusters[similar.case.cluster] += 1
             kept.append(similar)
     return tuple(kept)
@@ -338,7 +347,7 @@ def precedents(
             if key.startswith(("kind", "year")) and rate.n >= least
         ),
         own_rate=rate_of(index.own, "cases of your own") or _NO_HISTORY,
-        record=record(index, case.goals, rules, least),
+        record=record(index, case.goals[0] if case.goals else "", rules, least),
     )
 
 
@@ -392,10 +401,6 @@ def rate_text(rate: BaseRate | Unknown) -> str:
 # How often the rules were right.
 
 
-_SAID: WeakKeyDictionary[Rules, dict[frozenset[str], dict[RuleId, bool]]] = WeakKeyDictionary()
-"""What each rule says of a published case, for a framework that is still in use."""
-
-
 def rule_says(
     rules: Rules, yes: Iterable[str], recorded: Mapping[str, State]
 ) -> dict[RuleId, bool]:
@@ -429,21 +434,15 @@ def _candidate(rules: Rules, states: Mapping[str, State]) -> bool:
     return tally(rules, states).reach == {"fine_tune_candidate"}
 
 
-def record(
-    index: PrecedentIndex, goals: Sequence[str], rules: Rules, least: int
-) -> tuple[RuleOnCases, ...]:
+@lru_cache(maxsize=64)
+def record(index: PrecedentIndex, goal: str, rules: Rules, least: int) -> tuple[RuleOnCases, ...]:
     """How often each rule was right for the primary goal; for all where too few cases have it."""
     cases = [case for case in index.cases if case.shown["winner"] != "tie"]
-    of, alike = "published cases", [case for case in cases if case.shown["goal"] in goals[:1]]
+    of, alike = "published cases", [case for case in cases if case.shown["goal"] == goal]
     if len(alike) >= least:
-        of, cases = f"published cases of {plain(goals[0])}", alike
+        of, cases = f"published cases of {plain(goal)}", alike
     clusters = [case.cluster for case in cases]
-    memory, said = _SAID.setdefault(rules, {}), []
-    for case in cases:
-        yes = frozenset(case.yes)
-        if yes not in memory:
-            memory[yes] = rule_says(rules, yes, {})
-        said.append((memory[yes], tuning_won(case)))
+    said = [(rule_says(rules, case.yes, {}), tuning_won(case)) for case in cases]
     rows = []
     for rule in _RECORDED:
         right = sum(says[rule] == won for says, won in said)

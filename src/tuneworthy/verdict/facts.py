@@ -129,8 +129,8 @@ def _range(amount: Amount | None) -> Range | None:
     return None if amount is None else Range.between(amount.low, amount.high)
 
 
-_OF_NO_ANSWER = ("signs", "bill", "now", "limits", "quality", "repays")
-_OF_AIMS = ("targets", "missed", "aims", "aimed_by")
+_OF_NO_ANSWER = ("signs", "attempted", "bill", "now", "limits", "quality", "repays")
+_OF_FEW = (*_OF_NO_ANSWER, "targets", "missed", "aims", "shape")
 """What is worked out once of a case, whatever is answered; and what few answers bear on."""
 
 
@@ -149,16 +149,21 @@ class CaseFacts:
     def answered(self, changes: Mapping[str, State]) -> CaseFacts:
         """The same with other answers supposed; what they don't bear on is kept."""
         after, worked_out = replace(self), self.__dict__
-        kept = _OF_NO_ANSWER if self.aimed_by & changes.keys() else (*_OF_NO_ANSWER, *_OF_AIMS)
+        kept = _OF_NO_ANSWER if self.shaped_by & changes.keys() else _OF_FEW
         after.__dict__.update({name: worked_out[name] for name in kept if name in worked_out})
         after.__dict__["states"] = {**self.states, **changes}
         return after
 
     @cached_property
-    def aimed_by(self) -> frozenset[str]:
-        """Names of the answers that targets and aims rest on."""
+    def shape(self) -> tuple[object, ...]:
+        """What all options are held against."""
+        return self.aims, self.targets, self.retrieves == "no"
+
+    @cached_property
+    def shaped_by(self) -> frozenset[str]:
+        """Names of the answers that this rests on."""
         fresh = replace(self)
-        assert fresh.aims is not None  # so that it is read
+        assert fresh.shape  # so that it is read
         return frozenset(fresh.read)
 
     @cached_property
@@ -192,7 +197,12 @@ class CaseFacts:
         """Whether a recorded attempt made use of an option, or a lab did and quality is missed."""
         if option in self.case.origin.ran and self.target("quality") == "no":
             return True
-        return any(option in attempt.tried for attempt in self.case.attempts)
+        return option in self.attempted
+
+    @cached_property
+    def attempted(self) -> frozenset[str]:
+        """Options that recorded attempts made use of."""
+        return frozenset(option for attempt in self.case.attempts for option in attempt.tried)
 
     def goals(self, kinds: frozenset[str]) -> tuple[str, ...]:
         return tuple(goal for goal in self.case.goals if goal in kinds)
@@ -468,7 +478,7 @@ class CaseFacts:
     @property
     def tried_retrieval(self) -> bool:
         """Whether an attempt changed what is retrieved."""
-        return any(_RETRIEVAL & set(attempt.tried) for attempt in self.case.attempts)
+        return bool(_RETRIEVAL & self.attempted)
 
     @property
     def retrieves(self) -> State:

@@ -7,6 +7,7 @@ switched on in the framework file. Everything that advises reads what this modul
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -32,7 +33,7 @@ from tuneworthy.model.dossier import (
     TuningAnswer,
     Verdict,
 )
-from tuneworthy.model.framework import OUTCOMES, JudgementRule, TargetId
+from tuneworthy.model.framework import OUTCOMES, JudgementRule, Outcome, TargetId
 from tuneworthy.verdict.facts import TARGETS, CaseFacts, named
 from tuneworthy.verdict.options import OPTIONS, Compared, Outlook, covers
 from tuneworthy.verdict.rules import verdict_of
@@ -120,6 +121,19 @@ class Situation:
     def tunings(self) -> list[Outlook]:
         """Kinds of tuning that help."""
         return self.helping("yes", "partly", tuning=True)
+
+    @cached_property
+    def reached(self) -> frozenset[Outcome]:
+        """Outcomes that the count, without what is refuted, can still come to."""
+        return tally(self.rules, self.counted[0]).reach
+
+    @cached_property
+    def raw(self) -> Verdict:
+        """The count with what is refuted; the first of what is reached where nothing is."""
+        states = self.facts.states
+        if states == self.counted[0]:
+            return next(outcome for outcome in OUTCOMES if outcome in self.reached)
+        return verdict_of(self.rules, states)
 
     @cached_property
     def decided(self) -> tuple[JudgementRule, TuningAnswer, str] | None:
@@ -318,12 +332,9 @@ def _by_count(it: Situation, outcome: Verdict) -> str:
 def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
     """The answer, and the answers for every outcome that the count can still come to."""
     states, why = it.counted
-    reached = tally(it.rules, states).reach
-    reach = [outcome for outcome in OUTCOMES if outcome in reached]
-    each = tuple(answer_for(it, outcome) for outcome in reach)
-    before = it.facts.states
+    each = tuple(answer_for(it, outcome) for outcome in OUTCOMES if outcome in it.reached)
     refuted: dict[JudgementRule, str] = {}
-    if why and reached != tally(it.rules, before).reach:
+    if why and it.reached != tally(it.rules, it.facts.states).reach:
         refuted = {"refuted": "; ".join(why)}
     if len({one.answer for one in each}) > 1:
         still = sum(state == "unknown" for state in states.values())
@@ -331,8 +342,7 @@ def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
         if refuted:
             because = f"{refuted['refuted']}, and {because}"
         return Finding("open", because, refuted), each
-    raw = verdict_of(it.rules, before) if before != states else next(iter(reach))
-    found = next((one for one in each if one.outcome == raw), each[0])
+    found = next((one for one in each if one.outcome == it.raw), each[0])
     if refuted and not found.departs:
         found = found._replace(because=refuted["refuted"])
     return found._replace(departs={**refuted, **found.departs}), each
@@ -566,10 +576,12 @@ def judge(
     paths = [path.split(".") for item in heavy for path in item.between]
     names = {path[1] for path in paths if path[0] == "factors" and len(path) > 1}
     it = Situation(facts, rules, compared.outlooks, {g.id: g for g in gates}, frozenset(names))
+    facts.read.clear()
     found, each = answered(it)
     found = found._replace(because=found.because or _by_count(it, found.outcome))
     steps = steps_for(it, found, asked)
-    turning, stepping, reach = _changes(it, found, steps[0].option, each, asked, compared)
+    read = facts.read | facts.framework.ceiling.keys()
+    turning, stepping, reach = _changes(it, found, steps[0].option, each, asked, compared, read)
     counted, states = it.counted[0], facts.states
     known = [facts.source(name) for name, state in states.items() if state != "unknown"]
     return Judgement(
@@ -653,17 +665,22 @@ def _changes(
     each: Sequence[Finding],
     asked: Sequence[QuestionResult],
     compared: Compared,
+    read: AbstractSet[str],
 ) -> tuple[tuple[str, ...], tuple[str, ...], Reach]:
     """Answers that alone change the answer, or only the first step; and what open ones reach.
 
     Few open answers are tried in every combination; of many each alone, beside every outcome that
-    the count can come to.
+    the count can come to. Nothing is judged again where the count stays, and no option and no rule
+    (``read``) has asked for what changes.
     """
 
     def judged(changes: Mapping[str, State]) -> tuple[TuningAnswer, str]:
         facts, names = it.facts.answered(changes), frozenset(changes)
         again = compared.again(facts, names) if it.options else ()
         after = Situation(facts, it.rules, again, it.gates, it.contradicted - names)
+        unread = again is it.options and facts.shape == it.facts.shape and not names & read
+        if unread and (after.reached, after.raw) == (it.reached, it.raw):
+            return now
         then, _ = answered(after)
         if then.answer == "open":
             return then.answer, first

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, product
 from math import comb, prod
 from typing import Literal
@@ -139,6 +139,7 @@ def _reads(condition: Condition) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+@lru_cache(maxsize=1024)
 def _bounds(counted: Completions) -> dict[Outcome, Range]:
     """Least and most share of each outcome while the odds of the three groups move.
 
@@ -205,12 +206,12 @@ def questions(
     The gain is the mutual information between the answer and the outcome at even odds for every
     open answer, in bits.
     """
-    before = _entropy(rules, states)
+    before = tally(rules, states).doubt
     found = []
     for name, state in states.items():
         if state != "unknown":
             continue
-        after = [_entropy(rules, {**states, name: to}) for to in ("yes", "no")]
+        after = [tally(rules, {**states, name: to}).doubt for to in ("yes", "no")]
         gain = before - sum(after) / 2
         if gain > 1e-12:
             check = framework.ceiling.get(name)
@@ -220,11 +221,6 @@ def questions(
                 QuestionResult(factor=name, ask=ask, gain_bits=gain, minutes=entry.minutes)
             )
     return tuple(sorted(found, key=lambda q: (-q.gain_bits / q.minutes, q.minutes, q.factor)))
-
-
-def _entropy(rules: Rules, states: Mapping[str, State]) -> float:
-    shares = tally(rules, states).shares().values()
-    return -sum(share * math.log2(share) for share in shares if share > 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from tuneworthy.model.base import Range, Unknown
@@ -69,6 +70,7 @@ class Outlook(NamedTuple):
     figures: Figures
     usual: Does
     others: _Published
+    said: Opinion = Opinion("unknown", "")  #: What it was judged by itself, before any target.
     helps: Helps = "unknown"
     because: str = ""
     measured: bool = False
@@ -109,48 +111,60 @@ class Compared:
         options = facts.framework.options
         self._families = {rule.variant_of for rule in options.values()}
         self._every = [*_options(facts, record), *_tunings(facts, record)] if options else []
-        self._facts, self.outlooks = facts, tuple[Outlook, ...]()
-        self.outlooks = self._judged(facts, {}, frozenset())
+        self._facts, self.outlooks = facts, self._judged(facts)
 
     def again(self, facts: CaseFacts, changed: frozenset[str]) -> tuple[Outlook, ...]:
-        """The same with other answers; only options that read one of them are judged again."""
-        same = (facts.aims, facts.targets) == (self._facts.aims, self._facts.targets)
-        return self._judged(facts, {o.id: o for o in self.outlooks} if same else {}, changed)
+        """The same with other answers; only options that read one of them are judged again.
 
-    def _judged(
-        self, facts: CaseFacts, before: Mapping[str, Outlook], changed: frozenset[str]
-    ) -> tuple[Outlook, ...]:
-        whole = "better_retrieval" if facts.retrieves == "no" else ""
-        found = []
-        for option in self._every:
-            variant = whole and option.variant_of == whole
-            if variant or (option.id in self._families and option.id != whole):
-                continue
-            known = before.get(option.id)
-            kept = known is not None and not known.read & changed
-            found.append(known if known and kept else _judged(option, facts))
-        if len(found) == len(before) and all(before.get(one.id) is one for one in found):
+        Of one that comes out as it was, the words stay as they were.
+        """
+        if changed & self._facts.shaped_by and facts.shape != self._facts.shape:
+            return self._judged(facts)
+        known = {
+            option.id: _judged(option, facts, option) if option.read & changed else option
+            for option in self.outlooks
+        }
+        if all(known[option.id] is option for option in self.outlooks):
             return self.outlooks
-        return tuple(sorted(found, key=lambda option: option.place))
+        found = (known[option.id] for option in self._every if option.id in known)
+        return tuple(sorted(found, key=_place))
+
+    def _judged(self, facts: CaseFacts) -> tuple[Outlook, ...]:
+        whole = "better_retrieval" if facts.retrieves == "no" else ""
+        found = (
+            _judged(option, facts)
+            for option in self._every
+            if not (whole and option.variant_of == whole)
+            and (option.id == whole or option.id not in self._families)
+        )
+        return tuple(sorted(found, key=_place))
 
     def results(self) -> tuple[OptionResult, ...]:
         """As the dossier has them, each with its rank and with the option that beats it."""
         has_set = self._facts.case.data.evaluation is not None
+        rivals = [option for option in self.outlooks if option.helpful]
         return tuple(
-            _result(option, rank, _beaten_by(option, self.outlooks), has_set=has_set)
+            _result(option, rank, _beaten_by(option, rivals), has_set=has_set)
             for rank, option in enumerate(self.outlooks, start=1)
         )
 
 
-def _judged(option: Outlook, facts: CaseFacts) -> Outlook:
-    assert facts.aims is not None  # read before, so that what is read now is the option's own
+_place = attrgetter("place")
+
+
+def _judged(option: Outlook, facts: CaseFacts, known: Outlook | None = None) -> Outlook:
+    """The option as it is judged; ``known`` where it comes out as it was."""
+    assert facts.shape  # read before, so that what is read now is the option's own
     facts.read.clear()
     opinion = _shown(option, option.judge(facts), facts)
+    if known is not None and opinion.alike(known.said):
+        return known
     does = option.usual
     if opinion.moves is not None:
         does = _does(facts, opinion.moves, option.figures)
     aimed = _aimed(facts, opinion, does, option.id)
     judged = option._replace(
+        said=opinion,
         helps=aimed.helps,
         because=sentence(aimed.because),
         measured=aimed.measured,
@@ -268,10 +282,8 @@ def _result(option: Outlook, rank: int, beaten_by: str, *, has_set: bool) -> Opt
     """As the dossier has it."""
     moves: dict[TargetId, MoveResult] = {}
     for target, (effect, _, own) in option.does.items():
-        grade: Any = "measured" if own and option.measured else "rule_of_thumb"
-        moves[target] = MoveResult(
-            effect=effect, grade="computed" if own and target == "cost" else grade
-        )
+        grade = "measured" if own and option.measured else "rule_of_thumb"
+        moves[target] = _move(effect, "computed" if own and target == "cost" else grade)
     score = "score it on the evaluation set"
     if not has_set:
         score = "collect an evaluation set (data.evaluation) and score it on that"
@@ -292,8 +304,16 @@ def _result(option: Outlook, rank: int, beaten_by: str, *, has_set: bool) -> Opt
     )
 
 
+@cache
+def _move(effect: Effect, grade: Any) -> MoveResult:
+    return MoveResult(effect=effect, grade=grade)
+
+
 def _known(value: Range | None, ask: str) -> Number:
-    return Unknown(ask=ask) if value is None else value.narrowed()
+    return _unknown(ask) if value is None else value.narrowed()
+
+
+_unknown = cache(lambda ask: Unknown(ask=ask))
 
 
 # What an option does to each target, and whether that helps here.
@@ -477,13 +497,15 @@ def _ends(number: Range | None) -> tuple[float, ...]:
     return () if number is None else ends(number)
 
 
-def _beaten_by(option: Outlook, order: Sequence[Outlook]) -> str:
-    """The first rival that beats it, or ``none``.
+def _beaten_by(option: Outlook, helpful: Sequence[Outlook]) -> str:
+    """The first rival that beats it, or ``none``; only what helps can beat or be beaten.
 
     Only options that remove the same trouble are rivals: a cheaper one that removes another is no
     substitute.
     """
-    rivals = (other for other in order if other is not option and _rivals(option, other))
+    if not option.helpful:
+        return "none"
+    rivals = (other for other in helpful if other is not option and _rivals(option, other))
     return next((other.id for other in rivals if _beats(other, option)), "none")
 
 
@@ -497,11 +519,10 @@ def _rivals(option: Outlook, other: Outlook) -> bool:
 def _beats(option: Outlook, other: Outlook) -> bool:
     """Whether one is no worse in anything that is known of both, and better in something.
 
-    Only what helps can beat or be beaten, and effort and weeks have to be known of both.
+    Effort and weeks have to be known of both.
     """
     mine, its = option.figures, other.figures
-    known = all((mine.effort_hours, its.effort_hours, mine.weeks, its.weeks))
-    if not (option.helpful and other.helpful and known):
+    if not all((mine.effort_hours, its.effort_hours, mine.weeks, its.weeks)):
         return False
     gains = [
         HELPS.index(other.helps) - HELPS.index(option.helps),
