@@ -153,7 +153,8 @@ def decide(
     found = judge(facts, rules, outlooks, all_gates, challenges, asked)
     compared = outlooks.results()
     flip_sets, searched_to = flips(states, rules, decision.outcome)
-    return Dossier(
+    return Dossier.waiting(
+        lambda: {"reach": found.ahead()[1]},
         case=NamedDigest(name=case.name, digest=digest(stated)),
         framework=NamedDigest(name=framework.name, digest=remembered_digest(framework)),
         as_of=as_of,
@@ -167,7 +168,6 @@ def decide(
         stages=tuple(_stage(attempt, case, framework, rules) for attempt in case.attempts),
         verdict=verdict_result(facts, decision, all_gates, found),
         targets=found.targets,
-        reach=found.reach,
         distribution=decision.distribution,
         bounds=decision.bounds,
         flips=flip_sets,

@@ -9,9 +9,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 State = Literal["yes", "no", "unknown"]
@@ -34,6 +41,30 @@ class Record(
 
 class LateRecord(Record, defer_build=True):
     """A record that few runs need, or only as a part: built on first use, to save starting time."""
+
+
+class WaitingRecord(Record):
+    """A record of which some fields are worked out when one of them is first read."""
+
+    _later: Callable[[], Mapping[str, Any]] | None = PrivateAttr(None)
+
+    @classmethod
+    def waiting(cls, later: Callable[[], Mapping[str, Any]], **known: Any) -> Self:
+        """With the fields that are ``known``, unchecked; ``later`` gives the others."""
+        record = cls.model_construct(**known)
+        record._later = later  # noqa: SLF001  # a record of its own kind, seen by nobody yet
+        return record
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in type(self).model_fields or (later := self._later) is None:
+                return super().__getattr__(name)
+            values = {**self.__dict__, **later()}
+            ordered = {field: values[field] for field in type(self).model_fields}
+            object.__setattr__(self, "__dict__", ordered)
+            self._later = None
+            return ordered[name]
 
 
 class FileRecord(Record):

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
-from tuneworthy.model.base import Range, Record, State, Unknown, json_text
+from tuneworthy.model.base import Range, Record, State, Unknown, WaitingRecord, json_text
 from tuneworthy.model.case import Amount, CaseDecision, Prices
 from tuneworthy.model.evidence import Evidence, PilotCard, Series
 from tuneworthy.model.framework import Band, JudgementRule, Outcome, TargetId
@@ -328,7 +328,7 @@ class Reach(Record):
     exact: bool = False  #: Whether every way to answer what is open was judged.
 
 
-class VerdictResult(Record):
+class VerdictResult(WaitingRecord):
     """The verdict."""
 
     answer: TuningAnswer  #: Whether to fine-tune, from everything together.
@@ -704,11 +704,11 @@ class TrainingResult(Record):
     unreviewed: int  #: Candidates of logs that nobody reviewed; none of them is in it.
 
 
-class Dossier(Record):
+class Dossier(WaitingRecord):
     """Everything Tuneworthy has to say about a case.
 
-    Frozen; ``to_dict`` gives the published names in their order, ``to_json`` the same as bytes that
-    are equal for equal inputs.
+    Frozen; what open answers would make of it is worked out when first read. ``to_dict`` gives the
+    published names in their order, ``to_json`` the same as bytes that are equal for equal inputs.
     """
 
     schema_: str = Field(default=SCHEMA, alias="schema")
@@ -748,6 +748,7 @@ class Dossier(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """The object as plain JSON values."""
+        _ = self.reach, self.verdict.basis  # read, so that they are there
         data = self.model_dump(mode="json", by_alias=True)
         for name in ("quick", "training", "decision", "pilot"):
             if data[name] is None:

@@ -69,12 +69,12 @@ def verdict_result(
         gates: The five gates.
         found: The judgement.
     """
-    return VerdictResult(
+    return VerdictResult.waiting(
+        lambda: {"basis": found.ahead()[0]},
         answer=found.answer,
         headline=headline(found),
         outcome=decision.outcome,
         departs=found.departs,
-        basis=found.basis,
         takes=tuple(takes(facts, found, gates)),
         final=decision.final,
         leaning=decision.leaning,

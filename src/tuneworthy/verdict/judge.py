@@ -6,10 +6,10 @@ switched on in the framework file. Everything that advises reads what this modul
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 from itertools import product
 from typing import Literal, NamedTuple
 
@@ -549,8 +549,9 @@ class Judgement:
     action: Action
     outcome: Verdict  #: The count as the judgement uses it, without what is refuted.
     refuted: tuple[str, ...]  #: Answers that the count counts and the judgement doesn't.
-    basis: Basis
-    reach: Reach
+    ahead: Callable[[], tuple[Basis, Reach]]
+    """What it rests on and what one answer alone would change, and what open ones would make of it:
+    worked out when asked for."""
     recommendation: Recommendation
     targets: dict[TargetId, TargetResult]
     contradictions: int
@@ -581,9 +582,8 @@ def judge(
     found = found._replace(because=found.because or _by_count(it, found.outcome))
     steps = steps_for(it, found, asked)
     read = facts.read | facts.framework.ceiling.keys()
-    turning, stepping, reach = _changes(it, found, steps[0].option, each, asked, compared, read)
+    now = Now(it, found, steps[0].option, each, asked, compared, read)
     counted, states = it.counted[0], facts.states
-    known = [facts.source(name) for name, state in states.items() if state != "unknown"]
     return Judgement(
         answer=found.answer,
         because=found.because,
@@ -593,14 +593,7 @@ def judge(
         action=action_of(found, bool(asked) and steps[0].option == "measure"),
         outcome=found.outcome,
         refuted=tuple(n for n in states if "refuted" in found.departs and counted[n] != states[n]),
-        basis=Basis(
-            measured=known.count("measured"),
-            stated=known.count("stated"),
-            assumed=known.count("assumed"),
-            flips=len(turning) + len(stepping),
-            turning=turning,
-        ),
-        reach=reach,
+        ahead=cache(partial(_ahead, now)),
         recommendation=_recommendation(found, steps, facts),
         targets=targets(facts),
         contradictions=len(heavy),
@@ -658,46 +651,61 @@ def tried_in_vain(it: Situation, found: Finding) -> list[str]:
 MOST_WAYS = 16  #: Ways to answer everything that is open, up to which all of them are judged.
 
 
-def _changes(
-    it: Situation,
-    found: Finding,
-    first: str,
-    each: Sequence[Finding],
-    asked: Sequence[QuestionResult],
-    compared: Compared,
-    read: AbstractSet[str],
-) -> tuple[tuple[str, ...], tuple[str, ...], Reach]:
-    """Answers that alone change the answer, or only the first step; and what open ones reach.
+class Now(NamedTuple):
+    """A case as it was judged, to be judged again with other answers."""
 
-    Few open answers are tried in every combination; of many each alone, beside every outcome that
-    the count can come to. Nothing is judged again where the count stays, and no option and no rule
-    (``read``) has asked for what changes.
-    """
+    it: Situation
+    found: Finding
+    first: str  #: Option of the first step.
+    each: Sequence[Finding]  #: For each outcome that the count can still come to.
+    asked: Sequence[QuestionResult]
+    compared: Compared
+    read: AbstractSet[str]  #: Answers that the rules asked for.
 
-    def judged(changes: Mapping[str, State]) -> tuple[TuningAnswer, str]:
-        facts, names = it.facts.answered(changes), frozenset(changes)
-        again = compared.again(facts, names) if it.options else ()
+    def judged(self, changes: Mapping[str, State]) -> tuple[TuningAnswer, str]:
+        """The answer and the first step for other answers.
+
+        As they are where no option and no rule has asked for what changes, and the count stays.
+        """
+        it, names = self.it, frozenset(changes)
+        facts = it.facts.answered(changes)
+        again = self.compared.again(facts, names)
         after = Situation(facts, it.rules, again, it.gates, it.contradicted - names)
-        unread = again is it.options and facts.shape == it.facts.shape and not names & read
+        unread = again is it.options and facts.shape == it.facts.shape and not names & self.read
         if unread and (after.reached, after.raw) == (it.reached, it.raw):
-            return now
+            return self.found.answer, self.first
         then, _ = answered(after)
         if then.answer == "open":
-            return then.answer, first
-        return then.answer, next((t.option for t in todos(after, then, asked)), "keep_prompt")
+            return then.answer, self.first
+        todo = next(todos(after, then, self.asked), None)
+        return then.answer, todo.option if todo else "keep_prompt"
 
-    now, states = (found.answer, first), it.facts.states
+
+def _ahead(now: Now) -> tuple[Basis, Reach]:
+    """What it rests on and what one answer alone would change; and what open ones would make of it.
+
+    Few open answers are tried in every combination; of many each alone, beside every outcome that
+    the count can come to.
+    """
+    (it, found, first, each, *_), judged = now, now.judged
+    states, source = it.facts.states, it.facts.source
     alone = {name: [judged({name: to}) for to in _others(state)] for name, state in states.items()}
     turning = tuple(n for n, then in alone.items() if any(a != found.answer for a, _ in then))
-    moving = (n for n, then in alone.items() if any(after != now for after in then))
+    flips = sum(any(after != (found.answer, first) for after in then) for then in alone.values())
     still = [name for name, state in states.items() if state == "unknown"]
     exact = 2 ** len(still) <= MOST_WAYS
     ways = (dict(zip(still, way, strict=True)) for way in product(*[_BOTH] * len(still)))
     then = [judged(way) for way in ways] if exact else [way for n in still for way in alone[n]]
     answers = [found.answer, *(one.answer for one in each if not exact), *(a for a, _ in then)]
+    known = [source(name) for name, state in states.items() if state != "unknown"]
     return (
-        turning,
-        tuple(name for name in moving if name not in turning),
+        Basis(
+            measured=known.count("measured"),
+            stated=known.count("stated"),
+            assumed=known.count("assumed"),
+            flips=flips,
+            turning=turning,
+        ),
         Reach(
             answers=tuple(dict.fromkeys(answer for answer in answers if answer != "open")),
             first_steps=tuple(dict.fromkeys((first, *(s for a, s in then if a != "open")))),
