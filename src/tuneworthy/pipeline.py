@@ -268,4 +268,4 @@ def _quickly(case: Case, framework: Framework, rules: Rules) -> QuickVerdict:
     counted = tally(rules, states_of(filled, framework, ledger))
     final = len(counted.reach) == 1
     outcome: Verdict = next(iter(counted.reach)) if final else "undecided"
-    return QuickVerdict(outcome, final, counted.shares())
+    return QuickVerdict(outcome, final, dict(counted.even))

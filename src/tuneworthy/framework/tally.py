@@ -68,9 +68,14 @@ class Completions:
         return frozenset(o for o, cells in zip(self.outcomes, self.steps, strict=True) if cells)
 
     @cached_property
+    def even(self) -> Mapping[Outcome, float]:
+        """Share of each outcome at even odds for every open answer."""
+        return self.shares()
+
+    @cached_property
     def doubt(self) -> float:
         """Bits of doubt about the outcome at even odds for every open answer."""
-        return -sum(share * math.log2(share) for share in self.shares().values() if share > 0)
+        return -sum(share * math.log2(share) for share in self.even.values() if share > 0)
 
     def shares(self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)) -> dict[Outcome, float]:
         """Share of each outcome when every open answer of a group is yes with the group's odds."""

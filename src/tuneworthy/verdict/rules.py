@@ -43,7 +43,7 @@ def apply_rules(states: Mapping[str, State], framework: Framework, rules: Rules)
         CaseError: If the open answers have too many different combinations.
     """
     counted = tally(rules, states)
-    shares = counted.shares()
+    shares = dict(counted.even)
     reach = tuple(outcome for outcome in OUTCOMES if outcome in counted.reach)
     measures = _measures(states, rules)
     low, high = measures["difference"]

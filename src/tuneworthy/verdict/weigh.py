@@ -97,6 +97,8 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     Of the files to tune on each different line is an example; logs count candidates, and no stock.
     Makers were compared where a test gave their models the same cases, and not by names in a log.
     """
+    if case.folder is None:
+        return {}, ()
     latest, series = read_latest(case)
     found = dict[str, Evidence]()
     if lines := {line.strip() for text in training_texts(case) for line in text.splitlines()} - {
@@ -158,7 +160,9 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     A measurement without an upper end replaces nothing: it bounds, and ``settled`` uses it so. The
     case knows what a lab has run.
     """
-    tree: dict[str, Any] = case.model_dump(exclude_defaults=True) if ledger else {}
+    if not ledger:
+        return case, ()
+    tree: dict[str, Any] = case.model_dump(exclude_defaults=True)
     counted, replaced = standing(case, ledger), []
     for name, path in _NUMBERS.items():
         evidence = counted.get(name)
@@ -442,7 +446,7 @@ def weigh(
     weighed = _weighed(case, framework, attempt, ledger)
     checks, signals, factors = {}, {}, {}
     for name, check in framework.ceiling.items():
-        found = weighed[f"ceiling.{name}"]
+        found = weighed["ceiling", name]
         answer = (attempt.ceiling.get(name) if attempt else None) or case.ceiling.get(name)
         count = answer.count if answer and found.source == "stated" else None
         checks[name] = CheckResult(
@@ -452,7 +456,7 @@ def weigh(
             **found._asdict(),
         )
     for name, signal in framework.signals.items():
-        found = weighed[f"signals.{name}"]
+        found = weighed["signals", name]
         rules = [rule for rule in framework.measures.values() if rule.about == name]
         lacks = rules and found.state == "yes" and found.source != "measured"
         signals[name] = SignalResult(
@@ -467,7 +471,7 @@ def weigh(
             kind="indicator" if name in framework.indicators else "anti_indicator",
             weight=factor.weight,
             ask=framework.filled(factor.ask),
-            **weighed[f"factors.{name}"]._asdict(),
+            **weighed["factors", name]._asdict(),
         )
     states = {check.state for check in checks.values()}
     reached: State = "no" if "no" in states else "unknown" if "unknown" in states else "yes"
@@ -477,55 +481,35 @@ def weigh(
 def states_of(case: Case, framework: Framework, ledger: Ledger) -> dict[str, State]:
     """The states of checks and factors alone, as ``weigh`` has them, without their texts."""
     weighed = _weighed(case, framework, None, ledger)
-    return {
-        path.partition(".")[2]: answer.state
-        for path, answer in weighed.items()
-        if not path.startswith("signals.")
-    }
+    return {name: answer.state for (room, name), answer in weighed.items() if room != "signals"}
 
 
 def _weighed(
     case: Case, framework: Framework, attempt: Attempt | None, ledger: Ledger | None
-) -> dict[str, _Weighed]:
-    """Every answer as it counts, by its path."""
+) -> dict[tuple[str, str], _Weighed]:
+    """Every answer as it counts, by its room and name: what was measured goes first."""
     _refuse_strangers(case, framework)
     measured = {} if attempt else ledger or {}
     ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
     stated = {**case.factors, **(attempt.factors if attempt else {})}
-    found: dict[str, _Weighed] = {}
-
-    def take(path: str, answer: FactorAnswer | CheckAnswer | None, counts: _Weighed) -> None:
-        found[path] = _measured(path, answer, counts, case, framework, measured)
-
+    found: dict[tuple[str, str], _Weighed] = {}
     for name, check in framework.ceiling.items():
-        take(f"ceiling.{name}", ceiling.get(name), _check(check, ceiling.get(name)))
+        found["ceiling", name] = _check(check, ceiling.get(name))
     for name in framework.signals:
-        take(f"signals.{name}", case.signals.get(name), _stated(case.signals.get(name)))
+        found["signals", name] = _stated(case.signals.get(name))
     for name in framework.factors:
-        inferred = _inferred(name, stated.get(name), case, framework)
-        take(f"factors.{name}", stated.get(name), inferred)
+        found["factors", name] = _inferred(name, stated.get(name), case, framework)
+    for room, name in found if measured else ():
+        answered = settled(name, case, framework, measured)
+        if answered is None or f"{room}.{name}" in case.origin.assumed:
+            continue
+        (state, reading), factor = answered, case.factors.get(name)
+        if factor is not None and factor.now == state != factor.value:
+            continue  # said to be so at present, and expected to change
+        answer = {"ceiling": ceiling, "signals": case.signals, "factors": stated}[room].get(name)
+        note = _joined(answer.note if answer else "", reading.note)
+        found[room, name] = _Weighed(state, "measured", note)
     return found
-
-
-def _measured(
-    path: str,
-    answer: FactorAnswer | CheckAnswer | None,
-    otherwise: _Weighed,
-    case: Case,
-    framework: Framework,
-    ledger: Ledger,
-) -> _Weighed:
-    """What was measured in the place of what was said, where it settles the answer."""
-    name = path.partition(".")[2]
-    assumed = not ledger or path in case.origin.assumed
-    answered = None if assumed else settled(name, case, framework, ledger)
-    if answered is None:
-        return otherwise
-    state, reading = answered
-    factor = case.factors.get(name)
-    if factor is not None and factor.now == state != factor.value:
-        return otherwise  # said to be so at present, and expected to change
-    return _Weighed(state, "measured", _joined(answer.note if answer else "", reading.note))
 
 
 def _joined(*notes: str) -> str:
