@@ -43,7 +43,7 @@ class LateRecord(Record, defer_build=True):
     """A record that few runs need, or only as a part: built on first use, to save starting time."""
 
 
-class WaitingRecord(Record):
+class WaitingRecord(LateRecord):
     """A record of which some fields are worked out when one of them is first read."""
 
     _later: Callable[[], Mapping[str, Any]] | None = PrivateAttr(None)
@@ -67,7 +67,7 @@ class WaitingRecord(Record):
             return ordered[name]
 
 
-class FileRecord(Record):
+class FileRecord(LateRecord):
     """A noun that people write by hand in a file.
 
     A key with nothing behind it counts as absent, and a key we don't know is refused together

@@ -9,7 +9,15 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
-from tuneworthy.model.base import Range, Record, State, Unknown, WaitingRecord, json_text
+from tuneworthy.model.base import (
+    LateRecord,
+    Range,
+    Record,
+    State,
+    Unknown,
+    WaitingRecord,
+    json_text,
+)
 from tuneworthy.model.case import Amount, CaseDecision, Prices
 from tuneworthy.model.evidence import Evidence, PilotCard, Series
 from tuneworthy.model.framework import Band, JudgementRule, Outcome, TargetId
@@ -184,7 +192,7 @@ class FactorResult(Record):
     ask: str = ""  #: The question, as the framework asks it.
 
 
-class EvidenceResult(Record):
+class EvidenceResult(LateRecord):
     """A measurement with what it says about an answer."""
 
     id: str  #: What was measured, as an id.
@@ -407,7 +415,7 @@ class ApproachResult(Record):
     """Services and programs known to take new work of this kind, as of the dossier's day."""
 
 
-class Quick(Record):
+class Quick(LateRecord):
     """The short form's answer."""
 
     asked: tuple[str, ...]
@@ -691,7 +699,7 @@ class Plan(Record):
 SCHEMA = "tuneworthy/dossier/1"  #: Names may be added under this number; none moves.
 
 
-class TrainingResult(Record):
+class TrainingResult(LateRecord):
     """The training set beside a case, as ``tuneworthy data`` last wrote it."""
 
     digest: str  #: SHA-256 over its examples and their parts.
@@ -775,7 +783,7 @@ ActionMoved = tuple[tuple[GateId, ...], ...] | Literal["verdict", "unknown", "no
 did, ``nothing`` when it stayed."""
 
 
-class Change(Record):
+class Change(LateRecord):
     """An answer, or a figure as the report says it, that isn't what it was."""
 
     id: str
@@ -784,7 +792,7 @@ class Change(Record):
     after: str
 
 
-class GateChange(Record):
+class GateChange(LateRecord):
     """A gate whose state or reason isn't what it was."""
 
     id: GateId
@@ -794,7 +802,7 @@ class GateChange(Record):
     why_after: str
 
 
-class Difference(Record):
+class Difference(LateRecord):
     """The second dossier against the first."""
 
     case_before: str
@@ -820,7 +828,7 @@ Grade = Literal["warning", "note"]
 """Something to fix, or to know before relying on it; or a figure computed again that fits."""
 
 
-class LintCell(Record):
+class LintCell(LateRecord):
     """Combinations with the same numbers of reasons for and against."""
 
     indicators: int
@@ -830,7 +838,7 @@ class LintCell(Record):
     difference: Band | Literal["mixed"]  #: For another denominator that of the score by it.
 
 
-class LintFinding(Record):
+class LintFinding(LateRecord):
     """One finding with its numbers; the report makes the words."""
 
     id: str
@@ -843,7 +851,7 @@ class LintFinding(Record):
     """For each combination the factors that are yes, the first 4,096 of them."""
 
 
-class Lint(Record):
+class Lint(LateRecord):
     """Everything the linter found."""
 
     framework: NamedDigest

@@ -17,7 +17,6 @@ from tuneworthy.model.base import (
     LateRecord,
     Name,
     Natural,
-    Record,
     State,
     Text,
     Unknown,
@@ -212,7 +211,7 @@ class Batch:
 COLUMNS: tuple[str, ...] = tuple(column.name for column in fields(Batch))
 
 
-class PromptArm(Record):
+class PromptArm(LateRecord):
     """A prompt with a model, as it did on the cases; both are empty where none is recorded."""
 
     prompt: str
@@ -244,7 +243,7 @@ class Lead(Estimated):
     power: float = 0.8
 
 
-class ArmsResult(Record):
+class ArmsResult(LateRecord):
     """What a test of several arms shows."""
 
     arms: tuple[PromptArm, ...]  #: The best first; none where no case has a score.

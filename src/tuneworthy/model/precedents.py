@@ -14,7 +14,6 @@ from tuneworthy.model.base import (
     LateRecord,
     Name,
     Natural,
-    Record,
     Share,
     State,
     Text,
@@ -185,7 +184,7 @@ Method = Literal["cluster_bootstrap", "wilson_by_cluster"]
 """Whole clusters drawn again, or Wilson with cases of one cluster counted together."""
 
 
-class RateInterval(Record):
+class RateInterval(LateRecord):
     """A 95% interval, in the unit of its measure."""
 
     low: float
@@ -193,7 +192,7 @@ class RateInterval(Record):
     method: Method
 
 
-class RuleAgreement(Record):
+class RuleAgreement(LateRecord):
     """In how many cases a rule said what came out."""
 
     n: Natural
@@ -202,7 +201,7 @@ class RuleAgreement(Record):
     interval: RateInterval
 
 
-class Confusion(Record):
+class Confusion(LateRecord):
     """What a rule said against what came out, in cases."""
 
     tune_won: Natural  #: Said tune; tuning won.
@@ -211,7 +210,7 @@ class Confusion(Record):
     keep_lost: Natural  #: Said don't tune; something else won.
 
 
-class Against(Record):
+class Against(LateRecord):
     """A rule's agreement less that of the better baseline, case by case."""
 
     baseline: RuleId  #: The baseline: always or never, whichever agrees more often.
@@ -221,7 +220,7 @@ class Against(Record):
     excludes_zero: State  #: Whether the interval leaves zero out: the two are distinguished.
 
 
-class GoalAgreement(Record):
+class GoalAgreement(LateRecord):
     """A rule's agreement among the cases of one goal."""
 
     goal: str  #: The goal, or ``unknown`` for cases that name none.
@@ -229,7 +228,7 @@ class GoalAgreement(Record):
     agreement: RuleAgreement
 
 
-class RuleRecord(Record):
+class RuleRecord(LateRecord):
     """How one rule did."""
 
     rule: RuleId
@@ -239,7 +238,7 @@ class RuleRecord(Record):
     by_goal: tuple[GoalAgreement, ...]  #: Agreement by goal, the most frequent goal first.
 
 
-class Backtest(Record):
+class Backtest(LateRecord):
     """How often the rules of a framework would have been right about published cases.
 
     ``n`` of the ``cases`` read are counted, and ``won`` of those were won by tuning.
@@ -378,7 +377,7 @@ class PrecedentsResult(LateRecord):
 Difference = Annotated[float, Field(ge=-1, le=1)]  #: A difference of two shares.
 
 
-class RuleGap(Record):
+class RuleGap(LateRecord):
     """One rule as two frameworks have it, case by case."""
 
     rule: RuleId
@@ -390,7 +389,7 @@ class RuleGap(Record):
     excludes_zero: State  #: No means that the difference may be noise.
 
 
-class Gap(Record):
+class Gap(LateRecord):
     """Two frameworks on the same cases."""
 
     framework: Ident
