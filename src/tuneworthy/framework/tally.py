@@ -92,10 +92,8 @@ class Completions:
         return {outcome: min(1.0, math.fsum(found)) for outcome, found in ends.items()}
 
 
-_COUNTED: WeakKeyDictionary[Rules, dict[tuple[Groups, Named], Completions]] = WeakKeyDictionary()
-_STEPS: WeakKeyDictionary[Rules, dict[tuple[Test, ...], dict[tuple[int, ...], int]]] = (
-    WeakKeyDictionary()
-)
+_COUNTED = WeakKeyDictionary[Rules, dict[tuple[Groups, Named], Completions]]()
+_STEPS = WeakKeyDictionary[Rules, dict[tuple[Test, ...], dict[tuple[int, ...], int]]]()
 """What was worked out for a framework that is still in use; equal answers give equal tallies."""
 
 
@@ -121,18 +119,13 @@ def _kinds(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
 def _groups(rules: Rules, states: Mapping[str, State]) -> tuple[Groups, Named]:
     groups = []
     for names, weighs in _kinds(rules):
-        found = [states.get(name, "unknown") for name in names]
-        if not weighs and not rules.asked:
-            still_open = (0,) * found.count("unknown")
-            groups.append(TallyGroup((found.count("yes"), 0), still_open, len(names)))
-            continue
-        weights = [rules.weights[name] if weighs else 0 for name in names]
-        known = [weight for weight, state in zip(weights, found, strict=True) if state == "yes"]
-        left = (
+        weights = {name: rules.weights[name] if weighs else 0 for name in names}
+        known = [weight for name, weight in weights.items() if states.get(name) == "yes"]
+        left = [
             weight
-            for name, weight, state in zip(names, weights, found, strict=True)
-            if state == "unknown" and name not in rules.asked
-        )
+            for name, weight in weights.items()
+            if states.get(name, "unknown") == "unknown" and name not in rules.asked
+        ]
         groups.append(TallyGroup((len(known), sum(known)), tuple(sorted(left)), len(names)))
     named = tuple((name, states.get(name, "unknown")) for name in sorted(rules.asked))
     return (groups[0], groups[1], groups[2]), named

@@ -11,14 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    PrivateAttr,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 State = Literal["yes", "no", "unknown"]
@@ -43,7 +36,7 @@ class LateRecord(Record, defer_build=True):
     """A record that few runs need, or only as a part: built on first use, to save starting time."""
 
 
-class WaitingRecord(LateRecord):
+class LazyRecord(LateRecord):
     """A record of which some fields are worked out when one of them is first read."""
 
     _later: Callable[[], Mapping[str, Any]] | None = PrivateAttr(None)
@@ -53,7 +46,7 @@ class WaitingRecord(LateRecord):
         """With the fields that are ``known``, unchecked; ``later`` gives the others."""
         record = cls.model_construct(**known)
         record._later = later  # noqa: SLF001  # a record of its own kind, seen by nobody yet
-        return record
+        return record  # type: ignore[return-value]  # the plugin forgets subclasses
 
     if not TYPE_CHECKING:
 
@@ -61,10 +54,9 @@ class WaitingRecord(LateRecord):
             if name not in type(self).model_fields or (later := self._later) is None:
                 return super().__getattr__(name)
             values = {**self.__dict__, **later()}
-            ordered = {field: values[field] for field in type(self).model_fields}
-            object.__setattr__(self, "__dict__", ordered)
+            object.__setattr__(self, "__dict__", {n: values[n] for n in type(self).model_fields})
             self._later = None
-            return ordered[name]
+            return values[name]
 
 
 class FileRecord(LateRecord):

@@ -9,15 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
-from tuneworthy.model.base import (
-    LateRecord,
-    Range,
-    Record,
-    State,
-    Unknown,
-    WaitingRecord,
-    json_text,
-)
+from tuneworthy.model.base import LateRecord, LazyRecord, Range, Record, State, Unknown, json_text
 from tuneworthy.model.case import Amount, CaseDecision, Prices
 from tuneworthy.model.evidence import Evidence, PilotCard, Series
 from tuneworthy.model.framework import Band, JudgementRule, Outcome, TargetId
@@ -62,19 +54,13 @@ class Assessment(NamedTuple):
     factors: dict[str, FactorResult]
 
     @property
-    def reached(self) -> State:
-        """Whether the ceiling is reached: the checks alone decide."""
-        return self.ceiling.reached
-
-    @property
     def states(self) -> dict[str, State]:
         """State of every check and factor, in the framework's order."""
         checks = {name: check.state for name, check in self.ceiling.checks.items()}
         return checks | {name: factor.state for name, factor in self.factors.items()}
 
     def _answer(self, name: str) -> CheckResult | FactorResult | SignalResult | None:
-        checks = self.ceiling.checks
-        return checks.get(name) or self.factors.get(name) or self.signals.get(name)
+        return self.ceiling.checks.get(name) or self.factors.get(name) or self.signals.get(name)
 
     def state(self, name: str) -> State:
         """State of a check, factor or signal; unknown for one the framework doesn't have."""
@@ -83,8 +69,7 @@ class Assessment(NamedTuple):
 
     def source(self, name: str) -> Source:
         """Where it comes from; assumed for one the framework doesn't have."""
-        answer = self._answer(name)
-        return answer.source if answer else "assumed"
+        return answer.source if (answer := self._answer(name)) else "assumed"
 
     @property
     def counts(self) -> Counts:
@@ -336,7 +321,7 @@ class Reach(Record):
     exact: bool = False  #: Whether every way to answer what is open was judged.
 
 
-class VerdictResult(WaitingRecord):
+class VerdictResult(LazyRecord):
     """The verdict."""
 
     answer: TuningAnswer  #: Whether to fine-tune, from everything together.
@@ -712,7 +697,7 @@ class TrainingResult(LateRecord):
     unreviewed: int  #: Candidates of logs that nobody reviewed; none of them is in it.
 
 
-class Dossier(WaitingRecord):
+class Dossier(LazyRecord):
     """Everything Tuneworthy has to say about a case.
 
     Frozen; what open answers would make of it is worked out when first read. ``to_dict`` gives the

@@ -40,7 +40,7 @@ def read_json(text: str) -> tuple[Any, bool]:
 
     ``UNREAD`` for a text that can't be read, as one that is too deep or no Unicode.
     """
-    if not may_be_json(text):
+    if text.lstrip()[:1] not in _BEGINS:
         return UNREAD, False
     value = _decoded(text)
     if value is UNREAD and "```" in text[:200] and (found := _FENCED.fullmatch(text)):
@@ -80,12 +80,6 @@ def looking(texts: Sequence[str | None]) -> NDArray[np.bool_]:
     for row in np.flatnonzero(perhaps & ~found).tolist():
         found[row] = looks_like_json(texts[row] or "")
     return found
-
-
-def may_be_json(text: str) -> bool:
-    """Whether a text begins as JSON or a fenced block may; asking first is quick."""
-    first = text[:1]
-    return first in _BEGINS or (first.isspace() and text.lstrip()[:1] in _BEGINS)
 
 
 def looks_like_json(text: str) -> bool:

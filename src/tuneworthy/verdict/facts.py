@@ -21,7 +21,7 @@ from tuneworthy.model.dossier import (
     Severity,
     Source,
 )
-from tuneworthy.model.framework import Framework, TargetId
+from tuneworthy.model.framework import Framework, Span, TargetId
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.verdict.weigh import figures, maker, reaches, usable_examples, within
 from tuneworthy.words import listing, sentence
@@ -125,7 +125,7 @@ def counted(quality: float | None, cases: int | None) -> Range | None:
     return Range.between(*wilson(quality * cases, cases))
 
 
-def _range(amount: Amount | None) -> Range | None:
+def as_range(amount: Amount | Span | None) -> Range | None:
     return None if amount is None else Range.between(amount.low, amount.high)
 
 
@@ -284,8 +284,8 @@ class CaseFacts:
         share = self.case.today.quality
         found: dict[TargetId, Range | None] = {
             "quality": None if share is None else Range.between(share, share),
-            "latency": _range(self.case.today.latency_p95_s),
-            "cost": _range(self.bill),
+            "latency": as_range(self.case.today.latency_p95_s),
+            "cost": as_range(self.bill),
         }
         return {name: value for name, value in found.items() if value is not None}
 

@@ -56,19 +56,9 @@ _NAMED_BY_THE_TREE = {
 
 
 def verdict_result(
-    facts: CaseFacts,
-    decision: Decision,
-    gates: tuple[GateResult, ...],
-    found: Judgement,
+    facts: CaseFacts, decision: Decision, gates: tuple[GateResult, ...], found: Judgement
 ) -> VerdictResult:
-    """The verdict in words.
-
-    Args:
-        facts: The case, its answers and its approaches.
-        decision: What the rules came to.
-        gates: The five gates.
-        found: The judgement.
-    """
+    """The verdict in words; what it rests on is worked out when first read."""
     return VerdictResult.waiting(
         lambda: {"basis": found.ahead()[0]},
         answer=found.answer,
@@ -176,10 +166,7 @@ def _summary(facts: CaseFacts, decision: Decision, found: Judgement) -> str:
 
 
 def _caveats(
-    facts: CaseFacts,
-    decision: Decision,
-    gates: Sequence[GateResult],
-    found: Judgement,
+    facts: CaseFacts, decision: Decision, gates: Sequence[GateResult], found: Judgement
 ) -> Iterator[tuple[str, str]]:
     """What to keep in mind, each with its id."""
     if facts.figure and not facts.holds("success_with_prompts"):
@@ -222,11 +209,8 @@ def _done_already(facts: CaseFacts) -> Iterator[tuple[str, str]]:
     """The tree may send to what the answers say is done."""
     done = [word for name, word in _NAMED_BY_THE_TREE.items() if facts.holds(name)]
     if done:
-        says = (
-            f"the rules send you to {listing(done, 'or')}, and by your answers that is done: see "
-            "the options for what is left"
-        )
-        yield "named_is_done", says
+        says = f"the rules send you to {listing(done, 'or')}, and by your answers that is done"
+        yield "named_is_done", f"{says}: see the options for what is left"
 
 
 def _band(band: Band | BandRange) -> str:

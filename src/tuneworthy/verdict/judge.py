@@ -24,6 +24,7 @@ from tuneworthy.model.dossier import (
     GateId,
     GateResult,
     Helps,
+    Number,
     QuestionResult,
     Reach,
     Recommendation,
@@ -36,7 +37,7 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import OUTCOMES, JudgementRule, Outcome, TargetId
 from tuneworthy.verdict.facts import TARGETS, CaseFacts, named
 from tuneworthy.verdict.options import OPTIONS, Compared, Outlook, covers
-from tuneworthy.verdict.rules import verdict_of
+from tuneworthy.verdict.rules import OTHERS, verdict_of
 from tuneworthy.words import few, listing, number, sentence, several, usd
 
 BY_COUNT: Mapping[Verdict, TuningAnswer] = {
@@ -278,8 +279,8 @@ HOLDS_UP: tuple[GateId, ...] = ("feasibility", "investment", "strength", "safety
 def answer_for(it: Situation, outcome: Verdict) -> Finding:
     """The answer where the count comes to one outcome."""
     if it.decided is not None:
-        rule, answer, why = it.decided
-        return Finding(answer, why, {rule: why}, outcome)
+        rule, answer, because = it.decided
+        return Finding(answer, because, {rule: because}, outcome)
     if it.moving is not None and outcome == "fine_tune_candidate":
         return Finding("not_yet", it.moving, {"cannot_coexist": it.moving}, outcome, "moving")
     found, skip = Finding(BY_COUNT[outcome], "", {}, outcome), ""
@@ -426,7 +427,6 @@ def checks_of(option: Outlook) -> tuple[str, ...]:
     return OPTIONS[option.id].checks if option.id in OPTIONS else ()
 
 
-_ESTIMATE = "estimate the hours"
 _CLEAR = "clear_reasons_against"
 _WAITS: Mapping[str, tuple[str, str, str]] = {
     "reasons": (_CLEAR, "clear the reasons against", "at most one reason against is left"),
@@ -456,7 +456,8 @@ def _try(it: Situation, option: Outlook) -> Todo:
 
 def _step(it: Situation, todo: Todo) -> Step:
     aims, priced = covers(todo.outlook, it.facts) if todo.outlook else (), ""
-    does, hours = "interview" if todo.option == "measure" else "plan", Unknown(ask=_ESTIMATE)
+    does = "interview" if todo.option == "measure" else "plan"
+    hours: Number = Unknown(ask="estimate the hours")
     if todo.outlook:
         does = "ceiling" if todo.outlook.family in _IN_A_LAB else "plan"
         hours, priced = todo.outlook.hours, " and price the calls"
@@ -582,7 +583,7 @@ def judge(
     found = found._replace(because=found.because or _by_count(it, found.outcome))
     steps = steps_for(it, found, asked)
     read = facts.read | facts.framework.ceiling.keys()
-    now = Now(it, found, steps[0].option, each, asked, compared, read)
+    ahead = partial(_ahead, it, found, steps[0].option, each, asked, compared, read)
     counted, states = it.counted[0], facts.states
     return Judgement(
         answer=found.answer,
@@ -593,7 +594,7 @@ def judge(
         action=action_of(found, bool(asked) and steps[0].option == "measure"),
         outcome=found.outcome,
         refuted=tuple(n for n in states if "refuted" in found.departs and counted[n] != states[n]),
-        ahead=cache(partial(_ahead, now)),
+        ahead=cache(ahead),
         recommendation=_recommendation(found, steps, facts),
         targets=targets(facts),
         contradictions=len(heavy),
@@ -651,50 +652,42 @@ def tried_in_vain(it: Situation, found: Finding) -> list[str]:
 MOST_WAYS = 16  #: Ways to answer everything that is open, up to which all of them are judged.
 
 
-class Now(NamedTuple):
-    """A case as it was judged, to be judged again with other answers."""
-
-    it: Situation
-    found: Finding
-    first: str  #: Option of the first step.
-    each: Sequence[Finding]  #: For each outcome that the count can still come to.
-    asked: Sequence[QuestionResult]
-    compared: Compared
-    read: AbstractSet[str]  #: Answers that the rules asked for.
-
-    def judged(self, changes: Mapping[str, State]) -> tuple[TuningAnswer, str]:
-        """The answer and the first step for other answers.
-
-        As they are where no option and no rule has asked for what changes, and the count stays.
-        """
-        it, names = self.it, frozenset(changes)
-        facts = it.facts.answered(changes)
-        again = self.compared.again(facts, names)
-        after = Situation(facts, it.rules, again, it.gates, it.contradicted - names)
-        unread = again is it.options and facts.shape == it.facts.shape and not names & self.read
-        if unread and (after.reached, after.raw) == (it.reached, it.raw):
-            return self.found.answer, self.first
-        then, _ = answered(after)
-        if then.answer == "open":
-            return then.answer, self.first
-        todo = next(todos(after, then, self.asked), None)
-        return then.answer, todo.option if todo else "keep_prompt"
-
-
-def _ahead(now: Now) -> tuple[Basis, Reach]:
+def _ahead(
+    it: Situation,
+    found: Finding,
+    first: str,
+    each: Sequence[Finding],
+    asked: Sequence[QuestionResult],
+    compared: Compared,
+    read: AbstractSet[str],
+) -> tuple[Basis, Reach]:
     """What it rests on and what one answer alone would change; and what open ones would make of it.
 
     Few open answers are tried in every combination; of many each alone, beside every outcome that
-    the count can come to.
+    the count can come to. Nothing is judged again where no option and no rule (``read``) has asked
+    for what changes, and the count stays.
     """
-    (it, found, first, each, *_), judged = now, now.judged
+
+    def judged(changes: Mapping[str, State]) -> tuple[TuningAnswer, str]:
+        facts, names = it.facts.answered(changes), frozenset(changes)
+        again = compared.again(facts, names)
+        after = Situation(facts, it.rules, again, it.gates, it.contradicted - names)
+        unread = again is it.options and facts.shape == it.facts.shape and not names & read
+        if unread and (after.reached, after.raw) == (it.reached, it.raw):
+            return found.answer, first
+        then, _ = answered(after)
+        if then.answer == "open":
+            return then.answer, first
+        return then.answer, next((t.option for t in todos(after, then, asked)), "keep_prompt")
+
     states, source = it.facts.states, it.facts.source
-    alone = {name: [judged({name: to}) for to in _others(state)] for name, state in states.items()}
+    alone = {name: [judged({name: to}) for to in OTHERS[state]] for name, state in states.items()}
     turning = tuple(n for n, then in alone.items() if any(a != found.answer for a, _ in then))
     flips = sum(any(after != (found.answer, first) for after in then) for then in alone.values())
     still = [name for name, state in states.items() if state == "unknown"]
     exact = 2 ** len(still) <= MOST_WAYS
-    ways = (dict(zip(still, way, strict=True)) for way in product(*[_BOTH] * len(still)))
+    both = product(OTHERS["unknown"], repeat=len(still))
+    ways: Iterator[dict[str, State]] = (dict(zip(still, way, strict=True)) for way in both)
     then = [judged(way) for way in ways] if exact else [way for n in still for way in alone[n]]
     answers = [found.answer, *(one.answer for one in each if not exact), *(a for a, _ in then)]
     known = [source(name) for name, state in states.items() if state != "unknown"]
@@ -712,10 +705,3 @@ def _ahead(now: Now) -> tuple[Basis, Reach]:
             exact=exact,
         ),
     )
-
-
-_BOTH: tuple[State, ...] = ("yes", "no")
-
-
-def _others(state: State) -> tuple[State, ...]:
-    return tuple(other for other in _BOTH if other != state)

@@ -227,7 +227,7 @@ def questions(
 class _Kind:
     """Changes that are interchangeable: same group, weight and state, same new answer."""
 
-    group: str
+    group: tuple[bool, bool]  #: Whether it is a check, and whether it is an indicator.
     weight: int
     named: str
     state: State
@@ -249,9 +249,9 @@ def flips(
     """
     kinds: dict[_Kind, list[str]] = {}
     for name, state in states.items():
-        for to in _other(state):
+        for to in OTHERS[state]:
             kind = _Kind(
-                _group(name, rules),
+                (name in rules.checks, name in rules.indicators),
                 rules.weights[name],
                 name if name in rules.asked else "",
                 state,
@@ -282,16 +282,11 @@ def _flip(changes: Answers, outcome: Verdict) -> FlipResult:
     )
 
 
-def _other(state: State) -> tuple[Target, ...]:
-    if state == "yes":
-        return ("no",)
-    return ("yes",) if state == "no" else ("yes", "no")
-
-
-def _group(name: str, rules: Rules) -> str:
-    if name in rules.checks:
-        return "check"
-    return "indicator" if name in rules.indicators else "anti_indicator"
+OTHERS: Mapping[State, tuple[Target, ...]] = {
+    "yes": ("no",),
+    "no": ("yes",),
+    "unknown": ("yes", "no"),
+}  #: What else may be answered.
 
 
 Answers = tuple[tuple[str, Target], ...]

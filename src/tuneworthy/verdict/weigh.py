@@ -430,10 +430,7 @@ class _Weighed(NamedTuple):
 
 
 def weigh(
-    case: Case,
-    framework: Framework,
-    attempt: Attempt | None = None,
-    ledger: Ledger | None = None,
+    case: Case, framework: Framework, attempt: Attempt | None = None, ledger: Ledger | None = None
 ) -> Assessment:
     """Every check, signal and factor of a framework; what nobody mentioned is unknown.
 
@@ -492,6 +489,8 @@ def _weighed(
     measured = {} if attempt else ledger or {}
     ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
     stated = {**case.factors, **(attempt.factors if attempt else {})}
+    said: Mapping[str, Mapping[str, FactorAnswer | CheckAnswer]]
+    said = {"ceiling": ceiling, "signals": case.signals, "factors": stated}
     found: dict[tuple[str, str], _Weighed] = {}
     for name, check in framework.ceiling.items():
         found["ceiling", name] = _check(check, ceiling.get(name))
@@ -506,7 +505,7 @@ def _weighed(
         (state, reading), factor = answered, case.factors.get(name)
         if factor is not None and factor.now == state != factor.value:
             continue  # said to be so at present, and expected to change
-        answer = {"ceiling": ceiling, "signals": case.signals, "factors": stated}[room].get(name)
+        answer = said[room].get(name)
         note = _joined(answer.note if answer else "", reading.note)
         found[room, name] = _Weighed(state, "measured", note)
     return found
@@ -584,7 +583,11 @@ def usable_examples(case: Case) -> int | None:
 
 
 def _refuse_strangers(case: Case, framework: Framework) -> None:
-    """No answer to something the framework doesn't ask, at the case or at an attempt."""
+    """No answer to something the framework doesn't ask, at the case or at an attempt.
+
+    One that may be another framework's is kept, unused.
+    """
+    elsewhere = case.framework not in (None, *NAMES) and framework.name in NAMES
     asks: dict[str, tuple[str, Mapping[str, Any]]] = {
         "ceiling": ("check", framework.ceiling),
         "factors": ("factor", framework.factors),
@@ -597,7 +600,7 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
             answers = getattr(told, room, ())
             for name in answers if known or room != "tried" else ():
                 says, fix = "", ""
-                if name not in known and not asked_elsewhere(name, case, framework):
+                if name not in known and not (name in ALSO_ASKED or elsewhere):
                     says = f'{what} "{name}" is not in the {framework.name} framework'
                     fix = did_you_mean(name, list(known))
                 elif room == "ceiling" and name in known and known[name].at_least is None:
@@ -606,12 +609,6 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
                     fix = "use yes, no or unknown"
                 if says:
                     raise CaseError(says, where=case.where(*place, room, name), fix=fix)
-
-
-def asked_elsewhere(name: str, case: Case, framework: Framework) -> bool:
-    """Whether an answer that this framework doesn't ask may be another's: it is kept, unused."""
-    own = case.framework is not None and case.framework not in NAMES
-    return name in ALSO_ASKED or (own and framework.name in NAMES)
 
 
 # Published shares of tuned models: evidence that is shown with its grade, and settles nothing.

@@ -74,10 +74,7 @@ def changing_requirements_baked_in(facts: CaseFacts) -> Found:
         "means a hybrid, or waiting",
     }
     return (
-        (
-            "factors.rapidly_changing_requirements",
-            "factors.domain_knowledge" if knows else "goals",
-        ),
+        ("factors.rapidly_changing_requirements", "factors.domain_knowledge" if knows else "goals"),
         "Requirements change about every month, and knowledge is to be trained into the model.",
         settle[facts.changes],
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
-from operator import attrgetter
+from functools import partial
 from typing import Any, NamedTuple
 
 from tuneworthy.model.base import Range, Unknown
-from tuneworthy.model.case import Amount, Case
+from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     Effect,
     GoalRecord,
@@ -25,10 +24,9 @@ from tuneworthy.model.framework import (
     Moves,
     OptionKind,
     OptionRule,
-    Span,
     TargetId,
 )
-from tuneworthy.verdict.facts import ARMS, TARGETS, CaseFacts, ends, named
+from tuneworthy.verdict.facts import ARMS, TARGETS, CaseFacts, as_range, ends, named
 from tuneworthy.verdict.options import model, prompt, tuning
 from tuneworthy.verdict.options.rule import Figures, Opinion, Option, no, partly, unknown, yes
 from tuneworthy.words import count, figure_says, plain, quality, sentence
@@ -70,7 +68,8 @@ class Outlook(NamedTuple):
     figures: Figures
     usual: Does
     others: _Published
-    said: Opinion = Opinion("unknown", "")  #: What it was judged by itself, before any target.
+    said: Opinion = Opinion("unknown", "")
+    """What it was judged by itself, before any target and without words."""
     helps: Helps = "unknown"
     because: str = ""
     measured: bool = False
@@ -127,7 +126,7 @@ class Compared:
         if all(known[option.id] is option for option in self.outlooks):
             return self.outlooks
         found = (known[option.id] for option in self._every if option.id in known)
-        return tuple(sorted(found, key=_place))
+        return tuple(sorted(found, key=lambda option: option.place))
 
     def _judged(self, facts: CaseFacts) -> tuple[Outlook, ...]:
         whole = "better_retrieval" if facts.retrieves == "no" else ""
@@ -137,7 +136,7 @@ class Compared:
             if not (whole and option.variant_of == whole)
             and (option.id == whole or option.id not in self._families)
         )
-        return tuple(sorted(found, key=_place))
+        return tuple(sorted(found, key=lambda option: option.place))
 
     def results(self) -> tuple[OptionResult, ...]:
         """As the dossier has them, each with its rank and with the option that beats it."""
@@ -149,22 +148,19 @@ class Compared:
         )
 
 
-_place = attrgetter("place")
-
-
 def _judged(option: Outlook, facts: CaseFacts, known: Outlook | None = None) -> Outlook:
     """The option as it is judged; ``known`` where it comes out as it was."""
     assert facts.shape  # read before, so that what is read now is the option's own
     facts.read.clear()
     opinion = _shown(option, option.judge(facts), facts)
-    if known is not None and opinion.alike(known.said):
+    if known is not None and opinion._replace(because="") == known.said:
         return known
     does = option.usual
     if opinion.moves is not None:
         does = _does(facts, opinion.moves, option.figures)
     aimed = _aimed(facts, opinion, does, option.id)
     judged = option._replace(
-        said=opinion,
+        said=opinion._replace(because=""),
         helps=aimed.helps,
         because=sentence(aimed.because),
         measured=aimed.measured,
@@ -176,7 +172,7 @@ def _judged(option: Outlook, facts: CaseFacts, known: Outlook | None = None) -> 
 
 def _options(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
     for name, rule in facts.framework.options.items():
-        own, effort, weeks = OPTIONS.get(name), _range(rule.effort_hours), _range(rule.weeks)
+        own, effort, weeks = OPTIONS.get(name), as_range(rule.effort_hours), as_range(rule.weeks)
         if name == "hybrid":  # it is tuning, and its own work beside that
             tuning_hours, first = _tuning_hours(facts.case, facts.framework), _first_weeks(facts)
             effort = effort and tuning_hours and effort + tuning_hours
@@ -229,7 +225,7 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
     tuned, figure = facts.scored("tuned"), facts.figure
     known = Figures(
         _seen(facts, "tuned") or (tuned.quality if tuned else None),
-        _tuned_usd(facts) or _range(case.economics.monthly.ongoing_usd),
+        _tuned_usd(facts) or as_range(case.economics.monthly.ongoing_usd),
         tuned.latency_p95_s if tuned else None,
         _tuning_hours(case, framework),
     )
@@ -239,7 +235,7 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
         if figure is not None:
             carries = others.carries or figure.meets == "yes"
             others = _Published(carries, f"{others.says} {sentence(figure_says(figure))}".strip())
-        figures = known._replace(weeks=_range(rule.weeks))
+        figures = known._replace(weeks=as_range(rule.weeks))
         yield Outlook(
             name,
             rule.title,
@@ -282,8 +278,9 @@ def _result(option: Outlook, rank: int, beaten_by: str, *, has_set: bool) -> Opt
     """As the dossier has it."""
     moves: dict[TargetId, MoveResult] = {}
     for target, (effect, _, own) in option.does.items():
-        grade = "measured" if own and option.measured else "rule_of_thumb"
-        moves[target] = _move(effect, "computed" if own and target == "cost" else grade)
+        grade: Any = "measured" if own and option.measured else "rule_of_thumb"
+        grade = "computed" if own and target == "cost" else grade
+        moves[target] = MoveResult(effect=effect, grade=grade)
     score = "score it on the evaluation set"
     if not has_set:
         score = "collect an evaluation set (data.evaluation) and score it on that"
@@ -304,16 +301,8 @@ def _result(option: Outlook, rank: int, beaten_by: str, *, has_set: bool) -> Opt
     )
 
 
-@cache
-def _move(effect: Effect, grade: Any) -> MoveResult:
-    return MoveResult(effect=effect, grade=grade)
-
-
 def _known(value: Range | None, ask: str) -> Number:
-    return _unknown(ask) if value is None else value.narrowed()
-
-
-_unknown = cache(lambda ask: Unknown(ask=ask))
+    return Unknown(ask=ask) if value is None else value.narrowed()
 
 
 # What an option does to each target, and whether that helps here.
@@ -423,13 +412,13 @@ def _tuning_hours(case: Case, framework: Framework) -> Range | None:
     """
     upfront, costs = case.economics.upfront, framework.costs
     if upfront.hours is not None:
-        return _range(upfront.hours)
+        return as_range(upfront.hours)
     stated = {name: effort.hours for name, effort in upfront.by_category.items()}
     if not stated:
-        return _range(costs.upfront_total.hours) if costs and costs.upfront_total else None
+        return as_range(costs.upfront_total.hours) if costs and costs.upfront_total else None
     table = {str(name): row.hours for name, row in costs.upfront.items()} if costs else {}
     names = dict.fromkeys((*table, *stated))
-    parts = (_range(stated.get(name) or table.get(name)) for name in names)
+    parts = (as_range(stated.get(name) or table.get(name)) for name in names)
     return Range.total(part for part in parts if part is not None)
 
 
@@ -437,13 +426,9 @@ def _first_weeks(facts: CaseFacts) -> Range | None:
     """Weeks of the first approach, or of the quickest while no goal is named."""
     approaches = facts.framework.approaches
     if facts.fits:
-        return _range(approaches[facts.fits[0].approach].weeks)
-    known = [weeks for rule in approaches.values() if (weeks := _range(rule.weeks)) is not None]
+        return as_range(approaches[facts.fits[0].approach].weeks)
+    known = [weeks for rule in approaches.values() if (weeks := as_range(rule.weeks)) is not None]
     return min(known, key=lambda weeks: (weeks.low, weeks.most), default=None)
-
-
-def _range(value: Amount | Span | None) -> Range | None:
-    return Range.between(value.low, value.high) if value is not None else None
 
 
 # The order to try them in, and which of them another one beats.

@@ -23,11 +23,6 @@ class Opinion(NamedTuple):
     moves: Moves | None = None
     """What it does to the targets here, where that isn't what it usually does."""
 
-    def alike(self, other: Opinion) -> bool:
-        """Whether both say the same, in whichever words."""
-        mine = (self.helps, self.measured, self.moves)
-        return mine == (other.helps, other.measured, other.moves)
-
 
 yes = partial(Opinion, "yes")
 partly = partial(Opinion, "partly")
