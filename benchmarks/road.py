@@ -34,7 +34,6 @@ CASES = 10_000
 FOR, AGAINST = 12, 8  # factors of the own framework; together 20, so 2**20 completions
 ANSWERS = ("yes", "no", "unknown")
 SECTIONS = ("verdict", "distribution", "bounds", "flips", "next_questions")
-AHEAD = "reach"  # what open answers would make of it; a former version may not have it
 
 # ru_maxrss is kibibytes on Linux and bytes on macOS.
 MAXRSS_PER_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
@@ -150,6 +149,11 @@ def decide_all(case: Any, framework: Any) -> Any:
     return dossier
 
 
+def look_ahead(case: Any, framework: Any) -> Any:
+    """A decision with what open answers would make of it, which a former version may not have."""
+    return getattr(decide_all(case, framework), "reach", None)
+
+
 def measure_eleven(_: random.Random) -> dict[str, float]:
     """Decide a case of which only the ceiling is known: eleven open factors."""
     from tuneworthy import load_case, load_framework
@@ -159,9 +163,9 @@ def measure_eleven(_: random.Random) -> dict[str, float]:
     cases = [load_case({"name": f"case {n}", "ceiling": ceiling}) for n in range(DECISIONS + 1)]
     first, dossier = timed(partial(decide_all, cases[0], lesson))
     assert dossier.counts.unknown == 11
-    decided = [timed(partial(decide_all, case, lesson)) for case in cases[1:]]
-    ahead = [seconds + timed(partial(getattr, d, AHEAD, None))[0] for seconds, d in decided]
-    return {"first": first, "later": median(s for s, _ in decided), "ahead": median(ahead)}
+    times = [timed(partial(decide_all, case, lesson))[0] for case in cases[1:]]
+    ahead = [timed(partial(look_ahead, case, lesson))[0] for case in cases[1:]]
+    return {"first": first, "later": median(times), "ahead": median(ahead)}
 
 
 def measure_own(rng: random.Random) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from datetime import date
 from pathlib import Path
@@ -134,6 +135,20 @@ def test_every_dossier_keeps_its_schema_and_reads_back(path: Path) -> None:
     jsonschema.Draft202012Validator(dossier_schema()).validate(data)
     assert Dossier.model_validate(data) == dossier
     assert decided(path).to_json() == dossier.to_json()
+
+
+def test_what_open_answers_would_make_of_it_is_the_same_whenever_it_is_read() -> None:
+    case = load_case({"name": "x", "ceiling": dict.fromkeys(load_framework().ceiling, "yes")})
+    early, late, never = (decide(case, load_framework(), as_of=DAY) for _ in range(3))
+    assert "reach" not in vars(never)
+    assert early.reach.answers
+    assert list(vars(early)) == list(Dossier.model_fields)
+    assert late.verdict.basis == early.verdict.basis
+    assert never.to_json() == late.to_json() == early.to_json()
+    assert never == late == early
+    assert copy.deepcopy(early) == early
+    with pytest.raises(AttributeError):
+        never.reaches  # type: ignore[attr-defined]  # noqa: B018  # there is no such field
 
 
 def test_unknown_is_never_null_nan_or_nothing() -> None:
