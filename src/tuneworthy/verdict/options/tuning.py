@@ -87,7 +87,9 @@ def hybrid(facts: CaseFacts) -> Opinion:
     """Helps where behaviour has to be trained and knowledge has to be fetched."""
     if (against := _against(facts)) is not None:
         return against
-    behaviour, knowledge = _behaviour(facts), _knowledge(facts)
+    reasons = [facts.state(name) for name in ("consistent_behavior", "brand_voice")]
+    behaviour = "yes" if facts.goals(BEHAVIOUR_GOALS) else either(reasons)
+    knowledge = _knowledge(facts)
     if behaviour == "no":
         return no("no behaviour has to be trained; retrieval alone would do")
     if knowledge == "no":
@@ -161,11 +163,6 @@ def either(states: list[State]) -> State:
 
 def _falls_short(facts: CaseFacts) -> bool:
     return bool(facts.aims) or facts.state("success_with_prompts") == "no"
-
-
-def _behaviour(facts: CaseFacts) -> State:
-    reasons = [facts.state(name) for name in ("consistent_behavior", "brand_voice")]
-    return "yes" if facts.goals(BEHAVIOUR_GOALS) else either(reasons)
 
 
 def _knowledge(facts: CaseFacts) -> State:
