@@ -259,6 +259,44 @@ def test_a_wrong_question_is_one_line(
     assert error.count("\n") == 1
 
 
+# Side by side -----------------------------------------------------------------------------------
+
+
+def test_two_cases_and_two_what_ifs_are_compared_and_nothing_is_written(
+    tmp_path: Path, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = with_examples(tmp_path, project, "task-api", "energy-supplier")
+    told = "name: <b>Evil</b>\ngoals: [knowledge]\nfactors: {brand_voice: no}\n"
+    a_shelf(folder, evil=told)
+    before = {path: path.read_bytes() for path in folder.rglob("case.yaml")}
+    client = a_client(a_site(folder))
+    seen = Seen(client.get("/compare?of=task-api&of=energy-supplier").text)
+    for said in ("A pilot first.", "Not yet.", "$1,425", "Explaining the bill", "What differs"):
+        assert said in seen.text
+    what_if = "a=evil&b=evil&b_if=brand_voice%3Dyes+few_shot%3Dno"
+    answer = client.get(f"/compare?{what_if}")
+    assert "<b>Evil" not in answer.text
+    seen = Seen(answer.text)
+    assert "<b>Evil</b> with brand_voice=yes few_shot=no" in seen.text
+    assert "brand voice no yes" in seen.text
+    for wrong, says in (
+        ("a=nowhere&b=evil", "is no case here"), ("a=../x&b=evil", "is no case here"),
+        ("a=evil&b=evil&b_if=nonsense%3D1", "is nothing the lesson framework asks"),
+    ):  # fmt: skip
+        refused = client.get(f"/compare?{wrong}")
+        assert refused.status_code == 422
+        assert says in Seen(refused.text).text
+    for plain in ("", "?a=evil", "?of=evil"):
+        assert client.get(f"/compare{plain}").status_code == 200
+    assert run(["diff", str(folder / "task-api"), str(folder / "energy-supplier")]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith("Side by side: Task API assistant and Explaining the bill")
+    assert run(["diff", str(folder / "evil"), "--set", "brand_voice=yes"]) == 0
+    assert "with brand_voice=yes" in capsys.readouterr().out
+    assert run(["diff", str(folder / "evil")]) == 2
+    assert {path: path.read_bytes() for path in folder.rglob("case.yaml")} == before
+
+
 # What is kept -----------------------------------------------------------------------------------
 
 

@@ -245,6 +245,47 @@ def test_from_an_empty_form_to_a_verdict_and_the_report_of_the_command_line(
         assert "4.0 months" in got
 
 
+def test_the_list_is_gone_through_by_keys_and_says_in_its_address_what_is_asked(
+    browser: Any, world: World
+) -> None:
+    with Watched(browser, world).go("/cases/energy-supplier").go("/cases/task-api") as watched:
+        page, keys = watched.go("/").page, watched.page.keyboard
+        focused = "() => document.activeElement.textContent.trim()"
+        keys.press("/")
+        assert page.evaluate("() => document.activeElement.id") == "find"
+        keys.type("api assis")
+        watched.until(".chips", "1 of")
+        assert page.url.endswith("/?find=api%20assis&sort=answer")
+        keys.press("ArrowDown")
+        assert page.evaluate(focused) == "Task API assistant"
+        keys.press("Enter")
+        page.wait_for_url("**/cases/task-api")
+        keys.press("Control+k")
+        page.wait_for_selector("#palette[open] [role=option]")
+        keys.type("explaining")
+        page.wait_for_function(
+            "() => /Explaining/.test(document.querySelector('[aria-selected=true]')?.textContent)"
+        )
+        keys.press("Escape")
+        page.wait_for_selector("#palette", state="hidden")
+        keys.press("Control+k")
+        keys.type("money")
+        page.wait_for_function(
+            "() => /^Money/.test(document.querySelector('[aria-selected=true]')?.textContent)"
+        )
+        keys.press("Enter")
+        page.wait_for_url("**/cases/task-api/money")
+        watched.go("/")
+        page.locator(".case-row", has_text="Task API").locator(".number").first.click(force=True)
+        page.wait_for_url("**/cases/task-api")
+        watched.go("/")
+        page.get_by_label("Compare Task API assistant").check()
+        page.get_by_label("Compare Explaining the bill").check()
+        page.get_by_role("button", name="Compare").click()
+        page.wait_for_url("**/compare?of=*&of=*")
+        assert "What each comes to" in watched.text()
+
+
 def test_going_back_by_the_link_and_by_the_browser_shows_what_was_said(
     browser: Any, world: World
 ) -> None:
@@ -552,7 +593,16 @@ def test_the_watch_sees_what_the_policy_refuses(browser: Any, world: World) -> N
 
 def pages() -> list[str]:
     """Addresses of every kind of page, with everything on them."""
-    found = ["/", "/new", "/?find=nothing-like-it", *(f"/cases/task-api{tab}" for tab in TABS)]
+    found = [
+        "/",
+        "/new",
+        "/?find=nothing-like-it",
+        "/?budget=2000&sort=stake",
+        "/?answer=no",
+        "/compare",
+        "/compare?a=task-api&b=evil&a_if=low_volume%3Dno",
+        *(f"/cases/task-api{tab}" for tab in TABS),
+    ]
     found += [f"/cases/open-one/interview?ask={name}" for name in ASKED]
     found += [
         "/cases/energy-supplier/evidence",

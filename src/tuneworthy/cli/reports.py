@@ -196,24 +196,42 @@ def explain(
         opt.deliver(reports.explain(case or ".", name, chosen, **what_if))
 
 
-@opt.command("tuneworthy diff march.json june.json", "tuneworthy diff my-case --since march.json")
+@opt.command(
+    "tuneworthy diff march.json june.json",
+    "tuneworthy diff my-case --since march.json",
+    "tuneworthy diff my-case other-case",
+    "tuneworthy diff my-case --set low_volume=no",
+)
 @click.argument("first", metavar="A.json|CASE")
-@click.argument("second", metavar="[B.json]", required=False)
+@click.argument("second", metavar="[B.json|CASE]", required=False)
 @opt.option("--since FILE", "The earlier dossier; then the argument is the later.")
+@opt.set_option
 @opt.framework_option
 @opt.format_option("text", "json")
-def diff(first: str, second: str | None, since: str | None, chosen: str | None, form: str) -> None:
+def diff(
+    first: str,
+    second: str | None,
+    since: str | None,
+    answers: dict[str, str],
+    chosen: str | None,
+    form: str,
+) -> None:
     """Say what changed from dossier A to dossier B, and which answers moved the verdict.
 
-    A dossier is what decide --format json writes. With --since, the later side may be a case
-    folder, which is judged as of today.
+    A dossier is what decide --format json writes; with --since, the later side may be a case
+    folder, which is judged as of today. Two case folders are shown side by side, and so is one
+    with a what-if of it (--set).
     """
     from tuneworthy.report.sections.difference import document
     from tuneworthy.report.text import render
     from tuneworthy.workspace import reports
 
-    if (second is None) == (since is None):
-        raise click.UsageError("Name two dossiers, or one with --since FILE.")
+    if form == "text" and not since and not first.endswith(".json") and (second or answers):
+        shown = reports.side_by_side(first, second or first, chosen, answers)
+        opt.deliver(render(shown, colour=opt.colour()))
+        return
+    if (second is None) == (since is None) or answers:
+        raise click.UsageError("Name two dossiers or two cases, or one with --since FILE or --set.")
     before, after = (since, first) if since is not None else (first, str(second))
     change = reports.difference(before, after, chosen)
     as_json = form == "json"

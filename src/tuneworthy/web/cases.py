@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError, InputError, one_line
+from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.interview.questions import first_asked
 from tuneworthy.interview.questions import levers as lever_asks
 from tuneworthy.model.base import Unknown
@@ -31,7 +32,7 @@ from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, s
 from tuneworthy.report.sections import answer_form, money, options, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections.common import NOT_KNOWN, headline, open_answers
-from tuneworthy.report.sections.difference import difference, version_lines
+from tuneworthy.report.sections.difference import beside, difference, version_lines
 from tuneworthy.web.guard import let_in, site_of
 from tuneworthy.web.render import (
     AUTHOR,
@@ -69,6 +70,42 @@ def cases(request: Request, asked: Annotated[CaseQuery, Query()]) -> HTMLRespons
         sums=b.facts([*total_facts(found)][1:]),
         people=found.owners or found.totals.due or asked.sort == "review",
     )
+
+
+class Sides(BaseModel):
+    """Which cases are compared, each with answers to suppose as ``few_shot=yes low_volume=no``."""
+
+    of: list[str] = []  #: The two that were ticked in the list.
+    a: str = ""
+    b: str = ""
+    a_if: str = Field("", max_length=2000)
+    b_if: str = Field("", max_length=2000)
+
+
+@router.get("/compare")
+def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse:
+    """Two cases side by side, or a case and a what-if of it."""
+    workspace, wrong = site_of(request).workspace, ""
+    a, b_ = [*asked.of, asked.a, asked.b][:2] if asked.of else (asked.a, asked.b)
+    found: list[EvaluatedCase] = []
+    sections: list[Section] = []
+    try:
+        for name, supposed in ((a, asked.a_if), (b_, asked.b_if)):
+            pairs = (pair.partition("=")[::2] for pair in supposed.split())
+            found += [workspace.what_if(name, dict(pairs))] if name else []
+    except InputError as caught:
+        wrong = workspace.directory.plain_error(caught)
+    if len(found) == 2:
+        ifs = (asked.a_if, asked.b_if)
+        one, other = (each.dossier for each in found)
+        names = [
+            each.case.name + f" with {some}" * bool(some)
+            for each, some in zip((one, other), ifs, strict=True)
+        ]
+        sections += beside(one, other, names)
+    told = {"a": a, "b": b_, "a_if": asked.a_if, "b_if": asked.b_if}
+    shown = {"told": told, "names": workspace.names(), "wrong": wrong, "sections": sections}
+    return page(request, "compare.html", 422 if wrong else 200, **shown)
 
 
 def _at(asked: CaseQuery, **changes: Any) -> str:

@@ -185,10 +185,10 @@ class Totals(LateRecord):
     contradictions: int  #: Cases with an open contradiction.
     due: int  #: Cases whose review is due.
     problems: int  #: Cases that can't be read.
-    pending: int  #: Cases that are being worked out.
+    pending: int  #: Cases of the folder that are being worked out, whether they fit or not.
 
 
-def totals(rows: Sequence[CaseRow], answers: Counter[TuningAnswer]) -> Totals:
+def totals(rows: Sequence[CaseRow], answers: Counter[TuningAnswer], pending: int) -> Totals:
     asking = [row for row in rows if row.ask_usd is not None]
     asks = [(row.ask_usd, most) for row in asking if (most := top(row.ask_usd)) is not None]
     worth = [most for row in asking if (most := top(row.worth_usd)) is not None]
@@ -202,11 +202,12 @@ def totals(rows: Sequence[CaseRow], answers: Counter[TuningAnswer]) -> Totals:
         worth_unknown=len(asking) - len(worth),
         contradictions=sum(row.contradictions > 0 for row in rows),
         problems=sum(bool(row.problem) for row in rows),
+        pending=pending,
         **{part: sum(getattr(row, part) for row in rows) for part in _SUMMED},
     )
 
 
-_SUMMED = ("measured", "answered", "due", "pending")
+_SUMMED = ("measured", "answered", "due")
 
 # A budget: the asks that fit into it and are worth most together.
 
@@ -370,7 +371,7 @@ def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = Non
         total=len(every),
         matching=len(ordered),
         more=begin + len(shown) < len(ordered),
-        totals=totals(ordered, answers),
+        totals=totals(ordered, answers, sum(row.pending for row in every)),
         owners=tuple(sorted({row.owner for row in every if row.owner})),
         funding=None if query.budget is None else fund(ordered, query.budget),
     )

@@ -27,7 +27,7 @@ from tuneworthy.report.blocks import Document
 from tuneworthy.report.sections import money, options, plan
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import record as walk
-from tuneworthy.report.sections.difference import Judge, compare
+from tuneworthy.report.sections.difference import Judge, beside, compare
 from tuneworthy.report.sections.framework import (
     embedded_record,
     framework_report,
@@ -141,6 +141,16 @@ def difference(before: str | Path, after: str | Path, chosen: str | None = None)
     earlier, path = read_dossier(Path(before)), Path(after)
     later = read_dossier(path) if path.suffix == ".json" else judge_case(path, chosen)
     return compare(earlier, later, _judge(later, path, chosen))
+
+
+def side_by_side(
+    one: str | Path, other: str | Path, chosen: str | None, answers: Mapping[str, str]
+) -> Document:
+    """Two cases beside each other, or a case and a what-if of it."""
+    first, second = judge_case(one, chosen), judge_case(other, chosen, answers=answers)
+    supposed = ", ".join(f"{key}={value}" for key, value in answers.items())
+    names = first.case.name, second.case.name + f" with {supposed}" * bool(answers)
+    return Document("Side by side", " and ".join(names), [*beside(first, second, names)])
 
 
 def _judge(later: Dossier, path: Path, chosen: str | None) -> Judge | None:

@@ -20,9 +20,16 @@ from tuneworthy.model.dossier import (
 from tuneworthy.money.serving import serving_name
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
-from tuneworthy.report.sections.common import GATES, dollars
-from tuneworthy.report.sections.money import pays_back_text
-from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
+from tuneworthy.report.sections.common import (
+    GATES,
+    decision_text,
+    dollars,
+    finality,
+    tally,
+    targets_text,
+)
+from tuneworthy.report.sections.money import pays_back_text, story
+from tuneworthy.verdict.headline import ACTION_WORDS, ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.verdict.judge import HOLDS_UP
 from tuneworthy.words import listing, plain, sentence
 
@@ -278,6 +285,48 @@ def _reasons(changes: Difference) -> Iterator[str]:
 def _moved_words(begin: str, sets: Iterable[Sequence[str]], words: Mapping[Any, str]) -> str:
     lists = [listing([words[name] for name in names]) for names in sets]
     return sentence(f"{begin} {'; or by '.join(lists)}")
+
+
+def beside(one: Dossier, other: Dossier, names: Sequence[str]) -> Iterator[b.Section]:
+    """Two cases, or two what-ifs of one: what each comes to, and where their answers differ."""
+    facts = [dict(_facts(dossier)) for dossier in (one, other)]
+    titles = " | ".join(("What", *(name.replace("|", "/") for name in names)))
+    rows = [(what, *(told.get(what, "–") for told in facts)) for what in facts[0] | facts[1]]
+    yield b.section("beside", "What each comes to", b.table("Side by side", titles, rows))
+    answers = _changes(_states_said(one), _states_said(other), absent="not asked")
+    figures = _changes(_figures(one), _figures(other))
+    told = (each for each in (*answers, *figures) if each.title not in facts[0])
+    differ = [(each.title, each.before, each.after) for each in told]
+    said = [{item.id: item.says for item in dossier.challenges} for dossier in (one, other)]
+    yield b.section(
+        "differ",
+        "What differs",
+        b.table("Answers and figures", titles, differ)
+        if differ
+        else "No check, sign or reason differs.",
+        *(
+            b.part(f"Only {name}", b.bullets(says for n, says in its.items() if n not in others))
+            for name, its, others in zip(names, said, said[::-1], strict=True)
+            if set(its) - set(others)
+        ),
+    )
+
+
+def _facts(dossier: Dossier) -> Iterator[tuple[str, str]]:
+    """What a case comes to, in short; the same labels as everywhere."""
+    money, verdict = dossier.investment, dossier.verdict
+    yield "Fine-tune?", sentence(ANSWER_WORDS[verdict.answer])
+    yield "Why", sentence(verdict.headline.partition(": ")[2].partition(" First: ")[0])
+    yield "First step", verdict.next
+    yield "Targets", sentence(targets_text(dossier) or "none is stated")
+    if not isinstance(money, Unknown):
+        yield from ((fact.label, fact.value) for fact in story(money))
+        yield "At stake", dollars(money.gain_usd)
+    yield "Pays back", sentence(pays_back_text(dossier))
+    yield "What doesn’t fit", sentence(tally(dossier.challenges) or "nothing was found")
+    yield "How sure", finality(dossier)
+    if decided := decision_text(dossier):
+        yield "Decision", sentence(decided)
 
 
 Kept = tuple[datetime, str, Verdict | None, Mapping[str, State]]
