@@ -92,6 +92,7 @@ def test_a_body_that_goes_on_is_waited_for_and_one_that_stops_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(listen, "BODY_S", 0.4)
+    monkeypatch.setattr(listen, "BODY_BYTES_S", 1000)
     read: list[int] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

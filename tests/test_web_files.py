@@ -249,8 +249,7 @@ TOKEN = "t" * 43
 
 
 @pytest.fixture
-def live(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, Path]]:
-    monkeypatch.setattr("tuneworthy.web.guard.PATIENCE_S", 1.0)
+def live(folder: Path) -> Iterator[tuple[int, Path]]:
     board = Board(open_directory(folder), None, DAY)
     with served(Site(board, token=TOKEN, upload_mib=1)) as port:
         yield port, folder / "one"
@@ -285,13 +284,6 @@ def test_ten_gigabytes_are_refused_at_the_door(live: tuple[int, Path]) -> None:
     assert b" 413 " in spoken(port, f"Content-Length: {10 * 2**30}", b"x" * 1000)
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
     assert b" 413 " in spoken(port, "Transfer-Encoding: chunked", *[chunk] * 40)
-    nothing_kept(place)
-
-
-def test_a_client_that_trickles_is_sent_away(live: tuple[int, Path]) -> None:
-    port, place = live
-    assert b" 408 " in spoken(port, "Content-Length: 100000", b"x")
-    assert b" 408 " in spoken(port, "Transfer-Encoding: chunked", b"1\r\nx\r\n")
     nothing_kept(place)
 
 

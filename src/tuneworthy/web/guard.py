@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import ipaddress
 import re
 import secrets
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
@@ -88,8 +86,6 @@ _UPLOAD, _UPLOAD_LIMIT = re.compile(r"/cases/[^/]+/(?:history|label)(?:/.*)?"), 
 """Addresses that take a file, and the bytes of a request to them."""
 _FILES = re.compile(r"(?:/api/v1)?/cases/[^/]+/files(?:/.*)?")
 """Addresses that take files of a case, which go to the disk as they come."""
-PATIENCE_S, SLOWEST = 30.0, 64 * 1024
-"""How long a body may take: so many seconds, and one for each so many bytes that came."""
 COOKIE = "tuneworthy"
 API = "/api/"
 
@@ -114,8 +110,8 @@ _OWN_SITE = frozenset({"same-origin", "none"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class TooMuchError(Exception):
-    """A body longer than its address takes, or slower than anybody waits for."""
+class TooLargeError(Exception):
+    """A body longer than its address takes."""
 
 
 class Guard:
@@ -176,42 +172,31 @@ class Guard:
         return self.site.is_shown(headers) or same(cookies.get(COOKIE, ""), self.site.session)
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on with a body that ends at its limit and comes in time, whatever was told of it."""
-        path, began, waits, started = scope["path"], time.monotonic(), True, False
-        most = left = self._limit(path)
-        refused: Response | None = None
+        """Pass on with a body that ends at its limit, also where no length was told."""
+        left, started = self._limit(scope["path"]), False
 
         async def counted() -> Message:
-            nonlocal left, waits, refused
-            if not waits:  # the body is there: what comes next is that the reader went away
-                return await receive()
-            until = began + PATIENCE_S + (most - left) / SLOWEST
-            try:
-                message = await asyncio.wait_for(receive(), until - time.monotonic())
-            except TimeoutError:
-                refused = _refusal(path, 408, "it came too slowly: nothing of it is kept")
-            else:
-                left, waits = left - len(message.get("body", b"")), message.get("more_body", False)
-                if left >= 0:
-                    return message
-                refused = self._too_large(path)
-            raise TooMuchError
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise TooLargeError
+            return message
 
         async def watched(message: Message) -> None:
-            """Whatever the inside made of the end of its body, it was too much."""
+            """Whatever the inside made of the end of its body, it was too large."""
             nonlocal started
-            if refused is not None and not started:
-                raise TooMuchError
+            if left < 0 and not started:
+                raise TooLargeError
             started = True
             await send(message)
 
         try:
             await self.app(scope, counted, watched)
-        except TooMuchError:
-            if started or refused is None:
+        except TooLargeError:
+            if started:
                 raise
-            refused.headers["Connection"] = "close"  # the rest of it is still on its way
-            await refused(scope, receive, send)
+            await self._too_large(scope["path"])(scope, receive, send)
 
     def _limit(self, path: str) -> int:
         if _FILES.fullmatch(path):

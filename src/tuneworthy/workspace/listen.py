@@ -10,7 +10,7 @@ from typing import Any
 from tuneworthy.errors import InputError
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
-HEADERS_S, BODY_S, BODY_BYTES_S = 10.0, 30.0, 1000
+HEADERS_S, BODY_S, BODY_BYTES_S = 10.0, 30.0, 16 * 1024
 """How long a client may take for its headers, and for a body: a second more for so many bytes."""
 
 
