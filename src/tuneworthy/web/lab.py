@@ -63,7 +63,9 @@ class Confirmed(LabStart, LabQuery):
 
 @router.get("/cases/{name}/lab")
 def lab(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
-    """The lab that runs or ran, and the form that starts one."""
+    """The lab that runs or ran, and the form that starts one: of that kind where none is asked."""
+    if of.last_lab is not None and "kind" not in asked.model_fields_set:
+        asked = asked.model_copy(update={"kind": of.last_lab.settings.kind})
     return _shown(of, asked)
 
 

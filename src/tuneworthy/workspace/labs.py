@@ -425,7 +425,7 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> KeptRun:
         says = f"Ceiling {found['Ceiling']}. Best prompt {found['Best prompt']}"
         rows = tuple(answered_rows(result, done.dossier, done.before))
     elif isinstance(result, RetrievalResult):
-        says = f"{result.best.way}: recall {share_text(result.best.recall)}"
+        says = f"Best way {result.best.way}: recall {share_text(result.best.recall)}"
     else:
         says = _TOLD[type(result)](result).headline
     run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"

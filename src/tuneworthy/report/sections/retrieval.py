@@ -42,8 +42,9 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
     ]
     if not isinstance(result.answers, Unknown):
         sections.insert(1, b.section("retrieval-gaps", "What answers lose", b.facts(_gaps(result))))
-    spent = spent_rows(result.spend, stopped=result.stopped) if result.spend else ()
-    sections.append(b.section("retrieval-spent", "", b.facts(spent)))
+    if result.spend:
+        spent = b.facts(spent_rows(result.spend, stopped=result.stopped))
+        sections.append(b.section("retrieval-spent", "", spent))
     return b.Document(
         "", "What the retrieval lab shows", sections, after=[f"Next: {_next(result, folder)}"]
     )
