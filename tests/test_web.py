@@ -173,17 +173,18 @@ def test_who_decides_is_written_from_the_overview_and_only_into_the_file_that_wa
     assert client.post("/cases/one/decision", data={**form, "owner": "Eve"}).status_code == 409
     form |= {"digest": seen.hidden("digest"), "review_on": "soon"}
     assert client.post("/cases/one/decision", data=form).status_code == 422
-    refused = client.post("/cases/one/decision", data={**form, "review_on": "", "sign": "Ada"})
-    assert refused.status_code == 422  # nothing is decided yet
+    early = {**form, "review_on": "", "sign": "Ada", "answer": "open"}
+    assert client.post("/cases/one/decision", data=early).status_code == 422  # nothing to sign yet
     shut = form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "no"})
     client.post("/cases/one/answers", data=shut)
     form |= {"digest": get(client, "/cases/one").hidden("digest"), "review_on": "2027-01-05"}
-    signed = client.post("/cases/one/decision", data={**form, "sign": 'Ada: "{x}", <b>'})
-    assert signed.status_code == 303
+    form |= {"sign": 'Ada: "{x}", <b>', "answer": "pilot"}
+    assert client.post("/cases/one/decision", data=form).status_code == 409  # that isn't its answer
+    form["answer"] = get(client, "/cases/one").hidden("answer")
+    assert client.post("/cases/one/decision", data=form).status_code == 303
     seen = get(client, "/cases/one")
     assert 'Not yet, signed by Ada: "{x}", <b> on 24 Nov 2026' in seen.text
-    form |= {"digest": seen.hidden("digest")}
-    form |= {"owner": "", "review_on": ""}
+    form |= {"digest": seen.hidden("digest"), "owner": "", "review_on": "", "sign": ""}
     assert client.post("/cases/one/decision", data=form).status_code == 303
     assert load_case(folder / "one").decision.owner is None
 

@@ -217,13 +217,16 @@ def decision(
     approver: Annotated[str, Form(max_length=200)] = "",
     review_on: Annotated[str, Form(max_length=20)] = "",
     sign: Annotated[str, Form(max_length=200)] = "",
+    answer: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
-    """Write who decides, who signs, and when it is looked at again; sign today's answer."""
+    """Write who decides, who signs, and when it is looked at again; sign the answer as seen."""
     now = of.dossier
     was = of.evaluated.case.decision.model_dump(mode="json")
     given = {"owner": owner.strip(), "approver": approver.strip(), "review_on": review_on.strip()}
     mine = {f"decision.{key}": text for key, text in given.items() if text != (was[key] or "")}
     if by := sign.strip():
+        if answer != now.verdict.answer:  # evidence came in meanwhile, which is in no case file
+            raise ConflictError("has another answer by now", where=of.name, fix="look, then sign")
         signed = {"by": by, "on": now.as_of.isoformat(), "answer": now.verdict.answer}
         mine["decision.signed"] = json.dumps(signed, ensure_ascii=False)
     if mine:
@@ -249,17 +252,16 @@ def answers(of: OfCase, undo: Digest = "") -> Response:
     asked = of.stated
     wanted = {key: of.request.query_params.get(key, state) for key, state in asked.items()}
     mine = {key: state for key, state in wanted.items() if state != asked[key]}
-    return of.page("answers.html", **{**_supposed(of, mine), "undo": undo})
+    return of.page("answers.html", **_supposed(of, mine, undo))
 
 
-def _supposed(of: AskedCase, mine: Mapping[str, str]) -> dict[str, Any]:
+def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[str, Any]:
     """What the answers tab shows: the case with some answers, judged as if they were written."""
-    now, found = of.dossier, of.workspace.what_if(of.name, mine, as_written=True).dossier
+    found = of.workspace.what_if(of.name, mine, as_written=True).dossier
     named = answer_form.titles(of.evaluated.framework)
     told = [f"{named[key]}: {state}" for key, state in mine.items()]
-    shown: dict[str, Any] = {"mine": told, "undo": ""}
-    shown |= {"changes": _changes(now, found), "supposed": found, "states": {**of.stated, **mine}}
-    return {**_MOVING, **shown}
+    shown = {"mine": told, "undo": undo, "supposed": found, "states": {**of.stated, **mine}}
+    return {**_MOVING, **shown, "changes": _changes(of.dossier, found)}
 
 
 def _changes(before: Dossier, after: Dossier) -> list[tuple[str, str, str]]:
@@ -288,9 +290,7 @@ class AnswerForm(BaseModel):
 
     def told(self, asked: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """Of questions that are asked: the answers as they were shown, and those that changed."""
-        given = {
-            k: value for k, value in (self.model_extra or {}).items() if isinstance(value, str)
-        }
+        given = {k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)}
         pairs = (pair.partition("=")[::2] for pair in self.seen.split())
         seen = {key: value for key, value in pairs if key in asked}
         return seen, {key: given[key] for key in seen if given.get(key, seen[key]) != seen[key]}
@@ -319,7 +319,7 @@ def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
         return _conflict(AskedCase(of.request, of.name), seen, mine)
     if not of.part:
         return of.to("/answers" + (f"?undo={form.digest}" if mine else ""))
-    shown = {**_supposed(of, {}), "undo": form.digest if mine else ""}
+    shown = _supposed(of, {}, form.digest if mine else "")
     part = of.page("moved.html", **shown, swap=True, saved=True)
     part.headers["HX-Replace-Url"] = f"{of.base}/answers"
     return part
