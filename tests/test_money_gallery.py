@@ -148,7 +148,8 @@ class Paper:
 
     def _by_the_token(self, parts: dict[str, list[Any]], need: Any) -> None:
         """Training by tokens, price and passes where that is more than the table's small run."""
-        have = self.case.get("data", {}).get("examples", 0)
+        have = self.case["data"]["examples"]
+        have = have["count"] if isinstance(have, dict) else have
         size = (need["low"], min(have, need["high"]), min(have, need["high"]))
         tokens = [a + b for a, b in zip(self.inputs["tokens in"], self.inputs["tokens out"],
                                         strict=True)]  # fmt: skip
@@ -240,7 +241,7 @@ class Paper:
         fallen = (1 - values["fall"]) ** (month / 12)
         if "bill" in values:
             return values["bill"] * (1.0 if self.own else float(grown * fallen))
-        if not self.case.get("models"):
+        if not self.has_bill:
             return math.inf
         model = self.case["models"][0]["id"]
         left = (date(2027, 1, 14) - AS_OF).days / (365.25 / 12)
@@ -254,7 +255,9 @@ class Paper:
 
     @property
     def has_bill(self) -> bool:
-        return "bill" in self.inputs or bool(self.case.get("models"))
+        return "bill" in self.inputs or any(
+            "usd_per_mtok" in m for m in self.case.get("models", ())
+        )
 
     @property
     def a_call(self) -> Spread:
@@ -275,7 +278,7 @@ class Paper:
         read |= {"saving", "quality"} & set(self.inputs)
         if "saving" in self.inputs and "bill" in self.inputs:
             read |= {"bill", *({"growth", "calls"} & set(self.inputs))}
-        elif "saving" in self.inputs and self.case.get("models"):
+        elif "saving" in self.inputs and self.has_bill:
             read |= {"growth", "calls", "tokens in", "tokens out"} & set(self.inputs)
         found = {name: self.inputs[name] for name in read}
         rates = json.loads((RULES / "published_index.json").read_text(encoding="utf-8"))["rates"]
@@ -371,7 +374,7 @@ def test_most_of_the_gallery_has_money() -> None:
         case = yaml.safe_load((GALLERY / slug / "case.yaml").read_text(encoding="utf-8"))
         assert "hourly_rate_usd" not in case.get("economics", {})
         assert "usd_per_month" not in case.get("today", {})
-        assert "models" not in case
+        assert all("usd_per_mtok" not in model for model in case.get("models", ()))
 
 
 @pytest.mark.parametrize("slug", WITH_MONEY)
@@ -444,7 +447,7 @@ def test_bills_come_to_the_same_on_paper(slug: str) -> None:
     said, sheet = told(slug)["investment"], paper(slug)
     if "bill" in sheet.inputs:
         same(said["bill_usd"], sheet.inputs["bill"])
-    elif not sheet.case.get("models"):
+    elif not sheet.has_bill:
         assert said["bill_usd"]["unknown"]
     computed = said["computed"]
     for way in (*computed.get("servings", ()), *computed.get("rivals", ())):

@@ -137,7 +137,7 @@ def decide(
     states = assessment.states
     decision = apply_rules(states, framework, rules)
     sovereign = assessment.state("data_sovereignty")
-    prices = listed_prices(case, as_of, () if sovereign == "yes" else unlisted(case))
+    prices = listed_prices(case, as_of, unlisted(case, sovereign))
     offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
     fits = approaches(case, framework, offered)
     published = index_for(case)

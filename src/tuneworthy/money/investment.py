@@ -215,7 +215,7 @@ def stakes_of(
         savings=comparison.counted,
         bill=bill.option if bill else None,
         bill_inputs={name: ways.inputs[name] for name in bill.option.names} if bill else {},
-        horizon=case.economics.assumptions.horizon_months,
+        horizon=1 if case.one_off else case.economics.assumptions.horizon_months,
         under_months=None if rule is None else rule.under_months,
         taken=inputs,
         says=says,
@@ -419,7 +419,7 @@ def _payback(
             "ask the budget owner in how many months it has to pay back",
         )
     under, value = months(rule.under_months), case.strategic_value
-    takes = f"{carries}, which takes {months_range(low, high)}"
+    takes = carries if case.one_off else f"{carries}, which takes {months_range(low, high)}"
     if low >= rule.under_months:
         slow = carries if math.isinf(low) else f"{takes}; under {under} is asked for"
         return Payback("no", slow)
@@ -526,6 +526,7 @@ def _result(
     if in_time is None:
         in_time = Unknown(ask="the framework has no break-even rule: add break_even.under_months")
     table = known.table_months if known else None
+    no_table = Unknown(ask="the table is for work that goes on") if model.one_off else lacks
     return InvestmentResult(
         bill_usd=shown(bill, Unknown(ask=_BILL)),
         possible_saving_usd=_possible(comparison, closed, bill),
@@ -550,8 +551,8 @@ def _result(
         why=payback.why,
         assumed=known.assumed if known else (),
         by_table=ByTable(
-            ongoing_usd=shown(known.table_running if known else None),
-            break_even_months=_months(table) if table else lacks,
+            ongoing_usd=shown(known.table_running if known else None, no_table),
+            break_even_months=_months(table) if table else no_table,
         ),
         steps=_steps(model, comparison, known, framework) if known else (),
         computed=_computed(comparison, model, ways.rivals),
@@ -659,20 +660,24 @@ def _steps(
         back = "at once, nothing is spent up front"
     elif math.isinf(point):
         back = "never, nothing is left to pay it back"
+        back = "never, less is left than that" if model.one_off else back
+    elif model.one_off:
+        back = "with the job"
     else:
         back = f"{usd(closed.upfront.value)} / {usd(closed.net.value)} = {months(point)}"
-    if low != high:
+    if low != high and not model.one_off:
         ends = months_range(low, high)
         back += f"; from the best to the worst pairing of the ranges {ends}"
-    if framework.break_even is not None:
+    if framework.break_even is not None and not model.one_off:
         back += f" (under {months(framework.break_even.under_months)} is asked for)"
+    a_month, below = "" if model.one_off else " a month", ("", "")
+    if savings is not None:
+        below = " beside serving", " (below)"
     return (
         f"Up front: {model.sum_text(model.upfront or ())}",
-        f"Benefits a month: {benefits}",
-        f"Running costs a month beside serving: {running} (below)"
-        if savings is not None
-        else f"Running costs a month: {running}",
-        f"Left a month: {usd(closed.net.value)}. Break-even: {back}",
+        f"Benefits{a_month}: {benefits}",
+        f"Running costs{a_month}{below[0]}: {running}{below[1]}",
+        f"Left{a_month}: {usd(closed.net.value)}. Break-even: {back}",
     )
 
 

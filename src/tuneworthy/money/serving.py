@@ -40,6 +40,7 @@ Runs = Literal["third_party", "own", "unknown"]
 
 TUNED = "the tuned model"
 BILL = "today.usd_per_month"
+_MOST_RIVALS = 3
 _TRAFFIC = "economics.traffic"
 _TOKENS = f"{_TRAFFIC}.input_tokens", f"{_TRAFFIC}.output_tokens"
 _GPU = ("gpu_usd_per_hour", "requests_per_gpu_hour", "utilisation", "always_on_gpus")
@@ -152,16 +153,13 @@ class Ways:
     """The cheapest models that nobody listed and nobody measured, and that may see the data."""
 
 
-_MOST_RIVALS = 3
-
-
 def serving_costs(case: Case, prices: Prices, sovereign: State, as_of: date | None = None) -> Ways:
     """Every way to serve a case's traffic, and the inputs that their costs depend on."""
     options = _Options(case, prices, sovereign, as_of)
     costs = sorted(options.every(), key=_by_price)
     rivals = [
         cost
-        for name in unlisted(case)
+        for name in unlisted(case, sovereign)
         if (name, None) in prices
         for cost in options.rival(Model(id=name))
         if cost.usd is not None and cost.admissible != "no"
@@ -170,11 +168,12 @@ def serving_costs(case: Case, prices: Prices, sovereign: State, as_of: date | No
     return Ways(tuple(costs), options.inputs, options.bill(costs), tuple(rivals))
 
 
-def unlisted(case: Case) -> tuple[str, ...]:
-    """Hosted models that a case doesn't list: successors of those that end, and small ones."""
+def unlisted(case: Case, sovereign: State) -> tuple[str, ...]:
+    """Hosted models a case doesn't list: successors, and small ones where data may leave."""
     known, listed = services(), {model.id for model in case.models}
     ends = [end for model in case.models if (end := known.end_of(model.id, model.base_url))]
-    names = dict.fromkeys([*(n for end in ends for n in end.successors), *known.rivals.models])
+    small = () if sovereign == "yes" else known.rivals.models
+    names = dict.fromkeys([*(n for end in ends for n in end.successors), *small])
     return tuple(name for name in names if name not in listed)
 
 

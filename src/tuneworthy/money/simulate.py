@@ -360,6 +360,9 @@ class CashFlow:
         rest = success * (result - (again / life))
         months = np.where(np.isinf(months), self.horizon + _until_back(running, rest), months)
         months = np.where(success > 0, months, np.inf)
+        if self.model.one_off:  # it pays with the job or never, and waiting only puts it off
+            months = np.where(months > 1, np.inf, np.where(upfront > 0, 1.0, 0.0))
+            delay = (1 - step) * (worth - upfront)
         return Paths(worth - upfront, months, cumulated, delay)
 
     def _months(self, values: Values) -> Iterator[Any]:
@@ -393,8 +396,6 @@ class CashFlow:
                     baseline = np.minimum(baseline, paid(option))
                 yield baseline - served + benefits - costs
             requests, number = requests * growth, number + 1
-            while self.model.one_off:
-                yield 0.0
 
 
 def _until_back(missing: Array, flow: Array) -> Any:

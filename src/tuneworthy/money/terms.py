@@ -220,7 +220,7 @@ def build_cost_model(
         running_besides=builder.or_none(besides),
         savings=builder.money(SAVINGS, monthly.api_savings_usd),
         quality=builder.money("economics.monthly.quality_value_usd", monthly.quality_value_usd),
-        table_running=builder.or_none(builder.table_sum("ongoing")),
+        table_running=None if case.one_off else builder.or_none(builder.table_sum("ongoing")),
         table_besides=builder.or_none(builder.table_sum("ongoing", but=("inference",))),
         inputs=builder.inputs,
         assumed=tuple(builder.assumed),

@@ -432,11 +432,14 @@ def _clear(plan: PlanContext, name: str, needs: Needs) -> None:
     """A reason against that takes no counting; one of a framework's own has no words here."""
     factor, ask = plan.framework.factors[name], plan.ask(name)
     work, own = either(plan.rule.against, name), f"against_{name}"
+    known, answer = said_by("changing"), plan.case.factors.get(name)
+    changes = str(answer.changes) if answer else ""
     told = {
+        "steps": "\n".join([known[changes]] if changes in known else known.values()),
         "title": factor.title,
         "ask": ask,
         "step": sentence(factor.means or factor.why or ask),
-        "lasting": _weeks(work.weeks),
+        "lasting": f"{number(work.weeks)} weeks" if work.weeks != 1 else "a week",
         "targets": plan.targets or "quality, latency, cost and privacy, with a target for each",
     }
     plan.say(own if spoken(own) else "against", work, needs, "steps", 0.0, id=own, **told)
@@ -478,19 +481,7 @@ def _volume(plan: PlanContext, name: str, needs: Needs) -> None:
     plan.say(f"against_{name}", work, needs, "steps", weeks, first=first, enough=enough)
 
 
-def _changing(plan: PlanContext, name: str, needs: Needs) -> None:
-    work, answer = either(plan.rule.against, name), plan.case.factors.get(name)
-    known, changes = said_by("changing"), str(answer.changes) if answer else ""
-    steps = [known[changes]] if changes in known else known.values()
-    plan.say(f"against_{name}", work, needs, steps="\n".join(steps), lasting=_weeks(work.weeks))
-
-
 _CLEARED: dict[str, Callable[[PlanContext, str, Needs], None]] = {
     "insufficient_data": _collect,
     "low_volume": _volume,
-    "rapidly_changing_requirements": _changing,
 }
-
-
-def _weeks(weeks: float) -> str:
-    return f"{number(weeks)} weeks" if weeks != 1 else "a week"

@@ -53,18 +53,23 @@ def pays_back(dossier: Dossier) -> list[str]:
     point, table = money.break_even_months.point, money.by_table.break_even_months
     if isinstance(point, Unknown):
         return [f"unknown: {point.ask}"]
-    theirs = "with the running costs of the framework's own table"
+    theirs, back = "with the running costs of the framework's own table", _back(money, point)
     if money.contradicted:
-        parts = [f"{duration(point)} as stated, which is contradicted"]
+        parts = [f"{back} as stated, which is contradicted"]
     elif money.assumed:
-        parts = [f"{duration(point)} ({assumed_text(money)})"]
+        parts = [f"{back} ({assumed_text(money)})"]
     elif point == table == "never":
         parts = [f"never, as stated and {theirs}"]
     else:
-        parts = [f"{duration(point)} as stated"]
+        parts = [f"{back} as stated"]
         parts += [] if isinstance(table, Unknown) else [f"{duration(table)} {theirs}"]
     drawn = _drawn_text(money)
     return [*parts, drawn] if drawn else parts
+
+
+def _back(money: InvestmentResult, months: Duration) -> str:
+    paid = money.one_off and months == 1
+    return "with the job" if paid else duration(months)
 
 
 def pays_back_text(dossier: Dossier) -> str:
@@ -80,7 +85,7 @@ def pays_back_text(dossier: Dossier) -> str:
 def _drawn_text(money: InvestmentResult) -> str:
     """What the draws say beside the break-even as stated; empty where they say the same."""
     drawn, back = money.simulation, money.break_even_months
-    if isinstance(drawn, Unknown) or isinstance(back.p50, Unknown):
+    if isinstance(drawn, Unknown) or isinstance(back.p50, Unknown) or money.one_off:
         return ""
     possible = dollars(money.possible_saving_usd)
     within = f"within the bill, with {possible} to save today, " if money.capped else ""
@@ -150,7 +155,8 @@ def investment(dossier: Dossier) -> b.Section:
         return b.section("money", _TITLE, todo, short="Money")
     clashes = len(doubts(dossier))
     many = f"{several(clashes, 'statement')} about money {'does' if clashes == 1 else 'do'}n’t "
-    amounts = (money.upfront_usd, money.monthly_net_usd, money.by_table.ongoing_usd)
+    amounts = [money.upfront_usd, money.monthly_net_usd]
+    amounts += [] if money.one_off else [money.by_table.ongoing_usd]
     missing = "" if isinstance(money.break_even_months.point, Unknown) else asks(*amounts)
     names = listing([label(path) for path in money.assumed])
     return b.section(
@@ -200,9 +206,10 @@ def story(money: InvestmentResult) -> Iterator[b.Fact]:
 
 def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     net_label, net = monthly(money.monthly_net_usd)
+    net_label = net_label.replace("a month", "of the job") if money.one_off else net_label
     back, bring = money.break_even_months, money.must_bring_usd
     yield b.Fact("Does it pay?", sentence(money.justified), sentence(money.why))
-    a_month = "" if money.one_off else "a month, "
+    a_month = "in all, " if money.one_off else "a month, "
     if not isinstance(money.bill_usd, Unknown):
         what = "The whole job costs" if money.one_off else "The bill today"
         yield b.Fact(what, dollars(money.bill_usd), f"{a_month}the most that tuning could save")
@@ -220,7 +227,7 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
         stated = "as stated, which is contradicted"
     beside = f"{sentence(money.step('benefits'))} {sentence(money.step('net'))}"
     yield b.Fact(net_label, net, f"after running costs, {stated}" if stated[0] == "a" else stated)
-    yield b.Fact("Pays back (break-even)", duration(back.point), stated, source=beside)
+    yield b.Fact("Pays back (break-even)", _back(money, back.point), stated, source=beside)
     if money.capped:
         beside = "month by month, no month saving more than its bill"
         yield b.Fact("Pays back within the bill", duration(back.p50), beside)
@@ -290,12 +297,12 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     if isinstance(drawn, Unknown):
         yield b.Todo(drawn.ask, "The uncertainty wasn’t worked out.")
         return
-    certain, months = _certain(drawn), drawn.horizon_months
+    certain, over = _certain(drawn), "" if money.one_off else f" over {drawn.horizon_months} months"
     yield (
-        f"Every amount is given as one number, so over {months} months there is one result and "
+        f"Every amount is given as one number, so{over} there is one result and "
         "no spread. Real amounts spread: give them as ranges."
         if certain
-        else f"The money was worked out {count(drawn.draws)} times over {months} months, each time "
+        else f"The money was worked out {count(drawn.draws)} times{over}, each time "
         "with what is uncertain drawn by chance."
     )
     yield b.facts(_chances(drawn, money))
@@ -321,7 +328,7 @@ def _scenarios(money: InvestmentResult) -> b.Parts:
             one.name,
             usd(one.upfront_usd),
             usd(one.first_month_usd),
-            duration(one.break_even_months),
+            _back(money, one.break_even_months),
             usd(one.npv_usd),
         )
         for one in money.scenarios
@@ -338,15 +345,18 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
     months, worth, back = drawn.horizon_months, drawn.npv_usd, money.break_even_months
     if drawn.p_works < 1:
         yield b.Fact("Tuning works", share(drawn.p_works), "of the results; see what was taken")
-    yield b.Fact("Pays back if it works", _spread(back), "month by month")
-    net = f"Worth over {months} months (net present value)"
+    if not money.one_off:
+        yield b.Fact("Pays back if it works", _spread(back), "month by month")
+    over = "" if money.one_off else f" over {months} months"
+    net = f"Worth{over} (net present value)"
     if _certain(drawn):
         yield b.Fact(net, usd(worth.p50))
     else:
         if back.p10 != back.p90:
             within = ranged(money.p_within_6_months, share)
             yield b.Fact("In time if it works", within, "of the results")
-        yield b.Fact(f"Not within {months} months", share(drawn.p_never), "of all the results")
+        late = "Never" if money.one_off else f"Not within {months} months"
+        yield b.Fact(late, share(drawn.p_never), "of all the results")
         most, middle = f"{usd(worth.p10)} to {usd(worth.p90)}", usd(worth.p50)
         ends = f"({most} in eight of ten, {middle} in the middle)"
         yield b.Fact(net, f"{dollars(money.gain_usd)} on average", ends)

@@ -86,7 +86,8 @@ def _ask(dossier: Dossier) -> Iterator[b.Fact]:
             ask = money.ask_usd
             amount = dollars(ask.pilot)
             then += f"; if it works, {dollars(ask.build)} to build it"
-            then += f" and {dollars(ask.run_month)} a month to run it"
+            run = "to run the job" if money.one_off else "a month to run it"
+            then += f" and {dollars(ask.run_month)} {run}"
     yield b.Fact("Ask now", amount, f"until {until}{then}.", "money")
     ends = [item.what for item in verdict.takes if item.towards == "no"]
     yield from (b.Fact("Stop rule", what) for what in ends)

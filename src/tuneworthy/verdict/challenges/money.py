@@ -24,7 +24,7 @@ def ongoing_below_table(facts: CaseFacts) -> Found:
     """Running costs below what the framework's own table adds up to."""
     stated = facts.case.economics.monthly.ongoing_usd
     rate, costs = facts.case.economics.hourly_rate_usd, facts.framework.costs
-    if stated is None or rate is None or costs is None:
+    if stated is None or rate is None or costs is None or facts.case.one_off:
         return None
     low, high = ongoing_usd(costs, rate.low, "low"), ongoing_usd(costs, rate.high, "high")
     return stated.high < low and (
