@@ -233,7 +233,7 @@ def test_quitting_while_another_answer_is_changed_is_quitting(folder: Path) -> N
 def test_it_says_what_is_settled_for_today_asks_on_and_offers_what_else_is_worth_knowing(
     folder: Path,
 ) -> None:
-    typed = "n\n" + "d\n" * 14 + "n\nx\no\nA bot\ns\nm\n2k\nq\n"
+    typed = "n\n" + "d\n" * 14 + "n\nx\no\nA bot\ns\nm\nd\n2k\nq\n"
     seen = tuneworthy("interview", folder, typed=typed)
     told = " ".join(seen.out.split())
     assert "Settled for today: not yet." in told
