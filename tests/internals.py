@@ -442,7 +442,7 @@ from tuneworthy.scoring.base import (
     same,
 )
 from tuneworthy.scoring.judge import Judge
-from tuneworthy.scoring.sandboxed import Worker, orders, query_in
+from tuneworthy.scoring.sandboxed import Worker, orders, query_in, sql_worker
 from tuneworthy.stats import clustered as stats_clustered
 from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha
 from tuneworthy.stats.clustered import (

@@ -181,7 +181,7 @@ def test_a_wrong_check_is_refused_in_one_line_that_names_the_fix(
     name: str, of: Any, says: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        scorer_for(CheckCall(scorer=name, of=of) if name else "", KIT)
+        scorer_for(CheckCall(scorer=name, of=of) if name else "", KIT).check()
     assert says.casefold() in str(caught.value).casefold()
     assert "\n" not in str(caught.value)
 

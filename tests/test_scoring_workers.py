@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ from internals import (
     CheckCall,
     EvalCase,
     Kit,
+    Marker,
     Output,
     Scored,
     Scorer,
@@ -20,6 +25,7 @@ from internals import (
     orders,
     query_in,
     scorer_for,
+    sql_worker,
 )
 from tuneworthy import InputError
 
@@ -121,8 +127,9 @@ def test_a_script_is_read_beside_the_case() -> None:
     "script", ["ATTACH 'x' AS y", "PRAGMA journal_mode = WAL", ENDLESS + "SELECT max(n) FROM r"]
 )
 def test_a_script_can_only_build(script: str) -> None:
+    one = scorer_for(CheckCall(scorer="sql", of={"schema": script}), Kit())
     with pytest.raises(InputError, match="doesn't run"):
-        scorer_for(CheckCall(scorer="sql", of={"schema": script}), Kit())
+        one.check()
 
 
 @pytest.mark.parametrize(
@@ -274,3 +281,94 @@ def test_a_process_ends_with_what_asked_it(folder: Path) -> None:
     assert process.poll() is None
     del worker
     assert process.poll() is not None
+
+
+# How many, and for how long ----------------------------------------------------------------------
+
+
+def sql_cases(n: int, scripts: int) -> list[EvalCase]:
+    return [
+        EvalCase(
+            id=f"c{i}", input="q", reference="SELECT count(*) FROM t",
+            checks=(CheckCall(scorer="sql", of={"schema": f"CREATE TABLE t(a{i % scripts})"}),),
+        )
+        for i in range(n)
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Ids of the processes that were started."""
+    seen: list[int] = []
+    begin = Worker._started
+
+    def noted(worker: Worker) -> Any:
+        process = begin(worker)
+        if process.pid not in seen:
+            seen.append(process.pid)
+        return process
+
+    monkeypatch.setattr(Worker, "_started", noted)
+    sql_worker.cache_clear()
+    yield seen
+    sql_worker.cache_clear()
+
+
+def test_many_cases_share_one_process_that_starts_when_it_is_asked(started: list[int]) -> None:
+    cases, marker = sql_cases(1200, scripts=7), Marker((), Kit())
+    for case in cases:
+        marker.scorers(case)
+    assert started == []  # a quote asks nothing
+    marker.check()
+    for case in cases[:40]:
+        assert marker.score(Output("SELECT 0"), case).ok is True
+    assert len(started) == 1
+
+
+def test_a_script_that_fails_is_told_before_anything_is_paid(started: list[int]) -> None:
+    (case,) = sql_cases(1, scripts=1)
+    bad = case.model_copy(update={"checks": (CheckCall(scorer="sql", of={"schema": "nonsense"}),)})
+    marker = Marker((), Kit())
+    marker.scorers(bad)
+    assert started == []
+    with pytest.raises(InputError, match="doesn't run"):
+        marker.check()
+
+
+ORPHANED = """
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tuneworthy.scoring.sandboxed import Worker
+folder = Path(sys.argv[1])
+worker = Worker("own", str(folder), str(folder / "own.py"), "f", seconds=60, bare=False)
+print(worker._started().pid, flush=True)
+worker.ask(["", {}, {}])
+"""
+
+
+def test_an_own_scorer_that_loops_ends_with_who_asked_it(tmp_path: Path) -> None:
+    """Killed without a chance to say so; what the scorer started goes too."""
+    (tmp_path / "own.py").write_text(
+        "import subprocess\n"
+        "def f(*_):\n"
+        "    subprocess.Popen(['sleep', '600'])\n"
+        "    while True: pass\n"
+    )
+    asking = subprocess.Popen(
+        [sys.executable, "-c", ORPHANED, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert asking.stdout is not None
+    group = int(asking.stdout.readline())
+    asking.kill()
+    asking.wait()
+    asking.stdout.close()
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    os.killpg(group, signal.SIGKILL)
+    pytest.fail("it goes on")

@@ -28,11 +28,6 @@ BOM = "\ufeff"
 def read_text(path: Path, limit: int, error: Callable[..., InputError]) -> str:
     """A text file, whole, without a byte order mark.
 
-    Args:
-        path: The file.
-        limit: The most bytes it may have.
-        error: The error class to raise.
-
     Raises:
         InputError: As ``error``, if it isn't there, isn't a plain file, is larger than the limit or
             isn't UTF-8.
@@ -121,15 +116,7 @@ def writing(path: Path, *, fix: str = "name another file") -> Iterator[None]:
 def made_whole(folder: Path) -> Iterator[Path]:
     """A new folder that is there with all its files, or isn't there at all.
 
-    Args:
-        folder: Where it shall stand.
-
-    Yields:
-        A folder beside it to fill; it takes its name in one step when the block ends well, and is
-        gone when it doesn't.
-
-    Raises:
-        OutputError: If something stands there, or it can't be made.
+    Yields one beside it to fill, which takes its name in one step when the block ends well.
     """
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)

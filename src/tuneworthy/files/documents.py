@@ -36,13 +36,7 @@ class TeamDocument(NamedTuple):
 
 
 def read_documents(case: Case, named: str, where: str) -> tuple[tuple[TeamDocument, ...], int]:
-    """The documents in a folder or a file, by name, and how many files of other kinds lie there.
-
-    Args:
-        case: The case.
-        named: Their path, relative to the case folder.
-        where: What names them, for an error.
-    """
+    """The documents in a folder or a file, by name, and how many files of other kinds lie there."""
     root = beside(case, where, named)
     if root is None:
         raise CaseError("has no folder", where=case.name, fix="keep the case in a folder")

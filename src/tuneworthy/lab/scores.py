@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections import Counter
@@ -63,7 +64,6 @@ class CaseScores:
 
     @property
     def calls(self) -> int:
-        """Calls, with an answer or without."""
         return len(self.scores) + self.unjudged + self.missing
 
     def score(self, missing: float = math.nan) -> float:
@@ -98,8 +98,8 @@ class Scores:
 
     async def run(self, runner: Runner, calls: Sequence[tuple[Job, Arm, EvalCase]]) -> Outcome:
         """Make some calls, have their answers judged where a model judges, and take the scores."""
-        outcome = await runner.all([job for job, *_ in calls])
-        first = outcome
+        self.marker.check()
+        first = outcome = await runner.all([job for job, *_ in calls])
         if self.judge is not None and not outcome.stopped:
             replies = ((outcome.get(job.key), case) for job, _, case in calls)
             answers = [
@@ -108,7 +108,9 @@ class Scores:
                 if call and call.reply and not call.reply.lacks
             ]
             outcome = await self.judge.ask(runner, answers) or outcome
-        self.take(calls, first.get)
+        for call in calls:
+            self.take([call], first.get)
+            await asyncio.sleep(0)  # a stop is heard: a function of the user's may take seconds
         return outcome
 
     def take(

@@ -125,6 +125,7 @@ class Marker:
     def __init__(self, scorers: Sequence[Scorer], kit: Kit) -> None:
         self._scorers, self._kit = tuple(scorers), kit
         self._of_case: dict[str, tuple[Scorer, ...]] = {}
+        self._made: dict[str, Scorer] = {}  # by the check, which many cases may share
 
     @property
     def labels(self) -> bool:
@@ -138,11 +139,19 @@ class Marker:
         of those that do.
         """
         if case.id not in self._of_case:
+            for check in case.checks:
+                if repr(check) not in self._made:
+                    self._made[repr(check)] = scorer_for(check, self._kit)
             alone = _compared(case)
             of_set = (each for each in self._scorers if not (alone and each.compares))
-            own = (scorer_for(check, self._kit) for check in case.checks)
+            own = (self._made[repr(check)] for check in case.checks)
             self._of_case[case.id] = (*of_set, *own)
         return self._of_case[case.id]
+
+    def check(self) -> None:
+        """Try what takes a process to try, before anything is paid for."""
+        for scorer in (*self._scorers, *self._made.values()):
+            scorer.check()
 
     def reads_system(self, case: EvalCase) -> bool:
         """Whether a scorer of a case goes by the system prompt."""

@@ -172,7 +172,10 @@ class Scorer(Parameters):
     reads_system: ClassVar[bool] = False  #: Whether it goes by the system prompt that was sent.
 
     def prepare(self, kit: Kit) -> None:
-        """Take what it needs from beside the case."""
+        """Take what it needs from beside the case; no process is started."""
+
+    def check(self) -> None:
+        """Try what takes a process to try, before anything is paid for."""
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         """How good an output is; ``system`` is the system prompt as it was sent."""

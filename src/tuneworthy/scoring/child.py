@@ -11,8 +11,11 @@ import importlib.util
 import json
 import math
 import os
+import signal
 import sqlite3
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,8 @@ from typing import Any
 MIB = 1024 * 1024
 MEMORY_BYTES = {"sql": 384 * MIB, "own": 4096 * MIB}
 """Address space of each kind; Python itself takes some tens of MiB."""
+MOST_SECONDS = 90  #: Longer than any question may take: what lets no thread run ends by this.
+MOST_SCRIPTS = 4  #: Databases that are kept; the oldest is built again when it is asked.
 MOST_ROWS = 10_000  #: Rows of a result; a query that gives more is refused.
 MOST_STEPS = 30_000_000
 """Steps of SQLite's machine a query may take: counted, so that the answer depends on no clock."""
@@ -144,6 +149,8 @@ def sql() -> Callable[[Any], Any]:
         if key not in known:
             if question.get("script") is None:
                 return {"error": "no_script"}
+            if len(known) >= MOST_SCRIPTS:
+                del known[next(iter(known))]
             try:
                 known[key] = Database(question["script"])
             except (sqlite3.Error, sqlite3.Warning, ValueError, MemoryError) as problem:
@@ -165,8 +172,16 @@ def own(folder: str, file: str, name: str) -> Callable[[Any], Any]:
     return lambda arguments: {"gives": function(*arguments)}
 
 
+def end_with(parent: int) -> None:
+    """End this process and all that it started once whoever asks is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os.killpg(0, signal.SIGKILL)
+
+
 def main(kind: str, *arguments: str) -> None:
     """Answer until the questions end. What the user's code prints is dropped."""
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -180,10 +195,12 @@ def main(kind: str, *arguments: str) -> None:
     for line in questions:
         result: Any = {"error": "cannot_load", "says": failed}
         if answer is not None:
+            signal.alarm(MOST_SECONDS)
             try:
                 result = answer(json.loads(line))
             except Exception as problem:  # noqa: BLE001  # somebody's function may raise anything
                 result = {"error": "raises", "says": type(problem).__name__}
+            signal.alarm(0)
         try:
             text = json.dumps(result)
         except (ValueError, TypeError, RecursionError):

@@ -18,12 +18,14 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
+from tuneworthy.errors import InputError, one_line
 from tuneworthy.model.base import inside_folder
 from tuneworthy.model.base import wrong as refused
 from tuneworthy.model.evalset import EvalCase
@@ -50,13 +52,8 @@ class Worker:
     """A Python process that answers one line of JSON with another.
 
     It starts with the first question. It is ended when an answer takes too long, and started anew
-    for the next question. Its environment is empty but for the path.
-
-    Args:
-        arguments: Of the script: the kind of work, and what that takes.
-        seconds: The longest an answer may take.
-        bare: Start it without the packages that are installed here.
-        folder: Where it starts, so that a bare name of a file means one there.
+    for the next question. Its environment is empty but for the path; ``bare`` leaves out the
+    packages that are installed here.
     """
 
     def __init__(
@@ -164,7 +161,6 @@ class Sql(Comparer):
     tables: Stated | None = Field(None, alias="schema")
     """Or the script itself."""
     _script: str
-    _worker: Worker = PrivateAttr(default_factory=lambda: Worker("sql", seconds=SECONDS, bare=True))
     _results: dict[str, Rows | str] = PrivateAttr(default_factory=dict)
 
     def prepare(self, kit: Kit) -> None:
@@ -174,10 +170,13 @@ class Sql(Comparer):
             raise refused("needs a script", "write the tables under schema")
         else:
             self._script = kit.read(self.script)
+
+    def check(self) -> None:
         answer, why = self._ask("SELECT 1")
         if why:
             reason = answer.get("says", why) if answer else why
-            raise refused(f"has a script that doesn't run ({reason})", "fix the script")
+            what = f"check sql has a script that doesn't run ({reason})"
+            raise InputError(one_line(what), fix="fix the script")
 
     def accepted(self, case: EvalCase) -> Sequence[str]:
         return [q for q in case.accepted if isinstance(q, str) and q.strip()]
@@ -214,10 +213,16 @@ class Sql(Comparer):
 
     def _ask(self, query: str) -> tuple[Any, str]:
         key = hashlib.sha256(self._script.encode("utf-8", "surrogatepass")).hexdigest()
-        answer, why = self._worker.ask({"key": key, "query": query})
+        answer, why = sql_worker().ask({"key": key, "query": query})
         if not why and answer.get("error") == "no_script":
-            answer, why = self._worker.ask({"key": key, "query": query, "script": self._script})
+            answer, why = sql_worker().ask({"key": key, "query": query, "script": self._script})
         return answer, why or answer.get("error", "")
+
+
+@cache
+def sql_worker() -> Worker:
+    """The one process in which all queries run; it starts with the first."""
+    return Worker("sql", seconds=SECONDS, bare=True)
 
 
 def query_in(text: str) -> str:
