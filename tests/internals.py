@@ -562,7 +562,7 @@ from tuneworthy.workspace.measure import appendix, clean_name, model_id
 from tuneworthy.workspace.portfolio import (
     CaseQuery,
     CaseRow,
-    Kept,
+    KeptCases,
     Order,
     best_choice,
     fund,

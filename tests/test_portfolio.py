@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from internals import (
     CaseQuery,
     CaseRow,
-    Kept,
+    KeptCases,
     Order,
     Range,
     Unknown,
@@ -301,7 +301,7 @@ def test_two_cases_and_two_what_ifs_are_compared_and_nothing_is_written(
 
 
 def board(folder: Path, kept: Path) -> Workspace:
-    return Workspace(open_directory(folder), None, DAY, Kept(kept))
+    return Workspace(open_directory(folder), None, DAY, KeptCases(kept))
 
 
 def never(*_: object, **__: object) -> Any:
@@ -327,7 +327,7 @@ def test_what_was_judged_is_there_at_the_next_start_to_the_last_byte(
     assert [row.name for row in again.listed(CaseQuery(), 0.0).cases if row.pending] == [
         "first-idea"
     ]
-    other = Workspace(open_directory(folder), "lesson", DAY, Kept(kept))
+    other = Workspace(open_directory(folder), "lesson", DAY, KeptCases(kept))
     assert other.listed(CaseQuery(), 0.0).totals.pending == 3
 
 

@@ -270,6 +270,13 @@ def welcome(name: str, path: str, many: int) -> Sheet:
     return page
 
 
+def value_words(ask: Ask) -> str:
+    """What the case file says to it; empty for nothing."""
+    titles = {choice.id: choice.title for choice in ask.choices}
+    values = ask.value.split(", ") if ask.value else []
+    return ", ".join(titles.get(value, value) for value in values)
+
+
 def refused(caught: InputError) -> str:
     """Why something is no answer, beside the question, so without naming it."""
     return " ".join(sentence(text) for text in (caught.what, caught.fix) if text)
@@ -279,6 +286,10 @@ def part(which: Part, offer: OpenPart | None) -> tuple[str, str]:
     """A part of the interview: what it settles, and what is open in it."""
     settles: str = WORDS["parts"][which]["settles"]
     return settles, "all of it is answered" if offer is None else _asks(offer)
+
+
+def unknowns(many: int) -> str:
+    return f"Ask again what I didn’t know: {several(many, 'question')}" if many else ""
 
 
 def rest(dossier: Dossier, framework: Framework) -> tuple[str, str]:

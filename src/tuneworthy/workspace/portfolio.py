@@ -443,7 +443,7 @@ def _program() -> str:
     return hashlib.sha256("\n".join((__version__, *told)).encode()).hexdigest()
 
 
-class Kept:
+class KeptCases:
     """Rows and dossiers in a file of the user's cache folder, for the user's eyes alone.
 
     A help and no part of an answer: where it can't be read or written, is broken or was made from

@@ -65,7 +65,7 @@ from tuneworthy.workspace.measure import FileKind, add_files
 from tuneworthy.workspace.portfolio import (
     CaseQuery,
     CaseRow,
-    Kept,
+    KeptCases,
     Key,
     Portfolio,
     case_row,
@@ -165,7 +165,7 @@ def open_workspace(folder: str | Path, chosen: str | None, as_of: date | None) -
     """The cases of a folder, with what was worked out at earlier times."""
     from tuneworthy.llm.embedded import weights_path
 
-    kept = Kept(weights_path().with_name("cases-1.sqlite"))
+    kept = KeptCases(weights_path().with_name("cases-1.sqlite"))
     return Workspace(open_directory(folder), chosen, as_of, kept)
 
 
@@ -336,11 +336,11 @@ class Workspace:
         directory: CaseDirectory,
         chosen: str | None = None,
         as_of: date | None = None,
-        kept: Kept | None = None,
+        kept: KeptCases | None = None,
     ) -> None:
         self.directory, self.chosen, self.as_of = directory, chosen, as_of
         self._cases: Cache[EvaluatedCase] = Cache(_DOSSIERS)
-        self._kept = kept or Kept()
+        self._kept = kept or KeptCases()
         self._place = f"{directory.folder.resolve()}\n{chosen or ''}"
         self._rows: dict[str, tuple[Key, CaseRow]] = self._kept.rows(self._place)
         self._names: tuple[float, tuple[str, ...]] = (0.0, ())
