@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import re
 import socket
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -295,6 +297,18 @@ def test_a_cut_upload_leaves_nothing_half(live: tuple[int, Path]) -> None:
     head = f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(form)}"
     assert not spoken(port, head, form).startswith(b"HTTP/1.1 20")
     nothing_kept(place)
+
+
+def test_what_a_killed_server_left_goes_with_the_next_file(
+    client: TestClient, folder: Path
+) -> None:
+    for name, age_s in ((".upload-old", 100_000), (".upload-new", 0)):
+        left = folder / "one" / name
+        left.mkdir()
+        (left / "half.jsonl").write_bytes(b"half")
+        os.utime(left, (time.time() - age_s,) * 2)
+    send(client, "documents", ("a.txt", b"hello"))
+    assert {path.name for path in (folder / "one").glob(".upload-*")} == {".upload-new"}
 
 
 def test_two_at_once_are_both_kept(live: tuple[int, Path]) -> None:

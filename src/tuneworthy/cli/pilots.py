@@ -108,9 +108,11 @@ def pilot(
             text = _quote(pilot, options["budget"], form, colour(output))
         else:
             from tuneworthy.training.pilot import run
+            from tuneworthy.workspace.labs import keep_run
 
             settings = {name: options[name] for name in ("again", "at_once", "ask_again")}
             result = run(pilot, cap_usd=options["budget"], **settings)
+            keep_run(case, "pilot", result)
             text, stopped = _shown(pilot, result, form, colour(output)), result.stopped
     deliver(text, output, force)
     return STOPPED if stopped else 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -206,6 +208,9 @@ class AskedCase:
     @contextmanager
     def inbox(self) -> Iterator[Path]:
         """A folder for what is sent to it; whatever becomes of that, nothing of it is left."""
+        for left in self.path.glob(".upload-*"):  # by a server that was killed
+            if left.stat().st_mtime < time.time() - _FORGOTTEN_S:
+                shutil.rmtree(left, ignore_errors=True)
         with writing(self.path):
             made = TemporaryDirectory(prefix=".upload-", dir=self.path)
         with made as folder:
@@ -238,6 +243,7 @@ class AskedCase:
 
 OfCase = Annotated[AskedCase, Depends()]
 
+_FORGOTTEN_S = 86_400.0
 _READING = ThreadPoolExecutor(2, "reading")
 T = TypeVar("T")
 
