@@ -20,7 +20,7 @@ from tuneworthy.measure.signals.base import (
     rate,
 )
 from tuneworthy.measure.signals.success import refused
-from tuneworthy.model.evidence import Batch
+from tuneworthy.model.evidence import Batch, Scalar
 from tuneworthy.stats.clustered import share
 from tuneworthy.text.json import looks_like_json
 
@@ -38,6 +38,12 @@ _FORM = Measure("fixed_form_share", "share of answers", "consistent_behavior")
 _FACTS = Measure("own_facts_share", "share of answers in prose")
 _COPIED = Measure("copied_share", "share of answers with passages")
 _SAME = Measure("repeated_answer_share", "share of answers in prose")
+_METHODS = {
+    "fixed_form_share": "labels, JSON, SQL and calls of tools; interval by conversation",
+    "own_facts_share": "numbers, and names inside a sentence; interval by conversation",
+    "repeated_answer_share": "word for word, of another conversation; interval by conversation",
+    "copied_share": "half of the runs of four words; interval by conversation",
+}
 Form = Literal["label", "json", "sql", "tool call", "prose"]
 
 
@@ -71,38 +77,24 @@ class ShapeSignal:
         prose = np.array([form == "prose" for form in forms]) & answered
         counts = Counter(form for form, there in zip(forms, answered, strict=True) if there)
         given = happened(batch.column("contexts")) & answered
-        extent = table.extent()
+        kinds: dict[str, Scalar] = {name.replace(" ", "_"): n for name, n in sorted(counts.items())}
+        told: tuple[tuple[Measure, Flags, Flags, str, dict[str, Scalar]], ...] = (
+            (_FORM, ~prose, answered, _ASK, kinds),
+            (_FACTS, _own_facts(batch, prose), prose, _ASK, {}),
+            (_SAME, _repeated(batch, prose, talks), prose, _ASK, {}),
+            (_COPIED, _copied(batch, given), given, _ASK_CONTEXTS, {}),
+        )
         return Findings(
-            (
-                _FORM.of(
+            tuple(
+                measure.of(
                     table,
-                    share((~prose)[answered], talks[answered]),
-                    _ASK,
-                    method="labels, JSON, SQL and calls of tools; interval by conversation",
-                    details={form.replace(" ", "_"): n for form, n in sorted(counts.items())},
-                    sample=extent,
-                ),
-                _FACTS.of(
-                    table,
-                    share(_own_facts(batch, prose)[prose], talks[prose]),
-                    _ASK,
-                    method="numbers, and names inside a sentence; interval by conversation",
-                    sample=extent,
-                ),
-                _SAME.of(
-                    table,
-                    share(_repeated(batch, prose, talks)[prose], talks[prose]),
-                    _ASK,
-                    method="word for word, of another conversation; interval by conversation",
-                    sample=extent,
-                ),
-                _COPIED.of(
-                    table,
-                    share(_copied(batch, given)[given], talks[given]),
-                    _ASK_CONTEXTS,
-                    method="half of the runs of four words; interval by conversation",
-                    sample=extent,
-                ),
+                    share(hits[among], talks[among]),
+                    ask,
+                    method=_METHODS[measure.id],
+                    details=details,
+                    sample=table.extent(),
+                )
+                for measure, hits, among, ask, details in told
             )
         )
 
