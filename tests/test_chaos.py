@@ -1,4 +1,4 @@
-"""Twelve kinds of bad endpoint, four commands: no verdict, no check and no target moves."""
+"""Twelve kinds of bad endpoint, five commands: no verdict, no check and no target moves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from internals import ChatMessage, Request, llm_runner, transport_for
+from internals import ChatMessage, Fake, Request, llm_runner, transport_for
 from internals import run as command
 from lab_world import folder_of, known
 from test_labs_verify import RIGHT
@@ -66,10 +66,12 @@ BAD: dict[str, Bad] = {
 
 
 @contextmanager
-def endpoint(bad: Bad | None, *, listens: bool = True) -> Iterator[tuple[str, list[str]]]:
+def endpoint(
+    bad: Bad | None, *, listens: bool = True, model: Fake | None = None
+) -> Iterator[tuple[str, list[str]]]:
     """An address, and the models that were asked for there; without ``bad`` it answers well."""
     seen: list[str] = []
-    fake = known(
+    fake = model or known(
         {"careful": 0.6, "Answer": 0.5, "mine": 0.9}, general={"one": RIGHT, "mine": RIGHT}
     )
 
@@ -122,9 +124,14 @@ def case_of(folder: Path, command: str, good: str, bad: str) -> tuple[Path, list
         "verify": (model("one", good), model("mine", bad, "tuned")),
         "judge": (model("one", good), model("judge", bad)),
         "proposals": (model("one", good), model("writer", bad)),
+        "retrieval": (model("one", bad),),
     }[command]
-    folder_of(folder, n=60, models=f"[{', '.join(models)}]")
+    shown, prompts = {"contexts": [{"text": "Every book stands on its shelf."}]}, None
+    if command == "retrieval":
+        prompts = {"careful": "Answer by this: {{ contexts }}\n"}
+    folder_of(folder, n=60, models=f"[{', '.join(models)}]", cases=shown, prompts=prompts)
     more = {"judge": judge, "proposals": ["--propose", "2", "--propose-with", "my:writer"]}
+    more["retrieval"] = ["--answers"]
     return folder, more.get(command, [])
 
 
@@ -136,7 +143,7 @@ def state(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, bool]:
 
 
 @pytest.mark.parametrize("kind", BAD)
-@pytest.mark.parametrize("what", ["ceiling", "verify", "judge", "proposals"])
+@pytest.mark.parametrize("what", ["ceiling", "verify", "judge", "proposals", "retrieval"])
 def test_no_bad_endpoint_moves_a_verdict_a_check_or_a_target(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     what: str, kind: str,
@@ -148,7 +155,7 @@ def test_no_bad_endpoint_moves_a_verdict_a_check_or_a_target(
     with endpoint(None) as (good, _), endpoint(BAD[kind], listens=kind != "refuse") as (bad, seen):
         folder, more = case_of(tmp_path, what, good, bad)
         before = state(folder, capsys)
-        name = "verify" if what == "verify" else "ceiling"
+        name = {"verify": "verify", "retrieval": "retrieve"}.get(what, "ceiling")
         lab = [name, str(folder), "--as-of", "2026-11-24", "--at-once", "4", *more]
         assert command(lab) == 3
         told = capsys.readouterr()

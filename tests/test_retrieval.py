@@ -35,6 +35,7 @@ from internals import (
 )
 from internals import lab_retrieve as api
 from internals import run as command
+from test_chaos import FREE, endpoint
 from tuneworthy import InputError, decide, load_framework
 
 DAY = date(2026, 11, 27)
@@ -347,6 +348,25 @@ def test_two_gaps_from_three_ways_to_answer(tmp_path: Path) -> None:
     assert api.quoted(api.prepare(folder, k=3, answers=True, as_of=DAY)).calls == 0
 
 
+def test_a_model_behind_an_address_answers_as_a_function_does(tmp_path: Path) -> None:
+    plain: Any = api.run(
+        api.prepare(town(tmp_path / "plain"), k=3, answers=True, as_of=DAY), transport=reader(0.8)
+    )
+    with endpoint(None, model=reader(0.8)) as (address, seen):
+        served = f"models: [{{id: 'my:one', base_url: '{address}', {FREE}}}]\n"
+        folder = town(tmp_path / "served", model=False, more=served)
+        told: Any = api.run(api.prepare(folder, k=3, answers=True, as_of=DAY))
+        assert told.spend.calls == len(seen) > 0
+        assert not told.stopped
+        seen.clear()
+        again: Any = api.run(api.prepare(folder, k=3, answers=True, as_of=DAY))
+        assert (again.answers, seen) == (told.answers, [])
+    names = ("retrieved", "known", "none", "synthesis_gap")
+    assert all(getattr(told.answers, name) == getattr(plain.answers, name) for name in names)
+    assert told.answers.retrieval_gap.difference == plain.answers.retrieval_gap.difference
+    assert "synthesis_failure_share" in read_latest(read_case(folder))[0]
+
+
 def test_answers_that_are_withheld_measure_nothing(tmp_path: Path) -> None:
     """And neither are they wrong answers."""
     folder = town(tmp_path / "case")
@@ -407,6 +427,9 @@ def test_a_wrong_input_is_one_line(
     arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = shutil.copytree(GALLERY, tmp_path / "case")
+    file = folder / "case.yaml"
+    told = file.read_text("utf-8").splitlines(keepends=True)
+    file.write_text("".join(line for line in told if not line.strip().startswith("prompts:")))
     assert command(["retrieve", str(folder), *arguments]) == 2
     out, err = capsys.readouterr()
     assert out == ""

@@ -22,7 +22,7 @@ from tuneworthy.lab.plan import LabPlan, joined
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, probed
 from tuneworthy.lab.prepare import prepare as prepare_lab
 from tuneworthy.lab.result import interval_evidence, measured_in
-from tuneworthy.lab.scores import WATCH_EVERY, Scores
+from tuneworthy.lab.scores import WATCH_EVERY, Scores, first_of
 from tuneworthy.lab.search import CHUNKINGS, Finder, Piece, Shelf, Span, cut
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
 from tuneworthy.llm.ledger import Ledger
@@ -297,7 +297,8 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
         synthesis_gap=wrong,
         gain=contrast(lab.scores, given, none, cases),
     )
-    return {"answers": answers, "spend": calls.spend}
+    lost = [why for arm in (given, known, none) if (why := lab.scores.unanswered(arm.id, cases))]
+    return {"answers": answers, "spend": calls.spend, "stopped": first_of(lost)}
 
 
 def evidence_of(result: of.RetrievalResult, prepared: PreparedRetrieval) -> Measured | None:
