@@ -29,7 +29,7 @@ from tuneworthy.report.text import Paint, Style, safe, table, wrapped
 from tuneworthy.report.width import columns
 from tuneworthy.syntax.document import parse
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
-from tuneworthy.words import count, counted, few, listing, sentence, several, small_usd
+from tuneworthy.words import count, counted, few, listing, sentence, several, small_usd, usd
 
 MARGIN = "      "
 LEFT = f"{MARGIN}Left as it is.\n"  #: What is said where an answer changed nothing.
@@ -107,7 +107,10 @@ def hint(ask: Ask) -> str:
 def why_text(ask: Ask) -> str:
     texts = [safe(ask.why)] if ask.why else []
     texts.append(f"It takes about {counted(ask.minutes, 'minute')} to find out.")
-    if ask.gain_bits is not None:
+    if ask.worth_usd:
+        most = f"up to {usd(ask.worth_usd)} before you choose to tune"
+        texts.append(f"Of the open answers this one is worth most for its time: {most}.")
+    elif ask.gain_bits is not None:
         texts.append("Of the open answers this one removes most doubt for its time.")
     return " ".join([*texts, f"It is kept as {safe(ask.id)}."])
 
@@ -182,20 +185,15 @@ LEAVE = (("d", "don't know"), ("b", "back"), ("q", "quit"))
 def conflict_page(
     conflict: Conflict, ways: Sequence[tuple[str, str]], others: Sequence[Ask]
 ) -> Sheet:
-    page = Sheet().add(conflict_head(others), "warn").add(safe(conflict.challenge.says))
+    sides = listing([f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]])
+    head = f"That doesn't fit with {sides}." if others else "That seems unlikely."
+    page = Sheet().add(head, "warn").add(safe(conflict.challenge.says))
     page.add(f"To settle: {safe(conflict.challenge.settle)}", "dim")
     return page.add(f"Which holds?  {_keys(ways)}", keys=True)
 
 
 def _keys(ways: Sequence[tuple[str, str]]) -> str:
     return "  ".join(f"[{key}] {what}" for key, what in ways)
-
-
-def conflict_head(others: Sequence[Ask]) -> str:
-    if not others:
-        return "That seems unlikely."
-    sides = listing([f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]])
-    return f"That doesn't fit with {sides}."
 
 
 def conflict_choices(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> list[tuple[str, str]]:
@@ -212,11 +210,6 @@ def keep_both(conflict: Conflict, *, alone: bool) -> str:
 
 
 OPEN_CONFLICT = "Left open; the report will show it."
-
-
-def accepted_text(conflict: Conflict) -> str:
-    kept = "Noted in the case file; " if conflict.recordable else "Kept; "
-    return f"{kept}the report will show it."
 
 
 def rest_page(dossier: Dossier, framework: Framework, offers: Sequence[OpenPart]) -> Sheet:
@@ -385,8 +378,3 @@ def rules_text(dossier: Dossier) -> str:
 def lost_text(model: str, why: str, *, over: bool) -> str:
     then = "It goes on with single questions." if over else "Write on; what you wrote is kept."
     return f"No answer of {safe(model)}: {safe(why).rstrip('.')}. {then}"
-
-
-def spent_line(usd: float, cap_usd: float) -> str:
-    """What all conversations about the case have cost; empty where they cost nothing."""
-    return f"The model has cost {small_usd(usd)} of {small_usd(cap_usd)}.\n" if usd else ""

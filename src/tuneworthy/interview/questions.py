@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from tuneworthy.errors import CaseError
 from tuneworthy.framework.load import case_fields
 from tuneworthy.framework.rules import rules_of
-from tuneworthy.model.base import State, shown
+from tuneworthy.model.base import State, Unknown, shown
 from tuneworthy.model.case import (
     AmountOf,
     Attempt,
@@ -24,7 +24,14 @@ from tuneworthy.model.case import (
     QualityTarget,
     TokenPrice,
 )
-from tuneworthy.model.dossier import Assessment, CheckResult, Dossier, FactorResult, Verdict
+from tuneworthy.model.dossier import (
+    Assessment,
+    CheckResult,
+    Dossier,
+    FactorResult,
+    QuestionResult,
+    Verdict,
+)
 from tuneworthy.model.framework import Check, Criterion, Framework
 from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part
 from tuneworthy.model.precedents import ALSO_ASKED
@@ -234,20 +241,26 @@ def next_ask(
     *,
     passed: Collection[str] = (),
     part: Part | None = None,
+    worth: Sequence[QuestionResult] = (),
 ) -> Ask | None:
     """What to ask next, but for what was passed, or the question of an id, answered or not.
 
     Without a part it is the framework's own round: the goals, every check and every factor, in the
-    order of their value. None where all of the round is answered or passed.
+    order of their value: by ``worth`` as the case was judged, in dollars where the money is known.
+    None where all of the round is answered or passed.
     """
     opened, of = _round(case, framework, part)
-    waiting = [name for name in opened if name not in passed]
+    usd = {q.factor: 0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd for q in worth}
+    best = [name for q in worth for name in opened if name.partition(".")[2] == q.factor]
+    order = dict.fromkeys((*("goals" for name in opened if name == "goals"), *best, *opened))
+    waiting = [name for name in order if name not in passed]
     path = ask_of(case, framework, ask_id).id if ask_id else next(iter(waiting), "")
     if not path:
         return None
     left = len({path, *waiting})
     ask = ask_of(case, framework, path)
-    return replace(ask, gain_bits=opened.get(path), left=left, of=max(of, left))
+    gain, value = opened.get(path), usd.get(path.partition(".")[2], 0.0)
+    return replace(ask, gain_bits=gain, worth_usd=value, left=left, of=max(of, left))
 
 
 def offers(

@@ -76,6 +76,7 @@ class Ask:
     share: bool = False  #: whether the answer may be in per cent
     minutes: int = 1  #: minutes it takes to find the answer out
     gain_bits: float | None = None  #: None where the answer can't change the verdict
+    worth_usd: float = 0.0  #: what knowing it is worth before the choice to tune; 0 where unknown
     value: str = ""  #: the present answer, in a form in which it can be given again
     left: int = 1  #: open questions of this round with this one; answers open and close others
     of: int = 1  #: questions of this round, whether answered or not

@@ -154,8 +154,8 @@ class PlanContext:
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
     calendar: Calendar
     money: CostModel
-    ruled_out: Container[str] = frozenset()
-    """Options that don't help here."""
+    ruled_out: Container[str] = frozenset()  #: Options that don't help here.
+    missed: Sequence[str] = ()  #: Targets that are missed.
     phases: list[Phase] = field(default_factory=list)
 
     def add(

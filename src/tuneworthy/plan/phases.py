@@ -431,10 +431,14 @@ def _retrieval(
 def _clear(plan: PlanContext, name: str, needs: Needs) -> None:
     """A reason against that takes no counting; one of a framework's own has no words here."""
     factor, ask = plan.framework.factors[name], plan.ask(name)
-    work, own = either(plan.rule.against, name), f"against_{name}"
+    work, own, missed = either(plan.rule.against, name), f"against_{name}", plan.missed
+    words = own if spoken(own) else "against"
+    if name == "success_with_prompts" and missed:
+        words = "against_success_while_missed"
     known, answer = said_by("changing"), plan.case.factors.get(name)
     changes = str(answer.changes) if answer else ""
     told = {
+        "missed": f"{listing(missed)} {'is' if len(missed) == 1 else 'are'} missed",
         "steps": "\n".join([known[changes]] if changes in known else known.values()),
         "title": factor.title,
         "ask": ask,
@@ -442,7 +446,7 @@ def _clear(plan: PlanContext, name: str, needs: Needs) -> None:
         "lasting": f"{number(work.weeks)} weeks" if work.weeks != 1 else "a week",
         "targets": plan.targets or "quality, latency, cost and privacy, with a target for each",
     }
-    plan.say(own if spoken(own) else "against", work, needs, "steps", 0.0, id=own, **told)
+    plan.say(words, work, needs, "steps", 0.0, id=own, **told)
 
 
 def _collect(plan: PlanContext, name: str, needs: Needs) -> None:

@@ -85,9 +85,9 @@ def build_plan(
     try:
         calendar = Calendar(start, rule.hours_per_week if stated is None else stated.likely)
         assert money.model is not None  # whoever assessed the money has it
-        plan = PlanContext(
-            case, framework, rule, assessment, fits, calendar, money.model, found.ruled_out
-        )
+        missed = [name for name, target in found.targets.items() if target.state == "missed"]
+        known = (case, framework, rule, assessment, fits, calendar, money.model)
+        plan = PlanContext(*known, found.ruled_out, missed)
         aim = _fill(plan, decision, found, gates, open_questions, money)
     except NoPlanError as error:
         return Unknown(ask=error.ask)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuneworthy.errors import CaseError, ConflictError, InputError, one_line
 from tuneworthy.files.case import CASE_FILE, case_path, read_with_digest
@@ -35,6 +35,7 @@ from tuneworthy.model.lab import Request
 from tuneworthy.pipeline import decide, framework_of, today
 from tuneworthy.report.text import safe
 from tuneworthy.terminal.terminals import Entry, MenuTerminal, PlainTerminal, read_entry
+from tuneworthy.words import small_usd
 from tuneworthy.workspace.cases import plain_title, start_case
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ class InterviewSession:
     def next(self, name: str = "") -> Ask | None:
         """The next question of the part, or one by its id."""
         now = self.now
-        return next_ask(now.case, now.framework, name, passed=self.passed, part=self.part)
+        order: dict[str, Any] = {"part": self.part, "worth": now.dossier.next_questions}
+        return next_ask(now.case, now.framework, name, passed=self.passed, **order)
 
     def _part(self) -> None:
         """Ask what is open in the part, to its end or until it is left."""
@@ -213,7 +215,8 @@ class InterviewSession:
         if picked == str(len(ways) - len(pages.LEAVE)):
             if self._apply(accept_conflict, ask.id, challenge) is None:
                 return False
-            self.terminal.say(pages.note(pages.accepted_text(conflict)))
+            kept = "Noted in the case file" if conflict.recordable else "Kept"
+            self.terminal.say(pages.note(f"{kept}; the report will show it."))
         elif picked in ("d", "q"):
             self.over = picked == "q"
             self.terminal.say(pages.note(pages.OPEN_CONFLICT))
@@ -318,9 +321,10 @@ class FreeInterview(InterviewSession):
             transport=listener.transport,
         ) as self.caller:
             self._talk()
-            spent = pages.spent_line(self.caller.spent_usd(), listener.cap_usd)
+            spent, cap = self.caller.spent_usd(), small_usd(listener.cap_usd)
         InterviewSession.run(self)  # a class with slots was made twice, which super() can't tell
-        self.terminal.say(spent)
+        if spent:
+            self.terminal.say(f"The model has cost {small_usd(spent)} of {cap}.\n")
 
     def _talk(self) -> None:
         listener, place = self.listener, self.caller.place
@@ -365,9 +369,7 @@ class FreeInterview(InterviewSession):
             self.passed.add(self.about)
             self._put("")
         elif entry.act == "why":
-            ask = self.now.ask(self.about)
-            gains = {q.factor: q.gain_bits for q in self.now.dossier.next_questions}
-            ask = replace(ask, gain_bits=gains.get(ask.id.rpartition(".")[2]))
+            ask = self.next(self.about) or self.now.ask(self.about)
             self.terminal.say(pages.topic_page(ask))
             self._note(pages.why_text(ask))
         else:

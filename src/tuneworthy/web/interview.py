@@ -193,7 +193,8 @@ def _shown(
 def _ask(of: AskedCase, way: Way, ask_id: str) -> Ask | None:
     """The question of this id, or the next one."""
     now = of.evaluated
-    return next_ask(now.case, now.framework, ask_id, passed=way.passed, part=way.part or None)
+    order: dict[str, Any] = {"part": way.part or None, "worth": now.dossier.next_questions}
+    return next_ask(now.case, now.framework, ask_id, passed=way.passed, **order)
 
 
 def _clash(of: AskedCase, way: Way, ask: Ask, wanted: str) -> dict[str, Any] | None:
