@@ -48,6 +48,7 @@ from internals import (
     read_with_digest,
     run,
     start_case,
+    why_text,
     write_answers,
 )
 from internals import files_disk as lock
@@ -131,6 +132,23 @@ def test_goals_are_asked_first_and_then_what_removes_most_doubt_for_its_time() -
     best = decide(case, lesson()).next_questions[0]
     assert second.id.split(".")[1] == best.factor
     assert second.gain_bits == best.gain_bits
+
+
+def test_where_the_money_is_known_the_answer_worth_most_for_its_time_is_asked_next() -> None:
+    monthly = {"quality_value_usd": 20_000, "ongoing_usd": 500}
+    money = {"hourly_rate_usd": 100, "upfront": {"hours": 60}, "monthly": monthly}
+    data = {"examples": 3000}
+    case = load_case({"name": "x", "goals": "format", "economics": money, "data": data})
+    passed, worth = list[str](), decide(case, lesson(), as_of=AS_OF).next_questions
+    value = {one.factor: one.worth_usd for one in worth}
+    assert any(isinstance(usd, float) and usd > 0 for usd in value.values())
+    while (ask := next_ask(case, lesson(), passed=passed, worth=worth)) is not None:
+        if (usd := value.get(ask.id.partition(".")[2])) is not None and usd:
+            assert ask.worth_usd == usd
+            assert "worth most for its time: up to $" in why_text(ask)
+        passed.append(ask.id)
+    assert [name.partition(".")[2] for name in passed][: len(worth)] == [q.factor for q in worth]
+    assert len(passed) == 5 + 10  # the examples answer whether they are too few
 
 
 STATES = st.sampled_from(["yes", "no", "unknown"])

@@ -343,6 +343,13 @@ def finality_is_of_the_count(found: Dossier) -> bool:
     )
 
 
+def what_is_missed_is_not_looked_for(found: Dossier) -> bool:
+    """A plan doesn't look for a target that the prompt misses where the page says which are."""
+    missed = any(target.state == "missed" for target in found.targets.values())
+    phases = () if isinstance(found.plan, Unknown) else found.plan.phases
+    return not (missed and any("find a target" in phase.title for phase in phases))
+
+
 def proof_for_a_yes(found: Dossier) -> bool:
     return (found.verdict.answer == "yes") <= ("proven" in rules(found))
 
@@ -362,6 +369,7 @@ PAIRS: Pairs = {
     "signs and what was measured of them": signs_are_confirmed,
     "final is the count, and no headline says so": finality_is_of_the_count,
     "a yes and its proof": proof_for_a_yes,
+    "plan and targets: what is missed is not looked for": what_is_missed_is_not_looked_for,
 }
 """Statements of one page that could disagree, by what they are about."""
 
