@@ -35,7 +35,7 @@ BUDGETS = {
     ("traces",): Budget(3_649, 2_200),
     ("measure",): Budget(5_755, 4_800),
     ("verdict",): Budget(5_020, 3_400),
-    ("money", "plan", "precedents"): Budget(4_692, 3_300),
+    ("money", "plan", "precedents"): Budget(4_690, 3_300),
     ("pipeline",): Budget(276, 250),
     ("report",): Budget(6_650, 4_600),
     ("lab",): Budget(4_446, 3_200),

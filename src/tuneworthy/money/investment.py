@@ -464,7 +464,7 @@ def _gate(payback: Payback, comparison: ServingComparison, sovereign: State) -> 
         return payback
     return Payback(
         "unknown",
-        "savings don't carry it, and data may not leave: compare the options that keep it inside; "
+        f"{payback.why}; but data may not leave: compare the options that keep it inside; "
         f"{comparison.inside_why}",
         "the options that keep the data inside are compared by cost, and one of them is chosen",
     )

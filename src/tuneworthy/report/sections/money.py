@@ -234,7 +234,7 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     table = money.by_table
     if not isinstance(table.break_even_months, Unknown):
         beside = f"with the framework’s own running costs, {dollars(table.ongoing_usd)} a month"
-        yield b.Fact("Pays back, more cautiously", duration(table.break_even_months), beside)
+        yield b.Fact("Pays back by the table", duration(table.break_even_months), beside)
 
 
 def _computed(computed: Computed | Unknown) -> Iterator[b.Parts]:
