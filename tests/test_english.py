@@ -50,6 +50,25 @@ PAGES = sorted(
 )
 
 
+KEYS = re.compile(
+    r"\b[a-z]+(?:_[a-z0-9]+)+\b"  # an id
+    r"|\b(?:attempts|ceiling|data|decision|economics|factors|models|safety|signals|targets|today|tuning)"
+    r"(?:\.[a-z_\d]+)+"  # a path of the case file
+    r"|\b\d{4}-\d\d(?:-\d\d)?\b"  # a day or a month as machines write it
+    r"|\b\w*(?:optimis(?!t)|organis|recognis|specialis|behaviour|favour)\w*",
+    re.IGNORECASE,
+)
+REPORTS = sorted((PROJECT / "tests" / "snapshots").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
+def test_a_report_shows_no_key_no_id_no_machine_s_date_and_one_spelling(path: Path) -> None:
+    text = path.read_text("utf-8").replace("\\", "").partition("## For the record")[0]
+    code, address, file = r"```.*?```", r"https?://\S+", r"[\w.-]+\.(?:jsonl|parquet|json|csv)\b\S*"
+    shown = re.sub(f"{code}|{address}|{file}", "", text, flags=re.DOTALL)
+    assert [shown[max(0, m.start() - 40) : m.end() + 20] for m in KEYS.finditer(shown)] == []
+
+
 @pytest.mark.parametrize("phrase", STUMBLED)
 def test_nobody_stumbles_over_it_again(phrase: str) -> None:
     found = re.compile(phrase, re.IGNORECASE)

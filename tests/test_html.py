@@ -18,7 +18,17 @@ from pathlib import Path
 import pytest
 
 from hostile import HIDDEN, dossier, squeezed
-from internals import InvestmentResult, Unknown, framework_of, html, labels, render, run, shown
+from internals import (
+    InvestmentResult,
+    Unknown,
+    framework_of,
+    html,
+    labels,
+    render,
+    report_html,
+    run,
+    shown,
+)
 from internals import report_charts as outlook_charts
 from made_up import full
 from tuneworthy import Dossier, InputError, decide, load_case
@@ -277,7 +287,7 @@ def test_a_picture_shows_the_numbers_it_is_given() -> None:
 def test_labels_are_short_and_no_two_alike() -> None:
     found = labels(["a\nb", "a b", "x" * 500, "x" * 501, "", "\x00"])
     assert found[:2] == ["a b", "a b (2)"]
-    assert max(map(len, found)) <= 84
+    assert max(map(len, found)) <= 104
     assert len(set(found)) == 6
     assert all(label.isprintable() for label in found)
 
@@ -325,3 +335,82 @@ def test_the_command_writes_the_page_it_would_print(
     written = (tmp_path / "report.html").read_text("utf-8")
     assert run(case) == 0
     assert capsys.readouterr().out == written == render(decided("task-api"), "html")
+
+
+MEMO = ("Ask now", "Next step", "Base rate", "How fragile", "Why", "Owner", "Approver", "Review on")
+
+
+def test_a_memo_says_what_is_asked_when_to_stop_and_who_signs(tmp_path: Path) -> None:
+    case = tmp_path / "case.yaml"
+    case.write_text(
+        (ROOT / "examples/task-api/case.yaml").read_text("utf-8")
+        + "decision: {owner: Ada Own, approver: Max Pay, review_on: 2027-03-01}\n",
+        encoding="utf-8",
+    )
+    blank, named = decided("task-api"), load_case(case)
+    memo = Page(html(blank, short=True))
+    assert [words for words in (*MEMO, "Stop rule") if words not in memo.text] == []
+    text = squeezed(memo.text)
+    assert squeezed("$1,425 until 22 Dec 2026, to evaluate and pilot") in text
+    assert squeezed("knowledge gaps (invents features of tasks now and then)") in text
+    assert memo.all("table") == memo.all("details") == []
+    assert len(html(blank, short=True)) < len(made("task-api")) / 4
+    assert "proposed: 24 Feb 2027" in memo.text
+    signed = html(decide(named, framework_of(named), as_of=DAY), short=True)
+    assert all(words in signed for words in ("Ada Own", "Max Pay", "1 Mar 2027"))
+    assert "proposed:" not in signed
+
+
+@pytest.mark.parametrize(
+    ("does", "says"),
+    [("exit 3", "didn't print"), ("exec sleep 60", "didn't print"), ("echo no", "didn't print")],
+)
+def test_a_browser_that_doesn_t_print_is_an_error_of_one_line(
+    does: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    browser, kept = tmp_path / "browser", tmp_path / "report.pdf"
+    browser.write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+    browser.chmod(0o755)
+    monkeypatch.setenv("CHROMIUM", str(browser))
+    monkeypatch.setattr(report_html, "_PRINTING_S", 0.5)
+    asked = ["decide", str(ROOT / "examples/first-idea"), "--short", "--format", "pdf"]
+    assert run([*asked, "--output", str(kept)]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
+    assert not kept.exists()
+
+
+def test_a_browser_gets_no_key_and_a_profile_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    made = (
+        'for one in "$@"; do case $one in --print-to-pdf=*) printf %%PDF > ${one#*=};; esac; done'
+    )
+    browser.write_text(f"#!/bin/sh\n(env; echo $@) > {seen}\n{made}\n", encoding="utf-8")
+    browser.chmod(0o755)
+    monkeypatch.setenv("CHROMIUM", str(browser))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    asked = ["decide", str(ROOT / "examples/first-idea"), "--short", "--format", "pdf"]
+    assert run([*asked, "--output", str(tmp_path / "report.pdf")]) == 0
+    told = seen.read_text("utf-8")
+    assert "sk-secret" not in told
+    assert "--user-data-dir=" in told
+    assert str(Path.home()) not in re.findall(r"^HOME=(.*)", told, re.MULTILINE)
+
+
+def test_without_a_browser_the_print_style_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CHROMIUM", "")
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+    monkeypatch.setattr(report_html, "_MAC", "nowhere")
+    asked = ["decide", str(ROOT / "examples/first-idea"), "--format", "pdf"]
+    assert run([*asked, "--output", str(tmp_path / "report.pdf")]) == 2
+    assert "or print the page that --format html writes" in capsys.readouterr().err
+    for wrong in (asked, ["decide", asked[1], "--short"]):
+        assert run(wrong) == 2
+        assert capsys.readouterr().err.count("\n") == 1

@@ -19,7 +19,7 @@ from typing import Any, Self
 import pytest
 
 from hostile import dossier, squeezed
-from internals import framework_of, html
+from internals import framework_of, html, run
 from made_up import full
 from tuneworthy import decide, load_case
 
@@ -242,21 +242,35 @@ def test_a_fold_opens_by_the_keyboard(browser: Any, pages: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_paper_gets_everything_in_light_colours(
+def test_paper_gets_the_memo_on_a_page_of_its_own_and_what_is_open_in_light_colours(
     browser: Any, pages: dict[str, str], name: str
 ) -> None:
     with Watched(browser, pages[name], scheme="dark") as watched:
         paper = watched.page.pdf(prefer_css_page_size=True)
         sheets = re.findall(rb"/Type\s*/Page\b(?!s)", paper)
         assert paper.startswith(b"%PDF")
-        assert 4 <= len(sheets) <= 40
+        assert 4 <= len(sheets) <= (8 if name in CASES else 40)
         assert {*re.findall(rb"/MediaBox\s*\[\s*0 0 (\d+)", paper)} <= {b"594", b"595"}
         watched.page.emulate_media(media="print")
         assert watched.ask("getComputedStyle(document.body).color") == "rgb(29, 35, 41)"
         assert watched.ask("getComputedStyle(document.querySelector('nav')).display") == "none"
-        hidden = watched.ask(
-            "[...document.querySelectorAll('details:not(.elsewhere) .inside')]"
-            ".filter(one => one.getBoundingClientRect().height < 10).length"
+        shown = (
+            "[...document.querySelectorAll('details')].filter(one => one.checkVisibility()).length"
         )
-        assert hidden == 0
+        assert watched.ask(shown) == 0
+        watched.page.evaluate("document.querySelector('details').open = true")
+        assert watched.ask(shown) == 1
+        assert (
+            watched.ask("getComputedStyle(document.querySelector('.summary')).breakAfter") == "page"
+        )
         assert watched.ask("document.documentElement.scrollWidth") <= 1000
+
+
+def test_the_command_prints_the_report_and_its_memo_alone(browser: Any, tmp_path: Path) -> None:
+    case, kept = str(ROOT / "examples" / "task-api"), tmp_path / "report.pdf"
+    for more, most in (([], 8), (["--short"], 1)):
+        written = ["--format", "pdf", *more, "--output", str(kept), "--force"]
+        assert run(["decide", case, "--as-of", "2026-11-24", *written]) == 0
+        paper = kept.read_bytes()
+        assert paper.startswith(b"%PDF")
+        assert 1 <= len(re.findall(rb"/Type\s*/Page\b(?!s)", paper)) <= most

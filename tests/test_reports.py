@@ -34,7 +34,7 @@ FORMS = {"text": "txt", "markdown": "md", "record": "record.md"}
 def rendered(name: str, form: str) -> str:
     case = load_case(ROOT / "examples" / name)
     dossier = decide(case, framework_of(case), as_of=DAY)
-    return render(dossier, form, case_path=f"examples/{name}")
+    return str(render(dossier, form, case_path=f"examples/{name}"))
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -177,7 +177,7 @@ def figure_says(figure: PublishedFigure) -> str:
         said = {"yes": "meets", "no": "falls short of", "unknown": "can't be told from"}
         compares = f"{said[figure.meets]} the target {quality(figure.target)}"
     return (
-        f"{figure.model}, as published on {figure.dated}, reached {figure_text(figure)} by "
+        f"{figure.model}, as published on {day(figure.dated)}, reached {figure_text(figure)} by "
         f"{figure.metric} on {count(figure.cases)} other cases, which {compares}"
     )
 

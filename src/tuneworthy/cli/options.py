@@ -172,9 +172,9 @@ def colour(output: str | None = None) -> bool:
 
 
 def deliver(
-    text: str, output: str | None = None, force: bool = False, *, painted: bool = True
+    text: str | bytes, output: str | None = None, force: bool = False, *, painted: bool = True
 ) -> None:
-    """Print a text, or write it to a file.
+    """Print a text, or write it to a file; what is no text needs a file.
 
     A file and a pipe get it to the letter. On a terminal, which would obey them, control characters
     are shown as escapes; ``painted`` says that colours in it are the report's own.
@@ -184,7 +184,7 @@ def deliver(
 
         write_new(Path(output), text, force=force)
         return
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and isinstance(text, str):
         text = (_STRANGE if painted else _STRANGE_OR_PAINT).sub(_escaped, text)
     click.echo(text, nl=False, color=True)  # the report has decided about colour
 

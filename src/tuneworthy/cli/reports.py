@@ -55,11 +55,12 @@ _REQUIRED = (
 
 
 @case_report(
-    ("text", "markdown", "html", "json", "record"),
+    ("text", "markdown", "html", "pdf", "json", "record"),
     "tuneworthy decide examples/task-api",
     "tuneworthy decide examples/task-api --set brand_voice=no",
     "tuneworthy decide examples/task-api --format json --output dossier.json",
     "tuneworthy decide examples/task-api --format html --output report.html",
+    "tuneworthy decide examples/task-api --format pdf --short --output memo.pdf",
     "tuneworthy decide . --require pilot && ./start-pilot",
 )
 @opt.option(
@@ -68,6 +69,7 @@ _REQUIRED = (
     type=click.Choice(_REQUIRED),
 )
 @opt.seed_option
+@opt.flag("--short", "Only the decision memo, one page: with markdown, html or pdf.", "memo")
 @opt.flag("--quick", "Only the three strongest reasons: can it be ruled out?")
 def decide(
     case: str, require: str | None, form: str, output: str | None, force: bool, **options: Any
@@ -80,8 +82,14 @@ def decide(
     from tuneworthy.workspace.cases import judge_case
     from tuneworthy.workspace.reports import render
 
+    memo = options.pop("memo")
+    if memo and form not in ("markdown", "html", "pdf"):
+        raise click.UsageError("--short goes with --format markdown, html or pdf.")
+    if form == "pdf" and output is None:
+        raise click.UsageError("A PDF needs a file: add --output report.pdf.")
     dossier = judge_case(case, **options)
-    opt.deliver(render(dossier, form, case_path=case, colour=opt.colour(output)), output, force)
+    shown = render(dossier, form, case_path=case, colour=opt.colour(output), memo=memo)
+    opt.deliver(shown, output, force)
     verdict = dossier.verdict
     return 0 if require in (None, verdict.answer, verdict.outcome, verdict.action) else 1
 

@@ -69,7 +69,7 @@ def read_bytes(path: Path, limit: int, error: Callable[..., InputError]) -> byte
     return data
 
 
-def write_new(path: Path, text: str, *, force: bool = False) -> None:
+def write_new(path: Path, text: str | bytes, *, force: bool = False) -> None:
     """Write a file whole or not at all.
 
     Args:
@@ -133,14 +133,14 @@ def made_whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, text: str | bytes) -> None:
     """Put ``text`` where ``path`` is in one step, keeping the mode of a file that was there."""
     mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(mode if mode is not None else 0o666 & ~_umask())

@@ -64,6 +64,11 @@ class AmbiguousNameError(CaseError):
         super().__init__(f'"{shown(name)}" may be {listing(list(ways), "or")}', fix=fix)
 
 
+def _called(name: str) -> str:
+    """A name or a title, however it is written or spelled."""
+    return name.casefold().replace("_", " ").replace("optimis", "optimiz")
+
+
 def answer_path(name: str, framework: Framework, *, by_id: bool = False) -> tuple[str, ...]:
     """Where in a case an answer is kept: by its path, its id, or what reports call it.
 
@@ -71,12 +76,12 @@ def answer_path(name: str, framework: Framework, *, by_id: bool = False) -> tupl
     """
     if "." in name or name in Case.model_fields:
         return tuple(name.split("."))
-    called = name.casefold().replace("_", " ")
+    called = _called(name)
     ways = {
         f"{room}.{known}": framework.filled(each.ask, getattr(each, "at_least", None))
         for room, asks in asked_by(framework).items()
         for known, each in asks.items()
-        if called in (known.replace("_", " "), each.title.casefold())
+        if called in (_called(known), _called(each.title))
     }
     if by_id:
         ways = {path: ask for path, ask in ways.items() if path.endswith(f".{name}")} or ways

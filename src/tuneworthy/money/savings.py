@@ -151,7 +151,7 @@ def _savings(
     if not tuned:
         if case.tuning.service == "self_hosted":
             return Unknown(ask="state how the tuned model would be served (economics.serving)")
-        return Unknown(ask="add the tuned model with its price (models: kind tuned, usd_per_mtok)")
+        return Unknown(ask="add the tuned model with its price")
     allowed = [cost for cost in tuned if cost.admissible != "no"]
     if not allowed:
         name = tuned[0].option.model

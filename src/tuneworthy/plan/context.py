@@ -17,7 +17,7 @@ from tuneworthy.model.dossier import ApproachResult, Assessment, Part, Phase
 from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span, StepWork, either
 from tuneworthy.money.terms import LACKING, LACKING_FIRST, CostModel, CostPart, collecting_hours
 from tuneworthy.stats.intervals import cases_to_tell
-from tuneworthy.words import count, listing, number, quality, usd
+from tuneworthy.words import count, listing, number, plain, quality, usd
 
 # Working days: when each phase starts and ends.
 
@@ -245,9 +245,9 @@ class PlanContext:
 
     @property
     def quality(self) -> str:
-        """The case's target of quality, as ``0.90 exact_match``; empty when none is stated."""
+        """The case's target of quality, as ``0.90 by exact match``; empty when none is stated."""
         target = self.case.targets.quality
-        return f"{quality(target.at_least)} {target.metric}" if target else ""
+        return f"{quality(target.at_least)} by {plain(target.metric)}" if target else ""
 
     @property
     def limits(self) -> list[str]:

@@ -309,7 +309,7 @@ NO_CHANCE = (
 BEWARE = (
     "Winners are published more often than losers, and few cases are alike in everything that "
     "counts. The newer cases are the weaker evidence: 14 come from one vendor of tuning and count "
-    "as one voice, several rest on an abstract, and coders recognised some sources. What happened "
+    "as one voice, several rest on an abstract, and coders recognized some sources. What happened "
     "to others is no odds for what is still open here. " + NO_CHANCE
 )
 

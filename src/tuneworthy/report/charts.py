@@ -9,6 +9,7 @@ a chart is given by name. Channels beside ``layers`` hold for every layer. Colou
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -59,9 +60,9 @@ style recolours the picture; blue and orange stay apart for colour-blind readers
 
 WIDE, NARROW = 760, 320  #: Widths in pixels: for a desk and for paper, and for a telephone.
 
-_MOST_LETTERS = 80
+_MOST_LETTERS = 100
 _LETTERS = {WIDE: 38, NARROW: 22}  #: What fits on one line of a label.
-_MOST_TICKS = {WIDE: 4, NARROW: 2}  #: Days named below a calendar.
+_MOST_TICKS = {WIDE: 4, NARROW: 2}  #: Days or amounts that are named below a picture.
 _MOST_ROWS = 12
 _MOST_DOTS = 60
 _MOST_SWINGS = 8
@@ -113,12 +114,19 @@ class Drawing:
             shared["y"] = {**title, "sort": [_lines(each, width) for each in self.titles]}
             rows = [{**row, "title": _lines(row["title"], width)} for row in rows]
         if self.days:
-            named = self.days[:: -(-len(self.days) // _MOST_TICKS[width])]
+            last, many = len(self.days) - 1, _MOST_TICKS[width] - 1
+            named = [self.days[n] for n in sorted({k * last // many for k in range(many + 1)})]
             values = [{"year": d.year, "month": d.month, "date": d.day, "utc": True} for d in named]
             years = dict.fromkeys((self.days[0].year, self.days[-1].year))
             shared["x"]["axis"] = {**shared["x"]["axis"], "values": values}
             shared["x"]["title"] = "–".join(map(str, years))
+        if fields := look.get("ticks"):
+            ends = [row[name] for row in rows for name in fields]
+            ticks = _ticks(ends, _MOST_TICKS[width], root="type" in look["x"]["scale"])
+            shared["x"]["axis"] = {**shared["x"]["axis"], "values": ticks}
         layers = (self._layer(layer, shared) for layer in look["layers"])
+        lines = "\n".join(_lines(each, width) for each in self.titles).split("\n")
+        spare = 8 + 3 * max(map(len, lines)) // 2  # for a font that is wider than ours
         return {
             "$schema": f"https://vega.github.io/schema/vega-lite/{vl_version()}.json",
             "data": {"values": rows},
@@ -126,6 +134,7 @@ class Drawing:
             **({"resolve": look["resolve"]} if "resolve" in look else {}),
             "width": width,
             "height": self.height(width),
+            "padding": {"left": spare, "top": 6, "right": 30, "bottom": 4},
             "autosize": {"type": "fit", "contains": "padding"},
             "config": _of_width(looks()["config"], narrow=width == NARROW),
         }
@@ -148,6 +157,19 @@ class Drawing:
 _AXIS: Spec = {"type": "quantitative", "title": None}
 _TITLES: Spec = {"ticks": False, "domain": False, "labelPadding": 10, "labelLimit": 0}
 _TITLES |= {"labelExpr": "split(datum.label, '\\n')"}
+
+
+def _ticks(ends: Sequence[float], most: int, *, root: bool) -> list[float]:
+    """Round numbers between the ends, no closer than they can be read; by roots where asked."""
+    low, high, kept = min(0.0, *ends) if root else min(ends), max(ends), list[float]()
+    powers = [k * 10.0**n for n in range(-2, 12) for k in (1, 2, 5)]
+    if root:
+        for value in [v for v in reversed([0.0, *powers]) if v <= high]:
+            if not kept or math.sqrt(kept[-1]) - math.sqrt(value) >= math.sqrt(high) / most:
+                kept.append(value)
+        return kept[::-1]
+    step = next((power for power in powers if (high - low) / power <= most), powers[-1])
+    return [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _lines(title: str, width: int) -> str:
@@ -241,11 +263,7 @@ def labels(titles: Iterable[str]) -> list[str]:
 
 
 def by_title(
-    look: str,
-    titles: Iterable[str],
-    rows: Rows,
-    below: Sequence[str] = (),
-    **levels: float | None,
+    look: str, titles: Iterable[str], rows: Rows, below: Sequence[str] = (), **levels: float | None
 ) -> Drawing | None:
     """A chart of one row for each title, with a line below each; None for no title."""
     names = labels(titles)

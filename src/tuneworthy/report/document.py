@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from tuneworthy.errors import InputError
 from tuneworthy.model.dossier import Dossier
@@ -68,20 +69,29 @@ def pictures(dossier: Dossier) -> dict[str, Picture]:
     return pictures_in(sections(dossier))
 
 
-def markdown(dossier: Dossier) -> str:
-    return md.render(report(dossier))
+def markdown(dossier: Dossier, *, short: bool = False) -> str:
+    return md.render(report(dossier, short=short))
 
 
-def html(dossier: Dossier) -> str:
+def html(dossier: Dossier, *, short: bool = False) -> str:
     """The report as a whole HTML document; equal dossiers give equal text.
 
     Raises:
         InputError: If the libraries that make it aren't installed.
     """
+    return str(_page("render", dossier, short=short))
+
+
+def pdf(dossier: Dossier, *, short: bool = False) -> bytes:
+    """The report as PDF; raises as ``html`` does, and where there is no browser."""
+    return bytes(_page("pdf", dossier, short=short))
+
+
+def _page(maker: str, dossier: Dossier, *, short: bool) -> Any:
     try:
         from tuneworthy.report import html as page
 
-        return page.render(report(dossier))
+        return getattr(page, maker)(report(dossier, short=short))
     except ModuleNotFoundError as caught:
         if caught.name not in _EXTRA:
             raise

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
+from tuneworthy.errors import InputError
 from tuneworthy.report.blocks import SEVERITIES, Document, Picture
 from tuneworthy.report.charts import COLOURS, Drawing, vl_version
-from tuneworthy.report.named import template
+from tuneworthy.report.named import field_name, said, template
 
 _HARMLESS = frozenset("\n\u200c\u200d")
 """A line break, and the two joiners that some scripts and emoji need."""
@@ -79,6 +85,7 @@ def environment(templates: Mapping[str, str]) -> Environment:
         lstrip_blocks=True,
     )
     # a file shows all at once; a page may fold where numbers are from
+    made.filters |= {"said": said, "field_name": field_name}
     made.globals |= {"picture": picture, "severities": SEVERITIES, "touch": False}
     return made
 
@@ -105,6 +112,64 @@ def still(drawing: Drawing, *, narrow: bool = False) -> str:
     head, rest = inside.split(">", 1)
     head = head.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
     return f"{head}><style>{STYLE}</style>{rest}"
+
+
+_BROWSERS = "chromium chromium-browser google-chrome google-chrome-stable chrome msedge"
+_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+_CACHE = "~/.cache/ms-playwright"
+_PRINTING_S = 60.0
+_FLAGS = """
+--headless --disable-gpu --no-first-run --no-default-browser-check --no-pings --disable-sync
+--disable-extensions --disable-background-networking --disable-component-update
+--disable-domain-reliability --disable-dev-shm-usage --no-pdf-header-footer
+--proxy-server=socks5://127.0.0.1:9
+"""  #: Nothing is fetched by the browser itself; what the page may do, its own policy says.
+
+
+def browser() -> str | None:
+    """A browser that prints: the one named in CHROMIUM, one on the path, or Playwright's."""
+    kept = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or _CACHE).expanduser()
+    names = (os.environ.get("CHROMIUM", ""), *_BROWSERS.split(), _MAC)
+    found = (*names, *map(str, kept.glob("chromium*/*/chrome")))
+    return next(filter(None, map(shutil.which, found)), None)
+
+
+def pdf(document: Document) -> bytes:
+    """A document as it prints from the browser, by a browser with a profile of its own.
+
+    Raises:
+        InputError: If there is no browser, or it doesn't print it in a minute.
+    """
+    path, fix = browser(), "or print the page that --format html writes: it has the same style"
+    if path is None:
+        what = "no Chromium, Chrome or Edge is found"
+        raise InputError(
+            what, where="--format pdf", fix=f"install one, name one in CHROMIUM, {fix}"
+        )
+    with TemporaryDirectory(prefix="tuneworthy-", ignore_cleanup_errors=True) as folder:
+        page, made = Path(folder, "report.html"), Path(folder, "report.pdf")
+        page.write_text(render(document), "utf-8")
+        command = [
+            path,
+            *_FLAGS.split(),
+            f"--user-data-dir={folder}/profile",
+            f"--print-to-pdf={made}",
+        ]
+        if getattr(os, "geteuid", lambda: 1)() == 0:
+            command.append("--no-sandbox")  # without which it doesn't start for root
+        own = {"PATH": os.environ.get("PATH", ""), "HOME": folder, "TMPDIR": folder}
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(  # noqa: S603  # the user's own browser, and no text of a case
+                [*command, page.as_uri()],
+                check=True,
+                capture_output=True,
+                timeout=_PRINTING_S,
+                env=own,
+            )
+            if (printed := made.read_bytes()).startswith(b"%PDF"):
+                return printed
+    what = "the browser didn't print the report"
+    raise InputError(what, where=path, fix=f"name another in CHROMIUM, {fix}")
 
 
 _SNIPPET = template("charts.js")

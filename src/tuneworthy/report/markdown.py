@@ -8,12 +8,13 @@ from itertools import count
 
 from tuneworthy.model.dossier import ChallengeResult
 from tuneworthy.report import blocks as b
+from tuneworthy.report.named import field_name, said
 from tuneworthy.report.text import safe
 
 
 def md(text: str) -> str:
     """What somebody wrote, as Markdown that shows it and does nothing else."""
-    shown = safe(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    shown = said(safe(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     shown = re.sub(r"([\\`*_\[\]|~])", r"\\\1", shown)
     return re.sub(r"^(\s*\d*)([#+.)-])(?=\s)", r"\1\\\2", shown)
 
@@ -85,7 +86,6 @@ def _table(head: Sequence[b.Column], rows: Iterable[Sequence[str | b.Cell]]) -> 
 
 
 def _claim(number: int, claim: ChallengeResult) -> str:
-    paths = (safe(path).replace("`", "'") for path in claim.between)
-    where = ", ".join(f"`{path}`" for path in paths)
+    where = ", ".join(md(field_name(path)) for path in claim.between)
     label = f"**{md(b.SEVERITIES[claim.severity][0])}**" + (f" ({where})" if where else "")
     return f"{number}. {label}: {md(claim.says)}\n   To settle: {md(claim.settle)}"

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib.resources import files
+
+from tuneworthy.framework.load import case_fields, field_path
+from tuneworthy.words import plain
+
+_PATH = (
+    r"(?:attempts|ceiling|data|decision|economics|factors|models|safety|signals|targets|today"
+    r"|tuning)(?:\.[a-z_\d]+)+"
+)
+_BESIDE = re.compile(rf" \({_PATH}(?:(?:,| and) {_PATH})*\)")
+_BARE = re.compile(rf"\b{_PATH}\b")
 
 
 @cache
@@ -18,3 +29,14 @@ def named(kind: str) -> dict[str, str]:
     """What ``words.json`` calls things of a kind, by their names in the code."""
     words: dict[str, str] = json.loads(template("words.json"))[kind]
     return words
+
+
+def field_name(path: str) -> str:
+    """What a field of the case, or a question, is called."""
+    known = case_fields().get(field_path(path))
+    return known.title if known else plain(path.removesuffix(".value").rpartition(".")[2])
+
+
+def said(text: str) -> str:
+    """A sentence for a page, where nobody edits the file: fields have names in place of paths."""
+    return _BARE.sub(lambda path: field_name(path[0]), _BESIDE.sub("", text))

@@ -23,7 +23,7 @@ from tuneworthy.verdict.judge import Judgement, step_text
 from tuneworthy.words import LIMITS, few, figure_says, listing, plain, sentence, several
 
 OUTCOME_WORDS: dict[str, str] = {
-    "keep_optimizing_prompts": "keep optimising prompts",
+    "keep_optimizing_prompts": "keep optimizing prompts",
     "improve_rag_or_switch_model": "improve retrieval or switch model",
     "address_anti_indicators": "address the reasons against first",
     "fine_tune_candidate": "fine-tune candidate",
@@ -156,7 +156,7 @@ def reasons_wanted(facts: CaseFacts) -> int | None:
 
 def _summary(facts: CaseFacts, decision: Decision, found: Judgement) -> str:
     """The framework's count in one sentence, with what it counts and the judgement doesn't."""
-    by = f"by the {facts.framework.name}'s count"
+    by = f"by the {plain(facts.framework.name)}'s count"
     if found.refuted:
         factors = facts.assessment.factors
         by += f", which counts {listing([factors[name].title for name in found.refuted])}"

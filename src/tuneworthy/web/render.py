@@ -34,7 +34,6 @@ from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import WIDE
 from tuneworthy.report.html import environment, script_digest, style
 from tuneworthy.report.sections import common
-from tuneworthy.report.sections.answer_form import possible_outcomes
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.web.guard import site_of
 from tuneworthy.words import share, small_usd
@@ -97,7 +96,7 @@ def for_notice(part: Response) -> Response:
 def _environment() -> Environment:
     made = environment({name: text.decode() for name, text in _files("templates", ".html").items()})
     made.globals |= {"asset": asset, "touch": True, "picture": framed, "tabs": TABS}
-    made.globals |= {"common": common, "possible_outcomes": possible_outcomes, "usd": small_usd}
+    made.globals |= {"common": common, "usd": small_usd}
     made.globals |= {"answers": ANSWER_WORDS, "rising": RISING, "stake": STAKE, "share": share}
     return made
 

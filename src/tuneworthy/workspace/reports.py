@@ -44,14 +44,16 @@ Topic = Literal["options", "invest", "plan", "precedents"]
 """The command that reports a part of the dossier."""
 
 
-def render(dossier: Dossier, form: str, *, case_path: str = "", colour: bool = False) -> str:
-    """A dossier as text."""
+def render(
+    dossier: Dossier, form: str, *, case_path: str = "", colour: bool = False, memo: bool = False
+) -> Any:
+    """A dossier as text, or as the bytes of a PDF; of a page also its ``memo`` alone."""
     if form == "json":
         return dossier.to_json()
-    if form in ("markdown", "html"):
+    if form in ("markdown", "html", "pdf"):
         from tuneworthy.report import document
 
-        return document.markdown(dossier) if form == "markdown" else document.html(dossier)
+        return getattr(document, form)(dossier, short=memo)
     if form == "record":
         return render_document(walk.record(dossier), "markdown")
     return render_document(short(dossier, case_path), colour=colour)

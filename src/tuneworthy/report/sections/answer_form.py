@@ -9,8 +9,8 @@ from tuneworthy.model.base import State
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult
 from tuneworthy.model.framework import Check, Criterion, Framework
 from tuneworthy.money.worth import worth_text
-from tuneworthy.report.sections.common import shares, source_words
-from tuneworthy.words import sentence, share
+from tuneworthy.report.sections.common import source_words
+from tuneworthy.words import sentence
 
 _Result = CheckResult | FactorResult | SignalResult
 
@@ -72,26 +72,6 @@ def titles(framework: Framework) -> dict[str, str]:
         ("signals", framework.signals),
     )
     return {f"{room}.{key}": one.title for room, every in rooms for key, one in every.items()}
-
-
-def possible_outcomes(dossier: Dossier) -> list[dict[str, Any]]:
-    """The outcomes that are still possible, those of most ways first; one for a final verdict.
-
-    Each with the least and most that its share comes to when the odds move, and with a bar of the
-    three in percent of the width.
-    """
-    final = dossier.verdict.final
-    return [
-        {
-            "outcome": outcome,
-            "title": title,
-            "share": share(value),
-            "between": "" if final else f"from {share(low)} to {share(high)}",
-            "bar": [round(100 * end, 2) for end in (value, low, high)],
-        }
-        for outcome, title, value, low, high in shares(dossier)
-        if value
-    ]
 
 
 def next_question(dossier: Dossier) -> dict[str, str] | None:

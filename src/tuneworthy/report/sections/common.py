@@ -17,7 +17,6 @@ from tuneworthy.model.dossier import (
     Number,
     Source,
     TargetState,
-    Verdict,
 )
 from tuneworthy.model.framework import Band
 from tuneworthy.report import blocks as b
@@ -35,6 +34,7 @@ from tuneworthy.words import (
     months,
     months_range,
     number,
+    plain,
     sentence,
     several,
     usd,
@@ -78,7 +78,7 @@ def title_line(dossier: Dossier) -> str:
 
 
 def byline(dossier: Dossier) -> str:
-    return f"By the {dossier.framework.name} framework, as of {day(dossier.as_of)}."
+    return f"By the {plain(dossier.framework.name)} framework, as of {day(dossier.as_of)}."
 
 
 def asked_of(dossier: Dossier) -> list[FactorResult | CheckResult]:
@@ -116,12 +116,11 @@ def count_text(dossier: Dossier) -> str:
     return says
 
 
-_FIGURES: Mapping[str, Callable[[float], str]] = {
-    "quality": number,
-    "latency": number,
-    "cost": usd,
-}
-_UNITS = {"latency": " s", "cost": " a month"}
+_FIGURES: Mapping[str, tuple[Callable[[float], str], str, str]] = {
+    "quality": (lambda value: f"{number(100 * value)}%", "", "at least "),
+    "latency": (number, " s", "at most "),
+    "cost": (usd, " a month", "at most "),
+}  #: How a figure is written, its unit, and which way its limit bounds.
 
 
 def targets_text(dossier: Dossier) -> str:
@@ -133,12 +132,12 @@ def target_lines(dossier: Dossier) -> Iterator[tuple[TargetState, str]]:
     for name, target in dossier.targets.items():
         if isinstance(target.limit, Unknown):
             continue
-        figures = []
-        for value in (target.today, target.limit):
-            low = value.low if isinstance(value, Range) else value
-            if name in _FIGURES and not isinstance(low, Unknown):
-                figures.append(_FIGURES[name](low))
-        of = f" ({' of '.join(figures)}{_UNITS.get(name, '')})" if len(figures) == 2 else ""
+        of = ""
+        if name in _FIGURES:
+            write, unit, bound = _FIGURES[name]
+            low, limit = (ranged(end, write, unit) for end in (target.today, target.limit))
+            today = "" if isinstance(target.today, Unknown) else f"{low} today, "
+            of = f" ({today}{bound}{limit} wanted)"
         yield target.state, f"{TARGETS[name].name} {_STATES[target.state]}{of}"
 
 
@@ -230,16 +229,6 @@ def value_text(value: float | Range) -> str:
     if isinstance(value, Range):
         return f"{number(value.low)} to {number(float(value.high))}"
     return number(value)
-
-
-def shares(dossier: Dossier) -> list[tuple[Verdict, str, float, float, float]]:
-    """Each outcome, in words, with its share of the ways to answer, the largest first.
-
-    Last come the least and most of that share when the odds move.
-    """
-    ranked = sorted(dossier.distribution.items(), key=lambda item: -item[1])
-    ends = ((outcome, part, dossier.bounds[outcome]) for outcome, part in ranked)
-    return [(o, OUTCOME_WORDS[o], part, end.low, float(end.high)) for o, part, end in ends]
 
 
 def possible_text(dossier: Dossier) -> str:

@@ -21,6 +21,7 @@ from tuneworthy.words import (
     LIMITS,
     count,
     counted,
+    day,
     few,
     fill,
     interval_text,
@@ -174,6 +175,7 @@ def _volume(series: Series) -> b.Picture | None:
     rows = rows[-_MOST_MONTHS:]
     for row in rows:
         row["n"], low, high = round(row["requests"]), row["low"], row["high"]
+        row["month"] = _month(row["month"])
         row["kind"] = "ahead" if row["forecast"] else "whole" if row["whole"] else "part"
         row["counted"], row["ends"] = _MONTHS[row["kind"]], ""
         if math.isinf(high):
@@ -190,6 +192,14 @@ def _volume(series: Series) -> b.Picture | None:
     )
     drawing = _drawing("volume", rows, "month requests low high kind")
     return _picture(drawing, rows, f"{{says}} {trend}", but)
+
+
+def _month(text: str) -> str:
+    """A month as people write it; a text that is none as it is."""
+    try:
+        return day(date.fromisoformat(f"{text}-01")).removeprefix("1 ")
+    except ValueError:
+        return text
 
 
 def _latency(series: Series) -> b.Picture | None:
@@ -334,8 +344,9 @@ def _source(name: str, dossier: Dossier) -> str:
 
 
 def between_days(since: date | Unknown | None, until: date) -> str:
-    alone = since is None or isinstance(since, Unknown) or since == until
-    return str(until) if alone else f"{since} to {until}"
+    if since is None or isinstance(since, Unknown) or since == until:
+        return day(until)
+    return f"{day(since)} to {day(until)}"
 
 
 def in_short(dossier: Dossier) -> b.Section | None:

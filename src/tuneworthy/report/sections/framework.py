@@ -16,7 +16,7 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named, template
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
-from tuneworthy.words import count, fill, listing, number, plain, several, usd_range
+from tuneworthy.words import count, day, fill, listing, number, plain, several, usd_range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ def framework_report(framework: Framework) -> b.Document:
         "Alternatives": b.facts(options) if framework.options else None,
         "Thresholds": b.facts(thresholds) if framework.thresholds else None,
     }
-    dated = f" ({framework.dated})" if framework.dated else ""
+    dated = f" ({day(framework.dated)})" if framework.dated else ""
     return b.Document(
         framework.name,
         framework.title,

@@ -28,6 +28,7 @@ from tuneworthy.money.worth import cases_text, more_cases
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.named import named
+from tuneworthy.report.sections.common import captioned
 from tuneworthy.report.sections.evalset import coefficient_text
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import (
@@ -35,6 +36,7 @@ from tuneworthy.words import (
     count,
     counted,
     cut,
+    day,
     few,
     figure_says,
     figure_text,
@@ -163,7 +165,7 @@ def _label_command(judge: JudgeOf, folder: str, rubric: str, lab: str, *, choose
     return text if missing else ""
 
 
-BEST_OF_MANY = "The best of many looks too good here: only cases that chose nothing count."
+BEST_OF_MANY = "The best of many looks too good here: only held-out cases count."
 _SAME = 1e-9  # a rounding error apart
 _REACHED = named("reached")
 _MENDS = named("mends")
@@ -193,7 +195,7 @@ def ceiling_sections(
     result: CeilingResult, dossier: Dossier, before: Dossier
 ) -> tuple[b.Section, ...]:
     """What to quote, what it means for the case, the leaderboard, proposals, and failures."""
-    title = f"On {count(result.report)} cases that chose nothing (held-out)"
+    title = f"On {count(result.report)} held-out cases"
     checks = _checks(result, dossier, before)
     by = f", {ALONE}" if result.judge else ""
     board = f"Arms (a prompt with a model), on the {count(result.select)} cases for selecting{by}"
@@ -266,16 +268,11 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
     """The arms; under them published figures, which are none of them."""
     rows = [board_row(one) for one in result.arms[:_MOST_ARMS]]
     for figure in result.published[:_MOST_ARMS]:
-        model = f"{figure.model} (published, {figure.dated}, not measured here)"
+        model = f"{figure.model} (published, {day(figure.dated)}, not measured here)"
         rows.append((model, figure_text(figure), "", "", ""))
     table = b.table(title, "Arm | #Quality | #No answer | #USD a case | #p95", rows, quiet=True)
-    target, key = result.target, {"pro": "stayed in the race"}
-    key["open"] = "left behind, on fewer cases"
-    if not isinstance(target, Unknown):
-        key["con"] = f"target {quality(target)} (dashed)"
-    says = "The share of cases that is right, with its 95% interval."
-    drawing = charts.board(result.arms, _known(target))
-    side = b.picture("lab-board", "Arms side by side", says, drawing, table, key, table_is="open")
+    drawing = charts.board(result.arms, _known(result.target))
+    side = captioned(drawing, table, id="lab-board", table_is="open")
     yield side or table
     if (more := len(result.arms) - _MOST_ARMS) > 0:
         yield b.Prose(f"and {few(more)} more", "small")
@@ -383,18 +380,12 @@ def _curve_text(result: CeilingResult) -> str:
 
 
 def _curve_picture(result: CeilingResult) -> b.Picture | None:
-    target, upper = _known(result.target), _known(result.upper)
-    key = {"pro": "best so far"}
-    if target is not None:
-        key["con"] = f"target {quality(target)} (dashed)"
-    if upper is not None:
-        key["dot"] = f"upper bound of all that stayed {quality(upper)} (dashed)"
     rows = ((count(point.arms), quality(point.best)) for point in result.curve)
-    title = "The best so far, arm by arm"
-    says = "On the cases for selecting, in the order the arms were planned."
-    table = b.table(title, "#Arms tried | #Best so far", rows)
-    drawing = charts.curve(result.curve, target=target, upper=upper)
-    return b.picture("lab-curve", title, says, drawing, table, key, table_is="elsewhere")
+    table = b.table("The best so far, arm by arm", "#Arms tried | #Best so far", rows)
+    ends = {"target": _known(result.target), "upper": _known(result.upper)}
+    return captioned(
+        charts.curve(result.curve, **ends), table, id="lab-curve", table_is="elsewhere"
+    )
 
 
 def _contrast(one: Contrast) -> str:
@@ -402,7 +393,7 @@ def _contrast(one: Contrast) -> str:
     if isinstance(one.difference, Unknown):
         return text
     if one.told_apart == "yes":
-        return f"{text}, distinguished"
+        return f"{text}, a clear difference (95%)"
     if isinstance(one.cases_needed, Unknown):
         return f"{text}, can't be distinguished: {one.cases_needed.ask}"
     needed = count(one.cases_needed)
@@ -478,7 +469,11 @@ def _next(result: CeilingResult, folder: str | None = None, rubric: str = "") ->
     if isinstance(target, Unknown):
         return f"state targets.quality.at_least in the case file, {_AGAIN}"
     if result.reached != "too_few_cases" or (judge is None and isinstance(needed, Unknown)):
-        return "the verdict above has it" if folder is None else f"tuneworthy decide {folder}"
+        return (
+            "added to the evidence; the verdict is updated"
+            if folder is None
+            else f"tuneworthy decide {folder}"
+        )
     if judge is not None or isinstance(needed, Unknown):
         return f"let people label more, with a larger --labels, {_AGAIN}"
     more = count(needed - result.select - result.report)
@@ -668,5 +663,5 @@ def _verified(result: VerifyResult) -> Rows:
         needed = count(contrast.cases_needed)
         yield "Needed", f"about {needed} cases would tell that difference from none"
     held_out = f"{count(plan.cases)} held-out cases were run; all of them count"
-    yield "Plan", f"written down on {plan.written_on}, before {held_out}"
+    yield "Plan", f"written down on {day(plan.written_on)}, before {held_out}"
     yield from spent_rows(result.spend, stopped=result.stopped)

@@ -121,17 +121,6 @@ def _figures(ranked: Sequence[OptionResult]) -> Iterator[b.Parts]:
     yield b.table(caption, compress(titles, kept), rows, quiet=True)
     marks = "~ marks a rule of thumb, applied to today’s figure. Score it on your own cases."
     yield b.Prose(marks, "small")
-    lacking = [name[1:].lower() for name, is_kept in zip(titles, kept, strict=False) if not is_kept]
-    if lacking:
-        yield sentence(f"not known of any option: {listing(lacking)}")
-    asks = Counter(
-        value.ask
-        for o in ranked
-        for value in (o.quality, o.usd_per_month, o.latency_p95_s, o.effort_hours, o.weeks)
-        if isinstance(value, Unknown)
-    )
-    to_fill = (sentence(f"{ask} ({count(many)} unknown)") for ask, many in asks.items())
-    yield b.part("To fill what isn’t known", b.bullets(to_fill)) if asks else None
 
 
 def instead(dossier: Dossier, case_path: str) -> b.Section | None:

@@ -128,10 +128,7 @@ def _facts(result: PilotResult) -> list[tuple[str, str]]:
     epochs = counted(plan.recipe.epochs, "epoch")
     rows = [
         ("Tuned", f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}"),
-        (
-            "Trained",
-            f"{counted(len(trained), 'run')}: {_sizes(plan)}, in {took}",
-        ),
+        ("Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, in {took}"),
     ]
     if not isinstance(seeds, Unknown):
         rows.append(("Seeds", f"{quality(seeds.low)} to {quality(seeds.high)} at the largest size"))

@@ -17,13 +17,7 @@ from tuneworthy.model.precedents import (
     RateInterval,
     RuleGap,
 )
-from tuneworthy.precedents.section import (
-    BEWARE,
-    kind_text,
-    rate_text,
-    tried_text,
-    won_text,
-)
+from tuneworthy.precedents.section import BEWARE, kind_text, rate_text, tried_text, won_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.named import named

@@ -116,7 +116,7 @@ def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
     return b.section(
         "rules",
         "How the rules came to it",
-        f"The verdict follows from the {dossier.framework.name} framework by fixed rules. "
+        f"The verdict follows from the {plain(dossier.framework.name)} framework by fixed rules. "
         "No model decided anything. The first question that is answered yes decides; when "
         f"none is, {last}.",
         b.table("The questions of the decision tree", titles, rows, quiet=True) if rows else "",
@@ -181,7 +181,7 @@ def record(dossier: Dossier) -> b.Document:
             (
                 f"Date: {day(dossier.as_of)}",
                 f"Status: {decision_text(dossier) or 'proposed'}",
-                f"Framework: {dossier.framework.name} ({dossier.framework.digest[:12]})",
+                f"Framework: {plain(dossier.framework.name)} ({dossier.framework.digest[:12]})",
                 f"Case: {dossier.case.digest[:12]}",
             )
         ),
@@ -330,7 +330,8 @@ def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
         rows += [*_figures(option, option.weeks, option.effort_hours), ("Source", option.source)]
         yield name, Subject(option.title, "an option", rows)
     for rule, departure in framework.judgement.items():
-        rows = [("Says", departure.says), ("Source", f"{departure.source}, {departure.dated}")]
+        dated = f", {day(departure.dated)}" if departure.dated else ""
+        rows = [("Says", departure.says), ("Source", f"{departure.source}{dated}")]
         yield rule, Subject(plain(rule), "a rule of the judgement", rows)
     for challenge in ALL:
         rows = [("Says", challenge.rule.__doc__ or ""), ("Severity", challenge.severity)]

@@ -22,7 +22,7 @@ def retrieval_dict(result: RetrievalResult) -> str:
 
 def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
     """What a retrieval lab shows; ``folder`` as the user named the case."""
-    title = f"On {counted(result.report, 'question')} that chose nothing (held-out)"
+    title = f"On {counted(result.report, 'held-out question')}"
     board = f"Ways, on the {counted(result.select, 'question')} for selecting"
     head = f"Way | #Recall at {result.k} | #MRR | #Of all passages | #Words"
     rows = [
@@ -33,7 +33,7 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
         for one in result.ways
     ]
     note = (
-        "The best of many looks too good here: only questions that chose nothing count. Words are "
+        "The best of many looks too good here: only held-out questions count. Words are "
         f"those of {result.k} pieces: longer pieces hold more, and cost more to read."
     )
     sections = [

@@ -40,16 +40,13 @@ from tuneworthy.report.sections.options import instead
 from tuneworthy.report.sections.plan import work_text
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import attempts, review_day
-from tuneworthy.words import day, few, listing, plain, sentence, several, usd
+from tuneworthy.words import day, few, listing, sentence, several, usd
 
 _FIT = "What doesn’t fit together"
 _MOST = 4
 _TOWARDS = {"pilot": "To get to a pilot", "yes": "To get to a yes", "no": "What would end it"}
 _LOOKS: dict[str, b.Look] = {"pilot": "good", "yes": "good", "open": "warn"}
-_ROWS = {
-    "Ceiling": ("ceiling", "today.quality"),
-    "Pays back": ("economics", "today.usd_per_month"),
-}
+_ROWS = {"Ceiling": ("ceiling", "today.quality"), "Pays back": ("economics", "today.usd_per_month")}
 
 
 def memo(dossier: Dossier) -> Iterator[b.Fact]:
@@ -218,7 +215,7 @@ def _questions(dossier: Dossier, most: int | None) -> b.Part:
     worths = [0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd for q in asked]
     priced = any(worths)
     rows: list[list[str | b.Cell]] = [
-        [b.Cell(q.ask, plain(q.factor)), *[usd(worth)] * priced, f"{q.minutes} min"]
+        [b.Cell(q.ask, title(q.factor, dossier)), *[usd(worth)] * priced, f"{q.minutes} min"]
         for q, worth in zip(asked, worths, strict=True)
     ]
     titles = "Question | #Worth up to | #Takes" if priced else "Question | #Takes"

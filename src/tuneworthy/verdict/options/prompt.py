@@ -216,7 +216,7 @@ def better_retrieval(facts: CaseFacts) -> Opinion:
         return no("no knowledge of your own is asked for")
     if facts.goals(KNOWLEDGE_GOALS) or facts.case.data.documents is not None:
         return yes("answers need what stands in your documents, and no retrieval was built up yet")
-    return partly("retrieval was never optimised; knowledge isn't among the goals")
+    return partly("retrieval was never optimized; knowledge isn't among the goals")
 
 
 # Kinds of better retrieval: they help where passages aren't found, and only there.
@@ -227,7 +227,7 @@ def _found(facts: CaseFacts) -> Opinion | None:
 
     Counted recall goes before what is said of it: a passage that isn't found can't be used.
     """
-    gaps, optimised = facts.state("knowledge_gaps"), facts.state("retrieval_optimised")
+    gaps, optimized = facts.state("knowledge_gaps"), facts.state("retrieval_optimised")
     if not facts.looks_up:
         return no("nothing is retrieved, and no knowledge of your own is asked for")
     if facts.recall_enough == "no":
@@ -239,15 +239,15 @@ def _found(facts: CaseFacts) -> Opinion | None:
             return partly(because, measured=True)
         read = "the model misreads what it is given" if gaps == "yes" else "it is used well"
         return no(f"{seen}, and {read}", measured=True)
-    if gaps == "yes" and optimised == "yes":
+    if gaps == "yes" and optimized == "yes":
         return no("the right passage is retrieved and misread, which no better search fixes")
-    if gaps == "yes" and optimised == "no":
+    if gaps == "yes" and optimized == "no":
         said = "passages are said to be found and misread"
-        return partly(f"{said}, but retrieval was never optimised")
-    if optimised == "no":
+        return partly(f"{said}, but retrieval was never optimized")
+    if optimized == "no":
         return None
-    if gaps == "no" and optimised == "yes":
-        return no("retrieval was optimised, or isn't needed, and no passage is said to be misread")
+    if gaps == "no" and optimized == "yes":
+        return no("retrieval was optimized, or isn't needed, and no passage is said to be misread")
     return unknown("count how often the right passage is retrieved (today.retrieval_recall)")
 
 
@@ -256,7 +256,7 @@ def _missing(facts: CaseFacts, helps: Helps, how: str) -> Opinion:
     counted = facts.recall is not None
     wanted = facts.goals(KNOWLEDGE_GOALS) or facts.holds("domain_knowledge")
     if not counted and not wanted:
-        return partly("retrieval was never optimised; knowledge isn't among the goals")
+        return partly("retrieval was never optimized; knowledge isn't among the goals")
     return Opinion(helps, f"{not_found(facts)}{how}", counted)
 
 

@@ -94,7 +94,7 @@ def recalled(facts: CaseFacts) -> str:
 def not_found(facts: CaseFacts) -> str:
     """That passages aren't found, or that nobody saw to it."""
     if facts.recall is None:
-        return "retrieval was never optimised"
+        return "retrieval was never optimized"
     return f"the passage is found for only {share(facts.recall)} of questions"
 
 

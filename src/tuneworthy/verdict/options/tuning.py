@@ -32,7 +32,7 @@ _SIGNS: dict[str, tuple[str, ...]] = {
 NO_GOAL = unknown("name the goals: each kind of tuning serves one")
 
 _CHANGE = {
-    "policy": "rules of behaviour change about every month, and each change means retraining",
+    "policy": "rules of behavior change about every month, and each change means retraining",
     "both": "facts and rules change about every month; only what stays can be trained",
     "unknown": "requirements change about every month; only what stays can be trained",
 }  #: What speaks against training, by what changes.
@@ -84,18 +84,18 @@ def _seen(facts: CaseFacts, fit: ApproachResult) -> Opinion:
 
 @option(tried="", arm="hybrid")
 def hybrid(facts: CaseFacts) -> Opinion:
-    """Helps where behaviour has to be trained and knowledge has to be fetched."""
+    """Helps where behavior has to be trained and knowledge has to be fetched."""
     if (against := _against(facts)) is not None:
         return against
     reasons = [facts.state(name) for name in ("consistent_behavior", "brand_voice")]
-    behaviour = "yes" if facts.goals(BEHAVIOUR_GOALS) else either(reasons)
+    behavior = "yes" if facts.goals(BEHAVIOUR_GOALS) else either(reasons)
     knowledge = _knowledge(facts)
-    if behaviour == "no":
-        return no("no behaviour has to be trained; retrieval alone would do")
+    if behavior == "no":
+        return no("no behavior has to be trained; retrieval alone would do")
     if knowledge == "no":
         return no("no knowledge has to be fetched; tuning alone would do")
-    if behaviour == "unknown":
-        return unknown("whether a behaviour has to be trained isn't stated")
+    if behavior == "unknown":
+        return unknown("whether a behavior has to be trained isn't stated")
     if knowledge == "unknown":
         return unknown("whether knowledge has to be fetched isn't stated")
     trained = [fit for fit in facts.fits if fit.goal not in KNOWLEDGE_GOALS] or list(facts.fits)
