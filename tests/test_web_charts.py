@@ -21,7 +21,6 @@ from internals import (
     NARROW,
     WIDE,
     ArmResult,
-    CurvePoint,
     Drawing,
     Workspace,
     _rendered,
@@ -240,12 +239,3 @@ def test_the_board_draws_every_arm_that_ran_and_the_target() -> None:
     assert {"at": 0.9} in rows
     assert {"at": 0.9} not in data_of(charts.board(found, None))
     assert charts.board([arm("c", None)], 0.9) is None
-
-
-def test_the_curve_draws_the_best_after_each_arm_with_target_and_bound() -> None:
-    points = [CurvePoint(arms=1, best=0.5), CurvePoint(arms=2, best=0.7)]
-    rows = data_of(charts.curve(points, target=0.9, upper=0.8))
-    assert {"arms": 2, "best": 0.7} in rows
-    assert {"at": 0.9} in rows
-    assert {"at": 0.8} in rows
-    assert charts.curve(points[:1], target=None, upper=None) is None

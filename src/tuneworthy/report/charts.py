@@ -37,7 +37,7 @@ from tuneworthy.verdict.facts import named
 from tuneworthy.words import counted, cut, day, interval_text, limit_text
 
 if TYPE_CHECKING:
-    from tuneworthy.model.lab import ArmResult, CurvePoint
+    from tuneworthy.model.lab import ArmResult
     from tuneworthy.model.precedents import BaseRate
 
 Spec = dict[str, Any]  #: A part of a chart in Vega-Lite.
@@ -285,15 +285,6 @@ def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
         for one, quality in ran
     ]
     return by_title("board", [one.arm.id for one, _ in ran], rows, target=target)
-
-
-def curve(
-    points: Sequence[CurvePoint], *, target: float | None, upper: float | None
-) -> Drawing | None:
-    """The best so far after each arm, with the target and the bound that all arms stay under."""
-    rows = [point.model_dump() for point in points]
-    levels = {"target": target, "upper": upper}
-    return Drawing("curve", rows, levels=levels) if len(rows) > 1 else None
 
 
 def fan(money: InvestmentResult, drawn: Simulation) -> Drawing | None:

@@ -168,15 +168,6 @@ def training_text(dossier: Dossier) -> str:
     return f"{parts}; {count(one.accepted + one.edited)} reviewed one by one{waiting}"
 
 
-def pilot_text(dossier: Dossier) -> str:
-    """The card of the last pilot in a line; empty where there is none."""
-    if dossier.pilot is None:
-        return ""
-    from tuneworthy.report.sections.pilot import card_text
-
-    return card_text(dossier.pilot)
-
-
 _STATES = {"met": "met", "missed": "missed", "unknown": "not known"}
 
 

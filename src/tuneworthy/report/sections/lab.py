@@ -200,7 +200,7 @@ def ceiling_sections(
     by = f", {ALONE}" if result.judge else ""
     board = f"Arms (a prompt with a model), on the {count(result.select)} cases for selecting{by}"
     sections = [
-        b.section("lab-result", title, b.facts(ceiling_rows(result)), _curve_picture(result)),
+        b.section("lab-result", title, b.facts(ceiling_rows(result))),
         b.section("lab-checks", "What it says about the case", checks),
         b.section("lab-arms", board, board_note(result), _board(result, board)),
     ]
@@ -377,15 +377,6 @@ def _curve_text(result: CeilingResult) -> str:
     text = ", ".join(f"{quality(value)} after {count(arms)}" for arms, value in steps[-6:])
     since = result.curve[-1].arms - steps[-1][0]
     return f"{text}; no better in the {few(since)} since" if since else f"{text} arms"
-
-
-def _curve_picture(result: CeilingResult) -> b.Picture | None:
-    rows = ((count(point.arms), quality(point.best)) for point in result.curve)
-    table = b.table("The best so far, arm by arm", "#Arms tried | #Best so far", rows)
-    ends = {"target": _known(result.target), "upper": _known(result.upper)}
-    return captioned(
-        charts.curve(result.curve, **ends), table, id="lab-curve", table_is="elsewhere"
-    )
 
 
 def _contrast(one: Contrast) -> str:

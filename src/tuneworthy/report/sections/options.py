@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from itertools import compress
 from typing import Any
@@ -20,8 +20,6 @@ from tuneworthy.words import day as as_day
 
 _TITLE, _SHORT = "What could be done instead, or first", "Instead"
 FIVE = 5
-
-GRADES = {"measured": "measured", "computed": "computed", "rule_of_thumb": "rule of thumb"}
 
 
 def matter(options: Sequence[OptionResult]) -> list[OptionResult]:
@@ -45,10 +43,7 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
     others = [option for option in ranked if option not in first]
     around = b.fold if folded else b.part
     more = sentence(f"{several(len(others), 'other option')}, and why they help or don’t")[:-1]
-    rows = ((o.title, ranged(o.effort_hours, count), charts.moves(o)) for o in ranked)
-    moved = b.table("Hours of each, and what it moves", "Option | #Hours | Moves", rows)
-    path = () if isinstance(advice, Unknown) else advice.options
-    drawing = charts.options(options, path)
+    path, figures = () if isinstance(advice, Unknown) else advice.options, _figures(ranked)
     return b.section(
         "instead",
         _TITLE,
@@ -56,9 +51,8 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
         if isinstance(advice, Unknown)
         else b.Prose(advice.says, "lead"),
         _because("What may help, the simplest first", first, options),
-        captioned(drawing, moved, table_is="elsewhere"),
+        captioned(charts.options(options, path), figures) or around("Figures", figures),
         around(more, _because("Other options", others, options, quiet=True)) if others else None,
-        around("All figures, side by side", _figures(ranked)),
         short=_SHORT,
     )
 
@@ -90,15 +84,8 @@ def _usual(option: OptionResult, target: TargetId) -> str:
     return "~" if usual and not isinstance(value, Unknown) else ""
 
 
-def _evidence(option: OptionResult) -> str:
-    """What its effects rest on, the best first; published cases where some bear on it."""
-    grades = {move.grade for move in option.moves.values() if move.effect != "nothing"}
-    known = [words for grade, words in GRADES.items() if grade in grades]
-    return listing(known + ["published cases"] * bool(option.published)) or "nothing"
-
-
-def _figures(ranked: Sequence[OptionResult]) -> Iterator[b.Parts]:
-    """What is known of each, in the columns where anything is; and what would fill the others."""
+def _figures(ranked: Sequence[OptionResult]) -> b.Table:
+    """What is known of each, in the columns where anything is."""
     lines = [
         (
             o.title,
@@ -108,19 +95,16 @@ def _figures(ranked: Sequence[OptionResult]) -> Iterator[b.Parts]:
             _usual(o, "quality") + ranged(o.quality, share),
             _usual(o, "latency") + ranged(o.latency_p95_s, number, " s"),
             o.risk,
-            _evidence(o),
+            charts.moves(o),
         )
         for o in ranked
     ]
-    titles = ["Option", "#Bill, USD a month", "#Work", "#Weeks", "#Quality", "#Latency (p95)"]
-    titles += ["Risk", "Evidence"]
+    titles = "Option | #Bill, USD a month | #Work | #Weeks | #Quality | #p95 | Risk | Moves"
     columns = zip(*lines, strict=True)
     kept = [any(cell != NOT_KNOWN for cell in column) for column in columns] or [True]
     rows = (tuple(compress(line, kept)) for line in lines)
-    caption = "Cost, work and risk of each option"
-    yield b.table(caption, compress(titles, kept), rows, quiet=True)
-    marks = "~ marks a rule of thumb, applied to today’s figure. Score it on your own cases."
-    yield b.Prose(marks, "small")
+    caption = "Figures side by side; ~ marks a rule of thumb, applied to today’s figure"
+    return b.table(caption, compress(titles.split(" | "), kept), rows)
 
 
 def instead(dossier: Dossier, case_path: str) -> b.Section | None:

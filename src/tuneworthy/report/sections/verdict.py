@@ -24,7 +24,6 @@ from tuneworthy.report.sections.common import (
     flip_lines,
     gates,
     no_flip,
-    pilot_text,
     possible_text,
     reasons_text,
     signs_text,
@@ -229,14 +228,10 @@ def _questions(dossier: Dossier, most: int | None) -> b.Part:
 
 def fit(dossier: Dossier) -> b.Section:
     """What doesn't fit together, the heaviest first."""
-    names = b.SEVERITIES
-    ranks = list(names)
+    ranks = list(b.SEVERITIES)
     ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
-    kinds = dict.fromkeys(item.severity for item in ordered)
-    meaning = "; ".join(f"{names[kind][0].lower()}: {names[kind][1]}" for kind in kinds)
     heavy = b.Prose(sentence(tally(ordered)), detail=True)
-    parts = (heavy, b.Prose(sentence(meaning), "small", detail=True), b.Claims(tuple(ordered)))
-    found = parts if ordered else "Nothing was found."
+    found = (heavy, b.Claims(tuple(ordered))) if ordered else "Nothing was found."
     return b.section("fit", _FIT, found, short="What doesn’t fit")
 
 
@@ -290,6 +285,15 @@ def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
         for n, gate in enumerate(still):
             says = f"{GATES[gate.id]} {sentence(gate.state)}"
             yield "" if n else "Gates", says, sentence(gate.why)
+
+
+def pilot_text(dossier: Dossier) -> str:
+    """The card of the last pilot in a line; empty where there is none."""
+    if dossier.pilot is None:
+        return ""
+    from tuneworthy.report.sections.pilot import card_text
+
+    return card_text(dossier.pilot)
 
 
 def _marks(label: str, dossier: Dossier) -> str:
