@@ -506,7 +506,7 @@ def test_hostile_outputs_and_names_are_text_on_every_page_of_a_lab(tmp_path: Pat
     pages = [client.get(LAB).text, client.get(f"{LAB}/offer").text, *(one.data for one in told)]
     for page in pages:
         seen = Seen(page)
-        assert all((one["src"] or "").startswith(f"{LAB}/charts/") for one in seen.all("img"))
+        assert all((one["src"] or "").startswith("/cases/library/runs/") for one in seen.all("img"))
         assert not [one for one in seen.all("script") if not (one.get("src") or "").startswith("/")]
         assert not [a for _, a in seen.elements if any(key.startswith("on") for key in a)]
         assert "\u202e" not in page
