@@ -22,6 +22,7 @@ from internals import (
     read_latest,
     read_prompts,
 )
+from internals import run as command
 from lab_world import PLAIN, folder_of
 from tuneworthy import InputError
 
@@ -205,6 +206,15 @@ def test_a_decision_model_is_one_more_arm_over_plain_http(decider: Decider, tmp_
     before = len(decider.asked)
     lab_ceiling.run(prepare(folder, as_of=DAY), cap_usd=1)
     assert len(decider.asked) == before
+
+
+def test_a_model_that_only_decides_is_not_asked_general_tasks(
+    decider: Decider, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = sorted_mail(tmp_path, decider)
+    assert command(["verify", str(folder), "--dry-run"]) == 2
+    assert "only decides, and can be asked no general tasks" in capsys.readouterr().err
+    assert decider.asked == []
 
 
 @pytest.mark.parametrize("odd", ["refusal", "other"])

@@ -189,7 +189,6 @@ class Pool:
         self._waiting |= dict.fromkeys(case.text for case in cases)
 
     def _visible(self, case: EvalCase, places: Iterable[int]) -> Iterator[int]:
-        """Which of some places a case may see."""
         cluster, own = case.cluster, question(case)
         for place in places:
             if self.examples[place].cluster != cluster and self._questions[place] != own:
@@ -469,7 +468,6 @@ class LabPlan:
             yield jobs
 
     def _job(self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...]) -> Job:
-        """The call of a step, after those that have ``said``."""
         known, name = self.keys.get(id(case), {}), (arm, repeat, *said)
         make = partial(self._request, arm, case, said)
         if name in known:

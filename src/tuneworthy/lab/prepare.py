@@ -204,7 +204,6 @@ def prepare(
         schema=None
         if schema is None
         else json.dumps(schema, ensure_ascii=False, separators=(",", ":")),
-        # nothing but the labels; None where answers are no labels
         grammar="root ::= " + " | ".join(map(canonical_json, kit.labels)) if kit.labels else None,
         max_tokens=max_tokens or FEWEST_TOKENS,
         labels=kit.labels,

@@ -384,8 +384,7 @@ class Lab:
         """By arm: conversations after which it was left behind; None for one that stayed."""
         self._done, self._total, self._running = 0, 0, len(plan.arms)
         self._ahead: dict[str, Any] = {"arm": "", "quality": _NO_ROUND}
-        self._seen: list[EvalCase] = []
-        self._next_show = 0.0  # on the monotonic clock
+        self._seen, self._next_show = list[EvalCase](), 0.0  # the latter on the monotonic clock
         self._heard: dict[str, str] = {}  # answers of earlier steps of chains, by key
 
     async def race(self) -> None:

@@ -113,9 +113,8 @@ def evidence_of(
     task = result.contrast
     if result.stopped or result.outcome == "unknown" or isinstance(task.difference, Unknown):
         return None
-    more: dict[str, Any] = {"value": task.difference}
-    details = result.model_dump(include={"outcome", "why"})
-    more["details"] = {**details, "margin": result.plan.margin}
+    details = result.model_dump(include={"outcome", "why"}) | {"margin": result.plan.margin}
+    more: dict[str, Any] = {"value": task.difference, "details": details}
     more["source"] = f"{by}: {task.first} less {task.second}"
     more["method"] = "paired difference on cases that chose nothing"
     return measured_in(result, interval_evidence(id, task, as_of, **more))
@@ -194,6 +193,9 @@ def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
 def _refuse_one_sided(lab: PreparedLab) -> None:
     """A case without a tuned model, or with nothing but tuned ones."""
     where = lab.case.where("models")
+    if deciding := sorted(lab.plan.setting.deciders):
+        what = f'model "{deciding[0][:60]}" only decides, and can be asked no general tasks'
+        raise CaseError(what, where=where, fix="compare it with tuneworthy ceiling")
     if not lab.plan.of_kind("tuned"):
         published = any(model.published for model in lab.case.models)
         what = "names only published figures of tuned models, and a figure can't be called"

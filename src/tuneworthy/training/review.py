@@ -148,7 +148,7 @@ def own_answers(
     name = arm or best or next(iter(arms), "")
     if name not in arms:
         fix = did_you_mean(name, (*arms,))
-        raise InputError(f'"{name[:80]}" is no arm', where="--arm", fix=fix)
+        raise InputError(f'"{name[:80]}" is no arm of one call', where="--arm", fix=fix)
     examples = sorted(kept[1], key=lambda one: digest_of("compare", one.id))[:n]
     jobs = {one.id: next(lab.plan.calls([arms[name]], [as_case(one)]))[0] for one in examples}
     settled: Mapping[str, Settled | None] = {}
