@@ -114,7 +114,7 @@ def _filled(given: object) -> object:
     return None if given == "" else given
 
 
-class CaseQuery(FileRecord):
+class CaseQuery(FileRecord, defer_build=False):
     """Which cases, and in which order."""
 
     find: Annotated[str, Field(max_length=100)] = ""
