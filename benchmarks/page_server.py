@@ -1,7 +1,7 @@
 """The page over a folder of cases, with a lab that needs no model: for ``page.py``.
 
-Run as ``python benchmarks/page_server.py FOLDER LAB``. Prints its port, then the seconds since it
-was started that it needed to judge every case.
+Run as ``python benchmarks/page_server.py FOLDER KEPT``. Prints its port, then the seconds since it
+was started that it needed to look at every case; what was judged is kept in the file KEPT.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tuneworthy.web.app import make_app, prepare
 from tuneworthy.web.guard import Site
 from tuneworthy.workspace.labs import Labs, LabSettings
 from tuneworthy.workspace.listen import listening
+from tuneworthy.workspace.portfolio import KeptCases
 from tuneworthy.workspace.workspace import Workspace, open_directory
 
 LATENCY_S = 0.05
@@ -45,7 +46,7 @@ def main() -> None:
     """Serve until killed; a line on stdin starts the lab of a case of that name."""
     folder = Path(sys.argv[1])
     site = Site(
-        Workspace(open_directory(folder)),
+        Workspace(open_directory(folder), kept=KeptCases(Path(sys.argv[2]))),
         labs=Labs(lambda _: Slow(answer)),
     )
     prepare(site)
@@ -61,6 +62,7 @@ def warm(site: Site) -> None:
     began = time.monotonic()
     site.workspace.warm()
     print(f"{time.monotonic() - began:.3f}", flush=True)
+    site.workspace.watch()
 
 
 def labs(site: Site, folder: Path) -> None:
