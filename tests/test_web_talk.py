@@ -354,7 +354,7 @@ def test_a_what_if_is_what_writing_would_come_to(
     unknown = {name for name, said in given_amounts.items() if said == "unknown"}
     assert {*given_amounts} - unknown <= supposed.case.origin.assumed
     written = board.set_answers("pays", given_amounts, judged.digest)
-    assert written.dossier == supposed.dossier
+    assert written.dossier.to_dict() == supposed.dossier.to_dict()  # one is worked out when read
     assert told(folder, "pays").count("# guessed") == 1
     with pytest.raises(ConflictError):
         board.set_answers("pays", {"strategic_value": "low"}, "0" * 64)
