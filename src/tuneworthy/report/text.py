@@ -149,8 +149,8 @@ def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[
             caption = [] if block.quiet else wrapped(safe(block.caption), first=indent)
             return [*caption, *_table(block, paint, indent)]
         case b.Picture():
-            elsewhere = block.table_is == "elsewhere"
-            return [] if elsewhere else _block(block.table, paint, indent, everything)
+            hidden = block.table_is == "elsewhere" or (block.table.detail and not everything)
+            return [] if hidden else _block(block.table, paint, indent, everything)
         case b.Claims():
             return _claims(block, paint, indent)
         case b.Fold() | b.Part():

@@ -39,8 +39,8 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
         return b.section("instead", _TITLE, todo, short=_SHORT)
     ranked = sorted(options, key=lambda option: option.rank)
     tuning = [o for o in ranked if o.kind == "tuning" and o.helps in ("yes", "partly")]
-    first = [*matter(options), *tuning]
-    others = [option for option in ranked if option not in first]
+    first = matter(options)
+    others = [option for option in ranked if option not in (*first, *tuning)]
     around = b.fold if folded else b.part
     more = sentence(f"{several(len(others), 'other option')}, and why they help or don’t")[:-1]
     path, figures = () if isinstance(advice, Unknown) else advice.options, _figures(ranked)
@@ -50,7 +50,8 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
         b.Todo(advice.ask, "No recommendation was worked out.")
         if isinstance(advice, Unknown)
         else b.Prose(advice.says, "lead"),
-        _because("What may help, the simplest first", first, options),
+        _because("To look at first, the best on top", first, options),
+        _because("Ways of tuning that may help", tuning, options, detail=True),
         captioned(charts.options(options, path), figures) or around("Figures", figures),
         around(more, _because("Other options", others, options, quiet=True)) if others else None,
         short=_SHORT,
@@ -63,6 +64,7 @@ def _because(
     every: Sequence[OptionResult],
     *,
     quiet: bool = False,
+    detail: bool = False,
 ) -> b.Table | None:
     """Whether each helps, and why; with what is no worse in anything known and better in one."""
     named, rows = {option.id: option.title for option in every}, []
@@ -73,7 +75,7 @@ def _because(
             (b.Cell(o.title, kind), o.helps, b.Cell(sentence(o.because), o.published, aside=True))
         )
     titles = "Option | ?Helps here | Because"
-    return b.table(caption, titles, rows, quiet=quiet) if rows else None
+    return b.table(caption, titles, rows, quiet=quiet, detail=detail) if rows else None
 
 
 def _usual(option: OptionResult, target: TargetId) -> str:
@@ -104,7 +106,7 @@ def _figures(ranked: Sequence[OptionResult]) -> b.Table:
     kept = [any(cell != NOT_KNOWN for cell in column) for column in columns] or [True]
     rows = (tuple(compress(line, kept)) for line in lines)
     caption = "Figures side by side; ~ marks a rule of thumb, applied to today’s figure"
-    return b.table(caption, compress(titles.split(" | "), kept), rows)
+    return b.table(caption, compress(titles.split(" | "), kept), rows, detail=True)
 
 
 def instead(dossier: Dossier, case_path: str) -> b.Section | None:
