@@ -395,6 +395,7 @@ from tuneworthy.report.document import html, markdown
 from tuneworthy.report.document import pictures as pictures_pictures
 from tuneworthy.report.document import report as report_of
 from tuneworthy.report.html import DARK, chart_script, shown, still, style
+from tuneworthy.report.named import said
 from tuneworthy.report.sections import money as sections_money
 from tuneworthy.report.sections import options as sections_options
 from tuneworthy.report.sections import plan as sections_plan

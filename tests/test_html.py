@@ -27,6 +27,7 @@ from internals import (
     render,
     report_html,
     run,
+    said,
     shown,
 )
 from internals import report_charts as outlook_charts
@@ -186,7 +187,7 @@ def test_a_page_says_what_the_dossier_says(name: str) -> None:
         if isinstance(value, Unknown) and section != "recommendation":
             wanted.append(value.ask)
     for one in wanted:
-        assert squeezed(one).lower() in text.lower()
+        assert squeezed(said(one)).lower() in text.lower()
     assert re.findall(r"\bNone\b(?! of)|\bnan\b|\binf\b|Unknown\(|\bundefined\b", page.text) == []
 
 

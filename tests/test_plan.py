@@ -339,7 +339,7 @@ def test_an_open_verdict_begins_with_its_questions() -> None:
     minutes = sum(one.minutes for one in gallery("first-idea").next_questions)
     assert phase(plan, "questions").hours.low == pytest.approx(minutes / 60)
     assert all("questions" in one.needs for one in plan.phases[1:-1])
-    assert any("keep optimising prompts" in note for note in plan.notes)
+    assert any("keep optimizing prompts" in note for note in plan.notes)
 
 
 def test_a_prompt_that_meets_its_targets_is_kept_and_watched() -> None:
@@ -365,10 +365,10 @@ def test_hours_without_a_rate_leave_the_usd_open() -> None:
 def test_the_targets_of_the_case_stand_in_what_is_done_when() -> None:
     plan = plan_of("hospital-letters")
     done = phase(plan, "training").done_when
-    assert re.search(r"0\.95 accepted_without_edit on \d+ held-out cases", done)
+    assert re.search(r"0\.95 by accepted without edit on \d+ held-out cases", done)
     assert "95 of 100 answers within 8 s" in phase(plan, "deployment").done_when
     assert "$6,000 a month" in phase(plan, "deployment").done_when
-    assert "0.95 accepted_without_edit" in phase(plan, "evaluation").done_when
+    assert "0.95 by accepted without edit" in phase(plan, "evaluation").done_when
 
 
 def test_a_framework_without_figures_says_which_it_lacks() -> None:
@@ -874,8 +874,8 @@ def test_a_table_of_no_plan_is_refused_with_its_cure(
 
 @pytest.mark.parametrize(
     ("goal", "named"),
-    [("persona", "rubric"), ("generation", "function of yours"), ("extraction", "json_fields"),
-     ("classification", "metric label"), ("tool_calling", "tool_call")],
+    [("persona", "rubric"), ("generation", "function of yours"), ("extraction", "every field"),
+     ("classification", "by the label"), ("tool_calling", "Score the calls")],
 )  # fmt: skip
 def test_an_evaluation_is_made_for_its_goal(goal: str, named: str) -> None:
     """For a voice nothing is right or wrong, and a plan once asked for the share right."""
