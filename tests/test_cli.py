@@ -206,7 +206,7 @@ def test_answer_then_diff_tells_what_moved_the_verdict(
     said(capsys, "decide", str(folder), "--format", "json", "--output", str(old))
     said(capsys, "answer", str(folder), "few_shot=no", "brand_voice=yes")
     out = said(capsys, "diff", str(folder), "--since", str(old))
-    assert "The verdict was: undecided. Now it is: keep optimising prompts." in flat(out)
+    assert "The verdict was: undecided. Now it is: keep optimizing prompts." in flat(out)
     assert "Moved by few-shot examples unknown → no." in out
     new = tmp_path / "new.json"
     said(capsys, "decide", str(folder), "--format", "json", "--output", str(new))

@@ -398,7 +398,7 @@ def test_the_hybrid_needs_behaviour_to_train_and_knowledge_to_fetch() -> None:
     only_voice = made({**base, "goals": ["persona"], "factors": calm})
     assert because(only_facts, "hybrid") == (
         "no",
-        "No behaviour has to be trained; retrieval alone would do.",
+        "No behavior has to be trained; retrieval alone would do.",
     )
     assert because(only_voice, "hybrid") == (
         "no",

@@ -21,7 +21,7 @@ _AS_OF = date(2026, 11, 24)  # so that a service that ends one day doesn't chang
 
 _CHECKS = """
 All of them have to be yes before the ceiling counts as reached; one no is enough for *keep
-optimising prompts*. The minutes are what it takes to answer, not to do. Where attempts are
+optimizing prompts*. The minutes are what it takes to answer, not to do. Where attempts are
 recorded, {shown} holds every yes against them.
 """
 _SIGNALS = """
