@@ -683,7 +683,7 @@ SPOKEN: Mapping[Goal, tuple[str, ...]] = {
     "format": ("format consistency", "always output valid json"),
     "tool_calling": ("tool and api calling", "tool calling", "call our api correctly"),
     "safety": ("safety and alignment", "avoid harmful answers about a topic"),
-    "domain_expertise": ("deep domain expertise", "know specialised vocabulary"),
+    "domain_expertise": ("deep domain expertise", "know specialized vocabulary"),
     "classification": ("classification", "sort inputs into our classes"),
     "extraction": ("extraction", "pull our fields out of text"),
     "generation": ("generation", "write a document of our kind"),
@@ -694,7 +694,7 @@ Titles and needs are the lesson's; your own framework uses the same goals.
 """
 
 _HARM = re.compile(r"avoid harmful (?:answers|responses|outputs)(?: about .+)?")
-_OTHER_SPELLING = {"know specialized vocabulary": "know specialised vocabulary"}
+_OTHER_SPELLING = {"know specialised vocabulary": "know specialized vocabulary"}
 
 
 def to_goal(value: Any) -> Any:

@@ -357,7 +357,7 @@ _IN_A_LAB = frozenset(
 )  #: Options that ``ceiling`` tries.
 
 
-class Todo(NamedTuple):
+class BareStep(NamedTuple):
     """A step before its targets and figures are filled in."""
 
     option: str
@@ -369,13 +369,13 @@ class Todo(NamedTuple):
 
 def steps_for(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> list[Step]:
     """What to do, in its order; at least one step."""
-    unique = dict[str, Todo]()
+    unique = dict[str, BareStep]()
     for todo in todos(it, found, asked):
         unique.setdefault(todo.option, todo)
     return [_step(it, todo) for todo in list(unique.values())[:MOST_STEPS] or [_keep(it)]]
 
 
-def todos(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> Iterator[Todo]:
+def todos(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> Iterator[BareStep]:
     """What to do, in its order; an option may come twice, and there may be nothing."""
     sure = it.sure
     if found.answer == "no":
@@ -397,7 +397,7 @@ def todos(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> Ite
 
 def _before_tuning(
     it: Situation, found: Finding, asked: Sequence[QuestionResult]
-) -> Iterator[Todo]:
+) -> Iterator[BareStep]:
     """What helps, what holds a candidate up, checks that nothing of it does, and what to find out.
 
     Checks come in where the count waits for them; of what helps in part that goes first which does
@@ -416,7 +416,7 @@ def _before_tuning(
             rules[name].settle or rules[name].ask, rules[name].at_least
         )
         title = f"the check of {rules[name].title}"
-        yield Todo("measure", title, settle, "the check is answered")
+        yield BareStep("measure", title, settle, "the check is answered")
     yield from (_try(it, option) for option in (*it.sure[2:], *partly))
     if asked or "unknown" in it.facts.targets.values() or "quality" not in it.facts.limits:
         yield _ask(it, asked)
@@ -437,7 +437,7 @@ _WAITS: Mapping[str, tuple[str, str, str]] = {
 }  #: What is done about what a candidate waits for: a step, its title, and when it is done.
 
 
-def _held_up(it: Situation, found: Finding) -> Iterator[Todo]:
+def _held_up(it: Situation, found: Finding) -> Iterator[BareStep]:
     waits: str = found.waits
     if found.outcome == "address_anti_indicators":
         waits = "reasons"
@@ -446,15 +446,15 @@ def _held_up(it: Situation, found: Finding) -> Iterator[Todo]:
     if waits in _WAITS:
         name, title, stop = _WAITS[waits]
         because = _by_count(it, found.outcome) if waits == "reasons" else found.because
-        yield Todo(name, title, because, stop)
+        yield BareStep(name, title, because, stop)
 
 
-def _try(it: Situation, option: Outlook) -> Todo:
+def _try(it: Situation, option: Outlook) -> BareStep:
     family = it.facts.framework.options.get(option.family, option)
-    return Todo(option.family, family.title, option.because, outlook=option)
+    return BareStep(option.family, family.title, option.because, outlook=option)
 
 
-def _step(it: Situation, todo: Todo) -> Step:
+def _step(it: Situation, todo: BareStep) -> Step:
     aims, priced = covers(todo.outlook, it.facts) if todo.outlook else (), ""
     does = "interview" if todo.option == "measure" else "plan"
     hours: Number = Unknown(ask="estimate the hours")
@@ -486,34 +486,34 @@ def _stop_when(it: Situation, aims: Sequence[TargetId]) -> str:
     return listing(said) or "a target is stated (targets.quality) and met on cases nobody tuned on"
 
 
-def _tuning(it: Situation, found: Finding) -> Todo:
+def _tuning(it: Situation, found: Finding) -> BareStep:
     """The pilot of the tuning that fits best; after proof, the whole of it."""
     if it.tunings:
         best = it.tunings[0]
-        return Todo(best.id, best.title, best.because, outlook=best)
+        return BareStep(best.id, best.title, best.because, outlook=best)
     fit = next(iter(it.facts.fits), None)
     name = fit.approach if fit else next(iter(it.facts.framework.approaches), "measure")
     title = fit.title if fit else "the approach that fits the goal"
-    return Todo(name, title, found.because)
+    return BareStep(name, title, found.because)
 
 
-def _keep(it: Situation) -> Todo:
+def _keep(it: Situation) -> BareStep:
     keep = next((option for option in it.options if option.id == "keep_prompt"), None)
     if keep is not None and keep.helpful:
         return _try(it, keep)
     why = "Nothing else is worth its work as things are."
-    return Todo("keep_prompt", "keep the prompt", why, "targets, volume or requirements change")
+    return BareStep("keep_prompt", "keep the prompt", why, "targets, volume or requirements change")
 
 
-def _ask(it: Situation, asked: Sequence[QuestionResult]) -> Todo:
+def _ask(it: Situation, asked: Sequence[QuestionResult]) -> BareStep:
     """What to find out: the question that decides, a target, or where today's way is."""
     if asked:
-        return Todo("measure", "answer one question", asked[0].ask, "it is answered")
+        return BareStep("measure", "answer one question", asked[0].ask, "it is answered")
     kind = TARGETS["quality"]
     if "quality" not in it.facts.limits:
-        return Todo("measure", "state a target", kind.state, "it is stated")
+        return BareStep("measure", "state a target", kind.state, "it is stated")
     title = "measure against the targets"
-    return Todo("measure", title, kind.measure, "every target is measured")
+    return BareStep("measure", title, kind.measure, "every target is measured")
 
 
 # Everything together.
