@@ -145,6 +145,8 @@ def dossiers(data: Any) -> Iterator[str]:
         for found in measured()
     ]
     more.append((load_case({"name": "Aged", **OVERSTATED}), aged()))
+    denied = dict.fromkeys(lesson()["indicators"], "no")
+    more += [(load_case({"name": "Denied", "factors": denied}), found) for found in measured()]
     for case, evidence in (*seen, *more):
         told = decide(case, framework, as_of=AS_OF, evidence=evidence).to_dict()
         del told["framework"], told["evidence"]  # where a limit is shown, whatever it does
