@@ -172,7 +172,9 @@ def test_the_dark_page_is_dark_and_its_pictures_too(browser: Any, pages: dict[st
     for scheme in ("light", "dark"):
         with Watched(browser, pages["full"], scheme=scheme) as watched:
             paper = watched.ask("getComputedStyle(document.body).backgroundColor")
-            label = watched.ask("getComputedStyle(document.querySelector('svg text')).fill")
+            label = watched.ask(
+                "getComputedStyle(document.querySelector('svg text[fill=\"#1d2329\"]')).fill"
+            )
             bar = watched.ask(
                 "getComputedStyle(document.querySelector('svg [fill=\"#14609f\"]')).fill"
             )

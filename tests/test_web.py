@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
+from jinja2 import Environment, meta, nodes
 from starlette.testclient import TestClient
 
 import hostile
@@ -595,3 +597,34 @@ def test_the_conflict_page_escapes_too(hostile_client: TestClient) -> None:
     answer = hostile_client.post("/cases/evil/answers", data=form)
     assert answer.status_code == 409
     assert not [one for one in Seen(answer.text).elements if one[0] in ("img", "iframe", "style")]
+
+
+# Templates ---------------------------------------------------------------------------------------
+
+
+def test_what_a_template_says_of_a_module_of_words_is_there(package: Path) -> None:
+    """Only templates call some of these functions; whoever tidies Python up doesn't see that."""
+    web = package / "web"
+    parser = Environment(autoescape=True)
+    trees = {p.name: parser.parse(p.read_text("utf-8")) for p in web.glob("templates/*.html")}
+    common = import_module("tuneworthy.report.sections.common")
+    said = {
+        (name, one.node.name, one.attr)
+        for name, tree in trees.items()
+        for one in tree.find_all(nodes.Getattr)
+        if isinstance(one.node, nodes.Name) and one.node.name in ("words", "common")
+    }
+    given = [("common", name, common) for name in trees]
+    for path in web.glob("*.py"):
+        if (words := getattr(import_module(f"tuneworthy.web.{path.stem}"), "words", None)) is None:
+            continue
+        reached, more = set[str](), set(re.findall(r'"(\w+\.html)"', path.read_text("utf-8")))
+        while new := (more & {*trees}) - reached:
+            reached |= new
+            more |= {n for one in new for n in meta.find_referenced_templates(trees[one]) if n}
+        given += [("words", name, words) for name in reached]
+    seen = [(one, hasattr(of, one[2])) for kind, name, of in given for one in said
+            if one[:2] == (name, kind)]  # fmt: skip
+    assert [one for one, there in seen if not there] == []
+    assert {one for one, _ in seen} == said
+    assert len(said) > 25

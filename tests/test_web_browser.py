@@ -341,7 +341,7 @@ def test_without_scripts_an_interview_and_a_what_if_work_by_plain_forms(
         watched.page.get_by_label("Saving a month", exact=True).fill("900")
         watched.page.get_by_label("Running cost", exact=True).fill("100")
         watched.page.get_by_label("Work up front", exact=True).fill("40")
-        watched.page.get_by_label("Rate of work", exact=True).fill("100")
+        watched.page.get_by_label("Hourly rate", exact=True).fill("100")
         with watched.page.expect_navigation():
             watched.page.get_by_role("button", name="Work it out").click()
         assert "Pays back (break-even) not known 5.0 months" in watched.text("#side")

@@ -239,3 +239,19 @@ def test_the_board_draws_every_arm_that_ran_and_the_target() -> None:
     assert {"at": 0.9} in rows
     assert {"at": 0.9} not in data_of(charts.board(found, None))
     assert charts.board([arm("c", None)], 0.9) is None
+
+
+def test_a_layer_without_a_mark_is_left_out() -> None:
+    """A browser would complain that the scale of it has no end."""
+    months: list[Any] = [{"month": n, "p10": -1.0, "p50": 0.0, "p90": 1.0} for n in range(3)]
+    back: list[Any] = [{"month": 2, "back": "possible"}]
+    for rows, shown in ((months, {"p10", "p50"}), (months + back, {"p10", "p50", "back"})):
+        layers = Drawing("fan", rows).spec(WIDE)["layer"]
+        filters = [step["filter"] for one in layers for step in one.get("transform", ())]
+        assert set(filters) == {f"isValid(datum.{name})" for name in shown}
+    for steps, many in (([0, 0], 2), ([0, 1], 5), ([1, 2], 4)):
+        dots = [{"step": n, "low": 1, "middle": 2, "high": 3, "title": str(n)} for n in steps]
+        assert len(Drawing("options", dots, ["0", "1"]).spec(WIDE)["layer"]) == many
+    for kinds, many in ((["whole"], 1), (["whole", "part"], 2), (["whole", "part", "ahead"], 4)):
+        bars = [{"month": kind, "requests": 1, "kind": kind} for kind in kinds]
+        assert len(Drawing("volume", bars).spec(WIDE)["layer"]) == many

@@ -185,15 +185,19 @@ LEAVE = (("d", "don't know"), ("b", "back"), ("q", "quit"))
 def conflict_page(
     conflict: Conflict, ways: Sequence[tuple[str, str]], others: Sequence[Ask]
 ) -> Sheet:
-    sides = listing([f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]])
-    head = f"That doesn't fit with {sides}." if others else "That seems unlikely."
-    page = Sheet().add(head, "warn").add(safe(conflict.challenge.says))
+    page = Sheet().add(conflict_head(others), "warn").add(safe(conflict.challenge.says))
     page.add(f"To settle: {safe(conflict.challenge.settle)}", "dim")
     return page.add(f"Which holds?  {_keys(ways)}", keys=True)
 
 
 def _keys(ways: Sequence[tuple[str, str]]) -> str:
     return "  ".join(f"[{key}] {what}" for key, what in ways)
+
+
+def conflict_head(others: Sequence[Ask]) -> str:
+    """That an answer doesn't fit, and with which others."""
+    sides = listing([f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]])
+    return f"That doesn't fit with {sides}." if others else "That seems unlikely."
 
 
 def conflict_choices(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> list[tuple[str, str]]:

@@ -72,6 +72,7 @@ _ATTRIBUTE = re.compile(
     "|font-(family|size|style|weight)|fill(-opacity)?"
     "|stroke(-(dasharray|linecap|linejoin|miterlimit|opacity|width))?"
 )
+_WHERE = re.compile(r"^(?:isValid\()?datum\.(\w+)\)?(?: ([!=]=) '?(\w+)'?)?$")
 _PLAIN = re.compile(r"[\w\s.,#%()+-]*")
 
 
@@ -140,7 +141,7 @@ class Drawing:
         }
 
     def _layer(self, layer: Spec, shared: Spec) -> Spec | None:
-        """A layer with the shared channels; None for a line at a value that isn't known."""
+        """A layer with the shared channels; None for one without a mark."""
         mark, where = layer["mark"], layer.get("where")
         if "level" in layer:
             ((channel, level),) = layer["level"].items()
@@ -148,10 +149,19 @@ class Drawing:
             encoding = {channel: {**shared[channel], "field": "at"}}
             data = {"data": {"values": [{"at": at}]}}
             return None if at is None else {**data, "mark": mark, "encoding": encoding}
+        if where and not any(_holds(where, row) for row in self.rows):
+            return None  # a browser complains of a scale without an end
         own = {name: _channel(layer[name]) for name in layer if name not in ("mark", "where")}
         encoding = {n: {**shared.get(n, {}), **own.get(n, {})} for n in {**shared, **own}}
         only = {"transform": [{"filter": where}]} if where else {}
         return {**only, "mark": mark, "encoding": encoding}
+
+
+def _holds(where: str, row: Mapping[str, Any]) -> bool:
+    """What a browser finds of ``where`` in a row."""
+    ((name, sign, value),) = _WHERE.findall(where)
+    found = row.get(name)
+    return (str(found) == value) is (sign == "==") if sign else found is not None
 
 
 _AXIS: Spec = {"type": "quantitative", "title": None}
@@ -275,14 +285,10 @@ def by_title(
 def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
     """The first twelve arms that ran: quality on the cases for selecting, 95% intervals, target."""
     ran = [(one, q) for one in results if not isinstance(q := one.quality, Unknown)][:_MOST_ROWS]
+    kept = ["stayed" if one.dropped_after is None else "left" for one, _ in ran]
     rows = [
-        {
-            "value": quality.value,
-            "low": quality.low,
-            "high": quality.high,
-            "look": "stayed" if one.dropped_after is None else "left",
-        }
-        for one, quality in ran
+        {"value": q.value, "low": q.low, "high": q.high, "look": look}
+        for (_, q), look in zip(ran, kept, strict=True)
     ]
     return by_title("board", [one.arm.id for one, _ in ran], rows, target=target)
 
@@ -322,13 +328,11 @@ def _middle(value: Number) -> float | None:
 def tornado(simulation: Simulation, middle: float) -> Drawing | None:
     """Each uncertain input alone, from its worse to its better end; the eight widest."""
     swings = simulation.tornado[:_MOST_SWINGS]
-    titles = labels([swing.input for swing in swings])
+    titles, ends = labels([swing.input for swing in swings]), ("worse", "better")
     rows = [
         {"title": title, "end": end, "value": value, "middle": middle}
         for title, swing in zip(titles, swings, strict=True)
-        for end, value in zip(
-            ("worse", "better"), sorted((swing.low_usd, swing.high_usd)), strict=True
-        )
+        for end, value in zip(ends, sorted((swing.low_usd, swing.high_usd)), strict=True)
     ]
     return Drawing("tornado", rows, titles, {"middle": middle}) if rows else None
 
@@ -403,13 +407,9 @@ def reasons(factors: Mapping[str, FactorResult], turning: Sequence[str]) -> Draw
     for name, factor in factors.items():
         sign = 1 if factor.kind == "indicator" else -1
         at, yes = sign * weights[name] / most, factor.state == "yes"
-        row = {
-            "from": 0,
-            "weight": at,
-            "look": factor.kind if yes else factor.state,
-            "known": factor.source,
-        }
-        rows.append({**row, "flips": at + 0.12 * sign if name in turning else None})
+        row = {"from": 0, "weight": at, "look": factor.kind if yes else factor.state}
+        flips = at + 0.12 * sign if name in turning else None
+        rows.append({**row, "known": factor.source, "flips": flips})
     return by_title("reasons", [factor.title for factor in factors.values()], rows)
 
 
