@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -271,7 +271,10 @@ def test_a_name_that_is_no_case_is_told_apart(tmp_path: Path) -> None:
 # History ---------------------------------------------------------------------------------------
 
 
-def test_every_version_that_was_written_is_kept_with_the_one_before(tmp_path: Path) -> None:
+def test_every_version_that_was_written_is_kept_with_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuneworthy.workspace.workspace._MINUTE", timedelta(0))
     folder = a_shelf(tmp_path, one=OPEN_CASE)
     board = a_board(folder)
     first = board.evaluated("one")
@@ -335,6 +338,7 @@ def test_a_version_of_a_time_that_no_calendar_has_is_left_out(tmp_path: Path, at
 def test_a_history_keeps_to_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = a_shelf(tmp_path, one=OPEN_CASE)
     monkeypatch.setattr("tuneworthy.files.stores._MOST", 3000)
+    monkeypatch.setattr("tuneworthy.workspace.workspace._MINUTE", timedelta(0))
     board = a_board(folder)
     judged = board.evaluated("one")
     for n in range(12):

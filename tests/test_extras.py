@@ -74,8 +74,8 @@ def folder(tmp_path: Path) -> Path:
     """A case with all that a lab needs, a log of calls, and an empty folder for libraries."""
     copytree(CASE, tmp_path / "case")
     copytree(CASE.parent / "municipal-services", tmp_path / "town")
-    with (tmp_path / "case" / "case.yaml").open("a", encoding="utf-8") as file:
-        file.write('\nmodels: [{id: "openai:gpt-4o-mini"}]\n')
+    path = tmp_path / "case" / "case.yaml"
+    path.write_text(path.read_text("utf-8").replace("local:smollm2", "openai:gpt-4o-mini"), "utf-8")
     record = {"output": '{"a": 1}', "input": "Where is it?", "conversation_id": "c"}
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(record) + "\n" for _ in range(30)))
     (tmp_path / "site").mkdir()

@@ -61,7 +61,7 @@ FILES = ("eval.jsonl", "schema.json", "glossary.yaml", "prompts/a.md", "voice/a.
          "map.yaml")  # fmt: skip
 PATHS = {
     "data.traces": "logs/*.jsonl", "data.evaluation": "eval.jsonl", "data.prompts": "prompts",
-    "data.trace_map": "map.yaml",
+    "data.trace_map": "map.yaml", "workload": "growing",
     "data.output_schema": "schema.json", "data.glossary": "glossary.yaml", "data.voice": "voice",
 }  # fmt: skip
 

@@ -58,7 +58,7 @@ def test_after_a_lab_every_surface_speaks_of_its_numbers(
     assert near["low"] == pytest.approx(max(arms))
     assert options(after)["plain_classifier"]["moves"]["quality"]["effect"] == "worsens"
     page = told(capsys, "decide", folder)
-    assert f"quality missed ({share['value']:.3g}"[:20] in page
+    assert f"quality missed ({100 * share['value']:.3g}% today, at least 90% wanted)" in page
     shown = told(capsys, "options", folder, "--all")
     assert f"{row['quality']['low']:.2f}" in shown
     for name in ("plan", "invest"):

@@ -187,15 +187,15 @@ def test_the_server_says_how_to_use_it_in_few_words(reader: Assistant) -> None:
 def test_cases_are_listed_and_one_that_is_none_says_why(reader: Assistant, shelf: Path) -> None:
     found = reader.call("list_cases")
     by_name = {one["name"]: one for one in found["cases"]}
-    assert list(by_name) == ["broken", "task-api", "with data"]
+    assert list(by_name) == ["task-api", "with data", "broken"]  # by their answers
     assert by_name["task-api"]["outcome"] == "fine_tune_candidate"
     assert by_name["with data"]["outcome"] == "undecided"
     assert "broken/case.yaml:" in by_name["broken"]["problem"]
     assert str(shelf) not in json.dumps(found)
     assert found["more"] is False
-    assert [one["name"] for one in reader.call("list_cases", after="broken")["cases"]] == [
-        "task-api",
+    assert [one["name"] for one in reader.call("list_cases", after="task-api")["cases"]] == [
         "with data",
+        "broken",
     ]
 
 

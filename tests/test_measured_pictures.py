@@ -63,9 +63,9 @@ def test_every_picture_is_drawn_twice_with_words_and_a_table() -> None:
 def test_the_tables_say_the_numbers_that_were_measured() -> None:
     found = {name: cells(figure) for name, figure in figures(made_page()).items()}
     assert found["arms"][0] == ["v2, openai:gpt-4o-mini", "0.81", "0.77 to 0.85", "412"]
-    assert found["volume"][0] == ["2026-08", "400", "at least 400", "counted in part of the month"]
-    assert found["volume"][1] == ["2026-09", "18,000", "–", "counted"]
-    assert found["volume"][4] == ["2026-12", "22,000", "20,100 to 24,700", "forecast"]
+    assert found["volume"][0] == ["Aug 2026", "400", "at least 400", "counted in part of the month"]
+    assert found["volume"][1] == ["Sep 2026", "18,000", "–", "counted"]
+    assert found["volume"][4] == ["Dec 2026", "22,000", "20,100 to 24,700", "forecast"]
     assert found["latency"][2] == ["2,000 to 4,321", "1.9 s", "4.125 s", "501"]
     assert found["signatures"][0] == ["triage v1", "1,200", "91%", "83%", "14"]
     assert found["voice"][0] == ["1", "10%", "8% to 12%", "900"]

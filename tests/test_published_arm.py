@@ -120,7 +120,7 @@ def test_the_page_shows_it_under_the_arms_with_its_date_and_what_it_does_not_tel
     assert at > board
     assert "0.94 (0.93–0.94)" in lines[at]
     page = " ".join(api.render(done).split())
-    assert "(published, 2020-03-10, not measured here)" in page.replace(" 0.94 (0.93–0.94)", "")
+    assert "(published, 10 Mar 2020, not measured here)" in page.replace(" 0.94 (0.93–0.94)", "")
     assert page.index("a paper's model (") < page.index("a second (published")
     assert "which meets the target 0.90 (Somebody et al. 2020, table 3)" in page
     assert "not what it would reach here" in page
