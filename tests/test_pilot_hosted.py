@@ -252,8 +252,12 @@ def test_a_job_that_may_have_begun_is_found_by_its_file(service: Service, tmp_pa
     with pytest.raises(StoppedError, match="in doubt"):
         piloted(service, folder)
     assert len(service.jobs) == 1
-    piloted(service, folder)
-    assert len(service.jobs) == 3
+    service.refuses = "enough"  # the first job is found, and its run ends; the second is refused
+    with pytest.raises(StoppedError, match="enough"):
+        piloted(service, folder)
+    assert len(service.jobs) == 1
+    (trained,) = [run for run in pilot_runs(load_case(folder)).read() if run.state == "trained"]
+    assert trained.job == "ftjob-0"
 
 
 def test_a_job_that_failed_says_why_without_the_key(service: Service, tmp_path: Path) -> None:
