@@ -142,6 +142,8 @@ def test_what_open_answers_would_make_of_it_is_the_same_whenever_it_is_read() ->
     early, late, never = (decide(case, load_framework(), as_of=DAY) for _ in range(3))
     assert "reach" not in vars(never)
     assert early.reach.answers
+    assert early.verdict == decide(case, load_framework(), as_of=DAY).verdict
+    assert decide(case, load_framework(), as_of=DAY) == early
     assert list(vars(early)) == list(Dossier.model_fields)
     assert late.verdict.basis == early.verdict.basis
     assert never.to_json() == late.to_json() == early.to_json()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -336,39 +337,75 @@ def test_a_script_that_fails_is_told_before_anything_is_paid(started: list[int])
 
 
 ORPHANED = """
-import sys
-from collections.abc import Iterator
+import os, signal, sys
 from pathlib import Path
 from tuneworthy.scoring.sandboxed import Worker
-folder = Path(sys.argv[1])
+folder, early = Path(sys.argv[1]), sys.argv[2] == "early"
 worker = Worker("own", str(folder), str(folder / "own.py"), "f", seconds=60, bare=False)
-print(worker._started().pid, flush=True)
+process = worker._started()
+if early:
+    os.kill(process.pid, signal.SIGSTOP)
+print(process.pid, flush=True)
 worker.ask(["", {}, {}])
+print("answered", flush=True)
+signal.pause()
 """
 
 
-def test_an_own_scorer_that_loops_ends_with_who_asked_it(tmp_path: Path) -> None:
-    """Killed without a chance to say so; what the scorer started goes too."""
+def comes(true: Callable[[], bool], seconds: float = 60) -> bool:
+    """Whether something comes true in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if true():
+            return True
+        time.sleep(0.05)
+    return true()
+
+
+def is_gone(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("when", ["early", "looping", "idle"])
+def test_an_own_scorer_that_loops_ends_with_who_asked_it(tmp_path: Path, when: str) -> None:
+    """Killed without a chance to say so; what the scorer started goes too.
+
+    Early is before the worker's first line has run, with the question waiting in its pipe; idle is
+    after the answer.
+    """
+    begun = tmp_path / "begun"
     (tmp_path / "own.py").write_text(
         "import subprocess\n"
+        "from pathlib import Path\n"
         "def f(*_):\n"
         "    subprocess.Popen(['sleep', '600'])\n"
-        "    while True: pass\n"
+        f"    Path({str(begun)!r}).touch()\n"
+        f"    while {when != 'idle'}: pass\n"
+        "    return 1\n"
     )
     asking = subprocess.Popen(
-        [sys.executable, "-c", ORPHANED, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", ORPHANED, str(tmp_path), when], stdout=subprocess.PIPE, text=True
     )
     assert asking.stdout is not None
     group = int(asking.stdout.readline())
-    asking.kill()
-    asking.wait()
-    asking.stdout.close()
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.05)
-    os.killpg(group, signal.SIGKILL)
-    pytest.fail("it goes on")
+    try:
+        if when == "early":
+            time.sleep(0.5)  # so that the question is in the pipe
+        else:
+            assert comes(begun.exists)
+        if when == "idle":
+            assert asking.stdout.readline() == "answered\n"
+        asking.kill()
+        asking.wait()
+        asking.stdout.close()
+        if when == "early":
+            os.killpg(group, signal.SIGCONT)
+        assert comes(lambda: is_gone(group)), "it goes on"
+    finally:
+        asking.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)

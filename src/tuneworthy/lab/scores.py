@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -403,9 +404,7 @@ class Lab:
         longest = max(Counter(case.cluster for case in select).values(), default=1)
         for cases in _rounds(select):
             places = [i for i in race.running if not self.scores.impossible(arms[i], self._seen)]
-            running = [arms[place] for place in places]
-            calling = sum(arm.kind != "baseline" for arm in running)
-            await self._run(running, cases, calling * (len(select) - len(self._seen)) + later)
+            await self._run([arms[i] for i in places], cases, len(select) - len(self._seen), later)
             if self.stopped:
                 break
             self._seen += cases
@@ -423,13 +422,13 @@ class Lab:
                     "board": self._placed({arms[place].id for place in race.running}),
                 }
             self._show()
-        after = race.result().dropped_after
-        self.dropped = {arm.id: after[i] for i, arm in enumerate(arms)}
+        self.dropped = dict(zip((arm.id for arm in arms), race.result().dropped_after, strict=True))
 
     async def report(self, chosen: Sequence[Arm]) -> None:
         """Run the chosen arms on the cases that chose nothing."""
-        calling = sum(arm.kind != "baseline" for arm in chosen)
-        await self._run(chosen, self.plan.report, calling * len(self.plan.report))
+        await self._run(chosen, self.plan.report, len(self.plan.report))
+        self._total = self._total if self.stopped else self._done  # equal calls were made once
+        self._show()  # the last ones may have come too soon after others to be told
 
     def stayed(self, *kinds: str) -> list[Arm]:
         """Arms of some kinds that the race didn't leave behind; of all kinds if none is named."""
@@ -445,12 +444,13 @@ class Lab:
         reasons = (self.scores.unanswered(arm.id, cases) for arm in possible)
         return tuple(reason for reason in reasons if reason)
 
-    async def _run(self, arms: Sequence[Arm], cases: Sequence[EvalCase], left: int) -> None:
-        pool = self.plan.setting.pool
-        for arm in arms:
-            if arm.kind == "baseline":
-                for case in cases:
-                    self.scores.answer(arm.id, case, Output(pool.look_up(arm, case)))
+    async def _run(
+        self, arms: Sequence[Arm], cases: Sequence[EvalCase], ahead: int, later: int = 0
+    ) -> None:
+        pool, alone = self.plan.setting.pool, [arm for arm in arms if arm.kind == "baseline"]
+        for arm, case in product(alone, cases):
+            self.scores.answer(arm.id, case, Output(pool.look_up(arm, case)))
+        left = (len(arms) - len(alone)) * ahead + later
         calls_a_case = self.plan.repeats * (1 if self.scores.judge is None else 2)
         self._total = self._done + left * calls_a_case
         await self._earlier(arms, cases)

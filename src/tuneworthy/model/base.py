@@ -58,6 +58,16 @@ class LazyRecord(LateRecord):
             self._later = None
             return values[name]
 
+        def __eq__(self, other: object) -> bool:
+            return type(self) is type(other) and self._held() == other._held()
+
+        def __hash__(self) -> int:
+            return hash(self._held())
+
+    def _held(self) -> tuple[Any, ...]:
+        """What it holds, whether or not it was read before."""
+        return tuple(getattr(self, name) for name in type(self).model_fields)
+
 
 class FileRecord(LateRecord):
     """A noun that people write by hand in a file.
@@ -125,9 +135,8 @@ def as_key(name: str, count: str = "") -> Callable[[Any], Any]:
     """Take a plain value as this key of a mapping, or a whole number as another."""
 
     def mapping(value: Any) -> Any:
-        if isinstance(value, Mapping | Record):
-            return value
-        return {count if count and is_whole_number(value) else name: value}
+        key = count if count and is_whole_number(value) else name
+        return value if isinstance(value, Mapping | Record) else {key: value}
 
     return mapping
 
@@ -313,8 +322,7 @@ def of_the_last(work: Callable[[R], T]) -> Callable[[R], T]:
 
 remembered_digest = of_the_last(digest)
 
-MONTHS_PER_QUARTER = 3
-MONTHS_PER_YEAR = 12
+MONTHS_PER_QUARTER, MONTHS_PER_YEAR = 3, 12
 HOURS_PER_MONTH = 730.0  # 365 days of 24 hours, over 12
 TOKENS_PER_MTOK = 1_000_000
 
@@ -327,9 +335,8 @@ def usd_per_request(
     usd_per_mtok_output: float,
 ) -> float:
     """Price of one request in USD, nothing cached."""
-    return (
-        input_tokens * usd_per_mtok_input + output_tokens * usd_per_mtok_output
-    ) / TOKENS_PER_MTOK
+    usd = input_tokens * usd_per_mtok_input + output_tokens * usd_per_mtok_output
+    return usd / TOKENS_PER_MTOK
 
 
 def break_even(upfront_usd: float, net_usd: float) -> float:

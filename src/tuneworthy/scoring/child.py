@@ -68,8 +68,7 @@ def limit(memory_bytes: int) -> None:
         import resource
     except ImportError:
         return
-    kinds = (("AS", memory_bytes), ("FSIZE", 0), ("CORE", 0), ("NOFILE", 64))
-    for name, most in kinds:
+    for name, most in (("AS", memory_bytes), ("FSIZE", 0), ("CORE", 0), ("NOFILE", 64)):
         try:
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
         except (OSError, ValueError, AttributeError):
@@ -179,9 +178,10 @@ def end_with(parent: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def main(kind: str, *arguments: str) -> None:
+def main(parent: str, kind: str, *arguments: str) -> None:
     """Answer until the questions end. What the user's code prints is dropped."""
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    # The parent says who it is: it may be gone by now.
+    threading.Thread(target=end_with, args=(int(parent),), daemon=True).start()
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -207,6 +207,7 @@ def main(kind: str, *arguments: str) -> None:
             text = json.dumps({"error": "no_json"})
         answers.write(text.encode() + b"\n")
         answers.flush()
+    os.killpg(0, signal.SIGKILL)  # with all that the user's code started
 
 
 if __name__ == "__main__":

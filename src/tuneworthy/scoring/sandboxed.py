@@ -60,7 +60,7 @@ class Worker:
         self, *arguments: str, seconds: float, bare: bool, folder: Path | None = None
     ) -> None:
         flags = ["-I", "-S"] if bare else ["-I"]
-        self._command = [sys.executable, *flags, str(CHILD), *arguments]
+        self._command, self._arguments = [sys.executable, *flags, str(CHILD)], arguments
         self._seconds, self._turn, self._folder = seconds, threading.Lock(), folder
         self._process: subprocess.Popen[bytes] | None = None
         self._ending: weakref.finalize[..., Worker] | None = None
@@ -104,7 +104,7 @@ class Worker:
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._process = subprocess.Popen(  # noqa: S603  # our own script, by this very Python
-                self._command,
+                [*self._command, str(os.getpid()), *self._arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
