@@ -45,7 +45,7 @@ class Service:
     seen: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path and authorization of each request."""
     looks: dict[str, int] = field(default_factory=dict)
-    drops: bool = False  #: Breaks the connection once, after the job was made.
+    drops: str = ""  #: How it loses its answer once, after the job was made: ``cut`` or ``502``.
     busy: int = 0  #: Times that it can't say how a job is.
     ends: str = ""  #: How every job ends, in place of well.
     named: Any = None  #: What it says a model is called, in place of its name.
@@ -132,23 +132,22 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.body()
         if self.path.startswith("/v1/files"):
-            data = [{"id": i, "filename": name} for i, (name, _) in self.service.files.items()]
-            return self.say({"data": data})
+            listed = self.service.files.items()
+            return self.page([{"id": i, "filename": name} for i, (name, _) in listed])
         if self.path.startswith(f"{self.service.path}?"):
-            return self.page()
+            return self.page(self.service.jobs[::-1])
         if self.service.busy:
             self.service.busy -= 1
             return self.say({"error": "later"}, 503)
         id_ = self.path.removeprefix(f"{self.service.path}/")
         return self.say(self.service.shown(next(j for j in self.service.jobs if j["id"] == id_)))
 
-    def page(self) -> None:
-        """One job a page, the newest first."""
+    def page(self, rows: list[dict[str, Any]]) -> None:
+        """One row a page."""
         after = re.search(r"after=([\w-]+)", self.path)
-        jobs = self.service.jobs[::-1]
-        ids = [job["id"] for job in jobs]
+        ids = [row["id"] for row in rows]
         at = ids.index(after[1]) + 1 if after else 0
-        self.say({"data": jobs[at : at + 1], "has_more": at + 1 < len(jobs)})
+        self.say({"data": rows[at : at + 1], "has_more": at + 1 < len(rows)})
 
     def do_POST(self) -> None:
         raw = self.body()
@@ -161,8 +160,11 @@ class Handler(BaseHTTPRequestHandler):
             if self.service.refuses:
                 return self.say({"error": {"message": self.service.refuses}}, 400)
             job = self.service.made(asked)
-            if self.service.drops:
-                self.service.drops, self.close_connection = False, True
+            how, self.service.drops = self.service.drops, ""
+            if how == "502":
+                return self.say({"error": "bad gateway"}, 502)
+            if how == "cut":
+                self.close_connection = True
                 return None
             return self.say(job)
         text = self.service.answer(asked["model"], asked["messages"][-1]["content"])
@@ -247,8 +249,13 @@ def test_no_run_begins_that_may_pass_the_budget(service: Service, tmp_path: Path
     assert len(service.jobs) < 3
 
 
-def test_a_job_that_may_have_begun_is_found_by_its_file(service: Service, tmp_path: Path) -> None:
-    folder, service.drops = folder_for(service, tmp_path), True
+@pytest.mark.parametrize("how", ["cut", "502"])
+def test_a_job_that_may_have_begun_is_found_by_its_file(
+    service: Service, tmp_path: Path, how: str
+) -> None:
+    folder, service.drops = folder_for(service, tmp_path), how
+    other = {"id": "file-other", "filename": "other.jsonl"}
+    service.files = {other["id"]: (other["filename"], b"")}  # the list has two pages
     with pytest.raises(StoppedError, match="in doubt"):
         piloted(service, folder)
     assert len(service.jobs) == 1

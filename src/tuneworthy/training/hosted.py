@@ -38,11 +38,11 @@ from tuneworthy.training.trainers import (
 )
 
 _ID = re.compile(r"\w[\w:-]{0,199}")
-PURPOSE = "fine-tune"
+PURPOSE, CANCELLED = "fine-tune", "cancelled"
 _OK = frozenset({200, 201})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
-_PAGES, _PAGE = 50, 100  # of jobs that are looked through
+_PAGES, _PAGE = 50, 100  # of a list that is looked through
 _PATIENCE = 60  # times in a row that a service may not say how a job is
 _TIMEOUT_S = 600.0  # a file takes its time
 
@@ -93,7 +93,8 @@ class HostedTrainer:
     async def begin(self, work: TrainingWork) -> str:
         """Send the file, then ask for the job, each once.
 
-        Raises Doubtful only where the job may have begun: a file alone is never paid.
+        Raises Doubtful only where the job may have begun, which no error of a server between rules
+        out: a file alone is never paid.
         """
         to, recipe = _target(self._service, work), work.recipe
         try:
@@ -108,20 +109,22 @@ class HostedTrainer:
             "seed": work.job.seed,
         }
         assert to.api is not None
-        job = await self._ask("POST", to.api.jobs, body=filled(to.api.body, values))
-        return _id(job)
+        try:
+            return _id(await self._ask("POST", to.api.jobs, body=filled(to.api.body, values)))
+        except Busy as caught:
+            raise Doubtful(str(caught)) from None
 
     async def find(self, work: TrainingWork) -> str | None:
         """The job that learns from the file of this run, if there is one that didn't fail."""
         to = _target(self._service, work)
         assert to.api is not None
-        name = f"{_name(work)}.jsonl"
-        listed = (await self._ask("GET", f"files?purpose={PURPOSE}")).get("data") or ()
-        files = {_id(each) for each in listed if each.get("filename") == name}
+        name, failed = f"{_name(work)}.jsonl", {*to.api.failed} - {CANCELLED}
+        listed = self._listed(f"files?purpose={PURPOSE}&")
+        files = {_id(each) async for each in listed if each.get("filename") == name}
         if not files:
             return None
-        async for job in self._jobs(to.api.jobs):
-            if job.get("training_file") in files and job.get("status") not in to.api.failed:
+        async for job in self._listed(f"{to.api.jobs}?"):
+            if str(job.get("training_file")) in files and str(job.get("status")) not in failed:
                 return _id(job)
         return None
 
@@ -140,7 +143,7 @@ class HostedTrainer:
             status = str(job.get("status") or "unknown")[:40]
             if status in api.done:
                 return self._finished(work, job, api.model, api.tokens)
-            if status == "cancelled":
+            if status == CANCELLED:
                 what = f"job {id} was cancelled at its service, and what it cost isn't known"
                 raise TrainingStoppedError(f"{what}; begin another pilot with --new-plan")
             if status in api.failed:
@@ -171,7 +174,7 @@ class HostedTrainer:
     def _finished(self, work: TrainingWork, job: Row, model: str, tokens: str) -> Finished:
         name, counted = job.get(model), job.get(tokens) if tokens else None
         if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= 200:
-            raise TrainingFailedError("the service doesn't name the model that it trained")
+            raise TrainingStoppedError("the service doesn't name the model that it trained")
         usd = self.usd_most(work)
         if isinstance(counted, int) and counted > 0:
             usd = min(usd, counted * self._price / 1e6)
@@ -205,7 +208,8 @@ class HostedTrainer:
         place, file = headers.get("Location", ""), headers.get("X-Together-File-Id", "")
         if status not in _REDIRECTS:
             raise self._refusal(status, headers.get("Retry-After", ""), raw)
-        if not _ID.fullmatch(file) or not (place.startswith("https://") or _own(place)):
+        here = _own(self._reached.base_url) and _own(place)
+        if not _ID.fullmatch(file) or not (place.startswith("https://") or here):
             raise Refused("it names no safe place to put the file")
         status, _, raw = await self._http.exchange("PUT", place, None, data=text)
         if status not in _OK:
@@ -213,17 +217,21 @@ class HostedTrainer:
         await self._ask("POST", f"files/{file}/preprocess")
         return file
 
-    async def _jobs(self, path: str) -> AsyncIterator[Row]:
+    async def _listed(self, path: str) -> AsyncIterator[Row]:
+        """Everything of a list, page by page."""
         after = ""
         for _ in range(_PAGES):
-            page = await self._ask("GET", f"{path}?limit={_PAGE}{after}")
-            jobs = [job for job in page.get("data") or () if isinstance(job, dict)]
-            for job in jobs:
-                yield job
-            if not jobs or page.get("has_more") is not True:
+            page = await self._ask("GET", f"{path}limit={_PAGE}{after}")
+            found = page.get("data")
+            rows = (
+                [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+            )
+            for row in rows:
+                yield row
+            if not rows or page.get("has_more") is not True:
                 return
-            after = f"&after={_id(jobs[-1])}"
-        raise Doubtful("it has too many jobs to look through")
+            after = f"&after={_id(rows[-1])}"
+        raise Doubtful("it lists too much to look through")
 
     async def _ask(
         self, method: str, path: str, data: Any = None, *, body: Row | None = None
