@@ -115,10 +115,10 @@ def test_before_each_cost_there_is_a_quote() -> None:
 
 def step(name: str, place: Path, **inputs: str) -> tuple[subprocess.CompletedProcess[str], str]:
     """One step of the action as a runner starts it, with what it wrote for the summary."""
-    tool = place / "tuneworthy-here"
+    tool = place / "tuneworthy"
     tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tuneworthy "$@"\n', "utf-8")
     tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
-    known = dict.fromkeys(STEPS[name]["env"], "") | {"COMMAND": str(tool)} | inputs
+    known = dict.fromkeys(STEPS[name]["env"], "") | inputs
     env = {
         "PATH": f"{place}:{os.environ['PATH']}", "PYTHONPATH": str(PROJECT / "src"),
         "HOME": str(place), "COLUMNS": "80", "NO_COLOR": "1", "GITHUB_REPOSITORY": "us/ours",

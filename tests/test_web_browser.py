@@ -434,6 +434,11 @@ def test_a_note_is_kept_and_what_is_tried_stays_as_it_is(browser: Any, world: Wo
         assert page.is_checked("input[name='ceiling.few_shot'][value=no]")
         page.get_by_role("button", name="Save", exact=True).click()
         watched.until("#what-if", "Saved.")
+        asked = page.locator("[id='q-factors.low_volume']")  # a second one, after the answer
+        asked.locator("summary").click()
+        asked.get_by_label("Note").fill("counted")
+        asked.get_by_role("button", name="Save the note").click()
+        watched.until("[id='noted-factors.low_volume']", "counted (Ada <b>, 24 Nov")
         told = yaml.safe_load(world.text("notes"))
         assert told["ceiling"] == {"few_shot": False}
         assert told["factors"]["brand_voice"]["note"].endswith("(Ada <b>, 24 Nov 2026)")

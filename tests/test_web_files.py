@@ -302,13 +302,15 @@ def test_a_cut_upload_leaves_nothing_half(live: tuple[int, Path]) -> None:
 def test_what_a_killed_server_left_goes_with_the_next_file(
     client: TestClient, folder: Path
 ) -> None:
-    for name, age_s in ((".upload-old", 100_000), (".upload-new", 0)):
+    for name, age_s in ((".tuneworthy-upload-old", 100_000), (".tuneworthy-upload-new", 0)):
         left = folder / "one" / name
         left.mkdir()
         (left / "half.jsonl").write_bytes(b"half")
         os.utime(left, (time.time() - age_s,) * 2)
     send(client, "documents", ("a.txt", b"hello"))
-    assert {path.name for path in (folder / "one").glob(".upload-*")} == {".upload-new"}
+    assert {path.name for path in (folder / "one").glob(".tuneworthy-upload-*")} == {
+        ".tuneworthy-upload-new"
+    }
 
 
 def test_two_at_once_are_both_kept(live: tuple[int, Path]) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import zip_longest
 from typing import Any, Literal, TypeVar, cast
 
 from tuneworthy.errors import InputError
@@ -374,14 +373,20 @@ class Runner:
             return False
         return True
 
+    def _ended(self) -> bool:
+        return bool(self._outcome.stopped)
+
     async def _reserved(self, key: str, model: str, most: float) -> bool:
         """Whether the money is put aside.
 
         Where the cap is in the way, calls on the wire are waited for first: most cost less than
         was put aside for them.
         """
-        while not self._outcome.stopped:
+        while not self._ended():
             if await self._kept(partial(self._put, key, model=model, usd=most)) == "go":
+                if self._ended():  # while it waited
+                    await self._kept(partial(self._ledger.fail, key, "it was stopped before"))
+                    return False
                 self._held += 1
                 return True
             if not self._held:
@@ -405,18 +410,21 @@ class Runner:
         return cast(T, await future)
 
     def _commit(self) -> None:
+        """Keep what waits in one transaction; where that fails, each in one of its own."""
         writes, self._writes = self._writes, []
-        waiting, fault = [future for _, future in writes], None
-        done: list[object] = []
         try:
             with self._ledger.together():
-                done += [write() for write, _ in writes]
+                done = [write() for write, _ in writes]
         except Exception as caught:  # noqa: BLE001  # whoever waits raises it
-            fault = caught
-        for future, value in zip_longest(waiting, done):
-            if fault is not None and not future.done():
-                future.set_exception(fault)
-            elif not future.done():  # as where whoever waited was stopped
+            if len(writes) > 1:
+                for one in writes:
+                    self._writes = [one]
+                    self._commit()
+            elif not (future := writes[0][1]).done():
+                future.set_exception(caught)
+            return
+        for (_, future), value in zip(writes, done, strict=True):
+            if not future.done():  # as where whoever waited was stopped
                 future.set_result(value)
 
     async def _answer(self, key: str, request: Request, price: Price, most: float) -> Settled:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +37,9 @@ class LateRecord(Record, defer_build=True):
     """A record that few runs need, or only as a part: built on first use, to save starting time."""
 
 
+_ONE_AT_A_TIME = threading.RLock()  # several readers of a page may want the same
+
+
 class LazyRecord(LateRecord):
     """A record of which some fields are worked out when one of them is first read."""
 
@@ -51,12 +55,15 @@ class LazyRecord(LateRecord):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            if name not in type(self).model_fields or (later := self._later) is None:
+            if name not in type(self).model_fields:
                 return super().__getattr__(name)
-            values = {**self.__dict__, **later()}
-            object.__setattr__(self, "__dict__", {n: values[n] for n in type(self).model_fields})
-            self._later = None
-            return values[name]
+            with _ONE_AT_A_TIME:
+                if (later := self._later) is not None:
+                    found = {**later(), **self.__dict__}
+                    fields = {n: found[n] for n in type(self).model_fields}
+                    object.__setattr__(self, "__dict__", fields)
+                    self._later = None
+            return self.__dict__[name] if name in self.__dict__ else super().__getattr__(name)
 
         def __eq__(self, other: object) -> bool:
             return type(self) is type(other) and self._held() == other._held()

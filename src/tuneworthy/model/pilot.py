@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from tuneworthy.model.base import (
     Estimated,
@@ -50,7 +52,7 @@ class TrainedModel(LateRecord):
     key: str
     state: Literal["submitted", "trained", "failed"]
     model: str = ""  #: Name of the model where it is served; empty until it is trained.
-    job: str = ""  #: Id that a service gave it.
+    job: Annotated[str, Field(pattern=r"^[\w:-]{0,200}$")] = ""  #: Id that a service gave it.
     usd: NonNegative = 0.0
     seconds: NonNegative = 0.0
     why: str = ""  #: For a failed one.

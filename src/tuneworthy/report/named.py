@@ -39,4 +39,17 @@ def field_name(path: str) -> str:
 
 def said(text: str) -> str:
     """A sentence for a page, where nobody edits the file: fields have names in place of paths."""
-    return _BARE.sub(lambda path: field_name(path[0]), _BESIDE.sub("", text))
+
+    def beside(found: re.Match[str]) -> str:
+        return "" if all(map(_known, re.findall(_PATH, found[0]))) else found[0]
+
+    def bare(found: re.Match[str]) -> str:
+        return field_name(found[0]) if _known(found[0]) else found[0]
+
+    return _BARE.sub(bare, _BESIDE.sub(beside, text))
+
+
+def _known(path: str) -> bool:
+    """Whether it is a field, and not a file or an address that somebody wrote of."""
+    wanted = field_path(path)
+    return any(each == wanted or each.startswith(f"{wanted}.") for each in case_fields())

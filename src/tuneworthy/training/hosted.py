@@ -79,15 +79,18 @@ class HostedTrainer:
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
         """Its runs; how long they take, services don't say before."""
-        for work in works[-1:]:
+        for work in works:
             self._lines(work)
         return TrainingQuote(jobs=len(works))
 
     def usd_most(self, work: TrainingWork) -> float:
         """No token has less than a byte, and every epoch is paid."""
-        texts = [turn["content"] for row in work.rows for turn in row["messages"]]
-        texts += [row.get("rejected", "") for row in work.rows]
-        tokens = sum(len(as_bytes(text)) + _TOKENS_A_MESSAGE for text in texts)
+        tokens = 0
+        for row in work.rows:
+            turns = [len(as_bytes(turn["content"])) + _TOKENS_A_MESSAGE for turn in row["messages"]]
+            tokens += sum(turns)
+            if worse := row.get("rejected"):  # both answers stand behind the whole prompt
+                tokens += sum(turns[:-1]) + len(as_bytes(worse)) + _TOKENS_A_MESSAGE
         return tokens * work.recipe.epochs * self._price / 1e6
 
     async def begin(self, work: TrainingWork) -> str:
@@ -145,7 +148,7 @@ class HostedTrainer:
                 return self._finished(work, job, api.model, api.tokens)
             if status == CANCELLED:
                 what = f"job {id} was cancelled at its service, and what it cost isn't known"
-                raise TrainingStoppedError(f"{what}; begin another pilot with --new-plan")
+                raise TrainingStoppedError(f"{what}; begin another pilot, with other data or seeds")
             if status in api.failed:
                 raise TrainingFailedError(f"{status}: {self._hidden(_why(job))}")
             step(f"{status} at the service")
@@ -177,7 +180,7 @@ class HostedTrainer:
             raise TrainingStoppedError("the service doesn't name the model that it trained")
         usd = self.usd_most(work)
         if isinstance(counted, int) and counted > 0:
-            usd = min(usd, counted * self._price / 1e6)
+            usd = counted * self._price / 1e6
         provider, _, named = self._untuned.id.partition(":")
         return Finished(f"{provider if named else 'tuned'}:{name}", usd)
 

@@ -534,12 +534,12 @@ class _Going:
         trainer, ledger, key = self.pilot.trainer, self.calls.ledger, work.job.key
         if done is not None and done.state == "submitted":
             return done.job
-        run = await self._found(work, name) if ledger.find(key) is not None else None
+        run = await self._found(work, name)
         try:
             if run is None:
                 self._reserve(key, trainer.usd_most(work))
                 run = await trainer.begin(work)
-        except (Refused, NotSent, Busy) as caught:
+        except (Refused, NotSent, Busy, TrainingFailedError) as caught:
             raise self._failed(key, name, caught) from None
         except Doubtful as caught:
             ledger.doubt(key, str(caught))
@@ -549,13 +549,13 @@ class _Going:
         return run
 
     async def _found(self, work: TrainingWork, name: str) -> str | None:
-        """A run that a process which ended may have begun; what nobody can tell stays in doubt."""
+        """A run that may have begun, by its service; what nobody can tell stays in doubt."""
         try:
             run = await self.pilot.trainer.find(work)
         except CallError as caught:
             fix = "run it again: it looks again whether the run has begun"
             raise StoppedError(f"{name} is in doubt: {caught}", fix=fix) from None
-        if run is None:
+        if run is None and self.calls.ledger.find(work.job.key) is not None:
             self.calls.ledger.fail(work.job.key, "it never began")
         return run
 

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, cached_property, partial
 from importlib.resources import files
 from pathlib import Path
@@ -207,17 +207,20 @@ class AskedCase:
     @contextmanager
     def inbox(self) -> Iterator[Path]:
         """A folder for what is sent to it; whatever becomes of that, nothing of it is left."""
-        for left in self.path.glob(".upload-*"):  # by a server that was killed
-            if left.stat().st_mtime < time.time() - _FORGOTTEN_S:
-                shutil.rmtree(left, ignore_errors=True)
+        for left in self.path.glob(f"{INBOX}*"):  # by a server that was killed
+            with suppress(OSError):
+                if not left.is_symlink() and left.stat().st_mtime < time.time() - _FORGOTTEN_S:
+                    shutil.rmtree(left, ignore_errors=True)
         with writing(self.path):
-            made = TemporaryDirectory(prefix=".upload-", dir=self.path)
+            made = TemporaryDirectory(prefix=INBOX, dir=self.path)
         with made as folder:
             yield Path(folder)
 
     def plain(self, caught: Exception) -> str:
         """An error in one line, with paths as seen from the folder that is served."""
-        return re.sub(r"\.upload-\w+/\d+/", "", self.workspace.directory.plain_error(caught))
+        return re.sub(
+            rf"{re.escape(INBOX)}\w+/\d+/", "", self.workspace.directory.plain_error(caught)
+        )
 
     def to(self, path: str) -> Response:
         return RedirectResponse(self.base + path, 303)
@@ -242,6 +245,7 @@ class AskedCase:
 
 OfCase = Annotated[AskedCase, Depends()]
 
+INBOX = ".tuneworthy-upload-"  #: How folders for what is sent are called.
 _FORGOTTEN_S = 86_400.0
 _READING = ThreadPoolExecutor(2, "reading")
 T = TypeVar("T")

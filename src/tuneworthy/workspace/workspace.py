@@ -175,8 +175,8 @@ _MOST_PARSED = 4_096
 def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
     """Read what a case's dossier would be made from.
 
-    Contents and no times of change: a file that was changed twice in one tick of the clock is
-    another file.
+    By contents: a file that was changed twice in one tick of the clock is another file. Training
+    files, which may be too large to read for a look, count by their sizes and times of change.
     """
     path = case_path(source)
     text = read_text(path, CASE_LIMIT, CaseError)
@@ -187,9 +187,11 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
     for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json"):
         kept = path.parent / FOLDER / name
         inputs.append(read_text(kept, CASES_LIMIT, CaseError) if os.path.lexists(kept) else "")
-    for pattern in case.data.training:  # files that may be too large to read for a look
-        found = sorted(islice(matching(pattern, path.parent), MOST_PROMPTS))
-        inputs += (f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in found)
+    for pattern in case.data.training:
+        for file in sorted(islice(matching(pattern, path.parent), MOST_PROMPTS)):
+            with suppress(OSError):  # a link that leads nowhere
+                found = file.stat()
+                inputs.append(f"{file} {found.st_size} {found.st_mtime_ns}")
     digest = hashlib.sha256()
     for part in inputs:  # each with its length, so that no two lists run together
         data = part.encode("utf-8", "surrogatepass")

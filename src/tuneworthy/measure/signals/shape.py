@@ -28,7 +28,10 @@ MOST_WORDS = 6  #: Of a label.
 MOST_LABELS = 0.2
 """Share of answers that different ones among them come to, up to which short answers are labels."""
 
-_SQL = re.compile(r"(?is)\s*(?:```\w*\s*)?(?:select|insert\s+into|update|delete\s+from|with)\s.*;?")
+_SQL = re.compile(
+    r"(?is)\s*(?:```\w*\s*)?(?:select\s.+?\sfrom\s+[\w\"`\[(]|insert\s+into\s|delete\s+from\s"
+    r"|update\s+\S+\s+set\s|with\s+\S+\s+as\s*\().*"
+)
 _WORDS = re.compile(r"[^\W_]+(?:[.,:]\d+)*")
 _FACT = re.compile(r"\d|^[A-Z]")
 _RUN = 4  # words in a row that are copied
@@ -102,7 +105,8 @@ class ShapeSignal:
 def _forms(batch: Batch, answered: Flags) -> list[Form]:
     texts = [(text or "").strip() for text in batch.output]
     short = [bool(text) and len(text.split()) <= MOST_WORDS for text in texts]
-    kinds = Counter(text.casefold() for text, s in zip(texts, short, strict=True) if s)
+    told = zip(texts, short, answered, strict=True)
+    kinds = Counter(text.casefold() for text, label, there in told if label and there)
     few = rate(np.array(short)[answered]) > 0 and len(kinds) <= MOST_LABELS * sum(kinds.values())
     forms: list[Form] = []
     for text, label, calls in zip(texts, short, batch.column("tool_calls"), strict=True):

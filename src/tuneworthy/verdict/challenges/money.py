@@ -181,7 +181,8 @@ def model_in_use_ends(facts: CaseFacts) -> Found:
         return None
     named, confirm = "", ""
     if end:
-        named = f", as looked up on {day(end.dated)}; {listing(end.successors, 'or')} is named in "
+        looked = "as stated" if used.ends else f"as looked up on {day(end.dated)}"
+        named = f", {looked}; {listing(end.successors, 'or')} is named in "
         named, confirm = f"{named}its place", "Confirm the day and what comes next with the maker. "
     return (
         ("models", "economics"),
