@@ -225,6 +225,25 @@ def test_equal_requests_are_sent_once_and_kept_for_ever(numbers: list[int]) -> N
         }
 
 
+def test_one_answer_that_cant_be_kept_loses_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = Ledger.settle
+
+    def careful(ledger: Ledger, key: str, reply: Reply, usd: float) -> Any:
+        if reply.text.endswith("7"):
+            raise ValueError("this one can't be kept")
+        return settle(ledger, key, reply, usd)
+
+    monkeypatch.setattr(Ledger, "settle", careful)
+    jobs = [asked(str(number)) for number in range(10)]
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        with pytest.raises(ValueError, match="this one"):
+            send(ledger, Fake(echo), jobs, at_once=10)
+        kept = [ledger.find(job.key) for job in jobs]
+    assert sum(one is not None and one.status == "settled" for one in kept) == 9
+
+
 def test_repeats_are_calls_of_their_own(tmp_path: Path) -> None:
     fake, request = Fake(echo), asked("a").request
     with Ledger(tmp_path / "c.sqlite3") as ledger:

@@ -210,13 +210,14 @@ def append_evidence(case: Case, measured: Measured) -> bool:
 HISTORY = "history.jsonl"
 _MOST = 4 * MIB  #: Bytes that are kept; what is older goes.
 _FIRST, _LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-"""Times that every place on earth has a calendar day for."""
+Moment = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
+"""A time that every place on earth has a calendar day for."""
 
 
 class Version(LateRecord):
     """A case file as it was."""
 
-    at: Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
+    at: Moment
     """When it was written, or first seen."""
     digest: str
     """SHA-256 of its text."""

@@ -20,12 +20,12 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from tuneworthy.errors import CaseError, ConflictError, InputError, NoSuchCaseError
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import CASES_LIMIT, read_text, write_new
-from tuneworthy.files.stores import FOLDER, JsonLines, pilot_folder
+from tuneworthy.files.stores import FOLDER, JsonLines, Moment, pilot_folder
 from tuneworthy.lab import ceiling, retrieve, verify
 from tuneworthy.lab.prepare import MOST_TOKENS, PreparedLab, prepare, quoted, refuse_unpriced
 from tuneworthy.lab.session import StopHandle, ledger_or_none
@@ -388,7 +388,7 @@ class KeptRun(LateRecord):
 
     id: Annotated[str, Field(pattern=_RUN.pattern)]
     kind: LabKind
-    at: AwareDatetime  #: Its end.
+    at: Moment  #: Its end.
     says: str  #: What it found, in a sentence.
     answered: tuple[tuple[str, str], ...] = ()  #: What it said of the case, as label and text.
     result: Result
@@ -486,7 +486,8 @@ def graded_cases(
     if not rows:
         return (), []
     arms, found = tuple(rows[0][3:]), list[Graded]()
-    for one, asked, right, *told in rows[1:]:
+    whole = (row for row in rows[1:] if len(row) == len(rows[0]))
+    for one, asked, right, *told in whole:
         answers = tuple((_is_right(text), text) for text in told)
         by = {right for n, (right, _) in enumerate(answers) if arm in ("", *arms[n : n + 1])}
         if show == "all" or (False in by if show == "wrong" else len({a for a, _ in answers}) > 1):

@@ -550,7 +550,11 @@ def _free(folder: Path, file: Path) -> Path:
         place = folder / (file.name if number == 1 else f"{file.stem}-{number}{file.suffix}")
         with suppress(FileExistsError):
             place.touch(exist_ok=False)  # from here on nobody else takes it
-            return file.replace(place)
+            try:
+                return file.replace(place)
+            except OSError:
+                place.unlink()
+                raise
     raise CaseError("is there too often", where=file.name, fix="give it another name")
 
 

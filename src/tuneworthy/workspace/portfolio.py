@@ -364,7 +364,10 @@ def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = Non
     answers = Counter(row.answer for row in fitting if row.answer is not None)
     answered = [row for row in fitting if query.answer in ("", row.answer)]
     ordered = in_order(answered, query.sort, reverse=query.reverse)
-    begin = next((n for n, row in enumerate(ordered, 1) if row.name == query.after), 0)
+    begin = next((n for n, row in enumerate(ordered, 1) if row.name == query.after), None)
+    if begin is None and query.after:
+        raise InputError("isn't in this list any more", where=query.after, fix="begin it again")
+    begin = begin or 0
     shown = ordered[begin : None if most is None else begin + most]
     return Portfolio(
         cases=tuple(shown),
