@@ -543,6 +543,24 @@ def test_by_hand_a_job_that_runs_once_pays_with_the_job_or_never(worth: int, mon
     assert dossier["plan"]["aim"] != "tune" or "job" in phases
 
 
+@pytest.mark.parametrize("upfront", [500, 1000, 1500])
+def test_a_rival_that_takes_the_saving_of_a_job_leaves_no_yes(upfront: int) -> None:
+    traffic = {"requests_per_month": 2_000_000, "input_tokens": 1000, "output_tokens": 100}
+    monthly = {"api_savings_usd": 2200, "ongoing_usd": 100}
+    found = gate(told(
+        {"upfront": {"usd": upfront}, "monthly": monthly, "traffic": traffic},
+        workload="one_off", models=[{"id": "openai:gpt-5"}],
+    ))  # fmt: skip
+    assert found["state"] == "unknown"
+    assert "nobody has run it here" in found["why"]
+    assert "a month" not in found["why"]
+
+
+def test_a_stated_kind_of_work_counts_and_no_growth_overrules_it() -> None:
+    ends = {**WORK, "traffic": {**TRAFFIC, "growth_per_month": -1}}
+    assert money(ends, workload="steady", **HOSTED)["one_off"] is False
+
+
 def test_a_growth_that_ends_everything_is_a_job_too() -> None:
     once = {**WORK, "traffic": {**TRAFFIC, "growth_per_month": -1},
             "monthly": {"quality_value_usd": 5000, "ongoing_usd": 100}}  # fmt: skip

@@ -29,13 +29,13 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_940, 1_800),
-    ("model",): Budget(4_492, 3_200),
+    ("model",): Budget(4_494, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_294, 4_400),
     ("files", "scoring"): Budget(3_861, 2_600),
     ("traces",): Budget(3_649, 2_200),
     ("measure",): Budget(5_924, 4_800),
     ("verdict",): Budget(5_021, 3_400),
-    ("money", "plan", "precedents"): Budget(4_690, 3_300),
+    ("money", "plan", "precedents"): Budget(4_697, 3_300),
     ("pipeline",): Budget(276, 250),
     ("report",): Budget(6_693, 4_600),
     ("lab",): Budget(4_446, 3_200),
@@ -44,8 +44,8 @@ BUDGETS = {
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 61_540, 44_400
-MOST_TOKENS, AIM_TOKENS = 432_600, 275_000
+MOST_LINES, AIM_LINES = 61_551, 44_400
+MOST_TOKENS, AIM_TOKENS = 432_660, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -545,7 +545,9 @@ class Case(FileRecord):
     def one_off(self) -> bool:
         """Whether the traffic is a job that ends, and no stream of requests."""
         growth = self.economics.traffic.growth_per_month
-        return self.workload == "one_off" or (growth is not None and growth.high <= -1)
+        if self.workload != "unknown":
+            return self.workload == "one_off"
+        return growth is not None and growth.high <= -1
 
     @property
     def origin(self) -> CaseOrigin:

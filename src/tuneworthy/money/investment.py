@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -148,7 +149,7 @@ def assess_money(
         stakes = stakes_of(case, framework, model, comparison, ways, as_of, record)
         draws = (sampler or draw)(stakes, seed)
     payback = _payback(case, framework, closed, draws)
-    payback = _undercut(payback, closed, comparison, ways, under)
+    payback = _undercut(payback, closed, comparison, ways, under, one_off=model.one_off)
     payback = _gate(payback, comparison, sovereign)
     asks = [payback.why, "" if RATE in model.inputs else _NO_HOURLY_RATE, _BILL]
     result: InvestmentResult | Unknown = Unknown(ask="; ".join(filter(None, dict.fromkeys(asks))))
@@ -384,9 +385,13 @@ def _back(upfront: Interval, left: Interval, *, one_off: bool) -> Interval:
     A job that runs once pays with the job, or never.
     """
     left = Interval(left.high, left.value, left.low)
+    return at_ends(partial(_paid_back, one_off=one_off), upfront, left)
+
+
+def _paid_back(spent: float, left: float, *, one_off: bool) -> float:
     if one_off:
-        return at_ends(lambda spent, once: 1.0 if once >= spent else math.inf, upfront, left)
-    return at_ends(break_even, upfront, left)
+        return 1.0 if left >= spent else math.inf
+    return break_even(spent, left)
 
 
 # The framework's rule, each answer with its reason.
@@ -476,6 +481,8 @@ def _undercut(
     comparison: ServingComparison,
     ways: Ways,
     under: float,
+    *,
+    one_off: bool,
 ) -> Payback:
     """A yes that rests on a saving is open where a model nobody ran would take the saving away."""
     if payback.state != "yes" or isinstance(closed, Payback) or not ways.rivals:
@@ -486,11 +493,13 @@ def _undercut(
     if isinstance(comparison.counted, Savings):
         saved = comparison.counted.usd.value
         left = rival.usd.value - comparison.counted.tuned.usd(likely(ways.inputs))
-    if saved <= left or break_even(closed.upfront.value, closed.net.value - saved + left) < under:
+    months = _paid_back(closed.upfront.value, closed.net.value - saved + left, one_off=one_off)
+    month = "" if one_off else " a month"
+    if saved <= left or months < (math.inf if one_off else under):
         return payback
     return Payback(
         "unknown",
-        f"{payback.why}; but the same calls cost {usd(rival.usd.value)} a month with "
+        f"{payback.why}; but the same calls cost {usd(rival.usd.value)}{month} with "
         f"{rival.option.model}, which would leave no such saving, and nobody has run it here",
         f"{rival.option.model} was run on the evaluation set",
         f"run {rival.option.model} on the evaluation set: tuneworthy ceiling CASE",
