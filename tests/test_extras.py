@@ -92,6 +92,18 @@ def test_an_extra_alone_brings_what_its_command_imports(extra: str, folder: Path
     assert (done.returncode, "install" in done.stderr) == (0, False), done.stderr
 
 
+@pytest.mark.parametrize("extra", ["traces", "lab", "retrieval"])
+def test_without_an_extra_a_command_says_what_installs_it(extra: str, folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "tuneworthy", *COMMANDS[extra]],
+        capture_output=True, text=True, check=False, cwd=folder, stdin=subprocess.DEVNULL,
+        env=environment("report", folder / "site"), timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "pip install" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_the_page_alone_brings_what_it_imports(folder: Path) -> None:
     command = [sys.executable, "-S", "-m", "tuneworthy", "serve", "case", "--port", "0"]
     with subprocess.Popen(

@@ -40,12 +40,12 @@ BUDGETS = {
     ("report",): Budget(6_693, 4_600),
     ("lab",): Budget(4_446, 3_200),
     ("training",): Budget(3_574, 2_200),
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_704, 8_100),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_713, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 61_551, 44_400
-MOST_TOKENS, AIM_TOKENS = 432_660, 275_000
+MOST_LINES, AIM_LINES = 61_560, 44_400
+MOST_TOKENS, AIM_TOKENS = 432_720, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

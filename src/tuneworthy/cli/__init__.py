@@ -155,8 +155,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as caught:
         if os.environ.get("TUNEWORTHY_TRACEBACK"):
             raise
-        fault = f"{type(caught).__name__}: {caught}"
-        return _say(f"an internal error ({fault}); TUNEWORTHY_TRACEBACK=1 shows where")
+        return _say(_fault(caught))
+
+
+def _fault(caught: Exception) -> str:
+    """What a library that isn't there, or we, did wrong."""
+    lacks = caught.name if isinstance(caught, ModuleNotFoundError) else None
+    if lacks and not lacks.startswith("tuneworthy"):
+        return f'this needs {lacks}. In a clone, pip install ".[all]" installs it'
+    return (
+        f"an internal error ({type(caught).__name__}: {caught}); TUNEWORTHY_TRACEBACK=1 shows where"
+    )
 
 
 def _explained(caught: TuneworthyError | click.ClickException) -> int:
