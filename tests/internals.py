@@ -559,7 +559,7 @@ from tuneworthy.workspace.labs import (
     kept_runs,
 )
 from tuneworthy.workspace.listen import is_loopback
-from tuneworthy.workspace.measure import appendix, clean_name, model_id
+from tuneworthy.workspace.measure import appendix, clean_name, compare_results, model_id
 from tuneworthy.workspace.portfolio import (
     CaseQuery,
     CaseRow,

@@ -24,9 +24,11 @@ from tuneworthy.cli.options import (
     group,
     lab_progress,
     live_line,
+    mapping_option,
     number,
     option,
     output_options,
+    reading_progress,
     seed_for,
     tokens_option,
     with_options,
@@ -141,24 +143,86 @@ def ceiling(
     "tuneworthy verify my-case --dry-run",
     "tuneworthy verify my-case --budget 5",
     "tuneworthy verify my-case --budget 5 --margin 0.02 --format json",
+    "tuneworthy verify --from results.json --arm v3 --baseline v2",
+    "tuneworthy verify --from main.json --from branch.json --margin -0.02",
     own=(
         _JUDGED,
-        number("--margin", 0, 1, 0.0, "Share of cases by which the tuned model has to be better."),
+        number(
+            "--margin",
+            -1,
+            1,
+            0.0,
+            "Share of cases by which the tuned model has to be better; with --from below 0 by "
+            "which it may be worse.",
+        ),
+        option(
+            "--from RESULTS",
+            "Compare two arms of results that are there, and call nothing: CASE isn't read. Of "
+            "two files the first is the baseline.",
+            "sources",
+            multiple=True,
+        ),
+        option(
+            "--arm ARM", "With --from: what is held against the baseline, or a part of its name."
+        ),
+        option("--baseline ARM", "With --from: the other; the first one where there are two."),
+        flag("--shared", "With --from: leave out cases that one lacks; else they count as failed."),
+        mapping_option,
         flag("--new-plan", "Compare something else than the plan that was written down.", "again"),
     ),
 )
-def verify(case: str, judge: str | None, **options: Any) -> int:
+def verify(
+    case: str,
+    judge: str | None,
+    sources: tuple[str, ...],
+    arm: str | None,
+    baseline: str | None,
+    shared: bool,
+    mapping: str | None,
+    **options: Any,
+) -> int:
     """Compare the tuned model of CASE (kind: tuned) with its best untuned arm.
 
     Both are chosen on the cases for selecting; margin and stop are written down; then both answer
     the held-out cases and a small set of general tasks. It works for a model tuned anywhere. Under
     a judge the answer is unknown until people have labelled a random part of both arms.
+
+    With --from the exit code is 0 for improved, or no worse by a margin below 0; 1 for no gain and
+    for regressed; 3 where it stays open: under 20 cases, or an interval that holds the margin, to
+    whose ends failed calls count as wrong and as right. 2 is a wrong input.
     """
     from tuneworthy.lab import verify as api
 
+    own = {"arm": arm, "baseline": baseline, "mapping": mapping, "shared": shared}
+    if sources:
+        if any(options[name] for name in ("budget", "dry_run", "again", "ask_again")) or judge:
+            fix = "leave out the options that are for calls"
+            raise InputError("compares what is there, and calls nothing", where="--from", fix=fix)
+        return _compare(sources, own, options)
+    if any(own.values()) or options["margin"] < 0:
+        fix = "name results to compare: --from RESULTS"
+        named = next((name for name, value in own.items() if value), "margin").replace(
+            "mapping", "map"
+        )
+        raise InputError("is for results that are there", where=f"--{named}", fix=fix)
     shown = {"folder": case, "rubric": judge or ""}
     done = _run(api, case, api.quoted, shown, judge=judge, **options)
     return STOPPED if done is not None and done.stopped else 0
+
+
+def _compare(sources: tuple[str, ...], own: dict[str, Any], options: dict[str, Any]) -> int:
+    from tuneworthy.report import render
+    from tuneworthy.report.sections.measure import compared_dict, compared_report
+    from tuneworthy.workspace.measure import compare_results
+
+    output, margin = options["output"], options["margin"]
+    with live_line(reading_progress) as progress:
+        report = compare_results(sources, margin=margin, progress=progress, **own)
+    as_json = options["form"] == "json"
+    page = render(compared_report(report), colour=colour(output)) if not as_json else ""
+    deliver(compared_dict(report) if as_json else page, output, options["force"])
+    outcome, why = report.outcome
+    return 0 if outcome in ("improved", "no_worse") else 1 if why == "task" else STOPPED
 
 
 @lab_command(

@@ -50,7 +50,7 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.report.blocks import Block, Parts, flat
 from tuneworthy.report.sections.evalset import EvalsetReport
-from tuneworthy.report.sections.measure import MeasureReport, measure_report
+from tuneworthy.report.sections.measure import ComparedReport, MeasureReport, measure_report
 from tuneworthy.stats.intervals import cases_to_tell, wilson
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Keys, Value, edit
@@ -365,14 +365,81 @@ class TracedBatches:
 
     def __init__(self, files: TraceFiles, progress: Progress | None) -> None:
         self._files, self._progress, self.piece = files, progress, 0
+        self.names: dict[int, str] = {}  #: Of files with traces, by number.
 
     def __iter__(self) -> Iterator[Batch]:
         seen = 0
         for chunk in self._files:
             seen, self.piece = seen + len(chunk.batch), chunk.piece
+            self.names[chunk.piece] = chunk.name
             if self._progress is not None:
                 self._progress(chunk.done_bytes, chunk.total_bytes, seen)
             yield chunk.batch
+
+
+@_needed
+def compare_results(
+    sources: Sequence[str],
+    *,
+    arm: str | None = None,
+    baseline: str | None = None,
+    margin: float = 0.0,
+    shared: bool = False,
+    mapping: str | Path | None = None,
+    progress: Progress | None = None,
+) -> ComparedReport:
+    """Two arms of results that are there, held against each other; nothing is kept.
+
+    ``arm`` and ``baseline`` are names of arms, or parts of names that no other has. Of two arms the
+    first is the baseline where nothing is said; arms of one name in two ``sources`` are two.
+    """
+    from tuneworthy.measure.engine import measure
+    from tuneworthy.measure.signals.arms import PairSignal, arm_name, compare_two
+    from tuneworthy.traces.mapping import read_mapping
+
+    fields = None if mapping is None else read_mapping(Path(mapping))
+    batches = TracedBatches(_files(sources, fields, searched=False), progress)
+    pair = PairSignal(lambda: batches.piece, batches.names if len(sources) == 2 else {})
+    with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
+        measure(batches, [pair], folder=Path(place), piece=lambda: batches.piece)
+    labels = [arm_name(name) for name in pair.names]
+    places = _pair(labels, arm, baseline)
+    runs, names = pair.runs, [pair.names[place] for place in places]
+    compared = None if runs is None else compare_two(names, runs.of(places), shared=shared)
+    if compared is None:
+        what = "an arm has no score on a case of the other"
+        fix = "add `score`, and name cases alike in both (`case`)"
+        raise InputError(what, where=" and ".join(labels[each] for each in places), fix=fix)
+    return ComparedReport(*compared, margin=margin, shared=shared, by_text=pair.by_text)
+
+
+def _pair(labels: Sequence[str], arm: str | None, baseline: str | None) -> tuple[int, int]:
+    """Places of an arm and of its baseline."""
+    every = "; ".join(one_line(label, limit=60) for label in labels[:12])
+    told = [_arm_of(labels, *each, every) for each in (("--arm", arm), ("--baseline", baseline))]
+    left = [place for place in range(len(labels)) if place not in told]
+    if len(labels) < 2:
+        what = f"holds one arm, {every}" if labels else "holds no answer to a case"
+        fix = "name the results of another beside it, by a second --from"
+        raise InputError(what, where="--from", fix=fix)
+    if (None in told and len(labels) > 2) or told[0] == told[1] is not None:
+        what = f"holds {len(labels)} arms: {every}"
+        raise InputError(what, where="--from", fix="say which two: --arm ARM --baseline ARM")
+    second = left[0] if told[1] is None else told[1]
+    first = next(place for place in left if place != second) if told[0] is None else told[0]
+    return first, second
+
+
+def _arm_of(labels: Sequence[str], option: str, text: str | None, every: str) -> int | None:
+    if text is None:
+        return None
+    wanted = text.casefold()
+    equal = [place for place, label in enumerate(labels) if label.casefold() == wanted]
+    found = equal or [n for n, label in enumerate(labels) if wanted in label.casefold()]
+    if len(found) != 1:
+        what = f'"{one_line(text, limit=60)}" is {"several arms" if found else "no arm"}'
+        raise InputError(what, where=option, fix=f"name one of: {every}")
+    return found[0]
 
 
 SET_FILE = "eval.jsonl"  #: What a new set is called, beside the case file.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,12 +22,22 @@ from tuneworthy.measure.signals.base import (
     case_numbers,
     scores_of,
     shown,
+    text_number,
     there,
 )
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evidence import ArmsResult, Batch, Evidence, Lead, PromptArm, Scalar, Series
+from tuneworthy.model.lab import Contrast
 from tuneworthy.stats.clustered import Estimate, mean
-from tuneworthy.stats.compare import Quantiles, arm_estimate, paired, quantiles
+from tuneworthy.stats.compare import (
+    Quantiles,
+    arm_estimate,
+    cases_needed,
+    paired,
+    paired_difference,
+    quantiles,
+)
+from tuneworthy.stats.intervals import BY_MARGIN
 
 MOST_ARMS = 50  #: Arms that are compared; of more, those with the most cases.
 
@@ -75,8 +86,11 @@ class ArmsSignal:
     def rows(self, batch: Batch) -> Numbers:
         if not batch.case:  # no test: nothing of this will be read
             return dict.fromkeys(_NUMBERS, np.full(len(batch), np.nan))
+        return self._columns(batch, case_numbers(batch))
+
+    def _columns(self, batch: Batch, case: Floats) -> Numbers:
         values = (
-            case_numbers(batch),
+            case,
             scores_of(batch),
             as_numbers(batch.column("usd")),
             as_numbers(batch.column("latency_s")),
@@ -100,16 +114,61 @@ class ArmsSignal:
 
     def results(self, table: TraceTable) -> tuple[ArmsResult, ...]:
         """The comparison itself as a record, one for each test."""
-        rows = np.flatnonzero(np.isfinite(table.numbers["arms_case"]))
-        prompts, models = (*table.prompts, ""), (*table.models, "")
-        code = (table.prompt[rows] + 1) * len(models) + table.model[rows] + 1
-        codes, place = np.unique(code, return_inverse=True)
-        pairs = (divmod(each, len(models)) for each in codes.tolist())
-        names = [(shown(prompts[prompt - 1]), shown(models[model - 1])) for prompt, model in pairs]
-        case, score, usd, latency_s, error, group = (table.numbers[one][rows] for one in _NUMBERS)
-        talk = table.conversation[rows]
-        runs = ArmRuns(place, case, talk, score, usd, latency_s, error > 0, group)
-        return compare_tests(names, runs, rng=np.random.default_rng(0))
+        return compare_tests(*runs_of(table), rng=np.random.default_rng(0))
+
+
+class PairSignal(ArmsSignal):
+    """The runs themselves, for ``compare_two``; it has no evidence.
+
+    Where no record of any file names its case, one that is asked the same is the same case.
+    ``piece`` gives the number of the file that a batch is of. Arms that two ``files`` share are
+    told apart by file, where the names of these two are given.
+    """
+
+    id = "pair"
+
+    def __init__(self, piece: Callable[[], int], files: Mapping[int, str]) -> None:
+        self._piece, self._files = piece, files
+        self.names: list[tuple[str, str]] = []  #: Of arms, in the order of the files.
+        self.runs: ArmRuns | None = None
+        self.by_text = False  #: Whether cases are matched by what was asked.
+
+    def rows(self, batch: Batch) -> Numbers:
+        texts = batch.column("input")
+        asked = as_numbers(None if each is None else text_number(each) for each in texts)
+        file = np.full(len(batch), float(self._piece()))
+        return {**self._columns(batch, case_numbers(batch)), "asked": asked, "file": file}
+
+    def finish(self, table: TraceTable) -> Findings:
+        self.by_text = "case" not in table.present
+        if self.by_text:
+            table = replace(table, numbers={**table.numbers, "arms_case": table.numbers["asked"]})
+        names, runs = runs_of(table)
+        file = table.numbers["file"][np.isfinite(table.numbers["arms_case"])]
+        code = runs.arm
+        held = [set(code[file == each].tolist()) for each in self._files]
+        if len(held) == 2 and held[0] & held[1]:
+            code = code * 2 + (file == max(self._files))
+            told = ((file, *name) for name in names for file in self._files.values())
+            names = [(" · ".join(filter(None, first)), model) for *first, model in told]
+        codes, at, place = np.unique(code, return_index=True, return_inverse=True)
+        order = np.argsort(at)
+        self.names = [names[each] for each in codes[order].tolist()]
+        self.runs = runs._replace(arm=np.argsort(order)[place])
+        return Findings()
+
+
+def runs_of(table: TraceTable) -> tuple[list[tuple[str, str]], ArmRuns]:
+    """Prompt and model of each arm, and what the traces with a case say of it."""
+    rows = np.flatnonzero(np.isfinite(table.numbers["arms_case"]))
+    prompts, models = (*table.prompts, ""), (*table.models, "")
+    code = (table.prompt[rows] + 1) * len(models) + table.model[rows] + 1
+    codes, place = np.unique(code, return_inverse=True)
+    pairs = (divmod(each, len(models)) for each in codes.tolist())
+    names = [(shown(prompts[prompt - 1]), shown(models[model - 1])) for prompt, model in pairs]
+    case, score, usd, latency_s, error, group = (table.numbers[one][rows] for one in _NUMBERS)
+    talk = table.conversation[rows]
+    return names, ArmRuns(place, case, talk, score, usd, latency_s, error > 0, group)
 
 
 def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
@@ -195,6 +254,12 @@ class ArmRuns(NamedTuple):
     def compared(self) -> Flags:
         """Which have an arm, a case and a score, and no error."""
         return (self.arm >= 0) & np.isfinite(self.case) & np.isfinite(self.score) & ~self.error
+
+    def of(self, arms: Sequence[int]) -> ArmRuns:
+        """Those of some arms, which get the numbers of their places here."""
+        own = np.isin(self.arm, arms)
+        runs = ArmRuns._make(each[own] for each in self)
+        return runs._replace(arm=np.argsort(arms)[np.searchsorted(np.sort(arms), runs.arm)])
 
     def failed(self, arms: Ints) -> Ints:
         """Rows of those that ended in an error without a score, of some arms."""
@@ -400,3 +465,83 @@ def _lead(runs: Sequence[RunScores], order: Sequence[int], reach: Quantiles) -> 
         told_apart=("yes" if estimate.low > 0 else "no") if enough else "unknown",
         cases_needed=Unknown(ask=_NEVER) if needed is None else needed,
     )
+
+
+class ComparedArms(NamedTuple):
+    """An arm against its baseline."""
+
+    arm: PromptArm  #: What it lacks counts among its runs and errors.
+    baseline: PromptArm
+    contrast: Contrast
+    lacking: tuple[int, int]  #: Cases of the other that each lacks.
+
+
+def compare_two(
+    names: Sequence[tuple[str, str]], runs: ArmRuns, *, shared: bool = False
+) -> ComparedArms | None:
+    """The first of two arms against the second, case by case; None where one has no score.
+
+    A run that failed or has no score counts as wrong for one end and as right for the other, and
+    so does a case that one arm lacks, unless only ``shared`` ones are asked for. A case that
+    neither has a score for was never judged, and is left out. The interval is that of two paired
+    shares (Bonett and Price), with conversations and documents as clusters; under 20 of them the
+    difference is unknown.
+    """
+    lost = runs.error | ~np.isfinite(runs.score)
+    runs = runs._replace(error=lost, score=np.where(lost, np.nan, runs.score))
+    cases, place = np.unique(runs.case, return_inverse=True)
+    ran, scored = np.zeros((2, len(cases), 2), dtype=bool)
+    ran[place, runs.arm] = True
+    scored[place[~lost], runs.arm[~lost]] = True
+    among: Flags = np.logical_or(scored[:, 0], scored[:, 1])
+    if shared:
+        among &= ran.all(axis=1)
+    if not scored[among].any(axis=0).all():
+        return None
+    runs = ArmRuns._make(each[among[place]] for each in runs)
+    case, arm = np.nonzero(~ran & among[:, None])
+    apart = int(runs.run.max()) + 1 + np.arange(len(case))
+    missing = [arm, cases[case], apart, *[np.full(len(case), np.nan)] * 5]
+    missing[6] = np.ones(len(case), dtype=bool)
+    runs = ArmRuns._make(map(np.concatenate, zip(runs, missing, strict=True)))
+    result = compare_arms(names, runs, rng=np.random.default_rng(0))
+    arms = {(each.prompt, each.model): each for each in result.arms}
+    first, second = np.bincount(arm, minlength=2).tolist()
+    compared = arms[names[0]], arms[names[1]], _contrast(names, runs)
+    return ComparedArms(*compared, lacking=(first, second))
+
+
+def _contrast(names: Sequence[tuple[str, str]], runs: ArmRuns) -> Contrast:
+    scored, failed = np.flatnonzero(runs.compared), runs.failed(np.arange(2))
+    rows, score = np.concatenate([scored, failed]), runs.score[scored]
+    as_share = bool(((score >= 0) & (score <= 1)).all())
+    least, most = (0.0, 1.0) if as_share else (float(score.min()), float(score.max()))
+    span = (most - least) or 1.0
+    ends = (np.append((score - least) / span, [end] * len(failed)) for end in (np.nan, 0.0, 1.0))
+    told, low, high = (_by_run(runs, rows, each, np.arange(2)) for each in ends)
+    (first, second), clusters = told.means.T, told.clusters
+    worst = paired_difference(low.means[:, 0], high.means[:, 1], clusters)
+    best = paired_difference(high.means[:, 0], low.means[:, 1], clusters)
+    assert worst is not None  # every case has both
+    assert best is not None
+    both = first - second
+    value = float(np.nanmean(both)) if np.isfinite(both).any() else worst.value
+    enough = worst.clusters >= ENOUGH_CONVERSATIONS
+    ask = f"run both on {ENOUGH_CONVERSATIONS} cases or more; they have {worst.clusters}"
+    needed = cases_needed(first, second, clusters)
+    low_end, high_end = (span * end for end in (min(worst.low, value), max(best.high, value)))
+    return Contrast(
+        first=arm_name(names[0]),
+        second=arm_name(names[1]),
+        difference=span * value if enough else Unknown(ask=ask),
+        low=low_end,
+        high=high_end,
+        n=worst.n,
+        clusters=worst.clusters,
+        told_apart="yes" if enough and (low_end > 0 or high_end < 0) else "no",
+        cases_needed=Unknown(ask=BY_MARGIN) if needed is None else needed,
+    )
+
+
+def arm_name(arm: tuple[str, str]) -> str:
+    return " · ".join(filter(None, arm)) or "the prompt"

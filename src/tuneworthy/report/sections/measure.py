@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Price
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.evidence import Evidence, Measured, Series
+from tuneworthy.model.evidence import Evidence, Measured, PromptArm, Series
+from tuneworthy.model.lab import Contrast
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.evidence import (
     STEPS,
@@ -19,6 +20,7 @@ from tuneworthy.report.sections.evidence import (
     series_of,
     steps_table,
 )
+from tuneworthy.report.sections.lab import difference_text
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import (
     count,
@@ -479,3 +481,101 @@ def _decides(report: MeasureReport) -> str:
             "between more cases decide. State it as targets.quality.at_least"
         )
     return dossier.next_questions[0].ask if dossier.next_questions else dossier.verdict.next
+
+
+# Two arms of results that were there already.
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedReport:
+    """An arm held against its baseline, on results that were there."""
+
+    arm: PromptArm
+    baseline: PromptArm
+    contrast: Contrast
+    lacking: tuple[int, int]  #: Cases of the other that arm and baseline lack.
+    margin: float  #: By how much the arm has to be better; below 0 by how much it may be worse.
+    shared: bool  #: Whether cases that one of them lacks are left out.
+    by_text: bool  #: Whether cases were matched by what was asked.
+
+    @property
+    def outcome(self) -> tuple[str, str]:
+        """As ``verify`` calls it, and why."""
+        one = self.contrast
+        if isinstance(one.difference, Unknown):
+            return "too_few_cases", "clusters"
+        if one.low > self.margin:
+            return ("no_worse" if self.margin < 0 else "improved"), "task"
+        if one.high < min(0.0, self.margin):
+            return "regressed", "task"
+        if one.high <= self.margin:
+            return "no_gain", "task"
+        missing = self.arm.errors + self.baseline.errors
+        return ("unknown", "unanswered") if missing else ("too_few_cases", "interval")
+
+
+_COMPARED = {
+    "improved": "improved: the whole interval lies above the margin",
+    "no_worse": "no worse: the whole interval lies above the loss that is allowed",
+    "regressed": "regressed: the whole interval lies below what is allowed",
+    "no_gain": "no gain: the whole interval lies below the margin",
+    "clusters": "too few cases: under 20 nothing is said",
+    "interval": "too few cases: the interval includes the margin",
+    "unanswered": "not judged: the interval includes the margin, and some calls have no score",
+}
+
+
+def compared_dict(report: ComparedReport) -> str:
+    one, (outcome, why) = report.contrast, report.outcome
+    told = one.model_dump(mode="json", exclude={"first", "second"})
+    arms = {"arm": report.arm, "baseline": report.baseline}
+    return json_text(
+        {
+            "schema": "tuneworthy/compared/1",
+            "outcome": outcome,
+            "why": why,
+            "margin": report.margin,
+            "shared_cases_only": report.shared,
+            "matched_by": "input" if report.by_text else "case",
+            **told,
+            **{name: arm.model_dump(mode="json") for name, arm in arms.items()},
+            "lacking": dict(zip(arms, report.lacking, strict=True)),
+        }
+    )
+
+
+def compared_report(report: ComparedReport) -> b.Document:
+    """Both arms with their intervals, the difference, and what it comes to."""
+    one, (outcome, why) = report.contrast, report.outcome
+    apart = difference_text(one)
+    margin = f"; margin {signed(report.margin)}" if report.margin else ""
+    groups = f" from {counted(one.clusters, 'conversation or document')}"
+    cases = f"{counted(one.n, 'case')}{groups if one.clusters < one.n else ''}"
+    by = "by what was asked, as no record names its case" if report.by_text else "by their names"
+    rows = [
+        (title, _compared_arm(name, arm, lacking))
+        for title, name, arm, lacking in (
+            ("Arm", one.first, report.arm, report.lacking[0]),
+            ("Baseline", one.second, report.baseline, report.lacking[1]),
+        )
+    ]
+    rows += [("Difference", f"{apart}{margin}"), ("Paired", f"on {cases}, matched {by}")]
+    if why == "interval" and not isinstance(one.cases_needed, Unknown):
+        needed = count(max(one.cases_needed, one.n + 1))
+        rows.append(("Needed", f"about {needed} cases would tell that difference from none"))
+    if any(report.lacking):
+        rows.append(("Lacking", "counts as failed; --shared leaves such cases out"))
+    rows.append(
+        ("Not seen", "how these cases were chosen, and general skills: it is no evidence of a case")
+    )
+    said = sentence(_COMPARED.get(outcome) or _COMPARED[why])
+    return b.Document("", said, [b.section("compared", "", b.facts(rows))])
+
+
+def _compared_arm(name: str, arm: PromptArm, lacking: int) -> str:
+    text = (
+        f"{name}: {quality_interval(arm.value, arm.low, arm.high)} on {counted(arm.cases, 'case')}"
+    )
+    if failed := arm.errors - lacking:
+        text += f"; {few(failed)} of {counted(arm.runs - lacking, 'call')} failed or have no score"
+    return text + (f"; {counted(lacking, 'case')} lacking" if lacking else "")
