@@ -504,9 +504,9 @@ from tuneworthy.traces import stream as traces_stream
 from tuneworthy.traces.formats import formats
 from tuneworthy.traces.mapping import mapping_from_text, read_mapping
 from tuneworthy.traces.read import named, read
+from tuneworthy.traces.remote import listed
 from tuneworthy.traces.rows import Interned as Known
 from tuneworthy.traces.stream import Ahead, Limits, Raw, Unpacked, blocks
-from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.training import pilot as training_pilot
 from tuneworthy.training import trainers as training_trainers
 from tuneworthy.training.candidates import read_candidates

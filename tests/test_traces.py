@@ -35,14 +35,12 @@ from internals import (
     Raw,
     ToolCall,
     Unpacked,
-    _cause,
     mapping_from_text,
     matching,
     missing_entries,
     named,
     read,
     read_mapping,
-    remote_kind,
 )
 from internals import EvidenceReading as Reading
 from tuneworthy import CaseError, InputError, load_case
@@ -482,31 +480,6 @@ def test_a_broken_parquet_file_is_one_line_of_words(tmp_path: Path) -> None:
     whole = parquet(tmp_path / "a.parquet", "SELECT 'A' AS output").read_bytes()
     with pytest.raises(InputError, match=r"can't be read"):
         one(tmp_path / "b.parquet", whole[:-9])
-
-
-@pytest.mark.parametrize(
-    ("address", "kind"),
-    [
-        ("s3://b/x.parquet", "parquet"),
-        ("https://h/x.csv.gz?sig=a.b", "csv"),
-        ("https://h/results.json", "json"),
-        ("s3://b/2026/*.jsonl", "jsonl"),
-        ("https://h/export", "jsonl"),
-    ],
-)
-def test_what_lies_elsewhere_is_known_by_the_end_of_its_address(address: str, kind: str) -> None:
-    assert remote_kind(address) == kind
-
-
-def test_an_extension_that_can_not_be_fetched_is_told_in_a_whole_sentence() -> None:
-    said = (
-        "An error occurred while trying to automatically install the required extension 'httpfs:\n"
-        'Failed to download extension "httpfs" at URL "http://127.0.0.1:9/x"'
-    )
-    assert _cause(duckdb.IOException(said)) == (
-        "it takes DuckDB's extension httpfs, which couldn't be fetched"
-    )
-    assert _cause(duckdb.IOException("No magic bytes found:\nx")) == "No magic bytes found"
 
 
 # Packed, many, named ----------------------------------------------------------------------------

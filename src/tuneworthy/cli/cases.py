@@ -170,7 +170,7 @@ def interview(
 @opt.command(
     "tuneworthy measure my-case",
     "tuneworthy measure --from promptfoo-results.json --compare",
-    "tuneworthy measure my-case --from 'logs/**/*.jsonl' --on cores",
+    "tuneworthy measure my-case --from s3://bucket/logs/ --on cores",
     "tuneworthy measure my-case --from 'logs/*.jsonl.gz' --map fields.yaml",
 )
 @click.argument("case", required=False)

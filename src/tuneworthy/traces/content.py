@@ -20,7 +20,8 @@ from tuneworthy.traces import skipped
 from tuneworthy.traces.formats import formats, plain, recognise
 from tuneworthy.traces.formats.prepare import FINISH, PREPARE
 from tuneworthy.traces.guess import guess
-from tuneworthy.traces.mapping import FieldMap, RecordChunk, hold
+from tuneworthy.traces.mapping import FieldMap, RecordChunk, folder_keys, hold
+from tuneworthy.traces.remote import is_remote
 from tuneworthy.traces.rows import Place, ReadContext, batch_of, has_value, packed
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
@@ -130,6 +131,7 @@ class Content:
         self.context = ReadContext(self.tally, name, Path(where).parent.name)
         self.format, self.packed = "", ""
         self.guessed: FieldMap | None = None
+        self._folders = folder_keys(where)
         self._unseen = set(mapping.led if mapping is not None else ())
 
     def described(self) -> str:
@@ -210,7 +212,8 @@ class Content:
         """
         kind = self.mapping or next(filter(None, map(recognise, samples)), None)
         if kind is None or (kind is plain() and (table or not _answered(samples))):
-            self.guessed = guess(samples, table=bool(table))
+            own = [{**self._folders, **sample} for sample in samples]
+            self.guessed = guess(own, table=bool(table))
             kind = self.guessed or (None if table else kind)
         if kind is None:
             raise not_recognised(self.where, ", ".join(samples[0]) if samples else "")
@@ -243,7 +246,7 @@ class Content:
                 yield batch
 
     def _batch(self, places: list[Place], records: list[Any], kind: FieldMap) -> Batch | None:
-        chunk = RecordChunk(records)
+        chunk = RecordChunk(records, self._folders)
         for why in (skipped.NO_CALL, *((skipped.TWICE,) if kind.once else ())):
             kept = hold(kind.only, chunk) if why == skipped.NO_CALL else self._new(chunk, kind)
             if not all(kept):
@@ -265,6 +268,10 @@ class Content:
     def _fields(self, chunk: RecordChunk, kind: FieldMap) -> dict[str, list[Any]]:
         """Our fields, with those that stand beside the log."""
         fields = kind.fields(chunk)
+        if chunk.lent:
+            read = {path[0] for pick in kind.picks.values() for path in pick.paths}
+            for key in sorted(chunk.lent & read):
+                self.context.note(f"{key} by its folder")
         if self._unseen:
             self._unseen -= {name for name, values in fields.items() if has_value(values)}
         for path in kind.id if self.beside else ():
@@ -343,10 +350,11 @@ class Content:
         yield from packed(parts, self.limits, self.tally)
 
     def _document(self, stream: Ahead) -> Iterator[Batch]:
-        if not self.packed and stream.peek(64).lstrip()[:1] == b"[":
+        if stream.peek(64).lstrip()[:1] == b"[":
             data = stream.peek(self.limits.document_bytes + 1)
             if len(data) > self.limits.document_bytes:  # not held whole, but read by DuckDB
-                groups = array_rows(self.where, self.tally, self.limits)
+                on_disk = not self.packed and not is_remote(self.where)
+                groups = array_rows(stream, self.tally, self.limits, self.where, on_disk=on_disk)
                 first = [*islice(groups, 1)]
                 samples = first[0][1][:_TRIED] if first else []
                 return self.traces(chain(first, groups), self._kind(samples))

@@ -30,6 +30,7 @@ from functools import cached_property
 from itertools import chain, compress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from msgspec.structs import astuple
@@ -58,7 +59,8 @@ Paths = tuple[Path_, ...]  #: The first that leads to something counts.
 class RecordChunk:
     """Some records, looked into a level at a time: what no record has costs nothing."""
 
-    def __init__(self, records: list[Any]) -> None:
+    def __init__(self, records: list[Any], folders: Mapping[str, str] | None = None) -> None:
+        self._folders = folders or {}
         self._levels: dict[Path_, list[Any]] = {(): records}
         self._objects: dict[Path_, list[Any]] = {}
         self._keys: dict[Path_, set[str]] = {}
@@ -68,12 +70,17 @@ class RecordChunk:
             told = dict(zip(names, columns, strict=True))
             self._keys[()] = {key for key, values in told.items() if has_value(values)}
             self._levels |= {(key,): values for key, values in told.items()}
+        self.lent = self._folders.keys() - (self._known(()) if folders else ())
+        for key in self.lent:
+            self._levels[(key,)] = [self._folders[key]] * len(records)
+            self._keys[()].add(key)
 
     def __len__(self) -> int:
         return len(self._levels[()])
 
     def only(self, kept: list[bool]) -> RecordChunk:
-        return self if all(kept) else RecordChunk([*compress(self._levels[()], kept)])
+        some = compress(self._levels[()], kept)
+        return self if all(kept) else RecordChunk([*some], self._folders)
 
     def first(self, paths: Paths) -> list[Any] | None:
         """What the first path leads to that leads to more than an empty text; None for nothing."""
@@ -146,6 +153,16 @@ class RecordChunk:
 
 
 _OBJECTS = frozenset({dict, type(None)})
+_FOLDER_KEY = re.compile(r"/?([A-Za-z_]\w*)=([^/]*)(?=/)")
+
+
+def folder_keys(path: str) -> dict[str, str]:
+    """What folders of Hive's layout say of all records in a file, as ``date=2026-11-01``."""
+    found = {key: unquote(value) for key, value in _FOLDER_KEY.findall(path)}
+    return {key: value for key, value in found.items() if value != _NO_VALUE}
+
+
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True, slots=True)

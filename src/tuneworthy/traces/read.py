@@ -10,11 +10,9 @@ from contextlib import closing, suppress
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
-
-from blake3 import blake3
 
 from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.files.case import beside
@@ -24,6 +22,7 @@ from tuneworthy.model.evidence import COLUMNS, Batch, FileReading, Skipped
 from tuneworthy.traces import tables
 from tuneworthy.traces.content import Beside, Content, NotTraces, not_recognised
 from tuneworthy.traces.mapping import FieldMap, read_mapping
+from tuneworthy.traces.remote import RemoteFile, is_remote, listed
 from tuneworthy.traces.skipped import CUT_OFF, UNREAD
 from tuneworthy.traces.stream import (
     GZIP,
@@ -37,7 +36,6 @@ from tuneworthy.traces.stream import (
     Unpacked,
     check_ratio,
 )
-from tuneworthy.traces.values import dumped
 
 if sys.version_info >= (3, 14):
     import zipfile
@@ -47,13 +45,7 @@ else:
 # Which files a case, a pattern or a folder stands for.
 
 Entry = Literal["traces", "training", "examples", "preference_pairs", "evaluation"]
-_REMOTE = re.compile(r"(?:s3|s3a|s3n|gs|gcs|r2|az|azure|abfss|hf|https?)://", re.IGNORECASE)
 _SIGNS = "*?["
-
-
-def is_remote(source: Path | str) -> bool:
-    """Whether a source lies on another machine, by its address."""
-    return isinstance(source, str) and _REMOTE.match(source) is not None
 
 
 def named(case: Case, entry: Entry, limits: Limits | None = None) -> tuple[Path, ...]:
@@ -105,8 +97,7 @@ def local(path: Path | str, limits: Limits, *, where: str = "") -> list[Path]:
         if not there and any(sign in text for sign in _SIGNS):
             found = _files(matching(text), limits)
         elif there and given.is_dir():
-            listed = (one for one in given.iterdir() if not one.name.startswith("."))
-            found = _files(listed, limits)
+            found = _files(_inside(given), limits)
         else:
             return [given]
     except (OSError, ValueError):
@@ -117,6 +108,15 @@ def local(path: Path | str, limits: Limits, *, where: str = "") -> list[Path]:
         fix = "name fewer, or put them together"
         raise error(f'"{text}" holds more than {limits.files:,} files', where=where, fix=fix)
     return sorted(found)
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """What lies in a folder, and in those of its folders whose names are ``key=value``."""
+    for one in folder.iterdir():
+        if "=" in one.name and one.is_dir() and not one.is_symlink():
+            yield from _inside(one)
+        elif not one.name.startswith("."):
+            yield one
 
 
 def _files(paths: Iterable[Path], limits: Limits) -> list[Path]:
@@ -157,16 +157,16 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A path or an address; its ``name`` differs from the others'."""
+    """A path, or a file elsewhere; its ``name`` differs from the others'."""
 
-    place: Path | str
+    place: Path | RemoteFile
     name: str
     searched: bool  #: Whether it was found in a folder or by a pattern, and may be something else.
 
     @property
     def size(self) -> int:
         with suppress(OSError, ValueError):
-            return self.place.stat().st_size if isinstance(self.place, Path) else 0
+            return self.place.stat().st_size if isinstance(self.place, Path) else self.place.size
         return 0
 
 
@@ -291,7 +291,7 @@ def _may_be_aside(path: Path) -> bool:
 
 def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> Iterator[Source]:
     """Every file once, with a name that no other has."""
-    remote = [one for one in sources if isinstance(one, str) and is_remote(one)]
+    remote = chain.from_iterable(listed(str(one), limits) for one in sources if is_remote(one))
     among: set[Path] = set()
     paths: list[Path] = []
     for one in (each for each in sources if not is_remote(each)):
@@ -299,13 +299,13 @@ def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> 
         paths += files
         among |= {file for file in files if searched or file != Path(one)}
     taken: dict[str, int] = {}
-    places: list[Path | str] = [*once(paths), *remote]
+    places: list[Path | RemoteFile] = [*once(paths), *dict.fromkeys(remote)]
     for place in places:
-        name = place.name if isinstance(place, Path) else place.split("?", 1)[0].rpartition("/")[2]
-        name = one_line(name, limit=120)
+        name = one_line(place.name, limit=120)
         taken[name] = taken.get(name, 0) + 1
         number = f" ({taken[name]})" if taken[name] > 1 else ""
-        yield Source(place, f"{name}{number}", place in among)
+        searched = place.searched if isinstance(place, RemoteFile) else place in among
+        yield Source(place, f"{name}{number}", searched)
 
 
 def read(
@@ -318,7 +318,8 @@ def read(
     """Files, patterns, folders or remote addresses as traces: files in the order they are named.
 
     Args:
-        sources: What to read; a text that begins ``s3://``, ``https://`` or the like is remote.
+        sources: What to read; a text that begins ``s3://`` or ``https://`` is an address, and
+            one of S3 a single file, all below a prefix, or a pattern.
         mapping: Where our fields stand in their records, from ``mapping.read_mapping``.
         limits: Bounds.
         searched: Whether the files were only found in a folder or by a pattern, as those of
@@ -354,18 +355,17 @@ class Opened:
         self, source: Source, mapping: FieldMap | None, limits: Limits, beside: Beside
     ) -> None:
         place = source.place
-        self.name, self._address, self._limits = source.name, str(place), limits
-        self.content = Content(source.name, str(place), mapping, limits, beside)
-        self._raw = Raw(place) if isinstance(place, Path) else None
-        self._remote, self._remote_size, self._traces = blake3(), 0, 0
+        self._raw = Raw(place) if isinstance(place, Path) else place.opened()
+        self.name, self._limits, self._traces = source.name, limits, 0
+        self.content = Content(source.name, str(self._raw.path), mapping, limits, beside)
         self.first: list[dict[str, Any]] = []
 
     @property
     def done(self) -> int:
-        return self._raw.done if self._raw else 0
+        return self._raw.done
 
     def batches(self) -> Iterator[Batch]:
-        yield from map(self._counted, self._local(self._raw) if self._raw else self._far())
+        yield from map(self._counted, self._read(self._raw))
         content = self.content
         content.finish()
         content.tally.check(content.where, self._limits)
@@ -389,19 +389,18 @@ class Opened:
     def reading(
         self, form: str | None = None, skipped: tuple[Skipped, ...] | None = None
     ) -> FileReading:
-        """What was read; for an address the digest of what it gave."""
+        """What was read."""
         return FileReading(
             name=self.name,
             format=form or self.content.described(),
-            digest=self._raw.digest() if self._raw else self._remote.hexdigest(),
-            size=self._raw.size if self._raw else self._remote_size,
+            digest=self._raw.digest(),
+            size=self._raw.size,
             traces=0 if form else self._traces,
             skipped=self.content.tally.skipped() if skipped is None else skipped,
         )
 
     def close(self) -> None:
-        if self._raw:
-            self._raw.close()
+        self._raw.close()
 
     def _counted(self, batch: Batch) -> Batch:
         self._traces += len(batch)
@@ -410,17 +409,17 @@ class Opened:
             self.first.append(told)
         return batch
 
-    def _local(self, raw: Raw) -> Iterator[Batch]:
+    def _read(self, raw: Raw) -> Iterator[Batch]:
         content, stream = self.content, Ahead(raw)
         head = stream.peek(4)
         if head == ZIP:
+            raw.on_disk(stream)
             raw.digest()
             content.packed = "zip"
             yield from self._archive(raw)
         elif head == _PARQUET:
-            yield from content.table(
-                tables.parquet_rows(str(raw.path), content.tally, self._limits), "Parquet"
-            )
+            rows = tables.parquet_rows(raw.on_disk(stream), content.tally, self._limits)
+            yield from content.table(rows, "Parquet")
         elif head.startswith((GZIP, ZSTD)):
             unpacked = Unpacked(stream, raw, self._limits)
             content.packed = unpacked.kind
@@ -435,25 +434,6 @@ class Opened:
                 content.tally.skip(CUT_OFF, "end")
         else:
             yield from content.text(stream)
-
-    def _far(self) -> Iterator[Batch]:
-        content, address, limits = self.content, self._address, self._limits
-        kind = tables.remote_kind(address)
-        if kind == "json":
-            pieces = iter([tables.remote_document(address, limits)])
-        elif kind == "jsonl":
-            pieces = (line + b"\n" for line in tables.remote_lines(address, limits))
-        else:
-            groups = tables.remote_rows(address, content.tally, limits)
-            seen = (each for each in groups if self._digest(dumped(each[1]).encode()))
-            yield from content.table(seen, kind)
-            return
-        yield from content.text(Ahead(Pieces(piece for piece in pieces if self._digest(piece))))
-
-    def _digest(self, piece: bytes) -> bool:
-        self._remote.update(piece)
-        self._remote_size += len(piece)
-        return True
 
     def _archive(self, raw: Raw) -> Iterator[Batch]:
         """Inspect's ``.eval``, or any zip of files that are understood."""

@@ -58,9 +58,11 @@ class Readable(Protocol):
 class Raw:
     """A plain file, opened so that nothing can keep us waiting."""
 
+    path: Path | str
+    descriptor: int
+
     def __init__(self, path: Path) -> None:
-        self.path, self.done = path, 0
-        self._digest = blake3()
+        self._start(path)
         try:
             flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
             self.descriptor = os.open(path, flags)
@@ -72,11 +74,17 @@ class Raw:
             self.close()
             raise InputError("is not a file", where=str(path), fix="name a plain file")
 
-    def read(self, size: int, /) -> bytes:
+    def _start(self, path: Path | str, size: int = 0) -> None:
+        self.path, self.size, self.done, self._digest = path, size, 0, blake3()
+
+    def _some(self, size: int) -> bytes:
         try:
-            data = os.read(self.descriptor, size)
+            return os.read(self.descriptor, size)
         except OSError as caught:
             raise unreadable(self.path, caught) from None
+
+    def read(self, size: int, /) -> bytes:
+        data = self._some(size)
         self.done += len(data)
         self._digest.update(data)
         return data
@@ -86,6 +94,11 @@ class Raw:
         while self.read(MIB):
             pass
         return self._digest.hexdigest()
+
+    def on_disk(self, stream: Ahead) -> str:
+        """A path by which the whole file can be read again; of ``stream`` nothing was read yet."""
+        del stream
+        return str(self.path)
 
     def close(self) -> None:
         os.close(self.descriptor)

@@ -1,8 +1,7 @@
-"""Tables through DuckDB: Parquet, and whatever lies on another machine.
+"""Tables through DuckDB: Parquet, CSV, and JSON arrays that are too large to be held.
 
-The path is always a parameter and never part of a query. For a file on this machine DuckDB may
-load nothing and reach nothing else; for an address that the user named it may fetch the extension
-it needs.
+The path is always a parameter and never part of a query. DuckDB may load nothing and reach nothing
+else.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import codecs
 import glob
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -33,13 +31,9 @@ _CSV = (
     "SELECT to_json(row) FROM read_csv(?, all_varchar=true, header=true, delim=?, quote='\"', "
     "escape='\"', null_padding=true, strict_mode=false, parallel=false, max_line_size=?) AS row"
 )
-_FAR_CSV = "SELECT to_json(row) FROM read_csv(?, all_varchar=true) AS row"
-_TABLES = {"parquet": _PARQUET, "csv": _FAR_CSV, "tsv": _FAR_CSV}
-_OBJECTS = "SELECT CAST(json AS VARCHAR) FROM read_ndjson_objects(?, maximum_object_size=16777216)"
 _ARRAY = (
     "SELECT CAST(json AS VARCHAR) FROM read_json_objects(?, format='array', maximum_object_size=?)"
 )
-_DOCUMENT = "SELECT content FROM read_blob(?)"
 
 
 Rows = Iterator[tuple[list[int | str], list[dict[str, Any]]]]
@@ -49,14 +43,19 @@ Rows = Iterator[tuple[list[int | str], list[dict[str, Any]]]]
 def parquet_rows(path: str, tally: SkippedRecords, limits: Limits) -> Rows:
     # A name may hold the signs of a pattern, and must not be taken for an address.
     whole = glob.escape(os.path.abspath(path))  # noqa: PTH100  # text, which may be no usable path
-    yield from _decoded(_values(_PARQUET, [whole], limits, remote=False), tally)
+    yield from _decoded(_values(_PARQUET, [whole], limits), tally)
 
 
-def array_rows(path: str, tally: SkippedRecords, limits: Limits) -> Rows:
-    """Objects of a JSON array that is too large to be held."""
-    given = [glob.escape(os.path.abspath(path)), limits.line_bytes]  # noqa: PTH100  # as above
-    values = _values(_ARRAY, given, limits, remote=False)
-    with suppress(InputError):
+def array_rows(
+    stream: Readable, tally: SkippedRecords, limits: Limits, where: str, *, on_disk: bool
+) -> Rows:
+    """Objects of a JSON array that is too large to be held; packed or far, it's written to disk."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as file, suppress(InputError):
+        while not on_disk and (data := stream.read(MIB)):
+            file.write(data)
+        file.flush()
+        path = os.path.abspath(where) if on_disk else file.name  # noqa: PTH100  # as above
+        values = _values(_ARRAY, [glob.escape(path), limits.line_bytes], limits)
         for places, rows in _decoded(values, tally):
             if tally.size > limits.line_bytes * tally.records:
                 break
@@ -65,7 +64,7 @@ def array_rows(path: str, tally: SkippedRecords, limits: Limits) -> Rows:
             return
     what = f"is one JSON value of more than {limits.document_bytes // MIB} MiB"
     fix = "write one record a line"
-    raise InputError(f"{what}, and no list of shorter records", where=path, fix=fix)
+    raise InputError(f"{what}, and no list of shorter records", where=where, fix=fix)
 
 
 def csv_rows(
@@ -83,7 +82,7 @@ def csv_rows(
         file.flush()
         given = [glob.escape(file.name), sign, limits.line_bytes]
         try:
-            values = _values(_CSV, given, limits, remote=False)
+            values = _values(_CSV, given, limits)
             for places, rows in _decoded(values, tally, first=2):
                 whole = [not any("\ufffd" in cell for cell in row.values() if cell) for row in rows]
                 for place in compress(places, map(not_, whole)):
@@ -96,32 +95,6 @@ def csv_rows(
         except InputError:
             fix = "check its quotes; one that isn't closed swallows all that follows"
             raise InputError("can't be read as CSV", where=where, fix=fix) from None
-
-
-def remote_rows(address: str, tally: SkippedRecords, limits: Limits) -> Rows:
-    """Rows of a table on another machine: Parquet or CSV, by the end of its address."""
-    values = _values(_TABLES[remote_kind(address)], [address], limits, remote=True)
-    yield from _decoded(values, tally)
-
-
-def remote_lines(address: str, limits: Limits) -> Iterator[bytes]:
-    for value in _values(_OBJECTS, [address], limits, remote=True):
-        yield str(value).encode()
-
-
-def remote_document(address: str, limits: Limits) -> bytes:
-    """A whole file from another machine."""
-    held = list(_values(_DOCUMENT, [address], limits, remote=True))
-    if len(held) != 1 or len(held[0]) > limits.document_bytes:
-        raise InputError("is not one file that fits", where=address, fix="download it first")
-    return bytes(held[0])
-
-
-def remote_kind(address: str) -> str:
-    """``parquet``, ``csv``, ``tsv``, ``json`` for a whole value, or ``jsonl`` for anything else."""
-    plain = address.split("?", 1)[0].casefold().removesuffix(".gz").removesuffix(".zst")
-    ending = plain.rpartition(".")[2]
-    return ending if ending in {*_TABLES, "json"} else "jsonl"
 
 
 def _decoded(values: Iterator[Any], tally: SkippedRecords, first: int = 1) -> Rows:
@@ -148,7 +121,7 @@ def _row(value: str) -> dict[str, Any]:
         return {}
 
 
-def _values(query: str, given: list[Any], limits: Limits, *, remote: bool) -> Iterator[Any]:
+def _values(query: str, given: list[Any], limits: Limits) -> Iterator[Any]:
     """The first column of a query whose first parameter is a path."""
     import duckdb
 
@@ -156,8 +129,8 @@ def _values(query: str, given: list[Any], limits: Limits, *, remote: bool) -> It
         config={
             "memory_limit": f"{limits.memory_mib}MiB",
             "threads": 1,
-            "autoinstall_known_extensions": remote,
-            "autoload_known_extensions": remote,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "temp_directory": "",
         }
@@ -167,19 +140,14 @@ def _values(query: str, given: list[Any], limits: Limits, *, remote: bool) -> It
         while rows := result.fetchmany(_BATCH):
             yield from (row[0] for row in rows)
     except duckdb.Error as caught:
-        fix = "download the file first" if remote else "check that it is whole"
+        fix = "check that it is whole"
         raise InputError(f"can't be read: {_cause(caught)}", where=given[0], fix=fix) from None
     finally:
         connection.close()
 
 
 def _cause(caught: Exception) -> str:
-    """The first line of what DuckDB says; its line about an extension breaks off within a name."""
-    first = str(caught).strip().splitlines()[0][:200]
-    lacking = re.search(r"install the required extension '(\w+)", first)
-    if lacking:
-        return f"it takes DuckDB's extension {lacking[1]}, which couldn't be fetched"
-    return first.rstrip(" :.")
+    return str(caught).strip().splitlines()[0][:200].rstrip(" :.")
 
 
 # Signs of tables.

@@ -262,7 +262,10 @@ _needed = extra_needed(
     {"blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "stdnum", "zstandard"},
 )
 
+_stored = extra_needed("s3", "reading from a store needs", {"botocore"})
 
+
+@_stored
 @_needed
 def _measured(
     case: Case,
@@ -448,6 +451,7 @@ BELOW = 0.05
 """How far under the target a score is distinguished from it, where no present score is known."""
 
 
+@_stored
 @_needed
 def build_set(
     source: str | Path,

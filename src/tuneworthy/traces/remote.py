@@ -1,0 +1,225 @@
+"""Files elsewhere: in a store that speaks S3's protocol, or behind one address of the web.
+
+Keys come from the environment alone (``AWS_ACCESS_KEY_ID`` and its like) and go to the server that
+``AWS_ENDPOINT_URL`` names, else to Amazon's; without keys requests are not signed. No other source
+of keys is asked, and no redirect is followed with them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from http.client import HTTPException
+from itertools import islice
+from tempfile import NamedTemporaryFile
+from typing import Any, NamedTuple
+from urllib.request import Request, urlopen
+
+from tuneworthy.errors import InputError, one_line
+from tuneworthy.files.disk import MIB
+from tuneworthy.traces.stream import Ahead, Limits, Pieces, Raw
+
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+_S3 = re.compile(
+    r"s3[an]?://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.IGNORECASE | re.DOTALL
+)
+_STORES = {"gs", "gcs", "r2", "az", "azure", "abfss", "hf"}
+_SIGN = re.compile(r"[*?]")
+_HIDDEN = re.compile(r"(^|/)\.|/$")  # the last is how some stores write a folder
+_PIECE = 8 * MIB
+_WAIT_S = 60
+_ENDPOINT = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
+
+def is_remote(source: object) -> bool:
+    """Whether a source lies on another machine, by its address."""
+    found = _ADDRESS.match(source) if isinstance(source, str) else None
+    known = {"s3", "s3a", "s3n", "http", "https", *_STORES}
+    return found is not None and found[1].casefold() in known
+
+
+class RemoteFile(NamedTuple):
+    """One file elsewhere, as it was listed."""
+
+    address: str
+    size: int = 0  #: 0 where nobody said.
+    version: str = ""  #: What its store calls this content.
+    searched: bool = False  #: Whether it was found below a prefix or by a pattern.
+
+    @property
+    def where(self) -> str:
+        """Its address without what may be secret in it."""
+        plain = self.address if self.version else re.split("[?#]", self.address)[0]
+        return one_line(re.sub("//[^/]*@", "//", plain), limit=300)
+
+    @property
+    def name(self) -> str:
+        return self.where.rpartition("/")[2]
+
+    def opened(self) -> RemoteRaw:
+        return RemoteRaw(self)
+
+
+def listed(address: str, limits: Limits) -> list[RemoteFile]:
+    """The files that an address stands for: one, all below a prefix, or those of a pattern.
+
+    Raises:
+        InputError: If nothing is there, or far too much, or nobody answers.
+    """
+    if (scheme := address.partition(":")[0].casefold()) in {"http", "https"}:
+        return [RemoteFile(address)]
+    found = _S3.fullmatch(address)
+    if found is None:
+        fix = "write s3://BUCKET/KEY, or copy it to this machine"
+        if scheme in _STORES:
+            fix = f"name it as s3:// where its store speaks S3's protocol ({_ENDPOINT[1]}), or copy"
+        raise InputError("can't be read from here", where=one_line(address, limit=300), fix=fix)
+    bucket, key = found[1], found[2] or ""
+    sign = _SIGN.search(key)
+    prefix = key[: sign.start()] if sign else key
+    fits = re.compile(_signs(key) if sign else re.escape(key.rstrip("/")) + r"(/.*)?", re.DOTALL)
+    with _asked(address):
+        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        each = (one for page in pages for one in page.get("Contents", ()))
+        fit = (one for one in each if not key or fits.fullmatch(one["Key"]))
+        seen = (one for one in fit if not _HIDDEN.search(one["Key"][len(prefix) :]))
+        kept = list(islice(seen, limits.files + 1))
+    if not kept:
+        fix = "check the address; a folder is named whole"
+        raise InputError("holds no file", where=address, fix=fix)
+    if len(kept) > limits.files:
+        fix = "name fewer, or put them together"
+        raise InputError(f"holds more than {limits.files:,} files", where=address, fix=fix)
+    return [
+        RemoteFile(f"s3://{bucket}/{one['Key']}", one["Size"], one["ETag"], one["Key"] != key)
+        for one in kept
+    ]
+
+
+def _signs(key: str) -> str:
+    """A pattern: a star stays in one folder, two stand for any number of folders."""
+    return "".join(_MEANING.get(each) or re.escape(each) for each in _TOKEN.findall(key))
+
+
+_TOKEN = re.compile(r"\*\*/|\*|\?|[^*?]+")
+_MEANING = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+
+
+class RemoteRaw(Raw):
+    """A file elsewhere, a piece of it at a time: memory holds one piece."""
+
+    def __init__(self, file: RemoteFile) -> None:
+        self._start(file.where, file.size)
+        self._pieces = Pieces(_web(file.address) if not file.version else _stored(file))
+        self._copy: Any = None
+
+    def _some(self, size: int) -> bytes:
+        with _asked(str(self.path)):
+            return self._pieces.read(size)
+
+    def on_disk(self, stream: Ahead) -> str:
+        """A copy of the file, for who has to go back and forth in it; gone when this is closed."""
+        if self._copy is None:
+            self._copy = NamedTemporaryFile()  # noqa: SIM115  # until ``close``
+            while data := stream.read(MIB):
+                self._copy.write(data)
+            self._copy.flush()
+            self.descriptor = self._copy.fileno()
+            self.size = self.size or self.done
+        return str(self._copy.name)
+
+    def digest(self) -> str:
+        found = super().digest()
+        self.size = self.size or self.done
+        return found
+
+    def close(self) -> None:
+        if self._copy is not None:
+            self._copy.close()
+
+
+def _stored(file: RemoteFile) -> Iterator[bytes]:
+    """By ranges, each asked again where the line breaks; another version of it is refused."""
+    client, at = _client(), 0
+    _, _, bucket, key = file.address.split("/", 3)
+    while at < file.size:
+        span = f"bytes={at}-{min(at + _PIECE, file.size) - 1}"
+        data = client.get_object(Bucket=bucket, Key=key, Range=span, IfMatch=file.version)
+        piece = data["Body"].read(_PIECE)
+        if not piece:
+            raise InputError("can't be read: it ends early", where=file.where, fix="run it again")
+        yield piece
+        at += len(piece)
+
+
+def _web(address: str) -> Iterator[bytes]:
+    request = Request(address, headers={"User-Agent": "tuneworthy"})  # noqa: S310  # http or https
+    with urlopen(request, timeout=_WAIT_S) as answer:  # noqa: S310  # the same
+        while data := answer.read(MIB):
+            yield data
+
+
+def _client() -> Any:
+    env = os.environ
+    endpoint = next((env[name] for name in _ENDPOINT if env.get(name)), None)
+    region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1"
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    return _made(endpoint, region, *map(env.get, keys))
+
+
+@lru_cache(maxsize=4)  # making one takes a tenth of a second
+def _made(
+    endpoint: str | None, region: str, key: str | None, secret: str | None, token: str | None
+) -> Any:
+    from botocore import UNSIGNED
+    from botocore.config import Config
+    from botocore.session import Session
+
+    session, signed = Session(), {}
+    if key and secret:
+        session.set_credentials(key, secret, token)
+    else:
+        signed = {"signature_version": UNSIGNED}
+    waits = {"connect_timeout": 10, "read_timeout": _WAIT_S, "retries": {"max_attempts": 2}}
+    config = Config(**waits, **signed, s3={"addressing_style": "path" if endpoint else "auto"})
+    return session.create_client("s3", region, endpoint_url=endpoint, config=config)
+
+
+_SAID = {
+    "NoSuchBucket": ("there is no such bucket", "check the address"),
+    "NoSuchKey": ("it is gone", "run it again"),
+    "PreconditionFailed": ("it was written anew meanwhile", "run it again"),
+    "AccessDenied": (
+        "its server lets nobody without the right key in",
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of somebody who may read it",
+    ),
+    "InvalidAccessKeyId": ("its server doesn't know the key", "check AWS_ACCESS_KEY_ID"),
+    "SignatureDoesNotMatch": ("the secret is not that of the key", "check AWS_SECRET_ACCESS_KEY"),
+}
+_CODES = {"403": "AccessDenied", "404": "NoSuchKey", "412": "PreconditionFailed"}
+
+
+@contextmanager
+def _asked(where: str) -> Iterator[None]:
+    """What goes wrong on the way is one line that says what to do."""
+    try:
+        yield
+    except (OSError, HTTPException, ValueError) as caught:
+        raise _unreachable(where, caught) from None
+    except Exception as caught:  # botocore's own have no common base but this
+        if not type(caught).__module__.startswith("botocore"):
+            raise
+        code = str(getattr(caught, "response", {}).get("Error", {}).get("Code", ""))
+        known = _SAID.get(_CODES.get(code, code))
+        if known is None:
+            raise _unreachable(where, caught) from None
+        raise InputError(f"can't be read: {known[0]}", where=where, fix=known[1]) from None
+
+
+def _unreachable(where: str, caught: Exception) -> InputError:
+    first = one_line(str(caught) or type(caught).__name__, limit=160).rstrip(" :.")
+    fix = "check the address" + ("" if where.startswith("http") else f", and {_ENDPOINT[1]}")
+    return InputError(f"can't be read: {first}", where=where, fix=fix)

@@ -1,0 +1,274 @@
+"""Logs in a store that speaks S3's protocol, and behind an address, say what they say on a disk."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import duckdb
+import pytest
+from botocore.session import Session
+from moto.server import ThreadedMotoServer
+
+from internals import Limits, listed, read, read_mapping
+from tuneworthy.cli import run
+from tuneworthy.errors import InputError
+
+SECRET = "the-secret-of-the-key"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def client(server: str) -> Any:
+    keys = {"aws_access_key_id": "key", "aws_secret_access_key": SECRET}
+    return Session().create_client("s3", "us-east-1", endpoint_url=server, **keys)
+
+
+@pytest.fixture
+def store(server: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A bucket ``logs`` on loopback, named and opened by the environment."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": server, "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": SECRET
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    client.create_bucket(Bucket="logs")
+    yield client
+    for one in client.list_objects_v2(Bucket="logs").get("Contents", ()):
+        client.delete_object(Bucket="logs", Key=one["Key"])
+    client.delete_bucket(Bucket="logs")
+
+
+def rows(day: int, n: int = 60) -> list[dict[str, Any]]:
+    return [
+        {"input": f"what is {i} of day {day}?", "output": f'{{"n": {i}}}', "latency_s": 1.5 + day,
+         "timestamp": 1785000000 + 86400 * day + i}
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def logs(folder: Path) -> Path:
+    """The same kind of traces in every packing, in a layout of Hive's."""
+    made = folder / "disk" / "app"
+    texts = ["".join(json.dumps(row) + "\n" for row in rows(day)).encode() for day in range(4)]
+    for day, (name, data) in enumerate((
+        ("a b.jsonl", texts[0]),
+        ("b.jsonl.gz", gzip.compress(texts[1])),
+        ("c.json", json.dumps(rows(2)).encode()),
+        ("d.parquet", b""),
+    )):  # fmt: skip
+        path = made / f"date=2026-11-0{day + 1}" / "model=gpt%20x" / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(data)
+        if name.endswith("parquet"):
+            (folder / "d.jsonl").write_bytes(texts[3])
+            with duckdb.connect() as connection:
+                connection.execute(f"COPY (FROM '{folder / 'd.jsonl'}') TO '{path}'")
+    (made / "_SUCCESS").write_bytes(b"")
+    return made
+
+
+def put(client: Any, disk: Path) -> None:
+    for path in disk.rglob("*"):
+        if path.is_file():
+            key = f"app/{path.relative_to(disk).as_posix()}"
+            client.put_object(Bucket="logs", Key=key, Body=path.read_bytes())
+
+
+def told(folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    folder.mkdir()
+    (folder / "case.yaml").write_text("name: x\ngoals: [format]\n")
+    assert run(["measure", str(folder), "--format", "json", *arguments]) == 0
+    said = capsys.readouterr()
+    assert SECRET not in said.out + said.err
+    found = json.loads(said.out)
+    return [found[key] for key in ("inputs", "readings", "evidence", "series")]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(["measure", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert SECRET not in said
+    return said
+
+
+@pytest.mark.parametrize("more", [(), ("--on", "cores")])
+def test_a_store_says_what_the_disk_says(
+    store: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    disk = logs(tmp_path)
+    put(store, disk)
+    (tmp_path / "map.yaml").write_text(
+        "output: output\ninput: input\nmodel: model\ntimestamp: date\nlatency_s: latency_s\n"
+    )
+    mapped = () if more else ("--map", str(tmp_path / "map.yaml"))
+    for name, extra in {"plain": (), "mapped": mapped}.items():
+        there = told(tmp_path / f"{name}-disk", capsys, "--from", str(disk), *extra)
+        far = told(tmp_path / f"{name}-far", capsys, "--from", "s3://logs/app", *extra, *more)
+        assert far == there
+        assert [one["traces"] for one in far[1]] == [0, 60, 60, 60, 60]
+        assert "model by its folder" in far[1][1]["format"]
+        seen = next(one for one in far[2] if one["id"] == "models_seen")
+        assert seen["examples"][0].startswith("gpt x")
+
+
+def test_a_days_folder_is_the_time_where_a_mapping_says_so(tmp_path: Path) -> None:
+    disk = logs(tmp_path)
+    map_file = tmp_path / "map.yaml"
+    map_file.write_text("output: output\ntimestamp: date\n")
+    for chunk in read([disk / "date=2026-11-02"], mapping=read_mapping(map_file)):
+        assert set(chunk.batch.timestamp) == {1793577600.0}
+
+
+PATTERNS = ("app/*/*/*.jsonl", "app/**/*.jsonl*", "**/b.jsonl.gz", "app/date=2026-11-0?/**/*.json",
+            "app/date=2026-11-02/*/b.jsonl.gz", "app/*.jsonl")  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_finds_what_it_finds_on_a_disk(store: Any, tmp_path: Path, pattern: str) -> None:
+    disk = logs(tmp_path).parent
+    put(store, disk / "app")
+    found = sorted(one.relative_to(disk).as_posix() for one in disk.glob(pattern) if one.is_file())
+    try:
+        there = [
+            one.address.removeprefix("s3://logs/")
+            for one in listed(f"s3://logs/{pattern}", Limits())
+        ]
+    except InputError:
+        there = []
+    assert sorted(there) == found
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("s3://nothing/x.jsonl", "there is no such bucket"),
+        ("s3://logs/gone/", "holds no file"),
+        ("s3://logs", "holds no file"),
+        ("s3://UP_PER/x", "can't be read from here"),
+        ("s3://logs.evil.test@/x", "can't be read from here"),
+        ("gs://bucket/x", "AWS_ENDPOINT_URL"),
+        ("http://[1/x", "check the address"),
+        (f"http://u:{SECRET}@127.0.0.1:9/x?sig={SECRET}", "can't be read"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    store: Any, capsys: pytest.CaptureFixture[str], address: str, said: str
+) -> None:
+    assert said.casefold() in refused(capsys, "--from", address).casefold()
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "nonsense"])
+def test_a_server_that_is_not_there_is_one_line(
+    store: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], endpoint: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    assert "AWS_ENDPOINT_URL" in refused(capsys, "--from", "s3://logs/x.jsonl")
+
+
+def test_without_the_library_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("botocore", "botocore.config", "botocore.session"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert "needs the extra s3" in refused(capsys, "--from", "s3://logs/x.jsonl")
+
+
+def test_what_was_written_anew_meanwhile_is_not_mixed(store: Any) -> None:
+    store.put_object(Bucket="logs", Key="a.jsonl", Body=b'{"output": "x"}\n')
+    files = read(["s3://logs/a.jsonl"])
+    store.put_object(Bucket="logs", Key="a.jsonl", Body=b'{"output": "y"}\n')
+    with pytest.raises(InputError, match="written anew"):
+        list(files)
+
+
+class Recorder(BaseHTTPRequestHandler):
+    """Says nothing, or where else to ask; keeps what it was sent."""
+
+    seen: list[dict[str, str]]
+    elsewhere = ""
+
+    def do_GET(self) -> None:
+        self.seen.append({key.casefold(): value for key, value in self.headers.items()})
+        self.send_response(307 if self.elsewhere else 404)
+        self.send_header("Location", self.elsewhere)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def loopback() -> Iterator[Any]:
+    """Starts servers on loopback; gives their addresses."""
+    started: list[ThreadingHTTPServer] = []
+
+    def start(handler: Any) -> str:
+        started.append(ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        Thread(target=started[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{started[-1].server_port}"
+
+    yield start
+    for one in started:
+        one.shutdown()
+        one.server_close()
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_keys_go_to_the_server_that_is_named_and_nowhere_else(
+    loopback: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    signed: bool,
+) -> None:
+    class Other(Recorder):
+        seen = []
+
+    class First(Recorder):
+        seen = []
+        elsewhere = loopback(Other)
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", loopback(First))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        if signed:
+            monkeypatch.setenv(name, SECRET)
+        else:
+            monkeypatch.delenv(name, raising=False)
+    refused(capsys, "--from", "s3://logs/x.jsonl")
+    assert First.seen
+    assert not Other.seen
+    assert all(("authorization" in one) is signed for one in First.seen)
+
+
+def test_an_address_of_the_web_is_read_and_what_is_secret_in_it_is_not_shown(
+    loopback: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = logs(tmp_path)
+    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    base = loopback(partial(quiet, directory=str(disk)))
+    for number, path in enumerate(sorted(one for one in disk.rglob("*.*") if one.is_file())):
+        place = path.relative_to(disk).as_posix().replace("%", "%25").replace(" ", "%20")
+        far = told(tmp_path / f"far{number}", capsys, "--from", f"{base}/{place}?sig={SECRET}")
+        here = told(tmp_path / f"here{number}", capsys, "--from", str(path))
+        assert [one["digest"] for one in far[1]] == [one["digest"] for one in here[1]]
+        assert [one["traces"] for one in far[1]] == [60]
+    said = refused(capsys, "--from", f"{base}/gone.jsonl?sig={SECRET}")
+    assert "404" in said
