@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from internals import (
@@ -764,6 +764,57 @@ def test_a_call_that_cannot_be_kept_ends_the_run_and_loses_no_call_of_another_mo
                       for found in (ledger.find(job.key) for job in many(100)))  # fmt: skip
         assert 12 <= settled <= 24
         assert 1 <= len(ledger.doubtful()) <= 4  # those of its own moment: never sent again unasked
+
+
+class Seen:
+    """Answers in one token, and says what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def send(self, request: Request) -> Reply:
+        self.asked.append(request.key())
+        await asyncio.sleep(0)
+        return Reply(text="x", usage=Usage(input_tokens=1, output_tokens=1))
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+@given(st.integers(0, 60), st.integers(1, 12), st.integers(1, 12))
+@settings(deadline=None)
+def test_who_is_cancelled_while_its_money_is_put_aside_was_not_asked(
+    steps: int, calls: int, at_once: int
+) -> None:
+    seen = Seen()
+
+    async def go(runner: Runner) -> None:
+        run = asyncio.ensure_future(runner.all(many(calls)))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        run.cancel()
+        await asyncio.wait([run])
+
+    with TemporaryDirectory() as place, Ledger(Path(place) / "c.sqlite3") as ledger:
+        price = Price(input=0, output=1e6)
+        asyncio.run(go(Runner(ledger, seen, lambda _: price, run="r", cap_usd=50, at_once=at_once)))
+        with ReadOnlyLedger(Path(place) / "c.sqlite3") as found:
+            assert {one.key for one in found.doubtful()} <= set(seen.asked)
+            spend = found.spend("r")
+            assert spend.held == 4 * spend.in_doubt
+
+
+@given(st.permutations([50, 4, 4, 60, 4]), st.integers(1, 5))
+@settings(deadline=None, max_examples=30)
+def test_what_does_not_fit_under_a_cap_waits_for_what_does(mosts: list[int], at_once: int) -> None:
+    jobs = [asked(f"case {n}", most=most) for n, most in enumerate(mosts)]
+    fit = {job.key for job, most in zip(jobs, mosts, strict=True) if most == 4}
+    with TemporaryDirectory() as place, Ledger(Path(place) / "c.sqlite3") as ledger:
+        price = Price(input=0, output=1e6)
+        outcome = send(ledger, Seen(), jobs, price=price, cap_usd=30, at_once=at_once)
+    assert outcome.stopped == "cap"
+    first = {job.key for job in jobs[: min(at_once, 5)]}  # all of one batch
+    assert first & fit <= set(outcome.settled) <= fit
 
 
 def test_a_lean_run_leaves_its_answers_in_the_ledger(tmp_path: Path) -> None:

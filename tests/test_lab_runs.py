@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,14 @@ from internals import (
     Contrast,
     EvalCase,
     Evidence,
+    Marker,
+    Output,
     Pool,
+    PreparedLab,
+    Reply,
+    Request,
+    Stand,
+    StopHandle,
     Unknown,
     answer_text,
     board_note,
@@ -22,6 +32,7 @@ from internals import (
     difference_text,
     prepare,
 )
+from internals import lab_ceiling as ceiling
 from lab_world import CAREFUL, folder_of, known
 from tuneworthy import Dossier, decide, load_case, load_framework
 
@@ -149,3 +160,89 @@ def test_a_difference_that_rounds_to_zero_has_no_sign() -> None:
     one = Contrast(first="a", second="b", difference=-0.004, low=-0.08, high=0.004, n=40,
                    told_apart="no", cases_needed=9)  # fmt: skip
     assert difference_text(one) == "0.00 (-0.08 to 0.00)"
+
+
+# Scoring beside the calls -------------------------------------------------------------------------
+
+
+class Slow:
+    """A scorer that says nothing before it may."""
+
+    def __init__(self, marker: Marker) -> None:
+        self._score = marker.score
+        self.begun, self.may_go = threading.Event(), threading.Event()
+        self.at_once = self.most = 0
+
+    def score(self, output: Output, *told: Any) -> Any:
+        if output.text == "door":  # what a baseline says: it calls nobody
+            return self._score(output, *told)
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        self.begun.set()
+        assert self.may_go.wait(30), "the calls waited for the scorer"
+        self.at_once -= 1
+        return self._score(output, *told)
+
+
+class Counting:
+    """A model whose later calls wait until a scorer has begun."""
+
+    def __init__(self, slow: Slow, first: int) -> None:
+        self._slow, self._first, self._fake = slow, first, known({"careful": 1.0, "Answer": 0.2})
+        self.calls = self.on_wire = self.most = 0
+        self.after: Callable[[], object] = slow.may_go.set
+
+    async def send(self, request: Request) -> Reply:
+        self.calls += 1
+        self.on_wire += 1
+        self.most = max(self.most, self.on_wire)
+        try:
+            if self.calls > self._first:
+                async with asyncio.timeout(30):  # else nothing is scored beside the calls
+                    while not self._slow.begun.is_set():  # noqa: ASYNC110  # set by a thread
+                        await asyncio.sleep(0.01)
+                self.after()
+            return await self._fake.send(request)
+        finally:
+            self.on_wire -= 1
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def slow_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PreparedLab, Slow, Counting]:
+    lab = prepare(folder_of(tmp_path, n=240))
+    slow = Slow(lab.scores.marker)
+    monkeypatch.setattr(lab.scores.marker, "score", slow.score)
+    return lab, slow, Counting(slow, first=16)
+
+
+def test_calls_and_progress_do_not_wait_for_a_scorer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, slow, model = slow_lab(tmp_path, monkeypatch)
+    seen: list[Stand] = []
+    done = ceiling.run(lab, cap_usd=0, at_once=8, transport=model, watch=seen.append)
+    assert (model.most, slow.most) == (8, 1)
+    assert done.result.stopped == ""
+    assert seen[-1].done == seen[-1].of
+    plain = prepare(folder_of(tmp_path / "plain", n=240))
+    known_ = known({"careful": 1.0, "Answer": 0.2})
+    again = ceiling.run(plain, cap_usd=0, transport=known_)
+    assert done.result.arms == again.result.arms
+
+
+def test_a_stop_is_heard_while_a_scorer_is_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, slow, model = slow_lab(tmp_path, monkeypatch)
+    handle = StopHandle()
+
+    def stop() -> None:
+        handle.stop()
+        asyncio.get_running_loop().call_later(0.2, slow.may_go.set)
+
+    model.after = stop
+    done = ceiling.run(lab, cap_usd=0, at_once=4, transport=model, handle=handle)
+    assert "user" in done.result.stopped
+    assert model.calls <= 16 + 4

@@ -130,7 +130,7 @@ def test_a_case_never_sees_its_own_conversation_or_question(
     for case in cases:
         for found in (pool.fixed(5, case), pool.nearest(5, case)):
             assert len(found) == len(set(found))
-            for one in found:
+            for one in (pool.examples[place] for place in found):
                 assert one.cluster != case.cluster
                 assert question(one) != question(case)
         allowed = [o for o in cases if o.cluster != case.cluster and question(o) != question(case)]
@@ -250,7 +250,7 @@ def test_the_nearest_example_stands_last() -> None:
     near = EvalCase(id="near", input="My card was stolen yesterday", reference="lost_card")
     pool = Pool([near, far])
     case = EvalCase(id="c", input="Somebody stole my card")
-    assert [one.id for one in pool.nearest(2, case)] == ["far", "near"]
+    assert [pool.examples[place].id for place in pool.nearest(2, case)] == ["far", "near"]
     assert pool.neighbour(case) == "lost_card"
 
 
@@ -259,7 +259,7 @@ def test_fixed_examples_are_spread_over_the_answers() -> None:
         [EvalCase(id=str(i), input=str(i), reference="a" if i < 9 else "b") for i in range(10)]
     )
     shown = pool.fixed(2, EvalCase(id="x", input="x"))
-    assert [one.reference for one in shown] == ["a", "b"]
+    assert [pool.examples[place].reference for place in shown] == ["a", "b"]
 
 
 # Requests -----------------------------------------------------------------------------------------

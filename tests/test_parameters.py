@@ -12,11 +12,14 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from internals import ChatMessage, Http, NotTaken, Refused, Reply, Request, Unknown, prepare
 from internals import lab_ceiling as ceiling
@@ -217,12 +220,60 @@ def test_the_next_process_asks_as_a_model_had_to_be_asked(tmp_path: Path) -> Non
         assert done.result.arms[0].changed == ("max_completion_tokens for max_tokens",)
 
 
+def test_another_endpoint_of_the_same_name_is_asked_as_it_always_was(tmp_path: Path) -> None:
+    free = "usd_per_mtok: {input: 0, output: 0}"
+    with refusing(BODIES[0]) as (strict, seen), refusing() as (other, all_of_it):
+        models = [f"{{id: '{n}:a', base_url: '{at}', {free}}}" for n, at in
+                  (("my", strict), ("your", other))]  # fmt: skip
+        for n in (60, 90):  # the second run goes by what the first one learned
+            seen.clear()
+            all_of_it.clear()
+            ceiling.run(
+                prepare(folder_of(tmp_path, n=n, models=f"[{', '.join(models)}]")), cap_usd=0
+            )
+            assert seen
+            assert all("max_tokens" in one for one in all_of_it)
+        assert not any("max_tokens" in one for one in seen)
+
+
+RENAMED = '["max_completion_tokens for max_tokens"]'
+
+
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
+@given(st.booleans(), st.booleans(), st.integers(-2, 30))
+@settings(max_examples=12, deadline=None)
+def test_what_is_remembered_is_of_one_endpoint_and_model_and_a_week(
+    here: bool, same: bool, days: int
+) -> None:
+    async def go(address: str) -> Reply:
+        place = address if here else "http://127.0.0.1:9", "m" if same else "n"
+        told = {place: (RENAMED, str(today() - timedelta(days=days)))}
+        http = Http({address: None}, changed=told)
+        try:
+            return await http.send(asked(address))
+        finally:
+            await http.close()
+
+    counts = here and same and 0 <= days <= 7
+    with refusing() as (address, seen):
+        told = asyncio.run(go(address))
+    assert ("max_completion_tokens" in seen[0]) == counts
+    if counts:  # it stays as old as it is: nobody refused anything today
+        assert told.refused is not None
+        assert told.refused.on == today() - timedelta(days=days)
+    else:
+        assert (told.changed, told.refused) == ((), None)
+
+
 @pytest.mark.parametrize(
     "said", ['["without messages", "key for model"]', "null", "[]", "7", "max_tokens", "{"]
 )
 def test_what_is_remembered_changes_nothing_but_what_we_change_ourselves(said: str) -> None:
     async def go(address: str) -> Reply:
-        http = Http({address: None}, changed={"m": said})
+        http = Http({address: None}, changed={(address, "m"): (said, str(today()))})
         try:
             return await http.send(asked(address))
         finally:
@@ -236,7 +287,7 @@ def test_what_is_remembered_changes_nothing_but_what_we_change_ourselves(said: s
 
 def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now() -> None:
     async def go(address: str) -> list[Reply]:
-        http = Http({address: None}, changed={"m": '["max_completion_tokens for max_tokens"]'})
+        http = Http({address: None}, changed={(address, "m"): (RENAMED, str(today()))})
         try:
             return [await http.send(asked(address, seed=n)) for n in range(3)]
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from internals import (
@@ -67,6 +67,7 @@ class World:
     watch: None = None
     spend = Spend(cap=0, paid=0, held=0, calls=0, reused=0, in_doubt=0, failed=0)
     plan: Any = None
+    outcome: Outcome = field(default_factory=Outcome)
 
     def __post_init__(self) -> None:
         if self.plan is not None:
@@ -98,14 +99,13 @@ class World:
         return chance(self.seed, key, asked) < self.shares[key]
 
     async def all(self, jobs: Sequence[Job]) -> Outcome:
-        outcome = Outcome()
         for job in jobs:
             key, asked = self.key(job.request), job.request.messages[-1].content
             text = asked.removeprefix("Where is book ").removesuffix("?")
             text = f"shelf {text}" if self.right(key, asked) else "no idea"
             lost = (key, asked) in self.held
-            outcome.settled[job.key] = WAYS[self.way](job.key) if lost else came(job.key, text)
-        return outcome
+            self.outcome.settled[job.key] = WAYS[self.way](job.key) if lost else came(job.key, text)
+        return self.outcome
 
     def raced(self) -> tuple[Lab, tuple[Arm, ...]]:
         lab = Lab(self.plan, Scores(Marker((scorer_for("match", Kit()),), Kit())), self)  # type: ignore[arg-type]  # a plan that is made up

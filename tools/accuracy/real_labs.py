@@ -30,8 +30,10 @@ from tuneworthy.lab.prepare import prepare
 from tuneworthy.llm.ledger import ReadOnlyLedger
 
 SEED, CASES, FEW = 7, 60, 24
-HEAD = "---\nname: bare\nCONSTRAINED---\n# system\nSYSTEM\n# user\n{{ input }}\n"
-GRAMMAR = "constrained: grammar\n"
+HEAD = "---\nname: bare\nMORE---\n# system\nSYSTEM\n# user\n{{ input }}\n"
+HEADS = {"label": "constrained: grammar\n", "tool_call": "constrained: schema\n",
+         "sql": "few_shot: {k: 5, from: fixed}\ntemperature: 0.8\n"}  # fmt: skip
+"""What keeps answers short, by metric: the labels, a schema, or answers to go by."""
 Row = dict[str, Any]
 
 
@@ -76,8 +78,28 @@ def pubmed(data: Path) -> tuple[list[Row], list[Row]]:
     return labelled(rows, CASES, 0), labelled(rows[CASES:], 100, 1)
 
 
+KINDS = {"integer": "integer", "float": "number", "boolean": "boolean", "string": "string"}
+
+
+def bounded(tool: Row) -> Row | None:
+    """A JSON Schema of a call of a tool that bounds its length; None where it has many arguments.
+
+    Only what has to be given may be given.
+    """
+    told = tool["parameters"]
+    kinds = {name: told["properties"][name]["type"] for name in told.get("required", ())}
+    if not 0 < len(kinds) < 4 or not KINDS.keys() >= set(kinds.values()):
+        return None
+    of = {name: {"type": KINDS[kind]} for name, kind in kinds.items()}
+    of = {k: v | ({"maxLength": 24} if v["type"] == "string" else {}) for k, v in of.items()}
+    given = {"type": "object", "properties": of, "required": [*of], "additionalProperties": False}
+    whole = {"name": {"const": tool["name"]}, "arguments": given}
+    return {"type": "object", "properties": whole, "required": [*whole],
+            "additionalProperties": False}  # fmt: skip
+
+
 def bfcl(data: Path) -> tuple[list[Row], list[Row]]:
-    """Calls of one tool, written as JSON."""
+    """Calls of one tool with few and plain arguments, written as JSON."""
 
     def lines(name: str) -> list[Row]:
         text = (data / "bfcl" / name).read_text("utf-8")
@@ -91,6 +113,7 @@ def bfcl(data: Path) -> tuple[list[Row], list[Row]]:
             "reference": {"calls": answer["ground_truth"]},
         }
         for asked, answer in pairs
+        if bounded(asked["function"][0]) and len(json.dumps(asked["function"])) < 500
     ]
     random.Random(SEED).shuffle(rows)  # noqa: S311  # draws cases, hides nothing
     return rows[:FEW], []
@@ -103,13 +126,14 @@ def sql(data: Path) -> tuple[list[Row], list[Row]]:
     for place, row in enumerate(csv.DictReader(text.splitlines())):
         query = re.sub(r"\{([^}]*)\}", r"\1", row["query"].split(";")[0])
         script, runs = tables_for([query])
-        if query in runs and len(script) < 700:
+        if query in runs and len(script) < 500 and script.count("CREATE") == 1:
             tables = "\n".join(line for line in script.splitlines() if line.startswith("CREATE"))
             check = {"scorer": "sql", "of": {"schema": script}}
             rows.append({"id": f"s{place}", "input": f"{tables}\n{row['question']}",
                          "reference": query, "checks": [check]})  # fmt: skip
     random.Random(SEED).shuffle(rows)  # noqa: S311  # draws cases, hides nothing
-    return rows[:FEW], []
+    rows = [row for row in rows if len(row["reference"]) < 120]
+    return rows[:FEW], [{**row, "checks": []} for row in rows[FEW : FEW + 5]]
 
 
 LABS: dict[str, tuple[Any, str, float, int, str]] = {
@@ -120,10 +144,10 @@ LABS: dict[str, tuple[Any, str, float, int, str]] = {
         bfcl,
         "tool_call",
         0.5,
-        64,
+        160,
         'Write the call as JSON: {"name": ..., "arguments": ...}.',
     ),
-    "sql_eval": (sql, "sql", 0.5, 320, "Write one SQLite query, and nothing else."),
+    "sql_eval": (sql, "sql", 0.5, 160, "Write one SQLite query, and nothing else."),
 }
 
 
@@ -132,7 +156,7 @@ def write(name: str, data: Path, folder: Path) -> None:
     make, metric, target, _, system = LABS[name]
     cases, examples = make(data)
     (folder / "prompts").mkdir(parents=True)
-    head = HEAD.replace("SYSTEM", system).replace("CONSTRAINED", GRAMMAR * (metric == "label"))
+    head = HEAD.replace("SYSTEM", system).replace("MORE", HEADS[metric])
     (folder / "prompts" / "bare.md").write_text(head, "utf-8")
     more = ""
     for file, rows in (("eval.jsonl", cases), ("examples.jsonl", examples)):
@@ -141,6 +165,11 @@ def write(name: str, data: Path, folder: Path) -> None:
             (folder / file).write_text(text, "utf-8")
     if examples:
         more = ", examples: examples.jsonl"
+    if metric == "tool_call":
+        tools = (json.loads(row["input"].split("\n")[0]) for row in cases)
+        schema = json.dumps({"anyOf": [bounded(tool) for tool in tools]})
+        (folder / "schema.json").write_text(schema, "utf-8")
+        more = ", output_schema: schema.json"
     metrics = "" if metric == "sql" else f"metric: {metric}, "
     (folder / "case.yaml").write_text(
         f"name: {name}\ntargets: {{quality: {{{metrics}at_least: {target}}}}}\n"

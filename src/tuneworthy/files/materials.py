@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -171,12 +172,12 @@ VARIABLES = ("input", "contexts", "examples", "previous")  #: What a template ma
 
 def names(variant: PromptVariant) -> frozenset[str]:
     """The variables that a prompt puts in, in either of its templates."""
-    return frozenset(variables(f"{variant.system}\n{variant.user}"))
+    return frozenset((*variables(variant.system), *variables(variant.user)))
 
 
 def variables(template: str) -> tuple[str, ...]:
     """The variables of a template in their order, each as often as it stands there."""
-    return tuple(_VARIABLE.findall(template))
+    return _pieces(template)[1::2]
 
 
 def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
@@ -277,4 +278,12 @@ def _check(body: str, path: Path, above: int) -> None:
 
 def filled(template: str, values: dict[str, str]) -> str:
     """A template with its variables put in; what is put in is never looked at again."""
-    return _VARIABLE.sub(lambda found: values.get(found[1], ""), template)
+    pieces = list(_pieces(template))
+    pieces[1::2] = [values.get(name, "") for name in pieces[1::2]]
+    return "".join(pieces)
+
+
+@lru_cache(maxsize=512)
+def _pieces(template: str) -> tuple[str, ...]:
+    """The texts of a template, and between them the names of its variables."""
+    return tuple(_VARIABLE.split(template))

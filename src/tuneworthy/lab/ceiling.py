@@ -271,7 +271,7 @@ async def _proposed(
         drawn = await asyncio.to_thread(propose, evaluator)
         write_prompts(lab.case, drawn.prompts)
         jobs = list(drawn.plan.calls(dict.fromkeys(drawn.arms), drawn.plan.select))
-        scores.take(jobs, (await _all(runner, [job for job, *_ in jobs])).get)
+        await scores.take(jobs, await _all(runner, [job for job, *_ in jobs]))
     except CutShortError as cut:
         unknown = Unknown(ask="run it to its end")
         return lab.plan, {"proposing": unknown, "plateau": unknown}, str(cut)
@@ -282,7 +282,8 @@ async def _proposed(
 async def _all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:
     """What became of some calls."""
     outcome = await runner.all(jobs)
-    settled = {key: call for key in (job.key for job in jobs) if (call := outcome.get(key))}
-    if outcome.stopped or len(settled) < len({job.key for job in jobs}):
+    keys = list({job.key for job in jobs})
+    settled = outcome.some(keys)
+    if outcome.stopped or len(settled) < len(keys):
         raise CutShortError(outcome.why)
     return settled

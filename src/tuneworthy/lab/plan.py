@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain, islice, product, zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -152,6 +152,7 @@ def _arm(values: Mapping[str, Any]) -> Arm:
 
 _KEPT = 400  # of each case: twice what may be shown, with room for its own conversation
 _BLOCK = 512  # texts that are held against all examples at a time
+_TURNS = 8192  # examples as turns: labs show the same ones again and again
 _DIGITS = 6  # of a cosine; what is beyond depends on the machine
 
 
@@ -180,6 +181,8 @@ class Pool:
         self._answers = sorted(groups, key=lambda text: (-len(groups[text]), text))
         self._folds: tuple[NDArray[np.int64], dict[str, int]] | None = None
         self._heads: dict[int, tuple[NDArray[np.object_], NDArray[np.float64]]] = {}
+        self._found: dict[tuple[object, ...], tuple[int, ...]] = {}  # which many arms ask for
+        self.turns = lru_cache(maxsize=_TURNS)(self._turns)
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -194,19 +197,35 @@ class Pool:
             if self.examples[place].cluster != cluster and self._questions[place] != own:
                 yield place
 
-    def fixed(self, k: int, case: EvalCase) -> tuple[EvalCase, ...]:
-        """The first ``k`` of other conversations, spread over the answers there are."""
-        return tuple(self.examples[place] for place in islice(self._visible(case, self._spread), k))
+    def fixed(self, k: int, case: EvalCase) -> tuple[int, ...]:
+        """Places of the first ``k`` of other conversations, spread over the answers there are."""
+        return tuple(islice(self._visible(case, self._spread), k))
 
-    def nearest(self, k: int, case: EvalCase) -> tuple[EvalCase, ...]:
-        """The ``k`` nearest of other conversations by the cosine of their embeddings.
+    def nearest(self, k: int, case: EvalCase) -> tuple[int, ...]:
+        """Places of the ``k`` nearest of other conversations by the cosine of their embeddings.
 
         The nearest comes last, where a model reads it last; fewer where the pool is small.
         """
         if not self.examples or k < 1:
             return ()
-        near = islice(self._visible(case, self._near(case.text)[1].tolist()), k)
-        return tuple(self.examples[place] for place in reversed(tuple(near)))
+        asked = (k, case.cluster, case.input or case.messages)
+        if asked not in self._found:
+            near = islice(self._visible(case, self._near(case.text)[1].tolist()), k)
+            self._found[asked] = tuple(near)[::-1]
+        return self._found[asked]
+
+    def shown_to(self, arm: Arm, case: EvalCase) -> tuple[int, ...]:
+        """Places of the examples that an arm shows a model with a case."""
+        if arm.few_shot_from == "none":
+            return ()
+        way = self.nearest if arm.few_shot_from == "nearest" else self.fixed
+        return way(arm.few_shot, case)
+
+    def _turns(self, template: str, previous: str, place: int) -> tuple[ChatMessage, ChatMessage]:
+        """An example as two turns of a conversation, asked as a template asks."""
+        asked = filled(template, {"input": self.examples[place].text, "previous": previous})
+        answer = ChatMessage(role="assistant", content=self._texts[place])
+        return ChatMessage(role="user", content=asked), answer
 
     def look_up(self, arm: Arm, case: EvalCase) -> str:
         """What a baseline answers; empty for an empty pool."""
@@ -245,8 +264,7 @@ class Pool:
 
     def neighbour(self, case: EvalCase) -> str:
         """The answer of the nearest of other conversations; empty for an empty pool."""
-        near = self.nearest(1, case)
-        return answer_text(near[0].accepted[0]) if near else ""
+        return "".join(self._texts[place] for place in self.nearest(1, case))
 
     def _embedded(self) -> NDArray[np.float32]:
         if self._vectors is None:
@@ -369,22 +387,19 @@ def request_for(arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str] 
     """
     prompt, last = setting.prompts[(*arm.steps, arm.prompt)[len(said)]], len(said) == len(arm.steps)
     model = prompt.model or arm.model
-    examples = _examples(arm, case, setting.pool)
+    pool, shown = setting.pool, setting.pool.shown_to(arm, case)
     inside = "examples" in names(prompt)
     earlier, text = _turns(case)
     values = {
         "input": text,
         "contexts": "\n\n".join(p.text for p in case.contexts) if arm.retrieval else "",
-        "examples": "\n\n".join(map(_shown, examples)) if inside else "",
+        "examples": "\n\n".join(_shown(pool.examples[place]) for place in shown) if inside else "",
         "previous": said[-1] if said else "",
     }
     system = filled(prompt.system, values)
-    messages = [ChatMessage(role="system", content=system)] if system.strip() else []
-    for example in () if inside else examples:
-        shown = filled(prompt.user, {**values, "input": example.text, "contexts": ""})
-        messages.append(ChatMessage(role="user", content=shown))
-        answer = answer_text(example.accepted[0])
-        messages.append(ChatMessage(role="assistant", content=answer))
+    messages = [_as_system(system)] if system.strip() else []
+    for place in () if inside else shown:
+        messages += pool.turns(prompt.user, values["previous"], place)
     messages += earlier
     messages.append(ChatMessage(role="user", content=filled(prompt.user, values)))
     return request_to(
@@ -424,10 +439,9 @@ def _turns(case: EvalCase) -> tuple[list[ChatMessage], str]:
     return earlier, case.messages[last].content
 
 
-def _examples(arm: Arm, case: EvalCase, pool: Pool) -> tuple[EvalCase, ...]:
-    if arm.few_shot_from == "nearest":
-        return pool.nearest(arm.few_shot, case)
-    return pool.fixed(arm.few_shot, case) if arm.few_shot_from == "fixed" else ()
+@lru_cache(maxsize=256)
+def _as_system(text: str) -> ChatMessage:
+    return ChatMessage(role="system", content=text)
 
 
 def _shown(example: EvalCase) -> str:
@@ -468,7 +482,7 @@ class LabPlan:
             yield jobs
 
     def _job(self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...]) -> Job:
-        known, name = self.keys.get(id(case), {}), (arm, repeat, *said)
+        known, name = self.keys.get(id(case), {}), (arm.id, repeat, *said)
         make = partial(self._request, arm, case, said)
         if name in known:
             prompt = self.setting.prompts[(*arm.steps, arm.prompt)[len(said)]]

@@ -6,9 +6,10 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import product, takewhile
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,10 @@ NO = 0.5  #: Under this, people say no: less than half of them pass an output.
 _NO_ROUND = Unknown(ask="wait for the first round")
 _SHOWN = 200
 _MASKED = 4000  # masked before it is cut, so that no half of a secret is left
+
+
+Asked = tuple[Job, Arm, EvalCase]
+_AT_ONCE, _LOOK_EVERY_S = 64, 0.05  # answers scored together, and how often is looked for some
 
 
 @dataclass(slots=True)
@@ -69,8 +74,8 @@ class CaseScores:
 
     def score(self, missing: float = math.nan) -> float:
         """Mean over repeats, what has no answer counted as ``missing``; NaN leaves it out."""
-        known, n = sum(self.scores), len(self.scores)
-        if (lost := self.failed + self.in_doubt) and not math.isnan(missing):
+        known, n, lost = sum(self.scores), len(self.scores), self.failed + self.in_doubt
+        if lost and not math.isnan(missing):
             known, n = known + missing * lost, n + lost
         return known / n if n else math.nan
 
@@ -97,40 +102,65 @@ class Scores:
         self._waited: dict[tuple[str, str, int], float] = {}
         self._cut_short: set[tuple[str, str]] = set()  # arm and step without an answer
 
-    async def run(self, runner: Runner, calls: Sequence[tuple[Job, Arm, EvalCase]]) -> Outcome:
-        """Make some calls, have their answers judged where a model judges, and take the scores."""
-        self.marker.check()
-        first = outcome = await runner.all([job for job, *_ in calls])
-        if self.judge is not None and not outcome.stopped:
-            replies = ((outcome.get(job.key), case) for job, _, case in calls)
-            answers = [
-                (Output.of(call.reply), case)
-                for call, case in replies
-                if call and call.reply and not call.reply.lacks
-            ]
-            outcome = await self.judge.ask(runner, answers) or outcome
-        for call in calls:
-            self.take([call], first.get)
-            await asyncio.sleep(0)  # a stop is heard: a function of the user's may take seconds
-        return outcome
+    async def run(self, runner: Runner, calls: Sequence[Asked]) -> Outcome:
+        """Make some calls, have their answers judged where a model judges, and take the scores.
 
-    def take(
-        self,
-        calls: Iterable[tuple[Job, Arm, EvalCase]],
-        became: Callable[[str], Settled | None],
-    ) -> None:
+        Answers are scored as they come, in the order of the calls and in a thread: a function of
+        the user's may take seconds, and calls, progress and a stop don't wait for it.
+        """
+
+        def is_there(call: Asked) -> bool:
+            return call[0].key in runner.outcome.settled
+
+        await asyncio.to_thread(self.marker.check)
+        going, taken = asyncio.ensure_future(self._answered(runner, calls)), 0
+        try:
+            while taken < len(calls):
+                await asyncio.wait([going], timeout=_LOOK_EVERY_S)
+                some = calls[taken : taken + _AT_ONCE]
+                if not going.done():
+                    some = list(takewhile(is_there, some))
+                    if self.judge is not None or not some:
+                        continue
+                await self.take(some, runner.outcome.some([job.key for job, *_ in some]))
+                taken += len(some)
+            return await going
+        finally:
+            going.cancel()
+            await asyncio.wait([going])  # what it has on the wire is noted as in doubt
+
+    async def _answered(self, runner: Runner, calls: Sequence[Asked]) -> Outcome:
+        outcome = await runner.all([job for job, *_ in calls])
+        if self.judge is None or outcome.stopped:
+            return outcome
+        replies = ((outcome.get(job.key), case) for job, _, case in calls)
+        answers = [
+            (Output.of(call.reply), case)
+            for call, case in replies
+            if call and call.reply and not call.reply.lacks
+        ]
+        return await self.judge.ask(runner, answers) or outcome
+
+    async def take(self, calls: Iterable[Asked], became: Mapping[str, Settled]) -> None:
         """Score what became of calls, by key."""
+        systems = {
+            job.key: system_of(job.request)
+            for job, _, case in calls
+            if self.judge is None and self.marker.reads_system(case)
+        }
+        await aside(self._taken(calls, became, systems))
+
+    def _taken(
+        self, calls: Iterable[Asked], became: Mapping[str, Settled], systems: Mapping[str, str]
+    ) -> Iterator[None]:
         for job, arm, case in calls:
-            if (call := became(job.key)) is not None:
-                waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
-                if arm.steps and (arm.id, job.key) not in self._cut_short:
-                    self._step(arm, case, arm.prompt, call)
-                system = (
-                    system_of(job.request)
-                    if self.judge is None and self.marker.reads_system(case)
-                    else ""
-                )
-                self._call(arm.id, case, call, system, waited)
+            yield
+            if (call := became.get(job.key)) is None:
+                continue
+            waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
+            if arm.steps and (arm.id, job.key) not in self._cut_short:
+                self._step(arm, case, arm.prompt, call)
+            self._call(arm.id, case, call, systems.get(job.key, ""), waited)
 
     def step(self, arm: Arm, case: EvalCase, at: int, job: Job, settled: Settled) -> str | None:
         """Note what a step of a chain cost, and give its answer; None for none, which ends it."""
@@ -201,7 +231,8 @@ class Scores:
     def missing(self, arm: str, cases: Sequence[EvalCase]) -> float:
         """The share of an arm's calls on cases that have no answer; 0 where none was made."""
         cells = self.cells(arm, cases)
-        return sum(c.missing for c in cells) / max(1, sum(c.calls for c in cells))
+        missing = sum(c.failed + c.in_doubt for c in cells)
+        return missing / sum(c.calls for c in cells) if missing else 0.0
 
     def changes(self, arms: Iterable[Arm]) -> tuple[str, ...]:
         """What the models of some arms got instead of parameters they refused, for a plan."""
@@ -291,6 +322,8 @@ class Scores:
                 return self.judged(arm.id, cases, missing).estimate(clusters)
             return share(self.row(arm.id, cases, missing), clusters, exact=exact)
 
+        if self.judge is None and not self.missing(arm.id, cases):
+            return counted(math.nan)
         return widened(counted(math.nan), *map(counted, (0.0, 1.0)))
 
     def difference(self, first: Arm, second: Arm, cases: Sequence[EvalCase]) -> Estimate | None:
@@ -338,6 +371,21 @@ def widened(
         return None
     ends = [each for each in (known, worst, best) if each is not None]
     return replace(known, low=min(e.low for e in ends), high=max(e.high for e in ends))
+
+
+async def aside(steps: Iterable[object]) -> None:
+    """Go through steps in a thread; whoever is cancelled leaves it after the one it is at."""
+    over = Event()
+
+    def go() -> None:
+        for _ in steps:
+            if over.is_set():
+                return
+
+    try:
+        await asyncio.to_thread(go)
+    finally:
+        over.set()
 
 
 def worth(quality: ShareOf | Unknown) -> float:
@@ -448,8 +496,10 @@ class Lab:
         self, arms: Sequence[Arm], cases: Sequence[EvalCase], ahead: int, later: int = 0
     ) -> None:
         pool, alone = self.plan.setting.pool, [arm for arm in arms if arm.kind == "baseline"]
-        for arm, case in product(alone, cases):
-            self.scores.answer(arm.id, case, Output(pool.look_up(arm, case)))
+        answer, look_up = self.scores.answer, pool.look_up
+        await aside(
+            answer(a.id, case, Output(look_up(a, case))) for a, case in product(alone, cases)
+        )
         left = (len(arms) - len(alone)) * ahead + later
         calls_a_case = self.plan.repeats * (1 if self.scores.judge is None else 2)
         self._total = self._done + left * calls_a_case

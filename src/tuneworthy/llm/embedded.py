@@ -408,7 +408,7 @@ def _start(weights: Weights) -> _Running:
         "slots": SLOTS,
         "context_tokens": CONTEXT_TOKENS,
         "most_output_tokens": MOST_OUTPUT_TOKENS,
-        "threads": _threads(),
+        "threads": min(processors(), _MOST_THREADS),
         "cache_prompt": True,
     }
     with tempfile.TemporaryFile() as log:
@@ -468,7 +468,7 @@ def child_environment() -> dict[str, str]:
     return kept | {"OMP_WAIT_POLICY": "passive"}
 
 
-def _threads() -> int:
-    """Processors that this process may use, and no more than help."""
+def processors() -> int:
+    """How many of them this process may use."""
     usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
-    return max(1, min(len(usable(0)), _MOST_THREADS))
+    return len(usable(0))

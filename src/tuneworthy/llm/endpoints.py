@@ -319,6 +319,7 @@ class Transport(Protocol):
         """Let go of what is held."""
 
 
+Place = tuple[str, str]  #: Address and model.
 PICO = 10**12  #: Picodollars of a dollar: sums of whole ones are exact.
 _MOST = 10**17  # 100,000 USD; sums of larger amounts would leave SQLite's whole numbers
 _TOKENS_A_MESSAGE = 16  # what a chat template adds, generously

@@ -7,28 +7,40 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 
 from tuneworthy.errors import one_line
-from tuneworthy.llm.endpoints import PRESETS, Busy, Doubtful, NotSent, NotTaken, Refused, Secret
-from tuneworthy.model.lab import Reply, Request, Usage
+from tuneworthy.llm.endpoints import (
+    PRESETS,
+    Busy,
+    Doubtful,
+    NotSent,
+    NotTaken,
+    Place,
+    Refused,
+    Secret,
+)
+from tuneworthy.model.lab import RefusedBy, Reply, Request, Usage
 
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _NO_KEY, _FORBIDDEN, _OK, _REDIRECT = frozenset({401, 402}), 403, 200, 300
 _MOST_BYTES = 4 * 1024 * 1024  # a hundred times the longest answer that any model gives
 _MOST_TOKENS = 10**9
+FORGOTTEN_AFTER = timedelta(days=7)
 _IDLE_S = 4.0  # many a server closes after 5 s, and a call just then would be in doubt
 
 
 class Http:
     """A transport over HTTP, with the key of each base URL; None where an endpoint needs none.
 
-    ``timeout_s`` are seconds after which an answer that hasn't come is in doubt; ``changed`` is by
-    model what earlier runs had to send instead of parameters (``Ledger.changes``).
+    ``timeout_s`` are seconds after which an answer that hasn't come is in doubt; ``changed`` is
+    what earlier runs had to send instead of parameters (``Ledger.changes``). What was refused more
+    than a week ago is tried again: endpoints change, and trying costs one call that isn't paid.
     """
 
     def __init__(
@@ -37,13 +49,14 @@ class Http:
         *,
         timeout_s: float = 120.0,
         at_once: int = 64,
-        changed: Mapping[str, str] | None = None,
+        changed: Mapping[Place, tuple[str, str]] | None = None,
     ) -> None:
         self._changed = dict(changed or {})
         self._keys, self._timeout, self._at_once = dict(keys), timeout_s, at_once
         self._answered: set[str] = set()
-        self._learned: dict[tuple[str, str], dict[str, str]] = {}
-        """By address and model: parameters that were refused, and what is sent in their place."""
+        self._learned: dict[Place, dict[str, str]] = {}
+        """Parameters that were refused, and what is sent in their place."""
+        self._refused: dict[Place, RefusedBy] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -53,9 +66,10 @@ class Http:
 
     async def send(self, request: Request) -> Reply:
         """Send a request once; see ``Transport``."""
-        earlier = self._changed.get(request.model, "")
-        known = {old: new for old, new in _INSTEAD.items() if _CHANGES[old] in earlier}
-        known = self._learned.setdefault((request.base_url, request.model), known)
+        place, today = (request.base_url, request.model), datetime.now(UTC).date()
+        if place not in self._learned:
+            self._learned[place] = self._earlier(place, today)
+        known = self._learned[place]
         for _ in range(_MOST_CHANGES):
             before = dict(known)
             try:
@@ -63,16 +77,30 @@ class Http:
             except NotTaken as caught:
                 if caught.parameter not in _INSTEAD:
                     raise
-                if caught.parameter in known.values() and self._changed.pop(request.model, ""):
-                    known.clear()  # it takes others now
+                if caught.parameter in known.values() and place in self._changed:
+                    del self._changed[place]  # it takes others now
+                    known.clear()
                     continue
                 known.setdefault(caught.parameter, _INSTEAD[caught.parameter])
+                self._refused[place] = RefusedBy(base_url=request.base_url, on=today)
                 if known == before:  # what it asked for didn't help
                     raise
             else:
                 changed = tuple(_CHANGES[parameter] for parameter in known)
-                return reply.model_copy(update={"changed": changed})
+                refused = self._refused.get(place) if changed else None
+                return reply.model_copy(update={"changed": changed, "refused": refused})
         raise Refused("it takes none of the parameters that were tried")
+
+    def _earlier(self, place: Place, today: date) -> dict[str, str]:
+        """What earlier runs had to send in the place of parameters."""
+        said, day = self._changed.get(place, ("", ""))
+        known = {old: new for old, new in _INSTEAD.items() if _CHANGES[old] in said}
+        with suppress(ValueError):
+            refused = RefusedBy(base_url=place[0], on=date.fromisoformat(day))
+            if known and today - FORGOTTEN_AFTER <= refused.on <= today:
+                self._refused[place] = refused
+                return known
+        return {}
 
     async def _send(self, request: Request, known: Mapping[str, str]) -> Reply:
         key, sent = self._keys.get(request.base_url), time.monotonic()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -121,6 +121,7 @@ WITHOUT ROWID;
 """
 
 Answer = Literal["go", "over_cap"]
+MOST_ASKED = 500  #: Requests that are looked up at once; SQLite takes 999 values.
 
 
 class Ledger:
@@ -209,8 +210,25 @@ class Ledger:
 
     def find(self, key: str) -> Settled | None:
         """What became of a request; None for one that was never sent, or that failed unpaid."""
-        rows = self._rows("SELECT status, held, paid, reply, why FROM calls WHERE key = ?", (key,))
-        return None if not rows or rows[0][0] == "failed" else _settled(key, rows[0])
+        return self.found([key]).get(key)
+
+    def found(self, keys: Sequence[str]) -> dict[str, Settled]:
+        """The same of some, by key."""
+        rows = self._of(keys, "key, status, held, paid, reply, why")
+        return {key: _settled(key, row) for key, *row in rows}
+
+    def statuses(self, keys: Sequence[str]) -> dict[str, str]:
+        """How they stand, without their answers."""
+        return dict(self._of(keys, "key, status"))
+
+    def _of(self, keys: Sequence[str], columns: str) -> list[tuple[Any, ...]]:
+        found = []
+        for at in range(0, len(keys), MOST_ASKED):
+            some = tuple(keys[at : at + MOST_ASKED])
+            marks = ", ".join("?" * len(some))
+            these = f"SELECT {columns} FROM calls WHERE status <> 'failed' AND key IN ({marks})"  # noqa: S608  # words of ours
+            found += self._rows(these, some)
+        return found
 
     def reserve(self, key: str, *, run: str, model: str, usd: float, cap_usd: float) -> Answer:
         """Put a request's worst price aside, or say ``over_cap`` and change nothing.
@@ -311,13 +329,17 @@ class Ledger:
         )
         return None if wrote is None else (wrote, more[0] or 0.0, more[1] or 0.0)
 
-    def changes(self) -> dict[str, str]:
-        """By model, as JSON, what it was sent instead of parameters that it refused."""
+    def changes(self) -> dict[tuple[str, str], tuple[str, str]]:
+        """By address and model: what it was sent instead of parameters that it refused, and when.
+
+        The first is JSON, the second the day of its last refusal.
+        """
         rows = self._rows(
-            "SELECT model, json_extract(reply, '$.changed') FROM calls WHERE status = 'settled' "
-            """AND reply LIKE '%"changed":["%' GROUP BY model"""
+            "SELECT json_extract(reply, '$.refused.base_url') AS place, model, "
+            "json_extract(reply, '$.changed'), MAX(json_extract(reply, '$.refused.on')) FROM calls "
+            """WHERE status = 'settled' AND reply LIKE '%"refused":{"%' GROUP BY place, model"""
         )
-        return {model: str(changed) for model, changed in rows}
+        return {(str(place), model): (str(told), str(on)) for place, model, told, on in rows}
 
     def _money(self, run: str) -> tuple[int, int]:
         """What a run holds and has paid, in picodollars."""
@@ -332,7 +354,7 @@ class Ledger:
         )
 
 
-def _settled(key: str, row: tuple[Any, ...]) -> Settled:
+def _settled(key: str, row: Sequence[Any]) -> Settled:
     status, held, paid, text, why = row
     try:
         reply = None if text is None else Reply.model_validate_json(text)

@@ -7,10 +7,11 @@ import math
 import random
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any, Literal, TypeVar, cast
 
 from tuneworthy.errors import InputError
@@ -19,19 +20,23 @@ from tuneworthy.llm.endpoints import (
     Busy,
     CallError,
     NotSent,
+    Place,
     Refused,
     Transport,
     most_usd,
     paid_usd,
     pico,
 )
-from tuneworthy.llm.ledger import Ledger
+from tuneworthy.llm.ledger import MOST_ASKED, Answer, Ledger
 from tuneworthy.model.case import Price
 from tuneworthy.model.lab import Quote, Request, Settled
 
 PROBES = 5
 """Calls that a model which has answered nothing yet gets at a time, and as many in a row that end
 alike without an answer: then it is asked nothing more."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -55,7 +60,6 @@ class Probe:
         return self.times >= PROBES and not self.answered
 
 
-Place = tuple[str, str]  #: Address and model.
 Probes = defaultdict[Place, Probe]  #: Runners of one run share them.
 
 
@@ -63,6 +67,13 @@ Probes = defaultdict[Place, Probe]  #: Runners of one run share them.
 _LATEST = 20  # calls that say whether an endpoint is full
 _PLACE_BACK = 6  # answers that give a place back: a refusal in seven leaves the number as it is
 _ALONE_S = 30.0  # longer than we make one call wait: then the endpoint asks, for all that share it
+
+
+def batches(jobs: Iterable[T]) -> Iterator[list[T]]:
+    """Some at a time: as many as the ledger is asked about at once."""
+    rest = iter(jobs)
+    while some := list(islice(rest, MOST_ASKED)):
+        yield some
 
 
 class Gate:
@@ -153,6 +164,7 @@ class Gate:
 MOST_TRIES = 8  #: Times a request is offered to a busy endpoint before it counts as failed.
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 60.0
 _LONGEST_ASKED_S = 600.0  # asked to wait longer, we end and say so
+_NOT_BEGUN = "it was stopped before it was sent"
 
 Stopped = Literal["", "cap", "refused", "user", "fault"]
 
@@ -202,15 +214,18 @@ class Outcome:
 
     def get(self, key: str) -> Settled | None:
         """What became of a call; its answer is read where it lies."""
-        found = self.settled.get(key)
-        if self.ledger is None or found is None or found.status != "settled":
-            return found
-        return self.ledger.find(key)
+        return self.some([key]).get(key)
+
+    def some(self, keys: Sequence[str]) -> dict[str, Settled]:
+        """What became of some calls, by key."""
+        found = {key: self.settled[key] for key in keys if key in self.settled}
+        if self.ledger is not None:
+            found |= self.ledger.found([k for k in found if found[k].status == "settled"])
+        return found
 
 
 PriceOf = Callable[[Request], Price | None]
 Progress = Callable[[Settled], None]
-T = TypeVar("T")
 
 
 class Runner:
@@ -242,8 +257,8 @@ class Runner:
         self._gates: dict[str, Gate] = {}
         self._flying: dict[str, asyncio.Future[None]] = {}
         self._progress = progress or (lambda _: None)
-        self._outcome = Outcome(ledger=ledger if lean else None)
-        self._held, self._freed = 0, asyncio.Event()
+        self.outcome = Outcome(ledger=ledger if lean else None)  #: Of all its calls so far.
+        self._held, self._freed = set[str](), asyncio.Event()  # the former are keys
         self._writes = list[tuple[Callable[[], object], asyncio.Future[object]]]()
         self._probes = defaultdict(Probe) if probes is None else probes
         self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
@@ -253,43 +268,57 @@ class Runner:
         self._end("user", "stopped by the user")
 
     def _end(self, reason: Stopped, why: str) -> None:
-        if not self._outcome.stopped:
-            self._outcome.stopped, self._outcome.why = reason, why
+        if not self.outcome.stopped:
+            self.outcome.stopped, self.outcome.why = reason, why
             for gate in self._gates.values():
                 gate.open()  # who waits there has to learn that it is over
 
     async def all(self, jobs: Sequence[Job]) -> Outcome:
         """Run jobs to their end, the cap, or a stop."""
-        waiting = iter(jobs)
+        waiting = self._unknown(jobs)
 
         async def worker() -> None:
-            for job in waiting:
-                if self._outcome.stopped:
-                    return
-                try:
+            try:
+                for job in waiting:
+                    if self.outcome.stopped:
+                        return
                     await self._one(job)
-                except Exception:
-                    self._end("fault", "a call could not be kept")
-                    raise
+            except Exception:
+                self._end("fault", "a call could not be kept")
+                raise
 
         workers = (worker() for _ in range(min(self._at_once, len(jobs))))
         # A fault in one worker ends the run; what the others have on the wire is waited for.
         for fault in await asyncio.gather(*workers, return_exceptions=True):
             if fault is not None:
                 raise fault
-        return self._outcome
+        return self.outcome
+
+    def _unknown(self, jobs: Sequence[Job]) -> Iterator[Job]:
+        """Jobs of which nothing is known; what became of the others is noted on the way."""
+        for some in batches(jobs):
+            keys = [job.key for job in some]
+            found = self._ledger.found(keys) | self.outcome.some(keys)
+            for job in some:
+                if job.key in found:
+                    self._known(job, found[job.key])
+                else:
+                    yield job
+
+    def _known(self, job: Job, known: Settled) -> None:
+        if known.status == "settled":
+            self.outcome.reused += 1
+            self._probes[job.place].answered |= bool(known.reply and not known.reply.lacks)
+            known = known.model_copy(update={"reused": True})
+        self._done(known)
 
     async def _one(self, job: Job) -> None:
         key = job.key
         while (flying := self._flying.get(key)) is not None:
             await flying
-        known = self._outcome.get(key) or self._ledger.find(key)
+        known = self.outcome.get(key) or self._ledger.find(key)
         if known is not None:
-            if known.status == "settled":
-                self._outcome.reused += 1
-                self._probes[job.place].answered |= bool(known.reply and not known.reply.lacks)
-                known = known.model_copy(update={"reused": True})
-            self._done(known)
+            self._known(job, known)
             return
         future = self._flying[key] = asyncio.get_running_loop().create_future()
         try:
@@ -301,10 +330,10 @@ class Runner:
             future.set_result(None)
 
     def _done(self, found: Settled) -> None:
-        first = found.key not in self._outcome.settled
-        slim = {"reply": None} if self._outcome.ledger else {}
+        first = found.key not in self.outcome.settled
+        slim = {"reply": None} if self.outcome.ledger else {}
         if first:
-            self._outcome.settled[found.key] = found.model_copy(update=slim)
+            self.outcome.settled[found.key] = found.model_copy(update=slim)
         if first or found.reused:
             self._progress(found)
 
@@ -351,8 +380,7 @@ class Runner:
                     answered = found.status == "settled"
                     return found
                 finally:
-                    self._held -= 1
-                    self._wake()
+                    self._let_go(key)
             finally:
                 gate.leave(answered=answered)
             await gate.refused(wait, last=tries + 1 == MOST_TRIES)  # every other way has returned
@@ -374,7 +402,7 @@ class Runner:
         return True
 
     def _ended(self) -> bool:
-        return bool(self._outcome.stopped)
+        return bool(self.outcome.stopped)
 
     async def _reserved(self, key: str, model: str, most: float) -> bool:
         """Whether the money is put aside.
@@ -382,12 +410,28 @@ class Runner:
         Where the cap is in the way, calls on the wire are waited for first: most cost less than
         was put aside for them.
         """
+
+        def put() -> Answer:
+            answer = self._put(key, model=model, usd=most)
+            if answer == "go":
+                self._held.add(key)  # at once: others of its batch look at it
+            return answer
+
         while not self._ended():
-            if await self._kept(partial(self._put, key, model=model, usd=most)) == "go":
-                if self._ended():  # while it waited
-                    await self._kept(partial(self._ledger.fail, key, "it was stopped before"))
+            try:
+                answer = await self._kept(put)
+                if answer == "go" and self._ended():  # while it waited
+                    await self._kept(partial(self._ledger.fail, key, _NOT_BEGUN))
+                    self._let_go(key)
                     return False
-                self._held += 1
+            except BaseException:  # as where it is stopped while its money is put aside
+                self._commit()
+                found = self._ledger.find(key) if key in self._held else None
+                if found is not None and found.status == "sent":
+                    self._ledger.fail(key, _NOT_BEGUN)
+                self._let_go(key)
+                raise
+            if answer == "go":
                 return True
             if not self._held:
                 self._end("cap", f"the next call could pass the cap of {self._cap:g} USD")
@@ -395,8 +439,9 @@ class Runner:
             await self._freed.wait()
         return False
 
-    def _wake(self) -> None:
-        """Let those who wait for the end of a call look again."""
+    def _let_go(self, key: str) -> None:
+        """A call has ended: let those who wait for its money look again."""
+        self._held.discard(key)
         self._freed.set()
         self._freed = asyncio.Event()
 
@@ -412,6 +457,8 @@ class Runner:
     def _commit(self) -> None:
         """Keep what waits in one transaction; where that fails, each in one of its own."""
         writes, self._writes = self._writes, []
+        if not writes:  # others were quicker
+            return
         try:
             with self._ledger.together():
                 done = [write() for write, _ in writes]
@@ -473,13 +520,10 @@ def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quot
     output, adds no money; its model stands in ``unpriced``.
     """
     written, unpriced = dict[str, float | None](), dict[str, None]()
-    calls, reused, most, likely, seen = 0, 0, 0.0, 0.0, set[str]()
-    for job in jobs:
-        if (key := job.key) in seen:
-            continue
-        seen.add(key)
-        if (known := ledger.find(key) if ledger is not None else None) is not None:
-            reused += known.status == "settled"
+    calls, reused, most, likely = 0, 0, 0.0, 0.0
+    for job, status in _with_status(jobs, ledger):
+        if status:
+            reused += status == "settled"
             continue
         request = job.request
         price = price_of(request)
@@ -495,6 +539,17 @@ def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quot
     return Quote(
         calls=calls, reused=reused, usd_most=most, usd_likely=likely, unpriced=tuple(unpriced)
     )
+
+
+def _with_status(jobs: Iterable[Job], ledger: Ledger | None) -> Iterator[tuple[Job, str]]:
+    """Each call once, with what the ledger says of it; empty where it may be sent."""
+    seen = set[str]()
+    for some in batches(jobs):
+        told = ledger.statuses([job.key for job in some]) if ledger is not None else {}
+        for job in some:
+            if job.key not in seen:
+                seen.add(job.key)
+                yield job, told.get(job.key, "")
 
 
 def total(parts: Sequence[Quote]) -> Quote:

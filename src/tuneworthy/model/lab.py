@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import date
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -121,6 +122,11 @@ class ChatMessage(Record):
     role: Literal["system", "user", "assistant", "tool"]
     content: str
 
+    @cached_property
+    def canonical(self) -> str:
+        """Itself as canonical JSON."""
+        return canonical_json({"content": self.content, "role": self.role})
+
 
 class Request(Record):
     """What is asked of a model, in the wire format that all endpoints speak.
@@ -143,8 +149,22 @@ class Request(Record):
 
     def key(self, repeat: int = 0) -> str:
         """SHA-256 of the canonical request and the number of the repeat."""
-        fields = self.model_dump(mode="json", exclude_none=True)
-        return hashlib.sha256(as_bytes(canonical_json([fields, repeat]))).hexdigest()
+        rest = tuple((k, v) for k, v in self.__dict__.items() if k != "messages" and v is not None)
+        before, after = _around(rest, repr(self.temperature), repeat)
+        told = ",".join([message.canonical for message in self.messages])
+        return hashlib.sha256(as_bytes(f"{before}{told}{after}")).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _around(rest: tuple[tuple[str, Any], ...], _: str, repeat: int) -> tuple[str, str]:
+    """Canonical JSON of a request's other fields: what is before its messages, and after them.
+
+    The temperature comes as it is written, too: -0.0 equals 0.0 and is another request.
+    """
+    before, mark, after = canonical_json([{**dict(rest), "messages": []}, repeat]).partition(
+        '"messages":['  # unescaped quotes can't stand in a text
+    )
+    return before + mark, after
 
 
 class Usage(Record):
@@ -162,6 +182,13 @@ _FILTERS = ("content_filter", "safety", "recitation", "prohibited_content")
 _WITHHELD |= dict.fromkeys(_FILTERS, "a content filter withheld the answer")
 
 
+class RefusedBy(Record):
+    """Where an endpoint refused parameters, and when it last did."""
+
+    base_url: str
+    on: date
+
+
 class Reply(Record):
     """What came back."""
 
@@ -172,6 +199,7 @@ class Reply(Record):
     usage: Usage = Usage()
     latency_s: NonNegative = 0.0  #: Until the answer was whole, our own queue left out.
     changed: tuple[str, ...] = ()  #: Parameters that it refused, and what it got instead.
+    refused: RefusedBy | None = None  #: Where and when, unless there were none.
 
     @property
     def lacks(self) -> str:

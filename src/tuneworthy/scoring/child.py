@@ -14,7 +14,6 @@ import os
 import signal
 import sqlite3
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +22,6 @@ from typing import Any
 MIB = 1024 * 1024
 MEMORY_BYTES = {"sql": 384 * MIB, "own": 4096 * MIB}
 """Address space of each kind; Python itself takes some tens of MiB."""
-MOST_SECONDS = 90  #: Longer than any question may take: what lets no thread run ends by this.
 MOST_SCRIPTS = 4  #: Databases that are kept; the oldest is built again when it is asked.
 MOST_ROWS = 10_000  #: Rows of a result; a query that gives more is refused.
 MOST_STEPS = 30_000_000
@@ -171,17 +169,24 @@ def own(folder: str, file: str, name: str) -> Callable[[Any], Any]:
     return lambda arguments: {"gives": function(*arguments)}
 
 
-def end_with(parent: int) -> None:
-    """End this process and all that it started once whoever asks is gone."""
-    while os.getppid() == parent:
-        time.sleep(0.2)
-    os.killpg(0, signal.SIGKILL)
+def watched(parent: int) -> None:
+    """Go on in a process of its own; this one stays behind.
+
+    It ends all that was started once whoever asks is gone, or the other process is: code that lets
+    no thread run can't keep it from that.
+    """
+    if pid := os.fork():
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        while os.getppid() == parent and os.waitpid(pid, os.WNOHANG) == (0, 0):
+            time.sleep(0.2)
+        os.killpg(0, signal.SIGKILL)
 
 
 def main(parent: str, kind: str, *arguments: str) -> None:
     """Answer until the questions end. What the user's code prints is dropped."""
-    # The parent says who it is: it may be gone by now.
-    threading.Thread(target=end_with, args=(int(parent),), daemon=True).start()
+    watched(int(parent))  # which says who it is, as it may be gone by now
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -195,12 +200,10 @@ def main(parent: str, kind: str, *arguments: str) -> None:
     for line in questions:
         result: Any = {"error": "cannot_load", "says": failed}
         if answer is not None:
-            signal.alarm(MOST_SECONDS)
             try:
                 result = answer(json.loads(line))
             except Exception as problem:  # noqa: BLE001  # somebody's function may raise anything
                 result = {"error": "raises", "says": type(problem).__name__}
-            signal.alarm(0)
         try:
             text = json.dumps(result)
         except (ValueError, TypeError, RecursionError):

@@ -108,13 +108,8 @@ class Judge(Scorer):
             parts.append(("Passages", "\n\n".join(passage.text for passage in case.contexts)))
         if self.reference and case.accepted:
             parts.append(("A right answer", as_text(case.accepted[0])))
-        return [
-            (name, _clean(text))
-            for name, text in (
-                *parts,
-                ("Answer", output.shown if output.tool_calls else output.text),
-            )
-        ]
+        parts.append(("Answer", output.shown if output.tool_calls else output.text))
+        return [(name, _clean(text)) for name, text in parts]
 
     def _schema(self) -> str:
         """JSON Schema of the judge's answer: a score and nothing else."""

@@ -20,7 +20,14 @@ from typing import IO, Any, NamedTuple, Protocol
 
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import write_new
-from tuneworthy.llm.embedded import MODEL, adapter_name, adapter_path, checked, child_environment
+from tuneworthy.llm.embedded import (
+    MODEL,
+    adapter_name,
+    adapter_path,
+    checked,
+    child_environment,
+    processors,
+)
 from tuneworthy.llm.endpoints import LOCAL
 from tuneworthy.model.case import Model
 from tuneworthy.model.pilot import Recipe, TrainingJob, TrainingQuote, Way
@@ -213,7 +220,7 @@ class LoraTrainer:
         job = {
             "base": str(self._base or checked()),
             "device": self._device,
-            "threads": _threads(),
+            "threads": processors(),
             "rows": list(work.rows),
             "folder": str(folder),
             "seed": work.job.seed,
@@ -263,8 +270,3 @@ class LoraTrainer:
         self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 2000))
         lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
         return f": {one_line(lines[-1], limit=200)}" if lines else ""
-
-
-def _threads() -> int:
-    usable = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable is not None else os.cpu_count() or 1
