@@ -244,7 +244,7 @@ def today() -> date:
 
 
 @given(st.booleans(), st.booleans(), st.integers(-2, 30))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_what_is_remembered_is_of_one_endpoint_and_model_and_a_week(
     here: bool, same: bool, days: int
 ) -> None:
