@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tuneworthy.cli import ANSWERED, NOT_MET
 from tuneworthy.cli import options as opt
 from tuneworthy.errors import InputError, one_line
 
@@ -198,23 +199,17 @@ def measure(
     --from names, and appends to .tuneworthy/evidence.jsonl in the case folder; decide uses it at
     once. Nothing else is written, and nothing leaves this machine.
     """
-    from tuneworthy.report import render
     from tuneworthy.report.sections.measure import measure_dict, measure_report
     from tuneworthy.workspace.measure import measure_case, measure_new
 
     with opt.live_line(opt.reading_progress) as progress:
         options |= {"sources": sources, "progress": progress}
-        if case is None and sources:
-            run = measure_new(**options)
-        else:
-            run = measure_case("." if case is None else case, **options)
-    if form == "json":
-        opt.deliver(measure_dict(run), output, force)
-    else:
-        document = measure_report(run, examples=show_examples)
-        opt.deliver(render(document, colour=opt.colour(output)), output, force)
+        new = case is None and sources
+        run = measure_new(**options) if new else measure_case(case or ".", **options)
+    document = measure_report(run, examples=show_examples)
+    opt.show(document, output, force, json=measure_dict(run) if form == "json" else "")
     told = run.of("best_arm_lead").details.get("told_apart")
-    return 1 if compare and (told != "yes" or not run.known("best_arm_lead")) else 0
+    return NOT_MET if compare and (told != "yes" or not run.known("best_arm_lead")) else ANSWERED
 
 
 @opt.group(
@@ -250,15 +245,13 @@ def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     on. Nothing that is there is replaced.
     """
     from tuneworthy.money.worth import cases_note
-    from tuneworthy.report import render
     from tuneworthy.report.sections.evalset import evalset_document
     from tuneworthy.workspace.cases import judge_case
     from tuneworthy.workspace.measure import build_set
 
     with opt.live_line(opt.reading_progress) as progress:
         built = build_set(case, sources, progress=progress, **options)
-    note = cases_note(judge_case(case).investment)
-    opt.deliver(render(evalset_document(built, note), colour=opt.colour()))
+    opt.show(evalset_document(built, cases_note(judge_case(case).investment)))
 
 
 @evalset.command()
@@ -344,12 +337,10 @@ def label(
 @opt.case_argument
 def agreement(case: str) -> None:
     """Show how far the labellers of CASE agree, and what they differ on."""
-    from tuneworthy.report import render
     from tuneworthy.report.sections.evalset import agreement_document
     from tuneworthy.workspace.labelling import agreement as agreed
 
-    document = agreement_document(agreed(case), folder=case)
-    opt.deliver(render(document, colour=opt.colour()))
+    opt.show(agreement_document(agreed(case), folder=case))
 
 
 @evalset.command()

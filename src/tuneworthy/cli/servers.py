@@ -56,16 +56,13 @@ def list(  # noqa: A001  # the name of the command
     With --budget it chooses: of all sets of cases that the budget can pay, the one that is worth
     most, and why each other is left out.
     """
-    from tuneworthy.report.text import render
     from tuneworthy.workspace.portfolio import document, query_of
     from tuneworthy.workspace.workspace import open_workspace
 
     found = open_workspace(folder, chosen, as_of).listed(query_of(asked), within_s=math.inf)
-    if form == "json":
-        text = json_text({"schema": "tuneworthy/list/1", **found.model_dump(mode="json")})
-    else:
-        text = render(document(found, folder), colour=opt.colour(output))
-    opt.deliver(text, output, force)
+    named = {"schema": "tuneworthy/list/1"}
+    json = json_text(named | found.model_dump(mode="json")) if form == "json" else ""
+    opt.show(document(found, folder), output, force, json=json)
 
 
 def server(

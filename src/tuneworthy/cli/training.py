@@ -8,28 +8,10 @@ from typing import Any
 import click
 
 from tuneworthy.cli import NOT_MET
-from tuneworthy.cli.options import (
-    as_of_option,
-    budget_option,
-    case_argument,
-    colour,
-    command,
-    deliver,
-    flag,
-    format_option,
-    group,
-    live_line,
-    mapping_option,
-    number,
-    option,
-    output_options,
-    reading_progress,
-    seed_for,
-    sources_option,
-)
+from tuneworthy.cli import options as opt
 
 
-@group(
+@opt.group(
     "tuneworthy data my-case",
     "tuneworthy data review my-case --reviewer ada",
     "tuneworthy data compare my-case --reviewer ada --budget 1",
@@ -42,12 +24,12 @@ def data() -> None:
     """
 
 
-@command("tuneworthy data my-case", "tuneworthy data my-case --mask --format json", of=data)
-@case_argument
-@seed_for("Another seed holds other conversations back to validate on.")
-@flag("--mask", "Put words in the place of personal data, in the set alone.")
-@format_option("text", "json")
-@output_options
+@opt.command("tuneworthy data my-case", "tuneworthy data my-case --mask --format json", of=data)
+@opt.case_argument
+@opt.seed_for("Another seed holds other conversations back to validate on.")
+@opt.flag("--mask", "Put words in the place of personal data, in the set alone.")
+@opt.format_option("text", "json")
+@opt.output_options
 def check(case: str, seed: int, mask: bool, form: str, output: str | None, force: bool) -> None:
     """Pass the candidates of CASE through every gate, and keep what passes.
 
@@ -56,24 +38,21 @@ def check(case: str, seed: int, mask: bool, form: str, output: str | None, force
     every logged answer that nobody accepted. The set goes to .tuneworthy/training.jsonl; nothing of
     yours is changed.
     """
-    from tuneworthy.report import render
     from tuneworthy.training.gate import pass_gates
     from tuneworthy.training.pages import data_document
 
     found = pass_gates(case, seed=seed, mask=mask)
-    if form == "json":
-        deliver(found.made.model_dump_json(indent=2) + "\n", output, force)
-    else:
-        deliver(render(data_document(found), colour=colour(output)), output, force)
+    json = found.made.model_dump_json(indent=2) + "\n" if form == "json" else ""
+    opt.show(data_document(found), output, force, json=json)
 
 
-_reviewer_option = option(
+_reviewer_option = opt.option(
     "--reviewer NAME", "Who reviews: a second one makes agreement known.", default="me"
 )
 
 
-@command("tuneworthy data review my-case --reviewer ada", of=data)
-@case_argument
+@opt.command("tuneworthy data review my-case --reviewer ada", of=data)
+@opt.case_argument
 @_reviewer_option
 def review(case: str, reviewer: str) -> None:
     """Accept, edit or reject the candidates of CASE, one after the other.
@@ -87,16 +66,16 @@ def review(case: str, reviewer: str) -> None:
     label_items(case, kind="training", labeller=reviewer)
 
 
-@command(
+@opt.command(
     "tuneworthy data compare my-case --reviewer ada",
     "tuneworthy data compare my-case --arm 'v1 · openai:gpt-4o' --n 100 --budget 2",
     of=data,
 )
-@case_argument
+@opt.case_argument
 @_reviewer_option
-@option("--arm ARM", "Whose answers; the arm that the ceiling lab chose when not given.")
-@number("--n", 1, 1000, 50, "How many examples.")
-@budget_option("asking the model may cost")
+@opt.option("--arm ARM", "Whose answers; the arm that the ceiling lab chose when not given.")
+@opt.number("--n", 1, 1000, 50, "How many examples.")
+@opt.budget_option("asking the model may cost")
 def compare(case: str, reviewer: str, arm: str | None, n: int, budget: float) -> None:
     """Are the labels better than the model's own answers? Say so, pair by pair, blind.
 
@@ -110,18 +89,20 @@ def compare(case: str, reviewer: str, arm: str | None, n: int, budget: float) ->
     label_items(case, kind="compare", labeller=reviewer, arms=(own.arm,))
 
 
-@command(
+@opt.command(
     "tuneworthy export my-case --to openai-sft",
     "tuneworthy export my-case --to trl-sft --base HuggingFaceTB/SmolLM2-135M-Instruct",
     "tuneworthy export my-case --to bedrock-nova2-sft --leave-out",
 )
-@case_argument
-@option("--to TARGET", "The service or library; without it, all of them are listed.", "name")
-@option("--base MODEL", "The model to tune; the target's usual one when not given.")
-@option("--usd-per-mtok USD", "What a million trained tokens cost.", type=click.FloatRange(0, 1e6))
-@flag("--leave-out", "Leave out what it would refuse, in place of writing nothing.")
-@option("--output DIR", "Folder to make; export/TARGET in the case folder when not given.")
-@format_option("text", "json")
+@opt.case_argument
+@opt.option("--to TARGET", "The service or library; without it, all of them are listed.", "name")
+@opt.option("--base MODEL", "The model to tune; the target's usual one when not given.")
+@opt.option(
+    "--usd-per-mtok USD", "What a million trained tokens cost.", type=click.FloatRange(0, 1e6)
+)
+@opt.flag("--leave-out", "Leave out what it would refuse, in place of writing nothing.")
+@opt.option("--output DIR", "Folder to make; export/TARGET in the case folder when not given.")
+@opt.format_option("text", "json")
 def export(case: str, name: str | None, form: str, **options: Any) -> int | None:
     """Write the training set of CASE in the form a service or a library takes.
 
@@ -129,7 +110,6 @@ def export(case: str, name: str | None, form: str, **options: Any) -> int | None
     service keeps. What it would refuse is listed line by line, and then nothing is written. Nothing
     that is there is replaced.
     """
-    from tuneworthy.report import render
     from tuneworthy.training.export import export as write
     from tuneworthy.training.export import export_json, target, target_names
     from tuneworthy.training.pages import export_document
@@ -139,19 +119,17 @@ def export(case: str, name: str | None, form: str, **options: Any) -> int | None
             click.echo(f"{each:24}{target(each).title}")
         return None
     done = write(case, name, **options)
-    if form == "json":
-        deliver(export_json(done))
-    else:
-        deliver(render(export_document(done), colour=colour(), everything=True))
+    json = export_json(done) if form == "json" else ""
+    opt.show(export_document(done), json=json, everything=True)
     return None if done.folder is not None else NOT_MET
 
 
-@command("tuneworthy watch my-case", "tuneworthy watch my-case --from 'logs/2026-12/*.jsonl'")
-@case_argument
-@sources_option("measure first", "Newer logs are what a decision is held against.")
-@mapping_option
-@format_option("text", "json")
-@as_of_option
+@opt.command("tuneworthy watch my-case", "tuneworthy watch my-case --from 'logs/2026-12/*.jsonl'")
+@opt.case_argument
+@opt.sources_option("measure first", "Newer logs are what a decision is held against.")
+@opt.mapping_option
+@opt.format_option("text", "json")
+@opt.as_of_option
 def watch(
     case: str, sources: tuple[str, ...], mapping: str | None, form: str, as_of: date | None
 ) -> int | None:
@@ -160,18 +138,14 @@ def watch(
     Exit code 0: it holds. 1: something asks for a look, or a review is due. 2: the input is wrong.
     What is unknown is said and changes no exit code.
     """
-    from tuneworthy.report import render
     from tuneworthy.training.pages import watch_document
     from tuneworthy.training.watch import watch as look
     from tuneworthy.training.watch import watch_dict
     from tuneworthy.workspace.measure import measure_case
 
     if sources:
-        with live_line(reading_progress) as progress:
+        with opt.live_line(opt.reading_progress) as progress:
             measure_case(case, sources, mapping=mapping, progress=progress)
     seen = look(case, as_of=as_of)
-    if form == "json":
-        deliver(watch_dict(seen))
-    else:
-        deliver(render(watch_document(seen), colour=colour()))
+    opt.show(watch_document(seen), json=watch_dict(seen) if form == "json" else "")
     return NOT_MET if seen.state == "attention" else None

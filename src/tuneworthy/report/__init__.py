@@ -11,9 +11,13 @@ if TYPE_CHECKING:
 def render(
     document: Document, form: str = "text", *, colour: bool = False, everything: bool = False
 ) -> str:
-    """A document as ``text`` for a terminal or as ``markdown``."""
+    """A document as ``text`` for a terminal, as ``markdown`` or as ``html``."""
     from tuneworthy.report import markdown, text
 
+    if form == "html":
+        from tuneworthy.report import html
+
+        return html.render(document)
     if form == "markdown":
         return markdown.render(document)
     return text.render(document, colour=colour, everything=everything)
