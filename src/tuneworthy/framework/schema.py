@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.framework import Check, Criterion, Framework
+from tuneworthy.model.framework import Criterion, Framework
 from tuneworthy.model.lab import CeilingResult, VerifyResult
 from tuneworthy.model.pilot import PilotResult
 from tuneworthy.model.precedents import ALSO_ASKED, PublishedCase
@@ -82,7 +82,7 @@ def case_schema(framework: Framework) -> dict[str, Any]:
         section = holder["properties"][name]
         each = section.pop("additionalProperties")
         section["properties"] = {
-            key: {**each, "description": f"{entry.title}: {_asked(framework, entry)}"}
+            key: {**each, "description": f"{entry.title}: {framework.filled(entry.ask, entry)}"}
             for key, entry in asked.items()
         }
         if name == "factors":  # kept beside the framework's own, and not counted
@@ -90,10 +90,6 @@ def case_schema(framework: Framework) -> dict[str, Any]:
             section["properties"] = also | section["properties"]
         section["additionalProperties"] = False
     return schema
-
-
-def _asked(framework: Framework, entry: Criterion) -> str:
-    return framework.filled(entry.ask, entry.at_least if isinstance(entry, Check) else None)
 
 
 def framework_schema() -> dict[str, Any]:

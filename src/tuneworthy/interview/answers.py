@@ -27,7 +27,7 @@ from tuneworthy.interview.questions import (
     value_at,
 )
 from tuneworthy.model.base import NO_WORDS, UNKNOWN_WORDS, YES_WORDS, is_whole_number, shown
-from tuneworthy.model.case import Case, CaseOrigin, CheckAnswer, FactorAnswer, Holding
+from tuneworthy.model.case import Case, CaseOrigin, CheckAnswer, FactorAnswer, Holding, overlaps
 from tuneworthy.model.dossier import ChallengeResult, Dossier
 from tuneworthy.model.framework import Framework, to_goal
 from tuneworthy.model.interview import AnswerResult, Ask, AskKind, Conflict
@@ -357,13 +357,9 @@ def type_in(
     framework, names, changed = by(case), dict[str, str](), text
 
     def where_of(place: tuple[str | int, ...]) -> str:
-        dotted = ".".join(str(step + 1) if isinstance(step, int) else step for step in place)
-        named = (name for at, name in names.items() if _is_about(dotted, at))
-        return (
-            f"{flag}{next(named, '')}"
-            if any(_is_about(dotted, at) for at in names)
-            else before.where(*place)
-        )
+        path = ".".join(str(step + 1) if isinstance(step, int) else step for step in place)
+        named = (f"{flag}{name}" for at, name in names.items() if overlaps(path, at))
+        return next(named, "") or before.where(*place)
 
     def built() -> Case:
         try:
@@ -476,8 +472,7 @@ def _is_missing(at: str, where: str, text: str) -> CaseError:
 
 def what_if(now: CaseSnapshot, answers: Mapping[str, str]) -> Case:
     """A case with other answers, as ``type_in`` takes them; nothing is written."""
-    made = type_in(now.text, case_path(now.source), answers, lambda _: now.framework)
-    return made.supposed
+    return type_in(now.text, case_path(now.source), answers, lambda _: now.framework).supposed
 
 
 class WrittenAnswers(NamedTuple):
@@ -536,7 +531,7 @@ def _new_conflicts(
     conflicts = (
         conflict_of(case, ask_id, after, challenge.id)
         for challenge in new
-        if all(_is_about(p, ask_id) or _is_said(case, after, p) for p in challenge.between)
+        if all(overlaps(p, ask_id) or _is_said(case, after, p) for p in challenge.between)
     )
     return tuple(filter(None, conflicts))
 
@@ -544,12 +539,12 @@ def _new_conflicts(
 def conflict_of(case: Case, ask_id: str, dossier: Dossier, challenge_id: str) -> Conflict | None:
     """A conflict by its challenge, for a surface that shows it later; None once it is settled."""
     challenge = next((each for each in dossier.challenges if each.id == challenge_id), None)
-    if challenge is None or not any(_is_about(path, ask_id) for path in challenge.between):
+    if challenge is None or not any(overlaps(path, ask_id) for path in challenge.between):
         return None
     answers = (answer for room in ROOMS for answer in getattr(case, room).values())
     if any(f"{_MARK}{challenge_id}" in answer.note.split("; ") for answer in answers):
         return None
-    sides = [path for path in challenge.between if not _is_about(path, ask_id)]
+    sides = [path for path in challenge.between if not overlaps(path, ask_id)]
     others = tuple(dict.fromkeys(map(_ask_id, sides)))
     return Conflict(challenge, others, _note_place(case, ask_id, challenge) is not None)
 
@@ -561,11 +556,6 @@ def _note_place(case: Case, ask_id: str, challenge: ChallengeResult) -> tuple[st
         if room in ROOMS and name in getattr(case, room):
             return room, name
     return None
-
-
-def _is_about(path: str, ask_id: str) -> bool:
-    """Whether a path of a challenge is an answer, a part of it, or holds it."""
-    return f"{path}.".startswith(f"{ask_id}.") or f"{ask_id}.".startswith(f"{path}.")
 
 
 def _is_said(case: Case, dossier: Dossier, path: str) -> bool:

@@ -32,7 +32,7 @@ from tuneworthy.model.dossier import (
     QuestionResult,
     Verdict,
 )
-from tuneworthy.model.framework import Check, Criterion, Framework
+from tuneworthy.model.framework import Criterion, Framework
 from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part
 from tuneworthy.model.precedents import ALSO_ASKED
 from tuneworthy.syntax.document import did_you_mean
@@ -78,7 +78,7 @@ def answer_path(name: str, framework: Framework, *, by_id: bool = False) -> tupl
         return tuple(name.split("."))
     called = _called(name)
     ways = {
-        f"{room}.{known}": framework.filled(each.ask, getattr(each, "at_least", None))
+        f"{room}.{known}": framework.filled(each.ask, each)
         for room, asks in asked_by(framework).items()
         for known, each in asks.items()
         if called in (_called(known), _called(each.title))
@@ -196,17 +196,16 @@ def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
 
 
 def _framework_field(framework: Framework, criterion: Criterion, own: CaseField) -> CaseField:
-    at_least = criterion.at_least if isinstance(criterion, Check) else None
     means = getattr(criterion, "means", "")
     why = " ".join(text for text in (criterion.why, means and f"Yes means: {means}") if text)
     return CaseField(
         part="evaluate",
-        kind="count" if at_least is not None else own.kind,
+        kind=own.kind if getattr(criterion, "at_least", None) is None else "count",
         choices=own.choices,
         title=criterion.title,
-        question=framework.filled(criterion.ask, at_least),
-        example=framework.filled(criterion.example, at_least),
-        why=framework.filled(why, at_least),
+        question=framework.filled(criterion.ask, criterion),
+        example=framework.filled(criterion.example, criterion),
+        why=framework.filled(why, criterion),
         minutes=getattr(criterion, "minutes", _SIGNAL_MINUTES),
     )
 

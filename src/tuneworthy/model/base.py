@@ -103,6 +103,12 @@ def _keys(record: type[FileRecord]) -> tuple[str, ...]:
     return tuple(field.alias or name for name, field in record.model_fields.items())
 
 
+def every(states: Iterable[State]) -> State:
+    """No where one is, else unknown where one is, else yes."""
+    known = set(states)
+    return "no" if "no" in known else "unknown" if "unknown" in known else "yes"
+
+
 def to_state(value: Any) -> Any:
     """What a person means by yes, no, on, off, true, false, unknown or nothing; else a finding."""
     if value is None or isinstance(value, str | bool):

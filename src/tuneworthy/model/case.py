@@ -497,6 +497,11 @@ def dotted(path: tuple[str | int, ...]) -> str:
     return ".".join(map(str, path))
 
 
+def overlaps(path: str, other: str) -> bool:
+    """Whether two dotted paths are the same, or one lies below the other."""
+    return f"{path}.".startswith(f"{other}.") or f"{other}.".startswith(f"{path}.")
+
+
 @dataclass(frozen=True, slots=True)
 class CaseOrigin:
     """Where a case comes from: what a decision has to know beside the file's own words."""

@@ -494,7 +494,10 @@ class Framework(FileRecord):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Framework:
-        _check_names(self)
+        ids = Counter([*self.ceiling, *self.indicators, *self.anti_indicators])
+        if twice := [name for name, times in ids.items() if times > 1]:
+            what = f'uses the id "{twice[0]}" twice'
+            raise wrong(what, "give each check and factor its own id")
         _check_references(self)
         _check_tree(self)
         if self.scoring.weights == "counted":
@@ -511,16 +514,25 @@ class Framework(FileRecord):
         """Reasons for, then reasons against, by id."""
         return {**self.indicators, **self.anti_indicators}
 
-    def filled(self, text: str, at_least: int | None = None) -> str:
-        """A text of this framework with ``{threshold}`` and ``{at_least}`` put in."""
+    def filled(self, text: str, of: Criterion | None = None) -> str:
+        """A text of this framework with ``{threshold}`` and a check's ``{at_least}`` put in."""
         if "{" not in text:
             return text
         numbers = {name: entry.value for name, entry in self.thresholds.items()}
-        if at_least is not None:
-            numbers["at_least"] = at_least
+        if isinstance(of, Check) and of.at_least is not None:
+            numbers["at_least"] = of.at_least
         for name, number in numbers.items():
             text = text.replace("{" + name + "}", f"{number:,g}")
         return text
+
+    @property
+    def asked(self) -> dict[str, Check | Factor]:
+        """Checks of the ceiling, then reasons for and against, by id."""
+        return {**self.ceiling, **self.factors}
+
+    def question(self, name: str) -> str:
+        """What is asked about a check or a factor."""
+        return self.filled(self.asked[name].ask, self.asked[name])
 
     def simpler_than_tuning(self, options: Iterable[str]) -> tuple[str, ...]:
         """Those of some options that are this framework's and no kind of tuning."""
@@ -533,15 +545,7 @@ class Framework(FileRecord):
         return threshold.value if threshold else None
 
 
-def _check_names(framework: Framework) -> None:
-    ids = [*framework.ceiling, *framework.indicators, *framework.anti_indicators]
-    for name, times in Counter(ids).items():
-        if times > 1:
-            raise wrong(f'uses the id "{name}" twice', "give each check and factor its own id")
-
-
 def _check_references(framework: Framework) -> None:
-    criteria = {*framework.ceiling, *framework.factors, *framework.signals}
     for name in framework.quick:
         if name not in framework.factors:
             raise wrong(f'asks for "{name}" in quick, which is no factor', "name a factor")
@@ -554,7 +558,7 @@ def _check_references(framework: Framework) -> None:
             what = f'makes "{name}" a variant of "{option.variant_of}", which is no option'
             raise wrong(what, "name one of its options")
     for name, measure in framework.measures.items():
-        if measure.about not in criteria:
+        if measure.about not in framework.asked and measure.about not in framework.signals:
             what = f'measures "{name}" for "{measure.about}", which it doesn\'t ask'
             raise wrong(what, "name a signal, check or factor")
 
@@ -569,7 +573,7 @@ def _check_tree(framework: Framework) -> None:
                 "every step but the last has a when, the last has none",
             )
         for name in sorted(asked_names(step.when)) if step.when is not None else ():
-            if name not in framework.ceiling and name not in framework.factors:
+            if name not in framework.asked:
                 raise wrong(f'has a tree that asks for "{name}"', "name a factor or a check")
 
 

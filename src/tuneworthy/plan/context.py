@@ -269,12 +269,6 @@ class PlanContext:
         """The title of the primary approach."""
         return self.fits[0].title if self.fits else "the approach that fits the goal"
 
-    def ask(self, name: str) -> str:
-        """The framework's question about a check or a factor."""
-        check = self.framework.ceiling.get(name)
-        question = check or self.framework.factors[name]
-        return self.framework.filled(question.ask, check.at_least if check else None)
-
     # What work takes: from the case where it is stated, else from the framework. Each raises
     # ``NoPlanError`` for a figure that neither gives.
 

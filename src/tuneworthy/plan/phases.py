@@ -391,13 +391,13 @@ def questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) -> st
 
 def _check(plan: PlanContext, name: str, needs: Needs) -> str:
     """A check of the ceiling test that isn't known to be done."""
-    rule, ask = plan.framework.ceiling[name], plan.ask(name)
+    rule, ask = plan.framework.ceiling[name], plan.framework.question(name)
     unknown = plan.assessment.state(name) == "unknown"
     told = {
         "title": rule.title,
         "ask": ask,
         "first": f"Find out whether it was done: {ask}" * unknown,
-        "settle": plan.framework.filled(rule.settle, rule.at_least) if rule.settle else ask,
+        "settle": plan.framework.filled(rule.settle, rule) if rule.settle else ask,
     }
     work = either(plan.rule.checks, name)
     return plan.say("check", work, needs, "steps", 0.0, id=f"check_{name}", **told)
@@ -430,7 +430,7 @@ def _retrieval(
 
 def _clear(plan: PlanContext, name: str, needs: Needs) -> None:
     """A reason against that takes no counting; one of a framework's own has no words here."""
-    factor, ask = plan.framework.factors[name], plan.ask(name)
+    factor, ask = plan.framework.factors[name], plan.framework.question(name)
     work, own, missed = either(plan.rule.against, name), f"against_{name}", plan.missed
     words = own if spoken(own) else "against"
     if name == "success_with_prompts" and missed:

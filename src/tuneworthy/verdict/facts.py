@@ -6,12 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tuneworthy.framework.load import services
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
-from tuneworthy.model.base import Range, State, Unknown
-from tuneworthy.model.case import Amount, Case, Model, PublishedFigure, in_use
+from tuneworthy.model.base import Range, State, Unknown, every
+from tuneworthy.model.case import (
+    Amount,
+    AnyAmount,
+    Case,
+    Model,
+    PublishedFigure,
+    in_use,
+)
 from tuneworthy.model.dossier import (
     ApproachResult,
     Assessment,
@@ -129,6 +136,10 @@ def as_range(amount: Amount | Span | None) -> Range | None:
     return None if amount is None else Range.between(amount.low, amount.high)
 
 
+def likely(amount: AnyAmount | None) -> float | None:
+    return None if amount is None else amount.likely
+
+
 _OF_NO_ANSWER = ("signs", "attempted", "bill", "now", "limits", "quality", "repays")
 _OF_FEW = (*_OF_NO_ANSWER, "targets", "missed", "aims", "shape")
 """What is worked out once of a case, whatever is answered; and what few answers bear on."""
@@ -187,8 +198,7 @@ class CaseFacts:
     @property
     def reached(self) -> State:
         """Whether prompting is at its ceiling."""
-        states = {self.state(name) for name in self.framework.ceiling}
-        return "no" if "no" in states else "unknown" if "unknown" in states else "yes"
+        return every(self.state(name) for name in self.framework.ceiling)
 
     def source(self, name: str) -> Source:
         return self.assessment.source(name)
@@ -211,37 +221,32 @@ class CaseFacts:
 
     @property
     def requests(self) -> float | None:
-        stated = self.case.economics.traffic.requests_per_month
-        return stated.likely if stated else None
+        return likely(self.case.economics.traffic.requests_per_month)
 
     @property
     def tokens(self) -> float | None:
-        stated = self.case.economics.traffic.input_tokens
-        return stated.likely if stated else None
+        return likely(self.case.economics.traffic.input_tokens)
 
     @property
     def growth(self) -> float:
         """Growth a month as a share; 0 where none is stated."""
-        stated = self.case.economics.traffic.growth_per_month
-        return stated.likely if stated else 0.0
+        return likely(self.case.economics.traffic.growth_per_month) or 0.0
 
     @property
     def long_prompt(self) -> State:
         """Whether a request has more input than the framework calls short."""
         stated = self.case.economics.traffic.input_tokens
-        limit = self.framework.threshold("short_prompt")
-        if stated is None or limit is None:
-            return "unknown"
-        return reaches(stated.low, stated.high, limit)
+        limit, known = self.framework.threshold("short_prompt"), as_range(stated)
+        return (
+            "unknown" if known is None or limit is None else reaches(known.low, known.most, limit)
+        )
 
     def serving(self, how: str) -> Range | None:
         """USD a month the model in use costs in a way of serving, by traffic and prices."""
         now = in_use(self.case)
-        for each in self.findings.servings:
-            usd, is_now = each.usd_per_month, now is not None and each.model == now.id
-            if is_now and each.how == how:
-                return None if isinstance(usd, Unknown) else Range.between(*ends(usd))
-        return None
+        ways = (way for way in self.findings.servings if now is not None and way.model == now.id)
+        usd = next((way.usd_per_month for way in ways if way.how == how), None)
+        return None if usd is None or isinstance(usd, Unknown) else Range.between(*ends(usd))
 
     @cached_property
     def bill(self) -> Amount | None:
@@ -257,7 +262,7 @@ class CaseFacts:
     @property
     def request_usd(self) -> float | None:
         """USD a request costs today; None where the bill or the requests aren't known."""
-        bill = self.bill.likely if self.bill else 0.0
+        bill = likely(self.bill)
         return bill / self.requests if bill and self.requests else None
 
     # Quality, and the targets.
@@ -291,10 +296,8 @@ class CaseFacts:
 
     def meets(self, target: TargetId, value: Range | None) -> State:
         """Whether all of a figure lies inside the limit; unknown without one of them."""
-        limit = self.limits.get(target)
-        if limit is None or value is None:
-            return "unknown"
-        return (reaches if target == "quality" else within)(value.low, value.most, limit)
+        limit, holds = self.limits.get(target), reaches if target == "quality" else within
+        return "unknown" if limit is None or value is None else holds(value.low, value.most, limit)
 
     @cached_property
     def targets(self) -> dict[TargetId, State]:
@@ -347,11 +350,6 @@ class CaseFacts:
         firm = [name for name in self.aims if name == "quality" or name in self.missed]
         return tuple(firm) or self.aims
 
-    @property
-    def one_off(self) -> bool:
-        """Whether the traffic is a job that ends, and no stream of requests."""
-        return self.case.one_off
-
     @cached_property
     def repays(self) -> tuple[float, float] | None:
         """The whole bill until tuning has to have paid, and the least it takes up front, in USD.
@@ -361,7 +359,7 @@ class CaseFacts:
         upfront, rule = self.findings.upfront_usd, self.framework.break_even
         if self.bill is None or upfront is None or isinstance(upfront, Unknown):
             return None
-        months = 1 if self.one_off or rule is None else rule.under_months
+        months = 1 if self.case.one_off or rule is None else rule.under_months
         return self.bill.high * months, ends(upfront)[0]
 
     @property
@@ -455,10 +453,8 @@ class CaseFacts:
     @property
     def recall_enough(self) -> State:
         """Whether the passage is found often enough for retrieval not to be the first thing."""
-        limit = self.framework.threshold("retrieval_recall")
-        if self.recall is None or limit is None:
-            return "unknown"
-        return "yes" if self.recall >= limit else "no"
+        recall, limit = self.recall, self.framework.threshold("retrieval_recall")
+        return "unknown" if recall is None or limit is None else reaches(recall, recall, limit)
 
     @property
     def looks_up(self) -> bool:
@@ -499,10 +495,9 @@ class CaseFacts:
     @property
     def content_changes(self) -> State:
         """Whether the facts change about every month."""
+        states: dict[str, State] = {"policy": "no", "unknown": "unknown"}
         state = self.state("rapidly_changing_requirements")
-        if state != "yes":
-            return state
-        return {"policy": "no", "unknown": "unknown"}.get(self.changes, "yes")  # type: ignore[return-value]  # all three are states
+        return states.get(self.changes, "yes") if state == "yes" else state
 
 
 def end_day(model: Model) -> date | None:
@@ -514,8 +509,8 @@ def end_day(model: Model) -> date | None:
 
 def serves_until(case: Case) -> date | None:
     """The day from which the tuned model is no longer served, where one is known."""
-    days = [case.tuning.until, *(end_day(model) for model in case.models if model.kind == "tuned")]
-    return min((day for day in days if day is not None), default=None)
+    days = (case.tuning.until, *(end_day(model) for model in case.models if model.kind == "tuned"))
+    return min(filter(None, days), default=None)
 
 
 # A challenge: its rule, its numbers and its sentence in one function.
@@ -540,19 +535,11 @@ class Challenge:
         """What it says of a case; None where the statements carry each other."""
         if not (found := self.rule(facts)):
             return None
-        between, says, settle = found
-        return ChallengeResult(
-            id=self.id,
-            severity=self.severity,
-            between=between,
-            says=sentence(says),
-            settle=sentence(settle),
-        )
+        between, says, settle = found[0], sentence(found[1]), sentence(found[2])
+        about: Any = {"id": self.id, "severity": self.severity, "between": between}
+        return ChallengeResult(says=says, settle=settle, **about)
 
 
-contradiction = partial(Challenge, "contradiction")
-"""Statements that exclude each other."""
-doubt = partial(Challenge, "doubt")
-"""A statement that lacks what would carry it."""
-pushback = partial(Challenge, "pushback")
-"""An expectation that isn't realistic."""
+contradiction = partial(Challenge, "contradiction")  #: Statements that exclude each other.
+doubt = partial(Challenge, "doubt")  #: A statement that lacks what would carry it.
+pushback = partial(Challenge, "pushback")  #: An expectation that isn't realistic.

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from itertools import product
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from tuneworthy.framework.rules import Rules
 from tuneworthy.framework.tally import tally
@@ -23,11 +23,10 @@ from tuneworthy.model.dossier import (
     Departure,
     GateId,
     GateResult,
-    Helps,
-    Number,
     QuestionResult,
     Reach,
     Recommendation,
+    Source,
     Step,
     TargetResult,
     TargetState,
@@ -99,19 +98,14 @@ class Situation:
         """Whether the framework has this rule."""
         return rule in self.facts.framework.judgement
 
-    def helping(self, *helps: Helps, tuning: bool) -> list[Outlook]:
-        """Options that help so, in the order to try them; of what isn't tuning one a family."""
-        found: dict[str, Outlook] = {}
-        for option in self.options:
-            of_kind = (option.kind == "tuning") == tuning and option.id != "keep_prompt"
-            if of_kind and option.helps in helps:
-                found.setdefault(option.id if tuning else option.family, option)
-        return list(found.values())
-
     @cached_property
     def simple(self) -> list[Outlook]:
-        """What helps and is no tuning."""
-        return self.helping("yes", "partly", tuning=False)
+        """What helps and is no tuning, in the order to try it; one of each family."""
+        found: dict[str, Outlook] = {}
+        for option in self.options:
+            if option.helpful and option.kind != "tuning" and option.id != "keep_prompt":
+                found.setdefault(option.family, option)
+        return list(found.values())
 
     @cached_property
     def sure(self) -> list[Outlook]:
@@ -120,8 +114,13 @@ class Situation:
 
     @cached_property
     def tunings(self) -> list[Outlook]:
-        """Kinds of tuning that help."""
-        return self.helping("yes", "partly", tuning=True)
+        """Kinds of tuning that help, in the order to try them."""
+        return [option for option in self.options if option.helpful and option.kind == "tuning"]
+
+    @cached_property
+    def keep(self) -> Outlook | None:
+        """Keeping the prompt, where the framework has that."""
+        return next((option for option in self.options if option.id == "keep_prompt"), None)
 
     @cached_property
     def reached(self) -> frozenset[Outcome]:
@@ -161,23 +160,18 @@ class Situation:
     @cached_property
     def counted(self) -> tuple[dict[str, State], list[str]]:
         """The answers as rule ``refuted`` has them, and why; as they are where it is off."""
-        states, why = dict(self.facts.states), list[str]()
+        facts, states, why = self.facts, dict(self.facts.states), list[str]()
         if not self.on("refuted"):
             return states, why
-        if self.facts.small_bill and states.get("cost_optimization") == "yes":
+        if facts.small_bill and facts.bill and states.get("cost_optimization") == "yes":
             states["cost_optimization"] = "no"
-            bill = self.facts.bill
-            assert bill is not None  # it is small
-            span = "in all" if self.facts.one_off else "a month"
-            why.append(f"the whole bill is {usd(bill.likely)} {span}, so cost is no reason")
-        doubtful = [
-            name
-            for name in self.facts.assessment.factors
-            if name in self.contradicted and states[name] == "yes"
-        ]
+            span = "in all" if facts.case.one_off else "a month"
+            why.append(f"the whole bill is {usd(facts.bill.likely)} {span}, so cost is no reason")
+        factors = facts.assessment.factors
+        doubtful = [n for n in factors if n in self.contradicted and states[n] == "yes"]
         if doubtful:
             states |= dict.fromkeys(doubtful, "unknown")
-            titles = [self.facts.assessment.factors[name].title for name in doubtful]
+            titles = [factors[name].title for name in doubtful]
             which = listing(titles) if len(titles) < 3 else f"{few(len(titles))} answers"
             why.append(f"{which} can't be counted before a contradiction is settled")
         return states, why
@@ -202,19 +196,17 @@ def _proven(it: Situation) -> tuple[TuningAnswer, str] | None:
     gain = it.facts.findings.ledger.get("tuned_gain")
     if gain is None:
         return None
-    what = gain.details.get("outcome")
-    high = gain.high if isinstance(gain.high, float | int) else 1.0
-    by = f"by {gain.number:+.2f} ({gain.low or 0.0:+.2f} to {high:+.2f})"
-    on = f"on {few(gain.n)} held-out cases"
-    if what == "improved" and all(
-        it.gates[gate].state != "no" for gate in ("investment", "safety")
-    ):
-        return "yes", f"the tuned model beats the best untuned way {by} {on}"
+    what, high = gain.details.get("outcome"), gain.high
+    most = high if isinstance(high, float | int) else 1.0
+    span = f"{gain.low or 0.0:+.2f} to {most:+.2f}"
+    by = f"{gain.number:+.2f} ({span}) on {few(gain.n)} held-out cases"
+    if what == "improved" and "no" not in {it.gates[g].state for g in ("investment", "safety")}:
+        return "yes", f"the tuned model beats the best untuned way by {by}"
     if what in ("improved", "too_few_cases"):
         return None  # held up by a gate, or not known: the gates and the count decide
     if gain.details.get("why") == "general":
         return "no", "the tuned model lost general skills"
-    return "no", f"the tuned model gains nothing over the best untuned way: {by[3:]} {on}"
+    return "no", f"the tuned model gains nothing over the best untuned way: {by}"
 
 
 def _need(it: Situation) -> str | None:
@@ -233,12 +225,11 @@ def _never_repays(it: Situation) -> str | None:
     facts = it.facts
     if not facts.small_bill or facts.repays is None or set(facts.missed) - {"cost"}:
         return None
-    if not facts.one_off and (facts.aims and set(facts.aims) != {"cost"}):
+    if not facts.case.one_off and set(facts.aims) - {"cost"}:
         return None
     bill, upfront = facts.repays
-    if facts.one_off:
-        return f"the job runs once and costs {usd(bill)}; tuning takes at least {usd(upfront)}"
-    return f"the bill of half a year is {usd(bill)}; tuning takes at least {usd(upfront)}"
+    whole = "the job runs once and costs" if facts.case.one_off else "the bill of half a year is"
+    return f"{whole} {usd(bill)}; tuning takes at least {usd(upfront)}"
 
 
 def _still_moving(it: Situation) -> str | None:
@@ -338,11 +329,9 @@ def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
     if why and it.reached != tally(it.rules, it.facts.states).reach:
         refuted = {"refuted": "; ".join(why)}
     if len({one.answer for one in each}) > 1:
-        still = sum(state == "unknown" for state in states.values())
+        still = [*states.values()].count("unknown")
         because = f"it depends on {several(still, 'open answer')}"
-        if refuted:
-            because = f"{refuted['refuted']}, and {because}"
-        return Finding("open", because, refuted), each
+        return Finding("open", ", and ".join([*refuted.values(), because]), refuted), each
     found = next((one for one in each if one.outcome == it.raw), each[0])
     if refuted and not found.departs:
         found = found._replace(because=refuted["refuted"])
@@ -379,8 +368,7 @@ def todos(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> Ite
     """What to do, in its order; an option may come twice, and there may be nothing."""
     sure = it.sure
     if found.answer == "no":
-        kept = next((option for option in it.options if option.id == "keep_prompt"), None)
-        if not sure or (kept is not None and kept.helps in ("yes", "partly")):
+        if not sure or (it.keep is not None and it.keep.helpful):
             yield _keep(it)
             sure = [option for option in sure if option.kind == "serving"]
         yield from (_try(it, option) for option in sure)
@@ -412,11 +400,9 @@ def _before_tuning(
     yield from (_try(it, option) for option in it.sure[:2])
     yield from _held_up(it, found)
     for name in (name for name in rules if name in lacking - done):
-        settle = it.facts.framework.filled(
-            rules[name].settle or rules[name].ask, rules[name].at_least
-        )
-        title = f"the check of {rules[name].title}"
-        yield BareStep("measure", title, settle, "the check is answered")
+        rule = rules[name]
+        settle = it.facts.framework.filled(rule.settle or rule.ask, rule)
+        yield BareStep("measure", f"the check of {rule.title}", settle, "the check is answered")
     yield from (_try(it, option) for option in (*it.sure[2:], *partly))
     if asked or "unknown" in it.facts.targets.values() or "quality" not in it.facts.limits:
         yield _ask(it, asked)
@@ -455,12 +441,9 @@ def _try(it: Situation, option: Outlook) -> BareStep:
 
 
 def _step(it: Situation, todo: BareStep) -> Step:
-    aims, priced = covers(todo.outlook, it.facts) if todo.outlook else (), ""
-    does = "interview" if todo.option == "measure" else "plan"
-    hours: Number = Unknown(ask="estimate the hours")
-    if todo.outlook:
-        does = "ceiling" if todo.outlook.family in _IN_A_LAB else "plan"
-        hours, priced = todo.outlook.hours, " and price the calls"
+    aims, option = covers(todo.outlook, it.facts) if todo.outlook else (), todo.outlook
+    lab = option is not None and option.family in _IN_A_LAB
+    does = "ceiling" if lab else "interview" if todo.option == "measure" else "plan"
     return Step(
         option=todo.option,
         title=todo.title,
@@ -468,8 +451,10 @@ def _step(it: Situation, todo: BareStep) -> Step:
         targets=aims,
         command=f"tuneworthy {does} CASE",
         stop_when=todo.stop or _stop_when(it, aims),
-        hours=hours,
-        usd=Unknown(ask=f"state economics.hourly_rate_usd{priced}"),
+        hours=option.hours if option else Unknown(ask="estimate the hours"),
+        usd=Unknown(
+            ask=f"state economics.hourly_rate_usd{' and price the calls' if option else ''}"
+        ),
     )
 
 
@@ -491,16 +476,15 @@ def _tuning(it: Situation, found: Finding) -> BareStep:
     if it.tunings:
         best = it.tunings[0]
         return BareStep(best.id, best.title, best.because, outlook=best)
-    fit = next(iter(it.facts.fits), None)
-    name = fit.approach if fit else next(iter(it.facts.framework.approaches), "measure")
-    title = fit.title if fit else "the approach that fits the goal"
-    return BareStep(name, title, found.because)
+    if it.facts.fits:
+        return BareStep(it.facts.fits[0].approach, it.facts.fits[0].title, found.because)
+    name = next(iter(it.facts.framework.approaches), "measure")
+    return BareStep(name, "the approach that fits the goal", found.because)
 
 
 def _keep(it: Situation) -> BareStep:
-    keep = next((option for option in it.options if option.id == "keep_prompt"), None)
-    if keep is not None and keep.helpful:
-        return _try(it, keep)
+    if it.keep is not None and it.keep.helpful:
+        return _try(it, it.keep)
     why = "Nothing else is worth its work as things are."
     return BareStep("keep_prompt", "keep the prompt", why, "targets, volume or requirements change")
 
@@ -509,10 +493,9 @@ def _ask(it: Situation, asked: Sequence[QuestionResult]) -> BareStep:
     """What to find out: the question that decides, a target, or where today's way is."""
     if asked:
         return BareStep("measure", "answer one question", asked[0].ask, "it is answered")
-    kind = TARGETS["quality"]
+    kind, title = TARGETS["quality"], "measure against the targets"
     if "quality" not in it.facts.limits:
         return BareStep("measure", "state a target", kind.state, "it is stated")
-    title = "measure against the targets"
     return BareStep("measure", title, kind.measure, "every target is measured")
 
 
@@ -576,8 +559,8 @@ def judge(
     """Join everything that was worked out into one answer with its steps."""
     heavy = [item for item in challenges if item.severity == "contradiction"]
     paths = [path.split(".") for item in heavy for path in item.between]
-    names = {path[1] for path in paths if path[0] == "factors" and len(path) > 1}
-    it = Situation(facts, rules, compared.outlooks, {g.id: g for g in gates}, frozenset(names))
+    names = frozenset(path[1] for path in paths if path[0] == "factors" and len(path) > 1)
+    it = Situation(facts, rules, compared.outlooks, {g.id: g for g in gates}, names)
     facts.read.clear()
     found, each = answered(it)
     found = found._replace(because=found.because or _by_count(it, found.outcome))
@@ -618,18 +601,16 @@ def _recommendation(found: Finding, steps: Sequence[Step], facts: CaseFacts) -> 
 
 def steps_text(found: Finding, steps: Sequence[Step]) -> str:
     """The steps as one sentence."""
-    titles = [step.title for step in steps]
-    if found.answer == "pilot" and len(titles) > 1:
-        return (
-            f"try {listing(titles[:-1])} first; if the target is still missed, run a pilot of "
-            f"{titles[-1]}"
-        )
+    *before, last = titles = [step.title for step in steps]
+    if found.answer == "pilot" and before:
+        still = "if the target is still missed"
+        return f"try {listing(before)} first; {still}, run a pilot of {last}"
     if found.answer == "pilot":
-        return f"run a pilot of {titles[0]} on a part of the data, against the best prompt"
+        return f"run a pilot of {last} on a part of the data, against the best prompt"
     if found.answer == "yes":
-        return f"go ahead with {titles[-1]}"
+        return f"go ahead with {last}"
     first = step_text(steps[0]).removesuffix(".")
-    return f"{first}; then {listing(titles[1:])}" if titles[1:] else first
+    return f"{first}; then {listing(titles[1:])}" if before else first
 
 
 def step_text(step: Step) -> str:
@@ -691,17 +672,8 @@ def _ahead(
     then = [judged(way) for way in ways] if exact else [way for n in still for way in alone[n]]
     answers = [found.answer, *(one.answer for one in each if not exact), *(a for a, _ in then)]
     known = [source(name) for name, state in states.items() if state != "unknown"]
-    return (
-        Basis(
-            measured=known.count("measured"),
-            stated=known.count("stated"),
-            assumed=known.count("assumed"),
-            flips=flips,
-            turning=turning,
-        ),
-        Reach(
-            answers=tuple(dict.fromkeys(answer for answer in answers if answer != "open")),
-            first_steps=tuple(dict.fromkeys((first, *(s for a, s in then if a != "open")))),
-            exact=exact,
-        ),
-    )
+    by_source = {each: known.count(each) for each in get_args(Source)}
+    reached = tuple(dict.fromkeys(answer for answer in answers if answer != "open"))
+    steps = tuple(dict.fromkeys((first, *(step for answer, step in then if answer != "open"))))
+    reach = Reach(answers=reached, first_steps=steps, exact=exact)
+    return Basis(**by_source, flips=flips, turning=turning), reach

@@ -214,12 +214,8 @@ def questions(
         after = [tally(rules, {**states, name: to}).doubt for to in ("yes", "no")]
         gain = before - sum(after) / 2
         if gain > 1e-12:
-            check = framework.ceiling.get(name)
-            entry = check or framework.factors[name]
-            ask = framework.filled(entry.ask, check.at_least if check else None)
-            found.append(
-                QuestionResult(factor=name, ask=ask, gain_bits=gain, minutes=entry.minutes)
-            )
+            ask, minutes = framework.question(name), framework.asked[name].minutes
+            found.append(QuestionResult(factor=name, ask=ask, gain_bits=gain, minutes=minutes))
     return tuple(sorted(found, key=lambda q: (-q.gain_bits / q.minutes, q.minutes, q.factor)))
 
 

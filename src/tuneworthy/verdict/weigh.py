@@ -17,7 +17,7 @@ from tuneworthy.errors import CaseError
 from tuneworthy.files.case import training_texts
 from tuneworthy.files.stores import read_latest
 from tuneworthy.framework.load import NAMES
-from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.base import State, Unknown, every
 from tuneworthy.model.case import (
     Attempt,
     Case,
@@ -27,6 +27,7 @@ from tuneworthy.model.case import (
     PublishedScore,
     QualityTarget,
     metric_named,
+    overlaps,
 )
 from tuneworthy.model.dossier import (
     Assessment,
@@ -39,7 +40,7 @@ from tuneworthy.model.dossier import (
     Source,
 )
 from tuneworthy.model.evidence import Evidence, Series
-from tuneworthy.model.framework import Check, Framework, MeasureRule, Need
+from tuneworthy.model.framework import Check, Criterion, Framework, MeasureRule, Need
 from tuneworthy.model.precedents import ALSO_ASKED
 from tuneworthy.stats.intervals import Z95, wilson
 from tuneworthy.syntax.document import did_you_mean
@@ -101,20 +102,19 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
         return {}, ()
     latest, series = read_latest(case)
     found = dict[str, Evidence]()
-    if lines := {line.strip() for text in training_texts(case) for line in text.splitlines()} - {
-        ""
-    }:
+    texts = "\n".join(training_texts(case)).splitlines()
+    if lines := {line.strip() for line in texts if line.strip()}:
         files, by = listing(case.data.training), "different lines of the files to tune on"
         found[TRAINING] = exactly(TRAINING, len(lines), "examples", source=files, method=by)
     arms = next((each.columns for each in series if each.id == "arms"), {})
-    models = {str(name) for name in arms.get("model", ()) if name}
-    if "test" not in arms and len(makers := set(map(maker, models))) > 1:
-        best = max(
-            (float(end) for end in arms.get("high_of_all", ()) if end != "open"), default=1.0
+    makers = {maker(str(name)) for name in arms.get("model", ()) if name}
+    if "test" not in arms and len(makers) > 1:
+        ends = (float(end) for end in arms.get("high_of_all", ()) if end != "open")
+        by, best = (
+            "makers whose models answered the same cases",
+            {"best_high": max(ends, default=1.0)},
         )
-        by = "makers whose models answered the same cases"
-        about = {"method": by, "details": {"best_high": best}}
-        found[FAMILIES] = exactly(FAMILIES, len(makers), "makers", **about)
+        found[FAMILIES] = exactly(FAMILIES, len(makers), "makers", method=by, details=best)
     return {**found, **latest}, series
 
 
@@ -165,11 +165,9 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     tree: dict[str, Any] = case.model_dump(exclude_defaults=True)
     counted, replaced = standing(case, ledger), []
     for name, path in _NUMBERS.items():
-        evidence = counted.get(name)
-        numbers = _numbers(name, path, evidence, case) if evidence else {}
-        for place, number in numbers.items():
-            _put(tree, place, number)
-        if evidence and numbers:
+        if (evidence := counted.get(name)) and (numbers := _numbers(name, path, evidence, case)):
+            for place, number in numbers.items():
+                _put(tree, place, number)
             replaced.append(Replaced(path, _stated_range(case, path), evidence))
     ran = frozenset(
         option for option, arms in RUN_OPTIONS.items() if arms in ledger and ledger[arms].number > 0
@@ -187,13 +185,8 @@ def standing(case: Case, ledger: Ledger) -> Ledger:
     return {
         name: evidence
         for name, evidence in ledger.items()
-        if not any(_covers(path, _NUMBERS.get(name, name)) for path in case.origin.assumed)
+        if not any(overlaps(path, _NUMBERS.get(name, name)) for path in case.origin.assumed)
     }
-
-
-def _covers(supposed: str, path: str) -> bool:
-    """Whether a supposed path is a number's own, or lies above or below it."""
-    return supposed == path or supposed.startswith(f"{path}.") or path.startswith(f"{supposed}.")
 
 
 def _numbers(name: str, path: str, evidence: Evidence, case: Case) -> dict[str, Any]:
@@ -281,8 +274,8 @@ class LimitCheck:
     @property
     def interval(self) -> str:
         """Value and interval with their unit."""
-        evidence = self.evidence
-        return interval_text(evidence.value, evidence.low, evidence.high, evidence.unit)
+        it = self.evidence
+        return interval_text(it.value, it.low, it.high, it.unit)
 
     @property
     def note(self) -> str:
@@ -442,36 +435,30 @@ def weigh(
     """
     weighed = _weighed(case, framework, attempt, ledger)
     checks, signals, factors = {}, {}, {}
+
+    def of(found: _Weighed, criterion: Criterion) -> dict[str, Any]:
+        """What all three kinds of answers say."""
+        ask = framework.filled(criterion.ask, criterion)
+        return {"title": criterion.title, "ask": ask, **found._asdict()}
+
     for name, check in framework.ceiling.items():
         found = weighed["ceiling", name]
         answer = (attempt.ceiling.get(name) if attempt else None) or case.ceiling.get(name)
         count = answer.count if answer and found.source == "stated" else None
         checks[name] = CheckResult(
-            title=check.title,
-            value=found.state if count is None else count,
-            ask=framework.filled(check.ask, check.at_least),
-            **found._asdict(),
+            value=count if count is not None else found.state, **of(found, check)
         )
     for name, signal in framework.signals.items():
         found = weighed["signals", name]
         rules = [rule for rule in framework.measures.values() if rule.about == name]
         lacks = rules and found.state == "yes" and found.source != "measured"
-        signals[name] = SignalResult(
-            title=signal.title,
-            ask=framework.filled(signal.ask),
-            confirm=listing([rule.title for rule in rules]) if lacks else "",
-            **found._asdict(),
-        )
+        confirm = listing([rule.title for rule in rules]) if lacks else ""
+        signals[name] = SignalResult(confirm=confirm, **of(found, signal))
     for name, factor in framework.factors.items():
-        factors[name] = FactorResult(
-            title=factor.title,
-            kind="indicator" if name in framework.indicators else "anti_indicator",
-            weight=factor.weight,
-            ask=framework.filled(factor.ask),
-            **weighed["factors", name]._asdict(),
-        )
-    states = {check.state for check in checks.values()}
-    reached: State = "no" if "no" in states else "unknown" if "unknown" in states else "yes"
+        kind: Any = "indicator" if name in framework.indicators else "anti_indicator"
+        about = of(weighed["factors", name], factor)
+        factors[name] = FactorResult(kind=kind, weight=factor.weight, **about)
+    reached = every(check.state for check in checks.values())
     return Assessment(CeilingTest(reached=reached, checks=checks), signals, factors)
 
 

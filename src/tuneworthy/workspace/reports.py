@@ -255,7 +255,7 @@ def situations_report(file: str | None, framework: str, form: str) -> str:
     if form == "json":
         return json_text({"schema": "tuneworthy/situations/1", "situations": seen})
     rules = load_framework(framework)
-    asked = {name: rules.filled(each.ask) for name, each in rules.factors.items()}
+    asked = {name: rules.question(name) for name in rules.factors}
     return render_document(others.situations(seen, {**asked, **ALSO_ASKED}), form)
 
 

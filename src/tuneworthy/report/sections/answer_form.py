@@ -7,7 +7,7 @@ from typing import Any
 
 from tuneworthy.model.base import State
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult
-from tuneworthy.model.framework import Check, Criterion, Framework
+from tuneworthy.model.framework import Criterion, Framework
 from tuneworthy.money.worth import worth_text
 from tuneworthy.report.sections.common import source_words
 from tuneworthy.words import sentence
@@ -48,7 +48,6 @@ def _field(
     key: str, asks: Criterion, result: _Result, framework: Framework, stated: Mapping[str, State]
 ) -> dict[str, str]:
     """A question with the answer of the case file, and which counts where it is another one."""
-    at_least = asks.at_least if isinstance(asks, Check) else None
     reasons = (asks.why, getattr(asks, "means", ""))
     counts, answer = "", stated.get(key, "unknown")
     if result.source != "stated" and result.state != answer:
@@ -57,8 +56,8 @@ def _field(
         "key": key,
         "title": result.title,
         "ask": result.ask,
-        "why": " ".join(sentence(framework.filled(text, at_least)) for text in reasons if text),
-        "example": framework.filled(asks.example, at_least),
+        "why": " ".join(sentence(framework.filled(text, asks)) for text in reasons if text),
+        "example": framework.filled(asks.example, asks),
         "stated": answer,
         "counts": counts,
         "note": result.note,

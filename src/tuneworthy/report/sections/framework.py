@@ -11,7 +11,7 @@ from tuneworthy.errors import one_line
 from tuneworthy.framework.rules import condition_text
 from tuneworthy.model.base import json_text
 from tuneworthy.model.dossier import Lint, LintFinding
-from tuneworthy.model.framework import Bound, Check, Criterion, Framework
+from tuneworthy.model.framework import Bound, Criterion, Framework
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named, template
 from tuneworthy.report.text import safe
@@ -62,17 +62,12 @@ def framework_report(framework: Framework) -> b.Document:
     )
 
 
-def _asks(framework: Framework, question: Criterion) -> str:
-    at_least = question.at_least if isinstance(question, Check) else None
-    return framework.filled(question.ask, at_least)
-
-
 def _questions(
     title: str, framework: Framework, questions: Mapping[str, Criterion]
 ) -> b.Table | None:
     """With their weights, where any has one; None for no question."""
     rows = [
-        (name, str(getattr(one, "weight", "")), _asks(framework, one))
+        (name, str(getattr(one, "weight", "")), framework.filled(one.ask, one))
         for name, one in questions.items()
     ]
     if any(weight for _, weight, _ in rows):
@@ -199,7 +194,7 @@ def case_template(
 def _answers(framework: Framework, questions: Mapping[str, Criterion]) -> list[str]:
     width = max(map(len, questions), default=0) + 12
     return [
-        f"{f'  {name}: unknown':<{width}}  # {safe(_asks(framework, one))}"
+        f"{f'  {name}: unknown':<{width}}  # {safe(framework.filled(one.ask, one))}"
         for name, one in questions.items()
     ]
 

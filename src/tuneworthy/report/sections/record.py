@@ -339,10 +339,9 @@ def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
 
 
 def _asked(framework: Framework, asked: Criterion) -> Sequence[tuple[str, str]]:
-    at_least = asked.at_least if isinstance(asked, Check) else None
     texts = [("Asks", asked.ask), ("Yes means", getattr(asked, "means", "")), ("Why", asked.why)]
     texts += [("Example", asked.example), ("To get it", getattr(asked, "settle", ""))]
-    rows = [(label, framework.filled(text, at_least)) for label, text in texts]
+    rows = [(label, framework.filled(text, asked)) for label, text in texts]
     if isinstance(asked, Factor):
         counted = framework.scoring.weights == "counted"
         beside = "" if counted else " (shown; every reason counts one)"

@@ -395,7 +395,7 @@ def _aimed(facts: CaseFacts, opinion: Opinion, does: Does, name: str) -> Opinion
     if past := [target for target, meets in then.items() if meets == "no"]:
         return no(f"it takes {TARGETS[past[0]].name} past its limit")
     doubts = [target for target, meets in then.items() if meets == "unknown"]
-    if opinion.helps == "yes" and facts.one_off and facts.small_bill:
+    if opinion.helps == "yes" and facts.case.one_off and facts.small_bill:
         return partly(f"{opinion.because}; the job runs once and costs less than the work")
     if opinion.helps == "yes" and doubts and name not in _WITH_TUNING:
         return partly(f"{opinion.because}, as long as {named(doubts)} stays within its limit")

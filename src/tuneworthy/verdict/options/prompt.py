@@ -38,7 +38,7 @@ def keep_prompt(facts: CaseFacts) -> Opinion:
     if facts.missed:
         because = f"the present prompt misses the target of {listing(facts.missed)}"
         return no(because, measured=facts.missed != ("privacy",))
-    if facts.one_off and facts.small_bill:
+    if facts.case.one_off and facts.small_bill:
         return yes("the job runs once, and costs less than any work on it")
     success = facts.state("success_with_prompts")
     met = [name for name, state in facts.targets.items() if state == "yes"]
