@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -42,7 +43,7 @@ from tuneworthy.verdict.gates import NO_GOAL, approaches, gates
 from tuneworthy.verdict.headline import quick_result, verdict_result
 from tuneworthy.verdict.judge import judge
 from tuneworthy.verdict.options import NO_OPTIONS, Compared
-from tuneworthy.verdict.rules import apply_rules, flips, questions, verdict_of
+from tuneworthy.verdict.rules import apply_rules, flips, outcome_of, questions, verdict_of
 from tuneworthy.verdict.weigh import (
     NOTHING_MEASURED,
     Ledger,
@@ -51,6 +52,7 @@ from tuneworthy.verdict.weigh import (
     figures,
     gathered,
     known,
+    seen,
     states_of,
     weigh,
     with_evidence,
@@ -76,14 +78,11 @@ def load_framework(source: str | Path | Mapping[str, Any] = "lesson") -> Framewo
     """
     if isinstance(source, Mapping):
         return load_document(ParsedFile(dict(source), "framework"))
-    if isinstance(source, str) and (source in NAMES or not _looks_like_file(source)):
-        return load_named(source)
+    named = isinstance(source, str) and not re.search(r"[/\\.]", source)
+    if source in NAMES or (named and not os.path.exists(source)):  # noqa: PTH110  # never raises
+        return load_named(str(source))
     text = read_text(Path(source), FRAMEWORK_LIMIT, FrameworkError)
     return load_document(parse(text, str(source), FrameworkError))
-
-
-def _looks_like_file(source: str) -> bool:
-    return any(sign in source for sign in "/\\.") or os.path.exists(source)  # noqa: PTH110  # never raises
 
 
 def framework_of(case: Case, chosen: str | None = None) -> Framework:
@@ -258,14 +257,10 @@ def verdicts(cases: Iterable[Case], framework: Framework) -> list[QuickVerdict]:
     Raises:
         CaseError: As ``decide``.
     """
-    rules = rules_of(framework)
-    return [_quickly(case, framework, rules) for case in cases]
+    return [_quickly(*seen(case), framework) for case in cases]
 
 
-def _quickly(case: Case, framework: Framework, rules: Rules) -> QuickVerdict:
-    ledger = known(gathered(case)[0], case)
-    filled, _ = with_evidence(case, ledger)
-    counted = tally(rules, states_of(filled, framework, ledger))
-    final = len(counted.reach) == 1
-    outcome: Verdict = next(iter(counted.reach)) if final else "undecided"
-    return QuickVerdict(outcome, final, dict(counted.even))
+def _quickly(case: Case, ledger: Ledger, framework: Framework) -> QuickVerdict:
+    counted = tally(rules_of(framework), states_of(case, framework, ledger))
+    outcome = outcome_of(counted.reach)
+    return QuickVerdict(outcome, outcome != "undecided", dict(counted.even))

@@ -135,6 +135,8 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
 
     names = ("chosen", "max_tokens", "allow_code", "as_of")
     lab = prepare(case, **{name: options[name] for name in names})
+    base: str | None
+    told: dict[str, Any]
     if options["resume"]:
         if (plan := written_pilot(lab.case)) is None:
             fix = f"begin one: tuneworthy pilot {case}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tuneworthy.model.interview import CaseField
 
 NAMES = ("lesson",)  #: Frameworks of the catalogue.
-
+SERVICES, COUNTS, FIELDS = "services.yaml", "published_counts.yaml", "fields.yaml"
 
 _OWN = frozenset({"title", "source", "dated", "worked_example"})
 """Sections that speak of one framework alone and are never inherited."""
@@ -24,6 +24,10 @@ _OWN = frozenset({"title", "source", "dated", "worked_example"})
 def catalogue_text(file: str) -> str:
     """A file of the catalogue."""
     return files("tuneworthy.framework").joinpath("catalogue", file).read_text(encoding="utf-8")
+
+
+def _parsed(file: str) -> ParsedFile:
+    return parse(catalogue_text(file), file, FrameworkError)
 
 
 @lru_cache(maxsize=8)  # it ships with the package and is frozen; a server asks for it all day
@@ -56,28 +60,20 @@ def _named_document(name: str, where: str) -> ParsedFile:
             where="" if where == name else where,
             fix=guess + (" Or name a file" if guess.endswith("?") else ", or name a file"),
         )
-    return parse(catalogue_text(f"{name}.yaml"), f"{name}.yaml", FrameworkError)
-
-
-SERVICES, COUNTS = "services.yaml", "published_counts.yaml"
+    return _parsed(f"{name}.yaml")
 
 
 @cache
 def services() -> Services:
     """Who offers which kind of tuning, as of the day each was read."""
-    return build(
-        Services, parse(catalogue_text(SERVICES), SERVICES, FrameworkError), FrameworkError
-    )
+    return build(Services, _parsed(SERVICES), FrameworkError)
 
 
 @cache
 def published_counts() -> GoalRecord:
     """Goal to the arm that measured best to the number of published cases, ties left out."""
-    data = parse(catalogue_text(COUNTS), COUNTS, FrameworkError).data
+    data = _parsed(COUNTS).data
     return {goal: {arm: int(n) for arm, n in arms.items()} for goal, arms in data.items()}
-
-
-_FILE = "fields.yaml"
 
 
 @cache
@@ -85,15 +81,13 @@ def case_fields() -> dict[str, CaseField]:
     """Every field of a case by its path without places in lists, in the order of asking."""
     from tuneworthy.model.interview import CaseField  # a decision asks nothing
 
-    parts = parse(catalogue_text(_FILE), _FILE, FrameworkError).data
     return {
-        path: CaseField.model_validate(entry if part in _NOT_ASKED else {**entry, "part": part})
-        for part, entries in parts.items()
+        path: CaseField.model_validate(
+            entry if part in ("unasked", "titles") else {**entry, "part": part}
+        )
+        for part, entries in _parsed(FIELDS).data.items()
         for path, entry in entries.items()
     }
-
-
-_NOT_ASKED = ("unasked", "titles")
 
 
 def field_path(path: str) -> str:

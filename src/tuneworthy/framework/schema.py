@@ -73,21 +73,16 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 def case_schema(framework: Framework) -> dict[str, Any]:
     """The case file's schema; checks, factors and signals are those of a framework."""
     schema = _of(Case, "validation", "Tuneworthy case")
-    places: list[tuple[dict[str, Any], str, Mapping[str, Criterion]]] = []
-    for holder in (schema, schema["$defs"]["Attempt"]):
-        places.append((holder, "ceiling", framework.ceiling))
-        places.append((holder, "factors", framework.factors))
-    places.append((schema, "signals", framework.signals))
-    for holder, name, asked in places:
+    attempt = schema["$defs"]["Attempt"]
+    places = [(holder, name) for holder in (schema, attempt) for name in ("ceiling", "factors")]
+    for holder, name in (*places, (schema, "signals")):
+        asked: Mapping[str, Criterion] = getattr(framework, name)
+        says = {key: f"{e.title}: {framework.filled(e.ask, e)}" for key, e in asked.items()}
+        if name == "factors":  # some are kept beside the framework's own, and not counted
+            says = {**ALSO_ASKED, **says}
         section = holder["properties"][name]
         each = section.pop("additionalProperties")
-        section["properties"] = {
-            key: {**each, "description": f"{entry.title}: {framework.filled(entry.ask, entry)}"}
-            for key, entry in asked.items()
-        }
-        if name == "factors":  # kept beside the framework's own, and not counted
-            also = {key: {**each, "description": ask} for key, ask in ALSO_ASKED.items()}
-            section["properties"] = also | section["properties"]
+        section["properties"] = {key: {**each, "description": text} for key, text in says.items()}
         section["additionalProperties"] = False
     return schema
 
@@ -113,31 +108,19 @@ def dossier_schema() -> dict[str, Any]:
     return _of(Dossier, "serialization", "Tuneworthy dossier")
 
 
-def ceiling_schema() -> dict[str, Any]:
-    """The schema of what ``ceiling --format json`` prints."""
-    found = _lab(CeilingResult, "ceiling")
-    text = {"type": "string"}
-    found["properties"]["verdict"] = {
-        "description": "The verdict of the case as it stands now.",
-        "type": "object",
-        "properties": {"outcome": text, "answer": text, "action": text},
-    }
-    return found
+_LABS = {"ceiling": CeilingResult, "verify": VerifyResult, "pilot": PilotResult}
 
 
-def verify_schema() -> dict[str, Any]:
-    """The schema of what ``verify --format json`` prints."""
-    return _lab(VerifyResult, "verify")
-
-
-def pilot_schema() -> dict[str, Any]:
-    """The schema of what ``pilot --format json`` prints."""
-    return _lab(PilotResult, "pilot")
-
-
-def _lab(record: Any, name: str) -> dict[str, Any]:
-    found = _of(record, "serialization", f"Tuneworthy {name} lab")
+def lab_schema(name: str) -> dict[str, Any]:
+    """The schema of what ``ceiling``, ``verify`` or ``pilot`` prints with ``--format json``."""
+    found = _of(_LABS[name], "serialization", f"Tuneworthy {name} lab")
     found["properties"] = {"schema": {"const": f"tuneworthy/{name}/1"}, **found["properties"]}
+    if name == "ceiling":
+        found["properties"]["verdict"] = {
+            "description": "The verdict of the case as it stands now.",
+            "type": "object",
+            "properties": {key: {"type": "string"} for key in ("outcome", "answer", "action")},
+        }
     return found
 
 

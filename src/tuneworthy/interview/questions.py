@@ -25,7 +25,6 @@ from tuneworthy.model.case import (
     TokenPrice,
 )
 from tuneworthy.model.dossier import (
-    Assessment,
     CheckResult,
     Dossier,
     FactorResult,
@@ -37,7 +36,7 @@ from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, 
 from tuneworthy.model.precedents import ALSO_ASKED
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.rules import questions, verdict_of
-from tuneworthy.verdict.weigh import gathered, known, weigh, with_evidence
+from tuneworthy.verdict.weigh import seen, weigh
 from tuneworthy.words import listing
 
 ROOMS = ("ceiling", "factors", "signals")
@@ -346,7 +345,8 @@ def _round(
     opened = [path for path in wanted if not is_stated(case, path)]
     if part in ("options", "investment"):
         return dict.fromkeys(opened), len(wanted)
-    weighed = _weighed(case, framework)
+    filled, ledger = seen(case)
+    weighed = weigh(filled, framework, ledger=ledger)
     paths = {n: f"{'ceiling' if n in framework.ceiling else 'factors'}.{n}" for n in weighed.states}
     goals = [path for path in wanted if path == "goals" and framework.goals]
     order: dict[str, float | None] = dict.fromkeys(path for path in goals if path in opened)
@@ -357,13 +357,6 @@ def _round(
     further += [f"signals.{n}" for n, sign in weighed.signals.items() if sign.state == "unknown"]
     every = {*paths.values(), *goals, *wanted} - ({"goals"} - {*goals})
     return {**order, **dict.fromkeys(further)}, len(every) + len(weighed.signals)
-
-
-def _weighed(case: Case, framework: Framework) -> Assessment:
-    """Every answer as it counts: with what was measured, and what stated numbers give."""
-    ledger = known(gathered(case)[0], case)
-    filled, _ = with_evidence(case, ledger)
-    return weigh(filled, framework, ledger=ledger)
 
 
 def _fields(case: Case, framework: Framework, part: Part) -> Iterator[tuple[str, CaseField]]:
@@ -395,8 +388,7 @@ def _is_wanted(case: Case, field: CaseField, path: str) -> bool:
 def _holds(case: Case, condition: str) -> bool:
     path, _, values = condition.removeprefix("not ").partition(" = ")
     value = value_at(case, path)
+    holds = value not in (None, (), {})
     if values:
-        holds = bool({*values.split(", ")} & {*shown_value(value).split(", ")})
-    else:
-        holds = value not in (None, (), {})
+        holds = not {*values.split(", ")}.isdisjoint(shown_value(value).split(", "))
     return holds != condition.startswith("not ")

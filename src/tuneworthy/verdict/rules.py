@@ -49,7 +49,7 @@ def apply_rules(states: Mapping[str, State], framework: Framework, rules: Rules)
     low, high = measures["difference"]
     cuts = (rules.score_cuts, rules.difference_cuts)
     bands = [(each.band(int(low)), each.band(int(high))) for each in cuts]
-    outcome = _outcome(counted.reach)
+    outcome = outcome_of(counted.reach)
     return Decision(
         outcome=outcome,
         leaning=max(reach, key=lambda name: (shares[name], -OUTCOMES.index(name))),
@@ -74,7 +74,8 @@ def apply_rules(states: Mapping[str, State], framework: Framework, rules: Rules)
     )
 
 
-def _outcome(reach: Collection[Outcome]) -> Verdict:
+def outcome_of(reach: Collection[Outcome]) -> Verdict:
+    """The outcome if only one is reachable, else ``undecided``."""
     return next(iter(reach)) if len(reach) == 1 else "undecided"
 
 
@@ -194,8 +195,7 @@ Target = Literal["yes", "no"]
 
 
 def verdict_of(rules: Rules, states: Mapping[str, State]) -> Verdict:
-    """The outcome if only one is reachable, else ``undecided``."""
-    return _outcome(tally(rules, states).reach)
+    return outcome_of(tally(rules, states).reach)
 
 
 def questions(

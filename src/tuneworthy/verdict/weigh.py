@@ -178,6 +178,12 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     return filled, tuple(replaced)
 
 
+def seen(case: Case) -> tuple[Case, Ledger]:
+    """A case with what its ledger and files show in it, and that."""
+    ledger = known(gathered(case)[0], case)
+    return with_evidence(case, ledger)[0], ledger
+
+
 def standing(case: Case, ledger: Ledger) -> Ledger:
     """What was measured, without the measurements of numbers that are only supposed."""
     if not case.origin.assumed:

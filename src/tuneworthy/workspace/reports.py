@@ -285,8 +285,10 @@ def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
     """
     from tuneworthy.framework import schema as schemas
 
-    made = getattr(schemas, f"{what}_schema")
-    data: dict[str, Any] = made(*[load_framework(chosen or "lesson")] if what == "case" else [])
+    if what == "case":
+        return schemas.case_schema(load_framework(chosen or "lesson"))
+    made = getattr(schemas, f"{what}_schema", None)
+    data: dict[str, Any] = made() if made else schemas.lab_schema(what)
     return data
 
 
