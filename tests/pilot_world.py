@@ -100,7 +100,7 @@ class FakeTrainer:
         self._now("after", work.job.key)
         return f"job-{work.job.key[:8]}"
 
-    async def find(self, work: TrainingWork) -> str | None:
+    async def find(self, work: TrainingWork, *_: Any, **__: Any) -> str | None:
         there = work.job.key in self.said("began")
         return f"job-{work.job.key[:8]}" if there else None
 

@@ -6,10 +6,11 @@ import random
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from internals import Ledger, ReadOnlyLedger, Reply
+from internals import TRAINING, Ledger, ReadOnlyLedger, Reply
 from tuneworthy import InputError
 
 
@@ -87,6 +88,35 @@ def test_a_call_asked_again_twice_counts_once_each_time(path: Path) -> None:
             assert (ledger.spend("r").paid, ledger.spend("r").held) == (paid, 0)
             assert ledger.reserve("doubtful", run="r", model="m", usd=1, cap_usd=9) == "go"
             ledger.doubt("doubtful", "late")
+
+
+def test_a_durable_order_is_on_the_disk_before_it_goes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    connect = sqlite3.connect
+
+    def watched(*args: Any, **more: Any) -> sqlite3.Connection:
+        base: sqlite3.Connection = connect(*args, **more)
+        base.set_trace_callback(said.append)
+        return base
+
+    monkeypatch.setattr(sqlite3, "connect", watched)
+    with Ledger(path) as ledger:
+        for key, durable in (("plain", False), ("sure", True)):
+            said.clear()
+            ledger.reserve(key, run="r", model="m", usd=0, cap_usd=9, durable=durable)
+            waits = [said.index("PRAGMA synchronous=FULL") if durable else -1, said.index("COMMIT")]
+            assert waits == sorted(waits)
+            assert durable == (said[-1] == "PRAGMA synchronous=NORMAL")
+
+
+def test_asking_again_leaves_runs_of_training_in_doubt(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.reserve("run", run="r", model=f"{TRAINING}m", usd=1, cap_usd=9)
+        ledger.doubt("run", "late")
+        assert ledger.release("r") == 1
+        assert [one.key for one in ledger.doubtful("r")] == ["run"]
 
 
 def read_all(ledger: Ledger) -> None:

@@ -50,6 +50,7 @@ class Service:
     ends: str = ""  #: How every job ends, in place of well.
     named: Any = None  #: What it says a model is called, in place of its name.
     refuses: str = ""  #: Why it makes no job.
+    lags: int = 0  #: Times that its list of jobs doesn't hold the newest yet.
 
     @property
     def together(self) -> bool:
@@ -135,7 +136,8 @@ class Handler(BaseHTTPRequestHandler):
             listed = self.service.files.items()
             return self.page([{"id": i, "filename": name} for i, (name, _) in listed])
         if self.path.startswith(f"{self.service.path}?"):
-            return self.page(self.service.jobs[::-1])
+            self.service.lags -= 1
+            return self.page([] if self.service.lags >= 0 else self.service.jobs[::-1])
         if self.service.busy:
             self.service.busy -= 1
             return self.say({"error": "later"}, 503)
@@ -210,11 +212,13 @@ def folder_for(service: Service, folder: Path, **more: Any) -> Path:
     return case_of(folder, 40, 100, models=f"[{{{told}}}]", **more)
 
 
-def piloted(service: Service, folder: Path, *, cap_usd: float = 20.0) -> PilotResult:
+def piloted(
+    service: Service, folder: Path, *, cap_usd: float = 20.0, **settings: Any
+) -> PilotResult:
     lab = prepare(folder, as_of=AS_OF)
     (model,) = lab.case.models
     trainer = HostedTrainer(model, service.style, usd_per_mtok=8.0, serving=PRICES, every_s=0.01)
-    return api.run(planned(lab, trainer, "my:base", seeds=1), cap_usd=cap_usd)
+    return api.run(planned(lab, trainer, "my:base", seeds=1), cap_usd=cap_usd, **settings)
 
 
 def everything(folder: Path) -> bytes:
@@ -281,12 +285,50 @@ def test_a_job_that_failed_says_why_without_the_key(service: Service, tmp_path: 
         piloted(service, folder)
 
 
-def test_what_a_cancelled_job_cost_stays_put_aside(service: Service, tmp_path: Path) -> None:
+def test_a_list_that_lags_is_looked_at_again_before_another_job_is_asked_for(
+    service: Service, tmp_path: Path
+) -> None:
+    folder, service.drops = folder_for(service, tmp_path), "cut"
+    with pytest.raises(StoppedError, match="in doubt"):
+        piloted(service, folder)
+    service.lags = 3
+    piloted(service, folder)
+    assert len(service.jobs) == 3  # three sizes, one seed
+
+
+def test_asking_again_pays_for_no_job_twice(service: Service, tmp_path: Path) -> None:
+    plainly = piloted(service, folder_for(service, tmp_path / "plainly")).spend.paid
+    service.jobs, service.files, service.looks, service.drops = [], {}, {}, "cut"
+    folder = folder_for(service, tmp_path / "case")
+    with pytest.raises(StoppedError, match="in doubt"):
+        piloted(service, folder)
+    result = piloted(service, folder, ask_again=True)
+    assert len(service.jobs) == 3
+    assert result.spend.paid == pytest.approx(plainly)
+
+
+def test_a_cancelled_job_counts_as_paid_and_another_is_asked_for(
+    service: Service, tmp_path: Path
+) -> None:
     folder, service.ends = folder_for(service, tmp_path), "cancelled"
-    with pytest.raises(StoppedError, match="cancelled at its service"):
+    with pytest.raises(StoppedError, match=r"cancelled at its service; .* as paid, \$0\.0"):
         piloted(service, folder)
     with Ledger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
-        assert ledger.spend("pilot").held > 0
+        spend = ledger.spend("pilot")
+    assert spend.paid > 0 == spend.held
+    service.ends, service.looks = "", {}
+    result = piloted(service, folder)
+    assert len(service.jobs) == 4
+    assert result.spend.paid > spend.paid + sum(run.usd for run in result.trained) - 1e-9
+
+
+def test_what_the_ledger_paid_for_is_never_trained_again(service: Service, tmp_path: Path) -> None:
+    folder = folder_for(service, tmp_path)
+    paid = piloted(service, folder).spend.paid
+    (folder / ".tuneworthy" / "pilot" / "runs.jsonl").unlink()
+    service.files, service.refuses = {}, "no more"  # the service forgot its files
+    assert piloted(service, folder).spend.paid == paid
+    assert len(service.jobs) == 3
 
 
 @pytest.mark.parametrize("named", [7, "a\nb", "x" * 300])

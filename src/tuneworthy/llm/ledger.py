@@ -13,7 +13,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -120,6 +120,7 @@ CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, held INTEGER NOT NULL, pa
 WITHOUT ROWID;
 """
 
+TRAINING = "training "  #: What the model of a row begins with that stands for a run of training.
 Answer = Literal["go", "over_cap"]
 MOST_ASKED = 500  #: Requests that are looked up at once; SQLite takes 999 values.
 
@@ -230,15 +231,18 @@ class Ledger:
             found += self._rows(these, some)
         return found
 
-    def reserve(self, key: str, *, run: str, model: str, usd: float, cap_usd: float) -> Answer:
+    def reserve(
+        self, key: str, *, run: str, model: str, usd: float, cap_usd: float, durable: bool = False
+    ) -> Answer:
         """Put a request's worst price aside, or say ``over_cap`` and change nothing.
 
         From here on the request counts as sent. One that failed unpaid before, or is in doubt and
         was released, may be reserved again. What earlier processes spent for the run counts for its
-        cap too; the model is for quotes of later runs.
+        cap too; the model is for quotes of later runs. A ``durable`` one is on the disk before this
+        says go; a loss of power may take others back.
         """
         amount = pico(usd)
-        with self.together():
+        with self._durably() if durable else nullcontext(), self.together():
             if sum(self._money(run)) + amount > whole_cap(cap_usd):
                 return "over_cap"
             written = self._run(
@@ -252,14 +256,22 @@ class Ledger:
             self._add(run, held=amount, paid=0)
         return "go"
 
+    @contextmanager
+    def _durably(self) -> Iterator[None]:
+        self._run("PRAGMA synchronous=FULL")
+        try:
+            yield
+        finally:
+            self._run("PRAGMA synchronous=NORMAL")
+
     def settle(self, key: str, reply: Reply, usd: float) -> Settled:
         """Keep an answer with what it cost, and free what was put aside for it."""
         paid = pico(usd)
         return self._close(Settled(key=key, status="settled", reply=reply, usd=paid / PICO), paid)
 
-    def fail(self, key: str, why: str) -> Settled:
-        """It wasn't paid: free what was put aside."""
-        return self._close(Settled(key=key, status="failed", why=why[:500]))
+    def fail(self, key: str, why: str, usd: float = 0.0) -> Settled:
+        """It came to nothing, for nothing or for an amount: free what was put aside."""
+        return self._close(Settled(key=key, status="failed", why=why[:500]), pico(usd))
 
     def doubt(self, key: str, why: str) -> Settled:
         """Nobody knows whether it was paid: what was put aside stays aside."""
@@ -286,12 +298,17 @@ class Ledger:
         """Let a run's doubtful calls be sent again, because the user says so.
 
         They may be paid twice: what was put aside for them counts as paid from then on, so that the
-        cap holds either way. Returns how many there were.
+        cap holds either way. Returns how many there were. Runs of training are no calls: their
+        service is asked whether they have begun.
         """
-        found = self.doubtful(run)
-        for one in found:
-            self._close(Settled(key=one.key, status="failed", why="released"), pico(one.usd))
-        return len(found)
+        rows = self._rows(
+            "SELECT key, held FROM calls WHERE status = 'in_doubt' "
+            "AND run = ? AND model NOT LIKE ?",
+            (run, f"{TRAINING}%"),
+        )
+        for key, held in rows:
+            self.fail(key, "released", held / PICO)
+        return len(rows)
 
     def doubtful(self, run: str | None = None) -> tuple[Settled, ...]:
         """Calls of which nobody knows whether they were paid."""

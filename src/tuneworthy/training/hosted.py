@@ -10,7 +10,8 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tuneworthy.errors import CaseError, one_line
@@ -36,6 +37,7 @@ from tuneworthy.training.trainers import (
     TrainingStoppedError,
     TrainingWork,
 )
+from tuneworthy.words import small_usd
 
 _ID = re.compile(r"\w[\w:-]{0,199}")
 PURPOSE, CANCELLED = "fine-tune", "cancelled"
@@ -44,6 +46,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
 _PAGES, _PAGE = 50, 100  # of a list that is looked through
 _PATIENCE = 60  # times in a row that a service may not say how a job is
+_LOOKS = 4  # for a job that was asked for, before it surely never began
 _TIMEOUT_S = 600.0  # a file takes its time
 
 
@@ -117,8 +120,18 @@ class HostedTrainer:
         except Busy as caught:
             raise Doubtful(str(caught)) from None
 
-    async def find(self, work: TrainingWork) -> str | None:
+    async def find(
+        self, work: TrainingWork, over: Collection[str] = (), *, patient: bool = False
+    ) -> str | None:
         """The job that learns from the file of this run, if there is one that didn't fail."""
+        for looks in range(_LOOKS if patient else 1):
+            if looks and await self._paused():
+                raise Doubtful("stopped while it was looked for")
+            if (found := await self._seen(work, over)) is not None:
+                return found
+        return None
+
+    async def _seen(self, work: TrainingWork, over: Collection[str]) -> str | None:
         to = _target(self._service, work)
         assert to.api is not None
         name, failed = f"{_name(work)}.jsonl", {*to.api.failed} - {CANCELLED}
@@ -127,7 +140,8 @@ class HostedTrainer:
         if not files:
             return None
         async for job in self._listed(f"{to.api.jobs}?"):
-            if str(job.get("training_file")) in files and str(job.get("status")) not in failed:
+            mine = str(job.get("training_file")) in files and job.get("id") not in over
+            if mine and str(job.get("status")) not in failed:
                 return _id(job)
         return None
 
@@ -147,17 +161,21 @@ class HostedTrainer:
             if status in api.done:
                 return self._finished(work, job, api.model, api.tokens)
             if status == CANCELLED:
-                what = f"job {id} was cancelled at its service, and what it cost isn't known"
-                raise TrainingStoppedError(f"{what}; begin another pilot, with other data or seeds")
+                usd = self.usd_most(work)
+                what = f"job {id} was cancelled at its service; the most it may have cost counts"
+                raise TrainingFailedError(f"{what} as paid, {small_usd(usd)}", usd)
             if status in api.failed:
                 raise TrainingFailedError(f"{status}: {self._hidden(_why(job))}")
             step(f"{status} at the service")
-            try:
-                async with asyncio.timeout(self._every):
-                    await self._stopped.wait()
-            except TimeoutError:
-                continue
-            raise TrainingStoppedError("stopped; the job goes on at its service")
+            if await self._paused():
+                raise TrainingStoppedError("stopped; the job goes on at its service")
+
+    async def _paused(self) -> bool:
+        """Wait a while; whether it was stopped meanwhile."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._every):
+                await self._stopped.wait()
+        return self._stopped.is_set()
 
     def served(self, model: str) -> Model:
         """Under its name at the address of the base, for the price that was given."""

@@ -43,7 +43,7 @@ from tuneworthy.lab.verify import (
 from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
 from tuneworthy.llm.choose import prices_of, transport_for
 from tuneworthy.llm.endpoints import Busy, CallError, Doubtful, NotSent, Refused, reach
-from tuneworthy.llm.ledger import Ledger
+from tuneworthy.llm.ledger import TRAINING, Ledger
 from tuneworthy.llm.runner import Job, quote, total
 from tuneworthy.model.base import Estimated
 from tuneworthy.model.case import Model, PromptVariant
@@ -381,7 +381,9 @@ class _Going:
         rules = Marker((), Kit())
         self.general, self.probes = (Scores(rules, most_missing=LACKING) for _ in range(2))
         self._book = pilot_runs(pilot.lab.case)
-        self.trained = {each.key: each for each in self._book.read()}
+        runs = self._book.read()
+        self.trained = {each.key: each for each in runs}
+        self._over = {each.job for each in runs if each.state == "failed" and each.job}
 
     async def to_the_end(self) -> PilotResult:
         """Race, train, stop where the rule says so, and compare."""
@@ -511,7 +513,9 @@ class _Going:
     async def _trained(self, work: TrainingWork) -> str:
         """The model of a run: trained and paid for once, whatever happened before."""
         job, works = work.job, self.pilot.works
-        done = self.trained.get(job.key)
+        done, kept = self.trained.get(job.key), self.calls.ledger.find(job.key)
+        if (done is None or done.state != "trained") and kept and kept.reply:  # its line was lost
+            done = self._noted(job.key, "trained", model=kept.reply.text, usd=kept.usd)
         if done is not None and done.state == "trained":
             return self._settled(done)
         name = f"training {works.index(work) + 1} of {len(works)}: {job.size} examples"
@@ -522,7 +526,7 @@ class _Going:
                 work, run, lambda said: self.pilot.say(f"{name}, {said}")
             )
         except TrainingFailedError as caught:
-            raise self._failed(job.key, name, caught) from None
+            raise self._failed(job.key, name, caught, run, caught.usd) from None
         except (TrainingStoppedError, CallError) as caught:  # it goes on where it is
             self.unless(str(caught))
             raise
@@ -532,42 +536,53 @@ class _Going:
     async def _begun(self, work: TrainingWork, done: TrainedModel | None, name: str) -> str:
         """The id of a run, begun unless it may have begun before."""
         trainer, ledger, key = self.pilot.trainer, self.calls.ledger, work.job.key
-        if done is not None and done.state == "submitted":
-            return done.job
-        run = await self._found(work, name)
+        submitted = done is not None and done.state == "submitted"
+        run = done.job if done and submitted else await self._found(work, name)
         try:
-            if run is None:
+            if ledger.find(key) is None:  # a new one, or the ledger was moved away
                 self._reserve(key, trainer.usd_most(work))
-                run = await trainer.begin(work)
+            run = run or await trainer.begin(work)
         except (Refused, NotSent, Busy, TrainingFailedError) as caught:
             raise self._failed(key, name, caught) from None
         except Doubtful as caught:
             ledger.doubt(key, str(caught))
             fix = "run it again: it looks whether the run has begun before it begins another"
             raise StoppedError(f"{name} is in doubt: {caught}", fix=fix) from None
-        self._noted(key, "submitted", job=run)
+        if not submitted:
+            self._noted(key, "submitted", job=run)
         return run
 
     async def _found(self, work: TrainingWork, name: str) -> str | None:
         """A run that may have begun, by its service; what nobody can tell stays in doubt."""
+        trainer, ledger, key = self.pilot.trainer, self.calls.ledger, work.job.key
+        asked = ledger.find(key) is not None
         try:
-            run = await self.pilot.trainer.find(work)
+            run = await trainer.find(work, self._over, patient=asked)
         except CallError as caught:
             fix = "run it again: it looks again whether the run has begun"
             raise StoppedError(f"{name} is in doubt: {caught}", fix=fix) from None
-        if run is None and self.calls.ledger.find(work.job.key) is not None:
-            self.calls.ledger.fail(work.job.key, "it never began")
+        if run is None and asked:
+            ledger.fail(key, "it never began")
         return run
 
     def _reserve(self, key: str, usd: float) -> None:
-        model, cap = f"training {self.plan.base}", self.calls.cap_usd
-        said = self.calls.ledger.reserve(key, run=PILOT_RUN, model=model, usd=usd, cap_usd=cap)
+        cap = self.calls.cap_usd
+        said = self.calls.ledger.reserve(
+            key,
+            run=PILOT_RUN,
+            model=f"{TRAINING}{self.plan.base}",
+            usd=usd,
+            cap_usd=cap,
+            durable=True,
+        )
         if said != "go":
             self.unless(f"the budget of {cap:g} USD is too small for the next run")
 
-    def _failed(self, key: str, name: str, caught: Exception) -> StoppedError:
-        self.calls.ledger.fail(key, str(caught))
-        self._noted(key, "failed", why=str(caught)[:300])
+    def _failed(
+        self, key: str, name: str, caught: Exception, run: str = "", usd: float = 0.0
+    ) -> StoppedError:
+        self.calls.ledger.fail(key, str(caught), usd)
+        self._noted(key, "failed", job=run, why=str(caught)[:300])
         fix = "correct that, and run it again to go on"
         return StoppedError(f"{name} failed: {caught}", fix=fix)
 

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,7 +63,11 @@ class Finished(NamedTuple):
 
 
 class TrainingFailedError(Exception):
-    """A run that ended for good without a model; it carries no key."""
+    """A run that ended for good without a model, and what it cost at most; it carries no key."""
+
+    def __init__(self, why: str, usd: float = 0.0) -> None:
+        super().__init__(why)
+        self.usd = usd
 
 
 class TrainingStoppedError(Exception):
@@ -84,8 +88,14 @@ class Trainer(Protocol):
     async def begin(self, work: TrainingWork) -> str:
         """Begin a run, once and with no retry; the id by which it is waited for."""
 
-    async def find(self, work: TrainingWork) -> str | None:
-        """The id of a run that may have begun; None where it surely hasn't."""
+    async def find(
+        self, work: TrainingWork, over: Collection[str] = (), *, patient: bool = False
+    ) -> str | None:
+        """The id of a run that may have begun; None where it surely hasn't.
+
+        Those that are ``over`` don't count. One that was asked for takes a ``patient`` look: a list
+        may lag behind.
+        """
 
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
         """Wait for the end of a run, or go on with it.
@@ -164,8 +174,11 @@ class LoraTrainer:
         """Its folder is its id."""
         return work.job.key[:16]
 
-    async def find(self, work: TrainingWork) -> str | None:
+    async def find(
+        self, work: TrainingWork, over: Collection[str] = (), *, patient: bool = False
+    ) -> str | None:
         """A run on this machine is found by its folder, whatever happened to it."""
+        del over, patient
         return work.job.key[:16]
 
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
