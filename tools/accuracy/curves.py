@@ -85,47 +85,17 @@ def orders(_: Path) -> Task:
     """Made orders, as people write them: the thing, how many, and the town."""
     chance = random.Random(5)  # noqa: S311  # hides nothing
     things = [
-        "mug",
-        "lamp",
-        "chair",
-        "desk",
-        "rug",
-        "vase",
-        "clock",
-        "towel",
-        "kettle",
-        "mirror",
-        "pillow",
-        "shelf",
-    ]
+        "mug", "lamp", "chair", "desk", "rug", "vase",
+        "clock", "towel", "kettle", "mirror", "pillow", "shelf",
+    ]  # fmt: skip
     towns = [
-        "Oslo",
-        "Lyon",
-        "Turin",
-        "Ghent",
-        "Porto",
-        "Graz",
-        "Cork",
-        "Leeds",
-        "Bergen",
-        "Malmo",
-        "Basel",
-        "Nice",
-    ]
+        "Oslo", "Lyon", "Turin", "Ghent", "Porto", "Graz",
+        "Cork", "Leeds", "Bergen", "Malmo", "Basel", "Nice",
+    ]  # fmt: skip
     numbers = [
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-    ]
+        "one", "two", "three", "four", "five", "six",
+        "seven", "eight", "nine", "ten", "eleven", "twelve",
+    ]  # fmt: skip
     forms = (
         "please send {n} {t}s to {c}", "I need {n} {t}s delivered in {c}",
         "{c} office is out of {t}s, order {n}", "could we get {n} more {t}s for {c}?",
