@@ -278,6 +278,16 @@ def test_a_tree_that_names_many_answers_is_counted_exactly() -> None:
     assert sum(counted.ending) == 2**38
 
 
+def test_what_nothing_changes_is_known_without_trying_every_set() -> None:
+    asks = {"when": {"difference": {"at_least": 9.5}}, "outcome": "improve_rag_or_switch_model"}
+    for pro, con in ((8, 8), (18, 5)):  # no set of answers changes it; 817,190 of one size do
+        rules = compile_rules(wide(pro, con, [asks]))
+        states: dict[str, State] = dict.fromkeys(rules.weights, "unknown")
+        decision = apply_rules(states, wide(pro, con, [asks]), rules)
+        found, size = flips(states, rules, decision.outcome)
+        assert (found, size) == ((), 10 if con == 8 else 9)
+
+
 @given(lesson_answers)
 def test_the_tree_stops_where_its_path_says(answers: dict[str, State]) -> None:
     decision = apply_rules(answers, LESSON, RULES)

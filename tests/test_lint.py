@@ -18,6 +18,7 @@ from internals import (
     render_document,
 )
 from internals import rules_BANDS as BANDS
+from test_laws import add, wide
 from tuneworthy import load_framework
 
 
@@ -172,3 +173,40 @@ def test_a_framework_that_agrees_with_itself_has_nothing_to_know() -> None:
     )
     lint = check(framework)
     assert {one.id for one in lint.findings} == {"bands_disagree", "denominator_not_count"}
+
+
+@pytest.mark.parametrize("weights", ["one", "many"])
+def test_more_factors_than_can_be_gone_through_are_counted(weights: str) -> None:
+    def weight(n: int) -> float:
+        return 1 if weights == "one" else (n * n * 37 % 997 + 1) / 100
+
+    pro, con = (25, 25) if weights == "one" else (11, 6)
+    asks = {"when": {"difference": {"at_least": 3}}, "outcome": "improve_rag_or_switch_model"}
+    framework = wide(pro, con, [asks], weight)
+    lint = check(framework)
+    sums = {0: 1}  # every subset by its weight in hundredths, a factor at a time
+    for step in [round(100 * weight(n)) for n in range(pro)]:
+        sums = add(sums, step)
+    for step in [-round(100 * weight(n)) for n in range(con)]:
+        sums = add(sums, step)
+    (counted,) = (one for one in by_id(lint, "bands_disagree") if not one.numbers["own"])
+    assert counted.of == lint.combinations == 1 << (pro + con)
+
+    def band(hundredths: float) -> int:
+        return (hundredths >= 100) + (hundredths >= 200)
+
+    apart = sum(n for total, n in sums.items() if band(total) != band(total / (pro + con)))
+    assert counted.count == apart == sum(cell.combinations for cell in counted.cells)
+    ends = sum(n for total, n in sums.items() if total < 300)  # what is no candidate by reasons for
+    (strengths,) = by_id(lint, "strength_tells_little") or (None,)
+    assert strengths is None or strengths.of == ends
+    backfires = by_id(lint, "reason_backfires")
+    assert len(backfires) == pro + con  # of this tree each reason for ends candidacies
+    first = next(one for one in backfires if one.numbers["factor"] == "p0")
+    others = {0: 1}
+    for step in [*(round(100 * weight(n)) for n in range(1, pro)),
+                 *(-round(100 * weight(n)) for n in range(con))]:  # fmt: skip
+        others = add(others, step)
+    own = round(100 * weight(0))
+    wrong = sum(n for total, n in others.items() if total < 300 <= total + own)
+    assert (first.count, first.of) == (wrong, 1 << (pro + con - 1))

@@ -1,127 +1,171 @@
-"""The linter: every combination of answers, and what a framework's rules make of it."""
+"""The linter: every combination of answers, and what a framework's rules make of it.
+
+Combinations are counted, not gone through: those that the rules don't tell apart are one kind.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
-from tuneworthy.errors import FrameworkError
-from tuneworthy.framework.rules import Cuts, Measure, Reaches, Rules, YesTo, compile_rules, held
-from tuneworthy.framework.tally import tally
-from tuneworthy.model.base import break_even, digest
+from tuneworthy.errors import CaseError, FrameworkError
+from tuneworthy.framework.rules import Reaches, Rules, bounds_of, compile_rules, one_more
+from tuneworthy.framework.tally import Tests, ending, ends_at, tally
+from tuneworthy.model.base import State, break_even, digest
 from tuneworthy.model.dossier import Lint, LintCell, LintFinding, NamedDigest
 from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Framework, ongoing_usd
 
-MOST_FACTORS = 22
-LISTED = 4096
+_LISTED = 4096  # combinations at most: of the first that many
 _CLOSE = 1e-9
 _USUAL = 0.95  # of the candidates with one strength: it distinguishes them no more
 
-Array = Any
-
 
 def check(framework: Framework) -> Lint:
-    """Go through every combination of answers; a FrameworkError if there are too many factors."""
-    rules = compile_rules(framework)
-    size = len(rules.indicators) + len(rules.anti_indicators)
-    if size > MOST_FACTORS:
-        fix = f"keep to {MOST_FACTORS}, or check it in parts"
-        what = f"has {size} factors, too many to check"
-        raise FrameworkError(what, where=framework.name, fix=fix)
-    table = _Table.of(framework, rules)
-    return Lint(
-        framework=NamedDigest(name=framework.name, digest=digest(framework)),
-        combinations=1 << size,
-        findings=tuple(chain.from_iterable(findings(table) for findings in _ALL)),
-    )
+    """Count every combination of answers; a FrameworkError if too many weights differ."""
+    table = _Table(framework, compile_rules(framework))
+    try:
+        findings = tuple(chain.from_iterable(found(table) for found in _ALL))
+    except CaseError as error:
+        fix = "give some of them equal weights, or check it in parts"
+        what = f"has {len(table.names)} factors, too many of different weight to check"
+        raise FrameworkError(what, where=framework.name, fix=fix) from error
+    name = NamedDigest(name=framework.name, digest=digest(framework))
+    return Lint(framework=name, combinations=1 << len(table.names), findings=findings)
 
 
-class _Table(NamedTuple):
-    """Every combination as a row: row r answers factor k with yes when bit k of r is set."""
+class _Kind(NamedTuple):
+    """Combinations that the rules don't tell apart; a band is its place in BANDS."""
 
+    step: int  #: Of the tree, all checks yes.
+    score: int
+    counted: int  #: Of the score, had it the number of factors as denominator.
+    difference: int
+    indicators: int
+    anti_indicators: int
+
+
+def _kind(steps: Sequence[int], yes: Iterable[int]) -> _Kind:
+    return _Kind(steps[0], *(2 - band for band in steps[1:] or (2, 2, 2)), *yes)
+
+
+Kinds = Mapping[_Kind, int]
+Pairs = Mapping[tuple[_Kind, _Kind], int]  #: What combinations without a factor are, and with it.
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
     framework: Framework
     rules: Rules
-    counted: Rules  #: With the number of factors as denominator, in place of another number.
-    names: tuple[str, ...]
-    yes: Array  #: Booleans, combinations × factors.
-    columns: dict[Measure, Array]  #: Measures of each combination, all checks yes.
-    fired: Array  #: Step of the tree each ends at, all checks yes.
-    candidate: Array  #: Whether that step says fine-tune.
+    counted_pairs: dict[Any, Pairs] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, framework: Framework, rules: Rules) -> _Table:
-        numeric = not isinstance(framework.scoring.denominator, str)
-        counted = compile_rules(framework, "count") if numeric else rules
-        names = (*rules.indicators, *rules.anti_indicators)
-        rows = np.arange(1 << len(names), dtype=np.int64)
-        yes = ((rows[:, None] >> np.arange(len(names))) & 1).astype(bool)
-        cut = len(rules.indicators)
-        weights = np.array([rules.weights[name] for name in names], dtype=np.int64)
-        weighs = yes[:, :cut] @ weights[:cut], yes[:, cut:] @ weights[cut:]
-        columns: dict[Measure, Array] = {
-            "indicators": yes[:, :cut].sum(axis=1),
-            "indicator_weight": weighs[0],
-            "anti_indicators": yes[:, cut:].sum(axis=1),
-            "anti_indicator_weight": weighs[1],
-            "difference": weighs[0] - weighs[1],
-        }
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.rules.indicators + self.rules.anti_indicators
 
-        def value(atom: Reaches | YesTo) -> Array:
-            if isinstance(atom, Reaches):
-                return columns[atom.measure] >= atom.bound
-            return yes[:, names.index(atom.name)] if atom.name in names else np.True_
+    @cached_property
+    def counted(self) -> Rules:
+        """With the number of factors as denominator, in place of another number."""
+        numeric = not isinstance(self.framework.scoring.denominator, str)
+        return compile_rules(self.framework, "count") if numeric else self.rules
 
-        steps = np.full(rows.shape, len(rules.steps) - 1, dtype=np.uint8)
-        for index in range(len(rules.steps) - 2, -1, -1):
-            steps[np.broadcast_to(held(rules.steps[index][0], value), rows.shape)] = index
-        candidate = np.array([outcome == "fine_tune_candidate" for _, outcome in rules.steps])
-        return cls(framework, rules, counted, names, yes, columns, steps, candidate[steps])
+    @cached_property
+    def trees(self) -> tuple[Tests, ...]:
+        """The tree, and each rule of bands as one of three steps, from strong to weak."""
+        cuts = self.rules.score_cuts, self.counted.score_cuts, self.rules.difference_cuts
+        bands = ((*(Reaches("difference", least) for least in cut[::-1]), True) for cut in cuts)
+        return tuple(test for test, _ in self.rules.steps), *bands
 
-    def bands(self, cuts: Cuts) -> Array:
-        """0 for weak, 1 for moderate, 2 for strong, as ``Cuts.band`` decides."""
-        difference = self.columns["difference"]
-        moderate = (difference >= cuts.moderate).astype(np.int64)
-        return np.where(difference >= cuts.strong, 2, moderate)
+    @cached_property
+    def kinds(self) -> Kinds:
+        return {kind: many for (kind,), many in self._ending(self.trees, {})}
 
-    def without(self, factor: int) -> Array:
-        """Rows in which a factor is no; with its bit they are those in which it is yes."""
-        return np.flatnonzero(~self.yes[:, factor])
+    def pairs(self, name: str, *, bands: bool = True) -> Pairs:
+        """Of a factor; those of equal ones are counted once, and without bands at less expense."""
+        weight = self.rules.weights[name]
+        side, sign = ("indicator", 1) if name in self.rules.indicators else ("anti_indicator", -1)
+        adds: Any = {f"{side}s": 1, f"{side}_weight": weight, "difference": sign * weight}
+        key = bands, name if name in self.rules.asked else tuple(adds.items())
+        if key not in self.counted_pairs:
+            before = self.trees if bands else self.trees[:1]
+            after = (tuple(one_more(test, name, adds) for test in tree) for tree in before)
+            self.counted_pairs[key] = dict(self._ending((*before, *after), {name: "no"}))
+        return self.counted_pairs[key]
+
+    def _ending(
+        self, trees: tuple[Tests, ...], states: Mapping[str, State]
+    ) -> Iterator[tuple[tuple[Any, ...], int]]:
+        rules = replace(self.rules, bounds=bounds_of(chain(*trees)))
+        ends = ending(rules, trees, {**dict.fromkeys(rules.checks, "yes"), **states})
+        each = 4 if len(trees) > 2 else 1
+        for (steps, (_, *cell)), many in ends.items():
+            yield (
+                tuple(_kind(steps[at : at + each], cell) for at in range(0, len(trees), each)),
+                many,
+            )
+
+    def at(self, row: int) -> _Kind:
+        """The combination in which factor k is yes when bit k of ``row`` is set."""
+        yes = {name for k, name in enumerate(self.names) if row >> k & 1}
+        sides = self.rules.indicators, self.rules.anti_indicators
+        pro, con = ([self.rules.weights[name] for name in side if name in yes] for side in sides)
+        key = (True, len(pro), sum(pro), len(con), sum(con), sum(pro) - sum(con))
+        yes |= {*self.rules.checks}
+        return _kind([ends_at(tests, key, yes) for tests in self.trees], (len(pro), len(con)))
+
+    @cached_property
+    def first(self) -> list[_Kind]:
+        return [self.at(row) for row in range(min(1 << len(self.names), _LISTED))]
+
+    def candidate(self, kind: _Kind) -> bool:
+        return self.rules.steps[kind.step][1] == "fine_tune_candidate"
 
     def finding(
-        self, name: str, where: Array, of: int, bands: tuple[Array, Array], **numbers: Any
+        self,
+        name: str,
+        kinds: Kinds,
+        bands: tuple[_Rule, _Rule] = ("score", "difference"),
+        *,
+        rows: Iterable[int] | None = None,
+        of: int | None = None,
+        **numbers: Any,
     ) -> LintFinding:
-        """A warning about the combinations in ``where`` (booleans), with two bands of each."""
-        rows = np.flatnonzero(where)
-        listed = tuple(
-            tuple(n for n, held in zip(self.names, self.yes[row], strict=True) if held)
-            for row in rows[:LISTED]
-        )
-        more = {"count": len(rows), "of": of, "cells": self._cells(rows, bands)}
-        return _finding(name, **numbers).model_copy(update=more | {"combinations": listed})
+        """A warning about combinations, with two bands of each; ``rows`` if not all of a kind."""
+        if rows is None:
+            rows = (row for row, kind in enumerate(self.first) if kind in kinds)
+        more = {
+            "count": sum(kinds.values()),
+            "of": of or 1 << len(self.names),
+            "cells": tuple(_cells(kinds, bands)),
+            "combinations": tuple(
+                tuple(name for k, name in enumerate(self.names) if row >> k & 1) for row in rows
+            ),
+        }
+        return _finding(name, **numbers).model_copy(update=more)
 
-    def _cells(self, rows: Array, bands: tuple[Array, Array]) -> tuple[LintCell, ...]:
-        groups: dict[tuple[int, int], list[int]] = {}
-        for row in rows.tolist():
-            key = (int(self.columns["indicators"][row]), int(self.columns["anti_indicators"][row]))
-            groups.setdefault(key, []).append(row)
 
-        def shared(values: Array, members: list[int]) -> Band | Literal["mixed"]:
-            found = set(values[members].tolist())
-            return BANDS[found.pop()] if len(found) == 1 else "mixed"
+_Rule = Literal["score", "counted", "difference"]
 
-        return tuple(
-            LintCell(
-                indicators=indicators,
-                anti_indicators=anti,
-                combinations=len(members),
-                score=shared(bands[0], members),
-                difference=shared(bands[1], members),
-            )
-            for (indicators, anti), members in sorted(groups.items())
+
+def _cells(kinds: Kinds, rules: tuple[_Rule, _Rule]) -> Iterator[LintCell]:
+    cells: dict[tuple[int, ...], list[_Kind]] = {}
+    for kind in sorted(kinds, key=lambda kind: kind[4:]):
+        cells.setdefault(kind[4:], []).append(kind)
+    for (indicators, anti_indicators), members in cells.items():
+        bands: list[Band | Literal["mixed"]] = []
+        for rule in rules:
+            found = {getattr(kind, rule) for kind in members}
+            bands.append(BANDS[found.pop()] if len(found) == 1 else "mixed")
+        yield LintCell(
+            indicators=indicators,
+            anti_indicators=anti_indicators,
+            combinations=sum(kinds[kind] for kind in members),
+            score=bands[0],
+            difference=bands[1],
         )
 
 
@@ -141,15 +185,14 @@ def _steps(table: _Table) -> Iterator[LintFinding]:
 
 def _disagreements(table: _Table) -> Iterator[LintFinding]:
     """Combinations that score and difference put into different bands, for both denominators."""
-    own, counted = table.rules, table.counted
-    difference = table.bands(own.difference_cuts)
-    for rules in (own,) if own.denominator == counted.denominator else (own, counted):
-        score = table.bands(rules.score_cuts)
-        apart = score != difference
-        if apart.any():
-            numbers = {"denominator": rules.denominator, "own": rules is own}
-            bands = score, difference
-            yield table.finding("bands_disagree", apart, len(score), bands, **numbers)
+    rules: dict[_Rule, Rules] = {"score": table.rules, "counted": table.counted}
+    if table.rules.denominator == table.counted.denominator:
+        del rules["counted"]
+    for rule, by in rules.items():
+        apart = {k: n for k, n in table.kinds.items() if getattr(k, rule) != k.difference}
+        if apart:
+            numbers: dict[str, Any] = {"denominator": by.denominator, "own": rule == "score"}
+            yield table.finding("bands_disagree", apart, (rule, "difference"), **numbers)
 
 
 def _denominator(table: _Table) -> Iterator[LintFinding]:
@@ -157,28 +200,28 @@ def _denominator(table: _Table) -> Iterator[LintFinding]:
     rules, factors = table.rules, len(table.names)
     if rules.denominator == factors or any(rules.weights[n] != rules.scale for n in table.names):
         return
-    bands = table.bands(rules.score_cuts), table.bands(table.counted.score_cuts)
-    moved = bands[0] != bands[1]
-    numbers = {"denominator": rules.denominator, "factors": factors}
-    yield table.finding("denominator_not_count", moved, len(moved), bands, **numbers)
+    moved = {kind: many for kind, many in table.kinds.items() if kind.score != kind.counted}
+    numbers: dict[str, Any] = {"denominator": rules.denominator, "factors": factors}
+    yield table.finding("denominator_not_count", moved, ("score", "counted"), **numbers)
 
 
 def _strengths(table: _Table) -> Iterator[LintFinding]:
     """Whether strength tells the tree's candidates apart."""
-    total = int(table.candidate.sum())
+    candidates = {kind: many for kind, many in table.kinds.items() if table.candidate(kind)}
+    by_strength: Counter[tuple[int, ...]] = Counter()
+    for kind, many in candidates.items():
+        by_strength[tuple(sorted((kind.score, kind.difference)))] += many
+    total = by_strength.total()
     if not total:
         return
-    bands = table.bands(table.rules.score_cuts), table.bands(table.rules.difference_cuts)
-    strength = np.minimum(*bands) * 3 + np.maximum(*bands)
-    kinds, counts = np.unique(strength[table.candidate], return_counts=True)
-    if len(kinds) > 1 and counts.max() / total < _USUAL:
+    (usual, most), *others = by_strength.most_common()
+    if others and most / total < _USUAL:
         return
-    by_strength = {
-        f"{BANDS[kind // 3]} to {BANDS[kind % 3]}": many
-        for kind, many in zip(kinds.tolist(), counts.tolist(), strict=True)
+    rare = {k: n for k, n in candidates.items() if tuple(sorted((k.score, k.difference))) != usual}
+    strengths = {
+        f"{BANDS[low]} to {BANDS[high]}": many for (low, high), many in sorted(by_strength.items())
     }
-    rare = table.candidate & (strength != kinds[counts.argmax()])
-    yield table.finding("strength_tells_little", rare, total, bands, strengths=by_strength)
+    yield table.finding("strength_tells_little", rare, of=total, strengths=strengths)
 
 
 def _order(table: _Table) -> Iterator[LintFinding]:
@@ -191,23 +234,39 @@ def _order(table: _Table) -> Iterator[LintFinding]:
 
 def _backfires(table: _Table) -> Iterator[LintFinding]:
     """One more reason for that ends a candidacy, or one more against that starts one."""
-    band = table.bands(table.rules.score_cuts)
     for k, name in enumerate(table.names):
-        rows = table.without(k)
-        before, after = table.candidate[rows], table.candidate[rows | (1 << k)]
-        where = np.zeros(len(table.candidate), dtype=bool)
-        where[rows] = before & ~after if name in table.rules.indicators else ~before & after
-        if where.any():
-            yield table.finding("reason_backfires", where, len(rows), (band, band), factor=name)
+        ends = name in table.rules.indicators, name not in table.rules.indicators
+
+        def backfires(pair: tuple[_Kind, _Kind], ends: tuple[bool, bool] = ends) -> bool:
+            return (table.candidate(pair[0]), table.candidate(pair[1])) == ends
+
+        if any(map(backfires, table.pairs(name, bands=False))):
+            wrong: Counter[_Kind] = Counter()
+            for pair, many in table.pairs(name).items():
+                wrong[pair[0]] += many * backfires(pair)
+            wrong = +wrong
+            rows = (
+                row
+                for row, kind in enumerate(table.first)
+                if not row >> k & 1 and kind in wrong and backfires((kind, table.at(row | 1 << k)))
+            )
+            half = 1 << len(table.names) - 1
+            yield table.finding(
+                "reason_backfires", wrong, ("score", "score"), rows=rows, of=half, factor=name
+            )
 
 
 def _idle(table: _Table) -> Iterator[LintFinding]:
     """Factors whose answer never changes an outcome or a band."""
-    cuts = table.rules.score_cuts, table.rules.difference_cuts
-    results = (table.fired, *map(table.bands, cuts))
-    for k, name in enumerate(table.names):
-        rows = table.without(k)
-        if all((values[rows] == values[rows | (1 << k)]).all() for values in results):
+    for name in table.names:
+        for bands in (False, True):
+            pairs = table.pairs(name, bands=bands)
+            if any(
+                before[:2] != after[:2] or before.difference != after.difference
+                for before, after in pairs
+            ):
+                break
+        else:
             yield _finding("factor_never_matters", factor=name)
 
 

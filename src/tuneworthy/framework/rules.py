@@ -8,7 +8,7 @@ data: it runs on plain integers and on numpy arrays, and one answer can be put i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
@@ -70,28 +70,48 @@ def held(test: Test, read: Callable[[Reaches | YesTo], Any]) -> Any:
 
 def put_in(test: Test, name: str, answer: bool) -> Test:
     """A test with one answer put in: true, false, or what is still open."""
-    if isinstance(test, YesTo):
-        return answer if test.name == name else test
+    return _with(test, lambda atom: answer if atom == YesTo(name) else atom)
+
+
+def one_more(test: Test, name: str, adds: Mapping[Measure, int]) -> Test:
+    """A test of the other answers, where this one is yes and adds to the measures."""
+
+    def put(atom: Reaches | YesTo) -> Test:
+        if isinstance(atom, Reaches):
+            return atom._replace(bound=atom.bound - adds.get(atom.measure, 0))
+        return atom.name == name or atom
+
+    return _with(test, put)
+
+
+def _with(test: Test, put: Callable[[Reaches | YesTo], Test]) -> Test:
     if isinstance(test, Not):
-        part = put_in(test.part, name, answer)
+        part = _with(test.part, put)
         return not part if isinstance(part, bool) else Not(part)
     if isinstance(test, Every):
-        parts = frozenset(put_in(part, name, answer) for part in test.parts) - {True}
+        parts = frozenset(_with(part, put) for part in test.parts) - {True}
         if False in parts or not parts:
             return not parts
         return next(iter(parts)) if len(parts) == 1 else Every(parts)
-    return test
+    return test if isinstance(test, bool) else put(test)
 
 
-def atoms(test: Test) -> Iterator[Reaches | YesTo]:
-    """Every measure with its bound and every answer that a test reads."""
-    if isinstance(test, Every):
-        for part in test.parts:
-            yield from atoms(part)
-    elif isinstance(test, Not):
-        yield from atoms(test.part)
-    elif not isinstance(test, bool):
-        yield test
+def atoms(tests: Iterable[Test]) -> Iterator[Reaches | YesTo]:
+    """Every measure with its bound and every answer that tests read."""
+    for test in tests:
+        if isinstance(test, Every | Not):
+            yield from atoms(test.parts if isinstance(test, Every) else (test.part,))
+        elif not isinstance(test, bool):
+            yield test
+
+
+def bounds_of(tests: Iterable[Test]) -> dict[Measure, tuple[int, ...]]:
+    """Where each measure that tests read divides."""
+    bounds: dict[Measure, set[int]] = {}
+    for atom in atoms(tests):
+        if isinstance(atom, Reaches):
+            bounds.setdefault(atom.measure, set()).add(atom.bound)
+    return {measure: tuple(sorted(found)) for measure, found in bounds.items()}
 
 
 class Cuts(NamedTuple):
@@ -136,11 +156,7 @@ def compile_rules(framework: Framework, denominator: str | float | None = None) 
         (_test(step.when, scale, divisor) if step.when else True, step.outcome)
         for step in framework.tree
     )
-    read = {atom for test, _ in steps for atom in atoms(test)}
-    bounds: dict[Measure, set[int]] = {}
-    for atom in read:
-        if isinstance(atom, Reaches):
-            bounds.setdefault(atom.measure, set()).add(atom.bound)
+    tests = [test for test, _ in steps]
     return Rules(
         checks=tuple(framework.ceiling),
         indicators=tuple(framework.indicators),
@@ -151,8 +167,8 @@ def compile_rules(framework: Framework, denominator: str | float | None = None) 
         steps=steps,
         score_cuts=_cuts(framework.scoring.score, scale * divisor),
         difference_cuts=_cuts(framework.scoring.difference, Fraction(scale)),
-        asked=frozenset(a.name for a in read if isinstance(a, YesTo)) - {_CEILING},
-        bounds={measure: tuple(sorted(found)) for measure, found in bounds.items()},
+        asked=frozenset(atom.name for atom in atoms(tests) if isinstance(atom, YesTo)) - {_CEILING},
+        bounds=bounds_of(tests),
     )
 
 

@@ -1,4 +1,4 @@
-"""Every completion of the open answers, counted by the step of the tree it ends at.
+"""Every completion of the open answers, counted by the step of a tree it ends at.
 
 Nothing is enumerated. Answers that the tree asks for by name are put into it one by one, and trees
 that come out alike are counted together. The others fall into three groups (checks, indicators,
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
@@ -34,8 +34,10 @@ Cell = tuple[int, int, int]
 Weighed = tuple[int, int]
 """Answers of a group that are yes, and their scaled weight; 0 where the tree reads no weight."""
 
-Trees = Counter[tuple[tuple[Test, ...], Cell, tuple[int, int]]]
-"""Tests left of the tree, with what its named answers add in yeses and weight, to completions."""
+Tests = tuple[Test, ...]  #: Of which the first that holds decides, as in a tree.
+
+Trees = Counter[tuple[tuple[Tests, ...], Cell, tuple[int, int]]]
+"""Tests left of each tree, with what named answers add in yeses and weight, to completions."""
 
 
 class TallyGroup(NamedTuple):
@@ -93,7 +95,7 @@ class Completions:
 
 
 _COUNTED = WeakKeyDictionary[Rules, dict[tuple[Groups, Named], Completions]]()
-_STEPS = WeakKeyDictionary[Rules, dict[tuple[Test, ...], dict[tuple[int, ...], int]]]()
+_STEPS = WeakKeyDictionary[Rules, dict[tuple[Tests, ...], dict[tuple[int, ...], tuple[int, ...]]]]()
 """What was worked out for a framework that is still in use; equal answers give equal tallies."""
 
 
@@ -141,34 +143,53 @@ def effort(rules: Rules, states: Mapping[str, State]) -> int:
 
 
 def _count(rules: Rules, groups: Groups, named: Named) -> Completions:
-    checks, indicators, antis = groups
-    steps: list[dict[Cell, int]] = [{} for _ in rules.steps]
-    trees = _put_in(rules, named)
+    tree = tuple(test for test, _ in rules.steps)
+    steps: list[dict[Cell, int]] = [{} for _ in tree]
+    for ((step,), cell), many in _ending(rules, (tree,), groups, named).items():
+        steps[step][cell] = many
     still_open = [len(one.open) for one in groups]
     for place, names in enumerate((rules.checks, rules.indicators, rules.anti_indicators)):
         still_open[place] += sum(state == "unknown" for name, state in named if name in names)
-    for (tests, (c_more, i_more, a_more), (i_weight, a_weight)), trees_alike in trees.items():
-        left = indicators._replace(
-            known=(indicators.known[0] + i_more, indicators.known[1] + i_weight)
-        )
-        right = antis._replace(known=(antis.known[0] + a_more, antis.known[1] + a_weight))
-        memory = _STEPS.setdefault(rules, {}).setdefault(tests, {})
-        ways = [trees_alike * math.comb(len(checks.open), c) for c in range(len(checks.open) + 1)]
-        whole = checks.size - checks.known[0] - c_more
-        for *pair, count in _pairs(rules.bounds, left, right):
-            for c, many in enumerate(ways):
-                key = (c == whole, *pair)
-                step = memory.get(key)
-                if step is None:
-                    step = memory[key] = _ends_at(tests, key)
-                cell = (c_more + c, pair[0] - indicators.known[0], pair[2] - antis.known[0])
-                steps[step][cell] = steps[step].get(cell, 0) + many * count
     outcomes = tuple(outcome for _, outcome in rules.steps)
     return Completions((still_open[0], still_open[1], still_open[2]), tuple(steps), outcomes)
 
 
-def _ends_at(tests: tuple[Test, ...], combination: tuple[int, ...]) -> int:
-    """Index of the first test that holds."""
+def ending(
+    rules: Rules, trees: tuple[Tests, ...], states: Mapping[str, State]
+) -> Counter[tuple[tuple[int, ...], Cell]]:
+    """Completions by where they end in each of several trees, and what of each group is yes.
+
+    The trees ask by name for what that of ``rules`` asks for, and its bounds are theirs.
+    """
+    return _ending(rules, trees, *_groups(rules, states))
+
+
+def _ending(
+    rules: Rules, trees: tuple[Tests, ...], groups: Groups, named: Named
+) -> Counter[tuple[tuple[int, ...], Cell]]:
+    checks, indicators, antis = groups
+    found: Counter[tuple[tuple[int, ...], Cell]] = Counter()
+    for (left, more, weights), alike in _put_in(rules, trees, named).items():
+        pro, con = (
+            one._replace(known=(one.known[0] + yes, one.known[1] + weight))
+            for one, yes, weight in zip((indicators, antis), more[1:], weights, strict=True)
+        )
+        memory = _STEPS.setdefault(rules, {}).setdefault(left, {})
+        ways = [alike * math.comb(len(checks.open), c) for c in range(len(checks.open) + 1)]
+        whole = checks.size - checks.known[0] - more[0]
+        for *pair, count in _pairs(rules.bounds, pro, con):
+            for c, many in enumerate(ways):
+                key = (c == whole, *pair)
+                ends = memory.get(key)
+                if ends is None:
+                    ends = memory[key] = tuple(ends_at(tests, key) for tests in left)
+                cell = (more[0] + c, pair[0] - indicators.known[0], pair[2] - antis.known[0])
+                found[ends, cell] += many * count
+    return found
+
+
+def ends_at(tests: Tests, combination: tuple[int, ...], yes: Container[str] = ()) -> int:
+    """Index of the first test that holds; ``yes`` for what is still asked by name."""
     reached, i, i_weight, a, a_weight, gain = combination
     read: Mapping[Measure, int] = {
         "indicators": i,
@@ -179,39 +200,43 @@ def _ends_at(tests: tuple[Test, ...], combination: tuple[int, ...]) -> int:
     }
 
     def value(atom: Reaches | YesTo) -> bool:
-        return read[atom.measure] >= atom.bound if isinstance(atom, Reaches) else bool(reached)
+        if isinstance(atom, Reaches):
+            return read[atom.measure] >= atom.bound
+        return atom.name in yes if atom.name else bool(reached)
 
     return next(index for index, test in enumerate(tests) if held(test, value))
 
 
-def _put_in(rules: Rules, named: Named) -> Trees:
-    """What is left of the tree for every way to answer what it asks for by name."""
-    trees: Trees = Counter({(tuple(test for test, _ in rules.steps), (0, 0, 0), (0, 0)): 1})
+def _put_in(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
+    """What is left of trees for every way to answer what they ask for by name."""
+    trees: Trees = Counter({(whole, (0, 0, 0), (0, 0)): 1})
     (checks, _), (indicators, i_weighs), (_, a_weighs) = _kinds(rules)
     for name, state in named:
         grown: Trees = Counter()
         place = 0 if name in checks else 1 if name in indicators else 2
         weighs = (0, rules.weights[name] * i_weighs, rules.weights[name] * a_weighs)[place]
         left = {
-            tests: (_left(tests, name, False), _left(tests, name, True))
-            for tests in {tests for tests, *_ in trees}
+            each: tuple(
+                tuple(_left(tests, name, answer) for tests in each) for answer in (False, True)
+            )
+            for each in {each for each, *_ in trees}
         }
-        for (tests, cell, (i, a)), many in trees.items():
+        for (each, cell, (i, a)), many in trees.items():
             if state != "yes":
-                grown[left[tests][0], cell, (i, a)] += many
+                grown[left[each][0], cell, (i, a)] += many
             if state == "yes":
-                grown[left[tests][1], cell, (i, a)] += many
+                grown[left[each][1], cell, (i, a)] += many
             elif state == "unknown":
                 more = (i + weighs * (place == 1), a + weighs * (place == 2))
                 yes = (cell[0] + (place == 0), cell[1] + (place == 1), cell[2] + (place == 2))
-                grown[left[tests][1], yes, more] += many
+                grown[left[each][1], yes, more] += many
         trees = grown
         if len(trees) > _LOOP_UP_TO * 8:
             raise _too_many(sum(state == "unknown" for _, state in named))
     return trees
 
 
-def _left(tests: tuple[Test, ...], name: str, answer: bool) -> tuple[Test, ...]:
+def _left(tests: Tests, name: str, answer: bool) -> Tests:
     """The tests with one answer put in; none behind one that holds for certain."""
     left = []
     for test in tests:
@@ -238,7 +263,8 @@ def _pairs(
 ) -> Iterable[Pair]:
     states = [_states(left), _states(right)]
     few = [found for found in states if found is not None]
-    if len(few) == 2 and len(few[0]) * len(few[1]) <= _LOOP_UP_TO:
+    most = _LOOP_UP_TO if len(left.open) + len(right.open) <= _EXACT else _TABLE_UP_TO >> 4
+    if len(few) == 2 and len(few[0]) * len(few[1]) <= most:
         return (
             (*i, *a, i[1] - a[1], i_many * a_many)
             for (i, i_many), (a, a_many) in product(few[0].items(), few[1].items())
@@ -270,16 +296,26 @@ def _classes(
     cuts = bounds.get("difference", ())
     one = _classed(left, bounds.get("indicator_weight", ()), bool(cuts))
     two = _classed(right, bounds.get("anti_indicator_weight", ()), bool(cuts))
-    for (i, i_weights, i_counts), (a, a_weights, a_counts) in product(one, two):
+    places = [_places(np, weights) for _, weights, _ in two]
+    for (i, i_weights, i_counts), ((a, _, a_counts), find) in product(
+        one, zip(two, places, strict=True)
+    ):
         above = [int(i_counts.sum()) * int(a_counts.sum())]
         upto = np.append(0, np.cumsum(a_counts))
-        for cut in cuts:
-            places = np.searchsorted(a_weights, i_weights - cut, side="right")
-            above.append(int((upto[places] * i_counts).sum()))
+        above += [int((upto[find(i_weights - cut)] * i_counts).sum()) for cut in cuts]
         for place, difference in enumerate(((cuts[0] - 1) if cuts else 0, *cuts)):
             many = above[place] - (above[place + 1] if place < len(cuts) else 0)
             if many:
                 yield *i, *a, difference, many
+
+
+def _places(np: Any, weights: Any) -> Callable[[Any], Any]:
+    """How many of the rising weights are at most each of others, from a table where dense."""
+    low, span = int(weights[0]), int(weights[-1] - weights[0])
+    if span > 8 * len(weights):
+        return lambda others: np.searchsorted(weights, others, side="right")
+    table = np.bincount(weights - (low - 1)).cumsum()
+    return lambda others: table[np.clip(others - (low - 1), 0, span + 1)]
 
 
 @lru_cache(maxsize=4)

@@ -833,7 +833,7 @@ class LintFinding(LateRecord):
     of: int = 0  #: Combinations that were gone through for it.
     cells: tuple[LintCell, ...] = ()  #: The same by how many reasons hold.
     combinations: tuple[tuple[str, ...], ...] = ()
-    """For each combination the factors that are yes, the first 4,096 of them."""
+    """For each combination the factors that are yes: of the first 4,096 there are."""
 
 
 class Lint(LateRecord):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, product
+from itertools import combinations, islice, product
 from math import comb, prod
 from typing import Literal
 
@@ -189,6 +188,7 @@ def _monotone(counted: Completions) -> bool:
 # How firm a verdict is: what would change it, and what is worth asking next.
 
 MOST_WORK = 60_000_000
+MOST_SETS = 10_000
 """Combinations that the search for flips may go through. The lesson never needs as many."""
 
 Target = Literal["yes", "no"]
@@ -241,7 +241,7 @@ def flips(
     Returns:
         Every set of the smallest size that changes the outcome, and the size up to which every set
         was tried. No set where none of a size that could be searched changes it: with many open
-        answers of different weight larger sets are too many to try.
+        answers larger sets are too many to try, or to list.
     """
     kinds: dict[_Kind, list[str]] = {}
     for name, state in states.items():
@@ -261,12 +261,11 @@ def flips(
             return (), size - 1
         sets: list[tuple[Answers, Verdict]] = []
         for picked in _pick(list(kinds.items()), size):
-            changes = next(_each(picked), None)
-            if changes is None:
-                continue
-            after = verdict_of(rules, {**states, **dict(changes)})
+            after = verdict_of(rules, {**states, **dict(next(_each(picked)))})
             if after != before:
-                sets += [(answers, after) for answers in _each(picked)]
+                sets += [(answers, after) for answers in islice(_each(picked), MOST_SETS + 1)]
+            if len(sets) > MOST_SETS:
+                return (), size - 1
         if sets:
             return tuple(_flip(*one) for one in sorted(sets)), size
     return (), len(states)
@@ -297,17 +296,17 @@ def _pick(kinds: Sequence[tuple[_Kind, list[str]]], size: int) -> Iterator[Picke
     for position, (kind, names) in enumerate(kinds):
         for many in range(1, min(len(names), size) + 1):
             for rest in _pick(kinds[position + 1 :], size - many):
-                yield ((kind, names, many), *rest)
+                # the other answer to the same open ones comes next to it
+                if not rest or rest[0][1] != names or many + rest[0][2] <= len(names):
+                    yield ((kind, names, many), *rest)
 
 
-def _each(picked: Picked) -> Iterator[Answers]:
+def _each(picked: Picked, taken: frozenset[str] = frozenset()) -> Iterator[Answers]:
     """Every set of concrete answers; none that answers one question twice."""
     if not picked:
         yield ()
         return
     (kind, names, many), rest = picked[0], picked[1:]
-    for chosen in combinations(names, many):
-        for others in _each(rest):
-            changes = (*((name, kind.to) for name in chosen), *others)
-            if max(Counter(name for name, _ in changes).values()) == 1:
-                yield tuple(sorted(changes))
+    for chosen in combinations([name for name in names if name not in taken], many):
+        for others in _each(rest, taken | {*chosen}):
+            yield tuple(sorted((*((name, kind.to) for name in chosen), *others)))
