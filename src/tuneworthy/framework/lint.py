@@ -77,10 +77,11 @@ class _Table:
     def trees(self) -> tuple[Tests, ...]:
         """The tree, and each rule of bands as one of three steps, from strong to weak."""
         cuts = self.rules.score_cuts, self.counted.score_cuts, self.rules.difference_cuts
-        trees: list[Tests] = [tuple(test for test, _ in self.rules.steps)]
-        for cut in cuts:
-            trees.append((*(Reaches("difference", least) for least in cut[::-1]), True))
-        return tuple(trees)
+        bands: list[Tests] = [
+            (Reaches("difference", strong), Reaches("difference", moderate), True)
+            for moderate, strong in cuts
+        ]
+        return tuple(test for test, _ in self.rules.steps), *bands
 
     @cached_property
     def kinds(self) -> Kinds:
