@@ -476,6 +476,39 @@ def test_parquet_is_read_by_our_names_or_by_a_mapping(tmp_path: Path) -> None:
     assert rows == [{"output": "x"}]
 
 
+def test_parquet_of_any_type_is_what_json_of_it_is(tmp_path: Path) -> None:
+    query = """SELECT 'A' || i AS output, 'Q' AS input, i::HUGEINT AS input_tokens,
+        (i / 4)::DECIMAL(9, 3) AS usd, '{"score": 0.5}'::JSON AS feedback,
+        [{'text': 'P' || i, 'at': DATE '2026-11-01'}] AS contexts, 'm'::ENUM('m', 'n') AS model,
+        TIMESTAMP '2026-11-01 00:00:10.5' AS timestamp, 'inf'::FLOAT AS latency_s,
+        MAP {'text': 'R'} AS reference, i % 2 = 0 AS answerable,
+        [{'name': 'f', 'arguments': {'a': i}}] AS tool_calls, 'x'::BLOB AS finish,
+        i AS "a""b;--", NULL AS "messages" FROM range(2500) each(i)"""
+    path = parquet(tmp_path / "a.parquet", query)
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({query}) TO '{tmp_path / 'a.jsonl'}'")
+    rows, (reading,) = load(path)
+    assert reading.traces == 2500
+    assert rows == load(tmp_path / "a.jsonl")[0]
+    assert {"usd", "contexts", "tool_calls", "input_tokens", "score"} <= rows[7].keys()
+
+
+def test_columns_that_nobody_asks_for_are_not_read(tmp_path: Path) -> None:
+    query = "SELECT 'A' || i AS output, md5(i::VARCHAR) AS junk FROM range(9000) each(i)"
+    path = tmp_path / "a.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE 2048)")
+        asked = "SELECT data_page_offset, total_compressed_size FROM parquet_metadata(?) WHERE "
+        which = "row_group_id > 0 AND path_in_schema = 'junk'"
+        chunks = connection.execute(asked + which, [str(path)]).fetchall()
+    data = bytearray(path.read_bytes())
+    for start, size in chunks:
+        data[start : start + size] = b"\xff" * size
+    rows, _ = one(tmp_path / "b.parquet", bytes(data))
+    assert chunks
+    assert len(rows) == 9_000
+
+
 def test_a_broken_parquet_file_is_one_line_of_words(tmp_path: Path) -> None:
     whole = parquet(tmp_path / "a.parquet", "SELECT 'A' AS output").read_bytes()
     with pytest.raises(InputError, match=r"can't be read"):

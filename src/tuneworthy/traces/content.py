@@ -25,7 +25,14 @@ from tuneworthy.traces.remote import is_remote
 from tuneworthy.traces.rows import Place, ReadContext, batch_of, has_value, packed
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
-from tuneworthy.traces.tables import Rows, array_rows, csv_rows, looks_like_table
+from tuneworthy.traces.tables import (
+    Rows,
+    TableRows,
+    array_rows,
+    csv_rows,
+    looks_like_table,
+    parquet_rows,
+)
 from tuneworthy.traces.values import BrokenJson, Bytes, Raws, decode, has_too_much, name, unpacked
 
 # What a file of text is by its beginning: lines of JSON, one JSON value, or a table.
@@ -112,7 +119,8 @@ _WRAPPED = ("data", "observations", "traces", "items", "records", "calls")
 Beside = dict[str, dict[str, Any]]
 """Fields of records, by id, that stand in another file than the record."""
 Records = Iterator[tuple[Place, Any]]
-Groups = Iterator[tuple[list[Place], list[Any]]]
+Groups = Iterator[tuple[list[Place], Any]]
+"""Places, and the records there: a list, or rows of a table."""
 
 
 class Content:
@@ -238,14 +246,14 @@ class Content:
         left = [*FINISH[kind.prepare](self.context)]
         yield from self._chunks(["end"] * len(left), left, kind)
 
-    def _chunks(self, places: list[Place], records: list[Any], kind: FieldMap) -> Iterator[Batch]:
+    def _chunks(self, places: list[Place], records: Any, kind: FieldMap) -> Iterator[Batch]:
         most = self.limits.batch_traces
         for start in range(0, len(records), most):
             batch = self._batch(places[start : start + most], records[start : start + most], kind)
             if batch is not None:
                 yield batch
 
-    def _batch(self, places: list[Place], records: list[Any], kind: FieldMap) -> Batch | None:
+    def _batch(self, places: list[Place], records: Any, kind: FieldMap) -> Batch | None:
         chunk = RecordChunk(records, self._folders)
         for why in (skipped.NO_CALL, *((skipped.TWICE,) if kind.once else ())):
             kept = hold(kind.only, chunk) if why == skipped.NO_CALL else self._new(chunk, kind)
@@ -304,10 +312,11 @@ class Content:
         yield places, held
 
     def _laid(
-        self, places: list[Place], records: list[Any], kind: FieldMap
+        self, places: list[Place], records: Any, kind: FieldMap
     ) -> tuple[list[Place], list[Any]]:
         """Records with their places, laid out as the map wants them."""
-        if not kind.each and not kind.prepare and set(map(type, records)) <= {dict, kind.line}:
+        plain = not kind.each and not kind.prepare
+        if plain and (type(records) is TableRows or {*map(type, records)} <= {dict, kind.line}):
             return places, records
         found: list[tuple[Place, Any]] = []
         for place, record in zip(places, records, strict=True):
@@ -411,12 +420,29 @@ class Content:
             raise self._too_large(self.limits.document_bytes)
         return data
 
+    def parquet(self, path: str) -> Iterator[Batch]:
+        """Only the columns that the format reads are read."""
+        groups = parquet_rows(path, None, self.tally, self.limits)
+        first = [*islice(groups, 1)]
+        rows = first[0][1] if first else TableRows((), ())
+        kind = self._table_kind([*rows[:_TRIED]], "Parquet")
+        if kind.keys is None or rows.columns.keys() <= {*kind.keys}:
+            groups = chain(first, groups)
+        else:
+            self.tally.records = self.tally.size = 0
+            groups = parquet_rows(path, kind.keys, self.tally, self.limits)
+        yield from packed(self.traces(groups, kind), self.limits, self.tally)
+
     def table(self, groups: Rows, name: str) -> Iterator[Batch]:
         first = [*islice(groups, 1)]
         rows = first[0][1][:_TRIED] if first else []
-        samples = [{key: "" if v is None else v for key, v in row.items()} for row in rows]
-        kind = self._kind(samples, table=name)
+        kind = self._table_kind(rows, name)
         yield from packed(self.traces(chain(first, groups), kind), self.limits, self.tally)
+
+    def _table_kind(self, rows: Sequence[Mapping[str, Any]], name: str) -> FieldMap:
+        """A column that is empty at first is one all the same."""
+        samples = [{key: "" if v is None else v for key, v in row.items()} for row in rows]
+        return self._kind(samples, table=name)
 
 
 def _why_broken(data: bytes) -> str:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -39,6 +39,7 @@ from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.syntax.document import ParsedFile, did_you_mean, parse
 from tuneworthy.traces.rows import FIELDS, has_value
+from tuneworthy.traces.tables import TableRows
 from tuneworthy.traces.values import ItemsLater, dumped, number, spent_between, unpacked
 
 _EACH = "each"
@@ -59,15 +60,21 @@ Paths = tuple[Path_, ...]  #: The first that leads to something counts.
 class RecordChunk:
     """Some records, looked into a level at a time: what no record has costs nothing."""
 
-    def __init__(self, records: list[Any], folders: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, records: list[Any] | TableRows, folders: Mapping[str, str] | None = None
+    ) -> None:
         self._folders = folders or {}
-        self._levels: dict[Path_, list[Any]] = {(): records}
+        self._levels: dict[Path_, Any] = {(): records}
         self._objects: dict[Path_, list[Any]] = {}
         self._keys: dict[Path_, set[str]] = {}
-        if records and isinstance(records[0], msgspec.Struct):
+        told: Mapping[str, list[Any]] = {}
+        if isinstance(records, TableRows):
+            told = records.columns
+        elif records and isinstance(records[0], msgspec.Struct):
             names = [each.encode_name for each in msgspec.structs.fields(records[0])]
             columns = map(list, zip(*map(astuple, records), strict=True))
             told = dict(zip(names, columns, strict=True))
+        if told:
             self._keys[()] = {key for key, values in told.items() if has_value(values)}
             self._levels |= {(key,): values for key, values in told.items()}
         self.lent = self._folders.keys() - (self._known(()) if folders else ())
@@ -79,8 +86,12 @@ class RecordChunk:
         return len(self._levels[()])
 
     def only(self, kept: list[bool]) -> RecordChunk:
-        some = compress(self._levels[()], kept)
-        return self if all(kept) else RecordChunk([*some], self._folders)
+        if all(kept):
+            return self
+        records = self._levels[()]
+        table = isinstance(records, TableRows)
+        some = records.only(kept) if table else [*compress(records, kept)]
+        return RecordChunk(some, self._folders)
 
     def first(self, paths: Paths) -> list[Any] | None:
         """What the first path leads to that leads to more than an empty text; None for nothing."""
@@ -284,11 +295,8 @@ class FieldMap:
         return [each for each in self.written.splitlines() if len(set(each.split(": "))) > 1]
 
     @cached_property
-    def line(self) -> Any:
-        """The type of a record: what the paths begin with, where they all begin with a plain key.
-
-        Turns stay undecoded in it until somebody asks.
-        """
+    def keys(self) -> Collection[str] | None:
+        """What the paths begin with, in a record; None where they may begin with anything."""
         conditions = [*self.only, *(one for pick in self.picks.values() for one in pick.when)]
         paths = [
             *chain.from_iterable(pick.paths for pick in self.picks.values()),
@@ -297,10 +305,20 @@ class FieldMap:
         ]
         firsts = {path[0] for path in paths}
         if self.each or self.prepare or any("*" in str(first) for first in firsts):
-            return dict[str, Any]
+            return None
         firsts |= {".".join(map(str, path)) for path in paths}  # a key may hold dots itself
+        return sorted(map(str, firsts))
+
+    @cached_property
+    def line(self) -> Any:
+        """The type of a record: what the paths begin with, where they all begin with a plain key.
+
+        Turns stay undecoded in it until somebody asks.
+        """
+        if self.keys is None:
+            return dict[str, Any]
         later = {p for key in _LATER if key in self.picks for (p, *_) in self.picks[key].paths}
-        fields = {f"_{n}": first for n, first in enumerate(sorted(map(str, firsts)))}
+        fields = {f"_{n}": first for n, first in enumerate(self.keys)}
         types = [(name, ItemsLater if key in later else Any, None) for name, key in fields.items()]
         return msgspec.defstruct("Line", types, rename=fields, gc=False)
 

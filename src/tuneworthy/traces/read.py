@@ -19,7 +19,6 @@ from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, matching
 from tuneworthy.model.case import Case, Holding
 from tuneworthy.model.evidence import COLUMNS, Batch, FileReading, Skipped
-from tuneworthy.traces import tables
 from tuneworthy.traces.content import Beside, Content, NotTraces, not_recognised
 from tuneworthy.traces.mapping import FieldMap, read_mapping
 from tuneworthy.traces.remote import RemoteFile, is_remote, listed
@@ -418,8 +417,7 @@ class Opened:
             content.packed = "zip"
             yield from self._archive(raw)
         elif head == _PARQUET:
-            rows = tables.parquet_rows(raw.on_disk(stream), content.tally, self._limits)
-            yield from content.table(rows, "Parquet")
+            yield from content.parquet(raw.on_disk(stream))
         elif head.startswith((GZIP, ZSTD)):
             unpacked = Unpacked(stream, raw, self._limits)
             content.packed = unpacked.kind

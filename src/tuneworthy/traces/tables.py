@@ -9,9 +9,10 @@ from __future__ import annotations
 import codecs
 import glob
 import os
+import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import chain, compress
 from operator import not_
 from typing import Any
@@ -25,8 +26,13 @@ from tuneworthy.traces.stream import Limits, Readable
 from tuneworthy.traces.values import BrokenJson, decode
 
 _BATCH, _SIZE = 256, MIB // 8  # rows, and signs, that are handed on together
+_MOST_ROWS = 1024  # of Parquet, which come as columns
 # A row as JSON: times with zones, decimals and nested values then need no care of their own.
-_PARQUET = "SELECT to_json(row) FROM read_parquet(?, hive_partitioning=false) AS row"
+_FILE = "read_parquet(?, hive_partitioning=false)"
+_ROW_BYTES = (
+    "SELECT (SELECT sum(total_uncompressed_size) FROM parquet_metadata(?)) / "
+    "greatest(1, (SELECT sum(num_rows) FROM parquet_file_metadata(?)))"
+)
 _CSV = (
     "SELECT to_json(row) FROM read_csv(?, all_varchar=true, header=true, delim=?, quote='\"', "
     "escape='\"', null_padding=true, strict_mode=false, parallel=false, max_line_size=?) AS row"
@@ -40,10 +46,77 @@ Rows = Iterator[tuple[list[int | str], list[dict[str, Any]]]]
 """Rows of a table by the hundred, with their numbers, each with all columns."""
 
 
-def parquet_rows(path: str, tally: SkippedRecords, limits: Limits) -> Rows:
+class TableRows:
+    """Some rows of a table, by its columns; each is an object for who goes over them."""
+
+    def __init__(self, names: Sequence[str], columns: Sequence[list[Any]]) -> None:
+        self.columns = dict(zip(names, columns, strict=True))
+
+    def __len__(self) -> int:
+        return max(map(len, self.columns.values()), default=0)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for row in zip(*self.columns.values(), strict=True):
+            yield dict(zip(self.columns, row, strict=True))
+
+    def __getitem__(self, some: slice) -> TableRows:
+        return TableRows([*self.columns], [each[some] for each in self.columns.values()])
+
+    def only(self, kept: Sequence[bool]) -> TableRows:
+        return TableRows([*self.columns], [[*compress(v, kept)] for v in self.columns.values()])
+
+
+def parquet_rows(
+    path: str, wanted: Collection[str] | None, tally: SkippedRecords, limits: Limits
+) -> Iterator[tuple[list[int | str], TableRows]]:
+    """All rows, with those columns that are wanted; with all of them for None."""
+    given = [_one_file(path)]
+    with _connected(limits, path) as ask:
+        told = ask(f"DESCRIBE SELECT * FROM {_FILE}", given).fetchall()  # noqa: S608  # no text of others
+        chosen = [n for n, (name, *_) in enumerate(told) if wanted is None or name in wanted] or [0]
+        names = [told[n][0] for n in chosen]
+        # Columns go by their numbers, so that no name from the file stands in a query.
+        picked = [_picked(f"#{n + 1}", told[n][1]) for n in chosen]
+        size = float(ask(_ROW_BYTES, given * 2).fetchone()[0] or 1)
+        together = max(1, min(_MOST_ROWS, int(8 * MIB / size)))
+        result = ask(f"SELECT {', '.join(sql for sql, _ in picked)} FROM {_FILE}", given)  # noqa: S608
+        first = 1
+        while rows := result.fetchmany(together):
+            found = zip(zip(*rows, strict=True), picked, strict=True)
+            columns = [[*map(make, each)] if make else [*each] for each, (_, make) in found]
+            tally.records += len(rows)
+            tally.size += int(size * len(rows))
+            yield [*range(first, first + len(rows))], TableRows(names, columns)
+            first += len(rows)
+
+
+_PLAIN = re.compile(r"(?:VARCHAR|BOOLEAN|U?(?:TINY|SMALL|BIG)?INT(?:EGER)?|DOUBLE|FLOAT)")
+_KINDS = re.compile(r"\b[A-Z]+\b")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+
+
+def _picked(column: str, kind: str) -> tuple[str, Callable[[Any], Any] | None]:
+    """How a column is asked for, and what makes a value of what comes."""
+    if kind in {"DOUBLE", "FLOAT"}:
+        return f"if(isfinite({column}), {column}, NULL)", None
+    leaves = set(_KINDS.findall(_QUOTED.sub("", kind))) - {"STRUCT"}
+    if all(map(_PLAIN.fullmatch, leaves)):
+        return column, None
+    if kind == "JSON" or kind[-1] in "])":
+        return f"CAST(to_json({column}) AS VARCHAR)", _value
+    return f"CAST({column} AS VARCHAR)", None
+
+
+def _value(written: str | None) -> Any:
+    try:
+        return None if written is None else decode(written.encode(), object)
+    except BrokenJson:  # a number that is too large
+        return None
+
+
+def _one_file(path: str) -> str:
     # A name may hold the signs of a pattern, and must not be taken for an address.
-    whole = glob.escape(os.path.abspath(path))  # noqa: PTH100  # text, which may be no usable path
-    yield from _decoded(_values(_PARQUET, [whole], limits), tally)
+    return glob.escape(os.path.abspath(path))  # noqa: PTH100  # text, which may be no usable path
 
 
 def array_rows(
@@ -54,8 +127,8 @@ def array_rows(
         while not on_disk and (data := stream.read(MIB)):
             file.write(data)
         file.flush()
-        path = os.path.abspath(where) if on_disk else file.name  # noqa: PTH100  # as above
-        values = _values(_ARRAY, [glob.escape(path), limits.line_bytes], limits)
+        given = [_one_file(where if on_disk else file.name), limits.line_bytes]
+        values = _values(_ARRAY, given, limits)
         for places, rows in _decoded(values, tally):
             if tally.size > limits.line_bytes * tally.records:
                 break
@@ -80,7 +153,7 @@ def csv_rows(
             file.write(decoder.decode(data).encode())
         file.write(decoder.decode(b"", final=True).encode())
         file.flush()
-        given = [glob.escape(file.name), sign, limits.line_bytes]
+        given = [_one_file(file.name), sign, limits.line_bytes]
         try:
             values = _values(_CSV, given, limits)
             for places, rows in _decoded(values, tally, first=2):
@@ -123,6 +196,15 @@ def _row(value: str) -> dict[str, Any]:
 
 def _values(query: str, given: list[Any], limits: Limits) -> Iterator[Any]:
     """The first column of a query whose first parameter is a path."""
+    with _connected(limits, given[0]) as ask:
+        result = ask(query, given)
+        while rows := result.fetchmany(_BATCH):
+            yield from (row[0] for row in rows)
+
+
+@contextmanager
+def _connected(limits: Limits, where: str) -> Iterator[Callable[[str, list[Any]], Any]]:
+    """Asks DuckDB within bounds."""
     import duckdb
 
     connection = duckdb.connect(
@@ -136,12 +218,10 @@ def _values(query: str, given: list[Any], limits: Limits) -> Iterator[Any]:
         }
     )
     try:
-        result = connection.execute(query, given)
-        while rows := result.fetchmany(_BATCH):
-            yield from (row[0] for row in rows)
+        yield connection.execute
     except duckdb.Error as caught:
         fix = "check that it is whole"
-        raise InputError(f"can't be read: {_cause(caught)}", where=given[0], fix=fix) from None
+        raise InputError(f"can't be read: {_cause(caught)}", where=where, fix=fix) from None
     finally:
         connection.close()
 
