@@ -569,6 +569,7 @@ from tuneworthy.workspace.portfolio import (
     fund,
     in_order,
     portfolio,
+    total_facts,
 )
 from tuneworthy.workspace.reports import (
     case_report,
@@ -581,7 +582,6 @@ from tuneworthy.workspace.reports import (
 from tuneworthy.workspace.workspace import (
     CaseDirectory,
     Workspace,
-    earlier,
     open_directory,
     since,
     take_snapshot,

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import Any, get_args
@@ -28,6 +29,7 @@ from internals import (
     open_directory,
     portfolio,
     run,
+    total_facts,
 )
 from tuneworthy import InputError
 from web_world import DAY, OPEN_CASE, Seen, a_client, a_shelf, a_site, with_examples
@@ -329,6 +331,28 @@ def test_what_was_judged_is_there_at_the_next_start_to_the_last_byte(
     ]
     other = Workspace(open_directory(folder), "lesson", DAY, KeptCases(kept))
     assert other.listed(CaseQuery(), 0.0).totals.pending == 3
+
+
+def test_of_a_large_folder_what_was_looked_at_on_another_day_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {f"n{n}": OPEN_CASE for n in range(4)}
+    folder, kept = a_shelf(tmp_path / "shelf", **names), KeptCases(tmp_path / "kept.sqlite")
+    monkeypatch.setattr("tuneworthy.workspace.workspace._FEW", 1)
+    Workspace(open_directory(folder), None, DAY, kept).warm()
+    later = Workspace(open_directory(folder), None, DAY + timedelta(1), kept)
+    found = later.listed(CaseQuery(), most=1)
+    assert (found.totals.pending, found.totals.since) == (4, DAY)
+    assert "told as of 24 Nov 2026" in str(list(total_facts(found)))
+    later.warm()
+    found = later.listed(CaseQuery(), most=1)
+    assert (found.totals.pending, found.totals.since) == (0, None)
+
+
+def test_a_third_tick_is_named_and_not_compared(tmp_path: Path) -> None:
+    folder = a_shelf(tmp_path, one=OPEN_CASE, two=OPEN_CASE, three=OPEN_CASE)
+    seen = Seen(a_client(a_site(folder)).get("/compare?of=one&of=two&of=three").text)
+    assert "Two at a time are compared: three is left out." in seen.text
 
 
 def test_another_version_of_the_program_judges_anew(

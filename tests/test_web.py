@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import yaml
@@ -227,7 +228,9 @@ def test_a_form_without_scripts_writes_what_changed_and_nothing_else(
     )
     done = client.post("/cases/one/answers", data=form)
     assert done.status_code == 303
-    assert done.headers["location"] == f"/cases/one/answers?undo={form['digest']}"
+    made = get(client, "/cases/one/answers").hidden("digest")
+    at = f"/cases/one/answers?undo={form['digest']}&made={made}"
+    assert done.headers["location"] == at
     told = (folder / "one" / "case.yaml").read_text("utf-8")
     assert told.startswith(OPEN_CASE)
     assert yaml.safe_load(told) == {
@@ -258,7 +261,9 @@ def test_a_toggle_answers_with_the_parts_that_a_fresh_page_would_have(
     moved = client.post("/cases/one/answers", data=form, headers=HTMX)
     assert moved.status_code == 200
     assert {"verdict", "seen", "side", "notice"} <= {name for _, name in fragments(moved.text)}
-    parts, fresh = Seen(moved.text), get(client, f"/cases/one/answers?undo={form['digest']}")
+    parts = Seen(moved.text)
+    undo = {"undo": form["digest"], "made": parts.hidden("digest")}
+    fresh = get(client, f"/cases/one/answers?{urlencode(undo)}")
     assert parts.hidden("digest") == fresh.hidden("digest") != form["digest"]
     assert parts.hidden("seen") == fresh.hidden("seen")
     said = {one.strip() for one in parts.texts} - {"", "Saved."}
@@ -300,6 +305,31 @@ def test_answers_are_tried_before_they_are_saved_and_what_was_said_comes_true(
     assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
     back = client.post("/cases/one/answers/if", data=form_of(get(client, "/cases/one/answers")))
     assert back.headers["location"] == "/cases/one/answers"
+
+
+def test_an_undo_takes_back_nothing_of_others_and_says_who_changed_what(
+    client: TestClient, folder: Path
+) -> None:
+    mine = form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "no"})
+    at = client.post("/cases/one/answers", data=mine).headers["location"]
+    page = get(client, at)
+    undo = {name: page.hidden(name) for name in ("csrf", "then", "back", "digest")}
+    other = a_client(a_site(folder))
+    named = {"csrf": get(other, "/cases/one/history").hidden("csrf"), "by": "Ada"}
+    named["back"] = "history"
+    assert other.post("/cases/one/notes", data=named).headers["location"] == "/cases/one/history"
+    theirs = form_of(get(other, "/cases/one/answers"), {"factors.domain_knowledge": "yes"})
+    assert other.post("/cases/one/answers", data=theirs).status_code == 303
+    written = (folder / "one" / "case.yaml").read_text("utf-8")
+    refused = client.post("/cases/one/history/restore", data=undo)
+    assert refused.status_code == 409
+    assert "Ada changed it since (domain knowledge: yes)" in Seen(refused.text).text
+    late = client.post("/cases/one/answers", data=mine)
+    assert "Ada and somebody else changed this case meanwhile" in Seen(late.text).text
+    assert (folder / "one" / "case.yaml").read_text("utf-8") == written
+    assert "Undo" not in get(client, at).texts
+    rows = re.findall(r'data-label="By"[^>]*>([^<]*)', client.get("/cases/one/history").text)
+    assert rows == ["Ada", "nobody said", "nobody said"]
 
 
 def test_a_what_if_of_answers_gives_way_to_what_was_measured_as_a_saved_answer_does(

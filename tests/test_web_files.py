@@ -22,7 +22,7 @@ from starlette.testclient import TestClient
 from internals import Site, clean_name, make_site, open_directory
 from internals import Workspace as Board
 from live import LONGEST_S, served
-from tuneworthy import load_case
+from tuneworthy import decide, load_case
 from web_world import DAY, HOME, OPEN_CASE, Seen, a_client, a_shelf, a_site
 
 FILES = "/cases/one/files"
@@ -111,6 +111,26 @@ def test_what_does_not_fit_leaves_no_file_and_no_word(
     assert says in seen.text
     assert below(folder) == {"case.yaml": OPEN_CASE.encode()}
     assert [path.name for path in (folder / "one").iterdir()] == ["case.yaml"]
+
+
+def test_where_the_case_broke_meanwhile_neither_logs_nor_evidence_are_left(
+    client: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, broken = folder / "one" / "case.yaml", OPEN_CASE + "nope: 1\n"
+    seen = send(client, "traces", ("a.jsonl", logs()))
+    assert "Of the five checks" in seen.text or "of the five checks" in seen.text
+    path.write_text(OPEN_CASE, "utf-8")
+    ledger = (folder / "one" / ".tuneworthy" / "evidence.jsonl").read_bytes()
+
+    def meanwhile(*given: object, **told: object) -> object:
+        path.write_text(broken, "utf-8")
+        return decide(*given, **told)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr("tuneworthy.workspace.measure.decide", meanwhile)
+    refused = send(client, "traces", ("b.jsonl", logs(start=90)), csrf=seen.hidden("csrf"))
+    assert refused.status == 422  # type: ignore[attr-defined]  # as above
+    assert (folder / "one" / ".tuneworthy" / "evidence.jsonl").read_bytes() == ledger
+    assert not (folder / "one" / "traces" / "b.jsonl").exists()
 
 
 def test_one_file_that_does_not_fit_takes_those_beside_it_along(

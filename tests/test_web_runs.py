@@ -170,13 +170,20 @@ def test_a_pilot_is_quoted_run_and_kept(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_sends_nothing_is_done_at_once(folder: Path) -> None:
     client = a_client(site_of(folder, known(RIGHT)))
     csrf = {"csrf": Seen(client.get(f"{AT}/lab").text).hidden("csrf")}
-    assert "signed" in Seen(client.post(f"{AT}/lab/watch", data=csrf).text).text
+    looked = [client.post(f"{AT}/lab/watch", data=csrf).headers["location"] for _ in range(2)]
+    assert looked[0] == looked[1]  # what says the same isn't kept twice
+    again = a_client(site_of(folder, known({})))
+    assert "Nothing is signed" in Seen(again.get(looked[0]).text).text
+    listed = Seen(again.get(f"{AT}/runs").text).text
+    assert "The signed decision" in listed
+    assert again.get(f"{API}/runs").json()[0]["kind"] == "watch"
     path = folder / "case.yaml"
     path.write_text(path.read_text("utf-8").replace("data: {", "data: {training: t.jsonl, "))
     assert client.post(f"{AT}/lab/data", data=csrf).status_code == 422
     (folder / "t.jsonl").write_text('{"input": "a", "output": "b"}\n', "utf-8")
-    done = Seen(client.post(f"{AT}/lab/data", data=csrf).text)
-    assert (folder / ".tuneworthy" / "training.json").exists(), done.text
+    done = client.post(f"{AT}/lab/data", data=csrf).headers["location"]
+    assert (folder / ".tuneworthy" / "training.json").exists()
+    assert "1 example passed every gate" in Seen(again.get(done).text).text
 
 
 def test_what_is_no_run_is_not_listed(folder: Path) -> None:
@@ -195,6 +202,19 @@ def test_what_is_no_run_is_not_listed(folder: Path) -> None:
         assert "weren’t kept" in client.get(f"{AT}/runs/{run.id}/cases").text
         for name in (*names, "..%2f..%2fcase", "%00"):
             assert client.get(f"{AT}/runs/{name}").status_code in (404, 422)
+
+
+def test_a_run_is_of_the_kind_that_it_says_and_may_be_large(folder: Path) -> None:
+    ran(folder, known(RIGHT))
+    (run,) = kept_runs(load_case(folder))
+    path = folder / ".tuneworthy" / "runs" / f"{run.id}.json"
+    told = json.loads(path.read_text("utf-8"))
+    for kind in ("verify", "retrieve", "pilot", "data", "watch", "x"):
+        path.write_text(json.dumps({**told, "kind": kind}), "utf-8")
+        assert kept_runs(load_case(folder)) == ()
+    told["answered"] = [["Long", "x" * 2_000_000]]
+    path.write_text(json.dumps(told), "utf-8")
+    assert [one.id for one in kept_runs(load_case(folder))] == [run.id]
 
 
 def test_a_link_in_the_place_of_runs_leads_nowhere(folder: Path, tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from internals import (
     Workspace,
     ask_of,
     compared,
-    earlier,
     grouped,
     lever,
     next_ask,
@@ -245,7 +244,8 @@ def test_what_is_answered_on_the_page_is_kept_as_a_version(
     client: TestClient, folder: Path
 ) -> None:
     onward(client, form_of(get(client, f"{TALK}?ask=ceiling.few_shot"), said="yes"))
-    found = earlier(load_case(folder / "one"), load_framework("lesson"))
+    board = a_site(folder).workspace
+    found = board.earlier(board.evaluated("one"))
     assert [one.answers.get("ceiling.few_shot") for one in found] == ["yes", "unknown"]
 
 

@@ -234,13 +234,16 @@ def diff(
     from tuneworthy.report.sections.difference import document
     from tuneworthy.workspace import reports
 
-    if form == "text" and not since and not first.endswith(".json") and (second or answers):
-        opt.show(reports.side_by_side(first, second or first, chosen, answers))
+    if answers and (since or (second or first).endswith(".json")):
+        raise click.UsageError("--set goes with a case folder, and not with --since.")
+    second = second or (first if answers else None)
+    if form == "text" and not since and not first.endswith(".json") and second:
+        opt.show(reports.side_by_side(first, second, chosen, answers))
         return
-    if (second is None) == (since is None) or answers:
+    if (second is None) == (since is None):
         raise click.UsageError("Name two dossiers or two cases, or one with --since FILE or --set.")
     before, after = (since, first) if since is not None else (first, str(second))
-    change = reports.difference(before, after, chosen)
+    change = reports.difference(before, after, chosen, answers)
     json = json_text(change.model_dump(mode="json")) if form == "json" else ""
     opt.show(document(change), json=json)
 

@@ -73,11 +73,11 @@ class JsonLines(NamedTuple, Generic[R]):
         lines = enumerate(whole_lines(read_text(self.path, self.limit, CaseError)), start=1)
         return tuple(self._one(line, f"{self.path}:{n}") for n, line in lines if line.strip())
 
-    def read_whole(self) -> R | None:
+    def read_whole(self, limit: int = MIB) -> R | None:
         """The only record of a file, over any lines; None where there is no file."""
         if not os.path.lexists(self.path):
             return None
-        return self._one(read_text(self.path, MIB, CaseError), str(self.path))
+        return self._one(read_text(self.path, limit, CaseError), str(self.path))
 
     def _one(self, text: str, where: str) -> R:
         try:
@@ -222,6 +222,7 @@ class Version(LateRecord):
     digest: str
     """SHA-256 of its text."""
     text: str
+    by: str = ""  #: Who wrote it, by the name that was given; empty where nobody said.
 
 
 def read_versions(case: Case) -> tuple[Version, ...]:

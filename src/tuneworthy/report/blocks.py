@@ -147,6 +147,7 @@ class Fold:
 
     title: str
     blocks: tuple[Block, ...]
+    id: str = ""
     block: ClassVar[str] = "fold"
     detail: ClassVar[bool] = True
 
@@ -218,8 +219,8 @@ def part(title: str, *parts: Parts) -> Part:
     return Part(title, flat(*parts))
 
 
-def fold(title: str, *parts: Parts) -> Fold:
-    return Fold(title, flat(*parts))
+def fold(title: str, *parts: Parts, id: str = "") -> Fold:
+    return Fold(title, flat(*parts), id)
 
 
 def bullets(items: Iterable[str], *, ordered: bool = False) -> Bullets:

@@ -17,6 +17,7 @@ from datetime import date, timedelta
 from functools import cache, lru_cache
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 from tuneworthy.errors import one_line
@@ -88,6 +89,8 @@ class Drawing:
     """Values that lines are drawn at; no line for None."""
     days: Sequence[date] = ()
     """Of a calendar: its days in order, of which some are named."""
+    leads: Mapping[str, str] = field(default_factory=dict)
+    """Where a page tells what is behind the marks of a title: an address below the chart's own."""
 
     @property
     def wide(self) -> str:
@@ -105,11 +108,15 @@ class Drawing:
         rows = look.get("rows", len(self.titles) + (look["x"]["axis"] is not None))
         return row * rows + 44 if self.titles or "rows" in look else (280 if width == WIDE else 240)
 
-    def spec(self, width: int) -> Spec:
-        """The picture as Vega-Lite, for a browser that draws it itself."""
+    def spec(self, width: int, base: str = "") -> Spec:
+        """The picture as Vega-Lite, for a browser that draws it; with a base its marks lead on."""
         look: Spec = _of_width(looks()[self.look], narrow=width == NARROW)
         shared: Spec = {name: _AXIS | look[name] for name in ("x", "y") if name in look}
         rows = list(self.rows)
+        if base and self.leads:
+            to = {title: f"{base}/{at}" for title, at in self.leads.items()}
+            rows = [{**row, "to": to[row["title"]]} if row["title"] in to else row for row in rows]
+            shared["href"] = {"field": "to"}
         if self.titles:
             title = {"field": "title", "type": "nominal", "title": None, "axis": _TITLES}
             shared["y"] = {**title, "sort": [_lines(each, width) for each in self.titles]}
@@ -273,13 +280,22 @@ def labels(titles: Iterable[str]) -> list[str]:
 
 
 def by_title(
-    look: str, titles: Iterable[str], rows: Rows, below: Sequence[str] = (), **levels: float | None
+    look: str,
+    titles: Iterable[str],
+    rows: Rows,
+    below: Sequence[str] = (),
+    leads: Iterable[str] = (),
+    **levels: float | None,
 ) -> Drawing | None:
-    """A chart of one row for each title, with a line below each; None for no title."""
+    """A chart of one row for each title, with a line below each; None for no title.
+
+    ``leads`` is where each leads to, empty for nowhere.
+    """
     names = labels(titles)
     names = [f"{name}\n{more}" for name, more in zip(names, below, strict=True)] if below else names
     titled = [{"title": name, **row} for name, row in zip(names, rows, strict=True)]
-    return Drawing(look, titled, names, levels) if names else None
+    to = {name: at for name, at in zip(names, leads, strict=False) if at}
+    return Drawing(look, titled, names, levels, leads=to) if names else None
 
 
 def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
@@ -290,7 +306,9 @@ def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
         {"value": q.value, "low": q.low, "high": q.high, "look": look}
         for (_, q), look in zip(ran, kept, strict=True)
     ]
-    return by_title("board", [one.arm.id for one, _ in ran], rows, target=target)
+    ids = [one.arm.id for one, _ in ran]
+    leads = (f"cases?{urlencode({'part': 'select', 'arm': arm})}" for arm in ids)
+    return by_title("board", ids, rows, leads=leads, target=target)
 
 
 def fan(money: InvestmentResult, drawn: Simulation) -> Drawing | None:
@@ -410,12 +428,13 @@ def reasons(factors: Mapping[str, FactorResult], turning: Sequence[str]) -> Draw
         row = {"from": 0, "weight": at, "look": factor.kind if yes else factor.state}
         flips = at + 0.12 * sign if name in turning else None
         rows.append({**row, "known": factor.source, "flips": flips})
-    return by_title("reasons", [factor.title for factor in factors.values()], rows)
+    leads = (f"answers#q-factors.{name}" for name in factors)
+    return by_title("reasons", [factor.title for factor in factors.values()], rows, leads=leads)
 
 
 def measured(found: Mapping[str, EvidenceResult]) -> Drawing | None:
     """Measured values by title, with their intervals, each in multiples of its own limit."""
-    rows, below, titles = [], [], []
+    rows, below, titles, leads = [], [], [], []
     for title, one in found.items():
         if isinstance(one.limit, Unknown) or isinstance(one.value, Unknown) or one.limit <= 0:
             continue
@@ -425,7 +444,9 @@ def measured(found: Mapping[str, EvidenceResult]) -> Drawing | None:
         said = interval_text(one.value, one.low, one.high, one.unit)
         below.append(f"{said}; limit {limit_text(one.limit, one.unit)}")
         titles.append(title)
-    return by_title("measured", titles[:_MOST_ROWS], rows[:_MOST_ROWS], below[:_MOST_ROWS])
+        leads.append(f"evidence#samples-{one.id}" if one.examples else "files")
+    shown = (each[:_MOST_ROWS] for each in (titles, rows, below, leads))
+    return by_title("measured", *shown)
 
 
 def precedents(rates: Sequence[BaseRate]) -> Drawing | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path as FilePath
+from typing import Annotated, Any, BinaryIO, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.concurrency import contextmanager_in_threadpool
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -162,14 +166,20 @@ def answer(of: OfCase, given: Answers) -> Answered:
 _OCTETS = {"requestBody": {"content": {"application/octet-stream": {}}, "required": True}}
 
 
+@contextmanager
+def _opened(place: FilePath) -> Iterator[BinaryIO]:
+    with writing(place), place.open("xb") as to:
+        yield to
+
+
 @router.post("/cases/{name}/files/{kind}", status_code=201, openapi_extra=_BY_A_PROGRAM | _OCTETS)
 async def add_file(
     of: OfCase, kind: FileKind, file: Annotated[str, Query(max_length=300)]
 ) -> FileAdded:
     """Take a file in, which is the body: read it, keep it beside the case file, name it there."""
-    with of.inbox() as folder:
+    async with contextmanager_in_threadpool(of.inbox()) as folder:
         place = folder / clean_name(file)
-        with writing(place), place.open("xb") as to:
+        async with contextmanager_in_threadpool(_opened(place)) as to:
             async for chunk in of.request.stream():
                 await run_in_threadpool(to.write, chunk)
         names, _, changed = await in_reading(of.workspace.add_files, of.name, kind, [place])

@@ -10,6 +10,7 @@ import shlex
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode
@@ -49,17 +50,24 @@ from tuneworthy.web.render import (
 )
 from tuneworthy.words import day, few, interval_text, listing, sentence
 from tuneworthy.workspace.portfolio import CaseQuery, total_facts
-from tuneworthy.workspace.workspace import earlier, since, since_dossier
+from tuneworthy.workspace.workspace import MOST_CASES, since, since_dossier, writers_since
 
 router = APIRouter(include_in_schema=False)
 
 # The first page: the cases side by side; the form for a new one; and the token, where one is asked.
 
 
+class Listed(CaseQuery):
+    """Which cases are listed."""
+
+    shown: int = Field(0, ge=0, le=MOST_CASES)
+    """How many are shown already, where they are looked at again; 0 for a first part."""
+
+
 @router.get("/")
-def cases(request: Request, asked: Annotated[CaseQuery, Query()]) -> HTMLResponse:
+def cases(request: Request, asked: Annotated[Listed, Query()]) -> HTMLResponse:
     """One row a case; more on demand."""
-    found = site_of(request).workspace.listed(asked)
+    found = site_of(request).workspace.listed(asked, most=asked.shown)
     part = wants_part(request) and asked.after
     return page(
         request,
@@ -104,13 +112,15 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
         ]
         sections += beside(one, other, names)
     told = {"a": a, "b": b_, "a_if": asked.a_if, "b_if": asked.b_if}
+    more = [one for one in asked.of[2:] if one]
+    told["left"] = f"Two at a time are compared: {listing(more)} is left out." if more else ""
     shown = {"told": told, "names": workspace.names(), "wrong": wrong, "sections": sections}
     return page(request, "compare.html", 422 if wrong else 200, **shown)
 
 
-def _at(asked: CaseQuery, **changes: Any) -> str:
+def _at(asked: Listed, **changes: Any) -> str:
     """The list asked for otherwise, from its beginning unless that is changed."""
-    told = asked.model_copy(update={"after": "", **changes}).model_dump(exclude_defaults=True)
+    told = asked.model_copy(update={"after": "", "shown": 0, **changes}).model_dump(exclude_defaults=True)
     return "/?" + urlencode(told) if told else "/"
 
 
@@ -244,15 +254,15 @@ Digest = Annotated[str, Query(pattern="^[0-9a-f]{64}$|^$")]
 
 
 @router.get("/cases/{name}/answers")
-def answers(of: OfCase, undo: Digest = "") -> Response:
+def answers(of: OfCase, undo: Digest = "", made: Digest = "") -> Response:
     """The answers of a case beside what they come to; others in the address are a what-if.
 
-    ``undo`` is the version before what was saved last.
+    ``undo`` is the version before what was saved last, which made the version ``made``.
     """
     asked = of.stated
     wanted = {key: of.request.query_params.get(key, state) for key, state in asked.items()}
     mine = {key: state for key, state in wanted.items() if state != asked[key]}
-    return of.page("answers.html", **_supposed(of, mine, undo))
+    return of.page("answers.html", **_supposed(of, mine, undo * (made == of.evaluated.digest)))
 
 
 def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[str, Any]:
@@ -316,20 +326,22 @@ def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
         if mine:
             of.evaluated = of.workspace.set_answers(of.name, mine, form.digest)
     except ConflictError:
-        return _conflict(AskedCase(of.request, of.name), seen, mine)
+        return _conflict(AskedCase(of.request, of.name), seen, mine, form.digest)
     if not of.part:
-        return of.to("/answers" + (f"?undo={form.digest}" if mine else ""))
+        made = f"?undo={form.digest}&made={of.evaluated.digest}"
+        return of.to("/answers" + made * bool(mine))
     shown = _supposed(of, {}, form.digest if mine else "")
     part = of.page("moved.html", **shown, swap=True, saved=True)
     part.headers["HX-Replace-Url"] = f"{of.base}/answers"
     return part
 
 
-def _conflict(of: AskedCase, seen: dict[str, str], mine: dict[str, str]) -> Response:
+def _conflict(of: AskedCase, seen: dict[str, str], mine: dict[str, str], digest: str) -> Response:
     now, titles = of.stated, answer_form.titles(of.evaluated.framework)
     others = (key for key, was in seen.items() if key in titles and now[key] != was)
     theirs = [(titles[key], seen[key], now[key]) for key in others]
     template, more = "conflict.html" if of.part else "answers.html", _supposed(of, {})
+    more |= {"who": writers_since(of.evaluated.case, digest)}
     shown = of.page(template, 409, **more, given=mine, theirs=theirs, titles=titles)
     return for_notice(shown) if of.part else shown
 
@@ -342,6 +354,7 @@ class NoteForm(BaseModel):
     digest: str = Field("", max_length=64)
     key: str = Field("", max_length=200)
     by: str = Field("", max_length=80)
+    back: Literal["history", "answers"] = "answers"
 
 
 @router.post("/cases/{name}/notes")
@@ -357,8 +370,8 @@ def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
             unsigned = re.sub(rf" \({re.escape(by)}, [^()]*\)$", "", text)
             text = f"{unsigned} ({by}, {day(of.dossier.as_of)})"
         mine = {f"{form.key}.note": text}
-        of.evaluated = of.workspace.set_answers(of.name, mine, form.digest)
-    at = "/answers" + f"#q-{form.key}" * bool(form.key)
+        of.evaluated = of.workspace.written_by(by).set_answers(of.name, mine, form.digest)
+    at = f"/{form.back}" + f"#q-{form.key}" * bool(form.key)
     shown = of.page("noted.html", key=form.key, swap=True) if of.part else of.to(at)
     shown.set_cookie(AUTHOR, quote(by), 31_536_000, httponly=True, samesite="strict")
     return shown
@@ -421,8 +434,21 @@ def restore(
     digest: Annotated[str, Form(max_length=64)],
     back: Annotated[Literal["history", "answers"], Form()] = "history",
 ) -> Response:
-    """Write an earlier version as the newest one; what is there now is kept as one, too."""
-    of.workspace.restore(of.name, then, digest)
+    """Write an earlier version as the newest one; what is there now is kept as one, too.
+
+    What others wrote since the page was made stays: then nothing is written, and it says who.
+    """
+    try:
+        of.workspace.restore(of.name, then, digest)
+    except ConflictError:
+        now, what = of.evaluated, "fields of the file"
+        with suppress(InputError):  # a version that isn't kept
+            changed = since(now, digest).difference.answers
+            what = listing([f"{one.title}: {one.after}" for one in changed]) or what
+        told = f"{writers_since(now.case, digest)} changed it since ({what}), and that would go"
+        raise ConflictError(
+            told, fix="look at it, and restore what you want in its history"
+        ) from None
     return of.to(f"/{back}")
 
 
@@ -438,14 +464,10 @@ def compared_with(of: OfCase, dossier: Annotated[UploadFile, File()]) -> Respons
 
 def _versions(of: AskedCase, status: int = 200, **values: Any) -> Response:
     now = of.evaluated
-    kept = version_lines(
-        [
-            (one.at, one.digest, one.verdict, one.answers)
-            for one in earlier(now.case, now.framework)
-        ],
-        answer_form.titles(now.framework),
-        now.digest,
-    )
+    every = [
+        (v.at, v.by, v.digest, answer, answers) for v, answer, answers in of.workspace.earlier(now)
+    ]
+    kept = version_lines(every, answer_form.titles(now.framework), now.digest)
     return of.page("history.html", status, versions=kept, **values)
 
 
@@ -486,7 +508,8 @@ def chart_answer(
         body, media = still(picture.drawing, narrow=narrow), "image/svg+xml"
         headers["Content-Security-Policy"] = policy(STYLE)
     elif picture is not None and form == "json":
-        body = json.dumps(picture.drawing.spec(NARROW if narrow else WIDE), allow_nan=False)
+        base = request.url.path.rpartition("/charts/")[0]
+        body = json.dumps(picture.drawing.spec(NARROW if narrow else WIDE, base), allow_nan=False)
         media = "application/json"
     else:
         raise HTTPException(404, "there is no such chart; what it showed may have changed")

@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import writing
-from tuneworthy.report.blocks import Document, Prose, pictures_in, section
+from tuneworthy.report.blocks import Document, pictures_in, section
 from tuneworthy.report.sections import lab as words
 from tuneworthy.report.sections.difference import difference
 from tuneworthy.report.sections.framework import models_report
@@ -32,9 +32,12 @@ from tuneworthy.web.cases import Width, chart_answer
 from tuneworthy.web.render import AskedCase, OfCase, in_reading, page, query
 from tuneworthy.words import listing
 from tuneworthy.workspace.labs import (
+    GridPart,
     LabRun,
+    LookKind,
     QuoteExceededError,
     graded_cases,
+    keep_look,
     kept_run,
     kept_runs,
 )
@@ -214,13 +217,14 @@ def cases(
     arm: Annotated[str, Query(max_length=400)] = "",
     show: Literal["all", "wrong", "differ"] = "all",
     case: Annotated[str, Query(max_length=400)] = "",
+    part: GridPart = "report",
     start: Annotated[int, Query(ge=0, le=10**6)] = 0,
 ) -> HTMLResponse:
     """Cases by arms: all, those that an arm answers wrong, those on which arms differ; or one."""
     kept = kept_run(of.evaluated.case, run)
-    arms, rows = graded_cases(of.evaluated.case, kept, arm, show)
+    arms, rows = graded_cases(of.evaluated.case, kept, arm, show, part)
     shown: dict[str, Any] = {"opened": next((row for row in rows if row.id == case), None)}
-    asked, to = {"arm": arm, "show": show}, start + _A_PAGE
+    asked, to = {"arm": arm, "show": show, "part": part}, start + _A_PAGE
     shown["more"] = urlencode({**asked, "start": to}) if to < len(rows) else ""
     shown |= {"rows": rows[start:to], "n": len(rows), "asked": asked}
     return of.page("grid.html", kept=kept, arms=arms, **shown)
@@ -261,25 +265,23 @@ def choose(
 
 # What sends nothing: the gates that training examples pass, and a signed decision held to today.
 
-_LOOKS: dict[str, Callable[[AskedCase], Document]] = {
+_LOOKS: dict[LookKind, Callable[[AskedCase], Document]] = {
     "data": lambda of: data_document(pass_gates(of.path)),
     "watch": lambda of: watch_document(watch(of.path, as_of=of.workspace.as_of)),
 }
 
 
 @router.post("/cases/{name}/lab/{what}")
-async def look(of: OfCase, what: Literal["data", "watch"]) -> Response:
-    """Do it, and show what the command prints."""
+async def look(of: OfCase, what: LookKind) -> Response:
+    """Do it, keep what it found as a run, and go there: it is what the command prints."""
 
-    def shown() -> Response:
+    def done() -> Response:
         try:
-            found = _LOOKS[what](of)
+            return of.to(f"/runs/{keep_look(of.path, what, _LOOKS[what](of)).id}")
         except InputError as caught:
             return _shown(of, LabQuery(), 422, looked=what, wrong=of.plain(caught))
-        head = section("looked", found.headline, [Prose(text) for text in found.byline])
-        return of.page("case.html", tab="lab", sections=(head, *found.sections))
 
-    return await in_reading(shown)
+    return await in_reading(done)
 
 
 # A run followed by somebody who looks: server-sent events, each a whole picture.

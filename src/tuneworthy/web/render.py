@@ -52,15 +52,22 @@ _BOX = Markup(
     ' aria-label="{label}"><svg viewBox="0 0 {width} {height}" aria-hidden="true"></svg></div>'
     '<noscript><picture><source media="(max-width: 44rem)" srcset="{at}.svg?width=narrow">'
     '<img class="still" src="{at}.svg" alt="{label}" loading="lazy" width="{width}"'
-    ' height="{height}"></picture></noscript>'
+    ' height="{height}"></picture></noscript>{behind}'
 )
+_BEHIND = Markup('<a href="{to}" dir="auto">{title}</a> ')
 
 
 @pass_context
 def framed(context: Context, block: Picture, label: str) -> Markup:
     """A box as high as its chart, which lies below ``charts`` of the template, else ``base``."""
     folder = context.get("charts") or f"{context['base']}/charts"
+    here = folder.removesuffix("/charts")
+    behind = Markup("").join(
+        _BEHIND.format(to=f"{here}/{to}", title=title.partition("\n")[0])
+        for title, to in block.drawing.leads.items()
+    )
     return _BOX.format(
+        behind=behind and Markup('<p class="small leads">Behind each mark: {}</p>').format(behind),
         at=f"{folder}/{block.id}",
         script=f"{SCRIPT}?{script_digest()}",
         label=label,
@@ -167,7 +174,7 @@ class AskedCase:
     def __init__(self, request: Request, name: str) -> None:
         self.request, self.name, self.base = request, name, address(name)
         self.site = site_of(request)
-        self.workspace = self.site.workspace
+        self.workspace = self.site.workspace.written_by(self.author)
         self.part = wants_part(request)
 
     @cached_property

@@ -17,10 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from tuneworthy.errors import CaseError, ConflictError, InputError, NoSuchCaseError
 from tuneworthy.files.case import beside
@@ -44,7 +45,17 @@ from tuneworthy.model.lab import (
 )
 from tuneworthy.model.pilot import PilotResult
 from tuneworthy.pipeline import load_case
-from tuneworthy.report.blocks import Document, Section, facts, section
+from tuneworthy.report.blocks import (
+    Bullets,
+    Document,
+    Facts,
+    Part,
+    Prose,
+    Section,
+    Table,
+    facts,
+    section,
+)
 from tuneworthy.report.sections.lab import (
     answered_rows,
     ceiling_rows,
@@ -63,10 +74,13 @@ from tuneworthy.training.pilot import (
 )
 from tuneworthy.training.pilot import run as run_pilot
 from tuneworthy.training.trainers import EMBEDDED, LoraTrainer
+from tuneworthy.words import sentence
 
 MOST_RUNS = 4  #: Labs of different cases that may run at a time.
 
 LabKind = Literal["ceiling", "retrieve", "verify", "pilot"]
+LookKind = Literal["data", "watch"]
+"""What is worked out at once and calls no model: gates of examples, a decision held to today."""
 
 
 class _Lab(NamedTuple):
@@ -380,22 +394,44 @@ def _caller(lab: Any) -> PreparedLab | None:
 _RUNS = f"{FOLDER}/runs"
 _MOST_RUNS, _MOST_CASES, _MOST_LETTERS = 50, 2_000, 8_000_000
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
-Result = CeilingResult | VerifyResult | RetrievalResult | PilotResult
+
+
+class LookResult(LateRecord):
+    """What a look found, in words."""
+
+    lines: tuple[str, ...]  #: Of which day and which decision it is.
+    sections: tuple[tuple[str, tuple[Prose | Bullets | Facts | Table, ...]], ...]
+    """Titles, each with what stands below it."""
+    stopped: ClassVar[str] = ""
+    spend: ClassVar[None] = None
+
+
+LabResult = CeilingResult | VerifyResult | RetrievalResult | PilotResult
+Result = LabResult | LookResult
 
 
 class KeptRun(LateRecord):
-    """A lab that ran, as it was told then."""
+    """A lab that ran, or a look, as it was told then."""
 
     id: Annotated[str, Field(pattern=_RUN.pattern)]
-    kind: LabKind
+    kind: LabKind | LookKind
     at: Moment  #: Its end.
     says: str  #: What it found, in a sentence.
     answered: tuple[tuple[str, str], ...] = ()  #: What it said of the case, as label and text.
     result: Result
 
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> Self:
+        if not isinstance(self.result, _FOUND.get(self.kind, LookResult)):
+            raise ValueError(f"holds no {self.kind}")  # noqa: TRY004  # what pydantic takes
+        return self
+
     def sections(self, dossier: Dossier) -> tuple[Section, ...]:
         """What it found, as its command tells it; ``dossier`` is the case as it is now."""
         result = self.result
+        if isinstance(result, LookResult):
+            head = section("looked", "", [Prose(line) for line in result.lines])
+            return head, *(section("", title, blocks) for title, blocks in result.sections)
         if not isinstance(result, CeilingResult):
             return tuple(_TOLD[type(result)](result).sections)
         found = ceiling_sections(result, dossier, dossier)
@@ -403,16 +439,22 @@ class KeptRun(LateRecord):
         return found[0], then, *found[2:]
 
 
-_TOLD: dict[type[Result], Callable[[Any], Document]] = {
+_FOUND: dict[str, type[LabResult]] = {
+    "ceiling": CeilingResult,
+    "retrieve": RetrievalResult,
+    "verify": VerifyResult,
+    "pilot": PilotResult,
+}
+_TOLD: dict[type[LabResult], Callable[[Any], Document]] = {
     VerifyResult: verify_document,
     PilotResult: pilot_document,
     RetrievalResult: partial(retrieval_document, folder=""),
 }
 
 
-def result_of(done: Any) -> Result:
+def result_of(done: Any) -> LabResult:
     """What a lab found, whatever else its ``run`` returned."""
-    found: Result = getattr(done, "result", done)
+    found: LabResult = getattr(done, "result", done)
     return found
 
 
@@ -428,18 +470,50 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> KeptRun:
         says = f"Best way {result.best.way}: recall {share_text(result.best.recall)}"
     else:
         says = _TOLD[type(result)](result).headline
-    run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-    kept = KeptRun(id=run_id, kind=kind, at=now, says=says, answered=rows, result=result)
-    grid, left = [], _MOST_LETTERS
-    for row in done.grid(most=_MOST_CASES) if isinstance(result, CeilingResult) else []:
-        left -= sum(map(len, row))
-        grid += [row] * (left > 0)
+    kept = KeptRun(id=_id(now), kind=kind, at=now, says=says, answered=rows, result=result)
+    grids: dict[GridPart, list[list[str]]] = {}
+    for part in get_args(GridPart) if isinstance(result, CeilingResult) else ():
+        left, grids[part] = _MOST_LETTERS, []
+        for row in done.grid(part, most=_MOST_CASES):
+            left -= sum(map(len, row))
+            grids[part] += [row] * (left > 0)
+    _write(source, kept, **{_GRIDS[part]: json_text(rows) for part, rows in grids.items()})
+    return kept
+
+
+def keep_look(source: str | Path, kind: LookKind, found: Document) -> KeptRun:
+    """Keep what a look found as a run; the last one of its kind where that says the same."""
+    sections, now = list[tuple[str, tuple[Any, ...]]](), datetime.now(UTC)
+    for one in found.sections:
+        blocks = (
+            [part] if not isinstance(part, Part) else [Prose(sentence(part.title)), *part.blocks]
+            for part in one.blocks
+        )
+        sections.append((one.title, tuple(chain.from_iterable(blocks))))
+    result = LookResult(lines=tuple(found.byline), sections=tuple(sections))
+    with suppress(InputError):
+        last = next((run for run in kept_runs(load_case(source)) if run.kind == kind), None)
+        if (
+            last
+            and last.says == found.headline
+            and last.result.model_dump_json() == result.model_dump_json()
+        ):
+            return last
+    kept = KeptRun(id=_id(now), kind=kind, at=now, says=found.headline, result=result)
+    _write(source, kept)
+    return kept
+
+
+def _id(now: datetime) -> str:
+    return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+def _write(source: str | Path, kept: KeptRun, **more: str) -> None:
     with suppress(InputError):
         case = load_case(source)
-        for name, text in (("json", kept.model_dump_json()), ("cases.json", json_text(grid))):
-            if (path := _kept_path(case, f"{run_id}.{name}")) is not None:
+        for name, text in {**more, "json": kept.model_dump_json()}.items():
+            if (path := _kept_path(case, f"{kept.id}.{name}")) is not None:
                 write_new(path, text)
-    return kept
 
 
 def kept_runs(case: Case) -> tuple[KeptRun, ...]:
@@ -458,7 +532,7 @@ def kept_runs(case: Case) -> tuple[KeptRun, ...]:
 def kept_run(case: Case, run_id: str) -> KeptRun:
     """A run by its id."""
     path = _kept_path(case, f"{run_id}.json") if _RUN.fullmatch(run_id) else None
-    found = path and JsonLines(path, KeptRun, "kept run", "take it out").read_whole()
+    found = path and JsonLines(path, KeptRun, "kept run", "take it out").read_whole(CASES_LIMIT)
     if not found or found.id != run_id:
         raise NoSuchCaseError("there is no such run", where=case.name, fix="choose one of the list")
     return found
@@ -474,11 +548,22 @@ class Graded(NamedTuple):
     """Of each arm, whether it is wholly right, if there is one, and the answer behind its score."""
 
 
+GridPart = Literal["report", "select"]  #: Held-out cases, and those that the best was chosen on.
+_GRIDS: dict[GridPart, str] = {"report": "cases.json", "select": "select.json"}
+
+
 def graded_cases(
-    case: Case, run: KeptRun, arm: str = "", show: Literal["all", "wrong", "differ"] = "all"
+    case: Case,
+    run: KeptRun,
+    arm: str = "",
+    show: Literal["all", "wrong", "differ"] = "all",
+    part: GridPart = "report",
 ) -> tuple[tuple[str, ...], list[Graded]]:
-    """The arms of a run, and its cases: those an arm, or any, got wrong; those they differ on."""
-    path = _kept_path(case, f"{run.id}.cases.json")
+    """The arms of a run, and its cases: those an arm, or any, was asked, or got wrong.
+
+    With ``differ`` those on which arms differ.
+    """
+    path = _kept_path(case, f"{run.id}.{_GRIDS[part]}")
     rows: tuple[tuple[str, ...], ...] = ()
     if path is not None and path.is_file():
         with suppress(ValueError):  # else somebody else wrote there
@@ -489,8 +574,13 @@ def graded_cases(
     whole = (row for row in rows[1:] if len(row) == len(rows[0]))
     for one, asked, right, *told in whole:
         answers = tuple((_is_right(text), text) for text in told)
-        by = {right for n, (right, _) in enumerate(answers) if arm in ("", *arms[n : n + 1])}
-        if show == "all" or (False in by if show == "wrong" else len({a for a, _ in answers}) > 1):
+        mine = [a for a, name in zip(answers, arms, strict=True) if arm in ("", name) and a[1]]
+        fits = {
+            "all": bool(mine),
+            "wrong": any(right is False for right, _ in mine),
+            "differ": len({right for right, _ in answers}) > 1,
+        }
+        if fits[show]:
             found.append(Graded(one, asked, right, answers))
     return arms, found
 

@@ -48,9 +48,14 @@ from tuneworthy.model.evalset import EvalCase, EvalSample, Precision
 from tuneworthy.model.evidence import Batch, Evidence, Measured, latest
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
-from tuneworthy.report.blocks import Block, Parts, flat
+from tuneworthy.report.blocks import Block, Parts, facts, flat
 from tuneworthy.report.sections.evalset import EvalsetReport
-from tuneworthy.report.sections.measure import ComparedReport, MeasureReport, measure_report
+from tuneworthy.report.sections.measure import (
+    ComparedReport,
+    MeasureReport,
+    measure_report,
+    quick_rows,
+)
 from tuneworthy.stats.intervals import cases_to_tell, wilson
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Keys, Value, edit
@@ -146,18 +151,19 @@ def measure_case(
     progress: Progress | None = None,
     on: str = "",
     case: Case | None = None,
+    add: Callable[[Case, Measured], bool] = append_evidence,
 ) -> MeasureReport:
     """Measure what a case names, or other files for it, and add the evidence to its ledger.
 
     ``sources`` are files, patterns, folders or addresses to read in place of what the case names;
     ``mapping`` is a file that maps the fields of their records to ours; ``case`` is what the case
-    file is about to say, where that isn't what it says.
+    file is about to say, where that isn't what it says, and ``add`` makes it say so beforehand.
     """
     case = case or load_case(source)
     framework = framework_of(case, chosen)
     before = decide(case, framework)
     measured, guesses = _measured(case, framework, sources, mapping, progress, on)
-    added = append_evidence(case, measured)
+    added = add(case, measured)
     after = decide(case, framework)
     return _report(measured, after, framework, source, before, guesses, added=added)
 
@@ -584,8 +590,23 @@ def add_files(
             files = [files[0].with_suffix(".jsonl")]
     with _moved(case_from_text(text, path), kind, files) as placed:
         naming = partial(_naming, kind=kind, placed=placed)
-        read = flat(*_read_by_kind(case_from_text(naming(text, path), path), kind, placed))
-        rewrite(source, naming, check=lambda now: decide(now, framework_of(now, chosen)))
+        case = case_from_text(naming(text, path), path)
+
+        def name(_: Case | None = None, measured: Measured | None = None) -> bool:
+            """Name them, and add what was measured: both or, where the case broke, none."""
+            added = []
+
+            def check(now: Case) -> None:
+                decide(now, framework_of(now, chosen))
+                added.append(measured is not None and append_evidence(now, measured))
+
+            rewrite(source, naming, check)
+            return added[0]
+
+        if kind == "traces":
+            return tuple(placed), flat(*_traced(case, placed, name))
+        read = flat(*_read_by_kind(case, kind, placed))
+        name()
     return tuple(placed), read
 
 
@@ -659,8 +680,6 @@ def _naming(text: str, path: Path, *, kind: FileKind, placed: Sequence[Path]) ->
 def _read_by_kind(case: Case, kind: FileKind, placed: Sequence[Path]) -> Iterable[Parts]:
     """What files hold, as those say who read them; the case names them already."""
     match kind:
-        case "traces":
-            return _traced(case, placed)
         case "evaluation":
             rights = [bool(one.accepted) for one in named_evalset(case) or ()]
             read = counted(len(rights), "case")
@@ -679,7 +698,10 @@ def _read_by_kind(case: Case, kind: FileKind, placed: Sequence[Path]) -> Iterabl
     return [f"Read {counted(len(placed), 'document')}."]
 
 
-def _traced(case: Case, placed: Sequence[Path]) -> Iterable[Parts]:
+@_needed
+def _traced(
+    case: Case, placed: Sequence[Path], add: Callable[[Case, Measured], bool]
+) -> Iterable[Parts]:
     from tuneworthy.traces.read import case_map, read
 
     for one in placed:  # each by itself: found by a pattern it would be passed over
@@ -691,5 +713,6 @@ def _traced(case: Case, placed: Sequence[Path]) -> Iterable[Parts]:
             fix = "copy it into the case folder, and measure it in a terminal"
             raise InputError(f"takes more than {MOST_READ_S:.0f} s to read", fix=fix)
 
-    told = measure_report(measure_case(case.folder or ".", case=case, progress=in_time))
-    return told.headline, told.sections[0].blocks
+    run = measure_case(case.folder or ".", case=case, progress=in_time, add=add)
+    told = measure_report(run)
+    return told.headline, told.sections[0].blocks, facts(quick_rows(run))

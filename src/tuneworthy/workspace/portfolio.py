@@ -28,8 +28,7 @@ from tuneworthy.model.base import FileRecord, LateRecord, Range, Unknown
 from tuneworthy.model.case import CaseDecision
 from tuneworthy.model.dossier import Action, Dossier, Number, TuningAnswer, Verdict
 from tuneworthy.report import blocks as b
-from tuneworthy.report.sections.common import dollars, headline, open_answers, reach_text
-from tuneworthy.report.sections.money import pays_back
+from tuneworthy.report.sections.common import dollars, headline
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import counted, day, few, listing, sentence, several, share, usd, usd_range
@@ -46,9 +45,6 @@ class CaseRow(LateRecord):
     action: Action | None = None
     says: str = ""  #: The answer as a sentence.
     because: str = ""  #: The same without the answer and the first step.
-    summary: str = ""  #: The count in words.
-    open: str = ""  #: What is open, and what the answer could still become.
-    pays_back: str = ""
     next: str = ""
     ask_usd: Number | None = None  #: What is asked for now; None where nothing is.
     worth_usd: Number | None = None  #: Mean net present value: what is at stake.
@@ -58,6 +54,7 @@ class CaseRow(LateRecord):
     answered: int = 0  #: of so many that are known.
     owner: str = ""
     signed: str = ""  #: By whom, and when.
+    as_of: date | None = None  #: The day that it speaks for.
     review_on: date | None = None
     due: bool = False  #: Whether that day has come.
     pending: bool = False  #: Whether it is being worked out; what is told then is of before.
@@ -71,23 +68,19 @@ class CaseRow(LateRecord):
 def case_row(name: str, dossier: Dossier) -> CaseRow:
     """The row of a dossier; texts in it are safe for a terminal."""
     verdict, money, decision = dossier.verdict, dossier.investment, dossier.decision
-    basis, says, many = verdict.basis, headline(dossier), open_answers(dossier)
+    basis, says = verdict.basis, headline(dossier)
     asks = {"pilot": "pilot", "yes": "build"}.get(verdict.answer)
     ask = worth = money if isinstance(money, Unknown) else money.gain_usd
     if not isinstance(money, Unknown):
         ask = getattr(money.ask_usd, asks or "pilot")
     decision = decision or CaseDecision()
     signed, review = decision.signed, decision.review_on
-    still = f"{sentence(several(many, 'answer'))} {reach_text(dossier)}"
     return CaseRow(
         name=name,
         title=safe(dossier.case.name),
         **{part: getattr(verdict, part) for part in ("answer", "outcome", "final", "action")},
         says=says,
         because=sentence(re.sub(r"^Fine-tune\? [^:]{1,40}: | First: .*", "", says)),
-        summary=verdict.summary,
-        open=still if many else "Nothing: every answer is in.",
-        pays_back=safe(sentence(pays_back(dossier)[0])),
         next=verdict.next,
         ask_usd=ask if asks else None,
         worth_usd=worth,
@@ -97,6 +90,7 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
         answered=basis.measured + basis.stated + basis.assumed,
         owner=safe(decision.owner or ""),
         signed=safe(f"{signed.by}, {day(signed.on)}") if signed else "",
+        as_of=dossier.as_of,
         review_on=review,
         due=review is not None and review <= dossier.as_of,
     )
@@ -186,9 +180,12 @@ class Totals(LateRecord):
     due: int  #: Cases whose review is due.
     problems: int  #: Cases that can't be read.
     pending: int  #: Cases of the folder that are being worked out, whether they fit or not.
+    since: date | None = None  #: The earliest day that one of those is told as of.
 
 
-def totals(rows: Sequence[CaseRow], answers: Counter[TuningAnswer], pending: int) -> Totals:
+def totals(
+    rows: Sequence[CaseRow], answers: Counter[TuningAnswer], pending: Sequence[CaseRow]
+) -> Totals:
     asking = [row for row in rows if row.ask_usd is not None]
     asks = [(row.ask_usd, most) for row in asking if (most := top(row.ask_usd)) is not None]
     worth = [most for row in asking if (most := top(row.worth_usd)) is not None]
@@ -202,7 +199,8 @@ def totals(rows: Sequence[CaseRow], answers: Counter[TuningAnswer], pending: int
         worth_unknown=len(asking) - len(worth),
         contradictions=sum(row.contradictions > 0 for row in rows),
         problems=sum(bool(row.problem) for row in rows),
-        pending=pending,
+        pending=len(pending),
+        since=min((row.as_of for row in pending if row.as_of is not None), default=None),
         **{part: sum(getattr(row, part) for row in rows) for part in _SUMMED},
     )
 
@@ -374,7 +372,7 @@ def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = Non
         total=len(every),
         matching=len(ordered),
         more=begin + len(shown) < len(ordered),
-        totals=totals(ordered, answers, sum(row.pending for row in every)),
+        totals=totals(ordered, answers, [row for row in every if row.pending]),
         owners=tuple(sorted({row.owner for row in every if row.owner})),
         funding=None if query.budget is None else fund(ordered, query.budget),
     )
@@ -420,7 +418,8 @@ def total_facts(found: Portfolio) -> Iterator[b.Fact]:
     known = share(one.measured / one.answered) if one.answered else "nothing"
     yield b.Fact("Measured", known, f"of {counted(one.answered, 'answer')}")
     counts = {"with an open contradiction": one.contradictions, "due for review": one.due}
-    counts |= {"that can’t be read": one.problems, "being worked out": one.pending}
+    told = f", and till then told as of {day(one.since)}" if one.since else ""
+    counts |= {"that can’t be read": one.problems, f"being worked out{told}": one.pending}
     if to_do := [f"{counted(many, 'case')} {what}" for what, many in counts.items() if many]:
         yield b.Fact("To look at", sentence(listing(to_do)))
     if found.funding is not None:

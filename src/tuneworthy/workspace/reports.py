@@ -138,11 +138,25 @@ def explain_factor(name: str, chosen: str | None = None) -> str:
     return render_document(walk.explanation(load_framework(chosen or "lesson"), name))
 
 
-def difference(before: str | Path, after: str | Path, chosen: str | None = None) -> Difference:
-    """What changed between two dossiers; the later may be a case folder, judged as of today."""
-    earlier, path = read_dossier(Path(before)), Path(after)
-    later = read_dossier(path) if path.suffix == ".json" else judge_case(path, chosen)
-    return compare(earlier, later, _judge(later, path, chosen))
+def difference(
+    before: str | Path,
+    after: str | Path,
+    chosen: str | None = None,
+    answers: Mapping[str, str] | None = None,
+) -> Difference:
+    """What changed between two dossiers; a case folder is judged as of today.
+
+    ``answers`` are a what-if of the later, which then is a folder.
+    """
+
+    def one(path: Path, supposed: Mapping[str, str] | None) -> Dossier:
+        if path.suffix == ".json":
+            return read_dossier(path)
+        return judge_case(path, chosen, answers=supposed)
+
+    path = Path(after)
+    later = one(path, answers)
+    return compare(one(Path(before), None), later, _judge(later, path, chosen))
 
 
 def side_by_side(

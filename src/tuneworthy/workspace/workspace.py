@@ -9,10 +9,11 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from time import monotonic, sleep
 from typing import NamedTuple
@@ -52,14 +53,15 @@ from tuneworthy.interview import answers as interview
 from tuneworthy.interview.answers import CaseSnapshot, EvaluatedCase
 from tuneworthy.model.base import State
 from tuneworthy.model.case import Case
-from tuneworthy.model.dossier import Difference, Dossier, Verdict
+from tuneworthy.model.dossier import Difference, Dossier, TuningAnswer
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult
 from tuneworthy.money.investment import RememberedDraws
-from tuneworthy.pipeline import decide, framework_of, load_framework, today, verdicts
+from tuneworthy.pipeline import decide, framework_of, load_framework, today
 from tuneworthy.report.blocks import Block
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.syntax.document import parse
+from tuneworthy.words import listing
 from tuneworthy.workspace.cases import Cache, start_case, stated
 from tuneworthy.workspace.measure import FileKind, add_files
 from tuneworthy.workspace.portfolio import (
@@ -226,11 +228,10 @@ _MOST_LETTERS = 60_000
 
 
 class Earlier(NamedTuple):
-    """A version of a case, and the verdict it has by today's rules and evidence."""
+    """A version of a case, and the answer it has by today's rules and evidence."""
 
-    at: datetime
-    digest: str
-    verdict: Verdict | None  #: None where the version is no case any more, by this framework.
+    version: Version
+    answer: TuningAnswer | None  #: None where the version is no case any more, by this framework.
     answers: Mapping[str, State]  #: What it says to each question; empty where it is no case.
 
 
@@ -241,8 +242,10 @@ class Since(NamedTuple):
     lines: tuple[str, ...]  #: The change of the file; empty where it is too long to compare.
 
 
-def remember(case: Case, texts: tuple[str, ...]) -> None:
+def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
     """Keep versions of a case file, the older first, but for one that equals the last.
+
+    The last of them is by somebody; nobody knows who wrote the others.
 
     It is a help and no part of an answer: where it can't be kept, nothing else fails.
     """
@@ -253,37 +256,36 @@ def remember(case: Case, texts: tuple[str, ...]) -> None:
         add_versions(
             case,
             [
-                Version(at=now, digest=digest, text=text)
+                Version(at=now, digest=digest, text=text, by=by if text is texts[-1] else "")
                 for text, last, digest in zip(texts, digests, digests[1:], strict=False)
                 if digest != last
             ],
         )
 
 
-def earlier(case: Case, framework: Framework) -> tuple[Earlier, ...]:
-    """The versions of a case, the newest first; () where none is kept."""
-    rows = []
-    for version in islice(_entries(read_versions(case)), _MOST_VERSIONS):
-        outcome, answers = None, {}
-        with suppress(InputError):
-            then = _case(version, case)
-            outcome = verdicts([then], framework)[0].outcome
-            answers = stated(then, framework)
-        rows.append(Earlier(version.at, version.digest, outcome, answers))
-    return tuple(rows)
+def writers_since(case: Case, digest: str) -> str:
+    """Who wrote versions after one, by name; "somebody else" where that isn't known."""
+    later = takewhile(lambda one: one.digest != digest, reversed(read_versions(case)))
+    return listing(sorted({one.by or "somebody else" for one in later})) or "somebody else"
 
 
 def _entries(versions: Sequence[Version]) -> Iterator[Version]:
-    """The newest first, and of those that were written within a minute only the newest.
+    """The newest first, and of those that one wrote within a minute only the newest.
 
     What was in the file before the first of them came with it, at the same time, and stays.
     """
     entry = newer = None
     for version in reversed(versions):
-        if entry is None or version.at == newer or entry - version.at >= _MINUTE:
+        if (
+            entry is None
+            or newer is None
+            or version.by != newer.by
+            or version.at == newer.at
+            or entry - version.at >= _MINUTE
+        ):
             entry = version.at
             yield version
-        newer = version.at
+        newer = version
 
 
 def _kept(case: Case, digest: str) -> Version:
@@ -342,11 +344,19 @@ class Workspace:
     ) -> None:
         self.directory, self.chosen, self.as_of = directory, chosen, as_of
         self._cases: Cache[EvaluatedCase] = Cache(_DOSSIERS)
+        self._then: Cache[Earlier] = Cache(_DOSSIERS)
         self._kept = kept or KeptCases()
         self._place = f"{directory.folder.resolve()}\n{chosen or ''}"
         self._rows: dict[str, tuple[Key, CaseRow]] = self._kept.rows(self._place)
         self._names: tuple[float, tuple[str, ...]] = (0.0, ())
         self._draw = RememberedDraws()
+        self.author = ""  #: Who writes; empty where nobody says.
+
+    def written_by(self, author: str) -> Workspace:
+        """The same, for what somebody writes."""
+        own = copy(self)
+        own.author = author
+        return own
 
     def decide(self, case: Case, framework: Framework) -> Dossier:
         """A dossier of a case that needn't be one of the folder's, as a what-if."""
@@ -377,9 +387,23 @@ class Workspace:
         before, place = self.evaluated(name), self.directory.path(name)
         placed, read = add_files(place, kind, files, self.chosen)
         after = self.evaluated(name)
-        remember(after.case, (before.text, after.text))
+        remember(after.case, (before.text, after.text), self.author)
         changed = compare(before.dossier, after.dossier, judge_by(after.framework))
         return [str(one.relative_to(place)) for one in placed], read, changed
+
+    def earlier(self, now: EvaluatedCase) -> tuple[Earlier, ...]:
+        """The versions of a case, the newest first; () where none is kept."""
+        rows = []
+        for version in islice(_entries(read_versions(now.case)), _MOST_VERSIONS):
+            which, told = (now.source, version.digest), Earlier(version, None, {})
+            if (known := self._then.find(which, now.inputs_digest)) is None:
+                with suppress(InputError):
+                    then = _case(version, now.case)
+                    answer = self.decide(then, now.framework).verdict.answer
+                    told = Earlier(version, answer, stated(then, now.framework))
+                known = self._then.keep(which, now.inputs_digest, told)
+            rows.append(known._replace(version=version))
+        return tuple(rows)
 
     def restore(self, name: str, then: str, digest: str) -> EvaluatedCase:
         """Write a version that is kept into a case that is still as its reader saw it."""
@@ -450,7 +474,7 @@ class Workspace:
         """The case after something was written into it, whose dossier is known."""
         after = self._snapshot(name)
         if after.digest != before.digest:
-            remember(after.case, (before.text, after.text))
+            remember(after.case, (before.text, after.text), self.author)
         if after.key == (digest, before.inputs_digest):
             return self._keep(name, after, dossier)
         return self.evaluated(name)
@@ -462,18 +486,19 @@ class Workspace:
             start_case(folder, title, self.chosen)
         return place
 
-    def listed(self, query: CaseQuery, within_s: float | None = None) -> Portfolio:
+    def listed(self, query: CaseQuery, within_s: float | None = None, most: int = 0) -> Portfolio:
         """The cases that fit, as many as are shown at once; and all of them in sum.
 
         What can't be worked out in a moment, or in so many seconds, is said to be pending. Of more
-        than a few cases those that aren't shown are as they were when they were last looked at.
+        than a few cases those that aren't shown are as they were when they were last looked at,
+        and pending where that was on another day.
         """
         until = monotonic() + (_MOMENT_S if within_s is None else within_s)
-        most = _PAGE if within_s is None else None
         names = self.names()
         if len(names) <= _FEW or within_s is not None:
-            return portfolio([self.row(name, until) for name in names], query, most)
-        found = portfolio([self._last(name) for name in names], query, most)
+            every = [self.row(name, until) for name in names]
+            return portfolio(every, query, (most or _PAGE) if within_s is None else None)
+        found = portfolio([self._last(name) for name in names], query, most or _PAGE)
         rows = tuple(self.row(row.name, until) for row in found.cases)
         return found.model_copy(update={"cases": rows})
 
@@ -486,7 +511,10 @@ class Workspace:
         return names
 
     def _last(self, name: str) -> CaseRow:
-        return self._rows.get(name, (_NO_KEY, CaseRow(name=name, pending=True)))[1]
+        """As it was looked at last; pending where that was on another day, or never."""
+        key, row = self._rows.get(name, (_NO_KEY, CaseRow(name=name)))
+        old = not row.problem and (key == _NO_KEY or row.as_of != self._day())
+        return row.model_copy(update={"pending": True}) if old else row
 
     def row(self, name: str, until: float = math.inf) -> CaseRow:
         """A case as a row; one that can't be read says why. After ``until`` none is judged."""

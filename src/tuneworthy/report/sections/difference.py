@@ -15,6 +15,7 @@ from tuneworthy.model.dossier import (
     Dossier,
     GateChange,
     Moved,
+    TuningAnswer,
     Verdict,
 )
 from tuneworthy.money.serving import serving_name
@@ -31,7 +32,7 @@ from tuneworthy.report.sections.common import (
 from tuneworthy.report.sections.money import pays_back_text, story
 from tuneworthy.verdict.headline import ACTION_WORDS, ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.verdict.judge import HOLDS_UP
-from tuneworthy.words import listing, plain, sentence
+from tuneworthy.words import day, listing, plain, sentence
 
 MOST_TRIED = 4096  #: Sets of changed answers that are tried to see which of them moved the verdict.
 
@@ -329,8 +330,8 @@ def _facts(dossier: Dossier) -> Iterator[tuple[str, str]]:
         yield "Decision", sentence(decided)
 
 
-Kept = tuple[datetime, str, Verdict | None, Mapping[str, State]]
-"""When a version was written, its digest, its verdict, and its answers."""
+Kept = tuple[datetime, str, str, TuningAnswer | None, Mapping[str, State]]
+"""When a version was written, by whom, its digest, its answer, and what it says."""
 
 
 def version_lines(
@@ -341,7 +342,7 @@ def version_lines(
     ``today`` is the digest of the file as it is now.
     """
     lines, before = [], [*(states for *_, states in versions[1:]), None]
-    for (at, digest, verdict, states), older in zip(versions, before, strict=False):
+    for (at, by, digest, answer, states), older in zip(versions, before, strict=False):
         changed = "the oldest that is kept"
         if older is not None:
             named = (
@@ -352,8 +353,9 @@ def version_lines(
             changed = ", ".join(named) or "goals, amounts or other fields of the file"
         line = {
             "digest": digest,
-            "when": at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
-            "verdict": "no case any more" if verdict is None else OUTCOME_WORDS[verdict],
+            "when": f"{day(at.astimezone().date())}, {at.astimezone():%H:%M:%S}",
+            "by": by,
+            "answer": "No case any more" if answer is None else sentence(ANSWER_WORDS[answer]),
             "changed": changed,
             "now": digest == today,
         }

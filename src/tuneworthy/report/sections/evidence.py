@@ -375,7 +375,11 @@ def measured(dossier: Dossier) -> b.Part:
     title = "What was measured, with 95% intervals"
     theirs = f"What others published, not measured here. {LIMITS}"
     samples = (
-        b.fold(f"Samples: {measured_name(one.id, one.title)}", b.bullets(one.examples))
+        b.fold(
+            f"Samples: {measured_name(one.id, one.title)}",
+            b.bullets(one.examples),
+            id=f"samples-{one.id}",
+        )
         for one in own
         if one.examples
     )

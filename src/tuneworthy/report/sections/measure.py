@@ -449,7 +449,8 @@ def _apart(report: MeasureReport) -> str:
 
 def _ceiling(report: MeasureReport) -> str:
     ceiling = report.dossier.ceiling
-    answered = sum(check.state != "unknown" for check in ceiling.checks.values())
+    known = [check for check in ceiling.checks.values() if check.state != "unknown"]
+    answered = sum(check.source == "measured" for check in known)
     verb, seen = "is" if answered <= 1 else "are", []
     for name in (name for name in _COUNTS if name in ceiling.checks):
         measure, noun = _COUNTS[name]
@@ -459,7 +460,9 @@ def _ceiling(report: MeasureReport) -> str:
             seen.append(f"{counted(number, noun)}{short if number < wanted else ''}")
     beside = f". Seen: {'; '.join(seen)}" if seen else ""
     who = few(answered) if answered else "none"
-    first = f"{who} of the {few(len(ceiling.checks))} checks {verb} answered by this{beside}"
+    first = f"{who} of the {few(len(ceiling.checks))} checks {verb} answered by data"
+    first += f", {few(stated)} stated" if (stated := len(known) - answered) else ""
+    first += beside
     reached = {
         "yes": "It is reached",
         "no": "It is not reached",

@@ -93,6 +93,8 @@ document.addEventListener("keydown", (pressed) => {
 
 // An address says only what is asked.
 document.addEventListener("htmx:configRequest", (asking) => {
+  const shown = document.querySelectorAll(".case-row").length;
+  if (asking.target.id === "cases" && shown) asking.detail.parameters.shown = shown;
   if (asking.target.id !== "filter") return;
   for (const [name, value] of [...asking.detail.formData]) {
     if (value === "") asking.detail.formData.delete(name);
