@@ -445,8 +445,8 @@ def measured(found: Mapping[str, EvidenceResult]) -> Drawing | None:
         below.append(f"{said}; limit {limit_text(one.limit, one.unit)}")
         titles.append(title)
         leads.append(f"evidence#samples-{one.id}" if one.examples else "files")
-    shown = (each[:_MOST_ROWS] for each in (titles, rows, below, leads))
-    return by_title("measured", *shown)
+    some = slice(_MOST_ROWS)
+    return by_title("measured", titles[some], rows[some], below[some], leads[some])
 
 
 def precedents(rates: Sequence[BaseRate]) -> Drawing | None:
