@@ -120,7 +120,9 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
 
 def _at(asked: Listed, **changes: Any) -> str:
     """The list asked for otherwise, from its beginning unless that is changed."""
-    told = asked.model_copy(update={"after": "", "shown": 0, **changes}).model_dump(exclude_defaults=True)
+    told = asked.model_copy(update={"after": "", "shown": 0, **changes}).model_dump(
+        exclude_defaults=True
+    )
     return "/?" + urlencode(told) if told else "/"
 
 
