@@ -137,6 +137,7 @@ def simulation(say: str) -> Simulation:
         draws=10_000,
         horizon_months=36,
         p_never=0.22,
+        likely_usd=14_000.0,
         npv_usd=Percentiles(p10=-9_800, p50=14_200, p90=41_000),
         curve=tuple(
             Month(month=m, p10=-6_600 - 90 * m, p50=-6_100 + 640 * m, p90=-5_700 + 1_450 * m)

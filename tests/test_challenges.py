@@ -263,6 +263,27 @@ PAIRS: dict[str, Pair] = {
         "economics.monthly.api_savings_usd", 3.5,
         ("economics.monthly.api_savings_usd", "economics.traffic.requests_per_month"),
     ),
+    "bill_against_prices": Pair(  # 1,000 calls cost 3.50 at the price of the model in use
+        {
+            "today": {"usd_per_month": 4.7},
+            "economics": {"traffic": {"requests_per_month": 1000, "input_tokens": 1000,
+                                      "output_tokens": 100}},
+            "models": PRICED,
+        },
+        "today.usd_per_month", 4.6,  # 3.50 + 0.25 × 4.60 = 4.65
+        ("today.usd_per_month", "models", "economics.traffic"),
+    ),
+    "ongoing_below_serving": Pair(
+        {
+            "economics": {
+                **monthly(ongoing_usd=3),
+                "traffic": {"requests_per_month": 1000, "input_tokens": 1000, "output_tokens": 100},
+            },
+            "models": [{**PRICED[0], "kind": "tuned"}],
+        },
+        "economics.monthly.ongoing_usd", 3.5,
+        ("economics.monthly.ongoing_usd", "models"),
+    ),
     "saving_above_published": Pair(
         {"economics": monthly(api_savings_usd=2001)},
         "economics.monthly.api_savings_usd", 2000,
@@ -305,6 +326,11 @@ PAIRS: dict[str, Pair] = {
         },
         "tuning.until", "2027-05-26",
         ("tuning.until", "economics"),
+    ),
+    "model_ends_differ": Pair(
+        {"models": [{"id": "openai:gpt-4o", "ends": "2027-03-01"}]},
+        "models.0.ends", "2027-01-14",
+        ("models", "economics"),
     ),
     # as of the day of these tests; 36 months are looked ahead
     "model_in_use_ends": Pair(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import socket
 from dataclasses import replace
 from datetime import date
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from internals import (
     NO_PRICES,
     REQUESTS,
+    CashFlow,
     Interval,
     Model,
     Savings,
@@ -556,6 +558,96 @@ def test_a_rival_that_takes_the_saving_of_a_job_leaves_no_yes(upfront: int) -> N
     assert "a month" not in found["why"]
 
 
+def test_the_bill_of_a_job_and_its_saving_have_one_baseline() -> None:
+    """Nobody asked whether it may be batched: 20,000 x (2,400 x 2.50 + 160 x 10) / 1e6 = 152."""
+    traffic = {"requests_per_month": 20_000, "input_tokens": 2400, "output_tokens": 160}
+    tuned = {"id": "ours", "kind": "tuned", "usd_per_mtok": {"input": 0.5, "output": 2}}
+    found = money(
+        {"upfront": {"usd": 0}, "traffic": traffic, "monthly": {"ongoing": {"other_usd": 0}}},
+        workload="one_off", models=[*JOB["models"], tuned],
+        targets={"quality": {"at_least": 0.9}},
+    )  # fmt: skip
+    assert found["bill_usd"] == pytest.approx(76)  # a batch
+    assert found["computed"]["savings_usd_per_month"] == pytest.approx(76 - 30.4)
+    assert found["possible_saving_usd"] == pytest.approx(76 - 30.4)
+
+
+@given(st.data())
+def test_a_job_never_saves_more_than_its_bill_in_any_draw(data: st.DataObject) -> None:
+    def some(low: float, high: float) -> Any:
+        ends = sorted(data.draw(st.floats(low, high)) for _ in range(3))
+        return ranged(*ends) if data.draw(st.booleans()) else ends[1]
+
+    def model(name: str, **more: Any) -> dict[str, Any]:
+        price = {"input": data.draw(st.floats(0.1, 20)), "output": data.draw(st.floats(0.1, 90))}
+        price |= {"batch_discount": 0.5} if data.draw(st.booleans()) else {}
+        right = {"quality": data.draw(st.sampled_from([0.5, 0.99])), "cases": 1000}
+        unmeasured = data.draw(st.booleans())
+        known: dict[str, Any] = {} if more or unmeasured else right
+        return {"id": name, "usd_per_mtok": price, **known, **more}
+
+    traffic = {"requests_per_month": some(1, 1e6), "input_tokens": some(10, 5000),
+               "output_tokens": some(1, 500)}  # fmt: skip
+    today = {"usd_per_month": some(1, 1e4)} if data.draw(st.booleans()) else {}
+    economics = {"upfront": {"usd": some(0, 5000)}, "traffic": traffic,
+                 "monthly": {"ongoing": {"other_usd": 0}}, "assumptions": SURE}  # fmt: skip
+    case = case_of(
+        economics, workload="one_off", today=today, targets={"quality": {"at_least": 0.9}},
+        models=[model("now"), model("other"), model("ours", kind="tuned")],
+    )  # fmt: skip
+    ways, model_ = serving_costs(case, NO_PRICES, "no"), build_cost_model(case, LESSON)
+    comparison, today_ = compare(case, ways, model_, "no"), ways.bill
+    assert today_ is not None
+    assert today_.usd is not None
+    assert isinstance(comparison.savings, Savings)
+    saved = comparison.savings.usd
+    assert saved.value <= today_.usd.value * (1 + 1e-9)
+    assert saved.high <= today_.usd.high * (1 + 1e-9)
+    flow = CashFlow(stakes_of(case, LESSON, model_, comparison, ways))
+    rng = np.random.default_rng(1)
+    values = {name: rng.uniform(at.low, at.high, 50) for name, at in flow.inputs.items()}
+    sums = flow.follow(values, np.ones(50)).cumulated
+    line = today_.option.line(values)
+    bill = np.maximum(line.floor, line.slope * values[REQUESTS])
+    assert np.all(sums[1] - sums[0] <= bill * (1 + 1e-9) + 1e-9)
+
+
+def test_a_job_without_upfront_cost_pays_with_the_job_everywhere() -> None:
+    def job(worth: float) -> Any:
+        return told(
+            {"upfront": {"usd": 0}, "monthly": {"quality_value_usd": worth, "ongoing_usd": 10}},
+            workload="one_off",
+        )["investment"]
+
+    free, dear = job(20), job(5)
+    assert free["break_even_months"] == dict.fromkeys(("point", "p10", "p50", "p90"), 1.0)
+    assert free["p_within_6_months"] == 1
+    assert free["steps"][-1] == "Left: $10. Break-even: with the job"
+    assert dear["break_even_months"] == dict.fromkeys(("point", "p10", "p50", "p90"), "never")
+    assert dear["steps"][-1] == "Left: -$5. Break-even: never, less is left than that"
+
+
+@given(st.data())
+def test_the_page_of_a_job_never_speaks_of_months(data: st.DataObject) -> None:
+    one_of, yes = data.draw, st.booleans()
+    monthly: dict[str, Any] = {"ongoing_usd": one_of(st.sampled_from([10, 5000]))}
+    monthly |= {"api_savings_usd": one_of(st.sampled_from([9, 9e5]))} if one_of(yes) else {}
+    monthly |= {"quality_value_usd": ranged(0, 500, 9000)} if one_of(yes) else {}
+    traffic = {"requests_per_month": one_of(st.sampled_from([500, 2_000_000])),
+               "input_tokens": 3000, "output_tokens": 200}  # fmt: skip
+    models = [{"id": "openai:gpt-4o"}, *(HOSTED["models"][1:] if one_of(yes) else [])]
+    case = case_of(
+        {**WORK, "monthly": monthly, "traffic": traffic}, workload="one_off", models=models,
+        today={"usd_per_month": 700} if one_of(yes) else {},
+        targets={"quality": {"at_least": 0.9}}, tuning=HOSTED["tuning"],
+        factors={**CANDIDATE["factors"], "low_volume": one_of(st.sampled_from(["yes", "no"]))},
+    )  # fmt: skip
+    dossier = decide(case, LESSON, as_of=DAY)
+    page = report_text.render(sections_money.invest(dossier, LESSON))
+    spoken = [line for line in page.splitlines() if re.search(r"\bmonths?\b", line)]
+    assert spoken == []
+
+
 def test_a_stated_kind_of_work_counts_and_no_growth_overrules_it() -> None:
     ends = {**WORK, "traffic": {**TRAFFIC, "growth_per_month": -1}}
     assert money(ends, workload="steady", **HOSTED)["one_off"] is False
@@ -694,7 +786,7 @@ OWN_BIG = {"id": "own-70b", "runs": "own", "quality": 0.95, "cases": 1000,
 def sovereign(models: list[Any], **more: Any) -> Any:
     factors = {**CANDIDATE["factors"], "data_sovereignty": "yes"}
     economics = {**WORK, "traffic": TRAFFIC, "serving": INSIDE,
-                 "monthly": {"quality_value_usd": 1, "ongoing_usd": 900}}  # fmt: skip
+                 "monthly": {"quality_value_usd": 1, "ongoing_usd": 1900}}  # fmt: skip
     targets = {"quality": {"at_least": 0.9}}
     return told(economics, factors=factors, models=models,
                 **{"targets": targets, "tuning": {"service": "self_hosted"}, **more})  # fmt: skip

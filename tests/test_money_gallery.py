@@ -259,6 +259,21 @@ class Paper:
             "usd_per_mtok" in m for m in self.case.get("models", ())
         )
 
+    def judged_at(self, said: Any) -> str | None:
+        """The model at whose listed price a judge is reckoned: today's, or the cheapest rival."""
+        if "tokens in" not in self.inputs:
+            return None
+        rivals = [way["model"] for way in said["computed"].get("rivals", ())]
+        if "bill" not in self.inputs and self.has_bill:
+            return str(self.case["models"][0]["id"])
+        return rivals[0] if rivals else None
+
+    def judged(self, said: Any, end: int) -> float:
+        """A judge reads the call, its answer and a right one, and writes thirty tokens."""
+        by_input, by_output = self.price(str(self.judged_at(said)))
+        at = self.at(end)
+        return ((at["tokens in"] + 2 * at["tokens out"]) * by_input + 30 * by_output) / 1e6
+
     @property
     def a_call(self) -> Spread:
         """What a call costs today: the bill over the calls, or tokens at their price."""
@@ -403,6 +418,13 @@ def test_costs_come_to_the_same_on_paper(slug: str) -> None:
     else:
         prompts = said_prompts(slug)
         same(lab, tuple(prompts * 200 * a_call for a_call in sheet.a_call))
+    same(lines.pop(("up front", "of it a pilot")), pilot)
+    judge = lines.pop(("up front", "calls of a judge"))
+    if isinstance(judge, dict) and "ask" in judge:
+        assert not sheet.judged_at(said)
+    else:
+        each = [sheet.judged(said, end) for end in range(3)]
+        same(judge, tuple(said_prompts(slug) * 200 * usd for usd in each))
     for when, parts in (("up front", sheet.upfront), ("each month", sheet.running)):
         for name, terms in parts.items():
             if terms:
@@ -464,7 +486,7 @@ NAMES = {
     "chance that tuning fails": "failure", "discount a year": "discount",
     "fall of the untuned price, a year": "fall", "life of a tuned model": "life",
     "hourly rate": "rate", "saving on calls": "saving", "worth of better answers": "quality",
-    "growth of traffic": "growth", "calls a month": "calls", "input tokens a call": "tokens in",
+    "growth of traffic": "growth", "number of calls": "calls", "input tokens a call": "tokens in",
     "output tokens a call": "tokens out", "bill today": "bill", "hours up front": "upfront hours",
     "money up front": "upfront usd", "running costs": "running", "serving": "serving",
     "hours of monitoring": "monitoring", "hours of retraining": "retraining",
@@ -495,6 +517,7 @@ def test_scenarios_and_what_it_hangs_on_come_to_the_same_on_paper(slug: str) -> 
     drawn = sheet.drawn
     middle = {name: at[1] for name, at in drawn.items()}
     odds = 1 - middle["failure"]
+    assert said["simulation"]["likely_usd"] == near(sheet.follow(middle, odds)[0])
     worse, better = dict(middle), dict(middle)
     swings = {named(one["input"]): one for one in said["simulation"]["tornado"]}
     for name, at in drawn.items():

@@ -31,9 +31,7 @@ def small_usd(amount: float) -> str:
 
 
 def usd_range(low: float, high: float) -> str:
-    """Two amounts, or one where they are the same; from $10,000 on with two digits."""
-    if high >= 10_000 and high - low > 0.1 * high:
-        low, high = (round(end, 2 - len(str(round(abs(end))))) for end in (low, high))
+    """Two amounts, or one where they are the same."""
     if usd(low) == usd(high):
         return usd(low)
     return f"{usd(low)} to {usd(high)}" if low < 0 else f"{usd(low)}–{usd(high)}"

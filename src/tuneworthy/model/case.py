@@ -555,6 +555,11 @@ class Case(FileRecord):
         return growth is not None and growth.high <= -1
 
     @property
+    def a_month(self) -> str:
+        """What follows an amount that comes every month; nothing where a job has it once."""
+        return "" if self.one_off else " a month"
+
+    @property
     def origin(self) -> CaseOrigin:
         """Where it comes from."""
         return self._origin

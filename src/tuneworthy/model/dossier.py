@@ -580,6 +580,7 @@ class Scenario(Record):
 class Worth(Record):
     """What finding something out is worth before anything is decided."""
 
+    kind: Literal["pilot", "cases", "amount"]
     what: str
     usd: float  #: Expected gain over deciding now; for what costs something, less its cost.
 
@@ -590,6 +591,7 @@ class Simulation(Record):
     draws: int  #: 1 where nothing varies: every draw would be the same.
     horizon_months: int
     p_works: float = 1.0  #: Share of draws in which tuning works.
+    likely_usd: float  #: Net present value at the likeliest amounts, failure at its odds.
     p_never: float
     """Share of draws that don't pay back within the horizon, those that fail among them."""
     npv_usd: Percentiles
@@ -638,6 +640,11 @@ class InvestmentResult(Record):
     steps: tuple[str, ...]  #: A line for each ``StepId``, up to the break-even; or none.
     computed: Computed | Unknown
     simulation: Simulation | Unknown
+
+    @property
+    def a_month(self) -> str:
+        """What follows an amount that comes every month; nothing where a job has it once."""
+        return "" if self.one_off else " a month"
 
     def step(self, name: StepId) -> str:
         """A line of the calculation; empty where nothing could be calculated."""

@@ -61,6 +61,7 @@ from tuneworthy.money.terms import (
     build_cost_model,
     collecting_hours,
     likely,
+    mtok_usd,
 )
 from tuneworthy.money.worth import more_cases
 from tuneworthy.verdict.facts import DAYS_PER_MONTH, MOST_USD, serves_until
@@ -143,13 +144,13 @@ def assess_money(
     comparison = compare(case, ways, model, sovereign)
     bill = ways.bill.usd if ways.bill else None
     rule = framework.break_even
-    under = math.inf if rule is None else rule.under_months
+    under = math.inf if rule is None or model.one_off else rule.under_months
     closed, draws = closed_form(model, comparison, bill, under), None
     if isinstance(closed, ClosedForm):
         stakes = stakes_of(case, framework, model, comparison, ways, as_of, record)
         draws = (sampler or draw)(stakes, seed)
-    payback = _payback(case, framework, closed, draws)
-    payback = _undercut(payback, closed, comparison, ways, under, one_off=model.one_off)
+    payback = _payback(case, framework, model, closed, draws, under)
+    payback = _undercut(payback, closed, comparison, ways, model, under)
     payback = _gate(payback, comparison, sovereign)
     asks = [payback.why, "" if RATE in model.inputs else _NO_HOURLY_RATE, _BILL]
     result: InvestmentResult | Unknown = Unknown(ask="; ".join(filter(None, dict.fromkeys(asks))))
@@ -217,7 +218,7 @@ def stakes_of(
         bill=bill.option if bill else None,
         bill_inputs={name: ways.inputs[name] for name in bill.option.names} if bill else {},
         horizon=1 if case.one_off else case.economics.assumptions.horizon_months,
-        under_months=None if rule is None else rule.under_months,
+        under_months=None if rule is None else math.inf if case.one_off else rule.under_months,
         taken=inputs,
         says=says,
         pilots=case.tuning.pilot != "no",
@@ -240,10 +241,11 @@ def _lacking(
     return first, Range.between(whole.low - first.low, whole.most - first.most)
 
 
-def _compute(case: Case, fits: Sequence[ApproachResult]) -> Interval | Unknown | None:
-    """What training costs by tokens and prices for the first approach; None where nobody can tell.
+def _compute(case: Case, fits: Sequence[ApproachResult]) -> tuple[Interval, str] | Unknown | None:
+    """What training costs by tokens and prices for the first approach, and how that is computed.
 
-    Of documents nobody knows the tokens, and the table is for small runs.
+    None where nobody can tell. Of documents nobody knows the tokens, and the table is for small
+    runs.
     """
     if not fits:
         return None
@@ -261,13 +263,15 @@ def _compute(case: Case, fits: Sequence[ApproachResult]) -> Interval | Unknown |
     some = max(min(have, math.inf if isinstance(need.high, str) else need.high), need.low)
     size = Interval(need.low, some, some) if have else Interval.certain(need.low)
     tokens = traffic.input_tokens.interval + traffic.output_tokens.interval
-    return at_ends(
+    cost = at_ends(
         lambda n, each, usd, passes: texts * n * each * usd * passes / TOKENS_PER_MTOK,
         size,
         tokens,
         price,
         epochs,
     )
+    each = f"{count(size.value)} examples × {count(texts * tokens.value)} tokens"
+    return cost, f"{each} × {count(epochs.value)} passes × {mtok_usd(price.value)} a million tokens"
 
 
 def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) -> MoneyFindings:
@@ -331,10 +335,9 @@ def closed_form(
         why = "state what it saves or is worth a month (economics.monthly)"
         needed = must_bring(model, under_months)
         if bill is not None and needed is not None and bill.high < needed.low:
-            span = "" if model.one_off else " a month"
             why = (
-                f"it would have to bring {usd(needed.low)}{span} or more, and the whole bill is "
-                f"{usd_range(bill.low, bill.high)}: state what better answers are worth "
+                f"it would have to bring {usd(needed.low)}{model.a_month} or more, and the whole "
+                f"bill is {usd_range(bill.low, bill.high)}: state what better answers are worth "
                 "(economics.monthly.quality_value_usd)"
             )
         settled = "economics.monthly says what it saves or is worth a month, and who said so"
@@ -400,9 +403,14 @@ _WORTH = ("low", "medium", "high")
 
 
 def _payback(
-    case: Case, framework: Framework, closed: ClosedForm | Payback, draws: Draws | None
+    case: Case,
+    framework: Framework,
+    model: CostModel,
+    closed: ClosedForm | Payback,
+    draws: Draws | None,
+    limit: float,
 ) -> Payback:
-    """The investment by the framework's break-even rule.
+    """The investment by the framework's break-even rule; a job has to pay with itself.
 
     Yes when every pairing of the ranges pays back in time and the strategic value is high enough;
     no when none does or the value isn't; unknown with what to ask otherwise. The closed form knows
@@ -414,28 +422,28 @@ def _payback(
     rule, low, high = framework.break_even, closed.months.low, closed.months.high
     spent, left = (usd_range(at.low, at.high) for at in (closed.upfront, closed.net))
     left = left if closed.net.high > 0 else "nothing"
-    a_month = "" if case.one_off else " a month"
-    carries = f"{left}{a_month} is left to pay {spent} back"
+    carries = f"{left}{model.a_month} is left to pay {spent} back"
     if rule is None:
         return Payback(
             "unknown",
             f"{carries}; no rule judges it",
-            "the budget owner has written down in how many months it has to pay back",
-            "ask the budget owner in how many months it has to pay back",
+            "the budget owner has written down when it has to have paid back",
+            "ask the budget owner when it has to have paid back",
         )
-    under, value = months(rule.under_months), case.strategic_value
-    takes = carries if case.one_off else f"{carries}, which takes {months_range(low, high)}"
-    if low >= rule.under_months:
-        slow = carries if math.isinf(low) else f"{takes}; under {under} is asked for"
-        return Payback("no", slow)
+    value, takes = case.strategic_value, f"{carries}, which takes {months_range(low, high)}"
+    in_time, asked = f"in under {months(limit)}", f"; under {months(limit)} is asked for"
+    if model.one_off:
+        takes, in_time, asked = carries, "with the job", ""
+    if low >= limit:
+        return Payback("no", carries if math.isinf(low) else f"{takes}{asked}")
     if value != "unknown" and _WORTH.index(value) < _WORTH.index(rule.strategic_value):
         wanted = f"strategic value is {value}, {rule.strategic_value} is asked for"
         return Payback("no", wanted)
-    if high >= rule.under_months:
+    if high >= limit:
         return Payback(
             "unknown",
-            f"{carries}: narrow the amounts; under {under} is asked for",
-            f"every pairing of the amounts pays back in under {under}, or tuning is given up",
+            f"{carries}: narrow the amounts{asked}",
+            f"every pairing of the amounts pays back {in_time}, or tuning is given up",
             "narrow the amounts, those first that the result hangs on most: tuneworthy invest CASE",
         )
     if value == "unknown":
@@ -445,18 +453,22 @@ def _payback(
             "strategic_value is in the case file, stated by the budget owner",
             "ask the budget owner how high the strategic value is",
         )
-    if draws is not None and draws.months[1] >= rule.under_months:
-        how = "month by month, with growth and the model's life,"
-        if closed.possible is not None:
-            carries = f"{usd(closed.stated.value)}{a_month} is to be saved, and "
-            carries += f"{usd(closed.possible.value)} is possible today"
-            how = "within the bill of each month,"
-        return Payback(
-            "unknown",
-            f"{carries}: {how} {spent} isn't back in under {under}",
-            settle="find a saving within the month's bill, or state the growth that brings it",
-        )
+    if draws is not None and draws.months[1] >= limit:
+        return _not_drawn(closed, model, carries, f"{spent} isn't back {in_time}")
     return Payback("yes", f"if it works, {takes}, and the strategic value is {value}")
+
+
+def _not_drawn(closed: ClosedForm, model: CostModel, carries: str, late: str) -> Payback:
+    """A yes by one month's amounts that the middle draw doesn't bear out."""
+    how = "month by month, with growth and the model's life,"
+    settle = "find a saving within the month's bill, or state the growth that brings it"
+    if closed.possible is not None:
+        carries = f"{usd(closed.stated.value)}{model.a_month} is to be saved, and "
+        carries += f"{usd(closed.possible.value)} is possible today"
+        how = "within the bill of each month,"
+    if model.one_off:
+        how, settle = "within its bill,", "find a saving within the bill of the job"
+    return Payback("unknown", f"{carries}: {how} {late}", settle=settle)
 
 
 def _gate(payback: Payback, comparison: ServingComparison, sovereign: State) -> Payback:
@@ -480,9 +492,8 @@ def _undercut(
     closed: ClosedForm | Payback,
     comparison: ServingComparison,
     ways: Ways,
+    model: CostModel,
     under: float,
-    *,
-    one_off: bool,
 ) -> Payback:
     """A yes that rests on a saving is open where a model nobody ran would take the saving away."""
     if payback.state != "yes" or isinstance(closed, Payback) or not ways.rivals:
@@ -493,13 +504,12 @@ def _undercut(
     if isinstance(comparison.counted, Savings):
         saved = comparison.counted.usd.value
         left = rival.usd.value - comparison.counted.tuned.usd(likely(ways.inputs))
-    months = _paid_back(closed.upfront.value, closed.net.value - saved + left, one_off=one_off)
-    month = "" if one_off else " a month"
-    if saved <= left or months < (math.inf if one_off else under):
+    still = closed.net.value - saved + left
+    if saved <= left or _paid_back(closed.upfront.value, still, one_off=model.one_off) < under:
         return payback
     return Payback(
         "unknown",
-        f"{payback.why}; but the same calls cost {usd(rival.usd.value)}{month} with "
+        f"{payback.why}; but the same calls cost {usd(rival.usd.value)}{model.a_month} with "
         f"{rival.option.model}, which would leave no such saving, and nobody has run it here",
         f"{rival.option.model} was run on the evaluation set",
         f"run {rival.option.model} on the evaluation set: tuneworthy ceiling CASE",
@@ -597,12 +607,16 @@ def _items(
             if not part.usd:
                 continue
             first, cost = part.usd[0].names[0].split("."), model.priced(part.usd)
-            source = _BY.get(first[0], "stated")
+            source = part.source or _BY.get(first[0], "stated")
             if first[0] == "economics" and len(first) == 3 and len(parts) > 1:
                 source = "stated in one total, split as the framework's table"
             lacks = model.lacks if name == "training" and model.lacks else _NO_HOURLY_RATE
             usd_: Number = Unknown(ask=lacks) if cost is None else cost.narrowed()
             yield CostItem(when=when, what=plain(name), usd=usd_, source=source)
+        pilot = model.priced(model.pilot.usd)
+        if when == "up front" and model.pilot.usd and pilot:
+            source = model.pilot.source
+            yield CostItem(when=when, what="of it a pilot", usd=pilot.narrowed(), source=source)
     tuned = comparison.savings.tuned if isinstance(comparison.savings, Savings) else None
     if tuned is not None and tuned.gpu:
         values = likely(ways.inputs)
@@ -631,9 +645,37 @@ def _items(
         lab = at_ends(lambda call: prompts * cases * call, each_call).narrowed()
         source = (
             f"not in the sums: {count(prompts)} prompts on {count(cases)} cases at the price of a "
-            "call today; a judge's calls and other models come on top"
+            "call today; other models come on top"
         )
     yield CostItem(when="up front", what="calls of a lab", usd=lab, source=source)
+    yield _judge(ways, prompts * cases)
+
+
+_JUDGED_TOKENS = 30  # a score and nothing else, as a judge is asked to answer
+
+
+def _judge(ways: Ways, answers: int) -> CostItem:
+    """A judge's calls, where a model scores: it reads the call, its answer and a right one."""
+    usd_: Number = Unknown(
+        ask="state the tokens of a call and the models that serve it (economics.traffic, models)"
+    )
+    source, known = "not in the sums, and only where a model scores", [ways.bill, *ways.rivals]
+    by_tokens = next((way.option for way in known if way and len(way.option.request) == 2), None)
+    if by_tokens and all(name in ways.inputs for name in by_tokens.names):
+        usd_in, usd_out = by_tokens.request
+        tokens = [ways.inputs[name] for term in by_tokens.request for name in term.names]
+
+        def cost(read: float, written: float) -> float:
+            a_call = (read + 2 * written) * usd_in.factor + _JUDGED_TOKENS * usd_out.factor
+            return answers * a_call
+
+        usd_ = at_ends(cost, *tokens).narrowed()
+        read = count(tokens[0].value + 2 * tokens[1].value)
+        source += (
+            f": {count(answers)} answers, {read} tokens in (the call, its answer and a right one) "
+            f"and {_JUDGED_TOKENS} out at the price of {by_tokens.name}; the rubric comes on top"
+        )
+    return CostItem(when="up front", what="calls of a judge", usd=usd_, source=source)
 
 
 def _possible(
@@ -665,13 +707,12 @@ def _steps(
             benefits += f" + {stated}"
         running = usd(savings.fixed.value if savings.fixed else 0.0)
     point, low, high = closed.months.value, closed.months.low, closed.months.high
-    if closed.upfront.value <= 0:
+    if model.one_off:
+        back = "never, less is left than that" if math.isinf(point) else "with the job"
+    elif closed.upfront.value <= 0:
         back = "at once, nothing is spent up front"
     elif math.isinf(point):
         back = "never, nothing is left to pay it back"
-        back = "never, less is left than that" if model.one_off else back
-    elif model.one_off:
-        back = "with the job"
     else:
         back = f"{usd(closed.upfront.value)} / {usd(closed.net.value)} = {months(point)}"
     if low != high and not model.one_off:
@@ -679,9 +720,7 @@ def _steps(
         back += f"; from the best to the worst pairing of the ranges {ends}"
     if framework.break_even is not None and not model.one_off:
         back += f" (under {months(framework.break_even.under_months)} is asked for)"
-    a_month, below = "" if model.one_off else " a month", ("", "")
-    if savings is not None:
-        below = " beside serving", " (below)"
+    a_month, below = model.a_month, (" beside serving", " (below)") if savings else ("", "")
     return (
         f"Up front: {model.sum_text(model.upfront or ())}",
         f"Benefits{a_month}: {benefits}",

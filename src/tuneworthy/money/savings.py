@@ -21,6 +21,7 @@ from tuneworthy.money.serving import (
     ServingCost,
     ServingOption,
     Ways,
+    by_price,
     data_residency,
 )
 from tuneworthy.money.terms import (
@@ -46,6 +47,11 @@ _MOST = 1e12  # a hundred calls a month for everybody on earth: only rounding as
 _NOTHING = 1e-15  # USD a request: below this no volume makes a difference
 
 
+Beside = Literal["", "budget", "today", "bill"]
+"""What tuning is compared with where it isn't the cheapest untuned way that meets the targets:
+ways that meet all but the budget, what runs today, or the bill, as no more can be saved."""
+
+
 @dataclass(frozen=True, slots=True)
 class Savings:
     """What the tuned way saves, all of it on the same traffic."""
@@ -53,9 +59,7 @@ class Savings:
     inputs: Inputs  #: The inputs of the serving options, and the requests.
     baseline: tuple[ServingOption, ...]  #: Untuned options whose cheapest it is compared with.
     tuned: ServingOption
-    beside: Literal["", "budget", "today"]
-    """What it is compared with where no untuned way meets the targets: ways that meet all but the
-    budget, or what runs today."""
+    beside: Beside
     best: ServingCost  #: The cheapest of the baseline at the likely values.
     usd: Interval  #: USD a month; may be negative.
     fixed: Interval | None
@@ -133,17 +137,16 @@ def compare(case: Case, ways: Ways, model: CostModel, sovereign: State) -> Servi
     costs, inputs = ways.costs, dict(ways.inputs)
     if GROWTH in model.inputs:
         inputs[GROWTH] = model.inputs[GROWTH]
-    savings, counted = _savings(case, costs, inputs, model), None
+    savings, counted = _savings(case, ways, inputs, model), None
     if isinstance(savings, Savings) and not model.savings:
         counted = savings
     state, why = data_residency(case, costs, sovereign)
     return ServingComparison(costs, savings, counted, state, why)
 
 
-def _savings(
-    case: Case, costs: tuple[ServingCost, ...], inputs: Inputs, model: CostModel
-) -> Savings | Unknown:
+def _savings(case: Case, ways: Ways, inputs: Inputs, model: CostModel) -> Savings | Unknown:
     """The saving, or the first thing that lacks."""
+    costs = ways.costs
     if not costs:
         ask = "name the models in use and in question, the one in use first (models)"
         return Unknown(ask=ask)
@@ -170,12 +173,15 @@ def _savings(
             else "no untuned way may be used, so there is nothing to save against: state what the "
             "tuned one is worth (economics.monthly.quality_value_usd)"
         )
+    if (bill := ways.bill) and bill.usd and bill not in sure and not bill.option.tuned:
+        sure = sorted([*sure[: _RIVALS - 1], bill], key=by_price)  # no more can be saved than it
+        beside = "bill" if sure[0] is bill and beside != "today" else beside
     return _computed(sure, wide, allowed[0].option, allowed[0].usd, inputs, model, beside)
 
 
 def _baseline(
     case: Case, priced: Sequence[ServingCost]
-) -> tuple[list[ServingCost], list[ServingCost], Literal["", "budget", "today"]]:
+) -> tuple[list[ServingCost], list[ServingCost], Beside]:
     """Options whose cheapest is the baseline, the same with those that may join, and what it is.
 
     The ways that meet every target; else all targets but the budget; else what runs today, cached
@@ -207,7 +213,7 @@ def _computed(
     tuned_usd: Interval,
     inputs: Inputs,
     model: CostModel,
-    beside: Literal["", "budget", "today"],
+    beside: Beside,
 ) -> Savings:
     sure = tuple(cost.option for cost in sure_costs[:_RIVALS])
     maybe = [cost for cost in wide_costs if cost not in sure_costs]
@@ -392,6 +398,15 @@ def _month(pairs: Sequence[tuple[Mapping[str, float], float]]) -> Interval | Unk
 # The calculation line by line, as somebody would check it with a pocket calculator.
 
 
+_BESIDE = {
+    "today": "No untuned way meets the targets, so tuning is compared with what runs today.",
+    "budget": "No untuned way meets the targets, so tuning is compared with the cheapest way that "
+    "meets all of them but the budget.",
+    "bill": "What runs today costs less than any untuned way that is known to meet the targets. No "
+    "more can be saved than it costs, so tuning is compared with it.",
+}
+
+
 def computed_steps(comparison: ServingComparison, model: CostModel) -> Iterator[str]:
     """From traffic and prices to the saving and the volume from which it pays."""
     savings = comparison.savings
@@ -399,19 +414,15 @@ def computed_steps(comparison: ServingComparison, model: CostModel) -> Iterator[
         return
     values, best, tuned = likely(savings.inputs), savings.best.option, savings.tuned
     if savings.beside:
-        what = {
-            "today": "what runs today",
-            "budget": "the cheapest way that meets all of them but the budget",
-        }[savings.beside]
-        yield f"No untuned way meets the targets, so tuning is compared with {what}."
-    yield _cost_step(best, values)
-    yield _cost_step(tuned, values)
+        yield _BESIDE[savings.beside]
+    yield _cost_step(best, values, model.a_month)
+    yield _cost_step(tuned, values, model.a_month)
     if not tuned.gpu and tuned.names[:1] == best.names[:1]:
         yield (
             "The tuned prompt is taken to be as long as today's: state "
             "economics.traffic.tuned_input_tokens if it gets shorter."
         )
-    saved = f"Saved a month: {usd(best.usd(values))} - {usd(tuned.usd(values))} = "
+    saved = f"Saved{model.a_month}: {usd(best.usd(values))} - {usd(tuned.usd(values))} = "
     saved += usd(savings.usd.value)
     if savings.usd.varies:
         ends = f"{usd(savings.usd.low)} to {usd(savings.usd.high)}"
@@ -420,67 +431,71 @@ def computed_steps(comparison: ServingComparison, model: CostModel) -> Iterator[
     other = savings.maybe_cheaper
     if other is not None and other.usd is not None:
         yield (
-            f"Cheaper, if it may be used: {other.option.name}, {usd(other.usd.value)} a month "
-            f"({other.reasons[0]})."
+            f"Cheaper, if it may be used: {other.option.name}, {usd(other.usd.value)}"
+            f"{model.a_month} ({other.reasons[0]})."
         )
     if savings.fixed is not None:
         yield _running_step(savings, model)
         if isinstance(savings.volume, Interval):
-            growth = model.inputs.get(GROWTH)
-            yield from _volume_steps(savings, savings.fixed, savings.volume, growth)
+            yield from _volume_steps(savings, savings.fixed, savings.volume, model)
     if model.savings:
         stated = usd(model.amount(model.savings).value)
-        yield f"Stated is a saving of {stated} a month, and that is what counts for the break-even."
+        yield (
+            f"Stated is a saving of {stated}{model.a_month}, and that is what counts for the "
+            "break-even."
+        )
 
 
-def _cost_step(option: ServingOption, values: Mapping[str, float]) -> str:
+def _cost_step(option: ServingOption, values: Mapping[str, float], a_month: str) -> str:
     requests, cost = values[REQUESTS], usd(option.usd(values))
     if option.gpu:
         hour, each, full, always = (values[name] for name in option.gpu)
         needed = f"{figure(requests)} calls / ({figure(each)} an hour × {figure(full * 100)}%) = "
         hours = f"{figure(requests / (each * full))} GPU hours"
         floor = f"{figure(always)} always on = {figure(always * HOURS_PER_MONTH)} hours"
-        return f"{option.name}: {needed}{hours}; {floor}; the larger × {usd(hour)} = {cost} a month"
+        larger = f"the larger × {usd(hour)} = {cost}{a_month}"
+        return f"{option.name}: {needed}{hours}; {floor}; {larger}"
     if option.billed:
-        return f"{option.name}: {cost} a month, the stated bill"
+        return f"{option.name}: {cost}{a_month}, the bill"
     tokens = " + ".join(
         f"{count(values[term.names[0]])} × {mtok_usd(term.factor * TOKENS_PER_MTOK)}"
         for term in option.request
     )
     source = f" (prices from {option.catalogue})" if option.catalogue else ""
-    return (
-        f"{option.name}: {count(requests)} calls × ({tokens}) / 1,000,000 = {cost} a month{source}"
-    )
+    calls = f"{count(requests)} calls × ({tokens}) / 1,000,000"
+    return f"{option.name}: {calls} = {cost}{a_month}{source}"
 
 
 def _running_step(savings: Savings, model: CostModel) -> str:
     assert savings.fixed is not None  # the caller looked
     if not savings.serving_in_total:
         besides = model.sum_text(model.running_besides or ())
-        return f"Running costs beside serving: {besides} a month"
+        return f"Running costs beside serving: {besides}{model.a_month}"
     serving = usd(savings.tuned.usd(likely(savings.inputs)))
     return (
         f"Running costs beside serving: {model.sum_text(model.running or ())} less {serving} of "
-        f"serving, not below 0 = {usd(savings.fixed.value)} a month"
+        f"serving, not below 0 = {usd(savings.fixed.value)}{model.a_month}"
     )
 
 
 def _volume_steps(
-    savings: Savings, fixed: Interval, volume: Interval, growth: Interval | None
+    savings: Savings, fixed: Interval, volume: Interval, model: CostModel
 ) -> Iterator[str]:
     if math.isinf(volume.value):
         yield "No volume earns the running costs back."
+    if math.isinf(volume.value) or volume.value == 0:  # or nothing has to be earned back
         return
     values, calls = likely(savings.inputs), count(round(volume.value))
     best, tuned = savings.best.option.line(values), savings.tuned.line(values)
     if best.floor == tuned.floor == 0 and fixed.value > 0:
         a_call = f"({call_usd(best.slope)} - {call_usd(tuned.slope)} a call)"
-        yield f"It pays from: {usd(fixed.value)} / {a_call} = {calls} calls a month"
+        yield f"It pays from: {usd(fixed.value)} / {a_call} = {calls} calls{model.a_month}"
     else:
-        yield f"The saving covers {usd(fixed.value)} from {calls} calls a month"
-    if not isinstance(savings.month, Interval):
+        yield f"The saving covers {usd(fixed.value)} from {calls} calls{model.a_month}"
+    if not isinstance(savings.month, Interval) or model.one_off:
         return
     now, month = count(values[REQUESTS]), savings.month.value
+    growth = model.inputs.get(GROWTH)
     grown = f" at {share(growth.value)} growth a month" if growth else ""
     if month == 0:
         yield f"Today's {now} calls are enough."

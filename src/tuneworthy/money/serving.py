@@ -156,7 +156,7 @@ class Ways:
 def serving_costs(case: Case, prices: Prices, sovereign: State, as_of: date | None = None) -> Ways:
     """Every way to serve a case's traffic, and the inputs that their costs depend on."""
     options = _Options(case, prices, sovereign, as_of)
-    costs = sorted(options.every(), key=_by_price)
+    costs = sorted(options.every(), key=by_price)
     rivals = [
         cost
         for name in unlisted(case, sovereign)
@@ -164,7 +164,7 @@ def serving_costs(case: Case, prices: Prices, sovereign: State, as_of: date | No
         for cost in options.rival(Model(id=name))
         if cost.usd is not None and cost.admissible != "no"
     ]
-    rivals = sorted(rivals, key=_by_price)[:_MOST_RIVALS]
+    rivals = sorted(rivals, key=by_price)[:_MOST_RIVALS]
     return Ways(tuple(costs), options.inputs, options.bill(costs), tuple(rivals))
 
 
@@ -177,7 +177,8 @@ def unlisted(case: Case, sovereign: State) -> tuple[str, ...]:
     return tuple(name for name in names if name not in listed)
 
 
-def _by_price(cost: ServingCost) -> float:
+def by_price(cost: ServingCost) -> float:
+    """USD a month; what has no price comes last."""
     return math.inf if cost.usd is None else cost.usd.value
 
 

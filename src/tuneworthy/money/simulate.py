@@ -37,7 +37,7 @@ from tuneworthy.money.terms import (
     total,
 )
 from tuneworthy.money.worth import evppi
-from tuneworthy.words import count
+from tuneworthy.words import count, months
 
 Array = npt.NDArray[np.float64]
 
@@ -83,7 +83,7 @@ def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Dr
     success = rng.random(drawn) >= values.get(FAILURE, 0.0)
     paths = flow.follow(values, success.astype(float))
     works = paths.months[success] if success.any() else paths.months
-    tornado = _tornado(flow)
+    tornado, middle = _tornado(flow), dict(likely(inputs))
     return Draws(
         months=_percentiles(works),
         in_time=None if under_months is None else _share(works < under_months - _HAIR),
@@ -91,6 +91,7 @@ def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Dr
             draws=drawn,
             horizon_months=horizon,
             p_works=float(np.mean(success)),
+            likely_usd=float(flow.follow(middle, flow.odds(middle, 1)).npv[0]),
             p_never=_share(paths.months > horizon + _HAIR),
             npv_usd=Percentiles(**_named(paths.npv)),
             curve=tuple(Month(month=n, **_named(usd)) for n, usd in enumerate(paths.cumulated)),
@@ -206,14 +207,14 @@ def _worth(
         at_once = np.where(success, net, -np.asarray(total(flow.upfront, values)))
         gain = max(float(np.mean(net)), 0.0) - max(float(np.mean(at_once)), 0.0)
         if gain > _CENT:
-            yield Worth(what="a pilot before the rest is built", usd=gain)
+            yield Worth(kind="pilot", what="a pilot before the rest is built", usd=gain)
     each = [
         (evppi(net[:_ENOUGH], column[:_ENOUGH]), label(name))
         for name, column in values.items()
         if isinstance(column, np.ndarray) and name not in (DISCOUNT, FAILURE, LIFE, PRICE_FALL)
     ]
     worthwhile = sorted((w for w in each if w[0] > 1), key=lambda w: (-w[0], w[1]))
-    yield from (Worth(what=what, usd=usd) for usd, what in worthwhile[:_TOLD])
+    yield from (Worth(kind="amount", what=what, usd=usd) for usd, what in worthwhile[:_TOLD])
 
 
 def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
@@ -237,8 +238,17 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
     if flow.model.one_off:
         lacks[LIFE] = "the job runs once: nothing is trained again, and nothing comes after it"
     yield from (f"{says} ({name})" for name, says in lacks.items() if name not in flow.inputs)
-    if flow.pilots and FAILURE in flow.inputs:
-        yield "a tuning that fails costs the pilot, and nothing else is paid"
+    if FAILURE in flow.inputs:
+        yield (
+            "a tuning that fails costs the pilot, and nothing else is paid"
+            if flow.pilots
+            else "no pilot comes first, so a tuning that fails costs all of the upfront cost"
+        )
+    if stakes.first_end:
+        yield (
+            f"the tuned model ends in {months(stakes.first_end)}, as is known (tuning.until, "
+            "models), and is tuned again then"
+        )
     if LIFE in flow.inputs:
         yield f"when the model's life ends, {flow.model.retraining_is}"
     if not flow.model.one_off:
@@ -361,7 +371,7 @@ class CashFlow:
         months = np.where(np.isinf(months), self.horizon + _until_back(running, rest), months)
         months = np.where(success > 0, months, np.inf)
         if self.model.one_off:  # it pays with the job or never, and waiting only puts it off
-            months = np.where(months > 1, np.inf, np.where(upfront > 0, 1.0, 0.0))
+            months = np.where((months > 1) | (cumulated[1] < 0), np.inf, 1.0)
             delay = (1 - step) * (worth - upfront)
         return Paths(worth - upfront, months, cumulated, delay)
 

@@ -12,7 +12,7 @@ from tuneworthy.framework.load import case_fields, field_path
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range, Unknown
 from tuneworthy.model.case import Amount, AnyAmount, Case, Effort
 from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span
-from tuneworthy.words import count, number, plain, usd
+from tuneworthy.words import count, listing, number, plain, share, usd
 
 RATE = "economics.hourly_rate_usd"
 REQUESTS = "economics.traffic.requests_per_month"
@@ -104,6 +104,7 @@ class CostPart:
 
     usd: Sum = ()
     hours: Sum = ()
+    source: str = ""  #: How it is computed, where its inputs don't tell.
 
     def times(self, share: float) -> CostPart:
         """A share of it."""
@@ -142,6 +143,11 @@ class CostModel:
     one_off: bool = False  #: Whether it is a job that runs once, so that nothing is kept fresh.
     lacks: str = ""  #: What to state before the upfront cost can be known, where it isn't the rate.
 
+    @property
+    def a_month(self) -> str:
+        """What follows an amount that comes every month; nothing where a job has it once."""
+        return "" if self.one_off else " a month"
+
     def amount(self, terms: Sum) -> Interval:
         """A sum at the low ends, at the likely values and at the high ends of its inputs.
 
@@ -173,7 +179,7 @@ def build_cost_model(
     more: Inputs | None = None,
     is_named: bool = True,
     lacking: tuple[Range, Range] | None = None,
-    training: Interval | Unknown | None = None,
+    training: tuple[Interval, str] | Unknown | None = None,
 ) -> CostModel:
     """Every amount of a case as sums over its inputs.
 
@@ -186,7 +192,8 @@ def build_cost_model(
         serving: What serving the tuned model costs by traffic and prices, in the table's place.
         more: The inputs of that.
         is_named: Whether the tuned model is; without one the table holds as long as it is lower.
-        training: What its compute costs by tokens and prices, or what would tell; else the table.
+        training: What its compute costs by tokens and prices and how that is computed, or what
+            would tell; else the table.
         lacking: Hours to collect the data that lack for a pilot, and the rest of them.
     """
     builder, economics = _Builder(case, framework, dict(more or {})), case.economics
@@ -221,7 +228,9 @@ def build_cost_model(
         savings=builder.money(SAVINGS, monthly.api_savings_usd),
         quality=builder.money("economics.monthly.quality_value_usd", monthly.quality_value_usd),
         table_running=None if case.one_off else builder.or_none(builder.table_sum("ongoing")),
-        table_besides=builder.or_none(builder.table_sum("ongoing", but=("inference",))),
+        table_besides=None
+        if case.one_off
+        else builder.or_none(builder.table_sum("ongoing", but=("inference",))),
         inputs=builder.inputs,
         assumed=tuple(builder.assumed),
         one_off=builder.one_off,
@@ -324,7 +333,7 @@ class _Builder:
         return {n: middle / whole for n, middle in middles.items() if middle} if whole else {}
 
     def upfront(
-        self, lacking: tuple[Range, Range] | None, training: Interval | Unknown | None
+        self, lacking: tuple[Range, Range] | None, training: tuple[Interval, str] | Unknown | None
     ) -> tuple[Sum | None, dict[str, CostPart], str]:
         """Cost up to the first version, by category, and how it is known what is paid again."""
         stated, path = self.economics.upfront, "economics.upfront"
@@ -341,8 +350,8 @@ class _Builder:
             parts = {}
             for kind, whole in (("hours", hours), ("usd", money)):
                 shares = self.shares("upfront", kind) or {_RETRAINED[0]: 1.0}
-                for name, share in shares.items():
-                    parts[name] = parts.get(name, CostPart()) + whole.times(share)
+                for name, part in shares.items():
+                    parts[name] = parts.get(name, CostPart()) + whole.times(part)
             known += ", at their share of the framework's table"
             if not self.rows("upfront"):
                 known = (
@@ -359,9 +368,11 @@ class _Builder:
             parts["training"] = CostPart((Product((TRAINED,)),))
             return None, parts, known
         small = self.rows("upfront")["training"].usd if "training" in parts else None
-        if training is not None and (small is None or training.value > small.high):
-            self.inputs[TRAINED] = training
-            parts["training"] = CostPart((Product((TRAINED,), says="training by the token"),))
+        if training is not None and (small is None or training[0].value > small.high):
+            self.inputs[TRAINED], how = training
+            parts["training"] = CostPart(
+                (Product((TRAINED,), says="training by the token"),), source=how
+            )
         for name, span in zip((LACKING_FIRST, LACKING), lacking or (), strict=False):
             amount = Amount(low=span.low, likely=(span.low + span.most) / 2, high=span.most)
             parts[name] = self.work(f"plan.{name}.hours", amount)
@@ -371,13 +382,16 @@ class _Builder:
         """What is paid until the first comparison; nothing where the framework plans no pilot."""
         if self.rule is None:
             return CostPart()
-        tenth, tested = self.rule.pilot_share, (1 + self.rule.design_share) / 2
+        tested = (1 + self.rule.design_share) / 2
         shares = {
-            LACKING_FIRST: 1.0,
+            **dict.fromkeys(_RETRAINED, self.rule.pilot_share),
             "evaluation": tested,
-            **dict.fromkeys(_RETRAINED, tenth),
+            LACKING_FIRST: 1.0,
         }
-        return sum((parts[n].times(share) for n, share in shares.items() if n in parts), CostPart())
+        of = {name: part for name, part in shares.items() if name in parts and parts[name].usd}
+        whole = sum((parts[name].times(part) for name, part in of.items()), CostPart())
+        says = listing([f"{share(part)} of {plain(name)}" for name, part in of.items()])
+        return replace(whole, source=says)
 
     def running(self, serving: Sum, *, is_named: bool) -> tuple[Sum | None, dict[str, CostPart]]:
         """Running costs a month, and by category."""
@@ -414,8 +428,8 @@ class _Builder:
     def _split(self, whole: Sum) -> dict[str, CostPart]:
         """One total, split as the framework's table splits its own."""
         parts, rows = {}, self.rows("ongoing")
-        for name, share in (self.shares("ongoing") or {"inference": 1.0}).items():
-            usd, rate = _times(whole, share), self.inputs.get(RATE)
+        for name, part in (self.shares("ongoing") or {"inference": 1.0}).items():
+            usd, rate = _times(whole, part), self.inputs.get(RATE)
             works = rate is not None and rate.value > 0 and name in rows and rows[name].hours
             parts[name] = CostPart(usd, _times(usd, 1 / rate.value) if rate and works else ())
         return parts

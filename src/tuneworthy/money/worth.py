@@ -114,11 +114,8 @@ def more_cases(
         for n in _STEPS
     )
     many, cost = (count(best), f"the {usd(best * each)}") if net > 0 else ("any", "what it takes")
-    what = f"{many} cases beside the {count(cases)} counted, less {cost}{_LABELS}"
-    return Worth(what=what, usd=max(net, 0.0))
-
-
-_LABELS = " to label them"
+    what = f"{many} cases beside the {count(cases)} counted, less {cost} to label them"
+    return Worth(kind="cases", what=what, usd=max(net, 0.0))
 
 
 def cases_text(cases: Worth | None) -> str:
@@ -132,7 +129,7 @@ def cases_text(cases: Worth | None) -> str:
 def cases_note(money: InvestmentResult | Unknown) -> str:
     """The same from a judged case with a counted quality; empty where it has none."""
     rows = () if isinstance(money, Unknown) else money.worth
-    return cases_text(next((one for one in rows if one.what.endswith(_LABELS)), None))
+    return cases_text(next((one for one in rows if one.kind == "cases"), None))
 
 
 def worth_text(question: QuestionResult) -> str:

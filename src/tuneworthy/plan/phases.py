@@ -262,7 +262,7 @@ def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> N
     )
     each = "each" if len(answering) > 1 else "it"
     share = f"share right of {each} on the {plan.cases} cases, with its 95% interval,"
-    wait = "bill a month and the wait of what changes only how the model is called"
+    wait = "bill and the wait of what changes only how the model is called"
     told = {
         "titles": listing([rule.title for rule in rules]),
         "run": f"Run {each} on the same {plan.cases} cases as the best prompt" * bool(answering),

@@ -343,9 +343,9 @@ def _middle(value: Number) -> float | None:
     return None if isinstance(value, Unknown) else value
 
 
-def tornado(simulation: Simulation, middle: float) -> Drawing | None:
+def tornado(simulation: Simulation) -> Drawing | None:
     """Each uncertain input alone, from its worse to its better end; the eight widest."""
-    swings = simulation.tornado[:_MOST_SWINGS]
+    swings, middle = simulation.tornado[:_MOST_SWINGS], simulation.likely_usd
     titles, ends = labels([swing.input for swing in swings]), ("worse", "better")
     rows = [
         {"title": title, "end": end, "value": value, "middle": middle}

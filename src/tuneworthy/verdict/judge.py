@@ -165,8 +165,8 @@ class Situation:
             return states, why
         if facts.small_bill and facts.bill and states.get("cost_optimization") == "yes":
             states["cost_optimization"] = "no"
-            span = "in all" if facts.case.one_off else "a month"
-            why.append(f"the whole bill is {usd(facts.bill.likely)} {span}, so cost is no reason")
+            bill = f"{usd(facts.bill.likely)}{facts.case.a_month}"
+            why.append(f"the whole bill is {bill}, so cost is no reason")
         factors = facts.assessment.factors
         doubtful = [n for n in factors if n in self.contradicted and states[n] == "yes"]
         if doubtful:
@@ -228,7 +228,8 @@ def _never_repays(it: Situation) -> str | None:
     if not facts.case.one_off and set(facts.aims) - {"cost"}:
         return None
     bill, upfront = facts.repays
-    whole = "the job runs once and costs" if facts.case.one_off else "the bill of half a year is"
+    whole = "the bill until it has to have paid is"
+    whole = "the job runs once and costs" if facts.case.one_off else whole
     return f"{whole} {usd(bill)}; tuning takes at least {usd(upfront)}"
 
 

@@ -351,14 +351,14 @@ def dollars(value: Number) -> str:
     return ranged(value, usd)
 
 
-def monthly(value: Number) -> tuple[str, str]:
-    """What is left a month, with its label; what is lost where it can only be a loss."""
+def left(value: Number) -> tuple[str, str]:
+    """What is left, with its word; what is lost where it can only be a loss."""
     high = value.high if isinstance(value, Range) else value
     if isinstance(high, str | Unknown) or high >= 0:
-        return "Left a month", dollars(value)
+        return "Left", dollars(value)
     if isinstance(value, Range):
-        return "Lost a month", dollars(Range(low=-high, high=-value.low))
-    return "Lost a month", usd(-high)
+        return "Lost", dollars(Range(low=-high, high=-value.low))
+    return "Lost", usd(-high)
 
 
 def duration(value: Duration) -> str:

@@ -13,7 +13,6 @@ from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
     BreakEven,
     ChallengeResult,
-    Computed,
     Dossier,
     Duration,
     InvestmentResult,
@@ -35,13 +34,13 @@ from tuneworthy.report.sections.common import (
     dollars,
     duration,
     headline,
-    monthly,
+    left,
     ranged,
     unfit,
 )
-from tuneworthy.words import count, listing, number, sentence, several, share, usd, usd_range
+from tuneworthy.words import count, listing, number, plain, sentence, several, share, usd, usd_range
 
-_SAVINGS = "economics.monthly.api_savings_usd"
+_SAVINGS, _RUNNING = "economics.monthly.api_savings_usd", "economics.monthly.ongoing_usd"
 _TITLE = "What it costs and what it brings"
 
 
@@ -68,17 +67,18 @@ def pays_back(dossier: Dossier) -> list[str]:
 
 
 def _back(money: InvestmentResult, months: Duration) -> str:
-    paid = money.one_off and months == 1
-    return "with the job" if paid else duration(months)
+    if not money.one_off or isinstance(months, str | Unknown):
+        return duration(months)
+    return "with the job at best, never at worst" if isinstance(months, Range) else "with the job"
 
 
 def pays_back_text(dossier: Dossier) -> str:
     money, parts = dossier.investment, pays_back(dossier)
     if not isinstance(money, Unknown) and not isinstance(money.ask_usd.build, Unknown):
         ask = money.ask_usd
-        pilot, build, month = map(dollars, (ask.pilot, ask.build, ask.run_month))
-        run = "for the job itself" if money.one_off else "a month"
-        parts.append(f"it asks for {pilot} now, {build} then and {month} {run}")
+        pilot, build, run = map(dollars, (ask.pilot, ask.build, ask.run_month))
+        every = money.a_month or " for the job itself"
+        parts.append(f"it asks for {pilot} now, {build} then and {run}{every}")
     return "; ".join(parts)
 
 
@@ -119,8 +119,8 @@ def returns(framework: Framework) -> b.Section | None:
     costs = framework.costs
     if costs is None or costs.returns is None:
         return None
-    span, name = costs.returns.api_savings_usd_per_month, framework.name
-    saved = f"{usd_range(span.low, span.high)} a month at scale, as the {name} has it"
+    span, name = costs.returns.api_savings_usd_per_month, plain(framework.name)
+    saved = f"{usd_range(span.low, span.high)} a month at scale, as the {name} framework has it"
     rows = [("savings on calls", "yes", saved)]
     rows += [(what, *said.partition(": ")[::2]) for what, said in costs.returns.also.items()]
     table = b.table("Benefits of tuning", "Benefit | Can be counted | What it is", rows, quiet=True)
@@ -130,7 +130,9 @@ def returns(framework: Framework) -> b.Section | None:
 
 def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
     beside = sentence(f"pays back: {'; '.join(pays_back(dossier))}")
-    more = returns(framework) if framework else None
+    money = dossier.investment
+    job = not isinstance(money, Unknown) and money.one_off
+    more = returns(framework) if framework and not job else None
     return about(dossier, unfit(doubts(dossier)), investment(dossier), more, beside=beside)
 
 
@@ -168,7 +170,7 @@ def investment(dossier: Dossier) -> b.Section:
         names and f"Not stated: {names}. {sentence(assumed_text(money))}",
         _worked("The calculation, line by line", money.steps),
         b.fold("What the costs are made of", _items(money)) if money.items else None,
-        b.part("What the traffic alone would save", _computed(money.computed)),
+        b.part("What the traffic alone would save", _computed(money)),
         b.part("How sure the money is", _simulated(money.simulation, money)),
         short="Money",
     )
@@ -205,39 +207,39 @@ def story(money: InvestmentResult) -> Iterator[b.Fact]:
 
 
 def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
-    net_label, net = monthly(money.monthly_net_usd)
-    net_label = net_label.replace("a month", "of the job") if money.one_off else net_label
+    word, net = left(money.monthly_net_usd)
     back, bring = money.break_even_months, money.must_bring_usd
     yield b.Fact("Does it pay?", sentence(money.justified), sentence(money.why))
-    a_month = "in all, " if money.one_off else "a month, "
+    every = money.a_month.strip() or "in all"
     if not isinstance(money.bill_usd, Unknown):
         what = "The whole job costs" if money.one_off else "The bill today"
-        yield b.Fact(what, dollars(money.bill_usd), f"{a_month}the most that tuning could save")
+        yield b.Fact(what, dollars(money.bill_usd), f"{every}, the most that tuning could save")
     if money.capped:
-        beside = f"{a_month}as far as the bill allows; more is stated"
+        beside = f"{every}, as far as the bill allows; more is stated"
         yield b.Fact("Possible of the saving", dollars(money.possible_saving_usd), beside)
     yield from story(money)
     if not isinstance(bring, Unknown):
-        beside = "to run it and pay it back" if money.one_off else "a month to run it and pay back"
-        yield b.Fact("It must bring", dollars(bring), f"{beside} in time")
+        yield b.Fact("It must bring", dollars(bring), f"{every} to run it and pay it back in time")
     if isinstance(money.monthly_net_usd, Unknown):
         return
-    stated = "as stated" if not money.assumed else sentence(assumed_text(money))
+    stated = "" if money.assumed else "as stated"
     if money.contradicted:
         stated = "as stated, which is contradicted"
+    after = ", ".join(filter(None, ("after running costs", stated)))
     beside = f"{sentence(money.step('benefits'))} {sentence(money.step('net'))}"
-    yield b.Fact(net_label, net, f"after running costs, {stated}" if stated[0] == "a" else stated)
+    yield b.Fact(f"{word}{money.a_month or ' of the job'}", net, after)
     yield b.Fact("Pays back (break-even)", _back(money, back.point), stated, source=beside)
     if money.capped:
-        beside = "month by month, no month saving more than its bill"
-        yield b.Fact("Pays back within the bill", duration(back.p50), beside)
+        beside = "" if money.one_off else "month by month, no month saving more than its bill"
+        yield b.Fact("Pays back within the bill", _back(money, back.p50), beside)
     table = money.by_table
-    if not isinstance(table.break_even_months, Unknown):
+    if not isinstance(table.break_even_months, Unknown) and _RUNNING not in money.assumed:
         beside = f"with the framework’s own running costs, {dollars(table.ongoing_usd)} a month"
         yield b.Fact("Pays back by the table", duration(table.break_even_months), beside)
 
 
-def _computed(computed: Computed | Unknown) -> Iterator[b.Parts]:
+def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
+    computed, a_month = money.computed, money.a_month
     if isinstance(computed, Unknown):
         yield b.Todo(computed.ask, "This wasn’t worked out.")
         return
@@ -246,13 +248,16 @@ def _computed(computed: Computed | Unknown) -> Iterator[b.Parts]:
     cheapest = "none may be used" if computed.best_untuned == "none" else computed.best_untuned
     facts = [
         ("Cheapest without tuning", cheapest if computed.servings else NOT_KNOWN, ""),
-        ("Tuning would save", dollars(saving), "a month, by traffic and prices"),
-        ("Running costs come back from", _requests(volume), ""),
-        ("That volume comes", _month(month), ""),
+        ("Tuning would save", dollars(saving), f"{a_month.strip()} by traffic and prices".strip()),
     ]
+    if volume:  # else no running cost has to come back
+        back = _requests(volume, f" requests{a_month}")
+        facts.append(("Running costs come back from", back, ""))
+    facts += [] if money.one_off else [("That volume comes", _month(month), "")]
     told = [row for row in facts if row[1] != NOT_KNOWN]
     yield told and b.facts(told)
-    if missing := asks(*(n for n in (saving, volume, month) if not isinstance(n, str))):
+    open_ = (saving, volume) if money.one_off else (saving, volume, month)
+    if missing := asks(*(n for n in open_ if not isinstance(n, str))):
         yield b.Todo(missing, "What tuning would save by traffic and prices isn’t known.")
     for title, ways in (
         ("Ways to serve the traffic, the cheapest first", computed.servings),
@@ -267,17 +272,17 @@ def _computed(computed: Computed | Unknown) -> Iterator[b.Parts]:
             )
             for way in ways
         ]
-        heads = "Way to serve the traffic | #Bill, USD a month | ?May be used | Because"
+        heads = f"Way to serve the traffic | #Bill, USD{a_month} | ?May be used | Because"
         yield rows and b.fold(title, b.table(title, heads, rows, quiet=True))
     yield _worked("How that was worked out", computed.steps)
 
 
-def _requests(value: Duration) -> str:
+def _requests(value: Duration, unit: str) -> str:
     if isinstance(value, str):
         return "no volume"
     if isinstance(value, Range) and value.high == "open":
-        return f"{count(value.low)} requests a month at best, no volume at worst"
-    return ranged(value, count, " requests a month")
+        return f"{count(value.low)}{unit} at best, no volume at worst"
+    return ranged(value, count, unit)
 
 
 def _month(value: Duration) -> str:
@@ -306,13 +311,17 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
         "with what is uncertain drawn by chance."
     )
     yield b.facts(_chances(drawn, money))
-    yield _scenarios(money)
-    yield captioned(charts.fan(money, drawn), _curve(drawn))
+    yield from _scenarios(money)
+    if not money.one_off:
+        yield captioned(charts.fan(money, drawn), _curve(drawn))
     rows = ((swing.input, usd(swing.low_usd), usd(swing.high_usd)) for swing in drawn.tornado)
-    middle = gain if isinstance(gain := money.gain_usd, float) else drawn.npv_usd.p50
     titles = "Amount | #Worth at its low end | #Worth at its high end"
     ends = b.table("What each amount alone does to the result", titles, rows)
-    yield captioned(charts.tornado(drawn, middle), ends)
+    yield (
+        f"With every amount at its likeliest it is worth {usd(drawn.likely_usd)}, failure at its "
+        "odds; each amount is moved alone from there."
+    )
+    yield captioned(charts.tornado(drawn), ends)
     told = [(one.what, usd(one.usd)) for one in money.worth if one.usd > 0]
     worth = "What finding out is worth before you decide"
     yield told and b.fold(worth, b.table(worth, "What | #Worth up to", told, quiet=True))
@@ -322,7 +331,7 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
         yield b.fold("What was taken as given", b.bullets(map(sentence, drawn.assumes)))
 
 
-def _scenarios(money: InvestmentResult) -> b.Parts:
+def _scenarios(money: InvestmentResult) -> Iterator[b.Parts]:
     rows = [
         (
             one.name,
@@ -333,8 +342,15 @@ def _scenarios(money: InvestmentResult) -> b.Parts:
         )
         for one in money.scenarios
     ]
-    titles = "If it works | #Up front | #Left of the first month | Pays back | #Worth"
-    return rows and b.table("With every amount at its worse or better end", titles, rows)
+    first = "Left of the job" if money.one_off else "Left of the first month"
+    titles = f"If it works | #Up front | #{first} | Pays back | #Worth"
+    if rows:
+        yield b.table("With every amount at its worse or better end", titles, rows)
+        if not money.one_off:
+            yield (
+                "Later months differ from the first: traffic grows, prices fall, models end and "
+                "are tuned again, as far as that is known or taken."
+            )
 
 
 def _certain(drawn: Simulation) -> bool:
@@ -355,16 +371,17 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
         if back.p10 != back.p90:
             within = ranged(money.p_within_6_months, share)
             yield b.Fact("In time if it works", within, "of the results")
-        late = "Never" if money.one_off else f"Not within {months} months"
+        late = "Doesn’t pay back" if money.one_off else f"Not within {months} months"
         yield b.Fact(late, share(drawn.p_never), "of all the results")
         most, middle = f"{usd(worth.p10)} to {usd(worth.p90)}", usd(worth.p50)
         ends = f"({most} in eight of ten, {middle} in the middle)"
         yield b.Fact(net, f"{dollars(money.gain_usd)} on average", ends)
-    waiting = drawn.cost_of_waiting_usd
-    costs = dollars(waiting)
-    if isinstance(waiting, float) and waiting < 0:
-        costs = f"nothing: it gains {usd(-waiting)}"
-    yield b.Fact("Each month of waiting costs", costs)
+    if not money.one_off:
+        waiting = drawn.cost_of_waiting_usd
+        costs = dollars(waiting)
+        if isinstance(waiting, float) and waiting < 0:
+            costs = f"nothing: it gains {usd(-waiting)}"
+        yield b.Fact("Each month of waiting costs", costs)
 
 
 def _curve(drawn: Simulation) -> b.Table:

@@ -50,7 +50,11 @@ def saving_above_bill(facts: CaseFacts) -> Found:
     most, paid = (saving.likely, bill.likely) if likely else (saving.high, bill.high)
     upto, certain = "" if likely else "up to ", likely or not bill.interval.varies
     about = "about" if certain else "at most"
-    says = f"A saving of {upto}{usd(most)} a month is stated; {calls} {about} {usd(paid)} today."
+    says = f"A saving of {upto}{usd(most)}{facts.case.a_month} is stated; "
+    says += f"{calls} {about} {usd(paid)} today."
+    if facts.case.one_off:
+        settle = "State the saving of the job at what it costs"
+        return ("economics.monthly.api_savings_usd", facts.bill_path), says, settle
     if now and each:
         at, growth = most / each, facts.growth
         month = months_to_reach(now=now, target=at, growth_per_month=growth)
@@ -64,11 +68,44 @@ def saving_above_bill(facts: CaseFacts) -> Found:
     )
 
 
+@contradiction
+def bill_against_prices(facts: CaseFacts) -> Found:
+    """A bill, and the same calls at the price of the model in use: clearly another amount."""
+    used, bill, now = in_use(facts.case), facts.case.today.usd_per_month, facts.requests
+    tolerance, priced = facts.framework.threshold("stated_tolerance"), facts.serving("as_is")
+    if used is None or bill is None or tolerance is None or priced is None or not now:
+        return None
+    hows = ("as_is", "cached", "batched", "cached_batched")
+    least = min(way.low for how in hows if (way := facts.serving(how)))
+    gap = max(least - bill.high, bill.low - priced.most)
+    return gap > tolerance * max(priced.most, bill.high) and (
+        ("today.usd_per_month", "models", "economics.traffic"),
+        f"The bill is {usd_range(bill.low, bill.high)}{facts.case.a_month}; {count(now)} calls at the "
+        f"price of {used.id} come to {usd_range(priced.low, priced.most)}. The bill counts.",
+        "Look up the invoice: what else is in it, or which calls, tokens or model are wrong here",
+    )
+
+
+@contradiction
+def ongoing_below_serving(facts: CaseFacts) -> Found:
+    """Running costs that are less than serving the tuned model alone."""
+    stated = facts.case.economics.monthly.ongoing_usd
+    for way in facts.findings.servings:
+        if stated and way.tuned and way.admissible != "no" and isinstance(way.usd_per_month, float):
+            return stated.high < way.usd_per_month and (
+                ("economics.monthly.ongoing_usd", "models"),
+                f"Running costs of {usd(stated.likely)}{facts.case.a_month} are stated; serving "
+                f"{way.model} alone comes to {usd(way.usd_per_month)}.",
+                "Correct one of the two: the running costs, or the tokens and the price",
+            )
+    return None
+
+
 @pushback
 def saving_above_published(facts: CaseFacts) -> Found:
     """A saving above the range that the framework names for a system at scale."""
     saving, costs = facts.case.economics.monthly.api_savings_usd, facts.framework.costs
-    if saving is None or costs is None or costs.returns is None:
+    if saving is None or costs is None or costs.returns is None or facts.case.one_off:
         return None
     span = costs.returns.api_savings_usd_per_month
     return saving.low > span.high and (
@@ -98,7 +135,7 @@ def upfront_below_table(facts: CaseFacts) -> Found:
 def no_retraining(facts: CaseFacts) -> Found:
     """Running costs by category in which the model is never trained again."""
     ongoing, costs = facts.case.economics.monthly.ongoing, facts.framework.costs
-    if ongoing is None or _some(ongoing.retraining_hours_per_quarter):
+    if ongoing is None or _some(ongoing.retraining_hours_per_quarter) or facts.case.one_off:
         return None
     usual = _table(costs.ongoing.get("retraining") if costs else None, " hours a quarter")
     return (
@@ -166,6 +203,22 @@ def break_even_after_service_end(facts: CaseFacts) -> Found:
         f"would have paid after {months_range(low, high)}.",
         "Name a service or a base model that is there for longer (tuning.until)",
     )
+
+
+@contradiction
+def model_ends_differ(facts: CaseFacts) -> Found:
+    """A model's end as stated, and another as it was looked up."""
+    for model in facts.case.models:
+        known = services().end_of(model.id, model.base_url)
+        looked_up = (known.tunes_end if model.kind == "tuned" else known.ends) if known else None
+        if known and model.ends and looked_up and model.ends != looked_up:
+            return (
+                ("models", "economics"),
+                f"{model.id} ends on {day(model.ends)} as stated, and on {day(looked_up)} as "
+                f"looked up on {day(known.dated)}. The stated day counts.",
+                "Confirm the day with the maker, and correct the case where it is another",
+            )
+    return None
 
 
 @pushback

@@ -26,11 +26,11 @@ def cost_reason_with_low_volume(facts: CaseFacts) -> Found:
     """Cost can't hurt when there are few calls."""
     bill = ""
     if facts.bill and facts.bill.likely:
-        bill = f" At today's prices that is about {usd(facts.bill.likely)} a month."
+        bill = f" At today's prices that is about {usd(facts.bill.likely)}{facts.case.a_month}."
     return facts.holds("cost_optimization", "low_volume") and (
         ("factors.cost_optimization", "factors.low_volume"),
         f"Cost is given as a reason, and volume is low.{bill} Few calls can't be expensive enough.",
-        "Decide which holds: look up the invoice and the calls of the last month",
+        "Decide which holds: look up the invoice and the calls behind it",
     )
 
 
@@ -138,7 +138,7 @@ def _short_prompt(facts: CaseFacts) -> tuple[str, str]:
 def low_volume_now(facts: CaseFacts) -> Found:
     """Volume that is low today and counted as high: the growth has to happen first."""
     answer = facts.case.factors.get("low_volume")
-    if answer is None or (answer.value, answer.now) != ("no", "yes"):
+    if answer is None or (answer.value, answer.now) != ("no", "yes") or facts.case.one_off:
         return None
     now, month = facts.requests, answer.by_month
     says = "Volume counts as sufficient, but it is low at present."
@@ -195,9 +195,9 @@ def volume_against_answer(facts: CaseFacts) -> Found:
     measured = facts.source("low_volume") == "measured"  # another challenge's
     return not (agrees or measured or (few and answer.now == "yes")) and (
         ("factors.low_volume", "economics.traffic.requests_per_month"),
-        f"Low volume is answered {answer.value}, and traffic is {count(stated.likely)} requests a "
-        f"month (low is under {count(limit)}).",
-        "Count last month's requests and correct one of the two",
+        f"Low volume is answered {answer.value}, and traffic is {count(stated.likely)} requests"
+        f"{facts.case.a_month} (low is under {count(limit)}).",
+        "Count the requests and correct one of the two",
     )
 
 
