@@ -580,7 +580,7 @@ class Scenario(Record):
 class Worth(Record):
     """What finding something out is worth before anything is decided."""
 
-    kind: Literal["pilot", "cases", "amount"]
+    kind: Literal["pilot", "cases", "amount"]  #: A pilot, more cases, or an amount.
     what: str
     usd: float  #: Expected gain over deciding now; for what costs something, less its cost.
 

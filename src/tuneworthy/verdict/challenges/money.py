@@ -77,10 +77,10 @@ def bill_against_prices(facts: CaseFacts) -> Found:
         return None
     hows = ("as_is", "cached", "batched", "cached_batched")
     least = min(way.low for how in hows if (way := facts.serving(how)))
-    gap = max(least - bill.high, bill.low - priced.most)
+    gap, a_month = max(least - bill.high, bill.low - priced.most), facts.case.a_month
     return gap > tolerance * max(priced.most, bill.high) and (
         ("today.usd_per_month", "models", "economics.traffic"),
-        f"The bill is {usd_range(bill.low, bill.high)}{facts.case.a_month}; {count(now)} calls at the "
+        f"The bill is {usd_range(bill.low, bill.high)}{a_month}; {count(now)} calls at the "
         f"price of {used.id} come to {usd_range(priced.low, priced.most)}. The bill counts.",
         "Look up the invoice: what else is in it, or which calls, tokens or model are wrong here",
     )
