@@ -66,6 +66,16 @@ GOOD: list[tuple[str, str]] = [
     ("pl_pesel", "PESEL: 44051401359"),
     ("br_cpf", "529.982.247-25"),
     ("in_aadhaar", "9999 4105 7058"),
+    ("in_pan", "PAN: ACUPA7085R"),
+    ("in_upi", "ada.lovelace@okhdfcbank"),
+    ("national_id", "756.9217.0769.85"),
+    ("national_id", "131052-308T"),
+    ("national_id", "BOXW310820HNERXN09"),
+    ("national_id", "12.531.909-2"),
+    ("national_id_said", "personnummer 8112189876"),
+    ("national_id_said", "Social insurance number 046-454-286"),
+    ("national_id_said", "rijksregisternummer 85 07 30 033 28"),
+    ("national_id_said", "ID number: 7503305044089"),
     ("email", "ada.lovelace+notes@mail.uni-jena.de"),
     ("phone", "+49 (0)30 901820"),
     ("phone_us", "(212) 736-5000"),
@@ -107,6 +117,10 @@ BAD = [
     "666-09-9999",
     "219-00-9999",
     "QQ 12 34 56 C",
+    "PAN: ACUZA7085R",
+    "131052-308U",
+    "756.9217.0769.86",
+    "id number 20261027",
     "Steuer-ID: 86 095 742 718",
     "86095742719",
     "2 55 08 14 168 025 39",
@@ -237,6 +251,21 @@ def test_a_mask_says_what_was_there_and_not_how_long_it_was() -> None:
     )
     assert mask("My name is Ada Lovelace") == "My name is [name]"
     assert mask("order 123456 of today") == "order [number] of today"
+    for day in (
+        "2026-10-27",
+        "27.10.2026",
+        "10/27/2026",
+        "2026-10-27T12:30:00Z",
+        "2026-10-27 12:30",
+    ):
+        assert mask(f"due {day}, paid") == f"due {day}, paid"
+    for hidden in (
+        "1984-03-12",
+        "4111 2026-10-27 1111",
+        "2026-10-27-5551234",
+        "2026-10-27 5551234",
+    ):
+        assert mask(f"of {hidden}.") == "of [number]."
     assert mask("") == ""
 
 

@@ -158,8 +158,9 @@ def _digits(text: str) -> str:
 def _valid(modules: Sequence[str], text: str) -> bool:
     """Whether ``python-stdnum`` takes a number; one digit again and again is a placeholder."""
     number = _NOT_PLAIN.sub("", text)
+    valid = (import_module(f"stdnum.{module}").is_valid for module in modules)
     return len(set(_digits(number))) > 1 and any(
-        import_module(f"stdnum.{module}").is_valid(number) for module in modules
+        is_valid(number) or is_valid(text) for is_valid in valid
     )
 
 
@@ -402,6 +403,11 @@ def _of_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
 # Hiding personal and secret data in what a report or the ledger shows.
 
 _NUMBER = re.compile(r"\d(?:[ ./()-]?\d){4,40}+")
+_YEARS = r"20(?:1[5-9]|[2-9]\d)"  # of logs; an earlier date may be somebody's birthday
+_DAY = re.compile(
+    rf"(?<!\d)(?<!\d[ ./()-])(?:{_YEARS}([-./])[01]?\d\1[0-3]?\d|[0-3]?\d([-./])[0-3]?\d(?:\2){_YEARS})"
+    r"(?![./()-]?\d)(?! \d(?!\d?:\d))"
+)
 _TOKEN = re.compile(r"(?<![\w+/=-])(?=[\w+/=-]{0,400}?\d)[\w+/=-]{20,}+")
 _PASSES = 8
 _REACH = 4000  # characters looked at on either side of an excerpt, more than any span is long
@@ -497,8 +503,9 @@ def _labelled(text: str, hidden: Sequence[DataSpan], low: int = 0, high: int | N
 def _hidden(text: str) -> list[DataSpan]:
     """What is to be hidden, in the order of the text, without overlap."""
     every = [*spans(text), *persons(text)]
+    undated = _DAY.sub(lambda day: "-" * len(day[0]), text)
     for label, pattern in (("number", _NUMBER), ("token", _TOKEN)):
-        every += [DataSpan(*match.span(), label, label) for match in pattern.finditer(text)]
+        every += [DataSpan(*match.span(), label, label) for match in pattern.finditer(undated)]
     at, hidden = 0, []
     for each in sorted(every, key=lambda span: (span.start, -span.end)):
         if each.end > at:
