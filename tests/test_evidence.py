@@ -524,6 +524,16 @@ def test_a_case_without_a_folder_has_no_ledger() -> None:
 # What is said of it -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("instructions", "says"), [(2, "unknown"), (5, "no")])
+def test_few_instructions_that_are_followed_speak_for_no_others(
+    instructions: int, says: str
+) -> None:
+    told = {"instructions": instructions}
+    found = evidence("ignored_instruction_share", 0.03, 0.04, 0.05, details=told)
+    section = json.loads(decided({}, found).to_json())["evidence"]
+    assert section[0]["says"] == says
+
+
 def test_the_dossier_carries_every_measurement_by_its_published_names() -> None:
     found = evidence("invalid_output_share", 0.1, 0.2, 0.3, method="m", source="a.jsonl")
     unknown = {"latency_p95_s": Evidence(id="latency_p95_s", value=Unknown(ask="log"), unit="s")}

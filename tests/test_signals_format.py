@@ -21,6 +21,7 @@ from internals import (
     Evidence,
     Format,
     Materials,
+    Message,
     Signal,
     ToolCall,
     Unknown,
@@ -424,6 +425,39 @@ def test_half_characters_in_names_are_no_trouble() -> None:
 
 
 # Tool calls -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "refuses"),
+    [
+        ("Error: payment amount does not add up", True),
+        ('{"error": "no such order"}', True),
+        ("[is_error: true] no", True),
+        ('{"success": false, "why": "x"}', True),
+        ('{"status": "failed"}', True),
+        ("Traceback (most recent call last):", True),
+        ('{"error": null, "id": 7}', False),
+        ('{"name": "Error", "id": 7}', False),
+        ("errors are rare here", False),
+        ("", False),
+    ],
+)
+def test_a_call_is_refused_where_the_tool_says_an_error(said: str, refuses: bool) -> None:
+    """Each conversation calls a tool and goes on; a call nothing came of counts as neither."""
+    call, talks = (ToolCall("find", '{"id": "a"}'),), [f"c{n}" for n in range(30)]
+    asked = [Message("user", "Where is it?")]
+    told = [*asked, Message("assistant", ""), Message("tool", said)]
+    found = measure(
+        Format(Materials()),
+        batch(
+            output=["", "There."] * 30 + [""],
+            tool_calls=[call, None] * 30 + [call],
+            messages=[asked, told] * 30 + [asked],
+            conversation=[name for name in talks for _ in range(2)] + ["alone"],
+        ),
+    ).evidence[2]
+    assert (found.id, found.value, found.n) == ("refused_tool_call_share", float(refuses), 30)
+    assert found.examples == (("find (30)",) if refuses else ())
 
 
 def test_a_tool_call_needs_an_object_with_the_keys_and_types_its_tool_takes() -> None:

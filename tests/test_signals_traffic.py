@@ -334,3 +334,11 @@ def test_passages_beside_the_question_are_tokens_too() -> None:
     held = [f"{each} {'x' * 400}" for each in asked]
     with_one = evidence(batch(output=["A"] * 30, input=held, contexts=passages))["input_tokens"]
     assert with_one.number == pytest.approx(more.number, abs=1)
+
+
+def test_tools_on_offer_count_as_input_where_nobody_logged_tokens() -> None:
+    """400 characters of question and 1,200 of tools are about 400 tokens."""
+    more: dict[str, list[Any]] = {"input": ["x" * 400] * 30, "tools": [1200.0] * 30}
+    assert evidence(batch(**more))["input_tokens"].value == pytest.approx(400)
+    logged = evidence(batch(**more, input_tokens=[70.0] * 30))
+    assert logged["input_tokens"].value == pytest.approx(70)

@@ -405,7 +405,8 @@ def _of_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
 _NUMBER = re.compile(r"\d(?:[ ./()-]?\d){4,40}+")
 _YEARS = r"20(?:1[5-9]|[2-9]\d)"  # of logs; an earlier date may be somebody's birthday
 _DAY = re.compile(
-    rf"(?<!\d)(?<!\d[ ./()-])(?:{_YEARS}([-./])[01]?\d\1[0-3]?\d|[0-3]?\d([-./])[0-3]?\d(?:\2){_YEARS})"
+    rf"(?<!\d)(?<!\d[ ./()-])(?:{_YEARS}([-./])[01]?\d\1[0-3]?\d"
+    rf"|[0-3]?\d([-./])[0-3]?\d(?:\2){_YEARS})"
     r"(?![./()-]?\d)(?! \d(?!\d?:\d))"
 )
 _TOKEN = re.compile(r"(?<![\w+/=-])(?=[\w+/=-]{0,400}?\d)[\w+/=-]{20,}+")

@@ -168,7 +168,8 @@ class Batch:
     missing is None. Traces of one ``conversation`` share its name, and ``turn`` is the place in it
     from 0. ``input`` is the last message that isn't the assistant's; ``messages`` is the
     conversation so far, and repeats what isn't new. ``input_tokens`` includes those from a cache.
-    ``answerable`` says whether somebody labelled the contexts as holding the answer; ``score`` is 1
+    ``answerable`` says whether somebody labelled the contexts as holding the answer, and is missing
+    where no document would hold one; ``score`` is 1
     for right and 0 for wrong by feedback, a label or a test, ``label`` the same in a word, and
     ``case`` the test case.
     """
@@ -183,6 +184,7 @@ class Batch:
     input: list[str | None] = field(default_factory=list)
     messages: Sequence[Sequence[Message] | None] = field(default_factory=list)
     tool_calls: list[Sequence[ToolCall] | None] = field(default_factory=list)
+    tools: list[float | None] = field(default_factory=list)  #: characters of those on offer
     contexts: Sequence[Sequence[str] | None] = field(default_factory=list)
     reference: list[str | None] = field(default_factory=list)
     answerable: list[bool | None] = field(default_factory=list)

@@ -27,7 +27,17 @@ from tuneworthy.traces.talk import (
     talk,
     tool_calls,
 )
-from tuneworthy.traces.values import FAR_S, as_mapping, name, number, score, when, whole, yes_no
+from tuneworthy.traces.values import (
+    FAR_S,
+    as_mapping,
+    dumped,
+    name,
+    number,
+    score,
+    when,
+    whole,
+    yes_no,
+)
 
 Column = Sequence[Any]
 Columns = dict[str, Column]
@@ -143,6 +153,10 @@ _MADE: dict[str, tuple[str, Callable[[Column], Column]]] = {
     "model": ("model", _names),
     "system": ("system", _systems),
     "tool_calls": ("tool_calls", _by(lambda value: tool_calls(value) or None)),
+    "tools": (
+        "tools",
+        _by(lambda value: float(len(value if type(value) is str else dumped(value)))),
+    ),
     "contexts": ("contexts", _by(passages)),
     "reference": ("reference", _by(reference)),
     "answerable": ("answerable", _by(yes_no)),

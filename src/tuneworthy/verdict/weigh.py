@@ -346,19 +346,29 @@ def _instructions(framework: Framework, ledger: Ledger) -> Settled | None:
     rule = framework.measures.get("ignored_instruction_share")
     if share is None or rule is None:
         return None
-    if int(share.details.get("instructions", 0)) < _ENOUGH_INSTRUCTIONS:
+    if _too_few(share):
         return None
-    state, check = rule.side(share.low, share.high), LimitCheck(share, rule.limit, rule.title)
+    state, check = _side(rule, share), LimitCheck(share, rule.limit, rule.title)
     later = place is not None and isinstance(place.high, float | int) and place.high < 0
     return (state, check) if state == "no" or (state == "yes" and later) else None
+
+
+def _too_few(evidence: Evidence) -> bool:
+    named = evidence.id == "ignored_instruction_share"
+    return named and int(evidence.details.get("instructions", 0)) < _ENOUGH_INSTRUCTIONS
+
+
+def _side(rule: MeasureRule, evidence: Evidence) -> State:
+    """Where a measurement lies; that a few instructions are followed speaks for no others."""
+    side = rule.side(evidence.low, evidence.high)
+    return "unknown" if side == "no" and _too_few(evidence) else side
 
 
 def readings(name: str, role: str, framework: Framework, ledger: Ledger) -> Iterator[Settled]:
     """What measurements say about an answer: those that settle it, or those that can't."""
     for measure, rule in framework.measures.items():
         if rule.about == name and rule.role == role and (evidence := ledger.get(measure)):
-            side = rule.side(evidence.low, evidence.high)
-            yield side, LimitCheck(evidence, rule.limit, rule.title)
+            yield _side(rule, evidence), LimitCheck(evidence, rule.limit, rule.title)
 
 
 def _below(measure: str, limit: float | None, ledger: Ledger) -> Settled | None:
@@ -703,7 +713,7 @@ def _result(evidence: Evidence, rule: MeasureRule | None, ignored: str) -> Evide
     if ignored or rated or evidence.id == "usable_examples":
         reads["role"] = "supports"
     if rule is not None:
-        side = rule.side(evidence.low, evidence.high) if evidence.known else "unknown"
+        side = _side(rule, evidence) if evidence.known else "unknown"
         reads |= {"title": rule.title, "says": side, "role": rule.role, "limit": rule.limit}
         reads["factor"] = rule.about
     return EvidenceResult.model_validate(

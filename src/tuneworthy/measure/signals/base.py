@@ -436,16 +436,17 @@ def token_counts(batch: Batch) -> Numbers:
     """Tokens of each trace: reported ones, and an estimate where they aren't reported.
 
     The estimate of the input counts the conversation so far, or else the system prompt and the
-    question, and passages (`contexts`) that stand in neither; tools that were offered aren't.
+    question, passages (`contexts`) that stand in neither, and the tools that were offered.
     """
     read, written = (amounts(batch.column(f"{side}_tokens")) for side in ("input", "output"))
     estimate, estimate_out = np.full((2, len(batch)), np.nan)
     columns = [batch.column(name) for name in ("system", "messages", "input")]
-    contexts = batch.column("contexts")
+    contexts, tools = batch.column("contexts"), batch.column("tools")
     for row in np.flatnonzero(np.isnan(read)).tolist():
         estimate[row] = _characters_read(*(column[row] for column in columns))
         said = f"{columns[0][row]}\n{columns[2][row]}" if contexts[row] else ""
         estimate[row] += sum(len(each) for each in contexts[row] or () if each not in said)
+        estimate[row] += tools[row] or 0.0
     for row in np.flatnonzero(np.isnan(written)).tolist():
         if (text := batch.output[row]) is not None:
             estimate_out[row] = len(text)

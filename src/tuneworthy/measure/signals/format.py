@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,8 +63,10 @@ class FormatSignal:
     ``invalid_tool_call_share`` is that of tool calls whose arguments are wrong in form, on the
     sample: no JSON object; against the tool's schema, where it is given; or, where it isn't,
     lacking a key at least 95% of the tool's calls have, or with a value of another type than at
-    least two thirds of that key's values. A null fits any type and an empty list any list. Unit: a
-    share; intervals have conversations as clusters.
+    least two thirds of that key's values. A null fits any type and an empty list any list.
+    ``refused_tool_call_share`` is that of calls, among those whose conversation goes on with what
+    the tool said, to which it said an error. Unit: a share; intervals have conversations as
+    clusters.
 
     It can't see whether well-formed values are right, nor whether the right tool was called; nor,
     without a schema, which keys may be missing: an optional key of an output counts as a difference
@@ -127,7 +131,8 @@ class FormatSignal:
     def finish(self, table: TraceTable) -> Findings:
         known = {} if self._valid else _shapes(table)
         versions = list(self._versions(table, known))
-        evidence = (self._outputs(table, versions, known), _tool_calls(table, self._tools))
+        calls = _tool_calls(table, self._tools), _refused_calls(table)
+        evidence = (self._outputs(table, versions, known), *calls)
         rows = []
         for each in sorted(versions, key=lambda each: -len(each.rows))[:50]:
             shapes = table.numbers["shape"][each.rows]
@@ -313,6 +318,38 @@ def _tool_calls(table: TraceTable, tools: Mapping[str, Any]) -> Evidence:
         sample=table.extent(),
         details=details,
         examples=_most_common(Counter(filter(None, faults))),
+    )
+
+
+_ERROR = re.compile(
+    r"""(?ix)\W{0,4}(?:(?:error|exception|traceback|failed|unauthori[sz]ed|forbidden)\b
+    (?!["']?\s*:\s*(?:null|none|false|""|\[\]|\{\}|0\b))|is_?error["']?\s*:\s*true
+    |(?:success|ok)["']?\s*:\s*false|status["']?\s*:\s*["']?(?:error|fail))"""
+)
+"""How what a tool says begins where it refused a call."""
+
+
+def _refused_calls(table: TraceTable) -> Evidence:
+    """By what stands between the calls and the next answer of the conversation, on the sample."""
+    sample = table.sample
+    talks = clusters_of(sample.column("conversation")).tolist()
+    columns = (sample.column(name) for name in ("tool_calls", "messages"))
+    told: dict[int, list[str]] = {}
+    hits, of, kinds = list[bool](), list[int](), Counter[str]()
+    for talk, calls, turns in reversed([*zip(talks, *columns, strict=True)]):
+        for call, said in zip(calls or (), told.get(talk, ()), strict=False):
+            hits.append(_ERROR.match(said) is not None)
+            of.append(talk)
+            kinds[call.name[:60]] += hits[-1]
+        last = takewhile(lambda turn: turn.role != "assistant", reversed(turns or ()))
+        told[talk] = [turn.content for turn in last if turn.role == "tool"][::-1]
+    return Measure("refused_tool_call_share", "share of tool calls").of(
+        table,
+        share(hits, of),
+        "log what tools answered (messages of role tool)",
+        method="the tool's answer begins with an error; interval by conversation",
+        sample=table.extent(),
+        examples=_most_common(+kinds),
     )
 
 

@@ -83,7 +83,7 @@ class TrafficSignal:
     * ``models_seen``: distinct models, a maker's prefix and a date at the end apart.
 
     It can't see whether the log is whole: of a sample of one in ten it counts a tenth. It can't see
-    calls that were not logged, nor tools that were sent beside the messages.
+    calls, nor tools on offer, that were not logged.
     """
 
     id = "traffic"
