@@ -144,6 +144,23 @@ PLANTED: list[tuple[Any, str]] = [
      "unknown_tool"),
     (chat("where is my parcel that I ordered last week from you!", "answer number 0 of parcel"),
      "duplicate"),
+    (chat("what does the sec\u200bond parcel cost me\uff1f", "two"), "evaluation"),
+    ({"messages": [*chat("good day over there", "hello")["messages"],
+                   *chat("what does the second parcel cost me?", "two")["messages"]]},
+     "evaluation"),
+    (chat("Q: tell me what the very first letter of last week cost to send to you\nA: a lot\n"
+          "Q: and how many stamps does a card to Norway need\nA:", "one"), "evaluation"),
+    (chat("give me the depot as json", '```json\n{"town": "Leeds"}'), "cut_off"),
+    (chat("say what they did", "It was handed over to the courier and put on the"), "cut_off"),
+    (chat("say what became of it", "it went to the", finishReason="MAX_TOKENS"), "cut_off"),
+    ({"messages": [{"role": "user", "content": "track the green one"},
+                   {"role": "assistant", "content": None, "tool_calls": [
+                       {"id": "1", "function": {"name": "track", "arguments": '{"id": "7'}}]}]},
+     "cut_off"),
+    ({"messages": [{"role": "user", "content": "when does the van come", "name": "a@corp-mail.com"},
+                   {"role": "assistant", "content": "at ten"}]}, "personal"),
+    (chat("when does the lorry come", "at nine", tools=[{"type": "function", "function": {
+        "name": "track", "description": "AKIAIOSFODNN7EXAMPLA", "parameters": {}}}]), "secret"),
 ]  # fmt: skip
 EVALUATION = [
     {"id": "1", "input": "what does the second parcel cost me?"},
@@ -621,6 +638,14 @@ BAD: list[tuple[dict[str, Any], list[str], str]] = [
      ["bedrock-nova1-sft"], "tool without a name or a description"),
     ({**ONE, "tools": [{**TOOLS[0], "function": {**SPEC, "name": "other"}}]},
      ["bedrock-nova1-sft"], "calls track, which isn't among its tools"),
+    ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "tool_calls": [
+        {"id": "1", "function": {"name": "track", "arguments": '{"id": "User: x"}'}}]}],
+      "tools": TOOLS}, ["bedrock-nova1-sft", "bedrock-nova2-sft"], "holds user:"),
+    ({"messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "at the depot"},
+                   {"role": "assistant", "content": "b"}], "tools": TOOLS},
+     SFT, "has a tool's result without its call"),
+    ({**ONE, "messages": [*ONE["messages"][:3], *chat("a", "b")["messages"]]},
+     SFT, "has a call without its result"),
     (chat("a", "b"), ["bedrock-nova2-rft"], "has no tools, and it takes some"),
     (chat("word " * 200_000, "b"), ["vertex-sft"], "tokens, and 131,072 are taken"),
     ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},

@@ -214,7 +214,7 @@ def _broken(one: TrainingExample, to: Target) -> Iterator[str]:
     for name, asks in to.refuses.items():
         if why := RULES[name](one, asks, to):
             yield why
-    text = "\n".join([*(turn.content for turn in one.messages), one.rejected]).casefold()
+    text = json.dumps(written(one, to), ensure_ascii=False).casefold() if to.words else ""
     if held := [word for word in to.words if word.casefold() in text]:
         yield f"holds {', '.join(held)}, which no text may hold"
     tokens = tokens_of(one)
@@ -222,6 +222,23 @@ def _broken(one: TrainingExample, to: Target) -> Iterator[str]:
         yield f"has about {tokens:,} tokens, and {to.most_tokens:,} are taken"
     if one.answer.empty:
         yield "has an empty answer"
+    yield from _unpaired(one)
+
+
+def _unpaired(one: TrainingExample) -> Iterator[str]:
+    """Calls that stay without their result before the talk goes on, and results of no call."""
+    waiting: list[str] = []
+    for turn in one.messages:
+        if turn.role != "tool" and waiting:
+            yield "has a call without its result"
+        if turn.role != "tool":
+            waiting = [call.id for call in turn.tool_calls]
+        elif turn.tool_call_id in waiting:
+            waiting.remove(turn.tool_call_id)
+        elif waiting and not (turn.tool_call_id and all(waiting)):
+            waiting.pop(0)  # they go without names
+        else:
+            yield "has a tool's result without its call"
 
 
 def _turns(one: TrainingExample, _: str, to: Target) -> str:

@@ -6,9 +6,13 @@ under data.training is in it unless a person rejected it. Whoever said so, no ga
 
 from __future__ import annotations
 
+import json
+import re
+import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +42,10 @@ VALIDATION = 0.1  #: Share of conversations that are held back to validate on.
 _SAMPLES = 5
 _SHORT = 80  # characters of an answer that is a label
 _FEW_WORDS = 3  # with fewer, the same beginning of two conversations says nothing
+_QUOTED = 8  # words of a question from which on a text that holds it quotes it
+_TOLD = 8  # words from which on an answer is one of sentences
+_OPEN = frozenset({"the", "a", "and", "of", "with"})  # no sentence ends with them
+_WORD = re.compile(r"\w+")
 
 GATES = {
     "unreadable": "is no example",
@@ -240,11 +248,18 @@ def _by_evaluation(rows: Sequence[_Row], cases: Sequence[EvalCase], near: float)
     whole = {_heard(_turns_of(case)) for case in cases}
     begun = {each[:n] for each in whole for n in range(1, len(each) + 1)}
     begun = {each for each in begun if sum(len(text.split()) for text in each) >= _FEW_WORDS}
+    later, quoted = whole & begun, _quotable(whole)
     leaked = {case.conversation_id for case in cases} - {None}
     texts = ["\n".join(each) for each in sorted(whole)]
     for row in rows:
         heard = _heard_of(row.example)
-        if whole.intersection(heard):
+        asked = {
+            part
+            for each in heard
+            for n in range(1, len(each))
+            for part in (each[n:], each[n : n + 1])
+        }
+        if whole.intersection(heard) or later & asked or any(map(quoted, chain(*heard))):
             row.out.add("evaluation")
             leaked |= {row.example.conversation_id} - {None}
         elif not begun.isdisjoint(text[:n] for text in heard for n in range(1, len(text) + 1)):
@@ -259,6 +274,25 @@ def _by_evaluation(rows: Sequence[_Row], cases: Sequence[EvalCase], near: float)
             row.out.add("near_evaluation")
 
 
+def _quotable(whole: Iterable[tuple[str, ...]]) -> Callable[[str], bool]:
+    """Whether a text holds a case of one question word for word, unless that is short."""
+    known: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+    for words in (_WORD.findall(each[0]) for each in whole if len(each) == 1):
+        if len(words) >= _QUOTED:
+            known[tuple(words[:_QUOTED])].append(words)
+
+    def quotes(text: str) -> bool:
+        words = _WORD.findall(text) if known else []
+        starts = zip(*(words[n:] for n in range(_QUOTED)), strict=False)
+        return any(
+            words[at : at + len(each)] == each
+            for at, start in enumerate(starts)
+            for each in known.get(start, ())
+        )
+
+    return quotes
+
+
 def _by_content(
     rows: Sequence[_Row], tools: frozenset[str] | None, masking: bool
 ) -> tuple[int, int]:
@@ -270,10 +304,12 @@ def _by_content(
     texts = ["\n\n\n\n".join(_texts(row.example)) for row in rows]
     secrets = sum(1 << at for at, kind in enumerate(KINDS) if kind.sort == "secret")
     calling = masked = 0
-    for row, text, bits in zip(rows, texts, shared_scanner().bits(texts).tolist(), strict=True):
+    tooled = [json.dumps(row.example.tools) for row in rows]
+    scanned = (shared_scanner().bits(each).tolist() for each in (texts, tooled))
+    for row, text, bits, told in zip(rows, texts, *scanned, strict=True):
         if _is_cut(row):
             row.out.add("cut_off")
-        if bits & secrets:
+        if bits & secrets or told & secrets:
             row.out.add("secret")
         if bits & ~secrets or persons(text):
             if masking:
@@ -346,7 +382,11 @@ def _turns_of(case: EvalCase) -> Iterator[tuple[str, str]]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    """As a reader sees it: no wide letters, and nothing that has no width."""
+    seen = unicodedata.normalize("NFKC", text)
+    if not seen.isascii():
+        seen = "".join(each for each in seen if unicodedata.category(each) != "Cf")
+    return " ".join(seen.split()).casefold()
 
 
 def _heard(turns: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -369,15 +409,20 @@ def _roles(one: TrainingExample) -> list[tuple[str, str]]:
 def _texts(one: TrainingExample) -> Iterator[str]:
     for turn in one.messages:
         yield turn.content
+        yield turn.name
         yield from (call.function.arguments for call in turn.tool_calls)
     yield one.rejected
 
 
 def _is_cut(row: _Row) -> bool:
-    """Whether its maker says so, or the answer means to be JSON and stops in the middle of it."""
-    text = row.example.answer.content
+    """Whether its maker says so, or a sentence, JSON, a fence or a call stops in the middle."""
+    text, calls = row.example.answer.content, row.example.answer.tool_calls
     said = row.found.cut and row.review.said != "edit"
     fits = not looks_like_json(text) or "```" in text or read_json(text)[0] is not UNREAD
+    fits &= text.count("```") % 2 == 0
+    fits &= all(read_json(call.function.arguments or "{}")[0] is not UNREAD for call in calls)
+    words = text.casefold().split()
+    fits &= len(words) < _TOLD or (words[-1] not in _OPEN and words[-1][-1] not in ",(")
     return said or not fits
 
 
