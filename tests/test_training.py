@@ -544,7 +544,7 @@ def test_what_is_exported_and_read_back_is_the_accepted_set(
     assert sorted(told) == sorted(wanted)
 
 
-ONE = {
+ONE: dict[str, Any] = {
     "messages": [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Where is it?"},

@@ -123,8 +123,8 @@ def _example(data: Any, where: str) -> Candidate:
         example.model_dump_json()
     except (ValueError, RecursionError):
         raise _NoExample("holds half a character, or is nested too deeply") from None
-    said = ("finish_reason", "stop_reason", "finishReason", "stopReason")
-    stopped = next((data[name] for name in said if data.get(name)), "")
+    names = ("finish_reason", "stop_reason", "finishReason", "stopReason")
+    stopped = next((data[name] for name in names if data.get(name)), "")
     return Candidate(example, str(stopped).casefold() in CUT_OFF)
 
 
