@@ -255,12 +255,12 @@ def test_paper_gets_the_memo_on_a_page_of_its_own_and_what_is_open_in_light_colo
         assert {*re.findall(rb"/MediaBox\s*\[\s*0 0 (\d+)", paper)} <= {b"594", b"595"}
         watched.page.emulate_media(media="print")
         assert watched.ask("getComputedStyle(document.body).color") == "rgb(29, 35, 41)"
-        assert watched.ask("getComputedStyle(document.querySelector('nav')).display") == "none"
-        shown = (
-            "[...document.querySelectorAll('details')].filter(one => one.checkVisibility()).length"
-        )
+        closed = "[...document.querySelectorAll('.whole:not([open]) > div')]"
+        assert watched.ask(f"{closed}.every(one => one.checkVisibility() || one.id === 'words')")
+        inner = "[...document.querySelectorAll('details:not(.whole)')]"
+        shown = f"{inner}.filter(one => one.checkVisibility()).length"
         assert watched.ask(shown) == 0
-        watched.page.evaluate("document.querySelector('details').open = true")
+        watched.page.evaluate("document.querySelector('.whole details').open = true")
         assert watched.ask(shown) == 1
         assert (
             watched.ask("getComputedStyle(document.querySelector('.summary')).breakAfter") == "page"

@@ -499,6 +499,7 @@ class KeptCases:
 
     def keep(self, place: str, key: Key, row: CaseRow, dossier: Dossier) -> None:
         """Keep them in the place of what was there."""
+        _ = dossier.reach, dossier.verdict.basis  # read, so that they are there
         data = zlib.compress(dossier.model_dump_json(by_alias=True).encode(), 1)
         values = (" ".join((_program(), *key)), row.model_dump_json(exclude_defaults=True), data)
         self._run("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", place, row.name, *values)

@@ -568,11 +568,11 @@ class Workspace:
     def _keep(
         self, name: str, snapshot: CaseSnapshot, dossier: Dossier, *, again: bool = False
     ) -> EvaluatedCase:
-        evaluated, row = _with_dossier(snapshot, dossier), case_row(name, dossier)
-        self._rows[name] = snapshot.key, row
-        if not again:
+        if not again or self._rows.get(name, (_NO_KEY, None))[0] != snapshot.key:
+            row = case_row(name, dossier)
+            self._rows[name] = snapshot.key, row
             self._kept.keep(self._place, snapshot.key, row, dossier)
-        return self._cases.keep(name, snapshot.key, evaluated)
+        return self._cases.keep(name, snapshot.key, _with_dossier(snapshot, dossier))
 
     def _day(self) -> date:
         return self.as_of or today()

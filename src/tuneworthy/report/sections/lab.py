@@ -341,7 +341,13 @@ def lacks_answers(result: CeilingResult) -> bool:
     )
 
 
+def _by_user(result: CeilingResult) -> bool:
+    return result.stopped == "stopped by the user"
+
+
 def _why_stopped(result: CeilingResult) -> str:
+    if _by_user(result):
+        return result.stopped
     return "too many calls got no answer" if lacks_answers(result) else "it was cut short"
 
 
@@ -450,7 +456,7 @@ def _next(result: CeilingResult, folder: str | None = None, rubric: str = "") ->
         again = "start it again to go on; raise the cap where that was in the way"
         if folder is not None:
             again = f"tuneworthy ceiling {folder}, with a larger --budget where that was in the way"
-        return CORRECT if lacks_answers(result) else again
+        return CORRECT if lacks_answers(result) and not _by_user(result) else again
     if judge is not None and not result.best:
         return UNUSABLE
     if judge is not None:
