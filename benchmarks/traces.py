@@ -70,6 +70,7 @@ def read_only(path: Path) -> dict[str, float]:
     """The file read into batches that nobody looks at."""
     from tuneworthy.traces.read import read
 
+    gc.set_threshold(100_000)  # as the engine has it
     before = time.process_time()
     many = sum(map(lambda chunk: len(chunk.batch), read([path])))  # noqa: C417  # lets go of each
     return {"cpu_s": time.process_time() - before, "traces": many}
@@ -157,11 +158,30 @@ def everything(path: Path) -> dict[str, float]:
     return figures
 
 
+def sql(path: Path) -> dict[str, float]:
+    """DuckDB's own: form, terms, latency and traffic of our own format, in one query."""
+    import duckdb
+
+    reader = "read_parquet" if path.suffix == ".parquet" else "read_json"
+    words = "|".join(word for _, wrong, _ in TERMS for word in wrong)
+    query = f"""SELECT count(*), avg((json_valid(output) AND output[1] = '{{')::INT),
+        avg(regexp_matches(output, '\\b({words})\\b', 'i')::INT),
+        quantile_cont(latency_s, [0.5, 0.95]), avg(input_tokens), avg(output_tokens), sum(usd),
+        count(DISTINCT conversation_id), min(timestamp), max(timestamp),
+        count(DISTINCT date_trunc('day', make_timestamp((timestamp * 1e6)::BIGINT)))
+        FROM {reader}(?)"""  # noqa: S608  # words and names of ours
+    connection = duckdb.connect(config={"threads": 1})
+    before = time.process_time()
+    found = connection.execute(query, [str(path)]).fetchone()
+    return {"cpu_s": time.process_time() - before, "traces": (found or [0])[0]}
+
+
 STEPS: dict[str, Callable[[Path], dict[str, float]]] = {
     "parse": parse,
     "read": read_only,
     "light": light,
     "everything": everything,
+    "sql": sql,
 }
 
 
@@ -176,19 +196,22 @@ def step(name: str, path: Path) -> dict[str, float]:
     return figures
 
 
-def beside(name: str, path: Path) -> dict[str, float]:
-    """Figures of one step: the median of five, each between two bare parses of its own.
+def beside(
+    name: str, path: Path, bare: Path | None = None, rounds: int = ROUNDS
+) -> dict[str, float]:
+    """Figures of one step: the median of some processes, each between two bare parses.
 
-    A machine with neighbours changes its pace within seconds: only what ran side by side compares.
+    They are of the same file, or of the ``bare`` one. A machine with neighbours changes its pace
+    within seconds: only what ran side by side compares.
     """
-    runs, before = [], step("parse", path)["cpu_s"]
-    for _ in range(ROUNDS):
+    runs, before = [], step("parse", bare or path)["cpu_s"]
+    for _ in range(rounds):
         figures = step(name, path)
-        after = step("parse", path)["cpu_s"]
+        after = step("parse", bare or path)["cpu_s"]
         runs.append(figures | {"bare_s": (before + after) / 2})
         before = after
     runs.sort(key=lambda each: each["cpu_s"] / each["bare_s"])
-    return runs[ROUNDS // 2]
+    return runs[rounds // 2]
 
 
 def as_langfuse(trace: dict[str, Any]) -> Any:
@@ -243,21 +266,31 @@ def turns(trace: dict[str, Any]) -> list[dict[str, str]]:
     return trace.get("messages") or system + asked
 
 
-def forms(folder: Path, gb: float) -> int:
-    """Print what reading the same traces costs in formats of others."""
+def forms(folder: Path, gb: float, rounds: int) -> int:
+    """Print what the same traces cost in formats of others, and DuckDB's own SQL beside ours."""
+    import duckdb
+
     plain = folder / "plain.jsonl"
     write(plain, size_bytes=int(gb * BYTES_PER_GB))
-    print("| format | CPU s | × bare parse of it | peak MiB |\n|---|---:|---:|---:|")
+    rows = ["| format | what | CPU s | × bare parse | peak MiB |", "|---|---|---:|---:|---:|"]
     for name, form in (
-        ("plain", None), ("Langfuse", as_langfuse), ("spans", as_span), ("OTLP", as_otlp)
+        ("plain", None), ("Parquet", None), ("Langfuse", as_langfuse), ("spans", as_span),
+        ("OTLP", as_otlp),
     ):  # fmt: skip
-        path = plain if form is None else folder / "form.jsonl"
+        path, bare = plain if name == "plain" else folder / "form.jsonl", None
         if form is not None:
             with plain.open() as lines, path.open("w") as file:
                 file.writelines(json.dumps(form(json.loads(line))) + "\n" for line in lines)
-        found = beside("read", path)
-        ratio = found["cpu_s"] / found["bare_s"]
-        print(f"| {name} | {found['cpu_s']:.2f} | {ratio:.1f} | {found['peak_mib']:.0f} |")
+        elif name == "Parquet":
+            path, bare = folder / "plain.parquet", plain
+            with duckdb.connect() as connection:
+                connection.execute(f"COPY (FROM read_json('{plain}')) TO '{path}'")
+        for what in ("read", "light", "everything", *(() if form else ("sql",))):
+            found = beside(what, path, bare, rounds)
+            told = f"{found['cpu_s']:.2f} | {found['cpu_s'] / found['bare_s']:.1f}"
+            rows.append(f"| {name} | {what} | {told} | {found['peak_mib']:.0f} |")
+            print(rows[-1], flush=True)
+    print("\n".join(("", *rows)))
     return 0
 
 
@@ -267,6 +300,7 @@ def main() -> int:
     parser.add_argument("--gb", type=float, default=1.0, help="size of the log")
     parser.add_argument("--large", type=float, default=3.0, help="size of the larger one")
     parser.add_argument("--forms", action="store_true", help="read the log in formats of others")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="processes for each figure")
     parser.add_argument("--step", nargs=2, help=argparse.SUPPRESS)
     told = parser.parse_args()
     if told.step:
@@ -282,7 +316,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as folder:
         if told.forms:
-            return forms(Path(folder), told.gb)
+            return forms(Path(folder), told.gb, told.rounds)
         return report(Path(folder), told.gb, told.large)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,25 +76,31 @@ def said(folder: Path, name: str, capsys: pytest.CaptureFixture[str], *more: str
     return [told[key] for key in ("inputs", "readings", "evidence", "series")]
 
 
-WAYS = ["cores", *(["ray"] if importlib.util.find_spec("ray") else [])]
+NO_RAY = importlib.util.find_spec("ray") is None
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["cores", "ray"])
 def test_side_by_side_or_one_after_the_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
 ) -> None:
+    if way == "ray" and NO_RAY and os.environ.get("TUNEWORTHY_RAY") != "required":
+        pytest.skip("the extra ray is not installed")
     logs(tmp_path)
     alone = said(tmp_path, "one", capsys)
     assert said(tmp_path, "many", capsys, "--on", way) == alone
 
 
-def test_what_is_wrong_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_wrong_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = logs(tmp_path)
     assert run(["measure", "--from", str(place), "--on", "spark"]) == 2
     assert "Write one of cores, ray or ray:ADDRESS" in capsys.readouterr().err
-    if importlib.util.find_spec("ray") is None:
-        assert run(["measure", "--from", str(place), "--on", "ray"]) == 2
-        assert "needs the extra ray" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert run(["measure", "--from", str(place), "--on", "ray"]) == 2
+    assert "needs the extra ray" in capsys.readouterr().err
+    assert run(["measure", "--from", str(place), "--on", "ray:127.0.0.1:9"]) == 2
+    assert "nobody answers" in capsys.readouterr().err
     (place / "bad.jsonl").write_text('{"input": "x"' + "\n" + "{" * 40)
     assert run(["measure", "--from", str(place / "bad.jsonl"), "--on", "cores"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -19,10 +19,11 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 FOLDER = PROJECT / "requirements"
 LAYERS = {"core": (), "report": ("report",), "dev": ("dev",), "local": ("dev", "local"),
-          "browser": ("dev", "browser")}  # fmt: skip
+          "browser": ("dev", "browser"), "ray": ("dev", "ray")}  # fmt: skip
 """What each file is for, and with which extras; a later one builds on core, report and dev."""
 BELOW = {"core": (), "report": ("core",), "dev": ("core", "report"),
-         "local": ("core", "report", "dev"), "browser": ("core", "report", "dev")}  # fmt: skip
+         "local": ("core", "report", "dev"), "browser": ("core", "report", "dev"),
+         "ray": ("core", "report", "dev")}  # fmt: skip
 HEAD = "# Written by `make lock`: don't edit it here.\n"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -122,12 +123,14 @@ def _mapped(on: str, address: str | None, work: Sequence[Work]) -> Iterator[Iter
         with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
             yield pool.map(_part, work)
         return
+    _answers(on, address)
     with extra_needed("ray", "measuring on Ray needs", {"ray"}):
         import ray  # type: ignore[import-not-found,unused-ignore]  # an extra that need not be there
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         alone = {"env_vars": {"OPENBLAS_NUM_THREADS": "1"}}  # one process for each core
-        ray.init(address, include_dashboard=False, log_to_driver=False, runtime_env=alone)
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        ray.init(address, include_dashboard=False, runtime_env=alone, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as caught:
         first = (str(caught).strip().splitlines() or ["no answer"])[0][:200]
         raise InputError(f"is no cluster: {first}", where=f"--on {on}", fix="start it") from None
@@ -144,6 +147,17 @@ def _mapped(on: str, address: str | None, work: Sequence[Work]) -> Iterator[Iter
         yield results()
     finally:
         ray.shutdown()
+
+
+def _answers(on: str, address: str | None) -> None:
+    """Whether anybody is there, which Ray itself asks for minutes."""
+    host, _, port = (address or "").rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        except (OSError, OverflowError):
+            fix = "check the address, or start it"
+            raise InputError("is no cluster: nobody answers", where=f"--on {on}", fix=fix) from None
 
 
 def _got(ray: Any, reference: Any) -> Any:
