@@ -17,7 +17,6 @@ from tuneworthy.files.case import (
     read_case,
     read_with_digest,
     text_digest,
-    write_answers,
 )
 from tuneworthy.files.disk import CASE_LIMIT, CASES_LIMIT, FRAMEWORK_LIMIT, matching
 from tuneworthy.files.documents import TeamDocument, html_text, read_documents
@@ -95,7 +94,6 @@ from tuneworthy.interview.pages import (
     reply_page,
     rest,
     rest_choices,
-    rules_text,
     why_text,
 )
 from tuneworthy.interview.questions import (

@@ -49,7 +49,6 @@ from internals import (
     run,
     start_case,
     why_text,
-    write_answers,
 )
 from internals import files_disk as lock
 from tuneworthy import Case, CaseError, Framework, decide, load_case, load_framework
@@ -460,7 +459,7 @@ def test_whatever_is_given_is_written_and_read_back_or_refused(
 
 
 def test_a_path_beside_a_count_is_kept(folder: Path) -> None:
-    write_answers(folder, {("data", "examples"): "logs/a.jsonl"})
+    put(folder, {("data", "examples"): "logs/a.jsonl"})
     assert say(folder, "data.examples", "900").case.data.examples is not None
     say(folder, "data.examples.usable", "700")
     held = say(folder, "data.examples", "1000").case.data.examples
@@ -583,10 +582,10 @@ NAMES_HELD = ("few_shot", "retrieval_optimised", "structured_prompt", "foundatio
 def test_no_answer_of_many_writers_is_lost(folder: Path) -> None:
     """Four threads and a process write at once, each its own answer, again and again."""
     code = (
-        "import sys; from tuneworthy.files.case import write_answers\n"
+        "import sys; from tuneworthy.files.case import put\n"
         "for n in range(25):\n"
-        "    write_answers(sys.argv[1], {('factors', 'brand_voice'): 'yes' if n % 2 else 'no'})\n"
-        "write_answers(sys.argv[1], {('factors', 'brand_voice'): 'yes'})"
+        "    put(sys.argv[1], {('factors', 'brand_voice'): 'yes' if n % 2 else 'no'})\n"
+        "put(sys.argv[1], {('factors', 'brand_voice'): 'yes'})"
     )
     other = subprocess.Popen([sys.executable, "-c", code, str(folder)])
     failed: list[Exception] = []
@@ -594,8 +593,8 @@ def test_no_answer_of_many_writers_is_lost(folder: Path) -> None:
     def write(name: str) -> None:
         try:
             for n in range(25):
-                write_answers(folder, {("ceiling", name): "yes" if n % 2 else "no"})
-            write_answers(folder, {("ceiling", name): "yes"})
+                put(folder, {("ceiling", name): "yes" if n % 2 else "no"})
+            put(folder, {("ceiling", name): "yes"})
         except Exception as caught:  # noqa: BLE001  # whatever it is, the test shall show it
             failed.append(caught)
 
@@ -622,7 +621,7 @@ def test_of_two_who_saw_the_same_file_exactly_one_writes(folder: Path) -> None:
     def write(name: str) -> None:
         gate.wait(10)
         try:
-            write_answers(folder, {("ceiling", name): "yes"}, read_digest=seen)
+            put(folder, {("ceiling", name): "yes"}, read_digest=seen)
             came.append(name)
         except ConflictError:
             came.append("conflict")
@@ -666,9 +665,9 @@ def test_a_file_that_stays_locked_is_said_to_be(
     monkeypatch.setattr(lock, "MOST_WAIT_S", 0.05)
     before = text_of(folder)
     with lock.alone(folder / "case.yaml"), pytest.raises(CaseError, match="is being written"):
-        write_answers(folder, {("ceiling", "few_shot"): "yes"})
+        put(folder, {("ceiling", "few_shot"): "yes"})
     assert text_of(folder) == before
-    write_answers(folder, {("ceiling", "few_shot"): "yes"})
+    put(folder, {("ceiling", "few_shot"): "yes"})
 
 
 # Lists and whole values in a file ---------------------------------------------------------------

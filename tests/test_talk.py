@@ -40,10 +40,11 @@ from internals import (
     Request,
     ask_of,
     folded,
+    headline,
     next_ask,
     reach,
+    reach_text,
     reply_page,
-    rules_text,
     run,
     split_message,
     start_case,
@@ -534,7 +535,7 @@ def test_the_verdict_line_is_the_rules_whatever_the_model_says(
     listens(Talker(answer(reply=lie)))
     seen = talk(folder, "Shall we tune this thing?\nq\n")
     dossier = decide(load_case(folder), lesson(), as_of=AS_OF)
-    assert rules_text(dossier) in " ".join(seen.out.split())
+    assert f"By the rules: {headline(dossier)} {reach_text(dossier)}" in " ".join(seen.out.split())
     for line in seen.out.splitlines():
         if "tune now" in line or "Settled:" in line:
             assert line.startswith("      | ")

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from internals import answer_path, edit, framework_of, parse, run, text_digest, write_answers
+from internals import answer_path, edit, framework_of, parse, put, run, text_digest
 from tuneworthy import CaseError, load_case
 
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
@@ -556,14 +556,14 @@ def test_an_answer_to_a_file_that_changed_meanwhile_is_refused(folder: Path) -> 
     path = folder / "case.yaml"
     seen = text_digest(path.read_text("utf-8"))
     answers = {BRAND_VOICE: "no"}
-    assert write_answers(folder, answers, read_digest=seen).factors["brand_voice"].value == "no"
+    assert put(folder, answers, read_digest=seen).case.factors["brand_voice"].value == "no"
     now = path.read_bytes()
     with pytest.raises(CaseError, match="was changed by somebody else meanwhile"):
-        write_answers(folder, {LOW_VOLUME: "yes"}, read_digest=seen)
+        put(folder, {LOW_VOLUME: "yes"}, read_digest=seen)
     assert path.read_bytes() == now
     path.write_bytes(now + b"# theirs\n")
     with pytest.raises(CaseError, match="was changed by somebody else meanwhile"):
-        write_answers(folder, answers, read_digest=text_digest(now.decode()))
+        put(folder, answers, read_digest=text_digest(now.decode()))
     assert path.read_bytes() == now + b"# theirs\n"
     assert names(folder) == ["case.yaml"]
 

@@ -192,9 +192,8 @@ def decide(
 
 def _training(case: Case) -> TrainingResult | None:
     made = training_record(case)
-    if made is None:
-        return None
-    return TrainingResult(**{name: getattr(made, name) for name in TrainingResult.model_fields})
+    fields = {*TrainingResult.model_fields}
+    return TrainingResult(**made.model_dump(include=fields)) if made else None
 
 
 def today() -> date:
@@ -218,6 +217,7 @@ def _look(
 
         near = framework.threshold("near_copy")
         distinct = distinct_prompts(texts, _NEAR_COPY if near is None else near)
+    result = None if isinstance(money.result, Unknown) else money.result
     return CaseFindings(
         prompts=None if texts is None else len(texts),
         distinct_prompts=distinct,
@@ -229,9 +229,7 @@ def _look(
         servings=money.servings,
         upfront_usd=money.upfront,
         bill=money.bill,
-        break_even_months=(
-            None if isinstance(money.result, Unknown) else money.result.break_even_months.point
-        ),
+        break_even_months=result.break_even_months.point if result else None,
         record=published_counts(),
     )
 

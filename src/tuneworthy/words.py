@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from string import Formatter
 from typing import Any
@@ -90,10 +91,8 @@ def quality_interval(value: float, low: float, high: float) -> str:
 
 def months(value: float | str) -> str:
     """Months to one digit; ``never`` for infinity; a word as it is."""
-    if isinstance(value, str):
-        return value
-    if math.isinf(value):
-        return "never"
+    if isinstance(value, str) or math.isinf(value):
+        return value if isinstance(value, str) else "never"
     return f"{value:.1f} month" if f"{value:.1f}" == "1.0" else f"{value:.1f} months"
 
 
@@ -223,6 +222,14 @@ def amount(value: float) -> str:
     """A count or a measure with three digits that say something."""
     whole = value == round(value) or abs(value) >= 100
     return f"{value:,.0f}" if whole else number(float(f"{value:.3g}"))
+
+
+def read_day(text: Any) -> date | None:
+    """A day as 2026-11-24; None for anything else, and for one that no decision is about."""
+    with suppress(TypeError, ValueError):
+        if 1970 <= (value := date.fromisoformat(text)).year <= 2200:
+            return value
+    return None
 
 
 def day(value: date) -> str:

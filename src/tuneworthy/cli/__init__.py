@@ -27,7 +27,7 @@ _COMMANDS = {
     "measure": ("cases", "Measure traces or results, and keep the evidence."),
     "evalset": ("cases", "Draw an evaluation set from traces, and label it."),
     "ceiling": ("labs", "Find out whether prompting has reached its limit."),
-    "pilot": ("pilots", "Train on growing parts of the data: does tuning work here?"),
+    "pilot": ("training", "Train on growing parts of the data: does tuning work here?"),
     "retrieve": ("labs", "Compare ways of retrieving, and what answers lose by them."),
     "verify": ("labs", "Compare a tuned model with the best untuned arm."),
     "data": ("training", "Gate and review what a model may be tuned on."),

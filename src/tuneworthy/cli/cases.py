@@ -161,10 +161,10 @@ def interview(
     from tuneworthy.terminal.session import Listener
     from tuneworthy.terminal.session import interview as run
 
-    listener = None if model is None else Listener(model, budget, transcript)
-    if listener is None and (transcript is not None or budget):
+    if model is None and (transcript is not None or budget):
         where = "--budget" if transcript is None else "--transcript"
         raise InputError("there is no model to talk with", where=where, fix="add --model MODEL")
+    listener = None if model is None else Listener(model, budget, transcript)
     run(case, colour=opt.colour(), listener=listener, **options)
 
 
@@ -363,15 +363,9 @@ def label_items(case: str, **task: Any) -> None:
         sys.stdin.reconfigure(errors="replace")
     painted, name = opt.colour(), queue.open_after()
     while item := queue.item(name):
-        page = item_page(
-            item,
-            number=queue.place(name) or 0,
-            of=len(queue.items),
-            rubric=queue.rubric,
-            labels=queue.notes_on(name),
-            colour=painted,
-        )
-        opt.deliver(page)
+        place: Any = {"number": queue.place(name) or 0, "of": len(queue.items)}
+        labels, rubric = queue.notes_on(name), queue.rubric
+        opt.deliver(item_page(item, rubric=rubric, labels=labels, colour=painted, **place))
         act, value = _asked(item)
         if act == "quit":
             break
@@ -403,13 +397,10 @@ def _asked(item: Item) -> tuple[str, str]:
             return "label", item.case.logged.strip()[:_LONGEST]
         if not keys and word and word not in _NO_ANSWER:
             return "label", word[:_LONGEST]
-        value = keys.get(word.lower()) or (word.lower() if word.lower() in keys.values() else None)
-        if value is not None:
+        if (value := keys.get(word.lower(), word.lower())) in keys.values():
             return "label", value
-        use = f"Use {', '.join([*keys, 's', 'b', 'q'])}"
-        click.echo(
-            use if keys else f"Write the answer, or {':a, ' * bool(item.case.logged)}:s, :b, :q"
-        )
+        write = f"Write the answer, or {':a, ' * bool(item.case.logged)}:s, :b, :q"
+        click.echo(f"Use {', '.join([*keys, 's', 'b', 'q'])}" if keys else write)
 
 
 def _edited(item: Item) -> str:

@@ -8,7 +8,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -18,6 +18,7 @@ import click
 from tuneworthy.cli import columns_of, examples
 from tuneworthy.errors import InputError, OutputError, one_line, visible
 from tuneworthy.report.width import WIDEST, lay_out_for
+from tuneworthy.words import read_day
 
 if TYPE_CHECKING:
     from tuneworthy.model.lab import Stand
@@ -76,18 +77,13 @@ def number(
 
 def format_option(*forms: str, help: str = "How to report.") -> Decorator:
     """``--format`` with its choices, the first of which is the default."""
-    kind = click.Choice(forms)
-    return option("--format", help, "form", type=kind, default=forms[0])
+    return option("--format", help, "form", type=click.Choice(forms), default=forms[0])
 
 
 def day(_context: object, parameter: click.Parameter, text: str | None) -> date | None:
     """A date as people write it in ISO form; None for none."""
-    if text is None:
-        return None
-    value = None
-    with suppress(ValueError):
-        value = date.fromisoformat(text)
-    if value is None or not 1970 <= value.year <= 2200:
+    value = read_day(text)
+    if value is None and text is not None:
         where = parameter.opts[0]
         raise InputError(f'"{text}" is no date', where=where, fix="write 2026-11-24")
     return value
@@ -216,13 +212,9 @@ def _escaped(strange: re.Match[str]) -> str:
     return letter if unicodedata.category(letter) == "Zs" else visible(letter)
 
 
-_EVERY_S = 0.2
-_ERASE = "\r\x1b[K"
-
 T = TypeVar("T")
-
-
-_A_LINE_S = 60.0
+_EVERY_S, _A_LINE_S = 0.2, 60.0
+_ERASE = "\r\x1b[K"
 
 
 def _now_and_then(stream: TextIO) -> Callable[[str], None]:
@@ -293,7 +285,6 @@ def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
         seconds = left_s(stand, time.monotonic() - started)
         left = "" if seconds is None else f", {duration(seconds)} left"
         best = f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}" if stand.arm else ""
-        share = stand.done / stand.of
-        show(f"{share:.0%}, {stand.running} arms in, {paid}{left}{best}")
+        show(f"{stand.done / stand.of:.0%}, {stand.running} arms in, {paid}{left}{best}")
 
     return progress

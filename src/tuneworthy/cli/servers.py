@@ -117,11 +117,10 @@ def serve(folder: str, **options: Any) -> None:
     Answers are written into the case files, and files that are sent lie beside them; what a case
     file said before is kept in .tuneworthy. Ends with Ctrl-C.
     """
-    for library in _NEEDED:
-        if find_spec(library) is None:
-            fix = 'in a clone, pip install ".[serve]" installs it'
-            what = f"the page needs the extra serve ({library} is not installed)"
-            raise InputError(what, where="tuneworthy serve", fix=fix)
+    if lacks := next((library for library in _NEEDED if find_spec(library) is None), ""):
+        fix = 'in a clone, pip install ".[serve]" installs it'
+        what = f"the page needs the extra serve ({lacks} is not installed)"
+        raise InputError(what, where="tuneworthy serve", fix=fix)
     from tuneworthy.web.app import run
 
     run(folder, **options)
@@ -171,14 +170,13 @@ def mcp(folder: str, over_http: bool, chosen: str | None, as_of: Any, **address:
 def _http(desk: Desk, host: str, port: int, allowed: tuple[str, ...]) -> tuple[Any, ...]:
     """What serves over HTTP, and with what; says where, and the token that it made."""
     from tuneworthy.mcp import server as http
-    from tuneworthy.workspace.listen import listening
+    from tuneworthy.workspace.listen import in_link, listening
 
     token, made = http.token_for(host)
     listens = listening(host, port)
     app = http.make_app(http.make_server(desk), host, token, allowed)
-    click.echo(
-        f"Serving {desk.workspace.directory.folder} at {http.address_of(host, listens)}", err=True
-    )
+    address = f"http://{in_link(host)}:{listens.getsockname()[1]}{http.PATH}"
+    click.echo(f"Serving {desk.workspace.directory.folder} at {address}", err=True)
     if made:
         click.echo(f"Token: {token}", err=True)
         click.echo("It is shown this once, and the connection isn't encrypted.", err=True)

@@ -236,17 +236,6 @@ def rewrite(
     return Written(case, text_digest(changed))
 
 
-def write_answers(
-    source: str | Path, answers: Mapping[tuple[str, ...], str], *, read_digest: str | None = None
-) -> Case:
-    """As ``put``, for plain values.
-
-    Returns:
-        The case as it is now.
-    """
-    return put(source, answers, read_digest=read_digest).case
-
-
 def add_to_case(source: str | Path, lines: str) -> Case:
     """Add lines at the end of a case file, such as a section that it doesn't have yet.
 

@@ -30,7 +30,7 @@ from tuneworthy.model.base import NO_WORDS, UNKNOWN_WORDS, YES_WORDS, is_whole_n
 from tuneworthy.model.case import Case, CaseOrigin, CheckAnswer, FactorAnswer, Holding, overlaps
 from tuneworthy.model.dossier import ChallengeResult, Dossier
 from tuneworthy.model.framework import Framework, to_goal
-from tuneworthy.model.interview import AnswerResult, Ask, AskKind, Conflict
+from tuneworthy.model.interview import AnswerChange, AnswerResult, Ask, AskKind, Conflict
 from tuneworthy.syntax.document import did_you_mean, parse
 from tuneworthy.syntax.edit import Keys, Value, WholeValue, edit
 
@@ -186,29 +186,32 @@ def _taken_back(case: Case, ask: Ask) -> Places:
     return {keys: () if name in ("goals", "traces", "tried", "models") else None}
 
 
-def _fields(answer: CheckAnswer | FactorAnswer) -> dict[str, str]:
-    fields = answer.model_dump(mode="json", exclude_defaults=True)
+def _fields(answer: CheckAnswer | FactorAnswer | None) -> dict[str, str]:
+    fields = answer.model_dump(mode="json", exclude_defaults=True) if answer is not None else {}
     return {name: str(value) for name, value in fields.items()}
+
+
+def _beside(case: Case, room: str, name: str, part: str, text: str) -> Places:
+    """A part of an answer, as its note; the rest of it stays."""
+    fields = {"value": "unknown", **_fields(getattr(case, room).get(name)), part: text}
+    return {(room, name): {key: value for key, value in fields.items() if value}}
 
 
 def _answer(case: Case, ask: Ask, value: str) -> Places:
     """A check, factor or signal; a note that another answer was kept goes with that answer."""
     room, name, *rest = ask.id.split(".")
-    now = getattr(case, room).get(name)
-    if not rest and now is not None and shown_value(now) == value:
-        return {}
-    fields = {} if now is None else _fields(now)
     if rest:
-        changed = {"value": "unknown", **fields, rest[0]: value}
-    else:
-        others = {key: fields[key] for key in fields if key not in ("value", "count", "needed")}
-        said = {"count" if value.isdigit() else "value": value}
-        changed = {**({"value": "yes", "needed": "no"} if value == NOT_NEEDED else said), **others}
-        if "note" in changed:
-            changed["note"] = _ACCEPTED.sub("", changed["note"]).removeprefix("; ")
-    plain = {key: part for key, part in changed.items() if part != ""}
-    alone = len(plain) == 1 and not rest
-    return {(room, name): WholeValue(next(iter(plain.values()))) if alone else plain}
+        return _beside(case, room, name, rest[0], value)
+    now = getattr(case, room).get(name)
+    if now is not None and shown_value(now) == value:
+        return {}
+    said = {"count" if value.isdigit() else "value": value}
+    changed = {"value": "yes", "needed": "no"} if value == NOT_NEEDED else said
+    for key, part in _fields(now).items():
+        kept = _ACCEPTED.sub("", part).removeprefix("; ") if key == "note" else part
+        if kept and key not in ("value", "count", "needed"):
+            changed[key] = kept
+    return {(room, name): WholeValue(value) if changed == said else changed}
 
 
 def _counted(case: Case, ask: Ask, value: str | None) -> Places:
@@ -281,7 +284,7 @@ def write_answer(now: EvaluatedCase, ask_id: str, text: str, *, judge: Judge) ->
         read_digest=now.digest,
     )
     conflicts = _new_conflicts(wrote.case, ask.id, now.dossier, wrote.dossier)
-    return AnswerResult(wrote.case, wrote.dossier, now.dossier, conflicts, wrote.digest)
+    return wrote._replace(before=now.dossier, conflicts=conflicts)
 
 
 def accept_conflict(
@@ -308,16 +311,7 @@ def accept_conflict(
         if mark not in answer.note.split("; ") and len(note) <= _MOST_NOTE:
             places = {place: {**_fields(answer), "note": note}}
     written = put(now.source, places, read_digest=now.digest)
-    return AnswerResult(written.case, judge(written.case), now.dossier, (), written.digest)
-
-
-class AnswerChange(NamedTuple):
-    """What became of a key; equal where nothing did, empty for unknown."""
-
-    path: str
-    title: str
-    before: str
-    after: str
+    return AnswerResult(written.case, judge(written.case), now.dossier, written.digest)
 
 
 class Typed(NamedTuple):
@@ -382,7 +376,7 @@ def type_in(
     case = case.with_origin(CaseOrigin(where_of, case.folder))
     for entry in missing_entries(case):
         if (at := entry.partition("[")[0]) in names:
-            raise _is_missing(entry.partition("[")[0], f"{flag}{name}", answers[name])
+            raise _is_missing(at, f"{flag}{names[at]}", answers[names[at]])
     changes = (AnswerChange(at, *_called(at, before, case, framework)) for at in names)
     return Typed(changed, case, framework, frozenset(names), tuple(changes))
 
@@ -415,11 +409,8 @@ def _unasked(case: Case, at: str, text: str) -> Places:
     if at in ("name", "description"):  # whatever it looks like
         return {(at,): text}
     room, name, *rest = [*at.split("."), ""]
-    if room in ROOMS and len(rest) == 2:  # beside an answer, as its note
-        now = getattr(case, room).get(name)
-        fields = {} if now is None else _fields(now)
-        changed = {"value": "unknown", **fields, rest[0]: text}
-        return {(room, name): {key: part for key, part in changed.items() if part}}
+    if room in ROOMS and len(rest) == 2:
+        return _beside(case, room, name, rest[0], text)
     return {_keys(at): None if text.casefold() in UNKNOWN_WORDS else _plain(_flow(text), at)}
 
 
@@ -463,26 +454,15 @@ def _listed(case: Case, room: str, text: str) -> Places:
 
 
 def _is_missing(at: str, where: str, text: str) -> CaseError:
-    counts = case_fields()[at].kind == "count" if at in case_fields() else False
+    counts = at in case_fields() and case_fields()[at].kind == "count"
     fix = "write a count, or the path of a file" if counts else "name a file or folder"
-    return CaseError(
-        f'"{shown(text)}" isn\'t there', where=where, fix=f"{fix} beside the case file"
-    )
+    what = f'"{shown(text)}" isn\'t there'
+    return CaseError(what, where=where, fix=f"{fix} beside the case file")
 
 
 def what_if(now: CaseSnapshot, answers: Mapping[str, str]) -> Case:
     """A case with other answers, as ``type_in`` takes them; nothing is written."""
     return type_in(now.text, case_path(now.source), answers, lambda _: now.framework).supposed
-
-
-class WrittenAnswers(NamedTuple):
-    """A case file into which answers were written."""
-
-    case: Case
-    dossier: Dossier
-    digest: str  #: SHA-256 of the case file's text.
-    changes: tuple[AnswerChange, ...]
-    before: Dossier  #: Without the answers; the same as ``dossier`` where nobody judged that.
 
 
 def write_typed(
@@ -493,7 +473,7 @@ def write_typed(
     *,
     read_digest: str | None = None,
     by_id: bool = False,
-) -> WrittenAnswers:
+) -> AnswerResult:
     """Write answers, as ``type_in`` takes them, into a case file; nothing where one is wrong.
 
     Raises:
@@ -508,7 +488,7 @@ def write_typed(
         return typed.text
 
     written, ((dossier, changes),) = rewrite(source, change, read_digest=read_digest), made
-    return WrittenAnswers(written.case, dossier, written.digest, changes, dossier)
+    return AnswerResult(written.case, dossier, dossier, written.digest, changes)
 
 
 _MOST_NOTE = 4_000

@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Self
 
@@ -105,11 +105,10 @@ class Caller:
         After two in a row without an answer it is over. Raises KeyboardInterrupt if the user
         stopped it, once what was sent is answered and kept.
         """
+        about: Any = {"run": RUN, "cap_usd": self._cap, "at_once": 1}
         try:
             with ledger_of(self._case) as ledger:
-                runner = Runner(
-                    ledger, self._sends, self._price_of, run=RUN, cap_usd=self._cap, at_once=1
-                )
+                runner = Runner(ledger, self._sends, self._price_of, **about)
                 outcome = self._loop.run(_stoppable(runner, Job(request)))
         except InputError as caught:
             return self._none(str(caught))
@@ -156,17 +155,13 @@ _NEVER = ("models.", "targets.quality.metric")  # what is called, and what judge
 def settable(case: Case, framework: Framework) -> Mapping[str, Ask]:
     """All that may be set by talking, by id: what is open first, in the order of asking."""
     stated = (name for name in every_ask(case, framework) if is_stated(case, name))
-    return _settable(case, framework, (*_opened(case, framework), *stated))
+    return _settable(case, framework, (*open_asks(case, framework), *stated))
 
 
 def open_asks(case: Case, framework: Framework, *, passed: Collection[str] = ()) -> list[str]:
     """Ids of what is open, by the three conversations: first what can change the verdict."""
-    opened = (name for name in _opened(case, framework) if name not in passed)
-    return [*_settable(case, framework, opened)]
-
-
-def _opened(case: Case, framework: Framework) -> Iterator[str]:
-    return (name for part in PARTS for name in part_asks(case, framework, part))
+    names = (name for part in PARTS for name in part_asks(case, framework, part))
+    return [*_settable(case, framework, (name for name in names if name not in passed))]
 
 
 def _settable(case: Case, framework: Framework, names: Iterable[str]) -> dict[str, Ask]:
@@ -304,15 +299,13 @@ def _mapping(text: str) -> dict[str, Any] | None:
 
 
 def _line(ask: Ask) -> str:
-    question = ask.question
+    question, choices = ask.question, [choice.id for choice in ask.choices]
     if ask.id.startswith("attempts."):  # asked with its number: its name is somebody's text
         place = ask.id.split(".")[1]
         question = case_fields()[field_path(ask.id)].question
         question = question.replace("{n}", place).replace("{name}", place)
-    line: dict[str, object] = {"path": ask.id, "asks": question, "kind": ask.kind}
-    if ask.choices:
-        line["choices"] = [choice.id for choice in ask.choices]
-    return canonical_json(line)
+    line = {"path": ask.id, "asks": question, "kind": ask.kind}
+    return canonical_json({**line, "choices": choices} if choices else line)
 
 
 LONGEST_WORDS = 4_000  #: Characters of one message.
@@ -334,31 +327,23 @@ def request_for(
 ) -> Request:
     """What a model is asked next; the same conversation about the same case is the same request."""
     asks, opened = settable(case, framework), open_asks(case, framework, passed=passed)
+    given = [ask for ask in asks.values() if ask.value]
     state: dict[str, object] = {  # of texts, only that they are answered
         "verdict": {"answer": dossier.verdict.answer, "may_still_be": dossier.reach.answers},
         "open": opened[:_MOST_OPEN],
-        "answered": {
-            ask.id: "given" if ask.kind == "text" else ask.value
-            for ask in asks.values()
-            if ask.value
-        },
+        "answered": {ask.id: "given" if ask.kind == "text" else ask.value for ask in given},
     }
     rules = WORDS["rules"] + "\n".join(map(_line, asks.values()))
     *earlier, newest = turns[-_MOST_TURNS:]
-    messages = [
-        ChatMessage(role="system", content=rules),
-        *map(_message, earlier),
-        _message(newest, state),
-    ]
+    system = ChatMessage(role="system", content=rules)
     path = _TEXT if not asks else {**_TEXT, "enum": list(asks)}
-    item = _object(path=path, value=_TEXT, quote=_TEXT)
-    proposals = {"type": "array", "items": item}
+    proposals = {"type": "array", "items": _object(path=path, value=_TEXT, quote=_TEXT)}
     form = _object(reply=_TEXT, proposals=proposals, next=path)
     return Request(
         provider=place.provider,
         base_url=place.base_url,
         model=place.name,
-        messages=tuple(messages),
+        messages=(system, *map(_message, earlier), _message(newest, state)),
         max_tokens=_WRITES,
         response_schema=canonical_json(form) if schema else None,
     )
@@ -368,18 +353,11 @@ def _message(turn: ConversationTurn, now: dict[str, object] | None = None) -> Ch
     if turn.model:
         reply = {"reply": turn.words[:_SHOWN_REPLY]}
         return ChatMessage(role="assistant", content=canonical_json(reply))
-    message: dict[str, object] = {"person": turn.words}
-    if turn.pasted:
-        message["pasted"] = turn.pasted
-    if now is not None:
-        message["state"] = now
+    parts = {"person": turn.words, "pasted": turn.pasted or None, "state": now}
+    message = {name: part for name, part in parts.items() if part is not None}
     return ChatMessage(role="user", content=canonical_json(message))
 
 
 def _object(**fields: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": fields,
-        "required": list(fields),
-        "additionalProperties": False,
-    }
+    closed = {"required": list(fields), "additionalProperties": False}
+    return {"type": "object", "properties": fields, **closed}

@@ -10,15 +10,22 @@ from typing import Any
 import wcwidth
 
 from tuneworthy.errors import InputError
-from tuneworthy.interview.answers import AnswerChange
 from tuneworthy.interview.questions import if_done
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.interview import Ask, Conflict, Dropped, OpenPart, ParsedReply, Part, Proposal
+from tuneworthy.model.interview import (
+    AnswerChange,
+    Ask,
+    Conflict,
+    Dropped,
+    OpenPart,
+    ParsedReply,
+    Part,
+    Proposal,
+)
 from tuneworthy.money.worth import cases_note
 from tuneworthy.report.sections.common import (
     ceiling_text,
-    headline,
     reach_text,
     reasons_text,
     strength_text,
@@ -79,8 +86,7 @@ def note(text: str) -> Sheet:
 
 
 def question_page(ask: Ask) -> Sheet:
-    place = f"{ask.number}/{ask.of}"
-    page = Sheet("").question(ask, f"{place:<{len(MARGIN) - 1}} ")
+    page = Sheet("").question(ask, f"{ask.number}/{ask.of}".ljust(len(MARGIN) - 1) + " ")
     rows = enumerate(ask.choices, start=1)
     page.lines(table([(f"{n}", safe(c.id), safe(c.says or c.title)) for n, c in rows], MARGIN))
     if ask.value:
@@ -166,14 +172,11 @@ def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
     if not more:
         return f"With {done} done, the count says: {OUTCOME_WORDS[found.outcome]}."
     if not whole:
-        answers = "one open answer" if more == 1 else f"{few(more)} open answers"
-        return f"With {done} done, it would depend on {answers}."
-    named = list(found.depends[:_MOST_NAMED])
+        return f"With {done} done, it would depend on {several(more, 'open answer')}."
+    named = [*found.depends[:_MOST_NAMED]]
     named += [f"{few(more - _MOST_NAMED)} more"] if more > _MOST_NAMED else []
-    return (
-        f"If you do {done} ({listing(list(found.missing))}) and a target is still missed, it will "
-        f"depend on {listing(named)}."
-    )
+    doing = f"If you do {done} ({listing(found.missing)}) and a target is still missed"
+    return f"{doing}, it will depend on {listing(named)}."
 
 
 _MOST_NAMED = 4
@@ -363,8 +366,8 @@ def proposal_page(proposal: Proposal, ask: Ask, place: str) -> Sheet:
 
 def confirm_page(proposal: Proposal, place: str, ways: Sequence[tuple[str, str]]) -> Sheet:
     """Which proposal is to be confirmed, where there are several, and what may be typed."""
-    head = f"{place}  {safe(proposal.path)} = {safe(proposal.value)}"
-    page = note(head) if place else Sheet()
+    what = f"{safe(proposal.path)} = {safe(proposal.value)}"
+    page = note(f"{place}  {what}") if place else Sheet()
     return page.add(_keys(ways), keys=True) if ways else page
 
 
@@ -372,11 +375,6 @@ def proposal_choices(left: int) -> list[tuple[str, str]]:
     """What may be done about a proposal, each under its key; ``left`` counts it too."""
     ways = [("y", "yes, write it"), ("n", "no"), ("e", "edit it")]
     return [*ways, ("a", "all of them"), ("z", "none")] if left > 1 else ways
-
-
-def rules_text(dossier: Dossier) -> str:
-    """The verdict so far by the rules, whatever was written."""
-    return f"By the rules: {headline(dossier)} {reach_text(dossier)}"
 
 
 def lost_text(model: str, why: str, *, over: bool) -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from tuneworthy.errors import CaseError
 from tuneworthy.framework.load import case_fields
 from tuneworthy.framework.rules import rules_of
-from tuneworthy.model.base import State, Unknown, shown
+from tuneworthy.model.base import State, States, Unknown, shown
 from tuneworthy.model.case import (
     AmountOf,
     Attempt,
@@ -24,13 +24,7 @@ from tuneworthy.model.case import (
     QualityTarget,
     TokenPrice,
 )
-from tuneworthy.model.dossier import (
-    CheckResult,
-    Dossier,
-    FactorResult,
-    QuestionResult,
-    Verdict,
-)
+from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, QuestionResult, Verdict
 from tuneworthy.model.framework import Criterion, Framework
 from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part
 from tuneworthy.model.precedents import ALSO_ASKED
@@ -215,11 +209,9 @@ def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
         return None
     place, name = rest
     number = int(place) if place.isascii() and place.isdigit() and len(place) <= _MOST_DIGITS else 0
-    field = case_fields().get(f"{room}.{name}")
-    first = FIRST[room]
-    if not 1 <= number <= len(getattr(case, room)) + (name == first):
-        return None
-    if field is None or not field.is_asked:
+    field, first = case_fields().get(f"{room}.{name}"), FIRST[room]
+    is_there = 1 <= number <= len(getattr(case, room)) + (name == first)
+    if not is_there or field is None or not field.is_asked:
         return None
     called = shown_value(value_at(case, f"{room}.{place}.{first}")) or place
     question = field.question.replace("{n}", place).replace("{name}", called)
@@ -229,12 +221,12 @@ def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
 def _choices(field: CaseField, framework: Framework) -> tuple[Choice, ...]:
     if field.choices == "goals":
         return tuple(Choice(name, goal.title, goal.need) for name, goal in framework.goals.items())
-    if field.choices == "checks":
-        return tuple(Choice(name, check.title) for name, check in framework.ceiling.items())
-    if field.choices == "options":  # what may have been tried: keeping the prompt is no attempt
-        options = framework.options.items()
-        return tuple(Choice(name, o.title) for name, o in options if name != "keep_prompt")
-    return tuple(Choice(name, title) for name, title in field.choices.items())
+    titles = field.choices
+    if titles == "checks":
+        titles = {name: check.title for name, check in framework.ceiling.items()}
+    elif titles == "options":  # what may have been tried: keeping the prompt is no attempt
+        titles = {n: option.title for n, option in framework.options.items() if n != "keep_prompt"}
+    return tuple(Choice(name, title) for name, title in titles.items())
 
 
 def next_ask(
@@ -306,22 +298,22 @@ class IfDone(NamedTuple):
 
 def if_done(dossier: Dossier, framework: Framework) -> IfDone | None:
     """What the checks that aren't done would change; None where all are done or open."""
-    results: Mapping[str, CheckResult | FactorResult]
+    results: dict[str, CheckResult | FactorResult]
     results = {**dossier.ceiling.checks, **dossier.factors}
     missing = [name for name, check in dossier.ceiling.checks.items() if check.state == "no"]
     if not missing:
         return None
     states = {name: each.state for name, each in results.items()} | dict.fromkeys(missing, _YES)
     rules = rules_of(framework)
-    depends = [results[q.factor].title for q in questions(states, framework, rules)]
+    depends = tuple(results[q.factor].title for q in questions(states, framework, rules))
     titles = tuple(results[name].title for name in missing)
-    return IfDone(titles, tuple(depends), verdict_of(rules, states))
+    return IfDone(titles, depends, verdict_of(rules, states))
 
 
 _YES: State = "yes"
 
 
-def worth_asking(states: Mapping[str, State], framework: Framework) -> dict[str, float | None]:
+def worth_asking(states: States, framework: Framework) -> dict[str, float | None]:
     """Open answers in the order of their value, with the doubt that each removes today.
 
     First what can change the count today; then what could once the missing checks are done; then

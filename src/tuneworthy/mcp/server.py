@@ -72,16 +72,13 @@ _PAGE = 100
 
 def listed(desk: Desk, asked: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
     """Every framework of the catalogue, and every case; a part of them."""
-    found = [
-        types.Resource(
-            uri=FRAMEWORK + name, name=name, title=load_named(name).title, mime_type=_YAML
-        )
-        for name in NAMES
-    ]
-    found += [
-        types.Resource(uri=CASE + quote(name, safe=""), name=cleaned(name), mime_type=_MARKDOWN)
-        for name in desk.workspace.directory.names()
-    ]
+    found = []
+    for name in NAMES:
+        about: Any = {"title": load_named(name).title, "mime_type": _YAML}
+        found.append(types.Resource(uri=FRAMEWORK + name, name=name, **about))
+    for name in desk.workspace.directory.names():
+        uri = CASE + quote(name, safe="")
+        found.append(types.Resource(uri=uri, name=cleaned(name), mime_type=_MARKDOWN))
     begin = int(asked.cursor) if asked and asked.cursor and asked.cursor.isdecimal() else 0
     end = begin + _PAGE
     more = str(end) if end < len(found) else None
@@ -139,24 +136,18 @@ _TOOLS = {tool.name: tool for tool in TOOLS}
 
 @cache
 def _tools() -> types.ListToolsResult:
-    told = [
-        types.Tool(
-            name=tool.name,
-            title=tool.title,
-            description=tool.says,
-            input_schema=tool.asks.model_json_schema(schema_generator=Short),
-            output_schema=tool.gives.model_json_schema(
-                mode="serialization", schema_generator=Short
-            ),
-            annotations=types.ToolAnnotations(
-                read_only_hint=not tool.writes,
-                destructive_hint=False,
-                idempotent_hint=tool.repeatable,
-                open_world_hint=False,
-            ),
+    told = []
+    for tool in TOOLS:
+        hints = types.ToolAnnotations(
+            read_only_hint=not tool.writes,
+            destructive_hint=False,
+            idempotent_hint=tool.repeatable,
+            open_world_hint=False,
         )
-        for tool in TOOLS
-    ]
+        asks = tool.asks.model_json_schema(schema_generator=Short)
+        gives = tool.gives.model_json_schema(mode="serialization", schema_generator=Short)
+        about = {"name": tool.name, "title": tool.title, "description": tool.says}
+        told.append(types.Tool(**about, input_schema=asks, output_schema=gives, annotations=hints))
     return types.ListToolsResult(tools=told)
 
 
@@ -220,6 +211,7 @@ def make_server(desk: Desk) -> Server[Any]:
 
         return handle
 
+    templates = types.ListResourceTemplatesResult(resource_templates=_TEMPLATES)
     return Server(
         "tuneworthy",
         version=__version__,
@@ -228,9 +220,7 @@ def make_server(desk: Desk) -> Server[Any]:
         on_list_tools=always(_tools),
         on_call_tool=call_tool,
         on_list_resources=in_thread(listed),
-        on_list_resource_templates=always(
-            lambda: types.ListResourceTemplatesResult(resource_templates=_TEMPLATES)
-        ),
+        on_list_resource_templates=always(lambda: templates),
         on_read_resource=in_thread(read),
         on_list_prompts=always(lambda: types.ListPromptsResult(prompts=_PROMPTS)),
         on_get_prompt=in_thread(begun),
@@ -253,17 +243,12 @@ def token_for(host: str) -> tuple[str | None, bool]:
     The environment's, where it has one; else none on this machine, and a new one elsewhere.
     """
     given = os.environ.get(TOKEN)
-    if given:
-        if len(given) < _SHORTEST:
-            fix = "use 32 random characters, or leave it out"
-            raise InputError(f"is shorter than {_SHORTEST} characters", where=TOKEN, fix=fix)
-        return given, False
-    return (None, False) if is_loopback(host) else (secrets.token_urlsafe(32), True)
-
-
-def address_of(host: str, listens: socket.socket) -> str:
-    """Where clients find the server."""
-    return f"http://{in_link(host)}:{listens.getsockname()[1]}{PATH}"
+    if not given:
+        return (None, False) if is_loopback(host) else (secrets.token_urlsafe(32), True)
+    if len(given) < _SHORTEST:
+        fix = "use 32 random characters, or leave it out"
+        raise InputError(f"is shorter than {_SHORTEST} characters", where=TOKEN, fix=fix)
+    return given, False
 
 
 def security(host: str, allowed: Sequence[str] = ()) -> TransportSecuritySettings:

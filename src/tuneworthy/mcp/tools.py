@@ -28,7 +28,7 @@ from tuneworthy.report import render
 from tuneworthy.report.sections import common, money, options, plan, precedents, verdict
 from tuneworthy.report.sections.common import title_line
 from tuneworthy.report.text import safe
-from tuneworthy.words import counted, few, several, small_usd
+from tuneworthy.words import counted, few, read_day, several, small_usd
 from tuneworthy.workspace.cases import plain_title
 from tuneworthy.workspace.measure import measure_case
 from tuneworthy.workspace.portfolio import CaseQuery, CaseRow, Funding, Totals
@@ -41,10 +41,9 @@ _MOST = 100
 
 
 def _day(value: Any) -> date:
-    with suppress(TypeError, ValueError):
-        if 1970 <= (day := date.fromisoformat(value)).year <= 2200:
-            return day
-    raise wrong(f'is "{shown(value)}", which is no date', "write 2026-11-24")
+    if (day := read_day(value)) is None:
+        raise wrong(f'is "{shown(value)}", which is no date', "write 2026-11-24")
+    return day
 
 
 def _word(value: Any) -> Any:
@@ -362,8 +361,8 @@ class Tool:
             return {"untrusted": DATA, **result.more}
         whole, named = result.found.dossier.to_dict(), self.gives.model_fields
         sections = {name: whole[name] for name in whole if name in named}
-        digest = result.found.digest
-        return {"untrusted": DATA, "file_digest": digest, **result.more, **sections}
+        known = {"untrusted": DATA, "file_digest": result.found.digest}
+        return {**known, **result.more, **sections}
 
 
 TOOLS: list[Tool] = []
@@ -376,11 +375,8 @@ def _tool(
 
     It gives a record and sections of the dossier; ``more`` is whether it writes, and is repeatable.
     """
-    fields: dict[str, Any] = {
-        name: (Dossier.model_fields[name].annotation, ...)
-        for name in Dossier.model_fields
-        if name in sections
-    }
+    known = Dossier.model_fields.items()
+    fields: Any = {name: (field.annotation, ...) for name, field in known if name in sections}
 
     def register(run: Run) -> Run:
         asks, says = get_type_hints(run)["asked"], " ".join((run.__doc__ or "").split())
@@ -401,16 +397,14 @@ def list_cases(desk: Desk, asked: CaseQuery) -> Result:
     the next step; 50 at a time. Filters, sorts, and says what a budget would fund. Writes nothing.
     """
     found = desk.workspace.listed(asked, within_s=_LIST_S)
-    shown = found.cases[:_PAGE]
-    more = len(found.cases) > _PAGE
+    shown, more = found.cases[:_PAGE], len(found.cases) > _PAGE
     lines = [f"{safe(one.name)}: {safe(one.problem or one.says or 'pending')}" for one in shown]
     lines += ["There are more: ask again with after."] * more
     lines += [safe(found.funding.says)] if found.funding else []
     cases = [one.model_dump(mode="json", exclude_defaults=True) for one in shown]
     sums = found.model_dump(mode="json", include={"totals", "funding"}, exclude_none=True)
-    return Result(
-        "\n".join(lines) or "No case is here.", more={"cases": cases, "more": more, **sums}
-    )
+    data = {"cases": cases, "more": more, **sums}
+    return Result("\n".join(lines) or "No case is here.", more=data)
 
 
 @_tool("Read a case", CaseTold)
@@ -561,8 +555,7 @@ def measure(desk: Desk, asked: Remeasure) -> Result:
     kept = "kept in .tuneworthy/evidence.jsonl" if run.added else "nothing new: as the last time"
     traces = counted(sum(one.traces for one in run.measured.readings), "trace")
     text = f"Measured {traces}; {kept}.\n{brief(now.dossier)}"
-    before = _was(run.before or now.dossier)
-    return Result(text, now, {"added": run.added, "before": before})
+    return Result(text, now, {"added": run.added, "before": _was(run.before or now.dossier)})
 
 
 @_tool("Price the ceiling lab", LabQuote)

@@ -18,6 +18,8 @@ from pydantic_core import PydanticCustomError
 State = Literal["yes", "no", "unknown"]
 """Three values all the way: what is not known is never taken for a no."""
 
+States = Mapping[str, State]  #: The state of answers, by their ids.
+
 YES_WORDS = frozenset({"yes", "y", "true", "on"})
 NO_WORDS = frozenset({"no", "n", "false", "off"})
 UNKNOWN_WORDS = frozenset({"unknown", "?", "", "null", "~", "don't know", "dont know"})
@@ -137,11 +139,9 @@ def wrong(what: str, fix: str) -> PydanticCustomError:
 
 def is_whole_number(value: Any) -> bool:
     """Whether a value is a count as people write it; yes and true are not."""
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, int | float) or (
-        isinstance(value, str) and re.fullmatch(r"\s*[-+]?[0-9][0-9_.]*\s*", value) is not None
-    )
+    if isinstance(value, str):
+        return re.fullmatch(r"\s*[-+]?[0-9][0-9_.]*\s*", value) is not None
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def as_key(name: str, count: str = "") -> Callable[[Any], Any]:
@@ -204,6 +204,8 @@ Share = Annotated[float, Field(ge=0, le=1)]  #: A share between 0 and 1.
 Text = Annotated[str, Field(max_length=4000)]  #: A note or a description.
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]  #: A short name.
+
+ChatRole = Literal["system", "user", "assistant", "tool"]
 
 Ident = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 """An id: a lowercase word, with underscores."""

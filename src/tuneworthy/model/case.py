@@ -364,6 +364,9 @@ class Targets(FileRecord):
     usd_per_month: NonNegative | None = None  #: USD a month it may cost to run.
 
 
+Runs = Literal["third_party", "own", "unknown"]
+
+
 class Today(FileRecord):
     """What the present system does, as far as it is known."""
 
@@ -373,8 +376,7 @@ class Today(FileRecord):
     usd_per_month: Quantity | None = None  #: USD a month it costs to run.
     retrieval_recall: Share | None = None
     """Share of questions for which the passage that holds the answer is retrieved."""
-    api: Literal["third_party", "own", "unknown"] = "unknown"
-    """Who runs the model that sees the prompts today."""
+    api: Runs = "unknown"  #: Who runs the model that sees the prompts today.
 
 
 class TokenPrice(FileRecord):
@@ -414,7 +416,7 @@ class Model(FileRecord):
     quality: Share | None = None  #: Share of cases it gets right, by the metric of the target.
     cases: Natural | None = None  #: How many cases that share was counted on.
     latency_p95_s: NonNegative | None = None  #: Seconds in which 95 of 100 of its answers come.
-    runs: Literal["third_party", "own", "unknown"] = "unknown"  #: Who runs it and sees prompts.
+    runs: Runs = "unknown"  #: Who runs it and sees prompts.
     serving: GpuServing | None = None  #: How it is served, when not as economics.serving says.
     published: PublishedScore | None = None
     """A figure somebody published of it, in place of a model: it can't be called or served."""
@@ -437,9 +439,8 @@ class Model(FileRecord):
         if value is None:
             return None
         if not re.match(r"https?://[^\s/]", value):
-            raise wrong(
-                f'is "{shown(value)}"', "write an address that starts with https:// or http://"
-            )
+            fix = "write an address that starts with https:// or http://"
+            raise wrong(f'is "{shown(value)}"', fix)
         if "?" in value or "#" in value:
             raise wrong("carries a query", "keep keys in the environment, never in an address")
         if "@" in re.split(r"[/?#]", value.split("://", 1)[1])[0]:
@@ -550,9 +551,8 @@ class Case(FileRecord):
     def one_off(self) -> bool:
         """Whether the traffic is a job that ends, and no stream of requests."""
         growth = self.economics.traffic.growth_per_month
-        if self.workload != "unknown":
-            return self.workload == "one_off"
-        return growth is not None and growth.high <= -1
+        ends = growth is not None and growth.high <= -1
+        return ends if self.workload == "unknown" else self.workload == "one_off"
 
     @property
     def a_month(self) -> str:
@@ -687,14 +687,11 @@ def price_of(model: Model, looked_up: Prices) -> Price | None:
     stated = model.usd_per_mtok
     if stated is None:
         return looked_up.get((model.id, model.base_url))
-    rest = None if stated.batch_discount is None else 1 - stated.batch_discount
-    return Price(
-        input=stated.input,
-        output=stated.output,
-        cached_input=stated.cached_input,
-        batch_input=None if rest is None else stated.input * rest,
-        batch_output=None if rest is None else stated.output * rest,
-    )
+    price = Price(stated.input, stated.output, stated.cached_input)
+    if stated.batch_discount is None:
+        return price
+    rest = 1 - stated.batch_discount
+    return price._replace(batch_input=price.input * rest, batch_output=price.output * rest)
 
 
 def in_use(case: Case) -> Model | None:

@@ -12,7 +12,7 @@ from pydantic import Field
 from tuneworthy.model.base import LateRecord, LazyRecord, Range, Record, State, Unknown, json_text
 from tuneworthy.model.case import Amount, CaseDecision, Prices
 from tuneworthy.model.evidence import Evidence, PilotCard, Series
-from tuneworthy.model.framework import Band, JudgementRule, Outcome, TargetId
+from tuneworthy.model.framework import Band, JudgementRule, OptionKind, Outcome, Risk, TargetId
 from tuneworthy.model.precedents import PrecedentsResult
 
 Source = Literal["stated", "measured", "assumed"]
@@ -412,11 +412,10 @@ Number = float | Range | Unknown  #: A number, its ends where it is open, or wha
 
 Duration = float | Range | Literal["never"] | Unknown  #: Months; ``never`` for what doesn't come.
 
+Choice = Literal["fine_tune", "simpler_path", "both", "undecided"]
 Helps = Literal["yes", "partly", "no", "unknown"]
 OutlookGrade = Literal["measured", "published_cases", "rule_of_thumb"]
 """What a judgement rests on, the best first."""
-
-OutlookRisk = Literal["low", "medium", "high"]
 
 Aim = Literal["tune", "confirm", "change"]
 """Tune; or take the steps that would confirm the verdict, or change it."""
@@ -448,7 +447,7 @@ class OptionResult(Record):
 
     id: str
     title: str
-    kind: Literal["prompt", "retrieval", "model", "serving", "tuning"]
+    kind: OptionKind
     rank: int  #: 1 for the first to try.
     helps: Helps  #: Whether it moves a target that is missed, and worsens none past its limit.
     because: str  #: Why, from this case's own answers.
@@ -459,7 +458,7 @@ class OptionResult(Record):
     latency_p95_s: Number
     effort_hours: Number
     weeks: Number  #: Until it is in production.
-    risk: OutlookRisk
+    risk: Risk
     dominated_by: str  #: Id of an option that is nowhere worse and somewhere better, or ``none``.
     variant_of: str = "none"  #: Id of the option it is one variant of, or ``none``.
     published: str = ""
@@ -482,7 +481,7 @@ class Step(Record):
 class Recommendation(Record):
     """What to do: the same steps on every surface."""
 
-    choice: Literal["fine_tune", "simpler_path", "both", "undecided"]
+    choice: Choice
     options: tuple[str, ...]  #: Options among the steps, in order.
     steps: tuple[Step, ...]  #: The first is the next thing to do.
     says: str
@@ -759,8 +758,6 @@ class Dossier(LazyRecord):
         """The object as text, two spaces deep, with a line feed at its end."""
         return json_text(self.to_dict())
 
-
-Choice = Literal["fine_tune", "simpler_path", "both", "undecided"]
 
 GoalRecord = Mapping[str, Mapping[str, int]]
 """Goal to the arm that measured best to the number of published cases; ties are left out."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from tuneworthy.model.base import (
+    ChatRole,
     FileRecord,
     Name,
     Natural,
@@ -25,7 +26,7 @@ Split = Literal["select", "report"]
 class CaseMessage(FileRecord):
     """A message of a conversation that is the input."""
 
-    role: Literal["system", "user", "assistant", "tool"]
+    role: ChatRole
     content: str = ""
 
 

@@ -37,6 +37,7 @@ Outcome = Literal[
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 Band = Literal["weak", "moderate", "strong"]
+DataUnit = Literal["examples", "preference_pairs", "documents"]
 BANDS: tuple[Band, ...] = get_args(Band)
 
 
@@ -55,6 +56,9 @@ class Bound(FileRecord):
         return self
 
 
+Conditions = Annotated[tuple["Condition", ...], Field(max_length=50)]
+
+
 class Condition(FileRecord):
     """A condition of the tree. Several keys in one condition have to hold together."""
 
@@ -67,10 +71,9 @@ class Condition(FileRecord):
     """Weight of the reasons for less weight of the reasons against."""
     score: Bound | None = None  #: The difference divided by the denominator.
     answers: dict[Ident, Tri] = {}  #: Single factors or checks with the answer they must have.
-    all: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()  #: Every one of these holds.
-    any: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()
-    """At least one of these holds."""
-    none: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()  #: Not one of these holds.
+    all: Conditions = ()  #: Every one of these holds.
+    any: Conditions = ()  #: At least one of these holds.
+    none: Conditions = ()  #: Not one of these holds.
 
     @model_validator(mode="after")
     def _something(self) -> Condition:
@@ -258,7 +261,7 @@ class PlanRule(FileRecord):
     design_share: Share
     """Share of the evaluation that is done before any training; the rest is two comparisons."""
     evaluation_cases: Natural  #: Cases to hold out.
-    per_hour: dict[Literal["examples", "preference_pairs", "documents"], HourlyYield]
+    per_hour: dict[DataUnit, HourlyYield]
     """Data got ready in an hour of work, by unit."""
     steps: Steps  #: Steps that don't depend on what a framework asks.
     checks: Annotated[dict[Ident, StepWork], Field(min_length=1)]
@@ -376,7 +379,7 @@ class Need(FileRecord):
 
     low: Natural  #: The least that makes sense.
     high: Natural | Literal["open"]  #: The most that is usual, or ``open``.
-    unit: Literal["examples", "preference_pairs", "documents"]  #: What is counted.
+    unit: DataUnit  #: What is counted.
 
 
 TargetId = Literal["quality", "latency", "cost", "privacy"]  #: What a use case has to meet.

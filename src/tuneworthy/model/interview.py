@@ -102,12 +102,24 @@ class Conflict(NamedTuple):
     recordable: bool  #: whether keeping both can be noted in the case file
 
 
+class AnswerChange(NamedTuple):
+    """What became of a key; equal where nothing did, empty for unknown."""
+
+    path: str
+    title: str
+    before: str
+    after: str
+
+
 class AnswerResult(NamedTuple):
+    """A case file into which answers were written."""
+
     case: Case
     dossier: Dossier
-    before: Dossier  #: as it was decided without the answer
-    conflicts: tuple[Conflict, ...]  #: all of whose sides were answered, one of them just now
+    before: Dossier  #: without the answers; the same as ``dossier`` where nobody judged that
     digest: str  #: SHA-256 of the case file's text now, for the next compare-and-set
+    changes: tuple[AnswerChange, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()  #: all of whose sides are answered, one of them just now
 
 
 DropReason = Literal["unasked", "unquoted", "own_words", "unfit"]

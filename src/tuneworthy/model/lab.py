@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tuneworthy.model.base import (
+    ChatRole,
     Estimated,
     EstimatedShare,
     Name,
@@ -119,7 +120,7 @@ class Gain(EstimatedShare):
 class ChatMessage(Record):
     """One message of a request."""
 
-    role: Literal["system", "user", "assistant", "tool"]
+    role: ChatRole
     content: str
 
     @cached_property

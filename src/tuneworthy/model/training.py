@@ -9,9 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tuneworthy.model.base import FileRecord, LateRecord, Name, Natural, Share, as_bytes
+from tuneworthy.model.base import ChatRole, FileRecord, LateRecord, Name, Natural, Share, as_bytes
 
-ChatRole = Literal["system", "user", "assistant", "tool"]
 SetPart = Literal["train", "validation"]
 
 

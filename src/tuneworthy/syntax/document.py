@@ -114,12 +114,10 @@ class _Reader:
 
     def _refuse(self, event: Any, path: Path) -> None:
         """What YAML has beyond plain data."""
-        if isinstance(event, yaml.AliasEvent):
-            what = f'alias "*{event.anchor}" is not supported'
-            raise self._wrong(event, what, "repeat the value")
         if event.anchor is not None:
-            what = f'anchor "&{event.anchor}" is not supported'
-            raise self._wrong(event, what, "repeat the value")
+            alias = isinstance(event, yaml.AliasEvent)
+            what = f'alias "*{event.anchor}"' if alias else f'anchor "&{event.anchor}"'
+            raise self._wrong(event, f"{what} is not supported", "repeat the value")
         if event.tag is not None and event.tag != "!":
             raise self._wrong(event, f'tag "{event.tag}" is not supported', "write the plain value")
         if len(path) >= MAX_DEPTH and not isinstance(event, yaml.ScalarEvent):
@@ -161,10 +159,9 @@ def build(kind: type[R], document: ParsedFile, error: Error) -> R:
         return kind.model_validate(document.data)
     except ValidationError as caught:
         findings = _findings(caught, document, error)
-        places = {_path(finding["loc"], document.data) for finding in findings}
+        more = len({_path(finding["loc"], document.data) for finding in findings}) - 1
         what, where, fix = _explain(findings[0], document)
-        if len(places) > 1:
-            fix = f"{fix} ({len(places) - 1} more to fix after this)"
+        fix += f" ({more} more to fix after this)" if more else ""
         raise error(what, where=where, fix=fix) from None
     except RecursionError:
         raise error("is nested too deeply", where=document.name, fix="flatten it") from None
@@ -201,16 +198,14 @@ def _explain(finding: Any, document: ParsedFile) -> tuple[str, str, str]:
             fix = "A text with a comma in it goes in quotes"
         what = f'"{shown(key)}" is not a key of {label or "this file"}'
         return what, document.where((*path, key)), fix
+    what, fix = _words(kind, finding, context)
     if kind == "no_mapping" and not path:
         what, fix = "is not a mapping of keys and values", "start with name: …"
-        label = "the file"
-    else:
-        what, fix = _words(kind, finding, context)
     return f"{label or 'the file'} {what}", document.where(path), fix
 
 
 def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
-    value = finding.get("input")
+    value, message = finding.get("input"), str(finding["msg"])
     picture = f'is "{shown(value)}"'
     if kind == "missing":
         return _FIXES[kind]
@@ -219,20 +214,19 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
         return f"{picture}, which {what}", ("number" in fix and _as_number(value)) or fix
     if kind == "no_mapping":
         keys = [f"{key}: …" for key in context["known"][:_SHOWN_KEYS]]
-        more = ", …" if len(context["known"]) > _SHOWN_KEYS else ""
-        return f"{picture}, which is not a mapping", f"write {{{', '.join(keys)}{more}}}"
+        keys += ["…"] * (len(context["known"]) > _SHOWN_KEYS)
+        return f"{picture}, which is not a mapping", f"write {{{', '.join(keys)}}}"
     if kind == "fix":
         return str(context["what"]), str(context["fix"])
-    if kind == "state":
-        return picture, "use yes, no or unknown"
-    if kind in ("literal_error", "enum"):
-        return picture, f"use {context.get('expected', 'one of the listed words')}"
     if kind == "greater_than_equal":
         return f"is {shown(value)}", f"use {context['ge']:g} or more"
     if kind == "less_than_equal":
         return f"is {shown(value)}", f"use {context['le']:g} or less"
-    message = str(finding["msg"])
-    return picture, message[:1].lower() + message[1:]
+    fixes = {
+        "state": "use yes, no or unknown",
+        "literal_error": f"use {context.get('expected', 'one of the listed words')}",
+    }
+    return picture, fixes.get(kind, message[:1].lower() + message[1:])
 
 
 def _as_number(value: Any) -> str:
@@ -245,8 +239,7 @@ def _as_number(value: Any) -> str:
 
 def _path(loc: Path, data: Any) -> Path:
     """The part of pydantic's location that stands in the data (it also names types it tried)."""
-    path: list[str | int] = []
-    here = data
+    path, here = list[str | int](), data
     for step in loc:
         in_list = isinstance(here, list | tuple) and isinstance(step, int) and step < len(here)
         if in_list or (isinstance(here, Mapping) and step in here):

@@ -85,13 +85,11 @@ def _above(data: Any, keys: Keys, name: str, error: Error) -> Any:
             raise error(f"{path} is no mapping", where=name, fix="write its keys below it first")
         if isinstance(key, int) and key > len(here):
             raise error(f"{path} has no place {key}", where=name, fix="add one after another")
-        if position == len(keys) - 1:
-            break
-        below = _below(here, key)
-        if below is None:
-            below = [] if isinstance(keys[position + 1], int) else {}
-            _set(here, key, below)
-        here = below
+        if position < len(keys) - 1:
+            if (below := _below(here, key)) is None:
+                below = [] if isinstance(keys[position + 1], int) else {}
+                _set(here, key, below)
+            here = below
     return here
 
 
@@ -184,8 +182,7 @@ def _insert(text: str, node: Any, rest: Keys, value: Value) -> str:
     breaks, end = _line_end(text), _end(node)
     ends = (p for p in (text.find("\n", end), text.find("\r", end)) if p >= 0)
     at = min(ends, default=len(text))
-    lines = _lines(rest, value, node.start_mark.column)
-    return text[:at] + breaks + breaks.join(lines) + text[at:]
+    return text[:at] + breaks + breaks.join(_lines(rest, value, node.start_mark.column)) + text[at:]
 
 
 def _lines(keys: Keys, value: Value, column: int) -> list[str]:

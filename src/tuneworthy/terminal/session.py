@@ -33,6 +33,7 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.interview import AnswerResult, Ask, Conflict, ConversationTurn, Part, Proposal
 from tuneworthy.model.lab import Request
 from tuneworthy.pipeline import decide, framework_of, today
+from tuneworthy.report.sections.common import headline, reach_text
 from tuneworthy.report.text import safe
 from tuneworthy.terminal.terminals import Entry, MenuTerminal, PlainTerminal, read_entry
 from tuneworthy.words import small_usd
@@ -84,8 +85,7 @@ class InterviewSession:
                 self._back()
                 continue
             if key not in _PARTS:
-                path = one_line(self.source)
-                self.terminal.say(pages.closing_page(dossier, path))
+                self.terminal.say(pages.closing_page(dossier, one_line(self.source)))
                 return
             self.part = _PARTS[key]
 
@@ -99,8 +99,7 @@ class InterviewSession:
             where = script.places.get(caught.where, caught.where)
             raise CaseError(caught.what, where=where, fix=caught.fix) from None
         self._read()
-        now = self.now
-        moved = pages.moved_text(before, now.dossier, now.framework)
+        moved = pages.moved_text(before, self.now.dossier, self.now.framework)
         self.terminal.say(pages.changes_page(changes, moved))
         for name in script.kept:
             sides = [each.between for each in self.now.dossier.challenges if each.id == name]
@@ -148,7 +147,7 @@ class InterviewSession:
         while True:
             entry = self.terminal.ask(ask)
             if entry.act == "why":
-                self.terminal.say(pages.note(pages.why_text(ask)))
+                self._note(pages.why_text(ask))
             elif entry.act in ("back", "skip", "quit"):
                 self.over = entry.act == "quit"
                 return entry.act
@@ -167,7 +166,7 @@ class InterviewSession:
         try:
             step = self._apply(write_answer, ask.id, text)
         except CaseError as caught:
-            self.terminal.say(pages.note(one_line(pages.refused(caught))))
+            self._note(one_line(pages.refused(caught)))
             return False
         if step is None:
             return False
@@ -187,13 +186,9 @@ class InterviewSession:
             again = "The file was changed by somebody else meanwhile; nothing is lost. Once more:"
             self.terminal.say(f"{pages.MARGIN}{again}\n")
             return None
-        self.now = replace(
-            self.now,
-            case=step.case,
-            dossier=step.dossier,
-            digest=step.digest,
-            text=read_text(case_path(self.source), CASE_LIMIT, CaseError),
-        )
+        text = read_text(case_path(self.source), CASE_LIMIT, CaseError)
+        wrote: Any = {"case": step.case, "dossier": step.dossier, "digest": step.digest}
+        self.now = replace(self.now, text=text, **wrote)
         return step
 
     def _is_settled(self, ask: Ask, conflict: Conflict) -> bool:
@@ -216,13 +211,16 @@ class InterviewSession:
             if self._apply(accept_conflict, ask.id, challenge) is None:
                 return False
             kept = "Noted in the case file" if conflict.recordable else "Kept"
-            self.terminal.say(pages.note(f"{kept}; the report will show it."))
+            self._note(f"{kept}; the report will show it.")
         elif picked in ("d", "q"):
             self.over = picked == "q"
-            self.terminal.say(pages.note(pages.OPEN_CONFLICT))
+            self._note(pages.OPEN_CONFLICT)
         elif self._question(others[int(picked) - 2]) == "back":
             return self._is_settled(ask, conflict)
         return True
+
+    def _note(self, text: str) -> None:
+        self.terminal.say(pages.note(text))
 
     def _read(self) -> None:
         read = read_with_digest(self.source)
@@ -252,9 +250,8 @@ def interview(
     terminal, answers = PlainTerminal(colour=colour), None
     if script is not None:
         if listener is not None:
-            raise InputError(
-                "a file of answers takes no model", where="--model", fix="leave it out"
-            )
+            what = "a file of answers takes no model"
+            raise InputError(what, where="--model", fix="leave it out")
         case = read_with_digest(source).case if is_there else Case(name="new")
         answers = read_script(script, framework_of(case, chosen))
     elif not plain and _moves():
@@ -379,9 +376,7 @@ class FreeInterview(InterviewSession):
     def _send(self, words: str) -> bool:
         """Pass a message on, show what comes back, and have it confirmed."""
         model = self.listener.model
-        turn = ConversationTurn(
-            self._hidden(words), self._hidden(self.pasted) if self.pasted else ""
-        )
+        turn = ConversationTurn(self._hidden(words), self._hidden(self.pasted))
         self.pasted = ""
         self.turns.append(turn)
         self._keep("you", turn.words)
@@ -409,7 +404,7 @@ class FreeInterview(InterviewSession):
         self._confirm(reply.proposals)
         if self.now.digest == now.digest:
             dossier = self.now.dossier
-            self._note(pages.rules_text(dossier))
+            self._note(f"By the rules: {headline(dossier)} {reach_text(dossier)}")
         self._put(reply.asks)
         return True
 
@@ -462,31 +457,20 @@ class FreeInterview(InterviewSession):
         return free.open_asks(now.case, now.framework, passed=self.passed)
 
     def _request(self, turns: Sequence[ConversationTurn]) -> Request:
-        now = self.now
-        return free.request_for(
-            self.caller.place,
-            now.case,
-            now.framework,
-            now.dossier,
-            turns,
-            passed=tuple(self.passed),
-            schema=self.caller.takes_schema,
-        )
+        about = self.now.case, self.now.framework, self.now.dossier
+        more: Any = {"passed": tuple(self.passed), "schema": self.caller.takes_schema}
+        return free.request_for(self.caller.place, *about, turns, **more)
 
     def _hidden(self, text: str) -> str:
         """A text as it may be sent: no control characters, no keys."""
         shown = "\n".join(safe(line) for line in text.splitlines())
-        hidden = self.caller.without_secrets(shown)
-        if hidden != shown:
+        if (hidden := self.caller.without_secrets(shown)) != shown:
             self._note(_HIDDEN)
         return hidden
 
     def _keep(self, who: str, text: str) -> None:
         if self.transcript is not None and text:
             self.transcript.add(who, text)
-
-    def _note(self, text: str) -> None:
-        self.terminal.say(pages.note(text))
 
 
 def split_message(text: str) -> tuple[str, str]:

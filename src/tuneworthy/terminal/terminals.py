@@ -7,18 +7,14 @@ import select
 import signal
 import sys
 from collections.abc import Sequence
-from functools import partial
 from threading import current_thread, main_thread
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import click
 
 from tuneworthy.errors import InputError
 from tuneworthy.interview.pages import MARGIN, Sheet, keys_line, note, question_page
 from tuneworthy.model.interview import Ask
-
-if TYPE_CHECKING:
-    from prompt_toolkit.key_binding import KeyPressEvent
 
 Act = Literal["answer", "unknown", "why", "back", "skip", "quit", "keep", "pass"]
 """What may be done at a question; ``keep`` leaves its value, ``pass`` says nothing."""
@@ -247,8 +243,9 @@ class MenuTerminal(PlainTerminal):
         )
         for key, _ in ways:
             for typed in {key, key.upper()}:
-                leave = partial(_leave, key)
-                question.application.key_bindings.add(typed, eager=True)(leave)
+                question.application.key_bindings.add(typed, eager=True)(
+                    lambda event, key=key: event.app.exit(result=key)
+                )
         picked = str(question.unsafe_ask())
         self.say(f"{MARGIN}> {dict(ways)[picked]}\n")
         return picked
@@ -265,7 +262,3 @@ class MenuTerminal(PlainTerminal):
         from prompt_toolkit.output import ColorDepth
 
         return looks | {"color_depth": ColorDepth.DEPTH_1_BIT}
-
-
-def _leave(key: str, event: KeyPressEvent) -> None:
-    event.app.exit(result=key)

@@ -15,9 +15,8 @@ from tuneworthy.model.case import Term, VoiceSamples
 from tuneworthy.text.search import Pattern, Searcher
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from tuneworthy.text.search import Flags, Texts
 
-    Flags = NDArray[np.bool_]
     Hits = Mapping[str, Flags]
 
 
@@ -41,7 +40,7 @@ class Glossary:
         """The right word of a term."""
         return self._entries[index].term
 
-    def look(self, texts: Sequence[str | None]) -> Hits:
+    def look(self, texts: Texts) -> Hits:
         """What stands in which text, for the methods below."""
         return self._searcher.rows(texts)
 
@@ -52,14 +51,12 @@ class Glossary:
     def called_for(self, hits: Hits, index: int) -> Flags:
         """Texts that hold the right word, one that is wrong for it, or one that calls for it."""
         entry = self._entries[index]
-        flags = self.said(hits, index).copy()
-        for k in range(len(entry.forbidden)):
-            flags |= hits[f"{index} wrong {k}"]
-        for k in range(len(entry.due_when)):
-            flags |= hits[f"{index} due {k}"]
-        return flags
+        kinds = (("wrong", entry.forbidden), ("due", entry.due_when))
+        named = [f"{index} {kind} {k}" for kind, words in kinds for k in range(len(words))]
+        held: Flags = np.any([self.said(hits, index), *(hits[name] for name in named)], axis=0)
+        return held
 
-    def wrong(self, hits: Hits, index: int, texts: Sequence[str | None]) -> list[tuple[str, Flags]]:
+    def wrong(self, hits: Hits, index: int, texts: Texts) -> list[tuple[str, Flags]]:
         """For each wrong word the texts that hold it, outside every right term it is part of."""
         held = []
         for k, word in enumerate(self._entries[index].forbidden):
@@ -91,9 +88,8 @@ def _patterns(entries: Sequence[Term]) -> dict[str, Pattern]:
         words = {f"{index} right": entry.term}
         words |= {f"{index} wrong {k}": word for k, word in enumerate(entry.forbidden)}
         words |= {f"{index} due {k}": word for k, word in enumerate(entry.due_when)}
-        patterns |= {
-            name: _whole(word, caseless=not entry.case_sensitive) for name, word in words.items()
-        }
+        caseless = not entry.case_sensitive
+        patterns |= {name: _whole(word, caseless=caseless) for name, word in words.items()}
     return patterns
 
 
@@ -152,14 +148,14 @@ class Phrases:
         self.phrases = tuple(dict.fromkeys((*shipped, *avoided)))  #: All that is looked for.
         self._searcher = _searcher(shipped, avoided)
 
-    def any(self, texts: Sequence[str | None]) -> NDArray[np.bool_]:
+    def any(self, texts: Texts) -> Flags:
         """Which texts hold at least one."""
         held = np.zeros(len(texts), dtype=bool)
         for flags in self._searcher.rows(texts).values():
             held |= flags
         return held
 
-    def counts(self, texts: Sequence[str | None]) -> list[tuple[str, int]]:
+    def counts(self, texts: Texts) -> list[tuple[str, int]]:
         """Phrases that any text holds, with how many do; most frequent first."""
         held = np.flatnonzero(self.any(texts)).tolist()
         return _counts(self.phrases, [texts[row] or "" for row in held])

@@ -7,10 +7,13 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuneworthy.text.json import UNREAD, read_json
 from tuneworthy.text.search import Pattern, Searcher
+
+if TYPE_CHECKING:
+    from tuneworthy.text.search import Texts
 
 _TO_TWENTY = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
@@ -54,8 +57,7 @@ class Rule(NamedTuple):
 
 def _rules() -> Iterator[Rule]:
     """Every wording that is known, from the file beside this one."""
-    file = files("tuneworthy.text").joinpath("instructions.toml")
-    told = tomllib.loads(file.read_text("utf-8"))
+    told = tomllib.loads(files(__package__).joinpath("instructions.toml").read_text("utf-8"))
     parts = {"N": r"(?P<n>\d{1,5}|" + "|".join(_NUMBERS) + r")"}
 
     def whole(text: str | list[str]) -> str:
@@ -193,9 +195,7 @@ _APOLOGY = re.compile(
 )
 
 
-def follows(
-    instruction: Instruction, texts: Sequence[str | None], calls: Sequence[int]
-) -> list[bool | None]:
+def follows(instruction: Instruction, texts: Texts, calls: Sequence[int]) -> list[bool | None]:
     """Whether each output, a text with its number of tool calls, follows; None without them."""
     if instruction.kind == "most_tool_calls":
         return [count <= instruction.amount if count else None for count in calls]
@@ -215,7 +215,7 @@ def follows(
     ]
 
 
-def _hinted(instruction: Instruction, texts: Sequence[str | None]) -> list[bool] | None:
+def _hinted(instruction: Instruction, texts: Texts) -> list[bool] | None:
     """Which texts may hold what a check of words looks for; None where the check is quick itself.
 
     Most texts hold no such word, and going through a batch at once is quicker than one by one.

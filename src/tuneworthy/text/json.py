@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -14,7 +14,7 @@ from msgspec.json import Decoder
 from tuneworthy.text.search import SPACES, joined, remembered
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from tuneworthy.text.search import Flags, Texts
 
 
 _decode = Decoder().decode
@@ -48,7 +48,7 @@ def read_json(text: str) -> tuple[Any, bool]:
     return value, False
 
 
-def read_rows(texts: Sequence[str | None]) -> Iterator[tuple[int, Any, bool]]:
+def read_rows(texts: Texts) -> Iterator[tuple[int, Any, bool]]:
     """What ``read_json`` gives for those texts that it can read, one at a time with its place."""
     read = np.zeros(len(texts), dtype=bool)
     for row in np.flatnonzero(_MAY_BEGIN[joined(texts).first]).tolist():
@@ -65,17 +65,17 @@ def read_rows(texts: Sequence[str | None]) -> Iterator[tuple[int, Any, bool]]:
 
 
 @remembered(1)
-def readable(texts: Sequence[str | None]) -> NDArray[np.bool_]:
+def readable(texts: Texts) -> Flags:
     """Which texts ``read_json`` can read; None isn't one."""
     read = np.zeros(len(texts), dtype=bool)
     read[[row for row, _, _ in read_rows(texts)]] = True
     return read
 
 
-def looking(texts: Sequence[str | None]) -> NDArray[np.bool_]:
+def looking(texts: Texts) -> Flags:
     """Which texts ``looks_like_json`` says yes of; None isn't one."""
     whole = joined(texts)
-    found: NDArray[np.bool_] = whole.first == ord("{")
+    found: Flags = whole.first == ord("{")
     perhaps = _MAY_LOOK[whole.first] | whole.holding(b"```")
     for row in np.flatnonzero(perhaps & ~found).tolist():
         found[row] = looks_like_json(texts[row] or "")

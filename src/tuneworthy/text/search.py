@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, update_wrapper
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -22,6 +23,9 @@ from tuneworthy.model.base import as_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Flags = NDArray[np.bool_]
+    Texts = Sequence[str | None]  # a batch of them
 
 
 BETWEEN = b"\xff"  #: Stands between two texts: no UTF-8 holds it.
@@ -135,8 +139,7 @@ def _expression(name: str, pattern: Pattern) -> CompiledPattern:
         else b"(?:" + _letter(each, caseless=pattern.caseless) + b")"
         for each in text
     )
-    flags = re.IGNORECASE if pattern.caseless else 0
-    return CompiledPattern(raw, flags, bool(crosses))
+    return CompiledPattern(raw, re.IGNORECASE if pattern.caseless else 0, bool(crosses))
 
 
 def _has_edge(letter: str) -> bool:
@@ -181,7 +184,6 @@ class Remembered(Generic[Argument, Result]):
         _ALL.append(self)
 
     def __call__(self, argument: Argument) -> Result:
-        """What the function gives, or gave."""
         for known, result in self._recent:
             if known is argument:
                 return result
@@ -190,7 +192,6 @@ class Remembered(Generic[Argument, Result]):
         return result
 
     def forget(self) -> None:
-        """Let go of all answers, and of what they were argument for."""
         self._recent = ()
 
     def note(self, argument: Argument, result: Result) -> None:
@@ -217,8 +218,8 @@ SPACES = np.array([chr(byte).isspace() or byte >= 0x80 for byte in range(256)])
 class Joined:
     """Texts as UTF-8, with ``BETWEEN`` between them; None counts as an empty one."""
 
-    def __init__(self, texts: Sequence[str | None]) -> None:
-        self.there: NDArray[np.bool_] = np.ones(len(texts), dtype=bool)  #: Which are not None.
+    def __init__(self, texts: Texts) -> None:
+        self.there: Flags = np.ones(len(texts), dtype=bool)  #: Which are not None.
         try:
             whole = "\n".join(texts)  # type: ignore[arg-type]  # says so itself where one is None
             self._texts: Sequence[str] = texts  # type: ignore[assignment]  # none of them is None
@@ -227,7 +228,7 @@ class Joined:
             self._texts = [text or "" for text in texts]
             whole = "\n".join(self._texts)
         if whole.isascii():  # as most are: a text has as many bytes as characters
-            self.plain: NDArray[np.bool_] = np.ones(len(texts), dtype=bool)
+            self.plain: Flags = np.ones(len(texts), dtype=bool)
             """Which are nothing but ASCII."""
             sizes: Iterable[int] = map(len, self._texts)
         else:
@@ -257,7 +258,7 @@ class Joined:
         found[short] *= np.arange(most) < self.lengths[short, None]
         return found
 
-    def holding(self, piece: bytes) -> NDArray[np.bool_]:
+    def holding(self, piece: bytes) -> Flags:
         """Which texts hold some bytes."""
         held = np.zeros(len(self), dtype=bool)
         # One byte is looked for far quicker than several, and mostly it isn't there.
@@ -274,16 +275,16 @@ class Joined:
         return self.opening(1)[:, 0]
 
     @cached_property
-    def blank(self) -> NDArray[np.bool_]:
+    def blank(self) -> Flags:
         """Which texts are empty or nothing but spaces."""
-        blank: NDArray[np.bool_] = self.lengths == 0
+        blank: Flags = self.lengths == 0
         for row in np.flatnonzero(~blank & SPACES[self.first]).tolist():
             blank[row] = self._texts[row].isspace()
         return blank
 
 
 @remembered(4)  # outputs and inputs of a batch, which several signals look through
-def joined(texts: Sequence[str | None]) -> Joined:
+def joined(texts: Texts) -> Joined:
     """Texts as one run of bytes."""
     return Joined(texts)
 
@@ -312,7 +313,7 @@ class Searcher:
         hyper = find_spec("hyperscan") is not None and not plain
         self._scan = (_hyperscan if hyper else _plain)(self._needles)
 
-    def rows(self, texts: Sequence[str | None]) -> dict[str, NDArray[np.bool_]]:
+    def rows(self, texts: Texts) -> dict[str, Flags]:
         """Which texts each pattern is found in; None holds nothing.
 
         What the last few lists were turned into is remembered, so a list must not be changed
@@ -320,15 +321,13 @@ class Searcher:
         """
         return {name: ends > 0 for name, ends in self.ends(texts).items()}
 
-    def ends(self, texts: Sequence[str | None]) -> dict[str, NDArray[np.int32]]:
+    def ends(self, texts: Texts) -> dict[str, NDArray[np.int32]]:
         """Where in each text a match of each pattern ends, mostly the first, in bytes; else 0."""
         found = np.zeros((len(self._names), len(texts)), dtype=np.int32)
         if self._names and texts:
             whole = joined(texts)
-            start = 0
-            for stop in _passes(whole):
+            for start, stop in pairwise(_passes(whole)):
                 self._pass(whole, start, stop, found)
-                start = stop
         return dict(zip(self._names, found, strict=True))
 
     def _pass(self, texts: Joined, start: int, stop: int, found: NDArray[np.int32]) -> None:
@@ -373,14 +372,11 @@ class Searcher:
 
 
 def _passes(texts: Joined) -> list[int]:
-    """Where each pass stops, so that none goes over more than it may."""
-    ends = texts.ends + 1
-    stops: list[int] = []
-    taken = 0
-    while taken < len(ends):
+    """Where passes begin and stop, so that none goes over more than it may."""
+    ends, stops = texts.ends + 1, [0]
+    while (taken := stops[-1]) < len(ends):
         before = int(ends[taken - 1]) if taken else 0
-        taken = max(taken + 1, int(np.searchsorted(ends, before + _PASS_BYTES, side="right")))
-        stops.append(taken)
+        stops.append(max(taken + 1, int(np.searchsorted(ends, before + _PASS_BYTES, side="right"))))
     return stops
 
 
@@ -413,11 +409,10 @@ def _plain(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHit], 
     def scan(data: memoryview, seen: OnHit) -> None:
         for index, (each, pattern) in enumerate(zip(needles, compiled, strict=True)):
             if each.crosses:  # any text may hold it
-                for end in re.finditer(rb"\xff|\Z", data):
-                    seen(index, 0, end.start(), 0, None)
+                ends = (end.start() for end in re.finditer(rb"\xff|\Z", data))
             else:
-                group = 0 if each.backward is None else 1
-                for match in pattern.finditer(data):
-                    seen(index, 0, match.end(group), 0, None)
+                ends = (match.end(each.backward is not None) for match in pattern.finditer(data))
+            for end in ends:
+                seen(index, 0, end, 0, None)
 
     return scan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, partial
@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from tuneworthy.framework.load import services
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
-from tuneworthy.model.base import Range, State, Unknown, every
+from tuneworthy.model.base import Range, State, States, Unknown, every
 from tuneworthy.model.case import (
     Amount,
     AnyAmount,
@@ -30,7 +30,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Framework, Span, TargetId
 from tuneworthy.stats.intervals import wilson
-from tuneworthy.verdict.weigh import figures, maker, reaches, usable_examples, within
+from tuneworthy.verdict.weigh import figures, reaches, usable_examples, within
 from tuneworthy.words import listing, sentence
 
 MOST_USD = 1e15  #: As much as any amount may be.
@@ -136,6 +136,10 @@ def as_range(amount: Amount | Span | None) -> Range | None:
     return None if amount is None else Range.between(amount.low, amount.high)
 
 
+def known_range(number: Number | None) -> Range | None:
+    return None if number is None or isinstance(number, Unknown) else Range.between(*ends(number))
+
+
 def likely(amount: AnyAmount | None) -> float | None:
     return None if amount is None else amount.likely
 
@@ -157,7 +161,7 @@ class CaseFacts:
     read: set[str] = field(default_factory=set, init=False, compare=False)
     """Names of the answers that were asked for: another answer changes nothing that was made."""
 
-    def answered(self, changes: Mapping[str, State]) -> CaseFacts:
+    def answered(self, changes: States) -> CaseFacts:
         """The same with other answers supposed; what they don't bear on is kept."""
         after, worked_out = replace(self), self.__dict__
         kept = _OF_NO_ANSWER if self.shaped_by & changes.keys() else _OF_FEW
@@ -245,8 +249,7 @@ class CaseFacts:
         """USD a month the model in use costs in a way of serving, by traffic and prices."""
         now = in_use(self.case)
         ways = (way for way in self.findings.servings if now is not None and way.model == now.id)
-        usd = next((way.usd_per_month for way in ways if way.how == how), None)
-        return None if usd is None or isinstance(usd, Unknown) else Range.between(*ends(usd))
+        return known_range(next((way.usd_per_month for way in ways if way.how == how), None))
 
     @cached_property
     def bill(self) -> Amount | None:
@@ -421,11 +424,6 @@ class CaseFacts:
         return "yes" if self.state("latency_requirements") == "no" else "unknown"
 
     # Models, data and what changes.
-
-    def same_maker(self, model: Model) -> bool:
-        """Whether a model is of the same maker as the one in use; a size isn't another family."""
-        now = in_use(self.case)
-        return now is not None and maker(now.id) == maker(model.id)
 
     def scored(self, kind: Literal["prompted", "tuned"]) -> Model | None:
         """The best model with a stated quality that isn't in use: tuned, or as it comes.

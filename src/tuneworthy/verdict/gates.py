@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from tuneworthy.model.base import State, Unknown
-from tuneworthy.model.case import Case
+from tuneworthy.model.case import Case, Holding
 from tuneworthy.model.dossier import (
     ApproachResult,
     Assessment,
@@ -35,12 +35,9 @@ def approaches(
     ``offered`` is an approach to who takes new work of that kind; it is shown and settles nothing.
     """
     fits: list[ApproachResult] = []
-    for goal in case.goals:
-        rule = framework.goals.get(goal)
-        if rule is None:
-            continue
-        approach = framework.approaches[rule.approach]
-        need = approach.data
+    for goal in (goal for goal in case.goals if goal in framework.goals):
+        name = framework.goals[goal].approach
+        approach, need = framework.approaches[name], framework.approaches[name].data
         have = held(case, need.unit)
         missing: int | Unknown = Unknown(ask=f"count the {plain(need.unit)} (data.{need.unit})")
         feasible: State = "unknown"
@@ -53,14 +50,14 @@ def approaches(
         fits.append(
             ApproachResult(
                 goal=goal,
-                approach=rule.approach,
+                approach=name,
                 title=approach.title,
-                data=DataNeed(low=need.low, high=need.high, unit=need.unit),
+                data=DataNeed(**need.model_dump()),
                 compute=approach.compute,
                 priority=f"P{len(fits)}",
                 feasible=feasible,
                 missing=missing,
-                offered_by=offered.get(rule.approach, ()),
+                offered_by=offered.get(name, ()),
             )
         )
     return tuple(fits)
@@ -68,11 +65,7 @@ def approaches(
 
 def held(case: Case, unit: str) -> int | None:
     """How many of a kind of data the team has: the usable ones where they were counted."""
-    holding = {
-        "examples": case.data.examples,
-        "preference_pairs": case.data.preference_pairs,
-        "documents": case.data.documents,
-    }[unit]
+    holding: Holding | None = getattr(case.data, unit)
     return holding.good if holding else None
 
 
@@ -99,21 +92,19 @@ def gates(
         "investment": (investment.state, investment.why),
         "safety": _safety(case),
     }
-    return tuple(
-        GateResult(id=gate, state=state, why=why) for gate, (state, why) in reasons.items()
-    )
+    return tuple(GateResult(id=g, state=state, why=why) for g, (state, why) in reasons.items())
 
 
 def _need(assessment: Assessment, missed: Sequence[str]) -> Reasoned:
     success = assessment.state("success_with_prompts")
-    if success == "yes" and missed:
-        are = "is" if len(missed) == 1 else "are"
-        return "unknown", f"all is said to be met, and {listing(missed)} {are} missed"
     if success == "unknown":
         return "unknown", "ask whether the present prompt already meets every target"
-    if success == "yes":
-        return "no", "the present approach is said to meet every requirement"
-    return "yes", "the present approach falls short of a requirement"
+    if success == "no":
+        return "yes", "the present approach falls short of a requirement"
+    if missed:
+        are = "is" if len(missed) == 1 else "are"
+        return "unknown", f"all is said to be met, and {listing(missed)} {are} missed"
+    return "no", "the present approach is said to meet every requirement"
 
 
 def _strength(decision: Decision) -> Reasoned:

@@ -131,12 +131,11 @@ def _lacks(facts: CaseFacts, found: Judgement) -> Iterator[str]:
     lacking = [c.title for c in assessment.ceiling.checks.values() if c.state != "yes"]
     if lacking:
         yield f"these checks done: {listing(lacking)}"
-    pro = [f for f in assessment.factors.values() if f.kind == "indicator"]
-    held = sum(factor.state == "yes" for factor in pro)
+    many, held = len(facts.framework.indicators), assessment.counts.indicators
     wanted = reasons_wanted(facts)
     if wanted is not None and held < wanted and not found.in_vain:
         lack = several(wanted - held, "more reason")
-        yield f"{lack} for it, so that {few(wanted)} of {few(len(pro))} hold"
+        yield f"{lack} for it, so that {few(wanted)} of {few(many)} hold"
     con = (f for f in assessment.factors.values() if f.kind == "anti_indicator")
     against = [factor.title for factor in con if factor.state == "yes"]
     if against:
@@ -147,11 +146,9 @@ def _lacks(facts: CaseFacts, found: Judgement) -> Iterator[str]:
 
 def reasons_wanted(facts: CaseFacts) -> int | None:
     """How many reasons for it the tree asks for; None where it counts none."""
-    for step in facts.framework.tree:
-        count = step.when.indicators if step.when is not None else None
-        if count is not None and count.at_most is not None:
-            return int(count.at_most) + 1
-    return None
+    counts = (step.when.indicators for step in facts.framework.tree if step.when is not None)
+    most = next((each.at_most for each in counts if each and each.at_most is not None), None)
+    return None if most is None else int(most) + 1
 
 
 def _summary(facts: CaseFacts, decision: Decision, found: Judgement) -> str:
@@ -175,24 +172,24 @@ def _caveats(
     not_yet = {name: each for name, each in factors if each.now not in (None, each.value)}
     for name, answer in not_yet.items():
         if name == "low_volume" and answer.now == "yes":
-            says = "volume is low at present: watch that the expected growth comes"
-            yield "low_volume_now", says
+            yield "low_volume_now", "volume is low at present: watch that the expected growth comes"
         else:
             yield "answer_not_yet", f"{plain(name)} doesn't hold yet"
-    score, difference = (_band(r.band) for r in (decision.rules.score, decision.rules.difference))
+    rules = decision.rules
+    score, difference = (band_text(rule.band) for rule in (rules.score, rules.difference))
     if score != difference:
         yield "rules_disagree", f"score says {score}, difference says {difference}"
-    still_open = list(facts.assessment.states.values()).count("unknown")
-    if decision.final and still_open:
-        are = "answer is" if still_open == 1 else "answers are"
-        yield "open_after_final", f"{few(still_open)} {are} still open and can't change the count"
+    unanswered = [*facts.states.values()].count("unknown")
+    if decision.final and unanswered:
+        are = "answer is" if unanswered == 1 else "answers are"
+        yield "open_after_final", f"{few(unanswered)} {are} still open and can't change the count"
     yield from _not_asked(facts)
-    if decision.outcome == "improve_rag_or_switch_model":
-        yield from _done_already(facts)
-    if found.tunes:
-        for gate in gates:
-            if gate.state == "unknown":
-                yield f"gate_{gate.id}", f"{gate.id}: {gate.why}"
+    done = [word for name, word in _NAMED_BY_THE_TREE.items() if facts.holds(name)]
+    if done and decision.outcome == "improve_rag_or_switch_model":
+        says = f"the rules send you to {listing(done, 'or')}, and by your answers that is done"
+        yield "named_is_done", f"{says}: see the options for what is left"
+    still_open = (gate for gate in gates if gate.state == "unknown" and found.tunes)
+    yield from ((f"gate_{gate.id}", f"{gate.id}: {gate.why}") for gate in still_open)
 
 
 def _not_asked(facts: CaseFacts) -> Iterator[tuple[str, str]]:
@@ -205,15 +202,7 @@ def _not_asked(facts: CaseFacts) -> Iterator[tuple[str, str]]:
         yield "evidence_ignored", says
 
 
-def _done_already(facts: CaseFacts) -> Iterator[tuple[str, str]]:
-    """The tree may send to what the answers say is done."""
-    done = [word for name, word in _NAMED_BY_THE_TREE.items() if facts.holds(name)]
-    if done:
-        says = f"the rules send you to {listing(done, 'or')}, and by your answers that is done"
-        yield "named_is_done", f"{says}: see the options for what is left"
-
-
-def _band(band: Band | BandRange) -> str:
+def band_text(band: Band | BandRange) -> str:
     return f"{band.low} to {band.high}" if isinstance(band, BandRange) else band
 
 
@@ -223,8 +212,8 @@ def quick_result(decision: Decision, assessment: Assessment, framework: Framewor
     state = {name: factor.state for name, factor in factors.items() if factor.kind == "indicator"}
     gone = [factors[name].title for name in asked if factors[name].state == "no"]
     left = [name for name, found in state.items() if name not in asked and found != "no"]
-    ruled_out = len(gone) == len(asked) and not left
-    ruled_out = ruled_out and "fine_tune_candidate" not in decision.reach
+    possible = left or "fine_tune_candidate" in decision.reach
+    ruled_out = len(gone) == len(asked) and not possible
     if ruled_out:
         says = "ruled out: no reason for tuning holds"
     elif len(gone) < len(asked):

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, get_args
 
 from tuneworthy.framework.rules import Rules
 from tuneworthy.framework.tally import tally
-from tuneworthy.model.base import Range, State, Unknown
+from tuneworthy.model.base import Range, State, States, Unknown
 from tuneworthy.model.dossier import (
     Action,
     Basis,
@@ -302,12 +302,11 @@ def _held_back(it: Situation, skip: str) -> tuple[Waits, str] | None:
 
 def _by_count(it: Situation, outcome: Verdict) -> str:
     """Why the count comes to an outcome."""
-    factors, states = it.facts.assessment.factors, it.counted[0]
-    held = [name for name in factors if states[name] == "yes"]
-    pro = [name for name in held if factors[name].kind == "indicator"]
-    many = several(sum(factor.kind == "indicator" for factor in factors.values()), "reason")
+    framework, states = it.facts.framework, it.counted[0]
+    pro = [name for name in framework.indicators if states[name] == "yes"]
+    many = several(len(framework.indicators), "reason")
     if outcome == "keep_optimizing_prompts":
-        checks = [states[name] for name in it.facts.framework.ceiling]
+        checks = [states[name] for name in framework.ceiling]
         todo, undone = checks.count("no"), checks.count("unknown")
         n, says = (todo, "not done") if todo else (undone, "not answered")
         verb = "is" if n == 1 else "are"
@@ -315,7 +314,8 @@ def _by_count(it: Situation, outcome: Verdict) -> str:
     if outcome == "improve_rag_or_switch_model":
         return f"only {few(len(pro))} of {many} for it {'holds' if len(pro) == 1 else 'hold'}"
     if outcome == "address_anti_indicators":
-        con = [factors[name].title for name in held if name not in pro]
+        against = framework.anti_indicators.items()
+        con = [factor.title for name, factor in against if states[name] == "yes"]
         return f"{listing(con)} {'speaks' if len(con) == 1 else 'speak'} against it"
     if outcome == "fine_tune_candidate":
         return f"prompting is at its ceiling, and {few(len(pro))} of {many} hold"
@@ -650,7 +650,7 @@ def _ahead(
     for what changes, and the count stays.
     """
 
-    def judged(changes: Mapping[str, State]) -> tuple[TuningAnswer, str]:
+    def judged(changes: States) -> tuple[TuningAnswer, str]:
         facts, names = it.facts.answered(changes), frozenset(changes)
         again = compared.again(facts, names)
         after = Situation(facts, it.rules, again, it.gates, it.contradicted - names)

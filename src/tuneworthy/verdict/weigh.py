@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from tuneworthy.errors import CaseError
@@ -60,16 +61,11 @@ def known(measured: Mapping[str, Evidence], case: Case) -> Ledger:
     ignored = {one.id: place for place, one in enumerate(case.evidence.get("ignore", ()))}
     for name, place in ignored.items():
         if measured and name not in {*measured, *_NUMBERS}:
-            raise CaseError(
-                f'nothing that was measured is called "{name}"',
-                where=case.where("evidence", "ignore", place, "id"),
-                fix=did_you_mean(name, list(measured)),
-            )
-    return {
-        name: each
-        for name, each in measured.items()
-        if each.known and each.grade == "measured" and name not in ignored
-    }
+            what = f'nothing that was measured is called "{name}"'
+            where = case.where("evidence", "ignore", place, "id")
+            raise CaseError(what, where=where, fix=did_you_mean(name, list(measured)))
+    counts = (each for each in measured.values() if each.known and each.grade == "measured")
+    return {each.id: each for each in counts if each.id not in ignored}
 
 
 _MAKERS = {
@@ -169,9 +165,8 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
             for place, number in numbers.items():
                 _put(tree, place, number)
             replaced.append(Replaced(path, _stated_range(case, path), evidence))
-    ran = frozenset(
-        option for option, arms in RUN_OPTIONS.items() if arms in ledger and ledger[arms].number > 0
-    )
+    counts = {option: ledger.get(arms) for option, arms in RUN_OPTIONS.items()}
+    ran = frozenset(option for option, arms in counts.items() if arms and arms.number > 0)
     if not replaced and not ran:
         return case, ()
     filled = Case.model_validate(tree).with_origin(replace(case.origin, ran=ran))
@@ -248,11 +243,7 @@ def _put(tree: dict[str, Any], path: str, value: Any) -> None:
 
 def _stated_range(case: Case, path: str) -> tuple[float, float] | None:
     """What the case says there, as low and high; None where it says nothing."""
-    value: Any = case
-    for step in path.split("."):
-        value = getattr(value, step)
-    if path == "data.examples":
-        value = usable_examples(case)
+    value: Any = usable_examples(case) if path == "data.examples" else attrgetter(path)(case)
     if value is None:
         return None
     return (value, value) if isinstance(value, float | int) else (value.low, value.high)
@@ -390,11 +381,10 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
     }
     stated = {name: target for name, target in wanted.items() if target is not None}
     for name, target in stated.items():
-        evidence = ledger.get(name)
-        if evidence is None or (name == "success_share" and not scored(evidence)):
+        evidence, share = ledger.get(name), name == "success_share"
+        if evidence is None or (share and not scored(evidence)):
             continue
-        holds = reaches if name == "success_share" else within
-        meets = holds(*_ends(evidence), target)
+        meets = (reaches if share else within)(*_ends(evidence), target)
         if meets == "no":
             return "no", LimitCheck(evidence, target)
         met += [LimitCheck(evidence, target)] * (meets == "yes")
@@ -436,6 +426,9 @@ class _Weighed(NamedTuple):
     state: State
     source: Source
     note: str
+
+
+_NOTHING = _Weighed("unknown", "assumed", "")
 
 
 def weigh(
@@ -494,11 +487,8 @@ def _weighed(
     stated = {**case.factors, **(attempt.factors if attempt else {})}
     said: Mapping[str, Mapping[str, FactorAnswer | CheckAnswer]]
     said = {"ceiling": ceiling, "signals": case.signals, "factors": stated}
-    found: dict[tuple[str, str], _Weighed] = {}
-    for name, check in framework.ceiling.items():
-        found["ceiling", name] = _check(check, ceiling.get(name))
-    for name in framework.signals:
-        found["signals", name] = _stated(case.signals.get(name))
+    found = {("ceiling", n): _check(each, ceiling.get(n)) for n, each in framework.ceiling.items()}
+    found |= {("signals", name): _stated(case.signals.get(name)) for name in framework.signals}
     for name in framework.factors:
         found["factors", name] = _inferred(name, stated.get(name), case, framework)
     for room, name in found if measured else ():
@@ -519,9 +509,7 @@ def _joined(*notes: str) -> str:
 
 
 def _stated(answer: FactorAnswer | CheckAnswer | None) -> _Weighed:
-    if answer is None:
-        return _Weighed("unknown", "assumed", "")
-    return _Weighed(answer.value, "stated", answer.note)
+    return _Weighed(answer.value, "stated", answer.note) if answer else _NOTHING
 
 
 def _check(check: Check, answer: CheckAnswer | None) -> _Weighed:
@@ -626,33 +614,27 @@ def as_evidence(figures: Sequence[PublishedFigure]) -> dict[str, Evidence]:
 
     They bear on no answer of the case: other cases were counted.
     """
+    how = "as published, not measured here; interval (Wilson) from the share and its cases"
     evidence = {}
     for number, figure in enumerate(figures, start=1):
         name = PUBLISHED if number == 1 else f"{PUBLISHED}_{number}"
         evidence[name] = Evidence(
             id=name,
             grade="published",
-            value=figure.value,
-            low=figure.low,
-            high=figure.high,
             unit="share of cases",
             n=figure.cases,
-            source=figure.source,
             observed_on=figure.dated,
-            method=f"{figure.metric} as published, not measured here; interval (Wilson) from the "
-            "share and its cases",
+            method=f"{figure.metric} {how}",
             details={"model": figure.model, "metric": figure.metric},
+            **figure.model_dump(include={"value", "low", "high", "source"}),
         )
     return evidence
 
 
 def figures(case: Case) -> tuple[PublishedFigure, ...]:
     """The published figures of a case's models, the highest first; () where it names none."""
-    scored = [
-        _figure(model.id, model.published, case.targets.quality)
-        for model in case.models
-        if model.published is not None
-    ]
+    wanted = case.targets.quality
+    scored = (_figure(m.id, m.published, wanted) for m in case.models if m.published is not None)
     return tuple(sorted(scored, key=lambda figure: -figure.value))
 
 
@@ -660,9 +642,7 @@ def _figure(model: str, score: PublishedScore, wanted: QualityTarget | None) -> 
     low, high = wilson(score.quality * score.cases, score.cases)
     low, high = min(low, score.quality), max(high, score.quality)  # that product is rounded
     target = _target(score.metric, wanted)
-    meets: State = "unknown"
-    if not isinstance(target, Unknown):
-        meets = reaches(low, high, target)
+    meets: State = "unknown" if isinstance(target, Unknown) else reaches(low, high, target)
     published = score.model_dump(exclude={"quality"})
     interval = {"value": score.quality, "low": low, "high": high}
     return PublishedFigure(model=model, target=target, meets=meets, **published, **interval)
@@ -679,9 +659,8 @@ def _target(metric: str, wanted: QualityTarget | None) -> float | Unknown:
 
 # What was measured: as a section of the dossier, and as people read it.
 
-NOTHING_MEASURED = Unknown(
-    ask="tuneworthy measure CASE: from traces, results of a test, or an invoice"
-)  #: What to do where nothing was measured.
+_HOW_TO = "tuneworthy measure CASE: from traces, results of a test, or an invoice"
+NOTHING_MEASURED = Unknown(ask=_HOW_TO)  #: What to do where nothing was measured.
 
 
 def evidence_section(
@@ -698,31 +677,24 @@ def evidence_section(
 
 
 def _result(evidence: Evidence, rule: MeasureRule | None, ignored: str) -> EvidenceResult:
-    title = plain(evidence.id)
-    if evidence.grade == "published":
-        title = f"{evidence.details.get('model', 'a tuned model')}, as published"
+    published = f"{evidence.details.get('model', 'a tuned model')}, as published"
+    rated = evidence.id == "success_share" and not scored(evidence)
+    settles = evidence.grade == "measured" and evidence.id != "usable_examples"
     no_clock, nobody = Unknown(ask="log a timestamp with each trace"), evidence.value
     reads: dict[str, Any] = {
-        "title": title,
+        **dict(evidence),
+        "low": nobody if evidence.low is None else evidence.low,
+        "high": nobody if evidence.high is None else evidence.high,
+        "observed_on": evidence.observed_on or no_clock,
+        "since": evidence.since or no_clock,
+        "title": published if evidence.grade == "published" else plain(evidence.id),
         "says": "unknown",
-        "role": "settles" if evidence.grade == "measured" else "supports",
+        "role": "settles" if settles and not (ignored or rated) else "supports",
         "limit": Unknown(ask="no rule of the framework reads it"),
         "ignored": ignored,
     }
-    rated = evidence.id == "success_share" and not scored(evidence)
-    if ignored or rated or evidence.id == "usable_examples":
-        reads["role"] = "supports"
     if rule is not None:
         side = _side(rule, evidence) if evidence.known else "unknown"
         reads |= {"title": rule.title, "says": side, "role": rule.role, "limit": rule.limit}
         reads["factor"] = rule.about
-    return EvidenceResult.model_validate(
-        {
-            **dict(evidence),
-            "low": nobody if evidence.low is None else evidence.low,
-            "high": nobody if evidence.high is None else evidence.high,
-            "observed_on": evidence.observed_on or no_clock,
-            "since": evidence.since or no_clock,
-            **reads,
-        }
-    )
+    return EvidenceResult.model_validate(reads)

@@ -23,7 +23,7 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
 
 if TYPE_CHECKING:
-    from tuneworthy.interview.answers import WrittenAnswers
+    from tuneworthy.model.interview import AnswerResult
 
 
 def judge_case(
@@ -57,7 +57,7 @@ def read_supposed(
 
 def write(
     source: str | Path, answers: Mapping[str, str], chosen: str | None = None
-) -> WrittenAnswers:
+) -> AnswerResult:
     """Write answers into a case file, and say what they came to.
 
     Nothing is written if the answers don't make a case that its framework can judge: the chosen

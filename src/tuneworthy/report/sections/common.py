@@ -7,7 +7,6 @@ from math import comb, inf, prod
 
 from tuneworthy.model.base import Range, State, Unknown
 from tuneworthy.model.dossier import (
-    BandRange,
     ChallengeResult,
     CheckResult,
     Dossier,
@@ -18,13 +17,12 @@ from tuneworthy.model.dossier import (
     Source,
     TargetState,
 )
-from tuneworthy.model.framework import Band
 from tuneworthy.report import blocks as b
 from tuneworthy.report.charts import Drawing, looks
 from tuneworthy.report.named import named
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.facts import TARGETS
-from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS, rests_on
+from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS, band_text, rests_on
 from tuneworthy.words import (
     count,
     counted,
@@ -206,13 +204,9 @@ def reasons_text(dossier: Dossier, kind: str) -> str:
 def strength_text(dossier: Dossier) -> str:
     score, difference = dossier.rules.score, dossier.rules.difference
     return (
-        f"{_band(score.band)} (score {value_text(score.value)}), "
-        f"{_band(difference.band)} (difference {value_text(difference.value)})"
+        f"{band_text(score.band)} (score {value_text(score.value)}), "
+        f"{band_text(difference.band)} (difference {value_text(difference.value)})"
     )
-
-
-def _band(band: Band | BandRange) -> str:
-    return f"{band.low} to {band.high}" if isinstance(band, BandRange) else band
 
 
 def value_text(value: float | Range) -> str:

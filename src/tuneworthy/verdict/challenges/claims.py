@@ -35,15 +35,12 @@ def checks_not_shown_by_attempts(facts: CaseFacts) -> Found:
     models = len({model for attempt in attempts for model in attempt.models})
     shown = {"prompt_variations": prompts, "foundation_models": models}
     lacking = {}
-    for name, check in facts.framework.ceiling.items():
-        if not attempts or not facts.holds(name):
-            continue
-        if name in shown and check.at_least is not None:
-            if shown[name] < check.at_least:
-                lacking[name] = f"{plain(name)} ({check.at_least} wanted)"
-            continue
+    for name, check in facts.framework.ceiling.items() if attempts else ():
         then = [attempt.ceiling[name].value for attempt in attempts if name in attempt.ceiling]
-        if then and "yes" not in then:
+        lacks = bool(then) and "yes" not in then
+        if name in shown and check.at_least is not None:
+            lacks = shown[name] < check.at_least
+        if lacks and facts.holds(name):
             wanted = f" ({check.at_least} wanted)" if check.at_least else ""
             lacking[name] = f"{plain(name)}{wanted}"
     if not lacking:
@@ -83,9 +80,8 @@ def prompts_near_copies(facts: CaseFacts) -> Found:
 @doubt
 def ceiling_without_evaluation(facts: CaseFacts) -> Found:
     """A ceiling nobody measured: no evaluation set, and no share of cases that are right."""
-    shown = facts.case.data.evaluation is not None or facts.quality is not None
-    fires = facts.reached == "yes" and not shown
-    return fires and (
+    unseen = facts.case.data.evaluation is None and facts.quality is None
+    return (facts.reached == "yes" and unseen) and (
         ("ceiling", "data.evaluation"),
         "The ceiling is claimed, and no evaluation set shows it.",
         "Collect and label cases (data.evaluation), and score the best prompts on them",

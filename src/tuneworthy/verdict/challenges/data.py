@@ -47,8 +47,7 @@ def example_rules_differ(facts: CaseFacts) -> Found:
 def brand_voice_without_samples(facts: CaseFacts) -> Found:
     """A voice nobody has written down."""
     branded = facts.holds("brand_voice")
-    wanted = branded or "persona" in facts.case.goals
-    fires = facts.case.data.voice is None and wanted
+    fires = facts.case.data.voice is None and (branded or "persona" in facts.case.goals)
     return fires and (
         ("factors.brand_voice" if branded else "goals", "data.voice"),
         "A voice is wanted, and no samples of it are named.",

@@ -43,15 +43,12 @@ def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
     """Every answer that was given, with its path."""
     for name, check in facts.case.ceiling.items():
         rule = facts.framework.ceiling.get(name)
-        wanted = rule.at_least if rule else None
-        if check.count is not None and wanted is not None:
-            yield f"ceiling.{name}", "yes" if check.count >= wanted else "no"
+        if check.count is not None and rule is not None and rule.at_least is not None:
+            yield f"ceiling.{name}", "yes" if check.count >= rule.at_least else "no"
         else:
             yield f"ceiling.{name}", check.value
-    for name, answer in facts.case.factors.items():
-        yield f"factors.{name}", answer.value
-    for name, answer in facts.case.signals.items():
-        yield f"signals.{name}", answer.value
+    yield from ((f"factors.{name}", answer.value) for name, answer in facts.case.factors.items())
+    yield from ((f"signals.{name}", answer.value) for name, answer in facts.case.signals.items())
 
 
 def _seen(reading: LimitCheck) -> str:
@@ -92,8 +89,7 @@ def _apart(number: Replaced, tolerance: float) -> bool:
 @doubt
 def measured_beside_answer(facts: CaseFacts) -> Found:
     """An answer, and a measurement that points the other way and can't settle it."""
-    found = next(_beside(facts), None)
-    if found is None:
+    if (found := next(_beside(facts), None)) is None:
         return None
     path, stated, seen, why = found
     return (
@@ -119,9 +115,8 @@ def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
             share = LimitCheck(rated, None).interval
             if side_of(rated, limit) not in ("unknown", stated):
                 yield path, stated, f"{share} rated good", "those who rate are no sample of all"
-        for side, reading in (
-            readings(name, "supports", framework, ledger) if room == "signals" else ()
-        ):
+        supports = readings(name, "supports", framework, ledger) if room == "signals" else ()
+        for side, reading in supports:
             if side not in ("unknown", stated):
                 yield path, stated, _seen(reading), "that alone doesn't show why"
 
@@ -129,12 +124,9 @@ def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
 @doubt
 def need_without_support(facts: CaseFacts) -> Found:
     """A need that was said, where what was measured speaks against it."""
-    if not (need := _need(facts, stated="yes", measured="no")):
-        return None
-    path, factor, seen = need
-    return (
-        (path, "evidence"),
-        f"{factor} is answered yes, and the data shows little of it, {seen}. "
+    return (need := _need(facts, stated="yes", measured="no")) and (
+        (need[0], "evidence"),
+        f"{need[1]} is answered yes, and the data shows little of it, {need[2]}. "
         "The answer stands; a need is not settled by what is logged.",
         "Say what the need rests on: a law, a contract, a policy",
     )
@@ -143,12 +135,9 @@ def need_without_support(facts: CaseFacts) -> Found:
 @pushback
 def need_seen_in_data(facts: CaseFacts) -> Found:
     """A need that was denied, where what was measured speaks for it."""
-    if not (need := _need(facts, stated="no", measured="yes")):
-        return None
-    path, factor, seen = need
-    return (
-        (path, "evidence"),
-        f"{factor} is answered no; measured {seen}.",
+    return (need := _need(facts, stated="no", measured="yes")) and (
+        (need[0], "evidence"),
+        f"{need[1]} is answered no; measured {need[2]}.",
         "Ask the person responsible for data protection whether this data may be sent where it is "
         "sent today",
     )
@@ -156,13 +145,11 @@ def need_seen_in_data(facts: CaseFacts) -> Found:
 
 def _need(facts: CaseFacts, *, stated: State, measured: State) -> tuple[str, str, str] | None:
     """The first factor whose measurements contradict its answer: path, name, what was measured."""
-    for factor in facts.framework.factors:
-        if facts.state(factor) == stated:
-            for side, reading in readings(
-                factor, "supports", facts.framework, facts.findings.ledger
-            ):
-                if side == measured:
-                    return f"factors.{factor}", plain(factor), _seen(reading)
+    framework, ledger = facts.framework, facts.findings.ledger
+    for factor in (name for name in framework.factors if facts.state(name) == stated):
+        for side, reading in readings(factor, "supports", framework, ledger):
+            if side == measured:
+                return f"factors.{factor}", plain(factor), _seen(reading)
     return None
 
 

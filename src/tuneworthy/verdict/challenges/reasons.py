@@ -51,8 +51,7 @@ def cost_reason_with_small_bill(facts: CaseFacts) -> Found:
 def exploring_with_fixed_format(facts: CaseFacts) -> Found:
     """What every output must look like can't be fixed while the task is still being found."""
     fixed = facts.holds("consistent_behavior")
-    wanted = fixed or "format" in facts.case.goals
-    fires = facts.holds("exploration_phase") and wanted
+    fires = facts.holds("exploration_phase") and (fixed or "format" in facts.case.goals)
     return fires and (
         ("factors.exploration_phase", "factors.consistent_behavior" if fixed else "goals"),
         "You are still finding out what users need, and every output must already look the same.",
@@ -89,16 +88,15 @@ def knowledge_goal_against_record(facts: CaseFacts) -> Found:
     for goal in facts.goals(KNOWLEDGE_GOALS):
         winners = facts.findings.record.get(goal, {})
         total, tuned = sum(winners.values()), sum(winners.get(arm, 0) for arm in _TUNED)
-        if least is None or total < least or tuned * len(ARMS) >= len(_TUNED) * total:
-            continue
-        best = max(winners, key=lambda arm: winners[arm])
-        return (
-            ("goals", "attempts"),
-            f"{plain(goal)} is a goal. In {count(total)} published cases of it a tuned model, "
-            f"alone or with retrieval or a better prompt, measured best {count(tuned)} times, and "
-            f"{ARMS[best]} {count(winners[best])} times.",
-            f"Compare with {ARMS[best]} on the same cases, or name the behavior to be tuned",
-        )
+        if least is not None and total >= least and tuned * len(ARMS) < len(_TUNED) * total:
+            best = max(winners, key=lambda arm: winners[arm])
+            return (
+                ("goals", "attempts"),
+                f"{plain(goal)} is a goal. In {count(total)} published cases of it a tuned model, "
+                "alone or with retrieval or a better prompt, measured best "
+                f"{count(tuned)} times, and {ARMS[best]} {count(winners[best])} times.",
+                f"Compare with {ARMS[best]} on the same cases, or name the behavior to be tuned",
+            )
     return None
 
 
@@ -140,22 +138,21 @@ def low_volume_now(facts: CaseFacts) -> Found:
     answer = facts.case.factors.get("low_volume")
     if answer is None or (answer.value, answer.now) != ("no", "yes") or facts.case.one_off:
         return None
-    now, month = facts.requests, answer.by_month
+    now, month, grown = facts.requests, answer.by_month, ""
     says = "Volume counts as sufficient, but it is low at present."
+    if now and month is not None and facts.case.economics.traffic.growth_per_month:
+        then = count(now * (1 + facts.growth) ** month)
+        grown = f"; at {share(facts.growth)} growth month {month} has {then}"
     if now is not None:
-        says += f" Today it is {count(now)} requests a month"
-        if now and month is not None and facts.case.economics.traffic.growth_per_month:
-            then = count(now * (1 + facts.growth) ** month)
-            says += f"; at {share(facts.growth)} growth month {month} has {then}"
-        says += "."
+        says += f" Today it is {count(now)} requests a month{grown}."
     saving = facts.case.economics.monthly.api_savings_usd
     if now and facts.request_usd and saving is not None:
         pays_at = saving.likely / facts.request_usd
         pays_in = months_to_reach(now=now, target=pays_at, growth_per_month=facts.growth)
-        says += f" The stated saving needs about {count(pays_at)} a month"
-        says += (
-            f": month {pays_in} at that growth." if pays_in else ", which no stated growth reaches."
+        then = (
+            f": month {pays_in} at that growth" if pays_in else ", which no stated growth reaches"
         )
+        says += f" The stated saving needs about {count(pays_at)} a month{then}."
         needed = growth_needed(now=now, target=pays_at, months=month or 0)
         if needed and month:
             says += f" Month {month} would take {share(needed)} growth a month."

@@ -26,7 +26,7 @@ from tuneworthy.model.framework import (
     OptionRule,
     TargetId,
 )
-from tuneworthy.verdict.facts import ARMS, TARGETS, CaseFacts, as_range, ends, named
+from tuneworthy.verdict.facts import ARMS, TARGETS, CaseFacts, as_range, ends, known_range, named
 from tuneworthy.verdict.options import model, prompt, tuning
 from tuneworthy.verdict.options.rule import Figures, Opinion, Option, no, partly, unknown, yes
 from tuneworthy.words import count, figure_says, plain, quality, sentence
@@ -221,7 +221,7 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
     """Each kind of tuning the goals lead to, once; all of them while no goal is named."""
     case, framework = facts.case, facts.framework
     fits = {fit.approach: fit for fit in reversed(facts.fits)}  # the first goal of an approach
-    names = list(dict.fromkeys(fit.approach for fit in facts.fits)) or list(framework.approaches)
+    names = dict.fromkeys(fit.approach for fit in facts.fits) or framework.approaches
     tuned, figure = facts.scored("tuned"), facts.figure
     known = Figures(
         _seen(facts, "tuned") or (tuned.quality if tuned else None),
@@ -251,10 +251,8 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
 
 def _tuned_usd(facts: CaseFacts) -> Range | None:
     """What the tuned model costs a month: the cheapest way that has a price."""
-    for each in facts.findings.servings:
-        if each.tuned and not isinstance(each.usd_per_month, Unknown):
-            return Range.between(*ends(each.usd_per_month))
-    return None
+    tuned = (known_range(way.usd_per_month) for way in facts.findings.servings if way.tuned)
+    return next(filter(None, tuned), None)
 
 
 def _published(arm: str, goal: str, facts: CaseFacts, record: GoalRecord) -> _Published:
@@ -281,9 +279,8 @@ def _result(option: Outlook, rank: int, beaten_by: str, *, has_set: bool) -> Opt
         grade: Any = "measured" if own and option.measured else "rule_of_thumb"
         grade = "computed" if own and target == "cost" else grade
         moves[target] = MoveResult(effect=effect, grade=grade)
-    score = "score it on the evaluation set"
-    if not has_set:
-        score = "collect an evaluation set (data.evaluation) and score it on that"
+    collect = "collect an evaluation set (data.evaluation) and score it on that"
+    score = "score it on the evaluation set" if has_set else collect
     bill = "state traffic and the prices of the models that serve it"
     same = ("id", "title", "kind", "helps", "because", "grade", "variant_of")
     return OptionResult(
@@ -325,14 +322,10 @@ def _does(facts: CaseFacts, usual: Moves, figures: Figures) -> Does:
 
     A figure of the case's own goes before what is usual; what is usual is applied to today's.
     """
-    own: dict[TargetId, float | Range | None] = {
-        "quality": figures.quality,
-        "cost": figures.usd_per_month,
-        "latency": figures.latency_p95_s,
-    }
+    numbers = (figures.quality, figures.latency_p95_s, figures.usd_per_month, None)
     does: dict[TargetId, tuple[Effect, Range | None, bool]] = {}
-    for target in TARGETS:
-        value, move, today = own.get(target), usual.get(target), facts.now.get(target)
+    for target, value in zip(TARGETS, numbers, strict=True):
+        move, today = usual.get(target), facts.now.get(target)
         if value is None:
             does[target] = effect(target, move), _applied(target, today, move), False
             continue
@@ -389,8 +382,8 @@ def _aimed(facts: CaseFacts, opinion: Opinion, does: Does, name: str) -> Opinion
             return no(f"{named(facts.aims)} {how}, and it moves something else")
         how = "are missed" if missed else "press"
         return no(f"{named(facts.aims)} {how}, and it moves none of them")
-    touched = (t for t in facts.limits if t not in facts.aims)
-    touched = (t for t in touched if does[t][0] in ("worsens", "unknown"))
+    other = [target for target in facts.limits if target not in facts.aims]
+    touched = [target for target in other if does[target][0] in ("worsens", "unknown")]
     then = {target: facts.meets(target, does[target][1]) for target in touched}
     if past := [target for target, meets in then.items() if meets == "no"]:
         return no(f"it takes {TARGETS[past[0]].name} past its limit")

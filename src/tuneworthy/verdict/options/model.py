@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tuneworthy.model.case import in_use
 from tuneworthy.model.framework import Move, Moves
 from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts, counted
 from tuneworthy.verdict.options.rule import (
@@ -17,6 +18,7 @@ from tuneworthy.verdict.options.rule import (
     unknown,
     yes,
 )
+from tuneworthy.verdict.weigh import maker
 from tuneworthy.words import count, few, listing, plain, quality, several, share
 
 
@@ -65,12 +67,12 @@ def _scored(facts: CaseFacts) -> Opinion | None:
     if makers and makers.number >= 2 and isinstance(best, float) and limit is not None:
         models = f"the best models of {several(int(makers.number), 'maker')} were scored on the"
         if best < limit:
-            because = f"{models} same cases, and all fall short of {quality(limit)}"
-            return no(because, measured=True)
+            return no(f"{models} same cases, and all fall short of {quality(limit)}", measured=True)
     if other is None or other.quality is None or limit is None:
         return None
     met = facts.meets("quality", counted(other.quality, other.cases))
-    if met == "unknown" or (met == "no" and facts.same_maker(other)):
+    now = in_use(facts.case)
+    if met == "unknown" or (met == "no" and now is not None and maker(now.id) == maker(other.id)):
         return None  # a smaller sibling that falls short rules out nobody else's model
     was, has = f"{other.id} was scored and", quality(other.quality)
     if met == "yes":
@@ -108,8 +110,7 @@ def _cheaper(facts: CaseFacts, room: str, as_said: str) -> Opinion:
         if met == "no":
             return no(f"quality is short already: {has} where {wanted} is wanted", measured=True)
         if pressure == "yes":
-            because = f"{room} ({has}, {wanted} is wanted), and {_presses(facts)}"
-            return yes(because, measured=True)
+            return yes(f"{room} ({has}, {wanted} is wanted), and {_presses(facts)}", measured=True)
     if facts.satisfied == "yes" and pressure == "yes":
         return yes(f"{as_said}, and {_presses(facts)}")
     if facts.quality_short == "yes":
@@ -127,8 +128,7 @@ _PRESSURE_OPEN = "whether cost or latency is a reason isn't stated"
 
 def _presses(facts: CaseFacts) -> str:
     """Cost, latency or both as a reason to change something."""
-    presses = "presses" if len(facts.pressed_by) == 1 else "press"
-    return f"{listing(facts.pressed_by)} {presses}"
+    return f"{listing(facts.pressed_by)} {'presses' if len(facts.pressed_by) == 1 else 'press'}"
 
 
 # Options that change how the same model is called.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tuneworthy.model.dossier import Helps
 from tuneworthy.model.framework import Move, Moves
-from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts
+from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts, as_range, likely
 from tuneworthy.verdict.options.rule import (
     Figures,
     Opinion,
@@ -26,10 +26,8 @@ SHAPED_GOALS = frozenset({"format", "extraction", "classification", "tool_callin
 
 
 def _today(facts: CaseFacts) -> Figures:
-    now, latency = facts.now, facts.case.today.latency_p95_s
-    stated = facts.case.today.usd_per_month is not None
-    bill = now.get("cost") if stated else None
-    return Figures(facts.case.today.quality, bill, latency.likely if latency else None)
+    today = facts.case.today
+    return Figures(today.quality, as_range(today.usd_per_month), likely(today.latency_p95_s))
 
 
 @option(mends=False, tried="", figures=_today)
@@ -73,15 +71,12 @@ def prompt_optimisation(facts: CaseFacts) -> Opinion:
 
 def _lacking(facts: CaseFacts, checks: Sequence[str]) -> str:
     """What of the prompt work isn't done."""
-    lacks, answer = [], facts.case.ceiling.get("prompt_variations")
-    if "prompt_variations" in checks and (answer is None or answer.count is None):
-        lacks.append("few prompts were tried")
-    elif "prompt_variations" in checks and answer is not None:
+    answer, tried = facts.case.ceiling.get("prompt_variations"), "few prompts were tried"
+    if answer is not None and answer.count is not None:
         were = "was" if answer.count == 1 else "were"
-        lacks.append(f"only {several(answer.count or 0, 'prompt')} {were} tried")
-    if "structured_prompt" in checks:
-        lacks.append("the prompt isn't structured")
-    return listing(lacks)
+        tried = f"only {several(answer.count, 'prompt')} {were} tried"
+    says = {"prompt_variations": tried, "structured_prompt": "the prompt isn't structured"}
+    return listing([says[check] for check in checks])
 
 
 _SHOWN = "examples are in the prompt already"
@@ -154,8 +149,7 @@ def decomposition(facts: CaseFacts) -> Opinion:
         today, most = facts.case.today.latency_p95_s, facts.case.targets.latency_p95_s
         if today is None or most is None:
             return no("there is no time for more calls")
-        because = f"one call takes {today.likely:g} s of the {most:g} s there are"
-        return no(because, measured=True)
+        return no(f"one call takes {today.likely:g} s of the {most:g} s there are", measured=True)
     if overloaded == "yes" and facts.long_prompt == "no":
         short = f"parts of the prompt are ignored although it is short{long(facts)}"
         return partly(f"{short}: look which first")
