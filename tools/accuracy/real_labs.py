@@ -1,6 +1,9 @@
-"""Five labs on real data with the embedded model, and each page's first sentence recomputed.
+"""Labs on real data, and each page's first sentence recomputed.
 
     python tools/accuracy/real_labs.py DATA FOLDER [NAME ...]
+
+Five with the embedded model, and six on more cases of bfcl and sql_eval, in which a server on this
+machine gives made answers: a stated share of them right, the others slips.
 
 DATA holds clinc_oos, banking77, pubmedqa, bfcl and sql_eval; FOLDER gets a case for each. A lab
 runs by the command line; then the answers are read from its ledger as they came and scored anew, by
@@ -19,7 +22,12 @@ import re
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +40,7 @@ from tuneworthy.llm.ledger import ReadOnlyLedger
 SEED, CASES, FEW = 7, 60, 24
 HEAD = "---\nname: bare\nMORE---\n# system\nSYSTEM\n# user\n{{ input }}\n"
 HEADS = {"label": "constrained: grammar\n", "tool_call": "constrained: schema\n",
-         "sql": "few_shot: {k: 5, from: fixed}\ntemperature: 0.8\n"}  # fmt: skip
+         "sql": "few_shot: {k: 5, from: nearest}\n"}  # fmt: skip
 """What keeps answers short, by metric: the labels, a schema, or answers to go by."""
 Row = dict[str, Any]
 
@@ -98,8 +106,8 @@ def bounded(tool: Row) -> Row | None:
             "additionalProperties": False}  # fmt: skip
 
 
-def bfcl(data: Path) -> tuple[list[Row], list[Row]]:
-    """Calls of one tool with few and plain arguments, written as JSON."""
+def bfcl(data: Path) -> list[Row]:
+    """Calls of one tool, written as JSON."""
 
     def lines(name: str) -> list[Row]:
         text = (data / "bfcl" / name).read_text("utf-8")
@@ -113,42 +121,132 @@ def bfcl(data: Path) -> tuple[list[Row], list[Row]]:
             "reference": {"calls": answer["ground_truth"]},
         }
         for asked, answer in pairs
-        if bounded(asked["function"][0]) and len(json.dumps(asked["function"])) < 500
     ]
     random.Random(SEED).shuffle(rows)  # noqa: S311  # draws cases, hides nothing
-    return rows[:FEW], []
+    return rows
 
 
-def sql(data: Path) -> tuple[list[Row], list[Row]]:
+def few_calls(data: Path) -> tuple[list[Row], list[Row]]:
+    """Those of short tools with few and plain arguments."""
+    tools = ((row["input"].partition("\n")[0], row) for row in bfcl(data))
+    return [row for tool, row in tools if len(tool) < 500 and bounded(json.loads(tool))][:FEW], []
+
+
+def sql(data: Path) -> list[Row]:
     """Queries on tables that lie beside each question."""
     text = (data / "sql_eval/questions_gen_sqlite.csv").read_text("utf-8")
     rows = []
     for place, row in enumerate(csv.DictReader(text.splitlines())):
         query = re.sub(r"\{([^}]*)\}", r"\1", row["query"].split(";")[0])
         script, runs = tables_for([query])
-        if query in runs and len(script) < 500 and script.count("CREATE") == 1:
+        if query in runs:
             tables = "\n".join(line for line in script.splitlines() if line.startswith("CREATE"))
             check = {"scorer": "sql", "of": {"schema": script}}
             rows.append({"id": f"s{place}", "input": f"{tables}\n{row['question']}",
                          "reference": query, "checks": [check]})  # fmt: skip
     random.Random(SEED).shuffle(rows)  # noqa: S311  # draws cases, hides nothing
-    rows = [row for row in rows if len(row["reference"]) < 120]
-    return rows[:FEW], [{**row, "checks": []} for row in rows[FEW : FEW + 5]]
+    return rows
 
 
+def few_queries(data: Path) -> tuple[list[Row], list[Row]]:
+    """Short ones on one table, and the others as examples."""
+    short = [row for row in sql(data) if row["input"].count("CREATE") == 1
+             and len(row["reference"]) < 120]  # fmt: skip
+    return short[:FEW], [{**row, "checks": []} for row in short[FEW:]]
+
+
+def all_of(rows: Callable[[Path], list[Row]], data: Path) -> tuple[list[Row], list[Row]]:
+    """All that a server can answer, and none as examples."""
+    return [row for row in rows(data) if plain(row["reference"])], []
+
+
+def plain(reference: Any) -> bool:
+    """Whether no accepted argument is made of parts."""
+    told = [] if isinstance(reference, str) else reference["calls"]
+    values = (value for call in told for args in call.values() for value in args.values())
+    return not any(isinstance(one, dict | list) for accepted in values for one in accepted)
+
+
+MADE = {"bfcl": (bfcl, "tool_call"), "sql_eval": (sql, "sql")}
+SHARES = (0.3, 0.5, 0.8)
 LABS: dict[str, tuple[Any, str, float, int, str]] = {
     "clinc_oos": (clinc, "label", 0.9, 12, "Name the intent of the message."),
     "banking77": (banking, "label", 0.6, 32, "Name the intent of the customer's message."),
     "pubmedqa": (pubmed, "label", 0.9, 8, "Answer yes, no or maybe."),
     "bfcl": (
-        bfcl,
+        few_calls,
         "tool_call",
         0.5,
         160,
         'Write the call as JSON: {"name": ..., "arguments": ...}.',
     ),
-    "sql_eval": (sql, "sql", 0.5, 160, "Write one SQLite query, and nothing else."),
+    "sql_eval": (few_queries, "sql", 0.5, 160, "Write one SQLite query, and nothing else."),
 }
+LABS |= {
+    f"{name}, made, {share}": (partial(all_of, rows), metric, 0.5, 160, "Answer.")
+    for name, (rows, metric) in MADE.items()
+    for share in SHARES
+}
+
+
+# Made answers -------------------------------------------------------------------------------------
+
+
+def made(case: Row, others: list[Row], share: float, shown: int) -> str:
+    """An answer that is right in about a ``share``; with examples ``shown``, in a little more."""
+    chance = random.Random(f"{case['id']} {shown}")  # noqa: S311  # makes answers, hides nothing
+    right_one, slip = chance.random() < share + 0.05 * (shown > 0), chance.randrange(4)
+    told = case if right_one or slip > 1 else chance.choice(others)
+    if isinstance(case["reference"], str):
+        query = told["reference"]
+        if not right_one and slip > 1:
+            query = ("I don't know.", f"SELECT 1 -- {query}")[slip - 2]
+        return chance.choice((query, f"{query};", f"```sql\n{query}\n```"))
+    ((tool, accepted),) = told["reference"]["calls"][0].items()
+    given = {name: values[0] for name, values in accepted.items() if "" not in values}
+    if not right_one and slip == 2 and given:
+        given.pop(chance.choice(sorted(given)))
+    elif not right_one and slip == 3:
+        given |= {"and_one_more": True}
+    return json.dumps({"name": tool, "arguments": given})
+
+
+@contextmanager
+def answering(folder: Path, share: float) -> Iterator[None]:
+    """A server of made answers at the address that the case of a folder names."""
+    rows = [json.loads(line) for line in (folder / "eval.jsonl").read_text("utf-8").splitlines()]
+    by_input = {row["input"]: row for row in rows}
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"]
+            text = made(by_input[asked[-1]["content"]], rows, share, len(asked) - 2)
+            choice = {"message": {"content": text}, "finish_reason": "stop"}
+            usage = {"prompt_tokens": 9, "completion_tokens": 9}
+            raw = json.dumps({"choices": [choice], "usage": usage}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    file = folder / "case.yaml"
+    told = file.read_text("utf-8")
+    port = int(found[1]) if (found := re.search(r"127\.0\.0\.1:(\d+)", told)) else 0
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    free = "usd_per_mtok: {input: 0, output: 0}"
+    model = f"{{id: 'made:m', base_url: 'http://127.0.0.1:{server.server_port}/v1', {free}}}"
+    file.write_text(told.replace("{id: 'local:smollm2'}", model), "utf-8")
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def write(name: str, data: Path, folder: Path) -> None:
@@ -156,7 +254,8 @@ def write(name: str, data: Path, folder: Path) -> None:
     make, metric, target, _, system = LABS[name]
     cases, examples = make(data)
     (folder / "prompts").mkdir(parents=True)
-    head = HEAD.replace("SYSTEM", system).replace("MORE", HEADS[metric])
+    embedded = " made, " not in name
+    head = HEAD.replace("SYSTEM", system).replace("MORE", HEADS[metric] * embedded)
     (folder / "prompts" / "bare.md").write_text(head, "utf-8")
     more = ""
     for file, rows in (("eval.jsonl", cases), ("examples.jsonl", examples)):
@@ -165,7 +264,7 @@ def write(name: str, data: Path, folder: Path) -> None:
             (folder / file).write_text(text, "utf-8")
     if examples:
         more = ", examples: examples.jsonl"
-    if metric == "tool_call":
+    if metric == "tool_call" and embedded:
         tools = (json.loads(row["input"].split("\n")[0]) for row in cases)
         schema = json.dumps({"anyOf": [bounded(tool) for tool in tools]})
         (folder / "schema.json").write_text(schema, "utf-8")
@@ -260,14 +359,16 @@ def recomputed(name: str, folder: Path, result: Row) -> tuple[str, str]:
     return f"{sum(held) / len(held):.2f} ({low:.2f}-{high:.2f}) {best}", answer
 
 
-def cut_off(name: str, folder: Path) -> tuple[int, int]:
-    """Answers of the first arm on the cases for selecting that ended at their most tokens."""
-    lab = prepare(folder, max_tokens=LABS[name][3])
+def cut_off(name: str, folder: Path) -> list[tuple[int, int]]:
+    """Answers that ended at their most tokens, and all, of each arm on each part."""
+    lab, found = prepare(folder, max_tokens=LABS[name][3]), []
     with ReadOnlyLedger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
-        calls = (ledger.find(job.key) for arm in lab.plan.called[:1]
-                 for job, *_ in lab.plan.calls([arm], lab.plan.select))  # fmt: skip
-        replies = [call.reply for call in calls if call is not None and call.reply is not None]
-    return sum(reply.finish == "length" for reply in replies), len(replies)
+        for arm in lab.plan.called:
+            for part in (lab.plan.select, lab.plan.report):
+                calls = ledger.found([job.key for job, *_ in lab.plan.calls([arm], part)]).values()
+                replies = [call.reply for call in calls if call.reply is not None]
+                found.append((sum(r.finish == "length" for r in replies), len(replies)))
+    return found
 
 
 def main() -> None:
@@ -283,17 +384,21 @@ def main() -> None:
         most = str(LABS[name][3])
         told = [sys.executable, "-m", "tuneworthy", "ceiling", str(folder), "--max-tokens", most,
                 "--at-once", "2", "--format", "json"]  # fmt: skip
-        done = subprocess.run(told, capture_output=True, text=True, check=False)
+        share = name.partition(" made, ")[2]
+        with answering(folder, float(share)) if share else nullcontext():
+            done = subprocess.run(told, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 3):
             print(f"| {name} | {done.stderr.strip()[:200]} | | | |", flush=True)
             continue
         result = json.loads(done.stdout)
         said = result["reported"]
         if "value" not in said:
-            cut, calls = cut_off(name, folder)
-            told_so = f"{cut} of {calls} calls" in result["stopped"]
-            same = told_so and cut > 0.02 * calls and result["reached"] == "unknown"
-            row = (name, f"not judged: {result['stopped'][:60]}…", f"{cut} of {calls} cut off",
+            stopped = result["stopped"]
+            many = [(cut, calls) for cut, calls in cut_off(name, folder) if cut > 0.02 * calls]
+            lost = [f"{cut} of {calls}" for cut, calls in many]
+            told_so = any(stopped.startswith(f"{each} calls") for each in lost)
+            same = told_so and result["reached"] == "unknown"
+            row = (name, f"not judged: {stopped[:60]}…", f"cut off: {'; '.join(lost)}",
                    "unknown, unknown", "yes" if same else "NO")  # fmt: skip
             print(f"| {' | '.join(row)} |", flush=True)
             continue

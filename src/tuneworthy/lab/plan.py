@@ -150,9 +150,9 @@ def _arm(values: Mapping[str, Any]) -> Arm:
     return Arm.model_validate({"id": " · ".join(parts)[:_LONGEST], **values})
 
 
-_KEPT = 400  # of each case: twice what may be shown, with room for its own conversation
+_KEPT = 64  # of each case: what is mostly shown, with room for its own conversation
 _BLOCK = 512  # texts that are held against all examples at a time
-_TURNS = 8192  # examples as turns: labs show the same ones again and again
+_TURNS = 4096  # examples as turns: labs show the same ones again and again
 _DIGITS = 6  # of a cosine; what is beyond depends on the machine
 
 
@@ -208,18 +208,23 @@ class Pool:
         """
         if not self.examples or k < 1:
             return ()
-        asked = (k, case.cluster, case.input or case.messages)
-        if asked not in self._found:
-            near = islice(self._visible(case, self._near(case.text)[1].tolist()), k)
-            self._found[asked] = tuple(near)[::-1]
-        return self._found[asked]
+        near = tuple(islice(self._visible(case, self._near(case.text)[1].tolist()), k))
+        if len(near) < k and len(self.examples) > _KEPT:  # many are of its own conversation
+            scores = self._likeness(self._near(case.text)[0])
+            every = nearest_places(scores, len(self.examples)).tolist()
+            near = tuple(islice(self._visible(case, every), k))
+        return near[::-1]
 
     def shown_to(self, arm: Arm, case: EvalCase) -> tuple[int, ...]:
         """Places of the examples that an arm shows a model with a case."""
         if arm.few_shot_from == "none":
             return ()
-        way = self.nearest if arm.few_shot_from == "nearest" else self.fixed
-        return way(arm.few_shot, case)
+        if arm.few_shot_from == "fixed":
+            return self.fixed(arm.few_shot, case)
+        asked = (arm.few_shot, case.cluster, case.input or case.messages)
+        if asked not in self._found:
+            self._found[asked] = self.nearest(arm.few_shot, case)
+        return self._found[asked]
 
     def _turns(self, template: str, previous: str, place: int) -> tuple[ChatMessage, ChatMessage]:
         """An example as two turns of a conversation, asked as a template asks."""
@@ -380,13 +385,36 @@ class Setting:
 
 
 def request_for(arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str] = ()) -> Request:
-    """The request of an arm for one case; of a chain the step after those that have ``said``.
+    """The request of an arm for one case; of a chain the step after those that have ``said``."""
+    messages = messages_for(arm, case, setting, said)
+    return frame_of(arm, setting, len(said)).model_copy(update={"messages": messages})
+
+
+def frame_of(arm: Arm, setting: Setting, step: int = 0) -> Request:
+    """The requests of an arm at a step of its chain, without their messages."""
+    prompt, last = setting.prompts[(*arm.steps, arm.prompt)[step]], step == len(arm.steps)
+    model = prompt.model or arm.model
+    return request_to(
+        setting.reached[model],
+        (),
+        max_tokens=setting.max_tokens,
+        temperature=prompt.temperature,
+        effort=arm.effort or None,
+        response_schema=setting.schema if last and arm.constrained == "schema" else None,
+        grammar=setting.grammar if last and arm.constrained == "grammar" else None,
+        choices=setting.labels if model in setting.deciders else None,
+    )
+
+
+def messages_for(
+    arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str] = ()
+) -> tuple[ChatMessage, ...]:
+    """What is said in such a request.
 
     Examples go in where the prompt names them, and otherwise as turns of the conversation, which
     models follow far better than a list in a text.
     """
-    prompt, last = setting.prompts[(*arm.steps, arm.prompt)[len(said)]], len(said) == len(arm.steps)
-    model = prompt.model or arm.model
+    prompt = setting.prompts[(*arm.steps, arm.prompt)[len(said)]]
     pool, shown = setting.pool, setting.pool.shown_to(arm, case)
     inside = "examples" in names(prompt)
     earlier, text = _turns(case)
@@ -402,16 +430,7 @@ def request_for(arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str] 
         messages += pool.turns(prompt.user, values["previous"], place)
     messages += earlier
     messages.append(ChatMessage(role="user", content=filled(prompt.user, values)))
-    return request_to(
-        setting.reached[model],
-        messages,
-        max_tokens=setting.max_tokens,
-        temperature=prompt.temperature,
-        effort=arm.effort or None,
-        response_schema=setting.schema if last and arm.constrained == "schema" else None,
-        grammar=setting.grammar if last and arm.constrained == "grammar" else None,
-        choices=setting.labels if model in setting.deciders else None,
-    )
+    return tuple(messages)
 
 
 def request_to(place: Reached, messages: Sequence[ChatMessage], **more: Any) -> Request:
@@ -465,10 +484,16 @@ class LabPlan:
     probes: frozenset[tuple[str, str]] = frozenset()
     """Arms and cases whose calls may have the most tokens: what they use is everybody's cap."""
     keys: dict[int, dict[tuple[Any, ...], str]] = field(init=False, repr=False, compare=False)
-    """By case and call: keys that were worked out, so that a quote and its run do it once."""
+    """By case and call: keys that were worked out, so that a quote and its run do it once.
+
+    Only of cases for selecting: of the others few arms are asked."""
+
+    frames: dict[tuple[str, int, int], Request] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
-        own = {id(case): dict[tuple[Any, ...], str]() for case in (*self.select, *self.report)}
+        own = {id(case): dict[tuple[Any, ...], str]() for case in self.select}
         object.__setattr__(self, "keys", own)
 
     def walks(self, arm: Arm, case: EvalCase, told: Told | None = None) -> Iterator[list[Job]]:
@@ -483,20 +508,23 @@ class LabPlan:
 
     def _job(self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...]) -> Job:
         known, name = self.keys.get(id(case), {}), (arm.id, repeat, *said)
+        frame = self._frame(arm, case, len(said))
+        if (key := known.get(name)) is None:
+            messages = messages_for(arm, case, self.setting, said)
+            key = known[name] = frame.key(repeat, messages)
         make = partial(self._request, arm, case, said)
-        if name in known:
-            prompt = self.setting.prompts[(*arm.steps, arm.prompt)[len(said)]]
-            place = self.setting.reached[prompt.model or arm.model]
-            return Job.known(known[name], (place.base_url, place.name), make, repeat)
-        job = Job(make(), repeat)
-        known[name] = job.key
-        return job
+        return Job.known(key, (frame.base_url, frame.model), make, repeat)
+
+    def _frame(self, arm: Arm, case: EvalCase, step: int) -> Request:
+        most = PROBE_TOKENS if (arm.id, case.id) in self.probes else self.setting.max_tokens
+        if (known := self.frames.get((arm.id, step, most))) is None:
+            known = frame_of(arm, self.setting, step).model_copy(update={"max_tokens": most})
+            self.frames[arm.id, step, most] = known
+        return known
 
     def _request(self, arm: Arm, case: EvalCase, said: Sequence[str]) -> Request:
-        request = request_for(arm, case, self.setting, said)
-        if (arm.id, case.id) in self.probes:
-            return request.model_copy(update={"max_tokens": PROBE_TOKENS})
-        return request
+        messages = messages_for(arm, case, self.setting, said)
+        return self._frame(arm, case, len(said)).model_copy(update={"messages": messages})
 
     def calls(
         self, arms: Iterable[Arm], cases: Sequence[EvalCase], told: Told | None = None

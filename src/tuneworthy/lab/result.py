@@ -377,13 +377,14 @@ def _parts(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> tuple[PartSha
     """How often each field of an arm's answers is right, or each class; () where there are none."""
     scored = [(case, cell) for case in cases for cell in scores.cells(arm.id, [case])]
     scored = [(case, cell) for case, cell in scored if cell.scores]
-    names = sorted({name for _, cell in scored for name in cell.parts})
+    names = sorted({name for _, cell in scored for name in cell.parts or ()})
     rows: dict[str, list[tuple[float, str]]] = {}
     for case, cell in scored:
         if names:  # an answer without fields has none of them right
             for name in names:
-                if name in cell.parts or not cell.parts:
-                    rows.setdefault(name, []).append((cell.parts.get(name, False), case.cluster))
+                if not cell.parts or name in cell.parts:
+                    right = bool(cell.parts) and cell.parts[name]
+                    rows.setdefault(name, []).append((right, case.cluster))
         elif scores.marker.labels and case.accepted:
             name = answer_text(case.accepted[0])
             rows.setdefault(name, []).append((cell.score(), case.cluster))

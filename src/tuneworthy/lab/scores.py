@@ -59,7 +59,7 @@ class CaseScores:
     unjudged: int = 0  #: Answers that no scorer can say anything about.
     wrong: tuple[str, str] | None = None  #: For a wrong answer: its signal, and what came.
     output: str | None = None  #: The first answer.
-    parts: dict[str, bool] = field(default_factory=dict)  #: Whether each of its fields is right.
+    parts: dict[str, bool] | None = None  #: Whether each of its fields is right.
     label: float | None = None
     """People's label of the first answer, 0 … 1, NaN where nobody gave one; None without a
     judge."""
@@ -193,7 +193,7 @@ class Scores:
             return
         cell.scores.append(scored.value)
         if cell.output is None:
-            cell.output, cell.parts = output.shown[:_MASKED], scored.parts
+            cell.output, cell.parts = output.shown[:_MASKED], scored.parts or None
         if not scored.ok and judge is None:
             cell.wrong = (scored.signal or WRONG, output.text[:_MASKED])
 

@@ -206,7 +206,7 @@ class Outcome:
     """What came of a run; a job that isn't in ``settled`` was never sent."""
 
     settled: dict[str, Settled] = field(default_factory=dict)
-    """By key; of a lean run without the answers."""
+    """By key; of a lean run one record stands for all that were answered."""
     ledger: Ledger | None = None  #: Where a lean run left them.
     stopped: Stopped = ""  #: Why it ended early: at the cap, by refusals, the user, or a bug.
     why: str = ""
@@ -224,6 +224,7 @@ class Outcome:
         return found
 
 
+_THERE = Settled(key="", status="settled")  # what became of it lies in the ledger
 PriceOf = Callable[[Request], Price | None]
 Progress = Callable[[Settled], None]
 
@@ -331,9 +332,9 @@ class Runner:
 
     def _done(self, found: Settled) -> None:
         first = found.key not in self.outcome.settled
-        slim = {"reply": None} if self.outcome.ledger else {}
         if first:
-            self.outcome.settled[found.key] = found.model_copy(update=slim)
+            there = self.outcome.ledger is not None and found.status == "settled"
+            self.outcome.settled[found.key] = _THERE if there else found
         if first or found.reused:
             self._progress(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import date
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
@@ -126,7 +127,7 @@ class ChatMessage(Record):
     @cached_property
     def canonical(self) -> str:
         """Itself as canonical JSON."""
-        return canonical_json({"content": self.content, "role": self.role})
+        return f'{{"content":{json.encoder.encode_basestring(self.content)},"role":"{self.role}"}}'
 
 
 class Request(Record):
@@ -148,11 +149,11 @@ class Request(Record):
     tools: str | None = None  #: Tool definitions, as canonical JSON.
     choices: tuple[str, ...] | None = None  #: Labels, for a model that decides among them.
 
-    def key(self, repeat: int = 0) -> str:
-        """SHA-256 of the canonical request and the number of the repeat."""
+    def key(self, repeat: int = 0, messages: Iterable[ChatMessage] | None = None) -> str:
+        """SHA-256 of the canonical request, or of one with other messages, and the repeat."""
         rest = tuple((k, v) for k, v in self.__dict__.items() if k != "messages" and v is not None)
         before, after = _around(rest, repr(self.temperature), repeat)
-        told = ",".join([message.canonical for message in self.messages])
+        told = ",".join([m.canonical for m in (self.messages if messages is None else messages)])
         return hashlib.sha256(as_bytes(f"{before}{told}{after}")).hexdigest()
 
 
