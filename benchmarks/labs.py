@@ -86,7 +86,7 @@ def main() -> None:
             kept &= took[""][1] <= GROWTH_BUDGET * took[""][0]
         for calls in () if told.quote else (told.calls,) if told.calls else (CALLS, MANY):
             for name, source in sources.items():
-                folder = write(Path(base) / f"r{calls}{name}", calls * 6_000 // CALLS)
+                folder = write(Path(base) / f"r{calls}{name}", calls * 10 // 39)
                 cpu = peak = 0.0
                 for what in ("first", "again, nothing sent"):
                     cpu, peak, text = run(source, "ceiling", str(folder), "--budget", "1",

@@ -524,6 +524,7 @@ def stand(done: int, of: int) -> Stand:
 
 def test_the_time_to_go_is_what_is_left_at_the_pace_so_far() -> None:
     assert left_s(stand(0, 10), 5.0) is None
+    assert left_s(stand(16, 100_000), 80.0) is None  # it was said that days were left
     assert left_s(stand(4, 10), 8.0) == pytest.approx(12.0)
     assert left_s(stand(10, 10), 8.0) == 0
     assert [duration(s) for s in (0, 59.6, 99, 180, 7200)] == [

@@ -509,11 +509,16 @@ class LabPlan:
     def _job(self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...]) -> Job:
         known, name = self.keys.get(id(case), {}), (arm.id, repeat, *said)
         frame = self._frame(arm, case, len(said))
+        make = partial(messages_for, arm, case, self.setting, said)
         if (key := known.get(name)) is None:
-            messages = messages_for(arm, case, self.setting, said)
+            messages = make()
             key = known[name] = frame.key(repeat, messages)
-        make = partial(self._request, arm, case, said)
-        return Job.known(key, (frame.base_url, frame.model), make, repeat)
+            make = partial(tuple, messages)
+
+        def request() -> Request:
+            return frame.model_copy(update={"messages": make()})
+
+        return Job.known(key, (frame.base_url, frame.model), request, repeat)
 
     def _frame(self, arm: Arm, case: EvalCase, step: int) -> Request:
         most = PROBE_TOKENS if (arm.id, case.id) in self.probes else self.setting.max_tokens
@@ -521,10 +526,6 @@ class LabPlan:
             known = frame_of(arm, self.setting, step).model_copy(update={"max_tokens": most})
             self.frames[arm.id, step, most] = known
         return known
-
-    def _request(self, arm: Arm, case: EvalCase, said: Sequence[str]) -> Request:
-        messages = messages_for(arm, case, self.setting, said)
-        return self._frame(arm, case, len(said)).model_copy(update={"messages": messages})
 
     def calls(
         self, arms: Iterable[Arm], cases: Sequence[EvalCase], told: Told | None = None

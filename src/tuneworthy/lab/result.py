@@ -383,7 +383,7 @@ def _parts(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> tuple[PartSha
         if names:  # an answer without fields has none of them right
             for name in names:
                 if not cell.parts or name in cell.parts:
-                    right = bool(cell.parts) and cell.parts[name]
+                    right = (cell.parts or {}).get(name, False)
                     rows.setdefault(name, []).append((right, case.cluster))
         elif scores.marker.labels and case.accepted:
             name = answer_text(case.accepted[0])

@@ -75,6 +75,8 @@ class CaseScores:
     def score(self, missing: float = math.nan) -> float:
         """Mean over repeats, what has no answer counted as ``missing``; NaN leaves it out."""
         known, n, lost = sum(self.scores), len(self.scores), self.failed + self.in_doubt
+        if n == 1 and not lost:
+            return self.scores[0]
         if lost and not math.isnan(missing):
             known, n = known + missing * lost, n + lost
         return known / n if n else math.nan
@@ -95,6 +97,7 @@ class Scores:
         self.marker, self.judge, self.most_missing = marker, judge, most_missing
         self.shown: Callable[[str], str] = masked  #: How texts of cases and answers are shown.
         self._cells: dict[str, dict[str, CaseScores]] = {}
+        self._lost: set[str] = set()  # arms that lack an answer
         self.changed: dict[str, dict[str, None]] = {}
         """By arm: parameters that its model refused, and what it got instead."""
         self.steps: dict[str, dict[str, list[tuple[str, float, float]]]] = {}
@@ -210,6 +213,7 @@ class Scores:
             if not why:
                 self.answer(arm, case, Output.of(reply), system)
                 return
+        self._lost.add(arm)
         cell.why = why[:_SHOWN]
         if settled.status == "in_doubt":
             cell.in_doubt += 1
@@ -230,7 +234,7 @@ class Scores:
 
     def missing(self, arm: str, cases: Sequence[EvalCase]) -> float:
         """The share of an arm's calls on cases that have no answer; 0 where none was made."""
-        cells = self.cells(arm, cases)
+        cells = self.cells(arm, cases) if arm in self._lost else ()
         missing = sum(c.failed + c.in_doubt for c in cells)
         return missing / sum(c.calls for c in cells) if missing else 0.0
 
@@ -419,7 +423,7 @@ def clusters_of(cases: Iterable[EvalCase]) -> NDArray[np.int64]:
 ROUNDS = 8  #: Rounds the race is run in; after each the hopeless are dropped.
 FEWEST_A_ROUND = 10
 WATCH_EVERY = 16  #: Calls: often enough to watch, and the ledger isn't read for each.
-_SHOW_EVERY_S = 0.1  # reading what was spent takes longer the more was
+_SHOW_EVERY_S, _PATIENCE = 0.1, 20  # reading what was spent takes longer the more was
 
 
 class Lab:
@@ -549,9 +553,10 @@ class Lab:
 
     def _call_ended(self, _: Settled) -> None:
         self._done += 1
-        if self._done % WATCH_EVERY == 0 and time.monotonic() >= self._next_show:
+        if self._done % WATCH_EVERY == 0 and (now := time.monotonic()) >= self._next_show:
             self._show()
-            self._next_show = time.monotonic() + _SHOW_EVERY_S
+            took = time.monotonic() - now
+            self._next_show = now + max(_SHOW_EVERY_S, _PATIENCE * took)
 
     def _placed(self, running: Collection[str]) -> tuple[Placed, ...]:
         """Every arm, those that are left behind after the others."""

@@ -345,7 +345,7 @@ def whole_cap(usd: float) -> int:
 
 def most_input_tokens(request: Request) -> int:
     """The most tokens a request can have: none has less than one byte."""
-    told = sum(len(as_bytes(m.content)) for m in request.messages)
+    told = sum([message.size for message in request.messages])
     extras = [text for text in (request.response_schema, request.grammar, request.tools) if text]
     extras += request.choices or ()
     told += sum(len(as_bytes(text)) for text in extras)

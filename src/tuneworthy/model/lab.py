@@ -125,6 +125,11 @@ class ChatMessage(Record):
     content: str
 
     @cached_property
+    def size(self) -> int:
+        """Bytes of its content."""
+        return len(as_bytes(self.content))
+
+    @cached_property
     def canonical(self) -> str:
         """Itself as canonical JSON."""
         return f'{{"content":{json.encoder.encode_basestring(self.content)},"role":"{self.role}"}}'

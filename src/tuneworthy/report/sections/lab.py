@@ -568,8 +568,9 @@ STATES = named("states")
 
 
 def left_s(stand: Stand, passed_s: float) -> float | None:
-    """Seconds to go at the pace so far, if no more arms are dropped; None before the first call."""
-    return passed_s * (stand.of - stand.done) / stand.done if stand.done else None
+    """Seconds to go at the pace so far, if no more arms are dropped; None before 1% is done."""
+    begun = stand.done and stand.done >= stand.of / 100
+    return passed_s * (stand.of - stand.done) / stand.done if begun else None
 
 
 def duration(seconds: float) -> str:
