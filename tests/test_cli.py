@@ -514,6 +514,7 @@ def test_a_case_that_can_not_be_written_whole_is_not_begun(
     ("answers", "says"),
     [
         (["data.examples=many"], "isn't there. Write a count"),
+        (["data.prompts=nowhere", "brand_voice=no"], 'data.prompts: "nowhere" isn\'t there'),
         (["brand_voice="], "gets no value"),
         (["brand_voice=no", "brand_voice=yes"], "is given twice"),
     ],

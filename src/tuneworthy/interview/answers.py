@@ -304,8 +304,7 @@ def accept_conflict(
         fix = "answer the question again"
         raise CaseError(f'"{challenge_id[:80]}" doesn\'t hold any more', where=ask_id, fix=fix)
     mark, places = f"{_MARK}{challenge_id}", dict[Keys, Value]()
-    place = _note_place(now.case, now.ask(ask_id).id, challenge)
-    if place is not None:
+    if (place := _note_place(now.case, now.ask(ask_id).id, challenge)) is not None:
         answer = getattr(now.case, place[0])[place[1]]
         note = f"{answer.note}; {mark}" if answer.note else mark
         if mark not in answer.note.split("; ") and len(note) <= _MOST_NOTE:

@@ -24,13 +24,7 @@ from tuneworthy.model.interview import (
     Proposal,
 )
 from tuneworthy.money.worth import cases_note
-from tuneworthy.report.sections.common import (
-    ceiling_text,
-    reach_text,
-    reasons_text,
-    strength_text,
-    title_line,
-)
+from tuneworthy.report.sections import common
 from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.report.text import Paint, Style, safe, table, wrapped
 from tuneworthy.report.width import columns
@@ -166,7 +160,7 @@ def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
     """What is still possible; where nothing is today, what the missing checks would change."""
     found = if_done(dossier, framework)
     if not is_settled(dossier) or found is None:
-        return reach_text(dossier)
+        return common.reach_text(dossier)
     done = f"the missing {'check' if len(found.missing) == 1 else 'checks'}"
     more = len(found.depends)
     if not more:
@@ -221,7 +215,7 @@ OPEN_CONFLICT = "Left open; the report will show it."
 
 def rest_page(dossier: Dossier, framework: Framework, offers: Sequence[OpenPart]) -> Sheet:
     """The answer so far when a round is over, and what else is worth knowing."""
-    page = Sheet("").add(title_line(dossier), "strong", "")
+    page = Sheet("").add(common.title_line(dossier), "strong", "")
     page.add(stays_text(dossier, framework, whole=True), first="")
     if dossier.challenges:
         many = counted(len(dossier.challenges), "thing")
@@ -247,12 +241,12 @@ def rest_choices(offers: Sequence[OpenPart]) -> list[tuple[str, str]]:
 def closing_page(dossier: Dossier, case_path: str) -> Sheet:
     """The walk through the steps of the framework, the next step, and how to go on."""
     path, count_of = safe(case_path), dossier.verdict.outcome
-    page = Sheet("").add(title_line(dossier), "strong", "")
+    page = Sheet("").add(common.title_line(dossier), "strong", "")
     walk = (
-        ("Ceiling", ceiling_text(dossier)),
-        ("For", reasons_text(dossier, "indicator")),
-        ("Against", reasons_text(dossier, "anti_indicator")),
-        ("Score", f"{strength_text(dossier)}; by the count: {OUTCOME_WORDS[count_of]}"),
+        ("Ceiling", common.ceiling_text(dossier)),
+        ("For", common.reasons_text(dossier, "indicator")),
+        ("Against", common.reasons_text(dossier, "anti_indicator")),
+        ("Score", f"{common.strength_text(dossier)}; by the count: {OUTCOME_WORDS[count_of]}"),
         ("Next", dossier.verdict.next),
     )
     page.lines(table([(name, safe(what)) for name, what in walk]))
