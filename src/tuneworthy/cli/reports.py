@@ -11,6 +11,7 @@ import click
 from tuneworthy.cli import ANSWERED, NOT_MET, cli
 from tuneworthy.cli import options as opt
 from tuneworthy.model.base import json_text
+from tuneworthy.model.framework import OUTCOMES
 
 if TYPE_CHECKING:
     from tuneworthy.workspace.reports import Topic
@@ -37,20 +38,10 @@ def report(topic: Topic, case: str, output: str | None, force: bool, **asked: An
 
 
 _REQUIRED = (
-    "no",
-    "not_yet",
-    "yes",
-    "keep_optimizing_prompts",
-    "improve_rag_or_switch_model",
-    "address_anti_indicators",
-    "fine_tune_candidate",
-    "keep_prompting",
-    "improve_rag_or_switch",
-    "clear_anti_indicators",
-    "explore_alternatives",
-    "clear_gates",
-    "pilot",
-    "proceed",
+    *("no", "not_yet", "yes"),
+    *OUTCOMES,
+    *("keep_prompting", "improve_rag_or_switch", "clear_anti_indicators", "explore_alternatives"),
+    *("clear_gates", "pilot", "proceed"),
 )  #: Answers, then outcomes of the count, then actions; a pilot is an answer and an action.
 
 

@@ -66,12 +66,9 @@ def _rules() -> Iterator[Rule]:
     for name, text in told["parts"].items():
         parts[name] = whole(text)
     for rule in told["rules"]:
-        patterns = {
-            key: re.compile(whole(rule[key]), re.IGNORECASE)
-            for key in ("wording", "unless")
-            if key in rule
-        }
-        yield Rule(**rule | patterns)
+        for key in {"wording", "unless"} & rule.keys():
+            rule[key] = re.compile(whole(rule[key]), re.IGNORECASE)
+        yield Rule(**rule)
 
 
 RULES = tuple(_rules())
@@ -200,15 +197,10 @@ def follows(instruction: Instruction, texts: Texts, calls: Sequence[int]) -> lis
     if instruction.kind == "most_tool_calls":
         return [count <= instruction.amount if count else None for count in calls]
     if instruction.kind == "call_or_text":
-        return [
-            not (text and text.strip()) if count else None
-            for text, count in zip(texts, calls, strict=True)
-        ]
-    check = CHECKS[instruction.kind](instruction)
-    hinted = _hinted(instruction, texts)
-    if hinted is None:
-        return [check(text) if text and not text.isspace() else None for text in texts]
-    without = instruction.kind != "always_says"
+        pairs = zip(texts, calls, strict=True)
+        return [not (text and text.strip()) if count else None for text, count in pairs]
+    check, without = CHECKS[instruction.kind](instruction), instruction.kind != "always_says"
+    hinted = _hinted(instruction, texts) or [True] * len(texts)
     return [
         (check(text) if hint else without) if text and not text.isspace() else None
         for text, hint in zip(texts, hinted, strict=True)
