@@ -34,6 +34,8 @@ from tuneworthy.model.lab import Arm, canonical_json
 from tuneworthy.model.pilot import Recipe, TrainingJob
 from tuneworthy.scoring import Marker, default_scorers
 from tuneworthy.scoring.base import Kit, Output
+from tuneworthy.stats.compare import paired_difference
+from tuneworthy.training.curve import drawn
 from tuneworthy.training.pilot import REPLAYED, chat, replay_rows
 from tuneworthy.training.trainers import LoraTrainer, TrainingWork
 
@@ -168,8 +170,8 @@ def sql(_: Path) -> Task:
 
 
 TASKS = {
-    "banking77": banking, "clinc": clinc, "people": people, "orders": orders, "bfcl": calls,
-    "sql": sql,
+    "banking77": banking, "clinc": clinc, "people": people, "orders": orders, "sql": sql,
+    "bfcl": calls,
 }  # fmt: skip
 
 
@@ -300,10 +302,65 @@ async def _task(world: World, seed: int, there: set[Any], note: Any, trainer: Lo
                 there.add(at)
 
 
+Found = dict[tuple[int, int, str], np.ndarray]  #: Scores by seed, size and way.
+
+
+def curves(found: Found, sizes: Sequence[int], seeds: Sequence[int]) -> tuple[float, float, float]:
+    """What a quarter says of all: low, middle and high; ``seeds`` make one pilot."""
+    tables = [np.array([found[seed, size, "tuned"] for seed in seeds]) for size in sizes[:-1]]
+    fitted = drawn(sizes[:-1], tables, np.arange(tables[0].shape[1]))
+    low, middle, high = np.percentile(fitted.score(sizes[-1]), (2.5, 50, 97.5))
+    return float(low), float(middle), float(high)
+
+
+def ways(found: Found, seed: int, size: int) -> dict[str, np.ndarray]:
+    """Every way at one size; of all examples the ways without training have one pool."""
+    last = max(size for _, size, _ in found)
+    made = {way: row for (s, n, way), row in found.items() if n in (0, size)
+            and s == (seed if way == "tuned" or (n and n < last) else 0)}  # fmt: skip
+    return dict(sorted(made.items(), key=lambda each: -np.nanmean(each[1])))
+
+
+def table(path: Path) -> None:
+    """What came of it."""
+    tasks: dict[tuple[str, str], Found] = {}
+    for row in kept(path):
+        name, kind, seed, size, way = row["at"]
+        scores = np.array([np.nan if s is None else s for s in row["scores"]])
+        tasks.setdefault((name, kind), {})[seed, size, way] = scores
+    for (name, kind), found in tasks.items():
+        sizes = sorted({size for _, size, way in found if way == "tuned"})
+        means = {at: np.nanmean(row) for at, row in found.items()}
+        told = []
+        for size in sizes:
+            by_seed = [m for (_, n, way), m in means.items() if (n, way) == (size, "tuned")]
+            told.append(f"{size}: {' '.join(f'{m:.2f}' for m in by_seed)}")
+        print(f"{name} ({kind})\n  tuned {', '.join(told)}")
+        whole = [s for s in range(9) if all((s, n, "tuned") in found for n in sizes)]
+        if len(sizes) < len(PARTS):
+            continue
+        for seeds in [[seed] for seed in whole] + ([whole] if len(whole) > 1 else []):
+            low, middle, high = curves(found, sizes, seeds)
+            true = float(np.mean([means[seed, sizes[-1], "tuned"] for seed in seeds]))
+            held = "holds" if low <= true <= high else "MISSES"
+            print(f"  seeds {seeds}: {held} {true:.3f} in {low:.3f} to {high:.3f} ({middle:.3f})")
+        for seed in whole:
+            few, every = (ways(found, seed, size) for size in (sizes[-2], sizes[-1]))
+            named, best = next(iter(few)), next(iter(every))
+            less = paired_difference(every[best], every[named], np.arange(len(every[best])))
+            by = f"{less.value:.2f} ({less.low:.2f} to {less.high:.2f})" if less else "unknown"
+            print(f"  seed {seed}: a quarter names {named}, all of it {best}, better by {by}")
+            for size, rows in ((sizes[-2], few), (sizes[-1], every)):
+                said = ", ".join(f"{way} {np.nanmean(row):.2f}" for way, row in rows.items())
+                print(f"    {size}: {said}")
+
+
 def main() -> None:
-    """Run, or print the tables."""
+    """Run, or print what came of it."""
     what, *more = sys.argv[1:]
-    if what == "run":
+    if what == "table":
+        table(Path(more[0]))
+    else:
         sizes = [int(word) for word in more[2:]] + [FULL, CASES, SEEDS][len(more) - 2 :]
         asyncio.run(study(Path(more[0]), Path(more[1]), *sizes))
 
