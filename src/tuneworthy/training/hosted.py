@@ -28,7 +28,7 @@ from tuneworthy.model.base import as_bytes
 from tuneworthy.model.case import Model, TokenPrice
 from tuneworthy.model.pilot import TrainingQuote, Way
 from tuneworthy.model.training import TrainingExample
-from tuneworthy.training.export import Target, filled, refused, target, written
+from tuneworthy.training.export import HostedJobs, Target, filled, refused, target, written
 from tuneworthy.training.trainers import (
     Finished,
     Row,
@@ -102,9 +102,9 @@ class HostedTrainer:
         Raises Doubtful only where the job may have begun, which no error of a server between rules
         out: a file alone is never paid.
         """
-        to, recipe = _target(self._service, work), work.recipe
+        (_, api), recipe = _jobs(self._service, work), work.recipe
         try:
-            file = await self._upload(work, to)
+            file = await self._upload(work, api)
         except Doubtful as caught:
             raise Busy(str(caught)) from None
         values = {
@@ -114,9 +114,8 @@ class HostedTrainer:
             "name": _name(work),
             "seed": work.job.seed,
         }
-        assert to.api is not None
         try:
-            return _id(await self._ask("POST", to.api.jobs, body=filled(to.api.body, values)))
+            return _id(await self._ask("POST", api.jobs, body=filled(api.body, values)))
         except Busy as caught:
             raise Doubtful(str(caught)) from None
 
@@ -132,14 +131,13 @@ class HostedTrainer:
         return None
 
     async def _seen(self, work: TrainingWork, over: Collection[str]) -> str | None:
-        to = _target(self._service, work)
-        assert to.api is not None
-        name, failed = f"{_name(work)}.jsonl", {*to.api.failed} - {CANCELLED}
+        _, api = _jobs(self._service, work)
+        name, failed = f"{_name(work)}.jsonl", {*api.failed} - {CANCELLED}
         listed = self._listed(f"files?purpose={PURPOSE}&")
         files = {_id(each) async for each in listed if each.get("filename") == name}
         if not files:
             return None
-        async for job in self._listed(f"{to.api.jobs}?"):
+        async for job in self._listed(f"{api.jobs}?"):
             mine = str(job.get("training_file")) in files and job.get("id") not in over
             if mine and str(job.get("status")) not in failed:
                 return _id(job)
@@ -147,8 +145,7 @@ class HostedTrainer:
 
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
         """Look at the job until it ends; one that is left alone goes on at its service."""
-        api, lost = _target(self._service, work).api, 0
-        assert api is not None
+        (_, api), lost = _jobs(self._service, work), 0
         while True:
             job: Row = {}
             try:
@@ -205,7 +202,7 @@ class HostedTrainer:
     # The wire.
 
     def _lines(self, work: TrainingWork) -> bytes:
-        to, made = _target(self._service, work), []
+        (to, _), made = _jobs(self._service, work), []
         for row in work.rows:
             told = {"id": "row", "messages": row["messages"], "rejected": row.get("rejected", "")}
             one = TrainingExample.model_validate(told)
@@ -216,10 +213,9 @@ class HostedTrainer:
             raise TrainingFailedError(f"{to.title} takes {to.least} examples or more")
         return as_bytes("".join(made))
 
-    async def _upload(self, work: TrainingWork, to: Target) -> str:
-        assert to.api is not None
+    async def _upload(self, work: TrainingWork, api: HostedJobs) -> str:
         text, name = self._lines(work), f"{_name(work)}.jsonl"
-        if to.api.upload == "form":
+        if api.upload == "form":
             return _id(await self._ask("POST", "files", {"purpose": PURPOSE, "file": (name, text)}))
         form = {"purpose": PURPOSE, "file_name": name, "file_type": "jsonl"}
         form["checksum"] = hashlib.sha256(text).hexdigest()
@@ -244,9 +240,9 @@ class HostedTrainer:
         for _ in range(_PAGES):
             page = await self._ask("GET", f"{path}limit={_PAGE}{after}")
             found = page.get("data")
-            rows = (
-                [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
-            )
+            rows = [
+                row for row in (found if isinstance(found, list) else []) if isinstance(row, dict)
+            ]
             for row in rows:
                 yield row
             if not rows or page.get("has_more") is not True:
@@ -282,17 +278,13 @@ class HostedTrainer:
         return key.hide(text) if key else text
 
 
-def hosted_target(service: str, method: str) -> Target:
-    """The target whose jobs a service takes; a CaseError where nothing is known of them."""
-    found = target(f"{service}-{method}")
+def _jobs(service: str, work: TrainingWork) -> tuple[Target, HostedJobs]:
+    """The target of a run, and its jobs; a CaseError where nothing is known of them."""
+    found = target(f"{service}-{work.recipe.method}")
     if found.api is None:
         fix = "name one of openai and together, or train elsewhere: tuneworthy export"
         raise CaseError(f"no jobs of {found.title} are known", where="--service", fix=fix)
-    return found
-
-
-def _target(service: str, work: TrainingWork) -> Target:
-    return hosted_target(service, work.recipe.method)
+    return found, found.api
 
 
 def _name(work: TrainingWork) -> str:
