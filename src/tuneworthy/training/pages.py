@@ -103,7 +103,8 @@ def _next(found: DataReport, case: str) -> Iterator[str]:
     if made.size and made.better is None:
         yield f"Are they better than the model? tuneworthy data compare {case} --reviewer NAME"
     if made.size:
-        yield f"Next: tuneworthy export {case} --to TARGET"
+        yield f"Does tuning on them work? tuneworthy pilot {case} --dry-run"
+        yield f"For a service or a library: tuneworthy export {case} --to TARGET"
 
 
 def export_document(done: ExportReport) -> b.Document:
