@@ -664,7 +664,8 @@ def test_a_price_is_stated_or_listed_or_nothing_at_all() -> None:
 @pytest.mark.parametrize("kind", ["prompted", "tuned"])
 @pytest.mark.parametrize(
     "told", [{"id": "openai:gpt-4o"}, {"id": "x:gpt-4o", "base_url": "https://api.openai.com/v1"},
-             {"id": "gpt-4o", "base_url": "https://api.openai.com/v1/"}],
+             {"id": "gpt-4o", "base_url": "https://api.openai.com/v1/"},
+             {"id": "openai:gpt-4o", "base_url": "https://API.openai.com:443/v1"}],
 )  # fmt: skip
 def test_a_file_cannot_make_a_vendor_cheaper_than_its_list(
     told: dict[str, str], kind: str, stated: float

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,25 @@ def test_every_dossier_keeps_its_schema_and_reads_back(path: Path) -> None:
     jsonschema.Draft202012Validator(dossier_schema()).validate(data)
     assert Dossier.model_validate(data) == dossier
     assert decided(path).to_json() == dossier.to_json()
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        lambda dossier: pickle.loads(pickle.dumps(dossier)),
+        copy.copy,
+        copy.deepcopy,
+        Dossier.model_copy,
+        lambda dossier: Dossier.model_construct(**dict(dossier)),
+        lambda dossier: Dossier.model_validate(dossier.model_dump(by_alias=True)),
+        lambda dossier: Dossier.model_validate_json(dossier.model_dump_json(by_alias=True)),
+    ],
+)
+def test_a_dossier_that_nobody_read_is_kept_whole(
+    kept: Callable[[Dossier], Dossier],
+) -> None:
+    path = EXAMPLES[0].parents[1] / "first-idea" / "case.yaml"
+    assert kept(decided(path)).to_json() == decided(path).to_json()
 
 
 def test_what_open_answers_would_make_of_it_is_the_same_whenever_it_is_read() -> None:

@@ -356,8 +356,21 @@ def test_a_disk_that_refuses_is_an_error_with_nothing_changed(
         refused("init", folder / "new"),
     ):
         assert os.strerror(number) in said.err
+        assert ("Make room" in said.err) == (number == errno.ENOSPC)
     assert (folder / "case.yaml").read_bytes() == before
     assert [name for name in names(folder) if name != "new"] == ["case.yaml"]
+
+
+def test_a_demo_that_fits_no_disk_is_told_so_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    said = refused("demo", "--to", tmp_path / "desk")
+    assert said.err.endswith("can't be written (No space left on device). Make room\n")
+    assert names(tmp_path) == []
 
 
 def test_an_interrupt_while_writing_leaves_the_file_as_it_was(

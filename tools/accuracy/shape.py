@@ -20,7 +20,10 @@ SHARES = ("fixed_form_share", "own_facts_share", "repeated_answer_share", "copie
 
 def main() -> None:
     folder = Path(sys.argv[1]).resolve()
-    for path in sorted(folder.rglob("*.jsonl")):
+    files = sorted(folder.rglob("*.jsonl"))
+    if not files:
+        sys.exit(f"{folder}: holds no *.jsonl")
+    for path in files:
         with tempfile.TemporaryDirectory() as place:
             os.chdir(place)
             report = measure_new([str(path)])

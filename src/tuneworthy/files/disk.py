@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import re
@@ -108,7 +109,11 @@ def writing(path: Path, *, fix: str = "name another file") -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError) as problem:
-        reason = getattr(problem, "strerror", None) or "not a usable name"
+        number = getattr(problem, "errno", None)
+        if isinstance(problem, shutil.Error):  # of a folder: the first file says why
+            number = int(re.findall(r"Errno (\d+)", f"{problem} Errno 5")[0])
+        reason = os.strerror(number) if number else "not a usable name"
+        fix = "make room" if number in (errno.ENOSPC, errno.EDQUOT) else fix
         raise OutputError(f"can't be written ({reason})", where=str(path), fix=fix) from None
 
 

@@ -232,6 +232,9 @@ def price_on(
     provider, _, name = model_id.partition(":")
     if not name:  # a bare name may be served by anybody, at any price
         return None
+    if base_url:  # as the catalogue writes it
+        scheme, host, port = _place(base_url)
+        base_url = f"{scheme}://{host}{f':{port}' if port else ''}{urlsplit(base_url).path}"
     try:
         _, model = get_snapshot().find_provider_model(
             name, None, None if base_url else provider, base_url

@@ -42,6 +42,14 @@ class LateRecord(Record, defer_build=True):
 _ONE_AT_A_TIME = threading.RLock()  # several readers of a page may want the same
 
 
+def _read(name: str) -> Any:
+    def whole(self: LazyRecord, *told: Any, **more: Any) -> Any:
+        self._held()  # a method of its own
+        return getattr(super(LazyRecord, self), name)(*told, **more)
+
+    return whole
+
+
 class LazyRecord(LateRecord):
     """A record of which some fields are worked out when one of them is first read."""
 
@@ -73,9 +81,18 @@ class LazyRecord(LateRecord):
         def __hash__(self) -> int:
             return hash(self._held())
 
+        # of what pydantic takes as it finds it, nothing may be missing
+        model_dump, model_dump_json = _read("model_dump"), _read("model_dump_json")
+        model_copy, __copy__, __deepcopy__ = map(_read, ("model_copy", "__copy__", "__deepcopy__"))
+        __getstate__, __iter__ = _read("__getstate__"), _read("__iter__")
+
     def _held(self) -> tuple[Any, ...]:
         """What it holds, whether or not it was read before."""
-        return tuple(getattr(self, name) for name in type(self).model_fields)
+        held = tuple(getattr(self, name) for name in type(self).model_fields)
+        for part in held:
+            if isinstance(part, LazyRecord):
+                part._held()  # noqa: SLF001  # of its own kind
+        return held
 
 
 class FileRecord(LateRecord):
