@@ -16,16 +16,7 @@ from tuneworthy.errors import CaseError, ConflictError, InputError, one_line
 from tuneworthy.files.case import CASE_FILE, case_path, read_with_digest
 from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.files.stores import Transcript
-from tuneworthy.interview import free, pages
-from tuneworthy.interview.answers import (
-    EvaluatedCase,
-    Script,
-    accept_conflict,
-    read_script,
-    what_if,
-    write_answer,
-    write_typed,
-)
+from tuneworthy.interview import answers, free, pages
 from tuneworthy.interview.questions import answer_path, next_ask, offers
 from tuneworthy.llm.endpoints import on_this_machine
 from tuneworthy.model.base import UNKNOWN_WORDS
@@ -62,7 +53,7 @@ class InterviewSession:
     terminal: PlainTerminal
     chosen: str | None
     as_of: date | None
-    now: EvaluatedCase = field(init=False)
+    now: answers.EvaluatedCase = field(init=False)
     passed: set[str] = field(default_factory=set)  #: Ids that weren't known.
     trail: list[str] = field(default_factory=list)  #: Ids that were asked, for going back.
     part: Part | None = None  #: What is asked now; None for the framework's own round.
@@ -89,12 +80,12 @@ class InterviewSession:
                 return
             self.part = _PARTS[key]
 
-    def take(self, script: Script) -> None:
+    def take(self, script: answers.Script) -> None:
         """Write a file of answers, all of them or none, and show what they come to."""
         before = self.now.dossier
         by, judge = partial(framework_of, chosen=self.chosen), partial(decide, as_of=self.as_of)
         try:
-            changes = write_typed(self.source, script.answers, by, judge).changes
+            changes = answers.write_typed(self.source, script.answers, by, judge).changes
         except CaseError as caught:
             where = script.places.get(caught.where, caught.where)
             raise CaseError(caught.what, where=where, fix=caught.fix) from None
@@ -106,7 +97,7 @@ class InterviewSession:
             if not sides:
                 fix = "leave it out, or give the answers that lead to it"
                 raise CaseError(f"{name} never came up", where=script.places[name], fix=fix)
-            self._apply(accept_conflict, ".".join(sides[0][0].split(".")[:2]), name)
+            self._apply(answers.accept_conflict, ".".join(sides[0][0].split(".")[:2]), name)
         self.terminal.say(pages.closing_page(self.now.dossier, one_line(self.source)))
 
     def change(self, name: str, entry: Entry) -> None:
@@ -164,7 +155,7 @@ class InterviewSession:
         text = "unknown" if entry.act == "unknown" else entry.text
         before = self.now.digest
         try:
-            step = self._apply(write_answer, ask.id, text)
+            step = self._apply(answers.write_answer, ask.id, text)
         except CaseError as caught:
             self._note(one_line(pages.refused(caught)))
             return False
@@ -208,7 +199,7 @@ class InterviewSession:
         if picked in ("1", "b"):
             return False
         if picked == str(len(ways) - len(pages.LEAVE)):
-            if self._apply(accept_conflict, ask.id, challenge) is None:
+            if self._apply(answers.accept_conflict, ask.id, challenge) is None:
                 return False
             kept = "Noted in the case file" if conflict.recordable else "Kept"
             self._note(f"{kept}; the report will show it.")
@@ -227,7 +218,9 @@ class InterviewSession:
         text = read_text(case_path(self.source), CASE_LIMIT, CaseError)
         framework = framework_of(read.case, self.chosen)
         dossier = decide(read.case, framework, as_of=self.as_of)
-        self.now = EvaluatedCase(self.source, read.case, framework, text, read.digest, "", dossier)
+        self.now = answers.EvaluatedCase(
+            self.source, read.case, framework, text, read.digest, "", dossier
+        )
 
 
 def interview(
@@ -247,18 +240,18 @@ def interview(
     listener the interview is in free words.
     """
     is_there = _is_there(source)
-    terminal, answers = PlainTerminal(colour=colour), None
+    terminal, written = PlainTerminal(colour=colour), None
     if script is not None:
         if listener is not None:
             what = "a file of answers takes no model"
             raise InputError(what, where="--model", fix="leave it out")
         case = read_with_digest(source).case if is_there else Case(name="new")
-        answers = read_script(script, framework_of(case, chosen))
+        written = answers.read_script(script, framework_of(case, chosen))
     elif not plain and _moves():
         terminal = MenuTerminal(colour=colour)
     if not is_there:
         title = plain_title(source)
-        called = terminal.name(title) if answers is None else answers.name or title
+        called = terminal.name(title) if written is None else written.name or title
         if called is None:
             return
         start_case(source, called, chosen)
@@ -266,8 +259,8 @@ def interview(
     if listener is not None:
         kind = partial(FreeInterview, listener=listener)
     session = kind(source, terminal, chosen, as_of)
-    if answers is not None:
-        session.take(answers)
+    if written is not None:
+        session.take(written)
         return
     first = session.next()
     terminal.say(pages.welcome(session.now.case.name, source, first.of if first else 0))
@@ -392,7 +385,7 @@ class FreeInterview(InterviewSession):
             asks=free.settable(now.case, now.framework),
             opened=self._open(),
             turns=self.turns,
-            check=lambda ask_id, value: what_if(now, {ask_id: value}),
+            check=lambda ask_id, value: answers.what_if(now, {ask_id: value}),
             full_path=self._full_path,
         )
         if reply.reply:
