@@ -245,6 +245,61 @@ def test_a_mapping_is_guessed_by_the_usual_names_with_units(tmp_path: Path) -> N
     assert load(tmp_path / "c.csv")[0] == [{"output": "a", "input": "q", "latency_s": 0.5}]
 
 
+def test_a_mapping_is_guessed_deep_inside_and_by_odd_headings(tmp_path: Path) -> None:
+    deep = {"meta": {"sess": "s", "at_ns": 1793606400 * 10**9}, "res": {"body": {"text": "a"},
+            "dur_ms": 2500, "tok": {"in": 7, "out": 2}}, "req": {"data": {"promptText": "q"},
+            "engine": "m"}}  # fmt: skip
+    rows, _ = load(written(tmp_path / "a.jsonl", deep, deep))
+    assert rows[0] == {
+        "output": "a", "conversation": "s", "timestamp": 1793606400, "model": "m", "input": "q",
+        "latency_s": 2.5, "input_tokens": 7, "output_tokens": 2,
+    }  # fmt: skip
+    (tmp_path / "b.csv").write_text(
+        "Zeitstempel;Kunden-Frage;Bot Answer;Response time (ms);Cost (USD);Expected answer\n"
+        "2026/11/02 08:00:00;q;a;2500;0.003;x\n"
+    )
+    assert load(tmp_path / "b.csv")[0] == [{
+        "output": "a", "timestamp": 1793606400, "input": "q", "latency_s": 2.5, "usd": 0.003,
+        "reference": "x",
+    }]  # fmt: skip
+    envelope = {"output": {"choices": [{"message": {"role": "assistant", "content": "a"}}]}}
+    assert load(written(tmp_path / "c.jsonl", {"x": 1, **envelope}))[0][0]["output"] == "a"
+
+
+def test_records_are_found_inside_an_envelope(tmp_path: Path) -> None:
+    own = [{"test_id": f"t{n}", "variant": "v1", "question": "q", "answer": "a", "passed": n > 1}
+           for n in range(4)]  # fmt: skip
+    inside, by_name = {"run": "r", "results": own}, {f"r{n}": one for n, one in enumerate(own)}
+    for place, document in enumerate((inside, by_name)):
+        (tmp_path / f"{place}.json").write_text(json.dumps(document, indent=1))
+        rows, _ = load(tmp_path / f"{place}.json")
+        assert rows[2] == {"output": "a", "input": "q", "prompt": "v1", "case": "t2", "score": 1}
+        assert len(rows) == 4
+        mapping = mapping_from_text("output: answer\ninput: question", "map.yaml")
+        (chunk,) = read([tmp_path / f"{place}.json"], mapping=mapping)
+        assert chunk.batch.output == ["a"] * 4
+
+
+def test_scores_of_ones_own_are_joined_by_the_id_of_a_record(tmp_path: Path) -> None:
+    log = [{"id": f"c{n}", "user": "q", "assistant": "a"} for n in range(3)]
+    calls = written(tmp_path / "calls.jsonl", *log)
+    scores = written(tmp_path / "scores.jsonl", *({"call_id": f"c{n}", "score": n} for n in (0, 1)))
+    rows, readings = load(calls, scores)
+    assert [row.get("score") for row in rows] == [0, 1, None]
+    assert "2 joined to a file beside it" in readings[-1].format
+    mapping = mapping_from_text("output: assistant\nid: id", "map.yaml")
+    (chunk,) = read([calls, scores], mapping=mapping)
+    assert chunk.batch.score == [0, 1, None]
+    with pytest.raises(InputError, match="Name the log they belong to"):
+        load(scores)
+
+
+def test_rows_that_are_turns_are_refused_with_what_would_help(tmp_path: Path) -> None:
+    (tmp_path / "chat.csv").write_text("chat,speaker,said\n1,customer,q\n1,agent,a\n")
+    with pytest.raises(InputError, match="one record a conversation, with `messages`"):
+        load(tmp_path / "chat.csv")
+
+
 def test_units_can_be_written_and_a_wrong_one_is_told(tmp_path: Path) -> None:
     path = written(tmp_path / "t.jsonl", {"a": "x", "t": 1500, "in": 2, "cached": 3, "from": 1,
                                           "to": 3})  # fmt: skip

@@ -276,7 +276,7 @@ def test_a_bill_nobody_logged_is_priced_by_list(
     # 1,000 tokens at $0.15 and 100 at $0.60 a million, for 60 calls
     assert "$0.00021 a call by list price (genai-prices" in text
     assert "at least $0.013 a month. No tuning can save more" in text
-    assert "None of the five checks is answered by this." in text
+    assert "None of the five checks is answered by data." in text
     assert [model.id for model in load_case(tmp_path / "a-case").models] == ["openai:gpt-4o-mini"]
 
 
@@ -377,7 +377,7 @@ def test_prompts_of_several_tests_are_no_comparison(
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     text = said(capsys, "measure", "--from", "a.jsonl")
     plain = " ".join(text.split())
-    assert "None of the five checks is answered by this." in plain
+    assert "None of the five checks is answered by data." in plain
     assert load_case(tmp_path / "a-case").ceiling["prompt_variations"].count is None
     assert 'Test 1 prompt "p' in plain
     assert (

@@ -163,3 +163,10 @@ def test_the_real_agent_succeeds_as_often_as_its_tasks_say(shared: Path) -> None
     assert (found.n, found.clusters) == (200, 50)
     assert found.low == pytest.approx(low, abs=0.02)
     assert found.high == pytest.approx(high, abs=0.02)
+
+
+def test_the_worst_of_five_is_no_success() -> None:
+    """Where others are 2 to 5, a 1 is on that scale and not right."""
+    assert "another scale" in asks("success_share", batch(score=[1.0, 5.0] * 30))
+    told = measure(Success(), batch(score=[1.0] * 59 + [7.0])).evidence[0]
+    assert (told.value, told.details["off_scale"]) == (1.0, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -47,6 +48,8 @@ class NotTraces(InputError):  # noqa: N818  # a finding: InputError stands behin
 
 def not_recognised(where: str, fields: str = "") -> NotTraces:
     held = f"; its fields are {one_line(fields, limit=120)}" if fields else ""
+    if _SPEAKERS.search(fields):
+        held += "; rows that are turns are read as one record a conversation, with `messages`"
     fix = (
         "what is understood: plain traces, CSV, Parquet and the logs of makers that the guide to "
         f"measuring lists; of any other, say by a mapping (--map) where what stands{held}"
@@ -137,13 +140,16 @@ class Content:
         self.beside, self.kept = beside, False
         self.tally = SkippedRecords(name, until_s=limits.until_s)
         self.context = ReadContext(self.tally, name, Path(where).parent.name)
-        self.format, self.packed = "", ""
+        self.format, self.packed, self.joined = "", "", 0
         self.guessed: FieldMap | None = None
         self._folders = folder_keys(where)
         self._unseen = set(mapping.led if mapping is not None else ())
 
     def described(self) -> str:
-        told = ", ".join((self.format, *self.context.notes))
+        beside = (
+            [f"{self.joined:,} joined to a file beside it"] if self.beside and not self.kept else []
+        )
+        told = ", ".join((self.format, *self.context.notes, *beside))
         return one_line(f"{told} ({self.packed})" if self.packed else told, limit=200)
 
     def text(self, stream: Ahead) -> Iterator[Batch]:
@@ -160,13 +166,13 @@ class Content:
         lines = blocks(stream, self.limits.line_bytes)
         held: list[Block] = []
         samples: list[Mapping[str, Any]] = []
-        for block in lines if self.mapping is None else ():
+        for block in lines:
             held.append(block)
             found = objects(bytes(block.data), most=_TRIED - len(samples))
             samples += [_keys(line) for _, line in found]
-            if len(samples) >= _TRIED or any(map(recognise, samples)):
+            if self.mapping or len(samples) >= _TRIED or any(map(recognise, samples)):
                 break
-        if not samples and any(block.too_long for block in held):
+        if not samples and self.mapping is None and any(block.too_long for block in held):
             raise self._too_large(self.limits.line_bytes)
         kind = self._kind(samples)
         yield from self.traces(self._decoded(chain(held, lines), kind), kind)
@@ -218,7 +224,11 @@ class Content:
 
         Our own names in a record without an answer may be another's.
         """
-        kind = self.mapping or next(filter(None, map(recognise, samples)), None)
+        kind = next(filter(None, map(recognise, samples)), None)
+        if self.mapping is not None and kind is not None and kind.joins:
+            self._unseen.clear()  # what stands beside a log isn't what the mapping is about
+            return kind
+        kind = self.mapping or kind
         if kind is None or (kind is plain() and (table or not _answered(samples))):
             own = [{**self._folders, **sample} for sample in samples]
             self.guessed = guess(own, table=bool(table))
@@ -284,7 +294,9 @@ class Content:
             self._unseen -= {name for name, values in fields.items() if has_value(values)}
         for path in kind.id if self.beside else ():
             for n, each in enumerate(chunk.values(path) or ()):
-                for field, value in self.beside.get(name(each) or "", {}).items():
+                told = self.beside.get(name(each) or "", {})
+                self.joined += bool(told)
+                for field, value in told.items():
                     values = fields.setdefault(field, [None] * len(chunk))
                     values[n] = value if values[n] is None else values[n]
         return fields
@@ -377,9 +389,8 @@ class Content:
             what, fix = "is cut off" if cut else broken.why, "export it again, whole"
             raise InputError(what, where=self.where, fix=fix) from None
         sample = _keys(data)
-        wrapped = next((key for key in _WRAPPED if bytes(top.get(key, b""))[:1] == b"["), None)
-        if wrapped is not None and self.mapping is None and recognise(sample) is None:
-            return self._array(decode(top[wrapped], list[msgspec.Raw]))
+        if (items := self._wrapped(top)) is not None and recognise(sample) is None:
+            return self._array(items)
         kind = self._kind([sample])
         for path in kind.each:
             try:
@@ -393,6 +404,23 @@ class Content:
             )
         self.tally.records += 1
         return self.traces(iter([([1], [data])]), kind)
+
+    def _wrapped(self, top: Raws) -> list[msgspec.Raw] | None:
+        """The records of an envelope: its only list of objects, or all of it, a record a name.
+
+        A mapping that begins with a name of the envelope is about it, and so is one with ``each``.
+        """
+        picks = self.mapping.picks.values() if self.mapping is not None else ()
+        led = {path[0] for pick in picks for path in pick.paths}
+        if self.mapping is not None and (self.mapping.each or not led.isdisjoint(top)):
+            return None
+        lists = [key for key, raw in top.items() if _LISTED.match(raw)]
+        named = next((key for key in _WRAPPED if key in lists), None)
+        if named is not None or len(lists) == 1:
+            return decode(top[named or lists[0]], list[msgspec.Raw])
+        first = [_keys(raw).keys() for raw in islice(top.values(), _TRIED)]
+        alike = len(first) > 2 and len(frozenset.intersection(*map(frozenset, first))) > 1
+        return [*top.values()] if alike else None
 
     def _inside(self, items: Iterable[Bytes], top: Mapping[str, Any], called: str) -> Records:
         for place, raw in self._counted(items):
@@ -493,3 +521,5 @@ def _keys(raw: Bytes) -> dict[str, Any]:
 
 
 _LARGE = 4096
+_SPEAKERS = re.compile(r"\b(?:role|speaker|sender|author|from)\b", re.IGNORECASE)
+_LISTED = re.compile(rb"\s*\[\s*\{")

@@ -2,61 +2,78 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from statistics import median
 from typing import Any
 
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, mapping_from_text
 from tuneworthy.traces.rows import FIELDS
-from tuneworthy.traces.values import number
+from tuneworthy.traces.values import number, unpacked
 
 _NAMES: Mapping[str, str] = {
     "output": "output response completion answer reply generation generatedtext prediction "
-    "actualoutput modeloutput modelresponse llmoutput llmresponse botresponse assistant result",
+    "actualoutput modeloutput modelresponse llmoutput llmresponse botresponse assistant result "
+    "res resp antwort respuesta réponse risposta resposta",
     "messages": "messages",
-    "input": "input prompt question query user usermessage userinput userquery instruction request",
+    "input": "input prompt question query user usermessage userinput userquery instruction request "
+    "req frage pregunta domanda pergunta",
     "system": "system systemprompt",
     "tool_calls": "toolcalls",
-    "conversation_id": "conversationid sessionid threadid chatid dialogid session",
-    "timestamp": "timestamp ts time createdat created starttime datetime date requesttime",
+    "tools": "tools",
+    "conversation_id": "conversationid sessionid threadid chatid dialogid session sess",
+    "timestamp": "timestamp ts time createdat created starttime datetime date requesttime at "
+    "sentat zeitstempel fecha",
     "model": "model modelid modelname engine deployment",
+    "prompt_name": "promptname promptid promptversion prompttemplate variant arm",
+    "case": "testid caseid testcase testcaseid exampleid sampleid itemid questionid",
     "reference": "reference expected groundtruth expectedoutput expectedanswer ideal gold",
     "contexts": "contexts passages retrievedcontexts retrievalcontext documents",
-    "latency_s": "latency duration elapsed responsetime took",
+    "latency_s": "latency duration elapsed responsetime took dur",
     "time_to_first_token_s": "timetofirsttoken ttft firsttokenlatency",
-    "input_tokens": "inputtokens prompttokens contexttokens tokensin",
-    "output_tokens": "outputtokens completiontokens generatedtokens tokensout",
+    "input_tokens": "inputtokens prompttokens contexttokens tokensin tokensinput tokensprompt "
+    "tokin usageinput usageprompt",
+    "output_tokens": "outputtokens completiontokens generatedtokens tokensout tokensoutput "
+    "tokenscompletion tokout usageoutput usagecompletion",
     "cached_tokens": "cachedtokens cachedinputtokens",
-    "usd": "usd cost costusd totalcost totalcostusd",
-    "score": "score rating thumbs reward feedbackscore",
+    "usd": "usd cost costusd totalcost totalcostusd kosten",
+    "score": "score rating thumbs reward feedbackscore csat passed iscorrect correct",
     "label": "label",
     "error": "error errormessage exception",
+    "id": "id requestid callid responseid messageid logid traceid runid reqid",
 }  #: Usual names in small letters and without signs, the likelier before the others.
+_ENDS = {
+    "output": ["answer", "response", "reply", "completion", "output", "antwort", "respuesta"],
+    "input": ["question", "prompt", "query", "frage", "pregunta"],
+}
+"""Fields that a longer name may end with, as *bot answer*."""
+_BUT = {"expected", "reference", "gold", "ideal", "correct", "target", "truth"} | {
+    *("system", "time", "date", "id", "model")
+}
+_VAGUE_WORDS = {"text", "content", "body", "message", "value", "data", "string", "raw", "payload"}
 _TIMES = ("latency_s", "time_to_first_token_s")
+_CLOCKS = (*_TIMES, "timestamp")
 _UNIT = re.compile(r"(.+?)(?:in)?(ms|millis(?:econds)?|msec|us|ns|s|sec|secs|seconds)")
 _LONG_S = 120  #: A usual time beyond this is none of seconds: gateways mostly log milliseconds.
 _SAYING = frozenset({"output", "messages", "tool_calls"})
-_VAGUE = frozenset({"model", "label", "score", "error", "timestamp", "conversation_id"})
+_VAGUE = frozenset({"model", "label", "score", "error", "timestamp", "conversation_id", "id"})
+_DEEPEST, _MOST = 4, 500
 
 
 def guess(records: Sequence[Mapping[str, Any]], *, table: bool = False) -> FieldMap | None:
-    """A mapping by the names of fields and of those one level below; None where none is likely.
+    """A mapping by the names of fields, at the top or inside; None where none is likely.
 
     Records without what was answered are taken for traffic only from a ``table``.
     """
     chunk = RecordChunk([*records])
-    paths = {name: _plain(name.rpartition(".")[2]) for name in _keys(records)}
+    paths = _paths(records)
     taken: dict[str, str] = {}
-    for field, usual in _NAMES.items():
-        known = [path for path in paths if path == field] or [
-            path
-            for name in usual.split()
-            for path, plain in paths.items()
-            if name in {plain, _bare(plain) if field in _TIMES else plain}
-        ]
-        if known and known[0] not in taken.values():
-            taken[field] = known[0]
+    for field in _NAMES:
+        known = next(_likely(field, paths, set(taken.values())), None)
+        if known is not None:
+            taken[field] = known
     taken |= {name: name for name in paths if name in FIELDS and name not in taken}
     if not taken.keys() - _VAGUE if table else _SAYING.isdisjoint(taken):
         return None
@@ -67,21 +84,62 @@ def guess(records: Sequence[Mapping[str, Any]], *, table: bool = False) -> Field
     return made if table or said * 2 >= len(records) else None
 
 
-def _keys(records: Sequence[Mapping[str, Any]]) -> dict[str, None]:
-    """Names of fields, those at the top before those one level below."""
-    top = {key: None for record in records for key in record}
-    below = {
-        f"{key}.{inner}": None
-        for record in records
-        for key, held in record.items()
-        if isinstance(held, dict)
-        for inner in held
-    }
-    return {key: None for key in (top | below) if re.fullmatch(r"[\w. -]+", key) and key.strip()}
+class _Name:
+    """What a path may be called: by its last key, by that and the one above, by what is above."""
+
+    def __init__(self, path: str, *, is_object: bool) -> None:
+        self.is_object = is_object
+        above = [_words(key) for key in path.split(".")]
+        self.words = above.pop()
+        telling = [word for word in self.words if word not in _VAGUE_WORDS]
+        while not telling and above:
+            telling = [word for word in above.pop() if word not in _VAGUE_WORDS]
+        self.plain = "".join(self.words)
+        parent = "".join(_words(path.split(".")[-2])) if "." in path else ""
+        self.others = {"".join(telling), parent + self.plain} - {self.plain, ""}
 
 
-def _plain(name: str) -> str:
-    return "".join(sign for sign in name.casefold() if sign.isalnum())
+def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator[str]:
+    """Paths that may lead to a field, the likeliest first."""
+    free = {path: name for path, name in paths.items() if path not in taken}
+    if field in free:
+        yield field
+    usuals, ends = _NAMES[field].split(), _ENDS.get(field, ())
+    texts = {path: name for path, name in free.items() if not name.is_object}
+    for usual in usuals:
+        for path, name in texts.items():
+            if usual == name.plain or (field in _CLOCKS and usual == _bare(name.plain)):
+                yield path
+    for usual in usuals:
+        yield from (path for path, name in texts.items() if usual in name.others)
+    for path, name in texts.items():
+        if ends and name.words[-1:] and name.words[-1] in ends and _BUT.isdisjoint(name.words):
+            yield path
+    for usual in usuals:
+        yield from (path for path, name in free.items() if name.is_object and usual == name.plain)
+
+
+def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
+    """Fields by their paths, those at the top before those below."""
+    found: dict[str, bool] = {}
+    level: list[tuple[str, Any]] = [("", record) for record in records]
+    for _ in range(_DEEPEST):
+        inside = [(f"{at}{key}", held) for at, rec in level for key, held in rec.items()]
+        opened = [(path, unpacked(held)) for path, held in inside if _readable(path)]
+        for path, held in opened:
+            found[path] = found.get(path, False) or isinstance(held, dict)
+        level = [(f"{path}.", held) for path, held in opened if isinstance(held, dict)]
+    return {path: _Name(path, is_object=held) for path, held in islice(found.items(), _MOST)}
+
+
+def _readable(path: str) -> bool:
+    """Whether a mapping can hold it."""
+    return path.isprintable() and path.strip() == path != "" and not set(path) & set('"|[]')
+
+
+def _words(key: str) -> list[str]:
+    """The words of a key, in small letters; a unit in brackets goes with the word before."""
+    return re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).casefold())
 
 
 def _bare(plain: str) -> str:
@@ -91,11 +149,14 @@ def _bare(plain: str) -> str:
 
 def _line(field: str, path: str, chunk: RecordChunk) -> str:
     """A line of the mapping, with the unit of a time that isn't in seconds."""
+    written = path if re.fullmatch(r"[\w.-]+(?: [\w.-]+)*", path) else json.dumps(path)
     if field not in _TIMES or path == field:
-        return f"{field}: {path}\n"
-    found = _UNIT.fullmatch(_plain(path.rpartition(".")[2]))
+        return f"{field}: {written}\n"
+    found = _UNIT.fullmatch("".join(_words(path.rpartition(".")[2])))
     unit = {"m": "ms", "u": "us", "n": "ns"}.get(found[2][0], "s") if found else None
     if unit is None:
         known = [n for v in chunk.values(tuple(path.split("."))) or () if (n := number(v))]
         unit = "ms" if known and median(known) > _LONG_S else "s"
-    return f"{field}: {path}\n" if unit == "s" else f"{field}: {{path: {path}, unit: {unit}}}\n"
+    return (
+        f"{field}: {written}\n" if unit == "s" else f"{field}: {{path: {written}, unit: {unit}}}\n"
+    )

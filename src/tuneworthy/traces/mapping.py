@@ -10,12 +10,13 @@ input_tokens: {sum: [usage.in, usage.cached]}
 answerable: {path: label, values: {full: yes, none: no}}
 error: {path: message, value: failed, when: {level: [ERROR]}}    # the value where path has none
 each: data.calls                     # the list of records inside one, if they don't stand apart
+id: request_id                       # what scores that stand in a file beside it call a record by
 
 What a maker's map says besides: ``format``, its name; ``source``, where its fields are documented;
 ``like``, a map whose fields it shares; ``fits``, what a record of it has; ``only``, what a call of
 a model has; ``prepare``, code that lays a record out before the paths are followed; ``called``,
 the word for a record inside another; ``once``, the id of a record that may be written twice;
-``id``, what records beside it call it by; ``joins``, what such a record belongs to.
+``joins``, what a record that belongs to another calls that by.
 """
 
 from __future__ import annotations
@@ -407,7 +408,7 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
     if not isinstance(data, dict) or not data:
         fix = "write lines such as output: answer.text"
         raise InputError("is not a mapping of fields to paths", where=name, fix=fix)
-    ours = (*FIELDS, _EACH, *(_MAKERS if makers else ()))
+    ours = (*FIELDS, _EACH, *(_MAKERS if makers else ("id",)))
     if not any(get_close_matches(str(key).casefold()[:_LONGEST], ours, n=1) for key in data):
         # some other file: what stands in it is nobody's business
         fix = "name a file with lines such as output: answer.text"

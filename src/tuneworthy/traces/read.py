@@ -278,13 +278,20 @@ class TraceFiles:
         return False
 
 
+_SCORED = re.compile(rb"\b(?:score|rating|thumbs|feedback|passed|correct)\b", re.IGNORECASE)
+_ANSWERS = re.compile(
+    rb"\b(?:output|response|completion|answer|reply|messages|prompt|question|user|assistant)\b",
+    re.IGNORECASE,
+)
 _TELLING = re.compile(rb"custom_id|annotator_kind|data_?type|run_id", re.IGNORECASE)
 
 
 def _may_be_aside(path: Path) -> bool:
     with suppress(OSError), path.open("rb") as file:
         head = file.read(MIB // 16)
-        return head.startswith((_PARQUET, GZIP, ZSTD)) or _TELLING.search(head) is not None
+        scored = _SCORED.search(head) is not None and _ANSWERS.search(head) is None
+        packed = head.startswith((_PARQUET, GZIP, ZSTD))
+        return packed or scored or _TELLING.search(head) is not None
     return False
 
 

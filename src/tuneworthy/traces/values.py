@@ -184,7 +184,7 @@ def mappings_in(value: Any) -> list[Mapping[str, Any]]:
 
 
 FAR_S = 1e11  #: The year 5138: a larger number counts something smaller than seconds.
-_ISO = re.compile(r"\d{4}-\d\d-\d\d")
+_ISO = re.compile(r"\d{4}[-/]\d\d[-/]\d\d")
 _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
@@ -212,6 +212,7 @@ def when(value: Any) -> float | None:
 def _moment(value: Any) -> datetime | None:
     if not isinstance(value, str) or len(value) > 64 or not _ISO.match(value):
         return None
+    value = value.replace("/", "-")
     try:
         return msgspec.convert(value, datetime)
     except msgspec.ValidationError:

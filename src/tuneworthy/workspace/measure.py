@@ -239,8 +239,12 @@ def _as_read(row: Mapping[str, Any]) -> str:
     from tuneworthy.measure.personal import mask
 
     told = ((name, row.get(name)) for name in _SHOWN.split())
-    texts = ((name, f"{v:g}" if isinstance(v, float) else v) for name, v in told if v is not None)
-    return ", ".join(f"{name} {one_line(mask(str(v)[:2_000]), limit=50)}" for name, v in texts)
+    texts = (
+        (name, f"{v:g}" if isinstance(v, float) else one_line(mask(str(v)[:2_000]), limit=50))
+        for name, v in told
+        if v is not None
+    )
+    return ", ".join(map(" ".join, texts))
 
 
 def _is_there(target: Path, sources: Sequence[str], mapping: str | Path | None) -> InputError:

@@ -337,6 +337,7 @@ def _finite(value: Scalar) -> bool:
 
 # What scores say, and what stands or falls together.
 
+_FEW_ABOVE = 0.05
 RIGHT_FROM = 0.5  #: A score from this on counts as right; below, as wrong.
 
 _GOOD = (
@@ -369,8 +370,13 @@ def _in_words(label: str) -> float | None:
 
 
 def on_scale(scores: Floats) -> Floats:
-    """Scores between 0 and 1; NaN where there is none, or one on another scale."""
-    return np.where((scores >= 0) & (scores <= 1), scores, np.nan)
+    """Scores between 0 and 1; NaN where there is none, or one on another scale.
+
+    Where over one in twenty lies above, the others are on that scale, too: 1 is the worst of 5.
+    """
+    known = scores[np.isfinite(scores)]
+    alien = len(known) > 0 and rate(known > 1) > _FEW_ABOVE
+    return np.where((scores >= 0) & (scores <= 1) & (not alien), scores, np.nan)
 
 
 def right(scores: Floats) -> Floats:

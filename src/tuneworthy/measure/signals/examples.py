@@ -83,7 +83,7 @@ class ExamplesSignal:
         reasons[silent & ~happened(batch.column("tool_calls"))] = _NO_OUTPUT
         return {
             "example_reason": reasons,
-            "example_score": on_scale(scores_of(batch)),
+            "example_score": scores_of(batch),
             "example_json": np.where(silent, np.nan, looks),
             "example_broken": (looks & ~readable(batch.output)).astype(np.float64),
         }
@@ -147,7 +147,7 @@ def _reasons(numbers: Numbers, conversation: Ints, *, json_expected: bool) -> Fl
 
     A bad score is a trace's own, else the mean of its conversation.
     """
-    reason, scores = numbers["example_reason"], numbers["example_score"]
+    reason, scores = numbers["example_reason"], on_scale(numbers["example_score"])
     rated = np.isfinite(scores)
     if rated.any():
         size = int(conversation.max()) + 1

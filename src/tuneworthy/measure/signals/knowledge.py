@@ -73,7 +73,7 @@ class KnowledgeSignal:
     def rows(self, batch: Batch) -> Numbers:
         return {
             "knowledge_sufficient": as_numbers(batch.column("answerable")),
-            "knowledge_right": right(on_scale(scores_of(batch))),
+            "knowledge_score": scores_of(batch),
             "knowledge_case": case_numbers(batch),
         }
 
@@ -82,7 +82,7 @@ class KnowledgeSignal:
         if np.isfinite(sufficient).any():  # as people labelled
             passages = _Passages(
                 sufficient,
-                table.numbers["knowledge_right"],
+                right(on_scale(table.numbers["knowledge_score"])),
                 clusters(table, table.numbers["knowledge_case"]),
                 "sufficient by the label `answerable`",
             )

@@ -114,12 +114,18 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
     prompts, the bill and the ceiling.
     """
     before, after = report.before, [f"Next: tuneworthy decide {report.folder}"]
+    if _best(report) is not None:
+        target = f"tuneworthy answer {report.folder} targets.quality.at_least=SHARE"
+        after = [f"Next: {target}, then: tuneworthy decide {report.folder}"]
     sections = [b.section("read", "", _read(report))]
     if before is None:
         sections.append(b.section("quick", "", b.facts(quick_rows(report))))
         every = f"tuneworthy decide {report.folder} --format markdown"
         after.append(f"More: {every} lists every measurement")
     else:
+        if (arms := report.series("arms")) is not None:
+            best = [*_arm_rows(report, arms), ("The ceiling", _ceiling(report))]
+            sections.append(b.section("quick", "", b.facts(best)))
         evidence = report.dossier.evidence
         ids = {one.id for one in report.measured.evidence if one.known}
         some = () if isinstance(evidence, Unknown) else [one for one in evidence if one.id in ids]
@@ -163,7 +169,7 @@ def _size(report: MeasureReport) -> str:
     same = report.arms == 1 or report.of("best_arm_lead").details.get("same_cases") is True
     if not same or _not_compared(report):
         return answers
-    return f"{answers} to {counted(float(arms.columns['cases'][0]), 'case')}"
+    return f"{answers} to {counted(max(map(float, arms.columns['cases'])), 'case')}"
 
 
 def _read(report: MeasureReport) -> Iterator[b.Parts]:
@@ -353,7 +359,8 @@ def _bill_lacks(report: MeasureReport) -> str:
         return f"log the `usd` of every call; {answered}"
     if report.models:
         name = report.models[0]
-        named = "" if ":" in name else f"; name it with its provider, as openai:{name}"
+        maker = next((m for start, m in _MAKERS.items() if name.startswith(start)), "openai")
+        named = "" if ":" in name else f"; name it with its provider, as {maker}:{name}"
         return f"log the `usd` of every call; no list price is known for {name}{named}"
     guessed = "" if all(one.details.get("reported") for one in tokens) else "about "
     takes = " tokens in and ".join(count(one.number) for one in tokens)
@@ -361,6 +368,7 @@ def _bill_lacks(report: MeasureReport) -> str:
     return f"a call takes {guessed}{takes} out, {whose}"
 
 
+_MAKERS = {"claude": "anthropic", "gemini": "google", "mistral": "mistral", "command": "cohere"}
 _LONGEST_NAME = 40
 _MOSTLY = 0.5  # of answers, for a sentence about them
 _FORMS = (("label", "labels"), ("json", "JSON"), ("sql", "SQL"), ("tool_call", "calls of tools"))
@@ -471,12 +479,19 @@ def _ceiling(report: MeasureReport) -> str:
     return f"{sentence(first)} {reached[ceiling.reached]}."
 
 
-def _decides(report: MeasureReport) -> str:
-    dossier = report.dossier
+def _best(report: MeasureReport) -> Evidence | None:
+    """What a target of quality would be held against; None where nothing is, or one is stated."""
     tested = report.detail("success_share", "tested_share") == 1
-    best = report.known("best_arm_share") or (report.known("success_share") if tested else None)
-    met = dossier.factors.get("success_with_prompts")
-    if best is not None and met is not None and met.state == "unknown":
+    met, target = report.dossier.factors.get("success_with_prompts"), report.dossier.targets
+    stated = "quality" in target and not isinstance(target["quality"].limit, Unknown)
+    if met is None or met.state != "unknown" or stated:
+        return None
+    return report.known("best_arm_share") or (report.known("success_share") if tested else None)
+
+
+def _decides(report: MeasureReport) -> str:
+    dossier, best = report.dossier, _best(report)
+    if best is not None:
         top = quality(float(best.high)) if isinstance(best.high, int | float) else "1"
         return (
             f"is {quality(best.number)} good enough? A target up to "
