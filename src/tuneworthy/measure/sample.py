@@ -69,11 +69,15 @@ class Sample:
 
     def add(self, batch: Batch, keys: NDArray[np.uint64], first_row: int) -> None:
         """Look at more traces: ``keys`` are the hashes of their conversations."""
-        rows: Sequence[int] = range(len(keys))
+        rows = np.arange(len(keys))
         if self._limit is not None:
-            rows = np.flatnonzero(keys < np.uint64(self._limit)).tolist()
+            rows = np.flatnonzero(keys < np.uint64(self._limit))
+        known = np.fromiter((trace.key for trace in self._kept), np.uint64, len(self._kept))
+        both = np.append(known, keys[rows])
+        if len(both) > self._traces:  # what is behind so many never comes in
+            rows = rows[keys[rows] <= np.partition(both, self._traces - 1)[self._traces - 1]]
         columns = {name: values for name in COLUMNS if (values := getattr(batch, name))}
-        for row in rows:
+        for row in rows.tolist():
             kept = {name: _shortened(name, values[row]) for name, values in columns.items()}
             size, cut = (sum(each[at] for each in kept.values()) for at in (1, 2))
             values = {name: value for name, (value, *_) in kept.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -123,15 +124,20 @@ def _forms(batch: Batch, answered: Flags) -> list[Form]:
 
 def _own_facts(batch: Batch, rows: Flags) -> Flags:
     found = np.zeros(len(batch), dtype=bool)
-    columns = (batch.column(name) for name in ("input", "system", "messages", "contexts"))
-    for row, (asked, system, turns, passages) in enumerate(zip(*columns, strict=True)):
-        if rows[row]:
-            told = [asked or "", system or "", *(passages or ())]
-            told += [text for _, text in turns or ()]
-            known = {word.casefold() for text in told for word in _WORDS.findall(text)}
-            stated = _facts(batch.output[row] or "")
-            found[row] = any(word.casefold() not in known for word in stated)
+    columns = [batch.column(name) for name in ("input", "system", "messages", "contexts")]
+    words = lru_cache(maxsize=64)(_words)  # many share a system prompt
+    for row in np.flatnonzero(rows).tolist():
+        asked, system, turns, passages = (values[row] for values in columns)
+        left = {word.casefold() for word in _facts(batch.output[row] or "")}
+        told = (asked, system, *(passages or ()), *(text for _, text in turns or ()))
+        for text in filter(None, told):
+            left = left and left - words(text)
+        found[row] = bool(left)
     return found
+
+
+def _words(text: str) -> set[str]:
+    return {word.casefold() for word in {*_WORDS.findall(text)}}
 
 
 def _facts(text: str) -> list[str]:
