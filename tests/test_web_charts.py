@@ -64,14 +64,18 @@ def test_every_picture_of_the_report_is_served_as_the_report_draws_it(
         for width, pixels in (("wide", WIDE), ("narrow", NARROW)):
             answer = client.get(f"{HOME}/charts/{name}.json?width={width}")
             assert answer.status_code == 200
-            assert answer.json() == json.loads(json.dumps(picture.drawing.spec(pixels)))
+            assert answer.json() == json.loads(json.dumps(picture.drawing.spec(pixels, HOME)))
             LayerChart.from_dict({**answer.json(), "config": {}})  # checked against the grammar
 
 
-def test_a_chart_names_no_address_and_no_code_to_load(client: TestClient, dossier: Any) -> None:
+def test_a_chart_names_no_address_of_others_and_no_code_to_load(
+    client: TestClient, dossier: Any
+) -> None:
     for name in pictures(dossier):
         told = client.get(f"{HOME}/charts/{name}.json").json()
-        assert not [value for key, value in every(told) if key in ("url", "href", "signals")]
+        assert not [value for key, value in every(told) if key in ("url", "signals")]
+        assert all(value == {"field": "to"} for key, value in every(told) if key == "href")
+        assert all(value.startswith(f"{HOME}/") for key, value in every(told) if key == "to")
         schema = told.pop("$schema")
         assert schema.startswith("https://vega.github.io/schema/vega-lite/")
         assert "http" not in json.dumps(told)

@@ -142,6 +142,19 @@ def test_looking_at_a_lab_and_its_price_sends_nothing_and_writes_nothing(folder:
     assert sorted(path for path in folder.rglob("*")) == before
 
 
+def test_a_price_is_worked_out_once_until_a_file_of_the_case_changes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labs, asked = Labs(lambda ready: known(RIGHT)), LabSettings(as_of=DAY)
+    first = labs.offer(folder, asked)
+    monkeypatch.setattr(Labs, "_worked_out", lambda *_: None)
+    assert labs.offer(folder, asked) is first
+    with (folder / "eval.jsonl").open("a") as more:
+        more.write('{"id": "one more", "input": "a", "reference": "b"}\n')
+    assert labs.offer(folder, asked) is not first
+    assert labs.offer(folder, LabSettings(as_of=DAY, seed=1)) is None
+
+
 def test_the_price_on_the_page_is_that_of_a_dry_run(folder: Path) -> None:
     ready = prepare(folder, as_of=DAY)
     said = ceiling.render_quote(ready, quoted(ready))

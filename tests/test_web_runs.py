@@ -110,6 +110,27 @@ def test_cases_by_arms_are_those_of_the_command_and_open_one_by_one(folder: Path
     assert len(differ.all("tr")) <= len(whole.all("tr"))
 
 
+def test_every_mark_of_the_arms_leads_to_the_cases_that_it_was_asked(folder: Path) -> None:
+    client = ran(folder, known(RIGHT))
+    (run,) = kept_runs(load_case(folder))
+    at = f"{AT}/runs/{run.id}"
+    drawn = client.get(f"{at}/charts/lab-board.json").json()["data"]["values"]
+    links = [a["href"] for a in Seen(client.get(at).text).all("a") if "part=select" in a["href"]]
+    assert [row["to"] for row in drawn] == links
+    file = folder / ".tuneworthy" / "runs" / f"{run.id}.select.json"
+    head, *rows = json.loads(file.read_text("utf-8"))
+    assert isinstance(run.result, CeilingResult)
+    assert len(rows) == run.result.select
+    for row, link in zip(drawn, links, strict=True):
+        asked = [one[0] for one in rows if one[head.index(row["title"])]]
+        seen = Seen(client.get(link).text)
+        assert {one["id"] for one in seen.all("tr") if "id" in one} == {
+            f"case-{case}" for case in asked
+        }
+    still = client.get(f"{at}/charts/lab-board.svg").text
+    assert "href" not in still
+
+
 def test_a_lab_of_the_command_line_is_listed_too(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

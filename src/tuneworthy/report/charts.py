@@ -150,12 +150,13 @@ class Drawing:
     def _layer(self, layer: Spec, shared: Spec) -> Spec | None:
         """A layer with the shared channels; None for one without a mark."""
         mark, where = layer["mark"], layer.get("where")
+        mark = {**mark, "cursor": "pointer"} if "href" in shared else mark
         if "level" in layer:
             ((channel, level),) = layer["level"].items()
             at = self.levels.get(level) if isinstance(level, str) else level
             encoding = {channel: {**shared[channel], "field": "at"}}
             data = {"data": {"values": [{"at": at}]}}
-            return None if at is None else {**data, "mark": mark, "encoding": encoding}
+            return None if at is None else {**data, "mark": layer["mark"], "encoding": encoding}
         if where and not any(_holds(where, row) for row in self.rows):
             return None  # a browser complains of a scale without an end
         own = {name: _channel(layer[name]) for name in layer if name not in ("mark", "where")}

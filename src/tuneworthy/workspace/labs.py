@@ -44,7 +44,7 @@ from tuneworthy.model.lab import (
     VerifyResult,
 )
 from tuneworthy.model.pilot import PilotResult
-from tuneworthy.pipeline import load_case
+from tuneworthy.pipeline import load_case, today
 from tuneworthy.report.blocks import (
     Bullets,
     Document,
@@ -75,6 +75,7 @@ from tuneworthy.training.pilot import (
 from tuneworthy.training.pilot import run as run_pilot
 from tuneworthy.training.trainers import EMBEDDED, LoraTrainer
 from tuneworthy.words import sentence
+from tuneworthy.workspace.cases import Cache
 
 MOST_RUNS = 4  #: Labs of different cases that may run at a time.
 
@@ -274,6 +275,7 @@ class Labs:
     ) -> None:
         self._transport, self._clock, self.budget_usd = transport, clock, budget_usd
         self._runs: dict[Path, LabRun] = {}
+        self._offers: Cache[QuotedLab] = Cache(100)
         self._spent_usd = 0.0  # by runs that later ones of their case took the place of
         self._lock = threading.Lock()
 
@@ -287,7 +289,15 @@ class Labs:
         return self._runs.get(Path(source).resolve())
 
     def offer(self, source: str | Path, settings: LabSettings) -> QuotedLab:
-        """What a lab would do and cost; nothing is sent."""
+        """What a lab would do and cost; nothing is sent.
+
+        It is worked out once for as long as no file of the case changes.
+        """
+        asked, files = (str(source), settings, today()), _files(Path(source))
+        known = self._offers.find(asked, files)
+        return known or self._offers.keep(asked, files, self._worked_out(source, settings))
+
+    def _worked_out(self, source: str | Path, settings: LabSettings) -> QuotedLab:
         lab = _prepared(source, settings)
         found = self._offer(lab, settings)
         if not isinstance(lab, PreparedPilot):
@@ -375,6 +385,15 @@ class Labs:
             raise CaseError(f"{MOST_RUNS} labs are running", where=str(source), fix="wait for one")
 
 
+def _files(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Every file below a folder with its size and when it changed."""
+    try:
+        found = [(one, one.stat()) for one in folder.rglob("*") if one.is_file()]
+    except OSError:  # one went meanwhile: what is told now is told once
+        return (("", 0, time.time_ns()),)
+    return tuple(sorted((str(one), stat.st_size, stat.st_mtime_ns) for one, stat in found))
+
+
 def _prepared(source: str | Path, settings: LabSettings) -> Any:
     """The plan of a lab by its settings; code beside a case is never run."""
     names = ("chosen", "seed", "max_tokens", "as_of", *["answers"] * (settings.kind == "retrieve"))
@@ -435,7 +454,8 @@ class KeptRun(LateRecord):
         if not isinstance(result, CeilingResult):
             return tuple(_TOLD[type(result)](result).sections)
         found = ceiling_sections(result, dossier, dossier)
-        then = section(found[1].id, found[1].title, facts(self.answered), found[1].blocks[1:])
+        told = facts(self.answered) if self.answered else None
+        then = section(found[1].id, found[1].title, told, found[1].blocks[1:])
         return found[0], then, *found[2:]
 
 

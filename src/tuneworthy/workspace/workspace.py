@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from itertools import islice, takewhile
 from pathlib import Path
+from stat import S_ISREG
 from time import monotonic, sleep
 from typing import NamedTuple
 
@@ -92,7 +93,7 @@ class CaseDirectory:
         if not self.folder.is_dir():
             return ()
         with os.scandir(self.folder) as entries:
-            names = sorted(entry.name for entry in entries if self._holds(entry.name))
+            names = sorted(entry.name for entry in entries if self._is_case(entry))
         if len(names) > MOST_CASES:
             what, fix = f"holds more than {MOST_CASES} cases", "part it into several folders"
             raise CaseError(what, where=str(self.folder), fix=fix)
@@ -139,6 +140,15 @@ class CaseDirectory:
 
     def _is_one_case(self) -> bool:
         return (self.folder / CASE_FILE).is_file()
+
+    def _is_case(self, entry: os.DirEntry[str]) -> bool:
+        """As ``_holds``, with one look at the disk where there is no link."""
+        with suppress(OSError):
+            if not entry.is_symlink() and _NAME.fullmatch(entry.name):
+                file = os.lstat(f"{entry.path}/{CASE_FILE}")  # thousands of them
+                if S_ISREG(file.st_mode):
+                    return True
+        return self._holds(entry.name)
 
     def _holds(self, name: str) -> bool:
         """Whether a plain name is a folder with a case in it, and neither leads out of here."""
@@ -512,7 +522,9 @@ class Workspace:
 
     def _last(self, name: str) -> CaseRow:
         """As it was looked at last; pending where that was on another day, or never."""
-        key, row = self._rows.get(name, (_NO_KEY, CaseRow(name=name)))
+        if (kept := self._rows.get(name)) is None:
+            return CaseRow(name=name, pending=True)
+        key, row = kept
         old = not row.problem and (key == _NO_KEY or row.as_of != self._day())
         return row.model_copy(update={"pending": True}) if old else row
 

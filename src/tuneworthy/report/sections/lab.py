@@ -301,7 +301,7 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         yield "Published", f"{figure_says(figure)} ({figure.source}). {LIMITS}"
     prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
     efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
-    tried = f"{prompts}, {several(result.models, 'model')}: {count(result.effort)} pairs"
+    tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
     yield "Searched", f"{tried}, at efforts {efforts}" if efforts else tried
     for row in result.arms:
         costs = [
