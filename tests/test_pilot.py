@@ -91,6 +91,16 @@ def test_flat_takes_the_upper_end_of_the_next_doublings_gain_under_the_margin(
     assert max(p.examples for p in curve.points) == 4 * max(sizes)
 
 
+@pytest.mark.parametrize("right", [0.0, 1.0])
+def test_what_was_never_right_or_always_isnt_so_for_certain(right: float) -> None:
+    rows = [np.full((1, 9), right)] * 3
+    curve = learning_curve([10, 20, 40], rows, np.arange(9), margin=0.01, target=0.9)
+    assert curve.outlook != "flat"
+    assert all(p.high - p.low > 0.1 for p in curve.points)
+    assert not isinstance(curve.needed, Unknown)
+    assert curve.needed.low != "never"
+
+
 def test_two_sizes_are_no_curve() -> None:
     curve = learning_curve(*scores({50: 0.4, 100: 0.5}), CASES, margin=0.01, target=0.9)
     assert curve.outlook == "unknown"
@@ -285,6 +295,14 @@ def test_what_a_go_rests_on_and_nobody_looked_at_is_no_go_yet(tmp_path: Path) ->
     assert card(*told, result.probes, None, 0.0, AS_OF).answer == "go"
     lacking = card(*told, result.probes[:1], None, 0.0, AS_OF)
     assert (lacking.answer, lacking.because) == ("open", "Nobody looked at canaries.")
+    case, slow = told[0], tuple(a.model_copy(update={"latency_p95_s": 9.0}) for a in result.arms)
+    limited = case.model_copy(
+        update={"targets": case.targets.model_copy(update={"latency_p95_s": 1.0})}
+    )
+    for way, answer in (("embedded", "go"), ("hosted", "no_go")):  # many calls share one machine
+        plan = result.plan.model_copy(update={"way": way})
+        late = card(limited, plan, slow, result.verify, result.probes, None, 0.0, AS_OF)
+        assert late.answer == answer
 
 
 def test_retrieval_that_is_as_good_is_a_no(tmp_path: Path) -> None:

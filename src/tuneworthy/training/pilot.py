@@ -331,15 +331,8 @@ def run(
         StoppedError: If it was stopped; run it again to go on.
     """
     work = partial(_run, pilot, again=again, given=settings.get("transport"))
-
-    result = paid(
-        pilot.lab,
-        PILOT_RUN,
-        lambda _, ledger: pilot_price(pilot, ledger),
-        work,
-        cap_usd=cap_usd,
-        **settings,
-    )
+    parts = lambda _, ledger: pilot_price(pilot, ledger), work
+    result = paid(pilot.lab, PILOT_RUN, *parts, cap_usd=cap_usd, **settings)
     write_pilot_result(pilot.lab.case, result)
     # a "no" of a small base says nothing of a larger one that is prompted today
     own = result.verify.outcome == "improved" or _same_base(pilot, result.verify)
@@ -566,16 +559,9 @@ class _Going:
         return run
 
     def _reserve(self, key: str, usd: float) -> None:
-        cap = self.calls.cap_usd
-        said = self.calls.ledger.reserve(
-            key,
-            run=PILOT_RUN,
-            model=f"{TRAINING}{self.plan.base}",
-            usd=usd,
-            cap_usd=cap,
-            durable=True,
-        )
-        if said != "go":
+        cap, name = self.calls.cap_usd, f"{TRAINING}{self.plan.base}"
+        put = partial(self.calls.ledger.reserve, run=PILOT_RUN, model=name, durable=True)
+        if put(key, usd=usd, cap_usd=cap) != "go":
             self.unless(f"the budget of {cap:g} USD is too small for the next run")
 
     def _failed(

@@ -265,10 +265,7 @@ class LoraTrainer:
         await self.close()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "tuneworthy.training.lora",
+            *(sys.executable, "-P", "-m", "tuneworthy.training.lora"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=self._log,
