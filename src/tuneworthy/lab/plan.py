@@ -151,7 +151,7 @@ def _arm(values: Mapping[str, Any]) -> Arm:
 
 
 _KEPT = 64  # of each case: what is mostly shown, with room for its own conversation
-_BLOCK = 512  # texts that are held against all examples at a time
+_BLOCK = 128  # texts that are held against all examples at a time
 _TURNS = 4096  # examples as turns: labs show the same ones again and again
 _DIGITS = 6  # of a cosine; what is beyond depends on the machine
 
