@@ -432,6 +432,26 @@ def test_an_unknown_one_never_hides_what_was_known() -> None:
     assert not latest([later])["success_share"].known
 
 
+@pytest.mark.parametrize(
+    ("was", "now"), [('"value":0.5', '"value":0.9'), ('"n":', '"n": '), ("}]", "},{}]")]
+)
+def test_a_line_that_was_edited_is_told_and_not_believed(
+    tmp_path: Path, was: str, now: str
+) -> None:
+    write_case(tmp_path)
+    case = load_case(tmp_path)
+    append_evidence(case, run("a"))
+    path = tmp_path / ".tuneworthy" / LEDGER
+    whole = path.read_text("utf-8")
+    assert read_evidence(case) == (run("a"),)
+    path.write_text(whole.replace(was, now), "utf-8")
+    assert path.read_text("utf-8") != whole
+    with pytest.raises(CaseError, match=r"evidence\.jsonl:1: was edited after it was written"):
+        read_evidence(case)
+    path.write_text(whole.replace("\n", "\r\n"), "utf-8", newline="")  # as git may check it out
+    assert read_evidence(case) == (run("a"),)
+
+
 @given(st.integers(0, 400))
 def test_a_line_cut_off_by_a_crash_is_left_out_and_nothing_before_it_is_lost(cut: int) -> None:
     import tempfile

@@ -24,6 +24,7 @@ from internals import (
     latest_series,
     measured_name,
     model_id,
+    read_evidence,
     run,
     today,
 )
@@ -115,10 +116,7 @@ def case(folder: Path, data: str) -> Path:
 
 def ledger(folder: Path) -> list[Measured]:
     """The runs that were recorded."""
-    path = folder / ".tuneworthy" / "evidence.jsonl"
-    if not path.exists():
-        return []
-    return [Measured.model_validate_json(line) for line in path.read_text("utf-8").splitlines()]
+    return [*read_evidence(load_case(folder))]
 
 
 def known(folder: Path) -> dict[str, Evidence]:

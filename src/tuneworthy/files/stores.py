@@ -8,6 +8,7 @@ folder by a link, is a ``CaseError``; what can't be written is an ``OutputError`
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -80,17 +81,33 @@ class JsonLines(NamedTuple, Generic[R]):
         return self._one(read_text(self.path, limit, CaseError), str(self.path))
 
     def _one(self, text: str, where: str) -> R:
+        if sealed := _SEALED.fullmatch(text.rstrip("\r")):
+            text = sealed[1] + "}"
+            if _seal(sealed[1]) != sealed[2]:
+                what = "was edited after it was written, so it says nothing"
+                raise CaseError(what, where=where, fix="undo that, or take the line out")
         try:
             return self.record.model_validate_json(text)
         except (ValueError, RecursionError):  # pydantic's own is a ValueError
             raise CaseError(f"is no {self.name}", where=where, fix=self.fix) from None
 
-    def append(self, *records: R, sync: bool = True, **dumped: Any) -> None:
-        """Add records, written as ``dumped`` says."""
-        lines = "".join(f"{each.model_dump_json(**dumped)}\n" for each in records)
+    def append(self, *records: R, sync: bool = True, sealed: bool = False, **dumped: Any) -> None:
+        """Add records, written as ``dumped`` says; a sealed one is believed as long as it stays."""
+        texts = [each.model_dump_json(**dumped) for each in records]
+        if sealed:
+            texts = [f'{text[:-1]},"seal":"{_seal(text[:-1])}"}}' for text in texts]
+        lines = "".join(f"{text}\n" for text in texts)
         with writing(self.path, fix="check it"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             append_line(self.path, lines.encode("utf-8"), sync=sync)
+
+
+_SEALED = re.compile(r'(\{.*),"seal":"([0-9a-f]{64})"\}')
+
+
+def _seal(text: str) -> str:
+    """SHA-256 of a line up to its seal: it tells a slip of the hand, and keeps out no forger."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _kept(case: Case, file: str, kind: str, name: str, fix: str) -> Any:
@@ -201,7 +218,7 @@ def append_evidence(case: Case, measured: Measured) -> bool:
     path, runs = _place(case, LEDGER), read_evidence(case)
     if runs and runs[-1].inputs == measured.inputs:
         return False
-    _evidence(path).append(measured, by_alias=True)
+    _evidence(path).append(measured, sealed=True, by_alias=True)
     return True
 
 
