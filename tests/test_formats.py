@@ -262,6 +262,10 @@ def test_a_mapping_is_guessed_deep_inside_and_by_odd_headings(tmp_path: Path) ->
         "output": "a", "timestamp": 1793606400, "input": "q", "latency_s": 2.5, "usd": 0.003,
         "reference": "x",
     }]  # fmt: skip
+    (tmp_path / "d.csv").write_text("ts,Prompt Tokens,Was gesagt wurde\n2026-11-02,9,a\n")
+    files = read([tmp_path / "d.csv"])
+    assert [chunk.batch.output for chunk in files] == [[None]]
+    assert files.guesses[0].unread == ("Was gesagt wurde",)
     envelope = {"output": {"choices": [{"message": {"role": "assistant", "content": "a"}}]}}
     assert load(written(tmp_path / "c.jsonl", {"x": 1, **envelope}))[0][0]["output"] == "a"
 
@@ -290,6 +294,9 @@ def test_scores_of_ones_own_are_joined_by_the_id_of_a_record(tmp_path: Path) -> 
     mapping = mapping_from_text("output: assistant\nid: id", "map.yaml")
     (chunk,) = read([calls, scores], mapping=mapping)
     assert chunk.batch.score == [0, 1, None]
+    told = written(tmp_path / "told.jsonl", *({"id": n, "score": 1, "said": "a"} for n in (0, 1)))
+    (chunk,) = read([told], mapping=mapping_from_text("output: said", "map.yaml"))
+    assert chunk.batch.output == ["a", "a"]
     with pytest.raises(InputError, match="Name the log they belong to"):
         load(scores)
 

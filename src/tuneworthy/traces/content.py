@@ -142,6 +142,7 @@ class Content:
         self.context = ReadContext(self.tally, name, Path(where).parent.name)
         self.format, self.packed, self.joined = "", "", 0
         self.guessed: FieldMap | None = None
+        self.unread: tuple[str, ...] = ()  #: Fields that the guess takes nothing from.
         self._folders = folder_keys(where)
         self._unseen = set(mapping.led if mapping is not None else ())
 
@@ -225,13 +226,22 @@ class Content:
         Our own names in a record without an answer may be another's.
         """
         kind = next(filter(None, map(recognise, samples)), None)
-        if self.mapping is not None and kind is not None and kind.joins:
+        beside = kind is not None and bool(kind.joins)
+        if self.mapping is not None and beside and not self._leads_to_answers(samples):
             self._unseen.clear()  # what stands beside a log isn't what the mapping is about
+            assert kind is not None
             return kind
         kind = self.mapping or kind
         if kind is None or (kind is plain() and (table or not _answered(samples))):
             own = [{**self._folders, **sample} for sample in samples]
             self.guessed = guess(own, table=bool(table))
+            if self.guessed is not None:
+                paths = [
+                    *self.guessed.id,
+                    *(p for k in self.guessed.picks.values() for p in k.paths),
+                ]
+                read = {str(path[0]) for path in paths} | {".".join(map(str, p)) for p in paths}
+                self.unread = tuple(key for key in dict.fromkeys(chain(*own)) if key not in read)
             kind = self.guessed or (None if table else kind)
         if kind is None:
             raise not_recognised(self.where, ", ".join(samples[0]) if samples else "")
@@ -243,6 +253,11 @@ class Content:
             lines = ", ".join(line.replace(": ", "=", 1) for line in self.guessed.lines)
             self.format = f"JSON, guessed: {lines}"
         return kind
+
+    def _leads_to_answers(self, samples: Sequence[Mapping[str, Any]]) -> bool:
+        assert self.mapping is not None
+        fields = self.mapping.fields(RecordChunk([*samples]))
+        return any(has_value(fields.get(name, ())) for name in (*_SAYING, "error"))
 
     def _too_large(self, most: int) -> InputError:
         what = f"is one JSON value of more than {most // MIB} MiB"

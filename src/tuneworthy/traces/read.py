@@ -152,6 +152,7 @@ class Guess:
     name: str  #: The file.
     written: str  #: The mapping, as a file of its own would hold it.
     first: Sequence[Mapping[str, Any]]  #: Values by column.
+    unread: Sequence[str] = ()  #: Fields that it takes nothing from.
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,8 @@ class TraceFiles:
                     yield from map(partial(self._chunk, opened, done, piece), opened.batches())
                     self._readings.append(opened.reading())
                     if (guessed := opened.content.guessed) is not None:
-                        self.guesses.append(Guess(source.name, guessed.written, opened.first))
+                        told = guessed.written, opened.first, opened.content.unread
+                        self.guesses.append(Guess(source.name, *told))
             except NotTraces as nothing:
                 if not source.searched or opened is None:
                     raise

@@ -227,8 +227,16 @@ def _report(
         price=_list_price(measured, dossier.as_of),
         models=tuple(seen_models(measured, dossier.as_of).values()),
         wanted={name: check.at_least for name, check in checks if check.at_least is not None},
-        guessed={guess.name: [*map(_as_read, guess.first)] for guess in guesses},
+        guessed={guess.name: _guessed(guess) for guess in guesses},
     )
+
+
+def _guessed(guess: Guess) -> list[str]:
+    """The first records as they are read, and the fields that nothing is taken from."""
+    from tuneworthy.measure.personal import without_secrets
+
+    left = ", ".join(one_line(without_secrets(name), limit=40) for name in guess.unread[:12])
+    return [*map(_as_read, guess.first), *([f"not read: {left}"] if left else [])]
 
 
 _SHOWN = "input output model prompt conversation latency_s input_tokens output_tokens usd score"
