@@ -125,6 +125,7 @@ def test_a_store_says_what_the_disk_says(
         assert far == there
         assert [one["traces"] for one in far[1]] == [0, 60, 60, 60, 60]
         assert "model by its folder" in far[1][1]["format"]
+        assert far[1][1]["name"] == "date=2026-11-01/model=gpt%20x/a b.jsonl"
         seen = next(one for one in far[2] if one["id"] == "models_seen")
         assert seen["examples"][0].startswith("gpt x")
 

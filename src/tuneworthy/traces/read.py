@@ -309,7 +309,9 @@ def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> 
     taken: dict[str, int] = {}
     places: list[Path | RemoteFile] = [*once(paths), *dict.fromkeys(remote)]
     for place in places:
-        name = one_line(place.name, limit=120)
+        where = place.where if isinstance(place, RemoteFile) else str(place)
+        keys = [part for part in where.split("/")[:-1] if "=" in part]  # of Hive's layout
+        name = one_line("/".join([*keys, place.name]), limit=120)
         taken[name] = taken.get(name, 0) + 1
         number = f" ({taken[name]})" if taken[name] > 1 else ""
         searched = place.searched if isinstance(place, RemoteFile) else place in among
