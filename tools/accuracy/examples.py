@@ -123,7 +123,7 @@ def main() -> None:
             batch.score.append(run["reward"])
     found = counted(batch, Materials(examples_need=1000))
     print(f"real agent runs: {len(batch)} answers, {found.value:.0f} usable "
-          f"({found.low:.0f} to {found.high:.0f})")  # fmt: skip
+          f"({found.low:.0f} to {found.high})")  # fmt: skip
     print("  " + ", ".join(f"{name} {found.details[name]}" for name in REASONS))
 
 
