@@ -361,7 +361,7 @@ from tuneworthy.money.savings import Savings, compare
 from tuneworthy.money.serving import TUNED, serving_costs
 from tuneworthy.money.simulate import CashFlow, _draw, simulate
 from tuneworthy.money.terms import REQUESTS, build_cost_model, call_usd, mtok_usd
-from tuneworthy.money.worth import by_worth, cases_text, evppi, more_cases, worth_of_cases
+from tuneworthy.money.worth import by_worth, cases_note, evppi, more_cases, worth_of_cases
 from tuneworthy.pipeline import framework_of, today
 from tuneworthy.plan import phases as plan_phases
 from tuneworthy.plan.context import Calendar, day, working_days

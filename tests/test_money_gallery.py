@@ -553,12 +553,19 @@ DRAWS = 1000
 
 
 @cache
-def results(slug: str) -> list[tuple[float, float, bool, list[float], float]]:
+def draws(slug: str) -> list[tuple[Values, bool]]:
     rng, sheet = random.Random(slug), paper(slug)
     found = []
     for _ in range(DRAWS):
         values = {name: pert(rng, at) for name, at in sheet.drawn.items()}
-        works = rng.random() >= values["failure"]
+        found.append((values, rng.random() >= values["failure"]))
+    return found
+
+
+@cache
+def results(slug: str) -> list[tuple[float, float, bool, list[float], float]]:
+    found, sheet = [], paper(slug)
+    for values, works in draws(slug):
         worth, months, sums, waiting = sheet.follow(values, float(works))
         found.append((worth, months, works, sums, waiting))
     return found
@@ -610,6 +617,61 @@ def test_the_draws_agree_with_other_draws_within_chance(slug: str) -> None:
         for month in (0, 12, MONTHS):
             low, high = rank([sums[month] for *_, sums, _ in found], share, 6)
             assert low - 1 <= drawn["curve"][month][key] <= high + 1
+
+
+TAKEN = ("failure", "discount", "fall", "life")
+BINS = 10
+
+
+@pytest.mark.parametrize("slug", WITH_MONEY)
+def test_knowing_an_amount_is_worth_what_other_draws_say_bin_by_bin(slug: str) -> None:
+    """The draws parted by the amount: whoever knows it goes ahead where its bin is above zero."""
+    said = {one["what"]: one["usd"] for one in told(slug)["investment"]["worth"]
+            if one["kind"] == "amount"}  # fmt: skip
+    told_ = {named(what): usd for what, usd in said.items()}
+    worth = [each for each, *_ in results(slug)]
+    now, size = max(fmean(worth), 0.0), DRAWS // BINS
+    noise = math.sqrt(fmean((each - fmean(worth)) ** 2 for each in worth) / size)
+    for name, at in paper(slug).drawn.items():
+        if at[0] == at[2] or name in TAKEN:
+            assert name not in told_
+            continue
+        order = sorted(range(DRAWS), key=lambda n: draws(slug)[n][0][name])
+        bins = [fmean(worth[n] for n in order[k * size : (k + 1) * size]) for k in range(BINS)]
+        gain = fmean(max(mean, 0.0) for mean in bins) - now
+        assert told_.get(name, 0.0) == pytest.approx(gain, abs=noise)
+
+
+@pytest.mark.parametrize("slug", WITH_MONEY)
+def test_more_cases_are_worth_what_counting_says(slug: str) -> None:
+    """Shares drawn from what was counted, cases drawn from each share, less what labels cost."""
+    money, case = told(slug)["investment"], paper(slug).case
+    row = [one for one in money["worth"] if one["kind"] == "cases"]
+    found = told(slug)["evidence"]
+    measured = isinstance(found, list) and any(one["id"] == "success_share" for one in found)
+    today, target = case.get("today", {}), case.get("targets", {}).get("quality", {})
+    share, cases = today.get("quality"), today.get("cases")
+    if measured or not (target and share and cases) or isinstance(money["case_usd"], dict):
+        assert measured or row == []
+        return
+    rng, pilot = random.Random(slug), money["ask_usd"]["pilot"]
+    lost = (pilot["low"] + pilot["high"]) / 2 if isinstance(pilot, dict) else pilot
+    gain, best = max(money["gain_usd"], 0.0), 0.0
+    truths = [rng.betavariate(share * cases + 1, (1 - share) * cases + 1) for _ in range(2000)]
+    chance = fmean(truth < target["at_least"] for truth in truths)
+    now = max(chance * gain - (1 - chance) * lost, 0.0)
+    for more in (50, 400):
+        seen: dict[int, list[bool]] = {}
+        for truth in truths:
+            spread = math.sqrt(more * truth * (1 - truth))
+            hits = round((more * truth + rng.gauss(0, 1) * spread) * 20 / more)  # in twentieths
+            seen.setdefault(hits, []).append(truth < target["at_least"])
+        after = sum(
+            max(sum(below) * gain - (len(below) - sum(below)) * lost, 0.0)
+            for below in seen.values()
+        ) / len(truths)  # fmt: skip
+        best = max(best, after - now - more * money["case_usd"])
+    assert row[0]["usd"] == pytest.approx(best, abs=0.02 * (gain + lost))
 
 
 def test_every_line_of_the_calculation_adds_up() -> None:

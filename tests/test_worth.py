@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import date
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
@@ -13,7 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import by_worth, cases_text, compile_rules, evppi, more_cases, worth_of_cases
+from internals import (
+    by_worth,
+    cases_note,
+    compile_rules,
+    evppi,
+    more_cases,
+    prepare,
+    worth_of_cases,
+)
+from internals import lab_ceiling as ceiling
+from lab_world import folder_of, known
 from tuneworthy import decide, load_case, load_framework
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import QuestionResult
@@ -120,11 +131,31 @@ def test_more_cases_are_worth_it_near_the_target_and_not_far_from_it() -> None:
     assert near is not None
     assert far is not None
     assert far.usd == 0  # labels cost something, and no case can change the choice
-    assert "are worth nothing" in cases_text(far)
     assert near.usd > 0
-    many, _, labels = (float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", near.what))
+    many, labels = (float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", near.what))
     assert labels == pytest.approx(many * 15 * 100 * 0.5 / 200)  # half of 15 h for 200 cases
     assert more_cases(Unknown(ask="x"), 0.88, 100, 0.9) is None
+
+
+@pytest.mark.parametrize(("share", "brings", "worth"), [(0.82, 3000, False), (0.9, 1000, True)])
+def test_a_lab_asks_for_no_cases_that_are_not_worth_their_labels(
+    tmp_path: Path, share: float, brings: int, worth: bool
+) -> None:
+    """A whole run at a fake: the page never says both, and says what the case's money says."""
+    economics = (
+        "goals: [classification]\nstrategic_value: high\neconomics: {hourly_rate_usd: 100, "
+        "upfront: {evaluation: {hours: 20}, data_preparation: {hours: 40}}, "
+        f"monthly: {{quality_value_usd: {brings}, ongoing_usd: 500}}}}\n"
+    )
+    folder = folder_of(tmp_path, more=economics)
+    done = ceiling.run(
+        prepare(folder, as_of=DAY), cap_usd=0, transport=known({"careful": share, "Answer": 0.2})
+    )
+    assert done.result.reached == "too_few_cases"
+    page = " ".join(ceiling.render(done).split())
+    assert " ".join(cases_note(done.dossier.investment).split()) in page
+    assert ("more cases aren't worth what it takes to label them" in page) != worth
+    assert worth or "labelled cases to the evaluation set" not in page
 
 
 def test_questions_come_in_the_order_of_their_dollars_where_money_is_known() -> None:

@@ -90,10 +90,14 @@ def quality_interval(value: float, low: float, high: float) -> str:
 
 
 def months(value: float | str) -> str:
-    """Months to one digit; ``never`` for infinity; a word as it is."""
+    """Months to one digit, whole from 100 on; ``never`` for infinity; a word as it is."""
     if isinstance(value, str) or math.isinf(value):
         return value if isinstance(value, str) else "never"
-    return f"{value:.1f} month" if f"{value:.1f}" == "1.0" else f"{value:.1f} months"
+    return f"{(text := _month(value))} month{'' if text == '1.0' else 's'}"
+
+
+def _month(value: float) -> str:
+    return f"{value:.1f}" if value < 99.95 else f"{value:,.0f}"  # 100.0 as shown
 
 
 def months_range(low: float, high: float) -> str:
@@ -102,8 +106,7 @@ def months_range(low: float, high: float) -> str:
         return "never"
     if months(low) == months(high):
         return months(low)
-    best = f"{low:.1f}" if not math.isinf(high) else months(low)
-    return f"{best} to {months(high)}"
+    return f"{months(low) if math.isinf(high) else _month(low)} to {months(high)}"
 
 
 def number(value: float) -> str:

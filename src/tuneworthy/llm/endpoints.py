@@ -10,10 +10,13 @@ import json
 import math
 import os
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, Decimal
+from functools import cache
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -23,6 +26,8 @@ from tuneworthy.model.base import as_bytes, usd_per_request
 from tuneworthy.model.case import NO_PRICES, Case, Model, Price, Prices
 
 if TYPE_CHECKING:
+    from genai_prices.data_snapshot import DataSnapshot
+
     from tuneworthy.model.lab import Reply, Request
 
 LOCAL = "local"  #: Provider of the embedded model.
@@ -216,6 +221,27 @@ def listed_prices(case: Case, as_of: date, others: Iterable[str] = ()) -> Prices
     return look_up(models, as_of, input_tokens=tokens.likely)
 
 
+@cache
+def _price_list() -> tuple[DataSnapshot, str]:
+    """The public price list and its name, without the HTTP client of its package.
+
+    That client, there to fetch newer lists, takes half of the 80 ms; whoever imports the package
+    later gets the whole of it.
+    """
+    from importlib.metadata import version
+
+    bare = "genai_prices" not in sys.modules
+    if bare and (spec := find_spec("genai_prices")):
+        sys.modules["genai_prices"] = module_from_spec(spec)
+    try:
+        from genai_prices.data_snapshot import get_snapshot
+
+        return get_snapshot(), f"genai-prices {version('genai-prices')}"
+    finally:
+        if bare:
+            sys.modules.pop("genai_prices", None)
+
+
 def price_on(
     model_id: str, as_of: date, *, base_url: str | None = None, input_tokens: float = 0.0
 ) -> Price | None:
@@ -226,19 +252,15 @@ def price_on(
     model or an address that the catalogue doesn't know, and for one without a price for both input
     and output.
     """
-    from genai_prices import __version__ as version
-    from genai_prices.data_snapshot import get_snapshot
-
     provider, _, name = model_id.partition(":")
     if not name:  # a bare name may be served by anybody, at any price
         return None
     if base_url:  # as the catalogue writes it
         scheme, host, port = _place(base_url)
         base_url = f"{scheme}://{host}{f':{port}' if port else ''}{urlsplit(base_url).path}"
+    listed, catalogue = _price_list()
     try:
-        _, model = get_snapshot().find_provider_model(
-            name, None, None if base_url else provider, base_url
-        )
+        _, model = listed.find_provider_model(name, None, None if base_url else provider, base_url)
     except LookupError:
         return None
     moment = datetime(as_of.year, as_of.month, as_of.day, _NOON, tzinfo=UTC)
@@ -252,7 +274,6 @@ def price_on(
     if batch == plain or batch[1] is None:
         batch = [None, None, None]
     both = None if batch[2] == cached else batch[2]
-    catalogue = f"genai-prices {version}"
     return Price(read, wrote, cached, batch[0], batch[1], both, model.context_window, catalogue)
 
 

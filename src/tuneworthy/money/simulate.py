@@ -242,7 +242,8 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
         yield (
             "a tuning that fails costs the pilot, and nothing else is paid"
             if flow.pilots
-            else "no pilot comes first, so a tuning that fails costs all of the upfront cost"
+            else "no pilot is planned (tuning.pilot), so a tuning that fails costs all that is up "
+            "front; with one it costs what is asked now"
         )
     if stakes.first_end:
         yield (

@@ -113,23 +113,26 @@ def more_cases(
         (worth_of_cases(right, cases, target, n, gain_usd=gain, loss_usd=lost) - n * each, n)
         for n in _STEPS
     )
-    many, cost = (count(best), f"the {usd(best * each)}") if net > 0 else ("any", "what it takes")
-    what = f"{many} cases beside the {count(cases)} counted, less {cost} to label them"
+    what = "more cases"
+    if net > 0:
+        what = f"{count(best)} more cases, less the {usd(best * each)} to label them"
     return Worth(kind="cases", what=what, usd=max(net, 0.0))
 
 
-def cases_text(cases: Worth | None) -> str:
-    """Whether more cases are worth it, in a sentence; empty where the money isn't known."""
-    if cases is None:
-        return ""
-    worth = usd(cases.usd) if cases.usd else "nothing: no better choice comes of them"
-    return f"Before you choose to tune, {cases.what}, are worth {worth}."
+def cases_worth(money: InvestmentResult | Unknown) -> Worth | None:
+    """What more cases are worth in a judged case with a counted quality; None where it has none."""
+    rows = () if isinstance(money, Unknown) else money.worth
+    return next((one for one in rows if one.kind == "cases"), None)
 
 
 def cases_note(money: InvestmentResult | Unknown) -> str:
-    """The same from a judged case with a counted quality; empty where it has none."""
-    rows = () if isinstance(money, Unknown) else money.worth
-    return cases_text(next((one for one in rows if one.kind == "cases"), None))
+    """The same in a sentence; empty where there is none."""
+    cases = cases_worth(money)
+    if cases is None:
+        return ""
+    if not cases.usd:
+        return "Before you choose to tune, more cases aren't worth what it takes to label them."
+    return f"Before you choose to tune, {cases.what}, are worth {usd(cases.usd)}."
 
 
 def worth_text(question: QuestionResult) -> str:

@@ -24,7 +24,7 @@ from tuneworthy.model.lab import (
     Stand,
     VerifyResult,
 )
-from tuneworthy.money.worth import cases_text, more_cases
+from tuneworthy.money.worth import cases_note, cases_worth
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.named import named
@@ -183,11 +183,11 @@ def ceiling_document(
     """What a ceiling lab shows; ``folder`` and ``rubric`` as the user named them."""
     spent = b.facts(spent_rows(result.spend, result.calls_saved, result.stopped))
     sections = (*ceiling_sections(result, dossier, before), b.section("lab-spent", "", spent))
-    after = [f"Next: {_next(result, folder, rubric)}"]
-    held = result.reported
-    if not isinstance(held, Unknown) and not isinstance(result.target, Unknown):
-        worth = cases_text(more_cases(dossier.investment, held.value, held.n, result.target))
-        after = [worth, *after] if worth else after
+    cases = cases_worth(dossier.investment)
+    after = [cases_note(dossier.investment)] if cases else []
+    after.append(
+        f"Next: {_next(result, folder, rubric, enough=cases is not None and not cases.usd)}"
+    )
     return b.Document("", "What the ceiling lab shows", sections, after=after)
 
 
@@ -449,8 +449,13 @@ def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts
     return b.facts(answered_rows(result, dossier, before)), table
 
 
-def _next(result: CeilingResult, folder: str | None = None, rubric: str = "") -> str:
-    """What to do next: a command where a folder is known, else an instruction for the page."""
+def _next(
+    result: CeilingResult, folder: str | None = None, rubric: str = "", *, enough: bool = False
+) -> str:
+    """What to do next: a command where a folder is known, else an instruction for the page.
+
+    More cases are asked for unless they are known not to be worth their labels (``enough``).
+    """
     judge, target, needed = result.judge, result.target, result.cases_needed
     if result.stopped:
         again = "start it again to go on; raise the cap where that was in the way"
@@ -465,7 +470,8 @@ def _next(result: CeilingResult, folder: str | None = None, rubric: str = "") ->
             return label
     if isinstance(target, Unknown):
         return f"state targets.quality.at_least in the case file, {_AGAIN}"
-    if result.reached != "too_few_cases" or (judge is None and isinstance(needed, Unknown)):
+    told = judge is None and (isinstance(needed, Unknown) or enough)
+    if result.reached != "too_few_cases" or told:
         return (
             "added to the evidence; the verdict is updated"
             if folder is None

@@ -235,6 +235,7 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     table = money.by_table
     if not isinstance(table.break_even_months, Unknown) and _RUNNING not in money.assumed:
         beside = f"with the framework’s own running costs, {dollars(table.ongoing_usd)} a month"
+        beside += ", and the saving as stated" if money.capped else ""
         yield b.Fact("Pays back by the table", duration(table.break_even_months), beside)
 
 
