@@ -711,6 +711,18 @@ def test_an_output_that_can_not_be_a_file_is_refused(force: list[str], tmp_path:
         assert said.code == 2, name
 
 
+@pytest.mark.parametrize("named", [".", "/", ".."])
+def test_a_folder_to_import_is_refused(named: str) -> None:
+    answered_or_refused("evalset", "import", named, codes=(2,))
+
+
+@pytest.mark.parametrize("sign", ["a direction override", "an escape sequence", "a C1 control"])
+def test_a_new_case_is_named_without_its_controls(sign: str, tmp_path: Path) -> None:
+    said = tuneworthy("init", str(tmp_path / SIGNS[sign]), "--name", "x")
+    assert said.code in (0, 2)
+    assert raw(said.out + said.err) == []
+
+
 def test_a_required_outcome_that_is_not_met_is_the_only_way_to_one() -> None:
     said = answered_or_refused(
         "decide", TASK_API, "--require", "keep_optimizing_prompts", codes=(1,)

@@ -30,8 +30,9 @@ def init(folder: str, **options: Any) -> None:
     from tuneworthy.workspace.cases import start_case
 
     for path in start_case(folder, **options):
-        click.echo(f"Wrote {path}")
-    click.echo(f"Answer what you know, leave out what you don't, then: tuneworthy decide {folder}")
+        click.echo(f"Wrote {one_line(str(path))}")
+    told = one_line(shlex.quote(folder))
+    click.echo(f"Answer what you know, leave out what you don't, then: tuneworthy decide {told}")
 
 
 _WALK = (
@@ -275,8 +276,8 @@ def import_(file: str, output: str | None) -> None:
     """Write the cases of a CSV, FILE, as an evaluation set; nothing that is there is replaced."""
     from tuneworthy.files.evalset import read_csv, write_evalset
 
-    path = Path(output) if output is not None else Path(file).with_suffix(".jsonl")
     cases = read_csv(Path(file))
+    path = Path(output) if output is not None else Path(file).with_suffix(".jsonl")
     write_evalset(path, cases)
     n = len(cases)
     click.echo(f"Wrote {one_line(str(path))}: {n:,} {'case' if n == 1 else 'cases'}")
