@@ -735,6 +735,20 @@ def test_a_required_outcome_that_is_not_met_is_the_only_way_to_one() -> None:
     answered_or_refused("framework", "check", "lesson", "--strict", codes=(1,))
 
 
+def test_a_disk_without_room_for_temporary_files_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.delenv("TUNEWORTHY_TRACEBACK")
+    monkeypatch.setattr(root.cli, "main", none)
+    said = tuneworthy("measure", TASK_API)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.count("\n") == 1
+    assert "Make some" in said.err
+
+
 def test_a_fault_of_ours_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The net below everything else; the laws look for what falls into it."""
 

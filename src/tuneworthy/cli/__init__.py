@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -163,6 +164,9 @@ def _fault(caught: Exception) -> str:
     lacks = caught.name if isinstance(caught, ModuleNotFoundError) else None
     if lacks and not lacks.startswith("tuneworthy"):
         return f'this needs {lacks}. In a clone, pip install ".[all]" installs it'
+    number = caught.errno if isinstance(caught, OSError) else None
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No usable temporary directory" in str(caught):
+        return "there is no room for temporary files. Make some, or name another folder as TMPDIR"
     return (
         f"an internal error ({type(caught).__name__}: {caught}); TUNEWORTHY_TRACEBACK=1 shows where"
     )
