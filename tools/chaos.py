@@ -201,7 +201,8 @@ def pages(root: Path) -> Iterator[None]:
                             "digest"
                         ]
                         confirmed = meant
-            except httpx.HTTPError:
+            except httpx.HTTPError:  # it is gone, or so slow that it never answered
+                process.kill()
                 process.join()
         law(path.read_text("utf-8") in (confirmed, meant), "an answer was lost", path.read_text())
         yield
