@@ -214,8 +214,8 @@ def model_ends_differ(facts: CaseFacts) -> Found:
         if known and model.ends and looked_up and model.ends != looked_up:
             return (
                 ("models", "economics"),
-                f"The model {model.id} ends on {day(model.ends)} as stated, and on {day(looked_up)} as "
-                f"looked up on {day(known.dated)}. The stated day counts.",
+                f"The model {model.id} ends on {day(model.ends)} as stated, and on "
+                f"{day(looked_up)} as looked up on {day(known.dated)}. The stated day counts.",
                 "Confirm the day with the maker, and correct the case where it is another",
             )
     return None
