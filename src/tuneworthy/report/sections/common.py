@@ -114,7 +114,7 @@ def count_text(dossier: Dossier) -> str:
 
 
 _FIGURES: Mapping[str, tuple[Callable[[float], str], str, str]] = {
-    "quality": (lambda value: f"{number(100 * value)}%", "", "at least "),
+    "quality": (lambda v: number(round(100 * v, 1 if 0.01 < v < 0.99 else 3)), "%", "at least "),
     "latency": (number, " s", "at most "),
     "cost": (usd, " a month", "at most "),
 }  #: How a figure is written, its unit, and which way its limit bounds.
