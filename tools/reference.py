@@ -168,13 +168,10 @@ def case_page(framework: Framework) -> list[str]:
 
 
 def _asked(framework: Framework, section: str, name: str) -> str:
-    at_least = None
-    if section == "ceiling":
-        at_least = framework.ceiling[name].at_least
     entry: Criterion = {**framework.ceiling, **framework.signals, **framework.factors}[name]
     page = {"ceiling": "checks.md", "signals": "signals.md"}.get(section)
     home = f"{page}#{_slug(entry.title)}" if page else f"factors/{name}.md"
-    return f"{framework.filled(entry.ask, at_least)} ([more](../concepts/{home}))"
+    return f"{framework.filled(entry.ask, entry)} ([more](../concepts/{home}))"
 
 
 def framework_page() -> list[str]:
