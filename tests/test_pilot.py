@@ -18,17 +18,22 @@ from hypothesis import strategies as st
 
 from internals import (
     Busy,
+    Computed,
     Doubtful,
+    Estimate,
     Ledger,
     NotSent,
     PilotResult,
+    Range,
     Refused,
+    ServingResult,
     StoppedError,
     TrainingFailedError,
     TrainingStoppedError,
     Unknown,
     card,
     drawn,
+    lab_verify,
     learning_curve,
     pilot_runs,
     read_pilot,
@@ -43,6 +48,7 @@ from pilot_world import AS_OF, FakeTrainer, answers, case_of, general_answers, p
 from tuneworthy import InputError, decide, load_case, load_framework
 
 CASES = np.arange(200)
+EXAMPLE = Path(__file__).parents[1] / "examples" / "task-api"
 
 
 def piloted(
@@ -295,14 +301,123 @@ def test_what_a_go_rests_on_and_nobody_looked_at_is_no_go_yet(tmp_path: Path) ->
     assert card(*told, result.probes, None, 0.0, AS_OF).answer == "go"
     lacking = card(*told, result.probes[:1], None, 0.0, AS_OF)
     assert (lacking.answer, lacking.because) == ("open", "Nobody looked at canaries.")
-    case, slow = told[0], tuple(a.model_copy(update={"latency_p95_s": 9.0}) for a in result.arms)
-    limited = case.model_copy(
-        update={"targets": case.targets.model_copy(update={"latency_p95_s": 1.0})}
+    case = told[0].model_copy(
+        update={"targets": told[0].targets.model_copy(update={"latency_p95_s": 1.0})}
     )
-    for way, answer in (("embedded", "go"), ("hosted", "no_go")):  # many calls share one machine
+    late = Estimate(9.0, 8.0, 10.0, 240, 240)
+    for way, answer in (("embedded", "open"), ("hosted", "no_go")):  # many calls share one machine
         plan = result.plan.model_copy(update={"way": way})
-        late = card(limited, plan, slow, result.verify, result.probes, None, 0.0, AS_OF)
-        assert late.answer == answer
+        card_of = card(case, plan, *told[2:], result.probes, None, 0.0, AS_OF, late)
+        assert card_of.answer == answer
+    timeless = card(case, *told[1:], result.probes, None, 0.0, AS_OF)
+    assert timeless.answer == "open"
+    assert "what would settle it: 75 calls or more" in timeless.because
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, PilotResult, Any]:
+    """A case, its pilot that is a go, and the money of some case."""
+    folder = case_of(tmp_path_factory.mktemp("good"), cases=240)
+    result = piloted(folder, shares=rising(top=0.99))
+    return load_case(folder), result, decided(load_case(EXAMPLE)).investment
+
+
+SPANS = {"met": (0.05, 0.1, 0.15), "missed": (-0.15, -0.1, -0.05), "unknown": (-0.05, 0.0, 0.05)}
+GAINED = {"met": "improved", "missed": "no_gain", "unknown": "too_few_cases"}
+PROBED = {"met": "held", "missed": "fell", "unknown": "unknown"}
+SAID = {"met": "yes", "missed": "no", "unknown": "unknown"}
+NAMES = ("quality", "gain", "general", "refusals", "canaries", "simpler", "latency", "cost",
+         "payback")  # fmt: skip
+STATES = st.sampled_from(["met", "missed", "unknown"])
+ROWS = st.fixed_dictionaries(
+    {name: STATES if name in NAMES[:5] else st.none() | STATES for name in NAMES}
+) | st.builds(  # most rows met, so that a go is drawn as well
+    lambda names, state: dict.fromkeys(NAMES, "met") | dict.fromkeys(names, state),
+    st.sets(st.sampled_from(NAMES), max_size=2),
+    STATES,
+)
+
+
+def card_from(
+    case: Any, result: PilotResult, money: Any, rows: Mapping[str, str | None]
+) -> tuple[Any, Any]:
+    """The card, and the comparison it rests on, where each row's number says what is drawn."""
+
+    def span(name: str, about: float = 0.0, sign: int = 1) -> dict[str, float]:
+        low, value, high = sorted(about + sign * x for x in SPANS[rows[name] or "met"])
+        return {"low": low, "value": value, "high": high}
+
+    stated = {"latency_p95_s": rows["latency"] and 1.0, "usd_per_month": rows["cost"] and 100.0}
+    quality = case.targets.quality.model_copy(update={"at_least": 0.5})
+    targets = case.targets.model_copy(update={**stated, "quality": quality})
+    economics = case.economics.model_copy(
+        update={"monthly": type(case.economics.monthly)(quality_value_usd=rows["payback"] and 9)}
+    )
+    case = case.model_copy(update={"targets": targets, "economics": economics})
+    tuned = result.verify.plan.tuned
+    shares = span("quality", 0.5)
+    arms = tuple(
+        a.model_copy(update={"quality": a.quality.model_copy(update=shares)})
+        if a.arm.id == tuned else a for a in result.arms
+    )  # fmt: skip
+    gain, general = span("gain"), span("general", -result.verify.plan.general_margin)
+    told = [{"difference": s.pop("value"), **s} for s in (gain, general)]
+    lost = rows["general"] != "met" and rows["gain"] == "met"
+    outcome = GAINED[rows["gain"] or ""] if not lost else "too_few_cases"
+    outcome = "regressed" if rows["general"] == "missed" else outcome
+    why = "general" if rows["general"] == "missed" or lost else "task"
+    verify = result.verify.model_copy(
+        update={
+            "contrast": result.verify.contrast.model_copy(update=told[0]),
+            "general": result.verify.general.model_copy(update=told[1]),
+            "outcome": outcome,
+            "why": why,
+        }
+    )
+    probes = tuple(p.model_copy(update={"state": PROBED[rows[p.id] or ""]}) for p in result.probes)
+    head = next(a.arm for a in result.arms if a.arm.kind == "baseline")
+    simpler = (head, Estimate(n=240, clusters=240, **span("simpler"))) if rows["simpler"] else None
+    late = Estimate(n=240, clusters=240, **span("latency", 1.0, -1)) if rows["latency"] else None
+    served = {"met": (80.0, 90.0), "missed": (110.0, 120.0), "unknown": (90.0, 110.0)}
+    low, high = served[rows["cost"] or "met"]
+    way = ServingResult(model="m", how="as_is", tuned=True, why="", admissible="yes",
+                        usd_per_month=Range(low=low, high=high))  # fmt: skip
+    computed = Computed(
+        servings=(way,), best_untuned="none", savings_usd_per_month=0.0,
+        pays_from_requests_per_month="never", pays_from_month="never", steps=(),
+    )  # fmt: skip
+    justified = SAID[rows["payback"] or "unknown"]
+    money = money.model_copy(update={"justified": justified, "computed": computed})
+    plan = result.plan.model_copy(update={"way": "hosted"})
+    return card(case, plan, arms, verify, probes, simpler, 0.0, AS_OF, late, money), verify
+
+
+def decided(case: Any, **evidence: Any) -> Any:
+    return decide(case, load_framework(), as_of=AS_OF, evidence=evidence)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=ROWS)
+def test_only_what_is_met_and_known_is_a_go_and_only_what_is_missed_a_no_go(
+    good: tuple[Any, PilotResult, Any], rows: dict[str, str | None]
+) -> None:
+    made, verify = card_from(*good, rows)
+    drawn_states = {name: state for name, state in rows.items() if state is not None}
+    shown = {one.id: one.state for one in made.rows}
+    asked = {n: s for n, s in drawn_states.items() if n != "gain" or rows["general"] != "missed"}
+    assert {name: shown[name] for name in asked} == asked
+    states = set(drawn_states.values())
+    wanted = "no_go" if "missed" in states else "open" if "unknown" in states else "go"
+    assert made.answer == wanted
+    if wanted == "open":
+        assert "hat would settle it" in made.because
+    # the judgement says the same
+    told = {"card": made.answer, "because": made.because}
+    measured = lab_verify.evidence_of(verify, AS_OF, by="pilot", **told)
+    assert measured is not None
+    found = decided(good[0], tuned_gain=measured.evidence[0]).verdict
+    proven = "proven" in {one.rule for one in found.departs}
+    assert (found.answer if proven else "") == {"go": "yes", "no_go": "no", "open": ""}[wanted]
 
 
 def test_retrieval_that_is_as_good_is_a_no(tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_what_sends_nothing_is_done_at_once(folder: Path) -> None:
     looked = [client.post(f"{AT}/lab/watch", data=csrf).headers["location"] for _ in range(2)]
     assert looked[0] == looked[1]  # what says the same isn't kept twice
     again = a_client(site_of(folder, known({})))
-    assert "Nothing is signed" in Seen(again.get(looked[0]).text).text
+    assert "Nobody has signed" in Seen(again.get(looked[0]).text).text
     listed = Seen(again.get(f"{AT}/runs").text).text
     assert "The signed decision" in listed
     assert again.get(f"{API}/runs").json()[0]["kind"] == "watch"

@@ -107,13 +107,13 @@ def run(
 
 
 def evidence_of(
-    result: VerifyResult, as_of: date, *, id: str = "tuned_gain", by: str = "verify"
+    result: VerifyResult, as_of: date, *, id: str = "tuned_gain", by: str = "verify", **told: str
 ) -> Measured | None:
     """What the comparison adds to the case's evidence; None where it decided nothing."""
     task = result.contrast
     if result.stopped or result.outcome == "unknown" or isinstance(task.difference, Unknown):
         return None
-    details = result.model_dump(include={"outcome", "why"}) | {"margin": result.plan.margin}
+    details = result.model_dump(include={"outcome", "why"}) | {"margin": result.plan.margin} | told
     more: dict[str, Any] = {"value": task.difference, "details": details}
     more["source"] = f"{by}: {task.first} less {task.second}"
     more["method"] = "paired difference on cases that chose nothing"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import date
 from typing import Literal
 
-from tuneworthy.model.base import Unknown
-from tuneworthy.model.case import Case
+from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.case import Case, Monthly
+from tuneworthy.model.dossier import Computed, InvestmentResult, Number
 from tuneworthy.model.dossier import TargetState as State
 from tuneworthy.model.evidence import CardRow, PilotCard
 from tuneworthy.model.lab import Arm, ArmResult, Contrast, VerifyResult
@@ -16,6 +18,7 @@ from tuneworthy.stats.clustered import Estimate
 from tuneworthy.words import (
     count,
     counted,
+    listing,
     number,
     quality,
     quality_interval,
@@ -23,10 +26,27 @@ from tuneworthy.words import (
     share,
     signed,
     small_usd,
+    usd,
 )
 
-DECIDES = ("quality", "gain", "general", "canaries")
-"""Rows that have to be met for a go; of the others none may be missed."""
+DECIDES = ("quality", "gain", "general", "refusals", "canaries")
+"""Rows without which there is no go; of those that are there, every one has to be met."""
+
+_MORE = "a pilot on more held-out cases"
+SETTLES = {
+    "quality": _MORE,
+    "gain": _MORE,
+    "simpler": _MORE,
+    "latency": "75 calls or more, timed where it will be served",
+    "cost": "state what serving it costs, or prices of the models: tuneworthy invest",
+    "payback": "state what is missing: tuneworthy invest",
+    "general": "a pilot with more seeds",
+    "refusals": "a pilot with more seeds; or people who read what it says to such requests",
+    "canaries": "a pilot that trains on all its examples, and answers to its probes",
+}
+"""What would settle a row that is unknown."""
+
+UNSTATED = Unknown(ask="state its amounts: tuneworthy invest")
 
 
 def card(
@@ -38,8 +58,12 @@ def card(
     simpler: tuple[Arm, Estimate] | None,
     spent_usd: float,
     on: date,
+    latency: Estimate | None = None,
+    money: InvestmentResult | Unknown = UNSTATED,
 ) -> PilotCard:
     """Go, no-go or open, with the row that decides.
+
+    Go: every row is met. No-go: one is missed, by its whole interval where it has one. Else open.
 
     Args:
         case: The case, for its targets.
@@ -50,13 +74,17 @@ def card(
         simpler: The best way without a model, and the tuned arm less that.
         spent_usd: What the pilot cost.
         on: The day.
+        latency: The tuned arm's p95 on the held-out cases, in seconds.
+        money: What the case's traffic, prices and amounts come to.
     """
     tuned = next(row for row in arms if row.arm.id == verify.plan.tuned)
     rows = (
         _quality(case, tuned, plan),
         _gain(verify, plan),
         *_simpler(simpler, plan),
-        *_limits(case, tuned, plan),
+        *_latency(case, latency, plan),
+        *_cost(case, money, plan),
+        *_privacy(case, plan),
         CardRow(
             id="money",
             title="Cost of the pilot",
@@ -64,6 +92,7 @@ def card(
             says=small_usd(spent_usd),
             rests_on="the ledger of paid calls",
         ),
+        *_payback(case, money),
         _general(verify),
         *(_probe(probe) for probe in probes),
     )
@@ -87,13 +116,21 @@ def _answer(rows: tuple[CardRow, ...]) -> tuple[Literal["go", "no_go", "open"], 
     for name in DECIDES:
         if name not in told:
             return "open", sentence(f"nobody looked at {name}")
-        if (row := told[name]).state == "unknown":
-            return "open", sentence(f"not known yet, {row.title.lower()}: {row.says}")
+    if unknown := [row for row in rows if row.state == "unknown"]:
+        first, *more = unknown
+        says = f"not known yet, {first.title.lower()}: {first.says}"
+        says += f"; what would settle it: {SETTLES[first.id]}"
+        also = f". Not known either: {listing([row.title.lower() for row in more])}"
+        return "open", sentence(says + also * bool(more))
     return "go", sentence(told["gain"].says)
 
 
 def _held(low: float, high: float, limit: float) -> State:
     return "met" if low >= limit else "missed" if high < limit else "unknown"
+
+
+def _within(low: float, high: float, limit: float) -> State:
+    return "met" if high <= limit else "missed" if low > limit else "unknown"
 
 
 def _quality(case: Case, tuned: ArmResult, plan: PilotPlan) -> CardRow:
@@ -149,27 +186,79 @@ def _simpler(simpler: tuple[Arm, Estimate] | None, plan: PilotPlan) -> Iterator[
     yield CardRow(id="simpler", title="A simpler way", state=state, says=says, rests_on=rests)
 
 
-def _limits(case: Case, tuned: ArmResult, plan: PilotPlan) -> Iterator[CardRow]:
-    """Stated limits of latency, cost and privacy."""
-    state: State
-    slow, found = case.targets.latency_p95_s, tuned.latency_p95_s
-    if slow is not None:
-        state, says = "unknown", "nothing was timed"
-        if not isinstance(found, Unknown):
-            shared = plan.way != "hosted"  # one machine for all calls: alone each may be in time
-            state = "met" if found <= slow else "unknown" if shared else "missed"
-            says = f"p95 {number(float(f'{found:.2g}'))} s of {number(slow)} s wanted"
+def _latency(case: Case, found: Estimate | None, plan: PilotPlan) -> Iterator[CardRow]:
+    wanted, where = case.targets.latency_p95_s, "the service, with the calls a pilot makes at once"
+    if wanted is None:
+        return
+    state: State = "unknown"
+    says = "nothing was timed"
+    if found is not None:
+        value, low, high = (f"{max(0.0, x):.2g}" for x in (found.value, found.low, found.high))
+        ends = f"{low} or more" if found.high == math.inf else f"{low} to {high}"
+        says = f"p95 {value} s ({ends}), {number(wanted)} s wanted"
+        state = _within(found.low, found.high, wanted)
+    if plan.way != "hosted":  # one machine for all calls: alone each may be in time
+        state = "unknown" if state == "missed" else state
         where = "this machine, with as many calls at once as the pilot makes"
-        yield CardRow(id="latency", title="Latency", state=state, says=says, rests_on=where)
-    if case.targets.usd_per_month is not None:
-        says, where = "what serving it yourself costs isn't measured by a pilot", "nothing yet"
-        yield CardRow(id="cost", title="Cost", state="unknown", says=says, rests_on=where)
-    private = case.factors.get("data_sovereignty")
+    yield CardRow(id="latency", title="Latency", state=state, says=says, rests_on=where)
+
+
+def _cost(case: Case, money: InvestmentResult | Unknown, plan: PilotPlan) -> Iterator[CardRow]:
+    """What serving the tuned model costs by the case's own traffic and prices."""
+    wanted = case.targets.usd_per_month
+    if wanted is None:
+        return
+    computed = None if isinstance(money, Unknown) else money.computed
+    ways = computed.servings if isinstance(computed, Computed) else ()
+    own = plan.way != "hosted"
+    costs = [w.usd_per_month for w in ways if w.tuned and (w.how == "self_hosted") is own]
+    ends = [e for cost in costs if (e := _ends(cost)) is not None]
+    state: State = "unknown"
+    says, where = "what serving it costs isn't known, and a pilot doesn't measure it", "nothing yet"
+    if ends and len(ends) == len(costs):
+        low, high = min(low for low, _ in ends), max(high for _, high in ends)
+        state, where = _within(low, high, wanted), "the case's traffic and prices"
+        says = usd(low) if low == high else f"{usd(low)} to {usd(high)}"
+        says += f" a month of {usd(wanted)} wanted"
+    yield CardRow(id="cost", title="Cost", state=state, says=says, rests_on=where)
+
+
+def _ends(cost: Number) -> tuple[float, float] | None:
+    if isinstance(cost, Unknown):
+        return None
+    if isinstance(cost, Range):
+        return cost.low, cost.most
+    return cost, cost
+
+
+def _privacy(case: Case, plan: PilotPlan) -> Iterator[CardRow]:
+    private, own = case.factors.get("data_sovereignty"), plan.way != "hosted"
     if private is not None and private.value == "yes":
-        own = plan.way != "hosted"
         says = "trained and served on your own machines" if own else "trained by a service"
-        state, where = "met" if own else "missed", "the way it was trained"
+        state: State = "met" if own else "missed"
+        where = "the way it was trained"
         yield CardRow(id="privacy", title="Privacy", state=state, says=says, rests_on=where)
+
+
+_PAYS: dict[str, State] = {"yes": "met", "no": "missed", "unknown": "unknown"}
+
+
+def _payback(case: Case, money: InvestmentResult | Unknown) -> Iterator[CardRow]:
+    """Whether it earns back what it costs, where the case says what it would bring."""
+    state: State = "unknown"
+    if isinstance(money, Unknown):
+        says = money.ask
+    else:
+        state, says = _PAYS[money.justified], money.why
+    if state == "unknown" and case.economics.monthly == Monthly():
+        return
+    yield CardRow(
+        id="payback",
+        title="Payback",
+        state=state,
+        says=says,
+        rests_on="the case's amounts: tuneworthy invest",
+    )
 
 
 def _general(verify: VerifyResult) -> CardRow:

@@ -13,7 +13,7 @@ from tuneworthy.stats.intervals import wilson
 from tuneworthy.training.export import ExportReport
 from tuneworthy.training.gate import GATES, DataReport
 from tuneworthy.training.watch import WatchReport
-from tuneworthy.words import amount, count, counted, listing, sentence, share, usd
+from tuneworthy.words import amount, count, counted, day, listing, sentence, share, usd
 
 _MOST_REFUSALS = 20
 
@@ -163,6 +163,6 @@ def watch_document(seen: WatchReport) -> b.Document:
     rows = [(_MARKS[one.state], one.says) for one in order]
     n = sum(one.state == "attention" for one in seen.checks)
     says = {"attention": f"{counted(n, 'thing')} to look at", "holds": "the decision holds"}
-    headline = f"{says.get(seen.state, 'nothing could be looked at')}, as of {seen.day}"
+    headline = f"{says.get(seen.state, 'nothing could be looked at')}, as of {day(seen.day)}"
     table = b.table("What it rests on", "State | What", rows, quiet=True)
     return b.Document(seen.case, headline, [b.section("", "", table)])

@@ -58,8 +58,10 @@ from tuneworthy.model.pilot import (
     TrainingQuote,
 )
 from tuneworthy.model.training import TrainingExample
+from tuneworthy.pipeline import decide, framework_of
 from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import Kit
+from tuneworthy.stats.clustered import quantile
 from tuneworthy.training.card import card
 from tuneworthy.training.curve import FEWEST_SIZES, drawn, learning_curve
 from tuneworthy.training.probes import canaries, leak_probes, probe_results, refusal_probes
@@ -337,7 +339,8 @@ def run(
     # a "no" of a small base says nothing of a larger one that is prompted today
     own = result.verify.outcome == "improved" or _same_base(pilot, result.verify)
     name = "tuned_gain" if own else "pilot_gain"
-    measured = evidence_of(result.verify, pilot.lab.as_of, id=name, by="pilot")
+    told = {"card": result.card.answer, "because": result.card.because}
+    measured = evidence_of(result.verify, pilot.lab.as_of, id=name, by="pilot", **told)
     if measured is not None:
         append_evidence(pilot.lab.case, measured)
     return result
@@ -616,6 +619,14 @@ class _Going:
         less = self.scores.difference(tuned, head, report) if head else None
         simpler, spend = (head, less) if head and less else None, self.calls.spend
         told = case, self.plan, tuple(rows), verify, probes, simpler, spend.paid
+        times = [
+            (seconds, at)
+            for case, at in zip(report, clusters_of(report).tolist(), strict=True)
+            for cell in self.scores.cells(tuned.id, [case])
+            for seconds in cell.latencies_s
+        ]
+        late = quantile([s for s, _ in times], 0.95, [at for _, at in times])
+        money = decide(case, framework_of(case), as_of=self.pilot.lab.as_of).investment
         return PilotResult(
             plan=self.plan,
             arms=tuple(rows),
@@ -627,5 +638,10 @@ class _Going:
             spend=spend,
             ended_by_rule=ended,
             stopped=verify.stopped,
-            card=card(*told, self.pilot.lab.as_of),
+            card=card(
+                *told,
+                self.pilot.lab.as_of,
+                late,
+                money,
+            ),
         )

@@ -82,7 +82,8 @@ def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
 def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterator[Watched]:
     signed = decision.signed
     if signed is None:
-        yield Watched("signed", "attention", "Nothing is signed. Write decision.signed in the case")
+        says = "Nobody has signed the decision. Sign it on its page: tuneworthy serve CASE"
+        yield Watched("signed", "attention", says)
     else:
         was, now = ANSWER_WORDS[signed.answer], ANSWER_WORDS[dossier.verdict.answer]
         yield Watched("signed", "holds", f"Signed by {signed.by} on {as_day(signed.on)}: {was}")
@@ -91,7 +92,8 @@ def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterato
         yield Watched("answer", "holds" if same else "attention", told)
     due = decision.review_on
     if due is None:
-        yield Watched("review", "unknown", "No day is set for a review. Write decision.review_on")
+        says = "No day is set for a review. Set one: tuneworthy answer CASE"
+        yield Watched("review", "unknown", f"{says} decision.review_on=YYYY-MM-DD")
     elif due <= day:
         who = f" {decision.owner} answers for it" if decision.owner else ""
         yield Watched("review", "attention", f"A review was due on {as_day(due)}.{who}")

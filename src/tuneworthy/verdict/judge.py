@@ -200,6 +200,11 @@ def _proven(it: Situation) -> tuple[TuningAnswer, str] | None:
     most = high if isinstance(high, float | int) else 1.0
     span = f"{gain.low or 0.0:+.2f} to {most:+.2f}"
     by = f"{gain.number:+.2f} ({span}) on {few(gain.n)} held-out cases"
+    card, line = gain.details.get("card", ""), str(gain.details.get("because", ""))
+    if card == "open":
+        return None  # the pilot's card says what isn't known
+    if card == "no_go" and what in ("improved", "too_few_cases"):
+        return "no", f"the pilot's card says no-go: {line[:1].lower()}{line[1:].rstrip('.')}"
     if what == "improved" and "no" not in {it.gates[g].state for g in ("investment", "safety")}:
         return "yes", f"the tuned model beats the best untuned way by {by}"
     if what in ("improved", "too_few_cases"):
