@@ -53,6 +53,7 @@ from tuneworthy.files.stores import (
     read_pilot,
     read_rubrics,
     read_training,
+    read_versions,
     training_record,
     whole_lines,
     write_training,

@@ -330,6 +330,12 @@ def test_an_undo_takes_back_nothing_of_others_and_says_who_changed_what(
     assert "Undo" not in get(client, at).texts
     rows = re.findall(r'data-label="By"[^>]*>([^<]*)', client.get("/cases/one/history").text)
     assert rows == ["Ada", "nobody said", "nobody said"]
+    mine["digest"] = "0" * 64  # as of a version that isn't kept
+    unknown = Seen(client.post("/cases/one/answers", data=mine).text)
+    assert "somebody else changed this case meanwhile" in unknown.text.replace(
+        "Somebody", "somebody"
+    )
+    assert "Ada" not in unknown.text.partition("changed this case meanwhile")[0]
 
 
 def test_a_what_if_of_answers_gives_way_to_what_was_measured_as_a_saved_answer_does(

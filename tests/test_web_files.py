@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from internals import Site, clean_name, make_site, open_directory
+from internals import Site, clean_name, make_site, open_directory, read_csv, read_versions
 from internals import Workspace as Board
 from live import LONGEST_S, served
-from tuneworthy import decide, load_case
+from tuneworthy import Case, Dossier, Framework, decide, load_case
 from web_world import DAY, HOME, OPEN_CASE, Seen, a_client, a_shelf, a_site
 
 FILES = "/cases/one/files"
@@ -131,6 +131,50 @@ def test_where_the_case_broke_meanwhile_neither_logs_nor_evidence_are_left(
     assert refused.status == 422  # type: ignore[attr-defined]  # as above
     assert (folder / "one" / ".tuneworthy" / "evidence.jsonl").read_bytes() == ledger
     assert not (folder / "one" / "traces" / "b.jsonl").exists()
+
+
+def test_a_save_while_a_file_is_read_stays_that_of_who_saved(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, ben = (Board(open_directory(folder), None, DAY).written_by(by) for by in ("Ada", "Ben"))
+
+    def meanwhile(path: Path) -> object:
+        ben.set_answers("one", {"factors.low_volume": "no"}, ben.evaluated("one").digest)
+        return read_csv(path)
+
+    monkeypatch.setattr("tuneworthy.workspace.measure.read_csv", meanwhile)
+    sent = folder / "cases.csv"
+    sent.write_bytes(FITS["evaluation"][1])
+    ada.add_files("one", "evaluation", [sent])
+    kept = read_versions(load_case(folder / "one"))
+    assert [one.by for one in kept] == ["", "Ben", "Ada"]
+    assert "low_volume: no" in kept[-1].text
+
+
+def test_an_earlier_version_is_judged_again_where_a_file_changed_that_only_it_names(
+    folder: Path,
+) -> None:
+    asked: list[str] = []
+
+    class Counting(Board):
+        def decide(self, case: Case, framework: Framework) -> Dossier:
+            asked.append(case.name)
+            return super().decide(case, framework)
+
+    place = folder / "one"
+    (place / "case.yaml").write_text("name: then\ndata: {prompts: p}\n", "utf-8")
+    (place / "p").mkdir()
+    board = Counting(open_directory(folder), None, DAY)
+    board.set_answers("one", {"factors.low_volume": "no"}, board.evaluated("one").digest)
+    (place / "case.yaml").write_text("name: now\n", "utf-8")
+    now = board.evaluated("one")
+    board.earlier(now)
+    asked.clear()
+    board.earlier(now)
+    assert asked == []
+    (place / "p" / "v1.md").write_text("Be kind.", "utf-8")
+    board.earlier(board.evaluated("one"))
+    assert set(asked) == {"then"}
 
 
 def test_one_file_that_does_not_fit_takes_those_beside_it_along(

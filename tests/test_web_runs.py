@@ -208,6 +208,17 @@ def test_what_sends_nothing_is_done_at_once(folder: Path) -> None:
     assert "1 example passed every gate" in Seen(again.get(done).text).text
 
 
+def test_a_check_that_cannot_be_kept_is_shown_all_the_same(folder: Path) -> None:
+    client = a_client(site_of(folder, known({})))
+    csrf = {"csrf": Seen(client.get(f"{AT}/lab").text).hidden("csrf")}
+    (folder / ".tuneworthy").mkdir(exist_ok=True)
+    (folder / ".tuneworthy" / "runs").write_text("in the way", "utf-8")
+    done = client.post(f"{AT}/lab/watch", data=csrf)
+    assert done.status_code == 200, done.headers.get("location")
+    assert "Nothing is signed" in Seen(done.text).text
+    assert "couldn’t be kept" in Seen(done.text).text
+
+
 def test_what_is_no_run_is_not_listed(folder: Path) -> None:
     client = ran(folder, known(RIGHT))
     runs = folder / ".tuneworthy" / "runs"

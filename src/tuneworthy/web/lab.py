@@ -273,13 +273,16 @@ _LOOKS: dict[LookKind, Callable[[AskedCase], Document]] = {
 
 @router.post("/cases/{name}/lab/{what}")
 async def look(of: OfCase, what: LookKind) -> Response:
-    """Do it, keep what it found as a run, and go there: it is what the command prints."""
+    """Do it, keep what it found as a run, and go there; show it here where it can't be kept."""
 
     def done() -> Response:
         try:
-            return of.to(f"/runs/{keep_look(of.path, what, _LOOKS[what](of)).id}")
+            kept, is_kept = keep_look(of.path, what, _LOOKS[what](of))
         except InputError as caught:
             return _shown(of, LabQuery(), 422, looked=what, wrong=of.plain(caught))
+        if is_kept:
+            return of.to(f"/runs/{kept.id}")
+        return of.page("run.html", kept=kept, sections=kept.sections(of.dossier), unkept=True)
 
     return await in_reading(done)
 

@@ -501,8 +501,11 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> KeptRun:
     return kept
 
 
-def keep_look(source: str | Path, kind: LookKind, found: Document) -> KeptRun:
-    """Keep what a look found as a run; the last one of its kind where that says the same."""
+def keep_look(source: str | Path, kind: LookKind, found: Document) -> tuple[KeptRun, bool]:
+    """Keep what a look found as a run, and say whether it is kept.
+
+    It is the last one of its kind where that says the same.
+    """
     sections, now = list[tuple[str, tuple[Any, ...]]](), datetime.now(UTC)
     for one in found.sections:
         blocks = (
@@ -518,22 +521,25 @@ def keep_look(source: str | Path, kind: LookKind, found: Document) -> KeptRun:
             and last.says == found.headline
             and last.result.model_dump_json() == result.model_dump_json()
         ):
-            return last
+            return last, True
     kept = KeptRun(id=_id(now), kind=kind, at=now, says=found.headline, result=result)
-    _write(source, kept)
-    return kept
+    return kept, _write(source, kept)
 
 
 def _id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
 
 
-def _write(source: str | Path, kept: KeptRun, **more: str) -> None:
+def _write(source: str | Path, kept: KeptRun, **more: str) -> bool:
+    """Whether it is there now."""
     with suppress(InputError):
         case = load_case(source)
         for name, text in {**more, "json": kept.model_dump_json()}.items():
-            if (path := _kept_path(case, f"{kept.id}.{name}")) is not None:
-                write_new(path, text)
+            if (path := _kept_path(case, f"{kept.id}.{name}")) is None:
+                return False
+            write_new(path, text)
+        return True
+    return False
 
 
 def kept_runs(case: Case) -> tuple[KeptRun, ...]:

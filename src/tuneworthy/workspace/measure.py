@@ -582,11 +582,12 @@ def clean_name(sent: str) -> str:
 
 def add_files(
     source: Path, kind: FileKind, files: Sequence[Path], chosen: str | None = None
-) -> tuple[tuple[Path, ...], tuple[Block, ...]]:
+) -> tuple[tuple[Path, ...], tuple[Block, ...], tuple[str, ...]]:
     """Take files in: move them beside the case under free names, read them, and name them there.
 
     ``source`` is the case folder, and ``files`` were sent to its disk; ``chosen`` is the framework
-    that the verdict goes by. Returns where they lie, and what they hold in a few lines.
+    that the verdict goes by. Returns where they lie, what they hold in a few lines, and
+    the case file before and after they were named.
 
     Raises:
         InputError: If they can't be read, or the case can't be judged with them; then none is
@@ -601,8 +602,13 @@ def add_files(
             write_evalset(files[0].with_suffix(".jsonl"), read_csv(files[0]))
             files = [files[0].with_suffix(".jsonl")]
     with _moved(case_from_text(text, path), kind, files) as placed:
-        naming = partial(_naming, kind=kind, placed=placed)
-        case = case_from_text(naming(text, path), path)
+        case = case_from_text(_naming(text, path, kind=kind, placed=placed), path)
+        texts: tuple[str, ...] = ()
+
+        def naming(text: str, path: Path) -> str:
+            nonlocal texts
+            texts = text, _naming(text, path, kind=kind, placed=placed)
+            return texts[1]
 
         def name(_: Case | None = None, measured: Measured | None = None) -> bool:
             """Name them, and add what was measured: both or, where the case broke, none."""
@@ -616,10 +622,11 @@ def add_files(
             return added[0]
 
         if kind == "traces":
-            return tuple(placed), flat(*_traced(case, placed, name))
-        read = flat(*_read_by_kind(case, kind, placed))
-        name()
-    return tuple(placed), read
+            read = flat(*_traced(case, placed, name))
+        else:
+            read = flat(*_read_by_kind(case, kind, placed))
+            name()
+    return tuple(placed), read, texts
 
 
 @contextmanager

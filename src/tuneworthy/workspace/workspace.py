@@ -194,13 +194,19 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
     text = read_text(path, CASE_LIMIT, CaseError)
     case = _parsed(text, path)
     framework, rules = _framework(case, chosen)
-    inputs = [day.isoformat(), rules, *missing_entries(case), *(prompt_texts(case) or ())]
+    inputs = _inputs_digest(case, day.isoformat(), rules)
+    return CaseSnapshot(source, case, framework, text, text_digest(text), inputs)
+
+
+def _inputs_digest(case: Case, *more: str) -> str:
+    assert case.folder is not None  # only a case in a folder is looked at again
+    inputs = [*more, *missing_entries(case), *(prompt_texts(case) or ())]
     inputs.append(history_text(case) or "")
     for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json"):
-        kept = path.parent / FOLDER / name
+        kept = case.folder / FOLDER / name
         inputs.append(read_text(kept, CASES_LIMIT, CaseError) if os.path.lexists(kept) else "")
     for pattern in case.data.training:
-        for file in sorted(islice(matching(pattern, path.parent), MOST_PROMPTS)):
+        for file in sorted(islice(matching(pattern, case.folder), MOST_PROMPTS)):
             with suppress(OSError):  # a link that leads nowhere
                 found = file.stat()
                 inputs.append(f"{file} {found.st_size} {found.st_mtime_ns}")
@@ -208,7 +214,7 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
     for part in inputs:  # each with its length, so that no two lists run together
         data = part.encode("utf-8", "surrogatepass")
         digest.update(f"{len(data)}:".encode() + data)
-    return CaseSnapshot(source, case, framework, text, text_digest(text), digest.hexdigest())
+    return digest.hexdigest()
 
 
 def _framework(case: Case, chosen: str | None) -> tuple[Framework, str]:
@@ -275,7 +281,9 @@ def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
 
 def writers_since(case: Case, digest: str) -> str:
     """Who wrote versions after one, by name; "somebody else" where that isn't known."""
-    later = takewhile(lambda one: one.digest != digest, reversed(read_versions(case)))
+    kept = read_versions(case)
+    known = any(one.digest == digest for one in kept)
+    later = takewhile(lambda one: known and one.digest != digest, reversed(kept))
     return listing(sorted({one.by or "somebody else" for one in later})) or "somebody else"
 
 
@@ -308,7 +316,7 @@ def _kept(case: Case, digest: str) -> Version:
 
 def _case(version: Version, case: Case) -> Case:
     assert case.folder is not None  # only a case in a folder has versions
-    return case_from_text(version.text, case_path(case.folder))
+    return _parsed(version.text, case_path(case.folder))
 
 
 def since(now: EvaluatedCase, digest: str) -> Since:
@@ -395,9 +403,9 @@ class Workspace:
     ) -> tuple[list[str], tuple[Block, ...], Difference]:
         """Take files into a case: where they lie in it, what they hold, and what they changed."""
         before, place = self.evaluated(name), self.directory.path(name)
-        placed, read = add_files(place, kind, files, self.chosen)
+        placed, read, texts = add_files(place, kind, files, self.chosen)
+        remember(before.case, texts, self.author)
         after = self.evaluated(name)
-        remember(after.case, (before.text, after.text), self.author)
         changed = compare(before.dossier, after.dossier, judge_by(after.framework))
         return [str(one.relative_to(place)) for one in placed], read, changed
 
@@ -406,13 +414,14 @@ class Workspace:
         rows = []
         for version in islice(_entries(read_versions(now.case)), _MOST_VERSIONS):
             which, told = (now.source, version.digest), Earlier(version, None, {})
-            if (known := self._then.find(which, now.inputs_digest)) is None:
-                with suppress(InputError):
-                    then = _case(version, now.case)
+            with suppress(InputError):
+                then = _case(version, now.case)
+                key = now.inputs_digest, _inputs_digest(then)  # it may name other files
+                if (known := self._then.find(which, key)) is None:
                     answer = self.decide(then, now.framework).verdict.answer
-                    told = Earlier(version, answer, stated(then, now.framework))
-                known = self._then.keep(which, now.inputs_digest, told)
-            rows.append(known._replace(version=version))
+                    known = Earlier(version, answer, stated(then, now.framework))
+                told = self._then.keep(which, key, known)
+            rows.append(told._replace(version=version))
         return tuple(rows)
 
     def restore(self, name: str, then: str, digest: str) -> EvaluatedCase:
