@@ -443,6 +443,31 @@ def test_the_last_try_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert [found[job.key].status for job in many(30)].count("failed") == 1
 
 
+def test_who_asks_for_a_call_on_the_wire_gets_its_answer(tmp_path: Path) -> None:
+    class Slow(Fake):
+        async def send(self, request: Request) -> Reply:
+            on_the_wire.set()
+            await goes_on.wait()
+            return await super().send(request)
+
+    async def both() -> list[str]:
+        slow = Slow(echo)
+        runner = Runner(ledger, slow, lambda _: FREE, run="r", cap_usd=1.0, at_once=16)
+        first = asyncio.ensure_future(runner.all(many(1)))
+        await on_the_wire.wait()
+        second = asyncio.ensure_future(runner.all(many(1)))
+        for _ in range(9):  # turns of the loop, in which the second comes to the call
+            await asyncio.sleep(0)
+        goes_on.set()
+        outcomes = await asyncio.gather(first, second)
+        assert slow.sent == 1
+        return [outcome.settled[many(1)[0].key].status for outcome in outcomes]
+
+    on_the_wire, goes_on = asyncio.Event(), asyncio.Event()
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        assert asyncio.run(both()) == ["settled", "settled"]
+
+
 class Crowd(Fake):
     """Refuses some calls by chance, and every one past the number it has room for."""
 

@@ -842,3 +842,17 @@ def test_contradictions_come_first() -> None:
     grades = [one.severity for one in decide(case, framework_of(case), as_of=AS_OF).challenges]
     assert [order.index(grade) for grade in grades] == sorted(map(order.index, grades))
     assert set(grades) == set(order)
+
+
+def test_what_serving_costs_is_that_of_the_cheapest_tuned_way() -> None:
+    wide = {"low": 200, "likely": 250, "high": 300}
+    small = {"id": "own:small", "kind": "tuned", "usd_per_mtok": {"input": 1, "output": 2}}
+    big = {"id": "own:big", "kind": "tuned", "usd_per_mtok": {"input": 400, "output": 0}}
+    economics = {
+        **monthly(ongoing_usd=500),
+        "traffic": {"requests_per_month": 100_000, "input_tokens": 500, "output_tokens": wide},
+    }
+    data = {"economics": economics, "models": [*PRICED, small, big]}
+    assert "ongoing_below_serving" not in challenges(data)  # 50 + 40 to 60, not 20,000
+    less = changed(data, "economics.monthly.ongoing_usd", 80)
+    assert "own:small alone comes to $90" in challenges(less)["ongoing_below_serving"].says

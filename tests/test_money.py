@@ -867,6 +867,13 @@ def test_a_model_the_catalogue_does_not_know_has_no_price(name: str) -> None:
     assert price_on(name, DAY) is None
 
 
+@pytest.mark.parametrize(
+    "address", ["https://my_host:8000/v1", "https://b\u00fccher.example/v1", "https://a:99999/v1"]
+)
+def test_an_address_that_cannot_be_called_has_no_list_price(address: str) -> None:
+    assert price_on("own:llama", DAY, base_url=address) is None
+
+
 def test_a_price_belongs_to_its_day_and_its_length() -> None:
     early, late = price_on("openai:o3", date(2025, 5, 1)), price_on("openai:o3", DAY)
     assert early is not None
@@ -1375,3 +1382,36 @@ def test_money_that_can_not_be_computed_has_its_doubts_and_latency_is_none() -> 
     shown = report_text.render(sections_money.invest(dossier))
     assert "can't be worked out yet" in shown
     assert "What doesn't fit together" in shown
+
+
+def test_what_may_be_cheaper_is_cheaper_and_a_judge_has_the_price_of_a_model_that_is_listed() -> (
+    None
+):
+    traffic = {"low": 60_000, "likely": 100_000, "high": 130_000}
+    models = [
+        {
+            "id": f"y:{n}",
+            "quality": 0.9,
+            "usd_per_mtok": {"input": 10 + n / 2, "output": 10 + n / 2},
+        }
+        for n in range(10)
+    ]
+    tuned = {
+        "id": "y:t",
+        "kind": "tuned",
+        "quality": 0.9,
+        "usd_per_mtok": {"input": 1, "output": 1},
+    }
+    case = {
+        "name": "A case",
+        "today": {"usd_per_month": 1850},  # beside 1,800 of the cheapest model
+        "economics": {
+            "traffic": {"requests_per_month": traffic, "input_tokens": 1000, "output_tokens": 800},
+            "hourly_rate_usd": 100,
+        },
+        "models": [*models, tuned],
+    }
+    dossier = decide(load_case(case), load_framework("lesson"), as_of=DAY)
+    said = json.dumps(dossier.to_dict())
+    assert "Cheaper, if it may be used" not in said
+    assert "30 out at the price of y:0 as it is" in said

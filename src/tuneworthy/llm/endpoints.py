@@ -256,7 +256,10 @@ def price_on(
     if not name:  # a bare name may be served by anybody, at any price
         return None
     if base_url:  # as the catalogue writes it
-        scheme, host, port = _place(base_url)
+        try:
+            scheme, host, port = _place(base_url)
+        except CaseError:  # is refused where it is called, with its place in the file
+            return None
         base_url = f"{scheme}://{host}{f':{port}' if port else ''}{urlsplit(base_url).path}"
     listed, catalogue = _price_list()
     try:

@@ -301,10 +301,11 @@ class Runner:
             keys = [job.key for job in some]
             found = self._ledger.found(keys) | self.outcome.some(keys)
             for job in some:
-                if job.key in found:
-                    self._known(job, found[job.key])
-                else:
+                known = found.get(job.key)
+                if known is None or known.status == "sent":  # as one that is on the wire now
                     yield job
+                else:
+                    self._known(job, known)
 
     def _known(self, job: Job, known: Settled) -> None:
         if known.status == "settled":
@@ -414,8 +415,8 @@ class Runner:
 
         def put() -> Answer:
             answer = self._put(key, model=model, usd=most)
-            if answer == "go":
-                self._held.add(key)  # at once: others of its batch look at it
+            # At once, since others of its batch look at it; and a batch may be kept twice.
+            (self._held.add if answer == "go" else self._held.discard)(key)
             return answer
 
         while not self._ended():

@@ -659,8 +659,10 @@ def _judge(ways: Ways, answers: int) -> CostItem:
     usd_: Number = Unknown(
         ask="state the tokens of a call and the models that serve it (economics.traffic, models)"
     )
-    source, known = "not in the sums, and only where a model scores", [ways.bill, *ways.rivals]
-    by_tokens = next((way.option for way in known if way and len(way.option.request) == 2), None)
+    source = "not in the sums, and only where a model scores"
+    untuned = (way for way in ways.costs if not way.option.tuned)
+    known = (way.option for way in (ways.bill, *untuned, *ways.rivals) if way)
+    by_tokens = next((option for option in known if len(option.request) == 2), None)
     if by_tokens and all(name in ways.inputs for name in by_tokens.names):
         usd_in, usd_out = by_tokens.request
         tokens = [ways.inputs[name] for term in by_tokens.request for name in term.names]

@@ -174,6 +174,7 @@ def _savings(case: Case, ways: Ways, inputs: Inputs, model: CostModel) -> Saving
             "tuned one is worth (economics.monthly.quality_value_usd)"
         )
     if (bill := ways.bill) and bill.usd and bill not in sure and not bill.option.tuned:
+        wide = [cost for cost in wide if cost not in sure]
         sure = sorted([*sure[: _RIVALS - 1], bill], key=by_price)  # no more can be saved than it
         beside = "bill" if sure[0] is bill and beside != "today" else beside
     return _computed(sure, wide, allowed[0].option, allowed[0].usd, inputs, model, beside)
@@ -249,7 +250,7 @@ def _computed(
         net=savings_range(sure, wide, tuned, inputs, besides) if in_total else None,
         volume=volume,
         month=month,
-        maybe_cheaper=next((c for c in maybe if c.usd is not None and c.usd.low < least), None),
+        maybe_cheaper=next((c for c in maybe if c.usd is not None and c.usd.value < least), None),
     )
 
 

@@ -90,7 +90,7 @@ def _redrawn(
     The same conversations are drawn for all sizes. Of ``k`` seeds the deviations are stretched by
     ``sqrt(k / (k - 1))``, as drawing again shows that much too little of what seeds do; the spread
     of seeds is that of all sizes together, since three seeds of one show hardly any. What was never
-    right, or always, isn't so for certain: half a case of each kind joins (Jeffreys' prior).
+    right, or always, isn't certain to be: half a conversation of each kind joins (Jeffreys' prior).
     """
     member, count = members(clusters)
     weights = rng.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(np.float64)
@@ -100,7 +100,7 @@ def _redrawn(
         there = ~np.isnan(mean)
         sums = sum_by(member, np.where(there, mean, 0.0), count)
         known = sum_by(member, there.astype(np.float64), count)
-        right, wrong = rng.gamma(0.5, size=(2, DRAWS))
+        right, wrong = rng.gamma(0.5, size=(2, DRAWS)) * known.sum() / np.count_nonzero(known)
         columns.append((weights @ sums + right) / (weights @ known + right + wrong))
         by_seed = np.nanmean(table, axis=1)
         spreads.append(by_seed.var(ddof=1) / len(by_seed) if len(by_seed) > 1 else math.nan)

@@ -44,7 +44,7 @@ _SHORT = 80  # characters of an answer that is a label
 _FEW_WORDS = 3  # with fewer, the same beginning of two conversations says nothing
 _QUOTED = 8  # words of a question from which on a text that holds it quotes it
 _TOLD = 8  # words from which on an answer is one of sentences
-_OPEN = frozenset({"the", "a", "and", "of", "with"})  # no sentence ends with them
+_OPEN = frozenset({"the", "and", "of", "with"})  # no sentence ends with them; with "a", some
 _WORD = re.compile(r"\w+")
 
 GATES = {
@@ -249,15 +249,16 @@ def _by_evaluation(rows: Sequence[_Row], cases: Sequence[EvalCase], near: float)
     begun = {each[:n] for each in whole for n in range(1, len(each) + 1)}
     begun = {each for each in begun if sum(len(text.split()) for text in each) >= _FEW_WORDS}
     later, quoted = whole & begun, _quotable(whole)
+    lengths = {len(each) for each in later}
     leaked = {case.conversation_id for case in cases} - {None}
     texts = ["\n".join(each) for each in sorted(whole)]
     for row in rows:
         heard = _heard_of(row.example)
         asked = {
-            part
+            each[n : n + most]
             for each in heard
             for n in range(1, len(each))
-            for part in (each[n:], each[n : n + 1])
+            for most in lengths.intersection((1, len(each) - n))
         }
         if whole.intersection(heard) or later & asked or any(map(quoted, chain(*heard))):
             row.out.add("evaluation")

@@ -138,7 +138,7 @@ class HostedTrainer:
         if not files:
             return None
         async for job in self._listed(f"{api.jobs}?"):
-            mine = str(job.get("training_file")) in files and job.get("id") not in over
+            mine = str(job.get("training_file")) in files and str(job.get("id")) not in over
             if mine and str(job.get("status")) not in failed:
                 return _id(job)
         return None

@@ -13,6 +13,7 @@ from tuneworthy.verdict.facts import (
     contradiction,
     end_day,
     ends,
+    known_range,
     pushback,
     serves_until,
 )
@@ -90,15 +91,17 @@ def bill_against_prices(facts: CaseFacts) -> Found:
 def ongoing_below_serving(facts: CaseFacts) -> Found:
     """Running costs that are less than serving the tuned model alone."""
     stated = facts.case.economics.monthly.ongoing_usd
-    for way in facts.findings.servings:
-        if stated and way.tuned and way.admissible != "no" and isinstance(way.usd_per_month, float):
-            return stated.high < way.usd_per_month and (
-                ("economics.monthly.ongoing_usd", "models"),
-                f"Running costs of {usd(stated.likely)}{facts.case.a_month} are stated; serving "
-                f"{way.model} alone comes to {usd(way.usd_per_month)}.",
-                "Correct one of the two: the running costs, or the tokens and the price",
-            )
-    return None
+    tuned = (way for way in facts.findings.servings if way.tuned and way.admissible != "no")
+    way = next((way for way in tuned if known_range(way.usd_per_month)), None)  # the cheapest
+    serving = way and known_range(way.usd_per_month)
+    if not (stated and way and serving):
+        return None
+    return stated.high < serving.low and (
+        ("economics.monthly.ongoing_usd", "models"),
+        f"Running costs of {usd(stated.likely)}{facts.case.a_month} are stated; serving "
+        f"{way.model} alone comes to {usd_range(serving.low, serving.high)}.",
+        "Correct one of the two: the running costs, or the tokens and the price",
+    )
 
 
 @pushback
