@@ -301,6 +301,95 @@ def test_scores_of_ones_own_are_joined_by_the_id_of_a_record(tmp_path: Path) -> 
         load(scores)
 
 
+SCORED = [{"id": n, "user_input": f"q{n}", "model_output": f"b{n}", "score": 0} for n in range(4)]
+
+
+def test_a_log_with_an_id_and_a_score_is_a_log(tmp_path: Path) -> None:
+    other = written(tmp_path / "b.jsonl", *SCORED)
+    plain = [{"id": n, "prompt": f"q{n}", "response": f"a{n}"} for n in range(4)]
+    log = written(tmp_path / "a.jsonl", *plain)
+    assert [row["output"] for row in load(other)[0]] == ["b0", "b1", "b2", "b3"]
+    rows, _ = load(log, other)
+    assert [(row["output"], row.get("score")) for row in rows] == [
+        *((f"a{n}", None) for n in range(4)), *((f"b{n}", 0) for n in range(4))
+    ]  # fmt: skip
+    assert len(load(other, written(tmp_path / "c.jsonl", *SCORED, SCORED[0]))[0]) == 9
+
+
+def test_only_scores_are_refused_and_a_comment_may_say_answer(tmp_path: Path) -> None:
+    told = [{"id": n, "score": 1, "comment": "a good answer to the question"} for n in range(2)]
+    scores = written(tmp_path / "s.jsonl", *told)
+    with pytest.raises(InputError, match="no answers"):
+        load(scores, written(tmp_path / "more.jsonl", *told))
+    log = written(tmp_path / "a.jsonl", *({"id": n, "prompt": "q", "reply": "a"} for n in range(3)))
+    assert [row.get("score") for row in load(log, scores)[0]] == [1, 1, None]
+
+
+@pytest.mark.parametrize(
+    ("fields", "output"),
+    [
+        ("question golden_answer model_answer", "model_answer"),
+        ("question human_answer llm_answer", "llm_answer"),
+        ("question best_answer bot_answer", "bot_answer"),
+        ("question answer model_answer", "model_answer"),
+        ("question answer prediction", "prediction"),
+        ("prompt previous_response final_response", "final_response"),
+        ("prompt rejected_response chosen_response", None),
+        ("prompt first_response second_response", None),
+    ],
+)
+def test_another_answer_is_not_taken_for_the_models(
+    fields: str, output: str | None, tmp_path: Path
+) -> None:
+    told = written(tmp_path / "a.jsonl", *[{name: f"the {name}" for name in fields.split()}] * 3)
+    if output is not None:
+        assert load(told)[0][0]["output"] == f"the {output}"
+        return
+    with pytest.raises(InputError, match="isn't recognised"):
+        load(told)
+
+
+def test_what_another_holds_inside_is_not_the_models_answer(tmp_path: Path) -> None:
+    one = {"question": "q", "expected": {"answer": "x"}, "said": {"answer": "a"}}
+    assert load(written(tmp_path / "a.jsonl", one, one))[0][0]["output"] == "a"
+    access = {"req": {}, "res": {"statusCode": 200}, "responseTime": 5}
+    with pytest.raises(InputError, match="isn't recognised"):
+        load(written(tmp_path / "b.jsonl", access, access))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "column", "read_as"),
+    [
+        ("duration", 1_500_000_000, "latency_s", None),
+        ("latency", 1_500_000, "latency_s", None),
+        ("latency", 1500, "latency_s", 1.5),
+        ("time", 1.5, "timestamp", None),
+        ("at", 5, "timestamp", None),
+        ("time", 1793606400, "timestamp", 1793606400),
+        ("kosten", 0.1, "usd", None),
+    ],
+)
+def test_a_number_that_can_t_be_the_field_is_left_out(
+    field: str, value: float, column: str, read_as: float | None, tmp_path: Path
+) -> None:
+    told = written(tmp_path / "a.jsonl", *[{"prompt": "q", "reply": "a", field: value}] * 3)
+    assert load(told)[0][0].get(column) == read_as
+
+
+def test_a_folder_says_no_more_than_what_all_its_records_share(tmp_path: Path) -> None:
+    for place, record, wanted in (
+        ("up-date=5", {"prompt": "q", "reply": "a"}, {"input": "q", "output": "a"}),
+        ("result=v1/score=1", {"prompt": "q", "reply": "a"}, {"input": "q", "output": "a"}),
+        ("score=1", {"input": "q", "output": "a"}, {"input": "q", "output": "a"}),
+        ("model=m", {"input": "q", "output": "a"}, {"input": "q", "output": "a", "model": "m"}),
+    ):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        path = written(tmp_path / place / f"{len(wanted)}.jsonl", record, record)
+        assert load(path)[0][0] == wanted
+    with pytest.raises(InputError, match="isn't recognised"):
+        load(written(tmp_path / "result=v1" / "b.jsonl", {"prompt": "q"}, {"prompt": "q"}))
+
+
 def test_rows_that_are_turns_are_refused_with_what_would_help(tmp_path: Path) -> None:
     (tmp_path / "chat.csv").write_text("chat,speaker,said\n1,customer,q\n1,agent,a\n")
     with pytest.raises(InputError, match="one record a conversation, with `messages`"):

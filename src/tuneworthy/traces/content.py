@@ -18,9 +18,9 @@ from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import MIB
 from tuneworthy.model.evidence import Batch
 from tuneworthy.traces import skipped
-from tuneworthy.traces.formats import formats, plain, recognise
+from tuneworthy.traces.formats import formats, own_scores, plain, recognise
 from tuneworthy.traces.formats.prepare import FINISH, PREPARE
-from tuneworthy.traces.guess import guess
+from tuneworthy.traces.guess import OF_FOLDERS, guess
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, folder_keys, hold
 from tuneworthy.traces.remote import is_remote
 from tuneworthy.traces.rows import Place, ReadContext, batch_of, has_value, packed
@@ -223,7 +223,8 @@ class Content:
     def _kind(self, samples: Sequence[Mapping[str, Any]], table: str = "") -> FieldMap:
         """The format of some records: the mapping's, that of the first of one, or a guess.
 
-        Our own names in a record without an answer may be another's.
+        Our own names in a record without an answer may be another's, and an id with a score may
+        stand in a log.
         """
         kind = next(filter(None, map(recognise, samples)), None)
         beside = kind is not None and bool(kind.joins)
@@ -232,9 +233,10 @@ class Content:
             assert kind is not None
             return kind
         kind = self.mapping or kind
-        if kind is None or (kind is plain() and (table or not _answered(samples))):
+        apart = kind is own_scores()
+        if kind is None or apart or (kind is plain() and (table or not _answered(samples))):
             own = [{**self._folders, **sample} for sample in samples]
-            self.guessed = guess(own, table=bool(table))
+            self.guessed = guess(own, self._folders, table=bool(table) and not apart)
             if self.guessed is not None:
                 paths = [
                     *self.guessed.id,
@@ -242,9 +244,13 @@ class Content:
                 ]
                 read = {str(path[0]) for path in paths} | {".".join(map(str, p)) for p in paths}
                 self.unread = tuple(key for key in dict.fromkeys(chain(*own)) if key not in read)
-            kind = self.guessed or (None if table else kind)
+            kind = self.guessed or (kind if apart or not table else None)
         if kind is None:
             raise not_recognised(self.where, ", ".join(samples[0]) if samples else "")
+        if self.mapping is None:
+            picks = [pick for field, pick in kind.picks.items() if field not in OF_FOLDERS]
+            own_keys = {path[0] for pick in picks for path in pick.paths}
+            self._folders = {k: v for k, v in self._folders.items() if k not in own_keys}
         if self.guessed is None and table and self.mapping is None:
             self.format = f"{kind.name} in {table}"
         elif table:

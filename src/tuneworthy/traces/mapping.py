@@ -165,7 +165,7 @@ class RecordChunk:
 
 
 _OBJECTS = frozenset({dict, type(None)})
-_FOLDER_KEY = re.compile(r"/?([A-Za-z_]\w*)=([^/]*)(?=/)")
+_FOLDER_KEY = re.compile(r"(?:^|(?<=/))([A-Za-z_]\w*)=([^/]*)(?=/)")
 
 
 def folder_keys(path: str) -> dict[str, str]:

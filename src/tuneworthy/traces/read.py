@@ -226,8 +226,8 @@ class TraceFiles:
         Raises:
             InputError: What is wrong with the first.
         """
-        if self._refused is not None and not any(one.traces for one in self._readings):
-            raise self._refused
+        if not any(one.traces for one in self._readings):
+            raise self._refused or _no_answers(self._sources[0].name)
 
     @property
     def readings(self) -> tuple[FileReading, ...]:
@@ -280,20 +280,17 @@ class TraceFiles:
         return False
 
 
-_SCORED = re.compile(rb"\b(?:score|rating|thumbs|feedback|passed|correct)\b", re.IGNORECASE)
-_ANSWERS = re.compile(
-    rb"\b(?:output|response|completion|answer|reply|messages|prompt|question|user|assistant)\b",
+_SCORED = re.compile(
+    rb"\b(?:score|rating|thumbs|feedback|passed|correct)\b"
+    rb"|custom_id|annotator_kind|data_?type|run_id",
     re.IGNORECASE,
 )
-_TELLING = re.compile(rb"custom_id|annotator_kind|data_?type|run_id", re.IGNORECASE)
 
 
 def _may_be_aside(path: Path) -> bool:
     with suppress(OSError), path.open("rb") as file:
         head = file.read(MIB // 16)
-        scored = _SCORED.search(head) is not None and _ANSWERS.search(head) is None
-        packed = head.startswith((_PARQUET, GZIP, ZSTD))
-        return packed or scored or _TELLING.search(head) is not None
+        return head.startswith((_PARQUET, GZIP, ZSTD)) or _SCORED.search(head) is not None
     return False
 
 
@@ -344,6 +341,11 @@ def read(
     return TraceFiles(sources, mapping, limits or Limits(), searched=searched)
 
 
+def _no_answers(where: str) -> NotTraces:
+    what, fix = "holds scores or requests, and no answers", "name the log they belong to beside it"
+    return NotTraces(what, where=where, fix=fix)
+
+
 # One file, opened: unpacked if it is packed, and given to whoever reads what it is.
 
 _PARQUET = b"PAR1"
@@ -390,8 +392,7 @@ class Opened:
             what = f"holds no trace ({skipped})" if skipped else "holds no trace"
             fix = "name a file with outputs, or say where they stand by a mapping (--map)"
             if content.kept:
-                what = f"holds {content.format}, and no answers"
-                fix = "name the log they belong to beside it"
+                raise _no_answers(content.where)
             if content.mapping is not None:
                 fix = "check the paths of the mapping"
             raise NotTraces(what, where=content.where, fix=fix)

@@ -11,8 +11,8 @@ from typing import Any
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, mapping_from_text
 
 _ORDER = (
-    "otlp inspect promptfoo deepeval evals lm_eval mlflow scores langsmith braintrust weave "
-    "litellm helicone langfuse openinference otel claude_code openai_batch batch_requests "
+    "otlp inspect promptfoo deepeval evals lm_eval mlflow scores own_scores langsmith braintrust "
+    "weave litellm helicone langfuse openinference otel claude_code openai_batch batch_requests "
     "anthropic openai exchange chat plain"
 )  #: The first that fits is the one.
 
@@ -39,6 +39,10 @@ def formats() -> tuple[FieldMap, ...]:
 
 def plain() -> FieldMap:
     return formats()[-1]
+
+
+def own_scores() -> FieldMap:
+    return formats()[_ORDER.split().index("own_scores")]
 
 
 def recognise(record: Mapping[str, Any]) -> FieldMap | None:
