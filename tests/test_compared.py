@@ -178,6 +178,16 @@ def test_a_wrong_input_is_one_line(
     assert wrong in err
 
 
+def test_scores_of_different_scales_are_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    for old, margin, wrong in (
+        (0.8, "0", "one is scored from 0 to 1, the other beyond"),
+        (60, "0.05", "a margin is a share of cases"),
+    ):
+        assert run(["verify", *two([80] * 30, [old] * 30), "--margin", margin]) == 2
+        assert wrong in " ".join(capsys.readouterr().err.split())
+    assert compared(capsys, *two([80] * 30, [60] * 30))["difference"] == pytest.approx(20)
+
+
 def test_the_page_says_what_is_counted_and_what_isn_t_seen(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

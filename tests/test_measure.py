@@ -211,6 +211,21 @@ def said_json(capsys: pytest.CaptureFixture[str], folder: str) -> str:
     return said(capsys, "measure", folder, "--from", "a.jsonl", "--format", "json")
 
 
+def test_the_same_file_in_a_folder_that_says_something_else_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = case(tmp_path / "c", "{}")
+    for model in ("gpt", "other"):
+        (tmp_path / f"model={model}").mkdir()
+        told = [{"input": f"q{n}", "output": "a"} for n in range(40)]
+        (tmp_path / f"model={model}" / "l.jsonl").write_bytes(jsonl(told))
+        for added in (True, False):
+            source = f"model={model}/l.jsonl"
+            text = said(capsys, "measure", str(folder), "--from", source, "--format", "json")
+            assert json.loads(text)["added"] is added
+    assert len(ledger(folder)) == 2
+
+
 # The five-minute start --------------------------------------------------------------------------
 
 

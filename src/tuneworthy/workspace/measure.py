@@ -325,7 +325,9 @@ def _measured(
     settings = json.dumps([MEASURES, str(fields), repr(materials)], sort_keys=True)
     inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
     for reading in sorted(readings, key=lambda each: (each.digest, each.name)):
-        inputs.update(f"{reading.digest} {reading.format}\n".encode())
+        folders = reading.name.rpartition("/")[0]  # of Hive's layout: what they say is read too
+        known = " ".join(filter(None, (reading.digest, reading.format, folders)))
+        inputs.update(f"{known}\n".encode("utf-8", "surrogatepass"))
     measured = Measured(
         inputs=inputs.hexdigest(),
         readings=tuple(readings),
@@ -425,8 +427,12 @@ def compare_results(
         measure(batches, [pair], folder=Path(place), piece=lambda: batches.piece)
     labels = [arm_name(name) for name in pair.names]
     places = _pair(labels, arm, baseline)
-    runs, names = pair.runs, [pair.names[place] for place in places]
-    compared = None if runs is None else compare_two(names, runs.of(places), shared=shared)
+    names = [pair.names[place] for place in places]
+    runs = None if pair.runs is None else pair.runs.of(places)
+    if runs is not None and (why := runs.misfit(margin)):
+        where = " and ".join(labels[each] for each in places)
+        raise InputError(why, where=where, fix="score both from 0 to 1")
+    compared = None if runs is None else compare_two(names, runs, shared=shared)
     if compared is None:
         what = "an arm has no score on a case of the other"
         fix = "add `score`, and name cases alike in both (`case`)"

@@ -261,6 +261,16 @@ class ArmRuns(NamedTuple):
         runs = ArmRuns._make(each[own] for each in self)
         return runs._replace(arm=np.argsort(arms)[np.searchsorted(np.sort(arms), runs.arm)])
 
+    def misfit(self, margin: float) -> str:
+        """Why these arms can't be held against each other by a margin; empty where they can."""
+        arm, score = self.arm[self.compared], self.score[self.compared]
+        share = (score >= 0) & (score <= 1)
+        scales = {bool(share[arm == each].all()) for each in np.unique(arm).tolist()}
+        if len(scales) > 1:
+            return "one is scored from 0 to 1, the other beyond"
+        beyond = margin and False in scales
+        return "a margin is a share of cases, and these scores go beyond 0 and 1" if beyond else ""
+
     def failed(self, arms: Ints) -> Ints:
         """Rows of those that ended in an error without a score, of some arms."""
         place = np.unique(self.case, return_inverse=True)[1]
