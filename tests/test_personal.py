@@ -245,6 +245,10 @@ def test_a_mask_keeps_no_part_of_what_it_hides(kind: str, text: str) -> None:
         assert secret[size : size + 4] not in shown
 
 
+def test_a_day_in_a_token_shows_none_of_it() -> None:
+    assert mask("key abcdefghijklmnop-2026-11-27-qrstuv") == "key [token]"
+
+
 def test_a_mask_says_what_was_there_and_not_how_long_it_was() -> None:
     assert mask("write to ada@uni-jena.de or bob.the.builder@mail.uni-jena.de") == (
         "write to [email] or [email]"

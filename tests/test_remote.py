@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from botocore.session import Session
 from moto.server import ThreadedMotoServer
 
@@ -167,7 +170,10 @@ def test_a_pattern_finds_what_it_finds_on_a_disk(store: Any, tmp_path: Path, pat
         ("s3://logs.evil.test@/x", "can't be read from here"),
         ("gs://bucket/x", "AWS_ENDPOINT_URL"),
         ("http://[1/x", "check the address"),
-        (f"http://u:{SECRET}@127.0.0.1:9/x?sig={SECRET}", "can't be read"),
+        (f"http://u:{SECRET}@127.0.0.1:9/x?sig={SECRET}", "a password stands in it"),
+        (f"http://ada:{SECRET}pw@example.invalid/x", "a password stands in it"),
+        (f"HTTPS://ada:a?b#{SECRET}@example.invalid/x", "HTTPS://example.invalid/x"),
+        (f"http://127.0.0.1:9/x y?X-Amz-Signature={SECRET}", "it is no address"),
     ],
 )
 def test_what_is_wrong_is_one_line(
@@ -273,3 +279,117 @@ def test_an_address_of_the_web_is_read_and_what_is_secret_in_it_is_not_shown(
         assert [one["traces"] for one in far[1]] == [60]
     said = refused(capsys, "--from", f"{base}/gone.jsonl?sig={SECRET}")
     assert "404" in said
+
+
+def test_a_signature_is_in_no_name_and_in_no_file(
+    loopback: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    disk, here = logs(tmp_path) / "date=2026-11-01/model=gpt%20x", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    address = f"{loopback(partial(quiet, directory=str(disk)))}/a%20b.jsonl?X-Amz-Signature="
+    assert run(["measure", "--from", address + SECRET]) == 0
+    said = capsys.readouterr()
+    assert SECRET not in said.out + said.err
+    assert "holds a case already" in refused(capsys, "--from", address + SECRET)
+    assert [one.name for one in here.iterdir()] == ["a-20b-case"]
+    for path in here.rglob("*"):
+        assert SECRET not in str(path)
+        assert path.is_dir() or SECRET.encode() not in path.read_bytes()
+
+
+class Store(BaseHTTPRequestHandler):
+    """Lists one file again and again, without its version where told so; knows no ranges."""
+
+    protocol_version = "HTTP/1.1"
+    version, more, data = "<ETag>1</ETag>", False, b""
+
+    def do_GET(self) -> None:
+        data = self.data
+        if "list-type" in self.path:
+            size = f"<Size>{len(data)}</Size>"
+            text = f"<Contents><Key>a.jsonl</Key>{size}{self.version}</Contents>"
+            if self.more:
+                text = f"<NextContinuationToken>{hash(self.path)}</NextContinuationToken>"
+                text += "<IsTruncated>true</IsTruncated>"
+            data = f"<ListBucketResult>{text}</ListBucketResult>".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def handle(self) -> None:
+        with suppress(OSError):  # the other side has heard enough
+            super().handle()
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"data": (json.dumps({"output": "x" * 2**20}) + "\n").encode() * 9}, "other bytes"),
+        ({"data": b"x", "version": ""}, "without a size or a version"),
+        ({"data": b"x", "more": True}, "lists more than"),
+    ],
+)
+def test_a_store_that_is_not_quite_one_is_one_line(
+    loopback: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    other: dict[str, Any],
+    said: str,
+) -> None:
+    monkeypatch.setattr("tuneworthy.traces.remote._PAGES", 5)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", loopback(type("Other", (Store,), other)))
+    assert said in refused(capsys, "--from", "s3://logs/a.jsonl")
+
+
+def test_a_small_file_of_a_store_without_ranges_is_read(
+    loopback: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = {"data": b'{"output": "x"}\n' * 3}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", loopback(type("Other", (Store,), data)))
+    assert [len(chunk.batch) for chunk in read(["s3://logs/a.jsonl"])] == [3]
+
+
+def test_a_server_that_a_file_of_settings_names_gets_no_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "config"
+    settings.write_text("[default]\nendpoint_url = http://elsewhere.invalid\n")
+    asked = []
+
+    def send(_: Any, request: Any) -> Any:
+        asked.append(request.url)
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", send)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another key")
+    assert "AWS_ACCESS_KEY_ID: is no key" in refused(capsys, "--from", "s3://logs/x.jsonl")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another-key\n")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    refused(capsys, "--from", "s3://logs/x.jsonl")
+    assert asked
+    assert all(".amazonaws.com/" in url for url in asked)
+
+
+def test_a_copy_that_would_fill_the_disk_is_refused(
+    loopback: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    disk = logs(tmp_path) / "date=2026-11-04/model=gpt%20x"
+    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    address = f"{loopback(partial(quiet, directory=str(disk)))}/d.parquet"
+    full = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: full)
+    assert "TMPDIR" in refused(capsys, "--from", address)

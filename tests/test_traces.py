@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -506,6 +507,23 @@ def test_columns_that_nobody_asks_for_are_not_read(tmp_path: Path) -> None:
     rows, _ = one(tmp_path / "b.parquet", bytes(data))
     assert chunks
     assert len(rows) == 130_000
+
+
+def test_a_long_value_that_a_parquet_file_names_often_is_held_a_few_times(tmp_path: Path) -> None:
+    query = "SELECT repeat('x', 1048576) AS output FROM range(200)"
+    path = parquet(tmp_path / "a.parquet", query)
+    assert path.stat().st_size < 2**18
+    tracemalloc.start()
+    try:
+        rows = [sum(len(one or "") for one in chunk.batch.output) for chunk in read([path])]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sum(rows) == 200 * 2**20
+    assert peak < 80 * 2**20
+    files = read([path], limits=Limits(line_bytes=2**19))
+    with pytest.raises(InputError):
+        list(files)
 
 
 def test_a_broken_parquet_file_is_one_line_of_words(tmp_path: Path) -> None:
@@ -1084,3 +1102,29 @@ def test_a_column_that_is_empty_at_the_beginning_of_a_table_is_read(
         parquet(tmp_path / "t.parquet", query)
     found, _ = load(tmp_path / f"t.{way}")
     assert [row.get("error") for row in found] == [row["error"] for row in rows]
+
+
+def test_folders_nested_a_thousand_times_are_searched(tmp_path: Path) -> None:
+    here, depth = Path.cwd(), 1200
+    try:
+        os.chdir(tmp_path)
+        for _ in range(depth):
+            Path("a=").mkdir()
+            os.chdir("a=")
+        Path("x.jsonl").write_text('{"output": "A"}\n')
+    finally:
+        os.chdir(here)
+    try:
+        assert [len(chunk.batch) for chunk in read([tmp_path])] == [1]
+    finally:
+        end = tmp_path / ("a=/" * depth)
+        (end / "x.jsonl").unlink()
+        for folder in (end, *end.parents[: depth - 1]):  # too deep for who tidies up
+            folder.rmdir()
+
+
+def test_too_many_records_of_an_envelope_are_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"data": [' + "{}," * 5_100_000 + "{}]}")
+    with pytest.raises(InputError, match="too many"):
+        list(read([path]))

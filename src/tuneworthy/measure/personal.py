@@ -505,8 +505,8 @@ def _hidden(text: str) -> list[DataSpan]:
     """What is to be hidden, in the order of the text, without overlap."""
     every = [*spans(text), *persons(text)]
     undated = _DAY.sub(lambda day: "-" * len(day[0]), text)
-    for label, pattern in (("number", _NUMBER), ("token", _TOKEN)):
-        every += [DataSpan(*match.span(), label, label) for match in pattern.finditer(undated)]
+    for label, found in (("number", _NUMBER.finditer(undated)), ("token", _TOKEN.finditer(text))):
+        every += [DataSpan(*match.span(), label, label) for match in found]
     at, hidden = 0, []
     for each in sorted(every, key=lambda span: (span.start, -span.end)):
         if each.end > at:

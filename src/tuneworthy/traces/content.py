@@ -405,12 +405,13 @@ class Content:
             if data[:64].lstrip()[:1] == b"[":
                 return self._array(decode(data, list[msgspec.Raw]))
             top = decode(data, Raws)
+            items = self._wrapped(top)
         except BrokenJson as broken:
             cut = broken.why == skipped.NOT_JSON and data[-64:].rstrip()[-1:] not in {b"]", b"}"}
             what, fix = "is cut off" if cut else broken.why, "export it again, whole"
             raise InputError(what, where=self.where, fix=fix) from None
         sample = _keys(data)
-        if (items := self._wrapped(top)) is not None and recognise(sample) is None:
+        if items is not None and recognise(sample) is None:
             return self._array(items)
         kind = self._kind([sample])
         for path in kind.each:

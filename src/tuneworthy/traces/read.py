@@ -111,9 +111,10 @@ def local(path: Path | str, limits: Limits, *, where: str = "") -> list[Path]:
 
 def _inside(folder: Path) -> Iterator[Path]:
     """What lies in a folder, and in those of its folders whose names are ``key=value``."""
-    for one in folder.iterdir():
+    folders = [folder]
+    for one in chain.from_iterable(each.iterdir() for each in folders):
         if "=" in one.name and one.is_dir() and not one.is_symlink():
-            yield from _inside(one)
+            folders.append(one)
         elif not one.name.startswith("."):
             yield one
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from itertools import islice
 from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
@@ -27,9 +28,11 @@ _S3 = re.compile(
     r"s3[an]?://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.IGNORECASE | re.DOTALL
 )
 _STORES = {"gs", "gcs", "r2", "az", "azure", "abfss", "hf"}
+_USER = re.compile(r"(://)[^/]*@")
 _SIGN = re.compile(r"[*?]")
 _HIDDEN = re.compile(r"(^|/)\.|/$")  # the last is how some stores write a folder
 _PIECE = 8 * MIB
+_PAGES = 1000  # of a thousand keys each
 _WAIT_S = 60
 _ENDPOINT = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
@@ -52,8 +55,9 @@ class RemoteFile(NamedTuple):
     @property
     def where(self) -> str:
         """Its address without what may be secret in it."""
-        plain = self.address if self.version else re.split("[?#]", self.address)[0]
-        return one_line(re.sub("//[^/]*@", "//", plain), limit=300)
+        plain = _USER.sub(r"\1", self.address)
+        web = plain[:4].casefold() == "http"
+        return one_line(re.split("[?#]", plain)[0] if web else plain, limit=300)
 
     @property
     def name(self) -> str:
@@ -70,7 +74,11 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
         InputError: If nothing is there, or far too much, or nobody answers.
     """
     if (scheme := address.partition(":")[0].casefold()) in {"http", "https"}:
-        return [RemoteFile(address)]
+        file = RemoteFile(address)
+        if _USER.match(address, len(scheme)):
+            what = "can't be read: a user or a password stands in it"
+            raise InputError(what, where=file.where, fix="name it without, or copy it here")
+        return [file]
     found = _S3.fullmatch(address)
     if found is None:
         fix = "write s3://BUCKET/KEY, or copy it to this machine"
@@ -83,7 +91,7 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
     fits = re.compile(_signs(key) if sign else re.escape(key.rstrip("/")) + r"(/.*)?", re.DOTALL)
     with _asked(address):
         pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        each = (one for page in pages for one in page.get("Contents", ()))
+        each = _each(pages, address)
         fit = (one for one in each if not key or fits.fullmatch(one["Key"]))
         seen = (one for one in fit if not _HIDDEN.search(one["Key"][len(prefix) :]))
         kept = list(islice(seen, limits.files + 1))
@@ -97,6 +105,18 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
         RemoteFile(f"s3://{bucket}/{one['Key']}", one["Size"], one["ETag"], one["Key"] != key)
         for one in kept
     ]
+
+
+def _each(pages: Iterable[Any], where: str) -> Iterator[Any]:
+    for number, page in enumerate(pages):
+        if number == _PAGES:
+            fix = "name a folder or a pattern that begins with more of the key"
+            raise InputError(f"lists more than {_PAGES} pages", where=where, fix=fix)
+        for one in page.get("Contents", ()):
+            if not one.keys() >= {"Key", "Size", "ETag"}:
+                what, fix = "is listed without a size or a version", "copy it to this machine"
+                raise InputError(what, where=where, fix=fix)
+            yield one
 
 
 def _signs(key: str) -> str:
@@ -125,6 +145,10 @@ class RemoteRaw(Raw):
         if self._copy is None:
             self._copy = NamedTemporaryFile()  # noqa: SIM115  # until ``close``
             while data := stream.read(MIB):
+                if shutil.disk_usage(self._copy.name).free < self.done:
+                    fix = "copy it to this machine, or name a larger place by TMPDIR"
+                    what = "is too large for the temporary folder"
+                    raise InputError(what, where=str(self.path), fix=fix)
                 self._copy.write(data)
             self._copy.flush()
             self.descriptor = self._copy.fileno()
@@ -148,6 +172,9 @@ def _stored(file: RemoteFile) -> Iterator[bytes]:
     while at < file.size:
         span = f"bytes={at}-{min(at + _PIECE, file.size) - 1}"
         data = client.get_object(Bucket=bucket, Key=key, Range=span, IfMatch=file.version)
+        if not data.get("ContentRange", "" if at else "bytes 0-").startswith(f"bytes {at}-"):
+            what = "can't be read: its server gives other bytes than were asked for"
+            raise InputError(what, where=file.where, fix="copy it to this machine")
         piece = data["Body"].read(_PIECE)
         if not piece:
             raise InputError("can't be read: it ends early", where=file.where, fix="run it again")
@@ -162,29 +189,35 @@ def _web(address: str) -> Iterator[bytes]:
             yield data
 
 
+_BROKEN = re.compile("[^!-~]")
+
+
 def _client() -> Any:
     env = os.environ
     endpoint = next((env[name] for name in _ENDPOINT if env.get(name)), None)
     region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1"
     keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-    return _made(endpoint, region, *map(env.get, keys))
+    given = [env.get(name, "").strip() for name in keys]
+    if name := next((n for n, key in zip(keys, given, strict=True) if _BROKEN.search(key)), None):
+        raise InputError("is no key: it has more than letters, digits and signs", where=name)
+    return _made(endpoint, region, *given)
 
 
 @lru_cache(maxsize=4)  # making one takes a tenth of a second
-def _made(
-    endpoint: str | None, region: str, key: str | None, secret: str | None, token: str | None
-) -> Any:
+def _made(endpoint: str | None, region: str, key: str, secret: str, token: str) -> Any:
     from botocore import UNSIGNED
     from botocore.config import Config
     from botocore.session import Session
 
     session, signed = Session(), {}
     if key and secret:
-        session.set_credentials(key, secret, token)
+        session.set_credentials(key, secret, token or None)
     else:
         signed = {"signature_version": UNSIGNED}
     waits = {"connect_timeout": 10, "read_timeout": _WAIT_S, "retries": {"max_attempts": 2}}
-    config = Config(**waits, **signed, s3={"addressing_style": "path" if endpoint else "auto"})
+    style = {"addressing_style": "path" if endpoint else "auto"}
+    # A server that a file of somebody's names gets no keys: the environment alone names one.
+    config = Config(**waits, **signed, s3=style, ignore_configured_endpoint_urls=True)
     return session.create_client("s3", region, endpoint_url=endpoint, config=config)
 
 
@@ -220,6 +253,9 @@ def _asked(where: str) -> Iterator[None]:
 
 
 def _unreachable(where: str, caught: Exception) -> InputError:
-    first = one_line(str(caught) or type(caught).__name__, limit=160).rstrip(" :.")
+    said = _USER.sub(r"\1", str(caught)) or type(caught).__name__
+    if isinstance(caught, InvalidURL | ValueError):  # they tell the address, whatever is in it
+        said = "it is no address"
+    first = one_line(said, limit=160).rstrip(" :.")
     fix = "check the address" + ("" if where.startswith("http") else f", and {_ENDPOINT[1]}")
     return InputError(f"can't be read: {first}", where=where, fix=fix)

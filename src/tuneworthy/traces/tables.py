@@ -21,7 +21,7 @@ import msgspec
 
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
-from tuneworthy.traces.skipped import NOT_UTF8, SkippedRecords
+from tuneworthy.traces.skipped import NOT_UTF8, TOO_LONG, SkippedRecords
 from tuneworthy.traces.stream import Limits, Readable
 from tuneworthy.traces.values import BrokenJson, decode
 
@@ -29,10 +29,6 @@ _BATCH, _SIZE = 256, MIB // 8  # rows, and signs, that are handed on together
 _MOST_ROWS = 1024  # of Parquet, which come as columns
 # A row as JSON: times with zones, decimals and nested values then need no care of their own.
 _FILE = "read_parquet(?, hive_partitioning=false)"
-_ROW_BYTES = (
-    "SELECT (SELECT sum(total_uncompressed_size) FROM parquet_metadata(?)) / "
-    "greatest(1, (SELECT sum(num_rows) FROM parquet_file_metadata(?)))"
-)
 _CSV = (
     "SELECT to_json(row) FROM read_csv(?, all_varchar=true, header=true, delim=?, quote='\"', "
     "escape='\"', null_padding=true, strict_mode=false, parallel=false, max_line_size=?) AS row"
@@ -77,17 +73,43 @@ def parquet_rows(
         names = [told[n][0] for n in chosen]
         # Columns go by their numbers, so that no name from the file stands in a query.
         picked = [_picked(f"#{n + 1}", told[n][1]) for n in chosen]
-        size = float(ask(_ROW_BYTES, given * 2).fetchone()[0] or 1)
-        together = max(1, min(_MOST_ROWS, int(8 * MIB / size)))
         result = ask(f"SELECT {', '.join(sql for sql, _ in picked)} FROM {_FILE}", given)  # noqa: S608
-        first = 1
-        while rows := result.fetchmany(together):
+        for places, rows in _together(iter(result.fetchone, None), tally, limits):
             found = zip(zip(*rows, strict=True), picked, strict=True)
             columns = [[*map(make, each)] if make else [*each] for each, (_, make) in found]
-            tally.records += len(rows)
-            tally.size += int(size * len(rows))
-            yield [*range(first, first + len(rows))], TableRows(names, columns)
-            first += len(rows)
+            yield places, TableRows(names, columns)
+
+
+def _together(
+    given: Iterator[tuple[Any, ...]], tally: SkippedRecords, limits: Limits
+) -> Iterator[tuple[list[int | str], list[tuple[Any, ...]]]]:
+    """Rows that are held at once, by what they take: a file may name a long value many times."""
+    places: list[int | str] = []
+    rows: list[tuple[Any, ...]] = []
+    held = 0
+    for place, row in enumerate(given, start=1):
+        tally.records += 1
+        if (size := sum(map(_size, row))) > limits.line_bytes:
+            tally.skip(TOO_LONG, place)
+            continue
+        places.append(place)
+        rows.append(row)
+        held += size
+        if held >= 8 * MIB or len(rows) == _MOST_ROWS:
+            tally.size += held
+            yield places, rows
+            places, rows, held = [], [], 0
+    tally.size += held
+    if rows:
+        yield places, rows
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, list | tuple):
+        return sum(map(_size, value))
+    return sum(map(_size, value.values())) if isinstance(value, dict) else 8
 
 
 _PLAIN = re.compile(r"(?:VARCHAR|BOOLEAN|U?(?:TINY|SMALL|BIG)?INT(?:EGER)?|DOUBLE|FLOAT)")

@@ -181,7 +181,7 @@ def measure_new(
     It lies in the present folder and is named after the first file; the arguments are those of
     ``measure_case``.
     """
-    stem = _stem(sources)
+    stem = _stem(_plain(sources[0]))
     target = Path(f"{stem}-case")
     if os.path.lexists(target):
         raise _is_there(target, sources, mapping)
@@ -259,19 +259,10 @@ def _is_there(target: Path, sources: Sequence[str], mapping: str | Path | None) 
     if not os.path.lexists(case_path(target)):
         fix = "move it away, or run this in another folder"
         return InputError("exists already", where=str(target), fix=fix)
-    options = [str(target), "--from", sources[0]]
+    options = [str(target), "--from", _plain(sources[0])]
     options += [] if mapping is None else ["--map", str(mapping)]
     fix = f"add to it: tuneworthy measure {shlex.join(options)}"
     return InputError("holds a case already", where=str(target), fix=fix)
-
-
-def _stem(sources: Sequence[str]) -> str:
-    """A plain name for a folder, after the first source."""
-    first = sources[0].rstrip("/").rpartition("/")[2]
-    plain = re.sub(
-        r"(\.(jsonl?|eval|csv|parquet|gz|zst|ndjson|txt))+$", "", first, flags=re.IGNORECASE
-    )
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:60] or "measured"
 
 
 _needed = extra_needed(
@@ -279,6 +270,24 @@ _needed = extra_needed(
     "measuring needs",
     {"blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "stdnum", "zstandard"},
 )
+
+
+@_needed
+def _plain(source: str) -> str:
+    """A source without what may be secret in it."""
+    from tuneworthy.traces.remote import RemoteFile, is_remote
+
+    return RemoteFile(source).where if is_remote(source) else source
+
+
+def _stem(source: str) -> str:
+    """A plain name for a folder, after a source."""
+    first = source.rstrip("/").rpartition("/")[2]
+    plain = re.sub(
+        r"(\.(jsonl?|eval|csv|parquet|gz|zst|ndjson|txt))+$", "", first, flags=re.IGNORECASE
+    )
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:60] or "measured"
+
 
 _stored = extra_needed("s3", "reading from a store needs", {"botocore"})
 
