@@ -218,6 +218,7 @@ def steady(text: str) -> str:
     for path, name in ((str(Path.cwd()), "<here>"), (str(ROOT), "<root>")):
         text = text.replace(path, name)
     text = re.sub(r"(127\.0\.0\.1|localhost):\d{4,5}", r"\1:<port>", text)
+    text = re.sub(r'("modified_ns":)\d+', r"\1<time>", text)
     text = re.sub(r'("seal":)"[0-9a-f]{64}"', r'\1"<seal>"', text)
     text = re.sub(r"((?:name=.csrf. value=|X-CSRF.:).)[0-9a-f]{64}", r"\1<csrf>", text)
     # Whether the embedded model is ready depends on what is installed.

@@ -44,6 +44,7 @@ from tuneworthy.files.stores import (
     append_evidence,
     append_label,
     append_line,
+    files_now,
     keep_rubric,
     latest_labels,
     pilot_runs,

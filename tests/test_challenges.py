@@ -369,6 +369,11 @@ PAIRS: dict[str, Pair] = {
         "evidence.0.observed_on", "2026-05-26",  # six months are 182.6 days
         ("evidence",),
     ),
+    "evidence_changed": Pair(
+        {"evidence": [{**VOLUME, "changed": ["logs/may.jsonl"]}]},
+        "evidence.0.changed", [],
+        ("evidence",),
+    ),
 }  # fmt: skip
 
 
@@ -810,6 +815,9 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         PAIRS["need_without_support"].fires, (r"0\.1%–0\.9%", "sovereignty")),
     "need_seen_in_data": (PAIRS["need_seen_in_data"].fires, (r"1\.1%–7\.0%", "sovereignty")),
     "evidence_old": (PAIRS["evidence_old"].fires, ("24 May 2026", "six")),
+    "evidence_changed": (
+        PAIRS["evidence_changed"].fires,
+        ("[Oo]ne measurement is of an earlier version of logs/may.jsonl", "low volume")),
     "no_retraining": (PAIRS["no_retraining"].fires, ("10", "20")),
     "no_evaluation_hours": (PAIRS["no_evaluation_hours"].fires, ("10", "20")),
 }  # fmt: skip

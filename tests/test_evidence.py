@@ -20,19 +20,23 @@ from internals import (
     Measured,
     OutputError,
     Unknown,
+    Workspace,
     append_evidence,
     evidence_rows,
+    files_now,
     in_short,
     independent,
     interval_text,
     latest,
+    open_directory,
     read_evidence,
     render,
     render_document,
+    watch,
     wilson,
 )
 from internals import judge_case as judge
-from tuneworthy import CaseError, Dossier, decide, load_case, load_framework
+from tuneworthy import Case, CaseError, Dossier, decide, load_case, load_framework
 
 LESSON = load_framework("lesson")
 AS_OF = date(2026, 11, 24)
@@ -450,6 +454,102 @@ def test_a_line_that_was_edited_is_told_and_not_believed(
         read_evidence(case)
     path.write_text(whole.replace("\n", "\r\n"), "utf-8", newline="")  # as git may check it out
     assert read_evidence(case) == (run("a"),)
+
+
+# What was measured, and the files it was measured on ----------------------------------------------
+
+
+def measured_on_files(folder: Path) -> Case:
+    """A case whose target was missed on its evaluation set, with one prompt and one log."""
+    told = {"name": "A case", "targets": {"quality": {"metric": "accuracy", "at_least": 0.9}}}
+    told |= {"data": {"evaluation": "eval.jsonl", "prompts": "prompts", "traces": "logs/*.jsonl"}}
+    (folder / "case.yaml").write_text(json.dumps(told), encoding="utf-8")
+    for name in ("eval.jsonl", "prompts/one.md", "logs/a.jsonl"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text('{"id": "a"}\n', encoding="utf-8")
+    case = load_case(folder)
+    found = evidence("success_share", 0.5, 0.55, 0.6, n=120, factor="today.quality")
+    files = files_now(case, "evaluation", "prompts", "traces")
+    append_evidence(case, Measured(inputs="a", evidence=tuple(found.values())), files)
+    return case
+
+
+def told_changed(folder: Path) -> list[str]:
+    return [one.says for one in judge(folder).challenges if one.id == "evidence_changed"]
+
+
+@pytest.mark.parametrize("name", ["eval.jsonl", "prompts/one.md", "logs/a.jsonl"])
+@pytest.mark.parametrize("text", ['{"id": "b"}\n', '{"id": "a"}\n{"id": "b"}\n'])
+def test_a_file_that_was_changed_since_is_told_until_it_is_measured_again(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    case = measured_on_files(tmp_path)
+    before = judge(tmp_path)
+    assert told_changed(tmp_path) == []
+    path, was = tmp_path / name, (tmp_path / name).read_text("utf-8")
+    path.write_text(text, "utf-8")
+    os.utime(path, ns=(1, 1))  # a clock may stand still between two writes
+    (says,) = told_changed(tmp_path)
+    assert f"One measurement is of an earlier version of {name}" in says
+    assert "the answer takes success with prompts" in says
+    assert judge(tmp_path).verdict == before.verdict  # it counts, and is told
+    (seen,) = [one for one in watch(tmp_path).checks if one.id == "evidence"]
+    assert (seen.state, seen.says) == ("attention", says.rstrip("."))
+    assert "earlier version" in render(judge(tmp_path), "markdown")
+    again = Measured(inputs="a", evidence=read_evidence(case)[0].evidence)
+    now = files_now(case, "evaluation", "prompts", "traces")
+    assert append_evidence(case, again, now)  # the same answers on other files are another run
+    assert told_changed(tmp_path) == []
+    path.write_text(was, "utf-8")
+    os.utime(path, ns=(2, 2))
+    assert len(told_changed(tmp_path)) == 1
+
+
+def test_a_copy_an_untouched_and_a_removed_file_are_no_change(tmp_path: Path) -> None:
+    """As git or an archive brings a case to somebody else: other times, the same bytes."""
+    measured_on_files(tmp_path)
+    for path in tmp_path.rglob("*"):
+        os.utime(path, ns=(1, 1))
+    assert told_changed(tmp_path) == []
+    (tmp_path / "logs" / "a.jsonl").unlink()
+    (tmp_path / "logs" / "b.jsonl").write_text("{}\n", "utf-8")  # logs come and go
+    (tmp_path / "prompts" / "two.md").write_text("another", "utf-8")
+    assert told_changed(tmp_path) == []
+
+
+def test_another_evaluation_set_that_is_named_is_a_change(tmp_path: Path) -> None:
+    measured_on_files(tmp_path)
+    text = (tmp_path / "case.yaml").read_text("utf-8")
+    (tmp_path / "other.jsonl").write_text('{"id": "c"}\n{"id": "d"}\n', "utf-8")
+    (tmp_path / "case.yaml").write_text(text.replace("eval.jsonl", "other.jsonl"), "utf-8")
+    assert len(told_changed(tmp_path)) == 1
+    (tmp_path / "other.jsonl").write_bytes((tmp_path / "eval.jsonl").read_bytes())
+    assert told_changed(tmp_path) == []
+
+
+def test_a_page_tells_a_file_that_is_changed_while_it_serves(tmp_path: Path) -> None:
+    measured_on_files(tmp_path)
+    workspace = Workspace(open_directory(tmp_path), None, AS_OF)
+    (name,) = workspace.names()
+
+    def ids() -> set[str]:
+        return {one.id for one in workspace.evaluated(name).dossier.challenges}
+
+    assert "evidence_changed" not in ids()
+    (tmp_path / "eval.jsonl").write_text('{"id": "a"}\n{"id": "b"}\n', "utf-8")
+    assert "evidence_changed" in ids()
+
+
+@pytest.mark.parametrize("path", ["../out.jsonl", "/etc/passwd"])
+def test_a_ledger_names_no_file_outside(tmp_path: Path, path: str) -> None:
+    case = measured_on_files(tmp_path)
+    kept = tmp_path / ".tuneworthy" / LEDGER
+    line = json.loads(kept.read_text("utf-8"))
+    del line["seal"]  # as one of an earlier edition
+    line["files"][0]["path"] = path
+    kept.write_text(json.dumps(line) + "\n", "utf-8")
+    with pytest.raises(CaseError, match="is no evidence"):
+        read_evidence(case)
 
 
 @given(st.integers(0, 400))

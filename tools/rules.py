@@ -37,11 +37,14 @@ class Rule:
 
     def compares(self, seen: Sequence[str]) -> list[str]:
         """Paths into the case file: those in the source, and those it gave that fit none."""
-        if self.id == "data_missing":
-            return ["data.<entry>"]
+        if self.id in _NAMED:
+            return [_NAMED[self.id]]
         known = [re.compile(re.sub(r"<[^>]*>", r"[^.]+", re.escape(path))) for path in self.paths]
         more = [path for path in seen if not any(rule.fullmatch(path) for rule in known)]
         return list(dict.fromkeys([*self.paths, *more]))
+
+
+_NAMED = {"data_missing": "data.<entry>", "evidence_changed": "evidence"}  # of no fixed field
 
 
 def _bodies(function: Callable[..., Any]) -> list[ast.FunctionDef]:

@@ -103,6 +103,16 @@ def missing_entries(case: Case) -> tuple[str, ...]:
     return tuple(name for name, value in named if not _found(case, name, value))
 
 
+def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
+    """Files that some entries of ``data`` name, by entry; of a folder or pattern the first 200."""
+    for name, value in () if case.folder is None else _entries(case):
+        entry = name.removeprefix("data.").partition("[")[0]
+        for path in _found(case, name, value) if entry in entries else ():
+            within = islice(path.iterdir(), MOST_PROMPTS) if path.is_dir() else (path,)
+            kept = (one for one in within if one == path or not one.is_symlink())
+            yield from ((entry, one) for one in kept if one.is_file())
+
+
 def training_texts(case: Case) -> Iterator[str]:
     """The files of lines to tune on; none where they are too large to count at each decision."""
     named = () if case.folder is None else _entries(case)

@@ -12,9 +12,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar, cast
@@ -22,12 +23,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar, 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
-from tuneworthy.files.case import beside
+from tuneworthy.files.case import MOST_COUNTED, beside, files_of
 from tuneworthy.files.disk import CASES_LIMIT, MIB, read_text, write_new, write_over, writing
 from tuneworthy.files.materials import prompt_text
 from tuneworthy.model.base import LateRecord
 from tuneworthy.model.case import Case, PromptVariant
-from tuneworthy.model.evidence import Evidence, Measured, Series, latest, latest_series
+from tuneworthy.model.evidence import (
+    Evidence,
+    Measured,
+    MeasuredFile,
+    Series,
+    latest,
+    latest_series,
+)
 
 if TYPE_CHECKING:  # a decision reads none of these
     from tuneworthy.model.evalset import ItemKey, Label
@@ -177,6 +185,8 @@ def _is_whole(line: str | bytes) -> bool:
 # Evidence: a line for each run of ``measure`` or of a lab -----------------------------------------
 
 LEDGER = "evidence.jsonl"
+MEASURED_ON, RUN_ON = ("traces", "examples"), ("evaluation", "prompts", "documents")
+"""Entries of ``data`` that ``measure`` and labs rest on."""
 _SCHEMA = Measured.model_fields["schema_"].default
 
 
@@ -204,19 +214,67 @@ def read_evidence(case: Case) -> tuple[Measured, ...]:
 
 
 def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
-    """The latest measurement of each id beside a case, unknown ones too, and of each picture."""
+    """The latest measurement of each id beside a case, unknown ones too, and of each picture.
+
+    Each says which of the files it rests on were changed since.
+    """
     runs = read_evidence(case)
-    return latest(runs), latest_series(runs)
+    newest = latest(runs)
+    for run in runs:
+        counts = [one for one in run.evidence if one is newest[one.id]] if run.files else []
+        if counts and (changed := tuple(file.path for file in run.files if _changed(case, file))):
+            newest |= {one.id: one.model_copy(update={"changed": changed}) for one in counts}
+    return newest, latest_series(runs)
 
 
-def append_evidence(case: Case, measured: Measured) -> bool:
-    """Add a run.
+def files_now(case: Case, *entries: str) -> tuple[MeasuredFile, ...]:
+    """The files of some entries of ``data`` as they are, for what is measured on them."""
+    found = []
+    for entry, path in files_of(case, *entries):
+        status, kept = path.stat(), path.relative_to(case.folder or "").as_posix()
+        told: dict[str, Any] = {"size": status.st_size, "modified_ns": status.st_mtime_ns}
+        digest = _digest(path, **told)
+        found.append(MeasuredFile(entry=entry, path=kept, digest=digest, **told))
+    return tuple(sorted(found, key=lambda one: one.path))
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: Path, size: int, modified_ns: int) -> str:  # noqa: ARG001  # another file by it
+    """SHA-256 of a file; empty where it is too large to be read at each decision."""
+    if size > MOST_COUNTED:
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _changed(case: Case, was: MeasuredFile) -> bool:
+    """Whether a file is there and another than it was; the set that is named now counts."""
+    named = case.data.evaluation if was.entry == "evaluation" else was.path
+    path = beside(case, f"data.{was.entry}", named)
+    if path is None or not path.is_file():
+        return False  # what is named and isn't there is told elsewhere; logs may go with time
+    with suppress(OSError):
+        now = path.stat()
+        if (now.st_size, now.st_mtime_ns) == (was.size, was.modified_ns):
+            return False
+        return now.st_size != was.size or _digest(path, now.st_size, now.st_mtime_ns) != was.digest
+    return False
+
+
+def _digests(run: Measured) -> Iterator[tuple[str, str, int]]:
+    return ((file.path, file.digest, file.size) for file in run.files)
+
+
+def append_evidence(case: Case, measured: Measured, files: Sequence[MeasuredFile] = ()) -> bool:
+    """Add a run that rests on some files of the case.
 
     Returns:
-        Whether it was added; false where the last run measured the same inputs.
+        Whether it was added; false where the last run measured the same inputs and files.
     """
     path, runs = _place(case, LEDGER), read_evidence(case)
-    if runs and runs[-1].inputs == measured.inputs:
+    measured = measured.model_copy(update={"files": (*measured.files, *files)})
+    same = bool(runs) and runs[-1].inputs == measured.inputs
+    if same and {*_digests(runs[-1])} == {*_digests(measured)}:
         return False
     _evidence(path).append(measured, sealed=True, by_alias=True)
     return True

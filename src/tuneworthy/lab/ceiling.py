@@ -110,7 +110,7 @@ def run(
     result, plan = paid(lab, CEILING_RUN, price, work, cap_usd=cap_usd, **settings)
     measured = evidence_of(result, plan, as_of)
     if measured is not None:
-        append_evidence(case, measured)
+        append_evidence(case, measured, lab.files)
     rubric = lab.scores.judge.rubric_file if lab.scores.judge else ""
     now = decide(case, framework, as_of=as_of)
     return CeilingRun(result, now, before, source, rubric, plan, lab.scores)

@@ -17,6 +17,7 @@ from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset, parted, read_examples
 from tuneworthy.files.materials import read_materials, read_prompts
+from tuneworthy.files.stores import files_now
 from tuneworthy.lab.contrast import ENOUGH, own_work
 from tuneworthy.lab.judge import BYTES_A_TOKEN, JudgeChoice, LabJudge, judge_setup
 from tuneworthy.lab.plan import (
@@ -48,6 +49,7 @@ from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, PriceOf, quote, total
 from tuneworthy.model.case import Case, Materials, PromptVariant
 from tuneworthy.model.evalset import EvalCase
+from tuneworthy.model.evidence import MeasuredFile
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.lab import Arm, ChatMessage, JudgePlan, Quote, canonical_json
 from tuneworthy.pipeline import framework_of, load_case
@@ -88,6 +90,7 @@ class PreparedLab:
     """Prompts that a generator shall propose; None for none."""
     trusted: frozenset[str] = frozenset()
     """Models whose stated price counts, also where the list price is higher or it is 0."""
+    files: tuple[MeasuredFile, ...] = ()  #: Its cases and prompts as they were when it read them.
 
     @property
     def callers(self) -> list[ProposalRequest | LabJudge]:
@@ -179,6 +182,7 @@ def prepare(
         InputError: If the case has no models, prompts or evaluation set, or one of them is wrong.
     """
     case = load_case(source)
+    files = files_now(case, "evaluation", "prompts")
     cases, prompts = named_evalset(case), read_prompts(case)
     if cases is None:
         fix = f"make one: tuneworthy evalset {source}, then name it under data.evaluation"
@@ -226,7 +230,8 @@ def prepare(
     trusted = {model.id for model in case.models if trust_prices}
     trusted |= {judge.model} if judge and judge.usd_per_mtok else set()
     framework = framework_of(case, chosen)
-    return PreparedLab(case, framework, plan, scores, name, day, trusted=frozenset(trusted))
+    about = (case, framework, plan, scores, name, day)
+    return PreparedLab(*about, trusted=frozenset(trusted), files=files)
 
 
 def _examples(case: Case, cases: tuple[EvalCase, ...], seed: int) -> tuple[EvalCase, ...]:

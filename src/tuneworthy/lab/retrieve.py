@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Unpack
 from tuneworthy.errors import CaseError
 from tuneworthy.files.documents import TeamDocument, read_documents
 from tuneworthy.files.evalset import named_evalset, parted
-from tuneworthy.files.stores import append_evidence
+from tuneworthy.files.stores import append_evidence, files_now
 from tuneworthy.lab.contrast import ENOUGH, contrast
 from tuneworthy.lab.plan import LabPlan, joined
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, probed
@@ -31,7 +31,7 @@ from tuneworthy.model import lab as of
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import CasePassage, EvalCase
-from tuneworthy.model.evidence import Evidence, Measured
+from tuneworthy.model.evidence import Evidence, Measured, MeasuredFile
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import quote_dict, quote_document
@@ -109,6 +109,7 @@ class PreparedRetrieval:
     lab: PreparedLab | None  #: What answers; None where no model shall.
     asked: tuple[tuple[of.Arm, EvalCase], ...]
     """Each question that chose nothing with retrieved, with known and with no passages."""
+    files: tuple[MeasuredFile, ...]  #: Its questions and documents as they were when it read them.
 
 
 def prepare(
@@ -140,6 +141,7 @@ def prepare(
         lab: For the lab that answers; see ``prepare.prepare``.
     """
     case = load_case(source)
+    files = files_now(case, "evaluation", "documents")
     cases = named_evalset(case)
     if cases is None:
         fix = f"make one: tuneworthy evalset {source}, then name it under data.evaluation"
@@ -186,7 +188,8 @@ def prepare(
         )
         passages = {case.id: ways.found[best][case.id] for case in report}
         asked = tuple(_asked(answering.plan, passages))
-    return PreparedRetrieval(case, as_of or date.today(), enough, result, answering, asked)
+    day = as_of or date.today()
+    return PreparedRetrieval(case, day, enough, result, answering, asked, files)
 
 
 def _questions(
@@ -257,7 +260,7 @@ def run(
         more = paid(prepared.lab, RETRIEVE_RUN, to_pay, work, cap_usd=cap_usd, **settings)
         result = result.model_copy(update=more)
     if (measured := evidence_of(result, prepared)) is not None:
-        append_evidence(prepared.case, measured)
+        append_evidence(prepared.case, measured, prepared.files)
     return result
 
 

@@ -102,7 +102,7 @@ def run(
     work = partial(_run, lab, margin=margin, again=again)
     result = paid(lab, VERIFY_RUN, _price, work, cap_usd=cap_usd, **settings)
     if (measured := evidence_of(result, lab.as_of)) is not None:
-        append_evidence(lab.case, measured)
+        append_evidence(lab.case, measured, lab.files)
     return result
 
 

@@ -17,6 +17,7 @@ from tuneworthy.model.base import (
     LateRecord,
     Name,
     Natural,
+    RelativePath,
     State,
     Text,
     Unknown,
@@ -46,6 +47,8 @@ class Evidence(LateRecord):
     """Measured on the case's own data; or published by somebody else, which settles nothing."""
     details: dict[Ident, Scalar] = {}  #: Further numbers, such as the four counts of a 2×2.
     examples: Annotated[tuple[Text, ...], Field(max_length=10)] = ()  #: A few masked samples.
+    changed: tuple[str, ...] = Field(default=(), exclude=True)
+    """Files it was measured on that are others now; worked out as it is read, and never kept."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Evidence:
@@ -105,12 +108,23 @@ class FileReading(LateRecord):
     skipped: tuple[Skipped, ...] = ()  #: What it held that couldn't be used.
 
 
+class MeasuredFile(LateRecord):
+    """A file of the case as it was when something was measured on it."""
+
+    entry: str  #: The entry of ``data`` that it was named by, as ``evaluation``.
+    path: RelativePath
+    size: Natural
+    modified_ns: int
+    digest: str = ""  #: SHA-256 of its bytes; empty for a file over 64 MiB.
+
+
 class Measured(LateRecord):
     """One run of ``measure``: what was read, what it showed, and the pictures' numbers."""
 
     schema_: str = Field(default="tuneworthy/evidence/1", alias="schema")
     inputs: str  #: SHA-256 of all it rests on: data, materials, the measures' version.
     readings: tuple[FileReading, ...] = ()
+    files: tuple[MeasuredFile, ...] = ()  #: Those of the case that it rests on.
     evidence: tuple[Evidence, ...]
     series: tuple[Series, ...] = ()  #: For pictures.
 

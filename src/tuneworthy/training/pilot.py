@@ -342,7 +342,7 @@ def run(
     told = {"card": result.card.answer, "because": result.card.because}
     measured = evidence_of(result.verify, pilot.lab.as_of, id=name, by="pilot", **told)
     if measured is not None:
-        append_evidence(pilot.lab.case, measured)
+        append_evidence(pilot.lab.case, measured, pilot.lab.files)
     return result
 
 

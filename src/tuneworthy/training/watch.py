@@ -45,7 +45,8 @@ State = Literal["holds", "attention", "unknown"]
 class Watched(NamedTuple):
     """One thing that a decision rests on, as it is today."""
 
-    id: str  #: signed, review, answer, target_quality, better_success_share, drift_…, ends_…
+    id: str
+    """signed, review, answer, evidence, target_quality, better_success_share, drift_…, ends_…"""
     state: State
     says: str
 
@@ -75,6 +76,8 @@ def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
     case, day = load_case(source), as_of or today()
     dossier = decide(case, framework_of(case), as_of=day)
     checks = [*_of_decision(case.decision, dossier, day), *_of_targets(dossier)]
+    old = (one.says for one in dossier.challenges if one.id == "evidence_changed")
+    checks += [Watched("evidence", "attention", says.rstrip(".")) for says in old]
     checks += [*_of_logs(case.decision, read_evidence(case)), *_of_ends(case, day)]
     return WatchReport(case.name, day, case.decision, tuple(checks))
 

@@ -682,7 +682,7 @@ def _result(evidence: Evidence, rule: MeasureRule | None, ignored: str) -> Evide
     settles = evidence.grade == "measured" and evidence.id != "usable_examples"
     no_clock, nobody = Unknown(ask="log a timestamp with each trace"), evidence.value
     reads: dict[str, Any] = {
-        **dict(evidence),
+        **{name: value for name, value in evidence if name != "changed"},
         "low": nobody if evidence.low is None else evidence.low,
         "high": nobody if evidence.high is None else evidence.high,
         "observed_on": evidence.observed_on or no_clock,

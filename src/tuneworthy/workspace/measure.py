@@ -40,7 +40,7 @@ from tuneworthy.files.evalset import (
     write_evalset,
 )
 from tuneworthy.files.materials import read_prompts
-from tuneworthy.files.stores import append_evidence
+from tuneworthy.files.stores import MEASURED_ON, append_evidence, files_now
 from tuneworthy.llm.endpoints import price_on
 from tuneworthy.model.case import Case, Holding, Price
 from tuneworthy.model.dossier import Dossier
@@ -331,6 +331,8 @@ def _measured(
     if not parts:
         raise _no_traces(case, "measure")
     readings = [reading for part in parts for reading in part.readings]
+    read = {(reading.name, reading.size) for reading in readings}
+    now = files_now(case, *MEASURED_ON)
     settings = json.dumps([MEASURES, str(fields), repr(materials)], sort_keys=True)
     inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
     for reading in sorted(readings, key=lambda each: (each.digest, each.name)):
@@ -340,6 +342,7 @@ def _measured(
     measured = Measured(
         inputs=inputs.hexdigest(),
         readings=tuple(readings),
+        files=tuple(one for one in now if (Path(one.path).name, one.size) in read),
         evidence=tuple({each.id: each for part in parts for each in part.evidence}.values()),
         series=tuple({each.id: each for part in parts for each in part.series}.values()),
     )

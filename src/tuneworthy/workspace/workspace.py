@@ -7,7 +7,7 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, fields, replace
@@ -26,6 +26,7 @@ from tuneworthy.files.case import (
     beside,
     case_from_text,
     case_path,
+    files_of,
     history_text,
     missing_entries,
     prompt_texts,
@@ -43,7 +44,9 @@ from tuneworthy.files.disk import (
 from tuneworthy.files.stores import (
     FOLDER,
     LEDGER,
+    MEASURED_ON,
     PILOT,
+    RUN_ON,
     TRAINING_RECORD,
     Version,
     add_versions,
@@ -205,11 +208,15 @@ def _inputs_digest(case: Case, *more: str) -> str:
     for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json"):
         kept = case.folder / FOLDER / name
         inputs.append(read_text(kept, CASES_LIMIT, CaseError) if os.path.lexists(kept) else "")
-    for pattern in case.data.training:
-        for file in sorted(islice(matching(pattern, case.folder), MOST_PROMPTS)):
-            with suppress(OSError):  # a link that leads nowhere
-                found = file.stat()
-                inputs.append(f"{file} {found.st_size} {found.st_mtime_ns}")
+    named: list[Iterable[Path]] = [
+        islice(matching(each, case.folder), MOST_PROMPTS) for each in case.data.training
+    ]
+    if os.path.lexists(case.folder / FOLDER / LEDGER):  # what it rests on
+        named.append(file for _, file in files_of(case, *MEASURED_ON, *RUN_ON))
+    for file in (file for each in named for file in sorted(each)):
+        with suppress(OSError):  # a link that leads nowhere
+            found = file.stat()
+            inputs.append(f"{file} {found.st_size} {found.st_mtime_ns}")
     digest = hashlib.sha256()
     for part in inputs:  # each with its length, so that no two lists run together
         data = part.encode("utf-8", "surrogatepass")

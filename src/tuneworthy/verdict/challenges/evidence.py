@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Replaced
@@ -15,7 +15,7 @@ from tuneworthy.verdict.facts import (
     pushback,
 )
 from tuneworthy.verdict.weigh import LimitCheck, readings, settled, side_of, tried
-from tuneworthy.words import count, day, few, interval_text, plain, sentence
+from tuneworthy.words import count, day, few, interval_text, listing, plain, sentence, several
 
 
 @contradiction
@@ -167,3 +167,32 @@ def evidence_old(facts: CaseFacts) -> Found:
         "ago.",
         "Measure again on newer data",
     )
+
+
+@doubt
+def evidence_changed(facts: CaseFacts) -> Found:
+    """A file was changed after it was measured, and what was measured is of the earlier one."""
+    ledger = facts.findings.ledger
+    changed = sorted({path for one in ledger.values() for path in one.changed})
+    old = [name for name, one in ledger.items() if one.changed]
+    rests = [plain(name) for name in _rest_on(facts, old)]
+    what = f"{listing(changed[:3])}{' and others' * (len(changed) > 3)}"
+    carries = f"; the answer takes {listing(rests[:5])} from there" if rests else ""
+    return bool(changed) and (
+        ("evidence",),
+        f"{several(len(old), 'measurement')} {'is' if len(old) == 1 else 'are'} of an earlier "
+        f"version of {what}{carries}.",
+        "Measure again: what was measured counts until then",
+    )
+
+
+def _rest_on(facts: CaseFacts, old: Sequence[str]) -> Iterator[str]:
+    """Answers and numbers that some measurements gave."""
+    for name in (*facts.framework.ceiling, *facts.framework.factors):
+        if facts.source(name) == "measured":
+            answer = settled(name, facts.case, facts.framework, facts.findings.ledger)
+            if answer is not None and answer[1].evidence.id in old:
+                yield name
+    for number in facts.findings.replaced:
+        if number.evidence.id in old:
+            yield number.path.rpartition(".")[2].removesuffix("_s")
