@@ -421,6 +421,7 @@ from tuneworthy.report.sections.lab import (
     duration,
     left_s,
 )
+from tuneworthy.report.sections.lab import ended as lab_ended
 from tuneworthy.report.sections.money import LEVERS, compared, grouped, lever
 from tuneworthy.report.sections.options import matter
 from tuneworthy.report.sections.plan import COLUMNS as tracker_COLUMNS

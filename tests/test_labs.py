@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import signal
 from dataclasses import replace
 from datetime import date
@@ -607,6 +608,20 @@ def test_a_model_without_a_price_is_refused_before_anything_is_sent(tmp_path: Pa
     with pytest.raises(InputError, match="has no price"):
         ran(folder, fake, cap_usd=5)
     assert fake.sent == 0
+
+
+def test_a_quote_without_a_price_says_so_once_and_calls_no_budget_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = (
+        "{id: mine, base_url: 'https://api.example.org/v1', usd_per_mtok: {input: 0, output: 0}}"
+    )
+    folder = folder_of(tmp_path, models=f"[{model}]")
+    for cap in ("0", "5"):
+        assert command(["ceiling", str(folder), "--dry-run", "--budget", cap]) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "Price not known for mine, so nothing is sent: state usd_per_mtok" in said
+        assert not re.search(r"is enough|Price nothing|No price|Budget|\$", said)
 
 
 def test_a_finished_output_is_not_bought_twice(

@@ -31,11 +31,13 @@ from internals import (
     case_report,
     closed_form,
     compare,
+    framework_of,
     look_up,
     months_to_reach,
     price_on,
     report_text,
     sections_money,
+    sections_options,
     serving_costs,
     short,
     simulate,
@@ -630,7 +632,7 @@ def test_a_job_without_upfront_cost_pays_with_the_job_everywhere() -> None:
 
 
 @given(st.data())
-def test_the_page_of_a_job_never_speaks_of_months(data: st.DataObject) -> None:
+def test_no_page_of_a_job_speaks_of_months(data: st.DataObject) -> None:
     one_of, yes = data.draw, st.booleans()
     monthly: dict[str, Any] = {"ongoing_usd": one_of(st.sampled_from([10, 5000]))}
     monthly |= {"api_savings_usd": one_of(st.sampled_from([9, 9e5]))} if one_of(yes) else {}
@@ -641,13 +643,51 @@ def test_the_page_of_a_job_never_speaks_of_months(data: st.DataObject) -> None:
     case = case_of(
         {**WORK, "monthly": monthly, "traffic": traffic}, workload="one_off", models=models,
         today={"usd_per_month": 700} if one_of(yes) else {},
-        targets={"quality": {"at_least": 0.9}}, tuning=HOSTED["tuning"],
+        targets={"quality": {"at_least": 0.9}, "usd_per_month": one_of(st.sampled_from([5, 900]))},
+        tuning=HOSTED["tuning"],
         factors={**CANDIDATE["factors"], "low_volume": one_of(st.sampled_from(["yes", "no"]))},
     )  # fmt: skip
     dossier = decide(case, LESSON, as_of=DAY)
-    page = report_text.render(sections_money.invest(dossier, LESSON))
-    spoken = [line for line in page.splitlines() if re.search(r"\bmonths?\b", line)]
+    pages = [sections_money.invest(dossier, LESSON), short(dossier)]
+    pages += [sections_options.document(dossier, LESSON)]
+    spoken = [
+        line
+        for page in map(report_text.render, pages)
+        for line in page.splitlines()
+        if re.search(r"\bmonths?\b", line)
+    ]
     assert spoken == []
+
+
+_AT = re.compile(r"\$?([\d.,]+)(?: \(\$?([\d.,]+)–\$?([\d.,]+)\))?")
+
+
+def by_calculator(says: str, end: int) -> float:
+    """Products and sums as they are printed, every amount at its low, likely or high end."""
+    chosen = _AT.sub(lambda m: (m[(2, 1, 3)[end]] or m[1]).replace(",", ""), says)
+    terms = [re.sub(r"[^\d.×/]", "", term) for term in chosen.split(" + ")]
+    return sum(
+        math.prod(map(float, term.partition("/")[0].split("×")))
+        / float(term.partition("/")[2] or 1)
+        for term in terms
+    )
+
+
+@pytest.mark.parametrize("case", sorted(path.parent.name for path in GALLERY.glob("*/case.yaml")))
+def test_every_line_of_the_gallery_follows_by_calculator(case: str) -> None:
+    """Each end of a sum from the ends that are printed beside it, and the months from those."""
+    read = load_case(GALLERY / case)
+    found = json.loads(decide(read, framework_of(read), as_of=DAY).to_json())["investment"]
+    for line in found.get("steps", ())[:3]:
+        terms, _, whole = line.partition(": ")[2].partition(" = ")
+        for end in range(3) if whole else ():
+            assert by_calculator(terms, end) == pytest.approx(by_calculator(whole, end), abs=1.01)
+    for item in found.get("items", ()):
+        if " examples × " in item["source"]:
+            terms = re.sub(r"[a-z]", "", item["source"])
+            ends = item["usd"]
+            assert by_calculator(terms, 0) / 1e6 == pytest.approx(ends["low"], rel=0.02)
+            assert by_calculator(terms, 2) / 1e6 == pytest.approx(ends["high"], rel=0.02)
 
 
 def test_a_stated_kind_of_work_counts_and_no_growth_overrules_it() -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+import shlex
 import sys
 from datetime import date, timedelta
 from functools import cache
@@ -294,7 +295,8 @@ def test_what_is_advised_is_planned_in_its_order_and_retrieval_only_where_it_is(
     assert ids(plan_of("code-assistant")) == ["evaluation", "simpler", "decide"]
     poor = planned(with_("code-assistant", today={"retrieval_recall": 0.5}))
     assert "retrieval" in ids(poor)
-    assert len(phase(poor, "retrieval").steps) == 1 + 3  # but for the kind that takes a call more
+    steps = phase(poor, "retrieval").steps
+    assert len(steps) == 1 + 3 + 1  # but for the kind that takes a call more; the command
 
 
 def test_every_reason_against_has_its_phase_and_they_wait_side_by_side() -> None:
@@ -701,6 +703,29 @@ def plan_text(dossier: Dossier) -> str:
 
 def plan_markdown(dossier: Dossier) -> str:
     return report_markdown.render(sections_plan.document(dossier))
+
+
+_NO_COMMAND = ("service", "goal", "safety", "deployment", "job", "against_", "goal_")
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_phase_names_its_command_with_the_case_and_it_parses(
+    slug: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it is printed: no line breaks a name, and the case's folder is in each."""
+    dossier, plan = gallery(slug), plan_of(slug)
+    for phase in plan.phases:
+        told = any("tuneworthy " in step for step in phase.steps)
+        assert told or phase.id.startswith(_NO_COMMAND), phase.id
+    folder = "cases/my case"
+    page = report_text.render(sections_plan.document(dossier, folder), everything=True)
+    commands = set(re.findall(r"`tuneworthy ([^`]+)`", " ".join(page.split())))
+    assert commands
+    for command in commands:
+        words = shlex.split(command)
+        assert folder in words
+        assert run([*words, "--help"]) == 0, command
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize("slug", SLUGS)

@@ -19,6 +19,7 @@ from internals import (
     cases_note,
     compile_rules,
     evppi,
+    lab_ended,
     more_cases,
     prepare,
     worth_of_cases,
@@ -155,7 +156,9 @@ def test_a_lab_asks_for_no_cases_that_are_not_worth_their_labels(
     page = " ".join(ceiling.render(done).split())
     assert " ".join(cases_note(done.dossier.investment).split()) in page
     assert ("more cases aren't worth what it takes to label them" in page) != worth
-    assert worth or "labelled cases to the evaluation set" not in page
+    then = str(lab_ended(done.result, done.dossier))  # on the page in the browser
+    assert ("labelled cases to the evaluation set" in page) == ("labelled cases to the" in then)
+    assert worth or "labelled cases to the" not in then
 
 
 def test_questions_come_in_the_order_of_their_dollars_where_money_is_known() -> None:

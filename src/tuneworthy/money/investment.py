@@ -59,14 +59,16 @@ from tuneworthy.money.terms import (
     CostModel,
     at_ends,
     build_cost_model,
+    call_usd,
     collecting_hours,
     likely,
     mtok_usd,
+    spread,
 )
 from tuneworthy.money.worth import more_cases
 from tuneworthy.verdict.facts import DAYS_PER_MONTH, MOST_USD, serves_until
 from tuneworthy.verdict.gates import held
-from tuneworthy.words import count, day, months, months_range, plain, share, usd, usd_range
+from tuneworthy.words import count, day, listing, months, months_range, plain, share, usd, usd_range
 
 if TYPE_CHECKING:
     from tuneworthy.money.simulate import Draws
@@ -270,8 +272,9 @@ def _compute(case: Case, fits: Sequence[ApproachResult]) -> tuple[Interval, str]
         price,
         epochs,
     )
-    each = f"{count(size.value)} examples × {count(texts * tokens.value)} tokens"
-    return cost, f"{each} × {count(epochs.value)} passes × {mtok_usd(price.value)} a million tokens"
+    each = f"{spread(size, count)} examples × {spread(tokens, lambda n: count(texts * n))} tokens"
+    by = f"{spread(epochs, count)} passes × {spread(price, mtok_usd)} a million tokens"
+    return cost, f"{each} × {by}"
 
 
 def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) -> MoneyFindings:
@@ -332,7 +335,7 @@ def closed_form(
     """
     savings = comparison.counted
     if not model.savings and not model.quality and savings is None:
-        why = "state what it saves or is worth a month (economics.monthly)"
+        why = f"state what it saves or is worth{model.a_month} (economics.monthly)"
         needed = must_bring(model, under_months)
         if bill is not None and needed is not None and bill.high < needed.low:
             why = (
@@ -340,7 +343,8 @@ def closed_form(
                 f"bill is {usd_range(bill.low, bill.high)}: state what better answers are worth "
                 "(economics.monthly.quality_value_usd)"
             )
-        settled = "economics.monthly says what it saves or is worth a month, and who said so"
+        worth = f"what it saves or is worth{model.a_month}"
+        settled = f"economics.monthly says {worth}, and who said so"
         return Payback("unknown", why, settled)
     running = savings.fixed if savings else model.priced(model.running)
     upfront = model.priced(model.upfront)
@@ -644,8 +648,8 @@ def _items(
         each_call = call_range(ways.bill.option, ways.inputs)
         lab = at_ends(lambda call: prompts * cases * call, each_call).narrowed()
         source = (
-            f"not in the sums: {count(prompts)} prompts on {count(cases)} cases at the price of a "
-            "call today; other models come on top"
+            f"not in the sums: {count(prompts)} prompts on {count(cases)} cases at "
+            f"{spread(each_call, call_usd)} a call, as today; other models come on top"
         )
     yield CostItem(when="up front", what="calls of a lab", usd=lab, source=source)
     yield _judge(ways, prompts * cases)
@@ -672,10 +676,12 @@ def _judge(ways: Ways, answers: int) -> CostItem:
             return answers * a_call
 
         usd_ = at_ends(cost, *tokens).narrowed()
-        read = count(tokens[0].value + 2 * tokens[1].value)
+        read = spread(tokens[0] + tokens[1] + tokens[1], count)
+        prices = listing([mtok_usd(of.factor * TOKENS_PER_MTOK) for of in by_tokens.request])
         source += (
             f": {count(answers)} answers, {read} tokens in (the call, its answer and a right one) "
-            f"and {_JUDGED_TOKENS} out at the price of {by_tokens.name}; the rubric comes on top"
+            f"and {_JUDGED_TOKENS} out at {prices} a million tokens ({by_tokens.name}); the "
+            "rubric comes on top"
         )
     return CostItem(when="up front", what="calls of a judge", usd=usd_, source=source)
 
@@ -727,7 +733,7 @@ def _steps(
         f"Up front: {model.sum_text(model.upfront or ())}",
         f"Benefits{a_month}: {benefits}",
         f"Running costs{a_month}{below[0]}: {running}{below[1]}",
-        f"Left{a_month}: {usd(closed.net.value)}. Break-even: {back}",
+        f"Left{a_month}: {spread(closed.net, usd)}. Break-even: {back}",
     )
 
 

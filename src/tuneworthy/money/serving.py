@@ -510,16 +510,16 @@ def _latency_of(case: Case, model: Model | None) -> Amount | None:
 
 
 def _budget(case: Case, cost: Interval | None) -> Iterator[_Check]:
-    target = case.targets.usd_per_month
+    target, a_month = case.targets.usd_per_month, case.a_month
     if target is None or cost is None:
         return
     if cost.low > target:
-        yield _Check("no", f"over the budget of {usd(target)} a month", True, True)
+        yield _Check("no", f"over the budget of {usd(target)}{a_month}", True, True)
     elif cost.high > target:
         ends = usd_range(cost.low, cost.high)
-        yield _Check("unknown", f"{ends} a month, {usd(target)} is the budget", is_budget=True)
+        yield _Check("unknown", f"{ends}{a_month}, {usd(target)} is the budget", is_budget=True)
     else:
-        yield _Check("yes", f"within the budget of {usd(target)} a month")
+        yield _Check("yes", f"within the budget of {usd(target)}{a_month}")
 
 
 # Where data may not leave: what stays inside is compared, and savings alone don't decide.

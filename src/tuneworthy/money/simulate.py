@@ -207,7 +207,9 @@ def _worth(
         at_once = np.where(success, net, -np.asarray(total(flow.upfront, values)))
         gain = max(float(np.mean(net)), 0.0) - max(float(np.mean(at_once)), 0.0)
         if gain > _CENT:
-            yield Worth(kind="pilot", what="a pilot before the rest is built", usd=gain)
+            yield Worth(
+                kind="pilot", what="a pilot before the rest is built, less its cost", usd=gain
+            )
     each = [
         (evppi(net[:_ENOUGH], column[:_ENOUGH]), label(name))
         for name, column in values.items()

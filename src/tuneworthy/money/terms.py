@@ -49,19 +49,23 @@ class Product:
             result = result * values[name]
         return result * self.factor
 
-    def text(self, values: Values) -> str:
+    def text(self, inputs: Inputs) -> str:
         """As it is reckoned: ``60 h × $100``, with what it is for where that isn't plain."""
         first = self.names[0]
         parts, what = first.split("."), ""
         if self.says:
-            return f"{self.says} {usd(float(self.value(values)))}"
+            whole = at_ends(lambda *at: float(math.prod(at, start=self.factor)), *self._of(inputs))
+            return f"{self.says} {spread(whole, usd)}"
         if parts[0] in ("table", "plan") or (parts[1] == "upfront" and len(parts) == 4):
             what = f"{plain(parts[-2])} "
         elif parts[2:3] == ["ongoing"]:
             what = f"{plain(parts[-1].split('_')[0])} "
         by_quarter = first.endswith(("retraining_hours_per_quarter", "retraining.hours"))
-        factors = [_factor(name, float(values[name])) for name in self.names]
+        factors = [_factor(*pair) for pair in zip(self.names, self._of(inputs), strict=True)]
         return f"{what}{' × '.join(factors)}{' / 3' if by_quarter else ''}"
+
+    def _of(self, inputs: Inputs) -> list[Interval]:
+        return [inputs[name] for name in self.names]
 
 
 Sum = tuple[Product, ...]
@@ -163,13 +167,12 @@ class CostModel:
 
     def sum_text(self, terms: Sum) -> str:
         """Products and their sum; the sum alone where it is a single amount."""
-        value, line = usd(self.amount(terms).value), self.text(terms)
+        value, line = spread(self.amount(terms), usd), self.text(terms)
         return value if not line or line == value else f"{line} = {value}"
 
     def text(self, terms: Sum) -> str:
         """Products with a plus between; empty for none."""
-        values = likely(self.inputs)
-        return " + ".join(term.text(values) for term in terms)
+        return " + ".join(term.text(self.inputs) for term in terms)
 
 
 def build_cost_model(
@@ -477,7 +480,13 @@ def mtok_usd(usd_per_mtok: float) -> str:
     return f"${whole}.{cents:0<2}"
 
 
-def _factor(path: str, value: float) -> str:
+def spread(at: Interval, write: Callable[[float], str]) -> str:
+    """The likely value, and behind it the ends where they differ: ``$168 ($120–$200)``."""
+    middle, low, high = map(write, (at.value, at.low, at.high))
+    return middle if low == high else f"{middle} ({low}{' to ' if at.low < 0 else '–'}{high})"
+
+
+def _factor(path: str, at: Interval) -> str:
     if path.endswith("usd"):
-        return usd(value)
-    return f"{number(value) if value < 1000 else count(value)} h"
+        return spread(at, usd)
+    return f"{spread(at, lambda value: number(value) if value < 1000 else count(value))} h"

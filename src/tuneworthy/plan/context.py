@@ -256,7 +256,7 @@ class PlanContext:
         if targets.latency_p95_s is not None:
             limits.append(f"95 of 100 answers within {number(targets.latency_p95_s)} s")
         if targets.usd_per_month is not None:
-            limits.append(f"at most {usd(targets.usd_per_month)} a month")
+            limits.append(f"at most {usd(targets.usd_per_month)}{self.case.a_month}")
         return limits
 
     @property

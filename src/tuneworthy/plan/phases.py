@@ -193,7 +193,9 @@ def _alternatives(plan: PlanContext, unmet: Mapping[str, GateResult]) -> Needs:
         return ()
     pays, rule = "", plan.framework.break_even
     by_money = against[-1].id == "investment" and plan.assessment.state("data_sovereignty") != "yes"
-    if rule is not None and by_money:
+    if rule is not None and by_money and plan.case.one_off:
+        pays = ", and by believed amounts it pays back with the job"
+    elif rule is not None and by_money:
         pays = f", and by believed amounts it pays back in under {months(rule.under_months)}"
     first, second, *_ = *(f"What speaks against tuning now: {gate.why}" for gate in against), ""
     cost = plan.rule.steps.alternatives
@@ -237,7 +239,8 @@ def _goal(plan: PlanContext, needs: Needs) -> None:
 def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
     """Held-out cases and the figure to beat, before anything is trained or changed."""
     kind = "none" if plan.case.data.evaluation is None else "there"
-    first = said_by("cases")[kind].format(all=count(2 * plan.held_out), cases=plan.cases)
+    both = 2 * plan.held_out
+    first = said_by("cases")[kind].format(all=count(both), n=both, cases=plan.cases)
     named = "" if plan.quality else "Name the metric and the share that is good enough"
     target = f"the target ({plan.quality})" if plan.quality else "a target with its metric"
     cost = plan.priced(plan.upfront("evaluation").times(plan.rule.design_share))
@@ -266,8 +269,8 @@ def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> N
     told = {
         "titles": listing([rule.title for rule in rules]),
         "run": f"Run {each} on the same {plan.cases} cases as the best prompt" * bool(answering),
-        "hold": "Run what changes only how the model is called on a week of requests"
-        * bool(serving),
+        "compare": said_by("shown")["answering"] * bool(answering),
+        "hold": said_by("shown")["serving"] * bool(serving),
         "counts": listing([share] * bool(answering) + [wait] * bool(serving), "and the"),
         "target": f"every target ({plan.targets})" if plan.targets else "the target",
     }
@@ -398,6 +401,7 @@ def _check(plan: PlanContext, name: str, needs: Needs) -> str:
         "ask": ask,
         "first": f"Find out whether it was done: {ask}" * unknown,
         "settle": plan.framework.filled(rule.settle, rule) if rule.settle else ask,
+        "shown": said_by("shown").get(name, ""),
     }
     work = either(plan.rule.checks, name)
     return plan.say("check", work, needs, "steps", 0.0, id=f"check_{name}", **told)

@@ -189,10 +189,13 @@ def _pays_back(money: InvestmentResult, notes: Mapping[str, str], launch: date) 
         yield notes["never"]
         return
     low, high = (point.low, point.most) if isinstance(point, Range) else (point, point)
-    day = _later(launch, high)
+    day = None if money.one_off else _later(launch, high)
+    back = f"after {months_range(low, high)}"
+    if money.one_off:
+        back = "with the job at best, never at worst" if math.isinf(high) else "with the job"
     yield notes["contradicted" if money.contradicted else "pays_back"].format(
         launch=as_day(launch),
-        months=months_range(low, high),
+        back=back,
         by=f", so by {as_day(day)}" if day else "",
     )
 

@@ -50,13 +50,14 @@ def wrapped(
     ``first`` begins the first line, ``rest`` the others (blanks as wide when not given).
     """
     address = text.startswith(("http://", "https://"))  # it can't be followed if broken
+    hyphens &= not address and "`tuneworthy " not in text  # nor a command be copied
     lines = wcwidth.wrap(
         text,
         columns() - 1,
         initial_indent=first,
         subsequent_indent=" " * wcwidth.width(first) if rest is None else rest,
         break_long_words=not address,
-        break_on_hyphens=hyphens and not address,
+        break_on_hyphens=hyphens,
     )
     return [line.rstrip() for line in lines] or [first.rstrip()]
 

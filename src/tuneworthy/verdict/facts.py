@@ -66,7 +66,7 @@ TARGETS: dict[TargetId, TargetKind] = {
         "today.usd_per_month",
         "state what it may cost a month, if that matters (targets.usd_per_month)",
         "state traffic and prices, or the bill (today.usd_per_month)",
-        "the bill is at most ${} a month",
+        "the bill is at most ${}{}",
     ),
     "privacy": TargetKind(
         "privacy",

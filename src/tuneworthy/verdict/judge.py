@@ -469,7 +469,8 @@ def _stop_when(it: Situation, aims: Sequence[TargetId]) -> str:
     limits: dict[TargetId, float] = {**it.facts.limits, "privacy": 1.0}
     said = [
         TARGETS[target].met.format(
-            usd(limits[target])[1:] if target == "cost" else number(limits[target])
+            usd(limits[target])[1:] if target == "cost" else number(limits[target]),
+            it.facts.case.a_month,
         )
         for target in aims or it.facts.aims
         if target in limits

@@ -540,7 +540,10 @@ def _low_volume(case: Case, framework: Framework) -> tuple[State, str]:
     if requests is None or limit is None:
         return "unknown", ""
     state = _OPPOSITE[reaches(requests.low, requests.high, limit)]
-    return state, f"from {count(requests.likely)} requests a month; low is under {count(limit)}"
+    return (
+        state,
+        f"from {count(requests.likely)} requests{case.a_month}; low is under {count(limit)}",
+    )
 
 
 def _insufficient_data(case: Case, framework: Framework) -> tuple[State, str]:

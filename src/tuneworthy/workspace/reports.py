@@ -94,7 +94,7 @@ def case_report(
         bring = partial(money.invest, framework=framework)
         sections: Mapping[str, Callable[[Dossier], Document]] = {
             "invest": bring,
-            "plan": plan.document,
+            "plan": partial(plan.document, case_path=str(source)),
             "precedents": others.precedents,
         }
         document = sections[topic](dossier)

@@ -116,8 +116,14 @@ def count_text(dossier: Dossier) -> str:
 _FIGURES: Mapping[str, tuple[Callable[[float], str], str, str]] = {
     "quality": (lambda v: number(round(100 * v, 1 if 0.01 < v < 0.99 else 3)), "%", "at least "),
     "latency": (number, " s", "at most "),
-    "cost": (usd, " a month", "at most "),
+    "cost": (usd, "", "at most "),
 }  #: How a figure is written, its unit, and which way its limit bounds.
+
+
+def a_month(dossier: Dossier) -> str:
+    """What follows the bill; nothing where a job that is known as one has it once."""
+    money = dossier.investment
+    return " a month" if isinstance(money, Unknown) else money.a_month
 
 
 def targets_text(dossier: Dossier) -> str:
@@ -132,6 +138,7 @@ def target_lines(dossier: Dossier) -> Iterator[tuple[TargetState, str]]:
         of = ""
         if name in _FIGURES:
             write, unit, bound = _FIGURES[name]
+            unit += a_month(dossier) if name == "cost" else ""
             low, limit = (ranged(end, write, unit) for end in (target.today, target.limit))
             today = "" if isinstance(target.today, Unknown) else f"{low} today, "
             of = f" ({today}{bound}{limit} wanted)"

@@ -183,11 +183,8 @@ def ceiling_document(
     """What a ceiling lab shows; ``folder`` and ``rubric`` as the user named them."""
     spent = b.facts(spent_rows(result.spend, result.calls_saved, result.stopped))
     sections = (*ceiling_sections(result, dossier, before), b.section("lab-spent", "", spent))
-    cases = cases_worth(dossier.investment)
-    after = [cases_note(dossier.investment)] if cases else []
-    after.append(
-        f"Next: {_next(result, folder, rubric, enough=cases is not None and not cases.usd)}"
-    )
+    after = [cases_note(dossier.investment)] if cases_worth(dossier.investment) else []
+    after.append(f"Next: {_next(result, dossier, folder, rubric)}")
     return b.Document("", "What the ceiling lab shows", sections, after=after)
 
 
@@ -224,9 +221,10 @@ def ceiling_sections(
     return tuple(sections)
 
 
-def ended(result: CeilingResult) -> b.Facts:
+def ended(result: CeilingResult, dossier: Dossier) -> b.Facts:
+    """What it cost and what comes next; ``dossier`` is the case as it is now."""
     spent = spent_rows(result.spend, result.calls_saved, result.stopped)
-    return b.facts([*spent, ("Next", sentence(_next(result)))])
+    return b.facts([*spent, ("Next", sentence(_next(result, dossier)))])
 
 
 def board_row(one: ArmResult) -> tuple[str, ...]:
@@ -450,11 +448,11 @@ def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts
 
 
 def _next(
-    result: CeilingResult, folder: str | None = None, rubric: str = "", *, enough: bool = False
+    result: CeilingResult, dossier: Dossier, folder: str | None = None, rubric: str = ""
 ) -> str:
     """What to do next: a command where a folder is known, else an instruction for the page.
 
-    More cases are asked for unless they are known not to be worth their labels (``enough``).
+    More cases are asked for unless they are known not to be worth their labels.
     """
     judge, target, needed = result.judge, result.target, result.cases_needed
     if result.stopped:
@@ -470,6 +468,8 @@ def _next(
             return label
     if isinstance(target, Unknown):
         return f"state targets.quality.at_least in the case file, {_AGAIN}"
+    worth = cases_worth(dossier.investment)
+    enough = worth is not None and not worth.usd
     told = judge is None and (isinstance(needed, Unknown) or enough)
     if result.reached != "too_few_cases" or told:
         return (
@@ -510,16 +510,20 @@ def quote_dict(
 def quote_blocks(
     arms: Sequence[Arm], select: int, report: int, quote: Quote, *, more: Iterable[tuple[str, str]]
 ) -> tuple[b.Block, ...]:
-    """The plan and its price: cases, calls, price, models without one, further rows, the arms."""
-    likely, most = small_usd(quote.usd_likely), small_usd(quote.usd_most)
+    """The plan and its price: cases, calls, price, further rows, and the arms."""
+    price = "nothing"
+    if quote.usd_most > 0:
+        price = f"about {small_usd(quote.usd_likely)}, {small_usd(quote.usd_most)} at most"
+    if quote.unpriced:
+        beside = f"; all else {price}" if quote.usd_most > 0 else ""
+        price = (
+            f"not known for {listing(quote.unpriced)}, so nothing is sent{beside}: {STATE_PRICE}"
+        )
     rows = [
         ("Cases", f"{count(select)} to select on, {count(report)} to report on"),
         ("Calls", f"at most {count(quote.calls)}; {count(quote.reused)} answers are there already"),
-        ("Price", "nothing" if quote.usd_most == 0 else f"about {likely}, {most} at most"),
+        ("Price", price),
     ]
-    if quote.unpriced:
-        state = f"{listing(quote.unpriced)}: {STATE_PRICE}. Until then nothing is sent"
-        rows.append(("No price", state))
     names = [f"{arm.id} ({arm.kind})" for arm in arms[:_MOST_QUOTED]]
     if (rest := len(arms) - _MOST_QUOTED) > 0:
         names.append(f"and {few(rest)} more")
@@ -539,7 +543,7 @@ def quote_document(
 ) -> b.Document:
     """The plan and its price; ``published``: models with figures, which are not called."""
     rows = list(more)
-    if cap_usd is not None:
+    if cap_usd is not None and not quote.unpriced:  # else no budget is enough
         rows.append(("Budget", _budget(cap_usd, quote)))
     section = b.section(
         "quote",

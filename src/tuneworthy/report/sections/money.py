@@ -230,6 +230,10 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     yield b.Fact(f"{word}{money.a_month or ' of the job'}", net, after)
     yield b.Fact("Pays back (break-even)", _back(money, back.point), stated, source=beside)
     if money.capped:
+        if money.scenarios:
+            likely = money.scenarios[1].first_month_usd
+            beside = "with the possible saving in place of the stated one"
+            yield b.Fact("Left within the bill", usd(likely), beside)
         beside = "" if money.one_off else "month by month, no month saving more than its bill"
         yield b.Fact("Pays back within the bill", _back(money, back.p50), beside)
     table = money.by_table

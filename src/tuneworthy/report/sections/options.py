@@ -13,7 +13,15 @@ from tuneworthy.model.dossier import Dossier, Helps, OptionResult
 from tuneworthy.model.framework import Framework, Services, TargetId
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
-from tuneworthy.report.sections.common import NOT_KNOWN, about, captioned, dollars, ranged, weeks
+from tuneworthy.report.sections.common import (
+    NOT_KNOWN,
+    a_month,
+    about,
+    captioned,
+    dollars,
+    ranged,
+    weeks,
+)
 from tuneworthy.report.sections.plan import need_text
 from tuneworthy.words import count, few, listing, number, plain, sentence, several, share
 from tuneworthy.words import day as as_day
@@ -43,7 +51,8 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
     others = [option for option in ranked if option not in (*first, *tuning)]
     around = b.fold if folded else b.part
     more = sentence(f"{several(len(others), 'other option')}, and why they help or don’t")[:-1]
-    path, figures = () if isinstance(advice, Unknown) else advice.options, _figures(ranked)
+    path = () if isinstance(advice, Unknown) else advice.options
+    figures = _figures(ranked, a_month(dossier))
     return b.section(
         "instead",
         _TITLE,
@@ -86,7 +95,7 @@ def _usual(option: OptionResult, target: TargetId) -> str:
     return "~" if usual and not isinstance(value, Unknown) else ""
 
 
-def _figures(ranked: Sequence[OptionResult]) -> b.Table:
+def _figures(ranked: Sequence[OptionResult], every: str) -> b.Table:
     """What is known of each, in the columns where anything is."""
     lines = [
         (
@@ -101,7 +110,7 @@ def _figures(ranked: Sequence[OptionResult]) -> b.Table:
         )
         for o in ranked
     ]
-    titles = "Option | #Bill, USD a month | #Work | #Weeks | #Quality | #p95 | Risk | Moves"
+    titles = f"Option | #Bill, USD{every} | #Work | #Weeks | #Quality | #p95 | Risk | Moves"
     columns = zip(*lines, strict=True)
     kept = [any(cell != NOT_KNOWN for cell in column) for column in columns] or [True]
     rows = (tuple(compress(line, kept)) for line in lines)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import shlex
 from collections.abc import Iterator
 
 from tuneworthy.errors import one_line
@@ -34,12 +36,13 @@ _BEFORE_TUNING = ("ceiling", "factors", "goals", "data")
 """What a plan is about that isn't about tuning; money and tuning don't concern it."""
 
 
-def document(dossier: Dossier) -> b.Document:
+def document(dossier: Dossier, case_path: str = "") -> b.Document:
+    """``case_path``: the case as the user named it, for the commands."""
     plan = dossier.plan
     expected = () if isinstance(plan, Unknown) else expectations(dossier, plan)
     more = unfit(expected, "Expectations that look too good", "expected")
     says = "no plan yet." if isinstance(plan, Unknown) else f"{AIMS[plan.aim]}."
-    return about(dossier, section(dossier), more, says=says, beside=headline(dossier))
+    return about(dossier, section(dossier, case_path), more, says=says, beside=headline(dossier))
 
 
 def expectations(dossier: Dossier, plan: Plan) -> list[ChallengeResult]:
@@ -52,7 +55,7 @@ def expectations(dossier: Dossier, plan: Plan) -> list[ChallengeResult]:
     ]
 
 
-def section(dossier: Dossier) -> b.Section:
+def section(dossier: Dossier, case_path: str = "") -> b.Section:
     plan = dossier.plan
     if isinstance(plan, Unknown):
         todo = b.Todo(plan.ask, "There is no plan yet.")
@@ -66,7 +69,7 @@ def section(dossier: Dossier) -> b.Section:
         sentence(f"{AIMS[plan.aim]}, from {day(plan.start)}"),
         b.facts(_facts(dossier, plan)),
         calendar or phases,
-        b.fold("What is done in each phase, and when it is done", _steps(plan)),
+        b.fold("What is done in each phase, and when it is done", _steps(plan, case_path)),
         plan.notes and b.part("What the plan rests on", b.bullets(map(sentence, plan.notes))),
         short="Plan",
     )
@@ -128,13 +131,19 @@ def _phases(plan: Plan) -> b.Table:
     return b.table("Phases of the plan", "Phase | @From | @To | Work | Cost | After", rows)
 
 
-def _steps(plan: Plan) -> Iterator[b.Parts]:
-    numbers = _numbers(plan)
+_COMMAND = re.compile(r"(tuneworthy [a-z ]+)CASE\b")
+
+
+def _steps(plan: Plan, case_path: str) -> Iterator[b.Parts]:
+    numbers, of = _numbers(plan), shlex.quote(case_path) if case_path else "CASE"
     for part in plan.parts:
         folds = [
             b.fold(
                 f"{numbers[phase.id]} {phase.title}",
-                phase.steps and b.bullets(map(sentence, phase.steps)),
+                phase.steps
+                and b.bullets(
+                    sentence(_COMMAND.sub(lambda m: m[1] + of, step)) for step in phase.steps
+                ),
                 sentence(f"done when {phase.done_when}"),
             )
             for phase in plan.phases

@@ -92,7 +92,8 @@ def distillation(facts: CaseFacts) -> Opinion:
     cheaper = _cheaper(facts, "today's model can teach", "today's model can teach as said")
     if cheaper.helps == "no" or not facts.holds("low_volume"):
         return cheaper
-    requests = "" if facts.requests is None else f" ({count(facts.requests)} requests a month)"
+    now, a_month = facts.requests, facts.case.a_month
+    requests = "" if now is None else f" ({count(now)} requests{a_month})"
     return no(f"volume is too low to pay for training a student{requests}")
 
 
@@ -264,9 +265,9 @@ def human_review(facts: CaseFacts) -> Opinion:
     """Helps with few answers that matter; it corrects answers and makes none better."""
     if facts.holds("latency_requirements") or facts.case.targets.latency_p95_s is not None:
         return no("somebody waits for the answer")
-    few_calls = facts.framework.threshold("low_volume")
+    few_calls, a_month = facts.framework.threshold("low_volume"), facts.case.a_month
     if facts.requests is None or few_calls is None:
-        return unknown("how many answers there are a month isn't stated")
+        return unknown(f"how many answers there are{a_month} isn't stated")
     if facts.requests >= few_calls:
-        return no(f"{count(facts.requests)} answers a month are too many to read")
-    return partly(f"{count(facts.requests)} answers a month can be read before they are used")
+        return no(f"{count(facts.requests)} answers{a_month} are too many to read")
+    return partly(f"{count(facts.requests)} answers{a_month} can be read before they are used")
