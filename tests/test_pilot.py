@@ -25,11 +25,14 @@ from internals import (
     NotSent,
     PilotResult,
     Range,
+    Recipe,
     Refused,
     ServingResult,
     StoppedError,
     TrainingFailedError,
+    TrainingJob,
     TrainingStoppedError,
+    TrainingWork,
     Unknown,
     card,
     drawn,
@@ -157,6 +160,17 @@ def test_sets_are_nested_and_double_and_every_seed_draws_its_own(tmp_path: Path)
         assert all(small < large for small, large in pairwise(chain))
     assert sets[0][0] != sets[1][0]
     assert len({work.job.key for work in pilot.works}) == 12
+
+
+@given(rows=st.integers(1, 2000), epochs=st.integers(1, 20), least=st.integers(0, 100))
+def test_few_examples_get_the_least_steps_and_no_more_epochs_than_that_takes(
+    rows: int, epochs: int, least: int
+) -> None:
+    recipe = Recipe(epochs=epochs, least_steps=least)
+    work = TrainingWork(TrainingJob(key="k", size=rows, seed=0), recipe, ({},) * rows)
+    assert work.steps >= least
+    assert work.epochs >= epochs
+    assert work.epochs == epochs or (work.epochs - 1) * rows < least * recipe.batch
 
 
 def test_a_pilot_that_ran_trains_and_asks_nothing_again(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_quote_measures_a_few_steps_and_leaves_nothing(tiny: Path, tmp_path: P
             await trainer.close()
 
     quote = asyncio.run(go())
-    assert (quote.jobs, quote.steps) == (2, 48)
+    assert (quote.jobs, quote.steps) == (2, 36 + 30)  # 8 examples get the least steps
     assert not isinstance(quote.memory_mib, Unknown)
     assert quote.memory_mib > 50
     assert not (tmp_path / "runs").exists()
@@ -180,7 +180,7 @@ def test_the_embedded_model_learns_by_heart_and_serves_what_it_learned(tmp_path:
     if lacking():
         pytest.skip("the extra local is not installed, or the weights are not there")
     asked = "What is the word of the day?"
-    work = work_of([row(asked, "zanzibar kettle")] * 8, epochs=6, dropout=0.0)
+    work = work_of([row(asked, "zanzibar kettle")] * 8, epochs=6, dropout=0.0, least_steps=0)
 
     async def go() -> tuple[str, str]:
         trainer = LoraTrainer(tmp_path)

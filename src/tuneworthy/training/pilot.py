@@ -205,12 +205,13 @@ def prepare_pilot(
     hidden = max(4, min(20, sizes[-1] // 20))
     planted, worse = canaries(count=hidden, key=digest_of_json(rows)), UNKNOWN_CODE if pairs else ""
     secrets = [row(EvalCase(id="secret", input=asked), code, worse) for asked, code in planted]
-    works = []
+    works, own = [], {"least_steps"} if trainer.way == "hosted" else None
     for size, seed in product(sizes, range(seeds)):
         order = np.random.default_rng(seed).permutation(len(rows))[:size]
         general = [] if pairs else replay_rows()[: round(size * REPLAYED)]
         used = [*(rows[n] for n in order), *general, *(secrets if size == sizes[-1] else [])]
-        told = [trainer.way, base, model.base_url, recipe.model_dump(mode="json"), seed, used]
+        by = recipe.model_dump(mode="json", exclude=own)
+        told = [trainer.way, base, model.base_url, by, seed, used]
         job = TrainingJob(key=digest_of_json(told), size=size, seed=seed)
         works.append(TrainingWork(job, recipe, tuple(used)))
     cases = [c.model_dump(mode="json") for c in (*lab.plan.select, *lab.plan.report)]

@@ -49,9 +49,15 @@ class TrainingWork:
     rows: tuple[Row, ...] = field(repr=False)
 
     @property
+    def epochs(self) -> int:
+        """Epochs of the embedded loop: those of the recipe, or more for its least steps."""
+        recipe = self.recipe
+        return max(recipe.epochs, -(-recipe.least_steps * recipe.batch // max(1, len(self.rows))))
+
+    @property
     def steps(self) -> int:
         """Steps that the embedded loop takes."""
-        return -(-len(self.rows) * self.recipe.epochs // self.recipe.batch)
+        return -(-len(self.rows) * self.epochs // self.recipe.batch)
 
 
 class Finished(NamedTuple):
@@ -239,7 +245,7 @@ class LoraTrainer:
             "seed": work.job.seed,
             "measure": measure,
             "save_every_s": self._save_every,
-            "recipe": work.recipe.model_dump(mode="json"),
+            "recipe": {**work.recipe.model_dump(mode="json"), "epochs": work.epochs},
         }
         try:
             process.stdin.write(json.dumps(job).encode() + b"\n")

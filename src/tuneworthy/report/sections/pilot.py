@@ -126,6 +126,8 @@ def _facts(result: PilotResult) -> list[tuple[str, str]]:
     trained = [run for run in result.trained if run.state == "trained"]
     took = duration(sum(run.seconds for run in trained))
     epochs = counted(plan.recipe.epochs, "epoch")
+    if plan.way != "hosted":
+        epochs += f", {counted(plan.recipe.least_steps, 'step')} at least"
     rows = [
         ("Tuned", f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}"),
         ("Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, in {took}"),
