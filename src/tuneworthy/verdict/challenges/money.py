@@ -99,7 +99,7 @@ def ongoing_below_serving(facts: CaseFacts) -> Found:
     return stated.high < serving.low and (
         ("economics.monthly.ongoing_usd", "models"),
         f"Running costs of {usd(stated.likely)}{facts.case.a_month} are stated; serving "
-        f"{way.model} alone comes to {usd_range(serving.low, serving.high)}.",
+        f"{way.model} alone comes to {usd_range(serving.low, serving.most)}.",
         "Correct one of the two: the running costs, or the tokens and the price",
     )
 
