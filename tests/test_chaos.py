@@ -65,6 +65,13 @@ BAD: dict[str, Bad] = {
 }
 
 
+class Quiet(ThreadingHTTPServer):
+    """Says nothing of a client that hung up while it was answered, which is no fault of ours."""
+
+    def handle_error(self, *ignored: Any) -> None:
+        del ignored
+
+
 @contextmanager
 def endpoint(
     bad: Bad | None, *, listens: bool = True, model: Fake | None = None
@@ -96,7 +103,7 @@ def endpoint(
         def log_message(self, *ignored: Any) -> None:
             del ignored
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Quiet(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     address = f"http://127.0.0.1:{server.server_address[1]}/v1"
     if listens:

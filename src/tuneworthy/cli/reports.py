@@ -234,7 +234,7 @@ def diff(
     if (second is None) == (since is None):
         raise click.UsageError("Name two dossiers or two cases, or one with --since FILE or --set.")
     before, after = (since, first) if since is not None else (first, str(second))
-    change = reports.difference(before, after, chosen, answers)
+    change = reports.difference(before, after, chosen, answers, since=since is not None)
     json = json_text(change.model_dump(mode="json")) if form == "json" else ""
     opt.show(document(change), json=json)
 

@@ -112,7 +112,8 @@ def writing(path: Path, *, fix: str = "name another file") -> Iterator[None]:
         number = getattr(problem, "errno", None)
         if isinstance(problem, shutil.Error):  # of a folder: the first file says why
             number = int(re.findall(r"Errno (\d{1,4})", f"{problem} Errno 5")[0])
-        reason = os.strerror(number) if number else "not a usable name"
+        said = getattr(problem, "strerror", "")
+        reason = said or (os.strerror(number) if number else "not a usable name")
         fix = "make room" if number in (errno.ENOSPC, errno.EDQUOT) else fix
         raise OutputError(f"can't be written ({reason})", where=str(path), fix=fix) from None
 

@@ -143,10 +143,13 @@ def difference(
     after: str | Path,
     chosen: str | None = None,
     answers: Mapping[str, str] | None = None,
+    *,
+    since: bool = False,
 ) -> Difference:
     """What changed between two dossiers; a case folder is judged as of today.
 
-    ``answers`` are a what-if of the later, which then is a folder.
+    ``answers`` are a what-if of the later, which then is a folder; ``since`` says that the earlier
+    is a dossier, whatever its name.
     """
 
     def one(path: Path, supposed: Mapping[str, str] | None) -> Dossier:
@@ -156,7 +159,8 @@ def difference(
 
     path = Path(after)
     later = one(path, answers)
-    return compare(one(Path(before), None), later, _judge(later, path, chosen))
+    earlier = read_dossier(Path(before)) if since else one(Path(before), None)
+    return compare(earlier, later, _judge(later, path, chosen))
 
 
 def side_by_side(
