@@ -196,3 +196,16 @@ def test_the_page_says_what_is_counted_and_what_isn_t_seen(
     assert "Not judged: the interval includes the margin" in page
     assert "five of 30 calls failed or have no score" in page
     assert "it is no evidence of a case" in page
+
+
+def test_files_of_two_sides_that_name_no_arm_are_told_apart_how(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for side in ("old", "new"):
+        Path(side).mkdir()
+        for n in range(2):
+            write(f"{side}/{n}.jsonl", BEFORE)
+    assert run(["verify", "--from", "old", "--from", "new"]) == 2
+    err = capsys.readouterr().err
+    assert "second --from" not in err
+    assert "put each side into one file" in err

@@ -386,20 +386,24 @@ def test_a_browser_that_doesn_t_print_is_an_error_of_one_line(
 def test_a_browser_gets_no_key_and_a_profile_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser, seen, page = (tmp_path / name for name in ("browser", "seen", "page.html"))
     made = (
-        'for one in "$@"; do case $one in --print-to-pdf=*) printf %%PDF > ${one#*=};; esac; done'
+        'for one in "$@"; do case $one in --print-to-pdf=*) printf %%PDF > ${one#*=};; '
+        f"file:*) cp ${{one#file://}} {page};; esac; done"
     )
     browser.write_text(f"#!/bin/sh\n(env; echo $@) > {seen}\n{made}\n", encoding="utf-8")
     browser.chmod(0o755)
     monkeypatch.setenv("CHROMIUM", str(browser))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    asked = ["decide", str(ROOT / "examples/first-idea"), "--short", "--format", "pdf"]
+    asked = ["decide", str(ROOT / "examples/first-idea"), "--format", "pdf"]
     assert run([*asked, "--output", str(tmp_path / "report.pdf")]) == 0
     told = seen.read_text("utf-8")
     assert "sk-secret" not in told
     assert "--user-data-dir=" in told
     assert str(Path.home()) not in re.findall(r"^HOME=(.*)", told, re.MULTILINE)
+    printed = page.read_text("utf-8")  # open, as older browsers print nothing that is closed
+    assert '<details class="whole" open>' in printed
+    assert '<details class="whole">' not in printed
 
 
 def test_without_a_browser_the_print_style_is_named(

@@ -343,7 +343,7 @@ def test_of_a_large_folder_what_was_looked_at_on_another_day_says_so(
     later = Workspace(open_directory(folder), None, DAY + timedelta(1), kept)
     found = later.listed(CaseQuery(), most=1)
     assert (found.totals.pending, found.totals.since) == (4, DAY)
-    assert "told as of 24 Nov 2026" in str(list(total_facts(found)))
+    assert "told as of 24 Nov 2026 or later" in str(list(total_facts(found)))
     later.warm()
     found = later.listed(CaseQuery(), most=1)
     assert (found.totals.pending, found.totals.since) == (0, None)
@@ -352,7 +352,7 @@ def test_of_a_large_folder_what_was_looked_at_on_another_day_says_so(
 def test_a_third_tick_is_named_and_not_compared(tmp_path: Path) -> None:
     folder = a_shelf(tmp_path, one=OPEN_CASE, two=OPEN_CASE, three=OPEN_CASE)
     seen = Seen(a_client(a_site(folder)).get("/compare?of=one&of=two&of=three").text)
-    assert "Two at a time are compared: three is left out." in seen.text
+    assert "Only the first two are compared; left out: three." in seen.text
 
 
 def test_another_version_of_the_program_judges_anew(

@@ -128,6 +128,10 @@ def test_every_mark_of_the_arms_leads_to_the_cases_that_it_was_asked(folder: Pat
         assert {one["id"] for one in seen.all("tr") if "id" in one} == {
             f"case-{case}" for case in asked
         }
+    file.unlink()  # as in a run of an older version
+    older = Seen(client.get(links[0]).text)
+    assert "weren’t kept" not in older.text
+    assert {one.get("value") for one in older.all("option") if "selected" in one} >= {"report"}
     still = client.get(f"{at}/charts/lab-board.svg").text
     assert "href" not in still
 
@@ -196,6 +200,8 @@ def test_what_sends_nothing_is_done_at_once(folder: Path) -> None:
     assert looked[0] == looked[1]  # what says the same isn't kept twice
     again = a_client(site_of(folder, known({})))
     assert "Nobody has signed" in Seen(again.get(looked[0]).text).text
+    ids = [one["id"] for one in Seen(again.get(looked[0]).text).all("section") if "id" in one]
+    assert len(set(ids)) == len(ids)
     listed = Seen(again.get(f"{AT}/runs").text).text
     assert "The signed decision" in listed
     assert again.get(f"{API}/runs").json()[0]["kind"] == "watch"
@@ -206,6 +212,35 @@ def test_what_sends_nothing_is_done_at_once(folder: Path) -> None:
     done = client.post(f"{AT}/lab/data", data=csrf).headers["location"]
     assert (folder / ".tuneworthy" / "training.json").exists()
     assert "1 example passed every gate" in Seen(again.get(done).text).text
+
+
+def test_a_kept_check_with_a_broken_table_is_no_run(folder: Path) -> None:
+    client = a_client(site_of(folder, known({})))
+    csrf = {"csrf": Seen(client.get(f"{AT}/lab").text).hidden("csrf")}
+    at = client.post(f"{AT}/lab/watch", data=csrf).headers["location"]
+    path = folder / ".tuneworthy" / "runs" / f"{at.rpartition('/')[2]}.json"
+    told = json.loads(path.read_text("utf-8"))
+    table = {"caption": "x", "head": [{"title": "x"}], "rows": [[]]}
+    for rows, status in (([["a"]], 200), ([[]], 422)):
+        told["result"]["sections"] = [["x", [{**table, "rows": rows}]]]
+        path.write_text(json.dumps(told), "utf-8")
+        assert client.get(at).status_code == status
+
+
+def test_of_large_runs_a_list_shows_the_newest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = a_client(site_of(folder, known({})))
+    csrf = {"csrf": Seen(client.get(f"{AT}/lab").text).hidden("csrf")}
+    at = client.post(f"{AT}/lab/watch", data=csrf).headers["location"]
+    (run,) = kept_runs(load_case(folder))
+    path = folder / ".tuneworthy" / "runs" / f"{at.rpartition('/')[2]}.json"
+    old = "20200101T000000-aaaaaaaa"
+    text = path.read_text("utf-8")
+    path.with_name(f"{old}.json").write_text(text.replace(run.id, old), "utf-8")
+    assert [one.id for one in kept_runs(load_case(folder))] == [run.id, old]
+    monkeypatch.setattr("tuneworthy.workspace.labs._MOST_LISTED", len(text.encode()) + 10)
+    assert [one.id for one in kept_runs(load_case(folder))] == [run.id]
 
 
 def test_a_check_that_cannot_be_kept_is_shown_all_the_same(folder: Path) -> None:

@@ -171,7 +171,6 @@ class Section:
     id: str
     title: str
     blocks: tuple[Block, ...]
-    short: str = ""  #: The title in the list of contents; the whole one when empty.
     detail: bool = False
 
 
@@ -211,8 +210,8 @@ def flat(*parts: Parts) -> tuple[Block, ...]:
     return tuple(made)
 
 
-def section(id: str, title: str, *parts: Parts, short: str = "", detail: bool = False) -> Section:
-    return Section(id, title, flat(*parts), short, detail)
+def section(id: str, title: str, *parts: Parts, detail: bool = False) -> Section:
+    return Section(id, title, flat(*parts), detail)
 
 
 def part(title: str, *parts: Parts) -> Part:

@@ -429,8 +429,7 @@ def reasons(factors: Mapping[str, FactorResult], turning: Sequence[str]) -> Draw
         row = {"from": 0, "weight": at, "look": factor.kind if yes else factor.state}
         flips = at + 0.12 * sign if name in turning else None
         rows.append({**row, "known": factor.source, "flips": flips})
-    leads = (f"answers#q-factors.{name}" for name in factors)
-    return by_title("reasons", [factor.title for factor in factors.values()], rows, leads=leads)
+    return by_title("reasons", [factor.title for factor in factors.values()], rows)
 
 
 def measured(found: Mapping[str, EvidenceResult]) -> Drawing | None:

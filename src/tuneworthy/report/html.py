@@ -28,11 +28,12 @@ _HARMLESS = frozenset("\n\u200c\u200d")
 """A line break, and the two joiners that some scripts and emoji need."""
 
 
-def render(document: Document) -> str:
+def render(document: Document, *, printed: bool = False) -> str:
+    """As one file; with ``printed`` every section is open from the beginning."""
     css = style()
     made = _environment().get_template("page.html")
     safe_style = Markup(css)  # noqa: S704  # our own file
-    return made.render(page=document, style=safe_style, policy=policy(css))
+    return made.render(page=document, style=safe_style, policy=policy(css), printed=printed)
 
 
 def policy(css: str) -> str:
@@ -148,7 +149,7 @@ def pdf(document: Document) -> bytes:
         )
     with TemporaryDirectory(prefix="tuneworthy-", ignore_cleanup_errors=True) as folder:
         page, made = Path(folder, "report.html"), Path(folder, "report.pdf")
-        page.write_text(render(document), "utf-8")
+        page.write_text(render(document, printed=True), "utf-8")
         command = [
             path,
             *_FLAGS.split(),

@@ -113,7 +113,7 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
         sections += beside(one, other, names)
     told = {"a": a, "b": b_, "a_if": asked.a_if, "b_if": asked.b_if}
     more = [one for one in asked.of[2:] if one]
-    told["left"] = f"Two at a time are compared: {listing(more)} is left out." if more else ""
+    told["left"] = f"Only the first two are compared; left out: {listing(more)}." if more else ""
     shown = {"told": told, "names": workspace.names(), "wrong": wrong, "sections": sections}
     return page(request, "compare.html", 422 if wrong else 200, **shown)
 

@@ -25,7 +25,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from tuneworthy.errors import CaseError, ConflictError, InputError, NoSuchCaseError
 from tuneworthy.files.case import beside
-from tuneworthy.files.disk import CASES_LIMIT, read_text, write_new
+from tuneworthy.files.disk import CASES_LIMIT, MIB, read_text, write_new
 from tuneworthy.files.stores import FOLDER, JsonLines, Moment, pilot_folder
 from tuneworthy.lab import ceiling, retrieve, verify
 from tuneworthy.lab.prepare import MOST_TOKENS, PreparedLab, prepare, quoted, refuse_unpriced
@@ -412,6 +412,7 @@ def _caller(lab: Any) -> PreparedLab | None:
 
 _RUNS = f"{FOLDER}/runs"
 _MOST_RUNS, _MOST_CASES, _MOST_LETTERS = 50, 2_000, 8_000_000
+_MOST_LISTED = 64 * MIB  # of files, for one list
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 
 
@@ -423,6 +424,14 @@ class LookResult(LateRecord):
     """Titles, each with what stands below it."""
     stopped: ClassVar[str] = ""
     spend: ClassVar[None] = None
+
+    @model_validator(mode="after")
+    def _whole_rows(self) -> Self:
+        blocks = chain.from_iterable(blocks for _, blocks in self.sections)
+        tables = (block for block in blocks if isinstance(block, Table))
+        if any(len(row) != len(table.head) for table in tables for row in table.rows):
+            raise ValueError("holds a table with a row of another length")
+        return self
 
 
 LabResult = CeilingResult | VerifyResult | RetrievalResult | PilotResult
@@ -450,7 +459,8 @@ class KeptRun(LateRecord):
         result = self.result
         if isinstance(result, LookResult):
             head = section("looked", "", [Prose(line) for line in result.lines])
-            return head, *(section("", title, blocks) for title, blocks in result.sections)
+            each = enumerate(result.sections, start=1)
+            return head, *(section(f"looked-{n}", title, blocks) for n, (title, blocks) in each)
         if not isinstance(result, CeilingResult):
             return tuple(_TOLD[type(result)](result).sections)
         found = ceiling_sections(result, dossier, dossier)
@@ -543,14 +553,20 @@ def _write(source: str | Path, kept: KeptRun, **more: str) -> bool:
 
 
 def kept_runs(case: Case) -> tuple[KeptRun, ...]:
-    """Runs of a case that were kept, the newest first, at most fifty; what is none is left out."""
+    """Runs of a case that were kept, the newest first, at most fifty and those that fit a list.
+
+    What is none is left out.
+    """
     folder = _kept_path(case, "")
     if folder is None or not folder.is_dir():
         return ()
     names = sorted((p.stem for p in folder.iterdir() if _RUN.fullmatch(p.stem)), reverse=True)
-    found = []
+    found, left = list[KeptRun](), _MOST_LISTED
     for name in names[:_MOST_RUNS]:
-        with suppress(CaseError):
+        with suppress(CaseError, OSError):
+            left -= min((folder / f"{name}.json").stat().st_size, CASES_LIMIT)
+            if left < 0:
+                break
             found.append(kept_run(case, name))
     return tuple(found)
 

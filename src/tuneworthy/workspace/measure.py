@@ -438,7 +438,7 @@ def compare_results(
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
         measure(batches, [pair], folder=Path(place), piece=lambda: batches.piece)
     labels = [arm_name(name) for name in pair.names]
-    places = _pair(labels, arm, baseline)
+    places = _pair(labels, arm, baseline, many=len(sources) > 1)
     names = [pair.names[place] for place in places]
     runs = None if pair.runs is None else pair.runs.of(places)
     if runs is not None and (why := runs.misfit(margin)):
@@ -452,14 +452,18 @@ def compare_results(
     return ComparedReport(*compared, margin=margin, shared=shared, by_text=pair.by_text)
 
 
-def _pair(labels: Sequence[str], arm: str | None, baseline: str | None) -> tuple[int, int]:
-    """Places of an arm and of its baseline."""
+def _pair(
+    labels: Sequence[str], arm: str | None, baseline: str | None, *, many: bool
+) -> tuple[int, int]:
+    """Places of an arm and of its baseline, from one source or many."""
     every = "; ".join(one_line(label, limit=60) for label in labels[:12])
     told = [_arm_of(labels, *each, every) for each in (("--arm", arm), ("--baseline", baseline))]
     left = [place for place in range(len(labels)) if place not in told]
     if len(labels) < 2:
         what = f"holds one arm, {every}" if labels else "holds no answer to a case"
         fix = "name the results of another beside it, by a second --from"
+        if many:
+            fix = "name the model or the prompt in the records, or put each side into one file"
         raise InputError(what, where="--from", fix=fix)
     if (None in told and len(labels) > 2) or told[0] == told[1] is not None:
         what = f"holds {len(labels)} arms: {every}"

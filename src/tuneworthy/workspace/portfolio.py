@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import cache
+from importlib.metadata import version
 from itertools import accumulate
 from pathlib import Path
 from threading import Lock
@@ -418,7 +419,7 @@ def total_facts(found: Portfolio) -> Iterator[b.Fact]:
     known = share(one.measured / one.answered) if one.answered else "nothing"
     yield b.Fact("Measured", known, f"of {counted(one.answered, 'answer')}")
     counts = {"with an open contradiction": one.contradictions, "due for review": one.due}
-    told = f", and till then told as of {day(one.since)}" if one.since else ""
+    told = f", and till then, unless new, told as of {day(one.since)} or later" if one.since else ""
     counts |= {"that can’t be read": one.problems, f"being worked out{told}": one.pending}
     if to_do := [f"{counted(many, 'case')} {what}" for what, many in counts.items() if many]:
         yield b.Fact("To look at", sentence(listing(to_do)))
@@ -442,7 +443,8 @@ def _program() -> str:
     here = Path(__file__).parents[1]
     files = sorted(path for path in here.rglob("*.*") if path.suffix != ".pyc")
     told = (f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
-    return hashlib.sha256("\n".join((__version__, *told)).encode()).hexdigest()
+    known = __version__, version("genai-prices")  # which has prices
+    return hashlib.sha256("\n".join((*known, *told)).encode()).hexdigest()
 
 
 class KeptCases:

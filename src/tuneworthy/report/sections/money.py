@@ -154,7 +154,7 @@ def investment(dossier: Dossier) -> b.Section:
     money = dossier.investment
     if isinstance(money, Unknown):
         todo = b.Todo(money.ask, "The money can’t be worked out yet.")
-        return b.section("money", _TITLE, todo, short="Money")
+        return b.section("money", _TITLE, todo)
     clashes = len(doubts(dossier))
     many = f"{several(clashes, 'statement')} about money {'does' if clashes == 1 else 'do'}n’t "
     amounts = [money.upfront_usd, money.monthly_net_usd]
@@ -172,7 +172,6 @@ def investment(dossier: Dossier) -> b.Section:
         b.fold("What the costs are made of", _items(money)) if money.items else None,
         b.part("What the traffic alone would save", _computed(money)),
         b.part("How sure the money is", _simulated(money.simulation, money)),
-        short="Money",
     )
 
 

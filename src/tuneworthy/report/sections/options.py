@@ -26,7 +26,7 @@ from tuneworthy.report.sections.plan import need_text
 from tuneworthy.words import count, few, listing, number, plain, sentence, several, share
 from tuneworthy.words import day as as_day
 
-_TITLE, _SHORT = "What could be done instead, or first", "Instead"
+_TITLE = "What could be done instead, or first"
 FIVE = 5
 
 
@@ -44,7 +44,7 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
     options, advice = dossier.options, dossier.recommendation
     if isinstance(options, Unknown):
         todo = b.Todo(options.ask, "The options weren’t compared.")
-        return b.section("instead", _TITLE, todo, short=_SHORT)
+        return b.section("instead", _TITLE, todo)
     ranked = sorted(options, key=lambda option: option.rank)
     tuning = [o for o in ranked if o.kind == "tuning" and o.helps in ("yes", "partly")]
     first = matter(options)
@@ -63,7 +63,6 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
         _because("Ways of tuning that may help", tuning, options, detail=True),
         captioned(charts.options(options, path), figures) or around("Figures", figures),
         around(more, _because("Other options", others, options, quiet=True)) if others else None,
-        short=_SHORT,
     )
 
 
@@ -133,7 +132,7 @@ def approaches(dossier: Dossier) -> b.Section:
     """How each goal would be trained for."""
     title, goals = "How it would be fine-tuned", dossier.approaches
     if isinstance(goals, Unknown):
-        return b.section("how", title, b.Todo(goals.ask, "No goal is named."), short="How")
+        return b.section("how", title, b.Todo(goals.ask, "No goal is named."))
     rows = []
     for one in goals:
         missing = 0 if isinstance(one.missing, Unknown) else one.missing
@@ -143,9 +142,7 @@ def approaches(dossier: Dossier) -> b.Section:
         way, possible = b.Cell(one.title, offers, aside=True), b.Cell(one.feasible, lacking)
         rows.append((goal, way, need_text(one), one.compute, possible))
     titles = "Goal | Way of training | Data needed | Computing | ?Possible here"
-    return b.section(
-        "how", title, b.table("The goals, the first one first", titles, rows), short="How"
-    )
+    return b.section("how", title, b.table("The goals, the first one first", titles, rows))
 
 
 def document(

@@ -59,7 +59,7 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
     plan = dossier.plan
     if isinstance(plan, Unknown):
         todo = b.Todo(plan.ask, "There is no plan yet.")
-        return b.section("plan", "The plan", todo, short="Plan")
+        return b.section("plan", "The plan", todo)
     phases = _phases(plan)
     source = gantt(plan, dossier.case.name)
     calendar = captioned(charts.gantt(plan), phases, table_is="open", mermaid=source)
@@ -71,7 +71,6 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
         calendar or phases,
         b.fold("What is done in each phase, and when it is done", _steps(plan, case_path)),
         plan.notes and b.part("What the plan rests on", b.bullets(map(sentence, plan.notes))),
-        short="Plan",
     )
 
 

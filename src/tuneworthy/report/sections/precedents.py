@@ -29,7 +29,7 @@ def others(dossier: Dossier) -> b.Section:
     result, title = dossier.precedents, "What happened to others"
     if isinstance(result, Unknown):
         todo = b.Todo(result.ask, "Not compared here.")
-        return b.section("others", title, todo, short="Others")
+        return b.section("others", title, todo)
     rates = [("The same goal", result.base_rate), ("All published cases", result.every_rate)]
     if not isinstance(result.own_rate, Unknown):
         rates.append(("Your own history", result.own_rate))
@@ -54,7 +54,6 @@ def others(dossier: Dossier) -> b.Section:
         captioned(charts.precedents(groups), by_group, id="won") or by_group,
         _nearest(result),
         b.Prose(BEWARE, "small"),
-        short="Others",
     )
 
 

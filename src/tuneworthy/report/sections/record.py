@@ -54,7 +54,7 @@ from tuneworthy.words import count, day, listing, months_later, number, plain, s
 def answers(dossier: Dossier) -> b.Section:
     """Every answer with where it comes from, and what was measured."""
     title, tables = "Answers and where they come from", answer_tables(dossier)
-    return b.section("answers", title, tables, measured(dossier), short="Answers")
+    return b.section("answers", title, tables, measured(dossier))
 
 
 def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[b.Table]:
@@ -95,7 +95,7 @@ def attempts(dossier: Dossier) -> b.Section | None:
     titles = "Attempt | What was changed | What came of it | The count then"
     table = b.table("Attempts and the count after each", titles, rows, quiet=True)
     title, more = "What was tried so far", b.Prose(says, detail=True)
-    return b.section("attempts", title, more, table, short="Tried so far")
+    return b.section("attempts", title, more, table)
 
 
 def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
@@ -124,7 +124,6 @@ def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
         f"Reasons for less reasons against{counted}: the difference, "
         f"{value_text(difference.value)}. Divided by {number(score.denominator)} that is the "
         f"score, {value_text(score.value)}.",
-        short="The rules",
     )
 
 

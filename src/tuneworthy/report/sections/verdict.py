@@ -232,7 +232,7 @@ def fit(dossier: Dossier) -> b.Section:
     ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
     heavy = b.Prose(sentence(tally(ordered)), detail=True)
     found = (heavy, b.Claims(tuple(ordered))) if ordered else "Nothing was found."
-    return b.section("fit", _FIT, found, short="What doesn’t fit")
+    return b.section("fit", _FIT, found)
 
 
 def short(dossier: Dossier, case_path: str = "") -> b.Document:
