@@ -276,6 +276,7 @@ class DataKind(NamedTuple):
     trim: bool  #: Whether only that part of a match is meant that is an IBAN.
     behind: re.Pattern[str] | None
     digits: bool
+    by_word: tuple[Callable[[str], bool], ...]  #: A check for each group, in place of ``check``.
 
 
 def _read_kinds() -> tuple[DataKind, ...]:
@@ -291,20 +292,25 @@ def _read_kinds() -> tuple[DataKind, ...]:
         exact = [entry["exact"]] if "exact" in entry else []
         if "alone" in entry:
             exact.append(rf"(?<![\w#])(?<!\d[.,/-])(?:{entry['alone']})(?!\w)(?![.,/-]\d)")
-        if "after" in entry:
-            exact.append(rf"\b(?:{entry['words']})\b<GAP>({entry['after']})(?!\w)(?![.,/-]\d)")
+        said = entry.get("said", {})
+        exact += [
+            rf"\b(?:{words})\b<GAP>({entry['after']})(?!\w)(?![.,/-]\d)"
+            for words in ([entry["words"]] if "words" in entry else said)
+        ]
+        gate = rf"\b(?:{'|'.join(said)})\b<GAP>\d"
         by_stdnum = partial(_valid, entry["stdnum"]) if "stdnum" in entry else None
         return DataKind(
             id=entry["id"],
             label="secret" if entry["sort"] == "secret" else entry.get("label", entry["id"]),
             sort=entry["sort"],
-            gate=Pattern(filled(entry["gate"]), caseless=caseless),
+            gate=Pattern(filled(entry.get("gate", gate)), caseless=caseless),
             exact=re.compile(filled("|".join(exact)), flags),
             source=entry["source"],
             check=CHECKS[entry["check"]] if "check" in entry else by_stdnum,
             trim=entry.get("trim", False),
             behind=re.compile(filled(entry["behind"]), flags) if "behind" in entry else None,
             digits=entry.get("digits", False),
+            by_word=tuple(partial(_valid, modules) for modules in said.values()),
         )
 
     kinds = []
@@ -396,7 +402,8 @@ def _of_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
             end = start + len(_iban_within(text[start:end]))
             if end == start or text[end : end + 1].isalnum():
                 continue
-        if kind.check is None or kind.check(text[start:end]):
+        check = kind.by_word[group - 1] if kind.by_word else kind.check
+        if check is None or check(text[start:end]):
             yield DataSpan(start, end, kind.id, kind.label)
 
 
