@@ -284,6 +284,23 @@ def test_records_are_found_inside_an_envelope(tmp_path: Path) -> None:
         assert chunk.batch.output == ["a"] * 4
 
 
+def test_an_envelope_of_several_lists_is_refused(tmp_path: Path) -> None:
+    one = [{"question": "q", "answer": "a"}] * 3
+    (tmp_path / "a.json").write_text(json.dumps({"data": one, "more": one * 9}))
+    with pytest.raises(InputError, match="several lists: data, more"):
+        load(tmp_path / "a.json")
+    (chunk,) = read(
+        [tmp_path / "a.json"], mapping=mapping_from_text("output: answer\neach: more", "m")
+    )
+    assert len(chunk.batch) == 27
+
+
+def test_a_text_that_parquet_holds_as_bytes_is_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    duckdb.sql("SELECT 'q' AS input, encode('é') AS output").write_parquet(str(path))
+    assert load(path)[0] == [{"input": "q", "output": "é"}]
+
+
 def test_scores_of_ones_own_are_joined_by_the_id_of_a_record(tmp_path: Path) -> None:
     log = [{"id": f"c{n}", "user": "q", "assistant": "a"} for n in range(3)]
     calls = written(tmp_path / "calls.jsonl", *log)

@@ -133,6 +133,14 @@ def test_a_store_says_what_the_disk_says(
         assert seen["examples"][0].startswith("gpt x")
 
 
+def test_scores_in_a_store_are_joined_to_their_log(store: Any) -> None:
+    for name, made in (("a.jsonl", {"prompt": "q", "reply": "a"}), ("b.jsonl", {"score": 1})):
+        lines = "".join(json.dumps({"id": n, **made}) + "\n" for n in range(3))
+        store.put_object(Bucket="logs", Key=f"app/{name}", Body=lines.encode())
+    (chunk,) = read(["s3://logs/app/"])
+    assert chunk.batch.score == [1, 1, 1]
+
+
 def test_a_days_folder_is_the_time_where_a_mapping_says_so(tmp_path: Path) -> None:
     disk = logs(tmp_path)
     map_file = tmp_path / "map.yaml"

@@ -405,13 +405,13 @@ class Content:
             if data[:64].lstrip()[:1] == b"[":
                 return self._array(decode(data, list[msgspec.Raw]))
             top = decode(data, Raws)
-            items = self._wrapped(top)
+            sample = _keys(data)
+            items = self._wrapped(top) if recognise(sample) is None else None
         except BrokenJson as broken:
             cut = broken.why == skipped.NOT_JSON and data[-64:].rstrip()[-1:] not in {b"]", b"}"}
             what, fix = "is cut off" if cut else broken.why, "export it again, whole"
             raise InputError(what, where=self.where, fix=fix) from None
-        sample = _keys(data)
-        if items is not None and recognise(sample) is None:
+        if items is not None:
             return self._array(items)
         kind = self._kind([sample])
         for path in kind.each:
@@ -438,6 +438,10 @@ class Content:
             return None
         lists = [key for key, raw in top.items() if _LISTED.match(raw)]
         named = next((key for key in _WRAPPED if key in lists), None)
+        if named is not None and len(lists) > 1:
+            what = f"holds several lists: {one_line(', '.join(lists), limit=100)}"
+            fix = f"say by a mapping (--map) which are the records, as each: {named}"
+            raise InputError(what, where=self.where, fix=fix)
         if named is not None or len(lists) == 1:
             return decode(top[named or lists[0]], list[msgspec.Raw])
         first = [_keys(raw).keys() for raw in islice(top.values(), _TRIED)]

@@ -270,7 +270,7 @@ class TraceFiles:
 
     def _is_aside(self, source: Source) -> bool:
         """Whether a file belongs to the records of others; it is then read."""
-        if not isinstance(source.place, Path) or not _may_be_aside(source.place):
+        if not _may_be_aside(source.place):
             return False
         with suppress(InputError), closing(self._opened(source)) as opened:
             with suppress(NotTraces):
@@ -288,9 +288,9 @@ _SCORED = re.compile(
 )
 
 
-def _may_be_aside(path: Path) -> bool:
-    with suppress(OSError), path.open("rb") as file:
-        head = file.read(MIB // 16)
+def _may_be_aside(place: Path | RemoteFile) -> bool:
+    with suppress(InputError), closing(_raw(place)) as file:
+        head = Ahead(file).peek(MIB // 16)
         return head.startswith((_PARQUET, GZIP, ZSTD)) or _SCORED.search(head) is not None
     return False
 
@@ -357,6 +357,10 @@ _BAD_ZIP: tuple[type[Exception], ...] = (
 _PACKED = "is packed inside an archive"
 
 
+def _raw(place: Path | RemoteFile) -> Raw:
+    return Raw(place) if isinstance(place, Path) else place.opened()
+
+
 class Opened:
     """A file or a remote address that is being read.
 
@@ -367,8 +371,7 @@ class Opened:
     def __init__(
         self, source: Source, mapping: FieldMap | None, limits: Limits, beside: Beside
     ) -> None:
-        place = source.place
-        self._raw = Raw(place) if isinstance(place, Path) else place.opened()
+        self._raw = _raw(source.place)
         self.name, self._limits, self._traces = source.name, limits, 0
         self.content = Content(source.name, str(self._raw.path), mapping, limits, beside)
         self.first: list[dict[str, Any]] = []

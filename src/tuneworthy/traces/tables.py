@@ -121,12 +121,21 @@ def _picked(column: str, kind: str) -> tuple[str, Callable[[Any], Any] | None]:
     """How a column is asked for, and what makes a value of what comes."""
     if kind in {"DOUBLE", "FLOAT"}:
         return f"if(isfinite({column}), {column}, NULL)", None
+    if kind == "BLOB":  # a text whose writer didn't mark it as one
+        return column, _text
     leaves = set(_KINDS.findall(_QUOTED.sub("", kind))) - {"STRUCT"}
     if all(map(_PLAIN.fullmatch, leaves)):
         return column, None
     if kind == "JSON" or kind[-1] in "])":
         return f"CAST(to_json({column}) AS VARCHAR)", _value
     return f"CAST({column} AS VARCHAR)", None
+
+
+def _text(raw: bytes | None) -> str | None:
+    try:
+        return None if raw is None else raw.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _value(written: str | None) -> Any:
