@@ -213,7 +213,7 @@ from tuneworthy.measure.signals.latency import by_tokens
 from tuneworthy.measure.signals.novelty import Neighbours, flagged, neighbours
 from tuneworthy.measure.signals.novelty import NoveltySignal as Novelty
 from tuneworthy.measure.signals.personal import PersonalSignal as Personal
-from tuneworthy.measure.signals.shape import ShapeSignal
+from tuneworthy.measure.signals.shape import ShapeSignal, TextsSignal
 from tuneworthy.measure.signals.success import SuccessSignal as Success
 from tuneworthy.measure.signals.success import refused, refuses
 from tuneworthy.measure.signals.terms import TermsSignal as Terms

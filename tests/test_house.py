@@ -35,6 +35,7 @@ ROOMS_OF: dict[str, tuple[str, ...]] = {
     "genai_prices": ("llm",), "duckdb": ("traces",), "hyperscan": ("text",),
     "jsonschema_rs": ("text",), "msgspec": ("measure", "scoring", "text", "traces"),
     "blake3": ("traces",), "rensa": ("measure",), "stdnum": ("measure",), "wordllama": ("measure",),
+    "py3langid": ("measure",),
     "vl_convert": ("report",), "gepa": ("lab",), "re2": ("scoring",), "mcp": ("mcp",),
     **dict.fromkeys(("jinja2", "markupsafe"), ("report", "web")),
     **dict.fromkeys(("fastapi", "starlette", "uvicorn"), ("mcp", "web")),

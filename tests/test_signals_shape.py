@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import Evidence, ShapeSignal, Unknown
+from internals import Evidence, ShapeSignal, TextsSignal, Unknown
 from plain_engine import batch, measure
 
 N = 60
@@ -119,3 +121,63 @@ def test_shares_are_shares_and_the_order_of_traces_moves_nothing(
     for name, one in told.items():
         assert one.value == again[name].value
         assert isinstance(one.value, Unknown) or 0 <= one.value <= 1
+
+
+# Lengths and languages.
+
+SPOKEN = {
+    "en": "My card was declined at the supermarket this morning.",
+    "de": "Meine Karte wurde heute Morgen im Supermarkt abgelehnt.",
+    "fr": "Ma carte a été refusée ce matin au supermarché.",
+    "ja": "今朝スーパーでカードが使えませんでした。",
+}
+
+
+def texts(**columns: Any) -> dict[str, Evidence]:
+    found = measure(TextsSignal(), batch(**columns))
+    return {each.id: each for each in found.evidence}
+
+
+def test_lengths_are_a_median_and_a_95th_percentile() -> None:
+    told = texts(input=["x" * n for n in range(1, 202)], output=["four"] * 201)
+    assert value(told, "question_characters") == 101
+    assert told["question_characters"].details["p95"] == 191
+    low, high = (told["question_characters"].details[f"p95_{end}"] for end in ("low", "high"))
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    assert low < 191 < high
+    assert value(told, "answer_characters") == 4
+
+
+def test_languages_are_counted_and_what_is_short_or_code_is_unknown() -> None:
+    asked = (
+        [*SPOKEN.values()] * 10 + [SPOKEN["en"]] * 20 + ["hello", "x = f(12) + y[3]; return x"] * 5
+    )
+    told = texts(input=asked)["other_language_share"]
+    assert told.details == {"en": 30, "de": 10, "fr": 10, "ja": 10, "unknown": 10}
+    assert (told.value, told.n) == (0.5, 60)
+
+
+def test_questions_too_short_to_tell_leave_their_language_unknown() -> None:
+    told = texts(input=["hello", "\ud83d", "12", "ok"] * 30)["other_language_share"]
+    assert isinstance(told.value, Unknown)
+    assert "10 letters" in told.value.ask
+    assert isinstance(texts(input=[*SPOKEN.values()])["other_language_share"].value, Unknown)
+
+
+def test_turns_of_one_conversation_are_no_independent_questions() -> None:
+    asked = [SPOKEN["en"], SPOKEN["de"]] * 60
+    apart = texts(input=asked)["other_language_share"]
+    talks = [f"c{row // 4 * 2 + row % 2}" for row in range(120)]  # each in one language
+    together = texts(input=asked, conversation=talks)["other_language_share"]
+    assert apart.value == together.value == 0.5
+    assert apart.clusters == 2 * together.clusters == 120
+    assert float(together.low or 0) < float(apart.low or 0)
+
+
+def test_english_questions_of_others_are_in_no_other_language(shared: Path) -> None:
+    with (shared / "real" / "banking77" / "test.csv").open(encoding="utf-8", newline="") as file:
+        asked = [row["text"] for row in csv.DictReader(file)][::4]
+    told = texts(input=asked)["other_language_share"]
+    assert told.value == 0.0
+    assert told.details.keys() == {"en", "unknown"}

@@ -171,6 +171,46 @@ def _model() -> Any:
     return wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
 
 
+LETTERS, SURE = 10, 0.7
+"""Letters of a text whose language is told, at least, and how probable it has to be (ours; in
+7,580 English requests of others none is taken for another language then: docs/accuracy.md)."""
+
+
+def languages(texts: Sequence[str]) -> list[str | None] | None:
+    """The language of each text by its ISO 639 code; None for one that is short, mixed or none.
+
+    By the letters alone, with a model that lies inside its package; None where that isn't there.
+    """
+    model = _language_model()
+    if model is None:
+        return None
+    told: list[str | None] = []
+    for text in texts:
+        part = text[:SAMPLE_LONGEST].encode("utf-8", "replace").decode()
+        short = sum(map(str.isalpha, part)) < LETTERS
+        code, sure = (_NONE, 1.0) if short else model.classify(part)
+        told.append(code if sure >= SURE and code != _NONE else None)
+    return told
+
+
+_NONE = "zxx"  # what is no language, by ISO 639
+_NOT_TOLD = frozenset(
+    ["an", "eo", "ext", "gcf", "gcr", "gl", "la", "lij", "oc", "pcm", "vec", "vo", "wa"]
+)
+"""Small languages that short texts of larger ones are taken for; half of the Spanish ones were."""
+
+
+@lru_cache(maxsize=1)
+def _language_model() -> Any:
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ImportError:
+        return None
+    model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    model.set_languages([code for code in model.labels if code not in _NOT_TOLD])
+    return model
+
+
 # Which texts are near copies of an earlier one, by runs of three words.
 
 Run = tuple[str, ...]

@@ -12,7 +12,7 @@ from tuneworthy.measure.signals.knowledge import KnowledgeSignal
 from tuneworthy.measure.signals.latency import LatencySignal
 from tuneworthy.measure.signals.novelty import NoveltySignal
 from tuneworthy.measure.signals.personal import PersonalSignal
-from tuneworthy.measure.signals.shape import ShapeSignal
+from tuneworthy.measure.signals.shape import ShapeSignal, TextsSignal
 from tuneworthy.measure.signals.success import SuccessSignal
 from tuneworthy.measure.signals.terms import TermsSignal
 from tuneworthy.measure.signals.traffic import TrafficSignal
@@ -39,6 +39,7 @@ def signals(materials: Materials, *, near_copy: float = 0.8) -> tuple[TraceSigna
         ExamplesSignal(materials),
         PersonalSignal(),
         ShapeSignal(),
+        TextsSignal(),
         SuccessSignal(),
         ArmsSignal(),
     )

@@ -1,4 +1,4 @@
-"""What the answers themselves show: a fixed form, or facts that nothing they were given holds."""
+"""What the texts themselves show: a fixed form, facts that nothing given holds, languages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from tuneworthy.measure.sample import LETTERS, SURE, languages
 from tuneworthy.measure.signals.base import (
+    ENOUGH_CONVERSATIONS,
     Findings,
     Flags,
     Ints,
@@ -17,12 +19,17 @@ from tuneworthy.measure.signals.base import (
     Numbers,
     TraceTable,
     clusters_of,
+    few,
     happened,
+    how_many,
+    pictures,
     rate,
+    sampled_clusters,
+    sampled_rows,
 )
 from tuneworthy.measure.signals.success import refused
-from tuneworthy.model.evidence import Batch, Scalar
-from tuneworthy.stats.clustered import share
+from tuneworthy.model.evidence import Batch, Evidence, Scalar
+from tuneworthy.stats.clustered import quantile, share
 from tuneworthy.text.json import looks_like_json
 
 MOST_WORDS = 6  #: Of a label.
@@ -101,6 +108,73 @@ class ShapeSignal:
                 for measure, hits, among, ask, details in told
             )
         )
+
+
+_LANGUAGES = Measure("other_language_share", "share of questions whose language is told")
+_MOST_TOLD = 2_000
+_MOST_NAMED = 12
+
+
+class TextsSignal:
+    """How long questions and answers are, and in which languages is asked, on the sample.
+
+    * ``question_characters``, ``answer_characters``: median, with the 95th percentile and its ends
+      in the details. Of letters, as no two languages have words or tokens of the same length.
+    * ``other_language_share``: share of the questions in another language than most, of those
+      whose language is told: short ones, mixed ones and code are unknown, and counted as such.
+
+    Intervals have conversations as clusters. They support: no factor is answered by them.
+    """
+
+    id = "texts"
+
+    def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # all is done on the sample
+        return {}
+
+    def finish(self, table: TraceTable) -> Findings:
+        lengths = (_length(table, "question", "input"), _length(table, "answer", "output"))
+        rows = sampled_rows(table.sample, _MOST_TOLD, lambda row: bool(table.sample.input[row]))
+        talks = sampled_clusters(table.sample, rows)
+        enough = how_many(talks) >= ENOUGH_CONVERSATIONS
+        told = languages([table.sample.input[row] or "" for row in rows]) if enough else []
+        if not told:
+            ask = few(how_many(talks)) if told is not None else "install tuneworthy[traces]"
+            return Findings((*lengths, _LANGUAGES.of(table, ask)))
+        known = np.array([code is not None for code in told])
+        of, groups = np.array([code for code in told if code is not None]), talks[known]
+        counts = Counter(of.tolist())
+        named = [code for code, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))]
+        shares = [(code, share(of == code, groups)) for code in named[:_MOST_NAMED]]
+        drawn = ((c, e.value, e.low, e.high, counts[c]) for c, e in shares if e is not None)
+        details: dict[str, Scalar] = {code: counts[code] for code in named[:_MOST_NAMED]}
+        other = _LANGUAGES.of(
+            table,
+            share(of != named[0], groups) if named else None,
+            f"measure questions of {LETTERS} letters or more",
+            method=f"by letters, where {SURE:g} sure; interval by conversation",
+            details=details | {"unknown": len(told) - len(of)},
+            sample=table.extent(len(rows)),
+        )
+        drawn = drawn if other.known else ()
+        return Findings(
+            (*lengths, other), pictures("languages", "language value low high n", drawn)
+        )
+
+
+def _length(table: TraceTable, what: str, column: str) -> Evidence:
+    texts = [(row, text) for row, text in enumerate(table.sample.column(column)) if text]
+    long = np.array([len(text) for _, text in texts], dtype=np.float64)
+    talks = clusters_of(table.sample.column("conversation"))[[row for row, _ in texts]]
+    middle, late = (quantile(long, at, talks) for at in (0.5, 0.95))
+    ends = {} if late is None else {"p95": late.value, "p95_low": late.low, "p95_high": late.high}
+    return Measure(f"{what}_characters", "characters").of(
+        table,
+        middle,
+        f"log `{column}`",
+        method="median; interval by conversation",
+        details=ends,
+        sample=table.extent(),
+    )
 
 
 def _forms(batch: Batch, answered: Flags) -> list[Form]:

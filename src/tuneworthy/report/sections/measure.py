@@ -289,6 +289,29 @@ def answers_text(report: MeasureReport) -> str:
     return "; ".join(said)
 
 
+def texts_text(report: MeasureReport) -> str:
+    """How long questions and answers are, and what several languages ask for."""
+    said = []
+    for name in ("question", "answer"):
+        if (length := report.known(f"{name}_characters")) is not None:
+            text = interval_text(length.value, length.low, length.high, "characters")
+            late, *ends = (report.detail(length.id, f"p95{end}") for end in ("", "_low", "_high"))
+            if late is not None and None not in ends:
+                text += f", 95th percentile {interval_text(late, *ends, '')}"
+            said.append(f"{name}s: median {text}")
+    other, series = report.known("other_language_share"), report.series("languages")
+    if other is not None and series is not None and float(other.low or 0) >= _SOME:
+        first, *others = series.columns["language"]
+        often = zip(others, series.columns["value"][1:], strict=True)
+        named = listing([str(code) for code, value in often if float(value) >= _SOME] or ["others"])
+        text = interval_text(other.value, other.low, other.high, "share")
+        said.append(
+            f"{text} of the {count(other.n)} questions whose language is told aren't in {first} "
+            f"but in {named}: examples and the evaluation set need each language"
+        )
+    return "; ".join(said)
+
+
 def caching_text(report: MeasureReport) -> str:
     cacheable, cached = report.known("cacheable_share"), report.known("cached_share")
     if cacheable is None:
@@ -371,6 +394,7 @@ def _bill_lacks(report: MeasureReport) -> str:
 _MAKERS = {"claude": "anthropic", "gemini": "google", "mistral": "mistral", "command": "cohere"}
 _LONGEST_NAME = 40
 _MOSTLY = 0.5  # of answers, for a sentence about them
+_SOME = 0.01  # of questions, for a language to be named
 _FORMS = (("label", "labels"), ("json", "JSON"), ("sql", "SQL"), ("tool_call", "calls of tools"))
 _MOST_TESTS = 5
 _COUNTS = {
@@ -396,6 +420,8 @@ def quick_rows(report: MeasureReport) -> Iterator[tuple[str, str]]:
         yield "Success", sentence(f"unknown: {ask}")
     if shown := answers_text(report):
         yield "The answers", sentence(shown)
+    if shown := texts_text(report):
+        yield "The texts", sentence(shown)
     yield "The bill", sentence(bill_text(report))
     yield "Caching", sentence(caching_text(report))
     if report.dossier.ceiling.checks:
