@@ -163,6 +163,11 @@ def test_questions_too_short_to_tell_leave_their_language_unknown() -> None:
     assert isinstance(told.value, Unknown)
     assert "10 letters" in told.value.ask
     assert isinstance(texts(input=[*SPOKEN.values()])["other_language_share"].value, Unknown)
+    silent = texts(output=["An answer without its question."] * 30)
+    for name in ("question_characters", "other_language_share"):
+        unasked = silent[name].value
+        assert isinstance(unasked, Unknown)
+        assert "log `input`" in unasked.ask
 
 
 def test_turns_of_one_conversation_are_no_independent_questions() -> None:

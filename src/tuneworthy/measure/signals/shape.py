@@ -133,12 +133,14 @@ class TextsSignal:
 
     def finish(self, table: TraceTable) -> Findings:
         lengths = (_length(table, "question", "input"), _length(table, "answer", "output"))
-        rows = sampled_rows(table.sample, _MOST_TOLD, lambda row: bool(table.sample.input[row]))
+        asked = table.sample.column("input")
+        rows = sampled_rows(table.sample, _MOST_TOLD, lambda row: bool(asked[row]))
         talks = sampled_clusters(table.sample, rows)
         enough = how_many(talks) >= ENOUGH_CONVERSATIONS
-        told = languages([table.sample.input[row] or "" for row in rows]) if enough else []
+        told = languages([asked[row] or "" for row in rows]) if enough else []
         if not told:
-            ask = few(how_many(talks)) if told is not None else "install tuneworthy[traces]"
+            ask = few(how_many(talks)) if rows else "log `input`, what was asked"
+            ask = ask if told is not None else "install tuneworthy[traces]"
             return Findings((*lengths, _LANGUAGES.of(table, ask)))
         known = np.array([code is not None for code in told])
         of, groups = np.array([code for code in told if code is not None]), talks[known]
