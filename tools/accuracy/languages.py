@@ -30,7 +30,8 @@ OURS = {
     "|Puis-je payer en trois fois ?|L'application se ferme quand j'ouvre une image."
     "|Merci, ça a marché.",
     "es": "Mi tarjeta fue rechazada esta mañana.|¿Cómo cambio mi contraseña?"
-    "|¿Dónde está mi paquete?|Por favor, cancelen mi contrato a final de mes.|Me han cobrado dos veces el mismo pedido."
+    "|¿Dónde está mi paquete?|Por favor, cancelen mi contrato a final de mes."
+    "|Me han cobrado dos veces el mismo pedido."
     "|¿Puedo pagar en tres plazos?|La aplicación se cierra cuando abro una imagen."
     "|Gracias, ha funcionado.",
     "pt": "O meu cartão foi recusado esta manhã.|Como mudo a minha senha?"
@@ -68,7 +69,7 @@ def main(real: Path) -> None:
     clinc = json.loads((real / "clinc_oos" / "data_oos_plus.json").read_text(encoding="utf-8"))
     print(row("CLINC150, test", "en", [text for text, _ in clinc["test"]]))
     with (real / "sql_eval" / "questions_gen_postgres.csv").open(encoding="utf-8") as file:
-        print(row("SQL", "unknown", [each["query"] for each in csv.DictReader(file)]))
+        print(row("SQL", "no language", [each["query"] for each in csv.DictReader(file)]))
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ class TextsSignal:
         counts = Counter(of.tolist())
         named = [code for code, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))]
         shares = [(code, share(of == code, groups)) for code in named[:_MOST_NAMED]]
-        drawn = ((c, e.value, e.low, e.high, counts[c]) for c, e in shares if e is not None)
+        drawn = [(c, e.value, e.low, e.high, counts[c]) for c, e in shares if e is not None]
         details: dict[str, Scalar] = {code: counts[code] for code in named[:_MOST_NAMED]}
         other = _LANGUAGES.of(
             table,
@@ -157,10 +157,8 @@ class TextsSignal:
             details=details | {"unknown": len(told) - len(of)},
             sample=table.extent(len(rows)),
         )
-        drawn = drawn if other.known else ()
-        return Findings(
-            (*lengths, other), pictures("languages", "language value low high n", drawn)
-        )
+        names = "language value low high n"
+        return Findings((*lengths, other), pictures("languages", names, drawn * other.known))
 
 
 def _length(table: TraceTable, what: str, column: str) -> Evidence:

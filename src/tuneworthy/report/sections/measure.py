@@ -295,9 +295,9 @@ def texts_text(report: MeasureReport) -> str:
     for name in ("question", "answer"):
         if (length := report.known(f"{name}_characters")) is not None:
             text = interval_text(length.value, length.low, length.high, "characters")
-            late, *ends = (report.detail(length.id, f"p95{end}") for end in ("", "_low", "_high"))
-            if late is not None and None not in ends:
-                text += f", 95th percentile {interval_text(late, *ends, '')}"
+            late, low, high = (report.detail(length.id, f"p95{end}") for end in _ENDS)
+            if None not in (late, low, high):
+                text += f", 95th percentile {interval_text(late, low, high, '')}"
             said.append(f"{name}s: median {text}")
     other, series = report.known("other_language_share"), report.series("languages")
     if other is not None and series is not None and float(other.low or 0) >= _SOME:
@@ -394,6 +394,7 @@ def _bill_lacks(report: MeasureReport) -> str:
 _MAKERS = {"claude": "anthropic", "gemini": "google", "mistral": "mistral", "command": "cohere"}
 _LONGEST_NAME = 40
 _MOSTLY = 0.5  # of answers, for a sentence about them
+_ENDS = ("", "_low", "_high")
 _SOME = 0.01  # of questions, for a language to be named
 _FORMS = (("label", "labels"), ("json", "JSON"), ("sql", "SQL"), ("tool_call", "calls of tools"))
 _MOST_TESTS = 5
