@@ -250,7 +250,7 @@ def test_a_check_that_cannot_be_kept_is_shown_all_the_same(folder: Path) -> None
     (folder / ".tuneworthy" / "runs").write_text("in the way", "utf-8")
     done = client.post(f"{AT}/lab/watch", data=csrf)
     assert done.status_code == 200, done.headers.get("location")
-    assert "Nothing is signed" in Seen(done.text).text
+    assert "Nobody has signed" in Seen(done.text).text
     assert "couldn’t be kept" in Seen(done.text).text
 
 
