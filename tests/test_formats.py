@@ -297,7 +297,7 @@ def test_an_envelope_of_several_lists_is_refused(tmp_path: Path) -> None:
 
 def test_a_text_that_parquet_holds_as_bytes_is_a_text(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    duckdb.sql("SELECT 'q' AS input, encode('é') AS output").write_parquet(str(path))
+    duckdb.execute(f"COPY (SELECT 'q' AS input, encode('é') AS output) TO '{path}'")
     assert load(path)[0] == [{"input": "q", "output": "é"}]
 
 
