@@ -647,7 +647,7 @@ def challenges(data: dict[str, Any], folder: Path | None = None) -> dict[str, Ch
 
 
 def test_every_challenge_has_its_pair() -> None:
-    assert list(PAIRS) == IDS
+    assert list(PAIRS) == IDS, "add the pair to PAIRS, in the order of the modules"
     assert set(ALSO) <= set(IDS)
     assert len(set(IDS)) == len(IDS)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -212,6 +213,28 @@ def test_every_format_has_a_fixture_and_says_where_its_fields_are_documented() -
         text = path.read_text("utf-8")
         assert len(text.splitlines()) <= 40, path
         assert path.stem == "plain" or "\nsource: " in text, path
+
+
+ELSEWHERE = {
+    "plain traces": "our own, in tests/test_traces.py",
+    "Inspect log": "an eval's cases and repeats, in tests/test_traces.py",
+    "promptfoo results": "two versions and a cache, in tests/test_traces.py",
+    "OpenTelemetry GenAI (OTLP)": "spans inside spans, in tests/test_traces.py",
+    "OpenAI chat": "messages alone, in tests/test_traces.py",
+    "OpenAI batch": "answers joined to requests, below",
+    "requests of a batch": "no calls of their own, below",
+    "scores beside a log": "no calls of their own, below",
+}
+"""Formats without rows in LOGS, and why."""
+
+
+def test_every_map_is_in_order_and_has_rows() -> None:
+    folder = Path(__file__).parent.parent / "src" / "tuneworthy" / "traces" / "formats"
+    maps = {yaml.safe_load(path.read_text("utf-8"))["format"] for path in folder.glob("*.yaml")}
+    left = maps - {form.name for form in formats()}
+    assert left == set(), "put the map's name into _ORDER of traces/formats/__init__.py"
+    bare = maps - {name for _, name, _ in LOGS}
+    assert bare == set(ELSEWHERE), "put the format's rows into LOGS, or say why not in ELSEWHERE"
 
 
 # Records of nobody's format ---------------------------------------------------------------------

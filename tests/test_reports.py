@@ -45,7 +45,10 @@ def test_the_report_reads_as_reviewed(name: str, form: str) -> None:
     if os.environ.get("TUNEWORTHY_SNAPSHOTS") == "write":
         SNAPSHOTS.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8")
+    renew = (
+        "read the difference, then TUNEWORTHY_SNAPSHOTS=write pytest --all tests/test_reports.py"
+    )
+    assert text == path.read_text(encoding="utf-8"), renew
 
 
 @pytest.fixture

@@ -30,25 +30,25 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
-import httpx  # noqa: E402
+import httpx  # noqa: E402  # after the path
 
-import pilot_world  # noqa: E402
-import test_bad_input as inputs  # noqa: E402
-from internals import Fake, Ledger, Request, run  # noqa: E402
-from internals import training_pilot as api  # noqa: E402
-from lab_world import folder_of  # noqa: E402
-from test_calls_wire import statuses  # noqa: E402
-from test_chaos import endpoint  # noqa: E402
-from test_web_safety import serve  # noqa: E402
-from tuneworthy import load_framework  # noqa: E402
-from web_world import OPEN_CASE, a_shelf  # noqa: E402
+import pilot_world  # noqa: E402  # after the path
+import test_bad_input as inputs  # noqa: E402  # after the path
+from internals import Fake, Ledger, Request, run  # noqa: E402  # after the path
+from internals import training_pilot as api  # noqa: E402  # after the path
+from lab_world import folder_of  # noqa: E402  # after the path
+from test_calls_wire import statuses  # noqa: E402  # after the path
+from test_chaos import endpoint  # noqa: E402  # after the path
+from test_web_safety import serve  # noqa: E402  # after the path
+from tuneworthy import load_framework  # noqa: E402  # after the path
+from web_world import OPEN_CASE, a_shelf  # noqa: E402  # after the path
 
 os.environ |= {"TUNEWORTHY_TRACEBACK": "", "NO_COLOR": "1", "OPENBLAS_NUM_THREADS": "1"}
 AS_OF = "2026-11-24"
 CAP_USD = 0.02
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["__main__"])
-chance = random.Random()  # noqa: S311 (nothing is secret here)
+chance = random.Random()  # noqa: S311  # nothing is secret here
 
 
 def law(held: bool, *what: object) -> None:
@@ -287,7 +287,7 @@ def tried(name: str, trials: dict[str, Iterator[None]], root: Path) -> int:
         if name == "inputs":
             return broken(root, 50)
         next(trials.setdefault(name, KILLED[name](root)))
-    except Exception as error:  # noqa: BLE001 (whatever it is, it is told and the next is tried)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is printed and the next is tried
         print("WRONG", name, repr(error)[:3000], *getattr(error, "__notes__", ()), flush=True)
         trials.pop(name, None)
         return 0

@@ -32,6 +32,7 @@ from tuneworthy.words import (
     months,
     months_range,
     number,
+    plain,
     sentence,
     several,
     usd,
@@ -75,7 +76,7 @@ def title_line(dossier: Dossier) -> str:
 
 
 def byline(dossier: Dossier) -> str:
-    return f"By the {dossier.framework.name} framework, as of {day(dossier.as_of)}."
+    return f"By the {plain(dossier.framework.name)} framework, as of {day(dossier.as_of)}."
 
 
 def asked_of(dossier: Dossier) -> list[FactorResult | CheckResult]:

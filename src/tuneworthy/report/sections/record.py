@@ -116,7 +116,7 @@ def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
     return b.section(
         "rules",
         "How the rules came to it",
-        f"The verdict follows from the {dossier.framework.name} framework by fixed rules. "
+        f"The verdict follows from the {plain(dossier.framework.name)} framework by fixed rules. "
         "No model decided anything. The first question that is answered yes decides; when "
         f"none is, {last}.",
         b.table("The questions of the decision tree", titles, rows, quiet=True) if rows else "",
@@ -180,7 +180,7 @@ def record(dossier: Dossier) -> b.Document:
             (
                 f"Date: {day(dossier.as_of)}",
                 f"Status: {decision_text(dossier) or 'proposed'}",
-                f"Framework: {dossier.framework.name} ({dossier.framework.digest[:12]})",
+                f"Framework: {plain(dossier.framework.name)} ({dossier.framework.digest[:12]})",
                 f"Case: {dossier.case.digest[:12]}",
             )
         ),
