@@ -153,7 +153,7 @@ def reasons_wanted(facts: CaseFacts) -> int | None:
 
 def _summary(facts: CaseFacts, decision: Decision, found: Judgement) -> str:
     """The framework's count in one sentence, with what it counts and the judgement doesn't."""
-    by = f"by the {facts.framework.name}'s count"
+    by = f"by the {plain(facts.framework.name)}'s count"
     if found.refuted:
         factors = facts.assessment.factors
         by += f", which counts {listing([factors[name].title for name in found.refuted])}"
