@@ -209,7 +209,10 @@ def test_every_gate_stops_a_candidate_somewhere() -> None:
     }
 
 
-@pytest.mark.parametrize("name", sorted(CHALLENGES))
+@pytest.mark.parametrize(
+    "name",
+    sorted({*CHALLENGES} - {"evidence_changed"}),  # no example's files go stale; test_evidence
+)
 def test_every_challenge_fires_somewhere_and_is_silent_somewhere(name: str) -> None:
     firing = [slug for slug in SLUGS if name in expected(slug)["challenges"]["fire"]]
     assert firing, f"let an examples/*/case.yaml show it, and list {name} there under fire"

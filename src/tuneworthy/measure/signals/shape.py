@@ -110,7 +110,7 @@ class ShapeSignal:
         )
 
 
-_LANGUAGES = Measure("other_language_share", "share of questions whose language is told")
+_LANGUAGES = Measure("other_language_share", "share of questions in a known language")
 _MOST_TOLD = 2_000
 _MOST_NAMED = 12
 
@@ -121,7 +121,7 @@ class TextsSignal:
     * ``question_characters``, ``answer_characters``: median, with the 95th percentile and its ends
       in the details. Of letters, as no two languages have words or tokens of the same length.
     * ``other_language_share``: share of the questions in another language than most, of those
-      whose language is told: short ones, mixed ones and code are unknown, and counted as such.
+      in a known language: short ones, mixed ones and code are unknown, and counted as such.
 
     Intervals have conversations as clusters. They support: no factor is answered by them.
     """

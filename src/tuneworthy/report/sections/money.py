@@ -249,7 +249,8 @@ def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
         return
     saving, month = computed.savings_usd_per_month, computed.pays_from_month
     volume = computed.pays_from_requests_per_month
-    cheapest = "none may be used" if computed.best_untuned == "none" else computed.best_untuned
+    best = computed.best_untuned
+    cheapest = "none has a price and may be used" if best == "none" else best
     facts = [
         ("Cheapest without tuning", cheapest if computed.servings else NOT_KNOWN, ""),
         ("Tuning would save", dollars(saving), f"{a_month.strip()} by traffic and prices".strip()),
