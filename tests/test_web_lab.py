@@ -223,7 +223,7 @@ def test_a_model_without_a_price_is_refused_before_anything_is_sent(tmp_path: Pa
     fake = known(RIGHT)
     client = a_client(site_of(folder, fake))
     text = Seen(client.get(f"{LAB}/offer").text).text
-    assert "nobody-knows: state usd_per_mtok" in text
+    assert "Price not known for nobody-knows, so nothing is sent: state usd_per_mtok" in text
     assert "Sent to http://127.0.0.1:9/v1" in text
     assert "Start the lab" not in text
     sent = {"cap_usd": 5, "calls": 10**6, "usd": 10**6}
@@ -581,22 +581,26 @@ def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder
         assert [one.key for one in first.doubtful(RUN)] == ["k"]  # on the wire: nobody knows yet
         assert writer.doubtful(RUN) == ()
         with pytest.raises(InputError, match="can't be written"):
-            first.release(RUN)
+            first.fail("k", "no")
+        assert [one.key for one in second.doubtful(RUN)] == ["k"]
         writer.fail("k", "no")
     with pytest.raises(InputError, match="is no ledger"):
         ReadOnlyLedger(folder / "case.yaml")
 
 
 @pytest.mark.parametrize(
-    "change", ["calls SET why = CAST(x'ff' AS TEXT)", "runs SET paid = 'x'", "runs SET paid = -1"]
+    "change",
+    ["calls SET reply = CAST(x'ff' AS TEXT)", "runs SET paid = 'x'", "runs SET paid = -1"],
 )
 def test_a_ledger_that_somebody_spoilt_is_told_on_the_page(folder: Path, change: str) -> None:
     over(a_lab(folder))
+    client = a_client(site_of(folder, known(RIGHT)))
+    assert client.get(f"{API}/offer").status_code == 200  # and kept until a file changes
+    assert "calls.sqlite3" not in client.get(f"{LAB}/offer").text
     base = sqlite3.connect(folder / ".tuneworthy" / "calls.sqlite3")
     base.execute(f"UPDATE {change}")
     base.commit()
     base.close()
-    client = a_client(site_of(folder, known(RIGHT)))
     for at, status in ((f"{LAB}/offer", 200), ("/cases/library/label", 200), (f"{API}/offer", 422)):
         told = client.get(at)
         assert told.status_code == status
