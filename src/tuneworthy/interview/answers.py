@@ -206,7 +206,7 @@ def _answer(case: Case, ask: Ask, value: str) -> Places:
     if now is not None and shown_value(now) == value:
         return {}
     said = {"count" if value.isdigit() else "value": value}
-    changed = {"value": "yes", "needed": "no"} if value == NOT_NEEDED else said
+    changed = {"value": "yes", "needed": "no"} if value == NOT_NEEDED else {**said}
     for key, part in _fields(now).items():
         kept = _ACCEPTED.sub("", part).removeprefix("; ") if key == "note" else part
         if kept and key not in ("value", "count", "needed"):
