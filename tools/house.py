@@ -44,7 +44,7 @@ BUDGETS = {
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 63_762, 44_400
+MOST_LINES, AIM_LINES = 63_763, 44_400
 MOST_TOKENS, AIM_TOKENS = 452_600, 275_000
 
 _NOT_COUNTED = {
