@@ -1454,4 +1454,4 @@ def test_what_may_be_cheaper_is_cheaper_and_a_judge_has_the_price_of_a_model_tha
     dossier = decide(load_case(case), load_framework("lesson"), as_of=DAY)
     said = json.dumps(dossier.to_dict())
     assert "Cheaper, if it may be used" not in said
-    assert "30 out at the price of y:0 as it is" in said
+    assert "30 out at $10.00 and $10.00 a million tokens (y:0 as it is)" in said
