@@ -37,7 +37,7 @@ BUDGETS = {
     ("verdict",): Budget(4_990, 3_400),
     ("money", "plan", "precedents"): Budget(4_798, 3_300),
     ("pipeline",): Budget(264, 250),
-    ("report",): Budget(6_917, 4_600),
+    ("report",): Budget(6_918, 4_600),
     ("lab",): Budget(4_554, 3_200),
     ("training",): Budget(3_783, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_965, 8_100),
