@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+for _name in ("no_proxy", "NO_PROXY"):  # servers of tests are on the loopback, whoever asks
+    os.environ[_name] = "127.0.0.1,localhost"
+
 PROJECT = Path(__file__).resolve().parents[1]
 NO_SHARED = "the shared materials are not beside this project"
 

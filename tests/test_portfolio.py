@@ -343,7 +343,7 @@ def test_of_a_large_folder_what_was_looked_at_on_another_day_says_so(
     later = Workspace(open_directory(folder), None, DAY + timedelta(1), kept)
     found = later.listed(CaseQuery(), most=1)
     assert (found.totals.pending, found.totals.since) == (4, DAY)
-    assert "told as of 24 Nov 2026 or later" in str(list(total_facts(found)))
+    assert "shown as they were on 24 Nov 2026 or later" in str(list(total_facts(found)))
     later.warm()
     found = later.listed(CaseQuery(), most=1)
     assert (found.totals.pending, found.totals.since) == (0, None)

@@ -28,6 +28,11 @@ from tuneworthy.errors import InputError
 SECRET = "the-secret-of-the-key"
 
 
+@pytest.fixture(autouse=True)
+def _no_other_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -336,6 +341,20 @@ class Store(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: Any) -> None:
         pass
+
+
+def test_a_file_of_the_web_that_ends_early_is_not_half_read(
+    loopback: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Half(Store):
+        def do_GET(self) -> None:
+            data = b'{"output": "a"}\n' * 100
+            self.send_response(200)
+            self.send_header("Content-Length", str(2 * len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    assert "it ends early" in refused(capsys, "--from", f"{loopback(Half)}/a.jsonl")
 
 
 @pytest.mark.parametrize(

@@ -338,7 +338,7 @@ def test_a_script_that_fails_is_told_before_anything_is_paid(started: list[int])
 
 HANGS = {"idle": "pass", "in C": "import re; re.match('(a|a)*b', 'a' * 60)"}
 ORPHANED = """
-import os, signal, sys
+import array, fcntl, os, signal, sys, termios, threading, time
 from pathlib import Path
 from tuneworthy.scoring.sandboxed import Worker
 folder, early = Path(sys.argv[1]), sys.argv[2] == "early"
@@ -346,8 +346,14 @@ worker = Worker("own", str(folder), str(folder / "own.py"), "f", seconds=60, bar
 process = worker._started()
 if early:
     os.kill(process.pid, signal.SIGSTOP)
+    threading.Thread(target=worker.ask, args=(["", {}, {}],), daemon=True).start()
+    waiting = array.array("i", [0])  # bytes in its pipe
+    while not waiting[0]:
+        fcntl.ioctl(process.stdin, termios.FIONREAD, waiting)
+        time.sleep(0.01)
 print(process.pid, flush=True)
-worker.ask(["", {}, {}])
+if not early:
+    worker.ask(["", {}, {}])
 print("answered", flush=True)
 signal.pause()
 """
@@ -394,9 +400,7 @@ def test_an_own_scorer_that_loops_ends_with_who_asked_it(tmp_path: Path, when: s
     assert asking.stdout is not None
     group = int(asking.stdout.readline())
     try:
-        if when == "early":
-            time.sleep(0.5)  # so that the question is in the pipe
-        else:
+        if when != "early":
             assert comes(begun.exists)
         if when == "idle":
             assert asking.stdout.readline() == "answered\n"

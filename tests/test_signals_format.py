@@ -439,6 +439,10 @@ def test_half_characters_in_names_are_no_trouble() -> None:
         ('{"error": null, "id": 7}', False),
         ('{"name": "Error", "id": 7}', False),
         ("errors are rare here", False),
+        ("Exception: no such row", True),
+        ("Exception handling in Python", False),
+        ("Forbidden City opening hours", False),
+        ('{"status": "failover"}', False),
         ("", False),
     ],
 )

@@ -185,6 +185,7 @@ def decide(
         series=series or NOTHING_MEASURED,
         quick=quick_result(decision, assessment, framework) if quick else None,
         training=_training(stated),
+        one_off=stated.one_off or None,
         pilot=(ended := read_pilot(stated)) and ended.card,
         decision=stated.decision if stated.decision != CaseDecision() else None,
     )

@@ -182,9 +182,8 @@ def verify(
         return _compare(sources, own, options)
     if any(own.values()) or options["margin"] < 0:
         fix = "name results to compare: --from RESULTS"
-        named = next((name for name, value in own.items() if value), "margin").replace(
-            "mapping", "map"
-        )
+        named = next((name for name, value in own.items() if value), "margin")
+        named = "map" if named == "mapping" else named
         raise InputError("is for results that are there", where=f"--{named}", fix=fix)
     shown = {"folder": case, "rubric": judge or ""}
     done = _run(api, case, api.quoted, shown, judge=judge, **options)

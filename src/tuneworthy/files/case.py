@@ -99,13 +99,12 @@ def prompt_files(case: Case) -> tuple[Path, ...] | None:
 
 def missing_entries(case: Case) -> tuple[str, ...]:
     """Entries of ``data`` whose file or folder isn't there; empty for a case without a folder."""
-    named = () if case.folder is None else _entries(case)
-    return tuple(name for name, value in named if not _found(case, name, value))
+    return tuple(name for name, value in _entries(case) if not _found(case, name, value))
 
 
 def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
     """Files that some entries of ``data`` name, by entry; of a folder or pattern the first 200."""
-    for name, value in () if case.folder is None else _entries(case):
+    for name, value in _entries(case):
         entry = name.removeprefix("data.").partition("[")[0]
         for path in _found(case, name, value) if entry in entries else ():
             within = islice(path.iterdir(), MOST_PROMPTS) if path.is_dir() else (path,)
@@ -115,8 +114,8 @@ def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
 
 def training_texts(case: Case) -> Iterator[str]:
     """The files of lines to tune on; none where they are too large to count at each decision."""
-    named = () if case.folder is None else _entries(case)
-    own = (_found(case, name, value) for name, value in named if name.startswith("data.training"))
+    named = ((name, value) for name, value in _entries(case) if name.startswith("data.training"))
+    own = (_found(case, name, value) for name, value in named)
     found = [path for paths in own for path in paths if path.suffix == ".jsonl"]
     if sum(path.stat().st_size for path in found) <= MOST_COUNTED:
         yield from (read_text(path, MOST_COUNTED, CaseError) for path in found)
@@ -139,6 +138,9 @@ def _found(case: Case, name: str, pattern: str) -> list[Path]:
 
 
 def _entries(case: Case) -> Iterator[tuple[str, str]]:
+    """What ``data`` names, with the name of its entry; nothing for a case without a folder."""
+    if case.folder is None:
+        return
     data = case.data
     for listed in ("traces", "training"):
         for number, path in enumerate(getattr(data, listed), start=1):

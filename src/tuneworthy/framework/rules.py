@@ -2,7 +2,7 @@
 
 Weights and bounds are turned into integers by one common scale, so 0.1 + 0.2 is 0.3 here, a
 comparison is exact, and every test is of one form: a measure is at least a bound, or not. A test is
-data: it runs on plain integers and on numpy arrays, and one answer can be put into it.
+data: one answer can be put into it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
-from operator import and_
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from tuneworthy.errors import FrameworkError
 from tuneworthy.model.base import State, of_the_last
@@ -59,12 +57,12 @@ def _any(parts: Iterable[Test]) -> Test:
     return Not(Every(frozenset(map(Not, parts))))
 
 
-def held(test: Test, read: Callable[[Reaches | YesTo], Any]) -> Any:
-    """Whether a test holds, for one combination or elementwise for arrays of them."""
+def held(test: Test, read: Callable[[Reaches | YesTo], bool]) -> bool:
+    """Whether a test holds for one combination."""
     if isinstance(test, Every):
-        return reduce(and_, (held(part, read) for part in test.parts), True)
+        return all(held(part, read) for part in test.parts)
     if isinstance(test, Not):
-        return held(test.part, read) ^ True
+        return not held(test.part, read)
     return test if isinstance(test, bool) else read(test)
 
 

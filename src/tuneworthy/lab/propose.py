@@ -234,9 +234,9 @@ def kept_in(ledger: Ledger | None) -> Ask:
     """Answers that were paid for before, and no others."""
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
-        settled = {job.key: ledger.find(job.key) if ledger else None for job in jobs}
-        known = {key: call for key, call in settled.items() if call is not None}
-        if len(known) < len(settled):
+        keys = list({job.key for job in jobs})
+        known = ledger.found(keys) if ledger else {}
+        if len(known) < len(keys):
             raise CutShortError("it wasn't asked before")
         return known
 

@@ -141,7 +141,7 @@ def prepare(
         lab: For the lab that answers; see ``prepare.prepare``.
     """
     case = load_case(source)
-    files = files_now(case, "evaluation", "documents")
+    files = files_now(case, "evaluation", *(() if documents else ("documents",)))
     cases = named_evalset(case)
     if cases is None:
         fix = f"make one: tuneworthy evalset {source}, then name it under data.evaluation"

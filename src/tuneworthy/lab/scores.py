@@ -136,7 +136,8 @@ class Scores:
         outcome = await runner.all([job for job, *_ in calls])
         if self.judge is None or outcome.stopped:
             return outcome
-        replies = ((outcome.get(job.key), case) for job, _, case in calls)
+        became = outcome.some([job.key for job, *_ in calls])
+        replies = ((became.get(job.key), case) for job, _, case in calls)
         answers = [
             (Output.of(call.reply), case)
             for call, case in replies
@@ -423,7 +424,8 @@ def clusters_of(cases: Iterable[EvalCase]) -> NDArray[np.int64]:
 ROUNDS = 8  #: Rounds the race is run in; after each the hopeless are dropped.
 FEWEST_A_ROUND = 10
 WATCH_EVERY = 16  #: Calls: often enough to watch, and the ledger isn't read for each.
-_SHOW_EVERY_S, _PATIENCE = 0.1, 20  # reading what was spent takes longer the more was
+_SHOW_EVERY_S = 0.1
+_APART = 20  # times as long as showing took, the next waits: reading what was spent takes longer
 
 
 class Lab:
@@ -528,8 +530,9 @@ class Lab:
                 if len(walk) == at + 1
             ]
             outcome = await self._runner.all([job for job, *_ in calls])
+            became = outcome.some([job.key for job, *_ in calls])
             for job, arm, case in calls:
-                if (settled := outcome.get(job.key)) is not None:
+                if (settled := became.get(job.key)) is not None:
                     text = self.scores.step(arm, case, at, job, settled)
                     self._heard |= {} if text is None else {job.key: text}
             if outcome.stopped:
@@ -556,7 +559,7 @@ class Lab:
         if self._done % WATCH_EVERY == 0 and (now := time.monotonic()) >= self._next_show:
             self._show()
             took = time.monotonic() - now
-            self._next_show = now + max(_SHOW_EVERY_S, _PATIENCE * took)
+            self._next_show = now + max(_SHOW_EVERY_S, _APART * took)
 
     def _placed(self, running: Collection[str]) -> tuple[Placed, ...]:
         """Every arm, those that are left behind after the others."""

@@ -31,7 +31,7 @@ _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _NO_KEY, _FORBIDDEN, _OK, _REDIRECT = frozenset({401, 402}), 403, 200, 300
 _MOST_BYTES = 4 * 1024 * 1024  # a hundred times the longest answer that any model gives
 _MOST_TOKENS = 10**9
-FORGOTTEN_AFTER = timedelta(days=7)
+_FORGOTTEN_AFTER = timedelta(days=7)
 _IDLE_S = 4.0  # many a server closes after 5 s, and a call just then would be in doubt
 
 
@@ -97,7 +97,7 @@ class Http:
         known = {old: new for old, new in _INSTEAD.items() if _CHANGES[old] in said}
         with suppress(ValueError):
             refused = RefusedBy(base_url=place[0], on=date.fromisoformat(day))
-            if known and today - FORGOTTEN_AFTER <= refused.on <= today:
+            if known and today - _FORGOTTEN_AFTER <= refused.on <= today:
                 self._refused[place] = refused
                 return known
         return {}

@@ -299,7 +299,8 @@ class Runner:
         """Jobs of which nothing is known; what became of the others is noted on the way."""
         for some in batches(jobs):
             keys = [job.key for job in some]
-            found = self._ledger.found(keys) | self.outcome.some(keys)
+            here = self.outcome.settled
+            found = {key: here[key] for key in keys if key in here} | self._ledger.found(keys)
             for job in some:
                 known = found.get(job.key)
                 if known is None or known.status == "sent":  # as one that is on the wire now

@@ -742,14 +742,14 @@ class Dossier(LazyRecord):
     """Numbers of the pictures of what was measured; unknown where nothing was."""
     quick: Quick | None = None  #: Only for the short form.
     training: TrainingResult | None = None  #: Only where a training set passed the gates.
+    one_off: Literal[True] | None = None  #: Only for a job that runs once.
     decision: CaseDecision | None = None  #: Only where the case names one.
     pilot: PilotCard | None = None  #: The card of the last pilot; only where one has ended.
 
     def to_dict(self) -> dict[str, Any]:
         """The object as plain JSON values."""
-        _ = self.reach, self.verdict.basis  # read, so that they are there
         data = self.model_dump(mode="json", by_alias=True)
-        for name in ("quick", "training", "decision", "pilot"):
+        for name in ("quick", "training", "one_off", "decision", "pilot"):
             if data[name] is None:
                 del data[name]
         return data

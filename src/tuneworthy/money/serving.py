@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any, Literal, NamedTuple
 
 from tuneworthy.framework.load import services
-from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval, State
+from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval, State, every
 from tuneworthy.model.case import (
     Amount,
     AnyAmount,
@@ -398,8 +398,7 @@ class _Options:
 
 
 def _worst(checks: Sequence[_Check]) -> State:
-    states = {check.state for check in checks}
-    return "no" if "no" in states else "unknown" if "unknown" in states else "yes"
+    return every(check.state for check in checks)
 
 
 def _usd_per_month(option: ServingOption, inputs: Inputs) -> Interval:

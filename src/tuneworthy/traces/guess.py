@@ -87,7 +87,7 @@ def guess(
         known = next(_likely(field, paths, closed), None)
         if known is not None:
             taken[field] = known
-    closed = {*taken, *folders}
+    closed = {*taken, *taken.values(), *folders}
     taken |= {name: name for name in paths if name in FIELDS and name not in closed}
     lines = {field: _line(field, path, chunk) for field, path in taken.items()}
     taken = {field: path for field, path in taken.items() if lines[field]}

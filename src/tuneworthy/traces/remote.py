@@ -145,14 +145,13 @@ class RemoteRaw(Raw):
         if self._copy is None:
             self._copy = NamedTemporaryFile()  # noqa: SIM115  # until ``close``
             while data := stream.read(MIB):
-                if shutil.disk_usage(self._copy.name).free < self.done:
+                if shutil.disk_usage(self._copy.name).free < max(self.size - self.done, MIB):
                     fix = "copy it to this machine, or name a larger place by TMPDIR"
                     what = "is too large for the temporary folder"
                     raise InputError(what, where=str(self.path), fix=fix)
                 self._copy.write(data)
             self._copy.flush()
             self.descriptor = self._copy.fileno()
-            self.size = self.size or self.done
         return str(self._copy.name)
 
     def digest(self) -> str:
@@ -170,7 +169,7 @@ def _stored(file: RemoteFile) -> Iterator[bytes]:
     client, at = _client(), 0
     _, _, bucket, key = file.address.split("/", 3)
     while at < file.size:
-        span = f"bytes={at}-{min(at + _PIECE, file.size) - 1}"
+        span = f"bytes={at}-{min(at + (_PIECE if at else MIB), file.size) - 1}"
         data = client.get_object(Bucket=bucket, Key=key, Range=span, IfMatch=file.version)
         if not data.get("ContentRange", "" if at else "bytes 0-").startswith(f"bytes {at}-"):
             what = "can't be read: its server gives other bytes than were asked for"
@@ -187,6 +186,9 @@ def _web(address: str) -> Iterator[bytes]:
     with urlopen(request, timeout=_WAIT_S) as answer:  # noqa: S310  # the same
         while data := answer.read(MIB):
             yield data
+        if answer.length:  # a short body is no error of its own
+            what = "can't be read: it ends early"
+            raise InputError(what, where=RemoteFile(address).where, fix="run it again")
 
 
 _BROKEN = re.compile("[^!-~]")

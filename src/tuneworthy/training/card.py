@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Literal
 
-from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case, Monthly
-from tuneworthy.model.dossier import Computed, InvestmentResult, Number
+from tuneworthy.model.dossier import Computed, InvestmentResult
 from tuneworthy.model.dossier import TargetState as State
 from tuneworthy.model.evidence import CardRow, PilotCard
 from tuneworthy.model.lab import Arm, ArmResult, Contrast, VerifyResult
 from tuneworthy.model.pilot import PilotPlan, SafetyProbe
 from tuneworthy.stats.clustered import Estimate
+from tuneworthy.verdict.facts import ends
 from tuneworthy.words import (
     count,
     counted,
@@ -212,23 +213,15 @@ def _cost(case: Case, money: InvestmentResult | Unknown, plan: PilotPlan) -> Ite
     ways = computed.servings if isinstance(computed, Computed) else ()
     own = plan.way != "hosted"
     costs = [w.usd_per_month for w in ways if w.tuned and (w.how == "self_hosted") is own]
-    ends = [e for cost in costs if (e := _ends(cost)) is not None]
+    known = [ends(cost) for cost in costs if not isinstance(cost, Unknown)]
     state: State = "unknown"
     says, where = "what serving it costs isn't known, and a pilot doesn't measure it", "nothing yet"
-    if ends and len(ends) == len(costs):
-        low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    if known and len(known) == len(costs):
+        low, high = min(low for low, _ in known), max(high for _, high in known)
         state, where = _within(low, high, wanted), "the case's traffic and prices"
         says = usd(low) if low == high else f"{usd(low)} to {usd(high)}"
         says += f" a month of {usd(wanted)} wanted"
     yield CardRow(id="cost", title="Cost", state=state, says=says, rests_on=where)
-
-
-def _ends(cost: Number) -> tuple[float, float] | None:
-    if isinstance(cost, Unknown):
-        return None
-    if isinstance(cost, Range):
-        return cost.low, cost.most
-    return cost, cost
 
 
 def _privacy(case: Case, plan: PilotPlan) -> Iterator[CardRow]:

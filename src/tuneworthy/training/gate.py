@@ -440,5 +440,6 @@ def _masked(one: TrainingExample) -> TrainingExample:
             masked = {"arguments": mask(call.function.arguments)}
             function = call.function.model_copy(update=masked)
             made.append(call.model_copy(update={"function": function}))
-        turns.append(turn.model_copy(update={"content": said, "tool_calls": tuple(made)}))
+        whole = {"content": said, "tool_calls": tuple(made), "name": turn.name and mask(turn.name)}
+        turns.append(turn.model_copy(update=whole))
     return one.model_copy(update={"messages": tuple(turns), "rejected": mask(one.rejected)})

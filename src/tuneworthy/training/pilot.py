@@ -58,7 +58,7 @@ from tuneworthy.model.pilot import (
     TrainingQuote,
 )
 from tuneworthy.model.training import TrainingExample
-from tuneworthy.pipeline import decide, framework_of
+from tuneworthy.pipeline import decide
 from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import Kit
 from tuneworthy.stats.clustered import quantile
@@ -627,7 +627,7 @@ class _Going:
             for seconds in cell.latencies_s
         ]
         late = quantile([s for s, _ in times], 0.95, [at for _, at in times])
-        money = decide(case, framework_of(case), as_of=self.pilot.lab.as_of).investment
+        money = decide(case, self.pilot.lab.framework, as_of=self.pilot.lab.as_of).investment
         return PilotResult(
             plan=self.plan,
             arms=tuple(rows),

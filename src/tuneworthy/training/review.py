@@ -161,7 +161,7 @@ def own_answers(
         settled = paid(lab, COMPARE_RUN, *parts, cap_usd=cap_usd, **settings)
     else:
         with ledger_or_none(lab.case) as ledger:
-            settled = {j.key: ledger.find(j.key) for j in jobs.values()} if ledger else {}
+            settled = ledger.found([j.key for j in jobs.values()]) if ledger else {}
     answers = {}
     for id_, job in jobs.items():
         one = settled.get(job.key)
@@ -174,4 +174,4 @@ async def _asked(calls: PaidCalls, jobs: Sequence[Job]) -> Mapping[str, Settled]
     outcome = await calls.runner().all(jobs)
     if outcome.stopped:
         raise StoppedError(outcome.why)
-    return {job.key: call for job in jobs if (call := outcome.get(job.key)) is not None}
+    return outcome.some([job.key for job in jobs])

@@ -19,7 +19,7 @@ from tuneworthy.model.dossier import (
     GateResult,
 )
 from tuneworthy.model.framework import Framework
-from tuneworthy.words import count, day, few, listing, plain
+from tuneworthy.words import count, day, few, listing, plain, sentence
 
 NO_GOAL = Unknown(ask="name the goals, the primary one first")
 """In place of the approaches where no goal is named."""
@@ -173,4 +173,4 @@ def _safety(case: Case) -> Reasoned:
     reasons = [_SAFETY[name][state] for name in names]
     if state == "yes":
         return "yes", "data reviewed and a process named"
-    return state, listing(reasons) if state == "no" else " ".join(reasons)
+    return state, listing(reasons) if state == "no" else " ".join(map(sentence, reasons))

@@ -233,8 +233,8 @@ def _never_repays(it: Situation) -> str | None:
     if not facts.case.one_off and set(facts.aims) - {"cost"}:
         return None
     bill, upfront = facts.repays
-    whole = "the bill until it has to have paid is"
-    whole = "the job runs once and costs" if facts.case.one_off else whole
+    by_then = "by the time tuning has to have paid back, the whole bill is"
+    whole = "the job runs once and costs" if facts.case.one_off else by_then
     return f"{whole} {usd(bill)}; tuning takes at least {usd(upfront)}"
 
 

@@ -188,8 +188,8 @@ def _monotone(counted: Completions) -> bool:
 # How firm a verdict is: what would change it, and what is worth asking next.
 
 MOST_WORK = 60_000_000
-MOST_SETS = 10_000
 """Combinations that the search for flips may go through. The lesson never needs as many."""
+MOST_SETS = 10_000  #: Smallest sets of answers that are listed at most.
 
 Target = Literal["yes", "no"]
 

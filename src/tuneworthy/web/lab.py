@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import writing
+from tuneworthy.model.evalset import Split
 from tuneworthy.report.blocks import Document, pictures_in, section
 from tuneworthy.report.sections import lab as words
 from tuneworthy.report.sections.difference import difference
@@ -32,7 +33,6 @@ from tuneworthy.web.cases import Width, chart_answer
 from tuneworthy.web.render import AskedCase, OfCase, in_reading, page, query
 from tuneworthy.words import listing
 from tuneworthy.workspace.labs import (
-    GridPart,
     LabRun,
     LookKind,
     QuoteExceededError,
@@ -217,7 +217,7 @@ def cases(
     arm: Annotated[str, Query(max_length=400)] = "",
     show: Literal["all", "wrong", "differ"] = "all",
     case: Annotated[str, Query(max_length=400)] = "",
-    part: GridPart = "report",
+    part: Split = "report",
     start: Annotated[int, Query(ge=0, le=10**6)] = 0,
 ) -> HTMLResponse:
     """Cases by arms: all, those that an arm answers wrong, those on which arms differ; or one."""

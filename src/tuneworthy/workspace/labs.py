@@ -35,6 +35,7 @@ from tuneworthy.llm.endpoints import Transport
 from tuneworthy.model.base import LateRecord, json_text
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.evalset import Split
 from tuneworthy.model.lab import (
     Arm,
     CeilingResult,
@@ -501,8 +502,8 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> KeptRun:
     else:
         says = _TOLD[type(result)](result).headline
     kept = KeptRun(id=_id(now), kind=kind, at=now, says=says, answered=rows, result=result)
-    grids: dict[GridPart, list[list[str]]] = {}
-    for part in get_args(GridPart) if isinstance(result, CeilingResult) else ():
+    grids: dict[Split, list[list[str]]] = {}
+    for part in get_args(Split) if isinstance(result, CeilingResult) else ():
         left, grids[part] = _MOST_LETTERS, []
         for row in done.grid(part, most=_MOST_CASES):
             left -= sum(map(len, row))
@@ -590,8 +591,7 @@ class Graded(NamedTuple):
     """Of each arm, whether it is wholly right, if there is one, and the answer behind its score."""
 
 
-GridPart = Literal["report", "select"]  #: Held-out cases, and those that the best was chosen on.
-_GRIDS: dict[GridPart, str] = {"report": "cases.json", "select": "select.json"}
+_GRIDS: dict[Split, str] = {"report": "cases.json", "select": "select.json"}
 
 
 def graded_cases(
@@ -599,7 +599,7 @@ def graded_cases(
     run: KeptRun,
     arm: str = "",
     show: Literal["all", "wrong", "differ"] = "all",
-    part: GridPart = "report",
+    part: Split = "report",
 ) -> tuple[tuple[str, ...], list[Graded]]:
     """The arms of a run, and its cases: those an arm, or any, was asked, or got wrong.
 

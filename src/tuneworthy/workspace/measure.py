@@ -268,7 +268,7 @@ def _is_there(target: Path, sources: Sequence[str], mapping: str | Path | None) 
 _needed = extra_needed(
     "traces",
     "measuring needs",
-    {"blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "stdnum", "zstandard"},
+    {"blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "stdnum", "backports"},
 )
 
 

@@ -181,7 +181,7 @@ class Totals(LateRecord):
     due: int  #: Cases whose review is due.
     problems: int  #: Cases that can't be read.
     pending: int  #: Cases of the folder that are being worked out, whether they fit or not.
-    since: date | None = None  #: The earliest day that one of those is told as of.
+    since: date | None = None  #: The earliest day of one of those.
 
 
 def totals(
@@ -412,14 +412,14 @@ def total_facts(found: Portfolio) -> Iterator[b.Fact]:
     one = found.totals
     by = [f"{many} {ANSWER_WORDS[answer]}" for answer, many in one.answers.items() if many]
     yield b.Fact("Answers", listing(by) or "none")
-    lacks = [f"; not known of {few(n)}" * bool(n) for n in (one.ask_unknown, one.worth_unknown)]
+    lacks = [f"; not known for {few(n)}" * bool(n) for n in (one.ask_unknown, one.worth_unknown)]
     asked = usd_range(one.ask_usd.low, float(one.ask_usd.high))
     yield b.Fact("Asked now", asked, f"by {counted(one.asking, 'case')}{lacks[0]}")
     yield b.Fact("At stake", usd(one.worth_usd), f"in those that ask{lacks[1]}")
     known = share(one.measured / one.answered) if one.answered else "nothing"
     yield b.Fact("Measured", known, f"of {counted(one.answered, 'answer')}")
     counts = {"with an open contradiction": one.contradictions, "due for review": one.due}
-    told = f", and till then, unless new, told as of {day(one.since)} or later" if one.since else ""
+    told = f" (until then shown as they were on {day(one.since)} or later)" if one.since else ""
     counts |= {"that can’t be read": one.problems, f"being worked out{told}": one.pending}
     if to_do := [f"{counted(many, 'case')} {what}" for what, many in counts.items() if many]:
         yield b.Fact("To look at", sentence(listing(to_do)))
@@ -501,7 +501,6 @@ class KeptCases:
 
     def keep(self, place: str, key: Key, row: CaseRow, dossier: Dossier) -> None:
         """Keep them in the place of what was there."""
-        _ = dossier.reach, dossier.verdict.basis  # read, so that they are there
         data = zlib.compress(dossier.model_dump_json(by_alias=True).encode(), 1)
         values = (" ".join((_program(), *key)), row.model_dump_json(exclude_defaults=True), data)
         self._run("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", place, row.name, *values)

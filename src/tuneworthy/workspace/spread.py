@@ -123,7 +123,7 @@ def _mapped(on: str, address: str | None, work: Sequence[Work]) -> Iterator[Iter
         with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
             yield pool.map(_part, work)
         return
-    _answers(on, address)
+    _refuse_silence(on, address)
     with extra_needed("ray", "measuring on Ray needs", {"ray"}):
         import ray  # type: ignore[import-not-found,unused-ignore]  # an extra that need not be there
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -149,8 +149,8 @@ def _mapped(on: str, address: str | None, work: Sequence[Work]) -> Iterator[Iter
         ray.shutdown()
 
 
-def _answers(on: str, address: str | None) -> None:
-    """Whether anybody is there, which Ray itself asks for minutes."""
+def _refuse_silence(on: str, address: str | None) -> None:
+    """Refuse an address where nobody answers; Ray itself asks for minutes."""
     host, _, port = (address or "").rpartition("://")[2].rpartition(":")
     if host and port.isdecimal():
         try:

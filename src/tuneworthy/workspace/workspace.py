@@ -538,10 +538,8 @@ class Workspace:
 
     def _last(self, name: str) -> CaseRow:
         """As it was looked at last; pending where that was on another day, or never."""
-        if (kept := self._rows.get(name)) is None:
-            return CaseRow(name=name, pending=True)
-        key, row = kept
-        old = not row.problem and (key == _NO_KEY or row.as_of != self._day())
+        _, row = self._rows.get(name, (_NO_KEY, CaseRow(name=name)))
+        old = not row.problem and row.as_of != self._day()
         return row.model_copy(update={"pending": True}) if old else row
 
     def row(self, name: str, until: float = math.inf) -> CaseRow:

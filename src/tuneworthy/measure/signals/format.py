@@ -322,9 +322,10 @@ def _tool_calls(table: TraceTable, tools: Mapping[str, Any]) -> Evidence:
 
 
 _ERROR = re.compile(
-    r"""(?ix)\W{0,4}(?:(?:error|exception|traceback|failed|unauthori[sz]ed|forbidden)\b
+    r"""(?ix)\W{0,4}(?:(?:error|traceback|failed|unauthori[sz]ed
+    |(?:exception|forbidden)(?=\W*$|\s*[:.(,"']))\b
     (?!["']?\s*:\s*(?:null|none|false|""|\[\]|\{\}|0\b))|is_?error["']?\s*:\s*true
-    |(?:success|ok)["']?\s*:\s*false|status["']?\s*:\s*["']?(?:error|fail))"""
+    |(?:success|ok)["']?\s*:\s*false|status["']?\s*:\s*["']?(?:error|fail(?:ed|ure)?)\b)"""
 )
 """How what a tool says begins where it refused a call."""
 

@@ -122,9 +122,8 @@ _FIGURES: Mapping[str, tuple[Callable[[float], str], str, str]] = {
 
 
 def a_month(dossier: Dossier) -> str:
-    """What follows the bill; nothing where a job that is known as one has it once."""
-    money = dossier.investment
-    return " a month" if isinstance(money, Unknown) else money.a_month
+    """What follows the bill; nothing for a job, which has it once."""
+    return "" if dossier.one_off else " a month"
 
 
 def targets_text(dossier: Dossier) -> str:

@@ -23,6 +23,7 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import (
     GATES,
+    a_month,
     decision_text,
     dollars,
     finality,
@@ -119,7 +120,7 @@ def _figures(dossier: Dossier) -> Said:
     """Break-even, the bill, and what answers were counted from."""
     figures = {
         "break_even_months": ("Pays back", pays_back_text(dossier)),
-        "usd_per_month": ("Bill a month", _bill(dossier)),
+        "usd_per_month": (f"Bill{a_month(dossier)}", _bill(dossier)),
     }
     for name, answer in _answers(dossier).items():
         counted = "" if answer.source == "stated" else answer.note

@@ -183,7 +183,7 @@ def ceiling_document(
     """What a ceiling lab shows; ``folder`` and ``rubric`` as the user named them."""
     spent = b.facts(spent_rows(result.spend, result.calls_saved, result.stopped))
     sections = (*ceiling_sections(result, dossier, before), b.section("lab-spent", "", spent))
-    after = [cases_note(dossier.investment)] if cases_worth(dossier.investment) else []
+    after = [*filter(None, [cases_note(dossier.investment)])]
     after.append(f"Next: {_next(result, dossier, folder, rubric)}")
     return b.Document("", "What the ceiling lab shows", sections, after=after)
 

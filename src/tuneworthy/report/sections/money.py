@@ -250,7 +250,7 @@ def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
     saving, month = computed.savings_usd_per_month, computed.pays_from_month
     volume = computed.pays_from_requests_per_month
     best = computed.best_untuned
-    cheapest = "none has a price and may be used" if best == "none" else best
+    cheapest = "none that may be used has a price" if best == "none" else best
     facts = [
         ("Cheapest without tuning", cheapest if computed.servings else NOT_KNOWN, ""),
         ("Tuning would save", dollars(saving), f"{a_month.strip()} by traffic and prices".strip()),

@@ -176,7 +176,7 @@ def evidence_changed(facts: CaseFacts) -> Found:
     changed = sorted({path for one in ledger.values() for path in one.changed})
     old = [name for name, one in ledger.items() if one.changed]
     rests = [plain(name) for name in _rest_on(facts, old)]
-    what = f"{listing(changed[:3])}{' and others' * (len(changed) > 3)}"
+    what = listing([*changed[:3], *["others"] * (len(changed) > 3)])
     carries = f"; the answer takes {listing(rests[:5])} from there" if rests else ""
     return bool(changed) and (
         ("evidence",),
