@@ -475,7 +475,7 @@ def _stop_when(it: Situation, aims: Sequence[TargetId]) -> str:
         for target in aims or it.facts.aims
         if target in limits
     ]
-    return listing(said) or "a target is stated (targets.quality) and met on cases nobody tuned on"
+    return listing(said) or "a target is stated and met on cases nobody tuned on"
 
 
 def _tuning(it: Situation, found: Finding) -> BareStep:
