@@ -125,7 +125,7 @@ def _mapped(on: str, address: str | None, work: Sequence[Work]) -> Iterator[Iter
         return
     _refuse_silence(on, address)
     with extra_needed("ray", "measuring on Ray needs", {"ray"}):
-        import ray  # type: ignore[import-not-found,unused-ignore]  # an extra that need not be there
+        import ray
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         alone = {"env_vars": {"OPENBLAS_NUM_THREADS": "1"}}  # one process for each core
