@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, cast
 
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range
 from tuneworthy.model.case import Amount, Case
@@ -22,6 +22,8 @@ from tuneworthy.words import count, listing, number, plain, quality, usd
 # Working days: when each phase starts and ends.
 
 DAYS_PER_WEEK = 5  #: Working days.
+
+Needs: TypeAlias = tuple[str, ...]  #: Ids of the phases that have to be done before another.
 
 _LAST_DAY = date.max.toordinal()
 _FOREVER_WEEKS = 1e9  # beyond every calendar, and still a number
@@ -50,7 +52,7 @@ class Calendar:
         self._busy: list[tuple[int, int]] = []
 
     def book(
-        self, name: str, hours: float, needs: tuple[str, ...] = (), weeks: float = 0.0
+        self, name: str, hours: float, needs: Needs = (), weeks: float = 0.0
     ) -> tuple[date, date]:
         """The first and the last day of a phase; those it needs are booked before it.
 
@@ -129,18 +131,9 @@ def cost_of(hours: Span | Amount | None = None, usd: Span | Amount | None = None
 
 
 @cache
-def _file() -> dict[str, dict[str, Any]]:
+def said() -> dict[str, dict[str, Any]]:
+    """The words of every phase, and what else the plan says: by goal, by unit of data, notes."""
     return tomllib.loads(files("tuneworthy.plan").joinpath("phases.toml").read_text("utf-8"))
-
-
-def spoken(name: str) -> bool:
-    """Whether a phase has words of its own."""
-    return name in _file()
-
-
-def said_by(kind: str) -> dict[str, str]:
-    """What the plan says by goal, or by unit of data."""
-    return _file()[kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +151,36 @@ class PlanContext:
     missed: Sequence[str] = ()  #: Targets that are missed.
     phases: list[Phase] = field(default_factory=list)
 
-    def add(
+    def say(
         self,
         name: str,
-        title: str,
-        steps: Sequence[str],
-        done_when: str,
-        cost: PhaseCost | StepWork,
+        needs: Needs = (),
+        cost: PhaseCost | StepWork | None = None,
         *,
-        part: Part = "steps",
-        needs: tuple[str, ...] = (),
         weeks: float = 0.0,
-    ) -> str:
-        """Put a phase at the end of the plan and give it its dates.
+        id: str = "",
+        part: Part = "steps",
+        **told: str,
+    ) -> Needs:
+        """Put a phase of ``phases.toml`` at the end of the plan and give it its dates.
 
-        Its hours are priced at the case's rate, which nobody may have stated. It takes at least
-        ``weeks``, in which the team is free for other phases. The result is its id.
+        What is told fills what its words leave open; it may be several steps, one a line, and one
+        that comes to nothing is left out. Where no cost is given, the file says what it is made of.
+        Hours are priced at the case's rate, which nobody may have stated. It takes at least
+        ``weeks``, in which the team is free for other phases. The result is what a phase after it
+        needs: its id.
         """
+        words = said()[name]
+        title, done, *steps = (
+            text.format(cases=self.cases, approach=self.approach, quality=self.quality, **told)
+            for text in (
+                words["title"],
+                words["done" if self.quality or "untargeted" not in words else "untargeted"],
+                *words["steps"],
+            )
+        )
+        cost, name = cost or self._cost(name), id or words.get("id", name)
+        weeks = weeks or words.get("weeks", 0.0)
         if isinstance(cost, StepWork):
             weeks = weeks or cost.weeks
             cost = cost_of(cost.hours)
@@ -189,40 +195,35 @@ class PlanContext:
             Phase(
                 id=name,
                 title=title,
-                part=part,
+                part=words.get("part", part),
                 hours=cost.hours,
                 usd=cost.usd + work,
                 needs=needs,
                 start=start,
                 end=end,
-                steps=tuple(steps),
-                done_when=done_when,
+                steps=tuple(line for step in steps for line in step.split("\n") if line),
+                done_when=done,
             )
         )
-        return name
+        return (name,)
 
-    def say(
-        self,
-        name: str,
-        cost: PhaseCost | StepWork,
-        needs: tuple[str, ...] = (),
-        part: Part = "steps",
-        weeks: float = 0.0,
-        *,
-        id: str = "",
-        **told: str,
-    ) -> str:
-        """Add a phase whose words stand in ``phases.toml``, with what they leave open.
-
-        What is told may be several steps, one a line; one that comes to nothing is left out.
-        """
-        words = _file()[name]
-        title, done, *steps = (
-            text.format(cases=self.cases, approach=self.approach, **told)
-            for text in (words["title"], words["done"], *words["steps"])
-        )
-        said = [line for step in steps for line in step.split("\n") if line]
-        return self.add(id or name, title, said, done, cost, part=part, needs=needs, weeks=weeks)
+    def _cost(self, name: str) -> PhaseCost | StepWork:
+        """Shares of upfront costs, a quarter of running ones, or a step of the framework."""
+        words = said()[name]
+        if "running" in words:
+            return self.running(*words["running"])
+        if "upfront" not in words:
+            return cast("StepWork", getattr(self.rule.steps, words.get("work", name)))
+        rule = self.rule
+        shares = {
+            "all": 1.0,
+            "pilot": rule.pilot_share,
+            "after the pilot": 1 - rule.pilot_share,
+            "design": rule.design_share,
+            "one comparison": (1 - rule.design_share) / 2,
+        }
+        parts = (self.upfront(of).times(shares[part]) for of, part in words["upfront"].items())
+        return self.priced(sum(parts, CostPart()))
 
     # Words that several phases share.
 
@@ -285,8 +286,9 @@ class PlanContext:
 
     def upfront(self, category: str) -> CostPart:
         """A category of the upfront costs; deployment takes those that no phase is named after."""
-        parts, stated = self.money.upfront_parts, self.case.economics.upfront
-        if category not in parts and not stated.by_category and not self._rows("upfront"):
+        parts, stated = self.money.upfront_parts, self.case.economics.upfront.by_category
+        known = category in (*parts, LACKING, LACKING_FIRST) or stated
+        if not known and not self._rows("upfront"):
             self._row("upfront", category)
         others = [part for name, part in parts.items() if name not in _NAMED]
         rest = sum(others, CostPart()) if category == "deployment" else CostPart()

@@ -1,27 +1,21 @@
-"""Every phase of a plan: what it is called, what is done in it, what it takes, when it is done.
+"""Which phases a plan has, in which order, and what their words leave open.
 
-A phase is a function that adds itself to the plan and gives its id. To add one, write it here and
-call it where it belongs: in ``tuning``, ``steps_to_verdict`` or ``keeping``.
+What a phase is called, what is done in it, when it is done and what it takes stands in
+``phases.toml``. To add one, write it there and say it where it belongs: in ``tuning``,
+``steps_to_verdict`` or ``keeping``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Range, months_to_reach
-from tuneworthy.model.dossier import (
-    ApproachResult,
-    DataNeed,
-    GateResult,
-    Part,
-    QuestionResult,
-    Recommendation,
-)
+from tuneworthy.model.dossier import DataNeed, GateResult, Part, QuestionResult, Recommendation
 from tuneworthy.model.framework import Outcome, either
 from tuneworthy.money.investment import MoneyFindings
-from tuneworthy.money.terms import LACKING, LACKING_FIRST, CostPart
-from tuneworthy.plan.context import PhaseCost, PlanContext, cost_of, said_by, spoken
+from tuneworthy.plan.context import Needs, PhaseCost, PlanContext, cost_of, said
 from tuneworthy.verdict.gates import held, unsafe
 from tuneworthy.verdict.options import OPTIONS
 from tuneworthy.words import (
@@ -36,8 +30,6 @@ from tuneworthy.words import (
     several,
     share,
 )
-
-Needs = tuple[str, ...]
 
 WEEKS_PER_QUARTER = 13  #: 52 weeks by four.
 
@@ -56,25 +48,26 @@ def tuning(
     """
     unmet: dict[str, GateResult] = {gate.id: gate for gate in gates if gate.state != "yes"}
     stop = _alternatives(plan, unmet)
-    evaluated = (_evaluation(plan, stop, part="first_version"),)
+    evaluated = _evaluation(plan, stop, part="first_version")
     if "need" in unmet:
         _need(plan, evaluated)
     _simpler_first(plan, simpler, evaluated)
     _settled(plan, unmet, stop)
-    paid: Needs = (_pilot(plan, tuple(phase.id for phase in plan.phases)),)
+    paid = _pilot(plan)
     if "investment" in unmet and not stop:
-        paid += (_money(plan, money),)
-    trained = _training(plan, (_data(plan, paid),))
-    launched = (_deployment(plan, (trained,)),)
+        settle = sentence(money.settle or money.gate.why)
+        paid += plan.say("money", settle=settle, done=money.settled_when)
+    ready = "data" if plan.fits else "data_of_the_goal"
+    told = _data_words(plan, plan.fits[0].data) if plan.fits else {}
+    trained = plan.say("training", plan.say(ready, paid, **told))
+    limits = listing(plan.limits)
+    kept = f"it keeps to {limits}" if limits else "its latency and cost are on file"
+    launched = plan.say("deployment", trained, kept=kept)
     if plan.case.one_off:
-        plan.say("job", plan.running("inference", "monitoring", "other"), launched, "first_version")
+        plan.say("job", launched)
         return
-    watched = (_monitoring(plan, launched),)
-    plan.say("retraining", plan.running("retraining"), watched, "running")
-    needs = launched
-    for position, fit in enumerate(plan.fits[1:], start=1):
-        as_before = any(fit.data.unit == earlier.data.unit for earlier in plan.fits[:position])
-        needs = (_later_goal(plan, fit, needs, as_before=as_before),)
+    plan.say("retraining", plan.say("monitoring", launched))
+    _later_goals(plan, launched)
 
 
 def steps_to_verdict(
@@ -98,8 +91,8 @@ def steps_to_verdict(
         _trying(plan, outcome, advised, _cases(plan, needs))
         _clearing(plan, outcome, gates, needs)
     if len(plan.phases) == before:  # a framework may lead here with nothing left to do
-        plan.say("watch", plan.rule.steps.watch, needs)
-    plan.say("decide", plan.rule.steps.decide, tuple(phase.id for phase in plan.phases[before:]))
+        plan.say("watch", needs)
+    plan.say("decide", tuple(phase.id for phase in plan.phases[before:]))
 
 
 def _trying(plan: PlanContext, outcome: Outcome, advised: tuple[str, ...], needs: Needs) -> None:
@@ -143,14 +136,13 @@ def _settled(plan: PlanContext, unmet: Mapping[str, GateResult], needs: Needs) -
     if "safety" in unmet:
         _safety(plan, needs)
     if not plan.fits:
-        _goal(plan, needs)
+        goals = [goal.title for goal in plan.framework.goals.values()]
+        plan.say("goal", needs, known=listing(goals, "or"))
 
 
 def keeping(plan: PlanContext) -> None:
     """The present system meets every target: show it, and watch that it stays so."""
-    needed = (_need(plan, _cases(plan, ())),)
-    watched = (plan.say("watch", plan.rule.steps.watch, needed),)
-    plan.say("decide", plan.rule.steps.decide, watched)
+    plan.say("decide", plan.say("watch", _need(plan, _cases(plan, ()))))
 
 
 def _advised(plan: PlanContext, advised: tuple[str, ...], needs: Needs) -> None:
@@ -166,7 +158,7 @@ def _advised(plan: PlanContext, advised: tuple[str, ...], needs: Needs) -> None:
         counted = needs
         if recall is None:
             beside = f", beside the {quality(enough)} that is enough" if enough else ""
-            counted = (plan.say("recall", plan.rule.steps.recall, needs, beside=beside),)
+            counted = plan.say("recall", needs, beside=beside)
         _retrieval(plan, counted, kinds, recall, enough)
     if advised[:1] == (_RETRIEVAL,):
         _simpler_first(plan, others, needs)
@@ -179,7 +171,7 @@ def _cases(plan: PlanContext, needs: Needs) -> Needs:
     """An evaluation set where there is none: without one no comparison counts."""
     if plan.case.data.evaluation is not None:
         return needs
-    return (*needs, _evaluation(plan, needs, part="steps"))
+    return needs + _evaluation(plan, needs, part="steps")
 
 
 # What comes before a tuning.
@@ -198,8 +190,7 @@ def _alternatives(plan: PlanContext, unmet: Mapping[str, GateResult]) -> Needs:
     elif rule is not None and by_money:
         pays = f", and by believed amounts it pays back in under {months(rule.under_months)}"
     first, second, *_ = *(f"What speaks against tuning now: {gate.why}" for gate in against), ""
-    cost = plan.rule.steps.alternatives
-    return (plan.say("alternatives", cost, first=first, second=second, pays=pays),)
+    return plan.say("alternatives", first=first, second=second, pays=pays)
 
 
 def _tuning_service(plan: PlanContext, needs: Needs) -> None:
@@ -208,51 +199,41 @@ def _tuning_service(plan: PlanContext, needs: Needs) -> None:
     ended = stated.until is not None and stated.until <= plan.calendar.start
     offered = plan.fits[0].offered_by if plan.fits else ()
     others = f"New work of this kind is taken by {listing(offered)}" if offered else ""
-    steps = plan.rule.steps
     if ended or stated.available == "no":
         gone = "The service takes no work"
         if ended and stated.until:
             gone = f"The service ended on {day(stated.until)}"
-        told = {"gone": gone, "others": others}
-        plan.say("other_service", steps.other_service, needs, "steps", 0.0, id="service", **told)
+        plan.say("other_service", needs, gone=gone, others=others)
     elif stated.service != "self_hosted" and stated.available != "yes":
         known = f" It is known to end on {day(stated.until)}." if stated.until else ""
-        plan.say("service", steps.service, needs, known=known, others=others)
+        plan.say("service", needs, known=known, others=others)
 
 
 def _safety(plan: PlanContext, needs: Needs) -> None:
-    steps, ends = said_by("reviewed"), said_by("on_file")
+    steps, ends = said()["reviewed"], said()["on_file"]
     _, names = unsafe(plan.case)
-    told = {
-        "title": "review the data" if "data_reviewed" in names else "name a process",
-        "steps": "\n".join(steps[name] for name in names),
-        "done": listing([ends[name] for name in names]),
-    }
-    plan.say("safety", plan.rule.steps.data_review, needs, "steps", 0.0, **told)
-
-
-def _goal(plan: PlanContext, needs: Needs) -> None:
-    known = listing([goal.title for goal in plan.framework.goals.values()], "or")
-    plan.say("goal", plan.rule.steps.goal, needs, known=known)
-
-
-def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
-    """Held-out cases and the figure to beat, before anything is trained or changed."""
-    kind = "none" if plan.case.data.evaluation is None else "there"
-    both = 2 * plan.held_out
-    first = said_by("cases")[kind].format(all=count(both), n=both, cases=plan.cases)
-    named = "" if plan.quality else "Name the metric and the share that is good enough"
-    target = f"the target ({plan.quality})" if plan.quality else "a target with its metric"
-    cost = plan.priced(plan.upfront("evaluation").times(plan.rule.design_share))
-    scored = said_by("scored").get(plan.case.goals[0], "") if plan.case.goals else ""
-    return plan.say(
-        "evaluation", cost, needs, part, first=first, named=named, target=target, scored=scored
+    title = "review the data" if "data_reviewed" in names else "name a process"
+    plan.say(
+        "safety",
+        needs,
+        title=title,
+        steps="\n".join(steps[name] for name in names),
+        done=listing([ends[name] for name in names]),
     )
 
 
-def _need(plan: PlanContext, needs: Needs) -> str:
+def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> Needs:
+    """Held-out cases and the figure to beat, before anything is trained or changed."""
+    kind, both = "none" if plan.case.data.evaluation is None else "there", 2 * plan.held_out
+    first = said()["cases"][kind].format(all=count(both), n=both, cases=plan.cases)
+    named = "" if plan.quality else "Name the metric and the share that is good enough"
+    scored = said()["scored"].get(plan.case.goals[0], "") if plan.case.goals else ""
+    return plan.say("evaluation", needs, part=part, first=first, named=named, scored=scored)
+
+
+def _need(plan: PlanContext, needs: Needs) -> Needs:
     against = plan.targets or "quality, latency and cost, with a target for each"
-    return plan.say("need", plan.rule.steps.targets, needs, against=against)
+    return plan.say("need", needs, against=against)
 
 
 def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> None:
@@ -266,55 +247,37 @@ def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> N
     each = "each" if len(answering) > 1 else "it"
     share = f"share right of {each} on the {plan.cases} cases, with its 95% interval,"
     wait = "bill and the wait of what changes only how the model is called"
-    told = {
-        "titles": listing([rule.title for rule in rules]),
-        "run": f"Run {each} on the same {plan.cases} cases as the best prompt" * bool(answering),
-        "compare": said_by("shown")["answering"] * bool(answering),
-        "hold": said_by("shown")["serving"] * bool(serving),
-        "counts": listing([share] * bool(answering) + [wait] * bool(serving), "and the"),
-        "target": f"every target ({plan.targets})" if plan.targets else "the target",
-    }
-    plan.say("simpler", plan.options(options), needs, "steps", 0.0, **told)
+    plan.say(
+        "simpler",
+        needs,
+        plan.options(options),
+        titles=listing([rule.title for rule in rules]),
+        run=f"Run {each} on the same {plan.cases} cases as the best prompt" * bool(answering),
+        compare=said()["shown"]["answering"] * bool(answering),
+        hold=said()["shown"]["serving"] * bool(serving),
+        counts=listing([share] * bool(answering) + [wait] * bool(serving), "and the"),
+        target=f"every target ({plan.targets})" if plan.targets else "the target",
+    )
 
 
 # The first version.
 
 
-def _pilot(plan: PlanContext, needs: Needs) -> str:
+def _pilot(plan: PlanContext) -> Needs:
+    """It waits for all that comes before it."""
     part, least, examples = plan.rule.pilot_share, "", ""
-    cost = plan.upfront("data_preparation").times(part) + plan.upfront("training").times(part)
-    cost += plan.upfront("evaluation").times((1 - plan.rule.design_share) / 2)
-    cost += plan.money.upfront_parts.get(LACKING_FIRST, CostPart())
     if plan.fits:
-        fit = plan.fits[0]
-        some = math.ceil(fit.data.low * part - 1e-9)
-        least = f", at least {count(some)} {plain(fit.data.unit)}"
-        if fit.data.unit != "documents":
-            examples = f" --examples {some}" + " --dpo" * (fit.data.unit == "preference_pairs")
-    told = {"share": share(part), "least": least, "examples": examples}
-    return plan.say("pilot", plan.priced(cost), needs, "first_version", 0.0, **told)
+        need = plan.fits[0].data
+        some = math.ceil(need.low * part - 1e-9)
+        least = f", at least {count(some)} {plain(need.unit)}"
+        if need.unit != "documents":
+            examples = f" --examples {some}" + " --dpo" * (need.unit == "preference_pairs")
+    before = tuple(phase.id for phase in plan.phases)
+    return plan.say("pilot", before, share=share(part), least=least, examples=examples)
 
 
-def _money(plan: PlanContext, money: MoneyFindings) -> str:
-    settle = sentence(money.settle or money.gate.why)
-    return plan.say("money", plan.rule.steps.money, settle=settle, done=money.settled_when)
-
-
-def _data(plan: PlanContext, needs: Needs) -> str:
-    cost = plan.upfront("data_preparation").times(1 - plan.rule.pilot_share)
-    cost += plan.money.upfront_parts.get(LACKING, CostPart())
-    told = {
-        "steps": "Get ready what the approach to the named goal takes",
-        "done": "the data the approach takes are counted, with duplicates, refusals and personal "
-        "data taken out and none of them among the held-out cases",
-    }
-    if plan.fits:
-        told = _data_words(plan, plan.fits[0].data)
-    return plan.say("data", plan.priced(cost), needs, "first_version", 0.0, **told)
-
-
-def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, str]:
-    """What data, how much, how to get it and go on getting it; and when they are ready."""
+def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, Any]:
+    """What data, how much, how to get it and go on getting it."""
     have, low, high, data = held(plan.case, need.unit), need.low, need.high, plain(need.unit)
     if have is None:
         there = f"nobody has counted the {data}: count them first"
@@ -323,65 +286,32 @@ def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, str]:
     else:
         there = f"{count(have)} are there: choose the best of them"
     span = f"{count(low)} or more" if isinstance(high, str) else f"{count(low)}–{count(high)}"
-    gathered = said_by("gathered")
-    steps = (sentence(f"{span} {data} needed, {there}"), gathered[need.unit], gathered["kept"])
-    return {
-        "steps": "\n".join(steps),
-        "done": f"{count(low)} usable {data} or more are counted after duplicates, refusals and "
-        "personal data are out, none of them is among the held-out cases, and what people correct "
-        "is being saved",
-    }
+    needed, gathered = sentence(f"{span} {data} needed, {there}"), said()["gathered"]
+    told = {"how": gathered[need.unit], "kept": gathered["kept"]}
+    return {"needed": needed, "low": count(low), "data": data, **told}
 
 
-def _training(plan: PlanContext, needs: Needs) -> str:
-    reaches, beats = "beats the best prompt on", ""
-    if plan.quality:
-        reaches, beats = f"reaches {plan.quality} on", " and beats the best prompt there"
-    cost = plan.upfront("training").times(1 - plan.rule.pilot_share)
-    cost += plan.upfront("evaluation").times((1 - plan.rule.design_share) / 2)
-    return plan.say(
-        "training", plan.priced(cost), needs, "first_version", reaches=reaches, beats=beats
-    )
+def _later_goals(plan: PlanContext, needs: Needs) -> None:
+    """The goals after the primary one, each with its own data and comparison.
 
-
-def _deployment(plan: PlanContext, needs: Needs) -> str:
-    limits = plan.limits
-    kept = f"it keeps to {listing(limits)}" if limits else "its latency and cost are on file"
-    cost = plan.priced(plan.upfront("deployment"))
-    return plan.say("deployment", cost, needs, "first_version", kept=kept)
-
-
-# Running it, and further goals.
-
-
-def _monitoring(plan: PlanContext, needs: Needs) -> str:
-    """The first quarter in production."""
-    kept = f", none of them below {plan.quality}" if plan.quality else " beside that of the launch"
-    cost = plan.running("inference", "monitoring", "other")
-    return plan.say("monitoring", cost, needs, "running", WEEKS_PER_QUARTER, kept=kept)
-
-
-def _later_goal(plan: PlanContext, fit: ApproachResult, needs: Needs, *, as_before: bool) -> str:
-    """A goal after the primary one, with its own data and comparison.
-
-    What a case states is the work up to its first version, so this takes the framework's table.
+    What a case states is the work up to its first version, so these take the framework's table.
     """
-    steps = _data_words(plan, fit.data)["steps"]
-    goal = plan.framework.goals[fit.goal].title
-    cost = plan.collected(fit.data.unit, fit.data.low, held(plan.case, fit.data.unit))
-    for row in ("data_preparation", "training", "evaluation"):
-        cost += plan.table(row)
-    told = {
-        "title": f"{fit.priority} {goal}: {fit.title}",
-        "steps": steps.split("\n")[0] if as_before else steps,
-    }
-    return plan.say("later_goal", cost, needs, "later_goals", 0.0, id=f"goal_{fit.goal}", **told)
+    units = [fit.data.unit for fit in plan.fits]
+    for fit in plan.fits[1:]:
+        need, told = fit.data, _data_words(plan, fit.data)
+        if need.unit in units[: plan.fits.index(fit)]:
+            told |= {"how": "", "kept": ""}  # as before
+        cost = plan.collected(need.unit, need.low, held(plan.case, need.unit))
+        for row in ("data_preparation", "training", "evaluation"):
+            cost += plan.table(row)
+        title = f"{fit.priority} {plan.framework.goals[fit.goal].title}: {fit.title}"
+        needs = plan.say("later_goal", needs, cost, id=f"goal_{fit.goal}", title=title, **told)
 
 
 # Steps to another verdict.
 
 
-def questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) -> str:
+def questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) -> Needs:
     """The open answers, found out at the minutes the framework gives them."""
     hours, many = sum(q.minutes for q in open_questions) / 60, len(open_questions)
     steps = [question.ask for question in open_questions[:_MOST_QUESTIONS]]
@@ -389,27 +319,29 @@ def questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) -> st
         steps.append(f"And {several(many - _MOST_QUESTIONS, 'more question')}")
     every = "the open answer is" if many == 1 else f"all {count(many)} open answers are"
     cost = PhaseCost(Range.between(hours, hours))
-    return plan.say("questions", cost, asks="\n".join(steps), every=every)
+    return plan.say("questions", (), cost, asks="\n".join(steps), every=every)
 
 
-def _check(plan: PlanContext, name: str, needs: Needs) -> str:
+def _check(plan: PlanContext, name: str, needs: Needs) -> None:
     """A check of the ceiling test that isn't known to be done."""
     rule, ask = plan.framework.ceiling[name], plan.framework.question(name)
     unknown = plan.assessment.state(name) == "unknown"
-    told = {
-        "title": rule.title,
-        "ask": ask,
-        "first": f"Find out whether it was done: {ask}" * unknown,
-        "settle": plan.framework.filled(rule.settle, rule) if rule.settle else ask,
-        "shown": said_by("shown").get(name, ""),
-    }
-    work = either(plan.rule.checks, name)
-    return plan.say("check", work, needs, "steps", 0.0, id=f"check_{name}", **told)
+    plan.say(
+        "check",
+        needs,
+        either(plan.rule.checks, name),
+        id=f"check_{name}",
+        title=rule.title,
+        ask=ask,
+        first=f"Find out whether it was done: {ask}" * unknown,
+        settle=plan.framework.filled(rule.settle, rule) if rule.settle else ask,
+        shown=said()["shown"].get(name, ""),
+    )
 
 
 def _retrieval(
     plan: PlanContext, needs: Needs, kinds: Needs, recall: float | None, enough: float | None
-) -> str:
+) -> None:
     """Try every kind of better retrieval."""
     options = plan.framework.options
     better = options[_RETRIEVAL]
@@ -426,7 +358,7 @@ def _retrieval(
         first = f"It is found for {quality(recall)} of the questions: try one kind at a time"
     told = "\n".join((first, *(steps or [sentence(better.helps_when)])))
     cost = plan.options(kinds or (_RETRIEVAL,))
-    return plan.say("retrieval", cost, needs, kinds=told, short=short)
+    plan.say("retrieval", needs, cost, kinds=told, short=short)
 
 
 # Reasons against that hold, each cleared in its own way.
@@ -436,21 +368,24 @@ def _clear(plan: PlanContext, name: str, needs: Needs) -> None:
     """A reason against that takes no counting; one of a framework's own has no words here."""
     factor, ask = plan.framework.factors[name], plan.framework.question(name)
     work, own, missed = either(plan.rule.against, name), f"against_{name}", plan.missed
-    words = own if spoken(own) else "against"
+    words = own if own in said() else "against"
     if name == "success_with_prompts" and missed:
         words = "against_success_while_missed"
-    known, answer = said_by("changing"), plan.case.factors.get(name)
+    known, answer = said()["changing"], plan.case.factors.get(name)
     changes = str(answer.changes) if answer else ""
-    told = {
-        "missed": f"{listing(missed)} {'is' if len(missed) == 1 else 'are'} missed",
-        "steps": "\n".join([known[changes]] if changes in known else known.values()),
-        "title": factor.title,
-        "ask": ask,
-        "step": sentence(factor.means or factor.why or ask),
-        "lasting": f"{number(work.weeks)} weeks" if work.weeks != 1 else "a week",
-        "targets": plan.targets or "quality, latency, cost and privacy, with a target for each",
-    }
-    plan.say(words, work, needs, "steps", 0.0, id=own, **told)
+    plan.say(
+        words,
+        needs,
+        work,
+        id=own,
+        missed=f"{listing(missed)} {'is' if len(missed) == 1 else 'are'} missed",
+        steps="\n".join([known[changes]] if changes in known else known.values()),
+        title=factor.title,
+        ask=ask,
+        step=sentence(factor.means or factor.why or ask),
+        lasting=f"{number(work.weeks)} weeks" if work.weeks != 1 else "a week",
+        targets=plan.targets or "quality, latency, cost and privacy, with a target for each",
+    )
 
 
 def _collect(plan: PlanContext, name: str, needs: Needs) -> None:
@@ -464,7 +399,7 @@ def _collect(plan: PlanContext, name: str, needs: Needs) -> None:
     work = either(plan.rule.against, name)
     cost = cost_of(work.hours) + plan.collected(need.unit, need.low, held(plan.case, need.unit))
     told = _data_words(plan, need)
-    plan.say("collect", cost, needs, "steps", work.weeks, id=f"against_{name}", **told)
+    plan.say("collect", needs, cost, weeks=work.weeks, id=f"against_{name}", **told)
 
 
 def _volume(plan: PlanContext, name: str, needs: Needs) -> None:
@@ -486,7 +421,7 @@ def _volume(plan: PlanContext, name: str, needs: Needs) -> None:
         else:
             first += ": open it to more users, or wait with tuning"
     enough = f"{count(limit)} requests or more" if limit else "enough requests to pay it back"
-    plan.say(f"against_{name}", work, needs, "steps", weeks, first=first, enough=enough)
+    plan.say(f"against_{name}", needs, work, weeks=weeks, first=first, enough=enough)
 
 
 _CLEARED: dict[str, Callable[[PlanContext, str, Needs], None]] = {

@@ -17,7 +17,6 @@ from tuneworthy.model.dossier import (
     InvestmentResult,
     Part,
     PartTotal,
-    Phase,
     Plan,
     QuestionResult,
 )
@@ -28,7 +27,7 @@ from tuneworthy.plan.context import (
     Calendar,
     NoPlanError,
     PlanContext,
-    said_by,
+    said,
     working_days,
 )
 from tuneworthy.plan.phases import keeping, questions, steps_to_verdict, tuning
@@ -100,7 +99,15 @@ def build_plan(
         hours=Range.total(phase.hours for phase in phases),
         usd=Range.total(phase.usd for phase in phases),
         weeks=working_days(calendar.start, max(p.end for p in phases)) / DAYS_PER_WEEK,
-        parts={part: _part_total(group) for part, group in by_part.items() if group},
+        parts={
+            part: PartTotal(
+                hours=Range.total(p.hours for p in group),
+                usd=Range.total(p.usd for p in group),
+                end=max(p.end for p in group),
+            )
+            for part, group in by_part.items()
+            if group
+        },
         notes=tuple(_notes(plan, decision, money)),
     )
 
@@ -123,17 +130,9 @@ def _fill(
         return "confirm"
     outcome = decision.leaning if found.outcome == "undecided" else found.outcome
     asks = found.recommendation.steps[0].option == "measure"
-    first = (questions(plan, open_questions),) if asks and open_questions else ()
+    first = questions(plan, open_questions) if asks and open_questions else ()
     steps_to_verdict(plan, outcome, found.recommendation, gates, first)
     return "confirm" if outcome == "improve_rag_or_switch_model" or first else "change"
-
-
-def _part_total(phases: Sequence[Phase]) -> PartTotal:
-    return PartTotal(
-        hours=Range.total(p.hours for p in phases),
-        usd=Range.total(p.usd for p in phases),
-        end=max(p.end for p in phases),
-    )
 
 
 def part_title(plan: Plan, part: Part) -> str:
@@ -145,7 +144,7 @@ def part_title(plan: Plan, part: Part) -> str:
 
 
 def _notes(plan: PlanContext, decision: Decision, money: MoneyFindings) -> Iterator[str]:
-    economics, notes = plan.case.economics, said_by("notes")
+    economics, notes = plan.case.economics, said()["notes"]
     whose = "as stated"
     if economics.hours_per_week is None:
         whose = "the framework's figure; state economics.hours_per_week"

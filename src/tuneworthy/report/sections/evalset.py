@@ -17,7 +17,7 @@ from tuneworthy.model.evalset import (
     Precision,
     Task,
 )
-from tuneworthy.plan.context import said_by
+from tuneworthy.plan.context import said
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.text import Paint, safe, wrapped
@@ -70,7 +70,7 @@ def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
         b.section("", "What was done", b.bullets(_done(drawn))),
         b.section("", expected, b.bullets(_precision(made))),
     ]
-    after = [said_by("scored").get(made.goal, ""), note, *_next(made)]
+    after = [said()["scored"].get(made.goal, ""), note, *_next(made)]
     return b.Document("", headline, sections, byline=byline, after=[*filter(None, after)])
 
 
