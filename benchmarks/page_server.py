@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvicorn
 
-from tuneworthy.llm.fake import Fake
+from tuneworthy.llm.choose import Fake
 from tuneworthy.model.lab import Reply, Request
 from tuneworthy.web.app import make_app, prepare
 from tuneworthy.web.guard import Site

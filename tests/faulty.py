@@ -6,9 +6,9 @@ import asyncio
 import random
 from dataclasses import dataclass
 
+from tuneworthy.llm.choose import Answer
+from tuneworthy.llm.choose import Fake as PlainFake
 from tuneworthy.llm.endpoints import Busy, Doubtful, NotSent, Refused
-from tuneworthy.llm.fake import Answer
-from tuneworthy.llm.fake import Fake as PlainFake
 from tuneworthy.model.lab import Reply, Request, Usage
 
 

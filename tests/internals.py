@@ -134,7 +134,7 @@ from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
 from tuneworthy.lab.verify import _outcome, general_skills
 from tuneworthy.llm import embedded as llm_embedded
 from tuneworthy.llm import runner as llm_runner
-from tuneworthy.llm.choose import FREE, prices_of, transport_for
+from tuneworthy.llm.choose import FREE, echo, prices_of, transport_for
 from tuneworthy.llm.embedded import (
     Embedded,
     Pulled,
@@ -164,7 +164,6 @@ from tuneworthy.llm.endpoints import (
     price_on,
     reach,
 )
-from tuneworthy.llm.fake import echo
 from tuneworthy.llm.http import Http, _seconds
 from tuneworthy.llm.http import parse as http_parse
 from tuneworthy.llm.ledger import TRAINING, Ledger, ReadOnlyLedger

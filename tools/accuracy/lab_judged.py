@@ -31,8 +31,8 @@ from tuneworthy.lab.plan import LabPlan, Pool, Setting, make_plan, plan_arms
 from tuneworthy.lab.result import outcome
 from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.session import PaidCalls
+from tuneworthy.llm.choose import Fake
 from tuneworthy.llm.endpoints import Reached
-from tuneworthy.llm.fake import Fake
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Model, Price, PromptVariant

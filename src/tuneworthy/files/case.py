@@ -205,16 +205,10 @@ def put(
 ) -> Written:
     """Write answers into a case file; a second writer waits, so that no answer is lost.
 
-    Args:
-        source: Case folder or case file; a link to one is followed and stays a link.
-        answers: Path inside the case to the value, such as ``("factors", "brand_voice")`` to
-            ``"yes"``; what becomes of a mapping that stands there, ``syntax.edit`` says.
-        read_digest: SHA-256 of the file as the caller saw it; nothing is written if the file has
-            changed since.
-        check: Looks at the case before it is written; if it raises, nothing is written.
-
-    Returns:
-        The case as it is now, and its digest.
+    ``source`` is the case folder or file; a link to one is followed and stays a link. ``answers``
+    are paths inside the case to values, such as ``("factors", "brand_voice")`` to ``"yes"``; what
+    becomes of a mapping that stands there, ``syntax.edit`` says. Nothing is written if the file has
+    changed since it had the ``read_digest``, or if ``check``, which sees the case before, raises.
     """
 
     def changed(text: str, path: Path) -> str:
@@ -249,11 +243,7 @@ def rewrite(
 
 
 def add_to_case(source: str | Path, lines: str) -> Case:
-    """Add lines at the end of a case file, such as a section that it doesn't have yet.
-
-    Returns:
-        The case as it is now.
-    """
+    """The case with lines added at the end of its file, such as a section it doesn't have yet."""
     return rewrite(source, lambda text, _: text + lines).case
 
 

@@ -29,9 +29,7 @@ BOM = "\ufeff"
 def read_text(path: Path, limit: int, error: Callable[..., InputError]) -> str:
     """A text file, whole, without a byte order mark.
 
-    Raises:
-        InputError: As ``error``, if it isn't there, isn't a plain file, is larger than the limit or
-            isn't UTF-8.
+    An ``error`` if it isn't there, isn't a plain file, is larger than the limit or isn't UTF-8.
     """
     return read_raw(path, limit, error).removeprefix(BOM)
 
@@ -71,16 +69,10 @@ def read_bytes(path: Path, limit: int, error: Callable[..., InputError]) -> byte
 
 
 def write_new(path: Path, text: str | bytes, *, force: bool = False) -> None:
-    """Write a file whole or not at all.
+    """Write a file whole or not at all; its folder is made if it isn't there.
 
-    Args:
-        path: Where; its folder is made if it isn't there.
-        text: What.
-        force: Replace a file, or a link to one, that is there.
-
-    Raises:
-        OutputError: If something is there and ``force`` isn't given, if it is no plain file, or if
-            it can't be written.
+    With ``force`` a file, or a link to one, that is there is replaced. An OutputError if something
+    is there without it, if that is no plain file, or if it can't be written.
     """
     with writing(path):
         if os.path.lexists(path):
@@ -96,8 +88,7 @@ def write_new(path: Path, text: str | bytes, *, force: bool = False) -> None:
 def write_over(path: Path, text: str) -> None:
     """Put ``text`` in the place of a file that is there; a link to it stays a link.
 
-    Raises:
-        OutputError: If it can't be written; then the file is as it was.
+    An OutputError if it can't be written; then the file is as it was.
     """
     with writing(path):
         _replace(path.resolve(strict=True), text)
@@ -174,14 +165,9 @@ def matching(pattern: str, within: Path | None = None) -> Iterator[Path]:
     ``*``, ``?`` and ``[]`` stand for what is in one name, ``**`` for any number of folders within
     each other, none included. Hidden ones fit only a part that begins with a dot. ``**`` follows no
     link to a folder: one could lead anywhere, and in circles. Other parts follow it, and what lies
-    in one folder is found by one way only.
-
-    Args:
-        pattern: Relative to a folder, or absolute.
-        within: The folder, whatever signs its own name holds; the working directory for None.
-
-    Raises:
-        ValueError: If a part is no name that a file could have.
+    in one folder is found by one way only. A pattern that isn't absolute is relative to the folder
+    ``within``, whatever signs its own name holds, or to the working directory. A ValueError if a
+    part is no name that a file could have.
     """
     whole = Path(pattern)
     places: Iterable[str] = [whole.anchor or str(within or "")]
@@ -257,13 +243,8 @@ def alone(path: Path) -> Iterator[None]:
 
     The file itself is locked, so that nothing is left beside it. A writer that waited may hold the
     lock of a file that was replaced meanwhile; it then takes that of the new one. Where the system
-    or the place has no such lock, the digest is all that guards, and nobody waits.
-
-    Args:
-        path: A file that is there; where it isn't, reading it says so.
-
-    Raises:
-        CaseError: If somebody else holds it for longer than ``MOST_WAIT_S``.
+    or the place has no such lock, the digest is all that guards, and nobody waits. Where the file
+    isn't there, reading it says so. A CaseError if somebody else holds it for ``MOST_WAIT_S``.
     """
     descriptor = _locked(path, time.monotonic() + MOST_WAIT_S)
     try:
@@ -302,8 +283,7 @@ def _locked(path: Path, until: float) -> int | None:
 def _taken(descriptor: int, path: Path) -> bool:
     """Whether the lock is ours and still that of the file which stands there.
 
-    Raises:
-        OSError: If files can't be locked in that place.
+    An OSError if files can't be locked in that place.
     """
     import fcntl  # not on every system
 

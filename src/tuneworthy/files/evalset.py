@@ -102,12 +102,7 @@ def evalset_text(cases: Iterable[EvalCase]) -> str:
 
 
 def told(one: EvalCase, where: str = "") -> dict[str, Any]:
-    """A case as plain values, without what is as it would be anyway.
-
-    Args:
-        one: The case.
-        where: File and line, for an error; the case's id where none is given.
-    """
+    """A case as plain values, without what is as it would be anyway; ``where`` is for an error."""
     try:
         return one.model_dump(mode="json", exclude_defaults=True)
     except (ValueError, RecursionError):
@@ -116,14 +111,10 @@ def told(one: EvalCase, where: str = "") -> dict[str, Any]:
 
 
 def split_of(one: EvalCase, *, seed: int = 0, report_share: float = 0.5) -> Split:
-    """What a case may be used for: as it says, else drawn by a hash of its conversation.
+    """What a case may be used for: as it says, else drawn by a seeded hash of its conversation.
 
-    All cases of a conversation fall on one side, whatever else is in the set.
-
-    Args:
-        one: The case.
-        seed: Another seed, another draw.
-        report_share: Share of conversations kept for reporting.
+    All cases of a conversation fall on one side, whatever else is in the set; ``report_share`` of
+    conversations are kept for reporting.
     """
     if one.split is not None:
         return one.split

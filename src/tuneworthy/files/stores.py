@@ -12,13 +12,13 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
@@ -118,13 +118,30 @@ def _seal(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _kept(case: Case, file: str, kind: str, name: str, fix: str) -> Any:
-    """The one record of a file of ours, of a ``kind`` as ``lab.VerifyPlan``; None for no file."""
-    path, (module, record) = _beside(case, file), kind.split(".")
-    if path is None or not os.path.lexists(path):
-        return None
-    of = getattr(import_module(f"tuneworthy.model.{module}"), record)
-    return JsonLines(path, of, name, fix).read_whole()
+class Kept(NamedTuple, Generic[R]):
+    """A file of ours with one record: called, it reads it; None where there is none yet."""
+
+    file: str
+    kind: str  #: Module of ``model`` and class, as ``lab.VerifyPlan``: most runs read none.
+    name: str  #: What a record is called in an error.
+    fix: str  #: What to do about what is none; ``{}`` is the case folder.
+
+    def __call__(self, case: Case) -> R | None:
+        path, (module, record) = _beside(case, self.file), self.kind.split(".")
+        if path is None or not os.path.lexists(path):
+            return None
+        of: type[R] = getattr(import_module(f"tuneworthy.model.{module}"), record)
+        return JsonLines(path, of, self.name, self.fix.format(case.folder)).read_whole()
+
+    def write(self, case: Case, record: R, *, force: bool = True) -> None:
+        """Write it down; without ``force`` only where there is none."""
+        text = record.model_dump_json(indent=2) + "\n"
+        write_new(_place(case, self.file), text, force=force)
+
+    def same_as(self, plan: R, before: R | None) -> bool:
+        """Whether a plan is the one of before, but for the day on which it was written."""
+        day = {"written_on": getattr(plan, "written_on", None)}
+        return before is not None and before.model_copy(update=day) == plan
 
 
 def whole_lines(text: str) -> list[str]:
@@ -139,10 +156,8 @@ def whole_lines(text: str) -> list[str]:
 def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
     """Add a line with its line feed; half a line that a crash left goes first.
 
-    Args:
-        path: The file; made if it isn't there.
-        line: What to add.
-        sync: Wait until it is on the disk; without, only a loss of power can take it back.
+    The file is made if it isn't there. Without ``sync`` nobody waits until it is on the disk, and
+    only a loss of power can take it back.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -254,27 +269,21 @@ def _changed(case: Case, was: MeasuredFile) -> bool:
     if path is None or not path.is_file():
         return False  # what is named and isn't there is told elsewhere; logs may go with time
     with suppress(OSError):
-        now = path.stat()
-        if (now.st_size, now.st_mtime_ns) == (was.size, was.modified_ns):
-            return False
-        return now.st_size != was.size or _digest(path, now.st_size, now.st_mtime_ns) != was.digest
+        size, modified = (now := path.stat()).st_size, now.st_mtime_ns
+        untouched = (size, modified) == (was.size, was.modified_ns)
+        return not untouched and (size != was.size or _digest(path, size, modified) != was.digest)
     return False
-
-
-def _digests(run: Measured) -> Iterator[tuple[str, str, int]]:
-    return ((file.path, file.digest, file.size) for file in run.files)
 
 
 def append_evidence(case: Case, measured: Measured, files: Sequence[MeasuredFile] = ()) -> bool:
     """Add a run that rests on some files of the case.
 
-    Returns:
-        Whether it was added; false where the last run measured the same inputs and files.
+    Whether it was added: not where the last run measured the same inputs and files.
     """
-    path, runs = _place(case, LEDGER), read_evidence(case)
+    path, last = _place(case, LEDGER), read_evidence(case)[-1:]
     measured = measured.model_copy(update={"files": (*measured.files, *files)})
-    same = bool(runs) and runs[-1].inputs == measured.inputs
-    if same and {*_digests(runs[-1])} == {*_digests(measured)}:
+    rests = [{(f.path, f.digest, f.size) for f in run.files} for run in (measured, *last)]
+    if last and last[0].inputs == measured.inputs and rests[0] == rests[1]:
         return False
     _evidence(path).append(measured, sealed=True, by_alias=True)
     return True
@@ -305,11 +314,9 @@ def read_versions(case: Case) -> tuple[Version, ...]:
 
     A line that is none, as a crash leaves it, is left out: the history is a help and no evidence.
     """
-    path = _beside(case, HISTORY)
-    if path is None or not os.path.lexists(path):
-        return ()
-    versions = []
-    for line in read_text(path, 2 * _MOST, CaseError).split("\n"):
+    path, versions = _beside(case, HISTORY), list[Version]()
+    there = path is not None and os.path.lexists(path)
+    for line in read_text(path, 2 * _MOST, CaseError).split("\n") if path and there else ():
         with suppress(ValidationError):
             versions.append(Version.model_validate_json(line))
     return tuple(versions)
@@ -392,11 +399,13 @@ TRAINING_RECORD = "training.json"
 TRAINING_LIMIT = 512 * MIB
 
 
-def training_record(case: Case) -> TrainingSet | None:
-    """What is known of the set that passed the gates; None where there is none yet."""
-    fix = f"make it again: tuneworthy data {case.folder}"
-    kind, name = "training.TrainingSet", "record of a training set"
-    return cast("TrainingSet | None", _kept(case, TRAINING_RECORD, kind, name, fix))
+training_record: Kept[TrainingSet] = Kept(
+    TRAINING_RECORD,
+    "training.TrainingSet",
+    "record of a training set",
+    "make it again: tuneworthy data {}",
+)
+"""What is known of the set that passed the gates."""
 
 
 def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]] | None:
@@ -406,7 +415,7 @@ def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]
     made, lines = training_record(case), _beside(case, TRAINING)
     if made is None or lines is None:
         return None
-    fix = f"make it again: tuneworthy data {case.folder}"
+    fix = training_record.fix.format(case.folder)
     examples = JsonLines(lines, TrainingExample, "training example", fix, TRAINING_LIMIT).read()
     if set_digest(examples) != made.digest:
         raise CaseError("isn't the set that passed the gates", where=str(lines), fix=fix)
@@ -417,7 +426,7 @@ def write_training(case: Case, made: TrainingSet, examples: Iterable[TrainingExa
     """Put a set in the place of the one before; both are ours."""
     lines = "".join(f"{one.model_dump_json(exclude_defaults=True)}\n" for one in examples)
     write_new(_place(case, TRAINING), lines, force=True)
-    _write_plan(_place(case, TRAINING_RECORD), made, force=True)
+    training_record.write(case, made)
 
 
 # Pilots: the plan, runs that were trained, and the result ----------------------------------------
@@ -438,36 +447,35 @@ def pilot_runs(case: Case) -> JsonLines[TrainedModel]:
     return JsonLines(path, TrainedModel, "run of a pilot", "move the file away")
 
 
-def written_pilot(case: Case) -> PilotPlan | None:
-    """The plan of a pilot that was written down; None where there is none yet."""
-    fix = "move it away and run the pilot again"
-    found = _kept(case, f"{PILOT}/plan.json", "pilot.PilotPlan", "plan of a pilot", fix)
-    return cast("PilotPlan | None", found)
+written_pilot: Kept[PilotPlan] = Kept(
+    f"{PILOT}/plan.json",
+    "pilot.PilotPlan",
+    "plan of a pilot",
+    "move it away and run the pilot again",
+)
+"""The plan of a pilot that was written down."""
 
 
 def write_pilot(case: Case, plan: PilotPlan, *, again: bool = False) -> PilotPlan:
     """Write a plan down, or take the one that is there for the same; as ``write_plan``."""
-    before, path = written_pilot(case), _place(case, f"{PILOT}/plan.json")
-    if before is not None and before.model_copy(update={"written_on": plan.written_on}) == plan:
+    before = written_pilot(case)
+    if before is not None and written_pilot.same_as(plan, before):
         return before
     if before is not None and not again:
         what = "holds the plan of another pilot: other data, cases, base or settings"
         fix = "use --resume to go on with that one, or --new-plan to begin another"
-        raise CaseError(what, where=str(path), fix=fix)
-    _write_plan(path, plan, force=again)
+        raise CaseError(what, where=str(_place(case, written_pilot.file)), fix=fix)
+    written_pilot.write(case, plan, force=again)
     return plan
 
 
-def write_pilot_result(case: Case, result: PilotResult) -> None:
-    """Keep what a pilot found, in the place of what one found before."""
-    _write_plan(_place(case, f"{PILOT}/result.json"), result, force=True)
-
-
-def read_pilot(case: Case) -> PilotResult | None:
-    """What the last pilot found; None where none has ended."""
-    fix = "move it away and run the pilot again; nothing is trained twice"
-    found = _kept(case, f"{PILOT}/result.json", "pilot.PilotResult", "result of a pilot", fix)
-    return cast("PilotResult | None", found)
+read_pilot: Kept[PilotResult] = Kept(
+    f"{PILOT}/result.json",
+    "pilot.PilotResult",
+    "result of a pilot",
+    "move it away and run the pilot again; nothing is trained twice",
+)
+"""What the last pilot found; it takes the place of what one found before."""
 
 
 # Plans of labs, written before the lab looks ------------------------------------------------------
@@ -477,11 +485,10 @@ CEILING_PLAN = "ceiling-plan.json"
 PROPOSED = "proposed"  #: Folder of the prompts that a generator proposed.
 
 
-def written_choice(case: Case) -> CeilingPlan | None:
-    """The choice that a ceiling lab wrote down; None where there is none yet."""
-    fix = "move it away and run the lab again"
-    found = _kept(case, CEILING_PLAN, "lab.CeilingPlan", "choice of a lab", fix)
-    return cast("CeilingPlan | None", found)
+written_choice: Kept[CeilingPlan] = Kept(
+    CEILING_PLAN, "lab.CeilingPlan", "choice of a lab", "move it away and run the lab again"
+)
+"""The choice that a ceiling lab wrote down."""
 
 
 def write_choice(case: Case, plan: CeilingPlan) -> None:
@@ -492,34 +499,27 @@ def write_choice(case: Case, plan: CeilingPlan) -> None:
     before = None
     with suppress(CaseError):  # what can't be read gives way
         before = written_choice(case)
-    if before is None or before.model_copy(update={"written_on": plan.written_on}) != plan:
-        _write_plan(_place(case, CEILING_PLAN), plan, force=True)
+    if not written_choice.same_as(plan, before):
+        written_choice.write(case, plan)
 
 
-def written_plan(case: Case) -> VerifyPlan | None:
-    """The plan of a verification that was written down; None where there is none yet."""
-    fix = "move it away and verify again"
-    found = _kept(case, VERIFY_PLAN, "lab.VerifyPlan", "plan of a verification", fix)
-    return cast("VerifyPlan | None", found)
+written_plan: Kept[VerifyPlan] = Kept(
+    VERIFY_PLAN, "lab.VerifyPlan", "plan of a verification", "move it away and verify again"
+)
+"""The plan of a verification that was written down."""
 
 
 def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPlan:
-    """Write a plan down, or take the one that is there.
+    """Write a plan down, or take the one that is there: of two for the same the first counts.
 
-    Args:
-        case: The case.
-        plan: What would be done now.
-        again: Put it in the place of one that was written for something else.
-
-    Returns:
-        The plan that counts: of two for the same comparison the one written first.
+    With ``again`` it takes the place of one that was written for something else.
     """
-    before, path = written_plan(case), _place(case, VERIFY_PLAN)
+    before = written_plan(case)
     if before is not None and (before.inputs, before.margin) == (plan.inputs, plan.margin):
         return before
     if before is not None and not again:
         raise another_plan(case)
-    _write_plan(path, plan, force=again)
+    written_plan.write(case, plan, force=again)
     return plan
 
 
@@ -527,10 +527,6 @@ def another_plan(case: Case) -> CaseError:
     what = "holds a plan with another margin, other models or other cases"
     fix = "use --new-plan to compare something else; what was seen can't be unseen"
     return CaseError(what, where=str(_place(case, VERIFY_PLAN)), fix=fix)
-
-
-def _write_plan(path: Path, plan: BaseModel, *, force: bool) -> None:
-    write_new(path, plan.model_dump_json(indent=2) + "\n", force=force)
 
 
 def write_prompts(case: Case, prompts: Iterable[PromptVariant]) -> None:
@@ -570,33 +566,23 @@ def read_rubrics(case: Case) -> dict[str, str]:
 
 
 def keep_rubric(case: Case, text: str) -> str:
-    """Keep a rubric; the same text twice is one.
-
-    Returns:
-        Its name.
-    """
+    """Keep a rubric, and give its name; the same text twice is one."""
     from tuneworthy.model.evalset import digest_of
 
     rubric = "\n".join(text.split("\r\n")).strip()
     if not rubric:
         raise InputError("a rubric says what a good output is", where="rubric", fix="write it down")
-    name = digest_of(rubric)
-    known = read_rubrics(case)
-    if name in known:
-        return name
-    if len(known) >= MOST_RUBRICS:
+    name, known = digest_of(rubric), read_rubrics(case)
+    if name not in known and len(known) >= MOST_RUBRICS:
         fix = "take one of those that are there"
         raise InputError(f"there are {MOST_RUBRICS} rubrics already", where="rubric", fix=fix)
-    write_new(_place(case, f"rubrics/{name}.md"), rubric + "\n", force=True)
+    if name not in known:
+        write_new(_place(case, f"rubrics/{name}.md"), rubric + "\n", force=True)
     return name
 
 
 class Transcript:
-    """A conversation kept in a file, one line a message; whole after every line.
-
-    Args:
-        path: A file that isn't there yet.
-    """
+    """A conversation kept in a file that isn't there yet, one line a message; always whole."""
 
     def __init__(self, path: str | Path) -> None:
         self._path, self._text = Path(path), ""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, Literal, NamedTuple
 
 from tuneworthy.errors import CaseError, FrameworkError
@@ -47,6 +47,11 @@ class _Kind(NamedTuple):
     difference: int
     indicators: int
     anti_indicators: int
+
+    @property
+    def strength(self) -> tuple[int, ...]:
+        """The weaker and the stronger of its two bands."""
+        return tuple(sorted((self.score, self.difference)))
 
 
 def _kind(steps: Sequence[int], yes: Iterable[int]) -> _Kind:
@@ -155,21 +160,16 @@ _Rule = Literal["score", "counted", "difference"]
 
 
 def _cells(kinds: Kinds, rules: tuple[_Rule, _Rule]) -> Iterator[LintCell]:
-    cells: dict[tuple[int, ...], list[_Kind]] = {}
-    for kind in sorted(kinds, key=lambda kind: kind[4:]):
-        cells.setdefault(kind[4:], []).append(kind)
-    for (indicators, anti_indicators), members in cells.items():
-        bands: list[Band | Literal["mixed"]] = []
-        for rule in rules:
+    def held(kind: _Kind) -> tuple[int, int]:
+        return kind.indicators, kind.anti_indicators
+
+    for (indicators, anti_indicators), alike in groupby(sorted(kinds, key=held), held):
+        members, bands = list(alike), dict[str, Band | Literal["mixed"]]()
+        for rule, name in zip(rules, ("score", "difference"), strict=True):
             found = {getattr(kind, rule) for kind in members}
-            bands.append(BANDS[found.pop()] if len(found) == 1 else "mixed")
-        yield LintCell(
-            indicators=indicators,
-            anti_indicators=anti_indicators,
-            combinations=sum(kinds[kind] for kind in members),
-            score=bands[0],
-            difference=bands[1],
-        )
+            bands[name] = BANDS[found.pop()] if len(found) == 1 else "mixed"
+        many: Any = {"indicators": indicators, "anti_indicators": anti_indicators}
+        yield LintCell(combinations=sum(kinds[kind] for kind in members), **many, **bands)
 
 
 def _steps(table: _Table) -> Iterator[LintFinding]:
@@ -213,14 +213,12 @@ def _strengths(table: _Table) -> Iterator[LintFinding]:
     candidates = {kind: many for kind, many in table.kinds.items() if table.candidate(kind)}
     by_strength: Counter[tuple[int, ...]] = Counter()
     for kind, many in candidates.items():
-        by_strength[tuple(sorted((kind.score, kind.difference)))] += many
+        by_strength[kind.strength] += many
     total = by_strength.total()
-    if not total:
+    (usual, most), *others = by_strength.most_common() or [((), 0)]
+    if not total or (others and most / total < _USUAL):
         return
-    (usual, most), *others = by_strength.most_common()
-    if others and most / total < _USUAL:
-        return
-    rare = {k: n for k, n in candidates.items() if tuple(sorted((k.score, k.difference))) != usual}
+    rare = {kind: many for kind, many in candidates.items() if kind.strength != usual}
     strengths = {
         f"{BANDS[low]} to {BANDS[high]}": many for (low, high), many in sorted(by_strength.items())
     }
@@ -240,8 +238,8 @@ def _backfires(table: _Table) -> Iterator[LintFinding]:
     for k, name in enumerate(table.names):
         ends = name in table.rules.indicators, name not in table.rules.indicators
 
-        def backfires(pair: tuple[_Kind, _Kind], ends: tuple[bool, bool] = ends) -> bool:
-            return (table.candidate(pair[0]), table.candidate(pair[1])) == ends
+        def backfires(pair: tuple[_Kind, ...], ends: tuple[bool, ...] = ends) -> bool:
+            return tuple(map(table.candidate, pair)) == ends
 
         if any(map(backfires, table.pairs(name, bands=False))):
             wrong: Counter[_Kind] = Counter()
@@ -253,23 +251,15 @@ def _backfires(table: _Table) -> Iterator[LintFinding]:
                 for row, kind in enumerate(table.first)
                 if not row >> k & 1 and kind in wrong and backfires((kind, table.at(row | 1 << k)))
             )
-            half = 1 << len(table.names) - 1
-            yield table.finding(
-                "reason_backfires", wrong, ("score", "score"), rows=rows, of=half, factor=name
-            )
+            rest: Any = {"rows": rows, "of": 1 << len(table.names) - 1, "factor": name}
+            yield table.finding("reason_backfires", wrong, ("score", "score"), **rest)
 
 
 def _idle(table: _Table) -> Iterator[LintFinding]:
     """Factors whose answer never changes an outcome or a band."""
     for name in table.names:
-        for bands in (False, True):
-            pairs = table.pairs(name, bands=bands)
-            if any(
-                before[:2] != after[:2] or before.difference != after.difference
-                for before, after in pairs
-            ):
-                break
-        else:
+        pairs = (pair for bands in (False, True) for pair in table.pairs(name, bands=bands))
+        if all(a[:2] == b[:2] and a.difference == b.difference for a, b in pairs):
             yield _finding("factor_never_matters", factor=name)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import date
 from functools import lru_cache
@@ -28,12 +29,52 @@ from tuneworthy.llm.endpoints import (
     price_on,
     reach,
 )
-from tuneworthy.llm.fake import FAKES, Fake
 from tuneworthy.llm.runner import PriceOf
 from tuneworthy.model.case import Model, Price, price_of
-from tuneworthy.model.lab import Reply, Request
+from tuneworthy.model.lab import Reply, Request, Usage
 
 FREE = Price(input=0.0, output=0.0)
+
+
+# Models that are functions of ours, for trials without a key.
+
+Answer = Callable[[Request], str]
+
+
+class Fake:
+    """A transport whose answers come from a function. Words stand for tokens."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def send(self, request: Request) -> Reply:
+        """Answer; see ``Transport``."""
+        await asyncio.sleep(0)  # others have their turn, as with a model that is asked
+        # Half a pair of UTF-16, as it comes with somebody's cases, can't be kept.
+        text = self._answer(request).encode("utf-8", "replace").decode("utf-8")
+        wrote = max(1, len(text.split()))
+        if request.max_tokens is not None:
+            wrote = min(wrote, request.max_tokens)
+        read = max(1, sum(len(message.content.split()) for message in request.messages))
+        return Reply(text=text, usage=Usage(input_tokens=read, output_tokens=wrote))
+
+
+def echo(request: Request) -> str:
+    """The last message, as it came; the empty string without one."""
+    return request.messages[-1].content if request.messages else ""
+
+
+def parrot(request: Request) -> str:
+    """The answer of the last example in the conversation; the last message without one."""
+    answers = [message.content for message in request.messages if message.role == "assistant"]
+    return answers[-1] if answers else echo(request)
+
+
+FAKES: Mapping[str, Answer] = {"echo": echo, "parrot": parrot}
+"""What a model id such as ``fake:echo`` does."""
 
 
 class Switch:
@@ -43,12 +84,10 @@ class Switch:
         self._by_place = dict(by_place)
 
     async def close(self) -> None:
-        """Close all of them."""
         for each in {id(one): one for one in self._by_place.values()}.values():
             await each.close()
 
     async def send(self, request: Request) -> Reply:
-        """Hand it over; see ``Transport``."""
         found = self._by_place.get(request.base_url or f"{request.provider}:{request.model}")
         if found is None:
             raise NotSent(f"nothing serves {request.model}", again=False)
@@ -182,8 +221,12 @@ def endpoints() -> tuple[Served, ...]:
 def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
     """The models of a case, in their order, with the list prices of a day."""
     known = tuple(models)
-    listed = look_up(known, as_of)
-    places = [_reached(model) for model in known]
+    listed, places = look_up(known, as_of), list[Reached | str]()
+    for model in known:
+        try:
+            places.append(reach(model))
+        except CaseError as caught:  # why it can't be
+            places.append(str(caught))
 
     def served(model: Model, place: Reached | str, names: tuple[str, ...] | None) -> Served:
         if isinstance(place, str):
@@ -194,14 +237,6 @@ def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
         return _served(model.id, place, names, price)
 
     return tuple(map(served, known, places, _asked(places)))
-
-
-def _reached(model: Model) -> Reached | str:
-    """Where a model is reached, or why it can't be."""
-    try:
-        return reach(model)
-    except CaseError as caught:
-        return str(caught)
 
 
 def _asked(places: Sequence[Reached | str]) -> list[tuple[str, ...] | None]:

@@ -72,10 +72,8 @@ class Secret:
         Placeholders of fewer than eight characters, as local servers take them, are no keys, and
         stand in many an answer.
         """
-        if len(self._key) < _SHORTEST_KEY:
-            return text
         spelt = (rf"\\{{0,8}}(?:{re.escape(c)}|u(?i:{ord(c):04x}))" for c in self._key)
-        return re.sub("".join(spelt), "***", text)
+        return text if len(self._key) < _SHORTEST_KEY else re.sub("".join(spelt), "***", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,16 +253,13 @@ def price_on(
     provider, _, name = model_id.partition(":")
     if not name:  # a bare name may be served by anybody, at any price
         return None
-    if base_url:  # as the catalogue writes it
-        try:
-            scheme, host, port = _place(base_url)
-        except CaseError:  # is refused where it is called, with its place in the file
-            return None
-        base_url = f"{scheme}://{host}{f':{port}' if port else ''}{urlsplit(base_url).path}"
     listed, catalogue = _price_list()
     try:
+        if base_url:  # as the catalogue writes it
+            scheme, host, port = _place(base_url)
+            base_url = f"{scheme}://{host}{f':{port}' if port else ''}{urlsplit(base_url).path}"
         _, model = listed.find_provider_model(name, None, None if base_url else provider, base_url)
-    except LookupError:
+    except (CaseError, LookupError):  # what is no address is refused where it is called
         return None
     moment = datetime(as_of.year, as_of.month, as_of.day, _NOON, tzinfo=UTC)
     plain, batch = (
@@ -372,12 +367,11 @@ def whole_cap(usd: float) -> int:
 
 def most_input_tokens(request: Request) -> int:
     """The most tokens a request can have: none has less than one byte."""
-    told = sum([message.size for message in request.messages])
-    extras = [text for text in (request.response_schema, request.grammar, request.tools) if text]
-    extras += request.choices or ()
-    told += sum(len(as_bytes(text)) for text in extras)
-    told += _TOKENS_OF_TOOLS if extras else 0
-    return told + _TOKENS_A_MESSAGE * (len(request.messages) + 1)
+    extras = [request.response_schema, request.grammar, request.tools, *(request.choices or ())]
+    sizes = [len(as_bytes(text)) for text in extras if text]
+    told = sum([message.size for message in request.messages]) + sum(sizes)
+    more = _TOKENS_OF_TOOLS if sizes or request.choices else 0
+    return told + more + _TOKENS_A_MESSAGE * (len(request.messages) + 1)
 
 
 def most_usd(request: Request, price: Price) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -216,28 +217,23 @@ def payload(request: Request) -> dict[str, Any]:
     """The body of a request as the endpoint wants it."""
     if request.choices is not None:
         return _decision(request)
-    body: dict[str, Any] = {
+    schema, tools = (text and json.loads(text) for text in (request.response_schema, request.tools))
+    # OpenAI's newer models refuse the older name, and all of its models know the newer one.
+    newer = request.base_url == PRESETS["openai"].base_url
+    named = {"name": "output", "strict": True, "schema": schema}
+    body = {
         "model": request.model,
         "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        "temperature": request.temperature,
+        "reasoning_effort": request.effort,
+        "max_completion_tokens" if newer else "max_tokens": request.max_tokens,
+        "seed": request.seed,
+        "response_format": {"type": "json_schema", "json_schema": named},
+        "grammar": request.grammar,
+        "tools": tools,
     }
-    if request.temperature is not None:
-        body["temperature"] = request.temperature
-    if request.effort is not None:
-        body["reasoning_effort"] = request.effort
-    if request.max_tokens is not None:
-        # OpenAI's newer models refuse the older name, and all of its models know the newer one.
-        newer = request.base_url == PRESETS["openai"].base_url
-        body["max_completion_tokens" if newer else "max_tokens"] = request.max_tokens
-    if request.seed is not None:
-        body["seed"] = request.seed
-    if request.response_schema is not None:
-        schema = {"name": "output", "strict": True, "schema": json.loads(request.response_schema)}
-        body["response_format"] = {"type": "json_schema", "json_schema": schema}
-    if request.grammar is not None:
-        body["grammar"] = request.grammar
-    if request.tools is not None:
-        body["tools"] = json.loads(request.tools)
-    return body
+    lacks = () if request.response_schema is not None else ("response_format",)
+    return {name: part for name, part in body.items() if part is not None and name not in lacks}
 
 
 def _decision(request: Request) -> dict[str, Any]:
@@ -278,18 +274,15 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
     try:
         body = json.loads(raw)
         body = _as_chat(body) if "answers" in body else body
-        choice = body["choices"][0]
-        message = choice["message"]
-        usage = body.get("usage") or {}
+        choice, usage = body["choices"][0], body.get("usage") or {}
+        message, ended = choice["message"], choice.get("finish_reason") or "stop"
         details = usage.get("prompt_tokens_details") or {}
         written = usage.get("completion_tokens_details") or {}
         calls = [call["function"] for call in message.get("tool_calls") or ()]
         return Reply(
             text=_text(message.get("content") or "", key),
             tool_calls=tuple((_text(c["name"], key), _text(c["arguments"], key)) for c in calls),
-            finish="refusal"
-            if message.get("refusal")
-            else _text(choice.get("finish_reason") or "stop", key)[:100],
+            finish="refusal" if message.get("refusal") else _text(ended, key)[:100],
             usage=Usage(
                 input_tokens=_tokens(usage.get("prompt_tokens")),
                 output_tokens=_tokens(usage.get("completion_tokens")),
@@ -333,12 +326,10 @@ def refusal_of(status: int, retry_after: str, body: str, *, known: bool) -> Exce
 
 def _seconds(retry_after: str) -> float | None:
     """Seconds of a Retry-After header, a number or a date; None for nonsense."""
-    try:
+    found = math.nan
+    with suppress(ValueError, TypeError, OverflowError):
+        until = parsedate_to_datetime(retry_after)
+        found = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    with suppress(ValueError):
         found = float(retry_after)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(retry_after)
-            found = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return found if found >= 0 and found != float("inf") else None
+    return found if 0 <= found < math.inf else None

@@ -115,12 +115,7 @@ def _fitting(references: Sequence[Any], wanted: str, *, texts: bool) -> str:
 
 
 class Marker:
-    """Scores outputs by the scorers of the set and by each case's own checks.
-
-    Args:
-        scorers: Those of the set.
-        kit: What the checks of cases are made from.
-    """
+    """Scores outputs by the scorers of the set and by each case's own checks, made from a kit."""
 
     def __init__(self, scorers: Sequence[Scorer], kit: Kit) -> None:
         self._scorers, self._kit = tuple(scorers), kit

@@ -98,8 +98,8 @@ class Scored(Record):
     ``no_answer``; empty for one that is right."""
 
 
-def right(why: str, numbers: Mapping[str, float | int] | None = None) -> Scored:
-    return Scored(value=1.0, ok=True, why=why, numbers=dict(numbers or {}))
+def right(why: str, numbers: Mapping[str, float | int] = {}) -> Scored:
+    return Scored(value=1.0, ok=True, why=why, numbers=dict(numbers))
 
 
 def wrong(
@@ -108,12 +108,12 @@ def wrong(
     value: float = 0.0,
     signal: str = WRONG,
     about: str = "",
-    numbers: Mapping[str, float | int] | None = None,
+    numbers: Mapping[str, float | int] = {},
 ) -> Scored:
     """An output that is wrong, wholly or with a ``value`` for what is right in it."""
     value = min(1.0, max(0.0, value)) if math.isfinite(value) else 0.0
-    more = dict(numbers or {})
-    return Scored(value=value, ok=False, why=why, numbers=more, about=cut(about), signal=signal)
+    of: Any = {"signal": signal, "about": cut(about), "numbers": dict(numbers)}
+    return Scored(value=value, ok=False, why=why, **of)
 
 
 def conditions(why: str, faults: Sequence[Scored], n: int, **numbers: int) -> Scored:
@@ -126,9 +126,8 @@ def conditions(why: str, faults: Sequence[Scored], n: int, **numbers: int) -> Sc
         numbers["failed"] = len(faults)
     if not faults:
         return right(why, numbers)
-    first = faults[0]
-    value = 1 - len(faults) / max(1, n)
-    return first.model_copy(update={"value": value, "numbers": numbers | first.numbers})
+    more = {"value": 1 - len(faults) / max(1, n), "numbers": numbers | faults[0].numbers}
+    return faults[0].model_copy(update=more)
 
 
 def empty() -> Scored:
@@ -254,12 +253,8 @@ def normal(text: str, *, punctuation: bool = False, articles: bool = False) -> s
 
     Unicode is brought to its compatibility form (NFKC), capitals are folded, punctuation marks of
     any script become spaces and spaces are single. A point or comma between digits, a sign before
-    a digit, ``%`` and currency signs stay: they change a number.
-
-    Args:
-        text: Any text.
-        punctuation: Keep the marks.
-        articles: Leave out the English articles.
+    a digit, ``%`` and currency signs stay: they change a number. ``punctuation`` keeps the marks,
+    and ``articles`` leaves out the English articles.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
     if not punctuation:
@@ -332,23 +327,16 @@ def as_number(value: Any) -> float | None:
     if isinstance(value, str):
         numbers = numbers_in(value)
         return numbers[0] if len(numbers) == 1 else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+    with suppress(OverflowError):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value) if math.isfinite(value) else None
+    return None
 
 
 def near(value: float, expected: float, *, within: float, relative: float) -> bool:
     """Whether a number lies within the wider of two tolerances; both ends included.
 
-    Args:
-        value: The number to test.
-        expected: The right one.
-        within: Absolute tolerance.
-        relative: Tolerance as a share of the right one.
+    ``within`` is absolute, and ``relative`` a share of the right one.
     """
     slack = 4e-16 * max(abs(value), abs(expected))  # rounding of decimals as they were written
     return abs(value - expected) <= max(within, relative * abs(expected)) + slack
@@ -462,10 +450,8 @@ def leaves(value: Mapping[str, Any], above: FieldPath = ()) -> Iterator[FieldPat
     """Paths to what is not an object inside an object; an empty or very deep one is a leaf."""
     for key, inner in value.items():
         path = (*above, str(key))
-        if isinstance(inner, Mapping) and inner and len(path) < _DEEPEST:
-            yield from leaves(inner, path)
-        else:
-            yield path
+        deeper = isinstance(inner, Mapping) and inner and len(path) < _DEEPEST
+        yield from leaves(inner, path) if deeper else (path,)
 
 
 def at(value: Any, path: FieldPath) -> tuple[bool, Any]:

@@ -65,10 +65,6 @@ def _validator(own: bool | dict[str, Any], kit: Kit) -> Validator:
     return valid
 
 
-def _by_name(fields: Any) -> Any:
-    return fields if isinstance(fields, Mapping) else {name: {} for name in as_texts(fields)}
-
-
 class JsonFields(Scorer):
     """The output is an object whose fields are right, one by one.
 
@@ -77,7 +73,10 @@ class JsonFields(Scorer):
     """
 
     id, main, compares = "json_fields", "fields", True
-    fields: Annotated[dict[str, FieldRule], BeforeValidator(_by_name)] = {}
+    fields: Annotated[
+        dict[str, FieldRule],
+        BeforeValidator(lambda f: f if isinstance(f, Mapping) else {n: {} for n in as_texts(f)}),
+    ] = {}
     """Names, or a mapping of a name to its rule; a dot goes into an object. Empty: every field of
     the reference, by the type of its value."""
     own: bool | dict[str, Any] = Field(False, alias="schema")
@@ -101,24 +100,24 @@ class JsonFields(Scorer):
             return wrong("no_object", signal=FORMAT)
         if self._valid is not None and not self._valid(value):
             return wrong("breaks_schema", signal=FORMAT)
-        if not accepted:
-            return right("keeps_schema")
-        results = (self._against(value, expected) for expected in accepted)
-        return max(results, key=lambda result: result.value)
+        results = [self._against(value, expected) for expected in accepted]
+        return max(results, key=lambda result: result.value, default=right("keeps_schema"))
 
     def _against(self, value: dict[str, Any], expected: Mapping[str, Any]) -> Scored:
         rules = {tuple(name.split(".")): rule for name, rule in self.fields.items()}
         rules = rules or {path: FieldRule() for path in leaves(expected)}
-        faults: list[Scored] = []
+        faults, parts = list[Scored](), dict[str, bool]()
         for path, rule in rules.items():
-            due, right_value = at(expected, path)
-            present, own = at(value, path)
+            name, (due, wanted), (present, own) = (
+                ".".join(path),
+                at(expected, path),
+                at(value, path),
+            )
             if due and not present:
-                faults.append(wrong("field_missing", about=".".join(path), signal=FORMAT))
-            elif present and not (due and rule.equal(own, right_value)):
-                faults.append(wrong("field_differs", about=".".join(path)))
-        missed = {fault.about for fault in faults}
-        parts = {name: name not in missed for name in map(".".join, rules)}
+                faults.append(wrong("field_missing", about=name, signal=FORMAT))
+            elif present and not (due and rule.equal(own, wanted)):
+                faults.append(wrong("field_differs", about=name))
+            parts[name] = name not in {fault.about for fault in faults[-1:]}
         if not self.extra:
             more = sorted(".".join(path) for path in {*leaves(value)} - {*leaves(expected)})
             faults += [wrong("field_extra", about=name, signal=FORMAT) for name in more[:1]]
@@ -165,14 +164,11 @@ class AcceptedCall(NamedTuple):
         if depth > _DEEPEST:
             return False
         if isinstance(value, list) and isinstance(wanted, list):
-            return len(value) == len(wanted) and all(
-                self._equal(a, b, depth + 1) for a, b in zip(value, wanted, strict=True)
-            )
+            pairs = zip(value, wanted, strict=False)
+            return len(value) == len(wanted) and all(self._equal(*p, depth + 1) for p in pairs)
         if isinstance(value, Mapping) and isinstance(wanted, Mapping):
-            if value.keys() - wanted.keys():
-                return False
             choices = {k: _listed(v) if self.listed else [v] for k, v in wanted.items()}
-            return all(
+            return value.keys() <= wanted.keys() and all(
                 any(self._equal(value[key], choice, depth + 1) for choice in some)
                 if key in value
                 else self.listed and _OPTIONAL in some
@@ -191,10 +187,9 @@ def _plain_name(name: str) -> str:
 
 
 def model_calls(output: Output) -> list[ModelCall] | None:
-    """The calls of an output, from the interface or else written as JSON.
+    """The calls of an output, from the interface or else written as JSON; [] where there is none.
 
-    Returns:
-        None where one has arguments that are not a JSON object; [] where there is none.
+    None where one has arguments that are not a JSON object.
     """
     pairs: list[tuple[Any, Any]]
     if output.tool_calls:
@@ -214,13 +209,10 @@ def accepted_calls(reference: Any, *, exact: bool = False) -> list[AcceptedCall]
     if not isinstance(reference, Mapping):
         return None
     many = reference.get("calls")
-    calls = []
-    for data in many if isinstance(many, list | tuple) else [reference]:
-        call = _accepted_call(data, exact)
-        if call is None:
-            return None
-        calls.append(call)
-    return calls
+    listed = many if isinstance(many, list | tuple) else [reference]
+    calls = [_accepted_call(data, exact) for data in listed]
+    known = [call for call in calls if call is not None]
+    return known if len(known) == len(calls) else None
 
 
 def _accepted_call(data: Any, exact: bool) -> AcceptedCall | None:
@@ -312,12 +304,9 @@ class ToolCalls(Scorer):
         pairs, most = _pairs(calls, accepted, ordered=self.ordered), max(len(calls), len(accepted))
         if pairs == most:
             return right("calls_equal", numbers)
-        names = {call.name for call in accepted}
-        about = next((call.name for call in calls if call.name not in names), "")
-        why = "arguments_differ" if len(calls) == len(accepted) else "calls_differ"
-        return wrong(
-            "other_tool" if about else why,
-            value=pairs / most,
-            about=about or calls[0].name,
-            numbers=numbers,
-        )
+        why, names = "calls_differ", {call.name for call in accepted}
+        other = next((call.name for call in calls if call.name not in names), "")
+        if other or len(calls) == len(accepted):
+            why = "other_tool" if other else "arguments_differ"
+        about = other or calls[0].name
+        return wrong(why, value=pairs / most, about=about, numbers=numbers)

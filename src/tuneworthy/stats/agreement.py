@@ -15,7 +15,7 @@ from tuneworthy.model.evalset import Coefficient
 from tuneworthy.stats.clustered import percentile_interval, redrawn
 
 if TYPE_CHECKING:
-    from tuneworthy.stats.clustered import Floats
+    from tuneworthy.stats.clustered import Floats, Ints
 
 DRAWS = 4_000
 FEWEST_CLUSTERS = 5  #: With fewer clusters there is no interval: draws of so few say little.
@@ -33,12 +33,8 @@ def cohen_kappa(
 
     None without such an item, and where both give one label throughout: then chance agrees as well.
     """
-    kept, names = _rated(ratings, clusters)
-    codes = _codes(kept)
-    q = len(codes)
-    rows = np.zeros((len(kept), q * q))
-    for at, row in enumerate(kept):
-        rows[at, codes[str(row[0])] * q + codes[str(row[1])]] = 1
+    codes, q, names = _rated(ratings, clusters)
+    rows = np.eye(q * q)[codes[:, 0] * q + codes[:, 1]]
 
     def kappa(sums: Floats) -> Floats:
         table = sums.reshape(-1, q, q)
@@ -57,11 +53,10 @@ def fleiss_kappa(
 
     None without such an item, and where all labels are the same.
     """
-    kept, names = _rated(ratings, clusters)
-    counts = _counts(kept)
-    if not len(counts) or counts[0].sum() < 2:
+    codes, q, names = _rated(ratings, clusters)
+    raters, counts = codes.shape[1], _counts(codes, q)
+    if not len(counts) or raters < 2:
         return None
-    raters = counts[0].sum()
     agree = ((counts**2).sum(axis=1) - raters) / (raters * (raters - 1))
     rows = np.column_stack([agree, np.ones(len(counts)), counts])
 
@@ -79,10 +74,8 @@ def nominal_alpha(
 
     None where no item has two labels, or all labels are the same.
     """
-    kept, names = _rated(ratings, clusters, least=2)
-    counts = _counts(kept)
-    if not len(counts):
-        return None
+    codes, q, names = _rated(ratings, clusters, least=2)
+    counts = _counts(codes, q)
     size = counts.sum(axis=1)
     apart = (size**2 - (counts**2).sum(axis=1)) / (size - 1)  # ordered pairs that differ
     rows = np.column_stack([apart, counts])
@@ -90,9 +83,8 @@ def nominal_alpha(
     def alpha(sums: Floats) -> Floats:
         totals = sums[:, 1:]
         n = totals.sum(axis=1)
-        chance = n**2 - (totals**2).sum(axis=1)
+        chance, some = n**2 - (totals**2).sum(axis=1), n > totals.max(axis=1)
         values = np.full(len(sums), np.nan)
-        some = chance > 0
         values[some] = 1 - (n[some] - 1) * sums[some, 0] / chance[some]
         return values
 
@@ -101,29 +93,25 @@ def nominal_alpha(
 
 def _rated(
     ratings: Ratings, clusters: Sequence[str], least: int | None = None
-) -> tuple[list[Sequence[str | None]], list[str]]:
-    """The items that enough labellers, or all of them, have labelled; and their clusters."""
+) -> tuple[Ints, int, list[str]]:
+    """The items that enough labellers, or all of them, have labelled, and their clusters.
+
+    Labels are numbered, -1 for none; how many there are comes between.
+    """
     pairs = [
         (row, name)
         for row, name in zip(ratings, clusters, strict=True)
         if sum(label is not None for label in row) >= (len(row) if least is None else least)
     ]
-    return [row for row, _ in pairs], [name for _, name in pairs]
+    labels = sorted({label for row, _ in pairs for label in row if label is not None})
+    code = {None: -1, **{label: at for at, label in enumerate(labels)}}
+    codes = [[code[label] for label in row] for row, _ in pairs]
+    shape = len(pairs), max(map(len, ratings), default=2)
+    return np.array(codes, dtype=np.int64).reshape(shape), len(labels), [name for _, name in pairs]
 
 
-def _codes(rows: Ratings) -> dict[str, int]:
-    labels = sorted({label for row in rows for label in row if label is not None})
-    return {label: at for at, label in enumerate(labels)}
-
-
-def _counts(rows: Ratings) -> Floats:
-    codes = _codes(rows)
-    counts = np.zeros((len(rows), len(codes)))
-    for at, row in enumerate(rows):
-        for label in row:
-            if label is not None:
-                counts[at, codes[label]] += 1
-    return counts
+def _counts(codes: Ints, q: int) -> Floats:
+    return (codes[:, :, None] == np.arange(q)).sum(axis=1).astype(np.float64)
 
 
 def _beyond(seen: Floats, chance: Floats) -> Floats:

@@ -25,7 +25,14 @@ class Glossary:
 
     def __init__(self, terms: Sequence[Term]) -> None:
         self._entries = tuple(_cleaned(each) for each in terms if each.term.strip())
-        self._searcher = Searcher(_patterns(self._entries))
+        patterns: dict[str, Pattern] = {}
+        for index, entry in enumerate(self._entries):
+            named = (("right", (entry.term,)), ("wrong", entry.forbidden), ("due", entry.due_when))
+            for kind, words in named:
+                for k, word in enumerate(words):
+                    whole = _whole(word, caseless=not entry.case_sensitive)
+                    patterns[f"{index} {kind} {k}"] = whole
+        self._searcher = Searcher(patterns)
         self._inside = {
             (index, k): (holders, _outside(word, [self._entries[h] for h in holders]))
             for index, entry in enumerate(self._entries)
@@ -46,7 +53,7 @@ class Glossary:
 
     def said(self, hits: Hits, index: int) -> Flags:
         """Texts that hold the right word."""
-        return hits[f"{index} right"]
+        return hits[f"{index} right 0"]
 
     def called_for(self, hits: Hits, index: int) -> Flags:
         """Texts that hold the right word, one that is wrong for it, or one that calls for it."""
@@ -79,18 +86,6 @@ def _cleaned(term: Term) -> Term:
         "due_when": tuple(word for word in term.due_when if word.strip()),
     }
     return term.model_copy(update=words)
-
-
-def _patterns(entries: Sequence[Term]) -> dict[str, Pattern]:
-    """Every word as a pattern, named by its place."""
-    patterns: dict[str, Pattern] = {}
-    for index, entry in enumerate(entries):
-        words = {f"{index} right": entry.term}
-        words |= {f"{index} wrong {k}": word for k, word in enumerate(entry.forbidden)}
-        words |= {f"{index} due {k}": word for k, word in enumerate(entry.due_when)}
-        caseless = not entry.case_sensitive
-        patterns |= {name: _whole(word, caseless=caseless) for name, word in words.items()}
-    return patterns
 
 
 def _whole(text: str, *, caseless: bool = True) -> Pattern:
@@ -150,10 +145,9 @@ class Phrases:
 
     def any(self, texts: Texts) -> Flags:
         """Which texts hold at least one."""
-        held = np.zeros(len(texts), dtype=bool)
-        for flags in self._searcher.rows(texts).values():
-            held |= flags
-        return held
+        held = [np.zeros(len(texts), dtype=bool), *self._searcher.rows(texts).values()]
+        any_held: Flags = np.any(held, axis=0)
+        return any_held
 
     def counts(self, texts: Texts) -> list[tuple[str, int]]:
         """Phrases that any text holds, with how many do; most frequent first."""

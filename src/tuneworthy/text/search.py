@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, update_wrapper
 from importlib.util import find_spec
@@ -169,7 +170,7 @@ def at_edges(needle: CompiledPattern, joined: bytearray, end: int) -> bool:
     return before[-1:] in (b"", BETWEEN) or not _touches(before.decode("utf-8", "replace")[-1:])
 
 
-_ALL: list[Remembered[Any, Any]] = []
+_ALL: list[deque[Any]] = []
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
@@ -178,25 +179,20 @@ class Remembered(Generic[Argument, Result]):
     """A function that remembers its results for the last few arguments, as objects unchanged."""
 
     def __init__(self, function: Callable[[Argument], Result], most: int) -> None:
-        self._function, self._most = function, most
-        self._recent: tuple[tuple[Argument, Result], ...] = ()
+        self._function, self._recent = function, deque[tuple[Argument, Result]](maxlen=most)
         update_wrapper(self, function)
-        _ALL.append(self)
+        _ALL.append(self._recent)
 
     def __call__(self, argument: Argument) -> Result:
-        for known, result in self._recent:
+        for known, result in tuple(self._recent):
             if known is argument:
                 return result
-        result = self._function(argument)
-        self.note(argument, result)
-        return result
+        return self.note(argument, self._function(argument))
 
-    def forget(self) -> None:
-        self._recent = ()
-
-    def note(self, argument: Argument, result: Result) -> None:
+    def note(self, argument: Argument, result: Result) -> Result:
         """Take an answer that came about on the way to something else."""
-        self._recent = ((argument, result), *self._recent[: self._most - 1])
+        self._recent.appendleft((argument, result))
+        return result
 
 
 def remembered(most: int) -> Callable[[Callable[[Argument], Result]], Remembered[Argument, Result]]:
@@ -207,7 +203,7 @@ def remembered(most: int) -> Callable[[Callable[[Argument], Result]], Remembered
 def forget() -> None:
     """Let every such function forget: nobody's texts stay behind once they were measured."""
     for each in _ALL:
-        each.forget()
+        each.clear()
 
 
 _BEHIND = 64

@@ -23,9 +23,9 @@ from tuneworthy.files.materials import names
 from tuneworthy.files.stores import (
     append_evidence,
     pilot_runs,
+    read_pilot,
     read_training,
     write_pilot,
-    write_pilot_result,
 )
 from tuneworthy.lab.contrast import digest_of_json
 from tuneworthy.lab.plan import LabPlan, Pool, plan_arms, question, request_for
@@ -336,7 +336,7 @@ def run(
     work = partial(_run, pilot, again=again, given=settings.get("transport"))
     parts = lambda _, ledger: pilot_price(pilot, ledger), work
     result = paid(pilot.lab, PILOT_RUN, *parts, cap_usd=cap_usd, **settings)
-    write_pilot_result(pilot.lab.case, result)
+    read_pilot.write(pilot.lab.case, result)
     # a "no" of a small base says nothing of a larger one that is prompted today
     own = result.verify.outcome == "improved" or _same_base(pilot, result.verify)
     name = "tuned_gain" if own else "pilot_gain"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from tuneworthy.framework.load import services
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
@@ -33,6 +33,7 @@ from tuneworthy.stats.intervals import wilson
 from tuneworthy.verdict.weigh import figures, reaches, usable_examples, within
 from tuneworthy.words import listing, sentence
 
+T = TypeVar("T")
 MOST_USD = 1e15  #: As much as any amount may be.
 
 
@@ -100,10 +101,8 @@ KNOWLEDGE_GOALS = frozenset({"knowledge", "domain_expertise"})
 QUALITY_SIGNS = ("inconsistent_format", "terminology_errors", "voice_drift", "knowledge_gaps")
 """Signals of wrong answers; the other two are of length and time."""
 
-_PRESSING: tuple[tuple[TargetId, tuple[str, ...]], ...] = (
-    ("latency", ("latency_requirements",)),
-    ("cost", ("cost_optimization",)),
-)  #: Targets that a reason speaks of, with that reason.
+_PRESSING: dict[TargetId, str] = {"latency": "latency_requirements", "cost": "cost_optimization"}
+"""Targets that a reason speaks of, with that reason."""
 
 _RETRIEVAL = frozenset(
     {"better_retrieval", "chunk_optimization", "hybrid_search", "reranking", "query_expansion"}
@@ -142,6 +141,12 @@ def known_range(number: Number | None) -> Range | None:
 
 def likely(amount: AnyAmount | None) -> float | None:
     return None if amount is None else amount.likely
+
+
+def _by_target(*values: T | None) -> dict[TargetId, T]:
+    """What there is for targets, in their order."""
+    pairs = zip(TARGETS, values, strict=False)
+    return {target: value for target, value in pairs if value is not None}
 
 
 _OF_NO_ANSWER = ("signs", "attempted", "bill", "now", "limits", "quality", "repays")
@@ -240,10 +245,9 @@ class CaseFacts:
     def long_prompt(self) -> State:
         """Whether a request has more input than the framework calls short."""
         stated = self.case.economics.traffic.input_tokens
-        limit, known = self.framework.threshold("short_prompt"), as_range(stated)
-        return (
-            "unknown" if known is None or limit is None else reaches(known.low, known.most, limit)
-        )
+        limit = self.framework.threshold("short_prompt")
+        known = stated is not None and limit is not None
+        return reaches(stated.low, stated.high, limit) if known else "unknown"
 
     def serving(self, how: str) -> Range | None:
         """USD a month the model in use costs in a way of serving, by traffic and prices."""
@@ -279,23 +283,14 @@ class CaseFacts:
     def limits(self) -> dict[TargetId, float]:
         """Stated limits."""
         stated = self.case.targets
-        found: dict[TargetId, float | None] = {
-            "quality": stated.quality.at_least if stated.quality else None,
-            "latency": stated.latency_p95_s,
-            "cost": stated.usd_per_month,
-        }
-        return {name: limit for name, limit in found.items() if limit is not None}
+        quality = stated.quality.at_least if stated.quality else None
+        return _by_target(quality, stated.latency_p95_s, stated.usd_per_month)
 
     @cached_property
     def now(self) -> dict[TargetId, Range]:
         """Where the present approach is, as far as that is known."""
-        share = self.case.today.quality
-        found: dict[TargetId, Range | None] = {
-            "quality": None if share is None else Range.between(share, share),
-            "latency": as_range(self.case.today.latency_p95_s),
-            "cost": as_range(self.bill),
-        }
-        return {name: value for name, value in found.items() if value is not None}
+        quality, latency = self.case.today.quality, self.case.today.latency_p95_s
+        return _by_target(known_range(quality), as_range(latency), as_range(self.bill))
 
     def meets(self, target: TargetId, value: Range | None) -> State:
         """Whether all of a figure lies inside the limit; unknown without one of them."""
@@ -396,8 +391,8 @@ class CaseFacts:
         """Whether cost or latency is a reason to change something."""
         if self.pressed_by:
             return "yes"
-        reasons = (name for target, names in _PRESSING if not self._fine(target) for name in names)
-        return "no" if {self.state(name) for name in reasons} <= {"no"} else "unknown"
+        reasons = {self.state(name) for target, name in _PRESSING.items() if not self._fine(target)}
+        return "no" if reasons <= {"no"} else "unknown"
 
     def _fine(self, target: TargetId) -> bool:
         """Whether a target is met as counted, or the bill is too small to matter."""
@@ -408,9 +403,8 @@ class CaseFacts:
         """Which of cost and latency it is: missed, or a reason that nothing counted refutes."""
         return tuple(
             target
-            for target, reasons in _PRESSING
-            if self.target(target) == "no"
-            or (not self._fine(target) and any(map(self.holds, reasons)))
+            for target, reason in _PRESSING.items()
+            if self.target(target) == "no" or (not self._fine(target) and self.holds(reason))
         )
 
     @property
@@ -493,16 +487,21 @@ class CaseFacts:
     @property
     def content_changes(self) -> State:
         """Whether the facts change about every month."""
-        states: dict[str, State] = {"policy": "no", "unknown": "unknown"}
-        state = self.state("rapidly_changing_requirements")
-        return states.get(self.changes, "yes") if state == "yes" else state
+        state, what = self.state("rapidly_changing_requirements"), self.changes
+        if state != "yes" or what == "unknown":
+            return "unknown" if state == "yes" else state
+        return "no" if what == "policy" else "yes"
+
+
+def looked_up_end(model: Model) -> date | None:
+    """The day a model ends, as looked up; a tuned one may end with its base."""
+    end = services().end_of(model.id, model.base_url)
+    return end and (end.tunes_end if model.kind == "tuned" else end.ends)
 
 
 def end_day(model: Model) -> date | None:
-    """The day a model ends, as stated or else as looked up; a tuned one may end with its base."""
-    end = services().end_of(model.id, model.base_url)
-    known = (end.tunes_end if model.kind == "tuned" else end.ends) if end else None
-    return model.ends or known
+    """The day a model ends, as stated or else as looked up."""
+    return model.ends or looked_up_end(model)
 
 
 def serves_until(case: Case) -> date | None:

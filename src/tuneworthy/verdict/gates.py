@@ -83,15 +83,21 @@ def gates(
 ) -> tuple[GateResult, ...]:
     """The five gates in their order, each with its reason; the one about money is handed in.
 
-    ``missed`` are the targets that are missed, as counted.
+    ``missed`` are the targets that are missed, as counted. Strong by both rules is enough for a
+    full project; weak by both is too little for any.
     """
+    low, high = decision.strength.low, decision.strength.high
+    band = low if low == high else f"{low} to {high}"
     reasons: dict[GateId, Reasoned] = {
         "need": _need(assessment, missed),
-        "strength": _strength(decision),
+        "strength": ("unknown", f"{band}: a pilot would tell"),
         "feasibility": _feasibility(case, fits, as_of),
         "investment": (investment.state, investment.why),
         "safety": _safety(case),
     }
+    if low == high != "moderate":
+        clear: State = "yes" if low == "strong" else "no"
+        reasons["strength"] = clear, f"{low} by score and by difference"
     return tuple(GateResult(id=g, state=state, why=why) for g, (state, why) in reasons.items())
 
 
@@ -105,14 +111,6 @@ def _need(assessment: Assessment, missed: Sequence[str]) -> Reasoned:
         are = "is" if len(missed) == 1 else "are"
         return "unknown", f"all is said to be met, and {listing(missed)} {are} missed"
     return "no", "the present approach is said to meet every requirement"
-
-
-def _strength(decision: Decision) -> Reasoned:
-    """Strong by both rules is enough for a full project; weak by both is too little for any."""
-    low, high = decision.strength.low, decision.strength.high
-    if low == high != "moderate":
-        return "yes" if low == "strong" else "no", f"{low} by score and by difference"
-    return "unknown", f"{low if low == high else f'{low} to {high}'}: a pilot would tell"
 
 
 def _feasibility(case: Case, fits: Sequence[ApproachResult], as_of: date) -> Reasoned:
@@ -171,6 +169,6 @@ def unsafe(case: Case) -> tuple[State, tuple[str, ...]]:
 def _safety(case: Case) -> Reasoned:
     state, names = unsafe(case)
     reasons = [_SAFETY[name][state] for name in names]
-    if state == "yes":
-        return "yes", "data reviewed and a process named"
-    return state, listing(reasons) if state == "no" else " ".join(map(sentence, reasons))
+    if state == "unknown":
+        return state, " ".join(map(sentence, reasons))
+    return state, listing(reasons) or "data reviewed and a process named"

@@ -127,28 +127,21 @@ def _lacks(facts: CaseFacts, found: Judgement) -> Iterator[str]:
     """What the count and the targets lack for a pilot."""
     if found.in_vain:
         yield f"{listing(found.in_vain)} tried, and a target still missed"
-    assessment = facts.assessment
+    assessment, factors = facts.assessment, facts.assessment.factors.values()
     lacking = [c.title for c in assessment.ceiling.checks.values() if c.state != "yes"]
     if lacking:
         yield f"these checks done: {listing(lacking)}"
-    many, held = len(facts.framework.indicators), assessment.counts.indicators
-    wanted = reasons_wanted(facts)
-    if wanted is not None and held < wanted and not found.in_vain:
-        lack = several(wanted - held, "more reason")
-        yield f"{lack} for it, so that {few(wanted)} of {few(many)} hold"
-    con = (f for f in assessment.factors.values() if f.kind == "anti_indicator")
-    against = [factor.title for factor in con if factor.state == "yes"]
+    counts = (step.when.indicators for step in facts.framework.tree if step.when is not None)
+    most = next((each.at_most for each in counts if each and each.at_most is not None), -1)
+    wanted, many = int(most) + 1, len(facts.framework.indicators)
+    if not found.in_vain and (lack := wanted - assessment.counts.indicators) > 0:
+        more = several(lack, "more reason")
+        yield f"{more} for it, so that {few(wanted)} of {few(many)} hold"
+    against = [f.title for f in factors if f.kind == "anti_indicator" and f.state == "yes"]
     if against:
         yield f"these reasons against cleared: {listing(against)}"
     if not facts.aims and set(facts.targets.values()) <= {"yes"}:
         yield "a target that is stated, measured and missed"
-
-
-def reasons_wanted(facts: CaseFacts) -> int | None:
-    """How many reasons for it the tree asks for; None where it counts none."""
-    counts = (step.when.indicators for step in facts.framework.tree if step.when is not None)
-    most = next((each.at_most for each in counts if each and each.at_most is not None), None)
-    return None if most is None else int(most) + 1
 
 
 def _summary(facts: CaseFacts, decision: Decision, found: Judgement) -> str:

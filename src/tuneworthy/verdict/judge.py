@@ -148,8 +148,14 @@ class Situation:
 
     @cached_property
     def moving(self) -> str | None:
-        """Why training has to wait for what still changes; None where nothing does."""
-        return _still_moving(self) if self.on("cannot_coexist") else None
+        """Why training has to wait for what changes faster than that; None where nothing does."""
+        if self.on("cannot_coexist") and self.facts.holds("exploration_phase"):
+            return "the task is still moving"
+        if self.on("cannot_coexist") and self.facts.changes in ("policy", "both"):
+            return (
+                "rules of behavior change about every month, and each change means training again"
+            )
+        return None
 
     @cached_property
     def untouched(self) -> tuple[TargetId, ...]:
@@ -236,15 +242,6 @@ def _never_repays(it: Situation) -> str | None:
     by_then = "by the time tuning has to have paid back, the whole bill is"
     whole = "the job runs once and costs" if facts.case.one_off else by_then
     return f"{whole} {usd(bill)}; tuning takes at least {usd(upfront)}"
-
-
-def _still_moving(it: Situation) -> str | None:
-    """The task or its rules change faster than a model is trained."""
-    if it.facts.holds("exploration_phase"):
-        return "the task is still moving"
-    if it.facts.changes in ("policy", "both"):
-        return "rules of behavior change about every month, and each change means training again"
-    return None
 
 
 def _dead_end(it: Situation, outcome: Verdict) -> str | None:
@@ -466,15 +463,11 @@ def _step(it: Situation, todo: BareStep) -> Step:
 
 def _stop_when(it: Situation, aims: Sequence[TargetId]) -> str:
     """When a step has done what it is for."""
-    limits: dict[TargetId, float] = {**it.facts.limits, "privacy": 1.0}
-    said = [
-        TARGETS[target].met.format(
-            usd(limits[target])[1:] if target == "cost" else number(limits[target]),
-            it.facts.case.a_month,
-        )
-        for target in aims or it.facts.aims
-        if target in limits
-    ]
+    limits, a_month = {**it.facts.limits, "privacy": 1.0}, it.facts.case.a_month
+    shown = {name: number(limit) for name, limit in limits.items()}
+    shown |= {"cost": usd(limits["cost"])[1:]} if "cost" in limits else {}
+    aimed = [target for target in aims or it.facts.aims if target in limits]
+    said = [TARGETS[target].met.format(shown[target], a_month) for target in aimed]
     return listing(said) or "a target is stated and met on cases nobody tuned on"
 
 

@@ -36,10 +36,8 @@ def apply_rules(states: Mapping[str, State], framework: Framework, rules: Rules)
     """Apply tree, score and difference to the state of every check and factor.
 
     The decision is final exactly when one outcome is reachable; otherwise ``undecided``, leaning to
-    the largest share, the more cautious of equals.
-
-    Raises:
-        CaseError: If the open answers have too many different combinations.
+    the largest share, the more cautious of equals. A CaseError if the open answers have too many
+    different combinations.
     """
     counted = tally(rules, states)
     shares = dict(counted.even)
@@ -85,17 +83,14 @@ def _band(low: Band, high: Band) -> Band | BandRange:
 def _measures(states: Mapping[str, State], rules: Rules) -> dict[str, tuple[float, float]]:
     """Each measure's ends over all completions; weights are in scaled units."""
     ends: dict[str, tuple[float, float]] = {}
-    for kind, names in (("indicator", rules.indicators), ("anti_indicator", rules.anti_indicators)):
-        yes = [name for name in names if states[name] == "yes"]
-        still_open = [name for name in names if states[name] == "unknown"]
-        weight = sum(rules.weights[name] for name in yes)
-        more = sum(rules.weights[name] for name in still_open)
-        ends[f"{kind}s"] = len(yes), len(yes) + len(still_open)
-        ends[f"{kind}_weight"] = weight, weight + more
+    groups = {"indicator": rules.indicators, "anti_indicator": rules.anti_indicators}
+    for kind, names in {**groups, "check": rules.checks}.items():
+        yes = [rules.weights[name] for name in names if states[name] == "yes"]
+        open_ = [rules.weights[name] for name in names if states[name] == "unknown"]
+        ends[f"{kind}s"] = len(yes), len(yes) + len(open_)
+        ends[f"{kind}_weight"] = sum(yes), sum(yes) + sum(open_)
     gain, loss = ends["indicator_weight"], ends["anti_indicator_weight"]
     ends["difference"] = gain[0] - loss[1], gain[1] - loss[0]
-    checks = [states[name] for name in rules.checks]
-    ends["checks"] = checks.count("yes"), checks.count("yes") + checks.count("unknown")
     return ends
 
 
@@ -164,23 +159,20 @@ def _bounds(counted: Completions) -> dict[Outcome, Range]:
 def _monotone(counted: Completions) -> bool:
     """Whether every outcome's fraction is monotone along each group's yes answers."""
     sizes = counted.open
+    ways = {
+        cell: prod(comb(n, k) for n, k in zip(sizes, cell, strict=True))
+        for cell in product(*(range(size + 1) for size in sizes))
+    }
     for outcome in set(counted.outcomes):
-        count: dict[tuple[int, ...], int] = {}
-        for name, cells in zip(counted.outcomes, counted.steps, strict=True):
-            if name == outcome:
-                for ending, many in cells.items():
-                    count[ending] = count.get(ending, 0) + many
-        fraction = {
-            cell: count.get(cell, 0) / prod(comb(n, k) for n, k in zip(sizes, cell, strict=True))
-            for cell in product(*(range(size + 1) for size in sizes))
-        }
+        steps = [s for o, s in zip(counted.outcomes, counted.steps, strict=True) if o == outcome]
+        fraction = {c: sum(step.get(c, 0) for step in steps) / many for c, many in ways.items()}
         for axis in range(3):
-            rises = falls = False
-            for cell, value in fraction.items():
-                if cell[axis] < sizes[axis]:
-                    after = fraction[(*cell[:axis], cell[axis] + 1, *cell[axis + 1 :])]
-                    rises, falls = rises or after > value, falls or after < value
-            if rises and falls:
+            pairs = (
+                (value, fraction.get((*cell[:axis], cell[axis] + 1, *cell[axis + 1 :])))
+                for cell, value in fraction.items()
+            )
+            known = [(value, after) for value, after in pairs if after is not None]
+            if any(after > value for value, after in known) and any(a < v for v, a in known):
                 return False
     return True
 
@@ -206,12 +198,9 @@ def questions(
     The gain is the mutual information between the answer and the outcome at even odds for every
     open answer, in bits.
     """
-    before = tally(rules, states).doubt
-    found = []
-    for name, state in states.items():
-        if state != "unknown":
-            continue
-        after = [tally(rules, {**states, name: to}).doubt for to in ("yes", "no")]
+    before, found = tally(rules, states).doubt, []
+    for name in (name for name, state in states.items() if state == "unknown"):
+        after = [tally(rules, {**states, name: to}).doubt for to in OTHERS["unknown"]]
         gain = before - sum(after) / 2
         if gain > 1e-12:
             ask, minutes = framework.question(name), framework.asked[name].minutes
@@ -238,21 +227,15 @@ def flips(
     A set gives each of its answers another value than it has now: a yes becomes no, a no yes, an
     open answer either. Sets whose answers are interchangeable are tried once and listed each.
 
-    Returns:
-        Every set of the smallest size that changes the outcome, and the size up to which every set
-        was tried. No set where none of a size that could be searched changes it: with many open
-        answers larger sets are too many to try, or to list.
+    Returns every set of the smallest size that changes the outcome, and the size up to which every
+    set was tried. No set where none of a size that could be searched changes it: with many open
+    answers larger sets are too many to try, or to list.
     """
     kinds: dict[_Kind, list[str]] = {}
     for name, state in states.items():
+        group, named = (name in rules.checks, name in rules.indicators), name in rules.asked
         for to in OTHERS[state]:
-            kind = _Kind(
-                (name in rules.checks, name in rules.indicators),
-                rules.weights[name],
-                name if name in rules.asked else "",
-                state,
-                to,
-            )
+            kind = _Kind(group, rules.weights[name], name * named, state, to)
             kinds.setdefault(kind, []).append(name)
     work, each = 0, effort(rules, states)
     for size in range(1, len(states) + 1):
@@ -267,14 +250,12 @@ def flips(
             if len(sets) > MOST_SETS:
                 return (), size - 1
         if sets:
-            return tuple(_flip(*one) for one in sorted(sets)), size
+            changes = [
+                (tuple(AnswerFlip(factor=name, to=to) for name, to in answers), after)
+                for answers, after in sorted(sets)
+            ]
+            return tuple(FlipResult(changes=c, outcome=after) for c, after in changes), size
     return (), len(states)
-
-
-def _flip(changes: Answers, outcome: Verdict) -> FlipResult:
-    return FlipResult(
-        changes=tuple(AnswerFlip(factor=name, to=to) for name, to in changes), outcome=outcome
-    )
 
 
 OTHERS: Mapping[State, tuple[Target, ...]] = {

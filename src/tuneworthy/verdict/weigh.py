@@ -335,13 +335,12 @@ def _instructions(framework: Framework, ledger: Ledger) -> Settled | None:
     """
     share, place = ledger.get("ignored_instruction_share"), ledger.get("position_effect")
     rule = framework.measures.get("ignored_instruction_share")
-    if share is None or rule is None:
+    if share is None or rule is None or _too_few(share):
         return None
-    if _too_few(share):
-        return None
-    state, check = _side(rule, share), LimitCheck(share, rule.limit, rule.title)
+    state = _side(rule, share)
     later = place is not None and isinstance(place.high, float | int) and place.high < 0
-    return (state, check) if state == "no" or (state == "yes" and later) else None
+    settles = state == "no" or (state == "yes" and later)
+    return (state, LimitCheck(share, rule.limit, rule.title)) if settles else None
 
 
 def _too_few(evidence: Evidence) -> bool:
@@ -437,35 +436,30 @@ def weigh(
     """Every check, signal and factor of a framework; what nobody mentioned is unknown.
 
     With an attempt the case is weighed as it was then: its answers replace the case's, and what is
-    measured today says nothing about it.
-
-    Raises:
-        CaseError: If the case answers something the framework doesn't ask.
+    measured today says nothing about it. Raises CaseError if the case answers something the
+    framework doesn't ask.
     """
     weighed = _weighed(case, framework, attempt, ledger)
+    ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
     checks, signals, factors = {}, {}, {}
 
-    def of(found: _Weighed, criterion: Criterion) -> dict[str, Any]:
+    def of(room: str, name: str, criterion: Criterion) -> dict[str, Any]:
         """What all three kinds of answers say."""
         ask = framework.filled(criterion.ask, criterion)
-        return {"title": criterion.title, "ask": ask, **found._asdict()}
+        return {"title": criterion.title, "ask": ask, **weighed[room, name]._asdict()}
 
     for name, check in framework.ceiling.items():
-        found = weighed["ceiling", name]
-        answer = (attempt.ceiling.get(name) if attempt else None) or case.ceiling.get(name)
-        count = answer.count if answer and found.source == "stated" else None
-        checks[name] = CheckResult(
-            value=count if count is not None else found.state, **of(found, check)
-        )
+        about, answer = of("ceiling", name, check), ceiling.get(name)
+        count = answer.count if answer and about["source"] == "stated" else None
+        checks[name] = CheckResult(value=about["state"] if count is None else count, **about)
     for name, signal in framework.signals.items():
-        found = weighed["signals", name]
-        rules = [rule for rule in framework.measures.values() if rule.about == name]
-        lacks = rules and found.state == "yes" and found.source != "measured"
-        confirm = listing([rule.title for rule in rules]) if lacks else ""
-        signals[name] = SignalResult(confirm=confirm, **of(found, signal))
+        about = of("signals", name, signal)
+        rules = [rule.title for rule in framework.measures.values() if rule.about == name]
+        lacks = about["state"] == "yes" and about["source"] != "measured"
+        signals[name] = SignalResult(confirm=listing(rules) if lacks else "", **about)
     for name, factor in framework.factors.items():
         kind: Any = "indicator" if name in framework.indicators else "anti_indicator"
-        about = of(weighed["factors", name], factor)
+        about = of("factors", name, factor)
         factors[name] = FactorResult(kind=kind, weight=factor.weight, **about)
     reached = every(check.state for check in checks.values())
     return Assessment(CeilingTest(reached=reached, checks=checks), signals, factors)
@@ -482,23 +476,20 @@ def _weighed(
 ) -> dict[tuple[str, str], _Weighed]:
     """Every answer as it counts, by its room and name: what was measured goes first."""
     _refuse_strangers(case, framework)
-    measured = {} if attempt else ledger or {}
     ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
     stated = {**case.factors, **(attempt.factors if attempt else {})}
-    said: Mapping[str, Mapping[str, FactorAnswer | CheckAnswer]]
-    said = {"ceiling": ceiling, "signals": case.signals, "factors": stated}
     found = {("ceiling", n): _check(each, ceiling.get(n)) for n, each in framework.ceiling.items()}
     found |= {("signals", name): _stated(case.signals.get(name)) for name in framework.signals}
     for name in framework.factors:
         found["factors", name] = _inferred(name, stated.get(name), case, framework)
-    for room, name in found if measured else ():
-        answered = settled(name, case, framework, measured)
+    for room, name in found if ledger and not attempt else ():
+        answered = settled(name, case, framework, ledger or {})
         if answered is None or f"{room}.{name}" in case.origin.assumed:
             continue
         (state, reading), factor = answered, case.factors.get(name)
         if factor is not None and factor.now == state != factor.value:
             continue  # said to be so at present, and expected to change
-        answer = said[room].get(name)
+        answer = getattr(case, room).get(name)
         note = _joined(answer.note if answer else "", reading.note)
         found[room, name] = _Weighed(state, "measured", note)
     return found
@@ -524,36 +515,22 @@ def _check(check: Check, answer: CheckAnswer | None) -> _Weighed:
 
 def _inferred(name: str, answer: FactorAnswer | None, case: Case, framework: Framework) -> _Weighed:
     """What is stated; where that is nothing or "unknown", what a stated number settles."""
-    stated = _stated(answer)
-    number = {"low_volume": _low_volume, "insufficient_data": _insufficient_data}.get(name)
-    if stated.state != "unknown" or number is None:
+    stated, state, because = _stated(answer), "unknown", ""
+    if stated.state != "unknown":
         return stated
-    state, because = number(case, framework)
-    if state == "unknown" and answer is not None:
+    requests, have = case.economics.traffic.requests_per_month, usable_examples(case)
+    if name == "low_volume" and requests and (limit := framework.threshold(name)) is not None:
+        state = _OPPOSITE[reaches(requests.low, requests.high, limit)]
+        many = f"{count(requests.likely)} requests{case.a_month}"
+        because = f"from {many}; low is under {count(limit)}"
+    limit = examples_limit(case, framework)
+    if name == "insufficient_data" and have is not None and limit is not None:
+        state, need = "yes" if have < limit else "no", examples_need(case, framework)
+        goal = f" for {plain(need[0])}" if need else ""
+        because = f"from {count(have)} examples; {count(limit)} are needed{goal}"
+    if not because or (state == "unknown" and answer is not None):
         return stated
     return _Weighed(state, "assumed", _joined(stated.note, because))
-
-
-def _low_volume(case: Case, framework: Framework) -> tuple[State, str]:
-    requests = case.economics.traffic.requests_per_month
-    limit = framework.threshold("low_volume")
-    if requests is None or limit is None:
-        return "unknown", ""
-    state = _OPPOSITE[reaches(requests.low, requests.high, limit)]
-    return (
-        state,
-        f"from {count(requests.likely)} requests{case.a_month}; low is under {count(limit)}",
-    )
-
-
-def _insufficient_data(case: Case, framework: Framework) -> tuple[State, str]:
-    have, limit = usable_examples(case), examples_limit(case, framework)
-    if have is None or limit is None:
-        return "unknown", ""
-    need = examples_need(case, framework)
-    goal = f" for {plain(need[0])}" if need else ""
-    because = f"from {count(have)} examples; {count(limit)} are needed{goal}"
-    return ("yes" if have < limit else "no"), because
 
 
 def examples_limit(case: Case, framework: Framework) -> float | None:
@@ -589,20 +566,22 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
         "tried": ("option", framework.options),
     }
     attempts = ((("attempts", number), each) for number, each in enumerate(case.attempts))
-    for place, told in (((), case), *attempts):
-        for room, (what, known) in asks.items():
-            answers = getattr(told, room, ())
-            for name in answers if known or room != "tried" else ():
-                says, fix = "", ""
-                if name not in known and not (name in ALSO_ASKED or elsewhere):
-                    says = f'{what} "{name}" is not in the {framework.name} framework'
-                    fix = did_you_mean(name, list(known))
-                elif room == "ceiling" and name in known and known[name].at_least is None:
-                    counts = answers[name].count is not None
-                    says = f'check "{name}" is answered with a count' if counts else ""
-                    fix = "use yes, no or unknown"
-                if says:
-                    raise CaseError(says, where=case.where(*place, room, name), fix=fix)
+    answered = (
+        (place, room, name, getattr(told, room))
+        for place, told in (((), case), *attempts)
+        for room, (_, known) in asks.items()
+        for name in (getattr(told, room, ()) if known or room != "tried" else ())
+    )
+    for place, room, name, answers in answered:
+        (what, known), says, fix = asks[room], "", "use yes, no or unknown"
+        if name not in known and not (name in ALSO_ASKED or elsewhere):
+            says = f'{what} "{name}" is not in the {framework.name} framework'
+            fix = did_you_mean(name, list(known))
+        elif room == "ceiling" and name in known and known[name].at_least is None:
+            counts = answers[name].count is not None
+            says = f'check "{name}" is answered with a count' if counts else ""
+        if says:
+            raise CaseError(says, where=case.where(*place, room, name), fix=fix)
 
 
 # Published shares of tuned models: evidence that is shown with its grade, and settles nothing.
@@ -642,22 +621,20 @@ def figures(case: Case) -> tuple[PublishedFigure, ...]:
 
 
 def _figure(model: str, score: PublishedScore, wanted: QualityTarget | None) -> PublishedFigure:
+    """A score against the target by the same metric; one named by no metric is taken for any."""
     low, high = wilson(score.quality * score.cases, score.cases)
     low, high = min(low, score.quality), max(high, score.quality)  # that product is rounded
-    target = _target(score.metric, wanted)
-    meets: State = "unknown" if isinstance(target, Unknown) else reaches(low, high, target)
+    target: float | Unknown = Unknown(
+        ask="say which share is good enough (targets.quality.at_least)"
+    )
+    meets: State = "unknown"
+    if wanted and metric_named(wanted.metric) in (metric_named(score.metric), _ANY):
+        target, meets = wanted.at_least, reaches(low, high, wanted.at_least)
+    elif wanted:
+        target = Unknown(ask=f"the target is by {wanted.metric}: find a figure by that")
     published = score.model_dump(exclude={"quality"})
     interval = {"value": score.quality, "low": low, "high": high}
     return PublishedFigure(model=model, target=target, meets=meets, **published, **interval)
-
-
-def _target(metric: str, wanted: QualityTarget | None) -> float | Unknown:
-    """The target by the same metric; one that is named by no metric is taken for any."""
-    if wanted is None:
-        return Unknown(ask="say which share is good enough (targets.quality.at_least)")
-    if metric_named(wanted.metric) in (metric_named(metric), _ANY):
-        return wanted.at_least
-    return Unknown(ask=f"the target is by {wanted.metric}: find a figure by that")
 
 
 # What was measured: as a section of the dossier, and as people read it.

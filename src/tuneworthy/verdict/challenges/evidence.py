@@ -41,14 +41,14 @@ def measured_against_answer(facts: CaseFacts) -> Found:
 
 def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
     """Every answer that was given, with its path."""
-    for name, check in facts.case.ceiling.items():
-        rule = facts.framework.ceiling.get(name)
+    case = facts.case
+    for name, check in case.ceiling.items():
+        rule, state = facts.framework.ceiling.get(name), check.value
         if check.count is not None and rule is not None and rule.at_least is not None:
-            yield f"ceiling.{name}", "yes" if check.count >= rule.at_least else "no"
-        else:
-            yield f"ceiling.{name}", check.value
-    yield from ((f"factors.{name}", answer.value) for name, answer in facts.case.factors.items())
-    yield from ((f"signals.{name}", answer.value) for name, answer in facts.case.signals.items())
+            state = "yes" if check.count >= rule.at_least else "no"
+        yield f"ceiling.{name}", state
+    for room, answers in (("factors", case.factors), ("signals", case.signals)):
+        yield from ((f"{room}.{name}", answer.value) for name, answer in answers.items())
 
 
 def _seen(reading: LimitCheck) -> str:
@@ -59,15 +59,14 @@ def _seen(reading: LimitCheck) -> str:
 @contradiction
 def measured_against_number(facts: CaseFacts) -> Found:
     """A number that was stated and one measured that is clearly another."""
-    tolerance = facts.framework.threshold("stated_tolerance")
-    apart = {}
+    tolerance, apart = facts.framework.threshold("stated_tolerance"), dict[str, str]()
     for number in facts.findings.replaced:
         if tolerance is None or number.stated is None or not _apart(number, tolerance):
             continue
         (low, high), measured = number.stated, number.evidence
         stated = interval_text(low, low, high, measured.unit)
-        seen = LimitCheck(measured, None).interval
         name = plain(number.path.rsplit(".", 1)[-1])
+        seen = LimitCheck(measured, None).interval
         apart[number.path] = f"{name}: stated {stated}, measured {seen}"
     which = "The measured one counts." if len(apart) == 1 else "The measured ones count."
     return bool(apart) and (
@@ -89,10 +88,8 @@ def _apart(number: Replaced, tolerance: float) -> bool:
 @doubt
 def measured_beside_answer(facts: CaseFacts) -> Found:
     """An answer, and a measurement that points the other way and can't settle it."""
-    if (found := next(_beside(facts), None)) is None:
-        return None
-    path, stated, seen, why = found
-    return (
+    path, stated, seen, why = next(_beside(facts), ("",) * 4)
+    return bool(path) and (
         (path, "evidence"),
         f"{plain(path.split('.')[1])} is answered {stated}; measured {seen}. "
         f"The answer stands, as {why}.",

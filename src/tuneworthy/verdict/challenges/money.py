@@ -14,6 +14,7 @@ from tuneworthy.verdict.facts import (
     end_day,
     ends,
     known_range,
+    looked_up_end,
     pushback,
     serves_until,
 )
@@ -50,23 +51,18 @@ def saving_above_bill(facts: CaseFacts) -> Found:
     calls = f"{count(now)} calls cost" if now else "The present system costs"
     most, paid = (saving.likely, bill.likely) if likely else (saving.high, bill.high)
     upto, certain = "" if likely else "up to ", likely or not bill.interval.varies
-    about = "about" if certain else "at most"
     says = f"A saving of {upto}{usd(most)}{facts.case.a_month} is stated; "
-    says += f"{calls} {about} {usd(paid)} today."
+    says += f"{calls} {'about' if certain else 'at most'} {usd(paid)} today."
+    settle = "Confirm the growth, or state the saving at today's volume"
     if facts.case.one_off:
         settle = "State the saving of the job at what it costs"
-        return ("economics.monthly.api_savings_usd", facts.bill_path), says, settle
-    if now and each:
-        at, growth = most / each, facts.growth
-        month = months_to_reach(now=now, target=at, growth_per_month=growth)
-        says += f" It fits from about {count(at)} calls a month"
+    elif now and each:
+        at = most / each
+        month = months_to_reach(now=now, target=at, growth_per_month=facts.growth)
         grown = f": month {month} at the stated growth."
+        says += f" It fits from about {count(at)} calls a month"
         says += grown if month else "; no growth is stated that gets there."
-    return (
-        ("economics.monthly.api_savings_usd", facts.bill_path),
-        says,
-        "Confirm the growth, or state the saving at today's volume",
-    )
+    return ("economics.monthly.api_savings_usd", facts.bill_path), says, settle
 
 
 @contradiction
@@ -140,7 +136,7 @@ def no_retraining(facts: CaseFacts) -> Found:
     ongoing, costs = facts.case.economics.monthly.ongoing, facts.framework.costs
     if ongoing is None or _some(ongoing.retraining_hours_per_quarter) or facts.case.one_off:
         return None
-    usual = _table(costs.ongoing.get("retraining") if costs else None, " hours a quarter")
+    usual = _usual(costs and costs.ongoing.get("retraining"), " hours a quarter")
     return (
         ("economics.monthly.ongoing.retraining_hours_per_quarter",),
         f"Nothing is planned for retraining, so the model ages with its data.{usual}",
@@ -154,7 +150,7 @@ def no_evaluation_hours(facts: CaseFacts) -> Found:
     upfront, costs = facts.case.economics.upfront, facts.framework.costs
     if not upfront.by_category or (upfront.evaluation and _some(upfront.evaluation.hours)):
         return None
-    usual = _table(costs.upfront.get("evaluation") if costs else None, " hours")
+    usual = _usual(costs and costs.upfront.get("evaluation"), " hours")
     return (
         ("economics.upfront.evaluation.hours",),
         f"No hours are planned to evaluate the tuned model.{usual}",
@@ -166,9 +162,9 @@ def _some(hours: Amount | None) -> bool:
     return hours is not None and hours.high > 0
 
 
-def _table(row: CostRow | None, unit: str) -> str:
+def _usual(row: CostRow | None, unit: str) -> str:
     """What a row of the framework's table has; empty where it has none."""
-    hours = row.hours if row else None
+    hours = row and row.hours
     return f" The table has {count(hours.low)}–{count(hours.high)}{unit}." if hours else ""
 
 
@@ -212,8 +208,7 @@ def break_even_after_service_end(facts: CaseFacts) -> Found:
 def model_ends_differ(facts: CaseFacts) -> Found:
     """A model's end as stated, and another as it was looked up."""
     for model in facts.case.models:
-        known = services().end_of(model.id, model.base_url)
-        looked_up = (known.tunes_end if model.kind == "tuned" else known.ends) if known else None
+        known, looked_up = services().end_of(model.id, model.base_url), looked_up_end(model)
         if known and model.ends and looked_up and model.ends != looked_up:
             return (
                 ("models", "economics"),

@@ -138,17 +138,17 @@ def low_volume_now(facts: CaseFacts) -> Found:
     answer = facts.case.factors.get("low_volume")
     if answer is None or (answer.value, answer.now) != ("no", "yes") or facts.case.one_off:
         return None
-    now, month, grown = facts.requests, answer.by_month, ""
-    says = "Volume counts as sufficient, but it is low at present."
-    if now and month is not None and facts.case.economics.traffic.growth_per_month:
-        then = count(now * (1 + facts.growth) ** month)
-        grown = f"; at {share(facts.growth)} growth month {month} has {then}"
+    now, month, growth = facts.requests, answer.by_month, facts.growth
+    says, grown = "Volume counts as sufficient, but it is low at present.", ""
+    if now and month is not None and growth:
+        then = count(now * (1 + growth) ** month)
+        grown = f"; at {share(growth)} growth month {month} has {then}"
     if now is not None:
         says += f" Today it is {count(now)} requests a month{grown}."
     saving = facts.case.economics.monthly.api_savings_usd
     if now and facts.request_usd and saving is not None:
         pays_at = saving.likely / facts.request_usd
-        pays_in = months_to_reach(now=now, target=pays_at, growth_per_month=facts.growth)
+        pays_in = months_to_reach(now=now, target=pays_at, growth_per_month=growth)
         then = (
             f": month {pays_in} at that growth" if pays_in else ", which no stated growth reaches"
         )

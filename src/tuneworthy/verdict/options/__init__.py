@@ -171,6 +171,7 @@ def _judged(option: Outlook, facts: CaseFacts, known: Outlook | None = None) -> 
 
 
 def _options(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
+    goal = next(iter(facts.case.goals), "")
     for name, rule in facts.framework.options.items():
         own, effort, weeks = OPTIONS.get(name), as_range(rule.effort_hours), as_range(rule.weeks)
         if name == "hybrid":  # it is tuning, and its own work beside that
@@ -180,17 +181,11 @@ def _options(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
         figures = own.figures(facts) if own else Figures()
         share = _seen(facts, name) or figures.quality
         figures = figures._replace(quality=share, effort_hours=effort, weeks=weeks)
-        yield Outlook(
-            name,
-            rule.title,
-            rule.kind,
-            rule.variant_of or "none",
-            rule,
-            own or partial(_unjudged, rule=rule),
-            figures,
-            _does(facts, rule.moves, figures),
-            _published(own.arm if own else "", next(iter(facts.case.goals), ""), facts, record),
-        )
+        variant_of, judge = rule.variant_of or "none", own or partial(_unjudged, rule=rule)
+        does = _does(facts, rule.moves, figures)
+        others = _published(own.arm if own else "", goal, facts, record)
+        option = (name, rule.title, rule.kind, variant_of, rule, judge, figures, does, others)
+        yield Outlook(*option)
 
 
 def _seen(facts: CaseFacts, name: str) -> Range | None:
@@ -223,36 +218,25 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
     fits = {fit.approach: fit for fit in reversed(facts.fits)}  # the first goal of an approach
     names = dict.fromkeys(fit.approach for fit in facts.fits) or framework.approaches
     tuned, figure = facts.scored("tuned"), facts.figure
+    priced = (known_range(way.usd_per_month) for way in facts.findings.servings if way.tuned)
     known = Figures(
         _seen(facts, "tuned") or (tuned.quality if tuned else None),
-        _tuned_usd(facts) or as_range(case.economics.monthly.ongoing_usd),
+        next(filter(None, priced), None) or as_range(case.economics.monthly.ongoing_usd),
         tuned.latency_p95_s if tuned else None,
         _tuning_hours(case, framework),
-    )
+    )  # the cost is that of the cheapest way that has a price
     for name in names:
         fit, rule = fits.get(name), framework.approaches[name]
-        others = _published("fine_tune", fit.goal if fit else "", facts, record)
+        judge = partial(tuning.tuning, fit=fit) if fit else lambda _: tuning.NO_GOAL
+        figures = known._replace(weeks=as_range(rule.weeks))
+        does, others = (
+            _does(facts, rule.moves, figures),
+            _published("fine_tune", fit.goal if fit else "", facts, record),
+        )
         if figure is not None:
             carries = others.carries or figure.meets == "yes"
             others = _Published(carries, f"{others.says} {sentence(figure_says(figure))}".strip())
-        figures = known._replace(weeks=as_range(rule.weeks))
-        yield Outlook(
-            name,
-            rule.title,
-            "tuning",
-            "none",
-            rule,
-            partial(tuning.tuning, fit=fit) if fit else lambda _: tuning.NO_GOAL,
-            figures,
-            _does(facts, rule.moves, figures),
-            others,
-        )
-
-
-def _tuned_usd(facts: CaseFacts) -> Range | None:
-    """What the tuned model costs a month: the cheapest way that has a price."""
-    tuned = (known_range(way.usd_per_month) for way in facts.findings.servings if way.tuned)
-    return next(filter(None, tuned), None)
+        yield Outlook(name, rule.title, "tuning", "none", rule, judge, figures, does, others)
 
 
 def _published(arm: str, goal: str, facts: CaseFacts, record: GoalRecord) -> _Published:
@@ -324,13 +308,12 @@ def _does(facts: CaseFacts, usual: Moves, figures: Figures) -> Does:
     """
     numbers = (figures.quality, figures.latency_p95_s, figures.usd_per_month, None)
     does: dict[TargetId, tuple[Effect, Range | None, bool]] = {}
-    for target, value in zip(TARGETS, numbers, strict=True):
+    for target, own in zip(TARGETS, map(known_range, numbers), strict=True):
         move, today = usual.get(target), facts.now.get(target)
-        if value is None:
+        if own is None:
             does[target] = effect(target, move), _applied(target, today, move), False
-            continue
-        known = value if isinstance(value, Range) else Range.between(value, value)
-        does[target] = _compared(facts, target, known, today), known, True
+        else:
+            does[target] = _compared(facts, target, own, today), own, True
     return does
 
 
@@ -365,33 +348,31 @@ def _aimed(facts: CaseFacts, opinion: Opinion, does: Does, name: str) -> Opinion
 
     It doesn't where it worsens one that is missed already, or takes one past its limit.
     """
-    if opinion.helps == "no" or name == "keep_prompt" or not facts.aims:
+    aims, because = facts.aims, opinion.because
+    if opinion.helps == "no" or name == "keep_prompt" or not aims:
         return opinion
     worse = next((target for target in facts.missed if does[target][0] == "worsens"), None)
     if worse is not None:
         return no(f"{TARGETS[worse].name} is missed already, and it makes that worse")
     if opinion.helps == "unknown":
         return opinion
-    if not any(does[target][0] in MOVING for target in facts.aims):
-        if still_open := [target for target in facts.aims if does[target][0] == "unknown"]:
-            said, what = opinion.because.removesuffix("."), TARGETS[still_open[0]].name
+    if not any(does[target][0] in MOVING for target in aims):
+        if still_open := [target for target in aims if does[target][0] == "unknown"]:
+            said, what = because.removesuffix("."), TARGETS[still_open[0]].name
             return unknown(f"{said}; what it does to {what} has to be measured")
-        missed = set(facts.aims) <= set(facts.missed)  # else it is only said or seen to press
-        if len(facts.aims) == 1:
-            how = "is missed" if missed else "presses"
-            return no(f"{named(facts.aims)} {how}, and it moves something else")
-        how = "are missed" if missed else "press"
-        return no(f"{named(facts.aims)} {how}, and it moves none of them")
-    other = [target for target in facts.limits if target not in facts.aims]
-    touched = [target for target in other if does[target][0] in ("worsens", "unknown")]
+        missed, one = set(aims) <= set(facts.missed), len(aims) == 1  # else it is only said
+        how = ("is missed" if one else "are missed") if missed else "presses" if one else "press"
+        instead = "moves something else" if one else "moves none of them"
+        return no(f"{named(aims)} {how}, and it {instead}")
+    touched = [t for t in facts.limits if t not in aims and does[t][0] in ("worsens", "unknown")]
     then = {target: facts.meets(target, does[target][1]) for target in touched}
     if past := [target for target, meets in then.items() if meets == "no"]:
         return no(f"it takes {TARGETS[past[0]].name} past its limit")
     doubts = [target for target, meets in then.items() if meets == "unknown"]
     if opinion.helps == "yes" and facts.case.one_off and facts.small_bill:
-        return partly(f"{opinion.because}; the job runs once and costs less than the work")
+        return partly(f"{because}; the job runs once and costs less than the work")
     if opinion.helps == "yes" and doubts and name not in _WITH_TUNING:
-        return partly(f"{opinion.because}, as long as {named(doubts)} stays within its limit")
+        return partly(f"{because}, as long as {named(doubts)} stays within its limit")
     return opinion
 
 
@@ -500,20 +481,13 @@ def _beats(option: Outlook, other: Outlook) -> bool:
     Effort and weeks have to be known of both.
     """
     mine, its = option.figures, other.figures
-    if not all((mine.effort_hours, its.effort_hours, mine.weeks, its.weeks)):
+    pairs = [(mine.effort_hours, its.effort_hours), (mine.weeks, its.weeks)]
+    if not all(map(all, pairs)):
         return False
-    gains = [
-        HELPS.index(other.helps) - HELPS.index(option.helps),
-        RISKS.index(other.rule.risk) - RISKS.index(option.rule.risk),
-        *_less(mine.effort_hours, its.effort_hours),
-        *_less(mine.weeks, its.weeks),
-        *_less(option.does["cost"][1], other.does["cost"][1]),
-        *_less(option.does["latency"][1], other.does["latency"][1]),
-        *_less(other.does["quality"][1], option.does["quality"][1]),
-    ]
+    pairs += [(option.does[less][1], other.does[less][1]) for less in ("cost", "latency")]
+    pairs.append((other.does["quality"][1], option.does["quality"][1]))
+    ends_of = [zip(_ends(ours), _ends(theirs), strict=False) for ours, theirs in pairs]
+    gains = [theirs - ours for both in ends_of for ours, theirs in both]
+    gains.append(HELPS.index(other.helps) - HELPS.index(option.helps))
+    gains.append(RISKS.index(other.rule.risk) - RISKS.index(option.rule.risk))
     return min(gains) >= 0 and max(gains) > 0
-
-
-def _less(mine: Range | None, its: Range | None) -> list[float]:
-    """By how much less it is at both ends; nothing where one isn't known."""
-    return [theirs - ours for ours, theirs in zip(_ends(mine), _ends(its), strict=False)]

@@ -37,23 +37,21 @@ def other_model(facts: CaseFacts) -> Opinion:
     number, wanted = answer.count if answer else None, few((check.at_least if check else None) or 2)
     state = facts.state("foundation_models")
     if state == "no":
-        tested = (
-            f"fewer than {wanted} models were tested"
-            if number is None
-            else f"only {several(number, 'model')} tested, {wanted} are wanted"
-        )
+        tested = f"fewer than {wanted} models were tested"
+        if number is not None:
+            tested = f"only {several(number, 'model')} tested, {wanted} are wanted"
         if facts.goals(KNOWLEDGE_GOALS) and facts.retrieves == "no":
             return partly(f"{tested}, but no model knows your documents: retrieval comes first")
         return yes(f"{tested}: the fault may be the model's own")
     if state == "unknown":
         return unknown(f"whether {wanted} models were tested isn't stated")
-    models = f"{few(number)} models" if number else "several models"
+    tested = f"{few(number) if number else 'several'} models were tested, as stated, and"
     if facts.case.tuning.model_switch == "yes":
-        return partly(f"{models} were tested, as stated, and another base model is planned")
+        return partly(f"{tested} another base model is planned")
     if facts.source("foundation_models") == "measured":
         return unknown("models of several makers were scored; no target says if they fall short")
     still = "a target is still missed" if facts.missed else "none is said to be enough"
-    return no(f"{models} were tested, as stated, and {still}")
+    return no(f"{tested} {still}")
 
 
 def _scored(facts: CaseFacts) -> Opinion | None:
@@ -62,22 +60,21 @@ def _scored(facts: CaseFacts) -> Opinion | None:
     A problem persists where the best of at least two makers fall short on the same cases.
     """
     other, makers = facts.scored("prompted"), facts.findings.ledger.get("families_scored")
-    limit = facts.limits.get("quality")
-    best = makers.details.get("best_high") if makers else None
-    if makers and makers.number >= 2 and isinstance(best, float) and limit is not None:
-        models = f"the best models of {several(int(makers.number), 'maker')} were scored on the"
-        if best < limit:
-            return no(f"{models} same cases, and all fall short of {quality(limit)}", measured=True)
-    if other is None or other.quality is None or limit is None:
+    if (limit := facts.limits.get("quality")) is None:
         return None
-    met = facts.meets("quality", counted(other.quality, other.cases))
-    now = in_use(facts.case)
+    best, wanted = makers.details.get("best_high") if makers else None, quality(limit)
+    if makers and makers.number >= 2 and isinstance(best, float) and best < limit:
+        models = f"the best models of {several(int(makers.number), 'maker')} were scored on the"
+        return no(f"{models} same cases, and all fall short of {wanted}", measured=True)
+    if other is None or other.quality is None:
+        return None
+    met, now = facts.meets("quality", counted(other.quality, other.cases)), in_use(facts.case)
     if met == "unknown" or (met == "no" and now is not None and maker(now.id) == maker(other.id)):
         return None  # a smaller sibling that falls short rules out nobody else's model
     was, has = f"{other.id} was scored and", quality(other.quality)
     if met == "yes":
-        return yes(f"{was} meets the target: {has}, {quality(limit)} is wanted", measured=True)
-    return no(f"{was} falls short too: {has} where {quality(limit)} is wanted", measured=True)
+        return yes(f"{was} meets the target: {has}, {wanted} is wanted", measured=True)
+    return no(f"{was} falls short too: {has} where {wanted} is wanted", measured=True)
 
 
 @option(mends=False, trouble="size")
@@ -165,9 +162,8 @@ def caching(facts: CaseFacts) -> Opinion:
 @option(mends=False, trouble="calls", figures=_priced("batched"))
 def batching(facts: CaseFacts) -> Opinion:
     """Helps with cost where nobody waits for the answer."""
-    most = facts.case.targets.latency_p95_s
+    most, dear = facts.case.targets.latency_p95_s, facts.target("cost") == "no"
     waits, cost = facts.state("latency_requirements"), facts.state("cost_optimization")
-    dear = facts.target("cost") == "no"
     if waits == "yes" or most is not None:
         at_most = f" ({most:g} s at most)" if most is not None else ""
         return no(f"somebody waits for the answer{at_most}")
@@ -186,11 +182,11 @@ def batching(facts: CaseFacts) -> Opinion:
 @option(tried="an attempt raised the effort, and the target is still missed")
 def reasoning_effort(facts: CaseFacts) -> Opinion:
     """Helps with tasks of several steps; not where knowledge or form is what is missing."""
-    if set(facts.case.goals) & KNOWLEDGE_GOALS or facts.holds("terminology_errors"):
+    goals = facts.case.goals
+    if facts.goals(KNOWLEDGE_GOALS) or facts.holds("terminology_errors"):
         return no("what is missing is knowledge, and thinking longer doesn't supply it")
-    if facts.case.goals and not set(facts.case.goals) & _STEPS_GOALS:
-        goals = listing([plain(goal) for goal in facts.case.goals])
-        return no(f"{goals} takes no steps of reasoning")
+    if goals and not facts.goals(_STEPS_GOALS):
+        return no(f"{listing([plain(goal) for goal in goals])} takes no steps of reasoning")
     return unknown("whether a higher effort of the model was tried isn't stated")
 
 
@@ -265,9 +261,14 @@ def human_review(facts: CaseFacts) -> Opinion:
     """Helps with few answers that matter; it corrects answers and makes none better."""
     if facts.holds("latency_requirements") or facts.case.targets.latency_p95_s is not None:
         return no("somebody waits for the answer")
-    few_calls, a_month = facts.framework.threshold("low_volume"), facts.case.a_month
-    if facts.requests is None or few_calls is None:
+    few_calls, a_month, many = (
+        facts.framework.threshold("low_volume"),
+        facts.case.a_month,
+        facts.requests,
+    )
+    if many is None or few_calls is None:
         return unknown(f"how many answers there are{a_month} isn't stated")
-    if facts.requests >= few_calls:
-        return no(f"{count(facts.requests)} answers{a_month} are too many to read")
-    return partly(f"{count(facts.requests)} answers{a_month} can be read before they are used")
+    answers = f"{count(many)} answers{a_month}"
+    if many >= few_calls:
+        return no(f"{answers} are too many to read")
+    return partly(f"{answers} can be read before they are used")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tuneworthy.model.dossier import Helps
 from tuneworthy.model.framework import Move, Moves
 from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts, as_range, likely
@@ -15,11 +13,10 @@ from tuneworthy.verdict.options.rule import (
     not_found,
     option,
     partly,
-    recalled,
     unknown,
     yes,
 )
-from tuneworthy.words import count, few, listing, plain, several
+from tuneworthy.words import count, few, listing, plain, several, share
 
 SHAPED_GOALS = frozenset({"format", "extraction", "classification", "tool_calling"})
 """Goals whose output has a structure that a schema can state."""
@@ -39,14 +36,14 @@ def keep_prompt(facts: CaseFacts) -> Opinion:
     if facts.case.one_off and facts.small_bill:
         return yes("the job runs once, and costs less than any work on it")
     success = facts.state("success_with_prompts")
-    met = [name for name, state in facts.targets.items() if state == "yes"]
+    met = listing([name for name, state in facts.targets.items() if state == "yes"])
     if success == "yes":
-        counted_as = f"; {listing(met)} as counted" if met else ""
+        counted_as = f"; {met} as counted" if met else ""
         return yes(f"it meets every requirement{counted_as}", measured=bool(met))
     if success == "no":
         return no("the present prompt falls short of a requirement")
-    if met and len(met) == len(facts.targets):
-        because = f"the target of {listing(met)} is met; whether that is everything isn't stated"
+    if set(facts.targets.values()) == {"yes"}:
+        because = f"the target of {met} is met; whether that is everything isn't stated"
         return partly(because, measured=True)
     return unknown("it isn't stated whether the present prompt meets every requirement")
 
@@ -54,29 +51,22 @@ def keep_prompt(facts: CaseFacts) -> Opinion:
 @option(arm="prompt", checks=("prompt_variations", "structured_prompt"))
 def prompt_optimisation(facts: CaseFacts) -> Opinion:
     """Helps while few prompts were tried and there is an evaluation set to search against."""
-    states = {name: facts.state(name) for name in ("prompt_variations", "structured_prompt")}
-    lacking = [name for name, state in states.items() if state == "no"]
-    if lacking and facts.case.data.evaluation is None:
-        without = "without an evaluation set nothing tells which prompt is better"
-        return partly(f"{_lacking(facts, lacking)}; {without}")
-    if lacking:
-        has = "an evaluation set can tell which prompt is better"
-        return yes(f"{_lacking(facts, lacking)}, and {has}")
-    if "unknown" in states.values():
-        return unknown("whether enough different prompts were tried isn't stated")
-    if facts.reached == "yes":
-        return no("different prompts were tried and have levelled off")
-    return partly("prompts were varied, but not yet with everything else the ceiling test asks for")
-
-
-def _lacking(facts: CaseFacts, checks: Sequence[str]) -> str:
-    """What of the prompt work isn't done."""
     answer, tried = facts.case.ceiling.get("prompt_variations"), "few prompts were tried"
     if answer is not None and answer.count is not None:
         were = "was" if answer.count == 1 else "were"
         tried = f"only {several(answer.count, 'prompt')} {were} tried"
     says = {"prompt_variations": tried, "structured_prompt": "the prompt isn't structured"}
-    return listing([says[check] for check in checks])
+    states = {name: facts.state(name) for name in says}
+    lacking = listing([says[name] for name, state in states.items() if state == "no"])
+    if lacking and facts.case.data.evaluation is None:
+        return partly(f"{lacking}; without an evaluation set nothing tells which prompt is better")
+    if lacking:
+        return yes(f"{lacking}, and an evaluation set can tell which prompt is better")
+    if "unknown" in states.values():
+        return unknown("whether enough different prompts were tried isn't stated")
+    if facts.reached == "yes":
+        return no("different prompts were tried and have levelled off")
+    return partly("prompts were varied, but not yet with everything else the ceiling test asks for")
 
 
 _SHOWN = "examples are in the prompt already"
@@ -105,17 +95,15 @@ def retrieved_examples(facts: CaseFacts) -> Opinion:
     examples, least = facts.examples, facts.framework.threshold("examples_to_retrieve")
     if examples is None or least is None:
         return unknown("how many usable examples there are isn't stated")
-    have = f"{count(examples)} examples"
+    have, fixed = f"{count(examples)} examples", facts.state("few_shot")
     if examples < least:
         return no(f"{have} are there; under {count(least)} the nearest is seldom near")
     if not facts.case.goals:
         return partly(f"{have} are there; without a goal nobody knows what they would show")
     learns = next((fit.data.unit for fit in facts.fits), "examples")
     if learns != "examples":  # as tuning would take them for this goal
-        return partly(
-            f"{have} show how to answer; {plain(facts.case.goals[0])} takes {plain(learns)}"
-        )
-    fixed = facts.state("few_shot")
+        takes = f"{plain(facts.case.goals[0])} takes {plain(learns)}"
+        return partly(f"{have} show how to answer; {takes}")
     if fixed == "yes":
         return yes(f"the nearest of {have} can stand in for the fixed ones{long(facts)}")
     if facts.target("latency") == "no" or facts.holds("instruction_limit"):
@@ -145,6 +133,7 @@ def constrained_output(facts: CaseFacts) -> Opinion:
 def decomposition(facts: CaseFacts) -> Opinion:
     """Helps where one prompt does too much and there is time for more calls."""
     room, overloaded = facts.room_for_a_call, facts.state("instruction_limit")
+    goals, measured = len(facts.case.goals), facts.source("instruction_limit") == "measured"
     if room == "no":
         today, most = facts.case.today.latency_p95_s, facts.case.targets.latency_p95_s
         if today is None or most is None:
@@ -158,15 +147,14 @@ def decomposition(facts: CaseFacts) -> Opinion:
         return partly(f"one prompt carries too much; {time}")
     if overloaded == "yes":
         return yes(f"one prompt carries too much{long(facts)}, and more calls fit the time")
-    goals = len(facts.case.goals)
     if goals > 1:
         return partly(f"{few(goals)} goals in one prompt might be steps of their own")
     if overloaded == "unknown":
         return unknown("whether parts of the prompt are ignored isn't stated")
     if goals:
-        said = "" if facts.source("instruction_limit") == "measured" else ", as stated"
+        said = "" if measured else ", as stated"
         return no(f"the prompt has one thing to do and is followed to its end{said}")
-    if facts.source("instruction_limit") == "measured":
+    if measured:
         return no("the prompt is followed to its end")
     return unknown("name the goals: whether the prompt has more than one thing to do isn't stated")
 
@@ -227,17 +215,18 @@ def _found(facts: CaseFacts) -> Opinion | None:
     if facts.recall_enough == "no":
         return None
     if facts.recall_enough == "yes":
-        seen = recalled(facts)
+        found = f"the passage is found for {share(facts.recall or 0.0)} of questions"
         if gaps == "unknown":
-            because = f"{seen}, and whether answers are wrong although they had it isn't stated"
+            because = f"{found}, and whether answers are wrong although they had it isn't stated"
             return partly(because, measured=True)
         read = "the model misreads what it is given" if gaps == "yes" else "it is used well"
-        return no(f"{seen}, and {read}", measured=True)
+        return no(f"{found}, and {read}", measured=True)
     if gaps == "yes" and optimized == "yes":
         return no("the right passage is retrieved and misread, which no better search fixes")
     if gaps == "yes" and optimized == "no":
-        said = "passages are said to be found and misread"
-        return partly(f"{said}, but retrieval was never optimized")
+        return partly(
+            "passages are said to be found and misread, but retrieval was never optimized"
+        )
     if optimized == "no":
         return None
     if gaps == "no" and optimized == "yes":
@@ -248,10 +237,9 @@ def _found(facts: CaseFacts) -> Opinion | None:
 def _missing(facts: CaseFacts, helps: Helps, how: str) -> Opinion:
     """Passages are missing: by the recall that was counted, or by the check that is no."""
     counted = facts.recall is not None
-    wanted = facts.goals(KNOWLEDGE_GOALS) or facts.holds("domain_knowledge")
-    if not counted and not wanted:
-        return partly("retrieval was never optimized; knowledge isn't among the goals")
-    return Opinion(helps, f"{not_found(facts)}{how}", counted)
+    if counted or facts.goals(KNOWLEDGE_GOALS) or facts.holds("domain_knowledge"):
+        return Opinion(helps, f"{not_found(facts)}{how}", counted)
+    return partly("retrieval was never optimized; knowledge isn't among the goals")
 
 
 @_searches

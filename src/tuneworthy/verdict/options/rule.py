@@ -86,11 +86,6 @@ SIGNS = {
 }  #: Signals as a trouble one sees.
 
 
-def recalled(facts: CaseFacts) -> str:
-    """How often the passage is found, where it was counted."""
-    return f"the passage is found for {share(facts.recall or 0.0)} of questions"
-
-
 def not_found(facts: CaseFacts) -> str:
     """That passages aren't found, or that nobody saw to it."""
     if facts.recall is None:

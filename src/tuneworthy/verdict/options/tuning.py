@@ -89,15 +89,17 @@ def hybrid(facts: CaseFacts) -> Opinion:
         return against
     reasons = [facts.state(name) for name in ("consistent_behavior", "brand_voice")]
     behavior = "yes" if facts.goals(BEHAVIOUR_GOALS) else either(reasons)
-    knowledge = _knowledge(facts)
+    knowledge = "yes" if facts.goals(KNOWLEDGE_GOALS) else facts.content_changes
+    if knowledge == "no" and not facts.case.goals:
+        knowledge = "unknown"  # it may be a goal of its own
     if behavior == "no":
         return no("no behavior has to be trained; retrieval alone would do")
     if knowledge == "no":
         return no("no knowledge has to be fetched; tuning alone would do")
-    if behavior == "unknown":
-        return unknown("whether a behavior has to be trained isn't stated")
-    if knowledge == "unknown":
-        return unknown("whether knowledge has to be fetched isn't stated")
+    if "unknown" in (behavior, knowledge):
+        trained_first = behavior == "unknown"
+        what = "a behavior has to be trained" if trained_first else "knowledge has to be fetched"
+        return unknown(f"whether {what} isn't stated")
     trained = [fit for fit in facts.fits if fit.goal not in KNOWLEDGE_GOALS] or list(facts.fits)
     feasible = {fit.feasible for fit in trained}
     if feasible == {"no"}:
@@ -150,10 +152,9 @@ def _ceiling(facts: CaseFacts) -> Opinion:
 
 def _sign(facts: CaseFacts, goal: str) -> State:
     """Whether what the goal asks for is lacking today."""
-    states = [facts.state(name) for name in _SIGNS.get(goal, ())]
-    if not states:
-        return "yes" if _falls_short(facts) else "unknown"
-    return either(states)
+    if goal in _SIGNS:
+        return either([facts.state(name) for name in _SIGNS[goal]])
+    return "yes" if _falls_short(facts) else "unknown"
 
 
 def either(states: list[State]) -> State:
@@ -163,11 +164,3 @@ def either(states: list[State]) -> State:
 
 def _falls_short(facts: CaseFacts) -> bool:
     return bool(facts.aims) or facts.state("success_with_prompts") == "no"
-
-
-def _knowledge(facts: CaseFacts) -> State:
-    """Whether knowledge has to be fetched: it is a goal of its own, or it changes."""
-    if facts.goals(KNOWLEDGE_GOALS):
-        return "yes"
-    nothing = not facts.case.goals and facts.content_changes == "no"
-    return "unknown" if nothing else facts.content_changes
