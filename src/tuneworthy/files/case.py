@@ -26,7 +26,7 @@ from tuneworthy.files.disk import (
     read_text,
     write_over,
 )
-from tuneworthy.model.case import Case, CaseOrigin
+from tuneworthy.model.case import Case, CaseOrigin, Holding
 from tuneworthy.syntax.document import ParsedFile, build, parse
 from tuneworthy.syntax.edit import K, Value, edit
 
@@ -141,18 +141,15 @@ def _entries(case: Case) -> Iterator[tuple[str, str]]:
     """What ``data`` names, with the name of its entry; nothing for a case without a folder."""
     if case.folder is None:
         return
-    data = case.data
     for listed in ("traces", "training"):
-        for number, path in enumerate(getattr(data, listed), start=1):
+        for number, path in enumerate(getattr(case.data, listed), start=1):
             yield f"data.{listed}[{number}]", path
     single = ("trace_map", "evaluation", "prompts", "glossary", "voice", "output_schema", "tools")
-    for name in single:
-        if (value := getattr(data, name)) is not None:
-            yield f"data.{name}", value
-    for name in ("documents", "examples", "preference_pairs"):
-        holding = getattr(data, name)
-        if holding is not None and holding.path is not None:
-            yield f"data.{name}", holding.path
+    for name in (*single, "documents", "examples", "preference_pairs"):
+        named: str | Holding | None = getattr(case.data, name)
+        path = named.path if isinstance(named, Holding) else named
+        if path is not None:
+            yield f"data.{name}", path
 
 
 def beside(case: Case, name: str, value: str | None) -> Path | None:
@@ -173,24 +170,17 @@ def history_text(case: Case) -> str | None:
 
 
 def _inside(case: Case, path: Path, name: str) -> None:
-    """Refuse what a link leads out of the case folder to."""
+    """Refuse what a link leads out of the case folder to, with the line that names it."""
     assert case.folder is not None  # only called with one
     try:
         inside = path.resolve().is_relative_to(case.folder.resolve())
     except (OSError, ValueError, RuntimeError):
         inside = False
     if not inside:
-        raise CaseError(
-            f"{name} leads out of the case folder",
-            where=case.where(*_path(name)),
-            fix="keep data inside the folder",
-        )
-
-
-def _path(name: str) -> list[str | int]:
-    """``data.traces[2]`` as the path its line is known by."""
-    parts = re.findall(r"[^.\[\]]+", name)
-    return [int(part) - 1 if part.isdigit() else part for part in parts]
+        steps = re.findall(r"[^.\[\]]+", name)
+        where = case.where(*(int(step) - 1 if step.isdigit() else step for step in steps))
+        fix = "keep data inside the folder"
+        raise CaseError(f"{name} leads out of the case folder", where=where, fix=fix)
 
 
 # Answers written into a user's own YAML: comments, order and everything else stay.

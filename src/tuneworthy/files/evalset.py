@@ -34,10 +34,8 @@ def read_evalset(path: Path) -> tuple[EvalCase, ...]:
 
 def _objects(path: Path, decode: Callable[[str], Any], form: str) -> Iterator[tuple[int, Any]]:
     """The object of each line that holds anything, with the number of the line."""
-    text = read_text(path, EVALSET_LIMIT, CaseError)
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
+    lines = enumerate(read_text(path, EVALSET_LIMIT, CaseError).split("\n"), start=1)
+    for number, line in ((number, line) for number, line in lines if line.strip()):
         where = f"{path}:{number}"
         try:
             data = decode(line)
@@ -72,17 +70,14 @@ def strict_json(text: str) -> Any:
 
     With a ``ValueError``, as what is no JSON; what is nested too deeply is a ``RecursionError``.
     """
-    return json.loads(text, parse_constant=_no_number, parse_float=_number)
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+    return json.loads(text, parse_constant=_number, parse_float=_number)
 
 
 def _number(text: str) -> float:
     """A number that can be written again: an infinite one would become none."""
-    found = float(text)
-    return found if math.isfinite(found) else _no_number(text)
+    if not math.isfinite(found := float(text)):
+        raise ValueError(f"{text} is no JSON")
+    return found
 
 
 def named_evalset(case: Case) -> tuple[EvalCase, ...] | None:
@@ -213,12 +208,7 @@ def _case(names: Sequence[str], row: Sequence[str], number: int, where: str) -> 
     if len(row) > len(names):
         raise CaseError("has more cells than the heading", where=where, fix="quote its commas")
     cells = {name: _unguarded(cell) for name, cell in zip(names, row, strict=False)}
-    data: dict[str, Any] = {
-        name: value for name, value in cells.items() if name in TEXTS and value != ""
-    }
-    for name in JSONS:
-        if cells.get(name):
-            data[name] = _value(name, cells[name], where)
+    data = {n: _value(n, cell, where) if n in JSONS else cell for n, cell in cells.items() if cell}
     if "reference_json" in data:
         data["reference"] = data.pop("reference_json")
     if not data.get("messages"):
@@ -273,10 +263,9 @@ def _turns(messages: list[Any], where: str) -> dict[str, Any]:
         fix = 'write {"role": "user", "content": "…"}'
         raise CaseError("has a message without a role", where=where, fix=fix)
     texts = [m for m in messages if isinstance(m.get("content"), str)]
-    if len(texts) < 2 or texts[-1] is not messages[-1] or texts[-1]["role"] != "assistant":
-        return {}
     kept = ("user", "assistant")
     before = [{"role": m["role"], "content": m["content"]} for m in texts[:-1] if m["role"] in kept]
-    if not any(m["role"] == "user" for m in before):
+    asked = any(m["role"] == "user" for m in before)
+    if not asked or texts[-1] is not messages[-1] or texts[-1]["role"] != "assistant":
         return {}
     return {"messages": before, "reference": texts[-1]["content"]}

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +76,11 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
     if len(listed) > _MOST_TERMS:
         raise CaseError(f"holds more than {_MOST_TERMS:,} terms", where=str(path), fix="split it")
     whole = ParsedFile({"terms": listed}, str(path), lines)
-    terms = build(_Terms, whole, CaseError).terms
-    words = [(term.term, *term.forbidden, *term.due_when) for term in terms]
-    for n, of_term in enumerate(words):
-        _short(of_term, whole.where(("terms", n)))
-    _few(list(chain(*words)), path)
+    terms, words = build(_Terms, whole, CaseError).terms, list[str]()
+    for n, term in enumerate(terms):
+        words += (own := (term.term, *term.forbidden, *term.due_when))
+        _short(own, whole.where(("terms", n)))
+    _few(words, path)
     return terms
 
 

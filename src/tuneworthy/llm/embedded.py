@@ -86,18 +86,12 @@ class Pulled(NamedTuple):
 
 def weights_path() -> Path:
     """Where the weights are kept in the user's cache folder, whether they are there or not."""
-    home = Path.home()
-    folders = {
-        "Darwin": home / "Library" / "Caches",
-        "Windows": _absolute("LOCALAPPDATA") or home / "AppData" / "Local",
-    }
-    folder = _absolute("XDG_CACHE_HOME") or folders.get(platform.system(), home / ".cache")
-    return folder / "tuneworthy" / FILE_NAME
-
-
-def _absolute(variable: str) -> Path | None:
-    text = os.environ.get(variable, "")
-    return Path(text) if text and Path(text).is_absolute() else None
+    home, system = Path.home(), platform.system()
+    named = (Path(os.environ.get(each, "")) for each in ("XDG_CACHE_HOME", "LOCALAPPDATA"))
+    cache, local = (path if path.is_absolute() else None for path in named)
+    folders = {"Darwin": home / "Library" / "Caches"}
+    folders["Windows"] = local or home / "AppData" / "Local"
+    return (cache or folders.get(system, home / ".cache")) / "tuneworthy" / FILE_NAME
 
 
 def present() -> bool:
@@ -113,10 +107,9 @@ def checked() -> Path:
     """The weights, byte for byte the measured ones; an InputError where they are not."""
     path = weights_path()
     if not present() or _file_sha256(path) != WEIGHTS_SHA256:
-        what = f"the weights of local:{MODEL} are not there"
-        if path.is_file():
-            what = f"the weights of local:{MODEL} are damaged"
-        raise InputError(what, where=str(path), fix=f"fetch them: {PULL_COMMAND}")
+        what = "damaged" if path.is_file() else "not there"
+        fix = f"fetch them: {PULL_COMMAND}"
+        raise InputError(f"the weights of local:{MODEL} are {what}", where=str(path), fix=fix)
     return path
 
 
@@ -272,15 +265,14 @@ def lacking() -> str:
 
 
 def _want_runtime() -> None:
+    name = f"{LOCAL}:{MODEL}"
     if lacks_avx2():
-        raise InputError(
-            f"{LOCAL}:{MODEL} needs a processor with AVX2, which this one lacks",
-            fix="use another machine, or name a model that is served somewhere",
-        )
+        fix = "use another machine, or name a model that is served somewhere"
+        raise InputError(f"{name} needs a processor with AVX2, which this one lacks", fix=fix)
     missing = [each for each in ("xllamacpp", "aiohttp") if find_spec(each) is None]
     if missing:
         fix = "install it: pip install 'tuneworthy[local]'"
-        raise InputError(f"{LOCAL}:{MODEL} needs {missing[0]}", fix=fix)
+        raise InputError(f"{name} needs {missing[0]}", fix=fix)
 
 
 class Embedded:
@@ -460,11 +452,8 @@ def child_environment() -> dict[str, str]:
     Threads that spin while they wait make it twenty times slower on a machine that is busy.
     """
     keys = {preset.key_from for preset in PRESETS.values()}
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in keys and not name.startswith("TUNEWORTHY_KEY_")
-    }
+    ours = (name for name in os.environ if name in keys or name.startswith("TUNEWORTHY_KEY_"))
+    kept = {name: os.environ[name] for name in os.environ.keys() - {*ours}}
     return kept | {"OMP_WAIT_POLICY": "passive"}
 
 

@@ -130,10 +130,9 @@ def every(states: Iterable[State]) -> State:
 
 def to_state(value: Any) -> Any:
     """What a person means by yes, no, on, off, true, false, unknown or nothing; else a finding."""
-    if value is None or isinstance(value, str | bool):
-        state = _STATES.get("" if value is None else str(value).strip().casefold())
-        if state is not None:
-            return state
+    text = "" if value is None else str(value).strip().casefold()
+    if text in _STATES and (value is None or isinstance(value, str | bool)):
+        return _STATES[text]
     raise PydanticCustomError("state", "use yes, no or unknown", {"given": shown(value)})
 
 
@@ -142,11 +141,8 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         text = value[:40].encode("utf-8", "backslashreplace").decode("utf-8")
         return text if len(value) <= 40 else text[:39] + "…"
-    if isinstance(value, Mapping):
-        return "a mapping"
-    if isinstance(value, list | tuple):
-        return "a list"
-    return str(value)[:40]
+    listed = "a list" if isinstance(value, list | tuple) else str(value)[:40]
+    return "a mapping" if isinstance(value, Mapping) else listed
 
 
 def wrong(what: str, fix: str) -> PydanticCustomError:

@@ -309,10 +309,9 @@ class MeasureRule(FileRecord):
         if low is None or high is None:
             return "unknown"
         above, below = low > self.limit, high != "open" and high < self.limit
-        if above or below:
-            side: State = "yes" if above is (self.yes == "above") else "no"
-            return "unknown" if self.one_sided and side == "no" else side
-        return "unknown"
+        side: State = "yes" if above is (self.yes == "above") else "no"
+        crosses = not (above or below)
+        return "unknown" if crosses or (self.one_sided and side == "no") else side
 
 
 class FittedOn(FileRecord):

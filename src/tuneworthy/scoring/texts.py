@@ -162,7 +162,7 @@ class Contains(Scorer):
                 return unscored("no_reference")
         present = self._present(tuple(dict.fromkeys((*self.all, *some, *self.none))), output.text)
         found = [("lacks", text) for text in self.all if text not in present]
-        found += [("lacks_all", some[0])] if some and not present & set(some) else []
+        found += [("lacks_all", text) for text in some[:1] if not present & set(some)]
         found += [("says_forbidden", text) for text in self.none if text in present]
         signal = NO_ANSWER if output.blank else WRONG
         faults = [wrong(why, about=text, signal=signal) for why, text in found]

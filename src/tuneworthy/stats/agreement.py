@@ -104,14 +104,15 @@ def _rated(
         if sum(label is not None for label in row) >= (len(row) if least is None else least)
     ]
     labels = sorted({label for row, _ in pairs for label in row if label is not None})
-    code = {None: -1, **{label: at for at, label in enumerate(labels)}}
-    codes = [[code[label] for label in row] for row, _ in pairs]
+    code: dict[str | None, int] = {label: at for at, label in enumerate(labels)}
+    codes = [[code.get(label, -1) for label in row] for row, _ in pairs]
     shape = len(pairs), max(map(len, ratings), default=2)
     return np.array(codes, dtype=np.int64).reshape(shape), len(labels), [name for _, name in pairs]
 
 
 def _counts(codes: Ints, q: int) -> Floats:
-    return (codes[:, :, None] == np.arange(q)).sum(axis=1).astype(np.float64)
+    counts: Floats = (codes[:, :, None] == np.arange(q)).sum(axis=1).astype(np.float64)
+    return counts
 
 
 def _beyond(seen: Floats, chance: Floats) -> Floats:

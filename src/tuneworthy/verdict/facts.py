@@ -246,8 +246,9 @@ class CaseFacts:
         """Whether a request has more input than the framework calls short."""
         stated = self.case.economics.traffic.input_tokens
         limit = self.framework.threshold("short_prompt")
-        known = stated is not None and limit is not None
-        return reaches(stated.low, stated.high, limit) if known else "unknown"
+        if stated is None or limit is None:
+            return "unknown"
+        return reaches(stated.low, stated.high, limit)
 
     def serving(self, how: str) -> Range | None:
         """USD a month the model in use costs in a way of serving, by traffic and prices."""
@@ -496,7 +497,9 @@ class CaseFacts:
 def looked_up_end(model: Model) -> date | None:
     """The day a model ends, as looked up; a tuned one may end with its base."""
     end = services().end_of(model.id, model.base_url)
-    return end and (end.tunes_end if model.kind == "tuned" else end.ends)
+    if end is None:
+        return None
+    return end.tunes_end if model.kind == "tuned" else end.ends
 
 
 def end_day(model: Model) -> date | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, islice, product
 from math import comb, prod
-from typing import Literal
+from typing import Any, Literal
 
 from tuneworthy.framework.rules import Rules, bounded, condition_text
 from tuneworthy.framework.tally import Completions, effort, tally
@@ -159,7 +159,7 @@ def _bounds(counted: Completions) -> dict[Outcome, Range]:
 def _monotone(counted: Completions) -> bool:
     """Whether every outcome's fraction is monotone along each group's yes answers."""
     sizes = counted.open
-    ways = {
+    ways: dict[Any, int] = {
         cell: prod(comb(n, k) for n, k in zip(sizes, cell, strict=True))
         for cell in product(*(range(size + 1) for size in sizes))
     }

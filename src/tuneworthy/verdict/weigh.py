@@ -515,7 +515,8 @@ def _check(check: Check, answer: CheckAnswer | None) -> _Weighed:
 
 def _inferred(name: str, answer: FactorAnswer | None, case: Case, framework: Framework) -> _Weighed:
     """What is stated; where that is nothing or "unknown", what a stated number settles."""
-    stated, state, because = _stated(answer), "unknown", ""
+    state: State = "unknown"
+    stated, because = _stated(answer), ""
     if stated.state != "unknown":
         return stated
     requests, have = case.economics.traffic.requests_per_month, usable_examples(case)

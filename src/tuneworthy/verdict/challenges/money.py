@@ -136,7 +136,7 @@ def no_retraining(facts: CaseFacts) -> Found:
     ongoing, costs = facts.case.economics.monthly.ongoing, facts.framework.costs
     if ongoing is None or _some(ongoing.retraining_hours_per_quarter) or facts.case.one_off:
         return None
-    usual = _usual(costs and costs.ongoing.get("retraining"), " hours a quarter")
+    usual = _usual(costs.ongoing.get("retraining") if costs else None, " hours a quarter")
     return (
         ("economics.monthly.ongoing.retraining_hours_per_quarter",),
         f"Nothing is planned for retraining, so the model ages with its data.{usual}",
@@ -150,7 +150,7 @@ def no_evaluation_hours(facts: CaseFacts) -> Found:
     upfront, costs = facts.case.economics.upfront, facts.framework.costs
     if not upfront.by_category or (upfront.evaluation and _some(upfront.evaluation.hours)):
         return None
-    usual = _usual(costs and costs.upfront.get("evaluation"), " hours")
+    usual = _usual(costs.upfront.get("evaluation") if costs else None, " hours")
     return (
         ("economics.upfront.evaluation.hours",),
         f"No hours are planned to evaluate the tuned model.{usual}",
