@@ -40,14 +40,13 @@ from tuneworthy.model.framework import Assumption, Framework
 from tuneworthy.model.precedents import BaseRate
 from tuneworthy.money.savings import (
     Savings,
-    ServingComparison,
     Stakes,
     call_range,
     compare,
     computed_steps,
     tuned_serving,
 )
-from tuneworthy.money.serving import ServingCost, Ways, serving_costs
+from tuneworthy.money.serving import ServingCost, Ways, data_residency, serving_costs
 from tuneworthy.money.terms import (
     DISCOUNT,
     FAILURE,
@@ -64,6 +63,7 @@ from tuneworthy.money.terms import (
     likely,
     mtok_usd,
     spread,
+    usd_of,
 )
 from tuneworthy.money.worth import more_cases
 from tuneworthy.verdict.facts import DAYS_PER_MONTH, MOST_USD, serves_until
@@ -143,22 +143,24 @@ def assess_money(
         lacking,
         _compute(case, fits),
     )
-    comparison = compare(case, ways, model, sovereign)
+    savings = compare(case, ways, model)
+    counted = None if isinstance(savings, Unknown) or model.savings else savings
     bill = ways.bill.usd if ways.bill else None
     rule = framework.break_even
     under = math.inf if rule is None or model.one_off else rule.under_months
-    closed, draws = closed_form(model, comparison, bill, under), None
+    closed, draws = closed_form(model, counted, bill, under), None
     if isinstance(closed, ClosedForm):
-        stakes = stakes_of(case, framework, model, comparison, ways, as_of, record)
+        stakes = stakes_of(case, framework, model, counted, ways, as_of, record)
         draws = (sampler or draw)(stakes, seed)
     payback = _payback(case, framework, model, closed, draws, under)
-    payback = _undercut(payback, closed, comparison, ways, model, under)
-    payback = _gate(payback, comparison, sovereign)
+    payback = _undercut(payback, closed, counted, ways, model, under)
+    if sovereign == "yes":
+        payback = _inside(payback, case, ways)
     asks = [payback.why, "" if RATE in model.inputs else _NO_HOURLY_RATE, _BILL]
     result: InvestmentResult | Unknown = Unknown(ask="; ".join(filter(None, dict.fromkeys(asks))))
-    known = isinstance(closed, ClosedForm) or isinstance(comparison.savings, Savings)
+    known = isinstance(closed, ClosedForm) or isinstance(savings, Savings)
     if known or bill or ways.rivals:
-        result = _result(case, framework, model, comparison, ways, closed, draws, payback)
+        result = _result(case, framework, model, savings, ways, closed, draws, payback)
         today, target = case.today, case.targets.quality
         if target and today.quality is not None and today.cases:
             more = more_cases(result, today.quality, today.cases, target.at_least)
@@ -170,7 +172,7 @@ def assess_money(
         GateResult(id="investment", state=payback.state, why=payback.why),
         payback.settled_when,
         payback.settle,
-        tuple(map(_serving, comparison.costs)),
+        tuple(map(_serving, ways.costs)),
         None if upfront is None else upfront.narrowed(),
         None
         if bill is None
@@ -191,7 +193,7 @@ def stakes_of(
     case: Case,
     framework: Framework,
     model: CostModel,
-    comparison: ServingComparison,
+    counted: Savings | None,
     ways: Ways,
     as_of: date | None = None,
     record: BaseRate | None = None,
@@ -216,9 +218,8 @@ def stakes_of(
         first_end = (until - as_of).days / DAYS_PER_MONTH
     return Stakes(
         model=model,
-        savings=comparison.counted,
+        savings=counted,
         bill=bill.option if bill else None,
-        bill_inputs={name: ways.inputs[name] for name in bill.option.names} if bill else {},
         horizon=1 if case.one_off else case.economics.assumptions.horizon_months,
         under_months=None if rule is None else math.inf if case.one_off else rule.under_months,
         taken=inputs,
@@ -325,15 +326,15 @@ class Payback(NamedTuple):
 
 def closed_form(
     model: CostModel,
-    comparison: ServingComparison,
+    savings: Savings | None,
     bill: Interval | None = None,
     under_months: float = math.inf,
 ) -> ClosedForm | Payback:
     """The investment by one month's amounts, or what to state first.
 
-    A saving nobody stated is computed at today's volume; any other benefit has no default.
+    A saving nobody stated is computed at today's volume, and counts; any other benefit has no
+    default.
     """
-    savings = comparison.counted
     if not model.savings and not model.quality and savings is None:
         why = f"state what it saves or is worth{model.a_month} (economics.monthly)"
         needed = must_bring(model, under_months)
@@ -354,7 +355,8 @@ def closed_form(
     quality, stated = model.amount(model.quality), model.amount(model.savings)
     benefits = (savings.usd if savings else stated) + quality
     net = savings.net + quality if savings and savings.net is not None else benefits - running
-    table = model.priced(model.table_besides if savings else model.table_running)
+    by_table = usd_of(model.table, "inference" if savings else "")
+    table = model.priced(by_table) if model.table else None
     return ClosedForm(
         upfront=upfront,
         net=net,
@@ -475,18 +477,16 @@ def _not_drawn(closed: ClosedForm, model: CostModel, carries: str, late: str) ->
     return Payback("unknown", f"{carries}: {how} {late}", settle=settle)
 
 
-def _gate(payback: Payback, comparison: ServingComparison, sovereign: State) -> Payback:
-    """Where data may not leave, what stays inside is compared, and savings alone don't sink it."""
-    if sovereign != "yes":
-        return payback
-    if comparison.inside != "unknown":
-        return Payback(comparison.inside, comparison.inside_why)
+def _inside(payback: Payback, case: Case, ways: Ways) -> Payback:
+    """Data may not leave: what stays inside is compared, and savings alone don't sink it."""
+    inside, why = data_residency(case, ways.costs)
+    if inside != "unknown":
+        return Payback(inside, why)
     if payback.state != "no":
         return payback
     return Payback(
         "unknown",
-        f"{payback.why}; but data may not leave: compare the options that keep it inside; "
-        f"{comparison.inside_why}",
+        f"{payback.why}; but data may not leave: compare the options that keep it inside; {why}",
         "the options that keep the data inside are compared by cost, and one of them is chosen",
     )
 
@@ -494,7 +494,7 @@ def _gate(payback: Payback, comparison: ServingComparison, sovereign: State) -> 
 def _undercut(
     payback: Payback,
     closed: ClosedForm | Payback,
-    comparison: ServingComparison,
+    counted: Savings | None,
     ways: Ways,
     model: CostModel,
     under: float,
@@ -505,9 +505,9 @@ def _undercut(
     rival, saved = ways.rivals[0], closed.stated.value
     assert rival.usd is not None  # only priced ones are listed
     left = min(saved, rival.usd.value)
-    if isinstance(comparison.counted, Savings):
-        saved = comparison.counted.usd.value
-        left = rival.usd.value - comparison.counted.tuned.usd(likely(ways.inputs))
+    if counted:
+        saved = counted.usd.value
+        left = rival.usd.value - counted.tuned.usd(likely(ways.inputs))
     still = closed.net.value - saved + left
     if saved <= left or _paid_back(closed.upfront.value, still, one_off=model.one_off) < under:
         return payback
@@ -527,7 +527,7 @@ def _result(
     case: Case,
     framework: Framework,
     model: CostModel,
-    comparison: ServingComparison,
+    savings: Savings | Unknown,
     ways: Ways,
     closed: ClosedForm | Payback,
     draws: Draws | None,
@@ -535,6 +535,7 @@ def _result(
 ) -> InvestmentResult:
     """The section; what a benefit would tell is unknown where nobody states one."""
     rule, bill = framework.break_even, ways.bill.usd if ways.bill else None
+    counted = None if isinstance(savings, Unknown) or model.savings else savings
     lacks, later = Unknown(ask=model.lacks or _NO_HOURLY_RATE), Unknown(ask=payback.why)
 
     def shown(amount: Interval | None, lacking: Unknown = lacks) -> Number:
@@ -552,12 +553,12 @@ def _result(
     no_table = Unknown(ask="the table is for work that goes on") if model.one_off else lacks
     return InvestmentResult(
         bill_usd=shown(bill, Unknown(ask=_BILL)),
-        possible_saving_usd=_possible(comparison, closed, bill),
+        possible_saving_usd=_possible(counted, closed, bill),
         must_bring_usd=shown(must_bring(model, rule.under_months) if rule else None),
         ask_usd=AskUsd(
             pilot=shown(pilot), build=shown(build), run_month=shown(model.priced(model.running))
         ),
-        items=tuple(_items(case, framework, model, comparison, ways)),
+        items=tuple(_items(case, framework, model, savings, ways)),
         case_usd=_case_usd(model, framework),
         gain_usd=draws.gain_usd if draws else later,
         scenarios=draws.scenarios if draws else (),
@@ -577,8 +578,8 @@ def _result(
             ongoing_usd=shown(known.table_running if known else None, no_table),
             break_even_months=_months(table) if table else no_table,
         ),
-        steps=_steps(model, comparison, known, framework) if known else (),
-        computed=_computed(comparison, model, ways.rivals),
+        steps=_steps(model, counted, known, framework) if known else (),
+        computed=_computed(savings, model, ways),
         simulation=draws.simulation if draws else later,
     )
 
@@ -602,7 +603,7 @@ _PROMPTS = 5  # that a lab compares where the framework asks for no number of th
 
 
 def _items(
-    case: Case, framework: Framework, model: CostModel, comparison: ServingComparison, ways: Ways
+    case: Case, framework: Framework, model: CostModel, savings: Savings | Unknown, ways: Ways
 ) -> Iterator[CostItem]:
     """What the costs are made of, and what comes on top of them."""
     month = "for the job" if model.one_off else "each month"
@@ -621,7 +622,7 @@ def _items(
         if when == "up front" and model.pilot.usd and pilot:
             source = model.pilot.source
             yield CostItem(when=when, what="of it a pilot", usd=pilot.narrowed(), source=source)
-    tuned = comparison.savings.tuned if isinstance(comparison.savings, Savings) else None
+    tuned = None if isinstance(savings, Unknown) else savings.tuned
     if tuned is not None and tuned.gpu:
         values = likely(ways.inputs)
         hour, each, full, always = (values[name] for name in tuned.gpu)
@@ -687,11 +688,11 @@ def _judge(ways: Ways, answers: int) -> CostItem:
 
 
 def _possible(
-    comparison: ServingComparison, closed: ClosedForm | Payback, bill: Interval | None
+    counted: Savings | None, closed: ClosedForm | Payback, bill: Interval | None
 ) -> Number:
     """What tuning could save a month: as computed, else as stated, and never above the bill."""
-    if isinstance(comparison.counted, Savings):
-        return comparison.counted.usd.narrowed()
+    if counted:
+        return counted.usd.narrowed()
     if bill is None:
         return Unknown(ask=_BILL)
     if isinstance(closed, ClosedForm) and closed.stated.high > 0:
@@ -700,13 +701,12 @@ def _possible(
 
 
 def _steps(
-    model: CostModel, comparison: ServingComparison, closed: ClosedForm, framework: Framework
+    model: CostModel, savings: Savings | None, closed: ClosedForm, framework: Framework
 ) -> tuple[str, str, str, str]:
     """From the amounts to the months until it has paid itself back, one line for each ``StepId``.
 
     Likely values; where an amount is a range, the last line has the best and the worst pairing.
     """
-    savings = comparison.counted
     benefits = model.sum_text((*model.savings, *model.quality))
     running = model.sum_text(model.running or ())
     if savings is not None:
@@ -744,21 +744,19 @@ def _months(value: Interval | Unknown) -> Any:
     return "never" if math.isinf(value.low) else value.narrowed()
 
 
-def _computed(
-    comparison: ServingComparison, model: CostModel, rivals: Sequence[ServingCost]
-) -> Computed | Unknown:
-    savings: Any = comparison.savings
-    if not comparison.costs and not rivals:
-        return Unknown(ask=savings.ask)
+def _computed(savings: Savings | Unknown, model: CostModel, ways: Ways) -> Computed | Unknown:
     lacks = isinstance(savings, Unknown)
+    if isinstance(savings, Unknown) and not ways.costs and not ways.rivals:
+        return savings
+    found: Any = savings
     return Computed(
-        servings=tuple(map(_serving, comparison.costs)),
-        rivals=tuple(map(_serving, rivals)),
-        best_untuned=_best_untuned(comparison.costs),
-        savings_usd_per_month=savings if lacks else savings.usd.narrowed(),
-        pays_from_requests_per_month=savings if lacks else _months(savings.volume),
-        pays_from_month=savings if lacks else _months(savings.month),
-        steps=tuple(computed_steps(comparison, model)),
+        servings=tuple(map(_serving, ways.costs)),
+        rivals=tuple(map(_serving, ways.rivals)),
+        best_untuned=_best_untuned(ways.costs),
+        savings_usd_per_month=found if lacks else found.usd.narrowed(),
+        pays_from_requests_per_month=found if lacks else _months(found.volume),
+        pays_from_month=found if lacks else _months(found.month),
+        steps=() if lacks else tuple(computed_steps(found, model)),
     )
 
 

@@ -11,7 +11,6 @@ from tuneworthy.model.base import (
     HOURS_PER_MONTH,
     TOKENS_PER_MTOK,
     Interval,
-    State,
     Unknown,
     months_to_reach,
 )
@@ -22,7 +21,6 @@ from tuneworthy.money.serving import (
     ServingOption,
     Ways,
     by_price,
-    data_residency,
 )
 from tuneworthy.money.terms import (
     GROWTH,
@@ -85,14 +83,14 @@ def tuned_serving(case: Case, ways: Ways, premium: Interval) -> tuple[Sum, Input
         if cost.option.tuned and cost.usd is not None and cost.admissible != "no":
             if cost.option.gpu or cost.option.billed:
                 return (Product((SERVED,), says="serving"),), {SERVED: cost.usd}, True
-            inputs = {SERVED_CALL: call_range(cost.option, ways.inputs)}
-            return (Product((SERVED_CALL, REQUESTS), says="serving"),), inputs | ways.inputs, True
+            each = {SERVED_CALL: call_range(cost.option, ways.inputs)}
+            return (Product((SERVED_CALL, REQUESTS), says="serving"),), each, True
     if ways.bill is None or case.tuning.service == "self_hosted":
         return (), {}, False
-    now, inputs = ways.bill.option, {**ways.inputs, PREMIUM: premium}
+    now = ways.bill.option
     if now.gpu or now.runs == "own" or (now.billed and now.bill_for is None):
         return (), {}, False
-    inputs[SERVED_CALL] = call_range(now, inputs)
+    inputs = {SERVED_CALL: call_range(now, ways.inputs), PREMIUM: premium}
     says = f"serving, a call at {figure(premium.value)} times today's price,"
     return (Product((SERVED_CALL, REQUESTS, PREMIUM), says=says),), inputs, False
 
@@ -111,7 +109,6 @@ class Stakes:
     savings: Savings | None  #: Those that count; None where a saving is stated.
     bill: ServingOption | None
     """What runs today: no stated saving of a month is larger than its bill of that month."""
-    bill_inputs: Inputs
     horizon: int  #: Months to look ahead.
     under_months: float | None  #: Months in which it has to pay back; None without a rule.
     taken: Inputs = field(default_factory=dict)  #: What is taken because the case doesn't say.
@@ -120,32 +117,8 @@ class Stakes:
     first_end: float | None = None  #: Months until the tuned model ends, where that is known.
 
 
-@dataclass(frozen=True, slots=True)
-class ServingComparison:
-    """Every way to serve the traffic side by side."""
-
-    costs: tuple[ServingCost, ...]
-    """The cheapest first, those without a price last; empty when no model is named."""
-    savings: Savings | Unknown
-    counted: Savings | None  #: The same where it counts: when no saving is stated.
-    inside: State  #: Where data may not leave: whether tuning is the best of what stays inside.
-    inside_why: str
-
-
-def compare(case: Case, ways: Ways, model: CostModel, sovereign: State) -> ServingComparison:
-    """Every way to serve the traffic, and what tuning saves beside the best untuned one."""
-    costs, inputs = ways.costs, dict(ways.inputs)
-    if GROWTH in model.inputs:
-        inputs[GROWTH] = model.inputs[GROWTH]
-    savings, counted = _savings(case, ways, inputs, model), None
-    if isinstance(savings, Savings) and not model.savings:
-        counted = savings
-    state, why = data_residency(case, costs, sovereign)
-    return ServingComparison(costs, savings, counted, state, why)
-
-
-def _savings(case: Case, ways: Ways, inputs: Inputs, model: CostModel) -> Savings | Unknown:
-    """The saving, or the first thing that lacks."""
+def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
+    """What tuning saves beside the best untuned way, or the first thing that lacks."""
     costs = ways.costs
     if not costs:
         ask = "name the models in use and in question, the one in use first (models)"
@@ -177,7 +150,7 @@ def _savings(case: Case, ways: Ways, inputs: Inputs, model: CostModel) -> Saving
         wide = [cost for cost in wide if cost not in sure]
         sure = sorted([*sure[: _RIVALS - 1], bill], key=by_price)  # no more can be saved than it
         beside = "bill" if sure[0] is bill and beside != "today" else beside
-    return _computed(sure, wide, allowed[0].option, allowed[0].usd, inputs, model, beside)
+    return _computed(sure, wide, allowed[0].option, allowed[0].usd, ways.inputs, model, beside)
 
 
 def _baseline(
@@ -408,11 +381,8 @@ _BESIDE = {
 }
 
 
-def computed_steps(comparison: ServingComparison, model: CostModel) -> Iterator[str]:
+def computed_steps(savings: Savings, model: CostModel) -> Iterator[str]:
     """From traffic and prices to the saving and the volume from which it pays."""
-    savings = comparison.savings
-    if isinstance(savings, Unknown):
-        return
     values, best, tuned = likely(savings.inputs), savings.best.option, savings.tuned
     if savings.beside:
         yield _BESIDE[savings.beside]

@@ -10,18 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 from tuneworthy.framework.load import services
 from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval, State, every
-from tuneworthy.model.case import (
-    Amount,
-    AnyAmount,
-    Case,
-    GpuServing,
-    Model,
-    Price,
-    Prices,
-    in_use,
-    price_of,
-)
+from tuneworthy.model.case import Amount, Case, GpuServing, Model, Price, Prices, in_use, price_of
 from tuneworthy.money.terms import (
+    BILL,
     REQUESTS,
     Inputs,
     Product,
@@ -29,6 +20,7 @@ from tuneworthy.money.terms import (
     Values,
     corners,
     likely,
+    stated,
     total,
 )
 from tuneworthy.stats.intervals import wilson
@@ -39,7 +31,6 @@ How = Literal["as_is", "cached", "batched", "cached_batched", "self_hosted"]
 Runs = Literal["third_party", "own", "unknown"]
 
 TUNED = "the tuned model"
-BILL = "today.usd_per_month"
 _MOST_RIVALS = 3
 _TRAFFIC = "economics.traffic"
 _TOKENS = f"{_TRAFFIC}.input_tokens", f"{_TRAFFIC}.output_tokens"
@@ -146,7 +137,7 @@ class Ways:
     """Every way to serve a case's traffic."""
 
     costs: tuple[ServingCost, ...]  #: The cheapest first, those without a price last.
-    inputs: dict[str, Interval]  #: What their costs depend on.
+    inputs: Inputs  #: What their costs depend on.
     bill: ServingCost | None
     """What runs today: at the stated or measured bill, else by traffic and prices."""
     rivals: tuple[ServingCost, ...] = ()
@@ -187,16 +178,7 @@ class _Options:
 
     def __init__(self, case: Case, prices: Prices, sovereign: State, as_of: date | None) -> None:
         self.case, self.prices, self.sovereign, self.as_of = case, prices, sovereign, as_of
-        self.traffic, self.inputs = case.economics.traffic, dict[str, Interval]()
-        for name in (
-            "requests_per_month",
-            "input_tokens",
-            "output_tokens",
-            "tuned_input_tokens",
-            "tuned_output_tokens",
-        ):
-            self._note(f"{_TRAFFIC}.{name}", getattr(self.traffic, name))
-        self._note(BILL, case.today.usd_per_month)
+        self.traffic, self.inputs = case.economics.traffic, stated(case)
 
     def every(self) -> Iterator[ServingCost]:
         for position, model in enumerate(self.case.models):
@@ -248,10 +230,6 @@ class _Options:
         )
         option = self._until(option, used) if used and REQUESTS in self.inputs else option
         return ServingCost(option, self.inputs[BILL], "unknown", ())
-
-    def _note(self, name: str, amount: AnyAmount | None) -> None:
-        if amount is not None:
-            self.inputs[name] = amount.interval
 
     def _of(self, model: Model, position: int) -> Iterator[ServingCost]:
         tuned, runs, price = model.kind == "tuned", self._runs(model), price_of(model, self.prices)
@@ -307,15 +285,13 @@ class _Options:
     ) -> ServingOption:
         tokens_in, tokens_out = self._tokens(tuned)
         share = (
-            self.traffic.cacheable_share
-            if how in ("cached", "cached_batched")
-            else self.traffic.cached_share
+            self.traffic.cacheable_share if "cached" in how else self.traffic.cached_share
         ) or 0.0
         if tokens_in != _TOKENS[0]:
             share = 0.0  # what was cached of the long prompt is what tuning takes away
         read = price.input if price.cached_input is None else price.cached_input
         usd_in, usd_out = price.input * (1 - share) + read * share, price.output
-        if how in ("batched", "cached_batched"):
+        if "batched" in how:
             usd_in, usd_out = price.batch_input or 0.0, price.batch_output or 0.0
         if how == "cached_batched":
             known = price.batch_cached_input
@@ -332,11 +308,7 @@ class _Options:
 
     def _on_gpus(self, model: Model | None, path: str) -> ServingCost:
         """Self-hosted; None is the tuned model that nobody listed."""
-        own = model.serving if model is not None else None
-        path = path or "economics.serving"
-        for key in _GPU:
-            self._note(f"{path}.{key}", getattr(own or self.case.economics.serving, key))
-        gpu = tuple(f"{path}.{key}" for key in _GPU)
+        gpu = tuple(f"{path or 'economics.serving'}.{key}" for key in _GPU)
         name, tuned = (TUNED, True) if model is None else (model.id, model.kind == "tuned")
         option = ServingOption(name, "self_hosted", tuned, "own", gpu=gpu)
         return self._cost(option, model, lacks=self._lacks(REQUESTS, *gpu))
@@ -433,7 +405,7 @@ def _window(price: Price | None, inputs: Inputs) -> Iterator[_Check]:
 
 
 def _batch(case: Case, option: ServingOption, price: Price | None) -> Iterator[_Check]:
-    if option.how not in ("batched", "cached_batched"):
+    if "batched" not in option.how:
         return
     if option.how == "cached_batched" and (price is None or price.batch_cached_input is None):
         ask = "ask whether the provider takes both off: for what is cached, and for a batch"
@@ -455,17 +427,14 @@ def _quality(case: Case, option: ServingOption, model: Model | None) -> Iterator
     if model is not None and value is None and model is in_use(case):
         value, cases = case.today.quality, case.today.cases
     if value is None:
+        ask = "its quality was never measured: run it on the evaluation set"
         if option.tuned:
-            yield _Check(
-                "unknown", "nobody can measure its quality before it is tuned: a pilot tells"
-            )
-        else:
-            ask = "its quality was never measured: run it on the evaluation set"
-            yield _Check("unknown", ask)
+            ask = "nobody can measure its quality before it is tuned: a pilot tells"
+        yield _Check("unknown", ask)
         return
     if not cases:
-        text = f"{quality(value)} right on an unknown number of cases: count them"
-        yield _Check("unknown", text)
+        ask = f"{quality(value)} right on an unknown number of cases: count them"
+        yield _Check("unknown", ask)
         return
     low, high = wilson(value * cases, cases)
     text = (
@@ -482,7 +451,7 @@ def _quality(case: Case, option: ServingOption, model: Model | None) -> Iterator
 
 def _latency(case: Case, option: ServingOption, model: Model | None) -> Iterator[_Check]:
     target = case.targets.latency_p95_s
-    if target is None or option.how in ("batched", "cached_batched"):
+    if target is None or "batched" in option.how:
         return
     latency, wanted = _latency_of(case, model), number(target)
     if latency is None:
@@ -524,9 +493,7 @@ def _budget(case: Case, cost: Interval | None) -> Iterator[_Check]:
 # Where data may not leave: what stays inside is compared, and savings alone don't decide.
 
 
-def data_residency(
-    case: Case, costs: tuple[ServingCost, ...], sovereign: State
-) -> tuple[State, str]:
+def data_residency(case: Case, costs: Sequence[ServingCost]) -> tuple[State, str]:
     """Whether tuning is the best of what stays inside, and why.
 
     Only serving is compared: the data stay inside either way, so no saving has to carry the work
@@ -536,8 +503,6 @@ def data_residency(
         Yes when no untuned way stays inside and may be used, or the tuned one is the cheapest; no
         when an untuned one is cheaper and meets every target; else unknown with what to ask.
     """
-    if sovereign != "yes":
-        return "unknown", "data may go to a third party, as far as is known"
     untuned = [cost for cost in costs if not cost.option.tuned]
     tuned = next((c for c in costs if c.option.tuned and c.admissible != "no"), None)
     if not untuned:

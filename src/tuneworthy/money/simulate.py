@@ -21,8 +21,9 @@ from tuneworthy.model.dossier import (
     Worth,
 )
 from tuneworthy.money.savings import Stakes
-from tuneworthy.money.serving import BILL, ServingOption
+from tuneworthy.money.serving import ServingOption
 from tuneworthy.money.terms import (
+    BILL,
     DISCOUNT,
     FAILURE,
     GROWTH,
@@ -306,7 +307,6 @@ class CashFlow:
         every = {
             **stakes.taken,
             **model.inputs,
-            **stakes.bill_inputs,
             **(savings.inputs if savings else {}),
         }
         self.inputs: Inputs = {name: every[name] for name in sorted(self._read(every))}

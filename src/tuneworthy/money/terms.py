@@ -9,12 +9,13 @@ from itertools import product
 from typing import Any, Literal
 
 from tuneworthy.framework.load import case_fields, field_path
-from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range, Unknown
-from tuneworthy.model.case import Amount, AnyAmount, Case, Effort
+from tuneworthy.model.base import MONTHS_PER_QUARTER, FileRecord, Interval, Range, Unknown
+from tuneworthy.model.case import AmountOf, Case
 from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span
 from tuneworthy.words import count, listing, number, plain, share, usd
 
 RATE = "economics.hourly_rate_usd"
+BILL = "today.usd_per_month"
 REQUESTS = "economics.traffic.requests_per_month"
 GROWTH = "economics.traffic.growth_per_month"
 DISCOUNT = "economics.assumptions.discount_per_year"
@@ -32,6 +33,24 @@ Values = Mapping[str, Any]
 
 Inputs = Mapping[str, Interval]
 """Inputs by the dotted path of what states them; ``table.…`` for those of the framework."""
+
+
+def stated(case: Case) -> dict[str, Interval]:
+    """Every amount of a case that its money may depend on; of a job, none that goes on after it."""
+    told: dict[str, object] = {BILL: case.today.usd_per_month}
+
+    def read(path: str, value: object) -> Iterator[tuple[str, Interval]]:
+        if isinstance(value, AmountOf):
+            yield path, value.interval
+        elif isinstance(value, FileRecord):
+            for name in type(value).model_fields:
+                yield from read(f"{path}.{name}", getattr(value, name))
+
+    told |= {f"models.{n}.serving": model.serving for n, model in enumerate(case.models)}
+    told["economics"] = case.economics
+    inputs = dict(pair for path, value in told.items() for pair in read(path, value))
+    gone = (GROWTH, LIFE, PRICE_FALL) if case.one_off else ()
+    return {name: amount for name, amount in inputs.items() if name not in gone}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +137,11 @@ class CostPart:
         return CostPart((*self.usd, *other.usd), (*self.hours, *other.hours))
 
 
+def usd_of(parts: Mapping[str, CostPart], but: str = "") -> Sum:
+    """Categories of costs in one sum, one of them left out."""
+    return tuple(term for name, part in parts.items() if name != but for term in part.usd)
+
+
 def _times(terms: Sum, share: float) -> Sum:
     return tuple(replace(term, factor=term.factor * share) for term in terms if share)
 
@@ -140,9 +164,7 @@ class CostModel:
     """The same without the serving, where that is stated apart; None where it isn't."""
     savings: Sum  #: A month saved on calls, as stated; empty when nobody stated it.
     quality: Sum  #: What better answers are worth a month; empty when nobody stated it.
-    table_running: Sum | None
-    """Running costs by the framework's table; None without a table or an hourly rate."""
-    table_besides: Sum | None  #: The same without serving.
+    table: Mapping[str, CostPart]  #: Running costs by the framework's table; empty without one.
     assumed: tuple[str, ...]  #: Costs nobody stated, taken from the table.
     one_off: bool = False  #: Whether it is a job that runs once, so that nothing is kept fresh.
     lacks: str = ""  #: What to state before the upfront cost can be known, where it isn't the rate.
@@ -199,44 +221,25 @@ def build_cost_model(
             would tell; else the table.
         lacking: Hours to collect the data that lack for a pilot, and the rest of them.
     """
-    builder, economics = _Builder(case, framework, dict(more or {})), case.economics
-    monthly, assumptions = economics.monthly, economics.assumptions
+    builder = _Builder(case, framework, stated(case) | dict(more or {}))
     whole, parts, retraining_is = builder.upfront(lacking, training)
     running, running_parts = builder.running(serving, is_named=is_named)
-    goes_on = (
-        (GROWTH, economics.traffic.growth_per_month),
-        (LIFE, assumptions.model_life_months),
-        (PRICE_FALL, assumptions.price_fall_per_year),
-    )
-    for name, amount in (
-        (DISCOUNT, assumptions.discount_per_year),
-        (FAILURE, assumptions.failure_chance),
-        *(() if case.one_off else goes_on),
-    ):
-        builder.note(name, amount)
-    besides = None
-    if monthly.ongoing_usd is None and running_parts:
-        besides = tuple(
-            term for name, part in running_parts.items() if name != "inference" for term in part.usd
-        )
+    in_parts = case.economics.monthly.ongoing_usd is None and running_parts
     return CostModel(
         upfront=builder.or_none(whole),
         upfront_parts=parts,
         pilot=builder.pilot(parts),
-        retraining=tuple(t for name in _RETRAINED for t in parts.get(name, CostPart()).usd),
+        retraining=usd_of({name: parts[name] for name in _RETRAINED if name in parts}),
         retraining_is=retraining_is,
         running=builder.or_none(running),
         running_parts=running_parts,
-        running_besides=builder.or_none(besides),
-        savings=builder.money(SAVINGS, monthly.api_savings_usd),
-        quality=builder.money("economics.monthly.quality_value_usd", monthly.quality_value_usd),
-        table_running=None if case.one_off else builder.or_none(builder.table_sum("ongoing")),
-        table_besides=None
-        if case.one_off
-        else builder.or_none(builder.table_sum("ongoing", but=("inference",))),
+        running_besides=builder.or_none(usd_of(running_parts, "inference") if in_parts else None),
+        savings=builder.money(SAVINGS),
+        quality=builder.money("economics.monthly.quality_value_usd"),
+        table={} if case.one_off else builder.table("ongoing"),
         inputs=builder.inputs,
         assumed=tuple(builder.assumed),
-        one_off=builder.one_off,
+        one_off=case.one_off,
         lacks=builder.lacks,
     )
 
@@ -264,35 +267,24 @@ class _Builder:
         self.assumed: list[str] = []
         self.lacks = ""
         self.one_off = case.one_off
-        self.note(RATE, case.economics.hourly_rate_usd)
-
-    def note(self, name: str, amount: AnyAmount | None) -> bool:
-        """Record an input; False when nobody stated it."""
-        if amount is None:
-            return False
-        self.inputs[name] = amount.interval
-        return True
 
     def or_none(self, terms: Sum | None) -> Sum | None:
         """A sum that can be priced."""
         return terms if terms is not None and _priced(terms, self.inputs) else None
 
-    def money(self, name: str, amount: Amount | None, factor: float = 1.0) -> Sum:
+    def money(self, name: str, factor: float = 1.0) -> Sum:
         """An amount of money as it is stated; nothing when nobody stated it."""
-        return (Product((name,), factor),) if self.note(name, amount) else ()
+        return (Product((name,), factor),) if name in self.inputs else ()
 
-    def work(self, name: str, amount: Amount | None, factor: float = 1.0) -> CostPart:
+    def work(self, name: str, factor: float = 1.0) -> CostPart:
         """Hours at the hourly rate."""
-        if amount is None or amount.high == 0:
+        if name not in self.inputs or self.inputs[name].high == 0:
             return CostPart()
-        self.note(name, amount)
         return CostPart((Product((name, RATE), factor),), (Product((name,), factor),))
 
-    def effort(self, path: str, effort: Effort) -> CostPart:
+    def effort(self, path: str, factor: float = 1.0) -> CostPart:
         """Hours at the rate, and money beside them."""
-        return self.work(f"{path}.hours", effort.hours) + CostPart(
-            self.money(f"{path}.usd", effort.usd)
-        )
+        return self.work(f"{path}.hours", factor) + CostPart(self.money(f"{path}.usd", factor))
 
     def rows(self, table: Literal["upfront", "ongoing"]) -> dict[str, CostRow]:
         """Rows of one of the framework's two tables; empty without one."""
@@ -303,25 +295,12 @@ class _Builder:
         """The framework's table; empty without one."""
         parts: dict[str, CostPart] = {}
         for name, row in self.rows(table).items():
-            factor, part = 1 / MONTHS_PER_QUARTER if row.every == "quarter" else 1.0, CostPart()
+            path = f"table.{table}.{name}"
             for kind, span in (("hours", row.hours), ("usd", row.usd)):
                 if span is not None:
-                    amount = Amount(low=span.low, likely=_middle(span), high=span.high)
-                    path = f"table.{table}.{name}.{kind}"
-                    if kind == "hours":
-                        part += self.work(path, amount, factor)
-                    else:
-                        part += CostPart(self.money(path, amount, factor))
-            parts[name] = part
+                    self.inputs[f"{path}.{kind}"] = Interval(span.low, _middle(span), span.high)
+            parts[name] = self.effort(path, 1 / MONTHS_PER_QUARTER if row.every == "quarter" else 1)
         return parts
-
-    def table_sum(
-        self, table: Literal["upfront", "ongoing"], but: tuple[str, ...] = ()
-    ) -> Sum | None:
-        """The framework's table in one sum; None without one."""
-        parts = self.table(table)
-        sums = [part.usd for name, part in parts.items() if name not in but]
-        return tuple(term for terms in sums for term in terms) if parts else None
 
     def shares(self, table: Literal["upfront", "ongoing"], kind: str = "") -> dict[str, float]:
         """Each category's share of the table's hours, or money, at the middle; in USD for ''."""
@@ -342,14 +321,10 @@ class _Builder:
         stated, path = self.economics.upfront, "economics.upfront"
         known = "data preparation and training are paid again"
         if stated.by_category:
-            parts = {
-                name: self.effort(f"{path}.{name}", effort)
-                for name, effort in stated.by_category.items()
-            }
-            return tuple(t for part in parts.values() for t in part.usd), parts, known
+            parts = {name: self.effort(f"{path}.{name}") for name in stated.by_category}
+            return usd_of(parts), parts, known
         if stated.hours is not None or stated.usd is not None:
-            hours = self.work(f"{path}.hours", stated.hours)
-            money = CostPart(self.money(f"{path}.usd", stated.usd))
+            hours, money = self.work(f"{path}.hours"), CostPart(self.money(f"{path}.usd"))
             parts = {}
             for kind, whole in (("hours", hours), ("usd", money)):
                 shares = self.shares("upfront", kind) or {_RETRAINED[0]: 1.0}
@@ -377,9 +352,10 @@ class _Builder:
                 (Product((TRAINED,), says="training by the token"),), source=how
             )
         for name, span in zip((LACKING_FIRST, LACKING), lacking or (), strict=False):
-            amount = Amount(low=span.low, likely=(span.low + span.most) / 2, high=span.most)
-            parts[name] = self.work(f"plan.{name}.hours", amount)
-        return tuple(t for part in parts.values() for t in part.usd), parts, known
+            middle = (span.low + span.most) / 2
+            self.inputs[f"plan.{name}.hours"] = Interval(span.low, middle, span.most)
+            parts[name] = self.work(f"plan.{name}.hours")
+        return usd_of(parts), parts, known
 
     def pilot(self, parts: Mapping[str, CostPart]) -> CostPart:
         """What is paid until the first comparison; nothing where the framework plans no pilot."""
@@ -400,7 +376,7 @@ class _Builder:
         """Running costs a month, and by category."""
         monthly, path = self.economics.monthly, "economics.monthly"
         if monthly.ongoing_usd is not None:
-            whole = self.money(f"{path}.ongoing_usd", monthly.ongoing_usd)
+            whole = self.money(f"{path}.ongoing_usd")
             return whole, {"inference": CostPart(whole)} if self.one_off else self._split(whole)
         if monthly.ongoing is None:
             parts = self.table("ongoing")
@@ -410,19 +386,18 @@ class _Builder:
                 self.assumed.append(f"{path}.ongoing_usd")
             if parts and serving and (is_named or self._below(serving, parts)):
                 parts["inference"] = CostPart(serving)
-            terms = tuple(term for part in parts.values() for term in part.usd)
-            return (terms if parts else None), parts
-        kinds, path = monthly.ongoing, f"{path}.ongoing"
-        quarterly, retraining = f"{path}.retraining_hours_per_quarter", 1 / MONTHS_PER_QUARTER
+            return (usd_of(parts) if parts else None), parts
+        path = f"{path}.ongoing"
+        quarterly = f"{path}.retraining_hours_per_quarter"
         parts = {
-            "inference": CostPart(self.money(f"{path}.inference_usd", kinds.inference_usd)),
-            "other": CostPart(self.money(f"{path}.other_usd", kinds.other_usd)),
-            "monitoring": self.work(f"{path}.monitoring_hours", kinds.monitoring_hours),
+            "inference": CostPart(self.money(f"{path}.inference_usd")),
+            "other": CostPart(self.money(f"{path}.other_usd")),
+            "monitoring": self.work(f"{path}.monitoring_hours"),
             "retraining": CostPart()
             if self.one_off
-            else self.work(quarterly, kinds.retraining_hours_per_quarter, retraining),
+            else self.work(quarterly, 1 / MONTHS_PER_QUARTER),
         }
-        return tuple(term for part in parts.values() for term in part.usd), parts
+        return usd_of(parts), parts
 
     def _below(self, serving: Sum, parts: Mapping[str, CostPart]) -> bool:
         table, values = parts.get("inference", CostPart()).usd, likely(self.inputs)
