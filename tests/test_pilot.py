@@ -487,9 +487,9 @@ def test_what_a_pilot_found_is_shown_in_every_form(tmp_path: Path) -> None:
     folder = case_of(tmp_path)
     result = piloted(folder)
     from tuneworthy.report import html, render
-    from tuneworthy.report.sections.pilot import pilot_dict, pilot_document
+    from tuneworthy.report.sections.lab import lab_dict, pilot_document
 
-    data = json.loads(pilot_dict(result))
+    data = json.loads(lab_dict("pilot", result))
     assert data["schema"] == "tuneworthy/pilot/1"
     assert set(data) == set(schema("pilot")["properties"])
     document = pilot_document(result, "<b>Library</b>")

@@ -177,14 +177,14 @@ def pilot(
         if dry_run:
             document, json = _quote(pilot, options["budget"])
         else:
-            from tuneworthy.report.sections.pilot import pilot_dict, pilot_document
+            from tuneworthy.report.sections.lab import lab_dict, pilot_document
             from tuneworthy.training.pilot import run
             from tuneworthy.workspace.labs import keep_run
 
             settings = {name: options[name] for name in ("again", "at_once", "ask_again")}
             result = run(pilot, cap_usd=options["budget"], **settings)
             keep_run(case, "pilot", result)
-            document, json = pilot_document(result, pilot.lab.case.name), pilot_dict(result)
+            document, json = pilot_document(result, pilot.lab.case.name), lab_dict("pilot", result)
             stopped = result.stopped
     opt.show(document, output, force, json=json if form == "json" else "", form=form)
     return STOPPED if stopped else ANSWERED
@@ -288,7 +288,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 
     from tuneworthy.lab.session import ledger_or_none
     from tuneworthy.model.base import json_text
-    from tuneworthy.report.sections.pilot import pilot_quote_document
+    from tuneworthy.report.sections.lab import pilot_quote_document
     from tuneworthy.training.pilot import pilot_price, quoted_training
 
     training = asyncio.run(quoted_training(pilot))

@@ -34,8 +34,7 @@ from tuneworthy.model.evalset import CasePassage, EvalCase
 from tuneworthy.model.evidence import Evidence, Measured, MeasuredFile
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import quote_dict, quote_document
-from tuneworthy.report.sections.retrieval import retrieval_dict, retrieval_document
+from tuneworthy.report.sections.lab import lab_dict, quote_dict, quote_document, retrieval_document
 from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import Kit
 from tuneworthy.words import counted
@@ -344,7 +343,7 @@ def render(
 ) -> str:
     """The result as ``text`` or ``json``."""
     if form == "json":
-        return retrieval_dict(result)
+        return lab_dict("retrieval", result)
     return render_document(retrieval_document(result, folder=folder), colour=colour)
 
 

@@ -30,7 +30,7 @@ from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Measured
 from tuneworthy.model.lab import Arm, ChatMessage, Contrast, Quote, VerifyPlan, VerifyResult
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import CORRECT, verify_dict, verify_document
+from tuneworthy.report.sections.lab import CORRECT, lab_dict, verify_document
 from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import Kit
 
@@ -282,7 +282,7 @@ def render(
 ) -> str:
     """The result as ``text`` or ``json``."""
     if form == "json":
-        return verify_dict(result)
+        return lab_dict("verify", result)
     return render_document(verify_document(result, folder=folder, rubric=rubric), colour=colour)
 
 

@@ -59,7 +59,7 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
 def _card(dossier: Dossier) -> Section | None:
     if dossier.pilot is None:
         return None
-    from tuneworthy.report.sections.pilot import card_section
+    from tuneworthy.report.sections.lab import card_section
 
     return card_section(dossier.pilot)
 

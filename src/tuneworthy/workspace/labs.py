@@ -61,11 +61,12 @@ from tuneworthy.report.sections.lab import (
     answered_rows,
     ceiling_rows,
     ceiling_sections,
+    pilot_document,
+    pilot_quote_document,
+    retrieval_document,
     share_text,
     verify_document,
 )
-from tuneworthy.report.sections.pilot import pilot_document, pilot_quote_document
-from tuneworthy.report.sections.retrieval import retrieval_document
 from tuneworthy.training.pilot import (
     PILOT_RUN,
     PreparedPilot,

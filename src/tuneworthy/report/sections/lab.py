@@ -1,13 +1,15 @@
-"""What labs show: the ceiling, a quote, a run in progress, proposals, a judge, a verification."""
+"""What labs show: ceiling, quote, progress, proposals, judge, verification, retrieval, pilot."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from tuneworthy.llm.endpoints import STATE_PRICE
-from tuneworthy.model.base import Unknown, json_text
+from tuneworthy.model.base import Record, Unknown, json_text
 from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.evidence import PilotCard
 from tuneworthy.model.lab import (
     Arm,
     ArmResult,
@@ -19,11 +21,13 @@ from tuneworthy.model.lab import (
     JudgePlan,
     Proposing,
     Quote,
+    RetrievalResult,
     ShareOf,
     Spend,
     Stand,
     VerifyResult,
 )
+from tuneworthy.model.pilot import LearningCurve, PilotPlan, PilotResult, TrainingQuote
 from tuneworthy.money.worth import cases_note, cases_worth
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
@@ -64,6 +68,20 @@ CORRECT = (
 """What to do about an arm that got too few answers."""
 
 _AGAIN = "then run it again: nothing is paid twice"
+
+
+def lab_dict(name: str, result: Record) -> str:
+    """What a lab found, as JSON."""
+    return json_text({"schema": f"tuneworthy/{name}/1", **result.model_dump(mode="json")})
+
+
+def known(value: float | Unknown, words: Callable[[float], str], unknown: str = "") -> str:
+    """A number in words, or what is said where nobody knows it."""
+    return unknown if isinstance(value, Unknown) else words(value)
+
+
+def _seconds(value: float) -> str:
+    return f"{number(round(value, 2))} s"
 
 
 def share_text(value: ShareOf | Unknown, unknown: str = "not run") -> str:
@@ -123,9 +141,8 @@ def _judge_section(judge: JudgeOf | None) -> Iterator[b.Section]:
 
 def _judged_arm(one: JudgedArm) -> str:
     """An arm: what the judge says alone, by how much it is off, and how far people agree."""
-    word = "not run" if isinstance(one.judge, Unknown) else quality(one.judge)
     part = "" if one.part == "report" else ", on the cases for selecting"
-    text = f"{one.arm}{part}: {word} {ALONE}; "
+    text = f"{one.arm}{part}: {known(one.judge, quality, 'not run')} {ALONE}; "
     if isinstance(one.bias, Unknown):
         return f"{text}none of {count(one.missing)} outputs is labelled"
     bias = _signed(one.bias.value, one.bias.low, one.bias.high)
@@ -183,8 +200,8 @@ def ceiling_document(
     """What a ceiling lab shows; ``folder`` and ``rubric`` as the user named them."""
     spent = b.facts(spent_rows(result.spend, result.calls_saved, result.stopped))
     sections = (*ceiling_sections(result, dossier, before), b.section("lab-spent", "", spent))
-    after = [*filter(None, [cases_note(dossier.investment)])]
-    after.append(f"Next: {_next(result, dossier, folder, rubric)}")
+    note, then = cases_note(dossier.investment), f"Next: {_next(result, dossier, folder, rubric)}"
+    after = [note, then] if note else [then]
     return b.Document("", "What the ceiling lab shows", sections, after=after)
 
 
@@ -192,32 +209,27 @@ def ceiling_sections(
     result: CeilingResult, dossier: Dossier, before: Dossier
 ) -> tuple[b.Section, ...]:
     """What to quote, what it means for the case, the leaderboard, proposals, and failures."""
-    title = f"On {count(result.report)} held-out cases"
-    checks = _checks(result, dossier, before)
     by = f", {ALONE}" if result.judge else ""
     board = f"Arms (a prompt with a model), on the {count(result.select)} cases for selecting{by}"
+    of, checks = f"On {count(result.report)} held-out cases", _checks(result, dossier, before)
     sections = [
-        b.section("lab-result", title, b.facts(ceiling_rows(result))),
+        b.section("lab-result", of, b.facts(ceiling_rows(result))),
         b.section("lab-checks", "What it says about the case", checks),
         b.section("lab-arms", board, board_note(result), _board(result, board)),
     ]
-    if not isinstance(result.proposing, Unknown):
-        title = (
-            f"Proposed by {result.proposing.model}, from {result.proposing.parent} and "
-            f"{counted(result.proposing.shown, 'case')} shown to it"
-        )
-        rows = _proposed(result.proposing, result.plateau)
-        sections.append(b.section("lab-proposals", title, b.facts(rows)))
+    made = result.proposing
+    if not isinstance(made, Unknown):
+        shown = counted(made.shown, "case")
+        title = f"Proposed by {made.model}, from {made.parent} and {shown} shown to it"
+        sections.append(b.section("lab-proposals", title, b.facts(_proposed(made, result.plateau))))
     sections += _judge_section(result.judge)
     if result.parts:
         title = "The best prompt, part by part, on held-out cases"
-        names = "Field or class | #Right | #Cases"
         shares = ((one.part, share_text(one), count(one.n)) for one in result.parts)
-        table = b.table(title, names, shares, quiet=True)
+        table = b.table(title, "Field or class | #Right | #Cases", shares, quiet=True)
         sections.append(b.section("lab-parts", title, table))
     if result.failures:
-        title = "Where the best prompt fails"
-        sections.append(b.section("lab-failures", title, _failures(result)))
+        sections.append(b.section("lab-failures", "Where the best prompt fails", _failures(result)))
     return tuple(sections)
 
 
@@ -229,21 +241,19 @@ def ended(result: CeilingResult, dossier: Dossier) -> b.Facts:
 
 def board_row(one: ArmResult) -> tuple[str, ...]:
     """The arm, its quality with its interval, cases without an answer, cost, and latency."""
-    cost = "" if isinstance(one.usd_per_case, Unknown) else small_usd(one.usd_per_case)
-    p95 = one.latency_p95_s
-    time = "" if isinstance(p95, Unknown) else f"{number(round(p95, 2))} s"
-    left = one.dropped_after
+    left, of = one.dropped_after, one.quality
     notes = [] if left is None else [f"left behind after {count(left)}"]
-    if isinstance(one.quality, Unknown) and "(it takes no " in one.quality.ask:
-        notes.append(one.quality.ask.partition("(it ")[2].partition(":")[0])
+    if isinstance(of, Unknown) and "(it takes no " in of.ask:
+        notes.append(of.ask.partition("(it ")[2].partition(":")[0])
     if not isinstance(one.thinking, Unknown):
         notes.append(f"{share(one.thinking)} of its output is thinking")
     if one.unjudged:
         notes.append(f"{count(one.unjudged)} not judged")
     beside = f" ({', '.join(notes)})" if notes else ""
     missing = "" if one.arm.kind == "baseline" else count(one.failed + one.in_doubt)
-    quality = share_text(one.quality, "not measured" if one.failed or one.in_doubt else "not run")
-    return f"{one.arm.id}{beside}", quality, missing, cost, time
+    shown = share_text(of, "not measured" if one.failed or one.in_doubt else "not run")
+    cost, time = known(one.usd_per_case, small_usd), known(one.latency_p95_s, _seconds)
+    return f"{one.arm.id}{beside}", shown, missing, cost, time
 
 
 def board_note(result: CeilingResult) -> str:
@@ -269,9 +279,9 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
         model = f"{figure.model} (published, {day(figure.dated)}, not measured here)"
         rows.append((model, figure_text(figure), "", "", ""))
     table = b.table(title, "Arm | #Quality | #No answer | #USD a case | #p95", rows, quiet=True)
-    drawing = charts.board(result.arms, _known(result.target))
-    side = captioned(drawing, table, id="lab-board", table_is="open")
-    yield side or table
+    target = None if isinstance(result.target, Unknown) else result.target
+    board = charts.board(result.arms, target)
+    yield captioned(board, table, id="lab-board", table_is="open") or table
     if (more := len(result.arms) - _MOST_ARMS) > 0:
         yield b.Prose(f"and {few(more)} more", "small")
 
@@ -302,12 +312,12 @@ def ceiling_rows(result: CeilingResult) -> Rows:
     tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
     yield "Searched", f"{tried}, at efforts {efforts}" if efforts else tried
     for row in result.arms:
-        costs = [
-            f"{s.prompt} {small_usd(s.usd_per_case)}, {number(round(s.latency_p95_s, 2))} s"
+        costs = (
+            f"{s.prompt} {small_usd(s.usd_per_case)}, {_seconds(s.latency_p95_s)}"
             for s in row.steps
-        ]
-        if costs:
-            yield "Steps", f"of {row.arm.id}: {listing(costs)} at p95"
+        )
+        if row.steps:
+            yield "Steps", f"of {row.arm.id}: {listing(list(costs))} at p95"
     changed = {row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed}
     if changed:
         yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
@@ -349,37 +359,27 @@ def _why_stopped(result: CeilingResult) -> str:
     return "too many calls got no answer" if lacks_answers(result) else "it was cut short"
 
 
-def _known(value: float | Unknown) -> float | None:
-    return None if isinstance(value, Unknown) else value
-
-
 def _ceiling(result: CeilingResult) -> str:
     if result.stopped:
         return f"not judged: {_why_stopped(result)}"
     if isinstance(result.target, Unknown):
         return f"not judged: {result.target.ask}"
-    upper = "" if isinstance(result.upper, Unknown) else f", upper bound {quality(result.upper)}"
+    upper = known(result.upper, lambda at: f", upper bound {quality(at)}")
     ends = f" (target {quality(result.target)}{upper})"
     reached = _REACHED.get(result.reached) or _open_text(result.judge, result.best)
     needed = result.cases_needed
     if result.reached == "too_few_cases" and result.judge is None:
-        tell = (
-            needed.ask
-            if isinstance(needed, Unknown)
-            else f"about {count(needed)} in all would tell"
-        )
-        ends += f"; {tell}"
+        ask = needed.ask if isinstance(needed, Unknown) else ""
+        ends += f"; {known(needed, lambda n: f'about {count(n)} in all would tell', ask)}"
     return (reached or "not judged: no prompt was scored") + ends
 
 
 def _curve_text(result: CeilingResult) -> str:
     """The ceiling curve: where the best got better, and for how long it hasn't since."""
-    steps: list[tuple[int, float]] = []
-    for point in result.curve:
-        if not steps or point.best > steps[-1][1]:
-            steps.append((point.arms, point.best))
-    text = ", ".join(f"{quality(value)} after {count(arms)}" for arms, value in steps[-6:])
-    since = result.curve[-1].arms - steps[-1][0]
+    firsts = {point.best: point.arms for point in reversed(result.curve)}
+    steps = sorted(firsts.items())
+    text = ", ".join(f"{quality(value)} after {count(arms)}" for value, arms in steps[-6:])
+    since = result.curve[-1].arms - steps[-1][1]
     return f"{text}; no better in the {few(since)} since" if since else f"{text} arms"
 
 
@@ -618,10 +618,10 @@ def _proposed(proposing: Proposing, plateau: Gain | Unknown) -> Rows:
     """Each prompt with its score and text, draws without one, and what one more would add."""
     draws, many = proposing.draws, counted(len(proposing.draws), "draw")
     scores = {
-        draw.prompt: "not scored"
-        if isinstance(draw.value, Unknown)
-        else quality_interval(draw.value, draw.low, draw.high)
-        for draw in draws
+        one.prompt: known(
+            one.value, partial(quality_interval, low=one.low, high=one.high), "not scored"
+        )
+        for one in draws
     }
     for one in proposing.prompts:
         yield one.name, f"{scores[one.name]}: {cut(one.text, _LONGEST_PROMPT)} ({one.file})"
@@ -642,10 +642,6 @@ def _proposed(proposing: Proposing, plateau: Gain | Unknown) -> Rows:
 
 
 _OUTCOMES = named("outcomes")
-
-
-def verify_dict(result: VerifyResult) -> str:
-    return json_text({"schema": "tuneworthy/verify/1", **result.model_dump(mode="json")})
 
 
 def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = "") -> b.Document:
@@ -673,3 +669,227 @@ def _verified(result: VerifyResult) -> Rows:
     held_out = f"{count(plan.cases)} held-out cases were run; all of them count"
     yield "Plan", f"written down on {day(plan.written_on)}, before {held_out}"
     yield from spent_rows(result.spend, stopped=result.stopped)
+
+
+# What finds the known passage, and what answers lose.
+
+_WHY = named("why")
+_OWN = (
+    "the passages of the evaluation set itself. Among all your documents less is found: name them "
+    "under data.documents. Until then recall is no evidence of the case"
+)
+
+
+def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
+    """What a retrieval lab shows; ``folder`` as the user named the case."""
+    title = f"On {counted(result.report, 'held-out question')}"
+    board = f"Ways, on the {counted(result.select, 'question')} for selecting"
+    head = f"Way | #Recall at {result.k} | #MRR | #Of all passages | #Words"
+    rows = (
+        (w.way, *map(share_text, (w.recall, w.mrr)), quality(w.passages), count(w.words))
+        for w in result.ways
+    )
+    note = (
+        "The best of many looks too good here: only held-out questions count. Words are "
+        f"those of {result.k} pieces: longer pieces hold more, and cost more to read."
+    )
+    sections = [
+        b.section("retrieval", title, b.facts(_found(result))),
+        b.section("retrieval-ways", board, note, b.table(board, head, rows, quiet=True)),
+    ]
+    if not isinstance(result.answers, Unknown):
+        sections.insert(1, b.section("retrieval-gaps", "What answers lose", b.facts(_gaps(result))))
+    if result.spend:
+        spent = b.facts(spent_rows(result.spend, stopped=result.stopped))
+        sections.append(b.section("retrieval-spent", "", spent))
+    after = [f"Next: {_next_of_retrieval(result, folder)}"]
+    return b.Document("", "What the retrieval lab shows", sections, after=after)
+
+
+def _found(result: RetrievalResult) -> Rows:
+    best = result.best
+    yield "Best way", best.way
+    first = f"a known passage among the first {counted(result.k, 'piece')}"
+    yield f"Recall at {result.k}", f"{share_text(best.recall)}: {first}, {count(best.words)} words"
+    yield "MRR", f"{share_text(best.mrr)}; {quality(best.passages)} of all known passages are found"
+    for one in result.contrasts:
+        apart = "" if one.told_apart == "yes" else "can't be distinguished: "
+        yield "Against", f"{apart}{difference_text(one)} less {one.second}{_needed(one)}"
+    pieces = listing([f"{count(n)} {name}" for name, n in result.pieces.items()])
+    where = result.source or _OWN
+    yield "Searched", f"{counted(result.documents, 'document')} in {where}"
+    yield "Pieces", f"{pieces}, of at most {count(result.words)} words"
+    left = [f"{count(n)} {_WHY[why]}" for why, n in result.left_out.items()]
+    if left:
+        yield "Left out", listing(left)
+    if result.other_files:
+        yield "Not read", f"{counted(result.other_files, 'file')} of other kinds"
+
+
+def _needed(one: Contrast) -> str:
+    if one.told_apart == "yes" or isinstance(one.cases_needed, Unknown):
+        return ""
+    return f"; about {count(one.cases_needed)} questions would tell"
+
+
+def _gaps(result: RetrievalResult) -> Rows:
+    answers = result.answers
+    assert not isinstance(answers, Unknown)  # only shown then
+    yield "Answered by", answers.arm
+    ways = (answers.retrieved, answers.known, answers.none)
+    retrieved, right, none = (share_text(each, "not measured") for each in ways)
+    which = f"{retrieved} with retrieved passages, {right} with the known ones, {none} with none"
+    yield "Quality", which
+    for name, one in (("Retrieval gap", answers.retrieval_gap), ("Retrieval adds", answers.gain)):
+        open_ = not isinstance(one.difference, Unknown) and one.told_apart == "no"
+        yield name, difference_text(one) + "; can't be distinguished from none" * open_
+    gap = answers.synthesis_gap
+    if isinstance(gap, Unknown):
+        yield "Synthesis gap", f"unknown: {gap.ask}"
+    else:
+        yield "Synthesis gap", f"{share_text(gap)}: wrong although the known passages were there"
+
+
+def _next_of_retrieval(result: RetrievalResult, folder: str) -> str:
+    if result.stopped:
+        return f"tuneworthy retrieve {folder} --answers, with a larger --budget if that was it"
+    if isinstance(result.answers, Unknown):
+        return f"tuneworthy retrieve {folder} --answers --dry-run: what answers lose by it"
+    if isinstance(result.answers.synthesis_gap, Unknown):
+        return CORRECT
+    return f"tuneworthy decide {folder}"
+
+
+# What a pilot would take, and its go/no-go card.
+
+ANSWERS = {"go": "Go", "no_go": "No-go", "open": "Not decided"}
+_OUTLOOKS = {
+    "flat": "flat: even the upper end of what one more doubling adds lies under the margin",
+    "rising": "still rising",
+    "unclear": "nobody can say: what one more doubling adds may be nothing",
+    "unknown": "too few sizes for a curve",
+}
+
+
+def pilot_document(result: PilotResult, name: str = "") -> b.Document:
+    """The card first, then the ways, the curve and what it cost."""
+    card = result.card
+    arms = (
+        (
+            row.arm.id,
+            share_text(row.quality),
+            known(row.usd_per_case, small_usd, "not known"),
+            known(row.latency_p95_s, number),
+        )
+        for row in result.arms
+    )
+    titles = "Way | #Quality | #USD a case | #p95 in s"
+    table = b.table("Every way on the same cases", titles, arms, quiet=True)
+    sections = (
+        card_section(card),
+        b.section("ways", "The ways on the held-out cases", table),
+        b.section("curve", "What more examples would bring", *curve_blocks(result.curve)),
+        b.section("pilot", "The pilot", b.facts(_pilot_rows(result))),
+    )
+    headline = f"{ANSWERS[card.answer]}: {card.because}"
+    short = b.facts([("Curve", _OUTLOOKS[result.curve.outlook]), ("Signs", card.signs)], "key")
+    return b.Document(name, sentence(headline), sections, facts=short)
+
+
+def card_section(card: PilotCard) -> b.Section:
+    """The card: each target with its state and what it rests on."""
+    rows = [(row.title, row.state, sentence(row.says), sentence(row.rests_on)) for row in card.rows]
+    table = b.table("The card", "Target | ?State | Found | Rests on", rows, quiet=True)
+    return b.section("card", "Go or no-go", f"{card_text(card)}", table, f"Signs: {card.signs}.")
+
+
+def card_text(card: PilotCard) -> str:
+    return f"{ANSWERS[card.answer]}, by the pilot of {day(card.on)}: {card.because}"
+
+
+def curve_blocks(curve: LearningCurve) -> tuple[b.Block, ...]:
+    """Each size with its interval, and what the target takes."""
+    rows = (
+        (
+            count(p.examples),
+            quality_interval(p.value, p.low, p.high),
+            "by the curve" if p.ahead else "trained",
+        )
+        for p in curve.points
+    )
+    title = "Quality by number of examples, on the cases for selecting"
+    says = [("Outlook", _OUTLOOKS[curve.outlook])]
+    if not isinstance(curve.gain, Unknown):
+        low, high = map(signed, curve.gain)
+        says.append(("One more doubling", f"adds {low} to {high}"))
+    says.append(("For the target", needed_text(curve)))
+    return b.table(title, "#Examples | #Quality | How", rows), b.facts(says)
+
+
+def needed_text(curve: LearningCurve) -> str:
+    """Examples that would reach the target, as an interval."""
+    needed = curve.needed
+    if isinstance(needed, Unknown):
+        return needed.ask
+    if needed.high == needed.low == "never":
+        return "never by this curve: no number of such examples reaches it"
+    if needed.low in ("more", "never"):
+        return f"more than {count(needed.limit)} examples, if any number does"
+    low = count(float(needed.low))
+    if needed.high in ("more", "never"):
+        return f"{low} examples or more; it may take more than {count(needed.limit)}"
+    return f"{low} to {count(float(needed.high))} examples"
+
+
+def _sizes(plan: PilotPlan) -> str:
+    return f"{listing([count(n) for n in plan.sizes])} examples, {counted(plan.seeds, 'seed')}"
+
+
+def _pilot_rows(result: PilotResult) -> Rows:
+    plan, seeds = result.plan, result.seeds_apart
+    trained = [run for run in result.trained if run.state == "trained"]
+    took = duration(sum(run.seconds for run in trained))
+    epochs = counted(plan.recipe.epochs, "epoch")
+    if plan.way != "hosted":
+        epochs += f", {counted(plan.recipe.least_steps, 'step')} at least"
+    yield "Tuned", f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}"
+    yield "Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, in {took}"
+    if not isinstance(seeds, Unknown):
+        yield "Seeds", f"{quality(seeds.low)} to {quality(seeds.high)} at the largest size"
+    if result.ended_by_rule:
+        yield "Ended early", plan.stop
+    if result.stopped:
+        yield "Stopped", sentence(result.stopped)
+    yield "Plan", f"written down on {day(plan.written_on)}, before the first run"
+    yield "Spent", f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}"
+
+
+def pilot_quote_document(
+    plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float, name: str = ""
+) -> b.Document:
+    """What would be trained and asked, and what it takes."""
+    rows = _pilot_quote(plan, training, calls, cap_usd)
+    return b.Document(name, "What the pilot would take", (), facts=b.facts(rows))
+
+
+def _pilot_quote(plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float) -> Rows:
+    time, memory = training.seconds, training.memory_mib
+    replay, cases = count(plan.replay), counted(plan.cases, "held-out case")
+    runs = f"{counted(training.jobs, 'run')} to train, {count(training.reused)} there already"
+    more = f"{replay} general ones and {count(plan.canaries)} planted secrets in the largest"
+    yield "Base", f"{plan.base}, {plan.way} way"
+    yield "Runs", runs
+    yield "Sizes", f"{_sizes(plan)}; {more}"
+    ask = time.ask if isinstance(time, Unknown) else ""
+    yield (
+        "Time to train",
+        known(time, lambda s: f"about {duration(s)}, from a few measured steps", ask),
+    )
+    if not isinstance(memory, Unknown):
+        yield "Memory", f"about {memory:,.0f} MiB"
+    yield "Calls", f"{counted(calls.calls, 'call')} at most, on {cases} and the cases for selecting"
+    yield "Price", f"{small_usd(calls.usd_most)} at most, training among it"
+    yield "Margin", share(plan.margin)
+    yield "Ends early", plan.stop
+    if calls.usd_most > cap_usd:
+        yield "Budget", f"{small_usd(cap_usd)} may be too little: --budget {calls.usd_most:.2f}"

@@ -291,7 +291,7 @@ def pilot_text(dossier: Dossier) -> str:
     """The card of the last pilot in a line; empty where there is none."""
     if dossier.pilot is None:
         return ""
-    from tuneworthy.report.sections.pilot import card_text
+    from tuneworthy.report.sections.lab import card_text
 
     return card_text(dossier.pilot)
 
