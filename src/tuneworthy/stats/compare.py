@@ -38,16 +38,14 @@ def paired_difference(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) 
     first less second. The interval is (-1, 1) where there is a single conversation (``clusters``,
     as whole numbers). NaN leaves a case out; None where no case has both.
     """
-    differences, groups = _both(first, second, clusters)
-    if not len(differences):
+    differences, member, k = _both(first, second, clusters)
+    if not k:
         return None
-    member, k = members(groups)
-    value = float(differences.mean())
-    if k == 1:
-        return Estimate(value, -1.0, 1.0, len(differences), 1)
-    wide = mean([*differences, 1.0, -1.0], [*member, k, k + 1])
-    assert wide is not None  # there are values
-    low, high = max(-1.0, min(wide.low, value)), min(1.0, max(wide.high, value))
+    value, low, high = float(differences.mean()), -1.0, 1.0
+    if k > 1:
+        wide = mean([*differences, 1.0, -1.0], [*member, k, k + 1])
+        assert wide is not None  # there are values
+        low, high = max(-1.0, min(wide.low, value)), min(1.0, max(wide.high, value))
     return Estimate(value, low, high, len(differences), k)
 
 
@@ -61,23 +59,29 @@ def cases_needed(
     where the two don't differ, by too little for any test, or no two cases (and conversations) have
     both.
     """
-    alone = np.arange(np.size(np.asarray(first)))
-    differences, groups = _both(first, second, alone if clusters is None else clusters)
-    n, value = len(differences), float(differences.mean()) if len(differences) else 0.0
-    member, k = members(groups)
+    differences, member, k = _both(first, second, clusters)
+    n, value = len(differences), float(differences.mean()) if k else 0.0
     if k < 2 or value == 0:
         return None
-    off = sum_by(member, differences - value, k)
-    variance = max(float(differences.var(ddof=1)), k / (k - 1) * float((off**2).sum()) / n)
+    variance = max(float(differences.var(ddof=1)), _spread(differences, member, k))
     needed = (Z95 + Z80) ** 2 * variance / value**2
     return max(2, math.ceil(needed)) if needed <= max(MOST_USEFUL, 2 * n) else None
 
 
-def _both(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
-    """Differences and conversations of the cases that have both scores."""
+def _both(
+    first: ArrayLike, second: ArrayLike, clusters: ArrayLike | None
+) -> tuple[Floats, Ints, int]:
+    """Differences of the cases that have both scores, their conversations, and how many."""
     differences = floats(first) - floats(second)
     kept = ~np.isnan(differences)
-    return differences[kept], np.asarray(clusters)[kept]
+    groups = np.arange(len(differences)) if clusters is None else np.asarray(clusters)
+    return differences[kept], *members(groups[kept])
+
+
+def _spread(differences: Floats, member: Ints, k: int) -> float:
+    """The variance of a difference, taken over conversations."""
+    off = sum_by(member, differences - float(differences.mean()), k)
+    return k / (k - 1) * float((off**2).sum()) / len(differences)
 
 
 DRAWS = 20_000
@@ -102,16 +106,15 @@ def quantiles(scores: Floats, rng: np.random.Generator) -> Quantiles:
     ``scores`` has one row a case and one column an arm; NaN where an arm lacks the case.
     """
     cases, arms = scores.shape
-    pairs = arms * (arms - 1) // 2
     if np.isnan(scores).any() or arms > _MOST_PAIRED or cases < 3:
-        return Quantiles(*(_bonferroni(each) for each in (arms, max(pairs, 1))))
+        many = arms, max(arms * (arms - 1) // 2, 1)
+        return Quantiles(*(NormalDist().inv_cdf(1 - 0.025 / each) for each in many))
     together = np.atleast_2d(np.cov(scores, rowvar=False))
     drawn = rng.multivariate_normal(np.zeros(arms), together, size=DRAWS, method="eigh")
     left, right = np.triu_indices(arms, 1)
     apart = together[left, left] + together[right, right] - 2 * together[left, right]
-    return Quantiles(
-        _reach(drawn, np.diag(together)), _reach(drawn[:, left] - drawn[:, right], apart)
-    )
+    between = drawn[:, left] - drawn[:, right]
+    return Quantiles(_reach(drawn, np.diag(together)), _reach(between, apart))
 
 
 def arm_estimate(
@@ -123,17 +126,14 @@ def arm_estimate(
     ``reach`` is in standard errors. The ends are infinite for a single case that is no share.
     """
     own = share(scores, cases) if as_share else mean(scores, cases)
+    wide = share(scores, cases, reach=reach) if as_share else own
     assert own is not None  # every arm has a case
+    assert wide is not None
     if as_share:
-        wide = share(scores, cases, reach=reach)
-        assert wide is not None
         return own, min(wide.low, own.low), max(wide.high, own.high)
     wider = reach / Z95
-    return (
-        own,
-        own.value - (own.value - own.low) * wider,
-        own.value + (own.high - own.value) * wider,
-    )
+    below, above = ((end - own.value) * wider for end in (own.low, own.high))
+    return own, own.value + below, own.value + above
 
 
 def paired(
@@ -146,23 +146,15 @@ def paired(
     an arm lacks the case. None for cases where the first isn't ahead, or by too little for a test;
     None for all with under two clusters; each case is its own if these are left out.
     """
-    alone = np.arange(len(first))
-    apart, groups = _both(first, second, alone if clusters is None else clusters)
-    member, k = members(groups)
+    apart, member, k = _both(first, second, clusters)
     if k < 2:
         return None
-    n, value = len(apart), float(apart.mean())
-    off = sum_by(member, apart - value, k)
-    spread = math.sqrt(k / (k - 1) * float((off**2).sum()) / n)
+    n, value, spread = len(apart), float(apart.mean()), math.sqrt(_spread(apart, member, k))
     error = t95(k - 1) * spread / math.sqrt(n)
     estimate = Estimate(value, value - error, value + error * reach / Z95, n, k)
     if value <= 0 or (Z95 + Z80) * spread >= math.sqrt(_FARTHEST) * value:
         return estimate, None
     return estimate, max(2, math.ceil(((Z95 + Z80) * spread / value) ** 2))
-
-
-def _bonferroni(intervals: int) -> float:
-    return NormalDist().inv_cdf(1 - 0.025 / intervals)
 
 
 def _reach(drawn: Floats, variance: Floats) -> float:
@@ -294,15 +286,12 @@ def _cases_needed(tried: Sequence[Estimate], chosen: Estimate, target: float) ->
     blocking = [(chosen, chosen.value)]
     if chosen.value < target:
         blocking += [(arm, min(arm.value, chosen.value)) for arm in tried]
-    longer = max(_longer(arm, value, target) for arm, value in blocking)
+    halves = (
+        (arm.high - arm.value if value < target else arm.value - arm.low, abs(value - target))
+        for arm, value in blocking
+    )
     now = chosen.n + max((arm.n for arm in tried), default=0)
-    return useful(now, longer)
-
-
-def _longer(arm: Estimate, value: float, target: float) -> float:
-    """How many times its cases an estimate would need, if its share is ``value``."""
-    half = arm.high - arm.value if value < target else arm.value - arm.low
-    return times_longer(half, abs(value - target))
+    return useful(now, max(times_longer(half, distance) for half, distance in halves))
 
 
 ENOUGH_DRAWS = 5  #: Under this many draws nothing is said.

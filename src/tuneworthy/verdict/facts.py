@@ -30,6 +30,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Framework, Span, TargetId
 from tuneworthy.stats.intervals import wilson
+from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.weigh import figures, reaches, usable_examples, within
 from tuneworthy.words import listing, sentence
 
@@ -48,34 +49,7 @@ class TargetKind(NamedTuple):
 
 
 TARGETS: dict[TargetId, TargetKind] = {
-    "quality": TargetKind(
-        "quality",
-        "today.quality",
-        "state a target with its metric (targets.quality)",
-        "score today's prompt on an evaluation set (today.quality and today.cases)",
-        "quality reaches {} on cases nobody tuned on",
-    ),
-    "latency": TargetKind(
-        "latency",
-        "today.latency_p95_s",
-        "state how long an answer may take, if that matters (targets.latency_p95_s)",
-        "time today's calls (today.latency_p95_s)",
-        "95 of 100 answers come within {} s",
-    ),
-    "cost": TargetKind(
-        "the bill",
-        "today.usd_per_month",
-        "state what it may cost a month, if that matters (targets.usd_per_month)",
-        "state traffic and prices, or the bill (today.usd_per_month)",
-        "the bill is at most ${}{}",
-    ),
-    "privacy": TargetKind(
-        "privacy",
-        "today.api",
-        "say whether data may leave (factors.data_sovereignty)",
-        "say who runs the model (today.api)",
-        "no data leaves",
-    ),
+    name: TargetKind(**words) for name, words in TABLES["targets"].items()
 }  #: In the order in which they are named.
 
 
@@ -84,14 +58,7 @@ def named(targets: Iterable[TargetId]) -> str:
     return listing([TARGETS[target].name for target in targets])
 
 
-ARMS = {
-    "fine_tune": "tuning alone",
-    "hybrid": "tuning with retrieval or a better prompt",
-    "rag": "retrieval",
-    "prompt": "a better prompt",
-    "model_switch": "another model",
-    "decomposition": "decomposition",
-}  #: Arms of the published cases in words.
+ARMS: dict[str, str] = TABLES["arms"]  #: Arms of the published cases in words.
 
 DAYS_PER_MONTH = 365.25 / 12
 

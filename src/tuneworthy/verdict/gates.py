@@ -19,6 +19,7 @@ from tuneworthy.model.dossier import (
     GateResult,
 )
 from tuneworthy.model.framework import Framework
+from tuneworthy.verdict import TABLES
 from tuneworthy.words import count, day, few, listing, plain, sentence
 
 NO_GOAL = Unknown(ask="name the goals, the primary one first")
@@ -146,16 +147,7 @@ def _others(fit: ApproachResult) -> str:
     return f"; {listing(names)} {'take' if len(names) > 1 else 'takes'} new work" if names else ""
 
 
-_SAFETY: dict[str, dict[State, str]] = {
-    "data_reviewed": {
-        "no": "the data isn't reviewed",
-        "unknown": "has the data been reviewed for bias, harm and personal data?",
-    },
-    "process_named": {
-        "no": "no process is named",
-        "unknown": "is a process named to keep the tuned model safe?",
-    },
-}
+_SAFETY: dict[str, dict[State, str]] = TABLES["unsafe"]
 
 
 def unsafe(case: Case) -> tuple[State, tuple[str, ...]]:

@@ -18,36 +18,17 @@ from tuneworthy.model.dossier import (
     VerdictResult,
 )
 from tuneworthy.model.framework import Band, Framework
+from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.judge import Judgement, step_text
 from tuneworthy.words import LIMITS, few, figure_says, listing, plain, sentence, several
 
-OUTCOME_WORDS: dict[str, str] = {
-    "keep_optimizing_prompts": "keep optimizing prompts",
-    "improve_rag_or_switch_model": "improve retrieval or switch model",
-    "address_anti_indicators": "address the reasons against first",
-    "fine_tune_candidate": "fine-tune candidate",
-    "undecided": "undecided",
-}
+OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]
 
-ANSWER_WORDS: dict[TuningAnswer, str] = {
-    "no": "no",
-    "not_yet": "not yet",
-    "pilot": "a pilot first",
-    "yes": "yes",
-    "open": "too early to say",
-}  #: The answer to "should we fine-tune?".
+ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]
+"""The answer to "should we fine-tune?"."""
 
-ACTION_WORDS: dict[Action, str] = {
-    "answer_questions": "answer the open questions",
-    "keep_prompting": "keep the prompt and work on it",
-    "improve_rag_or_switch": "improve retrieval or try another model",
-    "clear_anti_indicators": "clear the reasons against first",
-    "explore_alternatives": "explore the alternatives",
-    "clear_gates": "clear the safety gate before any training",
-    "proceed": "proceed",
-    "pilot": "start with a pilot",
-}
+ACTION_WORDS: dict[Action, str] = TABLES["actions"]
 
 _NAMED_BY_THE_TREE = {
     "retrieval_optimised": "better retrieval",

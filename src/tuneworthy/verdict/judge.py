@@ -34,18 +34,14 @@ from tuneworthy.model.dossier import (
     Verdict,
 )
 from tuneworthy.model.framework import OUTCOMES, JudgementRule, Outcome, TargetId
+from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.facts import TARGETS, CaseFacts, named
 from tuneworthy.verdict.options import OPTIONS, Compared, Outlook, covers
 from tuneworthy.verdict.rules import OTHERS, verdict_of
 from tuneworthy.words import few, listing, number, sentence, several, usd
 
-BY_COUNT: Mapping[Verdict, TuningAnswer] = {
-    "keep_optimizing_prompts": "not_yet",
-    "improve_rag_or_switch_model": "not_yet",
-    "address_anti_indicators": "not_yet",
-    "fine_tune_candidate": "pilot",
-    "undecided": "open",
-}  #: What the count alone answers.
+BY_COUNT: Mapping[Verdict, TuningAnswer] = TABLES["by_count"]
+"""What the count alone answers."""
 
 _SENT_TO = ("better_retrieval", "other_model")
 """Options that "improve retrieval or switch model" names."""
@@ -416,14 +412,8 @@ def checks_of(option: Outlook) -> tuple[str, ...]:
     return OPTIONS[option.id].checks if option.id in OPTIONS else ()
 
 
-_CLEAR = "clear_reasons_against"
-_WAITS: Mapping[str, tuple[str, str, str]] = {
-    "reasons": (_CLEAR, "clear the reasons against", "at most one reason against is left"),
-    "moving": (_CLEAR, "clear what speaks against training", "it doesn't hold any more"),
-    "safety": (_CLEAR, "clear what speaks against training", "it doesn't hold any more"),
-    "data": ("collect_data", "get the data together", "enough data is there"),
-    "feasibility": (_CLEAR, "find another way to tune", "one is named"),
-}  #: What is done about what a candidate waits for: a step, its title, and when it is done.
+_WAITS: Mapping[str, tuple[str, str, str]] = TABLES["waits"]
+"""What is done about what a candidate waits for: a step, its title, and when it is done."""
 
 
 def _held_up(it: Situation, found: Finding) -> Iterator[BareStep]:
@@ -501,18 +491,8 @@ def _ask(it: Situation, asked: Sequence[QuestionResult]) -> BareStep:
 
 # Everything together.
 
-_ACTIONS: Mapping[str, Action] = {
-    "no": "keep_prompting",
-    "pilot": "pilot",
-    "yes": "proceed",
-    "open": "answer_questions",
-    "moving": "clear_anti_indicators",
-    "safety": "clear_gates",
-    "keep_optimizing_prompts": "keep_prompting",
-    "improve_rag_or_switch_model": "improve_rag_or_switch",
-    "address_anti_indicators": "clear_anti_indicators",
-    "fine_tune_candidate": "explore_alternatives",
-}  #: The answer as scripts have known it: by what it is, else what it waits for, else the count.
+_ACTIONS: Mapping[str, Action] = TABLES["action_of"]
+"""The answer as scripts have known it: by what it is, else what it waits for, else the count."""
 
 
 def action_of(found: Finding, asks: bool) -> Action:

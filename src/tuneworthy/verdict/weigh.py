@@ -45,6 +45,7 @@ from tuneworthy.model.framework import Check, Criterion, Framework, MeasureRule,
 from tuneworthy.model.precedents import ALSO_ASKED
 from tuneworthy.stats.intervals import Z95, wilson
 from tuneworthy.syntax.document import did_you_mean
+from tuneworthy.verdict import TABLES
 from tuneworthy.words import count, interval_text, limit_text, listing, plain
 
 TRAINING, FAMILIES = "training_examples", "families_scored"
@@ -68,23 +69,15 @@ def known(measured: Mapping[str, Evidence], case: Case) -> Ledger:
     return {each.id: each for each in counts if each.id not in ignored}
 
 
-_MAKERS = {
-    "openai": ("gpt", "o1", "o3", "o4", "chatgpt"),
-    "google": ("gemini", "gemma"),
-    "meta": ("llama", "meta"),
-    "mistral": ("mistral", "mixtral", "ministral", "codestral", "devstral", "magistral"),
-    "anthropic": ("claude",),
-    "alibaba": ("qwen", "qwq"),
-    "cohere": ("command", "aya"),
-    "amazon": ("nova", "titan"),
-}  #: Makers by how the names of their models begin, where that isn't one word of their own.
+_MAKERS: dict[str, list[str]] = TABLES["makers"]
+"""Makers by how the names of their models begin, where that isn't one word of their own."""
 
 
 def maker(model: str) -> str:
     """Who makes a model, by its id, whoever serves it: two sizes of one maker are one family."""
     provider, _, rest = model.casefold().partition(":")
     name = (rest if rest[:1].isalpha() else provider).split("/")[-1]
-    known = (who for who, begins in _MAKERS.items() if name.startswith(begins))
+    known = (who for who, begins in _MAKERS.items() if name.startswith(tuple(begins)))
     return next(known, re.split(r"[^a-z]", name)[0] or name)
 
 
@@ -123,31 +116,16 @@ def exactly(name: str, count: int, unit: str, **about: Any) -> Evidence:
 
 _FEWEST_EXAMPLES = 20  # of fewer nothing is said
 
-_NUMBERS = {
-    "requests_per_month": "economics.traffic.requests_per_month",
-    "growth_per_month": "economics.traffic.growth_per_month",
-    "input_tokens": "economics.traffic.input_tokens",
-    "output_tokens": "economics.traffic.output_tokens",
-    "latency_p95_s": "today.latency_p95_s",
-    "usd_per_month": "today.usd_per_month",
-    "cached_share": "economics.traffic.cached_share",
-    "cacheable_share": "economics.traffic.cacheable_share",
-    "retrieval_recall": "today.retrieval_recall",
-    "success_share": "today.quality",
-    TRAINING: "data.examples",
-}  #: Measurements that stand for a number of the case file, with its dotted path.
+_NUMBERS: dict[str, str] = TABLES["numbers"]
+"""Measurements that stand for a number of the case file, with its dotted path."""
 
 _SHARES = ("cached_share", "cacheable_share", "retrieval_recall", "success_share")
 
 _MOST = 10**15
 """The most of anything that a case file takes; a ledger somebody wrote in may say more."""
 
-RUN_OPTIONS = {
-    "retrieved_examples": "nearest_example_arms",
-    "constrained_output": "constrained_arms",
-    "decomposition": "chained_arms",
-    "decision_model": "decision_arms",
-}  #: Options that a lab may have run, with the measurement that counts its arms.
+RUN_OPTIONS: dict[str, str] = TABLES["run_options"]
+"""Options that a lab may have run, with the measurement that counts its arms."""
 
 
 def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...]]:
@@ -251,13 +229,8 @@ def _stated_range(case: Case, path: str) -> tuple[float, float] | None:
 
 # Measured beats stated, for what can be observed; a need stays as it was said.
 
-COUNTED_CHECKS = {
-    "prompt_variations": "distinct_prompts",
-    "foundation_models": FAMILIES,  # names in a log are routing, and no comparison
-    "retrieval_optimised": "retrieval_ways",
-    "few_shot": "few_shot_arms",
-    "structured_prompt": "structured_prompts",
-}  #: Checks that a count of what was seen can settle, with the measurement that counts.
+COUNTED_CHECKS: dict[str, str] = TABLES["counted_checks"]
+"""Checks that a count of what was seen can settle, with the measurement that counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from tuneworthy.model.base import Range
 from tuneworthy.model.dossier import Helps
 from tuneworthy.model.framework import Moves
+from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.words import count, share
 
@@ -78,12 +79,7 @@ def option(**about: Any) -> Callable[[Callable[[CaseFacts], Opinion]], Option]:
 
 # Pieces of sentences that several options share.
 
-SIGNS = {
-    "knowledge_gaps": "passages are found and misread",
-    "terminology_errors": "terms come out wrong",
-    "voice_drift": "the voice drifts",
-    "inconsistent_format": "the structure varies",
-}  #: Signals as a trouble one sees.
+SIGNS: dict[str, str] = TABLES["signs"]  #: Signals as a trouble one sees.
 
 
 def not_found(facts: CaseFacts) -> str:
