@@ -110,8 +110,7 @@ for page in pypdf.PdfReader(io.BytesIO(sys.stdin.buffer.read())).pages:
     left -= len(text)
     if left < 0:
         break
-"""
-"""Reads a PDF in a process of its own, with so much memory and time: the format is a program."""
+"""  #: Reads a PDF in a process of its own, with so much memory and time: the format is a program.
 
 
 def _pdf(path: Path) -> str:

@@ -301,10 +301,8 @@ Moment = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
 class Version(LateRecord):
     """A case file as it was."""
 
-    at: Moment
-    """When it was written, or first seen."""
-    digest: str
-    """SHA-256 of its text."""
+    at: Moment  #: When it was written, or first seen.
+    digest: str  #: SHA-256 of its text.
     text: str
     by: str = ""  #: Who wrote it, by the name that was given; empty where nobody said.
 
@@ -404,8 +402,7 @@ training_record: Kept[TrainingSet] = Kept(
     "training.TrainingSet",
     "record of a training set",
     "make it again: tuneworthy data {}",
-)
-"""What is known of the set that passed the gates."""
+)  #: What is known of the set that passed the gates.
 
 
 def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]] | None:
@@ -452,8 +449,7 @@ written_pilot: Kept[PilotPlan] = Kept(
     "pilot.PilotPlan",
     "plan of a pilot",
     "move it away and run the pilot again",
-)
-"""The plan of a pilot that was written down."""
+)  #: The plan of a pilot that was written down.
 
 
 def write_pilot(case: Case, plan: PilotPlan, *, again: bool = False) -> PilotPlan:
@@ -474,8 +470,7 @@ read_pilot: Kept[PilotResult] = Kept(
     "pilot.PilotResult",
     "result of a pilot",
     "move it away and run the pilot again; nothing is trained twice",
-)
-"""What the last pilot found; it takes the place of what one found before."""
+)  #: What the last pilot found; it takes the place of what one found before.
 
 
 # Plans of labs, written before the lab looks ------------------------------------------------------
@@ -487,8 +482,7 @@ PROPOSED = "proposed"  #: Folder of the prompts that a generator proposed.
 
 written_choice: Kept[CeilingPlan] = Kept(
     CEILING_PLAN, "lab.CeilingPlan", "choice of a lab", "move it away and run the lab again"
-)
-"""The choice that a ceiling lab wrote down."""
+)  #: The choice that a ceiling lab wrote down.
 
 
 def write_choice(case: Case, plan: CeilingPlan) -> None:
@@ -505,8 +499,7 @@ def write_choice(case: Case, plan: CeilingPlan) -> None:
 
 written_plan: Kept[VerifyPlan] = Kept(
     VERIFY_PLAN, "lab.VerifyPlan", "plan of a verification", "move it away and verify again"
-)
-"""The plan of a verification that was written down."""
+)  #: The plan of a verification that was written down.
 
 
 def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPlan:

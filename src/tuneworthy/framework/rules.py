@@ -49,8 +49,7 @@ class Not(NamedTuple):
     part: Test
 
 
-Test = bool | Reaches | YesTo | Every | Not
-"""What a step of the tree asks, as data."""
+Test = bool | Reaches | YesTo | Every | Not  #: What a step of the tree asks, as data.
 
 
 def _any(parts: Iterable[Test]) -> Test:
@@ -170,8 +169,7 @@ def compile_rules(framework: Framework, denominator: str | float | None = None) 
     )
 
 
-rules_of = of_the_last(compile_rules)
-"""The rules of a framework that many decisions share."""
+rules_of = of_the_last(compile_rules)  #: The rules of a framework that many decisions share.
 
 
 def _weight(factor: Factor, framework: Framework) -> Fraction:

@@ -15,10 +15,10 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.framework import Criterion, Framework
+from tuneworthy.model.framework import ALSO_ASKED, Criterion, Framework
 from tuneworthy.model.lab import CeilingResult, VerifyResult
 from tuneworthy.model.pilot import PilotResult
-from tuneworthy.model.precedents import ALSO_ASKED, PublishedCase
+from tuneworthy.model.precedents import PublishedCase
 
 
 class FieldDocs(GenerateJsonSchema):

@@ -25,9 +25,8 @@ from tuneworthy.model.case import (
     TokenPrice,
 )
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, QuestionResult, Verdict
-from tuneworthy.model.framework import Criterion, Framework
+from tuneworthy.model.framework import ALSO_ASKED, Criterion, Framework
 from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part
-from tuneworthy.model.precedents import ALSO_ASKED
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.rules import questions, verdict_of
 from tuneworthy.verdict.weigh import seen, weigh

@@ -180,8 +180,7 @@ def _from_keyring(variable: str) -> str:
 STATE_PRICE = (
     "state usd_per_mtok under models; 0 is a price on this machine alone, elsewhere it takes "
     "--trust-prices"
-)
-"""What to do about a model without a price."""
+)  #: What to do about a model without a price.
 _NOON = 12  # some prices depend on the hour; a day's price is the one at noon, UTC
 _PRICES = ("input_mtok", "output_mtok", "cache_read_mtok")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
+from importlib.resources import files
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, FailFast, Field, field_validator, model_validator
@@ -261,8 +263,7 @@ class PlanRule(FileRecord):
     design_share: Share
     """Share of the evaluation that is done before any training; the rest is two comparisons."""
     evaluation_cases: Natural  #: Cases to hold out.
-    per_hour: dict[DataUnit, HourlyYield]
-    """Data got ready in an hour of work, by unit."""
+    per_hour: dict[DataUnit, HourlyYield]  #: Data got ready in an hour of work, by unit.
     steps: Steps  #: Steps that don't depend on what a framework asks.
     checks: Annotated[dict[Ident, StepWork], Field(min_length=1)]
     """What it takes to do a check of the ceiling test that isn't done."""
@@ -683,21 +684,11 @@ Goal = Literal[
 
 GOALS: tuple[Goal, ...] = get_args(Goal)
 
-SPOKEN: Mapping[Goal, tuple[str, ...]] = {
-    "knowledge": ("knowledge", "understand our product deeply"),
-    "persona": ("persona and voice", "persona", "voice", "speak in our brand voice"),
-    "format": ("format consistency", "always output valid json"),
-    "tool_calling": ("tool and api calling", "tool calling", "call our api correctly"),
-    "safety": ("safety and alignment", "avoid harmful answers about a topic"),
-    "domain_expertise": ("deep domain expertise", "know specialized vocabulary"),
-    "classification": ("classification", "sort inputs into our classes"),
-    "extraction": ("extraction", "pull our fields out of text"),
-    "generation": ("generation", "write a document of our kind"),
-}
-"""What people write for each goal, in small letters: its title, and the need behind it.
-
-Titles and needs are the lesson's; your own framework uses the same goals.
-"""
+_WORDS = tomllib.loads(files("tuneworthy.model").joinpath("words.toml").read_text("utf-8"))
+SPOKEN: Mapping[Goal, list[str]] = _WORDS["spoken"]
+"""What people write for each goal, in small letters: its title, and the need behind it."""
+ALSO_ASKED: Mapping[str, str] = _WORDS["also_asked"]
+"""What the coders of published cases answered beside the lesson's questions; a case may hold it."""
 
 _HARM = re.compile(r"avoid harmful (?:answers|responses|outputs)(?: about .+)?")
 _OTHER_SPELLING = {"know specialised vocabulary": "know specialized vocabulary"}

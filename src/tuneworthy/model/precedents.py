@@ -31,20 +31,6 @@ WINS_OF_TUNING: frozenset[Winner] = frozenset({"fine_tune", "hybrid"})
 """Those in which tuning had a part."""
 
 
-ALSO_ASKED: Mapping[str, str] = {
-    "house_convention": "Is what counts as right a convention of your own that examples show "
-    "better than words?",
-    "narrow_task": "Is it one task, with the same kind of input and of output each time?",
-    "constraint_gap": "Is the quality good enough, and only cost, waiting time or privacy isn't?",
-    "output_gradable": "Can a program or a key tell whether an output is right?",
-    "knowledge_facts": "Does it fail because it lacks facts that are private, rare or new?",
-    "open_ended_chat": "Is it a conversation that may go anywhere?",
-    "content_changes": "Do the facts in the answers change from month to month?",
-    "policy_changes": "Do the rules by which it should answer change from month to month?",
-    "high_stakes": "Does a wrong answer do serious harm?",
-}  #: What the coders of published cases answered beside the lesson's questions; a case may hold it.
-
-
 Codes = Literal["value", "blind1", "blind2"]
 """Whose answers count: the coder who knew the outcome, or one of the two who did not."""
 

@@ -81,18 +81,13 @@ class Kit:
 class Scored(Record):
     """A scorer's verdict on an output."""
 
-    value: Share
-    """1 for right, 0 for wrong, between them for partly; 0 where ``ok`` is None."""
+    value: Share  #: 1 for right, 0 for wrong, between them for partly; 0 where ``ok`` is None.
     ok: bool | None
     """Whether it counts as right; None where it can't be scored, and then it counts as nothing."""
-    why: str
-    """Short id of the reason, as ``label_differs``."""
-    numbers: dict[str, float | int] = {}
-    """Numbers of the reason."""
-    about: str = ""
-    """Field, word or place that decided, cut to 120 characters."""
-    parts: dict[str, bool] = {}
-    """Whether each field is right, where fields were compared."""
+    why: str  #: Short id of the reason, as ``label_differs``.
+    numbers: dict[str, float | int] = {}  #: Numbers of the reason.
+    about: str = ""  #: Field, word or place that decided, cut to 120 characters.
+    parts: dict[str, bool] = {}  #: Whether each field is right, where fields were compared.
     signal: str = ""
     """What a failure is a sign of: a signal of the framework, or ``wrong_answer`` or
     ``no_answer``; empty for one that is right."""
@@ -148,8 +143,7 @@ class Parameters(FileRecord):
     """Parameters as a check writes them, read strictly."""
 
     model_config = ConfigDict(strict=True)
-    main: ClassVar[str] = ""
-    """The parameter that may be written alone, as in ``contains: card``."""
+    main: ClassVar[str] = ""  #: The parameter that may be written alone, as in ``contains: card``.
 
     @model_validator(mode="before")
     @classmethod
@@ -164,8 +158,7 @@ class Parameters(FileRecord):
 class Scorer(Parameters):
     """A measure of one output. It is pure, and safe on any text: it never raises."""
 
-    id: ClassVar[str]
-    """Its name, as ``match``."""
+    id: ClassVar[str]  #: Its name, as ``match``.
     compares: ClassVar[bool] = False
     """Whether it holds an output against a reference, so that a case needs one."""
     reads_system: ClassVar[bool] = False  #: Whether it goes by the system prompt that was sent.

@@ -48,14 +48,11 @@ class Judge(Scorer):
 
     id, main = "judge", "rubric"
     rubric: Stated | None = None
-    file: Stated | None = None
-    """File beside the case that holds the rubric."""
-    top: Annotated[int, Field(ge=1, le=10)] = 1
-    """The best score; 0 is the worst."""
+    file: Stated | None = None  #: File beside the case that holds the rubric.
+    top: Annotated[int, Field(ge=1, le=10)] = 1  #: The best score; 0 is the worst.
     passes: Annotated[int, Field(ge=1)] | None = None
     """The least score that counts as right; the best where it isn't stated."""
-    reference: bool = True
-    """Whether the judge sees a right answer."""
+    reference: bool = True  #: Whether the judge sees a right answer.
     _rubric: str = PrivateAttr("")
 
     @model_validator(mode="after")

@@ -156,10 +156,8 @@ class Sql(Comparer):
     """
 
     id, main = "sql", "script"
-    script: Stated | None = None
-    """File beside the case that builds the tables."""
-    tables: Stated | None = Field(None, alias="schema")
-    """Or the script itself."""
+    script: Stated | None = None  #: File beside the case that builds the tables.
+    tables: Stated | None = Field(None, alias="schema")  #: Or the script itself.
     _script: str
     _results: dict[str, Rows | str] = PrivateAttr(default_factory=dict)
 
@@ -258,10 +256,8 @@ class Python(Scorer):
     """
 
     id, main, reads_system = "python", "function", True
-    function: Stated
-    """``file.py:name``, beside the case."""
-    seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
-    """The longest an answer may take."""
+    function: Stated  #: ``file.py:name``, beside the case.
+    seconds: Annotated[float, Field(gt=0, le=60)] = 5.0  #: The longest an answer may take.
     _worker: Worker
     _name: str
 

@@ -81,8 +81,7 @@ class JsonFields(Scorer):
     the reference, by the type of its value."""
     own: bool | dict[str, Any] = Field(False, alias="schema")
     """True: the case's output schema has to hold too; or a schema of its own."""
-    extra: bool = True
-    """Whether the output may have fields that the reference doesn't have."""
+    extra: bool = True  #: Whether the output may have fields that the reference doesn't have.
     _valid: Validator | None = PrivateAttr(None)
 
     def prepare(self, kit: Kit) -> None:
@@ -270,10 +269,8 @@ class ToolCalls(Scorer):
     """Accepted calls made together, instead of the case's reference: ``{name, arguments}`` with
     exact values, or ``{tool: {argument: [accepted values]}}`` where ``""`` means that it may be
     left out."""
-    ordered: bool = False
-    """Whether the order counts."""
-    exact: bool = False
-    """Whether capitals, marks and spaces of text arguments count."""
+    ordered: bool = False  #: Whether the order counts.
+    exact: bool = False  #: Whether capitals, marks and spaces of text arguments count.
 
     @model_validator(mode="after")
     def _calls_are_calls(self) -> ToolCalls:

@@ -53,14 +53,10 @@ class Match(Comparer):
     """The whole output equals an accepted text after normalisation (``normal``)."""
 
     id, main = "match", "accepted"
-    own: Texts = Field((), alias="accepted")
-    """Instead of the case's reference."""
-    exact: bool = False
-    """Compare as it stands, but for spaces around it."""
-    punctuation: bool = False
-    """Whether marks count."""
-    articles: bool = False
-    """Whether English articles are left out."""
+    own: Texts = Field((), alias="accepted")  #: Instead of the case's reference.
+    exact: bool = False  #: Compare as it stands, but for spaces around it.
+    punctuation: bool = False  #: Whether marks count.
+    articles: bool = False  #: Whether English articles are left out.
 
     def accepted(self, case: EvalCase) -> Sequence[str]:
         return self.own or tuple(map(as_text, case.accepted))
@@ -84,8 +80,7 @@ class LabelMatch(Comparer):
     id, main = "label", "labels"
     labels: Annotated[tuple[str, ...], Field(max_length=100_000), BeforeValidator(as_texts)] = ()
     """All labels; those of the kit where none are listed."""
-    key: Stated | None = None
-    """Where the output is an object: the key that holds the label."""
+    key: Stated | None = None  #: Where the output is an object: the key that holds the label.
     _known: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def prepare(self, kit: Kit) -> None:
@@ -114,10 +109,8 @@ class Number(Comparer):
     """The last, or the only, number of the output lies near an accepted one."""
 
     id, main = "number", "within"
-    within: Amount = 0.0
-    """Absolute tolerance, in the unit of the number."""
-    relative: Amount = 0.0
-    """Tolerance as a share of the right number; the wider of both counts."""
+    within: Amount = 0.0  #: Absolute tolerance, in the unit of the number.
+    relative: Amount = 0.0  #: Tolerance as a share of the right number; the wider of both counts.
     which: Literal["last", "only"] = "last"
 
     def accepted(self, case: EvalCase) -> Sequence[float]:
@@ -148,10 +141,8 @@ class Contains(Scorer):
     all: Texts = ()
     any: Texts = ()
     none: Texts = ()
-    words: bool = True
-    """Whole words only."""
-    exact: bool = False
-    """Whether capitals matter."""
+    words: bool = True  #: Whole words only.
+    exact: bool = False  #: Whether capitals matter.
     _searchers: dict[tuple[str, ...], Searcher] = PrivateAttr(default_factory=dict)
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
@@ -195,11 +186,9 @@ class Regex(Scorer):
 
     id, main = "regex", "pattern"
     pattern: Annotated[str, Field(max_length=2000), BeforeValidator(as_stated)]
-    whole: bool = False
-    """Whether it has to match the whole output."""
+    whole: bool = False  #: Whether it has to match the whole output.
     absent: bool = False
-    capitals: bool = True
-    """Whether capitals matter."""
+    capitals: bool = True  #: Whether capitals matter.
     _matches: Callable[[str], Any]
 
     def prepare(self, kit: Kit) -> None:
@@ -235,8 +224,7 @@ MEASURES: Mapping[Unit, Callable[[str], int]] = {
     "characters": lambda text: len(text.strip()),
     "sentences": sentence_count,
     "tokens": lambda text: -(-len(text.strip()) // CHARACTERS_A_TOKEN),
-}
-"""Units of length; tokens are characters over four, rounded up."""
+}  #: Units of length; tokens are characters over four, rounded up.
 
 
 def _bound(value: Any) -> Any:
@@ -295,8 +283,7 @@ class PromptInstructions(Scorer):
     """
 
     id, main, reads_system = "instructions", "prompt", True
-    prompt: Stated | None = None
-    """Instead of the system prompt that was sent."""
+    prompt: Stated | None = None  #: Instead of the system prompt that was sent.
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         instructions = _instructions(self.prompt or system)
@@ -335,8 +322,7 @@ class Terminology(Scorer):
     """
 
     id, main = "terminology", "required"
-    required: bool = False
-    """Whether a term that the input calls for has to be in the output."""
+    required: bool = False  #: Whether a term that the input calls for has to be in the output.
     _glossary: Glossary
 
     def prepare(self, kit: Kit) -> None:
@@ -372,8 +358,7 @@ class BrandVoice(Scorer):
     """
 
     id, main = "voice", "avoid"
-    avoid: Texts = ()
-    """Phrases besides those of the case's voice."""
+    avoid: Texts = ()  #: Phrases besides those of the case's voice.
     _phrases: Phrases
 
     def prepare(self, kit: Kit) -> None:

@@ -15,14 +15,9 @@ from tuneworthy.text.search import Pattern, Searcher
 if TYPE_CHECKING:
     from tuneworthy.text.search import Texts
 
-_TO_TWENTY = (
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-)
-_TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "eighty": 80, "a hundred": 100}
-_NUMBERS = {word: number for number, word in enumerate(_TO_TWENTY.split(), start=1)} | _TENS
-_SHORTER = re.compile(r"under|fewer than|less than|below", re.IGNORECASE)
-_INSIDE = re.compile(r"[\"“`]([^\"“”`\n]{1,80})[\"”`]")
+_TOLD = tomllib.loads(files("tuneworthy.text").joinpath("instructions.toml").read_text("utf-8"))
+_NUMBERS: dict[str, int] = _TOLD["numbers"]
+_PATTERNS = {name: re.compile("".join(text)) for name, text in _TOLD["patterns"].items()}
 
 Ask = tuple[str, int, tuple[str, ...]]  #: Kind, amount and words.
 
@@ -42,12 +37,14 @@ class Rule(NamedTuple):
         if "unit" in told:
             number = told["n"].casefold()
             amount = _NUMBERS.get(number) or int(number)
-            if _SHORTER.search(match[0]) and not re.search(r"or (?:less|fewer)", match[0]):
+            if _PATTERNS["shorter"].search(match[0]) and not re.search(
+                r"or (?:less|fewer)", match[0]
+            ):
                 amount -= 1
             if amount > 0:
                 yield "most_" + told["unit"].casefold().rstrip("s") + "s", amount, ()
         elif "list" in told:
-            for text in _INSIDE.findall(told["list"]):
+            for text in _PATTERNS["inside"].findall(told["list"]):
                 # A placeholder is filled in by something we don't see.
                 if text.strip() and not re.search(r"[<{\[]|\.\.\.|…", text):
                     yield self.kind, 0, (text.strip(),)
@@ -57,15 +54,14 @@ class Rule(NamedTuple):
 
 def _rules() -> Iterator[Rule]:
     """Every wording that is known, from the file beside this one."""
-    told = tomllib.loads(files(__package__).joinpath("instructions.toml").read_text("utf-8"))
     parts = {"N": r"(?P<n>\d{1,5}|" + "|".join(_NUMBERS) + r")"}
 
     def whole(text: str | list[str]) -> str:
         return re.sub("<([A-Z_]+)>", lambda part: parts[part[1]], "".join(text))
 
-    for name, text in told["parts"].items():
+    for name, text in _TOLD["parts"].items():
         parts[name] = whole(text)
-    for rule in told["rules"]:
+    for rule in _TOLD["rules"]:
         for key in {"wording", "unless"} & rule.keys():
             rule[key] = re.compile(whole(rule[key]), re.IGNORECASE)
         yield Rule(**rule)
@@ -79,17 +75,6 @@ MOST_INSTRUCTIONS = 40  #: Of one prompt; further ones are not checked.
 _LONGEST_PROMPT = 400_000
 _LONGEST_SENTENCE = 500
 _MOST_KNOWN_LINES = 50_000
-_AMBIGUOUS = re.compile(
-    r"\b(?:if|when|whenever|unless|except|where|once|until|while|for (?:example|instance)|such as"
-    r"|try|prefer\w*|ideally|usually|generally|typically|may|might|could|consider|possible|needed"
-    r"|necessary|appropriate|(?:first|last|final|opening|closing|initial) (?:message|answer|reply"
-    r"|response|turn|sentence)|summar\w+|fields?|titles?|subjects?|columns?|examples?)\b"
-    r"|\be\.g\.|\bin case\b",
-    re.IGNORECASE,
-)
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"“'*-])")
-_BULLET = re.compile(r"^[\s>#]*(?:[-*•]|\d{1,2}[.)])?\s*")
-_QUOTED = re.compile(r"[\"“”`]([^\"“”`\n]{1,80})[\"“”`]")
 
 
 class Instruction(NamedTuple):
@@ -142,11 +127,11 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _asks(line: str) -> Iterator[tuple[str, Ask]]:
     """What a line asks, sentence by sentence."""
-    for sentence in _SENTENCE.split(_BULLET.sub("", line).strip()):
+    for sentence in _PATTERNS["sentence"].split(_PATTERNS["bullet"].sub("", line).strip()):
         if not 8 <= len(sentence) <= _LONGEST_SENTENCE:
             continue
-        outside = _QUOTED.sub(lambda quote: '"' + "x" * len(quote[1]) + '"', sentence)
-        ambiguous = _AMBIGUOUS.search(outside) is not None
+        outside = _PATTERNS["quoted"].sub(lambda quote: '"' + "x" * len(quote[1]) + '"', sentence)
+        ambiguous = _PATTERNS["ambiguous"].search(outside) is not None
         for rule in RULES:
             if rule.own_condition or not ambiguous:
                 match = rule.wording.search(sentence)
@@ -173,23 +158,6 @@ def _contradicted(one: Instruction, asks: Iterable[Ask]) -> bool:
 
 Check = Callable[[str], bool]
 Maker = Callable[[Instruction], Check]
-
-_SENTENCE_END = re.compile(
-    r"(?<![.\s]\w)(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!Mrs)(?<!\bSt)[.!?]+"
-    r"[\"”’)]*(?=\s+[A-Z“\"]|\s*\Z)"
-)
-_QUESTION = re.compile(r"\?+[\"”’)*]*(?=\s|\Z)")
-_EMOJI = re.compile(
-    "[\U0001f300-\U0001faff\u2600-\u26ff\u2705\u270a-\u270d\u2728\u274c\u2764\u2b50]"
-)
-# Bold text, a heading, a fenced block or a link; a list or a single star may be plain text.
-_MARKDOWN = re.compile(r"\*\*\S[^*\n]*\*\*|^#{1,6} \S|```|\[[^\]\n]+\]\([^)\n]+\)", re.MULTILINE)
-_CHECKS_BULLET = re.compile(r"^\s*[-*•] +\S", re.MULTILINE)
-_APOLOGY = re.compile(
-    r"\b(?:i['’]m|i am|we['’]re|we are|so|very) sorry\b|^\W*sorry\b"
-    r"|\bapolog(?:y|ies|i[sz]e|i[sz]ing)\b",
-    re.IGNORECASE | re.MULTILINE,
-)
 
 
 def follows(instruction: Instruction, texts: Texts, calls: Sequence[int]) -> list[bool | None]:
@@ -250,7 +218,7 @@ def _most(signs: str, exact: Callable[[str], Sequence[Any]]) -> Maker:
 
 def sentence_count(text: str) -> int:
     """Sentences of a text, as ``most_sentences`` counts them; a rest without a stop is one more."""
-    ends = list(_SENTENCE_END.finditer(text))
+    ends = list(_PATTERNS["sentence_end"].finditer(text))
     rest = text[ends[-1].end() :] if ends else text
     return len(ends) + any(letter.isalnum() for letter in rest)
 
@@ -295,23 +263,23 @@ def _lacks(pattern: str | re.Pattern[str], *hints: str, wanted: bool = False) ->
 CHECKS: Mapping[str, Maker] = {
     "json": lambda _: lambda text: read_json(text)[0] is not UNREAD,
     "most_words": _most_words,
-    "most_sentences": _most(".!?", _SENTENCE_END.findall),
+    "most_sentences": _most(".!?", _PATTERNS["sentence_end"].findall),
     "most_characters": lambda asked: (
         lambda text: len(text) <= asked.amount or len(text.strip()) <= asked.amount
     ),
-    "most_questions": _most("?", _QUESTION.findall),
+    "most_questions": _most("?", _PATTERNS["question"].findall),
     "starts_with": _starts_with,
     "ends_with": _ends_with,
     "never_says": partial(_says, wanted=False),
     "always_says": partial(_says, wanted=True),
-    "bullets": _lacks(_CHECKS_BULLET, "- ", "* ", "•", wanted=True),
-    "no_bullets": _lacks(_CHECKS_BULLET, "- ", "* ", "•"),
-    "no_emojis": _lacks(_EMOJI),
-    "no_markdown": _lacks(_MARKDOWN, "**", "#", "```", "]("),
+    "bullets": _lacks(_PATTERNS["item"], "- ", "* ", "•", wanted=True),
+    "no_bullets": _lacks(_PATTERNS["item"], "- ", "* ", "•"),
+    "no_emojis": _lacks(_PATTERNS["emoji"]),
+    "no_markdown": _lacks(_PATTERNS["markdown"], "**", "#", "```", "]("),
     "no_exclamation_marks": _lacks("!", "!"),
     "lower_case": lambda _: lambda text: text == text.lower(),
     "upper_case": lambda _: lambda text: text == text.upper(),
-    "no_apology": lambda _: lambda text: _APOLOGY.search(text) is None,
+    "no_apology": lambda _: lambda text: _PATTERNS["apology"].search(text) is None,
 }
 """By the kind of instruction: makes the check of one text. ``follows`` knows two more kinds, about
 tool calls."""

@@ -224,8 +224,7 @@ class Joined:
             self._texts = [text or "" for text in texts]
             whole = "\n".join(self._texts)
         if whole.isascii():  # as most are: a text has as many bytes as characters
-            self.plain: Flags = np.ones(len(texts), dtype=bool)
-            """Which are nothing but ASCII."""
+            self.plain: Flags = np.ones(len(texts), dtype=bool)  #: Which are nothing but ASCII.
             sizes: Iterable[int] = map(len, self._texts)
         else:
             self.plain = np.fromiter(map(str.isascii, self._texts), bool, len(texts))

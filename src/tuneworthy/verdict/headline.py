@@ -25,8 +25,7 @@ from tuneworthy.words import LIMITS, few, figure_says, listing, plain, sentence,
 
 OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]
 
-ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]
-"""The answer to "should we fine-tune?"."""
+ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]  #: The answer to "should we fine-tune?".
 
 ACTION_WORDS: dict[Action, str] = TABLES["actions"]
 

@@ -40,8 +40,7 @@ from tuneworthy.verdict.options import OPTIONS, Compared, Outlook, covers
 from tuneworthy.verdict.rules import OTHERS, verdict_of
 from tuneworthy.words import few, listing, number, sentence, several, usd
 
-BY_COUNT: Mapping[Verdict, TuningAnswer] = TABLES["by_count"]
-"""What the count alone answers."""
+BY_COUNT: Mapping[Verdict, TuningAnswer] = TABLES["by_count"]  #: What the count alone answers.
 
 _SENT_TO = ("better_retrieval", "other_model")
 """Options that "improve retrieval or switch model" names."""

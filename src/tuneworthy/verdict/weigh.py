@@ -41,8 +41,7 @@ from tuneworthy.model.dossier import (
     Source,
 )
 from tuneworthy.model.evidence import Evidence, Series
-from tuneworthy.model.framework import Check, Criterion, Framework, MeasureRule, Need
-from tuneworthy.model.precedents import ALSO_ASKED
+from tuneworthy.model.framework import ALSO_ASKED, Check, Criterion, Framework, MeasureRule, Need
 from tuneworthy.stats.intervals import Z95, wilson
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict import TABLES

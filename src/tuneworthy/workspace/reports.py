@@ -18,8 +18,8 @@ from tuneworthy.framework.rules import rules_of
 from tuneworthy.model.base import State, Unknown, digest, json_text
 from tuneworthy.model.case import Model
 from tuneworthy.model.dossier import Difference, Dossier, Verdict
-from tuneworthy.model.framework import Framework
-from tuneworthy.model.precedents import ALSO_ASKED, Backtest, Codes, Gap, PublishedCase
+from tuneworthy.model.framework import ALSO_ASKED, Framework
+from tuneworthy.model.precedents import Backtest, Codes, Gap, PublishedCase
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
 from tuneworthy.precedents.section import read_cases, shipped_cases
 from tuneworthy.report import render as render_document
