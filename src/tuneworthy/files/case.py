@@ -86,9 +86,8 @@ def prompt_files(case: Case) -> tuple[Path, ...] | None:
     folder = beside(case, "data.prompts", case.data.prompts)
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return None
-    found = sorted(
-        path for path in folder.iterdir() if path.suffix in PROMPT_ENDINGS and path.is_file()
-    )
+    endings = PROMPT_ENDINGS
+    found = sorted(p for p in folder.iterdir() if p.suffix in endings and p.is_file())
     if len(found) > MOST_PROMPTS:
         what = f"holds {len(found)} prompts, more than {MOST_PROMPTS}"
         raise CaseError(what, where=str(folder), fix="keep the variants that were compared")

@@ -17,7 +17,7 @@ from typing import Any
 from tuneworthy.errors import CaseError
 from tuneworthy.files.case import beside, prompt_files, prompt_texts
 from tuneworthy.files.disk import MIB, read_text
-from tuneworthy.model.base import Record, as_bytes
+from tuneworthy.model.base import Record, Strings, as_bytes
 from tuneworthy.model.case import Case, Materials, PromptVariant, Term, VoiceSamples
 from tuneworthy.syntax.document import ParsedFile, build, parse
 
@@ -120,7 +120,7 @@ def _voice(case: Case) -> VoiceSamples | None:
     return VoiceSamples(samples=tuple(samples), avoid=_avoided(avoid) if avoid.is_file() else ())
 
 
-def _avoided(path: Path) -> tuple[str, ...]:
+def _avoided(path: Path) -> Strings:
     """Phrases, one a line; of equal ones the first."""
     phrases = [line.strip() for line in read_text(path, MIB, CaseError).splitlines()]
     for number, phrase in enumerate(phrases, start=1):
@@ -175,7 +175,7 @@ def names(variant: PromptVariant) -> frozenset[str]:
     return frozenset((*variables(variant.system), *variables(variant.user)))
 
 
-def variables(template: str) -> tuple[str, ...]:
+def variables(template: str) -> Strings:
     """The variables of a template in their order, each as often as it stands there."""
     return _pieces(template)[1::2]
 
@@ -193,7 +193,7 @@ def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
     return tuple(variants.values())
 
 
-def chain_of(variant: PromptVariant, prompts: Mapping[str, PromptVariant]) -> tuple[str, ...]:
+def chain_of(variant: PromptVariant, prompts: Mapping[str, PromptVariant]) -> Strings:
     """The prompts that come before one in its chain, the first one first; () for none."""
     before: list[str] = []
     while variant.after is not None:
@@ -284,6 +284,6 @@ def filled(template: str, values: dict[str, str]) -> str:
 
 
 @lru_cache(maxsize=512)
-def _pieces(template: str) -> tuple[str, ...]:
+def _pieces(template: str) -> Strings:
     """The texts of a template, and between them the names of its variables."""
     return tuple(_VARIABLE.split(template))

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Literal, NamedTuple, get_args
 
 from tuneworthy.errors import FrameworkError
-from tuneworthy.model.base import State, of_the_last
+from tuneworthy.model.base import State, Strings, of_the_last
 from tuneworthy.model.framework import Band, Bands, Bound, Condition, Factor, Framework, Outcome
 
 Measure = Literal[
@@ -126,9 +126,9 @@ class Cuts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Rules:
-    checks: tuple[str, ...]
-    indicators: tuple[str, ...]
-    anti_indicators: tuple[str, ...]
+    checks: Strings
+    indicators: Strings
+    anti_indicators: Strings
     weights: dict[str, int]  #: Scaled weight of each factor; 0 for checks.
     scale: int  #: Scaled units in a weight of one.
     denominator: float  #: What a difference (not scaled) is divided by.

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 from tuneworthy.errors import CaseError
 from tuneworthy.framework.rules import Measure, Reaches, Rules, Test, YesTo, held, put_in
-from tuneworthy.model.base import State
+from tuneworthy.model.base import State, States
 from tuneworthy.model.framework import OUTCOMES, Outcome
 
 _LOOP_UP_TO = 4096
@@ -99,7 +99,7 @@ _STEPS = WeakKeyDictionary[Rules, dict[tuple[Tests, ...], dict[tuple[int, ...], 
 """What was worked out for a framework that is still in use; equal answers give equal tallies."""
 
 
-def tally(rules: Rules, states: Mapping[str, State]) -> Completions:
+def tally(rules: Rules, states: States) -> Completions:
     """Count the completions of ``states``, absent ones open; a CaseError if they are too many."""
     asked = _groups(rules, states)
     counted = _COUNTED.setdefault(rules, {})
@@ -118,7 +118,7 @@ def _kinds(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
     )
 
 
-def _groups(rules: Rules, states: Mapping[str, State]) -> tuple[Groups, Named]:
+def _groups(rules: Rules, states: States) -> tuple[Groups, Named]:
     groups = []
     for names, weighs in _kinds(rules):
         weights = {name: rules.weights[name] if weighs else 0 for name in names}
@@ -133,7 +133,7 @@ def _groups(rules: Rules, states: Mapping[str, State]) -> tuple[Groups, Named]:
     return (groups[0], groups[1], groups[2]), named
 
 
-def effort(rules: Rules, states: Mapping[str, State]) -> int:
+def effort(rules: Rules, states: States) -> int:
     """About how many steps one tally takes."""
     (checks, *weighed), _ = _groups(rules, states)
     cells = math.prod(
@@ -155,7 +155,7 @@ def _count(rules: Rules, groups: Groups, named: Named) -> Completions:
 
 
 def ending(
-    rules: Rules, trees: tuple[Tests, ...], states: Mapping[str, State]
+    rules: Rules, trees: tuple[Tests, ...], states: States
 ) -> Counter[tuple[tuple[int, ...], Cell]]:
     """Completions by where they end in each of several trees, and what of each group is yes.
 

@@ -30,6 +30,7 @@ from tuneworthy.llm.endpoints import (
     reach,
 )
 from tuneworthy.llm.runner import PriceOf
+from tuneworthy.model.base import Strings
 from tuneworthy.model.case import Model, Price, price_of
 from tuneworthy.model.lab import Reply, Request, Usage
 
@@ -121,7 +122,7 @@ def transport_for(
     return Switch(found)
 
 
-def lacking_keys(places: Iterable[Reached]) -> tuple[str, ...]:
+def lacking_keys(places: Iterable[Reached]) -> Strings:
     """The keys that some of the places need and this machine doesn't have, a sentence each."""
     return tuple(dict.fromkeys(str(lacks) for each in places if (lacks := _lacks_key(each))))
 
@@ -205,7 +206,7 @@ class Served(NamedTuple):
     state: State
     key_from: str = ""  #: Variable that its key is read from; empty where none is needed.
     price: Price | None = None  #: None for an endpoint, and for a model whose price nobody states.
-    models: tuple[str, ...] = ()  #: Names that an endpoint on this machine says it serves.
+    models: Strings = ()  #: Names that an endpoint on this machine says it serves.
     why: str = ""  #: What is wrong with its address.
 
 
@@ -228,7 +229,7 @@ def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
         except CaseError as caught:  # why it can't be
             places.append(str(caught))
 
-    def served(model: Model, place: Reached | str, names: tuple[str, ...] | None) -> Served:
+    def served(model: Model, place: Reached | str, names: Strings | None) -> Served:
         if isinstance(place, str):
             state: State = "unknown" if model.published is None else "published"
             return Served(model.id, "", state, why=place)
@@ -239,9 +240,9 @@ def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
     return tuple(map(served, known, places, _asked(places)))
 
 
-def _asked(places: Sequence[Reached | str]) -> list[tuple[str, ...] | None]:
+def _asked(places: Sequence[Reached | str]) -> list[Strings | None]:
     """What each place on this machine serves, asked all at a time; None if there is no answer."""
-    named: list[tuple[str, ...] | None] = [None] * len(places)
+    named: list[Strings | None] = [None] * len(places)
 
     def ask(at: int, place: Reached) -> None:
         named[at] = _models_at(place)
@@ -258,7 +259,7 @@ def _asked(places: Sequence[Reached | str]) -> list[tuple[str, ...] | None]:
     return [*named]
 
 
-def _models_at(place: Reached) -> tuple[str, ...] | None:
+def _models_at(place: Reached) -> Strings | None:
     """The models that a place lists; () for an answer that is no list, None for no answer."""
     parts = urlsplit(place.base_url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -274,7 +275,7 @@ def _models_at(place: Reached) -> tuple[str, ...] | None:
     return None
 
 
-def _names(raw: bytes) -> tuple[str, ...]:
+def _names(raw: bytes) -> Strings:
     """Names in a list of models; () where there is no list."""
     try:
         listed = json.loads(raw)["data"]
@@ -283,9 +284,7 @@ def _names(raw: bytes) -> tuple[str, ...]:
         return ()
 
 
-def _served(
-    name: str, place: Reached, models: tuple[str, ...] | None, price: Price | None
-) -> Served:
+def _served(name: str, place: Reached, models: Strings | None, price: Price | None) -> Served:
     state: State
     if not place.base_url:
         state = "inside"

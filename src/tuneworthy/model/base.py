@@ -19,6 +19,7 @@ State = Literal["yes", "no", "unknown"]
 """Three values all the way: what is not known is never taken for a no."""
 
 States = Mapping[str, State]  #: The state of answers, by their ids.
+Strings = tuple[str, ...]
 
 YES_WORDS = frozenset({"yes", "y", "true", "on"})
 NO_WORDS = frozenset({"no", "n", "false", "off"})

@@ -23,6 +23,7 @@ from tuneworthy.model.base import (
     RelativePath,
     Share,
     State,
+    Strings,
     Text,
     Tri,
     TriInput,
@@ -108,7 +109,7 @@ class Data(FileRecord):
         tuple[RelativePath, ...],
         BeforeValidator(
             one_or_many,
-            json_schema_input_type=str | tuple[str, ...] | dict[str, str | tuple[str, ...]],
+            json_schema_input_type=str | Strings | dict[str, str | Strings],
         ),
         Field(max_length=1000),
     ] = ()  #: Logs of calls; globs are allowed. As {paths, map} with what says how to read them.
@@ -125,7 +126,7 @@ class Data(FileRecord):
     history: RelativePath | None = None  #: How earlier projects of the team ended (cases).
     training: Annotated[
         tuple[RelativePath, ...],
-        BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...]),
+        BeforeValidator(one_or_many, json_schema_input_type=str | Strings),
         Field(max_length=1000),
     ] = ()  #: Files of examples to tune on, as the team made them; globs are allowed.
 
@@ -632,8 +633,8 @@ class Term(FileRecord):
 
 
 class VoiceSamples(NamedTuple):
-    samples: tuple[str, ...]
-    avoid: tuple[str, ...] = ()
+    samples: Strings
+    avoid: Strings = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -643,7 +644,7 @@ class Materials:
     glossary: tuple[Term, ...] | None = None
     voice: VoiceSamples | None = None
     output_schema: Mapping[str, Any] | None = None
-    prompts: tuple[str, ...] | None = None
+    prompts: Strings | None = None
     examples_need: int | None = None  #: Examples the approach of the primary goal needs at least.
     latency_target_s: float | None = None
     quality_target: float | None = None

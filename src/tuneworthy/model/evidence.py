@@ -19,6 +19,7 @@ from tuneworthy.model.base import (
     Natural,
     RelativePath,
     State,
+    Strings,
     Text,
     Unknown,
     wrong,
@@ -47,7 +48,7 @@ class Evidence(LateRecord):
     """Measured on the case's own data; or published by somebody else, which settles nothing."""
     details: dict[Ident, Scalar] = {}  #: Further numbers, such as the four counts of a 2×2.
     examples: Annotated[tuple[Text, ...], Field(max_length=10)] = ()  #: A few masked samples.
-    changed: tuple[str, ...] = Field(default=(), exclude=True)
+    changed: Strings = Field(default=(), exclude=True)
     """Files it was measured on that are others now; worked out as it is read, and never kept."""
 
     @model_validator(mode="after")
@@ -87,7 +88,7 @@ class Skipped(LateRecord):
 
     why: Name
     n: Natural
-    where: Annotated[tuple[str, ...], Field(max_length=10)] = ()  #: First ones: ``file:line``.
+    where: Annotated[Strings, Field(max_length=10)] = ()  #: First ones: ``file:line``.
     in_part: bool = False  #: Whether only a part of each was left out, and the rest was used.
 
     @property
@@ -224,7 +225,7 @@ class Batch:
         return values or [None] * len(self.output)
 
 
-COLUMNS: tuple[str, ...] = tuple(column.name for column in fields(Batch))
+COLUMNS: Strings = tuple(column.name for column in fields(Batch))
 
 
 class PromptArm(LateRecord):

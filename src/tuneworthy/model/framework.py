@@ -22,6 +22,7 @@ from tuneworthy.model.base import (
     Range,
     Share,
     State,
+    Strings,
     Text,
     Tri,
     one_or_many,
@@ -537,7 +538,7 @@ class Framework(FileRecord):
         """What is asked about a check or a factor."""
         return self.filled(self.asked[name].ask, self.asked[name])
 
-    def simpler_than_tuning(self, options: Iterable[str]) -> tuple[str, ...]:
+    def simpler_than_tuning(self, options: Iterable[str]) -> Strings:
         """Those of some options that are this framework's and no kind of tuning."""
         rules = self.options
         return tuple(name for name in options if name in rules and rules[name].kind != "tuning")
@@ -589,7 +590,7 @@ class OutsideFact(FileRecord):
 
     @field_validator("sources")
     @classmethod
-    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _addresses(cls, value: Strings) -> Strings:
         if not value or not all(page.startswith("https://") for page in value):
             raise wrong("names no address", "give the https:// address of the page")
         return value
@@ -655,9 +656,7 @@ class Services(FileRecord):
         base = ":".join(name[:2])
         return next((each for each in self.models if base in each.models), None)
 
-    def offered(
-        self, approaches: Iterable[str], day: date, *, inside: bool
-    ) -> dict[str, tuple[str, ...]]:
+    def offered(self, approaches: Iterable[str], day: date, *, inside: bool) -> dict[str, Strings]:
         """Who offers each approach to somebody new; ``inside``: of what a team can run itself."""
         able = [
             each

@@ -21,6 +21,7 @@ from tuneworthy.model.base import (
     Record,
     Share,
     State,
+    Strings,
     Unknown,
     as_bytes,
 )
@@ -65,7 +66,7 @@ class JudgeOf(Record):
     """The judge of a lab, held against people."""
 
     plan: JudgePlan
-    own: tuple[str, ...] = ()
+    own: Strings = ()
     """Arms whose outputs the judging model wrote itself; () where it judges others alone."""
     chosen_by: Literal["judge", "people", "nobody"]
     """Whose word chose the arms: people's where each arm has its labels on the cases for selecting,
@@ -152,7 +153,7 @@ class Request(Record):
     response_schema: str | None = None  #: JSON Schema of the output, as canonical JSON.
     grammar: str | None = None  #: GBNF grammar of the output, where an endpoint takes one.
     tools: str | None = None  #: Tool definitions, as canonical JSON.
-    choices: tuple[str, ...] | None = None  #: Labels, for a model that decides among them.
+    choices: Strings | None = None  #: Labels, for a model that decides among them.
 
     def key(self, repeat: int = 0, messages: Iterable[ChatMessage] | None = None) -> str:
         """SHA-256 of the canonical request, or of one with other messages, and the repeat."""
@@ -205,7 +206,7 @@ class Reply(Record):
     finish: str = "stop"  #: Why it ended, as the endpoint says it.
     usage: Usage = Usage()
     latency_s: NonNegative = 0.0  #: Until the answer was whole, our own queue left out.
-    changed: tuple[str, ...] = ()  #: Parameters that it refused, and what it got instead.
+    changed: Strings = ()  #: Parameters that it refused, and what it got instead.
     refused: RefusedBy | None = None  #: Where and when, unless there were none.
 
     @property
@@ -252,7 +253,7 @@ class Quote(Record):
     usd_most: NonNegative  #: Worst case: every answer as long as it may be.
     usd_likely: NonNegative
     """With answers as long as those of the same model so far, or half as long as they may be."""
-    unpriced: tuple[str, ...] = ()
+    unpriced: Strings = ()
     """Models without a price: they are refused until one is given; 0 is a price."""
 
 
@@ -276,7 +277,7 @@ class Arm(Record):
     retrieval: bool = False  #: Whether the case's contexts are given.
     constrained: Literal["none", "schema", "grammar"] = "none"
     effort: str = ""  #: How long the model may think; empty leaves it to the endpoint.
-    steps: tuple[str, ...] = ()  #: Prompts of a chain that come before ``prompt``.
+    steps: Strings = ()  #: Prompts of a chain that come before ``prompt``.
     of: str = ""  #: For a baseline: how it answers without a model.
 
 
@@ -327,7 +328,7 @@ class ArmResult(Record):
     latency_p95_s: NonNegative | Unknown
     thinking: Share | Unknown = Unknown(ask="run it where the endpoint counts them")
     """Share of its output tokens that was thought and not shown; it is paid for all the same."""
-    changed: tuple[str, ...] = ()  #: Parameters its model refused, and what it got instead.
+    changed: Strings = ()  #: Parameters its model refused, and what it got instead.
     steps: tuple[StepResult, ...] = ()  #: Of a chain, in their order.
     dropped_after: Natural | None = None
     """Cases after which the race left it behind; None for one that stayed."""
@@ -362,7 +363,7 @@ class Failures(Record):
     n: Natural  #: Cases.
     of: Natural  #: Cases that were scored.
     mends: State  #: Whether tuning changes this kind of failure.
-    examples: tuple[str, ...] = ()
+    examples: Strings = ()
     """A few of them: what was asked → what came, and what is right; masked but in a terminal."""
 
 
@@ -417,7 +418,7 @@ class CeilingResult(Record):
     parts: tuple[PartShare, ...] = ()
     """Of the chosen arm on held-out cases, by field or by class, the worst first."""
     tuned: TunedChange | None = None  #: None without a tuned arm.
-    tied: tuple[str, ...] | Unknown = Unknown(ask="run it to its end")
+    tied: Strings | Unknown = Unknown(ask="run it to its end")
     """Other prompts that the best can't be distinguished from on the cases for selecting, with 95%
     for all pairs at once; () where the first place is decided."""
     published: tuple[PublishedFigure, ...] = ()
@@ -440,12 +441,12 @@ class CeilingResult(Record):
 class CeilingPlan(Record):
     """What is written down before the chosen arms meet the cases that chose nothing."""
 
-    chosen: tuple[str, ...]  #: Ids of the chosen arm, then of each it is held against.
+    chosen: Strings  #: Ids of the chosen arm, then of each it is held against.
     select: Natural  #: Cases that chose.
     report: Natural  #: Cases that will report; all of them are run, there is no other stop.
     inputs: str  #: SHA-256 of those cases and of the arms.
     judge: JudgePlan | None = None  #: Who judges, on how many labels; None where rules score.
-    changed: tuple[str, ...] = ()  #: Parameters that models refused, and what they got instead.
+    changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
 
 
@@ -461,7 +462,7 @@ class VerifyPlan(Record):
     inputs: str  #: SHA-256 of cases, prompts and both models.
     judge: JudgePlan | None = None
     """Who judges, and how many labels count; None where rules score."""
-    changed: tuple[str, ...] = ()  #: Parameters that models refused, and what they got instead.
+    changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
 
 

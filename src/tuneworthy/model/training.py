@@ -88,9 +88,7 @@ def content_id(messages: Iterable[ChatTurn], tools: Iterable[Any] = (), rejected
 
 def set_digest(examples: Iterable[TrainingExample]) -> str:
     """SHA-256 over what the examples say and which part each is in, in any order."""
-    lines = sorted(
-        f"{content_id(one.messages, one.tools, one.rejected)} {one.split}" for one in examples
-    )
+    lines = sorted(f"{content_id(e.messages, e.tools, e.rejected)} {e.split}" for e in examples)
     return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
 
 

@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tuneworthy.errors import InputError, one_line
-from tuneworthy.model.base import FileRecord, Record, Share
+from tuneworthy.model.base import FileRecord, Record, Share, Strings
 from tuneworthy.model.base import wrong as refused
 from tuneworthy.model.case import Materials
 from tuneworthy.model.evalset import EvalCase
@@ -70,7 +70,7 @@ class Kit:
     """What scorers are made from; everything may be missing."""
 
     materials: Materials = field(default_factory=Materials)
-    labels: tuple[str, ...] = ()
+    labels: Strings = ()
     """Every label there is; where empty, ``label`` can't tell a wrong one from no label at all."""
     read: Callable[[str], str] | None = None
     """Reads a text file by its name beside the case, and refuses one outside; None: no files."""
@@ -229,7 +229,7 @@ def as_stated(value: Any) -> Any:
     return value
 
 
-Texts = Annotated[tuple[str, ...], Field(max_length=500), BeforeValidator(as_texts)]
+Texts = Annotated[Strings, Field(max_length=500), BeforeValidator(as_texts)]
 """A text or several."""
 Stated = Annotated[str, BeforeValidator(as_stated)]  #: A text with something in it.
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
@@ -435,7 +435,7 @@ def as_date(value: Any) -> date | None:
     return None
 
 
-FieldPath = tuple[str, ...]
+FieldPath = Strings
 _DEEPEST = 20
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
+from tuneworthy.model.base import Strings
 from tuneworthy.model.base import wrong as refused
 from tuneworthy.model.case import VoiceSamples
 from tuneworthy.model.evalset import EvalCase
@@ -78,7 +79,7 @@ class LabelMatch(Comparer):
     """The output is an accepted label of a closed set; one that is no label fails in form."""
 
     id, main = "label", "labels"
-    labels: Annotated[tuple[str, ...], Field(max_length=100_000), BeforeValidator(as_texts)] = ()
+    labels: Annotated[Strings, Field(max_length=100_000), BeforeValidator(as_texts)] = ()
     """All labels; those of the kit where none are listed."""
     key: Stated | None = None  #: Where the output is an object: the key that holds the label.
     _known: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -143,7 +144,7 @@ class Contains(Scorer):
     none: Texts = ()
     words: bool = True  #: Whole words only.
     exact: bool = False  #: Whether capitals matter.
-    _searchers: dict[tuple[str, ...], Searcher] = PrivateAttr(default_factory=dict)
+    _searchers: dict[Strings, Searcher] = PrivateAttr(default_factory=dict)
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         some = self.any
@@ -160,7 +161,7 @@ class Contains(Scorer):
         asked = len(self.all) + bool(some) + len(self.none)
         return conditions("contains", faults, len(faults) if output.blank else asked, asked=asked)
 
-    def _present(self, texts: tuple[str, ...], output: str) -> set[str]:
+    def _present(self, texts: Strings, output: str) -> set[str]:
         from tuneworthy.text.search import Pattern, Searcher
 
         searcher = self._searchers.get(texts)

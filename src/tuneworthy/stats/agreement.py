@@ -15,7 +15,7 @@ from tuneworthy.model.evalset import Coefficient
 from tuneworthy.stats.clustered import percentile_interval, redrawn
 
 if TYPE_CHECKING:
-    from tuneworthy.stats.clustered import Floats, Ints
+    from tuneworthy.stats.clustered import Floats, Ints, Rng
 
 DRAWS = 4_000
 FEWEST_CLUSTERS = 5  #: With fewer clusters there is no interval: draws of so few say little.
@@ -26,9 +26,7 @@ Ratings = Sequence[Sequence[str | None]]
 """One row an item, one column a labeller; None where one has not labelled it."""
 
 
-def cohen_kappa(
-    ratings: Ratings, clusters: Sequence[str], rng: np.random.Generator
-) -> Coefficient | None:
+def cohen_kappa(ratings: Ratings, clusters: Sequence[str], rng: Rng) -> Coefficient | None:
     """Cohen's kappa (1960) of two labellers on the items that both have labelled.
 
     None without such an item, and where both give one label throughout: then chance agrees as well.
@@ -46,9 +44,7 @@ def cohen_kappa(
     return _with_interval("cohen_kappa", rows, names, kappa, rng)
 
 
-def fleiss_kappa(
-    ratings: Ratings, clusters: Sequence[str], rng: np.random.Generator
-) -> Coefficient | None:
+def fleiss_kappa(ratings: Ratings, clusters: Sequence[str], rng: Rng) -> Coefficient | None:
     """Fleiss' kappa (1971) of two or more labellers on the items that all of them have labelled.
 
     None without such an item, and where all labels are the same.
@@ -67,9 +63,7 @@ def fleiss_kappa(
     return _with_interval("fleiss_kappa", rows, names, kappa, rng)
 
 
-def nominal_alpha(
-    ratings: Ratings, clusters: Sequence[str], rng: np.random.Generator
-) -> Coefficient | None:
+def nominal_alpha(ratings: Ratings, clusters: Sequence[str], rng: Rng) -> Coefficient | None:
     """Krippendorff's alpha (2004) for labels without order; labellers may leave items out.
 
     None where no item has two labels, or all labels are the same.
@@ -128,7 +122,7 @@ def _with_interval(
     rows: Floats,
     clusters: Sequence[str],
     of: Callable[[Floats], Floats],
-    rng: np.random.Generator,
+    rng: Rng,
 ) -> Coefficient | None:
     """A function of the sum of rows, with its interval when whole clusters are drawn again.
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+    Rng = np.random.Generator
+    Vectors = NDArray[np.float32]
 
 
 _DENSE = 4  #: Clusters are counted without a sort when no number is above so many times the rows.
@@ -304,7 +306,7 @@ def redrawn(
     clusters: Sequence[str],
     of: Callable[[Floats], Floats],
     *,
-    rng: np.random.Generator,
+    rng: Rng,
     draws: int = RESAMPLES,
 ) -> Floats:
     """A function of the sums of rows (one a case), under drawing whole clusters with replacement.
@@ -329,7 +331,7 @@ def redrawn(
 
 
 def cluster_means(
-    values: ArrayLike, clusters: Sequence[str], *, rng: np.random.Generator, draws: int = RESAMPLES
+    values: ArrayLike, clusters: Sequence[str], *, rng: Rng, draws: int = RESAMPLES
 ) -> Floats:
     """Means of per-case values (one column a measure) when whole clusters are ``redrawn``."""
     table = floats(values)
@@ -370,7 +372,7 @@ def allocate(sizes: Floats, most: Ints, wanted: int) -> Ints:
     return counts
 
 
-def draw(sizes: Floats, wanted: int, rng: np.random.Generator) -> tuple[Ints, Floats]:
+def draw(sizes: Floats, wanted: int, rng: Rng) -> tuple[Ints, Floats]:
     """Units of one stratum, drawn with a chance in proportion to their size, which is above 0.
 
     Gives their places in order, and what each stands for, in the unit of the sizes: size over
@@ -540,9 +542,7 @@ class Drift(NamedTuple):
     chance: float  #: Share of shuffled clusters in which it is as large.
 
 
-def drift(
-    vectors: Floats, later: NDArray[np.bool_], clusters: Ints, rng: np.random.Generator
-) -> Drift | None:
+def drift(vectors: Floats, later: NDArray[np.bool_], clusters: Ints, rng: Rng) -> Drift | None:
     """The squared distance between the middles of earlier and of later vectors.
 
     Products of vectors from one cluster are left out, so that it is 0 on average where the middles
@@ -602,9 +602,7 @@ def _without_each(sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np
 _ROUNDS = 30
 
 
-def kmeans(
-    vectors: NDArray[np.float32], groups: int, rng: np.random.Generator
-) -> tuple[Ints, Floats]:
+def kmeans(vectors: Vectors, groups: int, rng: Rng) -> tuple[Ints, Floats]:
     """Vectors in groups around their means (Lloyd 1982), begun as Arthur and Vassilvitskii (2007).
 
     ``groups`` is the most; fewer come out where there are fewer distinct vectors. Gives the group
@@ -631,9 +629,7 @@ def kmeans(
     return rank[member], away
 
 
-def _begun(
-    vectors: NDArray[np.float32], groups: int, rng: np.random.Generator
-) -> NDArray[np.float32]:
+def _begun(vectors: Vectors, groups: int, rng: Rng) -> Vectors:
     """First centres: each far from those before it, by chance."""
     centres = [vectors[int(rng.integers(len(vectors)))]]
     away = _nearest(vectors, np.array(centres))[1]
@@ -647,7 +643,7 @@ def _begun(
     return np.array(centres, dtype=np.float32)
 
 
-def _nearest(vectors: NDArray[np.float32], centres: NDArray[np.float32]) -> tuple[Ints, Floats]:
+def _nearest(vectors: Vectors, centres: Vectors) -> tuple[Ints, Floats]:
     """The nearest centre of each vector, and the squared distance to it."""
     square = (
         (vectors.astype(np.float64) ** 2).sum(axis=1)[:, None]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from tuneworthy.stats.clustered import Floats, Ints
+    from tuneworthy.stats.clustered import Floats, Ints, Rng
 
 
 def paired_difference(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) -> Estimate | None:
@@ -96,7 +96,7 @@ class Quantiles(NamedTuple):
     pairs: float
 
 
-def quantiles(scores: Floats, rng: np.random.Generator) -> Quantiles:
+def quantiles(scores: Floats, rng: Rng) -> Quantiles:
     """The reach of intervals that hold for all arms, and for all pairs of arms, with 95%.
 
     The 95% quantile of the largest of normal deviations that correlate as the arms do over the

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuneworthy.model.base import Strings
 from tuneworthy.model.case import Term, VoiceSamples
 from tuneworthy.text.search import Pattern, Searcher
 
@@ -120,7 +121,7 @@ def _word(text: str) -> str:
 MOST_AVOIDED = 500  #: Further phrases of a team's own list are not looked for.
 
 
-def generic_phrases() -> tuple[str, ...]:
+def generic_phrases() -> Strings:
     """The list that ships with the package; its source and date stand at its head."""
     text = files("tuneworthy.text").joinpath("generic_phrases.txt").read_text("utf-8")
     return tuple(line for line in text.splitlines() if line.strip() and not line.startswith("#"))
@@ -171,7 +172,7 @@ def _folded(text: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _searcher(shipped: tuple[str, ...], avoided: tuple[str, ...]) -> Searcher:
+def _searcher(shipped: Strings, avoided: Strings) -> Searcher:
     """The shipped phrases as one pattern, because most texts that hold one hold several.
 
     Kept, because compiling takes longer than looking through a few thousand texts.

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tuneworthy.model.base import Strings
 from tuneworthy.text.json import UNREAD, read_json
 from tuneworthy.text.search import Pattern, Searcher
 
@@ -19,7 +20,7 @@ _TOLD = tomllib.loads(files("tuneworthy.text").joinpath("instructions.toml").rea
 _NUMBERS: dict[str, int] = _TOLD["numbers"]
 _PATTERNS = {name: re.compile("".join(text)) for name, text in _TOLD["patterns"].items()}
 
-Ask = tuple[str, int, tuple[str, ...]]  #: Kind, amount and words.
+Ask = tuple[str, int, Strings]  #: Kind, amount and words.
 
 
 class Rule(NamedTuple):
@@ -82,7 +83,7 @@ class Instruction(NamedTuple):
     quote: str  #: The sentence that asks it, cut to 120 characters.
     position: float  #: Where in the prompt it stands: 0 at its beginning, 1 at its end.
     amount: int = 0  #: The number, for kinds that have one.
-    words: tuple[str, ...] = ()  #: The words, for kinds that have some.
+    words: Strings = ()  #: The words, for kinds that have some.
 
 
 class Reader:
@@ -145,7 +146,7 @@ _OPPOSED = ({"bullets", "no_bullets"}, {"lower_case", "upper_case"}, {"json", "b
 def _contradicted(one: Instruction, asks: Iterable[Ask]) -> bool:
     """Whether another instruction of the prompt asks for something else of the same kind."""
 
-    def opposed(kind: str, amount: int, words: tuple[str, ...]) -> bool:
+    def opposed(kind: str, amount: int, words: Strings) -> bool:
         if kind == one.kind:
             begins = kind in {"starts_with", "ends_with"} and words != one.words
             return begins or (kind.startswith("most_") and amount != one.amount)
@@ -181,7 +182,7 @@ def _hinted(instruction: Instruction, texts: Texts) -> list[bool] | None:
     Most texts hold no such word, and going through a batch at once is quicker than one by one.
     """
     if instruction.kind == "no_apology":
-        words: tuple[str, ...] = ("sorry", "apolog")
+        words: Strings = ("sorry", "apolog")
     elif instruction.kind in {"never_says", "always_says"} and instruction.words[0].isascii():
         words = instruction.words[:1]
     else:
@@ -191,7 +192,7 @@ def _hinted(instruction: Instruction, texts: Texts) -> list[bool] | None:
 
 
 @lru_cache(maxsize=256)
-def _searcher(words: tuple[str, ...]) -> Searcher:
+def _searcher(words: Strings) -> Searcher:
     return Searcher({word: Pattern(word, literal=True, caseless=True) for word in words})
 
 

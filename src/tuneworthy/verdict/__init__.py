@@ -6,6 +6,6 @@ import tomllib
 from importlib.resources import files
 from typing import Any
 
-TABLES: dict[str, dict[str, Any]] = tomllib.loads(
+TABLES: dict[str, Any] = tomllib.loads(
     files("tuneworthy.verdict").joinpath("tables.toml").read_text("utf-8")
 )  #: What things are called in sentences, and which measurement stands for what.

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from tuneworthy.framework.load import services
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
-from tuneworthy.model.base import Range, State, States, Unknown, every
+from tuneworthy.model.base import Range, State, States, Strings, Unknown, every
 from tuneworthy.model.case import (
     Amount,
     AnyAmount,
@@ -190,7 +190,7 @@ class CaseFacts:
         """Options that recorded attempts made use of."""
         return frozenset(option for attempt in self.case.attempts for option in attempt.tried)
 
-    def goals(self, kinds: frozenset[str]) -> tuple[str, ...]:
+    def goals(self, kinds: frozenset[str]) -> Strings:
         return tuple(goal for goal in self.case.goals if goal in kinds)
 
     # Traffic and what it costs.
@@ -340,7 +340,7 @@ class CaseFacts:
         return "no" if self.missed else self.state("success_with_prompts")
 
     @property
-    def seen(self) -> tuple[str, ...]:
+    def seen(self) -> Strings:
         """Signs that answers are wrong, whatever they cost."""
         return tuple(name for name in QUALITY_SIGNS if self.holds(name))
 
@@ -482,7 +482,7 @@ def serves_until(case: Case) -> date | None:
 
 # A challenge: its rule, its numbers and its sentence in one function.
 
-Found = tuple[tuple[str, ...], str, str] | Literal[False] | None
+Found = tuple[Strings, str, str] | Literal[False] | None
 """Dotted paths of the statements in the case file, what doesn't fit, and what would settle it."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.base import State, Strings, Unknown
 from tuneworthy.model.case import Case, Holding
 from tuneworthy.model.dossier import (
     ApproachResult,
@@ -25,11 +25,11 @@ from tuneworthy.words import count, day, few, listing, plain, sentence
 NO_GOAL = Unknown(ask="name the goals, the primary one first")
 """In place of the approaches where no goal is named."""
 
-_NOBODY: Mapping[str, tuple[str, ...]] = {}
+_NOBODY: Mapping[str, Strings] = {}
 
 
 def approaches(
-    case: Case, framework: Framework, offered: Mapping[str, tuple[str, ...]] = _NOBODY
+    case: Case, framework: Framework, offered: Mapping[str, Strings] = _NOBODY
 ) -> tuple[ApproachResult, ...]:
     """Each goal with the approach that serves it, held against what the team has.
 
@@ -150,7 +150,7 @@ def _others(fit: ApproachResult) -> str:
 _SAFETY: dict[str, dict[State, str]] = TABLES["unsafe"]
 
 
-def unsafe(case: Case) -> tuple[State, tuple[str, ...]]:
+def unsafe(case: Case) -> tuple[State, Strings]:
     """The state of safety, and the answers that make it so: those that are no, else those open."""
     for state in ("no", "unknown"):
         if names := tuple(name for name in _SAFETY if getattr(case.safety, name) == state):

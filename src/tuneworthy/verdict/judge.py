@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, get_args
 
 from tuneworthy.framework.rules import Rules
 from tuneworthy.framework.tally import tally
-from tuneworthy.model.base import Range, State, States, Unknown
+from tuneworthy.model.base import Range, State, States, Strings, Unknown
 from tuneworthy.model.dossier import (
     Action,
     Basis,
@@ -74,6 +74,8 @@ def targets(facts: CaseFacts) -> dict[TargetId, TargetResult]:
         )
     return found
 
+
+Asked = Sequence[QuestionResult]  #: Open answers, the best to ask first.
 
 # What the rules see.
 
@@ -354,7 +356,7 @@ class BareStep(NamedTuple):
     outlook: Outlook | None = None  #: Of the option that it tries; None for anything else.
 
 
-def steps_for(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> list[Step]:
+def steps_for(it: Situation, found: Finding, asked: Asked) -> list[Step]:
     """What to do, in its order; at least one step."""
     unique = dict[str, BareStep]()
     for todo in todos(it, found, asked):
@@ -362,7 +364,7 @@ def steps_for(it: Situation, found: Finding, asked: Sequence[QuestionResult]) ->
     return [_step(it, todo) for todo in list(unique.values())[:MOST_STEPS] or [_keep(it)]]
 
 
-def todos(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> Iterator[BareStep]:
+def todos(it: Situation, found: Finding, asked: Asked) -> Iterator[BareStep]:
     """What to do, in its order; an option may come twice, and there may be nothing."""
     sure = it.sure
     if found.answer == "no":
@@ -381,9 +383,7 @@ def todos(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> Ite
         yield from _before_tuning(it, found, asked)
 
 
-def _before_tuning(
-    it: Situation, found: Finding, asked: Sequence[QuestionResult]
-) -> Iterator[BareStep]:
+def _before_tuning(it: Situation, found: Finding, asked: Asked) -> Iterator[BareStep]:
     """What helps, what holds a candidate up, checks that nothing of it does, and what to find out.
 
     Checks come in where the count waits for them; of what helps in part that goes first which does
@@ -406,7 +406,7 @@ def _before_tuning(
         yield _ask(it, asked)
 
 
-def checks_of(option: Outlook) -> tuple[str, ...]:
+def checks_of(option: Outlook) -> Strings:
     """Checks of the ceiling test that an option does."""
     return OPTIONS[option.id].checks if option.id in OPTIONS else ()
 
@@ -478,7 +478,7 @@ def _keep(it: Situation) -> BareStep:
     return BareStep("keep_prompt", "keep the prompt", why, "targets, volume or requirements change")
 
 
-def _ask(it: Situation, asked: Sequence[QuestionResult]) -> BareStep:
+def _ask(it: Situation, asked: Asked) -> BareStep:
     """What to find out: the question that decides, a target, or where today's way is."""
     if asked:
         return BareStep("measure", "answer one question", asked[0].ask, "it is answered")
@@ -511,14 +511,14 @@ class Judgement:
     departs: tuple[Departure, ...]
     action: Action
     outcome: Verdict  #: The count as the judgement uses it, without what is refuted.
-    refuted: tuple[str, ...]  #: Answers that the count counts and the judgement doesn't.
+    refuted: Strings  #: Answers that the count counts and the judgement doesn't.
     ahead: Callable[[], tuple[Basis, Reach]]
     """What it rests on and what one answer alone would change, and what open ones would make of it:
     worked out when asked for."""
     recommendation: Recommendation
     targets: dict[TargetId, TargetResult]
     contradictions: int
-    in_vain: tuple[str, ...]  #: What helps and, were it tried in vain, would leave a pilot.
+    in_vain: Strings  #: What helps and, were it tried in vain, would leave a pilot.
     ruled_out: frozenset[str]  #: Options that don't help.
 
     @property
@@ -533,7 +533,7 @@ def judge(
     compared: Compared,
     gates: Sequence[GateResult],
     challenges: Sequence[ChallengeResult],
-    asked: Sequence[QuestionResult],
+    asked: Asked,
 ) -> Judgement:
     """Join everything that was worked out into one answer with its steps."""
     heavy = [item for item in challenges if item.severity == "contradiction"]
@@ -617,7 +617,7 @@ def _ahead(
     found: Finding,
     first: str,
     each: Sequence[Finding],
-    asked: Sequence[QuestionResult],
+    asked: Asked,
     compared: Compared,
     read: AbstractSet[str],
 ) -> tuple[Basis, Reach]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from tuneworthy.framework.rules import Rules, bounded, condition_text
 from tuneworthy.framework.tally import Completions, effort, tally
-from tuneworthy.model.base import Range, State
+from tuneworthy.model.base import Range, State, States
 from tuneworthy.model.dossier import (
     AnswerFlip,
     BandRange,
@@ -32,7 +32,7 @@ CORNERS = (0.1, 0.9)  #: Between these the odds of open answers move for the bou
 _GRID = 17
 
 
-def apply_rules(states: Mapping[str, State], framework: Framework, rules: Rules) -> Decision:
+def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
     """Apply tree, score and difference to the state of every check and factor.
 
     The decision is final exactly when one outcome is reachable; otherwise ``undecided``, leaning to
@@ -80,7 +80,7 @@ def _band(low: Band, high: Band) -> Band | BandRange:
     return low if low == high else BandRange(low=low, high=high)
 
 
-def _measures(states: Mapping[str, State], rules: Rules) -> dict[str, tuple[float, float]]:
+def _measures(states: States, rules: Rules) -> dict[str, tuple[float, float]]:
     """Each measure's ends over all completions; weights are in scaled units."""
     ends: dict[str, tuple[float, float]] = {}
     groups = {"indicator": rules.indicators, "anti_indicator": rules.anti_indicators}
@@ -186,13 +186,11 @@ MOST_SETS = 10_000  #: Smallest sets of answers that are listed at most.
 Target = Literal["yes", "no"]
 
 
-def verdict_of(rules: Rules, states: Mapping[str, State]) -> Verdict:
+def verdict_of(rules: Rules, states: States) -> Verdict:
     return outcome_of(tally(rules, states).reach)
 
 
-def questions(
-    states: Mapping[str, State], framework: Framework, rules: Rules
-) -> tuple[QuestionResult, ...]:
+def questions(states: States, framework: Framework, rules: Rules) -> tuple[QuestionResult, ...]:
     """Open answers that can matter, by the doubt they remove for a minute of work, best first.
 
     The gain is the mutual information between the answer and the outcome at even odds for every
@@ -219,9 +217,7 @@ class _Kind:
     to: Target
 
 
-def flips(
-    states: Mapping[str, State], rules: Rules, before: Verdict
-) -> tuple[tuple[FlipResult, ...], int]:
+def flips(states: States, rules: Rules, before: Verdict) -> tuple[tuple[FlipResult, ...], int]:
     """All the smallest sets of answers that change the outcome ``before``.
 
     A set gives each of its answers another value than it has now: a yes becomes no, a no yes, an

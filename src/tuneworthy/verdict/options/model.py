@@ -261,11 +261,8 @@ def human_review(facts: CaseFacts) -> Opinion:
     """Helps with few answers that matter; it corrects answers and makes none better."""
     if facts.holds("latency_requirements") or facts.case.targets.latency_p95_s is not None:
         return no("somebody waits for the answer")
-    few_calls, a_month, many = (
-        facts.framework.threshold("low_volume"),
-        facts.case.a_month,
-        facts.requests,
-    )
+    few_calls, many = facts.framework.threshold("low_volume"), facts.requests
+    a_month = facts.case.a_month
     if many is None or few_calls is None:
         return unknown(f"how many answers there are{a_month} isn't stated")
     answers = f"{count(many)} answers{a_month}"
