@@ -159,5 +159,5 @@ def test_nothing_of_the_texts_stays_behind_once_they_are_measured(tmp_path: Path
     texts: list[str | None] = ["a secret"]
     joined(texts)
     measure([plain_engine.batch(output=texts)], [Success()], folder=tmp_path)
-    assert joined._recent == ()
-    assert refused._recent == ()
+    assert not joined._recent
+    assert not refused._recent
