@@ -364,7 +364,7 @@ from tuneworthy.money.simulate import CashFlow, _draw, simulate
 from tuneworthy.money.terms import REQUESTS, build_cost_model, call_usd, mtok_usd
 from tuneworthy.money.worth import by_worth, cases_note, evppi, more_cases, worth_of_cases
 from tuneworthy.pipeline import framework_of, today
-from tuneworthy.plan import phases as plan_phases
+from tuneworthy.plan import section as plan_phases
 from tuneworthy.plan.context import Calendar, day, working_days
 from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS, backtest, gap
 from tuneworthy.precedents.section import (
@@ -399,7 +399,6 @@ from tuneworthy.report.sections import money as sections_money
 from tuneworthy.report.sections import options as sections_options
 from tuneworthy.report.sections import plan as sections_plan
 from tuneworthy.report.sections import precedents as sections_precedents
-from tuneworthy.report.sections.answer_form import titles
 from tuneworthy.report.sections.common import finality, headline, reach_text, source_words
 from tuneworthy.report.sections.evalset import Item, agreement_document, item_page
 from tuneworthy.report.sections.evidence import (
@@ -426,6 +425,7 @@ from tuneworthy.report.sections.options import matter
 from tuneworthy.report.sections.plan import COLUMNS as tracker_COLUMNS
 from tuneworthy.report.sections.plan import gantt, name, tracker
 from tuneworthy.report.sections.precedents import precedents as precedents_document
+from tuneworthy.report.sections.record import titles
 from tuneworthy.report.sections.verdict import short
 from tuneworthy.report.text import Paint
 from tuneworthy.report.width import WIDEST, columns, lay_out_for

@@ -9,7 +9,6 @@ import re
 import socket
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -977,7 +976,7 @@ def outlook(case: Any, draws: int = 400, seed: int = 1) -> Any:
     model = build_cost_model(case, LESSON)
     savings = compare(case, ways, model)
     counted = savings if isinstance(savings, Savings) and not model.savings else None
-    stakes = replace(stakes_of(case, LESSON, model, counted, ways), taken={}, says={})
+    stakes = stakes_of(case, LESSON, model, counted, ways)._replace(taken={}, says={})
     drawn = simulate(stakes, np.random.default_rng(seed), draws)
     return savings, closed_form(model, counted), drawn
 

@@ -142,19 +142,30 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
+def capital(text: str) -> str:
+    """With a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def sentence(text: str) -> str:
     """With a capital and a full stop."""
-    text = text[:1].upper() + text[1:]
+    text = capital(text)
     return text if text.endswith((".", "?", "!", "…")) else f"{text}."
 
 
 class _Words(Formatter):
+    def get_value(self, key: int | str, args: Any, kwargs: Any) -> Any:  # noqa: ARG002  # a Formatter's
+        return kwargs[key] if isinstance(kwargs, Mapping) else getattr(kwargs, str(key))
+
     def format_field(self, value: Any, format_spec: str) -> str:
         return str(globals()[format_spec](value)) if format_spec else str(value)
 
 
-def fill(template: str, values: Mapping[str, Any]) -> str:
-    """A sentence such as ``{p50_s:number} s``: after the colon is a function of this module."""
+def fill(template: str, values: Any) -> str:
+    """A sentence such as ``{p50_s:number} s``: after the colon is a function of this module.
+
+    The values are those of a mapping, or the attributes of a record.
+    """
     return _Words().vformat(template, (), values)
 
 

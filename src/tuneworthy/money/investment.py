@@ -6,7 +6,7 @@ import math
 import operator
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from datetime import date
 from functools import partial
 from threading import Lock
@@ -134,19 +134,12 @@ def assess_money(
 ) -> MoneyFindings:
     """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
     ways = serving_costs(case, prices, sovereign, as_of)
-    lacking = _lacking(case, framework, fits)
-    facts = services().assumptions
-    model = build_cost_model(
-        case,
-        framework,
-        *tuned_serving(case, ways, taken(facts["hosted_premium"])),
-        lacking,
-        _compute(case, fits),
-    )
+    served = tuned_serving(case, ways, taken(services().assumptions["hosted_premium"]))
+    lacking, training = _lacking(case, framework, fits), _compute(case, fits)
+    model = build_cost_model(case, framework, *served, lacking, training)
     savings = compare(case, ways, model)
     counted = None if isinstance(savings, Unknown) or model.savings else savings
-    bill = ways.bill.usd if ways.bill else None
-    rule = framework.break_even
+    bill, rule = ways.bill.usd if ways.bill else None, framework.break_even
     under = math.inf if rule is None or model.one_off else rule.under_months
     closed, draws = closed_form(model, counted, bill, under), None
     if isinstance(closed, ClosedForm):
@@ -167,21 +160,17 @@ def assess_money(
             worth = (more, *result.worth) if more else result.worth
             result = result.model_copy(update={"worth": worth})
     upfront = model.priced(model.upfront)
+    ends = [min(end, MOST_USD) for end in astuple(bill)] if bill else []
     return MoneyFindings(
         result,
         GateResult(id="investment", state=payback.state, why=payback.why),
         payback.settled_when,
         payback.settle,
         tuple(map(_serving, ways.costs)),
-        None if upfront is None else upfront.narrowed(),
-        None
-        if bill is None
-        else Amount(**dict(zip(_ENDS, (min(end, MOST_USD) for end in astuple(bill)), strict=True))),
+        upfront.narrowed() if upfront else None,
+        Amount(**dict(zip(("low", "likely", "high"), ends, strict=True))) if ends else None,
         model,
     )
-
-
-_ENDS = ("low", "likely", "high")
 
 
 def taken(fact: Assumption) -> Interval:
@@ -298,8 +287,7 @@ def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) ->
 # The closed form: upfront / (savings + quality value - running costs).
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedForm:
+class ClosedForm(NamedTuple):
     """The investment by one month's amounts; stated ones win, the table stands in for costs."""
 
     upfront: Interval  #: USD before the first version is live.
@@ -355,6 +343,7 @@ def closed_form(
     quality, stated = model.amount(model.quality), model.amount(model.savings)
     benefits = (savings.usd if savings else stated) + quality
     net = savings.net + quality if savings and savings.net is not None else benefits - running
+    capped = not savings and bill and (stated.value > bill.value or stated.high > bill.high)
     by_table = usd_of(model.table, "inference" if savings else "")
     table = model.priced(by_table) if model.table else None
     return ClosedForm(
@@ -362,18 +351,11 @@ def closed_form(
         net=net,
         months=_back(upfront, net, one_off=model.one_off),
         stated=stated,
-        possible=None if savings or bill is None else _capped(stated, bill),
+        possible=at_ends(min, stated, bill) if bill and capped else None,
         table_running=table,
         table_months=_back(upfront, benefits - table, one_off=model.one_off) if table else None,
         assumed=(*model.assumed, SAVINGS) if savings else model.assumed,
     )
-
-
-def _capped(stated: Interval, bill: Interval) -> Interval | None:
-    """A stated saving as far as the bill allows; None where that is all of it."""
-    if stated.value <= bill.value and stated.high <= bill.high:
-        return None
-    return at_ends(min, stated, bill)
 
 
 def must_bring(model: CostModel, under_months: float) -> Interval | None:
@@ -536,27 +518,25 @@ def _result(
     """The section; what a benefit would tell is unknown where nobody states one."""
     rule, bill = framework.break_even, ways.bill.usd if ways.bill else None
     counted = None if isinstance(savings, Unknown) or model.savings else savings
-    lacks, later = Unknown(ask=model.lacks or _NO_HOURLY_RATE), Unknown(ask=payback.why)
-
-    def shown(amount: Interval | None, lacking: Unknown = lacks) -> Number:
-        return lacking if amount is None else amount.narrowed()
-
+    lacks, later = model.lacks or _NO_HOURLY_RATE, Unknown(ask=payback.why)
     known = closed if isinstance(closed, ClosedForm) else None
     pilot = model.priced(model.pilot.usd) if model.pilot.usd else None
-    upfront = model.priced(model.upfront)
+    upfront, running = model.priced(model.upfront), model.priced(model.running)
     build = at_ends(operator.sub, upfront, pilot) if upfront and pilot else None
     back = [later] * 3 if draws is None else [_months(Interval.certain(m)) for m in draws.months]
-    in_time = draws.in_time if draws else later
+    in_time: Number | None = draws.in_time if draws else later
     if in_time is None:
         in_time = Unknown(ask="the framework has no break-even rule: add break_even.under_months")
+    no_table = "the table is for work that goes on" if model.one_off else lacks
     table = known.table_months if known else None
-    no_table = Unknown(ask="the table is for work that goes on") if model.one_off else lacks
     return InvestmentResult(
-        bill_usd=shown(bill, Unknown(ask=_BILL)),
+        bill_usd=_shown(bill, _BILL),
         possible_saving_usd=_possible(counted, closed, bill),
-        must_bring_usd=shown(must_bring(model, rule.under_months) if rule else None),
+        must_bring_usd=_shown(must_bring(model, rule.under_months) if rule else None, lacks),
         ask_usd=AskUsd(
-            pilot=shown(pilot), build=shown(build), run_month=shown(model.priced(model.running))
+            pilot=_shown(pilot, lacks),
+            build=_shown(build, lacks),
+            run_month=_shown(running, lacks),
         ),
         items=tuple(_items(case, framework, model, savings, ways)),
         case_usd=_case_usd(model, framework),
@@ -565,23 +545,28 @@ def _result(
         worth=draws.worth if draws else (),
         capped=known is not None and known.possible is not None,
         one_off=model.one_off,
-        upfront_usd=shown(upfront),
-        monthly_net_usd=shown(known.net if known else None, later),
+        upfront_usd=_shown(upfront, lacks),
+        monthly_net_usd=_shown(known.net if known else None, payback.why),
         break_even_months=BreakEven(
-            point=_months(known.months) if known else later, p10=back[0], p50=back[1], p90=back[2]
+            point=_months(known.months if known else later),
+            **dict(zip(("p10", "p50", "p90"), back, strict=True)),
         ),
         p_within_6_months=in_time,
         justified=payback.state,
         why=payback.why,
         assumed=known.assumed if known else (),
         by_table=ByTable(
-            ongoing_usd=shown(known.table_running if known else None, no_table),
-            break_even_months=_months(table) if table else no_table,
+            ongoing_usd=_shown(known.table_running if known else None, no_table),
+            break_even_months=_months(table or Unknown(ask=no_table)),
         ),
         steps=_steps(model, counted, known, framework) if known else (),
         computed=_computed(savings, model, ways),
         simulation=draws.simulation if draws else later,
     )
+
+
+def _shown(amount: Interval | None, ask: str) -> Number:
+    return Unknown(ask=ask) if amount is None else amount.narrowed()
 
 
 _BILL = "state the bill (today.usd_per_month), or traffic and the models that serve it"
@@ -611,17 +596,17 @@ def _items(
         for name, part in parts.items():
             if not part.usd:
                 continue
-            first, cost = part.usd[0].names[0].split("."), model.priced(part.usd)
+            first = part.usd[0].names[0].split(".")
             source = part.source or _BY.get(first[0], "stated")
             if first[0] == "economics" and len(first) == 3 and len(parts) > 1:
                 source = "stated in one total, split as the framework's table"
-            lacks = model.lacks if name == "training" and model.lacks else _NO_HOURLY_RATE
-            usd_: Number = Unknown(ask=lacks) if cost is None else cost.narrowed()
-            yield CostItem(when=when, what=plain(name), usd=usd_, source=source)
+            lacks = (name == "training" and model.lacks) or _NO_HOURLY_RATE
+            cost = _shown(model.priced(part.usd), lacks)
+            yield CostItem(when=when, what=plain(name), usd=cost, source=source)
         pilot = model.priced(model.pilot.usd)
         if when == "up front" and model.pilot.usd and pilot:
-            source = model.pilot.source
-            yield CostItem(when=when, what="of it a pilot", usd=pilot.narrowed(), source=source)
+            cost, source = pilot.narrowed(), model.pilot.source
+            yield CostItem(when=when, what="of it a pilot", usd=cost, source=source)
     tuned = None if isinstance(savings, Unknown) else savings.tuned
     if tuned is not None and tuned.gpu:
         values = likely(ways.inputs)
@@ -640,19 +625,19 @@ def _items(
     check = framework.ceiling.get("prompt_variations")
     prompts = int((check.at_least if check else None) or _PROMPTS)
     cases = framework.plan.evaluation_cases if framework.plan else 0
-    lab: Number = Unknown(
-        ask="ask for a quote, which is free: tuneworthy ceiling CASE --dry-run; or state traffic "
-        "and the bill, or the tokens and the models that serve it"
-    )
-    source = "not in the sums"
+    lab, source = None, "not in the sums"
     if ways.bill and ways.bill.option.runs != "own" and REQUESTS in ways.inputs and cases:
         each_call = call_range(ways.bill.option, ways.inputs)
-        lab = at_ends(lambda call: prompts * cases * call, each_call).narrowed()
+        lab = at_ends(lambda call: prompts * cases * call, each_call)
         source = (
             f"not in the sums: {count(prompts)} prompts on {count(cases)} cases at "
             f"{spread(each_call, call_usd)} a call, as today; other models come on top"
         )
-    yield CostItem(when="up front", what="calls of a lab", usd=lab, source=source)
+    ask = (
+        "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run; or state traffic "
+        "and the bill, or the tokens and the models that serve it"
+    )
+    yield CostItem(when="up front", what="calls of a lab", usd=_shown(lab, ask), source=source)
     yield _judge(ways, prompts * cases)
 
 
@@ -661,22 +646,17 @@ _JUDGED_TOKENS = 30  # a score and nothing else, as a judge is asked to answer
 
 def _judge(ways: Ways, answers: int) -> CostItem:
     """A judge's calls, where a model scores: it reads the call, its answer and a right one."""
-    usd_: Number = Unknown(
-        ask="state the tokens of a call and the models that serve it (economics.traffic, models)"
-    )
-    source = "not in the sums, and only where a model scores"
+    cost, source = None, "not in the sums, and only where a model scores"
     untuned = (way for way in ways.costs if not way.option.tuned)
     known = (way.option for way in (ways.bill, *untuned, *ways.rivals) if way)
     by_tokens = next((option for option in known if len(option.request) == 2), None)
     if by_tokens and all(name in ways.inputs for name in by_tokens.names):
         usd_in, usd_out = by_tokens.request
         tokens = [ways.inputs[name] for term in by_tokens.request for name in term.names]
-
-        def cost(read: float, written: float) -> float:
-            a_call = (read + 2 * written) * usd_in.factor + _JUDGED_TOKENS * usd_out.factor
-            return answers * a_call
-
-        usd_ = at_ends(cost, *tokens).narrowed()
+        judged = _JUDGED_TOKENS * usd_out.factor
+        cost = at_ends(
+            lambda read, written: answers * ((read + 2 * written) * usd_in.factor + judged), *tokens
+        )
         read = spread(tokens[0] + tokens[1] + tokens[1], count)
         prices = listing([mtok_usd(of.factor * TOKENS_PER_MTOK) for of in by_tokens.request])
         source += (
@@ -684,7 +664,8 @@ def _judge(ways: Ways, answers: int) -> CostItem:
             f"and {_JUDGED_TOKENS} out at {prices} a million tokens ({by_tokens.name}); the "
             "rubric comes on top"
         )
-    return CostItem(when="up front", what="calls of a judge", usd=usd_, source=source)
+    ask = "state the tokens of a call and the models that serve it (economics.traffic, models)"
+    return CostItem(when="up front", what="calls of a judge", usd=_shown(cost, ask), source=source)
 
 
 def _possible(
@@ -744,29 +725,24 @@ def _months(value: Interval | Unknown) -> Any:
     return "never" if math.isinf(value.low) else value.narrowed()
 
 
-def _computed(savings: Savings | Unknown, model: CostModel, ways: Ways) -> Computed | Unknown:
-    lacks = isinstance(savings, Unknown)
-    if isinstance(savings, Unknown) and not ways.costs and not ways.rivals:
+def _computed(savings: Any, model: CostModel, ways: Ways) -> Computed | Unknown:
+    if (lacks := isinstance(savings, Unknown)) and not ways.costs and not ways.rivals:
         return savings
-    found: Any = savings
     return Computed(
         servings=tuple(map(_serving, ways.costs)),
         rivals=tuple(map(_serving, ways.rivals)),
         best_untuned=_best_untuned(ways.costs),
-        savings_usd_per_month=found if lacks else found.usd.narrowed(),
-        pays_from_requests_per_month=found if lacks else _months(found.volume),
-        pays_from_month=found if lacks else _months(found.month),
-        steps=() if lacks else tuple(computed_steps(found, model)),
+        savings_usd_per_month=savings if lacks else savings.usd.narrowed(),
+        pays_from_requests_per_month=savings if lacks else _months(savings.volume),
+        pays_from_month=savings if lacks else _months(savings.month),
+        steps=() if lacks else tuple(computed_steps(savings, model)),
     )
 
 
-def _best_untuned(costs: tuple[ServingCost, ...]) -> str:
+def _best_untuned(costs: Sequence[ServingCost]) -> str:
     """The cheapest that may be used; with none, the cheapest that isn't ruled out."""
-    for state in ("yes", "unknown"):
-        for cost in costs:
-            if not cost.option.tuned and cost.usd is not None and cost.admissible == state:
-                return cost.option.name
-    return "none"
+    known = [c for c in costs if not c.option.tuned and c.usd is not None and c.admissible != "no"]
+    return min(known, key=lambda c: c.admissible != "yes").option.name if known else "none"
 
 
 def _serving(cost: ServingCost) -> ServingResult:
@@ -774,7 +750,7 @@ def _serving(cost: ServingCost) -> ServingResult:
         model=cost.option.model,
         how=cost.option.how,
         tuned=cost.option.tuned,
-        usd_per_month=Unknown(ask=cost.reasons[0]) if cost.usd is None else cost.usd.narrowed(),
+        usd_per_month=_shown(cost.usd, cost.reasons[0]),
         admissible=cost.admissible,
         why="; ".join(cost.reasons),
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
-from typing import Literal
+from dataclasses import astuple
+from typing import Literal, NamedTuple
 
 from tuneworthy.model.base import (
     HOURS_PER_MONTH,
@@ -50,8 +50,7 @@ Beside = Literal["", "budget", "today", "bill"]
 ways that meet all but the budget, what runs today, or the bill, as no more can be saved."""
 
 
-@dataclass(frozen=True, slots=True)
-class Savings:
+class Savings(NamedTuple):
     """What the tuned way saves, all of it on the same traffic."""
 
     inputs: Inputs  #: The inputs of the serving options, and the requests.
@@ -101,8 +100,7 @@ def call_range(option: ServingOption, inputs: Inputs) -> Interval:
     return Interval(min(ends), option.line(likely(inputs)).slope, max(ends))
 
 
-@dataclass(frozen=True, slots=True)
-class Stakes:
+class Stakes(NamedTuple):
     """What an investment is drawn from."""
 
     model: CostModel
@@ -111,8 +109,8 @@ class Stakes:
     """What runs today: no stated saving of a month is larger than its bill of that month."""
     horizon: int  #: Months to look ahead.
     under_months: float | None  #: Months in which it has to pay back; None without a rule.
-    taken: Inputs = field(default_factory=dict)  #: What is taken because the case doesn't say.
-    says: Mapping[str, str] = field(default_factory=dict)  #: Why, by its path.
+    taken: Inputs = {}  #: What is taken because the case doesn't say.
+    says: Mapping[str, str] = {}  #: Why, by its path.
     pilots: bool = False  #: Whether a pilot comes before the rest is built.
     first_end: float | None = None  #: Months until the tuned model ends, where that is known.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
@@ -60,8 +59,7 @@ class CostLine(NamedTuple):
         return float(max(self.floor, self.slope * requests))
 
 
-@dataclass(frozen=True, slots=True)
-class ServingOption:
+class ServingOption(NamedTuple):
     """A way to serve the traffic; at most one of its prices is set."""
 
     model: str
@@ -110,8 +108,7 @@ class ServingOption:
         return self.line(values).usd(values[REQUESTS])
 
 
-@dataclass(frozen=True, slots=True)
-class ServingCost:
+class ServingCost(NamedTuple):
     """A serving option with what it costs and whether it may be used."""
 
     option: ServingOption
@@ -132,8 +129,7 @@ class _Check(NamedTuple):
     is_budget: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
+class Ways(NamedTuple):
     """Every way to serve a case's traffic."""
 
     costs: tuple[ServingCost, ...]  #: The cheapest first, those without a price last.
@@ -200,7 +196,7 @@ class _Options:
             yield (
                 cost
                 if cost.admissible == "no"
-                else replace(cost, admissible="unknown", reasons=why)
+                else cost._replace(admissible="unknown", reasons=why)
             )
 
     def bill(self, costs: Sequence[ServingCost]) -> ServingCost | None:
@@ -261,7 +257,7 @@ class _Options:
             for name in priced
         ]
         months = max((day - self.as_of).days / DAYS_PER_MONTH, 0.0)
-        return replace(option, months=months, then=thens[0] if thens else None)
+        return option._replace(months=months, then=thens[0] if thens else None)
 
     def _hows(self, price: Price, tuned: bool) -> Iterator[How]:
         yield "as_is"
@@ -352,7 +348,11 @@ class _Options:
         A target nobody stated rules nothing out; one that was never measured leaves it open. No
         comes with every reason against it; else unknown with what is open; else yes.
         """
-        cost = None if lacks else _usd_per_month(option, self.inputs)
+        cost = None
+        if not lacks:  # every input moves a cost one way only
+            at = corners(self.inputs, (*option.names, REQUESTS))
+            ends = [option.usd(values) for values in at]
+            cost = Interval(min(ends), option.usd(likely(self.inputs)), max(ends))
         checks = [
             *_residency(option, self.sovereign),
             *_window(price, self.inputs),
@@ -371,12 +371,6 @@ class _Options:
 
 def _worst(checks: Sequence[_Check]) -> State:
     return every(check.state for check in checks)
-
-
-def _usd_per_month(option: ServingOption, inputs: Inputs) -> Interval:
-    """USD a month at the ends of the inputs: every input moves a cost one way only."""
-    ends = [option.usd(values) for values in corners(inputs, (*option.names, REQUESTS))]
-    return Interval(min(ends), option.usd(likely(inputs)), max(ends))
 
 
 # Whether a way to serve may be used: where data may go, then every target.
@@ -453,7 +447,12 @@ def _latency(case: Case, option: ServingOption, model: Model | None) -> Iterator
     target = case.targets.latency_p95_s
     if target is None or "batched" in option.how:
         return
-    latency, wanted = _latency_of(case, model), number(target)
+    latency, wanted = (
+        case.today.latency_p95_s if model and model is in_use(case) else None,
+        number(target),
+    )
+    if model is not None and (own := model.latency_p95_s) is not None:
+        latency = Amount(low=own, likely=own, high=own)
     if latency is None:
         yield _Check("unknown", f"measure how fast it answers: {wanted} s are wanted")
         return
@@ -465,16 +464,6 @@ def _latency(case: Case, option: ServingOption, model: Model | None) -> Iterator
         )
     else:
         yield _Check(state, f"{seconds} s, {wanted} s are wanted", is_target=True)
-
-
-def _latency_of(case: Case, model: Model | None) -> Amount | None:
-    """What a model takes; that of today for the model in use."""
-    if model is None:
-        return None
-    if model.latency_p95_s is None:
-        return case.today.latency_p95_s if model is in_use(case) else None
-    seconds = model.latency_p95_s
-    return Amount(low=seconds, likely=seconds, high=seconds)
 
 
 def _budget(case: Case, cost: Interval | None) -> Iterator[_Check]:

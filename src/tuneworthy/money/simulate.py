@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -281,8 +280,7 @@ def _assumes_of_traffic(flow: CashFlow) -> Iterator[str]:
 # Money month by month, for many draws at once.
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(NamedTuple):
     """What became of each draw."""
 
     npv: Array  #: Net present value, USD.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from tuneworthy.framework.load import case_fields, field_path
 from tuneworthy.model.base import MONTHS_PER_QUARTER, FileRecord, Interval, Range, Unknown
@@ -53,8 +53,7 @@ def stated(case: Case) -> dict[str, Interval]:
     return {name: amount for name, amount in inputs.items() if name not in gone}
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(NamedTuple):
     """A product of inputs, times a constant, in the unit that its inputs make."""
 
     names: tuple[str, ...]
@@ -143,11 +142,10 @@ def usd_of(parts: Mapping[str, CostPart], but: str = "") -> Sum:
 
 
 def _times(terms: Sum, share: float) -> Sum:
-    return tuple(replace(term, factor=term.factor * share) for term in terms if share)
+    return tuple(term._replace(factor=term.factor * share) for term in terms if share)
 
 
-@dataclass(frozen=True, slots=True)
-class CostModel:
+class CostModel(NamedTuple):
     """Costs and benefits of tuning as sums over the inputs of a case, in USD."""
 
     inputs: Inputs

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from typing import Any, get_args
 
-from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.base import MONTHS_PER_QUARTER, Range, Unknown, months_to_reach
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     Aim,
     ApproachResult,
     Assessment,
+    DataNeed,
     Decision,
     GateResult,
     InvestmentResult,
@@ -19,31 +21,40 @@ from tuneworthy.model.dossier import (
     PartTotal,
     Plan,
     QuestionResult,
+    Recommendation,
 )
-from tuneworthy.model.framework import Framework
+from tuneworthy.model.framework import Framework, Outcome, either
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import (
     DAYS_PER_WEEK,
     Calendar,
+    Needs,
     NoPlanError,
+    PhaseCost,
     PlanContext,
+    cost_of,
     said,
     working_days,
 )
-from tuneworthy.plan.phases import keeping, questions, steps_to_verdict, tuning
 from tuneworthy.verdict.facts import DAYS_PER_MONTH
+from tuneworthy.verdict.gates import held, unsafe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.verdict.judge import Judgement
-from tuneworthy.words import count, months_later, months_range, number, plain, several
-from tuneworthy.words import day as as_day
-
-_PARTS: dict[Part, str] = {
-    "steps": "Conditions to settle",
-    "first_version": "Up to the first version",
-    "running": "Running it, first quarter",
-    "later_goals": "Further goals",
-}
-"""Parts of a plan for a tuning as they are called, in their order."""
+from tuneworthy.verdict.options import OPTIONS
+from tuneworthy.words import (
+    count,
+    day,
+    listing,
+    months,
+    months_later,
+    months_range,
+    number,
+    plain,
+    quality,
+    sentence,
+    several,
+    share,
+)
 
 _FAR_MONTHS = 1200  #: A century: nobody names the day.
 
@@ -91,7 +102,7 @@ def build_plan(
     except NoPlanError as error:
         return Unknown(ask=error.ask)
     phases = tuple(plan.phases)
-    by_part = {part: [phase for phase in phases if phase.part == part] for part in _PARTS}
+    by_part = {part: [phase for phase in phases if phase.part == part] for part in get_args(Part)}
     return Plan(
         aim=aim,
         start=calendar.start,
@@ -135,11 +146,6 @@ def _fill(
     return "confirm" if outcome == "improve_rag_or_switch_model" or first else "change"
 
 
-def part_title(plan: Plan, part: Part) -> str:
-    """What a part of a plan is called; a plan without a tuning has but one."""
-    return _PARTS[part] if plan.aim == "tune" else "Steps"
-
-
 # Everything a reader has to know before believing the dates and the sums.
 
 
@@ -177,7 +183,7 @@ def _notes_of_tuning(plan: PlanContext, notes: Mapping[str, str], launch: date) 
     until = plan.case.tuning.until
     if until and plan.calendar.start < until <= max(p.end for p in plan.phases):
         when = "ends_before" if until <= launch else "ends_after"
-        yield notes[when].format(until=as_day(until), launch=as_day(launch))
+        yield notes[when].format(until=day(until), launch=day(launch))
 
 
 def _pays_back(money: InvestmentResult, notes: Mapping[str, str], launch: date) -> Iterator[str]:
@@ -188,14 +194,14 @@ def _pays_back(money: InvestmentResult, notes: Mapping[str, str], launch: date) 
         yield notes["never"]
         return
     low, high = (point.low, point.most) if isinstance(point, Range) else (point, point)
-    day = None if money.one_off else _later(launch, high)
+    by = None if money.one_off else _later(launch, high)
     back = f"after {months_range(low, high)}"
     if money.one_off:
         back = "with the job at best, never at worst" if math.isinf(high) else "with the job"
     yield notes["contradicted" if money.contradicted else "pays_back"].format(
-        launch=as_day(launch),
+        launch=day(launch),
         back=back,
-        by=f", so by {as_day(day)}" if day else "",
+        by=f", so by {day(by)}" if by else "",
     )
 
 
@@ -225,3 +231,406 @@ def hours_text(low: float, high: float | str) -> str:
 
 def _hours(value: float) -> str:
     return f"{round(value, 1):g}" if value < 20 else count(round(value))
+
+
+# Which phases a plan has, in which order, and what their words leave open. What a phase is called,
+# what is done in it, when it is done and what it takes stands in phases.toml. To add one, write it
+# there and say it where it belongs: in tuning, steps_to_verdict or keeping.
+
+WEEKS_PER_QUARTER = 13  #: 52 weeks by four.
+
+_MOST_QUESTIONS = 5
+
+# The order of the phases.
+
+
+def tuning(
+    plan: PlanContext, gates: Sequence[GateResult], simpler: Sequence[str], money: MoneyFindings
+) -> None:
+    """Preconditions, the first version, running it, and further goals.
+
+    Nothing is trained, not even a pilot, before the data is reviewed and the service confirmed, and
+    the bulk of the money waits for the pilot and for amounts that are settled.
+    """
+    unmet: dict[str, GateResult] = {gate.id: gate for gate in gates if gate.state != "yes"}
+    stop = _alternatives(plan, unmet)
+    evaluated = _evaluation(plan, stop, part="first_version")
+    if "need" in unmet:
+        _need(plan, evaluated)
+    _simpler_first(plan, simpler, evaluated)
+    _settled(plan, unmet, stop)
+    paid = _pilot(plan)
+    if "investment" in unmet and not stop:
+        settle = sentence(money.settle or money.gate.why)
+        paid += plan.say("money", settle=settle, done=money.settled_when)
+    ready = "data" if plan.fits else "data_of_the_goal"
+    told = _data_words(plan, plan.fits[0].data) if plan.fits else {}
+    trained = plan.say("training", plan.say(ready, paid, **told))
+    limits = listing(plan.limits)
+    kept = f"it keeps to {limits}" if limits else "its latency and cost are on file"
+    launched = plan.say("deployment", trained, kept=kept)
+    if plan.case.one_off:
+        plan.say("job", launched)
+        return
+    plan.say("retraining", plan.say("monitoring", launched))
+    _later_goals(plan, launched)
+
+
+def steps_to_verdict(
+    plan: PlanContext,
+    outcome: Outcome,
+    found: Recommendation,
+    gates: Sequence[GateResult],
+    needs: Needs = (),
+) -> None:
+    """The steps that would confirm a verdict other than to tune, or change it, and the decision.
+
+    ``outcome`` is what an open verdict leans to. The recommended steps come in their order; for a
+    candidate that is held up, what holds it up is settled.
+    """
+    before = len(plan.phases)
+    advised = plan.framework.simpler_than_tuning(found.options)
+    if found.steps[0].option in ("clear_reasons_against", "collect_data"):
+        _clearing(plan, outcome, gates, needs)
+        _trying(plan, outcome, advised, _cases(plan, needs))
+    else:
+        _trying(plan, outcome, advised, _cases(plan, needs))
+        _clearing(plan, outcome, gates, needs)
+    if len(plan.phases) == before:  # a framework may lead here with nothing left to do
+        plan.say("watch", needs)
+    plan.say("decide", tuple(phase.id for phase in plan.phases[before:]))
+
+
+def _trying(plan: PlanContext, outcome: Outcome, advised: tuple[str, ...], needs: Needs) -> None:
+    """What is advised, and the checks that it doesn't do."""
+    _advised(plan, advised, needs)
+    if outcome != "keep_optimizing_prompts":
+        return
+    done = {check for name in advised if name in OPTIONS for check in OPTIONS[name].checks}
+    for name, check in plan.assessment.ceiling.checks.items():
+        if check.state != "yes" and name not in done:
+            _check(plan, name, needs)
+
+
+def _clearing(
+    plan: PlanContext, outcome: Outcome, gates: Sequence[GateResult], needs: Needs
+) -> None:
+    """What holds a candidate up, and reasons against."""
+    if outcome == "fine_tune_candidate":
+        _conditions(plan, {gate.id: gate for gate in gates if gate.state != "yes"}, needs)
+    if outcome in ("address_anti_indicators", "fine_tune_candidate"):
+        for name in plan.framework.anti_indicators:
+            if plan.assessment.state(name) == "yes":
+                _CLEARED.get(name, _clear)(plan, name, needs)
+
+
+def _conditions(plan: PlanContext, unmet: Mapping[str, GateResult], needs: Needs) -> None:
+    """What has to be settled before a candidate is more than that."""
+    stop = _alternatives(plan, unmet) or needs
+    _settled(plan, unmet, stop)
+    if (
+        plan.fits
+        and plan.fits[0].feasible == "no"
+        and plan.assessment.state("insufficient_data") != "yes"
+    ):
+        _collect(plan, "insufficient_data", stop)
+
+
+def _settled(plan: PlanContext, unmet: Mapping[str, GateResult], needs: Needs) -> None:
+    """The service, safety and the goal, as far as they are open."""
+    _tuning_service(plan, needs)
+    if "safety" in unmet:
+        _safety(plan, needs)
+    if not plan.fits:
+        goals = [goal.title for goal in plan.framework.goals.values()]
+        plan.say("goal", needs, known=listing(goals, "or"))
+
+
+def keeping(plan: PlanContext) -> None:
+    """The present system meets every target: show it, and watch that it stays so."""
+    plan.say("decide", plan.say("watch", _need(plan, _cases(plan, ()))))
+
+
+def _advised(plan: PlanContext, advised: tuple[str, ...], needs: Needs) -> None:
+    """What is advised before any tuning; retrieval is counted before it is changed."""
+    others = [name for name in advised if name != _RETRIEVAL]
+    if advised[:1] != (_RETRIEVAL,):
+        _simpler_first(plan, others, needs)
+    if _RETRIEVAL in advised:
+        options, recall = plan.framework.options, plan.case.today.retrieval_recall
+        enough = plan.framework.threshold("retrieval_recall")
+        variants = (n for n, option in options.items() if option.variant_of == _RETRIEVAL)
+        kinds = tuple(name for name in variants if name not in plan.ruled_out)
+        counted = needs
+        if recall is None:
+            beside = f", beside the {quality(enough)} that is enough" if enough else ""
+            counted = plan.say("recall", needs, beside=beside)
+        _retrieval(plan, counted, kinds, recall, enough)
+    if advised[:1] == (_RETRIEVAL,):
+        _simpler_first(plan, others, needs)
+
+
+_RETRIEVAL = "better_retrieval"
+
+
+def _cases(plan: PlanContext, needs: Needs) -> Needs:
+    """An evaluation set where there is none: without one no comparison counts."""
+    if plan.case.data.evaluation is not None:
+        return needs
+    return needs + _evaluation(plan, needs, part="steps")
+
+
+# What comes before a tuning.
+
+
+def _alternatives(plan: PlanContext, unmet: Mapping[str, GateResult]) -> Needs:
+    """A reason not to tune at all comes first, and everything else waits for it."""
+    names = ("strength", "investment")
+    against = [unmet[name] for name in names if name in unmet and unmet[name].state == "no"]
+    if not against:
+        return ()
+    pays, rule = "", plan.framework.break_even
+    by_money = against[-1].id == "investment" and plan.assessment.state("data_sovereignty") != "yes"
+    if rule is not None and by_money and plan.case.one_off:
+        pays = ", and by believed amounts it pays back with the job"
+    elif rule is not None and by_money:
+        pays = f", and by believed amounts it pays back in under {months(rule.under_months)}"
+    first, second, *_ = *(f"What speaks against tuning now: {gate.why}" for gate in against), ""
+    return plan.say("alternatives", first=first, second=second, pays=pays)
+
+
+def _tuning_service(plan: PlanContext, needs: Needs) -> None:
+    """What has to be settled about the tuning service, where something has."""
+    stated = plan.case.tuning
+    ended = stated.until is not None and stated.until <= plan.calendar.start
+    offered = plan.fits[0].offered_by if plan.fits else ()
+    others = f"New work of this kind is taken by {listing(offered)}" if offered else ""
+    if ended or stated.available == "no":
+        gone = "The service takes no work"
+        if ended and stated.until:
+            gone = f"The service ended on {day(stated.until)}"
+        plan.say("other_service", needs, gone=gone, others=others)
+    elif stated.service != "self_hosted" and stated.available != "yes":
+        known = f" It is known to end on {day(stated.until)}." if stated.until else ""
+        plan.say("service", needs, known=known, others=others)
+
+
+def _safety(plan: PlanContext, needs: Needs) -> None:
+    steps, ends = said()["reviewed"], said()["on_file"]
+    _, names = unsafe(plan.case)
+    title = "review the data" if "data_reviewed" in names else "name a process"
+    plan.say(
+        "safety",
+        needs,
+        title=title,
+        steps="\n".join(steps[name] for name in names),
+        done=listing([ends[name] for name in names]),
+    )
+
+
+def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> Needs:
+    """Held-out cases and the figure to beat, before anything is trained or changed."""
+    kind, both = "none" if plan.case.data.evaluation is None else "there", 2 * plan.held_out
+    first = said()["cases"][kind].format(all=count(both), n=both, cases=plan.cases)
+    named = "" if plan.quality else "Name the metric and the share that is good enough"
+    scored = said()["scored"].get(plan.case.goals[0], "") if plan.case.goals else ""
+    return plan.say("evaluation", needs, part=part, first=first, named=named, scored=scored)
+
+
+def _need(plan: PlanContext, needs: Needs) -> Needs:
+    against = plan.targets or "quality, latency and cost, with a target for each"
+    return plan.say("need", needs, against=against)
+
+
+def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> None:
+    """What would help and is simpler than tuning is tried before any training."""
+    if not options:
+        return
+    rules = [plan.framework.options[name] for name in options]
+    serving, answering = (
+        [r for r in rules if ("quality" not in r.moves) == is_so] for is_so in (True, False)
+    )
+    each = "each" if len(answering) > 1 else "it"
+    share = f"share right of {each} on the {plan.cases} cases, with its 95% interval,"
+    wait = "bill and the wait of what changes only how the model is called"
+    plan.say(
+        "simpler",
+        needs,
+        plan.options(options),
+        titles=listing([rule.title for rule in rules]),
+        run=f"Run {each} on the same {plan.cases} cases as the best prompt" * bool(answering),
+        compare=said()["shown"]["answering"] * bool(answering),
+        hold=said()["shown"]["serving"] * bool(serving),
+        counts=listing([share] * bool(answering) + [wait] * bool(serving), "and the"),
+        target=f"every target ({plan.targets})" if plan.targets else "the target",
+    )
+
+
+# The first version.
+
+
+def _pilot(plan: PlanContext) -> Needs:
+    """It waits for all that comes before it."""
+    part, least, examples = plan.rule.pilot_share, "", ""
+    if plan.fits:
+        need = plan.fits[0].data
+        some = math.ceil(need.low * part - 1e-9)
+        least = f", at least {count(some)} {plain(need.unit)}"
+        if need.unit != "documents":
+            examples = f" --examples {some}" + " --dpo" * (need.unit == "preference_pairs")
+    before = tuple(phase.id for phase in plan.phases)
+    return plan.say("pilot", before, share=share(part), least=least, examples=examples)
+
+
+def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, Any]:
+    """What data, how much, how to get it and go on getting it."""
+    have, low, high, data = held(plan.case, need.unit), need.low, need.high, plain(need.unit)
+    if have is None:
+        there = f"nobody has counted the {data}: count them first"
+    elif have < low:
+        there = f"{count(have)} are there, {count(low - have)} are missing"
+    else:
+        there = f"{count(have)} are there: choose the best of them"
+    span = f"{count(low)} or more" if isinstance(high, str) else f"{count(low)}–{count(high)}"
+    needed, gathered = sentence(f"{span} {data} needed, {there}"), said()["gathered"]
+    told = {"how": gathered[need.unit], "kept": gathered["kept"]}
+    return {"needed": needed, "low": count(low), "data": data, **told}
+
+
+def _later_goals(plan: PlanContext, needs: Needs) -> None:
+    """The goals after the primary one, each with its own data and comparison.
+
+    What a case states is the work up to its first version, so these take the framework's table.
+    """
+    units = [fit.data.unit for fit in plan.fits]
+    for fit in plan.fits[1:]:
+        need, told = fit.data, _data_words(plan, fit.data)
+        if need.unit in units[: plan.fits.index(fit)]:
+            told |= {"how": "", "kept": ""}  # as before
+        cost = plan.collected(need.unit, need.low, held(plan.case, need.unit))
+        for row in ("data_preparation", "training", "evaluation"):
+            cost += plan.table(row)
+        title = f"{fit.priority} {plan.framework.goals[fit.goal].title}: {fit.title}"
+        needs = plan.say("later_goal", needs, cost, id=f"goal_{fit.goal}", title=title, **told)
+
+
+# Steps to another verdict.
+
+
+def questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) -> Needs:
+    """The open answers, found out at the minutes the framework gives them."""
+    hours, many = sum(q.minutes for q in open_questions) / 60, len(open_questions)
+    steps = [question.ask for question in open_questions[:_MOST_QUESTIONS]]
+    if many > _MOST_QUESTIONS:
+        steps.append(f"And {several(many - _MOST_QUESTIONS, 'more question')}")
+    every = "the open answer is" if many == 1 else f"all {count(many)} open answers are"
+    cost = PhaseCost(Range.between(hours, hours))
+    return plan.say("questions", (), cost, asks="\n".join(steps), every=every)
+
+
+def _check(plan: PlanContext, name: str, needs: Needs) -> None:
+    """A check of the ceiling test that isn't known to be done."""
+    rule, ask = plan.framework.ceiling[name], plan.framework.question(name)
+    unknown = plan.assessment.state(name) == "unknown"
+    plan.say(
+        "check",
+        needs,
+        either(plan.rule.checks, name),
+        id=f"check_{name}",
+        title=rule.title,
+        ask=ask,
+        first=f"Find out whether it was done: {ask}" * unknown,
+        settle=plan.framework.filled(rule.settle, rule) if rule.settle else ask,
+        shown=said()["shown"].get(name, ""),
+    )
+
+
+def _retrieval(
+    plan: PlanContext, needs: Needs, kinds: Needs, recall: float | None, enough: float | None
+) -> None:
+    """Try every kind of better retrieval."""
+    options = plan.framework.options
+    better = options[_RETRIEVAL]
+    steps = [
+        f"{plain(name)}: {better.kinds.get(name) or options[name].helps_when}" for name in kinds
+    ]
+    short = "more often than before"
+    if enough:
+        short = f"for at least {quality(enough)} of the questions"
+    first = (
+        "Go through these only if too few passages are found, one at a time, on the same questions"
+    )
+    if recall is not None:
+        first = f"It is found for {quality(recall)} of the questions: try one kind at a time"
+    told = "\n".join((first, *(steps or [sentence(better.helps_when)])))
+    cost = plan.options(kinds or (_RETRIEVAL,))
+    plan.say("retrieval", needs, cost, kinds=told, short=short)
+
+
+# Reasons against that hold, each cleared in its own way.
+
+
+def _clear(plan: PlanContext, name: str, needs: Needs) -> None:
+    """A reason against that takes no counting; one of a framework's own has no words here."""
+    factor, ask = plan.framework.factors[name], plan.framework.question(name)
+    work, own, missed = either(plan.rule.against, name), f"against_{name}", plan.missed
+    words = own if own in said() else "against"
+    if name == "success_with_prompts" and missed:
+        words = "against_success_while_missed"
+    known, answer = said()["changing"], plan.case.factors.get(name)
+    changes = str(answer.changes) if answer else ""
+    plan.say(
+        words,
+        needs,
+        work,
+        id=own,
+        missed=f"{listing(missed)} {'is' if len(missed) == 1 else 'are'} missed",
+        steps="\n".join([known[changes]] if changes in known else known.values()),
+        title=factor.title,
+        ask=ask,
+        step=sentence(factor.means or factor.why or ask),
+        lasting=f"{number(work.weeks)} weeks" if work.weeks != 1 else "a week",
+        targets=plan.targets or "quality, latency, cost and privacy, with a target for each",
+    )
+
+
+def _collect(plan: PlanContext, name: str, needs: Needs) -> None:
+    """Collect up to the need of the first goal that lacks data, or the framework's own number."""
+    wanted = plan.framework.threshold("few_examples") or 0.0
+    need = DataNeed(low=math.ceil(wanted), high="open", unit="examples")
+    for fit in plan.fits:
+        if fit.feasible != "yes":
+            need = DataNeed(low=fit.data.low, high="open", unit=fit.data.unit)
+            break
+    work = either(plan.rule.against, name)
+    cost = cost_of(work.hours) + plan.collected(need.unit, need.low, held(plan.case, need.unit))
+    told = _data_words(plan, need)
+    plan.say("collect", needs, cost, weeks=work.weeks, id=f"against_{name}", **told)
+
+
+def _volume(plan: PlanContext, name: str, needs: Needs) -> None:
+    """Until the stated growth gets there; the framework's wait where it never does."""
+    traffic, limit = plan.case.economics.traffic, plan.framework.threshold("low_volume")
+    now = traffic.requests_per_month.likely if traffic.requests_per_month else None
+    growth = traffic.growth_per_month.likely if traffic.growth_per_month else 0.0
+    work, weeks = either(plan.rule.against, name), 0.0
+    if now is None:
+        first = "Nobody has counted the requests: count them, and the growth"
+    elif limit and now >= limit:
+        first = f"{count(now)} requests a month are stated beside low volume: count them"
+    else:
+        reached = months_to_reach(now=now, target=limit or 0.0, growth_per_month=growth)
+        first = f"{count(now)} requests a month today"
+        if limit and reached:
+            weeks = reached * WEEKS_PER_QUARTER / MONTHS_PER_QUARTER
+            first += f"; at the stated growth {count(limit)} are reached in month {reached}"
+        else:
+            first += ": open it to more users, or wait with tuning"
+    enough = f"{count(limit)} requests or more" if limit else "enough requests to pay it back"
+    plan.say(f"against_{name}", needs, work, weeks=weeks, first=first, enough=enough)
+
+
+_CLEARED: dict[str, Callable[[PlanContext, str, Needs], None]] = {
+    "insufficient_data": _collect,
+    "low_volume": _volume,
+}

@@ -17,9 +17,11 @@ page; the others show its table, but for ``table_is="elsewhere"``: another table
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
+
+from tuneworthy.words import fill
 
 if TYPE_CHECKING:
     from tuneworthy.model.dossier import ChallengeResult, Severity
@@ -58,8 +60,7 @@ class Bullets:
     block: ClassVar[str] = "bullets"
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """A label with its value."""
 
     label: str
@@ -78,16 +79,14 @@ class Facts:
     block: ClassVar[str] = "facts"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """The head of a column."""
 
     title: str
     kind: Kind = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """A cell with something small under it."""
 
     text: str
@@ -253,21 +252,12 @@ def table(
     return Table(caption, head(*names), tuple(rows), quiet, detail)
 
 
-def picture(
-    id: str,
-    title: str,
-    says: str,
-    drawing: Drawing | None,
-    table: Table,
-    key: Mapping[str, str] | None = None,
-    *,
-    table_is: TableIs = "folded",
-    mermaid: str = "",
-) -> Picture | None:
-    """A picture with the look of each mark to its meaning; None where nothing was drawn."""
-    if drawing is None:
-        return None
-    return Picture(id, title, says, drawing, table, tuple((key or {}).items()), table_is, mermaid)
+def records(
+    caption: str, titles: str, cells: str, every: Iterable[Any], *, quiet: bool = False
+) -> Table:
+    """A table with a row for each record: ``{title} | {n:count}``, as ``words.fill`` fills it."""
+    rows = (tuple(fill(cell, one) for cell in cells.split(" | ")) for one in every)
+    return table(caption, titles, rows, quiet=quiet)
 
 
 def pictures_in(sections: Iterable[Section]) -> dict[str, Picture]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count, zip_longest
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import wcwidth
 
@@ -22,8 +21,7 @@ Style = Literal["strong", "dim", "good", "bad", "warn"]
 _CODES: dict[Style, str] = {"strong": "1", "dim": "2", "good": "32", "bad": "31", "warn": "33"}
 
 
-@dataclass(frozen=True, slots=True)
-class Paint:
+class Paint(NamedTuple):
     """Puts colour on text, or leaves it as it is."""
 
     colour: bool = False

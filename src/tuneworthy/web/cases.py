@@ -30,7 +30,7 @@ from tuneworthy.report.blocks import Claims, Picture, Section, pictures_in
 from tuneworthy.report.charts import NARROW, WIDE
 from tuneworthy.report.document import pictures
 from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
-from tuneworthy.report.sections import answer_form, money, options, plan, record, verdict
+from tuneworthy.report.sections import money, options, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections.common import NOT_KNOWN, headline, open_answers
 from tuneworthy.report.sections.difference import beside, difference, version_lines
@@ -248,7 +248,7 @@ def decision(
 
 # Answers that toggle, and what moves with them.
 
-_MOVING: dict[str, Any] = {"form": answer_form, "verdict": verdict}
+_MOVING: dict[str, Any] = {"form": record, "verdict": verdict}
 """What says all on the page that an answer can move."""
 
 
@@ -270,7 +270,7 @@ def answers(of: OfCase, undo: Digest = "", made: Digest = "") -> Response:
 def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[str, Any]:
     """What the answers tab shows: the case with some answers, judged as if they were written."""
     found = of.workspace.what_if(of.name, mine, as_written=True).dossier
-    named = answer_form.titles(of.evaluated.framework)
+    named = record.titles(of.evaluated.framework)
     told = [f"{named[key]}: {state}" for key, state in mine.items()]
     shown = {"mine": told, "undo": undo, "supposed": found, "states": {**of.stated, **mine}}
     return {**_MOVING, **shown, "changes": _changes(of.dossier, found)}
@@ -339,7 +339,7 @@ def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
 
 
 def _conflict(of: AskedCase, seen: dict[str, str], mine: dict[str, str], digest: str) -> Response:
-    now, titles = of.stated, answer_form.titles(of.evaluated.framework)
+    now, titles = of.stated, record.titles(of.evaluated.framework)
     others = (key for key, was in seen.items() if key in titles and now[key] != was)
     theirs = [(titles[key], seen[key], now[key]) for key in others]
     template, more = "conflict.html" if of.part else "answers.html", _supposed(of, {})
@@ -469,7 +469,7 @@ def _versions(of: AskedCase, status: int = 200, **values: Any) -> Response:
     every = [
         (v.at, v.by, v.digest, answer, answers) for v, answer, answers in of.workspace.earlier(now)
     ]
-    kept = version_lines(every, answer_form.titles(now.framework), now.digest)
+    kept = version_lines(every, record.titles(now.framework), now.digest)
     return of.page("history.html", status, versions=kept, **values)
 
 

@@ -15,7 +15,6 @@ from tuneworthy.model.dossier import (
     FlipResult,
     Number,
     Source,
-    TargetState,
 )
 from tuneworthy.report import blocks as b
 from tuneworthy.report.charts import Drawing, looks
@@ -128,10 +127,7 @@ def a_month(dossier: Dossier) -> str:
 
 def targets_text(dossier: Dossier) -> str:
     """Every target that is stated, met or missed, with where today is; empty for none."""
-    return listing([says for _, says in target_lines(dossier)])
-
-
-def target_lines(dossier: Dossier) -> Iterator[tuple[TargetState, str]]:
+    said = []
     for name, target in dossier.targets.items():
         if isinstance(target.limit, Unknown):
             continue
@@ -142,7 +138,9 @@ def target_lines(dossier: Dossier) -> Iterator[tuple[TargetState, str]]:
             low, limit = (ranged(end, write, unit) for end in (target.today, target.limit))
             today = "" if isinstance(target.today, Unknown) else f"{low} today, "
             of = f" ({today}{bound}{limit} wanted)"
-        yield target.state, f"{TARGETS[name].name} {_STATES[target.state]}{of}"
+        state = NOT_KNOWN if target.state == "unknown" else target.state
+        said.append(f"{TARGETS[name].name} {state}{of}")
+    return listing(said)
 
 
 def decision_text(dossier: Dossier) -> str:
@@ -172,9 +170,6 @@ def training_text(dossier: Dossier) -> str:
     return f"{parts}; {count(one.accepted + one.edited)} reviewed one by one{waiting}"
 
 
-_STATES = {"met": "met", "missed": "missed", "unknown": "not known"}
-
-
 def signs_text(dossier: Dossier) -> str:
     """Signs of a ceiling that are seen; empty for none."""
     return listing([sign.title for sign in dossier.signals.values() if sign.state == "yes"])
@@ -190,9 +185,8 @@ def ceiling_text(dossier: Dossier) -> str:
     checks = list(dossier.ceiling.checks.values())
     if not checks:
         return "not asked by this framework"
-    reached = {"yes": "reached", "no": "not reached", "unknown": "not known"}
     done = sum(check.state == "yes" for check in checks)
-    parts = [f"{reached[dossier.ceiling.reached]}, {done} of {len(checks)} checks done"]
+    parts = [f"{named('ceiling')[dossier.ceiling.reached]}, {done} of {len(checks)} checks done"]
     for state, what in (("no", "not done"), ("unknown", "not answered")):
         titles = [check.title for check in checks if check.state == state]
         parts += [f"{what}: {listing(titles)}"] if titles else []
@@ -269,6 +263,8 @@ def tally(claims: Sequence[ChallengeResult]) -> str:
 _MOST = 4
 
 _GROUPS = {"check": "checks", "indicator": "reasons for", "anti_indicator": "reasons against"}
+
+Rows = Iterator[tuple[str, str]]  #: Labels, each with its value.
 
 Sign = tuple[str, str]  #: A kind of answer, and what it would have to be.
 
@@ -386,10 +382,17 @@ def captioned(
     id: str = "",
     table_is: b.TableIs = "folded",
     mermaid: str = "",
+    says: str = "{says}",
+    but: Sequence[str] = (),
 ) -> b.Picture | None:
-    """A chart with the words that its look has; None where nothing was drawn."""
+    """A chart with the words that its look has; None where nothing was drawn.
+
+    ``says`` is what is said of it, with ``{says}`` for what its look says; ``but`` are looks that
+    no mark has.
+    """
     if drawing is None:
         return None
-    own, key = looks()[drawing.look], tuple(looks()[drawing.look]["key"].items())
-    name = id or drawing.look
-    return b.Picture(name, own["title"], own["says"], drawing, table, key, table_is, mermaid)
+    own = looks()[drawing.look]
+    key = tuple((look, meaning) for look, meaning in own["key"].items() if look not in but)
+    name, text = id or drawing.look, says.format(says=own["says"])
+    return b.Picture(name, own["title"], text, drawing, table, key, table_is, mermaid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import combinations
+from operator import attrgetter
 from typing import Any
 
 from tuneworthy.model.base import State, Unknown
@@ -23,6 +24,7 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import (
     GATES,
+    Rows,
     a_month,
     decision_text,
     dollars,
@@ -65,7 +67,18 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
         action_before=before.verdict.action,
         action_after=after.verdict.action,
         answers=answers,
-        gates=_gate_changes(before, after),
+        gates=tuple(
+            GateChange(
+                id=now_.id,
+                before=was_.state,
+                after=now_.state,
+                why_before=was_.why,
+                why_after=now_.why,
+            )
+            for now_ in after.verdict.gates
+            for was_ in before.verdict.gates
+            if was_.id == now_.id and was_ != now_
+        ),
         figures=figures,
         framework_changed=reframed,
         moved_by=_moved_by(before, after, [change.id for change in answers], judge, reframed),
@@ -101,43 +114,23 @@ def _changes(old: Said, new: Said, absent: str = "") -> tuple[Change, ...]:
     )
 
 
-def _gate_changes(before: Dossier, after: Dossier) -> tuple[GateChange, ...]:
-    old = {gate.id: gate for gate in before.verdict.gates}
-    return tuple(
-        GateChange(
-            id=gate.id,
-            before=old[gate.id].state,
-            after=gate.state,
-            why_before=old[gate.id].why,
-            why_after=gate.why,
-        )
-        for gate in after.verdict.gates
-        if gate.id in old and gate != old[gate.id]
-    )
-
-
 def _figures(dossier: Dossier) -> Said:
     """Break-even, the bill, and what answers were counted from."""
+    money = dossier.investment
+    computed = money if isinstance(money, Unknown) else money.computed
+    servings = () if isinstance(computed, Unknown) else computed.servings
+    ways = {serving_name(way.model, way.how): way.usd_per_month for way in servings}
+    name = "" if isinstance(computed, Unknown) else computed.best_untuned
+    usd = ways.get(name)
+    bill = "unknown" if usd is None or isinstance(usd, Unknown) else f"{dollars(usd)}, {name}"
     figures = {
         "break_even_months": ("Pays back", pays_back_text(dossier)),
-        "usd_per_month": (f"Bill{a_month(dossier)}", _bill(dossier)),
+        "usd_per_month": (f"Bill{a_month(dossier)}", bill),
     }
     for name, answer in _answers(dossier).items():
         counted = "" if answer.source == "stated" else answer.note
         figures[name] = answer.title, counted or "not counted"
     return figures
-
-
-def _bill(dossier: Dossier) -> str:
-    result = dossier.investment
-    computed = result if isinstance(result, Unknown) else result.computed
-    if isinstance(computed, Unknown):
-        return "unknown"
-    for way in computed.servings:
-        name = serving_name(way.model, way.how)
-        if name == computed.best_untuned and not isinstance(way.usd_per_month, Unknown):
-            return f"{dollars(way.usd_per_month)}, {name}"
-    return "unknown"
 
 
 def _smallest(names: Sequence[Any], moves: Callable[[Any], bool]) -> tuple[Any, ...] | None:
@@ -212,6 +205,7 @@ def _rest(dossier: Dossier, listed: set[str]) -> dict[str, Any]:
 
 
 _MOST_SETS = 3
+_CELLS = attrgetter("title", "before", "after")
 
 
 def document(changes: Difference) -> b.Document:
@@ -239,12 +233,12 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
         yield f"The case was called {changes.case_before} before."
     yield from _reasons(changes)
     tables = {
-        "Answer": [(one.title, one.before, one.after) for one in changes.answers],
+        "Answer": [*map(_CELLS, changes.answers)],
         "Gate": [
             (GATES[one.id], f"{one.before}: {one.why_before}", f"{one.after}: {one.why_after}")
             for one in changes.gates
         ],
-        "Figure": [(one.title, one.before, one.after) for one in changes.figures],
+        "Figure": [*map(_CELLS, changes.figures)],
     }
     for name, rows in tables.items():
         yield rows and b.table(f"{name}s that changed", f"{name} | Before | Now", rows)
@@ -298,7 +292,7 @@ def beside(one: Dossier, other: Dossier, names: Sequence[str]) -> Iterator[b.Sec
     answers = _changes(_states_said(one), _states_said(other), absent="not asked")
     figures = _changes(_figures(one), _figures(other))
     told = (each for each in (*answers, *figures) if each.title not in facts[0])
-    differ = [(each.title, each.before, each.after) for each in told]
+    differ = [*map(_CELLS, told)]
     said = [{item.id: item.says for item in dossier.challenges} for dossier in (one, other)]
     yield b.section(
         "differ",
@@ -314,7 +308,7 @@ def beside(one: Dossier, other: Dossier, names: Sequence[str]) -> Iterator[b.Sec
     )
 
 
-def _facts(dossier: Dossier) -> Iterator[tuple[str, str]]:
+def _facts(dossier: Dossier) -> Rows:
     """What a case comes to, in short; the same labels as everywhere."""
     money, verdict = dossier.investment, dossier.verdict
     yield "Fine-tune?", sentence(ANSWER_WORDS[verdict.answer])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import (
@@ -30,8 +30,7 @@ _BY = named("strata")
 _EXPECTED = named("expected")
 
 
-@dataclass(frozen=True, slots=True)
-class EvalsetReport:
+class EvalsetReport(NamedTuple):
     """A set, and how sure a score on it will be."""
 
     drawn: EvalSample
@@ -147,7 +146,8 @@ _NAMES = named("formats_of_labels")
 
 
 def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Document:
-    unsettled, case = to_settle(results), shlex.quote(folder)
+    case, differ = shlex.quote(folder), [item for one in results for item in one.disagreements]
+    unsettled = sum(item.settled is None for item in differ)
     if unsettled:
         after = f"{counted(unsettled, 'item')} to settle: tuneworthy evalset adjudicate {case}"
     elif all(len(one.labellers) < 2 for one in results):
@@ -210,19 +210,13 @@ def coefficient_text(one: Coefficient) -> str:
     return f"{quality(one.value)} ({ends})"
 
 
-def to_settle(results: Sequence[AgreementOf]) -> int:
-    """Items that labellers differ on and nobody has settled."""
-    return sum(each.settled is None for one in results for each in one.disagreements)
-
-
 _MOST_LINES = 60
 _MOST_CHARACTERS = 3_800  # of a line: what is safe to show is cut a little later
 QUESTIONS = named("questions")
 _KEYS = {"first": "1", "second": "2"}  #: Of choices that another letter than their first gives.
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     task: Task
     case: EvalCase
     arms: tuple[str, ...] = ()  #: Whose outputs they are, by name; never shown.

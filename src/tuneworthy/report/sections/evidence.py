@@ -19,6 +19,7 @@ from tuneworthy.report.sections.common import captioned
 from tuneworthy.verdict.weigh import NOTHING_MEASURED
 from tuneworthy.words import (
     LIMITS,
+    capital,
     count,
     counted,
     day,
@@ -27,7 +28,6 @@ from tuneworthy.words import (
     interval_text,
     limit_text,
     plain,
-    sentence,
 )
 
 Row = dict[str, Any]  #: One row of a series: numbers are finite, an open end is ``inf``.
@@ -133,11 +133,8 @@ def _picture(
     """A picture with its words and its table, ``but`` for looks that no mark has."""
     if drawing is None:
         return None
-    words = looks()[drawing.look]
-    says = says.format(says=words["says"])
-    key = {look: meaning for look, meaning in words["key"].items() if look not in but}
     name = "measured-" + drawing.look.replace("waterfall", "examples")
-    return b.picture(name, words["title"], says, drawing, _table(drawing.look, rows), key)
+    return captioned(drawing, _table(drawing.look, rows), id=name, says=says, but=but)
 
 
 def _drawing(look: str, rows: Sequence[Row], fields: str, fewest: int = 1) -> Drawing | None:
@@ -289,7 +286,7 @@ def evidence_rows(dossier: Dossier, some: Iterable[EvidenceResult]) -> list[Evid
         value = interval_text(one.value, one.low, one.high, one.unit)
         if isinstance(one.value, Unknown):
             value = f"unknown: {one.value.ask}"
-        title = sentence(measured_name(one.id, one.title))[:-1]
+        title = capital(measured_name(one.id, one.title))
         apart = f" ({count(one.clusters)} independent)" if 0 < one.clusters < one.n else ""
         on = [f"{count(one.n)}{apart}"] if one.n else []
         on += ["a sample"] * (one.sample == "sampled")
@@ -360,12 +357,11 @@ def in_short(dossier: Dossier) -> b.Section | None:
     bearing = [one for one in own if one.factor and not isinstance(one.value, Unknown)]
     carrying = sum(_carries(one, dossier) for one in bearing)
     rows = evidence_rows(dossier, bearing)[: max(_MOST_ROWS, carrying)]
-    cells = ((row.title, row.value, row.bears) for row in rows)
-    title = "What was measured"
-    table = b.table(title, "Measured | Value | Says", cells, quiet=True)
+    title, cells = "What was measured", "{title} | {value} | {bears}"
+    table = b.records(title, "Measured | Value | Says", cells, rows, quiet=True)
     more = len(own) - len(rows)
     hint = f"{few(more)} more, with methods and what couldn’t be measured: --format markdown"
-    return b.section("measured", title, table, sentence(hint)[:-1] if more else "")
+    return b.section("measured", title, table, capital(hint) if more else "")
 
 
 def measured(dossier: Dossier) -> b.Part:

@@ -147,12 +147,16 @@ def _findings(lint: Lint) -> Iterator[b.Parts]:
         n, rules = finding.numbers, "score | difference"
         if finding.id == "denominator_not_count":
             rules = f"by {number(n['denominator'])} | by {number(n['factors'])}"
-        rows = []
-        for cell in finding.cells[:40]:
-            counts = (cell.indicators, cell.anti_indicators, cell.combinations)
-            rows.append((*map(count, counts), cell.score, cell.difference))
         titles = f"#for | #against | #combinations | {rules}"
-        yield b.table("Combinations of answers", titles, rows, quiet=True) if rows else None
+        cells = "{indicators:count} | {anti_indicators:count} | {combinations:count} | {score}"
+        table = b.records(
+            "Combinations of answers",
+            titles,
+            f"{cells} | {{difference}}",
+            finding.cells[:40],
+            quiet=True,
+        )
+        yield table if finding.cells else None
 
 
 def lint_dict(lint: Lint) -> dict[str, Any]:
@@ -275,16 +279,8 @@ def _source(one: Served, price: Price) -> str:
 
 def _state(one: Served) -> str:
     served = ", ".join(one.models[:5]) + (", …" if len(one.models) > 5 else "")
-    return {
-        "key": f"reachable, key from {one.key_from}",
-        "no_key": f"needs a key in {one.key_from}",
-        "answers": "answers on this machine" + (f": {served}" if served else ""),
-        "silent": f"does not answer at {one.base_url}",
-        "open": f"called without a key; {one.key_from} would hold one",
-        "inside": "runs inside this program",
-        "published": "a published figure, no model to call",
-        "unknown": one.why,
-    }[one.state]
+    text = fill(named("served")[one.state], one)
+    return f"{text}: {served}" if one.state == "answers" and served else text
 
 
 def _price(one: Served) -> str:

@@ -32,7 +32,7 @@ from tuneworthy.money.worth import cases_note, cases_worth
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.named import named
-from tuneworthy.report.sections.common import captioned
+from tuneworthy.report.sections.common import Rows, captioned
 from tuneworthy.report.sections.evalset import coefficient_text
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import (
@@ -55,8 +55,6 @@ from tuneworthy.words import (
     signed,
     small_usd,
 )
-
-Rows = Iterator[tuple[str, str]]  #: Labels, each with its value.
 
 _MOST_ARMS = 50
 _MOST_QUOTED = 12
@@ -762,13 +760,7 @@ def _next_of_retrieval(result: RetrievalResult, folder: str) -> str:
 
 # What a pilot would take, and its go/no-go card.
 
-ANSWERS = {"go": "Go", "no_go": "No-go", "open": "Not decided"}
-_OUTLOOKS = {
-    "flat": "flat: even the upper end of what one more doubling adds lies under the margin",
-    "rising": "still rising",
-    "unclear": "nobody can say: what one more doubling adds may be nothing",
-    "unknown": "too few sizes for a curve",
-}
+ANSWERS, _OUTLOOKS = named("card_answers"), named("outlooks")
 
 
 def pilot_document(result: PilotResult, name: str = "") -> b.Document:
@@ -798,8 +790,9 @@ def pilot_document(result: PilotResult, name: str = "") -> b.Document:
 
 def card_section(card: PilotCard) -> b.Section:
     """The card: each target with its state and what it rests on."""
-    rows = [(row.title, row.state, sentence(row.says), sentence(row.rests_on)) for row in card.rows]
-    table = b.table("The card", "Target | ?State | Found | Rests on", rows, quiet=True)
+    cells = "{title} | {state} | {says:sentence} | {rests_on:sentence}"
+    titles = "Target | ?State | Found | Rests on"
+    table = b.records("The card", titles, cells, card.rows, quiet=True)
     return b.section("card", "Go or no-go", f"{card_text(card)}", table, f"Signs: {card.signs}.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Price
@@ -12,6 +13,8 @@ from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import Evidence, Measured, PromptArm, Series
 from tuneworthy.model.lab import Contrast
 from tuneworthy.report import blocks as b
+from tuneworthy.report.named import named
+from tuneworthy.report.sections.common import Rows
 from tuneworthy.report.sections.evidence import (
     STEPS,
     between_days,
@@ -129,9 +132,9 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
         evidence = report.dossier.evidence
         ids = {one.id for one in report.measured.evidence if one.known}
         some = () if isinstance(evidence, Unknown) else [one for one in evidence if one.id in ids]
-        rows = ((r.title, r.value, r.bears) for r in evidence_rows(report.dossier, some))
-        title = "Measured, with 95% intervals"
-        table = b.table(title, "Measured | Value | What it says", rows, quiet=True)
+        rows = evidence_rows(report.dossier, some)
+        title, cells = "Measured, with 95% intervals", "{title} | {value} | {bears}"
+        table = b.records(title, "Measured | Value | What it says", cells, rows, quiet=True)
         sections.append(b.section("measured", title, table))
     if examples:
         sections.append(b.section("examples", "Examples to learn from", _examples(report)))
@@ -277,8 +280,8 @@ def answers_text(report: MeasureReport) -> str:
     said = []
     if form is not None and form.number >= _MOSTLY:
         kinds = [(form.details[kind], name) for kind, name in _FORMS if kind in form.details]
-        named = listing([name for _, name in sorted(kinds, reverse=True)])
-        said.append(f"{share(form.number)} are {named}: a fixed form, which examples teach")
+        told = listing([name for _, name in sorted(kinds, reverse=True)])
+        said.append(f"{share(form.number)} are {told}: a fixed form, which examples teach")
     elif facts is not None and facts.number >= _MOSTLY:
         text = f"{share(facts.number)} in prose state a number or a name that nothing they were "
         said.append(f"{text}given holds: facts, which belong in retrieval")
@@ -303,11 +306,11 @@ def texts_text(report: MeasureReport) -> str:
     if other is not None and series is not None and float(other.low or 0) >= _SOME:
         first, *others = series.columns["language"]
         often = zip(others, series.columns["value"][1:], strict=True)
-        named = listing([str(code) for code, value in often if float(value) >= _SOME] or ["others"])
+        told = listing([str(code) for code, value in often if float(value) >= _SOME] or ["others"])
         text = interval_text(other.value, other.low, other.high, "share")
         said.append(
             f"{text} of the {count(other.n)} questions whose language is told aren't in {first} "
-            f"but in {named}: examples and the evaluation set need each language"
+            f"but in {told}: examples and the evaluation set need each language"
         )
     return "; ".join(said)
 
@@ -383,8 +386,8 @@ def _bill_lacks(report: MeasureReport) -> str:
     if report.models:
         name = report.models[0]
         maker = next((m for start, m in _MAKERS.items() if name.startswith(start)), "openai")
-        named = "" if ":" in name else f"; name it with its provider, as {maker}:{name}"
-        return f"log the `usd` of every call; no list price is known for {name}{named}"
+        how = "" if ":" in name else f"; name it with its provider, as {maker}:{name}"
+        return f"log the `usd` of every call; no list price is known for {name}{how}"
     guessed = "" if all(one.details.get("reported") for one in tokens) else "about "
     takes = " tokens in and ".join(count(one.number) for one in tokens)
     whose = "but whose they are isn't logged: log its `model`, or its `usd`"
@@ -405,7 +408,7 @@ _COUNTS = {
 """Checks that a count answers: the measurement, and what it counts."""
 
 
-def quick_rows(report: MeasureReport) -> Iterator[tuple[str, str]]:
+def quick_rows(report: MeasureReport) -> Rows:
     """Label and text of each row: what is best, the bill, caching, the ceiling, what decides."""
     arms = report.series("arms")
     if arms is not None:
@@ -430,7 +433,7 @@ def quick_rows(report: MeasureReport) -> Iterator[tuple[str, str]]:
     yield "What decides", sentence(_decides(report))
 
 
-def _arm_rows(report: MeasureReport, arms: Series) -> Iterator[tuple[str, str]]:
+def _arm_rows(report: MeasureReport, arms: Series) -> Rows:
     """The best arm, the next, and whether they can be distinguished; or the best of each test."""
     if (tests := arms.columns.get("test")) is not None:
         firsts = [place for place, test in enumerate(tests) if test not in tests[:place]]
@@ -531,8 +534,7 @@ def _decides(report: MeasureReport) -> str:
 # Two arms of results that were there already.
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedReport:
+class ComparedReport(NamedTuple):
     """An arm held against its baseline, on results that were there."""
 
     arm: PromptArm
@@ -559,15 +561,7 @@ class ComparedReport:
         return ("unknown", "unanswered") if missing else ("too_few_cases", "interval")
 
 
-_COMPARED = {
-    "improved": "improved: the whole interval lies above the margin",
-    "no_worse": "no worse: the whole interval lies above the loss that is allowed",
-    "regressed": "regressed: the whole interval lies below what is allowed",
-    "no_gain": "no gain: the whole interval lies below the margin",
-    "clusters": "too few cases: under 20 nothing is said",
-    "interval": "too few cases: the interval includes the margin",
-    "unanswered": "not judged: the interval includes the margin, and some calls have no score",
-}
+_COMPARED = named("compared")
 
 
 def compared_dict(report: ComparedReport) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from tuneworthy.framework.load import case_fields
 from tuneworthy.model.base import Range, Unknown
@@ -28,6 +28,7 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
     NOT_KNOWN,
+    Rows,
     about,
     asks,
     captioned,
@@ -319,17 +320,21 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     yield from _scenarios(money)
     if not money.one_off:
         yield captioned(charts.fan(money, drawn), _curve(drawn))
-    rows = ((swing.input, usd(swing.low_usd), usd(swing.high_usd)) for swing in drawn.tornado)
     titles = "Amount | #Worth at its low end | #Worth at its high end"
-    ends = b.table("What each amount alone does to the result", titles, rows)
+    title, cells = (
+        "What each amount alone does to the result",
+        "{input} | {low_usd:usd} | {high_usd:usd}",
+    )
+    ends = b.records(title, titles, cells, drawn.tornado)
     yield (
         f"With every amount at its likeliest it is worth {usd(drawn.likely_usd)}, failure at its "
         "odds; each amount is moved alone from there."
     )
     yield captioned(charts.tornado(drawn), ends)
-    told = [(one.what, usd(one.usd)) for one in money.worth if one.usd > 0]
+    told = [one for one in money.worth if one.usd > 0]
     worth = "What finding out is worth before you decide"
-    yield told and b.fold(worth, b.table(worth, "What | #Worth up to", told, quiet=True))
+    table = b.records(worth, "What | #Worth up to", "{what} | {usd:usd}", told, quiet=True)
+    yield told and b.fold(worth, table)
     if len(told) < len(money.worth):
         yield cases_note(money)
     if drawn.assumes:
@@ -393,10 +398,10 @@ def _curve(drawn: Simulation) -> b.Table:
     every, last = max(1, len(drawn.curve) // 12), len(drawn.curve) - 1
     kept = [month for n, month in enumerate(drawn.curve) if n % every == 0 or n == last]
     titles = "Month | #One in ten is below | #In the middle | #One in ten is above"
-    rows = [(str(m.month), *map(usd, (m.p10, m.p50, m.p90))) for m in kept]
+    cells = "{month} | {p10:usd} | {p50:usd} | {p90:usd}"
     if _certain(drawn):
-        titles, rows = "Month | #USD", [(month, middle) for month, _, middle, _ in rows]
-    return b.table("Money spent and gained since the start", titles, rows)
+        titles, cells = "Month | #USD", "{month} | {p50:usd}"
+    return b.records("Money spent and gained since the start", titles, cells, kept)
 
 
 def compared(before: Dossier, after: Dossier) -> b.Table:
@@ -407,7 +412,7 @@ def compared(before: Dossier, after: Dossier) -> b.Table:
     return b.table("What these numbers would change", titles, rows)
 
 
-def _what_if(dossier: Dossier) -> Iterator[tuple[str, str]]:
+def _what_if(dossier: Dossier) -> Rows:
     yield "Verdict", headline(dossier)
     money = dossier.investment
     if isinstance(money, Unknown):
@@ -433,8 +438,7 @@ _STEPS = 200.0
 _BETWEEN = re.compile(r"\s+to\s+|(?<=[\d%])\s*-\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class Lever:
+class Lever(NamedTuple):
     id: str  #: Of the question that asks for it.
     title: str
     question: str

@@ -23,7 +23,7 @@ from tuneworthy.report.sections.common import (
     weeks,
 )
 from tuneworthy.report.sections.plan import need_text
-from tuneworthy.words import count, few, listing, number, plain, sentence, several, share
+from tuneworthy.words import capital, count, few, listing, number, plain, sentence, several, share
 from tuneworthy.words import day as as_day
 
 _TITLE = "What could be done instead, or first"
@@ -50,7 +50,7 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
     first = matter(options)
     others = [option for option in ranked if option not in (*first, *tuning)]
     around = b.fold if folded else b.part
-    more = sentence(f"{several(len(others), 'other option')}, and why they help or don’t")[:-1]
+    more = capital(f"{several(len(others), 'other option')}, and why they help or don’t")
     path = () if isinstance(advice, Unknown) else advice.options
     figures = _figures(ranked, a_month(dossier))
     return b.section(

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from tuneworthy.errors import one_line
 from tuneworthy.model.base import Range, Unknown
-from tuneworthy.model.dossier import ApproachResult, ChallengeResult, Dossier, Phase, Plan
-from tuneworthy.plan.section import hours_text, part_title
+from tuneworthy.model.dossier import ApproachResult, ChallengeResult, Dossier, Part, Phase, Plan
+from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.named import named
@@ -27,7 +27,7 @@ from tuneworthy.report.sections.common import (
 from tuneworthy.report.text import safe
 from tuneworthy.words import count, day, listing, plain, sentence
 
-AIMS = named("aims")
+AIMS, _PARTS = named("aims"), named("plan_parts")
 
 _THERE = named("there")
 
@@ -103,6 +103,11 @@ def work_text(hours: Range, money: Range) -> str:
 
 def _cost(value: Range) -> str:
     return _NOT_PRICED if value.high == "open" and value.low == 0 else dollars(value)
+
+
+def part_title(plan: Plan, part: Part) -> str:
+    """What a part of a plan is called; a plan without a tuning has but one."""
+    return _PARTS[part] if plan.aim == "tune" else "Steps"
 
 
 def _takes(phase: Phase) -> bool:

@@ -36,16 +36,9 @@ def others(dossier: Dossier) -> b.Section:
     facts = [(label, sentence(rate_text(rate))) for label, rate in rates]
     own = () if isinstance(result.base_rate, Unknown) else (result.base_rate,)
     groups = [*own, *result.rates]
-    beside = (
-        (
-            sentence(rate.of).removesuffix("."),
-            f"{rate.won} of {rate.n}",
-            share(rate.rate),
-            f"{share(rate.low)} to {share(rate.high)}",
-        )
-        for rate in groups
-    )
-    by_group = b.table("By group", "Which | #tuning won | #share | #95%", beside, quiet=True)
+    cells = "{of:capital} | {won} of {n} | {rate:share} | {low:share} to {high:share}"
+    titles = "Which | #tuning won | #share | #95%"
+    by_group = b.records("By group", titles, cells, groups, quiet=True)
     return b.section(
         "others",
         title,

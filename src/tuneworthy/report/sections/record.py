@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tuneworthy import __version__
 from tuneworthy.errors import CaseError
-from tuneworthy.model.base import MONTHS_PER_QUARTER, Unknown
+from tuneworthy.model.base import MONTHS_PER_QUARTER, State, Unknown
 from tuneworthy.model.case import CaseDecision
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult, Verdict
 from tuneworthy.model.framework import (
@@ -22,10 +22,12 @@ from tuneworthy.model.framework import (
     OptionRule,
     Span,
 )
+from tuneworthy.money.worth import worth_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import (
     GATES,
+    Rows,
     about,
     ceiling_text,
     count_text,
@@ -101,10 +103,14 @@ def attempts(dossier: Dossier) -> b.Section | None:
 def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
     """The walk through the rules; with the framework, also what its score counts."""
     tree, score, difference = dossier.rules.tree, dossier.rules.score, dossier.rules.difference
-    rows = []
+    names = {plain(name): words for name, words in _WORDS.items() if name != "checks"}
+    longest_first, rows = sorted(names.items(), key=lambda pair: -len(pair[0])), []
     for step in tree.path:
         values = (f"{_WORDS.get(n, plain(n))}: {value_text(v)}" for n, v in step.value.items())
-        asked = b.Cell(_condition(step.ask), ", ".join(values))
+        ask = step.ask
+        for sign, words in (*longest_first, *_SIGNS.items()):
+            ask = ask.replace(sign, words)
+        asked = b.Cell(sentence(f"{ask}?"), ", ".join(values))
         rows.append((asked, step.answer, OUTCOME_WORDS[step.outcome]))
     decided = tree.outcome == "undecided" or any(step.answer == "yes" for step in tree.path)
     last = "the last step does" if decided else f"the verdict is: {OUTCOME_WORDS[tree.outcome]}"
@@ -131,14 +137,6 @@ _WORDS = named("counts")
 """What a rule counts."""
 
 _SIGNS = {"≤": "at most", "≥": "at least", "<": "under", ">": "over"}
-
-
-def _condition(condition: str) -> str:
-    names = {plain(name): words for name, words in _WORDS.items() if name != "checks"}
-    longest_first = sorted(names.items(), key=lambda pair: -len(pair[0]))
-    for sign, words in (*longest_first, *_SIGNS.items()):
-        condition = condition.replace(sign, words)
-    return sentence(f"{condition}?")
 
 
 def glossary() -> b.Section:
@@ -352,7 +350,7 @@ def _asked(framework: Framework, asked: Criterion) -> Sequence[tuple[str, str]]:
 
 def _figures(
     rule: ApproachRule | OptionRule, weeks: Span | None, hours: Span | None = None
-) -> Iterator[tuple[str, str]]:
+) -> Rows:
     """What something usually does to the targets, and what it takes."""
     moves = []
     for target, move in rule.moves.items():
@@ -395,3 +393,76 @@ def _here(dossier: Dossier, name: str, kind: str) -> Iterator[str]:
 
 _NOT_HERE = named("not_here")
 """What is said where a case has nothing to do with it."""
+
+
+# What a page shows while answers are given: the questions, and what changes with them.
+
+_Result = CheckResult | FactorResult | SignalResult
+
+
+def groups(
+    dossier: Dossier, framework: Framework, stated: Mapping[str, State]
+) -> Iterator[dict[str, Any]]:
+    """Every question of a framework by its kind, with how many hold and how many are open.
+
+    ``stated`` has the answers of the case file by path.
+    """
+    checks, factors, signals = dossier.ceiling.checks, dossier.factors, dossier.signals
+    limit = "Has prompting been taken to its limit?"
+    signs = "Signs that prompting has reached its limit"
+    rooms: tuple[tuple[str, str, str, Mapping[str, Criterion], Mapping[str, _Result]], ...] = (
+        ("limit", limit, "ceiling", framework.ceiling, checks),
+        ("for", "Reasons for fine-tuning", "factors", framework.indicators, factors),
+        ("against", "Reasons against it", "factors", framework.anti_indicators, factors),
+        ("signs", signs, "signals", framework.signals, signals),
+    )
+    for name, title, room, criteria, results in rooms:
+        questions = [
+            _field(f"{room}.{key}", one, results[key], framework, stated)
+            for key, one in criteria.items()
+        ]
+        states = [results[key].state for key in criteria]
+        says = f"{states.count('yes')} of {len(states)} yes"
+        if unknown := states.count("unknown"):
+            says += f", {unknown} open"
+        if questions:
+            yield {"id": name, "title": title, "says": says, "questions": questions}
+
+
+def _field(
+    key: str, asks: Criterion, result: _Result, framework: Framework, stated: Mapping[str, State]
+) -> dict[str, str]:
+    """A question with the answer of the case file, and which counts where it is another one."""
+    reasons = (asks.why, getattr(asks, "means", ""))
+    counts, answer = "", stated.get(key, "unknown")
+    if result.source != "stated" and result.state != answer:
+        counts = f"counts as {result.state}, from {source_words(result.state, result.source)}"
+    return {
+        "key": key,
+        "title": result.title,
+        "ask": result.ask,
+        "why": " ".join(sentence(framework.filled(text, asks)) for text in reasons if text),
+        "example": framework.filled(asks.example, asks),
+        "stated": answer,
+        "counts": counts,
+        "note": result.note,
+    }
+
+
+def titles(framework: Framework) -> dict[str, str]:
+    rooms = (
+        ("ceiling", framework.ceiling),
+        ("factors", framework.factors),
+        ("signals", framework.signals),
+    )
+    return {f"{room}.{key}": one.title for room, every in rooms for key, one in every.items()}
+
+
+def next_question(dossier: Dossier) -> dict[str, str] | None:
+    """The open answer that removes most doubt for its time; None when nothing can any more."""
+    if not dossier.next_questions:
+        return None
+    first = dossier.next_questions[0]
+    worth = f"The most worthwhile for its time: {worth_text(first)}{first.minutes} min to find out."
+    room = "ceiling" if first.factor in dossier.ceiling.checks else "factors"
+    return {"key": f"{room}.{first.factor}", "ask": first.ask, "worth": worth}

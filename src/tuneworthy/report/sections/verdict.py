@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import CaseDecision
@@ -39,7 +40,7 @@ from tuneworthy.report.sections.options import instead
 from tuneworthy.report.sections.plan import work_text
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import attempts, review_day
-from tuneworthy.words import day, few, listing, sentence, several, usd
+from tuneworthy.words import capital, day, few, listing, sentence, several, usd
 
 _FIT = "What doesn’t fit together"
 _MOST = 4
@@ -51,7 +52,10 @@ _ROWS = {"Ceiling": ("ceiling", "today.quality"), "Pays back": ("economics", "to
 def memo(dossier: Dossier) -> Iterator[b.Fact]:
     """What somebody who decides has to know: the ask, when to stop, how sure that is."""
     yield from _ask(dossier)
-    yield b.Fact("Next step", dossier.verdict.next, _first_cost(dossier), "plan")
+    phases = () if isinstance(dossier.plan, Unknown) else dossier.plan.phases
+    first = [phase for phase in phases if phase.id == "simpler"]
+    costs = " ".join(f"{work_text(p.hours, p.usd)}, until {day(p.end)}." for p in first)
+    yield b.Fact("Next step", dossier.verdict.next, costs, "plan")
     if targets := targets_text(dossier):
         yield b.Fact("Targets", sentence(targets))
     yield from _pays(dossier)
@@ -89,13 +93,6 @@ def _ask(dossier: Dossier) -> Iterator[b.Fact]:
     yield from (b.Fact("Stop rule", what) for what in ends)
 
 
-def _first_cost(dossier: Dossier) -> str:
-    """What the steps before a pilot take, and until when; empty where there is none."""
-    phases = () if isinstance(dossier.plan, Unknown) else dossier.plan.phases
-    first = [phase for phase in phases if phase.id == "simpler"]
-    return " ".join(f"{work_text(p.hours, p.usd)}, until {day(p.end)}." for p in first)
-
-
 def _pays(dossier: Dossier) -> Iterator[b.Fact]:
     gates = [gate for gate in dossier.verdict.gates if gate.id == "investment"]
     if isinstance(dossier.investment, Unknown):
@@ -110,7 +107,7 @@ def _pays(dossier: Dossier) -> Iterator[b.Fact]:
 def warning(dossier: Dossier) -> list[str]:
     """The heaviest contradiction, and how many more there are; empty for none."""
     heavy = [item.says for item in dossier.challenges if item.severity == "contradiction"]
-    rest = sentence(several(len(heavy) - 1, "contradiction")).removesuffix(".")
+    rest = capital(several(len(heavy) - 1, "contradiction"))
     return heavy[:1] + [f"{rest} more under {_FIT}."] * (len(heavy) > 1)
 
 
@@ -156,8 +153,11 @@ def why(dossier: Dossier) -> b.Section:
     )
     rows.append(("Strength", sentence(strength)))
     noted = keep_in_mind(dossier)
-    answered = [(f.title, f.state, f.source, str(f.weight)) for f in dossier.factors.values()]
-    table = b.table("Reasons", "Reason | Answer | Known from | Weight", answered)
+    titles, cells = (
+        "Reason | Answer | Known from | Weight",
+        "{title} | {state} | {source} | {weight}",
+    )
+    table = b.records("Reasons", titles, cells, dossier.factors.values())
     drawing = charts.reasons(dossier.factors, dossier.verdict.basis.turning)
     return b.section(
         "why",
@@ -182,22 +182,17 @@ def keep_in_mind(dossier: Dossier) -> list[str]:
 def change(dossier: Dossier, questions: int | None = None) -> b.Section:
     """The smallest changes that turn the verdict, and what to find out, at most so many."""
     pairs = flip_lines(dossier)
-    rows = ((sentence(what).removesuffix("."), sentence(then)) for what, then in pairs)
+    rows = ((capital(what), sentence(then)) for what, then in pairs)
     caption = "The fewest answers that would turn the count"
+    names = [title(name, dossier) for name in dossier.verdict.basis.turning]
     return b.section(
         "change",
         "What would change it",
         b.part("What it would take", takes(dossier)),
-        _turning(dossier),
+        f"One of these alone would change the answer: {listing(names)}." if names else "",
         b.table(caption, "If | The count is", rows) if pairs else no_flip(dossier),
         _questions(dossier, questions) if dossier.next_questions else None,
     )
-
-
-def _turning(dossier: Dossier) -> str:
-    """The answers that alone would change the answer; empty for none."""
-    names = [title(name, dossier) for name in dossier.verdict.basis.turning]
-    return f"One of these alone would change the answer: {listing(names)}." if names else ""
 
 
 def takes(dossier: Dossier) -> b.Facts:
@@ -298,40 +293,32 @@ def pilot_text(dossier: Dossier) -> str:
 
 def _marks(label: str, dossier: Dossier) -> str:
     """Numbers of the challenges that concern a row, as the section below counts them."""
+
+    def row_of(path: str) -> str:
+        factor = dossier.factors.get(path.removeprefix("factors.").partition(".")[0])
+        if path.startswith("factors.") and factor:
+            return "For" if factor.kind == "indicator" else "Against"
+        return next((label for label, starts in _ROWS.items() if path.startswith(starts)), "")
+
     shown = fit(dossier).blocks[-1]
     items = shown.items if isinstance(shown, b.Claims) else ()
-    marks = [
-        f"[{place}]"
-        for place, claim in enumerate(items, start=1)
-        if any(_row_of(path, dossier) == label for path in claim.between)
-    ]
-    return "".join(marks[:4])
-
-
-def _row_of(path: str, dossier: Dossier) -> str:
-    parts = path.split(".")
-    if parts[0] == "factors" and len(parts) > 1 and parts[1] in dossier.factors:
-        return "For" if dossier.factors[parts[1]].kind == "indicator" else "Against"
-    return next((label for label, starts in _ROWS.items() if path.startswith(starts)), "")
+    concern = (n for n, c in enumerate(items, 1) if label in map(row_of, c.between))
+    return "".join(f"[{n}]" for n in islice(concern, 4))
 
 
 def _after(dossier: Dossier, case_path: str) -> Iterator[str]:
     """The next step, with the command for it, and the commands that say more."""
-    for place, line in enumerate(step_lines(dossier)):
+    advice, steps = dossier.recommendation, [dossier.verdict.next]
+    if not isinstance(advice, Unknown) and len(advice.steps) > 1:
+        numbered = enumerate(advice.steps, 1)
+        steps = [f"{n}. {sentence(step.title)} {step.because}" for n, step in numbered]
+    for place, line in enumerate(steps):
         yield f"      {line}" if place else f"Next: {line}"
     asked = dossier.next_questions
     if case_path and asked and dossier.verdict.action == "answer_questions":
         yield f"      tuneworthy answer {case_path} {asked[0].factor}=yes (or no)"
     if case_path:
         yield f"More: tuneworthy explain|options|invest|plan|precedents {case_path}"
-
-
-def step_lines(dossier: Dossier) -> list[str]:
-    """The steps, numbered where there are several."""
-    advice = dossier.recommendation
-    if isinstance(advice, Unknown) or len(advice.steps) < 2:
-        return [dossier.verdict.next]
-    return [f"{n}. {sentence(step.title)} {step.because}" for n, step in enumerate(advice.steps, 1)]
 
 
 def _quick(dossier: Dossier, case_path: str) -> b.Document:
