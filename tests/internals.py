@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
+
 from faulty import Fake, Manners
 from tuneworthy import cli as cli_module
 from tuneworthy.cli import STOPPED, cli, run
@@ -409,7 +412,13 @@ from tuneworthy.report.sections.evidence import (
     rows_of,
     step_rows,
 )
-from tuneworthy.report.sections.framework import finding_says, lint_dict, lint_report
+from tuneworthy.report.sections.framework import (
+    finding_says,
+    lint_dict,
+    lint_report,
+    models_dict,
+    models_report,
+)
 from tuneworthy.report.sections.lab import (
     answered_rows,
     board_note,
@@ -575,7 +584,7 @@ from tuneworthy.workspace.reports import (
     case_report,
     history,
     history_report,
-    models_text,
+    models_of,
     render,
     schema,
 )
@@ -586,3 +595,9 @@ from tuneworthy.workspace.workspace import (
     since,
     take_snapshot,
 )
+
+
+def models_text(case: Path | None = None, form: str = "text", *, as_of: date | None = None) -> str:
+    """Which models can be called and what they cost; nothing is sent."""
+    rows = models_of(() if case is None else read_case(case).models, as_of)
+    return models_dict(*rows) if form == "json" else render_document(models_report(*rows))

@@ -25,6 +25,7 @@ from internals import (
     load_named,
     parse,
     read_cases,
+    render_document,
     shipped_cases,
 )
 from tuneworthy import CaseError, Framework, FrameworkError, load_framework
@@ -140,7 +141,7 @@ def test_noise_is_called_noise(tmp_path: Path) -> None:
         text.replace("{anti_indicators: {at_least: 2}}", "{anti_indicators: {at_least: 3}}"),
         encoding="utf-8",
     )
-    told = " ".join(history_report(history(against=str(other)), "text", seed=0).split())
+    told = " ".join(render_document(history_report(history(against=str(other)), seed=0)[0]).split())
     assert "lesson against near" in told
     assert "cases apart" in told
     assert "may be noise" in told
@@ -190,7 +191,8 @@ def test_both_ways_to_name_the_cases_say_the_same(tmp_path: Path) -> None:
 
 def test_every_line_fits_a_terminal(tmp_path: Path) -> None:
     found = history(put(tmp_path, renamed()), FITTED, against="lesson", codes="blind1")
-    assert max(map(len, history_report(found, "text", seed=0).splitlines())) <= 80
+    document, _ = history_report(found, seed=0)
+    assert max(map(len, render_document(document).splitlines())) <= 80
 
 
 def test_shipped_cases_and_the_guide_fit_the_schema(project: Path) -> None:

@@ -545,7 +545,7 @@ def test_colours_of_a_report_reach_a_terminal_and_nothing_else_that_it_obeys(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    deliver("\x1b[1;31mNo\x1b[0m — 5\u202f%\n\x1b[2J\x9b1m\x1b", None, False)
+    deliver("\x1b[1;31mNo\x1b[0m — 5\u202f%\n\x1b[2J\x9b1m\x1b")
     assert capsys.readouterr().out == "\x1b[1;31mNo\x1b[0m — 5\u202f%\n\\x1b[2J\\x9b1m\\x1b"
 
 

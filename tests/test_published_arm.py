@@ -20,6 +20,7 @@ from internals import (
     figures,
     html,
     markdown,
+    models_text,
     prepare,
     quoted,
     reach,
@@ -29,7 +30,6 @@ from internals import (
 )
 from internals import lab_ceiling as api
 from internals import run as command
-from internals import workspace_reports as reachable
 from lab_world import folder_of, known
 from tuneworthy import Case, CaseError, Dossier, decide, load_case, load_framework
 
@@ -158,7 +158,7 @@ def test_nothing_reaches_prices_or_serves_a_figure(tmp_path: Path) -> None:
     with pytest.raises(CaseError, match="nothing can be called"):
         reach(model)
     folder_of(tmp_path, models=json.dumps([paper()]))
-    listed = reachable.models_text(tmp_path, as_of=AS_OF)
+    listed = models_text(tmp_path, as_of=AS_OF)
     assert "a published figure, no model to call" in listed
     assert "no price" not in listed.split("Endpoints")[0]
     money: dict[str, Any] = {

@@ -189,9 +189,6 @@ def measure(
     sources: tuple[str, ...],
     show_examples: bool,
     compare: bool,
-    form: str,
-    output: str | None,
-    force: bool,
     **options: Any,
 ) -> int:
     """Measure traces or results, and keep what they show as evidence of CASE.
@@ -207,8 +204,7 @@ def measure(
         options |= {"sources": sources, "progress": progress}
         new = case is None and sources
         run = measure_new(**options) if new else measure_case(case or ".", **options)
-    document = measure_report(run, examples=show_examples)
-    opt.show(document, output, force, json=measure_dict(run) if form == "json" else "")
+    opt.show(measure_report(run, examples=show_examples), lambda: measure_dict(run))
     told = run.of("best_arm_lead").details.get("told_apart")
     return NOT_MET if compare and (told != "yes" or not run.known("best_arm_lead")) else ANSWERED
 
@@ -258,15 +254,14 @@ def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
 @evalset.command()
 @opt.case_argument
 @opt.format_option("csv", "jsonl", help="For a spreadsheet, or as an evaluation set.")
-@opt.option("--output FILE", "Write there, not to the terminal.")
-@opt.force_option
-def export(case: str, form: str, output: str | None, force: bool) -> None:
+@opt.output_options
+def export(case: str) -> None:
     """Print the evaluation set of CASE with the right answers that labelling gave."""
     from tuneworthy.files.evalset import csv_text, evalset_text
     from tuneworthy.workspace.labelling import labelled_cases
 
-    text = (csv_text if form == "csv" else evalset_text)(labelled_cases(case))
-    opt.deliver(text, output, force, painted=False)
+    text = csv_text if opt.asked().form == "csv" else evalset_text
+    opt.deliver(text(labelled_cases(case)), painted=False)
 
 
 @evalset.command("import")

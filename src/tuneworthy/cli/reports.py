@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,10 +32,10 @@ def case_report(
     return opt.with_options(opt.command(*lines), *shared, opt.output_options)
 
 
-def report(topic: Topic, case: str, output: str | None, force: bool, **asked: Any) -> None:
+def report(topic: Topic, case: str, **what_if: Any) -> None:
     from tuneworthy.workspace.reports import case_report
 
-    opt.deliver(case_report(topic, case, colour=opt.colour(output), **asked), output, force)
+    opt.deliver(case_report(topic, case, opt.asked().form, colour=opt.colour(), **what_if))
 
 
 _REQUIRED = (
@@ -62,9 +63,7 @@ _REQUIRED = (
 @opt.seed_option
 @opt.flag("--short", "Only the decision memo, one page: with markdown, html or pdf.", "memo")
 @opt.flag("--quick", "Only the three strongest reasons: can it be ruled out?")
-def decide(
-    case: str, require: str | None, form: str, output: str | None, force: bool, **options: Any
-) -> int:
+def decide(case: str, require: str | None, memo: bool, **options: Any) -> int:
     """Judge CASE, a case folder or its case.yaml (the present folder when not given).
 
     Writes nothing but the file named with --output. Exits with 0 when answered, 1 when --require
@@ -73,14 +72,13 @@ def decide(
     from tuneworthy.workspace.cases import judge_case
     from tuneworthy.workspace.reports import render
 
-    memo = options.pop("memo")
+    form = opt.asked().form
     if memo and form not in ("markdown", "html", "pdf"):
         raise click.UsageError("--short goes with --format markdown, html or pdf.")
-    if form == "pdf" and output is None:
+    if form == "pdf" and opt.asked().output is None:
         raise click.UsageError("A PDF needs a file: add --output report.pdf.")
     dossier = judge_case(case, **options)
-    shown = render(dossier, form, case_path=case, colour=opt.colour(output), memo=memo)
-    opt.deliver(shown, output, force)
+    opt.deliver(render(dossier, form, case_path=case, colour=opt.colour(), memo=memo))
     verdict = dossier.verdict
     met = require in (None, verdict.answer, verdict.outcome, verdict.action)
     return ANSWERED if met else NOT_MET
@@ -174,14 +172,22 @@ def precedents(**options: Any) -> None:
 @opt.set_option
 @opt.as_of_option
 def explain(
-    case: str | None, name: str | None, factor: str | None, chosen: str | None, **what_if: Any
+    case: str | None,
+    name: str | None,
+    factor: str | None,
+    chosen: str | None,
+    answers: dict[str, str],
+    as_of: date | None,
 ) -> None:
     """Walk through the verdict on CASE with its own numbers, or explain one ID, in CASE or alone.
 
     An ID is that of a factor, check, signal, target, option, goal, approach, challenge or rule of
     the judgement, or what reports call it.
     """
-    from tuneworthy.workspace import reports
+    from tuneworthy.pipeline import decide, load_framework
+    from tuneworthy.report.sections.record import explanation
+    from tuneworthy.workspace.cases import read_supposed
+    from tuneworthy.workspace.reports import explain
 
     if factor is not None and name is not None:
         raise click.UsageError("Name it once: CASE ID, or --factor ID.")
@@ -189,11 +195,13 @@ def explain(
     if case is not None and name is None and not os.path.lexists(case):  # no case: an id
         case, name = None, case
     if case is None and name is not None:
-        if what_if["answers"]:
+        if answers:
             raise click.UsageError("--set needs a CASE.")
-        opt.deliver(reports.explain_factor(name, chosen))
+        opt.show(explanation(load_framework(chosen or "lesson"), name))
     else:
-        opt.deliver(reports.explain(case or ".", name, chosen, **what_if))
+        read, framework = read_supposed(case or ".", chosen, answers)
+        dossier = decide(read, framework, as_of=as_of)
+        opt.show(explain(dossier, framework, name), everything=name is None)
 
 
 @opt.command(
@@ -214,7 +222,6 @@ def diff(
     since: str | None,
     answers: dict[str, str],
     chosen: str | None,
-    form: str,
 ) -> None:
     """Say what changed from dossier A to dossier B, and which answers moved the verdict.
 
@@ -228,15 +235,15 @@ def diff(
     if answers and (since or (second or first).endswith(".json")):
         raise click.UsageError("--set goes with a case folder, and not with --since.")
     second = second or (first if answers else None)
-    if form == "text" and not since and not first.endswith(".json") and second:
+    plain = opt.asked().form == "text" and not since
+    if plain and second and not first.endswith(".json"):
         opt.show(reports.side_by_side(first, second, chosen, answers))
         return
     if (second is None) == (since is None):
         raise click.UsageError("Name two dossiers or two cases, or one with --since FILE or --set.")
     before, after = (since, first) if since is not None else (first, str(second))
     change = reports.difference(before, after, chosen, answers, since=since is not None)
-    json = json_text(change.model_dump(mode="json")) if form == "json" else ""
-    opt.show(document(change), json=json)
+    opt.show(document(change), lambda: json_text(change.model_dump(mode="json")))
 
 
 @opt.group(
@@ -261,25 +268,31 @@ def list_() -> None:
 @framework.command()
 @click.argument("name", metavar="NAME|FILE", default="lesson")
 @opt.format_option("text", "yaml", help="In words, or as the file.")
-def show(name: str, form: str) -> None:
+def show(name: str) -> None:
     """Show what a framework asks and how it decides."""
-    from tuneworthy.workspace.reports import framework_text
+    from tuneworthy.framework.load import NAMES, catalogue_text
+    from tuneworthy.pipeline import load_framework
+    from tuneworthy.report.sections.framework import framework_report
 
-    opt.deliver(framework_text(name, form))
+    shown = load_framework(name)
+    if opt.asked().form == "yaml" and name in NAMES:
+        opt.deliver(catalogue_text(f"{name}.yaml"))
+    else:
+        opt.show(framework_report(shown))
 
 
 @framework.command()
 @click.argument("name", metavar="NAME|FILE", default="lesson")
 @opt.flag("--strict", "Exit with 1 if there is anything to know.")
 @opt.format_option("text", "json")
-def check(name: str, strict: bool, form: str) -> int:
+def check(name: str, strict: bool) -> int:
     """Go through every combination of answers and say where the rules contradict each other."""
     from tuneworthy.framework.lint import check as lint_of
     from tuneworthy.pipeline import load_framework
     from tuneworthy.report.sections.framework import lint_dict, lint_report
 
     lint = lint_of(load_framework(name))
-    opt.show(lint_report(lint), json=json_text(lint_dict(lint)) if form == "json" else "")
+    opt.show(lint_report(lint), lambda: json_text(lint_dict(lint)))
     return NOT_MET if strict and lint.warnings else ANSWERED
 
 
@@ -313,18 +326,19 @@ def framework_schema() -> None:
 )
 @opt.format_option("text", "markdown", "json")
 def backtest(
-    file: str | None, cases: str | None, seed: int, form: str, situations: bool, **options: Any
+    file: str | None, cases: str | None, seed: int, situations: bool, **options: Any
 ) -> None:
     """Show how often a framework's rules were right about published cases, or those in FILE."""
-    from tuneworthy.workspace.reports import history, history_report, situations_report
+    from tuneworthy.workspace.reports import history, history_report
+    from tuneworthy.workspace.reports import situations as blind
 
     if file is not None and cases is not None:
         raise click.UsageError("The cases are named twice: give FILE or --cases FILE, not both.")
     if situations:
-        opt.deliver(situations_report(file or cases, options["framework"], form))
+        document, data = blind(file or cases, options["framework"])
     else:
-        record = history(file or cases, seed=seed, **options)
-        opt.deliver(history_report(record, form, seed=seed))
+        document, data = history_report(history(file or cases, seed=seed, **options), seed=seed)
+    opt.show(document, lambda: json_text(data))
 
 
 @opt.command(

@@ -43,13 +43,7 @@ if TYPE_CHECKING:
 @opt.format_option("text", "json")
 @opt.output_options
 def list(  # noqa: A001  # the name of the command
-    folder: str,
-    chosen: str | None,
-    as_of: Any,
-    form: str,
-    output: str | None,
-    force: bool,
-    **asked: Any,
+    folder: str, chosen: str | None, as_of: Any, **asked: Any
 ) -> None:
     """List the cases in CASES_DIR: what each comes to, asks and is worth, and all of them in sum.
 
@@ -61,8 +55,7 @@ def list(  # noqa: A001  # the name of the command
 
     found = open_workspace(folder, chosen, as_of).listed(query_of(asked), within_s=math.inf)
     named = {"schema": "tuneworthy/list/1"}
-    json = json_text(named | found.model_dump(mode="json")) if form == "json" else ""
-    opt.show(document(found, folder), output, force, json=json)
+    opt.show(document(found, folder), lambda: json_text(named | found.model_dump(mode="json")))
 
 
 def server(

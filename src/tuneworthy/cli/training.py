@@ -41,7 +41,7 @@ def data() -> None:
 @opt.flag("--mask", "Put words in the place of personal data, in the set alone.")
 @opt.format_option("text", "json")
 @opt.output_options
-def check(case: str, seed: int, mask: bool, form: str, output: str | None, force: bool) -> None:
+def check(case: str, seed: int, mask: bool) -> None:
     """Pass the candidates of CASE through every gate, and keep what passes.
 
     Candidates are the files under data.training, and what logs under data.traces hold. What is in
@@ -53,8 +53,7 @@ def check(case: str, seed: int, mask: bool, form: str, output: str | None, force
     from tuneworthy.training.pages import data_document
 
     found = pass_gates(case, seed=seed, mask=mask)
-    json = found.made.model_dump_json(indent=2) + "\n" if form == "json" else ""
-    opt.show(data_document(found), output, force, json=json)
+    opt.show(data_document(found), lambda: found.made.model_dump_json(indent=2) + "\n")
 
 
 _reviewer_option = opt.option(
@@ -160,9 +159,7 @@ _EVERY_S = 0.5
     opt.as_of_option,
     opt.output_options,
 )
-def pilot(
-    case: str, dry_run: bool, form: str, output: str | None, force: bool, **options: Any
-) -> int:
+def pilot(case: str, dry_run: bool, **options: Any) -> int:
     """Find out whether tuning works for CASE: train on growing parts of its training set.
 
     Nested sets, each twice the one before, are trained with several seeds. Prompted, with retrieved
@@ -170,7 +167,7 @@ def pilot(
     cases. It ends with a card that says go or no-go, and the judgement reads it. Stop it whenever
     you like: run it again and it goes on, and nothing is trained or paid twice.
     """
-    opt.refuse_existing(output, force)
+    opt.refuse_existing()
     with opt.live_line(_line) as show:
         pilot = _prepared(case, show, **options)
         stopped = ""
@@ -186,7 +183,7 @@ def pilot(
             keep_run(case, "pilot", result)
             document, json = pilot_document(result, pilot.lab.case.name), lab_dict("pilot", result)
             stopped = result.stopped
-    opt.show(document, output, force, json=json if form == "json" else "", form=form)
+    opt.show(document, lambda: json)
     return STOPPED if stopped else ANSWERED
 
 
@@ -314,7 +311,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 @opt.flag("--leave-out", "Leave out what it would refuse, in place of writing nothing.")
 @opt.option("--output DIR", "Folder to make; export/TARGET in the case folder when not given.")
 @opt.format_option("text", "json")
-def export(case: str, name: str | None, form: str, **options: Any) -> int | None:
+def export(case: str, name: str | None, **options: Any) -> int | None:
     """Write the training set of CASE in the form a service or a library takes.
 
     With it come the job or configuration, the command, the price by its tokens, and what the
@@ -330,8 +327,7 @@ def export(case: str, name: str | None, form: str, **options: Any) -> int | None
             click.echo(f"{each:24}{target(each).title}")
         return None
     done = write(case, name, **options)
-    json = export_json(done) if form == "json" else ""
-    opt.show(export_document(done), json=json, everything=True)
+    opt.show(export_document(done), lambda: export_json(done), everything=True)
     return None if done.folder is not None else NOT_MET
 
 
@@ -342,7 +338,7 @@ def export(case: str, name: str | None, form: str, **options: Any) -> int | None
 @opt.format_option("text", "json")
 @opt.as_of_option
 def watch(
-    case: str, sources: tuple[str, ...], mapping: str | None, form: str, as_of: date | None
+    case: str, sources: tuple[str, ...], mapping: str | None, as_of: date | None
 ) -> int | None:
     """Hold the signed decision of CASE against new logs, dates and what the rules say today.
 
@@ -358,5 +354,5 @@ def watch(
         with opt.live_line(opt.reading_progress) as progress:
             measure_case(case, sources, mapping=mapping, progress=progress)
     seen = look(case, as_of=as_of)
-    opt.show(watch_document(seen), json=watch_dict(seen) if form == "json" else "")
+    opt.show(watch_document(seen), lambda: watch_dict(seen))
     return NOT_MET if seen.state == "attention" else None

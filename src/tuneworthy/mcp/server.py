@@ -23,13 +23,12 @@ from starlette.responses import PlainTextResponse
 
 from tuneworthy import __version__
 from tuneworthy.errors import InputError, one_line
-from tuneworthy.framework.load import NAMES, load_named
+from tuneworthy.framework.load import NAMES, catalogue_text, load_named
 from tuneworthy.mcp.tools import TOOLS, Desk, Result, Short, Tool, cleaned, marked
 from tuneworthy.model.base import FileRecord
 from tuneworthy.report.document import markdown
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 from tuneworthy.workspace.listen import impatient, in_link, is_loopback
-from tuneworthy.workspace.reports import framework_text
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -93,7 +92,7 @@ def read(desk: Desk, asked: types.ReadResourceRequestParams) -> types.ReadResour
         if name not in NAMES:  # a path would be a framework too
             fix = f"one of {', '.join(NAMES)}"
             raise InputError(f'"{name[:80]}" is no framework of the catalogue', fix=fix)
-        text = framework_text(name, "yaml")
+        text = catalogue_text(f"{name}.yaml")
     elif uri.startswith(CASE):
         name = unquote(uri.removeprefix(CASE))
         text = marked(markdown(desk.workspace.evaluated(name).dossier))

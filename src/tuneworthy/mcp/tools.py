@@ -526,15 +526,9 @@ def explain(desk: Desk, asked: Explain) -> Result:
     """The walk through the rules with this case's answers, or one factor of it: what it asks, why,
     and what another answer would do. Writes nothing; what_if only supposes.
     """
-    found = desk.suppose(asked)
-    told = explained(
-        desk.workspace.directory.path(asked.case),
-        asked.factor,
-        desk.workspace.chosen,
-        answers=asked.what_if,
-        as_of=found.dossier.as_of,
-    )
-    return Result(told, found)
+    found, name = desk.suppose(asked), asked.factor
+    told = explained(found.dossier, found.framework, name)
+    return Result(render(told, everything=name is None), found)
 
 
 @_tool("Measure traces", Remeasured, (*_HEAD, "evidence"), writes=True)

@@ -15,8 +15,7 @@ from starlette.responses import Response
 
 from tuneworthy.errors import ConflictError
 from tuneworthy.files.disk import writing
-from tuneworthy.lab.prepare import MOST_TOKENS
-from tuneworthy.model.base import LateRecord, Natural, NonNegative, Record, State, Unknown
+from tuneworthy.model.base import LateRecord, NonNegative, Record, State, Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     ChallengeResult,
@@ -27,15 +26,16 @@ from tuneworthy.model.dossier import (
     Recommendation,
     VerdictResult,
 )
-from tuneworthy.model.lab import Arm, Quote, Stand
+from tuneworthy.model.lab import Stand
 from tuneworthy.web.guard import HEADER, PROBLEM, site_of
 from tuneworthy.web.render import FORMS, AskedCase, ExportForm, exported, in_reading
 from tuneworthy.workspace.labs import (
     KeptRun,
-    LabKind,
+    LabOffer,
     LabRun,
     LabSettings,
     LabState,
+    LabTerms,
     Result,
     kept_runs,
     result_of,
@@ -239,22 +239,10 @@ lab_router = APIRouter(
 )
 
 
-class LabTerms(Record):
-    """What a lab is run by."""
-
-    kind: LabKind = "ceiling"
-    answers: bool = False  #: For ``retrieve``: whether a model shall answer with what is found.
-    max_tokens: int = Field(
-        MOST_TOKENS, ge=0, le=100_000
-    )  #: Tokens an answer may have; 0: as probes show.
-    seed: int = Field(0, ge=0, lt=2**32)  #: For the split of the cases and their order.
-    at_once: int = Field(16, ge=1, le=256)  #: The most calls on the wire.
-    ask_again: bool = False  #: Send calls in doubt once more; some of them may be paid twice.
-
-    def settings(self, workspace: Workspace) -> LabSettings:
-        """The same by the framework and on the day that the server goes by."""
-        told = self.model_dump(include=set(LabTerms.model_fields))
-        return LabSettings(**told, chosen=workspace.chosen, as_of=workspace.as_of)
+def lab_settings(terms: LabTerms, workspace: Workspace) -> LabSettings:
+    """How a lab is run, by the framework and on the day that the server goes by."""
+    told = terms.model_dump(include=set(LabTerms.model_fields))
+    return LabSettings(**told, chosen=workspace.chosen, as_of=workspace.as_of)
 
 
 class LabStart(LabTerms):
@@ -268,20 +256,7 @@ class LabStart(LabTerms):
     def start(self, of: AskedCase) -> LabRun:
         """Start it for a case."""
         seen = self.model_dump(include={"cap_usd", "calls", "usd"})
-        return of.site.labs.start(of.path, self.settings(of.workspace), **seen)
-
-
-class LabOffer(LateRecord):
-    """What a lab would run and cost."""
-
-    arms: tuple[Arm, ...]
-    select: Natural  #: Cases for selecting.
-    report: Natural  #: Cases that will choose nothing.
-    quote: Quote
-    places: tuple[str, ...]  #: Where it is sent.
-    doubtful: Natural  #: Calls of earlier runs of which nobody knows whether they were paid.
-    most_calls: Natural
-    most_usd: NonNegative
+        return of.site.labs.start(of.path, lab_settings(self, of.workspace), **seen)
 
 
 class ApiLabLabState(LateRecord):
@@ -317,8 +292,7 @@ def runs(of: OfCase) -> tuple[KeptRun, ...]:
 @lab_router.get("/offer")
 def offer(of: OfCase, asked: Annotated[LabTerms, Query()]) -> LabOffer:
     """What a lab would run and cost; nothing is sent."""
-    found = of.site.labs.offer(of.path, asked.settings(of.workspace))
-    return LabOffer.model_validate(found, from_attributes=True)
+    return of.site.labs.offer(of.path, lab_settings(asked, of.workspace))
 
 
 @lab_router.post("", status_code=202, responses=_problems(409), openapi_extra=_BY_A_PROGRAM)

@@ -28,12 +28,13 @@ from tuneworthy.report.sections.framework import models_report
 from tuneworthy.training.gate import pass_gates
 from tuneworthy.training.pages import data_document, watch_document
 from tuneworthy.training.watch import watch
-from tuneworthy.web.api import LabStart, LabTerms
+from tuneworthy.web.api import LabStart, lab_settings
 from tuneworthy.web.cases import Width, chart_answer
 from tuneworthy.web.render import AskedCase, OfCase, in_reading, page, query
 from tuneworthy.words import listing
 from tuneworthy.workspace.labs import (
     LabRun,
+    LabTerms,
     LookKind,
     QuoteExceededError,
     graded_cases,
@@ -166,7 +167,7 @@ def _runs(of: AskedCase) -> bool:
 def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
     """What would run, or why nothing can."""
     try:
-        found = of.site.labs.offer(of.path, asked.settings(of.workspace))
+        found = of.site.labs.offer(of.path, lab_settings(asked, of.workspace))
     except InputError as caught:
         return {"refused": of.plain(caught)}
     more = (*found.more, ("Sent to", listing(found.places) or "nobody"))

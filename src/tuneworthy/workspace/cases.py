@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Container, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tuneworthy.errors import CaseError, FrameworkError, InputError, OutputError, one_line
 from tuneworthy.files.case import CASE_FILE, case_path
@@ -157,6 +158,20 @@ def extra_needed(name: str, needs: str, libraries: Container[str]) -> Iterator[N
         fix = f'in a clone, pip install ".[{name}]" installs it'
         what = f"{needs} the extra {name} ({caught.name} is not installed)"
         raise InputError(what, fix=fix) from None
+
+
+def stamps(folder: Path, *, but: str = "", most: int = sys.maxsize) -> frozenset[Any] | None:
+    """Size and time of every file below a folder, but in a folder ``but``; None for too many."""
+    found = set[tuple[str, int, int]]()
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if os.path.join(place, name) != but]  # noqa: PTH118  # a hot path
+        if len(found) + len(files) > most:
+            return None
+        for path in (f"{place}/{name}" for name in files):
+            with suppress(OSError):
+                now = os.stat(path)  # noqa: PTH116  # a hot path
+                found.add((path, now.st_size, now.st_mtime_ns))
+    return frozenset(found)
 
 
 T = TypeVar("T")

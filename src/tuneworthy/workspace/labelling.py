@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
@@ -49,7 +47,7 @@ from tuneworthy.report.sections.evalset import Item
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.training.candidates import read_candidates
 from tuneworthy.training.review import LABEL, own_answers, pair_items, review_items
-from tuneworthy.workspace.cases import Cache
+from tuneworthy.workspace.cases import Cache, stamps
 
 For = Literal["report", "choose", "verify"]
 """The arms a ceiling lab chose, on its held-out cases; all its arms, on the cases for selecting;
@@ -97,8 +95,7 @@ class LabelQueue:
     def shared_with(self, labeller: str) -> LabelQueue:
         """The same items for somebody, with their labels by now."""
         name = labeller_name(labeller)
-        labels = latest_labels(read_labels(self.case).get(name, ()))
-        return replace(self, labeller=name, labels=labels)
+        return replace(self, labeller=name, labels=_labels(self.case).get(name, {}))
 
     def is_labelled(self, item: Item) -> bool:
         label = self.labels.get(item.key)
@@ -223,9 +220,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
         items = [Item("answer", each) for each in shuffled(lacking, task.seed)]
     else:
         items, text = _outputs_to_label(source, task)
-    return LabelQueue(
-        case, name, _by_id(items), text, latest_labels(read_labels(case).get(name, ()))
-    )
+    return LabelQueue(case, name, _by_id(items), text, _labels(case).get(name, {}))
 
 
 def _evalset(source: str | Path, case: Case) -> tuple[EvalCase, ...]:
@@ -525,37 +520,16 @@ class LabelQueues:
 
     def open(self, source: str | Path, task: LabelTask) -> LabelQueue:
         """As ``open_queue``."""
-        folder = Path(source).resolve()
-        key, stamp = (folder, replace(task, labeller="")), None
+        folder, stamp = Path(source).resolve(), None
         if task.kind != "settle":
-            stamp = _stamp(folder)
-        if stamp is None:
-            return _opened(source, task)
-        kept = self._kept.find(key, stamp)
-        if kept is not None:
+            stamp = stamps(folder, but=str(folder / FOLDER / "labels"), most=_FILES)
+        key = folder, replace(task, labeller="")
+        if stamp and (kept := self._kept.find(key, stamp)):
             return kept.shared_with(task.labeller)
-        return self._kept.keep(key, stamp, _opened(source, task))
-
-
-def _opened(source: str | Path, task: LabelTask) -> LabelQueue:
-    if task.rubric:
-        task = replace(task, rubric=rubric_path(load_case(source), str(task.rubric)))
-    return open_queue(source, task)
-
-
-def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...] | None:
-    """Size and time of every file of a case but its labels; None for a folder with very many."""
-    stamp: list[tuple[str, int, int]] = []
-    for place, folders, files in os.walk(folder):
-        if place == str(folder / FOLDER) and "labels" in folders:
-            folders.remove("labels")
-        if len(stamp) + len(files) > _FILES:
-            return None
-        for name in files:
-            with suppress(OSError):
-                now = os.stat(os.path.join(place, name))  # noqa: PTH116, PTH118  # a hot path
-                stamp.append((f"{place}/{name}", now.st_size, now.st_mtime_ns))
-    return tuple(stamp)
+        if task.rubric:
+            task = replace(task, rubric=rubric_path(load_case(source), str(task.rubric)))
+        queue = open_queue(source, task)
+        return self._kept.keep(key, stamp, queue) if stamp else queue
 
 
 class Overview(NamedTuple):

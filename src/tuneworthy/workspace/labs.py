@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from itertools import chain
@@ -32,7 +32,7 @@ from tuneworthy.lab.prepare import MOST_TOKENS, PreparedLab, prepare, quoted, re
 from tuneworthy.lab.session import StopHandle, ledger_or_none
 from tuneworthy.llm.choose import lacking_keys
 from tuneworthy.llm.endpoints import Transport
-from tuneworthy.model.base import LateRecord, json_text
+from tuneworthy.model.base import LateRecord, Natural, NonNegative, Record, json_text
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evalset import Split
@@ -77,7 +77,7 @@ from tuneworthy.training.pilot import (
 from tuneworthy.training.pilot import run as run_pilot
 from tuneworthy.training.trainers import EMBEDDED, LoraTrainer
 from tuneworthy.words import sentence
-from tuneworthy.workspace.cases import Cache
+from tuneworthy.workspace.cases import Cache, stamps
 
 MOST_RUNS = 4  #: Labs of different cases that may run at a time.
 
@@ -87,12 +87,14 @@ LookKind = Literal["data", "watch"]
 
 
 class _Lab(NamedTuple):
-    """How a kind of lab is made ready, priced and run, and as which run its calls are paid."""
+    """How a kind of lab is made ready, priced, run and told, and as which run it is paid."""
 
     paid_as: str
     prepare: Callable[..., Any]
     quoted: Callable[[Any], Quote]
     run: Callable[..., Any]
+    found: type[LabResult]
+    told: Any = None  #: Its document; None for a ceiling, told beside the case as it is now.
 
 
 def _pilot(source: str | Path, **settings: Any) -> PreparedPilot:
@@ -106,58 +108,46 @@ def _quoted_pilot(pilot: PreparedPilot) -> Quote:
         return pilot_price(pilot, ledger)
 
 
-_LABS: dict[LabKind, _Lab] = {
-    "ceiling": _Lab(ceiling.CEILING_RUN, prepare, quoted, ceiling.run),
-    "retrieve": _Lab(retrieve.RETRIEVE_RUN, retrieve.prepare, retrieve.quoted, retrieve.run),
-    "verify": _Lab(verify.VERIFY_RUN, prepare, verify.quoted, verify.run),
-    "pilot": _Lab(PILOT_RUN, _pilot, _quoted_pilot, run_pilot),
-}
-
 LabState = Literal["running", "stopping", "done", "stopped", "failed"]
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
-class LabSettings:
-    """How a lab is run. Scorers that are functions of the user's own never run from here."""
+class LabTerms(Record):
+    """What a lab is run by. Scorers that are functions of the user's own never run from here."""
 
     kind: LabKind = "ceiling"
-    max_tokens: int = MOST_TOKENS  #: Tokens an answer may have; it bounds the price.
-    seed: int = 0  #: For the split of the cases and their order.
-    at_once: int = 16  #: The most calls on the wire.
-    ask_again: bool = False
-    """Whether calls in doubt are sent once more; some of them may be paid twice."""
     answers: bool = False  #: For ``retrieve``: whether a model shall answer with what is found.
+    max_tokens: int = Field(
+        MOST_TOKENS, ge=0, le=100_000
+    )  #: Tokens an answer may have; 0: as probes show.
+    seed: int = Field(0, ge=0, lt=2**32)  #: For the split of the cases and their order.
+    at_once: int = Field(16, ge=1, le=256)  #: The most calls on the wire.
+    ask_again: bool = False  #: Send calls in doubt once more; some of them may be paid twice.
+
+
+class LabSettings(LabTerms):
+    """The same by a framework and for a day."""
+
     chosen: str | None = None  #: Framework that the verdict goes by; the case's own when not given.
     as_of: date | None = None  #: The day, for prices and evidence; today when not given.
 
 
-@dataclass(frozen=True, slots=True)
-class QuotedLab:
-    """What a lab would do and cost: to be shown, and confirmed by its numbers."""
+class LabOffer(LateRecord):
+    """What a lab would run and cost: to be shown, and confirmed by its numbers."""
 
     arms: tuple[Arm, ...]
-    select: int  #: Cases for selecting.
-    report: int  #: Cases that will choose nothing.
+    select: Natural  #: Cases for selecting.
+    report: Natural  #: Cases that will choose nothing.
     quote: Quote
-    places: tuple[str, ...]
-    """Where it is sent: addresses, and the names of models inside this program."""
-    doubtful: int  #: Calls of earlier runs of which nobody knows whether they were paid.
-    held_usd: float  #: What is put aside for those.
-    spent_usd: float  #: What earlier runs have paid and put aside.
-    again: bool  #: Whether those would be sent once more.
-    lacking: tuple[str, ...] = ()  #: Keys that it takes and that aren't there, a sentence each.
-    more: tuple[tuple[str, str], ...] = ()  #: What else it would take, as label and text.
-
-    @property
-    def most_calls(self) -> int:
-        """Calls that may be sent."""
-        return self.quote.calls + self.doubtful * self.again
-
-    @property
-    def most_usd(self) -> float:
-        """What they may cost."""
-        return self.quote.usd_most + self.held_usd * self.again
+    places: tuple[str, ...]  #: Where it is sent.
+    doubtful: Natural  #: Calls of earlier runs of which nobody knows whether they were paid.
+    most_calls: Natural
+    most_usd: NonNegative
+    spent_usd: float = Field(exclude=True)  #: What earlier runs have paid and put aside.
+    lacking: tuple[str, ...] = Field((), exclude=True)
+    """Keys that it takes and that aren't there, a sentence each."""
+    more: tuple[tuple[str, str], ...] = Field((), exclude=True)
+    """What else it would take, as label and text."""
 
 
 class QuoteExceededError(ConflictError):
@@ -277,7 +267,7 @@ class Labs:
     ) -> None:
         self._transport, self._clock, self.budget_usd = transport, clock, budget_usd
         self._runs: dict[Path, LabRun] = {}
-        self._offers: Cache[QuotedLab] = Cache(100)
+        self._offers: Cache[LabOffer] = Cache(100)
         self._spent_usd = 0.0  # by runs that later ones of their case took the place of
         self._lock = threading.Lock()
 
@@ -290,16 +280,16 @@ class Labs:
         """The lab of a case that runs, or that ran last since the server began."""
         return self._runs.get(Path(source).resolve())
 
-    def offer(self, source: str | Path, settings: LabSettings) -> QuotedLab:
+    def offer(self, source: str | Path, settings: LabSettings) -> LabOffer:
         """What a lab would do and cost; nothing is sent.
 
         It is worked out once for as long as no file of the case changes.
         """
-        asked, files = (str(source), settings, today()), _files(Path(source))
+        asked, files = (str(source), settings, today()), stamps(Path(source))
         known = self._offers.find(asked, files)
         return known or self._offers.keep(asked, files, self._worked_out(source, settings))
 
-    def _worked_out(self, source: str | Path, settings: LabSettings) -> QuotedLab:
+    def _worked_out(self, source: str | Path, settings: LabSettings) -> LabOffer:
         lab = _prepared(source, settings)
         found = self._offer(lab, settings)
         if not isinstance(lab, PreparedPilot):
@@ -307,7 +297,8 @@ class Labs:
         training = asyncio.run(quoted_training(lab))  # measures a few steps
         told = pilot_quote_document(lab.plan, training, found.quote, math.inf).facts
         rows = () if told is None else tuple((row.label, row.value) for row in told.rows)
-        return replace(found, more=tuple(row for row in rows if row[0] not in ("Calls", "Price")))
+        more = tuple(row for row in rows if row[0] not in ("Calls", "Price"))
+        return found.model_copy(update={"more": more})
 
     def start(
         self, source: str | Path, settings: LabSettings, *, cap_usd: float, calls: int, usd: float
@@ -356,7 +347,7 @@ class Labs:
         until = time.monotonic() + timeout_s
         return all(run.wait(max(0.0, until - time.monotonic())) for run in running)
 
-    def _offer(self, lab: Any, settings: LabSettings) -> QuotedLab:
+    def _offer(self, lab: Any, settings: LabSettings) -> LabOffer:
         kind, caller = _LABS[settings.kind], _caller(lab)
         with ledger_or_none((caller or lab).case) as ledger:
             doubtful = () if ledger is None else ledger.doubtful(kind.paid_as)
@@ -364,16 +355,17 @@ class Labs:
         plan = caller.plan if caller else None
         reached = plan.setting.reached.values() if plan else ()
         arms = () if plan is None else plan.called if settings.kind == "verify" else plan.arms
-        return QuotedLab(
+        quote, again = kind.quoted(lab), doubtful if settings.ask_again else ()
+        return LabOffer(
             places=tuple(dict.fromkeys(place.base_url or place.provider for place in reached)),
             arms=arms,
             select=len(plan.select) if plan else lab.result.select,
             report=len(plan.report) if plan else lab.result.report,
-            quote=kind.quoted(lab),
+            quote=quote,
             doubtful=len(doubtful),
-            held_usd=sum(call.usd for call in doubtful),
+            most_calls=quote.calls + len(again),
+            most_usd=quote.usd_most + sum(call.usd for call in again),
             spent_usd=spend.paid + spend.held if spend else 0.0,
-            again=settings.ask_again,
             lacking=lacking_keys(reached) if self._transport is None else (),
         )
 
@@ -387,20 +379,10 @@ class Labs:
             raise CaseError(f"{MOST_RUNS} labs are running", where=str(source), fix="wait for one")
 
 
-def _files(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Every file below a folder with its size and when it changed."""
-    try:
-        found = [(one, one.stat()) for one in folder.rglob("*") if one.is_file()]
-    except OSError:  # one went meanwhile: what is told now is told once
-        return (("", 0, time.time_ns()),)
-    return tuple(sorted((str(one), stat.st_size, stat.st_mtime_ns) for one, stat in found))
-
-
 def _prepared(source: str | Path, settings: LabSettings) -> Any:
     """The plan of a lab by its settings; code beside a case is never run."""
     names = ("chosen", "seed", "max_tokens", "as_of", *["answers"] * (settings.kind == "retrieve"))
-    told = {name: getattr(settings, name) for name in names}
-    return _LABS[settings.kind].prepare(source, **told)
+    return _LABS[settings.kind].prepare(source, **settings.model_dump(include={*names}))
 
 
 def _caller(lab: Any) -> PreparedLab | None:
@@ -452,7 +434,8 @@ class KeptRun(LateRecord):
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> Self:
-        if not isinstance(self.result, _FOUND.get(self.kind, LookResult)):
+        lab = _LABS.get(self.kind)
+        if not isinstance(self.result, lab.found if lab else LookResult):
             raise ValueError(f"holds no {self.kind}")  # noqa: TRY004  # what pydantic takes
         return self
 
@@ -464,23 +447,23 @@ class KeptRun(LateRecord):
             each = enumerate(result.sections, start=1)
             return head, *(section(f"looked-{n}", title, blocks) for n, (title, blocks) in each)
         if not isinstance(result, CeilingResult):
-            return tuple(_TOLD[type(result)](result).sections)
+            return tuple(_LABS[self.kind].told(result).sections)
         found = ceiling_sections(result, dossier, dossier)
         told = facts(self.answered) if self.answered else None
         then = section(found[1].id, found[1].title, told, found[1].blocks[1:])
         return found[0], then, *found[2:]
 
 
-_FOUND: dict[str, type[LabResult]] = {
-    "ceiling": CeilingResult,
-    "retrieve": RetrievalResult,
-    "verify": VerifyResult,
-    "pilot": PilotResult,
-}
-_TOLD: dict[type[LabResult], Callable[[Any], Document]] = {
-    VerifyResult: verify_document,
-    PilotResult: pilot_document,
-    RetrievalResult: partial(retrieval_document, folder=""),
+_LABS: dict[str, _Lab] = {
+    "ceiling": _Lab(ceiling.CEILING_RUN, prepare, quoted, ceiling.run, CeilingResult),
+    "retrieve": _Lab(
+        *(retrieve.RETRIEVE_RUN, retrieve.prepare, retrieve.quoted, retrieve.run),
+        *(RetrievalResult, partial(retrieval_document, folder="")),
+    ),
+    "verify": _Lab(
+        verify.VERIFY_RUN, prepare, verify.quoted, verify.run, VerifyResult, verify_document
+    ),
+    "pilot": _Lab(PILOT_RUN, _pilot, _quoted_pilot, run_pilot, PilotResult, pilot_document),
 }
 
 
@@ -501,7 +484,7 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> KeptRun:
     elif isinstance(result, RetrievalResult):
         says = f"Best way {result.best.way}: recall {share_text(result.best.recall)}"
     else:
-        says = _TOLD[type(result)](result).headline
+        says = _LABS[kind].told(result).headline
     kept = KeptRun(id=_id(now), kind=kind, at=now, says=says, answered=rows, result=result)
     grids: dict[Split, list[list[str]]] = {}
     for part in get_args(Split) if isinstance(result, CeilingResult) else ():

