@@ -46,7 +46,8 @@ class Written(NamedTuple):
     """A case file as it was read or written."""
 
     case: Case
-    digest: str  #: SHA-256 of its text, for compare-and-set.
+    text: str
+    digest: str  #: SHA-256 of the text, for compare-and-set.
 
 
 def read_case(source: str | Path | Mapping[str, Any]) -> Case:
@@ -58,13 +59,13 @@ def read_case(source: str | Path | Mapping[str, Any]) -> Case:
 
 
 def read_with_digest(source: str | Path) -> Written:
-    """A case with the digest of the very text it was read from."""
+    """A case with the very text it was read from."""
     path = case_path(source)
     if path.parent == Path(source) and not os.path.lexists(path):
         fix = f'start one with "tuneworthy init {path.parent}"'
         raise CaseError(f"holds no {CASE_FILE}", where=str(path.parent), fix=fix)
     text = read_text(path, CASE_LIMIT, CaseError)
-    return Written(case_from_text(text, path), text_digest(text))
+    return Written(case_from_text(text, path), text, text_digest(text))
 
 
 def case_from_text(text: str, path: Path) -> Case:
@@ -228,7 +229,7 @@ def rewrite(
             check(case)
         if changed != text:
             write_over(path, raw[: len(raw) - len(text)] + changed)
-    return Written(case, text_digest(changed))
+    return Written(case, changed, text_digest(changed))
 
 
 def add_to_case(source: str | Path, lines: str) -> Case:

@@ -28,7 +28,7 @@ from tuneworthy.mcp.tools import TOOLS, Desk, Result, Short, Tool, cleaned, mark
 from tuneworthy.model.base import FileRecord
 from tuneworthy.report.document import markdown
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
-from tuneworthy.workspace.listen import impatient, in_link, is_loopback
+from tuneworthy.workspace.listen import in_link, is_loopback, serve
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -293,22 +293,7 @@ def _shows(scope: Scope, token: str) -> bool:
 
 
 def serve_http(app: ASGIApp, listens: socket.socket) -> None:
-    """Serve until it is interrupted; whoever is still connected then is cut off in a second."""
-    import uvicorn
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        server_header=False,
-        http=impatient(H11Protocol),
-        limit_concurrency=_AT_ONCE,
-        timeout_graceful_shutdown=1,
-        ws="none",
-    )
-    uvicorn.Server(config).run(sockets=[listens])
+    serve(app, listens, at_once=_AT_ONCE, patience_s=1, log="critical")
 
 
 # The protocol over the standard streams, as an assistant starts it.

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, create_model
 from pydantic.json_schema import GenerateJsonSchema
 
 from tuneworthy.errors import InputError, one_line
-from tuneworthy.files.case import text_digest
+from tuneworthy.files.case import read_with_digest
 from tuneworthy.framework.schema import FieldDocs
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.model.base import FileRecord, Record, shown, wrong
@@ -33,7 +33,7 @@ from tuneworthy.workspace.cases import plain_title
 from tuneworthy.workspace.measure import measure_case
 from tuneworthy.workspace.portfolio import CaseQuery, CaseRow, Funding, Totals
 from tuneworthy.workspace.reports import explain as explained
-from tuneworthy.workspace.workspace import Workspace, files_inside, read_case_file
+from tuneworthy.workspace.workspace import Workspace, files_inside
 
 # What the tools may be asked: closed records, so that a word nobody knows is refused.
 
@@ -410,10 +410,10 @@ def list_cases(desk: Desk, asked: CaseQuery) -> Result:
 @_tool("Read a case", CaseTold)
 def read_case(desk: Desk, asked: Read) -> Result:
     """The case file as the team wrote it, and its digest, which answer asks for. Writes nothing."""
-    case, text = read_case_file(desk.workspace.directory.path(asked.case))
-    told = case.model_dump(mode="json", exclude_defaults=True)
-    data = {"case_name": asked.case, "file_digest": text_digest(text), "told": told}
-    return Result(text, more=data)
+    read = read_with_digest(desk.workspace.directory.path(asked.case))
+    told = read.case.model_dump(mode="json", exclude_defaults=True)
+    data = {"case_name": asked.case, "file_digest": read.digest, "told": told}
+    return Result(read.text, more=data)
 
 
 @_tool("Start a case", NewlyMade, _HEAD, writes=True, repeatable=False)

@@ -215,11 +215,10 @@ class InterviewSession:
 
     def _read(self) -> None:
         read = read_with_digest(self.source)
-        text = read_text(case_path(self.source), CASE_LIMIT, CaseError)
         framework = framework_of(read.case, self.chosen)
         dossier = decide(read.case, framework, as_of=self.as_of)
         self.now = answers.EvaluatedCase(
-            self.source, read.case, framework, text, read.digest, "", dossier
+            self.source, read.case, framework, read.text, read.digest, "", dossier
         )
 
 

@@ -35,14 +35,12 @@ from threading import Thread
 from typing import Any
 
 import click
-import uvicorn
 from anyio import to_thread
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tuneworthy import __version__
 from tuneworthy.errors import ConflictError, InputError, NoSuchCaseError, one_line
@@ -51,7 +49,7 @@ from tuneworthy.web import api, cases, interview, lab, label
 from tuneworthy.web.guard import API, HEADERS, LOOPBACK, Guard, Problem, Site, checked, site_of
 from tuneworthy.web.render import FOREVER, assets, for_notice, load, page, wants_part
 from tuneworthy.workspace.labs import Labs
-from tuneworthy.workspace.listen import EVERYWHERE, impatient, in_link, is_loopback, listening
+from tuneworthy.workspace.listen import EVERYWHERE, in_link, is_loopback, listening, serve
 from tuneworthy.workspace.workspace import Workspace, open_workspace
 
 # What went wrong, in one line, with the right number; never where in our code.
@@ -223,19 +221,8 @@ def run(
         Thread(target=chart_script, name="charts", daemon=True).start()
         if browse:
             webbrowser.open(f"{address}?token={site.token}")
-        config = uvicorn.Config(
-            make_app(site),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            http=impatient(H11Protocol),
-            limit_concurrency=_MOST_AT_ONCE,
-            timeout_graceful_shutdown=3,
-            proxy_headers=False,
-            log_config=None,
-        )
         with suppress(KeyboardInterrupt):  # how it is meant to end
-            uvicorn.Server(config).run(sockets=[sock])
+            serve(make_app(site), sock, at_once=_MOST_AT_ONCE, patience_s=3, log="warning")
 
 
 def prepare(site: Site) -> None:

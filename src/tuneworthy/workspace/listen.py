@@ -48,6 +48,29 @@ def in_link(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def serve(app: Any, listens: socket.socket, *, at_once: int, patience_s: int, log: str) -> None:
+    """Serve until it is interrupted; whoever is still connected then has so many seconds.
+
+    Of more than ``at_once`` connections the rest are turned away; nothing of ours is told by name.
+    """
+    import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level=log,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        http=impatient(H11Protocol),
+        limit_concurrency=at_once,
+        timeout_graceful_shutdown=patience_s,
+        ws="none",
+    )
+    uvicorn.Server(config).run(sockets=[listens])
+
+
 def impatient(protocol: type[Any]) -> type[Any]:
     """Uvicorn's protocol over h11, which drops whoever keeps it waiting for the rest of a request.
 

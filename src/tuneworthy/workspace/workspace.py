@@ -61,7 +61,7 @@ from tuneworthy.model.dossier import Difference, Dossier, TuningAnswer
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult
 from tuneworthy.money.investment import RememberedDraws
-from tuneworthy.pipeline import decide, framework_of, load_framework, today
+from tuneworthy.pipeline import decide, framework_of, load_case, load_framework, today
 from tuneworthy.report.blocks import Block
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.syntax.document import parse
@@ -609,15 +609,9 @@ def _with_dossier(snapshot: CaseSnapshot, dossier: Dossier) -> EvaluatedCase:
     return EvaluatedCase(**parts, dossier=dossier)
 
 
-def read_case_file(source: Path) -> tuple[Case, str]:
-    path = case_path(source)
-    text = read_text(path, CASE_LIMIT, CaseError)
-    return case_from_text(text, path), text
-
-
 def files_inside(source: Path, names: Sequence[str]) -> tuple[str, ...]:
     """Files by their names in a case folder, as paths."""
-    case, _ = read_case_file(source)
+    case = load_case(source)
     paths = []
     for name in names:
         file = beside(case, "files", name)
