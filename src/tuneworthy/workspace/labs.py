@@ -133,7 +133,7 @@ class LabSettings(LabTerms):
 
 
 class LabOffer(LateRecord):
-    """What a lab would run and cost: to be shown, and confirmed by its numbers."""
+    """What a lab would run and cost."""
 
     arms: tuple[Arm, ...]
     select: Natural  #: Cases for selecting.
