@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -77,16 +78,21 @@ class CeilingRun:
         if self.plan is None or self.scores is None:
             return []
         cases = (self.plan.report if kind == "report" else self.plan.select)[:most]
-        arms = [arm for arm in self.plan.arms if self.scores.cells(arm.id, cases)]
-        shown, rows = self.scores.shown, [["case", "asked", "right", *(arm.id for arm in arms)]]
-        for case in cases:
-            right = " or ".join(shown(answer_text(answer)) for answer in case.accepted)
-            cells = [next(iter(self.scores.cells(arm.id, [case])), None) for arm in arms]
-            row = [case.id, shown(case.text), right]
-            for cell in cells:
-                score = quality(cell.score()) if cell and cell.scores else "no answer"
-                row.append(f"{score}: {shown(cell.output or cell.why)}" if cell else "")
-            rows.append(row)
+        shown = self.scores.shown
+        columns = [
+            ["case", *(case.id for case in cases)],
+            ["asked", *(shown(case.text) for case in cases)],
+            ["right", *(" or ".join(shown(answer_text(a)) for a in c.accepted) for c in cases)],
+        ]
+        for arm in self.plan.arms:
+            of = self.scores.of(arm.id)
+            if ran := {case.id for case in of.ran(cases)}:
+                columns.append([arm.id])
+                for case, mean in zip(cases, of.means(cases).tolist(), strict=True):
+                    score = "no answer" if math.isnan(mean) else quality(mean)
+                    came = shown(of.came(case)[0] or of.why.get(case.id, ""))
+                    columns[-1].append(f"{score}: {came}" if case.id in ran else "")
+        rows = [list(row) for row in zip(*columns, strict=True)]
         return rows if len(rows) > 1 else []
 
 

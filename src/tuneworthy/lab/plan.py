@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import chain, islice, product, zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tuneworthy.errors import InputError
 from tuneworthy.files.evalset import parted
 from tuneworthy.files.materials import chain_of, filled, names
-from tuneworthy.llm.endpoints import Reached
-from tuneworthy.llm.runner import Job
+from tuneworthy.llm.endpoints import TOKENS_A_MESSAGE, Reached, most_input_tokens
+from tuneworthy.llm.runner import Job, Messages
 from tuneworthy.measure.sample import embed
+from tuneworthy.model.base import ChatRole, as_bytes
 from tuneworthy.model.case import Case, Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.lab import Arm, ChatMessage, Request, Settled
@@ -180,7 +182,7 @@ class Pool:
         self._spread = [place for place in rounds if place is not None]
         self._answers = sorted(groups, key=lambda text: (-len(groups[text]), text))
         self._folds: tuple[NDArray[np.int64], dict[str, int]] | None = None
-        self._heads: dict[int, tuple[NDArray[np.object_], NDArray[np.float64]]] = {}
+        self._heads: dict[int, tuple[NDArray[np.object_], NDArray[np.float32]]] = {}
         self._found: dict[tuple[object, ...], tuple[int, ...]] = {}  # which many arms ask for
         self.turns = lru_cache(maxsize=_TURNS)(self._turns)
 
@@ -226,11 +228,10 @@ class Pool:
             self._found[asked] = self.nearest(arm.few_shot, case)
         return self._found[asked]
 
-    def _turns(self, template: str, previous: str, place: int) -> tuple[ChatMessage, ChatMessage]:
+    def _turns(self, template: str, previous: str, place: int) -> Part:
         """An example as two turns of a conversation, asked as a template asks."""
         asked = filled(template, {"input": self.examples[place].text, "previous": previous})
-        answer = ChatMessage(role="assistant", content=self._texts[place])
-        return ChatMessage(role="user", content=asked), answer
+        return Part.all(Part.of("user", asked), Part.of("assistant", self._texts[place]))
 
     def look_up(self, arm: Arm, case: EvalCase) -> str:
         """What a baseline answers; empty for an empty pool."""
@@ -324,25 +325,23 @@ def _folds(
     return np.array([folds[cluster] for cluster, _ in keys], dtype=np.int64), folds
 
 
-def logistic(vectors: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.float64]:
+def logistic(vectors: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.float32]:
     """Weights of a softmax regression with a ridge, its intercept last, a column a class.
 
     Nesterov's steps, as long as the curvature of the loss allows: the same on every machine.
     """
-    rows = np.hstack([vectors.astype(np.float64), np.ones((len(vectors), 1))])
-    n, classes = len(rows), int(codes.max()) + 1
-    truth, ridge = np.eye(classes)[codes], 1 / (10 * n)
-    longest = 1 / (0.5 * float(np.linalg.norm(rows.T @ rows / n, 2)) + ridge)
-    weights = ahead = np.zeros((rows.shape[1], classes))
+    n, classes, whole = len(vectors), int(codes.max()) + 1, np.float32
+    rows = np.hstack([vectors, np.ones((n, 1), dtype=whole)])
+    turned, own, ridge = np.ascontiguousarray(rows.T), np.arange(n), whole(1 / (10 * n))
+    longest = 1 / (0.5 * np.linalg.norm(turned @ rows / n, 2) + ridge)
+    weights = ahead = np.zeros((rows.shape[1], classes), dtype=whole)
     for step in range(_STEPS):
-        scores = rows @ ahead
-        chances = np.exp(scores - scores.max(axis=1, keepdims=True))
-        chances /= chances.sum(axis=1, keepdims=True)
-        before, weights = (
-            weights,
-            ahead - longest * (rows.T @ (chances - truth) / n + ridge * ahead),
-        )
-        ahead = weights + step / (step + 3) * (weights - before)
+        off = rows @ ahead
+        off = np.exp(off - off.max(axis=1, keepdims=True))
+        off /= off.sum(axis=1, keepdims=True)
+        off[own, codes] -= 1
+        before, weights = weights, ahead - longest * (turned @ off / n + ridge * ahead)
+        ahead = weights + whole(step / (step + 3)) * (weights - before)
     return weights
 
 
@@ -384,15 +383,91 @@ class Setting:
     deciders: frozenset[str] = frozenset()  #: Ids of the models that decide, and write nothing.
 
 
+class Part(NamedTuple):
+    """Messages that several requests share, with what a request's key and price take of them."""
+
+    messages: tuple[ChatMessage, ...] = ()
+    told: bytes = b""  #: As canonical JSON.
+    tokens: int = 0  #: The most they can have.
+
+    @classmethod
+    def of(cls, role: ChatRole, text: str) -> Part:
+        message = ChatMessage(role=role, content=text)
+        return cls((message,), as_bytes(message.canonical), message.size + TOKENS_A_MESSAGE)
+
+    @classmethod
+    def all(cls, *parts: Part) -> Part:
+        messages = tuple(chain.from_iterable([part.messages for part in parts]))
+        told = b",".join([part.told for part in parts if part.messages])
+        return cls(messages, told, sum([part.tokens for part in parts]))
+
+
+_part = lru_cache(maxsize=256)(Part.of)
+
+
+class Asking:
+    """What is said to models about a case; much of it is the same for several arms.
+
+    Examples go in where a prompt names them, and otherwise as turns of the conversation, which
+    models follow far better than a list in a text. A case brings no system message: that is the
+    prompt's place. What was said after its newest question is no part of it.
+    """
+
+    def __init__(self, case: EvalCase, setting: Setting) -> None:
+        self.case, self._setting, self._text = case, setting, case.text
+        self._ends, self._earlier, talk = (
+            dict[tuple[object, ...], Part](),
+            list[Part](),
+            case.messages,
+        )
+        asked = [place for place, message in enumerate(talk) if message.role == "user"]
+        if asked:
+            self._text = talk[asked[-1]].content
+            before = (m for m in talk[: asked[-1]] if m.role in ("user", "assistant") and m.content)
+            self._earlier = [Part.of(m.role, m.content) for m in before]
+
+    def parts(self, arm: Arm, said: Sequence[str] = ()) -> tuple[Part, Part]:
+        """The system prompt, and what comes after it."""
+        setting, prompt = self._setting, step_of(arm, self._setting, len(said))
+        pool, named = setting.pool, names(prompt)
+        values = {"input": self._text, "previous": said[-1] if said else ""}
+        if arm.retrieval and "contexts" in named:
+            values["contexts"] = "\n\n".join(passage.text for passage in self.case.contexts)
+        if inside := "examples" in named:
+            solved = (pool.examples[place] for place in pool.shown_to(arm, self.case))
+            values["examples"] = "\n\n".join(
+                f"Input: {each.text}\nOutput: {answer_text(each.accepted[0])}" for each in solved
+            )
+        system = filled(prompt.system, values)
+        about = (prompt.user, inside or (arm.few_shot_from, arm.few_shot), *values.items())
+        if about not in self._ends:
+            shown = () if inside else pool.shown_to(arm, self.case)
+            turns = (pool.turns(prompt.user, values["previous"], place) for place in shown)
+            newest = Part.of("user", filled(prompt.user, values))
+            self._ends[about] = Part.all(*turns, *self._earlier, newest)
+        return _part("system", system) if system.strip() else Part(), self._ends[about]
+
+
+def step_of(arm: Arm, setting: Setting, step: int) -> PromptVariant:
+    """The prompt of a step of an arm's chain."""
+    return setting.prompts[(*arm.steps, arm.prompt)[step]]
+
+
+def _messages(
+    arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str]
+) -> tuple[ChatMessage, ...]:
+    return Part.all(*Asking(case, setting).parts(arm, said)).messages
+
+
 def request_for(arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str] = ()) -> Request:
     """The request of an arm for one case; of a chain the step after those that have ``said``."""
-    messages = messages_for(arm, case, setting, said)
+    messages = _messages(arm, case, setting, said)
     return frame_of(arm, setting, len(said)).model_copy(update={"messages": messages})
 
 
 def frame_of(arm: Arm, setting: Setting, step: int = 0) -> Request:
     """The requests of an arm at a step of its chain, without their messages."""
-    prompt, last = setting.prompts[(*arm.steps, arm.prompt)[step]], step == len(arm.steps)
+    prompt, last = step_of(arm, setting, step), step == len(arm.steps)
     model = prompt.model or arm.model
     return request_to(
         setting.reached[model],
@@ -406,33 +481,6 @@ def frame_of(arm: Arm, setting: Setting, step: int = 0) -> Request:
     )
 
 
-def messages_for(
-    arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str] = ()
-) -> tuple[ChatMessage, ...]:
-    """What is said in such a request.
-
-    Examples go in where the prompt names them, and otherwise as turns of the conversation, which
-    models follow far better than a list in a text.
-    """
-    prompt = setting.prompts[(*arm.steps, arm.prompt)[len(said)]]
-    pool, shown = setting.pool, setting.pool.shown_to(arm, case)
-    inside = "examples" in names(prompt)
-    earlier, text = _turns(case)
-    values = {
-        "input": text,
-        "contexts": "\n\n".join(p.text for p in case.contexts) if arm.retrieval else "",
-        "examples": "\n\n".join(_shown(pool.examples[place]) for place in shown) if inside else "",
-        "previous": said[-1] if said else "",
-    }
-    system = filled(prompt.system, values)
-    messages = [_as_system(system)] if system.strip() else []
-    for place in () if inside else shown:
-        messages += pool.turns(prompt.user, values["previous"], place)
-    messages += earlier
-    messages.append(ChatMessage(role="user", content=filled(prompt.user, values)))
-    return tuple(messages)
-
-
 def request_to(place: Reached, messages: Sequence[ChatMessage], **more: Any) -> Request:
     return Request(
         provider=place.provider,
@@ -443,32 +491,30 @@ def request_to(place: Reached, messages: Sequence[ChatMessage], **more: Any) -> 
     )
 
 
-def _turns(case: EvalCase) -> tuple[list[ChatMessage], str]:
-    """The messages before the newest question, and that question; later ones are no part of it.
+Told = Callable[[Job], str | None]
+"""What a call of an earlier step of a chain was answered; None where there is no answer."""
 
-    A case brings no system message: that is the prompt's place.
-    """
-    if case.input is not None:
-        return [], case.input
-    last = max((i for i, m in enumerate(case.messages) if m.role == "user"), default=None)
-    if last is None:
-        return [], case.text
-    before = (m for m in case.messages[:last] if m.role in ("user", "assistant") and m.content)
-    earlier = [ChatMessage(role=m.role, content=m.content) for m in before]
-    return earlier, case.messages[last].content
+
+class Frame(NamedTuple):
+    """What the requests of an arm at a step have in common."""
+
+    request: Request
+    tokens: int
+    around: tuple[tuple[bytes, bytes], ...]
+    """Of each repeat the canonical JSON before its messages, and after them."""
+
+    def job(self, repeat: int, system: Part, rest: Part, messages: Messages) -> Job:
+        before, after = self.around[repeat]
+        key = _begun(before, system.told).copy()
+        key.update(rest.told)
+        key.update(after)
+        tokens = self.tokens + system.tokens + rest.tokens
+        return Job(self.request, repeat, key=key.hexdigest(), tokens=tokens, messages=messages)
 
 
 @lru_cache(maxsize=256)
-def _as_system(text: str) -> ChatMessage:
-    return ChatMessage(role="system", content=text)
-
-
-def _shown(example: EvalCase) -> str:
-    return f"Input: {example.text}\nOutput: {answer_text(example.accepted[0])}"
-
-
-Told = Callable[[Job], str | None]
-"""What a call of an earlier step of a chain was answered; None where there is no answer."""
+def _begun(before: bytes, system: bytes) -> Any:
+    return hashlib.sha256(before + system + (b"," if system else b""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,49 +529,33 @@ class LabPlan:
     seed: int = 0
     probes: frozenset[tuple[str, str]] = frozenset()
     """Arms and cases whose calls may have the most tokens: what they use is everybody's cap."""
-    keys: dict[int, dict[tuple[Any, ...], str]] = field(init=False, repr=False, compare=False)
-    """By case and call: keys that were worked out, so that a quote and its run do it once.
-
-    Only of cases for selecting: of the others few arms are asked."""
-
-    frames: dict[tuple[str, int, int], Request] = field(
+    frames: dict[tuple[str, int, int], Frame] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
-
-    def __post_init__(self) -> None:
-        own = {id(case): dict[tuple[Any, ...], str]() for case in self.select}
-        object.__setattr__(self, "keys", own)
+    asking: list[Asking] = field(init=False, repr=False, compare=False, default_factory=list)
+    """Of the last case that jobs were made for."""
 
     def walks(self, arm: Arm, case: EvalCase, told: Told | None = None) -> Iterator[list[Job]]:
         """For each repeat the steps of one arm on one case, as far as earlier ones are told."""
         for repeat in range(0 if arm.kind == "baseline" else self.repeats):
-            jobs, said = list[Job](), tuple[str, ...]()
-            while len(jobs) == len(said) <= len(arm.steps):
+            jobs, said = [self._job(arm, case, repeat)], tuple[str, ...]()
+            while told and len(jobs) <= len(arm.steps) and (text := told(jobs[-1])) is not None:
+                said += (text,)
                 jobs.append(self._job(arm, case, repeat, said))
-                text = told(jobs[-1]) if told and len(said) < len(arm.steps) else None
-                said += () if text is None else (text,)
             yield jobs
 
-    def _job(self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...]) -> Job:
-        known, name = self.keys.get(id(case), {}), (arm.id, repeat, *said)
-        frame = self._frame(arm, case, len(said))
-        make = partial(messages_for, arm, case, self.setting, said)
-        if (key := known.get(name)) is None:
-            messages = make()
-            key = known[name] = frame.key(repeat, messages)
-            make = partial(tuple, messages)
-
-        def request() -> Request:
-            return frame.model_copy(update={"messages": make()})
-
-        return Job.known(key, (frame.base_url, frame.model), request, repeat)
-
-    def _frame(self, arm: Arm, case: EvalCase, step: int) -> Request:
+    def _job(self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...] = ()) -> Job:
         most = PROBE_TOKENS if (arm.id, case.id) in self.probes else self.setting.max_tokens
-        if (known := self.frames.get((arm.id, step, most))) is None:
-            known = frame_of(arm, self.setting, step).model_copy(update={"max_tokens": most})
-            self.frames[arm.id, step, most] = known
-        return known
+        name = arm.id, len(said), most
+        if (frame := self.frames.get(name)) is None:
+            request = frame_of(arm, self.setting, len(said))
+            request = request.model_copy(update={"max_tokens": most})
+            around = tuple(request.around(number) for number in range(self.repeats))
+            frame = self.frames[name] = Frame(request, most_input_tokens(request), around)
+        if not self.asking or self.asking[0].case is not case:
+            self.asking[:] = [Asking(case, self.setting)]
+        again = partial(_messages, arm, case, self.setting, said)
+        return frame.job(repeat, *self.asking[0].parts(arm, said), again)
 
     def calls(
         self, arms: Iterable[Arm], cases: Sequence[EvalCase], told: Told | None = None
@@ -534,7 +564,8 @@ class LabPlan:
 
         Of a chain the last one, or the first whose answer isn't told.
         """
-        for arm, case in product(arms, cases):
+        every = tuple(arms)
+        for case, arm in product(cases, every):
             for walk in self.walks(arm, case, told):
                 yield walk[-1], arm, case
 

@@ -46,12 +46,12 @@ from tuneworthy.lab.session import (
 from tuneworthy.llm.choose import lacking_keys, prices_of, transport_for
 from tuneworthy.llm.endpoints import STATE_PRICE, Transport, reach
 from tuneworthy.llm.ledger import Ledger
-from tuneworthy.llm.runner import Job, PriceOf, quote, total
+from tuneworthy.llm.runner import Job, PriceOf, quotes, total
 from tuneworthy.model.case import Case, Materials, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import MeasuredFile
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.lab import Arm, ChatMessage, JudgePlan, Quote, canonical_json
+from tuneworthy.model.lab import ChatMessage, JudgePlan, Quote, canonical_json
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import (
@@ -386,21 +386,20 @@ def price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
     """
     price_of, judge = lab.price_of, lab.scores.judge
 
-    def of(plan: LabPlan, arms: Sequence[Arm], cases: Sequence[EvalCase]) -> Quote:
+    def jobs(plan: LabPlan) -> Iterator[tuple[str, Job]]:
         longest, heard = "x" * (BYTES_A_TOKEN * plan.setting.max_tokens), told_by(ledger)
-
-        def jobs() -> Iterator[Job]:
-            for arm, case in product(arms, cases):
-                for walk in plan.walks(arm, case, lambda job: heard(job) or longest):
-                    yield from walk
-                    yield from judge.expected(walk[-1], case, ledger) if judge else ()
-
-        return quote(jobs(), ledger, price_of)
+        parts = [("", case) for case in plan.select] + [("report", case) for case in plan.report]
+        for (part, case), arm in product(parts, plan.called):  # of a case much is made once
+            for walk in plan.walks(arm, case, lambda job: heard(job) or longest):
+                judged = judge.expected(walk[-1], case, ledger) if judge else ()
+                for job in (*walk, *judged):
+                    yield part and arm.id, job
 
     def of_plan(plan: LabPlan) -> Quote:
-        parts = [of(plan, plan.arms, plan.select)]
+        by_name = quotes(jobs(plan), ledger, price_of)
+        parts = [by_name.get("", total(()))]
         for kind in ("prompt", "tuned"):
-            each = [of(plan, [arm], plan.report) for arm in plan.of_kind(kind)]
+            each = [by_name[arm.id] for arm in plan.of_kind(kind) if arm.id in by_name]
             most = 2 if judge and kind == "prompt" else 1  # a judge's choice has a rival
             parts += dearest(each, most)
         return total(parts)

@@ -307,7 +307,7 @@ def _saved(lab: Lab) -> int:
     plan = lab.plan
     if lab.stopped:
         return 0
-    made = sum(len(lab.scores.cells(arm.id, plan.select)) for arm in plan.called)
+    made = sum(len(lab.scores.of(arm.id).ran(plan.select)) for arm in plan.called)
     return (len(plan.called) * len(plan.select) - made) * plan.repeats
 
 
@@ -326,23 +326,23 @@ def _steps(
 
 def arm_row(lab: Lab, arm: Arm, cases: Sequence[EvalCase]) -> ArmResult:
     """An arm with what it scored on some cases."""
-    cells = lab.scores.cells(arm.id, cases)
-    times = [seconds for cell in cells for seconds in cell.latencies_s]
-    thought, written = (sum(c.thought for c in cells), sum(c.written for c in cells))
+    of = lab.scores.of(arm.id)
+    ran, (times, _) = of.ran(cases), of.seconds(cases)
+    usd, written, thought = (sum(c.tolist()) for c in of.of(ran, "usd", "written", "thought"))
     more = {"thinking": min(1.0, thought / written)} if thought and written else {}
     free = Unknown(ask="a baseline calls no model" if arm.kind == "baseline" else "it wasn't run")
+    names = ("failed", "in_doubt", "unjudged")
+    lost = (int((column > 0).sum()) for column in of.of(ran, *names))
     return ArmResult(
         arm=arm,
         quality=lab.scores.share(arm, cases),
-        usd_per_case=sum(cell.usd for cell in cells) / len(cells) if times else free,
-        latency_p95_s=float(np.quantile(times, 0.95)) if times else free,
-        steps=tuple(_steps(lab.scores.steps.get(arm.id, {}), {case.id for case in cases})),
-        changed=tuple(lab.scores.changed.get(arm.id, ())),
+        usd_per_case=usd / len(ran) if times.size else free,
+        latency_p95_s=float(np.quantile(times, 0.95)) if times.size else free,
+        steps=tuple(_steps(of.steps, {case.id for case in cases})),
+        changed=tuple(of.changed),
         **more,
-        dropped_after=None if lab.dropped.get(arm.id) is None else len(cells),
-        failed=sum(cell.failed > 0 for cell in cells),
-        in_doubt=sum(cell.in_doubt > 0 for cell in cells),
-        unjudged=sum(cell.unjudged > 0 for cell in cells),
+        dropped_after=None if lab.dropped.get(arm.id) is None else len(ran),
+        **dict(zip(names, lost, strict=True)),
     )
 
 
@@ -375,27 +375,25 @@ _MOST_PARTS = 50
 
 def _parts(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> tuple[PartShare, ...]:
     """How often each field of an arm's answers is right, or each class; () where there are none."""
-    scored = [(case, cell) for case in cases for cell in scores.cells(arm.id, [case])]
-    scored = [(case, cell) for case, cell in scored if cell.scores]
-    names = sorted({name for _, cell in scored for name in cell.parts or ()})
-    rows: dict[str, list[tuple[float, str]]] = {}
-    for case, cell in scored:
+    of, rows = scores.of(arm.id), dict[str, list[tuple[float, str]]]()
+    means = zip(cases, of.means(cases).tolist(), strict=True)
+    scored = [(case, mean, of.parts.get(case.id)) for case, mean in means if mean >= 0]
+    names = sorted({name for *_, parts in scored for name in parts or ()})
+    for case, mean, parts in scored:
         if names:  # an answer without fields has none of them right
             for name in names:
-                if not cell.parts or name in cell.parts:
-                    right = (cell.parts or {}).get(name, False)
-                    rows.setdefault(name, []).append((right, case.cluster))
+                if not parts or name in parts:
+                    rows.setdefault(name, []).append(((parts or {}).get(name, False), case.cluster))
         elif scores.marker.labels and case.accepted:
-            name = answer_text(case.accepted[0])
-            rows.setdefault(name, []).append((cell.score(), case.cluster))
+            rows.setdefault(answer_text(case.accepted[0]), []).append((mean, case.cluster))
     found = []
     for name, row in rows.items():
         codes = {cluster: code for code, (_, cluster) in enumerate(row)}
-        of = share([float(hit) for hit, _ in row], [codes[cluster] for _, cluster in row])
-        if of is not None:
-            ends = {"low": max(0.0, of.low), "high": min(1.0, of.high)}
-            counts = {"n": of.n, "clusters": of.clusters}
-            found.append(PartShare(part=name, value=of.value, **ends, **counts))
+        right = share([float(hit) for hit, _ in row], [codes[cluster] for _, cluster in row])
+        if right is not None:
+            ends = {"low": max(0.0, right.low), "high": min(1.0, right.high)}
+            counts = {"n": right.n, "clusters": right.clusters}
+            found.append(PartShare(part=name, value=right.value, **ends, **counts))
     return tuple(sorted(found, key=lambda part: (part.value, -part.n, part.part))[:_MOST_PARTS])
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import Counter
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import lru_cache
 from itertools import product, takewhile
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -39,47 +41,109 @@ _SHOWN = 200
 _MASKED = 4000  # masked before it is cut, so that no half of a secret is left
 
 
+T = TypeVar("T")
 Asked = tuple[Job, Arm, EvalCase]
-_AT_ONCE, _LOOK_EVERY_S = 64, 0.05  # answers scored together, and how often is looked for some
+_AT_ONCE, _LOOK_EVERY_S = 250, 0.05  # answers scored together, and how often is looked for some
 
 
-@dataclass(slots=True)
-class CaseScores:
-    """What an arm did on a case."""
+_COUNTED = (
+    *("right", "scored", "unjudged"),  # the sum of its scores, how many, and answers without one
+    *("failed", "in_doubt"),  # calls refused, withheld by a filter, cut off or empty; or unknown
+    *("usd", "written", "thought"),  # the latter are tokens of the output, and those not shown
+)
 
-    scores: list[float] = field(default_factory=list)
-    """One a repeat; a call without an answer has none."""
-    usd: float = 0.0
-    latencies_s: list[float] = field(default_factory=list)
-    written: int = 0  #: Tokens of the output.
-    thought: int = 0  #: Those of them that weren't shown.
-    failed: int = 0  #: Calls without an answer: refused, withheld by a filter, cut off, or empty.
-    in_doubt: int = 0
-    why: str = ""  #: The last reason for a missing answer.
-    unjudged: int = 0  #: Answers that no scorer can say anything about.
-    wrong: tuple[str, str] | None = None  #: For a wrong answer: its signal, and what came.
-    output: str | None = None  #: The first answer.
-    parts: dict[str, bool] | None = None  #: Whether each of its fields is right.
-    label: float | None = None
-    """People's label of the first answer, 0 … 1, NaN where nobody gave one; None without a
-    judge."""
 
-    @property
-    def missing(self) -> int:
-        return self.failed + self.in_doubt
+@lru_cache(maxsize=4096)
+def _one(thing: T) -> T:
+    """The first of equal things: many answers are alike."""
+    return thing
 
-    @property
-    def calls(self) -> int:
-        return len(self.scores) + self.unjudged + self.missing
 
-    def score(self, missing: float = math.nan) -> float:
-        """Mean over repeats, what has no answer counted as ``missing``; NaN leaves it out."""
-        known, n, lost = sum(self.scores), len(self.scores), self.failed + self.in_doubt
-        if n == 1 and not lost:
-            return self.scores[0]
-        if lost and not math.isnan(missing):
-            known, n = known + missing * lost, n + lost
-        return known / n if n else math.nan
+class ArmScores:
+    """What an arm did: numbers by column, a row for each case it was run on.
+
+    The first row, of noughts, stands for all cases that it wasn't run on.
+    """
+
+    def __init__(self) -> None:
+        self._rows = dict[str, int]()
+        self._columns = {name: array("d", [0.0]) for name in _COUNTED}
+        self._seconds, self._of_row = array("d"), array("q")  # of its calls
+        self._came: list[tuple[str | None, tuple[str, str] | None]] = [(None, None)]
+        self.why = dict[str, str]()  #: By case the last reason for a missing answer.
+        self.parts = dict[str, dict[str, bool]]()  #: By case, whether each field is right.
+        self.labels = dict[str, float]()
+        """By case people's label of the first answer, 0 … 1; NaN where nobody gave one."""
+        self.changed = dict[str, None]()  #: Parameters its model refused, and what it got instead.
+        self.steps = dict[str, list[tuple[str, float, float]]]()
+        """By prompt of a chain: the case, USD and seconds of each call."""
+
+    def add(self, case: str, seconds: float | None = None, **amounts: float) -> None:
+        """Count something to a case; seconds are those of one call."""
+        if (row := self._rows.get(case)) is None:
+            row = self._rows[case] = len(self._came)
+            for column in self._columns.values():
+                column.append(0.0)
+            self._came.append(self._came[0])
+        for name, amount in amounts.items():
+            self._columns[name][row] += amount
+        if seconds is not None:
+            self._seconds.append(seconds)
+            self._of_row.append(row)
+
+    def note(self, case: str, output: str | None, wrong: tuple[str, str] | None) -> None:
+        """Note what came for a case: the first output stays, and of wrong answers the last."""
+        row = self._rows[case]
+        first, last = self._came[row]
+        self._came[row] = _one((output if first is None else first, wrong or last))
+
+    def came(self, case: EvalCase) -> tuple[str | None, tuple[str, str] | None]:
+        """The first output for a case, and the signal and text of the last wrong one."""
+        return self._came[self._rows.get(case.id, 0)]
+
+    def ran(self, cases: Iterable[EvalCase]) -> list[EvalCase]:
+        """Those of some cases that it was run on."""
+        return [case for case in cases if case.id in self._rows]
+
+    def of(self, cases: Iterable[EvalCase], *names: str) -> list[NDArray[np.float64]]:
+        """Columns of what was counted, for some cases."""
+        rows = self._rows_of(cases)
+        return [np.array(self._columns[name])[rows] for name in names]
+
+    def _rows_of(self, cases: Iterable[EvalCase]) -> NDArray[np.int64]:
+        return np.array([self._rows.get(case.id, 0) for case in cases], dtype=np.int64)
+
+    def seconds(self, cases: Sequence[EvalCase]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """How long the calls on some cases took, and the place of each one's case among them."""
+        places = np.full(len(self._came), -1)
+        places[self._rows_of(cases)] = range(len(cases))
+        places[0] = -1
+        at = places[np.array(self._of_row)]
+        return np.array(self._seconds)[at >= 0], at[at >= 0]
+
+    def means(
+        self, cases: Iterable[EvalCase], missing: float = math.nan, unjudged: float = math.nan
+    ) -> NDArray[np.float64]:
+        """Scores of cases, repeats averaged; NaN where there is none.
+
+        A call without an answer counts as ``missing``, an answer that no scorer can judge as
+        ``unjudged``; NaN leaves it out.
+        """
+        names = ("right", "scored", "unjudged", "failed", "in_doubt")
+        right, scored, silent, *lost = self.of(cases, *names)
+        for each, n in ((missing, sum(lost)), (unjudged, silent)):
+            if not math.isnan(each):
+                right, scored = right + each * n, scored + n
+        means: NDArray[np.float64] = np.full(len(right), math.nan)
+        return np.divide(right, scored, out=means, where=scored > 0)
+
+    def missing(self, cases: Iterable[EvalCase]) -> tuple[int, int]:
+        """How many calls on cases have no answer, and how many were made."""
+        if not self.why:
+            return 0, 0
+        counts = self.of(cases, "failed", "in_doubt", "scored", "unjudged")
+        lost, *known = (int(column.sum()) for column in (counts[0] + counts[1], *counts[2:]))
+        return lost, lost + sum(known)
 
 
 class Scores:
@@ -96,12 +160,7 @@ class Scores:
     ) -> None:
         self.marker, self.judge, self.most_missing = marker, judge, most_missing
         self.shown: Callable[[str], str] = masked  #: How texts of cases and answers are shown.
-        self._cells: dict[str, dict[str, CaseScores]] = {}
-        self._lost: set[str] = set()  # arms that lack an answer
-        self.changed: dict[str, dict[str, None]] = {}
-        """By arm: parameters that its model refused, and what it got instead."""
-        self.steps: dict[str, dict[str, list[tuple[str, float, float]]]] = {}
-        """By chain and prompt: the case, USD and seconds of each call."""
+        self._arms = defaultdict[str, ArmScores](ArmScores)
         self._waited: dict[tuple[str, str, int], float] = {}
         self._cut_short: set[tuple[str, str]] = set()  # arm and step without an answer
 
@@ -172,98 +231,87 @@ class Scores:
         if settled.reply is None or settled.reply.lacks:
             self._cut_short.add((arm.id, job.key))
             return None
-        self._cell(arm.id, case.id).usd += settled.usd
+        self._arms[arm.id].add(case.id, usd=settled.usd)
         place = (arm.id, case.id, job.repeat)
         self._waited[place] = self._waited.get(place, 0.0) + settled.reply.latency_s
         return settled.reply.text
 
     def _step(self, arm: Arm, case: EvalCase, prompt: str, settled: Settled) -> None:
         if settled.reply is not None:
-            costs = self.steps.setdefault(arm.id, {}).setdefault(prompt, [])
+            costs = self._arms[arm.id].steps.setdefault(prompt, [])
             costs.append((case.id, settled.usd, settled.reply.latency_s))
 
     def answer(self, arm: str, case: EvalCase, output: Output, system: str = "") -> None:
         """Score an answer."""
-        cell, judge = self._cell(arm, case.id), self.judge
+        of, judge, wrong = self._arms[arm], self.judge, (WRONG, output.text[:_MASKED])
         if judge is None:
             scored = self.marker.score(output, case, system)
         else:
             scored = judge.score(output, case)
-            if cell.label is None:
-                cell.label = judge.label(output, case)
-                cell.wrong = (WRONG, output.text[:_MASKED]) if cell.label < NO else None
+            of.add(case.id)
+            if case.id not in of.labels:
+                of.labels[case.id] = judge.label(output, case)
+                of.note(case.id, None, wrong if of.labels[case.id] < NO else None)
         if scored.ok is None:
-            cell.unjudged += 1
+            of.add(case.id, unjudged=1)
             return
-        cell.scores.append(scored.value)
-        if cell.output is None:
-            cell.output, cell.parts = output.shown[:_MASKED], scored.parts or None
-        if not scored.ok and judge is None:
-            cell.wrong = (scored.signal or WRONG, output.text[:_MASKED])
+        of.add(case.id, right=scored.value, scored=1)
+        if scored.parts and of.came(case)[0] is None:
+            of.parts[case.id] = scored.parts
+        if scored.ok or judge is not None:
+            of.note(case.id, output.shown[:_MASKED], None)
+        else:
+            of.note(case.id, output.shown[:_MASKED], (scored.signal or WRONG, wrong[1]))
 
     def _call(self, arm: str, case: EvalCase, settled: Settled, system: str, waited: float) -> None:
         """A call without an answer says nothing about the arm."""
-        cell, reply, why = self._cell(arm, case.id), settled.reply, settled.why
+        of, reply, why = self._arms[arm], settled.reply, settled.why
         if reply is not None:
-            cell.usd += settled.usd
-            self.changed.setdefault(arm, {}).update(dict.fromkeys(reply.changed))
-            cell.latencies_s.append(waited + reply.latency_s)
-            cell.written += reply.usage.output_tokens
-            cell.thought += reply.usage.reasoning_tokens
+            written, thought = reply.usage.output_tokens, reply.usage.reasoning_tokens
+            seconds = waited + reply.latency_s
+            of.add(case.id, seconds, usd=settled.usd, written=written, thought=thought)
+            of.changed.update(dict.fromkeys(reply.changed))
             why = reply.lacks
             if not why:
                 self.answer(arm, case, Output.of(reply), system)
                 return
-        self._lost.add(arm)
-        cell.why = why[:_SHOWN]
-        if settled.status == "in_doubt":
-            cell.in_doubt += 1
-        else:
-            cell.failed += 1
+        of.why[case.id] = why[:_SHOWN]
+        of.add(case.id, **{"in_doubt" if settled.status == "in_doubt" else "failed": 1})
 
     def put(self, arm: str, case: str, score: float) -> None:
         """Note a score that needs no scorer, as of what was retrieved."""
-        self._cell(arm, case).scores.append(score)
+        self._arms[arm].add(case, right=score, scored=1)
 
-    def _cell(self, arm: str, case: str) -> CaseScores:
-        return self._cells.setdefault(arm, {}).setdefault(case, CaseScores())
-
-    def cells(self, arm: str, cases: Sequence[EvalCase]) -> list[CaseScores]:
-        """An arm's results on cases, those it was run on."""
-        cells = self._cells.get(arm, {})
-        return [cells[case.id] for case in cases if case.id in cells]
-
-    def missing(self, arm: str, cases: Sequence[EvalCase]) -> float:
-        """The share of an arm's calls on cases that have no answer; 0 where none was made."""
-        cells = self.cells(arm, cases) if arm in self._lost else ()
-        missing = sum(c.failed + c.in_doubt for c in cells)
-        return missing / sum(c.calls for c in cells) if missing else 0.0
+    def of(self, arm: str) -> ArmScores:
+        """What an arm did; nothing for one that wasn't run."""
+        return self._arms.get(arm) or ArmScores()
 
     def changes(self, arms: Iterable[Arm]) -> tuple[str, ...]:
         """What the models of some arms got instead of parameters they refused, for a plan."""
-        models = {arm.model: ", ".join(self.changed.get(arm.id, ())) for arm in arms}
+        models = {arm.model: ", ".join(self.of(arm.id).changed) for arm in arms}
         return tuple(f"{model}: {changed}" for model, changed in models.items() if changed)
 
     def impossible(self, arm: Arm, cases: Sequence[EvalCase]) -> bool:
         """Whether its model can't be asked so at all: then nobody can use the arm either."""
-        cells = self.cells(arm.id, cases)
-        return bool(cells) and all(c.why.startswith(TAKES_NO) and not c.scores for c in cells)
+        of = self.of(arm.id)
+        ran = of.ran(cases) if of.why else []
+        refused = all(of.why.get(case.id, "").startswith(TAKES_NO) for case in ran)
+        return bool(ran) and refused and not of.of(ran, "scored")[0].any()
 
     def unanswered(self, arm: str, cases: Sequence[EvalCase]) -> str:
         """Why an arm isn't measured on cases: too many calls without an answer; else empty."""
-        if self.missing(arm, cases) <= self.most_missing:
+        of = self.of(arm)
+        missing, calls = of.missing(cases)
+        if missing <= self.most_missing * calls:
             return ""
-        cells = self.cells(arm, cases)
-        missing, calls = sum(c.missing for c in cells), sum(c.calls for c in cells)
-        ((why, _),) = Counter(c.why for c in cells if c.missing).most_common(1)
+        ((why, _),) = Counter(of.why[c.id] for c in cases if c.id in of.why).most_common(1)
         return f"{missing} of {calls} calls of {arm} got no answer ({why})"
 
     def row(
         self, arm: str, cases: Sequence[EvalCase], missing: float = math.nan
     ) -> NDArray[np.float64]:
         """Scores of an arm on cases, NaN where it has none; ``missing`` for what has no answer."""
-        none, cells = CaseScores(), self._cells.get(arm, {})
-        return np.array([cells.get(case.id, none).score(missing) for case in cases])
+        return self.of(arm).means(cases, missing)
 
     def judged(
         self, arm: str, cases: Sequence[EvalCase], missing: float = math.nan
@@ -273,20 +321,12 @@ class Scores:
         ``missing`` is what both say of a call without an answer; NaN leaves it out.
         """
         assert self.judge is not None  # nobody asks for it without one
-        cells, sample = self._cells.get(arm, {}), {case.id for case in self.judge.sample(cases)}
-        judge, people = np.full(len(cases), math.nan), np.full(len(cases), math.nan)
-        unlabelled = 0
-        for place, case in enumerate(cases):
-            cell = cells.get(case.id, CaseScores())
-            words = [*cell.scores, *[UNREADABLE] * cell.unjudged, *[missing] * cell.missing]
-            known = [word for word in words if not math.isnan(word)]
-            if not known:
-                continue  # it wasn't run, or nobody knows what came of it
-            judge[place] = sum(known) / len(known)
-            if case.id in sample:
-                people[place] = missing if cell.label is None else cell.label
-                unlabelled += math.isnan(people[place])
-        return JudgedScores(judge, people, unlabelled)
+        of, sample = self.of(arm), {case.id for case in self.judge.sample(cases)}
+        judge = of.means(cases, missing, UNREADABLE)
+        people = np.array([of.labels.get(case.id, missing) for case in cases])
+        drawn = ~np.isnan(judge) & np.array([case.id in sample for case in cases], dtype=bool)
+        people[~drawn] = math.nan
+        return JudgedScores(judge, people, int(np.isnan(people[drawn]).sum()))
 
     def wrong(
         self, arm: str, cases: Sequence[EvalCase]
@@ -295,18 +335,12 @@ class Scores:
 
         Each with its case, its signal and what came.
         """
+        of, known = self.of(arm), self.row(arm, cases)
         if self.judge is not None:
             cases = self.judge.sample(cases)
             known = self.judged(arm, cases).people
-        else:
-            known = self.row(arm, cases)
-        cells = self._cells.get(arm, {})
-        pairs = ((case, cells[case.id]) for case in cases if case.id in cells)
-        wrong = [
-            (case, *cell.wrong)
-            for case, cell in pairs
-            if cell.wrong is not None and (self.judge is not None or cell.score() < 1)
-        ]
+        came = zip(cases, known.tolist(), (of.came(case)[1] for case in cases), strict=True)
+        wrong = [(case, *what) for case, score, what in came if what and (self.judge or score < 1)]
         return wrong, int((~np.isnan(known)).sum())
 
     def estimate(
@@ -327,7 +361,7 @@ class Scores:
                 return self.judged(arm.id, cases, missing).estimate(clusters)
             return share(self.row(arm.id, cases, missing), clusters, exact=exact)
 
-        if self.judge is None and not self.missing(arm.id, cases):
+        if self.judge is None and not self.of(arm.id).missing(cases)[0]:
             return counted(math.nan)
         return widened(counted(math.nan), *map(counted, (0.0, 1.0)))
 
@@ -405,6 +439,7 @@ def first_of(sentences: Sequence[str]) -> str:
     return f"{sentences[0]}; the same goes for {len(sentences) - 1} more"
 
 
+@lru_cache(maxsize=4096)
 def masked(text: str) -> str:
     """A text masked, and then cut for showing."""
     return mask(text[:_MASKED])[:_SHOWN]

@@ -343,7 +343,7 @@ class Transport(Protocol):
 Place = tuple[str, str]  #: Address and model.
 PICO = 10**12  #: Picodollars of a dollar: sums of whole ones are exact.
 _MOST = 10**17  # 100,000 USD; sums of larger amounts would leave SQLite's whole numbers
-_TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
+TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
 _TOKENS_OF_TOOLS = 1024  # what endpoints add to a prompt that brings tools or a schema
 
 
@@ -370,20 +370,20 @@ def most_input_tokens(request: Request) -> int:
     sizes = [len(as_bytes(text)) for text in extras if text]
     told = sum([message.size for message in request.messages]) + sum(sizes)
     more = _TOKENS_OF_TOOLS if sizes or request.choices else 0
-    return told + more + _TOKENS_A_MESSAGE * (len(request.messages) + 1)
+    return told + more + TOKENS_A_MESSAGE * (len(request.messages) + 1)
 
 
-def most_usd(request: Request, price: Price) -> float | None:
+def most_usd(request: Request, price: Price, tokens: int | None = None) -> float | None:
     """The most a request can cost, in USD; None where nothing bounds its output.
 
-    Its input has no more tokens than bytes; its output has no more than it may have, or than the
-    model's window where nobody says.
+    Its input has no more tokens than bytes, or than are given; its output has no more than it may
+    have, or than the model's window where nobody says.
     """
     written = price.context_tokens if request.max_tokens is None else request.max_tokens
     if written is None:
         return 0.0 if price.input == price.output == 0 else None
     return usd_per_request(
-        input_tokens=most_input_tokens(request),
+        input_tokens=most_input_tokens(request) if tokens is None else tokens,
         output_tokens=written,
         usd_per_mtok_input=price.input,
         usd_per_mtok_output=price.output,

@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, Literal, TypeVar, cast
 
@@ -23,13 +23,14 @@ from tuneworthy.llm.endpoints import (
     Place,
     Refused,
     Transport,
+    most_input_tokens,
     most_usd,
     paid_usd,
     pico,
 )
 from tuneworthy.llm.ledger import MOST_ASKED, Answer, Ledger
 from tuneworthy.model.case import Price
-from tuneworthy.model.lab import Quote, Request, Settled
+from tuneworthy.model.lab import ChatMessage, Quote, Request, Settled
 
 PROBES = 5
 """Calls that a model which has answered nothing yet gets at a time, and as many in a row that end
@@ -169,36 +170,40 @@ _NOT_BEGUN = "it was stopped before it was sent"
 Stopped = Literal["", "cap", "refused", "user", "fault"]
 
 
-class Job:
-    """A call: where it goes, its key in the ledger, and its request.
+Messages = Callable[[], tuple[ChatMessage, ...]]
 
-    Where the key is known beforehand, the request is made when it is asked for, and not kept.
+
+class Job:
+    """A call: where it goes, its key in the ledger, the most tokens it can have, and its request.
+
+    Where the key and the tokens are known beforehand, its messages are made when they are asked
+    for, and not kept.
     """
 
-    __slots__ = ("_key", "_make", "place", "repeat")
+    __slots__ = ("_messages", "frame", "key", "repeat", "tokens")
 
-    def __init__(self, request: Request, repeat: int = 0) -> None:
-        self._make: Callable[[], Request] = lambda: request
-        self.place, self.repeat, self._key = (request.base_url, request.model), repeat, ""
+    def __init__(
+        self,
+        frame: Request,
+        repeat: int = 0,
+        *,
+        key: str = "",
+        tokens: int = 0,
+        messages: Messages | None = None,
+    ) -> None:
+        self.frame, self.repeat, self._messages = frame, repeat, messages
+        self.key = key or frame.key(repeat)
+        self.tokens = tokens or most_input_tokens(frame)
 
-    @classmethod
-    def known(cls, key: str, place: Place, make: Callable[[], Request], repeat: int) -> Job:
-        """A job whose key was worked out before."""
-        job = cls.__new__(cls)
-        job._key, job._make = key, make  # noqa: SLF001  # its own
-        job.place, job.repeat = place, repeat
-        return job
+    @property
+    def place(self) -> Place:
+        return self.frame.base_url, self.frame.model
 
     @property
     def request(self) -> Request:
-        return self._make()
-
-    @property
-    def key(self) -> str:
-        """The key of this call in the ledger; worked out once."""
-        if not self._key:
-            self._key = self.request.key(self.repeat)
-        return self._key
+        if self._messages is None:
+            return self.frame
+        return self.frame.model_copy(update={"messages": self._messages()})
 
 
 @dataclass(slots=True)
@@ -225,7 +230,9 @@ class Outcome:
 
 
 _THERE = Settled(key="", status="settled")  # what became of it lies in the ledger
+_AGAIN = _THERE.model_copy(update={"reused": True})
 PriceOf = Callable[[Request], Price | None]
+"""It may go by the place, the model, and the power of two above the tokens of a request."""
 Progress = Callable[[Settled], None]
 
 
@@ -298,12 +305,16 @@ class Runner:
     def _unknown(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Jobs of which nothing is known; what became of the others is noted on the way."""
         for some in batches(jobs):
-            keys = [job.key for job in some]
-            here = self.outcome.settled
-            found = {key: here[key] for key in keys if key in here} | self._ledger.found(keys)
+            here, read = self.outcome.settled, [job.key for job in some]
+            told = dict[str, str]()
+            if self.outcome.ledger is not None:  # answers are left there once a model is heard
+                told = self._ledger.statuses(read)
+                heard = {job.key for job in some if self._probes[job.place].answered}
+                read = [k for k, status in told.items() if k not in heard or status != "settled"]
+            found = self._ledger.found(read)
             for job in some:
-                known = found.get(job.key)
-                if known is None or known.status == "sent":  # as one that is on the wire now
+                known = here.get(job.key) or found.get(job.key) or (told.get(job.key) and _THERE)
+                if not known or known.status == "sent":  # as one that is on the wire now
                     yield job
                 else:
                     self._known(job, known)
@@ -312,8 +323,9 @@ class Runner:
         if known.status == "settled":
             self.outcome.reused += 1
             self._probes[job.place].answered |= bool(known.reply and not known.reply.lacks)
-            known = known.model_copy(update={"reused": True})
-        self._done(known)
+            lean = self.outcome.ledger is not None
+            known = _AGAIN if lean else known.model_copy(update={"reused": True})
+        self._done(job.key, known)
 
     async def _one(self, job: Job) -> None:
         key = job.key
@@ -327,16 +339,16 @@ class Runner:
         try:
             found = await self._offer(job)
             if found is not None:
-                self._done(found)
+                self._done(key, found)
         finally:
             del self._flying[key]
             future.set_result(None)
 
-    def _done(self, found: Settled) -> None:
-        first = found.key not in self.outcome.settled
+    def _done(self, key: str, found: Settled) -> None:
+        first = key not in self.outcome.settled
         if first:
             there = self.outcome.ledger is not None and found.status == "settled"
-            self.outcome.settled[found.key] = _THERE if there else found
+            self.outcome.settled[key] = _THERE if there else found
         if first or found.reused:
             self._progress(found)
 
@@ -344,7 +356,7 @@ class Runner:
         """One job, offered until it is answered, refused or in doubt; None if it was never sent."""
         request = job.request
         price = self._price_of(request)
-        most = most_usd(request, price) if price else None
+        most = most_usd(request, price, job.tokens) if price else None
         if price is None or most is None:
             no_bound = f"nothing bounds what {request.model} writes: set max_tokens"
             why = no_bound if price else f"{request.model} has no price: {STATE_PRICE}"
@@ -522,51 +534,69 @@ def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quot
     and counts as neither. A request that is refused, for want of a price or of a bound on its
     output, adds no money; its model stands in ``unpriced``.
     """
-    written, unpriced = dict[str, float | None](), dict[str, None]()
-    calls, reused, most, likely = 0, 0, 0.0, 0.0
-    for job, status in _with_status(jobs, ledger):
-        if status:
-            reused += status == "settled"
-            continue
-        request = job.request
-        price = price_of(request)
-        bound = None if price is None else most_usd(request, price)
-        if price is None or bound is None:
-            unpriced[request.model] = None
-            continue
-        if request.model not in written:
-            usual = ledger.usual(request.model) if ledger else None
-            written[request.model] = usual[0] if usual else None
-        calls, most = calls + 1, most + bound
-        likely += _likely(request, price, bound, written[request.model])
-    return Quote(
-        calls=calls, reused=reused, usd_most=most, usd_likely=likely, unpriced=tuple(unpriced)
-    )
+    return quotes((("", job) for job in jobs), ledger, price_of).get("", total(()))
 
 
-def _with_status(jobs: Iterable[Job], ledger: Ledger | None) -> Iterator[tuple[Job, str]]:
-    """Each call once, with what the ledger says of it; empty where it may be sent."""
-    seen = set[str]()
+def quotes(
+    jobs: Iterable[tuple[str, Job]], ledger: Ledger | None, price_of: PriceOf
+) -> dict[str, Quote]:
+    """The same of several groups of calls, by name; equal calls of two groups count in both."""
+    found, bounds = dict[str, dict[str, Any]](), _Bounds(ledger, price_of)
+    seen = set[tuple[str, str]]()
     for some in batches(jobs):
-        told = ledger.statuses([job.key for job in some]) if ledger is not None else {}
-        for job in some:
-            if job.key not in seen:
-                seen.add(job.key)
-                yield job, told.get(job.key, "")
+        told = ledger.statuses([job.key for _, job in some]) if ledger is not None else {}
+        for name, job in some:
+            if (name, job.key) in seen:
+                continue
+            seen.add((name, job.key))
+            if (sums := found.get(name)) is None:
+                sums = found[name] = {"unpriced": {}} | dict.fromkeys(_SUMS, 0)
+            if status := told.get(job.key, ""):
+                sums["reused"] += status == "settled"
+            elif (usd := bounds.of(job)) is None:
+                sums["unpriced"][job.frame.model] = None
+            else:
+                sums["calls"] += 1
+                sums["usd_most"] += usd[0]
+                sums["usd_likely"] += usd[1]
+    return {
+        name: Quote.model_validate({**sums, "unpriced": tuple(sums["unpriced"])})
+        for name, sums in found.items()
+    }
+
+
+class _Bounds:
+    """What calls cost at the most, and likely; of alike calls much is looked up once."""
+
+    def __init__(self, ledger: Ledger | None, price_of: PriceOf) -> None:
+        self._price_of = price_of
+        self._prices = dict[tuple[str, Place, int], Price | None]()
+        self._written = lru_cache(maxsize=None)(
+            lambda model: ledger.usual(model) if ledger is not None else None
+        )
+
+    def of(self, job: Job) -> tuple[float, float] | None:
+        """The second with an output as long as those so far, or half as long as it may be."""
+        frame, about = job.frame, (job.frame.provider, job.place, job.tokens.bit_length())
+        if about not in self._prices:
+            self._prices[about] = self._price_of(job.request)
+        price = self._prices[about]
+        most = None if price is None else most_usd(frame, price, job.tokens)
+        if price is None or most is None:
+            return None
+        longest = price.context_tokens if frame.max_tokens is None else frame.max_tokens
+        if longest is None:
+            return most, most
+        usual = self._written(frame.model)
+        expected = longest / 2 if usual is None else min(usual[0], longest)
+        return most, max(0.0, most - (longest - expected) * price.output / 1e6)
+
+
+_SUMS = ("calls", "reused", "usd_most", "usd_likely")
 
 
 def total(parts: Sequence[Quote]) -> Quote:
     """Quotes for different calls as one."""
-    names = ("calls", "reused", "usd_most", "usd_likely")
-    sums = {name: sum(getattr(one, name) for one in parts) for name in names}
+    sums = {name: sum(getattr(one, name) for one in parts) for name in _SUMS}
     unpriced = dict.fromkeys(name for one in parts for name in one.unpriced)
     return Quote.model_validate({**sums, "unpriced": tuple(unpriced)})
-
-
-def _likely(request: Request, price: Price, most: float, written: float | None) -> float:
-    """The most, with an output as long as those so far, or half as long as it may be."""
-    longest = price.context_tokens if request.max_tokens is None else request.max_tokens
-    if longest is None:
-        return most
-    expected = longest / 2 if written is None else min(written, longest)
-    return max(0.0, most - (longest - expected) * price.output / 1e6)

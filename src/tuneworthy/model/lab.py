@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from datetime import date
-from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -125,12 +123,12 @@ class ChatMessage(Record):
     role: ChatRole
     content: str
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Bytes of its content."""
         return len(as_bytes(self.content))
 
-    @cached_property
+    @property
     def canonical(self) -> str:
         """Itself as canonical JSON."""
         return f'{{"content":{json.encoder.encode_basestring(self.content)},"role":"{self.role}"}}'
@@ -155,24 +153,18 @@ class Request(Record):
     tools: str | None = None  #: Tool definitions, as canonical JSON.
     choices: Strings | None = None  #: Labels, for a model that decides among them.
 
-    def key(self, repeat: int = 0, messages: Iterable[ChatMessage] | None = None) -> str:
-        """SHA-256 of the canonical request, or of one with other messages, and the repeat."""
-        rest = tuple((k, v) for k, v in self.__dict__.items() if k != "messages" and v is not None)
-        before, after = _around(rest, repr(self.temperature), repeat)
-        told = ",".join([m.canonical for m in (self.messages if messages is None else messages)])
-        return hashlib.sha256(as_bytes(f"{before}{told}{after}")).hexdigest()
+    def key(self, repeat: int = 0) -> str:
+        """SHA-256 of the canonical request and the repeat."""
+        before, after = self.around(repeat)
+        told = as_bytes(",".join([message.canonical for message in self.messages]))
+        return hashlib.sha256(before + told + after).hexdigest()
 
-
-@lru_cache(maxsize=256)
-def _around(rest: tuple[tuple[str, Any], ...], _: str, repeat: int) -> tuple[str, str]:
-    """Canonical JSON of a request's other fields: what is before its messages, and after them.
-
-    The temperature comes as it is written, too: -0.0 equals 0.0 and is another request.
-    """
-    before, mark, after = canonical_json([{**dict(rest), "messages": []}, repeat]).partition(
-        '"messages":['  # unescaped quotes can't stand in a text
-    )
-    return before + mark, after
+    def around(self, repeat: int = 0) -> tuple[bytes, bytes]:
+        """Canonical JSON of its other fields: what is before its messages, and after them."""
+        rest = {k: v for k, v in self.__dict__.items() if v is not None}
+        told = as_bytes(canonical_json([{**rest, "messages": []}, repeat]))
+        before, mark, after = told.partition(b'"messages":[')  # no text holds unescaped quotes
+        return before + mark, after
 
 
 class Usage(Record):

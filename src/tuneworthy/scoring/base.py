@@ -238,6 +238,7 @@ Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 # Texts, numbers, dates and JSON values, compared in the sense that each kind has.
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_SIGN = re.compile(r"[^\w\s]|_")
 _FENCE = re.compile(r"\s*```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
 
 
@@ -251,7 +252,7 @@ def normal(text: str, *, punctuation: bool = False, articles: bool = False) -> s
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
     if not punctuation:
-        folded = "".join(" " if _is_mark(folded, at) else sign for at, sign in enumerate(folded))
+        folded = _SIGN.sub(lambda sign: " " if _is_mark(folded, sign.start()) else sign[0], folded)
     if articles:
         folded = _ARTICLES.sub(" ", folded)
     return " ".join(folded.split())

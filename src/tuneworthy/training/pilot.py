@@ -620,13 +620,8 @@ class _Going:
         less = self.scores.difference(tuned, head, report) if head else None
         simpler, spend = (head, less) if head and less else None, self.calls.spend
         told = case, self.plan, tuple(rows), verify, probes, simpler, spend.paid
-        times = [
-            (seconds, at)
-            for case, at in zip(report, clusters_of(report).tolist(), strict=True)
-            for cell in self.scores.cells(tuned.id, [case])
-            for seconds in cell.latencies_s
-        ]
-        late = quantile([s for s, _ in times], 0.95, [at for _, at in times])
+        seconds, places = self.scores.of(tuned.id).seconds(report)
+        late = quantile(seconds, 0.95, clusters_of(report)[places])
         money = decide(case, self.pilot.lab.framework, as_of=self.pilot.lab.as_of).investment
         return PilotResult(
             plan=self.plan,
