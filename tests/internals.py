@@ -130,7 +130,7 @@ from tuneworthy.lab.plan import (
 from tuneworthy.lab.prepare import PreparedLab, prepare, quoted
 from tuneworthy.lab.propose import inside, longest, parted_for, proposal
 from tuneworthy.lab.result import _answer, outcome
-from tuneworthy.lab.scores import Lab, Scores
+from tuneworthy.lab.scores import Lab, Scores, aside
 from tuneworthy.lab.search import Finder, Shelf, fused
 from tuneworthy.lab.search import cut as cut_documents
 from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
@@ -324,6 +324,7 @@ from tuneworthy.model.lab import (
     Placed,
     Proposing,
     Quote,
+    RefusedBy,
     Reply,
     Request,
     Settled,

@@ -8,6 +8,9 @@ import json
 import os
 import re
 import signal
+import threading
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -40,6 +43,7 @@ from internals import (
     Setting,
     Stand,
     Unknown,
+    aside,
     ceiling_rows,
     chosen_arms,
     echo,
@@ -632,6 +636,25 @@ def test_a_finished_output_is_not_bought_twice(
     assert command(["ceiling", str(folder), "--output", str(tmp_path / "out")]) == 2
     assert "exists already" in capsys.readouterr().err
     assert not (folder / ".tuneworthy").exists()
+
+
+def test_whoever_ends_a_run_at_once_waits_for_no_scorer() -> None:
+    begun, hold = threading.Event(), threading.Event()
+
+    def scored() -> Iterator[None]:
+        begun.set()
+        assert hold.wait(60)
+        yield
+
+    async def go() -> None:
+        scoring = asyncio.ensure_future(aside(scored()))
+        await asyncio.to_thread(begun.wait)
+        scoring.cancel()
+
+    before = time.monotonic()
+    asyncio.run(go())
+    hold.set()
+    assert time.monotonic() - before < 30
 
 
 @pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])

@@ -21,7 +21,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from internals import ChatMessage, Http, NotTaken, Refused, Reply, Request, Unknown, prepare
+from internals import (
+    ChatMessage,
+    Http,
+    Ledger,
+    NotTaken,
+    Refused,
+    RefusedBy,
+    Reply,
+    Request,
+    Unknown,
+    prepare,
+)
 from internals import lab_ceiling as ceiling
 from internals import run as command
 from lab_world import folder_of, known
@@ -285,7 +296,7 @@ def test_what_is_remembered_changes_nothing_but_what_we_change_ourselves(said: s
     assert {"messages", "model", "temperature", "seed"} <= set(seen[0])
 
 
-def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now() -> None:
+def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now(tmp_path: Path) -> None:
     async def go(address: str) -> list[Reply]:
         http = Http({address: None}, changed={(address, "m"): (RENAMED, str(today()))})
         try:
@@ -299,5 +310,13 @@ def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now() -> No
         "status": 400,
     }
     with refusing(newer) as (address, seen):
-        assert [one.changed for one in asyncio.run(go(address))] == [()] * 3
+        replies = asyncio.run(go(address))
+    assert [one.changed for one in replies] == [()] * 3
     assert len(seen) == 4
+    before = Reply(text="a", changed=("max_completion_tokens for max_tokens",),
+                   refused=RefusedBy(base_url=address, on=today() - timedelta(days=1)))  # fmt: skip
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        for key, reply in (("b", replies[0]), ("a", before), ("c", replies[1])):
+            ledger.reserve(key, run="r", model="m", usd=0, cap_usd=0)
+            ledger.settle(key, reply, 0)
+        assert ledger.changes() == {(address, "m"): ("[]", str(today()))}  # for the next process

@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
 from typing import Unpack
 
 from tuneworthy.errors import CaseError
@@ -44,7 +43,6 @@ from tuneworthy.model.lab import (
     Proposing,
     Quote,
     Settled,
-    Stand,
 )
 from tuneworthy.pipeline import decide
 from tuneworthy.report import render as render_document
@@ -251,16 +249,9 @@ async def _proposed(
     request, marker = lab.request, lab.scores.marker
     if request is None:
         return lab.plan, {}, ""
-    loop, done = asyncio.get_running_loop(), count(1)
-
-    def ended(_: Settled) -> None:
-        if calls.watch is not None and (number := next(done)) % _WATCH_EVERY == 0:
-            first = Unknown(ask="wait for the first round")
-            running, spend = len(lab.plan.arms), calls.spend
-            stand = Stand(arm="", quality=first, done=number, of=0, running=running, spend=spend)
-            calls.watch(stand)
-
-    runner = calls.runner(ended)
+    loop, running = asyncio.get_running_loop(), len(lab.plan.arms)
+    about = {"every": _WATCH_EVERY, "of": 0, "running": running}
+    runner = calls.runner(calls.counting(**about, ask="wait for the first round"))
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         future = asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop)

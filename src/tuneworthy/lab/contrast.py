@@ -123,17 +123,10 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Sequence[EvalCase])
     else:
         needed = Unknown(ask="let people label more: --labels with a larger number")
     unknown = isinstance(needed, Unknown) and (bool(why) or (estimate is None and not rules))
-    return Contrast(
-        first=first.id,
-        second=second.id,
-        difference=needed if unknown else e.value,
-        low=e.low,
-        high=e.high,
-        n=e.n,
-        clusters=e.clusters,
-        told_apart="yes" if apart else "no",
-        cases_needed=needed,
-    )
+    ends = {"low": e.low, "high": e.high, "n": e.n, "clusters": e.clusters}
+    told = {"difference": needed if unknown else e.value, "cases_needed": needed}
+    arms = {"first": first.id, "second": second.id, "told_apart": "yes" if apart else "no"}
+    return Contrast.model_validate({**arms, **told, **ends})
 
 
 def judge_report(

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import chain, islice, product, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,10 +17,10 @@ from tuneworthy.errors import InputError
 from tuneworthy.files.evalset import parted
 from tuneworthy.files.materials import chain_of, filled, names
 from tuneworthy.llm.endpoints import TOKENS_A_MESSAGE, Reached, most_input_tokens
-from tuneworthy.llm.runner import Job, Messages
+from tuneworthy.llm.runner import Job
 from tuneworthy.measure.sample import embed
 from tuneworthy.model.base import ChatRole, as_bytes
-from tuneworthy.model.case import Case, Model, PromptVariant
+from tuneworthy.model.case import Case, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.lab import Arm, ChatMessage, Request, Settled
 
@@ -56,21 +56,36 @@ def plan_arms(
         Arms with unique ids, baselines last. A tuned model is one more model, a published figure
         is none.
     """
-    passages = any(row.contexts for row in evalset)
-    arms: list[Arm] = []
-    named = {prompt.name: prompt for prompt in prompts}
-    steps = {prompt.after for prompt in prompts}  # of a chain only its end is an arm
-    for place, prompt in enumerate(each for each in prompts if each.name not in steps):
-        chain = chain_of(prompt, named)
-        shown = (named[name] for name in (*chain, prompt.name))
-        own = passages and any("contexts" in names(each) for each in shown)
-        more = {"passages": own, "first": place == 0, "schema": schema}
-        for model in case.callable_models:
-            if prompt.model is None or prompt.model == model.id:
-                arms += _ways(prompt, model, 0 if chain else examples, chain=chain, **more)
+    passages, arms = any(row.contexts for row in evalset), list[Arm]()
+    named, steps = {prompt.name: prompt for prompt in prompts}, {prompt.after for prompt in prompts}
+    ends = [prompt for prompt in prompts if prompt.name not in steps]  # of chains the last
+    for prompt, model in product(ends, case.callable_models):
+        if prompt.model not in (None, model.id):
+            continue
+        chain, first = chain_of(prompt, named), prompt is ends[0]
+        own = passages and any("contexts" in names(named[n]) for n in (*chain, prompt.name))
+        most, shot = 0 if chain else examples, prompt.few_shot
+        effort, *efforts = model.effort or ("",)
+        written = {
+            "kind": "tuned" if model.kind == "tuned" else "prompt",
+            "prompt": prompt.name,
+            "model": model.id,
+            "constrained": prompt.constrained or "none",
+            "few_shot": min(shot.k, most) if shot else 0,
+            "few_shot_from": shot.source if shot and shot.k and most else "none",
+            "effort": effort,
+            "retrieval": own,
+            "steps": chain,
+        }
+        near = {"few_shot": min(NEAREST, most), "few_shot_from": "nearest"}
+        ways: list[dict[str, Any]] = [{}, *({"effort": each} for each in efforts)]
+        ways += [near] if most and written["few_shot_from"] != "nearest" else []
+        ways += [{"retrieval": False}] if own and first else []
+        free = schema and first and not prompt.constrained and model.api == "chat"
+        ways += [{"constrained": "schema"}] if free else []
+        arms += [_arm(written | way) for way in ways]
     if examples and any(row.accepted for row in evalset):
-        ways = BASELINES if head else BASELINES[:2]
-        arms += [Arm(id=name, kind="baseline", of=name) for name in ways]
+        arms += [Arm(id=n, kind="baseline", of=n) for n in BASELINES[: 3 if head else 2]]
     return _distinct(arms)
 
 
@@ -91,51 +106,12 @@ def arms_with_proposals(
 
 def _distinct(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     """Arms under names that differ, also where long names were cut to the same one."""
-    used: Counter[str] = Counter()
-    distinct = []
+    used, distinct = Counter[str](), list[Arm]()
     for arm in arms:
         used[arm.id] += 1
-        number = used[arm.id]
-        name = f"{arm.id} ({number})" if number > 1 else arm.id
-        distinct.append(arm.model_copy(update={"id": name}))
+        more = f" ({used[arm.id]})" if used[arm.id] > 1 else ""
+        distinct.append(arm.model_copy(update={"id": f"{arm.id}{more}"}))
     return tuple(distinct)
-
-
-def _ways(
-    prompt: PromptVariant,
-    model: Model,
-    examples: int,
-    *,
-    passages: bool,
-    first: bool,
-    schema: bool,
-    chain: tuple[str, ...],
-) -> Iterator[Arm]:
-    shot, constrained = prompt.few_shot, prompt.constrained or "none"
-    written = {
-        "kind": "tuned" if model.kind == "tuned" else "prompt",
-        "prompt": prompt.name,
-        "model": model.id,
-        "constrained": constrained,
-        "few_shot": 0,
-        "few_shot_from": "none",
-        "retrieval": passages,
-        "steps": chain,
-    }
-    if shot is not None and shot.k and examples:
-        written |= {"few_shot": min(shot.k, examples), "few_shot_from": shot.source}
-    first_effort, *efforts = model.effort or ("",)
-    written["effort"] = first_effort
-    yield _arm(written)
-    for effort in efforts:
-        yield _arm({**written, "effort": effort})
-    if examples and written["few_shot_from"] != "nearest":
-        near = {"few_shot": min(NEAREST, examples), "few_shot_from": "nearest"}
-        yield _arm({**written, **near})
-    if passages and first:
-        yield _arm({**written, "retrieval": False})
-    if schema and first and constrained == "none" and model.api == "chat":
-        yield _arm({**written, "constrained": "schema"})
 
 
 def _arm(values: Mapping[str, Any]) -> Arm:
@@ -307,21 +283,16 @@ def _folds(
     examples: Sequence[EvalCase], questions: Sequence[str]
 ) -> tuple[NDArray[np.int64], dict[str, int]]:
     """The fold of each example, and of each of their conversations and questions."""
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            key = parent[key]
-        return key
-
+    groups, numbers = dict[str, list[str]](), dict[int, int]()
     keys = [
-        (f"cluster {example.cluster}", f"question {text}")
-        for example, text in zip(examples, questions, strict=True)
+        (f"cluster {e.cluster}", f"question {q}") for e, q in zip(examples, questions, strict=True)
     ]
-    for cluster, text in keys:
-        parent[root(text)] = root(cluster)
-    numbers: dict[str, int] = {}
-    folds = {key: numbers.setdefault(root(key), len(numbers)) % FOLDS for key in tuple(parent)}
+    for pair in keys:
+        own, other = (groups.setdefault(key, [key]) for key in pair)
+        if own is not other:
+            own += other
+            groups |= dict.fromkeys(other, own)
+    folds = {k: numbers.setdefault(id(g), len(numbers)) % FOLDS for k, g in groups.items()}
     return np.array([folds[cluster] for cluster, _ in keys], dtype=np.int64), folds
 
 
@@ -453,15 +424,9 @@ def step_of(arm: Arm, setting: Setting, step: int) -> PromptVariant:
     return setting.prompts[(*arm.steps, arm.prompt)[step]]
 
 
-def _messages(
-    arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str]
-) -> tuple[ChatMessage, ...]:
-    return Part.all(*Asking(case, setting).parts(arm, said)).messages
-
-
 def request_for(arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str] = ()) -> Request:
     """The request of an arm for one case; of a chain the step after those that have ``said``."""
-    messages = _messages(arm, case, setting, said)
+    messages = Part.all(*Asking(case, setting).parts(arm, said)).messages
     return frame_of(arm, setting, len(said)).model_copy(update={"messages": messages})
 
 
@@ -495,23 +460,6 @@ Told = Callable[[Job], str | None]
 """What a call of an earlier step of a chain was answered; None where there is no answer."""
 
 
-class Frame(NamedTuple):
-    """What the requests of an arm at a step have in common."""
-
-    request: Request
-    tokens: int
-    around: tuple[tuple[bytes, bytes], ...]
-    """Of each repeat the canonical JSON before its messages, and after them."""
-
-    def job(self, repeat: int, system: Part, rest: Part, messages: Messages) -> Job:
-        before, after = self.around[repeat]
-        key = _begun(before, system.told).copy()
-        key.update(rest.told)
-        key.update(after)
-        tokens = self.tokens + system.tokens + rest.tokens
-        return Job(self.request, repeat, key=key.hexdigest(), tokens=tokens, messages=messages)
-
-
 @lru_cache(maxsize=256)
 def _begun(before: bytes, system: bytes) -> Any:
     return hashlib.sha256(before + system + (b"," if system else b""))
@@ -529,11 +477,8 @@ class LabPlan:
     seed: int = 0
     probes: frozenset[tuple[str, str]] = frozenset()
     """Arms and cases whose calls may have the most tokens: what they use is everybody's cap."""
-    frames: dict[tuple[str, int, int], Frame] = field(
-        init=False, repr=False, compare=False, default_factory=dict
-    )
-    asking: list[Asking] = field(init=False, repr=False, compare=False, default_factory=list)
-    """Of the last case that jobs were made for."""
+    made: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """Requests without messages, by arm, step and most tokens; and what is said about a case."""
 
     def walks(self, arm: Arm, case: EvalCase, told: Told | None = None) -> Iterator[list[Job]]:
         """For each repeat the steps of one arm on one case, as far as earlier ones are told."""
@@ -547,15 +492,23 @@ class LabPlan:
     def _job(self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...] = ()) -> Job:
         most = PROBE_TOKENS if (arm.id, case.id) in self.probes else self.setting.max_tokens
         name = arm.id, len(said), most
-        if (frame := self.frames.get(name)) is None:
-            request = frame_of(arm, self.setting, len(said))
-            request = request.model_copy(update={"max_tokens": most})
-            around = tuple(request.around(number) for number in range(self.repeats))
-            frame = self.frames[name] = Frame(request, most_input_tokens(request), around)
-        if not self.asking or self.asking[0].case is not case:
-            self.asking[:] = [Asking(case, self.setting)]
-        again = partial(_messages, arm, case, self.setting, said)
-        return frame.job(repeat, *self.asking[0].parts(arm, said), again)
+        if name not in self.made:
+            one = frame_of(arm, self.setting, len(said)).model_copy(update={"max_tokens": most})
+            around = [one.around(number) for number in range(self.repeats)]
+            self.made[name] = one, most_input_tokens(one), around
+        frame, tokens, around = self.made[name]
+        if (asking := self.made.get("last")) is None or asking.case is not case:
+            asking = self.made["last"] = Asking(case, self.setting)
+        system, rest = asking.parts(arm, said)
+        key = _begun(around[repeat][0], system.told).copy()
+        key.update(rest.told + around[repeat][1])
+        return Job(
+            frame,
+            repeat,
+            key=key.hexdigest(),
+            tokens=tokens + system.tokens + rest.tokens,
+            messages=lambda: request_for(arm, case, self.setting, said).messages,
+        )
 
     def calls(
         self, arms: Iterable[Arm], cases: Sequence[EvalCase], told: Told | None = None
@@ -564,8 +517,7 @@ class LabPlan:
 
         Of a chain the last one, or the first whose answer isn't told.
         """
-        every = tuple(arms)
-        for case, arm in product(cases, every):
+        for case, arm in product(cases, arms):
             for walk in self.walks(arm, case, told):
                 yield walk[-1], arm, case
 

@@ -183,10 +183,7 @@ def prepare(
     """
     case = load_case(source)
     files = files_now(case, "evaluation", "prompts")
-    cases, prompts = named_evalset(case), read_prompts(case)
-    if cases is None:
-        fix = f"make one: tuneworthy evalset {source}, then name it under data.evaluation"
-        raise CaseError("names no evaluation set", where=case.where("data"), fix=fix)
+    cases, prompts = evalset_of(case, source), read_prompts(case)
     _refuse_prompts(case, prompts)
     materials = read_materials(case)
     kit = _kit(case, materials, cases, allow_code=allow_code)
@@ -232,6 +229,14 @@ def prepare(
     framework = framework_of(case, chosen)
     about = (case, framework, plan, scores, name, day)
     return PreparedLab(*about, trusted=frozenset(trusted), files=files)
+
+
+def evalset_of(case: Case, source: str | Path) -> tuple[EvalCase, ...]:
+    """The evaluation set that a case has to name."""
+    if (cases := named_evalset(case)) is None:
+        fix = f"make one: tuneworthy evalset {source}, then name it under data.evaluation"
+        raise CaseError("names no evaluation set", where=case.where("data"), fix=fix)
+    return cases
 
 
 def _examples(case: Case, cases: tuple[EvalCase, ...], seed: int) -> tuple[EvalCase, ...]:
@@ -311,11 +316,8 @@ def _refuse_prompts(case: Case, prompts: Sequence[PromptVariant]) -> None:
     known = [model.id for model in case.callable_models]
     for prompt in prompts:
         if prompt.model is not None and prompt.model not in known:
-            what = (
-                f'has no model "{prompt.model[:60]}", for which prompt "{prompt.name[:60]}" is '
-                "written"
-            )
-            fix = did_you_mean(prompt.model, known)
+            what, fix = f'has no model "{prompt.model[:60]}"', did_you_mean(prompt.model, known)
+            what += f', for which prompt "{prompt.name[:60]}" is written'
             raise CaseError(what, where=case.where("models"), fix=fix)
 
 
@@ -325,9 +327,8 @@ def _refuse_constraints(case: Case, prompts: Sequence[PromptVariant], setting: S
     if setting.schema is None:
         fixes["schema"] = "name a JSON Schema under data.output_schema"
     if setting.grammar is None:
-        fixes["grammar"] = (
-            "give every case one of a few labels as its reference, or take constrained out"
-        )
+        what = "give every case one of a few labels as its reference"
+        fixes["grammar"] = f"{what}, or take constrained out"
     for prompt in prompts:
         if (kind := prompt.constrained) in fixes:
             what = f'prompt "{prompt.name[:60]}" is constrained by a {kind} that isn\'t there'
@@ -412,13 +413,7 @@ def price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
 
 def told_by(ledger: Ledger | None) -> Told:
     """What earlier steps of chains were answered, by the ledger."""
-
-    def told(job: Job) -> str | None:
-        settled = ledger.find(job.key) if ledger else None
-        reply = settled.reply if settled else None
-        return None if reply is None or reply.lacks else reply.text
-
-    return told
+    return lambda job: ledger.text(job.key) if ledger else None
 
 
 def dearest(quotes: Sequence[Quote], most: int = 1) -> list[Quote]:

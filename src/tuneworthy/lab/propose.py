@@ -437,17 +437,10 @@ class DrawnPlan:
         draws = []
         for draw, arm in zip(self.draws, self.arms, strict=True):
             share = scores.share(arm, self.plan.select)
-            ends = {} if isinstance(share, Unknown) else {"low": share.low, "high": share.high}
-            draws.append(
-                Draw(
-                    prompt=arm.prompt,
-                    asked=draw.asked,
-                    unusable=draw.unusable,
-                    whole=draw.whole,
-                    value=share if isinstance(share, Unknown) else share.value,
-                    **ends,
-                )
-            )
+            known = not isinstance(share, Unknown)
+            told = share.model_dump(include={"value", "low", "high"}) if known else {"value": share}
+            counts = {"asked": draw.asked, "unusable": draw.unusable, "whole": draw.whole}
+            draws.append(Draw.model_validate({"prompt": arm.prompt, **counts, **told}))
         prompts = (
             Proposed(name=one.name, text=one.system, file=f"{FOLDER}/{PROPOSED}/{one.name}.md")
             for one in self.prompts

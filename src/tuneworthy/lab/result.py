@@ -14,7 +14,7 @@ import numpy as np
 
 from tuneworthy.lab.contrast import ENOUGH, LABEL_ALL, contrast, judge_report, tried_by_people
 from tuneworthy.lab.plan import LabPlan, answer_text
-from tuneworthy.lab.scores import Lab, Scores, first_of, worth
+from tuneworthy.lab.scores import Lab, Scores, first_of, shown_share, worth
 from tuneworthy.measure.sample import distinct_prompts
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import PromptVariant, PublishedFigure
@@ -391,9 +391,7 @@ def _parts(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> tuple[PartSha
         codes = {cluster: code for code, (_, cluster) in enumerate(row)}
         right = share([float(hit) for hit, _ in row], [codes[cluster] for _, cluster in row])
         if right is not None:
-            ends = {"low": max(0.0, right.low), "high": min(1.0, right.high)}
-            counts = {"n": right.n, "clusters": right.clusters}
-            found.append(PartShare(part=name, value=right.value, **ends, **counts))
+            found.append(PartShare(part=name, **shown_share(right)))
     return tuple(sorted(found, key=lambda part: (part.value, -part.n, part.part))[:_MOST_PARTS])
 
 

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple, Unpack
 
 from tuneworthy.errors import CaseError
 from tuneworthy.files.documents import TeamDocument, read_documents
-from tuneworthy.files.evalset import named_evalset, parted
+from tuneworthy.files.evalset import parted
 from tuneworthy.files.stores import append_evidence, files_now
 from tuneworthy.lab.contrast import ENOUGH, contrast
 from tuneworthy.lab.plan import LabPlan, joined
-from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, probed
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, evalset_of, paid, probed
 from tuneworthy.lab.prepare import prepare as prepare_lab
 from tuneworthy.lab.result import interval_evidence, measured_in
 from tuneworthy.lab.scores import WATCH_EVERY, Scores, first_of
@@ -141,10 +141,7 @@ def prepare(
     """
     case = load_case(source)
     files = files_now(case, "evaluation", *(() if documents else ("documents",)))
-    cases = named_evalset(case)
-    if cases is None:
-        fix = f"make one: tuneworthy evalset {source}, then name it under data.evaluation"
-        raise CaseError("names no evaluation set", where=case.where("data"), fix=fix)
+    cases = evalset_of(case, source)
     named = documents or (case.data.documents.path if case.data.documents else None) or ""
     if named:
         where = "--documents" if documents else "data.documents"
@@ -268,15 +265,8 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
     assert prepared.lab is not None  # somebody shall answer
     lab, stopped = await probed(prepared.lab, calls)
     wanted = [call for arm, case in prepared.asked for call in lab.plan.calls([arm], [case])]
-    done = Counter[str]()
-
-    def ended(settled: of.Settled) -> None:
-        done[settled.status] += 1
-        if calls.watch is not None and done.total() % WATCH_EVERY == 0:
-            first, n = Unknown(ask="wait for the end"), len(wanted)
-            counts = {"done": done.total(), "of": n, "running": 3, "spend": calls.spend}
-            calls.watch(of.Stand(arm="", quality=first, **counts))
-
+    about = {"every": WATCH_EVERY, "of": len(wanted), "running": 3}
+    ended = calls.counting(**about, ask="wait for the end")
     if not stopped:
         outcome = await lab.scores.run(calls.runner(ended), wanted)
         stopped = outcome.why if outcome.stopped else ""

@@ -7,11 +7,13 @@ import math
 import time
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
 from functools import lru_cache
-from itertools import product, takewhile
-from threading import Event
+from itertools import product, repeat, starmap, takewhile
+from operator import attrgetter
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -42,6 +44,7 @@ _MASKED = 4000  # masked before it is cut, so that no half of a secret is left
 
 
 T = TypeVar("T")
+_ID = attrgetter("id")
 Asked = tuple[Job, Arm, EvalCase]
 _AT_ONCE, _LOOK_EVERY_S = 250, 0.05  # answers scored together, and how often is looked for some
 
@@ -101,17 +104,18 @@ class ArmScores:
         """The first output for a case, and the signal and text of the last wrong one."""
         return self._came[self._rows.get(case.id, 0)]
 
-    def ran(self, cases: Iterable[EvalCase]) -> list[EvalCase]:
+    def ran(self, cases: Sequence[EvalCase]) -> list[EvalCase]:
         """Those of some cases that it was run on."""
         return [case for case in cases if case.id in self._rows]
 
-    def of(self, cases: Iterable[EvalCase], *names: str) -> list[NDArray[np.float64]]:
+    def of(self, cases: Sequence[EvalCase], *names: str) -> list[NDArray[np.float64]]:
         """Columns of what was counted, for some cases."""
         rows = self._rows_of(cases)
         return [np.array(self._columns[name])[rows] for name in names]
 
-    def _rows_of(self, cases: Iterable[EvalCase]) -> NDArray[np.int64]:
-        return np.array([self._rows.get(case.id, 0) for case in cases], dtype=np.int64)
+    def _rows_of(self, cases: Sequence[EvalCase]) -> NDArray[np.int64]:
+        rows = map(self._rows.get, map(_ID, cases), repeat(0))
+        return np.fromiter(rows, dtype=np.int64, count=len(cases))
 
     def seconds(self, cases: Sequence[EvalCase]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """How long the calls on some cases took, and the place of each one's case among them."""
@@ -122,7 +126,7 @@ class ArmScores:
         return np.array(self._seconds)[at >= 0], at[at >= 0]
 
     def means(
-        self, cases: Iterable[EvalCase], missing: float = math.nan, unjudged: float = math.nan
+        self, cases: Sequence[EvalCase], missing: float = math.nan, unjudged: float = math.nan
     ) -> NDArray[np.float64]:
         """Scores of cases, repeats averaged; NaN where there is none.
 
@@ -137,7 +141,7 @@ class ArmScores:
         means: NDArray[np.float64] = np.full(len(right), math.nan)
         return np.divide(right, scored, out=means, where=scored > 0)
 
-    def missing(self, cases: Iterable[EvalCase]) -> tuple[int, int]:
+    def missing(self, cases: Sequence[EvalCase]) -> tuple[int, int]:
         """How many calls on cases have no answer, and how many were made."""
         if not self.why:
             return 0, 0
@@ -170,18 +174,15 @@ class Scores:
         Answers are scored as they come, in the order of the calls and in a thread: a function of
         the user's may take seconds, and calls, progress and a stop don't wait for it.
         """
-
-        def is_there(call: Asked) -> bool:
-            return call[0].key in runner.outcome.settled
-
-        await asyncio.to_thread(self.marker.check)
+        there = runner.outcome.settled
+        await aside(starmap(self.marker.check, [()]))
         going, taken = asyncio.ensure_future(self._answered(runner, calls)), 0
         try:
             while taken < len(calls):
                 await asyncio.wait([going], timeout=_LOOK_EVERY_S)
                 some = calls[taken : taken + _AT_ONCE]
                 if not going.done():
-                    some = list(takewhile(is_there, some))
+                    some = list(takewhile(lambda call: call[0].key in there, some))
                     if self.judge is not None or not some:
                         continue
                 await self.take(some, runner.outcome.some([job.key for job, *_ in some]))
@@ -196,34 +197,30 @@ class Scores:
         if self.judge is None or outcome.stopped:
             return outcome
         became = outcome.some([job.key for job, *_ in calls])
-        replies = ((became.get(job.key), case) for job, _, case in calls)
         answers = [
             (Output.of(call.reply), case)
-            for call, case in replies
-            if call and call.reply and not call.reply.lacks
+            for job, _, case in calls
+            if (call := became.get(job.key)) and call.reply and not call.reply.lacks
         ]
         return await self.judge.ask(runner, answers) or outcome
 
     async def take(self, calls: Iterable[Asked], became: Mapping[str, Settled]) -> None:
         """Score what became of calls, by key."""
-        systems = {
-            job.key: system_of(job.request)
-            for job, _, case in calls
-            if self.judge is None and self.marker.reads_system(case)
-        }
-        await aside(self._taken(calls, became, systems))
+        there = [
+            (*call, became[call[0].key], system_of(call[0].request) if self._reads(call[2]) else "")
+            for call in calls
+            if call[0].key in became
+        ]
+        await aside(starmap(self._take, there))
 
-    def _taken(
-        self, calls: Iterable[Asked], became: Mapping[str, Settled], systems: Mapping[str, str]
-    ) -> Iterator[None]:
-        for job, arm, case in calls:
-            yield
-            if (call := became.get(job.key)) is None:
-                continue
-            waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
-            if arm.steps and (arm.id, job.key) not in self._cut_short:
-                self._step(arm, case, arm.prompt, call)
-            self._call(arm.id, case, call, systems.get(job.key, ""), waited)
+    def _reads(self, case: EvalCase) -> bool:
+        return self.judge is None and self.marker.reads_system(case)
+
+    def _take(self, job: Job, arm: Arm, case: EvalCase, call: Settled, system: str) -> None:
+        waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
+        if arm.steps and (arm.id, job.key) not in self._cut_short:
+            self._step(arm, case, arm.prompt, call)
+        self._call(arm.id, case, call, system, waited)
 
     def step(self, arm: Arm, case: EvalCase, at: int, job: Job, settled: Settled) -> str | None:
         """Note what a step of a chain cost, and give its answer; None for none, which ends it."""
@@ -361,9 +358,9 @@ class Scores:
                 return self.judged(arm.id, cases, missing).estimate(clusters)
             return share(self.row(arm.id, cases, missing), clusters, exact=exact)
 
-        if self.judge is None and not self.of(arm.id).missing(cases)[0]:
+        if self.judge is None and not self.of(arm.id).why:
             return counted(math.nan)
-        return widened(counted(math.nan), *map(counted, (0.0, 1.0)))
+        return widened(*map(counted, (math.nan, 0.0, 1.0)))
 
     def difference(self, first: Arm, second: Arm, cases: Sequence[EvalCase]) -> Estimate | None:
         """First less second on the same cases; its ends hold whatever missing answers were.
@@ -386,20 +383,18 @@ class Scores:
         self, arm: Arm, cases: Sequence[EvalCase], *, exact: bool = False
     ) -> ShareOf | Unknown:
         """The same for a result; or what it takes."""
-        estimate = self.estimate(arm, cases, exact=exact)
-        if estimate is not None:
-            return ShareOf(
-                value=estimate.value,
-                low=max(0.0, estimate.low),
-                high=min(1.0, estimate.high),
-                n=estimate.n,
-                clusters=estimate.clusters,
-            )
+        if (estimate := self.estimate(arm, cases, exact=exact)) is not None:
+            return ShareOf(**shown_share(estimate))
         if why := self.unanswered(arm.id, cases):
             return Unknown(ask=why)
         if exact and self.judge is not None:
             return Unknown(ask=label_more(self.judged(arm.id, cases).missing))
         return Unknown(ask="it wasn't run")
+
+
+def shown_share(of: Estimate) -> dict[str, Any]:
+    """A share with its ends where shares can lie."""
+    return asdict(of) | {"low": max(0.0, of.low), "high": min(1.0, of.high)}
 
 
 def widened(
@@ -413,16 +408,29 @@ def widened(
 
 
 async def aside(steps: Iterable[object]) -> None:
-    """Go through steps in a thread; whoever is cancelled leaves it after the one it is at."""
-    over = Event()
+    """Go through steps in a thread; whoever is cancelled leaves it after the one it is at.
+
+    A process that ends doesn't wait for that one either, though it may be a scorer of the user's.
+    """
+    loop, over = asyncio.get_running_loop(), Event()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def tell(fault: BaseException | None) -> None:
+        if not ended.done():
+            ended.set_exception(fault) if fault else ended.set_result(None)
 
     def go() -> None:
-        for _ in steps:
-            if over.is_set():
-                return
+        fault: BaseException | None = None
+        try:
+            next((None for _ in steps if over.is_set()), None)
+        except BaseException as caught:  # noqa: BLE001  # whoever waits raises it
+            fault = caught
+        with suppress(RuntimeError):  # the loop is over
+            loop.call_soon_threadsafe(tell, fault)
 
+    Thread(target=go, daemon=True).start()
     try:
-        await asyncio.to_thread(go)
+        await ended
     finally:
         over.set()
 
@@ -582,12 +590,9 @@ class Lab:
         ``missing`` is what an answer that didn't come counts; one that no scorer can judge is half
         right.
         """
-        row = self.scores.row(arm.id, cases, missing)
-        groups: dict[str, float] = {}
-        for case, score in zip(cases, row, strict=True):
-            known = 0.5 if np.isnan(score) else float(score)
-            groups[case.cluster] = groups.get(case.cluster, 0.0) + known
-        return [total / longest for total in groups.values()]
+        known = np.nan_to_num(self.scores.row(arm.id, cases, missing), nan=0.5)
+        sums = np.bincount(clusters_of(cases), known) / longest
+        return list(sums.tolist())
 
     def _call_ended(self, _: Settled) -> None:
         self._done += 1

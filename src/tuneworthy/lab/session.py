@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from tuneworthy.errors import OutputError
@@ -18,8 +19,9 @@ from tuneworthy.files.stores import FOLDER
 from tuneworthy.llm.endpoints import Transport
 from tuneworthy.llm.ledger import Ledger, ReadOnlyLedger
 from tuneworthy.llm.runner import PriceOf, Probe, Probes, Progress, Runner
+from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
-from tuneworthy.model.lab import Spend, Stand
+from tuneworthy.model.lab import Settled, Spend, Stand
 
 CALLS = "calls.sqlite3"  #: The ledger of paid calls, in the folder of what is computed for a case.
 
@@ -75,6 +77,17 @@ class PaidCalls:
         )
         self.on_stop(runner.stop)
         return runner
+
+    def counting(self, *, every: int, of: int, running: int, ask: str) -> Progress:
+        """Tells who watches how many calls have ended; ``ask`` is what else it waits for."""
+        done = count(1)
+
+        def ended(_: Settled) -> None:
+            if (number := next(done)) % every == 0 and self.watch is not None:
+                about = {"done": number, "of": of, "running": running, "spend": self.spend}
+                self.watch(Stand(arm="", quality=Unknown(ask=ask), **about))
+
+        return ended
 
     @property
     def spend(self) -> Spend:

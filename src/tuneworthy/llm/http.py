@@ -81,15 +81,15 @@ class Http:
                 if caught.parameter in known.values() and place in self._changed:
                     del self._changed[place]  # it takes others now
                     known.clear()
-                    continue
-                known.setdefault(caught.parameter, _INSTEAD[caught.parameter])
+                else:
+                    known.setdefault(caught.parameter, _INSTEAD[caught.parameter])
                 self._refused[place] = RefusedBy(base_url=request.base_url, on=today)
                 if known == before:  # what it asked for didn't help
                     raise
             else:
                 changed = tuple(_CHANGES[parameter] for parameter in known)
-                refused = self._refused.get(place) if changed else None
-                return reply.model_copy(update={"changed": changed, "refused": refused})
+                more = {"changed": changed, "refused": self._refused.get(place)}
+                return reply.model_copy(update=more)
         raise Refused("it takes none of the parameters that were tried")
 
     def _earlier(self, place: Place, today: date) -> dict[str, str]:

@@ -214,6 +214,11 @@ class Ledger:
         """What became of a request; None for one that was never sent, or that failed unpaid."""
         return self.found([key]).get(key)
 
+    def text(self, key: str) -> str | None:
+        """What a request was answered; None where there is no whole answer."""
+        reply = found.reply if (found := self.find(key)) else None
+        return None if reply is None or reply.lacks else reply.text
+
     def found(self, keys: Sequence[str]) -> dict[str, Settled]:
         """The same of some, by key."""
         rows = self._of(keys, "calls.key, status, held, paid, reply, why")
