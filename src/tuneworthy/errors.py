@@ -25,8 +25,8 @@ class InputError(TuneworthyError):
     line, or an option of the command line.
     """
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
-        self.what, self.where, self.fix = what, where, fix
+    def __init__(self, what: str, *, where: object = "", fix: str = "") -> None:
+        self.what, self.where, self.fix = what, str(where), fix
         super().__init__(str(self))
 
     def __str__(self) -> str:

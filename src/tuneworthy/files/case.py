@@ -55,7 +55,7 @@ def read_case(source: str | Path | Mapping[str, Any]) -> Case:
     if not isinstance(source, Mapping):
         return read_with_digest(source).case
     document = ParsedFile(source, "case")
-    return build(Case, document, CaseError).with_origin(CaseOrigin(document.where))
+    return build(Case, document).with_origin(CaseOrigin(document.where))
 
 
 def read_with_digest(source: str | Path) -> Written:
@@ -64,22 +64,22 @@ def read_with_digest(source: str | Path) -> Written:
     if path.parent == Path(source) and not os.path.lexists(path):
         fix = f'start one with "tuneworthy init {path.parent}"'
         raise CaseError(f"holds no {CASE_FILE}", where=str(path.parent), fix=fix)
-    text = read_text(path, CASE_LIMIT, CaseError)
+    text = read_text(path, CASE_LIMIT)
     return Written(case_from_text(text, path), text, text_digest(text))
 
 
 def case_from_text(text: str, path: Path) -> Case:
     """The text of a case file as a case whose data lie beside ``path``."""
-    document = parse(text, str(path), CaseError)
+    document = parse(text, str(path))
     if document.data is None:
-        raise CaseError("is empty", where=str(path), fix="start with name: …")
-    return build(Case, document, CaseError).with_origin(CaseOrigin(document.where, path.parent))
+        raise CaseError("is empty", where=path, fix="start with name: …")
+    return build(Case, document).with_origin(CaseOrigin(document.where, path.parent))
 
 
 def prompt_texts(case: Case) -> tuple[str, ...] | None:
     """The texts of the team's prompt variants; None when the case names no folder of them."""
     found = prompt_files(case)
-    return None if found is None else tuple(read_text(path, MIB, CaseError) for path in found)
+    return None if found is None else tuple(read_text(path, MIB) for path in found)
 
 
 def prompt_files(case: Case) -> tuple[Path, ...] | None:
@@ -91,7 +91,7 @@ def prompt_files(case: Case) -> tuple[Path, ...] | None:
     found = sorted(p for p in folder.iterdir() if p.suffix in endings and p.is_file())
     if len(found) > MOST_PROMPTS:
         what = f"holds {len(found)} prompts, more than {MOST_PROMPTS}"
-        raise CaseError(what, where=str(folder), fix="keep the variants that were compared")
+        raise CaseError(what, where=folder, fix="keep the variants that were compared")
     for path in found:
         _inside(case, path, "data.prompts")
     return tuple(found)
@@ -118,7 +118,7 @@ def training_texts(case: Case) -> Iterator[str]:
     own = (_found(case, name, value) for name, value in named)
     found = [path for paths in own for path in paths if path.suffix == ".jsonl"]
     if sum(path.stat().st_size for path in found) <= MOST_COUNTED:
-        yield from (read_text(path, MOST_COUNTED, CaseError) for path in found)
+        yield from (read_text(path, MOST_COUNTED) for path in found)
 
 
 def _found(case: Case, name: str, pattern: str) -> list[Path]:
@@ -166,7 +166,7 @@ def history_text(case: Case) -> str | None:
     path = beside(case, "data.history", case.data.history)
     if path is None or not path.is_file():
         return None
-    return read_text(path, CASES_LIMIT, CaseError)
+    return read_text(path, CASES_LIMIT)
 
 
 def _inside(case: Case, path: Path, name: str) -> None:
@@ -203,7 +203,7 @@ def put(
 
     def changed(text: str, path: Path) -> str:
         case_from_text(text, path)  # what isn't a case is refused before it is touched
-        return edit(text, answers, str(path), CaseError)
+        return edit(text, answers, str(path))
 
     return rewrite(source, changed, check, read_digest=read_digest)
 
@@ -218,11 +218,11 @@ def rewrite(
     """As ``put``, for a change of the whole text: of what stands there, by nobody else then."""
     path = case_path(source)
     with alone(path):
-        raw = read_raw(path, CASE_LIMIT, CaseError)
+        raw = read_raw(path, CASE_LIMIT)
         text = raw.removeprefix(BOM)
         if read_digest is not None and text_digest(text) != read_digest:
             fix = "look at it again, then answer"
-            raise ConflictError("was changed by somebody else meanwhile", where=str(path), fix=fix)
+            raise ConflictError("was changed by somebody else meanwhile", where=path, fix=fix)
         changed = change(text, path)
         case = case_from_text(changed, path)
         if check is not None:

@@ -21,12 +21,13 @@ MIB = 1024 * 1024
 CASE_LIMIT = MIB  #: Bytes of a case file.
 FRAMEWORK_LIMIT = 2 * MIB  #: Bytes of a framework file.
 CASES_LIMIT = 16 * MIB  #: Bytes of a file of published cases, or of a dossier.
+Error = Callable[..., InputError]
 
 
 BOM = "\ufeff"
 
 
-def read_text(path: Path, limit: int, error: Callable[..., InputError]) -> str:
+def read_text(path: Path, limit: int, error: Error = CaseError) -> str:
     """A text file, whole, without a byte order mark.
 
     An ``error`` if it isn't there, isn't a plain file, is larger than the limit or isn't UTF-8.
@@ -34,7 +35,7 @@ def read_text(path: Path, limit: int, error: Callable[..., InputError]) -> str:
     return read_raw(path, limit, error).removeprefix(BOM)
 
 
-def read_raw(path: Path, limit: int, error: Callable[..., InputError]) -> str:
+def read_raw(path: Path, limit: int, error: Error = CaseError) -> str:
     """As ``read_text``, with the byte order mark where the file has one."""
     data = read_bytes(path, limit, error)
     try:
@@ -44,13 +45,13 @@ def read_raw(path: Path, limit: int, error: Callable[..., InputError]) -> str:
         raise error("is not UTF-8", where=f"{path}:{line}", fix="save it as UTF-8") from None
 
 
-def read_bytes(path: Path, limit: int, error: Callable[..., InputError]) -> bytes:
+def read_bytes(path: Path, limit: int, error: Error = CaseError) -> bytes:
     """The bytes of a plain file, and never of anything that could keep us waiting."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise error("is not a file", where=str(path), fix="name a plain file")
+                raise error("is not a file", where=path, fix="name a plain file")
             with os.fdopen(descriptor, "rb", closefd=False) as file:
                 data = file.read(limit + 1)
         finally:
@@ -61,10 +62,10 @@ def read_bytes(path: Path, limit: int, error: Callable[..., InputError]) -> byte
             what = "does not exist"
         elif isinstance(caught, PermissionError):
             what = "may not be read"
-        raise error(what, where=str(path), fix="check the path") from None
+        raise error(what, where=path, fix="check the path") from None
     if len(data) > limit:
         fix = "move what it carries into files beside it"
-        raise error(f"is larger than {limit // MIB} MiB", where=str(path), fix=fix)
+        raise error(f"is larger than {limit // MIB} MiB", where=path, fix=fix)
     return data
 
 
@@ -78,9 +79,9 @@ def write_new(path: Path, text: str | bytes, *, force: bool = False) -> None:
         if os.path.lexists(path):
             if not force:
                 fix = "use --force to replace it"
-                raise OutputError("exists already", where=str(path), fix=fix)
+                raise OutputError("exists already", where=path, fix=fix)
             if not path.is_symlink() and not path.is_file():
-                raise OutputError("is not a plain file", where=str(path), fix="name another file")
+                raise OutputError("is not a plain file", where=path, fix="name another file")
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, text)
 
@@ -106,7 +107,7 @@ def writing(path: Path, *, fix: str = "name another file") -> Iterator[None]:
         said = getattr(problem, "strerror", "")
         reason = said or (os.strerror(number) if number else "not a usable name")
         fix = "make room" if number in (errno.ENOSPC, errno.EDQUOT) else fix
-        raise OutputError(f"can't be written ({reason})", where=str(path), fix=fix) from None
+        raise OutputError(f"can't be written ({reason})", where=path, fix=fix) from None
 
 
 @contextmanager
@@ -124,7 +125,7 @@ def made_whole(folder: Path) -> Iterator[Path]:
         with writing(folder):
             place.chmod(0o777 & ~_umask())
             if os.path.lexists(folder):
-                raise OutputError("exists already", where=str(folder), fix="move it away")
+                raise OutputError("exists already", where=folder, fix="move it away")
             place.rename(folder)
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -276,7 +277,7 @@ def _locked(path: Path, until: float) -> int | None:
                 os.close(descriptor)
         if time.monotonic() > until:
             fix = "try again when the other program is done"
-            raise CaseError("is being written by somebody else", where=str(path), fix=fix)
+            raise CaseError("is being written by somebody else", where=path, fix=fix)
         time.sleep(_STEP_S)
 
 

@@ -41,27 +41,27 @@ def read_documents(case: Case, named: str, where: str) -> tuple[tuple[TeamDocume
     if root is None:
         raise CaseError("has no folder", where=case.name, fix="keep the case in a folder")
     if not os.path.lexists(root):
-        raise CaseError("does not exist", where=str(root), fix="check the path")
+        raise CaseError("does not exist", where=root, fix="check the path")
     found = islice(matching("**/*", root) if root.is_dir() else (root,), 10 * MOST_FILES)
     files = sorted(path for path in found if path == root or path.is_file())
     usable = [path for path in files if path.suffix.casefold() in _READERS]
     if not usable or len(usable) > MOST_FILES:
         what = f"holds more than {MOST_FILES:,} documents" if usable else "holds no document"
-        raise CaseError(what, where=str(root), fix=f"name a folder with some: {_KINDS}")
+        raise CaseError(what, where=root, fix=f"name a folder with some: {_KINDS}")
     documents, left = [], MOST_CHARACTERS
     for path in usable:
         beside(case, where, str(path.relative_to(case.folder or path)))
         text = _READERS[path.suffix.casefold()](path)
         if (left := left - len(text)) < 0:
             what = f"holds more than {MOST_CHARACTERS // MIB} million characters of text"
-            raise CaseError(what, where=str(root), fix="name a part of them")
+            raise CaseError(what, where=root, fix="name a part of them")
         name = path.name if path == root else path.relative_to(root).as_posix()
         documents.append(TeamDocument(name, text))
     return tuple(documents), len(files) - len(usable)
 
 
 def _plain(path: Path) -> str:
-    return read_text(path, MOST_BYTES, CaseError).replace("\r\n", "\n")
+    return read_text(path, MOST_BYTES).replace("\r\n", "\n")
 
 
 _UNSEEN = ("script", "style", "template", "!--")
@@ -115,7 +115,7 @@ for page in pypdf.PdfReader(io.BytesIO(sys.stdin.buffer.read())).pages:
 
 def _pdf(path: Path) -> str:
     """The text of a PDF, page by page; nothing for scanned pages."""
-    data, code = read_bytes(path, MOST_BYTES, CaseError), _PDF
+    data, code = read_bytes(path, MOST_BYTES), _PDF
     for name, most in (("MEMORY", _PDF_MEMORY), ("SECONDS", PDF_S), ("MOST", MOST_CHARACTERS)):
         code = re.sub(rf"\b{name}\b", str(most), code)
     what, fix = "can't be read as a PDF", "save its text beside it, and take it out"
@@ -130,11 +130,11 @@ def _pdf(path: Path) -> str:
     except (OSError, subprocess.TimeoutExpired) as caught:
         if isinstance(caught, subprocess.TimeoutExpired):
             what = f"took more than {PDF_S} s to read"
-        raise CaseError(what, where=str(path), fix=fix) from None
+        raise CaseError(what, where=path, fix=fix) from None
     if b"No module named 'pypdf'" in done.stderr:
         what, fix = "is a PDF, which needs pypdf", "install it: pip install 'tuneworthy[retrieval]'"
     if done.returncode:
-        raise CaseError(what, where=str(path), fix=fix)
+        raise CaseError(what, where=path, fix=fix)
     return done.stdout.decode("utf-8", "replace")
 
 

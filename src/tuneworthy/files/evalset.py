@@ -34,7 +34,7 @@ def read_evalset(path: Path) -> tuple[EvalCase, ...]:
 
 def _objects(path: Path, decode: Callable[[str], Any], form: str) -> Iterator[tuple[int, Any]]:
     """The object of each line that holds anything, with the number of the line."""
-    lines = enumerate(read_text(path, EVALSET_LIMIT, CaseError).split("\n"), start=1)
+    lines = enumerate(read_text(path, EVALSET_LIMIT).split("\n"), start=1)
     for number, line in ((number, line) for number, line in lines if line.strip()):
         where = f"{path}:{number}"
         try:
@@ -49,7 +49,7 @@ def _objects(path: Path, decode: Callable[[str], Any], form: str) -> Iterator[tu
 def _built(path: Path, line: int, data: dict[str, Any]) -> EvalCase:
     if isinstance(data.get("id"), int | float) and not isinstance(data["id"], bool):
         data["id"] = str(data["id"])
-    return build(EvalCase, ParsedFile(data, str(path), {(): line}), CaseError)
+    return build(EvalCase, ParsedFile(data, str(path), {(): line}))
 
 
 def _different(path: Path, cases: Iterable[tuple[int, EvalCase]], fix: str) -> tuple[EvalCase, ...]:
@@ -61,7 +61,7 @@ def _different(path: Path, cases: Iterable[tuple[int, EvalCase]], fix: str) -> t
             raise CaseError(what, where=f"{path}:{line}", fix="give it another")
         found[one.id] = one
     if not found:
-        raise CaseError("holds no case", where=str(path), fix=fix)
+        raise CaseError("holds no case", where=path, fix=fix)
     return tuple(found.values())
 
 
@@ -174,7 +174,7 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
 
     Columns may stand in any order and be missing; commas, semicolons or tabs part them.
     """
-    text = read_text(path, EVALSET_LIMIT, CaseError)
+    text = read_text(path, EVALSET_LIMIT)
     csv.field_size_limit(EVALSET_LIMIT)
     head, *_ = text.split("\n", 1)
     sign = max(",;\t", key=head.count)
@@ -214,7 +214,7 @@ def _case(names: Sequence[str], row: Sequence[str], number: int, where: str) -> 
     if not data.get("messages"):
         data.setdefault("input", cells.get("input"))
     data.setdefault("id", str(number))
-    one = build(EvalCase, ParsedFile(data, where), CaseError)
+    one = build(EvalCase, ParsedFile(data, where))
     told(one, where)  # the error for what can't be written again names its line
     return one
 

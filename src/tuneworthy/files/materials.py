@@ -64,7 +64,7 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
     path = _there(case, "glossary")
     if path is None:
         return None
-    document = parse(read_text(path, MIB, CaseError), str(path), CaseError)
+    document = parse(read_text(path, MIB), str(path))
     listed, lines = document.data, document.lines
     if isinstance(listed, dict) and set(listed) == {"terms"}:
         listed = listed["terms"]
@@ -72,11 +72,11 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
         lines = {("terms", *key): line for key, line in lines.items()}
     if not isinstance(listed, list):
         fix = "write a list of {term: …, forbidden: […]}"
-        raise CaseError("is no list of terms", where=str(path), fix=fix)
+        raise CaseError("is no list of terms", where=path, fix=fix)
     if len(listed) > _MOST_TERMS:
-        raise CaseError(f"holds more than {_MOST_TERMS:,} terms", where=str(path), fix="split it")
+        raise CaseError(f"holds more than {_MOST_TERMS:,} terms", where=path, fix="split it")
     whole = ParsedFile({"terms": listed}, str(path), lines)
-    terms, words = build(_Terms, whole, CaseError).terms, list[str]()
+    terms, words = build(_Terms, whole).terms, list[str]()
     for n, term in enumerate(terms):
         words += (own := (term.term, *term.forbidden, *term.due_when))
         _short(own, whole.where(("terms", n)))
@@ -97,7 +97,7 @@ def _few(words: Sequence[str], path: Path) -> None:
         what = (
             f"holds more than {_MOST_WORDS:,} words and phrases, or {_WORDS_BYTES:,} bytes of them"
         )
-        raise CaseError(what, where=str(path), fix="keep those that matter most")
+        raise CaseError(what, where=path, fix="keep those that matter most")
 
 
 def _voice(case: Case) -> VoiceSamples | None:
@@ -106,23 +106,23 @@ def _voice(case: Case) -> VoiceSamples | None:
     if folder is None:
         return None
     if not folder.is_dir():
-        return VoiceSamples(samples=(read_text(folder, MIB, CaseError),))
+        return VoiceSamples(samples=(read_text(folder, MIB),))
     avoid = folder / AVOID
     samples, left = [], _VOICE_BYTES
     for path in _texts(folder):
         beside(case, "data.voice", str(path.relative_to(case.folder or folder)))
-        if path != avoid and (text := read_text(path, MIB, CaseError)).strip():
+        if path != avoid and (text := read_text(path, MIB)).strip():
             samples.append(text)
             left -= len(text)
         if left < 0:
             what = f"holds more than {_VOICE_BYTES // MIB} MiB of text"
-            raise CaseError(what, where=str(folder), fix="keep the samples that sound best")
+            raise CaseError(what, where=folder, fix="keep the samples that sound best")
     return VoiceSamples(samples=tuple(samples), avoid=_avoided(avoid) if avoid.is_file() else ())
 
 
 def _avoided(path: Path) -> Strings:
     """Phrases, one a line; of equal ones the first."""
-    phrases = [line.strip() for line in read_text(path, MIB, CaseError).splitlines()]
+    phrases = [line.strip() for line in read_text(path, MIB).splitlines()]
     for number, phrase in enumerate(phrases, start=1):
         _short((phrase,), f"{path}:{number}")
     found = tuple(dict.fromkeys(filter(None, phrases)))
@@ -136,10 +136,10 @@ def _texts(folder: Path) -> list[Path]:
         kept = (p for p in folder.iterdir() if p.suffix.casefold() in _TEXT_ENDINGS and p.is_file())
         found = list(islice(kept, _MOST_FILES + 1))
     except OSError:
-        raise CaseError("can't be read", where=str(folder), fix="check the path") from None
+        raise CaseError("can't be read", where=folder, fix="check the path") from None
     if len(found) > _MOST_FILES:
         what = f"holds more than {_MOST_FILES:,} samples"
-        raise CaseError(what, where=str(folder), fix="keep those that sound best")
+        raise CaseError(what, where=folder, fix="keep those that sound best")
     return sorted(found)
 
 
@@ -148,16 +148,16 @@ def _schema(case: Case) -> dict[str, Any] | None:
     path = _there(case, "output_schema")
     if path is None:
         return None
-    text = read_text(path, MIB, CaseError)
+    text = read_text(path, MIB)
     try:
         schema = json.loads(text)
     except json.JSONDecodeError as caught:
         where = f"{path}:{caught.lineno}"
         raise CaseError(f"isn't JSON: {caught.msg}", where=where, fix="fix the file") from None
     except (RecursionError, ValueError):
-        raise CaseError("is nested too deeply", where=str(path), fix="flatten it") from None
+        raise CaseError("is nested too deeply", where=path, fix="flatten it") from None
     if not isinstance(schema, dict):
-        raise CaseError("is no JSON Schema", where=str(path), fix="write an object")
+        raise CaseError("is no JSON Schema", where=path, fix="write an object")
     return schema
 
 
@@ -184,10 +184,10 @@ def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
     """The prompt variants a case names, by file name; () where it names no folder."""
     variants: dict[str, PromptVariant] = {}
     for path in prompt_files(case) or ():
-        variant = prompt_from(read_text(path, MIB, CaseError), path)
+        variant = prompt_from(read_text(path, MIB), path)
         if variants.setdefault(variant.name, variant) is not variant:
             what = f'prompt "{variant.name[:60]}" appears twice'
-            raise CaseError(what, where=str(path), fix="rename one")
+            raise CaseError(what, where=path, fix="rename one")
     for variant in variants.values():
         chain_of(variant, variants)
     return tuple(variants.values())
@@ -214,7 +214,7 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
         fix = "end it with a line of three hyphens"
         raise CaseError("has front matter without an end", where=f"{path}:1", fix=fix)
     # a line more before it, so that errors name the line of the file
-    document = parse(f"\n{head[1]}" if head else "", str(path), CaseError)
+    document = parse(f"\n{head[1]}" if head else "", str(path))
     front = {} if document.data is None else document.data
     if not isinstance(front, dict):
         what = "has front matter that is no mapping"
@@ -227,13 +227,13 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
     body = text[head.end() :] if head else text
     _check(body, path, text.count("\n") - body.count("\n"))
     data = {"name": path.stem, **front, **_parts(body, path)}
-    variant = build(PromptVariant, ParsedFile(data, str(path), document.lines), CaseError)
+    variant = build(PromptVariant, ParsedFile(data, str(path), document.lines))
     if ("previous" in names(variant)) != (variant.after is not None):
         fix = "write after: NAME in its front matter, and {{ previous }} where its answer belongs"
-        raise CaseError("is only half of a chain", where=str(path), fix=fix)
+        raise CaseError("is only half of a chain", where=path, fix=fix)
     if names(variant).isdisjoint(("input", "previous")):
         fix = "put {{ input }} where the case's input belongs"
-        raise CaseError("never shows the input", where=str(path), fix=fix)
+        raise CaseError("never shows the input", where=path, fix=fix)
     return variant
 
 
@@ -258,7 +258,7 @@ def _parts(body: str, path: Path) -> dict[str, str]:
     if len(twice) < len(heads) or body[: heads[0].start()].strip():
         what = "has text that belongs to no part, or a part twice"
         fix = "write one part under # system and one under # user, and nothing before them"
-        raise CaseError(what, where=str(path), fix=fix)
+        raise CaseError(what, where=path, fix=fix)
     ends = [*(each.start() for each in heads[1:]), len(body)]
     return {
         each[1].lower(): body[each.end() : end].strip()

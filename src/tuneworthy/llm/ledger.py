@@ -31,13 +31,13 @@ def locked(path: Path) -> int:
         descriptor = os.open(f"{path}.lock", flags, 0o644)
     except OSError as caught:
         what = f"can't be written ({caught.strerror})"
-        raise InputError(what, where=str(path), fix="check the folder") from None
+        raise InputError(what, where=path, fix="check the folder") from None
     try:
         _lock(descriptor)
     except OSError:
         os.close(descriptor)
         fix = "wait for it, or stop it"
-        raise InputError("is in use by another run", where=str(path), fix=fix) from None
+        raise InputError("is in use by another run", where=path, fix=fix) from None
     return descriptor
 
 
@@ -67,8 +67,8 @@ def _wrong(caught: Exception, path: Path, what: str, fix: str) -> InputError:
     """What SQLite raised in one line; nobody is told to move a sound file away."""
     if (getattr(caught, "sqlite_errorcode", 0) or 0) & 0xFF in _IN_THE_WAY:
         fix = "make room, or check the folder and who else uses it; the ledger itself is sound"
-        return InTheWayError(f"can't be used now ({caught})", where=str(path), fix=fix)
-    return InputError(what, where=str(path), fix=fix)
+        return InTheWayError(f"can't be used now ({caught})", where=path, fix=fix)
+    return InputError(what, where=path, fix=fix)
 
 
 def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
@@ -84,7 +84,7 @@ def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
     if not _adds_up(base):
         what = "was changed by something else: what its runs paid isn't what its calls cost"
         fix = "put a copy from before in its place, or move it away; it holds what was paid for"
-        raise InputError(what, where=str(path), fix=fix)
+        raise InputError(what, where=path, fix=fix)
 
 
 def _adds_up(base: sqlite3.Connection) -> bool:

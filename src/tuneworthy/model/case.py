@@ -108,8 +108,7 @@ class Data(FileRecord):
     traces: Annotated[
         tuple[RelativePath, ...],
         BeforeValidator(
-            one_or_many,
-            json_schema_input_type=str | Strings | dict[str, str | Strings],
+            one_or_many, json_schema_input_type=str | Strings | dict[str, str | Strings]
         ),
         Field(max_length=1000),
     ] = ()  #: Logs of calls; globs are allowed. As {paths, map} with what says how to read them.

@@ -606,10 +606,6 @@ class Service(OutsideFact):
     open_to_new: Tri = "unknown"  #: Whether somebody can start with it now, or it is maintained.
     until: date | None = None  #: The day on which new work ends, or ended.
 
-    def open_on(self, day: date) -> bool:
-        """Whether new work can be started on a day, as far as the pages say."""
-        return self.open_to_new == "yes" and (self.until is None or day < self.until)
-
 
 class ModelEnd(OutsideFact):
     """When some hosted models end."""
@@ -657,16 +653,19 @@ class Services(FileRecord):
         return next((each for each in self.models if base in each.models), None)
 
     def offered(self, approaches: Iterable[str], day: date, *, inside: bool) -> dict[str, Strings]:
-        """Who offers each approach to somebody new; ``inside``: of what a team can run itself."""
+        """Who offers each approach to somebody new, as far as their pages say.
+
+        ``inside``: of what a team can run itself.
+        """
         able = [
             each
             for each in self.services
-            if each.open_on(day) and (each.kind == "self_hosted" or not inside)
+            if each.open_to_new == "yes"
+            and (each.until is None or day < each.until)
+            and (each.kind == "self_hosted" or not inside)
         ]
-        return {
-            name: tuple(each.service for each in able if name in each.approaches)
-            for name in approaches
-        }
+        named = {name: [each for each in able if name in each.approaches] for name in approaches}
+        return {name: tuple(each.service for each in some) for name, some in named.items()}
 
 
 Goal = Literal[

@@ -118,11 +118,7 @@ def _beyond(seen: Floats, chance: Floats) -> Floats:
 
 
 def _with_interval(
-    name: Any,
-    rows: Floats,
-    clusters: Sequence[str],
-    of: Callable[[Floats], Floats],
-    rng: Rng,
+    name: Any, rows: Floats, clusters: Sequence[str], of: Callable[[Floats], Floats], rng: Rng
 ) -> Coefficient | None:
     """A function of the sum of rows, with its interval when whole clusters are drawn again.
 

@@ -480,7 +480,8 @@ def explained_share(
     member, k = members(clusters[kept])
     own = _within(x, level, np.ones(len(x)))
     aside = _within(z, level, np.ones(len(z)))
-    own = own - aside * _slope(own, aside)
+    along = float(aside @ aside)
+    own = own - aside * (float(own @ aside) / along if along > 0 else 0.0)
     if k < 4 or own.std() < LEAST_VARIATION * x.mean():
         return None
     y, weight, slope = _fit(y, x, z, level)
@@ -523,11 +524,6 @@ def _means(values: Floats, level: Ints, weight: Floats) -> Floats:
 def _within(values: Floats, level: Ints, weight: Floats) -> Floats:
     """Values less the weighted mean of their group."""
     return values - _means(values, level, weight)[level]
-
-
-def _slope(y: Floats, x: Floats) -> float:
-    spread = float(x @ x)
-    return float(x @ y) / spread if spread > 0 else 0.0
 
 
 DRAWS = 499

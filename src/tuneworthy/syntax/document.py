@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from tuneworthy.errors import InputError
+from tuneworthy.errors import CaseError, InputError
 from tuneworthy.model.base import shown
 
 MAX_DEPTH = 24  #: Deeper nesting than any case or framework needs.
@@ -47,7 +47,7 @@ class ParsedFile:
         return f"{self.name}:{self.lines.get(path, 1)}"
 
 
-def parse(text: str, name: str, error: Error) -> ParsedFile:
+def parse(text: str, name: str, error: Error = CaseError) -> ParsedFile:
     """One YAML document, None for an empty text; an ``error`` if it isn't plain data."""
     if match := _FORBIDDEN.search(text):
         what = f"holds a character that YAML doesn't allow (U+{ord(match[0]):04X})"
@@ -153,7 +153,7 @@ _PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d+)?")
 
 
-def build(kind: type[R], document: ParsedFile, error: Error) -> R:
+def build(kind: type[R], document: ParsedFile, error: Error = CaseError) -> R:
     """A record from parsed data; an ``error`` for the first thing that is wrong, with its line."""
     try:
         return kind.model_validate(document.data)

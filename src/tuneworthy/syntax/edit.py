@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from tuneworthy.errors import InputError
+from tuneworthy.errors import CaseError, InputError
 from tuneworthy.syntax.document import PARSER, Error, parse
 
 Keys = tuple[str | int, ...]
@@ -34,7 +34,7 @@ Value = str | tuple[str, ...] | Mapping[str, str] | None
 """What may be written: a plain value, a list of them, a mapping of them, or nothing."""
 
 
-def edit(text: str, answers: Mapping[K, Value], name: str, error: Error) -> str:
+def edit(text: str, answers: Mapping[K, Value], name: str, error: Error = CaseError) -> str:
     """Put values into a mapping written as YAML, which is known to be plain data.
 
     In place of a mapping, a plain value goes to its key ``value`` and its other keys stay, unless

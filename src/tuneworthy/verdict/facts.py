@@ -11,14 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from tuneworthy.framework.load import services
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
 from tuneworthy.model.base import Range, State, States, Strings, Unknown, every
-from tuneworthy.model.case import (
-    Amount,
-    AnyAmount,
-    Case,
-    Model,
-    PublishedFigure,
-    in_use,
-)
+from tuneworthy.model.case import Amount, AnyAmount, Case, Model, PublishedFigure, in_use
 from tuneworthy.model.dossier import (
     ApproachResult,
     Assessment,

@@ -133,15 +133,15 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     A measurement without an upper end replaces nothing: it bounds, and ``settled`` uses it so. The
     case knows what a lab has run.
     """
-    if not ledger:
-        return case, ()
-    tree: dict[str, Any] = case.model_dump(exclude_defaults=True)
+    tree: dict[str, Any] = case.model_dump(exclude_defaults=True) if ledger else {}
     counted, replaced = standing(case, ledger), []
     for name, path in _NUMBERS.items():
         if (evidence := counted.get(name)) and (numbers := _numbers(name, path, evidence, case)):
             for place, number in numbers.items():
                 _put(tree, place, number)
-            replaced.append(Replaced(path, _stated_range(case, path), evidence))
+            was: Any = usable_examples(case) if name == TRAINING else attrgetter(path)(case)
+            ends = (was, was) if isinstance(was, float | int) else was and (was.low, was.high)
+            replaced.append(Replaced(path, ends, evidence))
     counts = {option: ledger.get(arms) for option, arms in RUN_OPTIONS.items()}
     ran = frozenset(option for option, arms in counts.items() if arms and arms.number > 0)
     if not replaced and not ran:
@@ -216,14 +216,6 @@ def _put(tree: dict[str, Any], path: str, value: Any) -> None:
     for step in way:
         tree = tree.setdefault(step, {})
     tree[last] = value
-
-
-def _stated_range(case: Case, path: str) -> tuple[float, float] | None:
-    """What the case says there, as low and high; None where it says nothing."""
-    value: Any = usable_examples(case) if path == "data.examples" else attrgetter(path)(case)
-    if value is None:
-        return None
-    return (value, value) if isinstance(value, float | int) else (value.low, value.high)
 
 
 # Measured beats stated, for what can be observed; a need stays as it was said.

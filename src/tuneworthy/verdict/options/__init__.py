@@ -66,6 +66,8 @@ class Outlook(NamedTuple):
     rule: OptionRule | ApproachRule
     judge: Callable[[CaseFacts], Opinion]
     figures: Figures
+    effort: Range | None
+    weeks: Range | None
     usual: Does
     others: _Published
     said: Opinion = Opinion("unknown", "")
@@ -95,7 +97,7 @@ class Outlook(NamedTuple):
 
     @property
     def hours(self) -> Number:
-        return _known(self.figures.effort_hours, "estimate the hours")
+        return _known(self.effort, "estimate the hours")
 
 
 class Compared:
@@ -178,14 +180,13 @@ def _options(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
             tuning_hours, first = _tuning_hours(facts.case, facts.framework), _first_weeks(facts)
             effort = effort and tuning_hours and effort + tuning_hours
             weeks = weeks and first and weeks + first
-        figures = own.figures(facts) if own else Figures()
-        share = _seen(facts, name) or figures.quality
-        figures = figures._replace(quality=share, effort_hours=effort, weeks=weeks)
-        variant_of, judge = rule.variant_of or "none", own or partial(_unjudged, rule=rule)
-        does = _does(facts, rule.moves, figures)
-        others = _published(own.arm if own else "", goal, facts, record)
-        option = (name, rule.title, rule.kind, variant_of, rule, judge, figures, does, others)
-        yield Outlook(*option)
+        figures: Figures = own.figures(facts) if own else {}
+        figures = {**figures, "quality": _seen(facts, name) or figures.get("quality")}
+        does, variant_of = _does(facts, rule.moves, figures), rule.variant_of or "none"
+        about = (name, rule.title, rule.kind, variant_of, rule)
+        judge, arm = own or partial(_unjudged, rule=rule), own.arm if own else ""
+        others = _published(arm, goal, facts, record)
+        yield Outlook(*about, judge, figures, effort, weeks, does, others)
 
 
 def _seen(facts: CaseFacts, name: str) -> Range | None:
@@ -217,26 +218,26 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
     case, framework = facts.case, facts.framework
     fits = {fit.approach: fit for fit in reversed(facts.fits)}  # the first goal of an approach
     names = dict.fromkeys(fit.approach for fit in facts.fits) or framework.approaches
-    tuned, figure = facts.scored("tuned"), facts.figure
+    tuned, figure, hours = facts.scored("tuned"), facts.figure, _tuning_hours(case, framework)
     priced = (known_range(way.usd_per_month) for way in facts.findings.servings if way.tuned)
-    known = Figures(
-        _seen(facts, "tuned") or (tuned.quality if tuned else None),
-        next(filter(None, priced), None) or as_range(case.economics.monthly.ongoing_usd),
-        tuned.latency_p95_s if tuned else None,
-        _tuning_hours(case, framework),
-    )  # the cost is that of the cheapest way that has a price
+    cheapest = next(filter(None, priced), None)
+    figures: Figures = {
+        "quality": _seen(facts, "tuned") or (tuned.quality if tuned else None),
+        "cost": cheapest or as_range(case.economics.monthly.ongoing_usd),
+        "latency": tuned.latency_p95_s if tuned else None,
+    }
     for name in names:
         fit, rule = fits.get(name), framework.approaches[name]
         judge = partial(tuning.tuning, fit=fit) if fit else lambda _: tuning.NO_GOAL
-        figures = known._replace(weeks=as_range(rule.weeks))
-        does, others = (
-            _does(facts, rule.moves, figures),
-            _published("fine_tune", fit.goal if fit else "", facts, record),
-        )
+        does = _does(facts, rule.moves, figures)
+        others = _published("fine_tune", fit.goal if fit else "", facts, record)
         if figure is not None:
             carries = others.carries or figure.meets == "yes"
             others = _Published(carries, f"{others.says} {sentence(figure_says(figure))}".strip())
-        yield Outlook(name, rule.title, "tuning", "none", rule, judge, figures, does, others)
+        weeks = as_range(rule.weeks)
+        yield Outlook(
+            name, rule.title, "tuning", "none", rule, judge, figures, hours, weeks, does, others
+        )
 
 
 def _published(arm: str, goal: str, facts: CaseFacts, record: GoalRecord) -> _Published:
@@ -274,7 +275,7 @@ def _result(option: Outlook, rank: int, beaten_by: str, *, has_set: bool) -> Opt
         usd_per_month=_known(option.does["cost"][1], bill),
         latency_p95_s=_known(option.does["latency"][1], "time it on the same cases"),
         effort_hours=option.hours,
-        weeks=_known(option.figures.weeks, "estimate the weeks to production"),
+        weeks=_known(option.weeks, "estimate the weeks to production"),
         risk=option.rule.risk,
         dominated_by=beaten_by,
         published=option.others.says if option.helpful else "",
@@ -306,11 +307,10 @@ def _does(facts: CaseFacts, usual: Moves, figures: Figures) -> Does:
 
     A figure of the case's own goes before what is usual; what is usual is applied to today's.
     """
-    numbers = (figures.quality, figures.latency_p95_s, figures.usd_per_month, None)
     does: dict[TargetId, tuple[Effect, Range | None, bool]] = {}
-    for target, own in zip(TARGETS, map(known_range, numbers), strict=True):
+    for target in TARGETS:
         move, today = usual.get(target), facts.now.get(target)
-        if own is None:
+        if (own := known_range(figures.get(target))) is None:
             does[target] = effect(target, move), _applied(target, today, move), False
         else:
             does[target] = _compared(facts, target, own, today), own, True
@@ -414,7 +414,7 @@ def _order(option: Outlook, facts: CaseFacts) -> tuple[Any, ...]:
     Then comes what moves more of the targets that are missed, then what closes more of the gap for
     an hour of work. An effort nobody knows comes last; what is equal keeps the framework's order.
     """
-    hours, helps = _ends(option.figures.effort_hours), HELPS.index(option.helps)
+    hours, helps = _ends(option.effort), HELPS.index(option.helps)
     if not option.helpful:
         return helps, GRADES.index(option.grade), not hours, sum(hours)
     rate = closes(option, facts) / max(1.0, sum(hours) / 2) if hours else 0.0
@@ -480,8 +480,7 @@ def _beats(option: Outlook, other: Outlook) -> bool:
 
     Effort and weeks have to be known of both.
     """
-    mine, its = option.figures, other.figures
-    pairs = [(mine.effort_hours, its.effort_hours), (mine.weeks, its.weeks)]
+    pairs = [(option.effort, other.effort), (option.weeks, other.weeks)]
     if not all(map(all, pairs)):
         return False
     pairs += [(option.does[less][1], other.does[less][1]) for less in ("cost", "latency")]

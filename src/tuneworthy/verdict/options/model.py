@@ -24,7 +24,7 @@ from tuneworthy.words import count, few, listing, plain, quality, several, share
 
 def _other(facts: CaseFacts) -> Figures:
     other = facts.scored("prompted")
-    return Figures(other.quality, None, other.latency_p95_s) if other else Figures()
+    return {"quality": other.quality, "latency": other.latency_p95_s} if other else {}
 
 
 @option(tried="", arm="model_switch", checks=("foundation_models",), figures=_other)
@@ -134,7 +134,7 @@ def _presses(facts: CaseFacts) -> str:
 
 def _priced(how: str) -> Callable[[CaseFacts], Figures]:
     """What the model in use costs in another way, where traffic and prices say."""
-    return lambda facts: Figures(usd_per_month=facts.serving(how))
+    return lambda facts: {"cost": facts.serving(how)}
 
 
 @option(mends=False, trouble="calls", figures=_priced("cached"))

@@ -24,7 +24,8 @@ SHAPED_GOALS = frozenset({"format", "extraction", "classification", "tool_callin
 
 def _today(facts: CaseFacts) -> Figures:
     today = facts.case.today
-    return Figures(today.quality, as_range(today.usd_per_month), likely(today.latency_p95_s))
+    cost, latency = as_range(today.usd_per_month), likely(today.latency_p95_s)
+    return {"quality": today.quality, "cost": cost, "latency": latency}
 
 
 @option(mends=False, tried="", figures=_today)

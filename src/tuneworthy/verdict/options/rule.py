@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from tuneworthy.model.base import Range
-from tuneworthy.model.dossier import Helps
-from tuneworthy.model.framework import Moves
+from tuneworthy.model.dossier import Helps, Number
+from tuneworthy.model.framework import Moves, TargetId
 from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.words import count, share
@@ -31,14 +30,8 @@ no = partial(Opinion, "no")
 unknown = partial(Opinion, "unknown")
 
 
-class Figures(NamedTuple):
-    """What an option is compared by; None for what nobody knows."""
-
-    quality: float | Range | None = None
-    usd_per_month: Range | None = None
-    latency_p95_s: float | None = None
-    effort_hours: Range | None = None
-    weeks: Range | None = None
+Figures = Mapping[TargetId, Number | None]
+"""What the case states that an option comes to, for each target; None for what nobody knows."""
 
 
 ALL_MET = no("the present approach meets every requirement; there is nothing left to fix")
@@ -56,7 +49,7 @@ class Option:
     checks: tuple[str, ...] = ()  #: Checks of the ceiling test that ask for it.
     trouble: str = ""
     """Options with the same word here remove the same trouble, so one may beat the other."""
-    figures: Callable[[CaseFacts], Figures] = lambda _: Figures()  #: What the case states of it.
+    figures: Callable[[CaseFacts], Figures] = lambda _: {}  #: What the case states of it.
 
     @property
     def id(self) -> str:
