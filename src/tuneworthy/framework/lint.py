@@ -59,6 +59,7 @@ def _kind(steps: Sequence[int], yes: Iterable[int]) -> _Kind:
 
 
 Kinds = Mapping[_Kind, int]
+Findings = Iterator[LintFinding]
 Pairs = Mapping[tuple[_Kind, _Kind], int]  #: What combinations without a factor are, and with it.
 
 
@@ -172,7 +173,7 @@ def _cells(kinds: Kinds, rules: tuple[_Rule, _Rule]) -> Iterator[LintCell]:
         yield LintCell(combinations=sum(kinds[kind] for kind in members), **many, **bands)
 
 
-def _steps(table: _Table) -> Iterator[LintFinding]:
+def _steps(table: _Table) -> Findings:
     """Steps no combination ends at, outcomes none comes to, and a ceiling nobody asks about."""
     everything = tally(table.rules, {})
     ending = zip(table.framework.tree, everything.ending, strict=True)
@@ -186,7 +187,7 @@ def _steps(table: _Table) -> Iterator[LintFinding]:
         yield _finding("no_ceiling_test")
 
 
-def _disagreements(table: _Table) -> Iterator[LintFinding]:
+def _disagreements(table: _Table) -> Findings:
     """Combinations that score and difference put into different bands, for both denominators."""
     rules: dict[_Rule, Rules] = {"score": table.rules, "counted": table.counted}
     if table.rules.denominator == table.counted.denominator:
@@ -198,7 +199,7 @@ def _disagreements(table: _Table) -> Iterator[LintFinding]:
             yield table.finding("bands_disagree", apart, (rule, "difference"), **numbers)
 
 
-def _denominator(table: _Table) -> Iterator[LintFinding]:
+def _denominator(table: _Table) -> Findings:
     """A denominator that isn't the number of factors, and what that moves."""
     rules, factors = table.rules, len(table.names)
     if rules.denominator == factors or any(rules.weights[n] != rules.scale for n in table.names):
@@ -208,7 +209,7 @@ def _denominator(table: _Table) -> Iterator[LintFinding]:
     yield table.finding("denominator_not_count", moved, ("score", "counted"), **numbers)
 
 
-def _strengths(table: _Table) -> Iterator[LintFinding]:
+def _strengths(table: _Table) -> Findings:
     """Whether strength tells the tree's candidates apart."""
     candidates = {kind: many for kind, many in table.kinds.items() if table.candidate(kind)}
     by_strength: Counter[tuple[int, ...]] = Counter()
@@ -225,7 +226,7 @@ def _strengths(table: _Table) -> Iterator[LintFinding]:
     yield table.finding("strength_tells_little", rare, of=total, strengths=strengths)
 
 
-def _order(table: _Table) -> Iterator[LintFinding]:
+def _order(table: _Table) -> Findings:
     """Bands of which strong begins below moderate, so that moderate is empty."""
     rules = table.rules
     for name, cuts in (("score", rules.score_cuts), ("difference", rules.difference_cuts)):
@@ -233,7 +234,7 @@ def _order(table: _Table) -> Iterator[LintFinding]:
             yield _finding("bands_out_of_order", rule=name)
 
 
-def _backfires(table: _Table) -> Iterator[LintFinding]:
+def _backfires(table: _Table) -> Findings:
     """One more reason for that ends a candidacy, or one more against that starts one."""
     for k, name in enumerate(table.names):
         ends = name in table.rules.indicators, name not in table.rules.indicators
@@ -255,7 +256,7 @@ def _backfires(table: _Table) -> Iterator[LintFinding]:
             yield table.finding("reason_backfires", wrong, ("score", "score"), **rest)
 
 
-def _idle(table: _Table) -> Iterator[LintFinding]:
+def _idle(table: _Table) -> Findings:
     """Factors whose answer never changes an outcome or a band."""
     for name in table.names:
         pairs = (pair for bands in (False, True) for pair in table.pairs(name, bands=bands))
@@ -268,7 +269,7 @@ def _finding(name: str, *, fits: bool = False, **numbers: Any) -> LintFinding:
     return LintFinding(id=name, grade="note" if fits else "warning", numbers=numbers)
 
 
-def _examples(table: _Table) -> Iterator[LintFinding]:
+def _examples(table: _Table) -> Findings:
     """A general number of examples that contradicts what single approaches need."""
     general = table.framework.threshold("few_examples")
     less = {
@@ -280,7 +281,7 @@ def _examples(table: _Table) -> Iterator[LintFinding]:
         yield _finding("examples_contradict_needs", general=general, needs=less)
 
 
-def _upfront(table: _Table) -> Iterator[LintFinding]:
+def _upfront(table: _Table) -> Findings:
     """The published total against the sum of its rows."""
     costs = table.framework.costs
     if costs is None or (total := costs.upfront_total) is None:
@@ -301,7 +302,7 @@ def _upfront(table: _Table) -> Iterator[LintFinding]:
     )
 
 
-def _worked(table: _Table) -> Iterator[LintFinding]:
+def _worked(table: _Table) -> Findings:
     """The example's score and break-even by the rules as they stand."""
     if (example := table.framework.worked_example) is None:
         return
@@ -328,7 +329,7 @@ def _months(months: float) -> float | str:
     return "never" if math.isinf(months) else months
 
 
-def _running(table: _Table) -> Iterator[LintFinding]:
+def _running(table: _Table) -> Findings:
     """The example's running costs against the framework's own table."""
     example, costs = table.framework.worked_example, table.framework.costs
     if example is None or costs is None:

@@ -175,6 +175,10 @@ class ToolCall(NamedTuple):
     arguments: str  #: as the model wrote them: JSON, if all went well
 
 
+TextColumn = list[str | None]
+NumberColumn = list[float | None]
+
+
 @dataclass(slots=True)
 class Batch:
     """Some traces: every column is as long as ``output``, or empty where no trace has it.
@@ -189,32 +193,32 @@ class Batch:
     ``case`` the test case.
     """
 
-    output: list[str | None] = field(default_factory=list)
-    conversation: list[str | None] = field(default_factory=list)
+    output: TextColumn = field(default_factory=list)
+    conversation: TextColumn = field(default_factory=list)
     turn: list[int | None] = field(default_factory=list)
-    timestamp: list[float | None] = field(default_factory=list)
-    model: list[str | None] = field(default_factory=list)
-    prompt: list[str | None] = field(default_factory=list)  #: name and version
-    system: list[str | None] = field(default_factory=list)
-    input: list[str | None] = field(default_factory=list)
+    timestamp: NumberColumn = field(default_factory=list)
+    model: TextColumn = field(default_factory=list)
+    prompt: TextColumn = field(default_factory=list)  #: name and version
+    system: TextColumn = field(default_factory=list)
+    input: TextColumn = field(default_factory=list)
     messages: Sequence[Sequence[Message] | None] = field(default_factory=list)
     tool_calls: list[Sequence[ToolCall] | None] = field(default_factory=list)
-    tools: list[float | None] = field(default_factory=list)  #: characters of those on offer
+    tools: NumberColumn = field(default_factory=list)  #: characters of those on offer
     contexts: Sequence[Sequence[str] | None] = field(default_factory=list)
-    reference: list[str | None] = field(default_factory=list)
+    reference: TextColumn = field(default_factory=list)
     answerable: list[bool | None] = field(default_factory=list)
-    latency_s: list[float | None] = field(default_factory=list)  #: until the answer was whole
-    time_to_first_token_s: list[float | None] = field(default_factory=list)
-    input_tokens: list[float | None] = field(default_factory=list)
-    output_tokens: list[float | None] = field(default_factory=list)
-    cached_tokens: list[float | None] = field(default_factory=list)
-    usd: list[float | None] = field(default_factory=list)
-    error: list[str | None] = field(default_factory=list)
-    finish: list[str | None] = field(default_factory=list)  #: why it stopped, in its maker's word
-    score: list[float | None] = field(default_factory=list)
-    label: list[str | None] = field(default_factory=list)
-    case: list[str | None] = field(default_factory=list)
-    group: list[str | None] = field(default_factory=list)  #: what several cases are from
+    latency_s: NumberColumn = field(default_factory=list)  #: until the answer was whole
+    time_to_first_token_s: NumberColumn = field(default_factory=list)
+    input_tokens: NumberColumn = field(default_factory=list)
+    output_tokens: NumberColumn = field(default_factory=list)
+    cached_tokens: NumberColumn = field(default_factory=list)
+    usd: NumberColumn = field(default_factory=list)
+    error: TextColumn = field(default_factory=list)
+    finish: TextColumn = field(default_factory=list)  #: why it stopped, in its maker's word
+    score: NumberColumn = field(default_factory=list)
+    label: TextColumn = field(default_factory=list)
+    case: TextColumn = field(default_factory=list)
+    group: TextColumn = field(default_factory=list)  #: what several cases are from
 
     def __len__(self) -> int:
         return len(self.output)

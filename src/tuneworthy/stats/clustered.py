@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tuneworthy.stats.intervals import Z95, clopper_pearson, wilson
+from tuneworthy.stats.intervals import Z95, Ends, clopper_pearson, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,7 @@ def worst_effect(counts: Floats) -> float:
     return dot(counts, counts) / float(counts.sum())
 
 
-def design_effect(rate: float, sums: Floats, sizes: Floats) -> tuple[float, float]:
+def design_effect(rate: float, sums: Floats, sizes: Floats) -> Ends:
     """Design effect of a share, at least 1, and degrees of freedom.
 
     Where all are hits or none is, the data can't show how alike a cluster's are: the worst counts.
@@ -106,9 +106,7 @@ def design_effect(rate: float, sums: Floats, sizes: Floats) -> tuple[float, floa
     return worst_effect(sizes), degrees
 
 
-def variance(
-    middle: float, plain: float, sums: Floats, sizes: Floats, counts: Floats
-) -> tuple[float, float]:
+def variance(middle: float, plain: float, sums: Floats, sizes: Floats, counts: Floats) -> Ends:
     """Variance of a ratio of sums over two clusters or more, and degrees of freedom.
 
     ``middle`` is the ratio and ``plain`` its variance if all values were independent. By cluster:
@@ -126,7 +124,7 @@ def variance(
     return spread, max(equal - 1, 1.0)
 
 
-def leaning(error: float, t: float, residual: Floats) -> tuple[float, float]:
+def leaning(error: float, t: float, residual: Floats) -> Ends:
     """Ends around 0: Student's, or Hall's for a skewed mean where they lie farther out."""
     square = float((residual**2).mean())
     low, high = -t * error, t * error
@@ -260,9 +258,7 @@ def slope(y: ArrayLike, x: ArrayLike, clusters: ArrayLike) -> Estimate | None:
     return Estimate(value, value - half, value + half, len(ys), k)
 
 
-def true_share(
-    seen: Estimate, sensitivity: tuple[float, float], specificity: tuple[float, float]
-) -> tuple[float, float, float]:
+def true_share(seen: Estimate, sensitivity: Ends, specificity: Ends) -> tuple[float, float, float]:
     """What share is really there, when a detector with known errors saw another, with its ends.
 
     The correction of Rogan and Gladen (1978), with the intervals of the shares of real ones that
@@ -339,7 +335,7 @@ def cluster_means(
     return redrawn(rows, clusters, lambda s: s[:, :-1] / s[:, -1:], rng=rng, draws=draws)
 
 
-def percentile_interval(draws: Floats) -> list[tuple[float, float]]:
+def percentile_interval(draws: Floats) -> list[Ends]:
     """The 95% percentile interval of each column of ``redrawn`` values."""
     ends = np.percentile(draws, (2.5, 97.5), axis=0)
     return [(float(low), float(high)) for low, high in ends.T]
@@ -401,8 +397,6 @@ def worth(weights: Floats) -> float:
     squares = float((weights * weights).sum())
     return float(weights.sum()) ** 2 / squares if squares else 0.0
 
-
-Ends = tuple[float, float]
 
 CERTAIN: Ends = (1.0, 1.0)  #: Sensitivity or specificity of what needs no detector: a label.
 

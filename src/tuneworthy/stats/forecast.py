@@ -16,6 +16,7 @@ from tuneworthy.stats.clustered import Estimate, t95
 
 if TYPE_CHECKING:
     from tuneworthy.stats.clustered import Floats
+    from tuneworthy.stats.intervals import Ends
 
 
 WEEK = 7
@@ -127,7 +128,7 @@ def trend(counts: Floats) -> Trend | None:
     )
 
 
-def poisson_interval(count: int) -> tuple[float, float]:
+def poisson_interval(count: int) -> Ends:
     """The exact 95% interval of the mean behind one count (Garwood 1936); from 0 for none."""
     top = count + 10 * math.sqrt(count + 1) + 10
     low = _where(lambda mean: 1 - _at_most(count - 1, mean), top) if count else 0.0

@@ -10,9 +10,10 @@ Z95 = 1.959963984540054  #: The normal quantile that leaves 2.5% on either side.
 Z80 = 0.8416212335729143  #: The normal quantile that gives a power of 80%.
 
 _MOST_CASES = 10**15
+Ends = tuple[float, float]  #: The low and the high end of an interval.
 
 
-def wilson(successes: float, n: float) -> tuple[float, float]:
+def wilson(successes: float, n: float) -> Ends:
     """The 95% score interval of a share (Wilson 1927, without continuity correction).
 
     Counts need not be whole, as after a correction for cases that aren't independent. The observed
@@ -36,7 +37,7 @@ def independent_cases(clusters: Sequence[str]) -> float:
     return len(clusters) ** 2 / (sum(n * n for n in Counter(clusters).values()) or 1)
 
 
-def wilson_by_cluster(successes: int, clusters: Sequence[str]) -> tuple[float, float]:
+def wilson_by_cluster(successes: int, clusters: Sequence[str]) -> Ends:
     worth = independent_cases(clusters)
     return wilson(successes / len(clusters) * worth, worth)
 
@@ -101,7 +102,7 @@ _STEPS = 10_000
 _HALVINGS = 200
 
 
-def clopper_pearson(successes: float, n: float) -> tuple[float, float]:
+def clopper_pearson(successes: float, n: float) -> Ends:
     """The 95% interval of a share by the beta distribution (Clopper and Pearson 1934).
 
     Its ends are exact, for a claim that is held against one of them. Counts need not be whole, as

@@ -31,6 +31,8 @@ CORNERS = (0.1, 0.9)  #: Between these the odds of open answers move for the bou
 
 _GRID = 17
 
+Measures = Mapping[str, tuple[float, float]]  #: Each measure's ends over all completions.
+
 
 def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
     """Apply tree, score and difference to the state of every check and factor.
@@ -80,7 +82,7 @@ def _band(low: Band, high: Band) -> Band | BandRange:
     return low if low == high else BandRange(low=low, high=high)
 
 
-def _measures(states: States, rules: Rules) -> dict[str, tuple[float, float]]:
+def _measures(states: States, rules: Rules) -> Measures:
     """Each measure's ends over all completions; weights are in scaled units."""
     ends: dict[str, tuple[float, float]] = {}
     groups = {"indicator": rules.indicators, "anti_indicator": rules.anti_indicators}
@@ -98,7 +100,7 @@ def _path(
     counted: Completions,
     framework: Framework,
     rules: Rules,
-    measures: Mapping[str, tuple[float, float]],
+    measures: Measures,
 ) -> tuple[TreeStep, ...]:
     """Steps of the tree up to the one that certainly holds; the unconditional one isn't asked."""
     path = []
@@ -114,9 +116,7 @@ def _path(
     return tuple(path)
 
 
-def _unscaled(
-    name: str, measures: Mapping[str, tuple[float, float]], rules: Rules
-) -> float | Range:
+def _unscaled(name: str, measures: Measures, rules: Rules) -> float | Range:
     low, high = measures["difference" if name == "score" else name]
     if name.endswith("_weight") or name in ("difference", "score"):
         low, high = low / rules.scale, high / rules.scale
