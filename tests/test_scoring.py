@@ -67,9 +67,9 @@ def scorer(name: str, of: Any = None, kit: Kit = KIT) -> Scorer:
 
 
 def said(name: str, text: str, reference: Any = None, of: Any = None, **more: Any) -> Scored:
-    output = Output(text, tuple(more.pop("calls", ())))
-    context, asked = more.pop("system", ""), more.pop("asked", "question")
-    return scorer(name, of).score(output, case(reference, asked, **more), context)
+    output = Output(text, tuple(more.pop("calls", ())), more.pop("system", ""))
+    asked = more.pop("asked", "question")
+    return scorer(name, of).score(output, case(reference, asked, **more))
 
 
 # On anything ------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ MADE = {name: scorer(name, OF.get(name)) for name in SCORERS if name != "python"
 def test_any_text_gets_a_share_and_no_error(
     name: str, text: str, reference: Any, calls: list[tuple[str, str]], system: str
 ) -> None:
-    one = MADE[name].score(Output(text, tuple(calls)), case(reference), system)
+    one = MADE[name].score(Output(text, tuple(calls), system), case(reference))
     assert 0 <= one.value <= 1
     assert one.why
     assert len(one.about) <= 120

@@ -190,8 +190,8 @@ def test_an_own_function_gives_a_share_a_yes_or_more(folder: Path) -> None:
     assert asked(own(folder, "share"), "abcd", "abcdefgh").value == 0.5
     assert asked(own(folder, "yes"), "abc", "abc").ok is True
     assert asked(own(folder, "yes"), "abd", "abc").signal == "wrong_answer"
-    output = Output("x", (("f", "{}"),))
-    told = own(folder, "told").score(output, EvalCase(id="c", input="q"), "sys")
+    output = Output("x", (("f", "{}"),), "sys")
+    told = own(folder, "told").score(output, EvalCase(id="c", input="q"))
     assert (told.value, told.ok, told.about) == (0.5, True, "sys[['f', '{}']]")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from importlib.resources import files
 from typing import Annotated, Any, Literal, Self, get_args
@@ -86,6 +86,12 @@ class Condition(FileRecord):
             raise wrong("asks for unknown", "a condition asks for yes or no; unknown is no answer")
         return self
 
+    def walk(self) -> Iterator[Condition]:
+        """Itself and every condition in it."""
+        yield self
+        for part in (*self.all, *self.any, *self.none):
+            yield from part.walk()
+
 
 class TreeRule(FileRecord):
     """One step of the tree: the first whose condition holds gives the outcome."""
@@ -121,14 +127,6 @@ class Scoring(FileRecord):
     """What the difference is divided by: a number, the number of factors, or all their weight."""
     score: Bands  #: Bands of the score.
     difference: Bands  #: Bands of the difference.
-
-
-def asked_names(condition: Condition) -> set[str]:
-    """Factors and checks that a condition asks for by name."""
-    names = set(condition.answers)
-    for part in (*condition.all, *condition.any, *condition.none):
-        names |= asked_names(part)
-    return names
 
 
 class _Ordered(FileRecord):
@@ -576,9 +574,9 @@ def _check_tree(framework: Framework) -> None:
                 f"has a tree whose step {number} {'has' if last else 'lacks'} a condition",
                 "every step but the last has a when, the last has none",
             )
-        for name in sorted(asked_names(step.when)) if step.when is not None else ():
-            if name not in framework.asked:
-                raise wrong(f'has a tree that asks for "{name}"', "name a factor or a check")
+        asked = {name for part in step.when.walk() for name in part.answers} if step.when else ()
+        for name in sorted({*asked} - framework.asked.keys())[:1]:
+            raise wrong(f'has a tree that asks for "{name}"', "name a factor or a check")
 
 
 class OutsideFact(FileRecord):

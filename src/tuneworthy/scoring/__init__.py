@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tuneworthy.errors import InputError, one_line
@@ -153,8 +154,9 @@ class Marker:
         return any(scorer.reads_system for scorer in self.scorers(case))
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
-        """What all scorers of a case say together."""
-        return together([scorer.score(output, case, system) for scorer in self.scorers(case)])
+        """What all scorers of a case say together; ``system`` is the prompt as it was sent."""
+        output = replace(output, system=system) if system else output
+        return together([scorer.score(output, case) for scorer in self.scorers(case)])
 
 
 def together(parts: Sequence[Scored]) -> Scored:

@@ -41,6 +41,7 @@ class Output:
     text: str
     tool_calls: tuple[tuple[str, str], ...] = ()
     """Name and arguments (JSON as the model wrote it) of each tool that is called."""
+    system: str = ""  #: The system prompt as it was sent, for scorers that go by it.
 
     @classmethod
     def of(cls, reply: Reply) -> Output:
@@ -169,8 +170,8 @@ class Scorer(Parameters):
     def check(self) -> None:
         """Try what takes a process to try, before anything is paid for."""
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
-        """How good an output is; ``system`` is the system prompt as it was sent."""
+    def score(self, output: Output, case: EvalCase) -> Scored:
+        """How good an output is."""
         raise NotImplementedError
 
 
@@ -187,7 +188,7 @@ class Comparer(Scorer):
         """The verdict on an output that isn't blank, with at least one accepted answer."""
         raise NotImplementedError
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+    def score(self, output: Output, case: EvalCase) -> Scored:
         accepted = self.accepted(case)
         if not accepted:
             return unscored("no_reference")

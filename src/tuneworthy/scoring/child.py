@@ -39,22 +39,17 @@ _HARMLESS = (
     " json_group_array json_group_object json_each -> ->>"
 )
 _FUNCTIONS = frozenset(_HARMLESS.split())
-_READING = frozenset(
-    {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+
+
+def _actions(names: str) -> frozenset[int]:
+    return frozenset(getattr(sqlite3, f"SQLITE_{name}") for name in names.split())
+
+
+_READING = _actions("SELECT READ FUNCTION RECURSIVE")
+_BUILDING = _READING | _actions(
+    "CREATE_TABLE CREATE_INDEX CREATE_VIEW INSERT UPDATE DELETE TRANSACTION REINDEX"
+    " DROP_TABLE DROP_VIEW DROP_INDEX"
 )
-_BUILDING = _READING | {
-    sqlite3.SQLITE_CREATE_TABLE,
-    sqlite3.SQLITE_CREATE_INDEX,
-    sqlite3.SQLITE_CREATE_VIEW,
-    sqlite3.SQLITE_INSERT,
-    sqlite3.SQLITE_UPDATE,
-    sqlite3.SQLITE_DELETE,
-    sqlite3.SQLITE_TRANSACTION,
-    sqlite3.SQLITE_REINDEX,
-    sqlite3.SQLITE_DROP_TABLE,
-    sqlite3.SQLITE_DROP_VIEW,
-    sqlite3.SQLITE_DROP_INDEX,
-}
 
 
 def limit(memory_bytes: int) -> None:

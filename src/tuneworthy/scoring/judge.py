@@ -70,7 +70,7 @@ class Judge(Scorer):
             raise refused("has a rubric that is too long", fix)
         self._rubric = _clean(rubric)
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+    def score(self, output: Output, case: EvalCase) -> Scored:
         """Nothing: a judge has to be called (``request`` and ``read``)."""
         return unscored("judge_not_asked")
 

@@ -281,8 +281,11 @@ class Python(Scorer):
         arguments = ("own", str(folder), str(path), self._name)
         self._worker = Worker(*arguments, seconds=self.seconds, bare=False, folder=folder)
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
-        context = {"system": system, "tool_calls": [list(call) for call in output.tool_calls]}
+    def score(self, output: Output, case: EvalCase) -> Scored:
+        context = {
+            "system": output.system,
+            "tool_calls": [list(call) for call in output.tool_calls],
+        }
         data = case.model_dump(mode="json", exclude_defaults=True)
         answer, why = self._worker.ask([output.text, data, context])
         if why:

@@ -44,7 +44,7 @@ class JsonSchema(Scorer):
     def prepare(self, kit: Kit) -> None:
         self._valid = _validator(self.own, kit)
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+    def score(self, output: Output, case: EvalCase) -> Scored:
         from tuneworthy.text.json import UNREAD
 
         if not output.text.strip():
@@ -88,7 +88,7 @@ class JsonFields(Scorer):
         if self.own is not False:
             self._valid = _validator(self.own, kit)
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+    def score(self, output: Output, case: EvalCase) -> Scored:
         accepted = [value for value in map(as_object, case.accepted) if value is not None]
         if not accepted and self._valid is None:
             return unscored("no_reference")
@@ -275,7 +275,7 @@ class ToolCalls(Scorer):
             raise refused("has calls that are none", "write [{name: …, arguments: {…}}]")
         return self
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+    def score(self, output: Output, case: EvalCase) -> Scored:
         references = case.accepted if self.calls is None else ({"calls": self.calls},)
         read = (accepted_calls(as_object(each), exact=self.exact) for each in references)
         accepted = [calls for calls in read if calls is not None]

@@ -146,7 +146,7 @@ class Contains(Scorer):
     exact: bool = False  #: Whether capitals matter.
     _searchers: dict[Strings, Searcher] = PrivateAttr(default_factory=dict)
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+    def score(self, output: Output, case: EvalCase) -> Scored:
         some = self.any
         if not (self.all or some or self.none):
             some = tuple(t for t in case.accepted if isinstance(t, str) and t.strip())
@@ -208,7 +208,7 @@ class Regex(Scorer):
             raise refused("has a pattern that can't be used", fix) from None
         self._matches = compiled.fullmatch if self.whole else compiled.search
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+    def score(self, output: Output, case: EvalCase) -> Scored:
         text = output.text.encode("utf-8", "replace").decode("utf-8")
         present = self._matches(text) is not None
         why = "pattern_found" if present else "pattern_absent"
@@ -262,7 +262,7 @@ class Length(Scorer):
         units: tuple[Unit, ...] = get_args(Unit)
         return {unit: bound for unit in units if (bound := getattr(self, unit)) is not None}
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+    def score(self, output: Output, case: EvalCase) -> Scored:
         if not output.text.strip():
             return empty()
         faults = []
@@ -286,8 +286,8 @@ class PromptInstructions(Scorer):
     id, main, reads_system = "instructions", "prompt", True
     prompt: Stated | None = None  #: Instead of the system prompt that was sent.
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
-        instructions = _instructions(self.prompt or system)
+    def score(self, output: Output, case: EvalCase) -> Scored:
+        instructions = _instructions(self.prompt or output.system)
         if not instructions:
             return unscored("no_verifiable_instruction")
         if output.blank:
@@ -333,7 +333,7 @@ class Terminology(Scorer):
             raise refused("needs a glossary", "name data.glossary in the case")
         self._glossary = Glossary(kit.materials.glossary)
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+    def score(self, output: Output, case: EvalCase) -> Scored:
         glossary, due, faults = self._glossary, 0, list[Scored]()
         written, read = glossary.look([output.text]), glossary.look([case.text])
         for index in range(len(glossary)):
@@ -371,7 +371,7 @@ class BrandVoice(Scorer):
             voice = VoiceSamples(known.samples, (*self.avoid, *known.avoid))
         self._phrases = Phrases(voice)
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+    def score(self, output: Output, case: EvalCase) -> Scored:
         if not output.text.strip():
             return empty()
         if not self._phrases.any([output.text])[0]:

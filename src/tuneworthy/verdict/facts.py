@@ -69,15 +69,6 @@ _RETRIEVAL = frozenset(
 )
 
 
-def served_by(model: Model) -> str:
-    """Whose machine answers, by the id; unknown where it doesn't tell."""
-    provider, _, name = model.id.partition(":")
-    place = PRESETS.get(provider)
-    if model.base_url is not None or not name or (place is None and provider != LOCAL):
-        return "unknown"
-    return "third_party" if place and place.key_from else "own"
-
-
 def ends(number: Number) -> tuple[float, float]:
     """The least and the most of a number that is known, infinite where it is open upwards."""
     assert not isinstance(number, Unknown)
@@ -269,14 +260,22 @@ class CaseFacts:
 
     @property
     def api(self) -> str:
-        """Who runs the model in use: as stated, else by its price or by where it is served."""
-        now = in_use(self.case)
-        if self.case.today.api != "unknown" or now is None:
-            return self.case.today.api
+        """Who runs the model in use: as stated, else by its price or by where it is served.
+
+        Unknown where its id doesn't tell whose machine answers.
+        """
+        now, stated = in_use(self.case), self.case.today.api
+        if stated != "unknown" or now is None:
+            return stated
         if now.runs != "unknown":
             return now.runs
-        listed = (now.id, now.base_url) in self.findings.prices
-        return "third_party" if listed else served_by(now)
+        if (now.id, now.base_url) in self.findings.prices:
+            return "third_party"
+        provider, _, name = now.id.partition(":")
+        place = PRESETS.get(provider)
+        if now.base_url is not None or not name or (place is None and provider != LOCAL):
+            return "unknown"
+        return "third_party" if place and place.key_from else "own"
 
     def target(self, name: TargetId) -> State:
         """Whether one target is met; unknown for one that isn't stated."""

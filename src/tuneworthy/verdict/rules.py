@@ -25,7 +25,7 @@ from tuneworthy.model.dossier import (
     TreeStep,
     Verdict,
 )
-from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Condition, Framework, Outcome
+from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Framework, Outcome
 
 CORNERS = (0.1, 0.9)  #: Between these the odds of open answers move for the bounds.
 
@@ -109,7 +109,11 @@ def _path(
         if step.when is None or left == 0:
             break
         answer: State = "yes" if here == left else "unknown" if here else "no"
-        value = {name: _unscaled(name, measures, rules) for name in _reads(step.when)}
+        value: dict[str, float | Range] = {}
+        for part in step.when.walk():  # what it reads, in order
+            names = ["checks"] if part.ceiling is not None else []
+            names += [name for name, _ in bounded(part)]
+            value |= {name: _unscaled(name, measures, rules) for name in names}
         ask = condition_text(step.when)
         path.append(TreeStep(ask=ask, answer=answer, value=value, outcome=step.outcome))
         left -= here
@@ -123,15 +127,6 @@ def _unscaled(name: str, measures: Measures, rules: Rules) -> float | Range:
     if name == "score":
         low, high = low / rules.denominator, high / rules.denominator
     return Range.between(low, high).narrowed()
-
-
-def _reads(condition: Condition) -> tuple[str, ...]:
-    """Measures a condition reads, in order, each once."""
-    names = ["checks"] if condition.ceiling is not None else []
-    names += [name for name, _ in bounded(condition)]
-    for part in (*condition.all, *condition.any, *condition.none):
-        names += _reads(part)
-    return tuple(dict.fromkeys(names))
 
 
 @lru_cache(maxsize=1024)

@@ -41,14 +41,14 @@ def measured_against_answer(facts: CaseFacts) -> Found:
 
 def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
     """Every answer that was given, with its path."""
-    case = facts.case
-    for name, check in case.ceiling.items():
-        rule, state = facts.framework.ceiling.get(name), check.value
+    for name, check in facts.case.ceiling.items():
+        rule = facts.framework.ceiling.get(name)
         if check.count is not None and rule is not None and rule.at_least is not None:
-            state = "yes" if check.count >= rule.at_least else "no"
-        yield f"ceiling.{name}", state
-    for room, answers in (("factors", case.factors), ("signals", case.signals)):
-        yield from ((f"{room}.{name}", answer.value) for name, answer in answers.items())
+            yield f"ceiling.{name}", "yes" if check.count >= rule.at_least else "no"
+        else:
+            yield f"ceiling.{name}", check.value
+    yield from ((f"factors.{name}", answer.value) for name, answer in facts.case.factors.items())
+    yield from ((f"signals.{name}", answer.value) for name, answer in facts.case.signals.items())
 
 
 def _seen(reading: LimitCheck) -> str:
