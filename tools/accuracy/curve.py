@@ -2,90 +2,123 @@
 
     python tools/accuracy/curve.py [PILOTS]
 
-Each world has a true curve (flat, a rectified power law with drawn parameters, or a logistic in
-log n that is none), cases of unequal difficulty, and seeds that differ. A pilot sees three or four
-nested sizes with three seeds on 200 cases; the curve has to hold the true score at the largest
-size, one and two doublings ahead.
+Each world has a true curve, cases of unequal difficulty, and seeds that differ. None is drawn by
+the fit's own law but ``power``. A pilot sees a sixteenth, an eighth and a quarter of the examples;
+its curve has to hold the true score of the quarter, of a half and of all of them, and the score
+that training on all of them comes to on the same cases.
 """
 
 from __future__ import annotations
 
+import math
 import sys
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
 
 from tuneworthy.stats.intervals import wilson
-from tuneworthy.training.curve import drawn
+from tuneworthy.training.curve import drawn, needed
 
-CASES, SEEDS = 200, 3
-HEAD = "curve  sizes  ahead  holds it (95% interval)  width  flat though it gains 2 points"
+PILOTS = ((200, 3, 50), (48, 3, 10), (48, 1, 6))  #: Cases, seeds, and the smallest size.
 _NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 400) for i in range(400)])
+World = Callable[[np.random.Generator, float], Callable[[float], float]]
 
 
-def world(rng: np.random.Generator, kind: str):
-    """The true share of right answers by number of examples."""
-    floor, first = rng.uniform(0.0, 0.3), rng.uniform(0.1, 0.6)
-    if kind == "flat":
-        return lambda n: 1 - floor - 0.0 * n
-    if kind == "power":
-        beta, before = rng.uniform(0.2, 1.2), rng.choice([0.0, 1.0, 5.0])
-        lead = before * 25**beta
-        scale = first * (lead + 25**beta)
-        return lambda n: 1 - min(1.0, floor + scale / (lead + n**beta))
-    middle, width = rng.uniform(np.log(20), np.log(200)), rng.uniform(0.5, 1.5)
-    return lambda n: 1 - floor - first / (1 + np.exp((np.log(n) - middle) / width))
+def flat(rng: np.random.Generator, _: float):
+    share = rng.uniform(0.05, 1.0)
+    return lambda _: share
 
 
-def seen(rng: np.random.Generator, share: float, ease: np.ndarray, apart: float) -> np.ndarray:
-    """Scores of three seeds on the same cases, drawn from many whose mean chance is the share."""
+def nothing(_: np.random.Generator, __: float):
+    """Never right, whatever the number of examples."""
+    return lambda _: 0.0
+
+
+def power(rng: np.random.Generator, first: float):
+    floor, beta = rng.uniform(0.0, 0.3), rng.uniform(0.2, 1.2)
+    lead = rng.choice([0.0, 1.0, 5.0]) * (first / 2) ** beta
+    scale = rng.uniform(0.1, 0.6) * (lead + (first / 2) ** beta)
+    return lambda n: 1 - min(1.0, floor + scale / (lead + n**beta))
+
+
+def logistic(rng: np.random.Generator, first: float):
+    floor, gain, width = rng.uniform(0.0, 0.3), rng.uniform(0.1, 0.6), rng.uniform(0.5, 1.5)
+    middle = math.log(first) + rng.uniform(-1.0, 1.4)
+    return lambda n: 1 - floor - gain / (1 + math.exp((math.log(n) - middle) / width))
+
+
+def jump(rng: np.random.Generator, first: float, low: tuple[float, float] = (0.0, 0.05)):
+    """A step in log n, most of it after what is seen and before all of the data."""
+    bottom, top, width = rng.uniform(*low), rng.uniform(0.5, 1.0), rng.uniform(0.15, 0.5)
+    middle = math.log(4 * first) + rng.uniform(0.2, 1.2)
+    step = NormalDist(middle, width).cdf
+    return lambda n: bottom + (top - bottom) * step(math.log(n))
+
+
+def jump_higher(rng: np.random.Generator, first: float):
+    """The same of a model that is right in a third to a half of the cases already."""
+    return jump(rng, first, (0.3, 0.5))
+
+
+def falling(rng: np.random.Generator, first: float):
+    top, less = rng.uniform(0.5, 0.9), rng.uniform(0.01, 0.04)
+    return lambda n: top - less * math.log2(n / first)
+
+
+WORLDS: tuple[World, ...] = (flat, nothing, power, logistic, jump, jump_higher, falling)
+
+
+def runs(rng: np.random.Generator, share: float, ease: np.ndarray, seeds: int, apart: float):
+    """Scores of some seeds on the same cases, drawn from many whose mean chance is the share."""
     rows = []
-    for _ in range(SEEDS):
-        wanted = np.clip(share + rng.normal(0, apart), 0.01, 0.99)
-        low, high = -20.0, 20.0
+    for _ in range(seeds):
+        wanted = np.clip(share + rng.normal(0, apart), 0, 1)
+        low, high = -30.0, 30.0
         for _ in range(40):
             shift = (low + high) / 2
             mean = (1 / (1 + np.exp(-(shift + ease.std() * _NORMAL)))).mean()
             low, high = (shift, high) if mean < wanted else (low, shift)
-        rows.append(rng.random(CASES) < 1 / (1 + np.exp(-(shift + ease))))
-    return np.array(rows, float)
+        rows.append(rng.random(len(ease)) < 1 / (1 + np.exp(-(shift + ease))))
+    return np.array(rows, float) * (share > 0)
 
 
 def main() -> None:
     """Print the table."""
     pilots = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    print(f"{pilots} pilots a row, {CASES} cases, {SEEDS} seeds")
-    print(HEAD)
-    for kind in ("flat", "power", "logistic"):
-        for sizes in ((50, 100, 200), (50, 100, 200, 400)):
-            hits: dict[int, int] = defaultdict(int)
-            widths: dict[int, float] = defaultdict(float)
-            wrong = gains = 0
+    print(f"{pilots} pilots a row: holds the quarter, a half, all, the run on all (95% interval)")
+    for cases, seeds, first in PILOTS:
+        sizes = [first, 2 * first, 4 * first]
+        print(f"{cases} cases, {seeds} seeds, sizes {sizes}")
+        for world in WORLDS:
+            told: Counter[str] = Counter()
             for number in range(pilots):
                 rng = np.random.default_rng(number)
-                truth = world(rng, kind)
-                ease = rng.normal(0, rng.uniform(0.5, 4), CASES)
+                truth, ease = world(rng, first), rng.normal(0, rng.uniform(0.5, 4), cases)
                 apart = rng.uniform(0.0, 0.03)
-                curves = drawn(
-                    sizes, [seen(rng, truth(n), ease, apart) for n in sizes], np.arange(CASES)
-                )
-                for ahead in (0, 1, 2):
-                    size = sizes[-1] * 2**ahead
-                    low, high = np.percentile(curves.score(size), (2.5, 97.5))
-                    hits[ahead] += bool(low <= truth(size) <= high)
-                    widths[ahead] += high - low
-                gain = truth(2 * sizes[-1]) - truth(sizes[-1])
-                more = np.percentile(curves.score(2 * sizes[-1]) - curves.score(sizes[-1]), 97.5)
-                gains += bool(gain >= 0.02)
-                wrong += bool(gain >= 0.02 and more < 0.02)
-            for ahead in (0, 1, 2):
-                low, high = wilson(hits[ahead], pilots)
-                share = f"{wrong} of {gains}" if ahead == 1 else ""
-                print(
-                    f"{kind:9} {sizes!s:20} {ahead}   {hits[ahead] / pilots:.3f} "
-                    f"({low:.3f} to {high:.3f})  {widths[ahead] / pilots:.3f}  {share}"
-                )
+                tables = [runs(rng, truth(n), ease, seeds, apart) for n in (*sizes, 16 * first)]
+                curves = drawn(sizes, tables[:-1], np.arange(cases))
+                for name, n in (("quarter", sizes[-1]), ("half", 8 * first), ("all", 16 * first)):
+                    low, high = np.percentile(curves.seen(n), (2.5, 97.5)).round(2)  # as told
+                    told[name] += bool(low <= truth(n) <= high)
+                    told[f"width {name}"] += high - low
+                told["run"] += bool(low <= tables[-1].mean() <= high)
+                gain = curves.score(8 * first) - curves.score(4 * first)
+                more = truth(8 * first) - truth(4 * first) >= 0.02
+                told["flat"] += (flat_ := np.percentile(gain, 97.5) < 0.02)
+                told["flat, gains"] += bool(flat_ and more)
+                goal = truth(16 * first) - 0.01
+                never = goal > 0 and needed(curves, goal, sizes[-1]).low == "never"
+                told["never, is met"] += never
+            rates = [f"{told[name] / pilots:.3f}" for name in ("quarter", "half", "all", "run")]
+            low, high = wilson(told["all"], pilots)
+            print(
+                f"  {world.__name__:12} {' '.join(rates)} (all: {low:.3f} to {high:.3f})  "
+                f"width {told['width all'] / pilots:.2f}  flat {told['flat']}, of them wrongly "
+                f"{told['flat, gains']}  never wrongly {told['never, is met']}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

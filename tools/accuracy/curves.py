@@ -20,11 +20,13 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tuneworthy.lab.contrast import digest_of_json
 from tuneworthy.lab.plan import Pool, Setting, request_for
 from tuneworthy.llm.embedded import MODEL, local_model
 from tuneworthy.llm.endpoints import LOCAL, CallError, reach
@@ -170,8 +172,8 @@ def sql(_: Path) -> Task:
 
 
 TASKS = {
-    "banking77": banking, "clinc": clinc, "people": people, "orders": orders, "sql": sql,
-    "bfcl": calls,
+    "sql": sql, "banking77": banking, "clinc": clinc, "bfcl": calls, "orders": orders,
+    "people": people,
 }  # fmt: skip
 
 
@@ -212,8 +214,10 @@ class World:
             answer = example.reference
             rows.append(chat(asked, answer if isinstance(answer, str) else json.dumps(answer)))
         rows += replay_rows()[: round(size * REPLAYED)]
-        job = TrainingJob(key=f"{self.name}-{seed}-{size}".ljust(16, "."), size=size, seed=seed)
-        return TrainingWork(job, Recipe(), tuple(rows))
+        recipe = Recipe()
+        told = [recipe.model_dump(mode="json"), seed, rows]
+        job = TrainingJob(key=digest_of_json(told), size=size, seed=seed)
+        return TrainingWork(job, recipe, tuple(rows))
 
     def seen(self, size: int, seed: int) -> list[EvalCase]:
         """What somebody with that many examples has to show or look up."""
@@ -248,39 +252,46 @@ def kept(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
+There = dict[tuple[Any, ...], str]  #: Models by what was run, and in how many steps.
+
+
 async def study(real: Path, path: Path, full: int, cases: int, seeds: int) -> None:
-    """Everything that isn't in the file yet."""
-    there = {tuple(row["at"]) for row in kept(path)}
+    """Everything that isn't in the file yet, by steps as well."""
+    there = {(*row["at"], row.get("steps")): row.get("model", "") for row in kept(path)}
     trainer = LoraTrainer(path.parent / "curves")
 
     def note(at: tuple[Any, ...], scores: Sequence[float], **more: Any) -> None:
         told = {"at": at, "full": full, "scores": [None if math.isnan(s) else s for s in scores]}
         with path.open("a") as file:
             file.write(json.dumps(told | more) + "\n")
+        there[*at, more.get("steps")] = more.get("model", "")
         print(time.strftime("%H:%M:%S"), *at, f"{np.nanmean(scores):.3f}", more, flush=True)
 
+    worlds = [World(name, make(real), full, cases) for name, make in TASKS.items()]
     try:
         for seed in range(seeds):
-            for name, make in TASKS.items():
-                world = World(name, make(real), full, cases)
-                await _task(world, seed, there, note, trainer)
+            for what, world in product((_tuned, _untuned, _both), worlds):
+                await what(world, seed, there, note, trainer)
     finally:
         await trainer.close()
 
 
-async def _task(world: World, seed: int, there: set[Any], note: Any, trainer: LoraTrainer) -> None:
-    full, kind = len(world.examples), world.task.kind
-    for size in (full // part for part in PARTS):
-        at = (world.name, kind, seed, size, "tuned")
-        if at in there:
+async def _tuned(world: World, seed: int, there: There, note: Any, trainer: LoraTrainer) -> None:
+    for size in (len(world.examples) // part for part in PARTS):
+        at, work = (world.name, world.task.kind, seed, size, "tuned"), world.work(size, seed)
+        if (*at, work.steps) in there:
             continue
-        work, begun = world.work(size, seed), time.monotonic()
-        done = await trainer.finish(work, f"{work.job.key}", lambda _: None)
+        begun = time.monotonic()
+        done = await trainer.finish(work, await trainer.begin(work), lambda _: None)
         trained = time.monotonic()
         scores = await world.answered(world.arm(done.model), ())
         served = time.monotonic() - trained
         note(at, scores, train_s=round(trained - begun, 1), serve_s=round(served, 1),
              steps=work.steps, model=done.model)  # fmt: skip
+
+
+async def _untuned(world: World, seed: int, there: There, note: Any, _: Any) -> None:
+    full, kind = len(world.examples), world.task.kind
     for size in (full // 4, full):
         own = seed if size < full else 0  # of all examples there is one pool
         pool = world.seen(size, own)
@@ -290,16 +301,24 @@ async def _task(world: World, seed: int, there: set[Any], note: Any, trainer: Lo
             ways["trained head"] = looked.head
         for way, says in ways.items():
             at = (world.name, kind, own, size, way)
-            if at not in there:
+            if (*at, None) not in there:
                 note(at, [world.score(says(case), case) for case in world.cases])
-                there.add(at)
         for way, near in (("prompt", 0), (f"prompt, {NEAR} nearest", NEAR)):
             at = (world.name, kind, own if near else 0, size if near else 0, way)
-            if at not in there:
+            if (*at, None) not in there:
                 begun = time.monotonic()
                 scores = await world.answered(world.arm(BASE, near), pool)
                 note(at, scores, serve_s=round(time.monotonic() - begun, 1))
-                there.add(at)
+
+
+async def _both(world: World, seed: int, there: There, note: Any, _: Any) -> None:
+    """What was tuned, with its nearest examples in the prompt."""
+    for size in (len(world.examples), len(world.examples) // 4):
+        at = (world.name, world.task.kind, seed, size, f"tuned, {NEAR} nearest")
+        if (*at, None) not in there:
+            model, begun = there[*at[:4], "tuned", world.work(size, seed).steps], time.monotonic()
+            scores = await world.answered(world.arm(model, NEAR), world.seen(size, seed))
+            note(at, scores, serve_s=round(time.monotonic() - begun, 1))
 
 
 Found = dict[tuple[int, int, str], np.ndarray]  #: Scores by seed, size and way.
@@ -309,7 +328,7 @@ def curves(found: Found, sizes: Sequence[int], seeds: Sequence[int]) -> tuple[fl
     """What a quarter says of all: low, middle and high; ``seeds`` make one pilot."""
     tables = [np.array([found[seed, size, "tuned"] for seed in seeds]) for size in sizes[:-1]]
     fitted = drawn(sizes[:-1], tables, np.arange(tables[0].shape[1]))
-    low, middle, high = np.percentile(fitted.score(sizes[-1]), (2.5, 50, 97.5))
+    low, middle, high = np.percentile(fitted.seen(sizes[-1]), (2.5, 50, 97.5))
     return float(low), float(middle), float(high)
 
 

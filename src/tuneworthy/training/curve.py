@@ -1,16 +1,22 @@
 """What more examples would bring: a rectified power law with an interval.
 
-The error at ``n`` examples is ``E + B / (L + n**β)``, with nothing below zero (Lin and others 2024,
-"Selecting Large Language Model to Fine-tune via Rectified Scaling Law"). Seeds and conversations
-are drawn again with replacement; each draw gets a curve by lot, the likelier the better it fits,
-since few sizes leave many curves possible. Nothing is said beyond two doublings of what was tried.
+By the law (Lin and others 2024, "Selecting Large Language Model to Fine-tune via Rectified Scaling
+Law") a loss goes from what it is without examples to what no number of them takes away, and of that
+way ``1 / (1 + (n / m)**β)`` is left at ``n`` examples. Which loss isn't known: wrong answers, or the
+mistakes in an answer, which is right with ``exp(-mistakes)`` and so may jump from nought (Schaeffer
+and others 2023, "Are Emergent Abilities of Large Language Models a Mirage?"). Nor is it known from
+where on a model gives the form that is asked for, without which nothing is right. Few sizes leave
+many such curves possible, so some are drawn from all of them, each the likelier the better it fits:
+the end from 0 to 1, the start from nought to twice the end (more examples may also cost something:
+Viering and Loog 2023, "The Shape of Learning Curves"), middle and form at any number up to two
+doublings of what was tried, where all that is said ends.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,9 +32,10 @@ if TYPE_CHECKING:
 
 FEWEST_SIZES = 3  #: Sizes of training sets that a curve is drawn through.
 AHEAD = 2  #: Doublings beyond the largest size that anything is said about.
-DRAWS = 2_000
-_EXPONENTS = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
-_BEFORE = (0.0, 0.3, 1.0, 3.0, 10.0)  # what was learned before, in powers of the smallest size
+DRAWS, _TRIED = 2_000, 100_000
+_EXPONENTS = (0.1, 4.0)
+_FALLS = 0.5  # an exponent that a score falls by at most: no example takes away much
+_MISTAKES = 10.0  # more in an untuned answer than in the best: of more it can't be seen
 _LEAST = 1e-3  # standard error of a score that no number of cases goes below: seeds differ
 
 
@@ -36,23 +43,39 @@ _LEAST = 1e-3  # standard error of a score that no number of cases goes below: s
 class Drawn:
     """Curves that may be true, one a draw."""
 
-    floor: Floats  #: Error that no number of examples takes away.
-    scale: Floats
-    before: Floats
+    start: Floats  #: The share of right answers without examples, and with any number of them.
+    end: Floats
+    middle: Floats  #: Examples at which half of the way is left.
     exponent: Floats
+    mistakes: NDArray[np.bool_]  #: Whether it is mistakes that go that way, or wrong answers.
+    formed: Floats  #: Examples from which on every answer has its form.
+    before: Floats  #: The share that has it with fewer.
+    chance: Floats  #: What the seeds of a pilot add to the score of a size.
 
     def score(self, size: float) -> Floats:
         """The share of right answers at a number of examples, by draw."""
-        error = self.floor + self.scale / (self.before + size**self.exponent)
-        return np.clip(1 - error, 0.0, 1.0)
+        left = 1 / (1 + (size / self.middle) ** self.exponent)
+        many = self.end ** (1 - left) * self.start**left
+        right = np.where(self.mistakes, many, self.end + (self.start - self.end) * left)
+        return right * np.where(size < self.formed, self.before, 1.0)
+
+    def seen(self, size: float) -> Floats:
+        """The score that a pilot would see at a number of examples."""
+        return np.clip(self.score(size) + self.chance, 0.0, 1.0)
 
     def needed(self, target: float) -> Floats:
         """Examples at which each reaches a share of right answers; infinite for never."""
-        room = 1 - target - self.floor
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            powered = np.where(room > 0, self.scale / np.maximum(room, 1e-12) - self.before, np.inf)
-            found = np.where(powered > 0, powered ** (1 / self.exponent), 0.0)
-        return np.where(room > 0, found, np.inf)
+        early = self._reached(max(target, 1e-9) / self.before)
+        late = np.maximum(self.formed, self._reached(np.full_like(early, max(target, 1e-9))))
+        return np.where(early < self.formed, early, late)
+
+    def _reached(self, goal: Floats) -> Floats:
+        start, end = self.start, self.end
+        with np.errstate(divide="ignore", invalid="ignore"):
+            many = np.log(end / goal) / np.log(end / start)
+            left = np.where(self.mistakes, many, (end - goal) / (end - start))
+            found = self.middle * (1 / left - 1) ** (1 / self.exponent)
+        return np.where(goal <= start, 0.0, np.where(goal < end, found, np.inf))
 
 
 def drawn(
@@ -67,58 +90,64 @@ def drawn(
         seed: For the draws.
     """
     rng = np.random.default_rng(seed)
-    errors = 1 - _redrawn([floats(each) for each in scores], np.asarray(clusters), rng)
-    spread = np.cov(errors, rowvar=False) + _LEAST**2 * np.eye(len(sizes))
-    weight = np.linalg.inv(spread)
-    shapes = [(e, b * min(sizes) ** e) for e in _EXPONENTS for b in _BEFORE]
-    fits = [
-        _fit(errors, floats(weight), 1 / (b + np.array(sizes, np.float64) ** e)) for e, b in shapes
-    ]
-    misfit = np.column_stack([fit[2] for fit in fits])
-    lot = rng.gumbel(size=misfit.shape) - misfit / 2
-    chosen, rows = lot.argmax(axis=1), np.arange(len(errors))
-    floor, scale = (np.column_stack([fit[at] for fit in fits])[rows, chosen] for at in (0, 1))
-    exponent, before = np.array(shapes)[chosen].T
-    return Drawn(floor, scale, before, exponent)
+    mean, spread, apart = _seen([floats(each) for each in scores], np.asarray(clusters), rng)
+    limit = max(sizes) * 2**AHEAD
+    middle, formed = limit ** rng.random(_TRIED), limit ** rng.uniform(-1, 1, _TRIED)
+    before = np.exp(-_MISTAKES * rng.random(_TRIED))
+    chance, noise = rng.standard_normal((2, _TRIED))
+    exponent = np.exp(rng.uniform(*np.log(_EXPONENTS), _TRIED))
+    mistakes, start = rng.random(_TRIED) < 0.5, rng.random(_TRIED)
+    start = np.where(mistakes, np.exp(-_MISTAKES * start), 2 * start)
+    exponent = np.where(start > 1, np.minimum(exponent, _FALLS), exponent)
+    chance = chance * np.sqrt(apart)
+    tried = Drawn(start, np.ones(_TRIED), middle, exponent, mistakes, formed, before, chance)
+    # each is laid through a score of the largest size that was likely seen
+    shape, error = np.column_stack([tried.score(n) for n in sizes]), np.sqrt(spread[-1, -1] + apart)
+    end = np.maximum(mean[-1] + noise * error, 0.0) / shape[:, -1]
+    variance, axes = np.linalg.eigh(spread)
+    variance = np.maximum(variance, 0.0) + apart[:, None]
+    off = (end[:, None] * shape - mean) @ axes
+    fit = -(off**2 / variance + np.log(variance)).sum(axis=1) / 2
+    fit += noise**2 / 2 + np.log(error / shape[:, -1])
+    fit[(end <= 0) | (end > 1) | (start * end > 1)] = -np.inf
+    weight = np.exp(fit - fit.max())
+    taken = rng.choice(_TRIED, DRAWS, p=weight / weight.sum())
+    tried = replace(tried, start=start * end, end=end)
+    return Drawn(*(getattr(tried, each.name)[taken] for each in fields(Drawn)))
 
 
-def _redrawn(
+def _seen(
     scores: Sequence[Floats], clusters: NDArray[np.int64], rng: np.random.Generator
-) -> Floats:
-    """Mean scores, a column a size, when seeds and conversations are drawn again.
+) -> tuple[Floats, Floats, Floats]:
+    """Mean scores by size, their covariance by conversations, and draws of what runs add to it.
 
-    The same conversations are drawn for all sizes. Of ``k`` seeds the deviations are stretched by
-    ``sqrt(k / (k - 1))``, as drawing again shows that much too little of what seeds do; the spread
-    of seeds is that of all sizes together, since three seeds of one show hardly any. What was never
-    right, or always, isn't certain to be: half a conversation of each kind joins (Jeffreys' prior).
+    What was never right, or always, isn't certain to be: half a conversation of each kind joins
+    (Jeffreys' prior), of which a half is the same one at all sizes. The variance of seeds is that
+    of all sizes together, as three seeds of one show hardly any, and no surer than those are many.
+    Where no size has two seeds, each answer of a run may be one of its own.
     """
     member, count = members(clusters)
-    weights = rng.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(np.float64)
-    columns, spreads = [], []
+    means, offs, joined, spreads, alone = [], [], [], [], []
     for table in scores:
         mean = np.nanmean(table, axis=0)
         there = ~np.isnan(mean)
         sums = sum_by(member, np.where(there, mean, 0.0), count)
         known = sum_by(member, there.astype(np.float64), count)
-        right, wrong = rng.gamma(0.5, size=(2, DRAWS)) * known.sum() / np.count_nonzero(known)
-        columns.append((weights @ sums + right) / (weights @ known + right + wrong))
-        by_seed = np.nanmean(table, axis=1)
-        spreads.append(by_seed.var(ddof=1) / len(by_seed) if len(by_seed) > 1 else math.nan)
-    error = math.sqrt(float(np.nanmean(spreads))) if not np.isnan(spreads).all() else 0.0
-    return np.column_stack(columns) + error * rng.standard_normal((DRAWS, len(scores)))
-
-
-def _fit(errors: Floats, weight: Floats, shape: Floats) -> tuple[Floats, Floats, Floats]:
-    """Floor and scale of each draw for one shape, neither below zero, and how far it misses."""
-    both = np.column_stack([np.ones_like(shape), shape])
-    floor, scale = np.linalg.solve(both.T @ weight @ both, both.T @ weight @ errors.T)
-    flat = errors @ weight.sum(axis=1) / weight.sum()
-    steep = errors @ weight @ shape / (shape @ weight @ shape)
-    rising, below = scale < 0, (floor < 0) & (scale >= 0)
-    floor = np.where(rising, np.maximum(flat, 0.0), np.where(below, 0.0, floor))
-    scale = np.where(rising, 0.0, np.where(below, np.maximum(steep, 0.0), scale))
-    off = errors - floor[:, None] - scale[:, None] * shape
-    return floor, scale, np.einsum("ij,jk,ik->i", off, weight, off)
+        one = known.sum() / np.count_nonzero(known)
+        share, total = (sums.sum() + one / 2) / (known.sum() + one), known.sum() + one
+        means.append(share)
+        offs.append((sums - share * known) / total)
+        joined.append(np.sqrt(0.5) * one * np.array([1 - share, share]) / total)
+        alone.append(float(np.nanmean(mean * (1 - mean))) / len(table) / there.sum())
+        if len(table) > 1:
+            spreads.append(np.nanmean(table, axis=1).var(ddof=1) / len(table))
+    off, join = np.column_stack(offs), np.column_stack(joined)
+    shared = join.T @ join
+    spread = off.T @ off + (shared + np.diag(np.diag(shared))) / 2
+    apart = np.full(_TRIED, np.mean(spreads or alone))
+    if degrees := sum(len(table) - 1 for table in scores):
+        apart *= degrees / rng.chisquare(degrees, _TRIED)
+    return np.array(means), spread, apart + _LEAST**2
 
 
 def learning_curve(
@@ -163,7 +192,7 @@ def learning_curve(
 
 def _at(curves: Drawn, size: int, measured: float | None = None) -> CurveAt:
     """The curve at one size; ``measured`` is the mean that was seen there."""
-    drawn_scores = curves.score(size)
+    drawn_scores = curves.score(size) if measured is not None else curves.seen(size)
     low, middle, high = (float(each) for each in np.percentile(drawn_scores, (2.5, 50, 97.5)))
     value = middle if measured is None else measured
     return CurveAt(

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -160,15 +161,15 @@ class Base:
 
         pairs = [(row["messages"], "") for row in batch]
         if recipe["method"] == "sft":
-            ids, mask, labels = self._tensors(pairs, recipe)
-            loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
+            loss = -_told(model, self._tensors(pairs, recipe))[1].mean()
         else:
             pairs += [(row["messages"], row["rejected"]) for row in batch]
-            tensors = self._tensors(pairs, recipe)
-            with torch.no_grad(), model.disable_adapter():
-                before = _told(model, tensors)
-            mine = _told(model, tensors)
-            gain = (mine - before).chunk(2)
+            tensors, sums = self._tensors(pairs, recipe), []
+            for adapter in (model.disable_adapter(), nullcontext()):
+                with adapter, torch.set_grad_enabled(bool(sums)):
+                    of, told = _told(model, tensors)
+                    sums.append(torch.zeros(len(pairs), device=self.device).index_add(0, of, told))
+            gain = (sums[1] - sums[0]).chunk(2)
             loss = -torch.nn.functional.logsigmoid(_BETA * (gain[0] - gain[1])).mean()
         loss.backward()
         return float(loss.detach())
@@ -200,14 +201,14 @@ class Base:
         return found
 
 
-def _told(model: Any, tensors: tuple[Any, Any, Any]) -> Any:
-    """The log-likelihood of each answer."""
+def _told(model: Any, tensors: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+    """The row of each token of an answer, and its log-likelihood; of prompts none is computed."""
     ids, mask, labels = tensors
-    logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float().log_softmax(-1)
-    wanted = labels[:, 1:]
-    kept = wanted != _IGNORED
-    each = logits.gather(-1, wanted.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-    return (each * kept).sum(-1)
+    rows, places = (labels[:, 1:] != _IGNORED).nonzero(as_tuple=True)
+    head = model.get_base_model().get_output_embeddings()
+    with head.register_forward_pre_hook(lambda _, hidden: hidden[0][rows, places]):
+        likely = model(input_ids=ids, attention_mask=mask).logits.float().log_softmax(-1)
+    return rows, likely.gather(-1, labels[rows, places + 1].unsqueeze(-1)).squeeze(-1)
 
 
 def _order(rows: int, recipe: Row, seed: int) -> list[list[int]]:
