@@ -110,6 +110,14 @@ def test_what_was_never_right_or_always_isnt_so_for_certain(right: float) -> Non
     assert curve.needed.low != "never"
 
 
+def test_what_is_never_right_yet_says_nothing_of_the_next_doubling() -> None:
+    rows = [np.zeros((3, 200))] * 3
+    curve = learning_curve([50, 100, 200], rows, np.arange(200), margin=0.05, target=0.9)
+    assert curve.outlook == "unclear"
+    assert all(p.low < 0.01 and p.high > 0.5 for p in curve.points if p.ahead)
+    assert all(p.high < 0.02 for p in curve.points if not p.ahead)
+
+
 def test_two_sizes_are_no_curve() -> None:
     curve = learning_curve(*scores({50: 0.4, 100: 0.5}), CASES, margin=0.01, target=0.9)
     assert curve.outlook == "unknown"
@@ -312,8 +320,9 @@ def test_what_a_go_rests_on_and_nobody_looked_at_is_no_go_yet(tmp_path: Path) ->
     folder = case_of(tmp_path, cases=240)
     result = piloted(folder, shares=rising(top=0.99))
     told = (load_case(folder), result.plan, result.arms, result.verify)
-    assert card(*told, result.probes, None, 0.0, AS_OF).answer == "go"
-    lacking = card(*told, result.probes[:1], None, 0.0, AS_OF)
+    nothing = (None, Unknown(ask="state its amounts"))
+    assert card(*told, result.probes, None, 0.0, AS_OF, *nothing).answer == "go"
+    lacking = card(*told, result.probes[:1], None, 0.0, AS_OF, *nothing)
     assert (lacking.answer, lacking.because) == ("open", "Nobody looked at canaries.")
     case = told[0].model_copy(
         update={"targets": told[0].targets.model_copy(update={"latency_p95_s": 1.0})}
@@ -321,9 +330,9 @@ def test_what_a_go_rests_on_and_nobody_looked_at_is_no_go_yet(tmp_path: Path) ->
     late = Estimate(9.0, 8.0, 10.0, 240, 240)
     for way, answer in (("embedded", "open"), ("hosted", "no_go")):  # many calls share one machine
         plan = result.plan.model_copy(update={"way": way})
-        card_of = card(case, plan, *told[2:], result.probes, None, 0.0, AS_OF, late)
+        card_of = card(case, plan, *told[2:], result.probes, None, 0.0, AS_OF, late, nothing[1])
         assert card_of.answer == answer
-    timeless = card(case, *told[1:], result.probes, None, 0.0, AS_OF)
+    timeless = card(case, *told[1:], result.probes, None, 0.0, AS_OF, *nothing)
     assert timeless.answer == "open"
     assert "what would settle it: 75 calls or more" in timeless.because
 

@@ -313,9 +313,16 @@ def test_a_cancelled_job_counts_as_paid_and_another_is_asked_for(
     folder, service.ends = folder_for(service, tmp_path), "cancelled"
     with pytest.raises(StoppedError, match=r"cancelled at its service; .* as paid, \$0\.0"):
         piloted(service, folder)
-    with Ledger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
+    kept, runs = folder / ".tuneworthy", folder / ".tuneworthy" / "pilot" / "runs.jsonl"
+    lines = runs.read_text("utf-8").splitlines(keepends=True)
+    with Ledger(kept / "calls.sqlite3") as ledger:
         spend = ledger.spend("pilot")
     assert spend.paid > 0 == spend.held
+    runs.write_text("".join(lines[:-1]), "utf-8")  # killed before it was noted
+    with pytest.raises(StoppedError, match="cancelled at its service"):
+        piloted(service, folder)
+    with Ledger(kept / "calls.sqlite3") as ledger:
+        assert ledger.spend("pilot").paid == spend.paid
     service.ends, service.looks = "", {}
     result = piloted(service, folder)
     assert len(service.jobs) == 4

@@ -781,8 +781,8 @@ def test_what_the_watch_says_is_in_words(tmp_path: Path) -> None:
     place = signed(tmp_path, more=more)
     says = [one.says for one in watch(place, as_of=date(2026, 9, 1)).checks]
     assert not [one for one in says if "2026-" in one or "e+" in one or "limit of 1 " in one]
-    assert "The target of privacy is missed: data leaves, as a third party runs the model" in says
-    assert any("a limit of 12,000,000" in one for one in says)
+    assert "The target: privacy missed: data leaves, as a third party runs the model" in says
+    assert any("at most $12,000,000 a month wanted" in one for one in says)
 
 
 def test_a_day_when_all_holds_exits_with_nought(

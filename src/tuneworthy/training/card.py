@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from datetime import date
 from typing import Literal
 
@@ -47,7 +46,7 @@ SETTLES = {
 }
 """What would settle a row that is unknown."""
 
-UNSTATED = Unknown(ask="state its amounts: tuneworthy invest")
+_Told = tuple[State, str, str]  # a row's state, what it says, and what that rests on
 
 
 def card(
@@ -59,8 +58,8 @@ def card(
     simpler: tuple[Arm, Estimate] | None,
     spent_usd: float,
     on: date,
-    latency: Estimate | None = None,
-    money: InvestmentResult | Unknown = UNSTATED,
+    latency: Estimate | None,
+    money: InvestmentResult | Unknown,
 ) -> PilotCard:
     """Go, no-go or open, with the row that decides.
 
@@ -79,33 +78,28 @@ def card(
         money: What the case's traffic, prices and amounts come to.
     """
     tuned = next(row for row in arms if row.arm.id == verify.plan.tuned)
-    rows = (
-        _quality(case, tuned, plan),
-        _gain(verify, plan),
-        *_simpler(simpler, plan),
-        *_latency(case, latency, plan),
-        *_cost(case, money, plan),
-        *_privacy(case, plan),
-        CardRow(
-            id="money",
-            title="Cost of the pilot",
-            state="met",
-            says=small_usd(spent_usd),
-            rests_on="the ledger of paid calls",
-        ),
-        *_payback(case, money),
-        _general(verify),
-        *(_probe(probe) for probe in probes),
+    spent: _Told = ("met", small_usd(spent_usd), "the ledger of paid calls")
+    told: list[tuple[str, str, _Told | None]] = [
+        ("quality", "Quality", _quality(case, tuned, plan)),
+        ("gain", "Gain by tuning", _gain(verify, plan)),
+        ("simpler", "A simpler way", _simpler(simpler, plan)),
+        ("latency", "Latency", _latency(case, latency, plan)),
+        ("cost", "Cost", _cost(case, money, plan)),
+        ("privacy", "Privacy", _privacy(case, plan)),
+        ("money", "Cost of the pilot", spent),
+        ("payback", "Payback", _payback(case, money)),
+        ("general", "General skills", _general(verify)),
+    ]
+    told += [(probe.id, *_probe(probe)) for probe in probes]
+    rows = tuple(
+        CardRow(id=name, title=title, state=row[0], says=row[1], rests_on=row[2])
+        for name, title, row in told
+        if row is not None
     )
     answer, because = _answer(rows)
     owner = case.decision.approver or case.decision.owner
-    return PilotCard(
-        answer=answer,
-        because=because,
-        rows=rows,
-        signs=owner or "nobody is named: decision.approver in the case file",
-        on=on,
-    )
+    signs = owner or "nobody is named: decision.approver in the case file"
+    return PilotCard(answer=answer, because=because, rows=rows, signs=signs, on=on)
 
 
 def _answer(rows: tuple[CardRow, ...]) -> tuple[Literal["go", "no_go", "open"], str]:
@@ -127,116 +121,110 @@ def _answer(rows: tuple[CardRow, ...]) -> tuple[Literal["go", "no_go", "open"], 
 
 
 def _held(low: float, high: float, limit: float) -> State:
+    """Whether a whole interval lies on one side; of what has to be small, all with a minus."""
     return "met" if low >= limit else "missed" if high < limit else "unknown"
 
 
-def _within(low: float, high: float, limit: float) -> State:
-    return "met" if high <= limit else "missed" if low > limit else "unknown"
-
-
-def _quality(case: Case, tuned: ArmResult, plan: PilotPlan) -> CardRow:
+def _quality(case: Case, tuned: ArmResult, plan: PilotPlan) -> _Told:
     target, found = case.targets.quality, tuned.quality
     rests = f"{count(plan.cases)} held-out cases, {counted(plan.seeds, 'seed')}"
-    state: State = "unknown"
     if isinstance(found, Unknown):
-        says = found.ask
-    else:
-        says = quality_interval(found.value, found.low, found.high)
-        if target is None:
-            says += "; no target is stated (targets.quality)"
-        else:
-            state = _held(found.low, found.high, target.at_least)
-            says += f", of {quality(target.at_least)} wanted"
-    return CardRow(id="quality", title="Quality", state=state, says=says, rests_on=rests)
+        return "unknown", found.ask, rests
+    says = quality_interval(found.value, found.low, found.high)
+    if target is None:
+        return "unknown", f"{says}; no target is stated (targets.quality)", rests
+    state = _held(found.low, found.high, target.at_least)
+    return state, f"{says}, of {quality(target.at_least)} wanted", rests
 
 
 _GAINED: dict[str, State] = {"improved": "met", "no_gain": "missed", "regressed": "missed"}
 
 
-def _gain(verify: VerifyResult, plan: PilotPlan) -> CardRow:
-    found = verify.contrast
+def _gain(verify: VerifyResult, plan: PilotPlan) -> _Told:
+    found, state = verify.contrast, _GAINED.get(verify.outcome, "unknown")
     says = f"tuned less the best untuned way: {_difference(found)}"
     if verify.outcome == "no_gain":
         most = "no more than the margin" if found.low > 0 else "nothing"
         says = f"tuning gains {most} over {found.second}: {_difference(found)}"
-    state = _GAINED.get(verify.outcome, "unknown")
     if verify.outcome == "regressed" and verify.why == "task":
         says = f"{found.second} is better than tuning: {_difference(found)}"
     if verify.why == "general":
         state = "met" if found.low > plan.margin else "unknown"
     rests = f"{count(found.n)} held-out cases, paired: {found.first} and {found.second}"
-    return CardRow(id="gain", title="Gain by tuning", state=state, says=says, rests_on=rests)
+    return state, says, rests
 
 
 def _difference(found: Contrast) -> str:
     if isinstance(found.difference, Unknown):
         return f"unknown, {found.difference.ask}"
-    return f"{signed(found.difference)} ({signed(found.low)} to {signed(found.high)})"
+    return _spread(found.difference, found.low, found.high)
 
 
-def _simpler(simpler: tuple[Arm, Estimate] | None, plan: PilotPlan) -> Iterator[CardRow]:
+def _spread(value: float, low: float, high: float) -> str:
+    return f"{signed(value)} ({signed(low)} to {signed(high)})"
+
+
+def _simpler(simpler: tuple[Arm, Estimate] | None, plan: PilotPlan) -> _Told | None:
     """A way without a model that is as good makes tuning needless."""
     if simpler is None:
-        return
+        return None
     arm, less = simpler
     state: State = "met" if less.low > plan.margin else "missed" if less.high <= 0 else "unknown"
-    name = arm.of.replace("_", " ")
-    ends = f"{signed(less.value)} ({signed(less.low)} to {signed(less.high)})"
-    says = f"tuned less a {name} without a model: {ends}"
-    rests = f"the same examples and {count(less.n)} held-out cases"
-    yield CardRow(id="simpler", title="A simpler way", state=state, says=says, rests_on=rests)
+    ends = _spread(less.value, less.low, less.high)
+    says = f"tuned less a {arm.of.replace('_', ' ')} without a model: {ends}"
+    return state, says, f"the same examples and {count(less.n)} held-out cases"
 
 
-def _latency(case: Case, found: Estimate | None, plan: PilotPlan) -> Iterator[CardRow]:
+def _latency(case: Case, found: Estimate | None, plan: PilotPlan) -> _Told | None:
     wanted, where = case.targets.latency_p95_s, "the service, with the calls a pilot makes at once"
     if wanted is None:
-        return
+        return None
     state: State = "unknown"
     says = "nothing was timed"
     if found is not None:
         value, low, high = (f"{max(0.0, x):.2g}" for x in (found.value, found.low, found.high))
         ends = f"{low} or more" if found.high == math.inf else f"{low} to {high}"
         says = f"p95 {value} s ({ends}), {number(wanted)} s wanted"
-        state = _within(found.low, found.high, wanted)
+        state = _held(-found.high, -found.low, -wanted)
     if plan.way != "hosted":  # one machine for all calls: alone each may be in time
         state = "unknown" if state == "missed" else state
         where = "this machine, with as many calls at once as the pilot makes"
-    yield CardRow(id="latency", title="Latency", state=state, says=says, rests_on=where)
+    return state, says, where
 
 
-def _cost(case: Case, money: InvestmentResult | Unknown, plan: PilotPlan) -> Iterator[CardRow]:
+def _cost(case: Case, money: InvestmentResult | Unknown, plan: PilotPlan) -> _Told | None:
     """What serving the tuned model costs by the case's own traffic and prices."""
     wanted = case.targets.usd_per_month
     if wanted is None:
-        return
+        return None
     computed = None if isinstance(money, Unknown) else money.computed
     ways = computed.servings if isinstance(computed, Computed) else ()
     own = plan.way != "hosted"
     costs = [w.usd_per_month for w in ways if w.tuned and (w.how == "self_hosted") is own]
     known = [ends(cost) for cost in costs if not isinstance(cost, Unknown)]
-    state: State = "unknown"
-    says, where = "what serving it costs isn't known, and a pilot doesn't measure it", "nothing yet"
-    if known and len(known) == len(costs):
-        low, high = min(low for low, _ in known), max(high for _, high in known)
-        state, where = _within(low, high, wanted), "the case's traffic and prices"
-        says = usd(low) if low == high else f"{usd(low)} to {usd(high)}"
-        says += f" a month of {usd(wanted)} wanted"
-    yield CardRow(id="cost", title="Cost", state=state, says=says, rests_on=where)
+    if not known or len(known) < len(costs):
+        says = "what serving it costs isn't known, and a pilot doesn't measure it"
+        return "unknown", says, "nothing yet"
+    low, high = min(low for low, _ in known), max(high for _, high in known)
+    says = usd(low) if low == high else f"{usd(low)} to {usd(high)}"
+    says += f" a month of {usd(wanted)} wanted"
+    return _held(-high, -low, -wanted), says, "the case's traffic and prices"
 
 
-def _privacy(case: Case, plan: PilotPlan) -> Iterator[CardRow]:
-    private, own = case.factors.get("data_sovereignty"), plan.way != "hosted"
-    if private is not None and private.value == "yes":
-        says = "trained and served on your own machines" if own else "trained by a service"
-        state: State = "met" if own else "missed"
-        where = "the way it was trained"
-        yield CardRow(id="privacy", title="Privacy", state=state, says=says, rests_on=where)
+def _privacy(case: Case, plan: PilotPlan) -> _Told | None:
+    private = case.factors.get("data_sovereignty")
+    if private is None or private.value != "yes":
+        return None
+    where = "the way it was trained"
+    if plan.way == "hosted":
+        return "missed", "trained by a service", where
+    return "met", "trained and served on your own machines", where
 
 
 _PAYS: dict[str, State] = {"yes": "met", "no": "missed", "unknown": "unknown"}
 
 
-def _payback(case: Case, money: InvestmentResult | Unknown) -> Iterator[CardRow]:
+def _payback(case: Case, money: InvestmentResult | Unknown) -> _Told | None:
     """Whether it earns back what it costs, where the case says what it would bring."""
     state: State = "unknown"
     if isinstance(money, Unknown):
@@ -244,42 +232,27 @@ def _payback(case: Case, money: InvestmentResult | Unknown) -> Iterator[CardRow]
     else:
         state, says = _PAYS[money.justified], money.why
     if state == "unknown" and case.economics.monthly == Monthly():
-        return
-    yield CardRow(
-        id="payback",
-        title="Payback",
-        state=state,
-        says=says,
-        rests_on="the case's amounts: tuneworthy invest",
-    )
+        return None
+    return state, says, "the case's amounts: tuneworthy invest"
 
 
-def _general(verify: VerifyResult) -> CardRow:
+def _general(verify: VerifyResult) -> _Told:
     found, margin = verify.general, verify.plan.general_margin
     state: State = "unknown"
-    if not isinstance(found.difference, Unknown):
-        state = "met" if found.low >= -margin else "missed" if found.high < -margin else "unknown"
-    if verify.why == "general" and verify.outcome == "too_few_cases":
-        state = "unknown"
+    known = not isinstance(found.difference, Unknown)
+    if known and (verify.why != "general" or verify.outcome != "too_few_cases"):
+        state = _held(found.low, found.high, -margin)
     says = f"{_difference(found)}; may fall by {share(margin)}"
-    rests = f"{count(verify.plan.general)} general tasks, paired"
-    return CardRow(id="general", title="General skills", state=state, says=says, rests_on=rests)
+    return state, says, f"{count(verify.plan.general)} general tasks, paired"
 
 
-_TITLES = {"refusals": "Refusals", "canaries": "Secrets of the data"}
+_PROBES = {
+    "refusals": ("Refusals", "words by which a refusal is known"),
+    "canaries": ("Secrets of the data", "planted codes, asked for"),
+}
 _PROBED: dict[str, State] = {"held": "met", "fell": "missed", "unknown": "unknown"}
 
 
-def _probe(probe: SafetyProbe) -> CardRow:
-    rests = (
-        "words by which a refusal is known"
-        if probe.id == "refusals"
-        else "planted codes, asked for"
-    )
-    return CardRow(
-        id=probe.id,
-        title=_TITLES[probe.id],
-        state=_PROBED[probe.state],
-        says=probe.says,
-        rests_on=rests,
-    )
+def _probe(probe: SafetyProbe) -> tuple[str, _Told]:
+    title, rests = _PROBES[probe.id]
+    return title, (_PROBED[probe.state], probe.says, rests)

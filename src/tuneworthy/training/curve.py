@@ -1,15 +1,15 @@
 """What more examples would bring: a rectified power law with an interval.
 
 By the law (Lin and others 2024, "Selecting Large Language Model to Fine-tune via Rectified Scaling
-Law") a loss goes from what it is without examples to what no number of them takes away, and of that
-way ``1 / (1 + (n / m)**β)`` is left at ``n`` examples. Which loss isn't known: wrong answers, or the
-mistakes in an answer, which is right with ``exp(-mistakes)`` and so may jump from nought (Schaeffer
-and others 2023, "Are Emergent Abilities of Large Language Models a Mirage?"). Nor is it known from
-where on a model gives the form that is asked for, without which nothing is right. Few sizes leave
-many such curves possible, so some are drawn from all of them, each the likelier the better it fits:
-the end from 0 to 1, the start from nought to twice the end (more examples may also cost something:
-Viering and Loog 2023, "The Shape of Learning Curves"), middle and form at any number up to two
-doublings of what was tried, where all that is said ends.
+Law") a loss goes from what it is without examples to what no number of them takes away, and of
+that way ``1 / (1 + (n / m)**β)`` is left at ``n`` examples. Which loss isn't known: wrong answers,
+or the mistakes in an answer, which is right with ``exp(-mistakes)`` and so may jump from nought
+(Schaeffer and others 2023, "Are Emergent Abilities of Large Language Models a Mirage?"). Nor is it
+known from where on a model gives the form that is asked for, without which nothing is right. Few
+sizes leave many such curves possible, so some are drawn from all of them, each the likelier the
+better it fits: the end from 0 to 1, the start from nought to twice the end (more examples may also
+cost something: Viering and Loog 2023, "The Shape of Learning Curves"), middle and form at any
+number up to two doublings of what was tried, where all that is said ends.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 FEWEST_SIZES = 3  #: Sizes of training sets that a curve is drawn through.
 AHEAD = 2  #: Doublings beyond the largest size that anything is said about.
-DRAWS, _TRIED = 2_000, 100_000
+DRAWS, _TRIED = 2_000, 40_000
 _EXPONENTS = (0.1, 4.0)
 _FALLS = 0.5  # an exponent that a score falls by at most: no example takes away much
 _MISTAKES = 10.0  # more in an untuned answer than in the best: of more it can't be seen

@@ -25,8 +25,6 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.training import (
     BetterThanModel,
-    ChatTurn,
-    FunctionCall,
     GateFinding,
     TrainingExample,
     TrainingSet,
@@ -433,13 +431,10 @@ def _name_of(tool: Mapping[str, Any]) -> str:
 
 
 def _masked(one: TrainingExample) -> TrainingExample:
-    mask, turns = Masker(), list[ChatTurn]()
-    for turn in one.messages:
-        said, made = mask(turn.content), list[FunctionCall]()
-        for call in turn.tool_calls:
-            masked = {"arguments": mask(call.function.arguments)}
-            function = call.function.model_copy(update=masked)
-            made.append(call.model_copy(update={"function": function}))
-        whole = {"content": said, "tool_calls": tuple(made), "name": turn.name and mask(turn.name)}
-        turns.append(turn.model_copy(update=whole))
-    return one.model_copy(update={"messages": tuple(turns), "rejected": mask(one.rejected)})
+    mask, told = Masker(), one.model_dump()
+    for turn in told["messages"]:
+        turn["content"] = mask(turn["content"])
+        for call in turn["tool_calls"]:
+            call["function"]["arguments"] = mask(call["function"]["arguments"])
+        turn["name"] = turn["name"] and mask(turn["name"])
+    return TrainingExample.model_validate(told | {"rejected": mask(one.rejected)})

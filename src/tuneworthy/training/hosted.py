@@ -119,9 +119,7 @@ class HostedTrainer:
         except Busy as caught:
             raise Doubtful(str(caught)) from None
 
-    async def find(
-        self, work: TrainingWork, over: Collection[str] = (), *, patient: bool = False
-    ) -> str | None:
+    async def find(self, work: TrainingWork, over: Collection[str], *, patient: bool) -> str | None:
         """The job that learns from the file of this run, if there is one that didn't fail."""
         for looks in range(_LOOKS if patient else 1):
             if looks and await self._paused():
@@ -240,9 +238,8 @@ class HostedTrainer:
         for _ in range(_PAGES):
             page = await self._ask("GET", f"{path}limit={_PAGE}{after}")
             found = page.get("data")
-            rows = [
-                row for row in (found if isinstance(found, list) else []) if isinstance(row, dict)
-            ]
+            listed = found if isinstance(found, list) else []
+            rows = [row for row in listed if isinstance(row, dict)]
             for row in rows:
                 yield row
             if not rows or page.get("has_more") is not True:

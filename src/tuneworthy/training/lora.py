@@ -164,7 +164,7 @@ class Base:
             loss = -_told(model, self._tensors(pairs, recipe))[1].mean()
         else:
             pairs += [(row["messages"], row["rejected"]) for row in batch]
-            tensors, sums = self._tensors(pairs, recipe), []
+            tensors, sums = self._tensors(pairs, recipe), list[Any]()
             for adapter in (model.disable_adapter(), nullcontext()):
                 with adapter, torch.set_grad_enabled(bool(sums)):
                     of, told = _told(model, tensors)

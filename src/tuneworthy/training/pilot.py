@@ -333,24 +333,18 @@ def run(
         InputError: If a model has no price, or another pilot's plan was written down.
         StoppedError: If it was stopped; run it again to go on.
     """
-    work = partial(_run, pilot, again=again, given=settings.get("transport"))
+    lab, work = pilot.lab, partial(_run, pilot, again=again, given=settings.get("transport"))
     parts = lambda _, ledger: pilot_price(pilot, ledger), work
-    result = paid(pilot.lab, PILOT_RUN, *parts, cap_usd=cap_usd, **settings)
-    read_pilot.write(pilot.lab.case, result)
+    result = paid(lab, PILOT_RUN, *parts, cap_usd=cap_usd, **settings)
+    read_pilot.write(lab.case, result)
     # a "no" of a small base says nothing of a larger one that is prompted today
-    own = result.verify.outcome == "improved" or _same_base(pilot, result.verify)
-    name = "tuned_gain" if own else "pilot_gain"
+    same = (result.verify.plan.untuned, pilot.base.id) in {(a.id, a.model) for a in lab.plan.arms}
+    name = "tuned_gain" if same or result.verify.outcome == "improved" else "pilot_gain"
     told = {"card": result.card.answer, "because": result.card.because}
-    measured = evidence_of(result.verify, pilot.lab.as_of, id=name, by="pilot", **told)
+    measured = evidence_of(result.verify, lab.as_of, id=name, by="pilot", **told)
     if measured is not None:
-        append_evidence(pilot.lab.case, measured, pilot.lab.files)
+        append_evidence(lab.case, measured, lab.files)
     return result
-
-
-def _same_base(pilot: PreparedPilot, verify: VerifyResult) -> bool:
-    """Whether the untuned arm runs on the model that was tuned."""
-    arm = next((a for a in pilot.lab.plan.arms if a.id == verify.plan.untuned), None)
-    return arm is not None and arm.model == pilot.base.id
 
 
 async def _run(
@@ -514,7 +508,7 @@ class _Going:
         if (done is None or done.state != "trained") and kept and kept.reply:  # its line was lost
             done = self._noted(job.key, "trained", model=kept.reply.text, usd=kept.usd)
         if done is not None and done.state == "trained":
-            return self._settled(done)
+            return self._counted(job.key, done.model, done.usd)
         name = f"training {works.index(work) + 1} of {len(works)}: {job.size} examples"
         self.pilot.say(name)
         run = await self._begun(work, done, name)
@@ -527,8 +521,8 @@ class _Going:
         except (TrainingStoppedError, CallError) as caught:  # it goes on where it is
             self.unless(str(caught))
             raise
-        more = {"model": ended.model, "usd": ended.usd, "seconds": ended.seconds}
-        return self._settled(self._noted(job.key, "trained", job=run, **more))
+        self._noted(job.key, "trained", job=run, **ended._asdict())
+        return self._counted(job.key, ended.model, ended.usd)
 
     async def _begun(self, work: TrainingWork, done: TrainedModel | None, name: str) -> str:
         """The id of a run, begun unless it may have begun before."""
@@ -571,7 +565,9 @@ class _Going:
     def _failed(
         self, key: str, name: str, caught: Exception, run: str = "", usd: float = 0.0
     ) -> StoppedError:
-        self.calls.ledger.fail(key, str(caught), usd)
+        self.calls.ledger.fail(key, str(caught))
+        if usd:  # under the job's own name: however often this is said, it counts once
+            self._counted(f"{key} {run}", "", usd)
         self._noted(key, "failed", job=run, why=str(caught)[:300])
         fix = "correct that, and run it again to go on"
         return StoppedError(f"{name} failed: {caught}", fix=fix)
@@ -582,15 +578,14 @@ class _Going:
         self.trained[key] = noted
         return noted
 
-    def _settled(self, done: TrainedModel) -> str:
+    def _counted(self, key: str, model: str, usd: float) -> str:
         """Keep in the ledger what a run cost, once."""
-        ledger = self.calls.ledger
-        found = ledger.find(done.key)
-        if found is None:  # the ledger was moved away
-            self._reserve(done.key, 0.0)
+        found = self.calls.ledger.find(key)
+        if found is None:  # the ledger was moved away, or it is for a job that failed
+            self._reserve(key, 0.0)
         if found is None or found.status != "settled":
-            ledger.settle(done.key, Reply(text=done.model), done.usd)
-        return done.model
+            self.calls.ledger.settle(key, Reply(text=model), usd)
+        return model
 
     def _result(
         self,
@@ -601,13 +596,13 @@ class _Going:
         *,
         ended: bool,
     ) -> PilotResult:
-        report, case, size = self.lab.plan.report, self.pilot.lab.case, max(tables)
+        lab, report, size = self.pilot.lab, self.lab.plan.report, max(tables)
         arms = (self.pilot.tuned("", size, near=near) for near in sorted({0, self.pilot.near}))
         rows = [arm_row(self.lab, arm, report) for arm in (*ways, *arms)]
         rows.sort(key=lambda row: worth(row.quality), reverse=True)
         by_seed = np.nanmean(tables[size], axis=1).tolist()
         apart = Estimated(value=float(np.mean(by_seed)), low=min(by_seed), high=max(by_seed))
-        target = case.targets.quality
+        target = lab.case.targets.quality
         curve = learning_curve(
             list(tables),
             list(tables.values()),
@@ -619,10 +614,10 @@ class _Going:
         head = next((arm for arm in ways if arm.kind == "baseline"), None)
         less = self.scores.difference(tuned, head, report) if head else None
         simpler, spend = (head, less) if head and less else None, self.calls.spend
-        told = case, self.plan, tuple(rows), verify, probes, simpler, spend.paid
         seconds, places = self.scores.of(tuned.id).seconds(report)
         late = quantile(seconds, 0.95, clusters_of(report)[places])
-        money = decide(case, self.pilot.lab.framework, as_of=self.pilot.lab.as_of).investment
+        money = decide(lab.case, lab.framework, as_of=lab.as_of).investment
+        told = lab.case, self.plan, tuple(rows), verify, probes, simpler, spend.paid, lab.as_of
         return PilotResult(
             plan=self.plan,
             arms=tuple(rows),
@@ -634,10 +629,5 @@ class _Going:
             spend=spend,
             ended_by_rule=ended,
             stopped=verify.stopped,
-            card=card(
-                *told,
-                self.pilot.lab.as_of,
-                late,
-                money,
-            ),
+            card=card(*told, late, money),
         )

@@ -94,9 +94,7 @@ class Trainer(Protocol):
     async def begin(self, work: TrainingWork) -> str:
         """Begin a run, once and with no retry; the id by which it is waited for."""
 
-    async def find(
-        self, work: TrainingWork, over: Collection[str] = (), *, patient: bool = False
-    ) -> str | None:
+    async def find(self, work: TrainingWork, over: Collection[str], *, patient: bool) -> str | None:
         """The id of a run that may have begun; None where it surely hasn't.
 
         Those that are ``over`` don't count. One that was asked for takes a ``patient`` look: a list
@@ -159,18 +157,13 @@ class LoraTrainer:
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
         """Time and memory from the first steps of the largest run."""
-        if not works:
-            return TrainingQuote(jobs=0, steps=0, seconds=0.0, memory_mib=0.0)
-        steps = sum(work.steps for work in works)
-        with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
-            largest = max(works, key=lambda work: len(work.rows))
-            done = await self._ask(largest, Path(place), measure=MEASURED_STEPS)
-        return TrainingQuote(
-            jobs=len(works),
-            steps=steps,
-            seconds=round(done["seconds"] / max(1, done["steps"]) * steps),
-            memory_mib=done["memory_mib"],
-        )
+        steps, done = sum(work.steps for work in works), {"seconds": 0.0, "memory_mib": 0.0}
+        if works:
+            with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
+                largest = max(works, key=lambda work: len(work.rows))
+                done = await self._ask(largest, Path(place), measure=MEASURED_STEPS)
+        seconds, memory = round(done["seconds"] / done.get("steps", 1) * steps), done["memory_mib"]
+        return TrainingQuote(jobs=len(works), steps=steps, seconds=seconds, memory_mib=memory)
 
     def usd_most(self, work: TrainingWork) -> float:  # noqa: ARG002  # as of every way
         """Nothing is paid on this machine."""
@@ -180,12 +173,9 @@ class LoraTrainer:
         """Its folder is its id."""
         return work.job.key[:16]
 
-    async def find(
-        self, work: TrainingWork, over: Collection[str] = (), *, patient: bool = False
-    ) -> str | None:
+    async def find(self, work: TrainingWork, *_: Any, **__: Any) -> str:
         """A run on this machine is found by its folder, whatever happened to it."""
-        del over, patient
-        return work.job.key[:16]
+        return await self.begin(work)
 
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
         """Train, or go on from the last state; a run that is done is not trained again."""

@@ -13,11 +13,11 @@ from tuneworthy.model.case import Case, CaseDecision
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.pipeline import decide, framework_of, load_case, today
-from tuneworthy.report.sections.common import ranged
+from tuneworthy.report.sections.common import target_lines
 from tuneworthy.verdict.facts import end_day
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import day as as_day
-from tuneworthy.words import interval_text, number, plain
+from tuneworthy.words import interval_text, plain
 
 WATCH_DAYS = 90  #: Days before an end of service from which it is told.
 
@@ -31,13 +31,13 @@ WATCHED = {
 }
 """What new logs are compared in, the question it answers, and whether more of it is good."""
 
-DRIFTS = ("intent_drift", "voice_drift_per_turn")  #: Above nought by their whole interval.
-
 PRIVATE = {
     "met": "no data leaves",
     "missed": "data leaves, as a third party runs the model",
     "unknown": "nobody said who runs the model",
 }
+
+DRIFTS = ("intent_drift", "voice_drift_per_turn")  #: Above nought by their whole interval.
 
 State = Literal["holds", "attention", "unknown"]
 
@@ -106,15 +106,10 @@ def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterato
 
 def _of_targets(dossier: Dossier) -> Iterator[Watched]:
     states: dict[str, State] = {"met": "holds", "missed": "attention"}
-    for name, one in dossier.targets.items():
-        if not isinstance(one.limit, Unknown):
-            says = f"The target of {plain(name)} is {one.state}"
-            if name == "privacy":
-                says += f": {PRIVATE[one.state]}"
-            else:
-                now, limit = ranged(one.today, number), ranged(one.limit, number)
-                says += f": {now}, with a limit of {limit}"
-            yield Watched(f"target_{name}", states.get(one.state, "unknown"), says)
+    stated = (name for name, one in dossier.targets.items() if not isinstance(one.limit, Unknown))
+    for name, (state, says) in zip(stated, target_lines(dossier), strict=True):
+        more = f": {PRIVATE[state]}" if name == "privacy" else ""
+        yield Watched(f"target_{name}", states.get(state, "unknown"), f"The target: {says}{more}")
 
 
 def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watched]:
