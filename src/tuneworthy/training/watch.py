@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tuneworthy.files.stores import read_evidence
-from tuneworthy.model.base import Unknown, json_text
+from tuneworthy.model.base import json_text
 from tuneworthy.model.case import Case, CaseDecision
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.pipeline import decide, framework_of, load_case, today
-from tuneworthy.report.sections.common import target_lines
+from tuneworthy.report.sections.common import target_texts
 from tuneworthy.verdict.facts import end_day
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import day as as_day
@@ -106,8 +106,8 @@ def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterato
 
 def _of_targets(dossier: Dossier) -> Iterator[Watched]:
     states: dict[str, State] = {"met": "holds", "missed": "attention"}
-    stated = (name for name, one in dossier.targets.items() if not isinstance(one.limit, Unknown))
-    for name, (state, says) in zip(stated, target_lines(dossier), strict=True):
+    for name, says in target_texts(dossier).items():
+        state = dossier.targets[name].state
         more = f": {PRIVATE[state]}" if name == "privacy" else ""
         yield Watched(f"target_{name}", states.get(state, "unknown"), f"The target: {says}{more}")
 

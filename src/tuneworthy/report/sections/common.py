@@ -125,9 +125,9 @@ def a_month(dossier: Dossier) -> str:
     return "" if dossier.one_off else " a month"
 
 
-def targets_text(dossier: Dossier) -> str:
-    """Every target that is stated, met or missed, with where today is; empty for none."""
-    said = []
+def target_texts(dossier: Dossier) -> dict[str, str]:
+    """Every target that is stated, met or missed, with where today is."""
+    said = {}
     for name, target in dossier.targets.items():
         if isinstance(target.limit, Unknown):
             continue
@@ -139,8 +139,8 @@ def targets_text(dossier: Dossier) -> str:
             today = "" if isinstance(target.today, Unknown) else f"{low} today, "
             of = f" ({today}{bound}{limit} wanted)"
         state = NOT_KNOWN if target.state == "unknown" else target.state
-        said.append(f"{TARGETS[name].name} {state}{of}")
-    return listing(said)
+        said[name] = f"{TARGETS[name].name} {state}{of}"
+    return said
 
 
 def decision_text(dossier: Dossier) -> str:

@@ -30,7 +30,7 @@ from tuneworthy.report.sections.common import (
     dollars,
     finality,
     tally,
-    targets_text,
+    target_texts,
 )
 from tuneworthy.report.sections.money import pays_back_text, story
 from tuneworthy.verdict.headline import ACTION_WORDS, ANSWER_WORDS, OUTCOME_WORDS
@@ -314,7 +314,7 @@ def _facts(dossier: Dossier) -> Rows:
     yield "Fine-tune?", sentence(ANSWER_WORDS[verdict.answer])
     yield "Why", sentence(verdict.headline.partition(": ")[2].partition(" First: ")[0])
     yield "First step", verdict.next
-    yield "Targets", sentence(targets_text(dossier) or "none is stated")
+    yield "Targets", sentence(listing([*target_texts(dossier).values()]) or "none is stated")
     if not isinstance(money, Unknown):
         yield from ((fact.label, fact.value) for fact in story(money))
         yield "At stake", dollars(money.gain_usd)

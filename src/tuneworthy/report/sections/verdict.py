@@ -30,7 +30,7 @@ from tuneworthy.report.sections.common import (
     signs_text,
     strength_text,
     tally,
-    targets_text,
+    target_texts,
     title,
     training_text,
 )
@@ -56,7 +56,7 @@ def memo(dossier: Dossier) -> Iterator[b.Fact]:
     first = [phase for phase in phases if phase.id == "simpler"]
     costs = " ".join(f"{work_text(p.hours, p.usd)}, until {day(p.end)}." for p in first)
     yield b.Fact("Next step", dossier.verdict.next, costs, "plan")
-    if targets := targets_text(dossier):
+    if targets := listing([*target_texts(dossier).values()]):
         yield b.Fact("Targets", sentence(targets))
     yield from _pays(dossier)
     if not isinstance(dossier.precedents, Unknown):
@@ -255,7 +255,7 @@ def short(dossier: Dossier, case_path: str = "") -> b.Document:
 
 def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
     rows = [
-        ("Targets", targets_text(dossier)),
+        ("Targets", listing([*target_texts(dossier).values()])),
         ("Signs", signs_text(dossier)),
         ("", confirm_text(dossier)),
         ("Ceiling", ceiling_text(dossier)),
