@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from internals import NARROW, WIDE
 from internals import pictures_pictures as pictures
 from tuneworthy import Dossier
 
@@ -97,9 +98,9 @@ def checked(svg: str) -> list[str]:
 @pytest.mark.parametrize("name", CASES)
 def test_labels_are_inside_and_no_tick_is_said_twice(name: str) -> None:
     found = {
-        f"{each}, {width}": checked(getattr(picture.drawing, width))
+        f"{each}, {width}": checked(picture.drawing.svg(width))
         for each, picture in pictures(dossier_of(name)).items()
-        for width in ("wide", "narrow")
+        for width in (WIDE, NARROW)
     }
     assert {picture: wrong for picture, wrong in found.items() if wrong} == {}
 

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -25,6 +24,7 @@ from internals import (
     Drawing,
     Workspace,
     _rendered,
+    html,
     still,
     style,
     write,
@@ -35,7 +35,7 @@ from internals import report_html as script
 from web_world import Seen, a_client, a_site, with_examples
 
 HOME = "/cases/task-api"
-SHAPES = {"svg", "g", "path", "rect", "line", "text", "tspan", "circle", "style"}
+SHAPES = {"svg", "g", "a", "title", "path", "rect", "line", "text", "tspan", "circle", "style"}
 
 
 @pytest.fixture
@@ -75,12 +75,50 @@ def test_a_chart_names_no_address_of_others_and_no_code_to_load(
     for name in pictures(dossier):
         told = client.get(f"{HOME}/charts/{name}.json").json()
         assert not [value for key, value in every(told) if key in ("url", "signals")]
-        assert all(value == {"field": "to"} for key, value in every(told) if key == "href")
-        to = [value for key, value in every(told) if key == "to"]  # where it leads, or the last day
-        assert all(v.startswith(f"{HOME}/") or date.fromisoformat(v) for v in to)
+        hrefs = [value for key, value in every(told) if key == "href"]
+        assert all(one == {"field": "lead"} or one["value"].startswith("#") for one in hrefs)
+        leads = [value for key, value in every(told) if key == "lead" and value]
+        assert all(value.startswith(("#", f"{HOME}/")) for value in leads)
         schema = told.pop("$schema")
         assert schema.startswith("https://vega.github.io/schema/vega-lite/")
         assert "http" not in json.dumps(told)
+
+
+def named_in(address: str) -> str:
+    return address.rpartition("/")[2].removesuffix(".svg")
+
+
+@pytest.mark.parametrize("tab", ["money", "plan", "options", "precedents"])
+def test_every_mark_leads_to_what_it_rests_on(client: TestClient, tab: str) -> None:
+    page = client.get(f"{HOME}/{tab}").text
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    for name in re.findall(r"/charts/(\w+)\.json", page):
+        told = client.get(f"{HOME}/charts/{name}.json").json()
+        assert set(told["usermeta"]["leads"]) <= {f"#{one}" for one in ids}
+        rows = told["data"]["values"]
+        assert all(row["lead"] for row in rows if {"title", "back"} & set(row))
+        drawn = [layer["encoding"] for layer in told["layer"] if "data" not in layer]
+        assert drawn
+        assert all("href" in encoding for encoding in drawn)
+
+
+def test_every_mark_of_a_report_leads_to_a_place_in_it(dossier: Any) -> None:
+    text = html(dossier)
+    ids = re.findall(r' id="([^"]+)"', text)
+    links = re.findall(r"<a href=\"#([^\"]+)\"[^>]*?><title>([^<]*)</title>", text)
+    assert len(ids) == len(set(ids))
+    assert {to for to, _ in links} <= set(ids)
+    assert all(title.strip() for _, title in links)
+    kinds = {to.partition("-")[0] for to, _ in links}
+    assert kinds >= {"back", "option", "phase", "case", "answer", "calculation", "given"}
+    for picture in pictures(dossier).values():
+        shown = text[text.index(f'<figure aria-labelledby="{picture.id}-title"') :]
+        wide = re.search(r'<svg class="wide" role="group".*?</svg>', shown, re.DOTALL)
+        assert wide is not None
+        stops = re.findall(r'<a href="(#[^"]+)" aria-label="[^"]+"(?! tabindex)', wide.group())
+        assert stops
+        assert len(stops) == len(set(stops))
 
 
 def test_a_page_names_a_chart_a_still_picture_and_a_table_for_each_picture(
@@ -96,11 +134,11 @@ def test_a_page_names_a_chart_a_still_picture_and_a_table_for_each_picture(
             one.removesuffix(".svg") for one in stills
         ]
         for box, address in zip(boxes, stills, strict=True):
-            assert box["role"] == "img"
+            assert box["role"] == pictures(dossier)[named_in(address)].drawing.role
             assert box["aria-label"]
             assert client.get(box["data-chart"] or "").status_code == 200
             assert client.get(address).headers["content-type"].startswith("image/svg+xml")
-            named.add(address.rpartition("/")[2].removesuffix(".svg"))
+            named.add(named_in(address))
         assert text.count("<figure") == len(boxes)
         assert all("<table" in part for part in re.findall(r"<figure.*?</figure>", text, re.DOTALL))
     assert named >= {"options", "fan", "gantt"}

@@ -51,9 +51,12 @@ def check(case: str, seed: int, mask: bool) -> None:
     """
     from tuneworthy.training.gate import pass_gates
     from tuneworthy.training.pages import data_document
+    from tuneworthy.workspace.labs import keep_look
 
     found = pass_gates(case, seed=seed, mask=mask)
-    opt.show(data_document(found), lambda: found.made.model_dump_json(indent=2) + "\n")
+    document = data_document(found)
+    keep_look(case, "data", document)
+    opt.show(document, lambda: found.made.model_dump_json(indent=2) + "\n")
 
 
 _reviewer_option = opt.option(
@@ -348,11 +351,14 @@ def watch(
     from tuneworthy.training.pages import watch_document
     from tuneworthy.training.watch import watch as look
     from tuneworthy.training.watch import watch_dict
+    from tuneworthy.workspace.labs import keep_look
     from tuneworthy.workspace.measure import measure_case
 
     if sources:
         with opt.live_line(opt.reading_progress) as progress:
             measure_case(case, sources, mapping=mapping, progress=progress)
     seen = look(case, as_of=as_of)
-    opt.show(watch_document(seen), lambda: watch_dict(seen))
+    document = watch_document(seen)
+    keep_look(case, "watch", document)
+    opt.show(document, lambda: watch_dict(seen))
     return NOT_MET if seen.state == "attention" else None

@@ -22,7 +22,7 @@ from tuneworthy.lab.plan import LabPlan, joined
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, evalset_of, paid, probed
 from tuneworthy.lab.prepare import prepare as prepare_lab
 from tuneworthy.lab.result import interval_evidence, measured_in
-from tuneworthy.lab.scores import WATCH_EVERY, Scores, first_of
+from tuneworthy.lab.scores import Scores, first_of
 from tuneworthy.lab.search import CHUNKINGS, Finder, Piece, Shelf, Span, cut
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
 from tuneworthy.llm.ledger import Ledger
@@ -265,7 +265,7 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
     assert prepared.lab is not None  # somebody shall answer
     lab, stopped = await probed(prepared.lab, calls)
     wanted = [call for arm, case in prepared.asked for call in lab.plan.calls([arm], [case])]
-    about = {"every": WATCH_EVERY, "of": len(wanted), "running": 3}
+    about = {"every": 1, "of": len(wanted), "running": 3}
     ended = calls.counting(**about, ask="wait for the end")
     if not stopped:
         outcome = await lab.scores.run(calls.runner(ended), wanted)

@@ -466,7 +466,6 @@ def clusters_of(cases: Iterable[EvalCase]) -> NDArray[np.int64]:
 
 ROUNDS = 8  #: Rounds the race is run in; after each the hopeless are dropped.
 FEWEST_A_ROUND = 10
-WATCH_EVERY = 16  #: Calls: often enough to watch, and the ledger isn't read for each.
 _SHOW_EVERY_S = 0.1
 _APART = 20  # times as long as showing took, the next waits: reading what was spent takes longer
 
@@ -596,7 +595,7 @@ class Lab:
 
     def _call_ended(self, _: Settled) -> None:
         self._done += 1
-        if self._done % WATCH_EVERY == 0 and (now := time.monotonic()) >= self._next_show:
+        if (now := time.monotonic()) >= self._next_show:
             self._show()
             took = time.monotonic() - now
             self._next_show = now + max(_SHOW_EVERY_S, _APART * took)

@@ -384,6 +384,15 @@ def rate_of(cases: Sequence[Precedent], of: str) -> BaseRate | None:
     )
 
 
+def counted_cases(rate: BaseRate) -> list[Precedent]:
+    """The shipped cases that a rate counts; [] for a rate that isn't of this index."""
+    index = shipped_index()
+    key = next((key for key, each in index.rates.items() if each == rate), "=")
+    part, _, value = key.partition("=")
+    untied = (case for case in index.cases if case.shown["winner"] != "tie")
+    return [case for case in untied if str(case.shown.get(part)) == value]
+
+
 def tuning_won(case: Precedent) -> bool:
     return case.shown["winner"] in WINS_OF_TUNING
 

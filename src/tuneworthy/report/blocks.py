@@ -68,6 +68,7 @@ class Fact(NamedTuple):
     beside: str = ""  #: What continues the value, smaller.
     link: str = ""  #: Id of the section that says more; empty for none.
     source: str = ""  #: Where the value comes from, for a page that can be touched.
+    id: str = ""  #: What a mark of a picture leads to; empty for nothing.
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Cell(NamedTuple):
     below: str = ""
     href: str = ""  #: A web address to go to, which starts with http; empty for none.
     aside: bool = False  #: Whether what is below is left out on paper.
+    id: str = ""  #: What a mark of a picture leads to; empty for nothing.
 
 
 @dataclass(frozen=True, slots=True)

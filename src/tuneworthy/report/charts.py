@@ -1,9 +1,11 @@
 """Charts as SVG that is safe and takes the page's colours; their looks are in ``charts.json``.
 
-A look is Vega-Lite (https://vega.github.io/vega-lite/docs/) with short forms: a channel may be the
-name of a field; ``by`` gives each value of a field its colour or shape; ``narrow`` and ``wide``
-differ between a telephone and a desk; ``level`` is a line at a number, or at one of the levels that
-a chart is given by name. Channels beside ``layers`` hold for every layer. Colours are named.
+A look is Vega-Lite (https://vega.github.io/vega-lite/docs/) with short forms: ``narrow`` and
+``wide`` differ between a telephone and a desk; ``level`` is a line at a number, or at one of the
+levels that a chart is given by name; ``of`` names what a layer leads to. Channels beside ``layers``
+hold for every layer. Colours are named, light and dark: the page's style maps each to a variable of
+its own, so a dark page or a reader's own style recolours a picture; blue and orange stay apart for
+colour-blind readers.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache, lru_cache
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
@@ -33,31 +35,19 @@ from tuneworthy.model.dossier import (
     Simulation,
 )
 from tuneworthy.model.framework import TargetId
+from tuneworthy.precedents.section import tuning_won
 from tuneworthy.report.named import template
 from tuneworthy.verdict.facts import named
 from tuneworthy.words import counted, cut, day, interval_text, limit_text
 
 if TYPE_CHECKING:
     from tuneworthy.model.lab import ArmResult
-    from tuneworthy.model.precedents import BaseRate
+    from tuneworthy.model.precedents import Precedent
 
 Spec = dict[str, Any]  #: A part of a chart in Vega-Lite.
 
 Rows = Sequence[Mapping[str, Any]]
 """What the marks of a chart are drawn from; of a series, checked by ``evidence.rows_of``."""
-
-COLOURS = {
-    "PAPER": ("#fdfdfc", "#15191d"),
-    "INK": ("#1d2329", "#e7eaed"),
-    "MUTED": ("#59636e", "#a5afb9"),
-    "LINE": ("#d0d5da", "#3b444d"),
-    "PRO": ("#14609f", "#7db9f0"),
-    "CON": ("#a8500c", "#f0a660"),
-    "OPEN": ("#7a8490", "#98a2ad"),
-    "BAND": ("#bcd4ea", "#2d4c6a"),
-}
-"""Light and dark. The page's style maps each to its own variable, so a dark page or a reader's own
-style recolours the picture; blue and orange stay apart for colour-blind readers."""
 
 WIDE, NARROW = 760, 320  #: Widths in pixels: for a desk and for paper, and for a telephone.
 
@@ -67,14 +57,22 @@ _MOST_TICKS = {WIDE: 4, NARROW: 2}  #: Days or amounts that are named below a pi
 _MOST_ROWS = 12
 _MOST_DOTS = 60
 _MOST_SWINGS = 8
-_ELEMENT = re.compile("svg|g|path|rect|line|text|tspan|circle|polygon")
+_ELEMENT = re.compile("svg|g|a|path|rect|line|text|tspan|circle|polygon")
 _ATTRIBUTE = re.compile(
     "c[xy]|d[xy]?|r|[xy][12]?|width|height|points|viewBox|transform|opacity|text-anchor"
     "|font-(family|size|style|weight)|fill(-opacity)?"
     "|stroke(-(dasharray|linecap|linejoin|miterlimit|opacity|width))?"
 )
 _WHERE = re.compile(r"^(?:isValid\()?datum\.(\w+)\)?(?: ([!=]=) '?(\w+)'?)?$")
-_PLAIN = re.compile(r"[\w\s.,#%()+-]*")
+_PLAIN = re.compile(r"[\w\s.,#%()+-]*", re.ASCII)
+_HREF = "{http://www.w3.org/1999/xlink}href"
+
+
+class Lead(NamedTuple):
+    """Where a mark leads to."""
+
+    says: str  #: What is there.
+    to: str  #: ``#`` and an id of the same page, or an address below the chart's own.
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +87,18 @@ class Drawing:
     """Values that lines are drawn at; no line for None."""
     days: Sequence[date] = ()
     """Of a calendar: its days in order, of which some are named."""
-    leads: Mapping[str, str] = field(default_factory=dict)
-    """Where a page tells what is behind the marks of a title: an address below the chart's own."""
+    leads: Mapping[str, Sequence[Lead]] = field(default_factory=dict)
+    """What a mark rests on, by what its layer or row names as ``of``, else by its title: the first
+    on a page of the server, the last in a report."""
 
     @property
-    def wide(self) -> str:
-        """For a desk and for paper: the text of an ``svg`` element without its label."""
-        return _rendered(json.dumps(self.spec(WIDE), allow_nan=False))
+    def role(self) -> str:
+        """What it is for a screen reader, which finds links in a group, and none in a picture."""
+        return "group" if self.leads else "img"
 
-    @property
-    def narrow(self) -> str:
-        return _rendered(json.dumps(self.spec(NARROW), allow_nan=False))
+    def svg(self, width: int) -> str:
+        """The text of an ``svg`` element without its label, for a page that the leads are in."""
+        return _rendered(json.dumps(self.spec(width), allow_nan=False))
 
     def height(self, width: int) -> int:
         look = looks()[self.look]
@@ -109,14 +108,20 @@ class Drawing:
         return row * rows + 44 if self.titles or "rows" in look else (280 if width == WIDE else 240)
 
     def spec(self, width: int, base: str = "") -> Spec:
-        """The picture as Vega-Lite, for a browser that draws it; with a base its marks lead on."""
+        """The picture as Vega-Lite, with what is at each address that its marks lead to.
+
+        With ``base``, the address of its page, they lead to other pages of the server, too.
+        """
         look: Spec = _of_width(looks()[self.look], narrow=width == NARROW)
         shared: Spec = {name: _AXIS | look[name] for name in ("x", "y") if name in look}
+        led = {name: each[0 if base else -1] for name, each in self.leads.items()}
+        to = {n: at if at[0] == "#" else f"{base}/{at}" for n, (_, at) in led.items() if at}
+        to = {name: at for name, at in to.items() if base or at[0] == "#"}
         rows = list(self.rows)
-        if base and self.leads:
-            to = {title: f"{base}/{at}" for title, at in self.leads.items()}
-            rows = [{**row, "to": to[row["title"]]} if row["title"] in to else row for row in rows]
-            shared["href"] = {"field": "to"}
+        if to:
+            of = [row.get("of", row.get("title")) for row in rows]
+            rows = [{**row, "lead": to.get(name)} for row, name in zip(rows, of, strict=True)]
+            shared["href"] = {"field": "lead"}
         if self.titles:
             title = {"field": "title", "type": "nominal", "title": None, "axis": _TITLES}
             shared["y"] = {**title, "sort": [_lines(each, width) for each in self.titles]}
@@ -132,7 +137,7 @@ class Drawing:
             ends = [row[name] for row in rows for name in fields]
             ticks = _ticks(ends, _MOST_TICKS[width], root="type" in look["x"]["scale"])
             shared["x"]["axis"] = {**shared["x"]["axis"], "values": ticks}
-        layers = (self._layer(layer, shared) for layer in look["layers"])
+        layers = (self._layer(layer, shared, to) for layer in look["layers"])
         lines = "\n".join(_lines(each, width) for each in self.titles).split("\n")
         spare = 8 + 3 * max(map(len, lines)) // 2  # for a font that is wider than ours
         return {
@@ -145,9 +150,10 @@ class Drawing:
             "padding": {"left": spare, "top": 6, "right": 30, "bottom": 4},
             "autosize": {"type": "fit", "contains": "padding"},
             "config": _of_width(looks()["config"], narrow=width == NARROW),
+            "usermeta": {"leads": {at: led[name].says for name, at in to.items()}},
         }
 
-    def _layer(self, layer: Spec, shared: Spec) -> Spec | None:
+    def _layer(self, layer: Spec, shared: Spec, to: Mapping[str, str]) -> Spec | None:
         """A layer with the shared channels; None for one without a mark."""
         mark, where = layer["mark"], layer.get("where")
         mark = {**mark, "cursor": "pointer"} if "href" in shared else mark
@@ -159,7 +165,9 @@ class Drawing:
             return None if at is None else {**data, "mark": layer["mark"], "encoding": encoding}
         if where and not any(_holds(where, row) for row in self.rows):
             return None  # a browser complains of a scale without an end
-        own = {name: _channel(layer[name]) for name in layer if name not in ("mark", "where")}
+        own = {name: layer[name] for name in layer if name not in ("mark", "where", "of")}
+        if layer.get("of") in to:
+            own["href"] = {"value": to[layer["of"]]}
         encoding = {n: {**shared.get(n, {}), **own.get(n, {})} for n in {**shared, **own}}
         only = {"transform": [{"filter": where}]} if where else {}
         return {**only, "mark": mark, "encoding": encoding}
@@ -195,17 +203,6 @@ def _lines(title: str, width: int) -> str:
     return "\n".join("\n".join(wrap(line, _LETTERS[width])) for line in title.split("\n"))
 
 
-def _channel(value: str | Spec) -> Spec:
-    """A channel from the name of a field, from ``by`` with a look for each value, or as it is."""
-    if isinstance(value, str):
-        return {"field": value}
-    if "by" not in value:
-        return value
-    looks = {name: look for name, look in value.items() if name != "by"}
-    scale = {"domain": list(looks), "range": list(looks.values())}
-    return {"field": value["by"], "type": "nominal", "legend": None, "scale": scale}
-
-
 @cache
 def looks() -> Spec:
     """What ``charts.json`` says of each; of what was measured, also its words."""
@@ -221,7 +218,7 @@ def _of_width(value: Any, *, narrow: bool) -> Any:
         return {name: _of_width(one, narrow=narrow) for name, one in value.items()}
     if isinstance(value, list):
         return [_of_width(one, narrow=narrow) for one in value]
-    return COLOURS[value][0] if isinstance(value, str) and value in COLOURS else value
+    return looks()["colours"].get(value, [value])[0] if isinstance(value, str) else value
 
 
 @lru_cache(maxsize=64)  # it takes a quarter of a second, and a server is asked for the same again
@@ -229,7 +226,10 @@ def _rendered(spec: str) -> str:
     import vl_convert
 
     drawing = vl_convert.vegalite_to_svg(spec, vl_version=vl_version(), allowed_base_urls=[])
-    return _clean(drawing)
+    made = ET.fromstring(drawing)  # noqa: S314  # made by our own renderer just now
+    (root,) = _kept([made], json.loads(spec)["usermeta"]["leads"], set())
+    del root.attrib["width"], root.attrib["height"]  # the page sizes it by its viewBox
+    return ET.tostring(root, encoding="unicode", short_empty_elements=True)
 
 
 def vl_version() -> str:
@@ -238,31 +238,31 @@ def vl_version() -> str:
     return f"v{vl_convert.get_vegalite_versions()[-1]}"
 
 
-def _clean(svg: str) -> str:
-    """Known elements and attributes only: no style, no script, no link, no id, no address."""
-    root = ET.fromstring(svg)  # noqa: S314  # made by our own renderer just now
-    _prune(root)
-    for name in ("width", "height"):
-        root.attrib.pop(name, None)  # the page sizes it; viewBox keeps the proportions
-    return ET.tostring(root, encoding="unicode", short_empty_elements=True)
+def _kept(
+    elements: Iterable[ET.Element], leads: Mapping[str, str], met: set[str]
+) -> Iterator[ET.Element]:
+    """Known elements and attributes only: no style, no script, no id, no address but of ``leads``.
 
-
-def _prune(element: ET.Element) -> None:
-    element.tag = _local(element.tag)
-    for name, value in list(element.attrib.items()):
-        if not (_ATTRIBUTE.fullmatch(name) and (name == "d" or _PLAIN.fullmatch(value))):
-            del element.attrib[name]
-    for child in list(element):
-        tag = _local(child.tag)
-        unseen = child.get("display") == "none" or (tag == "path" and not child.get("d"))
-        if unseen or not _ELEMENT.fullmatch(tag):
-            element.remove(child)
-        else:
-            _prune(child)
-
-
-def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
+    Of links to one place, kept in ``met``, the first is a tab stop.
+    """
+    for element in elements:
+        tag, drawn = element.tag.rpartition("}")[2], element.get("d")
+        if not _ELEMENT.fullmatch(tag) or element.get("display") == "none" or drawn == "":
+            continue
+        own = {n: v for n, v in element.items() if _ATTRIBUTE.fullmatch(n) and _PLAIN.fullmatch(v)}
+        inside = [*_kept(element, leads, met)]
+        place = "#" + element.get(_HREF, "").rpartition("#")[2]  # behind an address of the renderer
+        if tag == "a" and place in leads:
+            own = {"href": place, "aria-label": leads[place]}
+            own |= {"tabindex": "-1"} if place in met else {}
+            met.add(place)
+            title = ET.Element("title")
+            title.text = leads[place]
+            inside.insert(0, title)
+        made = ET.Element("g" if tag == "a" and not own else tag, own)
+        made.text = element.text
+        made.extend(inside)
+        yield made
 
 
 def labels(titles: Iterable[str]) -> list[str]:
@@ -280,45 +280,44 @@ def labels(titles: Iterable[str]) -> list[str]:
     return unique
 
 
-def by_title(
-    look: str,
-    titles: Iterable[str],
-    rows: Rows,
-    below: Sequence[str] = (),
-    leads: Iterable[str] = (),
-    **levels: float | None,
-) -> Drawing | None:
-    """A chart of one row for each title, with a line below each; None for no title.
+def by_title(look: str, rows: Rows, **levels: float | None) -> Drawing | None:
+    """A chart of one row for each ``title``, maybe with a line ``below``; None for no row.
 
-    ``leads`` is where each leads to, empty for nowhere.
+    A row may say with ``behind`` where it leads to, as ``Lead.to``.
     """
-    names = labels(titles)
-    names = [f"{name}\n{more}" for name, more in zip(names, below, strict=True)] if below else names
-    titled = [{"title": name, **row} for name, row in zip(names, rows, strict=True)]
-    to = {name: at for name, at in zip(names, leads, strict=False) if at}
-    return Drawing(look, titled, names, levels, leads=to) if names else None
+    titled, leads = [], dict[str, list[Lead]]()
+    for name, row in zip(labels(row["title"] for row in rows), rows, strict=True):
+        own = dict(row)
+        title = f"{name}\n{own.pop('below')}" if "below" in own else name
+        if "behind" in own:
+            leads[title] = [Lead(name, own.pop("behind"))]
+        titled.append({**own, "title": title})
+    names = [row["title"] for row in titled]
+    return Drawing(look, titled, names, levels, leads=leads) if rows else None
 
 
 def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
     """The first twelve arms that ran: quality on the cases for selecting, 95% intervals, target."""
-    ran = [(one, q) for one in results if not isinstance(q := one.quality, Unknown)][:_MOST_ROWS]
-    kept = ["stayed" if one.dropped_after is None else "left" for one, _ in ran]
     rows = [
-        {"value": q.value, "low": q.low, "high": q.high, "look": look}
-        for (_, q), look in zip(ran, kept, strict=True)
+        {
+            "title": one.arm.id,
+            **{name: getattr(quality, name) for name in ("value", "low", "high")},
+            "look": "stayed" if one.dropped_after is None else "left",
+            "behind": f"cases?{urlencode({'part': 'select', 'arm': one.arm.id})}",
+        }
+        for one in results
+        if not isinstance(quality := one.quality, Unknown)
     ]
-    ids = [one.arm.id for one, _ in ran]
-    leads = (f"cases?{urlencode({'part': 'select', 'arm': arm})}" for arm in ids)
-    return by_title("board", ids, rows, leads=leads, target=target)
+    return by_title("board", rows[:_MOST_ROWS], target=target)
 
 
-def fan(money: InvestmentResult, drawn: Simulation) -> Drawing | None:
+def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) -> Drawing | None:
     """Money month by month: as stated, by the framework's table, and the draws within the bill.
 
-    Ranges stand at their middle. A mark is where a line has paid itself back.
+    Ranges stand at their middle. A mark is where a line has paid itself back. Each leads to the
+    fact about it, of which ``facts`` has the ids and labels.
     """
-    names = ("month", "p10", "p50", "p90")
-    rows: list[dict[str, Any]] = [{n: getattr(m, n) for n in names} for m in drawn.curve]
+    rows = [month.model_dump() for month in drawn.curve]
     up, net, run = map(_middle, (money.upfront_usd, money.monthly_net_usd, money.ask_usd.run_month))
     theirs = _middle(money.by_table.ongoing_usd)
     lines = {} if up is None or net is None else {"stated": net}
@@ -330,11 +329,12 @@ def fan(money: InvestmentResult, drawn: Simulation) -> Drawing | None:
             row[name] = monthly * row["month"] - (up or 0.0)
         marks[name] = (up or 0.0) / monthly if monthly > 0 else "never"
     back = [
-        {"month": month, "back": name}
+        {"month": month, "back": name, "of": name}
         for name, month in marks.items()
         if isinstance(month, float) and month <= drawn.horizon_months
     ]
-    return Drawing("fan", rows + back) if rows else None
+    leads = {n: [Lead(facts[at], f"#{at}")] for n in marks if (at := f"back-{n}") in facts}
+    return Drawing("fan", rows + back, leads=leads) if rows else None
 
 
 def _middle(value: Number) -> float | None:
@@ -344,8 +344,11 @@ def _middle(value: Number) -> float | None:
     return None if isinstance(value, Unknown) else value
 
 
-def tornado(simulation: Simulation) -> Drawing | None:
-    """Each uncertain input alone, from its worse to its better end; the eight widest."""
+def tornado(simulation: Simulation, leads: Mapping[str, Sequence[Lead]]) -> Drawing | None:
+    """Each uncertain input alone, from its worse to its better end; the eight widest.
+
+    ``leads`` is by the name of an input.
+    """
     swings, middle = simulation.tornado[:_MOST_SWINGS], simulation.likely_usd
     titles, ends = labels([swing.input for swing in swings]), ("worse", "better")
     rows = [
@@ -353,7 +356,8 @@ def tornado(simulation: Simulation) -> Drawing | None:
         for title, swing in zip(titles, swings, strict=True)
         for end, value in zip(ends, sorted((swing.low_usd, swing.high_usd)), strict=True)
     ]
-    return Drawing("tornado", rows, titles, {"middle": middle}) if rows else None
+    to = {title: leads[swing.input] for title, swing in zip(titles, swings, strict=True)}
+    return Drawing("tornado", rows, titles, {"middle": middle}, leads=to) if rows else None
 
 
 def options(results: Sequence[OptionResult], steps: Sequence[str] = ()) -> Drawing | None:
@@ -369,9 +373,10 @@ def options(results: Sequence[OptionResult], steps: Sequence[str] = ()) -> Drawi
         middle, hours = _middle(o.effort_hours), o.effort_hours
         low, high = (hours.low, hours.most) if isinstance(hours, Range) else (middle, middle)
         step = 1 + steps.index(o.id) if o.id in steps else 0
-        row = {"low": low, "high": high, "middle": middle, "helps": o.helps}
+        row: dict[str, Any] = {"title": o.title, "below": moves(o), "behind": f"#option-{o.id}"}
+        row |= {"low": low, "high": high, "middle": middle, "helps": o.helps}
         rows.append({**row, "step": step, "says": str(step)})
-    return by_title("options", [o.title for o in shown], rows, [moves(o) for o in shown])
+    return by_title("options", rows)
 
 
 def _moved(option: OptionResult) -> list[TargetId]:
@@ -391,19 +396,24 @@ def gantt(plan: Plan) -> Drawing | None:
     shown = [phase for phase in plan.phases if phase.end <= last.end]
     after = [phase for phase in plan.phases if phase not in shown]
     start, end = min(phase.start for phase in shown), last.end + timedelta(days=1)
-    rows: list[dict[str, Any]] = [
-        {"from": p.start.isoformat(), "to": (p.end + timedelta(days=1)).isoformat(), "part": "now"}
-        for p in shown
-    ]
-    titles = [phase.title for phase in shown]
-    rows[shown.index(last)]["decides"] = end.isoformat()
+    until = end + max(end - start, timedelta(days=2)) / 4
+    bars = [(p.title, p, p.start, p.end + timedelta(days=1), "now") for p in shown]
     if after:
-        titles.append(
-            f"if go: {counted(len(after), 'phase')} more, until {day(max(p.end for p in after))}"
-        )
-        until = end + max(end - start, timedelta(days=2)) / 4
-        rows.append({"from": end.isoformat(), "to": until.isoformat(), "part": "later"})
-    drawing = by_title("gantt", titles, rows)
+        over = day(max(phase.end for phase in after))
+        title = f"if go: {counted(len(after), 'phase')} more, until {over}"
+        bars.append((title, after[0], end, until, "later"))
+    rows = [
+        {
+            "title": title,
+            "behind": f"#phase-{phase.id}",
+            "part": part,
+            "from": begin.isoformat(),
+            "to": to.isoformat(),
+            **({"decides": end.isoformat()} if phase is last else {}),
+        }
+        for title, phase, begin, to, part in bars
+    ]
+    drawing = by_title("gantt", rows)
     days = tuple(start + timedelta(days=n) for n in range((end - start).days))
     return drawing and replace(drawing, days=days)
 
@@ -426,36 +436,45 @@ def reasons(factors: Mapping[str, FactorResult], turning: Sequence[str]) -> Draw
     for name, factor in factors.items():
         sign = 1 if factor.kind == "indicator" else -1
         at, yes = sign * weights[name] / most, factor.state == "yes"
-        row = {"from": 0, "weight": at, "look": factor.kind if yes else factor.state}
-        flips = at + 0.12 * sign if name in turning else None
-        rows.append({**row, "known": factor.source, "flips": flips})
-    return by_title("reasons", [factor.title for factor in factors.values()], rows)
+        row: dict[str, Any] = {
+            "title": factor.title,
+            "behind": f"#answer-{name}",
+            "known": factor.source,
+        }
+        row |= {"from": 0, "weight": at, "look": factor.kind if yes else factor.state}
+        rows.append({**row, "flips": at + 0.12 * sign if name in turning else None})
+    return by_title("reasons", rows)
 
 
 def measured(found: Mapping[str, EvidenceResult]) -> Drawing | None:
     """Measured values by title, with their intervals, each in multiples of its own limit."""
-    rows, below, titles, leads = [], [], [], []
+    rows = []
     for title, one in found.items():
         if isinstance(one.limit, Unknown) or isinstance(one.value, Unknown) or one.limit <= 0:
             continue
         ends = (end if isinstance(end, float) else one.value for end in (one.low, one.high))
         low, value, high = (number / one.limit for number in sorted((one.value, *ends)))
-        rows.append({"value": value, "low": low, "high": high, "says": one.says})
+        row: dict[str, Any] = {
+            "title": title,
+            "value": value,
+            "low": low,
+            "high": high,
+            "says": one.says,
+        }
         said = interval_text(one.value, one.low, one.high, one.unit)
-        below.append(f"{said}; limit {limit_text(one.limit, one.unit)}")
-        titles.append(title)
-        leads.append(f"evidence#samples-{one.id}" if one.examples else "files")
-    some = slice(_MOST_ROWS)
-    return by_title("measured", titles[some], rows[some], below[some], leads[some])
+        row["below"] = f"{said}; limit {limit_text(one.limit, one.unit)}"
+        row["behind"] = f"#samples-{one.id}" if one.examples else "files"
+        rows.append({**row, "says": one.says})
+    return by_title("measured", rows[:_MOST_ROWS])
 
 
-def precedents(rates: Sequence[BaseRate]) -> Drawing | None:
-    """One dot for each published case of a group, those that tuning won first."""
-    groups = [rate for rate in rates if rate.n <= _MOST_DOTS]
-    names = labels([rate.of.removeprefix("published cases of ") for rate in groups])
-    rows = [
-        {"title": name, "place": place, "won": "won" if place <= rate.won else "lost"}
-        for name, rate in zip(names, groups, strict=True)
-        for place in range(1, rate.n + 1)
-    ]
-    return Drawing("precedents", rows, names) if rows else None
+def precedents(groups: Mapping[str, Sequence[Precedent]]) -> Drawing | None:
+    """One dot for each published case of some groups, those that tuning won first."""
+    shown = {name: cases for name, cases in groups.items() if len(cases) <= _MOST_DOTS}
+    rows, leads = [], dict[str, list[Lead]]()
+    for name, cases in zip(names := labels(shown), shown.values(), strict=True):
+        for place, case in enumerate(sorted(cases, key=tuning_won, reverse=True), start=1):
+            won, id_ = "won" if tuning_won(case) else "lost", case.shown["id"]
+            rows.append({"title": name, "place": place, "won": won, "of": id_})
+            leads[id_] = [Lead(case.shown["title"], f"#case-{id_}")]
+    return Drawing("precedents", rows, names, leads=leads) if rows else None

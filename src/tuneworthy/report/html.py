@@ -21,26 +21,29 @@ from markupsafe import Markup
 
 from tuneworthy.errors import InputError
 from tuneworthy.report.blocks import SEVERITIES, Document, Picture
-from tuneworthy.report.charts import COLOURS, Drawing, vl_version
+from tuneworthy.report.charts import NARROW, WIDE, Drawing, looks, vl_version
 from tuneworthy.report.named import field_name, said, template
 
 _HARMLESS = frozenset("\n\u200c\u200d")
 """A line break, and the two joiners that some scripts and emoji need."""
 
 
-def render(document: Document, *, printed: bool = False) -> str:
-    """As one file; with ``printed`` every section is open from the beginning."""
-    css = style()
+def render(document: Document) -> str:
+    """As one file."""
+    css, script = style(), template("page.js")
     made = _environment().get_template("page.html")
-    safe_style = Markup(css)  # noqa: S704  # our own file
-    return made.render(page=document, style=safe_style, policy=policy(css), printed=printed)
+    own = {"style": Markup(css), "script": Markup(script)}  # noqa: S704  # our own files
+    return made.render(page=document, **own, policy=policy(css, script))
 
 
-def policy(css: str) -> str:
-    """Nothing may be loaded, run or sent; the only style is the page's own, known by its digest."""
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+def policy(css: str, script: str = "") -> str:
+    """Nothing may be loaded or sent; style and script are our own, known by their digests."""
+    style, run = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (css, script)
+    )
+    runs = f"script-src 'sha256-{run}'; " if script else ""
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        f"default-src 'none'; style-src 'sha256-{style}'; {runs}img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -59,10 +62,10 @@ def shown(value: object) -> object:
 
 def picture(block: Picture, label: str) -> Markup:
     """Both widths of a drawing, each with its label; the style shows the one that fits."""
-    escaped = str(Markup.escape(label))
+    said = f'role="{block.drawing.role}" aria-label="{Markup.escape(label)}"'
     return Markup("").join(  # the drawing is our own renderer's, cleaned; the label is escaped
-        Markup(text.replace("<svg ", f'<svg class="{name}" role="img" aria-label="{escaped}" ', 1))  # noqa: S704  # see above
-        for name, text in (("wide", block.drawing.wide), ("narrow", block.drawing.narrow))
+        Markup(text.replace("<svg ", f'<svg class="{name}" {said} ', 1))  # noqa: S704  # see above
+        for name, text in (("wide", block.drawing.svg(WIDE)), ("narrow", block.drawing.svg(NARROW)))
     )
 
 
@@ -95,7 +98,7 @@ def style() -> str:
     return template("style.css")
 
 
-DARK = dict(COLOURS.values())
+DARK = dict(looks()["colours"].values())
 """What each colour is on a dark page; the same as in the page's own style."""
 
 _RULES = "".join(
@@ -109,8 +112,7 @@ STYLE = f"@media (prefers-color-scheme: dark) {{{_RULES}}}"
 
 def still(drawing: Drawing, *, narrow: bool = False) -> str:
     """A drawing as an SVG file that loads nothing and runs nothing."""
-    inside = drawing.narrow if narrow else drawing.wide
-    head, rest = inside.split(">", 1)
+    head, rest = drawing.svg(NARROW if narrow else WIDE).split(">", 1)
     head = head.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
     return f"{head}><style>{STYLE}</style>{rest}"
 
@@ -149,7 +151,7 @@ def pdf(document: Document) -> bytes:
         )
     with TemporaryDirectory(prefix="tuneworthy-", ignore_cleanup_errors=True) as folder:
         page, made = Path(folder, "report.html"), Path(folder, "report.pdf")
-        page.write_text(render(document, printed=True), "utf-8")
+        page.write_text(render(document), "utf-8")
         command = [
             path,
             *_FLAGS.split(),

@@ -62,6 +62,8 @@ class Listed(CaseQuery):
 
     shown: int = Field(0, ge=0, le=MOST_CASES)
     """How many are shown already, where they are looked at again; 0 for a first part."""
+    again: int = Field(0, ge=0)
+    """How often they were looked at again in a row, while cases are being worked out."""
 
 
 @router.get("/")
@@ -94,7 +96,7 @@ class Sides(BaseModel):
 def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse:
     """Two cases side by side, or a case and a what-if of it."""
     workspace, wrong = site_of(request).workspace, ""
-    a, b_ = [*asked.of, asked.a, asked.b][:2] if asked.of else (asked.a, asked.b)
+    a, b_ = [*asked.of, asked.a, asked.b][:2]
     found: list[EvaluatedCase] = []
     sections: list[Section] = []
     try:
@@ -104,13 +106,9 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
     except InputError as caught:
         wrong = workspace.directory.plain_error(caught)
     if len(found) == 2:
-        ifs = (asked.a_if, asked.b_if)
         one, other = (each.dossier for each in found)
-        names = [
-            each.case.name + f" with {some}" * bool(some)
-            for each, some in zip((one, other), ifs, strict=True)
-        ]
-        sections += beside(one, other, names)
+        ifs = [f" with {some}" * bool(some) for some in (asked.a_if, asked.b_if)]
+        sections += beside(one, other, [one.case.name + ifs[0], other.case.name + ifs[1]])
     told = {"a": a, "b": b_, "a_if": asked.a_if, "b_if": asked.b_if}
     more = [one for one in asked.of[2:] if one]
     told["left"] = f"Only the first two are compared; left out: {listing(more)}." if more else ""
@@ -120,7 +118,7 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
 
 def _at(asked: Listed, **changes: Any) -> str:
     """The list asked for otherwise, from its beginning unless that is changed."""
-    told = asked.model_copy(update={"after": "", "shown": 0, **changes}).model_dump(
+    told = asked.model_copy(update={"after": "", "shown": 0, "again": 0, **changes}).model_dump(
         exclude_defaults=True
     )
     return "/?" + urlencode(told) if told else "/"

@@ -67,10 +67,10 @@ class Confirmed(LabStart, LabQuery):
 
 @router.get("/cases/{name}/lab")
 def lab(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
-    """The lab that runs or ran, and the form that starts one: of that kind where none is asked."""
-    if of.last_lab is not None and "kind" not in asked.model_fields_set:
-        asked = asked.model_copy(update={"kind": of.last_lab.settings.kind})
-    return _shown(of, asked)
+    """The lab that runs or ran, and the form that starts one: as that one where none is asked."""
+    if of.last_lab is not None and not asked.model_fields_set:  # what was paid counts again so
+        asked = LabQuery.model_validate(of.last_lab.settings, from_attributes=True)
+    return _shown(of, asked.model_copy(update={"ask_again": False}))
 
 
 @router.get("/cases/{name}/lab/offer")

@@ -48,27 +48,21 @@ SCRIPT = "/charts.js"
 """Where the script that draws is served; it isn't in the package, but made from a library."""
 
 _BOX = Markup(
-    '<div class="chart" data-chart="{at}.json" data-script="{script}" role="img"'
+    '<div class="chart" data-chart="{at}.json" data-script="{script}" role="{role}"'
     ' aria-label="{label}"><svg viewBox="0 0 {width} {height}" aria-hidden="true"></svg></div>'
     '<noscript><picture><source media="(max-width: 44rem)" srcset="{at}.svg?width=narrow">'
     '<img class="still" src="{at}.svg" alt="{label}" loading="lazy" width="{width}"'
-    ' height="{height}"></picture></noscript>{behind}'
+    ' height="{height}"></picture></noscript>'
 )
-_BEHIND = Markup('<a href="{to}" dir="auto">{title}</a> ')
 
 
 @pass_context
 def framed(context: Context, block: Picture, label: str) -> Markup:
     """A box as high as its chart, which lies below ``charts`` of the template, else ``base``."""
     folder = context.get("charts") or f"{context['base']}/charts"
-    here = folder.removesuffix("/charts")
-    behind = Markup("").join(
-        _BEHIND.format(to=f"{here}/{to}", title=title.partition("\n")[0])
-        for title, to in block.drawing.leads.items()
-    )
     return _BOX.format(
-        behind=behind and Markup('<p class="small leads">Behind each mark: {}</p>').format(behind),
         at=f"{folder}/{block.id}",
+        role=block.drawing.role,
         script=f"{SCRIPT}?{script_digest()}",
         label=label,
         width=WIDE,
@@ -287,6 +281,8 @@ def exported(of: AskedCase, form: ExportForm, *, attached: bool = True) -> Respo
     else:  # the policy that the page carries in itself: its style is allowed by its digest
         found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
         own = found.group(1).replace("&#39;", "'") if found else "default-src 'none'"
-        more = "frame-ancestors 'none'; sandbox allow-top-navigation-by-user-activation"
+        more = (
+            "frame-ancestors 'none'; sandbox allow-scripts allow-top-navigation-by-user-activation"
+        )
         headers = {"Content-Security-Policy": f"{own}; {more}"}
     return Response(text, media_type=media, headers=headers)

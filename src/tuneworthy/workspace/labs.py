@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from itertools import chain
@@ -161,6 +161,7 @@ class LabProgress:
     number: int  #: Of this picture; a later one has a larger number.
     state: LabState
     stand: Stand | None  #: None before the first calls are in.
+    says: str  #: What it is at, where that isn't calls alone; empty for nothing to say.
     passed_s: float  #: Seconds since it began; until its end once it is over.
 
     @property
@@ -186,12 +187,11 @@ class LabRun:
         self.settings, self.cap_usd, self.source = settings, cap_usd, source
         self.before_usd = before_usd
         self.done: Any = None  #: What its lab's ``run`` returned; None until then.
-        self.kept: KeptRun | None = None  #: The same, as it is kept.
+        self.kept: KeptRun | None = None  #: The same, as it is kept,
+        self.is_kept = False  #: where it could be.
         self.error: InputError | None = None
-        self._handle, self._lock, self._clock = StopHandle(), threading.Lock(), clock
-        self._state: LabState = "running"
-        self._stand: Stand | None = None
-        self._number, self._began, self._ended = 0, clock(), 0.0
+        self._handle, self._lock, self._clock = StopHandle(), threading.RLock(), clock
+        self._now, self._began = LabProgress(0, "running", None, "", 0.0), clock()
         self.thread = threading.Thread(
             target=self._go, args=(lab, transport), name=f"lab {self.id}", daemon=True
         )
@@ -200,8 +200,8 @@ class LabRun:
     def progress(self) -> LabProgress:
         """How it stands now; any thread may look."""
         with self._lock:
-            end = self._ended or self._clock()
-            return LabProgress(self._number, self._state, self._stand, end - self._began)
+            over, passed_s = self._now.over, self._clock() - self._began
+            return self._now if over else replace(self._now, passed_s=passed_s)
 
     @property
     def usd(self) -> float:
@@ -214,9 +214,9 @@ class LabRun:
     def stop(self) -> None:
         """Send nothing more, and wait for what is on the wire; nothing for one that is over."""
         with self._lock:
-            if self._state != "running":
+            if self._now.state != "running":
                 return
-            self._state, self._number = "stopping", self._number + 1
+            self._tell(state="stopping")
         self._handle.stop()
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -224,30 +224,31 @@ class LabRun:
         self.thread.join(timeout_s)
         return not self.thread.is_alive()
 
-    def _watch(self, stand: Stand) -> None:
+    def _tell(self, **changed: Any) -> None:
         with self._lock:
-            self._stand, self._number = stand, self._number + 1
+            self._now = replace(self._now, number=self._now.number + 1, **changed)
 
     def _go(self, lab: Any, transport: Transport | None) -> None:
         state: LabState = "failed"
+        if isinstance(lab, PreparedPilot):
+            lab = replace(lab, say=lambda says: self._tell(says=says))
         try:
             self.done = _LABS[self.settings.kind].run(
                 lab,
                 cap_usd=self.cap_usd,
                 at_once=self.settings.at_once,
                 ask_again=self.settings.ask_again,
-                watch=self._watch,
+                watch=lambda stand: self._tell(stand=stand),
                 transport=transport,
                 handle=self._handle,
             )
             state = "stopped" if result_of(self.done).stopped else "done"
-            self.kept = keep_run(self.source, self.settings.kind, self.done)
+            self.kept, self.is_kept = keep_run(self.source, self.settings.kind, self.done)
         except InputError as caught:
             self.error = caught
         except Exception as caught:  # noqa: BLE001  # nobody stands above a thread to tell it to
             self.error = InputError(f"an internal error ({type(caught).__name__}: {caught})")
-        with self._lock:
-            self._state, self._ended, self._number = state, self._clock(), self._number + 1
+        self._tell(state=state, passed_s=self._clock() - self._began)
 
 
 class Labs:
@@ -403,7 +404,7 @@ _RUN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 class LookResult(LateRecord):
     """What a look found, in words."""
 
-    lines: tuple[str, ...]  #: Of which day and which decision it is.
+    lines: tuple[str, ...]  #: Where to go on from here.
     sections: tuple[tuple[str, tuple[Prose | Bullets | Facts | Table, ...]], ...]
     """Titles, each with what stands below it."""
     stopped: ClassVar[str] = ""
@@ -443,9 +444,9 @@ class KeptRun(LateRecord):
         """What it found, as its command tells it; ``dossier`` is the case as it is now."""
         result = self.result
         if isinstance(result, LookResult):
-            head = section("looked", "", [Prose(line) for line in result.lines])
             each = enumerate(result.sections, start=1)
-            return head, *(section(f"looked-{n}", title, blocks) for n, (title, blocks) in each)
+            looked = (section(f"looked-{n}", title, blocks) for n, (title, blocks) in each)
+            return *looked, section("looked", "", [Prose(line) for line in result.lines])
         if not isinstance(result, CeilingResult):
             return tuple(_LABS[self.kind].told(result).sections)
         found = ceiling_sections(result, dossier, dossier)
@@ -473,8 +474,8 @@ def result_of(done: Any) -> LabResult:
     return found
 
 
-def keep_run(source: str | Path, kind: LabKind, done: Any) -> KeptRun:
-    """Keep what a lab found beside its case; where that can't be, nothing else fails."""
+def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, bool]:
+    """Keep what a lab found beside its case, and say whether it is kept; nothing else fails."""
     result, now = result_of(done), datetime.now(UTC)
     rows: tuple[tuple[str, str], ...] = ()
     if isinstance(result, CeilingResult):
@@ -492,8 +493,8 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> KeptRun:
         for row in done.grid(part, most=_MOST_CASES):
             left -= sum(map(len, row))
             grids[part] += [row] * (left > 0)
-    _write(source, kept, **{_GRIDS[part]: json_text(rows) for part, rows in grids.items()})
-    return kept
+    more = {_GRIDS[part]: json_text(rows) for part, rows in grids.items()}
+    return kept, _write(source, kept, **more)
 
 
 def keep_look(source: str | Path, kind: LookKind, found: Document) -> tuple[KeptRun, bool]:
@@ -508,7 +509,7 @@ def keep_look(source: str | Path, kind: LookKind, found: Document) -> tuple[Kept
             for part in one.blocks
         )
         sections.append((one.title, tuple(chain.from_iterable(blocks))))
-    result = LookResult(lines=tuple(found.byline), sections=tuple(sections))
+    result = LookResult(lines=tuple(found.after), sections=tuple(sections))
     with suppress(InputError):
         last = next((run for run in kept_runs(load_case(source)) if run.kind == kind), None)
         if (

@@ -16,6 +16,7 @@ from datetime import date
 from functools import cache
 from importlib.metadata import version
 from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any, Literal
@@ -160,10 +161,11 @@ RISING = ("answer", "name", "review")  #: Orders in which the least comes first.
 
 def in_order(rows: Iterable[CaseRow], order: Order, *, reverse: bool = False) -> list[CaseRow]:
     """Rows in an order; those of which it isn't known are last, whichever way it goes."""
-    key, falls = _KEYS[order], (order in RISING) == reverse
+    falls = (order in RISING) == reverse
     named = sorted(rows, key=lambda row: (row.title.casefold() or row.name, row.name))
-    known = sorted((row for row in named if key(row) is not None), key=key, reverse=falls)
-    return [*known, *(row for row in named if key(row) is None)]
+    keyed = [*zip(map(_KEYS[order], named), named, strict=True)]
+    known = sorted((one for one in keyed if one[0] is not None), key=itemgetter(0), reverse=falls)
+    return [row for _, row in (*known, *(one for one in keyed if one[0] is None))]
 
 
 class Totals(LateRecord):

@@ -524,7 +524,8 @@ class Workspace:
         if len(names) <= _FEW or within_s is not None:
             every = [self.row(name, until) for name in names]
             return portfolio(every, query, (most or _PAGE) if within_s is None else None)
-        found = portfolio([self._last(name) for name in names], query, most or _PAGE)
+        day = self._day()
+        found = portfolio([self._last(name, day) for name in names], query, most or _PAGE)
         rows = tuple(self.row(row.name, until) for row in found.cases)
         return found.model_copy(update={"cases": rows})
 
@@ -536,10 +537,10 @@ class Workspace:
             self._names = at, names
         return names
 
-    def _last(self, name: str) -> CaseRow:
+    def _last(self, name: str, day: date) -> CaseRow:
         """As it was looked at last; pending where that was on another day, or never."""
-        _, row = self._rows.get(name, (_NO_KEY, CaseRow(name=name)))
-        old = not row.problem and row.as_of != self._day()
+        _, row = self._rows.get(name) or (_NO_KEY, CaseRow(name=name))
+        old = not row.problem and row.as_of != day
         return row.model_copy(update={"pending": True}) if old else row
 
     def row(self, name: str, until: float = math.inf) -> CaseRow:
@@ -550,7 +551,7 @@ class Workspace:
             if row is not None and key == snapshot.key:
                 return row
             if monotonic() > until:
-                return self._last(name).model_copy(update={"pending": True})
+                return self._last(name, self._day()).model_copy(update={"pending": True})
             return case_row(name, self._evaluate(name, snapshot).dossier)
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
             row = CaseRow(name=name, problem=self.directory.plain_error(caught, name))

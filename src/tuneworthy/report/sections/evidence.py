@@ -163,7 +163,9 @@ def _arms(series: Series) -> b.Picture | None:
 
     named = ({**row, "name": name(row, row["prompt"], row["model"])} for row in rows)
     more = " Tests share no case: only arms of one test can be compared." * apart
-    return _picture(by_title("arms", map(short, rows), rows), named, "{says}" + more)
+    return _picture(
+        by_title("arms", [{**row, "title": short(row)} for row in rows]), named, "{says}" + more
+    )
 
 
 def _volume(series: Series) -> b.Picture | None:
@@ -212,7 +214,8 @@ def _latency(series: Series) -> b.Picture | None:
 def _signatures(series: Series) -> b.Picture | None:
     numbers = ("outputs", "read_share", "right_share", "usual_keys_share", "different_keys")
     rows = rows_of(series, numbers, ("prompt",))[:_MOST_VERSIONS]
-    return _picture(by_title("signatures", (row["prompt"] for row in rows), rows), rows)
+    titled = [{**row, "title": row["prompt"]} for row in rows]
+    return _picture(by_title("signatures", titled), rows)
 
 
 def _voice(series: Series) -> b.Picture | None:
@@ -239,8 +242,8 @@ def _knowledge(series: Series) -> b.Picture | None:
 
 def _examples(series: Series) -> b.Picture | None:
     rows = step_rows(series) if rows_of(series, ("n",), ("step",)) else []
-    steps = (row["step"] for row in rows)
-    return _picture(by_title("waterfall", steps, _only(rows, "start end kind")), rows)
+    titled = [{**row, "title": row["step"]} for row in _only(rows, "step start end kind")]
+    return _picture(by_title("waterfall", titled), rows)
 
 
 _MOST_ROWS = 8

@@ -526,7 +526,8 @@ def quote_blocks(
     if (rest := len(arms) - _MOST_QUOTED) > 0:
         names.append(f"and {few(rest)} more")
     title = several(len(arms), "arm").capitalize()
-    return b.facts([*rows, *more]), b.fold(title, b.bullets(names))
+    told = [b.fold(title, b.bullets(names))] if arms else []
+    return b.facts([*rows, *more]), *told
 
 
 def quote_document(

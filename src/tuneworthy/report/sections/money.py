@@ -43,6 +43,7 @@ from tuneworthy.words import count, listing, number, plain, sentence, several, s
 
 _SAVINGS, _RUNNING = "economics.monthly.api_savings_usd", "economics.monthly.ongoing_usd"
 _TITLE = "What it costs and what it brings"
+_STEPS_TITLE, _GIVEN = "The calculation, line by line", "What was taken as given"
 
 
 def pays_back(dossier: Dossier) -> list[str]:
@@ -169,8 +170,8 @@ def investment(dossier: Dossier) -> b.Section:
         sentence(f"{many}fit with the rest: see what doesn’t fit together") if clashes else "",
         missing and b.Todo(missing, "An amount isn’t known."),
         names and f"Not stated: {names}. {sentence(assumed_text(money))}",
-        _worked("The calculation, line by line", money.steps),
-        b.fold("What the costs are made of", _items(money)) if money.items else None,
+        _worked(_STEPS_TITLE, money.steps, "calculation"),
+        b.fold("What the costs are made of", _items(money), id="costs") if money.items else None,
         b.part("What the traffic alone would save", _computed(money)),
         b.part("How sure the money is", _simulated(money.simulation, money)),
     )
@@ -187,8 +188,8 @@ def _ask(value: Number) -> str:
     return sentence(value.ask) if isinstance(value, Unknown) else ""
 
 
-def _worked(title: str, steps: Sequence[str]) -> b.Parts:
-    return steps and b.fold(title, b.bullets(steps, ordered=True))
+def _worked(title: str, steps: Sequence[str], id: str = "") -> b.Parts:
+    return steps and b.fold(title, b.bullets(steps, ordered=True), id=id)
 
 
 def story(money: InvestmentResult) -> Iterator[b.Fact]:
@@ -213,7 +214,8 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     every = money.a_month.strip() or "in all"
     if not isinstance(money.bill_usd, Unknown):
         what = "The whole job costs" if money.one_off else "The bill today"
-        yield b.Fact(what, dollars(money.bill_usd), f"{every}, the most that tuning could save")
+        beside = f"{every}, the most that tuning could save"
+        yield b.Fact(what, dollars(money.bill_usd), beside, id="bill")
     if money.capped:
         beside = f"{every}, as far as the bill allows; more is stated"
         yield b.Fact("Possible of the saving", dollars(money.possible_saving_usd), beside)
@@ -228,7 +230,8 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     after = ", ".join(filter(None, ("after running costs", stated)))
     beside = f"{sentence(money.step('benefits'))} {sentence(money.step('net'))}"
     yield b.Fact(f"{word}{money.a_month or ' of the job'}", net, after)
-    yield b.Fact("Pays back (break-even)", _back(money, back.point), stated, source=beside)
+    paid = _back(money, back.point)
+    yield b.Fact("Pays back (break-even)", paid, stated, source=beside, id="back-stated")
     if money.capped:
         if money.scenarios:
             likely = money.scenarios[1].first_month_usd
@@ -240,7 +243,8 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     if not isinstance(table.break_even_months, Unknown) and _RUNNING not in money.assumed:
         beside = f"with the framework’s own running costs, {dollars(table.ongoing_usd)} a month"
         beside += ", and the saving as stated" if money.capped else ""
-        yield b.Fact("Pays back by the table", duration(table.break_even_months), beside)
+        theirs = duration(table.break_even_months)
+        yield b.Fact("Pays back by the table", theirs, beside, id="back-table")
 
 
 def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
@@ -316,10 +320,12 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
         else f"The money was worked out {count(drawn.draws)} times{over}, each time "
         "with what is uncertain drawn by chance."
     )
-    yield b.facts(_chances(drawn, money))
+    chances = tuple(_chances(drawn, money))
+    yield b.facts(chances)
     yield from _scenarios(money)
     if not money.one_off:
-        yield captioned(charts.fan(money, drawn), _curve(drawn))
+        named = {fact.id: fact.label for fact in (*_facts(money), *chances)}
+        yield captioned(charts.fan(money, drawn, named), _curve(drawn))
     titles = "Amount | #Worth at its low end | #Worth at its high end"
     title, cells = (
         "What each amount alone does to the result",
@@ -330,7 +336,7 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
         f"With every amount at its likeliest it is worth {usd(drawn.likely_usd)}, failure at its "
         "odds; each amount is moved alone from there."
     )
-    yield captioned(charts.tornado(drawn), ends)
+    yield captioned(charts.tornado(drawn, dict(_inputs(money, drawn))), ends)
     told = [one for one in money.worth if one.usd > 0]
     worth = "What finding out is worth before you decide"
     table = b.records(worth, "What | #Worth up to", "{what} | {usd:usd}", told, quiet=True)
@@ -338,7 +344,20 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     if len(told) < len(money.worth):
         yield cases_note(money)
     if drawn.assumes:
-        yield b.fold("What was taken as given", b.bullets(map(sentence, drawn.assumes)))
+        given = b.bullets(map(sentence, drawn.assumes))
+        yield b.fold(_GIVEN, given, id="given")
+
+
+def _inputs(money: InvestmentResult, drawn: Simulation) -> Iterator[tuple[str, list[charts.Lead]]]:
+    """Each moved amount, and what it rests on: on the page its lever, where it has one."""
+    paths = {label(path): path for path in case_fields() if path.startswith("economics")}
+    worked, given = charts.Lead(_STEPS_TITLE, "#calculation"), charts.Lead(_GIVEN, "#given")
+    bill = charts.Lead("The bill today", "#bill")
+    bill = worked if isinstance(money.bill_usd, Unknown) else bill
+    for name in (swing.input for swing in drawn.tornado):
+        path = paths.get(name, "")
+        known = given if ".assumptions." in path else bill if ".traffic." in path else worked
+        yield name, [*[charts.Lead(name, f"#{path}")] * (path in LEVERS), known]
 
 
 def _scenarios(money: InvestmentResult) -> Iterator[b.Parts]:
@@ -372,7 +391,7 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
     if drawn.p_works < 1:
         yield b.Fact("Tuning works", share(drawn.p_works), "of the results; see what was taken")
     if not money.one_off:
-        yield b.Fact("Pays back if it works", _spread(back), "month by month")
+        yield b.Fact("Pays back if it works", _spread(back), "month by month", id="back-possible")
     over = "" if money.one_off else f" over {months} months"
     net = f"Worth{over} (net present value)"
     if _certain(drawn):

@@ -78,10 +78,8 @@ def _because(
     named, rows = {option.id: option.title for option in every}, []
     for o in shown:
         beaten = f"; beaten by {named[o.dominated_by]}" if o.dominated_by in named else ""
-        kind = f"{plain(o.kind)}{beaten}"
-        rows.append(
-            (b.Cell(o.title, kind), o.helps, b.Cell(sentence(o.because), o.published, aside=True))
-        )
+        name = b.Cell(o.title, f"{plain(o.kind)}{beaten}", id=f"option-{o.id}")
+        rows.append((name, o.helps, b.Cell(sentence(o.because), o.published, aside=True)))
     titles = "Option | ?Helps here | Because"
     return b.table(caption, titles, rows, quiet=quiet, detail=detail) if rows else None
 

@@ -149,6 +149,7 @@ def _steps(plan: Plan, case_path: str) -> Iterator[b.Parts]:
                     sentence(_COMMAND.sub(lambda m: m[1] + of, step)) for step in phase.steps
                 ),
                 sentence(f"done when {phase.done_when}"),
+                id=f"phase-{phase.id}",
             )
             for phase in plan.phases
             if phase.part == part

@@ -17,11 +17,19 @@ from tuneworthy.model.precedents import (
     RateInterval,
     RuleGap,
 )
-from tuneworthy.precedents.section import BEWARE, kind_text, rate_text, tried_text, won_text
+from tuneworthy.precedents.section import (
+    BEWARE,
+    counted_cases,
+    kind_text,
+    rate_text,
+    tried_text,
+    won_text,
+)
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import about, captioned
+from tuneworthy.verdict.facts import ARMS
 from tuneworthy.words import counted, few, number, plain, points, sentence, share
 
 
@@ -36,6 +44,20 @@ def others(dossier: Dossier) -> b.Section:
     facts = [(label, sentence(rate_text(rate))) for label, rate in rates]
     own = () if isinstance(result.base_rate, Unknown) else (result.base_rate,)
     groups = [*own, *result.rates]
+    cases = {rate.of.removeprefix("published cases of "): counted_cases(rate) for rate in groups}
+    every = {case.shown["id"]: case.shown for group in cases.values() for case in group}
+    listed = b.table(
+        "The published cases",
+        "Case | Measured best | By how much",
+        [
+            (
+                b.Cell(case["title"], plain(case["goal"]), case["source_url"], id=f"case-{name}"),
+                ARMS[case["winner"]],
+                case["margin"],
+            )
+            for name, case in every.items()
+        ],
+    )
     cells = "{of:capital} | {won} of {n} | {rate:share} | {low:share} to {high:share}"
     titles = "Which | #tuning won | #share | #95%"
     by_group = b.records("By group", titles, cells, groups, quiet=True)
@@ -44,7 +66,8 @@ def others(dossier: Dossier) -> b.Section:
         title,
         "How often tuning won in published cases, with 95% intervals.",
         b.facts([*facts, ("Record of these rules", sentence(record_text(result)))]),
-        captioned(charts.precedents(groups), by_group, id="won") or by_group,
+        by_group,
+        captioned(charts.precedents(cases), listed, id="won", table_is="elsewhere"),
         _nearest(result),
         b.Prose(BEWARE, "small"),
     )

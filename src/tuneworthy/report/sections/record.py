@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import compress
 from typing import Any, NamedTuple
@@ -61,23 +61,23 @@ def answers(dossier: Dossier) -> b.Section:
 
 def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[b.Table]:
     """What was asked, in groups, each a table of the columns in which something is."""
-    factors = dossier.factors.values()
-    groups: dict[str, Iterable[CheckResult | FactorResult | SignalResult]] = {
-        "Has prompting been taken to its ceiling?": dossier.ceiling.checks.values(),
-        "Reasons for fine-tuning": (one for one in factors if one.kind == "indicator"),
-        "Reasons against it": (one for one in factors if one.kind == "anti_indicator"),
-        "Signs that prompting has reached its ceiling": dossier.signals.values(),
+    factors = dossier.factors.items()
+    groups: dict[str, Mapping[str, CheckResult | FactorResult | SignalResult]] = {
+        "Has prompting been taken to its ceiling?": dossier.ceiling.checks,
+        "Reasons for fine-tuning": {n: f for n, f in factors if f.kind == "indicator"},
+        "Reasons against it": {n: f for n, f in factors if f.kind == "anti_indicator"},
+        "Signs that prompting has reached its ceiling": dossier.signals,
     }
     for caption, group in groups.items():
         rows = [
             (
-                b.Cell(one.title, one.ask * questions, aside=True),
+                b.Cell(one.title, one.ask * questions, aside=True, id=f"answer-{name}"),
                 one.state,
                 source_words(one.state, one.source),
                 str(getattr(one, "weight", "")),
                 one.note,
             )
-            for one in group
+            for name, one in group.items()
         ]
         kept = [True, True, True, *(any(row[place] for row in rows) for place in (3, 4))]
         titles = compress(("Asked", "?Answer", "From", "Weight", "Note"), kept)

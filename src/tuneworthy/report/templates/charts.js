@@ -1,6 +1,21 @@
 
 const telephone = matchMedia("(max-width: 44rem)");
 const drawn = new WeakMap();
+// Each mark that rests on something is a link to it; the first one to a place is a stop of the tab key.
+function link(picture, leads) {
+  const met = new Set();
+  for (const mark of picture.querySelectorAll("path, line, text")) {
+    const to = mark.__data__?.href;
+    if (!Object.hasOwn(leads, to)) continue;
+    const [a, title] = ["a", "title"].map((tag) => document.createElementNS(picture.namespaceURI, tag));
+    a.setAttribute("href", to);
+    a.setAttribute("aria-label", title.textContent = leads[to]);
+    if (met.has(to)) a.setAttribute("tabindex", "-1");
+    met.add(to);
+    mark.replaceWith(a);
+    a.append(title, mark);
+  }
+}
 async function draw(box) {
   const width = telephone.matches ? "narrow" : "wide";
   if (drawn.get(box) === width) return;
@@ -9,7 +24,8 @@ async function draw(box) {
     const answer = await fetch(`${box.dataset.chart}?width=${width}`);
     if (!answer.ok) throw new Error(String(answer.status));
     const inside = document.createElement("div");
-    await vegaEmbed(inside, await answer.json(), {
+    const spec = await answer.json();
+    const shown = await vegaEmbed(inside, spec, {
       ast: true, renderer: "svg", actions: false, tooltip: false, defaultStyle: false,
       loader: {
         load: () => Promise.reject(new Error("nothing is loaded")),
@@ -17,9 +33,13 @@ async function draw(box) {
       },
     });
     const picture = inside.querySelector("svg");
-    for (const name of ["width", "height"]) picture.removeAttribute(name);
-    picture.setAttribute("aria-hidden", "true");
-    box.replaceChildren(picture);
+    for (const name of ["width", "height", "role"]) picture.removeAttribute(name);
+    for (const one of picture.querySelectorAll("[role], [aria-label]")) {
+      for (const name of ["role", "aria-label", "aria-roledescription"]) one.removeAttribute(name);
+    }
+    link(picture, spec.usermeta.leads);
+    box.replaceChildren(picture.cloneNode(true)); // without what listens to the marks
+    shown.finalize();
     box.dataset.drawn = "yes";
   } catch {
     drawn.delete(box);

@@ -18,6 +18,14 @@ const here = document.querySelector("nav.tabs [aria-current]");
 if (here !== null) here.closest("ul").scrollLeft = here.offsetLeft - here.closest("ul").offsetLeft - 16;
 // An old link to a question of the answers, which have an address of their own.
 if (/^#q-/.test(location.hash) && document.querySelector(".overview")) location.replace(`${location.pathname}/answers${location.hash}`);
+// What is closed opens where a link leads into it.
+const reveal = () => {
+  const to = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  for (let one = to; one; one = one.parentElement) if (one.matches("details")) one.open = true;
+  to?.scrollIntoView();
+};
+addEventListener("hashchange", reveal);
+if (location.hash) reveal();
 // What stays beside the answers begins below the head, however many lines that has.
 const head = document.querySelector(".top");
 if (head !== null) {
