@@ -90,7 +90,6 @@ def materials() -> Any:
         output_schema=SCHEMA,
         examples_need=500,
         latency_target_s=2.0,
-        quality_target=0.9,
     )
 
 

@@ -515,8 +515,8 @@ from tuneworthy.traces.formats import formats
 from tuneworthy.traces.mapping import mapping_from_text, read_mapping
 from tuneworthy.traces.read import named, read
 from tuneworthy.traces.remote import listed
-from tuneworthy.traces.rows import Interned as Known
 from tuneworthy.traces.stream import Ahead, Limits, Raw, Unpacked, blocks
+from tuneworthy.traces.values import LastOfLength as Known
 from tuneworthy.training import pilot as training_pilot
 from tuneworthy.training import trainers as training_trainers
 from tuneworthy.training.candidates import read_candidates

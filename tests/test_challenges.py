@@ -374,6 +374,14 @@ PAIRS: dict[str, Pair] = {
         "evidence.0.changed", [],
         ("evidence",),
     ),
+    "evaluation_gap": Pair(
+        {"evidence": [
+            {**VOLUME, "id": "evalset_language_gap", "factor": "", "unit": "share of questions",
+             "value": 0.2, "low": 0.06, "high": 0.4}
+        ]},
+        "evidence.0.low", 0.05,
+        ("data.evaluation", "evidence"),
+    ),
 }  # fmt: skip
 
 
@@ -815,6 +823,7 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         PAIRS["need_without_support"].fires, (r"0\.1%–0\.9%", "sovereignty")),
     "need_seen_in_data": (PAIRS["need_seen_in_data"].fires, (r"1\.1%–7\.0%", "sovereignty")),
     "evidence_old": (PAIRS["evidence_old"].fires, ("24 May 2026", "six")),
+    "evaluation_gap": (PAIRS["evaluation_gap"].fires, ("6%–40%", "no case", "no score")),
     "evidence_changed": (
         PAIRS["evidence_changed"].fires,
         ("[Oo]ne measurement is of an earlier version of logs/may.jsonl", "low volume")),

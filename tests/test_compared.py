@@ -198,14 +198,28 @@ def test_the_page_says_what_is_counted_and_what_isn_t_seen(
     assert "it is no evidence of a case" in page
 
 
-def test_files_of_two_sides_that_name_no_arm_are_told_apart_how(
+def test_a_side_of_several_files_is_the_same_as_one_of_one_file(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    whole = compared(capsys, *two(PASSES, BEFORE))
     for side in ("old", "new"):
+        lines = Path(f"{side}.jsonl").read_text("utf-8").splitlines(keepends=True)
         Path(side).mkdir()
-        for n in range(2):
-            write(f"{side}/{n}.jsonl", BEFORE)
-    assert run(["verify", "--from", "old", "--from", "new"]) == 2
+        for n in range(3):
+            Path(side, f"{n}.jsonl").write_text("".join(lines[n * 10 : n * 10 + 10]), "utf-8")
+    parts = compared(capsys, "--from", "old", "--from", "new/*.jsonl")
+    assert [parts[one]["prompt"] for one in ("arm", "baseline")] == ["new/*.jsonl", "old"]
+    for told in (whole, parts):
+        for name in ("arm", "baseline"):
+            told[name].pop("prompt")
+    assert parts == whole
+
+
+def test_files_of_three_sides_that_name_no_arm_are_told_apart_how(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sides = [("--from", write(f"{side}.jsonl", BEFORE)) for side in "abc"]
+    assert run(["verify", *(each for pair in sides for each in pair)]) == 2
     err = capsys.readouterr().err
     assert "second --from" not in err
     assert "put each side into one file" in err

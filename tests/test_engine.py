@@ -191,13 +191,6 @@ def test_a_folder_that_is_missing_is_said_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_progress_counts_traces(tmp_path: Path) -> None:
-    told: list[int] = []
-    batches = [plain_engine.batch(output=["a"] * n) for n in (3, 1, 2)]
-    measure(batches, [Spy()], folder=tmp_path, progress=told.append)
-    assert told == [3, 4, 6]
-
-
 def conversations(n: int, turns: int, **columns: object) -> Batch:
     total = n * turns
     return plain_engine.batch(
@@ -442,7 +435,6 @@ def materials() -> Materials:
         output_schema={"type": "object", "required": ["amber"]},
         examples_need=100,
         latency_target_s=1.0,
-        quality_target=0.9,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import plain_engine
 from internals import (
     COLUMNS,
     UNREAD,
+    Batch,
     Known,
     Message,
     Success,
@@ -114,10 +116,10 @@ def test_turns_are_a_sequence_like_any_other(tmp_path: Path) -> None:
 def test_equal_texts_become_one_object_and_others_stay_themselves() -> None:
     known = Known()
     first = "x" * 30 + "1" + "x" * 30
-    assert known.one(first) is first
-    assert known.one("x" * 30 + "1" + "x" * 30) is first
+    assert known.of(first, str) is first
+    assert known.of("x" * 30 + "1" + "x" * 30, str) is first
     other = "x" * 30 + "2" + "x" * 30  # as long, and with the same ends
-    assert known.one(other) == other
+    assert known.of(other, str) == other
 
 
 def test_refusals_are_remembered_for_the_same_outputs_alone() -> None:
@@ -162,9 +164,11 @@ def test_reading_that_was_given_up_is_not_remembered() -> None:
 def test_cycles_are_looked_for_as_before_once_it_is_measured(tmp_path: Path) -> None:
     before = gc.get_threshold()
     seen: list[int] = []
-    measure(
-        [plain_engine.batch(output=["a"])], [Success()], folder=tmp_path,
-        progress=lambda _: seen.append(gc.get_threshold()[0]),
-    )  # fmt: skip
+
+    def batches() -> Iterator[Batch]:
+        yield plain_engine.batch(output=["a"])
+        seen.append(gc.get_threshold()[0])
+
+    measure(batches(), [Success()], folder=tmp_path)
     assert seen[0] > before[0]
     assert gc.get_threshold() == before

@@ -34,7 +34,7 @@ def test_a_case_that_names_nothing_has_no_materials(tmp_path: Path) -> None:
 
 def test_what_is_named_and_not_there_is_none(tmp_path: Path) -> None:
     found = read_materials(case_in(tmp_path))
-    assert found == Materials(latency_target_s=2, quality_target=0.9)
+    assert found == Materials(latency_target_s=2)
 
 
 def test_every_material_is_read(tmp_path: Path) -> None:
@@ -54,9 +54,7 @@ def test_every_material_is_read(tmp_path: Path) -> None:
             ("First sample.", "Second sample."), ("leverage", "reach out", "#hashtag")
         ),
         output_schema={"type": "object"},
-        prompts=("Answer.",),
         latency_target_s=2,
-        quality_target=0.9,
     )
 
 

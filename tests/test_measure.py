@@ -272,8 +272,8 @@ def test_the_page_says_what_a_test_of_prompts_shows(
     assert "can't be distinguished: about " in text
     assert "$0.0060 a call with the best, $60 at 10,000 calls a month." in text
     assert "No tuning can save more than the whole bill." in text
-    assert "Seen: 2 prompts of 5 wanted, others may have been tried; 2 models" in text
-    assert "Whether it is reached stays open." in text
+    assert "(seen: 2 prompts of 5 wanted, others may have been tried; 2 models)" in text
+    assert "so it stays open: tuneworthy interview results-case asks for the rest." in text
     assert "Is 0.92 good enough?" in text
     made = load_case(tmp_path / "results-case")
     assert made.ceiling["prompt_variations"].count is None  # two were seen, more may be known
@@ -289,7 +289,7 @@ def test_a_bill_nobody_logged_is_priced_by_list(
     # 1,000 tokens at $0.15 and 100 at $0.60 a million, for 60 calls
     assert "$0.00021 a call by list price (genai-prices" in text
     assert "at least $0.013 a month. No tuning can save more" in text
-    assert "None of the five checks is answered by data." in text
+    assert "None of the five checks is answered by data (seen: " in text
     assert [model.id for model in load_case(tmp_path / "a-case").models] == ["openai:gpt-4o-mini"]
 
 

@@ -74,6 +74,7 @@ GOOD: list[tuple[str, str]] = [
     ("national_id", "12.531.909-2"),
     ("national_id_said", "personnummer 8112189876"),
     ("national_id_said", "Social insurance number 123-456-782"),
+    ("national_id_said", "SIN: 123 456 782"),
     ("national_id_said", "rijksregisternummer 85 07 30 033 28"),
     ("national_id_said", "identity number: 7503305044089"),
     ("national_id_said", "my cpr is 211062-5629 so call me"),
@@ -126,6 +127,7 @@ BAD = [
     "756.9217.0769.86",
     "id number 20261027",
     "sin pagar 123456782",
+    "SIN PAGAR 123456782",
     "Order ID no 123456782",
     "tfn 046454286",
     "oib 8112189876",
@@ -489,7 +491,6 @@ def test_batches_together_say_what_one_batch_says() -> None:
     second = {name: values[cut:] for name, values in columns.items()}
     whole = measure(Personal(), batch(**columns))
     assert measure(Personal(), batch(**first), batch(**second)) == whole
-    assert measure(Personal(plain=True), batch(**columns)) == whole
 
 
 def test_more_system_prompts_than_are_remembered_change_nothing(

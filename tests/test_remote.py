@@ -146,6 +146,30 @@ def test_scores_in_a_store_are_joined_to_their_log(store: Any) -> None:
     assert chunk.batch.score == [1, 1, 1]
 
 
+def test_a_log_of_columns_is_copied_once_and_its_scores_are_joined(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = "SELECT i AS id, 'q' AS prompt, 'a' AS reply FROM range(9) r(i)"
+    for name, query in (
+        ("a", log),
+        ("b", log),
+        ("c", "SELECT i AS id, 1 AS score FROM range(5) r(i)"),
+    ):
+        path = tmp_path / name
+        duckdb.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+        store.put_object(Bucket="logs", Key=f"app/{name}.parquet", Body=path.read_bytes())
+    copied, usage = list[str](), shutil.disk_usage
+
+    def counted(at: str) -> Any:
+        copied.append(at)
+        return usage(at)
+
+    monkeypatch.setattr(shutil, "disk_usage", counted)
+    joined = [each for chunk in read(["s3://logs/app/"]) for each in chunk.batch.score]
+    assert joined == ([1] * 5 + [None] * 4) * 2
+    assert len(set(copied)) == 3, copied
+
+
 def test_a_days_folder_is_the_time_where_a_mapping_says_so(tmp_path: Path) -> None:
     disk = logs(tmp_path)
     map_file = tmp_path / "map.yaml"

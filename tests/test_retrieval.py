@@ -413,6 +413,21 @@ def test_the_command_shows_quotes_and_writes_json(
     assert "Recall at 5" in capsys.readouterr().out
 
 
+def test_documents_that_were_named_by_hand_are_watched(tmp_path: Path) -> None:
+    folder = shutil.copytree(GALLERY, tmp_path / "case")
+    own = read_case(folder).data.documents
+    assert own is not None
+    assert own.path is not None
+    shutil.copytree(folder / own.path, folder / "other" / "below")
+    assert command(["retrieve", str(folder), "--documents", "other"]) == 0
+    assert not any(one.changed for one in read_latest(read_case(folder))[0].values())
+    (folder / own.path / "more.md").write_text("more")
+    changed = next(path for path in (folder / "other" / "below").rglob("*") if path.is_file())
+    changed.write_text(f"{changed.read_text()} and more")
+    recall = read_latest(read_case(folder))[0]["best_retrieval_recall"]
+    assert recall.changed == (changed.relative_to(folder).as_posix(),)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import Evidence, ShapeSignal, TextsSignal, Unknown
+from internals import Evidence, Materials, ShapeSignal, TextsSignal, Unknown
 from plain_engine import batch, measure
 
 N = 60
@@ -133,8 +134,8 @@ SPOKEN = {
 }
 
 
-def texts(**columns: Any) -> dict[str, Evidence]:
-    found = measure(TextsSignal(), batch(**columns))
+def texts(cases: Sequence[str] = (), **columns: Any) -> dict[str, Evidence]:
+    found = measure(TextsSignal(Materials(asked=tuple(cases))), batch(**columns))
     return {each.id: each for each in found.evidence}
 
 
@@ -156,6 +157,19 @@ def test_languages_are_counted_and_what_is_short_or_code_is_unknown() -> None:
     told = texts(input=asked)["other_language_share"]
     assert told.details == {"en": 30, "de": 10, "fr": 10, "ja": 10, "unknown": 10}
     assert (told.value, told.n) == (0.5, 60)
+
+
+def test_what_the_evaluation_set_lacks_of_what_is_asked_is_counted() -> None:
+    asked = [SPOKEN["en"]] * 30 + [SPOKEN["de"]] * 20 + [SPOKEN["fr"]] * 10
+    told = texts([SPOKEN["en"], SPOKEN["de"]], input=asked)
+    gap, longer = told["evalset_language_gap"], told["evalset_length_gap"]
+    assert gap.value == pytest.approx(1 / 6)
+    assert gap.details == {"fr": 10}
+    longest = max(len(SPOKEN[code]) for code in ("en", "de"))
+    assert longer.value == pytest.approx((len(SPOKEN["fr"]) > longest) / 6)
+    assert texts(asked, input=asked)["evalset_language_gap"].value == 0
+    assert texts(["x" * 999], input=asked)["evalset_length_gap"].value == 0
+    assert "evalset_length_gap" not in texts(input=asked)
 
 
 def test_questions_too_short_to_tell_leave_their_language_unknown() -> None:

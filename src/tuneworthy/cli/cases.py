@@ -174,12 +174,17 @@ def interview(
     "tuneworthy measure --from promptfoo-results.json --compare",
     "tuneworthy measure my-case --from s3://bucket/logs/ --on cores",
     "tuneworthy measure my-case --from 'logs/*.jsonl.gz' --map fields.yaml",
+    "tuneworthy measure my-case --from 'logs/**/*.parquet' --sample 5",
 )
 @click.argument("case", required=False)
 @opt.sources_option("read", "Without CASE a case folder is made from them.")
 @opt.mapping_option
 @opt.flag("--examples", "Show step by step which examples could be used.", "show_examples")
 @opt.option("--on WHERE", "Many files side by side: cores, ray or ray:ADDRESS.", "on", default="")
+@opt.number(
+    "--sample PERCENT", 0.001, 100.0, 100.0, "Percent of the conversations to draw and measure."
+)
+@opt.seed_for("Another seed, another sample.")
 @opt.flag("--compare", "Exit with 1 unless one prompt with a model does best, distinguishably.")
 @opt.framework_option
 @opt.format_option("text", "json")
@@ -189,6 +194,8 @@ def measure(
     sources: tuple[str, ...],
     show_examples: bool,
     compare: bool,
+    sample: float,
+    seed: int,
     **options: Any,
 ) -> int:
     """Measure traces or results, and keep what they show as evidence of CASE.
@@ -201,7 +208,7 @@ def measure(
     from tuneworthy.workspace.measure import measure_case, measure_new
 
     with opt.live_line(opt.reading_progress) as progress:
-        options |= {"sources": sources, "progress": progress}
+        options |= {"sources": sources, "progress": progress, "draw": (sample / 100, seed)}
         new = case is None and sources
         run = measure_new(**options) if new else measure_case(case or ".", **options)
     opt.show(measure_report(run, examples=show_examples), lambda: measure_dict(run))

@@ -107,7 +107,8 @@ def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
     for name, value in _entries(case):
         entry = name.removeprefix("data.").partition("[")[0]
         for path in _found(case, name, value) if entry in entries else ():
-            within = islice(path.iterdir(), MOST_PROMPTS) if path.is_dir() else (path,)
+            every = matching("**/*", path) if entry == "documents" else path.iterdir()
+            within = islice(every, MOST_PROMPTS) if path.is_dir() else (path,)
             kept = (one for one in within if one == path or not one.is_symlink())
             yield from ((entry, one) for one in kept if one.is_file())
 

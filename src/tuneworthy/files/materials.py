@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneworthy.errors import CaseError
-from tuneworthy.files.case import beside, prompt_files, prompt_texts
+from tuneworthy.files.case import beside, prompt_files
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.model.base import Record, Strings, as_bytes
 from tuneworthy.model.case import Case, Materials, PromptVariant, Term, VoiceSamples
@@ -37,19 +37,16 @@ class _Terms(Record):
 
 
 def read_materials(case: Case) -> Materials:
-    """Glossary, voice, schema, prompts and targets of a case; None for each it doesn't name.
+    """Glossary, voice, schema and targets of a case; None for each it doesn't name.
 
     What the case names and isn't there is None too: that it is missing is said elsewhere.
     ``examples_need`` stays None: what an approach needs is for the framework to say.
     """
-    quality = case.targets.quality
     return Materials(
         glossary=_glossary(case),
         voice=_voice(case),
         output_schema=_schema(case),
-        prompts=prompt_texts(case),
         latency_target_s=case.targets.latency_p95_s,
-        quality_target=quality.at_least if quality else None,
     )
 
 

@@ -29,7 +29,7 @@ from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import quote
 from tuneworthy.model import lab as of
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.case import Case
+from tuneworthy.model.case import Case, Holding
 from tuneworthy.model.evalset import CasePassage, EvalCase
 from tuneworthy.model.evidence import Evidence, Measured, MeasuredFile
 from tuneworthy.pipeline import framework_of, load_case
@@ -140,10 +140,11 @@ def prepare(
         lab: For the lab that answers; see ``prepare.prepare``.
     """
     case = load_case(source)
-    files = files_now(case, "evaluation", *(() if documents else ("documents",)))
+    searched = {"documents": Holding(path=documents)} if documents else {}
+    data = case.data.model_copy(update=searched)
+    files = files_now(case.model_copy(update={"data": data}), "evaluation", "documents")
     cases = evalset_of(case, source)
-    named = documents or (case.data.documents.path if case.data.documents else None) or ""
-    if named:
+    if named := (data.documents and data.documents.path) or "":
         where = "--documents" if documents else "data.documents"
         texts, others = read_documents(case, named, where)
     else:

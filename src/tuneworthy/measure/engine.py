@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import compress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -161,13 +162,37 @@ def conversation_keys(
     return np.fromiter(keys, np.uint64, len(names))
 
 
+class Draw:
+    """A share of the conversations, or of the test cases: by a hash of their names and of the seed.
+
+    Which are drawn depends on nothing else, so any way of reading the same files draws the same.
+    """
+
+    def __init__(self, share: float, seed: int) -> None:
+        self.share, self._salt = share, f"drawn {seed} "
+        self._piece, self._row = -1, 0
+
+    def of(self, batch: Batch, piece: int) -> Batch:
+        """What is drawn of some traces of a file; files come in the order of their numbers."""
+        if self.share >= 1:
+            return batch
+        if piece != self._piece:
+            self._piece, self._row = piece, piece * _MOST_ROWS
+        pairs = zip(batch.column("case"), batch.column("conversation"), strict=True)
+        keys = conversation_keys([case or talk for case, talk in pairs], self._row, self._salt)
+        self._row += len(batch)
+        kept = (keys < np.uint64(self.share * 2.0**64)).tolist()
+        columns = {name: values for name in COLUMNS if (values := getattr(batch, name))}
+        return Batch(**{name: [*compress(values, kept)] for name, values in columns.items()})
+
+
 def measure(
     batches: Iterable[Batch],
     signals: Sequence[TraceSignal],
     *,
     folder: Path,
-    progress: Callable[[int], None] | None = None,
     piece: Callable[[], int] = int,
+    share: float = 1.0,
 ) -> tuple[Findings, ...]:
     """What signals say about traces, one answer a signal; without a trace none has evidence.
 
@@ -177,23 +202,15 @@ def measure(
         batches: The traces; each batch is let go of after it was looked at.
         signals: What to measure.
         folder: Where a temporary folder may be made; it is gone afterwards, whatever happens.
-        progress: Called with the number of traces so far, after each batch.
         piece: The number of the file that the batch just given is of, from 0.
+        share: What share of the conversations these are, where they were drawn.
 
     Raises:
         InputError: If there is no room for the temporary files, or reading a batch raises it.
     """
     with _store(folder) as store:
-        run = _Run(store, signals)
-        for batch in batches:
-            if len(batch):
-                run.add(batch, piece())
-            if progress is not None:
-                progress(run.traces)
-            # Gone before the next one is read, which then lies where the processor has it near.
-            del batch
-            forget()
-        return tuple(run.answers())
+        run = _Run(store, signals).filled(batches, piece)
+        return tuple(run.answers(share))
 
 
 @dataclass(slots=True)
@@ -219,24 +236,23 @@ def part_of(
 ) -> MeasuredPart | None:
     """The file of a number; None without a trace. ``shared`` is of the first traces of all."""
     with _store(folder) as store:
-        run = _Run(store, signals, shared)
-        for batch in batches:
-            if len(batch):
-                run.add(batch, piece)
-            del batch
-            forget()
+        run = _Run(store, signals, shared).filled(batches, lambda: piece)
         return run.part() if run.traces else None
 
 
 def merged(
-    parts: Iterable[MeasuredPart], signals: Sequence[TraceSignal], *, folder: Path
+    parts: Iterable[MeasuredPart],
+    signals: Sequence[TraceSignal],
+    *,
+    folder: Path,
+    share: float = 1.0,
 ) -> tuple[Findings, ...]:
     """What ``measure`` says of the same files in this order, whoever measured them."""
     with _store(folder) as store:
         run = _Run(store, signals)
         for part in parts:
             run.take(part)
-        return tuple(run.answers())
+        return tuple(run.answers(share))
 
 
 @contextmanager
@@ -283,7 +299,16 @@ class _Run:
         self._sample, self._signer = Sample(), Signer(shared)
         self._compares = any(getattr(signal, "wants_duplicates", False) for signal in signals)
 
-    def add(self, batch: Batch, piece: int = 0) -> None:
+    def filled(self, batches: Iterable[Batch], piece: Callable[[], int]) -> _Run:
+        for batch in batches:
+            if len(batch):
+                self.add(batch, piece())
+            # Gone before the next one is read, which then lies where the processor has it near.
+            del batch
+            forget()
+        return self
+
+    def add(self, batch: Batch, piece: int) -> None:
         """Look at some traces of a file; rows of each have numbers of their own."""
         if piece != self._piece:
             self._piece, self._row = piece, piece * _MOST_ROWS
@@ -333,11 +358,11 @@ class _Run:
         self._present |= part.present
         self._sample.take(part.sample)
 
-    def answers(self) -> Iterator[Findings]:
+    def answers(self, share: float) -> Iterator[Findings]:
         if not self.traces:
             yield from (Findings() for _ in self._signals)
             return
-        table, copies = self._table(), None
+        table, copies = replace(self._table(), share=share), None
         if self._compares:
             self._store.add({"signature": self._signer.rest()})
             groups = near_copies(self._store.get("signature").reshape(-1, PLACES))

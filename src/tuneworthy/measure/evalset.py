@@ -90,7 +90,8 @@ def build_evalset(
     logged = _conversations(kept, questions, failed)
     units = _folded(logged, alike, np.random.default_rng(seed))
     rng = np.random.default_rng([seed, 1])
-    wanted = _conversations_for(units, n)
+    spread = sum(unit.traces * len(unit.questions) for unit in units) or 1  # cases, by traces
+    wanted = min(len(units), max(1, round(n * sum(unit.traces for unit in units) / spread)))
     kinds, intent_by, examples = _kinds(units, wanted, rng)
     lengths = _lengths(units)
     stands, strata = _drawn(units, _cells(units, kinds, lengths, wanted), wanted, rng)
@@ -239,15 +240,10 @@ def failures(batch: Batch, valid: Validator | None) -> Iterator[tuple[int, str]]
             yield row, "low_score"
         elif refuses(text):
             yield row, "refusal"
-        elif text and not calls and not _reads(text, valid):
-            yield row, "format"
-
-
-def _reads(text: str, valid: Validator | None) -> bool:
-    if valid is None and not looks_like_json(text):
-        return True
-    value, _ = read_json(text)
-    return value is not UNREAD and (valid is None or valid(value))
+        elif text and not calls and (valid or looks_like_json(text)):
+            value, _ = read_json(text)
+            if value is UNREAD or not (valid is None or valid(value)):
+                yield row, "format"
 
 
 def _folded(
@@ -271,14 +267,6 @@ def _folded(
 
 Cell = tuple[bool | None, str, str]
 """Failed, kind of request, length; None and empty where that can't be distinguished."""
-
-
-def _conversations_for(units: Sequence[Conversation], n: int) -> int:
-    """How many conversations give about ``n`` cases, when one is drawn by its traces."""
-    if not units:
-        return 0
-    cases = sum(unit.traces * len(unit.questions) for unit in units)
-    return min(len(units), max(1, round(n / (cases / sum(unit.traces for unit in units)))))
 
 
 def _kinds(

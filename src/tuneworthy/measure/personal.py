@@ -360,9 +360,9 @@ class Scanner:
 
 
 @cache
-def shared_scanner(*, plain: bool = False) -> Scanner:
+def shared_scanner() -> Scanner:
     """A scanner for every kind, made once: that takes longer than going over some megabytes."""
-    return Scanner(plain=plain)
+    return Scanner()
 
 
 def spans(text: str, kinds: Sequence[DataKind] = KINDS) -> tuple[DataSpan, ...]:

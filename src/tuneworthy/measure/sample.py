@@ -387,9 +387,7 @@ _ROUNDS = 20  # of looking for another first in what is like none so far
 
 
 def duplicate_groups(
-    texts: Sequence[str | None],
-    alike: float = ALIKE,
-    answers: Sequence[str | None] | None = None,
+    texts: Sequence[str | None], alike: float = ALIKE, answers: Sequence[str | None] | None = None
 ) -> Places:
     """For each text the place of the first that it is a copy of; its own where of none.
 

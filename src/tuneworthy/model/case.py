@@ -643,10 +643,9 @@ class Materials:
     glossary: tuple[Term, ...] | None = None
     voice: VoiceSamples | None = None
     output_schema: Mapping[str, Any] | None = None
-    prompts: Strings | None = None
+    asked: Strings = ()  #: What the cases of its evaluation set ask, where that counts.
     examples_need: int | None = None  #: Examples the approach of the primary goal needs at least.
     latency_target_s: float | None = None
-    quality_target: float | None = None
 
 
 OTHER_NAMES = {

@@ -438,12 +438,12 @@ class Content:
             return None
         lists = [key for key, raw in top.items() if _LISTED.match(raw)]
         named = next((key for key in _WRAPPED if key in lists), None)
-        if named is not None and len(lists) > 1:
+        if len(lists) > 1:
             what = f"holds several lists: {one_line(', '.join(lists), limit=100)}"
-            fix = f"say by a mapping (--map) which are the records, as each: {named}"
+            fix = f"say by a mapping (--map) which are the records, as each: {named or lists[0]}"
             raise InputError(what, where=self.where, fix=fix)
-        if named is not None or len(lists) == 1:
-            return decode(top[named or lists[0]], list[msgspec.Raw])
+        if lists:
+            return decode(top[lists[0]], list[msgspec.Raw])
         first = [_keys(raw).keys() for raw in islice(top.values(), _TRIED)]
         alike = len(first) > 2 and len(frozenset.intersection(*map(frozenset, first))) > 1
         return [*top.values()] if alike else None

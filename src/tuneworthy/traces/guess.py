@@ -5,69 +5,37 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from importlib.resources import files
 from itertools import islice
 from statistics import median
 from typing import Any
 
+from tuneworthy.errors import InputError
+from tuneworthy.syntax.document import parse
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, mapping_from_text
 from tuneworthy.traces.rows import FIELDS
 from tuneworthy.traces.values import number, unpacked, when
 
-_NAMES: Mapping[str, str] = {
-    "output": "modeloutput modelresponse modelanswer llmoutput llmresponse llmanswer actualoutput "
-    "botresponse prediction output response completion answer reply generation generatedtext "
-    "assistant result res resp antwort respuesta réponse risposta resposta",
-    "messages": "messages",
-    "input": "input prompt question query user usermessage userinput userquery instruction request "
-    "req frage pregunta domanda pergunta",
-    "system": "system systemprompt",
-    "tool_calls": "toolcalls",
-    "tools": "tools",
-    "conversation_id": "conversationid sessionid threadid chatid dialogid session sess",
-    "timestamp": "timestamp ts time createdat created starttime datetime date requesttime at "
-    "sentat zeitstempel fecha",
-    "model": "model modelid modelname engine deployment",
-    "prompt_name": "promptname promptid promptversion prompttemplate variant arm",
-    "case": "testid caseid testcase testcaseid exampleid sampleid itemid questionid",
-    "reference": "reference expected groundtruth expectedoutput expectedanswer ideal gold",
-    "contexts": "contexts passages retrievedcontexts retrievalcontext documents",
-    "latency_s": "latency duration elapsed responsetime took dur",
-    "time_to_first_token_s": "timetofirsttoken ttft firsttokenlatency",
-    "input_tokens": "inputtokens prompttokens contexttokens tokensin tokensinput tokensprompt "
-    "tokin usageinput usageprompt",
-    "output_tokens": "outputtokens completiontokens generatedtokens tokensout tokensoutput "
-    "tokenscompletion tokout usageoutput usagecompletion",
-    "cached_tokens": "cachedtokens cachedinputtokens",
-    "usd": "usd cost costusd totalcost totalcostusd",
-    "score": "score rating thumbs reward feedbackscore csat passed iscorrect correct",
-    "label": "label",
-    "error": "error errormessage exception",
-    "id": "id requestid callid responseid messageid logid traceid runid reqid",
-}  #: Usual names in small letters and without signs, the likelier before the others.
-_ENDS = {
-    "output": ["answer", "response", "reply", "completion", "output", "antwort", "respuesta"],
-    "input": ["question", "prompt", "query", "frage", "pregunta"],
-}
-"""Fields that a longer name may end with, as *bot answer*."""
-_BUT = {"expected", "reference", "ref", "gold", "golden", "ideal", "target", "truth", "true"} | {
-    *("correct", "corrected", "human", "best", "previous", "prior", "last", "draft"),
-    *("rejected", "chosen", "system", "time", "date", "id"),
-}  #: Words of what was neither asked of the model nor answered by it.
-_TEXT_ONLY = frozenset({"res", "resp", "result", "req", "request"})
-"""Names that mean a server's answer where they hold more than a text."""
+_USUAL = parse(
+    files("tuneworthy.traces").joinpath("guess.yaml").read_text("utf-8"), "guess.yaml", InputError
+).data
+_NAMES = {field: names.split() for field, names in _USUAL["names"].items()}
+_ENDS = {field: names.split() for field, names in _USUAL["ends"].items()}
+_BUT, _TEXT_ONLY, _VAGUE_WORDS = ({*_USUAL[of].split()} for of in ("but", "text_only", "vague"))
 OF_FOLDERS = frozenset(
     {"conversation_id", "timestamp", "model", "prompt_name", "prompt_version", "case", "group"}
 )
 """Fields that a folder's name may hold for all its records, where no mapping says so."""
-_VAGUE_WORDS = {"text", "content", "body", "message", "value", "data", "string", "raw", "payload"}
 _TIMES = ("latency_s", "time_to_first_token_s")
 _CLOCKS = (*_TIMES, "timestamp")
-_UNIT = re.compile(r"(.+?)(?:in)?(ms|millis(?:econds)?|msec|us|ns|s|sec|secs|seconds)")
+_UNIT = re.compile(r"(.*?)(?:in)?(ms|millis(?:econds)?|msec|us|ns|s|sec|secs|seconds)")
 _LONG_S = 120  #: A usual time beyond this is none of seconds: gateways mostly log milliseconds.
 _EARLY_S = 946_684_800  #: A clock before 2000 is none.
 _SAYING = frozenset({"output", "messages", "tool_calls"})
+_TEXTS = frozenset({"output", "input", "system"})
+_NUMBERS = frozenset({*_TIMES, "usd", "input_tokens", "output_tokens", "cached_tokens"})
 _VAGUE = frozenset({"model", "label", "score", "error", "timestamp", "conversation_id", "id"})
-_DEEPEST, _MOST = 4, 500
+_DEEPEST, _MOST, _BY_END = 4, 500, 3
 
 
 def guess(
@@ -82,15 +50,17 @@ def guess(
     chunk = RecordChunk([*records])
     paths = _paths(records)
     taken: dict[str, str] = {}
+    lines: dict[str, str] = {}
     for field in _NAMES:
         closed = {*taken.values(), *(() if field in OF_FOLDERS else folders)}
-        known = next(_likely(field, paths, closed), None)
-        if known is not None:
-            taken[field] = known
+        for path in _likely(field, paths, closed):
+            if line := _line(field, path, chunk):
+                taken[field], lines[field] = path, line
+                break
     closed = {*taken, *taken.values(), *folders}
-    taken |= {name: name for name in paths if name in FIELDS and name not in closed}
-    lines = {field: _line(field, path, chunk) for field, path in taken.items()}
-    taken = {field: path for field, path in taken.items() if lines[field]}
+    for name in paths:
+        if name in FIELDS and name not in closed:
+            taken[name], lines[name] = name, f"{name}: {name}\n"
     if not taken.keys() - _VAGUE if table else _SAYING.isdisjoint(taken):
         return None
     made = mapping_from_text("".join(lines.values()), "a guessed mapping")
@@ -102,8 +72,10 @@ def guess(
 class _Name:
     """What a path may be called: by its last key, by that and the one above, by what is above."""
 
-    def __init__(self, path: str, *, is_object: bool) -> None:
-        self.is_object = is_object
+    def __init__(self, path: str, values: Sequence[Any]) -> None:
+        self.is_object = any(isinstance(value, dict) for value in values)
+        told = [value for value in values if value not in (None, "")]
+        self.is_number = bool(told) and None not in map(number, told)
         above = [_words(key) for key in path.split(".")]
         self.every = {word for words in above for word in words}
         self.words = above.pop()
@@ -111,47 +83,51 @@ class _Name:
         while not telling and above:
             telling = [word for word in above.pop() if word not in _VAGUE_WORDS]
         self.plain = "".join(self.words)
-        parent = "".join(_words(path.split(".")[-2])) if "." in path else ""
+        self.is_inside = "." in path
+        parent = "".join(_words(path.split(".")[-2])) if self.is_inside else ""
         self.others = {"".join(telling), parent + self.plain} - {self.plain, ""}
+
+    def may_be(self, field: str) -> bool:
+        """Whether what stands there can be it: no number deep inside a text, no word an amount."""
+        if field in _ENDS and self.every & _BUT:
+            return False
+        is_text = field in _TEXTS and self.is_number and self.is_inside
+        return not is_text and (field not in _NUMBERS or self.is_number)
 
 
 def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator[str]:
     """Paths that may lead to a field, the likeliest first."""
-    said = field in _ENDS
-    free = {
-        path: name
-        for path, name in paths.items()
-        if path not in taken and not (said and name.every & _BUT)
-    }
-    if field in free:
-        yield field
-    usuals, ends = _NAMES[field].split(), _ENDS.get(field, ())
-    texts = {path: name for path, name in free.items() if not name.is_object}
-    for usual in usuals:
-        for path, name in texts.items():
-            if usual == name.plain or (field in _CLOCKS and usual == _bare(name.plain)):
-                yield path
-    for usual in usuals:
-        yield from (path for path, name in texts.items() if usual in name.others)
-    longer = [path for path, name in texts.items() if name.words and name.words[-1] in ends]
-    if len(longer) == 1:  # of several none is likelier
-        yield longer[0]
-    for usual in usuals:
-        if usual not in _TEXT_ONLY:
-            yield from (p for p, name in free.items() if name.is_object and usual == name.plain)
+    usuals, ends = _NAMES[field], _ENDS.get(field, ())
+    ranked: list[tuple[int, int, str]] = []
+    for path, name in paths.items():
+        if path in taken or not name.may_be(field):
+            continue
+        plain = {name.plain, _bare(name.plain)} if field in _CLOCKS else {name.plain}
+        if path == field:
+            ranked.append((0, 0, path))
+        for place, usual in enumerate(usuals):
+            if not name.is_object and (usual in plain or usual in name.others):
+                ranked.append((1 if usual in plain else 2, place, path))
+            elif name.is_object and usual == name.plain and usual not in _TEXT_ONLY:
+                ranked.append((4, place, path))
+        if not name.is_object and name.words and name.words[-1] in ends:
+            ranked.append((_BY_END, 0, path))
+    several = [rank for rank, *_ in ranked].count(_BY_END) > 1  # of these none is likelier
+    ranked.sort(key=lambda each: each[:2])
+    return (path for rank, _, path in ranked if not (rank == _BY_END and several))
 
 
 def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
     """Fields by their paths, those at the top before those below."""
-    found: dict[str, bool] = {}
+    found: dict[str, list[Any]] = {}
     level: list[tuple[str, Any]] = [("", record) for record in records]
     for _ in range(_DEEPEST):
         inside = [(f"{at}{key}", held) for at, rec in level for key, held in rec.items()]
         opened = [(path, unpacked(held)) for path, held in inside if _readable(path)]
         for path, held in opened:
-            found[path] = found.get(path, False) or isinstance(held, dict)
+            found.setdefault(path, []).append(held)
         level = [(f"{path}.", held) for path, held in opened if isinstance(held, dict)]
-    return {path: _Name(path, is_object=held) for path, held in islice(found.items(), _MOST)}
+    return {path: _Name(path, values) for path, values in islice(found.items(), _MOST)}
 
 
 def _readable(path: str) -> bool:
@@ -172,13 +148,13 @@ def _bare(plain: str) -> str:
 def _line(field: str, path: str, chunk: RecordChunk) -> str:
     """A line of the mapping, with the unit of a time that isn't in seconds.
 
-    Empty for what can't be a time: a clock before 2000, or minutes even if it counts milliseconds.
+    Empty for what can't be a time: no clock or one before 2000, or minutes even in milliseconds.
     """
     written = path if re.fullmatch(r"[\w.-]+(?: [\w.-]+)*", path) else json.dumps(path)
     values = chunk.values(tuple(path.split("."))) or ()
     if field == "timestamp":
         clocks = [moment for value in values if (moment := when(value)) is not None]
-        return "" if clocks and median(clocks) < _EARLY_S else f"{field}: {written}\n"
+        return f"{field}: {written}\n" if clocks and median(clocks) >= _EARLY_S else ""
     if field not in _TIMES or path == field:
         return f"{field}: {written}\n"
     found = _UNIT.fullmatch("".join(_words(path.rpartition(".")[2])))

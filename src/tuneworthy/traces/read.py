@@ -8,11 +8,10 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.files.case import beside
@@ -21,7 +20,7 @@ from tuneworthy.model.case import Case, Holding
 from tuneworthy.model.evidence import COLUMNS, Batch, FileReading, Skipped
 from tuneworthy.traces.content import Beside, Content, NotTraces, not_recognised
 from tuneworthy.traces.mapping import FieldMap, read_mapping
-from tuneworthy.traces.remote import RemoteFile, is_remote, listed
+from tuneworthy.traces.remote import RemoteFile, RemoteRaw, is_remote, listed
 from tuneworthy.traces.skipped import CUT_OFF, UNREAD
 from tuneworthy.traces.stream import (
     GZIP,
@@ -45,6 +44,7 @@ else:
 
 Entry = Literal["traces", "training", "examples", "preference_pairs", "evaluation"]
 _SIGNS = "*?["
+Place = Path | RemoteFile
 
 
 def named(case: Case, entry: Entry, limits: Limits | None = None) -> tuple[Path, ...]:
@@ -57,17 +57,13 @@ def named(case: Case, entry: Entry, limits: Limits | None = None) -> tuple[Path,
         CaseError: If one leads out of the folder, or nothing is there.
     """
     held = getattr(case.data, entry)
-    values: tuple[str | None, ...] = held if isinstance(held, tuple) else (held,)
-    if isinstance(held, Holding):
-        values = (held.path,)
-    found: list[Path] = []
-    for value in values:
-        path = beside(case, f"data.{entry}", value)
-        if path is None:
-            continue
-        for each in local(path, limits or Limits(), where=case.where("data", entry)):
-            beside(case, f"data.{entry}", str(each))  # a pattern may find a link that leads out
-            found.append(each)
+    held = held.path if isinstance(held, Holding) else held
+    values = held if isinstance(held, tuple) else (held,)
+    paths = [beside(case, f"data.{entry}", value) for value in values]
+    where, most = case.where("data", entry), limits or Limits()
+    found = [each for path in paths if path for each in local(path, most, where=where)]
+    for each in found:
+        beside(case, f"data.{entry}", str(each))  # a pattern may find a link that leads out
     return once(found)
 
 
@@ -132,12 +128,10 @@ def once(paths: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(seen.values())
 
 
-@dataclass(frozen=True, slots=True)
-class TraceChunk:
+class TraceChunk(NamedTuple):
     """Some traces of one file, and how far reading has come."""
 
     batch: Batch  #: The traces; at least one.
-    name: str  #: Name of the file they come from, without its folder.
     done_bytes: int  #: Bytes read of all files so far, as they lie on disk.
     total_bytes: int  #: Bytes of all files; 0 for what lies on another machine.
     piece: int = 0  #: The number of that file.
@@ -146,8 +140,7 @@ class TraceChunk:
 _SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
+class Guess(NamedTuple):
     """A mapping that nobody wrote, and the first records as they are read by it."""
 
     name: str  #: The file.
@@ -156,13 +149,13 @@ class Guess:
     unread: Sequence[str] = ()  #: Fields that it takes nothing from.
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A path, or a file elsewhere; its ``name`` differs from the others'."""
 
-    place: Path | RemoteFile
+    place: Place
     name: str
     searched: bool  #: Whether it was found in a folder or by a pattern, and may be something else.
+    side: int = 0  #: The number of what was named, of which it is one.
 
     @property
     def size(self) -> int:
@@ -192,9 +185,11 @@ class TraceFiles:
         self._sources = tuple(_found(sources, limits, searched=searched))
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
+        self.sides = [each.side for each in self._sources]  #: What was named, by number, of each.
         self.total_bytes = sum(each.size for each in self._sources)
         self._readings: list[FileReading] = []
         self.guesses: list[Guess] = []
+        self.piece = 0  #: The number of the file that is being read.
         self._beside: Beside = {}
         self._refused: NotTraces | None = None
         self._patient = False  # whether others may hold what this one doesn't
@@ -240,33 +235,35 @@ class TraceFiles:
         self._beside.clear()
         aside = {each for each in self._sources if len(self._sources) > 1 and self._is_aside(each)}
         for piece, source in enumerate(self._sources):
-            opened = None if source in aside else self._opened(source)
-            try:
-                if opened is not None:
-                    # By ``map``, not by a loop, which would keep a batch while the next is read.
-                    yield from map(partial(self._chunk, opened, done, piece), opened.batches())
-                    self._readings.append(opened.reading())
-                    if (guessed := opened.content.guessed) is not None:
-                        told = guessed.written, opened.first, opened.content.unread
-                        self.guesses.append(Guess(source.name, *told))
-            except NotTraces as nothing:
-                if not source.searched or opened is None:
-                    raise
-                self._refused = self._refused or nothing
-                skipped = Skipped(why=nothing.what, n=1, where=(source.name,))
-                self._readings.append(opened.reading("not traces", (skipped,)))
-            finally:
-                if opened is not None:
-                    opened.close()
+            self.piece = piece
+            if source not in aside:
+                yield from self._of_one(source, done)
             done += source.size
         if not self._patient:
             self.check()
 
+    def _of_one(self, source: Source, done: int) -> Iterator[TraceChunk]:
+        with closing(self._opened(source)) as opened:
+            try:
+                # By ``map``, not by a loop, which would keep a batch while the next is read.
+                yield from map(partial(self._chunk, opened, done), opened.batches())
+            except NotTraces as nothing:
+                if not source.searched:
+                    raise
+                self._refused = self._refused or nothing
+                skipped = Skipped(why=nothing.what, n=1, where=(source.name,))
+                self._readings.append(opened.reading("not traces", (skipped,)))
+                return
+            self._readings.append(opened.reading())
+            if (guessed := opened.content.guessed) is not None:
+                told = guessed.written, opened.first, opened.content.unread
+                self.guesses.append(Guess(source.name, *told))
+
+    def _chunk(self, opened: Opened, before: int, batch: Batch) -> TraceChunk:
+        return TraceChunk(batch, before + opened.done, self.total_bytes, self.piece)
+
     def _opened(self, source: Source) -> Opened:
         return Opened(source, self._mapping, self._limits, self._beside)
-
-    def _chunk(self, opened: Opened, before: int, piece: int, batch: Batch) -> TraceChunk:
-        return TraceChunk(batch, opened.name, before + opened.done, self.total_bytes, piece)
 
     def _is_aside(self, source: Source) -> bool:
         """Whether a file belongs to the records of others; it is then read."""
@@ -288,24 +285,30 @@ _SCORED = re.compile(
 )
 
 
-def _may_be_aside(place: Path | RemoteFile) -> bool:
+def _may_be_aside(place: Place) -> bool:
     with suppress(InputError), closing(_raw(place)) as file:
         head = Ahead(file).peek(MIB // 16)
+        if head.startswith(_PARQUET) and (end := file.end(MIB // 16)):
+            return (
+                _SCORED.search(end) is not None
+            )  # where its columns are named: no copy for a look
         return head.startswith((_PARQUET, GZIP, ZSTD)) or _SCORED.search(head) is not None
     return False
 
 
 def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> Iterator[Source]:
     """Every file once, with a name that no other has."""
-    remote = chain.from_iterable(listed(str(one), limits) for one in sources if is_remote(one))
-    among: set[Path] = set()
-    paths: list[Path] = []
-    for one in (each for each in sources if not is_remote(each)):
-        files = local(one, limits)
-        paths += files
-        among |= {file for file in files if searched or file != Path(one)}
+    among: set[Place] = set()
+    sides: dict[Place, int] = {}
+    for side, one in enumerate(sources):
+        away, files = is_remote(one), list[Place]()
+        files += listed(str(one), limits) if away else local(one, limits)
+        among |= {each for each in files if not away and (searched or each != Path(one))}
+        sides = {each: side for each in files} | sides  # noqa: C420  # of either kind
+    every = sorted(sides, key=sides.__getitem__)
+    paths = once([each for each in every if isinstance(each, Path)])
     taken: dict[str, int] = {}
-    places: list[Path | RemoteFile] = [*once(paths), *dict.fromkeys(remote)]
+    places: list[Place] = [*paths, *(each for each in every if isinstance(each, RemoteFile))]
     for place in places:
         where = place.where if isinstance(place, RemoteFile) else str(place)
         keys = [part for part in where.split("/")[:-1] if "=" in part]  # of Hive's layout
@@ -313,7 +316,7 @@ def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> 
         taken[name] = taken.get(name, 0) + 1
         number = f" ({taken[name]})" if taken[name] > 1 else ""
         searched = place.searched if isinstance(place, RemoteFile) else place in among
-        yield Source(place, f"{name}{number}", searched)
+        yield Source(place, f"{name}{number}", searched, sides[place])
 
 
 def read(
@@ -354,11 +357,10 @@ _BAD_ZIP: tuple[type[Exception], ...] = (
     *(zipfile.BadZipFile, NotImplementedError, OSError, ValueError),
     *UNPACKING,
 )
-_PACKED = "is packed inside an archive"
 
 
-def _raw(place: Path | RemoteFile) -> Raw:
-    return Raw(place) if isinstance(place, Path) else place.opened()
+def _raw(place: Place) -> Raw:
+    return Raw(place) if isinstance(place, Path) else RemoteRaw(place)
 
 
 class Opened:
@@ -491,7 +493,7 @@ class Opened:
         for number, stream in enumerate(streams, start=1):
             content.tally.name = content.context.file = f"{name}/{number}"
             if stream.peek(4).startswith((ZIP, GZIP, ZSTD)):
-                content.tally.skip(_PACKED, 1)
+                content.tally.skip("is packed inside an archive", 1)
                 continue
             try:
                 for batch in content.text(stream):

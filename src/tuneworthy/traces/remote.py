@@ -63,9 +63,6 @@ class RemoteFile(NamedTuple):
     def name(self) -> str:
         return self.where.rpartition("/")[2]
 
-    def opened(self) -> RemoteRaw:
-        return RemoteRaw(self)
-
 
 def listed(address: str, limits: Limits) -> list[RemoteFile]:
     """The files that an address stands for: one, all below a prefix, or those of a pattern.
@@ -133,12 +130,19 @@ class RemoteRaw(Raw):
 
     def __init__(self, file: RemoteFile) -> None:
         self._start(file.where, file.size)
+        self._file = file
         self._pieces = Pieces(_web(file.address) if not file.version else _stored(file))
         self._copy: Any = None
 
     def _some(self, size: int) -> bytes:
         with _asked(str(self.path)):
             return self._pieces.read(size)
+
+    def end(self, size: int) -> bytes:
+        if not self._file.version:
+            return b""
+        with _asked(str(self.path)):
+            return b"".join(_stored(self._file, max(0, self.size - size)))
 
     def on_disk(self, stream: Ahead) -> str:
         """A copy of the file, for who has to go back and forth in it; gone when this is closed."""
@@ -164,9 +168,9 @@ class RemoteRaw(Raw):
             self._copy.close()
 
 
-def _stored(file: RemoteFile) -> Iterator[bytes]:
+def _stored(file: RemoteFile, at: int = 0) -> Iterator[bytes]:
     """By ranges, each asked again where the line breaks; another version of it is refused."""
-    client, at = _client(), 0
+    client = _client()
     _, _, bucket, key = file.address.split("/", 3)
     while at < file.size:
         span = f"bytes={at}-{min(at + (_PIECE if at else MIB), file.size) - 1}"

@@ -29,6 +29,7 @@ from tuneworthy.traces.talk import (
 )
 from tuneworthy.traces.values import (
     FAR_S,
+    LastOfLength,
     as_mapping,
     dumped,
     name,
@@ -56,26 +57,6 @@ _WHOLE = _NUMBERS | {int}
 _OPENING = ("[", "{")
 
 
-class Interned:
-    """Gives equal texts as one object: of each length the last is remembered."""
-
-    _MOST, _LONGEST = 1000, 100_000  # a hundred megabytes at most
-
-    def __init__(self) -> None:
-        self._texts: dict[int, str] = {}
-
-    def one(self, text: str) -> str:
-        """The text, as the object that was seen last if that is equal."""
-        known = self._texts.get(len(text))
-        if known == text:
-            return known
-        if len(text) <= self._LONGEST:
-            if len(self._texts) >= self._MOST:
-                self._texts.clear()
-            self._texts[len(text)] = text
-        return text
-
-
 @dataclass(slots=True)
 class ReadContext:
     """What a reader knows of the file beside the record, and what it tells about it."""
@@ -87,7 +68,7 @@ class ReadContext:
     """What the reading has to say, as which of several scores was taken."""
     state: dict[str, Any] = field(default_factory=dict)
     """What a format keeps from one record to the next."""
-    known: Interned = field(default_factory=Interned)
+    known: LastOfLength = field(default_factory=LastOfLength)
 
     def note(self, text: str) -> None:
         self.notes += [] if text in self.notes else [text]
@@ -205,8 +186,8 @@ def batch_of(
     if has_value(spoken):
         made |= _told(made, spoken, kinds, none)
     if "system" in made:
-        one = context.known.one
-        made["system"] = [one(text) if text else text for text in made["system"]]
+        last = context.known.of
+        made["system"] = [last(text, str) if text else text for text in made["system"]]
     made.setdefault("output", none)
     if "split" in kinds:
         rows = _rows(made, kinds, context, places)

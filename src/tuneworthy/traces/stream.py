@@ -89,6 +89,13 @@ class Raw:
         self._digest.update(data)
         return data
 
+    def end(self, size: int) -> bytes:
+        """The last bytes; none where a store gives no part of a file."""
+        os.lseek(self.descriptor, max(0, self.size - size), os.SEEK_SET)
+        data = os.read(self.descriptor, size)
+        os.lseek(self.descriptor, self.done, os.SEEK_SET)
+        return data
+
     def digest(self) -> str:
         """BLAKE3 of the whole file; what was not read yet is read now."""
         while self.read(MIB):

@@ -13,6 +13,7 @@ import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import chain, compress
 from operator import not_
 from typing import Any
@@ -180,6 +181,7 @@ def csv_rows(
     DuckDB reads a file, so the text is written to one, with a mark for what isn't UTF-8.
     """
     decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+    point = partial(_COMMA.sub, r"\1.\2") if sign == ";" else str
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
         while data := stream.read(MIB):
             file.write(decoder.decode(data).encode())
@@ -195,11 +197,17 @@ def csv_rows(
                 kept = compress(rows, whole)
                 yield (
                     [*compress(places, whole)],
-                    [{name: cell or None for name, cell in row.items()} for row in kept],
+                    [
+                        {name: point(cell or "") or None for name, cell in row.items()}
+                        for row in kept
+                    ],
                 )
         except InputError:
             fix = "check its quotes; one that isn't closed swallows all that follows"
             raise InputError("can't be read as CSV", where=where, fix=fix) from None
+
+
+_COMMA = re.compile(r"^(-?\d+),(\d+)$")  #: A decimal comma, where none stands between columns.
 
 
 def _decoded(values: Iterator[Any], tally: SkippedRecords, first: int = 1) -> Rows:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tuneworthy.model.evidence import Message, ToolCall
-from tuneworthy.traces.values import ITEMS_LATER, as_mapping, dumped, name, unpacked
+from tuneworthy.traces.values import ITEMS_LATER, LastOfLength, as_mapping, dumped, name, unpacked
 
 
 class UnknownEnvelope(Exception):  # noqa: N818  # a finding that the caller counts
@@ -265,21 +265,7 @@ def talk(value: Any) -> Talk | None:
     return Talk(items, len(items)) if items else None
 
 
-_OPENINGS: dict[int, tuple[bytes, Any]] = {}  # of each length the last, as of a system prompt
-_MOST_OPENINGS, _LONGEST_OPENING = 100, 100_000  # ten megabytes at most
-
-
-def _opening(raw: msgspec.Raw) -> Any:
-    """The first message, which many conversations share."""
-    written = bytes(raw)
-    known = _OPENINGS.get(len(written))
-    if known is None or known[0] != written:
-        known = written, unpacked(raw)
-        if len(written) < _LONGEST_OPENING:
-            if len(_OPENINGS) >= _MOST_OPENINGS:
-                _OPENINGS.clear()
-            _OPENINGS[len(written)] = known
-    return known[1]
+_OPENINGS = LastOfLength()  # first messages, which many conversations share
 
 
 def messages_in(value: Any, depth: int = 0) -> list[Any] | None:
@@ -290,7 +276,8 @@ def messages_in(value: Any, depth: int = 0) -> list[Any] | None:
     if isinstance(value, list):
         if value and type(value[0]) is msgspec.Raw:
             value[-1] = unpacked(value[-1])
-            value[0] = _opening(value[0]) if len(value) > 1 else value[0]
+            if len(value) > 1:
+                value[0] = _OPENINGS.of(bytes(value[0]), lambda raw: unpacked(msgspec.Raw(raw)))
         if len(value) == 1 and not _is_message(value[0]):
             return messages_in(value[0], depth + 1)
         whole = bool(value) and _is_message(value[0]) and _is_message(value[-1])
@@ -378,6 +365,12 @@ def _may_hold_turns(text: str) -> bool:
 _SAYS = {"role", "content"}
 
 
+def _http_code(value: Mapping[str, Any]) -> int:
+    """The code of a server's answer, as a log of requests has it; 0 for another object."""
+    code = next((value[k] for k in ("status", "status_code", "statusCode") if k in value), None)
+    return code if isinstance(code, int) and 100 <= code < 600 else 0  # HTTP's
+
+
 def _is_piece(value: Any) -> bool:
     return isinstance(value, dict) and is_part(value)
 
@@ -391,6 +384,11 @@ def asked(value: Any) -> tuple[str | None, Talk | None]:
     if isinstance(value, str) and not _may_hold_turns(value):
         return value, None
     opened = unpacked(value, ITEMS_LATER)
+    while isinstance(opened, dict) and "body" in opened and (code := _http_code(opened)):
+        if code >= 400:  # HTTP's, for a call that failed
+            return None, None
+        value = opened["body"]
+        opened = unpacked(value, ITEMS_LATER)
     found = talk(opened)
     if found is None and isinstance(opened, list):
         opened = [*map(unpacked, opened)]

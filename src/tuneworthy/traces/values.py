@@ -111,6 +111,25 @@ def unpacked(value: Any, decode: Callable[[Any], Any] = _ANY.decode) -> Any:
 _OPENING = ("[", "{")
 
 
+class LastOfLength:
+    """What was made of texts or bytes: of each length the last is remembered."""
+
+    _MOST, _LONGEST = 300, 100_000  # thirty megabytes at most
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, Any]] = {}
+
+    def of(self, written: Any, make: Callable[[Any], Any]) -> Any:
+        known = self._known.get(len(written))
+        if known is None or known[0] != written:
+            known = written, make(written)
+            if len(written) <= self._LONGEST:
+                if len(self._known) >= self._MOST:
+                    self._known.clear()
+                self._known[len(written)] = known
+        return known[1]
+
+
 def dumped(value: Any) -> str:
     try:
         return msgspec.json.encode(value).decode("utf-8", "replace")
@@ -185,6 +204,7 @@ def mappings_in(value: Any) -> list[Mapping[str, Any]]:
 
 FAR_S = 1e11  #: The year 5138: a larger number counts something smaller than seconds.
 _ISO = re.compile(r"\d{4}[-/]\d\d[-/]\d\d")
+_DOTTED = re.compile(r"^(\d\d)\.(\d\d)\.(\d{4})\b")  #: The day, the month and the year.
 _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
@@ -210,7 +230,10 @@ def when(value: Any) -> float | None:
 
 
 def _moment(value: Any) -> datetime | None:
-    if not isinstance(value, str) or len(value) > 64 or not _ISO.match(value):
+    if not isinstance(value, str) or len(value) > 64:
+        return None
+    value = _DOTTED.sub(r"\3-\2-\1", value, count=1)
+    if not _ISO.match(value):
         return None
     value = value.replace("/", "-")
     try:

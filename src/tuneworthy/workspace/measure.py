@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
 from tuneworthy.files.case import (
@@ -62,7 +62,7 @@ from tuneworthy.syntax.edit import Keys, Value, edit
 from tuneworthy.verdict.weigh import examples_need
 from tuneworthy.words import counted, listing
 from tuneworthy.workspace.cases import extra_needed, start_case
-from tuneworthy.workspace.spread import measure_files, signals_of
+from tuneworthy.workspace.spread import measure_files
 
 if TYPE_CHECKING:
     from tuneworthy.measure.signals.base import Findings, TraceSignal
@@ -142,39 +142,44 @@ Progress = Callable[[int, int, int], None]
 """Called with bytes read, bytes in all, and traces so far."""
 
 
+class HowRead(TypedDict, total=False):
+    """How traces are read and measured."""
+
+    mapping: str | Path | None  #: A file that maps the fields of their records to ours.
+    progress: Progress | None
+    on: str  #: ``cores``, ``ray`` or ``ray:ADDRESS``; in this process where left out.
+    draw: tuple[float, int]  #: Share of the conversations that are drawn, and the seed.
+
+
+ALL = 1.0, 0  #: A draw of all conversations.
+
+
 def measure_case(
     source: str | Path,
     sources: Sequence[str] = (),
     *,
-    mapping: str | Path | None = None,
     chosen: str | None = None,
-    progress: Progress | None = None,
-    on: str = "",
     case: Case | None = None,
     add: Callable[[Case, Measured], bool] = append_evidence,
+    **how: Unpack[HowRead],
 ) -> MeasureReport:
     """Measure what a case names, or other files for it, and add the evidence to its ledger.
 
     ``sources`` are files, patterns, folders or addresses to read in place of what the case names;
-    ``mapping`` is a file that maps the fields of their records to ours; ``case`` is what the case
-    file is about to say, where that isn't what it says, and ``add`` makes it say so beforehand.
+    ``case`` is what the case file is about to say, where that isn't what it says, and ``add``
+    makes it say so beforehand.
     """
     case = case or load_case(source)
     framework = framework_of(case, chosen)
     before = decide(case, framework)
-    measured, guesses = _measured(case, framework, sources, mapping, progress, on)
+    measured, guesses = _measured(case, framework, sources, **how)
     added = add(case, measured)
     after = decide(case, framework)
     return _report(measured, after, framework, source, before, guesses, added=added)
 
 
 def measure_new(
-    sources: Sequence[str],
-    *,
-    mapping: str | Path | None = None,
-    chosen: str | None = None,
-    progress: Progress | None = None,
-    on: str = "",
+    sources: Sequence[str], *, chosen: str | None = None, **how: Unpack[HowRead]
 ) -> MeasureReport:
     """Make a case folder from traces or results alone, with what they show filled in.
 
@@ -183,13 +188,14 @@ def measure_new(
     """
     stem = _stem(_plain(sources[0]))
     target = Path(f"{stem}-case")
+    mapping = how.get("mapping")
     if os.path.lexists(target):
         raise _is_there(target, sources, mapping)
     title = stem.replace("-", " ").replace("_", " ").strip()[:100]
     title = title[:1].upper() + title[1:] or "Measured"
     draft = load_case({"name": title})
     framework = framework_of(draft, chosen)
-    measured, guesses = _measured(draft, framework, sources, mapping, progress, on)
+    measured, guesses = _measured(draft, framework, sources, **how)
     maps = {guess.written for guess in guesses}
     if mapping is not None:
         maps = {read_text(Path(mapping), CASE_LIMIT, InputError)}
@@ -298,9 +304,10 @@ def _measured(
     case: Case,
     framework: Framework,
     sources: Sequence[str],
-    mapping: str | Path | None,
-    progress: Progress | None,
-    on: str,
+    mapping: str | Path | None = None,
+    progress: Progress | None = None,
+    on: str = "",
+    draw: tuple[float, int] = ALL,
 ) -> tuple[Measured, Sequence[Guess]]:
     from tuneworthy.files.materials import read_materials
     from tuneworthy.measure.signals import signals
@@ -308,8 +315,11 @@ def _measured(
 
     if not all(source.strip() for source in sources):  # an empty path would be the present folder
         raise InputError("a source is empty", where="--from", fix="name a file with traces")
-    need = examples_need(case, framework)
-    materials = replace(read_materials(case), examples_need=need[1].low if need else None)
+    need, asked = examples_need(case, framework), list[str]()
+    with suppress(CaseError):  # a set that can't be read is told by whoever uses it
+        asked += (one.text for one in named_evalset(case) or ())
+    needed = need[1].low if need else None
+    materials = replace(read_materials(case), examples_need=needed, asked=tuple(asked))
     fields = case_map(case, mapping)
     guesses: list[Guess] = []
     parts = []
@@ -318,10 +328,10 @@ def _measured(
         files = _files(chosen, fields, searched=not sources)
         if on:
             told = partial(_told, files, progress)
-            results = measure_files(files, materials, near, on=on, done=told)
+            results = measure_files(files, materials, near, on=on, done=told, draw=draw)
         else:
-            results = _results(files, signals_of(materials, near), progress)
-        parts.append(_measured_part(files, results))
+            results = _results(files, signals(materials, near), progress, draw)
+        parts.append(_measured_part(files, results, draw))
         guesses += files.guesses
     # what the team keeps as examples comes last: it counts before what its logs could give
     if not sources and (held := named(case, "examples")):
@@ -333,7 +343,8 @@ def _measured(
     readings = [reading for part in parts for reading in part.readings]
     read = {(reading.name, reading.size) for reading in readings}
     now = files_now(case, *MEASURED_ON)
-    settings = json.dumps([MEASURES, str(fields), repr(materials)], sort_keys=True)
+    drawn = draw if draw[0] < 1 else ()
+    settings = json.dumps([MEASURES, str(fields), repr(materials), *drawn], sort_keys=True)
     inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
     for reading in sorted(readings, key=lambda each: (each.digest, each.name)):
         folders = reading.name.rpartition("/")[0]  # of Hive's layout: what they say is read too
@@ -361,13 +372,17 @@ def _files(sources: Sequence[str | Path], fields: FieldMap | None, *, searched: 
 
 
 def _results(
-    files: TraceFiles, every: Sequence[TraceSignal], progress: Progress | None
+    files: TraceFiles,
+    every: Sequence[TraceSignal],
+    progress: Progress | None,
+    draw: tuple[float, int] = ALL,
 ) -> tuple[Findings, ...]:
-    from tuneworthy.measure.engine import measure
+    from tuneworthy.measure.engine import Draw, measure
 
-    batches = TracedBatches(files, progress)
+    drawn = Draw(*draw)
+    some = (drawn.of(batch, files.piece) for batch in _batches(files, progress))
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
-        return measure(batches, every, folder=Path(place), piece=lambda: batches.piece)
+        return measure(some, every, folder=Path(place), piece=lambda: files.piece, share=draw[0])
 
 
 def _told(files: TraceFiles, progress: Progress | None) -> None:
@@ -377,8 +392,12 @@ def _told(files: TraceFiles, progress: Progress | None) -> None:
         progress(done, files.total_bytes, traces)
 
 
-def _measured_part(files: TraceFiles, results: Sequence[Findings]) -> Measured:
+def _measured_part(
+    files: TraceFiles, results: Sequence[Findings], draw: tuple[float, int] = ALL
+) -> Measured:
     shown = ", ".join(f"{file.name} ({file.format})" for file in files.readings if file.traces)
+    if draw[0] < 1:
+        shown = f"{100 * draw[0]:g}% of the conversations, drawn with seed {draw[1]}, of {shown}"
     evidence: dict[str, Evidence] = {}  # one of each id; a known one before an unknown one
     for each in (each for signal in results for each in signal.evidence):
         if each.id not in evidence or (each.known and not evidence[each.id].known):
@@ -395,21 +414,13 @@ def _no_traces(case: Case, what: str) -> CaseError:
     return CaseError(f"there are no traces to {what}", where=where, fix=fix)
 
 
-class TracedBatches:
-    """The batches of files, one after the other; tells whose the last one is."""
-
-    def __init__(self, files: TraceFiles, progress: Progress | None) -> None:
-        self._files, self._progress, self.piece = files, progress, 0
-        self.names: dict[int, str] = {}  #: Of files with traces, by number.
-
-    def __iter__(self) -> Iterator[Batch]:
-        seen = 0
-        for chunk in self._files:
-            seen, self.piece = seen + len(chunk.batch), chunk.piece
-            self.names[chunk.piece] = chunk.name
-            if self._progress is not None:
-                self._progress(chunk.done_bytes, chunk.total_bytes, seen)
-            yield chunk.batch
+def _batches(files: TraceFiles, progress: Progress | None) -> Iterator[Batch]:
+    seen = 0
+    for chunk in files:
+        seen += len(chunk.batch)
+        if progress is not None:
+            progress(chunk.done_bytes, chunk.total_bytes, seen)
+        yield chunk.batch
 
 
 @_needed
@@ -428,15 +439,17 @@ def compare_results(
     ``arm`` and ``baseline`` are names of arms, or parts of names that no other has. Of two arms the
     first is the baseline where nothing is said; arms of one name in two ``sources`` are two.
     """
-    from tuneworthy.measure.engine import measure
     from tuneworthy.measure.signals.arms import PairSignal, arm_name, compare_two
     from tuneworthy.traces.mapping import read_mapping
 
     fields = None if mapping is None else read_mapping(Path(mapping))
-    batches = TracedBatches(_files(sources, fields, searched=False), progress)
-    pair = PairSignal(lambda: batches.piece, batches.names if len(sources) == 2 else {})
-    with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
-        measure(batches, [pair], folder=Path(place), piece=lambda: batches.piece)
+    files = _files(sources, fields, searched=False)
+    sides = dict(enumerate(map(_plain, sources)))
+    single = {side: Path(name).name for side, name in sides.items() if files.sides.count(side) == 1}
+    if len({*single.values()}) == len(single):
+        sides |= single
+    pair = PairSignal(lambda: files.sides[files.piece], sides if len(sources) == 2 else {})
+    _results(files, [pair], progress)
     labels = [arm_name(name) for name in pair.names]
     places = _pair(labels, arm, baseline, many=len(sources) > 1)
     names = [pair.names[place] for place in places]
@@ -530,7 +543,7 @@ def build_set(
     files = read(chosen, mapping=case_map(case, mapping))
     near = framework_of(case, None).threshold("near_copy")
     drawn = build_evalset(
-        TracedBatches(files, progress),
+        _batches(files, progress),
         n=n,
         seed=seed,
         schema=read_materials(case).output_schema,

@@ -24,7 +24,7 @@ from tuneworthy.model.case import Materials
 from tuneworthy.workspace.cases import extra_needed
 
 if TYPE_CHECKING:
-    from tuneworthy.measure.engine import MeasuredPart
+    from tuneworthy.measure.engine import Draw, MeasuredPart
     from tuneworthy.measure.signals.base import Findings
     from tuneworthy.traces.read import TraceFiles
 
@@ -39,14 +39,8 @@ class Work(NamedTuple):
     piece: int
     materials: Materials
     near_copy: float | None
+    draw: tuple[float, int]  #: Share of the conversations that are drawn, and the seed.
     shared: tuple[Any, ...]
-
-
-def signals_of(materials: Materials, near_copy: float | None) -> Any:
-    """Every signal; near copies as the framework has them."""
-    from tuneworthy.measure.signals import signals
-
-    return signals(materials) if near_copy is None else signals(materials, near_copy=near_copy)
 
 
 def measure_files(
@@ -56,20 +50,22 @@ def measure_files(
     *,
     on: str,
     done: Callable[[], None],
+    draw: tuple[float, int],
 ) -> tuple[Findings, ...]:
     """What signals say of files; ``done`` is called when another one came.
 
     Raises:
         InputError: If there is no such way, a file can't be read, or scores lie beside a log.
     """
-    from tuneworthy.measure.engine import merged
+    from tuneworthy.measure.engine import Draw, merged
+    from tuneworthy.measure.signals import signals
 
     found = _WAY.fullmatch(on)
     if found is None:
         raise InputError("is no way to measure", where=f"--on {on}", fix=f"write one of {WAYS}")
     alone = files.apart()
-    shared = _shared(copy(files))
-    work = [Work(one, n, materials, near_copy, shared) for n, one in enumerate(alone)]
+    shared = _shared(copy(files), Draw(*draw))
+    work = [Work(one, n, materials, near_copy, draw, shared) for n, one in enumerate(alone)]
 
     def parts(results: Iterator[tuple[MeasuredPart | None, TraceFiles]]) -> Iterator[MeasuredPart]:
         for part, read in results:
@@ -79,30 +75,34 @@ def measure_files(
                 yield part
 
     with _mapped(on, found["address"], work) as results, _folder() as place:
-        findings = merged(parts(results), signals_of(materials, near_copy), folder=place)
+        every = signals(materials, near_copy)
+        findings = merged(parts(results), every, folder=place, share=draw[0])
     files.check()
     return findings
 
 
 def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
     """One file, wherever this runs."""
-    from tuneworthy.measure.engine import part_of
+    from tuneworthy.measure.engine import Draw, part_of
+    from tuneworthy.measure.signals import signals
 
     with _folder() as place:
-        batches = (chunk.batch for chunk in work.files)
-        every = signals_of(work.materials, work.near_copy)
+        draw = Draw(*work.draw)
+        batches = (draw.of(chunk.batch, work.piece) for chunk in work.files)
+        every = signals(work.materials, work.near_copy)
         part = part_of(batches, every, folder=place, piece=work.piece, shared=work.shared)
     return part, work.files
 
 
-def _shared(files: TraceFiles) -> tuple[Any, ...]:
+def _shared(files: TraceFiles, draw: Draw) -> tuple[Any, ...]:
     """What many of the first thousand traces share, as one process would have found it."""
     from tuneworthy.measure.sample import FIRST, Signer
 
     signer, seen = Signer(), 0
     for chunk in files:
-        signer.add(chunk.batch.column("input"), chunk.batch.output, seen)
-        seen += len(chunk.batch)
+        batch = draw.of(chunk.batch, chunk.piece)
+        signer.add(batch.column("input"), batch.output, seen)
+        seen += len(batch)
         if seen >= FIRST:
             break
     signer.rest()

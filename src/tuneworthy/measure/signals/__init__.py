@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tuneworthy.measure.sample import ALIKE
 from tuneworthy.measure.signals.arms import ArmsSignal
 from tuneworthy.measure.signals.base import TraceSignal
 from tuneworthy.measure.signals.change import ChangeSignal
@@ -20,7 +21,7 @@ from tuneworthy.measure.signals.voice import VoiceSignal
 from tuneworthy.model.case import Materials
 
 
-def signals(materials: Materials, *, near_copy: float = 0.8) -> tuple[TraceSignal, ...]:
+def signals(materials: Materials, near_copy: float | None = None) -> tuple[TraceSignal, ...]:
     """One of every signal, new, in the order of the factors they bear on.
 
     A signal may remember what it has seen of one run. ``near_copy`` is the framework's threshold of
@@ -34,12 +35,12 @@ def signals(materials: Materials, *, near_copy: float = 0.8) -> tuple[TraceSigna
         InstructionsSignal(),
         LatencySignal(target_s=materials.latency_target_s),
         TrafficSignal(),
-        ChangeSignal(near_copy=near_copy),
+        ChangeSignal(ALIKE if near_copy is None else near_copy),
         NoveltySignal(),
         ExamplesSignal(materials),
         PersonalSignal(),
         ShapeSignal(),
-        TextsSignal(),
+        TextsSignal(materials),
         SuccessSignal(),
         ArmsSignal(),
     )

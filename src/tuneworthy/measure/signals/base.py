@@ -63,6 +63,7 @@ class TraceTable:
     distinct_systems: int = 0
     """Distinct system prompts seen; where that is more than ``systems`` holds they are a template
     with something else filled in each time, and ``systems`` is empty."""
+    share: float = 1.0  #: Of the conversations of the log that were drawn; 1 where all are here.
 
     def __len__(self) -> int:
         return len(self.conversation)
@@ -80,7 +81,7 @@ class TraceTable:
     def extent(self, looked_at: int | None = None) -> Extent:
         """Whether the rows of the sample that were looked at, else all of it, are every trace."""
         rows = len(self.sample) if looked_at is None else looked_at
-        return "all" if rows >= len(self) else "sampled"
+        return "all" if rows >= len(self) and self.share >= 1 else "sampled"
 
 
 class Findings(NamedTuple):
@@ -186,6 +187,12 @@ class Clock(NamedTuple):
     def days(self) -> float:
         return float(self.times[-1] - self.times[0]) / DAY_S if len(self.times) else 0.0
 
+    def shorter(self, days: float, named: str) -> str:
+        """What to do where it spans less than some days; empty where it spans them."""
+        if not len(self.times):
+            return LOG_TIME
+        return f"measure traces of {named}; the clock spans fewer" if self.days < days else ""
+
     def day(self, place: int) -> date | None:
         """Of the first timestamp (0) or the last (-1); None without a clock."""
         return day_of(self.times[place]).date() if len(self.times) else None
@@ -260,6 +267,8 @@ class Measure(NamedTuple):
         about: dict[str, Any] = {}
         if not isinstance(ends, str) or (bounds is None and not isinstance(result, str)):
             shown = {name: x for name, x in (details or {}).items() if _finite(x)}
+            if table.share < 1:
+                sample, shown["drawn_share"] = "sampled", table.share
             texts = tuple(readable_amount(each, 200) for each in islice(examples, 10))
             about = {"n": n, "clusters": clusters, "method": method, "sample": sample}
             about |= {"details": shown, "examples": texts}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from tuneworthy.measure.sample import LONGEST, Run, runs_of, similar_groups
 from tuneworthy.measure.signals.base import (
     DAY_S,
     ENOUGH_CONVERSATIONS,
-    LOG_TIME,
     MONTH_DAYS,
     Extent,
     Findings,
@@ -24,9 +23,13 @@ from tuneworthy.measure.signals.base import (
     Measure,
     Numbers,
     TraceTable,
+    as_numbers,
+    clusters_of,
     day_of,
+    distinct,
     few,
     how_many,
+    there,
 )
 from tuneworthy.model.evidence import Batch, Evidence
 from tuneworthy.stats.forecast import poisson_interval
@@ -47,6 +50,8 @@ _DATES = re.compile(
     r"fri|satur|sun)day"
 )
 _LOG_SYSTEM = "log the `system` prompt"
+_CHANGES = Measure("prompt_changes_per_month", "changes a month", "rapidly_changing_requirements")
+_DISTINCT = Measure("distinct_prompts", "prompts", "prompt_variations")
 _TEMPLATE = "log the prompt's name and version (`prompt_version`): its text differs in every call"
 
 
@@ -81,7 +86,11 @@ class ChangeSignal:
     def finish(self, table: TraceTable) -> Findings:
         named = texts_of(table) if "system" in table.present else {}
         prompts = [versions(texts, self.near_copy) for texts in named.values()]
-        return Findings((_changes(table, prompts), _distinct(table, prompts)))
+        # where there are too many texts to tell, the sample stands for all traces
+        whole = bool(table.systems)
+        prompted = (table.system >= 0) | (not whole)
+        of: tuple[Any, ...] = table, prompts, prompted, "all" if whole else "sampled"
+        return Findings((_changes(*of), _distinct(*of)))
 
 
 # Versions of a system prompt, when variables and small edits don't count.
@@ -118,50 +127,32 @@ def texts_of(table: TraceTable) -> dict[str, tuple[PromptText, ...]]:
     there are too many texts for the table to hold, those of the sample stand for them. Without a
     clock the order of reading takes its place.
     """
-    calls = (_first_calls if table.systems else _first_calls_of_sample)(table)
+    at = table.clock
+    if table.systems:
+        prompts, prompt = ["", *table.prompts], table.prompt + 1
+        systems, system = [*table.systems], table.system
+        talk, times, kept = table.conversation, table.time, system >= 0
+    else:
+        columns = ("prompt", "system", "conversation", "timestamp")
+        named, texts, talks, when = map(table.sample.column, columns)
+        (prompts, prompt), (systems, system) = distinct(named), distinct(texts)
+        talk, times, kept = clusters_of(talks), as_numbers(when), there(texts)
+    if len(at.times):
+        kept &= (times >= at.times[0]) & (times <= at.times[-1])
+    else:
+        times = np.arange(len(times), dtype=np.float64)
+    rows = np.flatnonzero(kept)
+    rows = rows[np.argsort(times[rows], kind="stable")]
+    # One number for prompt, text and conversation: a sort of rows of three takes ten times as long.
+    kind = system[rows] * len(prompts) + prompt[rows]
+    _, first = np.unique(kind * (int(talk.max(initial=0)) + 1) + talk[rows], return_index=True)
     gathered: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for version, text, time in calls:
-        gathered[_name(version)][text].append(time)
+    for row in rows[np.sort(first)].tolist():
+        gathered[_name(prompts[prompt[row]] or "")][systems[system[row]]].append(times[row])
     return {
         name: tuple(PromptText(text, np.sort(np.array(times))) for text, times in own.items())
         for name, own in gathered.items()
     }
-
-
-_Call = tuple[str, str, float]
-"""The first call of a conversation with a prompt: its version, its text, and when it was."""
-
-
-def _first_calls(table: TraceTable) -> Iterator[_Call]:
-    at = table.clock
-    times = table.time if len(at.times) else np.arange(len(table), dtype=np.float64)
-    rows = np.flatnonzero((at.usable | (not len(at.times))) & (table.system >= 0))
-    rows = rows[np.argsort(times[rows], kind="stable")]
-    names = ["", *table.prompts]
-    kind = table.system[rows] * len(names) + table.prompt[rows] + 1
-    # One number for prompt, text and conversation: a sort of rows of three takes ten times as long.
-    talks = int(table.conversation.max(initial=0)) + 1
-    _, first = np.unique(kind * talks + table.conversation[rows], return_index=True)
-    first.sort()
-    for code, time in zip(kind[first].tolist(), times[rows[first]].tolist(), strict=True):
-        system, prompt = divmod(code, len(names))
-        yield names[prompt], table.systems[system], time
-
-
-def _first_calls_of_sample(table: TraceTable) -> Iterator[_Call]:
-    sample, at = table.sample, table.clock
-    timed = bool(len(at.times))
-    seen: dict[tuple[str, str, str], float] = {}
-    columns = (sample.column(name) for name in ("system", "prompt", "conversation", "timestamp"))
-    for row, (system, prompt, talk, when) in enumerate(zip(*columns, strict=True)):
-        time = when if timed else float(row)
-        if system is None or time is None:
-            continue
-        if not timed or at.times[0] <= time <= at.times[-1]:
-            key = prompt or "", system, talk or f"\0{row}"
-            seen[key] = min(float(time), seen.get(key, time))
-    for (version, text, _), time in seen.items():
-        yield version, text, time
 
 
 @lru_cache(maxsize=4096)
@@ -241,12 +232,11 @@ def changes(of_one: Sequence[PromptVersion], end_s: float, since_s: float) -> tu
     free = sorted(of_one, key=lambda each: each.first)
     left = []
     for old in sorted(of_one, key=lambda each: each.last):
-        newer = (
-            each for each in free if min(each.first - old.first, each.last - old.last) >= DAY_S
-        )
-        if _gone(old, end_s, since_s) and (new := next(newer, None)) is not None:
-            free.remove(new)
-            left.append(old.last)
+        for new in free if _gone(old, end_s, since_s) else ():
+            if min(new.first - old.first, new.last - old.last) >= DAY_S:
+                free.remove(new)
+                left.append(old.last)
+                break
     return tuple(left)
 
 
@@ -256,24 +246,22 @@ def _gone(one: PromptVersion, end_s: float, since_s: float) -> bool:
     return (end_s - one.last) * one.conversations / used_s >= _SURELY_GONE
 
 
-def _changes(table: TraceTable, prompts: Sequence[PromptVersions]) -> Evidence:
-    at, prompted = table.clock, _prompted(table)
-    talks = table.conversation[prompted]
-    measure = Measure(
-        "prompt_changes_per_month", "changes a month", "rapidly_changing_requirements"
-    )
+def _changes(
+    table: TraceTable, prompts: Sequence[PromptVersions], prompted: Flags, sample: Extent
+) -> Evidence:
+    at, talks = table.clock, table.conversation[prompted]
     if lacking := _lacking(table, prompts, how_many(talks)):
-        return measure.of(table, lacking)
+        return _CHANGES.of(table, lacking)
     start, end = float(at.times[0]), float(at.times[-1])
     when = sorted(time for each in prompts for time in changes(each.versions, end, start))
     months = at.days / MONTH_DAYS
     low, high = poisson_interval(len(when))
-    evidence = measure.of(
+    evidence = _CHANGES.of(
         table,
         (len(when) / months, low / months, high / months),
         talks=talks,
         method="versions that gave way to a newer one, over the months of the clock; exact Poisson",
-        sample=_extent(table),
+        sample=sample,
         details={
             "changes": len(when),
             "months": months,
@@ -285,13 +273,10 @@ def _changes(table: TraceTable, prompts: Sequence[PromptVersions]) -> Evidence:
 
 
 def _lacking(table: TraceTable, prompts: Sequence[PromptVersions], conversations: int) -> str:
-    at = table.clock
     if "system" not in table.present:
         return _LOG_SYSTEM
-    if not len(at.times):
-        return LOG_TIME
-    if at.days < LEAST_DAYS - 1:
-        return "measure traces of two months; the clock spans fewer"
+    if short := table.clock.shorter(LEAST_DAYS - 1, "two months"):
+        return short
     if conversations < ENOUGH_CONVERSATIONS:
         return few(conversations)
     held = [each.conversations for each in prompts]
@@ -300,28 +285,20 @@ def _lacking(table: TraceTable, prompts: Sequence[PromptVersions], conversations
     return ""
 
 
-def _extent(table: TraceTable) -> Extent:
-    return "all" if table.systems else "sampled"
-
-
-def _prompted(table: TraceTable) -> Flags:
-    """Which traces have a system prompt; all where there are too many texts to tell."""
-    return table.system >= 0 if table.systems else np.ones(len(table), dtype=bool)
-
-
-def _distinct(table: TraceTable, prompts: Sequence[PromptVersions]) -> Evidence:
-    measure = Measure("distinct_prompts", "prompts", "prompt_variations")
+def _distinct(
+    table: TraceTable, prompts: Sequence[PromptVersions], prompted: Flags, sample: Extent
+) -> Evidence:
     if count := sum(len(each.versions) for each in prompts):
-        return measure.of(
+        return _DISTINCT.of(
             table,
             (count, count, "open"),
-            talks=table.conversation[_prompted(table)],
+            talks=table.conversation[prompted],
             method="system prompts seen in three conversations or more, near copies folded",
-            sample=_extent(table),
+            sample=sample,
         )
     if table.systems or not table.prompts:
-        return measure.of(table, _LOG_SYSTEM)
-    return measure.of(
+        return _DISTINCT.of(table, _LOG_SYSTEM)
+    return _DISTINCT.of(
         table,
         (1, 1, "open"),
         talks=table.conversation[table.prompt >= 0],

@@ -110,11 +110,7 @@ class ExamplesSignal:
         personal, seen = _personal(table.sample)
         evidence = measure.of(
             table,
-            (
-                float(usable),
-                float(int(usable * (1 - personal))),
-                "open",
-            ),
+            (float(usable), float(int(usable * (1 - personal))), "open"),
             method=method,
             details={**seen, **needed, "all": n, **steps},
             examples=self._samples(table.sample, expected),

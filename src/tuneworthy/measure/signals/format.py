@@ -31,7 +31,7 @@ from tuneworthy.measure.signals.success import refused
 from tuneworthy.model.case import Materials
 from tuneworthy.model.evidence import Batch, Evidence, Scalar, ToolCall
 from tuneworthy.stats.clustered import share
-from tuneworthy.text.json import UNREAD, Validator, looking, read_json, read_rows, validator
+from tuneworthy.text.json import UNREAD, looking, read_json, read_rows, validator
 from tuneworthy.text.search import joined
 
 ENOUGH_OUTPUTS = 20  #: A prompt version with fewer outputs than this has no usual keys of its own.
@@ -61,9 +61,9 @@ class FormatSignal:
     fenced block; or break the schema, where one is given; or, where none is, differ from the keys
     that most outputs of the same prompt version have: nested keys, with types at the top.
     ``invalid_tool_call_share`` is that of tool calls whose arguments are wrong in form, on the
-    sample: no JSON object; against the tool's schema, where it is given; or, where it isn't,
-    lacking a key at least 95% of the tool's calls have, or with a value of another type than at
-    least two thirds of that key's values. A null fits any type and an empty list any list.
+    sample: no JSON object; or lacking a key at least 95% of the tool's calls have, or with a value
+    of another type than at least two thirds of that key's values. A null fits any type and an empty
+    list any list.
     ``refused_tool_call_share`` is that of calls, among those whose conversation goes on with what
     the tool said, to which it said an error. Unit: a share; intervals have conversations as
     clusters.
@@ -77,10 +77,8 @@ class FormatSignal:
 
     id = "format"
 
-    def __init__(self, materials: Materials, tools: Mapping[str, Any] | None = None) -> None:
-        """``tools``: JSON Schemas of the tools' arguments by name, where they are known."""
+    def __init__(self, materials: Materials) -> None:
         self._valid, self._broken = validator(materials.output_schema)
-        self._tools = dict(tools or {})
 
     def rows(self, batch: Batch) -> Numbers:
         """How each output reads.
@@ -131,7 +129,7 @@ class FormatSignal:
     def finish(self, table: TraceTable) -> Findings:
         known = {} if self._valid else _shapes(table)
         versions = list(self._versions(table, known))
-        calls = _tool_calls(table, self._tools), _refused_calls(table)
+        calls = _tool_calls(table), _refused_calls(table)
         evidence = (self._outputs(table, versions, known), *calls)
         rows = []
         for each in sorted(versions, key=lambda each: -len(each.rows))[:50]:
@@ -259,62 +257,41 @@ def _unlike(shapes: Floats, usual: float, known: Mapping[float, Shape], *, lone:
 # Tool calls: arguments that are an object, with the keys and types their tool takes.
 
 
-class _Usage(NamedTuple):
-    """What most calls of a tool have in common."""
-
-    required: frozenset[str]
-    types: Mapping[str, str]
-
-
 def _arguments(call: ToolCall) -> dict[str, Any] | None:
     """What a tool is called with; None where that is no JSON object."""
     value, fenced = read_json(call.arguments)
     return value if isinstance(value, dict) and not fenced else None
 
 
-def _tool_calls(table: TraceTable, tools: Mapping[str, Any]) -> Evidence:
+def _tool_calls(table: TraceTable) -> Evidence:
     """The share of tool calls whose arguments are wrong in form, on the sample.
 
     Arguments that are no object are counted over all traces too.
     """
-    sample, estimate = table.sample, None
-    talks, calls = [], list[tuple[str, dict[str, Any] | None]]()
+    sample = table.sample
     where = clusters_of(sample.column("conversation")).tolist()
-    for talk, made in zip(where, sample.column("tool_calls"), strict=True):
-        for call in made or ():
-            talks.append(talk)
-            calls.append((call.name, _arguments(call)))
-    tests: dict[str, Validator] = {}
-    broken = ""
-    for name, schema in tools.items():
-        test, problem = validator(schema)
-        if test is None:
-            broken = broken or problem or f"give the tool {name[:60]} a schema"
-        else:
-            tests[name] = test
+    pairs = zip(where, sample.column("tool_calls"), strict=True)
+    made = [(talk, call.name, _arguments(call)) for talk, each in pairs for call in each or ()]
     read: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for tool, arguments in calls:
+    for _, tool, arguments in made:
         if arguments is not None:
             read[tool].append(arguments)
     usages = {tool: _usage(each) for tool, each in read.items() if len(each) >= ENOUGH_CALLS}
-    faults = [_fault(*call, {} if broken else tests, usages) for call in calls]
-    if calls and not broken:
-        estimate = share([bool(each) for each in faults], talks)
+    faults = [_fault(tool, arguments, *usages.get(tool, _ANY)) for _, tool, arguments in made]
     total = float(table.numbers["calls"].sum())
     details: dict[str, Scalar] = {
         "tool_calls": int(total),
-        "tools": len({tool for tool, _ in calls}),
+        "tools": len({tool for _, tool, _ in made}),
     }
     if total:
         details["unread_share"] = float(table.numbers["calls_unread"].sum()) / total
-        details["tools_inferred"] = len(usages.keys() - tests.keys())
+        details["tools_inferred"] = len(usages)
     return Measure("invalid_tool_call_share", "share of tool calls", _FACTOR).of(
         table,
-        estimate,
-        broken or "log tool calls with their arguments (field tool_calls)",
-        method="arguments read as a JSON object and checked against the tool's schema, or against"
-        " the keys that 95% of its calls have and the types that two thirds have; interval by"
-        " conversation",
+        share([bool(each) for each in faults], [talk for talk, *_ in made]) if made else None,
+        "log tool calls with their arguments (field tool_calls)",
+        method="arguments read as a JSON object and checked against the keys that 95% of the tool's"
+        " calls have and the types that two thirds have; interval by conversation",
         sample=table.extent(),
         details=details,
         examples=_most_common(Counter(filter(None, faults))),
@@ -322,12 +299,14 @@ def _tool_calls(table: TraceTable, tools: Mapping[str, Any]) -> Evidence:
 
 
 _ERROR = re.compile(
-    r"""(?ix)\W{0,4}(?:(?:error|traceback|failed|unauthori[sz]ed
-    |(?:exception|forbidden)(?=\W*$|\s*[:.(,"']))\b
+    r"""(?ix)\W{0,4}(?:(?:traceback\b|[a-z_.]*(?:error|exception)(?=\s*:)
+    |(?:errors?(?:_?(?:message|code|msg))?|failed|failure|unauthori[sz]ed|exception|forbidden)
+    (?=\W*$|\s*[:.(,"'!\]]|\s+[-–—\d]
+    |\s+(?:to|in|at|code|calling|executing|running|while|when|occurred|processing)\b))
     (?!["']?\s*:\s*(?:null|none|false|""|\[\]|\{\}|0\b))|is_?error["']?\s*:\s*true
     |(?:success|ok)["']?\s*:\s*false|status["']?\s*:\s*["']?(?:error|fail(?:ed|ure)?)\b)"""
 )
-"""How what a tool says begins where it refused a call."""
+"""How what a tool says begins where it refused a call: not merely a word of its subject."""
 
 
 def _refused_calls(table: TraceTable) -> Evidence:
@@ -354,7 +333,11 @@ def _refused_calls(table: TraceTable) -> Evidence:
     )
 
 
-def _usage(calls: Sequence[dict[str, Any]]) -> _Usage:
+_ANY: tuple[frozenset[str], Mapping[str, str]] = frozenset(), {}
+
+
+def _usage(calls: Sequence[dict[str, Any]]) -> tuple[frozenset[str], Mapping[str, str]]:
+    """Keys that a tool's calls take for required, and the types of its keys."""
     keys = Counter(key for arguments in calls for key in arguments)
     required = frozenset(key for key, n in keys.items() if n >= REQUIRED_FROM * len(calls))
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
@@ -367,24 +350,16 @@ def _usage(calls: Sequence[dict[str, Any]]) -> _Usage:
         ((kind, n),) = counts.most_common(1)
         if n >= TYPE_FROM * counts.total() and counts.total() >= ENOUGH_CALLS:
             types[key] = kind
-    return _Usage(required, types)
+    return required, types
 
 
 def _fault(
-    tool: str,
-    arguments: dict[str, Any] | None,
-    tests: Mapping[str, Validator],
-    usages: Mapping[str, _Usage],
+    tool: str, arguments: dict[str, Any] | None, required: frozenset[str], types: Mapping[str, str]
 ) -> str:
     """What is wrong with a call, by names of keys alone; "" for nothing."""
     named = tool[:60]
     if arguments is None:
         return f"{named}: the arguments are no JSON object"
-    if tool in tests:
-        return "" if tests[tool](arguments) else f"{named}: against its schema"
-    if tool not in usages:
-        return ""
-    required, types = usages[tool]
     if lacking := sorted(required - arguments.keys()):
         return f"{named}: lacks {lacking[0][:60]}"
     for key, value in arguments.items():

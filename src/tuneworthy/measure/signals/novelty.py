@@ -13,7 +13,6 @@ from tuneworthy.measure.sample import MODEL, embed
 from tuneworthy.measure.signals.base import (
     DAY_S,
     ENOUGH_CONVERSATIONS,
-    LOG_TIME,
     MONTH_DAYS,
     Extent,
     Findings,
@@ -179,13 +178,11 @@ def _requests(table: TraceTable) -> _Requests:
 
 
 def _lacking(table: TraceTable, requests: _Requests) -> str:
-    at, later = table.clock, requests.later
+    later = requests.later
     if "input" not in table.present:
         return "log the `input` of every call"
-    if not len(at.times):
-        return LOG_TIME
-    if at.days < LEAST_DAYS:
-        return "measure traces of two months; the clock spans fewer"
+    if short := table.clock.shorter(LEAST_DAYS, "two months"):
+        return short
     held = min(how_many(requests.conversation[side]) for side in (later, ~later))
     if held < ENOUGH_CONVERSATIONS:
         return few(held)

@@ -69,9 +69,8 @@ class PersonalSignal:
 
     id = "personal"
 
-    def __init__(self, *, plain: bool = False) -> None:
-        """``plain``: do without hyperscan."""
-        self._scanner = shared_scanner(plain=plain)
+    def __init__(self) -> None:
+        self._scanner = shared_scanner()
         self._systems: dict[int, tuple[float, float]] = {}
 
     def rows(self, batch: Batch) -> Numbers:

@@ -28,6 +28,7 @@ from tuneworthy.measure.signals.base import (
     sampled_rows,
 )
 from tuneworthy.measure.signals.success import refused
+from tuneworthy.model.case import Materials
 from tuneworthy.model.evidence import Batch, Evidence, Scalar
 from tuneworthy.stats.clustered import quantile, share
 from tuneworthy.text.json import looks_like_json
@@ -111,6 +112,8 @@ class ShapeSignal:
 
 
 _LANGUAGES = Measure("other_language_share", "share of questions in a known language")
+_NOT_ASKED = Measure("evalset_language_gap", "share of questions in a known language")
+_LONGER = Measure("evalset_length_gap", "share of questions")
 _MOST_TOLD = 2_000
 _MOST_NAMED = 12
 
@@ -122,18 +125,25 @@ class TextsSignal:
       in the details. Of letters, as no two languages have words or tokens of the same length.
     * ``other_language_share``: share of the questions in another language than most, of those
       in a known language: short ones, mixed ones and code are unknown, and counted as such.
+    * ``evalset_language_gap``, ``evalset_length_gap``: shares of the questions in a language of
+      which the evaluation set has no case, and of those that are longer than every case.
 
     Intervals have conversations as clusters. They support: no factor is answered by them.
     """
 
     id = "texts"
 
+    def __init__(self, materials: Materials) -> None:
+        self._cases = materials.asked
+
     def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # all is done on the sample
         return {}
 
     def finish(self, table: TraceTable) -> Findings:
-        lengths = (_length(table, "question", "input"), _length(table, "answer", "output"))
         asked = table.sample.column("input")
+        lengths = [_length(table, "question", "input"), _length(table, "answer", "output")]
+        if self._cases:
+            lengths.append(self._longer(table))
         rows = sampled_rows(table.sample, _MOST_TOLD, lambda row: bool(asked[row]))
         talks = sampled_clusters(table.sample, rows)
         enough = how_many(talks) >= ENOUGH_CONVERSATIONS
@@ -158,7 +168,31 @@ class TextsSignal:
             sample=table.extent(len(rows)),
         )
         names = "language value low high n"
-        return Findings((*lengths, other), pictures("languages", names, drawn * other.known))
+        pictured = pictures("languages", names, drawn * other.known)
+        has = {*filter(None, languages(self._cases[:_MOST_TOLD]) or ())}
+        if not has:
+            return Findings((*lengths, other), pictured)
+        gap = _NOT_ASKED.of(
+            table,
+            share(~np.isin(of, [*has]), groups) if named else None,
+            method="languages of no case of the evaluation set; interval by conversation",
+            details={code: counts[code] for code in named[:_MOST_NAMED] if code not in has},
+            sample=table.extent(len(rows)),
+        )
+        return Findings((*lengths, other, gap), pictured)
+
+    def _longer(self, table: TraceTable) -> Evidence:
+        longest, asked = max(map(len, self._cases)), table.sample.column("input")
+        rows = [row for row, text in enumerate(asked) if text]
+        long = [len(asked[row]) > longest for row in rows]
+        return _LONGER.of(
+            table,
+            share(long, sampled_clusters(table.sample, rows)),
+            "log `input`, what was asked",
+            method="longer than every case of the evaluation set; interval by conversation",
+            details={"longest_case": longest, "cases": len(self._cases)},
+            sample=table.extent(),
+        )
 
 
 def _length(table: TraceTable, what: str, column: str) -> Evidence:

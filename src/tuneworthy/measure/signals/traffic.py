@@ -19,7 +19,6 @@ from tuneworthy.measure.signals.base import (
     LOG_TIME,
     MONTH_DAYS,
     SHARE,
-    Clock,
     Ends,
     Findings,
     Floats,
@@ -43,6 +42,7 @@ from tuneworthy.measure.signals.base import (
 from tuneworthy.model.evidence import Batch, Evidence, Scalar
 from tuneworthy.stats.clustered import Estimate, mean, ratio, t95
 from tuneworthy.stats.forecast import LEVEL_DAYS, WEEK, Trend, level, trend
+from tuneworthy.stats.intervals import Z95
 
 TREND_DAYS = 91  #: Days of clock that a trend needs: three whole months, as thirteen whole weeks.
 
@@ -111,18 +111,13 @@ class TrafficSignal:
             _models(table),
         )
         if "case" not in table.present:
-            rows = _volume(table.clock, line)
+            rows = _volume(table, line)
             names = "month requests low high forecast whole"
             return Findings(evidence, pictures("volume", names, rows))
         ask = "measure the logs of real use: these are runs of a test"  # so many as its maker took
-        return Findings(
-            tuple(
-                Measure(each.id, each.unit, each.factor).of(table, ask)
-                if each.id in _OF_USE
-                else each
-                for each in evidence
-            )
-        )
+        of_use = {one.id: Measure(one.id, one.unit, one.factor) for one in evidence}
+        told = (of_use[e.id].of(table, ask) if e.id in _OF_USE else e for e in evidence)
+        return Findings(tuple(told))
 
 
 # Requests and spend a month, their growth, and where it leads.
@@ -150,22 +145,25 @@ def per_month(table: TraceTable, values: Floats | None = None) -> Ends:
 
     With 28 days of clock or more it is the level of the last 28, times the length of a mean month;
     the upper end is open where more than one trace in a hundred has no usable timestamp. With less,
-    it is what was counted, as a lower end.
+    it is what was counted, as a lower end. Of a draw it is what that share stands for.
     """
-    at = table.clock
+    at, drawn = table.clock, table.share
     if at.days + 0.25 < LEVEL_DAYS:
-        seen = float(at.usable.sum() if values is None else np.nansum(values[at.usable]))
-        return seen, seen, "open"
+        amount = np.ones(int(at.usable.sum())) if values is None else values[at.usable]
+        of_one = np.bincount(table.conversation[at.usable], weights=np.nan_to_num(amount)) / drawn
+        seen, error = float(of_one.sum()), math.sqrt((1 - drawn) * float(of_one @ of_one))
+        return seen, max(0.0, seen - Z95 * error), "open"
     now = level(*by_day(table, values))
     missing = at.lacking + at.ignored > _LACKING * len(table)
-    value, low, high = (MONTH_DAYS * each for each in (now.value, now.low, now.high))
+    value, low, high = (MONTH_DAYS / drawn * each for each in (now.value, now.low, now.high))
     return value, low, "open" if missing else high
 
 
-def _how(at: Clock) -> str:
-    if at.days + 0.25 < LEVEL_DAYS:
-        return "counted; the clock spans no month, so this is the least that a month holds"
-    return (
+def _how(table: TraceTable) -> str:
+    of_all = "" if table.share >= 1 else f"from a draw of {table.share:.3g} of the conversations; "
+    if table.clock.days + 0.25 < LEVEL_DAYS:
+        return f"{of_all}counted; the clock spans no month, so this is the least that a month holds"
+    return of_all + (
         "level of the last 28 days for a month of 30.4 days; interval from the scatter of days "
         "beyond their weekday, neighbouring days taken as related"
     )
@@ -178,7 +176,7 @@ def _requests(table: TraceTable) -> Evidence:
         table,
         per_month(table) if len(at.times) else LOG_TIME,
         talks=table.conversation[at.usable],
-        method=_how(at),
+        method=_how(table),
         details={
             "clock_days": at.days,
             "without_timestamp": at.lacking,
@@ -213,10 +211,8 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
 def _trend(table: TraceTable) -> tuple[Trend, dict[str, Scalar]] | str:
     """The trend with its weeks, or what to do where there is none."""
     at = table.clock
-    if not len(at.times):
-        return LOG_TIME
-    if at.days + 0.25 < TREND_DAYS:
-        return "measure traces of three whole months; the clock spans fewer"
+    if short := at.shorter(TREND_DAYS - 0.25, "three whole months"):
+        return short
     held = how_many(table.conversation[at.usable])
     if held < ENOUGH_CONVERSATIONS:
         return few(held)
@@ -242,18 +238,20 @@ def months_needed(line: Trend, months: float) -> int | None:
     return max(int(months) + 1, math.ceil(months * math.pow(reach / abs(line.growth), 2 / 3)))
 
 
-def _volume(at: Clock, line: Trend | None) -> Iterator[tuple[Scalar, ...]]:
+def _volume(table: TraceTable, line: Trend | None) -> Iterator[tuple[Scalar, ...]]:
     """Requests by calendar month, and six months of forecast where there is a trend.
 
     A month that the clock spans in part has what was counted as its lower end, and no upper one.
+    Of a draw counts are those of all.
     """
+    at, drawn = table.clock, table.share
     if not len(at.times):
         return
     first, last = at.times[0], at.times[-1]
     month = day_of(first).date().replace(day=1)
     while (start := _seconds(month)) <= last:
         end = _seconds(after := _month_after(month))
-        count = int(np.diff(np.searchsorted(at.times, (start, end)))[0])
+        count = round(int(np.diff(np.searchsorted(at.times, (start, end)))[0]) / drawn)
         whole = bool(first < start + DAY_S and last >= end - DAY_S)
         yield month.strftime("%Y-%m"), count, count, count if whole else "open", False, whole
         month = after
@@ -262,7 +260,8 @@ def _volume(at: Clock, line: Trend | None) -> Iterator[tuple[Scalar, ...]]:
         length = calendar.monthrange(month.year, month.month)[1]
         centre = _seconds(month) + length * DAY_S / 2
         ahead = (centre - (last - WEEK * DAY_S / 2)) / (WEEK * DAY_S)
-        yield month.strftime("%Y-%m"), *line.expected(ahead, length / WEEK), True, True
+        expected = (each / drawn for each in line.expected(ahead, length / WEEK))
+        yield month.strftime("%Y-%m"), *expected, True, True
         month = _month_after(month)
 
 
@@ -301,6 +300,8 @@ def _cacheable(table: TraceTable) -> Evidence:
     usable = table.clock.usable
     if not usable.any():
         return measure.of(table, LOG_TIME)
+    if table.share < 1:
+        return measure.of(table, "measure the whole log: a draw lacks the calls before")
     if not table.present & {"system", "conversation"}:
         return measure.of(table, "log the `system` prompt, or `conversation_id`")
     read, estimated = chosen(table.numbers["input_tokens"], table.numbers["input_estimate"])
@@ -388,7 +389,7 @@ def _spend(table: TraceTable) -> tuple[Evidence, Evidence]:
         table,
         month,
         talks=table.conversation[taken],
-        method=f"sum of what the calls report; {_how(at)}",
+        method=f"sum of what the calls report; {_how(table)}",
         details={"share_with_usd": priced},
     )
 

@@ -159,7 +159,11 @@ def opening(report: MeasureReport) -> str:
     every = (day for one in report.measured.evidence for day in (one.since, one.observed_on))
     days = sorted({day for day in every if day is not None})
     beside = [*formats, *([between_days(days[0], days[-1])] if days else [])]
-    return f"Read {', '.join(parts)} ({', '.join(beside)})."
+    drawn = (one.details.get("drawn_share") for one in report.measured.evidence)
+    measured = ""
+    if isinstance(part := next(filter(None, drawn), None), float):
+        measured = f"; measured {100 * part:g}% of their conversations, drawn by hash"
+    return f"Read {', '.join(parts)}{measured} ({', '.join(beside)})."
 
 
 def _size(report: MeasureReport) -> str:
@@ -312,6 +316,9 @@ def texts_text(report: MeasureReport) -> str:
             f"{text} of the {count(other.n)} questions whose language is told aren't in {first} "
             f"but in {told}: examples and the evaluation set need each language"
         )
+    for name, what in _GAPS.items():
+        if (gap := report.known(name)) is not None and float(gap.low or 0) >= _SOME:
+            said.append(f"{interval_text(gap.value, gap.low, gap.high, 'share')} {what}")
     return "; ".join(said)
 
 
@@ -399,6 +406,10 @@ _LONGEST_NAME = 40
 _MOSTLY = 0.5  # of answers, for a sentence about them
 _ENDS = ("", "_low", "_high")
 _SOME = 0.01  # of questions, for a language to be named
+_GAPS = {
+    "evalset_language_gap": "are in a language of which the evaluation set has no case",
+    "evalset_length_gap": "are longer than every case of the evaluation set",
+}
 _FORMS = (("label", "labels"), ("json", "JSON"), ("sql", "SQL"), ("tool_call", "calls of tools"))
 _MOST_TESTS = 5
 _COUNTS = {
@@ -416,7 +427,7 @@ def quick_rows(report: MeasureReport) -> Rows:
     elif success := report.known("success_share"):
         text = interval_text(success.value, success.low, success.high, success.unit)
         rated = report.detail("success_share", "labelled_share")
-        if rated is not None and report.detail("success_share", "tested_share") != 1:
+        if rated and rated < 1 and report.detail("success_share", "tested_share") != 1:
             text += f", of the {share(rated)} of answers that were rated: no sample of all"
         yield "Success", text
     else:
@@ -486,27 +497,26 @@ def _apart(report: MeasureReport) -> str:
 
 
 def _ceiling(report: MeasureReport) -> str:
+    """What of the checks is answered, what was seen of the others, and who asks for the rest."""
     ceiling = report.dossier.ceiling
     known = [check for check in ceiling.checks.values() if check.state != "unknown"]
-    answered = sum(check.source == "measured" for check in known)
-    verb, seen = "is" if answered <= 1 else "are", []
+    answered, seen = sum(check.source == "measured" for check in known), []
     for name in (name for name in _COUNTS if name in ceiling.checks):
         measure, noun = _COUNTS[name]
-        number, wanted = report.count(measure), report.wanted.get(name, 0)
-        if number:
+        if number := report.count(measure):
+            wanted = report.wanted.get(name, 0)
             short = f" of {count(wanted)} wanted, others may have been tried"
             seen.append(f"{counted(number, noun)}{short if number < wanted else ''}")
-    beside = f". Seen: {'; '.join(seen)}" if seen else ""
-    who = few(answered) if answered else "none"
-    first = f"{who} of the {few(len(ceiling.checks))} checks {verb} answered by data"
+    of_all = f"{few(answered) if answered else 'none'} of the {few(len(ceiling.checks))} checks"
+    first = f"{of_all} {'is' if answered <= 1 else 'are'} answered by data"
     first += f", {few(stated)} stated" if (stated := len(known) - answered) else ""
-    first += beside
+    first += f" (seen: {'; '.join(seen)})" if seen else ""
     reached = {
-        "yes": "It is reached",
-        "no": "It is not reached",
-        "unknown": "Whether it is reached stays open",
+        "yes": ", and it is reached",
+        "no": ", and it is not reached",
+        "unknown": f", so it stays open: tuneworthy interview {report.folder} asks for the rest",
     }
-    return f"{sentence(first)} {reached[ceiling.reached]}."
+    return sentence(first + reached[ceiling.reached])
 
 
 def _best(report: MeasureReport) -> Evidence | None:

@@ -183,6 +183,30 @@ def evidence_changed(facts: CaseFacts) -> Found:
     )
 
 
+_MOST_UNLIKE = 0.05
+"""Share of the questions that may be unlike every case of the evaluation set (ours)."""
+_UNLIKE = {
+    "evalset_language_gap": "are in a language of which the evaluation set has no case",
+    "evalset_length_gap": "are longer than every case of the evaluation set",
+}
+
+
+@doubt
+def evaluation_gap(facts: CaseFacts) -> Found:
+    """Questions of a kind that the evaluation set doesn't ask: no score on it is about them."""
+    seen = {name: one for name, one in facts.findings.ledger.items() if name in _UNLIKE}
+    gaps = [
+        f"{interval_text(one.value, one.low, one.high, one.unit)} {_UNLIKE[name]}"
+        for name, one in seen.items()
+        if one.known and float(one.low or 0) > _MOST_UNLIKE
+    ]
+    return bool(gaps) and (
+        ("data.evaluation", "evidence"),
+        f"Of what is asked {' and '.join(gaps)}: no score on it says anything about those.",
+        "Draw a set from these logs under another name: tuneworthy evalset --output FILE",
+    )
+
+
 def _rest_on(facts: CaseFacts, old: Sequence[str]) -> Iterator[str]:
     """Answers and numbers that some measurements gave."""
     for name in (*facts.framework.ceiling, *facts.framework.factors):
