@@ -80,9 +80,7 @@ def level(days: Floats, least: float) -> Estimate:
     design = np.column_stack(columns)
     fitted, *_ = np.linalg.lstsq(design, tail, rcond=None)
     left = tail - design @ fitted
-    square, free = float(left @ left), n - design.shape[1]
-    raw = float(left[1:] @ left[:-1]) / square if square > 0 else 0.0
-    alike = _alike(raw, n, design.shape[1])
+    square, free, alike = float(left @ left), n - design.shape[1], _alike(left, design.shape[1])
     variance = max(square / free * (1 + alike) / (1 - alike), least)
     half = t95(max(3, free // 3)) * math.sqrt(variance / LEVEL_DAYS)
     return Estimate(value, max(0.0, value - half), value + half, LEVEL_DAYS, LEVEL_DAYS)
@@ -110,10 +108,7 @@ def trend(counts: Floats) -> Trend | None:
             break
     expected = np.exp(np.clip(design @ line, -30, 60))
     left = (counts - expected) / np.sqrt(expected)
-    square = float(left @ left)
-    scatter = max(1.0, square / (n - 2))
-    raw = float(left[1:] @ left[:-1]) / square if square > 0 else 0.0
-    alike = _alike(raw, n, 2)
+    scatter, alike = max(1.0, float(left @ left) / (n - 2)), _alike(left, 2)
     inner = design.T @ (design * expected[:, None])
     spread = np.linalg.inv(inner) * scatter * (1 + alike) / (1 - alike)
     return Trend(
@@ -135,9 +130,11 @@ def poisson_interval(count: int) -> Ends:
     return low, _where(lambda mean: 1 - _at_most(count, mean), top, 0.975)
 
 
-def _alike(raw: float, n: int, fitted: int) -> float:
-    """Correlation of neighbours, corrected for what n residuals of a fitted curve hide of it."""
-    return min(max(raw + (fitted - 1 + (fitted + 2) * max(raw, 0.0)) / n, 0.0), _MOST_ALIKE)
+def _alike(left: Floats, fitted: int) -> float:
+    """Correlation of neighbours, corrected for what residuals of a fitted curve hide of it."""
+    square = float(left @ left)
+    raw = float(left[1:] @ left[:-1]) / square if square > 0 else 0.0
+    return min(max(raw + (fitted - 1 + (fitted + 2) * max(raw, 0.0)) / len(left), 0.0), _MOST_ALIKE)
 
 
 def _at_most(count: int, mean: float) -> float:

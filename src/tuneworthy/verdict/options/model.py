@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tuneworthy.model.case import in_use
 from tuneworthy.model.framework import Move, Moves
+from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts, counted
 from tuneworthy.verdict.options.rule import (
     SIGNS,
@@ -215,10 +216,7 @@ def _no_classes(facts: CaseFacts) -> Opinion:
 
 
 _WELL_TRAINED: Moves = {
-    "quality": Move(low=0, high=0.10),
-    "cost": Move(low=0.001, high=0.2),
-    "latency": Move(low=0.005, high=0.2),
-    "privacy": Move(low=1, high=1),
+    name: Move(**ends) for name, ends in TABLES["moves"]["well_trained"].items()
 }
 
 

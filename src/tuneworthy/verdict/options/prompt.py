@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tuneworthy.model.dossier import Helps
 from tuneworthy.model.framework import Move, Moves
+from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts, as_range, likely
 from tuneworthy.verdict.options.rule import (
     Figures,
@@ -160,11 +161,8 @@ def decomposition(facts: CaseFacts) -> Opinion:
     return unknown("name the goals: whether the prompt has more than one thing to do isn't stated")
 
 
-_SELECTED: Moves = {
-    "quality": Move(low=0, high=0.15),
-    "cost": Move(low=0.2, high=0.8),
-    "latency": Move(low=0.4, high=0.9),
-}  #: What it does to put fewer tools before the model.
+_SELECTED: Moves = {name: Move(**ends) for name, ends in TABLES["moves"]["fewer_tools"].items()}
+"""What it does to put fewer tools before the model."""
 
 
 @option(tried="an attempt used tools or checks, and the target is still missed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.dossier import ApproachResult
+from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts, named
 from tuneworthy.verdict.gates import held
 from tuneworthy.verdict.options.rule import (
@@ -22,20 +23,12 @@ from tuneworthy.words import count, figure_says, listing, plain
 BEHAVIOUR_GOALS = frozenset({"persona", "format", "tool_calling", "safety"})
 """Goals that ask for a way to answer."""
 
-_SIGNS: dict[str, tuple[str, ...]] = {
-    "knowledge": ("knowledge_gaps", "terminology_errors"),
-    "domain_expertise": ("terminology_errors", "knowledge_gaps"),
-    "persona": ("voice_drift",),
-    "format": ("inconsistent_format",),
-}  #: Signals that show a goal isn't reached; the other goals show it by quality alone.
+_SIGNS: dict[str, list[str]] = TABLES["goal_signs"]
+"""Signals that show a goal isn't reached; the other goals show it by quality alone."""
 
 NO_GOAL = unknown("name the goals: each kind of tuning serves one")
 
-_CHANGE = {
-    "policy": "rules of behavior change about every month, and each change means retraining",
-    "both": "facts and rules change about every month; only what stays can be trained",
-    "unknown": "requirements change about every month; only what stays can be trained",
-}  #: What speaks against training, by what changes.
+_CHANGE: dict[str, str] = TABLES["change"]  #: What speaks against training, by what changes.
 
 
 def tuning(facts: CaseFacts, fit: ApproachResult) -> Opinion:
