@@ -97,7 +97,7 @@ def evalset_text(cases: Iterable[EvalCase]) -> str:
 
 
 def told(one: EvalCase, where: str = "") -> dict[str, Any]:
-    """A case as plain values, without what is as it would be anyway; ``where`` is for an error."""
+    """A case as plain values without its defaults; an error says ``where``, else the case's id."""
     try:
         return one.model_dump(mode="json", exclude_defaults=True)
     except (ValueError, RecursionError):

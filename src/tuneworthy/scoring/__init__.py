@@ -10,6 +10,7 @@ from typing import Any
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.model.case import metric_named
 from tuneworthy.model.evalset import CheckCall, EvalCase
+from tuneworthy.scoring import judge, sandboxed, structured, texts
 from tuneworthy.scoring.base import (
     Kit,
     Output,
@@ -22,32 +23,15 @@ from tuneworthy.scoring.base import (
     right,
     unscored,
 )
-from tuneworthy.scoring.judge import Judge
-from tuneworthy.scoring.sandboxed import Python, Sql
-from tuneworthy.scoring.structured import (
-    JsonFields,
-    JsonSchema,
-    ToolCalls,
-    accepted_calls,
-    as_object,
-    is_call,
-)
-from tuneworthy.scoring.texts import (
-    BrandVoice,
-    Contains,
-    LabelMatch,
-    Length,
-    Match,
-    Number,
-    PromptInstructions,
-    Regex,
-    Terminology,
-)
+from tuneworthy.scoring.structured import accepted_calls, as_object, is_call
 from tuneworthy.syntax.document import did_you_mean
 
-_TEXTS = (Match, LabelMatch, Contains, Number, Regex, Length, Terminology, BrandVoice)
-_OTHERS = (JsonFields, JsonSchema, Sql, ToolCalls, PromptInstructions, Python, Judge)
-SCORERS: Mapping[str, type[Scorer]] = {kind.id: kind for kind in (*_TEXTS, *_OTHERS)}
+_ALL: tuple[type[Scorer], ...] = (
+    *(texts.Match, texts.LabelMatch, texts.Contains, texts.Number, texts.Regex, texts.Length),
+    *(texts.Terminology, texts.BrandVoice, structured.JsonFields, structured.JsonSchema),
+    *(sandboxed.Sql, structured.ToolCalls, texts.PromptInstructions, sandboxed.Python, judge.Judge),
+)
+SCORERS: Mapping[str, type[Scorer]] = {kind.id: kind for kind in _ALL}
 GOALS = dict.fromkeys(("extraction", "format"), "json_fields")
 GOALS |= {"classification": "label", "tool_calling": "tool_call"}
 """What scores outputs of a goal, where the references are of that kind."""
@@ -78,15 +62,15 @@ def default_scorers(
     """
     kit = kit or Kit()
     references = [value for case in cases if not _compared(case) for value in case.accepted]
-    texts = all(isinstance(value, str) for value in references)
+    are_texts = all(isinstance(value, str) for value in references)
     name = metric_named(metric)
-    if name not in SCORERS or (name == "label" and not texts):
+    if name not in SCORERS or (name == "label" and not are_texts):
         if not references:
             return ()
-        name = _fitting(references, GOALS.get(goal, ""), texts=texts)
+        name = _fitting(references, GOALS.get(goal, ""), are_texts=are_texts)
     if name == "label" and not kit.labels:
         labels = list(dict.fromkeys(map(as_text, references)))
-        return (make(LabelMatch, labels, kit),) if labels else ()
+        return (make(SCORERS["label"], labels, kit),) if labels else ()
     return (scorer_for(name, kit),)
 
 
@@ -95,12 +79,12 @@ def _compared(case: EvalCase) -> bool:
     return any(kind is not None and kind.compares for kind in kinds)
 
 
-def _fitting(references: Sequence[Any], wanted: str, *, texts: bool) -> str:
+def _fitting(references: Sequence[Any], wanted: str, *, are_texts: bool) -> str:
     objects = list(map(as_object, references)) if wanted in ("json_fields", "tool_call") else []
     calls = wanted == "tool_call" and all(map(accepted_calls, objects))
     if calls or (wanted == "json_fields" and None not in objects):
         return wanted
-    if texts:
+    if are_texts:
         counted = Counter(map(plain, references))
         short = all(len(text) <= 100 for text in counted)
         often = len(counted) > 1 and len(references) >= CASES_A_LABEL * len(counted)

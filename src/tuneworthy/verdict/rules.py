@@ -88,9 +88,9 @@ def _measures(states: States, rules: Rules) -> Measures:
     groups = {"indicator": rules.indicators, "anti_indicator": rules.anti_indicators}
     for kind, names in {**groups, "check": rules.checks}.items():
         yes = [rules.weights[name] for name in names if states[name] == "yes"]
-        open_ = [rules.weights[name] for name in names if states[name] == "unknown"]
-        ends[f"{kind}s"] = len(yes), len(yes) + len(open_)
-        ends[f"{kind}_weight"] = sum(yes), sum(yes) + sum(open_)
+        more = [rules.weights[name] for name in names if states[name] == "unknown"]
+        ends[f"{kind}s"] = len(yes), len(yes) + len(more)
+        ends[f"{kind}_weight"] = sum(yes), sum(yes) + sum(more)
     gain, loss = ends["indicator_weight"], ends["anti_indicator_weight"]
     ends["difference"] = gain[0] - loss[1], gain[1] - loss[0]
     return ends
@@ -226,7 +226,7 @@ def flips(states: States, rules: Rules, before: Verdict) -> tuple[tuple[FlipResu
     for name, state in states.items():
         group, named = (name in rules.checks, name in rules.indicators), name in rules.asked
         for to in OTHERS[state]:
-            kind = _Kind(group, rules.weights[name], name * named, state, to)
+            kind = _Kind(group, rules.weights[name], name if named else "", state, to)
             kinds.setdefault(kind, []).append(name)
     work, each = 0, effort(rules, states)
     for size in range(1, len(states) + 1):

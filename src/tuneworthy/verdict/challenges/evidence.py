@@ -88,8 +88,10 @@ def _apart(number: Replaced, tolerance: float) -> bool:
 @doubt
 def measured_beside_answer(facts: CaseFacts) -> Found:
     """An answer, and a measurement that points the other way and can't settle it."""
-    path, stated, seen, why = next(_beside(facts), ("",) * 4)
-    return bool(path) and (
+    if (found := next(_beside(facts), None)) is None:
+        return None
+    path, stated, seen, why = found
+    return (
         (path, "evidence"),
         f"{plain(path.split('.')[1])} is answered {stated}; measured {seen}. "
         f"The answer stands, as {why}.",

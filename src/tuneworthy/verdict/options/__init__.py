@@ -360,10 +360,12 @@ def _aimed(facts: CaseFacts, opinion: Opinion, does: Does, name: str) -> Opinion
         if still_open := [target for target in aims if does[target][0] == "unknown"]:
             said, what = because.removesuffix("."), TARGETS[still_open[0]].name
             return unknown(f"{said}; what it does to {what} has to be measured")
-        missed, one = set(aims) <= set(facts.missed), len(aims) == 1  # else it is only said
-        how = ("is missed" if one else "are missed") if missed else "presses" if one else "press"
-        instead = "moves something else" if one else "moves none of them"
-        return no(f"{named(aims)} {how}, and it {instead}")
+        missed = set(aims) <= set(facts.missed)  # else it is only said or seen to press
+        if len(aims) == 1:
+            how = "is missed" if missed else "presses"
+            return no(f"{named(aims)} {how}, and it moves something else")
+        how = "are missed" if missed else "press"
+        return no(f"{named(aims)} {how}, and it moves none of them")
     touched = [t for t in facts.limits if t not in aims and does[t][0] in ("worsens", "unknown")]
     then = {target: facts.meets(target, does[target][1]) for target in touched}
     if past := [target for target, meets in then.items() if meets == "no"]:
