@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tuneworthy.errors import CaseError, InputError, OutputError
@@ -247,49 +247,33 @@ def alone(path: Path) -> Iterator[None]:
     or the place has no such lock, the digest is all that guards, and nobody waits. Where the file
     isn't there, reading it says so. A CaseError if somebody else holds it for ``MOST_WAIT_S``.
     """
-    descriptor = _locked(path, time.monotonic() + MOST_WAIT_S)
-    try:
+    until = time.monotonic() + MOST_WAIT_S
+    with ExitStack() as held:
+        while not _taken(path, held):
+            if time.monotonic() > until:
+                fix = "try again when the other program is done"
+                raise CaseError("is being written by somebody else", where=path, fix=fix)
+            time.sleep(_STEP_S)
         yield
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
 
 
-def _locked(path: Path, until: float) -> int | None:
-    """The descriptor that holds the lock; None where there is no lock to be had."""
+def _taken(path: Path, held: ExitStack) -> bool:
+    """Whether the lock of the file which stands there is ours, or there is none to be had."""
     if sys.platform == "win32":
-        return None
-    while True:
-        descriptor = None
-        with suppress(OSError, ValueError):  # whoever reads it next says what is wrong
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        if descriptor is None:
-            return None
-        kept = False
-        try:
-            kept = _taken(descriptor, path)
-            if kept:
-                return descriptor
-        except OSError:
-            return None
-        finally:
-            if not kept:
-                os.close(descriptor)
-        if time.monotonic() > until:
-            fix = "try again when the other program is done"
-            raise CaseError("is being written by somebody else", where=path, fix=fix)
-        time.sleep(_STEP_S)
-
-
-def _taken(descriptor: int, path: Path) -> bool:
-    """Whether the lock is ours and still that of the file which stands there.
-
-    An OSError if files can't be locked in that place.
-    """
+        return True
     import fcntl  # not on every system
 
     try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):  # whoever reads it next says what is wrong
+        return True
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return os.path.samestat(os.fstat(descriptor), path.stat())
+        ours = os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError as caught:
+        ours = not isinstance(caught, BlockingIOError)  # else files can't be locked there
+    if ours:
+        held.callback(os.close, descriptor)
+    else:
+        os.close(descriptor)
+    return ours

