@@ -369,7 +369,7 @@ from tuneworthy.money.terms import REQUESTS, build_cost_model, call_usd, mtok_us
 from tuneworthy.money.worth import by_worth, cases_note, evppi, more_cases, worth_of_cases
 from tuneworthy.pipeline import framework_of, today
 from tuneworthy.plan import section as plan_phases
-from tuneworthy.plan.context import Calendar, day, working_days
+from tuneworthy.plan.context import Calendar, day
 from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS, backtest, gap
 from tuneworthy.precedents.section import (
     CASES_FILE,

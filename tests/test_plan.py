@@ -38,7 +38,6 @@ from internals import (
     run,
     sections_plan,
     tracker,
-    working_days,
 )
 from internals import name as gantt_name
 from internals import tracker_COLUMNS as COLUMNS
@@ -511,6 +510,7 @@ def test_a_later_start_moves_every_date_by_as_much(case: Any, start: date, later
         for before, after in ((one.start, other.start), (one.end, other.end)):
             assert working_days(before, after) - 1 == later
     assert early.weeks == late.weeks
+    assert early.weeks == working_days(early.start, max(one.end for one in early.phases)) / 5
     assert (early.hours, early.usd) == (late.hours, late.usd)
 
 
@@ -657,6 +657,12 @@ def test_a_reason_against_of_one_s_own_has_a_phase() -> None:
 
 
 # The calendar -----------------------------------------------------------------------------------
+
+
+def working_days(first: date, last: date) -> int:
+    """Working days from one day to another, both included, counted one by one."""
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    return sum(day.weekday() < 5 for day in days)
 
 
 @given(st.dates(date(1900, 1, 1), date(2500, 1, 1)), st.integers(0, 5000))

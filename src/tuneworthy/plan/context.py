@@ -69,6 +69,11 @@ class Calendar:
         day(self.start, end)  # the team has to be free again within the calendar
         return day(self.start, first), day(self.start, end - 1)
 
+    @property
+    def weeks(self) -> float:
+        """Weeks of working days until all that is booked is done."""
+        return max(self._ends.values()) / DAYS_PER_WEEK
+
     def _free(self, ready: int, length: int) -> int:
         """The first day from ``ready`` on at which the team is free for ``length`` days."""
         for begin, end in sorted(self._busy):
@@ -94,13 +99,6 @@ def day(start: date, number: int) -> date:
             "check the hours and economics.hours_per_week: the plan ends after the year 9999"
         )
     return date.fromordinal(ordinal)
-
-
-def working_days(first: date, last: date) -> int:
-    """Working days from one day to another, both included; 0 when none lies between them."""
-    whole, rest = divmod(max(0, (last - first).days + 1), 7)
-    odd = sum((first.weekday() + k) % 7 < DAYS_PER_WEEK for k in range(rest))
-    return whole * DAYS_PER_WEEK + odd
 
 
 # What a phase costs.

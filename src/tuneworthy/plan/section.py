@@ -26,7 +26,6 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Framework, Outcome, either
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import (
-    DAYS_PER_WEEK,
     Calendar,
     Needs,
     NoPlanError,
@@ -34,7 +33,6 @@ from tuneworthy.plan.context import (
     PlanContext,
     cost_of,
     said,
-    working_days,
 )
 from tuneworthy.verdict.facts import DAYS_PER_MONTH
 from tuneworthy.verdict.gates import held, unsafe
@@ -109,7 +107,7 @@ def build_plan(
         phases=phases,
         hours=Range.total(phase.hours for phase in phases),
         usd=Range.total(phase.usd for phase in phases),
-        weeks=working_days(calendar.start, max(p.end for p in phases)) / DAYS_PER_WEEK,
+        weeks=calendar.weeks,
         parts={
             part: PartTotal(
                 hours=Range.total(p.hours for p in group),
