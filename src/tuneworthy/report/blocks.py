@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from tuneworthy.words import fill
 
@@ -60,7 +60,8 @@ class Bullets:
     block: ClassVar[str] = "bullets"
 
 
-class Fact(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Fact:
     """A label with its value."""
 
     label: str
@@ -80,14 +81,16 @@ class Facts:
     block: ClassVar[str] = "facts"
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Column:
     """The head of a column."""
 
     title: str
     kind: Kind = "text"
 
 
-class Cell(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Cell:
     """A cell with something small under it."""
 
     text: str

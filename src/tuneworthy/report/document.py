@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tuneworthy.errors import InputError
@@ -20,7 +21,7 @@ def report(dossier: Dossier, *, short: bool = False) -> Document:
     parts = () if short else sections(dossier)
     there = {section.id for section in parts}
     facts = verdict.memo(dossier)
-    linked = (fact if fact.link in there else fact._replace(link="") for fact in facts)
+    linked = (fact if fact.link in there else replace(fact, link="") for fact in facts)
     return Document(
         name=dossier.case.name,
         headline=headline(dossier),
