@@ -146,8 +146,7 @@ _NAMES = named("formats_of_labels")
 
 
 def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Document:
-    case, differ = shlex.quote(folder), [item for one in results for item in one.disagreements]
-    unsettled = sum(item.settled is None for item in differ)
+    unsettled, case = to_settle(results), shlex.quote(folder)
     if unsettled:
         after = f"{counted(unsettled, 'item')} to settle: tuneworthy evalset adjudicate {case}"
     elif all(len(one.labellers) < 2 for one in results):
@@ -208,6 +207,11 @@ def coefficient_text(one: Coefficient) -> str:
     if one.low is not None and one.high is not None:
         ends = f"{quality(one.low)} to {quality(one.high)}"
     return f"{quality(one.value)} ({ends})"
+
+
+def to_settle(results: Sequence[AgreementOf]) -> int:
+    """Items that labellers differ on and nobody has settled; the page asks too."""
+    return sum(each.settled is None for one in results for each in one.disagreements)
 
 
 _MOST_LINES = 60
