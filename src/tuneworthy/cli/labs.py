@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from tuneworthy.errors import InputError
 if TYPE_CHECKING:
     from tuneworthy.lab.judge import JudgeChoice
     from tuneworthy.lab.prepare import PreparedLab
+    from tuneworthy.workspace.labs import LabKind
 
 _CALLS = opt.with_options(
     opt.case_argument,
@@ -56,41 +58,34 @@ _JUDGED = opt.with_options(
 )
 
 
-def lab_command(*lines: str, own: tuple[opt.Decorator, ...]) -> Callable[[Any], click.Command]:
-    """A command that runs a lab: the options of all labs, its own, and examples."""
-    options = (_CALLS, *own, opt.as_of_option, opt.output_options)
-    return opt.with_options(opt.command(*lines), *options)
-
-
-@lab_command(
+@opt.command(
     "tuneworthy ceiling my-case --dry-run",
     "tuneworthy ceiling my-case --budget 5",
     "tuneworthy ceiling my-case --budget 5 --propose 5 --propose-with openai:gpt-5",
     "tuneworthy ceiling my-case --budget 5 --judge rubric.md --judge-model openai:gpt-4o",
     "tuneworthy ceiling my-case --budget 5 --format json --output ceiling.json",
     "tuneworthy ceiling my-case --cases csv --output cases.csv",
-    own=(
-        _JUDGED,
-        opt.number("--repeats", 1, 20, 1, "Times each case is asked; repeats are no cases."),
-        opt.number(
-            "--propose N",
-            0,
-            50,
-            0,
-            "Have gepa propose prompts first, in N independent runs; 5 or more also estimate "
-            "what one more would add.",
-        ),
-        opt.option(
-            "--propose-with MODEL", "The model that writes them; the first of CASE if left out."
-        ),
-        opt.option(
-            "--cases FORM",
-            "Give every case with every arm's answer, as csv or json; nothing is sent twice.",
-            type=click.Choice(("csv", "json")),
-        ),
-        opt.framework_option,
-    ),
 )
+@_CALLS
+@_JUDGED
+@opt.number("--repeats", 1, 20, 1, "Times each case is asked; repeats are no cases.")
+@opt.number(
+    "--propose N",
+    0,
+    50,
+    0,
+    "Have gepa propose prompts first, in N independent runs; 5 or more also estimate "
+    "what one more would add.",
+)
+@opt.option("--propose-with MODEL", "The model that writes them; the first of CASE if left out.")
+@opt.option(
+    "--cases FORM",
+    "Give every case with every arm's answer, as csv or json; nothing is sent twice.",
+    type=click.Choice(("csv", "json")),
+)
+@opt.framework_option
+@opt.as_of_option
+@opt.output_options
 def ceiling(
     case: str, propose: int, propose_with: str | None, cases: str | None, **options: Any
 ) -> int:
@@ -99,8 +94,7 @@ def ceiling(
     Arms race on one part of the evaluation set, and the winner is reported on the other. Nothing is
     paid twice: run it again to go on where it stopped. What it shows becomes evidence of CASE.
     """
-    from tuneworthy.lab import ceiling as api
-    from tuneworthy.lab.prepare import quoted
+    from tuneworthy.lab.ceiling import with_proposals
     from tuneworthy.lab.scores import plainly
 
     how = opt.asked()
@@ -112,48 +106,42 @@ def ceiling(
             lab.scores.shown = str  # the cases are the user's own
         elif how.form == "text" and how.output is None and sys.stdout.isatty():
             lab.scores.shown = plainly
-        return api.with_proposals(lab, propose, propose_with)
+        return with_proposals(lab, propose, propose_with)
 
-    done = _run(api, case, quoted, {}, ready=proposed, source=case, **options)
-    return STOPPED if done is not None and done.result.stopped else ANSWERED
+    return _run("ceiling", case, ready=proposed, source=case, **options)
 
 
-@lab_command(
+@opt.command(
     "tuneworthy verify my-case --dry-run",
     "tuneworthy verify my-case --budget 5",
     "tuneworthy verify my-case --budget 5 --margin 0.02 --format json",
     "tuneworthy verify --from results.json --arm v3 --baseline v2",
     "tuneworthy verify --from main.json --from branch.json --margin -0.02",
-    own=(
-        _JUDGED,
-        opt.number(
-            "--margin",
-            -1,
-            1,
-            0.0,
-            "Share of cases by which the tuned model has to be better; with --from below 0 by "
-            "which it may be worse.",
-        ),
-        opt.option(
-            "--from RESULTS",
-            "Compare two arms of results that are there, and call nothing: CASE isn't read. Of "
-            "two files the first is the baseline.",
-            "sources",
-            multiple=True,
-        ),
-        opt.option(
-            "--arm ARM", "With --from: what is held against the baseline, or a part of its name."
-        ),
-        opt.option("--baseline ARM", "With --from: the other; the first one where there are two."),
-        opt.flag(
-            "--shared", "With --from: leave out cases that one lacks; else they count as failed."
-        ),
-        opt.mapping_option,
-        opt.flag(
-            "--new-plan", "Compare something else than the plan that was written down.", "again"
-        ),
-    ),
 )
+@_CALLS
+@_JUDGED
+@opt.number(
+    "--margin",
+    -1,
+    1,
+    0.0,
+    "Share of cases by which the tuned model has to be better; with --from below 0 by "
+    "which it may be worse.",
+)
+@opt.option(
+    "--from RESULTS",
+    "Compare two arms of results that are there, and call nothing: CASE isn't read. Of "
+    "two files the first is the baseline.",
+    "sources",
+    multiple=True,
+)
+@opt.option("--arm ARM", "With --from: what is held against the baseline, or a part of its name.")
+@opt.option("--baseline ARM", "With --from: the other; the first one where there are two.")
+@opt.flag("--shared", "With --from: leave out cases that one lacks; else they count as failed.")
+@opt.mapping_option
+@opt.flag("--new-plan", "Compare something else than the plan that was written down.", "again")
+@opt.as_of_option
+@opt.output_options
 def verify(
     case: str,
     judge: str | None,
@@ -170,8 +158,6 @@ def verify(
     for regressed; 3 where it stays open: under 20 cases, or an interval that holds the margin, to
     whose ends failed calls count as wrong and as right. 2 is a wrong input.
     """
-    from tuneworthy.lab import verify as api
-
     own = {name: options.pop(name) for name in ("arm", "baseline", "mapping", "shared")}
     if sources:
         if any(options[name] for name in ("budget", "dry_run", "again", "ask_again")) or judge:
@@ -184,8 +170,7 @@ def verify(
         named = "map" if named == "mapping" else named
         raise InputError("is for results that are there", where=f"--{named}", fix=fix)
     shown = {"folder": case, "rubric": judge or ""}
-    done = _run(api, case, api.quoted, shown, judge=judge, **options)
-    return STOPPED if done is not None and done.stopped else ANSWERED
+    return _run("verify", case, shown, judge=judge, **options)
 
 
 def _compare(sources: tuple[str, ...], **own: Any) -> int:
@@ -201,30 +186,25 @@ def _compare(sources: tuple[str, ...], **own: Any) -> int:
     return NOT_MET if why == "task" else STOPPED
 
 
-@lab_command(
+@opt.command(
     "tuneworthy retrieve my-case",
     "tuneworthy retrieve my-case --documents manuals --k 3",
     "tuneworthy retrieve my-case --answers --dry-run",
     "tuneworthy retrieve my-case --answers --budget 2 --format json",
-    own=(
-        opt.option(
-            "--documents PATH",
-            "What to search, below CASE: Markdown, text, HTML and PDF. data.documents of CASE if "
-            "left out, and without it the passages of its evaluation set.",
-        ),
-        opt.number(
-            "--k", 1, 50, 5, "Pieces that are given to the model: recall counts among these."
-        ),
-        opt.number("--words", 20, 2_000, 200, "The most words of a piece."),
-        opt.flag(
-            "--answers", "Have a model answer with retrieved, with known and with no passages."
-        ),
-        opt.option(
-            "--arm ARM", "Prompt and model that answer, as v3 · openai:gpt-4o; else the first."
-        ),
-        opt.framework_option,
-    ),
 )
+@_CALLS
+@opt.option(
+    "--documents PATH",
+    "What to search, below CASE: Markdown, text, HTML and PDF. data.documents of CASE if "
+    "left out, and without it the passages of its evaluation set.",
+)
+@opt.number("--k", 1, 50, 5, "Pieces that are given to the model: recall counts among these.")
+@opt.number("--words", 20, 2_000, 200, "The most words of a piece.")
+@opt.flag("--answers", "Have a model answer with retrieved, with known and with no passages.")
+@opt.option("--arm ARM", "Prompt and model that answer, as v3 · openai:gpt-4o; else the first.")
+@opt.framework_option
+@opt.as_of_option
+@opt.output_options
 def retrieve(case: str, **options: Any) -> int:
     """Find out which way of retrieving finds the known passage, and what answers lose by it.
 
@@ -232,11 +212,7 @@ def retrieve(case: str, **options: Any) -> int:
     set names is found; that is free and sends nothing. With --answers a model answers the same
     questions, and what is lost by retrieving and by reading are two numbers.
     """
-    from tuneworthy.lab import retrieve as api
-
-    shown = {"folder": case}
-    done = _run(api, case, api.quoted, shown, prepare=api.prepare, **options)
-    return STOPPED if done is not None and done.stopped else ANSWERED
+    return _run("retrieve", case, {"folder": case}, **options)
 
 
 _PREPARED = (
@@ -247,37 +223,34 @@ _JUDGE = ("judge_model", "judge_url", "judge_price", "labels")
 
 
 def _run(
-    lab: Any,
+    kind: LabKind,
     case: str,
-    quoted: Callable[[Any], Any],
-    shown: dict[str, Any],
+    shown: Mapping[str, Any] = {},
     *,
     budget: float,
     dry_run: bool,
     ready: Callable[[PreparedLab], PreparedLab] = lambda lab: lab,
-    prepare: Callable[..., Any] | None = None,
     **options: Any,
-) -> Any:
-    """Deliver a lab's quote, or its result, which is returned."""
-    from tuneworthy.lab.prepare import prepare as prepare_lab
-    from tuneworthy.workspace.labs import keep_run
+) -> int:
+    """Deliver a lab's quote, or its result; the exit code."""
+    from tuneworthy.workspace.labs import LABS, keep_run, result_of
 
     opt.refuse_existing()
     settings = {name: options.pop(name) for name in _PREPARED if name in options}
     if "judge" in options:
         judging = {name: options.pop(name) for name in _JUDGE}
         settings["judge"] = _judge(options.pop("judge"), **judging)
-    prepared = ready((prepare or prepare_lab)(case, **settings))
-    form, painted, done = opt.asked().form, opt.colour(), None
+    lab, words = LABS[kind], import_module(f"tuneworthy.lab.{kind}")
+    prepared = ready(lab.prepare(case, **settings))
+    how: dict[str, Any] = {"form": opt.asked().form, "colour": opt.colour()}
     if dry_run:
-        text = lab.render_quote(prepared, quoted(prepared), form, cap_usd=budget, colour=painted)
-    else:
-        with opt.live_line(opt.lab_progress) as watch:
-            done = lab.run(prepared, cap_usd=budget, watch=watch, **options)
-        keep_run(case, lab.__name__.rpartition(".")[2], done)
-        text = lab.render(done, form, colour=painted, **shown)
-    opt.deliver(text)
-    return done
+        opt.deliver(words.render_quote(prepared, lab.quoted(prepared), cap_usd=budget, **how))
+        return ANSWERED
+    with opt.live_line(opt.lab_progress) as watch:
+        done = lab.run(prepared, cap_usd=budget, watch=watch, **options)
+    keep_run(case, kind, done)
+    opt.deliver(words.render(done, **how, **shown))
+    return STOPPED if result_of(done).stopped else ANSWERED
 
 
 def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:

@@ -9,7 +9,6 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -58,52 +57,31 @@ def list(  # noqa: A001  # the name of the command
     opt.show(document(found, folder), lambda: json_text(named | found.model_dump(mode="json")))
 
 
-def server(
-    *lines: str,
-    first: tuple[opt.Decorator, ...] = (),
-    host: str,
-    port: int,
-    ports: str,
-    last: opt.Decorator,
-) -> Callable[[Any], click.Command]:
-    """A command that serves the cases of a folder: where it listens, and what is its own."""
-    return opt.with_options(
-        opt.command(*lines),
-        click.argument("folder", metavar="[CASES_DIR]", default="."),
-        *first,
-        opt.option("--host", host, default="127.0.0.1"),
-        opt.number("--port", 0, 65535, port, ports),
-        last,
-        opt.framework_option,
-        opt.as_of_option,
-    )
-
-
 _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
 
 
-@server(
+@opt.command(
     "tuneworthy serve",
     "tuneworthy serve examples --open",
     "tuneworthy serve cases --lab-budget 5",
     "tuneworthy serve cases --host 0.0.0.0 --port 9000",
-    host="Address to listen on; the link that is shown holds a token.",
-    port=8765,
-    ports="Port to listen on; 0 for any that is free.",
-    last=opt.with_options(
-        opt.number(
-            "--lab-budget USD",
-            0,
-            1e9,
-            0.0,
-            "The most that all labs started on the page may cost; those that cost more are quoted.",
-        ),
-        opt.number(
-            "--upload-limit MIB", 1, 1 << 20, 1024, "The most that files sent at a time may have."
-        ),
-        opt.flag("--open", "Open it in a browser.", "browse"),
-    ),
 )
+@click.argument("folder", metavar="[CASES_DIR]", default=".")
+@opt.option(
+    "--host", "Address to listen on; the link that is shown holds a token.", default="127.0.0.1"
+)
+@opt.number("--port", 0, 65535, 8765, "Port to listen on; 0 for any that is free.")
+@opt.number(
+    "--lab-budget USD",
+    0,
+    1e9,
+    0.0,
+    "The most that all labs started on the page may cost; those that cost more are quoted.",
+)
+@opt.number("--upload-limit MIB", 1, 1 << 20, 1024, "The most that files sent at a time may have.")
+@opt.flag("--open", "Open it in a browser.", "browse")
+@opt.framework_option
+@opt.as_of_option
 def serve(folder: str, **options: Any) -> None:
     """Show the cases in CASES_DIR, or the one case that it is, on a page in the browser.
 
@@ -123,20 +101,22 @@ _PATIENCE_S = 5.0
 _EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
 
 
-@server(
+@opt.command(
     "tuneworthy mcp cases",
     "tuneworthy mcp cases --http --port 8766",
-    first=(opt.flag("--http", "Streamable HTTP in place of stdio.", "over_http"),),
-    host="Where to listen, for --http.",
-    port=8766,
-    ports="Port, for --http; 0 takes a free one.",
-    last=opt.option(
-        "--allow-host NAME",
-        "Another name by which clients call the server; may be repeated.",
-        "allowed",
-        multiple=True,
-    ),
 )
+@click.argument("folder", metavar="[CASES_DIR]", default=".")
+@opt.flag("--http", "Streamable HTTP in place of stdio.", "over_http")
+@opt.option("--host", "Where to listen, for --http.", default="127.0.0.1")
+@opt.number("--port", 0, 65535, 8766, "Port, for --http; 0 takes a free one.")
+@opt.option(
+    "--allow-host NAME",
+    "Another name by which clients call the server; may be repeated.",
+    "allowed",
+    multiple=True,
+)
+@opt.framework_option
+@opt.as_of_option
 def mcp(folder: str, over_http: bool, chosen: str | None, as_of: Any, **address: Any) -> None:
     """Offer the tools to an assistant: it reads, answers and judges the cases in CASES_DIR.
 

@@ -105,63 +105,59 @@ def compare(case: str, reviewer: str, arm: str | None, n: int, budget: float) ->
 _EVERY_S = 0.5
 
 
-@opt.with_options(
-    opt.command(
-        "tuneworthy pilot my-case --dry-run",
-        "tuneworthy pilot my-case",
-        "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda",
-        "tuneworthy pilot my-case --way hosted --base openai:gpt-4.1-mini-2025-04-14 "
-        "--prices 5,0.8,3.2 --dry-run",
-        "tuneworthy pilot my-case --resume --format html --output card.html",
-    ),
-    opt.case_argument,
-    opt.option(
-        "--way",
-        "Where it trains: a small model inside this program, a model in a folder of yours, or a "
-        "service.",
-        type=click.Choice(["embedded", "folder", "hosted"]),
-        default="embedded",
-    ),
-    opt.option("--base MODEL", "The model of CASE to tune; local:smollm2 for embedded."),
-    opt.option("--folder PATH", "For folder: the base model's files."),
-    opt.flag("--cuda", "For folder: train on the GPU."),
-    opt.option(
-        "--service",
-        "For hosted: whose jobs it takes; by default those of the provider of --base.",
-        type=click.Choice(["openai", "together"]),
-    ),
-    opt.option("--tuned-from NAME", "For hosted: the base's name where it trains under another."),
-    opt.option(
-        "--prices TRAIN,IN,OUT",
-        "For hosted: USD for a million tokens that are trained on (each epoch counts), that the "
-        "tuned model reads, and that it writes.",
-    ),
-    opt.budget_option("the pilot may cost, earlier runs and training included"),
-    opt.number("--seeds N", 1, 20, 3, "Training runs of each size."),
-    opt.number("--examples N", 10, 1_000_000, None, "The most examples to train on."),
-    opt.number(
-        "--epochs N",
-        1,
-        20,
-        3,
-        "Times each example is seen; more where that is under 30 steps.",
-    ),
-    opt.flag("--dpo", "Learn from pairs of a better and a worse answer."),
-    opt.number("--margin", 0, 1, 0.0, "Share of cases by which tuning has to be better."),
-    opt.number("--at-once", 1, 256, 16, "The most calls on the wire."),
-    opt.tokens_option("Tokens an answer may have; it bounds the price."),
-    opt.flag("--resume", "Go on with the plan that was written down, whatever else is given."),
-    opt.flag("--new-plan", "Begin another pilot than the one that was written down.", "again"),
-    opt.flag("--ask-again", "Send calls in doubt once more; some of them may be paid twice."),
-    opt.flag("--allow-code", "Let scorers that are functions of yours run."),
-    opt.flag(
-        "--dry-run", "Measure a few steps and show what it would take; train and send nothing."
-    ),
-    opt.format_option("text", "json", "markdown", "html"),
-    opt.framework_option,
-    opt.as_of_option,
-    opt.output_options,
+@opt.command(
+    "tuneworthy pilot my-case --dry-run",
+    "tuneworthy pilot my-case",
+    "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda",
+    "tuneworthy pilot my-case --way hosted --base openai:gpt-4.1-mini-2025-04-14 "
+    "--prices 5,0.8,3.2 --dry-run",
+    "tuneworthy pilot my-case --resume --format html --output card.html",
 )
+@opt.case_argument
+@opt.option(
+    "--way",
+    "Where it trains: a small model inside this program, a model in a folder of yours, or a "
+    "service.",
+    type=click.Choice(["embedded", "folder", "hosted"]),
+    default="embedded",
+)
+@opt.option("--base MODEL", "The model of CASE to tune; local:smollm2 for embedded.")
+@opt.option("--folder PATH", "For folder: the base model's files.")
+@opt.flag("--cuda", "For folder: train on the GPU.")
+@opt.option(
+    "--service",
+    "For hosted: whose jobs it takes; by default those of the provider of --base.",
+    type=click.Choice(["openai", "together"]),
+)
+@opt.option("--tuned-from NAME", "For hosted: the base's name where it trains under another.")
+@opt.option(
+    "--prices TRAIN,IN,OUT",
+    "For hosted: USD for a million tokens that are trained on (each epoch counts), that the "
+    "tuned model reads, and that it writes.",
+)
+@opt.budget_option("the pilot may cost, earlier runs and training included")
+@opt.number("--seeds N", 1, 20, 3, "Training runs of each size.")
+@opt.number("--examples N", 10, 1_000_000, None, "The most examples to train on.")
+@opt.number(
+    "--epochs N",
+    1,
+    20,
+    3,
+    "Times each example is seen; more where that is under 30 steps.",
+)
+@opt.flag("--dpo", "Learn from pairs of a better and a worse answer.")
+@opt.number("--margin", 0, 1, 0.0, "Share of cases by which tuning has to be better.")
+@opt.number("--at-once", 1, 256, 16, "The most calls on the wire.")
+@opt.tokens_option("Tokens an answer may have; it bounds the price.")
+@opt.flag("--resume", "Go on with the plan that was written down, whatever else is given.")
+@opt.flag("--new-plan", "Begin another pilot than the one that was written down.", "again")
+@opt.flag("--ask-again", "Send calls in doubt once more; some of them may be paid twice.")
+@opt.flag("--allow-code", "Let scorers that are functions of yours run.")
+@opt.flag("--dry-run", "Measure a few steps and show what it would take; train and send nothing.")
+@opt.format_option("text", "json", "markdown", "html")
+@opt.framework_option
+@opt.as_of_option
+@opt.output_options
 def pilot(case: str, dry_run: bool, **options: Any) -> int:
     """Find out whether tuning works for CASE: train on growing parts of its training set.
 

@@ -235,7 +235,7 @@ def _keys(ask_id: str) -> Keys:
     return tuple(int(step) - 1 if step.isdigit() else step for step in ask_id.split("."))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CaseSnapshot:
     """A case as its file was when somebody read it, with what its dossier rests on."""
 
@@ -256,7 +256,7 @@ class CaseSnapshot:
         return ask_of(self.case, self.framework, ask_id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EvaluatedCase(CaseSnapshot):
     """A case with its dossier."""
 

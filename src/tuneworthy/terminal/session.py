@@ -45,7 +45,7 @@ class Listener(NamedTuple):
     transport: Transport | None = None  #: What sends, in place of the model's own endpoint.
 
 
-@dataclass(slots=True)
+@dataclass
 class InterviewSession:
     """One sitting. The case file has every answer; this is the rest."""
 
@@ -254,10 +254,9 @@ def interview(
         if called is None:
             return
         start_case(source, called, chosen)
-    kind: Callable[..., InterviewSession] = InterviewSession
+    session = InterviewSession(source, terminal, chosen, as_of)
     if listener is not None:
-        kind = partial(FreeInterview, listener=listener)
-    session = kind(source, terminal, chosen, as_of)
+        session = FreeInterview(source, terminal, chosen, as_of, listener=listener)
     if written is not None:
         session.take(written)
         return
@@ -288,7 +287,7 @@ _EDIT = "Write the answer as it should be:"
 _ALL_SAID = "All that can be said by talking is said; single questions ask for the rest."
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class FreeInterview(InterviewSession):
     """A sitting that begins with a talk with a model; single questions ask for what is left."""
 
@@ -311,7 +310,7 @@ class FreeInterview(InterviewSession):
         ) as self.caller:
             self._talk()
             spent, cap = self.caller.spent_usd(), small_usd(listener.cap_usd)
-        InterviewSession.run(self)  # a class with slots was made twice, which super() can't tell
+        super().run()
         if spent:
             self.terminal.say(f"The model has cost {small_usd(spent)} of {cap}.\n")
 

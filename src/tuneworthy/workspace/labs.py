@@ -46,35 +46,9 @@ from tuneworthy.model.lab import (
 )
 from tuneworthy.model.pilot import PilotResult
 from tuneworthy.pipeline import load_case, today
-from tuneworthy.report.blocks import (
-    Bullets,
-    Document,
-    Facts,
-    Part,
-    Prose,
-    Section,
-    Table,
-    facts,
-    section,
-)
-from tuneworthy.report.sections.lab import (
-    answered_rows,
-    ceiling_rows,
-    ceiling_sections,
-    pilot_document,
-    pilot_quote_document,
-    retrieval_document,
-    share_text,
-    verify_document,
-)
-from tuneworthy.training.pilot import (
-    PILOT_RUN,
-    PreparedPilot,
-    pilot_price,
-    prepare_pilot,
-    quoted_training,
-)
-from tuneworthy.training.pilot import run as run_pilot
+from tuneworthy.report import blocks as b
+from tuneworthy.report.sections import lab as words
+from tuneworthy.training import pilot
 from tuneworthy.training.trainers import EMBEDDED, LoraTrainer
 from tuneworthy.words import sentence
 from tuneworthy.workspace.cases import Cache, stamps
@@ -97,15 +71,15 @@ class _Lab(NamedTuple):
     told: Any = None  #: Its document; None for a ceiling, told beside the case as it is now.
 
 
-def _pilot(source: str | Path, **settings: Any) -> PreparedPilot:
+def _pilot(source: str | Path, **settings: Any) -> pilot.PreparedPilot:
     """The pilot that needs nothing but this machine."""
     lab = prepare(source, **settings)
-    return prepare_pilot(lab, LoraTrainer(pilot_folder(lab.case)), EMBEDDED)
+    return pilot.prepare_pilot(lab, LoraTrainer(pilot_folder(lab.case)), EMBEDDED)
 
 
-def _quoted_pilot(pilot: PreparedPilot) -> Quote:
-    with ledger_or_none(pilot.lab.case) as ledger:
-        return pilot_price(pilot, ledger)
+def _quoted_pilot(ready: pilot.PreparedPilot) -> Quote:
+    with ledger_or_none(ready.lab.case) as ledger:
+        return pilot.pilot_price(ready, ledger)
 
 
 LabState = Literal["running", "stopping", "done", "stopped", "failed"]
@@ -230,10 +204,10 @@ class LabRun:
 
     def _go(self, lab: Any, transport: Transport | None) -> None:
         state: LabState = "failed"
-        if isinstance(lab, PreparedPilot):
+        if isinstance(lab, pilot.PreparedPilot):
             lab = replace(lab, say=lambda says: self._tell(says=says))
         try:
-            self.done = _LABS[self.settings.kind].run(
+            self.done = LABS[self.settings.kind].run(
                 lab,
                 cap_usd=self.cap_usd,
                 at_once=self.settings.at_once,
@@ -293,10 +267,10 @@ class Labs:
     def _worked_out(self, source: str | Path, settings: LabSettings) -> LabOffer:
         lab = _prepared(source, settings)
         found = self._offer(lab, settings)
-        if not isinstance(lab, PreparedPilot):
+        if not isinstance(lab, pilot.PreparedPilot):
             return found
-        training = asyncio.run(quoted_training(lab))  # measures a few steps
-        told = pilot_quote_document(lab.plan, training, found.quote, math.inf).facts
+        training = asyncio.run(pilot.quoted_training(lab))  # measures a few steps
+        told = words.pilot_quote_document(lab.plan, training, found.quote, math.inf).facts
         rows = () if told is None else tuple((row.label, row.value) for row in told.rows)
         more = tuple(row for row in rows if row[0] not in ("Calls", "Price"))
         return found.model_copy(update={"more": more})
@@ -349,7 +323,7 @@ class Labs:
         return all(run.wait(max(0.0, until - time.monotonic())) for run in running)
 
     def _offer(self, lab: Any, settings: LabSettings) -> LabOffer:
-        kind, caller = _LABS[settings.kind], _caller(lab)
+        kind, caller = LABS[settings.kind], _caller(lab)
         with ledger_or_none((caller or lab).case) as ledger:
             doubtful = () if ledger is None else ledger.doubtful(kind.paid_as)
             spend = None if ledger is None else ledger.spend(kind.paid_as)
@@ -383,7 +357,7 @@ class Labs:
 def _prepared(source: str | Path, settings: LabSettings) -> Any:
     """The plan of a lab by its settings; code beside a case is never run."""
     names = ("chosen", "seed", "max_tokens", "as_of", *["answers"] * (settings.kind == "retrieve"))
-    return _LABS[settings.kind].prepare(source, **settings.model_dump(include={*names}))
+    return LABS[settings.kind].prepare(source, **settings.model_dump(include={*names}))
 
 
 def _caller(lab: Any) -> PreparedLab | None:
@@ -405,7 +379,7 @@ class LookResult(LateRecord):
     """What a look found, in words."""
 
     lines: tuple[str, ...]  #: Where to go on from here.
-    sections: tuple[tuple[str, tuple[Prose | Bullets | Facts | Table, ...]], ...]
+    sections: tuple[tuple[str, tuple[b.Prose | b.Bullets | b.Facts | b.Table, ...]], ...]
     """Titles, each with what stands below it."""
     stopped: ClassVar[str] = ""
     spend: ClassVar[None] = None
@@ -413,7 +387,7 @@ class LookResult(LateRecord):
     @model_validator(mode="after")
     def _whole_rows(self) -> Self:
         blocks = chain.from_iterable(blocks for _, blocks in self.sections)
-        tables = (block for block in blocks if isinstance(block, Table))
+        tables = (block for block in blocks if isinstance(block, b.Table))
         if any(len(row) != len(table.head) for table in tables for row in table.rows):
             raise ValueError("holds a table with a row of another length")
         return self
@@ -435,36 +409,38 @@ class KeptRun(LateRecord):
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> Self:
-        lab = _LABS.get(self.kind)
+        lab = LABS.get(self.kind)
         if not isinstance(self.result, lab.found if lab else LookResult):
             raise ValueError(f"holds no {self.kind}")  # noqa: TRY004  # what pydantic takes
         return self
 
-    def sections(self, dossier: Dossier) -> tuple[Section, ...]:
+    def sections(self, dossier: Dossier) -> tuple[b.Section, ...]:
         """What it found, as its command tells it; ``dossier`` is the case as it is now."""
         result = self.result
         if isinstance(result, LookResult):
             each = enumerate(result.sections, start=1)
-            looked = (section(f"looked-{n}", title, blocks) for n, (title, blocks) in each)
-            return *looked, section("looked", "", [Prose(line) for line in result.lines])
+            looked = (b.section(f"looked-{n}", title, blocks) for n, (title, blocks) in each)
+            return *looked, b.section("looked", "", [b.Prose(line) for line in result.lines])
         if not isinstance(result, CeilingResult):
-            return tuple(_LABS[self.kind].told(result).sections)
-        found = ceiling_sections(result, dossier, dossier)
-        told = facts(self.answered) if self.answered else None
-        then = section(found[1].id, found[1].title, told, found[1].blocks[1:])
+            return tuple(LABS[self.kind].told(result).sections)
+        found = words.ceiling_sections(result, dossier, dossier)
+        told = b.facts(self.answered) if self.answered else None
+        then = b.section(found[1].id, found[1].title, told, found[1].blocks[1:])
         return found[0], then, *found[2:]
 
 
-_LABS: dict[str, _Lab] = {
+LABS: dict[str, _Lab] = {
     "ceiling": _Lab(ceiling.CEILING_RUN, prepare, quoted, ceiling.run, CeilingResult),
     "retrieve": _Lab(
         *(retrieve.RETRIEVE_RUN, retrieve.prepare, retrieve.quoted, retrieve.run),
-        *(RetrievalResult, partial(retrieval_document, folder="")),
+        *(RetrievalResult, partial(words.retrieval_document, folder="")),
     ),
     "verify": _Lab(
-        verify.VERIFY_RUN, prepare, verify.quoted, verify.run, VerifyResult, verify_document
+        verify.VERIFY_RUN, prepare, verify.quoted, verify.run, VerifyResult, words.verify_document
     ),
-    "pilot": _Lab(PILOT_RUN, _pilot, _quoted_pilot, run_pilot, PilotResult, pilot_document),
+    "pilot": _Lab(
+        pilot.PILOT_RUN, _pilot, _quoted_pilot, pilot.run, PilotResult, words.pilot_document
+    ),
 }
 
 
@@ -479,13 +455,13 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, boo
     result, now = result_of(done), datetime.now(UTC)
     rows: tuple[tuple[str, str], ...] = ()
     if isinstance(result, CeilingResult):
-        found = dict(ceiling_rows(result))
+        found = dict(words.ceiling_rows(result))
         says = f"Ceiling {found['Ceiling']}. Best prompt {found['Best prompt']}"
-        rows = tuple(answered_rows(result, done.dossier, done.before))
+        rows = tuple(words.answered_rows(result, done.dossier, done.before))
     elif isinstance(result, RetrievalResult):
-        says = f"Best way {result.best.way}: recall {share_text(result.best.recall)}"
+        says = f"Best way {result.best.way}: recall {words.share_text(result.best.recall)}"
     else:
-        says = _LABS[kind].told(result).headline
+        says = LABS[kind].told(result).headline
     kept = KeptRun(id=_id(now), kind=kind, at=now, says=says, answered=rows, result=result)
     grids: dict[Split, list[list[str]]] = {}
     for part in get_args(Split) if isinstance(result, CeilingResult) else ():
@@ -497,7 +473,7 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, boo
     return kept, _write(source, kept, **more)
 
 
-def keep_look(source: str | Path, kind: LookKind, found: Document) -> tuple[KeptRun, bool]:
+def keep_look(source: str | Path, kind: LookKind, found: b.Document) -> tuple[KeptRun, bool]:
     """Keep what a look found as a run, and say whether it is kept.
 
     It is the last one of its kind where that says the same.
@@ -505,7 +481,9 @@ def keep_look(source: str | Path, kind: LookKind, found: Document) -> tuple[Kept
     sections, now = list[tuple[str, tuple[Any, ...]]](), datetime.now(UTC)
     for one in found.sections:
         blocks = (
-            [part] if not isinstance(part, Part) else [Prose(sentence(part.title)), *part.blocks]
+            [part]
+            if not isinstance(part, b.Part)
+            else [b.Prose(sentence(part.title)), *part.blocks]
             for part in one.blocks
         )
         sections.append((one.title, tuple(chain.from_iterable(blocks))))

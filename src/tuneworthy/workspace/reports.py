@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -86,14 +86,12 @@ def case_report(
         document = options.document(
             dossier, framework, offers, case_path=str(source), more=not everything
         )
+    elif topic == "invest":
+        document = money.invest(dossier, framework)
+    elif topic == "plan":
+        document = plan.document(dossier, str(source))
     else:
-        bring = partial(money.invest, framework=framework)
-        sections: Mapping[str, Callable[[Dossier], Document]] = {
-            "invest": bring,
-            "plan": partial(plan.document, case_path=str(source)),
-            "precedents": others.precedents,
-        }
-        document = sections[topic](dossier)
+        document = others.precedents(dossier)
     return render_document(document, form, colour=colour, everything=everything)
 
 

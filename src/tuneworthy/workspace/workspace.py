@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from itertools import islice, takewhile
@@ -590,7 +590,7 @@ class Workspace:
         # what changed while it was judged may be in the dossier, and isn't in its key
         if self._snapshot(name).key == snapshot.key:
             return self._keep(name, snapshot, dossier)
-        return _with_dossier(snapshot, dossier)
+        return EvaluatedCase(**vars(snapshot), dossier=dossier)
 
     def _keep(
         self, name: str, snapshot: CaseSnapshot, dossier: Dossier, *, again: bool = False
@@ -599,15 +599,12 @@ class Workspace:
             row = case_row(name, dossier)
             self._rows[name] = snapshot.key, row
             self._kept.keep(self._place, snapshot.key, row, dossier)
-        return self._cases.keep(name, snapshot.key, _with_dossier(snapshot, dossier))
+        return self._cases.keep(
+            name, snapshot.key, EvaluatedCase(**vars(snapshot), dossier=dossier)
+        )
 
     def _day(self) -> date:
         return self.as_of or today()
-
-
-def _with_dossier(snapshot: CaseSnapshot, dossier: Dossier) -> EvaluatedCase:
-    parts = {each.name: getattr(snapshot, each.name) for each in fields(CaseSnapshot)}
-    return EvaluatedCase(**parts, dossier=dossier)
 
 
 def files_inside(source: Path, names: Sequence[str]) -> tuple[str, ...]:
