@@ -9,22 +9,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
 from tuneworthy.errors import CaseError, ConflictError, InputError
+from tuneworthy.files import stores
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset
-from tuneworthy.files.stores import (
-    ADJUDICATED,
-    FOLDER,
-    append_label,
-    keep_rubric,
-    labeller_name,
-    latest_labels,
-    read_labels,
-    read_rubrics,
-    read_training,
-    rubric_path,
-    written_choice,
-    written_plan,
-)
 from tuneworthy.lab.judge import SCALE, label_sample, rubric_text, shuffled
 from tuneworthy.lab.prepare import MOST_TOKENS, arm_outputs, outputs_of, prepare
 from tuneworthy.model.base import Unknown
@@ -94,7 +81,7 @@ class LabelQueue:
 
     def shared_with(self, labeller: str) -> LabelQueue:
         """The same items for somebody, with their labels by now."""
-        name = labeller_name(labeller)
+        name = stores.labeller_name(labeller)
         return replace(self, labeller=name, labels=_labels(self.case).get(name, {}))
 
     def is_labelled(self, item: Item) -> bool:
@@ -178,7 +165,7 @@ class LabelQueue:
             rubric=rubric,
             output=shown_digest(item),
         )
-        append_label(self.case, self.labeller, label)
+        stores.append_label(self.case, self.labeller, label)
         self.labels[label.key] = label
 
 
@@ -205,7 +192,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     case = load_case(source)
     if task.kind == "settle":
         return _to_settle(source, case, task)
-    name, text = labeller_name(task.labeller), ""
+    name, text = stores.labeller_name(task.labeller), ""
     if task.lab is not None:
         items, text = _drawn_items(source, case, task.rubric, task.lab)
     elif task.kind == "training":
@@ -325,11 +312,13 @@ def _plan(case: Case, source: str | Path, lab: For) -> tuple[JudgePlan, tuple[st
     """Who judges, and the arms that are labelled; () for all."""
     chosen: tuple[str, ...] = ()
     if lab == "verify":
-        written = written_plan(case)
+        written = stores.written_plan(case)
         judge = written.judge if written else None
         chosen = (written.tuned, written.untuned) if written else ()
     else:
-        choice = written_choice(case) or (written_plan(case) if lab == "choose" else None)
+        choice = stores.written_choice(case) or (
+            stores.written_plan(case) if lab == "choose" else None
+        )
         judge = choice.judge if choice else None
         chosen = choice.chosen if isinstance(choice, CeilingPlan) else ()
     if judge is None:
@@ -355,7 +344,7 @@ def agreement_so_far(source: str | Path) -> tuple[AgreementOf, ...]:
     """The same, and () where there are no labels yet."""
     case = load_case(source)
     labels = _labels(case)
-    settled = labels.pop(ADJUDICATED, {})
+    settled = labels.pop(stores.ADJUDICATED, {})
     groups = sorted({key[:2] for own in labels.values() for key in own})
     clusters = {each.id: each.cluster for each in named_evalset(case) or ()}
     return tuple(_agreement(group, labels, settled, clusters) for group in groups)
@@ -387,8 +376,8 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     if not items:
         fix = "put back the prompts and the set that were labelled"
         raise CaseError("what was labelled isn't there any more", where=str(source), fix=fix)
-    text, own = _rubric_at(task.rubric), labels.get(ADJUDICATED, {})
-    return LabelQueue(case, ADJUDICATED, _by_id(items), text, own, notes)
+    text, own = _rubric_at(task.rubric), labels.get(stores.ADJUDICATED, {})
+    return LabelQueue(case, stores.ADJUDICATED, _by_id(items), text, own, notes)
 
 
 def _item(
@@ -415,7 +404,7 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
     """
     case = load_case(source)
     cases, labels = _evalset(source, case), _labels(case)
-    settled = _answers([labels.pop(ADJUDICATED, {})])
+    settled = _answers([labels.pop(stores.ADJUDICATED, {})])
     answers = {
         case_id: values[0]
         for case_id, values in (_answers(labels.values()) | settled).items()
@@ -448,7 +437,7 @@ def _plain(task: str, value: str) -> str:
 
 
 def _labels(case: Case) -> LabelsByName:
-    return {name: latest_labels(labels) for name, labels in read_labels(case).items()}
+    return {name: stores.latest_labels(labels) for name, labels in stores.read_labels(case).items()}
 
 
 def _agreement(
@@ -522,12 +511,12 @@ class LabelQueues:
         """As ``open_queue``."""
         folder, stamp = Path(source).resolve(), None
         if task.kind != "settle":
-            stamp = stamps(folder, but=str(folder / FOLDER / "labels"), most=_FILES)
+            stamp = stamps(folder, but=str(folder / stores.FOLDER / "labels"), most=_FILES)
         key = folder, replace(task, labeller="")
         if stamp and (kept := self._kept.find(key, stamp)):
             return kept.shared_with(task.labeller)
         if task.rubric:
-            task = replace(task, rubric=rubric_path(load_case(source), str(task.rubric)))
+            task = replace(task, rubric=stores.rubric_path(load_case(source), str(task.rubric)))
         queue = open_queue(source, task)
         return self._kept.keep(key, stamp, queue) if stamp else queue
 
@@ -551,7 +540,7 @@ def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
     ``seed`` and ``max_tokens`` are those that the lab was given.
     """
     case = load_case(source)
-    cases, rubrics = named_evalset(case) or (), read_rubrics(case)
+    cases, rubrics = named_evalset(case) or (), stores.read_rubrics(case)
     lacking = sum(each.reference is None for each in cases)
     arms: tuple[str, ...] = ()
     why: InputError | None = None
@@ -561,17 +550,17 @@ def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
         why = caught
     named = case.data.training or case.data.traces
     has = bool(named or (case.data.examples and case.data.examples.path))
-    own = (agreement_so_far(source), has, bool(arms) and read_training(case) is not None)
+    own = (agreement_so_far(source), has, bool(arms) and stores.read_training(case) is not None)
     return Overview(lacking, len(cases), rubrics, arms, why, *own)
 
 
 def agreement_and_rubrics(source: str | Path) -> tuple[tuple[AgreementOf, ...], dict[str, str]]:
     """How far labellers agree, () before there is a label; and each rubric's text, by digest."""
-    rubrics = read_rubrics(load_case(source)).values()
+    rubrics = stores.read_rubrics(load_case(source)).values()
     ways = ((), *((scale,) for scale in SCALES))
     return agreement_so_far(source), {digest_of(t, *way): t for t in rubrics for way in ways}
 
 
 def add_rubric(source: str | Path, text: str) -> str:
     """Keep a rubric for the labellers of a case; its name."""
-    return keep_rubric(load_case(source), text)
+    return stores.keep_rubric(load_case(source), text)
