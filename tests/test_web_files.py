@@ -142,7 +142,7 @@ def test_a_save_while_a_file_is_read_stays_that_of_who_saved(
         ben.set_answers("one", {"factors.low_volume": "no"}, ben.evaluated("one").digest)
         return read_csv(path)
 
-    monkeypatch.setattr("tuneworthy.files.evalset.read_csv", meanwhile)
+    monkeypatch.setattr("tuneworthy.workspace.measure.read_csv", meanwhile)
     sent = folder / "cases.csv"
     sent.write_bytes(FITS["evaluation"][1])
     ada.add_files("one", "evaluation", [sent])
