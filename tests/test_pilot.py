@@ -118,6 +118,15 @@ def test_what_is_never_right_yet_says_nothing_of_the_next_doubling() -> None:
     assert all(p.high < 0.02 for p in curve.points if not p.ahead)
 
 
+def test_what_falls_below_the_target_doesnt_reach_it_by_more_examples() -> None:
+    curve = learning_curve(
+        *scores({50: 0.9, 100: 0.8, 200: 0.7, 400: 0.6}), CASES, margin=0.01, target=0.85
+    )
+    assert not isinstance(curve.needed, Unknown)
+    assert curve.needed.low in ("never", "more")
+    assert curve.outlook != "rising"
+
+
 def test_two_sizes_are_no_curve() -> None:
     curve = learning_curve(*scores({50: 0.4, 100: 0.5}), CASES, margin=0.01, target=0.9)
     assert curve.outlook == "unknown"

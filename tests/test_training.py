@@ -733,6 +733,14 @@ def test_a_decision_that_nobody_signed_asks_for_a_look(tmp_path: Path) -> None:
     assert run(["watch", str(tmp_path)]) == 1
 
 
+def test_a_signature_is_answered_in_the_words_that_were_typed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "{by: Grace, on: 2026-11-01, answer: open}"
+    assert run(["answer", str(folder(tmp_path, plenty(2))), f"decision.signed={said}"]) == 0
+    assert f"→ {said}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("day", "state"), [("2026-12-31", "holds"), ("2027-01-01", "attention")])
 def test_a_review_that_is_due_is_said(tmp_path: Path, day: str, state: str) -> None:
     assert states(signed(tmp_path), day)["review"] == state

@@ -172,8 +172,8 @@ def sql(_: Path) -> Task:
 
 
 TASKS = {
-    "sql": sql, "banking77": banking, "clinc": clinc, "bfcl": calls, "orders": orders,
-    "people": people,
+    "sql": sql, "banking77": banking, "clinc": clinc, "orders": orders, "people": people,
+    "bfcl": calls,
 }  # fmt: skip
 
 

@@ -141,6 +141,8 @@ def shown_value(value: Any) -> str:
             return done or ("none" if value else "")
         case float():
             return plain_number(value)
+        case BaseModel():  # a record that is answered whole, as a signature
+            return f"{{{', '.join(f'{name}: {said}' for name, said in value)}}}"
     return str(value)
 
 

@@ -75,7 +75,8 @@ class Drawn:
             many = np.log(end / goal) / np.log(end / start)
             left = np.where(self.mistakes, many, (end - goal) / (end - start))
             found = self.middle * (1 / left - 1) ** (1 / self.exponent)
-        return np.where(goal <= start, 0.0, np.where(goal < end, found, np.inf))
+        found = np.where(goal < end, found, np.inf)  # what falls below it doesn't come back
+        return np.where(goal <= np.minimum(start, end), 0.0, found)
 
 
 def drawn(
@@ -95,7 +96,8 @@ def drawn(
     middle, formed = limit ** rng.random(_TRIED), limit ** rng.uniform(-1, 1, _TRIED)
     before = np.exp(-_MISTAKES * rng.random(_TRIED))
     chance, noise = rng.standard_normal((2, _TRIED))
-    exponent = np.exp(rng.uniform(*np.log(_EXPONENTS), _TRIED))
+    least, most = map(math.log, _EXPONENTS)
+    exponent = np.exp(rng.uniform(least, most, _TRIED))
     mistakes, start = rng.random(_TRIED) < 0.5, rng.random(_TRIED)
     start = np.where(mistakes, np.exp(-_MISTAKES * start), 2 * start)
     exponent = np.where(start > 1, np.minimum(exponent, _FALLS), exponent)

@@ -106,37 +106,35 @@ class Base:
         import torch
 
         recipe, rows = job["recipe"], job["rows"]
-        order = _order(len(rows), recipe, job["seed"])
-        steps = len(order)
+        order = _order(len(rows), recipe, job["seed"])[: job["measure"] or None]
+        steps, state = len(order), folder / "state.pt"
         weights = [each for each in model.parameters() if each.requires_grad]
         optimizer = torch.optim.AdamW(weights, lr=recipe["rate"], weight_decay=0.0)
         warm = max(1, steps // 10)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda s: min((s + 1) / warm, max(0.0, (steps - s) / max(1, steps - warm)))
         )
-        state, begun, before = folder / "state.pt", 0, 0.0
-        if state.is_file() and not job["measure"]:
+        kept: Row = {"step": 0, "seconds": 0.0}
+        if state.is_file():
             kept = torch.load(state, weights_only=True)
-            begun, before = kept["step"], kept["seconds"]
             model.load_state_dict(kept["adapter"], strict=False)
             optimizer.load_state_dict(kept["optimizer"])
             schedule.load_state_dict(kept["schedule"])
             torch.set_rng_state(kept["chance"])
         model.train()
-        last = steps if not job["measure"] else min(steps, job["measure"])
-        started, saved, loss = time.monotonic(), time.monotonic(), 0.0
-        for step in range(begun, last):
-            batch = [rows[place] for place in order[step]]
-            loss = self._step(model, batch, recipe)
+        saved, loss = time.monotonic(), 0.0
+        started = saved - kept["seconds"]
+        for step in range(kept["step"], steps):
+            loss = self._step(model, [rows[place] for place in order[step]], recipe)
             torch.nn.utils.clip_grad_norm_(weights, recipe["clip"])
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
             say(step=step + 1, of=steps, loss=round(loss, 4))
-            if time.monotonic() - saved > job["save_every_s"] and not job["measure"]:
+            if time.monotonic() - saved > job["save_every_s"]:
                 kept = {
                     "step": step + 1,
-                    "seconds": before + time.monotonic() - started,
+                    "seconds": time.monotonic() - started,
                     "adapter": _adapter(model),
                     "optimizer": optimizer.state_dict(),
                     "schedule": schedule.state_dict(),
@@ -145,15 +143,12 @@ class Base:
                 torch.save(kept, folder / "state.part")
                 (folder / "state.part").replace(state)
                 saved = time.monotonic()
-        spent = before + time.monotonic() - started
-        measured = {"seconds": spent, "steps": last, "memory_mib": _memory_mib()}
-        if job["measure"]:
-            return measured
+        done = {"seconds": time.monotonic() - started, "steps": steps, "loss": loss}
         model.save_pretrained(str(folder))
         if self.gguf:
-            write_gguf(_adapter(model), self.model.config, job["recipe"], folder / "adapter.gguf")
+            write_gguf(_adapter(model), self.model.config, recipe, folder / "adapter.gguf")
         state.unlink(missing_ok=True)
-        return {**measured, "loss": loss}
+        return {**done, "memory_mib": _memory_mib()}
 
     def _step(self, model: Any, batch: Sequence[Row], recipe: Row) -> float:
         """The gradient of one batch; returns its loss."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib.resources import files
 from itertools import chain, product
@@ -99,7 +99,7 @@ class PreparedPilot:
     plan: PilotPlan
     works: tuple[TrainingWork, ...]  #: In the order they are trained.
     planted: tuple[tuple[str, str], ...]  #: Question and secret of each canary.
-    say: Say = field(default=lambda _: None)
+    say: Say
 
     def tuned(self, model: str, size: int, *, near: int = 0, seed: int | None = None) -> Arm:
         """A tuned arm; without a seed, all seeds are one arm."""
@@ -156,7 +156,7 @@ def prepare_pilot(
     margin: float = 0.0,
     most: int | None = None,
     recipe: Recipe | None = None,
-    say: Say | None = None,
+    say: Say = lambda _: None,
 ) -> PreparedPilot:
     """Plan a pilot; nothing is sent and nothing trained.
 
@@ -229,7 +229,6 @@ def prepare_pilot(
         inputs=digest_of_json([[work.job.key for work in works], cases, lab.scorer]),
         written_on=lab.as_of,
     )
-    say = say or (lambda _: None)
     return PreparedPilot(lab, trainer, model, prompt, plan, tuple(works), planted, say)
 
 

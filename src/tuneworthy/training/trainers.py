@@ -117,17 +117,6 @@ class Trainer(Protocol):
         """Let go of what is held."""
 
 
-NEEDED = ("torch", "transformers", "peft", "gguf")
-
-
-def want_training() -> None:
-    """Refuse where the libraries that train are not installed."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        fix = "install it (about 1.1 GB): pip install 'tuneworthy[pilot]'"
-        raise InputError(f"training on this machine needs {missing[0]}", fix=fix)
-
-
 class LoraTrainer:
     """Trains adapters in a process of its own, on a processor or on CUDA.
 
@@ -257,7 +246,10 @@ class LoraTrainer:
     async def _ready(self) -> asyncio.subprocess.Process:
         if self._process is not None and self._process.returncode is None:
             return self._process
-        want_training()
+        libraries = ("torch", "transformers", "peft", "gguf")
+        if lacks := [name for name in libraries if find_spec(name) is None]:
+            fix = "install it (about 1.1 GB): pip install 'tuneworthy[pilot]'"
+            raise InputError(f"training on this machine needs {lacks[0]}", fix=fix)
         await self.close()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         self._process = await asyncio.create_subprocess_exec(

@@ -106,10 +106,11 @@ def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterato
 
 def _of_targets(dossier: Dossier) -> Iterator[Watched]:
     states: dict[str, State] = {"met": "holds", "missed": "attention"}
-    for name, says in target_texts(dossier).items():
-        state = dossier.targets[name].state
-        more = f": {PRIVATE[state]}" if name == "privacy" else ""
-        yield Watched(f"target_{name}", states.get(state, "unknown"), f"The target: {says}{more}")
+    texts = target_texts(dossier)
+    for name, one in dossier.targets.items():
+        if says := texts.get(name):
+            says += f": {PRIVATE[one.state]}" if name == "privacy" else ""
+            yield Watched(f"target_{name}", states.get(one.state, "unknown"), f"The target: {says}")
 
 
 def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watched]:

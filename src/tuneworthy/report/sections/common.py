@@ -127,7 +127,7 @@ def a_month(dossier: Dossier) -> str:
 
 def target_texts(dossier: Dossier) -> dict[str, str]:
     """Every target that is stated, met or missed, with where today is."""
-    said = {}
+    said = dict[str, str]()
     for name, target in dossier.targets.items():
         if isinstance(target.limit, Unknown):
             continue
