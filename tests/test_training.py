@@ -736,7 +736,7 @@ def test_a_decision_that_nobody_signed_asks_for_a_look(tmp_path: Path) -> None:
 def test_a_signature_is_answered_in_the_words_that_were_typed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = "{by: Grace, on: 2026-11-01, answer: open}"
+    said = "{by: Grace, on: 2026-11-01, answer: not_yet}"
     assert run(["answer", str(folder(tmp_path, plenty(2))), f"decision.signed={said}"]) == 0
     assert f"→ {said}" in capsys.readouterr().out
 

@@ -15,13 +15,13 @@ from tuneworthy.errors import CaseError
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import read_text
 from tuneworthy.files.materials import read_materials
-from tuneworthy.files.stores import TRAINING_LIMIT
+from tuneworthy.files.stores import TRAINING_LIMIT, read_training
 from tuneworthy.measure.engine import conversation_keys
 from tuneworthy.measure.evalset import FRAME_CHARACTERS, FRAME_TRACES, failures
 from tuneworthy.measure.sample import Sample
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import digest_of
-from tuneworthy.model.training import ChatTurn, TrainingExample, content_id
+from tuneworthy.model.training import ChatTurn, TrainingExample, TrainingSet, content_id
 from tuneworthy.text.json import validator
 
 CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete", "model_length"})
@@ -76,6 +76,15 @@ def read_candidates(case: Case) -> Candidates:
         fix = "name files under data.training, or logs under data.traces"
         raise CaseError("names nothing to learn from", where=case.where("data"), fix=fix)
     return made.once()
+
+
+def training_set(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]:
+    """The set that passed the gates, with its examples; a CaseError where there are none."""
+    kept = read_training(case)
+    if kept is None or not kept[1]:
+        fix = f"review and gate it first: tuneworthy data {case.folder}"
+        raise CaseError("has no training set", where=case.name, fix=fix)
+    return kept
 
 
 # Training files: one object a line, in any of the forms that tuning services and libraries take.

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,18 +80,15 @@ class Drawn:
         return np.where(goal <= np.minimum(start, end), 0.0, found)
 
 
-def drawn(
-    sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike, *, seed: int = 0
-) -> Drawn:
+def drawn(sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike) -> Drawn:
     """Curves through some sizes.
 
     Args:
         sizes: Numbers of examples, rising; three or more.
         scores: For each size a row a seed, a column a case; NaN where there is none.
         clusters: Conversations of the cases, as whole numbers.
-        seed: For the draws.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     mean, spread, apart = _seen([floats(each) for each in scores], np.asarray(clusters), rng)
     limit = max(sizes) * 2**AHEAD
     middle, formed = limit ** rng.random(_TRIED), limit ** rng.uniform(-1, 1, _TRIED)
@@ -159,7 +157,6 @@ def learning_curve(
     *,
     margin: float,
     target: float | None,
-    seed: int = 0,
 ) -> LearningCurve:
     """The curve of a pilot: each size as measured, two doublings ahead, and what it would take.
 
@@ -169,7 +166,6 @@ def learning_curve(
         clusters: Conversations of the cases, as whole numbers.
         margin: Gain of one more doubling under which the curve is called flat.
         target: Share of right answers that is wanted; None for none.
-        seed: For the draws.
     """
     means = [float(np.nanmean(floats(each))) for each in scores]
     if len(sizes) < FEWEST_SIZES:
@@ -177,13 +173,13 @@ def learning_curve(
         pairs = zip(sizes, means, strict=True)
         few = tuple(CurveAt(examples=n, value=m, low=0, high=1) for n, m in pairs)
         return LearningCurve(points=few, outlook="unknown", needed=Unknown(ask=ask))
-    curves, most = drawn(sizes, scores, clusters, seed=seed), max(sizes)
-    points = [_at(curves, n, mean) for n, mean in zip(sizes, means, strict=True)]
-    points += [_at(curves, most * 2**step) for step in range(1, AHEAD + 1)]
+    curves, most = drawn(sizes, scores, clusters), max(sizes)
+    sizes = [*sizes, *(most * 2**step for step in range(1, AHEAD + 1))]
+    points = tuple(_at(curves, n, mean) for n, mean in zip_longest(sizes, means))
     gain = np.percentile(curves.score(2 * most) - curves.score(most), (2.5, 97.5))
     outlook: Outlook = "flat" if gain[1] < margin else "rising" if gain[0] > 0 else "unclear"
     return LearningCurve(
-        points=tuple(points),
+        points=points,
         gain=(float(gain[0]), float(gain[1])),
         outlook=outlook,
         needed=Unknown(ask="state a target: targets.quality")
@@ -192,7 +188,7 @@ def learning_curve(
     )
 
 
-def _at(curves: Drawn, size: int, measured: float | None = None) -> CurveAt:
+def _at(curves: Drawn, size: int, measured: float | None) -> CurveAt:
     """The curve at one size; ``measured`` is the mean that was seen there."""
     drawn_scores = curves.score(size) if measured is not None else curves.seen(size)
     low, middle, high = (float(each) for each in np.percentile(drawn_scores, (2.5, 50, 97.5)))

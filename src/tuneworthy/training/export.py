@@ -22,9 +22,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, Json
 
-from tuneworthy.errors import CaseError, FrameworkError, InputError
+from tuneworthy.errors import FrameworkError, InputError
 from tuneworthy.files.disk import made_whole, write_new
-from tuneworthy.files.stores import read_training
 from tuneworthy.framework.load import services
 from tuneworthy.measure.signals.base import ESTIMATE_FACTOR
 from tuneworthy.model.base import FileRecord, Name, Natural, Text, Unknown
@@ -33,6 +32,7 @@ from tuneworthy.model.training import ChatTurn, TrainingExample
 from tuneworthy.pipeline import load_case
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 from tuneworthy.text.json import validator
+from tuneworthy.training.candidates import training_set
 from tuneworthy.training.gate import called, tokens_of
 
 _TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"}
@@ -351,12 +351,9 @@ def export(
         OutputError: If the folder is there already.
     """
     case, to = load_case(source), target(name)
-    kept = read_training(case)
-    if kept is None or not kept[1]:
-        fix = f"review and gate it first: tuneworthy data {source}"
-        raise CaseError("has no training set", where=str(source), fix=fix)
-    train = [one for one in kept[1] if one.split == "train"]
-    held = [one for one in kept[1] if one.split == "validation" and to.validation]
+    made, examples = training_set(case)
+    train = [one for one in examples if one.split == "train"]
+    held = [one for one in examples if one.split == "validation" and to.validation]
     held = held[: to.most_validation]
     refusals = [*_refusals(train, to.train, to), *_refusals(held, to.validation, to)]
     if leave_out:
@@ -374,7 +371,7 @@ def export(
     usd = Unknown(ask=ask) if usd_per_mtok is None else tokens * usd_per_mtok / 1e6
     report = ExportReport(
         *(case.name, to, folder, len(train), len(held), tuple(refusals), problems),
-        *(tokens, usd, values["base"], command, kept[0].digest),
+        *(tokens, usd, values["base"], command, made.digest),
     )
     if problems or (refusals and not leave_out):
         return report._replace(folder=None)

@@ -24,7 +24,6 @@ from tuneworthy.files.stores import (
     append_evidence,
     pilot_runs,
     read_pilot,
-    read_training,
     write_pilot,
 )
 from tuneworthy.lab.contrast import digest_of_json
@@ -62,6 +61,7 @@ from tuneworthy.pipeline import decide
 from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import Kit
 from tuneworthy.stats.clustered import quantile
+from tuneworthy.training.candidates import training_set
 from tuneworthy.training.card import card
 from tuneworthy.training.curve import FEWEST_SIZES, drawn, learning_curve
 from tuneworthy.training.probes import canaries, leak_probes, probe_results, refusal_probes
@@ -239,11 +239,8 @@ def chat(asked: list[Row], answer: str) -> Row:
 
 def _solved(lab: PreparedLab) -> list[tuple[TrainingExample, EvalCase]]:
     """Examples of the training part with a text for an answer, none of them a case."""
-    found = read_training(lab.case)
-    if found is None:
-        fix = f"make one: tuneworthy data {lab.case.folder}"
-        raise CaseError("has no training set", where=lab.case.name, fix=fix)
-    solved = [(e, c) for e in found[1] if e.split == "train" and (c := example_case(e))]
+    _, kept = training_set(lab.case)
+    solved = [(e, c) for e in kept if e.split == "train" and (c := example_case(e))]
     asked = {question(case) for case in (*lab.plan.select, *lab.plan.report)}
     if same := sum(question(case) in asked for _, case in solved):
         fix = f"make the training set again: tuneworthy data {lab.case.folder}"

@@ -8,8 +8,8 @@ from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuneworthy.errors import CaseError, InputError, StoppedError
-from tuneworthy.files.stores import read_training, written_choice
+from tuneworthy.errors import InputError, StoppedError
+from tuneworthy.files.stores import written_choice
 from tuneworthy.lab.prepare import paid, prepare
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
 from tuneworthy.llm.runner import Job, quote
@@ -19,7 +19,7 @@ from tuneworthy.model.training import REVIEWS, ChatTurn, TrainingExample
 from tuneworthy.report.sections.evalset import Item
 from tuneworthy.scoring.base import Output
 from tuneworthy.syntax.document import did_you_mean
-from tuneworthy.training.candidates import Candidate
+from tuneworthy.training.candidates import Candidate, training_set
 
 LABEL = "label"  #: The arm's name of an example's own answer, where people compare it.
 _LABEL_CHARACTERS = 80
@@ -138,10 +138,7 @@ def own_answers(
         InputError: If there is no training set, no such arm, or the cap is too small.
     """
     lab = prepare(source, scored=False)
-    kept = read_training(lab.case)
-    if kept is None or not kept[1]:
-        fix = f"tuneworthy data {source}"
-        raise CaseError("has no training set yet", where=str(source), fix=fix)
+    _, kept = training_set(lab.case)
     arms = {one.id: one for one in lab.plan.called if not one.steps}
     choice = written_choice(lab.case)
     best = next((one for one in (choice.chosen if choice else ()) if one in arms), "")
@@ -149,7 +146,7 @@ def own_answers(
     if name not in arms:
         fix = did_you_mean(name, (*arms,))
         raise InputError(f'"{name[:80]}" is no arm of one call', where="--arm", fix=fix)
-    examples = sorted(kept[1], key=lambda one: digest_of("compare", one.id))[:n]
+    examples = sorted(kept, key=lambda one: digest_of("compare", one.id))[:n]
     jobs = {one.id: next(lab.plan.calls([arms[name]], [as_case(one)]))[0] for one in examples}
     settled: Mapping[str, Settled | None] = {}
     if send:
