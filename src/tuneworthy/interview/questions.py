@@ -139,11 +139,9 @@ def shown_value(value: Any) -> str:
         case Mapping():  # the checks of an attempt
             done = ", ".join(name for name, answer in value.items() if answer.value == "yes")
             return done or ("none" if value else "")
-        case float():
-            return plain_number(value)
         case BaseModel():  # a record that is answered whole, as a signature
             return f"{{{', '.join(f'{name}: {said}' for name, said in value)}}}"
-    return str(value)
+    return plain_number(value) if isinstance(value, float) else str(value)
 
 
 def plain_number(value: float) -> str:
