@@ -70,8 +70,11 @@ _CAPITAL = re.compile(rf"(?<![\w@/.-]){_NAME}(?![\w@/])")
 
 def persons(text: str) -> tuple[DataSpan, ...]:
     """Where persons are named, in the order of the text, without overlap."""
-    cued = (match.span(1) for match in _CUED.finditer(text) if _somebody(match[1]))
-    people = [DataSpan(*span, "person", "name") for span in cued]
+    people = [
+        DataSpan(*match.span(1), "person", "name")
+        for match in _CUED.finditer(text)
+        if match[1].split(maxsplit=1)[0].lower() not in _words("not_first.txt")
+    ]
     for match in _CAPITAL.finditer(text):
         start, end = match.span()
         if _listed(match[0]) and not any(start < one.end and one.start < end for one in people):
@@ -96,10 +99,6 @@ def first_names() -> frozenset[str]:
 def _words(name: str) -> frozenset[str]:
     lines = files("tuneworthy.measure").joinpath(name).read_text("utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
-
-
-def _somebody(name: str) -> bool:
-    return name.split(maxsplit=1)[0].lower() not in _words("not_first.txt")
 
 
 def _listed(name: str) -> bool:
@@ -170,12 +169,6 @@ def _card(text: str) -> bool:
     number = _digits(text)
     fits = any(len(number) in lengths and prefix.match(number) for prefix, lengths in _CARDS)
     return fits and _valid(["luhn"], number)
-
-
-def _iban_within(text: str) -> str:
-    """The part of a text that is an IBAN; empty for none."""
-    ends = (end for end in range(15, len(text) + 1) if _valid(["iban"], text[:end]))
-    return text[: next(ends, 0)]
 
 
 @_check
@@ -399,7 +392,8 @@ def _of_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
         if kind.behind and not kind.behind.search(text, max(0, start - _BEHIND), start):
             continue
         if kind.trim:
-            end = start + len(_iban_within(text[start:end]))
+            ends = (at for at in range(start + 15, end + 1) if _valid(["iban"], text[start:at]))
+            end = next(ends, start)
             if end == start or text[end : end + 1].isalnum():
                 continue
         check = kind.by_word[group - 1] if kind.by_word else kind.check

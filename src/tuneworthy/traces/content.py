@@ -476,15 +476,9 @@ class Content:
 
     def parquet(self, path: str) -> Iterator[Batch]:
         """Only the columns that the format reads are read."""
-        groups = parquet_rows(path, None, self.tally, self.limits)
-        first = [*islice(groups, 1)]
-        rows = first[0][1] if first else TableRows((), ())
-        kind = self._table_kind([*rows[:_TRIED]], "Parquet")
-        if kind.keys is None or rows.columns.keys() <= {*kind.keys}:
-            groups = chain(first, groups)
-        else:
-            self.tally.records = self.tally.size = 0
-            groups = parquet_rows(path, kind.keys, self.tally, self.limits)
+        first = [*parquet_rows(path, SkippedRecords(""), self.limits, most=_TRIED)]
+        kind = self._table_kind([*first[0][1]] if first else [], "Parquet")
+        groups = parquet_rows(path, self.tally, self.limits, wanted=kind.keys, later=kind.later)
         yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
     def table(self, groups: Rows, name: str) -> Iterator[Batch]:

@@ -72,9 +72,8 @@ class RecordChunk:
         if isinstance(records, TableRows):
             told = records.columns
         elif records and isinstance(records[0], msgspec.Struct):
-            names = [each.encode_name for each in msgspec.structs.fields(records[0])]
             columns = map(list, zip(*map(astuple, records), strict=True))
-            told = dict(zip(names, columns, strict=True))
+            told = dict(zip(records[0].__struct_encode_fields__, columns, strict=True))
         if told:
             self._keys[()] = {key for key, values in told.items() if has_value(values)}
             self._levels |= {(key,): values for key, values in told.items()}
@@ -130,11 +129,11 @@ class RecordChunk:
 
     def _several(self, at: Path_, step: str) -> list[Any] | None:
         """What stands under any of some names."""
-        names = [name for name in self._known(at) if fnmatchcase(name, step)]
-        if not names:
-            return None
-        columns = zip(*(self._level((*at, name)) for name in names), strict=True)
-        return [[each for each in found if each is not None] or None for found in columns]
+        columns = [self._level((*at, name)) for name in self._known(at) if fnmatchcase(name, step)]
+        if len(columns) < 2:
+            return columns[0] if columns else None
+        each = zip(*columns, strict=True)
+        return [[value for value in found if value is not None] or None for found in each]
 
     def _level(self, path: Path_) -> list[Any]:
         values = self._levels.get(path)
@@ -189,8 +188,9 @@ class When:
         found = chunk.first(self.paths) or [None] * len(chunk)
         if self.values is None:
             return [(value is not None) is self.there for value in found]
-        known = {value: self._is_wanted(value) for value in {*map(_word, found)}}
-        return [known[_word(value)] for value in found]
+        words = found if {*map(type, found)} == {str} else [*map(_word, found)]
+        known = {word: self._is_wanted(word) for word in {*words}}
+        return [*map(known.__getitem__, words)]
 
     def _is_wanted(self, word: str) -> bool:
         return any(fnmatchcase(word.casefold(), each.casefold()) for each in self.values or ())
@@ -311,6 +311,11 @@ class FieldMap:
         return sorted(map(str, firsts))
 
     @cached_property
+    def later(self) -> Collection[Any]:
+        """Keys under which turns may stand."""
+        return {p for key in _LATER if key in self.picks for (p, *_) in self.picks[key].paths}
+
+    @cached_property
     def line(self) -> Any:
         """The type of a record: what the paths begin with, where they all begin with a plain key.
 
@@ -318,9 +323,8 @@ class FieldMap:
         """
         if self.keys is None:
             return dict[str, Any]
-        later = {p for key in _LATER if key in self.picks for (p, *_) in self.picks[key].paths}
         fields = {f"_{n}": first for n, first in enumerate(self.keys)}
-        types = [(name, ItemsLater if key in later else Any, None) for name, key in fields.items()]
+        types = [(n, ItemsLater if key in self.later else Any, None) for n, key in fields.items()]
         return msgspec.defstruct("Line", types, rename=fields, gc=False)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -96,9 +97,11 @@ def _amounts(values: Column) -> Column:
     kinds = set(map(type, values))
     if kinds <= _NUMBERS:
         return values
-    if kinds <= _WHOLE:
-        with suppress(OverflowError):
-            return [None if value is None else float(value) for value in values]
+    if kinds <= _WHOLE or kinds <= _TEXTS:
+        with suppress(OverflowError, ValueError):
+            made = [None if value is None else float(value) for value in values]
+            if all(map(math.isfinite, filter(None, made))):
+                return made
     return _each(values, number)
 
 
@@ -214,7 +217,8 @@ def _understood(
         except UnknownEnvelope:
             unknown.add(n)
             found.append((None, None))
-    return [text for text, _ in found], [more for _, more in found]
+    texts, more = zip(*found, strict=True)
+    return [*texts], [*more]
 
 
 def _are_texts(values: Column) -> bool:
@@ -263,7 +267,7 @@ def _heard(values: Column, made: Columns, spoken: list[Any], unknown: set[int]) 
     for n, heard in enumerate(talks):
         if heard is not None and spoken[n] is None:
             spoken[n], beside = heard, as_mapping(values[n])
-            if systems[n] is None:
+            if beside and systems[n] is None:
                 systems[n] = system_text(beside.get("system", beside.get("instructions")))
         elif heard is not None:
             inputs[n] = heard.newest()

@@ -24,7 +24,7 @@ from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
 from tuneworthy.traces.skipped import NOT_UTF8, TOO_LONG, SkippedRecords
 from tuneworthy.traces.stream import Limits, Readable
-from tuneworthy.traces.values import BrokenJson, decode
+from tuneworthy.traces.values import ANY, ITEMS_LATER, BrokenJson, decode
 
 _BATCH, _SIZE = 256, MIB // 8  # rows, and signs, that are handed on together
 _MOST_ROWS = 1024  # of Parquet, which come as columns
@@ -64,18 +64,27 @@ class TableRows:
 
 
 def parquet_rows(
-    path: str, wanted: Collection[str] | None, tally: SkippedRecords, limits: Limits
+    path: str,
+    tally: SkippedRecords,
+    limits: Limits,
+    *,
+    wanted: Collection[str] | None = None,
+    later: Collection[str] = (),
+    most: int = 1 << 60,
 ) -> Iterator[tuple[list[int | str], TableRows]]:
-    """All rows, with those columns that are wanted; with all of them for None."""
+    """The first rows, with the columns that are ``wanted``, all for None.
+
+    Items of lists in the columns ``later`` stay undecoded.
+    """
     given = [_one_file(path)]
     with _connected(limits, path) as ask:
         told = ask(f"DESCRIBE SELECT * FROM {_FILE}", given).fetchall()  # noqa: S608  # no text of others
         chosen = [n for n, (name, *_) in enumerate(told) if wanted is None or name in wanted] or [0]
         names = [told[n][0] for n in chosen]
         # Columns go by their numbers, so that no name from the file stands in a query.
-        picked = [_picked(f"#{n + 1}", told[n][1]) for n in chosen]
+        picked = [_picked(f"#{n + 1}", told[n][1], told[n][0] in later) for n in chosen]
         sql = ", ".join(sql for sql, _ in picked)
-        result = ask(f"SELECT {sql} FROM {_FILE}", given)  # noqa: S608  # names are ours
+        result = ask(f"SELECT {sql} FROM {_FILE} LIMIT {most}", given)  # noqa: S608  # names are ours
         for places, rows in _together(iter(result.fetchone, None), tally, limits):
             found = zip(zip(*rows, strict=True), picked, strict=True)
             columns = [[*map(make, each)] if make else [*each] for each, (_, make) in found]
@@ -91,7 +100,7 @@ def _together(
     held = 0
     for place, row in enumerate(given, start=1):
         tally.records += 1
-        if (size := sum(map(_size, row))) > limits.line_bytes:
+        if (size := sum(len(each) for each in row if type(each) is str)) > limits.line_bytes:
             tally.skip(TOO_LONG, place)
             continue
         places.append(place)
@@ -106,45 +115,29 @@ def _together(
         yield places, rows
 
 
-def _size(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, list | tuple):
-        return sum(map(_size, value))
-    return sum(map(_size, value.values())) if isinstance(value, dict) else 8
+_PLAIN = re.compile(r"(?:VARCHAR|BOOLEAN|U?(?:TINY|SMALL|BIG)?INT(?:EGER)?)")
 
 
-_PLAIN = re.compile(r"(?:VARCHAR|BOOLEAN|U?(?:TINY|SMALL|BIG)?INT(?:EGER)?|DOUBLE|FLOAT)")
-_KINDS = re.compile(r"\b[A-Z]+\b")
-_QUOTED = re.compile(r'"(?:[^"]|"")*"')
-
-
-def _picked(column: str, kind: str) -> tuple[str, Callable[[Any], Any] | None]:
+def _picked(column: str, kind: str, later: bool) -> tuple[str, Callable[[Any], Any] | None]:
     """How a column is asked for, and what makes a value of what comes."""
     if kind in {"DOUBLE", "FLOAT"}:
         return f"if(isfinite({column}), {column}, NULL)", None
     if kind == "BLOB":  # a text whose writer didn't mark it as one
-        return column, _text
-    leaves = set(_KINDS.findall(_QUOTED.sub("", kind))) - {"STRUCT"}
-    if all(map(_PLAIN.fullmatch, leaves)):
+        return f"try(decode({column}))", None
+    if _PLAIN.fullmatch(kind):
         return column, None
     if kind == "JSON" or kind[-1] in "])":
-        return f"CAST(to_json({column}) AS VARCHAR)", _value
+        return f"CAST(to_json({column}) AS VARCHAR)", partial(_value, ITEMS_LATER if later else ANY)
     return f"CAST({column} AS VARCHAR)", None
 
 
-def _text(raw: bytes | None) -> str | None:
-    try:
-        return None if raw is None else raw.decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _value(written: str | None) -> Any:
-    try:
-        return None if written is None else decode(written.encode(), object)
-    except BrokenJson:  # a number that is too large
-        return None
+def _value(quick: Callable[[str], Any], written: str | None) -> Any:
+    with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+        if written is None or len(written) <= MIB:
+            return written and quick(written)
+    with suppress(BrokenJson):  # as a number that is too large is
+        return decode((written or "").encode(), object)
+    return None
 
 
 def _one_file(path: str) -> str:
@@ -220,18 +213,11 @@ def _decoded(values: Iterator[Any], tally: SkippedRecords, first: int = 1) -> Ro
             try:
                 rows = decoder.decode_lines("\n".join(held))
             except (msgspec.MsgspecError, RecursionError):
-                rows = [*map(_row, held)]
+                rows = [_value(decoder.decode, each) or {} for each in held]
             tally.records += len(rows)
             tally.size += size
             yield [*range(first, first + len(rows))], rows
             first, held, size = first + len(rows), [], 0
-
-
-def _row(value: str) -> dict[str, Any]:
-    try:
-        return decode(value.encode(), dict[str, Any])
-    except BrokenJson:  # a number that is too large: the row has nothing, and is counted so
-        return {}
 
 
 def _values(query: str, given: list[Any], limits: Limits) -> Iterator[Any]:
@@ -261,13 +247,10 @@ def _connected(limits: Limits, where: str) -> Iterator[Callable[[str, list[Any]]
         yield connection.execute
     except duckdb.Error as caught:
         fix = "check that it is whole"
-        raise InputError(f"can't be read: {_cause(caught)}", where=where, fix=fix) from None
+        cause = str(caught).strip().splitlines()[0][:200].rstrip(" :.")
+        raise InputError(f"can't be read: {cause}", where=where, fix=fix) from None
     finally:
         connection.close()
-
-
-def _cause(caught: Exception) -> str:
-    return str(caught).strip().splitlines()[0][:200].rstrip(" :.")
 
 
 # Signs of tables.

@@ -169,15 +169,6 @@ def _bare(each: Mapping[str, Any]) -> Mapping[str, Any]:
 def turn_of(each: Any) -> SpokenTurn:
     """A message of any make."""
     each = each if type(each) is dict else as_mapping(unpacked(each))
-    role = each.get("role")
-    if type(role) is str and _CALLERS.isdisjoint(each):  # as mostly
-        content = each["content"] if "content" in each else each.get("parts")
-        if type(content) is list and len(content) == 1 and type(content[0]) is dict:
-            part = content[0]
-            plain = part.get("type") in _PLAIN_PARTS
-            content = part.get("text", part.get("content")) if plain else content
-        if type(content) is str:
-            return SpokenTurn(role_of(role), content)
     each = _bare(each)
     role = next((each[key] for key in ("role", "speaker", "from", "type") if key in each), "user")
     role = role_of(str(role))
@@ -202,10 +193,6 @@ def _calls_in(each: Mapping[str, Any], content: Any) -> tuple[ToolCall, ...]:
     return tool_calls([p for p in parts if p.get("type") in _CALLING or not _CALLING.isdisjoint(p)])
 
 
-_PLAIN_PARTS = ("text", "input_text", "output_text")
-_CALLERS = {"tool_calls", "function_call", "additional_kwargs", "type"}
-
-
 class Talk(Sequence[Message]):
     """The first ``n`` messages of a conversation, each understood when somebody asks for it."""
 
@@ -218,7 +205,9 @@ class Talk(Sequence[Message]):
     def turn(self, place: int) -> SpokenTurn:
         turn = self._made.get(place)
         if turn is None:
-            turn = self._made[place] = turn_of(self._items[place])
+            held = self._items[place]
+            held = _plain_turn(held) or held if type(held) is msgspec.Raw else held
+            turn = self._made[place] = held if type(held) is SpokenTurn else turn_of(held)
         return turn
 
     @property
@@ -265,7 +254,51 @@ def talk(value: Any) -> Talk | None:
     return Talk(items, len(items)) if items else None
 
 
+class _PlainPart(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    type: str
+    text: str | None = None
+    content: str | None = None
+
+
+class _PlainTurn(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """What most messages are: a role with a text, or with one part that holds it."""
+
+    role: str
+    content: str | list[_PlainPart] | None = None
+    parts: list[_PlainPart] | None = None
+    finish_reason: Any = None
+
+
+_PLAIN_TURN = msgspec.json.Decoder(_PlainTurn).decode
+_PLAIN_PARTS = ("text", "input_text", "output_text")
 _OPENINGS = LastOfLength()  # first messages, which many conversations share
+
+
+def _plain_turn(raw: bytes | msgspec.Raw) -> SpokenTurn | None:
+    """A message in a usual shape; None for any other."""
+    try:
+        turn = _PLAIN_TURN(raw)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    content = turn.parts if turn.content is None else turn.content
+    if type(content) is list and len(content) == 1 and content[0].type in _PLAIN_PARTS:
+        content = content[0].content if content[0].text is None else content[0].text
+    return SpokenTurn(role_of(turn.role), content) if type(content) is str else None
+
+
+def _in_list(value: list[Any], depth: int) -> list[Any] | None:
+    """The messages of a list, of which only the first and the last are looked at."""
+    if value and type(value[0]) is msgspec.Raw:
+        first = last = _plain_turn(value[-1])
+        if last is not None and len(value) > 1:
+            first = _OPENINGS.of(bytes(value[0]), _plain_turn)
+        if first is not None:
+            value[0], value[-1] = first, last
+            return value
+        value[0], value[-1] = unpacked(value[0]), unpacked(value[-1])
+    if len(value) == 1 and not _is_message(value[0]):
+        return messages_in(value[0], depth + 1)
+    return value if value and _is_message(value[0]) and _is_message(value[-1]) else None
 
 
 def messages_in(value: Any, depth: int = 0) -> list[Any] | None:
@@ -274,14 +307,7 @@ def messages_in(value: Any, depth: int = 0) -> list[Any] | None:
     if depth > _DEEPEST:
         return None
     if isinstance(value, list):
-        if value and type(value[0]) is msgspec.Raw:
-            value[-1] = unpacked(value[-1])
-            if len(value) > 1:
-                value[0] = _OPENINGS.of(bytes(value[0]), lambda raw: unpacked(msgspec.Raw(raw)))
-        if len(value) == 1 and not _is_message(value[0]):
-            return messages_in(value[0], depth + 1)
-        whole = bool(value) and _is_message(value[0]) and _is_message(value[-1])
-        return value if whole else None
+        return _in_list(value, depth)
     if not isinstance(value, dict):
         return None
     if _is_message(value, alone=True):
@@ -358,10 +384,6 @@ def is_envelope(value: Any) -> bool:
     )
 
 
-def _may_hold_turns(text: str) -> bool:
-    return text[:1] == "[" or (text[:1] == "{" and _LIKELY.search(text) is not None)
-
-
 _SAYS = {"role", "content"}
 
 
@@ -371,17 +393,14 @@ def _http_code(value: Mapping[str, Any]) -> int:
     return code if isinstance(code, int) and 100 <= code < 600 else 0  # HTTP's
 
 
-def _is_piece(value: Any) -> bool:
-    return isinstance(value, dict) and is_part(value)
-
-
 def asked(value: Any) -> tuple[str | None, Talk | None]:
     """What was asked: a text, or the conversation.
 
     Raises:
         UnknownEnvelope: If it is an object around it that nobody knows.
     """
-    if isinstance(value, str) and not _may_hold_turns(value):
+    opens = value[:1] if isinstance(value, str) else "["
+    if opens != "[" and (opens != "{" or not _LIKELY.search(value)):
         return value, None
     opened = unpacked(value, ITEMS_LATER)
     while isinstance(opened, dict) and "body" in opened and (code := _http_code(opened)):
@@ -393,7 +412,8 @@ def asked(value: Any) -> tuple[str | None, Talk | None]:
     if found is None and isinstance(opened, list):
         opened = [*map(unpacked, opened)]
         value = value if isinstance(value, str) else opened
-    if found is None and isinstance(opened, list) and opened and all(map(_is_piece, opened)):
+    pieces = opened if found is None and isinstance(opened, list) else []
+    if pieces and all(isinstance(each, dict) and is_part(each) for each in pieces):
         found = Talk([{"role": "user", "content": opened}], 1)
     if found is not None:
         return None, found

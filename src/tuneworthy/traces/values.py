@@ -91,13 +91,13 @@ def _why(raw: bytes, caught: Exception) -> str:
     return skipped.NOT_JSON
 
 
-_ANY = msgspec.json.Decoder()
+ANY = msgspec.json.Decoder().decode
 ItemsLater = list[msgspec.Raw] | dict[str, Any] | str | int | float | bool | None
 """Any JSON, of which the items of a list stay undecoded: most turns are never looked at."""
 ITEMS_LATER = msgspec.json.Decoder(ItemsLater).decode
 
 
-def unpacked(value: Any, decode: Callable[[Any], Any] = _ANY.decode) -> Any:
+def unpacked(value: Any, decode: Callable[[Any], Any] = ANY) -> Any:
     """A list or object that was written as text, or is undecoded yet; anything else as it is."""
     written = type(value) is str and value[:1] in _OPENING
     if written or isinstance(value, msgspec.Raw):
@@ -253,6 +253,11 @@ def spent_between(start: Sequence[Any], end: Sequence[Any]) -> list[float | None
     kinds = {*map(type, start), *map(type, end)}
     if kinds == {float} and min(*start, *end) >= 0 and max(*start, *end) <= FAR_S:
         return [b - a if b >= a else None for a, b in zip(start, end, strict=True)]
+    if kinds == {str}:
+        with suppress(msgspec.ValidationError, TypeError, ValueError, OverflowError):
+            moments = (msgspec.convert([*each], list[datetime]) for each in (end, start))
+            spent = ((b - a).total_seconds() for b, a in zip(*moments, strict=True))
+            return [each if each >= 0 else None for each in spent]
     return [*map(_seconds_between, start, end)]
 
 

@@ -266,7 +266,8 @@ class Measure(NamedTuple):
             ends = _ends(ends, ask, bounds, spread)
         about: dict[str, Any] = {}
         if not isinstance(ends, str) or (bounds is None and not isinstance(result, str)):
-            shown = {name: x for name, x in (details or {}).items() if _finite(x)}
+            known = (details or {}).items()
+            shown = {k: x for k, x in known if not isinstance(x, float) or math.isfinite(x)}
             if table.share < 1:
                 sample, shown["drawn_share"] = "sampled", table.share
             texts = tuple(readable_amount(each, 200) for each in islice(examples, 10))
@@ -338,10 +339,6 @@ def shown(text: str, longest: int = 120) -> str:
     """A text of the data that a record can hold: no secret, cut, half surrogate pairs replaced."""
     text = without_secrets(text)
     return readable_amount(text if len(text) <= longest else text[: longest - 1] + "…", longest)
-
-
-def _finite(value: Scalar) -> bool:
-    return not isinstance(value, float) or math.isfinite(value)
 
 
 # What scores say, and what stands or falls together.

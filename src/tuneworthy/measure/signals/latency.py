@@ -151,9 +151,8 @@ def _read(table: TraceTable) -> tuple[Floats, bool]:
 
 
 def _quantile(table: TraceTable, measure: str, at: float, of: str = "latency_s") -> Evidence:
-    return Measure(
-        measure, "seconds", "today.latency_p95_s" if measure == "latency_p95_s" else ""
-    ).of(
+    about = "today.latency_p95_s" if measure == "latency_p95_s" else ""
+    return Measure(measure, "seconds", about).of(
         table,
         quantile(table.numbers[of], at, table.conversation),
         _LOG if of == "latency_s" else "log `time_to_first_token_s`",

@@ -114,7 +114,7 @@ class ShapeSignal:
 _LANGUAGES = Measure("other_language_share", "share of questions in a known language")
 _NOT_ASKED = Measure("evalset_language_gap", "share of questions in a known language")
 _LONGER = Measure("evalset_length_gap", "share of questions")
-_MOST_TOLD = 2_000
+_MOST_TOLD = 1_000
 _MOST_NAMED = 12
 
 
