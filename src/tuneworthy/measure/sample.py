@@ -321,11 +321,10 @@ def _runs_of(texts: Sequence[str | None], rows: Sequence[int]) -> tuple[NDArray[
     ends = np.cumsum([0, *map(len, each)])
     first = np.searchsorted(begins, ends + 1)  # words of each text
     many = np.diff(first) - 2
-    many -= 2 * (many > 2)
+    many -= 2 * (many > 2)  # a run reaches into nobody's only where there are fewer words
     text = np.repeat(np.arange(len(each)), many)
     place = np.arange(len(text)) + (first[:-1] - np.cumsum(many) + many)[text]
-    one, two, three = _WEIGHTS[:3]
-    return hashes[place] * one + hashes[place + 1] * two + hashes[place + 2] * three, text
+    return hashes[place[:, None] + np.arange(3)] @ _WEIGHTS[:3], text
 
 
 def _shared(runs: NDArray[np.uint64], text: Places) -> NDArray[np.uint64]:
@@ -356,10 +355,7 @@ def _signed(
 
 
 def _spaced(text: str | None, row: int) -> bytes:
-    """Words in small letters with a space behind each, and two of nobody's behind the last.
-
-    A run that reaches into those counts only where a text has fewer than three words.
-    """
+    """Words in small letters with a space behind each, and two of nobody's behind the last."""
     short = f"\0{row}" if text is None else text[:LONGEST]
     spaced = short if short.isascii() else _IDEOGRAPH.sub(r" \1 ", short)
     words = spaced.lower().encode("utf-8", "replace").translate(_LETTERS)

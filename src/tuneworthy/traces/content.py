@@ -476,9 +476,10 @@ class Content:
 
     def parquet(self, path: str) -> Iterator[Batch]:
         """Only the columns that the format reads are read."""
-        first = [*parquet_rows(path, SkippedRecords(""), self.limits, most=_TRIED)]
-        kind = self._table_kind([*first[0][1]] if first else [], "Parquet")
-        groups = parquet_rows(path, self.tally, self.limits, wanted=kind.keys, later=kind.later)
+        tried = parquet_rows(path, SkippedRecords(""), self.limits)
+        _, first = next(tried, ([], TableRows((), ())))
+        kind = self._table_kind([*first[:_TRIED]], "Parquet")
+        groups = parquet_rows(path, self.tally, self.limits, kind)
         yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
     def table(self, groups: Rows, name: str) -> Iterator[Batch]:

@@ -217,8 +217,7 @@ def _understood(
         except UnknownEnvelope:
             unknown.add(n)
             found.append((None, None))
-    texts, more = zip(*found, strict=True)
-    return [*texts], [*more]
+    return [text for text, _ in found], [more for _, more in found]
 
 
 def _are_texts(values: Column) -> bool:

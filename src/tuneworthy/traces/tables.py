@@ -11,7 +11,7 @@ import glob
 import os
 import re
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain, compress
@@ -64,27 +64,19 @@ class TableRows:
 
 
 def parquet_rows(
-    path: str,
-    tally: SkippedRecords,
-    limits: Limits,
-    *,
-    wanted: Collection[str] | None = None,
-    later: Collection[str] = (),
-    most: int = 1 << 60,
+    path: str, tally: SkippedRecords, limits: Limits, kind: Any = None
 ) -> Iterator[tuple[list[int | str], TableRows]]:
-    """The first rows, with the columns that are ``wanted``, all for None.
-
-    Items of lists in the columns ``later`` stay undecoded.
-    """
+    """All rows, with the columns that a map reads; the first, with all columns, for None."""
+    wanted, later, most = kind and kind.keys, kind and kind.later, "" if kind else f"LIMIT {_BATCH}"
     given = [_one_file(path)]
     with _connected(limits, path) as ask:
         told = ask(f"DESCRIBE SELECT * FROM {_FILE}", given).fetchall()  # noqa: S608  # no text of others
         chosen = [n for n, (name, *_) in enumerate(told) if wanted is None or name in wanted] or [0]
         names = [told[n][0] for n in chosen]
         # Columns go by their numbers, so that no name from the file stands in a query.
-        picked = [_picked(f"#{n + 1}", told[n][1], told[n][0] in later) for n in chosen]
+        picked = [_picked(f"#{n + 1}", told[n][1], told[n][0] in (later or ())) for n in chosen]
         sql = ", ".join(sql for sql, _ in picked)
-        result = ask(f"SELECT {sql} FROM {_FILE} LIMIT {most}", given)  # noqa: S608  # names are ours
+        result = ask(f"SELECT {sql} FROM {_FILE} {most}", given)  # noqa: S608  # names are ours
         for places, rows in _together(iter(result.fetchone, None), tally, limits):
             found = zip(zip(*rows, strict=True), picked, strict=True)
             columns = [[*map(make, each)] if make else [*each] for each, (_, make) in found]

@@ -289,9 +289,8 @@ def _plain_turn(raw: bytes | msgspec.Raw) -> SpokenTurn | None:
 def _in_list(value: list[Any], depth: int) -> list[Any] | None:
     """The messages of a list, of which only the first and the last are looked at."""
     if value and type(value[0]) is msgspec.Raw:
-        first = last = _plain_turn(value[-1])
-        if last is not None and len(value) > 1:
-            first = _OPENINGS.of(bytes(value[0]), _plain_turn)
+        last = _plain_turn(value[-1])
+        first = last if len(value) == 1 else last and _OPENINGS.of(bytes(value[0]), _plain_turn)
         if first is not None:
             value[0], value[-1] = first, last
             return value
