@@ -293,6 +293,59 @@ def test_a_mapping_is_guessed_deep_inside_and_by_odd_headings(tmp_path: Path) ->
     assert load(written(tmp_path / "c.jsonl", {"x": 1, **envelope}))[0][0]["output"] == "a"
 
 
+ODD: list[tuple[str, Any, Row]] = [
+    ("elapsed.jsonl",
+     {"when": "2026-11-02T08:00:00Z", "who": "u1", "ask": "q", "reply_text": "a", "elapsed": 2500,
+      "engine": "m", "tok": {"in": 7, "out": 2}},
+     {"input": "q", "output": "a", "timestamp": 1793606400, "latency_s": 2.5, "model": "m",
+      "input_tokens": 7, "output_tokens": 2}),
+    ("nanos.jsonl",
+     {"epoch": 1793606400 * 10**9, "sid": "s", "userMessage": "q", "botMessage": "a",
+      "duration_ns": 2_500_000_000, "llm": "m"},
+     {"input": "q", "output": "a", "timestamp": 1793606400, "latency_s": 2.5, "model": "m",
+      "conversation": "s"}),
+    ("nested.jsonl",
+     {"@timestamp": "2026-11-02T08:00:00Z", "level": "INFO", "meta": {"llm": {
+         "in": "q", "out": "a", "model": "m", "ms": 2500,
+         "usage": {"prompt": 7, "completion": 2}}}},
+     {"input": "q", "output": "a", "timestamp": 1793606400, "latency_s": 2.5, "model": "m",
+      "input_tokens": 7, "output_tokens": 2}),
+    ("http.jsonl",
+     {"request": {"body": json.dumps({
+         "model": "m", "messages": [{"role": "user", "content": "q"}]})},
+      "response": {"status": 200, "body": json.dumps({
+          "choices": [{"message": {"role": "assistant", "content": "a"}}],
+          "usage": {"prompt_tokens": 7, "completion_tokens": 2}})}},
+     {"input": "q", "output": "a", "model": "m", "input_tokens": 7, "output_tokens": 2}),
+    ("body.jsonl", {"prompt": "q", "response": {"status": 200, "body": "a"}},
+     {"input": "q", "output": "a"}),
+    ("semi.csv",
+     "datum;frage;antwort;dauer_s;kosten_usd;Bewertung\n02.11.2026 08:00;q;a;2,5;0,003;1\n",
+     {"input": "q", "output": "a", "timestamp": 1793606400, "latency_s": 2.5, "usd": 0.003,
+      "score": 1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "log", "wanted"), ODD, ids=[name for name, *_ in ODD])
+def test_an_odd_log_of_ones_own_is_read(name: str, log: Any, wanted: Row, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if isinstance(log, str):
+        path.write_text(log)
+    else:
+        written(path, log, log)
+    assert load(path)[0][0] == wanted
+
+
+def test_an_answer_of_a_server_that_failed_is_no_answer(tmp_path: Path) -> None:
+    good = {"output": {"status": 200, "body": "a"}, "input": "q"}
+    lost = {"output": {"status": 503, "body": "Service unavailable"}, "input": "q"}
+    rows, (reading,) = load(written(tmp_path / "a.jsonl", good, good, lost))
+    assert [row["output"] for row in rows] == ["a", "a"]
+    assert [one.why for one in reading.skipped] == ["has no output"]
+    mail = {"output": {"status": "draft", "body": "Dear Ada"}, "input": "q"}
+    assert "draft" in load(written(tmp_path / "b.jsonl", mail))[0][0]["output"]
+
+
 def test_records_are_found_inside_an_envelope(tmp_path: Path) -> None:
     own = [{"test_id": f"t{n}", "variant": "v1", "question": "q", "answer": "a", "passed": n > 1}
            for n in range(4)]  # fmt: skip
@@ -316,6 +369,9 @@ def test_an_envelope_of_several_lists_is_refused(tmp_path: Path) -> None:
         [tmp_path / "a.json"], mapping=mapping_from_text("output: answer\neach: more", "m")
     )
     assert len(chunk.batch) == 27
+    (tmp_path / "b.json").write_text(json.dumps({"rows": one, "users": [{"name": "u"}]}))
+    with pytest.raises(InputError, match=r"several lists: rows, users.*each: rows"):
+        load(tmp_path / "b.json")
 
 
 def test_a_text_that_parquet_holds_as_bytes_is_a_text(tmp_path: Path) -> None:

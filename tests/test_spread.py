@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import random
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,37 +14,77 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from internals import Batch, Signer
+from internals import Batch, Signer, Unknown
 from test_engine import cut, materials, world
 from tuneworthy.cli import run
-from tuneworthy.measure.engine import measure, merged, part_of
+from tuneworthy.measure.engine import Draw, measure, merged, part_of
 from tuneworthy.measure.signals import signals
+from tuneworthy.measure.signals.success import SuccessSignal
+from tuneworthy.measure.signals.traffic import TrafficSignal
 
 
 @settings(deadline=None, max_examples=8)
-@given(st.lists(st.integers(1, 110), min_size=1, max_size=5), st.integers(0, 3))
+@given(
+    st.lists(st.integers(1, 110), min_size=1, max_size=5),
+    st.integers(0, 3),
+    st.sampled_from([1.0, 0.4]),
+)
 def test_any_partition_comes_to_the_same(
-    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], seed: int
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], seed: int, share: float
 ) -> None:
     folder = tmp_path_factory.mktemp("parts")
     every, files = signals(materials()), cut(world(seed, 240), [*sizes, 240])
-    at = [0]
+    at, draw = [0], Draw(share, seed)
 
     def batches() -> Any:
         for number, file in enumerate(files):
             at[0] = number
-            yield file
+            yield draw.of(file, number)
 
-    whole = measure(batches(), every, folder=folder, piece=lambda: at[0])
-    signer = Signer()
-    for file in files:
-        signer.add(file.column("input"), file.output)
+    whole = measure(batches(), every, folder=folder, piece=lambda: at[0], share=share)
+    signer, again = Signer(), Draw(share, seed)
+    for n, file in enumerate(files):
+        some = again.of(file, n)
+        signer.add(some.column("input"), some.output)
     signer.rest()
-    parts = (
-        part_of(cut(file, [7] * 99), every, folder=folder, piece=n, shared=signer.shared)
-        for n, file in enumerate(files)
-    )
-    assert merged((part for part in parts if part), every, folder=folder) == whole
+
+    def part(n: int, file: Batch) -> Any:
+        own = Draw(share, seed)
+        drawn = (own.of(each, n) for each in cut(file, [7] * 99))
+        return part_of(drawn, every, folder=folder, piece=n, shared=signer.shared)
+
+    parts = (part(n, file) for n, file in enumerate(files))
+    assert merged((each for each in parts if each), every, folder=folder, share=share) == whole
+
+
+def test_a_draw_of_the_conversations_stands_for_all_of_them(tmp_path: Path) -> None:
+    """Twenty draws of 300 conversations over 50 days; each interval is of 95%."""
+    rng = random.Random(5)
+    log = Batch()
+    for talk in range(300):
+        at, good = 1785000000 + rng.uniform(0, 50 * 86400), rng.random() < 0.7
+        for turn in range(rng.choice([1, 2, 5])):
+            log.output.append("a")
+            log.conversation.append(f"c{talk}")
+            log.timestamp.append(at + 60 * turn)
+            log.score.append(float(good))
+    every: list[Any] = [TrafficSignal(), SuccessSignal()]
+
+    def found(share: float, seed: int) -> dict[str, Any]:
+        drawn = [Draw(share, seed).of(log, 0)]
+        findings = measure(drawn, every, folder=tmp_path, share=share)
+        return {each.id: each for signal in findings for each in signal.evidence}
+
+    truth, names = found(1.0, 0), ("requests_per_month", "success_share")
+    drawn = [found(0.3, seed) for seed in range(20)]
+    for name in names:
+        wanted, told = truth[name].value, [one[name] for one in drawn]
+        assert {each.sample for each in told} == {"sampled"}
+        assert {each.details["drawn_share"] for each in told} == {0.3}
+        assert sum(each.low <= wanted <= each.high for each in told) >= 17
+        assert sum(each.value for each in told) / 20 == pytest.approx(wanted, rel=0.1)
+    assert isinstance(drawn[0]["cacheable_share"].value, Unknown)
+    assert "drawn_share" not in truth["success_share"].details
 
 
 def test_a_part_without_a_trace_is_none(tmp_path: Path) -> None:
