@@ -275,7 +275,8 @@ def _check(body: str, path: Path, above: int) -> None:
 
 def filled(template: str, values: dict[str, str]) -> str:
     """A template with its variables put in; what is put in is never looked at again."""
-    pieces = list(_pieces(template))
+    if len(pieces := list(_pieces(template))) == 1:
+        return template
     pieces[1::2] = [values.get(name, "") for name in pieces[1::2]]
     return "".join(pieces)
 

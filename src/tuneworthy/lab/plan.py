@@ -22,7 +22,7 @@ from tuneworthy.measure.sample import embed
 from tuneworthy.model.base import ChatRole, as_bytes
 from tuneworthy.model.case import Case, PromptVariant
 from tuneworthy.model.evalset import EvalCase
-from tuneworthy.model.lab import Arm, ChatMessage, Request, Settled
+from tuneworthy.model.lab import Arm, ChatMessage, Request, Settled, message_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,7 +130,7 @@ def _arm(values: Mapping[str, Any]) -> Arm:
 
 _KEPT = 64  # of each case: what is mostly shown, with room for its own conversation
 _BLOCK = 128  # texts that are held against all examples at a time
-_TURNS = 4096  # examples as turns: labs show the same ones again and again
+_TURNS = 8192  # examples as turns: labs show the same ones again and again
 _DIGITS = 6  # of a cosine; what is beyond depends on the machine
 
 
@@ -357,23 +357,50 @@ class Setting:
 class Part(NamedTuple):
     """Messages that several requests share, with what a request's key and price take of them."""
 
-    messages: tuple[ChatMessage, ...] = ()
+    talk: tuple[tuple[ChatRole, str], ...] = ()
     told: bytes = b""  #: As canonical JSON.
     tokens: int = 0  #: The most they can have.
 
     @classmethod
     def of(cls, role: ChatRole, text: str) -> Part:
-        message = ChatMessage(role=role, content=text)
-        return cls((message,), as_bytes(message.canonical), message.size + TOKENS_A_MESSAGE)
+        told = as_bytes(message_json(role, text))
+        return cls(((role, text),), told, len(as_bytes(text)) + TOKENS_A_MESSAGE)
 
     @classmethod
     def all(cls, *parts: Part) -> Part:
-        messages = tuple(chain.from_iterable([part.messages for part in parts]))
-        told = b",".join([part.told for part in parts if part.messages])
-        return cls(messages, told, sum([part.tokens for part in parts]))
+        talk = tuple(chain.from_iterable([part.talk for part in parts]))
+        told = b",".join([part.told for part in parts if part.talk])
+        return cls(talk, told, sum([part.tokens for part in parts]))
 
 
 _part = lru_cache(maxsize=256)(Part.of)
+
+
+class Form:
+    """What the requests of an arm at a step have in common, whatever the case."""
+
+    def __init__(
+        self, arm: Arm, setting: Setting, step: int = 0, most: int = 0, repeats: int = 0
+    ) -> None:
+        prompt, last = setting.prompts[(*arm.steps, arm.prompt)[step]], step == len(arm.steps)
+        model, named = prompt.model or arm.model, names(prompt)
+        self.arm, self.pool, self.prompt = arm, setting.pool, prompt
+        self.inside, self.contexts = "examples" in named, arm.retrieval and "contexts" in named
+        self.plain = named <= {"input"}  # nothing else is put in
+        self.rest = prompt.user, self.inside or (arm.few_shot_from, arm.few_shot)
+        self.request = request_to(
+            setting.reached[model],
+            (),
+            max_tokens=most or setting.max_tokens,
+            temperature=prompt.temperature,
+            effort=arm.effort or None,
+            response_schema=setting.schema if last and arm.constrained == "schema" else None,
+            grammar=setting.grammar if last and arm.constrained == "grammar" else None,
+            choices=setting.labels if model in setting.deciders else None,
+        )
+        self.tokens = most_input_tokens(self.request)
+        self.around = [self.request.around(repeat) for repeat in range(repeats)]
+        """Of each repeat the canonical JSON before its messages, and after them."""
 
 
 class Asking:
@@ -384,66 +411,44 @@ class Asking:
     prompt's place. What was said after its newest question is no part of it.
     """
 
-    def __init__(self, case: EvalCase, setting: Setting) -> None:
-        self.case, self._setting, self._text = case, setting, case.text
-        self._ends, self._earlier, talk = (
-            dict[tuple[object, ...], Part](),
-            list[Part](),
-            case.messages,
-        )
+    def __init__(self, case: EvalCase) -> None:
+        self.case, self._text, self._earlier = case, case.text, list[Part]()
+        self._rests, talk = dict[object, Part](), case.messages
         asked = [place for place, message in enumerate(talk) if message.role == "user"]
         if asked:
             self._text = talk[asked[-1]].content
             before = (m for m in talk[: asked[-1]] if m.role in ("user", "assistant") and m.content)
             self._earlier = [Part.of(m.role, m.content) for m in before]
 
-    def parts(self, arm: Arm, said: Sequence[str] = ()) -> tuple[Part, Part]:
+    def parts(self, form: Form, said: Sequence[str] = ()) -> tuple[Part, Part]:
         """The system prompt, and what comes after it."""
-        setting, prompt = self._setting, step_of(arm, self._setting, len(said))
-        pool, named = setting.pool, names(prompt)
-        values = {"input": self._text, "previous": said[-1] if said else ""}
-        if arm.retrieval and "contexts" in named:
+        prompt, pool, previous = form.prompt, form.pool, said[-1] if said else ""
+        values = {"input": self._text, "previous": previous}
+        if form.contexts:
             values["contexts"] = "\n\n".join(passage.text for passage in self.case.contexts)
-        if inside := "examples" in named:
-            solved = (pool.examples[place] for place in pool.shown_to(arm, self.case))
+        if form.inside:
+            solved = (pool.examples[place] for place in pool.shown_to(form.arm, self.case))
             values["examples"] = "\n\n".join(
                 f"Input: {each.text}\nOutput: {answer_text(each.accepted[0])}" for each in solved
             )
-        system = filled(prompt.system, values)
-        about = (prompt.user, inside or (arm.few_shot_from, arm.few_shot), *values.items())
-        if about not in self._ends:
-            shown = () if inside else pool.shown_to(arm, self.case)
-            turns = (pool.turns(prompt.user, values["previous"], place) for place in shown)
+        about = form.rest if form.plain else (form.rest, *values.items())
+        if about not in self._rests:
+            shown = () if form.inside else pool.shown_to(form.arm, self.case)
+            turns = (pool.turns(prompt.user, previous, place) for place in shown)
             newest = Part.of("user", filled(prompt.user, values))
-            self._ends[about] = Part.all(*turns, *self._earlier, newest)
-        return _part("system", system) if system.strip() else Part(), self._ends[about]
+            self._rests[about] = Part.all(*turns, *self._earlier, newest)
+        system = filled(prompt.system, values)
+        return _part("system", system) if system.strip() else Part(), self._rests[about]
 
-
-def step_of(arm: Arm, setting: Setting, step: int) -> PromptVariant:
-    """The prompt of a step of an arm's chain."""
-    return setting.prompts[(*arm.steps, arm.prompt)[step]]
+    def messages(self, form: Form, said: Sequence[str]) -> tuple[ChatMessage, ...]:
+        talk = Part.all(*self.parts(form, said)).talk
+        return tuple(ChatMessage(role=role, content=text) for role, text in talk)
 
 
 def request_for(arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str] = ()) -> Request:
     """The request of an arm for one case; of a chain the step after those that have ``said``."""
-    messages = Part.all(*Asking(case, setting).parts(arm, said)).messages
-    return frame_of(arm, setting, len(said)).model_copy(update={"messages": messages})
-
-
-def frame_of(arm: Arm, setting: Setting, step: int = 0) -> Request:
-    """The requests of an arm at a step of its chain, without their messages."""
-    prompt, last = step_of(arm, setting, step), step == len(arm.steps)
-    model = prompt.model or arm.model
-    return request_to(
-        setting.reached[model],
-        (),
-        max_tokens=setting.max_tokens,
-        temperature=prompt.temperature,
-        effort=arm.effort or None,
-        response_schema=setting.schema if last and arm.constrained == "schema" else None,
-        grammar=setting.grammar if last and arm.constrained == "grammar" else None,
-        choices=setting.labels if model in setting.deciders else None,
-    )
+    form = Form(arm, setting, len(said))
+    return form.request.model_copy(update={"messages": Asking(case).messages(form, said)})
 
 
 def request_to(place: Reached, messages: Sequence[ChatMessage], **more: Any) -> Request:
@@ -478,7 +483,7 @@ class LabPlan:
     probes: frozenset[tuple[str, str]] = frozenset()
     """Arms and cases whose calls may have the most tokens: what they use is everybody's cap."""
     made: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
-    """Requests without messages, by arm, step and most tokens; and what is said about a case."""
+    """Forms by arm, step and most tokens, and what is said about the last case."""
 
     def walks(self, arm: Arm, case: EvalCase, told: Told | None = None) -> Iterator[list[Job]]:
         """For each repeat the steps of one arm on one case, as far as earlier ones are told."""
@@ -491,23 +496,19 @@ class LabPlan:
 
     def _job(self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...] = ()) -> Job:
         most = PROBE_TOKENS if (arm.id, case.id) in self.probes else self.setting.max_tokens
-        name = arm.id, len(said), most
-        if name not in self.made:
-            one = frame_of(arm, self.setting, len(said)).model_copy(update={"max_tokens": most})
-            around = [one.around(number) for number in range(self.repeats)]
-            self.made[name] = one, most_input_tokens(one), around
-        frame, tokens, around = self.made[name]
+        if (form := self.made.get(name := (arm.id, len(said), most))) is None:
+            form = self.made[name] = Form(arm, self.setting, len(said), most, self.repeats)
         if (asking := self.made.get("last")) is None or asking.case is not case:
-            asking = self.made["last"] = Asking(case, self.setting)
-        system, rest = asking.parts(arm, said)
-        key = _begun(around[repeat][0], system.told).copy()
-        key.update(rest.told + around[repeat][1])
+            asking = self.made["last"] = Asking(case)
+        system, rest = asking.parts(form, said)
+        key = _begun(form.around[repeat][0], system.told).copy()
+        key.update(rest.told + form.around[repeat][1])
         return Job(
-            frame,
+            form.request,
             repeat,
             key=key.hexdigest(),
-            tokens=tokens + system.tokens + rest.tokens,
-            messages=lambda: request_for(arm, case, self.setting, said).messages,
+            tokens=form.tokens + system.tokens + rest.tokens,
+            messages=lambda: Asking(case).messages(form, said),
         )
 
     def calls(

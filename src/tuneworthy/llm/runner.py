@@ -541,16 +541,16 @@ def quotes(
     jobs: Iterable[tuple[str, Job]], ledger: Ledger | None, price_of: PriceOf
 ) -> dict[str, Quote]:
     """The same of several groups of calls, by name; equal calls of two groups count in both."""
-    found, bounds = dict[str, dict[str, Any]](), _Bounds(ledger, price_of)
-    seen = set[tuple[str, str]]()
+    found, bounds = dict[str, tuple[dict[str, Any], set[bytes]]](), _Bounds(ledger, price_of)
     for some in batches(jobs):
         told = ledger.statuses([job.key for _, job in some]) if ledger is not None else {}
         for name, job in some:
-            if (name, job.key) in seen:
+            if name not in found:
+                found[name] = dict.fromkeys(_SUMS, 0) | {"unpriced": {}}, set()
+            (sums, seen), half = found[name], bytes.fromhex(job.key[:32])  # it is long enough
+            if half in seen:
                 continue
-            seen.add((name, job.key))
-            if (sums := found.get(name)) is None:
-                sums = found[name] = {"unpriced": {}} | dict.fromkeys(_SUMS, 0)
+            seen.add(half)
             if status := told.get(job.key, ""):
                 sums["reused"] += status == "settled"
             elif (usd := bounds.of(job)) is None:
@@ -561,7 +561,7 @@ def quotes(
                 sums["usd_likely"] += usd[1]
     return {
         name: Quote.model_validate({**sums, "unpriced": tuple(sums["unpriced"])})
-        for name, sums in found.items()
+        for name, (sums, _) in found.items()
     }
 
 

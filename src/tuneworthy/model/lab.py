@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -131,7 +132,12 @@ class ChatMessage(Record):
     @property
     def canonical(self) -> str:
         """Itself as canonical JSON."""
-        return f'{{"content":{json.encoder.encode_basestring(self.content)},"role":"{self.role}"}}'
+        return message_json(self.role, self.content)
+
+
+def message_json(role: str, content: str) -> str:
+    """A message as canonical JSON."""
+    return f'{{"content":{json.encoder.encode_basestring(content)},"role":"{role}"}}'
 
 
 class Request(Record):
@@ -161,10 +167,16 @@ class Request(Record):
 
     def around(self, repeat: int = 0) -> tuple[bytes, bytes]:
         """Canonical JSON of its other fields: what is before its messages, and after them."""
-        rest = {k: v for k, v in self.__dict__.items() if v is not None}
-        told = as_bytes(canonical_json([{**rest, "messages": []}, repeat]))
-        before, mark, after = told.partition(b'"messages":[')  # no text holds unescaped quotes
-        return before + mark, after
+        rest = tuple((k, v) for k, v in self.__dict__.items() if k != "messages" and v is not None)
+        return _around(rest, repr(self.temperature), repeat)
+
+
+@lru_cache(maxsize=256)
+def _around(rest: tuple[tuple[str, Any], ...], _: str, repeat: int) -> tuple[bytes, bytes]:
+    """The temperature comes as it is written, too: -0.0 equals 0.0 and is another request."""
+    told = as_bytes(canonical_json([{**dict(rest), "messages": []}, repeat]))
+    before, mark, after = told.partition(b'"messages":[')  # no text holds unescaped quotes
+    return before + mark, after
 
 
 class Usage(Record):

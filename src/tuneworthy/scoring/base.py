@@ -86,9 +86,11 @@ class Scored(Record):
     ok: bool | None
     """Whether it counts as right; None where it can't be scored, and then it counts as nothing."""
     why: str  #: Short id of the reason, as ``label_differs``.
-    numbers: dict[str, float | int] = {}  #: Numbers of the reason.
+    numbers: dict[str, float | int] = Field(default_factory=dict)  #: Numbers of the reason.
     about: str = ""  #: Field, word or place that decided, cut to 120 characters.
-    parts: dict[str, bool] = {}  #: Whether each field is right, where fields were compared.
+    parts: dict[str, bool] = Field(
+        default_factory=dict
+    )  #: Whether each field is right, where fields were compared.
     signal: str = ""
     """What a failure is a sign of: a signal of the framework, or ``wrong_answer`` or
     ``no_answer``; empty for one that is right."""
