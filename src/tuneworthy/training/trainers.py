@@ -36,6 +36,7 @@ EMBEDDED = f"{LOCAL}:{MODEL}"  #: The one base of the embedded way.
 Row = dict[str, Any]
 Step = Callable[[str], None]
 """Told how a run goes on: ``step 3 of 20``, or what its service says."""
+NEEDED = ("torch", "transformers", "peft", "gguf")
 MEASURED_STEPS = 3
 SAVE_EVERY_S = 60.0  #: What a run that is stopped loses at most.
 
@@ -246,8 +247,7 @@ class LoraTrainer:
     async def _ready(self) -> asyncio.subprocess.Process:
         if self._process is not None and self._process.returncode is None:
             return self._process
-        libraries = ("torch", "transformers", "peft", "gguf")
-        if lacks := [name for name in libraries if find_spec(name) is None]:
+        if lacks := [name for name in NEEDED if find_spec(name) is None]:
             fix = "install it (about 1.1 GB): pip install 'tuneworthy[pilot]'"
             raise InputError(f"training on this machine needs {lacks[0]}", fix=fix)
         await self.close()
