@@ -390,7 +390,7 @@ def test_prompts_of_several_tests_are_no_comparison(
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     text = said(capsys, "measure", "--from", "a.jsonl")
     plain = " ".join(text.split())
-    assert "None of the five checks is answered by data." in plain
+    assert "None of the five checks is answered by data" in plain
     assert load_case(tmp_path / "a-case").ceiling["prompt_variations"].count is None
     assert 'Test 1 prompt "p' in plain
     assert (
