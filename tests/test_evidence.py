@@ -505,6 +505,16 @@ def test_a_file_that_was_changed_since_is_told_until_it_is_measured_again(
     assert len(told_changed(tmp_path)) == 1
 
 
+def test_a_file_that_a_case_names_is_not_taken_for_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From Python 3.13 on ``iterdir`` looks at once, and raises for a file."""
+    lazy = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: iter([*lazy(path)]))
+    files = files_now(measured_on_files(tmp_path), "evaluation", "prompts", "traces")
+    assert [one.path for one in files] == ["eval.jsonl", "logs/a.jsonl", "prompts/one.md"]
+
+
 def test_a_copy_an_untouched_and_a_removed_file_are_no_change(tmp_path: Path) -> None:
     """As git or an archive brings a case to somebody else: other times, the same bytes."""
     measured_on_files(tmp_path)

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,8 +108,8 @@ def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
     for name, value in _entries(case):
         entry = name.removeprefix("data.").partition("[")[0]
         for path in _found(case, name, value) if entry in entries else ():
-            every = matching("**/*", path) if entry == "documents" else path.iterdir()
-            within = islice(every, MOST_PROMPTS) if path.is_dir() else (path,)
+            every = partial(matching, "**/*") if entry == "documents" else Path.iterdir
+            within = islice(every(path), MOST_PROMPTS) if path.is_dir() else (path,)
             kept = (one for one in within if one == path or not one.is_symlink())
             yield from ((entry, one) for one in kept if one.is_file())
 
