@@ -428,6 +428,7 @@ from tuneworthy.report.sections.lab import (
     difference_text,
     duration,
     left_s,
+    outlook_text,
 )
 from tuneworthy.report.sections.lab import ended as lab_ended
 from tuneworthy.report.sections.money import LEVERS, compared, grouped, lever

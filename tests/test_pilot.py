@@ -38,6 +38,7 @@ from internals import (
     drawn,
     lab_verify,
     learning_curve,
+    outlook_text,
     pilot_runs,
     read_pilot,
     replay_rows,
@@ -114,6 +115,7 @@ def test_what_is_never_right_yet_says_nothing_of_the_next_doubling() -> None:
     rows = [np.zeros((3, 200))] * 3
     curve = learning_curve([50, 100, 200], rows, np.arange(200), margin=0.05, target=0.9)
     assert curve.outlook == "unclear"
+    assert outlook_text(curve).startswith("no answer was right yet")
     assert all(p.low < 0.01 and p.high > 0.5 for p in curve.points if p.ahead)
     assert all(p.high < 0.02 for p in curve.points if not p.ahead)
 
@@ -268,8 +270,9 @@ def test_a_run_that_was_refused_is_not_paid_and_is_begun_again(
 @pytest.mark.parametrize("error", [TrainingFailedError("nan"), TrainingStoppedError("killed")])
 def test_a_run_that_ended_badly_is_said_and_goes_on_later(tmp_path: Path, error: Exception) -> None:
     folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log", finish_raises=[error])
-    with pytest.raises(StoppedError, match=str(error)):
+    with pytest.raises(StoppedError, match=str(error)) as caught:
         piloted(folder, trainer)
+    assert "--budget" not in str(caught.value)  # it costs nothing
     assert piloted(folder, trainer).card.answer in ("go", "no_go", "open")
     states = {run.state for run in pilot_runs(load_case(folder)).read()}
     assert "trained" in states
@@ -277,7 +280,7 @@ def test_a_run_that_ended_badly_is_said_and_goes_on_later(tmp_path: Path, error:
 
 def test_the_budget_holds_for_training_and_calls_together(tmp_path: Path) -> None:
     folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log", usd=1.0)
-    with pytest.raises(StoppedError, match="too small"):
+    with pytest.raises(StoppedError, match=r"too small.*with a larger --budget"):
         piloted(folder, trainer, cap_usd=3.5)
     assert len(trainer.said("began")) == 3
     assert piloted(folder, trainer, cap_usd=8.0).spend.paid == 8.0

@@ -9,6 +9,7 @@ is stopped at any moment goes on when it is run again.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -393,7 +394,8 @@ class _Going:
     def unless(self, stopped: str) -> None:
         """Raise why it stopped, where it did."""
         if stopped:
-            fix = "run it again to go on, with a larger --budget where that was in the way"
+            fix = "run it again to go on"
+            fix += ", with a larger --budget" if re.search("(?:cap|budget) of", stopped) else ""
             raise StoppedError(f"{stopped}; what was trained and paid for is kept", fix=fix)
 
     def _mean(self, arm: Arm) -> float:

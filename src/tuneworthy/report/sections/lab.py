@@ -785,7 +785,7 @@ def pilot_document(result: PilotResult, name: str = "") -> b.Document:
         b.section("pilot", "The pilot", b.facts(_pilot_rows(result))),
     )
     headline = f"{ANSWERS[card.answer]}: {card.because}"
-    short = b.facts([("Curve", _OUTLOOKS[result.curve.outlook]), ("Signs", card.signs)], "key")
+    short = b.facts([("Curve", outlook_text(result.curve)), ("Signs", card.signs)], "key")
     return b.Document(name, sentence(headline), sections, facts=short)
 
 
@@ -812,12 +812,18 @@ def curve_blocks(curve: LearningCurve) -> tuple[b.Block, ...]:
         for p in curve.points
     )
     title = "Quality by number of examples, on the cases for selecting"
-    says = [("Outlook", _OUTLOOKS[curve.outlook])]
+    says = [("Outlook", outlook_text(curve))]
     if not isinstance(curve.gain, Unknown):
         low, high = map(signed, curve.gain)
         says.append(("One more doubling", f"adds {low} to {high}"))
     says.append(("For the target", needed_text(curve)))
     return b.table(title, "#Examples | #Quality | How", rows), b.facts(says)
+
+
+def outlook_text(curve: LearningCurve) -> str:
+    """Where it goes; from sizes at which nothing was right it can't be seen."""
+    right = any(point.value for point in curve.points if not point.ahead)
+    return _OUTLOOKS[curve.outlook if right or curve.outlook == "unknown" else "nothing"]
 
 
 def needed_text(curve: LearningCurve) -> str:
@@ -829,10 +835,10 @@ def needed_text(curve: LearningCurve) -> str:
         return "never by this curve: no number of such examples reaches it"
     if needed.low in ("more", "never"):
         return f"more than {count(needed.limit)} examples, if any number does"
-    low = count(float(needed.low))
+    low = float(needed.low)
     if needed.high in ("more", "never"):
-        return f"{low} examples or more; it may take more than {count(needed.limit)}"
-    return f"{low} to {count(float(needed.high))} examples"
+        return f"{counted(low, 'example')} or more; it may take more than {count(needed.limit)}"
+    return f"{count(low)} to {count(float(needed.high))} examples"
 
 
 def _sizes(plan: PilotPlan) -> str:
