@@ -299,8 +299,7 @@ def _folds(
 def logistic(vectors: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.float32]:
     """Weights of a softmax regression with a ridge, its intercept last, a column a class.
 
-    Nesterov's steps in single precision, as long as the curvature of the loss allows: as many on
-    every machine.
+    Nesterov's steps in single precision, as long as the curvature of the loss allows.
     """
     n, classes, whole = len(vectors), int(codes.max()) + 1, np.float32
     rows = np.hstack([vectors, np.ones((n, 1), dtype=whole)])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
 from tuneworthy.errors import CaseError
+from tuneworthy.files.case import beside
 from tuneworthy.files.documents import TeamDocument, read_documents
 from tuneworthy.files.evalset import parted
 from tuneworthy.files.stores import append_evidence, files_now
@@ -140,13 +141,15 @@ def prepare(
         lab: For the lab that answers; see ``prepare.prepare``.
     """
     case = load_case(source)
-    searched = {"documents": Holding(path=documents)} if documents else {}
+    beside(case, "--documents", documents)  # refuses what leads out
+    searched = {"documents": Holding.model_construct(path=documents)} if documents else {}
     data = case.data.model_copy(update=searched)
     files = files_now(case.model_copy(update={"data": data}), "evaluation", "documents")
     cases = evalset_of(case, source)
     if named := (data.documents and data.documents.path) or "":
-        where = "--documents" if documents else "data.documents"
-        texts, others = read_documents(case, named, where)
+        texts, others = read_documents(
+            case, named, "--documents" if documents else "data.documents"
+        )
     else:
         own = {p.text: p.id for row in cases for p in row.contexts if p.text.strip()}
         texts, others = tuple(TeamDocument(own[text], text) for text in sorted(own)), 0
