@@ -387,6 +387,16 @@ PAIRS: dict[str, Pair] = {
 
 # Further ways to fire one and the same challenge, and further ways not to.
 ALSO: dict[str, list[Pair]] = {
+    "evaluation_gap": [
+        Pair(  # of fewer cases the longest tells little
+            {"evidence": [
+                {**VOLUME, "id": "evalset_length_gap", "factor": "", "unit": "share of questions",
+                 "value": 0.2, "low": 0.06, "high": 0.4, "details": {"cases": 60}}
+            ]},
+            "evidence.0.details.cases", 59,
+            ("data.evaluation", "evidence"),
+        )
+    ],
     "exploring_with_fixed_format": [
         Pair(
             {"goals": ["format"], "factors": {"exploration_phase": "yes"}},

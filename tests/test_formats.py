@@ -344,6 +344,48 @@ def test_an_answer_of_a_server_that_failed_is_no_answer(tmp_path: Path) -> None:
     assert [one.why for one in reading.skipped] == ["has no output"]
     mail = {"output": {"status": "draft", "body": "Dear Ada"}, "input": "q"}
     assert "draft" in load(written(tmp_path / "b.jsonl", mail))[0][0]["output"]
+    shown = [{"prompt": "q", "response": one["output"]} for one in (good, good, lost)]
+    rows, (reading,) = load(written(tmp_path / "c.jsonl", *shown))
+    assert [row["output"] for row in rows] == ["a", "a"]
+    assert [one.why for one in reading.skipped] == ["has no output"]
+
+
+@pytest.mark.parametrize("around", [{}, {"headers": {}}, {"status": "200"}, {"status": "200 OK"}])
+def test_what_a_server_answered_is_opened_however_its_code_is_written(
+    around: Row, tmp_path: Path
+) -> None:
+    said = {"choices": [{"message": {"role": "assistant", "content": "a"}}], "usage": {}}
+    asked = {"body": {"messages": [{"role": "user", "content": "q"}]}}
+    log = {"request": asked, "response": {**around, "body": said}}
+    assert load(written(tmp_path / "a.jsonl", log))[0][0]["output"] == "a"
+
+
+@pytest.mark.parametrize("code", [200, 404])
+def test_json_that_a_model_wrote_is_no_answer_of_a_server(code: int, tmp_path: Path) -> None:
+    own = json.dumps({"statusCode": code, "body": {"type": "parcel", "message": "gone"}})
+    assert load(written(tmp_path / "a.jsonl", {"input": "q", "output": own}))[0][0]["output"] == own
+    said = {"choices": [{"message": {"role": "assistant", "content": "a"}}]}
+    log = {"input": "q", "output": json.dumps({"status": 200, "body": said})}
+    assert load(written(tmp_path / "b.jsonl", log))[0][0]["output"] == "a"
+
+
+def test_what_a_field_holds_says_what_it_is(tmp_path: Path) -> None:
+    own: list[Row] = [
+        {"timestamp": n, "prompt": "q", "response": 200, "answer": "a", "prompt_tokens": 7,
+         "latency_ms": "n/a" if n == 3 else 250}
+        for n in range(8)
+    ]  # fmt: skip
+    rows, _ = load(written(tmp_path / "a.jsonl", *own))
+    assert rows[0] == {"input": "q", "output": "a", "input_tokens": 7, "latency_s": 0.25}
+    assert rows[3] == {"input": "q", "output": "a", "input_tokens": 7}
+
+
+def test_one_list_may_hold_what_was_asked_and_what_was_answered(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    path = written(tmp_path / "a.jsonl", {"turns": turns})
+    mapping = mapping_from_text("input: turns\noutput: turns", "map.yaml")
+    (chunk,) = read([path], mapping=mapping)
+    assert (chunk.batch.column("input"), chunk.batch.output) == (["q"], ["a"])
 
 
 def test_records_are_found_inside_an_envelope(tmp_path: Path) -> None:
@@ -572,7 +614,7 @@ def test_an_envelope_that_nobody_knows_is_counted_and_not_read_as_text(
     path = tmp_path / "t.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     rows, (reading,) = load(path)
-    assert [row["output"] for row in rows] == ["a"]
+    assert [row["output"] for row in rows] == ["a", "a"]
     assert [each.why for each in reading.skipped] == ["has text in an envelope that isn't known"]
 
 

@@ -31,6 +31,7 @@ from internals import (
 from internals import EvidenceReading as Reading
 from internals import workspace_measure as api
 from tuneworthy import CaseError, load_case
+from tuneworthy.errors import InputError
 
 FIXTURES = Path(__file__).parent / "fixtures" / "traces"
 HOSTILE = 'x\'); DROP TABLE rows0; -- "q" {a: [b]} # !!python/object:os.system \x1b[31m\u202e\ud800'
@@ -565,6 +566,13 @@ def test_every_measurement_has_a_title(tmp_path: Path) -> None:
     assert len(ids) > 30
     assert {name for name in ids if measured_name(name, "?") == "?"} == set()
     assert len({measured_name(name) for name in ids}) == len(ids)
+
+
+def test_a_draw_of_nothing_is_refused_and_makes_no_case(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(jsonl(rows(60)))
+    with pytest.raises(InputError, match="none of them"):
+        api.measure_new(["a.jsonl"], draw=(0.00001, 0))
+    assert not (tmp_path / "a-case").exists()
 
 
 def test_the_series_of_the_last_run_count(tmp_path: Path) -> None:

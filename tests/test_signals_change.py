@@ -70,6 +70,13 @@ def test_a_prompt_that_gives_way_to_another_is_one_change() -> None:
     assert (distinct.value, distinct.high) == (3, "open")
 
 
+def test_a_draw_counts_changes_as_a_least() -> None:
+    traces = log([(OLD, 0, 40), (NEW, 40, 80)])
+    changed = Change().finish(replace(table_of(Change(), [traces]), share=0.1)).evidence[0]
+    assert changed.high == "open"
+    assert evidence(traces)[0].high != "open"
+
+
 def test_a_prompt_that_stays_is_no_change() -> None:
     assert counted(log([(OLD, 0, 90)])) == 0
 

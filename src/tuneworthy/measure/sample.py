@@ -176,7 +176,7 @@ probable it has to be (ours; in 7,580 English requests of others none is taken f
 then: docs/accuracy.md)."""
 
 
-def languages(texts: Sequence[str]) -> list[str | None] | None:
+def languages(texts: Sequence[str], sure_from: float = SURE) -> list[str | None] | None:
     """The language of each text by its ISO 639 code; None for one that is short, mixed or none.
 
     By the letters alone, with a model that lies inside its package; None where that isn't there.
@@ -189,7 +189,7 @@ def languages(texts: Sequence[str]) -> list[str | None] | None:
         part = text[:LOOKED_AT].encode("utf-8", "replace").decode()
         short = sum(map(str.isalpha, part)) < LETTERS
         code, sure = (_NONE, 1.0) if short else model.classify(part)
-        told.append(code if sure >= SURE and code != _NONE else None)
+        told.append(code if sure >= sure_from and code != _NONE else None)
     return told
 
 
@@ -345,7 +345,7 @@ def _signed(
     from rensa import RMinHash
 
     many = int(text[-1]) + 1
-    own = np.append(shared, 0)[np.searchsorted(shared, runs)] != runs
+    own = np.append(shared, np.uint64(0))[np.searchsorted(shared, runs)] != runs
     own |= (np.bincount(text[own], minlength=many) == 0)[text]
     counts = np.bincount(text[own], minlength=many)
     offsets = np.append(0, np.cumsum(counts)).astype(np.uint64)

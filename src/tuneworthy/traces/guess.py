@@ -14,6 +14,7 @@ from tuneworthy.errors import InputError
 from tuneworthy.syntax.document import parse
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, mapping_from_text
 from tuneworthy.traces.rows import FIELDS
+from tuneworthy.traces.talk import http_code
 from tuneworthy.traces.values import number, unpacked, when
 
 _USUAL = parse(
@@ -35,7 +36,7 @@ _SAYING = frozenset({"output", "messages", "tool_calls"})
 _TEXTS = frozenset({"output", "input", "system"})
 _NUMBERS = frozenset({*_TIMES, "usd", "input_tokens", "output_tokens", "cached_tokens"})
 _VAGUE = frozenset({"model", "label", "score", "error", "timestamp", "conversation_id", "id"})
-_DEEPEST, _MOST, _BY_END = 4, 500, 3
+_DEEPEST, _MOST, _BY_END, _MOSTLY = 4, 500, 3, 0.5
 
 
 def guess(
@@ -43,9 +44,7 @@ def guess(
 ) -> FieldMap | None:
     """A mapping by the names of fields, at the top or inside; None where none is likely.
 
-    Those of ``folders`` are no fields of the records themselves.
-
-    Records without what was answered are taken for traffic only from a ``table``.
+    Those of ``folders`` are no fields of theirs; only those of a ``table`` may lack an answer.
     """
     chunk = RecordChunk([*records])
     paths = _paths(records)
@@ -57,7 +56,7 @@ def guess(
             if line := _line(field, path, chunk):
                 taken[field], lines[field] = path, line
                 break
-    closed = {*taken, *taken.values(), *folders}
+    closed = {*_NAMES, *taken.values(), *folders}
     for name in paths:
         if name in FIELDS and name not in closed:
             taken[name], lines[name] = name, f"{name}: {name}\n"
@@ -73,9 +72,11 @@ class _Name:
     """What a path may be called: by its last key, by that and the one above, by what is above."""
 
     def __init__(self, path: str, values: Sequence[Any]) -> None:
-        self.is_object = any(isinstance(value, dict) for value in values)
-        told = [value for value in values if value not in (None, "")]
-        self.is_number = bool(told) and None not in map(number, told)
+        served = [http_code(each) and type(unpacked(each["body"])) is str for each in values]
+        self.is_object = any(type(v) is dict and not s for v, s in zip(values, served, strict=True))
+        told = [number(value) for value in values if value not in (None, "")]
+        self.numbers = 1 - told.count(None) / len(told) if told else 0.0  #: The share of them.
+        self.is_code = self.numbers == 1 and all(100 <= n < 600 for n in told if n)  # HTTP's
         above = [_words(key) for key in path.split(".")]
         self.every = {word for words in above for word in words}
         self.words = above.pop()
@@ -91,8 +92,8 @@ class _Name:
         """Whether what stands there can be it: no number deep inside a text, no word an amount."""
         if field in _ENDS and self.every & _BUT:
             return False
-        is_text = field in _TEXTS and self.is_number and self.is_inside
-        return not is_text and (field not in _NUMBERS or self.is_number)
+        is_text = field in _TEXTS and self.numbers == 1 and self.is_inside
+        return not is_text and (field not in _NUMBERS or self.numbers > _MOSTLY)
 
 
 def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator[str]:
@@ -113,7 +114,7 @@ def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator
         if not name.is_object and name.words and name.words[-1] in ends:
             ranked.append((_BY_END, 0, path))
     several = [rank for rank, *_ in ranked].count(_BY_END) > 1  # of these none is likelier
-    ranked.sort(key=lambda each: each[:2])
+    ranked.sort(key=lambda each: (field in _TEXTS and paths[each[2]].is_code, *each[:2]))
     return (path for rank, _, path in ranked if not (rank == _BY_END and several))
 
 
@@ -164,6 +165,4 @@ def _line(field: str, path: str, chunk: RecordChunk) -> str:
         unit = "ms" if usual > _LONG_S else "s"
         if usual > _LONG_S * 1000:
             return ""
-    return (
-        f"{field}: {written}\n" if unit == "s" else f"{field}: {{path: {written}, unit: {unit}}}\n"
-    )
+    return f"{field}: {written if unit == 's' else f'{{path: {written}, unit: {unit}}}'}\n"

@@ -289,9 +289,7 @@ def _may_be_aside(place: Place) -> bool:
     with suppress(InputError), closing(_raw(place)) as file:
         head = Ahead(file).peek(MIB // 16)
         if head.startswith(_PARQUET) and (end := file.end(MIB // 16)):
-            return (
-                _SCORED.search(end) is not None
-            )  # where its columns are named: no copy for a look
+            return _SCORED.search(end) is not None  # its columns' names: no copy for a look
         return head.startswith((_PARQUET, GZIP, ZSTD)) or _SCORED.search(head) is not None
     return False
 

@@ -179,14 +179,9 @@ def csv_rows(
                 whole = [not any("\ufffd" in cell for cell in row.values() if cell) for row in rows]
                 for place in compress(places, map(not_, whole)):
                     tally.skip(NOT_UTF8, place)
-                kept = compress(rows, whole)
-                yield (
-                    [*compress(places, whole)],
-                    [
-                        {name: point(cell or "") or None for name, cell in row.items()}
-                        for row in kept
-                    ],
-                )
+                kept = (row.items() for row in compress(rows, whole))
+                told = [{name: point(cell or "") or None for name, cell in row} for row in kept]
+                yield [*compress(places, whole)], told
         except InputError:
             fix = "check its quotes; one that isn't closed swallows all that follows"
             raise InputError("can't be read as CSV", where=where, fix=fix) from None

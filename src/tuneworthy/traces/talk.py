@@ -337,7 +337,7 @@ _KINDS = {"human", "ai", "function_call", "function_call_output", "constructor"}
 
 def _is_message(value: Any, *, alone: bool = False) -> bool:
     if not isinstance(value, dict):
-        return False
+        return type(value) is SpokenTurn  # looked at before
     role = value.get("role", value.get("speaker", value.get("from")))
     if isinstance(role, str):
         return not alone or (role.casefold() in _ROLES and len(value) > 1)
@@ -386,10 +386,15 @@ def is_envelope(value: Any) -> bool:
 _SAYS = {"role", "content"}
 
 
-def _http_code(value: Mapping[str, Any]) -> int:
-    """The code of a server's answer, as a log of requests has it; 0 for another object."""
-    code = next((value[k] for k in ("status", "status_code", "statusCode") if k in value), None)
-    return code if isinstance(code, int) and 100 <= code < 600 else 0  # HTTP's
+def http_code(value: Any) -> int:
+    """The code of a server's answer, as a log of requests has it; 0 for anything else."""
+    if not isinstance(value, dict) or "body" not in value:
+        return 0
+    codes = (value[key] for key in ("status", "status_code", "statusCode") if key in value)
+    code = next(codes, 200 * (value.keys() <= {"body", "headers"}))
+    if isinstance(code, str) and re.match(r"[1-5]\d\d\b", code):  # as in *200 OK*
+        code = int(code[:3])
+    return code if type(code) is int and 100 <= code < 600 else 0
 
 
 def asked(value: Any) -> tuple[str | None, Talk | None]:
@@ -402,11 +407,14 @@ def asked(value: Any) -> tuple[str | None, Talk | None]:
     if opens != "[" and (opens != "{" or not _LIKELY.search(value)):
         return value, None
     opened = unpacked(value, ITEMS_LATER)
-    while isinstance(opened, dict) and "body" in opened and (code := _http_code(opened)):
+    while code := http_code(opened):
+        inside = unpacked(opened["body"], ITEMS_LATER)
+        failed = isinstance(inside, dict) and isinstance(inside.get("error"), dict)
+        if opens == "{" and not (failed or is_envelope(inside)):
+            break  # the model's own JSON
         if code >= 400:  # HTTP's, for a call that failed
             return None, None
-        value = opened["body"]
-        opened = unpacked(value, ITEMS_LATER)
+        value, opened = opened["body"], inside
     found = talk(opened)
     if found is None and isinstance(opened, list):
         opened = [*map(unpacked, opened)]

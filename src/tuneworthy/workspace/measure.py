@@ -402,6 +402,9 @@ def _measured_part(
     for each in (each for signal in results for each in signal.evidence):
         if each.id not in evidence or (each.known and not evidence[each.id].known):
             evidence[each.id] = each.model_copy(update={"source": shown[:2000]})
+    if draw[0] < 1 and not evidence:
+        what = f"{100 * draw[0]:g}% of the conversations are none of them"
+        raise InputError(what, where="--sample", fix="draw more of them")
     series = tuple(series for signal in results for series in signal.series)
     return Measured(
         inputs="", readings=files.readings, evidence=tuple(evidence.values()), series=series

@@ -255,10 +255,10 @@ def _changes(
     start, end = float(at.times[0]), float(at.times[-1])
     when = sorted(time for each in prompts for time in changes(each.versions, end, start))
     months = at.days / MONTH_DAYS
-    low, high = poisson_interval(len(when))
+    low, high = poisson_interval(len(when))  # of a draw a least: it misses what is seldom used
     evidence = _CHANGES.of(
         table,
-        (len(when) / months, low / months, high / months),
+        (len(when) / months, low / months, high / months if table.share >= 1 else "open"),
         talks=talks,
         method="versions that gave way to a newer one, over the months of the clock; exact Poisson",
         sample=sample,

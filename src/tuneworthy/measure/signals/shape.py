@@ -169,14 +169,14 @@ class TextsSignal:
         )
         names = "language value low high n"
         pictured = pictures("languages", names, drawn * other.known)
-        has = {*filter(None, languages(self._cases[:_MOST_TOLD]) or ())}
-        if not has:
+        held = languages(self._cases, sure_from=0) or ()  # an unsure case is of its likeliest
+        if 2 * held.count(None) >= len(held):
             return Findings((*lengths, other), pictured)
         gap = _NOT_ASKED.of(
             table,
-            share(~np.isin(of, [*has]), groups) if named else None,
+            share(~np.isin(of, [*filter(None, held)]), groups) if named else None,
             method="languages of no case of the evaluation set; interval by conversation",
-            details={code: counts[code] for code in named[:_MOST_NAMED] if code not in has},
+            details={code: counts[code] for code in named[:_MOST_NAMED] if code not in held},
             sample=table.extent(len(rows)),
         )
         return Findings((*lengths, other, gap), pictured)
