@@ -27,6 +27,7 @@ STUMBLED = {
     r"stands? beside\b": "is shown next to",
     r"whoever pays": "the budget owner",
     r"appears twice": "appears twice",
+    r"\?; then\b": "a new sentence behind a question",
 }  # fmt: skip
 
 

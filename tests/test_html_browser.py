@@ -144,7 +144,10 @@ def test_a_hostile_case_is_shown_and_does_nothing(browser: Any, pages: dict[str,
         text = squeezed(watched.ask("document.body.innerText"))
         attacks = dossier()[1][:-1]  # the model's name gives way to made-up prices
         assert [attack for attack in attacks if squeezed(attack) not in text] == []
-        refused = "script, iframe, object, embed, form, button, base, img, image, foreignObject"
+        own = "document.querySelector('script[type=module]').textContent"
+        assert watched.ask(own) == (ROOT / "src/tuneworthy/report/templates/page.js").read_text()
+        refused = "iframe, object, embed, form, button, base, img, image, foreignObject"
+        refused += ", script:not([type=module])"
         assert watched.ask(f"document.querySelectorAll('{refused}').length") == 0
         assert watched.ask("getComputedStyle(document.body).display") == "block"
 
@@ -241,6 +244,18 @@ def test_a_fold_opens_by_the_keyboard(browser: Any, pages: dict[str, str]) -> No
         assert watched.ask("document.activeElement.parentElement.open") is False
         watched.page.keyboard.press("Enter")
         assert watched.ask("document.activeElement.parentElement.open") is True
+
+
+def test_a_link_opens_what_it_leads_into_and_a_broken_one_is_no_error(
+    browser: Any, pages: dict[str, str]
+) -> None:
+    to = "document.querySelector('tr[id^=case-]')"
+    with Watched(browser, pages["task-api"]) as watched:
+        watched.ask("location.hash = '#%'")
+        assert watched.ask(f"{to}.checkVisibility()") is False
+        watched.ask(f"location.hash = {to}.id")
+        watched.page.wait_for_function(f"{to}.checkVisibility()")
+        assert watched.complaints == []
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -205,7 +205,7 @@ def test_a_server_that_cuts_off_a_quarter_is_not_judged_and_with_room_it_is_righ
         assert lab("ceiling", folder) == 3
         page = " ".join(capsys.readouterr().out.split())
         assert "Ceiling not judged: too many calls got no answer" in page
-        assert "raise --max-tokens" in page
+        assert "raise the tokens an answer may have" in page
         assert evidence(folder) == {}
         assert verdict(folder, capsys) == before
         endpoint.manner = lambda _: None  # with room to think

@@ -404,6 +404,22 @@ def test_a_broken_file_is_as_good_as_none(tmp_path: Path, broken: str) -> None:
         ]
 
 
+def test_a_list_that_waits_looks_again_less_and_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = portfolio([CaseRow(name="new", pending=True)], CaseQuery())
+    monkeypatch.setattr(Workspace, "listed", lambda *_, **__: found)
+    client, address, waits = a_client(a_site(tmp_path)), "/", []
+    for _ in range(8):
+        (box,) = (
+            one for one in Seen(client.get(address).text).all("div") if one.get("id") == "cases"
+        )
+        address = str(box["hx-get"])
+        waits.append(str(box["hx-trigger"]).partition("delay:")[2])
+    assert waits == ["2s", "4s", "8s", "16s", "32s", "60s", "60s", "60s"]
+    assert client.get("/?again=1000000").status_code == 422
+
+
 def test_where_nothing_can_be_kept_all_goes_on(tmp_path: Path) -> None:
     folder = a_shelf(tmp_path / "shelf", one=OPEN_CASE)
     (tmp_path / "file").write_text("")

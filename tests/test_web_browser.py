@@ -374,6 +374,7 @@ def test_all_that_decides_is_on_one_screen_and_leads_to_the_next_thing_to_do(
             page.get_by_role("button", name="Save").click()
         signed = "A pilot first, signed by Grace on 24 Nov 2026; owner Ada; review on 1 Feb 2027."
         assert signed in watched.text("main")
+        watched.go("/").go("/cases/task-api#%")  # a broken link leads nowhere, and breaks nothing
         watched.go("/").go("/cases/task-api#q-factors.brand_voice")
         page.wait_for_url("**/answers#q-factors.brand_voice")
 

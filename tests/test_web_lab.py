@@ -369,6 +369,11 @@ def test_events_of_a_run_that_is_not_there_end_for_good(folder: Path) -> None:
     assert client.get(f"{LAB}/events?run=none").status_code == 204
 
 
+def test_a_pilot_says_that_measuring_takes_minutes_before_it_does(folder: Path) -> None:
+    shown = Seen(a_client(site_of(folder, known({}))).get(f"{LAB}?kind=pilot").text)
+    assert "It may take minutes, in which this page says nothing" in shown.text
+
+
 def test_a_page_without_scripts_loads_itself_while_a_lab_runs(folder: Path) -> None:
     site = site_of(folder, known(RIGHT, manners=Manners(latency_s=0.02)))
     client = a_client(site)

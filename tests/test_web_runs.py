@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -251,6 +252,23 @@ def test_a_check_that_cannot_be_kept_is_shown_all_the_same(folder: Path) -> None
     assert done.status_code == 200, done.headers.get("location")
     assert "Nobody has signed" in Seen(done.text).text
     assert "couldn’t be kept" in Seen(done.text).text
+
+
+def test_a_check_is_told_where_the_runs_are_not_ours_to_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / ".tuneworthy" / "runs").mkdir(parents=True)
+
+    within = Path.iterdir
+
+    def refused(self: Path) -> Iterator[Path]:
+        if self.name == "runs":
+            raise PermissionError(13, "Permission denied")
+        return within(self)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert command(["watch", str(folder)]) == 1
+    assert "Nobody has signed" in capsys.readouterr().out
 
 
 def test_what_is_no_run_is_not_listed(folder: Path) -> None:

@@ -46,8 +46,8 @@ def check(case: str, seed: int, mask: bool) -> None:
 
     Candidates are the files under data.training, and what logs under data.traces hold. What is in
     the evaluation set, repeated, contradictory, cut off, personal or secret stays out, and so does
-    every logged answer that nobody accepted. The set goes to .tuneworthy/training.jsonl; nothing of
-    yours is changed.
+    every logged answer that nobody accepted. The set goes to .tuneworthy/training.jsonl, what was
+    found to the runs of CASE; nothing of yours is changed.
     """
     from tuneworthy.training.gate import pass_gates
     from tuneworthy.training.pages import data_document
@@ -342,7 +342,8 @@ def watch(
     """Hold the signed decision of CASE against new logs, dates and what the rules say today.
 
     Exit code 0: it holds. 1: something asks for a look, or a review is due. 2: the input is wrong.
-    What is unknown is said and changes no exit code.
+    What is unknown is said and changes no exit code. What it found is kept with the runs of CASE,
+    unless the last look said the same.
     """
     from tuneworthy.training.pages import watch_document
     from tuneworthy.training.watch import watch as look

@@ -98,7 +98,7 @@ def card(
     )
     answer, because = _answer(rows)
     owner = case.decision.approver or case.decision.owner
-    signs = owner or "nobody is named: decision.approver in the case file"
+    signs = owner or "nobody yet: name in the case file who approves the decision"
     return PilotCard(answer=answer, because=because, rows=rows, signs=signs, on=on)
 
 

@@ -588,8 +588,9 @@ def steps_text(found: Finding, steps: Sequence[Step]) -> str:
         return f"run a pilot of {last} on a part of the data, against the best prompt"
     if found.answer == "yes":
         return f"go ahead with {last}"
-    first = step_text(steps[0]).removesuffix(".")
-    return f"{first}; then {listing(titles[1:])}" if before else first
+    first, then = step_text(steps[0]).removesuffix("."), listing(titles[1:])
+    then = f" Then {then}" if first.endswith("?") else f"; then {then}"
+    return f"{first}{then}" if before else first
 
 
 def step_text(step: Step) -> str:

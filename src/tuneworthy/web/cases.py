@@ -62,7 +62,7 @@ class Listed(CaseQuery):
 
     shown: int = Field(0, ge=0, le=MOST_CASES)
     """How many are shown already, where they are looked at again; 0 for a first part."""
-    again: int = Field(0, ge=0)
+    again: int = Field(0, ge=0, le=5)
     """How often they were looked at again in a row, while cases are being worked out."""
 
 

@@ -521,11 +521,11 @@ def kept_runs(case: Case) -> tuple[KeptRun, ...]:
 
     What is none is left out.
     """
-    folder = _kept_path(case, "")
-    if folder is None or not folder.is_dir():
+    names, found, left = list[str](), list[KeptRun](), _MOST_LISTED
+    if (folder := _kept_path(case, "")) is None:
         return ()
-    names = sorted((p.stem for p in folder.iterdir() if _RUN.fullmatch(p.stem)), reverse=True)
-    found, left = list[KeptRun](), _MOST_LISTED
+    with suppress(OSError):  # there is none, or it isn't ours to read
+        names = sorted((p.stem for p in folder.iterdir() if _RUN.fullmatch(p.stem)), reverse=True)
     for name in names[:_MOST_RUNS]:
         with suppress(CaseError, OSError):
             left -= min((folder / f"{name}.json").stat().st_size, CASES_LIMIT)

@@ -10,7 +10,9 @@ addEventListener("afterprint", () => {
   for (const one of opened.splice(0)) one.open = false;
 });
 function reveal() {
-  const to = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const name = location.hash.slice(1);
+  let to = document.getElementById(name);
+  try { to ??= document.getElementById(decodeURIComponent(name)); } catch { /* leads nowhere */ }
   for (let one = to; one; one = one.parentElement) {
     if (one.matches("details")) one.open = true;
   }

@@ -20,7 +20,9 @@ if (here !== null) here.closest("ul").scrollLeft = here.offsetLeft - here.closes
 if (/^#q-/.test(location.hash) && document.querySelector(".overview")) location.replace(`${location.pathname}/answers${location.hash}`);
 // What is closed opens where a link leads into it.
 const reveal = () => {
-  const to = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const name = location.hash.slice(1);
+  let to = document.getElementById(name);
+  try { to ??= document.getElementById(decodeURIComponent(name)); } catch { /* leads nowhere */ }
   for (let one = to; one; one = one.parentElement) if (one.matches("details")) one.open = true;
   to?.scrollIntoView();
 };
