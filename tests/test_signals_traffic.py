@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from internals import (
     distinct_models,
     months_needed,
 )
-from plain_engine import batch, measure
+from plain_engine import batch, measure, table_of
 from worlds_traffic import DAY_S, MONTH_DAYS, START_S, visits
 
 
@@ -306,6 +307,22 @@ def test_growth_is_seen_where_it_is_and_not_where_it_isn_t(
         held += found.low <= growth <= found.high
     assert least <= seen <= most
     assert held >= 35
+
+
+def test_months_of_a_draw_have_its_error() -> None:
+    log = batch(timestamp=hourly(90), conversation=[f"c{n // 3}" for n in range(90 * 24 + 1)])
+    drawn = replace(table_of(Traffic(), [log]), share=0.25)
+    (volume,), exact = Traffic().finish(drawn).series, series(log).columns
+    for n, whole in enumerate(volume.columns["whole"]):
+        if volume.columns["forecast"][n]:
+            continue
+        seen, low, high = (volume.columns[name][n] for name in ("requests", "low", "high"))
+        counted = exact["requests"][n]
+        assert seen == 4 * counted
+        error = 1.96 * (0.75 * counted / 3 * 144) ** 0.5
+        assert low == pytest.approx(max(0, seen - error), rel=0.02)
+        assert high == (pytest.approx(seen + error, rel=0.02) if whole else "open")
+        assert exact["low"][n] == counted
 
 
 def test_runs_of_a_test_say_nothing_about_the_volume_of_real_use() -> None:

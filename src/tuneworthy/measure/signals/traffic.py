@@ -57,10 +57,7 @@ HOUR_S = 3600.0
 MINUTES_5_S = 300.0
 
 _POWER_80 = 0.8416  # quantile of the normal distribution at a chance of 0.8
-_LACKING = 0.01
-_GAPS = 0.2
-_MOST_GROWTH = 1e6
-_MOSTLY = 0.95
+_LACKING, _GAPS, _MOSTLY, _MOST_GROWTH = 0.01, 0.2, 0.95, 1e6
 _DATED = re.compile(r"-(?:latest|\d{4}-?\d{2}-?\d{2}|\d{6})$")
 _OF_USE = frozenset({"requests_per_month", "growth_per_month", "usd_per_month"})
 
@@ -242,7 +239,7 @@ def _volume(table: TraceTable, line: Trend | None) -> Iterator[tuple[Scalar, ...
     """Requests by calendar month, and six months of forecast where there is a trend.
 
     A month that the clock spans in part has what was counted as its lower end, and no upper one.
-    Of a draw counts are those of all.
+    Of a draw counts are those of all, with the error of the draw.
     """
     at, drawn = table.clock, table.share
     if not len(at.times):
@@ -251,9 +248,12 @@ def _volume(table: TraceTable, line: Trend | None) -> Iterator[tuple[Scalar, ...
     month = day_of(first).date().replace(day=1)
     while (start := _seconds(month)) <= last:
         end = _seconds(after := _month_after(month))
-        count = round(int(np.diff(np.searchsorted(at.times, (start, end)))[0]) / drawn)
+        rows = at.usable & (start <= table.time) & (table.time < end)
+        of_one = np.bincount(table.conversation[rows]) / drawn
+        count, error = float(of_one.sum()), Z95 * math.sqrt((1 - drawn) * float(of_one @ of_one))
+        count, low, high = map(round, (count, max(0.0, count - error), count + error))
         whole = bool(first < start + DAY_S and last >= end - DAY_S)
-        yield month.strftime("%Y-%m"), count, count, count if whole else "open", False, whole
+        yield month.strftime("%Y-%m"), count, low, high if whole else "open", False, whole
         month = after
     for _ in range(FORECAST_MONTHS if line is not None else 0):
         assert line is not None  # or there is no month
