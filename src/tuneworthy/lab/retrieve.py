@@ -147,9 +147,8 @@ def prepare(
     files = files_now(case.model_copy(update={"data": data}), "evaluation", "documents")
     cases = evalset_of(case, source)
     if named := (data.documents and data.documents.path) or "":
-        texts, others = read_documents(
-            case, named, "--documents" if documents else "data.documents"
-        )
+        where = "--documents" if documents else "data.documents"
+        texts, others = read_documents(case, named, where)
     else:
         own = {p.text: p.id for row in cases for p in row.contexts if p.text.strip()}
         texts, others = tuple(TeamDocument(own[text], text) for text in sorted(own)), 0

@@ -48,7 +48,6 @@ _ID = attrgetter("id")
 Asked = tuple[Job, Arm, EvalCase]
 _AT_ONCE, _LOOK_EVERY_S = 250, 0.05  # answers scored together, and how often is looked for some
 
-
 _COUNTED = (
     *("right", "scored", "unjudged"),  # the sum of its scores, how many, and answers without one
     *("failed", "in_doubt"),  # calls refused, withheld by a filter, cut off or empty; or unknown
