@@ -19,7 +19,7 @@ from statistics import NormalDist
 import numpy as np
 
 from tuneworthy.stats.intervals import wilson
-from tuneworthy.training.curve import drawn, needed
+from tuneworthy.training.curve import learning_curve
 
 PILOTS = ((200, 3, 50), (48, 3, 10), (48, 1, 6))  #: Cases, seeds, and the smallest size.
 _NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 400) for i in range(400)])
@@ -98,19 +98,18 @@ def main() -> None:
                 truth, ease = world(rng, first), rng.normal(0, rng.uniform(0.5, 4), cases)
                 apart = rng.uniform(0.0, 0.03)
                 tables = [runs(rng, truth(n), ease, seeds, apart) for n in (*sizes, 16 * first)]
-                curves = drawn(sizes, tables[:-1], np.arange(cases))
-                for name, n in (("quarter", sizes[-1]), ("half", 8 * first), ("all", 16 * first)):
-                    low, high = np.percentile(curves.seen(n), (2.5, 97.5)).round(2)  # as told
-                    told[name] += bool(low <= truth(n) <= high)
+                goal = truth(16 * first) - 0.01
+                about = {"margin": 0.02, "target": goal if goal > 0 else None}
+                curve = learning_curve(sizes, tables[:-1], np.arange(cases), **about)
+                for name, point in zip(("quarter", "half", "all"), curve.points[2:], strict=True):
+                    low, high = round(point.low, 2), round(point.high, 2)  # as told
+                    told[name] += low <= truth(point.examples) <= high
                     told[f"width {name}"] += high - low
                 told["run"] += bool(low <= tables[-1].mean() <= high)
-                gain = curves.score(8 * first) - curves.score(4 * first)
                 more = truth(8 * first) - truth(4 * first) >= 0.02
-                told["flat"] += (flat_ := np.percentile(gain, 97.5) < 0.02)
-                told["flat, gains"] += bool(flat_ and more)
-                goal = truth(16 * first) - 0.01
-                never = goal > 0 and needed(curves, goal, sizes[-1]).low == "never"
-                told["never, is met"] += never
+                told["flat"] += curve.outlook == "flat"
+                told["flat, gains"] += curve.outlook == "flat" and more
+                told["never, is met"] += getattr(curve.needed, "low", "") == "never"
             rates = [f"{told[name] / pilots:.3f}" for name in ("quarter", "half", "all", "run")]
             low, high = wilson(told["all"], pilots)
             print(
