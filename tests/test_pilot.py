@@ -27,6 +27,8 @@ from internals import (
     Range,
     Recipe,
     Refused,
+    Reply,
+    Request,
     ServingResult,
     StoppedError,
     TrainingFailedError,
@@ -276,6 +278,32 @@ def test_a_run_that_ended_badly_is_said_and_goes_on_later(tmp_path: Path, error:
     assert piloted(folder, trainer).card.answer in ("go", "no_go", "open")
     states = {run.state for run in pilot_runs(load_case(folder)).read()}
     assert "trained" in states
+
+
+class CutOff:
+    """A model of which some that were tuned never come to an end."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.inner = name, answers(rising())
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+    async def send(self, request: Request) -> Reply:
+        reply: Reply = await self.inner.send(request)
+        cut = request.model == self.name
+        return reply.model_copy(update={"finish": "length"}) if cut else reply
+
+
+def test_a_size_of_which_nothing_is_known_is_no_point_of_the_curve(tmp_path: Path) -> None:
+    result = piloted(case_of(tmp_path), model=CutOff("tuned-10"))
+    assert [point.examples for point in result.curve.points] == [20, 40, 80, 160, 320]
+    assert result.curve.outlook != "unknown"
+
+
+def test_a_pilot_whose_largest_runs_answer_nothing_says_why(tmp_path: Path) -> None:
+    with pytest.raises(StoppedError, match=r"tuned on 80 .* got no answer .* raise --max-tokens"):
+        piloted(case_of(tmp_path), model=CutOff("tuned-80"))
 
 
 def test_the_budget_holds_for_training_and_calls_together(tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ def drawn(sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike
 
     Args:
         sizes: Numbers of examples, rising; three or more.
-        scores: For each size a row a seed, a column a case; NaN where there is none.
+        scores: For each size a row a seed, a column a case; NaN where there is none, but not in all
+            of a row.
         clusters: Conversations of the cases, as whole numbers.
     """
     rng = np.random.default_rng(0)
@@ -129,16 +130,16 @@ def _seen(
     member, count = members(clusters)
     means, offs, joined, spreads, alone = [], [], [], [], []
     for table in scores:
-        mean = np.nanmean(table, axis=0)
-        there = ~np.isnan(mean)
-        sums = sum_by(member, np.where(there, mean, 0.0), count)
+        seen = (~np.isnan(table)).sum(axis=0)
+        there, mean = seen > 0, np.nansum(table, axis=0) / np.maximum(seen, 1)
+        sums = sum_by(member, mean, count)
         known = sum_by(member, there.astype(np.float64), count)
         one = known.sum() / np.count_nonzero(known)
         share, total = (sums.sum() + one / 2) / (known.sum() + one), known.sum() + one
         means.append(share)
         offs.append((sums - share * known) / total)
         joined.append(np.sqrt(0.5) * one * np.array([1 - share, share]) / total)
-        alone.append(float(np.nanmean(mean * (1 - mean))) / len(table) / there.sum())
+        alone.append(float((mean * (1 - mean))[there].mean()) / len(table) / there.sum())
         if len(table) > 1:
             spreads.append(np.nanmean(table, axis=1).var(ddof=1) / len(table))
     off, join = np.column_stack(offs), np.column_stack(joined)

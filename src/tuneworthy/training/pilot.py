@@ -86,6 +86,7 @@ STOP = (
     "largest size lies below the best untuned arm's share plus the margin, both on the cases for "
     "selecting"
 )
+_CORRECT = "correct that, and run it again to go on"
 Say = Callable[[str], None]
 
 
@@ -384,9 +385,13 @@ class _Going:
             for work in (work for work in pilot.works if work.job.size == size):
                 model = await self._trained(work)
                 await self._answered([pilot.tuned(model, size, seed=work.job.seed)], self.select)
-            tables[size] = self._rows(size)
+            if len(rows := self._rows(size)):
+                tables[size] = rows
             if size != self.plan.sizes[-1] and (ended := self._hopeless(tables, ways[0])):
                 break
+        if size not in tables:
+            lost = self.scores.unanswered(pilot.tuned("", size, seed=0).id, self.select)
+            raise StoppedError(f"not judged: {lost}", fix=_CORRECT)
         tuned = await self._best_tuned(max(tables))
         verify = await self._held_out(tuned, max(tables), ways)
         return self._result(tuned, ways, verify, tables, ended=ended)
@@ -409,7 +414,7 @@ class _Going:
         model that read the case: the nearest example, and the trained head where there is one.
         """
         if lost := first_of(self.lab.unanswered(self.lab.stayed("prompt"), self.select)):
-            raise StoppedError(f"not judged: {lost}", fix="correct that, and run it again to go on")
+            raise StoppedError(f"not judged: {lost}", fix=_CORRECT)
         prompts = self.lab.plan.of_kind("prompt")
         kinds = [[a for a in prompts if (a.few_shot_from == "nearest") is n] for n in (False, True)]
         best = sorted((max(arms, key=self._mean) for arms in kinds if arms), key=self._mean)
@@ -417,9 +422,10 @@ class _Going:
         return [*best[::-1], *sorted(free, key=self._mean, reverse=True)]
 
     def _rows(self, size: int, near: int = 0) -> Any:
-        """Scores on the cases for selecting, a row a seed."""
+        """Scores on the cases for selecting, a row a seed that has some."""
         arms = (self.pilot.tuned("", size, near=near, seed=n) for n in range(self.plan.seeds))
-        return np.array([self.scores.row(arm.id, self.select) for arm in arms])
+        rows = np.array([self.scores.row(arm.id, self.select) for arm in arms])
+        return rows[~np.isnan(rows).all(axis=1)]
 
     async def _answered(self, arms: Sequence[Arm], cases: Sequence[EvalCase]) -> None:
         """Have some arms of one trained model answer, and take their scores."""
@@ -458,7 +464,8 @@ class _Going:
         for seed in range(self.plan.seeds if near else 0):
             model = self._model(size, seed)
             await self._answered([self.pilot.tuned(model, size, near=near, seed=seed)], self.select)
-        means = {n: float(np.nanmean(self._rows(size, n))) for n in sorted({0, near})}
+        rows = {n: self._rows(size, n) for n in sorted({0, near})}
+        means = {n: float(np.nanmean(each)) for n, each in rows.items() if len(each)}
         return self.pilot.tuned("", size, near=max(means, key=lambda n: means[n]))
 
     def _model(self, size: int, seed: int) -> str:
@@ -567,8 +574,7 @@ class _Going:
         if usd:  # under the job's own name: however often this is said, it counts once
             self._counted(f"{key} {run}", "", usd)
         self._noted(key, "failed", job=run, why=str(caught)[:300])
-        fix = "correct that, and run it again to go on"
-        return StoppedError(f"{name} failed: {caught}", fix=fix)
+        return StoppedError(f"{name} failed: {caught}", fix=_CORRECT)
 
     def _noted(self, key: str, state: str, **more: Any) -> TrainedModel:
         noted = TrainedModel.model_validate({"key": key, "state": state, **more})
