@@ -271,6 +271,19 @@ def test_a_check_is_told_where_the_runs_are_not_ours_to_read(
     assert "Nobody has signed" in capsys.readouterr().out
 
 
+def test_a_watch_of_every_night_is_one_run_of_the_last_day_until_it_says_something_else(
+    folder: Path,
+) -> None:
+    for day in (24, 25, 26):
+        assert command(["watch", str(folder), "--as-of", f"2026-11-{day}"]) == 1
+    (run,) = kept_runs(load_case(folder))
+    assert run.says == "1 thing to look at, as of 26 Nov 2026"
+    path = folder / "case.yaml"
+    path.write_text(path.read_text("utf-8") + "\ndecision: {review_on: 2026-11-25}\n", "utf-8")
+    assert command(["watch", str(folder), "--as-of", "2026-11-27"]) == 1
+    assert [one.says[:8] for one in kept_runs(load_case(folder))] == ["2 things", "1 thing "]
+
+
 def test_what_is_no_run_is_not_listed(folder: Path) -> None:
     client = ran(folder, known(RIGHT))
     runs = folder / ".tuneworthy" / "runs"

@@ -343,7 +343,7 @@ def watch(
 
     Exit code 0: it holds. 1: something asks for a look, or a review is due. 2: the input is wrong.
     What is unknown is said and changes no exit code. What it found is kept with the runs of CASE,
-    unless the last look said the same.
+    in the place of the last look where that said the same.
     """
     from tuneworthy.training.pages import watch_document
     from tuneworthy.training.watch import watch as look

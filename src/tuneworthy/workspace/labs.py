@@ -476,7 +476,7 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, boo
 def keep_look(source: str | Path, kind: LookKind, found: b.Document) -> tuple[KeptRun, bool]:
     """Keep what a look found as a run, and say whether it is kept.
 
-    It is the last one of its kind where that says the same.
+    It takes the place of the last one of its kind where that says the same, maybe of another day.
     """
     sections, now = list[tuple[str, tuple[Any, ...]]](), datetime.now(UTC)
     for one in found.sections:
@@ -488,16 +488,16 @@ def keep_look(source: str | Path, kind: LookKind, found: b.Document) -> tuple[Ke
         )
         sections.append((one.title, tuple(chain.from_iterable(blocks))))
     result = LookResult(lines=tuple(found.after), sections=tuple(sections))
-    with suppress(InputError):
-        last = next((run for run in kept_runs(load_case(source)) if run.kind == kind), None)
-        if (
-            last
-            and last.says == found.headline
-            and last.result.model_dump_json() == result.model_dump_json()
-        ):
-            return last, True
     kept = KeptRun(id=_id(now), kind=kind, at=now, says=found.headline, result=result)
+    with suppress(InputError):
+        last = next((run for run in kept_runs(load_case(source)) if run.kind == kind), kept)
+        if _said(last) == _said(kept):
+            kept = kept.model_copy(update={"id": last.id})
     return kept, _write(source, kept)
+
+
+def _said(look: KeptRun) -> tuple[str, str]:
+    return look.says.partition(", as of ")[0], look.result.model_dump_json()
 
 
 def _id(now: datetime) -> str:
@@ -511,7 +511,7 @@ def _write(source: str | Path, kept: KeptRun, **more: str) -> bool:
         for name, text in {**more, "json": kept.model_dump_json()}.items():
             if (path := _kept_path(case, f"{kept.id}.{name}")) is None:
                 return False
-            write_new(path, text)
+            write_new(path, text, force=True)
         return True
     return False
 
@@ -532,7 +532,7 @@ def kept_runs(case: Case) -> tuple[KeptRun, ...]:
             if left < 0:
                 break
             found.append(kept_run(case, name))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda run: run.at, reverse=True))
 
 
 def kept_run(case: Case, run_id: str) -> KeptRun:
