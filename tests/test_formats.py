@@ -380,6 +380,19 @@ def test_what_a_field_holds_says_what_it_is(tmp_path: Path) -> None:
     assert rows[3] == {"input": "q", "output": "a", "input_tokens": 7}
 
 
+def test_json_that_a_model_answered_says_nothing_of_the_call(tmp_path: Path) -> None:
+    own = json.dumps({"text": "a", "cost": 12.5, "duration": 3, "date": "2026-01-02", "score": 0})
+    for name in ("response", "answer"):
+        path = written(tmp_path / "a.jsonl", *[{"question": "q", name: own}] * 9)
+        assert load(path)[0][0] == {"input": "q", "output": own}
+    said = {"choices": [{"message": {"role": "assistant", "content": "a"}}],
+            "usage": {"prompt_tokens": 7, "completion_tokens": 2}}  # fmt: skip
+    for log in (said, {"status": 200, "body": said}):
+        path = written(tmp_path / "b.jsonl", {"question": "q", "response": json.dumps(log)})
+        wanted = {"input": "q", "output": "a", "input_tokens": 7, "output_tokens": 2}
+        assert load(path)[0][0] == wanted
+
+
 def test_one_list_may_hold_what_was_asked_and_what_was_answered(tmp_path: Path) -> None:
     turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
     path = written(tmp_path / "a.jsonl", {"turns": turns})
@@ -614,7 +627,7 @@ def test_an_envelope_that_nobody_knows_is_counted_and_not_read_as_text(
     path = tmp_path / "t.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     rows, (reading,) = load(path)
-    assert [row["output"] for row in rows] == ["a", "a"]
+    assert [row["output"] for row in rows] == ["a"]
     assert [each.why for each in reading.skipped] == ["has text in an envelope that isn't known"]
 
 

@@ -14,7 +14,7 @@ from tuneworthy.errors import InputError
 from tuneworthy.syntax.document import parse
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, mapping_from_text
 from tuneworthy.traces.rows import FIELDS
-from tuneworthy.traces.talk import http_code
+from tuneworthy.traces.talk import http_code, is_envelope
 from tuneworthy.traces.values import number, unpacked, when
 
 _USUAL = parse(
@@ -23,13 +23,14 @@ _USUAL = parse(
 _NAMES = {field: names.split() for field, names in _USUAL["names"].items()}
 _ENDS = {field: names.split() for field, names in _USUAL["ends"].items()}
 _BUT, _TEXT_ONLY, _VAGUE_WORDS = ({*_USUAL[of].split()} for of in ("but", "text_only", "vague"))
+_ANSWERS = {*_NAMES["output"]} - _TEXT_ONLY
 OF_FOLDERS = frozenset(
     {"conversation_id", "timestamp", "model", "prompt_name", "prompt_version", "case", "group"}
 )
 """Fields that a folder's name may hold for all its records, where no mapping says so."""
 _TIMES = ("latency_s", "time_to_first_token_s")
 _CLOCKS = (*_TIMES, "timestamp")
-_UNIT = re.compile(r"(.*?)(?:in)?(ms|millis(?:econds)?|msec|us|ns|s|sec|secs|seconds)")
+_UNIT = re.compile(r"^(.*?)(?:in)?(ms|millis(?:econds)?|msec|us|ns|s|sec|secs|seconds)$")
 _LONG_S = 120  #: A usual time beyond this is none of seconds: gateways mostly log milliseconds.
 _EARLY_S = 946_684_800  #: A clock before 2000 is none.
 _SAYING = frozenset({"output", "messages", "tool_calls"})
@@ -103,7 +104,7 @@ def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator
     for path, name in paths.items():
         if path in taken or not name.may_be(field):
             continue
-        plain = {name.plain, _bare(name.plain)} if field in _CLOCKS else {name.plain}
+        plain = {name.plain, _UNIT.sub(r"\1", name.plain)} if field in _CLOCKS else {name.plain}
         if path == field:
             ranked.append((0, 0, path))
         for place, usual in enumerate(usuals):
@@ -124,11 +125,18 @@ def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
     level: list[tuple[str, Any]] = [("", record) for record in records]
     for _ in range(_DEEPEST):
         inside = [(f"{at}{key}", held) for at, rec in level for key, held in rec.items()]
-        opened = [(path, unpacked(held)) for path, held in inside if _readable(path)]
+        opened = [(path, _held(path, held)) for path, held in inside if _readable(path)]
         for path, held in opened:
             found.setdefault(path, []).append(held)
         level = [(f"{path}.", held) for path, held in opened if isinstance(held, dict)]
     return {path: _Name(path, values) for path, values in islice(found.items(), _MOST)}
+
+
+def _held(path: str, value: Any) -> Any:
+    """What a field holds; JSON that a model wrote as its answer stays a text."""
+    opened = unpacked(value)
+    own = type(value) is str and "".join(_words(path.rpartition(".")[2])) in _ANSWERS
+    return value if own and not is_envelope(opened) else opened
 
 
 def _readable(path: str) -> bool:
@@ -139,11 +147,6 @@ def _readable(path: str) -> bool:
 def _words(key: str) -> list[str]:
     """The words of a key, in small letters; a unit in brackets goes with the word before."""
     return re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).casefold())
-
-
-def _bare(plain: str) -> str:
-    found = _UNIT.fullmatch(plain)
-    return found[1] if found else plain
 
 
 def _line(field: str, path: str, chunk: RecordChunk) -> str:

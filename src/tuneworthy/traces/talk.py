@@ -370,7 +370,7 @@ def is_envelope(value: Any) -> bool:
         return bool(value) and all(map(is_envelope, value[:3]))
     if not isinstance(value, dict):
         return False
-    if not _MARKS.isdisjoint(value):
+    if not _MARKS.isdisjoint(value) or (http_code(value) and is_envelope(unpacked(value["body"]))):
         return True
     kind, usage = value.get("object"), value.get("usage")
     if isinstance(kind, str) and kind.startswith(("chat.", "response", "text_completion")):

@@ -95,6 +95,7 @@ ANY = msgspec.json.Decoder().decode
 ItemsLater = list[msgspec.Raw] | dict[str, Any] | str | int | float | bool | None
 """Any JSON, of which the items of a list stay undecoded: most turns are never looked at."""
 ITEMS_LATER = msgspec.json.Decoder(ItemsLater).decode
+_OPENING = ("[", "{")
 
 
 def unpacked(value: Any, decode: Callable[[Any], Any] = ANY) -> Any:
@@ -106,9 +107,6 @@ def unpacked(value: Any, decode: Callable[[Any], Any] = ANY) -> Any:
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return value if written else None
     return value
-
-
-_OPENING = ("[", "{")
 
 
 class LastOfLength:
@@ -206,6 +204,7 @@ FAR_S = 1e11  #: The year 5138: a larger number counts something smaller than se
 _ISO = re.compile(r"\d{4}[-/]\d\d[-/]\d\d")
 _DOTTED = re.compile(r"^(\d\d)\.(\d\d)\.(\d{4})\b")  #: The day, the month and the year.
 _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
+_DIGITS = 19  #: Of nanoseconds since 1970.
 
 
 def when(value: Any) -> float | None:
@@ -273,9 +272,6 @@ def _seconds_between(start: Any, end: Any) -> float | None:
             return spent if spent >= 0 else None
     first, last = when(start), when(end)
     return last - first if first is not None and last is not None and last >= first else None
-
-
-_DIGITS = 19
 
 
 def _nanoseconds(value: Any) -> Any:
