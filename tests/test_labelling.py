@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,6 +70,17 @@ def test_cohens_kappa_is_agreement_beyond_chance() -> None:
     # Fleiss, Cohen and Everitt (1969): standard error sqrt(0.01709) by hand, about 0.131.
     assert found.low == pytest.approx(0.4 - 1.96 * 0.131, abs=0.04)
     assert found.high == pytest.approx(0.4 + 1.96 * 0.131, abs=0.04)
+
+
+def test_cohens_kappa_of_many_labels_takes_the_memory_of_its_items() -> None:
+    rows: Rows = [(f"{n}", f"{n + n % 2}") for n in range(100)]
+    tracemalloc.start()
+    found = cohen_kappa(rows, ["one"] * 100, rng())
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found is not None
+    assert found.value == pytest.approx((0.5 - 0.0098) / (1 - 0.0098), abs=0.01)
+    assert most < 50e6  # a table of all pairs of labels by themselves is 800 MB
 
 
 def test_fleiss_kappa_of_three_labellers() -> None:

@@ -32,7 +32,8 @@ def cohen_kappa(ratings: Ratings, clusters: Sequence[str], rng: Rng) -> Coeffici
     None without such an item, and where both give one label throughout: then chance agrees as well.
     """
     codes, q, names = _rated(ratings, clusters)
-    rows = np.eye(q * q)[codes[:, 0] * q + codes[:, 1]]
+    rows = np.zeros((len(codes), q * q))
+    rows[np.arange(len(codes)), codes[:, 0] * q + codes[:, 1]] = 1
 
     def kappa(sums: Floats) -> Floats:
         table = sums.reshape(-1, q, q)
