@@ -209,7 +209,7 @@ def evaluation_gap(facts: CaseFacts) -> Found:
     ]
     return bool(gaps) and (
         ("data.evaluation", "evidence"),
-        f"Of what is asked {' and '.join(gaps)}: no score on it says anything about those.",
+        f"{' and '.join(gaps)}: no score on it says anything about those.",
         "Draw a set from these logs under another name: tuneworthy evalset --output FILE",
     )
 
