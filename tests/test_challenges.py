@@ -833,7 +833,9 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         PAIRS["need_without_support"].fires, (r"0\.1%–0\.9%", "sovereignty")),
     "need_seen_in_data": (PAIRS["need_seen_in_data"].fires, (r"1\.1%–7\.0%", "sovereignty")),
     "evidence_old": (PAIRS["evidence_old"].fires, ("24 May 2026", "six")),
-    "evaluation_gap": (PAIRS["evaluation_gap"].fires, (r"^20% \(6\.0%–40%\) of questions are", "no case", "no score")),
+    "evaluation_gap": (
+        PAIRS["evaluation_gap"].fires,
+        (r"^20% \(6\.0%–40%\) of questions are", "no case", "no score")),
     "evidence_changed": (
         PAIRS["evidence_changed"].fires,
         ("[Oo]ne measurement is of an earlier version of logs/may.jsonl", "low volume")),
