@@ -258,6 +258,16 @@ def test_a_link_opens_what_it_leads_into_and_a_broken_one_is_no_error(
         assert watched.complaints == []
 
 
+def test_what_is_closed_is_open_while_it_is_printed(browser: Any, pages: dict[str, str]) -> None:
+    closed = "document.querySelectorAll('.whole:not([open])').length"
+    with Watched(browser, pages["task-api"]) as watched:
+        before = watched.ask(closed)
+        watched.ask(f"addEventListener('beforeprint', () => window.left = {closed})")
+        watched.page.pdf()
+        assert (watched.ask("window.left"), watched.ask(closed)) == (0, before)
+        assert before > 5
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_paper_gets_the_memo_on_a_page_of_its_own_and_what_is_open_in_light_colours(
     browser: Any, pages: dict[str, str], name: str
