@@ -378,6 +378,10 @@ def test_what_a_field_holds_says_what_it_is(tmp_path: Path) -> None:
     rows, _ = load(written(tmp_path / "a.jsonl", *own))
     assert rows[0] == {"input": "q", "output": "a", "input_tokens": 7, "latency_s": 0.25}
     assert rows[3] == {"input": "q", "output": "a", "input_tokens": 7}
+    counts = {"in": 35, "out": 120, "reply": "a"}
+    assert load(written(tmp_path / "b.jsonl", counts))[0][0] == {"output": "a"}
+    with pytest.raises(InputError):
+        load(written(tmp_path / "c.jsonl", {"in": 35, "out": 120, "model": "m"}))
 
 
 def test_json_that_a_model_answered_says_nothing_of_the_call(tmp_path: Path) -> None:

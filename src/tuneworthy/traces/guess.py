@@ -93,7 +93,8 @@ class _Name:
         """Whether what stands there can be it: no number deep inside a text, no word an amount."""
         if field in _ENDS and self.every & _BUT:
             return False
-        is_text = field in _TEXTS and self.numbers == 1 and self.is_inside
+        counts = self.is_inside or self.plain in {"in", "out"}  # as of tokens
+        is_text = field in _TEXTS and self.numbers == 1 and counts
         return not is_text and (field not in _NUMBERS or self.numbers > _MOSTLY)
 
 
