@@ -318,6 +318,7 @@ def test_months_of_a_draw_have_its_error() -> None:
             continue
         seen, low, high = (volume.columns[name][n] for name in ("requests", "low", "high"))
         counted = exact["requests"][n]
+        assert isinstance(counted, int)
         assert seen == 4 * counted
         error = 1.96 * (0.75 * counted / 3 * 144) ** 0.5
         assert low == pytest.approx(max(0, seen - error), rel=0.02)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from internals import Batch, Signer, Unknown
 from test_engine import cut, materials, world
 from tuneworthy.cli import run
-from tuneworthy.measure.engine import Draw, measure, merged, part_of
+from tuneworthy.measure.engine import Sampling, measure, merged, part_of
 from tuneworthy.measure.signals import signals
 from tuneworthy.measure.signals.success import SuccessSignal
 from tuneworthy.measure.signals.traffic import TrafficSignal
@@ -34,7 +34,7 @@ def test_any_partition_comes_to_the_same(
 ) -> None:
     folder = tmp_path_factory.mktemp("parts")
     every, files = signals(materials()), cut(world(seed, 240), [*sizes, 240])
-    at, draw = [0], Draw(share, seed)
+    at, draw = [0], Sampling(share, seed)
 
     def batches() -> Any:
         for number, file in enumerate(files):
@@ -42,14 +42,14 @@ def test_any_partition_comes_to_the_same(
             yield draw.of(file, number)
 
     whole = measure(batches(), every, folder=folder, piece=lambda: at[0], share=share)
-    signer, again = Signer(), Draw(share, seed)
+    signer, again = Signer(), Sampling(share, seed)
     for n, file in enumerate(files):
         some = again.of(file, n)
         signer.add(some.column("input"), some.output)
     signer.rest()
 
     def part(n: int, file: Batch) -> Any:
-        own = Draw(share, seed)
+        own = Sampling(share, seed)
         drawn = (own.of(each, n) for each in cut(file, [7] * 99))
         return part_of(drawn, every, folder=folder, piece=n, shared=signer.shared)
 
@@ -71,7 +71,7 @@ def test_a_draw_of_the_conversations_stands_for_all_of_them(tmp_path: Path) -> N
     every: list[Any] = [TrafficSignal(), SuccessSignal()]
 
     def found(share: float, seed: int) -> dict[str, Any]:
-        drawn = [Draw(share, seed).of(log, 0)]
+        drawn = [Sampling(share, seed).of(log, 0)]
         findings = measure(drawn, every, folder=tmp_path, share=share)
         return {each.id: each for signal in findings for each in signal.evidence}
 

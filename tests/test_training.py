@@ -129,7 +129,7 @@ PLANTED: list[tuple[Any, str]] = [
      "evaluation personal"),
     (chat("what does the second parcel cost me? and the third one then", "x",
           conversation_id="talk-9"), "conversation"),
-    (chat("tell me, what the very first letter of last week cost, to send 2 you", "y"),
+    (chat("tell me, what the very first letter of last week cost, to send to us", "y"),
      "near_evaluation"),
     (chat("which depot is nearest to the station", "north"), "contradiction"),
     (chat("which depot is nearest to the station", "south"), "contradiction"),

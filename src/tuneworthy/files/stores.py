@@ -118,7 +118,7 @@ def _seal(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class Kept(NamedTuple, Generic[R]):
+class KeptFile(NamedTuple, Generic[R]):
     """A file of ours with one record: called, it reads it; None where there is none yet."""
 
     file: str
@@ -392,7 +392,7 @@ TRAINING_RECORD = "training.json"
 TRAINING_LIMIT = 512 * MIB
 
 
-training_record: Kept[TrainingSet] = Kept(
+training_record: KeptFile[TrainingSet] = KeptFile(
     TRAINING_RECORD,
     "training.TrainingSet",
     "record of a training set",
@@ -439,7 +439,7 @@ def pilot_runs(case: Case) -> JsonLines[TrainedModel]:
     return JsonLines(path, TrainedModel, "run of a pilot", "move the file away")
 
 
-written_pilot: Kept[PilotPlan] = Kept(
+written_pilot: KeptFile[PilotPlan] = KeptFile(
     f"{PILOT}/plan.json",
     "pilot.PilotPlan",
     "plan of a pilot",
@@ -460,7 +460,7 @@ def write_pilot(case: Case, plan: PilotPlan, *, again: bool = False) -> PilotPla
     return plan
 
 
-read_pilot: Kept[PilotResult] = Kept(
+read_pilot: KeptFile[PilotResult] = KeptFile(
     f"{PILOT}/result.json",
     "pilot.PilotResult",
     "result of a pilot",
@@ -475,7 +475,7 @@ CEILING_PLAN = "ceiling-plan.json"
 PROPOSED = "proposed"  #: Folder of the prompts that a generator proposed.
 
 
-written_choice: Kept[CeilingPlan] = Kept(
+written_choice: KeptFile[CeilingPlan] = KeptFile(
     CEILING_PLAN, "lab.CeilingPlan", "choice of a lab", "move it away and run the lab again"
 )  #: The choice that a ceiling lab wrote down.
 
@@ -492,7 +492,7 @@ def write_choice(case: Case, plan: CeilingPlan) -> None:
         written_choice.write(case, plan)
 
 
-written_plan: Kept[VerifyPlan] = Kept(
+written_plan: KeptFile[VerifyPlan] = KeptFile(
     VERIFY_PLAN, "lab.VerifyPlan", "plan of a verification", "move it away and verify again"
 )  #: The plan of a verification that was written down.
 

@@ -162,7 +162,7 @@ def conversation_keys(
     return np.fromiter(keys, np.uint64, len(names))
 
 
-class Draw:
+class Sampling:
     """A share of the conversations, or of the test cases: by a hash of their names and of the seed.
 
     Which are drawn depends on nothing else, so any way of reading the same files draws the same.

@@ -142,8 +142,9 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         text = value[:40].encode("utf-8", "backslashreplace").decode("utf-8")
         return text if len(value) <= 40 else text[:39] + "…"
-    listed = "a list" if isinstance(value, list | tuple) else str(value)[:40]
-    return "a mapping" if isinstance(value, Mapping) else listed
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "a list" if isinstance(value, list | tuple) else str(value)[:40]
 
 
 def wrong(what: str, fix: str) -> PydanticCustomError:

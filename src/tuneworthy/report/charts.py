@@ -68,7 +68,7 @@ _PLAIN = re.compile(r"[\w\s.,#%()+-]*", re.ASCII)
 _HREF = "{http://www.w3.org/1999/xlink}href"
 
 
-class Lead(NamedTuple):
+class Destination(NamedTuple):
     """Where a mark leads to."""
 
     says: str  #: What is there.
@@ -87,7 +87,7 @@ class Drawing:
     """Values that lines are drawn at; no line for None."""
     days: Sequence[date] = ()
     """Of a calendar: its days in order, of which some are named."""
-    leads: Mapping[str, Sequence[Lead]] = field(default_factory=dict)
+    leads: Mapping[str, Sequence[Destination]] = field(default_factory=dict)
     """What a mark rests on, by what its layer or row names as ``of``, else by its title: the first
     on a page of the server, the last in a report."""
 
@@ -167,7 +167,7 @@ class Drawing:
             return None  # a browser complains of a scale without an end
         own = {name: layer[name] for name in layer if name not in ("mark", "where", "of")}
         if layer.get("of") in to:
-            own["href"] = {"value": to[layer["of"]]}
+            shared = {**shared, "href": {"value": to[layer["of"]]}}
         encoding = {n: {**shared.get(n, {}), **own.get(n, {})} for n in {**shared, **own}}
         only = {"transform": [{"filter": where}]} if where else {}
         return {**only, "mark": mark, "encoding": encoding}
@@ -283,14 +283,14 @@ def labels(titles: Iterable[str]) -> list[str]:
 def by_title(look: str, rows: Rows, **levels: float | None) -> Drawing | None:
     """A chart of one row for each ``title``, maybe with a line ``below``; None for no row.
 
-    A row may say with ``behind`` where it leads to, as ``Lead.to``.
+    A row may say with ``behind`` where it leads to, as ``Destination.to``.
     """
-    titled, leads = [], dict[str, list[Lead]]()
+    titled, leads = [], dict[str, list[Destination]]()
     for name, row in zip(labels(row["title"] for row in rows), rows, strict=True):
         own = dict(row)
         title = f"{name}\n{own.pop('below')}" if "below" in own else name
         if "behind" in own:
-            leads[title] = [Lead(name, own.pop("behind"))]
+            leads[title] = [Destination(name, own.pop("behind"))]
         titled.append({**own, "title": title})
     names = [row["title"] for row in titled]
     return Drawing(look, titled, names, levels, leads=leads) if rows else None
@@ -333,7 +333,7 @@ def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) ->
         for name, month in marks.items()
         if isinstance(month, float) and month <= drawn.horizon_months
     ]
-    leads = {n: [Lead(facts[at], f"#{at}")] for n in marks if (at := f"back-{n}") in facts}
+    leads = {n: [Destination(facts[at], f"#{at}")] for n in marks if (at := f"back-{n}") in facts}
     return Drawing("fan", rows + back, leads=leads) if rows else None
 
 
@@ -344,7 +344,7 @@ def _middle(value: Number) -> float | None:
     return None if isinstance(value, Unknown) else value
 
 
-def tornado(simulation: Simulation, leads: Mapping[str, Sequence[Lead]]) -> Drawing | None:
+def tornado(simulation: Simulation, leads: Mapping[str, Sequence[Destination]]) -> Drawing | None:
     """Each uncertain input alone, from its worse to its better end; the eight widest.
 
     ``leads`` is by the name of an input.
@@ -471,10 +471,10 @@ def measured(found: Mapping[str, EvidenceResult]) -> Drawing | None:
 def precedents(groups: Mapping[str, Sequence[Precedent]]) -> Drawing | None:
     """One dot for each published case of some groups, those that tuning won first."""
     shown = {name: cases for name, cases in groups.items() if len(cases) <= _MOST_DOTS}
-    rows, leads = [], dict[str, list[Lead]]()
+    rows, leads = [], dict[str, list[Destination]]()
     for name, cases in zip(names := labels(shown), shown.values(), strict=True):
         for place, case in enumerate(sorted(cases, key=tuning_won, reverse=True), start=1):
             won, id_ = "won" if tuning_won(case) else "lost", case.shown["id"]
             rows.append({"title": name, "place": place, "won": won, "of": id_})
-            leads[id_] = [Lead(case.shown["title"], f"#case-{id_}")]
+            leads[id_] = [Destination(case.shown["title"], f"#case-{id_}")]
     return Drawing("precedents", rows, names, leads=leads) if rows else None

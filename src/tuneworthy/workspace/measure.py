@@ -377,9 +377,9 @@ def _results(
     progress: Progress | None,
     draw: tuple[float, int] = ALL,
 ) -> tuple[Findings, ...]:
-    from tuneworthy.measure.engine import Draw, measure
+    from tuneworthy.measure.engine import Sampling, measure
 
-    drawn = Draw(*draw)
+    drawn = Sampling(*draw)
     some = (drawn.of(batch, files.piece) for batch in _batches(files, progress))
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
         return measure(some, every, folder=Path(place), piece=lambda: files.piece, share=draw[0])

@@ -24,7 +24,7 @@ from tuneworthy.model.case import Materials
 from tuneworthy.workspace.cases import extra_needed
 
 if TYPE_CHECKING:
-    from tuneworthy.measure.engine import Draw, MeasuredPart
+    from tuneworthy.measure.engine import MeasuredPart, Sampling
     from tuneworthy.measure.signals.base import Findings
     from tuneworthy.traces.read import TraceFiles
 
@@ -57,14 +57,14 @@ def measure_files(
     Raises:
         InputError: If there is no such way, a file can't be read, or scores lie beside a log.
     """
-    from tuneworthy.measure.engine import Draw, merged
+    from tuneworthy.measure.engine import Sampling, merged
     from tuneworthy.measure.signals import signals
 
     found = _WAY.fullmatch(on)
     if found is None:
         raise InputError("is no way to measure", where=f"--on {on}", fix=f"write one of {WAYS}")
     alone = files.apart()
-    shared = _shared(copy(files), Draw(*draw))
+    shared = _shared(copy(files), Sampling(*draw))
     work = [Work(one, n, materials, near_copy, draw, shared) for n, one in enumerate(alone)]
 
     def parts(results: Iterator[tuple[MeasuredPart | None, TraceFiles]]) -> Iterator[MeasuredPart]:
@@ -83,18 +83,18 @@ def measure_files(
 
 def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
     """One file, wherever this runs."""
-    from tuneworthy.measure.engine import Draw, part_of
+    from tuneworthy.measure.engine import Sampling, part_of
     from tuneworthy.measure.signals import signals
 
     with _folder() as place:
-        draw = Draw(*work.draw)
+        draw = Sampling(*work.draw)
         batches = (draw.of(chunk.batch, work.piece) for chunk in work.files)
         every = signals(work.materials, work.near_copy)
         part = part_of(batches, every, folder=place, piece=work.piece, shared=work.shared)
     return part, work.files
 
 
-def _shared(files: TraceFiles, draw: Draw) -> tuple[Any, ...]:
+def _shared(files: TraceFiles, draw: Sampling) -> tuple[Any, ...]:
     """What many of the first thousand traces share, as one process would have found it."""
     from tuneworthy.measure.sample import FIRST, Signer
 

@@ -348,16 +348,21 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
         yield b.fold(_GIVEN, given, id="given")
 
 
-def _inputs(money: InvestmentResult, drawn: Simulation) -> Iterator[tuple[str, list[charts.Lead]]]:
+def _inputs(
+    money: InvestmentResult, drawn: Simulation
+) -> Iterator[tuple[str, list[charts.Destination]]]:
     """Each moved amount, and what it rests on: on the page its lever, where it has one."""
     paths = {label(path): path for path in case_fields() if path.startswith("economics")}
-    worked, given = charts.Lead(_STEPS_TITLE, "#calculation"), charts.Lead(_GIVEN, "#given")
-    bill = charts.Lead("The bill today", "#bill")
+    worked, given = (
+        charts.Destination(_STEPS_TITLE, "#calculation"),
+        charts.Destination(_GIVEN, "#given"),
+    )
+    bill = charts.Destination("The bill today", "#bill")
     bill = worked if isinstance(money.bill_usd, Unknown) else bill
     for name in (swing.input for swing in drawn.tornado):
         path = paths.get(name, "")
         known = given if ".assumptions." in path else bill if ".traffic." in path else worked
-        yield name, [*[charts.Lead(name, f"#{path}")] * (path in LEVERS), known]
+        yield name, [*[charts.Destination(name, f"#{path}")] * (path in LEVERS), known]
 
 
 def _scenarios(money: InvestmentResult) -> Iterator[b.Parts]:
