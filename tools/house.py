@@ -28,24 +28,24 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
-    ("errors", "words", "stats", "__init__", "__main__"): Budget(1_938, 1_800),
-    ("model",): Budget(4_608, 3_200),
-    ("syntax", "text", "framework", "llm"): Budget(5_505, 4_400),
-    ("files", "scoring"): Budget(3_951, 2_600),
+    ("errors", "words", "stats", "__init__", "__main__"): Budget(1_903, 1_800),
+    ("model",): Budget(4_585, 3_200),
+    ("syntax", "text", "framework", "llm"): Budget(5_444, 4_400),
+    ("files", "scoring"): Budget(3_771, 2_600),
     ("traces",): Budget(4_229, 2_200),
-    ("measure",): Budget(6_264, 4_800),
-    ("verdict",): Budget(4_990, 3_400),
-    ("money", "plan", "precedents"): Budget(4_797, 3_300),
+    ("measure",): Budget(6_263, 4_800),
+    ("verdict",): Budget(4_762, 3_400),
+    ("money", "plan", "precedents"): Budget(4_584, 3_300),
     ("pipeline",): Budget(265, 250),
-    ("report",): Budget(6_918, 4_600),
+    ("report",): Budget(6_880, 4_600),
     ("lab",): Budget(4_557, 3_200),
-    ("training",): Budget(3_777, 2_200),
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_961, 8_100),
+    ("training",): Budget(3_721, 2_200),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_800, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
 MOST_LINES, AIM_LINES = 63_760, 44_400
-MOST_TOKENS, AIM_TOKENS = 452_600, 275_000
+MOST_TOKENS, AIM_TOKENS = 451_500, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -204,12 +204,10 @@ class Pool:
             self._found[asked] = self.nearest(arm.few_shot, case)
         return self._found[asked]
 
-    def _turns(self, template: str, previous: str, place: int) -> TalkPart:
+    def _turns(self, template: str, previous: str, place: int) -> Spoken:
         """An example as two turns of a conversation, asked as a template asks."""
         asked = filled(template, {"input": self.examples[place].text, "previous": previous})
-        return TalkPart.all(
-            TalkPart.of("user", asked), TalkPart.of("assistant", self._texts[place])
-        )
+        return Spoken.all(Spoken.of("user", asked), Spoken.of("assistant", self._texts[place]))
 
     def look_up(self, arm: Arm, case: EvalCase) -> str:
         """What a baseline answers; empty for an empty pool."""
@@ -356,7 +354,7 @@ class Setting:
     deciders: frozenset[str] = frozenset()  #: Ids of the models that decide, and write nothing.
 
 
-class TalkPart(NamedTuple):
+class Spoken(NamedTuple):
     """Messages that several requests share, with what a request's key and price take of them."""
 
     talk: tuple[tuple[ChatRole, str], ...] = ()
@@ -364,18 +362,18 @@ class TalkPart(NamedTuple):
     tokens: int = 0  #: The most they can have.
 
     @classmethod
-    def of(cls, role: ChatRole, text: str) -> TalkPart:
+    def of(cls, role: ChatRole, text: str) -> Spoken:
         told = as_bytes(message_json(role, text))
         return cls(((role, text),), told, len(as_bytes(text)) + TOKENS_A_MESSAGE)
 
     @classmethod
-    def all(cls, *parts: TalkPart) -> TalkPart:
+    def all(cls, *parts: Spoken) -> Spoken:
         talk = tuple(chain.from_iterable([part.talk for part in parts]))
         told = b",".join([part.told for part in parts if part.talk])
         return cls(talk, told, sum([part.tokens for part in parts]))
 
 
-_part = lru_cache(maxsize=256)(TalkPart.of)
+_part = lru_cache(maxsize=256)(Spoken.of)
 
 
 class Form:
@@ -414,15 +412,15 @@ class Asking:
     """
 
     def __init__(self, case: EvalCase) -> None:
-        self.case, self._text, self._earlier = case, case.text, list[TalkPart]()
-        self._rests, talk = dict[object, TalkPart](), case.messages
+        self.case, self._text, self._earlier = case, case.text, list[Spoken]()
+        self._rests, talk = dict[object, Spoken](), case.messages
         asked = [place for place, message in enumerate(talk) if message.role == "user"]
         if asked:
             self._text = talk[asked[-1]].content
             before = (m for m in talk[: asked[-1]] if m.role in ("user", "assistant") and m.content)
-            self._earlier = [TalkPart.of(m.role, m.content) for m in before]
+            self._earlier = [Spoken.of(m.role, m.content) for m in before]
 
-    def parts(self, form: Form, said: Sequence[str] = ()) -> tuple[TalkPart, TalkPart]:
+    def parts(self, form: Form, said: Sequence[str] = ()) -> tuple[Spoken, Spoken]:
         """The system prompt, and what comes after it."""
         prompt, pool, previous = form.prompt, form.pool, said[-1] if said else ""
         values = {"input": self._text, "previous": previous}
@@ -437,13 +435,13 @@ class Asking:
         if about not in self._rests:
             shown = () if form.inside else pool.shown_to(form.arm, self.case)
             turns = (pool.turns(prompt.user, previous, place) for place in shown)
-            newest = TalkPart.of("user", filled(prompt.user, values))
-            self._rests[about] = TalkPart.all(*turns, *self._earlier, newest)
+            newest = Spoken.of("user", filled(prompt.user, values))
+            self._rests[about] = Spoken.all(*turns, *self._earlier, newest)
         system = filled(prompt.system, values)
-        return _part("system", system) if system.strip() else TalkPart(), self._rests[about]
+        return _part("system", system) if system.strip() else Spoken(), self._rests[about]
 
     def messages(self, form: Form, said: Sequence[str]) -> tuple[ChatMessage, ...]:
-        talk = TalkPart.all(*self.parts(form, said)).talk
+        talk = Spoken.all(*self.parts(form, said)).talk
         return tuple(ChatMessage(role=role, content=text) for role, text in talk)
 
 
