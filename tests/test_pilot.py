@@ -302,7 +302,7 @@ def test_a_size_of_which_nothing_is_known_is_no_point_of_the_curve(tmp_path: Pat
 
 
 def test_a_pilot_whose_largest_runs_answer_nothing_says_why(tmp_path: Path) -> None:
-    with pytest.raises(StoppedError, match=r"tuned on 80 .* got no answer .* raise --max-tokens"):
+    with pytest.raises(StoppedError, match=r"tuned on 80 .* got no answer .*--max-tokens"):
         piloted(case_of(tmp_path), model=CutOff("tuned-80"))
 
 
