@@ -11,8 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
-from itertools import product, repeat, starmap, takewhile
-from operator import attrgetter
+from itertools import product, starmap, takewhile
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,7 +43,6 @@ _MASKED = 4000  # masked before it is cut, so that no half of a secret is left
 
 
 T = TypeVar("T")
-_ID = attrgetter("id")
 Asked = tuple[Job, Arm, EvalCase]
 _AT_ONCE, _LOOK_EVERY_S = 250, 0.05  # answers scored together, and how often is looked for some
 
@@ -113,8 +111,7 @@ class ArmScores:
         return [np.array(self._columns[name])[rows] for name in names]
 
     def _rows_of(self, cases: Sequence[EvalCase]) -> NDArray[np.int64]:
-        rows = map(self._rows.get, map(_ID, cases), repeat(0))
-        return np.fromiter(rows, dtype=np.int64, count=len(cases))
+        return np.array([self._rows.get(case.id, 0) for case in cases], dtype=np.int64)
 
     def seconds(self, cases: Sequence[EvalCase]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """How long the calls on some cases took, and the place of each one's case among them."""
@@ -421,7 +418,9 @@ async def aside(steps: Iterable[object]) -> None:
     def go() -> None:
         fault: BaseException | None = None
         try:
-            next((None for _ in steps if over.is_set()), None)
+            for _ in steps:
+                if over.is_set():
+                    break
         except BaseException as caught:  # noqa: BLE001  # whoever waits raises it
             fault = caught
         with suppress(RuntimeError):  # the loop is over
