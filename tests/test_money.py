@@ -25,6 +25,7 @@ from internals import (
     Interval,
     Model,
     Savings,
+    Unknown,
     _draw,
     build_cost_model,
     case_report,
@@ -628,6 +629,17 @@ def test_a_job_without_upfront_cost_pays_with_the_job_everywhere() -> None:
     assert free["steps"][-1] == "Left: $10. Break-even: with the job"
     assert dear["break_even_months"] == dict.fromkeys(("point", "p10", "p50", "p90"), "never")
     assert dear["steps"][-1] == "Left: -$5. Break-even: never, less is left than that"
+
+
+def test_a_job_without_known_sums_speaks_of_no_month() -> None:
+    case = case_of(
+        {**WORK, "monthly": {"ongoing_usd": 10}, "traffic": TRAFFIC}, workload="one_off",
+        targets={"quality": {"at_least": 0.9}, "usd_per_month": 5}, tuning=HOSTED["tuning"],
+    )  # fmt: skip
+    dossier = decide(case, LESSON, as_of=DAY)
+    assert isinstance(dossier.investment, Unknown)
+    page = report_text.render(sections_money.invest(dossier, LESSON))
+    assert not re.search(r"\bmonths?\b", page)
 
 
 @given(st.data())

@@ -132,9 +132,7 @@ def returns(framework: Framework) -> b.Section | None:
 
 def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
     beside = sentence(f"pays back: {'; '.join(pays_back(dossier))}")
-    money = dossier.investment
-    job = not isinstance(money, Unknown) and money.one_off
-    more = returns(framework) if framework and not job else None
+    more = returns(framework) if framework and not dossier.one_off else None
     return about(dossier, unfit(doubts(dossier)), investment(dossier), more, beside=beside)
 
 
