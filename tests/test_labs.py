@@ -209,14 +209,16 @@ def test_a_baseline_that_needs_no_model_heads_the_page_where_no_prompt_beats_it(
 
 
 def test_a_logistic_head_is_the_one_that_the_loss_has() -> None:
-    """At its weights the gradient of the penalised loss is nought."""
+    """At its weights the gradient of the penalised loss is nought: rows are centered in it."""
     rng = np.random.default_rng(0)
     rows, codes = rng.normal(size=(80, 3)), rng.integers(0, 3, 80)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     weights = logistic(rows.astype(np.float32), codes)
-    full = np.hstack([rows, np.ones((80, 1))])
-    chances = np.exp(full @ weights)
+    chances = np.exp(np.hstack([rows, np.ones((80, 1))]) @ weights)
     chances /= chances.sum(axis=1, keepdims=True)
+    center = rows.mean(axis=0)
+    weights[-1] = (weights[-1] + center @ weights[:-1]) / 0.3
+    full = np.hstack([rows - center, np.full((80, 1), 0.3)])
     slope = full.T @ (chances - np.eye(3)[codes]) / 80 + weights / 800
     assert np.abs(slope).max() < 1e-3
 

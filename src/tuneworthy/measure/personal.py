@@ -318,7 +318,8 @@ KINDS = _read_kinds()  #: Every kind; where two find the same, the earlier has i
 
 _BEHIND = 64  # characters in front that are looked at
 _NEAR = 80  # characters in front of the end of a gate in which a match mostly begins
-_SIX = "six digits"
+_SIX, _SIX_DIGITS = "six digits", r"\d(?:[ ./()-]{0,3}\d){5}"
+_NUMBERED = re.compile(_SIX_DIGITS)
 
 
 class Scanner:
@@ -328,7 +329,7 @@ class Scanner:
         self._kinds = tuple(kinds)
         first = {each.id: each.gate for each in kinds if not each.digits}
         # One coarse pattern for all numbers is much quicker than a pattern for each.
-        self._first = Searcher(first | {_SIX: Pattern(r"\d(?:[ ./()-]{0,3}\d){5}")}, plain=plain)
+        self._first = Searcher(first | {_SIX: Pattern(_SIX_DIGITS)}, plain=plain)
         self._second = Searcher({each.id: each.gate for each in kinds if each.digits}, plain=plain)
 
     def bits(self, texts: Sequence[str | None]) -> NDArray[np.int64]:
@@ -364,7 +365,10 @@ def spans(text: str, kinds: Sequence[DataKind] = KINDS) -> tuple[DataSpan, ...]:
     Where two kinds overlap the one that stands earlier in ``kinds`` has it.
     """
     kept: list[DataSpan] = []
+    numbered = _NUMBERED.search(text) is not None
     for each in kinds:
+        if each.digits and not numbered:
+            continue
         before = [*kept]  # in the order of the text
         for span in _of_kind(each, text):
             at = bisect_left(before, (span.end,))

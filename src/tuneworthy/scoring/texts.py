@@ -75,6 +75,9 @@ class Match(Comparer):
         return words or " ".join(text.split())  # a text of marks alone is more than nothing
 
 
+_label = lru_cache(maxsize=1024)(plain)  # many answers are one of few
+
+
 class LabelMatch(Comparer):
     """The output is an accepted label of a closed set; one that is no label fails in form."""
 
@@ -98,8 +101,8 @@ class LabelMatch(Comparer):
         text: Any = unfenced(output.text)[:2000]
         if self.key:
             text = output.json.get(self.key) if isinstance(output.json, dict) else None
-        label = plain(text) if isinstance(text, str) else None
-        if label in {plain(each) for each in accepted}:
+        label = _label(text) if isinstance(text, str) else None
+        if label in map(_label, accepted):
             return right("label_equal")
         if label is None or (self._known and label not in self._known):
             return wrong("no_label", signal=FORMAT, about=output.text)
