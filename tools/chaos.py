@@ -200,9 +200,12 @@ def pages(root: Path) -> Iterator[None]:
                             "digest"
                         ]
                         confirmed = meant
-            except httpx.HTTPError:  # it is gone, or so slow that it never answered
+            except httpx.HTTPError:  # it is gone, or else it hangs
+                process.join(10)
+                gone = process.exitcode is not None
                 process.kill()
                 process.join()
+                law(gone, "a page never answered")
         law(path.read_text("utf-8") in (confirmed, meant), "an answer was lost", path.read_text())
         yield
 
