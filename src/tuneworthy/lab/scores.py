@@ -465,7 +465,7 @@ def clusters_of(cases: Iterable[EvalCase]) -> NDArray[np.int64]:
 ROUNDS = 8  #: Rounds the race is run in; after each the hopeless are dropped.
 FEWEST_A_ROUND = 10
 _SHOW_EVERY_S = 0.1
-_APART = 20  # times as long as showing took, the next waits: reading what was spent takes longer
+_APART = 50  # times as long as showing took, the next waits: reading what was spent takes longer
 
 
 class Lab:
@@ -479,6 +479,7 @@ class Lab:
         """By arm: conversations after which it was left behind; None for one that stayed."""
         self._done, self._total, self._running = 0, 0, len(plan.arms)
         self._ahead: dict[str, Any] = {"arm": "", "quality": _NO_ROUND}
+        self._board: dict[str, ShareOf | Unknown] = {}  # as of the last round that an arm was in
         self._seen, self._next_show = list[EvalCase](), 0.0  # the latter on the monotonic clock
         self._heard: dict[str, str] = {}  # answers of earlier steps of chains, by key
 
@@ -509,12 +510,10 @@ class Lab:
             race.add(lows, highs)
             self._running = len(race.running)
             if self._calls.watch is not None:
-                leader = arms[race.result().winner]
-                self._ahead = {
-                    "arm": leader.id,
-                    "quality": self.scores.share(leader, self._seen),
-                    "board": self._placed({arms[place].id for place in race.running}),
-                }
+                self._board |= {arms[i].id: self.scores.share(arms[i], self._seen) for i in places}
+                leader = arms[race.result().winner].id
+                board = self._placed({arms[place].id for place in race.running})
+                self._ahead = {"arm": leader, "quality": self._board[leader], "board": board}
             self._show()
         self.dropped = dict(zip((arm.id for arm in arms), race.result().dropped_after, strict=True))
 
@@ -600,10 +599,9 @@ class Lab:
 
     def _placed(self, running: Collection[str]) -> tuple[Placed, ...]:
         """Every arm, those that are left behind after the others."""
-        share, seen = self.scores.share, self._seen
         board = (
-            Placed(arm=arm.id, quality=share(arm, seen), running=arm.id in running)
-            for arm in self.plan.arms
+            Placed(arm=name, quality=quality, running=name in running)
+            for name, quality in self._board.items()
         )
         return tuple(sorted(board, key=lambda p: (p.running, worth(p.quality)), reverse=True))
 
