@@ -5,6 +5,7 @@ The files under fixtures/traces are written by hand from the fields that the mak
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -247,7 +248,7 @@ def written(path: Path, *records: Any) -> Path:
 
 def test_a_mapping_is_guessed_by_the_usual_names_with_units(tmp_path: Path) -> None:
     own = [
-        {"ts": 1793606400000 + n, "session": f"s{n // 2}", "user": f"q{n}", "latency_ms": 2364,
+        {"ts": 1793606400000 + n, "session": f"s{n // 2}", "user": f"why {n}?", "latency_ms": 2364,
          "response": f"a{n}" if n % 4 else None, "error": None if n % 4 else "timeout",
          "prompt_tokens": 10, "cost_usd": 0.001, "thumbs": "up" if n % 2 else "down", "model": "m"}
         for n in range(8)
@@ -255,7 +256,7 @@ def test_a_mapping_is_guessed_by_the_usual_names_with_units(tmp_path: Path) -> N
     rows, (reading,) = load(written(tmp_path / "a.jsonl", *own))
     assert rows[1] == {
         "output": "a1", "conversation": "s0", "timestamp": 1793606400.001, "model": "m",
-        "input": "q1", "latency_s": 2.364, "input_tokens": 10, "usd": 0.001, "score": 1,
+        "input": "why 1?", "latency_s": 2.364, "input_tokens": 10, "usd": 0.001, "score": 1,
     }  # fmt: skip
     assert (rows[0]["error"], "output" in rows[0], rows[0]["score"]) == ("timeout", False, 0)
     assert reading.format.startswith("JSON, guessed: output=response, input=user, conversation_id=")
@@ -839,3 +840,64 @@ def test_the_same_traces_in_any_format_are_the_same(
     assert len(read_["as_plain"]) == len(calls)
     for name, rows in read_.items():
         assert rows == read_["as_plain"], name
+
+
+TEXTS = st.text('aä3,.5-; "', min_size=1, max_size=9).filter(str.strip) | st.sampled_from(
+    ("3,14", "-0,5", "1,000")
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(cells=st.lists(st.tuples(TEXTS, TEXTS, st.integers(0, 9_999)), min_size=1, max_size=5))
+def test_a_decimal_comma_is_one_of_a_number_and_texts_stay_as_written(
+    cells: list[tuple[str, str, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("semicolons") / "a.csv"
+    with path.open("w", newline="") as file:
+        table = csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL)
+        table.writerow(("question", "answer", "expected", "cost_usd"))
+        table.writerows((q, a, a, f"{n // 1000},{n % 1000:03}") for q, a, n in cells)
+    rows, _ = load(path)
+    kept = [(each["input"], each["output"], each["reference"], each["usd"]) for each in rows]
+    assert kept == [(q, a, a, n / 1000) for q, a, n in cells]
+
+
+WORDS_OF_A_CALL = (
+    *("cost", "usd", "score", "rating", "label", "model", "error", "duration_ms", "date", "id"),
+    *("case_id", "session_id", "expected", "passed", "price", "documents", "system"),
+)
+VALUES = st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(("good", "2026-11-02"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    said=st.dictionaries(st.sampled_from(WORDS_OF_A_CALL), VALUES, min_size=1, max_size=5),
+    name=st.sampled_from(("response", "answer", "bot_answer", "completion")),
+    inside=st.booleans(),
+)
+def test_what_a_model_wrote_is_neither_its_bill_nor_its_score(
+    said: Row, name: str, *, inside: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    said = {"result": said} if inside else said
+    for answer in (json.dumps(said), *([said] if name != "bot_answer" else [])):
+        path = tmp_path_factory.mktemp("own") / "a.jsonl"
+        rows, _ = load(written(path, *[{"question": "why so", name: answer, "ms": 250}] * 3))
+        assert all(each.keys() == {"input", "output", "latency_s"} for each in rows)
+    billed = {"text": "a", "usage": {"prompt_tokens": 7, "completion_tokens": 2}, "cost": 3}
+    (row, *_), _ = load(written(path, {"question": "why so", "response": billed}))
+    assert (row["usd"], row["input_tokens"]) == (3, 7)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    tokens=st.lists(st.from_regex(r"[a-z]{0,3}[_@-]?[0-9]{1,4}", fullmatch=True), min_size=1),
+    name=st.sampled_from(("user", "prompt", "request")),
+    whole=st.booleans(),
+)
+def test_an_identifier_is_no_question_and_a_sentence_is_one(
+    tokens: list[str], name: str, *, whole: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("ids") / "a.jsonl"
+    values = [f"where is {token}" if whole else token for token in tokens]
+    rows, _ = load(written(path, *({name: value, "answer": "a"} for value in values)))
+    assert [each.get("input") for each in rows] == [v if whole else None for v in values]

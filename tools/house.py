@@ -32,8 +32,8 @@ BUDGETS = {
     ("model",): Budget(4_585, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_444, 4_400),
     ("files", "scoring"): Budget(3_771, 2_600),
-    ("traces",): Budget(4_229, 2_200),
-    ("measure",): Budget(6_263, 4_800),
+    ("traces",): Budget(4_300, 2_200),
+    ("measure",): Budget(6_290, 4_800),
     ("verdict",): Budget(4_762, 3_400),
     ("money", "plan", "precedents"): Budget(4_584, 3_300),
     ("pipeline",): Budget(265, 250),
@@ -45,7 +45,7 @@ BUDGETS = {
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
 MOST_LINES, AIM_LINES = 63_760, 44_400
-MOST_TOKENS, AIM_TOKENS = 451_400, 275_000
+MOST_TOKENS, AIM_TOKENS = 452_900, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

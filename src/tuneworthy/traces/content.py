@@ -23,7 +23,7 @@ from tuneworthy.traces.formats.prepare import FINISH, PREPARE
 from tuneworthy.traces.guess import OF_FOLDERS, guess
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, folder_keys, hold
 from tuneworthy.traces.remote import is_remote
-from tuneworthy.traces.rows import Place, ReadContext, batch_of, has_value, packed
+from tuneworthy.traces.rows import NUMBERS, Place, ReadContext, batch_of, has_value, packed
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
 from tuneworthy.traces.tables import (
@@ -33,6 +33,7 @@ from tuneworthy.traces.tables import (
     csv_rows,
     looks_like_table,
     parquet_rows,
+    with_points,
 )
 from tuneworthy.traces.values import BrokenJson, Bytes, Raws, decode, has_too_much, name, unpacked
 
@@ -161,7 +162,7 @@ class Content:
             yield from packed(parts, self.limits, self.tally)
         else:
             rows = csv_rows(stream, found, self.tally, self.limits, self.where)
-            yield from self.table(rows, "CSV")
+            yield from self.table(rows, decimal_commas=found == ";")
 
     def _lines(self, stream: Ahead) -> Iterator[Batch]:
         lines = blocks(stream, self.limits.line_bytes)
@@ -482,11 +483,18 @@ class Content:
         groups = parquet_rows(path, self.tally, self.limits, kind)
         yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
-    def table(self, groups: Rows, name: str) -> Iterator[Batch]:
+    def table(self, groups: Rows, *, decimal_commas: bool) -> Iterator[Batch]:
         first = [*islice(groups, 1)]
-        rows = first[0][1][:_TRIED] if first else []
-        kind = self._table_kind(rows, name)
-        yield from packed(self.traces(chain(first, groups), kind), self.limits, self.tally)
+        rows = [dict(row) for row in first[0][1][:_TRIED]] if first else []
+        if decimal_commas:
+            with_points(rows)
+        kind = self._table_kind(rows, "CSV")
+        groups = chain(first, groups)
+        if decimal_commas:  # a text stays as it was written
+            picks = [pick for field, pick in kind.picks.items() if field in NUMBERS]
+            columns = {".".join(map(str, path)) for pick in picks for path in pick.paths}
+            groups = ((places, with_points(rows, columns)) for places, rows in groups)
+        yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
     def _table_kind(self, rows: Sequence[Mapping[str, Any]], name: str) -> FieldMap:
         """A column that is empty at first is one all the same."""

@@ -22,8 +22,11 @@ _USUAL = parse(
 ).data
 _NAMES = {field: names.split() for field, names in _USUAL["names"].items()}
 _ENDS = {field: names.split() for field, names in _USUAL["ends"].items()}
-_BUT, _TEXT_ONLY, _VAGUE_WORDS = ({*_USUAL[of].split()} for of in ("but", "text_only", "vague"))
-_ANSWERS = {*_NAMES["output"]} - _TEXT_ONLY
+_BUT, _TEXT_ONLY, _VAGUE_WORDS, _OR_ID = (
+    {*_USUAL[of].split()} for of in ("but", "text_only", "vague", "or_id")
+)
+_ANSWERS, _SAID = ({*_NAMES[of]} - _TEXT_ONLY for of in ("output", "input"))
+_SAID |= {*_NAMES["reference"]}
 OF_FOLDERS = frozenset(
     {"conversation_id", "timestamp", "model", "prompt_name", "prompt_version", "case", "group"}
 )
@@ -36,7 +39,10 @@ _EARLY_S = 946_684_800  #: A clock before 2000 is none.
 _SAYING = frozenset({"output", "messages", "tool_calls"})
 _TEXTS = frozenset({"output", "input", "system"})
 _NUMBERS = frozenset({*_TIMES, "usd", "input_tokens", "output_tokens", "cached_tokens"})
+_TOKENS = ("input_tokens", "output_tokens")
+_OF_A_CALL = frozenset({*_NUMBERS, "score", "label", "error"})
 _VAGUE = frozenset({"model", "label", "score", "error", "timestamp", "conversation_id", "id"})
+_ID = re.compile(r"(?=.*[\d_@])[\w@.:-]+", re.ASCII)  #: One token, as ``u_17``.
 _DEEPEST, _MOST, _BY_END, _MOSTLY = 4, 500, 3, 0.5
 
 
@@ -51,8 +57,10 @@ def guess(
     paths = _paths(records)
     taken: dict[str, str] = {}
     lines: dict[str, str] = {}
+    written = [*_written(paths)]
     for field in _NAMES:
         closed = {*taken.values(), *(() if field in OF_FOLDERS else folders)}
+        closed |= {path for path, fields in written if field in fields}
         for path in _likely(field, paths, closed):
             if line := _line(field, path, chunk):
                 taken[field], lines[field] = path, line
@@ -77,6 +85,7 @@ class _Name:
         self.is_object = any(type(v) is dict and not s for v, s in zip(values, served, strict=True))
         told = [number(value) for value in values if value not in (None, "")]
         self.numbers = 1 - told.count(None) / len(told) if told else 0.0  #: The share of them.
+        self.is_envelope = any(map(is_envelope, values))
         self.is_code = self.numbers == 1 and all(100 <= n < 600 for n in told if n)  # HTTP's
         above = [_words(key) for key in path.split(".")]
         self.every = {word for words in above for word in words}
@@ -133,10 +142,31 @@ def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
     return {path: _Name(path, values) for path, values in islice(found.items(), _MOST)}
 
 
+def _written(paths: Mapping[str, _Name]) -> Iterator[tuple[str, Collection[str]]]:
+    """What stands inside a text that is an object, and which fields that can't tell.
+
+    A model that wrote a price or a grade didn't bill or judge itself. An object with counts of
+    tokens is what a server put around the text.
+    """
+    for path, name in paths.items():
+        is_answer = _is_answer(path)
+        if name.is_object and not name.is_envelope and (is_answer or name.plain in _SAID):
+            inside = {each: paths[each] for each in paths if each.startswith(f"{path}.")}
+            if not any(True for field in _TOKENS for _ in _likely(field, inside, set())):
+                fields = _NAMES.keys() - _SAYING if is_answer else _OF_A_CALL
+                yield from ((each, fields) for each in inside)
+
+
+def _is_answer(path: str) -> bool:
+    words = _words(path.rpartition(".")[2])
+    ends = words[-1:] and words[-1] in _ENDS["output"] and _BUT.isdisjoint(_words(path))
+    return "".join(words) in _ANSWERS or bool(ends)
+
+
 def _held(path: str, value: Any) -> Any:
     """What a field holds; JSON that a model wrote as its answer stays a text."""
     opened = unpacked(value)
-    own = type(value) is str and "".join(_words(path.rpartition(".")[2])) in _ANSWERS
+    own = type(value) is str and _is_answer(path)
     return value if own and not is_envelope(opened) else opened
 
 
@@ -153,10 +183,15 @@ def _words(key: str) -> list[str]:
 def _line(field: str, path: str, chunk: RecordChunk) -> str:
     """A line of the mapping, with the unit of a time that isn't in seconds.
 
-    Empty for what can't be a time: no clock or one before 2000, or minutes even in milliseconds.
+    Empty for what can't be a time: no clock or one before 2000, or minutes even in milliseconds;
+    and for a question that is mostly an identifier.
     """
     written = path if re.fullmatch(r"[\w.-]+(?: [\w.-]+)*", path) else json.dumps(path)
     values = chunk.values(tuple(path.split("."))) or ()
+    if field == "input" and "".join(_words(path.rpartition(".")[2])) in _OR_ID:
+        asked = [value for value in values if value not in (None, "")]
+        if sum(_ID.fullmatch(str(value)) is not None for value in asked) > len(asked) * _MOSTLY:
+            return ""
     if field == "timestamp":
         clocks = [moment for value in values if (moment := when(value)) is not None]
         return f"{field}: {written}\n" if clocks and median(clocks) >= _EARLY_S else ""

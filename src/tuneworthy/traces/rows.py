@@ -51,6 +51,7 @@ AMOUNTS = (
     *("latency_s", "time_to_first_token_s"),
     *("input_tokens", "output_tokens", "cached_tokens", "usd"),
 )
+NUMBERS = frozenset({*AMOUNTS, "score", "feedback", "turn", "timestamp"})
 _OF_THE_LAST = ("score", "label", "reference", "error", "contexts", "answerable")
 _TEXTS = frozenset({str, type(None)})
 _NUMBERS = frozenset({float, type(None)})

@@ -11,7 +11,7 @@ import glob
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain, compress
@@ -166,7 +166,6 @@ def csv_rows(
     DuckDB reads a file, so the text is written to one, with a mark for what isn't UTF-8.
     """
     decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
-    point = partial(_COMMA.sub, r"\1.\2") if sign == ";" else str
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
         while data := stream.read(MIB):
             file.write(decoder.decode(data).encode())
@@ -180,14 +179,24 @@ def csv_rows(
                 for place in compress(places, map(not_, whole)):
                     tally.skip(NOT_UTF8, place)
                 kept = (row.items() for row in compress(rows, whole))
-                told = [{name: point(cell or "") or None for name, cell in row} for row in kept]
+                told = [{name: cell or None for name, cell in row} for row in kept]
                 yield [*compress(places, whole)], told
         except InputError:
             fix = "check its quotes; one that isn't closed swallows all that follows"
             raise InputError("can't be read as CSV", where=where, fix=fix) from None
 
 
-_COMMA = re.compile(r"^(-?\d+),(\d+)$")  #: A decimal comma, where none stands between columns.
+_COMMA = re.compile(r"^(-?\d+),(\d+)$")
+
+
+def with_points(
+    rows: list[dict[str, Any]], columns: Collection[str] | None = None
+) -> list[dict[str, Any]]:
+    """Rows with a point for each decimal comma in the columns of numbers; in all for None."""
+    for row in rows:
+        for name in row if columns is None else row.keys() & columns:
+            row[name] = row[name] and _COMMA.sub(r"\1.\2", row[name])
+    return rows
 
 
 def _decoded(values: Iterator[Any], tally: SkippedRecords, first: int = 1) -> Rows:
