@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -12,6 +13,9 @@ from hypothesis import HealthCheck, settings
 
 for _name in ("no_proxy", "NO_PROXY"):  # servers of tests are on the loopback, whoever asks
     os.environ[_name] = "127.0.0.1,localhost"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a script runs us in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # programs of tests hear Ctrl-C again
 
 PROJECT = Path(__file__).resolve().parents[1]
 NO_SHARED = "the shared materials are not beside this project"
