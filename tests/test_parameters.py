@@ -248,6 +248,11 @@ def test_another_endpoint_of_the_same_name_is_asked_as_it_always_was(tmp_path: P
 
 
 RENAMED = '["max_completion_tokens for max_tokens"]'
+NEWER = {
+    "refused": "max_completion_tokens",
+    "body": {"error": {"message": "Unrecognized request argument: max_completion_tokens"}},
+    "status": 400,
+}
 
 
 def today() -> date:
@@ -274,7 +279,7 @@ def test_what_is_remembered_is_of_one_endpoint_and_model_and_a_week(
     assert ("max_completion_tokens" in seen[0]) == counts
     if counts:  # it stays as old as it is: nobody refused anything today
         assert told.refused is not None
-        assert told.refused.on == today() - timedelta(days=days)
+        assert told.refused.on == str(today() - timedelta(days=days))
     else:
         assert (told.changed, told.refused) == ((), None)
 
@@ -304,19 +309,41 @@ def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now(tmp_pat
         finally:
             await http.close()
 
-    newer = {
-        "refused": "max_completion_tokens",
-        "body": {"error": {"message": "Unrecognized request argument: max_completion_tokens"}},
-        "status": 400,
-    }
-    with refusing(newer) as (address, seen):
+    with refusing(NEWER) as (address, seen):
         replies = asyncio.run(go(address))
     assert [one.changed for one in replies] == [()] * 3
     assert len(seen) == 4
     before = Reply(text="a", changed=("max_completion_tokens for max_tokens",),
-                   refused=RefusedBy(base_url=address, on=today() - timedelta(days=1)))  # fmt: skip
-    with Ledger(tmp_path / "c.sqlite3") as ledger:
-        for key, reply in (("b", replies[0]), ("a", before), ("c", replies[1])):
+                   refused=RefusedBy(base_url=address, on=str(today())))  # fmt: skip
+    remembered = kept_in(tmp_path / "c.sqlite3", [("b", replies[0]), ("a", before)])
+    assert remembered[address, "m"][0] == "[]"  # for the next process
+
+
+@pytest.mark.parametrize("keys", ["ab", "ba"])
+def test_of_two_refusals_of_one_day_the_later_counts(tmp_path: Path, keys: str) -> None:
+    async def go(address: str) -> Reply:
+        http = Http({address: None}, changed=kept_in(ledger, []))
+        try:
+            return await http.send(asked(address))
+        finally:
+            await http.close()
+
+    ledger, now = tmp_path / "c.sqlite3", datetime.now(UTC).isoformat(timespec="microseconds")
+    with refusing(NEWER) as (address, seen):
+        before = RefusedBy(base_url=address, on=now)
+        renamed = Reply(text="a", changed=(json.loads(RENAMED)[0],), refused=before)
+        kept_in(ledger, [(keys[0], renamed)])
+        kept_in(ledger, [(keys[1], asyncio.run(go(address)))])
+        assert len(seen) == 2
+        seen.clear()
+        asyncio.run(go(address))
+    assert len(seen) == 1  # nothing is refused a second time
+
+
+def kept_in(path: Path, replies: list[tuple[str, Reply]]) -> dict[tuple[str, str], tuple[str, str]]:
+    """What a ledger remembers with some more answers."""
+    with Ledger(path) as ledger:
+        for key, reply in replies:
             ledger.reserve(key, run="r", model="m", usd=0, cap_usd=0)
             ledger.settle(key, reply, 0)
-        assert ledger.changes() == {(address, "m"): ("[]", str(today()))}  # for the next process
+        return ledger.changes()

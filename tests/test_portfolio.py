@@ -393,7 +393,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
 def test_a_broken_file_is_as_good_as_none(tmp_path: Path, broken: str) -> None:
     folder, kept = a_shelf(tmp_path / "shelf", one=OPEN_CASE), tmp_path / "kept.sqlite"
     board(folder, kept).warm()
-    sqlite3.connect(kept).execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+    change("PRAGMA wal_checkpoint(TRUNCATE)")(kept)
     for more in ("-wal", "-shm"):
         kept.with_name(kept.name + more).unlink(missing_ok=True)
     BROKEN[broken](kept)

@@ -23,6 +23,7 @@ from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, pri
 from tuneworthy.lab.result import interval_evidence, measured_in
 from tuneworthy.lab.scores import Lab, Scores, first_of
 from tuneworthy.lab.session import PaidCalls
+from tuneworthy.llm.endpoints import larger_budget
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote, total
 from tuneworthy.model.base import Unknown
@@ -131,7 +132,7 @@ async def _run(
     if not stopped:
         await lab.race()
     if lab.stopped:
-        fix = "run it again to go on, with a larger --budget where that was in the way"
+        fix = f"run it again to go on{larger_budget(lab.stopped)}"
         raise StoppedError(f"{lab.stopped}; what was paid for is kept", fix=fix)
     if lost := first_of(lab.unanswered(lab.stayed("prompt", "tuned"), plan.select)):
         raise StoppedError(f"not judged: {lost}", fix=CORRECT)

@@ -181,6 +181,13 @@ STATE_PRICE = (
     "state usd_per_mtok under models; 0 is a price on this machine alone, elsewhere it takes "
     "--trust-prices"
 )  #: What to do about a model without a price.
+
+
+def larger_budget(stopped: str) -> str:
+    """What running it again takes besides, where a cap is why it stopped; else nothing."""
+    return ", with a larger --budget" if re.search("(?:cap|budget) of", stopped) else ""
+
+
 _NOON = 12  # some prices depend on the hour; a day's price is the one at noon, UTC
 _PRICES = ("input_mtok", "output_mtok", "cache_read_mtok")
 

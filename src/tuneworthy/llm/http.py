@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -67,9 +67,9 @@ class Http:
 
     async def send(self, request: Request) -> Reply:
         """Send a request once; see ``Transport``."""
-        place, today = (request.base_url, request.model), datetime.now(UTC).date()
+        place = request.base_url, request.model
         if place not in self._learned:
-            self._learned[place] = self._earlier(place, today)
+            self._learned[place] = self._earlier(place)
         known = self._learned[place]
         for _ in range(_MOST_CHANGES):
             before = dict(known)
@@ -83,7 +83,7 @@ class Http:
                     known.clear()
                 else:
                     known.setdefault(caught.parameter, _INSTEAD[caught.parameter])
-                self._refused[place] = RefusedBy(base_url=request.base_url, on=today)
+                self._refused[place] = RefusedBy(base_url=request.base_url, on=_now())
                 if known == before:  # what it asked for didn't help
                     raise
             else:
@@ -92,16 +92,14 @@ class Http:
                 return reply.model_copy(update=more)
         raise Refused("it takes none of the parameters that were tried")
 
-    def _earlier(self, place: Place, today: date) -> dict[str, str]:
+    def _earlier(self, place: Place) -> dict[str, str]:
         """What earlier runs had to send in the place of parameters."""
-        said, day = self._changed.get(place, ("", ""))
+        said, on = self._changed.get(place, ("", ""))
         known = {old: new for old, new in _INSTEAD.items() if _CHANGES[old] in said}
-        with suppress(ValueError):
-            refused = RefusedBy(base_url=place[0], on=date.fromisoformat(day))
-            if known and today - _FORGOTTEN_AFTER <= refused.on <= today:
-                self._refused[place] = refused
-                return known
-        return {}
+        if not known or not _now(_FORGOTTEN_AFTER)[:10] <= on[:10] <= _now()[:10]:
+            return {}
+        self._refused[place] = RefusedBy(base_url=place[0], on=on)
+        return known
 
     async def _send(self, request: Request, known: Mapping[str, str]) -> Reply:
         key, sent = self._keys.get(request.base_url), time.monotonic()
@@ -172,6 +170,11 @@ class Http:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+
+def _now(ago: timedelta = timedelta()) -> str:
+    """The moment, or one before it, as text that sorts by time and begins with its day."""
+    return (datetime.now(UTC) - ago).isoformat(timespec="microseconds")
 
 
 def _form(fields: Mapping[str, str | tuple[str, bytes]] | None) -> aiohttp.FormData | None:

@@ -353,7 +353,7 @@ class Ledger:
     def changes(self) -> dict[tuple[str, str], tuple[str, str]]:
         """By address and model: what it was sent instead of parameters that it refused, and when.
 
-        The first is JSON, the second the day of its last refusal.
+        The first is JSON, the second the moment of its last refusal.
         """
         rows = self._rows(
             "SELECT json_extract(reply, '$.refused.base_url') AS place, model, "

@@ -198,7 +198,7 @@ class RefusedBy(Record):
     """Where an endpoint refused parameters, and when it last did."""
 
     base_url: str
-    on: date
+    on: str  #: The moment in UTC, by which of two of one day the later is known; once the day.
 
 
 class Reply(Record):

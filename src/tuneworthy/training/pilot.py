@@ -9,7 +9,6 @@ is stopped at any moment goes on when it is run again.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -42,7 +41,15 @@ from tuneworthy.lab.verify import (
 )
 from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
 from tuneworthy.llm.choose import prices_of, transport_for
-from tuneworthy.llm.endpoints import Busy, CallError, Doubtful, NotSent, Refused, reach
+from tuneworthy.llm.endpoints import (
+    Busy,
+    CallError,
+    Doubtful,
+    NotSent,
+    Refused,
+    larger_budget,
+    reach,
+)
 from tuneworthy.llm.ledger import TRAINING, Ledger
 from tuneworthy.llm.runner import Job, quote, total
 from tuneworthy.model.base import Estimated
@@ -399,8 +406,7 @@ class _Going:
     def unless(self, stopped: str) -> None:
         """Raise why it stopped, where it did."""
         if stopped:
-            fix = "run it again to go on"
-            fix += ", with a larger --budget" if re.search("(?:cap|budget) of", stopped) else ""
+            fix = f"run it again to go on{larger_budget(stopped)}"
             raise StoppedError(f"{stopped}; what was trained and paid for is kept", fix=fix)
 
     def _mean(self, arm: Arm) -> float:

@@ -20,6 +20,7 @@ from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any, Literal
+from weakref import finalize
 
 from pydantic import BeforeValidator, Field, ValidationError
 
@@ -457,23 +458,24 @@ class KeptCases:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._lock, self._base = Lock(), sqlite3.connect(":memory:", check_same_thread=False)
+        self._lock, base = Lock(), None
         with suppress(OSError, sqlite3.Error):
-            if path is not None:
-                self._base = self._opened(path)
+            base = self._opened(path) if path is not None else None
+        self._base = base or sqlite3.connect(":memory:", check_same_thread=False)
+        finalize(self, self._base.close)
 
     def _opened(self, path: Path) -> sqlite3.Connection:
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        base = sqlite3.connect(path, 0.5, isolation_level=None, check_same_thread=False)
+        base = sqlite3.connect(path, timeout=0.5, isolation_level=None, check_same_thread=False)
         try:
-            base.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.DatabaseError as caught:
+            for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", _TABLE):
+                base.execute(statement)
+        except sqlite3.Error as caught:
+            base.close()
             if "not a database" in str(caught):  # it is begun anew at the next start
                 path.unlink()
             raise
-        base.execute("PRAGMA synchronous = NORMAL")
-        base.execute(_TABLE)
         return base
 
     def _run(self, statement: str, *values: object) -> list[Any]:

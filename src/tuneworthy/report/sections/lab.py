@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from tuneworthy.llm.endpoints import STATE_PRICE
+from tuneworthy.llm.endpoints import STATE_PRICE, larger_budget
 from tuneworthy.model.base import Record, Unknown, json_text
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import PilotCard
@@ -454,9 +454,10 @@ def _next(
     """
     judge, target, needed = result.judge, result.target, result.cases_needed
     if result.stopped:
-        again = "start it again to go on; raise the cap where that was in the way"
+        larger = larger_budget(result.stopped)
+        again = f"start it again to go on{'; raise the cap' * bool(larger)}"
         if folder is not None:
-            again = f"tuneworthy ceiling {folder}, with a larger --budget where that was in the way"
+            again = f"tuneworthy ceiling {folder}{larger}"
         return CORRECT if lacks_answers(result) and not _by_user(result) else again
     if judge is not None and not result.best:
         return UNUSABLE
@@ -751,7 +752,7 @@ def _gaps(result: RetrievalResult) -> Rows:
 
 def _next_of_retrieval(result: RetrievalResult, folder: str) -> str:
     if result.stopped:
-        return f"tuneworthy retrieve {folder} --answers, with a larger --budget if that was it"
+        return f"tuneworthy retrieve {folder} --answers{larger_budget(result.stopped)}"
     if isinstance(result.answers, Unknown):
         return f"tuneworthy retrieve {folder} --answers --dry-run: what answers lose by it"
     if isinstance(result.answers.synthesis_gap, Unknown):
