@@ -114,7 +114,6 @@ from tuneworthy.lab import ceiling as lab_ceiling
 from tuneworthy.lab import retrieve as lab_retrieve
 from tuneworthy.lab import verify as lab_verify
 from tuneworthy.lab.ceiling import CEILING_RUN
-from tuneworthy.lab.contrast import chosen_arms, contrast
 from tuneworthy.lab.judge import JudgeChoice, label_sample
 from tuneworthy.lab.plan import (
     LabPlan,
@@ -129,10 +128,10 @@ from tuneworthy.lab.plan import (
 )
 from tuneworthy.lab.prepare import PreparedLab, prepare, quoted
 from tuneworthy.lab.propose import inside, longest, parted_for, proposal
-from tuneworthy.lab.result import _answer, outcome
+from tuneworthy.lab.result import _answer, chosen_arms, contrast, outcome
+from tuneworthy.lab.retrieve import Finder, Shelf, fused
+from tuneworthy.lab.retrieve import cut as cut_documents
 from tuneworthy.lab.scores import Lab, Scores, aside
-from tuneworthy.lab.search import Finder, Shelf, fused
-from tuneworthy.lab.search import cut as cut_documents
 from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
 from tuneworthy.lab.verify import _outcome, general_skills
 from tuneworthy.llm import embedded as llm_embedded
@@ -520,7 +519,7 @@ from tuneworthy.traces.stream import Ahead, Limits, Raw, Unpacked, blocks
 from tuneworthy.traces.values import LastOfLength as Known
 from tuneworthy.training import pilot as training_pilot
 from tuneworthy.training import trainers as training_trainers
-from tuneworthy.training.candidates import read_candidates
+from tuneworthy.training.candidates import own_answers, read_candidates
 from tuneworthy.training.card import card
 from tuneworthy.training.curve import drawn, learning_curve
 from tuneworthy.training.export import RULES as TARGET_RULES
@@ -529,7 +528,6 @@ from tuneworthy.training.export import refused as refused_by
 from tuneworthy.training.gate import GATES, pass_gates
 from tuneworthy.training.hosted import HostedTrainer
 from tuneworthy.training.pilot import PreparedPilot, pilot_price, prepare_pilot, replay_rows
-from tuneworthy.training.review import own_answers
 from tuneworthy.training.trainers import (
     Finished,
     LoraTrainer,

@@ -26,8 +26,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tuneworthy.lab.contrast import digest_of_json
 from tuneworthy.lab.plan import Pool, Setting, request_for
+from tuneworthy.lab.result import digest_of_json
 from tuneworthy.llm.embedded import MODEL, local_model
 from tuneworthy.llm.endpoints import LOCAL, CallError, reach
 from tuneworthy.model.case import Model, PromptVariant

@@ -25,10 +25,9 @@ import numpy as np
 
 from lab_world import CAREFUL, LOUD, chance
 from tuneworthy import load_case, load_framework
-from tuneworthy.lab.contrast import chosen_arms
 from tuneworthy.lab.judge import LabJudge, label_sample
 from tuneworthy.lab.plan import LabPlan, Pool, Setting, make_plan, plan_arms
-from tuneworthy.lab.result import outcome
+from tuneworthy.lab.result import chosen_arms, outcome
 from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.choose import Fake

@@ -49,8 +49,7 @@ def check(case: str, seed: int, mask: bool) -> None:
     every logged answer that nobody accepted. The set goes to .tuneworthy/training.jsonl, what was
     found to the runs of CASE; nothing of yours is changed.
     """
-    from tuneworthy.training.gate import pass_gates
-    from tuneworthy.training.pages import data_document
+    from tuneworthy.training.gate import data_document, pass_gates
     from tuneworthy.workspace.labs import keep_look
 
     found = pass_gates(case, seed=seed, mask=mask)
@@ -96,7 +95,7 @@ def compare(case: str, reviewer: str, arm: str | None, n: int, budget: float) ->
     shown in an order that says nothing. Tuning on labels that aren't better can't help.
     """
     from tuneworthy.cli.cases import label_items
-    from tuneworthy.training.review import own_answers
+    from tuneworthy.training.candidates import own_answers
 
     own = own_answers(case, arm=arm or "", n=n, send=True, cap_usd=budget)
     label_items(case, kind="compare", labeller=reviewer, arms=(own.arm,))
@@ -318,8 +317,7 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
     that is there is replaced.
     """
     from tuneworthy.training.export import export as write
-    from tuneworthy.training.export import export_json, target, target_names
-    from tuneworthy.training.pages import export_document
+    from tuneworthy.training.export import export_document, export_json, target, target_names
 
     if name is None:
         for each in target_names():
@@ -345,9 +343,8 @@ def watch(
     What is unknown is said and changes no exit code. What it found is kept with the runs of CASE,
     in the place of the last look where that said the same.
     """
-    from tuneworthy.training.pages import watch_document
     from tuneworthy.training.watch import watch as look
-    from tuneworthy.training.watch import watch_dict
+    from tuneworthy.training.watch import watch_dict, watch_document
     from tuneworthy.workspace.labs import keep_look
     from tuneworthy.workspace.measure import measure_case
 

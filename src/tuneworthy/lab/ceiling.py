@@ -15,7 +15,6 @@ from tuneworthy.errors import CaseError
 from tuneworthy.files.evalset import guarded
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
-from tuneworthy.lab.contrast import chosen_arms, digest_of_json
 from tuneworthy.lab.plan import LabPlan, answer_text
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, price, probed
 from tuneworthy.lab.propose import (
@@ -27,7 +26,7 @@ from tuneworthy.lab.propose import (
     parted_for,
     propose,
 )
-from tuneworthy.lab.result import evidence_of, outcome
+from tuneworthy.lab.result import chosen_arms, digest_of_json, evidence_of, outcome
 from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import LOCAL, reach

@@ -18,7 +18,6 @@ from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset, parted, read_examples
 from tuneworthy.files.materials import read_materials, read_prompts
 from tuneworthy.files.stores import files_now
-from tuneworthy.lab.contrast import ENOUGH, own_work
 from tuneworthy.lab.judge import BYTES_A_TOKEN, JudgeChoice, LabJudge, judge_setup
 from tuneworthy.lab.plan import (
     FEWEST_TOKENS,
@@ -34,6 +33,7 @@ from tuneworthy.lab.plan import (
     request_to,
 )
 from tuneworthy.lab.propose import CandidateEvaluator, ProposalRequest, cost, kept_in
+from tuneworthy.lab.result import ENOUGH, own_work
 from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.session import (
     PaidCalls,

@@ -17,10 +17,17 @@ from typing import Any, Literal, Unpack
 from tuneworthy.errors import CaseError, StoppedError
 from tuneworthy.files.stores import another_plan, append_evidence, write_plan, written_plan
 from tuneworthy.lab import prepare
-from tuneworthy.lab.contrast import ENOUGH, chosen_arms, contrast, digest_of_json, judge_report
 from tuneworthy.lab.plan import LabPlan, request_to
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
-from tuneworthy.lab.result import interval_evidence, measured_in
+from tuneworthy.lab.result import (
+    ENOUGH,
+    chosen_arms,
+    contrast,
+    digest_of_json,
+    interval_evidence,
+    judge_report,
+    measured_in,
+)
 from tuneworthy.lab.scores import Lab, Scores, first_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import larger_budget

@@ -30,10 +30,12 @@ from tuneworthy.model.base import FileRecord, Name, Natural, Text, Unknown
 from tuneworthy.model.framework import Service
 from tuneworthy.model.training import ChatTurn, TrainingExample
 from tuneworthy.pipeline import load_case
+from tuneworthy.report import blocks as b
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 from tuneworthy.text.json import validator
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.gate import called, tokens_of
+from tuneworthy.words import amount, count, counted, sentence, usd
 
 _TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"}
 _TURN |= {"tool_call_id?": "$call_id", "name?": "$name"}
@@ -433,3 +435,56 @@ def _with(text: str, values: Mapping[str, str], *, validated: bool) -> str:
     kept = [line for line in lines if validated or not line.endswith("{{if validation}}")]
     whole = "\n".join(line.removesuffix("{{if validation}}").rstrip() for line in kept)
     return re.sub(r"\{\{(\w+)\}\}", lambda word: values[word[1]], whole)
+
+
+# What is shown of it.
+
+
+_MOST_REFUSALS = 20
+
+
+def export_document(done: ExportReport) -> b.Document:
+    """What was written, or why nothing was."""
+    title = done.to.title
+    if done.folder is None:
+        refused, every = len(done.refusals), done.train + done.validation
+        why = [f"{counted(n, 'line')}: {reason}" for reason, n in done.reasons.most_common()]
+        rows = [
+            (f"{one.file}:{one.line}", one.source, "; ".join(one.why))
+            for one in done.refusals[:_MOST_REFUSALS]
+        ]
+        told = f"It would refuse {count(refused)} of {counted(every, 'line')}." if refused else None
+        lines = b.table("Lines", "Line | From | Why", rows, quiet=True) if rows else None
+        parts = (b.bullets(map(sentence, (*done.problems, *why))), told, lines)
+        after = ["Edit these, or leave them out with --leave-out"] if refused else []
+        headline = f"nothing was written, as {title} would refuse it"
+        return b.Document(done.case, headline, [b.section("", "Why", *parts)], after=after)
+    held = f", {count(done.validation)} to validate on" if done.validation else ""
+    headline = f"wrote {done.folder}: {counted(done.train, 'example')} to train on{held}"
+    steps = b.bullets(done.command.strip().split("\n"), ordered=True)
+    sections = [
+        b.section("", title, b.facts(_facts(done))),
+        b.section("", "How to start it, in that folder", steps),
+    ]
+    return b.Document(done.case, headline, sections)
+
+
+def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
+    to, offer = done.to, done.to.offer
+    yield "Base model", done.base
+    epochs = (
+        f"in {to.epochs:g} epochs, by characters: up to {ESTIMATE_FACTOR:g} times more or fewer"
+    )
+    yield "Tokens trained", f"about {amount(float(f'{done.trained_tokens:.2g}'))}", epochs
+    price = done.usd
+    yield "Price", f"unknown: {price.ask}" if isinstance(price, Unknown) else usd(price)
+    yield "Kept by the service", to.keeps or "unknown: ask it in writing"
+    if offer is not None and offer.until:
+        yield "New work until", str(offer.until), offer.says
+    if to.advised is not None and done.train < to.advised:
+        yield "Advised", f"{count(to.advised)} examples or more; there are {count(done.train)}"
+    if done.refusals:
+        yield "Left out", f"{counted(len(done.refusals), 'line')} that it would refuse"
+    if to.says:
+        yield "To know", to.says
+    yield "As read on", str(to.dated), ", ".join(to.sources)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,10 +32,19 @@ from tuneworthy.model.training import (
     set_digest,
 )
 from tuneworthy.pipeline import framework_of, load_case
+from tuneworthy.report import blocks as b
 from tuneworthy.stats.intervals import cases_to_exclude, wilson
 from tuneworthy.text.json import UNREAD, looks_like_json, read_json
-from tuneworthy.training.candidates import Candidate, Candidates, read_candidates, tools_today
-from tuneworthy.training.review import LABEL, random_part, turn_shown
+from tuneworthy.training.candidates import (
+    LABEL,
+    Candidate,
+    Candidates,
+    random_part,
+    read_candidates,
+    tools_today,
+    turn_shown,
+)
+from tuneworthy.words import amount, count, counted, listing, sentence, share
 
 VALIDATION = 0.1  #: Share of conversations that are held back to validate on.
 _SAMPLES = 5
@@ -438,3 +448,95 @@ def _masked(one: TrainingExample) -> TrainingExample:
             call["function"]["arguments"] = mask(call["function"]["arguments"])
         turn["name"] = turn["name"] and mask(turn["name"])
     return TrainingExample.model_validate(told | {"rejected": mask(one.rejected)})
+
+
+# What is shown of it.
+
+
+def data_document(found: DataReport) -> b.Document:
+    """What passed the gates, what didn't, and what to do next."""
+    made = found.made
+    headline = "No example is usable yet"
+    if made.size:
+        headline = (
+            f"{counted(made.size, 'example')} passed every gate: {count(made.train)} to train on, "
+            f"{count(made.validation)} held back to validate on"
+        )
+    rows, samples = [], []
+    for gate in made.gates:
+        of = share(gate.examples / gate.of) if gate.of else "–"
+        if gate.examples:
+            samples.append(b.part(f"{GATES[gate.id]}", b.bullets(gate.samples)))
+        rows.append((GATES[gate.id], count(gate.examples), of, count(gate.of)))
+    table = b.table("Gates", "Kept out, as it | #Examples | #Share | #Of", rows, quiet=True)
+    sections = [
+        b.section("", "Where they come from", b.bullets(map(sentence, _origins(found)))),
+        b.section("", "The gates", table),
+        b.section("", "Samples, with personal data masked", samples),
+    ]
+    record = (("digest", made.digest),) if made.size else ()
+    after = [*_next(found, shlex.quote(found.folder))]
+    return b.Document(found.case, headline, sections, record=record, after=after)
+
+
+def _origins(found: DataReport) -> Iterator[str]:
+    made, read = found.made, found.read
+    files = sum(one.example.origin == "file" for one in read.found)
+    yield f"{counted(files, 'example')} of training files; {count(made.stated)} stand as stated"
+    if logged := len(read.found) - files:
+        yield f"{counted(logged, 'answer')} of logs; {count(made.unreviewed)} unreviewed candidates"
+    if read.left_out:
+        why = (f"{name.replace('_', ' ')} {count(n)}" for name, n in sorted(read.left_out.items()))
+        yield f"logged answers left out: {', '.join(why)}"
+    yield from _reviews(found) if made.reviewers else ()
+    if made.better is not None:
+        yield _preferred(made.better)
+    if found.tokens:
+        middle, most = found.tokens[len(found.tokens) // 2], found.tokens[-1]
+        yield f"about {amount(middle)} tokens an example, {amount(most)} at most, by characters"
+    if found.masked:
+        yield f"personal data was masked in {counted(found.masked, 'example')}"
+    if not found.evaluation:
+        yield "no evaluation set is named: whether any example is in it is unknown"
+
+
+def _reviews(found: DataReport) -> Iterator[str]:
+    made, (good, n) = found.made, found.random
+    yield (
+        f"reviewed by {listing(made.reviewers)}: {count(made.accepted)} accepted, "
+        f"{count(made.edited)} edited, {count(made.rejected)} rejected"
+    )
+    if made.rejected:
+        yield f"rejected: {listing([f'{why} {count(n)}' for why, n in made.reasons.items()])}"
+    if n:
+        low, high = map(share, wilson(good, n))
+        yield f"good enough, of {count(n)} drawn at random: {share(good / n)} ({low} to {high})"
+    if made.twice:
+        yield f"two people said the same of {count(made.agreed)} of {count(made.twice)}"
+
+
+def _preferred(one: BetterThanModel) -> str:
+    """Whether labels are better than the model's own answers."""
+    told = "can't be distinguished from"
+    if not one.low <= 0.5 <= one.high:
+        told = "are better than" if one.low > 0.5 else "are worse than"
+    more = f"; about {count(one.needed)} pairs would tell" if one.needed else ""
+    return (
+        f"the labels {told} the own answers of {one.arm}: preferred in {share(one.share)} "
+        f"({share(one.low)} to {share(one.high)}) of {counted(one.pairs, 'pair')}{more}"
+    )
+
+
+def _next(found: DataReport, case: str) -> Iterator[str]:
+    made = found.made
+    if made.better is not None and made.better.high < 0.5:
+        yield "Don't tune on these: a model learns to answer worse. Edit the labels first."
+    if made.unreviewed:
+        yield f"Review them: tuneworthy data review {case} --reviewer NAME"
+    if any(gate.id == "disagreement" and gate.examples for gate in made.gates):
+        yield f"Settle what reviewers differ on: tuneworthy evalset adjudicate {case}"
+    if made.size and made.better is None:
+        yield f"Are they better than the model? tuneworthy data compare {case} --reviewer NAME"
+    if made.size:
+        yield f"Does tuning on them work? tuneworthy pilot {case} --dry-run"
+        yield f"For a service or a library: tuneworthy export {case} --to TARGET"

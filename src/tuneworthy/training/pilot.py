@@ -26,10 +26,9 @@ from tuneworthy.files.stores import (
     read_pilot,
     write_pilot,
 )
-from tuneworthy.lab.contrast import digest_of_json
 from tuneworthy.lab.plan import LabPlan, Pool, plan_arms, question, request_for
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
-from tuneworthy.lab.result import arm_row
+from tuneworthy.lab.result import arm_row, digest_of_json
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, worth
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.verify import (
@@ -70,9 +69,8 @@ from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import Kit
 from tuneworthy.stats.clustered import quantile
 from tuneworthy.training.candidates import training_set
-from tuneworthy.training.card import card
+from tuneworthy.training.card import canaries, card, leak_probes, probe_results, refusal_probes
 from tuneworthy.training.curve import FEWEST_SIZES, drawn, learning_curve
-from tuneworthy.training.probes import canaries, leak_probes, probe_results, refusal_probes
 from tuneworthy.training.trainers import (
     Row,
     Trainer,

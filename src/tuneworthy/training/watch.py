@@ -13,11 +13,12 @@ from tuneworthy.model.case import Case, CaseDecision
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.pipeline import decide, framework_of, load_case, today
+from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.common import target_texts
 from tuneworthy.verdict.facts import end_day
 from tuneworthy.verdict.headline import ANSWER_WORDS
+from tuneworthy.words import counted, interval_text, plain
 from tuneworthy.words import day as as_day
-from tuneworthy.words import interval_text, plain
 
 WATCH_DAYS = 90  #: Days before an end of service from which it is told.
 
@@ -172,3 +173,20 @@ def watch_dict(seen: WatchReport) -> str:
     told = {"state": seen.state, "as_of": seen.day.isoformat()}
     decision = seen.decision.model_dump(mode="json")
     return json_text({**told, "decision": decision, "checks": [c._asdict() for c in seen.checks]})
+
+
+# What is shown of it.
+
+
+_MARKS = {"attention": "look at it", "unknown": "unknown", "holds": "holds"}
+
+
+def watch_document(seen: WatchReport) -> b.Document:
+    """How a decision stands."""
+    order = sorted(seen.checks, key=lambda one: [*_MARKS].index(one.state))
+    rows = [(_MARKS[one.state], one.says) for one in order]
+    n = sum(one.state == "attention" for one in seen.checks)
+    says = {"attention": f"{counted(n, 'thing')} to look at", "holds": "the decision holds"}
+    headline = f"{says.get(seen.state, 'nothing could be looked at')}, as of {as_day(seen.day)}"
+    table = b.table("What it rests on", "State | What", rows, quiet=True)
+    return b.Document(seen.case, headline, [b.section("", "", table)])

@@ -25,9 +25,8 @@ from tuneworthy.report.blocks import Document, pictures_in, section
 from tuneworthy.report.sections import lab as words
 from tuneworthy.report.sections.difference import difference
 from tuneworthy.report.sections.framework import models_report
-from tuneworthy.training.gate import pass_gates
-from tuneworthy.training.pages import data_document, watch_document
-from tuneworthy.training.watch import watch
+from tuneworthy.training.gate import data_document, pass_gates
+from tuneworthy.training.watch import watch, watch_document
 from tuneworthy.web.api import LabStart, lab_settings
 from tuneworthy.web.cases import Width, chart_answer
 from tuneworthy.web.render import AskedCase, OfCase, in_reading, page, query

@@ -32,8 +32,13 @@ from tuneworthy.model.lab import CeilingPlan, JudgePlan
 from tuneworthy.pipeline import load_case
 from tuneworthy.report.sections.evalset import Item
 from tuneworthy.stats.intervals import wilson
-from tuneworthy.training.candidates import read_candidates
-from tuneworthy.training.review import LABEL, own_answers, pair_items, review_items
+from tuneworthy.training.candidates import (
+    LABEL,
+    own_answers,
+    pair_items,
+    read_candidates,
+    review_items,
+)
 from tuneworthy.workspace.cases import Cache, stamps
 
 For = Literal["report", "choose", "verify"]
