@@ -35,6 +35,7 @@ from internals import (
 from internals import lab_ceiling as ceiling
 from lab_world import CAREFUL, folder_of, known
 from tuneworthy import Dossier, decide, load_case, load_framework
+from tuneworthy.model.lab import Arm
 
 AS_OF = date(2026, 11, 24)
 LESSON = load_framework("lesson")
@@ -57,7 +58,11 @@ def test_constrained_output_is_written_in_the_order_of_the_schema(tmp_path: Path
 def test_an_example_is_shown_in_the_order_its_author_wrote() -> None:
     assert answer_text({"why": "ä", "answer": 1}) == '{"why": "ä", "answer": 1}'
     near = EvalCase(id="e", input="Where?", reference={"z": [], "a": []})
-    assert Pool([near]).neighbour(EvalCase(id="c", input="Where is it?")) == '{"z": [], "a": []}'
+    nearest = Arm(id="n", kind="baseline", of="nearest_neighbour")
+    assert (
+        Pool([near]).look_up(nearest, EvalCase(id="c", input="Where is it?"))
+        == '{"z": [], "a": []}'
+    )
 
 
 def after_a_lab(low: float, high: float, *, arms: int, target: float = 0.9) -> Dossier:

@@ -193,21 +193,20 @@ def put(
     answers: Mapping[K, Value],
     *,
     read_digest: str | None = None,
-    check: Callable[[Case], object] | None = None,
 ) -> Written:
     """Write answers into a case file; a second writer waits, so that no answer is lost.
 
     ``source`` is the case folder or file; a link to one is followed and stays a link. ``answers``
     are paths inside the case to values, such as ``("factors", "brand_voice")`` to ``"yes"``; what
     becomes of a mapping that stands there, ``syntax.edit`` says. Nothing is written if the file has
-    changed since it had the ``read_digest``, or if ``check``, which sees the case before, raises.
+    changed since it had the ``read_digest``.
     """
 
     def changed(text: str, path: Path) -> str:
         case_from_text(text, path)  # what isn't a case is refused before it is touched
         return edit(text, answers, str(path))
 
-    return rewrite(source, changed, check, read_digest=read_digest)
+    return rewrite(source, changed, read_digest=read_digest)
 
 
 def rewrite(
@@ -217,7 +216,10 @@ def rewrite(
     *,
     read_digest: str | None = None,
 ) -> Written:
-    """As ``put``, for a change of the whole text: of what stands there, by nobody else then."""
+    """As ``put``, for a change of the whole text: of what stands there, by nobody else then.
+
+    Nothing is written either if ``check``, which sees the case as it would be, raises.
+    """
     path = case_path(source)
     with alone(path):
         raw = read_raw(path, CASE_LIMIT)

@@ -86,9 +86,9 @@ def named_evalset(case: Case) -> tuple[EvalCase, ...] | None:
     return None if path is None else read_evalset(path)
 
 
-def write_evalset(path: Path, cases: Iterable[EvalCase], *, force: bool = False) -> None:
-    """Write an evaluation set; nothing that is there is replaced unless ``force`` says so."""
-    write_new(path, evalset_text(cases), force=force)
+def write_evalset(path: Path, cases: Iterable[EvalCase]) -> None:
+    """Write an evaluation set; nothing that is there is replaced."""
+    write_new(path, evalset_text(cases))
 
 
 def evalset_text(cases: Iterable[EvalCase]) -> str:
@@ -119,7 +119,7 @@ def split_of(one: EvalCase, *, seed: int = 0, report_share: float = 0.5) -> Spli
 
 
 def parted(
-    cases: Sequence[EvalCase], *, seed: int = 0, report_share: float = 0.5
+    cases: Sequence[EvalCase], *, seed: int = 0
 ) -> tuple[tuple[EvalCase, ...], tuple[EvalCase, ...]]:
     """Cases to select on, and cases to report on; no conversation is in both.
 
@@ -128,8 +128,7 @@ def parted(
     marked = {one.cluster: one.split for one in reversed(cases) if one.split is not None}
     sides: dict[Split, list[EvalCase]] = {"select": [], "report": []}
     for one in cases:
-        side = marked.get(one.cluster) or split_of(one, seed=seed, report_share=report_share)
-        sides[side].append(one)
+        sides[marked.get(one.cluster) or split_of(one, seed=seed)].append(one)
     return tuple(sides["select"]), tuple(sides["report"])
 
 

@@ -270,11 +270,15 @@ def _changed(case: Case, was: MeasuredFile) -> bool:
     return False
 
 
-def append_evidence(case: Case, measured: Measured, files: Sequence[MeasuredFile] = ()) -> bool:
+def append_evidence(
+    case: Case, measured: Measured | None, files: Sequence[MeasuredFile] = ()
+) -> bool:
     """Add a run that rests on some files of the case.
 
-    Whether it was added: not where the last run measured the same inputs and files.
+    Whether it was added: not where the last run measured the same inputs and files, nor for None.
     """
+    if measured is None:
+        return False
     path, last = _place(case, LEDGER), read_evidence(case)[-1:]
     measured = measured.model_copy(update={"files": (*measured.files, *files)})
     rests = [{(f.path, f.digest, f.size) for f in run.files} for run in (measured, *last)]

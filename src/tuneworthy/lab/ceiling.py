@@ -12,7 +12,7 @@ from functools import partial
 from typing import Unpack
 
 from tuneworthy.errors import CaseError
-from tuneworthy.files.evalset import guarded
+from tuneworthy.files.evalset import guarded, told
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
 from tuneworthy.lab.plan import LabPlan, answer_text
@@ -98,22 +98,14 @@ def run(
 ) -> CeilingRun:
     """Run the lab to its end, the cap or a stop, and add what it shows to the case's evidence.
 
-    Args:
-        lab: The plan.
-        cap_usd: The most its calls may cost, those of earlier runs included.
-        source: How the user named the case.
-        settings: How its calls are made.
-
-    Raises:
-        InputError: If a model has no price, an endpoint can't be reached or a ledger can't be used.
+    The cap is for earlier runs too; ``source`` is how the user named the case. Raises InputError if
+    a model has no price, an endpoint can't be reached or a ledger can't be used.
     """
     case, framework, as_of = lab.case, lab.framework, lab.as_of
     before = decide(case, framework, as_of=as_of)
     work = partial(_run, lab)
     result, plan = paid(lab, CEILING_RUN, price, work, cap_usd=cap_usd, **settings)
-    measured = evidence_of(result, plan, as_of)
-    if measured is not None:
-        append_evidence(case, measured, lab.files)
+    append_evidence(case, evidence_of(result, plan, as_of), lab.files)
     rubric = lab.scores.judge.rubric_file if lab.scores.judge else ""
     now = decide(case, framework, as_of=as_of)
     return CeilingRun(result, now, before, source, rubric, plan, lab.scores)
@@ -134,10 +126,7 @@ async def _run(
         await lab.race()
         chosen = chosen_arms(plan, lab.scores, lab.dropped)
     if chosen and not lab.stopped:
-        inputs = [
-            [case.model_dump(mode="json", exclude_defaults=True) for case in plan.report],
-            [arm.model_dump(mode="json") for arm in plan.arms],
-        ]
+        inputs = [*map(told, plan.report)], [arm.model_dump(mode="json") for arm in plan.arms]
         choice = CeilingPlan(
             chosen=tuple(arm.id for arm in chosen),
             select=len(plan.select),
@@ -195,11 +184,9 @@ render_quote = prepare.render_quote
 def with_proposals(lab: PreparedLab, draws: int, model: str | None = None) -> PreparedLab:
     """A lab in which a generator proposes prompts first. Some cases are parted off to learn from.
 
-    Args:
-        lab: The lab without.
-        draws: Times the generator starts anew; 0 for none.
-        model: Id of the model that writes; the case's first prompted one when not given. One that
-            the case doesn't list is called at its provider, at its list price.
+    ``draws`` are how often the generator starts anew; 0 for none. ``model`` is the id of the one
+    that writes, the case's first prompted one when not given; one that the case doesn't list is
+    called at its provider, at its list price.
     """
     if not draws:
         if model is not None:
@@ -240,10 +227,7 @@ async def _proposed(
 ) -> tuple[LabPlan, dict[str, Proposing | Gain | Unknown], str]:
     """Have prompts proposed, keep them beside the case, and score every draw on the same cases.
 
-    All calls count against the lab's cap.
-
-    Returns:
-        The plan with them, what a result says of them, and why it ended early, if it did.
+    The plan with them, what a result says of them, and why it ended early, if it did.
     """
     request, marker = lab.request, lab.scores.marker
     if request is None:
@@ -276,7 +260,6 @@ async def _proposed(
 
 
 async def _all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:
-    """What became of some calls."""
     outcome = await runner.all(jobs)
     keys = list({job.key for job in jobs})
     settled = outcome.some(keys)

@@ -50,11 +50,8 @@ def plan_arms(
     examples retrieved for each case, where there are examples and the prompt brings none; for the
     first prompt also without its passages, where cases have some, and constrained by the output
     schema, where there is one. Three baselines need no model: the commonest answer, the answer of
-    the nearest example, and where the examples are enough to train a ``head``, what that says.
-
-    Returns:
-        Arms with unique ids, baselines last. A tuned model is one more model, a published figure
-        is none.
+    the nearest example, and where the examples are enough to train a ``head``, what that says. Ids
+    are unique, and baselines last. A tuned model is one more model, a published figure is none.
     """
     passages, arms = any(row.contexts for row in evalset), list[Arm]()
     named, steps = {prompt.name: prompt for prompt in prompts}, {prompt.after for prompt in prompts}
@@ -138,10 +135,7 @@ class Pool:
     """Solved cases that may be shown or looked up.
 
     A case never sees its own conversation, nor its own input under another name: examples are often
-    the data that the evaluation set was cut from.
-
-    Args:
-        examples: Cases with a reference; those without one are left out.
+    the data that the evaluation set was cut from. Those without a reference are left out.
     """
 
     def __init__(self, examples: Sequence[EvalCase]) -> None:
@@ -212,12 +206,11 @@ class Pool:
 
     def look_up(self, arm: Arm, case: EvalCase) -> str:
         """What a baseline answers; empty for an empty pool."""
-        ways = (self.majority, self.neighbour, self.head)
-        return dict(zip(BASELINES, ways, strict=True))[arm.of](case)
-
-    def majority(self, _: EvalCase) -> str:
-        """The commonest answer of all: left out of the count, a case would vote against itself."""
-        return next(iter(self._answers), "")
+        if arm.of == "majority":  # of all: left out of the count, a case would vote against itself
+            return next(iter(self._answers), "")
+        if arm.of == "nearest_neighbour":
+            return "".join(self._texts[place] for place in self.nearest(1, case))
+        return self.head(case)
 
     @property
     def teaches(self) -> bool:
@@ -244,10 +237,6 @@ class Pool:
         classes, weights = self._heads[fold]
         vector = np.append(self._near(case.text)[0], 1.0)
         return str(classes[int(np.argmax(vector @ weights))])
-
-    def neighbour(self, case: EvalCase) -> str:
-        """The answer of the nearest of other conversations; empty for an empty pool."""
-        return "".join(self._texts[place] for place in self.nearest(1, case))
 
     def _embedded(self) -> NDArray[np.float32]:
         if self._vectors is None:

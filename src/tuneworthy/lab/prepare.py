@@ -166,20 +166,13 @@ def prepare(
 ) -> PreparedLab:
     """Plan a lab; nothing is sent.
 
-    Args:
-        source: The case folder or file.
-        chosen: Framework; the case's own when not given.
-        seed: For the split of the cases and their order.
-        repeats: Times each case is asked.
-        max_tokens: Tokens an answer may have; 0 for what a probe of each model shows.
-        allow_code: Whether scorers that are functions of the user's own may run.
-        trust_prices: Whether stated prices count where a list price is higher, or they are 0.
-        as_of: The day; today when not given.
-        judge: A model that judges outputs in place of scorers; baselines are left out then.
-        scored: False keeps cases that no scorer can judge, for people to label the answers.
-
-    Raises:
-        InputError: If the case has no models, prompts or evaluation set, or one of them is wrong.
+    The framework is the case's own and the day is today, unless others are given. The ``seed`` is
+    for the split of the cases and their order, each of which is asked ``repeats`` times. An answer
+    may have ``max_tokens``; 0 for what a probe of each model shows. ``allow_code`` lets scorers run
+    that are functions of the user's own; ``trust_prices`` lets stated prices count where a list
+    price is higher, or they are 0. A ``judge`` takes the place of scorers, and baselines are left
+    out then; without ``scored`` cases stay that no scorer can judge, for people to label the
+    answers. Raises InputError if the case has no models, prompts or evaluation set, or a wrong one.
     """
     case = load_case(source)
     files = files_now(case, "evaluation", "prompts")

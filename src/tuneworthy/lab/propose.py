@@ -308,10 +308,7 @@ class CandidateEvaluator:
 class GepaDraw:
     """One draw of gepa, begun from a parent with chance of its own: its adapter and proposer.
 
-    Args:
-        evaluator: What candidates are tried on.
-        parent: The arm it begins from.
-        number: Of the draw, from 0: the same one asks for the same calls.
+    Draws have a number, from 0: the same one asks for the same calls.
     """
 
     propose_new_texts = None  # gepa asks for it; ``_write`` is handed over instead
@@ -526,13 +523,9 @@ def cost(
 ) -> Quote:
     """What proposing and the lab after it cost, before anything is sent.
 
-    What is known from the ledger counts at its price, and the rest at the most it can come to.
-
-    Args:
-        evaluator: It asks the ledger alone (``kept_in``).
-        ledger: What was paid for before; None for a case without one.
-        price_of: The price of a request.
-        of_plan: What a plan costs, once its prompts are known.
+    What is known from the ledger, which alone the evaluator asks (``kept_in``), counts at its
+    price, and the rest at the most it can come to. ``of_plan`` prices a plan once its prompts are
+    known.
     """
     plan, request = evaluator.plan, evaluator.request
     arms, prompts = as_written(plan.arms), plan.setting.prompts

@@ -103,10 +103,7 @@ def chosen_arms(
     That is the best tuned arm where there is one, and the best baseline where there is one: two
     contrasts at most, written down before the held-out cases are looked at. Of equals the
     one that was planned first. Where a judge chose on its word alone, the second of the prompts is
-    held against the first: people may turn the order of the two.
-
-    Returns:
-        One to three arms, the chosen first; () where no prompt arm was scored.
+    held against the first: people may turn the order of the two. () where no prompt arm was scored.
     """
     stayed = [arm for arm in plan.arms if dropped.get(arm.id) is None]
     means, who = means_of(scores, stayed, plan.select)

@@ -329,18 +329,10 @@ def prepare(
 ) -> PreparedRetrieval:
     """Cut, index and search in every way; nothing is sent.
 
-    Args:
-        source: The case folder or file.
-        documents: What to search, below the case folder; ``data.documents`` when not given, and
-            without it the passages of the evaluation set itself.
-        k: Pieces that may be given to a model.
-        words: The most words of a piece.
-        answers: Whether a model shall answer with what was found.
-        arm: Prompt and model that shall, as ``v3 · gpt-4o``; the first that shows passages.
-        chosen: Framework; the case's own when not given.
-        seed: For the split of the questions.
-        as_of: The day; today when not given.
-        lab: For the lab that answers; see ``prepare.prepare``.
+    ``documents`` are what to search, below the case folder; ``data.documents`` when not given, and
+    without it the passages of the evaluation set itself. A model may be given ``k`` pieces of so
+    many ``words`` at the most. ``arm`` is the prompt and model that give ``answers``, as ``v3 ·
+    gpt-4o``; the first that shows passages. The rest is as for ``prepare.prepare``.
     """
     case = load_case(source)
     beside(case, "--documents", documents)  # refuses what leads out
@@ -451,8 +443,7 @@ def run(
 ) -> of.RetrievalResult:
     """Have a model answer, where one shall, and keep what was found as evidence.
 
-    Raises:
-        InputError: If a model has no price, an endpoint can't be reached or a ledger can't be used.
+    It raises what ``ceiling.run`` does.
     """
     result = prepared.result
     if prepared.lab is not None:
@@ -460,8 +451,7 @@ def run(
         to_pay = lambda _, ledger: price(prepared, ledger)  # noqa: E731  # of this lab, not of its own
         more = paid(prepared.lab, RETRIEVE_RUN, to_pay, work, cap_usd=cap_usd, **settings)
         result = result.model_copy(update=more)
-    if (measured := evidence_of(result, prepared)) is not None:
-        append_evidence(prepared.case, measured, prepared.files)
+    append_evidence(prepared.case, evidence_of(result, prepared), prepared.files)
     return result
 
 

@@ -147,12 +147,9 @@ class ArmScores:
 
 
 class Scores:
-    """Scores by arm and case.
+    """Scores by arm and case, of a marker or of a judge in its place, with people's labels.
 
-    Args:
-        marker: What scores an answer.
-        judge: A model that judges in its place, with people's labels.
-        most_missing: Share of its calls that may lack an answer before an arm isn't measured.
+    ``most_missing`` is the share of its calls that may lack an answer before an arm isn't measured.
     """
 
     def __init__(
@@ -202,15 +199,13 @@ class Scores:
 
     async def take(self, calls: Iterable[Asked], became: Mapping[str, Settled]) -> None:
         """Score what became of calls, by key."""
+        reads = self.marker.reads_system if self.judge is None else lambda _: False
         there = [
-            (*call, became[call[0].key], system_of(call[0].request) if self._reads(call[2]) else "")
-            for call in calls
-            if call[0].key in became
+            (job, arm, case, became[job.key], system_of(job.request) if reads(case) else "")
+            for job, arm, case in calls
+            if job.key in became
         ]
         await aside(starmap(self._take, there))
-
-    def _reads(self, case: EvalCase) -> bool:
-        return self.judge is None and self.marker.reads_system(case)
 
     def _take(self, job: Job, arm: Arm, case: EvalCase, call: Settled, system: str) -> None:
         waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)

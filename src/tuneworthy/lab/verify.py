@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any, Literal, Unpack
 
 from tuneworthy.errors import CaseError, StoppedError
+from tuneworthy.files.evalset import told
 from tuneworthy.files.stores import another_plan, append_evidence, write_plan, written_plan
 from tuneworthy.lab import prepare
 from tuneworthy.lab.plan import LabPlan, request_to
@@ -59,22 +60,17 @@ def general_skills() -> tuple[EvalCase, ...]:
 
 def plan_digest(plan: LabPlan, tuned: Arm, untuned: Arm, scorer: str) -> str:
     """SHA-256 of everything the comparison rests on."""
-    places = [plan.setting.reached[arm.model] for arm in (tuned, untuned)]
+    setting, arms = plan.setting, (tuned, untuned)
+    prompts = [setting.prompts[name] for arm in arms for name in (*arm.steps, arm.prompt)]
+    places = [setting.reached[arm.model] for arm in arms]
     inputs = [
-        [case.model_dump(mode="json", exclude_defaults=True) for case in plan.report],
-        [
-            plan.setting.prompts[name].model_dump(mode="json")
-            for arm in (tuned, untuned)
-            for name in (*arm.steps, arm.prompt)
-        ],
-        [arm.model_dump(mode="json") for arm in (tuned, untuned)],
+        [*map(told, plan.report)],
+        [prompt.model_dump(mode="json") for prompt in prompts],
+        [arm.model_dump(mode="json") for arm in arms],
         [[place.provider, place.base_url, place.name] for place in places],
-        [
-            case.model_dump(mode="json", exclude_defaults=True)
-            for case in plan.setting.pool.examples
-        ],
-        [plan.setting.schema, plan.setting.grammar],
-        [plan.repeats, plan.setting.max_tokens, scorer],
+        [*map(told, setting.pool.examples)],
+        [setting.schema, setting.grammar],
+        [plan.repeats, setting.max_tokens, scorer],
     ]
     return digest_of_json(inputs)
 
@@ -89,43 +85,37 @@ def run(
 ) -> VerifyResult:
     """Choose both arms on the cases for selecting, write the plan down, then compare.
 
-    What the ceiling lab has paid for is used again; what is new counts against this cap.
+    What the ceiling lab has paid for is used again; what is new counts against this cap, as that of
+    earlier runs does. ``margin`` is the share of cases by which the tuned arm has to be better.
 
-    Args:
-        lab: The lab's plan, from ``prepare``.
-        cap_usd: The most all its calls may cost, those of earlier runs included.
-        margin: Share of cases by which the tuned arm has to be better.
-        again: Compare something else than the plan that was written down.
-        settings: How its calls are made.
-
-    Raises:
-        InputError: If the case has no tuned model, a model has no price, or another plan was
-            written down before.
-        StoppedError: If it was stopped before both arms were chosen, or an arm got too few answers
-            to be chosen among.
+    Raises InputError if the case has no tuned model, a model has no price, or another plan was
+    written down and it isn't to be compared ``again``; StoppedError if it was stopped before both
+    arms were chosen, or an arm got too few answers to be chosen among.
     """
     _refuse_one_sided(lab)
     if not again:
         _refuse_another(lab, margin)
     work = partial(_run, lab, margin=margin, again=again)
     result = paid(lab, VERIFY_RUN, _price, work, cap_usd=cap_usd, **settings)
-    if (measured := evidence_of(result, lab.as_of)) is not None:
-        append_evidence(lab.case, measured, lab.files)
+    append_evidence(lab.case, evidence_of(result, lab.as_of), lab.files)
     return result
 
 
 def evidence_of(
-    result: VerifyResult, as_of: date, *, id: str = "tuned_gain", by: str = "verify", **told: str
+    result: VerifyResult, as_of: date, *, id: str = "tuned_gain", by: str = "verify", **more: str
 ) -> Measured | None:
     """What the comparison adds to the case's evidence; None where it decided nothing."""
     task = result.contrast
     if result.stopped or result.outcome == "unknown" or isinstance(task.difference, Unknown):
         return None
-    details = result.model_dump(include={"outcome", "why"}) | {"margin": result.plan.margin} | told
-    more: dict[str, Any] = {"value": task.difference, "details": details}
-    more["source"] = f"{by}: {task.first} less {task.second}"
-    more["method"] = "paired difference on cases that chose nothing"
-    return measured_in(result, interval_evidence(id, task, as_of, **more))
+    details = {"outcome": result.outcome, "why": result.why, "margin": result.plan.margin}
+    about: dict[str, Any] = {
+        "value": task.difference,
+        "details": details | more,
+        "source": f"{by}: {task.first} less {task.second}",
+        "method": "paired difference on cases that chose nothing",
+    }
+    return measured_in(result, interval_evidence(id, task, as_of, **about))
 
 
 async def _run(

@@ -412,7 +412,8 @@ def _start(weights: Weights) -> _Running:
         address = _address(process, json.dumps(told).encode())
         if not address:
             _stop(process)
-            raise NotSent(_why_not(process.returncode, log), again=False)
+            ended = f"its process ended with {process.returncode}){last_said(log)}"
+            raise NotSent(f"the embedded model can't be started ({ended}", again=False)
     return _Running(process, f"{address}/v1", Secret(key))
 
 
@@ -434,12 +435,11 @@ def _address(process: subprocess.Popen[bytes], told: bytes) -> str:
         late.cancel()
 
 
-def _why_not(code: int | None, log: IO[bytes]) -> str:
-    """How a process ended that never answered, with the last thing it said."""
+def last_said(log: IO[bytes]) -> str:
+    """The last line of a process's log behind a colon; the empty text where it said nothing."""
     log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
-    lines = [line for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    said = f": {one_line(lines[-1], limit=200)}" if lines else ""
-    return f"the embedded model can't be started (its process ended with {code}){said}"
+    lines = log.read().decode("utf-8", "replace").strip().splitlines()
+    return f": {one_line(lines[-1], limit=200)}" if lines else ""
 
 
 def child_environment() -> dict[str, str]:

@@ -111,14 +111,8 @@ class Judge(Scorer):
     def _schema(self) -> str:
         """JSON Schema of the judge's answer: a score and nothing else."""
         score = {"type": "integer", "enum": list(range(self.top + 1))}
-        return canonical_json(
-            {
-                "type": "object",
-                "properties": {"score": score},
-                "required": ["score"],
-                "additionalProperties": False,
-            }
-        )
+        shape = {"type": "object", "properties": {"score": score}, "required": ["score"]}
+        return canonical_json({**shape, "additionalProperties": False})
 
     def read(self, reply: Reply) -> Scored:
         """The verdict in an answer; one that is anything but a score in range can't be used."""

@@ -102,7 +102,7 @@ class LabelMatch(Comparer):
         if self.key:
             text = output.json.get(self.key) if isinstance(output.json, dict) else None
         label = _label(text) if isinstance(text, str) else None
-        if label in map(_label, accepted):
+        if label in [*map(_label, accepted)]:
             return right("label_equal")
         if label is None or (self._known and label not in self._known):
             return wrong("no_label", signal=FORMAT, about=output.text)

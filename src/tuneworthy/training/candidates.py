@@ -67,9 +67,7 @@ def read_candidates(case: Case) -> Candidates:
 
     Training files are data.training, or data.examples where none is named; and the pairs of
     data.preference_pairs. Of very large logs conversations are drawn by a hash of their names.
-
-    Raises:
-        CaseError: If the case names neither, or one isn't there.
+    Raises CaseError if the case names neither, or one isn't there.
     """
     from tuneworthy.traces.read import named  # the page shows reviews without it
 
@@ -287,8 +285,7 @@ def _readable(text: str) -> str:
 def tools_today(case: Case) -> Mapping[str, Mapping[str, Any]] | None:
     """The tools a model may call today by name, in OpenAI's form; None where nobody says.
 
-    Raises:
-        CaseError: If the file that data.tools names is no list of tools.
+    Raises CaseError if the file that data.tools names is no list of tools.
     """
     path = beside(case, "data.tools", case.data.tools)
     if path is None:
@@ -407,19 +404,12 @@ def own_answers(
     cap_usd: float = 0.0,
     **settings: Any,
 ) -> OwnAnswers:
-    """What the best arm answers to examples drawn from the training set.
+    """What the best arm answers to ``n`` examples at most, drawn from the training set.
 
-    Args:
-        source: The case folder or file.
-        arm: The arm; the one that the ceiling lab chose when not given, else the first with a
-            prompt.
-        n: The most examples; whoever only reads gets all that were answered.
-        send: Ask for what isn't in the ledger yet; nothing is paid twice.
-        cap_usd: The most that may cost.
-        settings: As for ``lab.prepare.paid``.
-
-    Raises:
-        InputError: If there is no training set, no such arm, or the cap is too small.
+    That is the one that the ceiling lab chose unless another is named, else the first with a
+    prompt. ``send`` asks for what isn't in the ledger yet, as ``lab.prepare.paid``; who only reads
+    gets what was answered. Raises InputError if there is no training set, no such arm, or the cap
+    is too small.
     """
     lab = prepare(source, scored=False)
     _, kept = training_set(lab.case)

@@ -149,18 +149,8 @@ def card(
     """Go, no-go or open, with the row that decides.
 
     Go: every row is met. No-go: one is missed, by its whole interval where it has one. Else open.
-
-    Args:
-        case: The case, for its targets.
-        plan: What was written down.
-        arms: The ways on the held-out cases.
-        verify: The tuned arm against the best untuned one.
-        probes: Refusals and planted secrets.
-        simpler: The best way without a model, and the tuned arm less that.
-        spent_usd: What the pilot cost.
-        on: The day.
-        latency: The tuned arm's p95 on the held-out cases, in seconds.
-        money: What the case's traffic, prices and amounts come to.
+    ``simpler`` is the best way without a model, and the tuned arm less that; ``latency`` is the
+    tuned arm's p95 on the held-out cases, in seconds.
     """
     tuned = next(row for row in arms if row.arm.id == verify.plan.tuned)
     spent: _Told = ("met", small_usd(spent_usd), "the ledger of paid calls")

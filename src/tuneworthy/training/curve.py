@@ -81,13 +81,10 @@ class Drawn:
 
 
 def drawn(sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike) -> Drawn:
-    """Curves through some sizes.
+    """Curves through three or more sizes, rising numbers of examples.
 
-    Args:
-        sizes: Numbers of examples, rising; three or more.
-        scores: For each size a row a seed, a column a case; NaN where there is none, but not in all
-            of a row.
-        clusters: Conversations of the cases, as whole numbers.
+    ``scores`` have for each a row a seed, a column a case; NaN where there is none, but not in all
+    of a row. ``clusters`` are conversations of the cases, as whole numbers.
     """
     rng = np.random.default_rng(0)
     mean, spread, apart = _seen([floats(each) for each in scores], np.asarray(clusters), rng)
@@ -161,12 +158,8 @@ def learning_curve(
 ) -> LearningCurve:
     """The curve of a pilot: each size as measured, two doublings ahead, and what it would take.
 
-    Args:
-        sizes: Numbers of examples, rising.
-        scores: For each size a row a seed, a column a case.
-        clusters: Conversations of the cases, as whole numbers.
-        margin: Gain of one more doubling under which the curve is called flat.
-        target: Share of right answers that is wanted; None for none.
+    As for ``drawn``; the curve is called flat where one more doubling gains less than ``margin``,
+    and ``target`` is the share of right answers that is wanted.
     """
     means = [float(np.nanmean(floats(each))) for each in scores]
     if len(sizes) < FEWEST_SIZES:

@@ -340,17 +340,10 @@ def export(
 ) -> ExportReport:
     """Write the training set of a case for a target, with its job and its command.
 
-    Args:
-        source: The case folder or file.
-        name: The target.
-        output: Folder to make; ``export/NAME`` in the case folder when not given.
-        base: Model to tune; the target's usual one when not given.
-        usd_per_mtok: USD for a million trained tokens.
-        leave_out: Leave out what the target would refuse, in place of writing nothing.
-
-    Raises:
-        InputError: If there is no training set, or no such target.
-        OutputError: If the folder is there already.
+    ``output`` is a folder to make, ``export/NAME`` in the case folder when not given; ``base`` the
+    model to tune, the target's usual one when not given. ``leave_out`` leaves out what the target
+    would refuse, in place of writing nothing. Raises InputError if there is no training set, or no
+    such target; and OutputError if the folder is there already.
     """
     case, to = load_case(source), target(name)
     made, examples = training_set(case)

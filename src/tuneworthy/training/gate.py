@@ -115,15 +115,10 @@ class DataReport(NamedTuple):
 def pass_gates(source: str | Path, *, seed: int = 0, mask: bool = False) -> DataReport:
     """Gate the candidates of a case, and write the set that passed beside it.
 
-    Equal files and labels give an equal set, whatever the order of files and lines.
-
-    Args:
-        source: The case folder or file.
-        seed: Another seed holds other conversations back to validate on.
-        mask: Put words in the place of personal data in the set, not in the user's files.
-
-    Raises:
-        CaseError: If the case names nothing to learn from, or a file of it can't be read.
+    Equal files and labels give an equal set, whatever the order of files and lines; another seed
+    holds other conversations back to validate on. ``mask`` puts words in the place of personal data
+    in the set, not in the user's files. Raises CaseError if the case names nothing to learn from,
+    or a file of it can't be read.
     """
     case = load_case(source)
     read, (people, reviews, better) = read_candidates(case), read_reviews(case)

@@ -53,13 +53,9 @@ _TIMEOUT_S = 600.0  # a file takes its time
 class HostedTrainer:
     """Trains and serves at the address of a model of the case, with that address's key.
 
-    Args:
-        untuned: The base, as the case names it.
-        service: Whose jobs it takes: ``openai`` or ``together``.
-        usd_per_mtok: USD for a million tokens that are trained on, each epoch counted.
-        serving: USD for a million tokens of the tuned model.
-        base: The base's name where the service trains it under another.
-        every_s: Seconds between two looks at a job.
+    The ``service`` is whose jobs it takes, ``openai`` or ``together``. Prices are for a million
+    tokens: those that are trained on, each epoch counted, and those of the tuned model. ``base`` is
+    the base's name where the service trains it under another; ``every_s`` it looks at a job.
     """
 
     way: Way = "hosted"

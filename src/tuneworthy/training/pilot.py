@@ -167,18 +167,10 @@ def prepare_pilot(
 ) -> PreparedPilot:
     """Plan a pilot; nothing is sent and nothing trained.
 
-    Args:
-        lab: The case's lab, from ``lab.prepare``.
-        trainer: The way to train.
-        base: Id of the model that is tuned, one of the case's.
-        seeds: Runs of each size.
-        margin: Share of cases by which tuning has to be better.
-        most: The most examples to train on; all there are for None.
-        recipe: How an adapter is trained.
-        say: Told how it goes on.
-
-    Raises:
-        InputError: If the case has no training set, too few examples, or examples that are cases.
+    ``base`` is the id of a model of the case, ``seeds`` are the runs of each size, ``margin`` is
+    the share of cases by which tuning has to be better, ``most`` bounds the examples, and ``say``
+    is told how it goes on. Raises InputError if the case has no training set, too few examples, or
+    examples that are cases.
     """
     case, recipe = lab.case, recipe or Recipe()
     model = next((m for m in case.callable_models if m.id == base and m.kind == "prompted"), None)
@@ -332,9 +324,8 @@ def run(
 ) -> PilotResult:
     """Run a pilot to its end, its rule or the cap; its result is kept and becomes evidence.
 
-    Raises:
-        InputError: If a model has no price, or another pilot's plan was written down.
-        StoppedError: If it was stopped; run it again to go on.
+    Raises InputError if a model has no price, or another pilot's plan was written down; and
+    StoppedError if it was stopped: run it again to go on.
     """
     lab, work = pilot.lab, partial(_run, pilot, again=again, given=settings.get("transport"))
     parts = lambda _, ledger: pilot_price(pilot, ledger), work
@@ -345,8 +336,7 @@ def run(
     name = "tuned_gain" if same or result.verify.outcome == "improved" else "pilot_gain"
     told = {"card": result.card.answer, "because": result.card.because}
     measured = evidence_of(result.verify, lab.as_of, id=name, by="pilot", **told)
-    if measured is not None:
-        append_evidence(lab.case, measured, lab.files)
+    append_evidence(lab.case, measured, lab.files)
     return result
 
 

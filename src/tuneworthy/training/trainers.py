@@ -26,6 +26,7 @@ from tuneworthy.llm.embedded import (
     adapter_path,
     checked,
     child_environment,
+    last_said,
     processors,
 )
 from tuneworthy.llm.endpoints import LOCAL
@@ -119,14 +120,11 @@ class Trainer(Protocol):
 
 
 class LoraTrainer:
-    """Trains adapters in a process of its own, on a processor or on CUDA.
+    """Trains adapters in a process of its own, on a ``device``: ``cpu`` or ``cuda``.
 
-    Args:
-        folder: Where runs keep their state, one folder each.
-        base: The base model: a GGUF file, or a folder as ``transformers`` writes it.
-        device: ``cpu`` or ``cuda``.
-        untuned: For a folder: the base as a case names it, at the server that serves its adapters.
-        save_every_s: Seconds between two states from which a run can go on.
+    Runs keep their state in a folder each below ``folder``, every ``save_every_s`` seconds. The
+    base is a GGUF file, or a folder as ``transformers`` writes it; then ``untuned`` is the base as
+    a case names it, at the server that serves its adapters.
     """
 
     def __init__(
@@ -242,7 +240,9 @@ class LoraTrainer:
         if self._stopped:
             raise TrainingStoppedError("stopped")
         code = await process.wait()
-        raise TrainingStoppedError(f"the process that trains ended with {code}{self._last()}")
+        assert self._log is not None  # it was started
+        last = last_said(self._log)  # such as that its memory ran out
+        raise TrainingStoppedError(f"the process that trains ended with {code}{last}")
 
     async def _ready(self) -> asyncio.subprocess.Process:
         if self._process is not None and self._process.returncode is None:
@@ -261,10 +261,3 @@ class LoraTrainer:
             start_new_session=True,
         )
         return self._process
-
-    def _last(self) -> str:
-        """The last thing the process said, such as that its memory ran out."""
-        assert self._log is not None  # it was started
-        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 2000))
-        lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
-        return f": {one_line(lines[-1], limit=200)}" if lines else ""

@@ -68,12 +68,7 @@ class WatchReport(NamedTuple):
 
 
 def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
-    """Hold the signed decision of a case against everything that is known by now.
-
-    Args:
-        source: The case folder or file.
-        as_of: The day; today when not given.
-    """
+    """Hold the signed decision of a case against everything that is known by now, or by a day."""
     case, day = load_case(source), as_of or today()
     dossier = decide(case, framework_of(case), as_of=day)
     checks = [*_of_decision(case.decision, dossier, day), *_of_targets(dossier)]
