@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from internals import (
+    Arm,
     CeilingResult,
     Contrast,
     EvalCase,
@@ -35,7 +36,6 @@ from internals import (
 from internals import lab_ceiling as ceiling
 from lab_world import CAREFUL, folder_of, known
 from tuneworthy import Dossier, decide, load_case, load_framework
-from tuneworthy.model.lab import Arm
 
 AS_OF = date(2026, 11, 24)
 LESSON = load_framework("lesson")

@@ -66,6 +66,10 @@ from internals import run as command
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known, lines
 from tuneworthy import InputError, decide, load_case, load_framework
 
+MAJORITY, NEIGHBOUR = (
+    Arm(id=of, kind="baseline", of=of) for of in ("majority", "nearest_neighbour")
+)
+
 AS_OF = date(2026, 11, 24)
 LESSON = load_framework("lesson")
 FREE = Price(input=0.0, output=0.0)
@@ -142,7 +146,7 @@ def test_a_case_never_sees_its_own_conversation_or_question(
                 assert question(one) != question(case)
         allowed = [o for o in cases if o.cluster != case.cluster and question(o) != question(case)]
         assert len(pool.nearest(5, case)) == min(5, len(allowed))
-        assert pool.neighbour(case) == ("x" if allowed else "")
+        assert pool.look_up(NEIGHBOUR, case) == ("x" if allowed else "")
 
 
 @given(talks)
@@ -160,7 +164,7 @@ def test_the_commonest_answer_is_counted_rightly_where_no_answer_is_common() -> 
     labels = [label for label, n in (("a", 11), ("b", 11), ("c", 8)) for _ in range(n)]
     cases = [EvalCase(id=str(i), input=f"{i}?", reference=told) for i, told in enumerate(labels)]
     pool = Pool(cases)
-    assert sum(pool.majority(case) == case.reference for case in cases) == 11
+    assert sum(pool.look_up(MAJORITY, case) == case.reference for case in cases) == 11
 
 
 WORDS = {"money": "refund bill price charge", "travel": "train flight ticket hotel",
@@ -260,7 +264,7 @@ def test_the_nearest_example_stands_last() -> None:
     pool = Pool([near, far])
     case = EvalCase(id="c", input="Somebody stole my card")
     assert [pool.examples[place].id for place in pool.nearest(2, case)] == ["far", "near"]
-    assert pool.neighbour(case) == "lost_card"
+    assert pool.look_up(NEIGHBOUR, case) == "lost_card"
 
 
 def test_fixed_examples_are_spread_over_the_answers() -> None:
