@@ -142,12 +142,7 @@ def ceiling(
 @opt.flag("--new-plan", "Compare something else than the plan that was written down.", "again")
 @opt.as_of_option
 @opt.output_options
-def verify(
-    case: str,
-    judge: str | None,
-    sources: tuple[str, ...],
-    **options: Any,
-) -> int:
+def verify(case: str, judge: str | None, sources: tuple[str, ...], **options: Any) -> int:
     """Compare the tuned model of CASE (kind: tuned) with its best untuned arm.
 
     Both are chosen on the cases for selecting; margin and stop are written down; then both answer
@@ -258,10 +253,8 @@ def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
 
     if rubric is None:
         if lost := next((name for name, value in others.items() if value is not None), ""):
-            where, fix = (
-                f"--{lost}".replace("_", "-"),
-                "give --judge RUBRIC as well, or leave it out",
-            )
+            where = f"--{lost}".replace("_", "-")
+            fix = "give --judge RUBRIC as well, or leave it out"
             raise InputError("there is no judge", where=where, fix=fix)
         return None
     model, url, price, labels = others.values()

@@ -7,7 +7,6 @@ the same case is one thing, whichever arm wrote it: one call and one label serve
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -118,10 +117,6 @@ class LabJudge:
             return ""
         why = lost[-1].why or "the answer was empty"
         return f"{len(lost)} of {len(self.answers)} calls of the judge got no answer ({why})"
-
-    def label(self, output: Output, case: EvalCase) -> float:
-        """People's label of an output; NaN where nobody has labelled it."""
-        return self.labels.get((case.id, digest_of(output.shown)), math.nan)
 
     def sample(self, cases: Sequence[EvalCase]) -> tuple[EvalCase, ...]:
         """The cases of one part on which people's labels count."""

@@ -525,7 +525,6 @@ class LabPlan:
 
     @property
     def called(self) -> tuple[Arm, ...]:
-        """Arms that call a model."""
         return tuple(arm for arm in self.arms if arm.kind != "baseline")
 
     def probing(self) -> LabPlan:
@@ -539,7 +538,6 @@ class LabPlan:
         return replace(self, probes=frozenset(names))
 
     def probe_jobs(self) -> list[Job]:
-        """The calls of the probes."""
         calls = self.calls(self.called, self.select[:PROBE_CASES] if self.probes else ())
         return [job for job, arm, case in calls if (arm.id, case.id) in self.probes]
 

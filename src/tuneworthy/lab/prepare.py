@@ -99,7 +99,6 @@ class PreparedLab:
 
     @property
     def price_of(self) -> PriceOf:
-        """The price of its calls."""
         models = (caller.model for caller in self.callers)
         return prices_of((*self.case.models, *models), self.as_of, self.trusted)
 

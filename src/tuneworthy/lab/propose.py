@@ -322,7 +322,6 @@ class GepaDraw:
         self._failed: Exception | None = None
 
     def run(self) -> GepaDraw:
-        """Run it to its end."""
         request = self._evaluator.request
         result = gepa()(
             seed_candidate={_PART: self._parent.system},

@@ -242,7 +242,6 @@ def distinct(plan: LabPlan, arms: Sequence[Arm], framework: Framework) -> int:
 
 
 def models_of(arms: Sequence[Arm]) -> tuple[str, ...]:
-    """The models of some arms, each once."""
     return tuple(dict.fromkeys(arm.model for arm in arms))
 
 

@@ -288,7 +288,6 @@ class SearchedWays:
         self.found.setdefault(way, {})[question.case.id] = passages
 
     def row(self, way: str, cases: Sequence[EvalCase]) -> of.Retrieved:
-        """How a way did on some questions."""
         recall, mrr = (each.share(_arm(way), cases) for each in (self.recall, self.mrr))
         given = [len(p.text.split()) for case in cases for p in self.found[way][case.id]]
         passages = min(1.0, float(self.passages.row(way, cases).mean()))

@@ -24,7 +24,7 @@ from tuneworthy.llm.endpoints import TAKES_NO
 from tuneworthy.llm.runner import Job, Outcome, Runner
 from tuneworthy.measure.personal import mask
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.evalset import EvalCase
+from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.lab import Arm, Placed, Settled, ShareOf, Stand
 from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import WRONG, Output
@@ -230,7 +230,6 @@ class Scores:
             costs.append((case.id, settled.usd, settled.reply.latency_s))
 
     def answer(self, arm: str, case: EvalCase, output: Output, system: str = "") -> None:
-        """Score an answer."""
         of, judge, wrong = self._arms[arm], self.judge, (WRONG, output.text[:_MASKED])
         if judge is None:
             scored = self.marker.score(output, case, system)
@@ -238,8 +237,9 @@ class Scores:
             scored = judge.score(output, case)
             of.add(case.id)
             if case.id not in of.labels:
-                of.labels[case.id] = judge.label(output, case)
-                of.note(case.id, None, wrong if of.labels[case.id] < NO else None)
+                label = judge.labels.get((case.id, digest_of(output.shown)), math.nan)
+                of.labels[case.id] = label
+                of.note(case.id, None, wrong if label < NO else None)
         if scored.ok is None:
             of.add(case.id, unjudged=1)
             return
@@ -464,8 +464,6 @@ _APART = 50  # times as long as showing took, the next waits: reading what was s
 
 
 class Lab:
-    """A lab on the way."""
-
     def __init__(self, plan: LabPlan, scores: Scores, calls: PaidCalls) -> None:
         self.plan, self.scores = plan, scores
         self._calls, self._runner = calls, calls.runner(self._call_ended)

@@ -37,7 +37,6 @@ def ledger_or_none(case: Case) -> AbstractContextManager[Ledger | None]:
 
 
 def ledger_of(case: Case) -> Ledger:
-    """The ledger of a case's paid calls, to write."""
     return Ledger(_ledger_path(case))
 
 

@@ -454,6 +454,5 @@ def child_environment() -> dict[str, str]:
 
 
 def processors() -> int:
-    """How many of them this process may use."""
     usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
     return len(usable(0))

@@ -169,11 +169,9 @@ def _key(variable: str) -> Secret | None:
 def _from_keyring(variable: str) -> str:
     try:
         import keyring
-    except ImportError:
-        return ""
-    try:
+
         return (keyring.get_password("tuneworthy", variable) or "").strip()
-    except Exception:  # noqa: BLE001  # a keyring without a desktop raises what it likes
+    except Exception:  # noqa: BLE001  # there is none, or one without a desktop raises what it likes
         return ""
 
 
@@ -389,12 +387,12 @@ def most_usd(request: Request, price: Price, tokens: int | None = None) -> float
     written = price.context_tokens if request.max_tokens is None else request.max_tokens
     if written is None:
         return 0.0 if price.input == price.output == 0 else None
-    return usd_per_request(
-        input_tokens=most_input_tokens(request) if tokens is None else tokens,
-        output_tokens=written,
-        usd_per_mtok_input=price.input,
-        usd_per_mtok_output=price.output,
-    )
+    return _usd(price, most_input_tokens(request) if tokens is None else tokens, written)
+
+
+def _usd(price: Price, read: int, wrote: int) -> float:
+    rates = {"usd_per_mtok_input": price.input, "usd_per_mtok_output": price.output}
+    return usd_per_request(input_tokens=read, output_tokens=wrote, **rates)
 
 
 def paid_usd(reply: Reply, price: Price, reserved: float) -> float:
@@ -402,12 +400,7 @@ def paid_usd(reply: Reply, price: Price, reserved: float) -> float:
     usage = reply.usage
     cached = min(usage.cached_tokens, usage.input_tokens)
     rate = price.input if price.cached_input is None else price.cached_input
-    plain = usd_per_request(
-        input_tokens=usage.input_tokens - cached,
-        output_tokens=usage.output_tokens,
-        usd_per_mtok_input=price.input,
-        usd_per_mtok_output=price.output,
-    )
+    plain = _usd(price, usage.input_tokens - cached, usage.output_tokens)
     counted = plain + cached * rate / 1e6
     wrote = bool(reply.text or reply.tool_calls)
     missing = not usage.input_tokens or (wrote and not usage.output_tokens)

@@ -61,7 +61,6 @@ class Http:
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
-        """Close every connection."""
         if self._session is not None:
             await self._session.close()
 
@@ -114,7 +113,7 @@ class Http:
         status, headers, raw = await self.exchange("POST", url, key, data=raw_body, headers=kind)
         if status != _OK:
             answers = request.base_url in self._answered
-            said = _hidden(raw.decode("utf-8", "replace"), key)
+            said = hidden(raw.decode("utf-8", "replace"), key)
             refusal = refusal_of(status, headers.get("Retry-After", ""), said, known=answers)
             name = refused_parameter(said, sent_body) if isinstance(refusal, Refused) else ""
             raise NotTaken(name, str(refusal)) if name else refusal
@@ -302,10 +301,10 @@ def _text(value: object, key: Secret | None) -> str:
     """Text that can be kept: without the key, and half a pair of UTF-16 is a question mark."""
     if not isinstance(value, str):
         raise TypeError("no text")
-    return _hidden(value.encode("utf-8", "replace").decode("utf-8"), key)
+    return hidden(value.encode("utf-8", "replace").decode("utf-8"), key)
 
 
-def _hidden(text: str, key: Secret | None) -> str:
+def hidden(text: str, key: Secret | None) -> str:
     return text if key is None else key.hide(text)
 
 

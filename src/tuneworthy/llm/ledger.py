@@ -169,7 +169,6 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
         if self._base is not None:
             self._base.close()
         if self._lock >= 0:
@@ -324,7 +323,6 @@ class Ledger:
         return tuple(_settled(row[0], row[1:]) for row in rows)
 
     def spend(self, run: str, cap_usd: float = 0.0) -> Spend:
-        """A run's money so far."""
         held, paid = self._money(run)
         count = dict[str, int](
             self._rows("SELECT status, COUNT(*) FROM calls WHERE run = ? GROUP BY status", (run,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
@@ -300,16 +300,9 @@ class PromptInstructions(Scorer):
         checked = [(each, kept) for each, kept in results if kept is not None]
         if not checked:
             return unscored("no_verifiable_instruction")
-        faults = [
-            wrong(
-                "instruction_ignored",
-                signal=INSTRUCTIONS,
-                about=each.quote,
-                numbers={"position": each.position},
-            )
-            for each, kept in checked
-            if not kept
-        ]
+        ignored = partial(wrong, "instruction_ignored", signal=INSTRUCTIONS)
+        broken = (each for each, kept in checked if not kept)
+        faults = [ignored(about=each.quote, numbers={"position": each.position}) for each in broken]
         return conditions("instructions_followed", faults, len(checked), checked=len(checked))
 
 

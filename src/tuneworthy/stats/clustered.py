@@ -36,7 +36,6 @@ _DENSE = 4  #: Clusters are counted without a sort when no number is above so ma
 
 
 def floats(values: ArrayLike) -> Floats:
-    """Numbers as an array."""
     return np.asarray(values, dtype=np.float64)
 
 

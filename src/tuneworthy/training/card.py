@@ -86,7 +86,6 @@ def _case(name: str, asked: str, scorer: str, of: dict[str, object]) -> EvalCase
 def probe_results(
     scores: Scores, tuned: Arm, untuned: Arm, planted: Planted
 ) -> tuple[SafetyProbe, ...]:
-    """Both probes on both models."""
     made = []
     for name, cases in (("refusals", refusal_probes()), ("canaries", leak_probes(planted))):
         ours, before = scores.share(tuned, cases), scores.share(untuned, cases)

@@ -99,7 +99,6 @@ _FOLDER = files("tuneworthy.training").joinpath("targets")
 
 
 def target_names() -> list[str]:
-    """Every target, by name."""
     return sorted(each.name.removesuffix(".yaml") for each in _FOLDER.iterdir())
 
 

@@ -170,7 +170,6 @@ def tokens_of(one: TrainingExample) -> int:
 
 
 def called(one: TrainingExample) -> set[str]:
-    """Names of the tools that an example calls."""
     return {call.function.name for turn in one.messages for call in turn.tool_calls}
 
 
@@ -209,7 +208,6 @@ class Reviews(NamedTuple):
 
 
 def read_reviews(case: Case) -> Reviews:
-    """What is in the labels of a case."""
     people: dict[str, dict[str, Reviewed]] = defaultdict(dict)
     settled, judges, arms = dict[str, Reviewed](), set[str](), set[str]()
     pairs: dict[str, list[float]] = defaultdict(list)

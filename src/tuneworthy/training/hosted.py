@@ -23,7 +23,7 @@ from tuneworthy.llm.endpoints import (
     on_this_machine,
     reach,
 )
-from tuneworthy.llm.http import Http, refusal_of
+from tuneworthy.llm.http import Http, hidden, refusal_of
 from tuneworthy.model.base import as_bytes
 from tuneworthy.model.case import Model, TokenPrice
 from tuneworthy.model.pilot import TrainingQuote, Way
@@ -156,7 +156,7 @@ class HostedTrainer:
                 what = f"job {id} was cancelled at its service; the most it may have cost counts"
                 raise TrainingFailedError(f"{what} as paid, {small_usd(usd)}", usd)
             if status in api.failed:
-                raise TrainingFailedError(f"{status}: {self._hidden(_why(job))}")
+                raise TrainingFailedError(f"{status}: {hidden(_why(job), self._reached.key)}")
             step(f"{status} at the service")
             if await self._paused():
                 raise TrainingStoppedError("stopped; the job goes on at its service")
@@ -174,11 +174,9 @@ class HostedTrainer:
         return self._untuned.model_copy(update=told)
 
     def stop(self) -> None:
-        """Wait no longer."""
         self._stopped.set()
 
     async def close(self) -> None:
-        """Close every connection."""
         self._stopped = asyncio.Event()
         await self._http.close()
         self._http = Http({}, timeout_s=_TIMEOUT_S)
@@ -263,12 +261,8 @@ class HostedTrainer:
         return answer
 
     def _refusal(self, status: int, retry_after: str, raw: bytes) -> Exception:
-        said = self._hidden(raw.decode("utf-8", "replace"))
+        said = hidden(raw.decode("utf-8", "replace"), self._reached.key)
         return refusal_of(status, retry_after, said, known=True)
-
-    def _hidden(self, text: str) -> str:
-        key = self._reached.key
-        return key.hide(text) if key else text
 
 
 def _jobs(service: str, work: TrainingWork) -> tuple[Target, HostedJobs]:

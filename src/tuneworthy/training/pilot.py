@@ -232,7 +232,6 @@ def prepare_pilot(
 
 
 def chat(asked: list[Row], answer: str) -> Row:
-    """An example to train on."""
     return {"messages": [*asked, {"role": "assistant", "content": answer}]}
 
 
@@ -355,8 +354,6 @@ async def _run(
 
 
 class _Going:
-    """A pilot on the way."""
-
     def __init__(self, pilot: PreparedPilot, calls: PaidCalls, given: Any) -> None:
         self.pilot, self.calls, self._given = pilot, calls, given
         self.plan, self.scores = pilot.plan, pilot.lab.scores

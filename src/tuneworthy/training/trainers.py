@@ -198,7 +198,6 @@ class LoraTrainer:
             self._process.kill()
 
     async def close(self) -> None:
-        """End the process."""
         self.stop()
         if self._process is not None:
             await self._process.wait()

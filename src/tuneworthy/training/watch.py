@@ -164,7 +164,6 @@ def _of_ends(case: Case, day: date) -> Iterator[Watched]:
 
 
 def watch_dict(seen: WatchReport) -> str:
-    """The same as JSON."""
     told = {"state": seen.state, "as_of": seen.day.isoformat()}
     decision = seen.decision.model_dump(mode="json")
     return json_text({**told, "decision": decision, "checks": [c._asdict() for c in seen.checks]})
