@@ -139,7 +139,6 @@ from tuneworthy.llm import runner as llm_runner
 from tuneworthy.llm.choose import FREE, echo, prices_of, transport_for
 from tuneworthy.llm.embedded import (
     Embedded,
-    Pulled,
     adapter_path,
     lacking,
     lacks_avx2,

