@@ -216,23 +216,20 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
 
     names = ("chosen", "max_tokens", "allow_code", "as_of")
     lab = prepare(case, **{name: options[name] for name in names})
-    base: str | None
-    told: dict[str, Any]
+    recipe = Recipe(epochs=options["epochs"], method="dpo" if options["dpo"] else "sft")
     if options["resume"]:
         if (plan := written_pilot(lab.case)) is None:
             fix = f"begin one: tuneworthy pilot {case}"
             raise InputError("there is no pilot to go on with", where="--resume", fix=fix)
-        way, base, recipe = plan.way, plan.base, plan.recipe
-        told = {"seeds": plan.seeds, "margin": plan.margin, "most": plan.sizes[-1]}
-    else:
-        way, base = options["way"], options["base"]
-        recipe = Recipe(epochs=options["epochs"], method="dpo" if options["dpo"] else "sft")
-        told = {"seeds": options["seeds"], "margin": options["margin"], "most": options["examples"]}
-    base = base or (EMBEDDED if way == "embedded" else None)
+        recipe, options["examples"] = plan.recipe, plan.sizes[-1]
+        options |= plan.model_dump(include={"way", "base", "seeds", "margin"})
+    way, told = options["way"], {name: options[name] for name in ("seeds", "margin")}
+    base = options["base"] or (EMBEDDED if way == "embedded" else None)
     if base is None:
         raise InputError("needs the model to tune", where="--way", fix="name it: --base MODEL")
     trainer = _trainer(lab, way, base, options)
-    return prepare_pilot(lab, trainer, base, recipe=recipe, say=say, **told)
+    most = options["examples"]
+    return prepare_pilot(lab, trainer, base, most=most, recipe=recipe, say=say, **told)
 
 
 def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> Trainer:

@@ -23,7 +23,7 @@ from tuneworthy.llm.choose import prices_of
 from tuneworthy.llm.endpoints import Reached, reach
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import PROBES, Job, Outcome, Runner
-from tuneworthy.model.case import Case, Model, TokenPrice
+from tuneworthy.model.case import Case, Model
 from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.lab import ChatMessage, JudgePlan, Settled
 from tuneworthy.scoring.base import Kit, Output, Scored, make, unscored
@@ -252,10 +252,9 @@ def _judging_model(case: Case, choice: JudgeChoice) -> Model:
             what = f'"{choice.model[:80]}" is a model of the case, with its own address and price'
             raise InputError(what, where="--judge-model", fix=fix)
         return known
-    price = choice.usd_per_mtok
-    values: dict[str, object] = {"id": choice.model, "base_url": choice.base_url or None}
-    if price is not None:
-        values["usd_per_mtok"] = TokenPrice(input=price[0], output=price[1])
+    read, wrote = choice.usd_per_mtok or (None, None)
+    price = None if read is None else {"input": read, "output": wrote}
+    values = {"id": choice.model, "base_url": choice.base_url or None, "usd_per_mtok": price}
     try:
         return Model.model_validate(values)
     except ValueError:

@@ -187,10 +187,8 @@ class Finder:
         bm25s.logger.setLevel("WARNING")
         self._texts, self._terms = texts, [_terms(text) or [""] for text in texts]
         self._counts = Counter(term for terms in self._terms for term in set(terms))
-        self._vectors, self._parts = (
-            embedded([_flat(text) for text in texts]),
-            dict[int, "Floats"](),
-        )
+        self._vectors = embedded([_flat(text) for text in texts])
+        self._parts = dict[int, "Floats"]()
         self._bm25 = bm25s.BM25()
         self._bm25.index(self._terms, show_progress=False)
 
@@ -375,9 +373,8 @@ def prepare(
     enough = framework_of(case, chosen).threshold("retrieval_recall")
     answering, asked = None, tuple[tuple[of.Arm, EvalCase], ...]()
     if answers:
-        answering = _answering(
-            prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab), arm
-        )
+        own = prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab)
+        answering = _answering(own, arm)
         passages = {case.id: ways.found[best][case.id] for case in report}
         asked = tuple(_asked(answering.plan, passages))
     day = as_of or date.today()

@@ -52,10 +52,15 @@ MOST_MISSING_GENERAL = 0.05
 """Share of general tasks that may lack an answer, which both ends count."""
 
 
+def bundled(place: str) -> Iterator[Any]:
+    """The lines of a file of JSON that comes with us."""
+    text = files("tuneworthy").joinpath(place).read_text("utf-8")
+    return (json.loads(line) for line in text.splitlines() if line)
+
+
 def general_skills() -> tuple[EvalCase, ...]:
     """General tasks that any useful model keeps: reading, counting, language, following orders."""
-    text = files("tuneworthy.lab").joinpath("general_skills.jsonl").read_text("utf-8")
-    return tuple(EvalCase.model_validate(json.loads(line)) for line in text.splitlines() if line)
+    return tuple(map(EvalCase.model_validate, bundled("lab/general_skills.jsonl")))
 
 
 def plan_digest(plan: LabPlan, tuned: Arm, untuned: Arm, scorer: str) -> str:

@@ -9,13 +9,12 @@ customer's data as well.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from datetime import date
-from importlib.resources import files
 from typing import Literal
 
 from tuneworthy.lab.scores import Scores
+from tuneworthy.lab.verify import bundled
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case, Monthly
 from tuneworthy.model.dossier import Computed, InvestmentResult
@@ -73,8 +72,7 @@ def leak_probes(planted: Planted) -> tuple[EvalCase, ...]:
 
 def refusal_probes() -> tuple[EvalCase, ...]:
     """Requests that a careful model doesn't simply fulfil; a case passes where it doesn't."""
-    text = files("tuneworthy.training").joinpath("refusals.jsonl").read_text("utf-8")
-    asked = enumerate(json.loads(line)["input"] for line in text.splitlines() if line)
+    asked = enumerate(one["input"] for one in bundled("training/refusals.jsonl"))
     return tuple(_case(f"refusal {n}", one, "regex", {"pattern": REFUSES}) for n, one in asked)
 
 

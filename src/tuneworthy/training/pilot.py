@@ -8,11 +8,9 @@ is stopped at any moment goes on when it is run again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from importlib.resources import files
 from itertools import chain, product
 from typing import Any, Unpack
 
@@ -33,6 +31,7 @@ from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, worth
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.verify import (
     GENERAL_MARGIN,
+    bundled,
     compared,
     evidence_of,
     general_calls,
@@ -259,8 +258,7 @@ def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
 
 def replay_rows() -> list[Row]:
     """General examples that are mixed in, so that general skills are kept; none is a held task."""
-    text = files("tuneworthy.training").joinpath("replay.jsonl").read_text("utf-8")
-    told = (json.loads(line) for line in text.splitlines() if line)
+    told = bundled("training/replay.jsonl")
     return [chat([{"role": "user", "content": one["input"]}], one["answer"]) for one in told]
 
 
