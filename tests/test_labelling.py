@@ -40,7 +40,6 @@ from internals import (
     read_evalset,
     read_labels,
     run,
-    write_evalset,
 )
 from internals import workspace_labelling as agreeing
 from tuneworthy import CaseError, InputError, load_case
@@ -535,7 +534,7 @@ def test_a_terminal_is_given_no_control_characters_and_a_pipe_is_given_all(
 ) -> None:
     strange = "\x1b[31mred\x1b]0;title\x07\x9b2J\u202e\r\x7f"
     one = EvalCase(id="1", input=f"{strange}\t字\xa0é", reference=strange)
-    write_evalset(folder / "eval.jsonl", [one], force=True)
+    (folder / "eval.jsonl").write_text(evalset_text([one]), "utf-8")
     asked = ["evalset", "export", str(folder), "--format", form]
     assert run(asked) == 0
     piped = capsys.readouterr().out

@@ -373,8 +373,8 @@ def prepare(
     enough = framework_of(case, chosen).threshold("retrieval_recall")
     answering, asked = None, tuple[tuple[of.Arm, EvalCase], ...]()
     if answers:
-        own = prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab)
-        answering = _answering(own, arm)
+        ready = prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab)
+        answering = _answering(ready, arm)
         passages = {case.id: ways.found[best][case.id] for case in report}
         asked = tuple(_asked(answering.plan, passages))
     day = as_of or date.today()
