@@ -7,6 +7,7 @@ names, so any way of reading the same traces gives the same sample.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
@@ -76,10 +77,14 @@ class Sample:
         if len(both) > self._traces:  # what is behind so many never comes in
             rows = rows[keys[rows] <= np.partition(both, self._traces - 1)[self._traces - 1]]
         columns = {name: values for name in COLUMNS if (values := getattr(batch, name))}
+        long = [name for name in columns if name in _TEXTS | _LISTS]
         for row in rows.tolist():
-            kept = {name: _shortened(name, values[row]) for name, values in columns.items()}
-            size, cut = (sum(each[at] for each in kept.values()) for at in (1, 2))
-            values = {name: value for name, (value, *_) in kept.items()}
+            values = {name: each[row] for name, each in columns.items()}
+            size = cut = 0
+            for name in long:
+                if values[name] is not None:
+                    values[name], many, shorter = _shortened(name, values[name])
+                    size, cut = size + many, cut + shorter
             self._kept.append(_Trace(int(keys[row]), first_row + row, size, cut, values))
             self._size += size
             if len(self._kept) > self._shrunk_at or self._size > 2 * self._characters:
@@ -125,8 +130,6 @@ class Sample:
 
 def _shortened(name: str, value: Any) -> tuple[Any, int, bool]:
     """What is kept of a value, its characters, and whether it was cut."""
-    if value is None or name not in _TEXTS | _LISTS:
-        return value, 0, False
     if name in _TEXTS:
         text = value[:LONGEST_TEXT]
         return text, len(text), len(text) < len(value)
@@ -226,6 +229,7 @@ ASKED = 8 * ROWS
 """Places of a signature that tell the question, the others the answer; each likeness is known to
 about 0.06 and 0.09 (one standard error at 0.8)."""
 
+_TOGETHER = 128  #: Rows whose letters a processor holds near.
 FIRST = 1_000  #: Rows from which is known what many rows share.
 SHARED, SHARED_ROWS = 0.2, 10
 """A run in more than a fifth of those, and in ten, is no sign of a copy: an instruction, a list of
@@ -240,8 +244,9 @@ _WEIGHTS = np.array(
 )
 _LETTERS = bytes(code if code >= 128 or chr(code).isalnum() else 32 for code in range(256))
 _POWERS = np.append(np.uint32(0), np.cumprod(np.full(1023, 0x9E3779B1, np.uint32), dtype=np.uint32))
-"""Weights of letters by their place in a word; 0 for a gap."""
+"""Weights of letters by their place in a word."""
 _IDEOGRAPH = re.compile("([\u3000-\U0010ffff])")  # each is a word or a syllable
+_NARROW = bytes(range(0xE3))  #: Of UTF-8, what begins no ideograph.
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 
@@ -300,11 +305,17 @@ class Signer:
         if not self._held:
             return _NO_SIGNATURES
         asked, said, rows = zip(*self._held, strict=True)
-        found = [_runs_of(asked, rows), _runs_of(said, rows)]
-        self.shared = self.shared or tuple(_shared(*each) for each in found)
         self._held = []
-        sides = zip(found, self.shared, (ASKED, PLACES - ASKED), strict=True)
-        return np.hstack([_signed(*runs, shared, places) for runs, shared, places in sides])
+        sides = asked, said
+        self.shared = self.shared or tuple(_shared(*_runs_of(each[:FIRST], rows)) for each in sides)
+        pieces = [slice(at, at + _TOGETHER) for at in range(0, len(rows), _TOGETHER)]
+        each = [
+            np.vstack([_signed(*_runs_of(texts[at], rows[at]), shared, places) for at in pieces])
+            for texts, shared, places in zip(
+                sides, self.shared, (ASKED, PLACES - ASKED), strict=True
+            )
+        ]
+        return np.hstack(each)
 
 
 _NO_SIGNATURES = np.empty((0, PLACES), dtype=np.uint32)
@@ -314,25 +325,27 @@ def _runs_of(texts: Sequence[str | None], rows: Sequence[int]) -> tuple[NDArray[
     """Hashes of the runs of three words of all texts, and the text that each is of."""
     each = [*map(_spaced, texts, rows)]
     letters = np.frombuffer(b"".join((b" ", *each)), np.uint8)
-    at, gaps = np.arange(len(letters), dtype=np.int32), letters == 32
+    gaps = letters == 32
     begins = np.flatnonzero(gaps[:-1] > gaps[1:]) + 1
-    within = at - np.maximum.accumulate(at * gaps)
-    hashes = np.add.reduceat(letters * _POWERS.take(within & 1023), begins).astype(np.uint64)
-    ends = np.cumsum([0, *map(len, each)])
-    first = np.searchsorted(begins, ends + 1)  # words of each text
+    taken = np.diff(np.append(0, begins[1:]), append=len(letters))
+    within = np.arange(len(letters), dtype=np.int32)
+    within -= np.repeat((begins - 1).astype(np.int32), taken)
+    weighed = letters * ~gaps * _POWERS.take(within & 1023)
+    words = np.add.reduceat(weighed, begins).astype(np.uint64)
+    first = np.searchsorted(begins, np.cumsum([1, *map(len, each)]))  # words of each text
     many = np.diff(first) - 2
     many -= 2 * (many > 2)  # a run reaches into nobody's only where there are fewer words
     text = np.repeat(np.arange(len(each)), many)
     place = np.arange(len(text)) + (first[:-1] - np.cumsum(many) + many)[text]
-    return hashes[place[:, None] + np.arange(3)] @ _WEIGHTS[:3], text
+    one, two, three = (words * weight for weight in _WEIGHTS[:3])
+    return (one[:-2] + two[1:-1] + three[2:])[place], text
 
 
 def _shared(runs: NDArray[np.uint64], text: Places) -> NDArray[np.uint64]:
-    """Runs that stand in many of the first texts."""
-    among = text < FIRST
-    rows = min(FIRST, int(text[-1]) + 1)
-    order = np.lexsort((text[among], runs[among]))
-    of, runs = text[among][order], runs[among][order]
+    """Runs that stand in many of some texts."""
+    rows = int(text[-1]) + 1
+    order = np.lexsort((text, runs))
+    of, runs = text[order], runs[order]
     new = np.append(True, (runs[1:] != runs[:-1]) | (of[1:] != of[:-1]))
     each, many = np.unique(runs[new], return_counts=True)
     return np.asarray(each[many > max(SHARED * rows, SHARED_ROWS)])
@@ -350,14 +363,18 @@ def _signed(
     counts = np.bincount(text[own], minlength=many)
     offsets = np.append(0, np.cumsum(counts)).astype(np.uint64)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(runs[own], offsets, places, _SEED)
-    numbers = chain.from_iterable(matrix.to_rows())
-    return np.fromiter(numbers, np.uint32, many * places).reshape(-1, places)
+    numbers = array("I")
+    for row in matrix.to_rows():
+        numbers.fromlist(row)
+    return np.frombuffer(numbers, np.uint32).reshape(-1, places)
 
 
 def _spaced(text: str | None, row: int) -> bytes:
     """Words in small letters with a space behind each, and two of nobody's behind the last."""
     short = f"\0{row}" if text is None else text[:LONGEST]
-    spaced = short if short.isascii() else _IDEOGRAPH.sub(r" \1 ", short)
+    spaced = short
+    if not short.isascii() and short.encode("utf-8", "surrogatepass").translate(None, _NARROW):
+        spaced = _IDEOGRAPH.sub(r" \1 ", short)
     words = spaced.lower().encode("utf-8", "replace").translate(_LETTERS)
     if not words or words.isspace():
         words = b"\0" + short.encode("utf-8", "replace").hex().encode()
