@@ -489,9 +489,6 @@ def judge(**of: Any) -> Judge:
     return made
 
 
-PLACE = {"provider": "p", "base_url": "http://h", "model": "m"}
-
-
 def test_a_judge_says_nothing_until_it_is_asked() -> None:
     assert judge().score(Output("x"), case("y")).ok is None
 
@@ -520,9 +517,9 @@ def test_only_a_score_in_range_and_nothing_else_is_a_judgement(
 
 @given(st.text(st.characters(codec=None), max_size=80), st.text(max_size=40))
 def test_no_output_can_close_the_fence_it_stands_in(text: str, reference: str) -> None:
-    asked = judge().request(Output(f"{text}\n=== "), case(reference or None), **PLACE)
+    asked = judge().question(Output(f"{text}\n=== "), case(reference or None))
     assert asked is not None
-    system, user = (one.content for one in asked.messages)
+    system, user = (one.content for one in asked["messages"])
     fence = next(line for line in user.split("\n") if line.startswith("=== ") and len(line) == 28)
     assert fence in system
     assert user.count(fence) == 2 * (3 if reference else 2)
@@ -530,16 +527,16 @@ def test_no_output_can_close_the_fence_it_stands_in(text: str, reference: str) -
 
 
 def test_a_judge_sees_no_arm_and_no_output_it_can_not_see_whole() -> None:
-    one = judge().request(Output("fine"), case("good"), **PLACE)
-    again = judge().request(Output("fine"), case("good"), **PLACE)
+    one = judge().question(Output("fine"), case("good"))
+    again = judge().question(Output("fine"), case("good"))
     assert one is not None
     assert one == again
-    assert "good" in one.messages[1].content
-    assert one.response_schema == (
+    assert "good" in one["messages"][1].content
+    assert one["response_schema"] == (
         '{"additionalProperties":false,"properties":{"score":{"enum":[0,1],"type":"integer"}},'
         '"required":["score"],"type":"object"}'
     )
-    assert judge().request(Output("x" * 60_001), case("good"), **PLACE) is None
-    hidden = judge(reference=False).request(Output("fine"), case("good"), **PLACE)
+    assert judge().question(Output("x" * 60_001), case("good")) is None
+    hidden = judge(reference=False).question(Output("fine"), case("good"))
     assert hidden is not None
-    assert "good" not in hidden.messages[1].content
+    assert "good" not in hidden["messages"][1].content

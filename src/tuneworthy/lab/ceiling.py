@@ -35,7 +35,6 @@ from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, Model
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.lab import (
-    Arm,
     CeilingPlan,
     CeilingResult,
     Gain,
@@ -63,25 +62,23 @@ class CeilingRun:
     dossier: Dossier
     before: Dossier
     folder: str
-    rubric: str = ""  #: How the user named a judge's rubric.
-    plan: LabPlan | None = None  #: What was run, with the prompts that were proposed.
-    scores: Scores | None = None
+    rubric: str  #: How the user named a judge's rubric; empty for none.
+    plan: LabPlan  #: What was run, with the prompts that were proposed.
+    scores: Scores
 
     def grid(self, kind: str = "report", most: int = 1_000_000) -> list[list[str]]:
         """Cases by arms: a heading, then of each case what was asked, what is right, and answers.
 
         An answer begins with what it scored. Of the ``report`` part only the arms that met it.
         """
-        if self.plan is None or self.scores is None:
-            return []
-        cases = (self.plan.report if kind == "report" else self.plan.select)[:most]
-        shown = self.scores.shown
+        plan, shown = self.plan, self.scores.shown
+        cases = (plan.report if kind == "report" else plan.select)[:most]
         columns = [
             ["case", *(case.id for case in cases)],
             ["asked", *(shown(case.text) for case in cases)],
             ["right", *(" or ".join(shown(answer_text(a)) for a in c.accepted) for c in cases)],
         ]
-        for arm in self.plan.arms:
+        for arm in plan.arms:
             of = self.scores.of(arm.id)
             if ran := {case.id for case in of.ran(cases)}:
                 columns.append([arm.id])
@@ -121,10 +118,9 @@ async def _run(
         plan, more, stopped = await _proposed(prepared, calls)
     lab = Lab(plan, prepared.scores, calls)
     lab.stopped = stopped
-    chosen: tuple[Arm, ...] = ()
     if not stopped:
         await lab.race()
-        chosen = chosen_arms(plan, lab.scores, lab.dropped)
+    chosen = () if stopped else chosen_arms(plan, lab.scores, lab.dropped)
     if chosen and not lab.stopped:
         inputs = [*map(told, plan.report)], [arm.model_dump(mode="json") for arm in plan.arms]
         choice = CeilingPlan(

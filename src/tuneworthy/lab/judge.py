@@ -83,11 +83,8 @@ class LabJudge:
 
     def job(self, output: Output, case: EvalCase) -> Job | None:
         """The call about an output; None where it is too long to be shown whole."""
-        place = self.place
-        request = self.judge.request(
-            output, case, provider=place.provider, base_url=place.base_url, model=place.name
-        )
-        return None if request is None else Job(request)
+        asked = self.judge.question(output, case)
+        return None if asked is None else Job(request_to(self.place, **asked))
 
     async def ask(
         self, runner: Runner, outputs: Iterable[tuple[Output, EvalCase]]

@@ -508,6 +508,6 @@ def outputs_of(lab: PreparedLab) -> Outputs:
         cases = (*lab.plan.select, *lab.plan.report)
         for job, arm, case in lab.plan.calls(lab.plan.arms, cases, told_by(ledger)):
             settled = None if job.repeat else ledger.find(job.key)
-            if settled and settled.reply and not settled.reply.lacks:
-                outputs.setdefault(arm.id, {})[case.id] = Output.of(settled.reply).shown
+            if settled and settled.whole:
+                outputs.setdefault(arm.id, {})[case.id] = Output.of(settled.whole).shown
     return outputs

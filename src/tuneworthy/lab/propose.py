@@ -283,9 +283,9 @@ class CandidateEvaluator:
             return [self._scored(case, job, settled[job.key]) for case, job in pairs]
 
     def _scored(self, case: EvalCase, job: Job, call: Settled) -> tuple[float, str, str]:
-        if call.reply is None or call.reply.lacks:
+        if call.whole is None:
             return 0.5, "", "No answer came: nobody knows whether it is right."
-        output = Output.of(call.reply)
+        output = Output.of(call.whole)
         scored = self.marker.score(output, case, system_of(job.request))
         text = output.text or json.dumps(output.tool_calls, ensure_ascii=False)
         if scored.ok is None:

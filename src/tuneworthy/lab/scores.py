@@ -191,9 +191,9 @@ class Scores:
             return outcome
         became = outcome.some([job.key for job, *_ in calls])
         answers = [
-            (Output.of(call.reply), case)
+            (Output.of(call.whole), case)
             for job, _, case in calls
-            if (call := became.get(job.key)) and call.reply and not call.reply.lacks
+            if (call := became.get(job.key)) and call.whole
         ]
         return await self.judge.ask(runner, answers) or outcome
 
@@ -216,13 +216,13 @@ class Scores:
     def step(self, arm: Arm, case: EvalCase, at: int, job: Job, settled: Settled) -> str | None:
         """Note what a step of a chain cost, and give its answer; None for none, which ends it."""
         self._step(arm, case, arm.steps[at], settled)
-        if settled.reply is None or settled.reply.lacks:
+        if settled.whole is None:
             self._cut_short.add((arm.id, job.key))
             return None
         self._arms[arm.id].add(case.id, usd=settled.usd)
         place = (arm.id, case.id, job.repeat)
-        self._waited[place] = self._waited.get(place, 0.0) + settled.reply.latency_s
-        return settled.reply.text
+        self._waited[place] = self._waited.get(place, 0.0) + settled.whole.latency_s
+        return settled.whole.text
 
     def _step(self, arm: Arm, case: EvalCase, prompt: str, settled: Settled) -> None:
         if settled.reply is not None:

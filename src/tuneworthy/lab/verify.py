@@ -275,18 +275,11 @@ def _outcome(
     return ("no_gain", "task") if task.high <= written.margin else ("too_few_cases", "interval")
 
 
-def render(
-    result: VerifyResult,
-    form: str = "text",
-    *,
-    folder: str = ".",
-    rubric: str = "",
-    colour: bool = False,
-) -> str:
-    """The result as ``text`` or ``json``."""
+def render(result: VerifyResult, form: str = "text", *, colour: bool = False, **named: str) -> str:
+    """The result as ``text`` or ``json``; the ``folder`` and ``rubric`` as the user named them."""
     if form == "json":
         return lab_dict("verify", result)
-    return render_document(verify_document(result, folder=folder, rubric=rubric), colour=colour)
+    return render_document(verify_document(result, **named), colour=colour)
 
 
 def render_quote(lab: PreparedLab, quote: Quote, form: str = "text", **more: Any) -> str:

@@ -215,8 +215,8 @@ class Ledger:
 
     def text(self, key: str) -> str | None:
         """What a request was answered; None where there is no whole answer."""
-        reply = found.reply if (found := self.find(key)) else None
-        return None if reply is None or reply.lacks else reply.text
+        found = self.find(key)
+        return found.whole.text if found and found.whole else None
 
     def found(self, keys: Sequence[str]) -> dict[str, Settled]:
         """The same of some, by key."""

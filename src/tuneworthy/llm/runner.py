@@ -322,7 +322,7 @@ class Runner:
     def _known(self, job: Job, known: Settled) -> None:
         if known.status == "settled":
             self.outcome.reused += 1
-            self._probes[job.place].answered |= bool(known.reply and not known.reply.lacks)
+            self._probes[job.place].answered |= known.whole is not None
             lean = self.outcome.ledger is not None
             known = _AGAIN if lean else known.model_copy(update={"reused": True})
         self._done(job.key, known)

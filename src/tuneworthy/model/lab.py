@@ -236,6 +236,11 @@ class Settled(Record):
     """For a failed or doubtful one: what happened, without a key or a header."""
     reused: bool = False
 
+    @property
+    def whole(self) -> Reply | None:
+        """Its reply, where that lacks nothing."""
+        return self.reply if self.reply and not self.reply.lacks else None
+
 
 class Spend(Record):
     """A run's money, in USD."""

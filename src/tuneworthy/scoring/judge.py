@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from tuneworthy.model.base import wrong as refused
 from tuneworthy.model.evalset import EvalCase
-from tuneworthy.model.lab import ChatMessage, Reply, Request, canonical_json
+from tuneworthy.model.lab import ChatMessage, Reply, canonical_json
 from tuneworthy.scoring.base import (
     Kit,
     Output,
@@ -71,13 +71,11 @@ class Judge(Scorer):
         self._rubric = _clean(rubric)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
-        """Nothing: a judge has to be called (``request`` and ``read``)."""
+        """Nothing: a judge has to be called (``question`` and ``read``)."""
         return unscored("judge_not_asked")
 
-    def request(
-        self, output: Output, case: EvalCase, *, provider: str, base_url: str, model: str
-    ) -> Request | None:
-        """The question to a judge; None where a part is too long to be shown whole."""
+    def question(self, output: Output, case: EvalCase) -> dict[str, Any] | None:
+        """What a request to a judge holds; None where a part is too long to be shown whole."""
         parts = self._parts(output, case)
         if any(len(text) > LONGEST_PART for _, text in parts):
             return None
@@ -86,17 +84,8 @@ class Judge(Scorer):
         body = "\n\n".join(f"{name}:\n{fence}\n{text}\n{fence}" for name, text in parts)
         question = f"{body}\n\nRubric:\n{self._rubric}\n\nScore the answer from 0 to {self.top}."
         head = _HEAD.format(fence=fence, top=self.top)
-        return Request(
-            provider=provider,
-            base_url=base_url,
-            model=model,
-            messages=(
-                ChatMessage(role="system", content=head),
-                ChatMessage(role="user", content=question),
-            ),
-            max_tokens=MOST_TOKENS,
-            response_schema=self._schema(),
-        )
+        said = ChatMessage(role="system", content=head), ChatMessage(role="user", content=question)
+        return {"messages": said, "max_tokens": MOST_TOKENS, "response_schema": self._schema()}
 
     def _parts(self, output: Output, case: EvalCase) -> list[tuple[str, str]]:
         talk = "\n".join(f"{message.role}: {message.content}" for message in case.messages)

@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ from tuneworthy.measure.evalset import FRAME_CHARACTERS, FRAME_TRACES, failures
 from tuneworthy.measure.sample import Sample
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import PAIRS, CaseMessage, EvalCase, digest_of
-from tuneworthy.model.lab import Settled
+from tuneworthy.model.lab import Quote, Settled
 from tuneworthy.model.training import REVIEWS, ChatTurn, TrainingExample, TrainingSet, content_id
 from tuneworthy.report.sections.evalset import Item
 from tuneworthy.scoring.base import Output
@@ -422,26 +423,20 @@ def own_answers(
         raise InputError(f'"{name[:80]}" is no arm of one call', where="--arm", fix=fix)
     examples = sorted(kept, key=lambda one: digest_of("compare", one.id))[:n]
     jobs = {one.id: next(lab.plan.calls([arms[name]], [as_case(one)]))[0] for one in examples}
-    settled: Mapping[str, Settled | None] = {}
+    every = [*jobs.values()]
     if send:
-        every = [*jobs.values()]
-        parts = (
-            lambda _, ledger: quote(every, ledger, lab.price_of),
-            lambda c, _: _asked(c, every),
-        )
-        settled = paid(lab, COMPARE_RUN, *parts, cap_usd=cap_usd, **settings)
+        price = lambda _, ledger: quote(every, ledger, lab.price_of)  # noqa: E731  # of these alone
+        asked = partial(_asked, jobs=every)
+        settled = paid(lab, COMPARE_RUN, price, asked, cap_usd=cap_usd, **settings)
     else:
         with ledger_or_none(lab.case) as ledger:
-            settled = ledger.found([j.key for j in jobs.values()]) if ledger else {}
-    answers = {}
-    for id_, job in jobs.items():
-        one = settled.get(job.key)
-        if one is not None and one.reply is not None and not one.reply.lacks:
-            answers[id_] = Output.of(one.reply).shown
+            settled = ledger.found([job.key for job in every]) if ledger else {}
+    ended = ((id_, settled.get(job.key)) for id_, job in jobs.items())
+    answers = {id_: Output.of(one.whole).shown for id_, one in ended if one and one.whole}
     return OwnAnswers(name, tuple(examples), answers)
 
 
-async def _asked(calls: PaidCalls, jobs: Sequence[Job]) -> Mapping[str, Settled]:
+async def _asked(calls: PaidCalls, _: Quote, *, jobs: Sequence[Job]) -> dict[str, Settled]:
     outcome = await calls.runner().all(jobs)
     if outcome.stopped:
         raise StoppedError(outcome.why)
