@@ -435,7 +435,7 @@ async def probed(lab: PreparedLab, calls: PaidCalls) -> tuple[PreparedLab, str]:
         return lab, ""
     outcome = await calls.runner().all(jobs)
     lab = replace(lab, plan=lab.plan.capped(outcome.get(job.key) for job in jobs))
-    return lab, outcome.why if outcome.stopped else ""
+    return lab, outcome.why
 
 
 T = TypeVar("T")

@@ -459,8 +459,7 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
     about = {"every": max(1, len(wanted) // 100), "of": len(wanted), "running": 3}
     ended = calls.counting(**about, ask="wait for the end")
     if not stopped:
-        outcome = await lab.scores.run(calls.runner(ended), wanted)
-        stopped = outcome.why if outcome.stopped else ""
+        stopped = (await lab.scores.run(calls.runner(ended), wanted)).why
     if stopped:
         unknown = Unknown(ask="run it to its end")
         return {"answers": unknown, "spend": calls.spend, "stopped": stopped}

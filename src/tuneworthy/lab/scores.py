@@ -545,8 +545,7 @@ class Lab:
         told = self._heard.get
         calls = [c for case in cases for c in self.plan.calls(arms, [case], lambda j: told(j.key))]
         if calls and not self.stopped:
-            outcome = await self.scores.run(self._runner, calls)
-            self.stopped = outcome.why if outcome.stopped else ""
+            self.stopped = (await self.scores.run(self._runner, calls)).why
             if self.scores.judge is not None and not self.stopped:
                 self.stopped = self.scores.judge.unheard(MOST_MISSING)
 

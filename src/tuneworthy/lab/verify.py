@@ -160,7 +160,7 @@ async def _run(
     if not lab.stopped:
         jobs = [call for arm in arms for call in general_calls(plan, arm)]
         outcome = await general.run(calls.runner(), jobs)
-        lab.stopped = outcome.why if outcome.stopped else ""
+        lab.stopped = outcome.why
     return compared(written, lab, general, arms, calls)
 
 

@@ -214,7 +214,7 @@ class Outcome:
     """By key; of a lean run one record stands for all that were answered."""
     ledger: Ledger | None = None  #: Where a lean run left them.
     stopped: Stopped = ""  #: Why it ended early: at the cap, by refusals, the user, or a bug.
-    why: str = ""
+    why: str = ""  #: The same in words; empty for one that came to its end.
     reused: int = 0  #: Answers that were there already, or that two jobs shared.
 
     def get(self, key: str) -> Settled | None:

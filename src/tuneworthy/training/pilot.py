@@ -129,12 +129,10 @@ class PreparedPilot:
         return replace(plan, setting=replace(plan.setting, reached=reached))
 
     @cached_property
-    def near(self) -> int:
-        """Examples that the retrieving arms retrieve."""
-        return max(
-            (arm.few_shot for arm in self.lab.plan.arms if arm.few_shot_from == "nearest"),
-            default=0,
-        )
+    def nears(self) -> list[int]:
+        """Examples that tuned arms retrieve: none, and as many as the retrieving arms at most."""
+        near = [arm.few_shot for arm in self.lab.plan.arms if arm.few_shot_from == "nearest"]
+        return sorted({0, max(near, default=0)})
 
 
 def example_case(example: TrainingExample) -> EvalCase | None:
@@ -285,7 +283,7 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     prompts = plan.of_kind("prompt")
     untuned = dearest([of([arm], plan.report, ledger) for arm in prompts], 2)[:-1]
     untuned += dearest([of_general(arm, ledger) for arm in prompts])
-    tuned = [pilot.tuned(base, pilot.plan.sizes[-1], near=near) for near in {0, pilot.near}]
+    tuned = [pilot.tuned(base, pilot.plan.sizes[-1], near=near) for near in pilot.nears]
     of_seed = [of(tuned, (*plan.select, *plan.report)), of_general(tuned[0])]
     of_seed += [of(tuned[:1], plan.select)] * (len(pilot.plan.sizes) - 1)
     found = total([price(lab, ledger), *untuned, *of_seed * seeds])
@@ -437,7 +435,7 @@ class _Going:
         finally:
             if own is not None:
                 await own.close()
-        self.unless(outcome.why if outcome.stopped else "")
+        self.unless(outcome.why)
 
     def _hopeless(self, tables: Mapping[int, Any], untuned: Arm) -> bool:
         """The rule that was written down before the start."""
@@ -449,11 +447,11 @@ class _Going:
 
     async def _best_tuned(self, size: int) -> Arm:
         """Tuned alone or with retrieved examples, whichever is better on the selection cases."""
-        near = self.pilot.near
+        near = self.pilot.nears[-1]
         for seed in range(self.plan.seeds if near else 0):
             model = self._model(size, seed)
             await self._answered([self.pilot.tuned(model, size, near=near, seed=seed)], self.select)
-        rows = {n: self._rows(size, n) for n in sorted({0, near})}
+        rows = {n: self._rows(size, n) for n in self.pilot.nears}
         means = {n: float(np.nanmean(each)) for n, each in rows.items() if len(each)}
         return self.pilot.tuned("", size, near=max(means, key=lambda n: means[n]))
 
@@ -483,7 +481,7 @@ class _Going:
             at, arm = plan, untuned
             if model:
                 at, arm = pilot.at(model), tuned.model_copy(update={"model": model})
-                arms = [pilot.tuned(model, size, near=n) for n in sorted({0, pilot.near})]
+                arms = [pilot.tuned(model, size, near=n) for n in pilot.nears]
                 await self._answered(arms, plan.report)
             await self._asked(self.general, general_calls(at, arm), model)
             await self._asked(self.probes, probe_calls(at, arm, probes), model)
@@ -590,7 +588,7 @@ class _Going:
         ended: bool,
     ) -> PilotResult:
         lab, report, size = self.pilot.lab, self.lab.plan.report, max(tables)
-        arms = (self.pilot.tuned("", size, near=near) for near in sorted({0, self.pilot.near}))
+        arms = (self.pilot.tuned("", size, near=near) for near in self.pilot.nears)
         rows = [arm_row(self.lab, arm, report) for arm in (*ways, *arms)]
         rows.sort(key=lambda row: worth(row.quality), reverse=True)
         by_seed = np.nanmean(tables[size], axis=1).tolist()
