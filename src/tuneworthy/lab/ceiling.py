@@ -34,14 +34,7 @@ from tuneworthy.llm.runner import Job, Runner
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, Model
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.lab import (
-    CeilingPlan,
-    CeilingResult,
-    Gain,
-    Proposing,
-    Quote,
-    Settled,
-)
+from tuneworthy.model.lab import CeilingPlan, CeilingResult, Gain, Proposing, Quote, Settled
 from tuneworthy.pipeline import decide
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import ceiling_dict, ceiling_document

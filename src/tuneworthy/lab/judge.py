@@ -7,7 +7,7 @@ the same case is one thing, whichever arm wrote it: one call and one label serve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.stores import ADJUDICATED, read_labels
-from tuneworthy.lab.plan import PROBE_TOKENS, request_to
+from tuneworthy.lab.plan import PROBE_TOKENS, Cases, request_to
 from tuneworthy.llm.choose import prices_of
 from tuneworthy.llm.endpoints import Reached, reach
 from tuneworthy.llm.ledger import Ledger
@@ -45,7 +45,7 @@ def shuffled(cases: Iterable[EvalCase], seed: int) -> list[EvalCase]:
     return sorted(cases, key=lambda case: digest_of("order", str(seed), case.id))
 
 
-def label_sample(cases: Sequence[EvalCase], labels: int, seed: int) -> tuple[EvalCase, ...]:
+def label_sample(cases: Cases, labels: int, seed: int) -> tuple[EvalCase, ...]:
     """The cases of one part on which people's labels count: a random sample, fixed beforehand.
 
     The first ``labels`` of the order that the seed draws, and as many more as it takes to have 20
@@ -115,7 +115,7 @@ class LabJudge:
         why = lost[-1].why or "the answer was empty"
         return f"{len(lost)} of {len(self.answers)} calls of the judge got no answer ({why})"
 
-    def sample(self, cases: Sequence[EvalCase]) -> tuple[EvalCase, ...]:
+    def sample(self, cases: Cases) -> tuple[EvalCase, ...]:
         """The cases of one part on which people's labels count."""
         return label_sample(cases, self.plan.labels, self.plan.seed)
 

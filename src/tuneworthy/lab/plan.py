@@ -27,6 +27,9 @@ from tuneworthy.model.lab import Arm, ChatMessage, Request, Settled, message_jso
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Cases = Sequence[EvalCase]
+Arms = Sequence[Arm]
+Asked = tuple[Job, Arm, EvalCase]
 NEAREST = 8  #: Examples that are retrieved where a prompt doesn't say how many.
 _LONGEST = 180  # characters of a name, with room for a number
 FEWEST_TOKENS, PROBE_TOKENS = 512, 8192
@@ -38,7 +41,7 @@ BASELINES = ("majority", "nearest_neighbour", "trained_head")
 def plan_arms(
     case: Case,
     prompts: Sequence[PromptVariant],
-    evalset: Sequence[EvalCase],
+    evalset: Cases,
     examples: int,
     *,
     schema: bool = False,
@@ -86,9 +89,7 @@ def plan_arms(
     return _distinct(arms)
 
 
-def arms_with_proposals(
-    arms: Sequence[Arm], parent: Arm, prompts: Sequence[str]
-) -> tuple[Arm, ...]:
+def arms_with_proposals(arms: Arms, parent: Arm, prompts: Sequence[str]) -> tuple[Arm, ...]:
     """Arms, and after them those of proposed prompts: each tried in the ways its parent is.
 
     That is as written and with the nearest examples, with the parent's model.
@@ -101,7 +102,7 @@ def arms_with_proposals(
     return _distinct([*arms, *(_arm({**way, "prompt": name}) for name in prompts for way in ways)])
 
 
-def _distinct(arms: Sequence[Arm]) -> tuple[Arm, ...]:
+def _distinct(arms: Arms) -> tuple[Arm, ...]:
     """Arms under names that differ, also where long names were cut to the same one."""
     used, distinct = Counter[str](), list[Arm]()
     for arm in arms:
@@ -138,7 +139,7 @@ class Pool:
     the data that the evaluation set was cut from. Those without a reference are left out.
     """
 
-    def __init__(self, examples: Sequence[EvalCase]) -> None:
+    def __init__(self, examples: Cases) -> None:
         self.examples = tuple(example for example in examples if example.accepted)
         self._questions = tuple(map(question, self.examples))
         self._clusters = tuple(example.cluster for example in self.examples)
@@ -274,9 +275,7 @@ _STEPS, _MOST_TAUGHT = 75, 1_000
 _INTERCEPT = np.float32(0.3)  # about as long as centered vectors are, so that steps can be long
 
 
-def _folds(
-    examples: Sequence[EvalCase], questions: Sequence[str]
-) -> tuple[NDArray[np.int64], dict[str, int]]:
+def _folds(examples: Cases, questions: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, int]]:
     """The fold of each example, and of each of their conversations and questions."""
     groups, numbers = dict[str, list[str]](), dict[int, int]()
     keys = [
@@ -509,9 +508,7 @@ class LabPlan:
             messages=lambda: Asking(case).messages(form, said),
         )
 
-    def calls(
-        self, arms: Iterable[Arm], cases: Sequence[EvalCase], told: Told | None = None
-    ) -> Iterator[tuple[Job, Arm, EvalCase]]:
+    def calls(self, arms: Iterable[Arm], cases: Cases, told: Told | None = None) -> Iterator[Asked]:
         """The calls of some arms on some cases, each with its arm and case; none of a baseline.
 
         Of a chain the last one, or the first whose answer isn't told.
@@ -554,8 +551,8 @@ class LabPlan:
 
 
 def make_plan(
-    arms: Sequence[Arm],
-    cases: Sequence[EvalCase],
+    arms: Arms,
+    cases: Cases,
     setting: Setting,
     *,
     repeats: int = 1,
@@ -577,7 +574,7 @@ def make_plan(
     return LabPlan(tuple(arms), mixed, report, setting, repeats, seed)
 
 
-def joined(cases: Sequence[EvalCase]) -> tuple[EvalCase, ...]:
+def joined(cases: Cases) -> tuple[EvalCase, ...]:
     """Cases with equal ones in one conversation: the same input twice is one thing to learn from.
 
     Cases that belong to a conversation stay with it.

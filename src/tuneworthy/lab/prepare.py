@@ -22,6 +22,7 @@ from tuneworthy.lab.judge import BYTES_A_TOKEN, JudgeChoice, LabJudge, judge_set
 from tuneworthy.lab.plan import (
     FEWEST_TOKENS,
     PROBE_TOKENS,
+    Cases,
     LabPlan,
     Pool,
     Setting,
@@ -240,7 +241,7 @@ def _examples(case: Case, cases: tuple[EvalCase, ...], seed: int) -> tuple[EvalC
     return parted(cases, seed=seed)[0]
 
 
-def _kit(case: Case, materials: Materials, cases: Sequence[EvalCase], *, allow_code: bool) -> Kit:
+def _kit(case: Case, materials: Materials, cases: Cases, *, allow_code: bool) -> Kit:
     """What scorers are made from; a file they name is read beside the case and nowhere else."""
 
     def read(name: str) -> str:
@@ -252,7 +253,7 @@ def _kit(case: Case, materials: Materials, cases: Sequence[EvalCase], *, allow_c
     return Kit(materials, _labels(cases), read, case.folder, allow_code)
 
 
-def _labels(cases: Sequence[EvalCase]) -> tuple[str, ...]:
+def _labels(cases: Cases) -> tuple[str, ...]:
     """The answers there are, where they are few and short enough to be labels."""
     answers = [answer for case in cases for answer in case.accepted]
     labels = sorted({answer_text(answer) for answer in answers})
@@ -261,9 +262,7 @@ def _labels(cases: Sequence[EvalCase]) -> tuple[str, ...]:
     return tuple(labels) if short and len(labels) <= min(200, max(2, labelled // 2)) else ()
 
 
-def _by_rules(
-    case: Case, cases: Sequence[EvalCase], kit: Kit
-) -> tuple[tuple[EvalCase, ...], Scores, str]:
+def _by_rules(case: Case, cases: Cases, kit: Kit) -> tuple[tuple[EvalCase, ...], Scores, str]:
     """The cases that scorers can judge, the scorers, and their names.
 
     What nobody labelled isn't paid for. Every scorer is made here, so that a wrong one is refused
@@ -287,7 +286,7 @@ def _by_rules(
     return usable, Scores(marker), name
 
 
-def _refuse_judge_checks(cases: Sequence[EvalCase], metric: str) -> None:
+def _refuse_judge_checks(cases: Cases, metric: str) -> None:
     """A judge among the checks of a set would be called by nobody."""
     among = [row.id for row in cases if any(check.scorer == "judge" for check in row.checks)]
     if among or metric.strip().casefold() == "judge":

@@ -22,6 +22,8 @@ from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.materials import prompt_from, prompt_text, variables
 from tuneworthy.files.stores import FOLDER, PROPOSED
 from tuneworthy.lab.plan import (
+    Arms,
+    Cases,
     LabPlan,
     answer_text,
     arms_with_proposals,
@@ -127,7 +129,7 @@ def proposal(text: str, parent: PromptVariant, name: str) -> PromptVariant | Non
     return read if read.model_dump() == prompt.model_dump() else None
 
 
-def as_written(arms: Sequence[Arm]) -> tuple[Arm, ...]:
+def as_written(arms: Arms) -> tuple[Arm, ...]:
     """For each prompt and prompted model the arm that does as the prompt's file says."""
     first: dict[tuple[str, str], Arm] = {}
     for arm in arms:
@@ -254,9 +256,7 @@ class CandidateEvaluator:
     turn: Lock = field(default_factory=Lock)
     """Requests are made and answers scored by one draw at a time."""
 
-    def jobs(
-        self, arm: Arm, prompt: PromptVariant, cases: Sequence[EvalCase] | None = None
-    ) -> list[Job]:
+    def jobs(self, arm: Arm, prompt: PromptVariant, cases: Cases | None = None) -> list[Job]:
         """The calls of an arm with some prompt; on all cases to learn from unless some are given.
 
         Each case is asked once, however often the race will ask.
@@ -269,9 +269,7 @@ class CandidateEvaluator:
                 for case in (self.request.taught if cases is None else cases)
             ]
 
-    def try_on(
-        self, arm: Arm, prompt: PromptVariant, cases: Sequence[EvalCase]
-    ) -> list[tuple[float, str, str]]:
+    def try_on(self, arm: Arm, prompt: PromptVariant, cases: Cases) -> list[tuple[float, str, str]]:
         """For each case the score of an arm with some prompt, its answer, and why it is right.
 
         An answer that didn't come or can't be scored counts as half right.

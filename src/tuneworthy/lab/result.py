@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tuneworthy.lab.judge import JudgedScores, LabJudge, label_more
-from tuneworthy.lab.plan import LabPlan, answer_text
+from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, shown_share, worth
 from tuneworthy.measure.sample import distinct_prompts
 from tuneworthy.model.base import Unknown
@@ -59,9 +59,7 @@ _WORDS = {0.0: "no", 1.0: "yes"}
 Who = Literal["rules", "judge", "people", "nobody"]
 
 
-def means_of(
-    scores: Scores, arms: Sequence[Arm], cases: Sequence[EvalCase]
-) -> tuple[dict[str, float], Who]:
+def means_of(scores: Scores, arms: Arms, cases: Cases) -> tuple[dict[str, float], Who]:
     """How good arms look on the cases for selecting, and by whose word.
 
     Where a model judges, people's word decides as soon as every arm has its labels; until then the
@@ -84,9 +82,7 @@ def means_of(
     return {arm.id: estimate.value for arm, estimate in pairs}, "people"
 
 
-def tried_by_people(
-    scores: Scores, arms: Sequence[Arm], cases: Sequence[EvalCase]
-) -> tuple[Estimate, ...]:
+def tried_by_people(scores: Scores, arms: Arms, cases: Cases) -> tuple[Estimate, ...]:
     """The bounds of all arms on the cases for selecting; () where one of them lacks labels.
 
     A ceiling rests on every arm that was tried, so a part of them says nothing.
@@ -126,7 +122,7 @@ def digest_of_json(data: object) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
-def contrast(scores: Scores, first: Arm, second: Arm, cases: Sequence[EvalCase]) -> Contrast:
+def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
     """Two arms on the same cases; missing answers widen the interval at both ends.
 
     Unknown where one of the two got too few answers, and under a judge while labels lack. Of an
@@ -159,10 +155,10 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Sequence[EvalCase])
 
 def judge_report(
     scores: Scores,
-    arms: Sequence[Arm],
-    chosen: Sequence[Arm],
-    select: Sequence[EvalCase],
-    report: Sequence[EvalCase],
+    arms: Arms,
+    chosen: Arms,
+    select: Cases,
+    report: Cases,
 ) -> JudgeOf | None:
     """The judge of a lab, held against people; None where rules score.
 
@@ -185,7 +181,7 @@ def own_work(judge: LabJudge, arms: Iterable[Arm]) -> tuple[str, ...]:
 def _judged_arms(
     scores: Scores,
     arms: Iterable[Arm],
-    cases: Sequence[EvalCase],
+    cases: Cases,
     part: Literal["select", "report"],
 ) -> Iterator[JudgedArm]:
     for arm in arms:
@@ -205,7 +201,7 @@ def _judged_arms(
         )
 
 
-def _kappa(words: JudgedScores, cases: Sequence[EvalCase]) -> Coefficient:
+def _kappa(words: JudgedScores, cases: Cases) -> Coefficient:
     """Agreement where the judge's word can be used and people are of one mind."""
     pairs = zip(words.judge, words.people, strict=True)
     rows = [(_WORDS.get(float(judge)), _WORDS.get(float(people))) for judge, people in pairs]
@@ -233,7 +229,7 @@ _NO_TARGET = "say which share is good enough (targets.quality.at_least)"
 _RUN_ON = "run it to its end: the chosen arm has to meet cases that chose nothing"
 
 
-def distinct(plan: LabPlan, arms: Sequence[Arm], framework: Framework) -> int:
+def distinct(plan: LabPlan, arms: Arms, framework: Framework) -> int:
     """Prompt variants of some arms; near copies count once."""
     near = framework.threshold("near_copy")
     prompts = (plan.setting.prompts[name] for name in dict.fromkeys(arm.prompt for arm in arms))
@@ -241,17 +237,17 @@ def distinct(plan: LabPlan, arms: Sequence[Arm], framework: Framework) -> int:
     return distinct_prompts(texts, NEAR_COPY if near is None else near)
 
 
-def models_of(arms: Sequence[Arm]) -> tuple[str, ...]:
+def models_of(arms: Arms) -> tuple[str, ...]:
     return tuple(dict.fromkeys(arm.model for arm in arms))
 
 
-def effort(plan: LabPlan, arms: Sequence[Arm], framework: Framework) -> int:
+def effort(plan: LabPlan, arms: Arms, framework: Framework) -> int:
     """Pairs of a model and a prompt variant that really differs."""
     per_model = ([a for a in arms if a.model == model] for model in models_of(arms))
     return sum(distinct(plan, own, framework) for own in per_model)
 
 
-def checks_answered(plan: LabPlan, arms: Sequence[Arm], framework: Framework) -> dict[str, Answer]:
+def checks_answered(plan: LabPlan, arms: Arms, framework: Framework) -> dict[str, Answer]:
     """Which of the five checks running some prompt arms answers; a yes at most, never a no."""
 
     def wanted(name: str) -> int:
@@ -374,7 +370,7 @@ def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
 
 def outcome(
     lab: Lab,
-    chosen: Sequence[Arm],
+    chosen: Arms,
     framework: Framework,
     *,
     target: float | None,
@@ -434,14 +430,14 @@ def _scored_prompts(rows: Sequence[ArmResult]) -> list[Arm]:
     return [row.arm for row in scored if row.arm.kind == "prompt"]
 
 
-def _unanswered(lab: Lab, chosen: Sequence[Arm]) -> str:
+def _unanswered(lab: Lab, chosen: Arms) -> str:
     """Which prompt arms in the race got too few answers to be measured; empty for none."""
     lacking = lab.unanswered(lab.stayed("prompt"), lab.plan.select)
     return first_of(lacking + lab.unanswered(chosen[:1], lab.plan.report))
 
 
 def _answer(
-    lab: Lab, chosen: Sequence[Arm], target: float | None
+    lab: Lab, chosen: Arms, target: float | None
 ) -> tuple[Ceiling | None, Reached, int | None]:
     """The bounds, whether the ceiling is reached, and the cases that would tell.
 
@@ -496,7 +492,7 @@ def _steps(
             )
 
 
-def arm_row(lab: Lab, arm: Arm, cases: Sequence[EvalCase]) -> ArmResult:
+def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
     """An arm with what it scored on some cases."""
     of = lab.scores.of(arm.id)
     ran, (times, _) = of.ran(cases), of.seconds(cases)
@@ -518,7 +514,7 @@ def arm_row(lab: Lab, arm: Arm, cases: Sequence[EvalCase]) -> ArmResult:
     )
 
 
-def _failures(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> tuple[Failures, ...]:
+def _failures(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
     """Wrong answers of an arm by what they are a sign of; under a judge, what people said no to."""
     wrong, known = scores.wrong(arm.id, cases)
     return tuple(
@@ -545,7 +541,7 @@ def _example(scores: Scores, case: EvalCase, output: str) -> str:
 _MOST_PARTS = 50
 
 
-def _parts(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> tuple[PartShare, ...]:
+def _parts(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
     """How often each field of an arm's answers is right, or each class; () where there are none."""
     of, rows = scores.of(arm.id), dict[str, list[tuple[float, str]]]()
     means = zip(cases, of.means(cases).tolist(), strict=True)
@@ -567,7 +563,7 @@ def _parts(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> tuple[PartSha
     return tuple(sorted(found, key=lambda part: (part.value, -part.n, part.part))[:_MOST_PARTS])
 
 
-def _tuned(scores: Scores, chosen: Sequence[Arm], cases: Sequence[EvalCase]) -> TunedChange | None:
+def _tuned(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:
     """What a tuned arm does where the best prompt fails: that is what tuning could change here."""
     tuned = next((arm for arm in chosen[1:] if arm.kind == "tuned"), None)
     if tuned is None:
@@ -583,7 +579,7 @@ def _tuned(scores: Scores, chosen: Sequence[Arm], cases: Sequence[EvalCase]) -> 
     )
 
 
-def _tied(lab: Lab, chosen: Sequence[Arm]) -> tuple[str, ...] | Unknown:
+def _tied(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
     """Other prompt arms that the best isn't clear of on the cases that chose it."""
     cases, scores = lab.plan.select, lab.scores
     if lab.stopped or not chosen or scores.judge is not None:

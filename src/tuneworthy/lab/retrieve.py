@@ -25,7 +25,7 @@ from tuneworthy.files.case import beside
 from tuneworthy.files.documents import TeamDocument, read_documents
 from tuneworthy.files.evalset import parted
 from tuneworthy.files.stores import append_evidence, files_now
-from tuneworthy.lab.plan import LabPlan, embedded, joined, nearest_places
+from tuneworthy.lab.plan import Cases, LabPlan, embedded, joined, nearest_places
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, evalset_of, paid, probed
 from tuneworthy.lab.prepare import prepare as prepare_lab
 from tuneworthy.lab.result import ENOUGH, contrast, interval_evidence, measured_in
@@ -285,7 +285,7 @@ class SearchedWays:
         passages = tuple(CasePassage(text=piece.text) for piece in first)
         self.found.setdefault(way, {})[question.case.id] = passages
 
-    def row(self, way: str, cases: Sequence[EvalCase]) -> of.Retrieved:
+    def row(self, way: str, cases: Cases) -> of.Retrieved:
         recall, mrr = (each.share(_arm(way), cases) for each in (self.recall, self.mrr))
         given = [len(p.text.split()) for case in cases for p in self.found[way][case.id]]
         passages = min(1.0, float(self.passages.row(way, cases).mean()))
@@ -382,7 +382,7 @@ def prepare(
 
 
 def _questions(
-    cases: Sequence[EvalCase], documents: Sequence[TeamDocument]
+    cases: Cases, documents: Sequence[TeamDocument]
 ) -> tuple[list[Question], dict[str, int]]:
     """Cases whose passage is known and stands in the documents, and why others are left out."""
     shelf, known, left_out = Shelf(documents), list[Question](), Counter[str]()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from tuneworthy.lab.judge import UNREADABLE, JudgedScores, LabJudge, label_more
-from tuneworthy.lab.plan import LabPlan, system_of
+from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, system_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import TAKES_NO
 from tuneworthy.llm.runner import Job, Outcome, Runner
@@ -43,7 +43,6 @@ _MASKED = 4000  # masked before it is cut, so that no half of a secret is left
 
 
 T = TypeVar("T")
-Asked = tuple[Job, Arm, EvalCase]
 _AT_ONCE, _LOOK_EVERY_S = 250, 0.05  # answers scored together, and how often is looked for some
 
 _COUNTED = (
@@ -101,19 +100,19 @@ class ArmScores:
         """The first output for a case, and the signal and text of the last wrong one."""
         return self._came[self._rows.get(case.id, 0)]
 
-    def ran(self, cases: Sequence[EvalCase]) -> list[EvalCase]:
+    def ran(self, cases: Cases) -> list[EvalCase]:
         """Those of some cases that it was run on."""
         return [case for case in cases if case.id in self._rows]
 
-    def of(self, cases: Sequence[EvalCase], *names: str) -> list[NDArray[np.float64]]:
+    def of(self, cases: Cases, *names: str) -> list[NDArray[np.float64]]:
         """Columns of what was counted, for some cases."""
         rows = self._rows_of(cases)
         return [np.array(self._columns[name])[rows] for name in names]
 
-    def _rows_of(self, cases: Sequence[EvalCase]) -> NDArray[np.int64]:
+    def _rows_of(self, cases: Cases) -> NDArray[np.int64]:
         return np.array([self._rows.get(case.id, 0) for case in cases], dtype=np.int64)
 
-    def seconds(self, cases: Sequence[EvalCase]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def seconds(self, cases: Cases) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """How long the calls on some cases took, and the place of each one's case among them."""
         places = np.full(len(self._came), -1)
         places[self._rows_of(cases)] = range(len(cases))
@@ -122,7 +121,7 @@ class ArmScores:
         return np.array(self._seconds)[at >= 0], at[at >= 0]
 
     def means(
-        self, cases: Sequence[EvalCase], missing: float = math.nan, unjudged: float = math.nan
+        self, cases: Cases, missing: float = math.nan, unjudged: float = math.nan
     ) -> NDArray[np.float64]:
         """Scores of cases, repeats averaged; NaN where there is none.
 
@@ -137,7 +136,7 @@ class ArmScores:
         means: NDArray[np.float64] = np.full(len(right), math.nan)
         return np.divide(right, scored, out=means, where=scored > 0)
 
-    def missing(self, cases: Sequence[EvalCase]) -> tuple[int, int]:
+    def missing(self, cases: Cases) -> tuple[int, int]:
         """How many calls on cases have no answer, and how many were made."""
         if not self.why:
             return 0, 0
@@ -279,14 +278,14 @@ class Scores:
         models = {arm.model: ", ".join(self.of(arm.id).changed) for arm in arms}
         return tuple(f"{model}: {changed}" for model, changed in models.items() if changed)
 
-    def impossible(self, arm: Arm, cases: Sequence[EvalCase]) -> bool:
+    def impossible(self, arm: Arm, cases: Cases) -> bool:
         """Whether its model can't be asked so at all: then nobody can use the arm either."""
         of = self.of(arm.id)
         ran = of.ran(cases) if of.why else []
         refused = all(of.why.get(case.id, "").startswith(TAKES_NO) for case in ran)
         return bool(ran) and refused and not of.of(ran, "scored")[0].any()
 
-    def unanswered(self, arm: str, cases: Sequence[EvalCase]) -> str:
+    def unanswered(self, arm: str, cases: Cases) -> str:
         """Why an arm isn't measured on cases: too many calls without an answer; else empty."""
         of = self.of(arm)
         missing, calls = of.missing(cases)
@@ -295,15 +294,11 @@ class Scores:
         ((why, _),) = Counter(of.why[c.id] for c in cases if c.id in of.why).most_common(1)
         return f"{missing} of {calls} calls of {arm} got no answer ({why})"
 
-    def row(
-        self, arm: str, cases: Sequence[EvalCase], missing: float = math.nan
-    ) -> NDArray[np.float64]:
+    def row(self, arm: str, cases: Cases, missing: float = math.nan) -> NDArray[np.float64]:
         """Scores of an arm on cases, NaN where it has none; ``missing`` for what has no answer."""
         return self.of(arm).means(cases, missing)
 
-    def judged(
-        self, arm: str, cases: Sequence[EvalCase], missing: float = math.nan
-    ) -> JudgedScores:
+    def judged(self, arm: str, cases: Cases, missing: float = math.nan) -> JudgedScores:
         """An arm as its judge and people see it.
 
         ``missing`` is what both say of a call without an answer; NaN leaves it out.
@@ -316,9 +311,7 @@ class Scores:
         people[~drawn] = math.nan
         return JudgedScores(judge, people, int(np.isnan(people[drawn]).sum()))
 
-    def wrong(
-        self, arm: str, cases: Sequence[EvalCase]
-    ) -> tuple[list[tuple[EvalCase, str, str]], int]:
+    def wrong(self, arm: str, cases: Cases) -> tuple[list[tuple[EvalCase, str, str]], int]:
         """An arm's wrong answers, by rules or by people, and how many could be scored at all.
 
         Each with its case, its signal and what came.
@@ -331,9 +324,7 @@ class Scores:
         wrong = [(case, *what) for case, score, what in came if what and (self.judge or score < 1)]
         return wrong, int((~np.isnan(known)).sum())
 
-    def estimate(
-        self, arm: Arm, cases: Sequence[EvalCase], *, exact: bool = False
-    ) -> Estimate | None:
+    def estimate(self, arm: Arm, cases: Cases, *, exact: bool = False) -> Estimate | None:
         """An arm's share of right cases; None where it wasn't run, or too few calls were answered.
 
         Its ends hold whatever the missing answers were: the lower one with all of them wrong, the
@@ -353,7 +344,7 @@ class Scores:
             return counted(math.nan)
         return widened(*map(counted, (math.nan, 0.0, 1.0)))
 
-    def difference(self, first: Arm, second: Arm, cases: Sequence[EvalCase]) -> Estimate | None:
+    def difference(self, first: Arm, second: Arm, cases: Cases) -> Estimate | None:
         """First less second on the same cases; its ends hold whatever missing answers were.
 
         None where no case has both, and under a judge while labels lack.
@@ -370,9 +361,7 @@ class Scores:
         known = counted(math.nan, math.nan) if cases else None
         return widened(known, counted(0.0, 1.0), counted(1.0, 0.0)) if known else None
 
-    def share(
-        self, arm: Arm, cases: Sequence[EvalCase], *, exact: bool = False
-    ) -> ShareOf | Unknown:
+    def share(self, arm: Arm, cases: Cases, *, exact: bool = False) -> ShareOf | Unknown:
         """The same for a result; or what it takes."""
         if (estimate := self.estimate(arm, cases, exact=exact)) is not None:
             return ShareOf(**shown_share(estimate))
@@ -510,7 +499,7 @@ class Lab:
             self._show()
         self.dropped = dict(zip((arm.id for arm in arms), race.result().dropped_after, strict=True))
 
-    async def report(self, chosen: Sequence[Arm]) -> None:
+    async def report(self, chosen: Arms) -> None:
         """Run the chosen arms on the cases that chose nothing."""
         await self._run(chosen, self.plan.report, len(self.plan.report))
         self._total = self._total if self.stopped else self._done  # equal calls were made once
@@ -521,7 +510,7 @@ class Lab:
         arms = (arm for arm in self.plan.arms if self.dropped.get(arm.id) is None)
         return [arm for arm in arms if not kinds or arm.kind in kinds]
 
-    def unanswered(self, arms: Iterable[Arm], cases: Sequence[EvalCase]) -> tuple[str, ...]:
+    def unanswered(self, arms: Iterable[Arm], cases: Cases) -> tuple[str, ...]:
         """Why some arms aren't measured on cases, a sentence each; () where all are.
 
         What a model can't be asked at all is left out: it hides nothing.
@@ -530,9 +519,7 @@ class Lab:
         reasons = (self.scores.unanswered(arm.id, cases) for arm in possible)
         return tuple(reason for reason in reasons if reason)
 
-    async def _run(
-        self, arms: Sequence[Arm], cases: Sequence[EvalCase], ahead: int, later: int = 0
-    ) -> None:
+    async def _run(self, arms: Arms, cases: Cases, ahead: int, later: int = 0) -> None:
         pool, alone = self.plan.setting.pool, [arm for arm in arms if arm.kind == "baseline"]
         answer, look_up = self.scores.answer, pool.look_up
         await aside(
@@ -549,7 +536,7 @@ class Lab:
             if self.scores.judge is not None and not self.stopped:
                 self.stopped = self.scores.judge.unheard(MOST_MISSING)
 
-    async def _earlier(self, arms: Sequence[Arm], cases: Sequence[EvalCase]) -> None:
+    async def _earlier(self, arms: Arms, cases: Cases) -> None:
         """Run what comes before the last step of chains, a step at a time for all of them."""
         for at in range(max((len(arm.steps) for arm in arms), default=0)):
             calls = [
@@ -570,9 +557,7 @@ class Lab:
                 self.stopped = outcome.why
                 return
 
-    def _sums(
-        self, arm: Arm, cases: Sequence[EvalCase], longest: int, missing: float
-    ) -> list[float]:
+    def _sums(self, arm: Arm, cases: Cases, longest: int, missing: float) -> list[float]:
         """Score of each conversation over the cases of the longest, so that cases weigh alike.
 
         ``missing`` is what an answer that didn't come counts; one that no scorer can judge is half
@@ -610,7 +595,7 @@ class Lab:
         self._calls.watch(stand)
 
 
-def _rounds(cases: Sequence[EvalCase]) -> list[list[EvalCase]]:
+def _rounds(cases: Cases) -> list[list[EvalCase]]:
     """Whole conversations in rounds of about equal size."""
     size = max(FEWEST_A_ROUND, -(-len(cases) // ROUNDS))
     rounds: list[list[EvalCase]] = [[]]

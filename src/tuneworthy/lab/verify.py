@@ -18,7 +18,7 @@ from tuneworthy.errors import CaseError, StoppedError
 from tuneworthy.files.evalset import told
 from tuneworthy.files.stores import another_plan, append_evidence, write_plan, written_plan
 from tuneworthy.lab import prepare
-from tuneworthy.lab.plan import LabPlan, request_to
+from tuneworthy.lab.plan import Asked, LabPlan, request_to
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
 from tuneworthy.lab.result import (
     ENOUGH,
@@ -164,7 +164,7 @@ async def _run(
     return compared(written, lab, general, arms, calls)
 
 
-def general_calls(plan: LabPlan, arm: Arm) -> Iterator[tuple[Job, Arm, EvalCase]]:
+def general_calls(plan: LabPlan, arm: Arm) -> Iterator[Asked]:
     """The general tasks as calls of an arm's model, without the prompt of the use case."""
     place = plan.setting.reached[arm.model]
     for case in general_skills():

@@ -15,14 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from tuneworthy.errors import CaseError, one_line
-from tuneworthy.llm.endpoints import (
-    Busy,
-    Doubtful,
-    NotSent,
-    Refused,
-    on_this_machine,
-    reach,
-)
+from tuneworthy.llm.endpoints import Busy, Doubtful, NotSent, Refused, on_this_machine, reach
 from tuneworthy.llm.http import Http, hidden, refusal_of
 from tuneworthy.model.base import as_bytes
 from tuneworthy.model.case import Model, TokenPrice

@@ -8,7 +8,7 @@ is stopped at any moment goes on when it is run again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain, product
@@ -18,13 +18,8 @@ import numpy as np
 
 from tuneworthy.errors import CaseError, InputError, StoppedError
 from tuneworthy.files.materials import names
-from tuneworthy.files.stores import (
-    append_evidence,
-    pilot_runs,
-    read_pilot,
-    write_pilot,
-)
-from tuneworthy.lab.plan import LabPlan, Pool, plan_arms, question, request_for
+from tuneworthy.files.stores import append_evidence, pilot_runs, read_pilot, write_pilot
+from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, Pool, plan_arms, question, request_for
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
 from tuneworthy.lab.result import arm_row, digest_of_json
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, worth
@@ -270,7 +265,7 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     price_of = prices_of((pilot.trainer.served(base), *lab.case.models), lab.as_of)
     probes = (*refusal_probes(), *leak_probes(pilot.planted))
 
-    def of(arms: Sequence[Arm], cases: Sequence[EvalCase], kept: Ledger | None = None) -> Quote:
+    def of(arms: Arms, cases: Cases, kept: Ledger | None = None) -> Quote:
         asked = [(job, case) for job, _, case in plan.calls(arms, cases)]
         judged = (judge.expected(job, case, kept) for job, case in asked) if judge else ()
         every = chain((job for job, _ in asked), chain.from_iterable(judged))
@@ -293,9 +288,7 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     return found.model_copy(update=more)
 
 
-def probe_calls(
-    plan: LabPlan, arm: Arm, probes: Sequence[EvalCase]
-) -> Iterator[tuple[Job, Arm, EvalCase]]:
+def probe_calls(plan: LabPlan, arm: Arm, probes: Cases) -> Iterator[Asked]:
     """Probes of an arm, under the system prompt of the use case."""
     free = arm.model_copy(update=FREE)
     return ((Job(request_for(free, case, plan.setting)), arm, case) for case in probes)
@@ -414,14 +407,12 @@ class _Going:
         rows = np.array([self.scores.row(arm.id, self.select) for arm in arms])
         return rows[~np.isnan(rows).all(axis=1)]
 
-    async def _answered(self, arms: Sequence[Arm], cases: Sequence[EvalCase]) -> None:
+    async def _answered(self, arms: Arms, cases: Cases) -> None:
         """Have some arms of one trained model answer, and take their scores."""
         plan = self.pilot.at(arms[0].model)
         await self._asked(self.scores, plan.calls(arms, cases), arms[0].model)
 
-    async def _asked(
-        self, scores: Scores, jobs: Iterable[tuple[Job, Arm, EvalCase]], model: str = ""
-    ) -> None:
+    async def _asked(self, scores: Scores, jobs: Iterable[Asked], model: str = "") -> None:
         """Make calls of a trained model, or of the case's own where none is named."""
         calls, own = self.calls, None
         if model:
@@ -459,7 +450,7 @@ class _Going:
         key = next(w.job.key for w in self.pilot.works if (w.job.size, w.job.seed) == (size, seed))
         return self.trained[key].model
 
-    async def _held_out(self, tuned: Arm, size: int, ways: Sequence[Arm]) -> VerifyResult:
+    async def _held_out(self, tuned: Arm, size: int, ways: Arms) -> VerifyResult:
         """All ways on the held-out cases and the general tasks; seeds are repeats of one arm."""
         pilot, plan, untuned = self.pilot, self.lab.plan, ways[0]
         written = VerifyPlan(
@@ -581,7 +572,7 @@ class _Going:
     def _result(
         self,
         tuned: Arm,
-        ways: Sequence[Arm],
+        ways: Arms,
         verify: VerifyResult,
         tables: Mapping[int, Any],
         *,
