@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.disk import MIB, read_text
@@ -30,6 +30,9 @@ from tuneworthy.scoring.base import Kit, Output, Scored, make, unscored
 from tuneworthy.scoring.judge import LONGEST_PART, Judge
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.stats.compare import ENOUGH_LABELS, predicted_difference, predicted_mean
+
+if TYPE_CHECKING:
+    from tuneworthy.stats.clustered import Floats, Ints
 
 UNREADABLE = 0.5
 """Counted as the judge's word where that can't be used. Any fixed number is honest here, because
@@ -142,13 +145,13 @@ class LabJudge:
 class JudgedScores:
     """An arm on some cases: the judge's word, people's labels, and how many of these lack."""
 
-    judge: NDArray[np.float64]
+    judge: Floats
     """0 … 1; ``UNREADABLE`` where it can't be used, NaN where there is nothing to judge."""
-    people: NDArray[np.float64]
+    people: Floats
     """0 … 1 on the sample, NaN elsewhere, and where nobody has labelled yet."""
     missing: int  #: Cases of the sample whose output nobody has labelled.
 
-    def estimate(self, clusters: NDArray[np.int64]) -> Estimate | None:
+    def estimate(self, clusters: Ints) -> Estimate | None:
         """The share of outputs that people would pass.
 
         None while labels lack, and where the sample comes from under 20 conversations.
@@ -158,7 +161,7 @@ class JudgedScores:
             return None
         return predicted_mean(self.judge[kept], self.people[kept], clusters[kept])
 
-    def less(self, other: JudgedScores, clusters: NDArray[np.int64]) -> Estimate | None:
+    def less(self, other: JudgedScores, clusters: Ints) -> Estimate | None:
         """How much more of its outputs people would pass than of another arm's, on the same cases.
 
         None while labels lack, and with under 20 labelled conversations.

@@ -27,6 +27,8 @@ from tuneworthy.model.lab import Arm, ChatMessage, Request, Settled, message_jso
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tuneworthy.stats.clustered import Ints, Vectors
+
 Cases = Sequence[EvalCase]
 Arms = Sequence[Arm]
 Asked = tuple[Job, Arm, EvalCase]
@@ -144,17 +146,17 @@ class Pool:
         self._questions = tuple(map(question, self.examples))
         self._clusters = tuple(example.cluster for example in self.examples)
         self._texts = tuple(answer_text(example.accepted[0]) for example in self.examples)
-        self._vectors: NDArray[np.float32] | None = None
+        self._vectors: Vectors | None = None
         self._waiting: dict[str, None] = {}
-        self._asked: dict[str, tuple[NDArray[np.float32], NDArray[np.int32]]] = {}
+        self._asked: dict[str, tuple[Vectors, NDArray[np.int32]]] = {}
         groups: dict[str, list[int]] = {}
         for place, text in enumerate(self._texts):
             groups.setdefault(text, []).append(place)
         rounds = chain.from_iterable(zip_longest(*groups.values()))
         self._spread = [place for place in rounds if place is not None]
         self._answers = sorted(groups, key=lambda text: (-len(groups[text]), text))
-        self._folds: tuple[NDArray[np.int64], dict[str, int]] | None = None
-        self._heads: dict[int, tuple[NDArray[np.object_], NDArray[np.float32]]] = {}
+        self._folds: tuple[Ints, dict[str, int]] | None = None
+        self._heads: dict[int, tuple[NDArray[np.object_], Vectors]] = {}
         self._found: dict[tuple[object, ...], tuple[int, ...]] = {}  # which many arms ask for
         self.turns = lru_cache(maxsize=_TURNS)(self._turns)
 
@@ -239,15 +241,15 @@ class Pool:
         vector = np.append(self._near(case.text)[0], 1.0)
         return str(classes[int(np.argmax(vector @ weights))])
 
-    def _embedded(self) -> NDArray[np.float32]:
+    def _embedded(self) -> Vectors:
         if self._vectors is None:
             self._vectors = embedded([example.text for example in self.examples])
         return self._vectors
 
-    def _likeness(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _likeness(self, vectors: Vectors) -> Vectors:
         return np.round(vectors @ self._embedded().T, _DIGITS)
 
-    def _near(self, text: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    def _near(self, text: str) -> tuple[Vectors, NDArray[np.int32]]:
         """The vector of a text and the places nearest to it; others that wait come along."""
         if text not in self._asked:
             self._waiting.pop(text, None)
@@ -275,7 +277,7 @@ _STEPS, _MOST_TAUGHT = 75, 1_000
 _INTERCEPT = np.float32(0.3)  # about as long as centered vectors are, so that steps can be long
 
 
-def _folds(examples: Cases, questions: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, int]]:
+def _folds(examples: Cases, questions: Sequence[str]) -> tuple[Ints, dict[str, int]]:
     """The fold of each example, and of each of their conversations and questions."""
     groups, numbers = dict[str, list[str]](), dict[int, int]()
     keys = [
@@ -290,7 +292,7 @@ def _folds(examples: Cases, questions: Sequence[str]) -> tuple[NDArray[np.int64]
     return np.array([folds[cluster] for cluster, _ in keys], dtype=np.int64), folds
 
 
-def logistic(vectors: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.float32]:
+def logistic(vectors: Vectors, codes: Ints) -> Vectors:
     """Weights of a softmax regression with a ridge, its intercept last, a column a class.
 
     Nesterov's steps in single precision, as long as the curvature of the loss allows; it allows
@@ -313,7 +315,7 @@ def logistic(vectors: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[
     return np.vstack([weights[:-1], intercept])
 
 
-def embedded(texts: Sequence[str]) -> NDArray[np.float32]:
+def embedded(texts: Sequence[str]) -> Vectors:
     vectors = embed(texts)
     if vectors is None:
         fix = "install it: pip install 'tuneworthy[lab]'"

@@ -32,7 +32,7 @@ from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.compare import Race, paired_difference
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from tuneworthy.stats.clustered import Floats, Ints
 
 
 MOST_MISSING = 0.02  #: Share of its calls that may lack an answer before an arm isn't measured.
@@ -104,15 +104,15 @@ class ArmScores:
         """Those of some cases that it was run on."""
         return [case for case in cases if case.id in self._rows]
 
-    def of(self, cases: Cases, *names: str) -> list[NDArray[np.float64]]:
+    def of(self, cases: Cases, *names: str) -> list[Floats]:
         """Columns of what was counted, for some cases."""
         rows = self._rows_of(cases)
         return [np.array(self._columns[name])[rows] for name in names]
 
-    def _rows_of(self, cases: Cases) -> NDArray[np.int64]:
+    def _rows_of(self, cases: Cases) -> Ints:
         return np.array([self._rows.get(case.id, 0) for case in cases], dtype=np.int64)
 
-    def seconds(self, cases: Cases) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def seconds(self, cases: Cases) -> tuple[Floats, Ints]:
         """How long the calls on some cases took, and the place of each one's case among them."""
         places = np.full(len(self._came), -1)
         places[self._rows_of(cases)] = range(len(cases))
@@ -120,9 +120,7 @@ class ArmScores:
         at = places[np.array(self._of_row)]
         return np.array(self._seconds)[at >= 0], at[at >= 0]
 
-    def means(
-        self, cases: Cases, missing: float = math.nan, unjudged: float = math.nan
-    ) -> NDArray[np.float64]:
+    def means(self, cases: Cases, missing: float = math.nan, unjudged: float = math.nan) -> Floats:
         """Scores of cases, repeats averaged; NaN where there is none.
 
         A call without an answer counts as ``missing``, an answer that no scorer can judge as
@@ -133,7 +131,7 @@ class ArmScores:
         for each, n in ((missing, sum(lost)), (unjudged, silent)):
             if not math.isnan(each):
                 right, scored = right + each * n, scored + n
-        means: NDArray[np.float64] = np.full(len(right), math.nan)
+        means: Floats = np.full(len(right), math.nan)
         return np.divide(right, scored, out=means, where=scored > 0)
 
     def missing(self, cases: Cases) -> tuple[int, int]:
@@ -294,7 +292,7 @@ class Scores:
         ((why, _),) = Counter(of.why[c.id] for c in cases if c.id in of.why).most_common(1)
         return f"{missing} of {calls} calls of {arm} got no answer ({why})"
 
-    def row(self, arm: str, cases: Cases, missing: float = math.nan) -> NDArray[np.float64]:
+    def row(self, arm: str, cases: Cases, missing: float = math.nan) -> Floats:
         """Scores of an arm on cases, NaN where it has none; ``missing`` for what has no answer."""
         return self.of(arm).means(cases, missing)
 
@@ -440,7 +438,7 @@ def plainly(text: str) -> str:
     return text[:_SHOWN]
 
 
-def clusters_of(cases: Iterable[EvalCase]) -> NDArray[np.int64]:
+def clusters_of(cases: Iterable[EvalCase]) -> Ints:
     """Conversations as whole numbers, in the order of their first case."""
     codes: dict[str, int] = {}
     return np.array([codes.setdefault(case.cluster, len(codes)) for case in cases], dtype=np.int64)

@@ -29,7 +29,8 @@ from tuneworthy.stats.clustered import floats, members, sum_by
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    Floats = NDArray[np.float64]
+    from tuneworthy.stats.clustered import Floats, Ints
+
 
 FEWEST_SIZES = 3  #: Sizes of training sets that a curve is drawn through.
 AHEAD = 2  #: Doublings beyond the largest size that anything is said about.
@@ -115,7 +116,7 @@ def drawn(sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike
 
 
 def _seen(
-    scores: Sequence[Floats], clusters: NDArray[np.int64], rng: np.random.Generator
+    scores: Sequence[Floats], clusters: Ints, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
     """Mean scores by size, their covariance by conversations, and draws of what runs add to it.
 
