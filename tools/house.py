@@ -29,23 +29,23 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_902, 1_800),
-    ("model",): Budget(4_590, 3_200),
+    ("model",): Budget(4_595, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_437, 4_400),
-    ("files", "scoring"): Budget(3_755, 2_600),
+    ("files", "scoring"): Budget(3_751, 2_600),
     ("traces",): Budget(4_300, 2_200),
     ("measure",): Budget(6_290, 4_800),
     ("verdict",): Budget(4_762, 3_400),
     ("money", "plan", "precedents"): Budget(4_584, 3_300),
     ("pipeline",): Budget(265, 250),
     ("report",): Budget(6_880, 4_600),
-    ("lab",): Budget(4_441, 3_200),
-    ("training",): Budget(3_627, 2_200),
+    ("lab",): Budget(4_404, 3_200),
+    ("training",): Budget(3_606, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_798, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_859, 44_400
-MOST_TOKENS, AIM_TOKENS = 452_282, 275_000
+MOST_LINES, AIM_LINES = 62_802, 44_400
+MOST_TOKENS, AIM_TOKENS = 451_843, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -7,9 +7,9 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 from tuneworthy.errors import CaseError
 from tuneworthy.files.evalset import guarded, told
@@ -47,8 +47,7 @@ _WATCH_EVERY = 4  # calls: written texts are few and slow
 _LOOK_S = 5.0  # seconds after which a waiting thread looks whether anybody will answer
 
 
-@dataclass(frozen=True, slots=True)
-class CeilingRun:
+class CeilingRun(NamedTuple):
     """A ceiling lab that ran."""
 
     result: CeilingResult

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -141,8 +141,7 @@ class LabJudge:
             yield question
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedScores:
+class JudgedScores(NamedTuple):
     """An arm on some cases: the judge's word, people's labels, and how many of these lack."""
 
     judge: Floats
@@ -183,8 +182,7 @@ def label_more(outputs: int) -> str:
     return f"label {outputs} more outputs (tuneworthy evalset label --for)"
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeChoice:
+class JudgeChoice(NamedTuple):
     """The judge that the user names."""
 
     rubric: str | Path  #: File with what an output has to meet.

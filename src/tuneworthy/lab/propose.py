@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from unicodedata import category
 
 import numpy as np
@@ -66,8 +66,7 @@ LONGEST = 8000
 """Bytes of a proposed prompt, unless the one it comes from is longer: it bounds the price."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProposalRequest:
+class ProposalRequest(NamedTuple):
     """Prompts that a generator shall propose."""
 
     draws: int  #: Independent restarts.
@@ -415,8 +414,7 @@ def gepa() -> Callable[..., Any]:
     return optimize
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnPlan:
+class DrawnPlan(NamedTuple):
     """A plan with the prompts that a generator proposed."""
 
     parent: Arm  #: What all draws begin from.

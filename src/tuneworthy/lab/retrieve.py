@@ -11,7 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from itertools import pairwise
@@ -297,8 +297,7 @@ def _arm(way: str) -> of.Arm:
     return of.Arm(id=way, kind="baseline", of="retrieval")
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedRetrieval:
+class PreparedRetrieval(NamedTuple):
     """A retrieval lab whose free part is done."""
 
     case: Case

@@ -30,7 +30,7 @@ from tuneworthy.llm.endpoints import (
     reach,
 )
 from tuneworthy.llm.runner import PriceOf
-from tuneworthy.model.base import Strings
+from tuneworthy.model.base import Strings, readable
 from tuneworthy.model.case import Model, Price, price_of
 from tuneworthy.model.lab import Reply, Request, Usage
 
@@ -54,8 +54,7 @@ class Fake:
     async def send(self, request: Request) -> Reply:
         """Answer; see ``Transport``."""
         await asyncio.sleep(0)  # others have their turn, as with a model that is asked
-        # Half a pair of UTF-16, as it comes with somebody's cases, can't be kept.
-        text = self._answer(request).encode("utf-8", "replace").decode("utf-8")
+        text = readable(self._answer(request))
         wrote = max(1, len(text.split()))
         if request.max_tokens is not None:
             wrote = min(wrote, request.max_tokens)

@@ -26,6 +26,7 @@ from tuneworthy.llm.endpoints import (
     Refused,
     Secret,
 )
+from tuneworthy.model.base import readable
 from tuneworthy.model.lab import RefusedBy, Reply, Request, Usage
 
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
@@ -301,7 +302,7 @@ def _text(value: object, key: Secret | None) -> str:
     """Text that can be kept: without the key, and half a pair of UTF-16 is a question mark."""
     if not isinstance(value, str):
         raise TypeError("no text")
-    return hidden(value.encode("utf-8", "replace").decode("utf-8"), key)
+    return hidden(readable(value), key)
 
 
 def hidden(text: str, key: Secret | None) -> str:

@@ -174,6 +174,11 @@ def as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+def readable(text: str) -> str:
+    """Text that any file can hold: half of a surrogate pair is a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def one_or_many(value: Any) -> Any:
     """A single word where a list of them is meant."""
     return [value] if isinstance(value, str) else value

@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tuneworthy.errors import InputError, one_line
-from tuneworthy.model.base import FileRecord, Record, Share, Strings
+from tuneworthy.model.base import FileRecord, Record, Share, Strings, readable
 from tuneworthy.model.base import wrong as refused
 from tuneworthy.model.case import Materials
 from tuneworthy.model.evalset import EvalCase
@@ -139,7 +139,7 @@ def unscored(why: str, about: str = "") -> Scored:
 
 def cut(text: str) -> str:
     """The beginning of a text, for showing; halves of surrogate pairs become question marks."""
-    return text[:120].encode("utf-8", "replace").decode("utf-8")
+    return readable(text[:120])
 
 
 class Parameters(FileRecord):

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from tuneworthy.model.base import readable
 from tuneworthy.model.base import wrong as refused
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.lab import ChatMessage, Reply, canonical_json
@@ -68,7 +69,7 @@ class Judge(Scorer):
         if len(rubric) > LONGEST_PART:
             fix = f"keep it under {LONGEST_PART} characters"
             raise refused("has a rubric that is too long", fix)
-        self._rubric = _clean(rubric)
+        self._rubric = readable(rubric)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
         """Nothing: a judge has to be called (``question`` and ``read``)."""
@@ -95,7 +96,7 @@ class Judge(Scorer):
         if self.reference and case.accepted:
             parts.append(("A right answer", as_text(case.accepted[0])))
         parts.append(("Answer", output.shown if output.tool_calls else output.text))
-        return [(name, _clean(text)) for name, text in parts]
+        return [(name, readable(text)) for name, text in parts]
 
     def _schema(self) -> str:
         """JSON Schema of the judge's answer: a score and nothing else."""
@@ -113,7 +114,3 @@ class Judge(Scorer):
         if score >= (self.passes or self.top):
             return right("judge_passes", numbers).model_copy(update={"value": score / self.top})
         return wrong("judge_fails", value=score / self.top, numbers=numbers)
-
-
-def _clean(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from tuneworthy.model.base import Strings
+from tuneworthy.model.base import Strings, readable
 from tuneworthy.model.base import wrong as refused
 from tuneworthy.model.case import VoiceSamples
 from tuneworthy.model.evalset import EvalCase
@@ -212,8 +212,7 @@ class Regex(Scorer):
         self._matches = compiled.fullmatch if self.whole else compiled.search
 
     def score(self, output: Output, case: EvalCase) -> Scored:
-        text = output.text.encode("utf-8", "replace").decode("utf-8")
-        present = self._matches(text) is not None
+        present = self._matches(readable(output.text)) is not None
         why = "pattern_found" if present else "pattern_absent"
         if present is not self.absent:
             return right(why)

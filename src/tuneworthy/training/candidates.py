@@ -24,6 +24,7 @@ from tuneworthy.llm.runner import Job, quote
 from tuneworthy.measure.engine import conversation_keys
 from tuneworthy.measure.evalset import FRAME_CHARACTERS, FRAME_TRACES, failures
 from tuneworthy.measure.sample import Sample
+from tuneworthy.model.base import readable
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import PAIRS, CaseMessage, EvalCase, digest_of
 from tuneworthy.model.lab import Quote, Settled
@@ -258,11 +259,11 @@ def _logged(
         heard = [("system", system), *heard]
     named = [call for call in calls or () if call[0]]
     made = [
-        {"id": f"call_{n}", "function": {"name": name, "arguments": _readable(arguments)}}
+        {"id": f"call_{n}", "function": {"name": name, "arguments": readable(arguments)}}
         for n, (name, arguments) in enumerate(named, start=1)
     ]
-    said = [{"role": role, "content": _readable(text)} for role, text in heard]
-    said.append({"role": "assistant", "content": _readable(output or ""), "tool_calls": made})
+    said = [{"role": role, "content": readable(text)} for role, text in heard]
+    said.append({"role": "assistant", "content": readable(output or ""), "tool_calls": made})
     try:
         messages = [ChatTurn.model_validate(turn) for turn in said]
     except ValidationError:
@@ -276,11 +277,6 @@ def _logged(
         conversation_id=talk[:200] if talk else None,
         origin="trace",
     )
-
-
-def _readable(text: str) -> str:
-    """A text that any file can hold: half a surrogate pair becomes a mark."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def tools_today(case: Case) -> Mapping[str, Mapping[str, Any]] | None:
