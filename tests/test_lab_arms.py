@@ -85,7 +85,8 @@ def test_a_chain_is_one_arm_and_each_step_has_its_cost(tmp_path: Path) -> None:
 def test_a_step_without_an_answer_is_no_wrong_answer(silent: int, tmp_path: Path) -> None:
     lab = prepare(chained(tmp_path), as_of=DAY)
     done = lab_ceiling.run(lab, cap_usd=5, transport=clerk([], silent=silent))
-    steps, result = lab.scores.of(CHAIN).steps, cast("Any", done.result)
+    chain = next(arm for arm in lab.plan.arms if arm.id == CHAIN)
+    steps, result = lab.scores.of(chain).steps, cast("Any", done.result)
     numbers = {
         prompt: [int(case.split()[-1]) for case, *_ in told] for prompt, told in steps.items()
     }

@@ -71,7 +71,7 @@ class CeilingRun(NamedTuple):
             ["right", *(" or ".join(shown(answer_text(a)) for a in c.accepted) for c in cases)],
         ]
         for arm in plan.arms:
-            of = self.scores.of(arm.id)
+            of = self.scores.of(arm)
             if ran := {case.id for case in of.ran(cases)}:
                 columns.append([arm.id])
                 for case, mean in zip(cases, of.means(cases).tolist(), strict=True):

@@ -458,14 +458,14 @@ class DrawnPlan(NamedTuple):
         arms = [
             arm
             for draw, arm in zip(self.draws, self.arms, strict=True)
-            if draw.whole and not scores.unanswered(arm.id, cases)
+            if draw.whole and not scores.unanswered(arm, cases)
         ]
         if len(arms) < ENOUGH_DRAWS:
             return Unknown(ask=f"let a generator propose prompts: --propose {ENOUGH_DRAWS} or more")
-        rows = np.array([scores.row(arm.id, cases) for arm in arms])
+        rows = np.array([scores.row(arm, cases) for arm in arms])
         shared = ~np.isnan(rows).any(axis=0)
         gain = expected_gain(rows[:, shared].mean(axis=1)) if shared.any() else None
-        least = np.array([scores.row(arm.id, cases, 0.0) for arm in arms])
+        least = np.array([scores.row(arm, cases, 0.0) for arm in arms])
         room = expected_gain(np.nan_to_num(least).mean(axis=1))  # with what is missing wrong
         if gain is None or room is None:
             return Unknown(ask="run it again: no case was answered in every draw")

@@ -66,9 +66,7 @@ def means_of(scores: Scores, arms: Arms, cases: Cases) -> tuple[dict[str, float]
     judge's does. Never one for some arms and the other for others. An arm without a score, or with
     too few answers, is left out.
     """
-    rows = {
-        arm.id: scores.row(arm.id, cases) for arm in arms if not scores.unanswered(arm.id, cases)
-    }
+    rows = {arm.id: scores.row(arm, cases) for arm in arms if not scores.unanswered(arm, cases)}
     means = {name: float(np.nanmean(row)) for name, row in rows.items() if not np.isnan(row).all()}
     if scores.judge is None:
         return means, "rules"
@@ -128,7 +126,7 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
     Unknown where one of the two got too few answers, and under a judge while labels lack. Of an
     unknown one the interval holds everything, and ``n`` is 0.
     """
-    why = scores.unanswered(first.id, cases) or scores.unanswered(second.id, cases)
+    why = scores.unanswered(first, cases) or scores.unanswered(second, cases)
     estimate = None if why else scores.difference(first, second, cases)
     e = estimate or Estimate(0.0, -1.0, 1.0, 0, 0)
     rules = scores.judge is None
@@ -137,12 +135,12 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
     if why:
         needed = Unknown(ask=why)
     elif rules:
-        left, right = (scores.row(arm.id, cases) for arm in (first, second))
+        left, right = (scores.row(arm, cases) for arm in (first, second))
         more = cases_needed(left, right, clusters_of(cases)) if cases else None
         at_least = 0 if apart else max(e.n + 1, ENOUGH)
         needed = Unknown(ask=BY_MARGIN) if more is None else max(more, at_least)
     elif estimate is None:
-        lacking = (scores.judged(arm.id, cases).missing for arm in (first, second))
+        lacking = (scores.judged(arm, cases).missing for arm in (first, second))
         needed = Unknown(ask=label_more(sum(lacking)))
     else:
         needed = Unknown(ask="let people label more: --labels with a larger number")
@@ -185,7 +183,7 @@ def _judged_arms(
     part: Literal["select", "report"],
 ) -> Iterator[JudgedArm]:
     for arm in arms:
-        words = scores.judged(arm.id, cases)
+        words = scores.judged(arm, cases)
         there = ~np.isnan(words.judge)
         bias = paired_difference(words.judge, words.people, clusters_of(cases))
         yield JudgedArm(
@@ -475,7 +473,7 @@ def _saved(lab: Lab) -> int:
     plan = lab.plan
     if lab.stopped:
         return 0
-    made = sum(len(lab.scores.of(arm.id).ran(plan.select)) for arm in plan.called)
+    made = sum(len(lab.scores.of(arm).ran(plan.select)) for arm in plan.called)
     return (len(plan.called) * len(plan.select) - made) * plan.repeats
 
 
@@ -494,7 +492,7 @@ def _steps(
 
 def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
     """An arm with what it scored on some cases."""
-    of = lab.scores.of(arm.id)
+    of = lab.scores.of(arm)
     ran, (times, _) = of.ran(cases), of.seconds(cases)
     usd, written, thought = (sum(c.tolist()) for c in of.of(ran, "usd", "written", "thought"))
     more = {"thinking": min(1.0, thought / written)} if thought and written else {}
@@ -516,7 +514,7 @@ def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
 
 def _failures(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
     """Wrong answers of an arm by what they are a sign of; under a judge, what people said no to."""
-    wrong, known = scores.wrong(arm.id, cases)
+    wrong, known = scores.wrong(arm, cases)
     return tuple(
         Failures(
             signal=signal,
@@ -543,7 +541,7 @@ _MOST_PARTS = 50
 
 def _parts(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
     """How often each field of an arm's answers is right, or each class; () where there are none."""
-    of, rows = scores.of(arm.id), dict[str, list[tuple[float, str]]]()
+    of, rows = scores.of(arm), dict[str, list[tuple[float, str]]]()
     means = zip(cases, of.means(cases).tolist(), strict=True)
     scored = [(case, mean, of.parts.get(case.id)) for case, mean in means if mean >= 0]
     names = sorted({name for *_, parts in scored for name in parts or ()})
@@ -568,7 +566,7 @@ def _tuned(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:
     tuned = next((arm for arm in chosen[1:] if arm.kind == "tuned"), None)
     if tuned is None:
         return None
-    before, after = (scores.row(arm.id, cases) for arm in (chosen[0], tuned))
+    before, after = (scores.row(arm, cases) for arm in (chosen[0], tuned))
     both = ~(np.isnan(before) | np.isnan(after))
     wrong, mended = both & (before < 1), after >= 1
     return TunedChange(
@@ -587,7 +585,7 @@ def _tied(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
     others = [arm for arm in lab.stayed("prompt") if arm != chosen[0]]
     if not others:
         return Unknown(ask="compare more than one prompt")
-    rows = np.array([scores.row(arm.id, cases) for arm in (chosen[0], *others)]).T
+    rows = np.array([scores.row(arm, cases) for arm in (chosen[0], *others)]).T
     reach = quantiles(rows, np.random.default_rng(0)).pairs / Z95
     near = []
     for arm in others:
@@ -601,8 +599,8 @@ def _curve(lab: Lab) -> tuple[CurvePoint, ...]:
     """The best so far; an arm that was left behind is on too few cases to be the best of any."""
     best, points, select = -1.0, [], lab.plan.select
     for number, arm in enumerate(lab.plan.of_kind("prompt"), start=1):
-        row = lab.scores.row(arm.id, select)
-        if np.isnan(row).all() or lab.scores.unanswered(arm.id, select):
+        row = lab.scores.row(arm, select)
+        if np.isnan(row).all() or lab.scores.unanswered(arm, select):
             continue
         if lab.dropped.get(arm.id) is None:
             best = max(best, float(np.nanmean(row)))

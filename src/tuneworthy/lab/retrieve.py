@@ -288,7 +288,7 @@ class SearchedWays:
     def row(self, way: str, cases: Cases) -> of.Retrieved:
         recall, mrr = (each.share(_arm(way), cases) for each in (self.recall, self.mrr))
         given = [len(p.text.split()) for case in cases for p in self.found[way][case.id]]
-        passages = min(1.0, float(self.passages.row(way, cases).mean()))
+        passages = min(1.0, float(self.passages.row(_arm(way), cases).mean()))
         more = {"passages": passages, "words": sum(given) / len(cases)}
         return of.Retrieved.model_validate({"way": way, "recall": recall, "mrr": mrr, **more})
 
@@ -478,7 +478,7 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
         synthesis_gap=wrong,
         gain=contrast(lab.scores, given, none, cases),
     )
-    lost = [why for arm in (given, known, none) if (why := lab.scores.unanswered(arm.id, cases))]
+    lost = [why for arm in (given, known, none) if (why := lab.scores.unanswered(arm, cases))]
     return {"answers": answers, "spend": calls.spend, "stopped": first_of(lost)}
 
 

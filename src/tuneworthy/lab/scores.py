@@ -267,36 +267,36 @@ class Scores:
         """Note a score that needs no scorer, as of what was retrieved."""
         self._arms[arm].add(case, right=score, scored=1)
 
-    def of(self, arm: str) -> ArmScores:
+    def of(self, arm: Arm) -> ArmScores:
         """What an arm did; nothing for one that wasn't run."""
-        return self._arms.get(arm) or ArmScores()
+        return self._arms.get(arm.id) or ArmScores()
 
     def changes(self, arms: Iterable[Arm]) -> tuple[str, ...]:
         """What the models of some arms got instead of parameters they refused, for a plan."""
-        models = {arm.model: ", ".join(self.of(arm.id).changed) for arm in arms}
+        models = {arm.model: ", ".join(self.of(arm).changed) for arm in arms}
         return tuple(f"{model}: {changed}" for model, changed in models.items() if changed)
 
     def impossible(self, arm: Arm, cases: Cases) -> bool:
         """Whether its model can't be asked so at all: then nobody can use the arm either."""
-        of = self.of(arm.id)
+        of = self.of(arm)
         ran = of.ran(cases) if of.why else []
         refused = all(of.why.get(case.id, "").startswith(TAKES_NO) for case in ran)
         return bool(ran) and refused and not of.of(ran, "scored")[0].any()
 
-    def unanswered(self, arm: str, cases: Cases) -> str:
+    def unanswered(self, arm: Arm, cases: Cases) -> str:
         """Why an arm isn't measured on cases: too many calls without an answer; else empty."""
         of = self.of(arm)
         missing, calls = of.missing(cases)
         if missing <= self.most_missing * calls:
             return ""
         ((why, _),) = Counter(of.why[c.id] for c in cases if c.id in of.why).most_common(1)
-        return f"{missing} of {calls} calls of {arm} got no answer ({why})"
+        return f"{missing} of {calls} calls of {arm.id} got no answer ({why})"
 
-    def row(self, arm: str, cases: Cases, missing: float = math.nan) -> Floats:
+    def row(self, arm: Arm, cases: Cases, missing: float = math.nan) -> Floats:
         """Scores of an arm on cases, NaN where it has none; ``missing`` for what has no answer."""
         return self.of(arm).means(cases, missing)
 
-    def judged(self, arm: str, cases: Cases, missing: float = math.nan) -> JudgedScores:
+    def judged(self, arm: Arm, cases: Cases, missing: float = math.nan) -> JudgedScores:
         """An arm as its judge and people see it.
 
         ``missing`` is what both say of a call without an answer; NaN leaves it out.
@@ -309,7 +309,7 @@ class Scores:
         people[~drawn] = math.nan
         return JudgedScores(judge, people, int(np.isnan(people[drawn]).sum()))
 
-    def wrong(self, arm: str, cases: Cases) -> tuple[list[tuple[EvalCase, str, str]], int]:
+    def wrong(self, arm: Arm, cases: Cases) -> tuple[list[tuple[EvalCase, str, str]], int]:
         """An arm's wrong answers, by rules or by people, and how many could be scored at all.
 
         Each with its case, its signal and what came.
@@ -329,16 +329,16 @@ class Scores:
         upper one with all of them right. With ``exact`` they may be held against a target: where a
         model judges, it is then what people say, and None until they have labelled the sample.
         """
-        if not cases or self.unanswered(arm.id, cases):
+        if not cases or self.unanswered(arm, cases):
             return None
         clusters = clusters_of(cases)
 
         def counted(missing: float) -> Estimate | None:
             if exact and self.judge is not None:
-                return self.judged(arm.id, cases, missing).estimate(clusters)
-            return share(self.row(arm.id, cases, missing), clusters, exact=exact)
+                return self.judged(arm, cases, missing).estimate(clusters)
+            return share(self.row(arm, cases, missing), clusters, exact=exact)
 
-        if self.judge is None and not self.of(arm.id).why:
+        if self.judge is None and not self.of(arm).why:
             return counted(math.nan)
         return widened(*map(counted, (math.nan, 0.0, 1.0)))
 
@@ -351,10 +351,10 @@ class Scores:
 
         def counted(mine: float, others: float) -> Estimate | None:
             if self.judge is None:
-                row = self.row(first.id, cases, mine)
-                return paired_difference(row, self.row(second.id, cases, others), clusters)
-            right = self.judged(second.id, cases, others)
-            return self.judged(first.id, cases, mine).less(right, clusters)
+                row = self.row(first, cases, mine)
+                return paired_difference(row, self.row(second, cases, others), clusters)
+            right = self.judged(second, cases, others)
+            return self.judged(first, cases, mine).less(right, clusters)
 
         known = counted(math.nan, math.nan) if cases else None
         return widened(known, counted(0.0, 1.0), counted(1.0, 0.0)) if known else None
@@ -363,10 +363,10 @@ class Scores:
         """The same for a result; or what it takes."""
         if (estimate := self.estimate(arm, cases, exact=exact)) is not None:
             return ShareOf(**shown_share(estimate))
-        if why := self.unanswered(arm.id, cases):
+        if why := self.unanswered(arm, cases):
             return Unknown(ask=why)
         if exact and self.judge is not None:
-            return Unknown(ask=label_more(self.judged(arm.id, cases).missing))
+            return Unknown(ask=label_more(self.judged(arm, cases).missing))
         return Unknown(ask="it wasn't run")
 
 
@@ -514,7 +514,7 @@ class Lab:
         What a model can't be asked at all is left out: it hides nothing.
         """
         possible = (arm for arm in arms if not self.scores.impossible(arm, cases))
-        reasons = (self.scores.unanswered(arm.id, cases) for arm in possible)
+        reasons = (self.scores.unanswered(arm, cases) for arm in possible)
         return tuple(reason for reason in reasons if reason)
 
     async def _run(self, arms: Arms, cases: Cases, ahead: int, later: int = 0) -> None:
@@ -561,7 +561,7 @@ class Lab:
         ``missing`` is what an answer that didn't come counts; one that no scorer can judge is half
         right.
         """
-        known = np.nan_to_num(self.scores.row(arm.id, cases, missing), nan=0.5)
+        known = np.nan_to_num(self.scores.row(arm, cases, missing), nan=0.5)
         sums = np.bincount(clusters_of(cases), known) / longest
         return list(sums.tolist())
 

@@ -231,7 +231,7 @@ def compared(
     floor = skills is not None and skills.value <= written.general_margin
     answer, why = _outcome(written, *contrasts, floor=floor)
     asked = ((scores, plan.report), (general, general_skills()))
-    reasons = (by.unanswered(arm.id, cases) for arm in arms for by, cases in asked)
+    reasons = (by.unanswered(arm, cases) for arm in arms for by, cases in asked)
     lost = [reason for reason in reasons if reason]
     if lab.stopped:
         answer, why = "too_few_cases", "stopped"

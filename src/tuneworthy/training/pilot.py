@@ -371,7 +371,7 @@ class _Going:
             if size != self.plan.sizes[-1] and (ended := self._hopeless(tables, ways[0])):
                 break
         if size not in tables:
-            lost = self.scores.unanswered(pilot.tuned("", size, seed=0).id, self.select)
+            lost = self.scores.unanswered(pilot.tuned("", size, seed=0), self.select)
             raise StoppedError(f"not judged: {lost}", fix=_CORRECT)
         tuned = await self._best_tuned(max(tables))
         verify = await self._held_out(tuned, max(tables), ways)
@@ -384,7 +384,7 @@ class _Going:
             raise StoppedError(f"{stopped}; what was trained and paid for is kept", fix=fix)
 
     def _mean(self, arm: Arm) -> float:
-        row = self.scores.row(arm.id, self.select)
+        row = self.scores.row(arm, self.select)
         return -1.0 if np.isnan(row).all() else float(np.nanmean(row))
 
     def _best_untuned(self) -> list[Arm]:
@@ -404,7 +404,7 @@ class _Going:
     def _rows(self, size: int, near: int = 0) -> Any:
         """Scores on the cases for selecting, a row a seed that has some."""
         arms = (self.pilot.tuned("", size, near=near, seed=n) for n in range(self.plan.seeds))
-        rows = np.array([self.scores.row(arm.id, self.select) for arm in arms])
+        rows = np.array([self.scores.row(arm, self.select) for arm in arms])
         return rows[~np.isnan(rows).all(axis=1)]
 
     async def _answered(self, arms: Arms, cases: Cases) -> None:
@@ -596,7 +596,7 @@ class _Going:
         head = next((arm for arm in ways if arm.kind == "baseline"), None)
         less = self.scores.difference(tuned, head, report) if head else None
         simpler, spend = (head, less) if head and less else None, self.calls.spend
-        seconds, places = self.scores.of(tuned.id).seconds(report)
+        seconds, places = self.scores.of(tuned).seconds(report)
         late = quantile(seconds, 0.95, clusters_of(report)[places])
         money = decide(lab.case, lab.framework, as_of=lab.as_of).investment
         told = lab.case, self.plan, tuple(rows), verify, probes, simpler, spend.paid, lab.as_of
