@@ -38,14 +38,14 @@ BUDGETS = {
     ("money", "plan", "precedents"): Budget(4_584, 3_300),
     ("pipeline",): Budget(265, 250),
     ("report",): Budget(6_880, 4_600),
-    ("lab",): Budget(4_404, 3_200),
+    ("lab",): Budget(4_402, 3_200),
     ("training",): Budget(3_606, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_798, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_802, 44_400
-MOST_TOKENS, AIM_TOKENS = 451_843, 275_000
+MOST_LINES, AIM_LINES = 62_800, 44_400
+MOST_TOKENS, AIM_TOKENS = 451_770, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,
