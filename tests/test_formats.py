@@ -883,6 +883,7 @@ def test_what_a_model_wrote_is_neither_its_bill_nor_its_score(
         path = tmp_path_factory.mktemp("own") / "a.jsonl"
         rows, _ = load(written(path, *[{"question": "why so", name: answer, "ms": 250}] * 3))
         assert all(each.keys() == {"input", "output", "latency_s"} for each in rows)
+    path = tmp_path_factory.mktemp("own") / "a.jsonl"
     billed = {"text": "a", "usage": {"prompt_tokens": 7, "completion_tokens": 2}, "cost": 3}
     (row, *_), _ = load(written(path, {"question": "why so", "response": billed}))
     assert (row["usd"], row["input_tokens"]) == (3, 7)
