@@ -862,6 +862,18 @@ def test_a_decimal_comma_is_one_of_a_number_and_texts_stay_as_written(
     assert kept == [(q, a, a, n / 1000) for q, a, n in cells]
 
 
+def test_decimal_commas_are_read_where_a_mapping_or_our_own_names_say_numbers(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "own.csv").write_text("input;output;usd;latency_s\n3,14;2,5;0,25;1,5\n")
+    wanted = {"input": "3,14", "output": "2,5", "usd": 0.25, "latency_s": 1.5}
+    assert load(tmp_path / "own.csv")[0] == [wanted]
+    (tmp_path / "map.csv").write_text("q;a;cost in;cost out;ms\n3,14;2,5;0,125;0,125;1500,0\n")
+    written = 'input: q\noutput: a\nusd: {sum: ["\\"cost *\\""]}\nlatency_s: {path: ms, unit: ms}\n'
+    (chunk,) = read([tmp_path / "map.csv"], mapping=mapping_from_text(written, "map.yaml"))
+    assert {name: chunk.batch.column(name)[0] for name in wanted} == wanted
+
+
 WORDS_OF_A_CALL = (
     *("cost", "usd", "score", "rating", "label", "model", "error", "duration_ms", "date", "id"),
     *("case_id", "session_id", "expected", "passed", "price", "documents", "system"),

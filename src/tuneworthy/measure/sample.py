@@ -374,7 +374,7 @@ def _spaced(text: str | None, row: int) -> bytes:
     short = f"\0{row}" if text is None else text[:LONGEST]
     spaced = short
     if not short.isascii() and short.encode("utf-8", "surrogatepass").translate(None, _NARROW):
-        spaced = _IDEOGRAPH.sub(r" \1 ", short)
+        spaced = " ".join(_IDEOGRAPH.split(short))
     words = spaced.lower().encode("utf-8", "replace").translate(_LETTERS)
     if not words or words.isspace():
         words = b"\0" + short.encode("utf-8", "replace").hex().encode()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from itertools import chain, compress, islice
 from operator import not_
 from pathlib import Path
@@ -492,7 +493,10 @@ class Content:
         groups = chain(first, groups)
         if decimal_commas:  # a text stays as it was written
             picks = [pick for field, pick in kind.picks.items() if field in NUMBERS]
-            columns = {".".join(map(str, path)) for pick in picks for path in pick.paths}
+            paths = {".".join(map(str, path)) for pick in picks for path in pick.paths}
+            stars = [path for path in paths if "*" in path]
+            names = rows[0] if rows else ()
+            columns = paths | {n for n in names if any(fnmatchcase(n, star) for star in stars)}
             groups = ((places, with_points(rows, columns)) for places, rows in groups)
         yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
