@@ -32,8 +32,8 @@ BUDGETS = {
     ("model",): Budget(4_595, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_437, 4_400),
     ("files", "scoring"): Budget(3_751, 2_600),
-    ("traces",): Budget(4_300, 2_200),
-    ("measure",): Budget(6_290, 4_800),
+    ("traces",): Budget(4_286, 2_200),
+    ("measure",): Budget(6_284, 4_800),
     ("verdict",): Budget(4_762, 3_400),
     ("money", "plan", "precedents"): Budget(4_584, 3_300),
     ("pipeline",): Budget(265, 250),
@@ -44,8 +44,8 @@ BUDGETS = {
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_800, 44_400
-MOST_TOKENS, AIM_TOKENS = 451_770, 275_000
+MOST_LINES, AIM_LINES = 62_780, 44_400
+MOST_TOKENS, AIM_TOKENS = 451_570, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,
