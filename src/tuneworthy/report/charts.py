@@ -65,6 +65,7 @@ _ATTRIBUTE = re.compile(
 )
 _WHERE = re.compile(r"^(?:isValid\()?datum\.(\w+)\)?(?: ([!=]=) '?(\w+)'?)?$")
 _PLAIN = re.compile(r"[\w\s.,#%()+-]*", re.ASCII)
+_DIGITS = re.compile(r"\d+\.\d{3,}")
 _HREF = "{http://www.w3.org/1999/xlink}href"
 
 
@@ -249,7 +250,11 @@ def _kept(
         tag, drawn = element.tag.rpartition("}")[2], element.get("d")
         if not _ELEMENT.fullmatch(tag) or element.get("display") == "none" or drawn == "":
             continue
-        own = {n: v for n, v in element.items() if _ATTRIBUTE.fullmatch(n) and _PLAIN.fullmatch(v)}
+        own = {
+            n: _DIGITS.sub(lambda found: f"{float(found[0]):.4g}", v)
+            for n, v in element.items()
+            if _ATTRIBUTE.fullmatch(n) and _PLAIN.fullmatch(v) and (n, v) != ("opacity", "1")
+        }
         inside = [*_kept(element, leads, met)]
         place = "#" + element.get(_HREF, "").rpartition("#")[2]  # behind an address of the renderer
         if tag == "a" and place in leads:
@@ -345,10 +350,7 @@ def _middle(value: Number) -> float | None:
 
 
 def tornado(simulation: Simulation, leads: Mapping[str, Sequence[Destination]]) -> Drawing | None:
-    """Each uncertain input alone, from its worse to its better end; the eight widest.
-
-    ``leads`` is by the name of an input.
-    """
+    """Each uncertain input alone, from its worse to its better end; the eight widest."""
     swings, middle = simulation.tornado[:_MOST_SWINGS], simulation.likely_usd
     titles, ends = labels([swing.input for swing in swings]), ("worse", "better")
     rows = [

@@ -74,11 +74,7 @@ def markdown(dossier: Dossier, *, short: bool = False) -> str:
 
 
 def html(dossier: Dossier, *, short: bool = False) -> str:
-    """The report as a whole HTML document; equal dossiers give equal text.
-
-    Raises:
-        InputError: If the libraries that make it aren't installed.
-    """
+    """As a whole HTML document, equal for equal dossiers; an InputError without its libraries."""
     return str(_page("render", dossier, short=short))
 
 

@@ -75,11 +75,7 @@ def _environment() -> Environment:
 
 
 def environment(templates: Mapping[str, str]) -> Environment:
-    """Templates that escape everything, show what would hide, and know the report's blocks.
-
-    Args:
-        templates: Name to text; ``blocks.html`` is there already.
-    """
+    """Templates that escape everything, show what would hide, and know the report's blocks."""
     made = Environment(
         loader=DictLoader({"blocks.html": template("blocks.html"), **templates}),
         autoescape=True,
@@ -138,11 +134,7 @@ def browser() -> str | None:
 
 
 def pdf(document: Document) -> bytes:
-    """A document as it prints from the browser, by a browser with a profile of its own.
-
-    Raises:
-        InputError: If there is no browser, or it doesn't print it in a minute.
-    """
+    """As the browser prints it; an InputError without one, or if it takes over a minute."""
     path, fix = browser(), "or print the page that --format html writes: it has the same style"
     if path is None:
         what = "no Chromium, Chrome or Edge is found"
@@ -195,12 +187,9 @@ def script_digest() -> str:
 
 
 def chart_script() -> bytes:
-    """The script, in UTF-8; made once, in seconds, and kept.
+    """The script, in UTF-8, made once in seconds; a SubprocessError if it can't be made.
 
     It is made by a process of its own: the renderer would hold up every thread of this one.
-
-    Raises:
-        subprocess.SubprocessError: If it can't be made.
     """
     with _lock:
         if not _kept:

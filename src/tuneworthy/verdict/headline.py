@@ -97,6 +97,9 @@ def takes(facts: CaseFacts, found: Judgement, gates: Sequence[GateResult]) -> It
         yield Take(towards="no", what=sentence(ends))
         return
     held_up = (g for g in gates if g.state == "no" and g.id not in ("need", "strength"))
+    if found.answer == "no" and any(each.rule == "cannot_coexist" for each in found.departs):
+        says = "a bill that repays the work, or another target counted and missed"
+        yield Take(towards="pilot", what=sentence(says))
     lacks = [*_lacks(facts, found), *(f"this settled: {gate.why}" for gate in held_up)]
     yield from (Take(towards="pilot", what=sentence(what)) for what in lacks)
     if found.answer != "no":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from math import comb, inf, prod
+from itertools import accumulate, pairwise
+from math import comb, inf, isinf, prod
 
 from tuneworthy.model.base import Range, State, Unknown
 from tuneworthy.model.dossier import (
@@ -20,7 +21,7 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.charts import Drawing, looks
 from tuneworthy.report.named import named
 from tuneworthy.report.text import safe
-from tuneworthy.verdict.facts import TARGETS
+from tuneworthy.verdict.facts import TARGETS, ends
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS, band_text, rests_on
 from tuneworthy.words import (
     count,
@@ -138,7 +139,9 @@ def target_texts(dossier: Dossier) -> dict[str, str]:
             low, limit = (ranged(end, write, unit) for end in (target.today, target.limit))
             today = "" if isinstance(target.today, Unknown) else f"{low} today, "
             of = f" ({today}{bound}{limit} wanted)"
-        state = NOT_KNOWN if target.state == "unknown" else target.state
+        state = str(target.state)
+        if state == "unknown":
+            state = NOT_KNOWN if isinstance(target.today, Unknown) else "not shown either way"
         said[name] = f"{TARGETS[name].name} {state}{of}"
     return said
 
@@ -346,6 +349,18 @@ def ranged(value: Number, words: Callable[[float], str], unit: str = "") -> str:
 
 def dollars(value: Number) -> str:
     return ranged(value, usd)
+
+
+def parts_text(values: Sequence[Number]) -> list[str]:
+    """Amounts that stand beside their sum, rounded such that they add up to it as it is shown."""
+    known = [ends(value) for value in values if not isinstance(value, Unknown)]
+    if isinf(sum(most for _, most in known)):
+        return [*map(dollars, values)]
+    sums = [[*accumulate(side, initial=0.0)] for side in zip(*known, strict=True)]
+    shown = [[round(one, 2 if side[-1] < 10 else 0) for one in side] for side in sums]
+    parts = zip(*([b - a for a, b in pairwise(side)] for side in shown), strict=True)
+    texts = (dollars(Range.between(low, max(low, high))) for low, high in parts)
+    return [NOT_KNOWN if isinstance(value, Unknown) else next(texts) for value in values]
 
 
 def left(value: Number) -> tuple[str, str]:

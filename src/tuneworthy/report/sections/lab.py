@@ -198,7 +198,10 @@ def ceiling_document(
     """What a ceiling lab shows; ``folder`` and ``rubric`` as the user named them."""
     spent = b.facts(spent_rows(result.spend, result.calls_saved, result.stopped))
     sections = (*ceiling_sections(result, dossier, before), b.section("lab-spent", "", spent))
-    note, then = cases_note(dossier.investment), f"Next: {_next(result, dossier, folder, rubric)}"
+    note, then = (
+        cases_note(dossier.investment),
+        f"Next: {_next(result, dossier, shlex.quote(folder), rubric)}",
+    )
     after = [note, then] if note else [then]
     return b.Document("", "What the ceiling lab shows", sections, after=after)
 
@@ -448,10 +451,7 @@ def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts
 def _next(
     result: CeilingResult, dossier: Dossier, folder: str | None = None, rubric: str = ""
 ) -> str:
-    """What to do next: a command where a folder is known, else an instruction for the page.
-
-    More cases are asked for unless they are known not to be worth their labels.
-    """
+    """What to do next: a command where a folder is known, else an instruction for the page."""
     judge, target, needed = result.judge, result.target, result.cases_needed
     if result.stopped:
         larger = larger_budget(result.stopped)
@@ -650,7 +650,9 @@ def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = ""
     after = []
     if result.judge is not None and not result.stopped:
         choose = result.why == "choice"
-        if label := _label_command(result.judge, folder, rubric, "verify", choose=choose):
+        if label := _label_command(
+            result.judge, shlex.quote(folder), rubric, "verify", choose=choose
+        ):
             after.append(f"Next: {label}")
     return b.Document("", sentence(outcome), sections, after=after)
 
@@ -702,7 +704,7 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
     if result.spend:
         spent = b.facts(spent_rows(result.spend, stopped=result.stopped))
         sections.append(b.section("retrieval-spent", "", spent))
-    after = [f"Next: {_next_of_retrieval(result, folder)}"]
+    after = [f"Next: {_next_of_retrieval(result, shlex.quote(folder))}"]
     return b.Document("", "What the retrieval lab shows", sections, after=after)
 
 

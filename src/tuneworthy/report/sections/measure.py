@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -116,14 +117,15 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
     For a case that was made from the traces it is the five-minute page: what they alone say about
     prompts, the bill and the ceiling.
     """
-    before, after = report.before, [f"Next: tuneworthy decide {report.folder}"]
+    before, case = report.before, shlex.quote(report.folder)
+    after = [f"Next: tuneworthy decide {case}"]
     if _best(report) is not None:
-        target = f"tuneworthy answer {report.folder} targets.quality.at_least=SHARE"
-        after = [f"Next: {target}, then: tuneworthy decide {report.folder}"]
+        target = f"tuneworthy answer {case} targets.quality.at_least=SHARE"
+        after = [f"Next: {target}, then: tuneworthy decide {case}"]
     sections = [b.section("read", "", _read(report))]
     if before is None:
         sections.append(b.section("quick", "", b.facts(quick_rows(report))))
-        every = f"tuneworthy decide {report.folder} --format markdown"
+        every = f"tuneworthy decide {case} --format markdown"
         after.append(f"More: {every} lists every measurement")
     else:
         if (arms := report.series("arms")) is not None:
@@ -511,10 +513,11 @@ def _ceiling(report: MeasureReport) -> str:
     first = f"{of_all} {'is' if answered <= 1 else 'are'} answered by data"
     first += f", {few(stated)} stated" if (stated := len(known) - answered) else ""
     first += f" (seen: {'; '.join(seen)})" if seen else ""
+    more = f"tuneworthy interview {shlex.quote(report.folder)}"
     reached = {
         "yes": ", and it is reached",
         "no": ", and it is not reached",
-        "unknown": f", so it stays open: tuneworthy interview {report.folder} asks for the rest",
+        "unknown": f", so it stays open: {more} asks for the rest",
     }
     return sentence(first + reached[ceiling.reached])
 

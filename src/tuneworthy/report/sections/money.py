@@ -13,6 +13,7 @@ from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
     BreakEven,
     ChallengeResult,
+    CostItem,
     Dossier,
     Duration,
     InvestmentResult,
@@ -36,9 +37,11 @@ from tuneworthy.report.sections.common import (
     duration,
     headline,
     left,
+    parts_text,
     ranged,
     unfit,
 )
+from tuneworthy.report.sections.plan import conditions_text
 from tuneworthy.words import count, listing, number, plain, sentence, several, share, usd, usd_range
 
 _SAVINGS, _RUNNING = "economics.monthly.api_savings_usd", "economics.monthly.ongoing_usd"
@@ -80,7 +83,10 @@ def pays_back_text(dossier: Dossier) -> str:
         ask = money.ask_usd
         pilot, build, run = map(dollars, (ask.pilot, ask.build, ask.run_month))
         every = money.a_month or " for the job itself"
-        parts.append(f"it asks for {pilot} now, {build} then and {run}{every}")
+        first = conditions_text(dossier)
+        asks_for = "it asks for" if dossier.verdict.answer in ("pilot", "yes") else "it would take"
+        says = f"{asks_for} {pilot} now, {build} then and {run}{every}"
+        parts.append(says + f", beside {first}, on conditions to settle" * bool(first))
     return "; ".join(parts)
 
 
@@ -164,7 +170,7 @@ def investment(dossier: Dossier) -> b.Section:
     return b.section(
         "money",
         _TITLE,
-        b.facts(_facts(money)),
+        b.facts(_facts(money, conditions_text(dossier))),
         sentence(f"{many}fit with the rest: see what doesn’t fit together") if clashes else "",
         missing and b.Todo(missing, "An amount isn’t known."),
         names and f"Not stated: {names}. {sentence(assumed_text(money))}",
@@ -176,10 +182,18 @@ def investment(dossier: Dossier) -> b.Section:
 
 
 def _items(money: InvestmentResult) -> b.Table:
-    rows = [
-        (one.when, one.what, dollars(one.usd), _ask(one.usd) or one.source) for one in money.items
-    ]
+    rows: list[tuple[str, ...]] = []
+    for _, group in groupby(money.items, _sum_of):
+        lines = [*group]
+        for one, text in zip(lines, parts_text([one.usd for one in lines]), strict=True):
+            rows.append((one.when, one.what, text, _ask(one.usd) or one.source))
     return b.table("Costs, line by line", "When | For | #USD | Known from", rows)
+
+
+def _sum_of(one: CostItem) -> tuple[str, str]:
+    """What a line is a part of: what comes on top, or is in another line, is its own."""
+    apart = one.source.startswith("not in the sums") or one.what.startswith("of it")
+    return one.when, one.what if apart else ""
 
 
 def _ask(value: Number) -> str:
@@ -190,9 +204,11 @@ def _worked(title: str, steps: Sequence[str], id: str = "") -> b.Parts:
     return steps and b.fold(title, b.bullets(steps, ordered=True), id=id)
 
 
-def story(money: InvestmentResult) -> Iterator[b.Fact]:
+def story(money: InvestmentResult, first: str = "") -> Iterator[b.Fact]:
     """What is asked, in its order: the same figures wherever money is told."""
     ask = money.ask_usd
+    if first:
+        yield b.Fact("Conditions to settle", first, "not in what is asked", "plan")
     if isinstance(money.upfront_usd, Unknown):
         yield b.Fact("Up front", NOT_KNOWN, sentence(money.upfront_usd.ask), "money")
     elif not isinstance(ask.pilot, Unknown):
@@ -205,7 +221,7 @@ def story(money: InvestmentResult) -> Iterator[b.Fact]:
     yield b.Fact(run, dollars(ask.run_month), "", "money")
 
 
-def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
+def _facts(money: InvestmentResult, first: str = "") -> Iterator[b.Fact]:
     word, net = left(money.monthly_net_usd)
     back, bring = money.break_even_months, money.must_bring_usd
     yield b.Fact("Does it pay?", sentence(money.justified), sentence(money.why))
@@ -217,7 +233,7 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     if money.capped:
         beside = f"{every}, as far as the bill allows; more is stated"
         yield b.Fact("Possible of the saving", dollars(money.possible_saving_usd), beside)
-    yield from story(money)
+    yield from story(money, first)
     if not isinstance(bring, Unknown):
         yield b.Fact("It must bring", dollars(bring), f"{every} to run it and pay it back in time")
     if isinstance(money.monthly_net_usd, Unknown):

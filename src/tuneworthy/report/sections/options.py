@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
@@ -151,13 +152,10 @@ def document(
     case_path: str = "",
     more: bool = False,
 ) -> b.Document:
-    """Every option; with the services that tune, also models and who takes new work.
-
-    With ``more``, the command that shows what a terminal leaves out.
-    """
+    """Every option; with the services that tune, also models and who takes new work."""
     options = () if isinstance(dossier.options, Unknown) else dossier.options
     rest = len(options) - len(matter(options))
-    command = f"tuneworthy options {case_path}".rstrip()
+    command = f"tuneworthy options {case_path and shlex.quote(case_path)}".rstrip()
     split = any(option.id == "decomposition" and option.helps != "no" for option in options)
     counts = f"of {several(len(options), 'option')} {_counts(options)}."
     return about(

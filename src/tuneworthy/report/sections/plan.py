@@ -101,6 +101,15 @@ def work_text(hours: Range, money: Range) -> str:
     return work if cost == _NOT_PRICED else f"{work}, {cost}"
 
 
+def conditions_text(dossier: Dossier) -> str:
+    """What the conditions of a tuning take, which no ask holds; empty for nothing."""
+    parts = {} if isinstance(dossier.plan, Unknown) else dossier.plan.parts
+    first = parts.get("steps")
+    if first is None or "first_version" not in parts or first.hours.high == 0:
+        return ""
+    return work_text(first.hours, first.usd)
+
+
 def _cost(value: Range) -> str:
     return _NOT_PRICED if value.high == "open" and value.low == 0 else dollars(value)
 
@@ -140,7 +149,7 @@ _COMMAND = re.compile(r"(tuneworthy [a-z ]+)CASE\b")
 
 def _steps(plan: Plan, case_path: str) -> Iterator[b.Parts]:
     numbers, of = _numbers(plan), shlex.quote(case_path) if case_path else "CASE"
-    for part in plan.parts:
+    for part in {phase.part for phase in plan.phases}:
         folds = [
             b.fold(
                 f"{numbers[phase.id]} {phase.title}",
@@ -163,15 +172,11 @@ _LONGEST = 80
 
 
 def gantt(plan: Plan, title: str) -> str:
-    """The chart as Mermaid source.
-
-    Every name is reduced to letters, digits and a few signs, and begins with a number, so that
-    none of them can be a keyword, a comment or the end of its line.
-    """
+    """The chart as Mermaid source: no name can be a keyword, a comment or the end of its line."""
     lines = ["gantt", f"    title Plan: {name(title)}", "    dateFormat YYYY-MM-DD"]
     lines += ["    inclusiveEndDates", "    excludes weekends"]
     numbers = _numbers(plan)
-    for part in plan.parts:
+    for part in {phase.part for phase in plan.phases}:
         lines.append(f"    section {part_title(plan, part)}")
         for phase in (phase for phase in plan.phases if phase.part == part):
             number, days = numbers[phase.id], f"{phase.start}, {phase.end}"

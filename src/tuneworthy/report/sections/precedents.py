@@ -136,10 +136,7 @@ _CODERS = named("coders")
 
 
 def to_dict(backtest: Backtest, *, seed: int) -> dict[str, Any]:
-    """The record as plain data for JSON, unrounded, with the seed its intervals were drawn with.
-
-    Nothing in it is NaN; ``against`` is absent for the two baselines.
-    """
+    """As data for JSON, unrounded; ``against`` is absent for the two baselines."""
     data = backtest.model_dump(mode="json")
     for rule in data["rules"]:
         if rule["against"] is None:

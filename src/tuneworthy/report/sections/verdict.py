@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -37,7 +38,7 @@ from tuneworthy.report.sections.common import (
 from tuneworthy.report.sections.evidence import in_short
 from tuneworthy.report.sections.money import pays_back, pays_back_text
 from tuneworthy.report.sections.options import instead
-from tuneworthy.report.sections.plan import work_text
+from tuneworthy.report.sections.plan import conditions_text, work_text
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import attempts, review_day
 from tuneworthy.words import capital, day, few, listing, sentence, several, usd
@@ -54,7 +55,8 @@ def memo(dossier: Dossier) -> Iterator[b.Fact]:
     yield from _ask(dossier)
     phases = () if isinstance(dossier.plan, Unknown) else dossier.plan.phases
     first = [phase for phase in phases if phase.id == "simpler"]
-    costs = " ".join(f"{work_text(p.hours, p.usd)}, until {day(p.end)}." for p in first)
+    of = " of that" * bool(conditions_text(dossier))
+    costs = " ".join(f"{work_text(p.hours, p.usd)}{of}, until {day(p.end)}." for p in first)
     yield b.Fact("Next step", dossier.verdict.next, costs, "plan")
     if targets := listing([*target_texts(dossier).values()]):
         yield b.Fact("Targets", sentence(targets))
@@ -88,6 +90,8 @@ def _ask(dossier: Dossier) -> Iterator[b.Fact]:
             then += f"; if it works, {dollars(ask.build)} to build it"
             run = "to run the job" if money.one_off else "a month to run it"
             then += f" and {dollars(ask.run_month)} {run}"
+    if before := conditions_text(dossier):
+        then += f". Conditions to settle aren’t in it: {before}"
     yield b.Fact("Ask now", amount, f"until {until}{then}.", "money")
     ends = [item.what for item in verdict.takes if item.towards == "no"]
     yield from (b.Fact("Stop rule", what) for what in ends)
@@ -225,16 +229,15 @@ def fit(dossier: Dossier) -> b.Section:
     """What doesn't fit together, the heaviest first."""
     ranks = list(b.SEVERITIES)
     ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
-    heavy = b.Prose(sentence(tally(ordered)), detail=True)
-    found = (heavy, b.Claims(tuple(ordered))) if ordered else "Nothing was found."
+    found = (
+        (sentence(tally(ordered)), b.Claims(tuple(ordered))) if ordered else "Nothing was found."
+    )
     return b.section("fit", _FIT, found)
 
 
 def short(dossier: Dossier, case_path: str = "") -> b.Document:
-    """The report in short: facts, challenges, flips, questions, and where to go on.
-
-    The verdict is in the first line, and nothing is lost without colour.
-    """
+    """The report in short: the verdict in the first line, facts, challenges, where to go on."""
+    case_path = case_path and shlex.quote(case_path)
     if dossier.quick is not None:
         return _quick(dossier, case_path)
     noted = keep_in_mind(dossier)
