@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -173,6 +174,32 @@ def test_the_next_question_comes_with_the_command_that_answers_it(
     assert f"Next: Answer one question: {asked['ask']} tuneworthy answer" in out
     assert f"{asked['factor']}=yes (or no)" in out
     assert "=yes (or no)" not in said(capsys, "decide", TASK)
+
+
+def test_next_commands_of_a_folder_with_a_blank_can_be_pasted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(TASK, tmp_path / "my case")
+    monkeypatch.chdir(tmp_path)
+    for command in (("decide",), ("decide", "--quick"), ("options",), ("plan",)):
+        out = flat(said(capsys, *command, "my case"))
+        assert "'my case'" in out
+        assert not re.search(r"tuneworthy [a-z|]+ my case", out)
+
+
+def test_what_an_ask_leaves_out_is_said_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+    conditions = "28–76 hours of work, $2,800–$7,600"
+    memo = said(capsys, "decide", TASK, *ON, "--format", "markdown", "--short")
+    assert f"Conditions to settle aren’t in it: {conditions}." in memo
+    assert "16–48 hours of work, $1,600–$4,800 of that" in memo
+    assert f"beside {conditions}, on conditions to settle" in flat(
+        said(capsys, "decide", TASK, *ON)
+    )
+    assert f"{conditions} not in what is asked" in flat(said(capsys, "invest", TASK, *ON))
+    assert conditions in flat(said(capsys, "plan", TASK, "--start", ON[1]))
+    job = flat(said(capsys, "decide", "examples/hotel-voice", *ON))
+    assert "it would take" in job
+    assert "conditions to settle" not in job
 
 
 def test_explain_names_nobody_as_the_source_of_what_is_unknown(

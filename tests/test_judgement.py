@@ -99,6 +99,8 @@ def test_a_job_that_runs_once_is_never_repaid() -> None:
     assert (found.verdict.answer, rules(found)[-1]) == ("no", "cannot_coexist")
     assert "runs once" in found.verdict.headline
     assert steps(found)[0] == "keep_prompt"
+    takes = [one.what for one in found.verdict.takes if one.towards == "pilot"]
+    assert takes[0] == "A bill that repays the work, or another target counted and missed."
 
 
 def test_a_small_bill_refutes_the_reason_cost() -> None:

@@ -20,9 +20,17 @@ from typing import Any
 import pytest
 import yaml
 from genai_prices import Usage, calc_price
+from hypothesis import given
+from hypothesis import strategies as st
 
 from internals import framework_of
 from tuneworthy import decide, load_case
+from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.dossier import InvestmentResult, Number
+from tuneworthy.report.blocks import Fold, Picture, Table
+from tuneworthy.report.sections import money as money_words
+from tuneworthy.report.sections import plan as plan_words
+from tuneworthy.report.sections.common import dollars, parts_text
 
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
 SLUGS = sorted(path.parent.name for path in GALLERY.glob("*/case.yaml"))
@@ -704,3 +712,63 @@ def test_every_line_of_the_calculation_adds_up() -> None:
             assert abs(result) == pytest.approx(float(told_[1].replace(",", "")), rel=0.02), clause
             typed += 1
     assert typed > 30
+
+
+def shown_usd(text: str) -> Spread:
+    """The two ends of an amount as it is printed."""
+    found = [float(one.replace(",", "")) for one in re.findall(r"\$([\d,.]*\d)", text)]
+    return found[0], found[-1]
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_parts_that_stand_beside_their_sum_add_up_as_shown(slug: str) -> None:
+    case = load_case(GALLERY / slug)
+    dossier = decide(case, framework_of(case), as_of=AS_OF)
+    blocks = money_words.investment(dossier).blocks
+    for costs in (one for one in blocks if isinstance(one, Fold) and one.id == "costs"):
+        (table,), money = costs.blocks, dossier.investment
+        assert isinstance(table, Table)
+        assert isinstance(money, InvestmentResult)
+        sums = {"up front": money.upfront_usd, "each month": money.ask_usd.run_month}
+        for when, whole in sums.items():
+            lines = [[str(cell) for cell in row] for row in table.rows if row[0] == when]
+            own = [line for line in lines if not line[1].startswith("of it")]
+            parts = [line[2] for line in own if not line[3].startswith("not in the sums")]
+            if parts and all("$" in part for part in parts):
+                assert tuple(map(sum, zip(*map(shown_usd, parts), strict=True))) == shown_usd(
+                    dollars(whole)
+                )
+    if isinstance(dossier.plan, Unknown):
+        return
+    (phases,) = (
+        one.table for one in plan_words.section(dossier).blocks if isinstance(one, Picture)
+    )
+    costs_of = [str(row[4]) for row in phases.rows]
+    for part, total in dossier.plan.parts.items():
+        own = [c for c, p in zip(costs_of, dossier.plan.phases, strict=True) if p.part == part]
+        if all("$" in one and "or more" not in one for one in own) and total.usd.high != "open":
+            ends = zip(*map(shown_usd, own), strict=True)
+            assert tuple(map(sum, ends)) == shown_usd(dollars(total.usd))
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown"),
+    [
+        ([337.5, 337.5, 225.0], ["$338", "$337", "$225"]),
+        ([389.19, 486.49, 324.32], ["$389", "$487", "$324"]),
+        ([2.346, 3.0, 1.2], ["$2.35", "$3.00", "$1.20"]),
+        ([4.7, 42.0], ["$5", "$42"]),
+        ([], []),
+        ([Unknown(ask="state it"), 12.0], ["not known", "$12"]),
+        ([Range(low=1.4, high="open"), 2.4], ["$1.40 or more", "$2.40"]),
+    ],
+)
+def test_a_sum_is_shown_in_parts(parts: list[Number], shown: list[str]) -> None:
+    assert parts_text(parts) == shown
+
+
+@given(st.lists(st.floats(0, 1e7), min_size=1, max_size=9))
+def test_any_shown_parts_are_within_a_dollar_and_add_up(parts: list[float]) -> None:
+    told = [shown_usd(one)[0] for one in parts_text(list(parts))]
+    assert math.isclose(sum(told), shown_usd(dollars(sum(parts)))[0], abs_tol=1e-6)
+    assert all(abs(a - b) < 1.01 for a, b in zip(told, parts, strict=True))

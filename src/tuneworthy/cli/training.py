@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 from datetime import date
@@ -220,7 +219,7 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
     recipe = Recipe(epochs=options["epochs"], method="dpo" if options["dpo"] else "sft")
     if options["resume"]:
         if (plan := written_pilot(lab.case)) is None:
-            fix = f"begin one: tuneworthy pilot {shlex.quote(str(case))}"
+            fix = f"begin one: tuneworthy pilot {case}"
             raise InputError("there is no pilot to go on with", where="--resume", fix=fix)
         recipe, options["examples"] = plan.recipe, plan.sizes[-1]
         options |= plan.model_dump(include={"way", "base", "seeds", "margin"})

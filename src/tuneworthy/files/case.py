@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -64,7 +63,7 @@ def read_with_digest(source: str | Path) -> Written:
     """A case with the very text it was read from."""
     path = case_path(source)
     if path.parent == Path(source) and not os.path.lexists(path):
-        fix = f"start one: tuneworthy init {shlex.quote(str(path.parent))}"
+        fix = f'start one with "tuneworthy init {path.parent}"'
         raise CaseError(f"holds no {CASE_FILE}", where=str(path.parent), fix=fix)
     text = read_text(path, CASE_LIMIT)
     return Written(case_from_text(text, path), text, text_digest(text))

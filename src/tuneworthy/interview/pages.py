@@ -268,8 +268,7 @@ def welcome(name: str, path: str, many: int) -> Sheet:
 def value_words(ask: Ask) -> str:
     """What the case file says to it; empty for nothing."""
     titles = {choice.id: choice.title for choice in ask.choices}
-    values = ask.value.split(", ") if ask.value else []
-    return ", ".join(titles.get(value, value) for value in values)
+    return ", ".join(titles.get(value, value) for value in ask.value.split(", "))
 
 
 def refused(caught: InputError) -> str:

@@ -286,10 +286,7 @@ def labels(titles: Iterable[str]) -> list[str]:
 
 
 def by_title(look: str, rows: Rows, **levels: float | None) -> Drawing | None:
-    """A chart of one row for each ``title``, maybe with a line ``below``; None for no row.
-
-    A row may say with ``behind`` where it leads to, as ``Destination.to``.
-    """
+    """One row for each ``title``, maybe with a line ``below``, and a ``Destination.to`` behind."""
     titled, leads = [], dict[str, list[Destination]]()
     for name, row in zip(labels(row["title"] for row in rows), rows, strict=True):
         own = dict(row)
@@ -319,8 +316,7 @@ def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
 def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) -> Drawing | None:
     """Money month by month: as stated, by the framework's table, and the draws within the bill.
 
-    Ranges stand at their middle. A mark is where a line has paid itself back. Each leads to the
-    fact about it, of which ``facts`` has the ids and labels.
+    Ranges stand at their middle. Marks of paying back lead to ``facts``, labels by their ids.
     """
     rows = [month.model_dump() for month in drawn.curve]
     up, net, run = map(_middle, (money.upfront_usd, money.monthly_net_usd, money.ask_usd.run_month))
@@ -363,10 +359,7 @@ def tornado(simulation: Simulation, leads: Mapping[str, Sequence[Destination]]) 
 
 
 def options(results: Sequence[OptionResult], steps: Sequence[str] = ()) -> Drawing | None:
-    """Options that may help by the hours they take, with the path of the steps; the first twelve.
-
-    What moves most targets is on top; below each is what it moves.
-    """
+    """The first twelve options that may help, by hours; what moves most targets is on top."""
     known = [o for o in results if o.helps != "no" and _middle(o.effort_hours) is not None]
     first = sorted(known, key=lambda o: (o.id not in steps, o.rank))[:_MOST_ROWS]
     shown = sorted(first, key=lambda o: (-len(_moved(o)), o.rank))

@@ -24,9 +24,7 @@ from tuneworthy.verdict.judge import Judgement, step_text
 from tuneworthy.words import LIMITS, few, figure_says, listing, plain, sentence, several
 
 OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]
-
 ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]  #: The answer to "should we fine-tune?".
-
 ACTION_WORDS: dict[Action, str] = TABLES["actions"]
 
 _NAMED_BY_THE_TREE = {
@@ -97,9 +95,6 @@ def takes(facts: CaseFacts, found: Judgement, gates: Sequence[GateResult]) -> It
         yield Take(towards="no", what=sentence(ends))
         return
     held_up = (g for g in gates if g.state == "no" and g.id not in ("need", "strength"))
-    if found.answer == "no" and any(each.rule == "cannot_coexist" for each in found.departs):
-        says = "a bill that repays the work, or another target counted and missed"
-        yield Take(towards="pilot", what=sentence(says))
     lacks = [*_lacks(facts, found), *(f"this settled: {gate.why}" for gate in held_up)]
     yield from (Take(towards="pilot", what=sentence(what)) for what in lacks)
     if found.answer != "no":
@@ -108,6 +103,8 @@ def takes(facts: CaseFacts, found: Judgement, gates: Sequence[GateResult]) -> It
 
 def _lacks(facts: CaseFacts, found: Judgement) -> Iterator[str]:
     """What the count and the targets lack for a pilot."""
+    if found.answer == "no" and any(each.rule == "cannot_coexist" for each in found.departs):
+        yield "a bill that repays the work, or another target counted and missed"
     if found.in_vain:
         yield f"{listing(found.in_vain)} tried, and a target still missed"
     assessment, factors = facts.assessment, facts.assessment.factors.values()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -220,8 +219,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
 def _evalset(source: str | Path, case: Case) -> tuple[EvalCase, ...]:
     cases = named_evalset(case)
     if cases is None:
-        make = f"tuneworthy evalset {shlex.quote(str(source))}"
-        fix = f"make one: {make}, then name it under data.evaluation"
+        fix = f"make one: tuneworthy evalset {source}, then name it under data.evaluation"
         raise CaseError("names no evaluation set", where=case.where("data"), fix=fix)
     return cases
 

@@ -383,9 +383,8 @@ def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = Non
 
 
 STAKE = (
-    "At stake is what a case is worth on average over its months (net present value); a pilot that "
-    "may fail is counted in. An ask leaves out conditions to settle. What isn’t known is never "
-    "counted as nothing."
+    "At stake is a case’s average worth over its months (net present value), a pilot’s failure "
+    "counted in; an ask leaves out conditions to settle. What isn’t known never counts as nothing."
 )
 
 

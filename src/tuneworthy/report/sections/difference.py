@@ -332,10 +332,7 @@ Kept = tuple[datetime, str, str, TuningAnswer | None, Mapping[str, State]]
 def version_lines(
     versions: Sequence[Kept], titles: Mapping[str, str], today: str
 ) -> list[dict[str, Any]]:
-    """What a list says of each version, the newest first: with local time, and what it changed.
-
-    ``today`` is the digest of the file as it is now.
-    """
+    """What a list says of each version, the newest first; ``today`` is the file's digest now."""
     lines, before = [], [*(states for *_, states in versions[1:]), None]
     for (at, by, digest, answer, states), older in zip(versions, before, strict=False):
         changed = "the oldest that is kept"

@@ -47,10 +47,7 @@ def rows_of(
     texts: Sequence[str] = (),
     flags: Sequence[str] = (),
 ) -> list[Row]:
-    """The first 200 rows of a series, checked: anybody may have written in a ledger.
-
-    None where a column is missing, is of another kind or has another length.
-    """
+    """The first 200 rows, checked: [] where a column lacks, or is of another kind or length."""
     kinds: dict[str, type] = dict.fromkeys(numbers, float)
     kinds |= dict.fromkeys(texts, str) | dict.fromkeys(flags, bool)
     found = {} if series is None else series.columns
@@ -350,10 +347,7 @@ def between_days(since: date | Unknown | None, until: date) -> str:
 
 
 def in_short(dossier: Dossier) -> b.Section | None:
-    """What was measured and bears on an answer; None where nothing was.
-
-    It is cut where it is long, but never before the last row that settles or challenges an answer.
-    """
+    """What was measured, cut, but not before the last that bears on an answer; None for none."""
     own, _ = by_grade(dossier)
     if not own:
         return None

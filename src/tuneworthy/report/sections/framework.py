@@ -169,10 +169,7 @@ def lint_dict(lint: Lint) -> dict[str, Any]:
 def case_template(
     framework: Framework, name: str, schema_file: str, own_framework: str | None
 ) -> str:
-    """A case file with nothing answered yet: YAML that is a valid case, with a schema for editors.
-
-    ``own_framework`` is to be named in the file; None for the default.
-    """
+    """A valid case with nothing answered yet; ``own_framework`` is named, None is the default."""
     lines = [
         f"# yaml-language-server: $schema={schema_file}",
         "# Answer yes, no or unknown. What you leave out is unknown and never taken for a no.",

@@ -166,10 +166,7 @@ def _open_text(judge: JudgeOf | None, best: str) -> str:
 
 
 def _label_command(judge: JudgeOf, folder: str, rubric: str, lab: str, *, choose: bool) -> str:
-    """The command that labels what is missing; empty where nothing is.
-
-    ``choose``: whether labels of every arm on the cases for selecting would tell more.
-    """
+    """The command that labels what is missing; "" for nothing; ``choose``: those to select by."""
     missing = judge.missing("report")
     what = lab if missing else "choose"
     if choose:

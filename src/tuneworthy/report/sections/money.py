@@ -143,10 +143,7 @@ def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
 
 
 def doubts(dossier: Dossier) -> list[ChallengeResult]:
-    """Challenges about money, in the report's order; [] for none.
-
-    One that names answers is about those: latency with few tokens is no doubt about money.
-    """
+    """Challenges about money; one that names answers is about those: few tokens are no money."""
 
     def about_money(paths: Sequence[str]) -> bool:
         answers = [path for path in paths if path.startswith(_ANSWERS)]

@@ -20,6 +20,7 @@ from tuneworthy.report.sections.common import (
     captioned,
     dollars,
     headline,
+    parts_text,
     ranged,
     unfit,
     weeks,
@@ -103,15 +104,15 @@ def work_text(hours: Range, money: Range) -> str:
 
 def conditions_text(dossier: Dossier) -> str:
     """What the conditions of a tuning take, which no ask holds; empty for nothing."""
-    parts = {} if isinstance(dossier.plan, Unknown) else dossier.plan.parts
-    first = parts.get("steps")
-    if first is None or "first_version" not in parts or first.hours.high == 0:
+    if isinstance(dossier.plan, Unknown) or dossier.plan.aim != "tune":
         return ""
-    return work_text(first.hours, first.usd)
+    first = dossier.plan.parts.get("steps")
+    return work_text(first.hours, first.usd) if first and first.hours.high else ""
 
 
-def _cost(value: Range) -> str:
-    return _NOT_PRICED if value.high == "open" and value.low == 0 else dollars(value)
+def _cost(value: Range, text: str = "") -> str:
+    unpriced = value.high == "open" and value.low == 0
+    return _NOT_PRICED if unpriced else text or dollars(value)
 
 
 def part_title(plan: Plan, part: Part) -> str:
@@ -129,14 +130,17 @@ def _numbers(plan: Plan) -> dict[str, int]:
 
 
 def _phases(plan: Plan) -> b.Table:
-    numbers = _numbers(plan)
+    numbers, cost = _numbers(plan), dict[str, str]()
+    for part in {phase.part for phase in plan.phases}:
+        own = [phase for phase in plan.phases if phase.part == part]
+        cost |= zip((phase.id for phase in own), parts_text([p.usd for p in own]), strict=True)
     rows = (
         (
             f"{numbers[phase.id]} {phase.title}",
             day(phase.start),
             day(phase.end),
             hours_text(phase.hours.low, phase.hours.high) if _takes(phase) else "none stated",
-            _cost(phase.usd) if _takes(phase) else "",
+            _cost(phase.usd, cost[phase.id]) if _takes(phase) else "",
             ", ".join(str(numbers[name]) for name in phase.needs if name in numbers),
         )
         for phase in plan.phases

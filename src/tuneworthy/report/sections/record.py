@@ -246,10 +246,7 @@ def explanation(
     dossier: Dossier | None = None,
     otherwise: Sequence[tuple[str, Verdict]] = (),
 ) -> b.Document:
-    """All that bears an id, or a title; with a dossier, what each comes to there.
-
-    ``otherwise`` has the verdict that each other value of an answer would give.
-    """
+    """All that bears an id, or a title; ``otherwise`` are verdicts that other values would give."""
     found = named_subjects(framework, name)
     if not found:
         every = list(subjects(framework))
@@ -403,10 +400,7 @@ _Result = CheckResult | FactorResult | SignalResult
 def groups(
     dossier: Dossier, framework: Framework, stated: Mapping[str, State]
 ) -> Iterator[dict[str, Any]]:
-    """Every question of a framework by its kind, with how many hold and how many are open.
-
-    ``stated`` has the answers of the case file by path.
-    """
+    """Every question by its kind, with how many hold; ``stated`` are the file's answers by path."""
     checks, factors, signals = dossier.ceiling.checks, dossier.factors, dossier.signals
     limit = "Has prompting been taken to its limit?"
     signs = "Signs that prompting has reached its limit"
