@@ -153,7 +153,7 @@ _COMMAND = re.compile(r"(tuneworthy [a-z ]+)CASE\b")
 
 def _steps(plan: Plan, case_path: str) -> Iterator[b.Parts]:
     numbers, of = _numbers(plan), shlex.quote(case_path) if case_path else "CASE"
-    for part in {phase.part for phase in plan.phases}:
+    for part in plan.parts:
         folds = [
             b.fold(
                 f"{numbers[phase.id]} {phase.title}",
@@ -180,7 +180,7 @@ def gantt(plan: Plan, title: str) -> str:
     lines = ["gantt", f"    title Plan: {name(title)}", "    dateFormat YYYY-MM-DD"]
     lines += ["    inclusiveEndDates", "    excludes weekends"]
     numbers = _numbers(plan)
-    for part in {phase.part for phase in plan.phases}:
+    for part in plan.parts:
         lines.append(f"    section {part_title(plan, part)}")
         for phase in (phase for phase in plan.phases if phase.part == part):
             number, days = numbers[phase.id], f"{phase.start}, {phase.end}"
