@@ -745,9 +745,9 @@ def test_parts_that_stand_beside_their_sum_add_up_as_shown(slug: str) -> None:
     )
     costs_of = [str(row[4]) for row in phases.rows]
     for part, total in dossier.plan.parts.items():
-        own = [c for c, p in zip(costs_of, dossier.plan.phases, strict=True) if p.part == part]
-        if all("$" in one and "or more" not in one for one in own) and total.usd.high != "open":
-            ends = zip(*map(shown_usd, own), strict=True)
+        planned = [c for c, p in zip(costs_of, dossier.plan.phases, strict=True) if p.part == part]
+        if all("$" in one and "or more" not in one for one in planned) and total.usd.high != "open":
+            ends = zip(*map(shown_usd, planned), strict=True)
             assert tuple(map(sum, ends)) == shown_usd(dollars(total.usd))
 
 
