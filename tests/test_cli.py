@@ -185,6 +185,10 @@ def test_next_commands_of_a_folder_with_a_blank_can_be_pasted(
         out = flat(said(capsys, *command, "my case"))
         assert "'my case'" in out
         assert not re.search(r"tuneworthy [a-z|]+ my case", out)
+    (tmp_path / "my case" / "case.yaml").write_text("name: x\n")
+    (tmp_path / "no case").mkdir()
+    for command in (("ceiling", "my case"), ("pilot", "my case"), ("decide", "no case")):
+        assert re.search(r"tuneworthy [a-z]+ '(my|no) case'", said(capsys, *command, code=2))
 
 
 def test_what_an_ask_leaves_out_is_said_beside_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,8 @@ TuneworthyError
 
 from __future__ import annotations
 
+import shlex
+
 
 class TuneworthyError(Exception):
     """Base of every error this package raises on purpose."""
@@ -80,3 +82,8 @@ def visible(letter: str) -> str:
     if letter.isprintable():
         return letter
     return letter.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def argument(value: object) -> str:
+    """A path or a name as it is pasted into a shell."""
+    return shlex.quote(str(value))

@@ -12,7 +12,7 @@ import click
 
 from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED
 from tuneworthy.cli import options as opt
-from tuneworthy.errors import InputError
+from tuneworthy.errors import InputError, argument
 
 if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
@@ -219,7 +219,7 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
     recipe = Recipe(epochs=options["epochs"], method="dpo" if options["dpo"] else "sft")
     if options["resume"]:
         if (plan := written_pilot(lab.case)) is None:
-            fix = f"begin one: tuneworthy pilot {case}"
+            fix = f"begin one: tuneworthy pilot {argument(case)}"
             raise InputError("there is no pilot to go on with", where="--resume", fix=fix)
         recipe, options["examples"] = plan.recipe, plan.sizes[-1]
         options |= plan.model_dump(include={"way", "base", "seeds", "margin"})

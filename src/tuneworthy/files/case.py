@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuneworthy.errors import CaseError, ConflictError
+from tuneworthy.errors import CaseError, ConflictError, argument
 from tuneworthy.files.disk import (
     BOM,
     CASE_LIMIT,
@@ -63,7 +63,7 @@ def read_with_digest(source: str | Path) -> Written:
     """A case with the very text it was read from."""
     path = case_path(source)
     if path.parent == Path(source) and not os.path.lexists(path):
-        fix = f'start one with "tuneworthy init {path.parent}"'
+        fix = f'start one with "tuneworthy init {argument(path.parent)}"'
         raise CaseError(f"holds no {CASE_FILE}", where=str(path.parent), fix=fix)
     text = read_text(path, CASE_LIMIT)
     return Written(case_from_text(text, path), text, text_digest(text))

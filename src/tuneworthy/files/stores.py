@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
-from tuneworthy.errors import CaseError, InputError, OutputError, one_line
+from tuneworthy.errors import CaseError, InputError, OutputError, argument, one_line
 from tuneworthy.files.case import MOST_COUNTED, beside, files_of
 from tuneworthy.files.disk import CASES_LIMIT, MIB, read_text, write_new, write_over, writing
 from tuneworthy.files.materials import prompt_text
@@ -131,7 +131,7 @@ class KeptFile(NamedTuple, Generic[R]):
         if path is None or not os.path.lexists(path):
             return None
         of: type[R] = getattr(import_module(f"tuneworthy.model.{module}"), record)
-        return JsonLines(path, of, self.name, self.fix.format(case.folder)).read_whole()
+        return JsonLines(path, of, self.name, self.fix.format(argument(case.folder))).read_whole()
 
     def write(self, case: Case, record: R, *, force: bool = True) -> None:
         """Write it down; without ``force`` only where there is none."""
@@ -411,7 +411,7 @@ def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]
     made, lines = training_record(case), _beside(case, TRAINING)
     if made is None or lines is None:
         return None
-    fix = training_record.fix.format(case.folder)
+    fix = training_record.fix.format(argument(case.folder))
     examples = JsonLines(lines, TrainingExample, "training example", fix, TRAINING_LIMIT).read()
     if set_digest(examples) != made.digest:
         raise CaseError("isn't the set that passed the gates", where=lines, fix=fix)

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TypedDict, TypeVar, Unpack
 
-from tuneworthy.errors import CaseError
+from tuneworthy.errors import CaseError, argument
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset, parted, read_examples
@@ -215,7 +215,7 @@ def prepare(
             plan = plan.capped(ledger.find(job.key) for job in jobs if ledger)
     if not plan.select or not plan.report:
         what = "has too few cases to part into some that choose and some that report"
-        fix = f"make more: tuneworthy evalset {source}"
+        fix = f"make more: tuneworthy evalset {argument(source)}"
         raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
     trusted = {model.id for model in case.models if trust_prices}
     trusted |= {judge.model} if judge and judge.usd_per_mtok else set()
@@ -227,7 +227,7 @@ def prepare(
 def evalset_of(case: Case, source: str | Path) -> tuple[EvalCase, ...]:
     """The evaluation set that a case has to name."""
     if (cases := named_evalset(case)) is None:
-        fix = f"make one: tuneworthy evalset {source}, then name it under data.evaluation"
+        fix = f"make one: tuneworthy evalset {argument(source)}, then name it under data.evaluation"
         raise CaseError("names no evaluation set", where=case.where("data"), fix=fix)
     return cases
 
@@ -493,7 +493,8 @@ def arm_outputs(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOK
     lab = prepare(source, seed=seed, max_tokens=max_tokens, scored=False)
     outputs = outputs_of(lab)
     if not outputs:
-        fix = f"run the lab first: tuneworthy ceiling {source}; give the same --max-tokens here"
+        run = f"tuneworthy ceiling {argument(source)}"
+        fix = f"run the lab first: {run}; give the same --max-tokens here"
         raise CaseError("no arm has answered yet", where=str(source), fix=fix)
     return outputs
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from tuneworthy.errors import CaseError, InputError, StoppedError
+from tuneworthy.errors import CaseError, InputError, StoppedError, argument
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import read_text
 from tuneworthy.files.materials import read_materials
@@ -90,7 +90,7 @@ def training_set(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]:
     """The set that passed the gates, with its examples; a CaseError where there are none."""
     kept = read_training(case)
     if kept is None or not kept[1]:
-        fix = f"review and gate it first: tuneworthy data {case.folder}"
+        fix = f"review and gate it first: tuneworthy data {argument(case.folder)}"
         raise CaseError("has no training set", where=case.name, fix=fix)
     return kept
 

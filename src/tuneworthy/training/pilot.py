@@ -16,7 +16,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from tuneworthy.errors import CaseError, InputError, StoppedError
+from tuneworthy.errors import CaseError, InputError, StoppedError, argument
 from tuneworthy.files.materials import names
 from tuneworthy.files.stores import append_evidence, pilot_runs, read_pilot, write_pilot
 from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, Pool, plan_arms, question, request_for
@@ -233,7 +233,7 @@ def _solved(lab: PreparedLab) -> list[tuple[TrainingExample, EvalCase]]:
     solved = [(e, c) for e in kept if e.split == "train" and (c := example_case(e))]
     asked = {question(case) for case in (*lab.plan.select, *lab.plan.report)}
     if same := sum(question(case) in asked for _, case in solved):
-        fix = f"make the training set again: tuneworthy data {lab.case.folder}"
+        fix = f"make the training set again: tuneworthy data {argument(lab.case.folder)}"
         what = f"{same} of {len(solved)} training examples are cases of the evaluation set"
         raise CaseError(what, where="data.training", fix=fix)
     return solved

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
-from tuneworthy.errors import CaseError, ConflictError, InputError
+from tuneworthy.errors import CaseError, ConflictError, InputError, argument
 from tuneworthy.files import stores
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset
@@ -219,7 +219,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
 def _evalset(source: str | Path, case: Case) -> tuple[EvalCase, ...]:
     cases = named_evalset(case)
     if cases is None:
-        fix = f"make one: tuneworthy evalset {source}, then name it under data.evaluation"
+        fix = f"make one: tuneworthy evalset {argument(source)}, then name it under data.evaluation"
         raise CaseError("names no evaluation set", where=case.where("data"), fix=fix)
     return cases
 
@@ -345,7 +345,7 @@ def agreement(source: str | Path) -> tuple[AgreementOf, ...]:
     """How far the labellers of a case agree, for each task and rubric."""
     groups = agreement_so_far(source)
     if not groups:
-        fix = f"label some: tuneworthy evalset label {source} --labeller NAME"
+        fix = f"label some: tuneworthy evalset label {argument(source)} --labeller NAME"
         raise CaseError("has no labels yet", where=str(source), fix=fix)
     return groups
 
@@ -366,7 +366,7 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     order = list(cases)
     differ = [d for group in agreement(source) for d in group.disagreements if d.settled is None]
     if not differ:
-        fix = f"see them: tuneworthy evalset agreement {source}"
+        fix = f"see them: tuneworthy evalset agreement {argument(source)}"
         raise CaseError("has nothing to settle", where=str(source), fix=fix)
     outputs: Mapping[str, Mapping[str, str]] = {}
     if any(each.key[0] in ("rubric", "pairwise") and each.key[3] != LABEL for each in differ):
