@@ -731,9 +731,8 @@ def test_parts_that_stand_beside_their_sum_add_up_as_shown(slug: str) -> None:
         assert isinstance(money, InvestmentResult)
         sums = {"up front": money.upfront_usd, "each month": money.ask_usd.run_month}
         for when, whole in sums.items():
-            lines = [[str(cell) for cell in row] for row in table.rows if row[0] == when]
-            own = [line for line in lines if not line[1].startswith("of it")]
-            parts = [line[2] for line in own if not line[3].startswith("not in the sums")]
+            lines = zip(table.rows, money.items, strict=True)
+            parts = [str(row[2]) for row, one in lines if one.in_sum and one.when == when]
             if parts and all("$" in part for part in parts):
                 assert tuple(map(sum, zip(*map(shown_usd, parts), strict=True))) == shown_usd(
                     dollars(whole)

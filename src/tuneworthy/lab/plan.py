@@ -295,8 +295,8 @@ def _folds(examples: Cases, questions: Sequence[str]) -> tuple[Ints, dict[str, i
 def logistic(vectors: Vectors, codes: Ints) -> Vectors:
     """Weights of a softmax regression with a ridge, its intercept last, a column a class.
 
-    Nesterov's steps in single precision, as long as the curvature of the loss allows; it allows
-    steps fifteen times as long once the vectors are centered.
+    Nesterov's steps in single precision, as long as the curvature of the loss allows: that is
+    why the vectors are centered, as what they have in common would make the steps short.
     """
     n, classes, whole = len(vectors), int(codes.max()) + 1, np.float32
     center = vectors.mean(axis=0)

@@ -564,6 +564,7 @@ class CostItem(Record):
     what: str
     usd: Number
     source: str  #: Where it is known from, or what would tell.
+    in_sum: bool = True  #: False for a part of another line, and for what comes on top.
 
 
 class Scenario(Record):

@@ -606,14 +606,14 @@ def _items(
         pilot = model.priced(model.pilot.usd)
         if when == "up front" and model.pilot.usd and pilot:
             cost, source = pilot.narrowed(), model.pilot.source
-            yield CostItem(when=when, what="of it a pilot", usd=cost, source=source)
+            yield CostItem(when=when, what="of it a pilot", usd=cost, source=source, in_sum=False)
     tuned = None if isinstance(savings, Unknown) else savings.tuned
     if tuned is not None and tuned.gpu:
         values = likely(ways.inputs)
         hour, each, full, always = (values[name] for name in tuned.gpu)
         idle = max(always * HOURS_PER_MONTH - values[REQUESTS] / (each * full), 0.0) * hour
         source = "traffic and economics.serving"
-        yield CostItem(when=month, what="of it idle GPUs", usd=idle, source=source)
+        yield CostItem(when=month, what="of it idle GPUs", usd=idle, source=source, in_sum=False)
     elif not (model.one_off or case.tuning.service == "self_hosted") and (
         tuned is None or tuned.runs != "own"
     ):
@@ -621,7 +621,8 @@ def _items(
         fee = at_ends(lambda hour: hour * HOURS_PER_MONTH, taken(fact)).narrowed()
         says = f"{fact.says.split('. ')[0]}; read on {day(fact.dated)}"
         source = f"not in the sums, and only where hours are billed: {says}"
-        yield CostItem(when="each month", what="endpoint of its own", usd=fee, source=source)
+        what = "endpoint of its own"
+        yield CostItem(when="each month", what=what, usd=fee, source=source, in_sum=False)
     check = framework.ceiling.get("prompt_variations")
     prompts = int((check.at_least if check else None) or _PROMPTS)
     cases = framework.plan.evaluation_cases if framework.plan else 0
@@ -637,7 +638,8 @@ def _items(
         "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run; or state traffic "
         "and the bill, or the tokens and the models that serve it"
     )
-    yield CostItem(when="up front", what="calls of a lab", usd=_shown(lab, ask), source=source)
+    what, cost = "calls of a lab", _shown(lab, ask)
+    yield CostItem(when="up front", what=what, usd=cost, source=source, in_sum=False)
     yield _judge(ways, prompts * cases)
 
 
@@ -665,7 +667,8 @@ def _judge(ways: Ways, answers: int) -> CostItem:
             "rubric comes on top"
         )
     ask = "state the tokens of a call and the models that serve it (economics.traffic, models)"
-    return CostItem(when="up front", what="calls of a judge", usd=_shown(cost, ask), source=source)
+    what, usd = "calls of a judge", _shown(cost, ask)
+    return CostItem(when="up front", what=what, usd=usd, source=source, in_sum=False)
 
 
 def _possible(

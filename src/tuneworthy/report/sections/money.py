@@ -13,7 +13,6 @@ from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
     BreakEven,
     ChallengeResult,
-    CostItem,
     Dossier,
     Duration,
     InvestmentResult,
@@ -180,17 +179,13 @@ def investment(dossier: Dossier) -> b.Section:
 
 def _items(money: InvestmentResult) -> b.Table:
     rows: list[tuple[str, ...]] = []
-    for _, group in groupby(money.items, _sum_of):
+    for (_, in_sum), group in groupby(money.items, lambda one: (one.when, one.in_sum)):
         lines = [*group]
-        for one, text in zip(lines, parts_text([one.usd for one in lines]), strict=True):
+        amounts = [one.usd for one in lines]
+        told = parts_text(amounts) if in_sum else [*map(dollars, amounts)]
+        for one, text in zip(lines, told, strict=True):
             rows.append((one.when, one.what, text, _ask(one.usd) or one.source))
     return b.table("Costs, line by line", "When | For | #USD | Known from", rows)
-
-
-def _sum_of(one: CostItem) -> tuple[str, str]:
-    """What a line is a part of: what comes on top, or is in another line, is its own."""
-    apart = one.source.startswith("not in the sums") or one.what.startswith("of it")
-    return one.when, one.what if apart else ""
 
 
 def _ask(value: Number) -> str:
