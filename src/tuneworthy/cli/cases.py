@@ -11,7 +11,7 @@ import click
 
 from tuneworthy.cli import ANSWERED, NOT_MET
 from tuneworthy.cli import options as opt
-from tuneworthy.errors import InputError, one_line
+from tuneworthy.errors import InputError, argument, one_line
 
 if TYPE_CHECKING:
     from tuneworthy.interview.questions import AmbiguousNameError
@@ -31,7 +31,7 @@ def init(folder: str, **options: Any) -> None:
 
     for path in start_case(folder, **options):
         click.echo(f"Wrote {one_line(str(path))}")
-    told = one_line(shlex.quote(folder))
+    told = one_line(argument(folder))
     click.echo(f"Answer what you know, leave out what you don't, then: tuneworthy decide {told}")
 
 
@@ -283,7 +283,7 @@ def import_(file: str, output: str | None) -> None:
     write_evalset(path, cases)
     n = len(cases)
     click.echo(f"Wrote {one_line(str(path))}: {n:,} {'case' if n == 1 else 'cases'}")
-    named = one_line(shlex.quote(f"data.evaluation={path.name}"))
+    named = one_line(argument(f"data.evaluation={path.name}"))
     click.echo(f"Next, with it in the folder of a case: tuneworthy answer CASE {named}")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tuneworthy.errors import argument
 from tuneworthy.files.evalset import named_evalset
 from tuneworthy.files.stores import ADJUDICATED, latest_labels, read_labels, write_training
 from tuneworthy.measure.personal import KINDS, Masker, excerpt, persons, shared_scanner
@@ -468,7 +468,7 @@ def data_document(found: DataReport) -> b.Document:
         b.section("", "Samples, with personal data masked", samples),
     ]
     record = (("digest", made.digest),) if made.size else ()
-    after = [*_next(found, shlex.quote(found.folder))]
+    after = [*_next(found, argument(found.folder))]
     return b.Document(found.case, headline, sections, record=record, after=after)
 
 

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import re
-import shlex
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from fastapi import APIRouter, File, Form, HTTPException, Query, Request, Upload
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from tuneworthy.errors import ConflictError, InputError, one_line
+from tuneworthy.errors import ConflictError, InputError, argument, one_line
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.interview.questions import first_asked
 from tuneworthy.interview.questions import levers as lever_asks
@@ -178,7 +177,7 @@ def overview(of: OfCase) -> Response:
     dossier, now = of.dossier, of.evaluated
     advice, decided = dossier.recommendation, now.case.decision
     steps = () if isinstance(advice, Unknown) else advice.steps
-    command = steps[0].command.replace("CASE", shlex.quote(of.name)) if steps else ""
+    command = steps[0].command.replace("CASE", argument(of.name)) if steps else ""
     claims = [block for block in verdict.fit(dossier).blocks if isinstance(block, Claims)]
     heaviest = claims[0].items[0] if claims else None
     named: dict[str, object] = {"an owner": decided.owner, "an approver": decided.approver}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import (
     PAIRS,
@@ -130,11 +130,11 @@ def _precision(made: EvalsetReport) -> Iterator[str]:
 
 
 def _next(made: EvalsetReport) -> Iterator[str]:
-    folder = shlex.quote(made.folder)
+    folder = argument(made.folder)
     if made.entry is None:
         yield "Next: move it into the case folder and name it under data.evaluation"
     else:
-        yield f"Next: tuneworthy answer {folder} {shlex.quote(f'data.evaluation={made.entry}')}"
+        yield f"Next: tuneworthy answer {folder} {argument(f'data.evaluation={made.entry}')}"
     if made.drawn.unlabelled:
         yield f"Then: tuneworthy evalset label {folder}"
 
@@ -146,7 +146,7 @@ _NAMES = named("formats_of_labels")
 
 
 def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Document:
-    unsettled, case = to_settle(results), shlex.quote(folder)
+    unsettled, case = to_settle(results), argument(folder)
     if unsettled:
         after = f"{counted(unsettled, 'item')} to settle: tuneworthy evalset adjudicate {case}"
     elif all(len(one.labellers) < 2 for one in results):

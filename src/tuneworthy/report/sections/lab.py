@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
+from tuneworthy.errors import argument
 from tuneworthy.llm.endpoints import STATE_PRICE, larger_budget
 from tuneworthy.model.base import Record, Unknown, json_text
 from tuneworthy.model.dossier import Dossier
@@ -171,7 +171,7 @@ def _label_command(judge: JudgeOf, folder: str, rubric: str, lab: str, *, choose
     what = lab if missing else "choose"
     if choose:
         missing = missing or judge.missing("select")
-    file = shlex.quote(rubric or judge.plan.file)
+    file = argument(rubric or judge.plan.file)
     command = f"tuneworthy evalset label {folder} --rubric {file} --for {what}"
     text = f"label {several(missing, 'output')}, not knowing whose: {command}, {_AGAIN}"
     return text if missing else ""
@@ -197,7 +197,7 @@ def ceiling_document(
     sections = (*ceiling_sections(result, dossier, before), b.section("lab-spent", "", spent))
     note, then = (
         cases_note(dossier.investment),
-        f"Next: {_next(result, dossier, shlex.quote(folder), rubric)}",
+        f"Next: {_next(result, dossier, argument(folder), rubric)}",
     )
     after = [note, then] if note else [then]
     return b.Document("", "What the ceiling lab shows", sections, after=after)
@@ -647,9 +647,7 @@ def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = ""
     after = []
     if result.judge is not None and not result.stopped:
         choose = result.why == "choice"
-        if label := _label_command(
-            result.judge, shlex.quote(folder), rubric, "verify", choose=choose
-        ):
+        if label := _label_command(result.judge, argument(folder), rubric, "verify", choose=choose):
             after.append(f"Next: {label}")
     return b.Document("", sentence(outcome), sections, after=after)
 
@@ -701,7 +699,7 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
     if result.spend:
         spent = b.facts(spent_rows(result.spend, stopped=result.stopped))
         sections.append(b.section("retrieval-spent", "", spent))
-    after = [f"Next: {_next_of_retrieval(result, shlex.quote(folder))}"]
+    after = [f"Next: {_next_of_retrieval(result, argument(folder))}"]
     return b.Document("", "What the retrieval lab shows", sections, after=after)
 
 

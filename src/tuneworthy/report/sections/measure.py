@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Price
 from tuneworthy.model.dossier import Dossier
@@ -117,7 +117,7 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
     For a case that was made from the traces it is the five-minute page: what they alone say about
     prompts, the bill and the ceiling.
     """
-    before, case = report.before, shlex.quote(report.folder)
+    before, case = report.before, argument(report.folder)
     after = [f"Next: tuneworthy decide {case}"]
     if _best(report) is not None:
         target = f"tuneworthy answer {case} targets.quality.at_least=SHARE"
@@ -513,7 +513,7 @@ def _ceiling(report: MeasureReport) -> str:
     first = f"{of_all} {'is' if answered <= 1 else 'are'} answered by data"
     first += f", {few(stated)} stated" if (stated := len(known) - answered) else ""
     first += f" (seen: {'; '.join(seen)})" if seen else ""
-    more = f"tuneworthy interview {shlex.quote(report.folder)}"
+    more = f"tuneworthy interview {argument(report.folder)}"
     reached = {
         "yes": ", and it is reached",
         "no": ", and it is not reached",

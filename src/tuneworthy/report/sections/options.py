@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from itertools import compress
 from typing import Any
 
+from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier, Helps, OptionResult
 from tuneworthy.model.framework import Framework, Services, TargetId
@@ -155,7 +155,7 @@ def document(
     """Every option; with the services that tune, also models and who takes new work."""
     options = () if isinstance(dossier.options, Unknown) else dossier.options
     rest = len(options) - len(matter(options))
-    command = f"tuneworthy options {case_path and shlex.quote(case_path)}".rstrip()
+    command = f"tuneworthy options {case_path and argument(case_path)}".rstrip()
     split = any(option.id == "decomposition" and option.helps != "no" for option in options)
     counts = f"of {several(len(options), 'option')} {_counts(options)}."
     return about(

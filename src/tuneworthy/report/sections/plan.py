@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-import shlex
 from collections.abc import Iterator
 
-from tuneworthy.errors import one_line
+from tuneworthy.errors import argument, one_line
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import ApproachResult, ChallengeResult, Dossier, Part, Phase, Plan
 from tuneworthy.plan.section import hours_text
@@ -152,7 +151,7 @@ _COMMAND = re.compile(r"(tuneworthy [a-z ]+)CASE\b")
 
 
 def _steps(plan: Plan, case_path: str) -> Iterator[b.Parts]:
-    numbers, of = _numbers(plan), shlex.quote(case_path) if case_path else "CASE"
+    numbers, of = _numbers(plan), argument(case_path) if case_path else "CASE"
     for part in plan.parts:
         folds = [
             b.fold(

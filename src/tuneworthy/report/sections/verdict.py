@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
+from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import CaseDecision
 from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult
@@ -237,7 +237,7 @@ def fit(dossier: Dossier) -> b.Section:
 
 def short(dossier: Dossier, case_path: str = "") -> b.Document:
     """The report in short: the verdict in the first line, facts, challenges, where to go on."""
-    case_path = case_path and shlex.quote(case_path)
+    case_path = case_path and argument(case_path)
     if dossier.quick is not None:
         return _quick(dossier, case_path)
     noted = keep_in_mind(dossier)
