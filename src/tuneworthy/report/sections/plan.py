@@ -130,7 +130,7 @@ def _numbers(plan: Plan) -> dict[str, int]:
 
 def _phases(plan: Plan) -> b.Table:
     numbers, cost = _numbers(plan), dict[str, str]()
-    for part in plan.parts:
+    for part in dict.fromkeys(phase.part for phase in plan.phases):
         own = [phase for phase in plan.phases if phase.part == part]
         cost |= zip((phase.id for phase in own), parts_text([p.usd for p in own]), strict=True)
     rows = (
