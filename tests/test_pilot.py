@@ -306,6 +306,22 @@ def test_a_pilot_whose_largest_runs_answer_nothing_says_why(tmp_path: Path) -> N
         piloted(case_of(tmp_path), model=CutOff("tuned-80"))
 
 
+def test_a_pilot_says_what_it_asks_and_how_many_calls_of_it_have_ended(tmp_path: Path) -> None:
+    counts: dict[str, list[tuple[int, int]]] = {}
+
+    def begin(text: str) -> None:
+        counts[text] = []
+
+    def count(stand: Any) -> None:
+        counts[list(counts)[-1]].append((stand.done, stand.of))
+
+    pilot = pilot_of(case_of(tmp_path), FakeTrainer(tmp_path / "log"), say=begin)
+    api.run(pilot, cap_usd=0.0, transport=answers(rising()), watch=count)
+    for words in ("untuned ways race", "tuned on 10", "tuned on 80", "held-out", "general tasks"):
+        assert any(those for text, those in counts.items() if words in text), words
+    assert all(done <= of for those in counts.values() for done, of in those)
+
+
 def test_the_budget_holds_for_training_and_calls_together(tmp_path: Path) -> None:
     folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log", usd=1.0)
     with pytest.raises(StoppedError, match=r"too small.*with a larger --budget"):

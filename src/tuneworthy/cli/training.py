@@ -17,6 +17,7 @@ from tuneworthy.errors import InputError, argument
 if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
     from tuneworthy.model.case import Model
+    from tuneworthy.model.lab import Stand
     from tuneworthy.report.blocks import Document
     from tuneworthy.training.pilot import PreparedPilot
     from tuneworthy.training.trainers import Trainer
@@ -101,9 +102,6 @@ def compare(case: str, reviewer: str, arm: str | None, n: int, budget: float) ->
     label_items(case, kind="compare", labeller=reviewer, arms=(own.arm,))
 
 
-_EVERY_S = 0.5
-
-
 @opt.command(
     "tuneworthy pilot my-case --dry-run",
     "tuneworthy pilot my-case",
@@ -166,8 +164,8 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
     you like: run it again and it goes on, and nothing is trained or paid twice.
     """
     opt.refuse_existing()
-    with opt.live_line(_line) as show:
-        pilot = _prepared(case, show, **options)
+    with opt.live_line(_lines) as (say, watch):
+        pilot = _prepared(case, say, **options)
         stopped = ""
         if dry_run:
             document, json = _quote(pilot, options["budget"])
@@ -177,7 +175,7 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
             from tuneworthy.workspace.labs import keep_run
 
             settings = {name: options[name] for name in ("again", "at_once", "ask_again")}
-            result = run(pilot, cap_usd=options["budget"], **settings)
+            result = run(pilot, cap_usd=options["budget"], watch=watch, **settings)
             keep_run(case, "pilot", result)
             document, json = pilot_document(result, pilot.lab.case.name), lab_dict("pilot", result)
             stopped = result.stopped
@@ -185,26 +183,26 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
     return STOPPED if stopped else ANSWERED
 
 
-def _line(show: Callable[[str], None]) -> Callable[[str], None]:
-    """Shows how it goes on, and how long a run still takes, now and then."""
-    last, began, of = 0.0, time.monotonic(), ""
+def _lines(show: Callable[[str], None]) -> tuple[Callable[[str], None], Callable[[Stand], None]]:
+    """Show what goes on: what is begun or trained, and how many calls of it have ended."""
+    began, of = time.monotonic(), ""
 
     def say(text: str) -> None:
-        nonlocal last, began, of
+        nonlocal began, of
         name, _, step = text.partition(", step ")
         now = time.monotonic()
         if name != of:
             of, began = name, now
-        if now - last < _EVERY_S and step:
-            return
-        last = now
         done, _, total = step.partition(" of ")
         if done and int(done) > 1:
             left = (now - began) / int(done) * (int(total) - int(done))
             text += f", {left:.0f} s left of this run"
         show(text)
 
-    return say
+    def watch(stand: Stand) -> None:
+        show(f"{of}: {stand.done:,} of {stand.of:,} calls")
+
+    return say, watch
 
 
 def _prepared(case: str, say: Callable[[str], None], **options: Any) -> PreparedPilot:

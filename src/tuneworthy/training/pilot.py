@@ -135,15 +135,10 @@ def example_case(example: TrainingExample) -> EvalCase | None:
     turns = [t for t in example.messages[:-1] if t.role in ("user", "assistant")]
     if not example.answer.content.strip() or example.answer.tool_calls or not turns:
         return None
-    said = {"messages": [{"role": t.role, "content": t.content} for t in turns]}
-    return EvalCase.model_validate(
-        {
-            "id": example.id,
-            **(said if len(turns) > 1 else {"input": turns[0].content}),
-            "reference": example.answer.content,
-            "conversation_id": example.cluster,
-        }
-    )
+    messages = [{"role": turn.role, "content": turn.content} for turn in turns]
+    talk = {"messages": messages} if len(turns) > 1 else {"input": turns[0].content}
+    answer = {"reference": example.answer.content, "conversation_id": example.cluster}
+    return EvalCase.model_validate({"id": example.id, **talk, **answer})
 
 
 def prepare_pilot(
@@ -410,19 +405,22 @@ class _Going:
     async def _answered(self, arms: Arms, cases: Cases) -> None:
         """Have some arms of one trained model answer, and take their scores."""
         plan = self.pilot.at(arms[0].model)
+        self.pilot.say(f"{len(cases)} cases: {arms[0].id}")
         await self._asked(self.scores, plan.calls(arms, cases), arms[0].model)
 
     async def _asked(self, scores: Scores, jobs: Iterable[Asked], model: str = "") -> None:
         """Make calls of a trained model, or of the case's own where none is named."""
-        calls, own = self.calls, None
+        calls, own, jobs = self.calls, None, list(jobs)
         if model:
             served, lab = self.pilot.trainer.served(model), self.pilot.lab
             if self._given is None:
                 own = transport_for([reach(served)], at_once=calls.at_once)
             prices = prices_of((served, *lab.case.models), lab.as_of)
             calls = replace(calls, price_of=prices, transport=own or calls.transport)
+        about = {"every": 1 + len(jobs) // 50, "of": len(jobs), "running": 1}
+        runner = calls.runner(calls.counting(**about, ask="wait for the end"))
         try:
-            outcome = await scores.run(calls.runner(), list(jobs))
+            outcome = await scores.run(runner, jobs)
         finally:
             if own is not None:
                 await own.close()
@@ -463,17 +461,18 @@ class _Going:
             inputs=self.plan.inputs,
             written_on=self.plan.written_on,
         )
+        pilot.say("held-out cases: untuned ways")
         await self.lab.report(ways)
         self.unless(self.lab.stopped)
         probes = (*refusal_probes(), *leak_probes(self._planted(size)))
         for seed in range(-1, self.plan.seeds):
             model = self._model(size, seed) if seed >= 0 else ""
-            pilot.say(f"held-out cases, general tasks and probes: {model or 'untuned'}")
             at, arm = plan, untuned
             if model:
                 at, arm = pilot.at(model), tuned.model_copy(update={"model": model})
                 arms = [pilot.tuned(model, size, near=n) for n in pilot.nears]
                 await self._answered(arms, plan.report)
+            pilot.say(f"general tasks and probes: {arm.id}")
             await self._asked(self.general, general_calls(at, arm), model)
             await self._asked(self.probes, probe_calls(at, arm, probes), model)
         return compared(written, self.lab, self.general, (tuned, untuned), self.calls)
