@@ -149,11 +149,11 @@ def decide(
     all_gates = gates(case, assessment, decision, fits, money.gate, as_of, facts.missed)
     asked = by_worth(questions(states, framework, rules), states, rules, at_stake(money.result))
     outlooks = Compared(facts, published_counts())
-    found = judge(facts, rules, outlooks, all_gates, challenges, asked)
+    judgement = judge(facts, rules, outlooks, all_gates, challenges, asked)
     compared = outlooks.results()
     flip_sets, searched_to = flips(states, rules, decision.outcome)
     return Dossier.waiting(
-        lambda: {"reach": found.ahead()[1]},
+        lambda: {"reach": judgement.ahead()[1]},
         case=NamedDigest(name=case.name, digest=digest(stated)),
         framework=NamedDigest(name=framework.name, digest=remembered_digest(framework)),
         as_of=as_of,
@@ -165,8 +165,8 @@ def decide(
         rules=decision.rules,
         strength=decision.strength,
         stages=tuple(_stage(attempt, case, framework, rules) for attempt in case.attempts),
-        verdict=verdict_result(facts, decision, all_gates, found),
-        targets=found.targets,
+        verdict=verdict_result(facts, decision, all_gates, judgement),
+        targets=judgement.targets,
         distribution=decision.distribution,
         bounds=decision.bounds,
         flips=flip_sets,
@@ -175,11 +175,11 @@ def decide(
         challenges=challenges,
         approaches=fits or NO_GOAL,
         options=compared or NO_OPTIONS,
-        recommendation=found.recommendation,
+        recommendation=judgement.recommendation,
         investment=money.result,
         precedents=precedents(published, case, framework, rules, assessment),
         plan=build_plan(
-            case, framework, assessment, decision, found, fits, all_gates, asked, money, as_of
+            case, framework, assessment, decision, judgement, fits, all_gates, asked, money, as_of
         ),
         evidence=evidence_section({**measured, **as_evidence(figures(case))}, framework, case),
         series=series or NOTHING_MEASURED,
@@ -237,8 +237,8 @@ def _look(
 
 def _stage(attempt: Attempt, case: Case, framework: Framework, rules: Rules) -> Stage:
     outcome = verdict_of(rules, weigh(case, framework, attempt).states)
-    told = {"name": attempt.name, "change": attempt.change, "result": attempt.result}
-    return Stage(outcome=outcome, final=outcome != "undecided", **told)
+    fields = {"name": attempt.name, "change": attempt.change, "result": attempt.result}
+    return Stage(outcome=outcome, final=outcome != "undecided", **fields)
 
 
 @dataclass(frozen=True, slots=True)

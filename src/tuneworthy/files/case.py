@@ -79,8 +79,8 @@ def case_from_text(text: str, path: Path) -> Case:
 
 def prompt_texts(case: Case) -> tuple[str, ...] | None:
     """The texts of the team's prompt variants; None when the case names no folder of them."""
-    found = prompt_files(case)
-    return None if found is None else tuple(read_text(path, MIB) for path in found)
+    files = prompt_files(case)
+    return None if files is None else tuple(read_text(path, MIB) for path in files)
 
 
 def prompt_files(case: Case) -> tuple[Path, ...] | None:
@@ -89,13 +89,13 @@ def prompt_files(case: Case) -> tuple[Path, ...] | None:
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return None
     endings = PROMPT_ENDINGS
-    found = sorted(p for p in folder.iterdir() if p.suffix in endings and p.is_file())
-    if len(found) > MOST_PROMPTS:
-        what = f"holds {len(found)} prompts, more than {MOST_PROMPTS}"
+    prompts = sorted(p for p in folder.iterdir() if p.suffix in endings and p.is_file())
+    if len(prompts) > MOST_PROMPTS:
+        what = f"holds {len(prompts)} prompts, more than {MOST_PROMPTS}"
         raise CaseError(what, where=folder, fix="keep the variants that were compared")
-    for path in found:
+    for path in prompts:
         _inside(case, path, "data.prompts")
-    return tuple(found)
+    return tuple(prompts)
 
 
 def missing_entries(case: Case) -> tuple[str, ...]:
@@ -107,20 +107,20 @@ def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
     """Files that some entries of ``data`` name, by entry; of a folder or pattern the first 200."""
     for name, value in _entries(case):
         entry = name.removeprefix("data.").partition("[")[0]
-        for path in _found(case, name, value) if entry in entries else ():
+        for root in _found(case, name, value) if entry in entries else ():
             every = partial(matching, "**/*") if entry == "documents" else Path.iterdir
-            within = islice(every(path), MOST_PROMPTS) if path.is_dir() else (path,)
-            kept = (one for one in within if one == path or not one.is_symlink())
-            yield from ((entry, one) for one in kept if one.is_file())
+            within = islice(every(root), MOST_PROMPTS) if root.is_dir() else (root,)
+            own = (path for path in within if path == root or not path.is_symlink())
+            yield from ((entry, path) for path in own if path.is_file())
 
 
 def training_texts(case: Case) -> Iterator[str]:
     """The files of lines to tune on; none where they are too large to count at each decision."""
     named = ((name, value) for name, value in _entries(case) if name.startswith("data.training"))
     own = (_found(case, name, value) for name, value in named)
-    found = [path for paths in own for path in paths if path.suffix == ".jsonl"]
-    if sum(path.stat().st_size for path in found) <= MOST_COUNTED:
-        yield from (read_text(path, MOST_COUNTED) for path in found)
+    files = [path for paths in own for path in paths if path.suffix == ".jsonl"]
+    if sum(path.stat().st_size for path in files) <= MOST_COUNTED:
+        yield from (read_text(path, MOST_COUNTED) for path in files)
 
 
 def _found(case: Case, name: str, pattern: str) -> list[Path]:
@@ -130,13 +130,13 @@ def _found(case: Case, name: str, pattern: str) -> list[Path]:
         path = beside(case, name, pattern)
         return [path] if path and os.path.exists(path) else []  # noqa: PTH110  # never raises
     try:
-        found = list(islice(matching(pattern, case.folder), MOST_PROMPTS))
+        paths = list(islice(matching(pattern, case.folder), MOST_PROMPTS))
     except (OSError, ValueError):
         fix = "write a pattern such as logs/*.jsonl"
         raise CaseError(f"{name} is no pattern", where=case.where("data"), fix=fix) from None
-    for path in found:
+    for path in paths:
         _inside(case, path, name)
-    return found
+    return paths
 
 
 def _entries(case: Case) -> Iterator[tuple[str, str]]:

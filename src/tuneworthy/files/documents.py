@@ -42,8 +42,8 @@ def read_documents(case: Case, named: str, where: str) -> tuple[tuple[TeamDocume
         raise CaseError("has no folder", where=case.name, fix="keep the case in a folder")
     if not os.path.lexists(root):
         raise CaseError("does not exist", where=root, fix="check the path")
-    found = islice(matching("**/*", root) if root.is_dir() else (root,), 10 * MOST_FILES)
-    files = sorted(path for path in found if path == root or path.is_file())
+    entries = islice(matching("**/*", root) if root.is_dir() else (root,), 10 * MOST_FILES)
+    files = sorted(path for path in entries if path == root or path.is_file())
     usable = [path for path in files if path.suffix.casefold() in _READERS]
     if not usable or len(usable) > MOST_FILES:
         what = f"holds more than {MOST_FILES:,} documents" if usable else "holds no document"
@@ -72,11 +72,11 @@ _TAG = re.compile(r"/?[a-zA-Z][a-zA-Z0-9]*|!--")
 def html_text(source: str) -> str:
     """What a reader of a page sees, a line a block; one look at each character, however broken."""
     first, *parts = source.split("<")
-    kept, unseen = [first], ""
+    visible, unseen = [first], ""
     for part in parts:
         tag, _, rest = part.partition(">")
-        found = _TAG.match(tag)
-        name = found[0].lower() if found else ""
+        match = _TAG.match(tag)
+        name = match[0].lower() if match else ""
         if unseen:
             if not (part.rpartition("-->")[1] if unseen == "!--" else name == f"/{unseen}"):
                 continue
@@ -84,13 +84,13 @@ def html_text(source: str) -> str:
         elif name in _UNSEEN:
             unseen = "" if name == "!--" and "-->" in part else name
             rest = part.rpartition("-->")[2] if not unseen else ""
-        elif not found:
+        elif not match:
             rest = "" if part.startswith(("!", "?")) else f"<{part}"
         elif block := _BLOCK.fullmatch(name):
             level = int(name[1]) if re.fullmatch("h[1-6]", name) else 0
-            kept.append("\n" if block[2] else f"\n\n{'#' * level}{' ' * (level > 0)}")
-        kept.append(rest)
-    return html.unescape("".join(kept))
+            visible.append("\n" if block[2] else f"\n\n{'#' * level}{' ' * (level > 0)}")
+        visible.append(rest)
+    return html.unescape("".join(visible))
 
 
 _PDF = """

@@ -54,15 +54,15 @@ def _built(path: Path, line: int, data: dict[str, Any]) -> EvalCase:
 
 def _different(path: Path, cases: Iterable[tuple[int, EvalCase]], fix: str) -> tuple[EvalCase, ...]:
     """Cases with their lines, if there are any and each has an id of its own."""
-    found: dict[str, EvalCase] = {}
-    for line, one in cases:
-        if one.id in found:
-            what = f'id "{one.id[:60]}" appears twice'
+    by_id: dict[str, EvalCase] = {}
+    for line, case in cases:
+        if case.id in by_id:
+            what = f'id "{case.id[:60]}" appears twice'
             raise CaseError(what, where=f"{path}:{line}", fix="give it another")
-        found[one.id] = one
-    if not found:
+        by_id[case.id] = case
+    if not by_id:
         raise CaseError("holds no case", where=path, fix=fix)
-    return tuple(found.values())
+    return tuple(by_id.values())
 
 
 def strict_json(text: str) -> Any:
@@ -75,9 +75,9 @@ def strict_json(text: str) -> Any:
 
 def _number(text: str) -> float:
     """A number that can be written again: an infinite one would become none."""
-    if not math.isfinite(found := float(text)):
+    if not math.isfinite(number := float(text)):
         raise ValueError(f"{text} is no JSON")
-    return found
+    return number
 
 
 def named_evalset(case: Case) -> tuple[EvalCase, ...] | None:
@@ -93,28 +93,28 @@ def write_evalset(path: Path, cases: Iterable[EvalCase]) -> None:
 
 def evalset_text(cases: Iterable[EvalCase]) -> str:
     """An evaluation set as JSON lines; empty for no case."""
-    return "".join(f"{_dumped(told(one))}\n" for one in cases)
+    return "".join(f"{_dumped(told(case))}\n" for case in cases)
 
 
-def told(one: EvalCase, where: str = "") -> dict[str, Any]:
+def told(case: EvalCase, where: str = "") -> dict[str, Any]:
     """A case as plain values without its defaults; an error says ``where``, else the case's id."""
     try:
-        return one.model_dump(mode="json", exclude_defaults=True)
+        return case.model_dump(mode="json", exclude_defaults=True)
     except (ValueError, RecursionError):
-        where = where or f'case "{one.id[:60]}"'
+        where = where or f'case "{case.id[:60]}"'
         raise CaseError("is nested too deeply", where=where, fix="flatten it") from None
 
 
-def split_of(one: EvalCase, *, seed: int = 0, report_share: float = 0.5) -> Split:
+def split_of(case: EvalCase, *, seed: int = 0, report_share: float = 0.5) -> Split:
     """What a case may be used for: as it says, else drawn by a seeded hash of its conversation.
 
     All cases of a conversation fall on one side, whatever else is in the set; ``report_share`` of
     conversations are kept for reporting.
     """
-    if one.split is not None:
-        return one.split
-    told = hashlib.sha256(f"{seed} {one.cluster}".encode("utf-8", "surrogatepass")).digest()
-    drawn = int.from_bytes(told[:8], "big") / 2**64
+    if case.split is not None:
+        return case.split
+    digest = hashlib.sha256(f"{seed} {case.cluster}".encode("utf-8", "surrogatepass")).digest()
+    drawn = int.from_bytes(digest[:8], "big") / 2**64
     return "report" if drawn < report_share else "select"
 
 
@@ -125,10 +125,10 @@ def parted(
 
     A conversation of which any case is marked goes where that case says.
     """
-    marked = {one.cluster: one.split for one in reversed(cases) if one.split is not None}
+    marked = {case.cluster: case.split for case in reversed(cases) if case.split is not None}
     sides: dict[Split, list[EvalCase]] = {"select": [], "report": []}
-    for one in cases:
-        sides[marked.get(one.cluster) or split_of(one, seed=seed)].append(one)
+    for case in cases:
+        sides[marked.get(case.cluster) or split_of(case, seed=seed)].append(case)
     return tuple(sides["select"]), tuple(sides["report"])
 
 
@@ -146,8 +146,8 @@ def csv_text(cases: Iterable[EvalCase]) -> str:
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow((*TEXTS, *JSONS))
-    for one in cases:
-        row = told(one)
+    for case in cases:
+        row = told(case)
         if not isinstance(row.get("reference", ""), str) or row.get("reference") == "":
             row["reference_json"] = row.pop("reference")
         texts = [guarded(str(row.get(name, ""))) for name in TEXTS]
@@ -213,9 +213,9 @@ def _case(names: Sequence[str], row: Sequence[str], number: int, where: str) -> 
     if not data.get("messages"):
         data.setdefault("input", cells.get("input"))
     data.setdefault("id", str(number))
-    one = build(EvalCase, ParsedFile(data, where))
-    told(one, where)  # the error for what can't be written again names its line
-    return one
+    case = build(EvalCase, ParsedFile(data, where))
+    told(case, where)  # the error for what can't be written again names its line
+    return case
 
 
 def _value(name: str, cell: str, where: str) -> Any:
@@ -242,7 +242,7 @@ def read_examples(path: Path) -> tuple[EvalCase, ...]:
     """
     lines = _objects(path, json.loads, '{"input": …, "reference": …}')
     examples = (_example(data, path, number) for number, data in lines)
-    return tuple(one for one in examples if one is not None)
+    return tuple(example for example in examples if example is not None)
 
 
 def _example(data: dict[str, Any], path: Path, line: int) -> EvalCase | None:

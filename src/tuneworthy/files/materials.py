@@ -122,22 +122,22 @@ def _avoided(path: Path) -> Strings:
     phrases = [line.strip() for line in read_text(path, MIB).splitlines()]
     for number, phrase in enumerate(phrases, start=1):
         _short((phrase,), f"{path}:{number}")
-    found = tuple(dict.fromkeys(filter(None, phrases)))
-    _few(found, path)
-    return found
+    distinct = tuple(dict.fromkeys(filter(None, phrases)))
+    _few(distinct, path)
+    return distinct
 
 
 def _texts(folder: Path) -> list[Path]:
     """Its text files by name."""
     try:
         kept = (p for p in folder.iterdir() if p.suffix.casefold() in _TEXT_ENDINGS and p.is_file())
-        found = list(islice(kept, _MOST_FILES + 1))
+        files = list(islice(kept, _MOST_FILES + 1))
     except OSError:
         raise CaseError("can't be read", where=folder, fix="check the path") from None
-    if len(found) > _MOST_FILES:
+    if len(files) > _MOST_FILES:
         what = f"holds more than {_MOST_FILES:,} samples"
         raise CaseError(what, where=folder, fix="keep those that sound best")
-    return sorted(found)
+    return sorted(files)
 
 
 def _schema(case: Case) -> dict[str, Any] | None:
@@ -240,10 +240,10 @@ def prompt_text(variant: PromptVariant) -> str:
     A template with a line that is a heading of such a file, or with blanks at its ends, is read as
     another one.
     """
-    told = variant.model_dump(
+    meta = variant.model_dump(
         mode="json", by_alias=True, exclude={"system", "user"}, exclude_defaults=True
     )
-    head = "\n".join(f"{key}: {json.dumps(each, ensure_ascii=False)}" for key, each in told.items())
+    head = "\n".join(f"{key}: {json.dumps(item, ensure_ascii=False)}" for key, item in meta.items())
     return f"---\n{head}\n---\n# system\n{variant.system}\n# user\n{variant.user}\n"
 
 

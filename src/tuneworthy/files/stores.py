@@ -231,21 +231,21 @@ def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     runs = read_evidence(case)
     newest = latest(runs)
     for run in runs:
-        counts = [one for one in run.evidence if one is newest[one.id]] if run.files else []
-        if counts and (changed := tuple(file.path for file in run.files if _changed(case, file))):
-            newest |= {one.id: one.model_copy(update={"changed": changed}) for one in counts}
+        current = [item for item in run.evidence if item is newest[item.id]] if run.files else []
+        if current and (changed := tuple(file.path for file in run.files if _changed(case, file))):
+            newest |= {item.id: item.model_copy(update={"changed": changed}) for item in current}
     return newest, latest_series(runs)
 
 
 def files_now(case: Case, *entries: str) -> tuple[MeasuredFile, ...]:
     """The files of some entries of ``data`` as they are, for what is measured on them."""
-    found = []
+    files = []
     for entry, path in files_of(case, *entries):
-        status, kept = path.stat(), path.relative_to(case.folder or "").as_posix()
-        told: dict[str, Any] = {"size": status.st_size, "modified_ns": status.st_mtime_ns}
-        digest = _digest(path, **told)
-        found.append(MeasuredFile(entry=entry, path=kept, digest=digest, **told))
-    return tuple(sorted(found, key=lambda one: one.path))
+        status, relative = path.stat(), path.relative_to(case.folder or "").as_posix()
+        state: dict[str, Any] = {"size": status.st_size, "modified_ns": status.st_mtime_ns}
+        digest = _digest(path, **state)
+        files.append(MeasuredFile(entry=entry, path=relative, digest=digest, **state))
+    return tuple(sorted(files, key=lambda file: file.path))
 
 
 @lru_cache(maxsize=4096)
@@ -420,7 +420,7 @@ def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]
 
 def write_training(case: Case, made: TrainingSet, examples: Iterable[TrainingExample]) -> None:
     """Put a set in the place of the one before; both are ours."""
-    lines = "".join(f"{one.model_dump_json(exclude_defaults=True)}\n" for one in examples)
+    lines = "".join(f"{example.model_dump_json(exclude_defaults=True)}\n" for example in examples)
     write_new(_place(case, TRAINING), lines, force=True)
     training_record.write(case, made)
 

@@ -29,7 +29,7 @@ def check(framework: Framework) -> Lint:
     """Count every combination of answers; a FrameworkError if too many weights differ."""
     table = _Table(framework, compile_rules(framework))
     try:
-        findings = tuple(chain.from_iterable(found(table) for found in _ALL))
+        findings = tuple(chain.from_iterable(finder(table) for finder in _ALL))
     except CaseError as error:
         fix = "give some of them equal weights, or check it in parts"
         what = f"has {len(table.names)} factors, too many of different weight to check"
@@ -167,8 +167,8 @@ def _cells(kinds: Kinds, rules: tuple[_Rule, _Rule]) -> Iterator[LintCell]:
     for (indicators, anti_indicators), alike in groupby(sorted(kinds, key=held), held):
         members, bands = list(alike), dict[str, Band | Literal["mixed"]]()
         for rule, name in zip(rules, ("score", "difference"), strict=True):
-            found = {getattr(kind, rule) for kind in members}
-            bands[name] = BANDS[found.pop()] if len(found) == 1 else "mixed"
+            places = {getattr(kind, rule) for kind in members}
+            bands[name] = BANDS[places.pop()] if len(places) == 1 else "mixed"
         many: Any = {"indicators": indicators, "anti_indicators": anti_indicators}
         yield LintCell(combinations=sum(kinds[kind] for kind in members), **many, **bands)
 

@@ -108,7 +108,7 @@ def bounds_of(tests: Iterable[Test]) -> dict[Measure, tuple[int, ...]]:
     for atom in atoms(tests):
         if isinstance(atom, Reaches):
             bounds.setdefault(atom.measure, set()).add(atom.bound)
-    return {measure: tuple(sorted(found)) for measure, found in bounds.items()}
+    return {measure: tuple(sorted(cuts)) for measure, cuts in bounds.items()}
 
 
 class Cuts(NamedTuple):

@@ -50,10 +50,10 @@ def _docs_of(module: str) -> dict[str, dict[str, str]]:
     if not module.startswith("tuneworthy."):
         return {}
     source = inspect.getsource(import_module(module))
-    lines, found = source.splitlines(), {}
+    lines, by_class = source.splitlines(), {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef):
-            found[node.name] = docs = dict[str, str]()
+            by_class[node.name] = docs = dict[str, str]()
             for field, below in pairwise([*node.body, None]):
                 match field, below:
                     case (
@@ -64,7 +64,7 @@ def _docs_of(module: str) -> dict[str, dict[str, str]]:
                     case ast.AnnAssign(target=ast.Name(id=name), end_lineno=int(line)), _:
                         _, behind, text = lines[line - 1].partition("  #: ")
                         docs |= {name: text} if behind else {}
-    return found
+    return by_class
 
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -113,15 +113,15 @@ _LABS = {"ceiling": CeilingResult, "verify": VerifyResult, "pilot": PilotResult}
 
 def lab_schema(name: str) -> dict[str, Any]:
     """The schema of what ``ceiling``, ``verify`` or ``pilot`` prints with ``--format json``."""
-    found = _of(_LABS[name], "serialization", f"Tuneworthy {name} lab")
-    found["properties"] = {"schema": {"const": f"tuneworthy/{name}/1"}, **found["properties"]}
+    schema = _of(_LABS[name], "serialization", f"Tuneworthy {name} lab")
+    schema["properties"] = {"schema": {"const": f"tuneworthy/{name}/1"}, **schema["properties"]}
     if name == "ceiling":
-        found["properties"]["verdict"] = {
+        schema["properties"]["verdict"] = {
             "description": "The verdict of the case as it stands now.",
             "type": "object",
             "properties": {key: {"type": "string"} for key in ("outcome", "answer", "action")},
         }
-    return found
+    return schema
 
 
 def _of(record: Any, mode: Any, title: str) -> dict[str, Any]:

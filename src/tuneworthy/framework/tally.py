@@ -91,7 +91,7 @@ class Completions:
                 count * powers[0][c] * powers[1][i] * powers[2][a]
                 for (c, i, a), count in cells.items()
             ]
-        return {outcome: min(1.0, math.fsum(found)) for outcome, found in ends.items()}
+        return {outcome: min(1.0, math.fsum(terms)) for outcome, terms in ends.items()}
 
 
 _COUNTED = WeakKeyDictionary[Rules, dict[tuple[Groups, Named], Completions]]()
@@ -137,7 +137,8 @@ def effort(rules: Rules, states: States) -> int:
     """About how many steps one tally takes."""
     (checks, *weighed), _ = _groups(rules, states)
     cells = math.prod(
-        min(1 << len(one.open), (len(one.open) + 1) * (sum(one.open) + 1)) for one in weighed
+        min(1 << len(group.open), (len(group.open) + 1) * (sum(group.open) + 1))
+        for group in weighed
     )
     return 10 * min(cells, _LOOP_UP_TO) * (len(checks.open) + 1) + min(cells, _TABLE_UP_TO)
 
@@ -147,7 +148,7 @@ def _count(rules: Rules, groups: Groups, named: Named) -> Completions:
     steps: list[dict[Cell, int]] = [{} for _ in tree]
     for ((step,), cell), many in _ending(rules, (tree,), groups, named).items():
         steps[step][cell] = many
-    still_open = [len(one.open) for one in groups]
+    still_open = [len(group.open) for group in groups]
     for place, names in enumerate((rules.checks, rules.indicators, rules.anti_indicators)):
         still_open[place] += sum(state == "unknown" for name, state in named if name in names)
     outcomes = tuple(outcome for _, outcome in rules.steps)
@@ -168,11 +169,11 @@ def _ending(
     rules: Rules, trees: tuple[Tests, ...], groups: Groups, named: Named
 ) -> Counter[tuple[tuple[int, ...], Cell]]:
     checks, indicators, antis = groups
-    found: Counter[tuple[tuple[int, ...], Cell]] = Counter()
+    endings: Counter[tuple[tuple[int, ...], Cell]] = Counter()
     for (left, more, weights), alike in _put_in(rules, trees, named).items():
         pro, con = (
-            one._replace(known=(one.known[0] + yes, one.known[1] + weight))
-            for one, yes, weight in zip((indicators, antis), more[1:], weights, strict=True)
+            group._replace(known=(group.known[0] + yes, group.known[1] + weight))
+            for group, yes, weight in zip((indicators, antis), more[1:], weights, strict=True)
         )
         memory = _STEPS.setdefault(rules, {}).setdefault(left, {})
         ways = [alike * math.comb(len(checks.open), c) for c in range(len(checks.open) + 1)]
@@ -184,8 +185,8 @@ def _ending(
                 if ends is None:
                     ends = memory[key] = tuple(ends_at(tests, key) for tests in left)
                 cell = (more[0] + c, pair[0] - indicators.known[0], pair[2] - antis.known[0])
-                found[ends, cell] += many * count
-    return found
+                endings[ends, cell] += many * count
+    return endings
 
 
 def ends_at(tests: Tests, combination: tuple[int, ...], yes: Container[str] = ()) -> int:
@@ -262,7 +263,7 @@ def _pairs(
     bounds: Mapping[Measure, tuple[int, ...]], left: TallyGroup, right: TallyGroup
 ) -> Iterable[Pair]:
     states = [_states(left), _states(right)]
-    few = [found for found in states if found is not None]
+    few = [counts for counts in states if counts is not None]
     most = _LOOP_UP_TO if len(left.open) + len(right.open) <= _EXACT else _TABLE_UP_TO >> 4
     if len(few) == 2 and len(few[0]) * len(few[1]) <= most:
         return (
@@ -294,11 +295,11 @@ def _classes(
     if len(left.open) + len(right.open) > _EXACT:
         raise _too_many(len(left.open) + len(right.open))
     cuts = bounds.get("difference", ())
-    one = _classed(left, bounds.get("indicator_weight", ()), bool(cuts))
-    two = _classed(right, bounds.get("anti_indicator_weight", ()), bool(cuts))
-    places = [_places(np, weights) for _, weights, _ in two]
+    lefts = _classed(left, bounds.get("indicator_weight", ()), bool(cuts))
+    rights = _classed(right, bounds.get("anti_indicator_weight", ()), bool(cuts))
+    places = [_places(np, weights) for _, weights, _ in rights]
     for (i, i_weights, i_counts), ((a, _, a_counts), find) in product(
-        one, zip(two, places, strict=True)
+        lefts, zip(rights, places, strict=True)
     ):
         above = [int(i_counts.sum()) * int(a_counts.sum())]
         upto = np.append(0, np.cumsum(a_counts))
@@ -328,17 +329,17 @@ def _classed(
     """
     import numpy as np
 
-    found = []
+    classes = []
     for yes, weights, counts in _rows(np, group):
         ends = [0, *np.searchsorted(weights, bounds).tolist(), len(weights)]
         for place, weight in enumerate((bounds[0] - 1 if bounds else 0, *bounds)):
             here = slice(ends[place], ends[place + 1])
             held = counts[here].nonzero()[0] if whole else None
             if held is None and (total := counts[here].sum()):
-                found.append(((yes, weight), np.array([weight]), np.array([total])))
+                classes.append(((yes, weight), np.array([weight]), np.array([total])))
             elif held is not None and len(held):
-                found.append(((yes, weight), weights[here][held], counts[here][held]))
-    return found
+                classes.append(((yes, weight), weights[here][held], counts[here][held]))
+    return classes
 
 
 def _rows(np: Any, group: TallyGroup) -> Iterator[tuple[int, Any, Any]]:

@@ -327,11 +327,11 @@ def request_for(
 ) -> Request:
     """What a model is asked next; the same conversation about the same case is the same request."""
     asks, opened = settable(case, framework), open_asks(case, framework, passed=passed)
-    given = [ask for ask in asks.values() if ask.value]
+    answered = [ask for ask in asks.values() if ask.value]
     state: dict[str, object] = {  # of texts, only that they are answered
         "verdict": {"answer": dossier.verdict.answer, "may_still_be": dossier.reach.answers},
         "open": opened[:_MOST_OPEN],
-        "answered": {ask.id: "given" if ask.kind == "text" else ask.value for ask in given},
+        "answered": {ask.id: "given" if ask.kind == "text" else ask.value for ask in answered},
     }
     rules = WORDS["rules"] + "\n".join(map(_line, asks.values()))
     *earlier, newest = turns[-_MOST_TURNS:]

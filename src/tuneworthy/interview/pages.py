@@ -158,18 +158,18 @@ def is_settled(dossier: Dossier) -> bool:
 
 def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
     """What is still possible; where nothing is today, what the missing checks would change."""
-    found = if_done(dossier, framework)
-    if not is_settled(dossier) or found is None:
+    after = if_done(dossier, framework)
+    if not is_settled(dossier) or after is None:
         return common.reach_text(dossier)
-    done = f"the missing {'check' if len(found.missing) == 1 else 'checks'}"
-    more = len(found.depends)
+    done = f"the missing {'check' if len(after.missing) == 1 else 'checks'}"
+    more = len(after.depends)
     if not more:
-        return f"With {done} done, the count says: {OUTCOME_WORDS[found.outcome]}."
+        return f"With {done} done, the count says: {OUTCOME_WORDS[after.outcome]}."
     if not whole:
         return f"With {done} done, it would depend on {several(more, 'open answer')}."
-    named = [*found.depends[:_MOST_NAMED]]
+    named = [*after.depends[:_MOST_NAMED]]
     named += [f"{few(more - _MOST_NAMED)} more"] if more > _MOST_NAMED else []
-    doing = f"If you do {done} ({listing(found.missing)}) and a target is still missed"
+    doing = f"If you do {done} ({listing(after.missing)}) and a target is still missed"
     return f"{doing}, it will depend on {listing(named)}."
 
 

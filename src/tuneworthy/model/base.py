@@ -44,9 +44,9 @@ _ONE_AT_A_TIME = threading.RLock()  # several readers of a page may want the sam
 
 
 def _read(name: str) -> Any:
-    def whole(self: LazyRecord, *told: Any, **more: Any) -> Any:
+    def whole(self: LazyRecord, *args: Any, **kwargs: Any) -> Any:
         self._held()  # a method of its own
-        return getattr(super(LazyRecord, self), name)(*told, **more)
+        return getattr(super(LazyRecord, self), name)(*args, **kwargs)
 
     return whole
 
@@ -70,8 +70,8 @@ class LazyRecord(LateRecord):
                 return super().__getattr__(name)
             with _ONE_AT_A_TIME:
                 if (later := self._later) is not None:
-                    found = {**later(), **self.__dict__}
-                    fields = {n: found[n] for n in type(self).model_fields}
+                    values = {**later(), **self.__dict__}
+                    fields = {n: values[n] for n in type(self).model_fields}
                     object.__setattr__(self, "__dict__", fields)
                     self._later = None
             return self.__dict__[name] if name in self.__dict__ else super().__getattr__(name)
@@ -347,10 +347,10 @@ def of_the_last(work: Callable[[R], T]) -> Callable[[R], T]:
 
     def remembered(record: R) -> T:
         nonlocal last
-        found = last
-        if found is None or found[0] is not record:
-            last = found = (record, work(record))  # read and replaced as a whole, for threads
-        return found[1]
+        pair = last
+        if pair is None or pair[0] is not record:
+            last = pair = (record, work(record))  # read and replaced as a whole, for threads
+        return pair[1]
 
     return remembered
 

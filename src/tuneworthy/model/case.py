@@ -135,8 +135,8 @@ class Data(FileRecord):
         traces = value.get("traces") if isinstance(value, dict) else None
         if not isinstance(traces, dict) or not traces or not traces.keys() <= {"paths", "map"}:
             return value
-        told = {"traces": traces.get("paths", ()), "trace_map": traces.get("map")}
-        return {**value, **{key: each for key, each in told.items() if each is not None}}
+        entries = {"traces": traces.get("paths", ()), "trace_map": traces.get("map")}
+        return {**value, **{key: entry for key, entry in entries.items() if entry is not None}}
 
 
 def _to_amount(value: Any) -> Any:

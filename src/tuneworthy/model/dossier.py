@@ -851,4 +851,4 @@ class Lint(LateRecord):
     @property
     def warnings(self) -> tuple[LintFinding, ...]:
         """What ``--strict`` fails on."""
-        return tuple(one for one in self.findings if one.grade == "warning")
+        return tuple(finding for finding in self.findings if finding.grade == "warning")

@@ -162,8 +162,8 @@ class Request(Record):
     def key(self, repeat: int = 0) -> str:
         """SHA-256 of the canonical request and the repeat."""
         before, after = self.around(repeat)
-        told = as_bytes(",".join([message.canonical for message in self.messages]))
-        return hashlib.sha256(before + told + after).hexdigest()
+        messages = as_bytes(",".join([message.canonical for message in self.messages]))
+        return hashlib.sha256(before + messages + after).hexdigest()
 
     def around(self, repeat: int = 0) -> tuple[bytes, bytes]:
         """Canonical JSON of its other fields: what is before its messages, and after them."""
@@ -174,8 +174,8 @@ class Request(Record):
 @lru_cache(maxsize=256)
 def _around(rest: tuple[tuple[str, Any], ...], _: str, repeat: int) -> tuple[bytes, bytes]:
     """The temperature comes as it is written, too: -0.0 equals 0.0 and is another request."""
-    told = as_bytes(canonical_json([{**dict(rest), "messages": []}, repeat]))
-    before, mark, after = told.partition(b'"messages":[')  # no text holds unescaped quotes
+    request = as_bytes(canonical_json([{**dict(rest), "messages": []}, repeat]))
+    before, mark, after = request.partition(b'"messages":[')  # no text holds unescaped quotes
     return before + mark, after
 
 

@@ -135,12 +135,12 @@ class PublishedCase(FileRecord):
     @property
     def situation(self) -> dict[str, str]:
         """What a blind coder may see; neither title nor arms, figures or notes, which tell more."""
-        start, told = self.baseline, self.economics
+        start, economics = self.baseline, self.economics
         return {
             "domain": self.domain,
             "task": self.task,
             "starts_with": ", ".join(filter(None, (start.approach, start.model))) if start else "",
-            "volume": (told.volume if told else None) or "",
+            "volume": (economics.volume if economics else None) or "",
             "examples": "" if self.train_examples is None else str(self.train_examples),
         }
 

@@ -72,9 +72,9 @@ def described(
     for whole in _WORD.findall(text.lower()):
         for word in {whole, *whole.split("-")}:
             forms = [word, *(f"{word[:end]}*" for end in range(3, len(word) + 1))]
-            told = [vocabulary[form] for form in forms if form in vocabulary]
-            if told:
-                subjects.update(*told)
+            matches = [vocabulary[form] for form in forms if form in vocabulary]
+            if matches:
+                subjects.update(*matches)
             elif word.isalpha() and len(word) > 3:
                 others.add(word[:_STEM])
     return frozenset(subjects), frozenset(others)
@@ -138,9 +138,9 @@ def address(source: str) -> str:
 
 
 def _tried(name: ArmId, arm: PublishedArm) -> dict[str, str]:
-    told = {key: text for key, text in arm.model_dump().items() if text}
-    base = told.pop("base_model", "")
-    return {"arm": name, "model": base, **told}
+    fields = {key: text for key, text in arm.model_dump().items() if text}
+    base = fields.pop("base_model", "")
+    return {"arm": name, "model": base, **fields}
 
 
 # Likeness.
@@ -268,8 +268,8 @@ def index_for(case: Case) -> PrecedentIndex:
     index, text = shipped_index(), history_text(case)
     if text is None:
         return index
-    told = read_cases(parse(text, str(case.data.history), CaseError))
-    own = (precedent_of(each, index.vocabulary, own=True) for each in told)
+    history = read_cases(parse(text, str(case.data.history), CaseError))
+    own = (precedent_of(past_case, index.vocabulary, own=True) for past_case in history)
     return replace(index, own=tuple(own))
 
 
@@ -490,7 +490,7 @@ def _heaviest(bits: Mapping[str, float]) -> list[str]:
 
 def _why(similar: SimilarCase, goals: Sequence[str], titles: Mapping[str, str]) -> str:
     """Why a case is alike, and in what it differs."""
-    goal, given = similar.case.shown["goal"], similar.case.answers
+    goal, answers = similar.case.shown["goal"], similar.case.answers
     parts = [f"both about {listing(_heaviest(similar.subjects))}"]
     if goal in goals:
         which = "same goal" if goal == goals[0] else "a goal of both"
@@ -500,10 +500,10 @@ def _why(similar: SimilarCase, goals: Sequence[str], titles: Mapping[str, str]) 
     for opening, sign in (("in both", 1), ("but there", -1)):
         names = [name for name in _heaviest(similar.answers) if sign * similar.answers[name] > 0]
         if names:
-            told = [f"{titles.get(name, plain(name))} {given[name]}" for name in names]
-            if len(told) > MOST_SHARED:
-                told[MOST_SHARED - 1 :] = [f"{few(len(told) - MOST_SHARED + 1)} more"]
-            parts.append(f"{opening} {listing(told)}")
+            shared = [f"{titles.get(name, plain(name))} {answers[name]}" for name in names]
+            if len(shared) > MOST_SHARED:
+                shared[MOST_SHARED - 1 :] = [f"{few(len(shared) - MOST_SHARED + 1)} more"]
+            parts.append(f"{opening} {listing(shared)}")
     return "; ".join(parts)
 
 

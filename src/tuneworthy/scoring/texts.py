@@ -156,11 +156,11 @@ class Contains(Scorer):
             if not some:
                 return unscored("no_reference")
         present = self._present(tuple(dict.fromkeys((*self.all, *some, *self.none))), output.text)
-        found = [("lacks", text) for text in self.all if text not in present]
-        found += [("lacks_all", text) for text in some[:1] if not present & set(some)]
-        found += [("says_forbidden", text) for text in self.none if text in present]
+        reasons = [("lacks", text) for text in self.all if text not in present]
+        reasons += [("lacks_all", text) for text in some[:1] if not present & set(some)]
+        reasons += [("says_forbidden", text) for text in self.none if text in present]
         signal = NO_ANSWER if output.blank else WRONG
-        faults = [wrong(why, about=text, signal=signal) for why, text in found]
+        faults = [wrong(why, about=text, signal=signal) for why, text in reasons]
         asked = len(self.all) + bool(some) + len(self.none)
         return conditions("contains", faults, len(faults) if output.blank else asked, asked=asked)
 

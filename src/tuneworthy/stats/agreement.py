@@ -129,12 +129,12 @@ def _with_interval(
     value = float(of(rows.sum(axis=0, keepdims=True))[0]) if len(rows) else np.nan
     if np.isnan(value):
         return None
-    found = Coefficient(id=name, value=value, items=len(rows))
+    coefficient = Coefficient(id=name, value=value, items=len(rows))
     if len(set(clusters)) < FEWEST_CLUSTERS:
-        return found
+        return coefficient
     values = redrawn(rows, clusters, of, rng=rng, draws=DRAWS)
-    known = values[~np.isnan(values)]
-    if len(known) < (1 - _MOST_UNDEFINED) * DRAWS:
-        return found
-    ((low, high),) = percentile_interval(known[:, None])
-    return found.model_copy(update={"low": min(low, value), "high": max(high, value)})
+    defined = values[~np.isnan(values)]
+    if len(defined) < (1 - _MOST_UNDEFINED) * DRAWS:
+        return coefficient
+    ((low, high),) = percentile_interval(defined[:, None])
+    return coefficient.model_copy(update={"low": min(low, value), "high": max(high, value)})

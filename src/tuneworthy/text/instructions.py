@@ -34,18 +34,18 @@ class Rule(NamedTuple):
 
     def asks(self, match: re.Match[str]) -> Iterator[Ask]:
         """What a match asks for: a number of some unit, each text in quotes, or the kind alone."""
-        told = match.groupdict()
-        if "unit" in told:
-            number = told["n"].casefold()
+        groups = match.groupdict()
+        if "unit" in groups:
+            number = groups["n"].casefold()
             amount = _NUMBERS.get(number) or int(number)
             if _PATTERNS["shorter"].search(match[0]) and not re.search(
                 r"or (?:less|fewer)", match[0]
             ):
                 amount -= 1
             if amount > 0:
-                yield "most_" + told["unit"].casefold().rstrip("s") + "s", amount, ()
-        elif "list" in told:
-            for text in _PATTERNS["inside"].findall(told["list"]):
+                yield "most_" + groups["unit"].casefold().rstrip("s") + "s", amount, ()
+        elif "list" in groups:
+            for text in _PATTERNS["inside"].findall(groups["list"]):
                 # A placeholder is filled in by something we don't see.
                 if text.strip() and not re.search(r"[<{\[]|\.\.\.|…", text):
                     yield self.kind, 0, (text.strip(),)
@@ -99,14 +99,14 @@ class Reader:
         repeated counts once, where it comes first; one that another contradicts is left out.
         """
         text = prompt[:_LONGEST_PROMPT]
-        found: dict[Ask, Instruction] = {}
+        by_ask: dict[Ask, Instruction] = {}
         for offset, line in _lines(text):
             for sentence, ask in self._asks_of(line):
                 place = min(1.0, (offset + line.find(sentence[:40])) / max(1, len(prompt)))
                 kind, amount, words = ask
                 quote = " ".join(sentence.split())[:120]
-                found.setdefault(ask, Instruction(kind, quote, place, amount, words))
-        agreed = [each for each in found.values() if not _contradicted(each, found)]
+                by_ask.setdefault(ask, Instruction(kind, quote, place, amount, words))
+        agreed = [item for item in by_ask.values() if not _contradicted(item, by_ask)]
         return tuple(agreed[:MOST_INSTRUCTIONS])
 
 
@@ -143,16 +143,15 @@ def _asks(line: str) -> Iterator[tuple[str, Ask]]:
 _OPPOSED = ({"bullets", "no_bullets"}, {"lower_case", "upper_case"}, {"json", "bullets"})
 
 
-def _contradicted(one: Instruction, asks: Iterable[Ask]) -> bool:
+def _contradicted(instruction: Instruction, asks: Iterable[Ask]) -> bool:
     """Whether another instruction of the prompt asks for something else of the same kind."""
 
     def opposed(kind: str, amount: int, words: Strings) -> bool:
-        if kind == one.kind:
-            begins = kind in {"starts_with", "ends_with"} and words != one.words
-            return begins or (kind.startswith("most_") and amount != one.amount)
-        both = {kind, one.kind}
-        says = both == {"never_says", "always_says"} and not set(words).isdisjoint(one.words)
-        return says or both in _OPPOSED
+        if kind == instruction.kind:
+            begins = kind in {"starts_with", "ends_with"} and words != instruction.words
+            return begins or (kind.startswith("most_") and amount != instruction.amount)
+        both, shared = {kind, instruction.kind}, not set(words).isdisjoint(instruction.words)
+        return both in _OPPOSED or (shared and both == {"never_says", "always_says"})
 
     return any(opposed(*ask) for ask in asks)
 
@@ -187,8 +186,8 @@ def _hinted(instruction: Instruction, texts: Texts) -> list[bool] | None:
         words = instruction.words[:1]
     else:
         return None
-    found = _searcher(words).rows(texts)
-    return [any(flags) for flags in zip(*(each.tolist() for each in found.values()), strict=True)]
+    holding = _searcher(words).rows(texts)
+    return [any(flags) for flags in zip(*(rows.tolist() for rows in holding.values()), strict=True)]
 
 
 @lru_cache(maxsize=256)

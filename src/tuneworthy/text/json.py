@@ -43,8 +43,8 @@ def read_json(text: str) -> tuple[Any, bool]:
     if text.lstrip()[:1] not in _BEGINS:
         return UNREAD, False
     value = _decoded(text)
-    if value is UNREAD and "```" in text[:200] and (found := _FENCED.fullmatch(text)):
-        return _decoded(found[1]), True
+    if value is UNREAD and "```" in text[:200] and (fenced := _FENCED.fullmatch(text)):
+        return _decoded(fenced[1]), True
     return value, False
 
 
@@ -75,11 +75,11 @@ def readable(texts: Texts) -> Flags:
 def looking(texts: Texts) -> Flags:
     """Which texts ``looks_like_json`` says yes of; None isn't one."""
     whole = joined(texts)
-    found: Flags = whole.first == ord("{")
+    flags: Flags = whole.first == ord("{")
     perhaps = _MAY_LOOK[whole.first] | whole.holding(b"```")
-    for row in np.flatnonzero(perhaps & ~found).tolist():
-        found[row] = looks_like_json(texts[row] or "")
-    return found
+    for row in np.flatnonzero(perhaps & ~flags).tolist():
+        flags[row] = looks_like_json(texts[row] or "")
+    return flags
 
 
 def looks_like_json(text: str) -> bool:

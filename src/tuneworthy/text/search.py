@@ -248,10 +248,10 @@ class Joined:
     def opening(self, most: int) -> NDArray[np.uint8]:
         """The first bytes of each text, 64 at most, a row each; zeros behind a shorter one."""
         every = as_strided(self._bytes, (len(self._bytes) - most + 1, most), (1, 1))
-        found: NDArray[np.uint8] = every[self.ends - self.lengths]
+        openings: NDArray[np.uint8] = every[self.ends - self.lengths]
         short = np.flatnonzero(self.lengths < most)
-        found[short] *= np.arange(most) < self.lengths[short, None]
-        return found
+        openings[short] *= np.arange(most) < self.lengths[short, None]
+        return openings
 
     def holding(self, piece: bytes) -> Flags:
         """Which texts hold some bytes."""
@@ -318,14 +318,14 @@ class Searcher:
 
     def ends(self, texts: Texts) -> dict[str, NDArray[np.int32]]:
         """Where in each text a match of each pattern ends, mostly the first, in bytes; else 0."""
-        found = np.zeros((len(self._names), len(texts)), dtype=np.int32)
+        match_ends = np.zeros((len(self._names), len(texts)), dtype=np.int32)
         if self._names and texts:
             whole = joined(texts)
             for start, stop in pairwise(_passes(whole)):
-                self._pass(whole, start, stop, found)
-        return dict(zip(self._names, found, strict=True))
+                self._pass(whole, start, stop, match_ends)
+        return dict(zip(self._names, match_ends, strict=True))
 
-    def _pass(self, texts: Joined, start: int, stop: int, found: NDArray[np.int32]) -> None:
+    def _pass(self, texts: Joined, start: int, stop: int, match_ends: NDArray[np.int32]) -> None:
         begins = texts.ends - texts.lengths
         begin = int(begins[start])
         refuted: set[tuple[int, int]] = set()
@@ -339,19 +339,19 @@ class Searcher:
             # In plain ASCII the engine has seen to the edges; every place of a match is alike.
             simple = self._simple[which] & texts.plain[at]
             sure = np.flatnonzero(simple)[::-1]  # backwards, so that of several the first stays
-            found[which[sure], at[sure]] = within[sure]
+            match_ends[which[sure], at[sure]] = within[sure]
             for k in np.flatnonzero(~simple).tolist():
                 index, row = ids[k], int(at[k])
-                if found[index, row] or (index, row) in refuted:
+                if match_ends[index, row] or (index, row) in refuted:
                     continue
                 exact = self._confirm[index]
                 if exact is not None:
                     if (match := exact.search(texts.one(row))) is not None:
-                        found[index, row] = match.end()
+                        match_ends[index, row] = match.end()
                     else:
                         refuted.add((index, row))
                 elif at_edges(self._needles[index], texts.data, int(stops[k])):
-                    found[index, row] = within[k]
+                    match_ends[index, row] = within[k]
             ids.clear()
             ends.clear()
 
