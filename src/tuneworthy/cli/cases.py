@@ -31,8 +31,8 @@ def init(folder: str, **options: Any) -> None:
 
     for path in start_case(folder, **options):
         click.echo(f"Wrote {one_line(str(path))}")
-    told = one_line(argument(folder))
-    click.echo(f"Answer what you know, leave out what you don't, then: tuneworthy decide {told}")
+    quoted = one_line(argument(folder))
+    click.echo(f"Answer what you know, leave out what you don't, then: tuneworthy decide {quoted}")
 
 
 _WALK = (
@@ -66,8 +66,8 @@ def demo(name: str, to: str | None, dry_run: bool) -> None:
     from tuneworthy.files.disk import made_whole, writing
 
     package = Path(__file__).resolve().parents[1]
-    found = [*package.glob("gallery/*/logs"), *package.parents[1].glob("examples/*/logs")]
-    cases = {path.parent.name: path.parent for path in reversed(found)}
+    logs = [*package.glob("gallery/*/logs"), *package.parents[1].glob("examples/*/logs")]
+    cases = {path.parent.name: path.parent for path in reversed(logs)}
     if name not in cases:
         fix = f"take one of these: {', '.join(sorted(cases))}"
         raise InputError(f'is no case that runs: "{name[:60]}"', where="NAME", fix=fix)
@@ -107,14 +107,14 @@ def answer(case: str, answers: tuple[str, ...], chosen: str | None) -> None:
     from tuneworthy.interview.questions import AmbiguousNameError
     from tuneworthy.workspace import cases, reports
 
-    given, wrote = opt.pairs(answers, "KEY=VALUE", strict=True), None
+    values, wrote = opt.pairs(answers, "KEY=VALUE", strict=True), None
     while wrote is None:
         try:
-            wrote = cases.write(case, given, chosen)
+            wrote = cases.write(case, values, chosen)
         except AmbiguousNameError as caught:
             if (path := _which(caught)) is None:
                 raise
-            given = {path if key == caught.name else key: value for key, value in given.items()}
+            values = {path if key == caught.name else key: value for key, value in values.items()}
     text = reports.render(wrote.dossier, "text", case_path=case, colour=opt.colour())
     page = changes_page(wrote.changes, answer_line(wrote.before, wrote.dossier)).text()
     first, *_ = text.split("\n\n")
@@ -212,8 +212,8 @@ def measure(
         new = case is None and sources
         run = measure_new(**options) if new else measure_case(case or ".", **options)
     opt.show(measure_report(run, examples=show_examples), lambda: measure_dict(run))
-    told = run.of("best_arm_lead").details.get("told_apart")
-    return NOT_MET if compare and (told != "yes" or not run.known("best_arm_lead")) else ANSWERED
+    apart = run.of("best_arm_lead").details.get("told_apart")
+    return NOT_MET if compare and (apart != "yes" or not run.known("best_arm_lead")) else ANSWERED
 
 
 @opt.group(

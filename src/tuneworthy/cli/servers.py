@@ -52,9 +52,9 @@ def list(  # noqa: A001  # the name of the command
     from tuneworthy.workspace.portfolio import document, query_of
     from tuneworthy.workspace.workspace import open_workspace
 
-    found = open_workspace(folder, chosen, as_of).listed(query_of(asked), within_s=math.inf)
+    cases = open_workspace(folder, chosen, as_of).listed(query_of(asked), within_s=math.inf)
     named = {"schema": "tuneworthy/list/1"}
-    opt.show(document(found, folder), lambda: json_text(named | found.model_dump(mode="json")))
+    opt.show(document(cases, folder), lambda: json_text(named | cases.model_dump(mode="json")))
 
 
 _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
@@ -156,7 +156,7 @@ def _http(desk: Desk, host: str, port: int, allowed: tuple[str, ...]) -> tuple[A
     return http.serve_http, app, listens
 
 
-def _until_stopped(desk: Desk, serve: Any, *given: Any) -> None:
+def _until_stopped(desk: Desk, serve: Any, *args: Any) -> None:
     """Serve, then leave at once: threads that still compute have nothing to write.
 
     A file that is being written is waited for, and what they put aside is taken away, so that
@@ -165,7 +165,7 @@ def _until_stopped(desk: Desk, serve: Any, *given: Any) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it means Ctrl-C
     code, tempfile.tempdir = ANSWERED, tempfile.mkdtemp(prefix="tuneworthy-mcp-")
     try:
-        serve(*given)
+        serve(*args)
     except KeyboardInterrupt:
         code = STOPPED
     except (BrokenPipeError, ExceptionGroup) as caught:

@@ -53,10 +53,10 @@ def check(case: str, seed: int, mask: bool) -> None:
     from tuneworthy.training.gate import data_document, pass_gates
     from tuneworthy.workspace.labs import keep_look
 
-    found = pass_gates(case, seed=seed, mask=mask)
-    document = data_document(found)
+    gated = pass_gates(case, seed=seed, mask=mask)
+    document = data_document(gated)
     keep_look(case, "data", document)
-    opt.show(document, lambda: found.made.model_dump_json(indent=2) + "\n")
+    opt.show(document, lambda: gated.made.model_dump_json(indent=2) + "\n")
 
 
 _reviewer_option = opt.option(
@@ -221,13 +221,13 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
             raise InputError("there is no pilot to go on with", where="--resume", fix=fix)
         recipe, options["examples"] = plan.recipe, plan.sizes[-1]
         options |= plan.model_dump(include={"way", "base", "seeds", "margin"})
-    way, told = options["way"], {name: options[name] for name in ("seeds", "margin")}
+    way, settings = options["way"], {name: options[name] for name in ("seeds", "margin")}
     base = options["base"] or (EMBEDDED if way == "embedded" else None)
     if base is None:
         raise InputError("needs the model to tune", where="--way", fix="name it: --base MODEL")
     trainer = _trainer(lab, way, base, options)
     most = options["examples"]
-    return prepare_pilot(lab, trainer, base, most=most, recipe=recipe, say=say, **told)
+    return prepare_pilot(lab, trainer, base, most=most, recipe=recipe, say=say, **settings)
 
 
 def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> Trainer:
@@ -257,13 +257,13 @@ def _hosted(model: Model, options: dict[str, Any]) -> Trainer:
     from tuneworthy.model.case import TokenPrice
     from tuneworthy.training.hosted import HostedTrainer
 
-    given = options["prices"] or ""
+    prices = options["prices"] or ""
     try:
-        trained, read, wrote = (float(each) for each in given.split(","))
+        trained, read, wrote = (float(price) for price in prices.split(","))
         serving = TokenPrice(input=read, output=wrote)
         TokenPrice(input=trained, output=trained)  # a number of 0 or more
     except ValueError:
-        what = f'are no prices: "{given[:40]}"' if given else "are needed for --way hosted"
+        what = f'are no prices: "{prices[:40]}"' if prices else "are needed for --way hosted"
         fix = "look them up, and write USD for trained, read and written tokens, as 5,0.8,3.2"
         raise InputError(what, where="--prices", fix=fix) from None
     provider = model.id.partition(":")[0]
@@ -285,9 +285,9 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     with ledger_or_none(pilot.lab.case) as ledger:
         calls = pilot_price(pilot, ledger)
     parts = {"plan": pilot.plan, "training": training, "calls": calls}
-    told = {name: part.model_dump(mode="json") for name, part in parts.items()}
+    values = {name: part.model_dump(mode="json") for name, part in parts.items()}
     document = pilot_quote_document(pilot.plan, training, calls, budget, pilot.lab.case.name)
-    return document, json_text({"schema": "tuneworthy/pilot-quote/1", **told})
+    return document, json_text({"schema": "tuneworthy/pilot-quote/1", **values})
 
 
 @opt.command(

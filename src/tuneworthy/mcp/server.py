@@ -71,17 +71,17 @@ _PAGE = 100
 
 def listed(desk: Desk, asked: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
     """Every framework of the catalogue, and every case; a part of them."""
-    found = []
+    resources = []
     for name in NAMES:
         about: Any = {"title": load_named(name).title, "mime_type": _YAML}
-        found.append(types.Resource(uri=FRAMEWORK + name, name=name, **about))
+        resources.append(types.Resource(uri=FRAMEWORK + name, name=name, **about))
     for name in desk.workspace.directory.names():
         uri = CASE + quote(name, safe="")
-        found.append(types.Resource(uri=uri, name=cleaned(name), mime_type=_MARKDOWN))
+        resources.append(types.Resource(uri=uri, name=cleaned(name), mime_type=_MARKDOWN))
     begin = int(asked.cursor) if asked and asked.cursor and asked.cursor.isdecimal() else 0
     end = begin + _PAGE
-    more = str(end) if end < len(found) else None
-    return types.ListResourcesResult(resources=found[begin:end], next_cursor=more)
+    more = str(end) if end < len(resources) else None
+    return types.ListResourcesResult(resources=resources[begin:end], next_cursor=more)
 
 
 def read(desk: Desk, asked: types.ReadResourceRequestParams) -> types.ReadResourceResult:
@@ -111,15 +111,15 @@ def begun(_: Desk, asked: types.GetPromptRequestParams) -> types.GetPromptResult
     if asked.name not in TALKS:
         fix = did_you_mean(asked.name, tuple(TALKS))
         raise InputError(f'there is no prompt "{asked.name[:80]}"', fix=fix)
-    talk, given = TALKS[asked.name], asked.arguments or {}
-    known = tuple(each["name"] for each in talk.prompt["arguments"])
-    for name in given:
-        if name not in known:
-            raise InputError(f'takes no "{name[:80]}"', fix=did_you_mean(name, known))
-    if sum(map(len, given.values())) > MOST_SAID:
-        raise InputError("takes too long a text", fix=did_you_mean(asked.name, known))
-    said = [f"{name}: {text}" for name, text in given.items() if text.strip()]
-    data = ["\n".join(["What the person gave (data):", *said])] if said else []
+    talk, arguments = TALKS[asked.name], asked.arguments or {}
+    names = tuple(argument["name"] for argument in talk.prompt["arguments"])
+    for name in arguments:
+        if name not in names:
+            raise InputError(f'takes no "{name[:80]}"', fix=did_you_mean(name, names))
+    if sum(map(len, arguments.values())) > MOST_SAID:
+        raise InputError("takes too long a text", fix=did_you_mean(asked.name, names))
+    lines = [f"{name}: {text}" for name, text in arguments.items() if text.strip()]
+    data = ["\n".join(["What the person gave (data):", *lines])] if lines else []
     text = types.TextContent(text=cleaned("\n\n".join([talk.text, WORDS.rules, *data])))
     message = types.PromptMessage(role="user", content=text)
     return types.GetPromptResult(description=talk.prompt["description"], messages=[message])
@@ -135,7 +135,7 @@ _TOOLS = {tool.name: tool for tool in TOOLS}
 
 @cache
 def _tools() -> types.ListToolsResult:
-    told = []
+    tools = []
     for tool in TOOLS:
         hints = types.ToolAnnotations(
             read_only_hint=not tool.writes,
@@ -146,8 +146,8 @@ def _tools() -> types.ListToolsResult:
         asks = tool.asks.model_json_schema(schema_generator=Short)
         gives = tool.gives.model_json_schema(mode="serialization", schema_generator=Short)
         about = {"name": tool.name, "title": tool.title, "description": tool.says}
-        told.append(types.Tool(**about, input_schema=asks, output_schema=gives, annotations=hints))
-    return types.ListToolsResult(tools=told)
+        tools.append(types.Tool(**about, input_schema=asks, output_schema=gives, annotations=hints))
+    return types.ListToolsResult(tools=tools)
 
 
 def called(desk: Desk, name: str, arguments: Mapping[str, Any]) -> types.CallToolResult:
@@ -241,13 +241,13 @@ def token_for(host: str) -> tuple[str | None, bool]:
 
     The environment's, where it has one; else none on this machine, and a new one elsewhere.
     """
-    given = os.environ.get(TOKEN)
-    if not given:
+    token = os.environ.get(TOKEN)
+    if not token:
         return (None, False) if is_loopback(host) else (secrets.token_urlsafe(32), True)
-    if len(given) < _SHORTEST:
+    if len(token) < _SHORTEST:
         fix = "use 32 random characters, or leave it out"
         raise InputError(f"is shorter than {_SHORTEST} characters", where=TOKEN, fix=fix)
-    return given, False
+    return token, False
 
 
 def security(host: str, allowed: Sequence[str] = ()) -> TransportSecuritySettings:
@@ -277,8 +277,8 @@ def make_app(
         goes_on: ASGIApp = app
         if scope["type"] == "http":
             if token is not None and not _shows(scope, token):
-                told = {"WWW-Authenticate": "Bearer"}
-                goes_on = PlainTextResponse("a token is needed", 401, told)
+                headers = {"WWW-Authenticate": "Bearer"}
+                goes_on = PlainTextResponse("a token is needed", 401, headers)
             elif scope["method"] in ("GET", "HEAD") and scope["path"] == PATH:
                 # where requests stand by themselves a stream would only hold a connection
                 goes_on = PlainTextResponse("send a POST", 405, {"Allow": "POST"})

@@ -294,20 +294,20 @@ def opening(text: str) -> str:
 
 def challenges_text(dossier: Dossier) -> str:
     """What doesn't fit together, one a line."""
-    told = [
-        f"[{place}] {safe(one.says)} To settle: {safe(one.settle)}"
-        for place, one in enumerate(dossier.challenges, start=1)
+    lines = [
+        f"[{place}] {safe(challenge.says)} To settle: {safe(challenge.settle)}"
+        for place, challenge in enumerate(dossier.challenges, start=1)
     ] or ["Nothing in it contradicts itself."]
-    return "\n".join([title_line(dossier), *told])
+    return "\n".join([title_line(dossier), *lines])
 
 
 def questions_text(dossier: Dossier) -> str:
     """What to ask next, the best question first."""
-    told = [
-        f"{safe(one.ask)} ({one.factor}; {worth_text(one)}{one.minutes} min)"
-        for one in dossier.next_questions
+    lines = [
+        f"{safe(question.ask)} ({question.factor}; {worth_text(question)}{question.minutes} min)"
+        for question in dossier.next_questions
     ] or ["No open answer can change the verdict."]
-    return "\n".join([title_line(dossier), *told])
+    return "\n".join([title_line(dossier), *lines])
 
 
 # The tools, in the order they are listed.
@@ -335,7 +335,7 @@ class Result(NamedTuple):
     """What a tool came to."""
 
     text: str
-    found: EvaluatedCase | None = None  #: The case whose dossier it gives sections of.
+    case: EvaluatedCase | None = None  #: The case whose dossier it gives sections of.
     more: Mapping[str, Any] = {}  #: Data besides.
 
 
@@ -357,11 +357,11 @@ class Tool:
 
     def data(self, result: Result) -> dict[str, Any]:
         """What it gives, as plain data."""
-        if result.found is None:
+        if result.case is None:
             return {"untrusted": DATA, **result.more}
-        whole, named = result.found.dossier.to_dict(), self.gives.model_fields
+        whole, named = result.case.dossier.to_dict(), self.gives.model_fields
         sections = {name: whole[name] for name in whole if name in named}
-        known = {"untrusted": DATA, "file_digest": result.found.digest}
+        known = {"untrusted": DATA, "file_digest": result.case.digest}
         return {**known, **result.more, **sections}
 
 
@@ -396,13 +396,13 @@ def list_cases(desk: Desk, asked: CaseQuery) -> Result:
     """The cases in the folder that is served, each with its answer in a sentence, what it asks, and
     the next step; 50 at a time. Filters, sorts, and says what a budget would fund. Writes nothing.
     """
-    found = desk.workspace.listed(asked, within_s=_LIST_S)
-    shown, more = found.cases[:_PAGE], len(found.cases) > _PAGE
-    lines = [f"{safe(one.name)}: {safe(one.problem or one.says or 'pending')}" for one in shown]
+    portfolio = desk.workspace.listed(asked, within_s=_LIST_S)
+    shown, more = portfolio.cases[:_PAGE], len(portfolio.cases) > _PAGE
+    lines = [f"{safe(row.name)}: {safe(row.problem or row.says or 'pending')}" for row in shown]
     lines += ["There are more: ask again with after."] * more
-    lines += [safe(found.funding.says)] if found.funding else []
-    cases = [one.model_dump(mode="json", exclude_defaults=True) for one in shown]
-    sums = found.model_dump(mode="json", include={"totals", "funding"}, exclude_none=True)
+    lines += [safe(portfolio.funding.says)] if portfolio.funding else []
+    cases = [row.model_dump(mode="json", exclude_defaults=True) for row in shown]
+    sums = portfolio.model_dump(mode="json", include={"totals", "funding"}, exclude_none=True)
     data = {"cases": cases, "more": more, **sums}
     return Result("\n".join(lines) or "No case is here.", more=data)
 
@@ -411,8 +411,8 @@ def list_cases(desk: Desk, asked: CaseQuery) -> Result:
 def read_case(desk: Desk, asked: Read) -> Result:
     """The case file as the team wrote it, and its digest, which answer asks for. Writes nothing."""
     read = read_with_digest(desk.workspace.directory.path(asked.case))
-    told = read.case.model_dump(mode="json", exclude_defaults=True)
-    data = {"case_name": asked.case, "file_digest": read.digest, "told": told}
+    case_data = read.case.model_dump(mode="json", exclude_defaults=True)
+    data = {"case_name": asked.case, "file_digest": read.digest, "told": case_data}
     return Result(read.text, more=data)
 
 
@@ -435,17 +435,17 @@ def answer(desk: Desk, asked: Answer) -> Result:
     stays. Nothing is written if the file has changed since file_digest, or an answer is wrong. Only
     what the person said, with their words as quote; ask before you write.
     """
-    answers = {one.key: one.value for one in asked.answers}
+    answers = {item.key: item.value for item in asked.answers}
     if len(answers) < len(asked.answers):
         raise InputError("answers a key twice", where="answer", fix="give each key once")
     with desk.writing:
         before = desk.workspace.evaluated(asked.case).dossier
         now = desk.workspace.set_answers(asked.case, answers, asked.file_digest)
-    told = ", ".join(f"{safe(key)}={safe(value)}" for key, value in answers.items())
+    pairs = ", ".join(f"{safe(key)}={safe(value)}" for key, value in answers.items())
     same = before.verdict.outcome == now.dossier.verdict.outcome
     moved = "" if same else f"The verdict was: {safe(before.verdict.summary)}\n"
-    text = f"Wrote into case.yaml: {told}.\n{moved}{brief(now.dossier)}"
-    wrote = [one.model_dump(mode="json") for one in asked.answers]
+    text = f"Wrote into case.yaml: {pairs}.\n{moved}{brief(now.dossier)}"
+    wrote = [item.model_dump(mode="json") for item in asked.answers]
     return Result(text, now, {"wrote": wrote, "before": _was(before)})
 
 
@@ -454,10 +454,10 @@ def decide(desk: Desk, asked: Decide) -> Result:
     """The verdict by the rules: outcome, action, gates, what would change it, what is open. Writes
     nothing; what_if only supposes. The rules decide: report this, and add no verdict of your own.
     """
-    found = desk.suppose(asked)
+    case = desk.suppose(asked)
     if asked.whole:
-        return Result(render(verdict.short(found.dossier)), found, found.dossier.to_dict())
-    return Result(brief(found.dossier), found)
+        return Result(render(verdict.short(case.dossier)), case, case.dossier.to_dict())
+    return Result(brief(case.dossier), case)
 
 
 def _judges(
@@ -466,8 +466,8 @@ def _judges(
     """A tool that reads, and gives some sections of the dossier."""
 
     def run(desk: Desk, asked: Suppose) -> Result:
-        found = desk.suppose(asked)
-        return Result(text(found), found)
+        case = desk.suppose(asked)
+        return Result(text(case), case)
 
     run.__name__, run.__doc__ = name, f"{says} Writes nothing; what_if only supposes."
     _tool(title, Judged, (*_HEAD, *names))(run)
@@ -478,14 +478,14 @@ _judges(
     "What to ask next",
     "Open answers by doubt removed for a minute of asking; empty when none can change the verdict.",
     ("next_questions",),
-    lambda found: questions_text(found.dossier),
+    lambda case: questions_text(case.dossier),
 )
 _judges(
     "challenges",
     "What doesn't fit together",
     "Statements of the case that contradict each other, and what would settle each.",
     ("challenges",),
-    lambda found: challenges_text(found.dossier),
+    lambda case: challenges_text(case.dossier),
 )
 _judges(
     "options",
@@ -493,8 +493,8 @@ _judges(
     "What could be done instead of tuning, or alongside it: whether each helps here, why, what "
     "it takes; and the recommendation.",
     ("options", "recommendation"),
-    lambda found: render(
-        options.document(found.dossier, found.framework, case_path="CASE", more=True)
+    lambda case: render(
+        options.document(case.dossier, case.framework, case_path="CASE", more=True)
     ),
 )
 _judges(
@@ -502,7 +502,7 @@ _judges(
     "Compute the investment",
     "Cost and return: break-even as stated and as computed, and how sure that is.",
     ("investment",),
-    lambda found: opening(render(money.invest(found.dossier))),
+    lambda case: opening(render(money.invest(case.dossier))),
 )
 _judges(
     "plan",
@@ -510,14 +510,14 @@ _judges(
     "Phases with hours, cost, dates and when each is done, up to a tuned model or the next "
     "decision; what data the approach needs.",
     ("plan", "approaches"),
-    lambda found: opening(render(plan.document(found.dossier))),
+    lambda case: opening(render(plan.document(case.dossier))),
 )
 _judges(
     "precedents",
     "What happened to others",
     "The published cases most like this one, with links, and how often tuning won.",
     ("precedents",),
-    lambda found: opening(render(precedents.precedents(found.dossier), everything=True)),
+    lambda case: opening(render(precedents.precedents(case.dossier), everything=True)),
 )
 
 
@@ -526,9 +526,9 @@ def explain(desk: Desk, asked: Explain) -> Result:
     """The walk through the rules with this case's answers, or one factor of it: what it asks, why,
     and what another answer would do. Writes nothing; what_if only supposes.
     """
-    found, name = desk.suppose(asked), asked.factor
-    told = explained(found.dossier, found.framework, name)
-    return Result(render(told, everything=name is None), found)
+    case, name = desk.suppose(asked), asked.factor
+    document = explained(case.dossier, case.framework, name)
+    return Result(render(document, everything=name is None), case)
 
 
 @_tool("Measure traces", Remeasured, (*_HEAD, "evidence"), writes=True)
@@ -547,7 +547,7 @@ def measure(desk: Desk, asked: Remeasure) -> Result:
         desk.measuring.release()
     now = desk.workspace.evaluated(asked.case)
     kept = "kept in .tuneworthy/evidence.jsonl" if run.added else "nothing new: as the last time"
-    traces = counted(sum(one.traces for one in run.measured.readings), "trace")
+    traces = counted(sum(reading.traces for reading in run.measured.readings), "trace")
     text = f"Measured {traces}; {kept}.\n{brief(now.dossier)}"
     return Result(text, now, {"added": run.added, "before": _was(run.before or now.dossier)})
 
@@ -565,13 +565,13 @@ def quote_ceiling(desk: Desk, asked: QuoteCeiling) -> Result:
         repeats=asked.repeats,
         max_tokens=asked.max_tokens,
     )
-    told, ran = quoted(ready), ready.plan
-    most = "nothing" if told.usd_most == 0 else f"{small_usd(told.usd_most)} at most"
+    quote, ran = quoted(ready), ready.plan
+    most = "nothing" if quote.usd_most == 0 else f"{small_usd(quote.usd_most)} at most"
     arms = several(len(ran.arms), "arm").capitalize()
-    lines = [f"{arms}, {counted(told.calls, 'call')}: {most}."]
-    if told.unpriced:
-        lines.append(f"Models without a price: {', '.join(map(safe, told.unpriced))}.")
+    lines = [f"{arms}, {counted(quote.calls, 'call')}: {most}."]
+    if quote.unpriced:
+        lines.append(f"Models without a price: {', '.join(map(safe, quote.unpriced))}.")
     lines.append("Nothing was sent. A person starts the lab: tuneworthy ceiling CASE --budget USD")
     data = {"arms": [arm.id for arm in ran.arms], "select": len(ran.select)}
-    data |= {"report": len(ran.report), **told.model_dump()}
+    data |= {"report": len(ran.report), **quote.model_dump()}
     return Result("\n".join(lines), more=data)

@@ -152,9 +152,9 @@ def case(of: OfCase) -> Whole:
 
 
 @router.post("/cases/{name}/answers", responses=_problems(409), openapi_extra=_BY_A_PROGRAM)
-def answer(of: OfCase, given: Answers) -> Answered:
+def answer(of: OfCase, answers: Answers) -> Answered:
     """Write answers into the case file, if it is still as it was read."""
-    now = of.workspace.set_answers(of.name, given.answers, given.digest)
+    now = of.workspace.set_answers(of.name, answers.answers, answers.digest)
     return Answered(
         digest=now.digest,
         verdict=now.dossier.verdict,
@@ -241,8 +241,8 @@ lab_router = APIRouter(
 
 def lab_settings(terms: LabTerms, workspace: Workspace) -> LabSettings:
     """How a lab is run, by the framework and on the day that the server goes by."""
-    told = terms.model_dump(include=set(LabTerms.model_fields))
-    return LabSettings(**told, chosen=workspace.chosen, as_of=workspace.as_of)
+    settings = terms.model_dump(include=set(LabTerms.model_fields))
+    return LabSettings(**settings, chosen=workspace.chosen, as_of=workspace.as_of)
 
 
 class LabStart(LabTerms):
@@ -296,9 +296,9 @@ def offer(of: OfCase, asked: Annotated[LabTerms, Query()]) -> LabOffer:
 
 
 @lab_router.post("", status_code=202, responses=_problems(409), openapi_extra=_BY_A_PROGRAM)
-def start(of: OfCase, given: LabStart) -> ApiLabLabState:
+def start(of: OfCase, terms: LabStart) -> ApiLabLabState:
     """Start the lab that was offered; refused where it would be more by now, or one is running."""
-    return _state(of, given.start(of))
+    return _state(of, terms.start(of))
 
 
 @lab_router.post("/stop", responses=_problems(409), openapi_extra=_BY_A_PROGRAM)

@@ -109,9 +109,9 @@ class Page(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """What the API is, for programs."""
-        found = super().openapi()
-        found["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
-        return found
+        schema = super().openapi()
+        schema["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        return schema
 
 
 def make_app(site: Site) -> FastAPI:
@@ -150,12 +150,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def static(request: Request, name: str) -> Response:
     """A script or a style; nothing but what the package brought."""
-    found = assets().get(name)
-    if found is None:
+    file = assets().get(name)
+    if file is None:
         return PlainTextResponse("there is no such file\n", 404)
     kind = "text/javascript" if name.endswith(".js") else "text/css"
-    kept = FOREVER if request.url.query == found[1] else "no-cache"
-    return Response(found[0], media_type=kind, headers={"Cache-Control": kept})
+    caching = FOREVER if request.url.query == file[1] else "no-cache"
+    return Response(file[0], media_type=kind, headers={"Cache-Control": caching})
 
 
 # What a server that runs writes on the terminal: a fault may repeat what a stranger wrote.
@@ -183,9 +183,9 @@ def keep_plain() -> None:
     threading.excepthook = _ended
 
 
-def _ended(told: threading.ExceptHookArgs) -> None:
-    if told.exc_value is not None:
-        logging.getLogger("tuneworthy.web").error("A thread ended", exc_info=told.exc_value)
+def _ended(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None:
+        logging.getLogger("tuneworthy.web").error("A thread ended", exc_info=args.exc_value)
 
 
 # The server started: where it listens, whom it lets in, and what the terminal shows.

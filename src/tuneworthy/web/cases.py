@@ -68,16 +68,16 @@ class Listed(CaseQuery):
 @router.get("/")
 def cases(request: Request, asked: Annotated[Listed, Query()]) -> HTMLResponse:
     """One row a case; more on demand."""
-    found = site_of(request).workspace.listed(asked, most=asked.shown)
+    portfolio = site_of(request).workspace.listed(asked, most=asked.shown)
     part = wants_part(request) and asked.after
     return page(
         request,
         "rows.html" if part else "list.html",
-        found=found,
+        found=portfolio,
         asked=asked,
         at=partial(_at, asked),
-        sums=b.facts([*total_facts(found)][1:]),
-        people=found.owners or found.totals.due or asked.sort == "review",
+        sums=b.facts([*total_facts(portfolio)][1:]),
+        people=portfolio.owners or portfolio.totals.due or asked.sort == "review",
     )
 
 
@@ -96,31 +96,31 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
     """Two cases side by side, or a case and a what-if of it."""
     workspace, wrong = site_of(request).workspace, ""
     a, b_ = [*asked.of, asked.a, asked.b][:2]
-    found: list[EvaluatedCase] = []
+    evaluated: list[EvaluatedCase] = []
     sections: list[Section] = []
     try:
         for name, supposed in ((a, asked.a_if), (b_, asked.b_if)):
             pairs = (pair.partition("=")[::2] for pair in supposed.split())
-            found += [workspace.what_if(name, dict(pairs))] if name else []
+            evaluated += [workspace.what_if(name, dict(pairs))] if name else []
     except InputError as caught:
         wrong = workspace.directory.plain_error(caught)
-    if len(found) == 2:
-        one, other = (each.dossier for each in found)
+    if len(evaluated) == 2:
+        left, right = (each.dossier for each in evaluated)
         ifs = [f" with {some}" * bool(some) for some in (asked.a_if, asked.b_if)]
-        sections += beside(one, other, [one.case.name + ifs[0], other.case.name + ifs[1]])
-    told = {"a": a, "b": b_, "a_if": asked.a_if, "b_if": asked.b_if}
-    more = [one for one in asked.of[2:] if one]
-    told["left"] = f"Only the first two are compared; left out: {listing(more)}." if more else ""
-    shown = {"told": told, "names": workspace.names(), "wrong": wrong, "sections": sections}
+        sections += beside(left, right, [left.case.name + ifs[0], right.case.name + ifs[1]])
+    fields = {"a": a, "b": b_, "a_if": asked.a_if, "b_if": asked.b_if}
+    more = [*filter(None, asked.of[2:])]
+    fields["left"] = f"Only the first two are compared; left out: {listing(more)}." if more else ""
+    shown = {"told": fields, "names": workspace.names(), "wrong": wrong, "sections": sections}
     return page(request, "compare.html", 422 if wrong else 200, **shown)
 
 
 def _at(asked: Listed, **changes: Any) -> str:
     """The list asked for otherwise, from its beginning unless that is changed."""
-    told = asked.model_copy(update={"after": "", "shown": 0, "again": 0, **changes}).model_dump(
+    fields = asked.model_copy(update={"after": "", "shown": 0, "again": 0, **changes}).model_dump(
         exclude_defaults=True
     )
-    return "/?" + urlencode(told) if told else "/"
+    return "/?" + urlencode(fields) if fields else "/"
 
 
 @router.get("/new")
@@ -141,8 +141,8 @@ def make(
     try:
         place = workspace.start(folder.strip() or "-".join(words)[:60].strip("-_"), title)
     except InputError as caught:
-        given, wrong = {"folder": folder, "title": title}, workspace.directory.plain_error(caught)
-        return page(request, "new.html", 422, given=given, wrong=wrong)
+        typed, wrong = {"folder": folder, "title": title}, workspace.directory.plain_error(caught)
+        return page(request, "new.html", 422, given=typed, wrong=wrong)
     return RedirectResponse(f"{address(place.name)}/interview", 303)
 
 
@@ -231,8 +231,8 @@ def decision(
     """Write who decides, who signs, and when it is looked at again; sign the answer as seen."""
     now = of.dossier
     was = of.evaluated.case.decision.model_dump(mode="json")
-    given = {"owner": owner.strip(), "approver": approver.strip(), "review_on": review_on.strip()}
-    mine = {f"decision.{key}": text for key, text in given.items() if text != (was[key] or "")}
+    people = {"owner": owner.strip(), "approver": approver.strip(), "review_on": review_on.strip()}
+    mine = {f"decision.{key}": text for key, text in people.items() if text != (was[key] or "")}
     if by := sign.strip():
         if answer != now.verdict.answer:  # evidence came in meanwhile, which is in no case file
             raise ConflictError("has another answer by now", where=of.name, fix="look, then sign")
@@ -266,11 +266,11 @@ def answers(of: OfCase, undo: Digest = "", made: Digest = "") -> Response:
 
 def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[str, Any]:
     """What the answers tab shows: the case with some answers, judged as if they were written."""
-    found = of.workspace.what_if(of.name, mine, as_written=True).dossier
+    supposed = of.workspace.what_if(of.name, mine, as_written=True).dossier
     named = record.titles(of.evaluated.framework)
-    told = [f"{named[key]}: {state}" for key, state in mine.items()]
-    shown = {"mine": told, "undo": undo, "supposed": found, "states": {**of.stated, **mine}}
-    return {**_MOVING, **shown, "changes": _changes(of.dossier, found)}
+    lines = [f"{named[key]}: {state}" for key, state in mine.items()]
+    shown = {"mine": lines, "undo": undo, "supposed": supposed, "states": {**of.stated, **mine}}
+    return {**_MOVING, **shown, "changes": _changes(of.dossier, supposed)}
 
 
 def _changes(before: Dossier, after: Dossier) -> list[tuple[str, str, str]]:
@@ -299,10 +299,10 @@ class AnswerForm(BaseModel):
 
     def told(self, asked: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """Of questions that are asked: the answers as they were shown, and those that changed."""
-        given = {k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)}
+        posted = {k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)}
         pairs = (pair.partition("=")[::2] for pair in self.seen.split())
         seen = {key: value for key, value in pairs if key in asked}
-        return seen, {key: given[key] for key in seen if given.get(key, seen[key]) != seen[key]}
+        return seen, {key: posted[key] for key in seen if posted.get(key, seen[key]) != seen[key]}
 
 
 @router.post("/cases/{name}/answers/if")
@@ -422,8 +422,8 @@ def history(of: OfCase, then: Digest = "") -> Response:
     """The versions that were written from here; and, for one of them, what changed since."""
     if not then:
         return _versions(of)
-    found = since(of.evaluated, then)
-    return _versions(of, sections=(difference(found.difference),), lines=found.lines)
+    changes = since(of.evaluated, then)
+    return _versions(of, sections=(difference(changes.difference),), lines=changes.lines)
 
 
 @router.post("/cases/{name}/history/restore")
@@ -443,10 +443,10 @@ def restore(
         now, what = of.evaluated, "fields of the file"
         with suppress(InputError):  # a version that isn't kept
             changed = since(now, digest).difference.answers
-            what = listing([f"{one.title}: {one.after}" for one in changed]) or what
-        told = f"{writers_since(now.case, digest)} changed it since ({what}), and that would go"
+            what = listing([f"{change.title}: {change.after}" for change in changed]) or what
+        why = f"{writers_since(now.case, digest)} changed it since ({what}), and that would go"
         raise ConflictError(
-            told, fix="look at it, and restore what you want in its history"
+            why, fix="look at it, and restore what you want in its history"
         ) from None
     return of.to(f"/{back}")
 
@@ -455,10 +455,10 @@ def restore(
 def compared_with(of: OfCase, dossier: Annotated[UploadFile, File()]) -> Response:
     """What changed since a dossier that was kept; the file isn't stored."""
     try:
-        found = since_dossier(dossier.file.read().decode("utf-8", "replace"), of.evaluated)
+        changes = since_dossier(dossier.file.read().decode("utf-8", "replace"), of.evaluated)
     except InputError as caught:
         return _versions(of, 422, wrong=str(caught))
-    return _versions(of, sections=(difference(found),))
+    return _versions(of, sections=(difference(changes),))
 
 
 def _versions(of: AskedCase, status: int = 200, **values: Any) -> Response:
@@ -497,11 +497,11 @@ def case_chart(of: OfCase, chart: str, width: Width = "wide") -> Response:
 
 
 def chart_answer(
-    request: Request, found: Mapping[str, Picture], chart: str, width: Literal["wide", "narrow"]
+    request: Request, drawn: Mapping[str, Picture], chart: str, width: Literal["wide", "narrow"]
 ) -> Response:
     """One of some pictures by id, as its ending says, for a desk or for a telephone."""
     name, _, form = chart.rpartition(".")
-    picture, narrow = found.get(name), width == "narrow"
+    picture, narrow = drawn.get(name), width == "narrow"
     headers = {"Cache-Control": "private, no-cache"}
     if picture is not None and form == "svg":
         body, media = still(picture.drawing, narrow=narrow), "image/svg+xml"
@@ -536,54 +536,55 @@ def investment(of: OfCase) -> HTMLResponse:
 @router.post("/cases/{name}/money")
 def write(
     of: OfCase,
-    given: Annotated[str, Form(max_length=_LONGEST)],
+    code: Annotated[str, Form(alias="given", max_length=_LONGEST)],
     digest: Annotated[str, Form(max_length=64)],
 ) -> Response:
     """Write the amounts of a what-if into the case."""
-    wanted = _given(given)
+    amounts = _given(code)
     try:
-        of.workspace.set_answers(of.name, wanted, digest)
+        of.workspace.set_answers(of.name, amounts, digest)
     except ConflictError:
-        return _with_amounts(of, wanted, 409, _MEANWHILE)
+        return _with_amounts(of, amounts, 409, _MEANWHILE)
     return of.to("/money")
 
 
 @router.get("/cases/{name}/money/if/{code}/charts/{chart}")
 def chart(of: OfCase, code: str, chart: str, width: Width = "wide") -> Response:
     """A chart of a what-if."""
-    found = of.workspace.what_if(of.name, _given(code))
-    return chart_answer(of.request, pictures_in((money.investment(found.dossier),)), chart, width)
+    supposed = of.workspace.what_if(of.name, _given(code))
+    drawn = pictures_in((money.investment(supposed.dossier),))
+    return chart_answer(of.request, drawn, chart, width)
 
 
 def _with_amounts(
     of: AskedCase, texts: Mapping[str, str], status: int = 200, notice: str = ""
 ) -> HTMLResponse:
-    now = found = of.evaluated
+    now = supposed = of.evaluated
     asks = {ask.id: ask for ask in lever_asks(now.case, now.framework)}
     levers = [money.lever(asks[name], texts.get(name)) for name in money.LEVERS if name in asks]
-    given = {one.id: one.text or "unknown" for one in levers if one.text != one.stated}
-    code = urlsafe_b64encode(urlencode(given).encode()).decode()
+    amounts = {lever.id: lever.text or "unknown" for lever in levers if lever.text != lever.stated}
+    code = urlsafe_b64encode(urlencode(amounts).encode()).decode()
     values: dict[str, Any] = {"notice": notice, "given": code, "wrong": "", "compared": None}
-    known = () if isinstance(now.dossier.evidence, Unknown) else now.dossier.evidence
+    evidence = () if isinstance(now.dossier.evidence, Unknown) else now.dossier.evidence
     values["measured"] = {
-        one.factor: interval_text(one.value, one.low, one.high, one.unit)
-        for one in known
-        if not one.ignored
+        item.factor: interval_text(item.value, item.low, item.high, item.unit)
+        for item in evidence
+        if not item.ignored
     }
     try:
-        found = of.workspace.what_if(of.name, given)
+        supposed = of.workspace.what_if(of.name, amounts)
     except InputError as caught:
         values["wrong"], status = of.plain(caught), 422
     else:
-        if given:
+        if amounts:
             values["charts"] = f"{of.base}/money/if/{code}/charts"
-            values["compared"] = money.compared(now.dossier, found.dossier)
-            values["changes"] = _changes(now.dossier, found.dossier)
-    values |= {"groups": money.grouped(levers), "sections": (money.investment(found.dossier),)}
+            values["compared"] = money.compared(now.dossier, supposed.dossier)
+            values["changes"] = _changes(now.dossier, supposed.dossier)
+    values |= {"groups": money.grouped(levers), "sections": (money.investment(supposed.dossier),)}
     if not of.part:
         return of.page("money.html", status, **values)
     part = of.page("worked.html", status, **values, swap=True)
-    typed = urlencode({one.id: one.text for one in levers if one.id in given})
+    typed = urlencode({lever.id: lever.text for lever in levers if lever.id in amounts})
     part.headers["HX-Replace-Url"] = f"{of.base}/money{'?' if typed else ''}{typed}"
     return part
 
@@ -591,7 +592,7 @@ def _with_amounts(
 def _given(code: str) -> dict[str, str]:
     """The amounts of a part of an address."""
     try:
-        given = urlsafe_b64decode(code[:_LONGEST]).decode()
+        decoded = urlsafe_b64decode(code[:_LONGEST]).decode()
     except ValueError:
         raise HTTPException(404, "there is no such what-if") from None
-    return {key: text for key, text in parse_qsl(given) if key in money.LEVERS}
+    return {key: text for key, text in parse_qsl(decoded) if key in money.LEVERS}

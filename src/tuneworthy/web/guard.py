@@ -42,13 +42,13 @@ class Site:
     upload_mib: int = 1024  #: The most that files sent at a time may have.
     queues: LabelQueues = field(default_factory=LabelQueues)  #: What is being labelled here.
 
-    def is_token(self, given: str) -> bool:
-        return self.token is not None and same(given, self.token)
+    def is_token(self, token: str) -> bool:
+        return self.token is not None and same(token, self.token)
 
     def is_shown(self, headers: Headers) -> bool:
         """Whether a request shows the token as a program does."""
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        return kind.lower() == "bearer" and self.is_token(given.strip())
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        return kind.lower() == "bearer" and self.is_token(token.strip())
 
 
 def let_in(answer: Response, site: Site) -> Response:
@@ -57,14 +57,14 @@ def let_in(answer: Response, site: Site) -> Response:
     return answer
 
 
-def same(given: str, wanted: str) -> bool:
+def same(candidate: str, secret: str) -> bool:
     """Whether two secrets are the same, compared in constant time."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode())
+    return hmac.compare_digest(candidate.encode("utf-8", "surrogatepass"), secret.encode())
 
 
 def site_of(request: Request) -> Site:
-    found: Site = request.app.state.site
-    return found
+    site: Site = request.app.state.site
+    return site
 
 
 class Problem(Record):
@@ -146,8 +146,8 @@ class Guard:
         if self._known(path, headers):
             return None
         if reads and not path.startswith(API):
-            given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-            if not self.site.is_token(given):
+            token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+            if not self.site.is_token(token):
                 return RedirectResponse("/login", 303)
             return let_in(RedirectResponse("/" + path.lstrip("/"), 303), self.site)
         refused = _refusal(path, 401, "give the token that the terminal showed")
@@ -156,8 +156,8 @@ class Guard:
 
     def _ours(self, host: str) -> bool:
         """Whether a Host header names this server: else another site's name may lead here."""
-        found = _HOST.fullmatch(host.strip())
-        name = "" if found is None else found[1] or found[2] or ""
+        match = _HOST.fullmatch(host.strip())
+        name = "" if match is None else match[1] or match[2] or ""
         if name in self.site.hosts:
             return True
         with suppress(ValueError):

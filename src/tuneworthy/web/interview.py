@@ -103,7 +103,7 @@ class QuestionAnswer(Way):
     @property
     def given(self) -> str:
         """The same as a person would say it."""
-        ticked = dict.fromkeys(one for one in (self.first, *self.also) if one)
+        ticked = dict.fromkeys(filter(None, (self.first, *self.also)))
         return self.said or ", ".join(ticked) or self.typed or self.none
 
 
@@ -123,37 +123,37 @@ def interview(of: OfCase, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
 
 
 @router.post("/cases/{name}/interview")
-def said(of: OfCase, given: Annotated[QuestionAnswer, Form()]) -> Response:
+def said(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Response:
     """Write an answer, and go on to what doesn't fit with it, or to the next question."""
     clash, values = "", dict[str, Any]()
     try:
-        step = of.workspace.answer(of.name, given.ask, given.given, given.digest)
+        step = of.workspace.answer(of.name, reply.ask, reply.given, reply.digest)
     except ConflictError:
-        if not of.workspace.says_already(of.name, given.ask, given.given):  # else it was sent twice
-            again = {"notice": _MEANWHILE, "typed": given.given}
-            return _shown(of, given, given.ask, status=409, **again)
+        if not of.workspace.says_already(of.name, reply.ask, reply.given):  # else it was sent twice
+            again = {"notice": _MEANWHILE, "typed": reply.given}
+            return _shown(of, reply, reply.ask, status=409, **again)
     except InputError as caught:
-        wrong = words.refused(caught) if caught.where == given.ask else ""
-        again = {"wrong": wrong or of.plain(caught), "typed": given.typed}
-        return _shown(of, given, given.ask, status=422, **again)
+        wrong = words.refused(caught) if caught.where == reply.ask else ""
+        again = {"wrong": wrong or of.plain(caught), "typed": reply.typed}
+        return _shown(of, reply, reply.ask, status=422, **again)
     else:
-        clash = ",".join(one.challenge.id for one in step.conflicts)
-        values["saved"] = step.digest != given.digest
+        clash = ",".join(conflict.challenge.id for conflict in step.conflicts)
+        values["saved"] = step.digest != reply.digest
         if values["saved"] and not clash:
             values["moved"] = words.moved_text(step.before, step.dossier, of.evaluated.framework)
-    known = given.given.strip().casefold() not in UNKNOWN_WORDS
-    return _onward(of, given.after(given.ask, known=known), given.ask, clash, **values)
+    known = reply.given.strip().casefold() not in UNKNOWN_WORDS
+    return _onward(of, reply.after(reply.ask, known=known), reply.ask, clash, **values)
 
 
 @router.post("/cases/{name}/interview/kept")
-def kept(of: OfCase, given: Annotated[Kept, Form()]) -> Response:
+def kept(of: OfCase, choice: Annotated[Kept, Form()]) -> Response:
     """Note that both sides stay, and go on."""
     try:
-        of.workspace.accept_conflict(of.name, given.ask, given.challenge, given.digest)
+        of.workspace.accept_conflict(of.name, choice.ask, choice.challenge, choice.digest)
     except ConflictError:
-        return _shown(of, given, given.ask, given.clash, status=409, notice=_MEANWHILE)
-    left = ",".join(one for one in given.clash.split(",") if one != given.challenge)
-    return _onward(of, given, given.ask, left, saved=True)
+        return _shown(of, choice, choice.ask, choice.clash, status=409, notice=_MEANWHILE)
+    left = ",".join(name for name in choice.clash.split(",") if name != choice.challenge)
+    return _onward(of, choice, choice.ask, left, saved=True)
 
 
 def _onward(of: AskedCase, way: Way, ask_id: str, clash: str, **values: Any) -> Response:
@@ -183,7 +183,7 @@ def _shown(
         "words": words,
         "clash": None if ask is None else _clash(of, way, ask, clash),
         "parts": PARTS,
-        "open": {one.part: one for one in offers(now.case, now.framework, passed=way.passed)},
+        "open": {offer.part: offer for offer in offers(now.case, now.framework, passed=way.passed)},
         "rest": words.rest(of.dossier, now.framework),
         "swap": of.part,
     }
@@ -200,8 +200,8 @@ def _ask(of: AskedCase, way: Way, ask_id: str) -> Ask | None:
 def _clash(of: AskedCase, way: Way, ask: Ask, wanted: str) -> dict[str, Any] | None:
     """What doesn't fit with an answer, the first that isn't settled; None for nothing."""
     now, others = of.evaluated, list[Ask]()
-    for one in filter(None, wanted.split(",")[:20]):
-        conflict = conflict_of(now.case, ask.id, now.dossier, one)
+    for challenge in filter(None, wanted.split(",")[:20]):
+        conflict = conflict_of(now.case, ask.id, now.dossier, challenge)
         if conflict is not None:
             break
     else:
@@ -209,5 +209,5 @@ def _clash(of: AskedCase, way: Way, ask: Ask, wanted: str) -> dict[str, Any] | N
     for path in conflict.others:
         with suppress(InputError):  # a side that is no question of the interview
             others.append(ask_of(now.case, now.framework, path))
-    sides = [(f"Change {one.title}", way.at(of.base, ask=one.id)) for one in (ask, *others[:3])]
+    sides = [(f"Change {side.title}", way.at(of.base, ask=side.id)) for side in (ask, *others[:3])]
     return {"conflict": conflict, "others": others, "all": wanted, "change": sides}

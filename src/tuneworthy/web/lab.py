@@ -82,13 +82,13 @@ def offer(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
 
 
 @router.post("/cases/{name}/lab")
-def start(of: OfCase, given: Annotated[Confirmed, Form()]) -> Response:
+def start(of: OfCase, confirmed: Annotated[Confirmed, Form()]) -> Response:
     """Start a lab that was shown with its price; ask again where that has grown."""
     if not _runs(of):  # else a second click: there it is
         try:
-            given.start(of)
+            confirmed.start(of)
         except QuoteExceededError as caught:
-            return _shown(of, given, 409, **_offer(of, given), grown=caught.what)
+            return _shown(of, confirmed, 409, **_offer(of, confirmed), grown=caught.what)
         except InputError:
             if not _runs(of):
                 raise
@@ -116,13 +116,13 @@ def events(of: OfCase, run: Annotated[str, Query(max_length=40)]) -> Response:
 
     def part() -> str:
         now = running.progress
-        if (kept := _DRAWN.get(running)) is None or kept[0] != now.number:
-            told = page(of.request, "stand.html", base=of.base, now=now, words=words)
-            kept = _DRAWN[running] = now.number, bytes(told.body).decode()
-        return kept[1]
+        if (drawn := _DRAWN.get(running)) is None or drawn[0] != now.number:
+            response = page(of.request, "stand.html", base=of.base, now=now, words=words)
+            drawn = _DRAWN[running] = now.number, bytes(response.body).decode()
+        return drawn[1]
 
-    told = followed(running, part, of.request.headers.get("last-event-id", ""))
-    return StreamingResponse(told, media_type="text/event-stream")
+    stream = followed(running, part, of.request.headers.get("last-event-id", ""))
+    return StreamingResponse(stream, media_type="text/event-stream")
 
 
 # Files that are sent: streamed to the disk, read, and named in the case.
@@ -166,12 +166,12 @@ def _runs(of: AskedCase) -> bool:
 def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
     """What would run, or why nothing can."""
     try:
-        found = of.site.labs.offer(of.path, lab_settings(asked, of.workspace))
+        lab = of.site.labs.offer(of.path, lab_settings(asked, of.workspace))
     except InputError as caught:
         return {"refused": of.plain(caught)}
-    more = (*found.more, ("Sent to", listing(found.places) or "nobody"))
-    blocks = words.quote_blocks(found.arms, found.select, found.report, found.quote, more=more)
-    return {"offered": found, "blocks_offered": blocks}
+    more = (*lab.more, ("Sent to", listing(lab.places) or "nobody"))
+    blocks = words.quote_blocks(lab.arms, lab.select, lab.report, lab.quote, more=more)
+    return {"offered": lab, "blocks_offered": blocks}
 
 
 def _shown(of: AskedCase, asked: LabQuery, status: int = 200, **values: Any) -> HTMLResponse:
@@ -246,8 +246,8 @@ def models(of: OfCase) -> HTMLResponse:
 
 
 def _models(of: AskedCase, status: int = 200, **values: Any) -> HTMLResponse:
-    found = models_report(*models_of(of.evaluated.case.models, of.workspace.as_of))
-    return of.page("models.html", status, sections=found.sections, **values)
+    report = models_report(*models_of(of.evaluated.case.models, of.workspace.as_of))
+    return of.page("models.html", status, sections=report.sections, **values)
 
 
 @router.post("/cases/{name}/models")
@@ -261,8 +261,8 @@ def choose(
     try:
         of.workspace.set_answers(of.name, {"models": json.dumps([model])}, digest)
     except InputError as caught:
-        given = {"id": id, "kind": kind, "usd_in": usd_in, "usd_out": usd_out}
-        return _models(of, 422, given=given, wrong=of.plain(caught))
+        typed = {"id": id, "kind": kind, "usd_in": usd_in, "usd_out": usd_out}
+        return _models(of, 422, given=typed, wrong=of.plain(caught))
     return of.to("/models")
 
 
@@ -318,5 +318,5 @@ async def followed(running: LabRun, part: Callable[[], str], last: str) -> Async
 def event(name: str, data: str, mark: str) -> str:
     """A server-sent event; every line of its data is a line of its own."""
     lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    told = "".join(f"data: {line}\n" for line in lines)
-    return f"id: {mark}\nevent: {name}\n{told}\n"
+    body = "".join(f"data: {line}\n" for line in lines)
+    return f"id: {mark}\nevent: {name}\n{body}\n"

@@ -86,8 +86,8 @@ def label(of: OfCase, outputs: Annotated[Outputs, Query()]) -> HTMLResponse:
     ran = of.last_lab
     if ran is not None and not outputs.model_fields_set:
         outputs = Outputs(seed=ran.settings.seed, max_tokens=ran.settings.max_tokens)
-    found = overview(of.path, seed=outputs.seed, max_tokens=outputs.max_tokens)
-    return of.page("label.html", found=found, outputs=outputs, words=words)
+    progress = overview(of.path, seed=outputs.seed, max_tokens=outputs.max_tokens)
+    return of.page("label.html", found=progress, outputs=outputs, words=words)
 
 
 @router.get("/cases/{name}/label/agreement")
@@ -97,10 +97,10 @@ def agreement(of: OfCase) -> HTMLResponse:
 
 
 @router.post("/cases/{name}/label/rubric")
-def rubric(of: OfCase, given: Annotated[Rubric, Form()]) -> Response:
+def rubric(of: OfCase, choice: Annotated[Rubric, Form()]) -> Response:
     """Keep a rubric, where a new one was written, and go on to the first output."""
-    chosen = add_rubric(of.path, given.text) if given.text.strip() else given.rubric
-    return of.to(given.model_copy(update={"rubric": chosen}).at())
+    chosen = add_rubric(of.path, choice.text) if choice.text.strip() else choice.rubric
+    return of.to(choice.model_copy(update={"rubric": chosen}).at())
 
 
 @router.get("/cases/{name}/label/next")
@@ -111,15 +111,15 @@ def following(of: OfCase, asked: Annotated[Next, Query()]) -> HTMLResponse:
 
 
 @router.post("/cases/{name}/label/said")
-def said(of: OfCase, given: Annotated[LabelAnswer, Form()]) -> Response:
+def said(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
     """Keep what was said, and go on; nothing is kept of a question that has changed."""
-    queue = of.site.queues.open(of.path, given.task)
+    queue = of.site.queues.open(of.path, answer.task)
     try:
-        better = given.why if given.said == "reject" else given.better.replace("\r\n", "\n")
-        queue.label(given.item, given.said, better)
+        better = answer.why if answer.said == "reject" else answer.better.replace("\r\n", "\n")
+        queue.label(answer.item, answer.said, better)
     except ConflictError as caught:
-        return _question(of, given, queue, queue.open_after(), 409, caught.what)
-    return of.to(given.at(after=given.item))
+        return _question(of, answer, queue, queue.open_after(), 409, caught.what)
+    return of.to(answer.at(after=answer.item))
 
 
 def _question(

@@ -104,14 +104,14 @@ def _environment() -> Environment:
 
 def _files(folder: str, *endings: str) -> dict[str, bytes]:
     inside = _HERE.joinpath(folder).iterdir()
-    return {one.name: one.read_bytes() for one in inside if one.name.endswith(endings)}
+    return {file.name: file.read_bytes() for file in inside if file.name.endswith(endings)}
 
 
 @cache
 def assets() -> dict[str, tuple[bytes, str]]:
     """Every file that a page may load: name to its bytes and their short digest."""
-    found = {**_files("static", ".js", ".css"), "blocks.css": style().encode()}
-    return {name: (data, hashlib.sha256(data).hexdigest()[:16]) for name, data in found.items()}
+    contents = {**_files("static", ".js", ".css"), "blocks.css": style().encode()}
+    return {name: (data, hashlib.sha256(data).hexdigest()[:16]) for name, data in contents.items()}
 
 
 def load() -> None:
@@ -157,9 +157,9 @@ def address(name: str) -> str:
 
 def query(asked: BaseModel, kind: type[BaseModel], **more: str) -> str:
     """What was asked, as a record of a kind, and more, behind an address; empty for nothing."""
-    given = asked.model_dump(include=set(kind.model_fields), exclude_defaults=True)
-    given |= {key: text for key, text in more.items() if text}
-    return "?" + urlencode(given, doseq=True) if given else ""
+    fields = asked.model_dump(include=set(kind.model_fields), exclude_defaults=True)
+    fields |= {key: text for key, text in more.items() if text}
+    return "?" + urlencode(fields, doseq=True) if fields else ""
 
 
 class AskedCase:
@@ -252,9 +252,9 @@ _READING = ThreadPoolExecutor(2, "reading")
 T = TypeVar("T")
 
 
-async def in_reading(work: Callable[..., T], *given: Any) -> T:
+async def in_reading(work: Callable[..., T], *args: Any) -> T:
     """What takes long, in a thread of its own: a large file holds no other request up."""
-    return await asyncio.get_running_loop().run_in_executor(_READING, partial(work, *given))
+    return await asyncio.get_running_loop().run_in_executor(_READING, partial(work, *args))
 
 
 # The report as a file: the bytes of the command line, from the same call.
@@ -279,8 +279,8 @@ def exported(of: AskedCase, form: ExportForm, *, attached: bool = True) -> Respo
         says = f'attachment; filename="{plain}{ending}"'
         headers = {"Content-Disposition": says}
     else:  # the policy that the page carries in itself: its style is allowed by its digest
-        found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
-        own = found.group(1).replace("&#39;", "'") if found else "default-src 'none'"
+        match = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+        own = match.group(1).replace("&#39;", "'") if match else "default-src 'none'"
         more = (
             "frame-ancestors 'none'; sandbox allow-scripts allow-top-navigation-by-user-activation"
         )

@@ -162,16 +162,16 @@ def extra_needed(name: str, needs: str, libraries: Container[str]) -> Iterator[N
 
 def stamps(folder: Path, *, but: str = "", most: int = sys.maxsize) -> frozenset[Any] | None:
     """Size and time of every file below a folder, but in a folder ``but``; None for too many."""
-    found = set[tuple[str, int, int]]()
+    marks = set[tuple[str, int, int]]()
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if os.path.join(place, name) != but]  # noqa: PTH118  # a hot path
-        if len(found) + len(files) > most:
+        if len(marks) + len(files) > most:
             return None
         for path in (f"{place}/{name}" for name in files):
             with suppress(OSError):
                 now = os.stat(path)  # noqa: PTH116  # a hot path
-                found.add((path, now.st_size, now.st_mtime_ns))
-    return frozenset(found)
+                marks.add((path, now.st_size, now.st_mtime_ns))
+    return frozenset(marks)
 
 
 T = TypeVar("T")

@@ -246,22 +246,22 @@ def _outputs_to_label(source: str | Path, case: Case, task: LabelTask) -> tuple[
         items = [
             Item(
                 "pairwise",
-                one,
+                eval_case,
                 arms,
-                (first[one.id], second[one.id]),
+                (first[eval_case.id], second[eval_case.id]),
                 PAIRS,
-                _chance(task.seed, one).random() < 0.5,  # which of them is first
+                _chance(task.seed, eval_case).random() < 0.5,  # which of them is first
                 digest,
             )
-            for one in cases
-            if one.id in first and one.id in second
+            for eval_case in cases
+            if eval_case.id in first and eval_case.id in second
         ]
     else:
         digest = digest_of(text, task.scale)
         items = [
-            Item("rubric", one, (arm,), (output,), SCALES[task.scale], rubric=digest)
-            for one in cases
-            for arm, output in _mixed(one, outputs, arms, task.seed)
+            Item("rubric", eval_case, (arm,), (output,), SCALES[task.scale], rubric=digest)
+            for eval_case in cases
+            for arm, output in _mixed(eval_case, outputs, arms, task.seed)
         ]
     if not items:
         fix = "run the lab on: tuneworthy ceiling"

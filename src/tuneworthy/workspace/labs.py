@@ -67,8 +67,8 @@ class _Lab(NamedTuple):
     prepare: Callable[..., Any]
     quoted: Callable[[Any], Quote]
     run: Callable[..., Any]
-    found: type[LabResult]
-    told: Any = None  #: Its document; None for a ceiling, told beside the case as it is now.
+    result: type[LabResult]
+    document: Any = None  #: Its document; None for a ceiling, told beside the case as it is now.
 
 
 def _pilot(source: str | Path, **settings: Any) -> pilot.PreparedPilot:
@@ -266,14 +266,14 @@ class Labs:
 
     def _worked_out(self, source: str | Path, settings: LabSettings) -> LabOffer:
         lab = _prepared(source, settings)
-        found = self._offer(lab, settings)
+        offer = self._offer(lab, settings)
         if not isinstance(lab, pilot.PreparedPilot):
-            return found
+            return offer
         training = asyncio.run(pilot.quoted_training(lab))  # measures a few steps
-        told = words.pilot_quote_document(lab.plan, training, found.quote, math.inf).facts
-        rows = () if told is None else tuple((row.label, row.value) for row in told.rows)
+        facts = words.pilot_quote_document(lab.plan, training, offer.quote, math.inf).facts
+        rows = () if facts is None else tuple((row.label, row.value) for row in facts.rows)
         more = tuple(row for row in rows if row[0] not in ("Calls", "Price"))
-        return found.model_copy(update={"more": more})
+        return offer.model_copy(update={"more": more})
 
     def start(
         self, source: str | Path, settings: LabSettings, *, cap_usd: float, calls: int, usd: float
@@ -362,8 +362,8 @@ def _prepared(source: str | Path, settings: LabSettings) -> Any:
 
 def _caller(lab: Any) -> PreparedLab | None:
     """What of a lab calls models; None where nothing does."""
-    found: PreparedLab | None = lab if isinstance(lab, PreparedLab) else lab.lab
-    return found
+    caller: PreparedLab | None = lab if isinstance(lab, PreparedLab) else lab.lab
+    return caller
 
 
 # Runs that were kept, wherever they were started. Each is two files: what was found, and what every
@@ -410,7 +410,7 @@ class KeptRun(LateRecord):
     @model_validator(mode="after")
     def _of_its_kind(self) -> Self:
         lab = LABS.get(self.kind)
-        if not isinstance(self.result, lab.found if lab else LookResult):
+        if not isinstance(self.result, lab.result if lab else LookResult):
             raise ValueError(f"holds no {self.kind}")  # noqa: TRY004  # what pydantic takes
         return self
 
@@ -418,15 +418,15 @@ class KeptRun(LateRecord):
         """What it found, as its command tells it; ``dossier`` is the case as it is now."""
         result = self.result
         if isinstance(result, LookResult):
-            each = enumerate(result.sections, start=1)
-            looked = (b.section(f"looked-{n}", title, blocks) for n, (title, blocks) in each)
+            parts = enumerate(result.sections, start=1)
+            looked = (b.section(f"looked-{n}", title, blocks) for n, (title, blocks) in parts)
             return *looked, b.section("looked", "", [b.Prose(line) for line in result.lines])
         if not isinstance(result, CeilingResult):
-            return tuple(LABS[self.kind].told(result).sections)
-        found = words.ceiling_sections(result, dossier, dossier)
-        told = b.facts(self.answered) if self.answered else None
-        then = b.section(found[1].id, found[1].title, told, found[1].blocks[1:])
-        return found[0], then, *found[2:]
+            return tuple(LABS[self.kind].document(result).sections)
+        sections = words.ceiling_sections(result, dossier, dossier)
+        summary = b.facts(self.answered) if self.answered else None
+        then = b.section(sections[1].id, sections[1].title, summary, sections[1].blocks[1:])
+        return sections[0], then, *sections[2:]
 
 
 LABS: dict[str, _Lab] = {
@@ -446,8 +446,8 @@ LABS: dict[str, _Lab] = {
 
 def result_of(done: Any) -> LabResult:
     """What a lab found, whatever else its ``run`` returned."""
-    found: LabResult = getattr(done, "result", done)
-    return found
+    result: LabResult = getattr(done, "result", done)
+    return result
 
 
 def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, bool]:
@@ -455,13 +455,13 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, boo
     result, now = result_of(done), datetime.now(UTC)
     rows: tuple[tuple[str, str], ...] = ()
     if isinstance(result, CeilingResult):
-        found = dict(words.ceiling_rows(result))
-        says = f"Ceiling {found['Ceiling']}. Best prompt {found['Best prompt']}"
+        summary = dict(words.ceiling_rows(result))
+        says = f"Ceiling {summary['Ceiling']}. Best prompt {summary['Best prompt']}"
         rows = tuple(words.answered_rows(result, done.dossier, done.before))
     elif isinstance(result, RetrievalResult):
         says = f"Best way {result.best.way}: recall {words.share_text(result.best.recall)}"
     else:
-        says = LABS[kind].told(result).headline
+        says = LABS[kind].document(result).headline
     kept = KeptRun(id=_id(now), kind=kind, at=now, says=says, answered=rows, result=result)
     grids: dict[Split, list[list[str]]] = {}
     for part in get_args(Split) if isinstance(result, CeilingResult) else ():
@@ -473,22 +473,22 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, boo
     return kept, _write(source, kept, **more)
 
 
-def keep_look(source: str | Path, kind: LookKind, found: b.Document) -> tuple[KeptRun, bool]:
+def keep_look(source: str | Path, kind: LookKind, document: b.Document) -> tuple[KeptRun, bool]:
     """Keep what a look found as a run, and say whether it is kept.
 
     It takes the place of the last one of its kind where that says the same, maybe of another day.
     """
     sections, now = list[tuple[str, tuple[Any, ...]]](), datetime.now(UTC)
-    for one in found.sections:
+    for section in document.sections:
         blocks = (
             [part]
             if not isinstance(part, b.Part)
             else [b.Prose(sentence(part.title)), *part.blocks]
-            for part in one.blocks
+            for part in section.blocks
         )
-        sections.append((one.title, tuple(chain.from_iterable(blocks))))
-    result = LookResult(lines=tuple(found.after), sections=tuple(sections))
-    kept = KeptRun(id=_id(now), kind=kind, at=now, says=found.headline, result=result)
+        sections.append((section.title, tuple(chain.from_iterable(blocks))))
+    result = LookResult(lines=tuple(document.after), sections=tuple(sections))
+    kept = KeptRun(id=_id(now), kind=kind, at=now, says=document.headline, result=result)
     with suppress(InputError):
         last = next((run for run in kept_runs(load_case(source)) if run.kind == kind), kept)
         if _said(last) == _said(kept):
@@ -521,7 +521,7 @@ def kept_runs(case: Case) -> tuple[KeptRun, ...]:
 
     What is none is left out.
     """
-    names, found, left = list[str](), list[KeptRun](), _MOST_LISTED
+    names, runs, left = list[str](), list[KeptRun](), _MOST_LISTED
     if (folder := _kept_path(case, "")) is None:
         return ()
     with suppress(OSError):  # there is none, or it isn't ours to read
@@ -531,17 +531,17 @@ def kept_runs(case: Case) -> tuple[KeptRun, ...]:
             left -= min((folder / f"{name}.json").stat().st_size, CASES_LIMIT)
             if left < 0:
                 break
-            found.append(kept_run(case, name))
-    return tuple(sorted(found, key=lambda run: run.at, reverse=True))
+            runs.append(kept_run(case, name))
+    return tuple(sorted(runs, key=lambda run: run.at, reverse=True))
 
 
 def kept_run(case: Case, run_id: str) -> KeptRun:
     """A run by its id."""
     path = _kept_path(case, f"{run_id}.json") if _RUN.fullmatch(run_id) else None
-    found = path and JsonLines(path, KeptRun, "kept run", "take it out").read_whole(CASES_LIMIT)
-    if not found or found.id != run_id:
+    run = path and JsonLines(path, KeptRun, "kept run", "take it out").read_whole(CASES_LIMIT)
+    if not run or run.id != run_id:
         raise NoSuchCaseError("there is no such run", where=case.name, fix="choose one of the list")
-    return found
+    return run
 
 
 class Graded(NamedTuple):
@@ -575,10 +575,10 @@ def graded_cases(
             rows = _GRID.validate_json(read_text(path, CASES_LIMIT, CaseError))
     if not rows:
         return (), []
-    arms, found = tuple(rows[0][3:]), list[Graded]()
+    arms, graded = tuple(rows[0][3:]), list[Graded]()
     whole = (row for row in rows[1:] if len(row) == len(rows[0]))
-    for one, asked, right, *told in whole:
-        answers = tuple((_is_right(text), text) for text in told)
+    for case_id, question, right, *texts in whole:
+        answers = tuple((_is_right(text), text) for text in texts)
         mine = [a for a, name in zip(answers, arms, strict=True) if arm in ("", name) and a[1]]
         fits = {
             "all": bool(mine),
@@ -586,13 +586,13 @@ def graded_cases(
             "differ": len({right for right, _ in answers}) > 1,
         }
         if fits[show]:
-            found.append(Graded(one, asked, right, answers))
-    return arms, found
+            graded.append(Graded(case_id, question, right, answers))
+    return arms, graded
 
 
-def _is_right(told: str) -> bool | None:
+def _is_right(text: str) -> bool | None:
     try:
-        return float(told.partition(":")[0]) == 1
+        return float(text.partition(":")[0]) == 1
     except ValueError:
         return None
 

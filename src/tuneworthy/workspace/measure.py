@@ -252,10 +252,10 @@ def _as_read(row: Mapping[str, Any]) -> str:
     """A record as it is read, masked and cut."""
     from tuneworthy.measure.personal import mask
 
-    told = ((name, row.get(name)) for name in _SHOWN.split())
+    values = ((name, row.get(name)) for name in _SHOWN.split())
     texts = (
         (name, f"{v:g}" if isinstance(v, float) else one_line(mask(str(v)[:2_000]), limit=50))
-        for name, v in told
+        for name, v in values
         if v is not None
     )
     return ", ".join(map(" ".join, texts))
@@ -317,7 +317,7 @@ def _measured(
         raise InputError("a source is empty", where="--from", fix="name a file with traces")
     need, asked = examples_need(case, framework), list[str]()
     with suppress(CaseError):  # a set that can't be read is told by whoever uses it
-        asked += (one.text for one in named_evalset(case) or ())
+        asked += (eval_case.text for eval_case in named_evalset(case) or ())
     needed = need[1].low if need else None
     materials = replace(read_materials(case), examples_need=needed, asked=tuple(asked))
     fields = case_map(case, mapping)
@@ -327,8 +327,8 @@ def _measured(
         near = framework.threshold("near_copy")
         files = _files(chosen, fields, searched=not sources)
         if on:
-            told = partial(_told, files, progress)
-            results = measure_files(files, materials, near, on=on, done=told, draw=draw)
+            done = partial(_told, files, progress)
+            results = measure_files(files, materials, near, on=on, done=done, draw=draw)
         else:
             results = _results(files, signals(materials, near), progress, draw)
         parts.append(_measured_part(files, results, draw))
@@ -353,7 +353,7 @@ def _measured(
     measured = Measured(
         inputs=inputs.hexdigest(),
         readings=tuple(readings),
-        files=tuple(one for one in now if (Path(one.path).name, one.size) in read),
+        files=tuple(file for file in now if (Path(file.path).name, file.size) in read),
         evidence=tuple({each.id: each for part in parts for each in part.evidence}.values()),
         series=tuple({each.id: each for part in parts for each in part.series}.values()),
     )
@@ -473,19 +473,19 @@ def _pair(
 ) -> tuple[int, int]:
     """Places of an arm and of its baseline, from one source or many."""
     every = "; ".join(one_line(label, limit=60) for label in labels[:12])
-    told = [_arm_of(labels, *each, every) for each in (("--arm", arm), ("--baseline", baseline))]
-    left = [place for place in range(len(labels)) if place not in told]
+    places = [_arm_of(labels, *each, every) for each in (("--arm", arm), ("--baseline", baseline))]
+    left = [place for place in range(len(labels)) if place not in places]
     if len(labels) < 2:
         what = f"holds one arm, {every}" if labels else "holds no answer to a case"
         fix = "name the results of another beside it, by a second --from"
         if many:
             fix = "name the model or the prompt in the records, or put each side into one file"
         raise InputError(what, where="--from", fix=fix)
-    if (None in told and len(labels) > 2) or told[0] == told[1] is not None:
+    if (None in places and len(labels) > 2) or places[0] == places[1] is not None:
         what = f"holds {len(labels)} arms: {every}"
         raise InputError(what, where="--from", fix="say which two: --arm ARM --baseline ARM")
-    second = left[0] if told[1] is None else told[1]
-    first = next(place for place in left if place != second) if told[0] is None else told[0]
+    second = left[0] if places[1] is None else places[1]
+    first = next(place for place in left if place != second) if places[0] is None else places[0]
     return first, second
 
 
@@ -494,11 +494,11 @@ def _arm_of(labels: Sequence[str], option: str, text: str | None, every: str) ->
         return None
     wanted = text.casefold()
     equal = [place for place, label in enumerate(labels) if label.casefold() == wanted]
-    found = equal or [n for n, label in enumerate(labels) if wanted in label.casefold()]
-    if len(found) != 1:
-        what = f'"{one_line(text, limit=60)}" is {"several arms" if found else "no arm"}'
+    places = equal or [n for n, label in enumerate(labels) if wanted in label.casefold()]
+    if len(places) != 1:
+        what = f'"{one_line(text, limit=60)}" is {"several arms" if places else "no arm"}'
         raise InputError(what, where=option, fix=f"name one of: {every}")
-    return found[0]
+    return places[0]
 
 
 SET_FILE = "eval.jsonl"  #: What a new set is called, beside the case file.
@@ -682,8 +682,8 @@ def _moved(case: Case, kind: FileKind, files: Sequence[Path]) -> Iterator[list[P
                 placed.append(_free(folder, file))
         yield placed
     except BaseException:
-        for one in placed:
-            one.unlink(missing_ok=True)
+        for path in placed:
+            path.unlink(missing_ok=True)
         if is_new:
             with suppress(OSError):
                 folder.rmdir()
@@ -715,11 +715,11 @@ def _naming(text: str, path: Path, *, kind: FileKind, placed: Sequence[Path]) ->
     if isinstance(there, dict):
         keys = (*keys, "paths" if kind in _EACH else "path")
         there = there.get(keys[-1])
-    new = [one.relative_to(path.parent).as_posix() for one in placed]
+    new = [file.relative_to(path.parent).as_posix() for file in placed]
     answers: dict[Keys, Value] = {}
     if kind in _EACH:
-        found = {each for pattern in held for each in matching(pattern, path.parent)}
-        new = [n for n, p in zip(new, placed, strict=True) if found.isdisjoint((p, p.parent))]
+        paths = {file for pattern in held for file in matching(pattern, path.parent)}
+        new = [n for n, p in zip(new, placed, strict=True) if paths.isdisjoint((p, p.parent))]
         if isinstance(there, list):
             answers = {(*keys, len(there) + n): name for n, name in enumerate(new)}
         elif new:
@@ -738,7 +738,7 @@ def _read_by_kind(case: Case, kind: FileKind, placed: Sequence[Path]) -> Iterabl
     """What files hold, as those say who read them; the case names them already."""
     match kind:
         case "evaluation":
-            rights = [bool(one.accepted) for one in named_evalset(case) or ()]
+            rights = [bool(eval_case.accepted) for eval_case in named_evalset(case) or ()]
             read = counted(len(rights), "case")
             return [f"Read {read}, {sum(rights)} of them with a right answer."]
         case "training":
@@ -761,8 +761,8 @@ def _traced(
 ) -> Iterable[Parts]:
     from tuneworthy.traces.read import case_map, read
 
-    for one in placed:  # each by itself: found by a pattern it would be passed over
-        next(iter(read([one], mapping=case_map(case))), None)
+    for path in placed:  # each by itself: found by a pattern it would be passed over
+        next(iter(read([path], mapping=case_map(case))), None)
     until = monotonic() + MOST_READ_S
 
     def in_time(*_: int) -> None:
@@ -771,5 +771,5 @@ def _traced(
             raise InputError(f"takes more than {MOST_READ_S:.0f} s to read", fix=fix)
 
     run = measure_case(case.folder or ".", case=case, progress=in_time, add=add)
-    told = measure_report(run)
-    return told.headline, told.sections[0].blocks, facts(quick_rows(run))
+    report = measure_report(run)
+    return report.headline, report.sections[0].blocks, facts(quick_rows(run))

@@ -16,7 +16,6 @@ from datetime import date
 from functools import cache
 from importlib.metadata import version
 from itertools import accumulate
-from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any, Literal
@@ -88,7 +87,7 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
         ask_usd=ask if asks else None,
         worth_usd=worth,
         contradicted=not isinstance(money, Unknown) and money.contradicted,
-        contradictions=sum(one.severity == "contradiction" for one in dossier.challenges),
+        contradictions=sum(item.severity == "contradiction" for item in dossier.challenges),
         measured=basis.measured,
         answered=basis.measured + basis.stated + basis.assumed,
         owner=safe(decision.owner or ""),
@@ -107,8 +106,8 @@ Order = Literal["answer", "name", "ask", "stake", "contradictions", "review", "m
 _Usd = Annotated[float, Field(ge=0, le=1e12)]
 
 
-def _filled(given: object) -> object:
-    return None if given == "" else given
+def _filled(value: object) -> object:
+    return None if value == "" else value
 
 
 class CaseQuery(FileRecord, defer_build=False):
@@ -127,14 +126,14 @@ class CaseQuery(FileRecord, defer_build=False):
     after: Annotated[str, Field(max_length=100)] = ""  #: Begin after the case of this name.
 
 
-def query_of(given: dict[str, Any]) -> CaseQuery:
+def query_of(options: dict[str, Any]) -> CaseQuery:
     """What was typed, as a query.
 
     Raises:
         InputError: If it is none.
     """
     try:
-        return CaseQuery.model_validate(given)
+        return CaseQuery.model_validate(options)
     except ValidationError as caught:
         first = caught.errors(include_url=False)[0]
         where = f"--{first['loc'][0]}"
@@ -162,11 +161,10 @@ RISING = ("answer", "name", "review")  #: Orders in which the least comes first.
 
 def in_order(rows: Iterable[CaseRow], order: Order, *, reverse: bool = False) -> list[CaseRow]:
     """Rows in an order; those of which it isn't known are last, whichever way it goes."""
-    falls = (order in RISING) == reverse
+    falls, key = (order in RISING) == reverse, _KEYS[order]
     named = sorted(rows, key=lambda row: (row.title.casefold() or row.name, row.name))
-    keyed = [*zip(map(_KEYS[order], named), named, strict=True)]
-    known = sorted((one for one in keyed if one[0] is not None), key=itemgetter(0), reverse=falls)
-    return [row for _, row in (*known, *(one for one in keyed if one[0] is None))]
+    known = sorted((row for row in named if key(row) is not None), key=key, reverse=falls)
+    return known + [row for row in named if key(row) is None]
 
 
 class Totals(LateRecord):
@@ -254,18 +252,18 @@ def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
         for row in rows
         if row.name not in out and (worth := top(row.worth_usd)) is not None
     ]
-    items.sort(key=lambda one: (-one[2] / one[1] if one[1] else -math.inf, one[0]))
+    items.sort(key=lambda item: (-item[2] / item[1] if item[1] else -math.inf, item[0]))
     chosen = best_choice([(ask, worth) for _, ask, worth in items], math.floor(100 * budget))
     used = sum(items[n][1] for n in chosen) / 100
-    for name, ask, _ in (one for n, one in enumerate(items) if n not in chosen):
+    for name, ask, _ in (item for n, item in enumerate(items) if n not in chosen):
         rest = f"{usd(used)} of {usd(budget)} go to what is worth more"
         out[name] = f"doesn’t fit: asks {usd(ask / 100)}, and {rest}"
-    kept = [items[n] for n in chosen]
+    funded = [items[n] for n in chosen]
     return Funding(
         budget_usd=budget,
         ask_usd=used,
-        worth_usd=sum(worth for *_, worth in kept) / 100,
-        funded={name: worth / ask if ask else None for name, ask, worth in kept},
+        worth_usd=sum(worth for *_, worth in funded) / 100,
+        funded={name: worth / ask if ask else None for name, ask, worth in funded},
         left_out=out,
     )
 
@@ -314,12 +312,12 @@ def best_choice(items: Sequence[tuple[int, int]], budget: int) -> tuple[int, ...
     choices: list[tuple[int, int, Any]] = [(0, 0, None)]
     for n, (cost, worth) in enumerate(items):
         more = [(c + cost, w + worth, (n, kept)) for c, w, kept in choices if c + cost <= budget]
-        best, both = -1, sorted([*choices, *more], key=lambda one: (one[0], -one[1]))
+        best, both = -1, sorted([*choices, *more], key=lambda choice: (choice[0], -choice[1]))
         choices = []
-        for one in both:
-            if one[1] > best and one[1] + most(n + 1, budget - one[0]) >= least:
-                best = one[1]
-                choices.append(one)
+        for choice in both:
+            if choice[1] > best and choice[1] + most(n + 1, budget - choice[0]) >= least:
+                best = choice[1]
+                choices.append(choice)
         tried += len(choices)
         if tried > _MOST_TRIED:
             fix = "filter the cases first, or choose another budget"
@@ -388,46 +386,46 @@ STAKE = (
 )
 
 
-def document(found: Portfolio, folder: str) -> b.Document:
+def document(listed: Portfolio, folder: str) -> b.Document:
     """A portfolio for a terminal."""
-    chosen, people = found.funding, any(row.owner or row.review_on for row in found.cases)
+    chosen, people = listed.funding, any(row.owner or row.review_on for row in listed.cases)
     titles = "Case | Answer | #Ask now | #At stake | #Measured"
     rows = []
-    for row in found.cases:
+    for row in listed.cases:
         clash = f"; {several(row.contradictions, 'contradiction')}" * bool(row.contradictions)
-        told = row.problem or ("being worked out" if row.pending else "")
+        state = row.problem or ("being worked out" if row.pending else "")
         amounts = ("–" if usd is None else dollars(usd) for usd in (row.ask_usd, row.worth_usd))
         known = share(row.measured / row.answered) if row.answered else "–"
         more = [", ".join(filter(None, (row.owner, row.review)))] * people
         more += [chosen.of(row)] if chosen else []
-        answer = f"{ANSWER_WORDS[row.answer]}{clash}" if row.answer else told
+        answer = f"{ANSWER_WORDS[row.answer]}{clash}" if row.answer else state
         rows.append((row.title or row.name, answer, *amounts, known, *more))
     titles += " | Owner, review" * people + " | Budget" * bool(chosen)
     sections = [
-        b.section("totals", "", b.facts(total_facts(found))),
+        b.section("totals", "", b.facts(total_facts(listed))),
         b.section("cases", "", b.table("Cases", titles, rows) if rows else "No case fits."),
     ]
-    return b.Document(folder, found.says, sections, after=(STAKE,))
+    return b.Document(folder, listed.says, sections, after=(STAKE,))
 
 
-def total_facts(found: Portfolio) -> Iterator[b.Fact]:
+def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
     """Cases in sum, in words."""
-    one = found.totals
-    by = [f"{many} {ANSWER_WORDS[answer]}" for answer, many in one.answers.items() if many]
+    sums = listed.totals
+    by = [f"{many} {ANSWER_WORDS[answer]}" for answer, many in sums.answers.items() if many]
     yield b.Fact("Answers", listing(by) or "none")
-    lacks = [f"; not known for {few(n)}" * bool(n) for n in (one.ask_unknown, one.worth_unknown)]
-    asked = usd_range(one.ask_usd.low, float(one.ask_usd.high))
-    yield b.Fact("Asked now", asked, f"by {counted(one.asking, 'case')}{lacks[0]}")
-    yield b.Fact("At stake", usd(one.worth_usd), f"in those that ask{lacks[1]}")
-    known = share(one.measured / one.answered) if one.answered else "nothing"
-    yield b.Fact("Measured", known, f"of {counted(one.answered, 'answer')}")
-    counts = {"with an open contradiction": one.contradictions, "due for review": one.due}
-    told = f" (until then shown as they were on {day(one.since)} or later)" if one.since else ""
-    counts |= {"that can’t be read": one.problems, f"being worked out{told}": one.pending}
+    lacks = [f"; not known for {few(n)}" * bool(n) for n in (sums.ask_unknown, sums.worth_unknown)]
+    asked = usd_range(sums.ask_usd.low, float(sums.ask_usd.high))
+    yield b.Fact("Asked now", asked, f"by {counted(sums.asking, 'case')}{lacks[0]}")
+    yield b.Fact("At stake", usd(sums.worth_usd), f"in those that ask{lacks[1]}")
+    known = share(sums.measured / sums.answered) if sums.answered else "nothing"
+    yield b.Fact("Measured", known, f"of {counted(sums.answered, 'answer')}")
+    counts = {"with an open contradiction": sums.contradictions, "due for review": sums.due}
+    until = f" (until then shown as they were on {day(sums.since)} or later)" if sums.since else ""
+    counts |= {"that can’t be read": sums.problems, f"being worked out{until}": sums.pending}
     if to_do := [f"{counted(many, 'case')} {what}" for what, many in counts.items() if many]:
         yield b.Fact("To look at", sentence(listing(to_do)))
-    if found.funding is not None:
-        yield b.Fact("Budget", found.funding.says)
+    if listed.funding is not None:
+        yield b.Fact("Budget", listed.funding.says)
 
 
 # What was worked out, kept for the next start.
@@ -445,9 +443,9 @@ def _program() -> str:
     """Another text for another version of the program, and where a file of it changed."""
     here = Path(__file__).parents[1]
     files = sorted(path for path in here.rglob("*.*") if path.suffix != ".pyc")
-    told = (f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
+    states = (f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
     known = __version__, version("genai-prices")  # which has prices
-    return hashlib.sha256("\n".join((*known, *told)).encode()).hexdigest()
+    return hashlib.sha256("\n".join((*known, *states)).encode()).hexdigest()
 
 
 class KeptCases:
@@ -485,14 +483,14 @@ class KeptCases:
 
     def rows(self, place: str) -> dict[str, tuple[Key, CaseRow]]:
         """The last row of each case, with what it was made from."""
-        found = dict[str, tuple[Key, CaseRow]]()
+        rows = dict[str, tuple[Key, CaseRow]]()
         asked = "SELECT name, key, row FROM kept WHERE place = ? AND length(row) < ?"
         for name, made_from, text in self._run(asked, place, MIB):
             with suppress(ValueError):
                 row, (program, *key) = CaseRow.model_validate_json(text), str(made_from).split()
                 known = program == _program() and row.name == name and len(key) == 2
-                found[str(name)] = (key[0], key[1]) if known else ("", ""), row
-        return found
+                rows[str(name)] = (key[0], key[1]) if known else ("", ""), row
+        return rows
 
     def dossier(self, place: str, name: str, key: Key) -> Dossier | None:
         """The dossier made from just this; None where none is kept."""

@@ -147,10 +147,10 @@ def difference(
 
 
 def side_by_side(
-    one: str | Path, other: str | Path, chosen: str | None, answers: Mapping[str, str]
+    left: str | Path, right: str | Path, chosen: str | None, answers: Mapping[str, str]
 ) -> Document:
     """Two cases beside each other, or a case and a what-if of it."""
-    first, second = judge_case(one, chosen), judge_case(other, chosen, answers=answers)
+    first, second = judge_case(left, chosen), judge_case(right, chosen, answers=answers)
     supposed = ", ".join(f"{key}={value}" for key, value in answers.items())
     names = first.case.name, second.case.name + f" with {supposed}" * bool(answers)
     return Document("Side by side", " and ".join(names), [*beside(first, second, names)])

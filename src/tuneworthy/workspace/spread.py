@@ -60,12 +60,12 @@ def measure_files(
     from tuneworthy.measure.engine import Sampling, merged
     from tuneworthy.measure.signals import signals
 
-    found = _WAY.fullmatch(on)
-    if found is None:
+    way = _WAY.fullmatch(on)
+    if way is None:
         raise InputError("is no way to measure", where=f"--on {on}", fix=f"write one of {WAYS}")
     alone = files.apart()
     shared = _shared(copy(files), Sampling(*draw))
-    work = [Work(one, n, materials, near_copy, draw, shared) for n, one in enumerate(alone)]
+    work = [Work(source, n, materials, near_copy, draw, shared) for n, source in enumerate(alone)]
 
     def parts(results: Iterator[tuple[MeasuredPart | None, TraceFiles]]) -> Iterator[MeasuredPart]:
         for part, read in results:
@@ -74,7 +74,7 @@ def measure_files(
             if part is not None:
                 yield part
 
-    with _mapped(on, found["address"], work) as results, _folder() as place:
+    with _mapped(on, way["address"], work) as results, _folder() as place:
         every = signals(materials, near_copy)
         findings = merged(parts(results), every, folder=place, share=draw[0])
     files.check()
@@ -137,12 +137,12 @@ def _mapped(on: str, address: str | None, work: Sequence[Work]) -> Iterator[Iter
     try:
         remote, waiting = ray.remote(_part), iter(work)
         most = max(2, int(2 * ray.cluster_resources().get("CPU", 1)))
-        running = [remote.remote(one) for one in islice(waiting, most)]
+        running = [remote.remote(job) for job in islice(waiting, most)]
 
         def results() -> Iterator[Any]:
             while running:
                 yield _got(ray, running.pop(0))
-                running.extend(remote.remote(one) for one in islice(waiting, 1))
+                running.extend(remote.remote(job) for job in islice(waiting, 1))
 
         yield results()
     finally:

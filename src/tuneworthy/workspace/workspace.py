@@ -215,8 +215,8 @@ def _inputs_digest(case: Case, *more: str) -> str:
         named.append(file for _, file in files_of(case, *MEASURED_ON, *RUN_ON))
     for file in (file for each in named for file in sorted(each)):
         with suppress(OSError):  # a link that leads nowhere
-            found = file.stat()
-            inputs.append(f"{file} {found.st_size} {found.st_mtime_ns}")
+            stat = file.stat()
+            inputs.append(f"{file} {stat.st_size} {stat.st_mtime_ns}")
     digest = hashlib.sha256()
     for part in inputs:  # each with its length, so that no two lists run together
         data = part.encode("utf-8", "surrogatepass")
@@ -289,9 +289,9 @@ def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
 def writers_since(case: Case, digest: str) -> str:
     """Who wrote versions after one, by name; "somebody else" where that isn't known."""
     kept = read_versions(case)
-    known = any(one.digest == digest for one in kept)
-    later = takewhile(lambda one: known and one.digest != digest, reversed(kept))
-    return listing(sorted({one.by or "somebody else" for one in later})) or "somebody else"
+    known = any(version.digest == digest for version in kept)
+    later = takewhile(lambda version: known and version.digest != digest, reversed(kept))
+    return listing(sorted({version.by or "somebody else" for version in later})) or "somebody else"
 
 
 def _entries(versions: Sequence[Version]) -> Iterator[Version]:
@@ -414,33 +414,33 @@ class Workspace:
         remember(before.case, texts, self.author)
         after = self.evaluated(name)
         changed = compare(before.dossier, after.dossier, judge_by(after.framework))
-        return [str(one.relative_to(place)) for one in placed], read, changed
+        return [str(path.relative_to(place)) for path in placed], read, changed
 
     def earlier(self, now: EvaluatedCase) -> tuple[Earlier, ...]:
         """The versions of a case, the newest first; () where none is kept."""
         rows = []
         for version in islice(_entries(read_versions(now.case)), _MOST_VERSIONS):
-            which, told = (now.source, version.digest), Earlier(version, None, {})
+            which, row = (now.source, version.digest), Earlier(version, None, {})
             with suppress(InputError):
                 then = _case(version, now.case)
                 key = now.inputs_digest, _inputs_digest(then)  # it may name other files
                 if (known := self._then.find(which, key)) is None:
                     answer = self.decide(then, now.framework).verdict.answer
                     known = Earlier(version, answer, stated(then, now.framework))
-                told = self._then.keep(which, key, known)
-            rows.append(told._replace(version=version))
+                row = self._then.keep(which, key, known)
+            rows.append(row._replace(version=version))
         return tuple(rows)
 
     def restore(self, name: str, then: str, digest: str) -> EvaluatedCase:
         """Write a version that is kept into a case that is still as its reader saw it."""
         before = self._snapshot(name)
-        text, found = _kept(before.case, then).text, list[Dossier]()
+        text, dossiers = _kept(before.case, then).text, list[Dossier]()
 
         def judged(case: Case) -> None:
-            found.append(self.decide(case, self._by(case)))
+            dossiers.append(self.decide(case, self._by(case)))
 
         wrote = rewrite(before.source, lambda *_: text, judged, read_digest=digest)
-        return self._written(name, before, wrote.digest, found[0])
+        return self._written(name, before, wrote.digest, dossiers[0])
 
     def answer(self, name: str, ask_id: str, text: str, digest: str) -> AnswerResult:
         """Write one answer of an interview into a case, and say what it came to."""
@@ -525,9 +525,9 @@ class Workspace:
             every = [self.row(name, until) for name in names]
             return portfolio(every, query, (most or _PAGE) if within_s is None else None)
         day = self._day()
-        found = portfolio([self._last(name, day) for name in names], query, most or _PAGE)
-        rows = tuple(self.row(row.name, until) for row in found.cases)
-        return found.model_copy(update={"cases": rows})
+        page = portfolio([self._last(name, day) for name in names], query, most or _PAGE)
+        rows = tuple(self.row(row.name, until) for row in page.cases)
+        return page.model_copy(update={"cases": rows})
 
     def names(self) -> tuple[str, ...]:
         """Names of the cases; of more than a few as they were a second ago at most."""
