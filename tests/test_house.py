@@ -43,6 +43,11 @@ ROOMS_OF: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 MAY_PRINT = ("cli", "mcp", "terminal", "web")
 
+NO_NAMES = {"found", "given", "one", "told"}  # of a value: it has the name of what it is
+STILL_HAVE_THEM = (
+    "lab", "llm", "measure", "money", "plan", "report", "traces", "training", "verdict",
+)  # fmt: skip  # rooms; only ever fewer
+
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -100,6 +105,22 @@ def prints(text: str) -> list[int]:
         and isinstance(node.func, ast.Name)
         and node.func.id == "print"
     ]
+
+
+def unnamed(text: str) -> list[int]:
+    """Lines that call a value by no name of its own; a field of a record keeps its name."""
+    nodes = [*ast.walk(ast.parse(text))]
+    bodies = [node.body for node in nodes if isinstance(node, ast.ClassDef)]
+    fields = {
+        id(item.target) for body in bodies for item in body if isinstance(item, ast.AnnAssign)
+    }
+    stored = [
+        (node.lineno, node.id)
+        for node in nodes
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in fields
+    ]
+    stored += [(node.lineno, node.arg) for node in nodes if isinstance(node, ast.arg)]
+    return sorted(line for line, name in stored if name in NO_NAMES)
 
 
 def room(name: str) -> str:
@@ -239,6 +260,11 @@ def test_only_surfaces_print(project: Path) -> None:
     assert {name: lines for name, text in inner.items() if (lines := prints(text))} == {}
 
 
+def test_a_value_has_the_name_of_what_it_is(project: Path) -> None:
+    named = {n: t for n, t in sources(project, "src").items() if room(n) not in STILL_HAVE_THEM}
+    assert {name: lines for name, text in named.items() if (lines := unnamed(text))} == {}
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_by("import tuneworthy") & {"numpy", "pydantic", "yaml"} == set()
 
@@ -335,6 +361,11 @@ def test_an_import_is_seen_wherever_it_hides() -> None:
     text = "def f():\n  import yaml as y\n  from click.y import Y\n  import_module('click.x')"
     assert imported(text) >= {"yaml", "click"}
     assert prints("def f():\n  print(1)") == [2]
+
+
+def test_a_value_without_a_name_is_seen_wherever_it_hides() -> None:
+    text = "def f(one):\n  (found := g(told=one.told))\n  return [1 for told, in one]"
+    assert unnamed(f"{text}\nclass C:\n  given: int") == [1, 2, 3]
 
 
 # The policy on skips ------------------------------------------------------------------------------
