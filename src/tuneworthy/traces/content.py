@@ -20,7 +20,14 @@ from tuneworthy.files.disk import MIB
 from tuneworthy.model.evidence import Batch
 from tuneworthy.traces import skipped
 from tuneworthy.traces.formats import formats, own_scores, plain, recognise
-from tuneworthy.traces.formats.prepare import FINISH, PREPARE
+from tuneworthy.traces.formats.prepare import (
+    EXPORT,
+    FINISH,
+    PREPARE,
+    Export,
+    exported,
+    laid_spans,
+)
 from tuneworthy.traces.guess import OF_FOLDERS, guess
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, folder_keys, hold
 from tuneworthy.traces.remote import is_remote
@@ -33,7 +40,7 @@ from tuneworthy.traces.tables import (
     array_rows,
     csv_rows,
     looks_like_table,
-    parquet_rows,
+    parquet,
     with_points,
 )
 from tuneworthy.traces.values import BrokenJson, Bytes, Raws, decode, has_too_much, name, unpacked
@@ -185,11 +192,14 @@ class Content:
         places: list[Place] = []
         held: list[Any] = []
         most = self.tally.size + self.limits.batch_bytes // 2
+        decoders = (EXPORT, kind.decoder) if kind.each and kind.prepare == "span" else (kind.decoder,)
         for block in lines:
             records: list[Any] = []
-            if not block.too_long and not has_too_much(block.data):
+            whole = not block.too_long and not has_too_much(block.data)
+            for decoder in decoders if whole else ():
                 with suppress(msgspec.MsgspecError, ValueError, RecursionError):
-                    records = kind.decoder.decode_lines(block.data)
+                    records = decoder.decode_lines(block.data)
+                    break
             self.tally.records += len(records)
             self.tally.size += len(block.data) if records else 0
             held += records
@@ -350,26 +360,38 @@ class Content:
         self, places: list[Place], records: Any, kind: FieldMap
     ) -> tuple[list[Place], list[Any]]:
         """Records with their places, laid out as the map wants them."""
-        plain = not kind.each and not kind.prepare
-        if plain and (type(records) is TableRows or {*map(type, records)} <= {dict, kind.line}):
-            return places, records
+        kinds = set() if type(records) is TableRows else {*map(type, records)}
+        quick = None
+        if not kind.each and not kind.prepare and kinds <= {dict, kind.line}:
+            quick = records
+        elif not kind.each and kind.prepare == "span" and kinds == {dict}:
+            quick = laid_spans(records)
+        if quick is not None:
+            return places, quick
         found: list[tuple[Place, Any]] = []
         for place, record in zip(places, records, strict=True):
             try:
-                known = isinstance(record, dict)
+                known = isinstance(record, dict | Export)
                 value = record if known else decode(record, object if kind.each else kind.line)
             except BrokenJson as broken:
                 self.tally.skip(broken.why, place)
                 continue
-            for number, inner in enumerate(kind.records(value), start=1):
+            inside = exported(value) if type(value) is Export else kind.records(value)
+            for number, inner in enumerate(inside, start=1):
                 exact = f"{place} {kind.called} {number}" if kind.each else place
-                if not kind.prepare and isinstance(inner, dict | msgspec.Struct):
+                if isinstance(inner, dict) or not (kind.prepare or not isinstance(inner, msgspec.Struct)):
                     found.append((exact, inner))
-                elif isinstance(inner, dict):
-                    laid = PREPARE[kind.prepare](inner, self.context)
-                    found += [(exact, each) for each in laid]
                 else:
                     self.tally.skip(skipped.NO_OBJECT, exact)
+        exact_places, held = [place for place, _ in found], [record for _, record in found]
+        quick = laid_spans(held) if held and kind.prepare == "span" else None
+        if quick is not None or not kind.prepare:
+            return exact_places, held if quick is None else quick
+        found = [
+            (place, laid)
+            for place, record in found
+            for laid in PREPARE[kind.prepare](record, self.context)
+        ]
         return [place for place, _ in found], [record for _, record in found]
 
     def finish(self) -> None:
@@ -478,11 +500,10 @@ class Content:
 
     def parquet(self, path: str) -> Iterator[Batch]:
         """Only the columns that the format reads are read."""
-        tried = parquet_rows(path, SkippedRecords(""), self.limits)
-        _, first = next(tried, ([], TableRows((), ())))
-        kind = self._table_kind([*first[:_TRIED]], "Parquet")
-        groups = parquet_rows(path, self.tally, self.limits, kind)
-        yield from packed(self.traces(groups, kind), self.limits, self.tally)
+        with parquet(path, self.limits) as rows:
+            _, first = next(rows(SkippedRecords(""), None), ([], TableRows((), ())))
+            kind = self._table_kind([*first[:_TRIED]], "Parquet")
+            yield from packed(self.traces(rows(self.tally, kind), kind), self.limits, self.tally)
 
     def table(self, groups: Rows, *, decimal_commas: bool) -> Iterator[Batch]:
         first = [*islice(groups, 1)]

@@ -34,6 +34,7 @@ from tuneworthy.traces.values import (
     as_mapping,
     dumped,
     name,
+    nanoseconds,
     number,
     score,
     when,
@@ -116,6 +117,9 @@ def _times(values: Column) -> Column:
     if kinds == {float} and min(values) >= 0 and max(values) <= FAR_S:
         return values
     if kinds == {str}:
+        counted = nanoseconds(values)
+        if counted and min(counted) >= 10**18:
+            return [float(each) / 1000 / 1000 / 1000 for each in counted]
         with suppress(msgspec.ValidationError, OverflowError, ValueError):
             moments = msgspec.convert(values, list[datetime])
             return [(t if t.tzinfo else t.replace(tzinfo=UTC)).timestamp() for t in moments]

@@ -24,7 +24,7 @@ from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
 from tuneworthy.traces.skipped import NOT_UTF8, TOO_LONG, SkippedRecords
 from tuneworthy.traces.stream import Limits, Readable
-from tuneworthy.traces.values import ANY, ITEMS_LATER, BrokenJson, decode
+from tuneworthy.traces.values import ANY, ITEMS_LATER, BrokenJson, ItemsLater, decode
 
 _BATCH, _SIZE = 256, MIB // 8  # rows, and signs, that are handed on together
 _MOST_ROWS = 1024  # of Parquet, which come as columns
@@ -63,36 +63,49 @@ class TableRows:
         return TableRows([*self.columns], [[*compress(v, kept)] for v in self.columns.values()])
 
 
-def parquet_rows(
-    path: str, tally: SkippedRecords, limits: Limits, kind: Any = None
-) -> Iterator[tuple[list[int | str], TableRows]]:
-    """All rows, with the columns that a map reads; the first, with all columns, for None."""
-    wanted, later, most = kind and kind.keys, kind and kind.later, "" if kind else f"LIMIT {_BATCH}"
+ParquetRows = Callable[[SkippedRecords, Any], Iterator[tuple[list[int | str], TableRows]]]
+
+
+@contextmanager
+def parquet(path: str, limits: Limits) -> Iterator[ParquetRows]:
+    """Gives all rows, with the columns that a map reads; the first, with all columns, for None."""
     given = [_one_file(path)]
     with _connected(limits, path) as ask:
         told = ask(f"DESCRIBE SELECT * FROM {_FILE}", given).fetchall()  # noqa: S608  # no text of others
-        chosen = [n for n, (name, *_) in enumerate(told) if wanted is None or name in wanted] or [0]
-        names = [told[n][0] for n in chosen]
-        # Columns go by their numbers, so that no name from the file stands in a query.
-        picked = [_picked(f"#{n + 1}", told[n][1], told[n][0] in (later or ())) for n in chosen]
-        sql = ", ".join(sql for sql, _ in picked)
-        result = ask(f"SELECT {sql} FROM {_FILE} {most}", given)  # noqa: S608  # names are ours
-        for places, rows in _together(iter(result.fetchone, None), tally, limits):
-            found = zip(zip(*rows, strict=True), picked, strict=True)
-            columns = [[*map(make, each)] if make else [*each] for each, (_, make) in found]
-            yield places, TableRows(names, columns)
+
+        def rows(
+            tally: SkippedRecords, kind: Any
+        ) -> Iterator[tuple[list[int | str], TableRows]]:
+            keys, later = (kind.keys, kind.later) if kind else (None, ())
+            chosen = [n for n, (name, *_) in enumerate(told) if keys is None or name in keys] or [0]
+            names = [told[n][0] for n in chosen]
+            # Columns go by their numbers, so that no name from the file stands in a query.
+            picked = [_picked(f"#{n + 1}", told[n][1], told[n][0] in later) for n in chosen]
+            sizes = [f"coalesce(length({sql}), 0)" for sql, text, _ in picked if text]
+            sql = ", ".join((*(sql for sql, *_ in picked), " + ".join(sizes) or "0"))
+            some = "" if kind else f"LIMIT {_BATCH}"
+            result = ask(f"SELECT {sql} FROM (FROM {_FILE} {some})", given)  # noqa: S608  # names are ours
+            for places, held in _together(iter(result.fetchone, None), tally, limits):
+                found = zip(zip(*held, strict=True), picked, strict=False)  # but for the sizes
+                columns = [(make or list)(each) for each, (*_, make) in found]
+                yield places, TableRows(names, columns)
+
+        yield rows
 
 
 def _together(
     given: Iterator[tuple[Any, ...]], tally: SkippedRecords, limits: Limits
 ) -> Iterator[tuple[list[int | str], list[tuple[Any, ...]]]]:
-    """Rows that are held at once, by what they take: a file may name a long value many times."""
+    """Rows that are held at once, by what they take, which is told last in each.
+
+    A file may name a long value many times.
+    """
     places: list[int | str] = []
     rows: list[tuple[Any, ...]] = []
     held = 0
     for place, row in enumerate(given, start=1):
         tally.records += 1
-        if (size := sum(len(each) for each in row if type(each) is str)) > limits.line_bytes:
+        if (size := row[-1]) > limits.line_bytes:
             tally.skip(TOO_LONG, place)
             continue
         places.append(place)
@@ -110,17 +123,32 @@ def _together(
 _PLAIN = re.compile(r"(?:VARCHAR|BOOLEAN|U?(?:TINY|SMALL|BIG)?INT(?:EGER)?)")
 
 
-def _picked(column: str, kind: str, later: bool) -> tuple[str, Callable[[Any], Any] | None]:
-    """How a column is asked for, and what makes a value of what comes."""
+def _picked(
+    column: str, kind: str, later: bool
+) -> tuple[str, bool, Callable[[Any], list[Any]] | None]:
+    """How a column is asked for, whether as text, and what makes its values of what comes."""
     if kind in {"DOUBLE", "FLOAT"}:
-        return f"if(isfinite({column}), {column}, NULL)", None
+        return f"if(isfinite({column}), {column}, NULL)", False, None
     if kind == "BLOB":  # a text whose writer didn't mark it as one
-        return f"try(decode({column}))", None
+        return f"try(decode({column}))", True, None
     if _PLAIN.fullmatch(kind):
-        return column, None
+        return column, kind == "VARCHAR", None
     if kind == "JSON" or kind[-1] in "])":
-        return f"CAST(to_json({column}) AS VARCHAR)", partial(_value, ITEMS_LATER if later else ANY)
-    return f"CAST({column} AS VARCHAR)", None
+        quick = ITEMS_LATER if later else ANY
+        decoder = msgspec.json.Decoder(list[ItemsLater] if later else list[Any])
+        whole = decoder.decode if kind != "JSON" else None
+        return f"CAST(to_json({column}) AS VARCHAR)", True, partial(_values_of, quick, whole)
+    return f"CAST({column} AS VARCHAR)", True, None
+
+
+def _values_of(
+    quick: Callable[[str], Any], whole: Callable[[str], list[Any]] | None, column: list[str | None]
+) -> list[Any]:
+    """Values that were written as JSON; at once where DuckDB itself has written them."""
+    if whole is not None and max(len(each or "") for each in column) <= MIB:
+        with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+            return whole(f"[{','.join(each or 'null' for each in column)}]")
+    return [_value(quick, each) for each in column]
 
 
 def _value(quick: Callable[[str], Any], written: str | None) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -270,6 +271,7 @@ class _PlainTurn(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 _PLAIN_TURN = msgspec.json.Decoder(_PlainTurn).decode
+_LONE_TURN = msgspec.json.Decoder(tuple[_PlainTurn]).decode
 _PLAIN_PARTS = ("text", "input_text", "output_text")
 _OPENINGS = LastOfLength()  # first messages, which many conversations share
 
@@ -277,9 +279,12 @@ _OPENINGS = LastOfLength()  # first messages, which many conversations share
 def _plain_turn(raw: bytes | msgspec.Raw) -> SpokenTurn | None:
     """A message in a usual shape; None for any other."""
     try:
-        turn = _PLAIN_TURN(raw)
+        return _said(_PLAIN_TURN(raw))
     except (msgspec.MsgspecError, ValueError):
         return None
+
+
+def _said(turn: _PlainTurn) -> SpokenTurn | None:
     content = turn.parts if turn.content is None else turn.content
     if type(content) is list and len(content) == 1 and content[0].type in _PLAIN_PARTS:
         content = content[0].content if content[0].text is None else content[0].text
@@ -407,7 +412,7 @@ def asked(value: Any) -> tuple[str | None, Talk | None]:
     if opens != "[" and (opens != "{" or not _LIKELY.search(value)):
         return value, None
     opened = unpacked(value, ITEMS_LATER)
-    while code := http_code(opened):
+    while type(opened) is dict and (code := http_code(opened)):
         inside = unpacked(opened["body"], ITEMS_LATER)
         failed = isinstance(inside, dict) and isinstance(inside.get("error"), dict)
         if opens == "{" and not (failed or is_envelope(inside)):
@@ -415,7 +420,8 @@ def asked(value: Any) -> tuple[str | None, Talk | None]:
         if code >= 400:  # HTTP's, for a call that failed
             return None, None
         value, opened = opened["body"], inside
-    found = talk(opened)
+    items = _in_list(opened, 0) if type(opened) is list else messages_in(opened)
+    found = Talk(items, len(items)) if items else None
     if found is None and isinstance(opened, list):
         opened = [*map(unpacked, opened)]
         value = value if isinstance(value, str) else opened
@@ -445,6 +451,10 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
         value = value["content"] if type(value["content"]) is str else value  # as mostly
         if isinstance(value, str):
             return value, ()
+    if type(value) is str and value[:1] == "[":
+        with suppress(msgspec.MsgspecError, ValueError):
+            if (lone := _said(*_LONE_TURN(value))) is not None:
+                return lone.content, ()
     said, found = asked(value)
     if found is None:
         return said, ()

@@ -228,6 +228,14 @@ def when(value: Any) -> float | None:
         return None
 
 
+def nanoseconds(values: Sequence[Any]) -> list[int] | None:
+    """Nanoseconds since 1970 that were all written as text; None for anything else."""
+    if {*map(len, values)} != {_DIGITS}:
+        return None
+    whole = "".join(values)
+    return [*map(int, values)] if whole.isascii() and whole.isdigit() else None
+
+
 def _moment(value: Any) -> datetime | None:
     if not isinstance(value, str) or len(value) > 64:
         return None
@@ -253,6 +261,9 @@ def spent_between(start: Sequence[Any], end: Sequence[Any]) -> list[float | None
     if kinds == {float} and min(*start, *end) >= 0 and max(*start, *end) <= FAR_S:
         return [b - a if b >= a else None for a, b in zip(start, end, strict=True)]
     if kinds == {str}:
+        ends = nanoseconds(end), nanoseconds(start)
+        if None not in ends:
+            return [(b - a) / 1e9 if b >= a else None for b, a in zip(*ends, strict=True)]
         with suppress(msgspec.ValidationError, TypeError, ValueError, OverflowError):
             moments = (msgspec.convert([*each], list[datetime]) for each in (end, start))
             spent = ((b - a).total_seconds() for b, a in zip(*moments, strict=True))

@@ -10,7 +10,11 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from tuneworthy.traces.rows import ReadContext
 from tuneworthy.traces.talk import Talk, nested, text
@@ -36,8 +40,70 @@ _SAID = {f"gen_ai.{role}.message": role for role in ("system", "user", "assistan
 _SAID["gen_ai.choice"] = "assistant"  # conventions until 1.36
 
 
+class _Value(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
+    string_value: str | UnsetType = UNSET
+    int_value: Any = UNSET
+    double_value: Any = UNSET
+    bool_value: Any = UNSET
+    array_value: Any = UNSET
+    kvlist_value: Any = UNSET
+
+
+class _Pair(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    key: str
+    value: _Value
+
+
+_READ = ("startTimeUnixNano", "endTimeUnixNano", "traceId", "spanId", "status", "events")
+_UNREAD = (
+    *("parentSpanId", "traceState", "name", "kind", "flags", "links"),
+    *("droppedAttributesCount", "droppedEventsCount", "droppedLinksCount"),
+)
+
+
+def _level(inside: str, kind: Any, others: Iterable[str]) -> Any:
+    fields = [(inside, list[kind]), *((each, Any, None) for each in others)]
+    return msgspec.defstruct("Level", fields, gc=False, forbid_unknown_fields=True)
+
+
+_Scope = _level("spans", _level("attributes", _Pair, (*_READ, *_UNREAD)), ("scope", "schemaUrl"))
+Export = _level("resourceSpans", _level("scopeSpans", _Scope, ("resource", "schemaUrl")), ())
+"""A line of OTLP with nothing unusual in it; any other is decoded into plain values."""
+EXPORT = msgspec.json.Decoder(Export)
+_MOST = 10_000  #: Resources, and scopes of each, as a path goes over them.
+_read = attrgetter(*_READ)
+
+
+def exported(line: Any) -> Iterator[Record]:
+    """The spans of such a line, their attributes by name."""
+    for resource in line.resourceSpans[:_MOST]:
+        for scope in resource.scopeSpans[:_MOST]:
+            for each in scope.spans:
+                flat = {pair.key: _held(pair.value) for pair in each.attributes}
+                yield {"attributes": flat, **dict(zip(_READ, _read(each), strict=True))}
+
+
+def _held(value: _Value) -> Any:
+    if value.string_value is not UNSET:
+        return value.string_value
+    return _plain(msgspec.to_builtins(value)) if value.int_value is UNSET else value.int_value
+
+
+def laid_spans(records: list[Any]) -> list[Any] | None:
+    """Spans as ``span`` lays them out, most as they are; None where it has to look at each."""
+    attributes = [each.get("attributes") for each in records]
+    keys: set[str] = set().union(*records)
+    if {*map(type, attributes)} != {dict} or any("." in key for key in keys):
+        return None
+    if any(".0." in key for key in set().union(*attributes)):
+        return None
+    if keys.isdisjoint(("events", "status", "status_code", "status_message")):
+        return records
+    return [span(each)[0] if each.get("events") or _failed(each) else each for each in records]
+
+
 @prepares
-def span(record: Record, context: ReadContext) -> Iterable[Record]:
+def span(record: Record, context: ReadContext | None = None) -> tuple[Record]:
     """Attributes by name, those of its events among them where the span lacks them."""
     del context
     flat = _told_in_events(record["events"]) if record.get("events") else {}
@@ -46,11 +112,16 @@ def span(record: Record, context: ReadContext) -> Iterable[Record]:
     for prefix in {key.partition(".0.")[0] for key in flat if ".0." in key}:
         inner = {k[len(prefix) + 1 :]: v for k, v in flat.items() if k.startswith(f"{prefix}.")}
         flat.setdefault(prefix, nested(inner))
+    return ({**record, "attributes": flat, "failed": _failed(record)},)
+
+
+def _failed(record: Record) -> Any:
     status = as_mapping(record.get("status"))
     code = str(status.get("code", status.get("status_code", record.get("status_code"))))
-    failed = code in {"2", "ERROR", "STATUS_CODE_ERROR"}
+    if code not in {"2", "ERROR", "STATUS_CODE_ERROR"}:
+        return None
     told = status.get("message") or status.get("description") or record.get("status_message")
-    return ({**record, "attributes": flat, "failed": (told or "error") if failed else None},)
+    return told or "error"
 
 
 def _told_in_events(events: Any) -> dict[str, Any]:
