@@ -842,6 +842,53 @@ def test_the_same_traces_in_any_format_are_the_same(
         assert rows == read_["as_plain"], name
 
 
+SPAN_MARKS: list[dict[str, Any]] = [
+    {}, {"name": "chat", "flags": 257, "links": [], "status": {}}, {"status": {"code": 2}},
+    {"status": {"code": 1}}, {"endTimeUnixNano": None}, {"startTimeUnixNano": 1793606400000000000},
+    {"gen_ai.extra": "x"}, {"spanId": "a", "traceId": "b"}, {"events": [
+        {"name": "gen_ai.user.message", "attributes": [
+            {"key": "content", "value": {"stringValue": "?"}}]}]},
+]  # fmt: skip
+PAIRS: list[Any] = [
+    {"key": "gen_ai.request.model", "value": {"boolValue": True}},
+    {"key": "gen_ai.response.model", "value": {"stringValue": None}},
+    {"key": "gen_ai.usage.input_tokens", "value": {"doubleValue": 2.5}},
+    {"key": "error.type", "value": {"intValue": 3, "stringValue": "late"}}, {"key": "x"}, "x",
+    {"key": "llm", "value": {"kvlistValue": {"values": [
+        {"key": "model_name", "value": {"stringValue": "m"}}]}}},
+    {"key": "gen_ai.response.finish_reasons", "value": {"arrayValue": {"values": [
+        {"stringValue": "stop"}]}}},
+    {"key": "llm.output_messages.0.message.content", "value": {"stringValue": "yes"}},
+]  # fmt: skip
+
+
+@settings(max_examples=15)
+@given(
+    calls_of_a_model(),
+    st.lists(
+        st.tuples(st.sampled_from(SPAN_MARKS), st.lists(st.sampled_from(PAIRS), max_size=2)),
+        min_size=1, max_size=5,
+    ),
+)  # fmt: skip
+def test_spans_are_read_alike_one_by_one_and_together(
+    tmp_path_factory: pytest.TempPathFactory,
+    call: dict[str, Any],
+    marks: list[tuple[dict[str, Any], list[Any]]],
+) -> None:
+    """A key that nobody knows makes a line of OTLP one that is looked at by itself."""
+    lines = [as_otlp(call) for _ in marks]
+    for line, (mark, more) in zip(lines, marks, strict=True):
+        span = line["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+        span |= mark | {"attributes": [*span["attributes"], *more]}
+    alone = [{**line, "nobody": [1]} for line in lines]
+    told = [
+        load(written(tmp_path_factory.mktemp("alike") / "log.jsonl", *each))
+        for each in (lines, alone)
+    ]
+    assert told[0][0] == told[1][0]
+    assert told[0][1][0].skipped == told[1][1][0].skipped
+
+
 TEXTS = st.text('aä3,.5-; "', min_size=1, max_size=9).filter(str.strip) | st.sampled_from(
     ("3,14", "-0,5", "1,000")
 )

@@ -32,7 +32,7 @@ BUDGETS = {
     ("model",): Budget(4_596, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_437, 4_400),
     ("files", "scoring"): Budget(3_751, 2_600),
-    ("traces",): Budget(4_286, 2_200),
+    ("traces",): Budget(4_433, 2_200),
     ("measure",): Budget(6_284, 4_800),
     ("verdict",): Budget(4_762, 3_400),
     ("money", "plan", "precedents"): Budget(4_587, 3_300),
@@ -45,7 +45,7 @@ BUDGETS = {
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
 MOST_LINES, AIM_LINES = 62_780, 44_400
-MOST_TOKENS, AIM_TOKENS = 452_500, 275_000
+MOST_TOKENS, AIM_TOKENS = 453_650, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -192,7 +192,9 @@ class Content:
         places: list[Place] = []
         held: list[Any] = []
         most = self.tally.size + self.limits.batch_bytes // 2
-        decoders = (EXPORT, kind.decoder) if kind.each and kind.prepare == "span" else (kind.decoder,)
+        decoders = (
+            (EXPORT, kind.decoder) if kind.each and kind.prepare == "span" else (kind.decoder,)
+        )
         for block in lines:
             records: list[Any] = []
             whole = not block.too_long and not has_too_much(block.data)
@@ -379,7 +381,7 @@ class Content:
             inside = exported(value) if type(value) is Export else kind.records(value)
             for number, inner in enumerate(inside, start=1):
                 exact = f"{place} {kind.called} {number}" if kind.each else place
-                if isinstance(inner, dict) or not (kind.prepare or not isinstance(inner, msgspec.Struct)):
+                if isinstance(inner, dict if kind.prepare else dict | msgspec.Struct):
                     found.append((exact, inner))
                 else:
                     self.tally.skip(skipped.NO_OBJECT, exact)

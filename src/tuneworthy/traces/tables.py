@@ -24,7 +24,7 @@ from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
 from tuneworthy.traces.skipped import NOT_UTF8, TOO_LONG, SkippedRecords
 from tuneworthy.traces.stream import Limits, Readable
-from tuneworthy.traces.values import ANY, ITEMS_LATER, BrokenJson, ItemsLater, decode
+from tuneworthy.traces.values import ANY, ITEMS_LATER, BrokenJson, decode
 
 _BATCH, _SIZE = 256, MIB // 8  # rows, and signs, that are handed on together
 _MOST_ROWS = 1024  # of Parquet, which come as columns
@@ -73,9 +73,7 @@ def parquet(path: str, limits: Limits) -> Iterator[ParquetRows]:
     with _connected(limits, path) as ask:
         told = ask(f"DESCRIBE SELECT * FROM {_FILE}", given).fetchall()  # noqa: S608  # no text of others
 
-        def rows(
-            tally: SkippedRecords, kind: Any
-        ) -> Iterator[tuple[list[int | str], TableRows]]:
+        def rows(tally: SkippedRecords, kind: Any) -> Iterator[tuple[list[int | str], TableRows]]:
             keys, later = (kind.keys, kind.later) if kind else (None, ())
             chosen = [n for n, (name, *_) in enumerate(told) if keys is None or name in keys] or [0]
             names = [told[n][0] for n in chosen]
@@ -134,20 +132,18 @@ def _picked(
     if _PLAIN.fullmatch(kind):
         return column, kind == "VARCHAR", None
     if kind == "JSON" or kind[-1] in "])":
-        quick = ITEMS_LATER if later else ANY
-        decoder = msgspec.json.Decoder(list[ItemsLater] if later else list[Any])
-        whole = decoder.decode if kind != "JSON" else None
-        return f"CAST(to_json({column}) AS VARCHAR)", True, partial(_values_of, quick, whole)
+        return (
+            f"CAST(to_json({column}) AS VARCHAR)",
+            True,
+            partial(_values_of, ITEMS_LATER if later else ANY),
+        )
     return f"CAST({column} AS VARCHAR)", True, None
 
 
-def _values_of(
-    quick: Callable[[str], Any], whole: Callable[[str], list[Any]] | None, column: list[str | None]
-) -> list[Any]:
-    """Values that were written as JSON; at once where DuckDB itself has written them."""
-    if whole is not None and max(len(each or "") for each in column) <= MIB:
+def _values_of(quick: Callable[[str], Any], column: Sequence[str | None]) -> list[Any]:
+    if max(len(each or "") for each in column) <= MIB:
         with suppress(msgspec.MsgspecError, ValueError, RecursionError):
-            return whole(f"[{','.join(each or 'null' for each in column)}]")
+            return [each and quick(each) for each in column]
     return [_value(quick, each) for each in column]
 
 

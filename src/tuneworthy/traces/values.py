@@ -261,9 +261,9 @@ def spent_between(start: Sequence[Any], end: Sequence[Any]) -> list[float | None
     if kinds == {float} and min(*start, *end) >= 0 and max(*start, *end) <= FAR_S:
         return [b - a if b >= a else None for a, b in zip(start, end, strict=True)]
     if kinds == {str}:
-        ends = nanoseconds(end), nanoseconds(start)
-        if None not in ends:
-            return [(b - a) / 1e9 if b >= a else None for b, a in zip(*ends, strict=True)]
+        began, ended = nanoseconds(start), nanoseconds(end)
+        if began and ended:
+            return [(b - a) / 1e9 if b >= a else None for a, b in zip(began, ended, strict=True)]
         with suppress(msgspec.ValidationError, TypeError, ValueError, OverflowError):
             moments = (msgspec.convert([*each], list[datetime]) for each in (end, start))
             spent = ((b - a).total_seconds() for b, a in zip(*moments, strict=True))

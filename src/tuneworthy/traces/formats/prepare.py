@@ -62,7 +62,7 @@ _UNREAD = (
 
 
 def _level(inside: str, kind: Any, others: Iterable[str]) -> Any:
-    fields = [(inside, list[kind]), *((each, Any, None) for each in others)]
+    fields: list[Any] = [(inside, list[kind]), *((each, Any, None) for each in others)]
     return msgspec.defstruct("Level", fields, gc=False, forbid_unknown_fields=True)
 
 
@@ -99,20 +99,24 @@ def laid_spans(records: list[Any]) -> list[Any] | None:
         return None
     if keys.isdisjoint(("events", "status", "status_code", "status_message")):
         return records
-    return [span(each)[0] if each.get("events") or _failed(each) else each for each in records]
+    return [_laid(each) if each.get("events") or _failed(each) else each for each in records]
 
 
 @prepares
-def span(record: Record, context: ReadContext | None = None) -> tuple[Record]:
+def span(record: Record, context: ReadContext) -> Iterable[Record]:
     """Attributes by name, those of its events among them where the span lacks them."""
     del context
+    return (_laid(record),)
+
+
+def _laid(record: Record) -> Record:
     flat = _told_in_events(record["events"]) if record.get("events") else {}
     flat |= {key: value for key, value in record.items() if "." in key}
     flat |= _pairs(record.get("attributes"))
     for prefix in {key.partition(".0.")[0] for key in flat if ".0." in key}:
         inner = {k[len(prefix) + 1 :]: v for k, v in flat.items() if k.startswith(f"{prefix}.")}
         flat.setdefault(prefix, nested(inner))
-    return ({**record, "attributes": flat, "failed": _failed(record)},)
+    return {**record, "attributes": flat, "failed": _failed(record)}
 
 
 def _failed(record: Record) -> Any:
