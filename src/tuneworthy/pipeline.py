@@ -192,9 +192,9 @@ def decide(
 
 
 def _training(case: Case) -> TrainingResult | None:
-    made = training_record(case)
+    training = training_record(case)
     fields = {*TrainingResult.model_fields}
-    return TrainingResult(**made.model_dump(include=fields)) if made else None
+    return TrainingResult(**training.model_dump(include=fields)) if training else None
 
 
 def today() -> date:

@@ -408,9 +408,9 @@ def _asked(item: Item) -> tuple[str, str]:
 
 def _edited(item: Item) -> str:
     """A better answer than the one shown; empty where nothing was changed."""
-    shown = item.outputs[0]
-    better = (click.edit(shown) if sys.stdin.isatty() else _line()) or ""
-    return "" if better.strip() in ("", shown.strip()) else better.strip()[:_LONGEST]
+    output = item.outputs[0]
+    better = (click.edit(output) if sys.stdin.isatty() else _line()) or ""
+    return "" if better.strip() in ("", output.strip()) else better.strip()[:_LONGEST]
 
 
 def _why(value: str) -> str:

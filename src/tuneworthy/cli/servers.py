@@ -145,12 +145,12 @@ def _http(desk: Desk, host: str, port: int, allowed: tuple[str, ...]) -> tuple[A
     from tuneworthy.mcp import server as http
     from tuneworthy.workspace.listen import in_link, listening
 
-    token, made = http.token_for(host)
+    token, is_new = http.token_for(host)
     listens = listening(host, port)
     app = http.make_app(http.make_server(desk), host, token, allowed)
     address = f"http://{in_link(host)}:{listens.getsockname()[1]}{http.PATH}"
     click.echo(f"Serving {desk.workspace.directory.folder} at {address}", err=True)
-    if made:
+    if is_new:
         click.echo(f"Token: {token}", err=True)
         click.echo("It is shown this once, and the connection isn't encrypted.", err=True)
     return http.serve_http, app, listens

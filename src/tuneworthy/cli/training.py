@@ -315,8 +315,8 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
     from tuneworthy.training.export import export_document, export_json, target, target_names
 
     if name is None:
-        for each in target_names():
-            click.echo(f"{each:24}{target(each).title}")
+        for target_name in target_names():
+            click.echo(f"{target_name:24}{target(target_name).title}")
         return None
     done = write(case, name, **options)
     opt.show(export_document(done), lambda: export_json(done), everything=True)

@@ -104,8 +104,8 @@ def writing(path: Path, *, fix: str = "name another file") -> Iterator[None]:
         number = getattr(problem, "errno", None)
         if isinstance(problem, shutil.Error):  # of a folder: the first file says why
             number = int(re.findall(r"Errno (\d{1,4})", f"{problem} Errno 5")[0])
-        said = getattr(problem, "strerror", "")
-        reason = said or (os.strerror(number) if number else "not a usable name")
+        message = getattr(problem, "strerror", "")
+        reason = message or (os.strerror(number) if number else "not a usable name")
         fix = "make room" if number in (errno.ENOSPC, errno.EDQUOT) else fix
         raise OutputError(f"can't be written ({reason})", where=path, fix=fix) from None
 
@@ -118,8 +118,8 @@ def made_whole(folder: Path) -> Iterator[Path]:
     """
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        made = tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:40]}.", suffix=".part")
-    place = Path(made)
+        name = tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:40]}.", suffix=".part")
+    place = Path(name)
     try:
         yield place
         with writing(folder):

@@ -262,8 +262,8 @@ def _turns(messages: list[Any], where: str) -> dict[str, Any]:
         fix = 'write {"role": "user", "content": "…"}'
         raise CaseError("has a message without a role", where=where, fix=fix)
     texts = [m for m in messages if isinstance(m.get("content"), str)]
-    kept = ("user", "assistant")
-    before = [{"role": m["role"], "content": m["content"]} for m in texts[:-1] if m["role"] in kept]
+    both = ("user", "assistant")
+    before = [{"role": m["role"], "content": m["content"]} for m in texts[:-1] if m["role"] in both]
     asked = any(m["role"] == "user" for m in before)
     if not asked or texts[-1] is not messages[-1] or texts[-1]["role"] != "assistant":
         return {}

@@ -251,15 +251,15 @@ def _parts(body: str, path: Path) -> dict[str, str]:
     heads = list(_PART.finditer(body))
     if not heads:
         return {"system": body.strip()}
-    twice = {each[1].lower() for each in heads}
+    twice = {head[1].lower() for head in heads}
     if len(twice) < len(heads) or body[: heads[0].start()].strip():
         what = "has text that belongs to no part, or a part twice"
         fix = "write one part under # system and one under # user, and nothing before them"
         raise CaseError(what, where=path, fix=fix)
-    ends = [*(each.start() for each in heads[1:]), len(body)]
+    ends = [*(head.start() for head in heads[1:]), len(body)]
     return {
-        each[1].lower(): body[each.end() : end].strip()
-        for each, end in zip(heads, ends, strict=True)
+        head[1].lower(): body[head.end() : end].strip()
+        for head, end in zip(heads, ends, strict=True)
     }
 
 

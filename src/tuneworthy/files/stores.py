@@ -101,7 +101,7 @@ class JsonLines(NamedTuple, Generic[R]):
 
     def append(self, *records: R, sync: bool = True, sealed: bool = False, **dumped: Any) -> None:
         """Add records, written as ``dumped`` says; a sealed one is believed as long as it stays."""
-        texts = [each.model_dump_json(**dumped) for each in records]
+        texts = [record.model_dump_json(**dumped) for record in records]
         if sealed:
             texts = [f'{text[:-1]},"seal":"{_seal(text[:-1])}"}}' for text in texts]
         lines = "".join(f"{text}\n" for text in texts)
@@ -332,12 +332,12 @@ def add_versions(case: Case, versions: Sequence[Version]) -> None:
 
 def _newest(path: Path) -> str:
     """The newest lines that take half of what may be kept; the last one whatever it takes."""
-    kept: list[str] = []
+    newest: list[str] = []
     for line in reversed(path.read_text("utf-8").splitlines(keepends=True)):
-        if kept and sum(map(len, kept)) + len(line) > _MOST // 2:
+        if newest and sum(map(len, newest)) + len(line) > _MOST // 2:
             break
-        kept.append(line)
-    return "".join(reversed(kept))
+        newest.append(line)
+    return "".join(reversed(newest))
 
 
 # Labels: a file for each labeller -----------------------------------------------------------------
@@ -408,21 +408,21 @@ def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]
     """The set and its examples; None where there is none yet."""
     from tuneworthy.model.training import TrainingExample, set_digest
 
-    made, lines = training_record(case), _beside(case, TRAINING)
-    if made is None or lines is None:
+    training, lines = training_record(case), _beside(case, TRAINING)
+    if training is None or lines is None:
         return None
     fix = training_record.fix.format(argument(case.folder))
     examples = JsonLines(lines, TrainingExample, "training example", fix, TRAINING_LIMIT).read()
-    if set_digest(examples) != made.digest:
+    if set_digest(examples) != training.digest:
         raise CaseError("isn't the set that passed the gates", where=lines, fix=fix)
-    return made, examples
+    return training, examples
 
 
-def write_training(case: Case, made: TrainingSet, examples: Iterable[TrainingExample]) -> None:
+def write_training(case: Case, training: TrainingSet, examples: Iterable[TrainingExample]) -> None:
     """Put a set in the place of the one before; both are ours."""
     lines = "".join(f"{example.model_dump_json(exclude_defaults=True)}\n" for example in examples)
     write_new(_place(case, TRAINING), lines, force=True)
-    training_record.write(case, made)
+    training_record.write(case, training)
 
 
 # Pilots: the plan, runs that were trained, and the result ----------------------------------------
@@ -564,11 +564,11 @@ def keep_rubric(case: Case, text: str) -> str:
     rubric = "\n".join(text.split("\r\n")).strip()
     if not rubric:
         raise InputError("a rubric says what a good output is", where="rubric", fix="write it down")
-    name, known = digest_of(rubric), read_rubrics(case)
-    if name not in known and len(known) >= MOST_RUBRICS:
+    name, rubrics = digest_of(rubric), read_rubrics(case)
+    if name not in rubrics and len(rubrics) >= MOST_RUBRICS:
         fix = "take one of those that are there"
         raise InputError(f"there are {MOST_RUBRICS} rubrics already", where="rubric", fix=fix)
-    if name not in known:
+    if name not in rubrics:
         write_new(_place(case, f"rubrics/{name}.md"), rubric + "\n", force=True)
     return name
 

@@ -110,10 +110,10 @@ class _Table:
     ) -> Iterator[tuple[tuple[Any, ...], int]]:
         rules = replace(self.rules, bounds=bounds_of(chain(*trees)))
         ends = ending(rules, trees, {**dict.fromkeys(rules.checks, "yes"), **states})
-        each = 4 if len(trees) > 2 else 1
+        width = 4 if len(trees) > 2 else 1
         for (steps, (_, *cell)), many in ends.items():
             yield (
-                tuple(_kind(steps[at : at + each], cell) for at in range(0, len(trees), each)),
+                tuple(_kind(steps[at : at + width], cell) for at in range(0, len(trees), width)),
                 many,
             )
 

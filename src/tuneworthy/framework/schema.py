@@ -26,14 +26,14 @@ class FieldDocs(GenerateJsonSchema):
 
     def model_schema(self, schema: Any) -> dict[str, Any]:
         """The schema of a record, with a description for each field that has one in the source."""
-        made: dict[str, Any] = super().model_schema(schema)
+        document: dict[str, Any] = super().model_schema(schema)
         record: type[BaseModel] = schema["cls"]
-        docs, properties = field_docs(record), made.get("properties", {})
+        docs, properties = field_docs(record), document.get("properties", {})
         for name, field in record.model_fields.items():
             key = field.alias or name
             if key in properties and field.description is None and name in docs:
                 properties[key]["description"] = docs[name]
-        return made
+        return document
 
 
 def field_docs(record: type[BaseModel]) -> dict[str, str]:
@@ -81,8 +81,8 @@ def case_schema(framework: Framework) -> dict[str, Any]:
         if name == "factors":  # some are kept beside the framework's own, and not counted
             says = {**ALSO_ASKED, **says}
         section = holder["properties"][name]
-        each = section.pop("additionalProperties")
-        section["properties"] = {key: {**each, "description": text} for key, text in says.items()}
+        entry = section.pop("additionalProperties")
+        section["properties"] = {key: {**entry, "description": text} for key, text in says.items()}
         section["additionalProperties"] = False
     return schema
 
@@ -99,8 +99,8 @@ def framework_schema() -> dict[str, Any]:
 
 def cases_schema() -> dict[str, Any]:
     """The schema of a file of published cases, or of an organisation's own: a list of them."""
-    each = _of(tuple[PublishedCase, ...], "validation", "Tuneworthy cases")
-    return {**each, "minItems": 1}
+    cases = _of(tuple[PublishedCase, ...], "validation", "Tuneworthy cases")
+    return {**cases, "minItems": 1}
 
 
 def dossier_schema() -> dict[str, Any]:

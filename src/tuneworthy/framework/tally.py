@@ -122,13 +122,13 @@ def _groups(rules: Rules, states: States) -> tuple[Groups, Named]:
     groups = []
     for names, weighs in _kinds(rules):
         weights = {name: rules.weights[name] if weighs else 0 for name in names}
-        known = [weight for name, weight in weights.items() if states.get(name) == "yes"]
+        sure = [weight for name, weight in weights.items() if states.get(name) == "yes"]
         left = [
             weight
             for name, weight in weights.items()
             if states.get(name, "unknown") == "unknown" and name not in rules.asked
         ]
-        groups.append(TallyGroup((len(known), sum(known)), tuple(sorted(left)), len(names)))
+        groups.append(TallyGroup((len(sure), sum(sure)), tuple(sorted(left)), len(names)))
     named = tuple((name, states.get(name, "unknown")) for name in sorted(rules.asked))
     return (groups[0], groups[1], groups[2]), named
 
@@ -217,20 +217,20 @@ def _put_in(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
         place = 0 if name in checks else 1 if name in indicators else 2
         weighs = (0, rules.weights[name] * i_weighs, rules.weights[name] * a_weighs)[place]
         left = {
-            each: tuple(
-                tuple(_left(tests, name, answer) for tests in each) for answer in (False, True)
+            forest: tuple(
+                tuple(_left(tests, name, answer) for tests in forest) for answer in (False, True)
             )
-            for each in {each for each, *_ in trees}
+            for forest in {forest for forest, *_ in trees}
         }
-        for (each, cell, (i, a)), many in trees.items():
+        for (forest, cell, (i, a)), many in trees.items():
             if state != "yes":
-                grown[left[each][0], cell, (i, a)] += many
+                grown[left[forest][0], cell, (i, a)] += many
             if state == "yes":
-                grown[left[each][1], cell, (i, a)] += many
+                grown[left[forest][1], cell, (i, a)] += many
             elif state == "unknown":
                 more = (i + weighs * (place == 1), a + weighs * (place == 2))
                 yes = (cell[0] + (place == 0), cell[1] + (place == 1), cell[2] + (place == 2))
-                grown[left[each][1], yes, more] += many
+                grown[left[forest][1], yes, more] += many
         trees = grown
         if len(trees) > _LOOP_UP_TO * 8:
             raise _too_many(sum(state == "unknown" for _, state in named))

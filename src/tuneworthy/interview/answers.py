@@ -205,13 +205,13 @@ def _answer(case: Case, ask: Ask, value: str) -> Places:
     now = getattr(case, room).get(name)
     if now is not None and shown_value(now) == value:
         return {}
-    said = {"count" if value.isdigit() else "value": value}
-    changed = {"value": "yes", "needed": "no"} if value == NOT_NEEDED else {**said}
+    typed = {"count" if value.isdigit() else "value": value}
+    changed = {"value": "yes", "needed": "no"} if value == NOT_NEEDED else {**typed}
     for key, part in _fields(now).items():
-        kept = _ACCEPTED.sub("", part).removeprefix("; ") if key == "note" else part
-        if kept and key not in ("value", "count", "needed"):
-            changed[key] = kept
-    return {(room, name): WholeValue(value) if changed == said else changed}
+        text = _ACCEPTED.sub("", part).removeprefix("; ") if key == "note" else part
+        if text and key not in ("value", "count", "needed"):
+            changed[key] = text
+    return {(room, name): WholeValue(value) if changed == typed else changed}
 
 
 def _counted(case: Case, ask: Ask, value: str | None) -> Places:
@@ -299,7 +299,7 @@ def accept_conflict(
         ConflictError: If the file has changed since it was read.
         CaseError: If there is no such challenge now.
     """
-    challenge = next((each for each in now.dossier.challenges if each.id == challenge_id), None)
+    challenge = next((item for item in now.dossier.challenges if item.id == challenge_id), None)
     if challenge is None:
         fix = "answer the question again"
         raise CaseError(f'"{challenge_id[:80]}" doesn\'t hold any more', where=ask_id, fix=fix)
@@ -438,7 +438,7 @@ def _listed(case: Case, room: str, text: str) -> Places:
     """Models or attempts: one whose name is there changes, another is added."""
     first = FIRST[room]
     rows = _flow(text)
-    there = [str(getattr(each, first)) for each in getattr(case, room)]
+    there = [str(getattr(entry, first)) for entry in getattr(case, room)]
     places: Places = {}
     for row in rows if isinstance(rows, list) else _parts(text):
         fields = row if isinstance(row, dict) else {first: row}
@@ -479,14 +479,14 @@ def write_typed(
         ConflictError: If the file isn't as ``read_digest`` says.
         CaseError: If an answer is none, or the framework can't judge the case with them.
     """
-    made: list[tuple[Dossier, tuple[AnswerChange, ...]]] = []
+    results: list[tuple[Dossier, tuple[AnswerChange, ...]]] = []
 
     def change(text: str, path: Path) -> str:
         typed = type_in(text, path, answers, by, by_id=by_id)
-        made.append((judge(typed.case, typed.framework), typed.changes))
+        results.append((judge(typed.case, typed.framework), typed.changes))
         return typed.text
 
-    written, ((dossier, changes),) = rewrite(source, change, read_digest=read_digest), made
+    written, ((dossier, changes),) = rewrite(source, change, read_digest=read_digest), results
     return AnswerResult(written.case, dossier, dossier, written.digest, changes)
 
 
@@ -517,7 +517,7 @@ def _new_conflicts(
 
 def conflict_of(case: Case, ask_id: str, dossier: Dossier, challenge_id: str) -> Conflict | None:
     """A conflict by its challenge, for a surface that shows it later; None once it is settled."""
-    challenge = next((each for each in dossier.challenges if each.id == challenge_id), None)
+    challenge = next((item for item in dossier.challenges if item.id == challenge_id), None)
     if challenge is None or not any(overlaps(path, ask_id) for path in challenge.between):
         return None
     answers = (answer for room in ROOMS for answer in getattr(case, room).values())

@@ -154,8 +154,8 @@ _NEVER = ("models.", "targets.quality.metric")  # what is called, and what judge
 
 def settable(case: Case, framework: Framework) -> Mapping[str, Ask]:
     """All that may be set by talking, by id: what is open first, in the order of asking."""
-    stated = (name for name in every_ask(case, framework) if is_stated(case, name))
-    return _settable(case, framework, (*open_asks(case, framework), *stated))
+    names = (name for name in every_ask(case, framework) if is_stated(case, name))
+    return _settable(case, framework, (*open_asks(case, framework), *names))
 
 
 def open_asks(case: Case, framework: Framework, *, passed: Collection[str] = ()) -> list[str]:
@@ -206,7 +206,7 @@ def parse_reply(
         return ParsedReply(reply="" if broken else text.strip(), unreadable=broken)
     reply, items, following = data.get("reply"), data.get("proposals"), data.get("next")
     words = [folded(turn.words) for turn in turns if not turn.model]
-    kept: dict[str, Proposal] = {}
+    by_path: dict[str, Proposal] = {}
     dropped: list[Dropped] = []
     for item in (items if isinstance(items, list) else [])[:MOST_PROPOSALS]:
         if not isinstance(item, dict):
@@ -214,17 +214,17 @@ def parse_reply(
         path = full_path(_typed(item.get("path"))[:_LONGEST_PATH])
         proposal = Proposal(path, _typed(item.get("value")), _typed(item.get("quote")))
         ask = asks.get(path)
-        if ask is not None and (proposal.value == ask.value or path in kept):
+        if ask is not None and (proposal.value == ask.value or path in by_path):
             continue  # one that repeats the case file says nothing
         reason, fix = _wrong(ask, proposal, words, check)
         if reason is None:
-            kept[path] = proposal
+            by_path[path] = proposal
         else:
             dropped.append(Dropped(path, reason, fix))
     about = full_path(following[:_LONGEST_PATH]) if isinstance(following, str) else ""
     return ParsedReply(
         reply=reply.strip() if isinstance(reply, str) else "",
-        proposals=tuple(kept.values()),
+        proposals=tuple(by_path.values()),
         dropped=tuple(dropped),
         asks=about if about in opened else "",
     )

@@ -71,8 +71,8 @@ class Sheet:
     def text(self, *, colour: bool = False, keys: bool = True) -> str:
         """The page for a terminal, with what may be typed where it has no menu."""
         paint = Paint(colour)
-        shown = (line[:2] for line in self._lines if line[2] in (None, keys))
-        return "".join(f"{paint(style, line) if style else line}\n" for line, style in shown)
+        lines = (line[:2] for line in self._lines if line[2] in (None, keys))
+        return "".join(f"{paint(style, line) if style else line}\n" for line, style in lines)
 
 
 def note(text: str) -> Sheet:
@@ -206,8 +206,8 @@ def conflict_choices(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> lis
 
 def keep_both(conflict: Conflict, *, alone: bool) -> str:
     """The way to keep both sides."""
-    kept = "note it" if conflict.recordable else "the report will say so"
-    return f"{'it holds' if alone else 'both hold'}, and {kept}"
+    then = "note it" if conflict.recordable else "the report will say so"
+    return f"{'it holds' if alone else 'both hold'}, and {then}"
 
 
 OPEN_CONFLICT = "Left open; the report will show it."

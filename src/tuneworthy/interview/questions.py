@@ -70,10 +70,10 @@ def answer_path(name: str, framework: Framework, *, by_id: bool = False) -> tupl
         return tuple(name.split("."))
     called = _called(name)
     ways = {
-        f"{room}.{known}": framework.filled(each.ask, each)
+        f"{room}.{key}": framework.filled(ask.ask, ask)
         for room, asks in asked_by(framework).items()
-        for known, each in asks.items()
-        if called in (_called(known), _called(each.title))
+        for key, ask in asks.items()
+        if called in (_called(key), _called(ask.title))
     }
     if by_id:
         ways = {path: ask for path, ask in ways.items() if path.endswith(f".{name}")} or ways
@@ -81,8 +81,8 @@ def answer_path(name: str, framework: Framework, *, by_id: bool = False) -> tupl
         raise AmbiguousNameError(name, ways)
     if ways or name in ALSO_ASKED:
         return tuple(next(iter(ways), f"factors.{name}").split("."))
-    known = [known for asks in asked_by(framework).values() for known in asks]
-    guess = did_you_mean(name, [*known, *_asked_fields()])
+    keys = [key for asks in asked_by(framework).values() for key in asks]
+    guess = did_you_mean(name, [*keys, *_asked_fields()])
     raise CaseError(f'"{shown(name)}" is nothing the {framework.name} framework asks', fix=guess)
 
 
@@ -302,7 +302,7 @@ def if_done(dossier: Dossier, framework: Framework) -> IfDone | None:
     missing = [name for name, check in dossier.ceiling.checks.items() if check.state == "no"]
     if not missing:
         return None
-    states = {name: each.state for name, each in results.items()} | dict.fromkeys(missing, _YES)
+    states = {name: result.state for name, result in results.items()} | dict.fromkeys(missing, _YES)
     rules = rules_of(framework)
     depends = tuple(results[q.factor].title for q in questions(states, framework, rules))
     titles = tuple(results[name].title for name in missing)
@@ -332,21 +332,21 @@ def _round(
     case: Case, framework: Framework, part: Part | None
 ) -> tuple[dict[str, float | None], int]:
     """Ids of what is open, in order, with the doubt each removes; and how many there are in all."""
-    wanted = [p for p, f in _fields(case, framework, part or "evaluate") if _is_wanted(case, f, p)]
-    opened = [path for path in wanted if not is_stated(case, path)]
+    fields = [p for p, f in _fields(case, framework, part or "evaluate") if _is_wanted(case, f, p)]
+    opened = [path for path in fields if not is_stated(case, path)]
     if part in ("options", "investment"):
-        return dict.fromkeys(opened), len(wanted)
+        return dict.fromkeys(opened), len(fields)
     filled, ledger = seen(case)
     weighed = weigh(filled, framework, ledger=ledger)
     paths = {n: f"{'ceiling' if n in framework.ceiling else 'factors'}.{n}" for n in weighed.states}
-    goals = [path for path in wanted if path == "goals" and framework.goals]
+    goals = [path for path in fields if path == "goals" and framework.goals]
     order: dict[str, float | None] = dict.fromkeys(path for path in goals if path in opened)
     order |= {paths[name]: gain for name, gain in worth_asking(weighed.states, framework).items()}
     if part is None:
         return order, len(goals) + len(paths)
     further = [path for path in opened if path != "goals"]
     further += [f"signals.{n}" for n, sign in weighed.signals.items() if sign.state == "unknown"]
-    every = {*paths.values(), *goals, *wanted} - ({"goals"} - {*goals})
+    every = {*paths.values(), *goals, *fields} - ({"goals"} - {*goals})
     return {**order, **dict.fromkeys(further)}, len(every) + len(weighed.signals)
 
 

@@ -57,7 +57,7 @@ class ProtocolWords(FileRecord):
 _FILE = files("tuneworthy.mcp").joinpath("conversations.yaml")
 WORDS = build(ProtocolWords, parse(_FILE.read_text("utf-8"), _FILE.name, InputError), InputError)
 TALKS = {talk.prompt["name"]: talk for talk in WORDS.talks}
-_TEMPLATES = [types.ResourceTemplate(**each) for each in WORDS.resources]
+_TEMPLATES = [types.ResourceTemplate(**resource) for resource in WORDS.resources]
 _PROMPTS = [types.Prompt(**talk.prompt) for talk in WORDS.talks]
 
 # Resources: the frameworks as they ship, and each case as its report.
@@ -288,8 +288,8 @@ def make_app(
 
 
 def _shows(scope: Scope, token: str) -> bool:
-    shown = [value for name, value in scope["headers"] if name == b"authorization"]
-    return len(shown) == 1 and hmac.compare_digest(shown[0], f"Bearer {token}".encode())
+    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    return len(values) == 1 and hmac.compare_digest(values[0], f"Bearer {token}".encode())
 
 
 def serve_http(app: ASGIApp, listens: socket.socket) -> None:

@@ -246,9 +246,9 @@ class Short(FieldDocs):
 
     def model_schema(self, schema: Any) -> dict[str, Any]:
         inside = self.mode == "serialization" and not issubclass(schema["cls"], Marked)
-        made = (GenerateJsonSchema if inside else FieldDocs).model_schema(self, schema)
+        document = (GenerateJsonSchema if inside else FieldDocs).model_schema(self, schema)
         dropped = ("title", "description") if inside else ("title",)
-        return {key: value for key, value in made.items() if key not in dropped}
+        return {key: value for key, value in document.items() if key not in dropped}
 
 
 # What an assistant reads: short texts beside the data, and nothing that could act on a screen.
@@ -361,8 +361,8 @@ class Tool:
             return {"untrusted": DATA, **result.more}
         whole, named = result.case.dossier.to_dict(), self.gives.model_fields
         sections = {name: whole[name] for name in whole if name in named}
-        known = {"untrusted": DATA, "file_digest": result.case.digest}
-        return {**known, **result.more, **sections}
+        head = {"untrusted": DATA, "file_digest": result.case.digest}
+        return {**head, **result.more, **sections}
 
 
 TOOLS: list[Tool] = []
@@ -375,13 +375,13 @@ def _tool(
 
     It gives a record and sections of the dossier; ``more`` is whether it writes, and is repeatable.
     """
-    known = Dossier.model_fields.items()
-    fields: Any = {name: (field.annotation, ...) for name, field in known if name in sections}
+    every = Dossier.model_fields.items()
+    fields: Any = {name: (field.annotation, ...) for name, field in every if name in sections}
 
     def register(run: Run) -> Run:
         asks, says = get_type_hints(run)["asked"], " ".join((run.__doc__ or "").split())
-        made = create_model(gives.__name__, __base__=gives, __doc__=gives.__doc__, **fields)
-        TOOLS.append(Tool(run.__name__, title, says, asks, made, run, **more))
+        model = create_model(gives.__name__, __base__=gives, __doc__=gives.__doc__, **fields)
+        TOOLS.append(Tool(run.__name__, title, says, asks, model, run, **more))
         return run
 
     return register
@@ -397,11 +397,11 @@ def list_cases(desk: Desk, asked: CaseQuery) -> Result:
     the next step; 50 at a time. Filters, sorts, and says what a budget would fund. Writes nothing.
     """
     portfolio = desk.workspace.listed(asked, within_s=_LIST_S)
-    shown, more = portfolio.cases[:_PAGE], len(portfolio.cases) > _PAGE
-    lines = [f"{safe(row.name)}: {safe(row.problem or row.says or 'pending')}" for row in shown]
+    rows, more = portfolio.cases[:_PAGE], len(portfolio.cases) > _PAGE
+    lines = [f"{safe(row.name)}: {safe(row.problem or row.says or 'pending')}" for row in rows]
     lines += ["There are more: ask again with after."] * more
     lines += [safe(portfolio.funding.says)] if portfolio.funding else []
-    cases = [row.model_dump(mode="json", exclude_defaults=True) for row in shown]
+    cases = [row.model_dump(mode="json", exclude_defaults=True) for row in rows]
     sums = portfolio.model_dump(mode="json", include={"totals", "funding"}, exclude_none=True)
     data = {"cases": cases, "more": more, **sums}
     return Result("\n".join(lines) or "No case is here.", more=data)
@@ -423,10 +423,10 @@ def new_case(desk: Desk, asked: New) -> Result:
     """
     with desk.writing:
         place = desk.workspace.start(asked.case, asked.title or plain_title(asked.case))
-        made = desk.workspace.evaluated(asked.case)
+        case = desk.workspace.evaluated(asked.case)
         files = sorted(path.name for path in place.iterdir())
     text = f"Wrote a new case, {safe(asked.case)}: {', '.join(map(safe, files))}."
-    return Result(text, made, {"files": files})
+    return Result(text, case, {"files": files})
 
 
 @_tool("Write answers", Rewritten, _BRIEF, writes=True)
@@ -546,9 +546,9 @@ def measure(desk: Desk, asked: Remeasure) -> Result:
     finally:
         desk.measuring.release()
     now = desk.workspace.evaluated(asked.case)
-    kept = "kept in .tuneworthy/evidence.jsonl" if run.added else "nothing new: as the last time"
+    where = "kept in .tuneworthy/evidence.jsonl" if run.added else "nothing new: as the last time"
     traces = counted(sum(reading.traces for reading in run.measured.readings), "trace")
-    text = f"Measured {traces}; {kept}.\n{brief(now.dossier)}"
+    text = f"Measured {traces}; {where}.\n{brief(now.dossier)}"
     return Result(text, now, {"added": run.added, "before": _was(run.before or now.dossier)})
 
 

@@ -108,12 +108,12 @@ class FileRecord(LateRecord):
     def _known_keys(cls, data: Any) -> Any:
         if isinstance(data, cls):
             return data
-        known = _keys(cls)
+        keys = _keys(cls)
         if not isinstance(data, Mapping):
-            raise PydanticCustomError("no_mapping", "no mapping", {"known": known})
+            raise PydanticCustomError("no_mapping", "no mapping", {"known": keys})
         for key, value in data.items():
-            if key not in known:
-                context = {"key": shown(str(key)), "known": known, "empty": value is None}
+            if key not in keys:
+                context = {"key": shown(str(key)), "known": keys, "empty": value is None}
                 raise PydanticCustomError("unknown_key", "unknown key", context)
         return {key: value for key, value in data.items() if value is not None}
 
@@ -125,8 +125,8 @@ def _keys(record: type[FileRecord]) -> tuple[str, ...]:
 
 def every(states: Iterable[State]) -> State:
     """No where one is, else unknown where one is, else yes."""
-    known = set(states)
-    return "no" if "no" in known else "unknown" if "unknown" in known else "yes"
+    distinct = set(states)
+    return "no" if "no" in distinct else "unknown" if "unknown" in distinct else "yes"
 
 
 def to_state(value: Any) -> Any:

@@ -683,13 +683,13 @@ NO_PRICES: Prices = {}
 
 def price_of(model: Model, looked_up: Prices) -> Price | None:
     """The price of a model: the one stated with it, else the one looked up, else None."""
-    stated = model.usd_per_mtok
-    if stated is None:
+    usd = model.usd_per_mtok
+    if usd is None:
         return looked_up.get((model.id, model.base_url))
-    price = Price(stated.input, stated.output, stated.cached_input)
-    if stated.batch_discount is None:
+    price = Price(usd.input, usd.output, usd.cached_input)
+    if usd.batch_discount is None:
         return price
-    rest = 1 - stated.batch_discount
+    rest = 1 - usd.batch_discount
     return price._replace(batch_input=price.input * rest, batch_output=price.output * rest)
 
 

@@ -648,7 +648,7 @@ class Services(FileRecord):
             return None
         name = model.replace(":ft:", ":").split(":")
         base = ":".join(name[:2])
-        return next((each for each in self.models if base in each.models), None)
+        return next((end for end in self.models if base in end.models), None)
 
     def offered(self, approaches: Iterable[str], day: date, *, inside: bool) -> dict[str, Strings]:
         """Who offers each approach to somebody new, as far as their pages say.
@@ -656,14 +656,13 @@ class Services(FileRecord):
         ``inside``: of what a team can run itself.
         """
         able = [
-            each
-            for each in self.services
-            if each.open_to_new == "yes"
-            and (each.until is None or day < each.until)
-            and (each.kind == "self_hosted" or not inside)
+            service
+            for service in self.services
+            if service.open_to_new == "yes"
+            and (service.until is None or day < service.until)
+            and (service.kind == "self_hosted" or not inside)
         ]
-        named = {name: [each for each in able if name in each.approaches] for name in approaches}
-        return {name: tuple(each.service for each in some) for name, some in named.items()}
+        return {name: tuple(s.service for s in able if name in s.approaches) for name in approaches}
 
 
 Goal = Literal[
@@ -711,9 +710,9 @@ def _meant(words: str) -> str:
     """The likeliest goal, or all of them."""
     from difflib import get_close_matches  # needed only for an error
 
-    known = {spoken: goal for goal in GOALS for spoken in (goal.replace("_", " "), *SPOKEN[goal])}
-    if close := get_close_matches(words, list(known), n=1, cutoff=0.6):
-        return f'Did you mean "{known[close[0]]}"?'
+    goals = {spoken: goal for goal in GOALS for spoken in (goal.replace("_", " "), *SPOKEN[goal])}
+    if close := get_close_matches(words, list(goals), n=1, cutoff=0.6):
+        return f'Did you mean "{goals[close[0]]}"?'
     return f"use one of {', '.join(GOALS)}, or the need as the lesson words it"
 
 

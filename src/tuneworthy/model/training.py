@@ -82,8 +82,8 @@ class TrainingExample(FileRecord):
 def content_id(messages: Iterable[ChatTurn], tools: Iterable[Any] = (), rejected: str = "") -> str:
     """Begin of the SHA-256 of what an example says, whoever names it and wherever it stands."""
     turns = [turn.model_dump(mode="json", exclude_defaults=True) for turn in messages]
-    said = json.dumps([turns, [*tools], rejected], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(as_bytes(said)).hexdigest()[:16]
+    content = json.dumps([turns, [*tools], rejected], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(as_bytes(content)).hexdigest()[:16]
 
 
 def set_digest(examples: Iterable[TrainingExample]) -> str:

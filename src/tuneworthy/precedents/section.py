@@ -192,7 +192,7 @@ def likeness(
         yes, no = times[name, "yes"], times[name, "no"]
         bits = {"yes": _surprise(yes, yes + no, 2), "no": _surprise(no, yes + no, 2)}
         differing = -sum(bits.values()) / 2
-        answer_bits[name] = {each: bits[each] if each == mine else differing for each in bits}
+        answer_bits[name] = {state: bits[state] if state == mine else differing for state in bits}
     similar = []
     for case in (*index.own, *index.cases):
         shared = {name: subject_bits[name] for name in case.subjects if name in subject_bits}
@@ -228,25 +228,25 @@ def _surprise(times: int, total: int, kinds: int = 1) -> float:
 
 
 def _order(similar: SimilarCase) -> tuple[float, bool, int, str]:
-    shown = similar.case.shown
-    return -similar.bits, shown["source_status"] != "read", -(shown["year"] or 0), shown["id"]
+    fields = similar.case.shown
+    return -similar.bits, fields["source_status"] != "read", -(fields["year"] or 0), fields["id"]
 
 
 def nearest(
     index: PrecedentIndex, text: str, states: Mapping[str, State], goals: Sequence[str] = ()
 ) -> tuple[SimilarCase, ...]:
     """At most five cases that are alike enough, two of a cluster; there may be none."""
-    kept: list[SimilarCase] = []
+    neighbours: list[SimilarCase] = []
     clusters: Counter[str] = Counter()
     for similar in likeness(index, text, states, goals, about=True):
         if (
             similar.bits >= LIKE
             and clusters[similar.case.cluster] < PER_CLUSTER
-            and len(kept) < NEAREST
+            and len(neighbours) < NEAREST
         ):
             clusters[similar.case.cluster] += 1
-            kept.append(similar)
-    return tuple(kept)
+            neighbours.append(similar)
+    return tuple(neighbours)
 
 
 # The published cases: as a decision reads them, and in full.
@@ -387,7 +387,7 @@ def rate_of(cases: Sequence[Precedent], of: str) -> BaseRate | None:
 def counted_cases(rate: BaseRate) -> list[Precedent]:
     """The shipped cases that a rate counts; [] for a rate that isn't of this index."""
     index = shipped_index()
-    key = next((key for key, each in index.rates.items() if each == rate), "=")
+    key = next((key for key, other in index.rates.items() if other == rate), "=")
     part, _, value = key.partition("=")
     untied = (case for case in index.cases if case.shown["winner"] != "tie")
     return [case for case in untied if str(case.shown.get(part)) == value]
@@ -451,10 +451,10 @@ def record(index: PrecedentIndex, goal: str, rules: Rules, least: int) -> tuple[
     if len(alike) >= least:
         of, cases = f"published cases of {plain(goal)}", alike
     clusters = [case.cluster for case in cases]
-    said = [(rule_says(rules, case.yes, {}), tuning_won(case)) for case in cases]
+    pairs = [(rule_says(rules, case.yes, {}), tuning_won(case)) for case in cases]
     rows = []
     for rule in _RECORDED:
-        right = sum(says[rule] == won for says, won in said)
+        right = sum(says[rule] == won for says, won in pairs)
         low, high = wilson_by_cluster(right, clusters)
         rows.append(RuleOnCases(rule=rule, of=of, n=len(cases), right=right, low=low, high=high))
     return tuple(rows)
@@ -472,12 +472,12 @@ def _neighbour(
     answers: Mapping[str, Known],
     titles: Mapping[str, str],
 ) -> Neighbour:
-    shown, answered = similar.case.shown, _heaviest(similar.answers)
+    fields, answered = similar.case.shown, _heaviest(similar.answers)
     return Neighbour(
-        **{**shown, "year": shown["year"] or Unknown(ask="see its source")},
+        **{**fields, "year": fields["year"] or Unknown(ask="see its source")},
         likeness_bits=similar.bits,
         subjects=tuple(_heaviest(similar.subjects)),
-        same_goal=shown["goal"] in goals,
+        same_goal=fields["goal"] in goals,
         shared={name: answers[name] for name in answered if similar.answers[name] > 0},
         differs={name: answers[name] for name in answered if similar.answers[name] < 0},
         why=_why(similar, goals, titles),

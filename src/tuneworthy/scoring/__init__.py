@@ -79,16 +79,16 @@ def _compared(case: EvalCase) -> bool:
     return any(kind is not None and kind.compares for kind in kinds)
 
 
-def _fitting(references: Sequence[Any], wanted: str, *, are_texts: bool) -> str:
-    objects = list(map(as_object, references)) if wanted in ("json_fields", "tool_call") else []
-    calls = wanted == "tool_call" and all(map(accepted_calls, objects))
-    if calls or (wanted == "json_fields" and None not in objects):
-        return wanted
+def _fitting(references: Sequence[Any], kind: str, *, are_texts: bool) -> str:
+    objects = list(map(as_object, references)) if kind in ("json_fields", "tool_call") else []
+    calls = kind == "tool_call" and all(map(accepted_calls, objects))
+    if calls or (kind == "json_fields" and None not in objects):
+        return kind
     if are_texts:
         counted = Counter(map(plain, references))
         short = all(len(text) <= 100 for text in counted)
         often = len(counted) > 1 and len(references) >= CASES_A_LABEL * len(counted)
-        often |= wanted == "label" and 1 < len(counted) < len(references)
+        often |= kind == "label" and 1 < len(counted) < len(references)
         return "label" if short and often else "match"
     if all(map(is_call, references)):
         return "tool_call"
@@ -123,7 +123,7 @@ class Marker:
                 if repr(check) not in self._made:
                     self._made[repr(check)] = scorer_for(check, self._kit)
             alone = _compared(case)
-            of_set = (each for each in self._scorers if not (alone and each.compares))
+            of_set = (scorer for scorer in self._scorers if not (alone and scorer.compares))
             own = (self._made[repr(check)] for check in case.checks)
             self._of_case[case.id] = (*of_set, *own)
         return self._of_case[case.id]

@@ -134,20 +134,20 @@ def _plain(value: Any) -> Any:
 
 def sql() -> Callable[[Any], Any]:
     """Answers ``{key, query, script?}``; without a script it knows, with ``no_script``."""
-    known: dict[str, Database] = {}
+    databases: dict[str, Database] = {}
 
     def answer(question: Any) -> Any:
         key, query = question["key"], question["query"]
-        if key not in known:
+        if key not in databases:
             if question.get("script") is None:
                 return {"error": "no_script"}
-            if len(known) >= MOST_SCRIPTS:
-                del known[next(iter(known))]
+            if len(databases) >= MOST_SCRIPTS:
+                del databases[next(iter(databases))]
             try:
-                known[key] = Database(question["script"])
+                databases[key] = Database(question["script"])
             except (sqlite3.Error, sqlite3.Warning, ValueError, MemoryError) as problem:
                 return {"error": "bad_script", "says": str(problem)[:200]}
-        return known[key].rows(query) if query else {"rows": []}
+        return databases[key].rows(query) if query else {"rows": []}
 
     return answer
 

@@ -85,8 +85,8 @@ class Judge(Scorer):
         body = "\n\n".join(f"{name}:\n{fence}\n{text}\n{fence}" for name, text in parts)
         question = f"{body}\n\nRubric:\n{self._rubric}\n\nScore the answer from 0 to {self.top}."
         head = _HEAD.format(fence=fence, top=self.top)
-        said = ChatMessage(role="system", content=head), ChatMessage(role="user", content=question)
-        return {"messages": said, "max_tokens": MOST_TOKENS, "response_schema": self._schema()}
+        turns = ChatMessage(role="system", content=head), ChatMessage(role="user", content=question)
+        return {"messages": turns, "max_tokens": MOST_TOKENS, "response_schema": self._schema()}
 
     def _parts(self, output: Output, case: EvalCase) -> list[tuple[str, str]]:
         talk = "\n".join(f"{message.role}: {message.content}" for message in case.messages)

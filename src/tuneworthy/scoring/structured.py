@@ -207,8 +207,8 @@ def accepted_calls(reference: Any, *, exact: bool = False) -> list[AcceptedCall]
     many = reference.get("calls")
     listed = many if isinstance(many, list | tuple) else [reference]
     calls = [_accepted_call(data, exact) for data in listed]
-    known = [call for call in calls if call is not None]
-    return known if len(known) == len(calls) else None
+    readable = [call for call in calls if call is not None]
+    return readable if len(readable) == len(calls) else None
 
 
 def _accepted_call(data: Any, exact: bool) -> AcceptedCall | None:
@@ -277,7 +277,7 @@ class ToolCalls(Scorer):
 
     def score(self, output: Output, case: EvalCase) -> Scored:
         references = case.accepted if self.calls is None else ({"calls": self.calls},)
-        read = (accepted_calls(as_object(each), exact=self.exact) for each in references)
+        read = (accepted_calls(as_object(reference), exact=self.exact) for reference in references)
         accepted = [calls for calls in read if calls is not None]
         if not accepted:
             return unscored("no_reference")
@@ -288,7 +288,7 @@ class ToolCalls(Scorer):
             return right("no_call_wanted")
         if not calls:
             return wrong("no_call", signal=NO_ANSWER if output.blank else FORMAT)
-        results = (self._against(calls, each) for each in accepted)
+        results = (self._against(calls, choice) for choice in accepted)
         return max(results, key=lambda result: result.value)
 
     def _against(self, calls: Sequence[ModelCall], accepted: Sequence[AcceptedCall]) -> Scored:

@@ -295,13 +295,13 @@ class PromptInstructions(Scorer):
         if output.blank:
             return empty()
         texts, calls = [output.text], [len(output.tool_calls)]
-        results = [(each, follows(each, texts, calls)[0]) for each in instructions]
-        checked = [(each, kept) for each, kept in results if kept is not None]
+        results = [(item, follows(item, texts, calls)[0]) for item in instructions]
+        checked = [(item, holds) for item, holds in results if holds is not None]
         if not checked:
             return unscored("no_verifiable_instruction")
         ignored = partial(wrong, "instruction_ignored", signal=INSTRUCTIONS)
-        broken = (each for each, kept in checked if not kept)
-        faults = [ignored(about=each.quote, numbers={"position": each.position}) for each in broken]
+        broken = (item for item, holds in checked if not holds)
+        faults = [ignored(about=item.quote, numbers={"position": item.position}) for item in broken]
         return conditions("instructions_followed", faults, len(checked), checked=len(checked))
 
 
@@ -362,8 +362,8 @@ class BrandVoice(Scorer):
 
         voice = kit.materials.voice
         if self.avoid:
-            known = voice or VoiceSamples(())
-            voice = VoiceSamples(known.samples, (*self.avoid, *known.avoid))
+            base = voice or VoiceSamples(())
+            voice = VoiceSamples(base.samples, (*self.avoid, *base.avoid))
         self._phrases = Phrases(voice)
 
     def score(self, output: Output, case: EvalCase) -> Scored:

@@ -272,7 +272,7 @@ def true_share(seen: Estimate, sensitivity: Ends, specificity: Ends) -> tuple[fl
         return min(1.0, max(0.0, (rate + spec - 1) / (sens + spec - 1)))
 
     middle = real(seen.value, sum(sensitivity) / 2, sum(specificity) / 2)
-    ends = [real(*each) for each in product((seen.low, seen.high), sensitivity, specificity)]
+    ends = [real(*corner) for corner in product((seen.low, seen.high), sensitivity, specificity)]
     return middle, min(*ends, middle), max(*ends, middle)
 
 
@@ -489,8 +489,8 @@ def explained_share(
     influence = pull * middle_x / middle_y
     influence = influence + float(slope[0]) * (x - middle_x) / (middle_y * n)
     influence = influence - value * (y - middle_y) / (middle_y * n)
-    each = sum_by(member, influence, k)
-    half = t95(k - 3) * math.sqrt(k / (k - 1) * float(each @ each))
+    sums = sum_by(member, influence, k)
+    half = t95(k - 3) * math.sqrt(k / (k - 1) * float(sums @ sums))
     return Estimate(value, value - half, value + half, n, k)
 
 
@@ -566,7 +566,7 @@ def _distances(sums: Floats, sizes: Floats, squares: Floats, sides: NDArray[np.b
     n, square, own = (
         np.array([weight @ each, each.sum() - weight @ each]) for each in (sizes, sizes**2, squares)
     )
-    inner = np.array([np.einsum("ij,ij->i", each, each) for each in (later, before)])
+    inner = np.array([np.einsum("ij,ij->i", side_sums, side_sums) for side_sums in (later, before)])
     same = (inner - own) / (n**2 - square)
     distances: Floats = same.sum(axis=0) - 2 * np.einsum("ij,ij->i", later, before) / (n[0] * n[1])
     return distances
@@ -574,7 +574,7 @@ def _distances(sums: Floats, sizes: Floats, squares: Floats, sides: NDArray[np.b
 
 def _without_each(sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np.bool_]) -> Floats:
     distances = np.zeros(len(sizes))
-    totals = {each: sums[side == each].sum(axis=0) for each in (True, False)}
+    totals = {is_later: sums[side == is_later].sum(axis=0) for is_later in (True, False)}
     for own in (True, False):
         mine = side == own
         s, o = totals[own], totals[not own]

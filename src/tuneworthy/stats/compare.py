@@ -108,7 +108,7 @@ def quantiles(scores: Floats, rng: Rng) -> Quantiles:
     cases, arms = scores.shape
     if np.isnan(scores).any() or arms > _MOST_PAIRED or cases < 3:
         many = arms, max(arms * (arms - 1) // 2, 1)
-        return Quantiles(*(NormalDist().inv_cdf(1 - 0.025 / each) for each in many))
+        return Quantiles(*(NormalDist().inv_cdf(1 - 0.025 / n) for n in many))
     together = np.atleast_2d(np.cov(scores, rowvar=False))
     drawn = rng.multivariate_normal(np.zeros(arms), together, size=DRAWS, method="eigh")
     left, right = np.triu_indices(arms, 1)
@@ -216,8 +216,8 @@ class Race:
         """
         places = np.array(sorted(scores), dtype=np.int64)
         rows, highs = (
-            np.array([each[place] for place in places.tolist()], dtype=np.float64)
-            for each in (scores, most or scores)
+            np.array([by_arm[place] for place in places.tolist()], dtype=np.float64)
+            for by_arm in (scores, most or scores)
         )
         if not rows.size:
             return

@@ -42,8 +42,8 @@ class Trend(NamedTuple):
         """Factor by which it grows in some periods: value, low and high."""
         half = t95(self.degrees) * self.error
         low, value, high = (
-            math.exp(_bounded(each * periods))
-            for each in (self.growth - half, self.growth, self.growth + half)
+            math.exp(_bounded(growth * periods))
+            for growth in (self.growth - half, self.growth, self.growth + half)
         )
         return value, low, high
 
@@ -140,7 +140,7 @@ def _alike(left: Floats, fitted: int) -> float:
 def _at_most(count: int, mean: float) -> float:
     """Chance of ``count`` or fewer at a mean above 0."""
     logs = (k * math.log(mean) - mean - math.lgamma(k + 1) for k in range(count + 1))
-    return math.fsum(math.exp(each) for each in logs)
+    return math.fsum(math.exp(log) for log in logs)
 
 
 def _where(rising: Callable[[float], float], top: float, share: float = 0.025) -> float:

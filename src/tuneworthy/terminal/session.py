@@ -93,7 +93,7 @@ class InterviewSession:
         moved = pages.moved_text(before, self.now.dossier, self.now.framework)
         self.terminal.say(pages.changes_page(changes, moved))
         for name in script.kept:
-            sides = [each.between for each in self.now.dossier.challenges if each.id == name]
+            sides = [item.between for item in self.now.dossier.challenges if item.id == name]
             if not sides:
                 fix = "leave it out, or give the answers that lead to it"
                 raise CaseError(f"{name} never came up", where=script.places[name], fix=fix)
@@ -185,7 +185,7 @@ class InterviewSession:
     def _is_settled(self, ask: Ask, conflict: Conflict) -> bool:
         """Talk a conflict over; False where the answer itself shall be changed."""
         challenge = conflict.challenge.id
-        if all(each.id != challenge for each in self.now.dossier.challenges):
+        if all(item.id != challenge for item in self.now.dossier.challenges):
             return True  # an answer that was changed meanwhile has settled it
         sides: dict[str, Ask] = {}
         for name in conflict.others:
@@ -201,8 +201,8 @@ class InterviewSession:
         if picked == str(len(ways) - len(pages.LEAVE)):
             if self._apply(answers.accept_conflict, ask.id, challenge) is None:
                 return False
-            kept = "Noted in the case file" if conflict.recordable else "Kept"
-            self._note(f"{kept}; the report will show it.")
+            done = "Noted in the case file" if conflict.recordable else "Kept"
+            self._note(f"{done}; the report will show it.")
         elif picked in ("d", "q"):
             self.over = picked == "q"
             self._note(pages.OPEN_CONFLICT)
@@ -454,8 +454,8 @@ class FreeInterview(InterviewSession):
 
     def _hidden(self, text: str) -> str:
         """A text as it may be sent: no control characters, no keys."""
-        shown = "\n".join(safe(line) for line in text.splitlines())
-        if (hidden := self.caller.without_secrets(shown)) != shown:
+        cleaned = "\n".join(safe(line) for line in text.splitlines())
+        if (hidden := self.caller.without_secrets(cleaned)) != cleaned:
             self._note(_HIDDEN)
         return hidden
 

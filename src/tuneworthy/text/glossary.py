@@ -25,7 +25,7 @@ class Glossary:
     """Looks for terms, for words that are wrong for them, and for words that call for them."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
-        self._entries = tuple(_cleaned(each) for each in terms if each.term.strip())
+        self._entries = tuple(_cleaned(term) for term in terms if term.term.strip())
         patterns: dict[str, Pattern] = {}
         for index, entry in enumerate(self._entries):
             named = (("right", (entry.term,)), ("wrong", entry.forbidden), ("due", entry.due_when))
@@ -106,14 +106,14 @@ def _holders(word: str, entries: Sequence[Term]) -> tuple[int, ...]:
 
 def _outside(word: str, holders: Sequence[Term]) -> Callable[[str], bool]:
     """Whether a word stands outside the terms it is part of."""
-    terms = sorted((_word(each.term) for each in holders), key=len, reverse=True)
+    terms = sorted((_word(term.term) for term in holders), key=len, reverse=True)
     pattern = re.compile(f"(?:{'|'.join(terms)})|({_word(word)})", re.IGNORECASE)
     return lambda text: any(match[1] is not None for match in pattern.finditer(text))
 
 
 def _word(text: str) -> str:
     """A whole word or words as an expression; any space stands for any other."""
-    words = r"\s{1,4}".join(re.escape(each) for each in text.split())
+    words = r"\s{1,4}".join(re.escape(word) for word in text.split())
     front = r"(?<!\w)" if text.strip()[:1].isalnum() else ""
     return front + words + (r"(?!\w)" if text.strip()[-1:].isalnum() else "")
 
@@ -136,7 +136,7 @@ class Phrases:
 
     def __init__(self, voice: VoiceSamples | None) -> None:
         shipped = generic_phrases()
-        avoided = tuple(each for each in (voice.avoid if voice else ()) if each.strip())
+        avoided = tuple(phrase for phrase in (voice.avoid if voice else ()) if phrase.strip())
         if voice is not None:
             own = dict(_counts(shipped, voice.samples))
             shipped = tuple(phrase for phrase in shipped if phrase not in own)
@@ -164,7 +164,7 @@ def _counts(phrases: Sequence[str], texts: Sequence[str]) -> list[tuple[str, int
         for phrase, wanted in folded:
             if wanted in text and re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", text):
                 seen[phrase] += 1
-    return sorted(seen.items(), key=lambda each: (-each[1], each[0]))
+    return sorted(seen.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _folded(text: str) -> str:
@@ -179,8 +179,8 @@ def _searcher(shipped: Strings, avoided: Strings) -> Searcher:
     """
     patterns: dict[str, Pattern] = {}
     if shipped:
-        each = "|".join(_expression(phrase) for phrase in shipped)
-        patterns["shipped"] = Pattern(rf"\b(?:{each})\b", caseless=True)
+        shipped_phrases = "|".join(_expression(phrase) for phrase in shipped)
+        patterns["shipped"] = Pattern(rf"\b(?:{shipped_phrases})\b", caseless=True)
     for k, phrase in enumerate(avoided):
         for name, text in (("a", phrase.replace("’", "'")), ("b", phrase.replace("'", "’"))):
             patterns[f"{k} {name}"] = _whole(text)

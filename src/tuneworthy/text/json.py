@@ -131,7 +131,7 @@ class _Size:
                         same += [part] if len(same) < _MOST_SAME else []
                 self._base[id(part)] = base
             below = part.values() if isinstance(part, dict) else part
-            waiting += [(each, base) for each in below if isinstance(each, dict | list)]
+            waiting += [(item, base) for item in below if isinstance(item, dict | list)]
 
     def count(self, part: Any) -> int:
         """What leads back to itself counts once: the validator remembers its answer for a place.
@@ -170,7 +170,7 @@ def _schemas(key: str, value: Any) -> list[Any]:
         value = value.values() if key in _BY_NAME else [value]
     elif not isinstance(value, list):
         return []
-    return [each for each in value if isinstance(each, dict)]
+    return [item for item in value if isinstance(item, dict)]
 
 
 def _at(whole: Any, pointer: str) -> Any:

@@ -89,7 +89,7 @@ def _literal(name: str, pattern: Pattern) -> CompiledPattern:
         raise ValueError(f"pattern {name}: there is nothing to look for")
     forms = sorted({unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)})
     raw = b"|".join(
-        b"".join(_letter(each, caseless=pattern.caseless) for each in form) for form in forms
+        b"".join(_letter(letter, caseless=pattern.caseless) for letter in form) for form in forms
     )
     raw = b"(?:" + raw + b")"
     flags = re.IGNORECASE if pattern.caseless else 0
@@ -114,7 +114,7 @@ def _letter(letter: str, *, caseless: bool) -> bytes:
     forms = {letter, letter.lower(), letter.upper(), letter.title(), letter.lower().upper()}
     if letter == "ß":
         forms.add("\u1e9e")  # its capital, which upper() doesn't give
-    return b"(?:" + b"|".join(_escaped(each) for each in sorted(forms)) + b")"
+    return b"(?:" + b"|".join(_escaped(form) for form in sorted(forms)) + b")"
 
 
 def _escaped(text: str) -> bytes:
@@ -135,10 +135,10 @@ def _expression(name: str, pattern: Pattern) -> CompiledPattern:
         raise ValueError(f"pattern {name}: anchors, look-around, references, `word` are refused")
     crosses = "." in outside or "[^" in bare or re.search(r"\\(?:[DSWB]|x[fF])", text)
     raw = b"".join(
-        each.encode()
-        if each.isascii()
-        else b"(?:" + _letter(each, caseless=pattern.caseless) + b")"
-        for each in text
+        letter.encode()
+        if letter.isascii()
+        else b"(?:" + _letter(letter, caseless=pattern.caseless) + b")"
+        for letter in text
     )
     return CompiledPattern(raw, re.IGNORECASE if pattern.caseless else 0, bool(crosses))
 
@@ -184,8 +184,8 @@ class Remembered(Generic[Argument, Result]):
         _ALL.append(self._recent)
 
     def __call__(self, argument: Argument) -> Result:
-        for known, result in tuple(self._recent):
-            if known is argument:
+        for earlier, result in tuple(self._recent):
+            if earlier is argument:
                 return result
         return self.note(argument, self._function(argument))
 
@@ -202,8 +202,8 @@ def remembered(most: int) -> Callable[[Callable[[Argument], Result]], Remembered
 
 def forget() -> None:
     """Let every such function forget: nobody's texts stay behind once they were measured."""
-    for each in _ALL:
-        each.clear()
+    for recent in _ALL:
+        recent.clear()
 
 
 _BEHIND = 64
@@ -302,9 +302,9 @@ class Searcher:
         self._names = tuple(patterns)
         self._needles = tuple(make(name, pattern) for name, pattern in patterns.items())
         self._confirm = tuple(
-            re.compile(each.raw, each.flags) if each.crosses else None for each in self._needles
+            re.compile(item.raw, item.flags) if item.crosses else None for item in self._needles
         )
-        self._simple = np.array([not each.crosses for each in self._needles], dtype=bool)
+        self._simple = np.array([not needle.crosses for needle in self._needles], dtype=bool)
         hyper = find_spec("hyperscan") is not None and not plain
         self._scan = (_hyperscan if hyper else _plain)(self._needles)
 
@@ -380,9 +380,9 @@ def _hyperscan(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHi
 
     database = hyperscan.Database()
     if needles:
-        flags = [hyperscan.HS_FLAG_CASELESS if each.flags else 0 for each in needles]
+        flags = [hyperscan.HS_FLAG_CASELESS if needle.flags else 0 for needle in needles]
         try:
-            database.compile(expressions=[each.raw for each in needles], flags=flags)
+            database.compile(expressions=[needle.raw for needle in needles], flags=flags)
         except hyperscan.error as problem:
             raise ValueError(f"a pattern can't be compiled: {problem}") from None
     one_at_a_time = threading.Lock()  # a database has one scratch space
@@ -397,16 +397,16 @@ def _hyperscan(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHi
 def _plain(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHit], None]:
     compiled = [
         # Looking ahead finds matches that overlap: the second may be a whole word.
-        re.compile(each.raw if each.backward is None else b"(?=(" + each.raw + b"))", each.flags)
-        for each in needles
+        re.compile(item.raw if item.backward is None else b"(?=(" + item.raw + b"))", item.flags)
+        for item in needles
     ]
 
     def scan(data: memoryview, seen: OnHit) -> None:
-        for index, (each, pattern) in enumerate(zip(needles, compiled, strict=True)):
-            if each.crosses:  # any text may hold it
+        for index, (needle, pattern) in enumerate(zip(needles, compiled, strict=True)):
+            if needle.crosses:  # any text may hold it
                 ends = (end.start() for end in re.finditer(rb"\xff|\Z", data))
             else:
-                ends = (match.end(each.backward is not None) for match in pattern.finditer(data))
+                ends = (match.end(needle.backward is not None) for match in pattern.finditer(data))
             for end in ends:
                 seen(index, 0, end, 0, None)
 

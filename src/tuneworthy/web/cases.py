@@ -105,14 +105,14 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
     except InputError as caught:
         wrong = workspace.directory.plain_error(caught)
     if len(evaluated) == 2:
-        left, right = (each.dossier for each in evaluated)
+        left, right = (item.dossier for item in evaluated)
         ifs = [f" with {some}" * bool(some) for some in (asked.a_if, asked.b_if)]
         sections += beside(left, right, [left.case.name + ifs[0], right.case.name + ifs[1]])
     fields = {"a": a, "b": b_, "a_if": asked.a_if, "b_if": asked.b_if}
     more = [*filter(None, asked.of[2:])]
     fields["left"] = f"Only the first two are compared; left out: {listing(more)}." if more else ""
-    shown = {"told": fields, "names": workspace.names(), "wrong": wrong, "sections": sections}
-    return page(request, "compare.html", 422 if wrong else 200, **shown)
+    values = {"told": fields, "names": workspace.names(), "wrong": wrong, "sections": sections}
+    return page(request, "compare.html", 422 if wrong else 200, **values)
 
 
 def _at(asked: Listed, **changes: Any) -> str:
@@ -182,7 +182,7 @@ def overview(of: OfCase) -> Response:
     heaviest = claims[0].items[0] if claims else None
     named: dict[str, object] = {"an owner": decided.owner, "an approver": decided.approver}
     named["a day of review"] = decided.review_on
-    shown: dict[str, Any] = {
+    values: dict[str, Any] = {
         "meter": tuple(_meter(dossier)),
         "money": tuple(_money(dossier)),
         "steps": steps,
@@ -195,7 +195,7 @@ def overview(of: OfCase) -> Response:
         "lacks": listing([what for what, there in named.items() if not there]),
         "verdict": verdict,
     }
-    return of.page("overview.html", **shown)
+    return of.page("overview.html", **values)
 
 
 def _meter(dossier: Dossier) -> Iterator[tuple[str, int, float, float]]:
@@ -213,8 +213,8 @@ def _money(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
     """What is asked for now, and when it pays back: what that is, its value, and what goes on."""
     ask = next(verdict.memo(dossier))
     yield ask.label, ask.value, f" {ask.beside}"
-    stated, *more = money.pays_back(dossier)
-    value, colon, rest = stated.partition(": ")
+    line, *more = money.pays_back(dossier)
+    value, colon, rest = line.partition(": ")
     yield "Pays back", value, "; ".join([colon + rest, *more])
 
 
@@ -259,8 +259,8 @@ def answers(of: OfCase, undo: Digest = "", made: Digest = "") -> Response:
     ``undo`` is the version before what was saved last, which made the version ``made``.
     """
     asked = of.stated
-    wanted = {key: of.request.query_params.get(key, state) for key, state in asked.items()}
-    mine = {key: state for key, state in wanted.items() if state != asked[key]}
+    states = {key: of.request.query_params.get(key, state) for key, state in asked.items()}
+    mine = {key: state for key, state in states.items() if state != asked[key]}
     return of.page("answers.html", **_supposed(of, mine, undo * (made == of.evaluated.digest)))
 
 
@@ -269,8 +269,8 @@ def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[st
     supposed = of.workspace.what_if(of.name, mine, as_written=True).dossier
     named = record.titles(of.evaluated.framework)
     lines = [f"{named[key]}: {state}" for key, state in mine.items()]
-    shown = {"mine": lines, "undo": undo, "supposed": supposed, "states": {**of.stated, **mine}}
-    return {**_MOVING, **shown, "changes": _changes(of.dossier, supposed)}
+    values = {"mine": lines, "undo": undo, "supposed": supposed, "states": {**of.stated, **mine}}
+    return {**_MOVING, **values, "changes": _changes(of.dossier, supposed)}
 
 
 def _changes(before: Dossier, after: Dossier) -> list[tuple[str, str, str]]:
@@ -327,10 +327,10 @@ def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
     except ConflictError:
         return _conflict(AskedCase(of.request, of.name), seen, mine, form.digest)
     if not of.part:
-        made = f"?undo={form.digest}&made={of.evaluated.digest}"
-        return of.to("/answers" + made * bool(mine))
-    shown = _supposed(of, {}, form.digest if mine else "")
-    part = of.page("moved.html", **shown, swap=True, saved=True)
+        query = f"?undo={form.digest}&made={of.evaluated.digest}"
+        return of.to("/answers" + query * bool(mine))
+    values = _supposed(of, {}, form.digest if mine else "")
+    part = of.page("moved.html", **values, swap=True, saved=True)
     part.headers["HX-Replace-Url"] = f"{of.base}/answers"
     return part
 
@@ -341,8 +341,8 @@ def _conflict(of: AskedCase, seen: dict[str, str], mine: dict[str, str], digest:
     theirs = [(titles[key], seen[key], now[key]) for key in others]
     template, more = "conflict.html" if of.part else "answers.html", _supposed(of, {})
     more |= {"who": writers_since(of.evaluated.case, digest)}
-    shown = of.page(template, 409, **more, given=mine, theirs=theirs, titles=titles)
-    return for_notice(shown) if of.part else shown
+    response = of.page(template, 409, **more, given=mine, theirs=theirs, titles=titles)
+    return for_notice(response) if of.part else response
 
 
 class NoteForm(BaseModel):
@@ -371,9 +371,9 @@ def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
         mine = {f"{form.key}.note": text}
         of.evaluated = of.workspace.written_by(by).set_answers(of.name, mine, form.digest)
     at = f"/{form.back}" + f"#q-{form.key}" * bool(form.key)
-    shown = of.page("noted.html", key=form.key, swap=True) if of.part else of.to(at)
-    shown.set_cookie(AUTHOR, quote(by), 31_536_000, httponly=True, samesite="strict")
-    return shown
+    response = of.page("noted.html", key=form.key, swap=True) if of.part else of.to(at)
+    response.set_cookie(AUTHOR, quote(by), 31_536_000, httponly=True, samesite="strict")
+    return response
 
 
 # Tabs that show a part of the report, and the report itself.
@@ -388,8 +388,8 @@ _PARTS: dict[str, tuple[Callable[[Dossier], Section], ...]] = {
 
 def part_of_report(of: OfCase) -> HTMLResponse:
     """The sections of a tab."""
-    made = _PARTS[of.request.url.path.rpartition("/")[2]]
-    return of.page(sections=[section(of.dossier) for section in made])
+    parts = _PARTS[of.request.url.path.rpartition("/")[2]]
+    return of.page(sections=[section(of.dossier) for section in parts])
 
 
 for _tab in _PARTS:
@@ -466,8 +466,8 @@ def _versions(of: AskedCase, status: int = 200, **values: Any) -> Response:
     every = [
         (v.at, v.by, v.digest, answer, answers) for v, answer, answers in of.workspace.earlier(now)
     ]
-    kept = version_lines(every, record.titles(now.framework), now.digest)
-    return of.page("history.html", status, versions=kept, **values)
+    versions = version_lines(every, record.titles(now.framework), now.digest)
+    return of.page("history.html", status, versions=versions, **values)
 
 
 # The charts of a case: each at an address of its own, and the script that draws them.
@@ -486,8 +486,8 @@ async def script(request: Request) -> Response:
         headers["Cache-Control"] = FOREVER
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    made = await asyncio.get_running_loop().run_in_executor(_MAKER, chart_script)
-    return Response(made, media_type="text/javascript", headers=headers)
+    text = await asyncio.get_running_loop().run_in_executor(_MAKER, chart_script)
+    return Response(text, media_type="text/javascript", headers=headers)
 
 
 @router.get("/cases/{name}/charts/{chart}")

@@ -117,9 +117,9 @@ class Kept(Way):
 
 
 @router.get("/cases/{name}/interview")
-def interview(of: OfCase, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
+def interview(of: OfCase, way: Annotated[Wanted, Query()]) -> HTMLResponse:
     """The next question, the one that is wanted, or what doesn't fit with its answer."""
-    return _shown(of, wanted, wanted.ask, wanted.clash)
+    return _shown(of, way, way.ask, way.clash)
 
 
 @router.post("/cases/{name}/interview")

@@ -226,11 +226,11 @@ def cases(
     if not arms:  # an older run kept the held-out cases alone
         part = "report"
         arms, rows = graded_cases(of.evaluated.case, kept, arm, show, part)
-    shown: dict[str, Any] = {"opened": next((row for row in rows if row.id == case), None)}
+    values: dict[str, Any] = {"opened": next((row for row in rows if row.id == case), None)}
     asked, to = {"arm": arm, "show": show, "part": part}, start + _A_PAGE
-    shown["more"] = urlencode({**asked, "start": to}) if to < len(rows) else ""
-    shown |= {"rows": rows[start:to], "n": len(rows), "asked": asked}
-    return of.page("grid.html", kept=kept, arms=arms, **shown)
+    values["more"] = urlencode({**asked, "start": to}) if to < len(rows) else ""
+    values |= {"rows": rows[start:to], "n": len(rows), "asked": asked}
+    return of.page("grid.html", kept=kept, arms=arms, **values)
 
 
 # The models that labs call: those of the case, with their prices, and where keys come from.

@@ -95,11 +95,11 @@ def for_notice(part: Response) -> Response:
 
 @cache
 def _environment() -> Environment:
-    made = environment({name: text.decode() for name, text in _files("templates", ".html").items()})
-    made.globals |= {"asset": asset, "touch": True, "picture": framed, "tabs": TABS}
-    made.globals |= {"common": common, "usd": small_usd}
-    made.globals |= {"answers": ANSWER_WORDS, "rising": RISING, "stake": STAKE, "share": share}
-    return made
+    env = environment({name: text.decode() for name, text in _files("templates", ".html").items()})
+    env.globals |= {"asset": asset, "touch": True, "picture": framed, "tabs": TABS}
+    env.globals |= {"common": common, "usd": small_usd}
+    env.globals |= {"answers": ANSWER_WORDS, "rising": RISING, "stake": STAKE, "share": share}
+    return env
 
 
 def _files(folder: str, *endings: str) -> dict[str, bytes]:
@@ -117,9 +117,9 @@ def assets() -> dict[str, tuple[bytes, str]]:
 def load() -> None:
     """Read and compile what pages are made from, so that no request has to wait for it."""
     assets()
-    made = _environment()
-    for name in made.list_templates():
-        made.get_template(name)
+    env = _environment()
+    for name in env.list_templates():
+        env.get_template(name)
 
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -213,8 +213,8 @@ class AskedCase:
                 if not left.is_symlink() and left.stat().st_mtime < time.time() - _FORGOTTEN_S:
                     shutil.rmtree(left, ignore_errors=True)
         with writing(self.path):
-            made = TemporaryDirectory(prefix=INBOX, dir=self.path)
-        with made as folder:
+            inbox = TemporaryDirectory(prefix=INBOX, dir=self.path)
+        with inbox as folder:
             yield Path(folder)
 
     def plain(self, caught: Exception) -> str:
@@ -231,7 +231,7 @@ class AskedCase:
 
         ``case.html``, which the others extend, shows ``sections`` of the report.
         """
-        shown = {
+        shared = {
             "of": self,
             "name": self.name,
             "base": self.base,
@@ -241,7 +241,7 @@ class AskedCase:
             "swap": False,
             "sections": (),
         }
-        return page(self.request, template, status, **{**shown, **values})
+        return page(self.request, template, status, **{**shared, **values})
 
 
 OfCase = Annotated[AskedCase, Depends()]

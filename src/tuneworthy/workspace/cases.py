@@ -52,8 +52,8 @@ def read_supposed(
 
     path = case_path(source)
     text, by = read_text(path, CASE_LIMIT, CaseError), partial(framework_of, chosen=chosen)
-    made = type_in(text, path, answers, by, "--set ")
-    return made.supposed, made.framework
+    typed = type_in(text, path, answers, by, "--set ")
+    return typed.supposed, typed.framework
 
 
 def write(
@@ -186,11 +186,11 @@ class Cache(Generic[T]):
 
     def find(self, name: Hashable, key: Hashable) -> T | None:
         with self._lock:
-            kept = self._kept.pop(name, None)
-            if kept is None:
+            entry = self._kept.pop(name, None)
+            if entry is None:
                 return None
-            self._kept[name] = kept
-            return kept[1] if kept[0] == key else None
+            self._kept[name] = entry
+            return entry[1] if entry[0] == key else None
 
     def keep(self, name: Hashable, key: Hashable, value: T) -> T:
         """Keep it in the place of what was there."""

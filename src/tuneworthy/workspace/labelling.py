@@ -121,7 +121,7 @@ class LabelQueue:
     def open_after(self, name: str = "") -> str:
         """Id of the first item without a label behind another; empty where none is left."""
         left = [*self.items][self.place(name) or 0 :]
-        return next((each for each in left if not self.is_labelled(self.items[each])), "")
+        return next((key for key in left if not self.is_labelled(self.items[key])), "")
 
     def before(self, name: str) -> str:
         """Id of the item before; empty for the first."""
@@ -206,11 +206,11 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     elif task.kind == "compare":
         items = pair_items(own_answers(source, arm=task.arms[0] if task.arms else ""))
     elif task.kind == "answer":
-        lacking = [each for each in _evalset(source, case) if each.reference is None]
+        lacking = [eval_case for eval_case in _evalset(source, case) if eval_case.reference is None]
         if not lacking:
             fix = "label outputs with --rubric FILE or --pairwise ARM ARM"
             raise CaseError("every case has a right answer", where=str(source), fix=fix)
-        items = [Item("answer", each) for each in shuffled(lacking, task.seed)]
+        items = [Item("answer", eval_case) for eval_case in shuffled(lacking, task.seed)]
     else:
         items, text = _outputs_to_label(source, case, task)
     return LabelQueue(case, name, _by_id(items), text, _labels(case).get(name, {}))
@@ -305,11 +305,11 @@ def _drawn_items(
     outputs, arms = outputs_of(ready), chosen or tuple(arm.id for arm in ready.plan.arms)
     cases = ready.plan.select if lab == "choose" else ready.plan.report
     items = []
-    for each in label_sample(cases, plan.labels, plan.seed):
-        mixed = _mixed(each, outputs, arms, plan.seed)
+    for eval_case in label_sample(cases, plan.labels, plan.seed):
+        mixed = _mixed(eval_case, outputs, arms, plan.seed)
         own = {output: arm for arm, output in reversed(mixed)}
         items += [
-            Item("rubric", each, (arm,), (output,), SCALES[SCALE], rubric=plan.rubric)
+            Item("rubric", eval_case, (arm,), (output,), SCALES[SCALE], rubric=plan.rubric)
             for output, arm in reversed(own.items())
         ]
     if not items:
@@ -356,33 +356,35 @@ def agreement_so_far(source: str | Path) -> tuple[AgreementOf, ...]:
     labels = _labels(case)
     settled = labels.pop(stores.ADJUDICATED, {})
     groups = sorted({key[:2] for own in labels.values() for key in own})
-    clusters = {each.id: each.cluster for each in named_evalset(case) or ()}
+    clusters = {item.id: item.cluster for item in named_evalset(case) or ()}
     return tuple(_agreement(group, labels, settled, clusters) for group in groups)
 
 
 def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     """What labellers differ on and nobody has settled; it doesn't say who is who."""
-    cases = {each.id: each for each in shuffled(named_evalset(case) or (), task.seed)}
+    cases = {entry.id: entry for entry in shuffled(named_evalset(case) or (), task.seed)}
     order = list(cases)
     differ = [d for group in agreement(source) for d in group.disagreements if d.settled is None]
     if not differ:
         fix = f"see them: tuneworthy evalset agreement {argument(source)}"
         raise CaseError("has nothing to settle", where=str(source), fix=fix)
     outputs: Mapping[str, Mapping[str, str]] = {}
-    if any(each.key[0] in ("rubric", "pairwise") and each.key[3] != LABEL for each in differ):
+    keys = [dispute.key for dispute in differ]
+    if any(key[0] in ("rubric", "pairwise") and key[3] != LABEL for key in keys):
         outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
     labels = _labels(case)
     labelled = {(label.output, label.key) for own in labels.values() for label in own.values()}
     items, notes = [], {}
-    differ.sort(key=lambda each: order.index(each.key[2]) if each.key[2] in cases else -1)
+    differ.sort(key=lambda dispute: order.index(dispute.key[2]) if dispute.key[2] in cases else -1)
     candidates: dict[ItemKey, Item] = {}
-    if any(each.key[0] == "training" for each in differ):
+    if any(key[0] == "training" for key in keys):
         candidates = {item.key: item for item in review_items(read_candidates(case).found)}
-    for each in differ:
-        item = candidates.get(each.key) or _item(each, cases, outputs)
-        if item is not None and (shown_digest(item), each.key) in labelled:
+    for dispute in differ:
+        item = candidates.get(dispute.key) or _item(dispute, cases, outputs)
+        if item is not None and (shown_digest(item), dispute.key) in labelled:
             items.append(item)
-            notes[each.key] = tuple(sorted({item.true_value(value) for _, value in each.said}))
+            values = {item.true_value(value) for _, value in dispute.said}
+            notes[dispute.key] = tuple(sorted(values))
     if not items:
         fix = "put back the prompts and the set that were labelled"
         raise CaseError("what was labelled isn't there any more", where=str(source), fix=fix)
@@ -401,10 +403,10 @@ def _item(
     choices: tuple[str, ...] | None = PAIRS if task == "pairwise" else ()
     if task == "rubric":
         choices = next((scale for scale in SCALES.values() if values <= {*scale}), None)
-    shown = tuple(outputs[arm][case_id] for arm in arms)
+    texts = tuple(outputs[arm][case_id] for arm in arms)
     if choices is None:
         return None
-    return Item(cast("Task", task), case, arms, shown, choices, rubric=rubric)
+    return Item(cast("Task", task), case, arms, texts, choices, rubric=rubric)
 
 
 def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
@@ -421,10 +423,10 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
         if case_id in settled or len({_plain("answer", value) for value in values}) == 1
     }
     return tuple(
-        each.model_copy(update={"reference": answers[each.id]})
-        if each.reference is None and each.id in answers
-        else each
-        for each in cases
+        eval_case.model_copy(update={"reference": answers[eval_case.id]})
+        if eval_case.reference is None and eval_case.id in answers
+        else eval_case
+        for eval_case in cases
     )
 
 
@@ -551,7 +553,7 @@ def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
     """
     case = load_case(source)
     cases, rubrics = named_evalset(case) or (), stores.read_rubrics(case)
-    lacking = sum(each.reference is None for each in cases)
+    lacking = sum(item.reference is None for item in cases)
     arms: tuple[str, ...] = ()
     why: InputError | None = None
     try:

@@ -261,8 +261,8 @@ class Labs:
         It is worked out once for as long as no file of the case changes.
         """
         asked, files = (str(source), settings, today()), stamps(Path(source))
-        known = self._offers.find(asked, files)
-        return known or self._offers.keep(asked, files, self._worked_out(source, settings))
+        last_offer = self._offers.find(asked, files)
+        return last_offer or self._offers.keep(asked, files, self._worked_out(source, settings))
 
     def _worked_out(self, source: str | Path, settings: LabSettings) -> LabOffer:
         lab = _prepared(source, settings)
@@ -301,7 +301,7 @@ class Labs:
         with self._lock:
             self._refuse(source)
             left = math.inf if self.budget_usd is None else self.budget_usd - self._spent_usd
-            left -= sum(each.usd for each in self._runs.values())
+            left -= sum(running.usd for running in self._runs.values())
             if run.usd > left + 1e-9:
                 fix = "start it in a terminal (tuneworthy ceiling), or serve with --lab-budget"
                 what = f"may cost {run.usd:.2f} USD, and labs on this page {max(0, left):.2f} more"

@@ -79,8 +79,8 @@ def seen_models(measured: Measured, day: date) -> Mapping[str, str]:
 
     Ten at most. The list of prices of the day tells the name of a provider from another one.
     """
-    seen = (each for each in measured.evidence if each.id == "models_seen" and each.known)
-    names = [example.rpartition(": ")[0].strip() for each in seen for example in each.examples]
+    seen = (item for item in measured.evidence if item.id == "models_seen" and item.known)
+    names = [example.rpartition(": ")[0].strip() for item in seen for example in item.examples]
     models: dict[str, str] = {}
     for name in filter(None, names):
         models.setdefault(model_id(name, day), name)
@@ -346,16 +346,16 @@ def _measured(
     drawn = draw if draw[0] < 1 else ()
     settings = json.dumps([MEASURES, str(fields), repr(materials), *drawn], sort_keys=True)
     inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
-    for reading in sorted(readings, key=lambda each: (each.digest, each.name)):
+    for reading in sorted(readings, key=lambda item: (item.digest, item.name)):
         folders = reading.name.rpartition("/")[0]  # of Hive's layout: what they say is read too
-        known = " ".join(filter(None, (reading.digest, reading.format, folders)))
-        inputs.update(f"{known}\n".encode("utf-8", "surrogatepass"))
+        identity = " ".join(filter(None, (reading.digest, reading.format, folders)))
+        inputs.update(f"{identity}\n".encode("utf-8", "surrogatepass"))
     measured = Measured(
         inputs=inputs.hexdigest(),
         readings=tuple(readings),
         files=tuple(file for file in now if (Path(file.path).name, file.size) in read),
-        evidence=tuple({each.id: each for part in parts for each in part.evidence}.values()),
-        series=tuple({each.id: each for part in parts for each in part.series}.values()),
+        evidence=tuple({item.id: item for part in parts for item in part.evidence}.values()),
+        series=tuple({item.id: item for part in parts for item in part.series}.values()),
     )
     return measured, guesses
 
@@ -395,13 +395,13 @@ def _told(files: TraceFiles, progress: Progress | None) -> None:
 def _measured_part(
     files: TraceFiles, results: Sequence[Findings], draw: tuple[float, int] = ALL
 ) -> Measured:
-    shown = ", ".join(f"{file.name} ({file.format})" for file in files.readings if file.traces)
+    source = ", ".join(f"{file.name} ({file.format})" for file in files.readings if file.traces)
     if draw[0] < 1:
-        shown = f"{100 * draw[0]:g}% of the conversations, drawn with seed {draw[1]}, of {shown}"
+        source = f"{100 * draw[0]:g}% of the conversations, drawn with seed {draw[1]}, of {source}"
     evidence: dict[str, Evidence] = {}  # one of each id; a known one before an unknown one
-    for each in (each for signal in results for each in signal.evidence):
-        if each.id not in evidence or (each.known and not evidence[each.id].known):
-            evidence[each.id] = each.model_copy(update={"source": shown[:2000]})
+    for item in (item for signal in results for item in signal.evidence):
+        if item.id not in evidence or (item.known and not evidence[item.id].known):
+            evidence[item.id] = item.model_copy(update={"source": source[:2000]})
     if draw[0] < 1 and not evidence:
         what = f"{100 * draw[0]:g}% of the conversations are none of them"
         raise InputError(what, where="--sample", fix="draw more of them")
@@ -458,13 +458,13 @@ def compare_results(
     names = [pair.names[place] for place in places]
     runs = None if pair.runs is None else pair.runs.of(places)
     if runs is not None and (why := runs.misfit(margin)):
-        where = " and ".join(labels[each] for each in places)
+        where = " and ".join(labels[place] for place in places)
         raise InputError(why, where=where, fix="score both from 0 to 1")
     compared = None if runs is None else compare_two(names, runs, shared=shared)
     if compared is None:
         what = "an arm has no score on a case of the other"
         fix = "add `score`, and name cases alike in both (`case`)"
-        raise InputError(what, where=" and ".join(labels[each] for each in places), fix=fix)
+        raise InputError(what, where=" and ".join(labels[place] for place in places), fix=fix)
     return ComparedReport(*compared, margin=margin, shared=shared, by_text=pair.by_text)
 
 
@@ -473,7 +473,7 @@ def _pair(
 ) -> tuple[int, int]:
     """Places of an arm and of its baseline, from one source or many."""
     every = "; ".join(one_line(label, limit=60) for label in labels[:12])
-    places = [_arm_of(labels, *each, every) for each in (("--arm", arm), ("--baseline", baseline))]
+    places = [_arm_of(labels, *pair, every) for pair in (("--arm", arm), ("--baseline", baseline))]
     left = [place for place in range(len(labels)) if place not in places]
     if len(labels) < 2:
         what = f"holds one arm, {every}" if labels else "holds no answer to a case"

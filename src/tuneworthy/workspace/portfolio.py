@@ -232,8 +232,8 @@ class Funding(LateRecord):
     def of(self, row: CaseRow) -> str:
         """What comes of a case that asks for something; empty for another."""
         if row.name in self.funded:
-            each = self.funded[row.name]
-            return "funded" if each is None else f"funded: worth {usd(each)} a dollar"
+            worth = self.funded[row.name]
+            return "funded" if worth is None else f"funded: worth {usd(worth)} a dollar"
         return self.left_out.get(row.name, "") if row.ask_usd is not None else ""
 
 
@@ -368,12 +368,12 @@ def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = Non
     if begin is None and query.after:
         raise InputError("isn't in this list any more", where=query.after, fix="begin it again")
     begin = begin or 0
-    shown = ordered[begin : None if most is None else begin + most]
+    page = ordered[begin : None if most is None else begin + most]
     return Portfolio(
-        cases=tuple(shown),
+        cases=tuple(page),
         total=len(every),
         matching=len(ordered),
-        more=begin + len(shown) < len(ordered),
+        more=begin + len(page) < len(ordered),
         totals=totals(ordered, answers, [row for row in every if row.pending]),
         owners=tuple(sorted({row.owner for row in every if row.owner})),
         funding=None if query.budget is None else fund(ordered, query.budget),
@@ -395,11 +395,11 @@ def document(listed: Portfolio, folder: str) -> b.Document:
         clash = f"; {several(row.contradictions, 'contradiction')}" * bool(row.contradictions)
         state = row.problem or ("being worked out" if row.pending else "")
         amounts = ("–" if usd is None else dollars(usd) for usd in (row.ask_usd, row.worth_usd))
-        known = share(row.measured / row.answered) if row.answered else "–"
+        measured = share(row.measured / row.answered) if row.answered else "–"
         more = [", ".join(filter(None, (row.owner, row.review)))] * people
         more += [chosen.of(row)] if chosen else []
         answer = f"{ANSWER_WORDS[row.answer]}{clash}" if row.answer else state
-        rows.append((row.title or row.name, answer, *amounts, known, *more))
+        rows.append((row.title or row.name, answer, *amounts, measured, *more))
     titles += " | Owner, review" * people + " | Budget" * bool(chosen)
     sections = [
         b.section("totals", "", b.facts(total_facts(listed))),
@@ -417,8 +417,8 @@ def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
     asked = usd_range(sums.ask_usd.low, float(sums.ask_usd.high))
     yield b.Fact("Asked now", asked, f"by {counted(sums.asking, 'case')}{lacks[0]}")
     yield b.Fact("At stake", usd(sums.worth_usd), f"in those that ask{lacks[1]}")
-    known = share(sums.measured / sums.answered) if sums.answered else "nothing"
-    yield b.Fact("Measured", known, f"of {counted(sums.answered, 'answer')}")
+    measured = share(sums.measured / sums.answered) if sums.answered else "nothing"
+    yield b.Fact("Measured", measured, f"of {counted(sums.answered, 'answer')}")
     counts = {"with an open contradiction": sums.contradictions, "due for review": sums.due}
     until = f" (until then shown as they were on {day(sums.since)} or later)" if sums.since else ""
     counts |= {"that can’t be read": sums.problems, f"being worked out{until}": sums.pending}
@@ -444,8 +444,8 @@ def _program() -> str:
     here = Path(__file__).parents[1]
     files = sorted(path for path in here.rglob("*.*") if path.suffix != ".pyc")
     states = (f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
-    known = __version__, version("genai-prices")  # which has prices
-    return hashlib.sha256("\n".join((*known, *states)).encode()).hexdigest()
+    versions = __version__, version("genai-prices")  # which has prices
+    return hashlib.sha256("\n".join((*versions, *states)).encode()).hexdigest()
 
 
 class KeptCases:
@@ -488,8 +488,8 @@ class KeptCases:
         for name, made_from, text in self._run(asked, place, MIB):
             with suppress(ValueError):
                 row, (program, *key) = CaseRow.model_validate_json(text), str(made_from).split()
-                known = program == _program() and row.name == name and len(key) == 2
-                rows[str(name)] = (key[0], key[1]) if known else ("", ""), row
+                current = program == _program() and row.name == name and len(key) == 2
+                rows[str(name)] = (key[0], key[1]) if current else ("", ""), row
         return rows
 
     def dossier(self, place: str, name: str, key: Key) -> Dossier | None:

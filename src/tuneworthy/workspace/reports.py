@@ -108,15 +108,15 @@ def explain(dossier: Dossier, framework: Framework, name: str | None) -> Documen
     """The walk through a verdict, or what bears an id with what it comes to in the case."""
     if name is None:
         return walk.explain_case(dossier, framework)
-    states = {known: check.state for known, check in dossier.ceiling.checks.items()}
-    states |= {known: factor.state for known, factor in dossier.factors.items()}
-    named = [known for known, _ in walk.named_subjects(framework, name) if known in states]
+    states = {key: check.state for key, check in dossier.ceiling.checks.items()}
+    states |= {key: factor.state for key, factor in dossier.factors.items()}
+    named = [key for key, _ in walk.named_subjects(framework, name) if key in states]
     rules, every = rules_of(framework), get_args(State)
     otherwise: list[tuple[State, Verdict]] = [
-        (to, verdict_of(rules, {**states, known: to}))
-        for known in named[:1]
+        (to, verdict_of(rules, {**states, key: to}))
+        for key in named[:1]
         for to in every
-        if to != states[known]
+        if to != states[key]
     ]
     return walk.explanation(framework, name, dossier, otherwise)
 
@@ -275,8 +275,8 @@ def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
 
     if what == "case":
         return schemas.case_schema(load_framework(chosen or "lesson"))
-    made = getattr(schemas, f"{what}_schema", None)
-    data: dict[str, Any] = made() if made else schemas.lab_schema(what)
+    function = getattr(schemas, f"{what}_schema", None)
+    data: dict[str, Any] = function() if function else schemas.lab_schema(what)
     return data
 
 

@@ -206,14 +206,14 @@ def _inputs_digest(case: Case, *more: str) -> str:
     inputs = [*more, *missing_entries(case), *(prompt_texts(case) or ())]
     inputs.append(history_text(case) or "")
     for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json"):
-        kept = case.folder / FOLDER / name
-        inputs.append(read_text(kept, CASES_LIMIT, CaseError) if os.path.lexists(kept) else "")
+        path = case.folder / FOLDER / name
+        inputs.append(read_text(path, CASES_LIMIT, CaseError) if os.path.lexists(path) else "")
     named: list[Iterable[Path]] = [
-        islice(matching(each, case.folder), MOST_PROMPTS) for each in case.data.training
+        islice(matching(pattern, case.folder), MOST_PROMPTS) for pattern in case.data.training
     ]
     if os.path.lexists(case.folder / FOLDER / LEDGER):  # what it rests on
         named.append(file for _, file in files_of(case, *MEASURED_ON, *RUN_ON))
-    for file in (file for each in named for file in sorted(each)):
+    for file in (file for paths in named for file in sorted(paths)):
         with suppress(OSError):  # a link that leads nowhere
             stat = file.stat()
             inputs.append(f"{file} {stat.st_size} {stat.st_mtime_ns}")
@@ -273,8 +273,8 @@ def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
     It is a help and no part of an answer: where it can't be kept, nothing else fails.
     """
     with suppress(InputError):
-        kept = read_versions(case)
-        digests = [kept[-1].digest if kept else "", *map(text_digest, texts)]
+        versions = read_versions(case)
+        digests = [versions[-1].digest if versions else "", *map(text_digest, texts)]
         now = datetime.now(UTC)
         add_versions(
             case,
@@ -288,9 +288,9 @@ def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
 
 def writers_since(case: Case, digest: str) -> str:
     """Who wrote versions after one, by name; "somebody else" where that isn't known."""
-    kept = read_versions(case)
-    known = any(version.digest == digest for version in kept)
-    later = takewhile(lambda version: known and version.digest != digest, reversed(kept))
+    versions = read_versions(case)
+    known = any(version.digest == digest for version in versions)
+    later = takewhile(lambda version: known and version.digest != digest, reversed(versions))
     return listing(sorted({version.by or "somebody else" for version in later})) or "somebody else"
 
 
@@ -424,10 +424,10 @@ class Workspace:
             with suppress(InputError):
                 then = _case(version, now.case)
                 key = now.inputs_digest, _inputs_digest(then)  # it may name other files
-                if (known := self._then.find(which, key)) is None:
+                if (earlier := self._then.find(which, key)) is None:
                     answer = self.decide(then, now.framework).verdict.answer
-                    known = Earlier(version, answer, stated(then, now.framework))
-                row = self._then.keep(which, key, known)
+                    earlier = Earlier(version, answer, stated(then, now.framework))
+                row = self._then.keep(which, key, earlier)
             rows.append(row._replace(version=version))
         return tuple(rows)
 
@@ -477,8 +477,8 @@ class Workspace:
         day = as_of or now.dossier.as_of
         if not answers and day == now.dossier.as_of:
             return now
-        made = interview.type_in(now.text, case_path(now.source), answers, self._by)
-        case, framework = made.case if as_written else made.supposed, made.framework
+        typed = interview.type_in(now.text, case_path(now.source), answers, self._by)
+        case, framework = typed.case if as_written else typed.supposed, typed.framework
         dossier = decide(case, framework, as_of=day, draw=self._draw)
         return replace(now, case=case, framework=framework, dossier=dossier)
 
