@@ -113,7 +113,6 @@ from tuneworthy.interview.questions import (
 from tuneworthy.lab import ceiling as lab_ceiling
 from tuneworthy.lab import retrieve as lab_retrieve
 from tuneworthy.lab import verify as lab_verify
-from tuneworthy.lab.ceiling import CEILING_RUN
 from tuneworthy.lab.judge import JudgeChoice, label_sample
 from tuneworthy.lab.plan import (
     LabPlan,
@@ -126,7 +125,7 @@ from tuneworthy.lab.plan import (
     question,
     request_for,
 )
-from tuneworthy.lab.prepare import PreparedLab, prepare, quoted
+from tuneworthy.lab.prepare import CEILING_RUN, PreparedLab, prepare, quoted
 from tuneworthy.lab.propose import inside, longest, parted_for, proposal
 from tuneworthy.lab.result import _answer, chosen_arms, contrast, outcome
 from tuneworthy.lab.retrieve import Finder, Shelf, fused

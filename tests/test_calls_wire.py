@@ -144,8 +144,8 @@ def test_a_key_is_looked_for_in_what_an_answer_means(encoding: str) -> None:
 
 def test_a_wrong_key_ends_the_run_at_once_in_one_plain_line(keyed: str, tmp_path: Path) -> None:
     outcome = ask(keyed, "unauthorised", tmp_path, many=200)
-    assert outcome.stopped == "refused"
-    assert outcome.why == "HTTP 401: wrong key: ***"
+    assert outcome.stop.stopped_by == "refused"
+    assert outcome.stop.stopped == "HTTP 401: wrong key: ***"
     assert sum(count(keyed)["answered"].values()) <= 8
 
 
@@ -237,8 +237,8 @@ def test_retry_after_is_kept_to(endpoint: str, tmp_path: Path) -> None:
 
 def test_an_endpoint_that_asks_for_a_day_ends_the_run(endpoint: str, tmp_path: Path) -> None:
     outcome = ask(endpoint, "for_ever", tmp_path, many=100)
-    assert outcome.stopped == "refused"
-    assert "come again in 86400 s" in outcome.why
+    assert outcome.stop.stopped_by == "refused"
+    assert "come again in 86400 s" in outcome.stop.stopped
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from internals import (
     Unknown,
     Workspace,
     append_evidence,
+    clopper_pearson,
     evidence_rows,
     files_now,
     in_short,
@@ -314,6 +315,17 @@ def test_quality_keeps_the_interval_that_was_measured(right: int, cases: int) ->
     low, high = wilson(right, cases)
     (found,) = evidence("success_share", low, right / cases, high).values()
     assert independent(found) == cases
+
+
+@pytest.mark.parametrize(("right", "cases"), [(72.75, 74), (58, 60), (3, 90), (40, 80)])
+def test_quality_keeps_an_exact_interval_that_was_measured(right: float, cases: int) -> None:
+    low, high = clopper_pearson(right, cases)  # 0.983 (0.920 to 0.999) was once that of ten cases
+    (found,) = evidence("success_share", low, right / cases, high, factor="today.quality").values()
+    assert 0.8 * cases <= independent(found) <= cases
+    met = decided(
+        {"targets": {"quality": {"at_least": max(low - 0.02, 0)}}}, {"success_share": found}
+    )
+    assert met.targets["quality"].state == "met"
 
 
 def test_what_is_supposed_is_not_overruled(tmp_path: Path) -> None:

@@ -549,8 +549,10 @@ def test_at_the_cap_what_was_paid_is_kept_and_a_run_goes_on(tmp_path: Path) -> N
     folder = folder_of(tmp_path, models=PRICED)
     fake = known(SHARES)
     cut = ran(folder, fake, cap_usd=0.2)
-    assert "cap" in cut.stopped
+    assert ("cap" in cut.stopped, cut.stopped_by) == (True, "cap")
     assert 0 < cut.spend.paid <= 0.2
+    earlier = cut.model_dump(exclude={"stopped_by": True, "quote": {"usd_spent"}})
+    assert CeilingResult.model_validate(earlier).stopped_by == ""
     assert cut.reached == "unknown"
     assert not (folder / ".tuneworthy" / "evidence.jsonl").exists()
     rest = known(SHARES)
@@ -560,6 +562,19 @@ def test_at_the_cap_what_was_paid_is_kept_and_a_run_goes_on(tmp_path: Path) -> N
     alone = ran(folder_of(tmp_path / "fresh", models=PRICED), fresh, cap_usd=1000.0)
     assert fake.sent + rest.sent == fresh.sent
     assert told(whole) == told(alone)
+
+
+def test_the_budget_that_a_quote_names_is_enough_after_any_run(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, models=PRICED)
+    cut = api.run(ready_of(folder), cap_usd=0.2, transport=known(SHARES))._replace(folder="lab")
+    next_ = "Next: see what the rest costs: tuneworthy ceiling lab --dry-run\n"
+    assert next_ in api.render(cut)
+    lab = ready_of(folder)
+    text = api.render_quote(lab, quoted(lab), cap_usd=0.0)
+    (enough,) = re.findall(r"--budget ([\d.]+); \$0[.\d]+ of it is spent", text)
+    assert ran(folder, known(SHARES), cap_usd=float(enough)).stopped == ""
+    stopped = cut.result.model_copy(update={"stopped_by": "refused"})
+    assert "Next: tuneworthy ceiling lab --budget 0.2\n" in api.render(cut._replace(result=stopped))
 
 
 def test_a_lab_that_is_cut_short_while_it_reports_says_nothing(tmp_path: Path) -> None:

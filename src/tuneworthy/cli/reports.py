@@ -217,11 +217,7 @@ def explain(
 @opt.framework_option
 @opt.format_option("text", "json")
 def diff(
-    first: str,
-    second: str | None,
-    since: str | None,
-    answers: dict[str, str],
-    chosen: str | None,
+    first: str, second: str | None, since: str | None, answers: dict[str, str], chosen: str | None
 ) -> None:
     """Say what changed from dossier A to dossier B, and which answers moved the verdict.
 

@@ -101,10 +101,7 @@ _PATIENCE_S = 5.0
 _EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
 
 
-@opt.command(
-    "tuneworthy mcp cases",
-    "tuneworthy mcp cases --http --port 8766",
-)
+@opt.command("tuneworthy mcp cases", "tuneworthy mcp cases --http --port 8766")
 @click.argument("folder", metavar="[CASES_DIR]", default=".")
 @opt.flag("--http", "Streamable HTTP in place of stdio.", "over_http")
 @opt.option("--host", "Where to listen, for --http.", default="127.0.0.1")

@@ -136,11 +136,7 @@ def compare(case: str, reviewer: str, arm: str | None, n: int, budget: float) ->
 @opt.number("--seeds N", 1, 20, 3, "Training runs of each size.")
 @opt.number("--examples N", 10, 1_000_000, None, "The most examples to train on.")
 @opt.number(
-    "--epochs N",
-    1,
-    20,
-    3,
-    "Times each example is seen; more where that is under 30 steps.",
+    "--epochs N", 1, 20, 3, "Times each example is seen; more where that is under 30 steps."
 )
 @opt.flag("--dpo", "Learn from pairs of a better and a worse answer.")
 @opt.number("--margin", 0, 1, 0.0, "Share of cases by which tuning has to be better.")
@@ -276,14 +272,15 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     """What it would take, in words and in JSON."""
     import asyncio
 
+    from tuneworthy.lab.prepare import with_spent
     from tuneworthy.lab.session import ledger_or_none
     from tuneworthy.model.base import json_text
     from tuneworthy.report.sections.lab import pilot_quote_document
-    from tuneworthy.training.pilot import pilot_price, quoted_training
+    from tuneworthy.training.pilot import PILOT_RUN, pilot_price, quoted_training
 
     training = asyncio.run(quoted_training(pilot))
     with ledger_or_none(pilot.lab.case) as ledger:
-        calls = pilot_price(pilot, ledger)
+        calls = with_spent(pilot_price(pilot, ledger), ledger, PILOT_RUN)
     parts = {"plan": pilot.plan, "training": training, "calls": calls}
     values = {name: part.model_dump(mode="json") for name, part in parts.items()}
     document = pilot_quote_document(pilot.plan, training, calls, budget, pilot.lab.case.name)

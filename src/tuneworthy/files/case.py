@@ -189,10 +189,7 @@ def _inside(case: Case, path: Path, name: str) -> None:
 
 
 def put(
-    source: str | Path,
-    answers: Mapping[K, Value],
-    *,
-    read_digest: str | None = None,
+    source: str | Path, answers: Mapping[K, Value], *, read_digest: str | None = None
 ) -> Written:
     """Write answers into a case file; a second writer waits, so that no answer is lost.
 

@@ -112,7 +112,7 @@ class Caller:
                 outcome = self._loop.run(_stoppable(runner, Job(request)))
         except InputError as caught:
             return self._none(str(caught))
-        if outcome.stopped == "user":
+        if outcome.stop.stopped_by == "user":
             raise KeyboardInterrupt
         settled = next(iter(outcome.settled.values()), None)
         status, why = ("", "it was not sent") if settled is None else (settled.status, settled.why)
@@ -122,9 +122,9 @@ class Caller:
         if status == "failed" and request.response_schema is not None and _NO_SCHEMA.match(why):
             self.takes_schema = False
             return self.ask(request.model_copy(update={"response_schema": None}))
-        if outcome.stopped:
-            self.over = outcome.why
-            return ModelAnswer(over=outcome.why)
+        if outcome.stop:
+            self.over = outcome.stop.stopped
+            return ModelAnswer(over=outcome.stop.stopped)
         if status == "in_doubt":
             why += "; it is unknown whether it was paid, and it isn't sent again"
         return self._none(why)

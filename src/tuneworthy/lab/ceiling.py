@@ -16,7 +16,7 @@ from tuneworthy.files.evalset import guarded, told
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
 from tuneworthy.lab.plan import LabPlan, answer_text
-from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, price, probed
+from tuneworthy.lab.prepare import CEILING_RUN, CallSettings, PreparedLab, paid, price, probed
 from tuneworthy.lab.propose import (
     CandidateEvaluator,
     CutShortError,
@@ -30,7 +30,7 @@ from tuneworthy.lab.result import chosen_arms, digest_of_json, evidence_of, outc
 from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import LOCAL, reach
-from tuneworthy.llm.runner import Job, Runner
+from tuneworthy.llm.runner import Job, Runner, Stop
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, Model
 from tuneworthy.model.dossier import Dossier
@@ -41,7 +41,6 @@ from tuneworthy.report.sections.lab import ceiling_dict, ceiling_document
 from tuneworthy.verdict.weigh import figures
 from tuneworthy.words import quality
 
-CEILING_RUN = "ceiling"  #: Name of the run whose cap counts.
 FEWEST_TAUGHT = 3  #: Cases a generator has to learn from.
 _WATCH_EVERY = 4  # calls: written texts are few and slow
 _LOOK_S = 5.0  # seconds after which a waiting thread looks whether anybody will answer
@@ -212,14 +211,14 @@ def _writer(case: Case, model: str | None) -> Model:
 
 async def _proposed(
     lab: PreparedLab, calls: PaidCalls
-) -> tuple[LabPlan, dict[str, Proposing | Gain | Unknown], str]:
+) -> tuple[LabPlan, dict[str, Proposing | Gain | Unknown], Stop]:
     """Have prompts proposed, keep them beside the case, and score every draw on the same cases.
 
     The plan with them, what a result says of them, and why it ended early, if it did.
     """
     request, marker = lab.request, lab.scores.marker
     if request is None:
-        return lab.plan, {}, ""
+        return lab.plan, {}, Stop()
     loop, running = asyncio.get_running_loop(), len(lab.plan.arms)
     about = {"every": _WATCH_EVERY, "of": 0, "running": running}
     runner = calls.runner(calls.counting(**about, ask="wait for the first round"))
@@ -242,15 +241,15 @@ async def _proposed(
         await scores.take(jobs, await _all(runner, [job for job, *_ in jobs]))
     except CutShortError as cut:
         unknown = Unknown(ask="run it to its end")
-        return lab.plan, {"proposing": unknown, "plateau": unknown}, str(cut)
+        return lab.plan, {"proposing": unknown, "plateau": unknown}, cut.args[0]
     more = {"proposing": drawn.report(request, scores), "plateau": drawn.plateau(scores)}
-    return drawn.plan, more, ""
+    return drawn.plan, more, Stop()
 
 
 async def _all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:
     outcome = await runner.all(jobs)
     keys = list({job.key for job in jobs})
     settled = outcome.some(keys)
-    if outcome.stopped or len(settled) < len(keys):
-        raise CutShortError(outcome.why)
+    if outcome.stop or len(settled) < len(keys):
+        raise CutShortError(outcome.stop)
     return settled

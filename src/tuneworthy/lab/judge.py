@@ -22,7 +22,7 @@ from tuneworthy.lab.plan import PROBE_TOKENS, Cases, request_to
 from tuneworthy.llm.choose import prices_of
 from tuneworthy.llm.endpoints import Reached, reach
 from tuneworthy.llm.ledger import Ledger
-from tuneworthy.llm.runner import PROBES, Job, Outcome, Runner
+from tuneworthy.llm.runner import PROBES, Job, Outcome, Runner, Stop
 from tuneworthy.model.case import Case, Model
 from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.lab import ChatMessage, JudgePlan, Settled
@@ -110,13 +110,14 @@ class LabJudge:
             return unscored("judge_not_heard")
         return self.judge.read(settled.reply)
 
-    def unheard(self, most: float) -> str:
+    def unheard(self, most: float) -> Stop:
         """Why its word isn't there: a larger share than ``most`` is lost, and not a few calls."""
         lost = [c for c in self.answers.values() if c.reply is None or not c.reply.text.strip()]
         if len(lost) <= max(PROBES - 1, most * len(self.answers)):
-            return ""
+            return Stop()
         why = lost[-1].why or "the answer was empty"
-        return f"{len(lost)} of {len(self.answers)} calls of the judge got no answer ({why})"
+        lost_of = f"{len(lost)} of {len(self.answers)} calls of the judge got no answer ({why})"
+        return Stop(lost_of, "unanswered")
 
     def sample(self, cases: Cases) -> tuple[EvalCase, ...]:
         """The cases of one part on which people's labels count."""

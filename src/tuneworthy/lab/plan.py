@@ -553,12 +553,7 @@ class LabPlan:
 
 
 def make_plan(
-    arms: Arms,
-    cases: Cases,
-    setting: Setting,
-    *,
-    repeats: int = 1,
-    seed: int = 0,
+    arms: Arms, cases: Cases, setting: Setting, *, repeats: int = 1, seed: int = 0
 ) -> LabPlan:
     """A plan with its cases parted and shuffled; no conversation is in both parts.
 

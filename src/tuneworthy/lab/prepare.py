@@ -47,7 +47,7 @@ from tuneworthy.lab.session import (
 from tuneworthy.llm.choose import lacking_keys, prices_of, transport_for
 from tuneworthy.llm.endpoints import STATE_PRICE, Transport, reach
 from tuneworthy.llm.ledger import Ledger
-from tuneworthy.llm.runner import Job, PriceOf, quotes, total
+from tuneworthy.llm.runner import Job, PriceOf, Stop, quotes, total
 from tuneworthy.model.case import Case, Materials, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import MeasuredFile
@@ -73,6 +73,7 @@ AT_ONCE = 16  #: Calls on the wire where nothing else is stated.
 ASSUMED_S = 2.0  #: Seconds of a call, for the time that a quote says: until one was made, a guess.
 JUDGED = frozenset({"persona", "generation"})  #: Goals whose outputs few references match.
 JUDGE = "have a model judge: --judge RUBRIC.md --judge-model MODEL"
+CEILING_RUN = "ceiling"  #: Name of the run whose cap counts.
 MOST_CHOICES = 255  #: Labels that decision models choose among, as their makers say.
 MOST_TOKENS = 0  #: Tokens an answer may have; 0 for what a probe of each model shows.
 
@@ -330,10 +331,20 @@ def _refuse_constraints(case: Case, prompts: Sequence[PromptVariant], setting: S
         raise CaseError(what, where=case.where("models"), fix=fix)
 
 
-def quoted(lab: PreparedLab, price_of: Callable[..., Quote] | None = None) -> Quote:
+def quoted(
+    lab: PreparedLab, price_of: Callable[..., Quote] | None = None, run: str = CEILING_RUN
+) -> Quote:
     """What a lab would cost, the ceiling lab if no other; nothing is sent, no ledger is made."""
     with ledger_or_none(lab.case) as ledger:
-        return (price_of or price)(lab, ledger)
+        return with_spent((price_of or price)(lab, ledger), ledger, run)
+
+
+def with_spent(quote: Quote, ledger: Ledger | None, run: str) -> Quote:
+    """A quote with what earlier calls of its run have taken of the cap."""
+    if ledger is None:
+        return quote
+    spend = ledger.spend(run)
+    return quote.model_copy(update={"usd_spent": spend.paid + spend.held})
 
 
 def render_quote(
@@ -427,14 +438,14 @@ class CallSettings(TypedDict, total=False):
     handle: StopHandle | None  #: Stops it from another thread.
 
 
-async def probed(lab: PreparedLab, calls: PaidCalls) -> tuple[PreparedLab, str]:
+async def probed(lab: PreparedLab, calls: PaidCalls) -> tuple[PreparedLab, Stop]:
     """The lab with the cap that its probes show, and why it ended there, if it did."""
     jobs = lab.plan.probe_jobs()
     if not jobs:
-        return lab, ""
+        return lab, Stop()
     outcome = await calls.runner().all(jobs)
     lab = replace(lab, plan=lab.plan.capped(outcome.get(job.key) for job in jobs))
-    return lab, outcome.why
+    return lab, outcome.stop
 
 
 T = TypeVar("T")
@@ -473,7 +484,7 @@ def paid(
     with ledger_of(lab.case) as ledger:
         if settings.get("ask_again"):
             ledger.release(run)
-        quote = price(lab, ledger)
+        quote = with_spent(price(lab, ledger), ledger, run)
         refuse_unpriced(quote)
         return asyncio.run(go(ledger, quote))
 

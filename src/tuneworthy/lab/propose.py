@@ -35,7 +35,7 @@ from tuneworthy.lab.plan import (
 from tuneworthy.lab.scores import Scores, clusters_of
 from tuneworthy.llm.endpoints import Reached
 from tuneworthy.llm.ledger import Ledger
-from tuneworthy.llm.runner import Job, PriceOf, quote, total
+from tuneworthy.llm.runner import Job, PriceOf, Stop, quote, total
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
@@ -228,7 +228,7 @@ Ask = Callable[[Sequence[Job]], Mapping[str, Settled]]
 
 
 class CutShortError(Exception):
-    """Calls weren't made: at the cap, by the user, or because nothing is sent now."""
+    """Calls weren't made; its one argument is the ``Stop``."""
 
 
 def kept_in(ledger: Ledger | None) -> Ask:
@@ -238,7 +238,7 @@ def kept_in(ledger: Ledger | None) -> Ask:
         keys = list({job.key for job in jobs})
         known = ledger.found(keys) if ledger else {}
         if len(known) < len(keys):
-            raise CutShortError("it wasn't asked before")
+            raise CutShortError(Stop("it wasn't asked before"))
         return known
 
     return ask
@@ -486,7 +486,8 @@ def propose(evaluator: CandidateEvaluator) -> DrawnPlan:
         raise min(faults, key=lambda fault: isinstance(fault, CutShortError))
     draws = [draw.result() for draw in begun]
     if any(draw.asked for draw in draws) and not any(draw.wrote for draw in draws):
-        raise CutShortError(f"{evaluator.request.model.id} wrote nothing ({draws[0].why})")
+        why = f"{evaluator.request.model.id} wrote nothing ({draws[0].why})"
+        raise CutShortError(Stop(why, "unanswered"))
     return _extended(evaluator.plan, parent, draws)
 
 

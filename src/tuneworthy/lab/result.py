@@ -19,10 +19,11 @@ import numpy as np
 from tuneworthy.lab.judge import JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, shown_share, worth
+from tuneworthy.llm.runner import Stop
 from tuneworthy.measure.sample import distinct_prompts
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.case import PromptVariant, PublishedFigure
-from tuneworthy.model.evalset import Coefficient, EvalCase
+from tuneworthy.model.evalset import Coefficient, EvalCase, Split
 from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.lab import (
@@ -30,6 +31,7 @@ from tuneworthy.model.lab import (
     ArmResult,
     Bias,
     CeilingResult,
+    CeilingState,
     Contrast,
     CurvePoint,
     Failures,
@@ -49,6 +51,7 @@ from tuneworthy.stats.agreement import cohen_kappa
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.compare import Ceiling, cases_needed, ceiling, paired_difference, quantiles
 from tuneworthy.stats.intervals import BY_MARGIN, Z95
+from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.weigh import FAMILIES, exactly, maker
 
 LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset label --for choose)"
@@ -152,11 +155,7 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
 
 
 def judge_report(
-    scores: Scores,
-    arms: Arms,
-    chosen: Arms,
-    select: Cases,
-    report: Cases,
+    scores: Scores, arms: Arms, chosen: Arms, select: Cases, report: Cases
 ) -> JudgeOf | None:
     """The judge of a lab, held against people; None where rules score.
 
@@ -177,10 +176,7 @@ def own_work(judge: LabJudge, arms: Iterable[Arm]) -> tuple[str, ...]:
 
 
 def _judged_arms(
-    scores: Scores,
-    arms: Iterable[Arm],
-    cases: Cases,
-    part: Literal["select", "report"],
+    scores: Scores, arms: Iterable[Arm], cases: Cases, part: Split
 ) -> Iterator[JudgedArm]:
     for arm in arms:
         words = scores.judged(arm, cases)
@@ -211,16 +207,7 @@ def _kappa(words: JudgedScores, cases: Cases) -> Coefficient:
 # What a ceiling lab found.
 
 NEAR_COPY = 1.0  #: Where a framework names no threshold, only identical prompts are copies.
-Reached = Literal["yes", "no", "too_few_cases", "unknown"]
-Answer = Literal["yes", "no", "unknown"]
-
-_TUNING_CHANGES: dict[str, Answer] = {
-    "inconsistent_format": "yes",
-    "terminology_errors": "yes",
-    "voice_drift": "yes",
-    "instruction_limit": "yes",
-    "knowledge_gaps": "no",
-}  #: Form, words, voice and rules can be trained; facts that weren't there can't.
+_TUNING_CHANGES: dict[str, State] = TABLES["tuning_changes"]
 _NONE = Unknown(ask="let a generator propose prompts: --propose 5")
 _NOT_PROPOSED = {"plateau": _NONE, "proposing": _NONE}
 _NO_TARGET = "say which share is good enough (targets.quality.at_least)"
@@ -245,7 +232,7 @@ def effort(plan: LabPlan, arms: Arms, framework: Framework) -> int:
     return sum(distinct(plan, own, framework) for own in per_model)
 
 
-def checks_answered(plan: LabPlan, arms: Arms, framework: Framework) -> dict[str, Answer]:
+def checks_answered(plan: LabPlan, arms: Arms, framework: Framework) -> dict[str, State]:
     """Which of the five checks running some prompt arms answers; a yes at most, never a no."""
 
     def wanted(name: str) -> int:
@@ -348,7 +335,7 @@ def interval_evidence(
 
 def measured_in(of: CeilingResult | VerifyResult | RetrievalResult, *kept: Evidence) -> Measured:
     """A run's evidence under the digest of what it found, its money left out."""
-    text = of.model_dump_json(exclude={"quote", "spend", "failures"})
+    text = of.model_dump_json(exclude={"quote", "spend", "failures", "stopped_by"})
     return Measured(inputs=hashlib.sha256(text.encode()).hexdigest(), evidence=kept)
 
 
@@ -383,7 +370,7 @@ def outcome(
     rows = [arm_row(lab, arm, lab.plan.select) for arm in plan.arms]
     prompts = _scored_prompts(rows)
     bounds, reached, needed = _answer(lab, chosen, target)
-    stopped = lab.stopped or ("" if reached == "no" else _unanswered(lab, chosen))
+    stopped = lab.stopped or (Stop() if reached == "no" else _unanswered(lab, chosen))
     bound = _RUN_ON if scores.judge is None or stopped else LABEL_ALL
     return CeilingResult(
         arms=tuple(sorted(rows, key=lambda row: worth(row.quality), reverse=True)),
@@ -416,7 +403,7 @@ def outcome(
         scorer=scorer,
         judge=judge_report(scores, plan.arms, chosen, plan.select, plan.report),
         calls_saved=_saved(lab),
-        stopped=stopped,
+        **stopped._asdict(),
         quote=quote,
         spend=spend,
         **(_NOT_PROPOSED | proposed),
@@ -428,15 +415,15 @@ def _scored_prompts(rows: Sequence[ArmResult]) -> list[Arm]:
     return [row.arm for row in scored if row.arm.kind == "prompt"]
 
 
-def _unanswered(lab: Lab, chosen: Arms) -> str:
-    """Which prompt arms in the race got too few answers to be measured; empty for none."""
+def _unanswered(lab: Lab, chosen: Arms) -> Stop:
+    """Which prompt arms in the race got too few answers to be measured."""
     lacking = lab.unanswered(lab.stayed("prompt"), lab.plan.select)
     return first_of(lacking + lab.unanswered(chosen[:1], lab.plan.report))
 
 
 def _answer(
     lab: Lab, chosen: Arms, target: float | None
-) -> tuple[Ceiling | None, Reached, int | None]:
+) -> tuple[Ceiling | None, CeilingState, int | None]:
     """The bounds, whether the ceiling is reached, and the cases that would tell.
 
     A lab cut short answers nothing. Where an arm got too few answers, it may be the one that meets
@@ -456,7 +443,7 @@ def _answer(
     else:
         tried = tried_by_people(scores, stayed, plan.select)
     bounds = ceiling(tried, reported, 1.0 if target is None else target)
-    answer: Reached = "unknown" if target is None else bounds.reached
+    answer: CeilingState = "unknown" if target is None else bounds.reached
     if answer != "no" and (_unanswered(lab, chosen) or (scores.judge is not None and not tried)):
         return None, "unknown", None
     if target is None or scores.judge is not None:

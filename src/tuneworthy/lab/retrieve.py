@@ -26,7 +26,7 @@ from tuneworthy.files.documents import TeamDocument, read_documents
 from tuneworthy.files.evalset import parted
 from tuneworthy.files.stores import append_evidence, files_now
 from tuneworthy.lab.plan import Cases, LabPlan, embedded, joined, nearest_places
-from tuneworthy.lab.prepare import CallSettings, PreparedLab, evalset_of, paid, probed
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, evalset_of, paid, probed, with_spent
 from tuneworthy.lab.prepare import prepare as prepare_lab
 from tuneworthy.lab.result import ENOUGH, contrast, interval_evidence, measured_in
 from tuneworthy.lab.scores import Scores, first_of
@@ -430,7 +430,7 @@ def price(prepared: PreparedRetrieval, ledger: Ledger | None) -> of.Quote:
 def quoted(prepared: PreparedRetrieval) -> of.Quote:
     """The same, less what was paid for already; nothing is sent."""
     with ledger_or_none(prepared.case) as ledger:
-        return price(prepared, ledger)
+        return with_spent(price(prepared, ledger), ledger, RETRIEVE_RUN)
 
 
 def run(
@@ -458,10 +458,10 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
     about = {"every": max(1, len(wanted) // 100), "of": len(wanted), "running": 3}
     ended = calls.counting(**about, ask="wait for the end")
     if not stopped:
-        stopped = (await lab.scores.run(calls.runner(ended), wanted)).why
+        stopped = (await lab.scores.run(calls.runner(ended), wanted)).stop
     if stopped:
         unknown = Unknown(ask="run it to its end")
-        return {"answers": unknown, "spend": calls.spend, "stopped": stopped}
+        return {"answers": unknown, "spend": calls.spend, **stopped._asdict()}
     cases = tuple({case.id: case for *_, case in wanted}.values())
     given, known, none = {arm.id: arm for _, arm, _ in wanted}.values()
     right = lab.scores.share(known, cases)
@@ -479,7 +479,7 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
         gain=contrast(lab.scores, given, none, cases),
     )
     lost = [why for arm in (given, known, none) if (why := lab.scores.unanswered(arm, cases))]
-    return {"answers": answers, "spend": calls.spend, "stopped": first_of(lost)}
+    return {"answers": answers, "spend": calls.spend, **first_of(lost)._asdict()}
 
 
 def evidence_of(result: of.RetrievalResult, prepared: PreparedRetrieval) -> Measured | None:

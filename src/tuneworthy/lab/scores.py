@@ -21,7 +21,7 @@ from tuneworthy.lab.judge import UNREADABLE, JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, system_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import TAKES_NO
-from tuneworthy.llm.runner import Job, Outcome, Runner
+from tuneworthy.llm.runner import Job, Outcome, Runner, Stop
 from tuneworthy.measure.personal import mask
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase, digest_of
@@ -184,7 +184,7 @@ class Scores:
 
     async def _answered(self, runner: Runner, calls: Sequence[Asked]) -> Outcome:
         outcome = await runner.all([job for job, *_ in calls])
-        if self.judge is None or outcome.stopped:
+        if self.judge is None or outcome.stop:
             return outcome
         became = outcome.some([job.key for job, *_ in calls])
         answers = [
@@ -420,11 +420,10 @@ def worth(quality: ShareOf | Unknown) -> float:
     return -1.0 if isinstance(quality, Unknown) else quality.value
 
 
-def first_of(sentences: Sequence[str]) -> str:
+def first_of(sentences: Sequence[str]) -> Stop:
     """Sentences about arms without answers as one: the first, and how many more there are."""
-    if len(sentences) < 2:
-        return "".join(sentences)
-    return f"{sentences[0]}; the same goes for {len(sentences) - 1} more"
+    more = f"; the same goes for {len(sentences) - 1} more" if len(sentences) > 1 else ""
+    return Stop(sentences[0] + more, "unanswered") if sentences else Stop()
 
 
 @lru_cache(maxsize=4096)
@@ -454,7 +453,7 @@ class Lab:
     def __init__(self, plan: LabPlan, scores: Scores, calls: PaidCalls) -> None:
         self.plan, self.scores = plan, scores
         self._calls, self._runner = calls, calls.runner(self._call_ended)
-        self.stopped = ""  #: Why it ended before its end; empty where it didn't.
+        self.stopped = Stop()  #: Why it ended before its end; empty where it didn't.
         self.dropped: dict[str, int | None] = {}
         """By arm: conversations after which it was left behind; None for one that stayed."""
         self._done, self._total, self._running = 0, 0, len(plan.arms)
@@ -530,7 +529,7 @@ class Lab:
         told = self._heard.get
         calls = [c for case in cases for c in self.plan.calls(arms, [case], lambda j: told(j.key))]
         if calls and not self.stopped:
-            self.stopped = (await self.scores.run(self._runner, calls)).why
+            self.stopped = (await self.scores.run(self._runner, calls)).stop
             if self.scores.judge is not None and not self.stopped:
                 self.stopped = self.scores.judge.unheard(MOST_MISSING)
 
@@ -551,8 +550,8 @@ class Lab:
                 if (settled := became.get(job.key)) is not None:
                     text = self.scores.step(arm, case, at, job, settled)
                     self._heard |= {} if text is None else {job.key: text}
-            if outcome.stopped:
-                self.stopped = outcome.why
+            if outcome.stop:
+                self.stopped = outcome.stop
                 return
 
     def _sums(self, arm: Arm, cases: Cases, longest: int, missing: float) -> list[float]:

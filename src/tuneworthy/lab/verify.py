@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import date
 from functools import partial
 from importlib.resources import files
-from typing import Any, Literal, Unpack
+from typing import Any, Unpack
 
 from tuneworthy.errors import CaseError, StoppedError
 from tuneworthy.files.evalset import told
@@ -31,13 +31,20 @@ from tuneworthy.lab.result import (
 )
 from tuneworthy.lab.scores import Lab, Scores, first_of
 from tuneworthy.lab.session import PaidCalls
-from tuneworthy.llm.endpoints import larger_budget
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote, total
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Measured
-from tuneworthy.model.lab import Arm, ChatMessage, Contrast, Quote, VerifyPlan, VerifyResult
+from tuneworthy.model.lab import (
+    Arm,
+    ChatMessage,
+    Contrast,
+    Quote,
+    VerifyAnswer,
+    VerifyPlan,
+    VerifyResult,
+)
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import CORRECT, lab_dict, verify_document
 from tuneworthy.scoring import Marker
@@ -134,10 +141,9 @@ async def _run(
     if not stopped:
         await lab.race()
     if lab.stopped:
-        fix = f"run it again to go on{larger_budget(lab.stopped)}"
-        raise StoppedError(f"{lab.stopped}; what was paid for is kept", fix=fix)
+        raise StoppedError(f"{lab.stopped.stopped}; what was paid for is kept", fix=lab.stopped.fix)
     if lost := first_of(lab.unanswered(lab.stayed("prompt", "tuned"), plan.select)):
-        raise StoppedError(f"not judged: {lost}", fix=CORRECT)
+        raise StoppedError(f"not judged: {lost.stopped}", fix=CORRECT)
     chosen = chosen_arms(plan, scores, lab.dropped)
     tuned = next((arm for arm in chosen if arm.kind == "tuned"), None)
     if tuned is None:
@@ -160,7 +166,7 @@ async def _run(
     if not lab.stopped:
         jobs = [call for arm in arms for call in general_calls(plan, arm)]
         outcome = await general.run(calls.runner(), jobs)
-        lab.stopped = outcome.why
+        lab.stopped = outcome.stop
     return compared(written, lab, general, arms, calls)
 
 
@@ -176,7 +182,7 @@ def general_calls(plan: LabPlan, arm: Arm) -> Iterator[Asked]:
 def quoted(lab: PreparedLab) -> Quote:
     """What verifying would send at most, the general tasks among it; nothing is sent."""
     _refuse_one_sided(lab)
-    return prepare.quoted(lab, _price)
+    return prepare.quoted(lab, _price, VERIFY_RUN)
 
 
 def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
@@ -250,11 +256,8 @@ def compared(
         outcome=answer,
         why=why,
         spend=calls.spend,
-        stopped=lab.stopped or first_of(lost),
+        **(lab.stopped or first_of(lost))._asdict(),
     )
-
-
-VerifyAnswer = Literal["improved", "regressed", "no_gain", "too_few_cases", "unknown"]
 
 
 def _outcome(

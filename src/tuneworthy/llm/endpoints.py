@@ -181,11 +181,6 @@ STATE_PRICE = (
 )  #: What to do about a model without a price.
 
 
-def larger_budget(stopped: str) -> str:
-    """What running it again takes besides, where a cap is why it stopped; else nothing."""
-    return ", with a larger --budget" if re.search("(?:cap|budget) of", stopped) else ""
-
-
 _NOON = 12  # some prices depend on the hour; a day's price is the one at noon, UTC
 _PRICES = ("input_mtok", "output_mtok", "cache_read_mtok")
 

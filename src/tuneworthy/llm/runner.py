@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import islice
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from tuneworthy.errors import InputError
 from tuneworthy.llm.endpoints import (
@@ -30,7 +30,7 @@ from tuneworthy.llm.endpoints import (
 )
 from tuneworthy.llm.ledger import MOST_ASKED, Answer, Ledger
 from tuneworthy.model.case import Price
-from tuneworthy.model.lab import ChatMessage, Quote, Request, Settled
+from tuneworthy.model.lab import ChatMessage, Quote, Request, Settled, StopKind
 
 PROBES = 5
 """Calls that a model which has answered nothing yet gets at a time, and as many in a row that end
@@ -167,9 +167,6 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 60.0
 _LONGEST_ASKED_S = 600.0  # asked to wait longer, we end and say so
 _NOT_BEGUN = "it was stopped before it was sent"
 
-Stopped = Literal["", "cap", "refused", "user", "fault"]
-
-
 Messages = Callable[[], tuple[ChatMessage, ...]]
 
 
@@ -206,6 +203,21 @@ class Job:
         return self.frame.model_copy(update={"messages": self._messages()})
 
 
+class Stop(NamedTuple):
+    """Why a run ended early, as its result has it; empty for one that came to its end."""
+
+    stopped: str = ""
+    stopped_by: StopKind = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.stopped)
+
+    @property
+    def fix(self) -> str:
+        larger = ", with a larger --budget: --dry-run says which"
+        return "run it again to go on" + larger * (self.stopped_by == "cap")
+
+
 @dataclass(slots=True)
 class Outcome:
     """What came of a run; a job that isn't in ``settled`` was never sent."""
@@ -213,8 +225,7 @@ class Outcome:
     settled: dict[str, Settled] = field(default_factory=dict)
     """By key; of a lean run one record stands for all that were answered."""
     ledger: Ledger | None = None  #: Where a lean run left them.
-    stopped: Stopped = ""  #: Why it ended early: at the cap, by refusals, the user, or a bug.
-    why: str = ""  #: The same in words; empty for one that came to its end.
+    stop: Stop = field(default_factory=Stop)
     reused: int = 0  #: Answers that were there already, or that two jobs shared.
 
     def get(self, key: str) -> Settled | None:
@@ -275,9 +286,9 @@ class Runner:
         """Send nothing more; what is on the wire is waited for."""
         self._end("user", "stopped by the user")
 
-    def _end(self, reason: Stopped, why: str) -> None:
-        if not self.outcome.stopped:
-            self.outcome.stopped, self.outcome.why = reason, why
+    def _end(self, reason: StopKind, why: str) -> None:
+        if not self.outcome.stop:
+            self.outcome.stop = Stop(why, reason)
             for gate in self._gates.values():
                 gate.open()  # who waits there has to learn that it is over
 
@@ -288,7 +299,7 @@ class Runner:
         async def worker() -> None:
             try:
                 for job in waiting:
-                    if self.outcome.stopped:
+                    if self.outcome.stop:
                         return
                     await self._one(job)
             except Exception:
@@ -417,7 +428,7 @@ class Runner:
         return True
 
     def _ended(self) -> bool:
-        return bool(self.outcome.stopped)
+        return bool(self.outcome.stop)
 
     async def _reserved(self, key: str, model: str, most: float) -> bool:
         """Whether the money is put aside.

@@ -201,6 +201,7 @@ class LabQuote(Marked):
     usd_most: float
     usd_likely: float
     unpriced: tuple[str, ...]  #: Models without a price.
+    usd_spent: float  #: What earlier calls have taken of the cap.
 
 
 class Judged(Marked):

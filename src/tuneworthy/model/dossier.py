@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tuneworthy.model.base import LateRecord, LazyRecord, Range, Record, State, Unknown, json_text
 from tuneworthy.model.case import Amount, CaseDecision, Prices
-from tuneworthy.model.evidence import Evidence, PilotCard, Series
+from tuneworthy.model.evidence import Evidence, Extent, PilotCard, Series, TargetState
 from tuneworthy.model.framework import Band, JudgementRule, OptionKind, Outcome, Risk, TargetId
 from tuneworthy.model.precedents import PrecedentsResult
 
@@ -82,14 +82,7 @@ class Assessment(NamedTuple):
         )
 
 
-Verdict = Literal[
-    "keep_optimizing_prompts",
-    "improve_rag_or_switch_model",
-    "address_anti_indicators",
-    "fine_tune_candidate",
-    "undecided",
-]
-
+Verdict = Literal[Outcome, "undecided"]
 Action = Literal[
     "answer_questions",
     "keep_prompting",
@@ -101,10 +94,9 @@ Action = Literal[
     "pilot",
 ]
 
+How = Literal["as_is", "cached", "batched", "cached_batched", "self_hosted"]
 TuningAnswer = Literal["no", "not_yet", "pilot", "yes", "open"]
 """Whether to fine-tune; ``open`` where answers that decide are missing."""
-
-TargetState = Literal["met", "missed", "unknown"]
 
 Effect = Literal["meets", "improves", "nothing", "worsens", "unknown"]
 """What an option does to a target."""
@@ -199,7 +191,7 @@ class EvidenceResult(LateRecord):
     source: str  #: What it was measured on.
     observed_on: date | Unknown  #: Last day of the data.
     since: date | Unknown  #: First day of the data.
-    sample: Literal["all", "sampled"]  #: Whether every trace was looked at.
+    sample: Extent  #: Whether every trace was looked at.
     details: dict[str, float | int | str | bool]  #: Further numbers.
     examples: tuple[str, ...]  #: A few masked samples.
     ignored: str = ""  #: Why a person overrules it; empty where it counts.
@@ -507,7 +499,7 @@ class ServingResult(Record):
     """One way to serve the traffic, with its price."""
 
     model: str
-    how: Literal["as_is", "cached", "batched", "cached_batched", "self_hosted"]
+    how: How
     tuned: bool
     usd_per_month: Number
     admissible: State

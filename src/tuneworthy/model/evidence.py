@@ -26,6 +26,9 @@ from tuneworthy.model.base import (
 )
 
 Scalar = float | int | str | bool
+Extent = Literal["all", "sampled"]
+TargetState = Literal["met", "missed", "unknown"]
+GoNoGo = Literal["go", "no_go", "open"]
 
 
 class Evidence(LateRecord):
@@ -43,7 +46,7 @@ class Evidence(LateRecord):
     source: Text = ""  #: What it was measured on: names of files and their format.
     observed_on: date | None = None  #: Last day of the data; None where it has no clock.
     since: date | None = None
-    sample: Literal["all", "sampled"] = "all"  #: Whether every trace was looked at.
+    sample: Extent = "all"  #: Whether every trace was looked at.
     grade: Literal["measured", "published"] = "measured"
     """Measured on the case's own data; or published by somebody else, which settles nothing."""
     details: dict[Ident, Scalar] = {}  #: Further numbers, such as the four counts of a 2×2.
@@ -135,7 +138,7 @@ class CardRow(LateRecord):
 
     id: Ident  #: The target, or what else is asked of a tuned model.
     title: Name  #: As the card says it.
-    state: Literal["met", "missed", "unknown"]  #: Whether the tuned model meets it.
+    state: TargetState  #: Whether the tuned model meets it.
     says: str  #: The figure with its interval, against what is wanted.
     rests_on: str  #: How it is known.
 
@@ -143,7 +146,7 @@ class CardRow(LateRecord):
 class PilotCard(LateRecord):
     """Go or no-go: every target, and what it rests on."""
 
-    answer: Literal["go", "no_go", "open"]  #: Go, no go, or not known yet.
+    answer: GoNoGo  #: Go, no go, or not known yet.
     because: str  #: The line that decides.
     rows: tuple[CardRow, ...]  #: Every target, money, general skills and safety.
     signs: str  #: Who signs; or how to name somebody.

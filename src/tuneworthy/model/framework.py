@@ -331,6 +331,7 @@ Minutes = Annotated[int, Field(ge=1, le=100_000)]  #: Minutes it takes to find a
 OptionKind = Literal["prompt", "retrieval", "model", "serving", "tuning"]
 """What an option works on."""
 
+CostTable = Literal["upfront", "ongoing"]
 Risk = Literal["low", "medium", "high"]  #: How much can go wrong, or be hard to take back.
 
 

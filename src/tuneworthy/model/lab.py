@@ -25,7 +25,7 @@ from tuneworthy.model.base import (
     as_bytes,
 )
 from tuneworthy.model.case import PublishedFigure
-from tuneworthy.model.evalset import Coefficient
+from tuneworthy.model.evalset import Coefficient, Split
 
 
 class JudgePlan(Record):
@@ -52,7 +52,7 @@ class JudgedArm(Record):
     """What a judge and people say of one arm, on one part of the cases."""
 
     arm: str
-    part: Literal["select", "report"]
+    part: Split
     judge: Share | Unknown  #: Share of outputs the judge lets pass: counts for nothing by itself.
     labels: Natural  #: Outputs among the drawn ones that people have labelled.
     missing: Natural  #: Outputs among the drawn ones that nobody has labelled yet.
@@ -264,6 +264,7 @@ class Quote(Record):
     """With answers as long as those of the same model so far, or half as long as they may be."""
     unpriced: Strings = ()
     """Models without a price: they are refused until one is given; 0 is a price."""
+    usd_spent: NonNegative = 0.0  #: What earlier calls of the run cost or hold: its cap counts it.
 
 
 def canonical_json(value: Any) -> str:
@@ -272,6 +273,10 @@ def canonical_json(value: Any) -> str:
 
 
 ArmKind = Literal["prompt", "baseline", "tuned"]
+CeilingState = Literal["yes", "no", "too_few_cases", "unknown"]
+VerifyAnswer = Literal["improved", "regressed", "no_gain", "too_few_cases", "unknown"]
+StopKind = Literal["", "cap", "refused", "user", "fault", "unanswered"]
+"""What ended a run early; empty for one that came to its end, and in files of earlier versions."""
 
 
 class Arm(Record):
@@ -406,7 +411,7 @@ class CeilingResult(Record):
     reported: ShareOf | Unknown  #: The chosen arm on cases that chose nothing.
     contrasts: tuple[Contrast, ...]
     target: Share | Unknown
-    reached: Literal["yes", "no", "too_few_cases", "unknown"]
+    reached: CeilingState
     """Yes: the simultaneous upper bound of every tried arm lies below the target. No: an arm meets
     it. ``too_few_cases``: neither, and more cases would tell."""
     upper: Share | Unknown  #: The simultaneous 95% upper bound of the best that was tried.
@@ -443,6 +448,7 @@ class CeilingResult(Record):
     calls_saved: Natural = 0  #: Calls the race didn't have to make.
     stopped: str = ""
     """Why it ended early, or that an arm got too few answers; empty for one that has its answer."""
+    stopped_by: StopKind = ""
     quote: Quote
     spend: Spend
 
@@ -483,7 +489,7 @@ class VerifyResult(Record):
     general: Contrast  #: The same on general tasks.
     tuned: ShareOf | Unknown
     untuned: ShareOf | Unknown
-    outcome: Literal["improved", "regressed", "no_gain", "too_few_cases", "unknown"]
+    outcome: VerifyAnswer
     """Improved: the whole interval lies above the margin, and general skills held. Regressed: it
     lies below zero, or general skills fell by more than their margin. No gain: it lies below the
     margin. Unknown: a judge's word lacks people's labels, or an arm lacks answers. Else there are
@@ -496,6 +502,7 @@ class VerifyResult(Record):
     """The model that judged, held against people; None where rules scored."""
     spend: Spend
     stopped: str = ""
+    stopped_by: StopKind = ""
 
 
 class Retrieved(Record):
@@ -541,3 +548,4 @@ class RetrievalResult(Record):
     answers: SynthesisResult | Unknown  #: What a model made of it.
     spend: Spend | None = None  #: None where no model was to answer.
     stopped: str = ""
+    stopped_by: StopKind = ""

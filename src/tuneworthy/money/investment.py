@@ -534,9 +534,7 @@ def _result(
         possible_saving_usd=_possible(counted, closed, bill),
         must_bring_usd=_shown(must_bring(model, rule.under_months) if rule else None, lacks),
         ask_usd=AskUsd(
-            pilot=_shown(pilot, lacks),
-            build=_shown(build, lacks),
-            run_month=_shown(running, lacks),
+            pilot=_shown(pilot, lacks), build=_shown(build, lacks), run_month=_shown(running, lacks)
         ),
         items=tuple(_items(case, framework, model, savings, ways)),
         case_usd=_case_usd(model, framework),

@@ -15,13 +15,7 @@ from tuneworthy.model.base import (
     months_to_reach,
 )
 from tuneworthy.model.case import Case, in_use
-from tuneworthy.money.serving import (
-    CostLine,
-    ServingCost,
-    ServingOption,
-    Ways,
-    by_price,
-)
+from tuneworthy.money.serving import CostLine, ServingCost, ServingOption, Ways, by_price
 from tuneworthy.money.terms import (
     GROWTH,
     PREMIUM,

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from tuneworthy.framework.load import services
 from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval, State, every
 from tuneworthy.model.case import Amount, Case, GpuServing, Model, Price, Prices, in_use, price_of
+from tuneworthy.model.dossier import How
 from tuneworthy.money.terms import (
     BILL,
     REQUESTS,
@@ -26,9 +27,7 @@ from tuneworthy.stats.intervals import wilson
 from tuneworthy.verdict.facts import DAYS_PER_MONTH, end_day
 from tuneworthy.words import count, listing, number, quality, usd, usd_range
 
-How = Literal["as_is", "cached", "batched", "cached_batched", "self_hosted"]
 Runs = Literal["third_party", "own", "unknown"]
-
 TUNED = "the tuned model"
 _MOST_RIVALS = 3
 _TRAFFIC = "economics.traffic"

@@ -302,11 +302,7 @@ class CashFlow:
         self.upfront: Sum = model.upfront
         by_itself = savings is not None and not savings.serving_in_total
         self.running: Sum = (model.running_besides if by_itself else model.running) or ()
-        every = {
-            **stakes.taken,
-            **model.inputs,
-            **(savings.inputs if savings else {}),
-        }
+        every = {**stakes.taken, **model.inputs, **(savings.inputs if savings else {})}
         self.inputs: Inputs = {name: every[name] for name in sorted(self._read(every))}
 
     def _read(self, every: Inputs) -> set[str]:

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from itertools import product
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from tuneworthy.framework.load import case_fields, field_path
 from tuneworthy.model.base import MONTHS_PER_QUARTER, FileRecord, Interval, Range, Unknown
 from tuneworthy.model.case import AmountOf, Case
-from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span
+from tuneworthy.model.framework import CostRow, CostTable, Framework, PlanRule, Span
 from tuneworthy.words import count, listing, number, plain, share, usd
 
 RATE = "economics.hourly_rate_usd"
@@ -284,12 +284,12 @@ class _Builder:
         """Hours at the rate, and money beside them."""
         return self.work(f"{path}.hours", factor) + CostPart(self.money(f"{path}.usd", factor))
 
-    def rows(self, table: Literal["upfront", "ongoing"]) -> dict[str, CostRow]:
+    def rows(self, table: CostTable) -> dict[str, CostRow]:
         """Rows of one of the framework's two tables; empty without one."""
         rows = None if self.costs is None else getattr(self.costs, table)
         return {str(name): row for name, row in (rows or {}).items()}
 
-    def table(self, table: Literal["upfront", "ongoing"]) -> dict[str, CostPart]:
+    def table(self, table: CostTable) -> dict[str, CostPart]:
         """The framework's table; empty without one."""
         parts: dict[str, CostPart] = {}
         for name, row in self.rows(table).items():
@@ -300,7 +300,7 @@ class _Builder:
             parts[name] = self.effort(path, 1 / MONTHS_PER_QUARTER if row.every == "quarter" else 1)
         return parts
 
-    def shares(self, table: Literal["upfront", "ongoing"], kind: str = "") -> dict[str, float]:
+    def shares(self, table: CostTable, kind: str = "") -> dict[str, float]:
         """Each category's share of the table's hours, or money, at the middle; in USD for ''."""
         rate = self.inputs[RATE].value if RATE in self.inputs else 0.0
         worth = {"hours": (1.0, 0.0), "usd": (0.0, 1.0), "": (rate, 1.0)}[kind]

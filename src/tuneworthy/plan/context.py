@@ -9,12 +9,20 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range
 from tuneworthy.model.case import Amount, Case
 from tuneworthy.model.dossier import ApproachResult, Assessment, Part, Phase
-from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span, StepWork, either
+from tuneworthy.model.framework import (
+    CostRow,
+    CostTable,
+    Framework,
+    PlanRule,
+    Span,
+    StepWork,
+    either,
+)
 from tuneworthy.money.terms import LACKING, LACKING_FIRST, CostModel, CostPart, collecting_hours
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.words import count, listing, number, plain, quality, usd
@@ -308,11 +316,11 @@ class PlanContext:
             return cost_of(row.hours, row.usd)
         return self.priced(self.upfront(category))
 
-    def _rows(self, table: Literal["upfront", "ongoing"]) -> Mapping[str, CostRow]:
+    def _rows(self, table: CostTable) -> Mapping[str, CostRow]:
         costs = self.framework.costs
         return {} if costs is None else dict(getattr(costs, table))
 
-    def _row(self, table: Literal["upfront", "ongoing"], category: str) -> CostRow:
+    def _row(self, table: CostTable, category: str) -> CostRow:
         """A row of the framework's tables."""
         rows = self._rows(table)
         if category not in rows:

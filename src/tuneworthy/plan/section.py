@@ -197,9 +197,7 @@ def _pays_back(money: InvestmentResult, notes: Mapping[str, str], launch: date) 
     if money.one_off:
         back = "with the job at best, never at worst" if math.isinf(high) else "with the job"
     yield notes["contradicted" if money.contradicted else "pays_back"].format(
-        launch=day(launch),
-        back=back,
-        by=f", so by {day(by)}" if by else "",
+        launch=day(launch), back=back, by=f", so by {day(by)}" if by else ""
     )
 
 

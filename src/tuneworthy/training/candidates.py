@@ -434,6 +434,6 @@ def own_answers(
 
 async def _asked(calls: PaidCalls, _: Quote, *, jobs: Sequence[Job]) -> dict[str, Settled]:
     outcome = await calls.runner().all(jobs)
-    if outcome.stopped:
-        raise StoppedError(outcome.why)
+    if outcome.stop:
+        raise StoppedError(outcome.stop.stopped, fix=outcome.stop.fix)
     return outcome.some([job.key for job in jobs])

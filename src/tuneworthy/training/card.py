@@ -11,18 +11,18 @@ from __future__ import annotations
 import hashlib
 import math
 from datetime import date
-from typing import Literal
 
 from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.verify import bundled
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case, Monthly
 from tuneworthy.model.dossier import Computed, InvestmentResult
-from tuneworthy.model.dossier import TargetState as State
 from tuneworthy.model.evalset import EvalCase
-from tuneworthy.model.evidence import CardRow, PilotCard
+from tuneworthy.model.evidence import CardRow, GoNoGo, PilotCard
+from tuneworthy.model.evidence import TargetState as State
 from tuneworthy.model.lab import Arm, ArmResult, Contrast, ShareOf, VerifyResult
 from tuneworthy.model.pilot import PilotPlan, SafetyProbe
+from tuneworthy.report.named import named
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.verdict.facts import ends
 from tuneworthy.words import (
@@ -114,19 +114,7 @@ def _of(found: ShareOf) -> str:
 DECIDES = ("quality", "gain", "general", "refusals", "canaries")
 """Rows without which there is no go; of those that are there, every one has to be met."""
 
-_MORE = "a pilot on more held-out cases"
-SETTLES = {
-    "quality": _MORE,
-    "gain": _MORE,
-    "simpler": _MORE,
-    "latency": "75 calls or more, timed where it will be served",
-    "cost": "state what serving it costs, or prices of the models: tuneworthy invest",
-    "payback": "state what is missing: tuneworthy invest",
-    "general": "a pilot with more seeds",
-    "refusals": "a pilot with more seeds; or people who read what it says to such requests",
-    "canaries": "a pilot that trains on all its examples, and answers to its probes",
-}
-"""What would settle a row that is unknown."""
+SETTLES = named("settles")  #: What would settle a row that is unknown.
 
 _Told = tuple[State, str, str]  # a row's state, what it says, and what that rests on
 
@@ -174,7 +162,7 @@ def card(
     return PilotCard(answer=answer, because=because, rows=rows, signs=signs, on=on)
 
 
-def _answer(rows: tuple[CardRow, ...]) -> tuple[Literal["go", "no_go", "open"], str]:
+def _answer(rows: tuple[CardRow, ...]) -> tuple[GoNoGo, str]:
     missed = [row for row in rows if row.state == "missed"]
     if missed:
         gain = next((row for row in missed if row.id == "gain"), missed[0])

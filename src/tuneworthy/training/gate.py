@@ -33,6 +33,7 @@ from tuneworthy.model.training import (
 )
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import blocks as b
+from tuneworthy.report.named import named
 from tuneworthy.stats.intervals import cases_to_exclude, wilson
 from tuneworthy.text.json import UNREAD, looks_like_json, read_json
 from tuneworthy.training.candidates import (
@@ -55,20 +56,7 @@ _TOLD = 8  # words from which on an answer is one of sentences
 _OPEN = frozenset({"the", "and", "of", "with"})  # no sentence ends with them; with "a", some
 _WORD = re.compile(r"\w+")
 
-GATES = {
-    "unreadable": "is no example",
-    "evaluation": "asks what a case of the evaluation set asks",
-    "conversation": "is of a conversation of the evaluation set",
-    "near_evaluation": "is a near copy of a case of the evaluation set",
-    "contradiction": "has another label than the same input elsewhere",
-    "cut_off": "has an answer that was cut off",
-    "secret": "holds a secret",
-    "personal": "holds personal data",
-    "unknown_tool": "calls a tool that isn't there today",
-    "disagreement": "has reviewers who differ, which nobody has settled",
-    "rejected": "was rejected by a reviewer",
-    "duplicate": "says what another example says, or nearly",
-}
+GATES = named("data_gates")
 """What keeps a candidate out, in the order in which it is told."""
 
 

@@ -34,17 +34,9 @@ from tuneworthy.lab.verify import (
 )
 from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
 from tuneworthy.llm.choose import prices_of, transport_for
-from tuneworthy.llm.endpoints import (
-    Busy,
-    CallError,
-    Doubtful,
-    NotSent,
-    Refused,
-    larger_budget,
-    reach,
-)
+from tuneworthy.llm.endpoints import Busy, CallError, Doubtful, NotSent, Refused, reach
 from tuneworthy.llm.ledger import TRAINING, Ledger
-from tuneworthy.llm.runner import Job, quote, total
+from tuneworthy.llm.runner import Job, Stop, quote, total
 from tuneworthy.model.base import Estimated
 from tuneworthy.model.case import Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
@@ -372,11 +364,11 @@ class _Going:
         verify = await self._held_out(tuned, max(tables), ways)
         return self._result(tuned, ways, verify, tables, ended=ended)
 
-    def unless(self, stopped: str) -> None:
+    def unless(self, stopped: Stop) -> None:
         """Raise why it stopped, where it did."""
         if stopped:
-            fix = f"run it again to go on{larger_budget(stopped)}"
-            raise StoppedError(f"{stopped}; what was trained and paid for is kept", fix=fix)
+            what = f"{stopped.stopped}; what was trained and paid for is kept"
+            raise StoppedError(what, fix=stopped.fix)
 
     def _mean(self, arm: Arm) -> float:
         row = self.scores.row(arm, self.select)
@@ -389,7 +381,7 @@ class _Going:
         model that read the case: the nearest example, and the trained head where there is one.
         """
         if lost := first_of(self.lab.unanswered(self.lab.stayed("prompt"), self.select)):
-            raise StoppedError(f"not judged: {lost}", fix=_CORRECT)
+            raise StoppedError(f"not judged: {lost.stopped}", fix=_CORRECT)
         prompts = self.lab.plan.of_kind("prompt")
         kinds = [[a for a in prompts if (a.few_shot_from == "nearest") is n] for n in (False, True)]
         best = sorted((max(arms, key=self._mean) for arms in kinds if arms), key=self._mean)
@@ -424,7 +416,7 @@ class _Going:
         finally:
             if own is not None:
                 await own.close()
-        self.unless(outcome.why)
+        self.unless(outcome.stop)
 
     def _hopeless(self, tables: Mapping[int, Any], untuned: Arm) -> bool:
         """The rule that was written down before the start."""
@@ -501,7 +493,7 @@ class _Going:
         except TrainingFailedError as caught:
             raise self._failed(job.key, name, caught, run, caught.usd) from None
         except (TrainingStoppedError, CallError) as caught:  # it goes on where it is
-            self.unless(str(caught))
+            self.unless(Stop(str(caught)))
             raise
         self._noted(job.key, "trained", job=run, **ended._asdict())
         return self._counted(job.key, ended.model, ended.usd)
@@ -542,7 +534,7 @@ class _Going:
         cap, name = self.calls.cap_usd, f"{TRAINING}{self.plan.base}"
         put = partial(self.calls.ledger.reserve, run=PILOT_RUN, model=name, durable=True)
         if put(key, usd=usd, cap_usd=cap) != "go":
-            self.unless(f"the budget of {cap:g} USD is too small for the next run")
+            self.unless(Stop(f"the budget of {cap:g} USD is too small for the next run", "cap"))
 
     def _failed(
         self, key: str, name: str, caught: Exception, run: str = "", usd: float = 0.0

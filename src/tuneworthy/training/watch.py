@@ -14,6 +14,7 @@ from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.report import blocks as b
+from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import target_texts
 from tuneworthy.verdict.facts import end_day
 from tuneworthy.verdict.headline import ANSWER_WORDS
@@ -32,11 +33,7 @@ WATCHED = {
 }
 """What new logs are compared in, the question it answers, and whether more of it is good."""
 
-PRIVATE = {
-    "met": "no data leaves",
-    "missed": "data leaves, as a third party runs the model",
-    "unknown": "nobody said who runs the model",
-}
+PRIVATE = named("private")
 
 DRIFTS = ("intent_drift", "voice_drift_per_turn")  #: Above nought by their whole interval.
 

@@ -29,10 +29,10 @@ from tuneworthy.model.dossier import (
     Source,
     Step,
     TargetResult,
-    TargetState,
     TuningAnswer,
     Verdict,
 )
+from tuneworthy.model.evidence import TargetState
 from tuneworthy.model.framework import OUTCOMES, JudgementRule, Outcome, TargetId
 from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.facts import TARGETS, CaseFacts, named

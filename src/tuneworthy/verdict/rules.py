@@ -97,10 +97,7 @@ def _measures(states: States, rules: Rules) -> Measures:
 
 
 def _path(
-    counted: Completions,
-    framework: Framework,
-    rules: Rules,
-    measures: Measures,
+    counted: Completions, framework: Framework, rules: Rules, measures: Measures
 ) -> tuple[TreeStep, ...]:
     """Steps of the tree up to the one that certainly holds; the unconditional one isn't asked."""
     path = []

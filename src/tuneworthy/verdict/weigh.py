@@ -200,15 +200,15 @@ def scored(share: Evidence) -> bool:
 def independent(evidence: Evidence) -> int:
     """Independent cases at which Wilson's interval around a share is as wide as the measured one.
 
-    The interval's ends are where ``(share - end)² = z² · end · (1 - end) / n``. The smaller of what
-    both ends give; 0 where they leave everything open.
+    An end is where ``(share - end)² = z² · end · (1 - end) / n``. The farther end counts: by 0 or 1
+    the near end of an exact interval is that of a few cases. 0 where they leave everything open.
     """
     share = evidence.number
-    ends = [end for end in (evidence.low, evidence.high) if isinstance(end, float | int)]
-    inner = [end for end in ends if 0 < end < 1 and end != share]
+    ends = [e for e in (evidence.low, evidence.high) if isinstance(e, float | int) and 0 < e < 1]
+    far = max(ends, key=lambda end: abs(share - end), default=share)
     # Divided twice: the square of a tiny distance is zero.
-    worth = [Z95**2 * end * (1 - end) / (share - end) / (share - end) for end in inner]
-    return math.floor(min(*worth, _MOST) + 1e-6) if worth else 0
+    worth = 0 if far == share else Z95**2 * far * (1 - far) / (share - far) / (share - far)
+    return math.floor(min(worth, _MOST) + 1e-6)
 
 
 def _put(tree: dict[str, Any], path: str, value: Any) -> None:

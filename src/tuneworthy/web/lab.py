@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
@@ -36,6 +36,7 @@ from tuneworthy.workspace.labs import (
     LabTerms,
     LookKind,
     QuoteExceededError,
+    Shown,
     graded_cases,
     keep_look,
     kept_run,
@@ -215,7 +216,7 @@ def cases(
     of: OfCase,
     run: str,
     arm: Annotated[str, Query(max_length=400)] = "",
-    show: Literal["all", "wrong", "differ"] = "all",
+    show: Shown = "all",
     case: Annotated[str, Query(max_length=400)] = "",
     part: Split = "report",
     start: Annotated[int, Query(ge=0, le=10**6)] = 0,

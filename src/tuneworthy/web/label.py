@@ -6,7 +6,7 @@ kept as soon as it is sent.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,6 +18,7 @@ from tuneworthy.report.sections import evalset as words
 from tuneworthy.web.render import AskedCase, OfCase, query
 from tuneworthy.workspace.labelling import (
     LONGEST,
+    Kind,
     LabelQueue,
     LabelTask,
     add_rubric,
@@ -42,7 +43,7 @@ class Outputs(BaseModel):
 class LabelQuery(Outputs):
     """What somebody labels, as a form or an address says it."""
 
-    kind: Literal["answer", "rubric", "pairwise", "settle", "training", "compare"]
+    kind: Kind
     labeller: Short = ""
     rubric: Short = ""
     scale: Short = "yes-no"

@@ -28,7 +28,14 @@ from tuneworthy.files.case import beside
 from tuneworthy.files.disk import CASES_LIMIT, MIB, read_text, write_new
 from tuneworthy.files.stores import FOLDER, JsonLines, Moment, pilot_folder
 from tuneworthy.lab import ceiling, retrieve, verify
-from tuneworthy.lab.prepare import MOST_TOKENS, PreparedLab, prepare, quoted, refuse_unpriced
+from tuneworthy.lab.prepare import (
+    CEILING_RUN,
+    MOST_TOKENS,
+    PreparedLab,
+    prepare,
+    quoted,
+    refuse_unpriced,
+)
 from tuneworthy.lab.session import StopHandle, ledger_or_none
 from tuneworthy.llm.choose import lacking_keys
 from tuneworthy.llm.endpoints import Transport
@@ -36,14 +43,7 @@ from tuneworthy.model.base import LateRecord, Natural, NonNegative, Record, json
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evalset import Split
-from tuneworthy.model.lab import (
-    Arm,
-    CeilingResult,
-    Quote,
-    RetrievalResult,
-    Stand,
-    VerifyResult,
-)
+from tuneworthy.model.lab import Arm, CeilingResult, Quote, RetrievalResult, Stand, VerifyResult
 from tuneworthy.model.pilot import PilotResult
 from tuneworthy.pipeline import load_case, today
 from tuneworthy.report import blocks as b
@@ -430,7 +430,7 @@ class KeptRun(LateRecord):
 
 
 LABS: dict[str, _Lab] = {
-    "ceiling": _Lab(ceiling.CEILING_RUN, prepare, quoted, ceiling.run, CeilingResult),
+    "ceiling": _Lab(CEILING_RUN, prepare, quoted, ceiling.run, CeilingResult),
     "retrieve": _Lab(
         *(retrieve.RETRIEVE_RUN, retrieve.prepare, retrieve.quoted, retrieve.run),
         *(RetrievalResult, partial(words.retrieval_document, folder="")),
@@ -554,6 +554,7 @@ class Graded(NamedTuple):
     """Of each arm, whether it is wholly right, if there is one, and the answer behind its score."""
 
 
+Shown = Literal["all", "wrong", "differ"]
 _GRIDS: dict[Split, str] = {"report": "cases.json", "select": "select.json"}
 
 
@@ -561,7 +562,7 @@ def graded_cases(
     case: Case,
     run: KeptRun,
     arm: str = "",
-    show: Literal["all", "wrong", "differ"] = "all",
+    show: Shown = "all",
     part: Split = "report",
 ) -> tuple[tuple[str, ...], list[Graded]]:
     """The arms of a run, and its cases: those an arm, or any, was asked, or got wrong.

@@ -32,13 +32,7 @@ from tuneworthy.files.case import (
 )
 from tuneworthy.files.disk import CASE_LIMIT, made_whole, matching, read_text, writing
 from tuneworthy.files.documents import read_documents
-from tuneworthy.files.evalset import (
-    named_evalset,
-    parted,
-    read_csv,
-    read_examples,
-    write_evalset,
-)
+from tuneworthy.files.evalset import named_evalset, parted, read_csv, read_examples, write_evalset
 from tuneworthy.files.materials import read_prompts
 from tuneworthy.files.stores import MEASURED_ON, append_evidence, files_now
 from tuneworthy.llm.endpoints import price_on

@@ -28,9 +28,7 @@ from tuneworthy.report.sections import money, options, plan
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import record as walk
 from tuneworthy.report.sections.difference import Judge, beside, compare
-from tuneworthy.report.sections.framework import (
-    embedded_record,
-)
+from tuneworthy.report.sections.framework import embedded_record
 from tuneworthy.report.sections.verdict import short
 from tuneworthy.syntax.document import parse
 from tuneworthy.verdict.rules import verdict_of

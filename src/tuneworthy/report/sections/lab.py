@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from tuneworthy.errors import argument
-from tuneworthy.llm.endpoints import STATE_PRICE, larger_budget
+from tuneworthy.llm.endpoints import STATE_PRICE
 from tuneworthy.model.base import Record, Unknown, json_text
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import PilotCard
@@ -195,11 +196,8 @@ def ceiling_document(
     """What a ceiling lab shows; ``folder`` and ``rubric`` as the user named them."""
     spent = b.facts(spent_rows(result.spend, result.calls_saved, result.stopped))
     sections = (*ceiling_sections(result, dossier, before), b.section("lab-spent", "", spent))
-    note, then = (
-        cases_note(dossier.investment),
-        f"Next: {_next(result, dossier, argument(folder), rubric)}",
-    )
-    after = [note, then] if note else [then]
+    then = f"Next: {_next(result, dossier, argument(folder), rubric)}"
+    after = [*filter(None, [cases_note(dossier.investment)]), then]
     return b.Document("", "What the ceiling lab shows", sections, after=after)
 
 
@@ -347,12 +345,8 @@ def lacks_answers(result: CeilingResult) -> bool:
     )
 
 
-def _by_user(result: CeilingResult) -> bool:
-    return result.stopped == "stopped by the user"
-
-
 def _why_stopped(result: CeilingResult) -> str:
-    if _by_user(result):
+    if result.stopped_by == "user":
         return result.stopped
     return "too many calls got no answer" if lacks_answers(result) else "it was cut short"
 
@@ -451,11 +445,11 @@ def _next(
     """What to do next: a command where a folder is known, else an instruction for the page."""
     judge, target, needed = result.judge, result.target, result.cases_needed
     if result.stopped:
-        larger = larger_budget(result.stopped)
-        again = f"start it again to go on{'; raise the cap' * bool(larger)}"
+        if result.stopped_by != "user" and lacks_answers(result):
+            return CORRECT
         if folder is not None:
-            again = f"tuneworthy ceiling {folder}{larger}"
-        return CORRECT if lacks_answers(result) and not _by_user(result) else again
+            return _again(result, f"tuneworthy ceiling {folder}")
+        return f"start it again to go on{'; raise the cap' * (result.stopped_by == 'cap')}"
     if judge is not None and not result.best:
         return UNUSABLE
     if judge is not None:
@@ -479,6 +473,14 @@ def _next(
     return f"add {more} labelled cases to the evaluation set, {_AGAIN}"
 
 
+def _again(result: CeilingResult | RetrievalResult, command: str) -> str:
+    """How a run goes on that ended early: at its cap by the price of the rest."""
+    if result.stopped_by == "cap":
+        return f"see what the rest costs: {command} --dry-run"
+    cap = result.spend.cap if result.spend else 0
+    return command + f" --budget {cap:.15g}" * bool(cap)
+
+
 def quote_dict(
     arms: Sequence[Arm],
     select: int,
@@ -489,18 +491,12 @@ def quote_dict(
     judge: JudgePlan | None = None,
 ) -> str:
     """The plan and its price as JSON; its arms are those that are known already."""
-    more = {"proposing": proposing, "general": general}
-    more["judge"] = judge.model_dump(mode="json") if judge else None
-    return json_text(
-        {
-            "schema": "tuneworthy/quote/1",
-            "arms": [arm.model_dump(mode="json") for arm in arms],
-            "select": select,
-            "report": report,
-            **quote.model_dump(mode="json"),
-            **{name: value for name, value in more.items() if value},
-        }
-    )
+    judged = judge and judge.model_dump(mode="json")
+    more = {"proposing": proposing, "general": general, "judge": judged}
+    told = {"arms": [arm.model_dump(mode="json") for arm in arms], "select": select}
+    told |= {"report": report, **quote.model_dump(mode="json")}
+    told |= {name: value for name, value in more.items() if value}
+    return json_text({"schema": "tuneworthy/quote/1", **told})
 
 
 def quote_blocks(
@@ -562,11 +558,17 @@ def proposals_row(draws: int, model: str, shown: int) -> tuple[str, str]:
     return "Proposals", f"{text}each text that isn't known yet counts as long as it may be"
 
 
+def _enough(quote: Quote) -> float:
+    """The cap that a run can't pass, in whole cents."""
+    return max(0.01, math.ceil(100 * (quote.usd_spent + quote.usd_most)) / 100)
+
+
 def _budget(cap_usd: float, quote: Quote) -> str:
     if quote.usd_most <= 0:
         return f"{small_usd(cap_usd)} is enough"
     if cap_usd <= 0:
-        return f"none: give one, as --budget {max(0.01, round(quote.usd_most + 0.005, 2)):.2f}"
+        before = f"; {small_usd(quote.usd_spent)} of it is spent" if quote.usd_spent else ""
+        return f"none: give one, as --budget {_enough(quote):.2f}{before}"
     return f"{small_usd(cap_usd)}: nothing is sent that could pass it"
 
 
@@ -749,9 +751,9 @@ def _gaps(result: RetrievalResult) -> Rows:
 
 def _next_of_retrieval(result: RetrievalResult, folder: str) -> str:
     if result.stopped:
-        return f"tuneworthy retrieve {folder} --answers{larger_budget(result.stopped)}"
+        return _again(result, f"tuneworthy retrieve {folder} --answers")
     if isinstance(result.answers, Unknown):
-        return f"tuneworthy retrieve {folder} --answers --dry-run: what answers lose by it"
+        return f"see what answers lose by it: tuneworthy retrieve {folder} --answers --dry-run"
     if isinstance(result.answers.synthesis_gap, Unknown):
         return CORRECT
     return f"tuneworthy decide {folder}"
@@ -889,5 +891,5 @@ def _pilot_quote(plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd
     yield "Price", f"{small_usd(calls.usd_most)} at most, training among it"
     yield "Margin", share(plan.margin)
     yield "Ends early", plan.stop
-    if calls.usd_most > cap_usd:
-        yield "Budget", f"{small_usd(cap_usd)} may be too little: --budget {calls.usd_most:.2f}"
+    if _enough(calls) > cap_usd:
+        yield "Budget", f"{small_usd(cap_usd)} may be too little: --budget {_enough(calls):.2f}"
