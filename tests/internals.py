@@ -89,6 +89,7 @@ from tuneworthy.interview.answers import (
     EvaluatedCase,
     accept_conflict,
     read_script,
+    type_in,
     what_if,
     write_answer,
 )
@@ -358,7 +359,7 @@ from tuneworthy.model.precedents import (
     RuleId,
 )
 from tuneworthy.model.training import TrainingExample, TrainingSet, content_id, set_digest
-from tuneworthy.money.investment import closed_form, stakes_of
+from tuneworthy.money.investment import RememberedDraws, closed_form, stakes_of
 from tuneworthy.money.savings import Savings, compare
 from tuneworthy.money.serving import TUNED, serving_costs
 from tuneworthy.money.simulate import CashFlow, _draw, simulate

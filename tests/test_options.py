@@ -277,7 +277,7 @@ def made(case: dict[str, Any], field: str = "", value: Any = UNSET) -> dict[str,
 
 def facts_of(data: dict[str, Any]) -> CaseFacts:
     case = load_case(data)
-    return CaseFacts(case, LESSON, weigh(case, LESSON), approaches(case, LESSON))
+    return CaseFacts(case, LESSON, weigh(case, LESSON), approaches(case, LESSON, {}))
 
 
 def judged(data: dict[str, Any]) -> dict[str, OptionResult]:

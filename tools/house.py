@@ -29,12 +29,12 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_909, 1_800),
-    ("model",): Budget(4_595, 3_200),
+    ("model",): Budget(4_586, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_437, 4_400),
     ("files", "scoring"): Budget(3_751, 2_600),
     ("traces",): Budget(4_433, 2_200),
     ("measure",): Budget(6_284, 4_800),
-    ("verdict",): Budget(4_762, 3_400),
+    ("verdict",): Budget(4_743, 3_400),
     ("money", "plan", "precedents"): Budget(4_587, 3_300),
     ("pipeline",): Budget(265, 250),
     ("report",): Budget(6_873, 4_600),

@@ -18,7 +18,7 @@ from tuneworthy.framework.load import NAMES, load_document, load_named, publishe
 from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
-from tuneworthy.model.base import Unknown, digest, remembered_digest
+from tuneworthy.model.base import State, Unknown, digest, remembered_digest
 from tuneworthy.model.case import Attempt, Case, CaseDecision, Prices
 from tuneworthy.model.dossier import (
     CaseFindings,
@@ -57,8 +57,6 @@ from tuneworthy.verdict.weigh import (
     weigh,
     with_evidence,
 )
-
-_NEAR_COPY = 1.0  # where a framework names no threshold, only identical prompts are copies
 
 
 def load_case(source: str | Path | Mapping[str, Any]) -> Case:
@@ -124,24 +122,26 @@ def decide(
             outside its folder.
         FrameworkError: If the framework has no short form and one is asked for.
     """
-    as_of = as_of or today()
     if quick and not framework.quick:
         fix = "add quick: [factor, …] to the framework, or leave --quick out"
         raise FrameworkError("has no short form", where=framework.name, fix=fix)
-    stated = case
+    stated, as_of = case, as_of or today()
     measured, series = gathered(stated) if evidence is None else (evidence, ())
     ledger = known(measured, stated)
     case, replaced = with_evidence(stated, ledger)
     rules, assessment = rules_of(framework), weigh(case, framework, ledger=ledger)
-    states = assessment.states
+    states, sovereign = assessment.states, assessment.state("data_sovereignty")
     decision = apply_rules(states, framework, rules)
-    sovereign = assessment.state("data_sovereignty")
-    prices = listed_prices(case, as_of, unlisted(case, sovereign))
+    prices = listed_prices(case, as_of, unlisted(case, "no"))
     offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
     fits = approaches(case, framework, offered)
     published = index_for(case)
     rate = published.rates.get(f"goal={case.goals[0]}" if case.goals else "", published.rates[""])
-    money = assess_money(case, framework, sovereign, prices, seed, draw, fits, as_of, rate)
+
+    def invested(sovereign: State) -> MoneyFindings:
+        return assess_money(case, framework, sovereign, prices, seed, draw, fits, as_of, rate)
+
+    money = invested(sovereign)
     findings = _look(case, framework, prices, ledger, replaced, as_of, money)
     facts = CaseFacts(case, framework, assessment, fits, findings)
     challenges = challenge(facts)
@@ -149,8 +149,8 @@ def decide(
     all_gates = gates(case, assessment, decision, fits, money.gate, as_of, facts.missed)
     asked = by_worth(questions(states, framework, rules), states, rules, at_stake(money.result))
     outlooks = Compared(facts, published_counts())
-    judgement = judge(facts, rules, outlooks, all_gates, challenges, asked)
-    compared = outlooks.results()
+    judging = facts, rules, outlooks, all_gates, challenges, asked
+    judgement = judge(*judging, lambda to: held_against(invested(to), challenges).gate)
     flip_sets, searched_to = flips(states, rules, decision.outcome)
     return Dossier.waiting(
         lambda: {"reach": judgement.ahead()[1]},
@@ -174,7 +174,7 @@ def decide(
         next_questions=asked,
         challenges=challenges,
         approaches=fits or NO_GOAL,
-        options=compared or NO_OPTIONS,
+        options=outlooks.results() or NO_OPTIONS,
         recommendation=judgement.recommendation,
         investment=money.result,
         precedents=precedents(published, case, framework, rules, assessment),
@@ -217,7 +217,7 @@ def _look(
         from tuneworthy.measure.sample import distinct_prompts
 
         near = framework.threshold("near_copy")
-        distinct = distinct_prompts(texts, _NEAR_COPY if near is None else near)
+        distinct = distinct_prompts(texts, 1.0 if near is None else near)  # else identical ones
     result = None if isinstance(money.result, Unknown) else money.result
     return CaseFindings(
         prompts=None if texts is None else len(texts),

@@ -389,12 +389,3 @@ def months_to_reach(*, now: float, target: float, growth_per_month: float) -> in
         return None
     months = (math.log(target) - math.log(now)) / math.log1p(growth_per_month) - 1e-9
     return math.ceil(months) if months <= 1200 else None  # a century of growth is no plan
-
-
-def growth_needed(*, now: float, target: float, months: int) -> float | None:
-    """The monthly growth, a share, from ``now`` to ``target`` in ``months``; None for no way."""
-    if now >= target:
-        return 0.0
-    if now <= 0 or months <= 0:
-        return None
-    return float((target / now) ** (1 / months) - 1)

@@ -422,11 +422,11 @@ def _payback(
     in_time, asked = f"in under {months(limit)}", f"; under {months(limit)} is asked for"
     if model.one_off:
         takes, in_time, asked = carries, "with the job", ""
-    if low >= limit:
-        return Payback("no", carries if math.isinf(low) else f"{takes}{asked}")
+    late = [carries if math.isinf(low) else f"{takes}{asked}"] if low >= limit else []
     if value != "unknown" and _WORTH.index(value) < _WORTH.index(rule.strategic_value):
-        wanted = f"strategic value is {value}, {rule.strategic_value} is asked for"
-        return Payback("no", wanted)
+        late.append(f"strategic value is {value}, {rule.strategic_value} is asked for")
+    if late:
+        return Payback("no", "; ".join(late))
     if high >= limit:
         return Payback(
             "unknown",

@@ -131,7 +131,7 @@ def _fill(
 ) -> Aim:
     """Add the phases that the answer asks for."""
     simpler = plan.framework.simpler_than_tuning(found.recommendation.options)
-    if found.tunes:
+    if found.answer in ("pilot", "yes"):
         tuning(plan, gates, simpler, money)
         return "tune"
     if found.answer == "no":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, partial
@@ -101,8 +102,7 @@ def _by_target(*values: T | None) -> dict[TargetId, T]:
 
 
 _OF_NO_ANSWER = ("signs", "attempted", "bill", "now", "limits", "quality", "repays")
-_OF_FEW = (*_OF_NO_ANSWER, "targets", "missed", "aims", "shape")
-"""What is worked out once of a case, whatever is answered; and what few answers bear on."""
+"""What is worked out once of a case, whatever is answered."""
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,15 @@ class CaseFacts:
     assessment: Assessment
     fits: Sequence[ApproachResult] = ()
     findings: CaseFindings = field(default_factory=CaseFindings)
+    supposed: AbstractSet[str] = frozenset()  #: Answers that are supposed.
     read: set[str] = field(default_factory=set, init=False, compare=False)
     """Names of the answers that were asked for: another answer changes nothing that was made."""
 
     def answered(self, changes: States) -> CaseFacts:
         """The same with other answers supposed; what they don't bear on is kept."""
-        after, worked_out = replace(self), self.__dict__
-        kept = _OF_NO_ANSWER if self.shaped_by & changes.keys() else _OF_FEW
-        after.__dict__.update({name: worked_out[name] for name in kept if name in worked_out})
+        after, worked_out = replace(self, supposed=changes.keys()), self.__dict__
+        kept = {name: worked_out[name] for name in _OF_NO_ANSWER if name in worked_out}
+        after.__dict__.update(kept)
         after.__dict__["states"] = {**self.states, **changes}
         return after
 
@@ -129,13 +130,6 @@ class CaseFacts:
     def shape(self) -> tuple[object, ...]:
         """What all options are held against."""
         return self.aims, self.targets, self.retrieves == "no"
-
-    @cached_property
-    def shaped_by(self) -> frozenset[str]:
-        """Names of the answers that this rests on."""
-        fresh = replace(self)
-        assert fresh.shape  # so that it is read
-        return frozenset(fresh.read)
 
     @cached_property
     def states(self) -> dict[str, State]:
@@ -161,7 +155,7 @@ class CaseFacts:
         return every(self.state(name) for name in self.framework.ceiling)
 
     def source(self, name: str) -> Source:
-        return self.assessment.source(name)
+        return "stated" if name in self.supposed else self.assessment.source(name)
 
     def tried(self, option: str) -> bool:
         """Whether a recorded attempt made use of an option, or a lab did and quality is missed."""

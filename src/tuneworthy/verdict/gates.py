@@ -13,6 +13,7 @@ from tuneworthy.model.case import Case, Holding
 from tuneworthy.model.dossier import (
     ApproachResult,
     Assessment,
+    BandRange,
     DataNeed,
     Decision,
     GateId,
@@ -25,11 +26,9 @@ from tuneworthy.words import count, day, few, listing, plain, sentence
 NO_GOAL = Unknown(ask="name the goals, the primary one first")
 """In place of the approaches where no goal is named."""
 
-_NOBODY: Mapping[str, Strings] = {}
-
 
 def approaches(
-    case: Case, framework: Framework, offered: Mapping[str, Strings] = _NOBODY
+    case: Case, framework: Framework, offered: Mapping[str, Strings]
 ) -> tuple[ApproachResult, ...]:
     """Each goal with the approach that serves it, held against what the team has.
 
@@ -84,22 +83,24 @@ def gates(
 ) -> tuple[GateResult, ...]:
     """The five gates in their order, each with its reason; the one about money is handed in.
 
-    ``missed`` are the targets that are missed, as counted. Strong by both rules is enough for a
-    full project; weak by both is too little for any.
+    ``missed`` are the targets that are missed, as counted.
     """
-    low, high = decision.strength.low, decision.strength.high
-    band = low if low == high else f"{low} to {high}"
     reasons: dict[GateId, Reasoned] = {
         "need": _need(assessment, missed),
-        "strength": ("unknown", f"{band}: a pilot would tell"),
+        "strength": strength(decision.strength),
         "feasibility": _feasibility(case, fits, as_of),
         "investment": (investment.state, investment.why),
         "safety": _safety(case),
     }
-    if low == high != "moderate":
-        clear: State = "yes" if low == "strong" else "no"
-        reasons["strength"] = clear, f"{low} by score and by difference"
     return tuple(GateResult(id=g, state=state, why=why) for g, (state, why) in reasons.items())
+
+
+def strength(found: BandRange) -> Reasoned:
+    """Strong by both rules is enough for a full project; weak by both is too little for any."""
+    low, high = found.low, found.high
+    if low == high != "moderate":
+        return "yes" if low == "strong" else "no", f"{low} by score and by difference"
+    return "unknown", f"{low if low == high else f'{low} to {high}'}: a pilot would tell"
 
 
 def _need(assessment: Assessment, missed: Sequence[str]) -> Reasoned:

@@ -27,16 +27,20 @@ OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]
 ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]  #: The answer to "should we fine-tune?".
 ACTION_WORDS: dict[Action, str] = TABLES["actions"]
 
-_NAMED_BY_THE_TREE = {
-    "retrieval_optimised": "better retrieval",
-    "foundation_models": "another model",
-}  #: Checks that must be yes before the tree can name what they are about, as the lesson has it.
+_NAMED_BY_THE_TREE: dict[str, str] = TABLES["named_by_the_tree"]
+"""Checks that must be yes before the tree can name what they are about, as the lesson has it."""
 
 
 def verdict_result(
     facts: CaseFacts, decision: Decision, gates: tuple[GateResult, ...], found: Judgement
 ) -> VerdictResult:
     """The verdict in words; what it rests on is worked out when first read."""
+    by, comes_to = f"by the {plain(facts.framework.name)}'s count", OUTCOME_WORDS[decision.outcome]
+    if found.refuted:  # it counts them, and the judgement doesn't
+        titles = [facts.assessment.factors[name].title for name in found.refuted]
+        by += f", which counts {listing(titles)}"
+    if decision.outcome == "undecided":
+        comes_to += f" between {listing([OUTCOME_WORDS[o] for o in decision.reach])}"
     return VerdictResult.waiting(
         lambda: {"basis": found.ahead()[0]},
         answer=found.answer,
@@ -47,7 +51,7 @@ def verdict_result(
         final=decision.final,
         leaning=decision.leaning,
         action=found.action,
-        summary=_summary(facts, decision, found),
+        summary=f"{by}: {comes_to}.",
         gates=gates,
         caveats=tuple(
             CaveatResult(id=name, says=says)
@@ -94,8 +98,10 @@ def takes(facts: CaseFacts, found: Judgement, gates: Sequence[GateResult]) -> It
         ends = "a simpler option that meets every target, or a pilot that gains nothing"
         yield Take(towards="no", what=sentence(ends))
         return
-    held_up = (g for g in gates if g.state == "no" and g.id not in ("need", "strength"))
-    lacks = [*_lacks(facts, found), *(f"this settled: {gate.why}" for gate in held_up)]
+    lacks, why = [*_lacks(facts, found)], {g.id: g.why for g in gates if g.state == "no"}
+    if "strength" in why and not lacks:
+        lacks = [f"more reasons for it or fewer against: it is {why['strength']}"]
+    lacks += [f"this settled: {why[name]}" for name in why if name not in ("need", "strength")]
     yield from (Take(towards="pilot", what=sentence(what)) for what in lacks)
     if found.answer != "no":
         yield Take(towards="no", what="Every target met by the prompt or by a simpler option.")
@@ -105,34 +111,32 @@ def _lacks(facts: CaseFacts, found: Judgement) -> Iterator[str]:
     """What the count and the targets lack for a pilot."""
     if found.answer == "no" and any(each.rule == "cannot_coexist" for each in found.departs):
         yield "a bill that repays the work, or another target counted and missed"
-    if found.in_vain:
+    if found.in_vain:  # and a pilot is the answer
         yield f"{listing(found.in_vain)} tried, and a target still missed"
-    assessment, factors = facts.assessment, facts.assessment.factors.values()
+        return
+    assessment, then = facts.assessment, found.cleared
     lacking = [c.title for c in assessment.ceiling.checks.values() if c.state != "yes"]
     if lacking:
         yield f"these checks done: {listing(lacking)}"
     counts = (step.when.indicators for step in facts.framework.tree if step.when is not None)
     most = next((each.at_most for each in counts if each and each.at_most is not None), -1)
-    wanted, many = int(most) + 1, len(facts.framework.indicators)
-    if not found.in_vain and (lack := wanted - assessment.counts.indicators) > 0:
-        more = several(lack, "more reason")
-        yield f"{more} for it, so that {few(wanted)} of {few(many)} hold"
-    against = [f.title for f in factors if f.kind == "anti_indicator" and f.state == "yes"]
-    if against:
-        yield f"these reasons against cleared: {listing(against)}"
+    wanted, pro = int(most) + 1, facts.framework.indicators
+    titles = {name: factor.title for name, factor in assessment.factors.items()}
+    held = [name for name in pro if assessment.state(name) == "yes" and then[name] != "no"]
+    if (lack := wanted - len(held)) > 0:
+        but = " other than cost" if facts.small_bill and "cost_optimization" in pro else ""
+        yield (
+            f"{several(lack, 'more reason')} for it{but}, "
+            f"so that {few(wanted)} of {few(len(pro))} hold"
+        )
+    if doubtful := [titles[name] for name in held if then[name] == "unknown"]:
+        yield f"what contradicts these reasons settled: {listing(doubtful)}"
+    for state, done in (("yes", "reasons against cleared"), ("unknown", "answered no")):
+        con = [n for n in facts.framework.anti_indicators if assessment.state(n) == state]
+        if con:
+            yield f"these {done}: {listing([titles[name] for name in con])}"
     if not facts.aims and set(facts.targets.values()) <= {"yes"}:
         yield "a target that is stated, measured and missed"
-
-
-def _summary(facts: CaseFacts, decision: Decision, found: Judgement) -> str:
-    """The framework's count in one sentence, with what it counts and the judgement doesn't."""
-    by = f"by the {plain(facts.framework.name)}'s count"
-    if found.refuted:
-        factors = facts.assessment.factors
-        by += f", which counts {listing([factors[name].title for name in found.refuted])}"
-    if decision.outcome == "undecided":
-        return f"{by}: undecided between {listing([OUTCOME_WORDS[o] for o in decision.reach])}."
-    return f"{by}: {OUTCOME_WORDS[decision.outcome]}."
 
 
 def _caveats(
@@ -161,8 +165,9 @@ def _caveats(
     if done and decision.outcome == "improve_rag_or_switch_model":
         says = f"the rules send you to {listing(done, 'or')}, and by your answers that is done"
         yield "named_is_done", f"{says}: see the options for what is left"
-    still_open = (gate for gate in gates if gate.state == "unknown" and found.tunes)
-    yield from ((f"gate_{gate.id}", f"{gate.id}: {gate.why}") for gate in still_open)
+    if found.answer in ("pilot", "yes"):
+        still = (gate for gate in gates if gate.state == "unknown")
+        yield from ((f"gate_{gate.id}", f"{gate.id}: {gate.why}") for gate in still)
 
 
 def _not_asked(facts: CaseFacts) -> Iterator[tuple[str, str]]:

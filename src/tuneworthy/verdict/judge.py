@@ -7,7 +7,6 @@ switched on in the framework file. Everything that advises reads what this modul
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from itertools import product
@@ -35,15 +34,14 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.evidence import TargetState
 from tuneworthy.model.framework import OUTCOMES, JudgementRule, Outcome, TargetId
 from tuneworthy.verdict import TABLES
+from tuneworthy.verdict.challenges import disputed
 from tuneworthy.verdict.facts import TARGETS, CaseFacts, named
+from tuneworthy.verdict.gates import strength
 from tuneworthy.verdict.options import OPTIONS, Compared, Outlook, covers
-from tuneworthy.verdict.rules import OTHERS, verdict_of
+from tuneworthy.verdict.rules import OTHERS, strength_of, verdict_of
 from tuneworthy.words import few, listing, number, sentence, several, usd
 
 BY_COUNT: Mapping[Verdict, TuningAnswer] = TABLES["by_count"]  #: What the count alone answers.
-
-_SENT_TO = ("better_retrieval", "other_model")
-"""Options that "improve retrieval or switch model" names."""
 
 MOST_STEPS = 3
 
@@ -88,12 +86,15 @@ class Situation:
     rules: Rules
     options: Sequence[Outlook]
     gates: Mapping[GateId, GateResult]
-    contradicted: frozenset[str] = frozenset()
-    """Answers whose statement stands in an open contradiction."""
 
     def on(self, rule: JudgementRule) -> bool:
         """Whether the framework has this rule."""
         return rule in self.facts.framework.judgement
+
+    @cached_property
+    def contradicted(self) -> frozenset[str]:
+        """Answers whose statement stands in an open contradiction."""
+        return disputed(self.facts)
 
     @cached_property
     def simple(self) -> list[Outlook]:
@@ -123,14 +124,6 @@ class Situation:
     def reached(self) -> frozenset[Outcome]:
         """Outcomes that the count, without what is refuted, can still come to."""
         return tally(self.rules, self.counted[0]).reach
-
-    @cached_property
-    def raw(self) -> Verdict:
-        """The count with what is refuted; the first of what is reached where nothing is."""
-        states = self.facts.states
-        if states == self.counted[0]:
-            return next(outcome for outcome in OUTCOMES if outcome in self.reached)
-        return verdict_of(self.rules, states)
 
     @cached_property
     def decided(self) -> tuple[JudgementRule, TuningAnswer, str] | None:
@@ -245,14 +238,14 @@ def _dead_end(it: Situation, outcome: Verdict) -> str | None:
     """What the count sends to is tried or ruled out, and only tuning moves what is missed."""
     if outcome != "improve_rag_or_switch_model" or it.facts.reached != "yes":
         return None
-    sent = [option for option in it.options if option.family in _SENT_TO]
+    sent = [option for option in it.options if option.family in ("better_retrieval", "other_model")]
     if not sent or any(option.helps != "no" for option in sent) or not it.facts.missed:
         return None
     missed = [target for target in it.untouched if target in it.facts.missed]
     able = [o for o in it.tunings if set(missed) <= set(covers(o, it.facts)) and o.helps == "yes"]
     if not missed or not able:
         return None
-    return f"what it sends to is tried or ruled out, and only tuning moves {named(missed)}"
+    return f"what the count sends to is tried or ruled out, and only tuning moves {named(missed)}"
 
 
 def _cheaper_first(it: Situation) -> str | None:
@@ -301,17 +294,21 @@ def _held_back(it: Situation, skip: str) -> tuple[Waits, str] | None:
 
 def _by_count(it: Situation, outcome: Verdict) -> str:
     """Why the count comes to an outcome."""
-    framework, states = it.facts.framework, it.counted[0]
+    framework, states = it.facts.framework, it.facts.states
     pro = [name for name in framework.indicators if states[name] == "yes"]
     many = several(len(framework.indicators), "reason")
     if outcome == "keep_optimizing_prompts":
         checks = [states[name] for name in framework.ceiling]
         todo, undone = checks.count("no"), checks.count("unknown")
         n, says = (todo, "not done") if todo else (undone, "not answered")
+        if n == len(checks):
+            return f"none of the {several(n, 'check')} of the ceiling is {says[4:]}"
         verb = "is" if n == 1 else "are"
         return f"{few(n)} of {several(len(checks), 'check')} of the ceiling {verb} {says}"
     if outcome == "improve_rag_or_switch_model":
-        return f"only {few(len(pro))} of {many} for it {'holds' if len(pro) == 1 else 'hold'}"
+        so_far = "so far " if "unknown" in map(states.get, framework.indicators) else ""
+        verb = "holds" if len(pro) == 1 else "hold"
+        return f"{so_far}only {few(len(pro))} of {many} for it {verb}"
     if outcome == "address_anti_indicators":
         against = framework.anti_indicators.items()
         con = [factor.title for name, factor in against if states[name] == "yes"]
@@ -332,7 +329,8 @@ def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
         still = [*states.values()].count("unknown")
         because = f"it depends on {several(still, 'open answer')}"
         return Finding("open", ", and ".join([*refuted.values(), because]), refuted), each
-    found = next((one for one in each if one.outcome == it.raw), each[0])
+    raw = verdict_of(it.rules, it.facts.states) if why else each[0].outcome
+    found = next((one for one in each if one.outcome == raw), each[0])
     if refuted and not found.departs:
         found = found._replace(because=refuted["refuted"])
     return found._replace(departs={**refuted, **found.departs}), each
@@ -340,10 +338,7 @@ def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
 
 # The steps.
 
-_IN_A_LAB = frozenset(
-    {"few_shot", "retrieved_examples", "constrained_output", "prompt_optimisation", "other_model"}
-    | {"reasoning_effort", "smaller_model"}
-)  #: Options that ``ceiling`` tries.
+_IN_A_LAB = frozenset[str](TABLES["in_a_lab"])  #: Options that ``ceiling`` tries.
 
 
 class BareStep(NamedTuple):
@@ -354,14 +349,6 @@ class BareStep(NamedTuple):
     because: str
     stop: str = ""
     outlook: Outlook | None = None  #: Of the option that it tries; None for anything else.
-
-
-def steps_for(it: Situation, found: Finding, asked: Asked) -> list[Step]:
-    """What to do, in its order; at least one step."""
-    unique = dict[str, BareStep]()
-    for todo in todos(it, found, asked):
-        unique.setdefault(todo.option, todo)
-    return [_step(it, todo) for todo in list(unique.values())[:MOST_STEPS] or [_keep(it)]]
 
 
 def todos(it: Situation, found: Finding, asked: Asked) -> Iterator[BareStep]:
@@ -494,14 +481,6 @@ _ACTIONS: Mapping[str, Action] = TABLES["action_of"]
 """The answer as scripts have known it: by what it is, else what it waits for, else the count."""
 
 
-def action_of(found: Finding, asks: bool) -> Action:
-    """The answer as scripts have known it."""
-    if found.answer == "not_yet" and asks:
-        return "answer_questions"
-    names = (found.answer, found.waits, found.outcome)
-    return next((_ACTIONS[name] for name in names if name in _ACTIONS), "answer_questions")
-
-
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """The one result that everything which advises reads."""
@@ -518,13 +497,10 @@ class Judgement:
     recommendation: Recommendation
     targets: dict[TargetId, TargetResult]
     contradictions: int
+    cleared: States
+    """Every answer as it counts once the checks are done and the reasons against are cleared."""
     in_vain: Strings  #: What helps and, were it tried in vain, would leave a pilot.
     ruled_out: frozenset[str]  #: Options that don't help.
-
-    @property
-    def tunes(self) -> bool:
-        """Whether a tuned model is planned."""
-        return self.answer in ("pilot", "yes")
 
 
 def judge(
@@ -534,18 +510,24 @@ def judge(
     gates: Sequence[GateResult],
     challenges: Sequence[ChallengeResult],
     asked: Asked,
+    invest: Callable[[State], GateResult],
 ) -> Judgement:
-    """Join everything that was worked out into one answer with its steps."""
-    heavy = [item for item in challenges if item.severity == "contradiction"]
-    paths = [path.split(".") for item in heavy for path in item.between]
-    names = frozenset(path[1] for path in paths if path[0] == "factors" and len(path) > 1)
-    it = Situation(facts, rules, compared.outlooks, {g.id: g for g in gates}, names)
-    facts.read.clear()
+    """Join everything that was worked out into one answer with its steps.
+
+    ``invest`` is the gate about money with another answer to whether data may leave.
+    """
+    it = Situation(facts, rules, compared.outlooks, {gate.id: gate for gate in gates})
     found, each = answered(it)
     found = found._replace(because=found.because or _by_count(it, found.outcome))
-    steps = steps_for(it, found, asked)
-    read = facts.read | facts.framework.ceiling.keys()
-    ahead = partial(_ahead, it, found, steps[0].option, each, asked, compared, read)
+    unique = dict[str, BareStep]()
+    for todo in todos(it, found, asked):
+        unique.setdefault(todo.option, todo)
+    steps = [_step(it, todo) for todo in [*unique.values()][:MOST_STEPS] or [_keep(it)]]
+    asks = found.answer == "not_yet" and asked and steps[0].option == "measure"
+    names = ("open",) if asks else (found.answer, found.waits, found.outcome)
+    ahead = partial(_ahead, it, found, steps[0].option, each, asked, compared, invest)
+    clear: dict[str, State] = dict.fromkeys(facts.framework.ceiling, "yes")
+    clear |= dict.fromkeys(facts.framework.anti_indicators, "no")
     counted, states = it.counted[0], facts.states
     return Judgement(
         answer=found.answer,
@@ -553,13 +535,14 @@ def judge(
         departs=tuple(
             Departure(rule=rule, because=sentence(why)) for rule, why in found.departs.items()
         ),
-        action=action_of(found, bool(asked) and steps[0].option == "measure"),
+        action=next((_ACTIONS[name] for name in names if name in _ACTIONS), "answer_questions"),
         outcome=found.outcome,
         refuted=tuple(n for n in states if "refuted" in found.departs and counted[n] != states[n]),
         ahead=cache(ahead),
         recommendation=_recommendation(found, steps, facts),
         targets=targets(facts),
-        contradictions=len(heavy),
+        contradictions=[item.severity for item in challenges].count("contradiction"),
+        cleared=replace(it, facts=facts.answered(clear)).counted[0],
         in_vain=tuple(tried_in_vain(it, found)),
         ruled_out=frozenset(option.id for option in it.options if option.helps == "no"),
     )
@@ -610,6 +593,8 @@ def tried_in_vain(it: Situation, found: Finding) -> list[str]:
     return [option.title for option in it.sure] if after.answer == "pilot" else []
 
 
+_SOVEREIGN = "data_sovereignty"  #: The one answer that money rests on.
+
 MOST_WAYS = 16  #: Ways to answer everything that is open, up to which all of them are judged.
 
 
@@ -620,23 +605,25 @@ def _ahead(
     each: Sequence[Finding],
     asked: Asked,
     compared: Compared,
-    read: AbstractSet[str],
+    invest: Callable[[State], GateResult],
 ) -> tuple[Basis, Reach]:
     """What it rests on and what one answer alone would change; and what open ones would make of it.
 
     Few open answers are tried in every combination; of many each alone, beside every outcome that
-    the count can come to. Nothing is judged again where no option and no rule (``read``) has asked
-    for what changes, and the count stays.
+    the count can come to.
     """
 
     def judged(changes: States) -> tuple[TuningAnswer, str]:
-        facts, names = it.facts.answered(changes), frozenset(changes)
-        again = compared.again(facts, names)
-        after = Situation(facts, it.rules, again, it.gates, it.contradicted - names)
-        unread = again is it.options and facts.shape == it.facts.shape and not names & read
-        if unread and (after.reached, after.raw) == (it.reached, it.raw):
-            return found.answer, first
-        then, _ = answered(after)
+        facts = it.facts.answered(changes)
+        state, why = strength(strength_of(facts.states, it.rules))
+        gates = {**it.gates, "strength": GateResult(id="strength", state=state, why=why)}
+        after = Situation(facts, it.rules, compared.again(facts), gates)
+        then, ways = answered(after)
+        if _SOVEREIGN in changes and any(
+            one.answer in ("pilot", "yes") or one.waits == "investment" for one in ways
+        ):
+            gates["investment"] = invest(facts.state(_SOVEREIGN))
+            then, _ = answered(replace(after, gates=gates))
         if then.answer == "open":
             return then.answer, first
         return then.answer, next((t.option for t in todos(after, then, asked)), "keep_prompt")

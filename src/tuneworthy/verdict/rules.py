@@ -45,10 +45,7 @@ def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
     shares = dict(counted.even)
     reach = tuple(outcome for outcome in OUTCOMES if outcome in counted.reach)
     measures = _measures(states, rules)
-    low, high = measures["difference"]
-    cuts = (rules.score_cuts, rules.difference_cuts)
-    bands = [(each.band(int(low)), each.band(int(high))) for each in cuts]
-    outcome = outcome_of(counted.reach)
+    bands, outcome = _bands(measures, rules), outcome_of(counted.reach)
     return Decision(
         outcome=outcome,
         leaning=max(reach, key=lambda name: (shares[name], -OUTCOMES.index(name))),
@@ -64,12 +61,25 @@ def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
                 value=_unscaled("difference", measures, rules), band=_band(*bands[1])
             ),
         ),
-        strength=BandRange(
-            low=min((first for first, _ in bands), key=BANDS.index),
-            high=max((last for _, last in bands), key=BANDS.index),
-        ),
+        strength=strength_of(states, rules),
         distribution=shares,
         bounds=_bounds(counted),
+    )
+
+
+def _bands(measures: Measures, rules: Rules) -> list[tuple[Band, Band]]:
+    """Bands of score and difference, each from its least to its most."""
+    low, high = measures["difference"]
+    cuts = (rules.score_cuts, rules.difference_cuts)
+    return [(each.band(int(low)), each.band(int(high))) for each in cuts]
+
+
+def strength_of(states: States, rules: Rules) -> BandRange:
+    """How strong it is, from the least to the most that either rule says."""
+    bands = _bands(_measures(states, rules), rules)
+    return BandRange(
+        low=min((first for first, _ in bands), key=BANDS.index),
+        high=max((last for _, last in bands), key=BANDS.index),
     )
 
 

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -138,7 +139,8 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     for name, path in _NUMBERS.items():
         if (evidence := counted.get(name)) and (numbers := _numbers(name, path, evidence, case)):
             for place, number in numbers.items():
-                _put(tree, place, number)
+                *way, last = place.split(".")
+                reduce(lambda at, step: at.setdefault(step, {}), way, tree)[last] = number
             was: Any = usable_examples(case) if name == TRAINING else attrgetter(path)(case)
             ends = (was, was) if isinstance(was, float | int) else was and (was.low, was.high)
             replaced.append(Replaced(path, ends, evidence))
@@ -209,13 +211,6 @@ def independent(evidence: Evidence) -> int:
     # Divided twice: the square of a tiny distance is zero.
     worth = 0 if far == share else Z95**2 * far * (1 - far) / (share - far) / (share - far)
     return math.floor(min(worth, _MOST) + 1e-6)
-
-
-def _put(tree: dict[str, Any], path: str, value: Any) -> None:
-    *way, last = path.split(".")
-    for step in way:
-        tree = tree.setdefault(step, {})
-    tree[last] = value
 
 
 # Measured beats stated, for what can be observed; a need stays as it was said.

@@ -11,14 +11,13 @@ from tuneworthy.words import count, plain
 @contradiction
 def examples_against_answer(facts: CaseFacts) -> Found:
     """The answer about data and the number of examples say opposite things."""
-    answer, have = facts.case.factors.get("insufficient_data"), facts.examples
+    said, have = facts.state("insufficient_data"), facts.examples
     limit = examples_limit(facts.case, facts.framework)
-    if answer is None or answer.value == "unknown" or have is None or limit is None:
+    if said == "unknown" or have is None or limit is None:
         return None
     need = examples_need(facts.case, facts.framework)
-    enough = "Too few" if answer.value == "yes" else "Enough"
-    measured = facts.source("insufficient_data") == "measured"  # another challenge says so
-    fires = (have < limit) != (answer.value == "yes") and not measured
+    enough = "Too few" if said == "yes" else "Enough"
+    fires = (have < limit) != (said == "yes") and facts.source("insufficient_data") == "stated"
     return fires and (
         ("factors.insufficient_data", "data.examples"),
         f"{enough} examples are said to be available, and {count(have)} are stated; "

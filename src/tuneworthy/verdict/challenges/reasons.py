@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tuneworthy.model.base import growth_needed, months_to_reach
 from tuneworthy.model.case import in_use
 from tuneworthy.verdict.facts import (
     ARMS,
@@ -14,9 +13,6 @@ from tuneworthy.verdict.facts import (
     pushback,
 )
 from tuneworthy.words import count, listing, plain, share, usd
-
-LATER_ELSEWHERE = ("low_volume",)
-"""Answers that have a challenge of their own for what holds now and counts otherwise."""
 
 _TUNED = ("fine_tune", "hybrid")
 
@@ -141,21 +137,11 @@ def low_volume_now(facts: CaseFacts) -> Found:
     now, month, growth = facts.requests, answer.by_month, facts.growth
     says, grown = "Volume counts as sufficient, but it is low at present.", ""
     if now and month is not None and growth:
-        then = count(now * (1 + growth) ** month)
-        grown = f"; at {share(growth)} growth month {month} has {then}"
+        grown = (
+            f"; at {share(growth)} growth month {month} has {count(now * (1 + growth) ** month)}"
+        )
     if now is not None:
         says += f" Today it is {count(now)} requests a month{grown}."
-    saving = facts.case.economics.monthly.api_savings_usd
-    if now and facts.request_usd and saving is not None:
-        pays_at = saving.likely / facts.request_usd
-        pays_in = months_to_reach(now=now, target=pays_at, growth_per_month=growth)
-        then = (
-            f": month {pays_in} at that growth" if pays_in else ", which no stated growth reaches"
-        )
-        says += f" The stated saving needs about {count(pays_at)} a month{then}."
-        needed = growth_needed(now=now, target=pays_at, months=month or 0)
-        if needed and month:
-            says += f" Month {month} would take {share(needed)} growth a month."
     return (
         ("factors.low_volume.value", "factors.low_volume.now"),
         says,
@@ -169,7 +155,7 @@ def answer_differs_now(facts: CaseFacts) -> Found:
     names = [
         name
         for name, answer in facts.case.factors.items()
-        if name not in LATER_ELSEWHERE and answer.now not in (None, answer.value)
+        if name != "low_volume" and answer.now not in (None, answer.value)
     ]
     return bool(names) and (
         tuple(f"factors.{name}.{part}" for name in names for part in ("value", "now")),
@@ -184,15 +170,15 @@ def volume_against_answer(facts: CaseFacts) -> Found:
     """Requests a month that say the opposite of the answer about volume."""
     stated = facts.case.economics.traffic.requests_per_month
     limit = facts.framework.threshold("low_volume")
-    answer = facts.case.factors.get("low_volume")
-    if stated is None or limit is None or answer is None or answer.value == "unknown":
-        return None
+    said, answer = facts.state("low_volume"), facts.case.factors.get("low_volume")
+    if stated is None or limit is None or facts.source("low_volume") != "stated":
+        return None  # what was measured is another challenge's
     few, many = stated.high < limit, stated.low >= limit
-    agrees = not (many if answer.value == "yes" else few)
-    measured = facts.source("low_volume") == "measured"  # another challenge's
-    return not (agrees or measured or (few and answer.now == "yes")) and (
+    clash = {"yes": many, "no": few, "unknown": False}[said]
+    later = few and answer is not None and answer.now == "yes"
+    return (clash and not later) and (
         ("factors.low_volume", "economics.traffic.requests_per_month"),
-        f"Low volume is answered {answer.value}, and traffic is {count(stated.likely)} requests"
+        f"Low volume is answered {said}, and traffic is {count(stated.likely)} requests"
         f"{facts.case.a_month} (low is under {count(limit)}).",
         "Count the requests and correct one of the two",
     )

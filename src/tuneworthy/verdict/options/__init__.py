@@ -114,15 +114,15 @@ class Compared:
         self._every = [*_options(facts, record), *_tunings(facts, record)] if options else []
         self._facts, self.outlooks = facts, self._judged(facts)
 
-    def again(self, facts: CaseFacts, changed: frozenset[str]) -> tuple[Outlook, ...]:
-        """The same with other answers; only options that read one of them are judged again.
+    def again(self, facts: CaseFacts) -> tuple[Outlook, ...]:
+        """The same with answers supposed; only options that read one of them are judged again.
 
         Of one that comes out as it was, the words stay as they were.
         """
-        if changed & self._facts.shaped_by and facts.shape != self._facts.shape:
+        if facts.shape != self._facts.shape:
             return self._judged(facts)
         known = {
-            option.id: _judged(option, facts, option) if option.read & changed else option
+            option.id: _judged(option, facts, option) if option.read & facts.supposed else option
             for option in self.outlooks
         }
         if all(known[option.id] is option for option in self.outlooks):

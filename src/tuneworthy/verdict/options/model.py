@@ -163,14 +163,14 @@ def caching(facts: CaseFacts) -> Opinion:
 @option(mends=False, trouble="calls", figures=_priced("batched"))
 def batching(facts: CaseFacts) -> Opinion:
     """Helps with cost where nobody waits for the answer."""
-    most, dear = facts.case.targets.latency_p95_s, facts.target("cost") == "no"
+    most, presses = facts.case.targets.latency_p95_s, "cost" in facts.pressed_by
     waits, cost = facts.state("latency_requirements"), facts.state("cost_optimization")
     if waits == "yes" or most is not None:
         at_most = f" ({most:g} s at most)" if most is not None else ""
         return no(f"somebody waits for the answer{at_most}")
-    if cost == "no" and not dear:
+    if cost != "unknown" and not presses:
         return no("cost is no reason here")
-    if waits == "unknown" or (cost == "unknown" and not dear):
+    if "unknown" in (waits, "yes" if presses else cost):
         return unknown("whether somebody waits, and whether cost presses, isn't all stated")
     if facts.quality_short != "no":
         return partly("nobody waits, so it cuts the cost; it improves no answer")
