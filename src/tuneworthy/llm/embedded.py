@@ -40,6 +40,7 @@ from tuneworthy.llm.endpoints import (
     Transport,
 )
 from tuneworthy.model.lab import Reply, Request
+from tuneworthy.text.cached import cache_folder
 
 if TYPE_CHECKING:
     from tuneworthy.llm.http import Http
@@ -80,12 +81,7 @@ _ELSEWHERE = (
 
 def weights_path() -> Path:
     """Where the weights are kept in the user's cache folder, whether they are there or not."""
-    home, system = Path.home(), platform.system()
-    named = (Path(os.environ.get(each, "")) for each in ("XDG_CACHE_HOME", "LOCALAPPDATA"))
-    cache, local = (path if path.is_absolute() else None for path in named)
-    folders = {"Darwin": home / "Library" / "Caches"}
-    folders["Windows"] = local or home / "AppData" / "Local"
-    return (cache or folders.get(system, home / ".cache")) / "tuneworthy" / FILE_NAME
+    return cache_folder() / FILE_NAME
 
 
 def present() -> bool:
