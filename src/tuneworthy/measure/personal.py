@@ -330,13 +330,11 @@ class Scanner:
         first = {each.id: each.gate for each in kinds if not each.digits}
         # One coarse pattern for all numbers is much quicker than a pattern for each.
         second = {each.id: each.gate for each in kinds if each.digits}
-        names = ("personal-first", "personal-second") if kinds is KINDS else ("", "")
-        self._first, self._second = (
-            Searcher(patterns, plain=plain, kept=name)
-            for patterns, name in zip(
-                (first | {_SIX: Pattern(_SIX_DIGITS)}, second), names, strict=True
-            )
+        ours = kinds is KINDS
+        self._first = Searcher(
+            first | {_SIX: Pattern(_SIX_DIGITS)}, plain=plain, kept="personal-first" * ours
         )
+        self._second = Searcher(second, plain=plain, kept="personal-second" * ours)
 
     def bits(self, texts: Sequence[str | None]) -> NDArray[np.int64]:
         """Which kinds each text holds, proven by their checks: bit k stands for the k-th kind.
