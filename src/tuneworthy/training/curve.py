@@ -7,9 +7,10 @@ or the mistakes in an answer, which is right with ``exp(-mistakes)`` and so may 
 (Schaeffer and others 2023, "Are Emergent Abilities of Large Language Models a Mirage?"). Nor is it
 known from where on a model gives the form that is asked for, without which nothing is right. Few
 sizes leave many such curves possible, so some are drawn from all of them, each the likelier the
-better it fits: the end from 0 to 1, the start from nought to twice the end (more examples may also
-cost something: Viering and Loog 2023, "The Shape of Learning Curves"), middle and form at any
-number up to two doublings of what was tried, where all that is said ends.
+better it fits: the end from 0 to 1 (Jeffreys' prior of a share: many tasks end near one of the
+two), the start from nought to twice the end (more examples may also cost something: Viering and
+Loog 2023, "The Shape of Learning Curves"), middle and form at any number up to two doublings of
+what was tried, where all that is said ends.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _EXPONENTS = (0.1, 4.0)
 _FALLS = 0.5  # an exponent that a score falls by at most: no example takes away much
 _MISTAKES = 10.0  # more in an untuned answer than in the best: of more it can't be seen
 _LEAST = 1e-3  # standard error of a score that no number of cases goes below: seeds differ
+_UNSEEN = 2  # degrees of freedom of a variance of seeds that nothing shows: three seeds of one size
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def drawn(sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike
     off = (end[:, None] * shape - mean) @ axes
     fit = -(off**2 / variance + np.log(variance)).sum(axis=1) / 2
     fit += noise**2 / 2 + np.log(error / shape[:, -1])
+    fit -= np.log(np.maximum(end * (1 - end), _LEAST)) / 2
     fit[(end <= 0) | (end > 1) | (start * end > 1)] = -np.inf
     weight = np.exp(fit - fit.max())
     taken = rng.choice(_TRIED, DRAWS, p=weight / weight.sum())
@@ -123,7 +126,7 @@ def _seen(
     What was never right, or always, isn't certain to be: half a conversation of each kind joins
     (Jeffreys' prior), of which a half is the same one at all sizes. The variance of seeds is that
     of all sizes together, as three seeds of one show hardly any, and no surer than those are many.
-    Where no size has two seeds, each answer of a run may be one of its own.
+    Where no size has two seeds, each answer of a run may be one of its own, and no more is known.
     """
     member, count = members(clusters)
     means, offs, joined, spreads, alone = [], [], [], [], []
@@ -144,8 +147,8 @@ def _seen(
     shared = join.T @ join
     spread = off.T @ off + (shared + np.diag(np.diag(shared))) / 2
     apart = np.full(_TRIED, np.mean(spreads or alone))
-    if degrees := sum(len(table) - 1 for table in scores):
-        apart *= degrees / rng.chisquare(degrees, _TRIED)
+    degrees = sum(len(table) - 1 for table in scores) or _UNSEEN
+    apart *= degrees / rng.chisquare(degrees, _TRIED)
     return np.array(means), spread, apart + _LEAST**2
 
 
