@@ -975,6 +975,7 @@ MISTAKES: dict[str, Mistake] = {
     "a key that is a list": Mistake("name: x\n? [a, b]\n: c\n", 2, "a key has to be plain text"),
     "a key that is a mapping": Mistake("name: x\n{a: b}: c\n", 2, "a key has to be plain text"),
     "a key that is a number": Mistake("name: x\n1: y\n", 2, '"1" is not a key of this file'),
+    "another version": Mistake("name: x\nschema: 2\n", 2, "is not a key", "reads one version"),
     "a key that is null": Mistake("name: x\n~: y\n", 2, '"~" is not a key of this file'),
     "a tab for indentation": Mistake("name: x\nfactors:\n\tbrand_voice: yes\n", 3, "is not YAML"),
     "a quote that does not end": Mistake('name: "x\nfactors: {}\n', 3, "is not YAML"),

@@ -149,6 +149,14 @@ def test_a_wrong_key_ends_the_run_at_once_in_one_plain_line(keyed: str, tmp_path
     assert sum(count(keyed)["answered"].values()) <= 8
 
 
+def test_where_no_key_was_sent_a_refusal_names_its_variable(
+    keyed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(key_variable(keyed))
+    told = ask(keyed, "unauthorised", tmp_path).stop.stopped
+    assert told.startswith(f"HTTP 401: no key is in {key_variable(keyed)}; it says wrong key")
+
+
 @pytest.mark.parametrize(
     "base_url",
     [

@@ -290,6 +290,10 @@ def test_a_mapping_is_guessed_deep_inside_and_by_odd_headings(tmp_path: Path) ->
     files = read([tmp_path / "d.csv"])
     assert [chunk.batch.output for chunk in files] == [[None]]
     assert files.guesses[0].unread == ("Was gesagt wurde",)
+    nested = {"rec": {"question": "q", "answer": "a", "extra": {"why": 1}}, "t": {"q": 3}, "x": []}
+    files = read([written(tmp_path / "e.jsonl", nested, nested | {"rec": {"answer": "b", "z": 2}})])
+    assert [chunk.batch.output for chunk in files] == [["a", "b"]]
+    assert files.guesses[0].unread == ("rec.extra", "t", "x", "rec.z")
     envelope = {"output": {"choices": [{"message": {"role": "assistant", "content": "a"}}]}}
     assert load(written(tmp_path / "c.jsonl", {"x": 1, **envelope}))[0][0]["output"] == "a"
 

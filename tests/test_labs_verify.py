@@ -115,7 +115,8 @@ def test_the_outcome_follows_from_both_intervals(
     fake = known({"base": base, "mine": mine}, general=general)
     result = verified(folder, fake, margin=margin)
     assert (result.outcome, result.why) == expected
-    page = api.render(result)
+    page = api.render(result, folder="lab")
+    assert page.endswith("Next: tuneworthy decide lab\n")
     assert max(map(len, page.splitlines())) <= 80
     as_json = json.loads(api.render(result, "json"))
     assert as_json["schema"] == "tuneworthy/verify/1"

@@ -388,7 +388,8 @@ def test_a_cap_stops_it_and_nothing_is_lost(tmp_path: Path) -> None:
     assert result.stopped
     assert result.spend.paid <= result.spend.cap
     assert "synthesis_failure_share" not in read_latest(read_case(folder))[0]
-    assert "--budget" in api.render(result, folder="town")
+    way_on = "see what the rest costs: tuneworthy retrieve town --answers --dry-run"
+    assert way_on in " ".join(api.render(result, folder="town").split())
     paid = result.spend.calls
     whole: Any = api.run(prepared, cap_usd=1, transport=reader())
     assert not whole.stopped

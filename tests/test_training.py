@@ -728,9 +728,15 @@ def states(place: Path, day: str = "2026-09-01") -> dict[str, str]:
     return {one.id: one.state for one in watch(place, as_of=date.fromisoformat(day)).checks}
 
 
-def test_a_decision_that_nobody_signed_asks_for_a_look(tmp_path: Path) -> None:
+def test_a_decision_that_nobody_signed_asks_for_a_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert states(folder(tmp_path, plenty(2)))["signed"] == "attention"
-    assert run(["watch", str(tmp_path)]) == 1
+    monkeypatch.chdir(tmp_path)
+    assert run(["watch", "."]) == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "tuneworthy serve ." in shown
+    assert "tuneworthy answer . decision.review_on" in shown
 
 
 def test_a_signature_is_answered_in_the_words_that_were_typed(

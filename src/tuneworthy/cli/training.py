@@ -344,7 +344,6 @@ def watch(
         with opt.live_line(opt.reading_progress) as progress:
             measure_case(case, sources, mapping=mapping, progress=progress)
     seen = look(case, as_of=as_of)
-    document = watch_document(seen)
-    keep_look(case, "watch", document)
-    opt.show(document, lambda: watch_dict(seen))
+    keep_look(case, "watch", watch_document(seen))
+    opt.show(watch_document(seen, argument(case)), lambda: watch_dict(seen))
     return NOT_MET if seen.state == "attention" else None

@@ -155,9 +155,7 @@ def _place(base_url: str) -> tuple[str, str, int | None]:
 
 def _key(variable: str) -> Secret | None:
     """A key from the environment, else from the system's keyring where that package is there."""
-    if not variable:
-        return None
-    found = os.environ.get(variable, "").strip() or _from_keyring(variable)
+    found = variable and (os.environ.get(variable, "").strip() or _from_keyring(variable))
     if not found:
         return None
     if not found.isascii() or not found.isprintable():

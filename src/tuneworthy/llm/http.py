@@ -25,6 +25,7 @@ from tuneworthy.llm.endpoints import (
     Place,
     Refused,
     Secret,
+    key_variable,
 )
 from tuneworthy.model.base import readable
 from tuneworthy.model.lab import RefusedBy, Reply, Request, Usage
@@ -115,6 +116,8 @@ class Http:
         if status != _OK:
             answers = request.base_url in self._answered
             said = hidden(raw.decode("utf-8", "replace"), key)
+            if status in _NO_KEY and key is None:
+                said = f"no key is in {key_variable(request.base_url)}; it says {said}"
             refusal = refusal_of(status, headers.get("Retry-After", ""), said, known=answers)
             name = refused_parameter(said, sent_body) if isinstance(refusal, Refused) else ""
             raise NotTaken(name, str(refusal)) if name else refusal
@@ -318,8 +321,7 @@ def _tokens(value: object) -> int:
 
 def refusal_of(status: int, retry_after: str, body: str, *, known: bool) -> Exception:
     """What an answer that is no answer means; a 403 of a ``known`` endpoint is of this request."""
-    said = one_line(body[:2000], limit=200)
-    why = f"HTTP {status}: {said}" if said else f"HTTP {status}"
+    why = f"HTTP {status}: {one_line(body[:2000], limit=200)}".removesuffix(": ")
     if status in _BUSY:
         return Busy(why, _seconds(retry_after))
     if _OK < status < _REDIRECT:

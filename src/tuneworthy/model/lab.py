@@ -188,8 +188,8 @@ class Usage(Record):
     reasoning_tokens: Natural = 0  #: Of the output: what was thought and not shown.
 
 
-_WITHHELD = {"length": "the answer was cut off: raise the tokens an answer may have (--max-tokens)"}
-_WITHHELD |= {"max_tokens": _WITHHELD["length"], "refusal": "the model refused to answer"}
+_CUT_OFF = "the answer was cut off: raise the tokens an answer may have (--max-tokens asks anew)"
+_WITHHELD = {"length": _CUT_OFF, "max_tokens": _CUT_OFF, "refusal": "the model refused to answer"}
 _FILTERS = ("content_filter", "safety", "recitation", "prohibited_content")
 _WITHHELD |= dict.fromkeys(_FILTERS, "a content filter withheld the answer")
 

@@ -187,6 +187,8 @@ def _explain(finding: Any, document: ParsedFile) -> tuple[str, str, str]:
         fix = did_you_mean(key, context["known"])
         if context["empty"] and "Did you mean" not in fix:
             fix = "A text with a comma in it goes in quotes"
+        if not path and key.strip("$") in ("schema", "schema_version", "version"):
+            fix = "Tuneworthy reads one version of it: leave the key out, or update Tuneworthy"
         what = f'"{shown(key)}" is not a key of {label or "this file"}'
         return what, document.where((*path, key)), fix
     what, fix = _words(kind, finding, context)

@@ -101,11 +101,8 @@ def _wide(head: bytes) -> str | None:
 
 def _is_lines(head: bytes) -> bool:
     """Whether it is one JSON value a line: a line that is an object, and more behind it."""
-    found = list(objects(head, most=1))
-    if not found:
-        return False
-    number = found[0][0]
-    return number > 0 or bool(head.lstrip().partition(b"\n")[2].strip())
+    number, _ = next(objects(head, most=1), (-1, b""))
+    return number > 0 or (number == 0 and bool(head.lstrip().partition(b"\n")[2].strip()))
 
 
 def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
@@ -133,6 +130,16 @@ Beside = dict[str, dict[str, Any]]
 Records = Iterator[tuple[Place, Any]]
 Groups = Iterator[tuple[list[Place], Any]]
 """Places, and the records there: a list, or rows of a table."""
+
+
+def _unread(record: Mapping[str, Any], read: set[tuple[str, ...]], *at: str) -> Iterator[str]:
+    """Fields that nothing is taken from, with dots; what lies in one of them goes with it."""
+    for key, value in record.items():
+        path = (*at, key)
+        if not any(taken[: len(path)] == path for taken in read):
+            yield ".".join(path)
+        elif path not in read and isinstance(value, Mapping):
+            yield from _unread(value, read, *path)
 
 
 class Content:
@@ -252,12 +259,10 @@ class Content:
             own = [{**self._folders, **sample} for sample in samples]
             self.guessed = guess(own, self._folders, table=bool(table) and not apart)
             if self.guessed is not None:
-                paths = [
-                    *self.guessed.id,
-                    *(p for k in self.guessed.picks.values() for p in k.paths),
-                ]
-                read = {str(path[0]) for path in paths} | {".".join(map(str, p)) for p in paths}
-                self.unread = tuple(key for key in dict.fromkeys(chain(*own)) if key not in read)
+                paths = chain(self.guessed.id, *(p.paths for p in self.guessed.picks.values()))
+                read = {tuple(map(str, path)) for path in paths}
+                read |= {(".".join(path),) for path in read}
+                self.unread = tuple(dict.fromkeys(chain(*(_unread(one, read) for one in own))))
             kind = self.guessed or (kind if apart or not table else None)
         if kind is None:
             raise not_recognised(self.where, ", ".join(samples[0]) if samples else "")
@@ -265,10 +270,9 @@ class Content:
             picks = [pick for field, pick in kind.picks.items() if field not in OF_FOLDERS]
             own_keys = {path[0] for pick in picks for path in pick.paths}
             self._folders = {k: v for k, v in self._folders.items() if k not in own_keys}
-        if self.guessed is None and table and self.mapping is None:
-            self.format = f"{kind.name} in {table}"
-        elif table:
-            self.format = table
+        if table:
+            ours = self.guessed is None and self.mapping is None
+            self.format = f"{kind.name} in {table}" if ours else table
         elif self.guessed is not None:
             lines = ", ".join(line.replace(": ", "=", 1) for line in self.guessed.lines)
             self.format = f"JSON, guessed: {lines}"

@@ -172,10 +172,10 @@ def watch_dict(seen: WatchReport) -> str:
 _MARKS = {"attention": "look at it", "unknown": "unknown", "holds": "holds"}
 
 
-def watch_document(seen: WatchReport) -> b.Document:
-    """How a decision stands."""
+def watch_document(seen: WatchReport, folder: str = "CASE") -> b.Document:
+    """How a decision stands; ``folder`` as the user named the case."""
     order = sorted(seen.checks, key=lambda one: [*_MARKS].index(one.state))
-    rows = [(_MARKS[one.state], one.says) for one in order]
+    rows = [(_MARKS[one.state], one.says.replace(" CASE", f" {folder}")) for one in order]
     n = sum(one.state == "attention" for one in seen.checks)
     says = {"attention": f"{counted(n, 'thing')} to look at", "holds": "the decision holds"}
     headline = f"{says.get(seen.state, 'nothing could be looked at')}, as of {as_day(seen.day)}"

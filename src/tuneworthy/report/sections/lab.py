@@ -346,9 +346,8 @@ def lacks_answers(result: CeilingResult) -> bool:
 
 
 def _why_stopped(result: CeilingResult) -> str:
-    if result.stopped_by == "user":
-        return result.stopped
-    return "too many calls got no answer" if lacks_answers(result) else "it was cut short"
+    lacks = "too many calls got no answer" if lacks_answers(result) else "it was cut short"
+    return result.stopped if result.stopped_by == "user" else lacks
 
 
 def _ceiling(result: CeilingResult) -> str:
@@ -651,6 +650,8 @@ def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = ""
         choose = result.why == "choice"
         if label := _label_command(result.judge, argument(folder), rubric, "verify", choose=choose):
             after.append(f"Next: {label}")
+    elif not result.stopped:
+        after.append(f"Next: tuneworthy decide {argument(folder)}")
     return b.Document("", sentence(outcome), sections, after=after)
 
 
@@ -753,7 +754,7 @@ def _next_of_retrieval(result: RetrievalResult, folder: str) -> str:
     if result.stopped:
         return _again(result, f"tuneworthy retrieve {folder} --answers")
     if isinstance(result.answers, Unknown):
-        return f"see what answers lose by it: tuneworthy retrieve {folder} --answers --dry-run"
+        return f"if a prompt shows contexts: tuneworthy retrieve {folder} --answers --dry-run"
     if isinstance(result.answers.synthesis_gap, Unknown):
         return CORRECT
     return f"tuneworthy decide {folder}"

@@ -202,7 +202,7 @@ def story(money: InvestmentResult, first: str = "") -> Iterator[b.Fact]:
     if first:
         yield b.Fact("Conditions to settle", first, "not in what is asked", "plan")
     if isinstance(money.upfront_usd, Unknown):
-        yield b.Fact("Up front", NOT_KNOWN, sentence(money.upfront_usd.ask), "money")
+        yield b.Fact("Up front", sentence(NOT_KNOWN), sentence(money.upfront_usd.ask), "money")
     elif not isinstance(ask.pilot, Unknown):
         known = "once, until it is known whether tuning works"
         yield b.Fact("Ask now, for a pilot", dollars(ask.pilot), known, "money")

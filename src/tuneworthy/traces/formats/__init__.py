@@ -27,13 +27,9 @@ def formats() -> tuple[FieldMap, ...]:
     for name, one in made.items():
         if one.like:
             base = made[one.like]
-            made[name] = replace(
-                one,
-                picks={**base.picks, **one.picks},
-                only=one.only or base.only,
-                prepare=one.prepare or base.prepare,
-                id=one.id or base.id,
-            )
+            parts = ("only", "prepare", "id")
+            own: Any = {part: getattr(one, part) or getattr(base, part) for part in parts}
+            made[name] = replace(one, picks={**base.picks, **one.picks}, **own)
     return tuple(made.values())
 
 
