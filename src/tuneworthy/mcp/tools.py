@@ -536,7 +536,7 @@ def explain(desk: Desk, asked: Explain) -> Result:
 def measure(desk: Desk, asked: Remeasure) -> Result:
     """Reads traces or results in the case folder, and appends what they show to
     .tuneworthy/evidence.jsonl there; a verdict may move. Measuring the same again adds nothing.
-    Nothing else is written, and nothing leaves this machine.
+    Nothing else there is written, and nothing leaves this machine.
     """
     path = desk.workspace.directory.path(asked.case)
     files = files_inside(path, asked.files)
