@@ -57,9 +57,9 @@ class Candidates:
     def once(self) -> Candidates:
         """The same with what is said twice once: of a file before of a log, by its source."""
         first: dict[str, Candidate] = {}
-        for each in sorted(self.found, key=lambda c: (c.example.origin, c.example.source)):
-            if first.setdefault(each.example.id, each) is not each:
-                self.repeated.append(each.example.source)
+        for candidate in sorted(self.found, key=lambda c: (c.example.origin, c.example.source)):
+            if first.setdefault(candidate.example.id, candidate) is not candidate:
+                self.repeated.append(candidate.example.source)
         self.found = [first[id_] for id_ in sorted(first)]
         return self
 
@@ -73,26 +73,26 @@ def read_candidates(case: Case) -> Candidates:
     """
     from tuneworthy.traces.read import named  # the page shows reviews without it
 
-    made = Candidates()
+    candidates = Candidates()
     files = [*(named(case, "training") or named(case, "examples"))]
     files += [path for path in named(case, "preference_pairs") if path not in files]
     for path in files:
-        _read_file(path, case, made)
+        _read_file(path, case, candidates)
     if case.data.traces:
-        _read_traces(case, made)
+        _read_traces(case, candidates)
     elif not files:
         fix = "name files under data.training, or logs under data.traces"
         raise CaseError("names nothing to learn from", where=case.where("data"), fix=fix)
-    return made.once()
+    return candidates.once()
 
 
 def training_set(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]:
     """The set that passed the gates, with its examples; a CaseError where there are none."""
-    kept = read_training(case)
-    if kept is None or not kept[1]:
+    training = read_training(case)
+    if training is None or not training[1]:
         fix = f"review and gate it first: tuneworthy data {argument(case.folder)}"
         raise CaseError("has no training set", where=case.name, fix=fix)
-    return kept
+    return training
 
 
 # Training files: one object a line, in any of the forms that tuning services and libraries take.
@@ -105,18 +105,18 @@ _ROLES = {"developer": "system", "human": "user", "function": "tool", "observati
 _ROLES |= dict.fromkeys(("gpt", "model", "bot"), "assistant")
 
 
-def _read_file(path: Path, case: Case, made: Candidates) -> None:
+def _read_file(path: Path, case: Case, candidates: Candidates) -> None:
     name = path.relative_to(case.folder).as_posix() if case.folder else path.name
     for number, line in enumerate(read_text(path, TRAINING_LIMIT, CaseError).split("\n"), start=1):
         if not line.strip():
             continue
         where = f"{name}:{number}"
         try:
-            made.found.append(_example(json.loads(line), where))
+            candidates.found.append(_example(json.loads(line), where))
         except _NoExample as why:
-            made.unread.append(f"{where} {why}")
+            candidates.unread.append(f"{where} {why}")
         except (ValueError, RecursionError):
-            made.unread.append(f"{where} is no JSON")
+            candidates.unread.append(f"{where} is no JSON")
 
 
 class _NoExample(Exception):  # noqa: N818  # what a line is not, and whose fault is open
@@ -124,18 +124,18 @@ class _NoExample(Exception):  # noqa: N818  # what a line is not, and whose faul
 
 
 def _example(data: Any, where: str) -> Candidate:
-    turns, tools, rejected = _forms(data)
+    turns, listed, rejected = _forms(data)
     messages = [_turn(turn) for turn in turns]
     if not messages or messages[-1].role != "assistant":
         raise _NoExample("doesn't end with an answer of the assistant")
     if not any(turn.role in ("user", "tool") for turn in messages):
         raise _NoExample("has no message of a user")
-    kept = tuple(tool for tool in tools if isinstance(tool, dict))
+    tools = tuple(tool for tool in listed if isinstance(tool, dict))
     talk = data.get("conversation_id")
     talk = str(talk)[:200] if isinstance(talk, str | int) and talk else None
-    said = {"messages": tuple(messages), "tools": kept, "rejected": rejected}
-    id_ = content_id(messages, kept, rejected)
-    example = TrainingExample(id=id_, source=where, conversation_id=talk, **said)
+    content = {"messages": tuple(messages), "tools": tools, "rejected": rejected}
+    id_ = content_id(messages, tools, rejected)
+    example = TrainingExample(id=id_, source=where, conversation_id=talk, **content)
     try:
         example.model_dump_json()
     except (ValueError, RecursionError):
@@ -204,10 +204,10 @@ def _turn(turn: Any) -> ChatTurn:
             raise _NoExample("holds an image or sound, of which nothing here is read")
         content = "".join(str(part.get("text", "")) for part in content)
     calls = [_call(call) for call in _listed(turn.get("tool_calls") or [])]
-    said = {name: turn.get(name) or "" for name in ("tool_call_id", "name")}
-    said |= {"role": _ROLES.get(role, role), "content": "" if content is None else content}
+    fields = {name: turn.get(name) or "" for name in ("tool_call_id", "name")}
+    fields |= {"role": _ROLES.get(role, role), "content": "" if content is None else content}
     try:
-        return ChatTurn.model_validate({**said, "tool_calls": calls})
+        return ChatTurn.model_validate({**fields, "tool_calls": calls})
     except ValidationError as caught:
         what = ".".join(map(str, caught.errors()[0]["loc"]))
         raise _NoExample(f"has a message whose {what} isn't understood") from None
@@ -226,7 +226,7 @@ def _call(call: Any) -> dict[str, Any]:
 # Logs: what models answered, which nobody has called right yet.
 
 
-def _read_traces(case: Case, made: Candidates) -> None:
+def _read_traces(case: Case, candidates: Candidates) -> None:
     from tuneworthy.traces.read import case_map, named, read
 
     sample, seen = Sample(FRAME_TRACES, FRAME_CHARACTERS), 0
@@ -236,14 +236,14 @@ def _read_traces(case: Case, made: Candidates) -> None:
         seen += len(chunk.batch)
     batch, _ = sample.batch()
     wrong = dict(failures(batch, validator(read_materials(case).output_schema)[0]))
-    made.left_out.update(wrong.values())
+    candidates.left_out.update(wrong.values())
     columns = (batch.column(name) for name in _COLUMNS)
     for row, (finish, *values) in enumerate(zip(*columns, strict=True)):
-        one = None if row in wrong else _logged(row, *values)
-        if one is not None:
-            made.found.append(Candidate(one, (finish or "").casefold() in CUT_OFF))
+        example = None if row in wrong else _logged(row, *values)
+        if example is not None:
+            candidates.found.append(Candidate(example, (finish or "").casefold() in CUT_OFF))
         elif row not in wrong:
-            made.left_out["nothing asked or answered"] += 1
+            candidates.left_out["nothing asked or answered"] += 1
 
 
 _COLUMNS = ("finish", "system", "input", "messages", "output", "tool_calls", "conversation")
@@ -258,14 +258,14 @@ def _logged(
     if system and not any(role == "system" for role, _ in heard):
         heard = [("system", system), *heard]
     named = [call for call in calls or () if call[0]]
-    made = [
+    tool_calls = [
         {"id": f"call_{n}", "function": {"name": name, "arguments": readable(arguments)}}
         for n, (name, arguments) in enumerate(named, start=1)
     ]
-    said = [{"role": role, "content": readable(text)} for role, text in heard]
-    said.append({"role": "assistant", "content": readable(output or ""), "tool_calls": made})
+    raw = [{"role": role, "content": readable(text)} for role, text in heard]
+    raw.append({"role": "assistant", "content": readable(output or ""), "tool_calls": tool_calls})
     try:
-        messages = [ChatTurn.model_validate(turn) for turn in said]
+        messages = [ChatTurn.model_validate(turn) for turn in raw]
     except ValidationError:
         return None
     if messages[-1].empty or not any(not t.empty and t.role != "system" for t in messages[:-1]):
@@ -291,7 +291,7 @@ def tools_today(case: Case) -> Mapping[str, Mapping[str, Any]] | None:
         tools = json.loads(read_text(path, TRAINING_LIMIT, CaseError))
         listed = tools["tools"] if isinstance(tools, dict) else tools
         whole = [tool if "function" in tool else {"function": tool} for tool in listed]
-        return {str(one["function"]["name"]): {"type": "function", **one} for one in whole}
+        return {str(tool["function"]["name"]): {"type": "function", **tool} for tool in whole}
     except (ValueError, RecursionError, KeyError, TypeError):
         fix = 'write [{"type": "function", "function": {"name": …, "parameters": {…}}}]'
         raise CaseError("is no list of tools", where=str(path), fix=fix) from None
@@ -304,48 +304,48 @@ _LABEL_CHARACTERS = 80
 _MOST_LABELS = 50
 
 
-def review_order(found: Sequence[Candidate]) -> list[TrainingExample]:
+def review_order(candidates: Sequence[Candidate]) -> list[TrainingExample]:
     """Candidates in the order of review: one at random, then the most doubtful of a stratum.
 
     Strata are kinds of answer (labels, where these are few and short), origin and length; doubt is
     an answer that is cut off, or unusually long or short for its question. The order follows from
     what the examples say, so that two people meet and nobody has to begin again.
     """
-    turns = zip_longest(_at_random(found), _by_doubt(found))
-    return [*dict.fromkeys(one.example for pair in turns for one in pair if one is not None)]
+    turns = zip_longest(_at_random(candidates), _by_doubt(candidates))
+    return [*dict.fromkeys(c.example for pair in turns for c in pair if c is not None)]
 
 
-def random_part(found: Sequence[Candidate], reviewed: Container[str]) -> list[str]:
+def random_part(candidates: Sequence[Candidate], reviewed: Container[str]) -> list[str]:
     """Ids of a random sample all of which is reviewed: what is true of it is true of them all."""
-    ids = (one.example.id for one in _at_random(found))
+    ids = (c.example.id for c in _at_random(candidates))
     return [*takewhile(lambda id_: id_ in reviewed, ids)]
 
 
-def _at_random(found: Sequence[Candidate]) -> list[Candidate]:
-    return sorted(found, key=lambda one: digest_of("review", one.example.id))
+def _at_random(candidates: Sequence[Candidate]) -> list[Candidate]:
+    return sorted(candidates, key=lambda c: digest_of("review", c.example.id))
 
 
-def _by_doubt(found: Sequence[Candidate]) -> Iterator[Candidate]:
+def _by_doubt(candidates: Sequence[Candidate]) -> Iterator[Candidate]:
     """One of each stratum, the smallest first, and then the next of each."""
-    answers = {one.example.answer.content for one in found}
+    answers = {c.example.answer.content for c in candidates}
     few = len(answers) <= _MOST_LABELS and all(len(a) <= _LABEL_CHARACTERS for a in answers)
-    sizes = sorted(len(one.example.asked) for one in found)
+    sizes = sorted(len(c.example.asked) for c in candidates)
     ends = [sizes[len(sizes) * n // 3] for n in (1, 2)] if sizes else []
     strata: dict[tuple[str, str, int], list[Candidate]] = defaultdict(list)
-    for one in _at_random(found):
-        length = sum(len(one.example.asked) > end for end in ends)
-        kind = one.example.answer.content if few else ""
-        strata[kind, one.example.origin, length].append(one)
+    for candidate in _at_random(candidates):
+        length = sum(len(candidate.example.asked) > end for end in ends)
+        kind = candidate.example.answer.content if few else ""
+        strata[kind, candidate.example.origin, length].append(candidate)
     groups = sorted(strata.values(), key=len)
     for group in groups:
         middle = sorted(map(_ratio, group))[len(group) // 2]
-        group.sort(key=lambda one, usual=middle: (not one.cut, -abs(_ratio(one) - usual)))  # type: ignore[misc]  # the median of its own group
+        group.sort(key=lambda c, usual=middle: (not c.cut, -abs(_ratio(c) - usual)))  # type: ignore[misc]  # the median of its own group
     for row in zip_longest(*groups):
-        yield from (one for one in row if one is not None)
+        yield from (c for c in row if c is not None)
 
 
-def _ratio(one: Candidate) -> float:
-    return len(one.example.answer.content) / (len(one.example.asked) + 20)
+def _ratio(candidate: Candidate) -> float:
+    return len(candidate.example.answer.content) / (len(candidate.example.asked) + 20)
 
 
 def turn_shown(turn: ChatTurn) -> str:
@@ -354,28 +354,28 @@ def turn_shown(turn: ChatTurn) -> str:
     return "\n".join(filter(None, (turn.content, *calls)))
 
 
-def as_case(one: TrainingExample) -> EvalCase:
+def as_case(example: TrainingExample) -> EvalCase:
     """What is asked, without its answer."""
-    turns = [CaseMessage(role=t.role, content=turn_shown(t)) for t in one.messages[:-1]]
-    return EvalCase(id=one.id, messages=tuple(turns))
+    turns = [CaseMessage(role=t.role, content=turn_shown(t)) for t in example.messages[:-1]]
+    return EvalCase(id=example.id, messages=tuple(turns))
 
 
-def review_items(found: Sequence[Candidate]) -> list[Item]:
+def review_items(candidates: Sequence[Candidate]) -> list[Item]:
     """What reviewers see: a conversation and its answer, and neither its source nor its model."""
     return [
-        Item("training", as_case(one), outputs=(turn_shown(one.answer),), choices=REVIEWS)
-        for one in review_order(found)
+        Item("training", as_case(example), outputs=(turn_shown(example.answer),), choices=REVIEWS)
+        for example in review_order(candidates)
     ]
 
 
 def pair_items(own: OwnAnswers) -> list[Item]:
     """Labels beside an arm's own answers, in an order that says nothing of which is which."""
-    made = []
-    for one in (one for one in own.examples if one.id in own.answers):
-        outputs = (turn_shown(one.answer), own.answers[one.id])
-        flip = digest_of("flip", one.id)[0] in "13579bdf"
-        made.append(Item("pairwise", as_case(one), (LABEL, own.arm), outputs, PAIRS, flip))
-    return made
+    items = []
+    for example in (e for e in own.examples if e.id in own.answers):
+        outputs = (turn_shown(example.answer), own.answers[example.id])
+        flip = digest_of("flip", example.id)[0] in "13579bdf"
+        items.append(Item("pairwise", as_case(example), (LABEL, own.arm), outputs, PAIRS, flip))
+    return items
 
 
 # Labels against the model's own answers.
@@ -409,26 +409,26 @@ def own_answers(
     is too small.
     """
     lab = prepare(source, scored=False)
-    _, kept = training_set(lab.case)
-    arms = {one.id: one for one in lab.plan.called if not one.steps}
+    _, passed = training_set(lab.case)
+    arms = {a.id: a for a in lab.plan.called if not a.steps}
     choice = written_choice(lab.case)
-    best = next((one for one in (choice.chosen if choice else ()) if one in arms), "")
+    best = next((id_ for id_ in (choice.chosen if choice else ()) if id_ in arms), "")
     name = arm or best or next(iter(arms), "")
     if name not in arms:
         fix = did_you_mean(name, (*arms,))
         raise InputError(f'"{name[:80]}" is no arm of one call', where="--arm", fix=fix)
-    examples = sorted(kept, key=lambda one: digest_of("compare", one.id))[:n]
-    jobs = {one.id: next(lab.plan.calls([arms[name]], [as_case(one)]))[0] for one in examples}
+    examples = sorted(passed, key=lambda e: digest_of("compare", e.id))[:n]
+    jobs = {e.id: next(lab.plan.calls([arms[name]], [as_case(e)]))[0] for e in examples}
     every = [*jobs.values()]
     if send:
         price = lambda _, ledger: quote(every, ledger, lab.price_of)  # noqa: E731  # of these alone
-        asked = partial(_asked, jobs=every)
-        settled = paid(lab, COMPARE_RUN, price, asked, cap_usd=cap_usd, **settings)
+        work = partial(_asked, jobs=every)
+        settled = paid(lab, COMPARE_RUN, price, work, cap_usd=cap_usd, **settings)
     else:
         with ledger_or_none(lab.case) as ledger:
             settled = ledger.found([job.key for job in every]) if ledger else {}
     ended = ((id_, settled.get(job.key)) for id_, job in jobs.items())
-    answers = {id_: Output.of(one.whole).shown for id_, one in ended if one and one.whole}
+    answers = {id_: Output.of(call.whole).shown for id_, call in ended if call and call.whole}
     return OwnAnswers(name, tuple(examples), answers)
 
 

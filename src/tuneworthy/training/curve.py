@@ -78,9 +78,9 @@ class Drawn:
         with np.errstate(divide="ignore", invalid="ignore"):
             many = np.log(end / goal) / np.log(end / start)
             left = np.where(self.mistakes, many, (end - goal) / (end - start))
-            found = self.middle * (1 / left - 1) ** (1 / self.exponent)
-        found = np.where(goal < end, found, np.inf)  # what falls below it doesn't come back
-        return np.where(goal <= np.minimum(start, end), 0.0, found)
+            examples = self.middle * (1 / left - 1) ** (1 / self.exponent)
+        examples = np.where(goal < end, examples, np.inf)  # what falls below it doesn't come back
+        return np.where(goal <= np.minimum(start, end), 0.0, examples)
 
 
 def drawn(sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike) -> Drawn:
@@ -90,7 +90,7 @@ def drawn(sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike
     of a row. ``clusters`` are conversations of the cases, as whole numbers.
     """
     rng = np.random.default_rng(0)
-    mean, spread, apart = _seen([floats(each) for each in scores], np.asarray(clusters), rng)
+    mean, spread, apart = _seen([floats(table) for table in scores], np.asarray(clusters), rng)
     limit = max(sizes) * 2**AHEAD
     middle, formed = limit ** rng.random(_TRIED), limit ** rng.uniform(-1, 1, _TRIED)
     before = np.exp(-_MISTAKES * rng.random(_TRIED))
@@ -115,7 +115,7 @@ def drawn(sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike
     weight = np.exp(fit - fit.max())
     taken = rng.choice(_TRIED, DRAWS, p=weight / weight.sum())
     tried = replace(tried, start=start * end, end=end)
-    return Drawn(*(getattr(tried, each.name)[taken] for each in fields(Drawn)))
+    return Drawn(*(getattr(tried, field.name)[taken] for field in fields(Drawn)))
 
 
 def _seen(
@@ -135,11 +135,11 @@ def _seen(
         there, mean = seen > 0, np.nansum(table, axis=0) / np.maximum(seen, 1)
         sums = sum_by(member, mean, count)
         known = sum_by(member, there.astype(np.float64), count)
-        one = known.sum() / np.count_nonzero(known)
-        share, total = (sums.sum() + one / 2) / (known.sum() + one), known.sum() + one
+        average = known.sum() / np.count_nonzero(known)
+        share, total = (sums.sum() + average / 2) / (known.sum() + average), known.sum() + average
         means.append(share)
         offs.append((sums - share * known) / total)
-        joined.append(np.sqrt(0.5) * one * np.array([1 - share, share]) / total)
+        joined.append(np.sqrt(0.5) * average * np.array([1 - share, share]) / total)
         alone.append(float((mean * (1 - mean))[there].mean()) / len(table) / there.sum())
         if len(table) > 1:
             spreads.append(np.nanmean(table, axis=1).var(ddof=1) / len(table))
@@ -165,7 +165,7 @@ def learning_curve(
     As for ``drawn``; the curve is called flat where one more doubling gains less than ``margin``,
     and ``target`` is the share of right answers that is wanted.
     """
-    means = [float(np.nanmean(floats(each))) for each in scores]
+    means = [float(np.nanmean(floats(table))) for table in scores]
     if len(sizes) < FEWEST_SIZES:
         ask = f"train on {FEWEST_SIZES} sizes or more"
         pairs = zip(sizes, means, strict=True)
@@ -189,7 +189,7 @@ def learning_curve(
 def _at(curves: Drawn, size: int, measured: float | None) -> CurveAt:
     """The curve at one size; ``measured`` is the mean that was seen there."""
     drawn_scores = curves.score(size) if measured is not None else curves.seen(size)
-    low, middle, high = (float(each) for each in np.percentile(drawn_scores, (2.5, 50, 97.5)))
+    low, middle, high = (float(end) for end in np.percentile(drawn_scores, (2.5, 50, 97.5)))
     value = middle if measured is None else measured
     return CurveAt(
         examples=size,
@@ -202,9 +202,9 @@ def _at(curves: Drawn, size: int, measured: float | None) -> CurveAt:
 
 def needed(curves: Drawn, target: float, most: int) -> ExamplesNeeded:
     """How many examples would reach a target; beyond two doublings only that it takes more."""
-    found, limit = curves.needed(target), most * 2**AHEAD
-    if (np.isinf(found)).mean() >= 0.975:
+    examples, limit = curves.needed(target), most * 2**AHEAD
+    if (np.isinf(examples)).mean() >= 0.975:
         return ExamplesNeeded(low="never", high="never", limit=limit)
-    low, high = np.percentile(found, (2.5, 97.5), method="nearest")
+    low, high = np.percentile(examples, (2.5, 97.5), method="nearest")
     ends = ["more" if end > limit else max(1, math.ceil(end)) for end in (low, high)]
     return ExamplesNeeded(low=ends[0], high=ends[1], limit=limit)

@@ -92,14 +92,14 @@ class Target(FileRecord):
     @property
     def offer(self) -> Service | None:
         """What the catalogue of services says of it."""
-        return next((one for one in services().services if one.service == self.service), None)
+        return next((s for s in services().services if s.service == self.service), None)
 
 
 _FOLDER = files("tuneworthy.training").joinpath("targets")
 
 
 def target_names() -> list[str]:
-    return sorted(each.name.removesuffix(".yaml") for each in _FOLDER.iterdir())
+    return sorted(file.name.removesuffix(".yaml") for file in _FOLDER.iterdir())
 
 
 @cache
@@ -121,12 +121,12 @@ def _data(name: str) -> dict[str, Any]:
 # Writing a line.
 
 
-def written(one: TrainingExample, to: Target) -> dict[str, Any]:
+def written(example: TrainingExample, to: Target) -> dict[str, Any]:
     """An example as a line of a target."""
-    system = "\n\n".join(turn.content for turn in one.messages[:-1] if turn.role == "system")
-    asked = [turn for turn in one.messages[:-1] if turn.role != "system"]
-    turns, answer = [_turn(turn, to) for turn in asked], _turn(one.answer, to)
-    whole = [_turn(turn, to) for turn in one.messages[:-1]]
+    system = "\n\n".join(turn.content for turn in example.messages[:-1] if turn.role == "system")
+    asked = [turn for turn in example.messages[:-1] if turn.role != "system"]
+    turns, answer = [_turn(turn, to) for turn in asked], _turn(example.answer, to)
+    whole = [_turn(turn, to) for turn in example.messages[:-1]]
     unlearnt = [t | {"weight": 0} if t.get("role") == "assistant" else t for t in whole]
     values = {
         "messages": [*whole, answer],
@@ -135,27 +135,27 @@ def written(one: TrainingExample, to: Target) -> dict[str, Any]:
         "turns": [*turns, answer],
         "asked_turns": turns,
         "answer": answer,
-        "worse": _turn(ChatTurn(role="assistant", content=one.rejected), to),
+        "worse": _turn(ChatTurn(role="assistant", content=example.rejected), to),
         "system": system,
         "prompt": "\n\n".join(filter(None, (system, *(turn.content for turn in asked)))),
-        "completion": one.answer.content,
-        "rejected": one.rejected,
-        "tools": [_tool(tool, to) for tool in one.tools],
+        "completion": example.answer.content,
+        "rejected": example.rejected,
+        "tools": [_tool(tool, to) for tool in example.tools],
     }
     return dict(filled(to.line, values))
 
 
 def _turn(turn: ChatTurn, to: Target) -> dict[str, Any]:
-    said = {"content": turn.content, "call_id": turn.tool_call_id, "name": turn.name}
+    values = {"content": turn.content, "call_id": turn.tool_call_id, "name": turn.name}
     if turn.role == "tool" and to.result is not None:
-        return dict(filled(to.result, said))
+        return dict(filled(to.result, values))
     calls = [
         {"id": call.id or f"call_{n}", "name": call.function.name, "text": call.function.arguments}
         for n, call in enumerate(turn.tool_calls, start=1)
     ]
-    said["role"] = to.roles.get(turn.role, turn.role)
-    made = [filled(to.call, call | {"object": _object(call["text"])}) for call in calls]
-    return dict(filled(to.turn, {**said, "calls": made}))
+    values["role"] = to.roles.get(turn.role, turn.role)
+    written_calls = [filled(to.call, call | {"object": _object(call["text"])}) for call in calls]
+    return dict(filled(to.turn, {**values, "calls": written_calls}))
 
 
 def _tool(tool: Mapping[str, Any], to: Target) -> Any:
@@ -179,14 +179,14 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(template, str) and template.startswith("$"):
         return values[template[1:]]
     if isinstance(template, dict):
-        made = {key: filled(each, values) for key, each in template.items()}
-        kept = {key: v for key, v in made.items() if not key.endswith("?") or not _is_empty(v)}
-        return {key.removesuffix("?"): value for key, value in kept.items()}
+        parts = {key: filled(part, values) for key, part in template.items()}
+        parts = {key: v for key, v in parts.items() if not key.endswith("?") or not _is_empty(v)}
+        return {key.removesuffix("?"): part for key, part in parts.items()}
     if isinstance(template, list):
         listed: list[Any] = []
-        for each in template:
-            value = filled(each, values)
-            spread = isinstance(each, str) and isinstance(value, list)
+        for item in template:
+            value = filled(item, values)
+            spread = isinstance(item, str) and isinstance(value, list)
             listed += value if spread else [] if _is_empty(value) else [value]
         return listed
     return template
@@ -195,41 +195,41 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
 def _is_empty(value: Any) -> bool:
     """Whether nothing is in it, at any depth: a part with an empty text holds nothing."""
     if isinstance(value, dict):
-        return all(_is_empty(each) for key, each in value.items() if key != "role")
+        return all(_is_empty(part) for key, part in value.items() if key != "role")
     return value in ("", [], None)
 
 
 # What a target would refuse.
 
 
-def refused(one: TrainingExample, to: Target) -> Iterator[str]:
+def refused(example: TrainingExample, to: Target) -> Iterator[str]:
     """Why a target doesn't take an example; nothing where it does."""
-    broken = [*_broken(one, to)]
+    broken = [*_broken(example, to)]
     yield from broken
     test, problem = validator(to.schema_)
-    if not broken and (test is None or not test(written(one, to))):
+    if not broken and (test is None or not test(written(example, to))):
         yield problem or "hasn't the fields that it takes"
 
 
-def _broken(one: TrainingExample, to: Target) -> Iterator[str]:
+def _broken(example: TrainingExample, to: Target) -> Iterator[str]:
     for name, asks in to.refuses.items():
-        if why := RULES[name](one, asks, to):
+        if why := RULES[name](example, asks, to):
             yield why
-    text = json.dumps(written(one, to), ensure_ascii=False).casefold() if to.words else ""
+    text = json.dumps(written(example, to), ensure_ascii=False).casefold() if to.words else ""
     if held := [word for word in to.words if word.casefold() in text]:
         yield f"holds {', '.join(held)}, which no text may hold"
-    tokens = tokens_of(one)
+    tokens = tokens_of(example)
     if to.most_tokens is not None and tokens > to.most_tokens:
         yield f"has about {tokens:,} tokens, and {to.most_tokens:,} are taken"
-    if one.answer.empty:
+    if example.answer.empty:
         yield "has an empty answer"
-    yield from _unpaired(one)
+    yield from _unpaired(example)
 
 
-def _unpaired(one: TrainingExample) -> Iterator[str]:
+def _unpaired(example: TrainingExample) -> Iterator[str]:
     """Calls that stay without their result before the talk goes on, and results of no call."""
     waiting: list[str] = []
-    for turn in one.messages:
+    for turn in example.messages:
         if turn.role != "tool" and waiting:
             yield "has a call without its result"
         if turn.role != "tool":
@@ -242,48 +242,48 @@ def _unpaired(one: TrainingExample) -> Iterator[str]:
             yield "has a tool's result without its call"
 
 
-def _turns(one: TrainingExample, _: str, to: Target) -> str:
+def _turns(example: TrainingExample, _: str, to: Target) -> str:
     folded = {"tool": "user"} if to.result is not None else {}
-    roles = [folded.get(turn.role, turn.role) for turn in one.messages if turn.role != "system"]
+    roles = [folded.get(turn.role, turn.role) for turn in example.messages if turn.role != "system"]
     right = roles == ["user", "assistant"] * (len(roles) // 2)
     return "" if right else "doesn't alternate between user and assistant"
 
 
-def _system(one: TrainingExample, _: str, __: Target) -> str:
-    late = any(turn.role == "system" for turn in one.messages[1:])
+def _system(example: TrainingExample, _: str, __: Target) -> str:
+    late = any(turn.role == "system" for turn in example.messages[1:])
     return "has a system message that isn't the first" if late else ""
 
 
-def _tools(one: TrainingExample, asks: str, _: Target) -> str:
-    uses = one.tools or called(one) or any(turn.role == "tool" for turn in one.messages)
+def _tools(example: TrainingExample, asks: str, _: Target) -> str:
+    uses = example.tools or called(example) or any(turn.role == "tool" for turn in example.messages)
     if asks == "no":
         return "has tools, which aren't taken" if uses else ""
-    for tool in one.tools:
-        told = tool.get("function")
-        if not isinstance(told, dict) or not told.get("name") or not told.get("description"):
+    for tool in example.tools:
+        spec = tool.get("function")
+        if not isinstance(spec, dict) or not spec.get("name") or not spec.get("description"):
             return "has a tool without a name or a description"
-        if "type" not in (told.get("parameters") or {}):
+        if "type" not in (spec.get("parameters") or {}):
             return "has a tool whose parameters have no type"
-    lacking = called(one) - {tool["function"]["name"] for tool in one.tools}
-    if lacking and one.tools:
+    lacking = called(example) - {tool["function"]["name"] for tool in example.tools}
+    if lacking and example.tools:
         return f"calls {min(lacking)}, which isn't among its tools"
-    return "has no tools, and it takes some" if asks == "required" and not one.tools else ""
+    return "has no tools, and it takes some" if asks == "required" and not example.tools else ""
 
 
-def _single(one: TrainingExample, _: str, __: Target) -> str:
-    turns = [turn.role for turn in one.messages if turn.role != "system"]
+def _single(example: TrainingExample, _: str, __: Target) -> str:
+    turns = [turn.role for turn in example.messages if turn.role != "system"]
     return "" if turns == ["user", "assistant"] else "is more than one question and its answer"
 
 
-def _asked(one: TrainingExample, _: str, __: Target) -> str:
-    last = one.messages[-2].role if len(one.messages) > 1 else ""
+def _asked(example: TrainingExample, _: str, __: Target) -> str:
+    last = example.messages[-2].role if len(example.messages) > 1 else ""
     return "" if last == "user" else "doesn't ask at last what is answered"
 
 
-def _pair(one: TrainingExample, _: str, __: Target) -> str:
-    if not one.rejected.strip():
+def _pair(example: TrainingExample, _: str, __: Target) -> str:
+    if not example.rejected.strip():
         return "has no worse answer beside the better one"
-    alike = one.rejected.split() == one.answer.content.split()
+    alike = example.rejected.split() == example.answer.content.split()
     return "has the same answer as better and worse" if alike else ""
 
 
@@ -324,7 +324,7 @@ class ExportReport(NamedTuple):
     @property
     def reasons(self) -> Counter[str]:
         """Refused lines by reason, numbers aside."""
-        every = (why for one in self.refusals for why in one.why)
+        every = (why for refusal in self.refusals for why in refusal.why)
         return Counter(re.sub(r"\d[\d,]*", "N", why) for why in every)
 
 
@@ -345,15 +345,15 @@ def export(
     such target; and OutputError if the folder is there already.
     """
     case, to = load_case(source), target(name)
-    made, examples = training_set(case)
-    train = [one for one in examples if one.split == "train"]
-    held = [one for one in examples if one.split == "validation" and to.validation]
+    training, examples = training_set(case)
+    train = [example for example in examples if example.split == "train"]
+    held = [example for example in examples if example.split == "validation" and to.validation]
     held = held[: to.most_validation]
     refusals = [*_refusals(train, to.train, to), *_refusals(held, to.validation, to)]
     if leave_out:
-        bad = {one.source for one in refusals}
-        train, held = ([one for one in each if one.source not in bad] for each in (train, held))
-    texts = {file: _lines(ones, to) for file, ones in ((to.train, train), (to.validation, held))}
+        bad = {refusal.source for refusal in refusals}
+        train, held = ([e for e in part if e.source not in bad] for part in (train, held))
+    texts = {file: _lines(part, to) for file, part in ((to.train, train), (to.validation, held))}
     problems = tuple(_problems(len(train), len(held), texts.values(), to))
     folder = Path(output) if output is not None else (case.folder or Path()) / "export" / name
     values = _values(case.name, [*train, *held], len(train), to) | {"base": base or to.base}
@@ -365,7 +365,7 @@ def export(
     usd = Unknown(ask=ask) if usd_per_mtok is None else tokens * usd_per_mtok / 1e6
     report = ExportReport(
         *(case.name, to, folder, len(train), len(held), tuple(refusals), problems),
-        *(tokens, usd, values["base"], command, made.digest),
+        *(tokens, usd, values["base"], command, training.digest),
     )
     if problems or (refusals and not leave_out):
         return report._replace(folder=None)
@@ -382,20 +382,20 @@ def export(
 def export_json(report: ExportReport) -> str:
     """What was handed off, for whoever comes later."""
     data = report._asdict() | {"to": report.to.title, "dated": report.to.dated}
-    data["refusals"] = [one._asdict() for one in report.refusals]
+    data["refusals"] = [refusal._asdict() for refusal in report.refusals]
     if isinstance(report.usd, Unknown):
         data["usd"] = report.usd.model_dump()
     return json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
-def _refusals(ones: Sequence[TrainingExample], file: str, to: Target) -> Iterator[Refusal]:
-    for line, one in enumerate(ones, start=1):
-        if why := tuple(refused(one, to)):
-            yield Refusal(line, file, one.source, why)
+def _refusals(examples: Sequence[TrainingExample], file: str, to: Target) -> Iterator[Refusal]:
+    for line, example in enumerate(examples, start=1):
+        if why := tuple(refused(example, to)):
+            yield Refusal(line, file, example.source, why)
 
 
-def _lines(ones: Sequence[TrainingExample], to: Target) -> str:
-    return "".join(f"{json.dumps(written(one, to), ensure_ascii=False)}\n" for one in ones)
+def _lines(examples: Sequence[TrainingExample], to: Target) -> str:
+    return "".join(f"{json.dumps(written(e, to), ensure_ascii=False)}\n" for e in examples)
 
 
 def _problems(train: int, held: int, texts: Iterable[str], to: Target) -> Iterator[str]:
@@ -424,8 +424,8 @@ def _values(name: str, ones: Sequence[TrainingExample], train: int, to: Target) 
 def _with(text: str, values: Mapping[str, str], *, validated: bool) -> str:
     """A template; a line that ends with ``{{if validation}}`` goes where nothing is held back."""
     lines = text.split("\n")
-    kept = [line for line in lines if validated or not line.endswith("{{if validation}}")]
-    whole = "\n".join(line.removesuffix("{{if validation}}").rstrip() for line in kept)
+    lines = [line for line in lines if validated or not line.endswith("{{if validation}}")]
+    whole = "\n".join(line.removesuffix("{{if validation}}").rstrip() for line in lines)
     return re.sub(r"\{\{(\w+)\}\}", lambda word: values[word[1]], whole)
 
 
@@ -442,12 +442,12 @@ def export_document(done: ExportReport) -> b.Document:
         refused, every = len(done.refusals), done.train + done.validation
         why = [f"{counted(n, 'line')}: {reason}" for reason, n in done.reasons.most_common()]
         rows = [
-            (f"{one.file}:{one.line}", one.source, "; ".join(one.why))
-            for one in done.refusals[:_MOST_REFUSALS]
+            (f"{refusal.file}:{refusal.line}", refusal.source, "; ".join(refusal.why))
+            for refusal in done.refusals[:_MOST_REFUSALS]
         ]
-        told = f"It would refuse {count(refused)} of {counted(every, 'line')}." if refused else None
+        says = f"It would refuse {count(refused)} of {counted(every, 'line')}." if refused else None
         lines = b.table("Lines", "Line | From | Why", rows, quiet=True) if rows else None
-        parts = (b.bullets(map(sentence, (*done.problems, *why))), told, lines)
+        parts = (b.bullets(map(sentence, (*done.problems, *why))), says, lines)
         after = ["Edit these, or leave them out with --leave-out"] if refused else []
         headline = f"nothing was written, as {title} would refuse it"
         return b.Document(done.case, headline, [b.section("", "Why", *parts)], after=after)

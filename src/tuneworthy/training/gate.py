@@ -71,7 +71,7 @@ class Reviewed(NamedTuple):
 class _Row:
     """A candidate, the example as it would be learnt, and the gates that keep it out."""
 
-    found: Candidate
+    candidate: Candidate
     example: TrainingExample
     review: Reviewed
     out: set[str] = field(default_factory=set)
@@ -110,62 +110,62 @@ def pass_gates(source: str | Path, *, seed: int = 0, mask: bool = False) -> Data
     """
     case = load_case(source)
     read, (people, reviews, better) = read_candidates(case), read_reviews(case)
-    rows = [_row(one, reviews.get(one.example.id, Reviewed())) for one in read.found]
+    rows = [_row(c, reviews.get(c.example.id, Reviewed())) for c in read.found]
     cases, tools = named_evalset(case) or (), tools_today(case)
     near = framework_of(case).threshold("near_copy") or ALIKE
     _by_evaluation(rows, cases, near)
     calling, masked = _by_content(rows, None if tools is None else frozenset(tools), mask)
     _by_copies(rows, near)
-    kept = [row for row in rows if row.may_enter and not row.out]
-    passed = _parted([_with_tools(row.example, tools or {}) for row in kept], seed)
-    said = Counter(row.review.said for row in rows)
-    both = [each for each in people.values() if len(each) > 1]
-    held = sum(one.split == "validation" for one in passed)
+    entered = [row for row in rows if row.may_enter and not row.out]
+    passed = _parted([_with_tools(row.example, tools or {}) for row in entered], seed)
+    by_review = Counter(row.review.said for row in rows)
+    both = [views for views in people.values() if len(views) > 1]
+    held = sum(example.split == "validation" for example in passed)
     reasons = Counter(row.review.text for row in rows if row.review.said == "reject")
-    made = TrainingSet(
+    training = TrainingSet(
         digest=set_digest(passed),
         train=len(passed) - held,
         validation=held,
-        accepted=said["accept"],
-        edited=said["edit"],
-        stated=sum(not row.review.said for row in kept),
-        rejected=said["reject"],
+        accepted=by_review["accept"],
+        edited=by_review["edit"],
+        stated=sum(not row.review.said for row in entered),
+        rejected=by_review["reject"],
         reasons={text or "no reason given": n for text, n in sorted(reasons.items())},
         unreviewed=sum(not row.may_enter for row in rows),
         gates=_findings(rows, read, calling, len(reviews)),
-        reviewers=tuple(sorted({name for each in people.values() for name in each})),
+        reviewers=tuple(sorted({name for views in people.values() for name in views})),
         twice=len(both),
-        agreed=sum(_agreed([*each.values()]).said != "differ" for each in both),
+        agreed=sum(_agreed([*views.values()]).said != "differ" for views in both),
         better=better,
     )
-    write_training(case, made, passed)
+    write_training(case, training, passed)
     random = [reviews[id_].said for id_ in random_part(read.found, reviews)]
-    good = sum(each in ("accept", "edit") for each in random)
     tokens = tuple(sorted(map(tokens_of, passed)))
-    part = (good, len(random))
-    return DataReport(case.name, str(source), made, read, part, tokens, len(cases), masked)
+    part = sum(value in ("accept", "edit") for value in random), len(random)
+    return DataReport(case.name, str(source), training, read, part, tokens, len(cases), masked)
 
 
-def _row(one: Candidate, review: Reviewed) -> _Row:
-    example = one.example.with_answer(review.text) if review.said == "edit" else one.example
+def _row(candidate: Candidate, review: Reviewed) -> _Row:
+    example, _ = candidate
+    example = example.with_answer(review.text) if review.said == "edit" else example
     gate = {"differ": "disagreement", "reject": "rejected"}.get(review.said)
-    return _Row(one, example, review, {gate} if gate else set())
+    return _Row(candidate, example, review, {gate} if gate else set())
 
 
-def tokens_of(one: TrainingExample) -> int:
+def tokens_of(example: TrainingExample) -> int:
     """Tokens of an example by its characters: a real count may be off by ``ESTIMATE_FACTOR``."""
-    return round(sum(map(len, _texts(one))) / CHARACTERS_A_TOKEN) + 4 * len(one.messages)
+    return round(sum(map(len, _texts(example))) / CHARACTERS_A_TOKEN) + 4 * len(example.messages)
 
 
-def called(one: TrainingExample) -> set[str]:
-    return {call.function.name for turn in one.messages for call in turn.tool_calls}
+def called(example: TrainingExample) -> set[str]:
+    return {call.function.name for turn in example.messages for call in turn.tool_calls}
 
 
-def _with_tools(one: TrainingExample, tools: Mapping[str, Mapping[str, Any]]) -> TrainingExample:
+def _with_tools(example: TrainingExample, tools: Mapping[str, Any]) -> TrainingExample:
     """With what its tools are today, where it calls some and doesn't say."""
-    if one.tools or not tools or not (names := called(one)):
-        return one
-    return one.model_copy(update={"tools": tuple(dict(tools[name]) for name in sorted(names))})
+    if example.tools or not tools or not (names := called(example)):
+        return example
+    return example.model_copy(update={"tools": tuple(dict(tools[name]) for name in sorted(names))})
 
 
 def _parted(examples: Sequence[TrainingExample], seed: int) -> list[TrainingExample]:
@@ -177,8 +177,8 @@ def _parted(examples: Sequence[TrainingExample], seed: int) -> list[TrainingExam
     if not held and len(place) >= 1 / VALIDATION:
         held = {min(place, key=lambda name: place[name])}
     return [
-        one.model_copy(update={"split": "validation" if one.cluster in held else "train"})
-        for one in sorted(examples, key=lambda one: one.id)
+        example.model_copy(update={"split": "validation" if example.cluster in held else "train"})
+        for example in sorted(examples, key=lambda e: e.id)
     ]
 
 
@@ -208,13 +208,13 @@ def read_reviews(case: Case) -> Reviews:
                 pairs[label.case].append(_WON.get(label.value, 0.0))
                 judges.add(name)
                 arms.add(label.against)
-    counts = {id_: _agreed([*said.values()]) for id_, said in people.items() if said}
+    counts = {id_: _agreed([*views.values()]) for id_, views in people.items() if views}
     return Reviews(people, counts | settled, _better([*pairs.values()], judges, arms))
 
 
-def _agreed(said: Sequence[Reviewed]) -> Reviewed:
-    alike = {each if each.said == "edit" else each.said for each in said}
-    return Reviewed("differ") if len(alike) > 1 else min(said)
+def _agreed(views: Sequence[Reviewed]) -> Reviewed:
+    alike = {view if view.said == "edit" else view.said for view in views}
+    return Reviewed("differ") if len(alike) > 1 else min(views)
 
 
 def _better(
@@ -222,11 +222,11 @@ def _better(
 ) -> BetterThanModel | None:
     if not pairs:
         return None
-    won, n = sum(sum(each) / len(each) for each in pairs), len(pairs)
+    won, n = sum(sum(wins) / len(wins) for wins in pairs), len(pairs)
     low, high = wilson(won, n)
     needed = cases_to_exclude(won / n, 0.5) if low <= 0.5 <= high else None
-    known = {"share": won / n, "low": low, "high": high, "pairs": n, "needed": needed}
-    return BetterThanModel(arm=", ".join(sorted(arms)), people=tuple(sorted(judges)), **known)
+    figures = {"share": won / n, "low": low, "high": high, "pairs": n, "needed": needed}
+    return BetterThanModel(arm=", ".join(sorted(arms)), people=tuple(sorted(judges)), **figures)
 
 
 # The gates: each puts its name beside the rows that it keeps out.
@@ -235,19 +235,19 @@ def _better(
 def _by_evaluation(rows: Sequence[_Row], cases: Sequence[EvalCase], near: float) -> None:
     """Keep out what the evaluation set asks; its texts may have been masked when drawn."""
     whole = {_heard(_turns_of(case)) for case in cases}
-    begun = {each[:n] for each in whole for n in range(1, len(each) + 1)}
-    begun = {each for each in begun if sum(len(text.split()) for text in each) >= _FEW_WORDS}
+    begun = {talk[:n] for talk in whole for n in range(1, len(talk) + 1)}
+    begun = {talk for talk in begun if sum(len(text.split()) for text in talk) >= _FEW_WORDS}
     later, quoted = whole & begun, _quotable(whole)
-    lengths = {len(each) for each in later}
+    lengths = {len(talk) for talk in later}
     leaked = {case.conversation_id for case in cases} - {None}
-    texts = ["\n".join(each) for each in sorted(whole)]
+    texts = ["\n".join(talk) for talk in sorted(whole)]
     for row in rows:
         heard = _heard_of(row.example)
         asked = {
-            each[n : n + most]
-            for each in heard
-            for n in range(1, len(each))
-            for most in lengths.intersection((1, len(each) - n))
+            talk[n : n + most]
+            for talk in heard
+            for n in range(1, len(talk))
+            for most in lengths.intersection((1, len(talk) - n))
         }
         if whole.intersection(heard) or later & asked or any(map(quoted, chain(*heard))):
             row.out.add("evaluation")
@@ -266,18 +266,18 @@ def _by_evaluation(rows: Sequence[_Row], cases: Sequence[EvalCase], near: float)
 
 def _quotable(whole: Iterable[tuple[str, ...]]) -> Callable[[str], bool]:
     """Whether a text holds a case of one question word for word, unless that is short."""
-    known: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
-    for words in (_WORD.findall(each[0]) for each in whole if len(each) == 1):
+    questions: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+    for words in (_WORD.findall(talk[0]) for talk in whole if len(talk) == 1):
         if len(words) >= _QUOTED:
-            known[tuple(words[:_QUOTED])].append(words)
+            questions[tuple(words[:_QUOTED])].append(words)
 
     def quotes(text: str) -> bool:
-        words = _WORD.findall(text) if known else []
+        words = _WORD.findall(text) if questions else []
         starts = zip(*(words[n:] for n in range(_QUOTED)), strict=False)
         return any(
-            words[at : at + len(each)] == each
+            words[at : at + len(question)] == question
             for at, start in enumerate(starts)
-            for each in known.get(start, ())
+            for question in questions.get(start, ())
         )
 
     return quotes
@@ -295,11 +295,11 @@ def _by_content(
     secrets = sum(1 << at for at, kind in enumerate(KINDS) if kind.sort == "secret")
     calling = masked = 0
     tooled = [json.dumps(row.example.tools) for row in rows]
-    scanned = (shared_scanner().bits(each).tolist() for each in (texts, tooled))
-    for row, text, bits, told in zip(rows, texts, *scanned, strict=True):
+    scanned = (shared_scanner().bits(column).tolist() for column in (texts, tooled))
+    for row, text, bits, tool_bits in zip(rows, texts, *scanned, strict=True):
         if _is_cut(row):
             row.out.add("cut_off")
-        if bits & secrets or told & secrets:
+        if bits & secrets or tool_bits & secrets:
             row.out.add("secret")
         if bits & ~secrets or persons(text):
             if masking:
@@ -323,12 +323,12 @@ def _by_copies(rows: Sequence[_Row], near: float) -> None:
             turns = (f"{turn.role} {_plain(turn.content)}" for turn in row.example.messages[:-1])
             labels[tuple(turns)][answer].append(row)
     for answers in labels.values():
-        for row in (row for each in answers.values() for row in each if len(answers) > 1):
+        for row in (row for group in answers.values() for row in group if len(answers) > 1):
             row.out.add("contradiction")
     left = sorted((row for row in rows if not row.out), key=lambda row: row.order)
-    asked = ["\n".join(_heard(_roles(row.example))) for row in left]
+    questions = ["\n".join(_heard(_roles(row.example))) for row in left]
     learnt = [f"{turn_shown(row.example.answer)}\n{row.example.rejected}" for row in left]
-    for at, first in enumerate(duplicate_groups(asked, near, learnt).tolist()):
+    for at, first in enumerate(duplicate_groups(questions, near, learnt).tolist()):
         if first != at:
             left[at].out.add("duplicate")
 
@@ -337,8 +337,8 @@ def _findings(
     rows: Sequence[_Row], read: Candidates, calling: int, reviewed: int
 ) -> tuple[GateFinding, ...]:
     """What each gate found, in the order of ``GATES``."""
-    told = sorted(rows, key=lambda row: _place(row.example.source))
-    out = {name: [_shown(row.example) for row in told if name in row.out] for name in GATES}
+    ordered = sorted(rows, key=lambda row: _place(row.example.source))
+    out = {name: [_shown(row.example) for row in ordered if name in row.out] for name in GATES}
     out["unreadable"] = [excerpt(line, 0, 160, around=0) for line in read.unread]
     out["duplicate"] += [f"{source} word for word" for source in read.repeated]
     of = dict.fromkeys(GATES, len(rows)) | {"unknown_tool": calling}
@@ -346,8 +346,8 @@ def _findings(
     of |= {"unreadable": of["unreadable"] + len(read.unread)}
     of |= {"duplicate": of["duplicate"] + len(read.repeated)}
     return tuple(
-        GateFinding(id=name, examples=len(each), of=of[name], samples=tuple(each[:_SAMPLES]))
-        for name, each in out.items()
+        GateFinding(id=name, examples=len(lines), of=of[name], samples=tuple(lines[:_SAMPLES]))
+        for name, lines in out.items()
     )
 
 
@@ -356,10 +356,10 @@ def _place(source: str) -> tuple[str, int]:
     return (name, int(line)) if line.isdigit() else (source, 0)
 
 
-def _shown(one: TrainingExample) -> str:
-    learnt = one.answer.content or f"calls {', '.join(sorted(called(one)))}"
-    text = f"{one.asked[:100]} → {learnt[:100]}"
-    return f"{one.source} {excerpt(text, 0, len(text), around=0)}"
+def _shown(example: TrainingExample) -> str:
+    learnt = example.answer.content or f"calls {', '.join(sorted(called(example)))}"
+    text = f"{example.asked[:100]} → {learnt[:100]}"
+    return f"{example.source} {excerpt(text, 0, len(text), around=0)}"
 
 
 # What an example says, in the ways it is compared.
@@ -375,45 +375,45 @@ def _plain(text: str) -> str:
     """As a reader sees it: no wide letters, and nothing that has no width."""
     seen = unicodedata.normalize("NFKC", text)
     if not seen.isascii():
-        seen = "".join(each for each in seen if unicodedata.category(each) != "Cf")
+        seen = "".join(c for c in seen if unicodedata.category(c) != "Cf")
     return " ".join(seen.split()).casefold()
 
 
 def _heard(turns: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """What was said to the model, capitals and blanks aside."""
-    kept = (_plain(text) for role, text in turns if role not in ("assistant", "system"))
-    return tuple(filter(None, kept))
+    texts = (_plain(text) for role, text in turns if role not in ("assistant", "system"))
+    return tuple(filter(None, texts))
 
 
-def _heard_of(one: TrainingExample) -> list[tuple[str, ...]]:
+def _heard_of(example: TrainingExample) -> list[tuple[str, ...]]:
     """The same as it is, and as a drawn evaluation set would have masked it."""
-    turns, mask = _roles(one), Masker()
+    turns, mask = _roles(example), Masker()
     masked = [(role, mask(text)) for role, text in turns if role != "system"]
     return [_heard(turns), _heard(masked)]
 
 
-def _roles(one: TrainingExample) -> list[tuple[str, str]]:
-    return [(turn.role, turn.content) for turn in one.messages[:-1]]
+def _roles(example: TrainingExample) -> list[tuple[str, str]]:
+    return [(turn.role, turn.content) for turn in example.messages[:-1]]
 
 
-def _texts(one: TrainingExample) -> Iterator[str]:
-    for turn in one.messages:
+def _texts(example: TrainingExample) -> Iterator[str]:
+    for turn in example.messages:
         yield turn.content
         yield turn.name
         yield from (call.function.arguments for call in turn.tool_calls)
-    yield one.rejected
+    yield example.rejected
 
 
 def _is_cut(row: _Row) -> bool:
     """Whether its maker says so, or a sentence, JSON, a fence or a call stops in the middle."""
     text, calls = row.example.answer.content, row.example.answer.tool_calls
-    said = row.found.cut and row.review.said != "edit"
+    cut = row.candidate.cut and row.review.said != "edit"
     fits = not looks_like_json(text) or "```" in text or read_json(text)[0] is not UNREAD
     fits &= text.count("```") % 2 == 0
     fits &= all(read_json(call.function.arguments or "{}")[0] is not UNREAD for call in calls)
     words = text.casefold().split()
     fits &= len(words) < _TOLD or (words[-1] not in _OPEN and words[-1][-1] not in ",(")
-    return said or not fits
+    return cut or not fits
 
 
 def _name_of(tool: Mapping[str, Any]) -> str:
@@ -421,103 +421,102 @@ def _name_of(tool: Mapping[str, Any]) -> str:
     return str(function.get("name")) if isinstance(function, Mapping) else ""
 
 
-def _masked(one: TrainingExample) -> TrainingExample:
-    mask, told = Masker(), one.model_dump()
-    for turn in told["messages"]:
+def _masked(example: TrainingExample) -> TrainingExample:
+    mask, data = Masker(), example.model_dump()
+    for turn in data["messages"]:
         turn["content"] = mask(turn["content"])
         for call in turn["tool_calls"]:
             call["function"]["arguments"] = mask(call["function"]["arguments"])
         turn["name"] = turn["name"] and mask(turn["name"])
-    return TrainingExample.model_validate(told | {"rejected": mask(one.rejected)})
+    return TrainingExample.model_validate(data | {"rejected": mask(example.rejected)})
 
 
 # What is shown of it.
 
 
-def data_document(found: DataReport) -> b.Document:
+def data_document(report: DataReport) -> b.Document:
     """What passed the gates, what didn't, and what to do next."""
-    made = found.made
-    headline = "No example is usable yet"
-    if made.size:
+    data, headline = report.made, "No example is usable yet"
+    if data.size:
         headline = (
-            f"{counted(made.size, 'example')} passed every gate: {count(made.train)} to train on, "
-            f"{count(made.validation)} held back to validate on"
+            f"{counted(data.size, 'example')} passed every gate: {count(data.train)} to train on, "
+            f"{count(data.validation)} held back to validate on"
         )
     rows, samples = [], []
-    for gate in made.gates:
+    for gate in data.gates:
         of = share(gate.examples / gate.of) if gate.of else "–"
         if gate.examples:
             samples.append(b.part(f"{GATES[gate.id]}", b.bullets(gate.samples)))
         rows.append((GATES[gate.id], count(gate.examples), of, count(gate.of)))
     table = b.table("Gates", "Kept out, as it | #Examples | #Share | #Of", rows, quiet=True)
     sections = [
-        b.section("", "Where they come from", b.bullets(map(sentence, _origins(found)))),
+        b.section("", "Where they come from", b.bullets(map(sentence, _origins(report)))),
         b.section("", "The gates", table),
         b.section("", "Samples, with personal data masked", samples),
     ]
-    record = (("digest", made.digest),) if made.size else ()
-    after = [*_next(found, argument(found.folder))]
-    return b.Document(found.case, headline, sections, record=record, after=after)
+    record = (("digest", data.digest),) if data.size else ()
+    after = [*_next(report, argument(report.folder))]
+    return b.Document(report.case, headline, sections, record=record, after=after)
 
 
-def _origins(found: DataReport) -> Iterator[str]:
-    made, read = found.made, found.read
-    files = sum(one.example.origin == "file" for one in read.found)
-    yield f"{counted(files, 'example')} of training files; {count(made.stated)} stand as stated"
+def _origins(report: DataReport) -> Iterator[str]:
+    data, read = report.made, report.read
+    files = sum(c.example.origin == "file" for c in read.found)
+    yield f"{counted(files, 'example')} of training files; {count(data.stated)} stand as stated"
     if logged := len(read.found) - files:
-        yield f"{counted(logged, 'answer')} of logs; {count(made.unreviewed)} unreviewed candidates"
+        yield f"{counted(logged, 'answer')} of logs; {count(data.unreviewed)} unreviewed candidates"
     if read.left_out:
         why = (f"{name.replace('_', ' ')} {count(n)}" for name, n in sorted(read.left_out.items()))
         yield f"logged answers left out: {', '.join(why)}"
-    yield from _reviews(found) if made.reviewers else ()
-    if made.better is not None:
-        yield _preferred(made.better)
-    if found.tokens:
-        middle, most = found.tokens[len(found.tokens) // 2], found.tokens[-1]
+    yield from _reviews(report) if data.reviewers else ()
+    if data.better is not None:
+        yield _preferred(data.better)
+    if report.tokens:
+        middle, most = report.tokens[len(report.tokens) // 2], report.tokens[-1]
         yield f"about {amount(middle)} tokens an example, {amount(most)} at most, by characters"
-    if found.masked:
-        yield f"personal data was masked in {counted(found.masked, 'example')}"
-    if not found.evaluation:
+    if report.masked:
+        yield f"personal data was masked in {counted(report.masked, 'example')}"
+    if not report.evaluation:
         yield "no evaluation set is named: whether any example is in it is unknown"
 
 
-def _reviews(found: DataReport) -> Iterator[str]:
-    made, (good, n) = found.made, found.random
+def _reviews(report: DataReport) -> Iterator[str]:
+    data, (good, n) = report.made, report.random
     yield (
-        f"reviewed by {listing(made.reviewers)}: {count(made.accepted)} accepted, "
-        f"{count(made.edited)} edited, {count(made.rejected)} rejected"
+        f"reviewed by {listing(data.reviewers)}: {count(data.accepted)} accepted, "
+        f"{count(data.edited)} edited, {count(data.rejected)} rejected"
     )
-    if made.rejected:
-        yield f"rejected: {listing([f'{why} {count(n)}' for why, n in made.reasons.items()])}"
+    if data.rejected:
+        yield f"rejected: {listing([f'{why} {count(n)}' for why, n in data.reasons.items()])}"
     if n:
         low, high = map(share, wilson(good, n))
         yield f"good enough, of {count(n)} drawn at random: {share(good / n)} ({low} to {high})"
-    if made.twice:
-        yield f"two people said the same of {count(made.agreed)} of {count(made.twice)}"
+    if data.twice:
+        yield f"two people said the same of {count(data.agreed)} of {count(data.twice)}"
 
 
-def _preferred(one: BetterThanModel) -> str:
+def _preferred(better: BetterThanModel) -> str:
     """Whether labels are better than the model's own answers."""
-    told = "can't be distinguished from"
-    if not one.low <= 0.5 <= one.high:
-        told = "are better than" if one.low > 0.5 else "are worse than"
-    more = f"; about {count(one.needed)} pairs would tell" if one.needed else ""
+    verb = "can't be distinguished from"
+    if not better.low <= 0.5 <= better.high:
+        verb = "are better than" if better.low > 0.5 else "are worse than"
+    more = f"; about {count(better.needed)} pairs would tell" if better.needed else ""
     return (
-        f"the labels {told} the own answers of {one.arm}: preferred in {share(one.share)} "
-        f"({share(one.low)} to {share(one.high)}) of {counted(one.pairs, 'pair')}{more}"
+        f"the labels {verb} the own answers of {better.arm}: preferred in {share(better.share)} "
+        f"({share(better.low)} to {share(better.high)}) of {counted(better.pairs, 'pair')}{more}"
     )
 
 
-def _next(found: DataReport, case: str) -> Iterator[str]:
-    made = found.made
-    if made.better is not None and made.better.high < 0.5:
+def _next(report: DataReport, case: str) -> Iterator[str]:
+    data = report.made
+    if data.better is not None and data.better.high < 0.5:
         yield "Don't tune on these: a model learns to answer worse. Edit the labels first."
-    if made.unreviewed:
+    if data.unreviewed:
         yield f"Review them: tuneworthy data review {case} --reviewer NAME"
-    if any(gate.id == "disagreement" and gate.examples for gate in made.gates):
+    if any(gate.id == "disagreement" and gate.examples for gate in data.gates):
         yield f"Settle what reviewers differ on: tuneworthy evalset adjudicate {case}"
-    if made.size and made.better is None:
+    if data.size and data.better is None:
         yield f"Are they better than the model? tuneworthy data compare {case} --reviewer NAME"
-    if made.size:
+    if data.size:
         yield f"Does tuning on them work? tuneworthy pilot {case} --dry-run"
         yield f"For a service or a library: tuneworthy export {case} --to TARGET"

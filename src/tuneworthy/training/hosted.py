@@ -113,15 +113,15 @@ class HostedTrainer:
         for looks in range(_LOOKS if patient else 1):
             if looks and await self._paused():
                 raise Doubtful("stopped while it was looked for")
-            if (found := await self._seen(work, over)) is not None:
-                return found
+            if (id_ := await self._seen(work, over)) is not None:
+                return id_
         return None
 
     async def _seen(self, work: TrainingWork, over: Collection[str]) -> str | None:
         _, api = _jobs(self._service, work)
         name, failed = f"{_name(work)}.jsonl", {*api.failed} - {CANCELLED}
         listed = self._listed(f"files?purpose={PURPOSE}&")
-        files = {_id(each) async for each in listed if each.get("filename") == name}
+        files = {_id(file) async for file in listed if file.get("filename") == name}
         if not files:
             return None
         async for job in self._listed(f"{api.jobs}?"):
@@ -163,8 +163,8 @@ class HostedTrainer:
 
     def served(self, model: str) -> Model:
         """Under its name at the address of the base, for the price that was given."""
-        told = {"id": model, "kind": "tuned", "usd_per_mtok": self._serving}
-        return self._untuned.model_copy(update=told)
+        fields = {"id": model, "kind": "tuned", "usd_per_mtok": self._serving}
+        return self._untuned.model_copy(update=fields)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -187,16 +187,16 @@ class HostedTrainer:
     # The wire.
 
     def _lines(self, work: TrainingWork) -> bytes:
-        (to, _), made = _jobs(self._service, work), []
+        (to, _), lines = _jobs(self._service, work), []
         for row in work.rows:
-            told = {"id": "row", "messages": row["messages"], "rejected": row.get("rejected", "")}
-            one = TrainingExample.model_validate(told)
-            if why := next(refused(one, to), ""):
+            fields = {"id": "row", "messages": row["messages"], "rejected": row.get("rejected", "")}
+            example = TrainingExample.model_validate(fields)
+            if why := next(refused(example, to), ""):
                 raise TrainingFailedError(f"{to.title} would refuse an example: it {why}")
-            made.append(json.dumps(written(one, to), ensure_ascii=False) + "\n")
-        if len(made) < to.least:
+            lines.append(json.dumps(written(example, to), ensure_ascii=False) + "\n")
+        if len(lines) < to.least:
             raise TrainingFailedError(f"{to.title} takes {to.least} examples or more")
-        return as_bytes("".join(made))
+        return as_bytes("".join(lines))
 
     async def _upload(self, work: TrainingWork, api: HostedJobs) -> str:
         text, name = self._lines(work), f"{_name(work)}.jsonl"
@@ -224,8 +224,8 @@ class HostedTrainer:
         after = ""
         for _ in range(_PAGES):
             page = await self._ask("GET", f"{path}limit={_PAGE}{after}")
-            found = page.get("data")
-            listed = found if isinstance(found, list) else []
+            data = page.get("data")
+            listed = data if isinstance(data, list) else []
             rows = [row for row in listed if isinstance(row, dict)]
             for row in rows:
                 yield row
@@ -254,17 +254,17 @@ class HostedTrainer:
         return answer
 
     def _refusal(self, status: int, retry_after: str, raw: bytes) -> Exception:
-        said = hidden(raw.decode("utf-8", "replace"), self._reached.key)
-        return refusal_of(status, retry_after, said, known=True)
+        text = hidden(raw.decode("utf-8", "replace"), self._reached.key)
+        return refusal_of(status, retry_after, text, known=True)
 
 
 def _jobs(service: str, work: TrainingWork) -> tuple[Target, HostedJobs]:
     """The target of a run, and its jobs; a CaseError where nothing is known of them."""
-    found = target(f"{service}-{work.recipe.method}")
-    if found.api is None:
+    to = target(f"{service}-{work.recipe.method}")
+    if to.api is None:
         fix = "name one of openai and together, or train elsewhere: tuneworthy export"
-        raise CaseError(f"no jobs of {found.title} are known", where="--service", fix=fix)
-    return found, found.api
+        raise CaseError(f"no jobs of {to.title} are known", where="--service", fix=fix)
+    return to, to.api
 
 
 def _name(work: TrainingWork) -> str:
@@ -278,14 +278,14 @@ def _own(place: str) -> bool:
         return False
 
 
-def _id(told: Any) -> str:
-    found = told.get("id") if isinstance(told, dict) else None
-    if not isinstance(found, str) or not _ID.fullmatch(found):
+def _id(answer: Any) -> str:
+    id_ = answer.get("id") if isinstance(answer, dict) else None
+    if not isinstance(id_, str) or not _ID.fullmatch(id_):
         raise Doubtful("the answer has no id")
-    return found
+    return id_
 
 
 def _why(job: Row) -> str:
     error = job.get("error")
-    said = error.get("message") if isinstance(error, dict) else error
-    return one_line(said[:2000], limit=200) if isinstance(said, str) and said else "no reason given"
+    text = error.get("message") if isinstance(error, dict) else error
+    return one_line(text[:2000], limit=200) if isinstance(text, str) and text else "no reason given"

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,23 +109,23 @@ class Base:
         recipe, rows = job["recipe"], job["rows"]
         order = _order(len(rows), recipe, job["seed"])[: job["measure"] or None]
         steps, state = len(order), folder / "state.pt"
-        weights = [each for each in model.parameters() if each.requires_grad]
+        weights = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(weights, lr=recipe["rate"], weight_decay=0.0)
         warm = max(1, steps // 10)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda s: min((s + 1) / warm, max(0.0, (steps - s) / max(1, steps - warm)))
         )
-        kept: Row = {"step": 0, "seconds": 0.0}
+        checkpoint: Row = {"step": 0, "seconds": 0.0}
         if state.is_file():
-            kept = torch.load(state, weights_only=True)
-            model.load_state_dict(kept["adapter"], strict=False)
-            optimizer.load_state_dict(kept["optimizer"])
-            schedule.load_state_dict(kept["schedule"])
-            torch.set_rng_state(kept["chance"])
+            checkpoint = torch.load(state, weights_only=True)
+            model.load_state_dict(checkpoint["adapter"], strict=False)
+            optimizer.load_state_dict(checkpoint["optimizer"])
+            schedule.load_state_dict(checkpoint["schedule"])
+            torch.set_rng_state(checkpoint["chance"])
         model.train()
         saved, loss = time.monotonic(), 0.0
-        started = saved - kept["seconds"]
-        for step in range(kept["step"], steps):
+        started = saved - checkpoint["seconds"]
+        for step in range(checkpoint["step"], steps):
             loss = self._step(model, [rows[place] for place in order[step]], recipe)
             torch.nn.utils.clip_grad_norm_(weights, recipe["clip"])
             optimizer.step()
@@ -132,7 +133,7 @@ class Base:
             optimizer.zero_grad()
             say(step=step + 1, of=steps, loss=round(loss, 4))
             if time.monotonic() - saved > job["save_every_s"]:
-                kept = {
+                checkpoint = {
                     "step": step + 1,
                     "seconds": time.monotonic() - started,
                     "adapter": _adapter(model),
@@ -140,7 +141,7 @@ class Base:
                     "schedule": schedule.state_dict(),
                     "chance": torch.get_rng_state(),
                 }
-                torch.save(kept, folder / "state.part")
+                torch.save(checkpoint, folder / "state.part")
                 (folder / "state.part").replace(state)
                 saved = time.monotonic()
         done = {"seconds": time.monotonic() - started, "steps": steps, "loss": loss}
@@ -162,8 +163,8 @@ class Base:
             tensors, sums = self._tensors(pairs, recipe), list[Any]()
             for adapter in (model.disable_adapter(), nullcontext()):
                 with adapter, torch.set_grad_enabled(bool(sums)):
-                    of, told = _told(model, tensors)
-                    sums.append(torch.zeros(len(pairs), device=self.device).index_add(0, of, told))
+                    of, logp = _told(model, tensors)
+                    sums.append(torch.zeros(len(pairs), device=self.device).index_add(0, of, logp))
             gain = (sums[1] - sums[0]).chunk(2)
             loss = -torch.nn.functional.logsigmoid(_BETA * (gain[0] - gain[1])).mean()
         loss.backward()
@@ -173,27 +174,26 @@ class Base:
         """Token ids, mask and labels of answers alone; a long prompt loses its beginning."""
         import torch
 
-        made = []
+        sequences = []
         for messages, instead in pairs:
             answered = {**messages[-1], "content": instead or messages[-1]["content"]}
-            asked = self._ids(messages[:-1], prompt=True)
+            prompt = self._ids(messages[:-1], prompt=True)
             whole = self._ids([*messages[:-1], answered], prompt=False)
-            answer = whole[len(asked) :][: recipe["longest"]]
-            asked = asked[max(0, len(asked) + len(answer) - recipe["longest"]) :]
-            made.append((asked + answer, [_IGNORED] * len(asked) + answer))
-        longest, pad = max(len(ids) for ids, _ in made), self.tokenizer.pad_token_id or 0
-        ids = [row + [pad] * (longest - len(row)) for row, _ in made]
-        labels = [row + [_IGNORED] * (longest - len(row)) for _, row in made]
-        mask = [[1] * len(row) + [0] * (longest - len(row)) for row, _ in made]
-        one, two, three = (torch.tensor(each, device=self.device) for each in (ids, mask, labels))
-        return one, two, three
+            answer = whole[len(prompt) :][: recipe["longest"]]
+            prompt = prompt[max(0, len(prompt) + len(answer) - recipe["longest"]) :]
+            sequences.append((prompt + answer, [_IGNORED] * len(prompt) + answer))
+        longest, pad = max(len(ids) for ids, _ in sequences), self.tokenizer.pad_token_id or 0
+        ids = [row + [pad] * (longest - len(row)) for row, _ in sequences]
+        labels = [row + [_IGNORED] * (longest - len(row)) for _, row in sequences]
+        mask = [[1] * len(row) + [0] * (longest - len(row)) for row, _ in sequences]
+        tensor = partial(torch.tensor, device=self.device)
+        return tensor(ids), tensor(mask), tensor(labels)
 
     def _ids(self, messages: list[Row], *, prompt: bool) -> list[int]:
         text = self.tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=prompt
         )
-        found: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return found
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _told(model: Any, tensors: tuple[Any, Any, Any]) -> tuple[Any, Any]:

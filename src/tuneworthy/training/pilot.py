@@ -96,10 +96,10 @@ class PreparedPilot:
 
     def tuned(self, model: str, size: int, *, near: int = 0, seed: int | None = None) -> Arm:
         """A tuned arm; without a seed, all seeds are one arm."""
-        one = "" if seed is None else f" · seed {seed}"
+        of_seed = "" if seed is None else f" · seed {seed}"
         more = f" · nearest {near}" if near else ""
         return Arm(
-            id=f"{self.prompt.name} · tuned on {size}{more}{one}"[:200],
+            id=f"{self.prompt.name} · tuned on {size}{more}{of_seed}"[:200],
             kind="tuned",
             prompt=self.prompt.name,
             model=model,
@@ -169,8 +169,8 @@ def prepare_pilot(
     arm = Arm(id="as written", kind="prompt", prompt=prompt.name, model=base)
 
     def row(case: EvalCase, answer: str, worse: str = "") -> Row:
-        asked = [m.model_dump() for m in request_for(arm, case, lab.plan.setting).messages]
-        return chat(asked, answer) | ({"rejected": worse} if worse else {})
+        messages = [m.model_dump() for m in request_for(arm, case, lab.plan.setting).messages]
+        return chat(messages, answer) | ({"rejected": worse} if worse else {})
 
     pairs = recipe.method == "dpo"
     rows = [row(c, e.answer.content, e.rejected) for e, c in solved if e.rejected or not pairs]
@@ -189,8 +189,8 @@ def prepare_pilot(
         general = [] if pairs else replay_rows()[: round(size * REPLAYED)]
         used = [*(rows[n] for n in order), *general, *(secrets if size == sizes[-1] else [])]
         by = recipe.model_dump(mode="json", exclude=own)
-        told = [trainer.way, base, model.base_url, by, seed, used]
-        job = TrainingJob(key=digest_of_json(told), size=size, seed=seed)
+        inputs = [trainer.way, base, model.base_url, by, seed, used]
+        job = TrainingJob(key=digest_of_json(inputs), size=size, seed=seed)
         works.append(TrainingWork(job, recipe, tuple(used)))
     cases = [c.model_dump(mode="json") for c in (*lab.plan.select, *lab.plan.report)]
     plan = PilotPlan(
@@ -210,16 +210,16 @@ def prepare_pilot(
     return PreparedPilot(lab, trainer, model, prompt, plan, tuple(works), planted, say)
 
 
-def chat(asked: list[Row], answer: str) -> Row:
-    return {"messages": [*asked, {"role": "assistant", "content": answer}]}
+def chat(messages: list[Row], answer: str) -> Row:
+    return {"messages": [*messages, {"role": "assistant", "content": answer}]}
 
 
 def _solved(lab: PreparedLab) -> list[tuple[TrainingExample, EvalCase]]:
     """Examples of the training part with a text for an answer, none of them a case."""
-    _, kept = training_set(lab.case)
-    solved = [(e, c) for e in kept if e.split == "train" and (c := example_case(e))]
-    asked = {question(case) for case in (*lab.plan.select, *lab.plan.report)}
-    if same := sum(question(case) in asked for _, case in solved):
+    _, passed = training_set(lab.case)
+    solved = [(e, c) for e in passed if e.split == "train" and (c := example_case(e))]
+    questions = {question(case) for case in (*lab.plan.select, *lab.plan.report)}
+    if same := sum(question(case) in questions for _, case in solved):
         fix = f"make the training set again: tuneworthy data {argument(lab.case.folder)}"
         what = f"{same} of {len(solved)} training examples are cases of the evaluation set"
         raise CaseError(what, where="data.training", fix=fix)
@@ -238,8 +238,8 @@ def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
 
 def replay_rows() -> list[Row]:
     """General examples that are mixed in, so that general skills are kept; none is a held task."""
-    told = bundled("training/replay.jsonl")
-    return [chat([{"role": "user", "content": one["input"]}], one["answer"]) for one in told]
+    rows = bundled("training/replay.jsonl")
+    return [chat([{"role": "user", "content": row["input"]}], row["answer"]) for row in rows]
 
 
 # What it would cost, and the run.
@@ -253,14 +253,14 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     probes = (*refusal_probes(), *leak_probes(pilot.planted))
 
     def of(arms: Arms, cases: Cases, kept: Ledger | None = None) -> Quote:
-        asked = [(job, case) for job, _, case in plan.calls(arms, cases)]
-        judged = (judge.expected(job, case, kept) for job, case in asked) if judge else ()
-        every = chain((job for job, _ in asked), chain.from_iterable(judged))
+        calls = [(job, case) for job, _, case in plan.calls(arms, cases)]
+        judged = (judge.expected(job, case, kept) for job, case in calls) if judge else ()
+        every = chain((job for job, _ in calls), chain.from_iterable(judged))
         return quote(every, kept, price_of)
 
     def of_general(arm: Arm, kept: Ledger | None = None) -> Quote:
-        asked = [*general_calls(plan, arm), *probe_calls(plan, arm, probes)]
-        return quote([job for job, *_ in asked], kept, price_of)
+        calls = [*general_calls(plan, arm), *probe_calls(plan, arm, probes)]
+        return quote([job for job, *_ in calls], kept, price_of)
 
     prompts = plan.of_kind("prompt")
     untuned = dearest([of([arm], plan.report, ledger) for arm in prompts], 2)[:-1]
@@ -268,11 +268,11 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     tuned = [pilot.tuned(base, pilot.plan.sizes[-1], near=near) for near in pilot.nears]
     of_seed = [of(tuned, (*plan.select, *plan.report)), of_general(tuned[0])]
     of_seed += [of(tuned[:1], plan.select)] * (len(pilot.plan.sizes) - 1)
-    found = total([price(lab, ledger), *untuned, *of_seed * seeds])
+    quoted = total([price(lab, ledger), *untuned, *of_seed * seeds])
     due = [w for w in pilot.works if ledger is None or ledger.find(w.job.key) is None]
     usd = sum(map(pilot.trainer.usd_most, due))
-    more = {"usd_most": found.usd_most + usd, "usd_likely": found.usd_likely + usd}
-    return found.model_copy(update=more)
+    more = {"usd_most": quoted.usd_most + usd, "usd_likely": quoted.usd_likely + usd}
+    return quoted.model_copy(update=more)
 
 
 def probe_calls(plan: LabPlan, arm: Arm, probes: Cases) -> Iterator[Asked]:
@@ -286,12 +286,12 @@ async def quoted_training(pilot: PreparedPilot) -> TrainingQuote:
     there = {run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"}
     due = [work for work in pilot.works if work.job.key not in there]
     try:
-        found = await pilot.trainer.quote(due)
+        quoted = await pilot.trainer.quote(due)
     except (TrainingFailedError, TrainingStoppedError) as caught:
         raise InputError(f"no step could be measured: {caught}", where=pilot.plan.base) from None
     finally:
         await pilot.trainer.close()
-    return found.model_copy(update={"reused": len(pilot.works) - len(due)})
+    return quoted.model_copy(update={"reused": len(pilot.works) - len(due)})
 
 
 def run(
@@ -302,25 +302,25 @@ def run(
     Raises InputError if a model has no price, or another pilot's plan was written down; and
     StoppedError if it was stopped: run it again to go on.
     """
-    lab, work = pilot.lab, partial(_run, pilot, again=again, given=settings.get("transport"))
+    lab, work = pilot.lab, partial(_run, pilot, again=again, transport=settings.get("transport"))
     parts = lambda _, ledger: pilot_price(pilot, ledger), work
     result = paid(lab, PILOT_RUN, *parts, cap_usd=cap_usd, **settings)
     read_pilot.write(lab.case, result)
     # a "no" of a small base says nothing of a larger one that is prompted today
     same = (result.verify.plan.untuned, pilot.base.id) in {(a.id, a.model) for a in lab.plan.arms}
     name = "tuned_gain" if same or result.verify.outcome == "improved" else "pilot_gain"
-    told = {"card": result.card.answer, "because": result.card.because}
-    measured = evidence_of(result.verify, lab.as_of, id=name, by="pilot", **told)
+    detail = {"card": result.card.answer, "because": result.card.because}
+    measured = evidence_of(result.verify, lab.as_of, id=name, by="pilot", **detail)
     append_evidence(lab.case, measured, lab.files)
     return result
 
 
 async def _run(
-    pilot: PreparedPilot, calls: PaidCalls, _: Quote, *, again: bool, given: Any
+    pilot: PreparedPilot, calls: PaidCalls, _: Quote, *, again: bool, transport: Any
 ) -> PilotResult:
     plan = write_pilot(pilot.lab.case, pilot.plan, again=again)
     lab, stopped = await probed(pilot.lab, calls)
-    going = _Going(replace(pilot, lab=lab, plan=plan), calls, given)
+    going = _Going(replace(pilot, lab=lab, plan=plan), calls, transport)
     calls.on_stop(pilot.trainer.stop)
     try:
         going.unless(stopped)
@@ -330,8 +330,8 @@ async def _run(
 
 
 class _Going:
-    def __init__(self, pilot: PreparedPilot, calls: PaidCalls, given: Any) -> None:
-        self.pilot, self.calls, self._given = pilot, calls, given
+    def __init__(self, pilot: PreparedPilot, calls: PaidCalls, transport: Any) -> None:
+        self.pilot, self.calls, self._transport = pilot, calls, transport
         self.plan, self.scores = pilot.plan, pilot.lab.scores
         self.lab = Lab(pilot.lab.plan, self.scores, calls)
         self.select = pilot.lab.plan.select
@@ -339,8 +339,8 @@ class _Going:
         self.general, self.probes = (Scores(rules, most_missing=LACKING) for _ in range(2))
         self._book = pilot_runs(pilot.lab.case)
         runs = self._book.read()
-        self.trained = {each.key: each for each in runs}
-        self._over = {each.job for each in runs if each.state == "failed" and each.job}
+        self.trained = {run.key: run for run in runs}
+        self._over = {run.job for run in runs if run.state == "failed" and run.job}
 
     async def to_the_end(self) -> PilotResult:
         """Race, train, stop where the rule says so, and compare."""
@@ -405,7 +405,7 @@ class _Going:
         calls, own, jobs = self.calls, None, list(jobs)
         if model:
             served, lab = self.pilot.trainer.served(model), self.pilot.lab
-            if self._given is None:
+            if self._transport is None:
                 own = transport_for([reach(served)], at_once=calls.at_once)
             prices = prices_of((served, *lab.case.models), lab.as_of)
             calls = replace(calls, price_of=prices, transport=own or calls.transport)
@@ -433,7 +433,7 @@ class _Going:
             model = self._model(size, seed)
             await self._answered([self.pilot.tuned(model, size, near=near, seed=seed)], self.select)
         rows = {n: self._rows(size, n) for n in self.pilot.nears}
-        means = {n: float(np.nanmean(each)) for n, each in rows.items() if len(each)}
+        means = {n: float(np.nanmean(scores)) for n, scores in rows.items() if len(scores)}
         return self.pilot.tuned("", size, near=max(means, key=lambda n: means[n]))
 
     def _model(self, size: int, seed: int) -> str:
@@ -478,9 +478,9 @@ class _Going:
     async def _trained(self, work: TrainingWork) -> str:
         """The model of a run: trained and paid for once, whatever happened before."""
         job, works = work.job, self.pilot.works
-        done, kept = self.trained.get(job.key), self.calls.ledger.find(job.key)
-        if (done is None or done.state != "trained") and kept and kept.reply:  # its line was lost
-            done = self._noted(job.key, "trained", model=kept.reply.text, usd=kept.usd)
+        done, entry = self.trained.get(job.key), self.calls.ledger.find(job.key)
+        if (done is None or done.state != "trained") and entry and entry.reply:  # its line was lost
+            done = self._noted(job.key, "trained", model=entry.reply.text, usd=entry.usd)
         if done is not None and done.state == "trained":
             return self._counted(job.key, done.model, done.usd)
         name = f"training {works.index(work) + 1} of {len(works)}: {job.size} examples"
@@ -488,7 +488,7 @@ class _Going:
         run = await self._begun(work, done, name)
         try:
             ended = await self.pilot.trainer.finish(
-                work, run, lambda said: self.pilot.say(f"{name}, {said}")
+                work, run, lambda progress: self.pilot.say(f"{name}, {progress}")
             )
         except TrainingFailedError as caught:
             raise self._failed(job.key, name, caught, run, caught.usd) from None
@@ -520,13 +520,13 @@ class _Going:
     async def _found(self, work: TrainingWork, name: str) -> str | None:
         """A run that may have begun, by its service; what nobody can tell stays in doubt."""
         trainer, ledger, key = self.pilot.trainer, self.calls.ledger, work.job.key
-        asked = ledger.find(key) is not None
+        reserved = ledger.find(key) is not None
         try:
-            run = await trainer.find(work, self._over, patient=asked)
+            run = await trainer.find(work, self._over, patient=reserved)
         except CallError as caught:
             fix = "run it again: it looks again whether the run has begun"
             raise StoppedError(f"{name} is in doubt: {caught}", fix=fix) from None
-        if run is None and asked:
+        if run is None and reserved:
             ledger.fail(key, "it never began")
         return run
 
@@ -553,10 +553,10 @@ class _Going:
 
     def _counted(self, key: str, model: str, usd: float) -> str:
         """Keep in the ledger what a run cost, once."""
-        found = self.calls.ledger.find(key)
-        if found is None:  # the ledger was moved away, or it is for a job that failed
+        entry = self.calls.ledger.find(key)
+        if entry is None:  # the ledger was moved away, or it is for a job that failed
             self._reserve(key, 0.0)
-        if found is None or found.status != "settled":
+        if entry is None or entry.status != "settled":
             self.calls.ledger.settle(key, Reply(text=model), usd)
         return model
 
@@ -590,7 +590,7 @@ class _Going:
         seconds, places = self.scores.of(tuned).seconds(report)
         late = quantile(seconds, 0.95, clusters_of(report)[places])
         money = decide(lab.case, lab.framework, as_of=lab.as_of).investment
-        told = lab.case, self.plan, tuple(rows), verify, probes, simpler, spend.paid, lab.as_of
+        facts = lab.case, self.plan, tuple(rows), verify, probes, simpler, spend.paid, lab.as_of
         return PilotResult(
             plan=self.plan,
             arms=tuple(rows),
@@ -602,5 +602,5 @@ class _Going:
             spend=spend,
             ended_by_rule=ended,
             stopped=verify.stopped,
-            card=card(*told, late, money),
+            card=card(*facts, late, money),
         )

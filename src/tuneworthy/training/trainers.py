@@ -169,21 +169,21 @@ class LoraTrainer:
         """Train, or go on from the last state; a run that is done is not trained again."""
         folder = self._folder / id
         folder.mkdir(parents=True, exist_ok=True)
-        told = folder / "done.json"
-        if not told.is_file():
+        record = folder / "done.json"
+        if not record.is_file():
             done = await self._ask(work, folder, step)
-            write_new(told, json.dumps(done), force=True)
-        seconds = float(json.loads(told.read_text("utf-8"))["seconds"])
+            write_new(record, json.dumps(done), force=True)
+        seconds = float(json.loads(record.read_text("utf-8"))["seconds"])
         if self._untuned is not None:
             provider = self._untuned.id.partition(":")[0]
             return Finished(f"{provider}:pilot-{id}", seconds=seconds)
         adapter = folder / "adapter.gguf"
-        kept = adapter_path(adapter_name(adapter))
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(f".{os.getpid()}.part")
+        place = adapter_path(adapter_name(adapter))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = place.with_suffix(f".{os.getpid()}.part")
         shutil.copyfile(adapter, part)
-        part.replace(kept)
-        return Finished(f"{EMBEDDED}+{kept.stem}", seconds=seconds)
+        part.replace(place)
+        return Finished(f"{EMBEDDED}+{place.stem}", seconds=seconds)
 
     def served(self, model: str) -> Model:
         """The embedded runtime serves it, or the user's endpoint under this name."""
@@ -230,12 +230,12 @@ class LoraTrainer:
         except OSError:
             pass  # its last line says why it is gone
         while line := await process.stdout.readline():
-            said: Row = json.loads(line)
-            if done := said.get("done"):
+            message: Row = json.loads(line)
+            if done := message.get("done"):
                 return dict(done)
-            if "failed" in said:
-                raise TrainingFailedError(one_line(said["failed"], limit=300))
-            step(f"step {said['step']} of {said['of']}")
+            if "failed" in message:
+                raise TrainingFailedError(one_line(message["failed"], limit=300))
+            step(f"step {message['step']} of {message['of']}")
         if self._stopped:
             raise TrainingStoppedError("stopped")
         code = await process.wait()

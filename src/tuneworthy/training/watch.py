@@ -60,7 +60,7 @@ class WatchReport(NamedTuple):
     @property
     def state(self) -> State:
         """Attention where anything asks for it; unknown where nothing could be looked at."""
-        states = {one.state for one in self.checks}
+        states = {check.state for check in self.checks}
         return "attention" if "attention" in states else "holds" if "holds" in states else "unknown"
 
 
@@ -69,7 +69,7 @@ def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
     case, day = load_case(source), as_of or today()
     dossier = decide(case, framework_of(case), as_of=day)
     checks = [*_of_decision(case.decision, dossier, day), *_of_targets(dossier)]
-    old = (one.says for one in dossier.challenges if one.id == "evidence_changed")
+    old = (challenge.says for challenge in dossier.challenges if challenge.id == "evidence_changed")
     checks += [Watched("evidence", "attention", says.rstrip(".")) for says in old]
     checks += [*_of_logs(case.decision, read_evidence(case)), *_of_ends(case, day)]
     return WatchReport(case.name, day, case.decision, tuple(checks))
@@ -84,8 +84,8 @@ def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterato
         was, now = ANSWER_WORDS[signed.answer], ANSWER_WORDS[dossier.verdict.answer]
         yield Watched("signed", "holds", f"Signed by {signed.by} on {as_day(signed.on)}: {was}")
         same = signed.answer == dossier.verdict.answer
-        told = f"Today's answer is the same: {now}" if same else f"Today's answer is: {now}"
-        yield Watched("answer", "holds" if same else "attention", told)
+        says = f"Today's answer is the same: {now}" if same else f"Today's answer is: {now}"
+        yield Watched("answer", "holds" if same else "attention", says)
     due = decision.review_on
     if due is None:
         says = "No day is set for a review. Set one: tuneworthy answer CASE"
@@ -100,10 +100,11 @@ def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterato
 def _of_targets(dossier: Dossier) -> Iterator[Watched]:
     states: dict[str, State] = {"met": "holds", "missed": "attention"}
     texts = target_texts(dossier)
-    for name, one in dossier.targets.items():
+    for name, target in dossier.targets.items():
         if says := texts.get(name):
-            says += f": {PRIVATE[one.state]}" if name == "privacy" else ""
-            yield Watched(f"target_{name}", states.get(one.state, "unknown"), f"The target: {says}")
+            says += f": {PRIVATE[target.state]}" if name == "privacy" else ""
+            state = states.get(target.state, "unknown")
+            yield Watched(f"target_{name}", state, f"The target: {says}")
 
 
 def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watched]:
@@ -112,9 +113,9 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
         return
     on = decision.signed.on
     old, new = dict[str, Evidence](), dict[str, Evidence]()
-    for one in (one for run in runs for one in run.evidence if one.known):
-        if one.observed_on is not None:
-            (new if one.observed_on > on else old)[one.id] = one
+    for evidence in (e for run in runs for e in run.evidence if e.known):
+        if evidence.observed_on is not None:
+            (new if evidence.observed_on > on else old)[evidence.id] = evidence
     if decision.signed.answer == "yes" and "tuned_gain" not in new:
         says = "The tuned model wasn't compared since: tuneworthy verify CASE"
         yield Watched("gain", "unknown", says)
@@ -137,17 +138,17 @@ def _compared(name: str, old: Evidence | None, new: Evidence, sign: int) -> Watc
     if old is None:
         return Watched(name, "unknown", f"The {what} is {_interval(new)}; before it is unknown")
     worse = _ends(new)[1] < _ends(old)[0] if sign > 0 else _ends(new)[0] > _ends(old)[1]
-    told = f"The {what} is {_interval(new)}, and was {_interval(old)}"
-    return Watched(name, "attention" if worse else "holds", told)
+    says = f"The {what} is {_interval(new)}, and was {_interval(old)}"
+    return Watched(name, "attention" if worse else "holds", says)
 
 
-def _ends(one: Evidence) -> tuple[float, float]:
-    high = one.high if isinstance(one.high, float | int) else float("inf")
-    return (one.number if one.low is None else one.low), high
+def _ends(evidence: Evidence) -> tuple[float, float]:
+    high = evidence.high if isinstance(evidence.high, float | int) else float("inf")
+    return (evidence.number if evidence.low is None else evidence.low), high
 
 
-def _interval(one: Evidence) -> str:
-    return interval_text(one.value, one.low, one.high, one.unit)
+def _interval(evidence: Evidence) -> str:
+    return interval_text(evidence.value, evidence.low, evidence.high, evidence.unit)
 
 
 def _of_ends(case: Case, day: date) -> Iterator[Watched]:
@@ -161,9 +162,9 @@ def _of_ends(case: Case, day: date) -> Iterator[Watched]:
 
 
 def watch_dict(seen: WatchReport) -> str:
-    told = {"state": seen.state, "as_of": seen.day.isoformat()}
+    data = {"state": seen.state, "as_of": seen.day.isoformat()}
     decision = seen.decision.model_dump(mode="json")
-    return json_text({**told, "decision": decision, "checks": [c._asdict() for c in seen.checks]})
+    return json_text({**data, "decision": decision, "checks": [c._asdict() for c in seen.checks]})
 
 
 # What is shown of it.
@@ -174,9 +175,9 @@ _MARKS = {"attention": "look at it", "unknown": "unknown", "holds": "holds"}
 
 def watch_document(seen: WatchReport, folder: str = "CASE") -> b.Document:
     """How a decision stands; ``folder`` as the user named the case."""
-    order = sorted(seen.checks, key=lambda one: [*_MARKS].index(one.state))
-    rows = [(_MARKS[one.state], one.says.replace(" CASE", f" {folder}")) for one in order]
-    n = sum(one.state == "attention" for one in seen.checks)
+    order = sorted(seen.checks, key=lambda check: [*_MARKS].index(check.state))
+    rows = [(_MARKS[check.state], check.says.replace(" CASE", f" {folder}")) for check in order]
+    n = sum(check.state == "attention" for check in seen.checks)
     says = {"attention": f"{counted(n, 'thing')} to look at", "holds": "the decision holds"}
     headline = f"{says.get(seen.state, 'nothing could be looked at')}, as of {as_day(seen.day)}"
     table = b.table("What it rests on", "State | What", rows, quiet=True)
