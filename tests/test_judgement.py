@@ -362,6 +362,15 @@ def what_is_missed_is_not_looked_for(found: Dossier) -> bool:
     return not (missed and any("find a target" in phase.title for phase in phases))
 
 
+def never_is_said(found: Dossier) -> bool:
+    """A pilot that doesn't pay back in money has the reason in the headline."""
+    money = None if isinstance(found.investment, Unknown) else found.investment
+    never = money is not None and money.break_even_months.point == "never"
+    inside = found.factors["data_sovereignty"].state == "yes"
+    told = "never pays back in money" in found.verdict.headline
+    return told == (found.verdict.answer == "pilot" and never and inside)
+
+
 def proof_for_a_yes(found: Dossier) -> bool:
     return (found.verdict.answer == "yes") <= ("proven" in rules(found))
 
@@ -381,6 +390,7 @@ PAIRS: Pairs = {
     "signs and what was measured of them": signs_are_confirmed,
     "final is the count, and no headline says so": finality_is_of_the_count,
     "a yes and its proof": proof_for_a_yes,
+    "headline and money: a pilot that never pays back says so": never_is_said,
     "plan and targets: what is missed is not looked for": what_is_missed_is_not_looked_for,
 }
 """Statements of one page that could disagree, by what they are about."""
@@ -563,3 +573,29 @@ def test_every_step_says_why_when_to_stop_and_how() -> None:
             assert step.because.endswith((".", "?"))
             assert step.stop_when
             assert step.command.startswith("tuneworthy ")
+
+
+def test_what_a_page_says_in_its_middle_fits_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A column without an entry, a bill that is met and a name that is spelled in two ways."""
+    case = deep(
+        CANDIDATE,
+        goals=["knowledge"],
+        factors={"cost_optimization": "yes", "latency_requirements": {"value": "yes", "now": "no"}},
+        targets={"usd_per_month": 900},
+        today={"usd_per_month": 200},
+        attempts=[{"name": "four models"}],
+        data={"examples": 0},
+    )
+    found = judged(case)
+    assert helps_of(found)["batching"] == "no"
+    assert (
+        "supervised fine-tuning takes" in {g.id: g.why for g in found.verdict.gates}["feasibility"]
+    )
+    (tmp_path / "case.yaml").write_text(yaml.safe_dump(case), encoding="utf-8")
+    assert run(["decide", str(tmp_path)]) == 0
+    page = capsys.readouterr().out
+    assert "four models" in page
+    assert "What came of it" not in page
+    assert "The answer about latency counts, and doesn't hold yet." in page

@@ -395,7 +395,7 @@ def computed_steps(savings: Savings, model: CostModel) -> Iterator[str]:
     if other is not None and other.usd is not None:
         yield (
             f"Cheaper, if it may be used: {other.option.name}, {usd(other.usd.value)}"
-            f"{model.a_month} ({other.reasons[0]})."
+            f"{model.a_month} ({'; '.join(other.reasons)})."
         )
     if savings.fixed is not None:
         yield _running_step(savings, model)
@@ -448,10 +448,11 @@ def _volume_steps(
         yield "No volume earns the running costs back."
     if math.isinf(volume.value) or volume.value == 0:  # or nothing has to be earned back
         return
-    values, calls = likely(savings.inputs), count(round(volume.value))
+    values, calls = likely(savings.inputs), count(volume.value)
     best, tuned = savings.best.option.line(values), savings.tuned.line(values)
     if best.floor == tuned.floor == 0 and fixed.value > 0:
         a_call = f"({call_usd(best.slope)} - {call_usd(tuned.slope)} a call)"
+        calls = count(round(volume.value))
         yield f"It pays from: {usd(fixed.value)} / {a_call} = {calls} calls{model.a_month}"
     else:
         yield f"The saving covers {usd(fixed.value)} from {calls} calls{model.a_month}"

@@ -362,8 +362,10 @@ class _Options:
         ]
         state, but_for_budget = _worst(checks), _worst([c for c in checks if not c.is_budget])
         deciding = [check for check in checks if check.state == state]
-        reasons = tuple(check.why for check in deciding) or ("no stated target rules it out",)
         misses = state == "no" and all(check.is_target for check in deciding)
+        if but_for_budget == "unknown":  # what would be open with a larger budget
+            deciding += [check for check in checks if check.state == "unknown" != state]
+        reasons = tuple(check.why for check in deciding) or ("no stated target rules it out",)
         all_reasons = (lacks, *reasons) if lacks else reasons
         return ServingCost(option, cost, state, all_reasons, misses, but_for_budget)
 

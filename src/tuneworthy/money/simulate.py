@@ -274,7 +274,7 @@ def _assumes_of_traffic(flow: CashFlow) -> Iterator[str]:
             f"{count(then)} calls a month"
         )
     if savings is not None and savings.maybe_cheaper is not None:
-        yield f"{savings.maybe_cheaper.option.name}, which is cheaper, turns out not to be enough"
+        yield f"what is cheaper, {savings.maybe_cheaper.option.name}, turns out not to be enough"
 
 
 # Money month by month, for many draws at once.

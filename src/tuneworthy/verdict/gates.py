@@ -85,12 +85,15 @@ def gates(
 
     ``missed`` are the targets that are missed, as counted.
     """
+    safe, names = unsafe(case)
+    asks = [_SAFETY[name][safe] for name in names]
+    told = " ".join(map(sentence, asks)) if safe == "unknown" else listing(asks)
     reasons: dict[GateId, Reasoned] = {
         "need": _need(assessment, missed),
         "strength": strength(decision.strength),
         "feasibility": _feasibility(case, fits, as_of),
         "investment": (investment.state, investment.why),
-        "safety": _safety(case),
+        "safety": (safe, told or "data reviewed and a process named"),
     }
     return tuple(GateResult(id=g, state=state, why=why) for g, (state, why) in reasons.items())
 
@@ -120,7 +123,7 @@ def _feasibility(case: Case, fits: Sequence[ApproachResult], as_of: date) -> Rea
     if not fits:
         return "unknown", "name the goal, so that its approach and data need are known"
     first, tuning = fits[0], case.tuning
-    approach, unit, others = plain(first.approach), plain(first.data.unit), _others(first)
+    approach, unit, others = first.title, plain(first.data.unit), _others(first)
     have, wanted = held(case, first.data.unit), count(first.data.low)
     if have is not None and first.feasible == "no":
         lacks = f"{count(have)} are there, {count(first.data.low - have)} are missing"
@@ -157,11 +160,3 @@ def unsafe(case: Case) -> tuple[State, Strings]:
         if names := tuple(name for name in _SAFETY if getattr(case.safety, name) == state):
             return state, names
     return "yes", ()
-
-
-def _safety(case: Case) -> Reasoned:
-    state, names = unsafe(case)
-    reasons = [_SAFETY[name][state] for name in names]
-    if state == "unknown":
-        return state, " ".join(map(sentence, reasons))
-    return state, listing(reasons) or "data reviewed and a process named"

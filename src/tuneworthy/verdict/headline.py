@@ -81,12 +81,15 @@ def rests_on(found: Basis) -> str:
         return f"Rests on {known}; no single answer changes it."
     if not turning:
         return f"Rests on {known}; {_alone(steps)} would change the first step, none the answer."
-    more = f", {_alone(steps)} the first step" if steps else ""
+    others = "another" if steps == 1 else f"any one of {few(steps)} others"
+    more = f", {others} the first step" if steps else ""
     return f"Rests on {known}; {_alone(turning)} would change the answer{more}."
 
 
 def _alone(many: int) -> str:
-    return "one answer alone" if many == 1 else f"any one of {few(many)}"
+    return (
+        ("one answer alone", "either of two")[many - 1] if many < 3 else f"any one of {few(many)}"
+    )
 
 
 def takes(facts: CaseFacts, found: Judgement, gates: Sequence[GateResult]) -> Iterator[Take]:
@@ -151,7 +154,8 @@ def _caveats(
         if name == "low_volume" and answer.now == "yes":
             yield "low_volume_now", "volume is low at present: watch that the expected growth comes"
         else:
-            yield "answer_not_yet", f"{plain(name)} doesn't hold yet"
+            title = facts.assessment.factors[name].title
+            yield "answer_not_yet", f"the answer about {title} counts, and doesn't hold yet"
     rules = decision.rules
     score, difference = (band_text(rule.band) for rule in (rules.score, rules.difference))
     if score != difference:

@@ -518,7 +518,11 @@ def judge(
     """
     it = Situation(facts, rules, compared.outlooks, {gate.id: gate for gate in gates})
     found, each = answered(it)
-    found = found._replace(because=found.because or _by_count(it, found.outcome))
+    because = found.because or _by_count(it, found.outcome)
+    never = facts.findings.break_even_months == "never" and facts.holds("data_sovereignty")
+    if found.answer == "pilot" and never:
+        because += "; it never pays back in money, so keeping data inside has to be worth it"
+    found = found._replace(because=because)
     unique = dict[str, BareStep]()
     for todo in todos(it, found, asked):
         unique.setdefault(todo.option, todo)

@@ -97,12 +97,13 @@ def finality(dossier: Dossier) -> str:
 def reach_text(dossier: Dossier) -> str:
     """What open answers could still make of it; empty where nothing is open."""
     answers = dossier.reach.answers
-    if not open_answers(dossier):
+    if not (many := open_answers(dossier)):
         return ""
     if set(answers) <= {"no", "not_yet"}:
-        return "Don’t spend on tuning now, whatever the open answers turn out to be."
+        turn = " turns" if many == 1 else "s turn"
+        return f"Don’t spend on tuning now, whatever the open answer{turn} out to be."
     if len(answers) == 1:
-        return "The open answers can’t change it."
+        return f"The open answer{'s' * (many > 1)} can’t change it."
     return f"Still possible: {listing([ANSWER_WORDS[answer] for answer in answers], 'or')}."
 
 

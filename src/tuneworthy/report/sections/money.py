@@ -259,8 +259,7 @@ def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
         yield b.Todo(computed.ask, "This wasn’t worked out.")
         return
     saving, month = computed.savings_usd_per_month, computed.pays_from_month
-    volume = computed.pays_from_requests_per_month
-    best = computed.best_untuned
+    volume, best = computed.pays_from_requests_per_month, computed.best_untuned
     cheapest = "none that may be used has a price" if best == "none" else best
     facts = [
         ("Cheapest without tuning", cheapest if computed.servings else NOT_KNOWN, ""),

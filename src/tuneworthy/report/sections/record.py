@@ -90,14 +90,15 @@ def attempts(dossier: Dossier) -> b.Section | None:
     if not dossier.stages:
         return None
     says = "What the team tried, in order, and what the count would have said after each."
-    now = "ceiling reached: " * (dossier.ceiling.reached == "yes")
     rows = [(s.name, s.change, s.result, OUTCOME_WORDS[s.outcome]) for s in dossier.stages]
+    now = "ceiling reached: " * (dossier.ceiling.reached == "yes")
     whole = now + OUTCOME_WORDS[dossier.verdict.outcome]
     rows.append(("All checks, as answered now", "", "", whole))
-    titles = "Attempt | What was changed | What came of it | The count then"
-    table = b.table("Attempts and the count after each", titles, rows, quiet=True)
-    title, more = "What was tried so far", b.Prose(says, detail=True)
-    return b.section("attempts", title, more, table)
+    titles = ("Attempt", "What was changed", "What came of it", "The count then")
+    columns = [column for column in zip(titles, *rows, strict=True) if any(column[1:])]
+    names, *rows = zip(*columns, strict=True)
+    table = b.table("Attempts and the count after each", " | ".join(names), rows, quiet=True)
+    return b.section("attempts", "What was tried so far", b.Prose(says, detail=True), table)
 
 
 def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:

@@ -184,8 +184,9 @@ def _options(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
         figures = {**figures, "quality": _seen(facts, name) or figures.get("quality")}
         does, variant_of = _does(facts, rule.moves, figures), rule.variant_of or "none"
         about = (name, rule.title, rule.kind, variant_of, rule)
-        judge, arm = own or partial(_unjudged, rule=rule), own.arm if own else ""
-        others = _published(arm, goal, facts, record)
+        says = f"the framework says it helps when {rule.helps_when}; judge that yourself"
+        judge = own or partial(lambda _, says: unknown(says), says=says)
+        others = _published(own.arm if own else "", goal, facts, record)
         yield Outlook(*about, judge, figures, effort, weeks, does, others)
 
 
@@ -207,10 +208,6 @@ def _shown(option: Outlook, opinion: Opinion, facts: CaseFacts) -> Opinion:
         return opinion._replace(measured=True)
     says = f"a lab measured {quality(seen.low)} to {quality(seen.most)} with it"
     return (yes if effect in MOVING else no)(says, measured=True)
-
-
-def _unjudged(_: CaseFacts, rule: OptionRule) -> Opinion:
-    return unknown(f"the framework says it helps when {rule.helps_when}; judge that yourself")
 
 
 def _tunings(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
