@@ -37,7 +37,7 @@ Inputs = Mapping[str, Interval]
 
 def stated(case: Case) -> dict[str, Interval]:
     """Every amount of a case that its money may depend on; of a job, none that goes on after it."""
-    told: dict[str, object] = {BILL: case.today.usd_per_month}
+    amounts: dict[str, object] = {BILL: case.today.usd_per_month}
 
     def read(path: str, value: object) -> Iterator[tuple[str, Interval]]:
         if isinstance(value, AmountOf):
@@ -46,9 +46,9 @@ def stated(case: Case) -> dict[str, Interval]:
             for name in type(value).model_fields:
                 yield from read(f"{path}.{name}", getattr(value, name))
 
-    told |= {f"models.{n}.serving": model.serving for n, model in enumerate(case.models)}
-    told["economics"] = case.economics
-    inputs = dict(pair for path, value in told.items() for pair in read(path, value))
+    amounts |= {f"models.{n}.serving": model.serving for n, model in enumerate(case.models)}
+    amounts["economics"] = case.economics
+    inputs = dict(pair for path, value in amounts.items() for pair in read(path, value))
     gone = (GROWTH, LIFE, PRICE_FALL) if case.one_off else ()
     return {name: amount for name, amount in inputs.items() if name not in gone}
 

@@ -122,7 +122,7 @@ def more_cases(
 def cases_worth(money: InvestmentResult | Unknown) -> Worth | None:
     """What more cases are worth in a judged case with a counted quality; None where it has none."""
     rows = () if isinstance(money, Unknown) else money.worth
-    return next((one for one in rows if one.kind == "cases"), None)
+    return next((row for row in rows if row.kind == "cases"), None)
 
 
 def cases_note(money: InvestmentResult | Unknown) -> str:
@@ -157,13 +157,13 @@ def by_worth(
         return tuple(questions)
     gain, lost = at_stake
 
-    def best(given: Mapping[str, State]) -> float:
-        share = tally(rules, given).shares().get("fine_tune_candidate", 0.0)
+    def best(answers: Mapping[str, State]) -> float:
+        share = tally(rules, answers).shares().get("fine_tune_candidate", 0.0)
         return max(share * gain - (1 - share) * lost, 0.0)
 
-    now, told = best(states), list[tuple[float, QuestionResult]]()
+    now, priced = best(states), list[tuple[float, QuestionResult]]()
     for question in questions:
         after = [best({**states, question.factor: to}) for to in ("yes", "no")]
         worth = max(sum(after) / 2 - now, 0.0)
-        told.append((worth, question.model_copy(update={"worth_usd": worth})))
-    return tuple(one for _, one in sorted(told, key=lambda pair: -pair[0] / pair[1].minutes))
+        priced.append((worth, question.model_copy(update={"worth_usd": worth})))
+    return tuple(q for _, q in sorted(priced, key=lambda pair: -pair[0] / pair[1].minutes))

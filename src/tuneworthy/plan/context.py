@@ -166,11 +166,11 @@ class PlanContext:
         weeks: float = 0.0,
         id: str = "",
         part: Part = "steps",
-        **told: str,
+        **details: str,
     ) -> Needs:
         """Put a phase of ``phases.toml`` at the end of the plan and give it its dates.
 
-        What is told fills what its words leave open; it may be several steps, one a line, and one
+        ``details`` fill what its words leave open; one may be several steps, one a line, and one
         that comes to nothing is left out. Where no cost is given, the file says what it is made of.
         Hours are priced at the case's rate, which nobody may have stated. It takes at least
         ``weeks``, in which the team is free for other phases. The result is what a phase after it
@@ -178,7 +178,7 @@ class PlanContext:
         """
         words = said()[name]
         title, done, *steps = (
-            text.format(cases=self.cases, approach=self.approach, quality=self.quality, **told)
+            text.format(cases=self.cases, approach=self.approach, quality=self.quality, **details)
             for text in (
                 words["title"],
                 words["done" if self.quality or "untargeted" not in words else "untargeted"],

@@ -62,7 +62,7 @@ def build_plan(
     framework: Framework,
     assessment: Assessment,
     decision: Decision,
-    found: Judgement,
+    judgement: Judgement,
     fits: Sequence[ApproachResult],
     gates: Sequence[GateResult],
     open_questions: Sequence[QuestionResult],
@@ -80,7 +80,7 @@ def build_plan(
         framework: The framework it was judged by.
         assessment: The answers.
         decision: What the rules came to.
-        found: The judgement, whose steps come first.
+        judgement: The judgement, whose steps come first.
         fits: Approaches, the primary one first.
         gates: What stands between a candidate and money.
         open_questions: Open answers that can matter, the best first.
@@ -93,10 +93,10 @@ def build_plan(
     try:
         calendar = Calendar(start, rule.hours_per_week if stated is None else stated.likely)
         assert money.model is not None  # whoever assessed the money has it
-        missed = [name for name, target in found.targets.items() if target.state == "missed"]
-        known = (case, framework, rule, assessment, fits, calendar, money.model)
-        plan = PlanContext(*known, found.ruled_out, missed)
-        aim = _fill(plan, decision, found, gates, open_questions, money)
+        missed = [name for name, target in judgement.targets.items() if target.state == "missed"]
+        judged = (case, framework, rule, assessment, fits, calendar, money.model)
+        plan = PlanContext(*judged, judgement.ruled_out, missed)
+        aim = _fill(plan, decision, judgement, gates, open_questions, money)
     except NoPlanError as error:
         return Unknown(ask=error.ask)
     phases = tuple(plan.phases)
@@ -124,23 +124,23 @@ def build_plan(
 def _fill(
     plan: PlanContext,
     decision: Decision,
-    found: Judgement,
+    judgement: Judgement,
     gates: Sequence[GateResult],
     open_questions: Sequence[QuestionResult],
     money: MoneyFindings,
 ) -> Aim:
     """Add the phases that the answer asks for."""
-    simpler = plan.framework.simpler_than_tuning(found.recommendation.options)
-    if found.answer in ("pilot", "yes"):
+    simpler = plan.framework.simpler_than_tuning(judgement.recommendation.options)
+    if judgement.answer in ("pilot", "yes"):
         tuning(plan, gates, simpler, money)
         return "tune"
-    if found.answer == "no":
+    if judgement.answer == "no":
         keeping(plan)
         return "confirm"
-    outcome = decision.leaning if found.outcome == "undecided" else found.outcome
-    asks = found.recommendation.steps[0].option == "measure"
+    outcome = decision.leaning if judgement.outcome == "undecided" else judgement.outcome
+    asks = judgement.recommendation.steps[0].option == "measure"
     first = questions(plan, open_questions) if asks and open_questions else ()
-    steps_to_verdict(plan, outcome, found.recommendation, gates, first)
+    steps_to_verdict(plan, outcome, judgement.recommendation, gates, first)
     return "confirm" if outcome == "improve_rag_or_switch_model" or first else "change"
 
 
@@ -260,8 +260,8 @@ def tuning(
         settle = sentence(money.settle or money.gate.why)
         paid += plan.say("money", settle=settle, done=money.settled_when)
     ready = "data" if plan.fits else "data_of_the_goal"
-    told = _data_words(plan, plan.fits[0].data) if plan.fits else {}
-    trained = plan.say("training", plan.say(ready, paid, **told))
+    words = _data_words(plan, plan.fits[0].data) if plan.fits else {}
+    trained = plan.say("training", plan.say(ready, paid, **words))
     limits = listing(plan.limits)
     kept = f"it keeps to {limits}" if limits else "its latency and cost are on file"
     launched = plan.say("deployment", trained, kept=kept)
@@ -275,7 +275,7 @@ def tuning(
 def steps_to_verdict(
     plan: PlanContext,
     outcome: Outcome,
-    found: Recommendation,
+    recommendation: Recommendation,
     gates: Sequence[GateResult],
     needs: Needs = (),
 ) -> None:
@@ -285,8 +285,8 @@ def steps_to_verdict(
     candidate that is held up, what holds it up is settled.
     """
     before = len(plan.phases)
-    advised = plan.framework.simpler_than_tuning(found.options)
-    if found.steps[0].option in ("clear_reasons_against", "collect_data"):
+    advised = plan.framework.simpler_than_tuning(recommendation.options)
+    if recommendation.steps[0].option in ("clear_reasons_against", "collect_data"):
         _clearing(plan, outcome, gates, needs)
         _trying(plan, outcome, advised, _cases(plan, needs))
     else:
@@ -489,8 +489,8 @@ def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, Any]:
         there = f"{count(have)} are there: choose the best of them"
     span = f"{count(low)} or more" if isinstance(high, str) else f"{count(low)}–{count(high)}"
     needed, gathered = sentence(f"{span} {data} needed, {there}"), said()["gathered"]
-    told = {"how": gathered[need.unit], "kept": gathered["kept"]}
-    return {"needed": needed, "low": count(low), "data": data, **told}
+    ways = {"how": gathered[need.unit], "kept": gathered["kept"]}
+    return {"needed": needed, "low": count(low), "data": data, **ways}
 
 
 def _later_goals(plan: PlanContext, needs: Needs) -> None:
@@ -500,14 +500,14 @@ def _later_goals(plan: PlanContext, needs: Needs) -> None:
     """
     units = [fit.data.unit for fit in plan.fits]
     for fit in plan.fits[1:]:
-        need, told = fit.data, _data_words(plan, fit.data)
+        need, words = fit.data, _data_words(plan, fit.data)
         if need.unit in units[: plan.fits.index(fit)]:
-            told |= {"how": "", "kept": ""}  # as before
+            words |= {"how": "", "kept": ""}  # as before
         cost = plan.collected(need.unit, need.low, held(plan.case, need.unit))
         for row in ("data_preparation", "training", "evaluation"):
             cost += plan.table(row)
         title = f"{fit.priority} {plan.framework.goals[fit.goal].title}: {fit.title}"
-        needs = plan.say("later_goal", needs, cost, id=f"goal_{fit.goal}", title=title, **told)
+        needs = plan.say("later_goal", needs, cost, id=f"goal_{fit.goal}", title=title, **words)
 
 
 # Steps to another verdict.
@@ -558,9 +558,9 @@ def _retrieval(
     )
     if recall is not None:
         first = f"It is found for {quality(recall)} of the questions: try one kind at a time"
-    told = "\n".join((first, *(steps or [sentence(better.helps_when)])))
+    text = "\n".join((first, *(steps or [sentence(better.helps_when)])))
     cost = plan.options(kinds or (_RETRIEVAL,))
-    plan.say("retrieval", needs, cost, kinds=told, short=short)
+    plan.say("retrieval", needs, cost, kinds=text, short=short)
 
 
 # Reasons against that hold, each cleared in its own way.
@@ -600,8 +600,8 @@ def _collect(plan: PlanContext, name: str, needs: Needs) -> None:
             break
     work = either(plan.rule.against, name)
     cost = cost_of(work.hours) + plan.collected(need.unit, need.low, held(plan.case, need.unit))
-    told = _data_words(plan, need)
-    plan.say("collect", needs, cost, weeks=work.weeks, id=f"against_{name}", **told)
+    words = _data_words(plan, need)
+    plan.say("collect", needs, cost, weeks=work.weeks, id=f"against_{name}", **words)
 
 
 def _volume(plan: PlanContext, name: str, needs: Needs) -> None:
