@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tuneworthy import Framework
-from tuneworthy.verdict.challenges.reasons import LATER_ELSEWHERE
 from tuneworthy.verdict.facts import Challenge
 
 _PATH = re.compile(
@@ -34,6 +33,7 @@ class Rule:
         self.reads = {
             name for name in ids if any(name in re.split(r"\.", s) for s in strings)
         } | _everything(function, framework)
+        self.reads -= _ELSEWHERE.get(self.id, set())
 
     def compares(self, seen: Sequence[str]) -> list[str]:
         """Paths into the case file: those in the source, and those it gave that fit none."""
@@ -44,6 +44,7 @@ class Rule:
         return list(dict.fromkeys([*self.paths, *more]))
 
 
+_ELSEWHERE = {"answer_differs_now": {"low_volume"}}  # what has a challenge of its own
 _NAMED = {"data_missing": "data.<entry>", "evidence_changed": "evidence"}  # of no fixed field
 
 
@@ -110,5 +111,4 @@ def _everything(function: Callable[..., Any], framework: Framework) -> set[str]:
         and node.func.attr == "items"
     }
     checks = set(framework.ceiling) if "ceiling" in gone_through else set()
-    later = set(LATER_ELSEWHERE)  # these have a challenge of their own
-    return checks | (set(framework.factors) - later if "factors" in gone_through else set())
+    return checks | (set(framework.factors) if "factors" in gone_through else set())

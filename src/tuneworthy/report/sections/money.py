@@ -233,7 +233,7 @@ def _facts(money: InvestmentResult, first: str = "") -> Iterator[b.Fact]:
     stated = "" if money.assumed else "as stated"
     if money.contradicted:
         stated = "as stated, which is contradicted"
-    after = ", ".join(filter(None, ("after running costs", stated)))
+    after = f"after running costs, {stated}".removesuffix(", ")
     beside = f"{sentence(money.step('benefits'))} {sentence(money.step('net'))}"
     yield b.Fact(f"{word}{money.a_month or ' of the job'}", net, after)
     paid = _back(money, back.point)

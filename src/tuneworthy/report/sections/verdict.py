@@ -257,6 +257,11 @@ def short(dossier: Dossier, case_path: str = "") -> b.Document:
 
 
 def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
+    pilot = ""
+    if dossier.pilot is not None:  # else the words of labs aren't needed
+        from tuneworthy.report.sections.lab import card_text
+
+        pilot = card_text(dossier.pilot)
     rows = [
         ("Targets", listing([*target_texts(dossier).values()])),
         ("Signs", signs_text(dossier)),
@@ -267,7 +272,7 @@ def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
         ("Strength", strength_text(dossier)),
         ("Pays back", pays_back_text(dossier)),
         ("Training set", training_text(dossier)),
-        ("Pilot", pilot_text(dossier)),
+        ("Pilot", pilot),
         ("Decision", decision_text(dossier)),
     ]
     yield from ((label, value, _marks(label, dossier)) for label, value in rows if value)
@@ -283,15 +288,6 @@ def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
         for n, gate in enumerate(still):
             says = f"{GATES[gate.id]} {sentence(gate.state)}"
             yield "" if n else "Gates", says, sentence(gate.why)
-
-
-def pilot_text(dossier: Dossier) -> str:
-    """The card of the last pilot in a line; empty where there is none."""
-    if dossier.pilot is None:
-        return ""
-    from tuneworthy.report.sections.lab import card_text
-
-    return card_text(dossier.pilot)
 
 
 def _marks(label: str, dossier: Dossier) -> str:
