@@ -63,11 +63,8 @@ class TableRows:
         return TableRows([*self.columns], [[*compress(v, kept)] for v in self.columns.values()])
 
 
-ParquetRows = Callable[[SkippedRecords, Any], Iterator[tuple[list[int | str], TableRows]]]
-
-
 @contextmanager
-def parquet(path: str, limits: Limits) -> Iterator[ParquetRows]:
+def parquet(path: str, limits: Limits) -> Iterator[Callable[..., Any]]:
     """Gives all rows, with the columns that a map reads; the first, with all columns, for None."""
     given = [_one_file(path)]
     with _connected(limits, path) as ask:

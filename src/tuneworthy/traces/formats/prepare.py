@@ -56,8 +56,8 @@ class _Pair(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 _READ = ("startTimeUnixNano", "endTimeUnixNano", "traceId", "spanId", "status", "events")
 _UNREAD = (
-    *("parentSpanId", "traceState", "name", "kind", "flags", "links"),
-    *("droppedAttributesCount", "droppedEventsCount", "droppedLinksCount"),
+    "parentSpanId traceState name kind flags links "
+    "droppedAttributesCount droppedEventsCount droppedLinksCount"
 )
 
 
@@ -66,7 +66,9 @@ def _level(inside: str, kind: Any, others: Iterable[str]) -> Any:
     return msgspec.defstruct("Level", fields, gc=False, forbid_unknown_fields=True)
 
 
-_Scope = _level("spans", _level("attributes", _Pair, (*_READ, *_UNREAD)), ("scope", "schemaUrl"))
+_Scope = _level(
+    "spans", _level("attributes", _Pair, (*_READ, *_UNREAD.split())), ("scope", "schemaUrl")
+)
 Export = _level("resourceSpans", _level("scopeSpans", _Scope, ("resource", "schemaUrl")), ())
 """A line of OTLP with nothing unusual in it; any other is decoded into plain values."""
 EXPORT = msgspec.json.Decoder(Export)
