@@ -486,9 +486,9 @@ class Challenge:
 
     def __call__(self, facts: CaseFacts) -> ChallengeResult | None:
         """What it says of a case; None where the statements carry each other."""
-        if not (found := self.rule(facts)):
+        if not (fired := self.rule(facts)):
             return None
-        between, says, settle = found[0], sentence(found[1]), sentence(found[2])
+        between, says, settle = fired[0], sentence(fired[1]), sentence(fired[2])
         about: Any = {"id": self.id, "severity": self.severity, "between": between}
         return ChallengeResult(says=says, settle=settle, **about)
 

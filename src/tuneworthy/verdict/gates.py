@@ -87,20 +87,20 @@ def gates(
     """
     safe, names = unsafe(case)
     asks = [_SAFETY[name][safe] for name in names]
-    told = " ".join(map(sentence, asks)) if safe == "unknown" else listing(asks)
+    lacks = " ".join(map(sentence, asks)) if safe == "unknown" else listing(asks)
     reasons: dict[GateId, Reasoned] = {
         "need": _need(assessment, missed),
         "strength": strength(decision.strength),
         "feasibility": _feasibility(case, fits, as_of),
         "investment": (investment.state, investment.why),
-        "safety": (safe, told or "data reviewed and a process named"),
+        "safety": (safe, lacks or "data reviewed and a process named"),
     }
     return tuple(GateResult(id=g, state=state, why=why) for g, (state, why) in reasons.items())
 
 
-def strength(found: BandRange) -> Reasoned:
+def strength(band: BandRange) -> Reasoned:
     """Strong by both rules is enough for a full project; weak by both is too little for any."""
-    low, high = found.low, found.high
+    low, high = band.low, band.high
     if low == high != "moderate":
         return "yes" if low == "strong" else "no", f"{low} by score and by difference"
     return "unknown", f"{low if low == high else f'{low} to {high}'}: a pilot would tell"

@@ -32,58 +32,58 @@ _NAMED_BY_THE_TREE: dict[str, str] = TABLES["named_by_the_tree"]
 
 
 def verdict_result(
-    facts: CaseFacts, decision: Decision, gates: tuple[GateResult, ...], found: Judgement
+    facts: CaseFacts, decision: Decision, gates: tuple[GateResult, ...], judgement: Judgement
 ) -> VerdictResult:
     """The verdict in words; what it rests on is worked out when first read."""
     by, comes_to = f"by the {plain(facts.framework.name)}'s count", OUTCOME_WORDS[decision.outcome]
-    if found.refuted:  # it counts them, and the judgement doesn't
-        titles = [facts.assessment.factors[name].title for name in found.refuted]
+    if judgement.refuted:  # it counts them, and the judgement doesn't
+        titles = [facts.assessment.factors[name].title for name in judgement.refuted]
         by += f", which counts {listing(titles)}"
     if decision.outcome == "undecided":
         comes_to += f" between {listing([OUTCOME_WORDS[o] for o in decision.reach])}"
     return VerdictResult.waiting(
-        lambda: {"basis": found.ahead()[0]},
-        answer=found.answer,
-        headline=headline(found),
+        lambda: {"basis": judgement.ahead()[0]},
+        answer=judgement.answer,
+        headline=headline(judgement),
         outcome=decision.outcome,
-        departs=found.departs,
-        takes=tuple(takes(facts, found, gates)),
+        departs=judgement.departs,
+        takes=tuple(takes(facts, judgement, gates)),
         final=decision.final,
         leaning=decision.leaning,
-        action=found.action,
+        action=judgement.action,
         summary=f"{by}: {comes_to}.",
         gates=gates,
         caveats=tuple(
             CaveatResult(id=name, says=says)
-            for name, says in _caveats(facts, decision, gates, found)
+            for name, says in _caveats(facts, decision, gates, judgement)
         ),
-        next=found.recommendation.says,
+        next=judgement.recommendation.says,
     )
 
 
-def headline(found: Judgement) -> str:
+def headline(judgement: Judgement) -> str:
     """The answer, the reason that decides, the first step, and what it rests on."""
-    steps = found.recommendation.steps
-    says = [f"Fine-tune? {sentence(f'{ANSWER_WORDS[found.answer]}: {found.because}')}"]
-    if found.contradictions:
-        says.append(sentence(f"{several(found.contradictions, 'contradiction')} to settle"))
-    if found.answer != "no" or steps[0].option != "keep_prompt":
+    steps = judgement.recommendation.steps
+    says = [f"Fine-tune? {sentence(f'{ANSWER_WORDS[judgement.answer]}: {judgement.because}')}"]
+    if judgement.contradictions:
+        says.append(sentence(f"{several(judgement.contradictions, 'contradiction')} to settle"))
+    if judgement.answer != "no" or steps[0].option != "keep_prompt":
         says.append(sentence(f"first: {step_text(steps[0])}"))
     return " ".join(says)
 
 
-def rests_on(found: Basis) -> str:
+def rests_on(basis: Basis) -> str:
     """What the answer rests on, and how many answers alone would change it."""
-    stated, measured = found.stated + found.assumed, found.measured
-    known = f"{several(stated, 'statement')}, {several(measured, 'measurement')}"
-    turning, steps = len(found.turning), found.flips - len(found.turning)
-    if not found.flips:
-        return f"Rests on {known}; no single answer changes it."
+    stated, measured = basis.stated + basis.assumed, basis.measured
+    grounds = f"{several(stated, 'statement')}, {several(measured, 'measurement')}"
+    turning, steps = len(basis.turning), basis.flips - len(basis.turning)
+    if not basis.flips:
+        return f"Rests on {grounds}; no single answer changes it."
     if not turning:
-        return f"Rests on {known}; {_alone(steps)} would change the first step, none the answer."
+        return f"Rests on {grounds}; {_alone(steps)} would change the first step, none the answer."
     others = "another" if steps == 1 else f"any one of {few(steps)} others"
     more = f", {others} the first step" if steps else ""
-    return f"Rests on {known}; {_alone(turning)} would change the answer{more}."
+    return f"Rests on {grounds}; {_alone(turning)} would change the answer{more}."
 
 
 def _alone(many: int) -> str:
@@ -92,45 +92,45 @@ def _alone(many: int) -> str:
     )
 
 
-def takes(facts: CaseFacts, found: Judgement, gates: Sequence[GateResult]) -> Iterator[Take]:
+def takes(facts: CaseFacts, judgement: Judgement, gates: Sequence[GateResult]) -> Iterator[Take]:
     """What it would take to get to a pilot, or from there to a yes; and what would end it."""
-    if found.answer in ("pilot", "yes"):
-        if found.answer == "pilot":
+    if judgement.answer in ("pilot", "yes"):
+        if judgement.answer == "pilot":
             says = "a pilot that beats the best untuned way on cases neither was tuned on"
             yield Take(towards="yes", what=sentence(says))
         ends = "a simpler option that meets every target, or a pilot that gains nothing"
         yield Take(towards="no", what=sentence(ends))
         return
-    lacks, why = [*_lacks(facts, found)], {g.id: g.why for g in gates if g.state == "no"}
+    lacks, why = [*_lacks(facts, judgement)], {g.id: g.why for g in gates if g.state == "no"}
     if "strength" in why and not lacks:
         lacks = [f"more reasons for it or fewer against: it is {why['strength']}"]
     lacks += [f"this settled: {why[name]}" for name in why if name not in ("need", "strength")]
     yield from (Take(towards="pilot", what=sentence(what)) for what in lacks)
-    if found.answer != "no":
+    if judgement.answer != "no":
         yield Take(towards="no", what="Every target met by the prompt or by a simpler option.")
 
 
-def _lacks(facts: CaseFacts, found: Judgement) -> Iterator[str]:
+def _lacks(facts: CaseFacts, judgement: Judgement) -> Iterator[str]:
     """What the count and the targets lack for a pilot."""
-    if found.answer == "no" and any(each.rule == "cannot_coexist" for each in found.departs):
+    if judgement.answer == "no" and any(d.rule == "cannot_coexist" for d in judgement.departs):
         yield "a bill that repays the work, or another target counted and missed"
-    if found.in_vain:  # and a pilot is the answer
-        yield f"{listing(found.in_vain)} tried, and a target still missed"
+    if judgement.in_vain:  # and a pilot is the answer
+        yield f"{listing(judgement.in_vain)} tried, and a target still missed"
         return
-    assessment, then = facts.assessment, found.cleared
+    assessment, then = facts.assessment, judgement.cleared
     lacking = [c.title for c in assessment.ceiling.checks.values() if c.state != "yes"]
     if lacking:
         yield f"these checks done: {listing(lacking)}"
     counts = (step.when.indicators for step in facts.framework.tree if step.when is not None)
-    most = next((each.at_most for each in counts if each and each.at_most is not None), -1)
-    wanted, pro = int(most) + 1, facts.framework.indicators
+    most = next((limit.at_most for limit in counts if limit and limit.at_most is not None), -1)
+    needed, pro = int(most) + 1, facts.framework.indicators
     titles = {name: factor.title for name, factor in assessment.factors.items()}
     held = [name for name in pro if assessment.state(name) == "yes" and then[name] != "no"]
-    if (lack := wanted - len(held)) > 0:
+    if (lack := needed - len(held)) > 0:
         but = " other than cost" if facts.small_bill and "cost_optimization" in pro else ""
         yield (
             f"{several(lack, 'more reason')} for it{but}, "
-            f"so that {few(wanted)} of {few(len(pro))} hold"
+            f"so that {few(needed)} of {few(len(pro))} hold"
         )
     if doubtful := [titles[name] for name in held if then[name] == "unknown"]:
         yield f"what contradicts these reasons settled: {listing(doubtful)}"
@@ -143,13 +143,13 @@ def _lacks(facts: CaseFacts, found: Judgement) -> Iterator[str]:
 
 
 def _caveats(
-    facts: CaseFacts, decision: Decision, gates: Sequence[GateResult], found: Judgement
+    facts: CaseFacts, decision: Decision, gates: Sequence[GateResult], judgement: Judgement
 ) -> Iterator[tuple[str, str]]:
     """What to keep in mind, each with its id."""
     if facts.figure and not facts.holds("success_with_prompts"):
         yield "published_figure", f"{figure_says(facts.figure)}. {LIMITS}"
     factors = facts.case.factors.items()
-    not_yet = {name: each for name, each in factors if each.now not in (None, each.value)}
+    not_yet = {name: factor for name, factor in factors if factor.now not in (None, factor.value)}
     for name, answer in not_yet.items():
         if name == "low_volume" and answer.now == "yes":
             yield "low_volume_now", "volume is low at present: watch that the expected growth comes"
@@ -169,18 +169,18 @@ def _caveats(
     if done and decision.outcome == "improve_rag_or_switch_model":
         says = f"the rules send you to {listing(done, 'or')}, and by your answers that is done"
         yield "named_is_done", f"{says}: see the options for what is left"
-    if found.answer in ("pilot", "yes"):
+    if judgement.answer in ("pilot", "yes"):
         still = (gate for gate in gates if gate.state == "unknown")
         yield from ((f"gate_{gate.id}", f"{gate.id}: {gate.why}") for gate in still)
 
 
 def _not_asked(facts: CaseFacts) -> Iterator[tuple[str, str]]:
-    kept = [plain(name) for name in facts.case.factors if name not in facts.framework.factors]
-    if kept:
+    uncounted = [plain(name) for name in facts.case.factors if name not in facts.framework.factors]
+    if uncounted:
         says = f"not asked by the {facts.framework.name} framework, kept and not counted"
-        yield "kept_answers", f"{says}: {listing(kept)}"
-    for one in facts.case.evidence.get("ignore", ()):
-        says = f"what was measured of {plain(one.id)} doesn't count: {one.because}"
+        yield "kept_answers", f"{says}: {listing(uncounted)}"
+    for item in facts.case.evidence.get("ignore", ()):
+        says = f"what was measured of {plain(item.id)} doesn't count: {item.because}"
         yield "evidence_ignored", says
 
 
@@ -193,7 +193,7 @@ def quick_result(decision: Decision, assessment: Assessment, framework: Framewor
     factors, asked = assessment.factors, framework.quick
     state = {name: factor.state for name, factor in factors.items() if factor.kind == "indicator"}
     gone = [factors[name].title for name in asked if factors[name].state == "no"]
-    left = [name for name, found in state.items() if name not in asked and found != "no"]
+    left = [name for name, answer in state.items() if name not in asked and answer != "no"]
     possible = left or "fine_tune_candidate" in decision.reach
     ruled_out = len(gone) == len(asked) and not possible
     if ruled_out:

@@ -55,7 +55,7 @@ _STATES: Mapping[State, TargetState] = {"yes": "met", "no": "missed", "unknown":
 
 def targets(facts: CaseFacts) -> dict[TargetId, TargetResult]:
     """Every target with its state; one that nobody stated is unknown and says what to state."""
-    found: dict[TargetId, TargetResult] = {}
+    results: dict[TargetId, TargetResult] = {}
     for name, kind in TARGETS.items():
         limit, today = facts.limits.get(name), facts.now.get(name)
         if name == "privacy":
@@ -64,13 +64,13 @@ def targets(facts: CaseFacts) -> dict[TargetId, TargetResult]:
             today = None if facts.api == "unknown" else Range.between(own, own)
         measured = any(r.path.startswith(kind.path) for r in facts.findings.replaced)
         stated = today is not None and (name != "cost" or facts.bill_path == kind.path)
-        found[name] = TargetResult(
+        results[name] = TargetResult(
             state=_STATES[facts.target(name)],
             limit=Unknown(ask=kind.state) if limit is None else limit,
             today=Unknown(ask=kind.measure) if today is None else today.narrowed(),
             source="measured" if measured else "stated" if stated else "assumed",
         )
-    return found
+    return results
 
 
 Asked = Sequence[QuestionResult]  #: Open answers, the best to ask first.
@@ -99,11 +99,11 @@ class Situation:
     @cached_property
     def simple(self) -> list[Outlook]:
         """What helps and is no tuning, in the order to try it; one of each family."""
-        found: dict[str, Outlook] = {}
+        by_family: dict[str, Outlook] = {}
         for option in self.options:
             if option.helpful and option.kind != "tuning" and option.id != "keep_prompt":
-                found.setdefault(option.family, option)
-        return list(found.values())
+                by_family.setdefault(option.family, option)
+        return list(by_family.values())
 
     @cached_property
     def sure(self) -> list[Outlook]:
@@ -267,16 +267,16 @@ def answer_for(it: Situation, outcome: Verdict) -> Finding:
         return Finding(answer, because, {rule: because}, outcome)
     if it.moving is not None and outcome == "fine_tune_candidate":
         return Finding("not_yet", it.moving, {"cannot_coexist": it.moving}, outcome, "moving")
-    found, skip = Finding(BY_COUNT[outcome], "", {}, outcome), ""
+    finding, skip = Finding(BY_COUNT[outcome], "", {}, outcome), ""
     if it.on("dead_end") and it.moving is None and (why := _dead_end(it, outcome)) is not None:
-        found, skip = Finding("pilot", why, {"dead_end": why}, outcome), "strength"
-    if found.answer != "pilot":
-        return found
+        finding, skip = Finding("pilot", why, {"dead_end": why}, outcome), "strength"
+    if finding.answer != "pilot":
+        return finding
     if (held := _held_back(it, skip)) is not None:
         return Finding("not_yet", held[1], {}, outcome, held[0])
     if it.on("cheaper_first") and (why := _cheaper_first(it)) is not None:
-        return found._replace(departs={**found.departs, "cheaper_first": why})
-    return found
+        return finding._replace(departs={**finding.departs, "cheaper_first": why})
+    return finding
 
 
 def _held_back(it: Situation, skip: str) -> tuple[Waits, str] | None:
@@ -321,19 +321,19 @@ def _by_count(it: Situation, outcome: Verdict) -> str:
 def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
     """The answer, and the answers for every outcome that the count can still come to."""
     states, why = it.counted
-    each = tuple(answer_for(it, outcome) for outcome in OUTCOMES if outcome in it.reached)
+    by_outcome = tuple(answer_for(it, outcome) for outcome in OUTCOMES if outcome in it.reached)
     refuted: dict[JudgementRule, str] = {}
     if why and it.reached != tally(it.rules, it.facts.states).reach:
         refuted = {"refuted": "; ".join(why)}
-    if len({one.answer for one in each}) > 1:
+    if len({way.answer for way in by_outcome}) > 1:
         still = [*states.values()].count("unknown")
         because = f"it depends on {several(still, 'open answer')}"
-        return Finding("open", ", and ".join([*refuted.values(), because]), refuted), each
-    raw = verdict_of(it.rules, it.facts.states) if why else each[0].outcome
-    found = next((one for one in each if one.outcome == raw), each[0])
-    if refuted and not found.departs:
-        found = found._replace(because=refuted["refuted"])
-    return found._replace(departs={**refuted, **found.departs}), each
+        return Finding("open", ", and ".join([*refuted.values(), because]), refuted), by_outcome
+    raw = verdict_of(it.rules, it.facts.states) if why else by_outcome[0].outcome
+    finding = next((way for way in by_outcome if way.outcome == raw), by_outcome[0])
+    if refuted and not finding.departs:
+        finding = finding._replace(because=refuted["refuted"])
+    return finding._replace(departs={**refuted, **finding.departs}), by_outcome
 
 
 # The steps.
@@ -351,39 +351,39 @@ class BareStep(NamedTuple):
     outlook: Outlook | None = None  #: Of the option that it tries; None for anything else.
 
 
-def todos(it: Situation, found: Finding, asked: Asked) -> Iterator[BareStep]:
+def todos(it: Situation, finding: Finding, asked: Asked) -> Iterator[BareStep]:
     """What to do, in its order; an option may come twice, and there may be nothing."""
     sure = it.sure
-    if found.answer == "no":
+    if finding.answer == "no":
         if not sure or (it.keep is not None and it.keep.helpful):
             yield _keep(it)
             sure = [option for option in sure if option.kind == "serving"]
         yield from (_try(it, option) for option in sure)
-    elif found.answer == "open":
+    elif finding.answer == "open":
         yield _ask(it, asked)
         yield from (_try(it, option) for option in sure)
-    elif found.answer in ("pilot", "yes"):
-        if "cheaper_first" in found.departs:
+    elif finding.answer in ("pilot", "yes"):
+        if "cheaper_first" in finding.departs:
             yield from (_try(it, option) for option in sure[: MOST_STEPS - 1])
-        yield _tuning(it, found)
+        yield _tuning(it, finding)
     else:
-        yield from _before_tuning(it, found, asked)
+        yield from _before_tuning(it, finding, asked)
 
 
-def _before_tuning(it: Situation, found: Finding, asked: Asked) -> Iterator[BareStep]:
+def _before_tuning(it: Situation, finding: Finding, asked: Asked) -> Iterator[BareStep]:
     """What helps, what holds a candidate up, checks that nothing of it does, and what to find out.
 
     Checks come in where the count waits for them; of what helps in part that goes first which does
     such a check.
     """
     rules = it.facts.framework.ceiling
-    waits = found.outcome == "keep_optimizing_prompts"
+    waits = finding.outcome == "keep_optimizing_prompts"
     lacking = {name for name in rules if waits and it.facts.states[name] == "no"}
     partly = [option for option in it.simple if option.helps == "partly"]
     partly.sort(key=lambda option: not lacking & set(checks_of(option)))
     done = {check for option in (*it.sure, *partly) for check in checks_of(option)}
     yield from (_try(it, option) for option in it.sure[:2])
-    yield from _held_up(it, found)
+    yield from _held_up(it, finding)
     for name in (name for name in rules if name in lacking - done):
         rule = rules[name]
         settle = it.facts.framework.filled(rule.settle or rule.ask, rule)
@@ -402,15 +402,15 @@ _WAITS: Mapping[str, tuple[str, str, str]] = TABLES["waits"]
 """What is done about what a candidate waits for: a step, its title, and when it is done."""
 
 
-def _held_up(it: Situation, found: Finding) -> Iterator[BareStep]:
-    waits: str = found.waits
-    if found.outcome == "address_anti_indicators":
+def _held_up(it: Situation, finding: Finding) -> Iterator[BareStep]:
+    waits: str = finding.waits
+    if finding.outcome == "address_anti_indicators":
         waits = "reasons"
     elif waits == "feasibility" and it.facts.fits and it.facts.fits[0].feasible == "no":
         waits = "data"
     if waits in _WAITS:
         name, title, stop = _WAITS[waits]
-        because = _by_count(it, found.outcome) if waits == "reasons" else found.because
+        because = _by_count(it, finding.outcome) if waits == "reasons" else finding.because
         yield BareStep(name, title, because, stop)
 
 
@@ -447,15 +447,15 @@ def _stop_when(it: Situation, aims: Sequence[TargetId]) -> str:
     return listing(said) or "a target is stated and met on cases nobody tuned on"
 
 
-def _tuning(it: Situation, found: Finding) -> BareStep:
+def _tuning(it: Situation, finding: Finding) -> BareStep:
     """The pilot of the tuning that fits best; after proof, the whole of it."""
     if it.tunings:
         best = it.tunings[0]
         return BareStep(best.id, best.title, best.because, outlook=best)
     if it.facts.fits:
-        return BareStep(it.facts.fits[0].approach, it.facts.fits[0].title, found.because)
+        return BareStep(it.facts.fits[0].approach, it.facts.fits[0].title, finding.because)
     name = next(iter(it.facts.framework.approaches), "measure")
-    return BareStep(name, "the approach that fits the goal", found.because)
+    return BareStep(name, "the approach that fits the goal", finding.because)
 
 
 def _keep(it: Situation) -> BareStep:
@@ -517,63 +517,61 @@ def judge(
     ``invest`` is the gate about money with another answer to whether data may leave.
     """
     it = Situation(facts, rules, compared.outlooks, {gate.id: gate for gate in gates})
-    found, each = answered(it)
-    because = found.because or _by_count(it, found.outcome)
+    finding, by_outcome = answered(it)
+    because = finding.because or _by_count(it, finding.outcome)
     never = facts.findings.break_even_months == "never" and facts.holds("data_sovereignty")
-    if found.answer == "pilot" and never:
+    if finding.answer == "pilot" and never:
         because += "; it never pays back in money, so keeping data inside has to be worth it"
-    found = found._replace(because=because)
+    finding = finding._replace(because=because)
     unique = dict[str, BareStep]()
-    for todo in todos(it, found, asked):
+    for todo in todos(it, finding, asked):
         unique.setdefault(todo.option, todo)
     steps = [_step(it, todo) for todo in [*unique.values()][:MOST_STEPS] or [_keep(it)]]
-    asks = found.answer == "not_yet" and asked and steps[0].option == "measure"
-    names = ("open",) if asks else (found.answer, found.waits, found.outcome)
-    ahead = partial(_ahead, it, found, steps[0].option, each, asked, compared, invest)
+    asks = finding.answer == "not_yet" and asked and steps[0].option == "measure"
+    names = ("open",) if asks else (finding.answer, finding.waits, finding.outcome)
+    ahead = partial(_ahead, it, finding, steps[0].option, by_outcome, asked, compared, invest)
     clear: dict[str, State] = dict.fromkeys(facts.framework.ceiling, "yes")
     clear |= dict.fromkeys(facts.framework.anti_indicators, "no")
-    counted, states = it.counted[0], facts.states
+    counted, states, departs = it.counted[0], facts.states, finding.departs
     return Judgement(
-        answer=found.answer,
-        because=found.because,
-        departs=tuple(
-            Departure(rule=rule, because=sentence(why)) for rule, why in found.departs.items()
-        ),
+        answer=finding.answer,
+        because=finding.because,
+        departs=tuple(Departure(rule=r, because=sentence(why)) for r, why in departs.items()),
         action=next((_ACTIONS[name] for name in names if name in _ACTIONS), "answer_questions"),
-        outcome=found.outcome,
-        refuted=tuple(n for n in states if "refuted" in found.departs and counted[n] != states[n]),
+        outcome=finding.outcome,
+        refuted=tuple(n for n in states if "refuted" in departs and counted[n] != states[n]),
         ahead=cache(ahead),
-        recommendation=_recommendation(found, steps, facts),
+        recommendation=_recommendation(finding, steps, facts),
         targets=targets(facts),
         contradictions=[item.severity for item in challenges].count("contradiction"),
         cleared=replace(it, facts=facts.answered(clear)).counted[0],
-        in_vain=tuple(tried_in_vain(it, found)),
+        in_vain=tuple(tried_in_vain(it, finding)),
         ruled_out=frozenset(option.id for option in it.options if option.helps == "no"),
     )
 
 
-def _recommendation(found: Finding, steps: Sequence[Step], facts: CaseFacts) -> Recommendation:
+def _recommendation(finding: Finding, steps: Sequence[Step], facts: CaseFacts) -> Recommendation:
     known = {*facts.framework.options, *facts.framework.approaches}
     names = tuple(step.option for step in steps if step.option in known)
     choice = "simpler_path"
-    if found.answer == "open":
+    if finding.answer == "open":
         choice = "undecided"
-    elif found.answer in ("pilot", "yes"):
+    elif finding.answer in ("pilot", "yes"):
         choice = "both" if len(steps) > 1 else "fine_tune"
     return Recommendation(
-        choice=choice, options=names, steps=tuple(steps), says=sentence(steps_text(found, steps))
+        choice=choice, options=names, steps=tuple(steps), says=sentence(steps_text(finding, steps))
     )
 
 
-def steps_text(found: Finding, steps: Sequence[Step]) -> str:
+def steps_text(finding: Finding, steps: Sequence[Step]) -> str:
     """The steps as one sentence."""
     *before, last = titles = [step.title for step in steps]
-    if found.answer == "pilot" and before:
+    if finding.answer == "pilot" and before:
         still = "if the target is still missed"
         return f"try {listing(before)} first; {still}, run a pilot of {last}"
-    if found.answer == "pilot":
+    if finding.answer == "pilot":
         return f"run a pilot of {last} on a part of the data, against the best prompt"
-    if found.answer == "yes":
+    if finding.answer == "yes":
         return f"go ahead with {last}"
     first, then = step_text(steps[0]).removesuffix("."), listing(titles[1:])
     then = f" Then {then}" if first.endswith("?") else f"; then {then}"
@@ -588,9 +586,9 @@ def step_text(step: Step) -> str:
 # What one answer alone would change, and what the open ones can make of it.
 
 
-def tried_in_vain(it: Situation, found: Finding) -> list[str]:
+def tried_in_vain(it: Situation, finding: Finding) -> list[str]:
     """Titles of what helps and, were it tried in vain, would leave a pilot."""
-    if found.answer != "not_yet" or not it.sure:
+    if finding.answer != "not_yet" or not it.sure:
         return []
     gone = [option._replace(helps="no") if option in it.sure else option for option in it.options]
     after, _ = answered(replace(it, options=gone))
@@ -604,9 +602,9 @@ MOST_WAYS = 16  #: Ways to answer everything that is open, up to which all of th
 
 def _ahead(
     it: Situation,
-    found: Finding,
+    finding: Finding,
     first: str,
-    each: Sequence[Finding],
+    by_outcome: Sequence[Finding],
     asked: Asked,
     compared: Compared,
     invest: Callable[[State], GateResult],
@@ -624,7 +622,7 @@ def _ahead(
         after = Situation(facts, it.rules, compared.again(facts), gates)
         then, ways = answered(after)
         if _SOVEREIGN in changes and any(
-            one.answer in ("pilot", "yes") or one.waits == "investment" for one in ways
+            way.answer in ("pilot", "yes") or way.waits == "investment" for way in ways
         ):
             gates["investment"] = invest(facts.state(_SOVEREIGN))
             then, _ = answered(replace(after, gates=gates))
@@ -634,16 +632,16 @@ def _ahead(
 
     states, source = it.facts.states, it.facts.source
     alone = {name: [judged({name: to}) for to in OTHERS[state]] for name, state in states.items()}
-    turning = tuple(n for n, then in alone.items() if any(a != found.answer for a, _ in then))
-    flips = sum(any(after != (found.answer, first) for after in then) for then in alone.values())
+    turning = tuple(n for n, then in alone.items() if any(a != finding.answer for a, _ in then))
+    flips = sum(any(after != (finding.answer, first) for after in then) for then in alone.values())
     still = [name for name, state in states.items() if state == "unknown"]
     exact = 2 ** len(still) <= MOST_WAYS
     both = product(OTHERS["unknown"], repeat=len(still))
     ways: Iterator[dict[str, State]] = (dict(zip(still, way, strict=True)) for way in both)
     then = [judged(way) for way in ways] if exact else [way for n in still for way in alone[n]]
-    answers = [found.answer, *(one.answer for one in each if not exact), *(a for a, _ in then)]
-    known = [source(name) for name, state in states.items() if state != "unknown"]
-    by_source = {each: known.count(each) for each in get_args(Source)}
+    answers = [finding.answer, *(f.answer for f in by_outcome if not exact), *(a for a, _ in then)]
+    sources = [source(name) for name, state in states.items() if state != "unknown"]
+    by_source = {kind: sources.count(kind) for kind in get_args(Source)}
     reached = tuple(dict.fromkeys(answer for answer in answers if answer != "open"))
     steps = tuple(dict.fromkeys((first, *(step for answer, step in then if answer != "open"))))
     reach = Reach(answers=reached, first_steps=steps, exact=exact)

@@ -198,14 +198,14 @@ def questions(states: States, framework: Framework, rules: Rules) -> tuple[Quest
     The gain is the mutual information between the answer and the outcome at even odds for every
     open answer, in bits.
     """
-    before, found = tally(rules, states).doubt, []
+    before, results = tally(rules, states).doubt, []
     for name in (name for name, state in states.items() if state == "unknown"):
         after = [tally(rules, {**states, name: to}).doubt for to in OTHERS["unknown"]]
         gain = before - sum(after) / 2
         if gain > 1e-12:
             ask, minutes = framework.question(name), framework.asked[name].minutes
-            found.append(QuestionResult(factor=name, ask=ask, gain_bits=gain, minutes=minutes))
-    return tuple(sorted(found, key=lambda q: (-q.gain_bits / q.minutes, q.minutes, q.factor)))
+            results.append(QuestionResult(factor=name, ask=ask, gain_bits=gain, minutes=minutes))
+    return tuple(sorted(results, key=lambda q: (-q.gain_bits / q.minutes, q.minutes, q.factor)))
 
 
 @dataclass(frozen=True, slots=True)

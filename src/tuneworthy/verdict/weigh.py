@@ -59,7 +59,7 @@ def known(measured: Mapping[str, Evidence], case: Case) -> Ledger:
     What somebody published settles nothing. A CaseError where nothing that was measured has the id
     of what is to be ignored.
     """
-    ignored = {one.id: place for place, one in enumerate(case.evidence.get("ignore", ()))}
+    ignored = {item.id: place for place, item in enumerate(case.evidence.get("ignore", ()))}
     for name, place in ignored.items():
         if measured and name not in {*measured, *_NUMBERS}:
             what = f'nothing that was measured is called "{name}"'
@@ -90,11 +90,11 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     if case.folder is None:
         return {}, ()
     latest, series = read_latest(case)
-    found = dict[str, Evidence]()
+    counted = dict[str, Evidence]()
     texts = "\n".join(training_texts(case)).splitlines()
     if lines := {line.strip() for line in texts if line.strip()}:
         files, by = listing(case.data.training), "different lines of the files to tune on"
-        found[TRAINING] = exactly(TRAINING, len(lines), "examples", source=files, method=by)
+        counted[TRAINING] = exactly(TRAINING, len(lines), "examples", source=files, method=by)
     arms = next((each.columns for each in series if each.id == "arms"), {})
     makers = {maker(str(name)) for name in arms.get("model", ()) if name}
     if "test" not in arms and len(makers) > 1:
@@ -103,8 +103,8 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
             "makers whose models answered the same cases",
             {"best_high": max(ends, default=1.0)},
         )
-        found[FAMILIES] = exactly(FAMILIES, len(makers), "makers", method=by, details=best)
-    return {**found, **latest}, series
+        counted[FAMILIES] = exactly(FAMILIES, len(makers), "makers", method=by, details=best)
+    return {**counted, **latest}, series
 
 
 def exactly(name: str, count: int, unit: str, **about: Any) -> Evidence:
@@ -263,11 +263,11 @@ def settled(name: str, case: Case, framework: Framework, ledger: Ledger) -> Sett
     if name == "instruction_limit":
         return _instructions(framework, ledger)
     if name in framework.ceiling:
-        found = tried(name, framework, ledger)
-        doubtful = found is not None and found.evidence.high == "open"
+        reading = tried(name, framework, ledger)
+        doubtful = reading is not None and reading.evidence.high == "open"
         answer, check = case.ceiling.get(name), framework.ceiling[name]
         denied = answer is not None and _check(check, answer).state == "no"
-        return None if found is None or (doubtful and denied) else ("yes", found)
+        return None if reading is None or (doubtful and denied) else ("yes", reading)
     sides = list(readings(name, "settles", framework, ledger))
     yes = next((each for each in sides if each[0] == "yes"), None)
     return yes or (sides[0] if sides and all(state == "no" for state, _ in sides) else None)
@@ -437,11 +437,13 @@ def _weighed(
     _refuse_strangers(case, framework)
     ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
     stated = {**case.factors, **(attempt.factors if attempt else {})}
-    found = {("ceiling", n): _check(each, ceiling.get(n)) for n, each in framework.ceiling.items()}
-    found |= {("signals", name): _stated(case.signals.get(name)) for name in framework.signals}
+    weighed = {
+        ("ceiling", n): _check(each, ceiling.get(n)) for n, each in framework.ceiling.items()
+    }
+    weighed |= {("signals", name): _stated(case.signals.get(name)) for name in framework.signals}
     for name in framework.factors:
-        found["factors", name] = _inferred(name, stated.get(name), case, framework)
-    for room, name in found if ledger and not attempt else ():
+        weighed["factors", name] = _inferred(name, stated.get(name), case, framework)
+    for room, name in weighed if ledger and not attempt else ():
         answered = settled(name, case, framework, ledger or {})
         if answered is None or f"{room}.{name}" in case.origin.assumed:
             continue
@@ -450,8 +452,8 @@ def _weighed(
             continue  # said to be so at present, and expected to change
         answer = getattr(case, room).get(name)
         note = _joined(answer.note if answer else "", reading.note)
-        found[room, name] = _Weighed(state, "measured", note)
-    return found
+        weighed[room, name] = _Weighed(state, "measured", note)
+    return weighed
 
 
 def _joined(*notes: str) -> str:
@@ -527,17 +529,17 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
     }
     attempts = ((("attempts", number), each) for number, each in enumerate(case.attempts))
     answered = (
-        (place, room, name, getattr(told, room))
-        for place, told in (((), case), *attempts)
-        for room, (_, known) in asks.items()
-        for name in (getattr(told, room, ()) if known or room != "tried" else ())
+        (place, room, name, getattr(record, room))
+        for place, record in (((), case), *attempts)
+        for room, (_, entries) in asks.items()
+        for name in (getattr(record, room, ()) if entries or room != "tried" else ())
     )
     for place, room, name, answers in answered:
-        (what, known), says, fix = asks[room], "", "use yes, no or unknown"
-        if name not in known and not (name in ALSO_ASKED or elsewhere):
+        (what, entries), says, fix = asks[room], "", "use yes, no or unknown"
+        if name not in entries and not (name in ALSO_ASKED or elsewhere):
             says = f'{what} "{name}" is not in the {framework.name} framework'
-            fix = did_you_mean(name, list(known))
-        elif room == "ceiling" and name in known and known[name].at_least is None:
+            fix = did_you_mean(name, list(entries))
+        elif room == "ceiling" and name in entries and entries[name].at_least is None:
             counts = answers[name].count is not None
             says = f'check "{name}" is answered with a count' if counts else ""
         if says:
@@ -609,7 +611,7 @@ def evidence_section(
     """Measurements as the dossier has them, unknown ones too, or how to get some."""
     if not measured:
         return NOTHING_MEASURED
-    ignored = {one.id: one.because for one in case.evidence.get("ignore", ())}
+    ignored = {item.id: item.because for item in case.evidence.get("ignore", ())}
     return tuple(
         _result(each, framework.measures.get(each.id), ignored.get(each.id, ""))
         for each in measured.values()

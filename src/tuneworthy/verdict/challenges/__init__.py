@@ -29,12 +29,12 @@ _RANK = {"contradiction": 0, "doubt": 1, "pushback": 2}
 
 def challenge(facts: CaseFacts) -> tuple[ChallengeResult, ...]:
     """Everything that doesn't fit together, contradictions first; empty where nothing is."""
-    fired = [found for each in ALL if (found := each(facts)) is not None]
-    return tuple(sorted(fired, key=lambda one: _RANK[one.severity]))
+    fired = [result for rule in ALL if (result := rule(facts)) is not None]
+    return tuple(sorted(fired, key=lambda item: _RANK[item.severity]))
 
 
 def disputed(facts: CaseFacts) -> frozenset[str]:
     """Factors whose statement stands in a contradiction."""
-    found = (each(facts) for each in ALL if each.severity == "contradiction")
-    paths = (path.split(".") for item in found if item for path in item.between)
+    results = (rule(facts) for rule in ALL if rule.severity == "contradiction")
+    paths = (path.split(".") for item in results if item for path in item.between)
     return frozenset(path[1] for path in paths if path[0] == "factors" and len(path) > 1)

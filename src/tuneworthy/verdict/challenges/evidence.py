@@ -88,9 +88,9 @@ def _apart(number: Replaced, tolerance: float) -> bool:
 @doubt
 def measured_beside_answer(facts: CaseFacts) -> Found:
     """An answer, and a measurement that points the other way and can't settle it."""
-    if (found := next(_beside(facts), None)) is None:
+    if (beside := next(_beside(facts), None)) is None:
         return None
-    path, stated, seen, why = found
+    path, stated, seen, why = beside
     return (
         (path, "evidence"),
         f"{plain(path.split('.')[1])} is answered {stated}; measured {seen}. "
@@ -172,8 +172,8 @@ def evidence_old(facts: CaseFacts) -> Found:
 def evidence_changed(facts: CaseFacts) -> Found:
     """A file was changed after it was measured, and what was measured is of the earlier one."""
     ledger = facts.findings.ledger
-    changed = sorted({path for one in ledger.values() for path in one.changed})
-    old = [name for name, one in ledger.items() if one.changed]
+    changed = sorted({path for item in ledger.values() for path in item.changed})
+    old = [name for name, item in ledger.items() if item.changed]
     rests = [plain(name) for name in _rest_on(facts, old)]
     what = listing([*changed[:3], *["others"] * (len(changed) > 3)])
     carries = f"; the answer takes {listing(rests[:5])} from there" if rests else ""
@@ -199,13 +199,13 @@ _UNLIKE = {
 @doubt
 def evaluation_gap(facts: CaseFacts) -> Found:
     """Questions of a kind that the evaluation set doesn't ask: no score on it is about them."""
-    seen = {name: one for name, one in facts.findings.ledger.items() if name in _UNLIKE}
+    seen = {name: item for name, item in facts.findings.ledger.items() if name in _UNLIKE}
     gaps = [
-        f"{interval_text(one.value, one.low, one.high, one.unit)} {_UNLIKE[name]}"
-        for name, one in seen.items()
-        if one.known
-        and float(one.low or 0) > _MOST_UNLIKE
-        and float(one.details.get("cases", _ENOUGH_CASES)) >= _ENOUGH_CASES
+        f"{interval_text(item.value, item.low, item.high, item.unit)} {_UNLIKE[name]}"
+        for name, item in seen.items()
+        if item.known
+        and float(item.low or 0) > _MOST_UNLIKE
+        and float(item.details.get("cases", _ENOUGH_CASES)) >= _ENOUGH_CASES
     ]
     return bool(gaps) and (
         ("data.evaluation", "evidence"),

@@ -121,24 +121,24 @@ class Compared:
         """
         if facts.shape != self._facts.shape:
             return self._judged(facts)
-        known = {
+        by_id = {
             option.id: _judged(option, facts, option) if option.read & facts.supposed else option
             for option in self.outlooks
         }
-        if all(known[option.id] is option for option in self.outlooks):
+        if all(by_id[option.id] is option for option in self.outlooks):
             return self.outlooks
-        found = (known[option.id] for option in self._every if option.id in known)
-        return tuple(sorted(found, key=lambda option: option.place))
+        outlooks = (by_id[option.id] for option in self._every if option.id in by_id)
+        return tuple(sorted(outlooks, key=lambda option: option.place))
 
     def _judged(self, facts: CaseFacts) -> tuple[Outlook, ...]:
         whole = "better_retrieval" if facts.retrieves == "no" else ""
-        found = (
+        outlooks = (
             _judged(option, facts)
             for option in self._every
             if not (whole and option.variant_of == whole)
             and (option.id == whole or option.id not in self._families)
         )
-        return tuple(sorted(found, key=lambda option: option.place))
+        return tuple(sorted(outlooks, key=lambda option: option.place))
 
     def results(self) -> tuple[OptionResult, ...]:
         """As the dossier has them, each with its rank and with the option that beats it."""

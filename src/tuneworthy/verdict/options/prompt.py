@@ -214,12 +214,12 @@ def _found(facts: CaseFacts) -> Opinion | None:
     if facts.recall_enough == "no":
         return None
     if facts.recall_enough == "yes":
-        found = f"the passage is found for {share(facts.recall or 0.0)} of questions"
+        recall = f"the passage is found for {share(facts.recall or 0.0)} of questions"
         if gaps == "unknown":
-            because = f"{found}, and whether answers are wrong although they had it isn't stated"
+            because = f"{recall}, and whether answers are wrong although they had it isn't stated"
             return partly(because, measured=True)
         read = "the model misreads what it is given" if gaps == "yes" else "it is used well"
-        return no(f"{found}, and {read}", measured=True)
+        return no(f"{recall}, and {read}", measured=True)
     if gaps == "yes" and optimized == "yes":
         return no("the right passage is retrieved and misread, which no better search fixes")
     if gaps == "yes" and optimized == "no":
