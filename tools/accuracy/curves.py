@@ -325,10 +325,14 @@ Found = dict[tuple[int, int, str], np.ndarray]  #: Scores by seed, size and way.
 
 
 def curves(found: Found, sizes: Sequence[int], seeds: Sequence[int]) -> tuple[float, float, float]:
-    """What a quarter says of all: low, middle and high; ``seeds`` make one pilot."""
+    """What a quarter says of all: low, middle and high; ``seeds`` make one pilot.
+
+    What can be seen is a number of right answers, so each draw is one too.
+    """
     tables = [np.array([found[seed, size, "tuned"] for seed in seeds]) for size in sizes[:-1]]
-    fitted = drawn(sizes[:-1], tables, np.arange(tables[0].shape[1]))
-    low, middle, high = np.percentile(fitted.seen(sizes[-1]), (2.5, 50, 97.5))
+    fitted, most = drawn(sizes[:-1], tables, np.arange(tables[0].shape[1])), tables[0].size
+    right = np.round(fitted.seen(sizes[-1]) * most) / most
+    low, middle, high = np.percentile(right, (2.5, 50, 97.5))
     return float(low), float(middle), float(high)
 
 
