@@ -29,12 +29,12 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_909, 1_800),
-    ("model",): Budget(4_586, 3_200),
+    ("model",): Budget(4_587, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_559, 4_400),
     ("files", "scoring"): Budget(3_751, 2_600),
     ("traces",): Budget(4_424, 2_200),
     ("measure",): Budget(6_295, 4_800),
-    ("verdict",): Budget(4_743, 3_400),
+    ("verdict",): Budget(4_746, 3_400),
     ("money", "plan", "precedents"): Budget(4_587, 3_300),
     ("pipeline",): Budget(265, 250),
     ("report",): Budget(6_873, 4_600),
@@ -45,7 +45,7 @@ BUDGETS = {
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
 MOST_LINES, AIM_LINES = 62_850, 44_400
-MOST_TOKENS, AIM_TOKENS = 453_700, 275_000
+MOST_TOKENS, AIM_TOKENS = 454_100, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -272,8 +272,9 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
         interval = "prediction-powered interval (PPI++), by people's blind labels of a random part"
     source = f"ceiling lab: {result.best}"
     method = f"{result.scorer} on cases that chose nothing; {interval}"
+    (model,) = (arm.model for arm in plan.arms if arm.id == result.best)
     more = {"factor": "today.quality", "source": source, "method": method}
-    quality = interval_evidence("success_share", share, as_of, **more)
+    quality = interval_evidence("success_share", share, as_of, details={"model": model}, **more)
     arms = _scored_prompts(result.arms)
     prompts = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     tried = (

@@ -510,6 +510,7 @@ class CaseOrigin:
     where: Callable[[tuple[str | int, ...]], str] = dotted  #: File and line of a value, for errors.
     folder: Path | None = None  #: The folder its data lie in; None for a case from a mapping.
     assumed: frozenset[str] = frozenset()  #: Paths of what-if values: nothing overrules them.
+    scored: str = ""  #: Model of the lab's best arm, whose quality is today's; or empty.
     ran: frozenset[str] = frozenset()  #: Options of the framework that a lab has run on its cases.
 
 

@@ -148,7 +148,9 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     ran = frozenset(option for option, arms in counts.items() if arms and arms.number > 0)
     if not replaced and not ran:
         return case, ()
-    filled = Case.model_validate(tree).with_origin(replace(case.origin, ran=ran))
+    best = counted.get("success_share")
+    model = str(best.details.get("model", "")) if best else ""
+    filled = Case.model_validate(tree).with_origin(replace(case.origin, ran=ran, scored=model))
     return filled, tuple(replaced)
 
 
