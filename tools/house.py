@@ -32,7 +32,7 @@ BUDGETS = {
     ("model",): Budget(4_587, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_559, 4_400),
     ("files", "scoring"): Budget(3_751, 2_600),
-    ("traces",): Budget(4_424, 2_200),
+    ("traces",): Budget(4_418, 2_200),
     ("measure",): Budget(6_295, 4_800),
     ("verdict",): Budget(4_746, 3_400),
     ("money", "plan", "precedents"): Budget(4_587, 3_300),

@@ -166,18 +166,18 @@ class Content:
         beside = (
             [f"{self.joined:,} joined to a file beside it"] if self.beside and not self.kept else []
         )
-        told = ", ".join((self.format, *self.context.notes, *beside))
-        return one_line(f"{told} ({self.packed})" if self.packed else told, limit=200)
+        text = ", ".join((self.format, *self.context.notes, *beside))
+        return one_line(f"{text} ({self.packed})" if self.packed else text, limit=200)
 
     def text(self, stream: Ahead) -> Iterator[Batch]:
         """Traces of a text: lines of JSON, one JSON value, or a table."""
-        found = shape(stream, self.where, self.limits)
-        if found in {"lines", "document"}:
-            parts = self._lines(stream) if found == "lines" else self._document(stream)
+        form = shape(stream, self.where, self.limits)
+        if form in {"lines", "document"}:
+            parts = self._lines(stream) if form == "lines" else self._document(stream)
             yield from packed(parts, self.limits, self.tally)
         else:
-            rows = csv_rows(stream, found, self.tally, self.limits, self.where)
-            yield from self.table(rows, decimal_commas=found == ";")
+            rows = csv_rows(stream, form, self.tally, self.limits, self.where)
+            yield from self.table(rows, decimal_commas=form == ";")
 
     def _lines(self, stream: Ahead) -> Iterator[Batch]:
         lines = blocks(stream, self.limits.line_bytes)
@@ -185,8 +185,8 @@ class Content:
         samples: list[Mapping[str, Any]] = []
         for block in lines:
             held.append(block)
-            found = objects(bytes(block.data), most=_TRIED - len(samples))
-            samples += [_keys(line) for _, line in found]
+            records = objects(bytes(block.data), most=_TRIED - len(samples))
+            samples += [_keys(line) for _, line in records]
             if self.mapping or len(samples) >= _TRIED or any(map(recognise, samples)):
                 break
         if not samples and self.mapping is None and any(block.too_long for block in held):
@@ -212,8 +212,8 @@ class Content:
             self.tally.records += len(records)
             self.tally.size += len(block.data) if records else 0
             held += records
-            each = range(block.first, block.first + block.lines)
-            places += each if len(records) == len(each) else [block.first] * len(records)
+            numbers = range(block.first, block.first + block.lines)
+            places += numbers if len(records) == len(numbers) else [block.first] * len(records)
             if held and (len(held) >= _TOGETHER or not records or self.tally.size > most):
                 yield places, held
                 places, held = [], []
@@ -262,7 +262,7 @@ class Content:
                 paths = chain(self.guessed.id, *(p.paths for p in self.guessed.picks.values()))
                 read = {tuple(map(str, path)) for path in paths}
                 read |= {(".".join(path),) for path in read}
-                self.unread = tuple(dict.fromkeys(chain(*(_unread(one, read) for one in own))))
+                self.unread = tuple(dict.fromkeys(chain(*(_unread(s, read) for s in own))))
             kind = self.guessed or (kind if apart or not table else None)
         if kind is None:
             raise not_recognised(self.where, ", ".join(samples[0]) if samples else "")
@@ -317,9 +317,9 @@ class Content:
 
     def _new(self, chunk: RecordChunk, kind: FieldMap) -> list[bool]:
         seen, new = self.context.state.setdefault("seen", set()), []
-        for each in map(name, chunk.first(kind.once) or [None] * len(chunk)):
-            new.append(each is None or each not in seen)
-            seen.add(each)
+        for key in map(name, chunk.first(kind.once) or [None] * len(chunk)):
+            new.append(key is None or key not in seen)
+            seen.add(key)
         return new
 
     def _fields(self, chunk: RecordChunk, kind: FieldMap) -> dict[str, list[Any]]:
@@ -332,10 +332,10 @@ class Content:
         if self._unseen:
             self._unseen -= {name for name, values in fields.items() if has_value(values)}
         for path in kind.id if self.beside else ():
-            for n, each in enumerate(chunk.values(path) or ()):
-                told = self.beside.get(name(each) or "", {})
-                self.joined += bool(told)
-                for field, value in told.items():
+            for n, id_ in enumerate(chunk.values(path) or ()):
+                beside = self.beside.get(name(id_) or "", {})
+                self.joined += bool(beside)
+                for field, value in beside.items():
                     values = fields.setdefault(field, [None] * len(chunk))
                     values[n] = value if values[n] is None else values[n]
         return fields
@@ -344,9 +344,9 @@ class Content:
         """Remember what belongs to a log beside it; of several for one record the first."""
         self.kept = True
         fields = kind.fields(chunk)
-        for n, each in enumerate(chunk.first(kind.joins) or ()):
-            told = {key: values[n] for key, values in fields.items() if values[n] is not None}
-            self.beside.setdefault(name(each) or "", told)
+        for n, id_ in enumerate(chunk.first(kind.joins) or ()):
+            row = {key: values[n] for key, values in fields.items() if values[n] is not None}
+            self.beside.setdefault(name(id_) or "", row)
 
     def _grouped(self, records: Records) -> Groups:
         """Records that are looked into together: many, and not too large."""
@@ -374,11 +374,11 @@ class Content:
             quick = laid_spans(records)
         if quick is not None:
             return places, quick
-        found: list[tuple[Place, Any]] = []
+        pairs: list[tuple[Place, Any]] = []
         for place, record in zip(places, records, strict=True):
             try:
-                known = isinstance(record, dict | Export)
-                value = record if known else decode(record, object if kind.each else kind.line)
+                decoded = isinstance(record, dict | Export)
+                value = record if decoded else decode(record, object if kind.each else kind.line)
             except BrokenJson as broken:
                 self.tally.skip(broken.why, place)
                 continue
@@ -386,19 +386,19 @@ class Content:
             for number, inner in enumerate(inside, start=1):
                 exact = f"{place} {kind.called} {number}" if kind.each else place
                 if isinstance(inner, dict if kind.prepare else dict | msgspec.Struct):
-                    found.append((exact, inner))
+                    pairs.append((exact, inner))
                 else:
                     self.tally.skip(skipped.NO_OBJECT, exact)
-        exact_places, held = [place for place, _ in found], [record for _, record in found]
+        exact_places, held = [place for place, _ in pairs], [record for _, record in pairs]
         quick = laid_spans(held) if held and kind.prepare == "span" else None
         if quick is not None or not kind.prepare:
             return exact_places, held if quick is None else quick
-        found = [
+        pairs = [
             (place, laid)
-            for place, record in found
+            for place, record in pairs
             for laid in PREPARE[kind.prepare](record, self.context)
         ]
-        return [place for place, _ in found], [record for _, record in found]
+        return [place for place, _ in pairs], [record for _, record in pairs]
 
     def finish(self) -> None:
         """Count paths of the mapping that led to nothing in any record: a slip is likely."""
@@ -414,7 +414,7 @@ class Content:
             top = decode(self._whole(header), dict[str, Any])
         except BrokenJson:
             raise InputError("has no readable header", where=self.where) from None
-        kind = next(one for one in formats() if one.prepare == "inspect")
+        kind = next(f for f in formats() if f.prepare == "inspect")
         parts = self.traces(
             self._grouped(self._inside(map(self._whole, samples), top, "sample")),
             replace(kind, each=()),
@@ -543,8 +543,8 @@ def _why_broken(data: bytes) -> str:
 
 def _answered(samples: Sequence[Mapping[str, Any]]) -> bool:
     """Whether half of some records say what was answered, or that nothing was, in our words."""
-    said = sum(not _SAYING.isdisjoint(k for k, v in each.items() if v) for each in samples)
-    return said * 2 >= len(samples)
+    answered = sum(not _SAYING.isdisjoint(k for k, v in sample.items() if v) for sample in samples)
+    return answered * 2 >= len(samples)
 
 
 _SAYING = frozenset({"output", "messages", "tool_calls"})

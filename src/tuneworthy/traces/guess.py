@@ -81,12 +81,12 @@ class _Name:
     """What a path may be called: by its last key, by that and the one above, by what is above."""
 
     def __init__(self, path: str, values: Sequence[Any]) -> None:
-        served = [http_code(each) and type(unpacked(each["body"])) is str for each in values]
+        served = [http_code(v) and type(unpacked(v["body"])) is str for v in values]
         self.is_object = any(type(v) is dict and not s for v, s in zip(values, served, strict=True))
-        told = [number(value) for value in values if value not in (None, "")]
-        self.numbers = 1 - told.count(None) / len(told) if told else 0.0  #: The share of them.
+        parsed = [number(value) for value in values if value not in (None, "")]
+        self.numbers = 1 - parsed.count(None) / len(parsed) if parsed else 0.0  #: Share of them.
         self.is_envelope = any(map(is_envelope, values))
-        self.is_code = self.numbers == 1 and all(100 <= n < 600 for n in told if n)  # HTTP's
+        self.is_code = self.numbers == 1 and all(100 <= n < 600 for n in parsed if n)  # HTTP's
         above = [_words(key) for key in path.split(".")]
         self.every = {word for words in above for word in words}
         self.words = above.pop()
@@ -131,15 +131,15 @@ def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator
 
 def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
     """Fields by their paths, those at the top before those below."""
-    found: dict[str, list[Any]] = {}
+    columns: dict[str, list[Any]] = {}
     level: list[tuple[str, Any]] = [("", record) for record in records]
     for _ in range(_DEEPEST):
         inside = [(f"{at}{key}", held) for at, rec in level for key, held in rec.items()]
         opened = [(path, _held(path, held)) for path, held in inside if _readable(path)]
         for path, held in opened:
-            found.setdefault(path, []).append(held)
+            columns.setdefault(path, []).append(held)
         level = [(f"{path}.", held) for path, held in opened if isinstance(held, dict)]
-    return {path: _Name(path, values) for path, values in islice(found.items(), _MOST)}
+    return {path: _Name(path, values) for path, values in islice(columns.items(), _MOST)}
 
 
 def _written(paths: Mapping[str, _Name]) -> Iterator[tuple[str, Collection[str]]]:
@@ -189,16 +189,16 @@ def _line(field: str, path: str, chunk: RecordChunk) -> str:
     written = path if re.fullmatch(r"[\w.-]+(?: [\w.-]+)*", path) else json.dumps(path)
     values = chunk.values(tuple(path.split("."))) or ()
     if field == "input" and "".join(_words(path.rpartition(".")[2])) in _OR_ID:
-        asked = [value for value in values if value not in (None, "")]
-        if sum(_ID.fullmatch(str(value)) is not None for value in asked) > len(asked) * _MOSTLY:
+        texts = [value for value in values if value not in (None, "")]
+        if sum(_ID.fullmatch(str(value)) is not None for value in texts) > len(texts) * _MOSTLY:
             return ""
     if field == "timestamp":
         clocks = [moment for value in values if (moment := when(value)) is not None]
         return f"{field}: {written}\n" if clocks and median(clocks) >= _EARLY_S else ""
     if field not in _TIMES or path == field:
         return f"{field}: {written}\n"
-    found = _UNIT.fullmatch("".join(_words(path.rpartition(".")[2])))
-    unit = {"m": "ms", "u": "us", "n": "ns"}.get(found[2][0], "s") if found else None
+    match = _UNIT.fullmatch("".join(_words(path.rpartition(".")[2])))
+    unit = {"m": "ms", "u": "us", "n": "ns"}.get(match[2][0], "s") if match else None
     if unit is None:
         usual = median([n for value in values if (n := number(value))] or [0])
         unit = "ms" if usual > _LONG_S else "s"

@@ -68,15 +68,15 @@ class RecordChunk:
         self._levels: dict[Path_, Any] = {(): records}
         self._objects: dict[Path_, list[Any]] = {}
         self._keys: dict[Path_, set[str]] = {}
-        told: Mapping[str, list[Any]] = {}
+        by_key: Mapping[str, list[Any]] = {}
         if isinstance(records, TableRows):
-            told = records.columns
+            by_key = records.columns
         elif records and isinstance(records[0], msgspec.Struct):
             columns = map(list, zip(*map(astuple, records), strict=True))
-            told = dict(zip(records[0].__struct_encode_fields__, columns, strict=True))
-        if told:
-            self._keys[()] = {key for key, values in told.items() if has_value(values)}
-            self._levels |= {(key,): values for key, values in told.items()}
+            by_key = dict(zip(records[0].__struct_encode_fields__, columns, strict=True))
+        if by_key:
+            self._keys[()] = {key for key, values in by_key.items() if has_value(values)}
+            self._levels |= {(key,): values for key, values in by_key.items()}
         self.lent = self._folders.keys() - (self._known(()) if folders else ())
         for key in self.lent:
             self._levels[(key,)] = [self._folders[key]] * len(records)
@@ -122,25 +122,24 @@ class RecordChunk:
                 dotted = self._level((*at, whole))  # a key may hold dots itself
             if step not in known:
                 return dotted
-        found = self._level(path)
+        values = self._level(path)
         if dotted is None:
-            return found
-        return [a if b is None else b for a, b in zip(dotted, found, strict=True)]
+            return values
+        return [a if b is None else b for a, b in zip(dotted, values, strict=True)]
 
     def _several(self, at: Path_, step: str) -> list[Any] | None:
         """What stands under any of some names."""
         columns = [self._level((*at, name)) for name in self._known(at) if fnmatchcase(name, step)]
         if len(columns) < 2:
             return columns[0] if columns else None
-        each = zip(*columns, strict=True)
-        return [[value for value in found if value is not None] or None for found in each]
+        return [[v for v in row if v is not None] or None for row in zip(*columns, strict=True)]
 
     def _level(self, path: Path_) -> list[Any]:
         values = self._levels.get(path)
         if values is None:
             step = path[-1]
             above = self._opened(path[:-1])
-            values = [each.get(step) if type(each) is dict else None for each in above]
+            values = [v.get(step) if type(v) is dict else None for v in above]
             self._levels[path] = values
         return values
 
@@ -154,13 +153,13 @@ class RecordChunk:
         return values
 
     def _known(self, path: Path_) -> set[str]:
-        known = self._keys.get(path)
-        if known is None:
-            known = self._keys[path] = set()
-            for each in self._opened(path):
-                if type(each) is dict and not each.keys() <= known:
-                    known.update(each)
-        return known
+        keys = self._keys.get(path)
+        if keys is None:
+            keys = self._keys[path] = set()
+            for value in self._opened(path):
+                if type(value) is dict and not value.keys() <= keys:
+                    keys.update(value)
+        return keys
 
 
 _OBJECTS = frozenset({dict, type(None)})
@@ -169,8 +168,8 @@ _FOLDER_KEY = re.compile(r"(?:^|(?<=/))([A-Za-z_]\w*)=([^/]*)(?=/)")
 
 def folder_keys(path: str) -> dict[str, str]:
     """What folders of Hive's layout say of all records in a file, as ``date=2026-11-01``."""
-    found = {key: unquote(value) for key, value in _FOLDER_KEY.findall(path)}
-    return {key: value for key, value in found.items() if value != _NO_VALUE}
+    values = {key: unquote(value) for key, value in _FOLDER_KEY.findall(path)}
+    return {key: value for key, value in values.items() if value != _NO_VALUE}
 
 
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
@@ -185,20 +184,20 @@ class When:
     there: bool = True
 
     def holds(self, chunk: RecordChunk) -> list[bool]:
-        found = chunk.first(self.paths) or [None] * len(chunk)
+        column = chunk.first(self.paths) or [None] * len(chunk)
         if self.values is None:
-            return [(value is not None) is self.there for value in found]
-        words = found if {*map(type, found)} == {str} else [*map(_word, found)]
-        known = {word: self._is_wanted(word) for word in {*words}}
-        return [*map(known.__getitem__, words)]
+            return [(value is not None) is self.there for value in column]
+        words = column if {*map(type, column)} == {str} else [*map(_word, column)]
+        fits = {word: self._is_wanted(word) for word in {*words}}
+        return [*map(fits.__getitem__, words)]
 
     def _is_wanted(self, word: str) -> bool:
-        return any(fnmatchcase(word.casefold(), each.casefold()) for each in self.values or ())
+        return any(fnmatchcase(word.casefold(), p.casefold()) for p in self.values or ())
 
 
 def hold(conditions: tuple[When, ...], chunk: RecordChunk) -> list[bool]:
     """Of each record whether all of them hold."""
-    columns = [one.holds(chunk) for one in conditions]
+    columns = [condition.holds(chunk) for condition in conditions]
     return [*map(all, zip(*columns, strict=True))] if columns else [True] * len(chunk)
 
 
@@ -224,22 +223,22 @@ class Pick:
 
     def of(self, chunk: RecordChunk) -> list[Any] | None:
         """Its values; None where there is none."""
-        found = self._found(chunk)
+        values = self._found(chunk)
         if self.constant is not None:
-            found = [self.constant if v is None else v for v in found or [None] * len(chunk)]
+            values = [self.constant if v is None else v for v in values or [None] * len(chunk)]
         if self.clocks is not None:
             start, end = (chunk.first(paths) for paths in self.clocks)
             if start is not None and end is not None:
                 spent = spent_between(start, end)
-                stated = found or [None] * len(chunk)
-                found = [s if v is None else v for v, s in zip(spent, stated, strict=True)]
-        if found is not None and self.when:
-            pairs = zip(found, hold(self.when, chunk), strict=True)
-            found = [value if holds else None for value, holds in pairs]
-        return found
+                stated = values or [None] * len(chunk)
+                values = [s if v is None else v for v, s in zip(spent, stated, strict=True)]
+        if values is not None and self.when:
+            pairs = zip(values, hold(self.when, chunk), strict=True)
+            values = [value if holds else None for value, holds in pairs]
+        return values
 
     def _found(self, chunk: RecordChunk) -> list[Any] | None:
-        columns = [found for paths in self.choices if (found := chunk.first(paths)) is not None]
+        columns = [column for paths in self.choices if (column := chunk.first(paths)) is not None]
         if not columns:
             return None
         if self.summed:
@@ -249,20 +248,19 @@ class Pick:
             return [*map(_joined, zip(*columns, strict=True))]
         values = columns[0]
         if self.values is not None:
-            known = self.values
-            return [known.get(v if isinstance(v, str) else dumped(v)) for v in values]
+            ours = self.values
+            return [ours.get(v if isinstance(v, str) else dumped(v)) for v in values]
         if self.unit is not None:
             return [None if (n := number(v)) is None else n / self.unit for v in values]
         return values
 
 
-def _joined(found: tuple[Any, ...]) -> str | None:
-    known = [each if isinstance(each, str) else dumped(each) for each in found if each is not None]
-    return " ".join(known) or None
+def _joined(row: tuple[Any, ...]) -> str | None:
+    return " ".join(v if isinstance(v, str) else dumped(v) for v in row if v is not None) or None
 
 
-def _sum(found: tuple[Any, ...]) -> float | None:
-    values = chain.from_iterable(v if type(v) is list else [v] for v in found if v is not None)
+def _sum(row: tuple[Any, ...]) -> float | None:
+    values = chain.from_iterable(v if type(v) is list else [v] for v in row if v is not None)
     amounts = [amount for value in values if (amount := number(value)) is not None]
     return sum(amounts) if amounts else None
 
@@ -293,15 +291,15 @@ class FieldMap:
     @property
     def lines(self) -> list[str]:
         """Its lines, but for those that name a field by its own name."""
-        return [each for each in self.written.splitlines() if len(set(each.split(": "))) > 1]
+        return [line for line in self.written.splitlines() if len(set(line.split(": "))) > 1]
 
     @cached_property
     def keys(self) -> Collection[str] | None:
         """What the paths begin with, in a record; None where they may begin with anything."""
-        conditions = [*self.only, *(one for pick in self.picks.values() for one in pick.when)]
+        conditions = [*self.only, *(c for pick in self.picks.values() for c in pick.when)]
         paths = [
             *chain.from_iterable(pick.paths for pick in self.picks.values()),
-            *chain.from_iterable(one.paths for one in conditions),
+            *chain.from_iterable(c.paths for c in conditions),
             *(*self.once, *self.id, *self.joins),
         ]
         firsts = {path[0] for path in paths}
@@ -339,8 +337,8 @@ class FieldMap:
         for path in self.each:
             if (inner := walk(value, path)) is not None:
                 looks_up = "^" in self.written
-                for found in flat(inner):
-                    yield {"^": value, **found} if looks_up and isinstance(found, dict) else found
+                for item in flat(inner):
+                    yield {"^": value, **item} if looks_up and isinstance(item, dict) else item
                 return
 
     def is_of(self, chunk: RecordChunk) -> bool:
@@ -348,16 +346,16 @@ class FieldMap:
 
     def fields(self, chunk: RecordChunk) -> dict[str, list[Any]]:
         """The values of each of our fields that some record has."""
-        found = {name: pick.of(chunk) for name, pick in self.picks.items()}
-        return {name: values for name, values in found.items() if values is not None}
+        columns = {name: pick.of(chunk) for name, pick in self.picks.items()}
+        return {name: values for name, values in columns.items() if values is not None}
 
 
 def flat(value: Any) -> Iterator[Any]:
     """The items of lists in lists; a single value is its own."""
     value = unpacked(value)
     if isinstance(value, list):
-        for each in value:
-            yield from flat(each)
+        for item in value:
+            yield from flat(item)
     elif value is not None:
         yield value
 
@@ -369,8 +367,8 @@ def walk(value: Any, path: Path_) -> Any:
             value = unpacked(value)
         if step is None:
             items = value[:_MOST] if isinstance(value, list) else []
-            found = [walk(item, path[place + 1 :]) for item in items]
-            return [each for each in found if each is not None]
+            values = [walk(item, path[place + 1 :]) for item in items]
+            return [v for v in values if v is not None]
         if isinstance(step, int):
             value = value[step] if isinstance(value, list) and step < len(value) else None
         elif isinstance(value, dict):
@@ -385,11 +383,11 @@ def walk(value: Any, path: Path_) -> Any:
 def _unusual(value: Mapping[str, Any], rest: Path_) -> Any:
     step = str(rest[0])
     if "*" in step:
-        matching = (each for key, each in value.items() if fnmatchcase(key, step))
-        found = [walk(each, rest[1:]) for each in matching]
-        return [each for each in found if each is not None] or None
-    whole = ".".join(str(each) for each in rest)
-    return value.get(whole) if all(isinstance(each, str) for each in rest) else None
+        matching = (v for key, v in value.items() if fnmatchcase(key, step))
+        values = [walk(v, rest[1:]) for v in matching]
+        return [v for v in values if v is not None] or None
+    whole = ".".join(map(str, rest))
+    return value.get(whole) if all(isinstance(s, str) for s in rest) else None
 
 
 def read_mapping(path: Path) -> FieldMap:
@@ -425,9 +423,9 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
             )
     led: dict[str, str] = {}
     for key, value in data.items():
-        found = value.get("path") if isinstance(value, dict) else value
-        if key in FIELDS and found is not None:
-            led[key] = " or ".join(map(str, found if isinstance(found, list) else [found]))
+        path = value.get("path") if isinstance(value, dict) else value
+        if key in FIELDS and path is not None:
+            led[key] = " or ".join(map(str, path if isinstance(path, list) else [path]))
     picks = {key: _pick(value, (key,), document) for key, value in data.items() if key in FIELDS}
     if not picks and "like" not in data:
         raise InputError("maps no field", where=name, fix="add at least output: …")
@@ -499,37 +497,37 @@ def _pick(value: Any, key: _Keys, document: ParsedFile) -> Pick:
 
 def _each_of(value: Any, key: _Keys, document: ParsedFile) -> tuple[Paths, ...]:
     if isinstance(value, list):
-        return tuple(_paths(each, (*key, place), document) for place, each in enumerate(value))
+        return tuple(_paths(item, (*key, place), document) for place, item in enumerate(value))
     return (_paths(value, key, document),)
 
 
 def _paths(value: Any, key: _Keys, document: ParsedFile) -> Paths:
     """Paths with a bar between them, of which the first that leads anywhere counts."""
-    written = [each.strip() for each in value.split("|")] if isinstance(value, str) else [""]
+    written = [path.strip() for path in value.split("|")] if isinstance(value, str) else [""]
     if not all(map(_PATH.fullmatch, written)):
         fix = "write a path such as answer.text, items[0] or items[].text"
         raise InputError(f"{key[0]} has no path", where=document.where(key), fix=fix)
-    found = tuple(
+    paths = tuple(
         tuple(
             name.strip('"') or (int(place) if place else None)
             for place, name in _STEP.findall(path)
         )
         for path in written
     )
-    if max(map(len, found)) > _DEEPEST:
+    if max(map(len, paths)) > _DEEPEST:
         fix = f"use at most {_DEEPEST} steps"
         raise InputError(f"{key[0]} has too long a path", where=document.where(key), fix=fix)
-    return found
+    return paths
 
 
 def _conditions(value: Any, document: ParsedFile) -> tuple[When, ...]:
     """What stands at each path: ``any``, ``none``, or a list of values."""
-    found = value.items() if isinstance(value, dict) else ()
+    pairs = value.items() if isinstance(value, dict) else ()
     return tuple(
         When(
             _paths(path, ("when", path), document),
-            frozenset(map(str, wanted)) if isinstance(wanted, list) else None,
-            there=wanted != "none",
+            frozenset(map(str, values)) if isinstance(values, list) else None,
+            there=values != "none",
         )
-        for path, wanted in found
+        for path, values in pairs
     )

@@ -61,10 +61,10 @@ def named(case: Case, entry: Entry, limits: Limits | None = None) -> tuple[Path,
     values = held if isinstance(held, tuple) else (held,)
     paths = [beside(case, f"data.{entry}", value) for value in values]
     where, most = case.where("data", entry), limits or Limits()
-    found = [each for path in paths if path for each in local(path, most, where=where)]
-    for each in found:
-        beside(case, f"data.{entry}", str(each))  # a pattern may find a link that leads out
-    return once(found)
+    files = [file for path in paths if path for file in local(path, most, where=where)]
+    for file in files:
+        beside(case, f"data.{entry}", str(file))  # a pattern may find a link that leads out
+    return once(files)
 
 
 def case_map(case: Case, other: str | Path | None = None) -> FieldMap | None:
@@ -84,40 +84,39 @@ def local(path: Path | str, limits: Limits, *, where: str = "") -> list[Path]:
         InputError: If nothing is there, or far too much. As ``CaseError`` where a case named it.
     """
     error = CaseError if where else InputError
-    given, text = Path(path), str(path)
+    source, text = Path(path), str(path)
     if "\0" in text:
         raise error("can't be read", where=where or text, fix="check the path")
     try:
-        there = os.path.lexists(given)
+        there = os.path.lexists(source)
         if not there and any(sign in text for sign in _SIGNS):
-            found = _files(matching(text), limits)
-        elif there and given.is_dir():
-            found = _files(_inside(given), limits)
+            files = _files(matching(text), limits)
+        elif there and source.is_dir():
+            files = _files(_inside(source), limits)
         else:
-            return [given]
+            return [source]
     except (OSError, ValueError):
         raise error("can't be read", where=where or text, fix="check the path") from None
-    if not found:
+    if not files:
         raise error(f'"{text}" holds no file', where=where, fix="check the path")
-    if len(found) > limits.files:
+    if len(files) > limits.files:
         fix = "name fewer, or put them together"
         raise error(f'"{text}" holds more than {limits.files:,} files', where=where, fix=fix)
-    return sorted(found)
+    return sorted(files)
 
 
 def _inside(folder: Path) -> Iterator[Path]:
     """What lies in a folder, and in those of its folders whose names are ``key=value``."""
     folders = [folder]
-    for one in chain.from_iterable(each.iterdir() for each in folders):
-        if "=" in one.name and one.is_dir() and not one.is_symlink():
-            folders.append(one)
-        elif not one.name.startswith("."):
-            yield one
+    for path in chain.from_iterable(f.iterdir() for f in folders):
+        if "=" in path.name and path.is_dir() and not path.is_symlink():
+            folders.append(path)
+        elif not path.name.startswith("."):
+            yield path
 
 
 def _files(paths: Iterable[Path], limits: Limits) -> list[Path]:
-    kept = (one for one in paths if one.is_file())
-    return list(islice(kept, limits.files + 1))
+    return list(islice((path for path in paths if path.is_file()), limits.files + 1))
 
 
 def once(paths: Sequence[Path]) -> tuple[Path, ...]:
@@ -185,8 +184,8 @@ class TraceFiles:
         self._sources = tuple(_found(sources, limits, searched=searched))
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
-        self.sides = [each.side for each in self._sources]  #: What was named, by number, of each.
-        self.total_bytes = sum(each.size for each in self._sources)
+        self.sides = [s.side for s in self._sources]  #: What was named, by number, of each.
+        self.total_bytes = sum(s.size for s in self._sources)
         self._readings: list[FileReading] = []
         self.guesses: list[Guess] = []
         self.piece = 0  #: The number of the file that is being read.
@@ -204,11 +203,11 @@ class TraceFiles:
             if self._is_aside(source):
                 what = "belongs to the records of other files, which takes one process"
                 raise InputError(what, where=source.name, fix="measure without --on")
-        found = []
+        files = []
         for source in self._sources:
-            found.append(copy(self))
-            vars(found[-1]).update(_sources=(source,), _readings=[], guesses=[], _patient=True)
-        return found
+            files.append(copy(self))
+            vars(files[-1]).update(_sources=(source,), _readings=[], guesses=[], _patient=True)
+        return files
 
     def take(self, other: TraceFiles) -> None:
         """Know what was read of a file elsewhere."""
@@ -222,7 +221,7 @@ class TraceFiles:
         Raises:
             InputError: What is wrong with the first.
         """
-        if not any(one.traces for one in self._readings):
+        if not any(reading.traces for reading in self._readings):
             raise self._refused or _no_answers(self._sources[0].name)
 
     @property
@@ -233,7 +232,7 @@ class TraceFiles:
         self._refused = None
         self._readings, self.guesses, done = [], [], 0
         self._beside.clear()
-        aside = {each for each in self._sources if len(self._sources) > 1 and self._is_aside(each)}
+        aside = {s for s in self._sources if len(self._sources) > 1 and self._is_aside(s)}
         for piece, source in enumerate(self._sources):
             self.piece = piece
             if source not in aside:
@@ -256,8 +255,8 @@ class TraceFiles:
                 return
             self._readings.append(opened.reading())
             if (guessed := opened.content.guessed) is not None:
-                told = guessed.written, opened.first, opened.content.unread
-                self.guesses.append(Guess(source.name, *told))
+                details = guessed.written, opened.first, opened.content.unread
+                self.guesses.append(Guess(source.name, *details))
 
     def _chunk(self, opened: Opened, before: int, batch: Batch) -> TraceChunk:
         return TraceChunk(batch, before + opened.done, self.total_bytes, self.piece)
@@ -298,15 +297,15 @@ def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> 
     """Every file once, with a name that no other has."""
     among: set[Place] = set()
     sides: dict[Place, int] = {}
-    for side, one in enumerate(sources):
-        away, files = is_remote(one), list[Place]()
-        files += listed(str(one), limits) if away else local(one, limits)
-        among |= {each for each in files if not away and (searched or each != Path(one))}
-        sides = {each: side for each in files} | sides  # noqa: C420  # of either kind
+    for side, source in enumerate(sources):
+        away, files = is_remote(source), list[Place]()
+        files += listed(str(source), limits) if away else local(source, limits)
+        among |= {file for file in files if not away and (searched or file != Path(source))}
+        sides = {file: side for file in files} | sides  # noqa: C420  # of either kind
     every = sorted(sides, key=sides.__getitem__)
-    paths = once([each for each in every if isinstance(each, Path)])
+    paths = once([p for p in every if isinstance(p, Path)])
     taken: dict[str, int] = {}
-    places: list[Place] = [*paths, *(each for each in every if isinstance(each, RemoteFile))]
+    places: list[Place] = [*paths, *(p for p in every if isinstance(p, RemoteFile))]
     for place in places:
         where = place.where if isinstance(place, RemoteFile) else str(place)
         keys = [part for part in where.split("/")[:-1] if "=" in part]  # of Hive's layout
@@ -391,8 +390,7 @@ class Opened:
             fix = "say by a mapping (--map) where their outputs stand, or take them out"
             raise InputError(what, where=content.where, fix=fix)
         if not self._traces:
-            found = content.tally.skipped()
-            skipped = ", ".join(f"{one.n} {one.predicate}" for one in found)
+            skipped = ", ".join(f"{s.n} {s.predicate}" for s in content.tally.skipped())
             what = f"holds no trace ({skipped})" if skipped else "holds no trace"
             fix = "name a file with outputs, or say where they stand by a mapping (--map)"
             if content.kept:
@@ -420,8 +418,8 @@ class Opened:
     def _counted(self, batch: Batch) -> Batch:
         self._traces += len(batch)
         for row in range(min(len(batch), _SHOWN - len(self.first))):
-            told = {name: getattr(batch, name)[row] for name in COLUMNS if getattr(batch, name)}
-            self.first.append(told)
+            fields = {name: getattr(batch, name)[row] for name in COLUMNS if getattr(batch, name)}
+            self.first.append(fields)
         return batch
 
     def _read(self, raw: Raw) -> Iterator[Batch]:
@@ -451,14 +449,14 @@ class Opened:
 
     def _archive(self, raw: Raw) -> Iterator[Batch]:
         """Inspect's ``.eval``, or any zip of files that are understood."""
-        content, limits, given = self.content, self._limits, 0
+        content, limits, unpacked = self.content, self._limits, 0
 
         def opened(member: Any) -> Ahead:
             def read(size: int) -> bytes:
-                nonlocal given
+                nonlocal unpacked
                 data: bytes = file.read(size)
-                given += len(data)
-                check_ratio(given, raw.size, content.where, limits)
+                unpacked += len(data)
+                check_ratio(unpacked, raw.size, content.where, limits)
                 return data
 
             file = archive.open(member)
@@ -469,16 +467,14 @@ class Opened:
                 os.fdopen(os.dup(raw.descriptor), "rb") as under,
                 zipfile.ZipFile(under) as archive,
             ):
-                members = [one for one in archive.infolist() if not one.is_dir()]
+                members = [m for m in archive.infolist() if not m.is_dir()]
                 if len(members) > limits.members:
                     what = f"holds more than {limits.members:,} files"
                     raise InputError(what, where=content.where, fix="split it")
-                members.sort(key=lambda one: one.filename)
-                log = [
-                    one for one in members if one.filename in {"header.json", "_journal/start.json"}
-                ]
+                members.sort(key=lambda m: m.filename)
+                log = [m for m in members if m.filename in {"header.json", "_journal/start.json"}]
                 if log:
-                    samples = [one for one in members if one.filename.startswith("samples/")]
+                    samples = [m for m in members if m.filename.startswith("samples/")]
                     yield from content.log(opened(log[0]), map(opened, samples))
                 else:
                     yield from self._members(map(opened, members))
@@ -487,7 +483,7 @@ class Opened:
             raise InputError("can't be unpacked", where=content.where, fix=fix) from None
 
     def _members(self, streams: Iterator[Ahead]) -> Iterator[Batch]:
-        content, known, name = self.content, False, self.name
+        content, recognised, name = self.content, False, self.name
         for number, stream in enumerate(streams, start=1):
             content.tally.name = content.context.file = f"{name}/{number}"
             if stream.peek(4).startswith((ZIP, GZIP, ZSTD)):
@@ -495,10 +491,10 @@ class Opened:
                 continue
             try:
                 for batch in content.text(stream):
-                    known = True
+                    recognised = True
                     yield batch
             except NotTraces as nothing:
                 content.tally.skip(nothing.what, 1)
         content.tally.name = content.context.file = name
-        if not known:
+        if not recognised:
             raise not_recognised(content.where)

@@ -41,9 +41,9 @@ _ENDPOINT = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 def is_remote(source: object) -> bool:
     """Whether a source lies on another machine, by its address."""
-    found = _ADDRESS.match(source) if isinstance(source, str) else None
-    known = {"s3", "s3a", "s3n", "http", "https", *_STORES}
-    return found is not None and found[1].casefold() in known
+    match = _ADDRESS.match(source) if isinstance(source, str) else None
+    schemes = {"s3", "s3a", "s3n", "http", "https", *_STORES}
+    return match is not None and match[1].casefold() in schemes
 
 
 class RemoteFile(NamedTuple):
@@ -78,21 +78,21 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
             what = "can't be read: a user or a password stands in it"
             raise InputError(what, where=file.where, fix="name it without, or copy it here")
         return [file]
-    found = _S3.fullmatch(address)
-    if found is None:
+    match = _S3.fullmatch(address)
+    if match is None:
         fix = "write s3://BUCKET/KEY, or copy it to this machine"
         if scheme in _STORES:
             fix = f"name it as s3:// where its store speaks S3's protocol ({_ENDPOINT[1]}), or copy"
         raise InputError("can't be read from here", where=one_line(address, limit=300), fix=fix)
-    bucket, key = found[1], found[2] or ""
+    bucket, key = match[1], match[2] or ""
     sign = _SIGN.search(key)
     prefix = key[: sign.start()] if sign else key
     fits = re.compile(_signs(key) if sign else re.escape(key.rstrip("/")) + r"(/.*)?", re.DOTALL)
     with _asked(address):
         pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        each = _each(pages, address)
-        fit = (one for one in each if not key or fits.fullmatch(one["Key"]))
-        seen = (one for one in fit if not _HIDDEN.search(one["Key"][len(prefix) :]))
+        entries = _entries(pages, address)
+        fit = (entry for entry in entries if not key or fits.fullmatch(entry["Key"]))
+        seen = (entry for entry in fit if not _HIDDEN.search(entry["Key"][len(prefix) :]))
         kept = list(islice(seen, limits.files + 1))
     if not kept:
         fix = "check the address; a folder is named whole"
@@ -101,21 +101,20 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
         fix = "name fewer, or put them together"
         raise InputError(f"holds more than {limits.files:,} files", where=address, fix=fix)
     return [
-        RemoteFile(f"s3://{bucket}/{one['Key']}", one["Size"], one["ETag"], one["Key"] != key)
-        for one in kept
+        RemoteFile(f"s3://{bucket}/{e['Key']}", e["Size"], e["ETag"], e["Key"] != key) for e in kept
     ]
 
 
-def _each(pages: Iterable[Any], where: str) -> Iterator[Any]:
+def _entries(pages: Iterable[Any], where: str) -> Iterator[Any]:
     for number, page in enumerate(pages):
         if number == _PAGES:
             fix = "name a folder or a pattern that begins with more of the key"
             raise InputError(f"lists more than {_PAGES} pages", where=where, fix=fix)
-        for one in page.get("Contents", ()):
-            if not one.keys() >= {"Key", "Size", "ETag"}:
+        for entry in page.get("Contents", ()):
+            if not entry.keys() >= {"Key", "Size", "ETag"}:
                 what, fix = "is listed without a size or a version", "copy it to this machine"
                 raise InputError(what, where=where, fix=fix)
-            yield one
+            yield entry
 
 
 def _signs(key: str) -> str:
@@ -161,9 +160,9 @@ class RemoteRaw(Raw):
         return str(self._copy.name)
 
     def digest(self) -> str:
-        found = super().digest()
+        digest = super().digest()
         self.size = self.size or self.done
-        return found
+        return digest
 
     def close(self) -> None:
         if self._copy is not None:
@@ -205,10 +204,10 @@ def _client() -> Any:
     endpoint = next((env[name] for name in _ENDPOINT if env.get(name)), None)
     region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1"
     keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-    given = [env.get(name, "").strip() for name in keys]
-    if name := next((n for n, key in zip(keys, given, strict=True) if _BROKEN.search(key)), None):
+    values = [env.get(name, "").strip() for name in keys]
+    if name := next((n for n, key in zip(keys, values, strict=True) if _BROKEN.search(key)), None):
         raise InputError("is no key: it has more than letters, digits and signs", where=name)
-    return _made(endpoint, region, *given)
+    return _made(endpoint, region, *values)
 
 
 @lru_cache(maxsize=4)  # making one takes a tenth of a second

@@ -214,15 +214,15 @@ def _understood(
     values: Column, read: Callable[[Any], tuple[Any, Any]], unknown: set[int]
 ) -> tuple[list[Any], list[Any]]:
     """Texts, and what else stands in the envelopes around them."""
-    found: list[tuple[Any, Any]] = []
+    pairs: list[tuple[Any, Any]] = []
     for n, value in enumerate(values):
         try:
             plain = value is None or (type(value) is str and value[:1] not in _OPENING)
-            found.append((value, None) if plain else read(value))
+            pairs.append((value, None) if plain else read(value))
         except UnknownEnvelope:
             unknown.add(n)
-            found.append((None, None))
-    return [text for text, _ in found], [more for _, more in found]
+            pairs.append((None, None))
+    return [text for text, _ in pairs], [more for _, more in pairs]
 
 
 def _are_texts(values: Column) -> bool:
@@ -254,9 +254,9 @@ def _named(fields: Mapping[str, Column], none: Column) -> Columns:
 def _judged(feedback: Column, made: Columns, none: Column) -> Columns:
     """Scores and labels with those of the feedback, where they stand there alone."""
     scores, labels = [*made.get("score", none)], [*made.get("label", none)]
-    for n, given in enumerate(feedback):
-        if given is not None:
-            rated = given if isinstance(given, dict) else {"score": given}
+    for n, value in enumerate(feedback):
+        if value is not None:
+            rated = value if isinstance(value, dict) else {"score": value}
             scores[n] = score(rated.get("score")) if scores[n] is None else scores[n]
             labels[n] = labels[n] or name(rated.get("label"))
     return {"score": scores, "label": labels}
@@ -336,11 +336,11 @@ def _answers(of_all: Row, context: ReadContext, place: Place) -> Iterator[Row]:
     apart = len(answers) > 1
     if apart and any(of_all.get(key) is not None for key in AMOUNTS):
         context.tally.skip(skipped.OF_THE_WHOLE, place)
-    heard, told = of_all.get("input"), 0
+    heard, start = of_all.get("input"), 0
     for nth, i in enumerate(answers):
         turn, row = turns[i], dict(of_all)
-        before = [t.content for t in turns[told:i] if t.role not in {"assistant", "system"}]
-        heard, told = before[-1] if before else heard, i
+        before = [t.content for t in turns[start:i] if t.role not in {"assistant", "system"}]
+        heard, start = before[-1] if before else heard, i
         row["output"] = turn.content or (None if turn.calls else "")
         row |= {"tool_calls": turn.calls or None, "input": heard, "messages": spoken.first(i)}
         if apart:

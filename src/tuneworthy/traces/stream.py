@@ -177,7 +177,7 @@ class Unpacked(Pieces):
 
     def _unpacked(self, under: Ahead, raw: Raw, limits: Limits) -> Iterator[bytes]:
         """Several packed pieces may stand behind one another, and zeros behind the last."""
-        gzip, given, data = self.kind == "gzip", 0, b""
+        gzip, unpacked, data = self.kind == "gzip", 0, b""
         options: dict[Any, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
         try:
             while (data := data or under.read(_STREAM_PIECE)).strip(b"\0"):
@@ -185,8 +185,8 @@ class Unpacked(Pieces):
                 machine = machine if gzip else zstd.ZstdDecompressor(None, options)
                 while True:
                     if out := machine.decompress(data, MIB):
-                        given += len(out)
-                        check_ratio(given, raw.done, str(raw.path), limits)
+                        unpacked += len(out)
+                        check_ratio(unpacked, raw.done, str(raw.path), limits)
                         yield out
                     if machine.eof:
                         data = machine.unused_data
@@ -203,8 +203,8 @@ class Unpacked(Pieces):
             raise InputError(what, where=str(raw.path), fix=fix) from None
 
 
-def check_ratio(given: int, packed: int, where: str, limits: Limits) -> None:
-    if given > max(limits.unpacked_free_bytes, limits.unpacked_ratio * packed):
+def check_ratio(unpacked: int, packed: int, where: str, limits: Limits) -> None:
+    if unpacked > max(limits.unpacked_free_bytes, limits.unpacked_ratio * packed):
         what = f"unfolds to more than {limits.unpacked_ratio} times its size"
         raise InputError(what, where=where, fix="unpack it yourself and measure what you trust")
 

@@ -66,30 +66,30 @@ class TableRows:
 @contextmanager
 def parquet(path: str, limits: Limits) -> Iterator[Callable[..., Any]]:
     """Gives all rows, with the columns that a map reads; the first, with all columns, for None."""
-    given = [_one_file(path)]
+    parameters = [_one_file(path)]
     with _connected(limits, path) as ask:
-        told = ask(f"DESCRIBE SELECT * FROM {_FILE}", given).fetchall()  # noqa: S608  # no text of others
+        schema = ask(f"DESCRIBE SELECT * FROM {_FILE}", parameters).fetchall()  # noqa: S608  # no text of others
 
         def rows(tally: SkippedRecords, kind: Any) -> Iterator[tuple[list[int | str], TableRows]]:
             keys, later = (kind.keys, kind.later) if kind else (None, ())
-            chosen = [n for n, (name, *_) in enumerate(told) if keys is None or name in keys] or [0]
-            names = [told[n][0] for n in chosen]
+            chosen = [n for n, row in enumerate(schema) if keys is None or row[0] in keys] or [0]
+            names = [schema[n][0] for n in chosen]
             # Columns go by their numbers, so that no name from the file stands in a query.
-            picked = [_picked(f"#{n + 1}", told[n][1], told[n][0] in later) for n in chosen]
+            picked = [_picked(f"#{n + 1}", schema[n][1], schema[n][0] in later) for n in chosen]
             sizes = [f"coalesce(length({sql}), 0)" for sql, text, _ in picked if text]
             sql = ", ".join((*(sql for sql, *_ in picked), " + ".join(sizes) or "0"))
             some = "" if kind else f"LIMIT {_BATCH}"
-            result = ask(f"SELECT {sql} FROM (FROM {_FILE} {some})", given)  # noqa: S608  # names are ours
+            result = ask(f"SELECT {sql} FROM (FROM {_FILE} {some})", parameters)  # noqa: S608  # names are ours
             for places, held in _together(iter(result.fetchone, None), tally, limits):
-                found = zip(zip(*held, strict=True), picked, strict=False)  # but for the sizes
-                columns = [(make or list)(each) for each, (*_, make) in found]
+                pairs = zip(zip(*held, strict=True), picked, strict=False)  # but for the sizes
+                columns = [(make or list)(values) for values, (*_, make) in pairs]
                 yield places, TableRows(names, columns)
 
         yield rows
 
 
 def _together(
-    given: Iterator[tuple[Any, ...]], tally: SkippedRecords, limits: Limits
+    fetched: Iterator[tuple[Any, ...]], tally: SkippedRecords, limits: Limits
 ) -> Iterator[tuple[list[int | str], list[tuple[Any, ...]]]]:
     """Rows that are held at once, by what they take, which is told last in each.
 
@@ -98,7 +98,7 @@ def _together(
     places: list[int | str] = []
     rows: list[tuple[Any, ...]] = []
     held = 0
-    for place, row in enumerate(given, start=1):
+    for place, row in enumerate(fetched, start=1):
         tally.records += 1
         if (size := row[-1]) > limits.line_bytes:
             tally.skip(TOO_LONG, place)
@@ -166,8 +166,8 @@ def array_rows(
         while not on_disk and (data := stream.read(MIB)):
             file.write(data)
         file.flush()
-        given = [_one_file(where if on_disk else file.name), limits.line_bytes]
-        values = _values(_ARRAY, given, limits)
+        parameters = [_one_file(where if on_disk else file.name), limits.line_bytes]
+        values = _values(_ARRAY, parameters, limits)
         for places, rows in _decoded(values, tally):
             if tally.size > limits.line_bytes * tally.records:
                 break
@@ -192,16 +192,16 @@ def csv_rows(
             file.write(decoder.decode(data).encode())
         file.write(decoder.decode(b"", final=True).encode())
         file.flush()
-        given = [_one_file(file.name), sign, limits.line_bytes]
+        parameters = [_one_file(file.name), sign, limits.line_bytes]
         try:
-            values = _values(_CSV, given, limits)
+            values = _values(_CSV, parameters, limits)
             for places, rows in _decoded(values, tally, first=2):
                 whole = [not any("\ufffd" in cell for cell in row.values() if cell) for row in rows]
                 for place in compress(places, map(not_, whole)):
                     tally.skip(NOT_UTF8, place)
                 kept = (row.items() for row in compress(rows, whole))
-                told = [{name: cell or None for name, cell in row} for row in kept]
-                yield [*compress(places, whole)], told
+                records = [{name: cell or None for name, cell in row} for row in kept]
+                yield [*compress(places, whole)], records
         except InputError:
             fix = "check its quotes; one that isn't closed swallows all that follows"
             raise InputError("can't be read as CSV", where=where, fix=fix) from None
@@ -237,10 +237,10 @@ def _decoded(values: Iterator[Any], tally: SkippedRecords, first: int = 1) -> Ro
             first, held, size = first + len(rows), [], 0
 
 
-def _values(query: str, given: list[Any], limits: Limits) -> Iterator[Any]:
+def _values(query: str, parameters: list[Any], limits: Limits) -> Iterator[Any]:
     """The first column of a query whose first parameter is a path."""
-    with _connected(limits, given[0]) as ask:
-        result = ask(query, given)
+    with _connected(limits, parameters[0]) as ask:
+        result = ask(query, parameters)
         while rows := result.fetchmany(_BATCH):
             yield from (row[0] for row in rows)
 

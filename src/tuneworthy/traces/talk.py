@@ -75,10 +75,10 @@ def text(value: Any) -> str | None:
 
 def _parts(value: Sequence[Any]) -> str:
     """Parts of a message; a list that holds none is data, and stays JSON."""
-    found = [said for part in value if (said := _part(part)) is not None]
-    if not found and value and not any(map(is_part, value)):
+    texts = [said for part in value if (said := _part(part)) is not None]
+    if not texts and value and not any(map(is_part, value)):
         return dumped(value)
-    return found[0] if len(found) == 1 else "\n".join(found)
+    return texts[0] if len(texts) == 1 else "\n".join(texts)
 
 
 def is_part(part: Any) -> bool:
@@ -101,13 +101,13 @@ def _part(part: Any) -> str | None:
     if part.get("type") in _UNSAID:
         return None
     for key in ("text", "content", "refusal", "response", "result"):
-        found = part.get(key)
-        if isinstance(found, dict):
-            found = found.get("value")
-        if isinstance(found, list) and found and all(map(is_part, found)):  # Anthropic's results
-            found = _parts(found)
-        if isinstance(found, str):
-            return found
+        inner = part.get(key)
+        if isinstance(inner, dict):
+            inner = inner.get("value")
+        if isinstance(inner, list) and inner and all(map(is_part, inner)):  # Anthropic's results
+            inner = _parts(inner)
+        if isinstance(inner, str):
+            return inner
     return None
 
 
@@ -117,24 +117,24 @@ def tool_calls(value: Any) -> tuple[ToolCall, ...]:
         value = unpacked(value)
     if not isinstance(value, list | tuple):
         value = [value] if isinstance(value, dict) else []
-    return tuple([call for each in value if (call := _call(each)) is not None])
+    return tuple([call for item in value if (call := _call(item)) is not None])
 
 
-def _call(each: Any) -> ToolCall | None:
-    if not isinstance(each, dict):
+def _call(call: Any) -> ToolCall | None:
+    if not isinstance(call, dict):
         return None
     for key in ("tool_call", "functionCall", "toolUse"):
-        each = as_mapping(each.get(key)) or each
-    function = each.get("function")
+        call = as_mapping(call.get(key)) or call
+    function = call.get("function")
     if isinstance(function, dict):
-        each = function
+        call = function
     elif isinstance(function, str):
-        each = {"name": function, "arguments": each.get("arguments")}
-    called = name(each.get("name"))
+        call = {"name": function, "arguments": call.get("arguments")}
+    called = name(call.get("name"))
     if called is None:
         return None
     arguments = next(
-        (each[key] for key in ("arguments", "args", "input") if each.get(key) is not None), ""
+        (call[key] for key in ("arguments", "args", "input") if call.get(key) is not None), ""
     )
     return ToolCall(called, arguments if isinstance(arguments, str) else dumped(arguments))
 
@@ -144,47 +144,48 @@ def system_text(value: Any) -> str | None:
     if isinstance(value, str) and value[:1] != "[":
         return value
     parts = unpacked(value)
-    known = isinstance(parts, list) and bool(parts) and all(map(is_part, parts))
-    return text(parts if known else value)
+    are_parts = isinstance(parts, list) and bool(parts) and all(map(is_part, parts))
+    return text(parts if are_parts else value)
 
 
 # Turns.
 
 
-def _bare(each: Mapping[str, Any]) -> Mapping[str, Any]:
+def _bare(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """The message itself, out of what is around it."""
-    if "role" in each:
-        return each
-    if any(key.startswith("message.") for key in each):  # OpenInference, flat
-        each = as_mapping(nested(each))
+    if "role" in message:
+        return message
+    if any(key.startswith("message.") for key in message):  # OpenInference, flat
+        message = as_mapping(nested(message))
     for key in ("message", "data", "kwargs"):
-        inner = each.get(key)
+        inner = message.get(key)
         if isinstance(inner, dict):
-            kind = each.get("id") if key == "kwargs" else each.get("type")
+            kind = message.get("id") if key == "kwargs" else message.get("type")
             kind = kind[-1] if isinstance(kind, list) and kind else kind  # LangChain's class
             kind = str(kind or "").removesuffix("Chunk").removesuffix("Message").casefold()
             return _bare({"role": kind, **inner} if kind in _ROLES else inner)
-    return each
+    return message
 
 
-def turn_of(each: Any) -> SpokenTurn:
+def turn_of(message: Any) -> SpokenTurn:
     """A message of any make."""
-    each = each if type(each) is dict else as_mapping(unpacked(each))
-    each = _bare(each)
-    role = next((each[key] for key in ("role", "speaker", "from", "type") if key in each), "user")
+    message = _bare(message if type(message) is dict else as_mapping(unpacked(message)))
+    role = next(
+        (message[key] for key in ("role", "speaker", "from", "type") if key in message), "user"
+    )
     role = role_of(str(role))
-    kind = each.get("type")
+    kind = message.get("type")
     if kind == "function_call":
-        return SpokenTurn("assistant", "", tool_calls(each))
+        return SpokenTurn("assistant", "", tool_calls(message))
     if kind == "reasoning":
         return SpokenTurn("assistant", "")
-    content = next((each[key] for key in _CONTENT if each.get(key) is not None), "")
-    calls = _calls_in(each, content)
+    content = next((message[key] for key in _CONTENT if message.get(key) is not None), "")
+    calls = _calls_in(message, content)
     return SpokenTurn("assistant" if role == "message" else role, text(content) or "", calls)
 
 
-def _calls_in(each: Mapping[str, Any], content: Any) -> tuple[ToolCall, ...]:
-    for held in (each, as_mapping(each.get("additional_kwargs"))):
+def _calls_in(message: Mapping[str, Any], content: Any) -> tuple[ToolCall, ...]:
+    for held in (message, as_mapping(message.get("additional_kwargs"))):
         called = held.get("tool_calls") or held.get("function_call")
         if called and (calls := tool_calls(called)):
             return calls
@@ -317,10 +318,10 @@ def messages_in(value: Any, depth: int = 0) -> list[Any] | None:
     if _is_message(value, alone=True):
         return [value]
     inside = (inner for key in _AROUND if (inner := _inside(value, key)))
-    found = (messages_in(inner, depth + 1) for inner in inside)
-    known = next((each for each in found if each is not None), None)
-    if known is not None:
-        return known
+    lists = (messages_in(inner, depth + 1) for inner in inside)
+    messages = next((items for items in lists if items is not None), None)
+    if messages is not None:
+        return messages
     if isinstance(value.get("text"), str) and not _RAW_CHOICE.isdisjoint(value):
         return [{"role": "assistant", "content": value["text"]}]
     return None
@@ -421,15 +422,15 @@ def asked(value: Any) -> tuple[str | None, Talk | None]:
             return None, None
         value, opened = opened["body"], inside
     items = _in_list(opened, 0) if type(opened) is list else messages_in(opened)
-    found = Talk(items, len(items)) if items else None
-    if found is None and isinstance(opened, list):
+    spoken = Talk(items, len(items)) if items else None
+    if spoken is None and isinstance(opened, list):
         opened = [*map(unpacked, opened)]
         value = value if isinstance(value, str) else opened
-    pieces = opened if found is None and isinstance(opened, list) else []
-    if pieces and all(isinstance(each, dict) and is_part(each) for each in pieces):
-        found = Talk([{"role": "user", "content": opened}], 1)
-    if found is not None:
-        return None, found
+    pieces = opened if spoken is None and isinstance(opened, list) else []
+    if pieces and all(isinstance(piece, dict) and is_part(piece) for piece in pieces):
+        spoken = Talk([{"role": "user", "content": opened}], 1)
+    if spoken is not None:
+        return None, spoken
     if isinstance(opened, dict) and (
         not opened
         or any(opened.get(key) == [] for key in _AROUND)
@@ -455,20 +456,20 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
         with suppress(msgspec.MsgspecError, ValueError):
             if (lone := _said(*_LONE_TURN(value))) is not None:
                 return lone.content, ()
-    said, found = asked(value)
-    if found is None:
-        return said, ()
-    if len(found) == 1:
-        turn = found.turn(0)
+    content, spoken = asked(value)
+    if spoken is None:
+        return content, ()
+    if len(spoken) == 1:
+        turn = spoken.turn(0)
         return turn.content or (None if turn.calls else ""), turn.calls
-    turns = found.turns
+    turns = spoken.turns
     roles = [turn.role for turn in turns]
     ends = next((n for n in range(len(roles), 0, -1) if roles[n - 1] == "assistant"), 0)
     begins = next((n for n in range(ends, 0, -1) if roles[n - 1] != "assistant"), 0)
     turns = turns[begins:ends] if ends else turns
     calls = tuple(call for turn in turns for call in turn.calls)
-    said = "\n".join(turn.content for turn in turns if turn.content)
-    return said or (None if calls else ""), calls
+    content = "\n".join(turn.content for turn in turns if turn.content)
+    return content or (None if calls else ""), calls
 
 
 def passages(value: Any) -> tuple[str, ...] | None:
@@ -478,25 +479,25 @@ def passages(value: Any) -> tuple[str, ...] | None:
         return (value,)
     if not isinstance(value, list | tuple):
         return None
-    return tuple([found for each in value if (found := _passage(each)) is not None])
+    return tuple([passage for item in value if (passage := _passage(item)) is not None])
 
 
-def _passage(each: Any) -> str | None:
-    if isinstance(each, dict):
-        if type(each.get("text")) is str:
-            return each["text"]  # type: ignore[no-any-return]  # just looked at
-        each = as_mapping(each.get("document")) or each
+def _passage(passage: Any) -> str | None:
+    if isinstance(passage, dict):
+        if type(passage.get("text")) is str:
+            return passage["text"]  # type: ignore[no-any-return]  # just looked at
+        passage = as_mapping(passage.get("document")) or passage
         keys = ("text", "content", "page_content", "document", "document.content")
-        return next((each[key] for key in keys if isinstance(each.get(key), str)), None)
-    return each if isinstance(each, str) else None
+        return next((passage[key] for key in keys if isinstance(passage.get(key), str)), None)
+    return passage if isinstance(passage, str) else None
 
 
 def reference(value: Any) -> str | None:
     """The right answer; of a list of accepted ones the first."""
     if isinstance(value, list | tuple) and not messages_in(value):
         value = value[0] if value else None
-    found = talk(value) if isinstance(value, dict | list) else None
-    return text(value) if found is None else found.turn(len(found) - 1).content
+    spoken = talk(value) if isinstance(value, dict | list) else None
+    return text(value) if spoken is None else spoken.turn(len(spoken) - 1).content
 
 
 def said(value: Any) -> str | None:
@@ -525,7 +526,7 @@ def nested(flat: Mapping[str, Any]) -> Any:
 def _listed(tree: Any) -> Any:
     if not isinstance(tree, dict):
         return tree
-    made = {key: _listed(value) for key, value in tree.items()}
-    if made and all(key.isdigit() and key.isascii() and len(key) < 7 for key in made):
-        return [made[key] for key in sorted(made, key=int)]
-    return made
+    inner = {key: _listed(value) for key, value in tree.items()}
+    if inner and all(key.isdigit() and key.isascii() and len(key) < 7 for key in inner):
+        return [inner[key] for key in sorted(inner, key=int)]
+    return inner

@@ -75,9 +75,9 @@ def _mended(raw: bytes) -> bytes:
     """The bytes with what the fallbacks can repair; equal where there is nothing."""
     mended = raw
     if b"NaN" in raw or b"Infinity" in raw:
-        mended = _NO_NUMBER.sub(lambda found: found[1] or b"null", mended)
+        mended = _NO_NUMBER.sub(lambda match: match[1] or b"null", mended)
     if b"\\ud" in raw or b"\\uD" in raw:
-        mended = _HALF.sub(lambda found: b"\\ufffd" if found[1] else found[0], mended)
+        mended = _HALF.sub(lambda match: b"\\ufffd" if match[1] else match[0], mended)
     return mended
 
 
@@ -118,14 +118,14 @@ class LastOfLength:
         self._known: dict[int, tuple[Any, Any]] = {}
 
     def of(self, written: Any, make: Callable[[Any], Any]) -> Any:
-        known = self._known.get(len(written))
-        if known is None or known[0] != written:
-            known = written, make(written)
+        pair = self._known.get(len(written))
+        if pair is None or pair[0] != written:
+            pair = written, make(written)
             if len(written) <= self._LONGEST:
                 if len(self._known) >= self._MOST:
                     self._known.clear()
-                self._known[len(written)] = known
-        return known[1]
+                self._known[len(written)] = pair
+        return pair[1]
 
 
 def dumped(value: Any) -> str:
@@ -150,16 +150,16 @@ def number(value: Any) -> float | None:
             return None
     if type(value) is float or isinstance(value, int | float | Decimal):
         try:
-            found = float(value)
+            as_float = float(value)
         except (OverflowError, ValueError):
             return None
-        return found if math.isfinite(found) else None
+        return as_float if math.isfinite(as_float) else None
     return None
 
 
 def whole(value: Any) -> int | None:
-    found = value if type(value) is int else number(value)
-    return int(found) if found is not None and found >= 0 else None
+    n = value if type(value) is int else number(value)
+    return int(n) if n is not None and n >= 0 else None
 
 
 def yes_no(value: Any) -> bool | None:
@@ -174,11 +174,11 @@ def yes_no(value: Any) -> bool | None:
 
 def score(value: Any) -> float | None:
     """How good something was, as a number; a word such as pass or fail counts as 1 or 0."""
-    found = number(value)
-    if found is None and isinstance(value, str):
+    n = number(value)
+    if n is None and isinstance(value, str):
         word = yes_no(value)
         return None if word is None else float(word)
-    return found
+    return n
 
 
 def name(value: Any) -> str | None:
@@ -197,7 +197,7 @@ def as_mapping(value: Any) -> Mapping[str, Any]:
 
 def mappings_in(value: Any) -> list[Mapping[str, Any]]:
     """The objects of a list; none for anything else."""
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 FAR_S = 1e11  #: The year 5138: a larger number counts something smaller than seconds.
@@ -214,11 +214,11 @@ def when(value: Any) -> float | None:
     """
     moment = value if isinstance(value, datetime) else None
     if moment is None:
-        found = number(value)
-        if found is not None:
-            while found > FAR_S:
-                found /= 1000
-            return found if found >= 0 else None
+        clock = number(value)
+        if clock is not None:
+            while clock > FAR_S:
+                clock /= 1000
+            return clock if clock >= 0 else None
         moment = _moment(value)
     if moment is None:
         return None
@@ -265,7 +265,7 @@ def spent_between(start: Sequence[Any], end: Sequence[Any]) -> list[float | None
         if began and ended:
             return [(b - a) / 1e9 if b >= a else None for a, b in zip(began, ended, strict=True)]
         with suppress(msgspec.ValidationError, TypeError, ValueError, OverflowError):
-            moments = (msgspec.convert([*each], list[datetime]) for each in (end, start))
+            moments = (msgspec.convert([*times], list[datetime]) for times in (end, start))
             spent = ((b - a).total_seconds() for b, a in zip(*moments, strict=True))
             return [each if each >= 0 else None for each in spent]
     return [*map(_seconds_between, start, end)]

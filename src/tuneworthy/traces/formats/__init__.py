@@ -20,17 +20,17 @@ _ORDER = (
 @cache
 def formats() -> tuple[FieldMap, ...]:
     """All maps, the more telling before the others; the last is our own format."""
-    made: dict[str, FieldMap] = {}
+    maps: dict[str, FieldMap] = {}
     for name in _ORDER.split():
         text = files("tuneworthy.traces.formats").joinpath(f"{name}.yaml").read_text("utf-8")
-        made[name] = mapping_from_text(text, f"{name}.yaml", makers=True)
-    for name, one in made.items():
-        if one.like:
-            base = made[one.like]
+        maps[name] = mapping_from_text(text, f"{name}.yaml", makers=True)
+    for name, kind in maps.items():
+        if kind.like:
+            base = maps[kind.like]
             parts = ("only", "prepare", "id")
-            own: Any = {part: getattr(one, part) or getattr(base, part) for part in parts}
-            made[name] = replace(one, picks={**base.picks, **one.picks}, **own)
-    return tuple(made.values())
+            own: Any = {part: getattr(kind, part) or getattr(base, part) for part in parts}
+            maps[name] = replace(kind, picks={**base.picks, **kind.picks}, **own)
+    return tuple(maps.values())
 
 
 def plain() -> FieldMap:
@@ -44,4 +44,4 @@ def own_scores() -> FieldMap:
 def recognise(record: Mapping[str, Any]) -> FieldMap | None:
     """The format of a record, by what stands in it; None for one that nobody knows."""
     chunk = RecordChunk([record])
-    return next((each for each in formats() if each.is_of(chunk)), None)
+    return next((kind for kind in formats() if kind.is_of(chunk)), None)

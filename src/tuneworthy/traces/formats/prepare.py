@@ -62,7 +62,7 @@ _UNREAD = (
 
 
 def _level(inside: str, kind: Any, others: Iterable[str]) -> Any:
-    fields: list[Any] = [(inside, list[kind]), *((each, Any, None) for each in others)]
+    fields: list[Any] = [(inside, list[kind]), *((other, Any, None) for other in others)]
     return msgspec.defstruct("Level", fields, gc=False, forbid_unknown_fields=True)
 
 
@@ -93,7 +93,7 @@ def _held(value: _Value) -> Any:
 
 def laid_spans(records: list[Any]) -> list[Any] | None:
     """Spans as ``span`` lays them out, most as they are; None where it has to look at each."""
-    attributes = [each.get("attributes") for each in records]
+    attributes = [record.get("attributes") for record in records]
     keys: set[str] = set().union(*records)
     if {*map(type, attributes)} != {dict} or any("." in key for key in keys):
         return None
@@ -101,7 +101,7 @@ def laid_spans(records: list[Any]) -> list[Any] | None:
         return None
     if keys.isdisjoint(("events", "status", "status_code", "status_message")):
         return records
-    return [_laid(each) if each.get("events") or _failed(each) else each for each in records]
+    return [_laid(r) if r.get("events") or _failed(r) else r for r in records]
 
 
 @prepares
@@ -126,8 +126,8 @@ def _failed(record: Record) -> Any:
     code = str(status.get("code", status.get("status_code", record.get("status_code"))))
     if code not in {"2", "ERROR", "STATUS_CODE_ERROR"}:
         return None
-    told = status.get("message") or status.get("description") or record.get("status_message")
-    return told or "error"
+    message = status.get("message") or status.get("description") or record.get("status_message")
+    return message or "error"
 
 
 def _told_in_events(events: Any) -> dict[str, Any]:
@@ -192,10 +192,10 @@ def inspect(record: Record, context: ReadContext) -> Iterator[Record]:
     """
     run = as_mapping(as_mapping(record.get("^")).get("eval"))
     solver = {"solver": run.get("solver"), **as_mapping(run.get("solver_args"))}
-    told = {**as_mapping(run.get("task_args")), **(solver if run.get("solver") else {})}
-    told |= as_mapping(run.get("model_generate_config"))
+    args = {**as_mapping(run.get("task_args")), **(solver if run.get("solver") else {})}
+    args |= as_mapping(run.get("model_generate_config"))
     arm = [
-        f"{k}={v if isinstance(v, str) else dumped(v)}" for k, v in told.items() if v is not None
+        f"{k}={v if isinstance(v, str) else dumped(v)}" for k, v in args.items() if v is not None
     ]
     stored = as_mapping(record.get("attachments"))
     messages = [
@@ -431,8 +431,8 @@ _TASK = re.compile(r"(?:samples_)?(.*?)(?:_\d{4}-\d\d-\d\dT[\d.:-]+)?\.jsonl?(?:
 @prepares
 def lm_eval(record: Record, context: ReadContext) -> Iterator[Record]:
     """A sample: its task stands in the name of the file, its model in that of the folder."""
-    given = unpacked(record.get("filtered_resps") or record.get("resps"))
-    first = given[0] if isinstance(given, list) and given else given
+    responses = unpacked(record.get("filtered_resps") or record.get("resps"))
+    first = responses[0] if isinstance(responses, list) and responses else responses
     if isinstance(first, list) and len(first) == 1:
         first = first[0]
     metrics = unpacked(record.get("metrics"))
