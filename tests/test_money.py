@@ -382,6 +382,28 @@ def test_by_hand_without_a_benefit_it_says_what_it_would_have_to_bring() -> None
     assert "the whole bill is $0.10" in small["why"]
 
 
+def test_a_strategic_value_that_is_too_low_is_a_no_before_a_saving_is_asked_for() -> None:
+    for benefit in ({}, {"api_savings_usd": 900}):
+        stated = {**WORK, "traffic": TRAFFIC, "monthly": {"ongoing_usd": 100, **benefit}}
+        found = money(stated, strategic_value="medium", models=HOSTED["models"][:1])
+        assert found["justified"] == "no"
+        assert "strategic value is medium, high is asked for" in found["why"]
+    low = money({**WORK, "monthly": {"ongoing_usd": 100}}, strategic_value="low")
+    assert low["ask"].startswith("state what it saves or is worth a month")
+
+
+def test_by_hand_tuning_that_costs_more_than_the_budget_still_saves_beside_what_runs() -> None:
+    """$950 and $420 a month today; ten times the calls are ten times both, over any budget."""
+    more = {**TRAFFIC, "requests_per_month": 10 * TRAFFIC["requests_per_month"]}
+    target = {"targets": {"usd_per_month": 500}}
+    monthly = {"ongoing": {"other_usd": 1}}
+    small = money({**WORK, "traffic": TRAFFIC, "monthly": monthly}, **HOSTED, **target)
+    large = money({**WORK, "traffic": more, "monthly": monthly}, **HOSTED, **target)
+    assert small["computed"]["savings_usd_per_month"] == pytest.approx(950 - 420)
+    assert large["computed"]["savings_usd_per_month"] == pytest.approx(9500 - 4200)
+    assert large["computed"]["servings"][0]["admissible"] == "no"
+
+
 def test_by_hand_a_price_that_falls_takes_the_saving_along() -> None:
     """950 - 420 today; a year later the untuned price is half."""
     found = money({**WORK, "traffic": TRAFFIC, "monthly": {"ongoing": {"other_usd": 1}},

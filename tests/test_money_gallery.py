@@ -11,7 +11,7 @@ import math
 import random
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, time
 from functools import cache, cached_property
 from pathlib import Path
 from statistics import fmean
@@ -234,7 +234,9 @@ class Paper:
             if each["id"] == model and "usd_per_mtok" in each:
                 return float(each["usd_per_mtok"]["input"]), float(each["usd_per_mtok"]["output"])
         provider, _, name = model.partition(":")
-        one = [calc_price(Usage(input_tokens=a, output_tokens=b), name, provider_id=provider)
+        at = datetime.combine(AS_OF, time(), UTC)  # some prices go by the hour
+        one = [calc_price(Usage(input_tokens=a, output_tokens=b), name, provider_id=provider,
+                          genai_request_timestamp=at)
                for a, b in ((1000, 0), (0, 1000))]  # fmt: skip
         return float(one[0].total_price) * 1000, float(one[1].total_price) * 1000
 

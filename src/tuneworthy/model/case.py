@@ -86,7 +86,7 @@ class Holding(FileRecord):
     @property
     def good(self) -> int | None:
         """How many count: the usable ones, or all of them where nobody counted those."""
-        return self.count if self.usable is None else self.usable
+        return min((n for n in (self.count, self.usable) if n is not None), default=None)
 
     @field_validator("path")
     @classmethod

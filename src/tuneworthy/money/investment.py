@@ -149,7 +149,8 @@ def assess_money(
     payback = _undercut(payback, closed, counted, ways, model, under)
     if sovereign == "yes":
         payback = _inside(payback, case, ways)
-    asks = [payback.why, "" if RATE in model.inputs else _NO_HOURLY_RATE, _BILL]
+    ask = closed.why if isinstance(closed, Payback) else payback.why
+    asks = [ask, "" if RATE in model.inputs else _NO_HOURLY_RATE, _BILL]
     result: InvestmentResult | Unknown = Unknown(ask="; ".join(filter(None, dict.fromkeys(asks))))
     known = isinstance(closed, ClosedForm) or isinstance(savings, Savings)
     if known or bill or ways.rivals:
@@ -328,12 +329,13 @@ def closed_form(
         needed = must_bring(model, under_months)
         if bill is not None and needed is not None and bill.high < needed.low:
             why = (
-                f"it would have to bring {usd(needed.low)}{model.a_month} or more, and the whole "
+                f"it would have to bring over {usd(needed.low)}{model.a_month}, and the whole "
                 f"bill is {usd_range(bill.low, bill.high)}: state what better answers are worth "
                 "(economics.monthly.quality_value_usd)"
             )
-        worth = f"what it saves or is worth{model.a_month}"
-        settled = f"economics.monthly says {worth}, and who said so"
+        settled = (
+            f"economics.monthly says what it saves or is worth{model.a_month}, and who said so"
+        )
         return Payback("unknown", why, settled)
     running = savings.fixed if savings else model.priced(model.running)
     upfront = model.priced(model.upfront)
@@ -405,9 +407,12 @@ def _payback(
     one month; growth, the model's life and the chance that tuning fails are in the draws alone, so
     a yes that the middle draw doesn't bear out is unknown.
     """
+    rule, value, lacks = framework.break_even, case.strategic_value, ""
+    if rule and value != "unknown" and _WORTH.index(value) < _WORTH.index(rule.strategic_value):
+        lacks = f"strategic value is {value}, {rule.strategic_value} is asked for"
     if isinstance(closed, Payback):
-        return closed
-    rule, low, high = framework.break_even, closed.months.low, closed.months.high
+        return Payback("no", lacks) if lacks else closed
+    low, high = closed.months.low, closed.months.high
     spent, left = (usd_range(at.low, at.high) for at in (closed.upfront, closed.net))
     left = left if closed.net.high > 0 else "nothing"
     carries = f"{left}{model.a_month} is left to pay {spent} back"
@@ -418,15 +423,13 @@ def _payback(
             "the budget owner has written down when it has to have paid back",
             "ask the budget owner when it has to have paid back",
         )
-    value, takes = case.strategic_value, f"{carries}, which takes {months_range(low, high)}"
+    takes = f"{carries}, which takes {months_range(low, high)}"
     in_time, asked = f"in under {months(limit)}", f"; under {months(limit)} is asked for"
     if model.one_off:
         takes, in_time, asked = carries, "with the job", ""
-    late = [carries if math.isinf(low) else f"{takes}{asked}"] if low >= limit else []
-    if value != "unknown" and _WORTH.index(value) < _WORTH.index(rule.strategic_value):
-        late.append(f"strategic value is {value}, {rule.strategic_value} is asked for")
-    if late:
-        return Payback("no", "; ".join(late))
+    late = (carries if math.isinf(low) else f"{takes}{asked}") if low >= limit else ""
+    if late or lacks:
+        return Payback("no", "; ".join(filter(None, (late, lacks))))
     if high >= limit:
         return Payback(
             "unknown",
@@ -502,9 +505,6 @@ def _undercut(
     )
 
 
-# The section of the dossier.
-
-
 def _result(
     case: Case,
     framework: Framework,
@@ -518,7 +518,8 @@ def _result(
     """The section; what a benefit would tell is unknown where nobody states one."""
     rule, bill = framework.break_even, ways.bill.usd if ways.bill else None
     counted = None if isinstance(savings, Unknown) or model.savings else savings
-    lacks, later = model.lacks or _NO_HOURLY_RATE, Unknown(ask=payback.why)
+    open_ = closed if isinstance(closed, Payback) else payback
+    lacks, later = model.lacks or _NO_HOURLY_RATE, Unknown(ask=open_.why)
     known = closed if isinstance(closed, ClosedForm) else None
     pilot = model.priced(model.pilot.usd) if model.pilot.usd else None
     upfront, running = model.priced(model.upfront), model.priced(model.running)
@@ -544,7 +545,7 @@ def _result(
         capped=known is not None and known.possible is not None,
         one_off=model.one_off,
         upfront_usd=_shown(upfront, lacks),
-        monthly_net_usd=_shown(known.net if known else None, payback.why),
+        monthly_net_usd=_shown(known.net if known else None, open_.why),
         break_even_months=BreakEven(
             point=_months(known.months if known else later),
             **dict(zip(("p10", "p50", "p90"), back, strict=True)),

@@ -66,14 +66,21 @@ class Savings(NamedTuple):
     """An untuned way that costs less and may or may not meet the targets."""
 
 
+def usable_tuned(costs: Sequence[ServingCost]) -> list[ServingCost]:
+    """Tuned ways that may be used; where there is none, those that only the budget rules out."""
+    tuned = [cost for cost in costs if cost.option.tuned]
+    allowed = [cost for cost in tuned if cost.admissible != "no"]
+    return allowed or [cost for cost in tuned if cost.but_for_budget != "no"]
+
+
 def tuned_serving(case: Case, ways: Ways, premium: Interval) -> tuple[Sum, Inputs, bool]:
     """What serving the tuned model costs a month; nothing where traffic and prices don't say.
 
     Without a tuned model among the models, one that is hosted is taken to cost at most what a call
     costs today, times the premium of a tuned model; the last of the result is False then.
     """
-    for cost in ways.costs:
-        if cost.option.tuned and cost.usd is not None and cost.admissible != "no":
+    for cost in usable_tuned(ways.costs):
+        if cost.usd is not None:
             if cost.option.gpu or cost.option.billed:
                 return (Product((SERVED,), says="serving"),), {SERVED: cost.usd}, True
             each = {SERVED_CALL: call_range(cost.option, ways.inputs)}
@@ -120,7 +127,7 @@ def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
         if case.tuning.service == "self_hosted":
             return Unknown(ask="state how the tuned model would be served (economics.serving)")
         return Unknown(ask="add the tuned model with its price")
-    allowed = [cost for cost in tuned if cost.admissible != "no"]
+    allowed = usable_tuned(costs)
     if not allowed:
         name = tuned[0].option.model
         return Unknown(ask=f"{name} may not be used: see why beside it")
@@ -359,9 +366,6 @@ def _month(pairs: Sequence[tuple[Mapping[str, float], float]]) -> Interval | Unk
         return Unknown(ask="state how traffic grows (economics.traffic.growth_per_month)")
     reached = [months(at, target) for at, target in pairs]
     return Interval(min(reached), reached[-1], max(reached))
-
-
-# The calculation line by line, as somebody would check it with a pocket calculator.
 
 
 _BESIDE = {

@@ -502,8 +502,9 @@ def data_residency(case: Case, costs: Sequence[ServingCost]) -> tuple[State, str
         return "unknown", "name the untuned models that could stay inside (models)"
     left = [cost for cost in untuned if cost.admissible != "no"]
     if tuned is None:
-        ask = "say how the tuned model would be served inside (models, economics.serving)"
-        return "unknown", ask
+        how = "say how the tuned model would be served inside (models, economics.serving)"
+        not_so = (f"{c.option.model}: {c.reasons[0]}" for c in costs if c.option.tuned)
+        return "unknown", next(not_so, how)
     if tuned.option.runs != "own":
         return "unknown", "say that the tuned model would run inside (runs: own)"
     if not left:

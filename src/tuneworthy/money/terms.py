@@ -419,9 +419,6 @@ def _middle(span: Span | None) -> float:
     return 0.0 if span is None else (span.low + span.high) / 2
 
 
-# Inputs and small amounts of money in words.
-
-
 def label(path: str) -> str:
     """An input in words: ``hours of monitoring`` for its dotted path."""
     parts = path.split(".")
