@@ -37,7 +37,7 @@ BUDGETS = {
     ("verdict",): Budget(4_746, 3_400),
     ("money", "plan", "precedents"): Budget(4_587, 3_300),
     ("pipeline",): Budget(265, 250),
-    ("report",): Budget(6_873, 4_600),
+    ("report",): Budget(6_869, 4_600),
     ("lab",): Budget(4_403, 3_200),
     ("training",): Budget(3_606, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_795, 8_100),

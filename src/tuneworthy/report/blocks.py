@@ -261,7 +261,7 @@ def records(
     caption: str, titles: str, cells: str, every: Iterable[Any], *, quiet: bool = False
 ) -> Table:
     """A table with a row for each record: ``{title} | {n:count}``, as ``words.fill`` fills it."""
-    rows = (tuple(fill(cell, one) for cell in cells.split(" | ")) for one in every)
+    rows = (tuple(fill(cell, record) for cell in cells.split(" | ")) for record in every)
     return table(caption, titles, rows, quiet=quiet)
 
 
@@ -273,4 +273,4 @@ def pictures_in(sections: Iterable[Section]) -> dict[str, Picture]:
             elif isinstance(block, Fold | Part):
                 yield from inside(block.blocks)
 
-    return {picture.id: picture for one in sections for picture in inside(one.blocks)}
+    return {picture.id: picture for s in sections for picture in inside(s.blocks)}

@@ -177,8 +177,8 @@ class Drawing:
 def _holds(where: str, row: Mapping[str, Any]) -> bool:
     """What a browser finds of ``where`` in a row."""
     ((name, sign, value),) = _WHERE.findall(where)
-    found = row.get(name)
-    return (str(found) == value) is (sign == "==") if sign else found is not None
+    cell = row.get(name)
+    return (str(cell) == value) is (sign == "==") if sign else cell is not None
 
 
 _AXIS: Spec = {"type": "quantitative", "title": None}
@@ -207,8 +207,8 @@ def _lines(title: str, width: int) -> str:
 @cache
 def looks() -> Spec:
     """What ``charts.json`` says of each; of what was measured, also its words."""
-    found: Spec = json.loads(template("charts.json"))
-    return found
+    spec: Spec = json.loads(template("charts.json"))
+    return spec
 
 
 def _of_width(value: Any, *, narrow: bool) -> Any:
@@ -216,9 +216,9 @@ def _of_width(value: Any, *, narrow: bool) -> Any:
     if isinstance(value, dict):
         if "narrow" in value:
             return value["narrow" if narrow else "wide"]
-        return {name: _of_width(one, narrow=narrow) for name, one in value.items()}
+        return {name: _of_width(entry, narrow=narrow) for name, entry in value.items()}
     if isinstance(value, list):
-        return [_of_width(one, narrow=narrow) for one in value]
+        return [_of_width(item, narrow=narrow) for item in value]
     return looks()["colours"].get(value, [value])[0] if isinstance(value, str) else value
 
 
@@ -251,7 +251,7 @@ def _kept(
         if not _ELEMENT.fullmatch(tag) or element.get("display") == "none" or drawn == "":
             continue
         own = {
-            n: _DIGITS.sub(lambda found: f"{float(found[0]):.4g}", v)
+            n: _DIGITS.sub(lambda match: f"{float(match[0]):.4g}", v)
             for n, v in element.items()
             if _ATTRIBUTE.fullmatch(n) and _PLAIN.fullmatch(v) and (n, v) != ("opacity", "1")
         }
@@ -264,10 +264,10 @@ def _kept(
             title = ET.Element("title")
             title.text = leads[place]
             inside.insert(0, title)
-        made = ET.Element("g" if tag == "a" and not own else tag, own)
-        made.text = element.text
-        made.extend(inside)
-        yield made
+        copy = ET.Element("g" if tag == "a" and not own else tag, own)
+        copy.text = element.text
+        copy.extend(inside)
+        yield copy
 
 
 def labels(titles: Iterable[str]) -> list[str]:
@@ -302,13 +302,13 @@ def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
     """The first twelve arms that ran: quality on the cases for selecting, 95% intervals, target."""
     rows = [
         {
-            "title": one.arm.id,
+            "title": result.arm.id,
             **{name: getattr(quality, name) for name in ("value", "low", "high")},
-            "look": "stayed" if one.dropped_after is None else "left",
-            "behind": f"cases?{urlencode({'part': 'select', 'arm': one.arm.id})}",
+            "look": "stayed" if result.dropped_after is None else "left",
+            "behind": f"cases?{urlencode({'part': 'select', 'arm': result.arm.id})}",
         }
-        for one in results
-        if not isinstance(quality := one.quality, Unknown)
+        for result in results
+        if not isinstance(quality := result.quality, Unknown)
     ]
     return by_title("board", rows[:_MOST_ROWS], target=target)
 
@@ -441,25 +441,21 @@ def reasons(factors: Mapping[str, FactorResult], turning: Sequence[str]) -> Draw
     return by_title("reasons", rows)
 
 
-def measured(found: Mapping[str, EvidenceResult]) -> Drawing | None:
+def measured(results: Mapping[str, EvidenceResult]) -> Drawing | None:
     """Measured values by title, with their intervals, each in multiples of its own limit."""
     rows = []
-    for title, one in found.items():
-        if isinstance(one.limit, Unknown) or isinstance(one.value, Unknown) or one.limit <= 0:
+    for title, result in results.items():
+        limit = result.limit
+        if isinstance(limit, Unknown) or isinstance(result.value, Unknown) or limit <= 0:
             continue
-        ends = (end if isinstance(end, float) else one.value for end in (one.low, one.high))
-        low, value, high = (number / one.limit for number in sorted((one.value, *ends)))
-        row: dict[str, Any] = {
-            "title": title,
-            "value": value,
-            "low": low,
-            "high": high,
-            "says": one.says,
-        }
-        said = interval_text(one.value, one.low, one.high, one.unit)
-        row["below"] = f"{said}; limit {limit_text(one.limit, one.unit)}"
-        row["behind"] = f"#samples-{one.id}" if one.examples else "files"
-        rows.append({**row, "says": one.says})
+        ends = (e if isinstance(e, float) else result.value for e in (result.low, result.high))
+        low, value, high = (number / limit for number in sorted((result.value, *ends)))
+        row: dict[str, Any] = {"title": title, "value": value, "low": low, "high": high}
+        row["says"] = result.says
+        interval = interval_text(result.value, result.low, result.high, result.unit)
+        row["below"] = f"{interval}; limit {limit_text(limit, result.unit)}"
+        row["behind"] = f"#samples-{result.id}" if result.examples else "files"
+        rows.append(row)
     return by_title("measured", rows[:_MOST_ROWS])
 
 

@@ -127,10 +127,10 @@ _FLAGS = """
 
 def browser() -> str | None:
     """A browser that prints: the one named in CHROMIUM, one on the path, or Playwright's."""
-    kept = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or _CACHE).expanduser()
+    folder = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or _CACHE).expanduser()
     names = (os.environ.get("CHROMIUM", ""), *_BROWSERS.split(), _MAC)
-    found = (*names, *map(str, kept.glob("chromium*/*/chrome")))
-    return next(filter(None, map(shutil.which, found)), None)
+    candidates = (*names, *map(str, folder.glob("chromium*/*/chrome")))
+    return next(filter(None, map(shutil.which, candidates)), None)
 
 
 def pdf(document: Document) -> bytes:

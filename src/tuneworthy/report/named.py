@@ -40,11 +40,11 @@ def field_name(path: str) -> str:
 def said(text: str) -> str:
     """A sentence for a page, where nobody edits the file: fields have names in place of paths."""
 
-    def beside(found: re.Match[str]) -> str:
-        return "" if all(map(_known, re.findall(_PATH, found[0]))) else found[0]
+    def beside(match: re.Match[str]) -> str:
+        return "" if all(map(_known, re.findall(_PATH, match[0]))) else match[0]
 
-    def bare(found: re.Match[str]) -> str:
-        return field_name(found[0]) if _known(found[0]) else found[0]
+    def bare(match: re.Match[str]) -> str:
+        return field_name(match[0]) if _known(match[0]) else match[0]
 
     return _BARE.sub(bare, _BESIDE.sub(beside, text))
 

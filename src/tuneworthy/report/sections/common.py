@@ -149,29 +149,29 @@ def target_texts(dossier: Dossier) -> dict[str, str]:
 
 def decision_text(dossier: Dossier) -> str:
     """What was signed, who decides, and the next review; empty where the case says nothing."""
-    one = dossier.decision
-    if one is None:
+    decision = dossier.decision
+    if decision is None:
         return ""
     said = ["not signed"]
-    if one.signed is not None:
-        answer = ANSWER_WORDS[one.signed.answer]
-        said = [f"{answer}, signed by {one.signed.by} on {day(one.signed.on)}"]
-    people = (("owner", one.owner), ("approver", one.approver))
+    if decision.signed is not None:
+        answer = ANSWER_WORDS[decision.signed.answer]
+        said = [f"{answer}, signed by {decision.signed.by} on {day(decision.signed.on)}"]
+    people = (("owner", decision.owner), ("approver", decision.approver))
     said += [f"{what} {who}" for what, who in people if who]
-    if one.review_on is not None:
-        due = "review was due on" if one.review_on <= dossier.as_of else "review on"
-        said.append(f"{due} {day(one.review_on)}")
+    if decision.review_on is not None:
+        due = "review was due on" if decision.review_on <= dossier.as_of else "review on"
+        said.append(f"{due} {day(decision.review_on)}")
     return "; ".join(said)
 
 
 def training_text(dossier: Dossier) -> str:
     """The training set in a line; empty where there is none."""
-    one = dossier.training
-    if one is None:
+    data = dossier.training
+    if data is None:
         return ""
-    parts = f"{counted(one.train, 'example')} to train on, {count(one.validation)} to validate on"
-    waiting = f", {count(one.unreviewed)} unreviewed candidates" if one.unreviewed else ""
-    return f"{parts}; {count(one.accepted + one.edited)} reviewed one by one{waiting}"
+    parts = f"{counted(data.train, 'example')} to train on, {count(data.validation)} to validate on"
+    waiting = f", {count(data.unreviewed)} unreviewed candidates" if data.unreviewed else ""
+    return f"{parts}; {count(data.accepted + data.edited)} reviewed one by one{waiting}"
 
 
 def signs_text(dossier: Dossier) -> str:
@@ -259,8 +259,8 @@ def tally(claims: Sequence[ChallengeResult]) -> str:
         "doubt": ("doubt", "doubts"),
         "pushback": ("expectation that looks too good", "expectations that look too good"),
     }
-    found = [claim.severity for claim in claims]
-    many = [(found.count(severity), nouns[severity]) for severity in b.SEVERITIES]
+    severities = [claim.severity for claim in claims]
+    many = [(severities.count(severity), nouns[severity]) for severity in b.SEVERITIES]
     return listing([f"{few(n)} {noun[n != 1]}" for n, noun in many if n])
 
 
@@ -358,8 +358,8 @@ def parts_text(values: Sequence[Number]) -> list[str]:
     if isinf(sum(most for _, most in known)):
         return [*map(dollars, values)]
     sums = [[*accumulate(side, initial=0.0)] for side in zip(*known, strict=True)]
-    shown = [[round(one, 2 if side[-1] < 10 else 0) for one in side] for side in sums]
-    parts = zip(*([b - a for a, b in pairwise(side)] for side in shown), strict=True)
+    rounded = [[round(total, 2 if side[-1] < 10 else 0) for total in side] for side in sums]
+    parts = zip(*([b - a for a, b in pairwise(side)] for side in rounded), strict=True)
     texts = (dollars(Range.between(low, max(low, high))) for low, high in parts)
     return [NOT_KNOWN if isinstance(value, Unknown) else next(texts) for value in values]
 

@@ -55,7 +55,7 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
     answers = _changes(_states_said(before), _states_said(after), absent="not asked")
     figures = _changes(_figures(before), _figures(after))
     old, new = ({item.id: item.says for item in d.challenges} for d in dossiers)
-    listed = {*(one.id for one in answers), *(one.id for one in figures), *(set(old) ^ set(new))}
+    listed = {*(change.id for change in (*answers, *figures)), *(set(old) ^ set(new))}
     reframed = before.framework.digest != after.framework.digest
     was, now = _rest(before, listed), _rest(after, listed)
     elsewhere = tuple(n for n in now if n not in _LISTED and now[n] != was.get(n))
@@ -97,7 +97,7 @@ def _answers(dossier: Dossier) -> dict[str, Any]:
 
 
 def _states_said(dossier: Dossier) -> Said:
-    return {name: (one.title, one.state) for name, one in _answers(dossier).items()}
+    return {name: (result.title, result.state) for name, result in _answers(dossier).items()}
 
 
 def _changes(old: Said, new: Said, absent: str = "") -> tuple[Change, ...]:
@@ -196,11 +196,11 @@ def _rest(dossier: Dossier, listed: set[str]) -> dict[str, Any]:
         for name in listed & set(answers):
             del answers[name]
     rest["ceiling"].pop("reached")  # the checks say it
-    rest["challenges"] = {one["id"]: one for one in rest["challenges"] if one["id"] not in listed}
+    rest["challenges"] = {c["id"]: c for c in rest["challenges"] if c["id"] not in listed}
     verdict = rest["verdict"]
     for name in ("outcome", "action", "summary", "gates"):
         verdict.pop(name)
-    verdict["caveats"] = [one for one in verdict["caveats"] if not one["id"].startswith("gate_")]
+    verdict["caveats"] = [c for c in verdict["caveats"] if not c["id"].startswith("gate_")]
     return rest
 
 
@@ -235,8 +235,8 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
     tables = {
         "Answer": [*map(_CELLS, changes.answers)],
         "Gate": [
-            (GATES[one.id], f"{one.before}: {one.why_before}", f"{one.after}: {one.why_after}")
-            for one in changes.gates
+            (GATES[gate.id], f"{gate.before}: {gate.why_before}", f"{gate.after}: {gate.why_after}")
+            for gate in changes.gates
         ],
         "Figure": [*map(_CELLS, changes.figures)],
     }
@@ -258,7 +258,7 @@ def _verdict_words(changes: Difference) -> str:
 
 def _reasons(changes: Difference) -> Iterator[str]:
     """Why verdict and action moved; or that the two show the same, but for the day."""
-    answers = {one.id: f"{one.title} {one.before} → {one.after}" for one in changes.answers}
+    answers = {c.id: f"{c.title} {c.before} → {c.after}" for c in changes.answers}
     if changes.moved_by == "framework":
         yield "The framework changed, and that moved it: not the answers alone."
     elif changes.moved_by == "unknown":
@@ -270,7 +270,7 @@ def _reasons(changes: Difference) -> Iterator[str]:
     if changes.action_moved_by == "unknown":
         yield "Which of the changes moved what to do isn’t known."
     elif not isinstance(changes.action_moved_by, str):
-        gates = {one.id: f"“{GATES[one.id]}” {one.before} → {one.after}" for one in changes.gates}
+        gates = {g.id: f"“{GATES[g.id]}” {g.before} → {g.after}" for g in changes.gates}
         yield _moved_words("what to do moved by", changes.action_moved_by, gates)
     lists = (changes.answers, changes.gates, changes.figures, changes.appeared, changes.settled)
     moved = not (changes.moved_by == changes.action_moved_by == "nothing")
@@ -283,17 +283,17 @@ def _moved_words(begin: str, sets: Iterable[Sequence[str]], words: Mapping[Any, 
     return sentence(f"{begin} {'; or by '.join(lists)}")
 
 
-def beside(one: Dossier, other: Dossier, names: Sequence[str]) -> Iterator[b.Section]:
+def beside(first: Dossier, second: Dossier, names: Sequence[str]) -> Iterator[b.Section]:
     """Two cases, or two what-ifs of one: what each comes to, and where their answers differ."""
-    facts = [dict(_facts(dossier)) for dossier in (one, other)]
+    facts = [dict(_facts(dossier)) for dossier in (first, second)]
     titles = " | ".join(("What", *(name.replace("|", "/") for name in names)))
-    rows = [(what, *(told.get(what, "–") for told in facts)) for what in facts[0] | facts[1]]
+    rows = [(what, *(column.get(what, "–") for column in facts)) for what in facts[0] | facts[1]]
     yield b.section("beside", "What each comes to", b.table("Side by side", titles, rows))
-    answers = _changes(_states_said(one), _states_said(other), absent="not asked")
-    figures = _changes(_figures(one), _figures(other))
-    told = (each for each in (*answers, *figures) if each.title not in facts[0])
-    differ = [*map(_CELLS, told)]
-    said = [{item.id: item.says for item in dossier.challenges} for dossier in (one, other)]
+    answers = _changes(_states_said(first), _states_said(second), absent="not asked")
+    figures = _changes(_figures(first), _figures(second))
+    changed = (change for change in (*answers, *figures) if change.title not in facts[0])
+    differ = [*map(_CELLS, changed)]
+    said = [{item.id: item.says for item in dossier.challenges} for dossier in (first, second)]
     yield b.section(
         "differ",
         "What differs",

@@ -76,11 +76,11 @@ def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
 def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
     examples = dict(drawn.examples)  # each is in the row where its kind comes first
     rows = []
-    for one in drawn.strata[:_MOST_STRATA]:
-        went = "any" if one.failed is None else "wrong" if one.failed else "well"
-        numbers = map(count, (one.traces, one.conversations, one.drawn))
-        example = examples.pop(one.intent, "")
-        rows.append((one.intent or "any", one.length or "any", went, *numbers, example))
+    for stratum in drawn.strata[:_MOST_STRATA]:
+        went = "any" if stratum.failed is None else "wrong" if stratum.failed else "well"
+        numbers = map(count, (stratum.traces, stratum.conversations, stratum.drawn))
+        example = examples.pop(stratum.intent, "")
+        rows.append((stratum.intent or "any", stratum.length or "any", went, *numbers, example))
     titles = "Kind | Length | Went | #Traces | #Conversations | #Drawn | Example"
     yield b.table("Conversations drawn", titles, rows, quiet=True)
     if (more := len(drawn.strata) - len(rows)) > 0:
@@ -90,7 +90,7 @@ def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
 def _done(drawn: EvalSample) -> Iterator[str]:
     if drawn.failures:
         reasons = ", ".join(f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items()))
-        apart = any(one.failed is not None for one in drawn.strata)
+        apart = any(stratum.failed is not None for stratum in drawn.strata)
         oftener = "; drawn about twice as often as they occur, and weighted for it" * apart
         yield f"traces that went wrong: {reasons}{oftener}"
     yield f"{counted(drawn.folded, 'conversation')} folded into a near copy"
@@ -108,11 +108,12 @@ def _done(drawn: EvalSample) -> Iterator[str]:
 
 
 def _precision(made: EvalsetReport) -> Iterator[str]:
-    for name, one in (("on all cases", made.whole), ("to report on", made.report)):
-        if one.cases:
+    for name, precision in (("on all cases", made.whole), ("to report on", made.report)):
+        if precision.cases:
             yield (
-                f"{name}: {quality(one.low)} to {quality(one.high)}; {counted(one.cases, 'case')} "
-                f"with an effective sample size of {number(round(one.worth))}"
+                f"{name}: {quality(precision.low)} to {quality(precision.high)}; "
+                f"{counted(precision.cases, 'case')} with an effective sample size of "
+                f"{number(round(precision.worth))}"
             )
     if made.target is None:
         yield "state targets.quality.at_least, and this says how many cases would settle it"
@@ -149,11 +150,11 @@ def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Docu
     unsettled, case = to_settle(results), argument(folder)
     if unsettled:
         after = f"{counted(unsettled, 'item')} to settle: tuneworthy evalset adjudicate {case}"
-    elif all(len(one.labellers) < 2 for one in results):
+    elif all(len(result.labellers) < 2 for result in results):
         after = f"Let another one label: tuneworthy evalset label {case} --labeller NAME"
     else:
         after = f"Nothing to settle. Next: tuneworthy evalset export {case} --format jsonl"
-    parts = (_agreement(one) for one in results)
+    parts = (_agreement(result) for result in results)
     sections = [b.section("", part.title, part.blocks) for part in parts]
     return b.Document("", "How far labellers agree", sections, after=[after])
 
@@ -166,52 +167,53 @@ def agreement_parts(
         "Nothing is labelled yet. Two labellers who don't see each other's answers make "
         "agreement known."
     )
-    parts = [_agreement(one, rubrics.get(one.rubric, "")) for one in results]
+    parts = [_agreement(result, rubrics.get(result.rubric, "")) for result in results]
     return b.flat(parts or nothing)
 
 
-def _agreement(one: AgreementOf, rubric: str = "") -> b.Part:
+def _agreement(result: AgreementOf, rubric: str = "") -> b.Part:
     rows = []
-    for item in one.disagreements[:_MOST_ROWS]:
+    for item in result.disagreements[:_MOST_ROWS]:
         labels = ", ".join(f"{labeller} {cut(value, _LONGEST)}" for labeller, value in item.said)
         rows.append((cut(item.key[2], _LONGEST), labels, cut(item.settled or "open", _LONGEST)))
-    more = len(one.disagreements) - len(rows)
+    more = len(result.disagreements) - len(rows)
     return b.part(
-        _TITLES[one.task] + (f" {one.rubric[:6]}" if one.rubric else ""),
-        b.bullets(map(sentence, _agreed(one))),
+        _TITLES[result.task] + (f" {result.rubric[:6]}" if result.rubric else ""),
+        b.bullets(map(sentence, _agreed(result))),
         rubric and b.fold("The rubric", rubric),
         b.table("What they differ on", "Case | Labels | Settled", rows) if rows else None,
         b.Prose(f"and {counted(more, 'item')} more", "small") if more else None,
     )
 
 
-def _agreed(one: AgreementOf) -> Iterator[str]:
+def _agreed(result: AgreementOf) -> Iterator[str]:
     """Who labelled how much, and how far they agree, a sentence each."""
-    yield f"{counted(one.labelled, 'item')}, labelled by {listing(one.labellers)}"
-    if not one.both:
+    yield f"{counted(result.labelled, 'item')}, labelled by {listing(result.labellers)}"
+    if not result.both:
         yield "no item has two labels yet"
         return
     yield (
-        f"the same on {count(one.same)} of {count(one.both)} that two have labelled: "
-        f"{share(one.same / one.both)} ({share(one.low)} to {share(one.high)})"
+        f"the same on {count(result.same)} of {count(result.both)} that two have labelled: "
+        f"{share(result.same / result.both)} ({share(result.low)} to {share(result.high)})"
     )
-    for each in one.coefficients:
-        items = "" if isinstance(each.value, Unknown) else f", on {counted(each.items, 'item')}"
-        yield f"{_NAMES[each.id]}: {coefficient_text(each)}{items}"
+    for coefficient in result.coefficients:
+        items = f", on {counted(coefficient.items, 'item')}"
+        items *= not isinstance(coefficient.value, Unknown)
+        yield f"{_NAMES[coefficient.id]}: {coefficient_text(coefficient)}{items}"
 
 
-def coefficient_text(one: Coefficient) -> str:
-    if isinstance(one.value, Unknown):
-        return f"unknown; {one.value.ask}"
+def coefficient_text(coefficient: Coefficient) -> str:
+    if isinstance(coefficient.value, Unknown):
+        return f"unknown; {coefficient.value.ask}"
     ends = "too few conversations for an interval"
-    if one.low is not None and one.high is not None:
-        ends = f"{quality(one.low)} to {quality(one.high)}"
-    return f"{quality(one.value)} ({ends})"
+    if coefficient.low is not None and coefficient.high is not None:
+        ends = f"{quality(coefficient.low)} to {quality(coefficient.high)}"
+    return f"{quality(coefficient.value)} ({ends})"
 
 
 def to_settle(results: Sequence[AgreementOf]) -> int:
     """Items that labellers differ on and nobody has settled; the page asks too."""
-    return sum(each.settled is None for one in results for each in one.disagreements)
+    return sum(item.settled is None for result in results for item in result.disagreements)
 
 
 _MOST_LINES = 60
@@ -279,7 +281,7 @@ def item_parts(
     case = item.case
     if case.input is not None:
         yield "Input", case.input
-    yield from ((one.role.capitalize(), one.content) for one in case.messages)
+    yield from ((message.role.capitalize(), message.content) for message in case.messages)
     yield from (("Passage", passage.text) for passage in case.contexts)
     if case.reference is not None:
         whole = isinstance(case.reference, str)

@@ -38,7 +38,7 @@ _MOST_POINTS = 200
 def series_of(every: Sequence[Series] | Unknown, name: str) -> Series | None:
     if isinstance(every, Unknown):
         return None
-    return next((one for one in every if one.id == name), None)
+    return next((series for series in every if series.id == name), None)
 
 
 def rows_of(
@@ -50,9 +50,9 @@ def rows_of(
     """The first 200 rows, checked: [] where a column lacks, or is of another kind or length."""
     kinds: dict[str, type] = dict.fromkeys(numbers, float)
     kinds |= dict.fromkeys(texts, str) | dict.fromkeys(flags, bool)
-    found = {} if series is None else series.columns
+    by_name = {} if series is None else series.columns
     columns = [
-        [_value(value, kind) for value in found.get(name, ())[:_MOST_POINTS]]
+        [_value(value, kind) for value in by_name.get(name, ())[:_MOST_POINTS]]
         for name, kind in kinds.items()
     ]
     if any(None in column for column in columns) or len(set(map(len, columns))) != 1:
@@ -113,9 +113,9 @@ def pictures(every: SeriesList) -> tuple[b.Picture, ...]:
         "knowledge": _knowledge,
         "examples_waterfall": _examples,
     }
-    found = ((make, series_of(every, name)) for name, make in makers.items())
-    made = (make(series) for make, series in found if series is not None)
-    return tuple(picture for picture in made if picture is not None)
+    pairs = ((make, series_of(every, name)) for name, make in makers.items())
+    drawn = (make(series) for make, series in pairs if series is not None)
+    return tuple(picture for picture in drawn if picture is not None)
 
 
 def _table(look: str, rows: Iterable[Row], *, quiet: bool = False) -> b.Table:
@@ -278,61 +278,59 @@ def by_grade(dossier: Dossier) -> tuple[list[EvidenceResult], list[EvidenceResul
 def evidence_rows(dossier: Dossier, some: Iterable[EvidenceResult]) -> list[EvidenceRow]:
     """Measurements as rows, those that settle or challenge an answer first, unknown ones last."""
 
-    def order(one: EvidenceResult) -> tuple[bool, bool, bool]:
-        return isinstance(one.value, Unknown), not _carries(one, dossier), one.says == "unknown"
+    def order(r: EvidenceResult) -> tuple[bool, bool, bool]:
+        return isinstance(r.value, Unknown), not _carries(r, dossier), r.says == "unknown"
 
     rows = []
-    for one in sorted(some, key=order):
-        value = interval_text(one.value, one.low, one.high, one.unit)
-        if isinstance(one.value, Unknown):
-            value = f"unknown: {one.value.ask}"
-        title = capital(measured_name(one.id, one.title))
-        apart = f" ({count(one.clusters)} independent)" if 0 < one.clusters < one.n else ""
-        on = [f"{count(one.n)}{apart}"] if one.n else []
-        on += ["a sample"] * (one.sample == "sampled")
-        if not isinstance(one.observed_on, Unknown):
-            on.append(between_days(one.since, one.observed_on))
-        bears = _bears(one, dossier)
-        rows.append(EvidenceRow(title, value, bears, ", ".join(on), one.method, one.source))
+    for result in sorted(some, key=order):
+        value = interval_text(result.value, result.low, result.high, result.unit)
+        if isinstance(result.value, Unknown):
+            value = f"unknown: {result.value.ask}"
+        title = capital(measured_name(result.id, result.title))
+        apart = f" ({count(result.clusters)} independent)" if 0 < result.clusters < result.n else ""
+        on = [f"{count(result.n)}{apart}"] if result.n else []
+        on += ["a sample"] * (result.sample == "sampled")
+        if not isinstance(result.observed_on, Unknown):
+            on.append(between_days(result.since, result.observed_on))
+        bears = _bears(result, dossier)
+        rows.append(EvidenceRow(title, value, bears, ", ".join(on), result.method, result.source))
     return rows
 
 
-def _carries(one: EvidenceResult, dossier: Dossier) -> bool:
+def _carries(result: EvidenceResult, dossier: Dossier) -> bool:
     """Whether it settles an answer, or a challenge compares it with what somebody stated."""
-    if not one.factor or isinstance(one.value, Unknown):
+    if not result.factor or isinstance(result.value, Unknown):
         return False
-    about = _ANSWERS.get(one.id, one.factor)
-    decided = isinstance(one.limit, Unknown) or one.says != "unknown"
-    if one.ignored:
+    about = _ANSWERS.get(result.id, result.factor)
+    decided = isinstance(result.limit, Unknown) or result.says != "unknown"
+    if result.ignored:
         return True
-    if one.role == "settles" and decided and _source(about, dossier) == "measured":
+    if result.role == "settles" and decided and _source(about, dossier) == "measured":
         return True
-    paths = {one.factor, *(f"{kind}.{about}" for kind in ("factors", "ceiling", "signals"))}
-    return any(
-        "evidence" in each.between and paths & set(each.between) for each in dossier.challenges
-    )
+    paths = {result.factor, *(f"{kind}.{about}" for kind in ("factors", "ceiling", "signals"))}
+    return any("evidence" in c.between and paths & set(c.between) for c in dossier.challenges)
 
 
-def _bears(one: EvidenceResult, dossier: Dossier) -> str:
-    if not one.factor or isinstance(one.value, Unknown):
+def _bears(result: EvidenceResult, dossier: Dossier) -> str:
+    if not result.factor or isinstance(result.value, Unknown):
         return ""
-    about = _ANSWERS.get(one.id, one.factor)
+    about = _ANSWERS.get(result.id, result.factor)
     name = plain(about)
-    if one.ignored:
-        return f"doesn’t count: {one.ignored}"
-    if isinstance(one.limit, Unknown):
-        if one.role == "supports":
+    if result.ignored:
+        return f"doesn’t count: {result.ignored}"
+    if isinstance(result.limit, Unknown):
+        if result.role == "supports":
             return "settles nothing"
         answer = dossier.factors.get(about) or dossier.ceiling.checks.get(about)
         return f"{name} is {answer.state}" if answer and answer.source == "measured" else ""
-    limit = f"(line {limit_text(one.limit, one.unit)})"
-    if one.says == "unknown":
+    limit = f"(line {limit_text(result.limit, result.unit)})"
+    if result.says == "unknown":
         return f"{name} stays open {limit}"
-    if one.role == "settles" and _source(about, dossier) != "measured":
+    if result.role == "settles" and _source(about, dossier) != "measured":
         return f"{name} isn’t settled by it {limit}"
-    if one.role == "supports":
-        return f"speaks {'for' if one.says == 'yes' else 'against'} {name} {limit}"
-    return f"{name} is {one.says} {limit}"
+    if result.role == "supports":
+        return f"speaks {'for' if result.says == 'yes' else 'against'} {name} {limit}"
+    return f"{name} is {result.says} {limit}"
 
 
 def _source(name: str, dossier: Dossier) -> str:
@@ -351,8 +349,8 @@ def in_short(dossier: Dossier) -> b.Section | None:
     own, _ = by_grade(dossier)
     if not own:
         return None
-    bearing = [one for one in own if one.factor and not isinstance(one.value, Unknown)]
-    carrying = sum(_carries(one, dossier) for one in bearing)
+    bearing = [result for result in own if result.factor and not isinstance(result.value, Unknown)]
+    carrying = sum(_carries(result, dossier) for result in bearing)
     rows = evidence_rows(dossier, bearing)[: max(_MOST_ROWS, carrying)]
     title, cells = "What was measured", "{title} | {value} | {bears}"
     table = b.records(title, "Measured | Value | Says", cells, rows, quiet=True)
@@ -369,15 +367,15 @@ def measured(dossier: Dossier) -> b.Part:
     theirs = f"What others published, not measured here. {LIMITS}"
     samples = (
         b.fold(
-            f"Samples: {measured_name(one.id, one.title)}",
-            b.bullets(one.examples),
-            id=f"samples-{one.id}",
+            f"Samples: {measured_name(result.id, result.title)}",
+            b.bullets(result.examples),
+            id=f"samples-{result.id}",
         )
-        for one in own
-        if one.examples
+        for result in own
+        if result.examples
     )
     table = _evidence_table(dossier, own, "Measured", title)
-    against = charts.measured({measured_name(one.id, one.title): one for one in own})
+    against = charts.measured({measured_name(result.id, result.title): result for result in own})
     picture = table and captioned(against, table, table_is="open")
     return b.part(
         "Measured",

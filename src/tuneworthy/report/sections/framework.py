@@ -38,12 +38,12 @@ def framework_report(framework: Framework) -> b.Document:
     )
     tree = "The tree: the first step that holds decides"
     options = (
-        (plain(name), f"helps when {one.helps_when}; not when {one.not_when}.")
-        for name, one in framework.options.items()
+        (plain(name), f"helps when {option.helps_when}; not when {option.not_when}.")
+        for name, option in framework.options.items()
     )
     thresholds = (
-        (plain(name), f"{number(one.value)} {one.unit}: {one.says} ({one.source})")
-        for name, one in framework.thresholds.items()
+        (plain(name), f"{number(t.value)} {t.unit}: {t.says} ({t.source})")
+        for name, t in framework.thresholds.items()
     )
     parts: dict[str, b.Parts] = {
         **{title: _questions(title, framework, asked) for title, asked in questions.items()},
@@ -67,8 +67,8 @@ def _questions(
 ) -> b.Table | None:
     """With their weights, where any has one; None for no question."""
     rows = [
-        (name, str(getattr(one, "weight", "")), framework.filled(one.ask, one))
-        for name, one in questions.items()
+        (name, str(getattr(criterion, "weight", "")), framework.filled(criterion.ask, criterion))
+        for name, criterion in questions.items()
     ]
     if any(weight for _, weight, _ in rows):
         return b.table(title, "Name | #Weight | Question", rows, quiet=True)
@@ -87,8 +87,8 @@ def _scoring(framework: Framework) -> tuple[b.Parts, ...]:
     divisor = number(by) if isinstance(by, float | int) else names.get(by, by)
     weights = "each factor counts one" if scoring.weights == "shown" else "weights count"
     bands = (
-        (name, f"strong {begins(one.strong)}, moderate {begins(one.moderate)}, weak below")
-        for name, one in (("Score", scoring.score), ("Difference", scoring.difference))
+        (name, f"strong {begins(band.strong)}, moderate {begins(band.moderate)}, weak below")
+        for name, band in (("Score", scoring.score), ("Difference", scoring.difference))
     )
     score = f"The score is reasons for less reasons against, divided by {divisor} ({weights})."
     return score, b.facts(bands)
@@ -195,8 +195,8 @@ def case_template(
 def _answers(framework: Framework, questions: Mapping[str, Criterion]) -> list[str]:
     width = max(map(len, questions), default=0) + 12
     return [
-        f"{f'  {name}: unknown':<{width}}  # {safe(framework.filled(one.ask, one))}"
-        for name, one in questions.items()
+        f"{f'  {name}: unknown':<{width}}  # {safe(framework.filled(criterion.ask, criterion))}"
+        for name, criterion in questions.items()
     ]
 
 
@@ -232,7 +232,7 @@ def models_report(
 
     ready = "ready" if embedded["ready"] else f"not ready: {embedded['why']}"
     inside = (embedded["name"], f"{ready}. {embedded['note']}")
-    ours = [(one.name, _state(one), _price(one)) for one in own]
+    ours = [(served.name, _state(served), _price(served)) for served in own]
     keys = (
         "Keys come from the environment or the keyring, and are never shown. Only endpoints on "
         "this machine were asked; nothing was sent anywhere else."
@@ -252,39 +252,39 @@ def models_dict(known: Sequence[Served], own: Sequence[Served], embedded: dict[s
     models, endpoints = (
         [
             {
-                "name": one.name,
-                "base_url": one.base_url or None,
-                "state": one.state,
-                "key_from": one.key_from or None,
+                "name": served.name,
+                "base_url": served.base_url or None,
+                "state": served.state,
+                "key_from": served.key_from or None,
                 "usd_per_mtok": price and {"input": price.input, "output": price.output},
-                "price_from": price and _source(one, price),
-                "models": list(one.models),
-                "why": one.why or None,
+                "price_from": price and _source(served, price),
+                "models": list(served.models),
+                "why": served.why or None,
             }
-            for one in served
-            for price in (one.price,)
+            for served in places
+            for price in (served.price,)
         ]
-        for served in (own, known)
+        for places in (own, known)
     )
     return json_text({"models": models, "endpoints": endpoints, "embedded": embedded})
 
 
-def _source(one: Served, price: Price) -> str:
-    stated = "runs on this machine" if one.state == "inside" else "stated in the case"
-    return price.catalogue or stated
+def _source(served: Served, price: Price) -> str:
+    origin = "runs on this machine" if served.state == "inside" else "stated in the case"
+    return price.catalogue or origin
 
 
-def _state(one: Served) -> str:
-    served = ", ".join(one.models[:5]) + (", …" if len(one.models) > 5 else "")
-    text = fill(named("served")[one.state], one)
-    return f"{text}: {served}" if one.state == "answers" and served else text
+def _state(served: Served) -> str:
+    names = ", ".join(served.models[:5]) + (", …" if len(served.models) > 5 else "")
+    text = fill(named("served")[served.state], served)
+    return f"{text}: {names}" if served.state == "answers" and names else text
 
 
-def _price(one: Served) -> str:
-    if one.state == "published":
+def _price(served: Served) -> str:
+    if served.state == "published":
         return ""
-    price = one.price
+    price = served.price
     if price is None:
         return "no price: state usd_per_mtok; 0 is a price"
-    source = _source(one, price)
+    source = _source(served, price)
     return f"{price.input:g} in, {price.output:g} out, USD per million tokens ({source})"

@@ -131,23 +131,23 @@ def judge_text(plan: JudgePlan, own: int) -> str:
 
 def _judge_section(judge: JudgeOf | None) -> Iterator[b.Section]:
     if judge is not None:
-        items = [_judged_arm(one) for one in judge.arms if one.part == "report" or one.labels]
+        items = [_judged_arm(arm) for arm in judge.arms if arm.part == "report" or arm.labels]
         if judge.own:
             items.append(f"It wrote the outputs of {several(len(judge.own), 'arm')} itself.")
         title = "The judge (the model that grades) against people"
         yield b.section("lab-judge", title, b.bullets(items))
 
 
-def _judged_arm(one: JudgedArm) -> str:
+def _judged_arm(judged: JudgedArm) -> str:
     """An arm: what the judge says alone, by how much it is off, and how far people agree."""
-    part = "" if one.part == "report" else ", on the cases for selecting"
-    text = f"{one.arm}{part}: {known(one.judge, quality, 'not run')} {ALONE}; "
-    if isinstance(one.bias, Unknown):
-        return f"{text}none of {count(one.missing)} outputs is labelled"
-    bias = _signed(one.bias.value, one.bias.low, one.bias.high)
-    text += f"that is {bias} off on {count(one.labels)} labelled outputs, "
-    text += f"kappa {coefficient_text(one.kappa)}"
-    return text + (f"; {count(one.missing)} to label" if one.missing else "")
+    part = "" if judged.part == "report" else ", on the cases for selecting"
+    text = f"{judged.arm}{part}: {known(judged.judge, quality, 'not run')} {ALONE}; "
+    if isinstance(judged.bias, Unknown):
+        return f"{text}none of {count(judged.missing)} outputs is labelled"
+    bias = _signed(judged.bias.value, judged.bias.low, judged.bias.high)
+    text += f"that is {bias} off on {count(judged.labels)} labelled outputs, "
+    text += f"kappa {coefficient_text(judged.kappa)}"
+    return text + (f"; {count(judged.missing)} to label" if judged.missing else "")
 
 
 def _open_text(judge: JudgeOf | None, best: str) -> str:
@@ -221,7 +221,7 @@ def ceiling_sections(
     sections += _judge_section(result.judge)
     if result.parts:
         title = "The best prompt, part by part, on held-out cases"
-        shares = ((one.part, share_text(one), count(one.n)) for one in result.parts)
+        shares = ((row.part, share_text(row), count(row.n)) for row in result.parts)
         table = b.table(title, "Field or class | #Right | #Cases", shares, quiet=True)
         sections.append(b.section("lab-parts", title, table))
     if result.failures:
@@ -235,21 +235,21 @@ def ended(result: CeilingResult, dossier: Dossier) -> b.Facts:
     return b.facts([*spent, ("Next", sentence(_next(result, dossier)))])
 
 
-def board_row(one: ArmResult) -> tuple[str, ...]:
+def board_row(row: ArmResult) -> tuple[str, ...]:
     """The arm, its quality with its interval, cases without an answer, cost, and latency."""
-    left, of = one.dropped_after, one.quality
+    left, of = row.dropped_after, row.quality
     notes = [] if left is None else [f"left behind after {count(left)}"]
     if isinstance(of, Unknown) and "(it takes no " in of.ask:
         notes.append(of.ask.partition("(it ")[2].partition(":")[0])
-    if not isinstance(one.thinking, Unknown):
-        notes.append(f"{share(one.thinking)} of its output is thinking")
-    if one.unjudged:
-        notes.append(f"{count(one.unjudged)} not judged")
+    if not isinstance(row.thinking, Unknown):
+        notes.append(f"{share(row.thinking)} of its output is thinking")
+    if row.unjudged:
+        notes.append(f"{count(row.unjudged)} not judged")
     beside = f" ({', '.join(notes)})" if notes else ""
-    missing = "" if one.arm.kind == "baseline" else count(one.failed + one.in_doubt)
-    shown = share_text(of, "not measured" if one.failed or one.in_doubt else "not run")
-    cost, time = known(one.usd_per_case, small_usd), known(one.latency_p95_s, _seconds)
-    return f"{one.arm.id}{beside}", shown, missing, cost, time
+    missing = "" if row.arm.kind == "baseline" else count(row.failed + row.in_doubt)
+    shown = share_text(of, "not measured" if row.failed or row.in_doubt else "not run")
+    cost, time = known(row.usd_per_case, small_usd), known(row.latency_p95_s, _seconds)
+    return f"{row.arm.id}{beside}", shown, missing, cost, time
 
 
 def board_note(result: CeilingResult) -> str:
@@ -270,7 +270,7 @@ def board_note(result: CeilingResult) -> str:
 
 def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
     """The arms; under them published figures, which are none of them."""
-    rows = [board_row(one) for one in result.arms[:_MOST_ARMS]]
+    rows = [*map(board_row, result.arms[:_MOST_ARMS])]
     for figure in result.published[:_MOST_ARMS]:
         model = f"{figure.model} (published, {day(figure.dated)}, not measured here)"
         rows.append((model, figure_text(figure), "", "", ""))
@@ -286,20 +286,20 @@ def ceiling_rows(result: CeilingResult) -> Rows:
     """The chosen arm, what it is compared with, the ceiling, and how far was searched."""
     judge = result.judge
     free = {row.arm.id for row in result.arms if row.arm.kind == "baseline"}
-    for one in result.contrasts:
-        ahead = not isinstance(one.difference, Unknown) and one.high < 0
-        if one.second in free and one.n and (ahead or one.told_apart == "no"):
+    for contrast in result.contrasts:
+        ahead = not isinstance(contrast.difference, Unknown) and contrast.high < 0
+        if contrast.second in free and contrast.n and (ahead or contrast.told_apart == "no"):
             is_ = "is better than" if ahead else "can't be distinguished from"
             yield (
                 "No model",
-                f"{one.second} {is_} the best prompt, costs nothing and waits for nobody",
+                f"{contrast.second} {is_} the best prompt, costs nothing and waits for nobody",
             )
     yield "Best prompt", _best(result)
     if judge is not None and judge.chosen_by == "people":
         yield "Chosen", "by people's labels on the cases for selecting"
     elif judge is not None and judge.chosen_by == "judge":
         yield "Chosen", f"{ALONE}: it may have chosen badly; labels with --for choose would tell"
-    yield from (("Against", _contrast(one)) for one in result.contrasts)
+    yield from (("Against", _contrast(contrast)) for contrast in result.contrasts)
     yield "Ceiling", _ceiling(result)
     for figure in result.published[:1]:
         yield "Published", f"{figure_says(figure)} ({figure.source}). {LIMITS}"
@@ -331,7 +331,7 @@ def _best(result: CeilingResult) -> str:
     if not result.failures:
         return best
     of = result.failures[0].of
-    right = of - sum(one.n for one in result.failures)
+    right = of - sum(failure.n for failure in result.failures)
     if abs(right / of - result.reported.value) < _SAME:
         return best
     return f"{best}; wholly right in {count(right)} of {count(of)}, as a part of a case counts too"
@@ -340,8 +340,8 @@ def _best(result: CeilingResult) -> str:
 def lacks_answers(result: CeilingResult) -> bool:
     """Whether a prompt arm isn't judged because too few of its calls were answered."""
     return any(
-        one.arm.kind == "prompt" and isinstance(one.quality, Unknown) and one.failed + one.in_doubt
-        for one in result.arms
+        row.arm.kind == "prompt" and isinstance(row.quality, Unknown) and row.failed + row.in_doubt
+        for row in result.arms
     )
 
 
@@ -374,15 +374,15 @@ def _curve_text(result: CeilingResult) -> str:
     return f"{text}; no better in the {few(since)} since" if since else f"{text} arms"
 
 
-def _contrast(one: Contrast) -> str:
-    text = f"{one.second}: {difference_text(one)}"
-    if isinstance(one.difference, Unknown):
+def _contrast(contrast: Contrast) -> str:
+    text = f"{contrast.second}: {difference_text(contrast)}"
+    if isinstance(contrast.difference, Unknown):
         return text
-    if one.told_apart == "yes":
+    if contrast.told_apart == "yes":
         return f"{text}, a clear difference (95%)"
-    if isinstance(one.cases_needed, Unknown):
-        return f"{text}, can't be distinguished: {one.cases_needed.ask}"
-    needed = count(one.cases_needed)
+    if isinstance(contrast.cases_needed, Unknown):
+        return f"{text}, can't be distinguished: {contrast.cases_needed.ask}"
+    needed = count(contrast.cases_needed)
     return f"{text}, can't be distinguished; about {needed} cases to report on would tell"
 
 
@@ -396,7 +396,7 @@ def _failures(result: CeilingResult) -> Iterator[b.Parts]:
             f"that the best prompt gets wrong{lost if tuned.broken else ''}."
         )
     could, cannot, unknown = (
-        sum(one.n for one in kinds if one.mends == way) for way in ("yes", "no", "unknown")
+        sum(kind.n for kind in kinds if kind.mends == way) for way in ("yes", "no", "unknown")
     )
     if could + cannot:
         yield (
@@ -459,8 +459,8 @@ def _next(
         return f"state targets.quality.at_least in the case file, {_AGAIN}"
     worth = cases_worth(dossier.investment)
     enough = worth is not None and not worth.usd
-    told = judge is None and (isinstance(needed, Unknown) or enough)
-    if result.reached != "too_few_cases" or told:
+    final = judge is None and (isinstance(needed, Unknown) or enough)
+    if result.reached != "too_few_cases" or final:
         return (
             "added to the evidence; the verdict is updated"
             if folder is None
@@ -492,10 +492,10 @@ def quote_dict(
     """The plan and its price as JSON; its arms are those that are known already."""
     judged = judge and judge.model_dump(mode="json")
     more = {"proposing": proposing, "general": general, "judge": judged}
-    told = {"arms": [arm.model_dump(mode="json") for arm in arms], "select": select}
-    told |= {"report": report, **quote.model_dump(mode="json")}
-    told |= {name: value for name, value in more.items() if value}
-    return json_text({"schema": "tuneworthy/quote/1", **told})
+    plan = {"arms": [arm.model_dump(mode="json") for arm in arms], "select": select}
+    plan |= {"report": report, **quote.model_dump(mode="json")}
+    plan |= {name: value for name, value in more.items() if value}
+    return json_text({"schema": "tuneworthy/quote/1", **plan})
 
 
 def quote_blocks(
@@ -519,8 +519,8 @@ def quote_blocks(
     if (rest := len(arms) - _MOST_QUOTED) > 0:
         names.append(f"and {few(rest)} more")
     title = several(len(arms), "arm").capitalize()
-    told = [b.fold(title, b.bullets(names))] if arms else []
-    return b.facts([*rows, *more]), *told
+    folds = [b.fold(title, b.bullets(names))] if arms else []
+    return b.facts([*rows, *more]), *folds
 
 
 def quote_document(
@@ -601,8 +601,8 @@ def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
         ("Time", f"{duration(passed_s)} so far{to_go}"),
     ]
     board = [
-        (one.arm, share_text(one.quality), "in the race" if one.running else "left behind")
-        for one in stand.board[:_MOST_ARMS]
+        (row.arm, share_text(row.quality), "in the race" if row.running else "left behind")
+        for row in stand.board[:_MOST_ARMS]
     ]
     title = "Arms so far, on the cases for selecting"
     none = b.Prose("The leaderboard comes with the first round.", "small")
@@ -616,14 +616,15 @@ def _proposed(proposing: Proposing, plateau: Gain | Unknown) -> Rows:
     """Each prompt with its score and text, draws without one, and what one more would add."""
     draws, many = proposing.draws, counted(len(proposing.draws), "draw")
     scores = {
-        one.prompt: known(
-            one.value, partial(quality_interval, low=one.low, high=one.high), "not scored"
+        draw.prompt: known(
+            draw.value, partial(quality_interval, low=draw.low, high=draw.high), "not scored"
         )
-        for one in draws
+        for draw in draws
     }
-    for one in proposing.prompts:
-        yield one.name, f"{scores[one.name]}: {cut(one.text, _LONGEST_PROMPT)} ({one.file})"
-    names = {one.name for one in proposing.prompts}
+    for prompt in proposing.prompts:
+        text = f"{cut(prompt.text, _LONGEST_PROMPT)} ({prompt.file})"
+        yield prompt.name, f"{scores[prompt.name]}: {text}"
+    names = {prompt.name for prompt in proposing.prompts}
     if none := sum(draw.prompt not in names for draw in draws):
         yield "No better", f"in {count(none)} of {many}"
     if unusable := sum(draw.unusable for draw in draws):
@@ -712,9 +713,10 @@ def _found(result: RetrievalResult) -> Rows:
     first = f"a known passage among the first {counted(result.k, 'piece')}"
     yield f"Recall at {result.k}", f"{share_text(best.recall)}: {first}, {count(best.words)} words"
     yield "MRR", f"{share_text(best.mrr)}; {quality(best.passages)} of all known passages are found"
-    for one in result.contrasts:
-        apart = "" if one.told_apart == "yes" else "can't be distinguished: "
-        yield "Against", f"{apart}{difference_text(one)} less {one.second}{_needed(one)}"
+    for contrast in result.contrasts:
+        how = "" if contrast.told_apart == "yes" else "can't be distinguished: "
+        how += difference_text(contrast)
+        yield "Against", f"{how} less {contrast.second}{_needed(contrast)}"
     pieces = listing([f"{count(n)} {name}" for name, n in result.pieces.items()])
     where = result.source or _OWN
     yield "Searched", f"{counted(result.documents, 'document')} in {where}"
@@ -726,10 +728,10 @@ def _found(result: RetrievalResult) -> Rows:
         yield "Not read", f"{counted(result.other_files, 'file')} of other kinds"
 
 
-def _needed(one: Contrast) -> str:
-    if one.told_apart == "yes" or isinstance(one.cases_needed, Unknown):
+def _needed(contrast: Contrast) -> str:
+    if contrast.told_apart == "yes" or isinstance(contrast.cases_needed, Unknown):
         return ""
-    return f"; about {count(one.cases_needed)} questions would tell"
+    return f"; about {count(contrast.cases_needed)} questions would tell"
 
 
 def _gaps(result: RetrievalResult) -> Rows:
@@ -737,12 +739,13 @@ def _gaps(result: RetrievalResult) -> Rows:
     assert not isinstance(answers, Unknown)  # only shown then
     yield "Answered by", answers.arm
     ways = (answers.retrieved, answers.known, answers.none)
-    retrieved, right, none = (share_text(each, "not measured") for each in ways)
+    retrieved, right, none = (share_text(way, "not measured") for way in ways)
     which = f"{retrieved} with retrieved passages, {right} with the known ones, {none} with none"
     yield "Quality", which
-    for name, one in (("Retrieval gap", answers.retrieval_gap), ("Retrieval adds", answers.gain)):
-        open_ = not isinstance(one.difference, Unknown) and one.told_apart == "no"
-        yield name, difference_text(one) + "; can't be distinguished from none" * open_
+    contrasts = {"Retrieval gap": answers.retrieval_gap, "Retrieval adds": answers.gain}
+    for name, contrast in contrasts.items():
+        open_ = not isinstance(contrast.difference, Unknown) and contrast.told_apart == "no"
+        yield name, difference_text(contrast) + "; can't be distinguished from none" * open_
     gap = answers.synthesis_gap
     if isinstance(gap, Unknown):
         yield "Synthesis gap", f"unknown: {gap.ask}"

@@ -63,7 +63,7 @@ class MeasureReport:
     def of(self, name: str) -> Evidence:
         """A measurement; an unknown one where it wasn't tried."""
         nothing = Evidence(id=name, value=Unknown(ask=""), unit="none")
-        return next((one for one in self.measured.evidence if one.id == name), nothing)
+        return next((m for m in self.measured.evidence if m.id == name), nothing)
 
     def known(self, name: str) -> Evidence | None:
         evidence = self.of(name)
@@ -132,8 +132,8 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
             best = [*_arm_rows(report, arms), ("The ceiling", _ceiling(report))]
             sections.append(b.section("quick", "", b.facts(best)))
         evidence = report.dossier.evidence
-        ids = {one.id for one in report.measured.evidence if one.known}
-        some = () if isinstance(evidence, Unknown) else [one for one in evidence if one.id in ids]
+        ids = {m.id for m in report.measured.evidence if m.known}
+        some = () if isinstance(evidence, Unknown) else [e for e in evidence if e.id in ids]
         rows = evidence_rows(report.dossier, some)
         title, cells = "Measured, with 95% intervals", "{title} | {value} | {bears}"
         table = b.records(title, "Measured | Value | What it says", cells, rows, quiet=True)
@@ -142,9 +142,9 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
         sections.append(b.section("examples", "Examples to learn from", _examples(report)))
     if before is not None:
         asks: dict[str, list[str]] = {}
-        for one in report.measured.evidence:
-            if isinstance(one.value, Unknown):
-                asks.setdefault(one.value.ask, []).append(measured_name(one.id))
+        for measurement in report.measured.evidence:
+            if isinstance(measurement.value, Unknown):
+                asks.setdefault(measurement.value.ask, []).append(measured_name(measurement.id))
         lacking = b.bullets(f"{', '.join(names)}: {ask}" for ask, names in asks.items())
         title = "Not measured, and what would be needed"
         sections.append(b.section("open", title, lacking if asks else ""))
@@ -157,11 +157,11 @@ def opening(report: MeasureReport) -> str:
     """What was read in one sentence: how much of what, from which tool, of which days."""
     counts = ((report.count(measure), noun) for measure, noun in _COUNTS.values())
     parts = [_size(report), *(counted(n, noun) for n, noun in counts if n is not None)]
-    formats = dict.fromkeys(one.format for one in report.measured.readings if one.traces)
-    every = (day for one in report.measured.evidence for day in (one.since, one.observed_on))
+    formats = dict.fromkeys(r.format for r in report.measured.readings if r.traces)
+    every = (day for m in report.measured.evidence for day in (m.since, m.observed_on))
     days = sorted({day for day in every if day is not None})
     beside = [*formats, *([between_days(days[0], days[-1])] if days else [])]
-    drawn = (one.details.get("drawn_share") for one in report.measured.evidence)
+    drawn = (m.details.get("drawn_share") for m in report.measured.evidence)
     measured = ""
     if isinstance(part := next(filter(None, drawn), None), float):
         measured = f"; measured {100 * part:g}% of their conversations, drawn by hash"
@@ -171,7 +171,7 @@ def opening(report: MeasureReport) -> str:
 def _size(report: MeasureReport) -> str:
     """Traces; of a test, answers, and to how many cases where every prompt was run on the same."""
     arms = report.series("arms")
-    traces = sum(one.traces for one in report.measured.readings)
+    traces = sum(reading.traces for reading in report.measured.readings)
     if arms is None:
         return counted(traces, "trace")
     answers = counted(traces, "answer")
@@ -209,7 +209,7 @@ def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
     was, now = OUTCOME_WORDS[before.verdict.outcome], OUTCOME_WORDS[after.verdict.outcome]
     yield f"{now}, as before" if was == now else f"{was} before, {now} now"
     then, states = (
-        {name: (one.title, one.state) for room in rooms for name, one in room.items()}
+        {name: (result.title, result.state) for room in rooms for name, result in room.items()}
         for rooms in ((d.ceiling.checks, d.factors, d.signals) for d in (before, after))
     )
     changes = [
@@ -240,8 +240,8 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
     if need is None:
         yield "How many are needed depends on the approach: state a goal in the case"
     else:
-        found = f"{count(have)} here are candidates that nobody reviewed"
-        yield f"The approach of the primary goal needs {count(need)}; {found} (data.training)"
+        candidates = f"{count(have)} here are candidates that nobody reviewed"
+        yield f"The approach of the primary goal needs {count(need)}; {candidates} (data.training)"
     personal = usable.details.get("personal_share")
     if isinstance(personal, float) and personal > 0 and usable.low is not None:
         yield (
@@ -251,8 +251,8 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
     samples: dict[str, list[str]] = {}
     for sample in usable.examples:
         reason, sign, text = sample.partition(": ")
-        why, shown = (STEPS[reason], text) if sign and reason in STEPS else ("", sample)
-        samples.setdefault(f"Left out: {why}", []).append(shown or "(empty)")
+        why, rest = (STEPS[reason], text) if sign and reason in STEPS else ("", sample)
+        samples.setdefault(f"Left out: {why}", []).append(rest or "(empty)")
     yield from (b.part(title, b.bullets(texts)) for title, texts in samples.items())
 
 
@@ -283,45 +283,45 @@ def answers_text(report: MeasureReport) -> str:
     """What the answers are, and where such answers belong; empty where nobody can say."""
     form, facts = report.known("fixed_form_share"), report.known("own_facts_share")
     copied, repeated = report.known("copied_share"), report.known("repeated_answer_share")
-    said = []
+    parts = []
     if form is not None and form.number >= _MOSTLY:
         kinds = [(form.details[kind], name) for kind, name in _FORMS if kind in form.details]
-        told = listing([name for _, name in sorted(kinds, reverse=True)])
-        said.append(f"{share(form.number)} are {told}: a fixed form, which examples teach")
+        forms = listing([name for _, name in sorted(kinds, reverse=True)])
+        parts.append(f"{share(form.number)} are {forms}: a fixed form, which examples teach")
     elif facts is not None and facts.number >= _MOSTLY:
         text = f"{share(facts.number)} in prose state a number or a name that nothing they were "
-        said.append(f"{text}given holds: facts, which belong in retrieval")
+        parts.append(f"{text}given holds: facts, which belong in retrieval")
     if repeated is not None and repeated.number >= _MOSTLY:
-        said.append(f"{share(repeated.number)} in prose are another conversation's, word for word")
+        parts.append(f"{share(repeated.number)} in prose are another conversation's, word for word")
     if copied is not None and copied.number >= _MOSTLY:
-        said.append(f"{share(copied.number)} are copied from a passage, for the most part")
-    return "; ".join(said)
+        parts.append(f"{share(copied.number)} are copied from a passage, for the most part")
+    return "; ".join(parts)
 
 
 def texts_text(report: MeasureReport) -> str:
     """How long questions and answers are, and what several languages ask for."""
-    said = []
+    parts = []
     for name in ("question", "answer"):
         if (length := report.known(f"{name}_characters")) is not None:
             text = interval_text(length.value, length.low, length.high, "characters")
             late, low, high = (report.detail(length.id, f"p95{end}") for end in _ENDS)
             if None not in (late, low, high):
                 text += f", 95th percentile {interval_text(late, low, high, '')}"
-            said.append(f"{name}s: median {text}")
+            parts.append(f"{name}s: median {text}")
     other, series = report.known("other_language_share"), report.series("languages")
     if other is not None and series is not None and float(other.low or 0) >= _SOME:
         first, *others = series.columns["language"]
         often = zip(others, series.columns["value"][1:], strict=True)
-        told = listing([str(code) for code, value in often if float(value) >= _SOME] or ["others"])
+        codes = listing([str(code) for code, value in often if float(value) >= _SOME] or ["others"])
         text = interval_text(other.value, other.low, other.high, "share")
-        said.append(
+        parts.append(
             f"{text} of the {count(other.n)} questions whose language is told aren't in {first} "
-            f"but in {told}: examples and the evaluation set need each language"
+            f"but in {codes}: examples and the evaluation set need each language"
         )
     for name, what in _GAPS.items():
         if (gap := report.known(name)) is not None and float(gap.low or 0) >= _SOME:
-            said.append(f"{interval_text(gap.value, gap.low, gap.high, 'share')} {what}")
-    return "; ".join(said)
+            parts.append(f"{interval_text(gap.value, gap.low, gap.high, 'share')} {what}")
+    return "; ".join(parts)
 
 
 def caching_text(report: MeasureReport) -> str:
@@ -385,7 +385,7 @@ def _bill_lacks(report: MeasureReport) -> str:
     if per_request.details and not per_request.known:
         return report.ask("usd_per_request", _LOG)
     names = ("input_tokens", "output_tokens")
-    tokens = [one for name in names if (one := report.known(name))]
+    tokens = [length for name in names if (length := report.known(name))]
     if len(tokens) < len(names):
         lacking = next(name for name in names if report.known(name) is None)
         return f"{report.ask(lacking, _LOG)}, or log the `usd` of every call"
@@ -397,8 +397,8 @@ def _bill_lacks(report: MeasureReport) -> str:
         maker = next((m for start, m in _MAKERS.items() if name.startswith(start)), "openai")
         how = "" if ":" in name else f"; name it with its provider, as {maker}:{name}"
         return f"log the `usd` of every call; no list price is known for {name}{how}"
-    guessed = "" if all(one.details.get("reported") for one in tokens) else "about "
-    takes = " tokens in and ".join(count(one.number) for one in tokens)
+    guessed = "" if all(length.details.get("reported") for length in tokens) else "about "
+    takes = " tokens in and ".join(count(length.number) for length in tokens)
     whose = "but whose they are isn't logged: log its `model`, or its `usd`"
     return f"a call takes {guessed}{takes} out, {whose}"
 
@@ -484,12 +484,12 @@ def _arm(arms: Series, place: int) -> str:
 def _apart(report: MeasureReport) -> str:
     """How far apart the two best are, and how many more cases would distinguish them."""
     lead = report.of("best_arm_lead")
-    told, needed = lead.details.get("told_apart"), report.detail("best_arm_lead", "cases_needed")
+    apart, needed = lead.details.get("told_apart"), report.detail("best_arm_lead", "cases_needed")
     if not lead.known or lead.low is None or not isinstance(lead.high, int | float):
         return report.ask("best_arm_lead", "can't be distinguished")
     lost = " where both answered" * any(lead.details.get(f"{n}_errors") for n in ("best", "next"))
     ends = f"{signed(lead.number)}{lost} ({signed(lead.low)} to {signed(lead.high)}), "
-    if told == "yes":
+    if apart == "yes":
         return f"{ends}distinguished"
     if needed is None or needed <= lead.n:
         return f"{ends}can't be distinguished by more such cases"
@@ -561,14 +561,14 @@ class ComparedReport(NamedTuple):
     @property
     def outcome(self) -> tuple[str, str]:
         """As ``verify`` calls it, and why."""
-        one = self.contrast
-        if isinstance(one.difference, Unknown):
+        contrast = self.contrast
+        if isinstance(contrast.difference, Unknown):
             return "too_few_cases", "clusters"
-        if one.low > self.margin:
+        if contrast.low > self.margin:
             return ("no_worse" if self.margin < 0 else "improved"), "task"
-        if one.high < min(0.0, self.margin):
+        if contrast.high < min(0.0, self.margin):
             return "regressed", "task"
-        if one.high <= self.margin:
+        if contrast.high <= self.margin:
             return "no_gain", "task"
         missing = self.arm.errors + self.baseline.errors
         return ("unknown", "unanswered") if missing else ("too_few_cases", "interval")
@@ -578,8 +578,8 @@ _COMPARED = named("compared")
 
 
 def compared_dict(report: ComparedReport) -> str:
-    one, (outcome, why) = report.contrast, report.outcome
-    told = one.model_dump(mode="json", exclude={"first", "second"})
+    contrast, (outcome, why) = report.contrast, report.outcome
+    fields = contrast.model_dump(mode="json", exclude={"first", "second"})
     arms = {"arm": report.arm, "baseline": report.baseline}
     return json_text(
         {
@@ -589,7 +589,7 @@ def compared_dict(report: ComparedReport) -> str:
             "margin": report.margin,
             "shared_cases_only": report.shared,
             "matched_by": "input" if report.by_text else "case",
-            **told,
+            **fields,
             **{name: arm.model_dump(mode="json") for name, arm in arms.items()},
             "lacking": dict(zip(arms, report.lacking, strict=True)),
         }
@@ -598,30 +598,30 @@ def compared_dict(report: ComparedReport) -> str:
 
 def compared_report(report: ComparedReport) -> b.Document:
     """Both arms with their intervals, the difference, and what it comes to."""
-    one, (outcome, why) = report.contrast, report.outcome
-    apart = difference_text(one)
+    contrast, (outcome, why) = report.contrast, report.outcome
+    apart = difference_text(contrast)
     margin = f"; margin {signed(report.margin)}" if report.margin else ""
-    groups = f" from {counted(one.clusters, 'conversation or document')}"
-    cases = f"{counted(one.n, 'case')}{groups if one.clusters < one.n else ''}"
+    groups = f" from {counted(contrast.clusters, 'conversation or document')}"
+    cases = f"{counted(contrast.n, 'case')}{groups if contrast.clusters < contrast.n else ''}"
     by = "by what was asked, as no record names its case" if report.by_text else "by their names"
     rows = [
         (title, _compared_arm(name, arm, lacking))
         for title, name, arm, lacking in (
-            ("Arm", one.first, report.arm, report.lacking[0]),
-            ("Baseline", one.second, report.baseline, report.lacking[1]),
+            ("Arm", contrast.first, report.arm, report.lacking[0]),
+            ("Baseline", contrast.second, report.baseline, report.lacking[1]),
         )
     ]
     rows += [("Difference", f"{apart}{margin}"), ("Paired", f"on {cases}, matched {by}")]
-    if why == "interval" and not isinstance(one.cases_needed, Unknown):
-        needed = count(max(one.cases_needed, one.n + 1))
+    if why == "interval" and not isinstance(contrast.cases_needed, Unknown):
+        needed = count(max(contrast.cases_needed, contrast.n + 1))
         rows.append(("Needed", f"about {needed} cases would tell that difference from none"))
     if any(report.lacking):
         rows.append(("Lacking", "counts as failed; --shared leaves such cases out"))
     rows.append(
         ("Not seen", "how these cases were chosen, and general skills: it is no evidence of a case")
     )
-    said = sentence(_COMPARED.get(outcome) or _COMPARED[why])
-    return b.Document("", said, [b.section("compared", "", b.facts(rows))])
+    headline = sentence(_COMPARED.get(outcome) or _COMPARED[why])
+    return b.Document("", headline, [b.section("compared", "", b.facts(rows))])
 
 
 def _compared_arm(name: str, arm: PromptArm, lacking: int) -> str:

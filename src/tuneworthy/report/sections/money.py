@@ -179,12 +179,12 @@ def investment(dossier: Dossier) -> b.Section:
 
 def _items(money: InvestmentResult) -> b.Table:
     rows: list[tuple[str, ...]] = []
-    for (_, in_sum), group in groupby(money.items, lambda one: (one.when, one.in_sum)):
+    for (_, in_sum), group in groupby(money.items, lambda item: (item.when, item.in_sum)):
         lines = [*group]
-        amounts = [one.usd for one in lines]
-        told = parts_text(amounts) if in_sum else [*map(dollars, amounts)]
-        for one, text in zip(lines, told, strict=True):
-            rows.append((one.when, one.what, text, _ask(one.usd) or one.source))
+        amounts = [item.usd for item in lines]
+        texts = parts_text(amounts) if in_sum else [*map(dollars, amounts)]
+        for item, text in zip(lines, texts, strict=True):
+            rows.append((item.when, item.what, text, _ask(item.usd) or item.source))
     return b.table("Costs, line by line", "When | For | #USD | Known from", rows)
 
 
@@ -269,8 +269,8 @@ def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
         back = _requests(volume, f" requests{a_month}")
         facts.append(("Running costs come back from", back, ""))
     facts += [] if money.one_off else [("That volume comes", _month(month), "")]
-    told = [row for row in facts if row[1] != NOT_KNOWN]
-    yield told and b.facts(told)
+    known_facts = [row for row in facts if row[1] != NOT_KNOWN]
+    yield known_facts and b.facts(known_facts)
     open_ = (saving, volume) if money.one_off else (saving, volume, month)
     if missing := asks(*(n for n in open_ if not isinstance(n, str))):
         yield b.Todo(missing, "What tuning would save by traffic and prices isn’t known.")
@@ -342,15 +342,15 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
         "odds; each amount is moved alone from there."
     )
     yield captioned(charts.tornado(drawn, dict(_inputs(money, drawn))), ends)
-    told = [one for one in money.worth if one.usd > 0]
+    rows = [row for row in money.worth if row.usd > 0]
     worth = "What finding out is worth before you decide"
-    table = b.records(worth, "What | #Worth up to", "{what} | {usd:usd}", told, quiet=True)
-    yield told and b.fold(worth, table)
-    if len(told) < len(money.worth):
+    table = b.records(worth, "What | #Worth up to", "{what} | {usd:usd}", rows, quiet=True)
+    yield rows and b.fold(worth, table)
+    if len(rows) < len(money.worth):
         yield cases_note(money)
     if drawn.assumes:
-        given = b.bullets(map(sentence, drawn.assumes))
-        yield b.fold(_GIVEN, given, id="given")
+        assumptions = b.bullets(map(sentence, drawn.assumes))
+        yield b.fold(_GIVEN, assumptions, id="given")
 
 
 def _inputs(
@@ -358,7 +358,7 @@ def _inputs(
 ) -> Iterator[tuple[str, list[charts.Destination]]]:
     """Each moved amount, and what it rests on: on the page its lever, where it has one."""
     paths = {label(path): path for path in case_fields() if path.startswith("economics")}
-    worked, given = (
+    worked, assumptions = (
         charts.Destination(_STEPS_TITLE, "#calculation"),
         charts.Destination(_GIVEN, "#given"),
     )
@@ -366,20 +366,20 @@ def _inputs(
     bill = worked if isinstance(money.bill_usd, Unknown) else bill
     for name in (swing.input for swing in drawn.tornado):
         path = paths.get(name, "")
-        known = given if ".assumptions." in path else bill if ".traffic." in path else worked
+        known = assumptions if ".assumptions." in path else bill if ".traffic." in path else worked
         yield name, [*[charts.Destination(name, f"#{path}")] * (path in LEVERS), known]
 
 
 def _scenarios(money: InvestmentResult) -> Iterator[b.Parts]:
     rows = [
         (
-            one.name,
-            usd(one.upfront_usd),
-            usd(one.first_month_usd),
-            _back(money, one.break_even_months),
-            usd(one.npv_usd),
+            scenario.name,
+            usd(scenario.upfront_usd),
+            usd(scenario.first_month_usd),
+            _back(money, scenario.break_even_months),
+            usd(scenario.npv_usd),
         )
-        for one in money.scenarios
+        for scenario in money.scenarios
     ]
     first = "Left of the job" if money.one_off else "Left of the first month"
     titles = f"If it works | #Up front | #{first} | Pays back | #Worth"

@@ -133,13 +133,13 @@ def approaches(dossier: Dossier) -> b.Section:
     if isinstance(goals, Unknown):
         return b.section("how", title, b.Todo(goals.ask, "No goal is named."))
     rows = []
-    for one in goals:
-        missing = 0 if isinstance(one.missing, Unknown) else one.missing
+    for fit in goals:
+        missing = 0 if isinstance(fit.missing, Unknown) else fit.missing
         lacking = f"{count(missing)} more needed" if missing > 0 else ""
-        offers = f"offered by {listing(one.offered_by)}" if one.offered_by else ""
-        goal = b.Cell(plain(one.goal), f"priority {one.priority}")
-        way, possible = b.Cell(one.title, offers, aside=True), b.Cell(one.feasible, lacking)
-        rows.append((goal, way, need_text(one), one.compute, possible))
+        offers = f"offered by {listing(fit.offered_by)}" if fit.offered_by else ""
+        goal = b.Cell(plain(fit.goal), f"priority {fit.priority}")
+        way, possible = b.Cell(fit.title, offers, aside=True), b.Cell(fit.feasible, lacking)
+        rows.append((goal, way, need_text(fit), fit.compute, possible))
     titles = "Goal | Way of training | Data needed | Computing | ?Possible here"
     return b.section("how", title, b.table("The goals, the first one first", titles, rows))
 

@@ -244,8 +244,8 @@ def situations(seen: Sequence[Mapping[str, str]], questions: Mapping[str, str]) 
     how = "Answer each question for each case with yes, no or unknown, alone, before anybody talks."
     asked = b.facts((plain(name), ask) for name, ask in questions.items())
     parts = (
-        b.part(f"Case {place}", b.facts((plain(k), text) for k, text in one.items() if text))
-        for place, one in enumerate(seen, start=1)
+        b.part(f"Case {place}", b.facts((plain(k), text) for k, text in situation.items() if text))
+        for place, situation in enumerate(seen, start=1)
     )
     sections = [
         b.section("questions", "Questions", how, asked),
@@ -264,7 +264,7 @@ def findings(backtest: Backtest) -> list[str]:
 
 def _compared(backtest: Backtest) -> Iterator[str]:
     """Each rule that differs from the better baseline, and one sentence for all others."""
-    pairs = [(RULE_WORDS[one.rule], one.against) for one in backtest.rules if one.against]
+    pairs = [(RULE_WORDS[r.rule], r.against) for r in backtest.rules if r.against]
     baseline = RULE_WORDS[pairs[0][1].baseline]
     if any(against.excludes_zero == "unknown" for _, against in pairs):
         sources = counted(backtest.clusters, "source")

@@ -71,18 +71,18 @@ def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[b.Tab
     for caption, group in groups.items():
         rows = [
             (
-                b.Cell(one.title, one.ask * questions, aside=True, id=f"answer-{name}"),
-                one.state,
-                source_words(one.state, one.source),
-                str(getattr(one, "weight", "")),
-                one.note,
+                b.Cell(result.title, result.ask * questions, aside=True, id=f"answer-{name}"),
+                result.state,
+                source_words(result.state, result.source),
+                str(getattr(result, "weight", "")),
+                result.note,
             )
-            for name, one in group.items()
+            for name, result in group.items()
         ]
-        kept = [True, True, True, *(any(row[place] for row in rows) for place in (3, 4))]
-        titles = compress(("Asked", "?Answer", "From", "Weight", "Note"), kept)
+        filled = [True, True, True, *(any(row[place] for row in rows) for place in (3, 4))]
+        titles = compress(("Asked", "?Answer", "From", "Weight", "Note"), filled)
         if rows:
-            yield b.table(caption, titles, (tuple(compress(row, kept)) for row in rows))
+            yield b.table(caption, titles, (tuple(compress(row, filled)) for row in rows))
 
 
 def attempts(dossier: Dossier) -> b.Section | None:
@@ -248,40 +248,40 @@ def explanation(
     otherwise: Sequence[tuple[str, Verdict]] = (),
 ) -> b.Document:
     """All that bears an id, or a title; ``otherwise`` are verdicts that other values would give."""
-    found = named_subjects(framework, name)
-    if not found:
+    matches = named_subjects(framework, name)
+    if not matches:
         every = list(subjects(framework))
-        fix = did_you_mean(name, [n for n, _ in every] + [each.title for _, each in every])
+        fix = did_you_mean(name, [n for n, _ in every] + [s.title for _, s in every])
         raise CaseError(f'"{name}" is nothing that can be explained', fix=fix)
     says, sections = "", list[b.Section | None]()
-    for known, subject in found:
-        title = f"{subject.title} ({known}), {subject.kind}"
-        here = [] if dossier is None else list(_here(dossier, known, subject.kind))
-        told = [row for row in (*(("Here", text) for text in here), *subject.rows) if row[1]]
-        sections.append(b.section("about", title if says else "", b.facts(told)))
+    for key, subject in matches:
+        title = f"{subject.title} ({key}), {subject.kind}"
+        here = [] if dossier is None else list(_here(dossier, key, subject.kind))
+        rows = [row for row in (*(("Here", text) for text in here), *subject.rows) if row[1]]
+        sections.append(b.section("about", title if says else "", b.facts(rows)))
         says = says or title
     if dossier is not None:
         now, then = dossier.verdict.outcome, list[tuple[str, str]]()
         for to, verdict in otherwise:
             stays = "the count stays" if verdict == now else "the count would be"
             then.append((f"If {to}", f"{stays}: {OUTCOME_WORDS[verdict]}"))
-        names = {known for known, _ in found}
+        names = {key for key, _ in matches}
         claims = [c for c in dossier.challenges if any(names & {*p.split(".")} for p in c.between)]
         sections += [b.section("otherwise", "", b.facts(then)), unfit(claims)]
-    return b.Document("", says, [each for each in sections if each is not None])
+    return b.Document("", says, [section for section in sections if section is not None])
 
 
 def named_subjects(framework: Framework, name: str) -> list[tuple[str, Subject]]:
     """What bears an id or a path of the case file, and then what bears a title."""
     room, _, last = name.rpartition(".")
     called = last.casefold().replace("_", " ")
-    found = [
-        (known, each)
-        for known, each in subjects(framework)
-        if called in (known.replace("_", " "), each.title.casefold())
-        and (not room or each.kind in _ROOMS.get(room, ()))
+    matches = [
+        (key, subject)
+        for key, subject in subjects(framework)
+        if called in (key.replace("_", " "), subject.title.casefold())
+        and (not room or subject.kind in _ROOMS.get(room, ()))
     ]
-    return sorted(found, key=lambda pair: pair[0] != last)
+    return sorted(matches, key=lambda pair: pair[0] != last)
 
 
 _ROOMS = {
@@ -305,10 +305,10 @@ def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
     for kind, room in rooms.items():
         for name, asked in room.items():
             yield name, Subject(asked.title, kind, _asked(framework, asked))
-    for target, told in TARGETS.items():
-        met = re.sub(r"\$?{}( s\b)?", "the limit", told.met)
-        rows = [("Met when", met), ("To state it", told.state)]
-        yield target, Subject(told.name, "a target", [*rows, ("To measure it", told.measure)])
+    for target, words in TARGETS.items():
+        met = re.sub(r"\$?{}( s\b)?", "the limit", words.met)
+        rows = [("Met when", met), ("To state it", words.state)]
+        yield target, Subject(words.name, "a target", [*rows, ("To measure it", words.measure)])
     ways = framework.approaches
     for name, goal in framework.goals.items():
         rows = [("Need", goal.need), ("Approach", f"{ways[goal.approach].title} ({goal.approach})")]
@@ -368,25 +368,25 @@ def _here(dossier: Dossier, name: str, kind: str) -> Iterator[str]:
     goals = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
     options = () if isinstance(dossier.options, Unknown) else dossier.options
     claims = [claim for claim in dossier.challenges if claim.id == name]
-    departs = [each.because for each in dossier.verdict.departs if each.rule == name]
-    found: list[str] = []
+    departs = [departure.because for departure in dossier.verdict.departs if departure.rule == name]
+    texts: list[str] = []
     if kind == "a target":
-        found = [target.state for known, target in dossier.targets.items() if known == name]
+        texts = [target.state for key, target in dossier.targets.items() if key == name]
     elif kind in ("a goal", "an approach"):
-        served = [each for each in goals if name in (each.goal, each.approach)]
-        found = [f"{plain(o.goal)}, {o.priority}; feasible: {o.feasible}" for o in served]
+        served = [fit for fit in goals if name in (fit.goal, fit.approach)]
+        texts = [f"{plain(o.goal)}, {o.priority}; feasible: {o.feasible}" for o in served]
     elif kind == "an option":
-        told = [each for each in options if name in (each.id, each.variant_of)]
-        found = [f"{each.title}: {each.helps}. {each.because}" for each in told]
+        variants = [option for option in options if name in (option.id, option.variant_of)]
+        texts = [f"{option.title}: {option.helps}. {option.because}" for option in variants]
     elif kind == "a challenge":
-        found = [f"{claim.says} To settle: {claim.settle}" for claim in claims]
+        texts = [f"{claim.says} To settle: {claim.settle}" for claim in claims]
     elif kind == "a rule of the judgement":
-        found = departs
+        texts = departs
     else:
         answer = dossier.signals[name] if kind == "a sign of a ceiling" else answers[name]
         note = f"; {answer.note}" if answer.note else ""
-        found = [f"{answer.state} ({source_words(answer.state, answer.source)}){note}"]
-    yield from found or (_NOT_HERE[kind],)
+        texts = [f"{answer.state} ({source_words(answer.state, answer.source)}){note}"]
+    yield from texts or (_NOT_HERE[kind],)
 
 
 _NOT_HERE = named("not_here")
@@ -413,8 +413,8 @@ def groups(
     )
     for name, title, room, criteria, results in rooms:
         questions = [
-            _field(f"{room}.{key}", one, results[key], framework, stated)
-            for key, one in criteria.items()
+            _field(f"{room}.{key}", criterion, results[key], framework, stated)
+            for key, criterion in criteria.items()
         ]
         states = [results[key].state for key in criteria]
         says = f"{states.count('yes')} of {len(states)} yes"
@@ -450,7 +450,7 @@ def titles(framework: Framework) -> dict[str, str]:
         ("factors", framework.factors),
         ("signals", framework.signals),
     )
-    return {f"{room}.{key}": one.title for room, every in rooms for key, one in every.items()}
+    return {f"{room}.{key}": c.title for room, every in rooms for key, c in every.items()}
 
 
 def next_question(dossier: Dossier) -> dict[str, str] | None:

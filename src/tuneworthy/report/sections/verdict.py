@@ -119,27 +119,27 @@ def reasons(dossier: Dossier) -> b.Part:
     """What holds, each with the team's own note where there is one."""
     factors = dossier.factors.values()
     groups: dict[str, Iterable[FactorResult | SignalResult]] = {
-        "For it": (one for one in factors if one.kind == "indicator"),
-        "Against it": (one for one in factors if one.kind == "anti_indicator"),
+        "For it": (factor for factor in factors if factor.kind == "indicator"),
+        "Against it": (factor for factor in factors if factor.kind == "anti_indicator"),
         "Signs of a ceiling": dossier.signals.values(),
     }
     rows = [("Prompting’s ceiling", sentence(ceiling_text(dossier)))]
     for label, group in groups.items():
-        held = [one for one in group if one.state == "yes"]
-        noted = (f"{one.title} ({one.note})" if one.note else one.title for one in held)
+        held = [reason for reason in group if reason.state == "yes"]
+        noted = (f"{r.title} ({r.note})" if r.note else r.title for r in held)
         rows.append((label, sentence(listing(list(noted)) or "nothing")))
     return b.part("Why", b.facts(rows))
 
 
 def sign(dossier: Dossier) -> b.Facts:
     """Who decides, and when it is looked at again; what isn't named is left blank to fill in."""
-    one = dossier.decision or CaseDecision()
-    signed = "" if one.signed is None else f"{one.signed.by}, {day(one.signed.on)}"
-    review = "" if one.review_on is None else day(one.review_on)
+    decision = dossier.decision or CaseDecision()
+    signed = "" if decision.signed is None else f"{decision.signed.by}, {day(decision.signed.on)}"
+    review = "" if decision.review_on is None else day(decision.review_on)
     return b.facts(
         (
-            ("Owner", one.owner or ""),
-            ("Approver", one.approver or ""),
+            ("Owner", decision.owner or ""),
+            ("Approver", decision.approver or ""),
             ("Signed, on", signed),
             ("Review on", review, "" if review else f"proposed: {day(review_day(dossier))}"),
         ),
@@ -229,10 +229,10 @@ def fit(dossier: Dossier) -> b.Section:
     """What doesn't fit together, the heaviest first."""
     ranks = list(b.SEVERITIES)
     ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
-    found = (
+    blocks = (
         (sentence(tally(ordered)), b.Claims(tuple(ordered))) if ordered else "Nothing was found."
     )
-    return b.section("fit", _FIT, found)
+    return b.section("fit", _FIT, blocks)
 
 
 def short(dossier: Dossier, case_path: str = "") -> b.Document:
