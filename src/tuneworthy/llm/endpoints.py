@@ -155,13 +155,13 @@ def _place(base_url: str) -> tuple[str, str, int | None]:
 
 def _key(variable: str) -> Secret | None:
     """A key from the environment, else from the system's keyring where that package is there."""
-    found = variable and (os.environ.get(variable, "").strip() or _from_keyring(variable))
-    if not found:
+    key = variable and (os.environ.get(variable, "").strip() or _from_keyring(variable))
+    if not key:
         return None
-    if not found.isascii() or not found.isprintable():
+    if not key.isascii() or not key.isprintable():
         fix = "copy the key again"
         raise CaseError("holds characters that no key has", where=variable, fix=fix)
-    return Secret(found)
+    return Secret(key)
 
 
 def _from_keyring(variable: str) -> str:
@@ -366,9 +366,9 @@ def most_input_tokens(request: Request) -> int:
     """The most tokens a request can have: none has less than one byte."""
     extras = [request.response_schema, request.grammar, request.tools, *(request.choices or ())]
     sizes = [len(as_bytes(text)) for text in extras if text]
-    told = sum([message.size for message in request.messages]) + sum(sizes)
+    text_bytes = sum([message.size for message in request.messages]) + sum(sizes)
     more = _TOKENS_OF_TOOLS if sizes or request.choices else 0
-    return told + more + TOKENS_A_MESSAGE * (len(request.messages) + 1)
+    return text_bytes + more + TOKENS_A_MESSAGE * (len(request.messages) + 1)
 
 
 def most_usd(request: Request, price: Price, tokens: int | None = None) -> float | None:

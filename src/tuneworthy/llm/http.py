@@ -139,14 +139,14 @@ class Http:
         No redirect is followed. Raises Refused for what is no address, NotSent if nothing left this
         machine, Doubtful if it was sent and the answer is late or the connection broke.
         """
-        told, sent = dict(headers or {}), data if isinstance(data, bytes) else _form(data)
+        all_headers, sent = dict(headers or {}), data if isinstance(data, bytes) else _form(data)
         if key is not None:
-            told["Authorization"] = f"Bearer {key.reveal()}"
+            all_headers["Authorization"] = f"Bearer {key.reveal()}"
         try:
             async with (
                 asyncio.timeout(self._timeout),
                 self._open().request(
-                    method, url, data=sent, headers=told, allow_redirects=False
+                    method, url, data=sent, headers=all_headers, allow_redirects=False
                 ) as response,
             ):
                 raw = bytearray()
@@ -244,17 +244,17 @@ def payload(request: Request) -> dict[str, Any]:
 
 def _decision(request: Request) -> dict[str, Any]:
     """One question of choice about the input; the system prompt says how to choose."""
-    told = [m for m in request.messages if m.role != "system"]
+    talk = [m for m in request.messages if m.role != "system"]
     system = "\n".join(m.content for m in request.messages if m.role == "system")
-    turns = [{"role": m.role, "content": m.content} for m in told]
+    turns = [{"role": m.role, "content": m.content} for m in talk]
     question = {
         "type": "choice",
         "name": "answer",
         "instructions": system or "Which of these fits the input?",
         "choices": [{"value": label} for label in request.choices or ()],
     }
-    asked = told[0].content if len(told) == 1 else turns
-    return {"model": request.model, "input": asked, "questions": [question]}
+    content = talk[0].content if len(talk) == 1 else turns
+    return {"model": request.model, "input": content, "questions": [question]}
 
 
 def _as_chat(body: Any) -> Any:
@@ -331,10 +331,10 @@ def refusal_of(status: int, retry_after: str, body: str, *, known: bool) -> Exce
 
 def _seconds(retry_after: str) -> float | None:
     """Seconds of a Retry-After header, a number or a date; None for nonsense."""
-    found = math.nan
+    seconds = math.nan
     with suppress(ValueError, TypeError, OverflowError):
         until = parsedate_to_datetime(retry_after)
-        found = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     with suppress(ValueError):
-        found = float(retry_after)
-    return found if 0 <= found < math.inf else None
+        seconds = float(retry_after)
+    return seconds if 0 <= seconds < math.inf else None

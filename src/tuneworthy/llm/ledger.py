@@ -101,7 +101,7 @@ def _adds_up(base: sqlite3.Connection) -> bool:
         "FROM calls) GROUP BY run"
     )
     return all(
-        {type(one) for one in row} == {int} and 0 <= row[0] == row[2] and row[1] >= row[3] >= 0
+        {type(n) for n in row} == {int} and 0 <= row[0] == row[2] and row[1] >= row[3] >= 0
         for row in rows
     )
 
@@ -215,8 +215,8 @@ class Ledger:
 
     def text(self, key: str) -> str | None:
         """What a request was answered; None where there is no whole answer."""
-        found = self.find(key)
-        return found.whole.text if found and found.whole else None
+        call = self.find(key)
+        return call.whole.text if call and call.whole else None
 
     def found(self, keys: Sequence[str]) -> dict[str, Settled]:
         """The same of some, by key."""
@@ -282,9 +282,9 @@ class Ledger:
             self._run(
                 "UPDATE calls SET status = 'in_doubt', why = ? WHERE key = ?", (why[:500], key)
             )
-        found = self.find(key)
-        assert found is not None  # it was reserved before
-        return found
+        call = self.find(key)
+        assert call is not None  # it was reserved before
+        return call
 
     def _close(self, call: Settled, paid: int = 0) -> Settled:
         reply = call.reply.model_dump_json() if call.reply else None
@@ -358,7 +358,7 @@ class Ledger:
             "json_extract(reply, '$.changed'), MAX(json_extract(reply, '$.refused.on')) FROM calls "
             """WHERE status = 'settled' AND reply LIKE '%"refused":{"%' GROUP BY place, model"""
         )
-        return {(str(place), model): (str(told), str(on)) for place, model, told, on in rows}
+        return {(str(place), model): (str(changed), str(on)) for place, model, changed, on in rows}
 
     def _money(self, run: str) -> tuple[int, int]:
         """What a run holds and has paid, in picodollars."""

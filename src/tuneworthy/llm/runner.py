@@ -234,10 +234,10 @@ class Outcome:
 
     def some(self, keys: Sequence[str]) -> dict[str, Settled]:
         """What became of some calls, by key."""
-        found = {key: self.settled[key] for key in keys if key in self.settled}
+        settled = {key: self.settled[key] for key in keys if key in self.settled}
         if self.ledger is not None:
-            found |= self.ledger.found([k for k in found if found[k].status == "settled"])
-        return found
+            settled |= self.ledger.found([k for k in settled if settled[k].status == "settled"])
+        return settled
 
 
 _THERE = Settled(key="", status="settled")  # what became of it lies in the ledger
@@ -317,18 +317,18 @@ class Runner:
         """Jobs of which nothing is known; what became of the others is noted on the way."""
         for some in batches(jobs):
             here, read = self.outcome.settled, [job.key for job in some]
-            told = dict[str, str]()
+            statuses = dict[str, str]()
             if self.outcome.ledger is not None:  # answers are left there once a model is heard
-                told = self._ledger.statuses(read)
+                statuses = self._ledger.statuses(read)
                 heard = {job.key for job in some if self._probes[job.place].answered}
-                read = [k for k, status in told.items() if k not in heard or status != "settled"]
-            found = self._ledger.found(read)
+                read = [k for k, s in statuses.items() if k not in heard or s != "settled"]
+            there = self._ledger.found(read)
             for job in some:
-                known = here.get(job.key) or found.get(job.key) or (told.get(job.key) and _THERE)
-                if not known or known.status == "sent":  # as one that is on the wire now
+                call = here.get(job.key) or there.get(job.key) or (statuses.get(job.key) and _THERE)
+                if not call or call.status == "sent":  # as one that is on the wire now
                     yield job
                 else:
-                    self._known(job, known)
+                    self._known(job, call)
 
     def _known(self, job: Job, known: Settled) -> None:
         if known.status == "settled":
@@ -342,26 +342,26 @@ class Runner:
         key = job.key
         while (flying := self._flying.get(key)) is not None:
             await flying
-        known = self.outcome.get(key) or self._ledger.find(key)
-        if known is not None:
-            self._known(job, known)
+        earlier = self.outcome.get(key) or self._ledger.find(key)
+        if earlier is not None:
+            self._known(job, earlier)
             return
         future = self._flying[key] = asyncio.get_running_loop().create_future()
         try:
-            found = await self._offer(job)
-            if found is not None:
-                self._done(key, found)
+            settled = await self._offer(job)
+            if settled is not None:
+                self._done(key, settled)
         finally:
             del self._flying[key]
             future.set_result(None)
 
-    def _done(self, key: str, found: Settled) -> None:
+    def _done(self, key: str, settled: Settled) -> None:
         first = key not in self.outcome.settled
         if first:
-            there = self.outcome.ledger is not None and found.status == "settled"
-            self.outcome.settled[key] = _THERE if there else found
-        if first or found.reused:
-            self._progress(found)
+            there = self.outcome.ledger is not None and settled.status == "settled"
+            self.outcome.settled[key] = _THERE if there else settled
+        if first or settled.reused:
+            self._progress(settled)
 
     async def _offer(self, job: Job) -> Settled | None:
         """One job, offered until it is answered, refused or in doubt; None if it was never sent."""
@@ -388,29 +388,29 @@ class Runner:
     async def _tried(self, key: str, request: Request, price: Price, most: float) -> Settled | None:
         """One call, offered as often as the endpoint asks for it; None if it was never sent."""
         gate = self._gates.setdefault(request.base_url, Gate(self._at_once))
-        found: Settled | None = None
+        settled: Settled | None = None
         for tries in range(MOST_TRIES):
             await gate.enter()
             answered, wait = False, 0.0
             try:
                 if not await self._reserved(key, request.model, most):
-                    return found
+                    return settled
                 try:
-                    found = await self._answer(key, request, price, most)
+                    settled = await self._answer(key, request, price, most)
                 except (Busy, NotSent) as caught:
-                    found = await self._kept(partial(self._ledger.fail, key, str(caught)))
+                    settled = await self._kept(partial(self._ledger.fail, key, str(caught)))
                     if not self._again(caught, gate):
-                        return found
+                        return settled
                     wait = self._wait(caught, max(tries, gate.closings))
                 else:
-                    answered = found.status == "settled"
-                    return found
+                    answered = settled.status == "settled"
+                    return settled
                 finally:
                     self._let_go(key)
             finally:
                 gate.leave(answered=answered)
             await gate.refused(wait, last=tries + 1 == MOST_TRIES)  # every other way has returned
-        return found
+        return settled
 
     def _again(self, caught: Busy | NotSent, gate: Gate) -> bool:
         """Whether to offer it again; where an endpoint answers nobody, the run ends."""
@@ -452,8 +452,8 @@ class Runner:
                     return False
             except BaseException:  # as where it is stopped while its money is put aside
                 self._commit()
-                found = self._ledger.find(key) if key in self._held else None
-                if found is not None and found.status == "sent":
+                call = self._ledger.find(key) if key in self._held else None
+                if call is not None and call.status == "sent":
                     self._ledger.fail(key, _NOT_BEGUN)
                 self._let_go(key)
                 raise
@@ -490,8 +490,8 @@ class Runner:
                 done = [write() for write, _ in writes]
         except Exception as caught:  # noqa: BLE001  # whoever waits raises it
             if len(writes) > 1:
-                for one in writes:
-                    self._writes = [one]
+                for pair in writes:
+                    self._writes = [pair]
                     self._commit()
             elif not (future := writes[0][1]).done():
                 future.set_exception(caught)
@@ -507,9 +507,9 @@ class Runner:
         except Refused as caught:
             if caught.for_all:
                 self._end("refused", str(caught))
-            found = await self._kept(partial(ledger.fail, key, str(caught)))
-            probe.lacked(found.why)
-            return found
+            failed = await self._kept(partial(ledger.fail, key, str(caught)))
+            probe.lacked(failed.why)
+            return failed
         except (Busy, NotSent):
             probe.times = 0  # they aren't in a row
             raise
@@ -552,17 +552,17 @@ def quotes(
     jobs: Iterable[tuple[str, Job]], ledger: Ledger | None, price_of: PriceOf
 ) -> dict[str, Quote]:
     """The same of several groups of calls, by name; equal calls of two groups count in both."""
-    found, bounds = dict[str, tuple[dict[str, Any], set[bytes]]](), _Bounds(ledger, price_of)
+    groups, bounds = dict[str, tuple[dict[str, Any], set[bytes]]](), _Bounds(ledger, price_of)
     for some in batches(jobs):
-        told = ledger.statuses([job.key for _, job in some]) if ledger is not None else {}
+        statuses = ledger.statuses([job.key for _, job in some]) if ledger is not None else {}
         for name, job in some:
-            if name not in found:
-                found[name] = dict.fromkeys(_SUMS, 0) | {"unpriced": {}}, set()
-            (sums, seen), half = found[name], bytes.fromhex(job.key[:32])  # it is long enough
+            if name not in groups:
+                groups[name] = dict.fromkeys(_SUMS, 0) | {"unpriced": {}}, set()
+            (sums, seen), half = groups[name], bytes.fromhex(job.key[:32])  # it is long enough
             if half in seen:
                 continue
             seen.add(half)
-            if status := told.get(job.key, ""):
+            if status := statuses.get(job.key, ""):
                 sums["reused"] += status == "settled"
             elif (usd := bounds.of(job)) is None:
                 sums["unpriced"][job.frame.model] = None
@@ -572,7 +572,7 @@ def quotes(
                 sums["usd_likely"] += usd[1]
     return {
         name: Quote.model_validate({**sums, "unpriced": tuple(sums["unpriced"])})
-        for name, (sums, _) in found.items()
+        for name, (sums, _) in groups.items()
     }
 
 
@@ -608,6 +608,6 @@ _SUMS = ("calls", "reused", "usd_most", "usd_likely")
 
 def total(parts: Sequence[Quote]) -> Quote:
     """Quotes for different calls as one."""
-    sums = {name: sum(getattr(one, name) for one in parts) for name in _SUMS}
-    unpriced = dict.fromkeys(name for one in parts for name in one.unpriced)
+    sums = {name: sum(getattr(part, name) for part in parts) for name in _SUMS}
+    unpriced = dict.fromkeys(name for part in parts for name in part.unpriced)
     return Quote.model_validate({**sums, "unpriced": tuple(unpriced)})
