@@ -45,7 +45,7 @@ MAY_PRINT = ("cli", "mcp", "terminal", "web")
 
 NO_NAMES = {"found", "given", "one", "told"}  # of a value: it has the name of what it is
 STILL_HAVE_THEM = (
-    "lab", "measure",
+    "measure",
 )  # fmt: skip  # rooms; only ever fewer
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef

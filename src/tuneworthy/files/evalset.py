@@ -93,10 +93,10 @@ def write_evalset(path: Path, cases: Iterable[EvalCase]) -> None:
 
 def evalset_text(cases: Iterable[EvalCase]) -> str:
     """An evaluation set as JSON lines; empty for no case."""
-    return "".join(f"{_dumped(told(case))}\n" for case in cases)
+    return "".join(f"{_dumped(case_values(case))}\n" for case in cases)
 
 
-def told(case: EvalCase, where: str = "") -> dict[str, Any]:
+def case_values(case: EvalCase, where: str = "") -> dict[str, Any]:
     """A case as plain values without its defaults; an error says ``where``, else the case's id."""
     try:
         return case.model_dump(mode="json", exclude_defaults=True)
@@ -147,7 +147,7 @@ def csv_text(cases: Iterable[EvalCase]) -> str:
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow((*TEXTS, *JSONS))
     for case in cases:
-        row = told(case)
+        row = case_values(case)
         if not isinstance(row.get("reference", ""), str) or row.get("reference") == "":
             row["reference_json"] = row.pop("reference")
         texts = [guarded(str(row.get(name, ""))) for name in TEXTS]
@@ -214,7 +214,7 @@ def _case(names: Sequence[str], row: Sequence[str], number: int, where: str) -> 
         data.setdefault("input", cells.get("input"))
     data.setdefault("id", str(number))
     case = build(EvalCase, ParsedFile(data, where))
-    told(case, where)  # the error for what can't be written again names its line
+    case_values(case, where)  # the error for what can't be written again names its line
     return case
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple, Unpack
 
 from tuneworthy.errors import CaseError
-from tuneworthy.files.evalset import guarded, told
+from tuneworthy.files.evalset import case_values, guarded
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
 from tuneworthy.lab.plan import LabPlan, answer_text
@@ -113,7 +113,7 @@ async def _run(
         await lab.race()
     chosen = () if stopped else chosen_arms(plan, lab.scores, lab.dropped)
     if chosen and not lab.stopped:
-        inputs = [*map(told, plan.report)], [arm.model_dump(mode="json") for arm in plan.arms]
+        inputs = [*map(case_values, plan.report)], [a.model_dump(mode="json") for a in plan.arms]
         choice = CeilingPlan(
             chosen=tuple(arm.id for arm in chosen),
             select=len(plan.select),

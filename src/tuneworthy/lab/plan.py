@@ -357,19 +357,19 @@ class Spoken(NamedTuple):
     """Messages that several requests share, with what a request's key and price take of them."""
 
     talk: tuple[tuple[ChatRole, str], ...] = ()
-    told: bytes = b""  #: As canonical JSON.
+    as_json: bytes = b""  #: As canonical JSON.
     tokens: int = 0  #: The most they can have.
 
     @classmethod
     def of(cls, role: ChatRole, text: str) -> Spoken:
-        told = as_bytes(message_json(role, text))
-        return cls(((role, text),), told, len(as_bytes(text)) + TOKENS_A_MESSAGE)
+        as_json = as_bytes(message_json(role, text))
+        return cls(((role, text),), as_json, len(as_bytes(text)) + TOKENS_A_MESSAGE)
 
     @classmethod
     def all(cls, *parts: Spoken) -> Spoken:
         talk = tuple(chain.from_iterable([part.talk for part in parts]))
-        told = b",".join([part.told for part in parts if part.talk])
-        return cls(talk, told, sum([part.tokens for part in parts]))
+        as_json = b",".join([part.as_json for part in parts if part.talk])
+        return cls(talk, as_json, sum([part.tokens for part in parts]))
 
 
 _part = lru_cache(maxsize=256)(Spoken.of)
@@ -484,11 +484,11 @@ class LabPlan:
     made: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
     """Forms by arm, step and most tokens, and what is said about the last case."""
 
-    def walks(self, arm: Arm, case: EvalCase, told: Told | None = None) -> Iterator[list[Job]]:
-        """For each repeat the steps of one arm on one case, as far as earlier ones are told."""
+    def walks(self, arm: Arm, case: EvalCase, heard: Told | None = None) -> Iterator[list[Job]]:
+        """For each repeat the steps of one arm on one case, as far as earlier ones are heard."""
         for repeat in range(0 if arm.kind == "baseline" else self.repeats):
             jobs, said = [self._job(arm, case, repeat)], tuple[str, ...]()
-            while told and len(jobs) <= len(arm.steps) and (text := told(jobs[-1])) is not None:
+            while heard and len(jobs) <= len(arm.steps) and (text := heard(jobs[-1])) is not None:
                 said += (text,)
                 jobs.append(self._job(arm, case, repeat, said))
             yield jobs
@@ -500,8 +500,8 @@ class LabPlan:
         if (asking := self.made.get("last")) is None or asking.case is not case:
             asking = self.made["last"] = Asking(case)
         system, rest = asking.parts(form, said)
-        key = _begun(form.around[repeat][0], system.told).copy()
-        key.update(rest.told + form.around[repeat][1])
+        key = _begun(form.around[repeat][0], system.as_json).copy()
+        key.update(rest.as_json + form.around[repeat][1])
         return Job(
             form.request,
             repeat,
@@ -510,13 +510,15 @@ class LabPlan:
             messages=lambda: Asking(case).messages(form, said),
         )
 
-    def calls(self, arms: Iterable[Arm], cases: Cases, told: Told | None = None) -> Iterator[Asked]:
+    def calls(
+        self, arms: Iterable[Arm], cases: Cases, heard: Told | None = None
+    ) -> Iterator[Asked]:
         """The calls of some arms on some cases, each with its arm and case; none of a baseline.
 
-        Of a chain the last one, or the first whose answer isn't told.
+        Of a chain the last one, or the first whose answer isn't heard.
         """
         for case, arm in product(cases, arms):
-            for walk in self.walks(arm, case, told):
+            for walk in self.walks(arm, case, heard):
                 yield walk[-1], arm, case
 
     def of_kind(self, kind: str) -> tuple[Arm, ...]:

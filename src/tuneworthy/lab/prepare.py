@@ -120,8 +120,8 @@ class PreparedLab:
         for model in self.case.callable_models:
             wrote, thought, _ = self.usual.get(model.id, (0.0, 0.0, 0.0))
             if thought:
-                told = f"{count(thought)} tokens an answer so far, {share(thought / wrote)} of its"
-                yield "Thinking", f"{model.id}: about {told} output, paid for and not shown"
+                size = f"{count(thought)} tokens an answer so far, {share(thought / wrote)} of its"
+                yield "Thinking", f"{model.id}: about {size} output, paid for and not shown"
             elif {*model.effort} - {"none"}:
                 yield "Thinking", f"{model.id}: paid for as output; how much, it shows when asked"
         fewest = min(len({c.cluster for c in part}) for part in (plan.select, plan.report))
@@ -138,8 +138,8 @@ class PreparedLab:
         """Of models that were asked before: tokens written, those thought, seconds, on average."""
         with ledger_or_none(self.case) as ledger:
             places = self.plan.setting.reached.items() if ledger else ()
-            found = {name: ledger.usual(place.name) for name, place in places if ledger}
-        return {name: means for name, means in found.items() if means}
+            averages = {name: ledger.usual(place.name) for name, place in places if ledger}
+        return {name: means for name, means in averages.items() if means}
 
     @property
     def judge(self) -> JudgePlan | None:

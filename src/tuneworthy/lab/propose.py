@@ -430,12 +430,12 @@ class DrawnPlan(NamedTuple):
         for draw, arm in zip(self.draws, self.arms, strict=True):
             share = scores.share(arm, self.plan.select)
             known = not isinstance(share, Unknown)
-            told = share.model_dump(include={"value", "low", "high"}) if known else {"value": share}
+            ends = share.model_dump(include={"value", "low", "high"}) if known else {"value": share}
             counts = {"asked": draw.asked, "unusable": draw.unusable, "whole": draw.whole}
-            draws.append(Draw.model_validate({"prompt": arm.prompt, **counts, **told}))
+            draws.append(Draw.model_validate({"prompt": arm.prompt, **counts, **ends}))
         prompts = (
-            Proposed(name=one.name, text=one.system, file=f"{FOLDER}/{PROPOSED}/{one.name}.md")
-            for one in self.prompts
+            Proposed(name=p.name, text=p.system, file=f"{FOLDER}/{PROPOSED}/{p.name}.md")
+            for p in self.prompts
         )
         return Proposing(
             model=request.model.id,

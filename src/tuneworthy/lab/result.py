@@ -149,9 +149,9 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
         needed = Unknown(ask="let people label more: --labels with a larger number")
     unknown = isinstance(needed, Unknown) and (bool(why) or (estimate is None and not rules))
     ends = {"low": e.low, "high": e.high, "n": e.n, "clusters": e.clusters}
-    told = {"difference": needed if unknown else e.value, "cases_needed": needed}
+    gap = {"difference": needed if unknown else e.value, "cases_needed": needed}
     arms = {"first": first.id, "second": second.id, "told_apart": "yes" if apart else "no"}
-    return Contrast.model_validate({**arms, **told, **ends})
+    return Contrast.model_validate({**arms, **gap, **ends})
 
 
 def judge_report(
@@ -540,13 +540,13 @@ def _parts(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
                     rows.setdefault(name, []).append(((parts or {}).get(name, False), case.cluster))
         elif scores.marker.labels and case.accepted:
             rows.setdefault(answer_text(case.accepted[0]), []).append((mean, case.cluster))
-    found = []
+    shares = []
     for name, row in rows.items():
         codes = {cluster: code for code, (_, cluster) in enumerate(row)}
         right = share([float(hit) for hit, _ in row], [codes[cluster] for _, cluster in row])
         if right is not None:
-            found.append(PartShare(part=name, **shown_share(right)))
-    return tuple(sorted(found, key=lambda part: (part.value, -part.n, part.part))[:_MOST_PARTS])
+            shares.append(PartShare(part=name, **shown_share(right)))
+    return tuple(sorted(shares, key=lambda part: (part.value, -part.n, part.part))[:_MOST_PARTS])
 
 
 def _tuned(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:

@@ -67,15 +67,15 @@ _EDGE = re.compile(r"(?:\A|\n)(?=#{1,6}[ \t])|\n[ \t]*\n\s*(?=\S)")
 
 def fixed(text: str, most: int) -> Iterator[Span]:
     """Pieces of ``most`` words; a fifth of each is in the next one too."""
-    words, shared = [found.span() for found in _WORD.finditer(text)], most // 5
+    words, shared = [match.span() for match in _WORD.finditer(text)], most // 5
     for first in range(0, max(1, len(words) - shared), most - shared):
         yield from _runs(words, first, min(first + most, len(words)), most)
 
 
 def sections(text: str, most: int) -> Iterator[Span]:
     """Paragraphs under one heading together, as many as ``most`` words allow; longer ones cut."""
-    words, begin = [found.span() for found in _WORD.finditer(text)], 0
-    edges = [found.end() for found in _EDGE.finditer(text.rstrip())]
+    words, begin = [match.span() for match in _WORD.finditer(text)], 0
+    edges = [match.end() for match in _EDGE.finditer(text.rstrip())]
     places = [bisect_left(words, (edge, 0)) for edge in edges]
     for (at, end), edge in zip(pairwise([*places, len(words)]), edges, strict=True):
         if text[edge] == "#" or end - begin > most:
@@ -111,7 +111,7 @@ def cut(documents: Sequence[TeamDocument], chunking: str, most: int) -> tuple[Pi
     """Documents in pieces of at most ``most`` words, in their order."""
     pieces: list[Piece] = []
     for number, (_, text) in enumerate(documents):
-        heads = [found.span() for found in _HEADING.finditer(text)]
+        heads = [match.span() for match in _HEADING.finditer(text)]
         for start, end in CHUNKINGS[chunking](text, most):
             above = heads[: bisect_right(heads, (start, len(text)))][-1:]
             over = [text[slice(*head)] for head in above if head[0] < start]
@@ -135,19 +135,19 @@ class Shelf:
 
     def places(self, passage: CasePassage) -> tuple[tuple[int, Span], ...]:
         """Document and span of each place; the whole document where only its name is given."""
-        wanted = "".join(passage.text.split())
-        if not wanted:
+        letters = "".join(passage.text.split())
+        if not letters:
             number = self._names.get(passage.id)
             return () if number is None else ((number, (0, len(self._texts[number]))),)
-        found: list[tuple[int, Span]] = []
-        at = self._all.find(wanted)
-        while at >= 0 and len(found) < _MOST_PLACES:
+        places: list[tuple[int, Span]] = []
+        at = self._all.find(letters)
+        while at >= 0 and len(places) < _MOST_PLACES:
             number = bisect_right(self._starts, at) - 1
             first = at - self._starts[number]
-            solid = self._solid(number)[[first, first + len(wanted) - 1]].tolist()
-            found.append((number, (solid[0], solid[1] + 1)))
-            at = self._all.find(wanted, at + len(wanted))
-        return tuple(found)
+            solid = self._solid(number)[[first, first + len(letters) - 1]].tolist()
+            places.append((number, (solid[0], solid[1] + 1)))
+            at = self._all.find(letters, at + len(letters))
+        return tuple(places)
 
     def _solid(self, number: int) -> NDArray[np.int32]:
         """Where the letters of a document stand that are no blanks."""
@@ -224,8 +224,8 @@ class Finder:
 
     def _telling(self, places: Iterable[int]) -> list[str]:
         """The words that tell some texts from the rest."""
-        found = Counter(term for place in places for term in self._terms[place])
-        worth = {t: n * math.log(len(self._texts) / self._counts[t]) for t, n in found.items()}
+        counts = Counter(term for place in places for term in self._terms[place])
+        worth = {t: n * math.log(len(self._texts) / self._counts[t]) for t, n in counts.items()}
         return sorted(worth, key=lambda term: (-worth[term], term))[:_TERMS]
 
 
@@ -260,10 +260,10 @@ class SearchedWays:
         self.found: dict[str, dict[str, tuple[CasePassage, ...]]] = {}
         """By way and id of the case: the pieces, as passages to answer from."""
         self.recall, self.mrr, self.passages = (Scores(Marker((), Kit())) for _ in range(3))
-        told = [[m.content for m in each.case.messages if m.role == "user"] for each in questions]
-        forms = {"": [each.case.text for each in questions]}
-        if any(len(turns) > 1 for turns in told):
-            pairs = zip(told, forms[""], strict=True)
+        user_turns = [[m.content for m in q.case.messages if m.role == "user"] for q in questions]
+        forms = {"": [q.case.text for q in questions]}
+        if any(len(turns) > 1 for turns in user_turns):
+            pairs = zip(user_turns, forms[""], strict=True)
             forms[" · all turns"] = [" ".join(turns) or text for turns, text in pairs]
         for name, parts in pieces.items():
             searcher = Finder([piece.text for piece in parts])
@@ -275,7 +275,7 @@ class SearchedWays:
 
     def _take(self, way: str, question: Question, first: Sequence[Piece]) -> None:
         ranks = [
-            next((n for n, one in enumerate(first, 1) if any(one.holds(*at) for at in places)), 0)
+            next((n for n, p in enumerate(first, 1) if any(p.holds(*at) for at in places)), 0)
             for places in question.passages
         ]
         nearest = min(filter(None, ranks), default=0)
@@ -286,10 +286,10 @@ class SearchedWays:
         self.found.setdefault(way, {})[question.case.id] = passages
 
     def row(self, way: str, cases: Cases) -> of.Retrieved:
-        recall, mrr = (each.share(_arm(way), cases) for each in (self.recall, self.mrr))
-        given = [len(p.text.split()) for case in cases for p in self.found[way][case.id]]
+        recall, mrr = (scores.share(_arm(way), cases) for scores in (self.recall, self.mrr))
+        lengths = [len(p.text.split()) for case in cases for p in self.found[way][case.id]]
         passages = min(1.0, float(self.passages.row(_arm(way), cases).mean()))
-        more = {"passages": passages, "words": sum(given) / len(cases)}
+        more = {"passages": passages, "words": sum(lengths) / len(cases)}
         return of.Retrieved.model_validate({"way": way, "recall": recall, "mrr": mrr, **more})
 
 
@@ -463,7 +463,7 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
         unknown = Unknown(ask="run it to its end")
         return {"answers": unknown, "spend": calls.spend, **stopped._asdict()}
     cases = tuple({case.id: case for *_, case in wanted}.values())
-    given, known, none = {arm.id: arm for _, arm, _ in wanted}.values()
+    retrieved, known, none = {arm.id: arm for _, arm, _ in wanted}.values()
     right = lab.scores.share(known, cases)
     wrong = right
     if not isinstance(right, Unknown):
@@ -471,14 +471,14 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
         wrong = right.model_copy(update=ends)
     answers = of.SynthesisResult(
         arm=f"{known.prompt} · {known.model}",
-        retrieved=lab.scores.share(given, cases),
+        retrieved=lab.scores.share(retrieved, cases),
         known=right,
         none=lab.scores.share(none, cases),
-        retrieval_gap=contrast(lab.scores, known, given, cases),
+        retrieval_gap=contrast(lab.scores, known, retrieved, cases),
         synthesis_gap=wrong,
-        gain=contrast(lab.scores, given, none, cases),
+        gain=contrast(lab.scores, retrieved, none, cases),
     )
-    lost = [why for arm in (given, known, none) if (why := lab.scores.unanswered(arm, cases))]
+    lost = [why for arm in (retrieved, known, none) if (why := lab.scores.unanswered(arm, cases))]
     return {"answers": answers, "spend": calls.spend, **first_of(lost)._asdict()}
 
 
@@ -504,8 +504,8 @@ def evidence_of(result: of.RetrievalResult, prepared: PreparedRetrieval) -> Meas
         if stated is not None:  # of the search in use: the best way is another
             name, path = "best_retrieval_recall", ""
         keep(name, path, best.recall, "share of questions", how)
-        found = best.recall.low if stated is None else min(stated, best.recall.low)
-        if prepared.enough is not None and found >= prepared.enough:
+        low = best.recall.low if stated is None else min(stated, best.recall.low)
+        if prepared.enough is not None and low >= prepared.enough:
             n = len(result.ways)
             ways = best.recall.model_copy(update={"value": n, "low": n, "high": n})
             how = "compared by recall on the same questions"
@@ -536,7 +536,7 @@ def render_quote(
 ) -> str:
     """What is searched, who answers and what that would cost, as ``text`` or ``json``."""
     result, answering = prepared.result, {arm.id: arm for arm, _ in prepared.asked}
-    arms = (*(_arm(one.way) for one in result.ways), *answering.values())
+    arms = (*(_arm(row.way) for row in result.ways), *answering.values())
     parts = result.select, result.report
     if form == "json":
         return quote_dict(arms, *parts, quote)

@@ -526,8 +526,8 @@ class Lab:
         calls_a_case = self.plan.repeats * (1 if self.scores.judge is None else 2)
         self._total = self._done + left * calls_a_case
         await self._earlier(arms, cases)
-        told = self._heard.get
-        calls = [c for case in cases for c in self.plan.calls(arms, [case], lambda j: told(j.key))]
+        heard = self._heard.get
+        calls = [c for case in cases for c in self.plan.calls(arms, [case], lambda j: heard(j.key))]
         if calls and not self.stopped:
             self.stopped = (await self.scores.run(self._runner, calls)).stop
             if self.scores.judge is not None and not self.stopped:

@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any, Unpack
 
 from tuneworthy.errors import CaseError, StoppedError
-from tuneworthy.files.evalset import told
+from tuneworthy.files.evalset import case_values
 from tuneworthy.files.stores import another_plan, append_evidence, write_plan, written_plan
 from tuneworthy.lab import prepare
 from tuneworthy.lab.plan import Asked, LabPlan, request_to
@@ -76,11 +76,11 @@ def plan_digest(plan: LabPlan, tuned: Arm, untuned: Arm, scorer: str) -> str:
     prompts = [setting.prompts[name] for arm in arms for name in (*arm.steps, arm.prompt)]
     places = [setting.reached[arm.model] for arm in arms]
     inputs = [
-        [*map(told, plan.report)],
+        [*map(case_values, plan.report)],
         [prompt.model_dump(mode="json") for prompt in prompts],
         [arm.model_dump(mode="json") for arm in arms],
         [[place.provider, place.base_url, place.name] for place in places],
-        [*map(told, setting.pool.examples)],
+        [*map(case_values, setting.pool.examples)],
         [setting.schema, setting.grammar],
         [plan.repeats, setting.max_tokens, scorer],
     ]
