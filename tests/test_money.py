@@ -382,6 +382,16 @@ def test_by_hand_without_a_benefit_it_says_what_it_would_have_to_bring() -> None
     assert "the whole bill is $0.10" in small["why"]
 
 
+@pytest.mark.parametrize(("worth", "justified"), [(300, "no"), (301, "yes")])
+def test_by_hand_it_pays_back_in_time_with_more_than_it_must_bring(
+    worth: int, justified: str
+) -> None:
+    """$1,200 in six months, and $100 a month to run it: $300 takes six, and under six is asked."""
+    monthly = {"quality_value_usd": worth, "ongoing_usd": 100}
+    found = money({**WORK, "upfront": {"hours": 12}, "monthly": monthly}, strategic_value="high")
+    assert (found["must_bring_usd"], found["justified"]) == (300, justified)
+
+
 def test_a_strategic_value_that_is_too_low_is_a_no_before_a_saving_is_asked_for() -> None:
     for benefit in ({}, {"api_savings_usd": 900}):
         stated = {**WORK, "traffic": TRAFFIC, "monthly": {"ongoing_usd": 100, **benefit}}

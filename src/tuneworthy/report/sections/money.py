@@ -227,7 +227,8 @@ def _facts(money: InvestmentResult, first: str = "") -> Iterator[b.Fact]:
         yield b.Fact("Possible of the saving", dollars(money.possible_saving_usd), beside)
     yield from story(money, first)
     if not isinstance(bring, Unknown):
-        yield b.Fact("It must bring", dollars(bring), f"{every} to run it and pay it back in time")
+        least = dollars(bring) if money.one_off else f"more than {dollars(bring)}"
+        yield b.Fact("It must bring", least, f"{every} to run it and pay it back in time")
     if isinstance(money.monthly_net_usd, Unknown):
         return
     stated = "" if money.assumed else "as stated"
