@@ -125,7 +125,7 @@ class Drawing:
             shared["href"] = {"field": "lead"}
         if self.titles:
             title = {"field": "title", "type": "nominal", "title": None, "axis": _TITLES}
-            shared["y"] = {**title, "sort": [_lines(each, width) for each in self.titles]}
+            shared["y"] = {**title, "sort": [_lines(label, width) for label in self.titles]}
             rows = [{**row, "title": _lines(row["title"], width)} for row in rows]
         if self.days:
             last, many = len(self.days) - 1, _MOST_TICKS[width] - 1
@@ -139,7 +139,7 @@ class Drawing:
             ticks = _ticks(ends, _MOST_TICKS[width], root="type" in look["x"]["scale"])
             shared["x"]["axis"] = {**shared["x"]["axis"], "values": ticks}
         layers = (self._layer(layer, shared, to) for layer in look["layers"])
-        lines = "\n".join(_lines(each, width) for each in self.titles).split("\n")
+        lines = "\n".join(_lines(label, width) for label in self.titles).split("\n")
         spare = 8 + 3 * max(map(len, lines)) // 2  # for a font that is wider than ours
         return {
             "$schema": f"https://vega.github.io/schema/vega-lite/{vl_version()}.json",
@@ -188,13 +188,13 @@ _TITLES |= {"labelExpr": "split(datum.label, '\\n')"}
 
 def _ticks(ends: Sequence[float], most: int, *, root: bool) -> list[float]:
     """Round numbers between the ends, no closer than they can be read; by roots where asked."""
-    low, high, kept = min(0.0, *ends) if root else min(ends), max(ends), list[float]()
+    low, high, ticks = min(0.0, *ends) if root else min(ends), max(ends), list[float]()
     powers = [k * 10.0**n for n in range(-2, 12) for k in (1, 2, 5)]
     if root:
         for value in [v for v in reversed([0.0, *powers]) if v <= high]:
-            if not kept or math.sqrt(kept[-1]) - math.sqrt(value) >= math.sqrt(high) / most:
-                kept.append(value)
-        return kept[::-1]
+            if not ticks or math.sqrt(ticks[-1]) - math.sqrt(value) >= math.sqrt(high) / most:
+                ticks.append(value)
+        return ticks[::-1]
     step = next((power for power in powers if (high - low) / power <= most), powers[-1])
     return [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
@@ -227,8 +227,8 @@ def _rendered(spec: str) -> str:
     import vl_convert
 
     drawing = vl_convert.vegalite_to_svg(spec, vl_version=vl_version(), allowed_base_urls=[])
-    made = ET.fromstring(drawing)  # noqa: S314  # made by our own renderer just now
-    (root,) = _kept([made], json.loads(spec)["usermeta"]["leads"], set())
+    svg = ET.fromstring(drawing)  # noqa: S314  # made by our own renderer just now
+    (root,) = _kept([svg], json.loads(spec)["usermeta"]["leads"], set())
     del root.attrib["width"], root.attrib["height"]  # the page sizes it by its viewBox
     return ET.tostring(root, encoding="unicode", short_empty_elements=True)
 
@@ -360,11 +360,11 @@ def tornado(simulation: Simulation, leads: Mapping[str, Sequence[Destination]]) 
 
 def options(results: Sequence[OptionResult], steps: Sequence[str] = ()) -> Drawing | None:
     """The first twelve options that may help, by hours; what moves most targets is on top."""
-    known = [o for o in results if o.helps != "no" and _middle(o.effort_hours) is not None]
-    first = sorted(known, key=lambda o: (o.id not in steps, o.rank))[:_MOST_ROWS]
-    shown = sorted(first, key=lambda o: (-len(_moved(o)), o.rank))
+    timed = [o for o in results if o.helps != "no" and _middle(o.effort_hours) is not None]
+    first = sorted(timed, key=lambda o: (o.id not in steps, o.rank))[:_MOST_ROWS]
+    ordered = sorted(first, key=lambda o: (-len(_moved(o)), o.rank))
     rows = []
-    for o in shown:
+    for o in ordered:
         middle, hours = _middle(o.effort_hours), o.effort_hours
         low, high = (hours.low, hours.most) if isinstance(hours, Range) else (middle, middle)
         step = 1 + steps.index(o.id) if o.id in steps else 0
@@ -388,11 +388,11 @@ def gantt(plan: Plan) -> Drawing | None:
     if not plan.phases:
         return None
     last = decided_in(plan)
-    shown = [phase for phase in plan.phases if phase.end <= last.end]
-    after = [phase for phase in plan.phases if phase not in shown]
-    start, end = min(phase.start for phase in shown), last.end + timedelta(days=1)
+    before = [phase for phase in plan.phases if phase.end <= last.end]
+    after = [phase for phase in plan.phases if phase not in before]
+    start, end = min(phase.start for phase in before), last.end + timedelta(days=1)
     until = end + max(end - start, timedelta(days=2)) / 4
-    bars = [(p.title, p, p.start, p.end + timedelta(days=1), "now") for p in shown]
+    bars = [(p.title, p, p.start, p.end + timedelta(days=1), "now") for p in before]
     if after:
         over = day(max(phase.end for phase in after))
         title = f"if go: {counted(len(after), 'phase')} more, until {over}"

@@ -62,9 +62,9 @@ def shown(value: object) -> object:
 
 def picture(block: Picture, label: str) -> Markup:
     """Both widths of a drawing, each with its label; the style shows the one that fits."""
-    said = f'role="{block.drawing.role}" aria-label="{Markup.escape(label)}"'
+    attributes = f'role="{block.drawing.role}" aria-label="{Markup.escape(label)}"'
     return Markup("").join(  # the drawing is our own renderer's, cleaned; the label is escaped
-        Markup(text.replace("<svg ", f'<svg class="{name}" {said} ', 1))  # noqa: S704  # see above
+        Markup(text.replace("<svg ", f'<svg class="{name}" {attributes} ', 1))  # noqa: S704  # see above
         for name, text in (("wide", block.drawing.svg(WIDE)), ("narrow", block.drawing.svg(NARROW)))
     )
 

@@ -14,9 +14,9 @@ from tuneworthy.report.text import safe
 
 def md(text: str) -> str:
     """What somebody wrote, as Markdown that shows it and does nothing else."""
-    shown = said(safe(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    shown = re.sub(r"([\\`*_\[\]|~])", r"\\\1", shown)
-    return re.sub(r"^(\s*\d*)([#+.)-])(?=\s)", r"\1\\\2", shown)
+    escaped = said(safe(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = re.sub(r"([\\`*_\[\]|~])", r"\\\1", escaped)
+    return re.sub(r"^(\s*\d*)([#+.)-])(?=\s)", r"\1\\\2", escaped)
 
 
 def render(document: b.Document) -> str:

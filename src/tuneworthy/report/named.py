@@ -33,8 +33,8 @@ def named(kind: str) -> dict[str, str]:
 
 def field_name(path: str) -> str:
     """What a field of the case, or a question, is called."""
-    known = case_fields().get(field_path(path))
-    return known.title if known else plain(path.removesuffix(".value").rpartition(".")[2])
+    entry = case_fields().get(field_path(path))
+    return entry.title if entry else plain(path.removesuffix(".value").rpartition(".")[2])
 
 
 def said(text: str) -> str:
@@ -51,5 +51,5 @@ def said(text: str) -> str:
 
 def _known(path: str) -> bool:
     """Whether it is a field, and not a file or an address that somebody wrote of."""
-    wanted = field_path(path)
-    return any(each == wanted or each.startswith(f"{wanted}.") for each in case_fields())
+    field = field_path(path)
+    return any(name == field or name.startswith(f"{field}.") for name in case_fields())

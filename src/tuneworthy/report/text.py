@@ -109,8 +109,8 @@ def render(document: b.Document, *, colour: bool = False, everything: bool = Fal
         lines = [line for text in document.warning for line in wrapped(safe(text), first="  ")]
         parts.append([paint("strong", "Before you rely on it"), *lines])
     for section in document.sections:
-        shown = section.blocks if everything or not section.detail else ()
-        if lines := _blocks(shown, paint, "  ", everything):
+        blocks = section.blocks if everything or not section.detail else ()
+        if lines := _blocks(blocks, paint, "  ", everything):
             parts.append(paint.lines("strong", section.title) * bool(section.title) + lines)
     after = (wrapped(safe(text), rest="      ", hyphens=False) for text in document.after)
     parts.append([line for lines in after for line in lines])

@@ -129,7 +129,7 @@ def a_month(dossier: Dossier) -> str:
 
 def target_texts(dossier: Dossier) -> dict[str, str]:
     """Every target that is stated, met or missed, with where today is."""
-    said = dict[str, str]()
+    texts = dict[str, str]()
     for name, target in dossier.targets.items():
         if isinstance(target.limit, Unknown):
             continue
@@ -143,8 +143,8 @@ def target_texts(dossier: Dossier) -> dict[str, str]:
         state = str(target.state)
         if state == "unknown":
             state = NOT_KNOWN if isinstance(target.today, Unknown) else "not shown either way"
-        said[name] = f"{TARGETS[name].name} {state}{of}"
-    return said
+        texts[name] = f"{TARGETS[name].name} {state}{of}"
+    return texts
 
 
 def decision_text(dossier: Dossier) -> str:
@@ -152,16 +152,16 @@ def decision_text(dossier: Dossier) -> str:
     decision = dossier.decision
     if decision is None:
         return ""
-    said = ["not signed"]
+    parts = ["not signed"]
     if decision.signed is not None:
         answer = ANSWER_WORDS[decision.signed.answer]
-        said = [f"{answer}, signed by {decision.signed.by} on {day(decision.signed.on)}"]
+        parts = [f"{answer}, signed by {decision.signed.by} on {day(decision.signed.on)}"]
     people = (("owner", decision.owner), ("approver", decision.approver))
-    said += [f"{what} {who}" for what, who in people if who]
+    parts += [f"{what} {who}" for what, who in people if who]
     if decision.review_on is not None:
         due = "review was due on" if decision.review_on <= dossier.as_of else "review on"
-        said.append(f"{due} {day(decision.review_on)}")
-    return "; ".join(said)
+        parts.append(f"{due} {day(decision.review_on)}")
+    return "; ".join(parts)
 
 
 def training_text(dossier: Dossier) -> str:
@@ -235,8 +235,8 @@ def source_words(state: State, source: Source) -> str:
 
 
 def title(name: str, dossier: Dossier) -> str:
-    asked = dossier.factors.get(name) or dossier.ceiling.checks.get(name)
-    return asked.title if asked else name
+    answer = dossier.factors.get(name) or dossier.ceiling.checks.get(name)
+    return answer.title if answer else name
 
 
 def gates(dossier: Dossier) -> b.Part:
@@ -354,10 +354,10 @@ def dollars(value: Number) -> str:
 
 def parts_text(values: Sequence[Number]) -> list[str]:
     """Amounts that stand beside their sum, rounded such that they add up to it as it is shown."""
-    known = [ends(value) for value in values if not isinstance(value, Unknown)]
-    if isinf(sum(most for _, most in known)):
+    spans = [ends(value) for value in values if not isinstance(value, Unknown)]
+    if isinf(sum(most for _, most in spans)):
         return [*map(dollars, values)]
-    sums = [[*accumulate(side, initial=0.0)] for side in zip(*known, strict=True)]
+    sums = [[*accumulate(side, initial=0.0)] for side in zip(*spans, strict=True)]
     rounded = [[round(total, 2 if side[-1] < 10 else 0) for total in side] for side in sums]
     parts = zip(*([b - a for a, b in pairwise(side)] for side in rounded), strict=True)
     texts = (dollars(Range.between(low, max(low, high))) for low, high in parts)

@@ -133,8 +133,8 @@ def finding_says(finding: LintFinding) -> str:
 def lint_report(lint: Lint) -> b.Document:
     """The findings, those to know about numbered, with the combinations they are about."""
     warnings = len(lint.warnings)
-    known = f"{several(warnings, 'thing')} to know" if warnings else "nothing to complain about"
-    headline = f"{count(lint.combinations)} combinations of answers, {known}."
+    notes = f"{several(warnings, 'thing')} to know" if warnings else "nothing to complain about"
+    headline = f"{count(lint.combinations)} combinations of answers, {notes}."
     section = b.section("findings", "", _findings(lint))
     return b.Document(lint.framework.name, headline, [section])
 

@@ -247,9 +247,9 @@ def board_row(row: ArmResult) -> tuple[str, ...]:
         notes.append(f"{count(row.unjudged)} not judged")
     beside = f" ({', '.join(notes)})" if notes else ""
     missing = "" if row.arm.kind == "baseline" else count(row.failed + row.in_doubt)
-    shown = share_text(of, "not measured" if row.failed or row.in_doubt else "not run")
+    score = share_text(of, "not measured" if row.failed or row.in_doubt else "not run")
     cost, time = known(row.usd_per_case, small_usd), known(row.latency_p95_s, _seconds)
-    return f"{row.arm.id}{beside}", shown, missing, cost, time
+    return f"{row.arm.id}{beside}", score, missing, cost, time
 
 
 def board_note(result: CeilingResult) -> str:

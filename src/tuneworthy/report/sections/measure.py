@@ -501,8 +501,8 @@ def _apart(report: MeasureReport) -> str:
 def _ceiling(report: MeasureReport) -> str:
     """What of the checks is answered, what was seen of the others, and who asks for the rest."""
     ceiling = report.dossier.ceiling
-    known = [check for check in ceiling.checks.values() if check.state != "unknown"]
-    answered, seen = sum(check.source == "measured" for check in known), []
+    checks = [check for check in ceiling.checks.values() if check.state != "unknown"]
+    answered, seen = sum(check.source == "measured" for check in checks), []
     for name in (name for name in _COUNTS if name in ceiling.checks):
         measure, noun = _COUNTS[name]
         if number := report.count(measure):
@@ -511,7 +511,7 @@ def _ceiling(report: MeasureReport) -> str:
             seen.append(f"{counted(number, noun)}{short if number < wanted else ''}")
     of_all = f"{few(answered) if answered else 'none'} of the {few(len(ceiling.checks))} checks"
     first = f"{of_all} {'is' if answered <= 1 else 'are'} answered by data"
-    first += f", {few(stated)} stated" if (stated := len(known) - answered) else ""
+    first += f", {few(stated)} stated" if (stated := len(checks) - answered) else ""
     first += f" (seen: {'; '.join(seen)})" if seen else ""
     more = f"tuneworthy interview {argument(report.folder)}"
     reached = {
@@ -526,8 +526,8 @@ def _best(report: MeasureReport) -> Evidence | None:
     """What a target of quality would be held against; None where nothing is, or one is stated."""
     tested = report.detail("success_share", "tested_share") == 1
     met, target = report.dossier.factors.get("success_with_prompts"), report.dossier.targets
-    stated = "quality" in target and not isinstance(target["quality"].limit, Unknown)
-    if met is None or met.state != "unknown" or stated:
+    has_target = "quality" in target and not isinstance(target["quality"].limit, Unknown)
+    if met is None or met.state != "unknown" or has_target:
         return None
     return report.known("best_arm_share") or (report.known("success_share") if tested else None)
 

@@ -146,8 +146,8 @@ def doubts(dossier: Dossier) -> list[ChallengeResult]:
 
     def about_money(paths: Sequence[str]) -> bool:
         answers = [path for path in paths if path.startswith(_ANSWERS)]
-        wanted = _ABOUT_MONEY if answers else _BILL
-        return any(path.startswith(wanted) for path in answers or paths)
+        starts = _ABOUT_MONEY if answers else _BILL
+        return any(path.startswith(starts) for path in answers or paths)
 
     return [challenge for challenge in dossier.challenges if about_money(challenge.between)]
 
@@ -204,8 +204,8 @@ def story(money: InvestmentResult, first: str = "") -> Iterator[b.Fact]:
     if isinstance(money.upfront_usd, Unknown):
         yield b.Fact("Up front", sentence(NOT_KNOWN), sentence(money.upfront_usd.ask), "money")
     elif not isinstance(ask.pilot, Unknown):
-        known = "once, until it is known whether tuning works"
-        yield b.Fact("Ask now, for a pilot", dollars(ask.pilot), known, "money")
+        note = "once, until it is known whether tuning works"
+        yield b.Fact("Ask now, for a pilot", dollars(ask.pilot), note, "money")
         yield b.Fact("Then, to build it", dollars(ask.build), "up to the first version", "money")
     if not isinstance(money.upfront_usd, Unknown):
         yield b.Fact("Up front", dollars(money.upfront_usd), "once, pilot and all", "money")
@@ -426,12 +426,12 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
 
 def _curve(drawn: Simulation) -> b.Table:
     every, last = max(1, len(drawn.curve) // 12), len(drawn.curve) - 1
-    kept = [month for n, month in enumerate(drawn.curve) if n % every == 0 or n == last]
+    months = [month for n, month in enumerate(drawn.curve) if n % every == 0 or n == last]
     titles = "Month | #One in ten is below | #In the middle | #One in ten is above"
     cells = "{month} | {p10:usd} | {p50:usd} | {p90:usd}"
     if _certain(drawn):
         titles, cells = "Month | #USD", "{month} | {p50:usd}"
-    return b.records("Money spent and gained since the start", titles, cells, kept)
+    return b.records("Money spent and gained since the start", titles, cells, months)
 
 
 def compared(before: Dossier, after: Dossier) -> b.Table:

@@ -110,10 +110,10 @@ def _figures(ranked: Sequence[OptionResult], every: str) -> b.Table:
     ]
     titles = f"Option | #Bill, USD{every} | #Work | #Weeks | #Quality | #p95 | Risk | Moves"
     columns = zip(*lines, strict=True)
-    kept = [any(cell != NOT_KNOWN for cell in column) for column in columns] or [True]
-    rows = (tuple(compress(line, kept)) for line in lines)
+    filled = [any(cell != NOT_KNOWN for cell in column) for column in columns] or [True]
+    rows = (tuple(compress(line, filled)) for line in lines)
     caption = "Figures side by side; ~ marks a rule of thumb, applied to today’s figure"
-    return b.table(caption, compress(titles.split(" | "), kept), rows, detail=True)
+    return b.table(caption, compress(titles.split(" | "), filled), rows, detail=True)
 
 
 def instead(dossier: Dossier, case_path: str) -> b.Section | None:
@@ -207,14 +207,14 @@ def _models(framework: Framework, offers: Services, dossier: Dossier) -> b.Secti
     if models is None:
         return None
     goals = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
-    wanted = {approach.goal for approach in goals}
+    needs = {approach.goal for approach in goals}
     for answers in (dossier.signals, dossier.factors):
-        wanted |= {name for name, answer in answers.items() if answer.state == "yes"}
+        needs |= {name for name, answer in answers.items() if answer.state == "yes"}
     rows = (
         (
             b.Cell(name, _end(models.ids.get(name, ""), offers, dossier.as_of)),
             strength,
-            listing([plain(s) for s in models.suits.get(name, ()) if s in wanted]),
+            listing([plain(s) for s in models.suits.get(name, ()) if s in needs]),
         )
         for name, strength in models.strengths.items()
     )

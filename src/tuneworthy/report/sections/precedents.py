@@ -151,7 +151,7 @@ def backtest_report(backtest: Backtest, *, seed: int, gap: Gap | None = None) ->
         for c in (record.confusion,)
     )
     titles = "Rule | #tune: won | #tune: lost | #don't: won | #don't: lost"
-    said = b.table("What each rule said, and whether tuning won", titles, outcomes, quiet=True)
+    table = b.table("What each rule said, and whether tuning won", titles, outcomes, quiet=True)
     methods = {record.agreement.interval.method for record in backtest.rules}
     draws = f"from {backtest.draws:,} draws of whole sources (seed {seed}); by goal "
     method = (
@@ -162,7 +162,7 @@ def backtest_report(backtest: Backtest, *, seed: int, gap: Gap | None = None) ->
     sections = [
         b.section("rules", "", _rules(backtest)),
         b.section("shows", "What it shows", b.bullets(findings(backtest))),
-        b.section("outcomes", "What the rules said, and what came out", said),
+        b.section("outcomes", "What the rules said, and what came out", table),
         b.section("goals", "Right, by goal", _goals(backtest)),
         b.section("method", "How it was counted", method),
     ]
@@ -242,13 +242,13 @@ def _span(interval: RateInterval) -> str:
 def situations(seen: Sequence[Mapping[str, str]], questions: Mapping[str, str]) -> b.Document:
     """Cases by their place in the file, and nothing of them that tells how they ended."""
     how = "Answer each question for each case with yes, no or unknown, alone, before anybody talks."
-    asked = b.facts((plain(name), ask) for name, ask in questions.items())
+    asks = b.facts((plain(name), ask) for name, ask in questions.items())
     parts = (
         b.part(f"Case {place}", b.facts((plain(k), text) for k, text in situation.items() if text))
         for place, situation in enumerate(seen, start=1)
     )
     sections = [
-        b.section("questions", "Questions", how, asked),
+        b.section("questions", "Questions", how, asks),
         b.section("cases", "Situations", parts),
     ]
     return b.Document("", "What a blind coder sees", sections)
@@ -256,9 +256,9 @@ def situations(seen: Sequence[Mapping[str, str]], questions: Mapping[str, str]) 
 
 def findings(backtest: Backtest) -> list[str]:
     """What the figures show, and what speaks against the answers and figures themselves."""
-    known = "These answers come from a coder who knew the outcome; compare blind1 and blind2."
+    note = "These answers come from a coder who knew the outcome; compare blind1 and blind2."
     recalled = f"Figures from memory: {counted(backtest.recalled, 'case')}."
-    coders = [known] * (backtest.codes == "value") + [recalled] * bool(backtest.recalled)
+    coders = [note] * (backtest.codes == "value") + [recalled] * bool(backtest.recalled)
     return [*_compared(backtest), *_recorded(backtest), *([" ".join(coders)] if coders else [])]
 
 

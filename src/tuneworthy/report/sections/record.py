@@ -111,8 +111,8 @@ def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
         ask = step.ask
         for sign, words in (*longest_first, *_SIGNS.items()):
             ask = ask.replace(sign, words)
-        asked = b.Cell(sentence(f"{ask}?"), ", ".join(values))
-        rows.append((asked, step.answer, OUTCOME_WORDS[step.outcome]))
+        question = b.Cell(sentence(f"{ask}?"), ", ".join(values))
+        rows.append((question, step.answer, OUTCOME_WORDS[step.outcome]))
     decided = tree.outcome == "undecided" or any(step.answer == "yes" for step in tree.path)
     last = "the last step does" if decided else f"the verdict is: {OUTCOME_WORDS[tree.outcome]}"
     counted = ""
@@ -142,8 +142,8 @@ _SIGNS = {"≤": "at most", "≥": "at least", "<": "under", ">": "over"}
 
 def glossary() -> b.Section:
     meanings = b.facts(named("glossary").items(), "words")
-    shown = b.fold("Show what the words mean", meanings)
-    return b.section("words", "Words used here", shown, detail=True)
+    fold = b.fold("Show what the words mean", meanings)
+    return b.section("words", "Words used here", fold, detail=True)
 
 
 def lines(dossier: Dossier) -> tuple[tuple[str, str], ...]:
@@ -303,8 +303,8 @@ def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
         "a sign of a ceiling": framework.signals,
     }
     for kind, room in rooms.items():
-        for name, asked in room.items():
-            yield name, Subject(asked.title, kind, _asked(framework, asked))
+        for name, criterion in room.items():
+            yield name, Subject(criterion.title, kind, _asked(framework, criterion))
     for target, words in TARGETS.items():
         met = re.sub(r"\$?{}( s\b)?", "the limit", words.met)
         rows = [("Met when", met), ("To state it", words.state)]

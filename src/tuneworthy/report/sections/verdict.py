@@ -104,8 +104,8 @@ def _pays(dossier: Dossier) -> Iterator[b.Fact]:
     elif gates and dossier.verdict.answer == "pilot":
         yield b.Fact(GATES["investment"], sentence(gates[0].state), sentence(gates[0].why), "money")
     else:
-        stated, *more = map(sentence, pays_back(dossier))
-        yield b.Fact("Pays back (break-even)", stated, " ".join(more), "money")
+        first, *more = map(sentence, pays_back(dossier))
+        yield b.Fact("Pays back (break-even)", first, " ".join(more), "money")
 
 
 def warning(dossier: Dossier) -> list[str]:
@@ -209,15 +209,15 @@ def takes(dossier: Dossier) -> b.Facts:
 
 
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
-    asked = dossier.next_questions[:most]
-    worths = [0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd for q in asked]
+    questions = dossier.next_questions[:most]
+    worths = [0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd for q in questions]
     priced = any(worths)
     rows: list[list[str | b.Cell]] = [
         [b.Cell(q.ask, title(q.factor, dossier)), *[usd(worth)] * priced, f"{q.minutes} min"]
-        for q, worth in zip(asked, worths, strict=True)
+        for q, worth in zip(questions, worths, strict=True)
     ]
     titles = "Question | #Worth up to | #Takes" if priced else "Question | #Takes"
-    more = len(dossier.next_questions) - len(asked)
+    more = len(dossier.next_questions) - len(questions)
     return b.part(
         "What to find out next, the most worthwhile first",
         b.table("Open questions, the most worthwhile first", titles, rows, quiet=True),
@@ -299,8 +299,8 @@ def _marks(label: str, dossier: Dossier) -> str:
             return "For" if factor.kind == "indicator" else "Against"
         return next((label for label, starts in _ROWS.items() if path.startswith(starts)), "")
 
-    shown = fit(dossier).blocks[-1]
-    items = shown.items if isinstance(shown, b.Claims) else ()
+    block = fit(dossier).blocks[-1]
+    items = block.items if isinstance(block, b.Claims) else ()
     concern = (n for n, c in enumerate(items, 1) if label in map(row_of, c.between))
     return "".join(f"[{n}]" for n in islice(concern, 4))
 
@@ -313,17 +313,17 @@ def _after(dossier: Dossier, case_path: str) -> Iterator[str]:
         steps = [f"{n}. {sentence(step.title)} {step.because}" for n, step in numbered]
     for place, line in enumerate(steps):
         yield f"      {line}" if place else f"Next: {line}"
-    asked = dossier.next_questions
-    if case_path and asked and dossier.verdict.action == "answer_questions":
-        yield f"      tuneworthy answer {case_path} {asked[0].factor}=yes (or no)"
+    questions = dossier.next_questions
+    if case_path and questions and dossier.verdict.action == "answer_questions":
+        yield f"      tuneworthy answer {case_path} {questions[0].factor}=yes (or no)"
     if case_path:
         yield f"More: tuneworthy explain|options|invest|plan|precedents {case_path}"
 
 
 def _quick(dossier: Dossier, case_path: str) -> b.Document:
     assert dossier.quick is not None  # the caller looked
-    asked = [dossier.factors[name] for name in dossier.quick.asked]
-    answers = ", ".join(f"{answer.title} {answer.state}" for answer in asked)
+    factors = [dossier.factors[name] for name in dossier.quick.asked]
+    answers = ", ".join(f"{answer.title} {answer.state}" for answer in factors)
     rows = (
         ("Asked", answers),
         ("By all answers", dossier.verdict.headline),
