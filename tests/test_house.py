@@ -44,9 +44,6 @@ ROOMS_OF: dict[str, tuple[str, ...]] = {
 MAY_PRINT = ("cli", "mcp", "terminal", "web")
 
 NO_NAMES = {"found", "given", "one", "told"}  # of a value: it has the name of what it is
-STILL_HAVE_THEM = (
-    "measure",
-)  # fmt: skip  # rooms; only ever fewer
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -261,8 +258,8 @@ def test_only_surfaces_print(project: Path) -> None:
 
 
 def test_a_value_has_the_name_of_what_it_is(project: Path) -> None:
-    named = {n: t for n, t in sources(project, "src").items() if room(n) not in STILL_HAVE_THEM}
-    assert {name: lines for name, text in named.items() if (lines := unnamed(text))} == {}
+    texts = sources(project, "src")
+    assert {name: lines for name, text in texts.items() if (lines := unnamed(text))} == {}
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

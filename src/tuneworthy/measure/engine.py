@@ -348,8 +348,8 @@ class _Run:
     def take(self, part: MeasuredPart) -> None:
         """Add a part behind those that are there."""
         columns = dict(part.columns)
-        told = (("model", self._models, part.models), ("prompt", self._prompts, part.prompts))
-        codes = {name: names.of(theirs) for name, names, theirs in told}
+        texts = (("model", self._models, part.models), ("prompt", self._prompts, part.prompts))
+        codes = {name: names.of(theirs) for name, names, theirs in texts}
         codes["system"] = self._systems.take(part.systems)
         for name, ours in codes.items():
             columns[name] = np.append(ours, _NONE)[columns[name]]

@@ -112,7 +112,7 @@ def build_evalset(
         masked=dict(masked),
         lost=lost,
         cut=cut,
-        unlabelled=sum(one.reference is None for one in cases),
+        unlabelled=sum(case.reference is None for case in cases),
     )
 
 
@@ -150,12 +150,12 @@ class Conversation(NamedTuple):
     def asked(self) -> str:
         """All that was asked."""
         texts = [turn.content for turn in self.questions[-1].turns]
-        return "\n".join([*texts, *(one.turns[-1].content for one in self.questions)])
+        return "\n".join([*texts, *(question.turns[-1].content for question in self.questions)])
 
     @property
     def answers(self) -> str:
         """The right answers."""
-        return "\n".join(one.reference or "" for one in self.questions)
+        return "\n".join(question.reference or "" for question in self.questions)
 
 
 def _names(batch: Batch) -> list[str | None]:
@@ -194,13 +194,13 @@ def _conversations(
 def _shortest(runs: Sequence[Sequence[LoggedQuestion]]) -> tuple[LoggedQuestion, ...]:
     """Different questions of the run with the least text: the others' prompts may say more."""
     different: dict[tuple[Message, ...], LoggedQuestion] = {}
-    for one in min(runs, key=lambda run: sum(each.characters for each in run)):
-        if different.setdefault(one.turns, one).reference is None and one.reference is not None:
-            different[one.turns] = one
+    for q in min(runs, key=lambda run: sum(question.characters for question in run)):
+        if different.setdefault(q.turns, q).reference is None and q.reference is not None:
+            different[q.turns] = q
     first, *others = different.values()
     if not others and first.reference is None:
-        known = (one.reference for each in runs for one in each if one.reference is not None)
-        first = first._replace(reference=next(known, None))
+        references = (q.reference for run in runs for q in run if q.reference is not None)
+        first = first._replace(reference=next(references, None))
     return first, *others
 
 
@@ -375,7 +375,7 @@ def _drawn(
                 cases=sum(len(units[at].questions) for at in picked),
             )
         )
-    strata.sort(key=lambda one: (not one.failed, -one.traces, one.intent, one.length))
+    strata.sort(key=lambda s: (not s.failed, -s.traces, s.intent, s.length))
     return stands, tuple(strata)
 
 
@@ -394,7 +394,7 @@ def _cases(
     ids, masked, lost = Counter[str](), Counter[str](), 0
     for unit, weight, tags in drawn:
         masker = Masker()  # one for the conversation: its cases say the same words again
-        made = []
+        own_cases = []
         for question in unit.questions:
             turns = [CaseMessage(role=t.role, content=masker(t.content)) for t in question.turns]
             passages = tuple(CasePassage(text=masker(text)) for text in question.contexts)
@@ -408,7 +408,7 @@ def _cases(
             digest = hashlib.sha256(text.encode("utf-8")).hexdigest()[:_DIGITS]
             ids[digest] += 1
             alone = len(turns) == 1 and turns[0].role == "user"
-            made.append(
+            own_cases.append(
                 EvalCase(
                     id=digest if ids[digest] == 1 else f"{digest}-{ids[digest]}",
                     input=turns[0].content if alone else None,
@@ -420,10 +420,10 @@ def _cases(
                     weight=weight / len(unit.questions),
                 )
             )
-        placed = {"conversation_id": f"talk {made[0].id}" if len(made) > 1 else None}
-        placed["split"] = split_of(made[0].model_copy(update=placed), seed=seed)
-        cases += [one.model_copy(update=placed) for one in made]
-        masked.update(dict.fromkeys(masker.kinds, len(made)))
-    scale = len(cases) / (sum(one.weight for one in cases) or 1.0)
-    weighed = (one.model_copy(update={"weight": one.weight * scale}) for one in cases)
+        placed = {"conversation_id": f"talk {own_cases[0].id}" if len(own_cases) > 1 else None}
+        placed["split"] = split_of(own_cases[0].model_copy(update=placed), seed=seed)
+        cases += [case.model_copy(update=placed) for case in own_cases]
+        masked.update(dict.fromkeys(masker.kinds, len(own_cases)))
+    scale = len(cases) / (sum(case.weight for case in cases) or 1.0)
+    weighed = (case.model_copy(update={"weight": case.weight * scale}) for case in cases)
     return tuple(weighed), masked, lost

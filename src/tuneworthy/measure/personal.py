@@ -77,7 +77,7 @@ def persons(text: str) -> tuple[DataSpan, ...]:
     ]
     for match in _CAPITAL.finditer(text):
         start, end = match.span()
-        if _listed(match[0]) and not any(start < one.end and one.start < end for one in people):
+        if _listed(match[0]) and not any(start < s.end and s.start < end for s in people):
             people.append(DataSpan(start, end, "person", "name"))
     return tuple(sorted(people))
 
@@ -461,8 +461,7 @@ class Masker:
         text = text.encode("utf-8", "replace").decode()
         for _ in range(_PASSES):
             hidden = [
-                one._replace(label=self._label(one.label, text[one.start : one.end]))
-                for one in _hidden(text)
+                s._replace(label=self._label(s.label, text[s.start : s.end])) for s in _hidden(text)
             ]
             if not hidden:
                 return text
@@ -485,7 +484,7 @@ def without_secrets(name: str) -> str:
     given back, as no more of it was looked at.
     """
     near = name[:_REACH]
-    return _labelled(near, [one for one in spans(near) if one.label in {"secret", "email"}])
+    return _labelled(near, [span for span in spans(near) if span.label in {"secret", "email"}])
 
 
 def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
@@ -503,10 +502,10 @@ def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
 def _labelled(text: str, hidden: Sequence[DataSpan], low: int = 0, high: int | None = None) -> str:
     """A text from one place to another, with labels for what is hidden."""
     at, stop, pieces = low, len(text) if high is None else high, []
-    for one in hidden:
-        if one.end > low and one.start < stop:
-            pieces.append(f"{text[at : one.start]}[{one.label}]")
-            at = max(at, one.end)
+    for span in hidden:
+        if span.end > low and span.start < stop:
+            pieces.append(f"{text[at : span.start]}[{span.label}]")
+            at = max(at, span.end)
     return "".join((*pieces, text[at:stop]))
 
 
@@ -514,11 +513,11 @@ def _hidden(text: str) -> list[DataSpan]:
     """What is to be hidden, in the order of the text, without overlap."""
     every = [*spans(text), *persons(text)]
     undated = _DAY.sub(lambda day: "-" * len(day[0]), text)
-    for label, found in (("number", _NUMBER.finditer(undated)), ("token", _TOKEN.finditer(text))):
-        every += [DataSpan(*match.span(), label, label) for match in found]
+    for label, matches in (("number", _NUMBER.finditer(undated)), ("token", _TOKEN.finditer(text))):
+        every += [DataSpan(*match.span(), label, label) for match in matches]
     at, hidden = 0, []
-    for each in sorted(every, key=lambda span: (span.start, -span.end)):
-        if each.end > at:
-            hidden.append(each._replace(start=max(at, each.start)))
-            at = each.end
+    for span in sorted(every, key=lambda s: (s.start, -s.end)):
+        if span.end > at:
+            hidden.append(span._replace(start=max(at, span.start)))
+            at = span.end
     return hidden

@@ -187,13 +187,13 @@ def languages(texts: Sequence[str], sure_from: float = SURE) -> list[str | None]
     model = _language_model()
     if model is None:
         return None
-    told: list[str | None] = []
+    codes: list[str | None] = []
     for text in texts:
         part = text[:LOOKED_AT].encode("utf-8", "replace").decode()
         short = sum(map(str.isalpha, part)) < LETTERS
         code, sure = (_NONE, 1.0) if short else model.classify(part)
-        told.append(code if sure >= sure_from and code != _NONE else None)
-    return told
+        codes.append(code if sure >= sure_from and code != _NONE else None)
+    return codes
 
 
 _NONE = "zxx"  # what is no language, by ISO 639
@@ -326,8 +326,8 @@ _NO_SIGNATURES = np.empty((0, PLACES), dtype=np.uint32)
 
 def _runs_of(texts: Sequence[str | None], rows: Sequence[int]) -> tuple[NDArray[np.uint64], Places]:
     """Hashes of the runs of three words of all texts, and the text that each is of."""
-    each = [*map(_spaced, texts, rows)]
-    letters = np.frombuffer(b"".join((b" ", *each)), np.uint8)
+    spaced = [*map(_spaced, texts, rows)]
+    letters = np.frombuffer(b"".join((b" ", *spaced)), np.uint8)
     gaps = letters == 32
     begins = np.flatnonzero(gaps[:-1] > gaps[1:]) + 1
     taken = np.diff(np.append(0, begins[1:]), append=len(letters))
@@ -337,13 +337,13 @@ def _runs_of(texts: Sequence[str | None], rows: Sequence[int]) -> tuple[NDArray[
     weighed *= letters * ~gaps
     sums = np.cumsum(weighed, dtype=np.uint64)  # quicker than a sum for each
     words = np.diff(sums[begins - 1], append=sums[-1])
-    first = np.searchsorted(begins, np.cumsum([1, *map(len, each)]))  # words of each text
+    first = np.searchsorted(begins, np.cumsum([1, *map(len, spaced)]))  # words of each text
     many = np.diff(first) - 2
     many -= 2 * (many > 2)  # a run reaches into nobody's only where there are fewer words
-    text = np.repeat(np.arange(len(each)), many)
+    text = np.repeat(np.arange(len(spaced)), many)
     place = np.arange(len(text)) + (first[:-1] - np.cumsum(many) + many)[text]
-    one, two, three = (words * weight for weight in _WEIGHTS[:3])
-    return (one[:-2] + two[1:-1] + three[2:])[place], text
+    start, middle, end = (words * weight for weight in _WEIGHTS[:3])
+    return (start[:-2] + middle[1:-1] + end[2:])[place], text
 
 
 def _shared(runs: NDArray[np.uint64], text: Places) -> NDArray[np.uint64]:
@@ -427,8 +427,8 @@ def duplicate_groups(
     Answers have to agree too, where there are any.
     """
     signer = Signer()
-    given = [None if text is None else "" for text in texts] if answers is None else answers
-    return near_copies(np.vstack([signer.add(texts, given), signer.rest()]), alike)
+    answers = [None if text is None else "" for text in texts] if answers is None else answers
+    return near_copies(np.vstack([signer.add(texts, answers), signer.rest()]), alike)
 
 
 def _alike(matrix: Signatures, left: Places, right: Places, alike: float) -> NDArray[np.bool_]:

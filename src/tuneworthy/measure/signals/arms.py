@@ -103,7 +103,7 @@ class ArmsSignal:
         results = self.results(table)
         if len(results) > 1:
             ask = _ONE_TEST.format(len(results))
-            arms = sum(len(one.arms) for one in results)
+            arms = sum(len(r.arms) for r in results)
             details: dict[str, Scalar] = {"arms": arms, "tests": len(results)}
             unknown = (each.of(table, None, ask, details=details) for each in (_BEST, _LEAD))
             return Findings(tuple(unknown), (_series(results),))
@@ -149,8 +149,8 @@ class PairSignal(ArmsSignal):
         held = [set(code[file == each].tolist()) for each in self._files]
         if len(held) == 2 and held[0] & held[1]:
             code = code * 2 + (file == max(self._files))
-            told = ((file, *name) for name in names for file in self._files.values())
-            names = [(" · ".join(filter(None, first)), model) for *first, model in told]
+            labelled = ((file, *name) for name in names for file in self._files.values())
+            names = [(" · ".join(filter(None, first)), model) for *first, model in labelled]
         codes, at, place = np.unique(code, return_index=True, return_inverse=True)
         order = np.argsort(at)
         self.names = [names[each] for each in codes[order].tolist()]
@@ -166,7 +166,7 @@ def runs_of(table: TraceTable) -> tuple[list[tuple[str, str]], ArmRuns]:
     codes, place = np.unique(code, return_inverse=True)
     pairs = (divmod(each, len(models)) for each in codes.tolist())
     names = [(shown(prompts[prompt - 1]), shown(models[model - 1])) for prompt, model in pairs]
-    case, score, usd, latency_s, error, group = (table.numbers[one][rows] for one in _NUMBERS)
+    case, score, usd, latency_s, error, group = (table.numbers[name][rows] for name in _NUMBERS)
     talk = table.conversation[rows]
     return names, ArmRuns(place, case, talk, score, usd, latency_s, error > 0, group)
 
@@ -342,7 +342,7 @@ def compare_arms(
     shared: Flags = np.bincount(np.unique(case * arms + runs.arm[rows]) // arms) == len(kept)
     together = bool(shared.sum() >= ENOUGH_CONVERSATIONS or shared.all())
     among = shared[case] | (not together)
-    told, least, most = [_by_run(runs, rows[among], each[among], kept) for each in scores]
+    answered, least, most = [_by_run(runs, rows[among], each[among], kept) for each in scores]
     reach = quantiles(least.means, rng)
     means = np.nanmean(least.means, axis=0).tolist()
     order = sorted(range(len(kept)), key=lambda each: (-means[each], each))
@@ -350,10 +350,10 @@ def compare_arms(
     for column in order:
         arm = int(kept[column])
         bounds = [each.estimate(column, reach.arms, as_share=as_share) for each in (least, most)]
-        compared.append(_arm(names[arm], runs, runs.arm == arm, told.means[:, column], bounds))
+        compared.append(_arm(names[arm], runs, runs.arm == arm, answered.means[:, column], bounds))
     return ArmsResult(
         arms=tuple(compared),
-        lead=_lead((told, least, most), order, reach),
+        lead=_lead((answered, least, most), order, reach),
         cases=len(least.means),
         same_cases=together,
         scale="share" if as_share else "score",
@@ -408,11 +408,11 @@ def _arm(
     name: tuple[str, str],
     runs: ArmRuns,
     own: Flags,
-    told: Floats,
+    means: Floats,
     bounds: Sequence[tuple[Estimate, float, float]],
 ) -> PromptArm:
     (least, low, _), (most, _, high) = bounds
-    answered = told[np.isfinite(told)]
+    answered = means[np.isfinite(means)]
     lost = least.value != most.value
     value = float(answered.mean()) if lost and len(answered) else least.value
     rows = own & np.isfinite(runs.case)
@@ -451,7 +451,7 @@ def _usd_per_run(runs: ArmRuns, rows: Flags) -> tuple[float | Unknown, ...]:
 
 def _lead(runs: Sequence[RunScores], order: Sequence[int], reach: Quantiles) -> Lead | Unknown:
     """The first over the second, with what failed against the first, and for it."""
-    told, least, most = (each.means[:, order] for each in runs)
+    answered, least, most = (each.means[:, order] for each in runs)
     clusters = runs[0].clusters
     if len(order) < 2:
         return Unknown(ask=_ONE_ARM)
@@ -462,7 +462,7 @@ def _lead(runs: Sequence[RunScores], order: Sequence[int], reach: Quantiles) -> 
             ask="run both on the same cases: they share fewer than two, or come from one"
         )
     (estimate, needed), (other, _) = pair, most_of_all
-    apart = told[:, 0] - told[:, 1]
+    apart = answered[:, 0] - answered[:, 1]
     lost = estimate.value != other.value and np.isfinite(apart).any()
     value = float(np.nanmean(apart)) if lost else estimate.value
     enough = estimate.clusters >= ENOUGH_CONVERSATIONS
@@ -528,8 +528,8 @@ def _contrast(names: Sequence[tuple[str, str]], runs: ArmRuns) -> Contrast:
     least, most = (0.0, 1.0) if as_share else (float(score.min()), float(score.max()))
     span = (most - least) or 1.0
     ends = (np.append((score - least) / span, [end] * len(failed)) for end in (np.nan, 0.0, 1.0))
-    told, low, high = (_by_run(runs, rows, each, np.arange(2)) for each in ends)
-    (first, second), clusters = told.means.T, told.clusters
+    answered, low, high = (_by_run(runs, rows, each, np.arange(2)) for each in ends)
+    (first, second), clusters = answered.means.T, answered.clusters
     worst = paired_difference(low.means[:, 0], high.means[:, 1], clusters)
     best = paired_difference(high.means[:, 0], low.means[:, 1], clusters)
     assert worst is not None  # every case has both

@@ -240,10 +240,10 @@ def changes(of_one: Sequence[PromptVersion], end_s: float, since_s: float) -> tu
     return tuple(left)
 
 
-def _gone(one: PromptVersion, end_s: float, since_s: float) -> bool:
+def _gone(version: PromptVersion, end_s: float, since_s: float) -> bool:
     """Whether so long a silence would be very unlikely if it were still in use."""
-    used_s = max(one.last - one.first, (end_s - since_s) / 100)
-    return (end_s - one.last) * one.conversations / used_s >= _SURELY_GONE
+    used_s = max(version.last - version.first, (end_s - since_s) / 100)
+    return (end_s - version.last) * version.conversations / used_s >= _SURELY_GONE
 
 
 def _changes(

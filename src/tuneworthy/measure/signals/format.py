@@ -314,15 +314,15 @@ def _refused_calls(table: TraceTable) -> Evidence:
     sample = table.sample
     talks = clusters_of(sample.column("conversation")).tolist()
     columns = (sample.column(name) for name in ("tool_calls", "messages"))
-    told: dict[int, list[str]] = {}
+    answers: dict[int, list[str]] = {}
     hits, of, kinds = list[bool](), list[int](), Counter[str]()
     for talk, calls, turns in reversed([*zip(talks, *columns, strict=True)]):
-        for call, said in zip(calls or (), told.get(talk, ()), strict=False):
-            hits.append(_ERROR.match(said) is not None)
+        for call, answer in zip(calls or (), answers.get(talk, ()), strict=False):
+            hits.append(_ERROR.match(answer) is not None)
             of.append(talk)
             kinds[call.name[:60]] += hits[-1]
         last = takewhile(lambda turn: turn.role != "assistant", reversed(turns or ()))
-        told[talk] = [turn.content for turn in last if turn.role == "tool"][::-1]
+        answers[talk] = [turn.content for turn in last if turn.role == "tool"][::-1]
     return Measure("refused_tool_call_share", "share of tool calls").of(
         table,
         share(hits, of),
@@ -403,24 +403,24 @@ def number_of(shape: Shape) -> float:
     return float(text_number(repr(shape)))
 
 
-def fits(one: Shape, other: Shape) -> bool:
+def fits(shape: Shape, other: Shape) -> bool:
     """Whether two shapes differ in nothing but values that are null, or lists that are empty."""
-    if one == other or "0" in (one, other):
+    if shape == other or "0" in (shape, other):
         return True
-    if isinstance(one, str) or isinstance(other, str) or one[0] != other[0]:
+    if isinstance(shape, str) or isinstance(other, str) or shape[0] != other[0]:
         return False
-    if one[0] == "[":
-        return all(any(fits(mine, yours) for yours in other[1]) for mine in one[1]) or not other[1]
-    mine, yours = dict(one[1]), dict(other[1])
+    if shape[0] == "[":
+        return all(any(fits(a, b) for b in other[1]) for a in shape[1]) or not other[1]
+    mine, yours = dict(shape[1]), dict(other[1])
     return mine.keys() == yours.keys() and all(fits(mine[key], yours[key]) for key in mine)
 
 
-def differences(one: Shape, usual: Shape) -> Iterator[str]:
+def differences(shape: Shape, usual: Shape) -> Iterator[str]:
     """What tells a shape from the usual one, by the keys at its top."""
-    if isinstance(one, str) or isinstance(usual, str) or one[0] != usual[0] or one[0] != "{":
+    if isinstance(shape, str) or isinstance(usual, str) or shape[0] != usual[0] or shape[0] != "{":
         yield "is of another type"
         return
-    mine: Mapping[str, Shape] = dict(one[1])
+    mine: Mapping[str, Shape] = dict(shape[1])
     yours: Mapping[str, Shape] = dict(usual[1])
     yield from (f"lacks {key[:60]}" for key in yours if key not in mine)
     yield from (f"has {key[:60]}, which others lack" for key in mine if key not in yours)

@@ -105,8 +105,8 @@ class InstructionsSignal:
         )
         evidence = (_tokens(table), _ignored(table, worst), _position(table, checks, extent))
         rows = (
-            (readable_amount(one.quote, 120), one.kind, one.position, 1 - failed / n, n)
-            for one, n, failed in worst[:MOST_SHOWN]
+            (readable_amount(i.quote, 120), i.kind, i.position, 1 - failed / n, n)
+            for i, n, failed in worst[:MOST_SHOWN]
         )
         names = "quote kind position followed_share n"
         return Findings(evidence, pictures("instructions", names, rows))
@@ -126,11 +126,13 @@ class InstructionsSignal:
         rows = rows[np.argsort(system[rows], kind="stable")]
         for members in np.split(rows, np.flatnonzero(np.diff(system[rows])) + 1):
             instructions = self._read(texts[system[members[0]]]) if len(members) else ()
-            for bit, one in enumerate(instructions):
+            for bit, instruction in enumerate(instructions):
                 mine = members[(checked[members] >> bit & 1).astype(bool)]
                 if len(mine):
                     failed = (ignored[mine] >> bit & 1).astype(bool)
-                    yield InstructionResults(one, failed, conversation[mine], len(instructions))
+                    yield InstructionResults(
+                        instruction, failed, conversation[mine], len(instructions)
+                    )
 
 
 class InstructionResults(NamedTuple):
@@ -144,8 +146,7 @@ class InstructionResults(NamedTuple):
     @property
     def asks(self) -> tuple[object, ...]:
         """What is asked, wherever and in whatever words: prompts that ask it share it."""
-        one = self.instruction
-        return one.kind, one.amount, one.words
+        return self.instruction.kind, self.instruction.amount, self.instruction.words
 
 
 def _held_against(
@@ -165,12 +166,12 @@ def _held_against(
     ]
     tools = batch.column("tool_calls")
     calls = [0 if bad else len(tools[row] or ()) for row, bad in zip(rows, failed, strict=True)]
-    for one in instructions:
-        if one.kind == "json":  # was read already
+    for instruction in instructions:
+        if instruction.kind == "json":  # was read already
             known = checked & ~joined(output).blank[members]
             yield known, known & ~readable(output)[members]
         else:
-            answers = follows(one, texts, calls)
+            answers = follows(instruction, texts, calls)
             known = np.array([answer is not None for answer in answers])
             yield known, np.array([answer is False for answer in answers])
 
@@ -208,8 +209,8 @@ def _ignored(table: TraceTable, worst: Sequence[tuple[Instruction, int, int]]) -
         " bears on; interval by conversation",
         details={"instructions": len(worst)},
         examples=(
-            f"{one.quote[:100]}{''.join(f' [{word[:30]}]' for word in one.words)}: {failed} of {n}"
-            for one, n, failed in worst
+            f"{i.quote[:100]}{''.join(f' [{word[:30]}]' for word in i.words)}: {failed} of {n}"
+            for i, n, failed in worst
         ),
     )
 

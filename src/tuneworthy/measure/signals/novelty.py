@@ -110,7 +110,7 @@ def _novel(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence
     half = Z95 * new.spread
     ends = min(seen.low, seen.value - half), max(seen.high, seen.value + half)
     earlier = int((~later).sum())
-    detects = next(found for least, found in SENSITIVITY if earlier >= least)
+    detects = next(sensitivity for least, sensitivity in SENSITIVITY if earlier >= least)
     spares = (1 - new.by_chance,) * 2
     value, low, high = true_share(replace(seen, low=ends[0], high=ends[1]), detects, spares)
     words = float(np.median([len(each.split()) for each in requests.texts]))

@@ -88,13 +88,13 @@ class ShapeSignal:
         forms = _forms(batch, answered)
         prose = np.array([form == "prose" for form in forms]) & answered
         counts = Counter(form for form, there in zip(forms, answered, strict=True) if there)
-        given = happened(batch.column("contexts")) & answered
+        grounded = happened(batch.column("contexts")) & answered
         kinds: dict[str, Scalar] = {name.replace(" ", "_"): n for name, n in sorted(counts.items())}
-        told: tuple[tuple[Measure, Flags, Flags, str, dict[str, Scalar]], ...] = (
+        measures: tuple[tuple[Measure, Flags, Flags, str, dict[str, Scalar]], ...] = (
             (_FORM, ~prose, answered, _ASK, kinds),
             (_FACTS, _own_facts(batch, prose), prose, _ASK, {}),
             (_SAME, _repeated(batch, prose, talks), prose, _ASK, {}),
-            (_COPIED, _copied(batch, given), given, _ASK_CONTEXTS, {}),
+            (_COPIED, _copied(batch, grounded), grounded, _ASK_CONTEXTS, {}),
         )
         return Findings(
             tuple(
@@ -106,7 +106,7 @@ class ShapeSignal:
                     details=details,
                     sample=table.extent(),
                 )
-                for measure, hits, among, ask, details in told
+                for measure, hits, among, ask, details in measures
             )
         )
 
@@ -147,13 +147,13 @@ class TextsSignal:
         rows = sampled_rows(table.sample, _MOST_TOLD, lambda row: bool(asked[row]))
         talks = sampled_clusters(table.sample, rows)
         enough = how_many(talks) >= ENOUGH_CONVERSATIONS
-        told = languages([asked[row] or "" for row in rows]) if enough else []
-        if not told:
+        codes = languages([asked[row] or "" for row in rows]) if enough else []
+        if not codes:
             ask = few(how_many(talks)) if rows else "log `input`, what was asked"
-            ask = ask if told is not None else "install tuneworthy[traces]"
+            ask = ask if codes is not None else "install tuneworthy[traces]"
             return Findings((*lengths, _LANGUAGES.of(table, ask)))
-        known = np.array([code is not None for code in told])
-        of, groups = np.array([code for code in told if code is not None]), talks[known]
+        known = np.array([code is not None for code in codes])
+        of, groups = np.array([code for code in codes if code is not None]), talks[known]
         counts = Counter(of.tolist())
         named = [code for code, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))]
         shares = [(code, share(of == code, groups)) for code in named[:_MOST_NAMED]]
@@ -164,7 +164,7 @@ class TextsSignal:
             share(of != named[0], groups) if named else None,
             f"measure questions of {LETTERS} letters or more",
             method=f"by letters, where {SURE:g} sure; interval by conversation",
-            details=details | {"unknown": len(told) - len(of)},
+            details=details | {"unknown": len(codes) - len(of)},
             sample=table.extent(len(rows)),
         )
         names = "language value low high n"
@@ -214,8 +214,8 @@ def _length(table: TraceTable, what: str, column: str) -> Evidence:
 def _forms(batch: Batch, answered: Flags) -> list[Form]:
     texts = [(text or "").strip() for text in batch.output]
     short = [bool(text) and len(text.split()) <= MOST_WORDS for text in texts]
-    told = zip(texts, short, answered, strict=True)
-    kinds = Counter(text.casefold() for text, label, there in told if label and there)
+    rows = zip(texts, short, answered, strict=True)
+    kinds = Counter(text.casefold() for text, label, there in rows if label and there)
     few = rate(np.array(short)[answered]) > 0 and len(kinds) <= MOST_LABELS * sum(kinds.values())
     forms: list[Form] = []
     for text, label, calls in zip(texts, short, batch.column("tool_calls"), strict=True):
@@ -231,17 +231,17 @@ def _forms(batch: Batch, answered: Flags) -> list[Form]:
 
 
 def _own_facts(batch: Batch, rows: Flags) -> Flags:
-    found = np.zeros(len(batch), dtype=bool)
+    own = np.zeros(len(batch), dtype=bool)
     columns = [batch.column(name) for name in ("input", "system", "messages", "contexts")]
     words = lru_cache(maxsize=64)(_words)  # many share a system prompt
     for row in np.flatnonzero(rows).tolist():
         asked, system, turns, passages = (values[row] for values in columns)
         left = {word.casefold() for word in _facts(batch.output[row] or "")}
-        told = (asked, system, *(passages or ()), *(text for _, text in turns or ()))
-        for text in filter(None, told):
+        sources = (asked, system, *(passages or ()), *(text for _, text in turns or ()))
+        for text in filter(None, sources):
             left = left and left - words(text)
-        found[row] = bool(left)
-    return found
+        own[row] = bool(left)
+    return own
 
 
 def _words(text: str) -> set[str]:
@@ -270,13 +270,13 @@ def _repeated(batch: Batch, rows: Flags, talks: Ints) -> Flags:
 
 
 def _copied(batch: Batch, rows: Flags) -> Flags:
-    found = np.zeros(len(batch), dtype=bool)
+    copied = np.zeros(len(batch), dtype=bool)
     passages = batch.column("contexts")
     for row in np.flatnonzero(rows).tolist():
         runs = _runs(batch.output[row] or "")
         held = [_runs(text) for text in passages[row] or ()]
-        found[row] = any(len(runs & each) * 2 >= len(runs) for each in held) if runs else False
-    return found
+        copied[row] = any(len(runs & each) * 2 >= len(runs) for each in held) if runs else False
+    return copied
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:

@@ -112,9 +112,9 @@ class TrafficSignal:
             names = "month requests low high forecast whole"
             return Findings(evidence, pictures("volume", names, rows))
         ask = "measure the logs of real use: these are runs of a test"  # so many as its maker took
-        of_use = {one.id: Measure(one.id, one.unit, one.factor) for one in evidence}
-        told = (of_use[e.id].of(table, ask) if e.id in _OF_USE else e for e in evidence)
-        return Findings(tuple(told))
+        of_use = {e.id: Measure(e.id, e.unit, e.factor) for e in evidence}
+        items = (of_use[e.id].of(table, ask) if e.id in _OF_USE else e for e in evidence)
+        return Findings(tuple(items))
 
 
 # Requests and spend a month, their growth, and where it leads.
@@ -133,8 +133,8 @@ def by_day(table: TraceTable, values: Floats | None = None) -> tuple[Floats, flo
     kept = ago < whole
     ago, amount = ago[kept].astype(np.int64), amount[kept]
     days = np.bincount(ago, weights=amount, minlength=whole)[::-1].astype(np.float64)
-    one = np.bincount(table.conversation[at.usable][kept], weights=amount)
-    return days, float(one @ one) / max(whole, 1)
+    sums = np.bincount(table.conversation[at.usable][kept], weights=amount)
+    return days, float(sums @ sums) / max(whole, 1)
 
 
 def per_month(table: TraceTable, values: Floats | None = None) -> Ends:
