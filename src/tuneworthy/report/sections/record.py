@@ -368,7 +368,6 @@ def _here(dossier: Dossier, name: str, kind: str) -> Iterator[str]:
     goals = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
     options = () if isinstance(dossier.options, Unknown) else dossier.options
     claims = [claim for claim in dossier.challenges if claim.id == name]
-    departs = [departure.because for departure in dossier.verdict.departs if departure.rule == name]
     texts: list[str] = []
     if kind == "a target":
         texts = [target.state for key, target in dossier.targets.items() if key == name]
@@ -381,7 +380,7 @@ def _here(dossier: Dossier, name: str, kind: str) -> Iterator[str]:
     elif kind == "a challenge":
         texts = [f"{claim.says} To settle: {claim.settle}" for claim in claims]
     elif kind == "a rule of the judgement":
-        texts = departs
+        texts = [d.because for d in dossier.verdict.departs if d.rule == name]
     else:
         answer = dossier.signals[name] if kind == "a sign of a ceiling" else answers[name]
         note = f"; {answer.note}" if answer.note else ""
