@@ -20,6 +20,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -296,7 +297,8 @@ async def _untuned(world: World, seed: int, there: There, note: Any, _: Any) -> 
         own = seed if size < full else 0  # of all examples there is one pool
         pool = world.seen(size, own)
         looked = Pool(pool)
-        ways = {"nearest example": looked.neighbour}
+        nearest = Arm(id="nearest example", kind="baseline", of="nearest_neighbour")
+        ways = {nearest.id: partial(looked.look_up, nearest)}
         if world.task.labelled and looked.teaches:
             ways["trained head"] = looked.head
         for way, says in ways.items():
