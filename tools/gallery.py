@@ -14,7 +14,7 @@ import json
 import math
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ Rows = list[dict[str, Any]]
 NAMES = ("Ada Lund", "Ben Okoro", "Cleo Marsh", "Dana Petrov", "Emil Novak", "Fay Adeyemi")
 
 
-def filled(draw: random.Random, text: str, slots: dict[str, Sequence[Any]]) -> str:
+def filled(draw: random.Random, text: str, slots: Mapping[str, Sequence[Any]]) -> str:
     """A text with each ``{slot}`` drawn."""
     for name, values in slots.items():
         while f"{{{name}}}" in text:

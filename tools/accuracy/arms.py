@@ -25,7 +25,7 @@ def drawn(rng: np.random.Generator, rates: list[float]) -> NDArray[np.float64]:
     """Right and wrong by case and arm; an easy case is easy for every arm (correlation 0.5)."""
     ease, noise = rng.normal(size=(CASES, 1)), rng.normal(size=(CASES, len(rates)))
     cut = np.array([NormalDist().inv_cdf(rate) for rate in rates])
-    return ((ease + noise) / np.sqrt(2) < cut) * 1.0
+    return np.asarray((ease + noise) / np.sqrt(2) < cut, np.float64)
 
 
 def result(scores: NDArray[np.float64]) -> ArmsResult:
@@ -34,12 +34,13 @@ def result(scores: NDArray[np.float64]) -> ArmsResult:
     size = scores.size
     runs = ArmRuns(
         arm=np.tile(np.arange(arms), cases),
-        case=np.repeat(np.arange(cases), arms) * 1.0,
+        case=np.repeat(np.arange(cases, dtype=np.float64), arms),
         run=np.arange(size),
         score=scores.ravel(),
         usd=np.full(size, np.nan),
         latency_s=np.full(size, np.nan),
         error=np.zeros(size, dtype=bool),
+        group=np.full(size, np.nan),
     )
     names = [(f"p{arm}", "m") for arm in range(arms)]
     return compare_arms(names, runs, rng=np.random.default_rng(0))

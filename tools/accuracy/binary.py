@@ -73,7 +73,7 @@ def redrawn(clusters: Sequence[str], draws: int, seed: int) -> Floats:
     return drawn[:, member].astype(np.float64)
 
 
-def between(values: Sequence[float]) -> str:
+def between(values: Floats) -> str:
     """The 95% percentile interval of redrawn values, as text."""
-    low, high = np.percentile(np.array(values), (2.5, 97.5))
+    low, high = np.percentile(values, (2.5, 97.5))
     return f"{low:.3f} to {high:.3f}"

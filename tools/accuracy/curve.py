@@ -17,39 +17,41 @@ from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.training.curve import learning_curve
 
 PILOTS = ((200, 3, 50), (48, 3, 10), (48, 1, 6))  #: Cases, seeds, and the smallest size.
 _NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 400) for i in range(400)])
-World = Callable[[np.random.Generator, float], Callable[[float], float]]
+Law = Callable[[float], float]  #: The true score by the number of examples.
+World = Callable[[np.random.Generator, float], Law]
 
 
-def flat(rng: np.random.Generator, _: float):
+def flat(rng: np.random.Generator, _: float) -> Law:
     share = rng.uniform(0.05, 1.0)
     return lambda _: share
 
 
-def nothing(_: np.random.Generator, __: float):
+def nothing(_: np.random.Generator, __: float) -> Law:
     """Never right, whatever the number of examples."""
     return lambda _: 0.0
 
 
-def power(rng: np.random.Generator, first: float):
+def power(rng: np.random.Generator, first: float) -> Law:
     floor, beta = rng.uniform(0.0, 0.3), rng.uniform(0.2, 1.2)
     lead = rng.choice([0.0, 1.0, 5.0]) * (first / 2) ** beta
     scale = rng.uniform(0.1, 0.6) * (lead + (first / 2) ** beta)
     return lambda n: 1 - min(1.0, floor + scale / (lead + n**beta))
 
 
-def logistic(rng: np.random.Generator, first: float):
+def logistic(rng: np.random.Generator, first: float) -> Law:
     floor, gain, width = rng.uniform(0.0, 0.3), rng.uniform(0.1, 0.6), rng.uniform(0.5, 1.5)
     middle = math.log(first) + rng.uniform(-1.0, 1.4)
     return lambda n: 1 - floor - gain / (1 + math.exp((math.log(n) - middle) / width))
 
 
-def jump(rng: np.random.Generator, first: float, low: tuple[float, float] = (0.0, 0.05)):
+def jump(rng: np.random.Generator, first: float, low: tuple[float, float] = (0.0, 0.05)) -> Law:
     """A step in log n, most of it after what is seen and before all of the data."""
     bottom, top, width = rng.uniform(*low), rng.uniform(0.5, 1.0), rng.uniform(0.15, 0.5)
     middle = math.log(4 * first) + rng.uniform(0.2, 1.2)
@@ -57,12 +59,12 @@ def jump(rng: np.random.Generator, first: float, low: tuple[float, float] = (0.0
     return lambda n: bottom + (top - bottom) * step(math.log(n))
 
 
-def jump_higher(rng: np.random.Generator, first: float):
+def jump_higher(rng: np.random.Generator, first: float) -> Law:
     """The same of a model that is right in a third to a half of the cases already."""
     return jump(rng, first, (0.3, 0.5))
 
 
-def falling(rng: np.random.Generator, first: float):
+def falling(rng: np.random.Generator, first: float) -> Law:
     top, less = rng.uniform(0.5, 0.9), rng.uniform(0.01, 0.04)
     return lambda n: top - less * math.log2(n / first)
 
@@ -70,12 +72,14 @@ def falling(rng: np.random.Generator, first: float):
 WORLDS: tuple[World, ...] = (flat, nothing, power, logistic, jump, jump_higher, falling)
 
 
-def runs(rng: np.random.Generator, share: float, ease: np.ndarray, seeds: int, apart: float):
+def runs(
+    rng: np.random.Generator, share: float, ease: NDArray[np.float64], seeds: int, apart: float
+) -> NDArray[np.float64]:
     """Scores of some seeds on the same cases, drawn from many whose mean chance is the share."""
     rows = []
     for _ in range(seeds):
         wanted = np.clip(share + rng.normal(0, apart), 0, 1)
-        low, high = -30.0, 30.0
+        low, shift, high = -30.0, 0.0, 30.0
         for _ in range(40):
             shift = (low + high) / 2
             mean = (1 / (1 + np.exp(-(shift + ease.std() * _NORMAL)))).mean()
@@ -92,19 +96,25 @@ def main() -> None:
         sizes = [first, 2 * first, 4 * first]
         print(f"{cases} cases, {seeds} seeds, sizes {sizes}")
         for world in WORLDS:
-            told: Counter[str] = Counter()
+            told, width = Counter[str](), 0.0
             for number in range(pilots):
                 rng = np.random.default_rng(number)
                 truth, ease = world(rng, first), rng.normal(0, rng.uniform(0.5, 4), cases)
                 apart = rng.uniform(0.0, 0.03)
                 tables = [runs(rng, truth(n), ease, seeds, apart) for n in (*sizes, 16 * first)]
                 goal = truth(16 * first) - 0.01
-                about = {"margin": 0.02, "target": goal if goal > 0 else None}
-                curve = learning_curve(sizes, tables[:-1], np.arange(cases), **about)
-                for name, point in zip(("quarter", "half", "all"), curve.points[2:], strict=True):
-                    low, high = round(point.low, 2), round(point.high, 2)  # as told
+                target = goal if goal > 0 else None
+                curve = learning_curve(
+                    sizes, tables[:-1], np.arange(cases), margin=0.02, target=target
+                )
+                points = curve.points[2:]
+                ends = [(round(point.low, 2), round(point.high, 2)) for point in points]  # as told
+                for name, point, (low, high) in zip(
+                    ("quarter", "half", "all"), points, ends, strict=True
+                ):
                     told[name] += low <= truth(point.examples) <= high
-                    told[f"width {name}"] += high - low
+                low, high = ends[-1]
+                width += high - low
                 told["run"] += bool(low <= tables[-1].mean() <= high)
                 more = truth(8 * first) - truth(4 * first) >= 0.02
                 told["flat"] += curve.outlook == "flat"
@@ -114,7 +124,7 @@ def main() -> None:
             low, high = wilson(told["all"], pilots)
             print(
                 f"  {world.__name__:12} {' '.join(rates)} (all: {low:.3f} to {high:.3f})  "
-                f"width {told['width all'] / pilots:.2f}  flat {told['flat']}, of them wrongly "
+                f"width {width / pilots:.2f}  flat {told['flat']}, of them wrongly "
                 f"{told['flat, gains']}  never wrongly {told['never, is met']}",
                 flush=True,
             )

@@ -77,7 +77,8 @@ def people(real: Path) -> Task:
     rows = json.loads((real / "presidio_synth" / "synth_dataset_v2.json").read_text("utf-8"))
     pairs = []
     for row in rows:
-        text, found = " ".join(row["full_text"].split()), {}
+        text = " ".join(row["full_text"].split())
+        found: dict[str, str] = {}
         for span in sorted(row["spans"], key=lambda each: each["start_position"]):
             found.setdefault(span["entity_type"], " ".join(span["entity_value"].split()))
         name, place = found.get("PERSON"), found.get("GPE")
@@ -108,7 +109,7 @@ def orders(_: Path) -> Task:
         "the {c} branch asked for {n} {t}s; last time it was {m}",
         "not {m} but {n} {t}s for {c} please", "{t}s, {n}, {c}",
     )  # fmt: skip
-    pairs = {}
+    pairs: dict[str, dict[str, Any]] = {}
     while len(pairs) < 600:
         n, m = chance.randrange(12), chance.randrange(12)
         town, thing = chance.choice(towns), chance.choice(things)
@@ -161,10 +162,10 @@ def sql(_: Path) -> Task:
         ("Everybody {w}, best paid first", "SELECT name FROM staff WHERE {s} ORDER BY pay DESC"),
         ("Who {w} was hired first?", "SELECT name FROM staff WHERE {s} ORDER BY hired LIMIT 1"),
     )
-    pairs = {}
+    pairs: dict[str, str] = {}
     while len(pairs) < 600:
         said = chance.sample(wheres, chance.choice((1, 1, 2)))
-        values = {"c": chance.choice(towns), "d": chance.choice(teams)}
+        values: dict[str, Any] = {"c": chance.choice(towns), "d": chance.choice(teams)}
         values |= {"k": chance.randrange(20, 90) * 1000, "y": chance.randrange(2005, 2025)}
         asked, query = chance.choice(heads)
         text = asked.format(w=" ".join(words for words, _ in said)).format(**values)

@@ -23,7 +23,7 @@ from tuneworthy.measure.evalset import build_evalset
 from tuneworthy.measure.signals.examples import REASONS
 from tuneworthy.measure.signals.examples import ExamplesSignal as Examples
 from tuneworthy.model.case import Materials
-from tuneworthy.model.evidence import Batch, Evidence, ToolCall
+from tuneworthy.model.evidence import Batch, Evidence, TextColumn, ToolCall
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +36,8 @@ def traces(rng: np.random.Generator, at_fault: NDArray[np.bool_]) -> Batch:
     """Answers of 30 words drawn from a thousand, some of them spoilt."""
     size = at_fault.size
     words = np.array([f"word{n}" for n in range(1000)])[rng.integers(0, 1000, (size, 30))]
-    outputs: list[str | None] = [" ".join(row) for row in words]
-    error: list[str | None] = [None] * size
+    outputs: TextColumn = [" ".join(row) for row in words]
+    error: TextColumn = [None] * size
     for row in np.flatnonzero(at_fault.ravel()).tolist():
         kind = rng.integers(0, 4)
         if kind == 3:
@@ -68,14 +68,20 @@ def instructed(path: Path) -> None:
     rows = labelled(path)
     labels = ", ".join(sorted({label for _, label in rows}))
     order = f"Sort the customer's message into one of these, and write its name alone: {labels}."
-    bare, outputs = [text for text, _ in rows], [label for _, label in rows]
-    whole = [f"{order}\n\nMessage: {text}" for text in bare]
-    test = {"case": [str(n) for n in range(len(rows))], "model": ["m"] * len(rows)}
+    bare: TextColumn = [text for text, _ in rows]
+    outputs: TextColumn = [label for _, label in rows]
+    whole: TextColumn = [f"{order}\n\nMessage: {text}" for text in bare]
     forms = {
         "bare": Batch(output=outputs, input=bare),
         "system": Batch(output=outputs, input=bare, system=[order] * len(rows)),
         "user": Batch(output=outputs, input=whole),
-        "results": Batch(output=outputs, input=whole, reference=outputs, **test),
+        "results": Batch(
+            output=outputs,
+            input=whole,
+            reference=outputs,
+            case=[str(n) for n in range(len(rows))],
+            model=["m"] * len(rows),
+        ),
     }
     for form, batch in forms.items():
         usable, drawn = counted(batch, Materials()).value, build_evalset([batch], n=200)

@@ -39,7 +39,7 @@ def report(name: str, cases: list[dict[str, str]], fitted: tuple[float, ...], cu
     ones, drawn = np.ones(len(cases)), redrawn([c["knowledge"] for c in cases], DRAWS, 1)
     print(f"\n{name}: {len(cases)} answers, {int(truth.sum())} of them supported")
     areas = [(auc(plain, truth, w), auc(ours, truth, w)) for w in (ones, *drawn)]
-    said = (plain >= cut) * 1.0, (ours >= 0) * 1.0
+    said = [each.astype(np.float64) for each in (plain >= cut, ours >= 0)]
     right = [[balanced(each, truth, w) for each in said] for w in (ones, *drawn)]
     for label, pairs_of in (("AUC", areas), ("balanced accuracy", right)):
         table = np.array(pairs_of)

@@ -96,13 +96,13 @@ def told(yes: list[float], no: list[float], cut: float, label: str) -> None:
     """Print AUC and balanced accuracy of a score."""
     scores, truth = np.array(yes + no), np.array([1.0] * len(yes) + [0.0] * len(no))
     ones = np.ones(len(scores))
-    right = balanced((scores >= cut) * 1.0, truth, ones)
+    right = balanced((scores >= cut).astype(np.float64), truth, ones)
     print(f"  {label}: AUC {auc(scores, truth, ones):.3f}, balanced accuracy {right:.3f}")
 
 
 def fires(at_fault: NDArray[np.bool_]) -> bool:
     """Whether wrong answers before the right passage are called too many (over one in ten)."""
-    scores = [0.0 if bad else 1.0 for bad in at_fault.ravel().tolist()]
+    scores: list[float | None] = [0.0 if bad else 1.0 for bad in at_fault.ravel().tolist()]
     batch = Batch(
         output=[""] * len(scores),
         score=scores,

@@ -25,7 +25,7 @@ KINDS = {
     "time": ("timestamp", "latency_s", "time_to_first_token_s"),
     "score": ("score", "reference"),
 }
-BESIDE = {
+BESIDE: dict[str, tuple[str, str, list[Any]]] = {
     "langfuse-v2.jsonl": ("langfuse-scores.jsonl", "score", [1, 0]),
     "openinference.jsonl": ("phoenix-annotations.jsonl", "label", ["good", None]),
 }  #: Scores that stand in a file of their own.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tuneworthy.measure.signals.base import TraceSignal as Signal
-    from tuneworthy.model.evidence import Batch, Evidence
+    from tuneworthy.model.evidence import Batch, Evidence, TextColumn
 
 RATES = (0.0, 0.01, 0.05, 0.1, 0.2)
 SETS = 400
@@ -30,7 +30,7 @@ def told(signal: Signal, measured: str, batch: Batch) -> Evidence:
     return next(each for each in measure(signal, batch).evidence if each.id == measured)
 
 
-def names(at_fault: NDArray[np.bool_]) -> list[str]:
+def names(at_fault: NDArray[np.bool_]) -> TextColumn:
     """The conversation of each trace."""
     conversations, turns = at_fault.shape
     return [f"c{row}" for row in range(conversations) for _ in range(turns)]

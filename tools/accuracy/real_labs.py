@@ -98,7 +98,7 @@ def bounded(tool: Row) -> Row | None:
     kinds = {name: told["properties"][name]["type"] for name in told.get("required", ())}
     if not 0 < len(kinds) < 4 or not KINDS.keys() >= set(kinds.values()):
         return None
-    of = {name: {"type": KINDS[kind]} for name, kind in kinds.items()}
+    of: dict[str, Row] = {name: {"type": KINDS[kind]} for name, kind in kinds.items()}
     of = {k: v | ({"maxLength": 24} if v["type"] == "string" else {}) for k, v in of.items()}
     given = {"type": "object", "properties": of, "required": [*of], "additionalProperties": False}
     whole = {"name": {"const": tool["name"]}, "arguments": given}
@@ -284,12 +284,14 @@ def write(name: str, data: Path, folder: Path) -> None:
 def right(metric: str, case: Row, text: str) -> bool:
     """Whether an answer is right, by rules of this file alone."""
     if metric == "label":
-        return text.strip().strip('"').casefold() == case["reference"].casefold()
+        return text.strip().strip('"').casefold() == str(case["reference"]).casefold()
     if metric == "sql":
         return _rows(case, text) == _rows(case, case["reference"])
     found = re.search(r"\{.*\}", text, re.DOTALL)
+    if not found:
+        return False
     try:
-        call = json.loads(found[0]) if found else None
+        call = json.loads(found[0])
         name, given = call["name"], call["arguments"]
     except (ValueError, TypeError, KeyError):
         return False

@@ -24,7 +24,7 @@ TARGET = 0.9
 
 def missed(at_fault: NDArray[np.bool_]) -> bool:
     """Whether the whole interval of success lies under the target."""
-    scores = [0.0 if bad else 1.0 for bad in at_fault.ravel().tolist()]
+    scores: list[float | None] = [0.0 if bad else 1.0 for bad in at_fault.ravel().tolist()]
     batch = Batch(output=[""] * len(scores), score=scores, conversation=names(at_fault))
     high = told(Success(), "success_share", batch).high
     return isinstance(high, float) and high < TARGET
