@@ -19,7 +19,7 @@ import math
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -299,7 +299,7 @@ async def _untuned(world: World, seed: int, there: There, note: Any, _: Any) -> 
         pool = world.seen(size, own)
         looked = Pool(pool)
         nearest = Arm(id="nearest example", kind="baseline", of="nearest_neighbour")
-        ways = {nearest.id: partial(looked.look_up, nearest)}
+        ways: dict[str, Callable[[EvalCase], str]] = {nearest.id: partial(looked.look_up, nearest)}
         if world.task.labelled and looked.teaches:
             ways["trained head"] = looked.head
         for way, says in ways.items():
