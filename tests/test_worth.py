@@ -138,7 +138,7 @@ def test_more_cases_are_worth_it_near_the_target_and_not_far_from_it() -> None:
     assert more_cases(Unknown(ask="x"), 0.88, 100, 0.9) is None
 
 
-@pytest.mark.parametrize(("share", "brings", "worth"), [(0.82, 3000, False), (0.9, 1000, True)])
+@pytest.mark.parametrize(("share", "brings", "worth"), [(0.82, 3000, False), (0.9, 1300, True)])
 def test_a_lab_asks_for_no_cases_that_are_not_worth_their_labels(
     tmp_path: Path, share: float, brings: int, worth: bool
 ) -> None:

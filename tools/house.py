@@ -29,7 +29,7 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_909, 1_800),
-    ("model",): Budget(4_587, 3_200),
+    ("model",): Budget(4_590, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_558, 4_400),
     ("files", "scoring"): Budget(3_748, 2_600),
     ("traces",): Budget(4_418, 2_200),
@@ -44,8 +44,8 @@ BUDGETS = {
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_705, 44_400
-MOST_TOKENS, AIM_TOKENS = 453_860, 275_000
+MOST_LINES, AIM_LINES = 62_708, 44_400
+MOST_TOKENS, AIM_TOKENS = 453_876, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

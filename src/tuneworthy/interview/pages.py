@@ -153,7 +153,7 @@ def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
 def is_settled(dossier: Dossier) -> bool:
     """Whether no open answer could make it another answer today."""
     answers = set(dossier.reach.answers)
-    return len(answers) < 2 or answers <= {"no", "not_yet"}  # one
+    return answers == {dossier.verdict.answer} or answers <= {"no", "not_yet", "open"}
 
 
 def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:

@@ -306,7 +306,10 @@ class Take(Record):
 
 
 class Reach(Record):
-    """What the outcomes that are still possible, and each open answer alone, can make of it."""
+    """What the outcomes that are still possible, and each open answer alone, can make of it.
+
+    ``answers`` hold *too early to say* where the answer is another and a contradiction may open it.
+    """
 
     answers: tuple[TuningAnswer, ...]
     first_steps: tuple[str, ...]

@@ -99,10 +99,10 @@ def reach_text(dossier: Dossier) -> str:
     answers = dossier.reach.answers
     if not (many := open_answers(dossier)):
         return ""
-    if set(answers) <= {"no", "not_yet"}:
+    if set(answers) <= {"no", "not_yet", "open"}:
         turn = " turns" if many == 1 else "s turn"
         return f"Don’t spend on tuning now, whatever the open answer{turn} out to be."
-    if len(answers) == 1:
+    if answers == (dossier.verdict.answer,):
         return f"The open answer{'s' * (many > 1)} can’t change it."
     return f"Still possible: {listing([ANSWER_WORDS[answer] for answer in answers], 'or')}."
 
