@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import errno
 import gc
-import json
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import TextIO
 
 import click
@@ -18,7 +16,36 @@ from tuneworthy import __version__
 from tuneworthy.errors import StoppedError, TuneworthyError, one_line
 from tuneworthy.report.width import lay_out_for
 
-_COMMANDS = json.loads(Path(__file__).with_name("commands.json").read_text("utf-8"))
+_COMMANDS = {
+    "init": ("cases", "Start a case folder with a commented case file."),
+    "demo": ("cases", "Copy a case of the gallery, and walk through it."),
+    "interview": ("cases", "Ask what removes most doubt, and show the verdict forming."),
+    "decide": ("reports", "Judge a case: is fine-tuning worth it, and how sure is that?"),
+    "options": ("reports", "Compare what could be done instead, or as well."),
+    "explain": ("reports", "Walk through a verdict, or explain whatever has an id."),
+    "invest": ("reports", "Compute cost and return, line by line, and how sure they are."),
+    "plan": ("reports", "Plan the work: phases, hours, cost, dates, and when each is done."),
+    "measure": ("cases", "Measure traces or results, and keep the evidence."),
+    "evalset": ("cases", "Draw an evaluation set from traces, and label it."),
+    "ceiling": ("labs", "Find out whether prompting has reached its limit."),
+    "pilot": ("training", "Train on growing parts of the data: does tuning work here?"),
+    "retrieve": ("labs", "Compare ways of retrieving, and what answers lose by them."),
+    "verify": ("labs", "Compare a tuned model with the best untuned arm."),
+    "data": ("training", "Gate and review what a model may be tuned on."),
+    "export": ("training", "Write the training set as a service or library takes it."),
+    "watch": ("training", "Hold a signed decision against new logs and dates."),
+    "models": ("labs", "List the models that can be called, and what they cost."),
+    "list": ("servers", "List a folder of cases: answers, asks, worth, and what to fund."),
+    "serve": ("servers", "Show cases on a page in the browser, and take answers there."),
+    "mcp": ("servers", "Offer the tools to an assistant over the Model Context Protocol."),
+    "precedents": ("reports", "Show what happened to others, and how often tuning won."),
+    "answer": ("cases", "Write answers into a case file, leaving the rest as it is."),
+    "diff": ("reports", "Say what changed between two dossiers, and why the verdict moved."),
+    "framework": ("reports", "List, show and check decision frameworks."),
+    "backtest": ("reports", "Show how often a framework was right about published cases."),
+    "schema": ("reports", "Print the JSON Schema of a case, a framework or a dossier."),
+    "completion": ("reports", "Print the completion script for a shell."),
+}
 """Each command's module and what it says of itself, in the order of the help."""
 
 

@@ -51,7 +51,6 @@ from tuneworthy.stats.agreement import cohen_kappa
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.compare import Ceiling, cases_needed, ceiling, paired_difference, quantiles
 from tuneworthy.stats.intervals import BY_MARGIN, Z95
-from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.weigh import FAMILIES, exactly, maker
 
 LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset label --for choose)"
@@ -207,7 +206,13 @@ def _kappa(words: JudgedScores, cases: Cases) -> Coefficient:
 # What a ceiling lab found.
 
 NEAR_COPY = 1.0  #: Where a framework names no threshold, only identical prompts are copies.
-_TUNING_CHANGES: dict[str, State] = TABLES["tuning_changes"]
+_TUNING_CHANGES: dict[str, State] = {
+    "inconsistent_format": "yes",
+    "terminology_errors": "yes",
+    "voice_drift": "yes",
+    "instruction_limit": "yes",
+    "knowledge_gaps": "no",
+}  #: Form, words, voice and rules can be trained; facts that weren't there can't.
 _NONE = Unknown(ask="let a generator propose prompts: --propose 5")
 _NOT_PROPOSED = {"plateau": _NONE, "proposing": _NONE}
 _NO_TARGET = "say which share is good enough (targets.quality.at_least)"

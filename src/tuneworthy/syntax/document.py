@@ -8,12 +8,10 @@ called ``no`` is called "no" and an answer ``Off`` is a no.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from importlib.resources import files
 from typing import Any, TypeVar
 
 import yaml
@@ -136,8 +134,19 @@ class _Reader:
 
 R = TypeVar("R", bound=BaseModel)
 
-_KEPT = files("tuneworthy.syntax").joinpath("fixes.json").read_text("utf-8")
-_FIXES: dict[str, tuple[str, str]] = json.loads(_KEPT)
+_FIXES: dict[str, tuple[str, str]] = {
+    "missing": ("is missing", "add it"),
+    "float_parsing": ("is not a number", "write a plain number"),
+    "float_type": ("is not a number", "write a plain number"),
+    "int_parsing": ("is not a whole number", "write a whole number"),
+    "int_type": ("is not a whole number", "write a whole number"),
+    "int_from_float": ("is not a whole number", "write a whole number"),
+    "finite_number": ("is not a finite number", "write a plain number"),
+    "bool_type": ("is neither true nor false", "write true or false"),
+    "string_type": ("is not text", "write text, in quotes if it looks like a number"),
+    "tuple_type": ("is not a list", "write a list"),
+    "dict_type": ("is not a mapping", "write keys and values"),
+}
 
 _SHOWN_KEYS = 4  # of a mapping that isn't there
 _PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%")

@@ -7,7 +7,6 @@ of keys is asked, and no redirect is followed with them.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -16,7 +15,6 @@ from contextlib import contextmanager
 from functools import lru_cache
 from http.client import HTTPException, InvalidURL
 from itertools import islice
-from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
@@ -228,7 +226,17 @@ def _made(endpoint: str | None, region: str, key: str, secret: str, token: str) 
     return session.create_client("s3", region, endpoint_url=endpoint, config=config)
 
 
-_SAID = json.loads(Path(__file__).with_name("remote.json").read_text("utf-8"))
+_SAID = {
+    "NoSuchBucket": ("there is no such bucket", "check the address"),
+    "NoSuchKey": ("it is gone", "run it again"),
+    "PreconditionFailed": ("it was written anew meanwhile", "run it again"),
+    "AccessDenied": (
+        "its server lets nobody without the right key in",
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of somebody who may read it",
+    ),
+    "InvalidAccessKeyId": ("its server doesn't know the key", "check AWS_ACCESS_KEY_ID"),
+    "SignatureDoesNotMatch": ("the secret is not that of the key", "check AWS_SECRET_ACCESS_KEY"),
+}
 _CODES = {"403": "AccessDenied", "404": "NoSuchKey", "412": "PreconditionFailed"}
 
 

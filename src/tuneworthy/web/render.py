@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import re
 import shutil
 import time
@@ -134,7 +133,16 @@ def asset(name: str) -> str:
 
 # A case on the page. Each of its pages is an address of its own, and works as a plain link.
 
-TABS = json.loads(Path(__file__).with_name("tabs.json").read_text("utf-8"))
+TABS = {
+    "Overview": {"": "Overview"},
+    "Answers": {"answers": "All answers", "interview": "Interview"},
+    "Evidence": {"evidence": "What is known", "files": "Add files", "precedents": "Precedents"},
+    "Lab": {"lab": "Labs", "runs": "Runs", "models": "Models", "label": "Labels"},
+    "Money": {"money": "Money"},
+    "Options & plan": {"options": "Options", "plan": "Plan"},
+    "Report": {"report": "Report"},
+    "History": {"history": "History"},
+}
 """Tabs in their order, each with its pages: title by what follows the case's address. A new page is
 an entry here and a route of its own."""
 
