@@ -34,7 +34,7 @@ BUDGETS = {
     ("files", "scoring"): Budget(3_748, 2_600),
     ("traces",): Budget(4_426, 2_200),
     ("measure",): Budget(6_295, 4_800),
-    ("verdict",): Budget(4_745, 3_400),
+    ("verdict",): Budget(4_743, 3_400),
     ("money", "plan", "precedents"): Budget(4_589, 3_300),
     ("pipeline",): Budget(265, 250),
     ("report",): Budget(6_869, 4_600),
@@ -44,8 +44,8 @@ BUDGETS = {
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_765, 44_400
-MOST_TOKENS, AIM_TOKENS = 454_248, 275_000
+MOST_LINES, AIM_LINES = 62_763, 44_400
+MOST_TOKENS, AIM_TOKENS = 454_246, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -81,15 +81,13 @@ def rests_on(basis: Basis) -> str:
         return f"Rests on {grounds}; no single answer changes it."
     if not turning:
         return f"Rests on {grounds}; {_alone(steps)} would change the first step, none the answer."
-    others = "another" if steps == 1 else f"any one of {few(steps)} others"
+    others = "another" if steps == 1 else f"{_alone(steps)} others"
     more = f", {others} the first step" if steps else ""
     return f"Rests on {grounds}; {_alone(turning)} would change the answer{more}."
 
 
 def _alone(many: int) -> str:
-    return (
-        ("one answer alone", "either of two")[many - 1] if many < 3 else f"any one of {few(many)}"
-    )
+    return {1: "one answer alone", 2: "either of two"}.get(many, f"any one of {few(many)}")
 
 
 def takes(facts: CaseFacts, judgement: Judgement, gates: Sequence[GateResult]) -> Iterator[Take]:
