@@ -568,7 +568,9 @@ def _budget(cap_usd: float, quote: Quote) -> str:
     if cap_usd <= 0:
         before = f"; {small_usd(quote.usd_spent)} of it is spent" if quote.usd_spent else ""
         return f"none: give one, as --budget {_enough(quote):.2f}{before}"
-    return f"{small_usd(cap_usd)}: nothing is sent that could pass it"
+    enough = _enough(quote)
+    more = f"; for all of it, --budget {enough:.2f}" if enough > cap_usd else ""
+    return f"{small_usd(cap_usd)}: nothing is sent that could pass it{more}"
 
 
 STATES = named("states")
@@ -895,5 +897,4 @@ def _pilot_quote(plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd
     yield "Price", f"{small_usd(calls.usd_most)} at most, training among it"
     yield "Margin", share(plan.margin)
     yield "Ends early", plan.stop
-    if _enough(calls) > cap_usd:
-        yield "Budget", f"{small_usd(cap_usd)} may be too little: --budget {_enough(calls):.2f}"
+    yield "Budget", _budget(cap_usd, calls)
