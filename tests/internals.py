@@ -505,7 +505,6 @@ from tuneworthy.syntax.edit import Value, WholeValue, edit
 from tuneworthy.terminal import session as terminal_begin
 from tuneworthy.terminal.session import InterviewSession, split_message
 from tuneworthy.terminal.terminals import Entry, MenuTerminal, PlainTerminal
-from tuneworthy.text.cached import cached
 from tuneworthy.text.glossary import Glossary, Phrases, generic_phrases
 from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction, Reader, follows
 from tuneworthy.text.json import UNREAD, looking, looks_like_json, read_json, read_rows, readable

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import Pattern, Searcher, as_bytes, cached
-from tuneworthy.text import search
+from internals import Pattern, Searcher, as_bytes
 
 LETTERS = "aAbB1 -.+\n_éÉäÄßs日本\u0301\xa0\ud800x"
 TEXTS = st.lists(st.none() | st.text(LETTERS, max_size=30), max_size=8)
@@ -205,80 +203,3 @@ def test_without_hyperscan_the_answer_is_the_same(monkeypatch: pytest.MonkeyPatc
     without = Searcher(patterns).rows(texts)
     for name in patterns:
         assert np.array_equal(with_it[name], without[name])
-
-
-def spoiled(path: Path, how: str) -> None:
-    """Something else where a file of the cache is."""
-    if how == "others may write it":
-        path.chmod(0o666)
-    elif how == "a link":
-        path.rename(path.with_name("elsewhere"))
-        path.symlink_to("elsewhere")
-    elif how == "a folder":
-        path.unlink()
-        path.mkdir()
-    elif how == "others may look into its folder":
-        path.parent.chmod(0o755)
-    else:
-        path.write_bytes({"cut": path.read_bytes()[:-1], "empty": b""}.get(how, b"\0" * 300_000))
-
-
-SPOILED = (
-    "others may write it", "a link", "a folder", "others may look into its folder", "cut", "empty",
-    "noise",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("how", SPOILED)
-def test_what_lies_in_the_cache_is_taken_only_as_it_was_put_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    made: list[str] = []
-
-    def give(text: str) -> bytes:
-        def make() -> bytes:
-            made.append(text)
-            return text.encode()
-
-        return cached("it", b"key", make)
-
-    assert [give("a"), give("b")] == [b"a", b"a"]
-    assert cached("it", b"other", lambda: b"o") == b"o"
-    assert give("c") == b"c"  # one file a name: the last key has it
-    path = tmp_path / "tuneworthy" / "made" / "it"
-    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    spoiled(path, how)
-    assert give("d") == b"d"
-    healed = how not in {"a folder", "others may look into its folder"}
-    assert give("e") == (b"d" if healed else b"e")
-    assert {each.name for each in path.parent.iterdir()} <= {"it", "elsewhere"}
-
-
-@pytest.mark.parametrize("how", ["", *SPOILED, "another's"])
-def test_patterns_that_were_kept_find_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    patterns, texts = (
-        {"a": Pattern(r"a\d"), "b": literal("Bee", word=True)},
-        ["a1", "Bee a", "bees"],
-    )
-    for _ in range(2):
-        rows = Searcher(patterns, kept="it").rows(texts)
-        assert {name: row.tolist() for name, row in rows.items()} == {
-            "a": [True, False, False], "b": [False, True, False],
-        }  # fmt: skip
-        path = tmp_path / "tuneworthy" / "made" / "it"
-        if how == "another's":
-            Searcher({"x": Pattern("xyz")}, kept="it")
-        elif how and path.is_file():
-            spoiled(path, how)
-
-
-def test_what_was_compiled_elsewhere_is_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "cached", lambda name, key, make: b"of another processor")
-    assert Searcher({"a": Pattern(r"a\d")}, kept="it").rows(["a1", "b"])["a"].tolist() == [
-        True,
-        False,
-    ]

@@ -203,7 +203,6 @@ def measure(
     Reads what the case names (data.traces, glossary, voice, schema, prompts, examples), or what
     --from names, and appends to .tuneworthy/evidence.jsonl in the case folder; decide uses it at
     once. Nothing else of yours is written, and nothing leaves this machine.
-    What is compiled of our own patterns is kept in your cache folder.
     """
     from tuneworthy.report.sections.measure import measure_dict, measure_report
     from tuneworthy.workspace.measure import measure_case, measure_new

@@ -290,7 +290,7 @@ def _read_kinds() -> tuple[DataKind, ...]:
             rf"\b(?:{words})\b<GAP>({entry['after']})(?!\w)(?![.,/-]\d)"
             for words in ([entry["words"]] if "words" in entry else said)
         ]
-        gate = rf"\b(?:{'|'.join(said)})\b<GAP>\d"
+        gate = rf"\b(?:{'|'.join(said)})\b"  # that a number follows takes too long to compile
         by_stdnum = partial(_valid, entry["stdnum"]) if "stdnum" in entry else None
         return DataKind(
             id=entry["id"],
@@ -330,11 +330,8 @@ class Scanner:
         first = {each.id: each.gate for each in kinds if not each.digits}
         # One coarse pattern for all numbers is much quicker than a pattern for each.
         second = {each.id: each.gate for each in kinds if each.digits}
-        ours = kinds is KINDS
-        self._first = Searcher(
-            first | {_SIX: Pattern(_SIX_DIGITS)}, plain=plain, kept="personal-first" * ours
-        )
-        self._second = Searcher(second, plain=plain, kept="personal-second" * ours)
+        self._first = Searcher(first | {_SIX: Pattern(_SIX_DIGITS)}, plain=plain)
+        self._second = Searcher(second, plain=plain)
 
     def bits(self, texts: Sequence[str | None]) -> NDArray[np.int64]:
         """Which kinds each text holds, proven by their checks: bit k stands for the k-th kind.

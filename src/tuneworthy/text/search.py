@@ -7,24 +7,20 @@ pattern: slower, and with the same answer, because both are given the same patte
 
 from __future__ import annotations
 
-import platform
 import re
 import threading
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import cached_property, update_wrapper
 from importlib.util import find_spec
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from tuneworthy.model.base import as_bytes
-from tuneworthy.text.cached import cached
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -299,14 +295,10 @@ OnHit = Callable[[int, int, int, int, object], None]
 class Searcher:
     """Looks for patterns, by name, in the texts of a batch; ``plain`` by `re` alone.
 
-    What is compiled of patterns that are no secret may be ``kept`` under a name of its own.
-
     Raises ValueError if a pattern matches the empty text, is refused, or can't be compiled.
     """
 
-    def __init__(
-        self, patterns: Mapping[str, Pattern], *, plain: bool = False, kept: str = ""
-    ) -> None:
+    def __init__(self, patterns: Mapping[str, Pattern], *, plain: bool = False) -> None:
         self._names = tuple(patterns)
         self._needles = tuple(make(name, pattern) for name, pattern in patterns.items())
         self._confirm = tuple(
@@ -314,7 +306,7 @@ class Searcher:
         )
         self._simple = np.array([not needle.crosses for needle in self._needles], dtype=bool)
         hyper = find_spec("hyperscan") is not None and not plain
-        self._scan = _hyperscan(self._needles, kept) if hyper else _plain(self._needles)
+        self._scan = _hyperscan(self._needles) if hyper else _plain(self._needles)
 
     def rows(self, texts: Texts) -> dict[str, Flags]:
         """Which texts each pattern is found in; None holds nothing.
@@ -383,40 +375,18 @@ def _passes(texts: Joined) -> list[int]:
     return stops
 
 
-_ABLE = Path("/proc/cpuinfo")  # where Linux says what the processor can do
-
-
-def _hyperscan(
-    needles: Sequence[CompiledPattern], kept: str
-) -> Callable[[memoryview, OnHit], None]:
+def _hyperscan(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHit], None]:
     import hyperscan
 
-    expressions = [needle.raw for needle in needles]
-    flags = [hyperscan.HS_FLAG_CASELESS if needle.flags else 0 for needle in needles]
     database = hyperscan.Database()
-
-    def compiled() -> bytes:
-        try:
-            if needles:
-                database.compile(expressions=expressions, flags=flags)
-        except hyperscan.error as problem:
-            raise ValueError(f"a pattern can't be compiled: {problem}") from None
-        return hyperscan.dumpb(database) if kept else b""
-
-    if kept:
-        able = []
-        with suppress(OSError):
-            able = re.findall(rb"^flags.*", _ABLE.read_bytes(), re.MULTILINE)[:1]
-        version = getattr(hyperscan, "__version__", "")
-        key = repr((version, platform.machine(), able, expressions, flags))
-        data = cached(kept, key.encode(), compiled)
-        try:
-            database = hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK)
-            database.scratch = hyperscan.Scratch(database)
-        except hyperscan.error:  # of another machine, in spite of all
-            kept, database = "", hyperscan.Database()
-    if not kept:
-        compiled()
+    try:
+        if needles:
+            database.compile(
+                expressions=[needle.raw for needle in needles],
+                flags=[hyperscan.HS_FLAG_CASELESS if needle.flags else 0 for needle in needles],
+            )
+    except hyperscan.error as problem:
+        raise ValueError(f"a pattern can't be compiled: {problem}") from None
     one_at_a_time = threading.Lock()  # a database has one scratch space
 
     def scan(data: memoryview, seen: OnHit) -> None:
