@@ -64,7 +64,7 @@ def main() -> None:
         counts = {"calls": spend.calls, "in_doubt": spend.in_doubt, "failed": spend.failed}
     used = resource.getrusage(resource.RUSAGE_SELF)
     figures = {"wall_s": wall_s, "cpu_s": cpu_s, "whole_cpu_s": used.ru_utime + used.ru_stime}
-    print(json.dumps(figures | money | counts | {"stopped": outcome.stop.stopped}))
+    print(json.dumps(figures | money | counts | {"stopped": outcome.stop.why}))
 
 
 if __name__ == "__main__":

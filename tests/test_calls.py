@@ -120,7 +120,7 @@ def test_sixty_four_at_once_never_pass_the_cap(
         distinct = {job.key for job in jobs}
         assert fake.sent <= len(distinct)
         unbounded = {job.key for job in jobs if job.request.max_tokens is None}
-        assert outcome.stop.stopped_by == "cap" or set(outcome.settled) == distinct
+        assert outcome.stop.by == "cap" or set(outcome.settled) == distinct
         assert all(
             found.status == "failed" or prices[int(job.request.model[1:]) % len(prices)] == 0
             for job in jobs
@@ -133,7 +133,7 @@ def test_usage_above_what_was_put_aside_counts_and_stops_the_run(tmp_path: Path)
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, fake, many(200), price=A_DOLLAR_A_TOKEN, at_once=8)
         spend = ledger.spend("r")
-    assert outcome.stop.stopped_by == "cap"
+    assert outcome.stop.by == "cap"
     assert fake.sent <= 8
     # Two words are read and two written, counted a thousandfold, at a dollar each.
     assert spend.paid == pytest.approx(4000 * fake.sent)
@@ -146,7 +146,7 @@ def test_a_small_cap_waits_for_what_is_on_the_wire(tmp_path: Path) -> None:
     assert most == 16 * 2 + len("case 99") + 4
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, fake, jobs, price=A_DOLLAR_A_TOKEN, cap_usd=445, at_once=64)
-    assert not outcome.stop.stopped_by
+    assert not outcome.stop.by
     assert fake.answered == 100
     assert fake.most_at_once > 1
 
@@ -157,10 +157,10 @@ def test_the_cap_ends_a_run_with_its_own_exit_code(
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, Fake(echo), many(9), price=A_DOLLAR_A_TOKEN, cap_usd=50)
         assert ledger.spend("r").paid + ledger.spend("r").held <= 50
-    assert "cap of 50 USD" in outcome.stop.stopped
+    assert "cap of 50 USD" in outcome.stop.why
 
     def stopped(*_: object, **__: object) -> None:
-        raise StoppedError(outcome.stop.stopped)
+        raise StoppedError(outcome.stop.why)
 
     monkeypatch.setattr("tuneworthy.cli.cli.main", stopped)
     assert command_line([]) == STOPPED
@@ -290,9 +290,9 @@ def test_a_wrong_key_ends_the_run_at_once(tmp_path: Path) -> None:
     fake = Fake(echo, Manners(wrong_key=True, latency_s=0.001))
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, fake, many(500), at_once=8)
-    assert outcome.stop.stopped_by == "refused"
+    assert outcome.stop.by == "refused"
     assert fake.sent <= 8
-    assert "401" in outcome.stop.stopped
+    assert "401" in outcome.stop.why
 
 
 class Picky(Fake):
@@ -314,7 +314,7 @@ def test_a_model_that_refuses_everything_is_soon_asked_nothing_more(tmp_path: Pa
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, fake, many(500), at_once=8)
     assert fake.offered <= 5 + 8
-    assert outcome.stop.stopped_by == ""
+    assert outcome.stop.by == ""
     assert {one.why for one in outcome.settled.values()} == {"HTTP 404: no such path"}
     assert len(outcome.settled) == 500
 
@@ -361,7 +361,7 @@ def test_stopping_waits_for_nothing_but_the_wire(tmp_path: Path) -> None:
             return await runner.all(many(30))
 
         before = time.monotonic()
-        assert asyncio.run(stopped_soon()).stop.stopped_by == "user"
+        assert asyncio.run(stopped_soon()).stop.by == "user"
     assert time.monotonic() - before < 20
 
 
@@ -540,7 +540,7 @@ def test_an_endpoint_that_nobody_reaches_ends_the_run(
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, fake, many(1000), at_once=64)
         assert ledger.spend("r").held == 0
-    assert (outcome.stop.stopped_by, fake.sent) == ("refused", 0)
+    assert (outcome.stop.by, fake.sent) == ("refused", 0)
     assert len(outcome.settled) <= 64
     assert len(waits) <= 64 + 8 + 32 + 16 + 8 + 4 + 2  # not one wait after another for each call
 
@@ -838,7 +838,7 @@ def test_what_does_not_fit_under_a_cap_waits_for_what_does(mosts: list[int], at_
     with TemporaryDirectory() as place, Ledger(Path(place) / "c.sqlite3") as ledger:
         price = Price(input=0, output=1e6)
         outcome = send(ledger, Seen(), jobs, price=price, cap_usd=30, at_once=at_once)
-    assert outcome.stop.stopped_by == "cap"
+    assert outcome.stop.by == "cap"
     first = {job.key for job in jobs[: min(at_once, 5)]}  # all of one batch
     assert first & fit <= set(outcome.settled) <= fit
 

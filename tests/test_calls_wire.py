@@ -144,8 +144,8 @@ def test_a_key_is_looked_for_in_what_an_answer_means(encoding: str) -> None:
 
 def test_a_wrong_key_ends_the_run_at_once_in_one_plain_line(keyed: str, tmp_path: Path) -> None:
     outcome = ask(keyed, "unauthorised", tmp_path, many=200)
-    assert outcome.stop.stopped_by == "refused"
-    assert outcome.stop.stopped == "HTTP 401: wrong key: ***"
+    assert outcome.stop.by == "refused"
+    assert outcome.stop.why == "HTTP 401: wrong key: ***"
     assert sum(count(keyed)["answered"].values()) <= 8
 
 
@@ -153,7 +153,7 @@ def test_where_no_key_was_sent_a_refusal_names_its_variable(
     keyed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(key_variable(keyed))
-    told = ask(keyed, "unauthorised", tmp_path).stop.stopped
+    told = ask(keyed, "unauthorised", tmp_path).stop.why
     assert told.startswith(f"HTTP 401: no key is in {key_variable(keyed)}; it says wrong key")
 
 
@@ -245,8 +245,8 @@ def test_retry_after_is_kept_to(endpoint: str, tmp_path: Path) -> None:
 
 def test_an_endpoint_that_asks_for_a_day_ends_the_run(endpoint: str, tmp_path: Path) -> None:
     outcome = ask(endpoint, "for_ever", tmp_path, many=100)
-    assert outcome.stop.stopped_by == "refused"
-    assert "come again in 86400 s" in outcome.stop.stopped
+    assert outcome.stop.by == "refused"
+    assert "come again in 86400 s" in outcome.stop.why
 
 
 @pytest.mark.parametrize(

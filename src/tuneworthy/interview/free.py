@@ -112,7 +112,7 @@ class Caller:
                 outcome = self._loop.run(_stoppable(runner, Job(request)))
         except InputError as caught:
             return self._none(str(caught))
-        if outcome.stop.stopped_by == "user":
+        if outcome.stop.by == "user":
             raise KeyboardInterrupt
         settled = next(iter(outcome.settled.values()), None)
         status, why = ("", "it was not sent") if settled is None else (settled.status, settled.why)
@@ -123,8 +123,8 @@ class Caller:
             self.takes_schema = False
             return self.ask(request.model_copy(update={"response_schema": None}))
         if outcome.stop:
-            self.over = outcome.stop.stopped
-            return ModelAnswer(over=outcome.stop.stopped)
+            self.over = outcome.stop.why
+            return ModelAnswer(over=outcome.stop.why)
         if status == "in_doubt":
             why += "; it is unknown whether it was paid, and it isn't sent again"
         return self._none(why)

@@ -102,17 +102,15 @@ def run(
 async def _run(
     prepared: PreparedLab, calls: PaidCalls, quote: Quote
 ) -> tuple[CeilingResult, LabPlan]:
-    prepared, stopped = await probed(prepared, calls)
+    prepared, stop = await probed(prepared, calls)
     plan = prepared.plan
     more: dict[str, Proposing | Gain | Unknown] = {}
-    if not stopped:
-        plan, more, stopped = await _proposed(prepared, calls)
-    lab = Lab(plan, prepared.scores, calls)
-    lab.stopped = stopped
-    if not stopped:
-        await lab.race()
-    chosen = () if stopped else chosen_arms(plan, lab.scores, lab.dropped)
-    if chosen and not lab.stopped:
+    if not stop:
+        plan, more, stop = await _proposed(prepared, calls)
+    lab = Lab(plan, prepared.scores, calls, stop)
+    await lab.race()
+    chosen = () if stop else chosen_arms(plan, lab.scores, lab.dropped)
+    if chosen and not lab.stop:
         inputs = [*map(case_values, plan.report)], [a.model_dump(mode="json") for a in plan.arms]
         choice = CeilingPlan(
             chosen=tuple(arm.id for arm in chosen),

@@ -376,8 +376,8 @@ def outcome(
     rows = [arm_row(lab, arm, lab.plan.select) for arm in plan.arms]
     prompts = _scored_prompts(rows)
     bounds, reached, needed = _answer(lab, chosen, target)
-    stopped = lab.stopped or (Stop() if reached == "no" else _unanswered(lab, chosen))
-    bound = _RUN_ON if scores.judge is None or stopped else LABEL_ALL
+    stop = lab.stop or (Stop() if reached == "no" else _unanswered(lab, chosen))
+    bound = _RUN_ON if scores.judge is None or stop else LABEL_ALL
     return CeilingResult(
         arms=tuple(sorted(rows, key=lambda row: worth(row.quality), reverse=True)),
         best=chosen[0].id if chosen else "",
@@ -409,7 +409,7 @@ def outcome(
         scorer=scorer,
         judge=judge_report(scores, plan.arms, chosen, plan.select, plan.report),
         calls_saved=_saved(lab),
-        **stopped._asdict(),
+        **stop.of_result,
         quote=quote,
         spend=spend,
         **(_NOT_PROPOSED | proposed),
@@ -440,7 +440,7 @@ def _answer(
     """
     plan, scores = lab.plan, lab.scores
     reported = scores.estimate(chosen[0], plan.report, exact=True) if chosen else None
-    if lab.stopped or reported is None:
+    if lab.stop or reported is None:
         return None, "unknown", None
     stayed = lab.stayed("prompt")
     if scores.judge is None:
@@ -464,7 +464,7 @@ def _answer(
 def _saved(lab: Lab) -> int:
     """Calls of the full grid that the race didn't make."""
     plan = lab.plan
-    if lab.stopped:
+    if lab.stop:
         return 0
     made = sum(len(lab.scores.of(arm).ran(plan.select)) for arm in plan.called)
     return (len(plan.called) * len(plan.select) - made) * plan.repeats
@@ -573,7 +573,7 @@ def _tuned(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:
 def _tied(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
     """Other prompt arms that the best isn't clear of on the cases that chose it."""
     cases, scores = lab.plan.select, lab.scores
-    if lab.stopped or not chosen or scores.judge is not None:
+    if lab.stop or not chosen or scores.judge is not None:
         return Unknown(ask=_RUN_ON)
     others = [arm for arm in lab.stayed("prompt") if arm != chosen[0]]
     if not others:

@@ -453,15 +453,15 @@ def run(
 async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) -> dict[str, Any]:
     """The three ways to answer and the gaps between them, or why it ended early."""
     assert prepared.lab is not None  # somebody shall answer
-    lab, stopped = await probed(prepared.lab, calls)
+    lab, stop = await probed(prepared.lab, calls)
     wanted = [call for arm, case in prepared.asked for call in lab.plan.calls([arm], [case])]
     about = {"every": max(1, len(wanted) // 100), "of": len(wanted), "running": 3}
     ended = calls.counting(**about, ask="wait for the end")
-    if not stopped:
-        stopped = (await lab.scores.run(calls.runner(ended), wanted)).stop
-    if stopped:
+    if not stop:
+        stop = (await lab.scores.run(calls.runner(ended), wanted)).stop
+    if stop:
         unknown = Unknown(ask="run it to its end")
-        return {"answers": unknown, "spend": calls.spend, **stopped._asdict()}
+        return {"answers": unknown, "spend": calls.spend, **stop.of_result}
     cases = tuple({case.id: case for *_, case in wanted}.values())
     retrieved, known, none = {arm.id: arm for _, arm, _ in wanted}.values()
     right = lab.scores.share(known, cases)
@@ -479,7 +479,7 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
         gain=contrast(lab.scores, retrieved, none, cases),
     )
     lost = [why for arm in (retrieved, known, none) if (why := lab.scores.unanswered(arm, cases))]
-    return {"answers": answers, "spend": calls.spend, **first_of(lost)._asdict()}
+    return {"answers": answers, "spend": calls.spend, **first_of(lost).of_result}
 
 
 def evidence_of(result: of.RetrievalResult, prepared: PreparedRetrieval) -> Measured | None:

@@ -450,10 +450,14 @@ _APART = 50  # times as long as showing took, the next waits: reading what was s
 
 
 class Lab:
-    def __init__(self, plan: LabPlan, scores: Scores, calls: PaidCalls) -> None:
+    """A lab that is run; ``stop`` is why it ended before its end, empty where it didn't."""
+
+    def __init__(
+        self, plan: LabPlan, scores: Scores, calls: PaidCalls, stop: Stop | None = None
+    ) -> None:
         self.plan, self.scores = plan, scores
         self._calls, self._runner = calls, calls.runner(self._call_ended)
-        self.stopped = Stop()  #: Why it ended before its end; empty where it didn't.
+        self.stop = stop or Stop()
         self.dropped: dict[str, int | None] = {}
         """By arm: conversations after which it was left behind; None for one that stayed."""
         self._done, self._total, self._running = 0, 0, len(plan.arms)
@@ -470,6 +474,8 @@ class Lab:
         judge nobody is dropped: it may be wrong about each arm in a way of its own. An arm is only
         dropped if it is behind with all its missing answers right, and those of others wrong.
         """
+        if self.stop:
+            return
         arms, select = self.plan.arms, self.plan.select
         later = len({arm.kind for arm in self.plan.called}) * len(self.plan.report)
         alone = self.scores.judge is not None
@@ -479,7 +485,7 @@ class Lab:
         for cases in _rounds(select):
             places = [i for i in race.running if not self.scores.impossible(arms[i], self._seen)]
             await self._run([arms[i] for i in places], cases, len(select) - len(self._seen), later)
-            if self.stopped:
+            if self.stop:
                 break
             self._seen += cases
             lows, highs = (
@@ -499,7 +505,7 @@ class Lab:
     async def report(self, chosen: Arms) -> None:
         """Run the chosen arms on the cases that chose nothing."""
         await self._run(chosen, self.plan.report, len(self.plan.report))
-        self._total = self._total if self.stopped else self._done  # equal calls were made once
+        self._total = self._total if self.stop else self._done  # equal calls were made once
         self._show()  # the last ones may have come too soon after others to be told
 
     def stayed(self, *kinds: str) -> list[Arm]:
@@ -528,10 +534,10 @@ class Lab:
         await self._earlier(arms, cases)
         heard = self._heard.get
         calls = [c for case in cases for c in self.plan.calls(arms, [case], lambda j: heard(j.key))]
-        if calls and not self.stopped:
-            self.stopped = (await self.scores.run(self._runner, calls)).stop
-            if self.scores.judge is not None and not self.stopped:
-                self.stopped = self.scores.judge.unheard(MOST_MISSING)
+        if calls and not self.stop:
+            self.stop = (await self.scores.run(self._runner, calls)).stop
+            if self.scores.judge is not None and not self.stop:
+                self.stop = self.scores.judge.unheard(MOST_MISSING)
 
     async def _earlier(self, arms: Arms, cases: Cases) -> None:
         """Run what comes before the last step of chains, a step at a time for all of them."""
@@ -551,7 +557,7 @@ class Lab:
                     text = self.scores.step(arm, case, at, job, settled)
                     self._heard |= {} if text is None else {job.key: text}
             if outcome.stop:
-                self.stopped = outcome.stop
+                self.stop = outcome.stop
                 return
 
     def _sums(self, arm: Arm, cases: Cases, longest: int, missing: float) -> list[float]:

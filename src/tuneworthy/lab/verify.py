@@ -133,17 +133,15 @@ def evidence_of(
 async def _run(
     prepared: PreparedLab, calls: PaidCalls, _: Quote, *, margin: float, again: bool
 ) -> VerifyResult:
-    prepared, stopped = await probed(prepared, calls)
+    prepared, stop = await probed(prepared, calls)
     plan, scores = prepared.plan, prepared.scores
     general = Scores(Marker((), Kit()), most_missing=MOST_MISSING_GENERAL)
-    lab = Lab(plan, scores, calls)
-    lab.stopped = stopped
-    if not stopped:
-        await lab.race()
-    if lab.stopped:
-        raise StoppedError(f"{lab.stopped.stopped}; what was paid for is kept", fix=lab.stopped.fix)
+    lab = Lab(plan, scores, calls, stop)
+    await lab.race()
+    if lab.stop:
+        raise lab.stop.error("; what was paid for is kept")
     if lost := first_of(lab.unanswered(lab.stayed("prompt", "tuned"), plan.select)):
-        raise StoppedError(f"not judged: {lost.stopped}", fix=CORRECT)
+        raise StoppedError(f"not judged: {lost.why}", fix=CORRECT)
     chosen = chosen_arms(plan, scores, lab.dropped)
     tuned = next((arm for arm in chosen if arm.kind == "tuned"), None)
     if tuned is None:
@@ -163,10 +161,9 @@ async def _run(
     )
     written = write_plan(prepared.case, written, again=again)
     await lab.report(arms)
-    if not lab.stopped:
+    if not lab.stop:
         jobs = [call for arm in arms for call in general_calls(plan, arm)]
-        outcome = await general.run(calls.runner(), jobs)
-        lab.stopped = outcome.stop
+        lab.stop = (await general.run(calls.runner(), jobs)).stop
     return compared(written, lab, general, arms, calls)
 
 
@@ -239,7 +236,7 @@ def compared(
     asked = ((scores, plan.report), (general, general_skills()))
     reasons = (by.unanswered(arm, cases) for arm in arms for by, cases in asked)
     lost = [reason for reason in reasons if reason]
-    if lab.stopped:
+    if lab.stop:
         answer, why = "too_few_cases", "stopped"
     elif lost:
         answer, why = "unknown", "unanswered"
@@ -256,7 +253,7 @@ def compared(
         outcome=answer,
         why=why,
         spend=calls.spend,
-        **(lab.stopped or first_of(lost))._asdict(),
+        **(lab.stop or first_of(lost)).of_result,
     )
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar, cast
 
-from tuneworthy.errors import InputError
+from tuneworthy.errors import InputError, StoppedError
 from tuneworthy.llm.endpoints import (
     STATE_PRICE,
     Busy,
@@ -204,18 +204,23 @@ class Job:
 
 
 class Stop(NamedTuple):
-    """Why a run ended early, as its result has it; empty for one that came to its end."""
+    """Why a run ended early; empty for one that came to its end."""
 
-    stopped: str = ""
-    stopped_by: StopKind = ""
+    why: str = ""
+    by: StopKind = ""
 
     def __bool__(self) -> bool:
-        return bool(self.stopped)
+        return bool(self.why)
 
     @property
-    def fix(self) -> str:
-        larger = ", with a larger --budget: --dry-run says which"
-        return "run it again to go on" + larger * (self.stopped_by == "cap")
+    def of_result(self) -> dict[str, str]:
+        """The same as the fields of a result."""
+        return {"stopped": self.why, "stopped_by": self.by}
+
+    def error(self, kept: str = "") -> StoppedError:
+        """What is raised where nothing else came of the run; ``kept`` says what did."""
+        larger = ", with a larger --budget: --dry-run says which" * (self.by == "cap")
+        return StoppedError(f"{self.why}{kept}", fix=f"run it again to go on{larger}")
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from tuneworthy.errors import CaseError, InputError, StoppedError, argument
+from tuneworthy.errors import CaseError, InputError, argument
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import read_text
 from tuneworthy.files.materials import read_materials
@@ -435,5 +435,5 @@ def own_answers(
 async def _asked(calls: PaidCalls, _: Quote, *, jobs: Sequence[Job]) -> dict[str, Settled]:
     outcome = await calls.runner().all(jobs)
     if outcome.stop:
-        raise StoppedError(outcome.stop.stopped, fix=outcome.stop.fix)
+        raise outcome.stop.error()
     return outcome.some([job.key for job in jobs])

@@ -319,11 +319,11 @@ async def _run(
     pilot: PreparedPilot, calls: PaidCalls, _: Quote, *, again: bool, transport: Any
 ) -> PilotResult:
     plan = write_pilot(pilot.lab.case, pilot.plan, again=again)
-    lab, stopped = await probed(pilot.lab, calls)
+    lab, stop = await probed(pilot.lab, calls)
     going = _Going(replace(pilot, lab=lab, plan=plan), calls, transport)
     calls.on_stop(pilot.trainer.stop)
     try:
-        going.unless(stopped)
+        going.unless(stop)
         return await going.to_the_end()
     finally:
         await pilot.trainer.close()
@@ -347,7 +347,7 @@ class _Going:
         pilot, tables, ended = self.pilot, dict[int, Any](), False
         pilot.say("untuned ways race on the cases for selecting")
         await self.lab.race()
-        self.unless(self.lab.stopped)
+        self.unless(self.lab.stop)
         ways = self._best_untuned()
         for size in self.plan.sizes:
             for work in (work for work in pilot.works if work.job.size == size):
@@ -364,11 +364,10 @@ class _Going:
         verify = await self._held_out(tuned, max(tables), ways)
         return self._result(tuned, ways, verify, tables, ended=ended)
 
-    def unless(self, stopped: Stop) -> None:
+    def unless(self, stop: Stop) -> None:
         """Raise why it stopped, where it did."""
-        if stopped:
-            what = f"{stopped.stopped}; what was trained and paid for is kept"
-            raise StoppedError(what, fix=stopped.fix)
+        if stop:
+            raise stop.error("; what was trained and paid for is kept")
 
     def _mean(self, arm: Arm) -> float:
         row = self.scores.row(arm, self.select)
@@ -381,7 +380,7 @@ class _Going:
         model that read the case: the nearest example, and the trained head where there is one.
         """
         if lost := first_of(self.lab.unanswered(self.lab.stayed("prompt"), self.select)):
-            raise StoppedError(f"not judged: {lost.stopped}", fix=_CORRECT)
+            raise StoppedError(f"not judged: {lost.why}", fix=_CORRECT)
         prompts = self.lab.plan.of_kind("prompt")
         kinds = [[a for a in prompts if (a.few_shot_from == "nearest") is n] for n in (False, True)]
         best = sorted((max(arms, key=self._mean) for arms in kinds if arms), key=self._mean)
@@ -455,7 +454,7 @@ class _Going:
         )
         pilot.say("held-out cases: untuned ways")
         await self.lab.report(ways)
-        self.unless(self.lab.stopped)
+        self.unless(self.lab.stop)
         probes = (*refusal_probes(), *leak_probes(self._planted(size)))
         for seed in range(-1, self.plan.seeds):
             model = self._model(size, seed) if seed >= 0 else ""
