@@ -146,11 +146,6 @@ class PreparedLab:
         """Who judges; None where rules score."""
         return self.scores.judge.plan if self.scores.judge else None
 
-    def transport(self, at_once: int, ledger: Ledger) -> Transport:
-        """What carries its calls to the models of its case, as they had to be asked before."""
-        places = [*self.plan.setting.reached.values(), *(each.place for each in self.callers)]
-        return transport_for(places, at_once=at_once, changed=ledger.changes())
-
 
 def prepare(
     source: str | Path,
@@ -464,7 +459,10 @@ def paid(
 
     async def go(ledger: Ledger, quote: Quote) -> T:
         at_once = settings.get("at_once", AT_ONCE)
-        transport = settings.get("transport") or lab.transport(at_once, ledger)
+        places = [*lab.plan.setting.reached.values(), *(each.place for each in lab.callers)]
+        transport = settings.get("transport") or transport_for(
+            places, at_once=at_once, changed=ledger.changes()
+        )
         try:
             with stopped_by_user(settings.get("handle")) as on_stop:
                 calls = PaidCalls(

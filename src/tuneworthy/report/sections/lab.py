@@ -557,18 +557,13 @@ def proposals_row(draws: int, model: str, shown: int) -> tuple[str, str]:
     return "Proposals", f"{text}each text that isn't known yet counts as long as it may be"
 
 
-def _enough(quote: Quote) -> float:
-    """The cap that a run can't pass, in whole cents."""
-    return max(0.01, math.ceil(100 * (quote.usd_spent + quote.usd_most)) / 100)
-
-
 def _budget(cap_usd: float, quote: Quote) -> str:
     if quote.usd_most <= 0:
         return f"{small_usd(cap_usd)} is enough"
+    enough = max(0.01, math.ceil(100 * (quote.usd_spent + quote.usd_most)) / 100)
     if cap_usd <= 0:
         before = f"; {small_usd(quote.usd_spent)} of it is spent" if quote.usd_spent else ""
-        return f"none: give one, as --budget {_enough(quote):.2f}{before}"
-    enough = _enough(quote)
+        return f"none: give one, as --budget {enough:.2f}{before}"
     more = f"; for all of it, --budget {enough:.2f}" if enough > cap_usd else ""
     return f"{small_usd(cap_usd)}: nothing is sent that could pass it{more}"
 
