@@ -37,15 +37,15 @@ BUDGETS = {
     ("verdict",): Budget(4_743, 3_400),
     ("money", "plan", "precedents"): Budget(4_589, 3_300),
     ("pipeline",): Budget(265, 250),
-    ("report",): Budget(6_865, 4_600),
+    ("report",): Budget(6_864, 4_600),
     ("lab",): Budget(4_406, 3_200),
     ("training",): Budget(3_572, 2_200),
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_783, 8_100),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_781, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_641, 44_400
-MOST_TOKENS, AIM_TOKENS = 453_460, 275_000
+MOST_LINES, AIM_LINES = 62_638, 44_400
+MOST_TOKENS, AIM_TOKENS = 453_519, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -273,19 +273,19 @@ def marked(text: str) -> str:
 
 def brief(dossier: Dossier) -> str:
     """The verdict in a few lines."""
-    lines = [
-        title_line(dossier),
-        f"By the {safe(dossier.framework.name)} framework, as of {dossier.as_of}. "
-        + common.finality(dossier),
-        f"Ceiling: {common.ceiling_text(dossier)}",
-        f"Strength: {common.strength_text(dossier)}",
-        f"Pays back: {money.pays_back_text(dossier)}",
-    ]
-    if not dossier.verdict.final:
-        lines.append(f"Possible: {common.possible_text(dossier)}")
-    if dossier.challenges:
-        lines.append(f"What doesn't fit together: {few(len(dossier.challenges))}; see challenges")
-    return "\n".join([*lines, f"Next: {safe(dossier.verdict.next)}"])
+    verdict, many = dossier.verdict, len(dossier.challenges)
+    by = f"By the {safe(dossier.framework.name)} framework, as of {dossier.as_of}."
+    rows = {
+        "Ceiling": common.ceiling_text(dossier),
+        "Strength": common.strength_text(dossier),
+        "Pays back": money.pays_back_text(dossier),
+        "Cost": money.cost_text(dossier),
+        "Possible": "" if verdict.final else common.possible_text(dossier),
+        "What doesn't fit together": f"{few(many)}; see challenges" if many else "",
+        "Next": safe(verdict.next),
+    }
+    said = [f"{name}: {text}" for name, text in rows.items() if text]
+    return "\n".join([title_line(dossier), f"{by} {common.finality(dossier)}", *said])
 
 
 def opening(text: str) -> str:

@@ -32,7 +32,7 @@ from tuneworthy.report.sections.common import (
     tally,
     target_texts,
 )
-from tuneworthy.report.sections.money import pays_back_text, story
+from tuneworthy.report.sections.money import cost_text, pays_back_text, story
 from tuneworthy.verdict.headline import ACTION_WORDS, ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.verdict.judge import HOLDS_UP
 from tuneworthy.words import day, listing, plain, sentence
@@ -125,6 +125,7 @@ def _figures(dossier: Dossier) -> Said:
     bill = "unknown" if usd is None or isinstance(usd, Unknown) else f"{dollars(usd)}, {name}"
     figures = {
         "break_even_months": ("Pays back", pays_back_text(dossier)),
+        "ask_usd": ("Cost", cost_text(dossier) or "unknown"),
         "usd_per_month": (f"Bill{a_month(dossier)}", bill),
     }
     for name, answer in _answers(dossier).items():
@@ -319,6 +320,7 @@ def _facts(dossier: Dossier) -> Rows:
         yield from ((fact.label, fact.value) for fact in story(money))
         yield "At stake", dollars(money.gain_usd)
     yield "Pays back", sentence(pays_back_text(dossier))
+    yield "Cost", sentence(cost_text(dossier) or "unknown")
     yield "What doesn’t fit", sentence(tally(dossier.challenges) or "nothing was found")
     yield "How sure", finality(dossier)
     if decided := decision_text(dossier):

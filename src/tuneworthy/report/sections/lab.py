@@ -57,6 +57,7 @@ from tuneworthy.words import (
     small_usd,
 )
 
+_MEASURED = "#Quality | #No answer | #USD a case | #p95"
 _MOST_ARMS = 50
 _MOST_QUOTED = 12
 
@@ -274,7 +275,7 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
     for figure in result.published[:_MOST_ARMS]:
         model = f"{figure.model} (published, {day(figure.dated)}, not measured here)"
         rows.append((model, figure_text(figure), "", "", ""))
-    table = b.table(title, "Arm | #Quality | #No answer | #USD a case | #p95", rows, quiet=True)
+    table = b.table(title, f"Arm | {_MEASURED}", rows, quiet=True)
     target = None if isinstance(result.target, Unknown) else result.target
     board = charts.board(result.arms, target)
     yield captioned(board, table, id="lab-board", table_is="open") or table
@@ -768,16 +769,7 @@ ANSWERS, _OUTLOOKS = named("card_answers"), named("outlooks")
 def pilot_document(result: PilotResult, name: str = "") -> b.Document:
     """The card first, then the ways, the curve and what it cost."""
     card = result.card
-    arms = (
-        (
-            row.arm.id,
-            share_text(row.quality),
-            known(row.usd_per_case, small_usd, "not known"),
-            known(row.latency_p95_s, number),
-        )
-        for row in result.arms
-    )
-    titles = "Way | #Quality | #USD a case | #p95 in s"
+    titles, arms = f"Way | {_MEASURED}", map(board_row, result.arms)
     table = b.table("Every way on the same cases", titles, arms, quiet=True)
     sections = (
         card_section(card),
@@ -882,10 +874,8 @@ def _pilot_quote(plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd
     yield "Runs", runs
     yield "Sizes", f"{_sizes(plan)}; {more}"
     ask = time.ask if isinstance(time, Unknown) else ""
-    yield (
-        "Time to train",
-        known(time, lambda s: f"about {duration(s)}, from a few measured steps", ask),
-    )
+    took = known(time, lambda s: f"about {duration(s)}, from a few measured steps", ask)
+    yield "Time to train", took
     if not isinstance(memory, Unknown):
         yield "Memory", f"about {memory:,.0f} MiB"
     yield "Calls", f"{counted(calls.calls, 'call')} at most, on {cases} and the cases for selecting"

@@ -77,16 +77,23 @@ def _back(money: InvestmentResult, months: Duration) -> str:
 
 
 def pays_back_text(dossier: Dossier) -> str:
-    money, parts = dossier.investment, pays_back(dossier)
-    if not isinstance(money, Unknown) and not isinstance(money.ask_usd.build, Unknown):
-        ask = money.ask_usd
-        pilot, build, run = map(dollars, (ask.pilot, ask.build, ask.run_month))
-        every = money.a_month or " for the job itself"
-        first = conditions_text(dossier)
-        asks_for = "it asks for" if dossier.verdict.answer in ("pilot", "yes") else "it would take"
-        says = f"{asks_for} {pilot} now, {build} then and {run}{every}"
-        parts.append(says + f", beside {first}, on conditions to settle" * bool(first))
-    return "; ".join(parts)
+    return "; ".join(pays_back(dossier))
+
+
+def cost_text(dossier: Dossier) -> str:
+    """What it costs to pilot, to build and to run; empty where an amount isn't known."""
+    money = dossier.investment
+    if isinstance(money, Unknown) or isinstance(money.ask_usd.build, Unknown):
+        return ""
+    pilot, first = f"{dollars(money.ask_usd.pilot)} to pilot", conditions_text(dossier)
+    beside = f"; conditions to settle aren’t in it: {first}" * bool(first)
+    return listing([pilot, *built_text(money)]) + beside
+
+
+def built_text(money: InvestmentResult) -> tuple[str, str]:
+    """What it costs to build after the pilot, and to run."""
+    ask, run = money.ask_usd, "to run the job" if money.one_off else "a month to run it"
+    return f"{dollars(ask.build)} to build it", f"{dollars(ask.run_month)} {run}"
 
 
 def _drawn_text(money: InvestmentResult) -> str:
@@ -136,7 +143,7 @@ def returns(framework: Framework) -> b.Section | None:
 
 
 def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
-    beside = sentence(f"pays back: {'; '.join(pays_back(dossier))}")
+    beside = sentence(f"pays back: {pays_back_text(dossier)}")
     more = returns(framework) if framework and not dossier.one_off else None
     return about(dossier, unfit(doubts(dossier)), investment(dossier), more, beside=beside)
 

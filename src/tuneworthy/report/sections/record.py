@@ -44,7 +44,7 @@ from tuneworthy.report.sections.common import (
     value_text,
 )
 from tuneworthy.report.sections.evidence import measured
-from tuneworthy.report.sections.money import pays_back_text
+from tuneworthy.report.sections.money import cost_text, pays_back_text
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.challenges import ALL
@@ -212,6 +212,8 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
     if not isinstance(dossier.precedents, Unknown):
         yield f"Record of these rules: {record_text(dossier.precedents)}"
     yield f"Pays back: {pays_back_text(dossier)}"
+    if cost := cost_text(dossier):
+        yield f"Cost: {cost}"
     for gate in dossier.verdict.gates:
         yield f"{GATES[gate.id]} {sentence(gate.state)} {sentence(gate.why)}"
     if not isinstance(dossier.precedents, Unknown):

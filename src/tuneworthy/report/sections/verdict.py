@@ -36,7 +36,7 @@ from tuneworthy.report.sections.common import (
     training_text,
 )
 from tuneworthy.report.sections.evidence import in_short
-from tuneworthy.report.sections.money import pays_back, pays_back_text
+from tuneworthy.report.sections.money import built_text, cost_text, pays_back, pays_back_text
 from tuneworthy.report.sections.options import instead
 from tuneworthy.report.sections.plan import conditions_text, work_text
 from tuneworthy.report.sections.precedents import others_text, record_text
@@ -85,11 +85,8 @@ def _ask(dossier: Dossier) -> Iterator[b.Fact]:
         amount = hours_text(sum(h.low for h in hours), sum(h.most for h in hours))
         then = ", to evaluate and pilot"
         if not isinstance(money, Unknown) and not isinstance(money.ask_usd.pilot, Unknown):
-            ask = money.ask_usd
-            amount = dollars(ask.pilot)
-            then += f"; if it works, {dollars(ask.build)} to build it"
-            run = "to run the job" if money.one_off else "a month to run it"
-            then += f" and {dollars(ask.run_month)} {run}"
+            amount = dollars(money.ask_usd.pilot)
+            then += f"; if it works, {listing(built_text(money))}"
     if before := conditions_text(dossier):
         then += f". Conditions to settle aren’t in it: {before}"
     yield b.Fact("Ask now", amount, f"until {until}{then}.", "money")
@@ -271,6 +268,7 @@ def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
         ("Against", reasons_text(dossier, "anti_indicator")),
         ("Strength", strength_text(dossier)),
         ("Pays back", pays_back_text(dossier)),
+        ("Cost", cost_text(dossier)),
         ("Training set", training_text(dossier)),
         ("Pilot", pilot),
         ("Decision", decision_text(dossier)),
