@@ -39,7 +39,7 @@ def answer_in(
     now = evaluated(source, chosen, as_of=as_of)
     if read_digest is not None:
         now = replace(now, digest=read_digest)
-    return write(now, ask_id, text, judge=partial(decide, framework=now.framework, as_of=as_of))
+    return write(now, ask_id, text, judge=partial(decide, as_of=as_of))
 
 
 def evaluated(
@@ -74,6 +74,6 @@ def label_queue(
 def unlabelled(queue: LabelQueue) -> Iterator[Item]:
     """The items without a label one after the other, as the terminal shows them."""
     name = queue.open_after()
-    while item := queue.item(name):
+    while item := queue.items.get(name):
         yield item
         name = queue.open_after(name)

@@ -365,7 +365,7 @@ def label_items(case: str, **task: Any) -> None:
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="replace")
     painted, name = opt.colour(), queue.open_after()
-    while item := queue.item(name):
+    while item := queue.items.get(name):
         place: Any = {"number": queue.place(name) or 0, "of": len(queue.items)}
         labels, rubric = queue.notes_on(name), queue.rubric
         opt.deliver(item_page(item, rubric=rubric, labels=labels, colour=painted, **place))

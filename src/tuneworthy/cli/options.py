@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tuneworthy.cli import columns_of, examples
 from tuneworthy.errors import InputError, OutputError, one_line, visible
+from tuneworthy.report import render
 from tuneworthy.report.width import WIDEST, lay_out_for
-from tuneworthy.words import read_day
+from tuneworthy.words import read_day, small_usd
 
 if TYPE_CHECKING:
     from tuneworthy.model.lab import Stand
@@ -199,8 +200,6 @@ def show(
     document: Document, json: Callable[[], str] | None = None, *, everything: bool = False
 ) -> None:
     """Deliver a document in words, or what it is in JSON where that is asked for."""
-    from tuneworthy.report import render
-
     if json is not None and asked().form == "json":
         deliver(json())
     else:
@@ -235,41 +234,31 @@ _EVERY_S, _A_LINE_S = 0.2, 60.0
 _ERASE = "\r\x1b[K"
 
 
-def _now_and_then(stream: TextIO) -> Callable[[str], None]:
-    """What shows progress in a log: a line a minute."""
-    last = time.monotonic()
-
-    def show(text: str) -> None:
-        nonlocal last
-        if (now := time.monotonic()) - last >= _A_LINE_S:
-            last = now
-            stream.write(one_line(text, limit=WIDEST) + "\n")
-            stream.flush()
-
-    return show
-
-
 @contextmanager
 def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
     """What shows progress on a line that is written over, and is gone at the end.
 
     ``of`` makes it from what shows a text. Where stderr is no terminal a line a minute is written.
     """
-    stream = sys.stderr
-    if not stream.isatty():
-        yield of(_now_and_then(stream))
-        return
+    stream, last = sys.stderr, time.monotonic()
+    is_live = stream.isatty()
 
     def show(text: str) -> None:
-        # What wraps can't be erased again.
-        stream.write(_ERASE + one_line(text, limit=(columns_of(stream) or WIDEST) - 1))
+        nonlocal last
+        now = time.monotonic()
+        if is_live:  # what wraps can't be erased again
+            stream.write(_ERASE + one_line(text, limit=(columns_of(stream) or WIDEST) - 1))
+        elif now - last >= _A_LINE_S:
+            last = now
+            stream.write(one_line(text, limit=WIDEST) + "\n")
         stream.flush()
 
     try:
         yield of(show)
     finally:
-        stream.write(_ERASE)
-        stream.flush()
+        if is_live:
+            stream.write(_ERASE)
+            stream.flush()
 
 
 def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], None]:
@@ -291,7 +280,6 @@ def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], N
 
 def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
     from tuneworthy.report.sections.lab import duration, left_s, share_text
-    from tuneworthy.words import small_usd
 
     started = time.monotonic()
 

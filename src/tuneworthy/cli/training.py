@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import date
@@ -12,11 +13,13 @@ import click
 
 from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED
 from tuneworthy.cli import options as opt
+from tuneworthy.cli.cases import label_items
 from tuneworthy.errors import InputError, argument
+from tuneworthy.model.base import json_text
+from tuneworthy.model.case import Model, TokenPrice
 
 if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
-    from tuneworthy.model.case import Model
     from tuneworthy.model.lab import Stand
     from tuneworthy.report.blocks import Document
     from tuneworthy.training.pilot import PreparedPilot
@@ -74,8 +77,6 @@ def review(case: str, reviewer: str) -> None:
     where an answer comes from, nor what others said. Every answer is kept at once, and the same
     command goes on where it stopped.
     """
-    from tuneworthy.cli.cases import label_items
-
     label_items(case, kind="training", labeller=reviewer)
 
 
@@ -95,7 +96,6 @@ def compare(case: str, reviewer: str, arm: str | None, n: int, budget: float) ->
     The model is asked for what it would answer to examples drawn from the set; both answers are
     shown in an order that says nothing. Tuning on labels that aren't better can't help.
     """
-    from tuneworthy.cli.cases import label_items
     from tuneworthy.training.candidates import own_answers
 
     own = own_answers(case, arm=arm or "", n=n, send=True, cap_usd=budget)
@@ -250,7 +250,6 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
 
 
 def _hosted(model: Model, options: dict[str, Any]) -> Trainer:
-    from tuneworthy.model.case import TokenPrice
     from tuneworthy.training.hosted import HostedTrainer
 
     prices = options["prices"] or ""
@@ -270,11 +269,8 @@ def _hosted(model: Model, options: dict[str, Any]) -> Trainer:
 
 def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     """What it would take, in words and in JSON."""
-    import asyncio
-
     from tuneworthy.lab.prepare import with_spent
     from tuneworthy.lab.session import ledger_or_none
-    from tuneworthy.model.base import json_text
     from tuneworthy.report.sections.lab import pilot_quote_document
     from tuneworthy.training.pilot import PILOT_RUN, pilot_price, quoted_training
 

@@ -49,6 +49,7 @@ class Written(NamedTuple):
     case: Case
     text: str
     digest: str  #: SHA-256 of the text, for compare-and-set.
+    before: str = ""  #: The text that was there; empty where it was only read.
 
 
 def read_case(source: str | Path | Mapping[str, Any]) -> Case:
@@ -230,7 +231,7 @@ def rewrite(
             check(case)
         if changed != text:
             write_over(path, raw[: len(raw) - len(text)] + changed)
-    return Written(case, changed, text_digest(changed))
+    return Written(case, changed, text_digest(changed), text)
 
 
 def add_to_case(source: str | Path, lines: str) -> Case:

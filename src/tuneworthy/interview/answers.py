@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from tuneworthy.interview.questions import (
     answer_path,
     ask_of,
     is_stated,
+    next_ask,
     plain_number,
     shown_value,
     value_at,
@@ -30,7 +31,7 @@ from tuneworthy.model.base import NO_WORDS, UNKNOWN_WORDS, YES_WORDS, is_whole_n
 from tuneworthy.model.case import Case, CaseOrigin, CheckAnswer, FactorAnswer, Holding, overlaps
 from tuneworthy.model.dossier import ChallengeResult, Dossier
 from tuneworthy.model.framework import Framework, to_goal
-from tuneworthy.model.interview import AnswerChange, AnswerResult, Ask, AskKind, Conflict
+from tuneworthy.model.interview import AnswerChange, AnswerResult, Ask, AskKind, Conflict, Part
 from tuneworthy.syntax.document import did_you_mean, parse
 from tuneworthy.syntax.edit import Keys, Value, WholeValue, edit
 
@@ -41,7 +42,7 @@ _BETWEEN = re.compile(r"\s*(?:\bto\b|\.\.|–|/)\s*|(?<=[\d%kKmM])\s*-\s*")
 _TIMES = {"": 1.0, "k": 1e3, "m": 1e6}
 
 Places = dict[Keys, Value]  #: Paths in the case file to what is written there.
-Judge = Callable[[Case], Dossier]
+Judge = Callable[[Case, Framework], Dossier]
 
 
 def _refused(ask: Ask, text: str, fix: str) -> CaseError:
@@ -248,12 +249,20 @@ class CaseSnapshot:
     """Of all the rest: framework, evidence, prompts, what is missing, and the day."""
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> str:
         """Equal where the dossier is."""
-        return self.digest, self.inputs_digest
+        return f"{self.digest} {self.inputs_digest}"
 
     def ask(self, ask_id: str) -> Ask:
         return ask_of(self.case, self.framework, ask_id)
+
+    def sides(self, conflict: Conflict) -> list[Ask]:
+        """The questions on the other side of a conflict, but for what no interview asks."""
+        asks = list[Ask]()
+        for ask_id in conflict.others:
+            with suppress(CaseError):
+                asks.append(self.ask(ask_id))
+        return asks
 
 
 @dataclass(frozen=True)
@@ -261,6 +270,13 @@ class EvaluatedCase(CaseSnapshot):
     """A case with its dossier."""
 
     dossier: Dossier
+
+    def next(
+        self, ask_id: str = "", *, passed: Collection[str] = (), part: Part | None = None
+    ) -> Ask | None:
+        """As ``next_ask``, by what answers are worth."""
+        worth = self.dossier.next_questions
+        return next_ask(self.case, self.framework, ask_id, passed=passed, part=part, worth=worth)
 
 
 def write_answer(now: EvaluatedCase, ask_id: str, text: str, *, judge: Judge) -> AnswerResult:
@@ -276,13 +292,8 @@ def write_answer(now: EvaluatedCase, ask_id: str, text: str, *, judge: Judge) ->
         OutputError: If the file can't be written.
     """
     ask = now.ask(ask_id)
-    wrote = write_typed(
-        now.source,
-        {ask.id: text},
-        lambda _: now.framework,
-        lambda case, _: judge(case),
-        read_digest=now.digest,
-    )
+    typed = {ask.id: text}
+    wrote = write_typed(now.source, typed, lambda _: now.framework, judge, read_digest=now.digest)
     conflicts = _new_conflicts(wrote.case, ask.id, now.dossier, wrote.dossier)
     return wrote._replace(before=now.dossier, conflicts=conflicts)
 
@@ -310,7 +321,8 @@ def accept_conflict(
         if mark not in answer.note.split("; ") and len(note) <= _MOST_NOTE:
             places = {place: {**_fields(answer), "note": note}}
     written = put(now.source, places, read_digest=now.digest)
-    return AnswerResult(written.case, judge(written.case), now.dossier, written.digest)
+    dossier = judge(written.case, now.framework)
+    return AnswerResult(written.case, dossier, now.dossier, written.digest)
 
 
 class Typed(NamedTuple):
@@ -468,7 +480,7 @@ def write_typed(
     source: str | Path,
     answers: Mapping[str, str],
     by: Callable[[Case], Framework],
-    judge: Callable[[Case, Framework], Dossier],
+    judge: Judge,
     *,
     read_digest: str | None = None,
     by_id: bool = False,

@@ -15,15 +15,15 @@ from typing import Any, Self
 
 from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.framework.load import case_fields, field_path
+from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.interview.pages import WORDS
 from tuneworthy.interview.questions import ask_of, every_ask, is_stated, part_asks
 from tuneworthy.lab.session import ledger_of, ledger_or_none, stopped_by_user
 from tuneworthy.llm.choose import prices_of, transport_for
-from tuneworthy.llm.endpoints import LOCAL, Reached, Transport, most_usd, reach
+from tuneworthy.llm.endpoints import LOCAL, Transport, most_usd, reach
 from tuneworthy.llm.runner import Job, Outcome, Runner
 from tuneworthy.measure.personal import without_secrets
 from tuneworthy.model.case import Case, Model
-from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import (
     PARTS,
@@ -79,6 +79,33 @@ class Caller:
             self._loop.run(self._sends.close())
         finally:
             self._loop.close()
+
+    def request(
+        self, now: EvaluatedCase, turns: Sequence[ConversationTurn], *, passed: Collection[str]
+    ) -> Request:
+        """What is asked next; the same conversation about the same case is the same request."""
+        asks, dossier = settable(now.case, now.framework), now.dossier
+        opened = open_asks(now.case, now.framework, passed=passed)
+        answered = [ask for ask in asks.values() if ask.value]
+        state: dict[str, object] = {  # of texts, only that they are answered
+            "verdict": {"answer": dossier.verdict.answer, "may_still_be": dossier.reach.answers},
+            "open": opened[:_MOST_OPEN],
+            "answered": {ask.id: "given" if ask.kind == "text" else ask.value for ask in answered},
+        }
+        rules = WORDS["rules"] + "\n".join(map(_line, asks.values()))
+        *earlier, newest = turns[-_MOST_TURNS:]
+        system = ChatMessage(role="system", content=rules)
+        path = _TEXT if not asks else {**_TEXT, "enum": list(asks)}
+        proposals = {"type": "array", "items": _object(path=path, value=_TEXT, quote=_TEXT)}
+        form = _object(reply=_TEXT, proposals=proposals, next=path)
+        return Request(
+            provider=self.place.provider,
+            base_url=self.place.base_url,
+            model=self.place.name,
+            messages=(system, *map(_message, earlier), _message(newest, state)),
+            max_tokens=_WRITES,
+            response_schema=canonical_json(form) if self.takes_schema else None,
+        )
 
     def check(self, request: Request) -> None:
         """Refuse before the talk begins what could never be sent."""
@@ -313,40 +340,6 @@ _MOST_TURNS, _MOST_OPEN = 16, 6
 _WRITES = 1_024  # tokens of an answer
 _SHOWN_REPLY = 2_000
 _TEXT: dict[str, Any] = {"type": "string"}
-
-
-def request_for(
-    place: Reached,
-    case: Case,
-    framework: Framework,
-    dossier: Dossier,
-    turns: Sequence[ConversationTurn],
-    *,
-    passed: Sequence[str] = (),
-    schema: bool = True,
-) -> Request:
-    """What a model is asked next; the same conversation about the same case is the same request."""
-    asks, opened = settable(case, framework), open_asks(case, framework, passed=passed)
-    answered = [ask for ask in asks.values() if ask.value]
-    state: dict[str, object] = {  # of texts, only that they are answered
-        "verdict": {"answer": dossier.verdict.answer, "may_still_be": dossier.reach.answers},
-        "open": opened[:_MOST_OPEN],
-        "answered": {ask.id: "given" if ask.kind == "text" else ask.value for ask in answered},
-    }
-    rules = WORDS["rules"] + "\n".join(map(_line, asks.values()))
-    *earlier, newest = turns[-_MOST_TURNS:]
-    system = ChatMessage(role="system", content=rules)
-    path = _TEXT if not asks else {**_TEXT, "enum": list(asks)}
-    proposals = {"type": "array", "items": _object(path=path, value=_TEXT, quote=_TEXT)}
-    form = _object(reply=_TEXT, proposals=proposals, next=path)
-    return Request(
-        provider=place.provider,
-        base_url=place.base_url,
-        model=place.name,
-        messages=(system, *map(_message, earlier), _message(newest, state)),
-        max_tokens=_WRITES,
-        response_schema=canonical_json(form) if schema else None,
-    )
 
 
 def _message(turn: ConversationTurn, now: dict[str, object] | None = None) -> ChatMessage:

@@ -204,24 +204,19 @@ def make_server(desk: Desk) -> Server[Any]:
 
         return handle
 
-    def always(result: Callable[[], Given]) -> Handler[Any, Given]:
-        async def handle(_: Any, _asked: Any) -> Given:
-            return result()
-
-        return handle
-
     templates = types.ListResourceTemplatesResult(resource_templates=_TEMPLATES)
+    prompts = types.ListPromptsResult(prompts=_PROMPTS)
     return Server(
         "tuneworthy",
         version=__version__,
         title="Tuneworthy",
         instructions=WORDS.instructions,
-        on_list_tools=always(_tools),
+        on_list_tools=in_thread(lambda *_: _tools()),
         on_call_tool=call_tool,
         on_list_resources=in_thread(listed),
-        on_list_resource_templates=always(lambda: templates),
+        on_list_resource_templates=in_thread(lambda *_: templates),
         on_read_resource=in_thread(read),
-        on_list_prompts=always(lambda: types.ListPromptsResult(prompts=_PROMPTS)),
+        on_list_prompts=in_thread(lambda *_: prompts),
         on_get_prompt=in_thread(begun),
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -17,12 +16,11 @@ from tuneworthy.files.case import CASE_FILE, case_path, read_with_digest
 from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.files.stores import Transcript
 from tuneworthy.interview import answers, free, pages
-from tuneworthy.interview.questions import answer_path, next_ask, offers
+from tuneworthy.interview.questions import answer_path, offers
 from tuneworthy.llm.endpoints import on_this_machine
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.case import Case
 from tuneworthy.model.interview import AnswerResult, Ask, Conflict, ConversationTurn, Part, Proposal
-from tuneworthy.model.lab import Request
 from tuneworthy.pipeline import decide, framework_of, today
 from tuneworthy.report.sections.common import headline, reach_text
 from tuneworthy.report.text import safe
@@ -108,9 +106,7 @@ class InterviewSession:
 
     def next(self, name: str = "") -> Ask | None:
         """The next question of the part, or one by its id."""
-        now = self.now
-        order: dict[str, Any] = {"part": self.part, "worth": now.dossier.next_questions}
-        return next_ask(now.case, now.framework, name, passed=self.passed, **order)
+        return self.now.next(name, passed=self.passed, part=self.part)
 
     def _part(self) -> None:
         """Ask what is open in the part, to its end or until it is left."""
@@ -169,9 +165,8 @@ class InterviewSession:
         self, write: Callable[..., AnswerResult], ask_id: str, what: str
     ) -> AnswerResult | None:
         """Write something into the case file; None where it was changed meanwhile."""
-        judge = partial(decide, framework=self.now.framework, as_of=self.as_of)
         try:
-            step = write(self.now, ask_id, what, judge=judge)
+            step = write(self.now, ask_id, what, judge=partial(decide, as_of=self.as_of))
         except ConflictError:
             self._read()
             again = "The file was changed by somebody else meanwhile; nothing is lost. Once more:"
@@ -187,12 +182,7 @@ class InterviewSession:
         challenge = conflict.challenge.id
         if all(item.id != challenge for item in self.now.dossier.challenges):
             return True  # an answer that was changed meanwhile has settled it
-        sides: dict[str, Ask] = {}
-        for name in conflict.others:
-            with suppress(CaseError):  # a side that is no question of the interview
-                side = self.now.ask(name)
-                sides.setdefault(side.id, side)
-        others = list(sides.values())
+        others = self.now.sides(conflict)
         ways = pages.conflict_choices(conflict, ask, others)
         page = pages.conflict_page(conflict, ways, others)
         picked = self.terminal.choose("conflict", page, ways)
@@ -316,7 +306,8 @@ class FreeInterview(InterviewSession):
 
     def _talk(self) -> None:
         listener, place = self.listener, self.caller.place
-        self.caller.check(self._request([ConversationTurn("x" * 1000)]))
+        longest = [ConversationTurn("x" * 1000)]
+        self.caller.check(self.caller.request(self.now, longest, passed=()))
         if listener.transcript is not None:
             self.transcript = Transcript(listener.transcript)
         here = not place.base_url or on_this_machine(place.base_url)
@@ -373,7 +364,8 @@ class FreeInterview(InterviewSession):
         self._keep("you", turn.words)
         self._keep("pasted", turn.pasted)
         self.terminal.say(pages.WAITING)
-        answer = self.caller.ask(self._request(self.turns))
+        request = self.caller.request(self.now, self.turns, passed=self.passed)
+        answer = self.caller.ask(request)
         if not answer.text and (why := answer.over or answer.lost):
             self._note(pages.lost_text(model, why, over=bool(answer.over)))
             return not answer.over
@@ -446,11 +438,6 @@ class FreeInterview(InterviewSession):
     def _open(self) -> list[str]:
         now = self.now
         return free.open_asks(now.case, now.framework, passed=self.passed)
-
-    def _request(self, turns: Sequence[ConversationTurn]) -> Request:
-        about = self.now.case, self.now.framework, self.now.dossier
-        more: Any = {"passed": tuple(self.passed), "schema": self.caller.takes_schema}
-        return free.request_for(self.caller.place, *about, turns, **more)
 
     def _hidden(self, text: str) -> str:
         """A text as it may be sent: no control characters, no keys."""

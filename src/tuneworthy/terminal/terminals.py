@@ -59,7 +59,7 @@ def read_entry(line: str | None) -> Entry | None:
 
 _LONGEST = 10_000  # characters of a line
 _FENCE = "```"
-_PASTED_S = 0.03  # nobody types the next line that fast
+_PASTED_S = 0.03  # nobody types the next line that fast: it was pasted along
 
 
 class PlainTerminal:
@@ -107,7 +107,7 @@ class PlainTerminal:
         if line is None:
             return None
         lines, fenced = [line], line.lstrip().startswith(_FENCE)
-        while fenced or _is_waiting():
+        while fenced or (sys.stdin.isatty() and _is_ready(within_s=_PASTED_S)):
             more = self._read()
             lines.append(more if more and sum(map(len, lines)) < _LONGEST else "")
             if more is None or (fenced and more.strip() == _FENCE):
@@ -155,21 +155,17 @@ def _await_input() -> None:
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
-        select.select([sys.stdin, signalled], [], [])
-    except (OSError, ValueError):  # a system on which a terminal can't be waited for
-        return
+        _is_ready(signalled)
     finally:
         signal.set_wakeup_fd(before)
         os.close(signalled)
         os.close(writer)
 
 
-def _is_waiting() -> bool:
-    """Whether more lines came along with the last one, as when a text is pasted."""
-    if not sys.stdin.isatty():
-        return False
+def _is_ready(*more: int, within_s: float | None = None) -> bool:
+    """Wait for a terminal's input, or for one of more files; whether one of them came in time."""
     try:
-        return bool(select.select([sys.stdin], [], [], _PASTED_S)[0])
+        return bool(select.select([sys.stdin, *more], [], [], within_s)[0])
     except (OSError, ValueError):  # a system on which a terminal can't be waited for
         return False
 

@@ -6,7 +6,6 @@ of them weren't known, stands in the address.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query
@@ -16,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from tuneworthy.errors import ConflictError, InputError
 from tuneworthy.interview import pages as words
 from tuneworthy.interview.answers import conflict_of
-from tuneworthy.interview.questions import ask_of, next_ask, offers
+from tuneworthy.interview.questions import offers
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.interview import PARTS, Ask, Part
 from tuneworthy.web.render import AskedCase, OfCase, query
@@ -192,22 +191,18 @@ def _shown(
 
 def _ask(of: AskedCase, way: Way, ask_id: str) -> Ask | None:
     """The question of this id, or the next one."""
-    now = of.evaluated
-    order: dict[str, Any] = {"part": way.part or None, "worth": now.dossier.next_questions}
-    return next_ask(now.case, now.framework, ask_id, passed=way.passed, **order)
+    return of.evaluated.next(ask_id, passed=way.passed, part=way.part or None)
 
 
 def _clash(of: AskedCase, way: Way, ask: Ask, wanted: str) -> dict[str, Any] | None:
     """What doesn't fit with an answer, the first that isn't settled; None for nothing."""
-    now, others = of.evaluated, list[Ask]()
+    now = of.evaluated
     for challenge in filter(None, wanted.split(",")[:20]):
         conflict = conflict_of(now.case, ask.id, now.dossier, challenge)
         if conflict is not None:
             break
     else:
         return None
-    for path in conflict.others:
-        with suppress(InputError):  # a side that is no question of the interview
-            others.append(ask_of(now.case, now.framework, path))
+    others = now.sides(conflict)
     sides = [(f"Change {side.title}", way.at(of.base, ask=side.id)) for side in (ask, *others[:3])]
     return {"conflict": conflict, "others": others, "all": wanted, "change": sides}

@@ -131,7 +131,7 @@ def _question(
     status: int = 200,
     notice: str = "",
 ) -> HTMLResponse:
-    if wanted and queue.item(wanted) is None:
+    if wanted and wanted not in queue.items:
         notice = notice or "that question has changed since, or is settled"
     values = {"asked": asked, "queue": queue, "wanted": wanted, "notice": notice, "words": words}
     return of.page("question.html", status, **values)

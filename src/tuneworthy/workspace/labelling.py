@@ -102,20 +102,16 @@ class LabelQueue:
         """The place of an item, from 1; None for one that isn't there."""
         return [*self.items].index(name) + 1 if name in self.items else None
 
-    def item(self, name: str) -> Item | None:
-        """An item by its id; None for one that isn't there."""
-        return self.items.get(name)
-
     def value_of(self, name: str) -> str:
         """This labeller's label, as of the outputs as they are shown; empty for none."""
-        item = self.item(name)
+        item = self.items.get(name)
         if item is None or not self.is_labelled(item):
             return ""
         return item.true_value(self.labels[item.key].value)
 
     def notes_on(self, name: str) -> Sequence[str]:
         """What others gave, for whoever settles it."""
-        item = self.item(name)
+        item = self.items.get(name)
         return () if item is None else self.notes.get(item.key, ())
 
     def open_after(self, name: str = "") -> str:
@@ -130,7 +126,7 @@ class LabelQueue:
 
     def text_of(self, name: str) -> str:
         """The better answer this labeller gave, else the one that is shown."""
-        item = self.item(name)
+        item = self.items.get(name)
         label = None if item is None else self.labels.get(item.key)
         return (label.text if label and label.value == "edit" else "") or (
             item.outputs[0] if item else ""
@@ -141,7 +137,7 @@ class LabelQueue:
 
         ``better`` is the answer of an edit, or why something is rejected; else it isn't kept.
         """
-        item = self.item(name)
+        item = self.items.get(name)
         if item is None:
             what = "what that page showed has changed since, or is settled; nothing was kept"
             raise ConflictError(what, fix="go on with the next")
@@ -363,7 +359,7 @@ def agreement_so_far(source: str | Path) -> tuple[AgreementOf, ...]:
 def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     """What labellers differ on and nobody has settled; it doesn't say who is who."""
     cases = {entry.id: entry for entry in shuffled(named_evalset(case) or (), task.seed)}
-    order = list(cases)
+    order = {name: place for place, name in enumerate(cases)}
     differ = [d for group in agreement(source) for d in group.disagreements if d.settled is None]
     if not differ:
         fix = f"see them: tuneworthy evalset agreement {argument(source)}"
@@ -375,7 +371,7 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     labels = _labels(case)
     labelled = {(label.output, label.key) for own in labels.values() for label in own.values()}
     items, notes = [], {}
-    differ.sort(key=lambda dispute: order.index(dispute.key[2]) if dispute.key[2] in cases else -1)
+    differ.sort(key=lambda dispute: order.get(dispute.key[2], -1))
     candidates: dict[ItemKey, Item] = {}
     if any(key[0] == "training" for key in keys):
         candidates = {item.key: item for item in review_items(read_candidates(case).found)}

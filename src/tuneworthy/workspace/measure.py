@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
 from tuneworthy.files.case import (
+    Written,
     add_to_case,
     beside,
     case_from_text,
@@ -534,7 +535,7 @@ def build_set(
         raise OutputError("exists already", where=str(path), fix=fix)
     entry: Any = (*sources, "traces")[0]
     own = len(sources) < 2 and entry in {"traces", "examples"} and not os.path.lexists(entry)
-    chosen = named(case, entry if own else "traces") if own or not sources else sources
+    chosen = named(case, entry) if own or not sources else sources
     if not chosen:
         raise _no_traces(case, "draw from")
     files = read(chosen, mapping=case_map(case, mapping))
@@ -634,13 +635,8 @@ def add_files(
             write_evalset(files[0].with_suffix(".jsonl"), read_csv(files[0]))
             files = [files[0].with_suffix(".jsonl")]
     with _moved(case_from_text(text, path), kind, files) as placed:
-        case = case_from_text(_naming(text, path, kind=kind, placed=placed), path)
-        texts: tuple[str, ...] = ()
-
-        def naming(text: str, path: Path) -> str:
-            nonlocal texts
-            texts = text, _naming(text, path, kind=kind, placed=placed)
-            return texts[1]
+        naming = partial(_naming, kind=kind, placed=placed)
+        case, named = case_from_text(naming(text, path), path), list[Written]()
 
         def name(_: Case | None = None, measured: Measured | None = None) -> bool:
             """Name them, and add what was measured: both or, where the case broke, none."""
@@ -650,7 +646,7 @@ def add_files(
                 decide(now, framework_of(now, chosen))
                 added.append(measured is not None and append_evidence(now, measured))
 
-            rewrite(source, naming, check)
+            named.append(rewrite(source, naming, check))
             return added[0]
 
         if kind == "traces":
@@ -658,7 +654,7 @@ def add_files(
         else:
             read = flat(*_read_by_kind(case, kind, placed))
             name()
-    return tuple(placed), read, texts
+    return tuple(placed), read, (named[0].before, named[0].text)
 
 
 @contextmanager

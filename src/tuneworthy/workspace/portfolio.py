@@ -430,7 +430,6 @@ def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
 
 # What was worked out, kept for the next start.
 
-Key = tuple[str, str]  #: Of what a dossier was made from.
 _LARGEST = 16 * MIB
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS kept "
@@ -481,28 +480,30 @@ class KeptCases:
             return self._base.execute(statement, values).fetchall()
         return []
 
-    def rows(self, place: str) -> dict[str, tuple[Key, CaseRow]]:
-        """The last row of each case, with what it was made from."""
-        rows = dict[str, tuple[Key, CaseRow]]()
+    def rows(self, place: str) -> dict[str, tuple[str, CaseRow]]:
+        """The last row of each case, with the key of what it was made from; empty for none."""
+        rows = dict[str, tuple[str, CaseRow]]()
         asked = "SELECT name, key, row FROM kept WHERE place = ? AND length(row) < ?"
         for name, made_from, text in self._run(asked, place, MIB):
             with suppress(ValueError):
-                row, (program, *key) = CaseRow.model_validate_json(text), str(made_from).split()
-                current = program == _program() and row.name == name and len(key) == 2
-                rows[str(name)] = (key[0], key[1]) if current else ("", ""), row
+                row, (program, _, key) = (
+                    CaseRow.model_validate_json(text),
+                    str(made_from).partition(" "),
+                )
+                rows[str(name)] = key if program == _program() and row.name == name else "", row
         return rows
 
-    def dossier(self, place: str, name: str, key: Key) -> Dossier | None:
+    def dossier(self, place: str, name: str, key: str) -> Dossier | None:
         """The dossier made from just this; None where none is kept."""
         asked = "SELECT dossier FROM kept WHERE place = ? AND name = ? AND key = ?"
-        for (data,) in self._run(asked, place, name, " ".join((_program(), *key))):
+        for (data,) in self._run(asked, place, name, f"{_program()} {key}"):
             with suppress(ValueError, TypeError, zlib.error):
                 text = zlib.decompressobj().decompress(data, _LARGEST)
                 return Dossier.model_validate_json(text)
         return None
 
-    def keep(self, place: str, key: Key, row: CaseRow, dossier: Dossier) -> None:
+    def keep(self, place: str, key: str, row: CaseRow, dossier: Dossier) -> None:
         """Keep them in the place of what was there."""
         data = zlib.compress(dossier.model_dump_json(by_alias=True).encode(), 1)
-        values = (" ".join((_program(), *key)), row.model_dump_json(exclude_defaults=True), data)
+        values = (f"{_program()} {key}", row.model_dump_json(exclude_defaults=True), data)
         self._run("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", place, row.name, *values)

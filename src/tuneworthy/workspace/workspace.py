@@ -12,7 +12,7 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import islice, takewhile
 from pathlib import Path
 from stat import S_ISREG
@@ -72,7 +72,6 @@ from tuneworthy.workspace.portfolio import (
     CaseQuery,
     CaseRow,
     KeptCases,
-    Key,
     Portfolio,
     case_row,
     portfolio,
@@ -349,7 +348,6 @@ _MOMENT_S = (
 )
 _FEW = 200  # cases of which each is looked at for every list; of more only those that are shown
 _DOSSIERS = 200  # kept in memory, as they are large
-_NO_KEY: Key = ("", "")
 
 
 class Workspace:
@@ -372,7 +370,7 @@ class Workspace:
         self._then: Cache[Earlier] = Cache(_DOSSIERS)
         self._kept = kept or KeptCases()
         self._place = f"{directory.folder.resolve()}\n{chosen or ''}"
-        self._rows: dict[str, tuple[Key, CaseRow]] = self._kept.rows(self._place)
+        self._rows: dict[str, tuple[str, CaseRow]] = self._kept.rows(self._place)
         self._names: tuple[float, tuple[str, ...]] = (0.0, ())
         self._draw = RememberedDraws()
         self.author = ""  #: Who writes; empty where nobody says.
@@ -489,8 +487,7 @@ class Workspace:
         self, write: Callable[..., AnswerResult], name: str, ask_id: str, what: str, digest: str
     ) -> AnswerResult:
         now = self.evaluated(name)
-        judge = partial(self.decide, framework=now.framework)
-        step = write(replace(now, digest=digest), ask_id, what, judge=judge)
+        step = write(replace(now, digest=digest), ask_id, what, judge=self.decide)
         self._written(name, now, step.digest, step.dossier)
         return step
 
@@ -501,7 +498,7 @@ class Workspace:
         after = self._snapshot(name)
         if after.digest != before.digest:
             remember(after.case, (before.text, after.text), self.author)
-        if after.key == (digest, before.inputs_digest):
+        if (after.digest, after.inputs_digest) == (digest, before.inputs_digest):
             return self._keep(name, after, dossier)
         return self.evaluated(name)
 
@@ -537,9 +534,13 @@ class Workspace:
             self._names = at, names
         return names
 
+    def _seen(self, name: str) -> tuple[str, CaseRow]:
+        """As it was looked at last, with its key; an empty one of no key where it never was."""
+        return self._rows.get(name, ("", CaseRow(name=name)))
+
     def _last(self, name: str, day: date) -> CaseRow:
         """As it was looked at last; pending where that was on another day, or never."""
-        _, row = self._rows.get(name) or (_NO_KEY, CaseRow(name=name))
+        _, row = self._seen(name)
         old = not row.problem and row.as_of != day
         return row.model_copy(update={"pending": True}) if old else row
 
@@ -547,15 +548,15 @@ class Workspace:
         """A case as a row; one that can't be read says why. After ``until`` none is judged."""
         try:
             snapshot = self._snapshot(name)
-            key, row = self._rows.get(name, (_NO_KEY, None))
-            if row is not None and key == snapshot.key:
+            key, row = self._seen(name)
+            if key == snapshot.key:
                 return row
             if monotonic() > until:
                 return self._last(name, self._day()).model_copy(update={"pending": True})
             return case_row(name, self._evaluate(name, snapshot).dossier)
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
             row = CaseRow(name=name, problem=self.directory.plain_error(caught, name))
-            self._rows[name] = _NO_KEY, row
+            self._rows[name] = "", row
             return row
 
     def warm(self, within_s: float = math.inf, *, aside: float = 0.0) -> None:
@@ -595,7 +596,7 @@ class Workspace:
     def _keep(
         self, name: str, snapshot: CaseSnapshot, dossier: Dossier, *, again: bool = False
     ) -> EvaluatedCase:
-        if not again or self._rows.get(name, (_NO_KEY, None))[0] != snapshot.key:
+        if not again or self._seen(name)[0] != snapshot.key:
             row = case_row(name, dossier)
             self._rows[name] = snapshot.key, row
             self._kept.keep(self._place, snapshot.key, row, dossier)
