@@ -33,7 +33,6 @@ from internals import (
     Fake,
     Ledger,
     Manners,
-    Model,
     ParsedReply,
     Refused,
     Reply,
@@ -42,7 +41,6 @@ from internals import (
     folded,
     headline,
     next_ask,
-    reach,
     reach_text,
     reply_page,
     run,
@@ -559,12 +557,11 @@ def test_a_clash_is_pushed_back_at_once_and_keeping_both_is_noted(
 def test_the_model_is_shown_the_verdict_forming_and_what_is_worth_asking(folder: Path) -> None:
     answer_in(folder, "goals", "format")
     answer_in(folder, "ceiling.few_shot", "yes")
-    case, framework = load_case(folder), lesson()
-    dossier = decide(case, framework, as_of=AS_OF)
-    place = reach(Model(id="openai:gpt-4o-mini"))
-    request = api.request_for(
-        place, case, framework, dossier, [ConversationTurn("Well, what now?")]
-    )
+    now = evaluated(folder, as_of=AS_OF)
+    case, framework, dossier = now.case, now.framework, now.dossier
+    fake = Fake(Talker())
+    with api.Caller(case, "fake:one", cap_usd=1, as_of=AS_OF, transport=fake) as caller:
+        request = caller.request(now, [ConversationTurn("Well, what now?")])
     told = json.loads(request.messages[-1].content)
     assert told["person"] == "Well, what now?"
     assert told["state"]["answered"] == {"goals": "format", "ceiling.few_shot": "yes"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -358,7 +359,7 @@ def adjudicate(case: str, **options: Any) -> None:
 
 def label_items(case: str, **task: Any) -> None:
     """Show and ask until all is labelled, or whoever labels has had enough."""
-    from tuneworthy.report.sections.evalset import item_page, tally_page
+    from tuneworthy.report.sections.evalset import item_page, keys_of, tally_page
     from tuneworthy.workspace.labelling import LabelTask, open_queue
 
     queue = open_queue(case, LabelTask(**task))
@@ -369,7 +370,7 @@ def label_items(case: str, **task: Any) -> None:
         place: Any = {"number": queue.place(name) or 0, "of": len(queue.items)}
         labels, rubric = queue.notes_on(name), queue.rubric
         opt.deliver(item_page(item, rubric=rubric, labels=labels, colour=painted, **place))
-        act, value = _asked(item)
+        act, value = _asked(item, keys_of(item))
         if act == "quit":
             break
         if act == "label":
@@ -383,11 +384,8 @@ def label_items(case: str, **task: Any) -> None:
 _NO_ANSWER = ("?", ":a", ":?", "help")  # what people type who want to know what to do
 
 
-def _asked(item: Item) -> tuple[str, str]:
+def _asked(item: Item, keys: Mapping[str, str]) -> tuple[str, str]:
     """``skip``, ``back`` or ``quit``; or ``label``, and which."""
-    from tuneworthy.report.sections.evalset import keys_of
-
-    keys = keys_of(item)
     while True:
         typed = _line() if not keys or not sys.stdin.isatty() else click.getchar()
         if typed is None:

@@ -230,7 +230,7 @@ def _run(
     """Deliver a lab's quote, or its result; the exit code."""
     from tuneworthy.workspace.labs import LABS, keep_run, result_of
 
-    opt.refuse_existing()
+    opt.refuse_output()
     settings = {name: options.pop(name) for name in _PREPARED if name in options}
     if "judge" in options:
         judging = {name: options.pop(name) for name in _JUDGE}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tuneworthy.cli import columns_of, examples
-from tuneworthy.errors import InputError, OutputError, one_line, visible
+from tuneworthy.errors import InputError, one_line, visible
 from tuneworthy.report import render
 from tuneworthy.report.width import WIDEST, lay_out_for
 from tuneworthy.words import read_day, small_usd
@@ -189,11 +189,13 @@ def colour() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def refuse_existing() -> None:
+def refuse_output() -> None:
     """Refuse a file that is there before money is spent on what would go into it."""
+    from tuneworthy.files.disk import refuse_existing
+
     how = asked()
-    if how.output is not None and not how.force and os.path.lexists(how.output):
-        raise OutputError("exists already", where=how.output, fix="use --force to replace it")
+    if how.output is not None and not how.force:
+        refuse_existing(how.output, "use --force to replace it")
 
 
 def show(

@@ -159,7 +159,7 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
     cases. It ends with a card that says go or no-go, and the judgement reads it. Stop it whenever
     you like: run it again and it goes on, and nothing is trained or paid twice.
     """
-    opt.refuse_existing()
+    opt.refuse_output()
     with opt.live_line(_lines) as (say, watch):
         pilot = _prepared(case, say, **options)
         stopped = ""
@@ -269,14 +269,11 @@ def _hosted(model: Model, options: dict[str, Any]) -> Trainer:
 
 def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     """What it would take, in words and in JSON."""
-    from tuneworthy.lab.prepare import with_spent
-    from tuneworthy.lab.session import ledger_or_none
     from tuneworthy.report.sections.lab import pilot_quote_document
-    from tuneworthy.training.pilot import PILOT_RUN, pilot_price, quoted_training
+    from tuneworthy.training.pilot import quoted_training
+    from tuneworthy.workspace.labs import LABS
 
-    training = asyncio.run(quoted_training(pilot))
-    with ledger_or_none(pilot.lab.case) as ledger:
-        calls = with_spent(pilot_price(pilot, ledger), ledger, PILOT_RUN)
+    training, calls = asyncio.run(quoted_training(pilot)), LABS["pilot"].quoted(pilot)
     parts = {"plan": pilot.plan, "training": training, "calls": calls}
     values = {name: part.model_dump(mode="json") for name, part in parts.items()}
     document = pilot_quote_document(pilot.plan, training, calls, budget, pilot.lab.case.name)

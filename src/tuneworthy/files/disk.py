@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tuneworthy.errors import CaseError, InputError, OutputError
@@ -76,14 +76,18 @@ def write_new(path: Path, text: str | bytes, *, force: bool = False) -> None:
     is there without it, if that is no plain file, or if it can't be written.
     """
     with writing(path):
-        if os.path.lexists(path):
-            if not force:
-                fix = "use --force to replace it"
-                raise OutputError("exists already", where=path, fix=fix)
-            if not path.is_symlink() and not path.is_file():
-                raise OutputError("is not a plain file", where=path, fix="name another file")
+        if not force:
+            refuse_existing(path, "use --force to replace it")
+        elif os.path.lexists(path) and not path.is_symlink() and not path.is_file():
+            raise OutputError("is not a plain file", where=path, fix="name another file")
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, text)
+
+
+def refuse_existing(path: str | Path, fix: str) -> None:
+    """Refuse to go on where something is at a path, be it a link that leads nowhere."""
+    if os.path.lexists(path):
+        raise OutputError("exists already", where=path, fix=fix)
 
 
 def write_over(path: Path, text: str) -> None:
@@ -124,11 +128,28 @@ def made_whole(folder: Path) -> Iterator[Path]:
         yield place
         with writing(folder):
             place.chmod(0o777 & ~_umask())
-            if os.path.lexists(folder):
-                raise OutputError("exists already", where=folder, fix="move it away")
+            refuse_existing(folder, "move it away")
             place.rename(folder)
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def all_or_none(folder: Path) -> Iterator[list[Path]]:
+    """A list for the files that the block puts into a folder.
+
+    If the block fails they are gone again, and so is the folder if it wasn't there before.
+    """
+    is_new, placed = not os.path.lexists(folder), list[Path]()
+    try:
+        yield placed
+    except BaseException:
+        for path in placed:
+            path.unlink(missing_ok=True)
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _replace(path: Path, text: str | bytes) -> None:

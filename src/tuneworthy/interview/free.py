@@ -81,7 +81,7 @@ class Caller:
             self._loop.close()
 
     def request(
-        self, now: EvaluatedCase, turns: Sequence[ConversationTurn], *, passed: Collection[str]
+        self, now: EvaluatedCase, turns: Sequence[ConversationTurn], *, passed: Collection[str] = ()
     ) -> Request:
         """What is asked next; the same conversation about the same case is the same request."""
         asks, dossier = settable(now.case, now.framework), now.dossier

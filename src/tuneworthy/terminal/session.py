@@ -244,9 +244,8 @@ def interview(
         if called is None:
             return
         start_case(source, called, chosen)
-    session = InterviewSession(source, terminal, chosen, as_of)
-    if listener is not None:
-        session = FreeInterview(source, terminal, chosen, as_of, listener=listener)
+    about = source, terminal, chosen, as_of
+    session = FreeInterview(*about, listener=listener) if listener else InterviewSession(*about)
     if written is not None:
         session.take(written)
         return
@@ -307,7 +306,7 @@ class FreeInterview(InterviewSession):
     def _talk(self) -> None:
         listener, place = self.listener, self.caller.place
         longest = [ConversationTurn("x" * 1000)]
-        self.caller.check(self.caller.request(self.now, longest, passed=()))
+        self.caller.check(self.caller.request(self.now, longest))
         if listener.transcript is not None:
             self.transcript = Transcript(listener.transcript)
         here = not place.base_url or on_this_machine(place.base_url)

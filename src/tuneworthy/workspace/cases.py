@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Container, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,9 +12,16 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from tuneworthy.errors import CaseError, FrameworkError, InputError, OutputError, one_line
+from tuneworthy.errors import CaseError, FrameworkError, InputError, one_line
 from tuneworthy.files.case import CASE_FILE, case_path
-from tuneworthy.files.disk import CASE_LIMIT, FRAMEWORK_LIMIT, read_text, write_new
+from tuneworthy.files.disk import (
+    CASE_LIMIT,
+    FRAMEWORK_LIMIT,
+    all_or_none,
+    read_text,
+    refuse_existing,
+    write_new,
+)
 from tuneworthy.framework.load import NAMES
 from tuneworthy.model.base import State, json_text
 from tuneworthy.model.case import Case, CheckAnswer
@@ -102,24 +108,15 @@ def start_case(
         texts[own] = read_text(Path(chosen), FRAMEWORK_LIMIT, FrameworkError)
     paths = [target / file for file in texts]
     for path in paths:
-        if os.path.lexists(path):
-            fix = "choose another folder, or edit the file that is there"
-            raise OutputError("exists already", where=str(path), fix=fix)
+        refuse_existing(path, "choose another folder, or edit the file that is there")
     called = name or plain_title(folder)
     if len(called) > 200:
         raise CaseError("is longer than 200 characters", where="--name", fix="shorten it")
     texts[CASE_FILE] = case_template(framework, called, SCHEMA_FILE, own)
-    is_new, written = not os.path.lexists(target), list[Path]()
-    try:
+    with all_or_none(target) as written:
         for path, text in zip(paths, texts.values(), strict=True):
             write_new(path, text)
             written.append(path)
-    except BaseException:
-        for path in written:
-            path.unlink(missing_ok=True)
-        if is_new:
-            shutil.rmtree(target, ignore_errors=True)
-        raise
     return paths
 
 

@@ -78,8 +78,7 @@ def _pilot(source: str | Path, **settings: Any) -> pilot.PreparedPilot:
 
 
 def _quoted_pilot(ready: pilot.PreparedPilot) -> Quote:
-    with ledger_or_none(ready.lab.case) as ledger:
-        return pilot.pilot_price(ready, ledger)
+    return quoted(ready.lab, lambda _, ledger: pilot.pilot_price(ready, ledger), pilot.PILOT_RUN)
 
 
 LabState = Literal["running", "stopping", "done", "stopped", "failed"]

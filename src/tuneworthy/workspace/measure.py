@@ -31,7 +31,15 @@ from tuneworthy.files.case import (
     prompt_files,
     rewrite,
 )
-from tuneworthy.files.disk import CASE_LIMIT, made_whole, matching, read_text, writing
+from tuneworthy.files.disk import (
+    CASE_LIMIT,
+    all_or_none,
+    made_whole,
+    matching,
+    read_text,
+    refuse_existing,
+    writing,
+)
 from tuneworthy.files.documents import read_documents
 from tuneworthy.files.evalset import named_evalset, parted, read_csv, read_examples, write_evalset
 from tuneworthy.files.materials import read_prompts
@@ -530,9 +538,7 @@ def build_set(
     if output is None and case.folder is None:
         raise OutputError("has no folder", where=case.name, fix="name a file with --output")
     path = Path(output) if output is not None else Path(case.folder or ".") / SET_FILE
-    if os.path.lexists(path):
-        fix = "name another file with --output, or move it away"
-        raise OutputError("exists already", where=str(path), fix=fix)
+    refuse_existing(path, "name another file with --output, or move it away")
     entry: Any = (*sources, "traces")[0]
     own = len(sources) < 2 and entry in {"traces", "examples"} and not os.path.lexists(entry)
     chosen = named(case, entry) if own or not sources else sources
@@ -664,20 +670,12 @@ def _moved(case: Case, kind: FileKind, files: Sequence[Path]) -> Iterator[list[P
     own = held.path if isinstance(held, Holding) else held
     folder = beside(case, f"data.{kind}", own or ("." if kind == "evaluation" else kind))
     assert folder is not None  # a case that takes files lies in a folder
-    is_new, placed = not os.path.lexists(folder), list[Path]()
-    try:
+    with all_or_none(folder) as placed:
         for file in files:
             with writing(folder / file.name):
                 folder.mkdir(parents=True, exist_ok=True)
                 placed.append(_free(folder, file))
         yield placed
-    except BaseException:
-        for path in placed:
-            path.unlink(missing_ok=True)
-        if is_new:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
 
 
 def _free(folder: Path, file: Path) -> Path:
