@@ -316,22 +316,15 @@ def _drawn_items(
 
 def _plan(case: Case, source: str | Path, lab: For) -> tuple[JudgePlan, tuple[str, ...]]:
     """Who judges, and the arms that are labelled; () for all."""
-    chosen: tuple[str, ...] = ()
-    if lab == "verify":
-        written = stores.written_plan(case)
-        judge = written.judge if written else None
-        chosen = (written.tuned, written.untuned) if written else ()
-    else:
-        choice = stores.written_choice(case) or (
-            stores.written_plan(case) if lab == "choose" else None
-        )
-        judge = choice.judge if choice else None
-        chosen = choice.chosen if isinstance(choice, CeilingPlan) else ()
-    if judge is None:
+    written = None if lab == "verify" else stores.written_choice(case)
+    plan = written or (None if lab == "report" else stores.written_plan(case))
+    if plan is None or plan.judge is None:
         name = "verify" if lab == "verify" else "ceiling"
         fix = f"run it first: tuneworthy {name} {source} --judge RUBRIC --judge-model MODEL"
         raise CaseError("no lab with a judge has chosen its arms yet", where=str(source), fix=fix)
-    return judge, () if lab == "choose" else chosen
+    if lab == "choose":
+        return plan.judge, ()
+    return plan.judge, plan.chosen if isinstance(plan, CeilingPlan) else (plan.tuned, plan.untuned)
 
 
 LabelsByName = dict[str, dict[ItemKey, Label]]  #: The labels of each labeller that count.

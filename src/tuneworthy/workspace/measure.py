@@ -476,19 +476,21 @@ def _pair(
 ) -> tuple[int, int]:
     """Places of an arm and of its baseline, from one source or many."""
     every = "; ".join(one_line(label, limit=60) for label in labels[:12])
-    places = [_arm_of(labels, *pair, every) for pair in (("--arm", arm), ("--baseline", baseline))]
-    left = [place for place in range(len(labels)) if place not in places]
+    first = _arm_of(labels, "--arm", arm, every)
+    second = _arm_of(labels, "--baseline", baseline, every)
     if len(labels) < 2:
         what = f"holds one arm, {every}" if labels else "holds no answer to a case"
         fix = "name the results of another beside it, by a second --from"
         if many:
             fix = "name the model or the prompt in the records, or put each side into one file"
         raise InputError(what, where="--from", fix=fix)
-    if (None in places and len(labels) > 2) or places[0] == places[1] is not None:
+    if len(labels) == 2:  # what isn't named is the other of the two
+        if second is None:
+            second = 0 if first is None else 1 - first
+        first = 1 - second if first is None else first
+    if first is None or second is None or first == second:
         what = f"holds {len(labels)} arms: {every}"
         raise InputError(what, where="--from", fix="say which two: --arm ARM --baseline ARM")
-    second = left[0] if places[1] is None else places[1]
-    first = next(place for place in left if place != second) if places[0] is None else places[0]
     return first, second
 
 
