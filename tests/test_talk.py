@@ -554,13 +554,15 @@ def test_a_clash_is_pushed_back_at_once_and_keeping_both_is_noted(
 # Steering ---------------------------------------------------------------------------------------
 
 
-def test_the_model_is_shown_the_verdict_forming_and_what_is_worth_asking(folder: Path) -> None:
+def test_the_model_is_shown_the_verdict_forming_and_what_is_worth_asking(
+    folder: Path, listens: Callable[..., Fake]
+) -> None:
     answer_in(folder, "goals", "format")
     answer_in(folder, "ceiling.few_shot", "yes")
     now = evaluated(folder, as_of=AS_OF)
     case, framework, dossier = now.case, now.framework, now.dossier
-    fake = Fake(Talker())
-    with api.Caller(case, "fake:one", cap_usd=1, as_of=AS_OF, transport=fake) as caller:
+    listens(Talker())
+    with api.Caller(case, "fake:one", cap_usd=1, as_of=AS_OF) as caller:
         request = caller.request(now, [ConversationTurn("Well, what now?")])
     told = json.loads(request.messages[-1].content)
     assert told["person"] == "Well, what now?"

@@ -20,7 +20,7 @@ from tuneworthy.interview.pages import WORDS
 from tuneworthy.interview.questions import ask_of, every_ask, is_stated, part_asks
 from tuneworthy.lab.session import ledger_of, ledger_or_none, stopped_by_user
 from tuneworthy.llm.choose import prices_of, transport_for
-from tuneworthy.llm.endpoints import LOCAL, Transport, most_usd, reach
+from tuneworthy.llm.endpoints import LOCAL, most_usd, reach
 from tuneworthy.llm.runner import Job, Outcome, Runner
 from tuneworthy.measure.personal import without_secrets
 from tuneworthy.model.case import Case, Model
@@ -58,14 +58,13 @@ class Caller:
         *,
         cap_usd: float,
         as_of: date,
-        transport: Transport | None = None,
     ) -> None:
         listed = (model for model in case.callable_models if model.id == model_id)
         model = next(listed, None) or Model(id=model_id)
         self._case, self._model, self._cap = case, model, cap_usd
         self._price_of = prices_of((*case.models, model), as_of)
         self.place = reach(model)
-        self._sends = transport or transport_for((self.place,), timeout_s=_TIMEOUT_S, at_once=1)
+        self._sends = transport_for((self.place,), timeout_s=_TIMEOUT_S, at_once=1)
         self._loop = asyncio.Runner()
         self._lost = 0
         self.takes_schema = True  #: Whether the endpoint takes a schema, as far as is known.

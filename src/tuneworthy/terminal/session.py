@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tuneworthy.errors import CaseError, ConflictError, InputError, one_line
 from tuneworthy.files.case import CASE_FILE, case_path, read_with_digest
@@ -28,9 +28,6 @@ from tuneworthy.terminal.terminals import Entry, MenuTerminal, PlainTerminal, re
 from tuneworthy.words import small_usd
 from tuneworthy.workspace.cases import plain_title, start_case
 
-if TYPE_CHECKING:
-    from tuneworthy.llm.endpoints import Transport
-
 _PARTS: dict[str, Part] = {"e": "evaluate", "o": "options", "m": "investment"}
 
 
@@ -40,7 +37,6 @@ class Listener(NamedTuple):
     model: str
     cap_usd: float
     transcript: str | None = None  #: File that keeps the conversation; None for none.
-    transport: Transport | None = None  #: What sends, in place of the model's own endpoint.
 
 
 @dataclass
@@ -295,7 +291,6 @@ class FreeInterview(InterviewSession):
             listener.model,
             cap_usd=listener.cap_usd,
             as_of=self.as_of or today(),
-            transport=listener.transport,
         ) as self.caller:
             self._talk()
             spent, cap = self.caller.spent_usd(), small_usd(listener.cap_usd)

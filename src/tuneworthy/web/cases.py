@@ -41,10 +41,14 @@ from tuneworthy.web.render import (
     AskedCase,
     ExportForm,
     OfCase,
+    ReadDigest,
+    Typed,
     address,
+    behind,
     exported,
     for_notice,
     page,
+    query,
     wants_part,
 )
 from tuneworthy.words import day, few, interval_text, listing, sentence
@@ -117,10 +121,8 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
 
 def _at(asked: Listed, **changes: Any) -> str:
     """The list asked for otherwise, from its beginning unless that is changed."""
-    fields = asked.model_copy(update={"after": "", "shown": 0, "again": 0, **changes}).model_dump(
-        exclude_defaults=True
-    )
-    return "/?" + urlencode(fields) if fields else "/"
+    begun = asked.model_copy(update={"after": "", "shown": 0, "again": 0, **changes})
+    return "/" + query(begun, Listed)
 
 
 @router.get("/new")
@@ -132,7 +134,7 @@ def new(request: Request) -> HTMLResponse:
 @router.post("/new")
 def make(
     request: Request,
-    title: Annotated[str, Form(max_length=200)],
+    title: Typed,
     folder: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
     """Make a case folder, and go to its interview; one that is there is never touched."""
@@ -153,7 +155,7 @@ def login(request: Request) -> Response:
 
 
 @router.post("/login")
-def enter(request: Request, token: Annotated[str, Form(max_length=200)]) -> Response:
+def enter(request: Request, token: Typed) -> Response:
     """Hand out the session, if the token is right."""
     site = site_of(request)
     if not site.is_token(token.strip()):
@@ -221,11 +223,11 @@ def _money(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
 @router.post("/cases/{name}/decision")
 def decision(
     of: OfCase,
-    digest: Annotated[str, Form(max_length=64)],
-    owner: Annotated[str, Form(max_length=200)] = "",
-    approver: Annotated[str, Form(max_length=200)] = "",
+    digest: ReadDigest,
+    owner: Typed = "",
+    approver: Typed = "",
     review_on: Annotated[str, Form(max_length=20)] = "",
-    sign: Annotated[str, Form(max_length=200)] = "",
+    sign: Typed = "",
     answer: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     """Write who decides, who signs, and when it is looked at again; sign the answer as seen."""
@@ -309,7 +311,7 @@ class AnswerForm(BaseModel):
 def suppose(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
     """What the answers of the form would change; nothing is written."""
     _, mine = form.told(of.stated)
-    at = "/answers" + ("?" + urlencode(mine) if mine else "")
+    at = "/answers" + behind(mine)
     if not of.part:
         return of.to(at)
     part = of.page("moved.html", **_supposed(of, mine), swap=True, saved=False)
@@ -327,8 +329,8 @@ def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
     except ConflictError:
         return _conflict(AskedCase(of.request, of.name), seen, mine, form.digest)
     if not of.part:
-        query = f"?undo={form.digest}&made={of.evaluated.digest}"
-        return of.to("/answers" + query * bool(mine))
+        saved = {"undo": form.digest, "made": of.evaluated.digest} if mine else {}
+        return of.to("/answers" + behind(saved))
     values = _supposed(of, {}, form.digest if mine else "")
     part = of.page("moved.html", **values, swap=True, saved=True)
     part.headers["HX-Replace-Url"] = f"{of.base}/answers"
@@ -429,8 +431,8 @@ def history(of: OfCase, then: Digest = "") -> Response:
 @router.post("/cases/{name}/history/restore")
 def restore(
     of: OfCase,
-    then: Annotated[str, Form(max_length=64)],
-    digest: Annotated[str, Form(max_length=64)],
+    then: ReadDigest,
+    digest: ReadDigest,
     back: Annotated[Literal["history", "answers"], Form()] = "history",
 ) -> Response:
     """Write an earlier version as the newest one; what is there now is kept as one, too.
@@ -537,7 +539,7 @@ def investment(of: OfCase) -> HTMLResponse:
 def write(
     of: OfCase,
     code: Annotated[str, Form(alias="given", max_length=_LONGEST)],
-    digest: Annotated[str, Form(max_length=64)],
+    digest: ReadDigest,
 ) -> Response:
     """Write the amounts of a what-if into the case."""
     amounts = _given(code)
@@ -584,8 +586,8 @@ def _with_amounts(
     if not of.part:
         return of.page("money.html", status, **values)
     part = of.page("worked.html", status, **values, swap=True)
-    typed = urlencode({lever.id: lever.text for lever in levers if lever.id in amounts})
-    part.headers["HX-Replace-Url"] = f"{of.base}/money{'?' if typed else ''}{typed}"
+    typed = {lever.id: lever.text for lever in levers if lever.id in amounts}
+    part.headers["HX-Replace-Url"] = f"{of.base}/money{behind(typed)}"
     return part
 
 

@@ -29,7 +29,7 @@ from tuneworthy.training.gate import data_document, pass_gates
 from tuneworthy.training.watch import watch, watch_document
 from tuneworthy.web.api import LabStart, lab_settings
 from tuneworthy.web.cases import Width, chart_answer
-from tuneworthy.web.render import AskedCase, OfCase, in_reading, page, query
+from tuneworthy.web.render import AskedCase, OfCase, Typed, in_reading, page, query
 from tuneworthy.words import listing
 from tuneworthy.workspace.labs import (
     LabRun,
@@ -235,9 +235,6 @@ def cases(
 
 
 # The models that labs call: those of the case, with their prices, and where keys come from.
-
-
-Typed = Annotated[str, Form(max_length=200)]
 
 
 @router.get("/cases/{name}/models")

@@ -7,7 +7,7 @@ import hashlib
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache, cached_property, partial
@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote, unquote, urlencode
 
-from fastapi import Depends, Request
+from fastapi import Depends, Form, Request
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -147,6 +147,10 @@ TABS = {
 an entry here and a route of its own."""
 
 
+Typed = Annotated[str, Form(max_length=200)]
+ReadDigest = Annotated[str, Form(max_length=64)]
+"""Of the case file as it was when a form was made."""
+
 AUTHOR = "tuneworthy-author"
 """The cookie with the name that stands beside notes."""
 
@@ -155,11 +159,15 @@ def address(name: str) -> str:
     return f"/cases/{quote(name, safe='')}"
 
 
+def behind(fields: Mapping[str, Any]) -> str:
+    """Fields as they stand behind an address; empty for none."""
+    return "?" + urlencode(fields, doseq=True) if fields else ""
+
+
 def query(asked: BaseModel, kind: type[BaseModel], **more: str) -> str:
     """What was asked, as a record of a kind, and more, behind an address; empty for nothing."""
     fields = asked.model_dump(include=set(kind.model_fields), exclude_defaults=True)
-    fields |= {key: text for key, text in more.items() if text}
-    return "?" + urlencode(fields, doseq=True) if fields else ""
+    return behind(fields | {key: text for key, text in more.items() if text})
 
 
 class AskedCase:

@@ -11,7 +11,6 @@ import math
 import re
 import secrets
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import Field, TypeAdapter, model_validator
@@ -82,7 +82,6 @@ def _quoted_pilot(ready: pilot.PreparedPilot) -> Quote:
 
 
 LabState = Literal["running", "stopping", "done", "stopped", "failed"]
-Clock = Callable[[], float]
 
 
 class LabTerms(Record):
@@ -154,7 +153,6 @@ class LabRun:
         before_usd: float,
         source: str,
         transport: Transport | None,
-        clock: Clock,
     ) -> None:
         self.id = secrets.token_hex(8)
         self.settings, self.cap_usd, self.source = settings, cap_usd, source
@@ -163,8 +161,8 @@ class LabRun:
         self.kept: KeptRun | None = None  #: The same, as it is kept,
         self.is_kept = False  #: where it could be.
         self.error: InputError | None = None
-        self._handle, self._lock, self._clock = StopHandle(), threading.RLock(), clock
-        self._now, self._began = LabProgress(0, "running", None, "", 0.0), clock()
+        self._handle, self._lock = StopHandle(), threading.RLock()
+        self._now, self._began = LabProgress(0, "running", None, "", 0.0), monotonic()
         self.thread = threading.Thread(
             target=self._go, args=(lab, transport), name=f"lab {self.id}", daemon=True
         )
@@ -173,7 +171,7 @@ class LabRun:
     def progress(self) -> LabProgress:
         """How it stands now; any thread may look."""
         with self._lock:
-            over, passed_s = self._now.over, self._clock() - self._began
+            over, passed_s = self._now.over, monotonic() - self._began
             return self._now if over else replace(self._now, passed_s=passed_s)
 
     @property
@@ -221,7 +219,7 @@ class LabRun:
             self.error = caught
         except Exception as caught:  # noqa: BLE001  # nobody stands above a thread to tell it to
             self.error = InputError(f"an internal error ({type(caught).__name__}: {caught})")
-        self._tell(state=state, passed_s=self._clock() - self._began)
+        self._tell(state=state, passed_s=monotonic() - self._began)
 
 
 class Labs:
@@ -229,17 +227,15 @@ class Labs:
 
     Args:
         transport: Gives what sends for a plan, in place of its endpoints.
-        clock: Seconds that only go forward.
         budget_usd: The most that all of them may cost together; None for no such limit.
     """
 
     def __init__(
         self,
         transport: Callable[[PreparedLab], Transport] | None = None,
-        clock: Clock = time.monotonic,
         budget_usd: float | None = None,
     ) -> None:
-        self._transport, self._clock, self.budget_usd = transport, clock, budget_usd
+        self._transport, self.budget_usd = transport, budget_usd
         self._runs: dict[Path, LabRun] = {}
         self._offers: Cache[LabOffer] = Cache(100)
         self._spent_usd = 0.0  # by runs that later ones of their case took the place of
@@ -296,7 +292,7 @@ class Labs:
         before, own = min(cap_usd, offered.spent_usd), Path(source).resolve()
         if self.budget_usd is not None:  # it may cost no more than was confirmed
             cap_usd = min(cap_usd, before + offered.most_usd * (1 + 1e-9))
-        run = LabRun(lab, settings, cap_usd, before, str(source), transport, self._clock)
+        run = LabRun(lab, settings, cap_usd, before, str(source), transport)
         with self._lock:
             self._refuse(source)
             left = math.inf if self.budget_usd is None else self.budget_usd - self._spent_usd
@@ -318,8 +314,8 @@ class Labs:
         running = [run for run in self._runs.values() if not run.progress.over]
         for run in running:
             run.stop()
-        until = time.monotonic() + timeout_s
-        return all(run.wait(max(0.0, until - time.monotonic())) for run in running)
+        until = monotonic() + timeout_s
+        return all(run.wait(max(0.0, until - monotonic())) for run in running)
 
     def _offer(self, lab: Any, settings: LabSettings) -> LabOffer:
         kind, caller = LABS[settings.kind], _caller(lab)
