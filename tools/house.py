@@ -31,7 +31,7 @@ BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_909, 1_800),
     ("model",): Budget(4_590, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_453, 4_400),
-    ("files", "scoring"): Budget(3_748, 2_600),
+    ("files", "scoring"): Budget(3_770, 2_600),
     ("traces",): Budget(4_426, 2_200),
     ("measure",): Budget(6_292, 4_800),
     ("verdict",): Budget(4_743, 3_400),
@@ -40,12 +40,12 @@ BUDGETS = {
     ("report",): Budget(6_864, 4_600),
     ("lab",): Budget(4_406, 3_200),
     ("training",): Budget(3_572, 2_200),
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_781, 8_100),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_719, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_638, 44_400
-MOST_TOKENS, AIM_TOKENS = 453_519, 275_000
+MOST_LINES, AIM_LINES = 62_598, 44_400
+MOST_TOKENS, AIM_TOKENS = 452_944, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,
