@@ -237,7 +237,11 @@ def test_answer_then_diff_tells_what_moved_the_verdict(
     said(capsys, "decide", str(folder), "--format", "json", "--output", str(old))
     said(capsys, "answer", str(folder), "few_shot=no", "brand_voice=yes")
     out = said(capsys, "diff", str(folder), "--since", str(old))
-    assert "The verdict was: undecided. Now it is: keep optimizing prompts." in flat(out)
+    memo = said(capsys, "decide", str(folder), "--format", "markdown", "--short")
+    for row in ("For it | Brand voice; five open.", "Against it | Nothing; five open."):
+        assert row in memo
+    assert "Fine-tune? Too early to say before, not yet now." in out
+    assert "By the count: undecided before, keep optimizing prompts now." in flat(out)
     assert "Moved by few-shot examples unknown → no." in out
     new = tmp_path / "new.json"
     said(capsys, "decide", str(folder), "--format", "json", "--output", str(new))
@@ -245,6 +249,17 @@ def test_answer_then_diff_tells_what_moved_the_verdict(
     assert data["moved_by"] == [["few_shot"]]
     same = "No answer changed, nor anything else that the dossiers show."
     assert same in said(capsys, "diff", str(new), str(new))
+
+
+def test_a_wrong_value_names_its_key_once_and_a_day_says_how_it_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    said(capsys, "init", str(tmp_path / "bot"))
+    for typed, says in {
+        "decision.review_on=soon": 'decision.review_on is "soon", which is no day. Write it as',
+        "targets.quality.at_least=140%": "targets.quality.at_least is 1.4. Use 1 or less",
+    }.items():
+        assert said(capsys, "answer", str(tmp_path / "bot"), typed, code=2).startswith(says)
 
 
 AMOUNTS = ("economics.hourly_rate_usd=90", "economics.monthly.api_savings_usd=1800")
@@ -286,7 +301,7 @@ def test_a_diff_tells_of_amounts_where_no_answer_changed(
     case, old = a_candidate(capsys, tmp_path)
     said(capsys, "answer", case, *AMOUNTS)
     out = flat(said(capsys, "diff", case, "--since", old))
-    assert "The verdict stays: fine-tune candidate." in out
+    assert "By the count: fine-tune candidate, as before." in out
     assert "No answer changed" not in out
     assert "Nothing moved" not in out
     assert re.search(

@@ -321,6 +321,9 @@ def test_volume_is_waited_for_as_long_as_the_growth_takes() -> None:
     # 500 x 1.26^3 = 1,000.2: month 3, thirteen weeks
     assert "1,000 are reached in month 3" in told.steps[0]
     assert working_days(told.start, told.end) == 65
+    still = with_("travel-concierge", economics={"traffic": {"requests_per_month": 500}})
+    waiting = phase(planned(still), "against_low_volume")
+    assert waiting.steps[0].endswith("26 weeks is the framework's figure")
 
 
 def test_missing_data_are_collected_at_the_framework_s_pace() -> None:

@@ -507,7 +507,7 @@ def test_what_changed_since_a_version_and_since_a_dossier_is_told(client: TestCl
     then = [one["href"] or "" for one in seen.all("a") if "then=" in (one["href"] or "")]
     assert len(then) == 1
     told = get(client, then[0]).text
-    for said in ("The verdict was: undecided. Now it is: keep optimizing prompts.",
+    for said in ("By the count: undecided before, keep optimizing prompts now.",
                  "Moved by few-shot examples unknown → no.", "+ few_shot: no"):  # fmt: skip
         assert said in told
     csrf = seen.hidden("csrf")

@@ -371,8 +371,9 @@ def type_in(
             return case_from_text(changed, path)
         except CaseError as caught:
             about = (name for at, name in names.items() if at in caught.what)
-            where = f"{flag}{next(about, ' '.join(names.values()))}"
-            raise CaseError(caught.what, where=where, fix=caught.fix) from None
+            name = next(about, " ".join(names.values()))
+            where = flag if caught.what.startswith(name) else f"{flag}{name}"
+            raise CaseError(caught.what, where=where.strip(), fix=caught.fix) from None
 
     for name, typed in answers.items():
         at = ".".join(answer_path(name, framework, by_id=by_id))

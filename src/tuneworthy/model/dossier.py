@@ -792,6 +792,8 @@ class Difference(LateRecord):
 
     case_before: str
     case_after: str
+    answer_before: TuningAnswer
+    answer_after: TuningAnswer
     outcome_before: Verdict
     outcome_after: Verdict
     action_before: str

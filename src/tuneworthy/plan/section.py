@@ -622,6 +622,7 @@ def _volume(plan: PlanContext, name: str, needs: Needs) -> None:
             first += f"; at the stated growth {count(limit)} are reached in month {reached}"
         else:
             first += ": open it to more users, or wait with tuning"
+            first += f"; {number(work.weeks)} weeks is the framework's figure" * (work.weeks > 0)
     enough = f"{count(limit)} requests or more" if limit else "enough requests to pay it back"
     plan.say(f"against_{name}", needs, work, weeks=weeks, first=first, enough=enough)
 

@@ -224,6 +224,8 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
         return f"is {shown(value)}", f"use {context['ge']:g} or more"
     if kind == "less_than_equal":
         return f"is {shown(value)}", f"use {context['le']:g} or less"
+    if kind.startswith("date_"):
+        return f"{picture}, which is no day", "write it as 2026-11-24"
     fixes = {
         "state": "use yes, no or unknown",
         "literal_error": f"use {context.get('expected', 'one of the listed words')}",

@@ -16,9 +16,10 @@ from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import target_texts
+from tuneworthy.report.sections.evidence import measured_name
 from tuneworthy.verdict.facts import end_day
 from tuneworthy.verdict.headline import ANSWER_WORDS
-from tuneworthy.words import counted, interval_text, plain
+from tuneworthy.words import capital, counted, interval_text
 from tuneworthy.words import day as as_day
 
 WATCH_DAYS = 90  #: Days before an end of service from which it is told.
@@ -128,23 +129,26 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
             yield _compared(f"{asks}_{name}", old.get(name), new[name], sign)
     for name in DRIFTS:
         if name in new and (low := new[name].low) is not None:
-            says = f"The {plain(name)} is {_interval(new[name])}"
+            says = _said(new[name])
             yield Watched(f"drift_{name}", "attention" if low > 0 else "holds", says)
 
 
 def _compared(name: str, old: Evidence | None, new: Evidence, sign: int) -> Watched:
     """Worse where the whole new interval lies on the wrong side of the whole old one."""
-    what = plain(new.id)
     if old is None:
-        return Watched(name, "unknown", f"The {what} is {_interval(new)}; before it is unknown")
+        return Watched(name, "unknown", f"{_said(new)}; before: unknown")
     worse = _ends(new)[1] < _ends(old)[0] if sign > 0 else _ends(new)[0] > _ends(old)[1]
-    says = f"The {what} is {_interval(new)}, and was {_interval(old)}"
+    says = f"{_said(new)}; before: {_interval(old)}"
     return Watched(name, "attention" if worse else "holds", says)
 
 
 def _ends(evidence: Evidence) -> tuple[float, float]:
     high = evidence.high if isinstance(evidence.high, float | int) else float("inf")
     return (evidence.number if evidence.low is None else evidence.low), high
+
+
+def _said(evidence: Evidence) -> str:
+    return f"{capital(measured_name(evidence.id))}: {_interval(evidence)}"
 
 
 def _interval(evidence: Evidence) -> str:

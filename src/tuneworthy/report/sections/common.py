@@ -24,6 +24,7 @@ from tuneworthy.report.text import safe
 from tuneworthy.verdict.facts import TARGETS, ends
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS, band_text, rests_on
 from tuneworthy.words import (
+    amount,
     count,
     counted,
     day,
@@ -117,9 +118,14 @@ def count_text(dossier: Dossier) -> str:
 
 _FIGURES: Mapping[str, tuple[Callable[[float], str], str, str]] = {
     "quality": (lambda v: number(round(100 * v, 1 if 0.01 < v < 0.99 else 3)), "%", "at least "),
-    "latency": (number, " s", "at most "),
+    "latency": (amount, " s", "at most "),
     "cost": (usd, "", "at most "),
 }  #: How a figure is written, its unit, and which way its limit bounds.
+
+
+def moved(was: str, now: str) -> str:
+    """What it was before, and is now."""
+    return f"{now}, as before" if was == now else f"{was} before, {now} now"
 
 
 def a_month(dossier: Dossier) -> str:

@@ -29,6 +29,7 @@ from tuneworthy.report.sections.common import (
     decision_text,
     dollars,
     finality,
+    moved,
     tally,
     target_texts,
 )
@@ -62,6 +63,8 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
     return Difference(
         case_before=before.case.name,
         case_after=after.case.name,
+        answer_before=before.verdict.answer,
+        answer_after=after.verdict.answer,
         outcome_before=before.verdict.outcome,
         outcome_after=after.verdict.outcome,
         action_before=before.verdict.action,
@@ -232,6 +235,8 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
         yield f"What to do was: {did}. Now: {does}."
     if changes.case_before != changes.case_after:
         yield f"The case was called {changes.case_before} before."
+    was, now = OUTCOME_WORDS[changes.outcome_before], OUTCOME_WORDS[changes.outcome_after]
+    yield f"By the count: {moved(was, now)}."
     yield from _reasons(changes)
     tables = {
         "Answer": [*map(_CELLS, changes.answers)],
@@ -251,10 +256,8 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
 
 
 def _verdict_words(changes: Difference) -> str:
-    before, after = OUTCOME_WORDS[changes.outcome_before], OUTCOME_WORDS[changes.outcome_after]
-    if before == after:
-        return f"The verdict stays: {after}."
-    return f"The verdict was: {before}. Now it is: {after}."
+    was, now = ANSWER_WORDS[changes.answer_before], ANSWER_WORDS[changes.answer_after]
+    return f"Fine-tune? {sentence(moved(was, now))}"
 
 
 def _reasons(changes: Difference) -> Iterator[str]:
@@ -267,15 +270,15 @@ def _reasons(changes: Difference) -> Iterator[str]:
     elif changes.moved_by != "nothing":
         yield _moved_words("moved by", changes.moved_by[:_MOST_SETS], answers)
     elif changes.framework_changed:
-        yield "The framework changed, and the verdict stays."
+        yield "The framework changed, and the count stays."
     if changes.action_moved_by == "unknown":
         yield "Which of the changes moved what to do isn’t known."
     elif not isinstance(changes.action_moved_by, str):
         gates = {g.id: f"“{GATES[g.id]}” {g.before} → {g.after}" for g in changes.gates}
         yield _moved_words("what to do moved by", changes.action_moved_by, gates)
     lists = (changes.answers, changes.gates, changes.figures, changes.appeared, changes.settled)
-    moved = not (changes.moved_by == changes.action_moved_by == "nothing")
-    if not (any(lists) or changes.elsewhere or changes.framework_changed or moved):
+    same = changes.moved_by == changes.action_moved_by == "nothing"
+    if not (any(lists) or changes.elsewhere or changes.framework_changed or not same):
         yield "No answer changed, nor anything else that the dossiers show."
 
 

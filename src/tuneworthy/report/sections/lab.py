@@ -33,7 +33,7 @@ from tuneworthy.money.worth import cases_note, cases_worth
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.named import named
-from tuneworthy.report.sections.common import Rows, captioned
+from tuneworthy.report.sections.common import Rows, captioned, moved
 from tuneworthy.report.sections.evalset import coefficient_text
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import (
@@ -423,8 +423,7 @@ def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> R
     unknown = [check.title for check in checks.values() if check.state == "unknown"]
     still = f"; still open: {listing(unknown)}" if unknown else ""
     yield "Checks", f"shown: {listing(shown) or 'none'}{still}"
-    was, now = (ANSWER_WORDS[each.verdict.answer] for each in (before, dossier))
-    yield "Fine-tune?", f"{now}, as before" if was == now else f"{was} before, {now} now"
+    yield "Fine-tune?", moved(*(ANSWER_WORDS[each.verdict.answer] for each in (before, dossier)))
 
 
 def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts:

@@ -15,7 +15,7 @@ from tuneworthy.model.evidence import Evidence, Measured, PromptArm, Series
 from tuneworthy.model.lab import Contrast
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
-from tuneworthy.report.sections.common import Rows
+from tuneworthy.report.sections.common import Rows, moved
 from tuneworthy.report.sections.evidence import (
     STEPS,
     between_days,
@@ -25,7 +25,7 @@ from tuneworthy.report.sections.evidence import (
     steps_table,
 )
 from tuneworthy.report.sections.lab import difference_text
-from tuneworthy.verdict.headline import OUTCOME_WORDS
+from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import (
     count,
     counted,
@@ -206,8 +206,7 @@ def _read(report: MeasureReport) -> Iterator[b.Parts]:
 
 
 def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
-    was, now = OUTCOME_WORDS[before.verdict.outcome], OUTCOME_WORDS[after.verdict.outcome]
-    yield f"{now}, as before" if was == now else f"{was} before, {now} now"
+    yield f"fine-tune? {moved(*(ANSWER_WORDS[d.verdict.answer] for d in (before, after)))}"
     then, states = (
         {name: (result.title, result.state) for room in rooms for name, result in room.items()}
         for rooms in ((d.ceiling.checks, d.factors, d.signals) for d in (before, after))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -113,18 +113,20 @@ def warning(dossier: Dossier) -> list[str]:
 
 
 def reasons(dossier: Dossier) -> b.Part:
-    """What holds, each with the team's own note where there is one."""
+    """What holds, each with the team's own note where there is one, and how many are open."""
     factors = dossier.factors.values()
-    groups: dict[str, Iterable[FactorResult | SignalResult]] = {
-        "For it": (factor for factor in factors if factor.kind == "indicator"),
-        "Against it": (factor for factor in factors if factor.kind == "anti_indicator"),
-        "Signs of a ceiling": dossier.signals.values(),
+    groups: dict[str, Sequence[FactorResult | SignalResult]] = {
+        "For it": [factor for factor in factors if factor.kind == "indicator"],
+        "Against it": [factor for factor in factors if factor.kind == "anti_indicator"],
+        "Signs of a ceiling": [*dossier.signals.values()],
     }
     rows = [("Prompting’s ceiling", sentence(ceiling_text(dossier)))]
     for label, group in groups.items():
         held = [reason for reason in group if reason.state == "yes"]
         noted = (f"{r.title} ({r.note})" if r.note else r.title for r in held)
-        rows.append((label, sentence(listing(list(noted)) or "nothing")))
+        unanswered = sum(reason.state == "unknown" for reason in group)
+        still = f"; {few(unanswered)} open" * (unanswered > 0)
+        rows.append((label, sentence((listing(list(noted)) or "nothing") + still)))
     return b.part("Why", b.facts(rows))
 
 
