@@ -14,7 +14,7 @@ from datetime import date
 from threading import Lock
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
-from pydantic import BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BeforeValidator, Field, create_model
 from pydantic.json_schema import GenerateJsonSchema
 
 from tuneworthy.errors import InputError, one_line
@@ -210,10 +210,8 @@ class Judged(Marked):
     file_digest: str
 
 
-class Open(Judged):
+class Open(Judged, extra="allow"):
     """Sections of a dossier, judged."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 class NewlyMade(Judged):

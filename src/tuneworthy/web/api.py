@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path as FilePath
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, Literal
 
+from anyio import open_file
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.concurrency import contextmanager_in_threadpool
 from pydantic import Field
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from tuneworthy.errors import ConflictError
@@ -166,12 +163,6 @@ def answer(of: OfCase, answers: Answers) -> Answered:
 _OCTETS = {"requestBody": {"content": {"application/octet-stream": {}}, "required": True}}
 
 
-@contextmanager
-def _opened(place: FilePath) -> Iterator[BinaryIO]:
-    with writing(place), place.open("xb") as to:
-        yield to
-
-
 @router.post("/cases/{name}/files/{kind}", status_code=201, openapi_extra=_BY_A_PROGRAM | _OCTETS)
 async def add_file(
     of: OfCase, kind: FileKind, file: Annotated[str, Query(max_length=300)]
@@ -179,9 +170,10 @@ async def add_file(
     """Take a file in, which is the body: read it, keep it beside the case file, name it there."""
     async with contextmanager_in_threadpool(of.inbox()) as folder:
         place = folder / clean_name(file)
-        async with contextmanager_in_threadpool(_opened(place)) as to:
-            async for chunk in of.request.stream():
-                await run_in_threadpool(to.write, chunk)
+        with writing(place):
+            async with await open_file(place, "xb") as to:
+                async for chunk in of.request.stream():
+                    await to.write(chunk)
         names, _, changed = await in_reading(of.workspace.add_files, of.name, kind, [place])
     return FileAdded(name=names[0], difference=changed)
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, File, Form, HTTPException, Query, Request, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError, InputError, argument, one_line
@@ -291,10 +291,8 @@ def _gist(dossier: Dossier) -> Iterator[tuple[str, str]]:
         yield "First step", sentence(advice.steps[0].title)
 
 
-class AnswerForm(BaseModel):
+class AnswerForm(BaseModel, extra="allow"):
     """The form of a case: answers by path, beside all that it was made from."""
-
-    model_config = ConfigDict(extra="allow")
 
     digest: str = ""
     seen: str = ""  #: Each question with its answer as it was shown, as ``factors.brand_voice=no``.
@@ -347,10 +345,8 @@ def _conflict(of: AskedCase, seen: dict[str, str], mine: dict[str, str], digest:
     return for_notice(response) if of.part else response
 
 
-class NoteForm(BaseModel):
+class NoteForm(BaseModel, extra="allow"):
     """The notes beside the answers: which one is saved, by whom, and the texts of all."""
-
-    model_config = ConfigDict(extra="allow")
 
     digest: str = Field("", max_length=64)
     key: str = Field("", max_length=200)
@@ -495,11 +491,11 @@ async def script(request: Request) -> Response:
 @router.get("/cases/{name}/charts/{chart}")
 def case_chart(of: OfCase, chart: str, width: Width = "wide") -> Response:
     """A chart of the case's report: ``NAME.json`` for Vega-Lite, ``NAME.svg`` as it stands."""
-    return chart_answer(of.request, pictures(of.dossier), chart, width)
+    return chart_answer(of, pictures(of.dossier), chart, width)
 
 
 def chart_answer(
-    request: Request, drawn: Mapping[str, Picture], chart: str, width: Literal["wide", "narrow"]
+    of: AskedCase, drawn: Mapping[str, Picture], chart: str, width: Literal["wide", "narrow"]
 ) -> Response:
     """One of some pictures by id, as its ending says, for a desk or for a telephone."""
     name, _, form = chart.rpartition(".")
@@ -509,13 +505,13 @@ def chart_answer(
         body, media = still(picture.drawing, narrow=narrow), "image/svg+xml"
         headers["Content-Security-Policy"] = policy(STYLE)
     elif picture is not None and form == "json":
-        base = request.url.path.rpartition("/charts/")[0]
+        base = of.request.url.path.rpartition("/charts/")[0]
         body = json.dumps(picture.drawing.spec(NARROW if narrow else WIDE, base), allow_nan=False)
         media = "application/json"
     else:
         raise HTTPException(404, "there is no such chart; what it showed may have changed")
     headers["ETag"] = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
-    if request.headers.get("if-none-match") == headers["ETag"]:
+    if of.request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=media, headers=headers)
 
@@ -555,7 +551,7 @@ def chart(of: OfCase, code: str, chart: str, width: Width = "wide") -> Response:
     """A chart of a what-if."""
     supposed = of.workspace.what_if(of.name, _given(code))
     drawn = pictures_in((money.investment(supposed.dossier),))
-    return chart_answer(of.request, drawn, chart, width)
+    return chart_answer(of, drawn, chart, width)
 
 
 def _with_amounts(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError, InputError
@@ -31,10 +31,8 @@ _MEANWHILE = (
 Id = Annotated[str, Field(max_length=200)]
 
 
-class Way(BaseModel):
+class Way(BaseModel, frozen=True):
     """How far somebody has come, as an address or a form says it."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     part: Literal["", Part] = ""
     """The conversation; empty for the answers that can change the verdict."""

@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
-from pydantic import ConfigDict
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from tuneworthy.errors import InputError
@@ -50,10 +49,8 @@ _DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
 """How each run stands as markup, with its number: drawn once for all who follow it."""
 
 
-class LabQuery(LabTerms):
+class LabQuery(LabTerms, extra="ignore"):
     """What a lab is run by, as a form says it."""
-
-    model_config = ConfigDict(extra="ignore")
 
     @property
     def query(self) -> str:
@@ -205,7 +202,7 @@ def run(of: OfCase, run: str) -> HTMLResponse:
 def run_chart(of: OfCase, run: str, chart: str, width: Width = "wide") -> Response:
     """A chart of a run."""
     sections = kept_run(of.evaluated.case, run).sections(of.dossier)
-    return chart_answer(of.request, pictures_in(sections), chart, width)
+    return chart_answer(of, pictures_in(sections), chart, width)
 
 
 _A_PAGE = 100

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, Response
 
 from tuneworthy.errors import ConflictError
@@ -31,10 +31,8 @@ router = APIRouter(include_in_schema=False)
 Short = Annotated[str, Field(max_length=40)]
 
 
-class Outputs(BaseModel):
+class Outputs(BaseModel, frozen=True):
     """Which outputs of the lab are labelled."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     seed: int = Field(0, ge=0, lt=2**32)
     max_tokens: int = Field(MOST_TOKENS, ge=0, le=100_000)

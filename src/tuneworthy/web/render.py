@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,7 +32,8 @@ from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import WIDE
-from tuneworthy.report.html import environment, script_digest, style
+from tuneworthy.report.html import environment, policy, script_digest, style
+from tuneworthy.report.named import template
 from tuneworthy.report.sections import common
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.web.guard import site_of
@@ -262,7 +263,7 @@ T = TypeVar("T")
 
 async def in_reading(work: Callable[..., T], *args: Any) -> T:
     """What takes long, in a thread of its own: a large file holds no other request up."""
-    return await asyncio.get_running_loop().run_in_executor(_READING, partial(work, *args))
+    return await asyncio.get_running_loop().run_in_executor(_READING, work, *args)
 
 
 # The report as a file: the bytes of the command line, from the same call.
@@ -286,9 +287,8 @@ def exported(of: AskedCase, form: ExportForm, *, attached: bool = True) -> Respo
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", of.name).strip("-.") or "case"
         says = f'attachment; filename="{plain}{ending}"'
         headers = {"Content-Disposition": says}
-    else:  # the policy that the page carries in itself: its style is allowed by its digest
-        match = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
-        own = match.group(1).replace("&#39;", "'") if match else "default-src 'none'"
+    else:
+        own = policy(style(), template("page.js"))  # as the page carries it in itself
         more = (
             "frame-ancestors 'none'; sandbox allow-scripts allow-top-navigation-by-user-activation"
         )

@@ -10,10 +10,9 @@ from typing import Literal, NamedTuple, cast
 
 from tuneworthy.errors import CaseError, ConflictError, InputError, argument
 from tuneworthy.files import stores
-from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset
 from tuneworthy.lab.judge import SCALE, label_sample, rubric_text, shuffled
-from tuneworthy.lab.prepare import MOST_TOKENS, arm_outputs, outputs_of, prepare
+from tuneworthy.lab.prepare import MOST_TOKENS, arm_outputs, evalset_of, outputs_of, prepare
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import (
@@ -202,7 +201,9 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     elif task.kind == "compare":
         items = pair_items(own_answers(source, arm=task.arms[0] if task.arms else ""))
     elif task.kind == "answer":
-        lacking = [eval_case for eval_case in _evalset(source, case) if eval_case.reference is None]
+        lacking = [
+            eval_case for eval_case in evalset_of(case, source) if eval_case.reference is None
+        ]
         if not lacking:
             fix = "label outputs with --rubric FILE or --pairwise ARM ARM"
             raise CaseError("every case has a right answer", where=str(source), fix=fix)
@@ -210,14 +211,6 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     else:
         items, text = _outputs_to_label(source, case, task)
     return LabelQueue(case, name, _by_id(items), text, _labels(case).get(name, {}))
-
-
-def _evalset(source: str | Path, case: Case) -> tuple[EvalCase, ...]:
-    cases = named_evalset(case)
-    if cases is None:
-        fix = f"make one: tuneworthy evalset {argument(source)}, then name it under data.evaluation"
-        raise CaseError("names no evaluation set", where=case.where("data"), fix=fix)
-    return cases
 
 
 def _outputs_to_label(source: str | Path, case: Case, task: LabelTask) -> tuple[list[Item], str]:
@@ -228,7 +221,8 @@ def _outputs_to_label(source: str | Path, case: Case, task: LabelTask) -> tuple[
     if task.kind == "rubric" and not task.rubric:
         raise InputError("needs a rubric", where="rubric", fix="write one, or choose one")
     outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
-    text, cases = _rubric_at(task.rubric), shuffled(named_evalset(case) or (), task.seed)
+    text = rubric_text(task.rubric) if task.rubric else ""
+    cases = shuffled(named_evalset(case) or (), task.seed)
     if task.kind == "pairwise" and task.arms[0] == task.arms[1]:
         raise CaseError("names one arm twice", where="--pairwise", fix="name two")
     for name in task.arms:
@@ -263,10 +257,6 @@ def _outputs_to_label(source: str | Path, case: Case, task: LabelTask) -> tuple[
         fix = "run the lab on: tuneworthy ceiling"
         raise CaseError("no case was answered by these arms", where=str(source), fix=fix)
     return items, text
-
-
-def _rubric_at(path: str | Path) -> str:
-    return read_text(Path(path), MIB, CaseError).strip() if path else ""
 
 
 def _mixed(
@@ -377,7 +367,8 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     if not items:
         fix = "put back the prompts and the set that were labelled"
         raise CaseError("what was labelled isn't there any more", where=str(source), fix=fix)
-    text, own = _rubric_at(task.rubric), labels.get(stores.ADJUDICATED, {})
+    text = rubric_text(task.rubric) if task.rubric else ""
+    own = labels.get(stores.ADJUDICATED, {})
     return LabelQueue(case, stores.ADJUDICATED, _by_id(items), text, own, notes)
 
 
@@ -404,7 +395,7 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
     Where a case has none, what was settled counts, and otherwise what all its labellers say.
     """
     case = load_case(source)
-    cases, labels = _evalset(source, case), _labels(case)
+    cases, labels = evalset_of(case, source), _labels(case)
     settled = _answers([labels.pop(stores.ADJUDICATED, {})])
     answers = {
         case_id: values[0]

@@ -29,6 +29,7 @@ from tuneworthy.files.case import (
     case_from_text,
     case_path,
     prompt_files,
+    read_with_digest,
     rewrite,
 )
 from tuneworthy.files.disk import (
@@ -634,17 +635,16 @@ def add_files(
         InputError: If they can't be read, or the case can't be judged with them; then none is
             left, and the case is as it was.
     """
-    path = case_path(source)
-    text = read_text(path, CASE_LIMIT, CaseError)
+    path, read = case_path(source), read_with_digest(source)
     if kind == "evaluation":
         if len(files) > 1:
             raise CaseError("names one evaluation set", where=path.name, fix="send one file")
         if files[0].suffix.casefold() == ".csv":
             write_evalset(files[0].with_suffix(".jsonl"), read_csv(files[0]))
             files = [files[0].with_suffix(".jsonl")]
-    with _moved(case_from_text(text, path), kind, files) as placed:
+    with _moved(read.case, kind, files) as placed:
         naming = partial(_naming, kind=kind, placed=placed)
-        case, named = case_from_text(naming(text, path), path), list[Written]()
+        case, named = case_from_text(naming(read.text, path), path), list[Written]()
 
         def name(_: Case | None = None, measured: Measured | None = None) -> bool:
             """Name them, and add what was measured: both or, where the case broke, none."""
@@ -658,11 +658,11 @@ def add_files(
             return added[0]
 
         if kind == "traces":
-            read = flat(*_traced(case, placed, name))
+            says = flat(*_traced(case, placed, name))
         else:
-            read = flat(*_read_by_kind(case, kind, placed))
+            says = flat(*_read_by_kind(case, kind, placed))
             name()
-    return tuple(placed), read, (named[0].before, named[0].text)
+    return tuple(placed), says, (named[0].before, named[0].text)
 
 
 @contextmanager

@@ -102,12 +102,7 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
 
 Order = Literal["answer", "name", "ask", "stake", "contradictions", "review", "measured"]
 
-
-_Usd = Annotated[float, Field(ge=0, le=1e12)]
-
-
-def _filled(value: object) -> object:
-    return None if value == "" else value
+_EMPTY_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)
 
 
 class CaseQuery(FileRecord, defer_build=False):
@@ -121,7 +116,7 @@ class CaseQuery(FileRecord, defer_build=False):
     due: bool = False  #: Only those whose review is due.
     sort: Order = "answer"  #: What is most, or soonest, comes first.
     reverse: bool = False  #: The other way round; what isn't known is last all the same.
-    budget: Annotated[_Usd | None, BeforeValidator(_filled)] = None
+    budget: Annotated[float | None, Field(ge=0, le=1e12), _EMPTY_IS_NONE] = None
     """USD: which of these cases to fund with it, by what they are worth."""
     after: Annotated[str, Field(max_length=100)] = ""  #: Begin after the case of this name.
 
