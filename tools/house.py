@@ -40,12 +40,12 @@ BUDGETS = {
     ("report",): Budget(6_864, 4_600),
     ("lab",): Budget(4_406, 3_200),
     ("training",): Budget(3_572, 2_200),
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_719, 8_100),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_684, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_598, 44_400
-MOST_TOKENS, AIM_TOKENS = 452_944, 275_000
+MOST_LINES, AIM_LINES = 62_563, 44_400
+MOST_TOKENS, AIM_TOKENS = 452_740, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,
