@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -235,7 +236,8 @@ def test_one_endless_conversation_is_sampled_from_its_beginning(tmp_path: Path) 
 
 
 def test_long_texts_of_the_sample_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "CHARACTERS", 100_000)
+    short = partial(sampling.Sample, characters=100_000)
+    monkeypatch.setattr("tuneworthy.measure.engine.Sample", short)
     batch = plain_engine.batch(
         output=["x" * 30_000] * 50,
         messages=[(Message("user", "y" * 30_000),)] * 50,

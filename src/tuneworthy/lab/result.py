@@ -378,6 +378,7 @@ def outcome(
     bounds, reached, needed = _answer(lab, chosen, target)
     stop = lab.stop or (Stop() if reached == "no" else _unanswered(lab, chosen))
     bound = _RUN_ON if scores.judge is None or stop else LABEL_ALL
+    more = BY_MARGIN if reached == "too_few_cases" else "more cases wouldn't tell"
     return CeilingResult(
         arms=tuple(sorted(rows, key=lambda row: worth(row.quality), reverse=True)),
         best=chosen[0].id if chosen else "",
@@ -394,11 +395,7 @@ def outcome(
         select=len(plan.select),
         report=len(plan.report),
         seed=plan.seed,
-        cases_needed=Unknown(
-            ask=BY_MARGIN if reached == "too_few_cases" else "more cases wouldn't tell"
-        )
-        if needed is None
-        else needed,
+        cases_needed=Unknown(ask=more) if needed is None else needed,
         checks=checks_answered(plan, prompts, framework),
         failures=_failures(scores, chosen[0], plan.report) if chosen else (),
         parts=_parts(scores, chosen[0], plan.report) if chosen else (),

@@ -42,8 +42,6 @@ from tuneworthy.model.evidence import Evidence, Measured, MeasuredFile
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import lab_dict, quote_dict, quote_document, retrieval_document
-from tuneworthy.scoring import Marker
-from tuneworthy.scoring.base import Kit
 from tuneworthy.words import counted
 
 if TYPE_CHECKING:
@@ -59,7 +57,6 @@ _RRF = 60  # as Cormack, Clarke and Büttcher (2009)
 # Ours, and tuned on nothing: pieces read again; pieces and words that widen a question.
 _RERANKED, _FED_BACK, _TERMS = 30, 3, 10
 _MOST_PIECES, _MOST_PLACES = 200_000, 20
-_BLANKS = [code for code in range(0x3001) if chr(code).isspace()]
 _WORD, _TERM = re.compile(r"\S+"), re.compile(r"\w+")
 _HEADING = re.compile(r"^#{1,6}[ \t]+\S.*$", re.MULTILINE)
 _EDGE = re.compile(r"(?:\A|\n)(?=#{1,6}[ \t])|\n[ \t]*\n\s*(?=\S)")
@@ -152,8 +149,7 @@ class Shelf:
     def _solid(self, number: int) -> NDArray[np.int32]:
         """Where the letters of a document stand that are no blanks."""
         if number not in self._solids:
-            letters = self._texts[number].encode("utf-32-le", "surrogatepass")
-            blank = np.isin(np.frombuffer(letters, dtype=np.uint32), _BLANKS)
+            blank = np.array([letter.isspace() for letter in self._texts[number]])
             self._solids[number] = np.flatnonzero(~blank).astype(np.int32)
         return self._solids[number]
 
@@ -259,7 +255,7 @@ class SearchedWays:
     ) -> None:
         self.found: dict[str, dict[str, tuple[CasePassage, ...]]] = {}
         """By way and id of the case: the pieces, as passages to answer from."""
-        self.recall, self.mrr, self.passages = (Scores(Marker((), Kit())) for _ in range(3))
+        self.recall, self.mrr, self.passages = (Scores() for _ in range(3))
         user_turns = [[m.content for m in q.case.messages if m.role == "user"] for q in questions]
         forms = {"": [q.case.text for q in questions]}
         if any(len(turns) > 1 for turns in user_turns):

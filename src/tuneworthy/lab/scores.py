@@ -27,7 +27,7 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.lab import Arm, Placed, Settled, ShareOf, Stand
 from tuneworthy.scoring import Marker
-from tuneworthy.scoring.base import WRONG, Output
+from tuneworthy.scoring.base import WRONG, Kit, Output
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.compare import Race, paired_difference
 
@@ -146,13 +146,18 @@ class ArmScores:
 class Scores:
     """Scores by arm and case, of a marker or of a judge in its place, with people's labels.
 
+    Without a marker only the checks of each case count.
     ``most_missing`` is the share of its calls that may lack an answer before an arm isn't measured.
     """
 
     def __init__(
-        self, marker: Marker, judge: LabJudge | None = None, most_missing: float = MOST_MISSING
+        self,
+        marker: Marker | None = None,
+        judge: LabJudge | None = None,
+        most_missing: float = MOST_MISSING,
     ) -> None:
-        self.marker, self.judge, self.most_missing = marker, judge, most_missing
+        self.marker = Marker((), Kit()) if marker is None else marker
+        self.judge, self.most_missing = judge, most_missing
         self.shown: Callable[[str], str] = masked  #: How texts of cases and answers are shown.
         self._arms = defaultdict[str, ArmScores](ArmScores)
         self._waited: dict[tuple[str, str, int], float] = {}

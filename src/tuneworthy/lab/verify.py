@@ -47,8 +47,6 @@ from tuneworthy.model.lab import (
 )
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import CORRECT, lab_dict, verify_document
-from tuneworthy.scoring import Marker
-from tuneworthy.scoring.base import Kit
 
 VERIFY_RUN = "verify"
 GENERAL_MARGIN = 0.1
@@ -135,7 +133,7 @@ async def _run(
 ) -> VerifyResult:
     prepared, stop = await probed(prepared, calls)
     plan, scores = prepared.plan, prepared.scores
-    general = Scores(Marker((), Kit()), most_missing=MOST_MISSING_GENERAL)
+    general = Scores(most_missing=MOST_MISSING_GENERAL)
     lab = Lab(plan, scores, calls, stop)
     await lab.race()
     if lab.stop:

@@ -297,7 +297,7 @@ class _Run:
         self._models, self._prompts, self._systems = Names(), Names(), SystemPrompts()
         self._present: set[str] = set()
         self._sample, self._signer = Sample(), Signer(shared)
-        self._compares = any(getattr(signal, "wants_duplicates", False) for signal in signals)
+        self._compares = any(signal.wants_duplicates for signal in signals)
 
     def filled(self, batches: Iterable[Batch], piece: Callable[[], int]) -> _Run:
         for batch in batches:
@@ -369,7 +369,7 @@ class _Run:
             copies = np.where(self._store.get("answered"), groups.astype(np.float64), np.nan)
         for place, signal in enumerate(self._signals):
             numbers = {name: self._store.get(f"{place} {name}") for name in self._columns[place]}
-            if copies is not None and getattr(signal, "wants_duplicates", False):
+            if copies is not None and signal.wants_duplicates:
                 numbers[DUPLICATE_OF] = copies
             yield signal.finish(replace(table, numbers=numbers))
 

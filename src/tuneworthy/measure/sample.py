@@ -52,16 +52,10 @@ class _Trace(NamedTuple):
 
 
 class Sample:
-    """Draws traces while they are read.
+    """Draws traces while they are read: at most so many, with so many characters in all."""
 
-    Args:
-        traces: The most it keeps; ``TRACES`` for None.
-        characters: The most of all their texts together; ``CHARACTERS`` for None.
-    """
-
-    def __init__(self, traces: int | None = None, characters: int | None = None) -> None:
-        self._traces = TRACES if traces is None else traces
-        self._characters = CHARACTERS if characters is None else characters
+    def __init__(self, traces: int = TRACES, characters: int = CHARACTERS) -> None:
+        self._traces, self._characters = traces, characters
         self._shrunk_at = self._traces + self._traces // 4  # often: what is out is not taken again
         self._kept: list[_Trace] = []
         self._size = 0

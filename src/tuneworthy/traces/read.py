@@ -180,7 +180,6 @@ class TraceFiles:
         *,
         searched: bool,
     ) -> None:
-        self._mapping, self._limits = mapping, limits
         self._sources = tuple(_found(sources, limits, searched=searched))
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
@@ -190,6 +189,7 @@ class TraceFiles:
         self.guesses: list[Guess] = []
         self.piece = 0  #: The number of the file that is being read.
         self._beside: Beside = {}
+        self._how = mapping, limits, self._beside
         self._refused: NotTraces | None = None
         self._patient = False  # whether others may hold what this one doesn't
 
@@ -242,7 +242,7 @@ class TraceFiles:
             self.check()
 
     def _of_one(self, source: Source, done: int) -> Iterator[TraceChunk]:
-        with closing(self._opened(source)) as opened:
+        with closing(Opened(source, *self._how)) as opened:
             try:
                 # By ``map``, not by a loop, which would keep a batch while the next is read.
                 yield from map(partial(self._chunk, opened, done), opened.batches())
@@ -259,16 +259,13 @@ class TraceFiles:
                 self.guesses.append(Guess(source.name, *details))
 
     def _chunk(self, opened: Opened, before: int, batch: Batch) -> TraceChunk:
-        return TraceChunk(batch, before + opened.done, self.total_bytes, self.piece)
-
-    def _opened(self, source: Source) -> Opened:
-        return Opened(source, self._mapping, self._limits, self._beside)
+        return TraceChunk(batch, before + opened.raw.done, self.total_bytes, self.piece)
 
     def _is_aside(self, source: Source) -> bool:
         """Whether a file belongs to the records of others; it is then read."""
         if not _may_be_aside(source.place):
             return False
-        with suppress(InputError), closing(self._opened(source)) as opened:
+        with suppress(InputError), closing(Opened(source, *self._how)) as opened:
             with suppress(NotTraces):
                 next(opened.batches(), None)
             if opened.content.kept:
@@ -370,17 +367,13 @@ class Opened:
     def __init__(
         self, source: Source, mapping: FieldMap | None, limits: Limits, beside: Beside
     ) -> None:
-        self._raw = _raw(source.place)
+        self.raw = _raw(source.place)
         self.name, self._limits, self._traces = source.name, limits, 0
-        self.content = Content(source.name, str(self._raw.path), mapping, limits, beside)
+        self.content = Content(source.name, str(self.raw.path), mapping, limits, beside)
         self.first: list[dict[str, Any]] = []
 
-    @property
-    def done(self) -> int:
-        return self._raw.done
-
     def batches(self) -> Iterator[Batch]:
-        yield from map(self._counted, self._read(self._raw))
+        yield from map(self._counted, self._read(self.raw))
         content = self.content
         content.finish()
         content.tally.check(content.where, self._limits)
@@ -406,14 +399,14 @@ class Opened:
         return FileReading(
             name=self.name,
             format=form or self.content.described(),
-            digest=self._raw.digest(),
-            size=self._raw.size,
+            digest=self.raw.digest(),
+            size=self.raw.size,
             traces=0 if form else self._traces,
             skipped=self.content.tally.skipped() if skipped is None else skipped,
         )
 
     def close(self) -> None:
-        self._raw.close()
+        self.raw.close()
 
     def _counted(self, batch: Batch) -> Batch:
         self._traces += len(batch)

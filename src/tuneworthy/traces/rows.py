@@ -135,28 +135,25 @@ def _score(value: Any) -> float | None:
     return score(value[0] if isinstance(value, list) and value else value)
 
 
-_MADE: dict[str, tuple[str, Callable[[Column], Column]]] = {
-    "conversation_id": ("conversation", _names),
-    "turn": ("turn", _by(whole)),
-    "timestamp": ("timestamp", _times),
-    "model": ("model", _names),
-    "system": ("system", _systems),
-    "tool_calls": ("tool_calls", _by(lambda value: tool_calls(value) or None)),
-    "tools": (
-        "tools",
-        _by(lambda value: float(len(value if type(value) is str else dumped(value)))),
-    ),
-    "contexts": ("contexts", _by(passages)),
-    "reference": ("reference", _by(reference)),
-    "answerable": ("answerable", _by(yes_no)),
-    "error": ("error", _by(said)),
-    "finish": ("finish", _names),
-    "score": ("score", _by(_score)),
-    "label": ("label", _names),
-    "case": ("case", _names),
-    "group": ("group", _names),
-} | {amount: (amount, _amounts) for amount in AMOUNTS}
-"""Our field, the column it fills, and how it is made from what another hand wrote."""
+_MADE: dict[str, Callable[[Column], Column]] = {
+    "conversation_id": _names,
+    "turn": _by(whole),
+    "timestamp": _times,
+    "model": _names,
+    "system": _systems,
+    "tool_calls": _by(lambda value: tool_calls(value) or None),
+    "tools": _by(lambda value: float(len(value if type(value) is str else dumped(value)))),
+    "contexts": _by(passages),
+    "reference": _by(reference),
+    "answerable": _by(yes_no),
+    "error": _by(said),
+    "finish": _names,
+    "score": _by(_score),
+    "label": _names,
+    "case": _names,
+    "group": _names,
+} | dict.fromkeys(AMOUNTS, _amounts)
+"""Our field, which names its column, and how that is made from what another hand wrote."""
 FIELDS = (*_MADE, "prompt_name", "prompt_version", "messages", "input", "output", "feedback")
 
 
@@ -174,9 +171,9 @@ def batch_of(
     """
     none: list[Any] = [None] * len(places)
     made = {
-        column: values
-        for field, (column, make) in _MADE.items()
-        if field in fields and has_value(values := make(fields[field]))
+        ours.removesuffix("_id"): values  # of a conversation
+        for ours, make in _MADE.items()
+        if ours in fields and has_value(values := make(fields[ours]))
     }
     unknown: set[int] = set()
     made |= _answered(fields, made, unknown)

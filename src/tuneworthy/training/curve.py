@@ -176,13 +176,12 @@ def learning_curve(
     points = tuple(_at(curves, n, mean) for n, mean in zip_longest(sizes, means))
     gain = np.percentile(curves.score(2 * most) - curves.score(most), (2.5, 97.5))
     outlook: Outlook = "flat" if gain[1] < margin else "rising" if gain[0] > 0 else "unclear"
+    reach = Unknown(ask="state a target: targets.quality")
     return LearningCurve(
         points=points,
         gain=(float(gain[0]), float(gain[1])),
         outlook=outlook,
-        needed=Unknown(ask="state a target: targets.quality")
-        if target is None
-        else needed(curves, target, most),
+        needed=reach if target is None else needed(curves, target, most),
     )
 
 

@@ -32,7 +32,7 @@ from tuneworthy.model.training import ChatTurn, TrainingExample
 from tuneworthy.pipeline import load_case
 from tuneworthy.report import blocks as b
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
-from tuneworthy.text.json import validator
+from tuneworthy.text.json import read_json, validator
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.gate import called, tokens_of
 from tuneworthy.words import amount, count, counted, sentence, usd
@@ -167,11 +167,8 @@ def _tool(tool: Mapping[str, Any], to: Target) -> Any:
 
 
 def _object(text: str) -> Any:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return value if isinstance(value, dict) else text
+    value, fenced = read_json(text)
+    return value if isinstance(value, dict) and not fenced else text
 
 
 def filled(template: Any, values: Mapping[str, Any]) -> Any:

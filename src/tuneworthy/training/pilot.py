@@ -51,8 +51,6 @@ from tuneworthy.model.pilot import (
 )
 from tuneworthy.model.training import TrainingExample
 from tuneworthy.pipeline import decide
-from tuneworthy.scoring import Marker
-from tuneworthy.scoring.base import Kit
 from tuneworthy.stats.clustered import quantile
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.card import canaries, card, leak_probes, probe_results, refusal_probes
@@ -335,8 +333,7 @@ class _Going:
         self.plan, self.scores = pilot.plan, pilot.lab.scores
         self.lab = Lab(pilot.lab.plan, self.scores, calls)
         self.select = pilot.lab.plan.select
-        rules = Marker((), Kit())
-        self.general, self.probes = (Scores(rules, most_missing=LACKING) for _ in range(2))
+        self.general, self.probes = (Scores(most_missing=LACKING) for _ in range(2))
         self._book = pilot_runs(pilot.lab.case)
         runs = self._book.read()
         self.trained = {run.key: run for run in runs}

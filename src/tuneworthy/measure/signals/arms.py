@@ -17,6 +17,7 @@ from tuneworthy.measure.signals.base import (
     Ints,
     Measure,
     Numbers,
+    TraceSignal,
     TraceTable,
     as_numbers,
     case_numbers,
@@ -65,7 +66,7 @@ _PICKED = (
 )
 
 
-class ArmsSignal:
+class ArmsSignal(TraceSignal):
     """Prompts and models side by side on the cases of a test.
 
     An arm is a prompt with a model. ``best_arm_share`` is the best arm's mean score over cases

@@ -31,9 +31,8 @@ ENOUGH_CONVERSATIONS = 20
 """Under this many conversations an interval says less than it seems to: the answer is unknown."""
 
 DUPLICATE_OF = "duplicate_of"
-"""A column that a signal gets with the others if it says ``wants_duplicates = True``: the row of
-the first trace whose question and answer are nearly the same, its own where there is none; NaN for
-a trace without an answer."""
+"""A column that a signal may want: the row of the first trace whose question and answer are nearly
+the same, its own where there is none; NaN for a trace without an answer."""
 
 Numbers = Mapping[str, Floats]
 """Columns of numbers, one a trace; NaN where a trace has none. A share is 1.0 and 0.0."""
@@ -98,12 +97,15 @@ class TraceSignal(Protocol):
     column is missing the evidence is unknown and names the field.
     """
 
+    wants_duplicates: bool = False  #: Whether ``finish`` is given ``DUPLICATE_OF``.
+
     @property
     def id(self) -> str:
         """Name of the signal."""
 
-    def rows(self, batch: Batch) -> Numbers:
+    def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # of what takes the sample alone
         """A number for each trace of a batch, by name; the same names for every batch."""
+        return {}
 
     def finish(self, table: TraceTable) -> Findings:
         """What all traces together show."""

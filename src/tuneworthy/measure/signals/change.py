@@ -21,7 +21,7 @@ from tuneworthy.measure.signals.base import (
     Flags,
     Floats,
     Measure,
-    Numbers,
+    TraceSignal,
     TraceTable,
     as_numbers,
     clusters_of,
@@ -31,7 +31,7 @@ from tuneworthy.measure.signals.base import (
     how_many,
     there,
 )
-from tuneworthy.model.evidence import Batch, Evidence
+from tuneworthy.model.evidence import Evidence
 from tuneworthy.stats.forecast import poisson_interval
 
 MOST_TEXTS = 240
@@ -56,7 +56,7 @@ _TEMPLATE = "log the prompt's name and version (`prompt_version`): its text diff
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeSignal:
+class ChangeSignal(TraceSignal):
     """Substantive changes of the system prompt.
 
     * ``prompt_changes_per_month``: how often a version of a prompt went out of use and a newer one
@@ -79,9 +79,6 @@ class ChangeSignal:
     """Share of three-word runs in common from which two texts are one version."""
 
     id = "change"
-
-    def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # the table has all it needs
-        return {}
 
     def finish(self, table: TraceTable) -> Findings:
         named = texts_of(table) if "system" in table.present else {}

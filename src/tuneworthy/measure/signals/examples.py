@@ -14,6 +14,7 @@ from tuneworthy.measure.signals.base import (
     Ints,
     Measure,
     Numbers,
+    TraceSignal,
     TraceTable,
     clusters_of,
     happened,
@@ -48,7 +49,7 @@ _NONE, _NO_OUTPUT, _ERROR, _REFUSED, _NOT_JSON, _FLAGGED = -1.0, 0.0, 1.0, 2.0, 
 _SHOWN = 2
 
 
-class ExamplesSignal:
+class ExamplesSignal(TraceSignal):
     """Answers that a model could be trained on, and why the others are not.
 
     ``usable_examples`` counts answers that are there (words or tool calls), came without an error,

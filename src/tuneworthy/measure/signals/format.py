@@ -19,6 +19,7 @@ from tuneworthy.measure.signals.base import (
     Ints,
     Measure,
     Numbers,
+    TraceSignal,
     TraceTable,
     clusters_of,
     happened,
@@ -54,7 +55,7 @@ _MOST_KEYS = 400
 _KINDS = {type(None): "0", bool: "b", str: "s", dict: "{", list: "["}
 
 
-class FormatSignal:
+class FormatSignal(TraceSignal):
     """Outputs of the right form, and tool calls with the right arguments.
 
     ``invalid_output_share`` is the share of outputs that can't be read as JSON, whole or as one

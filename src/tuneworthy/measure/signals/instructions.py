@@ -16,6 +16,7 @@ from tuneworthy.measure.signals.base import (
     Ints,
     Measure,
     Numbers,
+    TraceSignal,
     TraceTable,
     clusters_of,
     distinct,
@@ -40,7 +41,7 @@ _MOST_KNOWN_PROMPTS = 2000
 _NO_SYSTEM = "log the system prompt with each trace (field system, or a message of role system)"
 
 
-class InstructionsSignal:
+class InstructionsSignal(TraceSignal):
     """Length of the system prompts, and adherence to those instructions that can be checked.
 
     ``system_prompt_tokens`` is the median over traces. ``ignored_instruction_share`` is the share

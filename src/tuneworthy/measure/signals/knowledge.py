@@ -19,6 +19,7 @@ from tuneworthy.measure.signals.base import (
     Measure,
     Numbers,
     Span,
+    TraceSignal,
     TraceTable,
     as_numbers,
     case_numbers,
@@ -51,7 +52,7 @@ _ADD_SCORE = "add `score` to the same traces: 1 where the answer was right, 0 wh
 _FEW_WORDS = f"references hold no English word to look for; {_ADD_ANSWERABLE}"
 
 
-class KnowledgeSignal:
+class KnowledgeSignal(TraceSignal):
     """The 2×2 of sufficient passages and right answers.
 
     ``retrieval_recall`` is the share of questions whose passages hold the answer (1 less the share

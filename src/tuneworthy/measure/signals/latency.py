@@ -14,6 +14,7 @@ from tuneworthy.measure.signals.base import (
     Floats,
     Measure,
     Numbers,
+    TraceSignal,
     TraceTable,
     amounts,
     chosen,
@@ -37,7 +38,7 @@ _SETTLING = Measure("prompt_latency_share", _SHARE, _FACTOR)
 
 
 @dataclass(frozen=True, slots=True)
-class LatencySignal:
+class LatencySignal(TraceSignal):
     """Time to the answer, against the target and against the length of the prompt.
 
     * ``latency_p50_s``, ``latency_p95_s`` (and ``first_token_p95_s`` where reported): quantiles in

@@ -19,13 +19,13 @@ from tuneworthy.measure.signals.base import (
     Flags,
     Ints,
     Measure,
-    Numbers,
+    TraceSignal,
     TraceTable,
     clusters_of,
     few,
     how_many,
 )
-from tuneworthy.model.evidence import Batch, Evidence
+from tuneworthy.model.evidence import Evidence
 from tuneworthy.stats.clustered import drift, members, share, true_share
 from tuneworthy.stats.intervals import Z95
 
@@ -65,7 +65,7 @@ _NOVEL = Measure("novel_request_share", _UNIT, "exploration_phase")
 _DRIFT = Measure("intent_drift", "squared distance of unit vectors")
 
 
-class NoveltySignal:
+class NoveltySignal(TraceSignal):
     """How new the requests of the last month are, on the sample.
 
     * ``novel_request_share``: share of the requests of the last 30.4 days that are unlike all
@@ -86,9 +86,6 @@ class NoveltySignal:
     """
 
     id = "novelty"
-
-    def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # all is done on the sample
-        return {}
 
     def finish(self, table: TraceTable) -> Findings:
         requests = _requests(table)

@@ -16,6 +16,7 @@ from tuneworthy.measure.signals.base import (
     Measure,
     Numbers,
     Span,
+    TraceSignal,
     TraceTable,
     clusters_of,
     corrected,
@@ -49,7 +50,7 @@ SECRET_BITS = sum(1 << place for place, kind in enumerate(KINDS) if kind.sort ==
 ALL_BITS = (1 << len(KINDS)) - 1
 
 
-class PersonalSignal:
+class PersonalSignal(TraceSignal):
     """How many requests carry personal or secret data.
 
     ``personal_data_share`` and ``secret_share`` are shares of requests in whose newest message, or

@@ -16,7 +16,7 @@ from tuneworthy.measure.signals.base import (
     Flags,
     Ints,
     Measure,
-    Numbers,
+    TraceSignal,
     TraceTable,
     clusters_of,
     few,
@@ -59,7 +59,7 @@ _METHODS = {
 Form = Literal["label", "json", "sql", "tool call", "prose"]
 
 
-class ShapeSignal:
+class ShapeSignal(TraceSignal):
     """What kind of answers there are, on the sample.
 
     * ``fixed_form_share``: share of answers that are one of few labels (six words at most, and so
@@ -77,9 +77,6 @@ class ShapeSignal:
     """
 
     id = "shape"
-
-    def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # all is done on the sample
-        return {}
 
     def finish(self, table: TraceTable) -> Findings:
         batch, talks = table.sample, clusters_of(table.sample.column("conversation"))
@@ -118,7 +115,7 @@ _MOST_TOLD = 1_000
 _MOST_NAMED = 12
 
 
-class TextsSignal:
+class TextsSignal(TraceSignal):
     """How long questions and answers are, and in which languages is asked, on the sample.
 
     * ``question_characters``, ``answer_characters``: median, with the 95th percentile and its ends
@@ -135,9 +132,6 @@ class TextsSignal:
 
     def __init__(self, materials: Materials) -> None:
         self._cases = materials.asked
-
-    def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # all is done on the sample
-        return {}
 
     def finish(self, table: TraceTable) -> Findings:
         asked = table.sample.column("input")

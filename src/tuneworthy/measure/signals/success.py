@@ -12,6 +12,7 @@ from tuneworthy.measure.signals.base import (
     Flags,
     Measure,
     Numbers,
+    TraceSignal,
     TraceTable,
     case_numbers,
     clusters,
@@ -32,7 +33,7 @@ _ONE_ARM = (
 )
 
 
-class SuccessSignal:
+class SuccessSignal(TraceSignal):
     """How often the present approach succeeds.
 
     ``success_share`` is the share of conversations that went well: a score from 0.5 on, or, where

@@ -13,6 +13,7 @@ from tuneworthy.measure.signals.base import (
     Ints,
     Measure,
     Numbers,
+    TraceSignal,
     TraceTable,
     distinct,
     happened,
@@ -35,7 +36,7 @@ _ABOUT = "terminology_errors"
 _SAY_IT = "say it right in the prompt first: none of the terms that were due is in it"
 
 
-class TermsSignal:
+class TermsSignal(TraceSignal):
     """Wrong words for the terms of a glossary.
 
     ``forbidden_term_share`` is the share of outputs that use a forbidden variant, among outputs in

@@ -25,6 +25,7 @@ from tuneworthy.measure.signals.base import (
     Ints,
     Measure,
     Numbers,
+    TraceSignal,
     TraceTable,
     amounts,
     as_numbers,
@@ -62,7 +63,7 @@ _DATED = re.compile(r"-(?:latest|\d{4}-?\d{2}-?\d{2}|\d{6})$")
 _OF_USE = frozenset({"requests_per_month", "growth_per_month", "usd_per_month"})
 
 
-class TrafficSignal:
+class TrafficSignal(TraceSignal):
     """Requests, tokens, spend and caching, from what the calls themselves report.
 
     * ``requests_per_month``: level of the last 28 days for a month of 30.4 days; the interval is

@@ -16,6 +16,7 @@ from tuneworthy.measure.signals.base import (
     Ints,
     Measure,
     Numbers,
+    TraceSignal,
     TraceTable,
     clusters_of,
     happened,
@@ -126,7 +127,7 @@ _ABOUT = "voice_drift"
 _ALIKE = 1e-6  # samples nearer than this to each other are copies and no yardstick
 
 
-class VoiceSignal:
+class VoiceSignal(TraceSignal):
     """Whether outputs sound like the team, or like anybody.
 
     ``generic_phrase_share`` is the share of outputs with a phrase that could be any assistant's

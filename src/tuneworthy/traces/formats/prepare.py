@@ -105,9 +105,8 @@ def laid_spans(records: list[Any]) -> list[Any] | None:
 
 
 @prepares
-def span(record: Record, context: ReadContext) -> Iterable[Record]:
+def span(record: Record, _: ReadContext) -> Iterable[Record]:
     """Attributes by name, those of its events among them where the span lacks them."""
-    del context
     return (_laid(record),)
 
 
@@ -333,13 +332,10 @@ def _case(row: Record, test: Record, context: ReadContext) -> str:
 
 
 @prepares
-def json_attributes(record: Record, context: ReadContext) -> Iterator[Record]:
+def json_attributes(record: Record, _: ReadContext) -> Iterator[Record]:
     """MLflow's attributes, each of which is JSON written as text."""
-    del context
-    yield {
-        **record,
-        "attributes": {key: _opened(v) for key, v in _pairs(record.get("attributes")).items()},
-    }
+    pairs = _pairs(record.get("attributes"))
+    yield {**record, "attributes": {key: _opened(value) for key, value in pairs.items()}}
 
 
 def _opened(value: Any) -> Any:
