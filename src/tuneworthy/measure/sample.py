@@ -66,10 +66,6 @@ class Sample:
         rows = np.arange(len(keys))
         if self._limit is not None:
             rows = np.flatnonzero(keys < np.uint64(self._limit))
-        known = np.fromiter((trace.key for trace in self._kept), np.uint64, len(self._kept))
-        both = np.append(known, keys[rows])
-        if len(both) > self._traces:  # what is behind so many never comes in
-            rows = rows[keys[rows] <= np.partition(both, self._traces - 1)[self._traces - 1]]
         columns = {name: values for name in COLUMNS if (values := getattr(batch, name))}
         long = [name for name in columns if name in _TEXTS | _LISTS]
         for row in rows.tolist():
