@@ -29,23 +29,23 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_909, 1_800),
-    ("model",): Budget(4_590, 3_200),
-    ("syntax", "text", "framework", "llm"): Budget(5_453, 4_400),
+    ("model",): Budget(4_592, 3_200),
+    ("syntax", "text", "framework", "llm"): Budget(5_455, 4_400),
     ("files", "scoring"): Budget(3_770, 2_600),
-    ("traces",): Budget(4_426, 2_200),
-    ("measure",): Budget(6_292, 4_800),
+    ("traces",): Budget(4_412, 2_200),
+    ("measure",): Budget(6_283, 4_800),
     ("verdict",): Budget(4_743, 3_400),
-    ("money", "plan", "precedents"): Budget(4_589, 3_300),
+    ("money", "plan", "precedents"): Budget(4_590, 3_300),
     ("pipeline",): Budget(265, 250),
-    ("report",): Budget(6_864, 4_600),
-    ("lab",): Budget(4_406, 3_200),
-    ("training",): Budget(3_572, 2_200),
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_684, 8_100),
+    ("report",): Budget(6_873, 4_600),
+    ("lab",): Budget(4_402, 3_200),
+    ("training",): Budget(3_569, 2_200),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_685, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_563, 44_400
-MOST_TOKENS, AIM_TOKENS = 452_740, 275_000
+MOST_LINES, AIM_LINES = 62_548, 44_400
+MOST_TOKENS, AIM_TOKENS = 452_578, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,
