@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -256,10 +256,10 @@ class CaseSnapshot:
     def ask(self, ask_id: str) -> Ask:
         return ask_of(self.case, self.framework, ask_id)
 
-    def sides(self, conflict: Conflict) -> list[Ask]:
-        """The questions on the other side of a conflict, but for what no interview asks."""
+    def asks(self, ids: Iterable[str]) -> list[Ask]:
+        """The questions of some ids or paths, but for what no interview asks."""
         asks = list[Ask]()
-        for ask_id in conflict.others:
+        for ask_id in ids:
             with suppress(CaseError):
                 asks.append(self.ask(ask_id))
         return asks

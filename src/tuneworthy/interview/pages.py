@@ -9,7 +9,7 @@ from typing import Any
 
 import wcwidth
 
-from tuneworthy.errors import InputError, argument
+from tuneworthy.errors import InputError, argument, one_line
 from tuneworthy.interview.questions import if_done
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
@@ -240,7 +240,7 @@ def rest_choices(offers: Sequence[OpenPart]) -> list[tuple[str, str]]:
 
 def closing_page(dossier: Dossier, case_path: str) -> Sheet:
     """The walk through the steps of the framework, the next step, and how to go on."""
-    path, count_of = safe(argument(case_path)), dossier.verdict.outcome
+    path, count_of = safe(argument(one_line(case_path))), dossier.verdict.outcome
     page = Sheet("").add(common.title_line(dossier), "strong", "")
     walk = (
         ("Ceiling", common.ceiling_text(dossier)),

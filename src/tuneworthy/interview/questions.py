@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -163,14 +162,6 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
         value=shown_value(value_at(case, path)) if is_stated(case, path) else "",
         **{name: getattr(field, name) for name in _AS_IN_FIELD},
     )
-
-
-def first_asked(case: Case, framework: Framework, paths: Iterable[str]) -> str:
-    """The first of some paths of a case that is a question, or is part of one; empty for none."""
-    for path in paths:
-        with suppress(CaseError):
-            return ask_of(case, framework, path).id
-    return ""
 
 
 def _field(case: Case, framework: Framework, path: str) -> CaseField | None:

@@ -70,7 +70,7 @@ class InterviewSession:
                 self._back()
                 continue
             if key not in _PARTS:
-                self.terminal.say(pages.closing_page(dossier, one_line(self.source)))
+                self.terminal.say(pages.closing_page(dossier, self.source))
                 return
             self.part = _PARTS[key]
 
@@ -92,7 +92,7 @@ class InterviewSession:
                 fix = "leave it out, or give the answers that lead to it"
                 raise CaseError(f"{name} never came up", where=script.places[name], fix=fix)
             self._apply(answers.accept_conflict, ".".join(sides[0][0].split(".")[:2]), name)
-        self.terminal.say(pages.closing_page(self.now.dossier, one_line(self.source)))
+        self.terminal.say(pages.closing_page(self.now.dossier, self.source))
 
     def change(self, name: str, entry: Entry) -> None:
         """Take an answer that wasn't asked for just now; ask for it where it is refused."""
@@ -178,7 +178,7 @@ class InterviewSession:
         challenge = conflict.challenge.id
         if all(item.id != challenge for item in self.now.dossier.challenges):
             return True  # an answer that was changed meanwhile has settled it
-        others = self.now.sides(conflict)
+        others = self.now.asks(conflict.others)
         ways = pages.conflict_choices(conflict, ask, others)
         page = pages.conflict_page(conflict, ways, others)
         picked = self.terminal.choose("conflict", page, ways)

@@ -20,7 +20,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError, InputError, argument, one_line
 from tuneworthy.interview.answers import EvaluatedCase
-from tuneworthy.interview.questions import first_asked
 from tuneworthy.interview.questions import levers as lever_asks
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier
@@ -192,7 +191,7 @@ def overview(of: OfCase) -> Response:
         "does": _DOES.get(command.partition(" ")[2].partition(" ")[0]),
         "heaviest": heaviest,
         "clashes": few(len(dossier.challenges)),
-        "settle": heaviest and first_asked(now.case, now.framework, heaviest.between),
+        "settle": heaviest and next((ask.id for ask in now.asks(heaviest.between)), ""),
         "decided": decided,
         "lacks": listing([what for what, there in named.items() if not there]),
         "verdict": verdict,

@@ -194,13 +194,11 @@ def _ask(of: AskedCase, way: Way, ask_id: str) -> Ask | None:
 
 def _clash(of: AskedCase, way: Way, ask: Ask, wanted: str) -> dict[str, Any] | None:
     """What doesn't fit with an answer, the first that isn't settled; None for nothing."""
-    now = of.evaluated
-    for challenge in filter(None, wanted.split(",")[:20]):
-        conflict = conflict_of(now.case, ask.id, now.dossier, challenge)
-        if conflict is not None:
-            break
-    else:
+    now, ids = of.evaluated, filter(None, wanted.split(",")[:20])
+    conflicts = (conflict_of(now.case, ask.id, now.dossier, name) for name in ids)
+    conflict = next(filter(None, conflicts), None)
+    if conflict is None:
         return None
-    others = now.sides(conflict)
+    others = now.asks(conflict.others)
     sides = [(f"Change {side.title}", way.at(of.base, ask=side.id)) for side in (ask, *others[:3])]
     return {"conflict": conflict, "others": others, "all": wanted, "change": sides}

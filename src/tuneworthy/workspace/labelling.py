@@ -433,12 +433,12 @@ def _labels(case: Case) -> LabelsByName:
 
 
 def _agreement(
-    group: tuple[Task, str] | tuple[str, ...],
+    group: tuple[str, str],
     people: LabelsByName,
     settled: Mapping[ItemKey, Label],
     clusters: Mapping[str, str],
 ) -> AgreementOf:
-    task, rubric = group[0], group[1]
+    task, rubric = group
     names = [name for name in sorted(people) if any(key[:2] == group for key in people[name])]
     keys = sorted({key for name in names for key in people[name] if key[:2] == group})
     table, differ, both = [], [], 0
@@ -452,19 +452,17 @@ def _agreement(
             pairs = tuple(values.items())
             differ.append(Disagreement(key=key, said=pairs, settled=settled_as))
     low, high = wilson(both - len(differ), both)
-    return AgreementOf.model_validate(
-        {
-            "task": task,
-            "rubric": rubric,
-            "labellers": tuple(names),
-            "labelled": len(keys),
-            "both": both,
-            "same": both - len(differ),
-            "low": low,
-            "high": high,
-            "coefficients": _coefficients(table, [clusters.get(k[2], k[2]) for k in keys]),
-            "disagreements": tuple(differ),
-        }
+    return AgreementOf(
+        task=cast("Task", task),
+        rubric=rubric,
+        labellers=tuple(names),
+        labelled=len(keys),
+        both=both,
+        same=both - len(differ),
+        low=low,
+        high=high,
+        coefficients=_coefficients(table, [clusters.get(k[2], k[2]) for k in keys]),
+        disagreements=tuple(differ),
     )
 
 

@@ -89,9 +89,8 @@ class LabTerms(Record):
 
     kind: LabKind = "ceiling"
     answers: bool = False  #: For ``retrieve``: whether a model shall answer with what is found.
-    max_tokens: int = Field(
-        MOST_TOKENS, ge=0, le=100_000
-    )  #: Tokens an answer may have; 0: as probes show.
+    max_tokens: int = Field(MOST_TOKENS, ge=0, le=100_000)
+    """Tokens an answer may have; 0: as probes show."""
     seed: int = Field(0, ge=0, lt=2**32)  #: For the split of the cases and their order.
     at_once: int = Field(16, ge=1, le=256)  #: The most calls on the wire.
     ask_again: bool = False  #: Send calls in doubt once more; some of them may be paid twice.
