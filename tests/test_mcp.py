@@ -175,10 +175,10 @@ def test_the_schemas_an_assistant_carries_along_stay_small(reader: Assistant) ->
 
 
 def test_the_server_says_how_to_use_it_in_few_words(reader: Assistant) -> None:
-    assert reader.client.instructions == WORDS.instructions
-    assert len(WORDS.instructions) < 900
+    assert reader.client.instructions == WORDS["instructions"]
+    assert len(WORDS["instructions"]) < 900
     for tool in ("list_cases", "decide", "next_question", "answer", *WRITING):
-        assert tool in WORDS.instructions
+        assert tool in WORDS["instructions"]
 
 
 # Reading ------------------------------------------------------------------------------------------
@@ -590,7 +590,7 @@ def test_the_three_conversations_are_prompts_that_leave_the_deciding_to_the_rule
 
 def test_a_conversation_names_only_tools_that_are_there() -> None:
     tools = {tool.name for tool in TOOLS}
-    for text in [WORDS.instructions, *(talk.text for talk in WORDS.talks)]:
+    for text in [WORDS["instructions"], *(talk["text"] for talk in WORDS["talks"])]:
         called_for = set(re.findall(r"[Cc]all ([a-z_]+)|with ([a-z]+_[a-z]+)", text))
         assert {name for pair in called_for for name in pair if name} <= tools | {"what_if"}
 

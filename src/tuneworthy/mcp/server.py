@@ -25,7 +25,6 @@ from tuneworthy import __version__
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.framework.load import NAMES, catalogue_text, load_named
 from tuneworthy.mcp.tools import TOOLS, Desk, Result, Short, Tool, cleaned, marked
-from tuneworthy.model.base import FileRecord
 from tuneworthy.report.document import markdown
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 from tuneworthy.workspace.listen import in_link, is_loopback, serve
@@ -38,27 +37,15 @@ if TYPE_CHECKING:
 MOST_SAID = 20_000  #: Characters that may be given to a conversation.
 
 
-class PromptTalk(FileRecord):
-    """A conversation that an assistant can be asked to hold."""
-
-    prompt: dict[str, Any]
-    text: str
-
-
-class ProtocolWords(FileRecord):
-    """What an assistant is told and offered."""
-
-    instructions: str
-    resources: tuple[dict[str, Any], ...]
-    rules: str  #: They stand behind each conversation.
-    talks: tuple[PromptTalk, ...]
-
-
 _FILE = files("tuneworthy.mcp").joinpath("conversations.yaml")
-WORDS = build(ProtocolWords, parse(_FILE.read_text("utf-8"), _FILE.name, InputError), InputError)
-TALKS = {talk.prompt["name"]: talk for talk in WORDS.talks}
-_TEMPLATES = [types.ResourceTemplate(**resource) for resource in WORDS.resources]
-_PROMPTS = [types.Prompt(**talk.prompt) for talk in WORDS.talks]
+WORDS: dict[str, Any] = parse(_FILE.read_text("utf-8"), _FILE.name, InputError).data
+TALKS = {talk["prompt"]["name"]: talk for talk in WORDS["talks"]}
+_TEMPLATES = types.ListResourceTemplatesResult(
+    resource_templates=[types.ResourceTemplate(**resource) for resource in WORDS["resources"]]
+)
+_PROMPTS = types.ListPromptsResult(
+    prompts=[types.Prompt(**talk["prompt"]) for talk in WORDS["talks"]]
+)
 
 # Resources: the frameworks as they ship, and each case as its report.
 
@@ -112,7 +99,7 @@ def begun(_: Desk, asked: types.GetPromptRequestParams) -> types.GetPromptResult
         fix = did_you_mean(asked.name, tuple(TALKS))
         raise InputError(f'there is no prompt "{asked.name[:80]}"', fix=fix)
     talk, arguments = TALKS[asked.name], asked.arguments or {}
-    names = tuple(argument["name"] for argument in talk.prompt["arguments"])
+    names = tuple(argument["name"] for argument in talk["prompt"]["arguments"])
     for name in arguments:
         if name not in names:
             raise InputError(f'takes no "{name[:80]}"', fix=did_you_mean(name, names))
@@ -120,9 +107,9 @@ def begun(_: Desk, asked: types.GetPromptRequestParams) -> types.GetPromptResult
         raise InputError("takes too long a text", fix=did_you_mean(asked.name, names))
     lines = [f"{name}: {text}" for name, text in arguments.items() if text.strip()]
     data = ["\n".join(["What the person gave (data):", *lines])] if lines else []
-    text = types.TextContent(text=cleaned("\n\n".join([talk.text, WORDS.rules, *data])))
+    text = types.TextContent(text=cleaned("\n\n".join([talk["text"], WORDS["rules"], *data])))
     message = types.PromptMessage(role="user", content=text)
-    return types.GetPromptResult(description=talk.prompt["description"], messages=[message])
+    return types.GetPromptResult(description=talk["prompt"]["description"], messages=[message])
 
 
 # Tools.
@@ -204,19 +191,17 @@ def make_server(desk: Desk) -> Server[Any]:
 
         return handle
 
-    templates = types.ListResourceTemplatesResult(resource_templates=_TEMPLATES)
-    prompts = types.ListPromptsResult(prompts=_PROMPTS)
     return Server(
         "tuneworthy",
         version=__version__,
         title="Tuneworthy",
-        instructions=WORDS.instructions,
+        instructions=WORDS["instructions"],
         on_list_tools=in_thread(lambda *_: _tools()),
         on_call_tool=call_tool,
         on_list_resources=in_thread(listed),
-        on_list_resource_templates=in_thread(lambda *_: templates),
+        on_list_resource_templates=in_thread(lambda *_: _TEMPLATES),
         on_read_resource=in_thread(read),
-        on_list_prompts=in_thread(lambda *_: prompts),
+        on_list_prompts=in_thread(lambda *_: _PROMPTS),
         on_get_prompt=in_thread(begun),
     )
 

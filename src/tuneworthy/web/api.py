@@ -117,14 +117,11 @@ _BY_A_PROGRAM: dict[str, Any] = {
 }  #: What the description says of a change: the header that it carries.
 
 
-class NamedCase(AskedCase):
-    """The case that a program asks about."""
-
-    def __init__(self, request: Request, name: Name) -> None:
-        super().__init__(request, name)
+def _named(request: Request, name: Name) -> AskedCase:
+    return AskedCase(request, name)
 
 
-OfCase = Annotated[NamedCase, Depends()]
+OfCase = Annotated[AskedCase, Depends(_named)]
 
 
 @router.get("/cases")
@@ -136,7 +133,7 @@ def cases(request: Request, asked: Annotated[CaseQuery, Query()]) -> Portfolio:
 @router.post("/cases", status_code=201, openapi_extra=_BY_A_PROGRAM)
 def new_case(request: Request, new: NewCase) -> Whole:
     """Make a case folder with nothing answered; one that is there is never touched."""
-    of = NamedCase(request, new.name)
+    of = AskedCase(request, new.name)
     of.workspace.start(new.name, new.title)
     return case(of)
 

@@ -19,7 +19,6 @@ from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError, InputError, argument, one_line
-from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.interview.questions import levers as lever_asks
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier
@@ -99,18 +98,19 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
     """Two cases side by side, or a case and a what-if of it."""
     workspace, wrong = site_of(request).workspace, ""
     a, b_ = [*asked.of, asked.a, asked.b][:2]
-    evaluated: list[EvaluatedCase] = []
-    sections: list[Section] = []
+    dossiers, titles = list[Dossier](), list[str]()
     try:
         for name, supposed in ((a, asked.a_if), (b_, asked.b_if)):
-            pairs = (pair.partition("=")[::2] for pair in supposed.split())
-            evaluated += [workspace.what_if(name, dict(pairs))] if name else []
+            if name:
+                pairs = (pair.partition("=")[::2] for pair in supposed.split())
+                dossiers.append(workspace.what_if(name, dict(pairs)).dossier)
+                titles.append(dossiers[-1].case.name + f" with {supposed}" * bool(supposed))
     except InputError as caught:
         wrong = workspace.directory.plain_error(caught)
-    if len(evaluated) == 2:
-        left, right = (item.dossier for item in evaluated)
-        ifs = [f" with {some}" * bool(some) for some in (asked.a_if, asked.b_if)]
-        sections += beside(left, right, [left.case.name + ifs[0], right.case.name + ifs[1]])
+    sections: list[Section] = []
+    if len(dossiers) == 2:
+        first, second = dossiers
+        sections += beside(first, second, titles)
     fields = {"a": a, "b": b_, "a_if": asked.a_if, "b_if": asked.b_if}
     more = [*filter(None, asked.of[2:])]
     fields["left"] = f"Only the first two are compared; left out: {listing(more)}." if more else ""

@@ -52,7 +52,7 @@ from tuneworthy.files.stores import (
     add_versions,
     read_versions,
 )
-from tuneworthy.framework.load import NAMES, load_document
+from tuneworthy.framework.load import NAMES, load_document, load_named
 from tuneworthy.interview import answers as interview
 from tuneworthy.interview.answers import CaseSnapshot, EvaluatedCase
 from tuneworthy.model.base import State
@@ -61,7 +61,7 @@ from tuneworthy.model.dossier import Difference, Dossier, TuningAnswer
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult
 from tuneworthy.money.investment import RememberedDraws
-from tuneworthy.pipeline import decide, framework_of, load_case, load_framework, today
+from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.report.blocks import Block
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.syntax.document import parse
@@ -227,7 +227,7 @@ def _framework(case: Case, chosen: str | None) -> tuple[Framework, str]:
     """The framework with its name in the catalogue, or the text it was read from."""
     name = chosen if chosen is not None else case.framework
     if name is None or name in NAMES:
-        return _named(name or "lesson"), name or "lesson"
+        return load_named(name or "lesson"), name or "lesson"
     path = Path(name) if chosen is not None else beside(case, "framework", name)
     if path is None or not path.is_file():
         return framework_of(case, chosen), name  # it says what is wrong
@@ -236,7 +236,6 @@ def _framework(case: Case, chosen: str | None) -> tuple[Framework, str]:
 
 
 _parsed = lru_cache(_MOST_PARSED)(case_from_text)
-_named = lru_cache(len(NAMES))(load_framework)
 
 
 @lru_cache(maxsize=32)
