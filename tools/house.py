@@ -40,12 +40,12 @@ BUDGETS = {
     ("report",): Budget(6_873, 4_600),
     ("lab",): Budget(4_402, 3_200),
     ("training",): Budget(3_569, 2_200),
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_685, 8_100),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_649, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_548, 44_400
-MOST_TOKENS, AIM_TOKENS = 452_578, 275_000
+MOST_LINES, AIM_LINES = 62_512, 44_400
+MOST_TOKENS, AIM_TOKENS = 452_423, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,
