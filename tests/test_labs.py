@@ -726,10 +726,9 @@ async def _raced(tmp_path: Path, plan: Plan, fake: Fake, target: float) -> Ceili
     with Ledger(tmp_path / "calls.sqlite3") as ledger:
         lab = Lab(plan, scores, PaidCalls("ceiling", ledger, fake, lambda _: FREE, cap_usd=0))
         await lab.race()
-        chosen = chosen_arms(plan, scores, lab.dropped)
+        chosen = chosen_arms(lab)
         await lab.report(chosen)
-        return outcome(lab, chosen, LESSON, target=target, quote=NOTHING,
-                       spend=ledger.spend("ceiling"), scorer="match")  # fmt: skip
+        return outcome(lab, chosen, LESSON, target=target, quote=NOTHING, scorer="match")
 
 
 WORLDS = 40

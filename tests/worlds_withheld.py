@@ -112,7 +112,7 @@ class World:
 
         async def go() -> tuple[Arm, ...]:
             await lab.race()
-            chosen = chosen_arms(lab.plan, lab.scores, lab.dropped)
+            chosen = chosen_arms(lab)
             await lab.report(chosen)
             return chosen
 

@@ -91,10 +91,11 @@ def ran(
             calls = PaidCalls("ceiling", ledger, fake, lambda _: FREE, cap_usd=0)
             lab = Lab(plan, scores, calls)
             await lab.race()
-            chosen = chosen_arms(plan, scores, lab.dropped)
+            chosen = chosen_arms(lab)
             await lab.report(chosen)
-            return outcome(lab, chosen, load_framework("lesson"), target=target, quote=NOTHING,
-                           spend=ledger.spend("ceiling"), scorer="judge")  # fmt: skip
+            return outcome(
+                lab, chosen, load_framework("lesson"), target=target, quote=NOTHING, scorer="judge"
+            )
 
     return asyncio.run(go())
 

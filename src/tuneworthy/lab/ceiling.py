@@ -109,7 +109,7 @@ async def _run(
         plan, more, stop = await _proposed(prepared, calls)
     lab = Lab(plan, prepared.scores, calls, stop)
     await lab.race()
-    chosen = () if stop else chosen_arms(plan, lab.scores, lab.dropped)
+    chosen = () if stop else chosen_arms(lab)
     if chosen and not lab.stop:
         inputs = [*map(case_values, plan.report)], [a.model_dump(mode="json") for a in plan.arms]
         choice = CeilingPlan(
@@ -130,7 +130,6 @@ async def _run(
         prepared.framework,
         target=wanted.at_least if wanted else None,
         quote=quote,
-        spend=calls.spend,
         scorer=prepared.scorer,
         published=figures(prepared.case),
         **more,

@@ -439,15 +439,15 @@ class Asking:
         system = filled(prompt.system, values)
         return _part("system", system) if system.strip() else Spoken(), self._rests[about]
 
-    def messages(self, form: Form, said: Sequence[str]) -> tuple[ChatMessage, ...]:
+    def messages(self, form: Form, said: Sequence[str] = ()) -> tuple[ChatMessage, ...]:
         talk = Spoken.all(*self.parts(form, said)).talk
         return tuple(ChatMessage(role=role, content=text) for role, text in talk)
 
 
-def request_for(arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str] = ()) -> Request:
-    """The request of an arm for one case; of a chain the step after those that have ``said``."""
-    form = Form(arm, setting, len(said))
-    return form.request.model_copy(update={"messages": Asking(case).messages(form, said)})
+def request_for(arm: Arm, case: EvalCase, setting: Setting) -> Request:
+    """The request of an arm for one case; of a chain its first step."""
+    form = Form(arm, setting)
+    return form.request.model_copy(update={"messages": Asking(case).messages(form)})
 
 
 def request_to(place: Reached, messages: Sequence[ChatMessage], **more: Any) -> Request:

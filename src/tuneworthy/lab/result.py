@@ -42,7 +42,6 @@ from tuneworthy.model.lab import (
     Quote,
     RetrievalResult,
     ShareOf,
-    Spend,
     StepResult,
     TunedChange,
     VerifyResult,
@@ -91,9 +90,7 @@ def tried_by_people(scores: Scores, arms: Arms, cases: Cases) -> tuple[Estimate,
     return tuple(e for e in estimates if e is not None) if all(estimates) else ()
 
 
-def chosen_arms(
-    plan: LabPlan, scores: Scores, dropped: Mapping[str, int | None]
-) -> tuple[Arm, ...]:
+def chosen_arms(lab: Lab) -> tuple[Arm, ...]:
     """The best prompt arm on the cases for selecting, then what it is held against.
 
     That is the best tuned arm where there is one, and the best baseline where there is one: two
@@ -101,8 +98,8 @@ def chosen_arms(
     one that was planned first. Where a judge chose on its word alone, the second of the prompts is
     held against the first: people may turn the order of the two. () where no prompt arm was scored.
     """
-    stayed = [arm for arm in plan.arms if dropped.get(arm.id) is None]
-    means, who = means_of(scores, stayed, plan.select)
+    stayed = lab.stayed()
+    means, who = means_of(lab.scores, stayed, lab.plan.select)
 
     def best(kind: str, but: Arm | None = None) -> Arm | None:
         rivals = [a for a in stayed if a.kind == kind and a.id in means and a != but]
@@ -153,19 +150,18 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
     return Contrast.model_validate({**arms, **gap, **ends})
 
 
-def judge_report(
-    scores: Scores, arms: Arms, chosen: Arms, select: Cases, report: Cases
-) -> JudgeOf | None:
+def judge_report(lab: Lab, chosen: Arms) -> JudgeOf | None:
     """The judge of a lab, held against people; None where rules score.
 
-    ``arms`` ran on the cases for selecting, ``chosen`` met the held-out ones.
+    All arms ran on the cases for selecting, ``chosen`` met the held-out ones.
     """
-    judge, who = scores.judge, means_of(scores, arms, select)[1]
+    plan, scores = lab.plan, lab.scores
+    judge, who = scores.judge, means_of(scores, plan.arms, plan.select)[1]
     if judge is None or who == "rules":
         return None
-    parts = [*_judged_arms(scores, arms, select, "select")]
-    parts += _judged_arms(scores, chosen, report, "report")
-    own = own_work(judge, arms)
+    parts = [*_judged_arms(scores, plan.arms, plan.select, "select")]
+    parts += _judged_arms(scores, chosen, plan.report, "report")
+    own = own_work(judge, plan.arms)
     return JudgeOf(plan=judge.plan, own=own, chosen_by=who, arms=tuple(parts))
 
 
@@ -366,7 +362,6 @@ def outcome(
     *,
     target: float | None,
     quote: Quote,
-    spend: Spend,
     scorer: str,
     published: tuple[PublishedFigure, ...] = (),
     **proposed: Any,
@@ -404,11 +399,11 @@ def outcome(
         published=published,
         curve=_curve(lab),
         scorer=scorer,
-        judge=judge_report(scores, plan.arms, chosen, plan.select, plan.report),
+        judge=judge_report(lab, chosen),
         calls_saved=_saved(lab),
         **stop.of_result,
         quote=quote,
-        spend=spend,
+        spend=lab.calls.spend,
         **(_NOT_PROPOSED | proposed),
     )
 

@@ -461,7 +461,7 @@ class Lab:
         self, plan: LabPlan, scores: Scores, calls: PaidCalls, stop: Stop | None = None
     ) -> None:
         self.plan, self.scores = plan, scores
-        self._calls, self._runner = calls, calls.runner(self._call_ended)
+        self.calls, self._runner = calls, calls.runner(self._call_ended)
         self.stop = stop or Stop()
         self.dropped: dict[str, int | None] = {}
         """By arm: conversations after which it was left behind; None for one that stayed."""
@@ -499,7 +499,7 @@ class Lab:
             )
             race.add(lows, highs)
             self._running = len(race.running)
-            if self._calls.watch is not None:
+            if self.calls.watch is not None:
                 self._board |= {arms[i].id: self.scores.share(arms[i], self._seen) for i in places}
                 leader = arms[race.result().winner].id
                 board = self._placed({arms[place].id for place in race.running})
@@ -591,16 +591,16 @@ class Lab:
         return tuple(sorted(board, key=lambda p: (p.running, worth(p.quality)), reverse=True))
 
     def _show(self) -> None:
-        if self._calls.watch is None:
+        if self.calls.watch is None:
             return
         stand = Stand(
             done=self._done,
             of=max(self._total, self._done),
             running=self._running,
-            spend=self._calls.spend,
+            spend=self.calls.spend,
             **self._ahead,
         )
-        self._calls.watch(stand)
+        self.calls.watch(stand)
 
 
 def _rounds(cases: Cases) -> list[list[EvalCase]]:

@@ -140,7 +140,7 @@ async def _run(
         raise lab.stop.error("; what was paid for is kept")
     if lost := first_of(lab.unanswered(lab.stayed("prompt", "tuned"), plan.select)):
         raise StoppedError(f"not judged: {lost.why}", fix=CORRECT)
-    chosen = chosen_arms(plan, scores, lab.dropped)
+    chosen = chosen_arms(lab)
     tuned = next((arm for arm in chosen if arm.kind == "tuned"), None)
     if tuned is None:
         raise CaseError("has no scored arm to compare", fix="look at: tuneworthy ceiling")
@@ -162,7 +162,7 @@ async def _run(
     if not lab.stop:
         jobs = [call for arm in arms for call in general_calls(plan, arm)]
         lab.stop = (await general.run(calls.runner(), jobs)).stop
-    return compared(written, lab, general, arms, calls)
+    return compared(written, lab, general, arms)
 
 
 def general_calls(plan: LabPlan, arm: Arm) -> Iterator[Asked]:
@@ -221,13 +221,11 @@ def _refuse_another(lab: PreparedLab, margin: float) -> None:
         raise another_plan(lab.case)
 
 
-def compared(
-    written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Arm], calls: PaidCalls
-) -> VerifyResult:
+def compared(written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Arm]) -> VerifyResult:
     """Hold a tuned arm and an untuned one, both answered, against what was written down."""
     plan, scores = lab.plan, lab.scores
     contrasts = contrast(scores, *arms, plan.report), contrast(general, *arms, general_skills())
-    judge = judge_report(scores, plan.arms, arms, plan.select, plan.report)
+    judge = judge_report(lab, arms)
     skills = general.estimate(arms[1], general_skills())
     floor = skills is not None and skills.value <= written.general_margin
     answer, why = _outcome(written, *contrasts, floor=floor)
@@ -250,7 +248,7 @@ def compared(
         judge=judge,
         outcome=answer,
         why=why,
-        spend=calls.spend,
+        spend=lab.calls.spend,
         **(lab.stop or first_of(lost)).of_result,
     )
 

@@ -323,13 +323,12 @@ _NUMBERED = re.compile(_SIX_DIGITS)
 
 
 class Scanner:
-    """Looks for kinds of data in many texts at once; ``plain`` does without hyperscan."""
+    """Looks for all kinds of data in many texts at once; ``plain`` does without hyperscan."""
 
-    def __init__(self, kinds: Sequence[DataKind] = KINDS, *, plain: bool = False) -> None:
-        self._kinds = tuple(kinds)
-        first = {each.id: each.gate for each in kinds if not each.digits}
+    def __init__(self, *, plain: bool = False) -> None:
+        first = {each.id: each.gate for each in KINDS if not each.digits}
         # One coarse pattern for all numbers is much quicker than a pattern for each.
-        second = {each.id: each.gate for each in kinds if each.digits}
+        second = {each.id: each.gate for each in KINDS if each.digits}
         self._first = Searcher(first | {_SIX: Pattern(_SIX_DIGITS)}, plain=plain)
         self._second = Searcher(second, plain=plain)
 
@@ -342,7 +341,7 @@ class Scanner:
         first = self._first.ends(texts)
         places = np.flatnonzero(first.pop(_SIX))
         second = self._second.ends([texts[row] for row in places.tolist()])
-        for place, each in enumerate(self._kinds):
+        for place, each in enumerate(KINDS):
             ends = second[each.id] if each.digits else first[each.id]
             if not ends.any():  # as mostly
                 continue

@@ -341,9 +341,6 @@ class FieldMap:
                     yield {"^": value, **item} if looks_up and isinstance(item, dict) else item
                 return
 
-    def is_of(self, chunk: RecordChunk) -> bool:
-        return any(all(hold(every, chunk)) for every in self.fits)
-
     def fields(self, chunk: RecordChunk) -> dict[str, list[Any]]:
         """The values of each of our fields that some record has."""
         columns = {name: pick.of(chunk) for name, pick in self.picks.items()}

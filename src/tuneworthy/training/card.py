@@ -190,7 +190,7 @@ def _quality(case: Case, tuned: ArmResult, plan: PilotPlan) -> _Told:
     rests = f"{count(plan.cases)} held-out cases, {counted(plan.seeds, 'seed')}"
     if isinstance(measured, Unknown):
         return "unknown", measured.ask, rests
-    says = quality_interval(measured.value, measured.low, measured.high)
+    says = _of(measured)
     if target is None:
         return "unknown", f"{says}; no target is stated (targets.quality)", rests
     state = _held(measured.low, measured.high, target.at_least)

@@ -91,7 +91,7 @@ class HostedTrainer:
         Raises Doubtful only where the job may have begun, which no error of a server between rules
         out: a file alone is never paid.
         """
-        (_, api), recipe = _jobs(self._service, work), work.recipe
+        (_, api), recipe = self._jobs(work), work.recipe
         try:
             file = await self._upload(work, api)
         except Doubtful as caught:
@@ -118,7 +118,7 @@ class HostedTrainer:
         return None
 
     async def _seen(self, work: TrainingWork, over: Collection[str]) -> str | None:
-        _, api = _jobs(self._service, work)
+        _, api = self._jobs(work)
         name, failed = f"{_name(work)}.jsonl", {*api.failed} - {CANCELLED}
         listed = self._listed(f"files?purpose={PURPOSE}&")
         files = {_id(file) async for file in listed if file.get("filename") == name}
@@ -132,7 +132,7 @@ class HostedTrainer:
 
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
         """Look at the job until it ends; one that is left alone goes on at its service."""
-        (_, api), lost = _jobs(self._service, work), 0
+        (_, api), lost = self._jobs(work), 0
         while True:
             job: Row = {}
             try:
@@ -184,10 +184,18 @@ class HostedTrainer:
         provider, _, named = self._untuned.id.partition(":")
         return Finished(f"{provider if named else 'tuned'}:{name}", usd)
 
+    def _jobs(self, work: TrainingWork) -> tuple[Target, HostedJobs]:
+        """The target of a run, and its jobs; a CaseError where nothing is known of them."""
+        to = target(f"{self._service}-{work.recipe.method}")
+        if to.api is None:
+            fix = "name one of openai and together, or train elsewhere: tuneworthy export"
+            raise CaseError(f"no jobs of {to.title} are known", where="--service", fix=fix)
+        return to, to.api
+
     # The wire.
 
     def _lines(self, work: TrainingWork) -> bytes:
-        (to, _), lines = _jobs(self._service, work), []
+        (to, _), lines = self._jobs(work), []
         for row in work.rows:
             fields = {"id": "row", "messages": row["messages"], "rejected": row.get("rejected", "")}
             example = TrainingExample.model_validate(fields)
@@ -256,15 +264,6 @@ class HostedTrainer:
     def _refusal(self, status: int, retry_after: str, raw: bytes) -> Exception:
         text = hidden(raw.decode("utf-8", "replace"), self._reached.key)
         return refusal_of(status, retry_after, text, known=True)
-
-
-def _jobs(service: str, work: TrainingWork) -> tuple[Target, HostedJobs]:
-    """The target of a run, and its jobs; a CaseError where nothing is known of them."""
-    to = target(f"{service}-{work.recipe.method}")
-    if to.api is None:
-        fix = "name one of openai and together, or train elsewhere: tuneworthy export"
-        raise CaseError(f"no jobs of {to.title} are known", where="--service", fix=fix)
-    return to, to.api
 
 
 def _name(work: TrainingWork) -> str:

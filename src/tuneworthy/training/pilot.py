@@ -463,7 +463,7 @@ class _Going:
             pilot.say(f"general tasks and probes: {arm.id}")
             await self._asked(self.general, general_calls(at, arm), model)
             await self._asked(self.probes, probe_calls(at, arm, probes), model)
-        return compared(written, self.lab, self.general, (tuned, untuned), self.calls)
+        return compared(written, self.lab, self.general, (tuned, untuned))
 
     def _planted(self, size: int) -> tuple[tuple[str, str], ...]:
         """Secrets that runs of a size hold."""

@@ -87,11 +87,11 @@ class ArmsSignal(TraceSignal):
     def rows(self, batch: Batch) -> Numbers:
         if not batch.case:  # no test: nothing of this will be read
             return dict.fromkeys(_NUMBERS, np.full(len(batch), np.nan))
-        return self._columns(batch, case_numbers(batch))
+        return self._columns(batch)
 
-    def _columns(self, batch: Batch, case: Floats) -> Numbers:
+    def _columns(self, batch: Batch) -> Numbers:
         values = (
-            case,
+            case_numbers(batch),
             scores_of(batch),
             as_numbers(batch.column("usd")),
             as_numbers(batch.column("latency_s")),
@@ -138,7 +138,7 @@ class PairSignal(ArmsSignal):
         texts = batch.column("input")
         asked = as_numbers(None if each is None else text_number(each) for each in texts)
         file = np.full(len(batch), float(self._piece()))
-        return {**self._columns(batch, case_numbers(batch)), "asked": asked, "file": file}
+        return {**self._columns(batch), "asked": asked, "file": file}
 
     def finish(self, table: TraceTable) -> Findings:
         self.by_text = "case" not in table.present

@@ -142,13 +142,13 @@ def there(values: Sequence[Any]) -> Flags:
     return np.array([value is not None for value in values], dtype=bool)
 
 
-def text_number(text: str, size: int = 6) -> int:
+def text_number(text: str) -> int:
     """A hash of a text, the same in every run; of 48 bits, which a float holds exactly.
 
     Among a million texts two meet with a chance of one in six hundred.
     """
     data = text.encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=size).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=6).digest(), "big")
 
 
 def clusters_of(names: Sequence[object]) -> Ints:

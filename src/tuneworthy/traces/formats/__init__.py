@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from tuneworthy.traces.mapping import FieldMap, RecordChunk, mapping_from_text
+from tuneworthy.traces.mapping import FieldMap, RecordChunk, hold, mapping_from_text
 
 _ORDER = (
     "otlp inspect promptfoo deepeval evals lm_eval mlflow scores own_scores langsmith braintrust "
@@ -44,4 +44,5 @@ def own_scores() -> FieldMap:
 def recognise(record: Mapping[str, Any]) -> FieldMap | None:
     """The format of a record, by what stands in it; None for one that nobody knows."""
     chunk = RecordChunk([record])
-    return next((kind for kind in formats() if kind.is_of(chunk)), None)
+    fits = (kind for kind in formats() for each in kind.fits if all(hold(each, chunk)))
+    return next(fits, None)
