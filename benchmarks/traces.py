@@ -68,11 +68,11 @@ def parse(path: Path) -> dict[str, float]:
 
 def read_only(path: Path) -> dict[str, float]:
     """The file read into batches that nobody looks at."""
-    from tuneworthy.traces.read import read
+    from tuneworthy.traces.read import TraceFiles
 
     gc.set_threshold(100_000)  # as the engine has it
     before = time.process_time()
-    many = sum(map(lambda chunk: len(chunk.batch), read([path])))  # noqa: C417  # lets go of each
+    many = sum(map(lambda chunk: len(chunk.batch), TraceFiles([path])))  # noqa: C417  # lets go of each
     return {"cpu_s": time.process_time() - before, "traces": many}
 
 
@@ -124,11 +124,11 @@ class Timed:
 def run(path: Path, chosen: Iterable[Any]) -> tuple[dict[str, float], list[Timed]]:
     """Signals over a file by the engine."""
     from tuneworthy.measure.engine import measure
-    from tuneworthy.traces.read import read
+    from tuneworthy.traces.read import TraceFiles
 
     timed = [Timed(each, wants_duplicates=hasattr(each, "wants_duplicates")) for each in chosen]
     before = time.process_time()
-    measure(map(attrgetter("batch"), read([path])), timed, folder=path.parent)
+    measure(map(attrgetter("batch"), TraceFiles([path])), timed, folder=path.parent)
     return {"cpu_s": time.process_time() - before}, timed
 
 

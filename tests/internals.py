@@ -512,7 +512,7 @@ from tuneworthy.text.search import Joined, Pattern, Searcher, forget, joined
 from tuneworthy.traces import stream as traces_stream
 from tuneworthy.traces.formats import formats
 from tuneworthy.traces.mapping import mapping_from_text, read_mapping
-from tuneworthy.traces.read import named, read
+from tuneworthy.traces.read import TraceFiles, named
 from tuneworthy.traces.remote import listed
 from tuneworthy.traces.stream import Ahead, Limits, Raw, Unpacked, blocks
 from tuneworthy.traces.values import LastOfLength as Known

@@ -19,6 +19,7 @@ from internals import (
     Masker,
     Message,
     OutputError,
+    TraceFiles,
     allocate,
     build_evalset,
     draw,
@@ -26,7 +27,6 @@ from internals import (
     kmeans,
     mask,
     parted,
-    read,
     read_evalset,
     run,
     spans,
@@ -213,7 +213,7 @@ def test_a_conversation_of_a_test_case_stays_whole(tmp_path: Path, every: bool) 
             lines[-1] |= {"case": f"k{talk // 2}"}
     path = tmp_path / "t.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-    drawn = build_evalset((chunk.batch for chunk in read([path])), n=500, seed=1)
+    drawn = build_evalset((chunk.batch for chunk in TraceFiles([path])), n=500, seed=1)
     assert sum(one.conversations for one in drawn.strata) == 20
     sides: dict[int, set[object]] = {}
     for case in drawn.cases:

@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from internals import COLUMNS, Limits, ToolCall, formats, mapping_from_text, read
+from internals import COLUMNS, Limits, ToolCall, TraceFiles, formats, mapping_from_text
 from tuneworthy import InputError
 
 FIXTURES = Path(__file__).parent / "fixtures" / "traces"
@@ -34,7 +34,7 @@ RIGHT = {"score": 1}
 
 
 def load(*names: str | Path) -> tuple[list[Row], Any]:
-    files = read([FIXTURES / name for name in names])
+    files = TraceFiles([FIXTURES / name for name in names])
     rows: list[Row] = []
     for chunk in files:
         for place in range(len(chunk.batch)):
@@ -174,7 +174,7 @@ FINISHES = {
 
 @pytest.mark.parametrize("name", FINISHES)
 def test_a_log_says_why_a_model_stopped_where_its_maker_does(name: str) -> None:
-    (chunk,) = read([FIXTURES / name])
+    (chunk,) = TraceFiles([FIXTURES / name])
     assert chunk.batch.column("finish") == FINISHES[name]
 
 
@@ -287,11 +287,13 @@ def test_a_mapping_is_guessed_deep_inside_and_by_odd_headings(tmp_path: Path) ->
         "reference": "x",
     }]  # fmt: skip
     (tmp_path / "d.csv").write_text("ts,Prompt Tokens,Was gesagt wurde\n2026-11-02,9,a\n")
-    files = read([tmp_path / "d.csv"])
+    files = TraceFiles([tmp_path / "d.csv"])
     assert [chunk.batch.output for chunk in files] == [[None]]
     assert files.guesses[0].unread == ("Was gesagt wurde",)
     nested = {"rec": {"question": "q", "answer": "a", "extra": {"why": 1}}, "t": {"q": 3}, "x": []}
-    files = read([written(tmp_path / "e.jsonl", nested, nested | {"rec": {"answer": "b", "z": 2}})])
+    files = TraceFiles(
+        [written(tmp_path / "e.jsonl", nested, nested | {"rec": {"answer": "b", "z": 2}})]
+    )
     assert [chunk.batch.output for chunk in files] == [["a", "b"]]
     assert files.guesses[0].unread == ("rec.extra", "t", "x", "rec.z")
     envelope = {"output": {"choices": [{"message": {"role": "assistant", "content": "a"}}]}}
@@ -406,7 +408,7 @@ def test_one_list_may_hold_what_was_asked_and_what_was_answered(tmp_path: Path) 
     turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
     path = written(tmp_path / "a.jsonl", {"turns": turns})
     mapping = mapping_from_text("input: turns\noutput: turns", "map.yaml")
-    (chunk,) = read([path], mapping=mapping)
+    (chunk,) = TraceFiles([path], mapping=mapping)
     assert (chunk.batch.column("input"), chunk.batch.output) == (["q"], ["a"])
 
 
@@ -420,7 +422,7 @@ def test_records_are_found_inside_an_envelope(tmp_path: Path) -> None:
         assert rows[2] == {"output": "a", "input": "q", "prompt": "v1", "case": "t2", "score": 1}
         assert len(rows) == 4
         mapping = mapping_from_text("output: answer\ninput: question", "map.yaml")
-        (chunk,) = read([tmp_path / f"{place}.json"], mapping=mapping)
+        (chunk,) = TraceFiles([tmp_path / f"{place}.json"], mapping=mapping)
         assert chunk.batch.output == ["a"] * 4
 
 
@@ -429,7 +431,7 @@ def test_an_envelope_of_several_lists_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"data": one, "more": one * 9}))
     with pytest.raises(InputError, match="several lists: data, more"):
         load(tmp_path / "a.json")
-    (chunk,) = read(
+    (chunk,) = TraceFiles(
         [tmp_path / "a.json"], mapping=mapping_from_text("output: answer\neach: more", "m")
     )
     assert len(chunk.batch) == 27
@@ -452,10 +454,10 @@ def test_scores_of_ones_own_are_joined_by_the_id_of_a_record(tmp_path: Path) -> 
     assert [row.get("score") for row in rows] == [0, 1, None]
     assert "2 joined to a file beside it" in readings[-1].format
     mapping = mapping_from_text("output: assistant\nid: id", "map.yaml")
-    (chunk,) = read([calls, scores], mapping=mapping)
+    (chunk,) = TraceFiles([calls, scores], mapping=mapping)
     assert chunk.batch.score == [0, 1, None]
     told = written(tmp_path / "told.jsonl", *({"id": n, "score": 1, "said": "a"} for n in (0, 1)))
-    (chunk,) = read([told], mapping=mapping_from_text("output: said", "map.yaml"))
+    (chunk,) = TraceFiles([told], mapping=mapping_from_text("output: said", "map.yaml"))
     assert chunk.batch.output == ["a", "a"]
     with pytest.raises(InputError, match="Name the log they belong to"):
         load(scores)
@@ -560,11 +562,11 @@ def test_units_can_be_written_and_a_wrong_one_is_told(tmp_path: Path) -> None:
     path = written(tmp_path / "t.jsonl", {"a": "x", "t": 1500, "in": 2, "cached": 3, "from": 1,
                                           "to": 3})  # fmt: skip
     mapping = "output: b | a\nlatency_s: {path: t, unit: ms}\ninput_tokens: {sum: [in, cached]}\n"
-    files = read([path], mapping=mapping_from_text(mapping, "map.yaml"))
+    files = TraceFiles([path], mapping=mapping_from_text(mapping, "map.yaml"))
     batch = next(iter(files)).batch
     assert (batch.output, batch.latency_s, batch.input_tokens) == (["x"], [1.5], [5])
     clocks = mapping_from_text("output: a\nlatency_s: {from: from, to: to}", "map.yaml")
-    assert next(iter(read([path], mapping=clocks))).batch.latency_s == [2]
+    assert next(iter(TraceFiles([path], mapping=clocks))).batch.latency_s == [2]
     with pytest.raises(InputError, match="no such unit"):
         mapping_from_text("output: a\nlatency_s: {path: t, unit: minutes}", "map.yaml")
 
@@ -587,7 +589,7 @@ def test_a_list_of_records_may_be_larger_than_memory_should_hold(tmp_path: Path)
     path = tmp_path / "t.json"
     path.write_text(json.dumps([{"output": f"a{n}", "input": "x" * 500} for n in range(2000)]))
     limits = Limits(line_bytes=10_000, document_bytes=100_000)
-    found = [out for chunk in read([path], limits=limits) for out in chunk.batch.output]
+    found = [out for chunk in TraceFiles([path], limits=limits) for out in chunk.batch.output]
     assert found == [f"a{n}" for n in range(2000)]
 
 
@@ -921,7 +923,7 @@ def test_decimal_commas_are_read_where_a_mapping_or_our_own_names_say_numbers(
     assert load(tmp_path / "own.csv")[0] == [wanted]
     (tmp_path / "map.csv").write_text("q;a;cost in;cost out;ms\n3,14;2,5;0,125;0,125;1500,0\n")
     written = 'input: q\noutput: a\nusd: {sum: ["\\"cost *\\""]}\nlatency_s: {path: ms, unit: ms}\n'
-    (chunk,) = read([tmp_path / "map.csv"], mapping=mapping_from_text(written, "map.yaml"))
+    (chunk,) = TraceFiles([tmp_path / "map.csv"], mapping=mapping_from_text(written, "map.yaml"))
     assert {name: chunk.batch.column(name)[0] for name in wanted} == wanted
 
 

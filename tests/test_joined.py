@@ -15,6 +15,7 @@ from internals import (
     Joined,
     Limits,
     Success,
+    TraceFiles,
     blocks,
     conversation_keys,
     distinct,
@@ -22,7 +23,6 @@ from internals import (
     looking,
     looks_like_json,
     measure,
-    read,
     read_json,
     readable,
     refused,
@@ -146,10 +146,10 @@ def test_a_batch_of_long_lines_closes_before_it_has_its_number_of_traces(
     path = tmp_path / "t.jsonl"
     path.write_text('{"output": "' + "x" * 1000 + '"}\n', encoding="utf-8")
     path.write_text(path.read_text() * 50, encoding="utf-8")
-    assert [len(chunk.batch) for chunk in read([path])] == [50]
+    assert [len(chunk.batch) for chunk in TraceFiles([path])] == [50]
     monkeypatch.setattr(lines, "_PIECE", 2_000)
     limits = Limits(batch_bytes=5_000)
-    sizes = [len(chunk.batch) for chunk in read([path], limits=limits)]
+    sizes = [len(chunk.batch) for chunk in TraceFiles([path], limits=limits)]
     assert sum(sizes) == 50
     assert max(sizes) < 9
     assert all(one > 0 for one in sizes)

@@ -18,8 +18,8 @@ from internals import (
     Known,
     Message,
     Success,
+    TraceFiles,
     measure,
-    read,
     read_json,
     read_rows,
     readable,
@@ -46,7 +46,7 @@ def rows(path: Path, text: str) -> list[dict[str, Any]]:
     """Traces without what is missing, with what is decoded later decoded."""
     path.write_bytes(text.encode())
     found = []
-    for chunk in read([path]):
+    for chunk in TraceFiles([path]):
         columns = {name: chunk.batch.column(name) for name in COLUMNS}
         for place in range(len(chunk.batch)):
             row: dict[str, Any] = {name: values[place] for name, values in columns.items()}
@@ -101,7 +101,7 @@ def test_old_turns_and_passages_are_those_of_their_trace_wherever_lines_break(
 
 def test_turns_are_a_sequence_like_any_other(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, RECORDS)), encoding="utf-8")
-    batch = next(iter(read([tmp_path / "t.jsonl"]))).batch
+    batch = next(iter(TraceFiles([tmp_path / "t.jsonl"]))).batch
     said, passages = batch.messages[3], batch.contexts[0]
     assert said is not None
     assert passages is not None

@@ -21,7 +21,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.session import Session
 from moto.server import ThreadedMotoServer
 
-from internals import Limits, listed, read, read_mapping
+from internals import Limits, TraceFiles, listed, read_mapping
 from tuneworthy.cli import run
 from tuneworthy.errors import InputError
 
@@ -142,7 +142,7 @@ def test_scores_in_a_store_are_joined_to_their_log(store: Any) -> None:
     for name, made in (("a.jsonl", {"prompt": "q", "reply": "a"}), ("b.jsonl", {"score": 1})):
         lines = "".join(json.dumps({"id": n, **made}) + "\n" for n in range(3))
         store.put_object(Bucket="logs", Key=f"app/{name}", Body=lines.encode())
-    (chunk,) = read(["s3://logs/app/"])
+    (chunk,) = TraceFiles(["s3://logs/app/"])
     assert chunk.batch.score == [1, 1, 1]
 
 
@@ -165,7 +165,7 @@ def test_a_log_of_columns_is_copied_once_and_its_scores_are_joined(
         return usage(at)
 
     monkeypatch.setattr(shutil, "disk_usage", counted)
-    joined = [each for chunk in read(["s3://logs/app/"]) for each in chunk.batch.score]
+    joined = [each for chunk in TraceFiles(["s3://logs/app/"]) for each in chunk.batch.score]
     assert joined == ([1] * 5 + [None] * 4) * 2
     assert len(set(copied)) == 3, copied
 
@@ -174,7 +174,7 @@ def test_a_days_folder_is_the_time_where_a_mapping_says_so(tmp_path: Path) -> No
     disk = logs(tmp_path)
     map_file = tmp_path / "map.yaml"
     map_file.write_text("output: output\ntimestamp: date\n")
-    for chunk in read([disk / "date=2026-11-02"], mapping=read_mapping(map_file)):
+    for chunk in TraceFiles([disk / "date=2026-11-02"], mapping=read_mapping(map_file)):
         assert set(chunk.batch.timestamp) == {1793577600.0}
 
 
@@ -237,7 +237,7 @@ def test_without_the_library_one_line_says_what_to_install(
 
 def test_what_was_written_anew_meanwhile_is_not_mixed(store: Any) -> None:
     store.put_object(Bucket="logs", Key="a.jsonl", Body=b'{"output": "x"}\n')
-    files = read(["s3://logs/a.jsonl"])
+    files = TraceFiles(["s3://logs/a.jsonl"])
     store.put_object(Bucket="logs", Key="a.jsonl", Body=b'{"output": "y"}\n')
     with pytest.raises(InputError, match="written anew"):
         list(files)
@@ -406,7 +406,7 @@ def test_a_small_file_of_a_store_without_ranges_is_read(
 ) -> None:
     data = {"data": b'{"output": "x"}\n' * 3}
     monkeypatch.setenv("AWS_ENDPOINT_URL", loopback(type("Other", (Store,), data)))
-    assert [len(chunk.batch) for chunk in read(["s3://logs/a.jsonl"])] == [3]
+    assert [len(chunk.batch) for chunk in TraceFiles(["s3://logs/a.jsonl"])] == [3]
 
 
 def test_a_server_that_a_file_of_settings_names_gets_no_keys(

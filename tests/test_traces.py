@@ -35,12 +35,12 @@ from internals import (
     Message,
     Raw,
     ToolCall,
+    TraceFiles,
     Unpacked,
     mapping_from_text,
     matching,
     missing_entries,
     named,
-    read,
     read_mapping,
 )
 from internals import EvidenceReading as Reading
@@ -54,7 +54,7 @@ def load(
     *sources: Path | str, mapping: str = "", limits: Limits | None = None
 ) -> tuple[list[Row], tuple[Reading, ...]]:
     """All traces as rows without what is missing, and what the readings say."""
-    files = read(
+    files = TraceFiles(
         sources, mapping=mapping_from_text(mapping, "map.yaml") if mapping else None, limits=limits
     )
     rows: list[Row] = []
@@ -129,7 +129,7 @@ def test_a_trace_has_every_field_of_our_format(tmp_path: Path) -> None:
 
 def test_a_column_without_a_value_is_empty(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text(lines({"output": "a"}, {"output": "b"}))
-    batch = next(iter(read([tmp_path / "t.jsonl"]))).batch
+    batch = next(iter(TraceFiles([tmp_path / "t.jsonl"]))).batch
     assert batch.output == ["a", "b"]
     assert [name for name in COLUMNS if getattr(batch, name)] == ["output"]
 
@@ -515,13 +515,13 @@ def test_a_long_value_that_a_parquet_file_names_often_is_held_a_few_times(tmp_pa
     assert path.stat().st_size < 2**18
     tracemalloc.start()
     try:
-        rows = [sum(len(one or "") for one in chunk.batch.output) for chunk in read([path])]
+        rows = [sum(len(one or "") for one in chunk.batch.output) for chunk in TraceFiles([path])]
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert sum(rows) == 200 * 2**20
     assert peak < 80 * 2**20
-    files = read([path], limits=Limits(line_bytes=2**19))
+    files = TraceFiles([path], limits=Limits(line_bytes=2**19))
     with pytest.raises(InputError):
         list(files)
 
@@ -642,7 +642,7 @@ def test_files_are_read_once_and_in_the_order_of_their_names(tmp_path: Path) -> 
         ("a.jsonl", 2), ("b.jsonl", 2), ("notes.txt", 0)
     ]  # fmt: skip
     assert why(readings[2]) == {"isn't recognised": 1}
-    again = read(sorted(tmp_path.iterdir()), searched=True)
+    again = TraceFiles(sorted(tmp_path.iterdir()), searched=True)
     assert sum(len(chunk.batch) for chunk in again) == 4
     with pytest.raises(InputError, match="isn't recognised"):
         load(*sorted(tmp_path.iterdir()))
@@ -656,7 +656,7 @@ def test_files_are_read_once_and_in_the_order_of_their_names(tmp_path: Path) -> 
 
 def test_batches_are_bounded_and_progress_reaches_the_end(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(json.dumps([{"output": str(n)} for n in range(10)]))
-    files = read([tmp_path / "t.json"], limits=Limits(batch_traces=4))
+    files = TraceFiles([tmp_path / "t.json"], limits=Limits(batch_traces=4))
     chunks = list(files)
     assert [len(chunk.batch) for chunk in chunks] == [4, 4, 2]
     assert chunks[-1].done_bytes == chunks[-1].total_bytes == (tmp_path / "t.json").stat().st_size
@@ -1061,7 +1061,7 @@ def test_batches_of_long_records_are_short(tmp_path: Path) -> None:
         ("output,input\n" + f"{long},a\n" * 20, None),
     ):
         path.write_text(text, "utf-8")
-        sizes = [len(each.batch) for each in read([path], limits=limits, mapping=fields)]
+        sizes = [len(each.batch) for each in TraceFiles([path], limits=limits, mapping=fields)]
         assert sum(sizes) == 20
         assert max(sizes) <= 8  # a block of lines is 256 KiB, and comes whole
 
@@ -1115,7 +1115,7 @@ def test_folders_nested_a_thousand_times_are_searched(tmp_path: Path) -> None:
     finally:
         os.chdir(here)
     try:
-        assert [len(chunk.batch) for chunk in read([tmp_path])] == [1]
+        assert [len(chunk.batch) for chunk in TraceFiles([tmp_path])] == [1]
     finally:
         os.chdir(tmp_path / ("a=/" * depth))
         Path("x.jsonl").unlink()
@@ -1129,4 +1129,4 @@ def test_too_many_records_of_an_envelope_are_one_line(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"data": [' + "{}," * 5_100_000 + "{}]}")
     with pytest.raises(InputError, match="too many"):
-        list(read([path]))
+        list(TraceFiles([path]))

@@ -51,7 +51,7 @@ def named(case: Case, entry: Entry, limits: Limits | None = None) -> tuple[Path,
     """Files that an entry of the case's ``data`` stands for, all of them inside its folder.
 
     Returns:
-        Their paths by name, for ``read``; () where the case names none, or has no folder.
+        Their paths by name; () where the case names none, or has no folder.
 
     Raises:
         CaseError: If one leads out of the folder, or nothing is there.
@@ -164,22 +164,35 @@ class Source(NamedTuple):
 
 
 class TraceFiles:
-    """Files to be read once: iterate for the chunks, then ask for ``readings``.
+    """Files, patterns, folders or remote addresses as traces, to be read once.
 
-    Iterating raises InputError for a file that can't be read, isn't recognised, is empty, holds no
-    trace or has too many broken records; what came before it must then not be used. A file that
-    was only found in a folder, or by a pattern, is passed over where it isn't of ours, as long as
-    another is. What belongs to the records of other files, such as scores, is read before them.
+    Iterate for the chunks, then ask for ``readings``: files come in the order they are named, those
+    of a folder or pattern by name, and are opened one after the other. What belongs to the records
+    of other files, such as scores, is read before them.
+
+    Args:
+        sources: What to read; a text that begins ``s3://`` or ``https://`` is an address, and
+            one of S3 a single file, all below a prefix, or a pattern.
+        mapping: Where our fields stand in their records, from ``mapping.read_mapping``.
+        limits: Bounds.
+        searched: Whether the files were only found in a folder or by a pattern, as those of
+            ``named`` may be: one that isn't of ours is then passed over, as long as another is.
+
+    Raises:
+        InputError: If a source does not exist; and while iterating, if a file can't be read, isn't
+            recognised, is empty, holds no trace or has too many broken records: what came before
+            it must then not be used.
     """
 
     def __init__(
         self,
         sources: Sequence[Path | str],
-        mapping: FieldMap | None,
-        limits: Limits,
         *,
-        searched: bool,
+        mapping: FieldMap | None = None,
+        limits: Limits | None = None,
+        searched: bool = False,
     ) -> None:
+        limits = limits or Limits()
         self._sources = tuple(_found(sources, limits, searched=searched))
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
@@ -311,32 +324,6 @@ def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> 
         number = f" ({taken[name]})" if taken[name] > 1 else ""
         searched = place.searched if isinstance(place, RemoteFile) else place in among
         yield Source(place, f"{name}{number}", searched, sides[place])
-
-
-def read(
-    sources: Sequence[Path | str],
-    *,
-    mapping: FieldMap | None = None,
-    limits: Limits | None = None,
-    searched: bool = False,
-) -> TraceFiles:
-    """Files, patterns, folders or remote addresses as traces: files in the order they are named.
-
-    Args:
-        sources: What to read; a text that begins ``s3://`` or ``https://`` is an address, and
-            one of S3 a single file, all below a prefix, or a pattern.
-        mapping: Where our fields stand in their records, from ``mapping.read_mapping``.
-        limits: Bounds.
-        searched: Whether the files were only found in a folder or by a pattern, as those of
-            ``sources.named`` may be: one that isn't of ours is then passed over.
-
-    Returns:
-        The files, opened when they are iterated; files of a folder or pattern by name.
-
-    Raises:
-        InputError: If a source does not exist or is nothing that can be read.
-    """
-    return TraceFiles(sources, mapping, limits or Limits(), searched=searched)
 
 
 def _no_answers(where: str) -> NotTraces:

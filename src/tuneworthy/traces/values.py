@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -272,17 +272,15 @@ def spent_between(start: Sequence[Any], end: Sequence[Any]) -> list[float | None
 
 
 def _seconds_between(start: Any, end: Any) -> float | None:
-    whole_ns = [_nanoseconds(start), _nanoseconds(end)]
-    if None not in whole_ns:
-        began, ended = whole_ns
-        return (ended - began) / 1e9 if ended >= began else None
-    moments = _moment(start), _moment(end)
-    if None not in moments:
-        with suppress(TypeError, OverflowError):
-            spent = (moments[1] - moments[0]).total_seconds()  # type: ignore[operator]  # not None
-            return spent if spent >= 0 else None
-    first, last = when(start), when(end)
-    return last - first if first is not None and last is not None and last >= first else None
+    readers: tuple[tuple[Callable[[Any], Any], Any], ...] = (
+        *((_nanoseconds, 1e9), (_moment, timedelta(seconds=1)), (when, 1)),
+    )
+    for read, second in readers:
+        first, last = read(start), read(end)
+        if first is not None and last is not None:
+            with suppress(TypeError, OverflowError):  # of clocks, one may lack its zone
+                return (last - first) / second if last >= first else None
+    return None
 
 
 def _nanoseconds(value: Any) -> Any:

@@ -227,10 +227,11 @@ def _call(call: Any) -> dict[str, Any]:
 
 
 def _read_traces(case: Case, candidates: Candidates) -> None:
-    from tuneworthy.traces.read import case_map, named, read
+    from tuneworthy.traces.read import TraceFiles, case_map, named
 
     sample, seen = Sample(FRAME_TRACES, FRAME_CHARACTERS), 0
-    for chunk in read(named(case, "traces"), mapping=case_map(case), searched=True):
+    logs = TraceFiles(named(case, "traces"), mapping=case_map(case), searched=True)
+    for chunk in logs:
         names = chunk.batch.column("conversation")
         sample.add(chunk.batch, conversation_keys(names, seen, salt="candidates "), seen)
         seen += len(chunk.batch)

@@ -365,14 +365,14 @@ def _measured(
 
 
 def _files(sources: Sequence[str | Path], fields: FieldMap | None, *, searched: bool) -> TraceFiles:
-    from tuneworthy.traces.read import read
+    from tuneworthy.traces.read import TraceFiles
     from tuneworthy.traces.stream import Limits
 
     # The future begins with the day after tomorrow, by UTC: a clock that is ahead by less may be
     # one of another zone.
     until = datetime.combine(today() + timedelta(days=2), time(), UTC)
     limits = Limits(until_s=until.timestamp())
-    return read(sources, mapping=fields, limits=limits, searched=searched)
+    return TraceFiles(sources, mapping=fields, limits=limits, searched=searched)
 
 
 def _results(
@@ -535,7 +535,7 @@ def build_set(
     from tuneworthy.files.materials import read_materials
     from tuneworthy.measure.evalset import build_evalset
     from tuneworthy.measure.sample import ALIKE
-    from tuneworthy.traces.read import case_map, named, read
+    from tuneworthy.traces.read import TraceFiles, case_map, named
 
     case = load_case(source)
     if output is None and case.folder is None:
@@ -547,7 +547,7 @@ def build_set(
     chosen = named(case, entry) if own or not sources else sources
     if not chosen:
         raise _no_traces(case, "draw from")
-    files = read(chosen, mapping=case_map(case, mapping))
+    files = TraceFiles(chosen, mapping=case_map(case, mapping))
     near = framework_of(case, None).threshold("near_copy")
     drawn = build_evalset(
         _batches(files, progress),
@@ -749,10 +749,10 @@ def _read_by_kind(case: Case, kind: FileKind, placed: Sequence[Path]) -> Iterabl
 def _traced(
     case: Case, placed: Sequence[Path], add: Callable[[Case, Measured], bool]
 ) -> Iterable[Parts]:
-    from tuneworthy.traces.read import case_map, read
+    from tuneworthy.traces.read import TraceFiles, case_map
 
     for path in placed:  # each by itself: found by a pattern it would be passed over
-        next(iter(read([path], mapping=case_map(case))), None)
+        next(iter(TraceFiles([path], mapping=case_map(case))), None)
     until = monotonic() + MOST_READ_S
 
     def in_time(*_: int) -> None:
