@@ -42,7 +42,6 @@ from tuneworthy.verdict.weigh import figures
 from tuneworthy.words import quality
 
 FEWEST_TAUGHT = 3  #: Cases a generator has to learn from.
-_WATCH_EVERY = 4  # calls: written texts are few and slow
 _LOOK_S = 5.0  # seconds after which a waiting thread looks whether anybody will answer
 
 
@@ -216,9 +215,9 @@ async def _proposed(
     request, marker = lab.request, lab.scores.marker
     if request is None:
         return lab.plan, {}, Stop()
-    loop, running = asyncio.get_running_loop(), len(lab.plan.arms)
-    about = {"every": _WATCH_EVERY, "of": 0, "running": running}
-    runner = calls.runner(calls.counting(**about, ask="wait for the first round"))
+    loop = asyncio.get_running_loop()
+    ended = calls.counting(0, running=len(lab.plan.arms), ask="wait for the first round")
+    runner = calls.runner(ended)
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         future = asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop)

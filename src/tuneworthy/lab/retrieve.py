@@ -451,8 +451,7 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
     assert prepared.lab is not None  # somebody shall answer
     lab, stop = await probed(prepared.lab, calls)
     wanted = [call for arm, case in prepared.asked for call in lab.plan.calls([arm], [case])]
-    about = {"every": max(1, len(wanted) // 100), "of": len(wanted), "running": 3}
-    ended = calls.counting(**about, ask="wait for the end")
+    ended = calls.counting(len(wanted), running=3)
     if not stop:
         stop = (await lab.scores.run(calls.runner(ended), wanted)).stop
     if stop:

@@ -77,9 +77,12 @@ class PaidCalls:
         self.on_stop(runner.stop)
         return runner
 
-    def counting(self, *, every: int, of: int, running: int, ask: str) -> Progress:
-        """Tells who watches how many calls have ended; ``ask`` is what else it waits for."""
-        done = count(1)
+    def counting(self, of: int, *, running: int, ask: str = "wait for the end") -> Progress:
+        """Tells who watches how many calls have ended, each hundredth part or each of few.
+
+        ``ask`` is what else is waited for.
+        """
+        done, every = count(1), 1 + of // 100
 
         def ended(_: Settled) -> None:
             if (number := next(done)) % every == 0 and self.watch is not None:

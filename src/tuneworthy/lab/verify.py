@@ -145,24 +145,27 @@ async def _run(
     if tuned is None:
         raise CaseError("has no scored arm to compare", fix="look at: tuneworthy ceiling")
     arms = (tuned, chosen[0])
-    written = VerifyPlan(
-        tuned=tuned.id,
-        untuned=chosen[0].id,
-        margin=margin,
-        general_margin=GENERAL_MARGIN,
-        cases=len(plan.report),
-        general=len(general_skills()),
-        inputs=plan_digest(plan, *arms, prepared.scorer),
-        judge=prepared.judge,
-        changed=scores.changes(arms),
-        written_on=prepared.as_of,
-    )
+    inputs, changed = plan_digest(plan, *arms, prepared.scorer), scores.changes(arms)
+    more = {"inputs": inputs, "judge": prepared.judge, "changed": changed}
+    written = verify_plan(plan, arms, margin=margin, written_on=prepared.as_of, **more)
     written = write_plan(prepared.case, written, again=again)
     await lab.report(arms)
     if not lab.stop:
         jobs = [call for arm in arms for call in general_calls(plan, arm)]
         lab.stop = (await general.run(calls.runner(), jobs)).stop
     return compared(written, lab, general, arms)
+
+
+def verify_plan(plan: LabPlan, arms: tuple[Arm, Arm], **more: Any) -> VerifyPlan:
+    """What is written down before a tuned arm and an untuned one meet the held-out cases."""
+    return VerifyPlan(
+        tuned=arms[0].id,
+        untuned=arms[1].id,
+        general_margin=GENERAL_MARGIN,
+        cases=len(plan.report),
+        general=len(general_skills()),
+        **more,
+    )
 
 
 def general_calls(plan: LabPlan, arm: Arm) -> Iterator[Asked]:

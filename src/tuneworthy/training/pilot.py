@@ -24,15 +24,14 @@ from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, pri
 from tuneworthy.lab.result import arm_row, digest_of_json
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, worth
 from tuneworthy.lab.session import PaidCalls
+from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
 from tuneworthy.lab.verify import (
-    GENERAL_MARGIN,
     bundled,
     compared,
     evidence_of,
     general_calls,
-    general_skills,
+    verify_plan,
 )
-from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
 from tuneworthy.llm.choose import prices_of, transport_for
 from tuneworthy.llm.endpoints import Busy, CallError, Doubtful, NotSent, Refused, reach
 from tuneworthy.llm.ledger import TRAINING, Ledger
@@ -40,7 +39,7 @@ from tuneworthy.llm.runner import Job, Stop, quote, total
 from tuneworthy.model.base import Estimated
 from tuneworthy.model.case import Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
-from tuneworthy.model.lab import Arm, Quote, Reply, VerifyPlan, VerifyResult
+from tuneworthy.model.lab import Arm, Quote, Reply, VerifyResult
 from tuneworthy.model.pilot import (
     PilotPlan,
     PilotResult,
@@ -405,8 +404,7 @@ class _Going:
                 own = transport_for([reach(served)], at_once=calls.at_once)
             prices = prices_of((served, *lab.case.models), lab.as_of)
             calls = replace(calls, price_of=prices, transport=own or calls.transport)
-        about = {"every": 1 + len(jobs) // 50, "of": len(jobs), "running": 1}
-        runner = calls.runner(calls.counting(**about, ask="wait for the end"))
+        runner = calls.runner(calls.counting(len(jobs), running=1))
         try:
             outcome = await scores.run(runner, jobs)
         finally:
@@ -439,16 +437,8 @@ class _Going:
     async def _held_out(self, tuned: Arm, size: int, ways: Arms) -> VerifyResult:
         """All ways on the held-out cases and the general tasks; seeds are repeats of one arm."""
         pilot, plan, untuned = self.pilot, self.lab.plan, ways[0]
-        written = VerifyPlan(
-            tuned=tuned.id,
-            untuned=untuned.id,
-            margin=self.plan.margin,
-            general_margin=GENERAL_MARGIN,
-            cases=len(plan.report),
-            general=len(general_skills()),
-            inputs=self.plan.inputs,
-            written_on=self.plan.written_on,
-        )
+        fixed = self.plan.model_dump(include={"margin", "inputs", "written_on"})
+        written = verify_plan(plan, (tuned, untuned), **fixed)
         pilot.say("held-out cases: untuned ways")
         await self.lab.report(ways)
         self.unless(self.lab.stop)
