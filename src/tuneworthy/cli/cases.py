@@ -13,6 +13,7 @@ import click
 from tuneworthy.cli import ANSWERED, NOT_MET
 from tuneworthy.cli import options as opt
 from tuneworthy.errors import InputError, argument, one_line
+from tuneworthy.words import counted
 
 if TYPE_CHECKING:
     from tuneworthy.interview.questions import AmbiguousNameError
@@ -282,8 +283,7 @@ def import_(file: str, output: str | None) -> None:
     cases = read_csv(Path(file))
     path = Path(output) if output is not None else Path(file).with_suffix(".jsonl")
     write_evalset(path, cases)
-    n = len(cases)
-    click.echo(f"Wrote {one_line(str(path))}: {n:,} {'case' if n == 1 else 'cases'}")
+    click.echo(f"Wrote {one_line(str(path))}: {counted(len(cases), 'case')}")
     named = one_line(argument(f"data.evaluation={path.name}"))
     click.echo(f"Next, with it in the folder of a case: tuneworthy answer CASE {named}")
 
