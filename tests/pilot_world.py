@@ -64,6 +64,7 @@ class FakeTrainer:
     log: Path
     usd: float = 0.0
     way: Any = "embedded"
+    at_once: int = 1
     begin_raises: list[Exception] = field(default_factory=list)
     begun_all_the_same: bool = False  #: Whether a begin that raised has begun.
     finish_raises: list[Exception] = field(default_factory=list)

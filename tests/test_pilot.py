@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from internals import (
     Computed,
     Doubtful,
     Estimate,
+    Finished,
     Ledger,
     NotSent,
     PilotResult,
@@ -267,6 +270,47 @@ def test_a_run_that_was_refused_is_not_paid_and_is_begun_again(
     with Ledger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
         assert ledger.spend("pilot").paid == ledger.spend("pilot").held == 0
     assert piloted(folder, trainer, cap_usd=20.0).spend.paid == 8.0
+
+
+@dataclass
+class SideBySide(FakeTrainer):
+    """Two runs at a time, none of which goes on alone; a stop ends what waits."""
+
+    at_once: int = 2
+    pairs: asyncio.Barrier = field(default_factory=lambda: asyncio.Barrier(2))
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def finish(self, work: TrainingWork, *more: Any) -> Finished:
+        async with asyncio.timeout(60):
+            await self.pairs.wait()
+            if not self.finish_raises:
+                return await super().finish(work, *more)
+            if len(self.finish_raises) == 1:  # the other one has failed
+                await self.ended.wait()
+            raise self.finish_raises.pop(0)
+
+    def stop(self) -> None:
+        self.ended.set()
+
+
+def test_runs_of_a_size_go_on_side_by_side_and_come_to_the_same(tmp_path: Path) -> None:
+    alone = piloted(case_of(tmp_path / "alone"))
+    trainer = SideBySide(tmp_path / "log")
+    beside = piloted(case_of(tmp_path / "beside"), trainer)
+    assert (beside.curve, beside.verify.contrast) == (alone.curve, alone.verify.contrast)
+    assert [(a.arm, a.quality) for a in beside.arms] == [(a.arm, a.quality) for a in alone.arms]
+    assert len(trainer.said("ended")) == len(set(trainer.said("ended"))) == 8
+
+
+def test_a_run_that_stops_ends_the_one_beside_it_and_no_other_begins(tmp_path: Path) -> None:
+    folder, log = case_of(tmp_path), tmp_path / "log"
+    raises = [TrainingStoppedError("killed"), TrainingStoppedError("stopped")]
+    trainer = SideBySide(log, finish_raises=[*raises])
+    with pytest.raises(StoppedError, match="killed"):
+        piloted(folder, trainer, seeds=3)
+    assert len(trainer.said("began")) == 2
+    piloted(folder, FakeTrainer(log), seeds=3)
+    assert len(trainer.said("began")) == len(set(trainer.said("began"))) == 12
 
 
 @pytest.mark.parametrize("error", [TrainingFailedError("nan"), TrainingStoppedError("killed")])

@@ -138,6 +138,28 @@ def test_a_quote_measures_a_few_steps_and_leaves_nothing(tiny: Path, tmp_path: P
     assert not (tmp_path / "runs").exists()
 
 
+def test_runs_side_by_side_come_to_what_they_come_to_alone(tiny: Path, tmp_path: Path) -> None:
+    works = [work_of(rows, epochs=12, rate=0.02, dropout=0.0) for rows in (ROWS, ROWS[:16])]
+
+    async def go() -> None:
+        trainer = LoraTrainer(tmp_path / "beside", tiny, "cpu", Model(id="vllm:tiny"))
+        trainer.at_once = 2
+        try:
+            quote = await trainer.quote(works)
+            assert quote.steps == sum(work.steps for work in works)
+            ids = [await trainer.begin(work) for work in works]
+            both = zip(works, ids, strict=True)
+            await asyncio.gather(*(trainer.finish(*run, lambda _: None) for run in both))
+        finally:
+            await trainer.close()
+
+    asyncio.run(go())
+    for work in works:
+        record = tmp_path / "beside" / work.job.key[:16] / "done.json"
+        alone = trained(tmp_path / "alone", tiny, work)
+        assert json.loads(record.read_text())["loss"] == pytest.approx(alone["loss"], rel=1e-3)
+
+
 def test_pairs_of_a_better_and_a_worse_answer_are_learned(tiny: Path, tmp_path: Path) -> None:
     told = trained(tmp_path, tiny, work_of(ROWS, method="dpo", epochs=12, rate=0.02))
     assert told["loss"] < 0.6  # it begins at ln 2, which is 0.693

@@ -39,13 +39,13 @@ BUDGETS = {
     ("pipeline",): Budget(265, 250),
     ("report",): Budget(6_873, 4_600),
     ("lab",): Budget(4_398, 3_200),
-    ("training",): Budget(3_559, 2_200),
+    ("training",): Budget(3_623, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_649, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_480, 44_400
-MOST_TOKENS, AIM_TOKENS = 452_170, 275_000
+MOST_LINES, AIM_LINES = 62_544, 44_400
+MOST_TOKENS, AIM_TOKENS = 452_585, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

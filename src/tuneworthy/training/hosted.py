@@ -52,6 +52,7 @@ class HostedTrainer:
     """
 
     way: Way = "hosted"
+    at_once = 1
 
     def __init__(
         self,

@@ -89,6 +89,7 @@ class Base:
         import torch
 
         recipe, folder = job["recipe"], Path(job["folder"])
+        folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(job["seed"])
         config = peft.LoraConfig(
             r=recipe["rank"],

@@ -8,7 +8,8 @@ is stopped at any moment goes on when it is run again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain, product
@@ -346,9 +347,7 @@ class _Going:
         self.unless(self.lab.stop)
         ways = self._best_untuned()
         for size in self.plan.sizes:
-            for work in (work for work in pilot.works if work.job.size == size):
-                model = await self._trained(work)
-                await self._answered([pilot.tuned(model, size, seed=work.job.seed)], self.select)
+            await self._size([work for work in pilot.works if work.job.size == size])
             if len(rows := self._rows(size)):
                 tables[size] = rows
             if size != self.plan.sizes[-1] and (ended := self._hopeless(tables, ways[0])):
@@ -359,6 +358,30 @@ class _Going:
         tuned = await self._best_tuned(max(tables))
         verify = await self._held_out(tuned, max(tables), ways)
         return self._result(tuned, ways, verify, tables, ended=ended)
+
+    async def _size(self, works: Sequence[TrainingWork]) -> None:
+        """Train the runs of one size, as many side by side as the way takes, and have them answer.
+
+        One that stops ends the others: they go on where they are.
+        """
+        due, answering = iter(works), asyncio.Lock()
+
+        async def one_after_another() -> None:
+            for work in due:
+                model, job = await self._trained(work), work.job
+                async with answering:
+                    arm = self.pilot.tuned(model, job.size, seed=job.seed)
+                    await self._answered([arm], self.select)
+
+        trainer, width = self.pilot.trainer, min(self.pilot.trainer.at_once, len(works))
+        sides = [asyncio.ensure_future(one_after_another()) for _ in range(width)]
+        done, going = await asyncio.wait(sides, return_when=asyncio.FIRST_EXCEPTION)
+        if going:
+            list(due)  # none begins
+            trainer.stop()
+            await asyncio.wait(going)
+        for side in done:
+            side.result()
 
     def unless(self, stop: Stop) -> None:
         """Raise why it stopped, where it did."""

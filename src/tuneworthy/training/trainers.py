@@ -12,7 +12,9 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +41,8 @@ Step = Callable[[str], None]
 """Told how a run goes on: ``step 3 of 20``, or what its service says."""
 NEEDED = ("torch", "transformers", "peft", "gguf")
 MEASURED_STEPS = 3
+_RUN_BYTES = 4 << 30  #: Memory of a run of the embedded base: 3.9 GiB (2026-11-30).
+_LIMIT = Path("/sys/fs/cgroup/memory.max")
 SAVE_EVERY_S = 60.0  #: What a run that is stopped loses at most.
 
 
@@ -86,6 +90,7 @@ class Trainer(Protocol):
     """A way to train, and to serve what it trained. Its errors are those of a ``Transport``."""
 
     way: Way
+    at_once: int  #: Runs of one size that may go on side by side.
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
         """What some runs would take; a few steps may be measured, nothing is paid."""
@@ -119,8 +124,25 @@ class Trainer(Protocol):
         """Let go of what is held."""
 
 
+class _Worker(NamedTuple):
+    """A process that trains, one run after another, and what it says beside."""
+
+    process: asyncio.subprocess.Process
+    log: IO[bytes]
+
+
+def _at_once() -> int:
+    """Runs of the embedded base that this machine takes side by side, in half of its memory."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return 1
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError):  # a container's limit is less than the machine's
+        memory = min(memory, int(_LIMIT.read_text()))
+    return max(1, min(processors(), memory // 2 // _RUN_BYTES))
+
+
 class LoraTrainer:
-    """Trains adapters in a process of its own, on a ``device``: ``cpu`` or ``cuda``.
+    """Trains adapters in processes of its own, on a ``device``: ``cpu`` or ``cuda``.
 
     Runs keep their state in a folder each below ``folder``, every ``save_every_s`` seconds. The
     base is a GGUF file, or a folder as ``transformers`` writes it; then ``untuned`` is the base as
@@ -139,18 +161,30 @@ class LoraTrainer:
         self.way: Way = "embedded" if base is None else "folder"
         self._folder, self._base, self._device = folder, base, device
         self._untuned, self._save_every = untuned, save_every_s
-        self._process: asyncio.subprocess.Process | None = None
-        self._log: IO[bytes] | None = None
+        self.at_once = _at_once() if base is None else 1  # nobody knows what another base takes
+        self._workers: list[_Worker] = []
+        self._idle: list[_Worker] = []
         self._stopped = False
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
-        """Time and memory from the first steps of the largest run."""
-        steps, done = sum(work.steps for work in works), {"seconds": 0.0, "memory_mib": 0.0}
-        if works:
-            with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
-                largest = max(works, key=lambda work: len(work.rows))
-                done = await self._ask(largest, Path(place), measure=MEASURED_STEPS)
-        seconds, memory = round(done["seconds"] / done.get("steps", 1) * steps), done["memory_mib"]
+        """Time and memory from the first steps of the largest run, as often as runs go on at once.
+
+        Runs of a size wait for each other, so an odd one takes as long as two.
+        """
+        steps = sum(work.steps for work in works)
+        if not works:
+            return TrainingQuote(jobs=0, steps=0, seconds=0, memory_mib=0)
+        with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
+            largest = max(works, key=lambda work: len(work.rows))
+            asked = [
+                self._ask(largest, Path(place, str(n)), measure=MEASURED_STEPS)
+                for n in range(min(self.at_once, len(works)))
+            ]
+            done = await asyncio.gather(*asked)
+        of_size = Counter((work.job.size, work.steps) for work in works)
+        one_after_another = sum(-(-n // self.at_once) * of for (_, of), n in of_size.items())
+        seconds = round(max(d["seconds"] / d["steps"] for d in done) * one_after_another)
+        memory = sum(d["memory_mib"] for d in done)
         return TrainingQuote(jobs=len(works), steps=steps, seconds=seconds, memory_mib=memory)
 
     def usd_most(self, work: TrainingWork) -> float:  # noqa: ARG002  # as of every way
@@ -168,7 +202,6 @@ class LoraTrainer:
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
         """Train, or go on from the last state; a run that is done is not trained again."""
         folder = self._folder / id
-        folder.mkdir(parents=True, exist_ok=True)
         record = folder / "done.json"
         if not record.is_file():
             done = await self._ask(work, folder, step)
@@ -192,31 +225,32 @@ class LoraTrainer:
         return self._untuned.model_copy(update={"id": model, "kind": "tuned"})
 
     def stop(self) -> None:
-        """Kill the process: it goes on from the last state that it wrote."""
+        """Kill the processes: they go on from the last state that they wrote."""
         self._stopped = True
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+        for worker in self._workers:
+            if worker.process.returncode is None:
+                worker.process.kill()
 
     async def close(self) -> None:
         self.stop()
-        if self._process is not None:
-            await self._process.wait()
-        if self._log is not None:
-            self._log.close()
-        self._process = self._log = None
+        for worker in self._workers:
+            await worker.process.wait()
+            worker.log.close()
+        self._workers, self._idle = [], []
         self._stopped = False
 
     async def _ask(
         self, work: TrainingWork, folder: Path, step: Step = lambda _: None, *, measure: int = 0
     ) -> Row:
         """What the process says at the end of a job."""
-        process = await self._ready()
+        worker = await self._ready()
+        process = worker.process
         assert process.stdin is not None
         assert process.stdout is not None
         job = {
             "base": str(self._base or checked()),
             "device": self._device,
-            "threads": processors(),
+            "threads": max(1, processors() // self.at_once),
             "rows": list(work.rows),
             "folder": str(folder),
             "seed": work.job.seed,
@@ -231,6 +265,8 @@ class LoraTrainer:
             pass  # its last line says why it is gone
         while line := await process.stdout.readline():
             message: Row = json.loads(line)
+            if "step" not in message:  # its last one
+                self._idle.append(worker)
             if done := message.get("done"):
                 return dict(done)
             if "failed" in message:
@@ -239,24 +275,27 @@ class LoraTrainer:
         if self._stopped:
             raise TrainingStoppedError("stopped")
         code = await process.wait()
-        assert self._log is not None  # it was started
-        last = last_said(self._log)  # such as that its memory ran out
+        last = last_said(worker.log)  # such as that its memory ran out
         raise TrainingStoppedError(f"the process that trains ended with {code}{last}")
 
-    async def _ready(self) -> asyncio.subprocess.Process:
-        if self._process is not None and self._process.returncode is None:
-            return self._process
+    async def _ready(self) -> _Worker:
+        while self._idle:
+            if (worker := self._idle.pop()).process.returncode is None:
+                return worker
+        if self._stopped:
+            raise TrainingStoppedError("stopped")
         if lacks := [name for name in NEEDED if find_spec(name) is None]:
             fix = "install it (about 1.1 GB): pip install 'tuneworthy[pilot]'"
             raise InputError(f"training on this machine needs {lacks[0]}", fix=fix)
-        await self.close()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        self._process = await asyncio.create_subprocess_exec(
+        log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+        process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "tuneworthy.training.lora"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=self._log,
+            stderr=log,
             env=child_environment() | {"TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"},
             start_new_session=True,
         )
-        return self._process
+        worker = _Worker(process, log)
+        self._workers.append(worker)
+        return worker
