@@ -73,6 +73,9 @@ def test_where_every_target_is_met_there_is_nothing_to_tune_for() -> None:
     targets = {"targets": {"quality": {"metric": "f1", "at_least": 0.9}}}
     met = judged(deep(CANDIDATE, **targets, today={"quality": 0.97, "cases": 900}))
     assert (met.verdict.answer, rules(met)[-1], steps(met)[0]) == ("no", "need", "keep_prompt")
+    also = deep(CANDIDATE, goals=["format"], signals={"inconsistent_format": "yes"}, **targets)
+    assert steps(judged(also))[0] == "constrained_output"
+    assert steps(judged(deep(also, today={"quality": 0.97, "cases": 900}))) == ["keep_prompt"]
     missed = judged(deep(CANDIDATE, **targets, today={"quality": 0.7, "cases": 900}))
     assert missed.verdict.answer == "pilot"
 
@@ -396,6 +399,19 @@ def proof_for_a_yes(found: Dossier) -> bool:
     return (found.verdict.answer == "yes") <= ("proven" in rules(found))
 
 
+def open_answers_counted(found: Dossier) -> bool:
+    """The headline counts what nobody answered."""
+    many = [state for _, state in rooms(found).values()].count("unknown")
+    said = re.search(r"it depends on (\w+) open answer", found.verdict.headline)
+    words = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    return said is None or said[1] == dict(enumerate(words)).get(many, str(many))
+
+
+def met_is_kept(found: Dossier) -> bool:
+    """Where nothing is missing, nothing comes before keeping the prompt."""
+    return "need" not in rules(found) or steps(found)[0] == "keep_prompt"
+
+
 PAIRS: Pairs = {
     "headline, next step, recommendation and reach name one first step": first_step_is_one,
     "steps and options: no option that doesn't help is sent to": steps_help,
@@ -413,6 +429,8 @@ PAIRS: Pairs = {
     "a yes and its proof": proof_for_a_yes,
     "headline and money: a pilot that never pays back says so": never_is_said,
     "plan and targets: what is missed is not looked for": what_is_missed_is_not_looked_for,
+    "headline and reasons count the same open answers": open_answers_counted,
+    "answer and first step: a prompt that meets every target is kept": met_is_kept,
 }
 """Statements of one page that could disagree, by what they are about."""
 

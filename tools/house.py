@@ -34,7 +34,7 @@ BUDGETS = {
     ("files", "scoring"): Budget(3_770, 2_600),
     ("traces",): Budget(4_395, 2_200),
     ("measure",): Budget(6_282, 4_800),
-    ("verdict",): Budget(4_743, 3_400),
+    ("verdict",): Budget(4_742, 3_400),
     ("money", "plan", "precedents"): Budget(4_590, 3_300),
     ("pipeline",): Budget(265, 250),
     ("report",): Budget(6_873, 4_600),
@@ -45,7 +45,7 @@ BUDGETS = {
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
 MOST_LINES, AIM_LINES = 62_544, 44_400
-MOST_TOKENS, AIM_TOKENS = 452_585, 275_000
+MOST_TOKENS, AIM_TOKENS = 452_605, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -320,16 +320,16 @@ def _by_count(it: Situation, outcome: Verdict) -> str:
 
 def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
     """The answer, and the answers for every outcome that the count can still come to."""
-    states, why = it.counted
+    states, why = it.facts.states, it.counted[1]
     by_outcome = tuple(answer_for(it, outcome) for outcome in OUTCOMES if outcome in it.reached)
     refuted: dict[JudgementRule, str] = {}
-    if why and it.reached != tally(it.rules, it.facts.states).reach:
+    if why and it.reached != tally(it.rules, states).reach:
         refuted = {"refuted": "; ".join(why)}
     if len({way.answer for way in by_outcome}) > 1:
         still = [*states.values()].count("unknown")
-        because = f"it depends on {several(still, 'open answer')}"
-        return Finding("open", ", and ".join([*refuted.values(), because]), refuted), by_outcome
-    raw = verdict_of(it.rules, it.facts.states) if why else by_outcome[0].outcome
+        opened = [f"it depends on {several(still, 'open answer')}"] * (still > 0)
+        return Finding("open", ", and ".join([*refuted.values(), *opened]), refuted), by_outcome
+    raw = verdict_of(it.rules, states) if why else by_outcome[0].outcome
     finding = next((way for way in by_outcome if way.outcome == raw), by_outcome[0])
     if refuted and not finding.departs:
         finding = finding._replace(because=refuted["refuted"])

@@ -40,13 +40,12 @@ def keep_prompt(facts: CaseFacts) -> Opinion:
     success = facts.state("success_with_prompts")
     met = listing([name for name, state in facts.targets.items() if state == "yes"])
     if success == "yes":
-        counted_as = f"; {met} as counted" if met else ""
-        return yes(f"it meets every requirement{counted_as}", measured=bool(met))
-    if success == "no":
-        return no("the present prompt falls short of a requirement")
-    if set(facts.targets.values()) == {"yes"}:
+        return yes("it meets every requirement" + f"; {met} as counted" * bool(met), bool(met))
+    if set(facts.targets.values()) == {"yes"} and (success, met) != ("no", "privacy"):
         because = f"the target of {met} is met; whether that is everything isn't stated"
         return partly(because, measured=True)
+    if success == "no":
+        return no("the present prompt falls short of a requirement")
     return unknown("it isn't stated whether the present prompt meets every requirement")
 
 
