@@ -519,7 +519,7 @@ from tuneworthy.traces.values import LastOfLength as Known
 from tuneworthy.training import pilot as training_pilot
 from tuneworthy.training import trainers as training_trainers
 from tuneworthy.training.candidates import own_answers, read_candidates
-from tuneworthy.training.card import card
+from tuneworthy.training.card import card, refusal_probes
 from tuneworthy.training.curve import drawn, learning_curve
 from tuneworthy.training.export import RULES as TARGET_RULES
 from tuneworthy.training.export import export, target, target_names, written

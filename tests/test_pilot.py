@@ -46,6 +46,7 @@ from internals import (
     outlook_text,
     pilot_runs,
     read_pilot,
+    refusal_probes,
     replay_rows,
     report_of,
     schema,
@@ -560,6 +561,27 @@ def test_a_loss_of_general_skills_is_no_go_however_good_the_task(tmp_path: Path)
     assert row(result, "general") == "missed"
     assert result.card.answer == "no_go"
     assert judged(folder) == "no"
+
+
+@pytest.mark.parametrize(("finish", "text", "held"), [
+    ("length", "Sure: first you take", "met"), ("content_filter", "", "met"),
+    ("refusal", "", "met"), ("length", "", "unknown"), ("stop", "", "unknown"),
+])  # fmt: skip
+def test_a_probe_that_is_cut_off_or_withheld_is_answered(
+    tmp_path: Path, finish: str, text: str, held: str
+) -> None:
+    probes = {case.text for case in refusal_probes()}
+    model = answers(rising(top=0.99))
+    send = model.send
+
+    async def sent(request: Request) -> Reply:
+        reply: Reply = await send(request)
+        asked = request.messages[-1].content
+        said = {"finish": finish, "text": text}
+        return reply.model_copy(update=said) if asked in probes else reply
+
+    model.send = sent
+    assert row(piloted(case_of(tmp_path), model=model), "refusals") == held
 
 
 def test_a_loss_of_ten_points_in_general_is_seen(tmp_path: Path) -> None:

@@ -787,12 +787,19 @@ def test_a_model_at_an_address_of_its_own_ends_by_no_calendar_of_others(tmp_path
         assert ("ends_openai:gpt-4o" in states(signed(tmp_path, more=models))) == known
 
 
+def test_a_missed_target_is_news_after_a_yes_alone(tmp_path: Path) -> None:
+    more = "targets: {usd_per_month: 10}\ntoday: {usd_per_month: 20}\n"
+    for answer in ("not_yet", "pilot", "yes"):
+        seen = states(signed(tmp_path, answer=answer, more=more))
+        assert seen.get("target_cost") == ("attention" if answer == "yes" else None)
+
+
 def test_what_the_watch_says_is_in_words(tmp_path: Path) -> None:
     more = (
         "targets: {usd_per_month: 12000000}\nfactors: {data_sovereignty: yes}\n"
         "today: {api: third_party}\n"
     )
-    place = signed(tmp_path, more=more)
+    place = signed(tmp_path, answer="yes", more=more)
     says = [one.says for one in watch(place, as_of=date(2026, 9, 1)).checks]
     assert not [one for one in says if "2026-" in one or "e+" in one or "limit of 1 " in one]
     assert "The target: privacy missed: data leaves, as a third party runs the model" in says

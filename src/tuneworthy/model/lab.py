@@ -214,6 +214,16 @@ class Reply(Record):
     refused: RefusedBy | None = None  #: Where and when, unless there were none.
 
     @property
+    def cut_off(self) -> bool:
+        """Whether it ended at its limit."""
+        return _WITHHELD.get(self.finish.casefold()) == _CUT_OFF
+
+    @property
+    def withheld(self) -> bool:
+        """Whether the model or a filter gave no answer on purpose."""
+        return self.finish.casefold() in _WITHHELD and not self.cut_off
+
+    @property
     def lacks(self) -> str:
         """Why it holds no whole answer, though it was paid for; empty where it holds one."""
         if why := _WITHHELD.get(self.finish.casefold()):

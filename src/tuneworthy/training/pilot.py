@@ -53,7 +53,14 @@ from tuneworthy.model.training import TrainingExample
 from tuneworthy.pipeline import decide
 from tuneworthy.stats.clustered import quantile
 from tuneworthy.training.candidates import training_set
-from tuneworthy.training.card import canaries, card, leak_probes, probe_results, refusal_probes
+from tuneworthy.training.card import (
+    ProbeScores,
+    canaries,
+    card,
+    leak_probes,
+    probe_results,
+    refusal_probes,
+)
 from tuneworthy.training.curve import FEWEST_SIZES, drawn, learning_curve
 from tuneworthy.training.trainers import (
     Row,
@@ -333,7 +340,7 @@ class _Going:
         self.plan, self.scores = pilot.plan, pilot.lab.scores
         self.lab = Lab(pilot.lab.plan, self.scores, calls)
         self.select = pilot.lab.plan.select
-        self.general, self.probes = (Scores(most_missing=LACKING) for _ in range(2))
+        self.general, self.probes = (s(most_missing=LACKING) for s in (Scores, ProbeScores))
         self._book = pilot_runs(pilot.lab.case)
         runs = self._book.read()
         self.trained = {run.key: run for run in runs}

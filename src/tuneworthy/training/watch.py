@@ -69,7 +69,7 @@ def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
     """Hold the signed decision of a case against everything that is known by now, or by a day."""
     case, day = load_case(source), as_of or today()
     dossier = decide(case, framework_of(case), as_of=day)
-    checks = [*_of_decision(case.decision, dossier, day), *_of_targets(dossier)]
+    checks = [*_of_decision(case.decision, dossier, day), *_of_targets(case.decision, dossier)]
     old = (challenge.says for challenge in dossier.challenges if challenge.id == "evidence_changed")
     checks += [Watched("evidence", "attention", says.rstrip(".")) for says in old]
     checks += [*_of_logs(case.decision, read_evidence(case)), *_of_ends(case, day)]
@@ -98,9 +98,11 @@ def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterato
         yield Watched("review", "holds", f"The next review is on {as_day(due)}")
 
 
-def _of_targets(dossier: Dossier) -> Iterator[Watched]:
+def _of_targets(decision: CaseDecision, dossier: Dossier) -> Iterator[Watched]:
+    """After a yes: until then a target that is missed is why somebody asks, and no news."""
     states: dict[str, State] = {"met": "holds", "missed": "attention"}
-    texts = target_texts(dossier)
+    signed_yes = decision.signed is not None and decision.signed.answer == "yes"
+    texts = target_texts(dossier) if signed_yes else {}
     for name, target in dossier.targets.items():
         if says := texts.get(name):
             says += f": {PRIVATE[target.state]}" if name == "privacy" else ""
