@@ -29,7 +29,7 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_909, 1_800),
-    ("model",): Budget(4_592, 3_200),
+    ("model",): Budget(4_602, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_455, 4_400),
     ("files", "scoring"): Budget(3_770, 2_600),
     ("traces",): Budget(4_395, 2_200),
@@ -39,13 +39,13 @@ BUDGETS = {
     ("pipeline",): Budget(265, 250),
     ("report",): Budget(6_873, 4_600),
     ("lab",): Budget(4_398, 3_200),
-    ("training",): Budget(3_623, 2_200),
+    ("training",): Budget(3_651, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_649, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_544, 44_400
-MOST_TOKENS, AIM_TOKENS = 452_605, 275_000
+MOST_LINES, AIM_LINES = 62_581, 44_400
+MOST_TOKENS, AIM_TOKENS = 452_847, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

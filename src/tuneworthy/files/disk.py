@@ -147,7 +147,7 @@ def all_or_none(folder: Path) -> Iterator[list[Path]]:
         for path in placed:
             path.unlink(missing_ok=True)
         if is_new:
-            with suppress(OSError):
+            with suppress(OSError, ValueError):  # a name that can't be one was never made
                 folder.rmdir()
         raise
 
