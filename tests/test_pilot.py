@@ -435,7 +435,7 @@ def test_what_a_go_rests_on_and_nobody_looked_at_is_no_go_yet(tmp_path: Path) ->
         assert card_of.answer == answer
     timeless = card(case, *told[1:], result.probes, None, 0.0, AS_OF, *nothing)
     assert timeless.answer == "open"
-    assert "what would settle it: 75 calls or more" in timeless.because
+    assert "What would settle it: 75 calls or more" in timeless.because
 
 
 @pytest.fixture(scope="module")

@@ -37,15 +37,15 @@ BUDGETS = {
     ("verdict",): Budget(4_742, 3_400),
     ("money", "plan", "precedents"): Budget(4_590, 3_300),
     ("pipeline",): Budget(265, 250),
-    ("report",): Budget(6_873, 4_600),
+    ("report",): Budget(6_879, 4_600),
     ("lab",): Budget(4_398, 3_200),
     ("training",): Budget(3_651, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_649, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_581, 44_400
-MOST_TOKENS, AIM_TOKENS = 452_847, 275_000
+MOST_LINES, AIM_LINES = 62_586, 44_400
+MOST_TOKENS, AIM_TOKENS = 452_927, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -59,9 +59,10 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
 def _card(dossier: Dossier) -> Section | None:
     if dossier.pilot is None:
         return None
-    from tuneworthy.report.sections.lab import card_section
+    from tuneworthy.report.sections.lab import card_section, card_text
 
-    return card_section(dossier.pilot)
+    card = dossier.pilot
+    return card_section(card, f"{card_text(card)} Signs: {card.signs}.")
 
 
 def pictures(dossier: Dossier) -> dict[str, Picture]:

@@ -192,9 +192,8 @@ def _answer(rows: tuple[CardRow, ...]) -> tuple[GoNoGo, str]:
             return "open", sentence(f"nobody looked at {name}")
     if unknown := [row for row in rows if row.state == "unknown"]:
         first, *more = unknown
-        says = f"not known yet, {first.title.lower()}: {first.says}"
-        says += f"; what would settle it: {SETTLES[first.id]}"
-        also = f". Not known either: {listing([row.title.lower() for row in more])}"
+        says = f"{first.title} is open: {first.says}. What would settle it: {SETTLES[first.id]}"
+        also = f". Open too: {listing([row.title.lower() for row in more])}"
         return "open", sentence(says + also * bool(more))
     return "go", sentence(by_id["gain"].says)
 

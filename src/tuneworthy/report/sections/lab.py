@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -768,7 +769,9 @@ ANSWERS, _OUTLOOKS = named("card_answers"), named("outlooks")
 def pilot_document(result: PilotResult, name: str = "") -> b.Document:
     """The card first, then the ways, the curve and what it cost."""
     card = result.card
-    titles, arms = f"Way | {_MEASURED}", map(board_row, result.arms)
+    there = {"dropped_after": None}  # what the race left behind met the held-out cases too
+    titles = f"Way | {_MEASURED}"
+    arms = (board_row(row.model_copy(update=there)) for row in result.arms)
     table = b.table("Every way on the same cases", titles, arms, quiet=True)
     sections = (
         card_section(card),
@@ -776,17 +779,19 @@ def pilot_document(result: PilotResult, name: str = "") -> b.Document:
         b.section("curve", "What more examples would bring", *curve_blocks(result.curve)),
         b.section("pilot", "The pilot", b.facts(_pilot_rows(result))),
     )
-    headline = f"{ANSWERS[card.answer]}: {card.because}"
-    short = b.facts([("Curve", outlook_text(result.curve)), ("Signs", card.signs)], "key")
-    return b.Document(name, sentence(headline), sections, facts=short)
+    states = Counter(row.state for row in card.rows)
+    counts = listing([f"{few(n)} {s}" for s in ("met", "missed", "unknown") if (n := states[s])])
+    headline = f"{ANSWERS[card.answer]}: of {few(len(card.rows))} targets, {counts}"
+    key = [("Because", card.because), ("Curve", outlook_text(result.curve)), ("Signs", card.signs)]
+    return b.Document(name, sentence(headline), sections, facts=b.facts(key, "key"))
 
 
-def card_section(card: PilotCard) -> b.Section:
-    """The card: each target with its state and what it rests on."""
+def card_section(card: PilotCard, *before: str) -> b.Section:
+    """The card: each target with its state and what it rests on, below what is said of it."""
     cells = "{title} | {state} | {says:sentence} | {rests_on:sentence}"
     titles = "Target | ?State | Found | Rests on"
     table = b.records("The card", titles, cells, card.rows, quiet=True)
-    return b.section("card", "Go or no-go", f"{card_text(card)}", table, f"Signs: {card.signs}.")
+    return b.section("card", "Go or no-go", *before, table)
 
 
 def card_text(card: PilotCard) -> str:
