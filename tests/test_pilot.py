@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import subprocess
@@ -303,12 +304,21 @@ def test_runs_of_a_size_go_on_side_by_side_and_come_to_the_same(tmp_path: Path) 
     assert len(trainer.said("ended")) == len(set(trainer.said("ended"))) == 8
 
 
-def test_a_run_that_stops_ends_the_one_beside_it_and_no_other_begins(tmp_path: Path) -> None:
+def test_no_more_runs_go_on_at_once_than_there_are_seeds(tmp_path: Path) -> None:
+    # else the processors that are left would train nothing
+    assert trainers.LoraTrainer(tmp_path, seeds=1).at_once == 1
+
+
+def test_a_run_that_stops_ends_the_one_beside_it_and_no_other_begins(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder, log = case_of(tmp_path), tmp_path / "log"
     raises = [TrainingStoppedError("killed"), TrainingStoppedError("stopped")]
     trainer = SideBySide(log, finish_raises=[*raises])
     with pytest.raises(StoppedError, match="killed"):
         piloted(folder, trainer, seeds=3)
+    gc.collect()
+    assert not caplog.records  # such as of an exception that nobody took
     assert len(trainer.said("began")) == 2
     piloted(folder, FakeTrainer(log), seeds=3)
     assert len(trainer.said("began")) == len(set(trainer.said("began"))) == 12
@@ -681,6 +691,6 @@ def test_what_it_would_take_is_a_page_where_one_is_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = case_of(tmp_path, models="[{id: 'local:smollm2'}]")
-    monkeypatch.setattr(trainers, "LoraTrainer", lambda _: FakeTrainer(tmp_path / "log"))
+    monkeypatch.setattr(trainers, "LoraTrainer", lambda _, **__: FakeTrainer(tmp_path / "log"))
     assert command(["pilot", str(folder), "--dry-run", "--format", "html"]) == 0
     assert capsys.readouterr().out.lstrip().lower().startswith("<!doctype html>")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import date
@@ -15,11 +14,10 @@ from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED
 from tuneworthy.cli import options as opt
 from tuneworthy.cli.cases import label_items
 from tuneworthy.errors import InputError, argument
-from tuneworthy.model.base import json_text
-from tuneworthy.model.case import Model, TokenPrice
 
 if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
+    from tuneworthy.model.case import Model
     from tuneworthy.model.lab import Stand
     from tuneworthy.report.blocks import Document
     from tuneworthy.training.pilot import PreparedPilot
@@ -235,7 +233,7 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
         if base != EMBEDDED:
             fix = "tune another one with --way folder --folder PATH"
             raise InputError(f"is {EMBEDDED} for --way embedded", where="--base", fix=fix)
-        return LoraTrainer(folder)
+        return LoraTrainer(folder, seeds=options["seeds"])
     model = next((m for m in lab.case.callable_models if m.id == base), None)
     if model is None:
         raise InputError(f'is no model of the case: "{base}"', where="--base", fix="add it")
@@ -250,6 +248,7 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
 
 
 def _hosted(model: Model, options: dict[str, Any]) -> Trainer:
+    from tuneworthy.model.case import TokenPrice
     from tuneworthy.training.hosted import HostedTrainer
 
     prices = options["prices"] or ""
@@ -269,6 +268,9 @@ def _hosted(model: Model, options: dict[str, Any]) -> Trainer:
 
 def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     """What it would take, in words and in JSON."""
+    import asyncio
+
+    from tuneworthy.model.base import json_text
     from tuneworthy.report.sections.lab import pilot_quote_document
     from tuneworthy.training.pilot import quoted_training
     from tuneworthy.workspace.labs import LABS

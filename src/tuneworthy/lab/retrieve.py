@@ -149,7 +149,7 @@ class Shelf:
     def _solid(self, number: int) -> NDArray[np.int32]:
         """Where the letters of a document stand that are no blanks."""
         if number not in self._solids:
-            blank = np.array([letter.isspace() for letter in self._texts[number]])
+            blank = np.fromiter(map(str.isspace, self._texts[number]), dtype=bool)
             self._solids[number] = np.flatnonzero(~blank).astype(np.int32)
         return self._solids[number]
 

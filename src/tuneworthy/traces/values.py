@@ -272,9 +272,7 @@ def spent_between(start: Sequence[Any], end: Sequence[Any]) -> list[float | None
 
 
 def _seconds_between(start: Any, end: Any) -> float | None:
-    readers: tuple[tuple[Callable[[Any], Any], Any], ...] = (
-        *((_nanoseconds, 1e9), (_moment, timedelta(seconds=1)), (when, 1)),
-    )
+    readers: Any = ((_nanoseconds, 1e9), (_moment, timedelta(seconds=1)), (when, 1))
     for read, second in readers:
         first, last = read(start), read(end)
         if first is not None and last is not None:

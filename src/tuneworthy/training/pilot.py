@@ -354,7 +354,7 @@ class _Going:
         self.unless(self.lab.stop)
         ways = self._best_untuned()
         for size in self.plan.sizes:
-            await self._size([work for work in pilot.works if work.job.size == size])
+            await self._train([work for work in pilot.works if work.job.size == size])
             if len(rows := self._rows(size)):
                 tables[size] = rows
             if size != self.plan.sizes[-1] and (ended := self._hopeless(tables, ways[0])):
@@ -366,7 +366,7 @@ class _Going:
         verify = await self._held_out(tuned, max(tables), ways)
         return self._result(tuned, ways, verify, tables, ended=ended)
 
-    async def _size(self, works: Sequence[TrainingWork]) -> None:
+    async def _train(self, works: Sequence[TrainingWork]) -> None:
         """Train the runs of one size, as many side by side as the way takes, and have them answer.
 
         One that stops ends the others: they go on where they are.
@@ -386,7 +386,7 @@ class _Going:
         if going:
             list(due)  # none begins
             trainer.stop()
-            await asyncio.wait(going)
+        await asyncio.gather(*sides, return_exceptions=True)  # what each came to has been looked at
         for side in done:
             side.result()
 

@@ -156,12 +156,14 @@ class LoraTrainer:
         device: str = "cpu",
         untuned: Model | None = None,
         *,
+        seeds: int = 3,
         save_every_s: float = SAVE_EVERY_S,
     ) -> None:
         self.way: Way = "embedded" if base is None else "folder"
         self._folder, self._base, self._device = folder, base, device
         self._untuned, self._save_every = untuned, save_every_s
-        self.at_once = _at_once() if base is None else 1  # nobody knows what another base takes
+        # nobody knows what another base takes; runs of a size are as many as ``seeds``
+        self.at_once = min(seeds, _at_once()) if base is None else 1
         self._workers: list[_Worker] = []
         self._idle: list[_Worker] = []
         self._stopped = False

@@ -481,10 +481,8 @@ class KeptCases:
         asked = "SELECT name, key, row FROM kept WHERE place = ? AND length(row) < ?"
         for name, made_from, text in self._run(asked, place, MIB):
             with suppress(ValueError):
-                row, (program, _, key) = (
-                    CaseRow.model_validate_json(text),
-                    str(made_from).partition(" "),
-                )
+                row = CaseRow.model_validate_json(text)
+                program, _, key = str(made_from).partition(" ")
                 rows[str(name)] = key if program == _program() and row.name == name else "", row
         return rows
 
