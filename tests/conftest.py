@@ -52,8 +52,8 @@ def shared() -> Path:
 
 # A stranger's run and the whole -------------------------------------------------------------------
 
-EVERY, FIRST = 20, 4
-"""Of a slow family the fifth case runs, the twenty-fifth and so on."""
+EVERY, FIRST = 40, 4
+"""Of a slow family the fifth case runs, the forty-fifth and so on."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,7 +69,7 @@ def _lines(name: str) -> frozenset[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without ``--all``: of a slow family every twentieth case, and no other slow test."""
+    """Without ``--all``: of a slow family every fortieth case, and no other slow test."""
     if config.getoption("--all"):
         return
     slow, seen = _lines("slow.txt"), Counter[str]()
