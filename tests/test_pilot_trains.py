@@ -160,6 +160,25 @@ def test_runs_side_by_side_come_to_what_they_come_to_alone(tiny: Path, tmp_path:
         assert json.loads(record.read_text())["loss"] == pytest.approx(alone["loss"], rel=0.05)
 
 
+def test_rows_that_are_trained_together_do_not_see_each_other(tiny: Path, tmp_path: Path) -> None:
+    rows = [row(" ".join(f"w{n % m}" for n in range(m * 2)), f"w{m}") for m in range(2, 10)]
+
+    async def losses() -> list[float]:
+        trainer = LoraTrainer(tmp_path, tiny, "cpu", Model(id="vllm:tiny"))
+        try:
+            found = []
+            for n, each in enumerate([rows, *([row] for row in rows)]):
+                work = work_of(each, epochs=1, least_steps=1, batch=len(each))
+                await trainer.finish(work, str(n), lambda _: None)
+                found.append(json.loads((tmp_path / str(n) / "done.json").read_text())["loss"])
+        finally:
+            await trainer.close()
+        return found
+
+    together, *alone = asyncio.run(losses())
+    assert together == pytest.approx(sum(alone) / len(alone), rel=0.01)
+
+
 def test_pairs_of_a_better_and_a_worse_answer_are_learned(tiny: Path, tmp_path: Path) -> None:
     told = trained(tmp_path, tiny, work_of(ROWS, method="dpo", epochs=12, rate=0.02))
     assert told["loss"] < 0.6  # it begins at ln 2, which is 0.693

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import zipfile
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -207,7 +208,6 @@ Weights = tuple[Path, Path | None]
 SLOTS = 8  #: Calls that are computed at a time; more wait here.
 CONTEXT_TOKENS = 4096  #: The most tokens that a prompt and its answer may have.
 MOST_OUTPUT_TOKENS = 1024  #: The most tokens of an answer to a request that doesn't say.
-_MOST_THREADS = 8  # a model this small gains nothing from more
 _START_S, _ANSWER_S, _STOP_S = 120.0, 600.0, 5.0
 _MOST_STARTS, _DYING_S = 4, 2.0
 _ENDED = "the embedded model ended before it answered"
@@ -276,6 +276,7 @@ class Embedded:
         self._starts = 0
         self._starting = asyncio.Lock()
         self._slots = asyncio.Semaphore(SLOTS)
+        self._going = Counter[str]()  # calls of each server
 
     async def close(self) -> None:
         """Stop the model, unless somebody else still uses it."""
@@ -295,9 +296,11 @@ class Embedded:
         """
         async with self._slots:
             http, running = await self._ready()
+            server = min(running.base_urls, key=self._going.__getitem__)
+            self._going[server] += 1
             try:
                 temperature = request.temperature or 0.0  # the likeliest token, where nobody says
-                place = {"base_url": running.base_url, "temperature": temperature}
+                place = {"base_url": server, "temperature": temperature}
                 return await http.send(request.model_copy(update=place))
             except NotSent:
                 raise Busy(_ENDED) from None
@@ -307,6 +310,8 @@ class Embedded:
                     await asyncio.to_thread(running.process.wait, _DYING_S)
                     raise Busy(_ENDED) from None
                 raise Refused(f"the embedded model: {caught}") from None
+            finally:
+                self._going[server] -= 1
 
     async def _ready(self) -> tuple[Http, _Running]:
         from tuneworthy.llm.http import Http
@@ -320,8 +325,8 @@ class Embedded:
                     why = f"the embedded model ended {_MOST_STARTS} times; it is not started again"
                     raise NotSent(why, again=False)
                 self._running = await _taken(self._weights)
-                base_url, key = self._running.base_url, self._running.key
-                self._http = Http({base_url: key}, timeout_s=_ANSWER_S, at_once=SLOTS)
+                keys = dict.fromkeys(self._running.base_urls, self._running.key)
+                self._http = Http(keys, timeout_s=_ANSWER_S, at_once=SLOTS)
             return self._http, self._running
 
 
@@ -340,7 +345,7 @@ class _Running:
     """A process with a model in it, and how many transports use it."""
 
     process: subprocess.Popen[bytes]
-    base_url: str
+    base_urls: list[str]
     key: Secret
     users: int = 0
 
@@ -383,15 +388,15 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _start(weights: Weights) -> _Running:
-    key = secrets.token_urlsafe(24)
+    key, servers = secrets.token_urlsafe(24), min(processors(), SLOTS)
     settings = {
         "weights": str(weights[0]),
         "adapter": str(weights[1] or ""),
         "key": key,
-        "slots": SLOTS,
+        "servers": servers,
+        "slots": -(-SLOTS // servers),
         "context_tokens": CONTEXT_TOKENS,
         "most_output_tokens": MOST_OUTPUT_TOKENS,
-        "threads": min(processors(), _MOST_THREADS),
         "cache_prompt": True,
     }
     with tempfile.TemporaryFile() as log:
@@ -404,16 +409,16 @@ def _start(weights: Weights) -> _Running:
             env=child_environment(),
             start_new_session=True,
         )
-        address = _address(process, json.dumps(settings).encode())
-        if not address:
+        addresses = _addresses(process, json.dumps(settings).encode())
+        if not addresses:
             _stop(process)
             ended = f"its process ended with {process.returncode}){last_said(log)}"
             raise NotSent(f"the embedded model can't be started ({ended}", again=False)
-    return _Running(process, f"{address}/v1", Secret(key))
+    return _Running(process, [f"{address}/v1" for address in addresses], Secret(key))
 
 
-def _address(process: subprocess.Popen[bytes], settings: bytes) -> str:
-    """Where it answers; the empty text if it doesn't come up in time."""
+def _addresses(process: subprocess.Popen[bytes], settings: bytes) -> list[str]:
+    """Where its servers answer; none if it doesn't come up in time."""
     assert process.stdin is not None
     assert process.stdout is not None
     late = threading.Timer(_START_S, process.kill)
@@ -422,10 +427,10 @@ def _address(process: subprocess.Popen[bytes], settings: bytes) -> str:
         process.stdin.write(settings + b"\n")
         process.stdin.flush()
         answer = json.loads(process.stdout.readline(4096))
-        return str(answer["address"])
+        return [str(address) for address in answer["addresses"]]
     except (OSError, ValueError, KeyError, TypeError):
         process.kill()
-        return ""
+        return []
     finally:
         late.cancel()
 

@@ -1,9 +1,12 @@
 """The process in which the embedded model runs: ours to start, and gone when we are.
 
 Native code that crashes, or is killed for its memory, takes this process down and not the one that
-asked. It gets its settings in one line of JSON on its input, says its address in one line of
+asked. It gets its settings in one line of JSON on its input, says its addresses in one line of
 JSON on its output, and ends as soon as its input does, which it also does when its parent is
 killed.
+
+A server of one thread for each processor: threads that share the work of a model this small wait
+for each other longer than they compute (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -30,9 +33,11 @@ def main() -> None:
     os.dup2(2, 1)  # whatever the library prints
     over = threading.Event()
     threading.Thread(target=_watch, args=(over,), daemon=True).start()
-    server = _serve(settings)
-    _until_healthy(server.listening_address)
-    answers.write(json.dumps({"address": server.listening_address}) + "\n")
+    servers = [_serve(settings) for _ in range(settings["servers"])]
+    addresses = [server.listening_address for server in servers]
+    for address in addresses:
+        _until_healthy(address)
+    answers.write(json.dumps({"addresses": addresses}) + "\n")
     answers.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # its log would grow, and may hold prompts
     os.dup2(2, 1)
@@ -62,7 +67,7 @@ def _serve(settings: dict[str, Any]) -> Any:
     params.n_ctx = settings["slots"] * settings["context_tokens"]
     params.kv_unified = False
     params.n_predict = settings["most_output_tokens"]
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.n_gpu_layers = 0
     params.cache_ram_mib = 0
     params.cache_prompt = settings["cache_prompt"]

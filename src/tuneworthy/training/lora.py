@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,37 +157,50 @@ class Base:
 
         pairs = [(row["messages"], "") for row in batch]
         if recipe["method"] == "sft":
-            loss = -_told(model, self._tensors(pairs, recipe))[1].mean()
+            loss = -_told(model, self._tokens(pairs, recipe))[1].mean()
         else:
             pairs += [(row["messages"], row["rejected"]) for row in batch]
-            tensors, sums = self._tensors(pairs, recipe), list[Any]()
+            tokens, sums = self._tokens(pairs, recipe), list[Any]()
             for adapter in (model.disable_adapter(), nullcontext()):
                 with adapter, torch.set_grad_enabled(bool(sums)):
-                    of, logp = _told(model, tensors)
+                    of, logp = _told(model, tokens)
                     sums.append(torch.zeros(len(pairs), device=self.device).index_add(0, of, logp))
             gain = (sums[1] - sums[0]).chunk(2)
             loss = -torch.nn.functional.logsigmoid(_BETA * (gain[0] - gain[1])).mean()
         loss.backward()
         return float(loss.detach())
 
-    def _tensors(self, pairs: Sequence[tuple[list[Row], str]], recipe: Row) -> tuple[Any, Any, Any]:
-        """Token ids, mask and labels of answers alone; a long prompt loses its beginning."""
+    def _tokens(self, pairs: Sequence[tuple[list[Row], str]], recipe: Row) -> Any:
+        """Id, position, label and pair of each token: (rows, tokens, 4); only answers have labels.
+
+        A long prompt loses its beginning. Pairs share a row as long as it has room: positions that
+        begin anew tell the model where another begins, so only the ends of rows are padded.
+        """
         import torch
 
         sequences = []
-        for messages, instead in pairs:
+        for pair, (messages, instead) in enumerate(pairs):
             answered = {**messages[-1], "content": instead or messages[-1]["content"]}
             prompt = self._ids(messages[:-1], prompt=True)
             whole = self._ids([*messages[:-1], answered], prompt=False)
             answer = whole[len(prompt) :][: recipe["longest"]]
             prompt = prompt[max(0, len(prompt) + len(answer) - recipe["longest"]) :]
-            sequences.append((prompt + answer, [_IGNORED] * len(prompt) + answer))
-        longest, pad = max(len(ids) for ids, _ in sequences), self.tokenizer.pad_token_id or 0
-        ids = [row + [pad] * (longest - len(row)) for row, _ in sequences]
-        labels = [row + [_IGNORED] * (longest - len(row)) for _, row in sequences]
-        mask = [[1] * len(row) + [0] * (longest - len(row)) for row, _ in sequences]
-        tensor = partial(torch.tensor, device=self.device)
-        return tensor(ids), tensor(mask), tensor(labels)
+            labels = [_IGNORED] * len(prompt) + answer
+            tokens = enumerate(zip(prompt + answer, labels, strict=True))
+            sequences.append([(token, at, label, pair) for at, (token, label) in tokens])
+        # not every base knows where another begins
+        room = recipe["longest"] if self.model.config.model_type == "llama" else 0
+        rows: list[list[tuple[int, int, int, int]]] = []
+        for sequence in sorted(sequences, key=len, reverse=True):
+            row = next((row for row in rows if len(row) + len(sequence) <= room), None)
+            if row is None:
+                rows.append(row := [])
+            row += sequence
+        for row in rows:
+            _, last, _, pair = row[-1]
+            padding = range(last + 1, last + 1 + max(map(len, rows)) - len(row))
+            row += [(self.tokenizer.pad_token_id or 0, at, _IGNORED, pair) for at in padding]
+        return torch.tensor(rows, device=self.device)
 
     def _ids(self, messages: list[Row], *, prompt: bool) -> list[int]:
         text = self.tokenizer.apply_chat_template(
@@ -197,14 +209,16 @@ class Base:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _told(model: Any, tensors: tuple[Any, Any, Any]) -> tuple[Any, Any]:
-    """The row of each token of an answer, and its log-likelihood; of prompts none is computed."""
-    ids, mask, labels = tensors
+def _told(model: Any, tokens: Any) -> tuple[Any, Any]:
+    """The pair of each token of an answer, and its log-likelihood; of prompts none is computed."""
+    ids, positions, labels, pairs = tokens.unbind(-1)
     rows, places = (labels[:, 1:] != _IGNORED).nonzero(as_tuple=True)
     head = model.get_base_model().get_output_embeddings()
     with head.register_forward_pre_hook(lambda _, hidden: hidden[0][rows, places]):
-        likely = model(input_ids=ids, attention_mask=mask).logits.float().log_softmax(-1)
-    return rows, likely.gather(-1, labels[rows, places + 1].unsqueeze(-1)).squeeze(-1)
+        # what pads a row comes last, where no answer sees it: no mask is needed
+        logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits
+    likely, asked = logits.float().log_softmax(-1), labels[rows, places + 1]
+    return pairs[rows, places], likely.gather(-1, asked.unsqueeze(-1)).squeeze(-1)
 
 
 def _order(rows: int, recipe: Row, seed: int) -> list[list[int]]:
