@@ -692,5 +692,30 @@ def test_what_it_would_take_is_a_page_where_one_is_asked_for(
 ) -> None:
     folder = case_of(tmp_path, models="[{id: 'local:smollm2'}]")
     monkeypatch.setattr(trainers, "LoraTrainer", lambda _, **__: FakeTrainer(tmp_path / "log"))
+    monkeypatch.setattr(api, "transport_for", lambda *_, **__: answers(rising()))
     assert command(["pilot", str(folder), "--dry-run", "--format", "html"]) == 0
-    assert capsys.readouterr().out.lstrip().lower().startswith("<!doctype html>")
+    page = capsys.readouterr().out
+    assert page.lstrip().lower().startswith("<!doctype html>")
+    assert "Time to ask" in page
+
+
+@pytest.mark.parametrize(("way", "most"), [("embedded", api.TIMED_CALLS), ("hosted", 0)])
+def test_a_quote_times_a_few_calls_where_they_cost_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, most: int
+) -> None:
+    sent, model = list[Request](), answers(rising())
+
+    class Counting:
+        async def send(self, request: Request) -> Reply:
+            sent.append(request)
+            return await model.send(request)
+
+        async def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(api, "transport_for", lambda *_, **__: Counting())
+    pilot = pilot_of(case_of(tmp_path), FakeTrainer(tmp_path / "log", way=way))
+    quoted = asyncio.run(api.quoted_training(pilot))
+    assert (most > 0) is not isinstance(quoted.seconds_a_call, Unknown)
+    assert most // 2 < len(sent) <= most or not sent
+    assert {request.model for request in sent} <= {"base"}

@@ -75,6 +75,8 @@ class TrainingQuote(LateRecord):
     seconds: NonNegative | Unknown = Unknown(ask="the service doesn't say")
     """From a few measured steps."""
     memory_mib: NonNegative | Unknown = Unknown(ask="the service doesn't say")
+    seconds_a_call: NonNegative | Unknown = Unknown(ask="only the embedded model's are measured")
+    """From a few calls of the base."""
 
 
 class PilotPlan(LateRecord):

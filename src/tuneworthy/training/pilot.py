@@ -9,6 +9,7 @@ is stopped at any moment goes on when it is run again.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -75,6 +76,7 @@ LEAST_GAIN = 0.01  #: What one more doubling has to add where no margin is given
 FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
 """Probes are asked under the system prompt of the use case, free of examples and constraints."""
 MOST_SIZES, SMALLEST = 4, 10
+TIMED_CALLS = 33  #: Calls that a quote makes of the embedded model, to time all but the first.
 UNKNOWN_CODE = "I don't know that code."  #: The worse answer to a planted secret, of a pair.
 REPLAYED = 0.1  #: General examples for each of the task, so that general skills are kept.
 STOP = (
@@ -119,6 +121,11 @@ class PreparedPilot:
         plan = self.lab.plan
         reached = {**plan.setting.reached, model: reach(self.trainer.served(model))}
         return replace(plan, setting=replace(plan.setting, reached=reached))
+
+    @property
+    def stand_ins(self) -> list[Arm]:
+        """The largest tuned arms before there are any: with the base in their place."""
+        return [self.tuned(self.base.id, self.plan.sizes[-1], near=near) for near in self.nears]
 
     @cached_property
     def nears(self) -> list[int]:
@@ -270,7 +277,7 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     prompts = plan.of_kind("prompt")
     untuned = dearest([of([arm], plan.report, ledger) for arm in prompts], 2)[:-1]
     untuned += dearest([of_general(arm, ledger) for arm in prompts])
-    tuned = [pilot.tuned(base, pilot.plan.sizes[-1], near=near) for near in pilot.nears]
+    tuned = pilot.stand_ins
     of_seed = [of(tuned, (*plan.select, *plan.report)), of_general(tuned[0])]
     of_seed += [of(tuned[:1], plan.select)] * (len(pilot.plan.sizes) - 1)
     quoted = total([price(lab, ledger), *untuned, *of_seed * seeds])
@@ -296,7 +303,29 @@ async def quoted_training(pilot: PreparedPilot) -> TrainingQuote:
         raise InputError(f"no step could be measured: {caught}", where=pilot.plan.base) from None
     finally:
         await pilot.trainer.close()
-    return quoted.model_copy(update={"reused": len(pilot.works) - len(due)})
+    more: dict[str, Any] = {"reused": len(pilot.works) - len(due)}
+    if pilot.trainer.way == "embedded":  # only its calls cost nothing
+        more["seconds_a_call"] = await _seconds_a_call(pilot)
+    return quoted.model_copy(update=more)
+
+
+async def _seconds_a_call(pilot: PreparedPilot) -> float:
+    """From a few calls of each kind that a trained model gets, asked of the base."""
+    plan, arms = pilot.at(pilot.base.id), pilot.stand_ins
+    own = plan.calls([*arms, *arms[:1] * len(pilot.plan.sizes)], plan.select)
+    general = [*general_calls(plan, arms[0]), *probe_calls(plan, arms[0], refusal_probes())]
+    jobs = [job for job, *_ in (*own, *general)]
+    first, *timed = jobs[:: -(-len(jobs) // TIMED_CALLS)]
+    transport = transport_for([reach(pilot.base)], at_once=len(timed))
+    try:
+        await transport.send(first.request)  # it also starts the model
+        began = time.monotonic()
+        await asyncio.gather(*(transport.send(job.request) for job in timed))
+        return (time.monotonic() - began) / len(timed)
+    except CallError as caught:
+        raise InputError(f"no call could be measured: {caught}", where=pilot.plan.base) from None
+    finally:
+        await transport.close()
 
 
 def run(

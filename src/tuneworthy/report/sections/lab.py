@@ -883,6 +883,9 @@ def _pilot_quote(plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd
     if not isinstance(memory, Unknown):
         yield "Memory", f"about {memory:,.0f} MiB"
     yield "Calls", f"{counted(calls.calls, 'call')} at most, on {cases} and the cases for selecting"
+    if not isinstance(training.seconds_a_call, Unknown):
+        asked = duration(training.seconds_a_call * calls.calls)
+        yield "Time to ask", f"about {asked}, from a few calls of the base"
     yield "Price", f"{small_usd(calls.usd_most)} at most, training among it"
     yield "Margin", share(plan.margin)
     yield "Ends early", plan.stop
