@@ -257,7 +257,9 @@ def test_a_wrong_question_is_one_line(
 ) -> None:
     assert run(["list", str(tmp_path), option, value]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"{option}: is wrong: ")
+    assert error.startswith(
+        (f"{option}: is wrong: ", f"tuneworthy list: Invalid value for '{option}'")
+    )
     assert error.count("\n") == 1
 
 

@@ -69,11 +69,19 @@ def flag(spec: str, help: str, name: str | None = None) -> Decorator:
     return option(spec, help, name, is_flag=True)
 
 
+class Number(click.FloatRange):
+    name = "number"  # as errors call it
+
+
+class Whole(click.IntRange):
+    name = "whole number"
+
+
 def number(
     spec: str, low: float, high: float | None, default: float | None, help: str
 ) -> Decorator:
     """An option that takes a number from a range; a whole one unless its default is a float."""
-    kind: Any = click.FloatRange if isinstance(default, float) else click.IntRange
+    kind: Any = Number if isinstance(default, float) else Whole
     return option(spec, help, type=kind(low, high), default=default)
 
 

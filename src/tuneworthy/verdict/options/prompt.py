@@ -41,6 +41,7 @@ def keep_prompt(facts: CaseFacts) -> Opinion:
     met = listing([name for name, state in facts.targets.items() if state == "yes"])
     if success == "yes":
         return yes("it meets every requirement" + f"; {met} as counted" * bool(met), bool(met))
+    # privacy alone, kept by where a model runs, doesn't outweigh a no to every requirement
     if set(facts.targets.values()) == {"yes"} and (success, met) != ("no", "privacy"):
         because = f"the target of {met} is met; whether that is everything isn't stated"
         return partly(because, measured=True)
