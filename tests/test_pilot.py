@@ -708,7 +708,8 @@ def test_a_quote_times_a_few_calls_where_they_cost_nothing(
     class Counting:
         async def send(self, request: Request) -> Reply:
             sent.append(request)
-            return await model.send(request)
+            reply: Reply = await model.send(request)
+            return reply
 
         async def close(self) -> None:
             pass

@@ -310,11 +310,12 @@ async def quoted_training(pilot: PreparedPilot) -> TrainingQuote:
 
 
 async def _seconds_a_call(pilot: PreparedPilot) -> float:
-    """From a few calls of each kind that a trained model gets, asked of the base."""
+    """From a few of all calls, evenly drawn, with the base in the place of what is tuned."""
     plan, arms = pilot.at(pilot.base.id), pilot.stand_ins
+    race = plan.calls(plan.of_kind("prompt"), plan.select)
     own = plan.calls([*arms, *arms[:1] * len(pilot.plan.sizes)], plan.select)
-    general = [*general_calls(plan, arms[0]), *probe_calls(plan, arms[0], refusal_probes())]
-    jobs = [job for job, *_ in (*own, *general)]
+    general = (*general_calls(plan, arms[0]), *probe_calls(plan, arms[0], refusal_probes()))
+    jobs = [job for job, *_ in (*race, *(*own, *general) * pilot.plan.seeds)]
     first, *timed = jobs[:: -(-len(jobs) // TIMED_CALLS)]
     transport = transport_for([reach(pilot.base)], at_once=len(timed))
     try:

@@ -850,7 +850,7 @@ def _pilot_rows(result: PilotResult) -> Rows:
     if plan.way != "hosted":
         epochs += f", {counted(plan.recipe.least_steps, 'step')} at least"
     yield "Tuned", f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}"
-    yield "Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, in {took}"
+    yield "Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, {took} in sum"
     if not isinstance(seeds, Unknown):
         yield "Seeds", f"{quality(seeds.low)} to {quality(seeds.high)} at the largest size"
     if result.ended_by_rule:
