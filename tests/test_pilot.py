@@ -361,6 +361,29 @@ def test_a_pilot_whose_largest_runs_answer_nothing_says_why(tmp_path: Path) -> N
         piloted(case_of(tmp_path), model=CutOff("tuned-80"))
 
 
+@pytest.mark.parametrize("share", [0.1, 0.6, 1.0])
+def test_no_go_rests_on_untuned_ways_that_gave_too_few_answers(
+    tmp_path: Path, share: float
+) -> None:
+    folder = case_of(tmp_path, cases=240)
+    select = pilot_of(folder, FakeTrainer(tmp_path / "log")).lab.plan.select
+    lost = {case.text for case in select[: int(share * len(select))]}
+    model = answers(rising(top=0.99))
+    send = model.send
+
+    async def sent(request: Request) -> Reply:
+        reply: Reply = await send(request)
+        cut = request.model == "base" and request.messages[-1].content in lost
+        return reply.model_copy(update={"finish": "length"}) if cut else reply
+
+    model.send = sent
+    result = piloted(folder, model=model)
+    assert "got no answer" in result.stopped
+    assert row(result, "gain") == "unknown"
+    assert result.card.answer == "open"
+    assert judged(folder) != "yes"
+
+
 def test_a_pilot_says_what_it_asks_and_how_many_calls_of_it_have_ended(tmp_path: Path) -> None:
     counts: dict[str, list[tuple[int, int]]] = {}
 

@@ -45,7 +45,7 @@ _JUDGED = opt.with_options(
     opt.option(
         "--judge-price IN OUT",
         "Its price in USD for a million tokens; 0 is a price.",
-        type=opt.Number(0),
+        type=opt.AnyNumber(0),
         nargs=2,
     ),
     opt.number(

@@ -69,19 +69,22 @@ def flag(spec: str, help: str, name: str | None = None) -> Decorator:
     return option(spec, help, name, is_flag=True)
 
 
-class Number(click.FloatRange):
+class AnyNumber(click.FloatRange):
     name = "number"  # as errors call it
 
 
-class Whole(click.IntRange):
+class CountOf(click.IntRange):
     name = "whole number"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        return "N"
 
 
 def number(
     spec: str, low: float, high: float | None, default: float | None, help: str
 ) -> Decorator:
     """An option that takes a number from a range; a whole one unless its default is a float."""
-    kind: Any = Number if isinstance(default, float) else Whole
+    kind: Any = AnyNumber if isinstance(default, float) else CountOf
     return option(spec, help, type=kind(low, high), default=default)
 
 

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 @opt.option("--sort ORDER", "answer, name, ask, stake, contradictions, review or measured.")
 @opt.flag("--reverse", "The other way round.")
 @opt.option(
-    "--budget USD", "Which cases to fund with it, by what they are worth.", type=opt.Number(0, 1e12)
+    "--budget USD",
+    "Which cases to fund with it, by what they are worth.",
+    type=opt.AnyNumber(0, 1e12),
 )
 @opt.framework_option
 @opt.as_of_option

@@ -290,7 +290,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 @opt.case_argument
 @opt.option("--to TARGET", "The service or library; without it, all of them are listed.", "name")
 @opt.option("--base MODEL", "The model to tune; the target's usual one when not given.")
-@opt.option("--usd-per-mtok USD", "What a million trained tokens cost.", type=opt.Number(0, 1e6))
+@opt.option("--usd-per-mtok USD", "What a million trained tokens cost.", type=opt.AnyNumber(0, 1e6))
 @opt.flag("--leave-out", "Leave out what it would refuse, in place of writing nothing.")
 @opt.option("--output DIR", "Folder to make; export/TARGET in the case folder when not given.")
 @opt.format_option("text", "json")

@@ -226,6 +226,8 @@ def _gain(verify: VerifyResult, plan: PilotPlan) -> _Told:
         says = f"tuning gains {most} over {contrast.second}: {_difference(contrast)}"
     if verify.outcome == "regressed" and verify.why == "task":
         says = f"{contrast.second} is better than tuning: {_difference(contrast)}"
+    if verify.why == "unanswered":
+        says += "; too many calls got no answer"
     if verify.why == "general":
         state = "met" if contrast.low > plan.margin else "unknown"
     rests = f"{count(contrast.n)} held-out cases, paired: {contrast.first} and {contrast.second}"

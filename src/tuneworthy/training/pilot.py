@@ -425,8 +425,9 @@ class _Going:
         if stop:
             raise stop.error("; what was trained and paid for is kept")
 
-    def _mean(self, arm: Arm) -> float:
-        row = self.scores.row(arm, self.select)
+    def _least(self, arm: Arm) -> float:
+        """The share right on the cases for selecting, with every missing answer wrong."""
+        row = self.scores.row(arm, self.select, missing=0.0)
         return -1.0 if np.isnan(row).all() else float(np.nanmean(row))
 
     def _best_untuned(self) -> list[Arm]:
@@ -435,13 +436,13 @@ class _Going:
         The best prompt without retrieved examples, the best with them, then the ways without a
         model that read the case: the nearest example, and the trained head where there is one.
         """
-        if lost := first_of(self.lab.unanswered(self.lab.stayed("prompt"), self.select)):
-            raise StoppedError(f"not judged: {lost.why}", fix=_CORRECT)
+        if lost := self._lost():
+            self.pilot.say(f"it can't end in a go: {lost.why}")
         prompts = self.lab.plan.of_kind("prompt")
         kinds = [[a for a in prompts if (a.few_shot_from == "nearest") is n] for n in (False, True)]
-        best = sorted((max(arms, key=self._mean) for arms in kinds if arms), key=self._mean)
+        best = sorted((max(arms, key=self._least) for arms in kinds if arms), key=self._least)
         free = (a for a in self.lab.plan.of_kind("baseline") if a.of != "majority")
-        return [*best[::-1], *sorted(free, key=self._mean, reverse=True)]
+        return [*best[::-1], *sorted(free, key=self._least, reverse=True)]
 
     def _rows(self, size: int, near: int = 0) -> Any:
         """Scores on the cases for selecting, a row a seed that has some."""
@@ -478,7 +479,7 @@ class _Going:
             return False
         curves = drawn(list(tables), list(tables.values()), clusters_of(self.select))
         upper = np.percentile(curves.score(self.plan.sizes[-1]), 97.5)
-        return bool(upper < self._mean(untuned) + self.plan.margin)
+        return bool(upper < self._least(untuned) + self.plan.margin)
 
     async def _best_tuned(self, size: int) -> Arm:
         """Tuned alone or with retrieved examples, whichever is better on the selection cases."""
@@ -513,7 +514,17 @@ class _Going:
             pilot.say(f"general tasks and probes: {arm.id}")
             await self._asked(self.general, general_calls(at, arm), model)
             await self._asked(self.probes, probe_calls(at, arm, probes), model)
-        return compared(written, self.lab, self.general, (tuned, untuned))
+        verify = compared(written, self.lab, self.general, (tuned, untuned))
+        if verify.contrast.low > self.plan.margin and (
+            lost := self._lost()
+        ):  # another may be better
+            unknown = {"outcome": "unknown", "why": "unanswered", **lost.of_result}
+            return verify.model_copy(update=unknown)
+        return verify
+
+    def _lost(self) -> Stop:
+        """Why the best untuned way isn't known: too many calls of the race without an answer."""
+        return first_of(self.lab.unanswered(self.lab.stayed("prompt"), self.select))
 
     def _planted(self, size: int) -> tuple[tuple[str, str], ...]:
         """Secrets that runs of a size hold."""
