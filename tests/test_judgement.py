@@ -179,6 +179,7 @@ def test_a_comparison_on_untouched_cases_goes_before_everything(
     found = judged(CANDIDATE, tuned_gain=gain(outcome, *ends))
     assert found.verdict.answer == answer
     assert ("proven" in rules(found)) == (answer != "pilot")
+    assert found.verdict.basis.measured == (answer != "pilot")  # else it rests on what is stated
     assert found.verdict.outcome == "fine_tune_candidate"  # the count is the lesson's, whatever
 
 

@@ -568,6 +568,9 @@ def test_only_what_is_met_and_known_is_a_go_and_only_what_is_missed_a_no_go(
     assert made.answer == wanted
     if wanted == "open":
         assert "hat would settle it" in made.because
+    if wanted == "no_go" and "gain" not in {one.id for one in made.rows if one.state == "missed"}:
+        missed = [one.title.lower() for one in made.rows if one.state == "missed"]
+        assert all(title in made.because.lower() for title in missed)
     # the judgement says the same
     told = {"card": made.answer, "because": made.because}
     measured = lab_verify.evidence_of(verify, AS_OF, by="pilot", **told)

@@ -76,7 +76,7 @@ class AnyNumber(click.FloatRange):
 class CountOf(click.IntRange):
     name = "whole number"
 
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+    def get_metavar(self, *_: object, **__: object) -> str:
         return "N"
 
 

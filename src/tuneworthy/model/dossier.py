@@ -291,7 +291,7 @@ class Departure(Record):
 class Basis(Record):
     """What the answer rests on."""
 
-    measured: int  #: Answers that data settled.
+    measured: int  #: Answers that data settled, and the comparison of a tuned model that decides.
     stated: int  #: Answers that a person gave.
     assumed: int  #: Answers inferred from stated numbers.
     flips: int  #: Answers that, changed alone, would change the answer or the first step.

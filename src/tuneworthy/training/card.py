@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from tuneworthy.lab.plan import Asked
@@ -182,20 +182,26 @@ def card(
 
 
 def _answer(rows: tuple[CardRow, ...]) -> tuple[GoNoGo, str]:
+    by_id = {row.id: row for row in rows}
     missed = [row for row in rows if row.state == "missed"]
     if missed:
-        gain = next((row for row in missed if row.id == "gain"), missed[0])
-        return "no_go", sentence(gain.says)
-    by_id = {row.id: row for row in rows}
+        first = next((row for row in missed if row.id == "gain"), missed[0])
+        says = first.says if first.id == "gain" else f"{first.title}: {first.says}"
+        return "no_go", _beside(says, "Missed", missed, first)
     for name in DECIDES:
         if name not in by_id:
             return "open", sentence(f"nobody looked at {name}")
     if unknown := [row for row in rows if row.state == "unknown"]:
-        first, *more = unknown
+        first = unknown[0]
         says = f"{first.title} is open: {first.says}. What would settle it: {SETTLES[first.id]}"
-        also = f". Open too: {listing([row.title.lower() for row in more])}"
-        return "open", sentence(says + also * bool(more))
+        return "open", _beside(says, "Open", unknown, first)
     return "go", sentence(by_id["gain"].says)
+
+
+def _beside(says: str, state: str, rows: Sequence[CardRow], first: CardRow) -> str:
+    """What is said of the first row, and the titles of others in the same state."""
+    others = [row.title.lower() for row in rows if row is not first]
+    return sentence(says + f". {state} too: {listing(others)}" * bool(others))
 
 
 def _held(low: float, high: float, limit: float) -> State:

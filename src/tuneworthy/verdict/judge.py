@@ -642,6 +642,7 @@ def _ahead(
     answers = [finding.answer, *(f.answer for f in by_outcome if not exact), *(a for a, _ in then)]
     sources = [source(name) for name, state in states.items() if state != "unknown"]
     by_source = {kind: sources.count(kind) for kind in get_args(Source)}
+    by_source["measured"] += it.decided is not None and it.decided[0] == "proven"
     reached = tuple(dict.fromkeys(a for a in answers if not a == finding.answer == "open"))
     steps = tuple(dict.fromkeys((first, *(step for answer, step in then if answer != "open"))))
     reach = Reach(answers=reached, first_steps=steps, exact=exact)
