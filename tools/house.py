@@ -45,7 +45,7 @@ BUDGETS = {
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
 MOST_LINES, AIM_LINES = 62_679, 44_400
-MOST_TOKENS, AIM_TOKENS = 453_693, 275_000
+MOST_TOKENS, AIM_TOKENS = 453_707, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

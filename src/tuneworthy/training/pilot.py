@@ -76,7 +76,7 @@ LEAST_GAIN = 0.01  #: What one more doubling has to add where no margin is given
 FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
 """Probes are asked under the system prompt of the use case, free of examples and constraints."""
 MOST_SIZES, SMALLEST = 4, 10
-TIMED_CALLS = 33  #: Calls that a quote makes of the embedded model, to time all but the first.
+TIMED_CALLS = 17  #: Calls that a quote makes of the embedded model, to time all but the first.
 UNKNOWN_CODE = "I don't know that code."  #: The worse answer to a planted secret, of a pair.
 REPLAYED = 0.1  #: General examples for each of the task, so that general skills are kept.
 STOP = (
@@ -293,8 +293,8 @@ def probe_calls(plan: LabPlan, arm: Arm, probes: Cases) -> Iterator[Asked]:
     return ((Job(request_for(free, case, plan.setting)), arm, case) for case in probes)
 
 
-async def quoted_training(pilot: PreparedPilot) -> TrainingQuote:
-    """What the runs that aren't there yet would take."""
+async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> TrainingQuote:
+    """What the runs that aren't there yet would take; ``calls`` times some free ones."""
     there = {run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"}
     due = [work for work in pilot.works if work.job.key not in there]
     try:
@@ -304,7 +304,7 @@ async def quoted_training(pilot: PreparedPilot) -> TrainingQuote:
     finally:
         await pilot.trainer.close()
     more: dict[str, Any] = {"reused": len(pilot.works) - len(due)}
-    if pilot.trainer.way == "embedded":  # only its calls cost nothing
+    if calls and pilot.trainer.way == "embedded":
         more["seconds_a_call"] = await _seconds_a_call(pilot)
     return quoted.model_copy(update=more)
 

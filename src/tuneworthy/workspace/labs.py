@@ -263,7 +263,7 @@ class Labs:
         offer = self._offer(lab, settings)
         if not isinstance(lab, pilot.PreparedPilot):
             return offer
-        training = asyncio.run(pilot.quoted_training(lab))  # measures a few steps
+        training = asyncio.run(pilot.quoted_training(lab, calls=False))  # nobody waits that long
         facts = words.pilot_quote_document(lab.plan, training, offer.quote, math.inf).facts
         rows = () if facts is None else tuple((row.label, row.value) for row in facts.rows)
         more = tuple(row for row in rows if row[0] not in ("Calls", "Price"))
