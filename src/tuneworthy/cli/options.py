@@ -73,7 +73,7 @@ class AnyNumber(click.FloatRange):
     name = "number"  # as errors call it
 
 
-class CountOf(click.IntRange):
+class WholeNumber(click.IntRange):
     name = "whole number"
 
     def get_metavar(self, *_: object, **__: object) -> str:
@@ -84,7 +84,7 @@ def number(
     spec: str, low: float, high: float | None, default: float | None, help: str
 ) -> Decorator:
     """An option that takes a number from a range; a whole one unless its default is a float."""
-    kind: Any = AnyNumber if isinstance(default, float) else CountOf
+    kind: Any = AnyNumber if isinstance(default, float) else WholeNumber
     return option(spec, help, type=kind(low, high), default=default)
 
 

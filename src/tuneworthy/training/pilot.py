@@ -515,11 +515,10 @@ class _Going:
             await self._asked(self.general, general_calls(at, arm), model)
             await self._asked(self.probes, probe_calls(at, arm, probes), model)
         verify = compared(written, self.lab, self.general, (tuned, untuned))
-        if verify.contrast.low > self.plan.margin and (
-            lost := self._lost()
-        ):  # another may be better
+        ahead = verify.contrast.low > self.plan.margin and verify.outcome != "regressed"
+        if ahead and (lost := self._lost()):
             unknown = {"outcome": "unknown", "why": "unanswered", **lost.of_result}
-            return verify.model_copy(update=unknown)
+            return verify.model_copy(update=unknown)  # another untuned way may be better
         return verify
 
     def _lost(self) -> Stop:
