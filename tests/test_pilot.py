@@ -361,14 +361,10 @@ def test_a_pilot_whose_largest_runs_answer_nothing_says_why(tmp_path: Path) -> N
         piloted(case_of(tmp_path), model=CutOff("tuned-80"))
 
 
-@pytest.mark.parametrize("share", [0.1, 0.6, 1.0])
-def test_no_go_rests_on_untuned_ways_that_gave_too_few_answers(
-    tmp_path: Path, share: float
-) -> None:
-    folder = case_of(tmp_path, cases=240)
-    select = pilot_of(folder, FakeTrainer(tmp_path / "log")).lab.plan.select
-    lost = {case.text for case in select[: int(share * len(select))]}
-    model = answers(rising(top=0.99))
+def base_cut_off(model: Any, folder: Path, share: float) -> Any:
+    """The model, whose base comes to no end in a share of the cases for selecting, in tenths."""
+    select = pilot_of(folder, FakeTrainer(folder / "log")).lab.plan.select
+    lost = {case.text for n, case in enumerate(select, start=1) if n % 10 > 9 - 10 * share}
     send = model.send
 
     async def sent(request: Request) -> Reply:
@@ -377,7 +373,15 @@ def test_no_go_rests_on_untuned_ways_that_gave_too_few_answers(
         return reply.model_copy(update={"finish": "length"}) if cut else reply
 
     model.send = sent
-    result = piloted(folder, model=model)
+    return model
+
+
+@pytest.mark.parametrize("share", [0.1, 0.6, 1.0])
+def test_no_go_rests_on_untuned_ways_that_gave_too_few_answers(
+    tmp_path: Path, share: float
+) -> None:
+    folder = case_of(tmp_path, cases=240)
+    result = piloted(folder, model=base_cut_off(answers(rising(top=0.99)), folder, share))
     assert "got no answer" in result.stopped
     assert row(result, "gain") == "unknown"
     assert result.card.answer == "open"
@@ -630,6 +634,20 @@ def test_a_loss_of_ten_points_in_general_is_seen(tmp_path: Path) -> None:
     result = piloted(folder, model=answers(rising(top=0.99), **lost))
     assert row(result, "general") in ("missed", "unknown")
     assert result.verify.general.high < 0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_a_certain_loss_in_general_is_a_no_go_whatever_untuned_ways_left_open(
+    tmp_path: Path, share: float
+) -> None:
+    folder, dull = case_of(tmp_path, cases=240), dict.fromkeys(general_answers(), "no")
+    lost = {f"tuned-{n}": dull for n in (10, 20, 40, 80, 160)}
+    model = answers(rising(top=0.99), **lost)
+    result = piloted(folder, model=base_cut_off(model, folder, share))
+    assert (result.verify.outcome, result.verify.why) == ("regressed", "general")
+    assert result.card.answer == "no_go"
+    assert row(result, "general") == "missed"
+    assert row(result, "gain") == ("unknown" if share else "met")
 
 
 def test_a_secret_that_comes_back_is_no_go(tmp_path: Path) -> None:

@@ -149,18 +149,21 @@ def card(
     on: date,
     latency: Estimate | None,
     money: InvestmentResult | Unknown,
+    *,
+    best_known: bool = True,
 ) -> PilotCard:
     """Go, no-go or open, with the row that decides.
 
     Go: every row is met. No-go: one is missed, by its whole interval where it has one. Else open.
     ``simpler`` is the best way without a model, and the tuned arm less that; ``latency`` is the
-    tuned arm's p95 on the held-out cases, in seconds.
+    tuned arm's p95 on the held-out cases, in seconds. ``best_known`` tells whether untuned ways
+    left too few calls without an answer for another to be the best.
     """
     tuned = next(row for row in arms if row.arm.id == verify.plan.tuned)
     spent: _Told = ("met", small_usd(spent_usd), "the ledger of paid calls")
     entries: list[tuple[str, str, _Told | None]] = [
         ("quality", "Quality", _quality(case, tuned, plan)),
-        ("gain", "Gain by tuning", _gain(verify, plan)),
+        ("gain", "Gain by tuning", _gain(verify, plan, best_known=best_known)),
         ("simpler", "A simpler way", _simpler(simpler, plan)),
         ("latency", "Latency", _latency(case, latency, plan)),
         ("cost", "Cost", _cost(case, money, plan)),
@@ -224,7 +227,7 @@ def _quality(case: Case, tuned: ArmResult, plan: PilotPlan) -> _Told:
 _GAINED: dict[str, State] = {"improved": "met", "no_gain": "missed", "regressed": "missed"}
 
 
-def _gain(verify: VerifyResult, plan: PilotPlan) -> _Told:
+def _gain(verify: VerifyResult, plan: PilotPlan, *, best_known: bool) -> _Told:
     contrast, state = verify.contrast, _GAINED.get(verify.outcome, "unknown")
     says = f"tuned less the best untuned way: {_difference(contrast)}"
     if verify.outcome == "no_gain":
@@ -235,7 +238,7 @@ def _gain(verify: VerifyResult, plan: PilotPlan) -> _Told:
     if verify.why == "unanswered":
         says += "; too many calls got no answer"
     if verify.why == "general":
-        state = "met" if contrast.low > plan.margin else "unknown"
+        state = "met" if contrast.low > plan.margin and best_known else "unknown"
     rests = f"{count(contrast.n)} held-out cases, paired: {contrast.first} and {contrast.second}"
     return state, says, rests
 

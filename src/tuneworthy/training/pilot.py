@@ -658,5 +658,5 @@ class _Going:
             spend=spend,
             ended_by_rule=ended,
             stopped=verify.stopped,
-            card=card(*facts, late, money),
+            card=card(*facts, late, money, best_known=not self._lost()),
         )
