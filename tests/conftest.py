@@ -50,6 +50,15 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture
+def quick_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pilot's quote measures one step and two calls."""
+    from internals import training_pilot, training_trainers
+
+    monkeypatch.setattr(training_trainers, "MEASURED_STEPS", 1)
+    monkeypatch.setattr(training_pilot, "TIMED_CALLS", 3)
+
+
 # A stranger's run and the whole -------------------------------------------------------------------
 
 EVERY, FIRST = 40, 4

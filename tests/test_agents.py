@@ -55,6 +55,7 @@ def test_the_skill_names_itself() -> None:
     assert 50 < len(front["description"]) <= 1024
 
 
+@pytest.mark.usefixtures("quick_quotes")
 def test_the_road_of_the_skill_can_be_gone(
     copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

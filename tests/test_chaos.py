@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from internals import ChatMessage, Fake, Request, llm_runner, transport_for
 from internals import run as command
 from lab_world import folder_of, known
+from loopback import LoopbackServer
 from test_labs_verify import RIGHT
 
 FREE = "usd_per_mtok: {input: 0, output: 0}"
@@ -65,7 +66,7 @@ BAD: dict[str, Bad] = {
 }
 
 
-class Quiet(ThreadingHTTPServer):
+class Quiet(LoopbackServer):
     """Says nothing of a client that hung up while it was answered, which is no fault of ours."""
 
     def handle_error(self, *ignored: Any) -> None:

@@ -192,8 +192,8 @@ def test_a_mutation_is_another_number() -> None:
 
 @pytest.mark.parametrize("place", NUMBERS, ids=lambda place: ".".join(str(step) for step in place))
 def test_every_number_of_the_lesson_matters(place: Place) -> None:
-    found = {other: noticed_by(mutated(place, other)) for other in mutations(NUMBERS[place])}
-    assert set(found.values()) & {"dossier", "lint"}, found
+    found = (noticed_by(mutated(place, other)) for other in mutations(NUMBERS[place]))
+    assert not {"dossier", "lint"}.isdisjoint(found)  # the first that is noticed will do
 
 
 def test_a_word_that_no_rule_reads_is_not_noticed() -> None:

@@ -99,6 +99,7 @@ def test_its_labs_are_free_and_say_what_they_lack(
         assert "known passage" in told(capsys, "retrieve", case, code=2)
 
 
+@pytest.mark.usefixtures("quick_quotes")
 def test_the_demo_copies_a_case_and_walks_through_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from internals import lab_ceiling as ceiling
 from internals import lab_verify as verify
 from internals import run as command
 from lab_world import CAREFUL, LOUD, chance, folder_of
+from loopback import LoopbackServer
 from test_labs_verify import RIGHT
 from tuneworthy import InputError
 
@@ -537,7 +538,7 @@ def served(fake: Fake) -> Iterator[str]:
         def log_message(self, *told: Any) -> None:
             del told
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LoopbackServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}/v1"

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from internals import (
 )
 from internals import run as command
 from lab_world import PLAIN, folder_of
+from loopback import LoopbackServer
 from tuneworthy import InputError
 
 DAY = date(2026, 11, 27)
@@ -127,7 +128,7 @@ def test_half_a_chain_is_refused(prompts: dict[str, str], says: str, tmp_path: P
 LABELS = ("billing", "refund", "delivery")
 
 
-class Decider(ThreadingHTTPServer):
+class Decider(LoopbackServer):
     """Decides by the first label that the input names; refuses or errs where it is told to."""
 
     asked: list[dict[str, Any]]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from internals import (
 from internals import lab_ceiling as ceiling
 from internals import run as command
 from lab_world import chance, folder_of, known
+from loopback import LoopbackServer
 from test_labs_verify import RIGHT
 from worlds_withheld import WAYS, World
 
@@ -92,7 +93,7 @@ def served(shares: dict[str, float], **more: Any) -> Iterator[Endpoint]:
         def log_message(self, *ignored: Any) -> None:
             del ignored
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LoopbackServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint.base_url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     try:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from internals import lab_ceiling as ceiling
 from internals import lab_verify as api
 from internals import run as command
 from lab_world import folder_of, known
+from loopback import LoopbackServer
 from tuneworthy import InputError
 
 AS_OF = date(2026, 11, 24)
@@ -264,7 +265,7 @@ def served(answer: dict[str, str], right: float) -> Iterator[str]:
         def log_message(self, *told: Any) -> None:
             del told
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LoopbackServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from internals import (
 from internals import lab_ceiling as ceiling
 from internals import run as command
 from lab_world import folder_of, known
+from loopback import LoopbackServer
 
 BODIES = [
     json.loads(line)
@@ -76,7 +77,7 @@ def refusing(*refusals: dict[str, Any], always: bool = False) -> Iterator[tuple[
         def log_message(self, *ignored: Any) -> None:
             del ignored
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LoopbackServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}/v1", seen

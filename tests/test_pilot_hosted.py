@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from internals import prepare_pilot as planned
 from internals import run as command
 from internals import training_pilot as api
 from lab_world import chance
+from loopback import LoopbackServer
 from pilot_world import AS_OF, case_of, general_answers
 from tuneworthy import InputError, load_case
 
@@ -195,7 +196,7 @@ class Handler(BaseHTTPRequestHandler):
 def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     service = Service(request.param)
     handler = type("Bound", (Handler,), {"service": service})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = LoopbackServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     port = server.server_address[1]
     service.base_url = f"http://127.0.0.1:{port}/v1"

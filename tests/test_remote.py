@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -22,6 +22,7 @@ from botocore.session import Session
 from moto.server import ThreadedMotoServer
 
 from internals import Limits, TraceFiles, listed, read_mapping
+from loopback import LoopbackServer
 from tuneworthy.cli import run
 from tuneworthy.errors import InputError
 
@@ -263,10 +264,10 @@ class Recorder(BaseHTTPRequestHandler):
 @pytest.fixture
 def loopback() -> Iterator[Any]:
     """Starts servers on loopback; gives their addresses."""
-    started: list[ThreadingHTTPServer] = []
+    started: list[LoopbackServer] = []
 
     def start(handler: Any) -> str:
-        started.append(ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        started.append(LoopbackServer(("127.0.0.1", 0), handler))
         Thread(target=started[-1].serve_forever, daemon=True).start()
         return f"http://127.0.0.1:{started[-1].server_port}"
 

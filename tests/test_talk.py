@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import date
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +51,7 @@ from internals import (
 from internals import interview_free as api
 from internals import interview_free as calling
 from internals import llm_runner as running
+from loopback import LoopbackServer
 from tuneworthy import Case, decide, load_case, load_framework
 
 AS_OF = date(2026, 11, 24)
@@ -782,7 +783,7 @@ def endpoint(text: str) -> Iterator[tuple[str, list[bytes]]]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server = LoopbackServer(("127.0.0.1", 0), Answers)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

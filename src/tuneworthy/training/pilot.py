@@ -297,6 +297,7 @@ async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> Traini
     """What the runs that aren't there yet would take; ``calls`` times some free ones."""
     there = {run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"}
     due = [work for work in pilot.works if work.job.key not in there]
+    pilot.say("a few training steps are measured")
     try:
         quoted = await pilot.trainer.quote(due)
     except (TrainingFailedError, TrainingStoppedError) as caught:
@@ -317,6 +318,7 @@ async def _seconds_a_call(pilot: PreparedPilot) -> float:
     general = (*general_calls(plan, arms[0]), *probe_calls(plan, arms[0], refusal_probes()))
     jobs = [job for job, *_ in (*race, *(*own, *general) * pilot.plan.seeds)]
     first, *timed = jobs[:: -(-len(jobs) // TIMED_CALLS)]
+    pilot.say(f"{len(timed)} calls of the base are measured")
     transport = transport_for([reach(pilot.base)], at_once=len(timed))
     try:
         await transport.send(first.request)  # it also starts the model
