@@ -526,6 +526,17 @@ def test_a_long_value_that_a_parquet_file_names_often_is_held_a_few_times(tmp_pa
         list(files)
 
 
+def test_a_row_group_is_not_held_whole_and_one_that_is_too_large_says_so(tmp_path: Path) -> None:
+    text = " || ".join(f"md5((i * 8 + {n})::VARCHAR)" for n in range(8))  # packs badly
+    query = f"SELECT {text} AS output, reverse({text}) AS input FROM range(120000) each(i)"
+    path = parquet(tmp_path / "a.parquet", query)  # 59 MiB, one row group, one page a column
+    files = TraceFiles([path], limits=Limits(memory_mib=128))
+    assert sum(len(chunk.batch) for chunk in files) == 120_000
+    files = TraceFiles([path], limits=Limits(memory_mib=32))
+    with pytest.raises(InputError, match=r"more than the 32 MiB .* in smaller row groups"):
+        list(files)
+
+
 def test_a_broken_parquet_file_is_one_line_of_words(tmp_path: Path) -> None:
     whole = parquet(tmp_path / "a.parquet", "SELECT 'A' AS output").read_bytes()
     with pytest.raises(InputError, match=r"can't be read"):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -278,7 +279,9 @@ class TraceFiles:
         """Whether a file belongs to the records of others; it is then read."""
         if not _may_be_aside(source.place):
             return False
-        with suppress(InputError), closing(Opened(source, *self._how)) as opened:
+        mapping, limits, beside = self._how
+        limits = replace(limits, batch_traces=256)  # of a log a few will do
+        with suppress(InputError), closing(Opened(source, mapping, limits, beside)) as opened:
             with suppress(NotTraces):
                 next(opened.batches(), None)
             if opened.content.kept:

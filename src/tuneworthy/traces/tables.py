@@ -68,6 +68,7 @@ def parquet(path: str, limits: Limits) -> Iterator[Callable[..., Any]]:
     """Gives all rows, with the columns that a map reads; the first, with all columns, for None."""
     parameters = [_one_file(path)]
     with _connected(limits, path) as ask:
+        ask("SET disable_parquet_prefetching = true", [])  # it would hold row groups whole
         schema = ask(f"DESCRIBE SELECT * FROM {_FILE}", parameters).fetchall()  # noqa: S608  # no text of others
 
         def rows(tally: SkippedRecords, kind: Any) -> Iterator[tuple[list[int | str], TableRows]]:
@@ -262,6 +263,10 @@ def _connected(limits: Limits, where: str) -> Iterator[Callable[[str, list[Any]]
     )
     try:
         yield connection.execute
+    except duckdb.OutOfMemoryException:
+        what = f"takes more than the {limits.memory_mib} MiB that a table may"
+        fix = "write it again in smaller row groups, of 10,000 rows"
+        raise InputError(what, where=where, fix=fix) from None
     except duckdb.Error as caught:
         fix = "check that it is whole"
         cause = str(caught).strip().splitlines()[0][:200].rstrip(" :.")
