@@ -370,6 +370,17 @@ def test_a_memo_says_what_is_asked_when_to_stop_and_who_signs(tmp_path: Path) ->
     assert "proposed:" not in signed
 
 
+def test_a_review_is_not_proposed_before_the_plan_has_it_decided(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slowly = ["--set", "economics.hours_per_week=2", "--format", "markdown"]
+    assert run(["decide", str(ROOT / "examples/task-api"), "--as-of", "2026-11-24", *slowly]) == 0
+    text = capsys.readouterr().out
+    (until,) = re.findall(r"\| Ask now \| .*? until (.*? 20\d\d),", text)
+    assert f"| Review on | proposed: {until} |" in text
+    assert until not in ("", "24 Feb 2027")
+
+
 @pytest.mark.parametrize(
     ("does", "says"),
     [("exit 3", "didn't print"), ("exec sleep 60", "didn't print"), ("echo no", "didn't print")],

@@ -107,7 +107,7 @@ def writer(request: pytest.FixtureRequest, written: Path) -> Generator[Assistant
         with connected(started(written)) as found:
             yield found
     else:
-        bearer = httpx2.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"})
+        bearer = httpx2.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}, timeout=60)
         address = request.getfixturevalue("guarded")
         with connected(streamable_http_client(address, http_client=bearer)) as found:
             yield found

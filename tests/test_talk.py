@@ -672,6 +672,7 @@ def test_what_can_never_be_paid_or_sent_is_refused_before_the_talk(
     assert len(seen.err.splitlines()) == 1
     assert where in seen.err
     assert fix in seen.err
+    assert seen.out == ""  # nobody is greeted to be sent away
     assert not (folder / ".tuneworthy").exists()
 
 

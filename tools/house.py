@@ -37,15 +37,15 @@ BUDGETS = {
     ("verdict",): Budget(4_744, 3_400),
     ("money", "plan", "precedents"): Budget(4_590, 3_300),
     ("pipeline",): Budget(265, 250),
-    ("report",): Budget(6_882, 4_600),
+    ("report",): Budget(6_885, 4_600),
     ("lab",): Budget(4_398, 3_200),
     ("training",): Budget(3_719, 2_200),
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_662, 8_100),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_663, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_694, 44_400
-MOST_TOKENS, AIM_TOKENS = 453_876, 275_000
+MOST_LINES, AIM_LINES = 62_698, 44_400
+MOST_TOKENS, AIM_TOKENS = 453_949, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

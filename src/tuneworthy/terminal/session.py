@@ -56,6 +56,11 @@ class InterviewSession:
     def __post_init__(self) -> None:
         self._read()
 
+    def greet(self) -> None:
+        """Say what is asked here, and how much of it."""
+        first, name = self.next(), self.now.case.name
+        self.terminal.say(pages.welcome(name, self.source, first.of if first else 0))
+
     def run(self) -> None:
         """Ask until whoever answers has had enough, or nothing is left to ask."""
         while True:
@@ -228,8 +233,7 @@ def interview(
     terminal, written = PlainTerminal(colour=colour), None
     if script is not None:
         if listener is not None:
-            what = "a file of answers takes no model"
-            raise InputError(what, where="--model", fix="leave it out")
+            raise InputError("answers in a file take no model", where="--model", fix="leave it out")
         case = read_with_digest(source).case if is_there else Case(name="new")
         written = answers.read_script(script, framework_of(case, chosen))
     elif not plain and _moves():
@@ -245,8 +249,8 @@ def interview(
     if written is not None:
         session.take(written)
         return
-    first = session.next()
-    terminal.say(pages.welcome(session.now.case.name, source, first.of if first else 0))
+    if listener is None:  # else once the model is known to be there
+        session.greet()
     session.run()
 
 
@@ -286,12 +290,8 @@ class FreeInterview(InterviewSession):
     def run(self) -> None:
         """Talk until whoever answers has had enough; then go on with single questions."""
         listener = self.listener
-        with free.Caller(
-            self.now.case,
-            listener.model,
-            cap_usd=listener.cap_usd,
-            as_of=self.as_of or today(),
-        ) as self.caller:
+        about, day = (self.now.case, listener.model), self.as_of or today()
+        with free.Caller(*about, cap_usd=listener.cap_usd, as_of=day) as self.caller:
             self._talk()
             spent, cap = self.caller.spent_usd(), small_usd(listener.cap_usd)
         super().run()
@@ -304,6 +304,7 @@ class FreeInterview(InterviewSession):
         self.caller.check(self.caller.request(self.now, longest))
         if listener.transcript is not None:
             self.transcript = Transcript(listener.transcript)
+        self.greet()
         here = not place.base_url or on_this_machine(place.base_url)
         address = "" if here else place.base_url
         self.terminal.say(pages.opening_page(listener.model, address, cap_usd=listener.cap_usd))

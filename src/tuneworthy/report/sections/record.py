@@ -24,6 +24,7 @@ from tuneworthy.model.framework import (
 )
 from tuneworthy.money.worth import worth_text
 from tuneworthy.report import blocks as b
+from tuneworthy.report.charts import decided_in
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import (
     GATES,
@@ -164,8 +165,10 @@ def lines(dossier: Dossier) -> tuple[tuple[str, str], ...]:
 
 
 def review_day(dossier: Dossier) -> date:
-    """When to look at it again where nobody said: a quarter on, as the lesson plans to retrain."""
-    return months_later(dossier.as_of, MONTHS_PER_QUARTER)
+    """Where nobody said: a quarter on, as the lesson retrains, or once the plan has it decided."""
+    quarter = months_later(dossier.as_of, MONTHS_PER_QUARTER)
+    plan = dossier.plan
+    return quarter if isinstance(plan, Unknown) else max(quarter, decided_in(plan).end)
 
 
 def record(dossier: Dossier) -> b.Document:
