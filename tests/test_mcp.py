@@ -684,7 +684,7 @@ def test_it_ends_when_nobody_reads_any_more(shelf: Path) -> None:
 def test_a_request_from_elsewhere_is_refused(address: str) -> None:
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     plain = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
-    with httpx2.Client() as client:
+    with httpx2.Client(timeout=60) as client:
 
         def status(content: bytes | None = None, **headers: str) -> int:
             sent = content or json.dumps(body).encode()
@@ -709,7 +709,7 @@ def test_a_request_from_elsewhere_is_refused(address: str) -> None:
 
 def test_a_token_is_asked_for_where_there_is_one(guarded: str) -> None:  # writer shows it
     plain = {"accept": "application/json", "content-type": "application/json"}
-    with httpx2.Client() as client:
+    with httpx2.Client(timeout=60) as client:
         for shown in (None, TOKEN, f"Bearer {TOKEN}x", "Bearer x", "Basic Og==", "Bearer \xff"):
             headers = plain if shown is None else plain | {"authorization": shown}
             raw = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
