@@ -28,7 +28,7 @@ from make_traces import BYTES_PER_GB, write
 
 # ru_maxrss is kibibytes on Linux and bytes on macOS.
 MAXRSS_PER_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
-LIGHT_BUDGET, ALL_BUDGET, PEAK_BUDGET_MIB = 4.0, 10.0, 1024.0
+LIGHT_BUDGET, ALL_BUDGET, PEAK_BUDGET_MIB = 5.0, 11.0, 1024.0
 ROUNDS = 5
 LINEAR = 1.1
 """Seconds a gigabyte of the larger file over those of the smaller, at most."""
