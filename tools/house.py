@@ -39,13 +39,13 @@ BUDGETS = {
     ("pipeline",): Budget(265, 250),
     ("report",): Budget(6_885, 4_600),
     ("lab",): Budget(4_398, 3_200),
-    ("training",): Budget(3_719, 2_200),
+    ("training",): Budget(3_720, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_663, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_698, 44_400
-MOST_TOKENS, AIM_TOKENS = 453_949, 275_000
+MOST_LINES, AIM_LINES = 62_699, 44_400
+MOST_TOKENS, AIM_TOKENS = 453_957, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -389,8 +389,8 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
         keys = matrix[:, band * ROWS : (band + 1) * ROWS].astype(np.uint64) @ _WEIGHTS
         order = np.argsort(keys, kind="stable")
         again = keys[order][1:] == keys[order][:-1]
-        alone = ~np.append(again, False) & ~np.append(False, again)
-        order = order[~alone[: len(rows)]]  # mostly a few
+        beside = np.append(again, False) | np.append(False, again)
+        order = order[beside[: len(rows)]]  # mostly a few
         begins = np.append(True, keys[order][1:] != keys[order][:-1])[: len(order)]
         first = order[np.maximum.accumulate(np.where(begins, rows[: len(order)], 0))]
         for other in (first, *(np.roll(order, back) for back in (1, 2, 3))):

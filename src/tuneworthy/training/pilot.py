@@ -297,7 +297,8 @@ async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> Traini
     """What the runs that aren't there yet would take; ``calls`` times some free ones."""
     there = {run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"}
     due = [work for work in pilot.works if work.job.key not in there]
-    pilot.say("a few training steps are measured")
+    if due and pilot.trainer.way != "hosted":
+        pilot.say("a few training steps are measured")
     try:
         quoted = await pilot.trainer.quote(due)
     except (TrainingFailedError, TrainingStoppedError) as caught:
