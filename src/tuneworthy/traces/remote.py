@@ -133,9 +133,11 @@ class RemoteRaw(Raw):
         self._pieces = Pieces(_web(file.address) if not file.version else _stored(file))
         self._copy: Any = None
 
-    def _some(self, size: int) -> bytes:
+    def _some(self, buffer: memoryview) -> int:
         with _asked(str(self.path)):
-            return self._pieces.read(size)
+            data = self._pieces.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
     def end(self, size: int) -> bytes:
         if not self._file.version:

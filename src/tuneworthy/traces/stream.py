@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,17 +78,22 @@ class Raw:
     def _start(self, path: Path | str, size: int = 0) -> None:
         self.path, self.size, self.done, self._digest = path, size, 0, blake3()
 
-    def _some(self, size: int) -> bytes:
+    def _some(self, buffer: memoryview) -> int:
         try:
-            return os.read(self.descriptor, size)
+            return os.readv(self.descriptor, (buffer,))
         except OSError as caught:
             raise unreadable(self.path, caught) from None
 
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill some of a buffer; says how much, and 0 at the end."""
+        many = self._some(buffer)
+        self.done += many
+        self._digest.update(buffer[:many])
+        return many
+
     def read(self, size: int, /) -> bytes:
-        data = self._some(size)
-        self.done += len(data)
-        self._digest.update(data)
-        return data
+        buffer = memoryview(bytearray(size))
+        return bytes(buffer[: self.readinto(buffer)])
 
     def end(self, size: int) -> bytes:
         """The last bytes; none where a store gives no part of a file."""
@@ -98,7 +104,8 @@ class Raw:
 
     def digest(self) -> str:
         """BLAKE3 of the whole file; what was not read yet is read now."""
-        while self.read(MIB):
+        buffer = memoryview(bytearray(MIB))
+        while self.readinto(buffer):
             pass
         return self._digest.hexdigest()
 
@@ -143,6 +150,14 @@ class Ahead:
             data, self._held = self._held[:size], self._held[size:]
             return data
         return b"" if self._ended else self._under.read(size)
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill some of a buffer; says how much, and 0 at the end."""
+        if isinstance(self._under, Raw) and not self._held:
+            return 0 if self._ended else self._under.readinto(buffer)
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 class Pieces:
@@ -224,32 +239,67 @@ class Block(NamedTuple):
     too_long: bool = False  #: One line that was longer than allowed, and was thrown away.
 
 
-def _breaks(data: bytes, end: int) -> int:
+def _breaks(data: bytearray, begin: int, end: int) -> int:
     """How often lines break; looking for a byte goes over many at once, counting it does not."""
-    many = at = 0
+    many, at = 0, begin
     while at := data.find(b"\n", at, end) + 1:
         many += 1
     return many
 
 
+_KEPT = 64
+
+
+class _Buffers:
+    """Buffers that are filled again once nobody looks at them: new memory costs more than its use.
+
+    Turns that are decoded later look at theirs as long as their batch lives.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._oldest_first: deque[bytearray] = deque(maxlen=_KEPT)
+
+    def one(self, least: int) -> bytearray:
+        if least > self._size:
+            return bytearray(least)
+        buffer = self._oldest_first.popleft() if self._oldest_first else bytearray(self._size)
+        self._oldest_first.append(buffer)
+        try:
+            buffer.append(buffer.pop())  # refused while somebody looks at it
+        except BufferError:
+            buffer = bytearray(self._size)
+            self._oldest_first.append(buffer)
+        return buffer
+
+
 def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
     """Blocks of about 256 KiB; memory is bounded by the longest line allowed."""
-    line, held, dropping = 1, b"", False
-    while piece := stream.read(min(_PIECE, longest)):
-        data, held = held + piece if held else piece, b""
-        end = data.find(b"\n") + 1
-        if dropping or end - 1 > longest:
-            if not end:
+    line, held, dropping = 1, memoryview(b""), False
+    piece = min(_PIECE, longest)
+    buffers = _Buffers(piece + piece // 2)
+    while True:
+        data = buffers.one(len(held) + piece)
+        view, begin, end = memoryview(data), 0, len(held)
+        view[:end] = held
+        many = stream.readinto(view[end : end + piece])
+        if not many:
+            break
+        end += many
+        first = data.find(b"\n", 0, end) + 1
+        held = view[:0]
+        if dropping or first - 1 > longest:
+            if not first:
                 continue
-            yield Block(memoryview(b""), line, 1, ended=True, too_long=True)
-            line, data, dropping = line + 1, data[end:], False
-        cut = data.rfind(b"\n") + 1
+            yield Block(view[:0], line, 1, ended=True, too_long=True)
+            line, begin, dropping = line + 1, first, False
+        cut = data.rfind(b"\n", begin, end) + 1
         if cut:
-            lines = _breaks(data, cut)
-            yield Block(memoryview(data)[:cut], line, lines, ended=True)
-            line += lines
-        held = data[cut:]
+            lines = _breaks(data, begin, cut)
+            yield Block(view[begin:cut], line, lines, ended=True)
+            line, begin = line + lines, cut
+        held = view[begin:end]
         if len(held) > longest:
-            held, dropping = b"", True
+            held, dropping = view[:0], True
     if dropping or held:
-        yield Block(memoryview(held), line, 1, ended=False, too_long=dropping)
+        yield Block(held, line, 1, ended=False, too_long=dropping)
