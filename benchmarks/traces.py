@@ -2,7 +2,8 @@
 
 Run ``python benchmarks/traces.py`` in an environment where Tuneworthy is installed with its extra
 ``traces``, and ``pysimdjson``. It makes a log of a gigabyte in a temporary folder, and two larger
-ones; about ten gigabytes have to be free. Every figure comes from a process of its own.
+ones; about ten gigabytes have to be free. Every figure comes from a process of its own. With
+``--forms --texts FOLDER`` the log is recombined from other people's texts.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import recombine
 from make_traces import BYTES_PER_GB, write
 
 # ru_maxrss is kibibytes on Linux and bytes on macOS.
@@ -216,11 +218,13 @@ def beside(
 def as_langfuse(trace: dict[str, Any]) -> Any:
     """A trace as an observation of Langfuse."""
     start = trace["timestamp"]
+    calls = {"tool_calls": trace["tool_calls"]} if "tool_calls" in trace else {}
     return {
         "traceId": "t", "type": "GENERATION", "level": "DEFAULT", "startTime": start,
         "endTime": start + trace["latency_s"], "sessionId": trace["conversation_id"],
         "model": trace["model"], "input": turns(trace),
-        "output": {"role": "assistant", "content": trace["output"]}, "totalCost": trace.get("usd"),
+        "output": {"role": "assistant", "content": trace["output"], **calls},
+        "totalCost": trace.get("usd"),
         "usageDetails": {"input": trace["input_tokens"], "output": trace["output_tokens"]},
     }  # fmt: skip
 
@@ -228,10 +232,12 @@ def as_langfuse(trace: dict[str, Any]) -> Any:
 def as_span(trace: dict[str, Any]) -> Any:
     """A trace as a span that an SDK exports."""
 
-    def said(role: str, text: str) -> Any:
-        return {"role": role, "parts": [{"type": "text", "content": text}]}
+    def said(role: str, text: str | None, calls: Iterable[Any] = ()) -> Any:
+        texts = [] if text is None else [{"type": "text", "content": text}]
+        return {"role": role, "parts": [*texts, *({"type": "tool_call"} | call for call in calls)]}
 
     start = trace["timestamp"]
+    answer = said("assistant", trace["output"], trace.get("tool_calls", ()))
     return {
         "start_time": start, "end_time": start + trace["latency_s"],
         "attributes": {
@@ -240,7 +246,7 @@ def as_span(trace: dict[str, Any]) -> Any:
             "gen_ai.input.messages": json.dumps(
                 [said(turn["role"], turn["content"]) for turn in turns(trace)]
             ),
-            "gen_ai.output.messages": json.dumps([said("assistant", trace["output"])]),
+            "gen_ai.output.messages": json.dumps([answer]),
             "gen_ai.usage.input_tokens": trace["input_tokens"],
             "gen_ai.usage.output_tokens": trace["output_tokens"],
         },
@@ -248,14 +254,42 @@ def as_span(trace: dict[str, Any]) -> Any:
 
 
 def as_otlp(trace: dict[str, Any]) -> Any:
-    """The same span as the protocol writes it."""
+    """The same span as the protocol writes it, in a line of its own."""
+    return exported([otlp_span(trace)])
+
+
+def otlp_span(trace: dict[str, Any]) -> Any:
+    """The same span with the protocol's names."""
     span = as_span(trace)
     pairs = [
         {"key": key, "value": {"stringValue": v} if isinstance(v, str) else {"intValue": str(v)}}
         for key, v in span["attributes"].items()
     ]
     clocks = {f"{end}TimeUnixNano": str(int(span[f"{end}_time"] * 1e9)) for end in ("start", "end")}
-    return {"resourceSpans": [{"scopeSpans": [{"spans": [{**clocks, "attributes": pairs}]}]}]}
+    return {**clocks, "attributes": pairs}
+
+
+def exported(spans: list[Any]) -> Any:
+    """Spans in one line of the protocol."""
+    return {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
+
+
+def collected(lines: Iterable[str]) -> Iterable[str]:
+    """Lines of 64 spans, as a collector writes them; half of them have one of HTTP beside."""
+    pair = {"key": "http.request.method", "value": {"stringValue": "POST"}}
+    spans: list[Any] = []
+    for number, line in enumerate(lines):
+        spans.append(otlp_span(json.loads(line)))
+        if number % 2:
+            spans.append({**spans[-1], "attributes": [pair]})
+        if len(spans) >= SPANS_A_LINE:
+            yield json.dumps(exported(spans)) + "\n"
+            spans = []
+    if spans:
+        yield json.dumps(exported(spans)) + "\n"
+
+
+SPANS_A_LINE = 64
 
 
 def turns(trace: dict[str, Any]) -> list[dict[str, str]]:
@@ -265,29 +299,53 @@ def turns(trace: dict[str, Any]) -> list[dict[str, str]]:
     return trace.get("messages") or system + asked
 
 
-def forms(folder: Path, gb: float, rounds: int) -> int:
+def each(form: Callable[[dict[str, Any]], Any]) -> Callable[[Iterable[str]], Iterable[str]]:
+    """Each trace in a form, a line each."""
+    return lambda lines: (json.dumps(form(json.loads(line))) + "\n" for line in lines)
+
+
+def make_form(folder: Path, name: str, texts: Path | None) -> Path:
+    """The log ``plain.jsonl`` in another form."""
+    plain, path = folder / "plain.jsonl", folder / f"{name}.jsonl"
+    if name == "Parquet":
+        path = folder / "plain.parquet"
+        copied = f"COPY (FROM read_json('{plain}')) TO '{path}'"
+        asks = "import duckdb, sys; duckdb.sql(sys.argv[1])"  # its memory isn't ours
+        subprocess.run([sys.executable, "-c", asks, copied], check=True)
+    elif name != "plain":
+        written = {
+            "Langfuse": each(as_langfuse), "spans": each(as_span),
+            "OTLP": collected if texts else each(as_otlp),
+        }[name]  # fmt: skip
+        with plain.open() as lines, path.open("w") as file:
+            file.writelines(written(lines))
+    return path
+
+
+def forms(folder: Path, gb: float, rounds: int, texts: Path | None) -> int:
     """Print what the same traces cost in formats of others, and DuckDB's own SQL beside ours."""
-    plain = folder / "plain.jsonl"
-    write(plain, size_bytes=int(gb * BYTES_PER_GB))
+    plain, size = folder / "plain.jsonl", int(gb * BYTES_PER_GB)
+    if texts is None:
+        many = write(plain, size_bytes=size)
+    else:
+        many = recombine.write(plain, texts, size_bytes=size)
+    print(f"{gb:g} GB, {many} traces, {size / many:.0f} bytes each.\n")
     rows = ["| format | what | CPU s | × bare parse | peak MiB |", "|---|---|---:|---:|---:|"]
-    for name, form in (
-        ("plain", None), ("Parquet", None), ("Langfuse", as_langfuse), ("spans", as_span),
-        ("OTLP", as_otlp),
-    ):  # fmt: skip
-        path, bare = plain if name == "plain" else folder / "form.jsonl", None
-        if form is not None:
-            with plain.open() as lines, path.open("w") as file:
-                file.writelines(json.dumps(form(json.loads(line))) + "\n" for line in lines)
-        elif name == "Parquet":
-            path, bare = folder / "plain.parquet", plain
-            copied = f"COPY (FROM read_json('{plain}')) TO '{path}'"
-            asks = "import duckdb, sys; duckdb.sql(sys.argv[1])"  # its memory isn't ours
-            subprocess.run([sys.executable, "-c", asks, copied], check=True)
-        for what in ("read", "light", "everything", *(() if form else ("sql",))):
+    for name in ("plain", "Parquet", "Langfuse", "spans", "OTLP"):
+        path = make_form(folder, name, texts)
+        bare = plain if name == "Parquet" else path
+        for what in (
+            "read",
+            "light",
+            "everything",
+            *(("sql",) if name in {"plain", "Parquet"} else ()),
+        ):
             found = beside(what, path, bare, rounds)
             told = f"{found['cpu_s']:.2f} | {found['cpu_s'] / found['bare_s']:.1f}"
             rows.append(f"| {name} | {what} | {told} | {found['peak_mib']:.0f} |")
             print(rows[-1], flush=True)
+        if name != "plain":
+            path.unlink()
     print("\n".join(("", *rows)))
     return 0
 
@@ -298,6 +356,7 @@ def main() -> int:
     parser.add_argument("--gb", type=float, default=1.0, help="size of the log")
     parser.add_argument("--large", type=float, default=3.0, help="size of the larger one")
     parser.add_argument("--forms", action="store_true", help="read the log in formats of others")
+    parser.add_argument("--texts", type=Path, help="data sets that --forms recombines")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="processes for each figure")
     parser.add_argument("--step", nargs=2, help=argparse.SUPPRESS)
     told = parser.parse_args()
@@ -314,7 +373,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as folder:
         if told.forms:
-            return forms(Path(folder), told.gb, told.rounds)
+            return forms(Path(folder), told.gb, told.rounds, told.texts)
         return report(Path(folder), told.gb, told.large)
 
 

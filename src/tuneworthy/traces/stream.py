@@ -9,6 +9,7 @@ import sys
 import zlib
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -247,7 +248,7 @@ def _breaks(data: bytearray, begin: int, end: int) -> int:
     return many
 
 
-_KEPT = 64
+_KEPT, _TRIED = 64, 3
 
 
 class _Buffers:
@@ -263,14 +264,14 @@ class _Buffers:
     def one(self, least: int) -> bytearray:
         if least > self._size:
             return bytearray(least)
-        buffer = self._oldest_first.popleft() if self._oldest_first else bytearray(self._size)
-        self._oldest_first.append(buffer)
-        try:
-            buffer.append(buffer.pop())  # refused while somebody looks at it
-        except BufferError:
-            buffer = bytearray(self._size)
+        for _ in range(min(len(self._oldest_first), _TRIED)):
+            buffer = self._oldest_first.popleft()
             self._oldest_first.append(buffer)
-        return buffer
+            with suppress(BufferError):  # somebody looks at it
+                buffer.append(buffer.pop())
+                return buffer
+        self._oldest_first.append(bytearray(self._size))
+        return self._oldest_first[-1]
 
 
 def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
