@@ -77,7 +77,7 @@ def parquet(path: str, limits: Limits) -> Iterator[Callable[..., Any]]:
             names = [schema[n][0] for n in chosen]
             # Columns go by their numbers, so that no name from the file stands in a query.
             picked = [_picked(f"#{n + 1}", schema[n][1], schema[n][0] in later) for n in chosen]
-            sizes = [f"coalesce(length({sql}), 0)" for sql, text, _ in picked if text]
+            sizes = [f"coalesce({size}({sql}), 0)" for sql, size, _ in picked if size]
             sql = ", ".join((*(sql for sql, *_ in picked), " + ".join(sizes) or "0"))
             some = "" if kind else f"LIMIT {_BATCH}"
             result = ask(f"SELECT {sql} FROM (FROM {_FILE} {some})", parameters)  # noqa: S608  # names are ours
@@ -121,36 +121,33 @@ _PLAIN = re.compile(r"(?:VARCHAR|BOOLEAN|U?(?:TINY|SMALL|BIG)?INT(?:EGER)?)")
 
 def _picked(
     column: str, kind: str, later: bool
-) -> tuple[str, bool, Callable[[Any], list[Any]] | None]:
-    """How a column is asked for, whether as text, and what makes its values of what comes."""
+) -> tuple[str, str, Callable[[Any], list[Any]] | None]:
+    """How a column is asked for and its bytes are counted, and what makes its values."""
     if kind in {"DOUBLE", "FLOAT"}:
-        return f"if(isfinite({column}), {column}, NULL)", False, None
+        return f"if(isfinite({column}), {column}, NULL)", "", None
     if kind == "BLOB":  # a text whose writer didn't mark it as one
-        return f"try(decode({column}))", True, None
+        return f"try(decode({column}))", "strlen", None
     if _PLAIN.fullmatch(kind):
-        return column, kind == "VARCHAR", None
+        return column, "strlen" if kind == "VARCHAR" else "", None
     if kind == "JSON" or kind[-1] in "])":
-        return (
-            f"CAST(to_json({column}) AS VARCHAR)",
-            True,
-            partial(_values_of, ITEMS_LATER if later else ANY),
-        )
-    return f"CAST({column} AS VARCHAR)", True, None
+        written = f"encode(CAST(to_json({column}) AS VARCHAR))"
+        return written, "octet_length", partial(_values_of, ITEMS_LATER if later else ANY)
+    return f"CAST({column} AS VARCHAR)", "strlen", None
 
 
-def _values_of(quick: Callable[[str], Any], column: Sequence[str | None]) -> list[Any]:
-    if max(len(each or "") for each in column) <= MIB:
+def _values_of(quick: Callable[[bytes], Any], column: Sequence[bytes | None]) -> list[Any]:
+    if max(len(each or b"") for each in column) <= MIB:
         with suppress(msgspec.MsgspecError, ValueError, RecursionError):
             return [each and quick(each) for each in column]
     return [_value(quick, each) for each in column]
 
 
-def _value(quick: Callable[[str], Any], written: str | None) -> Any:
+def _value(quick: Callable[[bytes], Any], written: bytes | None) -> Any:
     with suppress(msgspec.MsgspecError, ValueError, RecursionError):
         if written is None or len(written) <= MIB:
             return written and quick(written)
     with suppress(BrokenJson):  # as a number that is too large is
-        return decode((written or "").encode(), object)
+        return decode(written or b"", object)
     return None
 
 
@@ -231,7 +228,7 @@ def _decoded(values: Iterator[Any], tally: SkippedRecords, first: int = 1) -> Ro
             try:
                 rows = decoder.decode_lines("\n".join(held))
             except (msgspec.MsgspecError, RecursionError):
-                rows = [_value(decoder.decode, each) or {} for each in held]
+                rows = [_value(decoder.decode, each.encode()) or {} for each in held]
             tally.records += len(rows)
             tally.size += size
             yield [*range(first, first + len(rows))], rows
