@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -306,6 +307,8 @@ class _Run:
             # Gone before the next one is read, which then lies where the processor has it near.
             del batch
             forget()
+        if self._compares and self.traces:
+            self._store.add({"signature": self._signer.rest()})
         return self
 
     def add(self, batch: Batch, piece: int) -> None:
@@ -339,8 +342,6 @@ class _Run:
 
     def part(self) -> MeasuredPart:
         """All of it, as another process can take it."""
-        if self._compares:
-            self._store.add({"signature": self._signer.rest()})
         columns = {name: self._store.get(name) for name in self._store.names}
         names = self._models.all, self._prompts.all, self._systems
         return MeasuredPart(columns, self._columns, *names, self._sample, self._present)
@@ -362,16 +363,21 @@ class _Run:
         if not self.traces:
             yield from (Findings() for _ in self._signals)
             return
-        table, copies = replace(self._table(), share=share), None
-        if self._compares:
-            self._store.add({"signature": self._signer.rest()})
-            groups = near_copies(self._store.get("signature").reshape(-1, PLACES))
-            copies = np.where(self._store.get("answered"), groups.astype(np.float64), np.nan)
-        for place, signal in enumerate(self._signals):
-            numbers = {name: self._store.get(f"{place} {name}") for name in self._columns[place]}
-            if copies is not None and signal.wants_duplicates:
-                numbers[DUPLICATE_OF] = copies
-            yield signal.finish(replace(table, numbers=numbers))
+        table = replace(self._table(), share=share)
+        with ThreadPoolExecutor(1) as beside:  # arrays are compared while others are evaluated
+            copies = beside.submit(self._copies) if self._compares else None
+            for place, signal in enumerate(self._signals):
+                numbers = {
+                    name: self._store.get(f"{place} {name}") for name in self._columns[place]
+                }
+                if copies is not None and signal.wants_duplicates:
+                    numbers[DUPLICATE_OF] = copies.result()
+                yield signal.finish(replace(table, numbers=numbers))
+
+    def _copies(self) -> NDArray[Any]:
+        """For each trace that has an answer the one that it is a near copy of."""
+        groups = near_copies(self._store.get("signature").reshape(-1, PLACES))
+        return np.where(self._store.get("answered"), groups.astype(np.float64), np.nan)
 
     def _table(self) -> TraceTable:
         """What all signals are given, but for their own numbers."""

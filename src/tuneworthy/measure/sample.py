@@ -35,6 +35,7 @@ LONGEST_TEXT = 20_000  #: Characters that are kept of one text.
 
 MODEL = "wordllama l2_supercat_256"
 SAMPLE_LONGEST = 2_000  #: Characters of a text that are embedded.
+_EMBEDDED = 16  # texts at once, so that a processor holds their vectors near
 
 _MOST_TURNS = 100  # the newest messages, and the first passages and calls, are kept
 _TEXTS = frozenset({"output", "input", "reference", "error", "label"})
@@ -66,6 +67,9 @@ class Sample:
         rows = np.arange(len(keys))
         if self._limit is not None:
             rows = np.flatnonzero(keys < np.uint64(self._limit))
+        drawn = np.append(np.fromiter((t.key for t in self._kept), np.uint64), keys[rows])
+        if len(drawn) > self._traces:  # what is further behind is dropped, and needn't be looked at
+            rows = rows[keys[rows] <= np.partition(drawn, self._traces)[self._traces]]
         columns = {name: values for name in COLUMNS if (values := getattr(batch, name))}
         long = [name for name in columns if name in _TEXTS | _LISTS]
         for row in rows.tolist():
@@ -123,14 +127,16 @@ def _shortened(name: str, value: Any) -> tuple[Any, int, bool]:
     if name in _TEXTS:
         text = value[:LONGEST_TEXT]
         return text, len(text), len(text) < len(value)
-    some = value[-_MOST_TURNS:] if name == "messages" else value[:_MOST_TURNS]
-    if name == "contexts":
-        kept: tuple[Any, ...] = tuple(text[:LONGEST_TEXT] for text in some)
-        size = sum(map(len, kept))
-    else:  # messages and calls of tools, with their text in second place
-        kept = tuple(type(each)(each[0], each[1][:LONGEST_TEXT]) for each in some)
-        size = sum(len(each[1]) for each in kept)
-    return kept, size, kept != tuple(value)
+    some = tuple(value[-_MOST_TURNS:] if name == "messages" else value[:_MOST_TURNS])
+    whole = name == "contexts"  # messages and calls of tools have their text in second place
+    sizes = [len(each if whole else each[1]) for each in some]
+    if max(sizes, default=0) <= LONGEST_TEXT:
+        return some, sum(sizes), len(some) < len(value)
+    if whole:
+        some = tuple(text[:LONGEST_TEXT] for text in some)
+    else:
+        some = tuple(type(each)(each[0], each[1][:LONGEST_TEXT]) for each in some)
+    return some, sum(min(size, LONGEST_TEXT) for size in sizes), True
 
 
 def embed(texts: Sequence[str]) -> NDArray[np.float32] | None:
@@ -148,7 +154,8 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32] | None:
     clean = [text[:SAMPLE_LONGEST].encode("utf-8", "replace").decode() or " " for text in texts]
     # The model takes some texts at a time, each as long as the longest of them.
     order = sorted(range(len(clean)), key=lambda row: len(clean[row]))
-    vectors = np.nan_to_num(model.embed([clean[row] for row in order]))[np.argsort(order)]
+    found = model.embed([clean[row] for row in order], batch_size=_EMBEDDED)
+    vectors = np.nan_to_num(found)[np.argsort(order)]
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(length > 0, length, 1.0), dtype=np.float32)
 
@@ -204,6 +211,12 @@ def _language_model() -> Any:
     return model
 
 
+def load_models() -> None:
+    """Have both models in memory before they are asked."""
+    _model()
+    _language_model()
+
+
 # Which texts are near copies of an earlier one, by runs of three words.
 
 Run = tuple[str, ...]
@@ -228,16 +241,16 @@ labels, a greeting. Rows in which nothing else stands are compared whole."""
 LONGEST = 20_000  #: Characters of a text that are compared.
 
 _SEED = 20_261_124
-_PAIRS = 1 << 16  # pairs compared at once
+_PAIRS = 1 << 12  # pairs compared at once, so that a processor holds them near
 _WEIGHTS = np.array(
     (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xBF58476D1CE4E5B9, 1), np.uint64
 )
 _LETTERS = bytes(
-    code if code >= 128 else ord(chr(code).lower()) if chr(code).isalnum() else 32
+    code if code >= 128 else ord(chr(code).lower()) if chr(code).isalnum() else 0
     for code in range(256)
 )
-_POWERS = np.append(np.uint32(0), np.cumprod(np.full(1023, 0x9E3779B1, np.uint32), dtype=np.uint32))
-"""Weights of letters by their place in a word."""
+_POWER = 0x9E3779B1
+_INVERSE = pow(_POWER, -1, 1 << 32)
 _IDEOGRAPH = re.compile("([\u3000-\U0010ffff])")  # each is a word or a syllable
 _NARROW = bytes(range(0xE3))  #: Of UTF-8, what begins no ideograph.
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
@@ -317,16 +330,14 @@ _NO_SIGNATURES = np.empty((0, PLACES), dtype=np.uint32)
 def _runs_of(texts: Sequence[str | None], rows: Sequence[int]) -> tuple[NDArray[np.uint64], Places]:
     """Hashes of the runs of three words of all texts, and the text that each is of."""
     spaced = [*map(_spaced, texts, rows)]
-    letters = np.frombuffer(b"".join((b" ", *spaced)), np.uint8)
-    gaps = letters == 32
+    letters = np.frombuffer(b"".join((b"\0", *spaced)), np.uint8)
+    gaps = letters == 0
     begins = np.flatnonzero(gaps[:-1] > gaps[1:]) + 1
-    taken = np.diff(np.append(0, begins[1:]), append=len(letters))
-    within = np.arange(len(letters), dtype=np.int32)
-    within -= np.repeat((begins - 1).astype(np.int32), taken)
-    weighed = _POWERS.take(within, mode="wrap")
-    weighed *= letters * ~gaps
-    sums = np.cumsum(weighed, dtype=np.uint64)  # quicker than a sum for each
-    words = np.diff(sums[begins - 1], append=sums[-1])
+    # A word's letters, weighed by the powers of a number from the first of all letters on: what
+    # stands before it is taken out of the sum, and the power of its place out of the powers.
+    sums = np.cumsum(letters * _powers(len(letters), _POWER), dtype=np.uint32)
+    words = np.diff(sums[begins - 1], append=sums[-1:])
+    words = (words * _powers(len(letters), _INVERSE)[begins]).astype(np.uint64)
     first = np.searchsorted(begins, np.cumsum([1, *map(len, spaced)]))  # words of each text
     many = np.diff(first) - 2
     many -= 2 * (many > 2)  # a run reaches into nobody's only where there are fewer words
@@ -334,6 +345,18 @@ def _runs_of(texts: Sequence[str | None], rows: Sequence[int]) -> tuple[NDArray[
     place = np.arange(len(text)) + (first[:-1] - np.cumsum(many) + many)[text]
     start, middle, end = (words * weight for weight in _WEIGHTS[:3])
     return (start[:-2] + middle[1:-1] + end[2:])[place], text
+
+
+@lru_cache(maxsize=4)
+def _powers_of(number: int, doubled: int) -> NDArray[np.uint32]:
+    powers = np.full(1 << doubled, number, np.uint32)
+    powers[0] = 1
+    return np.cumprod(powers, dtype=np.uint32)
+
+
+def _powers(many: int, number: int) -> NDArray[np.uint32]:
+    """The first powers of a number, in 32 bits."""
+    return _powers_of(number, many.bit_length())[:many]
 
 
 def _shared(runs: NDArray[np.uint64], text: Places) -> NDArray[np.uint64]:
@@ -367,15 +390,15 @@ def _signed(
 
 
 def _spaced(text: str | None, row: int) -> bytes:
-    """Words in small letters with a space behind each, and two of nobody's behind the last."""
+    """Words in small letters with a zero behind each, and two of nobody's behind the last."""
     short = f"\0{row}" if text is None else text[:LONGEST]
     lower = short if short.isascii() else short.lower()
     if lower is not short and short.encode("utf-8", "surrogatepass").translate(None, _NARROW):
         lower = " ".join(_IDEOGRAPH.split(short)).lower()
     words = lower.encode("utf-8", "replace").translate(_LETTERS)
-    if not words or words.isspace():
-        words = b"\0" + short.encode("utf-8", "replace").hex().encode()
-    return words + b" \xff \xff "
+    if not words.strip(b"\0"):
+        words = b"\1" + short.encode("utf-8", "replace").hex().encode()
+    return words + b"\0\xff\0\xff\0"
 
 
 def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
@@ -429,9 +452,9 @@ def _alike(matrix: Signatures, left: Places, right: Places, alike: float) -> NDA
     near = np.empty(len(left), dtype=bool)
     for at in range(0, len(left), _PAIRS):
         some = slice(at, at + _PAIRS)
-        same = matrix[left[some]] == matrix[right[some]]
-        sides = (same[:, :ASKED].mean(axis=1), same[:, ASKED:].mean(axis=1))
-        near[some] = np.minimum(*sides) >= alike
+        same = matrix.take(left[some], axis=0) == matrix.take(right[some], axis=0)
+        near[some] = np.count_nonzero(same[:, :ASKED], axis=1) / ASKED >= alike
+        near[some] &= np.count_nonzero(same[:, ASKED:], axis=1) / (PLACES - ASKED) >= alike
     return near
 
 

@@ -243,7 +243,8 @@ class Talk(Sequence[Message]):
 
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
-            return tuple(self[i] for i in range(*place.indices(self._n)))
+            turns = map(self.turn, range(*place.indices(self._n)))
+            return tuple([Message(turn.role, turn.content) for turn in turns])
         if not -self._n <= place < self._n:
             raise IndexError(place)
         turn = self.turn(place % self._n)

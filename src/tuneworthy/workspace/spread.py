@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -58,27 +59,39 @@ def measure_files(
         InputError: If there is no such way, a file can't be read, or scores lie beside a log.
     """
     from tuneworthy.measure.engine import Sampling, merged
+    from tuneworthy.measure.sample import load_models
     from tuneworthy.measure.signals import signals
 
     way = _WAY.fullmatch(on)
     if way is None:
         raise InputError("is no way to measure", where=f"--on {on}", fix=f"write one of {WAYS}")
     alone = files.apart()
-    shared = _shared(copy(files), Sampling(*draw))
-    work = [Work(source, n, materials, near_copy, draw, shared) for n, source in enumerate(alone)]
 
     def parts(results: Iterator[tuple[MeasuredPart | None, TraceFiles]]) -> Iterator[MeasuredPart]:
+        load_models()  # while the first parts are made: whoever evaluates them needs both
         for part, read in results:
             files.take(read)
             done()
             if part is not None:
                 yield part
 
-    with _mapped(on, way["address"], work) as results, _folder() as place:
+    with _pool(on, way["address"], len(alone)) as each, _folder() as place:
+        shared = _shared(copy(files), Sampling(*draw))
+        work = [Work(file, n, materials, near_copy, draw, shared) for n, file in enumerate(alone)]
+        results = each(work)
         every = signals(materials, near_copy)
         findings = merged(parts(results), every, folder=place, share=draw[0])
     files.check()
     return findings
+
+
+def _ready() -> None:
+    """Load what every part takes, while the first traces are looked at elsewhere."""
+    import tuneworthy.measure.engine
+    import tuneworthy.measure.signals  # noqa: F401
+    from tuneworthy.measure.personal import shared_scanner
+
+    shared_scanner()
 
 
 def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
@@ -116,12 +129,16 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _mapped(on: str, address: str | None, work: Sequence[Work]) -> Iterator[Iterator[Any]]:
-    """The parts in their order."""
+def _pool(
+    on: str, address: str | None, many: int
+) -> Iterator[Callable[[Sequence[Work]], Iterator[Any]]]:
+    """Gives what measures so many files: their parts in their order."""
     if on == "cores":
         # Processes of their own beginning: ours may hold threads, which a copy would not have.
         with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-            yield pool.map(_part, work)
+            for _ in range(min(many, os.cpu_count() or 1)):
+                pool.submit(_ready)
+            yield partial(pool.map, _part)
         return
     _refuse_silence(on, address)
     with extra_needed("ray", "measuring on Ray needs", {"ray"}):
@@ -135,16 +152,17 @@ def _mapped(on: str, address: str | None, work: Sequence[Work]) -> Iterator[Iter
         first = (str(caught).strip().splitlines() or ["no answer"])[0][:200]
         raise InputError(f"is no cluster: {first}", where=f"--on {on}", fix="start it") from None
     try:
-        remote, waiting = ray.remote(_part), iter(work)
+        remote = ray.remote(_part)
         most = max(2, int(2 * ray.cluster_resources().get("CPU", 1)))
-        running = [remote.remote(job) for job in islice(waiting, most)]
 
-        def results() -> Iterator[Any]:
+        def results(work: Sequence[Work]) -> Iterator[Any]:
+            waiting = iter(work)
+            running = [remote.remote(job) for job in islice(waiting, most)]
             while running:
                 yield _got(ray, running.pop(0))
                 running.extend(remote.remote(job) for job in islice(waiting, 1))
 
-        yield results()
+        yield results
     finally:
         ray.shutdown()
 
