@@ -211,7 +211,7 @@ def measure(
     """
     with _store(folder) as store:
         run = _Run(store, signals).filled(batches, piece)
-        return tuple(run.answers(share))
+        return run.answers(share)
 
 
 @dataclass(slots=True)
@@ -253,7 +253,7 @@ def merged(
         run = _Run(store, signals)
         for part in parts:
             run.take(part)
-        return tuple(run.answers(share))
+        return run.answers(share)
 
 
 @contextmanager
@@ -359,20 +359,20 @@ class _Run:
         self._present |= part.present
         self._sample.take(part.sample)
 
-    def answers(self, share: float) -> Iterator[Findings]:
+    def answers(self, share: float) -> tuple[Findings, ...]:
         if not self.traces:
-            yield from (Findings() for _ in self._signals)
-            return
-        table = replace(self._table(), share=share)
+            return tuple(Findings() for _ in self._signals)
+        table, found = replace(self._table(), share=share), dict[int, Findings]()
+        waits = [signal.wants_duplicates for signal in self._signals]
         with ThreadPoolExecutor(1) as beside:  # arrays are compared while others are evaluated
             copies = beside.submit(self._copies) if self._compares else None
-            for place, signal in enumerate(self._signals):
-                numbers = {
-                    name: self._store.get(f"{place} {name}") for name in self._columns[place]
-                }
-                if copies is not None and signal.wants_duplicates:
+            for place in sorted(range(len(waits)), key=waits.__getitem__):
+                names = self._columns[place]
+                numbers = {name: self._store.get(f"{place} {name}") for name in names}
+                if copies is not None and waits[place]:
                     numbers[DUPLICATE_OF] = copies.result()
-                yield signal.finish(replace(table, numbers=numbers))
+                found[place] = self._signals[place].finish(replace(table, numbers=numbers))
+        return tuple(found[place] for place in range(len(waits)))
 
     def _copies(self) -> NDArray[Any]:
         """For each trace that has an answer the one that it is a near copy of."""

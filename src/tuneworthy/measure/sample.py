@@ -242,6 +242,9 @@ LONGEST = 20_000  #: Characters of a text that are compared.
 
 _SEED = 20_261_124
 _PAIRS = 1 << 12  # pairs compared at once, so that a processor holds them near
+_OPENING = 16  # places of each side that are compared before the others
+_SIDES = np.array((ASKED, PLACES - ASKED))
+_ONES = np.kron(np.eye(2, dtype=np.uint64), np.full((2, 1), 0x0101010101010101, np.uint64))
 _WEIGHTS = np.array(
     (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xBF58476D1CE4E5B9, 1), np.uint64
 )
@@ -408,6 +411,8 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
     """
     rows = np.arange(len(matrix), dtype=np.int64)
     group = rows.copy()
+    sides = (matrix[:, at : at + _OPENING] for at in (0, ASKED))
+    openings = np.hstack([each.astype(np.uint8) for each in sides])
     for band in range(BANDS):
         keys = matrix[:, band * ROWS : (band + 1) * ROWS].astype(np.uint64) @ _WEIGHTS
         order = np.argsort(keys, kind="stable")
@@ -419,11 +424,11 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
         for other in (first, *(np.roll(order, back) for back in (1, 2, 3))):
             apart = (keys[order] == keys[other]) & (group[order] != group[other])
             left, right = other[apart], order[apart]
-            near = _alike(matrix, left, right, alike)
+            near = _alike(matrix, openings, left, right, alike)
             group = joined_groups(group, left[near], right[near])
     copy_of, left = rows.copy(), rows[group != rows]
     for _ in range(_ROUNDS):
-        near = _alike(matrix, group[left], left, alike)
+        near = _alike(matrix, openings, group[left], left, alike)
         copy_of[left[near]] = group[left[near]]
         left = left[~near]
         _, first, member = np.unique(group[left], return_index=True, return_inverse=True)
@@ -447,14 +452,24 @@ def duplicate_groups(
     return near_copies(np.vstack([signer.add(texts, answers), signer.rest()]), alike)
 
 
-def _alike(matrix: Signatures, left: Places, right: Places, alike: float) -> NDArray[np.bool_]:
-    """Whether the questions of each pair agree, and the answers."""
-    near = np.empty(len(left), dtype=bool)
+def _alike(
+    matrix: Signatures, openings: NDArray[np.uint8], left: Places, right: Places, alike: float
+) -> NDArray[np.bool_]:
+    """Whether the questions of each pair agree, and the answers.
+
+    Most pairs have only one of both in common, which a few bytes tell: the openings.
+    """
+    near = np.zeros(len(left), dtype=bool)
+    needed = [next(n for n in range(each + 1) if n / each >= alike) for each in _SIDES]
+    least = np.array(needed) - _SIDES + _OPENING
     for at in range(0, len(left), _PAIRS):
-        some = slice(at, at + _PAIRS)
-        same = matrix.take(left[some], axis=0) == matrix.take(right[some], axis=0)
-        near[some] = np.count_nonzero(same[:, :ASKED], axis=1) / ASKED >= alike
-        near[some] &= np.count_nonzero(same[:, ASKED:], axis=1) / (PLACES - ASKED) >= alike
+        pairs = slice(at, at + _PAIRS)
+        same = openings.take(left[pairs], axis=0) == openings.take(right[pairs], axis=0)
+        many = same.view(np.uint64) @ _ONES >> np.uint64(56)  # how many are the same on each side
+        some = at + np.flatnonzero((many.astype(np.int64) >= least).all(axis=1))
+        same = matrix[left[some]] == matrix[right[some]]
+        near[some] = np.count_nonzero(same[:, :ASKED], axis=1) >= needed[0]
+        near[some] &= np.count_nonzero(same[:, ASKED:], axis=1) >= needed[1]
     return near
 
 

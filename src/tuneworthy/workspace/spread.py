@@ -65,7 +65,6 @@ def measure_files(
     way = _WAY.fullmatch(on)
     if way is None:
         raise InputError("is no way to measure", where=f"--on {on}", fix=f"write one of {WAYS}")
-    alone = files.apart()
 
     def parts(results: Iterator[tuple[MeasuredPart | None, TraceFiles]]) -> Iterator[MeasuredPart]:
         load_models()  # while the first parts are made: whoever evaluates them needs both
@@ -75,7 +74,8 @@ def measure_files(
             if part is not None:
                 yield part
 
-    with _pool(on, way["address"], len(alone)) as each, _folder() as place:
+    with _pool(on, way["address"], len(files.sides)) as each, _folder() as place:
+        alone = files.apart()
         shared = _shared(copy(files), Sampling(*draw))
         work = [Work(file, n, materials, near_copy, draw, shared) for n, file in enumerate(alone)]
         results = each(work)
