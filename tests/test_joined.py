@@ -119,11 +119,12 @@ class Bytes:
 
 @given(
     st.lists(st.binary(max_size=9).map(lambda line: line.replace(b"\n", b"")), max_size=12),
-    st.booleans(), st.integers(1, 7), st.integers(1, 20), st.integers(1, 9),
+    st.booleans(), st.integers(1, 7), st.integers(1, 20), st.integers(1, 9), st.integers(1, 5),
 )  # fmt: skip
 def test_blocks_hold_every_line_once_and_know_its_number(
-    rows: list[bytes], ended: bool, at_once: int, piece: int, longest: int
+    rows: list[bytes], ended: bool, at_once: int, piece: int, longest: int, each: int
 ) -> None:
+    looked_at: list[tuple[memoryview, bytes]] = []  # some blocks are looked at until the end
     data = b"\n".join(rows) + b"\n" * (ended and bool(rows))
     expected = dict(enumerate(data.split(b"\n"), start=1))
     if not expected[len(expected)]:
@@ -136,8 +137,11 @@ def test_blocks_hold_every_line_once_and_know_its_number(
             whole = held.removesuffix(b"\n").split(b"\n") if held else [None]
             assert block.ended == held.endswith(b"\n") or block.too_long
             assert block.lines == len(whole)
+            if block.first % each == 0:
+                looked_at.append((block.data, held))
             found |= dict(enumerate(whole, start=block.first))
     assert found == {n: None if len(row) > longest else row for n, row in expected.items()}
+    assert all(bytes(data) == held for data, held in looked_at)
 
 
 def test_a_batch_of_long_lines_closes_before_it_has_its_number_of_traces(
