@@ -338,9 +338,10 @@ def _runs_of(texts: Sequence[str | None], rows: Sequence[int]) -> tuple[NDArray[
     begins = np.flatnonzero(gaps[:-1] > gaps[1:]) + 1
     # A word's letters, weighed by the powers of a number from the first of all letters on: what
     # stands before it is taken out of the sum, and the power of its place out of the powers.
-    sums = np.cumsum(letters * _powers(len(letters), _POWER), dtype=np.uint32)
-    words = np.diff(sums[begins - 1], append=sums[-1:])
-    words = (words * _powers(len(letters), _INVERSE)[begins]).astype(np.uint64)
+    powers, inverse = (_powers(n, len(letters).bit_length()) for n in (_POWER, _INVERSE))
+    sums = np.cumsum(letters * powers[: len(letters)], dtype=np.uint32)
+    words = np.diff(sums[begins - 1], append=sums[-1:]) * inverse[begins]
+    words = words.astype(np.uint64)
     first = np.searchsorted(begins, np.cumsum([1, *map(len, spaced)]))  # words of each text
     many = np.diff(first) - 2
     many -= 2 * (many > 2)  # a run reaches into nobody's only where there are fewer words
@@ -351,15 +352,9 @@ def _runs_of(texts: Sequence[str | None], rows: Sequence[int]) -> tuple[NDArray[
 
 
 @lru_cache(maxsize=4)
-def _powers_of(number: int, doubled: int) -> NDArray[np.uint32]:
-    powers = np.full(1 << doubled, number, np.uint32)
-    powers[0] = 1
-    return np.cumprod(powers, dtype=np.uint32)
-
-
-def _powers(many: int, number: int) -> NDArray[np.uint32]:
-    """The first powers of a number, in 32 bits."""
-    return _powers_of(number, many.bit_length())[:many]
+def _powers(number: int, doubled: int) -> NDArray[np.uint32]:
+    """The first powers of a number, in 32 bits; two to the power of ``doubled`` of them."""
+    return np.cumprod(np.append(1, np.full((1 << doubled) - 1, number)), dtype=np.uint32)
 
 
 def _shared(runs: NDArray[np.uint64], text: Places) -> NDArray[np.uint64]:

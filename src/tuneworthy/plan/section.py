@@ -427,7 +427,8 @@ def _safety(plan: PlanContext, needs: Needs) -> None:
 def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> Needs:
     """Held-out cases and the figure to beat, before anything is trained or changed."""
     kind, both = "none" if plan.case.data.evaluation is None else "there", 2 * plan.held_out
-    first = said()["cases"][kind].format(all=count(both), n=both, cases=plan.cases)
+    logs = "" if plan.case.data.traces else "--from LOGS "
+    first = said()["cases"][kind].format(all=count(both), n=both, cases=plan.cases, logs=logs)
     named = "" if plan.quality else "Name the metric and the share that is good enough"
     scored = said()["scored"].get(plan.case.goals[0], "") if plan.case.goals else ""
     return plan.say("evaluation", needs, part=part, first=first, named=named, scored=scored)

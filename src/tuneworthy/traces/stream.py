@@ -251,36 +251,28 @@ def _breaks(data: bytearray, begin: int, end: int) -> int:
 _KEPT, _TRIED = 64, 3
 
 
-class _Buffers:
-    """Buffers that are filled again once nobody looks at them: new memory costs more than its use.
+def _free(buffers: deque[bytearray], size: int) -> bytearray:
+    """A buffer that nobody looks at any more, else a new one: new memory costs more than its use.
 
     Turns that are decoded later look at theirs as long as their batch lives.
     """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._oldest_first: deque[bytearray] = deque(maxlen=_KEPT)
-
-    def one(self, least: int) -> bytearray:
-        if least > self._size:
-            return bytearray(least)
-        for _ in range(min(len(self._oldest_first), _TRIED)):
-            buffer = self._oldest_first.popleft()
-            self._oldest_first.append(buffer)
-            with suppress(BufferError):  # somebody looks at it
-                buffer.append(buffer.pop())
-                return buffer
-        self._oldest_first.append(bytearray(self._size))
-        return self._oldest_first[-1]
+    for _ in range(min(len(buffers), _TRIED)):
+        buffers.rotate(-1)
+        with suppress(BufferError):  # somebody looks at it
+            buffers[-1].append(buffers[-1].pop())
+            return buffers[-1]
+    buffers.append(bytearray(size))
+    return buffers[-1]
 
 
 def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
     """Blocks of about 256 KiB; memory is bounded by the longest line allowed."""
     line, held, dropping = 1, memoryview(b""), False
     piece = min(_PIECE, longest)
-    buffers = _Buffers(piece + piece // 2)
+    usual, buffers = piece + piece // 2, deque[bytearray](maxlen=_KEPT)
     while True:
-        data = buffers.one(len(held) + piece)
+        size = len(held) + piece
+        data = bytearray(size) if size > usual else _free(buffers, usual)
         view, begin, end = memoryview(data), 0, len(held)
         view[:end] = held
         many = stream.readinto(view[end : end + piece])
