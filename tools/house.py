@@ -32,20 +32,20 @@ BUDGETS = {
     ("model",): Budget(4_604, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_465, 4_400),
     ("files", "scoring"): Budget(3_770, 2_600),
-    ("traces",): Budget(4_401, 2_200),
-    ("measure",): Budget(6_285, 4_800),
+    ("traces",): Budget(4_444, 2_200),
+    ("measure",): Budget(6_324, 4_800),
     ("verdict",): Budget(4_744, 3_400),
-    ("money", "plan", "precedents"): Budget(4_590, 3_300),
+    ("money", "plan", "precedents"): Budget(4_591, 3_300),
     ("pipeline",): Budget(265, 250),
     ("report",): Budget(6_885, 4_600),
     ("lab",): Budget(4_398, 3_200),
     ("training",): Budget(3_720, 2_200),
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_663, 8_100),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_679, 8_100),
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_699, 44_400
-MOST_TOKENS, AIM_TOKENS = 453_957, 275_000
+MOST_LINES, AIM_LINES = 62_798, 44_400
+MOST_TOKENS, AIM_TOKENS = 454_856, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -362,7 +362,7 @@ class _Run:
     def answers(self, share: float) -> tuple[Findings, ...]:
         if not self.traces:
             return tuple(Findings() for _ in self._signals)
-        table, found = replace(self._table(), share=share), dict[int, Findings]()
+        table, findings = replace(self._table(), share=share), dict[int, Findings]()
         waits = [signal.wants_duplicates for signal in self._signals]
         with ThreadPoolExecutor(1) as beside:  # arrays are compared while others are evaluated
             copies = beside.submit(self._copies) if self._compares else None
@@ -371,8 +371,8 @@ class _Run:
                 numbers = {name: self._store.get(f"{place} {name}") for name in names}
                 if copies is not None and waits[place]:
                     numbers[DUPLICATE_OF] = copies.result()
-                found[place] = self._signals[place].finish(replace(table, numbers=numbers))
-        return tuple(found[place] for place in range(len(waits)))
+                findings[place] = self._signals[place].finish(replace(table, numbers=numbers))
+        return tuple(findings[place] for place in range(len(waits)))
 
     def _copies(self) -> NDArray[Any]:
         """For each trace that has an answer the one that it is a near copy of."""

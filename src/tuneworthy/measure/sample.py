@@ -154,8 +154,8 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32] | None:
     clean = [text[:SAMPLE_LONGEST].encode("utf-8", "replace").decode() or " " for text in texts]
     # The model takes some texts at a time, each as long as the longest of them.
     order = sorted(range(len(clean)), key=lambda row: len(clean[row]))
-    found = model.embed([clean[row] for row in order], batch_size=_EMBEDDED)
-    vectors = np.nan_to_num(found)[np.argsort(order)]
+    of_sorted = model.embed([clean[row] for row in order], batch_size=_EMBEDDED)
+    vectors = np.nan_to_num(of_sorted)[np.argsort(order)]
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(length > 0, length, 1.0), dtype=np.float32)
 

@@ -87,11 +87,9 @@ def measure_files(
 
 def _ready() -> None:
     """Load what every part takes, while the first traces are looked at elsewhere."""
-    import tuneworthy.measure.engine
-    import tuneworthy.measure.signals  # noqa: F401
-    from tuneworthy.measure.personal import shared_scanner
+    from tuneworthy.measure.signals import signals
 
-    shared_scanner()
+    signals(Materials())
 
 
 def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
