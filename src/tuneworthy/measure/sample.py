@@ -245,9 +245,8 @@ _PAIRS = 1 << 12  # pairs compared at once, so that a processor holds them near
 _OPENING = 16  # places of each side that are compared before the others
 _SIDES = np.array((ASKED, PLACES - ASKED))
 _ONES = np.kron(np.eye(2, dtype=np.uint64), np.full((2, 1), 0x0101010101010101, np.uint64))
-_WEIGHTS = np.array(
-    (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xBF58476D1CE4E5B9, 1), np.uint64
-)
+_OF_WORDS = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
+_WEIGHTS = np.array((*_OF_WORDS, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB), np.uint64)
 _LETTERS = bytes(
     code if code >= 128 else ord(chr(code).lower()) if chr(code).isalnum() else 0
     for code in range(256)
@@ -405,19 +404,23 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
     Copies of copies are none: each is like the first of its group.
     """
     rows = np.arange(len(matrix), dtype=np.int64)
-    group = rows.copy()
+    group, bits = rows.copy(), np.uint64(len(rows).bit_length())
     sides = (matrix[:, at : at + _OPENING] for at in (0, ASKED))
     openings = np.hstack([each.astype(np.uint8) for each in sides])
     for band in range(BANDS):
         keys = matrix[:, band * ROWS : (band + 1) * ROWS].astype(np.uint64) @ _WEIGHTS
-        order = np.argsort(keys, kind="stable")
-        again = keys[order][1:] == keys[order][:-1]
-        beside = np.append(again, False) | np.append(False, again)
-        order = order[beside[: len(rows)]]  # mostly a few
-        begins = np.append(True, keys[order][1:] != keys[order][:-1])[: len(order)]
+        keys = keys >> bits << bits | rows.astype(np.uint64)  # each carries its place
+        keys.sort()
+        ordered = keys >> bits
+        order = (keys - (ordered << bits)).astype(np.int64)
+        again = ordered[1:] == ordered[:-1]
+        beside = (np.append(again, False) | np.append(False, again))[: len(rows)]  # mostly a few
+        order, ordered = order[beside], ordered[beside]
+        begins = np.append(True, ordered[1:] != ordered[:-1])[: len(order)]
         first = order[np.maximum.accumulate(np.where(begins, rows[: len(order)], 0))]
-        for other in (first, *(np.roll(order, back) for back in (1, 2, 3))):
-            apart = (keys[order] == keys[other]) & (group[order] != group[other])
+        turned = [(np.roll(order, back), np.roll(ordered, back)) for back in (1, 2, 3)]
+        for other, theirs in ((first, ordered), *turned):
+            apart = (theirs == ordered) & (group[order] != group[other])
             left, right = other[apart], order[apart]
             near = _alike(matrix, openings, left, right, alike)
             group = joined_groups(group, left[near], right[near])
