@@ -61,7 +61,7 @@ def quick_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # A stranger's run and the whole -------------------------------------------------------------------
 
-EVERY, FIRST = 40, 4
+EVERY, FIRST = 80, 4
 """Of a slow family the fifth case runs, the forty-fifth and so on."""
 
 
@@ -78,7 +78,7 @@ def _lines(name: str) -> frozenset[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without ``--all``: of a slow family every fortieth case, and no other slow test."""
+    """Without ``--all``: of a slow family every eightieth case, and no other slow test."""
     if config.getoption("--all"):
         return
     slow, seen = _lines("slow.txt"), Counter[str]()
