@@ -85,6 +85,16 @@ def sentences(rng: np.random.Generator, many: int) -> list[str]:
     return made[:many]
 
 
+def amounts(rng: random.Random, tokens: int, written: int) -> dict[str, Any]:
+    """What a call took, by the tokens that it read and wrote."""
+    return {
+        "latency_s": round(0.3 + tokens / 5_000 + written / 90 * rng.lognormvariate(0, 0.3), 3),
+        "input_tokens": tokens,
+        "output_tokens": written,
+        "usd": round(tokens * 2.5e-6 + written * 1e-5, 7),
+    }
+
+
 class Log:
     """A log of calls of three products, in the order of time.
 
@@ -163,10 +173,7 @@ class Log:
             "model": "large-1" if rng.random() < 0.7 else "small-2",
             "prompt_name": talk["product"],
             "prompt_version": f"v{version + 1}",
-            "latency_s": round(0.3 + tokens / 5_000 + written / 90 * rng.lognormvariate(0, 0.3), 3),
-            "input_tokens": tokens,
-            "output_tokens": written,
-            "usd": round(tokens * 2.5e-6 + written * 1e-5, 7),
+            **amounts(rng, tokens, written),
         }
         if rng.random() < 0.1:
             trace["feedback"] = {"score": float(rng.random() < 0.85)}
@@ -235,14 +242,15 @@ def write(path: Path, *, size_bytes: int, seed: int = 20_261_124) -> int:
     Returns:
         How many traces it holds.
     """
-    log = Log(seed)
+    return write_log(path, Log(seed), msgspec.json.Encoder().encode, size_bytes)
+
+
+def write_log(path: Path, log: Any, encode: Callable[[Any], bytes], size_bytes: int) -> int:
+    """Write the traces of a log, whose clock goes by what is written."""
     written, many = 0, 0
-    encoder = msgspec.json.Encoder()
     with path.open("wb") as file:
         for trace in log.traces():
-            line = encoder.encode(trace) + b"\n"
-            file.write(line)
-            written += len(line)
+            written += file.write(encode(trace) + b"\n")
             many += 1
             log.clock = min(1.0, written / size_bytes)
             if written >= size_bytes:

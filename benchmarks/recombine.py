@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from make_traces import SPAN_S, START
+from make_traces import SPAN_S, START, amounts, write_log
 
 Trace = dict[str, Any]
 OPEN = 50  #: Conversations that go on at once.
@@ -48,7 +48,6 @@ class RecombinedLog:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self._rng = random.Random(seed)
-        self._folder = folder
         self._sentences: dict[str, list[str]] = {}
         self._banking = table(folder / "banking77/train.csv")
         self._labels = sorted({row["category"] for row in self._banking})
@@ -108,10 +107,7 @@ class RecombinedLog:
             "model": "large-1" if product in {"agent", "search"} else "small-2",
             "prompt_name": product,
             "prompt_version": f"v{1 + int(3 * self.clock)}",
-            "latency_s": round(0.3 + tokens / 5_000 + written / 90 * rng.lognormvariate(0, 0.3), 3),
-            "input_tokens": tokens,
-            "output_tokens": written,
-            "usd": round(tokens * 2.5e-6 + written * 1e-5, 7),
+            **amounts(rng, tokens, written),
         }
         if rng.random() < 0.05:
             trace["feedback"] = {"score": float(rng.random() < 0.85)}
@@ -190,12 +186,4 @@ def write(path: Path, folder: Path, *, size_bytes: int, seed: int = 20_261_130) 
         How many traces it holds.
     """
     log = RecombinedLog(folder, seed)
-    written = many = 0
-    with path.open("w", encoding="ascii") as file:
-        for trace in log.traces():
-            written += file.write(json.dumps(trace) + "\n")
-            many += 1
-            log.clock = min(1.0, written / size_bytes)
-            if written >= size_bytes:
-                return many
-    return many
+    return write_log(path, log, lambda trace: json.dumps(trace).encode(), size_bytes)

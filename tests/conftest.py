@@ -62,7 +62,7 @@ def quick_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
 # A stranger's run and the whole -------------------------------------------------------------------
 
 EVERY, FIRST = 80, 4
-"""Of a slow family the fifth case runs, the forty-fifth and so on."""
+"""Of a slow family the fifth case runs, the eighty-fifth and so on."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

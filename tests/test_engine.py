@@ -374,6 +374,16 @@ def test_what_nearly_all_rows_share_is_no_sign_of_a_copy(shared: int) -> None:
     assert groups == [*range(300), 0, 0, 0]
 
 
+def test_long_texts_have_the_same_signatures_a_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = random.Random(17)
+    texts = [" ".join(prose(rng, rng.randrange(90))) for _ in range(60)]
+    together = signed(texts)
+    monkeypatch.setattr(duplicates, "_AT_ONCE", 300)
+    assert (signed(texts) == together).all()
+
+
 def test_answers_have_to_agree_too() -> None:
     asked = ["where is the parcel that I ordered on the second of May"] * 40
     assert duplicate_groups(asked, answers=["it left", "it came"] * 20).tolist() == [0, 1] * 20

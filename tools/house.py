@@ -32,8 +32,8 @@ BUDGETS = {
     ("model",): Budget(4_604, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_465, 4_400),
     ("files", "scoring"): Budget(3_770, 2_600),
-    ("traces",): Budget(4_444, 2_200),
-    ("measure",): Budget(6_327, 4_800),
+    ("traces",): Budget(4_446, 2_200),
+    ("measure",): Budget(6_334, 4_800),
     ("verdict",): Budget(4_744, 3_400),
     ("money", "plan", "precedents"): Budget(4_591, 3_300),
     ("pipeline",): Budget(265, 250),
@@ -44,8 +44,8 @@ BUDGETS = {
 }
 """By the rooms that share one. ``today`` is what is there: to raise it takes a reason."""
 
-MOST_LINES, AIM_LINES = 62_801, 44_400
-MOST_TOKENS, AIM_TOKENS = 454_919, 275_000
+MOST_LINES, AIM_LINES = 62_810, 44_400
+MOST_TOKENS, AIM_TOKENS = 455_035, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

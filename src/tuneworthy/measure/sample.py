@@ -251,6 +251,7 @@ _LETTERS = bytes(
     code if code >= 128 else ord(chr(code).lower()) if chr(code).isalnum() else 0
     for code in range(256)
 )
+_AT_ONCE = 1 << 20  # bytes of words whose letters are numbers at once
 _POWER = 0x9E3779B1
 _INVERSE = pow(_POWER, -1, 1 << 32)
 _IDEOGRAPH = re.compile("([\u3000-\U0010ffff])")  # each is a word or a syllable
@@ -331,7 +332,13 @@ _NO_SIGNATURES = np.empty((0, PLACES), dtype=np.uint32)
 
 def _runs_of(texts: Sequence[str | None], rows: Sequence[int]) -> tuple[NDArray[np.uint64], Places]:
     """Hashes of the runs of three words of all texts, and the text that each is of."""
-    spaced = [*map(_spaced, texts, rows)]
+    return _hashed([*map(_spaced, texts, rows)])
+
+
+def _hashed(spaced: list[bytes]) -> tuple[NDArray[np.uint64], Places]:
+    if (half := len(spaced) // 2) and sum(map(len, spaced)) > _AT_ONCE:
+        (runs, text), (more, behind) = _hashed(spaced[:half]), _hashed(spaced[half:])
+        return np.append(runs, more), np.append(text, behind + half)
     letters = np.frombuffer(b"".join((b"\0", *spaced)), np.uint8)
     gaps = letters == 0
     begins = np.flatnonzero(gaps[:-1] > gaps[1:]) + 1

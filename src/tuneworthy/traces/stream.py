@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import stat
@@ -68,6 +69,7 @@ class Raw:
         try:
             flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
             self.descriptor = os.open(path, flags)
+            self._unbuffered = io.FileIO(self.descriptor, closefd=False)
         except (OSError, ValueError) as caught:
             raise unreadable(path, caught) from None
         status = os.fstat(self.descriptor)
@@ -81,7 +83,7 @@ class Raw:
 
     def _some(self, buffer: memoryview) -> int:
         try:
-            return os.readv(self.descriptor, (buffer,))
+            return self._unbuffered.readinto(buffer)
         except OSError as caught:
             raise unreadable(self.path, caught) from None
 
@@ -248,7 +250,7 @@ def _breaks(data: bytearray, begin: int, end: int) -> int:
     return many
 
 
-_KEPT, _TRIED = 64, 3
+_KEPT, _TRIED = 64, 3  # buffers, and how many are looked at before there is a new one
 
 
 def _free(buffers: deque[bytearray], size: int) -> bytearray:

@@ -74,11 +74,11 @@ def measure_files(
             if part is not None:
                 yield part
 
-    with _pool(on, way["address"], len(files.sides)) as each, _folder() as place:
+    with _pool(on, way["address"], len(files.sides)) as measure_all, _folder() as place:
         alone = files.apart()
         shared = _shared(copy(files), Sampling(*draw))
         work = [Work(file, n, materials, near_copy, draw, shared) for n, file in enumerate(alone)]
-        results = each(work)
+        results = measure_all(work)
         every = signals(materials, near_copy)
         findings = merged(parts(results), every, folder=place, share=draw[0])
     files.check()
@@ -130,7 +130,7 @@ def _folder() -> Iterator[Path]:
 def _pool(
     on: str, address: str | None, many: int
 ) -> Iterator[Callable[[Sequence[Work]], Iterator[Any]]]:
-    """Gives what measures so many files: their parts in their order."""
+    """Gives a function that measures files side by side; their parts come in their order."""
     if on == "cores":
         # Processes of their own beginning: ours may hold threads, which a copy would not have.
         with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
