@@ -61,7 +61,7 @@ def not_recognised(where: str, fields: str = "") -> NotTraces:
         held += "; rows that are turns are read as one record a conversation, with `messages`"
     fix = (
         "what is understood: plain traces, CSV, Parquet and the logs of makers that the guide to "
-        f"measuring lists; of any other, say by a mapping (--map) where what stands{held}"
+        f"measuring lists; of any other, say by a mapping (--map) which field holds what{held}"
     )
     return NotTraces("isn't recognised", where=where, fix=fix)
 
