@@ -60,7 +60,7 @@ def measure_draws(seed: int) -> dict[str, float]:
 
     from tuneworthy import load_case, load_framework
     from tuneworthy.model.case import NO_PRICES
-    from tuneworthy.money.investment import assess_money
+    from tuneworthy.money.investment import MoneyContext, assess_money
     from tuneworthy.money.savings import Stakes
     from tuneworthy.money.simulate import Draws, simulate
 
@@ -71,7 +71,7 @@ def measure_draws(seed: int) -> dict[str, float]:
         held.append(stakes)
         return None
 
-    assess_money(case, lesson, "no", NO_PRICES, seed, keep)
+    assess_money(MoneyContext(case, lesson, NO_PRICES, seed=seed, sampler=keep))
     rng = np.random.default_rng(seed)
     seconds, drawn = timed(lambda: simulate(held[0], rng, DRAWS))
     assert drawn is not None

@@ -359,7 +359,12 @@ from tuneworthy.model.precedents import (
     RuleId,
 )
 from tuneworthy.model.training import TrainingExample, TrainingSet, content_id, set_digest
-from tuneworthy.money.investment import RememberedDraws, closed_form, stakes_of
+from tuneworthy.money.investment import (
+    MoneyContext,
+    RememberedDraws,
+    closed_form,
+    stakes_of,
+)
 from tuneworthy.money.savings import Savings, compare
 from tuneworthy.money.serving import TUNED, serving_costs
 from tuneworthy.money.simulate import CashFlow, _draw, simulate

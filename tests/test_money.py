@@ -24,6 +24,7 @@ from internals import (
     CashFlow,
     Interval,
     Model,
+    MoneyContext,
     Savings,
     Unknown,
     _draw,
@@ -639,7 +640,7 @@ def test_a_job_never_saves_more_than_its_bill_in_any_draw(data: st.DataObject) -
     saved = savings.usd
     assert saved.value <= today_.usd.value * (1 + 1e-9)
     assert saved.high <= today_.usd.high * (1 + 1e-9)
-    flow = CashFlow(stakes_of(case, LESSON, model_, savings, ways))
+    flow = CashFlow(stakes_of(MoneyContext(case, LESSON, NO_PRICES), model_, savings, ways))
     rng = np.random.default_rng(1)
     values = {name: rng.uniform(at.low, at.high, 50) for name, at in flow.inputs.items()}
     sums = flow.follow(values, np.ones(50)).cumulated
@@ -1020,7 +1021,8 @@ def outlook(case: Any, draws: int = 400, seed: int = 1) -> Any:
     model = build_cost_model(case, LESSON)
     savings = compare(case, ways, model)
     counted = savings if isinstance(savings, Savings) and not model.savings else None
-    stakes = stakes_of(case, LESSON, model, counted, ways)._replace(taken={}, says={})
+    context = MoneyContext(case, LESSON, NO_PRICES)
+    stakes = stakes_of(context, model, counted, ways)._replace(taken={}, says={})
     drawn = simulate(stakes, np.random.default_rng(seed), draws)
     return savings, closed_form(model, counted), drawn
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tuneworthy.model.case import Attempt, Case, CaseDecision, Prices
 from tuneworthy.model.dossier import (
     CaseFindings,
     Dossier,
+    GateResult,
     NamedDigest,
     Replaced,
     Stage,
@@ -31,10 +32,16 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Framework, Outcome
-from tuneworthy.money.investment import Draw, MoneyFindings, assess_money, held_against
+from tuneworthy.money.investment import (
+    Draw,
+    MoneyContext,
+    MoneyFindings,
+    assess_money,
+    held_against,
+)
 from tuneworthy.money.serving import unlisted
 from tuneworthy.money.worth import at_stake, by_worth
-from tuneworthy.plan.section import build_plan
+from tuneworthy.plan.section import JudgedCase, build_plan
 from tuneworthy.precedents.section import index_for, precedents
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
@@ -138,10 +145,18 @@ def decide(
     published = index_for(case)
     rate = published.rates.get(f"goal={case.goals[0]}" if case.goals else "", published.rates[""])
 
-    def invested(sovereign: State) -> MoneyFindings:
-        return assess_money(case, framework, sovereign, prices, seed, draw, fits, as_of, rate)
-
-    money = invested(sovereign)
+    reckoned = MoneyContext(
+        case=case,
+        framework=framework,
+        prices=prices,
+        sovereign=sovereign,
+        as_of=as_of,
+        seed=seed,
+        sampler=draw,
+        fits=fits,
+        record=rate,
+    )
+    money = assess_money(reckoned)
     findings = _look(case, framework, prices, ledger, replaced, as_of, money)
     facts = CaseFacts(case, framework, assessment, fits, findings)
     challenges = challenge(facts)
@@ -149,8 +164,12 @@ def decide(
     all_gates = gates(case, assessment, decision, fits, money.gate, as_of, facts.missed)
     asked = by_worth(questions(states, framework, rules), states, rules, at_stake(money.result))
     outlooks = Compared(facts, published_counts())
-    judging = facts, rules, outlooks, all_gates, challenges, asked
-    judgement = judge(*judging, lambda to: held_against(invested(to), challenges).gate)
+
+    def gate_where(data_stay_inside: State) -> GateResult:
+        money = assess_money(replace(reckoned, sovereign=data_stay_inside))
+        return held_against(money, challenges).gate
+
+    judgement = judge(facts, rules, outlooks, all_gates, challenges, asked, gate_where)
     flip_sets, searched_to = flips(states, rules, decision.outcome)
     return Dossier.waiting(
         lambda: {"reach": judgement.ahead()[1]},
@@ -179,7 +198,18 @@ def decide(
         investment=money.result,
         precedents=precedents(published, case, framework, rules, assessment),
         plan=build_plan(
-            case, framework, assessment, decision, judgement, fits, all_gates, asked, money, as_of
+            JudgedCase(
+                case=case,
+                framework=framework,
+                assessment=assessment,
+                decision=decision,
+                judgement=judgement,
+                fits=fits,
+                gates=all_gates,
+                open_questions=asked,
+                money=money,
+                start=as_of,
+            )
         ),
         evidence=evidence_section({**measured, **as_evidence(figures(case))}, framework, case),
         series=series or NOTHING_MEASURED,

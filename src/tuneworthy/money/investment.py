@@ -6,7 +6,7 @@ import math
 import operator
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from threading import Lock
@@ -121,57 +121,130 @@ class MoneyFindings(NamedTuple):
     model: CostModel | None = None  #: Every amount, as the plan splits it.
 
 
-def assess_money(
-    case: Case,
-    framework: Framework,
-    sovereign: State,
-    prices: Prices,
-    seed: int,
-    sampler: Draw | None = None,
-    fits: Sequence[ApproachResult] = (),
-    as_of: date | None = None,
-    record: BaseRate | None = None,
-) -> MoneyFindings:
+@dataclass(frozen=True, slots=True)
+class MoneyContext:
+    """What the money of a case is reckoned from."""
+
+    case: Case
+    framework: Framework
+    prices: Prices
+    sovereign: State = "no"  #: Whether the data has to stay inside.
+    as_of: date | None = None  #: The day it speaks for; without one no model's end is known.
+    seed: int = 0
+    sampler: Draw | None = None  #: Draws the money in the place of ``draw``.
+    fits: Sequence[ApproachResult] = ()  #: Approaches, the primary one first.
+    record: BaseRate | None = None  #: How often tuning won in published cases.
+
+    @property
+    def under_months(self) -> float:
+        """Months within which it has to pay back; infinite where no rule asks, and for a job."""
+        rule = self.framework.break_even
+        if rule is None or self.case.one_off:
+            return math.inf
+        return rule.under_months
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoning:
+    """The amounts of a case, and what they come to."""
+
+    model: CostModel
+    ways: Ways
+    savings: Savings | Unknown
+    closed: ClosedForm | Payback
+    draws: Draws | None
+    payback: Payback
+
+    @property
+    def counted(self) -> Savings | None:
+        """The saving that counts: the computed one, where none is stated."""
+        return counted_saving(self.model, self.savings)
+
+    @property
+    def bill(self) -> Interval | None:
+        """USD a month that what runs today costs; None where nobody knows."""
+        return self.ways.bill.usd if self.ways.bill else None
+
+
+def counted_saving(model: CostModel, savings: Savings | Unknown) -> Savings | None:
+    """A computed saving, unless one is stated, which wins."""
+    return None if isinstance(savings, Unknown) or model.savings else savings
+
+
+def assess_money(context: MoneyContext) -> MoneyFindings:
     """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
-    ways = serving_costs(case, prices, sovereign, as_of)
+    reckoning = _reckon(context)
+    ways = reckoning.ways
+    payback = reckoning.payback
+    upfront = reckoning.model.priced(reckoning.model.upfront)
+    bill = reckoning.bill
+    stated_bill = None
+    if bill is not None:
+        stated_bill = Amount(
+            low=min(bill.low, MOST_USD),
+            likely=min(bill.value, MOST_USD),
+            high=min(bill.high, MOST_USD),
+        )
+    return MoneyFindings(
+        result=_result_or_ask(context, reckoning),
+        gate=GateResult(id="investment", state=payback.state, why=payback.why),
+        settled_when=payback.settled_when,
+        settle=payback.settle,
+        servings=tuple(map(_serving, ways.costs)),
+        upfront=upfront.narrowed() if upfront else None,
+        bill=stated_bill,
+        model=reckoning.model,
+    )
+
+
+def _reckon(context: MoneyContext) -> Reckoning:
+    """The amounts of a case, and whether they pay back."""
+    case = context.case
+    framework = context.framework
+    ways = serving_costs(case, context.prices, context.sovereign, context.as_of)
     served = tuned_serving(case, ways, taken(services().assumptions["hosted_premium"]))
-    lacking, training = _lacking(case, framework, fits), _compute(case, fits)
+    lacking = _lacking(case, framework, context.fits)
+    training = _compute(case, context.fits)
     model = build_cost_model(case, framework, *served, lacking, training)
     savings = compare(case, ways, model)
-    counted = None if isinstance(savings, Unknown) or model.savings else savings
-    bill, rule = ways.bill.usd if ways.bill else None, framework.break_even
-    under = math.inf if rule is None or model.one_off else rule.under_months
-    closed, draws = closed_form(model, counted, bill, under), None
+    counted = counted_saving(model, savings)
+    bill = ways.bill.usd if ways.bill else None
+    closed = closed_form(model, counted, bill, context.under_months)
+    draws = None
     if isinstance(closed, ClosedForm):
-        stakes = stakes_of(case, framework, model, counted, ways, as_of, record)
-        draws = (sampler or draw)(stakes, seed)
-    payback = _payback(case, framework, model, closed, draws, under)
-    payback = _undercut(payback, closed, counted, ways, model, under)
-    if sovereign == "yes":
+        stakes = stakes_of(context, model, counted, ways)
+        sampler = context.sampler or draw
+        draws = sampler(stakes, context.seed)
+    payback = _payback(context, model, closed, draws)
+    payback = _undercut(payback, closed, counted, ways, model, context.under_months)
+    if context.sovereign == "yes":
         payback = _inside(payback, case, ways)
-    ask = closed.why if isinstance(closed, Payback) else payback.why
-    asks = [ask, "" if RATE in model.inputs else _NO_HOURLY_RATE, _BILL]
-    result: InvestmentResult | Unknown = Unknown(ask="; ".join(filter(None, dict.fromkeys(asks))))
-    known = isinstance(closed, ClosedForm) or isinstance(savings, Savings)
-    if known or bill or ways.rivals:
-        result = _result(case, framework, model, savings, ways, closed, draws, payback)
-        today, target = case.today, case.targets.quality
-        if target and today.quality is not None and today.cases:
-            more = more_cases(result, today.quality, today.cases, target.at_least)
-            worth = (more, *result.worth) if more else result.worth
-            result = result.model_copy(update={"worth": worth})
-    upfront = model.priced(model.upfront)
-    ends = [min(end, MOST_USD) for end in astuple(bill)] if bill else []
-    return MoneyFindings(
-        result,
-        GateResult(id="investment", state=payback.state, why=payback.why),
-        payback.settled_when,
-        payback.settle,
-        tuple(map(_serving, ways.costs)),
-        upfront.narrowed() if upfront else None,
-        Amount(**dict(zip(("low", "likely", "high"), ends, strict=True))) if ends else None,
-        model,
-    )
+    return Reckoning(model, ways, savings, closed, draws, payback)
+
+
+def _result_or_ask(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult | Unknown:
+    """The section, with what further cases are worth; or what to state first."""
+    known = isinstance(reckoning.closed, ClosedForm) or isinstance(reckoning.savings, Savings)
+    if not (known or reckoning.bill or reckoning.ways.rivals):
+        return Unknown(ask=_what_to_state(reckoning))
+    result = _result(context, reckoning)
+    today = context.case.today
+    target = context.case.targets.quality
+    if target is None or today.quality is None or not today.cases:
+        return result
+    more = more_cases(result, today.quality, today.cases, target.at_least)
+    if not more:
+        return result
+    return result.model_copy(update={"worth": (more, *result.worth)})
+
+
+def _what_to_state(reckoning: Reckoning) -> str:
+    closed = reckoning.closed
+    asks = [closed.why if isinstance(closed, Payback) else reckoning.payback.why]
+    if RATE not in reckoning.model.inputs:
+        asks.append(_NO_HOURLY_RATE)
+    asks.append(_BILL)
+    return "; ".join(dict.fromkeys(ask for ask in asks if ask))
 
 
 def taken(fact: Assumption) -> Interval:
@@ -180,43 +253,55 @@ def taken(fact: Assumption) -> Interval:
 
 
 def stakes_of(
-    case: Case,
-    framework: Framework,
-    model: CostModel,
-    counted: Savings | None,
-    ways: Ways,
-    as_of: date | None = None,
-    record: BaseRate | None = None,
+    context: MoneyContext, model: CostModel, counted: Savings | None, ways: Ways
 ) -> Stakes:
     """What is drawn; what is taken because the case doesn't say comes with what carries it."""
-    facts, bill, rule = services().assumptions, ways.bill, framework.break_even
-    facts_ = {DISCOUNT: facts["discount_per_year"]}
-    if not case.one_off:  # a job is over before a price falls or a model ends
-        facts_[PRICE_FALL] = facts["price_fall_per_year"]
-        if case.tuning.service != "self_hosted":
-            facts_[LIFE] = facts["model_life_months"]
-    inputs = {name: taken(fact) for name, fact in facts_.items()}
-    says = {name: f"{fact.says} Read on {day(fact.dated)}" for name, fact in facts_.items()}
+    case = context.case
+    rule = context.framework.break_even
+    inputs: dict[str, Interval] = {}
+    says: dict[str, str] = {}
+    for name, fact in _assumed_of(case).items():
+        inputs[name] = taken(fact)
+        says[name] = f"{fact.says} Read on {day(fact.dated)}"
+    record = context.record
     if record is not None:
         inputs[FAILURE] = Interval(1 - record.high, 1 - record.rate, 1 - record.low)
         says[FAILURE] = (
             f"tuning works as often as it measured best in {record.of}: {record.won} of "
             f"{record.n}, {share(record.low)} to {share(record.high)}"
         )
-    until, first_end = serves_until(case), None
-    if until and as_of and until > as_of and not case.one_off:  # else it is tuned elsewhere
-        first_end = (until - as_of).days / DAYS_PER_MONTH
     return Stakes(
         model=model,
         savings=counted,
-        bill=bill.option if bill else None,
+        bill=ways.bill.option if ways.bill else None,
         horizon=1 if case.one_off else case.economics.assumptions.horizon_months,
-        under_months=None if rule is None else math.inf if case.one_off else rule.under_months,
+        under_months=None if rule is None else context.under_months,
         taken=inputs,
         says=says,
         pilots=case.tuning.pilot != "no",
-        first_end=first_end,
+        first_end=_months_to_the_end(context),
     )
+
+
+def _assumed_of(case: Case) -> dict[str, Assumption]:
+    """Facts that stand in for what the case doesn't say, by the input that they give."""
+    facts = services().assumptions
+    assumed = {DISCOUNT: facts["discount_per_year"]}
+    if case.one_off:  # a job is over before a price falls or a model ends
+        return assumed
+    assumed[PRICE_FALL] = facts["price_fall_per_year"]
+    if case.tuning.service != "self_hosted":
+        assumed[LIFE] = facts["model_life_months"]
+    return assumed
+
+
+def _months_to_the_end(context: MoneyContext) -> float | None:
+    """Months until the base model is switched off; None where none ends while the case lasts."""
+    until = serves_until(context.case)
+    as_of = context.as_of
+    if until is None or as_of is None or until <= as_of or context.case.one_off:
+        return None  # one that has ended is tuned elsewhere
+    return (until - as_of).days / DAYS_PER_MONTH
 
 
 def _lacking(
@@ -393,12 +478,7 @@ _WORTH = ("low", "medium", "high")
 
 
 def _payback(
-    case: Case,
-    framework: Framework,
-    model: CostModel,
-    closed: ClosedForm | Payback,
-    draws: Draws | None,
-    limit: float,
+    context: MoneyContext, model: CostModel, closed: ClosedForm | Payback, draws: Draws | None
 ) -> Payback:
     """The investment by the framework's break-even rule; a job has to pay with itself.
 
@@ -407,7 +487,10 @@ def _payback(
     one month; growth, the model's life and the chance that tuning fails are in the draws alone, so
     a yes that the middle draw doesn't bear out is unknown.
     """
-    rule, value, lacks = framework.break_even, case.strategic_value, ""
+    rule = context.framework.break_even
+    value = context.case.strategic_value
+    limit = context.under_months
+    lacks = ""
     if rule and value != "unknown" and _WORTH.index(value) < _WORTH.index(rule.strategic_value):
         lacks = f"strategic value is {value}, {rule.strategic_value} is asked for"
     if isinstance(closed, Payback):
@@ -505,39 +588,36 @@ def _undercut(
     )
 
 
-def _result(
-    case: Case,
-    framework: Framework,
-    model: CostModel,
-    savings: Savings | Unknown,
-    ways: Ways,
-    closed: ClosedForm | Payback,
-    draws: Draws | None,
-    payback: Payback,
-) -> InvestmentResult:
+def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
     """The section; what a benefit would tell is unknown where nobody states one."""
-    rule, bill = framework.break_even, ways.bill.usd if ways.bill else None
-    counted = None if isinstance(savings, Unknown) or model.savings else savings
-    open_ = closed if isinstance(closed, Payback) else payback
-    lacks, later = model.lacks or _NO_HOURLY_RATE, Unknown(ask=open_.why)
+    framework = context.framework
+    rule = framework.break_even
+    model = reckoning.model
+    closed = reckoning.closed
+    draws = reckoning.draws
+    payback = reckoning.payback
+    counted = reckoning.counted
     known = closed if isinstance(closed, ClosedForm) else None
+    why_open = closed.why if isinstance(closed, Payback) else payback.why
+    later = Unknown(ask=why_open)
+    lacks = model.lacks or _NO_HOURLY_RATE
     pilot = model.priced(model.pilot.usd) if model.pilot.usd else None
-    upfront, running = model.priced(model.upfront), model.priced(model.running)
+    upfront = model.priced(model.upfront)
+    running = model.priced(model.running)
     build = at_ends(operator.sub, upfront, pilot) if upfront and pilot else None
-    back = [later] * 3 if draws is None else [_months(Interval.certain(m)) for m in draws.months]
     in_time: Number | None = draws.in_time if draws else later
     if in_time is None:
         in_time = Unknown(ask="the framework has no break-even rule: add break_even.under_months")
     no_table = "the table is for work that goes on" if model.one_off else lacks
     table = known.table_months if known else None
     return InvestmentResult(
-        bill_usd=_shown(bill, _BILL),
-        possible_saving_usd=_possible(counted, closed, bill),
+        bill_usd=_shown(reckoning.bill, _BILL),
+        possible_saving_usd=_possible(counted, closed, reckoning.bill),
         must_bring_usd=_shown(must_bring(model, rule.under_months) if rule else None, lacks),
         ask_usd=AskUsd(
             pilot=_shown(pilot, lacks), build=_shown(build, lacks), run_month=_shown(running, lacks)
         ),
-        items=tuple(_items(case, framework, model, savings, ways)),
+        items=tuple(_items(context.case, framework, model, reckoning.savings, reckoning.ways)),
         case_usd=_case_usd(model, framework),
         gain_usd=draws.gain_usd if draws else later,
         scenarios=draws.scenarios if draws else (),
@@ -545,11 +625,8 @@ def _result(
         capped=known is not None and known.possible is not None,
         one_off=model.one_off,
         upfront_usd=_shown(upfront, lacks),
-        monthly_net_usd=_shown(known.net if known else None, open_.why),
-        break_even_months=BreakEven(
-            point=_months(known.months if known else later),
-            **dict(zip(("p10", "p50", "p90"), back, strict=True)),
-        ),
+        monthly_net_usd=_shown(known.net if known else None, why_open),
+        break_even_months=_break_even_months(known, draws, later),
         p_within_6_months=in_time,
         justified=payback.state,
         why=payback.why,
@@ -559,9 +636,18 @@ def _result(
             break_even_months=_months(table or Unknown(ask=no_table)),
         ),
         steps=_steps(model, counted, known, framework) if known else (),
-        computed=_computed(savings, model, ways),
+        computed=_computed(reckoning.savings, model, reckoning.ways),
         simulation=draws.simulation if draws else later,
     )
+
+
+def _break_even_months(known: ClosedForm | None, draws: Draws | None, later: Unknown) -> BreakEven:
+    """Months by one month's amounts, and those of one draw in ten, the middle and nine in ten."""
+    point = _months(known.months if known else later)
+    if draws is None:
+        return BreakEven(point=point, p10=later, p50=later, p90=later)
+    p10, p50, p90 = (_months(Interval.certain(months)) for months in draws.months)
+    return BreakEven(point=point, p10=p10, p50=p50, p90=p90)
 
 
 def _shown(amount: Interval | None, ask: str) -> Number:

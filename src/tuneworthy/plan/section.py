@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, get_args
 
@@ -23,7 +24,7 @@ from tuneworthy.model.dossier import (
     QuestionResult,
     Recommendation,
 )
-from tuneworthy.model.framework import Framework, Outcome, either
+from tuneworthy.model.framework import Framework, Outcome, PlanRule, either
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import (
     Calendar,
@@ -57,57 +58,45 @@ from tuneworthy.words import (
 _FAR_MONTHS = 1200  #: A century: nobody names the day.
 
 
-def build_plan(
-    case: Case,
-    framework: Framework,
-    assessment: Assessment,
-    decision: Decision,
-    judgement: Judgement,
-    fits: Sequence[ApproachResult],
-    gates: Sequence[GateResult],
-    open_questions: Sequence[QuestionResult],
-    money: MoneyFindings,
-    start: date,
-) -> Plan | Unknown:
+@dataclass(frozen=True, slots=True)
+class JudgedCase:
+    """What a plan is made from: a case, and everything that was found about it."""
+
+    case: Case
+    framework: Framework  #: The one that it was judged by.
+    assessment: Assessment  #: The answers.
+    decision: Decision  #: What the rules came to.
+    judgement: Judgement  #: Its steps come first in the plan.
+    fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
+    gates: Sequence[GateResult]  #: What stands between a candidate and money.
+    open_questions: Sequence[QuestionResult]  #: Open answers that can matter, the best first.
+    money: MoneyFindings  #: When it pays.
+    start: date  #: The day to begin.
+
+
+def build_plan(judged: JudgedCase) -> Plan | Unknown:
     """Plan what the judgement asks for, or say what would make a plan possible.
 
     A pilot is planned up to a tuned model that is watched and kept fresh; any other answer up to
     the next decision. Hours and USD are the case's where it states them by category, else those
     of the framework's tables; hours without a rate leave the USD open.
-
-    Args:
-        case: The case.
-        framework: The framework it was judged by.
-        assessment: The answers.
-        decision: What the rules came to.
-        judgement: The judgement, whose steps come first.
-        fits: Approaches, the primary one first.
-        gates: What stands between a candidate and money.
-        open_questions: Open answers that can matter, the best first.
-        money: When it pays.
-        start: The day to begin.
     """
-    rule, stated = framework.plan, case.economics.hours_per_week
-    if rule is None:
+    if judged.framework.plan is None:
         return Unknown(ask="add a plan section to the framework, or let it extend one that has it")
     try:
-        calendar = Calendar(start, rule.hours_per_week if stated is None else stated.likely)
-        assert money.model is not None  # whoever assessed the money has it
-        missed = [name for name, target in judgement.targets.items() if target.state == "missed"]
-        judged = (case, framework, rule, assessment, fits, calendar, money.model)
-        plan = PlanContext(*judged, judgement.ruled_out, missed)
-        aim = _fill(plan, decision, judgement, gates, open_questions, money)
+        plan = _plan_context(judged, judged.framework.plan)
+        aim = _fill(plan, judged)
     except NoPlanError as error:
         return Unknown(ask=error.ask)
     phases = tuple(plan.phases)
     by_part = {part: [phase for phase in phases if phase.part == part] for part in get_args(Part)}
     return Plan(
         aim=aim,
-        start=calendar.start,
+        start=plan.calendar.start,
         phases=phases,
         hours=Range.total(phase.hours for phase in phases),
         usd=Range.total(phase.usd for phase in phases),
-        weeks=calendar.weeks,
+        weeks=plan.calendar.weeks,
         parts={
             part: PartTotal(
                 hours=Range.total(p.hours for p in group),
@@ -117,38 +106,60 @@ def build_plan(
             for part, group in by_part.items()
             if group
         },
-        notes=tuple(_notes(plan, decision, money)),
+        notes=tuple(_notes(plan, judged)),
     )
 
 
-def _fill(
-    plan: PlanContext,
-    decision: Decision,
-    judgement: Judgement,
-    gates: Sequence[GateResult],
-    open_questions: Sequence[QuestionResult],
-    money: MoneyFindings,
-) -> Aim:
+def _plan_context(judged: JudgedCase, rule: PlanRule) -> PlanContext:
+    stated_hours = judged.case.economics.hours_per_week
+    hours_per_week = rule.hours_per_week if stated_hours is None else stated_hours.likely
+    targets = judged.judgement.targets
+    assert judged.money.model is not None  # whoever assessed the money has it
+    return PlanContext(
+        case=judged.case,
+        framework=judged.framework,
+        rule=rule,
+        assessment=judged.assessment,
+        fits=judged.fits,
+        calendar=Calendar(judged.start, hours_per_week),
+        money=judged.money.model,
+        ruled_out=judged.judgement.ruled_out,
+        missed=[name for name, target in targets.items() if target.state == "missed"],
+    )
+
+
+def _fill(plan: PlanContext, judged: JudgedCase) -> Aim:
     """Add the phases that the answer asks for."""
-    simpler = plan.framework.simpler_than_tuning(judgement.recommendation.options)
+    judgement = judged.judgement
+    recommendation = judgement.recommendation
     if judgement.answer in ("pilot", "yes"):
-        tuning(plan, gates, simpler, money)
+        simpler = plan.framework.simpler_than_tuning(recommendation.options)
+        tuning(plan, judged.gates, simpler, judged.money)
         return "tune"
     if judgement.answer == "no":
         keeping(plan)
         return "confirm"
-    outcome = decision.leaning if judgement.outcome == "undecided" else judgement.outcome
-    asks = judgement.recommendation.steps[0].option == "measure"
-    first = questions(plan, open_questions) if asks and open_questions else ()
-    steps_to_verdict(plan, outcome, judgement.recommendation, gates, first)
-    return "confirm" if outcome == "improve_rag_or_switch_model" or first else "change"
+    outcome = judgement.outcome
+    if outcome == "undecided":
+        outcome = judged.decision.leaning
+    first_step = recommendation.steps[0]
+    answers_first: Needs = ()
+    if first_step.option == "measure" and judged.open_questions:
+        answers_first = questions(plan, judged.open_questions)
+    steps_to_verdict(plan, outcome, recommendation, judged.gates, answers_first)
+    if outcome == "improve_rag_or_switch_model" or answers_first:
+        return "confirm"
+    return "change"
 
 
 # Everything a reader has to know before believing the dates and the sums.
 
 
-def _notes(plan: PlanContext, decision: Decision, money: MoneyFindings) -> Iterator[str]:
-    economics, notes = plan.case.economics, said()["notes"]
+def _notes(plan: PlanContext, judged: JudgedCase) -> Iterator[str]:
+    economics = plan.case.economics
+    decision = judged.decision
+    money = judged.money.result
+    notes = said()["notes"]
     whose = "as stated"
     if economics.hours_per_week is None:
         whose = "the framework's figure; state economics.hours_per_week"
@@ -157,11 +168,11 @@ def _notes(plan: PlanContext, decision: Decision, money: MoneyFindings) -> Itera
         yield notes["no_rate"]
     if decision.outcome == "undecided":
         yield notes["undecided"].format(outcome=OUTCOME_WORDS[decision.leaning])
-    launch = next((p.end for p in plan.phases if p.id == "deployment"), None)
+    launch = next((phase.end for phase in plan.phases if phase.id == "deployment"), None)
     if launch is not None:
         yield from _notes_of_tuning(plan, notes, launch)
-        if isinstance(money.result, InvestmentResult):
-            yield from _pays_back(money.result, notes, launch)
+        if isinstance(money, InvestmentResult):
+            yield from _pays_back(money, notes, launch)
 
 
 def _notes_of_tuning(plan: PlanContext, notes: Mapping[str, str], launch: date) -> Iterator[str]:
