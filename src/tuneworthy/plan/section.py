@@ -39,7 +39,7 @@ from tuneworthy.verdict.facts import DAYS_PER_MONTH
 from tuneworthy.verdict.gates import held, unsafe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.verdict.judge import Judgement
-from tuneworthy.verdict.options import OPTIONS
+from tuneworthy.verdict.options import option_rule
 from tuneworthy.words import (
     count,
     day,
@@ -313,7 +313,11 @@ def _trying(plan: PlanContext, outcome: Outcome, advised: tuple[str, ...], needs
     _advised(plan, advised, needs)
     if outcome != "keep_optimizing_prompts":
         return
-    done = {check for name in advised if name in OPTIONS for check in OPTIONS[name].checks}
+    done: set[str] = set()
+    for name in advised:
+        rule = option_rule(name)
+        if rule is not None:
+            done.update(rule.checks)
     for name, check in plan.assessment.ceiling.checks.items():
         if check.state != "yes" and name not in done:
             _check(plan, name, needs)

@@ -10,6 +10,7 @@ from typing import Any
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.model.case import metric_named
 from tuneworthy.model.evalset import CheckCall, EvalCase
+from tuneworthy.plugins import plugin_object
 from tuneworthy.scoring import judge, sandboxed, structured, texts
 from tuneworthy.scoring.base import (
     Kit,
@@ -42,11 +43,19 @@ CASES_A_LABEL = 2
 def scorer_for(check: CheckCall | str, kit: Kit) -> Scorer:
     """The scorer that a check names, or the one with an id."""
     name, parameters = (check, None) if isinstance(check, str) else (check.scorer, check.of)
-    kind = SCORERS.get(name)
+    kind = scorer_kind(name)
     if kind is None:
         fix = did_you_mean(name, tuple(SCORERS)) if name else f"use one of {', '.join(SCORERS)}"
         raise InputError(one_line(f'there is no scorer "{name[:60]}"'), fix=fix)
     return make(kind, parameters, kit)
+
+
+def scorer_kind(name: str) -> type[Scorer] | None:
+    """The scorer with an id, ours or of an installed package; None for none."""
+    if name in SCORERS:
+        return SCORERS[name]
+    added = plugin_object("scorers", name)
+    return added if isinstance(added, type) and issubclass(added, Scorer) else None
 
 
 def default_scorers(
@@ -64,7 +73,7 @@ def default_scorers(
     references = [value for case in cases if not _compared(case) for value in case.accepted]
     are_texts = all(isinstance(value, str) for value in references)
     name = metric_named(metric)
-    if name not in SCORERS or (name == "label" and not are_texts):
+    if scorer_kind(name) is None or (name == "label" and not are_texts):
         if not references:
             return ()
         name = _fitting(references, GOALS.get(goal, ""), are_texts=are_texts)
@@ -75,7 +84,7 @@ def default_scorers(
 
 
 def _compared(case: EvalCase) -> bool:
-    kinds = (SCORERS.get(check.scorer) for check in case.checks)
+    kinds = (scorer_kind(check.scorer) for check in case.checks)
     return any(kind is not None and kind.compares for kind in kinds)
 
 

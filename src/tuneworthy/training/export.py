@@ -30,6 +30,7 @@ from tuneworthy.model.base import FileRecord, Name, Natural, Text, Unknown
 from tuneworthy.model.framework import Service
 from tuneworthy.model.training import ChatTurn, TrainingExample
 from tuneworthy.pipeline import load_case
+from tuneworthy.plugins import plugin_texts
 from tuneworthy.report import blocks as b
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 from tuneworthy.text.json import read_json, validator
@@ -99,7 +100,9 @@ _FOLDER = files("tuneworthy.training").joinpath("targets")
 
 
 def target_names() -> list[str]:
-    return sorted(file.name.removesuffix(".yaml") for file in _FOLDER.iterdir())
+    """Every target that ships, and those that installed packages add."""
+    ours = {file.name.removesuffix(".yaml") for file in _FOLDER.iterdir()}
+    return sorted(ours | plugin_texts("targets").keys())
 
 
 @cache
@@ -112,7 +115,9 @@ def target(name: str) -> Target:
 
 
 def _data(name: str) -> dict[str, Any]:
-    text = _FOLDER.joinpath(f"{name}.yaml").read_text("utf-8")
+    text = plugin_texts("targets").get(name)
+    if text is None:
+        text = _FOLDER.joinpath(f"{name}.yaml").read_text("utf-8")
     data: dict[str, Any] = parse(text, name, FrameworkError).data
     like = data.pop("like", None)
     return data if like is None else {**_data(like), **data}

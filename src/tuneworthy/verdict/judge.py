@@ -37,7 +37,7 @@ from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.challenges import disputed
 from tuneworthy.verdict.facts import TARGETS, CaseFacts, named
 from tuneworthy.verdict.gates import strength
-from tuneworthy.verdict.options import OPTIONS, Compared, Outlook, covers
+from tuneworthy.verdict.options import Compared, Outlook, covers, option_rule
 from tuneworthy.verdict.rules import OTHERS, strength_of, verdict_of
 from tuneworthy.words import few, listing, number, sentence, several, usd
 
@@ -395,7 +395,8 @@ def _before_tuning(it: Situation, finding: Finding, asked: Asked) -> Iterator[Ba
 
 def checks_of(option: Outlook) -> Strings:
     """Checks of the ceiling test that an option does."""
-    return OPTIONS[option.id].checks if option.id in OPTIONS else ()
+    rule = option_rule(option.id)
+    return rule.checks if rule else ()
 
 
 _WAITS: Mapping[str, tuple[str, str, str]] = TABLES["waits"]

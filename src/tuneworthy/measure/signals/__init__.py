@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, cast
+
 from tuneworthy.measure.sample import ALIKE
 from tuneworthy.measure.signals.arms import ArmsSignal
 from tuneworthy.measure.signals.base import TraceSignal
@@ -19,10 +22,11 @@ from tuneworthy.measure.signals.terms import TermsSignal
 from tuneworthy.measure.signals.traffic import TrafficSignal
 from tuneworthy.measure.signals.voice import VoiceSignal
 from tuneworthy.model.case import Materials
+from tuneworthy.plugins import plugin_objects
 
 
 def signals(materials: Materials, near_copy: float | None = None) -> tuple[TraceSignal, ...]:
-    """One of every signal, new, in the order of the factors they bear on.
+    """One of every signal, new, in the order of the factors they bear on; added ones come last.
 
     A signal may remember what it has seen of one run. ``near_copy`` is the framework's threshold of
     that name: the share of three-word runs in common from which two texts are one.
@@ -43,4 +47,12 @@ def signals(materials: Materials, near_copy: float | None = None) -> tuple[Trace
         TextsSignal(materials),
         SuccessSignal(),
         ArmsSignal(),
+        *_added(materials),
     )
+
+
+def _added(materials: Materials) -> Iterator[TraceSignal]:
+    """Signals that installed packages add: each is made from the materials of the case."""
+    for make_signal in plugin_objects("signals").values():
+        signal: TraceSignal = cast("Any", make_signal)(materials)
+        yield signal

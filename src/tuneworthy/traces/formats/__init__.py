@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from tuneworthy.plugins import plugin_texts
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, hold, mapping_from_text
 
 _ORDER = (
@@ -18,9 +19,14 @@ _ORDER = (
 
 
 @cache
-def formats() -> tuple[FieldMap, ...]:
-    """All maps, the more telling before the others; the last is our own format."""
+def formats_by_name() -> dict[str, FieldMap]:
+    """All maps in the order in which they are tried; the last is our own format.
+
+    Those that installed packages add come first, then the more telling before the others.
+    """
     maps: dict[str, FieldMap] = {}
+    for name, text in plugin_texts("formats").items():
+        maps[name] = mapping_from_text(text, f"{name}.yaml", makers=True)
     for name in _ORDER.split():
         text = files("tuneworthy.traces.formats").joinpath(f"{name}.yaml").read_text("utf-8")
         maps[name] = mapping_from_text(text, f"{name}.yaml", makers=True)
@@ -30,15 +36,21 @@ def formats() -> tuple[FieldMap, ...]:
             parts = ("only", "prepare", "id")
             own: Any = {part: getattr(kind, part) or getattr(base, part) for part in parts}
             maps[name] = replace(kind, picks={**base.picks, **kind.picks}, **own)
-    return tuple(maps.values())
+    return maps
+
+
+@cache
+def formats() -> tuple[FieldMap, ...]:
+    """The maps of ``formats_by_name``."""
+    return tuple(formats_by_name().values())
 
 
 def plain() -> FieldMap:
-    return formats()[-1]
+    return formats_by_name()["plain"]
 
 
 def own_scores() -> FieldMap:
-    return formats()[_ORDER.split().index("own_scores")]
+    return formats_by_name()["own_scores"]
 
 
 def recognise(record: Mapping[str, Any]) -> FieldMap | None:

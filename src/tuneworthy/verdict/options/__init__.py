@@ -26,6 +26,7 @@ from tuneworthy.model.framework import (
     OptionRule,
     TargetId,
 )
+from tuneworthy.plugins import plugin_object
 from tuneworthy.verdict.facts import ARMS, TARGETS, CaseFacts, as_range, ends, known_range, named
 from tuneworthy.verdict.options import model, prompt, tuning
 from tuneworthy.verdict.options.rule import Figures, Opinion, Option, no, partly, unknown, yes
@@ -36,7 +37,20 @@ OPTIONS: Mapping[str, Option] = {
     for room in (prompt, model, tuning)
     for each in vars(room).values()
     if isinstance(each, Option)
-}  #: Option id to its rule; an own framework's other options are shown and not judged.
+}
+"""The rules that ship, by the ids of their options."""
+
+
+def option_rule(name: str) -> Option | None:
+    """The rule of an option, ours or of an installed package; None where nobody wrote one.
+
+    An option of an own framework without a rule is shown and not judged.
+    """
+    if name in OPTIONS:
+        return OPTIONS[name]
+    added = plugin_object("options", name)
+    return added if isinstance(added, Option) else None
+
 
 HELPS = ("yes", "partly", "unknown", "no")
 GRADES = ("measured", "published_cases", "rule_of_thumb")
@@ -175,7 +189,7 @@ def _judged(option: Outlook, facts: CaseFacts, known: Outlook | None = None) -> 
 def _options(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
     goal = next(iter(facts.case.goals), "")
     for name, rule in facts.framework.options.items():
-        own, effort, weeks = OPTIONS.get(name), as_range(rule.effort_hours), as_range(rule.weeks)
+        own, effort, weeks = option_rule(name), as_range(rule.effort_hours), as_range(rule.weeks)
         if name == "hybrid":  # it is tuning, and its own work beside that
             tuning_hours, first = _tuning_hours(facts.case, facts.framework), _first_weeks(facts)
             effort = effort and tuning_hours and effort + tuning_hours
@@ -470,8 +484,11 @@ def _beaten_by(option: Outlook, helpful: Sequence[Outlook]) -> str:
 def _rivals(option: Outlook, other: Outlook) -> bool:
     if option.variant_of == other.variant_of != "none":
         return True
-    troubles = [OPTIONS[each.id].trouble for each in (option, other) if each.id in OPTIONS]
-    return len(troubles) == 2 and troubles[0] == troubles[1] != ""
+    mine = option_rule(option.id)
+    its = option_rule(other.id)
+    if mine is None or its is None:
+        return False
+    return mine.trouble == its.trouble != ""
 
 
 def _beats(option: Outlook, other: Outlook) -> bool:
