@@ -617,11 +617,7 @@ ALSO: dict[str, list[Pair]] = {
     ],
 }  # fmt: skip
 
-EVERY = [
-    pytest.param(name, pair, id=f"{name}-{number}")
-    for name in PAIRS
-    for number, pair in enumerate([PAIRS[name], *ALSO.get(name, [])])
-]
+EVERY = [(name, pair) for name in PAIRS for pair in [PAIRS[name], *ALSO.get(name, [])]]
 
 
 def changed(case: dict[str, Any], field: str, instead: Any) -> dict[str, Any]:
@@ -664,29 +660,53 @@ def challenges(data: dict[str, Any], folder: Path | None = None) -> dict[str, Ch
     return {one.id: one for one in dossier.challenges}
 
 
+@pytest.fixture(scope="module")
+def firing(folder: Path) -> list[tuple[str, Pair, ChallengeResult | None]]:
+    """Every pair with what its challenge says where it fires; None where it doesn't."""
+    return [(name, pair, challenges(pair.fires, folder).get(name)) for name, pair in EVERY]
+
+
+Fired = list[tuple[str, Pair, ChallengeResult]]
+
+
+@pytest.fixture(scope="module")
+def fired(firing: list[tuple[str, Pair, ChallengeResult | None]]) -> Fired:
+    """Those that fire."""
+    return [(name, pair, result) for name, pair, result in firing if result is not None]
+
+
 def test_every_challenge_has_its_pair() -> None:
     assert list(PAIRS) == IDS, "add the pair to PAIRS, in the order of the modules"
     assert set(ALSO) <= set(IDS)
     assert len(set(IDS)) == len(IDS)
 
 
-@pytest.mark.parametrize(("name", "pair"), EVERY)
-def test_one_field_makes_the_difference(name: str, pair: Pair, folder: Path) -> None:
-    firing = challenges(pair.fires, folder)
-    assert name in firing
-    assert firing[name].between == pair.between
-    silent = changed(pair.fires, pair.field, pair.instead)
-    assert silent != pair.fires
-    assert name not in challenges(silent, folder)
+def test_every_challenge_fires_and_points_at_both_statements(
+    firing: list[tuple[str, Pair, ChallengeResult | None]],
+) -> None:
+    assert [name for name, _, result in firing if result is None] == []
+    assert [
+        (name, result.between)
+        for name, pair, result in firing
+        if result is not None and result.between != pair.between
+    ] == []
 
 
-@pytest.mark.parametrize("name", IDS)
-def test_nothing_said_is_nothing_to_challenge(name: str) -> None:
-    assert name not in challenges({})
+def test_one_field_makes_the_difference(folder: Path) -> None:
+    unmoved = []
+    for name, pair in EVERY:
+        silent = changed(pair.fires, pair.field, pair.instead)
+        assert silent != pair.fires
+        if name in challenges(silent, folder):
+            unmoved.append((name, pair.field))
+    assert unmoved == []
 
 
-@pytest.mark.parametrize(("name", "pair"), EVERY)
-def test_an_unknown_in_either_statement_silences(name: str, pair: Pair, folder: Path) -> None:
+def test_nothing_said_is_nothing_to_challenge() -> None:
+    assert challenges({}) == {}
+
+
+def test_an_unknown_in_either_statement_silences(folder: Path) -> None:
     """No challenge is made of what nobody said: take either statement away and it is gone."""
     absence_is_the_statement = {
         "ceiling_without_evaluation",
@@ -696,12 +716,16 @@ def test_an_unknown_in_either_statement_silences(name: str, pair: Pair, folder: 
         "format_goal_without_constrained_output",
         "knowledge_goal_against_record",
     }
-    for path in pair.between:
-        room = path.split(".", maxsplit=1)[0]
-        if room not in pair.fires or (name in absence_is_the_statement and room == "attempts"):
-            continue
-        left = {key: value for key, value in pair.fires.items() if key != room}
-        assert name not in challenges(left, folder)
+    still_there = []
+    for name, pair in EVERY:
+        for room in dict.fromkeys(path.split(".", maxsplit=1)[0] for path in pair.between):
+            is_absent = name in absence_is_the_statement and room == "attempts"
+            if room not in pair.fires or is_absent:
+                continue
+            left = {key: value for key, value in pair.fires.items() if key != room}
+            if name in challenges(left, folder):
+                still_there.append((name, room))
+    assert still_there == []
 
 
 # What a challenge points at ---------------------------------------------------------------------
@@ -731,31 +755,29 @@ def test_a_path_is_found_in_the_schema_or_not() -> None:
     assert not named(Case, ["name", "first"])
 
 
-@pytest.mark.parametrize(("name", "pair"), EVERY)
-def test_between_points_into_the_case(name: str, pair: Pair, folder: Path) -> None:
+def test_between_points_into_the_case(fired: Fired) -> None:
     lesson = load_framework("lesson")
     asked = {
         "ceiling": set(lesson.ceiling),
         "signals": set(lesson.signals),
         "factors": set(lesson.factors),
     }
-    between = challenges(pair.fires, folder)[name].between
-    assert between
-    for path in between:
-        room, *rest = path.split(".")
-        assert path == "evidence" or named(Case, [room, *rest]), path
-        if room in asked and rest:
-            assert rest[0] in asked[room], path
+    for name, _, result in fired:
+        assert result.between, name
+        for path in result.between:
+            room, *rest = path.split(".")
+            assert path == "evidence" or named(Case, [room, *rest]), (name, path)
+            if room in asked and rest:
+                assert rest[0] in asked[room], (name, path)
 
 
-@pytest.mark.parametrize(("name", "pair"), EVERY)
-def test_it_says_something_and_how_to_settle_it(name: str, pair: Pair, folder: Path) -> None:
-    one = challenges(pair.fires, folder)[name]
-    for text in (one.says, one.settle):
-        assert len(text.split()) >= 4
-        assert text[0].isupper() or text[0].isdigit()
-        assert text.endswith((".", "?"))
-        assert not re.search(r"[{}_]|None|nan|inf\b", text), text
+def test_it_says_something_and_how_to_settle_it(fired: Fired) -> None:
+    for name, _, result in fired:
+        for text in (result.says, result.settle):
+            assert len(text.split()) >= 4, name
+            assert text[0].isupper() or text[0].isdigit(), (name, text)
+            assert text.endswith((".", "?")), (name, text)
+            assert not re.search(r"[{}_]|None|nan|inf\b", text), (name, text)
 
 
 # The case's own numbers -------------------------------------------------------------------------
@@ -844,12 +866,11 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SAYS)
-def test_it_says_the_numbers_of_the_case(name: str, folder: Path) -> None:
-    data, wanted = SAYS[name]
-    one = challenges(data, folder)[name]
-    for pattern in wanted:
-        assert re.search(pattern, f"{one.says} {one.settle}"), (pattern, one.says, one.settle)
+def test_it_says_the_numbers_of_the_case(folder: Path) -> None:
+    for name, (data, wanted) in SAYS.items():
+        result = challenges(data, folder)[name]
+        text = f"{result.says} {result.settle}"
+        assert [pattern for pattern in wanted if not re.search(pattern, text)] == [], (name, text)
 
 
 def test_the_worked_example_says_when_its_saving_fits() -> None:
