@@ -34,7 +34,7 @@ class DataSpan(NamedTuple):
     label: str
 
 
-# Who is named in a text: a plain recogniser without a model, for a sample of texts.
+# Who is named in a text: a plain recogniser without a model.
 
 UPPER = "A-ZÀ-ÖØ-ÞŁŚŻŹĆŠČŘĐŽÅÄÖÆØ"  #: Capitals of the Latin alphabets, for a class.
 
