@@ -2,7 +2,8 @@
 
 Run ``python benchmarks/traces.py`` in an environment where Tuneworthy is installed with its extra
 ``traces``, and ``pysimdjson``. It makes a log of a gigabyte in a temporary folder, and two larger
-ones; about ten gigabytes have to be free. Every figure comes from a process of its own. With
+ones; about ten gigabytes have to be free. Every figure comes from a process of its own, which
+fails where it read another number of traces than were written, or where a signal said nothing. With
 ``--forms --texts FOLDER`` the log is recombined from other people's texts.
 """
 
@@ -30,7 +31,19 @@ from make_traces import BYTES_PER_GB, write
 
 # ru_maxrss is kibibytes on Linux and bytes on macOS.
 MAXRSS_PER_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
-LIGHT_BUDGET, ALL_BUDGET, PEAK_BUDGET_MIB = 5.0, 11.0, 1024.0
+BUDGETS = {"read": 3.5, "light": 5.0, "everything": 11.0}
+"""What each step may take, in bare parses of the same file."""
+PARQUET_BUDGETS = {"read": 2.5, "light": 4.0, "everything": 11.0}
+PEAK_BUDGET_MIB = 1024.0
+LIGHT = frozenset(
+    {
+        "format", "terms", "voice", "knowledge", "instructions", "latency", "traffic", "change",
+        "personal", "shape", "texts", "success", "arms",
+    }
+)  # fmt: skip
+"""The signals that need neither near-duplicates (``examples``) nor embeddings (``novelty``)."""
+SILENT = frozenset({"knowledge", "arms"})
+"""Signals that have nothing to say of these logs: no trace has a reference, or a case of a test."""
 ROUNDS = 5
 LINEAR = 1.1
 """Seconds a gigabyte of the larger file over those of the smaller, at most."""
@@ -55,27 +68,30 @@ TERMS = (
 )
 
 
-def parse(path: Path) -> dict[str, float]:
-    """Each line parsed by simdjson and nothing else."""
+def parse(path: Path, _: int) -> dict[str, float]:
+    """Each line parsed by simdjson and nothing else; a line may hold many traces, or none."""
     import simdjson
 
-    parser, many = simdjson.Parser(), 0
+    parser, lines = simdjson.Parser(), 0
     before = time.process_time()
     with path.open("rb") as file:
         for line in file:
             parser.parse(line)
-            many += 1
-    return {"cpu_s": time.process_time() - before, "traces": many}
+            lines += 1
+    assert lines > 0
+    return {"cpu_s": time.process_time() - before, "lines": lines}
 
 
-def read_only(path: Path) -> dict[str, float]:
+def read_only(path: Path, traces: int) -> dict[str, float]:
     """The file read into batches that nobody looks at."""
     from tuneworthy.traces.read import TraceFiles
 
     gc.set_threshold(100_000)  # as the engine has it
     before = time.process_time()
     many = sum(map(lambda chunk: len(chunk.batch), TraceFiles([path])))  # noqa: C417  # lets go of each
-    return {"cpu_s": time.process_time() - before, "traces": many}
+    took = time.process_time() - before
+    check_traces("reading", many, traces)
+    return {"cpu_s": took, "traces": many}
 
 
 def materials() -> Any:
@@ -102,10 +118,13 @@ class Timed:
     signal: Any
     rows_s: float = 0.0
     finish_s: float = 0.0
-    wants_duplicates: bool = False
+    traces: int = 0  #: That it was given.
+    known: int = 0  #: Measurements that came of it.
+    wants_duplicates: bool = field(init=False)
     id: str = field(init=False)
 
     def __post_init__(self) -> None:
+        self.wants_duplicates = self.signal.wants_duplicates
         self.id = self.signal.id
 
     def rows(self, batch: Any) -> Any:
@@ -113,6 +132,7 @@ class Timed:
         before = time.process_time()
         found = self.signal.rows(batch)
         self.rows_s += time.process_time() - before
+        self.traces += len(batch)
         return found
 
     def finish(self, table: Any) -> Any:
@@ -120,46 +140,55 @@ class Timed:
         before = time.process_time()
         found = self.signal.finish(table)
         self.finish_s += time.process_time() - before
+        self.known += sum(evidence.known for evidence in found.evidence)
         return found
 
 
-def run(path: Path, chosen: Iterable[Any]) -> tuple[dict[str, float], list[Timed]]:
+def check_traces(what: str, seen: float, written: int) -> None:
+    """Fail where a step saw another number of traces than the log holds."""
+    assert seen == written > 0, f"{what} saw {seen} traces of {written}"
+
+
+def run(path: Path, traces: int, chosen: Iterable[Any]) -> tuple[dict[str, float], list[Timed]]:
     """Signals over a file by the engine."""
     from tuneworthy.measure.engine import measure
     from tuneworthy.traces.read import TraceFiles
 
-    timed = [Timed(each, wants_duplicates=hasattr(each, "wants_duplicates")) for each in chosen]
+    timed = [Timed(signal) for signal in chosen]
     before = time.process_time()
     measure(map(attrgetter("batch"), TraceFiles([path])), timed, folder=path.parent)
-    return {"cpu_s": time.process_time() - before}, timed
+    took = time.process_time() - before
+    for signal in timed:
+        check_traces(signal.id, signal.traces, traces)
+        assert signal.known or signal.id in SILENT, f"{signal.id} said nothing"
+    known = sum(signal.known for signal in timed)
+    return {"cpu_s": took, "signals": len(timed), "known": known}, timed
 
 
-def light(path: Path) -> dict[str, float]:
-    """Every signal without near-duplicates and embeddings; the recogniser reads nothing."""
+def light(path: Path, traces: int) -> dict[str, float]:
+    """Every signal without near-duplicates and embeddings."""
     from tuneworthy.measure import signals as registry
-    from tuneworthy.measure.signals import personal
 
-    personal._MOST_NAMED = 0  # noqa: SLF001  # it is measured apart
-    chosen = [
-        each
-        for each in registry.signals(materials())
-        if not hasattr(each, "wants_duplicates") and each.id != "novelty"
-    ]
-    return run(path, chosen)[0]
+    chosen = [each for each in registry.signals(materials()) if each.id in LIGHT]
+    assert {each.id for each in chosen} == LIGHT
+    assert not any(each.wants_duplicates for each in chosen)
+    return run(path, traces, chosen)[0]
 
 
-def everything(path: Path) -> dict[str, float]:
+def everything(path: Path, traces: int) -> dict[str, float]:
     """Every signal, the sampled ones and near-duplicates among them."""
     from tuneworthy.measure import signals as registry
 
-    figures, timed = run(path, registry.signals(materials()))
+    figures, timed = run(path, traces, registry.signals(materials()))
+    assert {each.id for each in timed} > LIGHT
+    assert any(each.wants_duplicates for each in timed)
     for each in timed:
         figures[f"rows {each.id}"] = each.rows_s
         figures[f"finish {each.id}"] = each.finish_s
     return figures
 
 
-def sql(path: Path) -> dict[str, float]:
+def sql(path: Path, traces: int) -> dict[str, float]:
     """DuckDB's own: form, terms, latency and traffic of our own format, in one query."""
     import duckdb
 
@@ -174,10 +203,14 @@ def sql(path: Path) -> dict[str, float]:
     connection = duckdb.connect(config={"threads": 1})
     before = time.process_time()
     found = connection.execute(query, [str(path)]).fetchone()
-    return {"cpu_s": time.process_time() - before, "traces": (found or [0])[0]}
+    took = time.process_time() - before
+    assert found is not None
+    assert None not in found
+    check_traces("SQL", found[0], traces)
+    return {"cpu_s": took, "signals": 4}
 
 
-STEPS: dict[str, Callable[[Path], dict[str, float]]] = {
+STEPS: dict[str, Callable[[Path, int], dict[str, float]]] = {
     "parse": parse,
     "read": read_only,
     "light": light,
@@ -186,11 +219,11 @@ STEPS: dict[str, Callable[[Path], dict[str, float]]] = {
 }
 
 
-def step(name: str, path: Path) -> dict[str, float]:
+def step(name: str, path: Path, traces: int) -> dict[str, float]:
     """Figures of one step, from a process of its own."""
     done = subprocess.run(
-        [sys.executable, __file__, "--step", name, str(path)],
-        capture_output=True, text=True, check=True,
+        [sys.executable, __file__, "--step", name, str(path), str(traces)],
+        stdout=subprocess.PIPE, text=True, check=True,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # as the command has it
     )  # fmt: skip
     figures: dict[str, float] = json.loads(done.stdout)
@@ -198,17 +231,17 @@ def step(name: str, path: Path) -> dict[str, float]:
 
 
 def beside(
-    name: str, path: Path, bare: Path | None = None, rounds: int = ROUNDS
+    name: str, path: Path, traces: int, bare: Path | None = None, rounds: int = ROUNDS
 ) -> dict[str, float]:
     """Figures of one step: the median of some processes, each between two bare parses.
 
     They are of the same file, or of the ``bare`` one. A machine with neighbours changes its pace
     within seconds: only what ran side by side compares.
     """
-    runs, before = [], step("parse", bare or path)["cpu_s"]
+    runs, before = [], step("parse", bare or path, traces)["cpu_s"]
     for _ in range(rounds):
-        figures = step(name, path)
-        after = step("parse", bare or path)["cpu_s"]
+        figures = step(name, path, traces)
+        after = step("parse", bare or path, traces)["cpu_s"]
         runs.append(figures | {"bare_s": (before + after) / 2})
         before = after
     runs.sort(key=lambda each: each["cpu_s"] / each["bare_s"])
@@ -323,31 +356,58 @@ def make_form(folder: Path, name: str, texts: Path | None) -> Path:
 
 
 def forms(folder: Path, gb: float, rounds: int, texts: Path | None) -> int:
-    """Print what the same traces cost in formats of others, and DuckDB's own SQL beside ours."""
+    """Print what the same traces cost in formats of others, and DuckDB's own SQL beside ours.
+
+    Returns:
+        0 when every budget is kept, 1 when one is not.
+    """
     plain, size = folder / "plain.jsonl", int(gb * BYTES_PER_GB)
     if texts is None:
         many = write(plain, size_bytes=size)
     else:
         many = recombine.write(plain, texts, size_bytes=size)
     print(f"{gb:g} GB, {many} traces, {size / many:.0f} bytes each.\n")
-    rows = ["| format | what | CPU s | × bare parse | peak MiB |", "|---|---|---:|---:|---:|"]
+    rows = [
+        "| format | what | CPU s | × bare parse | budget | peak MiB |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    kept = True
     for name in ("plain", "Parquet", "Langfuse", "spans", "OTLP"):
         path = make_form(folder, name, texts)
         bare = plain if name == "Parquet" else path
-        for what in (
-            "read",
-            "light",
-            "everything",
-            *(("sql",) if name in {"plain", "Parquet"} else ()),
-        ):
-            found = beside(what, path, bare, rounds)
-            told = f"{found['cpu_s']:.2f} | {found['cpu_s'] / found['bare_s']:.1f}"
-            rows.append(f"| {name} | {what} | {told} | {found['peak_mib']:.0f} |")
+        budgets = PARQUET_BUDGETS if name == "Parquet" else BUDGETS
+        steps = [*BUDGETS, *(("sql",) if name in {"plain", "Parquet"} else ())]
+        for what in steps:
+            found = beside(what, path, many, bare, rounds)
+            times = found["cpu_s"] / found["bare_s"]
+            budget = budgets.get(what)
+            kept &= budget is None or times <= budget
+            cells = (
+                name,
+                named_step(what, found),
+                f"{found['cpu_s']:.2f}",
+                f"{times:.1f}",
+                budget_text(times, budget),
+                f"{found['peak_mib']:.0f}",
+            )
+            rows.append(f"| {' | '.join(cells)} |")
             print(rows[-1], flush=True)
         if name != "plain":
             path.unlink()
     print("\n".join(("", *rows)))
-    return 0
+    return int(not kept)
+
+
+def named_step(what: str, found: dict[str, float]) -> str:
+    """The name of a step, with how many signals it timed."""
+    return f"{what}, {found['signals']:.0f} signals" if "signals" in found else what
+
+
+def budget_text(times: float, budget: float | None) -> str:
+    """A budget as a cell, and whether it is kept; empty for none."""
+    if budget is None:
+        return ""
+    return f"≤ {budget:g}" if times <= budget else f"≤ {budget:g} **not kept**"
 
 
 def main() -> int:
@@ -358,12 +418,12 @@ def main() -> int:
     parser.add_argument("--forms", action="store_true", help="read the log in formats of others")
     parser.add_argument("--texts", type=Path, help="data sets that --forms recombines")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="processes for each figure")
-    parser.add_argument("--step", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
     told = parser.parse_args()
     if told.step:
-        name, path = told.step
+        name, path, traces = told.step
         gc.collect()
-        figures = STEPS[name](Path(path))
+        figures = STEPS[name](Path(path), int(traces))
         used = resource.getrusage(resource.RUSAGE_SELF)
         figures["peak_mib"] = used.ru_maxrss / MAXRSS_PER_MIB
         print(json.dumps(figures))
@@ -387,24 +447,22 @@ def report(folder: Path, gb: float, large: float) -> int:
     many = write(small, size_bytes=int(gb * BYTES_PER_GB))
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.")
     print(f"{gb:g} GB, {many} traces, {gb * BYTES_PER_GB / many:.0f} bytes each.\n")
-    figures = {name: beside(name, small) for name in STEPS if name != "parse"}
+    figures = {name: beside(name, small, many) for name in STEPS if name != "parse"}
     small.unlink()
     rows = ["| what | CPU s | × bare parse | budget | peak MiB |", "|---|---:|---:|---:|---:|"]
 
-    def line(
-        what: str, cpu_s: float, bare: float, budget: str = "", peak: float | None = None
-    ) -> None:
-        memory = "" if peak is None else f"{peak:.0f}"
-        rows.append(f"| {what} | {cpu_s:.2f} | {cpu_s / bare:.2f} | {budget} | {memory} |")
+    def line(what: str, cpu_s: float, bare: float, budget: str = "", peak: str = "") -> None:
+        rows.append(f"| {what} | {cpu_s:.2f} | {cpu_s / bare:.2f} | {budget} | {peak} |")
 
-    for name, what, budget in (
-        ("read", "reading alone", ""),
-        ("light", "all but near-duplicates, embeddings and the recogniser", LIGHT_BUDGET),
-        ("everything", "everything", ALL_BUDGET),
+    for name, what in (
+        ("read", "reading alone"),
+        ("light", "all but near-duplicates and embeddings"),
+        ("everything", "everything"),
     ):
         found = figures[name]
-        line(what, found["cpu_s"], found["bare_s"], f"≤ {budget:g}" if budget else "",
-             found["peak_mib"])  # fmt: skip
+        budget = budget_text(found["cpu_s"] / found["bare_s"], BUDGETS[name])
+        peak = f"{found['peak_mib']:.0f}"
+        line(named_step(what, found), found["cpu_s"], found["bare_s"], budget, peak)
     whole, bare = figures["everything"], figures["everything"]["bare_s"]
     for name in [key.removeprefix("rows ") for key in whole if key.startswith("rows ")]:
         line(f"of it `{name}`, every trace", whole[f"rows {name}"], bare)
@@ -412,10 +470,9 @@ def report(folder: Path, gb: float, large: float) -> int:
     print("\n".join(rows), flush=True)
     took = ", ".join(f"{each['bare_s']:.2f}" for each in figures.values())
     print(f"\nA bare parse took {took} s of CPU beside these three.", flush=True)
-    kept = (
-        figures["light"]["cpu_s"] <= LIGHT_BUDGET * figures["light"]["bare_s"]
-        and whole["cpu_s"] <= ALL_BUDGET * bare
-        and whole["peak_mib"] <= PEAK_BUDGET_MIB
+    kept = whole["peak_mib"] <= PEAK_BUDGET_MIB and all(
+        figures[name]["cpu_s"] <= budget * figures[name]["bare_s"]
+        for name, budget in BUDGETS.items()
     )
     if large > 0:
         kept &= larger(folder, large, whole["cpu_s"] / gb)
@@ -425,8 +482,8 @@ def report(folder: Path, gb: float, large: float) -> int:
 def larger(folder: Path, gb: float, smaller_s_per_gb: float) -> bool:
     """The same on a larger file; three gigabytes are three times the memory that is allowed."""
     path = folder / "large.jsonl"
-    write(path, size_bytes=int(gb * BYTES_PER_GB))
-    whole = step("everything", path)
+    many = write(path, size_bytes=int(gb * BYTES_PER_GB))
+    whole = step("everything", path, many)
     path.unlink()
     per_gb = whole["cpu_s"] / gb
     print(

@@ -219,7 +219,6 @@ from tuneworthy.measure.signals.success import refused, refuses
 from tuneworthy.measure.signals.terms import TermsSignal as Terms
 from tuneworthy.measure.signals.traffic import TrafficSignal as Traffic
 from tuneworthy.measure.signals.traffic import distinct_models, months_needed
-from tuneworthy.measure.signals.voice import FEATURES, PIECE_WORDS, Style, features, pieces
 from tuneworthy.measure.signals.voice import VoiceSignal as VoiceVoice
 from tuneworthy.model.base import (
     UNKNOWN_WORDS,

@@ -305,19 +305,6 @@ def test_names_are_seen_after_cues_and_in_the_list() -> None:
     assert seen("") == []
 
 
-def test_the_recogniser_states_its_source_and_a_hash_of_all_it_goes_by(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert re.fullmatch("[0-9a-f]{64}", recogniser.digest())
-    before = recogniser.digest()
-    method = evidence(people=0.0, personal=0.0)["named_person_share"].method
-    monkeypatch.setattr(recogniser, "first_names", lambda: frozenset({"ada"}))
-    assert recogniser.digest() != before
-    assert before in method
-    assert recogniser.NAME in method
-    assert recogniser.SOURCE in method
-
-
 HOSTILE = [
     *("a", "1", "1 ", "a.", "a@", "1.", "Aa ", "12 Aa ", "call 1", "password=", "eyJaaaaaaaaa.eyJ"),
     *("-----BEGIN PRIVATE KEY-----", "://a:", "01 ", "+1", "rue Aa ", "(", "my name is ", "a-"),
@@ -405,18 +392,17 @@ def test_clean_worlds_do_not_fire_and_a_fifth_planted_does() -> None:
     assert sum(fires(seed, 0.2) for seed in seeds) >= 18
 
 
-def evidence(people: float, personal: float, n: int = 100) -> dict[str, Evidence]:
+def evidence(personal: float, n: int = 100) -> dict[str, Evidence]:
     """Evidence of n conversations of one request each."""
     texts = [
-        ("My name is Ada Lovelace. " if at < people * n else "Hello. ")
-        + ("Write to ada@uni-jena.de" if at < personal * n else "Write soon")
+        "Hello. Write to ada@uni-jena.de" if at < personal * n else "Hello. Write soon"
         for at in range(n)
     ]
     return {each.id: each for each in measure(Personal(), batch(input=texts)).evidence}
 
 
 def test_the_share_is_what_was_seen_and_its_interval_holds_the_errors_of_the_patterns() -> None:
-    found = evidence(people=0.0, personal=0.3)["personal_data_share"]
+    found = evidence(personal=0.3)["personal_data_share"]
     assert found.value == 0.3
     assert (found.n, found.clusters, found.sample) == (100, 100, "all")
     # Wilson's interval of 30 in 100 is 0.219 to 0.396 (Newcombe 1998's formula by hand); the
@@ -432,15 +418,6 @@ def test_the_share_is_what_was_seen_and_its_interval_holds_the_errors_of_the_pat
 def personal_find() -> float:
     """The least share of real ones that the patterns find."""
     return personal.PATTERNS_FIND[0]
-
-
-def test_a_share_of_names_is_corrected_for_the_recognisers_errors() -> None:
-    found = evidence(people=0.4, personal=0.0)["named_person_share"]
-    sens, spec = sum(personal.NAMES_FIND) / 2, sum(personal.NAMES_SPARE) / 2
-    assert found.value == pytest.approx(min(1.0, (0.4 + spec - 1) / (sens + spec - 1)))
-    assert found.sample == "sampled"
-    assert found.details == {"flagged": 40}
-    assert all("Ada" not in each for each in found.examples)
 
 
 def test_a_secret_counts_in_both_shares_and_a_card_only_in_one() -> None:
@@ -478,10 +455,10 @@ def test_without_messages_it_is_unknown_and_names_the_field() -> None:
 
 
 def test_under_twenty_conversations_it_is_unknown() -> None:
-    for each in evidence(people=0.0, personal=0.5, n=19).values():
+    for each in evidence(personal=0.5, n=19).values():
         assert isinstance(each.value, Unknown)
         assert "20" in each.value.ask
-    assert evidence(people=0.0, personal=0.5, n=20)["personal_data_share"].known
+    assert evidence(personal=0.5, n=20)["personal_data_share"].known
 
 
 def test_batches_together_say_what_one_batch_says() -> None:

@@ -23,6 +23,7 @@ from moto.server import ThreadedMotoServer
 
 from internals import Limits, TraceFiles, listed, read_mapping
 from loopback import LoopbackServer
+from test_spread import put_ray_in_this_process
 from tuneworthy.cli import run
 from tuneworthy.errors import InputError
 
@@ -118,10 +119,16 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return said
 
 
-@pytest.mark.parametrize("more", [(), ("--on", "cores")])
+@pytest.mark.parametrize("more", [(), ("--on", "ray")])
 def test_a_store_says_what_the_disk_says(
-    store: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+    store: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    more: tuple[str, ...],
 ) -> None:
+    if more:
+        put_ray_in_this_process(monkeypatch)
     disk = logs(tmp_path)
     put(store, disk)
     (tmp_path / "map.yaml").write_text(

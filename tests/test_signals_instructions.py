@@ -250,19 +250,9 @@ def test_refusals_errors_and_empty_outputs_are_not_checked() -> None:
     assert (told.value, told.n) == (0, 60)
 
 
-def test_the_length_is_the_median_prompt_in_tokens_of_four_characters() -> None:
-    systems = ["x" * 400] * 30 + ["y" * 8000] * 21 + [None] * 9
-    told = found({"system": systems}, "system_prompt_tokens")
-    assert (told.value, told.n, told.unit) == (100, 51, "tokens")
-    assert told.details == {"system_prompts": 2, "traces_without_one": 9, "most_characters": 8000}
-    assert "no tokenizer" in told.method
-
-
 def test_without_a_system_prompt_everything_names_the_field() -> None:
     told = measure(Instructions(), batch(output=["a"] * 30)).evidence
-    assert [each.id for each in told] == [
-        "system_prompt_tokens", "ignored_instruction_share", "position_effect",
-    ]  # fmt: skip
+    assert [each.id for each in told] == ["ignored_instruction_share", "position_effect"]
     assert all("field system" in ask(each) for each in told)
 
 
@@ -292,8 +282,8 @@ def test_under_five_instructions_there_is_no_slope() -> None:
 
 def test_half_characters_in_a_prompt_are_no_trouble() -> None:
     told = measure(Instructions(), batch(output=["a"] * 30, system=['Never say "\ud800".'] * 30))
-    assert told.evidence[1].value == 0
-    assert told.series[0].columns["quote"] == ('Never say "?".',)
+    assert told.evidence[0].value == 0
+    assert told.evidence[0].examples == ('Never say "?". [?]: 0 of 30',)
 
 
 def test_instructions_of_several_short_prompts_make_no_slope_together() -> None:
@@ -309,13 +299,10 @@ def test_a_template_that_is_filled_in_each_time_is_told_like_a_fixed_prompt() ->
     signal = Instructions()
     table = table_of(signal, [filled])
     fields = {name: getattr(table, name) for name in Table.__slots__}
-    unnamed = Table(**fields | {
-        "systems": (), "system": np.full(30, -1), "distinct_systems": 30,
-    })  # fmt: skip
-    fixed = measure(signal, batch(output=texts, system=[PROMPT] * 30)).evidence[1]
-    told = signal.finish(unnamed).evidence
-    assert (told[1].value, told[1].n, told[1].examples) == (fixed.value, fixed.n, fixed.examples)
-    assert told[0].details["system_prompts"] == 30
+    unnamed = Table(**fields | {"systems": (), "system": np.full(30, -1)})
+    fixed = measure(signal, batch(output=texts, system=[PROMPT] * 30)).evidence[0]
+    told = signal.finish(unnamed).evidence[0]
+    assert (told.value, told.n, told.examples) == (fixed.value, fixed.n, fixed.examples)
 
 
 @given(st.lists(st.integers(1, 60), max_size=5), st.integers(0, 9))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import CERTAIN, Evidence, Found, Knowledge, Unknown, share, share_given, stem, words
-from internals import signal_knowledge as groundedness
 from internals import signal_knowledge as sufficiency
 from plain_engine import batch, measure
 from planted import faults, fired
@@ -76,7 +73,6 @@ def test_failures_of_retrieval_do_not_count_against_the_model() -> None:
 def test_what_is_missing_is_named() -> None:
     nothing = measure(Knowledge(), batch(output=["a"] * 30))
     assert "contexts" in asks(nothing, "retrieval_recall")
-    assert "contexts" in asks(nothing, "unsupported_answer_share")
     no_reference = measure(Knowledge(), batch(contexts=[[PASSAGE]] * 30, score=[1.0] * 30))
     assert "reference" in asks(no_reference, "retrieval_recall")
     no_score = measure(Knowledge(), batch(answerable=[True] * 30))
@@ -192,47 +188,6 @@ def test_another_passage_never_covers_less(reference: str, passages: list[str], 
         assert 0 <= few <= many <= 1
 
 
-def test_counts_by_hand() -> None:
-    found = groundedness.counts("The Aurora plan costs 15 dollars. Do you want it?", [PASSAGE])
-    # 10 words: the, aurora, plan, costs, dollars, it stand in the passage; 15, do, you, want don't
-    # "15" is the only content word of the first sentence that is missing, "want" of the second
-    assert found[0] == pytest.approx(6 / 10)
-    assert found[1] == pytest.approx(np.log(2))
-    # the first passage sentence holds 5 of 6, and the second sentence fits the passage's "It"
-    assert found[2] == pytest.approx((5 + 1) / 10)
-    assert found[3:] == (0.5, 0.5, 0.0)
-
-
-def test_a_changed_number_a_name_or_a_denial_takes_support_away() -> None:
-    whole = groundedness.support("The Aurora plan costs 12 dollars a month.", [PASSAGE])
-    for changed in (
-        "The Aurora plan costs 15 dollars a month.",
-        "The Borealis plan costs 12 dollars a month.",
-        "The Aurora plan never costs 12 dollars a month.",
-    ):
-        assert groundedness.support(changed, [PASSAGE]) < whole
-    assert groundedness.supported("The Aurora plan costs 12 dollars a month.", [PASSAGE])
-    assert not groundedness.supported("I think it depends on your phone.", [PASSAGE])
-
-
-@given(st.text(max_size=80), st.lists(st.text(max_size=80), max_size=3))
-def test_support_lies_between_0_and_1_for_any_text(answer: str, passages: list[str]) -> None:
-    assert 0 <= groundedness.support(answer, passages) <= 1
-    assert 0 <= groundedness.counts(answer, passages)[0] <= 1
-
-
-def test_unsupported_answers_are_counted_and_refusals_are_not() -> None:
-    good, bad = "The Aurora plan costs 12 dollars a month.", "I think it depends on your phone."
-    refusal = "I'm sorry, but I can't help with that."
-    outputs = [good] * 20 + [bad] * 20 + [refusal] * 5 + [""] * 5
-    found = measure(Knowledge(), batch(output=outputs, contexts=[[PASSAGE]] * 50))
-    told = evidence(found, "unsupported_answer_share")
-    assert told.details == {"seen_share": 0.5, "looked_at": 40}
-    assert told.low is not None
-    assert isinstance(told.high, float)
-    assert told.low < 0.5 < told.high
-
-
 # The share among what a detector flags ---------------------------------------------------------
 
 
@@ -308,53 +263,6 @@ def test_the_signal_fires_on_planted_faults_and_not_on_clean_data() -> None:
     assert fired(fires, 0.2, sets=20, seed=3) >= 0.9
 
 
-def half(passage: str) -> int:
-    return hashlib.sha256(passage.encode()).digest()[-1] % 2
-
-
-def test_the_model_beats_plain_overlap_on_answers_others_labelled(shared: Path) -> None:
-    cases = []
-    for path in sorted((shared / "real" / "begin").glob("begin_dev_*.tsv")):
-        with path.open(encoding="utf-8", newline="") as file:
-            cases += list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    cases = [
-        case for case in cases
-        if case["begin_label"] != "Generic" and half(case["knowledge"]) == 1
-    ]  # fmt: skip
-    truth = np.array([case["begin_label"] == "Fully attributable" for case in cases])
-    passages = np.unique([case["knowledge"] for case in cases], return_inverse=True)[1]
-    pairs = [(case["response"], [case["knowledge"]]) for case in cases]
-    model = np.array([groundedness.support(*pair) for pair in pairs])
-    plain = np.array([groundedness.counts(*pair)[0] for pair in pairs])
-
-    def above(scores: Any) -> Any:
-        """Whether each supported answer scores above each unsupported one."""
-        yes, no = scores[truth][:, None], scores[~truth][None, :]
-        return (yes > no) + 0.5 * (yes == no)
-
-    gain = above(model) - above(plain)
-    rng = np.random.default_rng(0)
-    drawn = rng.multinomial(passages.max() + 1, np.ones(passages.max() + 1) / (passages.max() + 1),
-                            size=500)[:, passages]  # fmt: skip
-    means = [
-        weights[truth] @ gain @ weights[~truth] / (weights[truth].sum() * weights[~truth].sum())
-        for weights in drawn.astype(float)
-    ]
-    assert gain.mean() > 0.015
-    assert np.quantile(means, 0.025) > 0
-    hits = (model >= groundedness.GROUNDEDNESS_THRESHOLD) == truth
-    assert (
-        groundedness.GROUNDEDNESS_SENSITIVITY[0]
-        < hits[~truth].mean()
-        < groundedness.GROUNDEDNESS_SENSITIVITY[1]
-    )
-    assert (
-        groundedness.GROUNDEDNESS_SPECIFICITY[0]
-        < hits[truth].mean()
-        < groundedness.GROUNDEDNESS_SPECIFICITY[1]
-    )
-
-
 def test_retrieval_recall_on_real_questions_holds_what_people_labelled(shared: Path) -> None:
     lines = (shared / "real" / "mtrag" / "reference.jsonl").read_text("utf-8").splitlines()
     tasks = [json.loads(line) for line in lines]
@@ -370,12 +278,3 @@ def test_retrieval_recall_on_real_questions_holds_what_people_labelled(shared: P
     assert by_words.low is not None
     assert isinstance(by_words.high, float)
     assert by_words.low < sum(truth) / len(truth) < by_words.high
-
-
-def test_of_long_answers_the_detector_says_nothing() -> None:
-    passage = ("The amber birch grows by the jetty of the harbour.",)
-    for length, known in ((8, True), (90, False)):
-        rows = [" ".join(f"word{n}x{row}" for n in range(length)) for row in range(40)]
-        found = measure(Knowledge(), batch(output=rows, contexts=[passage] * 40))
-        (one,) = (each for each in found.evidence if each.id == "unsupported_answer_share")
-        assert one.known is known

@@ -121,9 +121,10 @@ def test_two_terms_in_one_output_count_once_and_each_by_its_own_prompt() -> None
         batch(output=["A task of a client."] * 40, system=[SAYS] * 20 + ["member"] * 20),
     )
     assert (told.evidence[0].value, told.evidence[0].n) == (1, 40)
-    assert told.series[0].columns == {
-        "term": ("member", "task list"), "due": (20, 20), "wrong_share": (1.0, 1.0),
-    }  # fmt: skip
+    assert told.evidence[0].examples == (
+        '"task" for "task list" (40 in the sample)',
+        '"client" for "member" (40 in the sample)',
+    )
 
 
 def test_a_user_who_says_the_wrong_word_makes_the_term_due_and_no_fault() -> None:

@@ -1,4 +1,4 @@
-"""Laws of the voice signal: generic phrasing, its growth, and the distance to a team's samples."""
+"""Laws of the voice signal: generic phrasing, and its growth."""
 
 from __future__ import annotations
 
@@ -12,17 +12,12 @@ from hypothesis import strategies as st
 
 from internals import (
     COLUMNS,
-    FEATURES,
-    PIECE_WORDS,
     Batch,
     Evidence,
     Materials,
     Phrases,
-    Style,
     Unknown,
-    features,
     generic_phrases,
-    pieces,
 )
 from internals import VoiceSamples as Wanted
 from internals import VoiceVoice as Voice
@@ -155,128 +150,6 @@ def test_outputs_without_text_leave_everything_unknown() -> None:
     told = measure(Voice(Materials()), batch(output=["", None] * 20, turn=[0, 1] * 20))
     assert all(isinstance(each.value, Unknown) for each in told.evidence)
     assert told.series == ()
-
-
-# Style ------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.text(max_size=400), max_size=5))
-def test_pieces_are_whole_and_in_order(texts: list[str]) -> None:
-    import re
-
-    cut = list(pieces(texts))
-    assert " ".join(texts).startswith("".join(cut))
-    assert all(len(re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", each)) == PIECE_WORDS for each in cut)
-
-
-@given(st.text(max_size=500))
-def test_features_are_finite_for_any_text(text: str) -> None:
-    assert features(text).shape == (FEATURES,)
-    assert np.isfinite(features(text)).all()
-
-
-def test_features_are_rates() -> None:
-    """Ten words, one 'the', two commas, one contraction, two sentences."""
-    made = features("The wheel, the frame, don't wobble. We ride at noon.")
-    assert made[0] == pytest.approx(2 / 10)
-    assert made[FEATURES - 14] == pytest.approx(2 / 10)  # commas come first among the ten marks
-    assert made[FEATURES - 4] == pytest.approx(1 / 10)
-    assert made[FEATURES - 2] == pytest.approx(1 / 2)
-
-
-def brisk(rng: np.random.Generator, words: int = 200) -> str:
-    """A voice of short sentences and contractions."""
-    parts = (
-        "It's done.",
-        "We're on it!",
-        "Don't wait, ride.",
-        "Can't miss it.",
-        "Go, go!",
-        "You'll see.",
-    )
-    text: list[str] = []
-    while len(" ".join(text).split()) < words:
-        text.append(parts[int(rng.integers(len(parts)))])
-    return " ".join(text)
-
-
-def stately(rng: np.random.Generator, words: int = 200) -> str:
-    """A voice of long sentences."""
-    parts = (
-        "the matter that is before us", "in the course of the present year", "with regard to which",
-        "it should be observed by all of you", "from which it may be concluded",
-    )  # fmt: skip
-    text: list[str] = []
-    while len(" ".join(text).split()) < words:
-        chosen = [parts[int(rng.integers(len(parts)))] for _ in range(4)]
-        text.append(", ".join(chosen).capitalize() + ".")
-    return " ".join(text)
-
-
-def test_a_voice_lies_as_near_to_its_samples_as_they_to_each_other() -> None:
-    rng = np.random.default_rng(3)
-    wanted = Wanted(samples=tuple(brisk(rng) for _ in range(12)))
-    same = known(found("voice_distance", wanted, output=[brisk(rng) for _ in range(40)]))
-    other = known(found("voice_distance", wanted, output=[stately(rng) for _ in range(40)]))
-    assert same[1] < 1 < same[2] < 1.3
-    assert other[1] > 1.5
-
-
-def test_the_interval_of_a_distance_has_the_spread_of_the_samples_in_it() -> None:
-    """Outputs that are all alike have no spread of their own: what is left is the samples'."""
-    rng = np.random.default_rng(5)
-    samples = tuple(brisk(rng) for _ in range(5))
-    told = found("voice_distance", Wanted(samples=samples), output=[stately(rng)] * 30)
-    own = Style(samples).among_themselves()
-    half = 2.776 * own.std(ddof=1) / np.sqrt(5) / own.mean()  # Student's 97.5% for four degrees
-    value, low, high = known(told)
-    assert high / value == pytest.approx(np.exp(half))
-    assert value / low == pytest.approx(np.exp(half))
-
-
-def test_short_answers_are_put_together_by_conversation() -> None:
-    """Else a dozen words would look unlike any sample for being few."""
-    rng = np.random.default_rng(3)
-    wanted = Wanted(samples=tuple(brisk(rng) for _ in range(12)))
-    outputs, names = [], []
-    for conversation in range(40):
-        words = brisk(rng, 130).split()
-        for start in range(0, 120, 10):
-            outputs.append(" ".join(words[start : start + 10]))
-            names.append(str(conversation))
-    told = found("voice_distance", wanted, output=outputs, conversation=names)
-    assert told.n == 80  # two pieces of sixty words from each of forty conversations
-    assert known(told)[1] < 1.1
-
-
-@pytest.mark.parametrize(
-    ("voice", "output", "says"),
-    [
-        (None, "long", "data.voice"),
-        (Wanted(samples=("Short.",) * 9), "long", "5 samples"),
-        (Wanted(samples=("word " * 99,) * 4), "long", "5 samples"),
-        (Wanted(samples=tuple(f"word{n} yes " * 99 for n in range(6))), "short", "60 words"),
-    ],
-)
-def test_what_the_distance_lacks_is_named(voice: Wanted | None, output: str, says: str) -> None:
-    rng = np.random.default_rng(1)
-    outputs = [brisk(rng) if output == "long" else "Hi." for _ in range(30)]
-    assert says in ask(found("voice_distance", voice, output=outputs))
-
-
-def test_samples_that_are_all_the_same_give_no_yardstick() -> None:
-    voice = Wanted(samples=("it is so. " * 60,) * 6)
-    told = found("voice_distance", voice, output=["it was so! " * 60] * 30)
-    assert isinstance(told.value, Unknown)
-
-
-def test_a_distance_of_its_own_samples_is_worked_out_by_leaving_each_out() -> None:
-    """Two samples of one piece: each lies from the other alone, by features divided by spread."""
-    texts = ["the a " * (PIECE_WORDS // 2), "the the " * (PIECE_WORDS // 2)]
-    first, second = (features(next(iter(pieces([text])))) for text in texts)
-    spread = np.sqrt((second + 1 / PIECE_WORDS) / PIECE_WORDS)
-    wanted = np.mean(np.abs(first - second) / spread)
-    assert Style(texts).among_themselves()[0] == pytest.approx(wanted)
 
 
 @given(st.lists(st.integers(1, 60), max_size=5), st.integers(0, 9))

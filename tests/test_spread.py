@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import pickle
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from hypothesis import strategies as st
 from internals import Batch, Signer, Unknown
 from test_engine import cut, materials, world
 from tuneworthy.cli import run
+from tuneworthy.errors import InputError
 from tuneworthy.measure.engine import Sampling, measure, merged, part_of
 from tuneworthy.measure.signals import signals
 from tuneworthy.measure.signals.success import SuccessSignal
@@ -120,15 +124,66 @@ def said(folder: Path, name: str, capsys: pytest.CaptureFixture[str], *more: str
 NO_RAY = importlib.util.find_spec("ray") is None
 
 
-@pytest.mark.parametrize("way", ["cores", "ray"])
-def test_side_by_side_or_one_after_the_other(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
-) -> None:
-    if way == "ray" and NO_RAY and os.environ.get("TUNEWORTHY_RAY") != "required":
+def test_on_ray_or_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if NO_RAY and os.environ.get("TUNEWORTHY_RAY") != "required":
         pytest.skip("the extra ray is not installed")
     logs(tmp_path)
     alone = said(tmp_path, "one", capsys)
-    assert said(tmp_path, "many", capsys, "--on", way) == alone
+    assert said(tmp_path, "many", capsys, "--on", "ray") == alone
+
+
+class TaskError(Exception):
+    """What Ray raises for a task that failed elsewhere."""
+
+    def __init__(self, cause: Exception) -> None:
+        self.cause = cause
+
+
+class Task:
+    """A function that Ray runs elsewhere: what it takes and gives goes through bytes."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def remote(self, job: Any) -> bytes | TaskError:
+        sent = pickle.loads(pickle.dumps(job))
+        try:
+            return pickle.dumps(self._function(sent))
+        except InputError as caught:
+            return TaskError(caught)
+
+
+def fetch(reference: bytes | TaskError) -> Any:
+    if isinstance(reference, TaskError):
+        raise reference
+    return pickle.loads(reference)
+
+
+def put_ray_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's few functions that we call, without its processes, where Ray isn't installed."""
+    ray = ModuleType("ray")
+    functions: dict[str, Any] = {
+        "init": lambda *_, **__: None,
+        "shutdown": lambda: None,
+        "cluster_resources": lambda: {"CPU": 1.0},
+        "remote": Task,
+        "get": fetch,
+        "exceptions": SimpleNamespace(RayTaskError=TaskError),
+    }
+    vars(ray).update(functions)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+
+
+def test_parts_that_travel_as_bytes_come_to_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = logs(tmp_path)
+    alone = said(tmp_path, "one", capsys)
+    put_ray_in_this_process(monkeypatch)
+    assert said(tmp_path, "many", capsys, "--on", "ray") == alone
+    (place / "bad.jsonl").write_text('{"input": "x"' + "\n" + "{" * 40)
+    assert run(["measure", "--from", str(place / "bad.jsonl"), "--on", "ray"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_what_is_wrong_is_one_line(
@@ -136,12 +191,12 @@ def test_what_is_wrong_is_one_line(
 ) -> None:
     place = logs(tmp_path)
     assert run(["measure", "--from", str(place), "--on", "spark"]) == 2
-    assert "Write one of cores, ray or ray:ADDRESS" in capsys.readouterr().err
+    assert "or write ray or ray:ADDRESS" in capsys.readouterr().err
+    assert run(["measure", "--from", str(place), "--on", "cores"]) == 2
+    gone = "--on cores: is gone. Leave --on out to measure in one process, or write ray"
+    assert gone in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "ray", None)
     assert run(["measure", "--from", str(place), "--on", "ray"]) == 2
     assert "needs the extra ray" in capsys.readouterr().err
     assert run(["measure", "--from", str(place), "--on", "ray:127.0.0.1:9"]) == 2
     assert "nobody answers" in capsys.readouterr().err
-    (place / "bad.jsonl").write_text('{"input": "x"' + "\n" + "{" * 40)
-    assert run(["measure", "--from", str(place / "bad.jsonl"), "--on", "cores"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""How well sufficient passages are told from others on mtrag, and what carries over from BEGIN.
+"""How well sufficient passages are told from others on mtrag.
 
     python tools/accuracy/knowledge.py ../shared/real/mtrag/reference.jsonl
 
@@ -23,7 +23,6 @@ import numpy as np
 from binary import auc, balanced, best_threshold, half_of
 from made import names
 
-from tuneworthy.measure.signals import knowledge as groundedness
 from tuneworthy.measure.signals import knowledge as sufficiency
 from tuneworthy.measure.signals.knowledge import KnowledgeSignal as Knowledge
 from tuneworthy.measure.signals.knowledge import stems
@@ -138,14 +137,9 @@ def by_coverage(sides: list[dict[str, list[Task]]], others: dict[str, list[str]]
         told(yes, miss, cut, "answerable against near misses")
 
 
-def by_support(sides: list[dict[str, list[Task]]], others: dict[str, list[str]]) -> None:
-    """Print what the detector of unsupported answers and the list of refusals say of references."""
-    print("all questions: the detector of unsupported answers on references, fitted on BEGIN")
-    group = [each for side in sides for each in side["ANSWERABLE"]]
-    known = [groundedness.supported(answer(each), passages(each)) for each in group]
-    shown("references left alone", known)
-    misses = [groundedness.supported(answer(each), others[each["task_id"]]) for each in group]
-    shown("references with near misses found", [not each for each in misses])
+def by_refusals(sides: list[dict[str, list[Task]]]) -> None:
+    """Print what the list of refusals says of references."""
+    print("all questions: the list of refusals on references")
     for kind in ("UNANSWERABLE", "ANSWERABLE"):
         texts = [answer(each) for side in sides for each in side[kind]]
         shown(f"references of {kind.lower()} that read as refusals", [refuses(t) for t in texts])
@@ -161,7 +155,7 @@ def main() -> None:
         side = sides[half_of(task["task_id"])]
         side.setdefault(task["answerability"][0], []).append(task)
     by_coverage(sides, others)
-    by_support(sides, others)
+    by_refusals(sides)
     print("planted: wrong answers before the right passage, both labelled")
     made.table("synthesis_failure_share wholly above 0.1", fires)
 

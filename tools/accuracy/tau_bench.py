@@ -1,9 +1,6 @@
 """What format, instructions and voice make of 200 real conversations of an airline agent.
 
-    python tools/accuracy/tau_bench.py ../shared/real/tau_bench/gpt-4o-airline.json
-
-The voice distance is tried on both voices of these conversations: samples of one speaker against
-further conversations of the same one, and against the other's.
+python tools/accuracy/tau_bench.py ../shared/real/tau_bench/gpt-4o-airline.json
 """
 
 from __future__ import annotations
@@ -16,20 +13,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
-import numpy as np
-
 from plain_engine import batch, measure
 from tuneworthy.measure.signals.format import FormatSignal as Format
 from tuneworthy.measure.signals.instructions import InstructionsSignal as Instructions
 from tuneworthy.measure.signals.voice import VoiceSignal as Voice
 from tuneworthy.model.case import Materials
-from tuneworthy.model.case import VoiceSamples as Wanted
-from tuneworthy.model.evidence import Batch, Evidence, ToolCall
-
-DRAWS = 100
-SAMPLES = 10
-LIMIT = 1.1
-SEED = 20261124
+from tuneworthy.model.evidence import Batch, ToolCall
 
 
 def traces(conversations: Sequence[dict[str, Any]]) -> Batch:
@@ -52,45 +41,6 @@ def traces(conversations: Sequence[dict[str, Any]]) -> Batch:
     return batch(**columns)
 
 
-def spoken(conversations: Sequence[dict[str, Any]], role: str) -> list[str]:
-    """All that a speaker says in each conversation, but the mark that ends one."""
-    return [
-        "\n".join(
-            m["content"]
-            for m in each["traj"]
-            if m["role"] == role and m.get("content") and "###" not in m["content"]
-        )
-        for each in conversations
-    ]
-
-
-def distance(samples: Sequence[str], outputs: Sequence[str]) -> Evidence:
-    """The voice distance of some conversations from samples."""
-    signal = Voice(Materials(voice=Wanted(samples=tuple(samples))))
-    names = [str(number) for number in range(len(outputs))]
-    found = measure(signal, batch(output=list(outputs), conversation=names))
-    return next(each for each in found.evidence if each.id == "voice_distance")
-
-
-def voices(conversations: Sequence[dict[str, Any]]) -> None:
-    """Print how often the distance says that one speaker isn't the other, or isn't himself."""
-    rng = np.random.default_rng(SEED)
-    said = {role: spoken(conversations, role) for role in ("user", "assistant")}
-    print("| samples of | outputs of | mean distance | whole interval above 1.1 | below |")
-    print("|---|---|---|---|---|")
-    for samples in said:
-        for outputs in said:
-            found = []
-            for _ in range(DRAWS):
-                order = rng.permutation(len(conversations))
-                mine = [said[samples][k] for k in order[:SAMPLES]]
-                found.append(distance(mine, [said[outputs][k] for k in order[SAMPLES:]]))
-            values = np.array([[e.value, e.low, e.high] for e in found], dtype=float)
-            above, below = (values[:, 1] > LIMIT).sum(), (values[:, 2] < LIMIT).sum()
-            told = f"{values[:, 0].mean():.2f} | {above} of {DRAWS} | {below} of {DRAWS}"
-            print(f"| {samples} | {outputs} | {told} |", flush=True)
-
-
 def main(path: str) -> None:
     """Print what was measured."""
     conversations = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -103,7 +53,6 @@ def main(path: str) -> None:
                 print(*(f"    {example}" for example in each.examples[:5]), sep="\n")
             else:
                 print(f"{each.id}: unknown")
-    voices(conversations)
 
 
 if __name__ == "__main__":

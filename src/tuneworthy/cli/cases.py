@@ -174,7 +174,7 @@ def interview(
 @opt.command(
     "tuneworthy measure my-case",
     "tuneworthy measure --from promptfoo-results.json --compare",
-    "tuneworthy measure my-case --from s3://bucket/logs/ --on cores",
+    "tuneworthy measure my-case --from s3://bucket/logs/ --on ray:ADDRESS",
     "tuneworthy measure my-case --from 'logs/*.jsonl.gz' --map fields.yaml",
     "tuneworthy measure my-case --from 'logs/**/*.parquet' --sample 5",
 )
@@ -182,7 +182,7 @@ def interview(
 @opt.sources_option("read", "Without CASE a case folder is made from them.")
 @opt.mapping_option
 @opt.flag("--examples", "Show step by step which examples could be used.", "show_examples")
-@opt.option("--on WHERE", "Many files side by side: cores, ray or ray:ADDRESS.", "on", default="")
+@opt.option("--on WHERE", "Many files side by side on Ray: ray or ray:ADDRESS.", "on", default="")
 @opt.number(
     "--sample PERCENT", 0.001, 100.0, 100.0, "Percent of the conversations to draw and measure."
 )

@@ -135,13 +135,9 @@ class SystemPrompts:
         codes = [self._code(text) for text in other._codes]
         return np.array(codes, np.int64)
 
-    @property
-    def distinct(self) -> int:
-        return len(self._digests)
-
     def kept(self, conversations: int) -> tuple[str, ...]:
         """The system prompts by number; none where each of the conversations has another."""
-        template = conversations >= ENOUGH_CONVERSATIONS and self.distinct >= conversations
+        template = conversations >= ENOUGH_CONVERSATIONS and len(self._digests) >= conversations
         return () if template else tuple(self._codes or ())
 
 
@@ -400,7 +396,6 @@ class _Run:
             systems=systems,
             present=frozenset(self._present),
             sample=self._sample.batch()[0],
-            distinct_systems=self._systems.distinct,
         )
 
 

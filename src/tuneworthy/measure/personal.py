@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import ipaddress
 import json
 import math
@@ -35,14 +34,9 @@ class DataSpan(NamedTuple):
     label: str
 
 
-# Who is named in a text: a plain recogniser without a model, for a sample of texts.
+# Who is named in a text: a plain recogniser without a model.
 
 UPPER = "A-ZÀ-ÖØ-ÞŁŚŻŹĆŠČŘĐŽÅÄÖÆØ"  #: Capitals of the Latin alphabets, for a class.
-
-NAME = "names by cues and census lists, 1"
-"""What the recogniser calls itself; the number changes with what it says."""
-SOURCE = "ours; first names of the US Census Bureau, 1990 (public domain)"
-"""Where its rules and its list come from."""
 
 _WORD = rf"[{UPPER}][\w'’-]{{1,30}}"
 _INITIAL = rf"[{UPPER}]\.?"
@@ -80,13 +74,6 @@ def persons(text: str) -> tuple[DataSpan, ...]:
         if _listed(match[0]) and not any(start < s.end and s.start < end for s in people):
             people.append(DataSpan(start, end, "person", "name"))
     return tuple(sorted(people))
-
-
-def digest() -> str:
-    """SHA-256 of everything it goes by: its rules and its lists."""
-    lists = (first_names(), _words("not_first.txt"), _words("not_last.txt"))
-    parts = (NAME, _CUED.pattern, _CAPITAL.pattern, *(" ".join(sorted(each)) for each in lists))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @cache

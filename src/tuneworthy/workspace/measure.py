@@ -151,7 +151,7 @@ class HowRead(TypedDict, total=False):
 
     mapping: str | Path | None  #: A file that maps the fields of their records to ours.
     progress: Progress | None
-    on: str  #: ``cores``, ``ray`` or ``ray:ADDRESS``; in this process where left out.
+    on: str  #: ``ray`` or ``ray:ADDRESS``; in this process where left out.
     draw: tuple[float, int]  #: Share of the conversations that are drawn, and the seed.
 
 

@@ -1,4 +1,4 @@
-"""Files measured side by side: on all cores of this machine, or by Ray on several.
+"""Files measured side by side by Ray, on one machine or several.
 
 Each file is measured by itself, and the parts are put together in the order of the files, so that
 the answer is the same to the last digit whoever measured which, and the same as of one process.
@@ -11,12 +11,9 @@ import re
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from copy import copy
-from functools import partial
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,8 +26,8 @@ if TYPE_CHECKING:
     from tuneworthy.measure.signals.base import Findings
     from tuneworthy.traces.read import TraceFiles
 
-_WAY = re.compile(r"cores|ray(?::(?P<address>\S+))?")
-WAYS = "cores, ray or ray:ADDRESS"
+_WAY = re.compile(r"ray(?::(?P<address>\S+))?")
+WAYS = "ray or ray:ADDRESS"
 
 
 class Work(NamedTuple):
@@ -64,7 +61,9 @@ def measure_files(
 
     way = _WAY.fullmatch(on)
     if way is None:
-        raise InputError("is no way to measure", where=f"--on {on}", fix=f"write one of {WAYS}")
+        what = "is gone" if on == "cores" else "is no way to measure"
+        fix = f"leave --on out to measure in one process, or write {WAYS}"
+        raise InputError(what, where=f"--on {on}", fix=fix)
 
     def parts(results: Iterator[tuple[MeasuredPart | None, TraceFiles]]) -> Iterator[MeasuredPart]:
         load_models()  # while the first parts are made: whoever evaluates them needs both
@@ -74,7 +73,7 @@ def measure_files(
             if part is not None:
                 yield part
 
-    with _pool(on, way["address"], len(files.sides)) as measure_all, _folder() as place:
+    with _ray(on, way["address"]) as measure_all, _folder() as place:
         alone = files.apart()
         shared = _shared(copy(files), Sampling(*draw))
         work = [Work(file, n, materials, near_copy, draw, shared) for n, file in enumerate(alone)]
@@ -83,13 +82,6 @@ def measure_files(
         findings = merged(parts(results), every, folder=place, share=draw[0])
     files.check()
     return findings
-
-
-def _ready() -> None:
-    """Load what every part takes, while the first traces are looked at elsewhere."""
-    from tuneworthy.measure.signals import signals
-
-    signals(Materials())
 
 
 def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
@@ -127,17 +119,8 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _pool(
-    on: str, address: str | None, many: int
-) -> Iterator[Callable[[Sequence[Work]], Iterator[Any]]]:
-    """Gives a function that measures files side by side; their parts come in their order."""
-    if on == "cores":
-        # Processes of their own beginning: ours may hold threads, which a copy would not have.
-        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-            for _ in range(min(many, os.cpu_count() or 1)):
-                pool.submit(_ready)
-            yield partial(pool.map, _part)
-        return
+def _ray(on: str, address: str | None) -> Iterator[Callable[[Sequence[Work]], Iterator[Any]]]:
+    """Gives a function that measures files on a cluster; their parts come in their order."""
     _refuse_silence(on, address)
     with extra_needed("ray", "measuring on Ray needs", {"ray"}):
         import ray

@@ -56,12 +56,11 @@ class TraceTable:
     prompts: tuple[str, ...]
     """Prompt versions by name, or ``system N`` for the N-th system prompt without a name."""
     system: Ints  #: Place in ``systems``; -1 for none.
-    systems: tuple[str, ...]  #: Distinct system prompts in the order of their first appearance.
+    systems: tuple[str, ...]
+    """Distinct system prompts in the order of their first appearance; none where there are so many
+    that they are a template with something else filled in each time."""
     present: frozenset[str]  #: Columns of ``Batch`` in which any trace has a value.
     sample: Batch  #: Whole conversations drawn by a hash of their name, up to some thousand traces.
-    distinct_systems: int = 0
-    """Distinct system prompts seen; where that is more than ``systems`` holds they are a template
-    with something else filled in each time, and ``systems`` is empty."""
     share: float = 1.0  #: Of the conversations of the log that were drawn; 1 where all are here.
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Instruction limit: how long system prompts are, and which of their instructions are ignored."""
+"""Instruction limit: which instructions of the system prompts are ignored, and where they stand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
-    CHARACTERS_A_TOKEN,
     Extent,
     Findings,
     Flags,
@@ -21,18 +20,14 @@ from tuneworthy.measure.signals.base import (
     clusters_of,
     distinct,
     happened,
-    pictures,
-    readable_amount,
     wider,
 )
 from tuneworthy.measure.signals.success import refused
 from tuneworthy.model.evidence import Batch, Evidence
-from tuneworthy.stats.clustered import quantile, share, slope
+from tuneworthy.stats.clustered import share, slope
 from tuneworthy.text.instructions import Instruction, Reader, follows
 from tuneworthy.text.json import readable
 from tuneworthy.text.search import joined
-
-MOST_SHOWN = 100  #: Instructions that the picture shows.
 
 ENOUGH_INSTRUCTIONS = 5  #: Under this many in one prompt there is no telling what their place does.
 
@@ -42,15 +37,14 @@ _NO_SYSTEM = "log the system prompt with each trace (field system, or a message 
 
 
 class InstructionsSignal(TraceSignal):
-    """Length of the system prompts, and adherence to those instructions that can be checked.
+    """Adherence to those instructions of the system prompts that can be checked.
 
-    ``system_prompt_tokens`` is the median over traces. ``ignored_instruction_share`` is the share
-    of checks that fail: one check is one verifiable instruction (``verifiable`` has the closed
-    list) held against one output. ``position_effect`` is the least-squares slope of being followed
-    on the instruction's place in the prompt, so it is negative where later ones fare worse;
-    intervals have conversations as clusters, and that of the slope is the wider of conversations
-    and instructions as clusters. Where prompts are a template that is filled in differently each
-    time, single instructions and the slope come from the sample.
+    ``ignored_instruction_share`` is the share of checks that fail: one check is one verifiable
+    instruction (``verifiable`` has the closed list) held against one output. ``position_effect`` is
+    the least-squares slope of being followed on the instruction's place in the prompt, so it is
+    negative where later ones fare worse; intervals have conversations as clusters, and that of the
+    slope is the wider of conversations and instructions as clusters. Where prompts are a template
+    that is filled in differently each time, single instructions and the slope come from the sample.
 
     It can't see instructions whose meaning has to be understood, those in other languages than
     English, those with a condition, and whether a failed check hurt anybody. Refusals, errors and
@@ -64,25 +58,23 @@ class InstructionsSignal(TraceSignal):
         self._known: dict[str, tuple[Instruction, ...]] = {}
 
     def rows(self, batch: Batch) -> Numbers:
-        """Length of the system prompt in characters, and which instructions were ignored.
+        """Which instructions were checked, and which ignored.
 
         ``checked`` and ``ignored`` are bits of whole numbers: bit k stands for the k-th instruction
         of the trace's own system prompt.
         """
         checked, ignored = np.zeros((2, len(batch)))
-        length = np.full(len(batch), np.nan)
         systems, place = distinct(batch.column("system"))
         order = np.argsort(place, kind="stable")
         ends = np.cumsum(np.bincount(place, minlength=len(systems)))
         for system, members in zip(systems, np.split(order, ends[:-1]), strict=True):
             if system is None:
                 continue
-            length[members] = len(system)
             instructions = self._read(system)
             for bit, (known, failed) in enumerate(_held_against(instructions, batch, members)):
                 checked[members[known]] += float(1 << bit)
                 ignored[members[failed]] += float(1 << bit)
-        return {"system_characters": length, "checked": checked, "ignored": ignored}
+        return {"checked": checked, "ignored": ignored}
 
     def finish(self, table: TraceTable) -> Findings:
         texts: Sequence[str] = table.systems
@@ -104,13 +96,7 @@ class InstructionsSignal(TraceSignal):
         worst = sorted(
             sums.values(), key=lambda row: (-row[2] / row[1], row[0].quote, row[0].words)
         )
-        evidence = (_tokens(table), _ignored(table, worst), _position(table, checks, extent))
-        rows = (
-            (readable_amount(i.quote, 120), i.kind, i.position, 1 - failed / n, n)
-            for i, n, failed in worst[:MOST_SHOWN]
-        )
-        names = "quote kind position followed_share n"
-        return Findings(evidence, pictures("instructions", names, rows))
+        return Findings((_ignored(table, worst), _position(table, checks, extent)))
 
     def _read(self, system: str) -> tuple[Instruction, ...]:
         if system not in self._known:
@@ -175,22 +161,6 @@ def _held_against(
             answers = follows(instruction, texts, calls)
             known = np.array([answer is not None for answer in answers])
             yield known, np.array([answer is False for answer in answers])
-
-
-def _tokens(table: TraceTable) -> Evidence:
-    characters = table.numbers["system_characters"]
-    known = characters[~np.isnan(characters)]
-    details = {"system_prompts": max(len(table.systems), table.distinct_systems)}
-    details["traces_without_one"] = len(characters) - len(known)
-    if len(known):
-        details["most_characters"] = int(known.max())
-    return Measure("system_prompt_tokens", "tokens", _FACTOR).of(
-        table,
-        quantile(characters / CHARACTERS_A_TOKEN, 0.5, table.conversation),
-        _NO_SYSTEM,
-        method="median over traces; characters / 4, no tokenizer; interval by conversation",
-        details=details,
-    )
 
 
 def _ignored(table: TraceTable, worst: Sequence[tuple[Instruction, int, int]]) -> Evidence:

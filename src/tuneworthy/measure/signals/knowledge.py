@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import operator
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -32,17 +30,10 @@ from tuneworthy.measure.signals.base import (
     sampled_rows,
     scores_of,
 )
-from tuneworthy.measure.signals.success import refuses
 from tuneworthy.model.evidence import Batch, Evidence, Scalar
 from tuneworthy.stats.clustered import CERTAIN, share, share_given
 
 LOOKED_AT = 1_000  #: Traces of the sample that the detector of sufficient passages reads at most.
-
-CHECKED = 300
-"""Traces of the sample that the slower detector of unsupported answers reads at most."""
-
-LONGEST_CHECKED = 60
-"""Words of an answer that it may judge: of longer ones it takes too many for unsupported (ours)."""
 
 _FACTOR = "knowledge_gaps"
 _ADD_ANSWERABLE = "label `answerable`: whether the passages hold the answer"
@@ -62,11 +53,8 @@ class KnowledgeSignal(TraceSignal):
     comparison of free text with a reference was measured, so none is used. Intervals: Wilson's at
     the number of independent traces, with test cases or conversations as clusters.
 
-    ``unsupported_answer_share`` is the share of answers with passages that these don't support, by
-    a detector on a sample, corrected for its errors.
-
-    None of them sees whether a passage is itself right, nor what retrieval would have found with
-    another question; the detectors read English.
+    Neither sees whether a passage is itself right, nor what retrieval would have found with another
+    question; the detector reads English.
     """
 
     id = "knowledge"
@@ -94,7 +82,7 @@ class KnowledgeSignal(TraceSignal):
         states = ((True, True), (True, False), (False, True), (False, False))
         rows = ((*state, n) for state, n in zip(states, cells.values(), strict=False))
         picture = pictures("knowledge", "sufficient right n", rows)
-        return Findings((*evidence, _unsupported(table)), picture)
+        return Findings(evidence, picture)
 
 
 class _Passages(NamedTuple):
@@ -197,31 +185,6 @@ def _synthesis(table: TraceTable, passages: _Passages, cells: dict[str, int]) ->
     )
 
 
-def _unsupported(table: TraceTable) -> Evidence:
-    """The share of answers that their passages don't support."""
-    batch = table.sample
-    output, contexts = batch.column("output"), batch.column("contexts")
-    said = [n for n, text in enumerate(output) if text and contexts[n] and not refuses(text)]
-    short = {n for n in said if len(output[n].split()) <= LONGEST_CHECKED}
-    rows = sampled_rows(batch, CHECKED, short.__contains__) if 2 * len(short) >= len(said) else []
-    flags = [not supported(output[row], contexts[row]) for row in rows]
-    seen = share(flags, sampled_clusters(batch, rows))
-    errors = GROUNDEDNESS_SENSITIVITY, GROUNDEDNESS_SPECIFICITY
-    return Measure("unsupported_answer_share", "share of answers given with passages", _FACTOR).of(
-        table,
-        None if seen is None else corrected(seen, *errors),
-        "log `contexts`, the passages given to the model"
-        if "contexts" not in table.present
-        else f"let people judge some: the detector takes answers of {LONGEST_CHECKED} words at most"
-        if said
-        else "no answer in words was given with passages: measure more traces",
-        method="a model over words, corrected by Rogan and Gladen for its errors on "
-        + GROUNDEDNESS_MEASURED_ON,
-        sample=table.extent(len(rows)),
-        details={} if seen is None else {"seen_share": seen.value, "looked_at": seen.n},
-    )
-
-
 # Words, sentences and stems of English text, as the detectors of knowledge count them.
 
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
@@ -235,15 +198,8 @@ _COMMON = (
     "what which who whom whose when where why how than too very just also about into over after "
     "before up out off down all any some such only own same s t d ll m re ve"
 )
-_PERSONAL = "i me my mine we our us i'm i've i'd i'll im ive you your"
 
 COMMON = frozenset(_COMMON.split())  #: Words that carry grammar rather than content.
-
-NEGATIONS = frozenset(("not", "no", "never", "none", "nothing", "neither", "nor", "cannot"))
-"""Words that deny; a word that ends in ``n't`` does too."""
-
-PERSONAL = frozenset(_PERSONAL.split())
-"""Words by which a speaker talks about himself or to the other."""
 
 
 def words(text: str) -> list[str]:
@@ -273,79 +229,6 @@ def stem(word: str) -> str:
 def stems(text: str) -> list[str]:
     """Stems of all words of a text, in order."""
     return [stem(word) for word in words(text)]
-
-
-def denies(word: str) -> bool:
-    return word in NEGATIONS or word.endswith("n't")
-
-
-# Whether an answer is supported by the passages that were given with it.
-
-WEIGHTS = (-3.3917, 3.4712, -2.3307, 5.2961, -4.2459, -1.4725, -2.1853)
-"""The constant, then one for each of ``counts``; fitted on half of BEGIN's passages, 2026-11-24."""
-
-GROUNDEDNESS_THRESHOLD = 0.5
-"""From this on an answer counts as supported; the best balanced accuracy on the half fitted on."""
-
-GROUNDEDNESS_SENSITIVITY = (0.873, 0.943)
-"""95% interval of the share of unsupported answers it finds, on the half not fitted on."""
-
-GROUNDEDNESS_SPECIFICITY = (0.524, 0.954)
-"""The same of supported answers it leaves alone.
-
-From the lower end on mtrag, whose long references it takes for unsupported more often, to the upper
-end on BEGIN.
-"""
-
-GROUNDEDNESS_MEASURED_ON = "BEGIN dev, wow and cmu, 2022, and mtrag, 2025; measured 2026-11-24"
-
-
-def counts(answer: str, passages: Sequence[str]) -> tuple[float, ...]:
-    """What the model looks at; zeros for an answer without a word.
-
-    The share of words found in the passages; the logarithm of one more than the content words that
-    the sentence with the most of them has and no passage; the share of words found in the passage
-    sentence that fits each sentence best; and the shares of sentences that ask, that speak of me or
-    you where no passage does, and that deny where no passage does.
-    """
-    known = {word for passage in passages for word in words(passage)}
-    roots = {stem(word) for word in known}
-    within = [{*stems(part)} for passage in passages for part in sentences(passage)]
-    parts = sentences(answer)
-    spoken = [words(part) for part in parts]
-    total, n = sum(map(len, spoken)), len(spoken)
-    if not total:
-        return (0.0,) * 6
-    missing = (
-        sum(word not in COMMON and stem(word) not in roots for word in each) for each in spoken
-    )
-    stemmed = [[stem(word) for word in each] for each in spoken]
-    best = sum(
-        max((sum(map(part.__contains__, each)) for part in within), default=0) for each in stemmed
-    )
-    talks, negated = bool(known & PERSONAL), any(map(denies, known))
-    return (
-        sum(word in known for each in spoken for word in each) / total,
-        math.log1p(max(missing)),
-        best / total,
-        sum(part.rstrip().endswith("?") for part in parts) / n,
-        0.0 if talks else sum(not PERSONAL.isdisjoint(each) for each in spoken) / n,
-        0.0 if negated else sum(any(map(denies, each)) for each in spoken) / n,
-    )
-
-
-def support(answer: str, passages: Sequence[str]) -> float:
-    """How likely the model takes an answer to be supported by the passages, between 0 and 1.
-
-    Its scale is that of BEGIN, where a third of the answers are; compare it with ``THRESHOLD``.
-    """
-    constant, *weights = WEIGHTS
-    drive = constant + sum(map(operator.mul, weights, counts(answer, passages)))
-    return 1 / (1 + math.exp(-max(-700.0, min(700.0, drive))))
-
-
-def supported(answer: str, passages: Sequence[str]) -> bool:
-    return support(answer, passages) >= GROUNDEDNESS_THRESHOLD
 
 
 # Whether the passages that were given hold what the right answer says.

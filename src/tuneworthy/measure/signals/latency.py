@@ -23,7 +23,7 @@ from tuneworthy.measure.signals.base import (
     token_counts,
 )
 from tuneworthy.model.evidence import Batch, Evidence, Series
-from tuneworthy.stats.clustered import Estimate, explained_share, quantile, share
+from tuneworthy.stats.clustered import Estimate, explained_share, quantile
 
 BINS = 30
 MOST_FITTED = 100_000
@@ -32,9 +32,7 @@ every third, and so on: the error is far below what matters by then."""
 
 _LEAST_IN_BIN = 20
 _LOG = "log `latency_s` of every call"
-_FACTOR = "latency"
-_SHARE = "share of the mean latency"
-_SETTLING = Measure("prompt_latency_share", _SHARE, _FACTOR)
+_SETTLING = Measure("prompt_latency_share", "share of the mean latency", "latency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +42,14 @@ class LatencySignal(TraceSignal):
     * ``latency_p50_s``, ``latency_p95_s`` (and ``first_token_p95_s`` where reported): quantiles in
       seconds, conversations as clusters. A 95th percentile needs about 75 independent calls for an
       upper end.
-    * ``latency_over_target_share``: share of calls that took longer than the target.
-    * ``input_latency_share``: share of the mean latency that input tokens explain, those from a
+    * ``prompt_latency_share``: share of the mean latency that input tokens explain, those from a
       cache apart: the slope of latency on them, times their mean, over the mean latency; output
       tokens and the model are held fixed, see ``explained_share``. So much would go, at most, if
       the prompt vanished; half the prompt buys half of it. Unknown where the input hardly varies.
-    * ``prompt_latency_share``: the same, made to settle whether latency is a reason for tuning,
-      which takes a missed target *and* a prompt that explains it. It is unknown without a target;
-      0 where the whole interval of the 95th percentile keeps the target; from 0 on where that
-      interval holds the target, so that it can't settle a yes; the share itself where the target is
-      missed.
+      It settles whether latency is a reason for tuning, which takes a missed target *and* a prompt
+      that explains it: it is unknown without a target; 0 where the whole interval of the 95th
+      percentile keeps the target; from 0 on where that interval holds the target, so that it can't
+      settle a yes; the share itself where the target is missed.
 
     Calls that failed are left out and counted: a timeout is no answer, and a refusal no quick one.
     It can't see queues and networks, which look like neither input nor output; nor what a prompt of
@@ -83,29 +79,16 @@ class LatencySignal(TraceSignal):
         }
 
     def finish(self, table: TraceTable) -> Findings:
-        explained, seconds = _explained(table), table.numbers["latency_s"]
         evidence = [
             _quantile(table, "latency_p50_s", 0.5),
             _quantile(table, "latency_p95_s", 0.95),
-            explained,
-            self._settling(table, explained),
+            self._settling(table),
         ]
-        if self.target_s is not None:
-            late = np.where(np.isnan(seconds), np.nan, seconds > self.target_s)
-            over = Measure("latency_over_target_share", "share of calls", _FACTOR).of(
-                table,
-                share(late, table.conversation),
-                _LOG,
-                method="share of calls that didn't fail; conversations as clusters",
-                bounds=SHARE,
-                details={"target_s": self.target_s},
-            )
-            evidence.append(over)
         if np.isfinite(table.numbers["first_s"]).any():
             evidence.append(_quantile(table, "first_token_p95_s", 0.95, of="first_s"))
-        return Findings(tuple(evidence), by_tokens(seconds, _read(table)[0]))
+        return Findings(tuple(evidence), by_tokens(table.numbers["latency_s"], _read(table)[0]))
 
-    def _settling(self, table: TraceTable, explained: Evidence) -> Evidence:
+    def _settling(self, table: TraceTable) -> Evidence:
         """What settles the signal: the prompt's share, where the target is missed."""
         target_s = self.target_s
         if target_s is None:
@@ -121,10 +104,11 @@ class LatencySignal(TraceSignal):
                 bounds=SHARE,
                 details={"target_s": target_s, "p95_low_s": late.low, "p95_high_s": late.high},
             )
-        changed: dict[str, object] = {"id": _SETTLING.id}
-        if late is not None and explained.known and late.low <= target_s:
-            changed |= {"low": 0.0, "method": f"{explained.method}; from 0: the target may be kept"}
-        return explained.model_copy(update=changed)
+        explained = _explained(table)
+        if late is None or not explained.known or late.low > target_s:
+            return explained
+        method = f"{explained.method}; from 0: the target may be kept"
+        return explained.model_copy(update={"low": 0.0, "method": method})
 
 
 def by_tokens(latency_s: Floats, read: Floats) -> tuple[Series, ...]:
@@ -177,7 +161,7 @@ def _explained(table: TraceTable) -> Evidence:
         estimate = explained_share(seconds, read, written, table.model, table.conversation)
     short = "send the same questions with a short and a long prompt: the input hardly varies"
     known = np.isfinite(seconds) & np.isfinite(read)
-    return Measure("input_latency_share", _SHARE, _FACTOR).of(
+    return _SETTLING.of(
         table,
         estimate,
         f"log {', '.join(lacking)}" if lacking else short,

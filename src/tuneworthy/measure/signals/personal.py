@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from tuneworthy.measure import personal as names
 from tuneworthy.measure.personal import KINDS, excerpt, shared_scanner, spans
 from tuneworthy.measure.signals.base import (
     Findings,
@@ -18,8 +17,6 @@ from tuneworthy.measure.signals.base import (
     Span,
     TraceSignal,
     TraceTable,
-    clusters_of,
-    corrected,
     distinct,
     how_many,
     text_number,
@@ -34,12 +31,9 @@ from tuneworthy.text.search import joined
 # found is everything.
 PATTERNS_FIND = (0.7979, 1.0)
 PATTERNS_SPARE = (0.9922, 1.0)
-NAMES_FIND = (0.3445, 0.5748)
-NAMES_SPARE = (0.9610, 0.9933)
 
 _MOST_SYSTEMS = 20_000  # system prompts remembered at once
 _REGULAR = 0.01  # share of conversations in which one customer may come again
-_MOST_NAMED = 2_000  # messages of the sample that the recogniser reads
 _MOST_EXAMPLES = 10
 _UNIT = "share of requests"
 _FACTOR = "data_sovereignty"
@@ -60,12 +54,8 @@ class PersonalSignal(TraceSignal):
     by the patterns' errors on labelled messages (Rogan and Gladen 1978); the value is what was
     seen. Where a tool's answer is the newest message, it counts as one.
 
-    ``named_person_share`` is the share of sampled requests that name a person, corrected for the
-    recogniser's errors, by a plain recogniser whose name, source and hash the method states.
-
-    It can't see: names in small letters or unknown to its lists, health, faith or opinions told in
-    plain words, data in retrieved passages and in answers, earlier turns that were not logged as
-    requests, pictures.
+    It can't see: names, health, faith or opinions told in plain words, data in retrieved passages
+    and in answers, earlier turns that were not logged as requests, pictures.
     """
 
     id = "personal"
@@ -103,7 +93,7 @@ class PersonalSignal(TraceSignal):
             self._share(table, "personal_data_share", kinds, ALL_BITS),
             self._share(table, "secret_share", kinds, SECRET_BITS),
         )
-        return Findings((*shares, _named(table)))
+        return Findings(shares)
 
     def _share(self, table: TraceTable, name: str, kinds: Ints, wanted: int) -> Evidence:
         kept = ~np.isnan(table.numbers["input_kinds"])
@@ -157,24 +147,3 @@ def widened(seen: Estimate, find: Span, spare: Span) -> Estimate:
     """
     _, low, high = true_share(seen, find, spare)
     return replace(seen, low=min(low, seen.low), high=max(high, seen.high))
-
-
-def _named(table: TraceTable) -> Evidence:
-    sample = table.sample
-    rows = [row for row, text in enumerate(sample.input) if text][:_MOST_NAMED]
-    texts = [sample.input[row] or "" for row in rows]
-    people = [names.persons(text) for text in texts]
-    talks = sample.column("conversation")
-    seen = share([bool(each) for each in people], clusters_of([talks[row] or None for row in rows]))
-    first = [(text, each[0]) for text, each in zip(texts, people, strict=True) if each]
-    return Measure("named_person_share", _UNIT, _FACTOR).of(
-        table,
-        None if seen is None else corrected(seen, NAMES_FIND, NAMES_SPARE),
-        _ASK,
-        method=f"recogniser {names.NAME} ({names.SOURCE}), "
-        f"SHA-256 {names.digest()}; share it flags, corrected for its errors on labelled "
-        "messages",
-        sample="sampled",
-        details={"flagged": len(first)},
-        examples=dict.fromkeys(excerpt(text, at.start, at.end) for text, at in first[:50]),
-    )

@@ -17,7 +17,6 @@ from tuneworthy.measure.signals.base import (
     TraceTable,
     distinct,
     happened,
-    pictures,
     rate,
 )
 from tuneworthy.model.case import Materials
@@ -85,14 +84,11 @@ class TermsSignal(TraceSignal):
 
     def finish(self, table: TraceTable) -> Findings:
         held_due, held_wrong, bare_due, bare_wrong = np.zeros((4, len(table)), dtype=bool)
-        terms: list[tuple[str, int, float]] = []
-        for index, due, wrong, held in self._flags(table):
+        for due, wrong, held in self._flags(table):
             held_due |= due & held
             held_wrong |= wrong & held
             bare_due |= due & ~held
             bare_wrong |= wrong & ~held
-            if n := int(np.sum(due & held)):
-                terms.append((self._glossary.right(index), n, int(np.sum(wrong & held)) / n))
         evidence = Measure(
             "forbidden_term_share", "share of outputs in which the term is due", _ABOUT
         ).of(
@@ -108,8 +104,7 @@ class TermsSignal(TraceSignal):
             },
             examples=self._examples(table),
         )
-        worst = sorted(terms, key=lambda row: (-row[2], row[0]))[:100]
-        return Findings((evidence,), pictures("terms", "term due wrong_share", worst))
+        return Findings((evidence,))
 
     def _lacking(self, table: TraceTable, *, due: bool) -> str:
         if not len(self._glossary):
@@ -120,14 +115,14 @@ class TermsSignal(TraceSignal):
             return "log the system prompt with each trace (field system), to see what it says right"
         return _SAY_IT
 
-    def _flags(self, table: TraceTable) -> Iterator[tuple[int, Flags, Flags, Flags]]:
+    def _flags(self, table: TraceTable) -> Iterator[tuple[Flags, Flags, Flags]]:
         bits: list[Ints] = []
         for index in range(len(self._glossary)):
             column, bit = divmod(index, TERMS_A_COLUMN)
             if bit == 0:
                 bits = [table.numbers[f"{kind}_{column}"].astype(np.int64) for kind in _KINDS]
             due, wrong, held = ((each >> bit & 1).astype(bool) for each in bits)
-            yield index, due, wrong, held
+            yield due, wrong, held
 
     def _examples(self, table: TraceTable) -> Iterator[str]:
         """Which wrong words the sample holds, most frequent first."""
