@@ -542,7 +542,7 @@ from tuneworthy.verdict.gates import approaches
 from tuneworthy.verdict.options import GRADES, HELPS, RISKS, Compared
 from tuneworthy.verdict.options import OPTIONS as JUDGED_OPTIONS
 from tuneworthy.verdict.rules import MOST_WORK, apply_rules, flips, questions
-from tuneworthy.verdict.weigh import figures, independent, maker, weigh
+from tuneworthy.verdict.weigh import independent, maker, weigh
 from tuneworthy.web.app import make_app, make_site, told
 from tuneworthy.web.guard import BODY_LIMIT, HEADERS, Site
 from tuneworthy.web.lab import event, followed

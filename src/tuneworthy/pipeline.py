@@ -47,9 +47,7 @@ from tuneworthy.verdict.rules import apply_rules, flips, outcome_of, questions, 
 from tuneworthy.verdict.weigh import (
     NOTHING_MEASURED,
     Ledger,
-    as_evidence,
     evidence_section,
-    figures,
     gathered,
     known,
     seen,
@@ -181,7 +179,7 @@ def decide(
         plan=build_plan(
             case, framework, assessment, decision, judgement, fits, all_gates, asked, money, as_of
         ),
-        evidence=evidence_section({**measured, **as_evidence(figures(case))}, framework, case),
+        evidence=evidence_section(measured, framework, case),
         series=series or NOTHING_MEASURED,
         quick=quick_result(decision, assessment, framework) if quick else None,
         training=_training(stated),

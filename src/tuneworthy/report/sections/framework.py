@@ -281,8 +281,6 @@ def _state(served: Served) -> str:
 
 
 def _price(served: Served) -> str:
-    if served.state == "published":
-        return ""
     price = served.price
     if price is None:
         return "no price: state usd_per_mtok; 0 is a price"
