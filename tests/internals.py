@@ -78,7 +78,6 @@ from tuneworthy.framework.load import (
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.framework.schema import (
     case_schema,
-    cases_schema,
     dossier_schema,
     field_docs,
     framework_schema,
@@ -344,19 +343,11 @@ from tuneworthy.model.pilot import (
     TrainingQuote,
 )
 from tuneworthy.model.precedents import (
-    CODES,
-    RULES,
-    Backtest,
     BaseRate,
-    Codes,
-    Gap,
     Neighbour,
     Precedent,
     PrecedentIndex,
     PrecedentsResult,
-    PublishedCase,
-    RateInterval,
-    RuleId,
 )
 from tuneworthy.model.training import TrainingExample, TrainingSet, content_id, set_digest
 from tuneworthy.money.investment import RememberedDraws, closed_form, stakes_of
@@ -368,20 +359,15 @@ from tuneworthy.money.worth import by_worth, cases_note, evppi, more_cases, wort
 from tuneworthy.pipeline import framework_of, today
 from tuneworthy.plan import section as plan_phases
 from tuneworthy.plan.context import Calendar, day
-from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS, backtest, gap
+from tuneworthy.precedents.record import record_of
 from tuneworthy.precedents.section import (
-    CASES_FILE,
     INDEX_FILE,
-    address,
     described,
     goal_rate,
     known_answers,
     likeness,
     nearest,
-    precedent_of,
     precedents,
-    read_cases,
-    shipped_cases,
     shipped_index,
     tried_text,
 )
@@ -581,8 +567,6 @@ from tuneworthy.workspace.portfolio import (
 )
 from tuneworthy.workspace.reports import (
     case_report,
-    history,
-    history_report,
     models_of,
     render,
     schema,

@@ -35,7 +35,7 @@ from tuneworthy.money.investment import Draw, MoneyFindings, assess_money, held_
 from tuneworthy.money.serving import unlisted
 from tuneworthy.money.worth import at_stake, by_worth
 from tuneworthy.plan.section import build_plan
-from tuneworthy.precedents.section import index_for, precedents
+from tuneworthy.precedents.section import precedents, shipped_index
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
 from tuneworthy.verdict.facts import CaseFacts
@@ -133,7 +133,7 @@ def decide(
     prices = listed_prices(case, as_of, unlisted(case, "no"))
     offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
     fits = approaches(case, framework, offered)
-    published = index_for(case)
+    published = shipped_index()
     rate = published.rates.get(f"goal={case.goals[0]}" if case.goals else "", published.rates[""])
 
     def invested(sovereign: State) -> MoneyFindings:

@@ -120,7 +120,6 @@ class Data(FileRecord):
     voice: RelativePath | None = None  #: Folder of samples of how the brand speaks.
     output_schema: RelativePath | None = None  #: JSON Schema of the output.
     tools: RelativePath | None = None  #: Tools the model may call today: a JSON list of them.
-    history: RelativePath | None = None  #: How earlier projects of the team ended (cases).
     training: Annotated[
         tuple[RelativePath, ...],
         BeforeValidator(one_or_many, json_schema_input_type=str | Strings),
