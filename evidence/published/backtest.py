@@ -69,7 +69,7 @@ def trials_of(cases: Sequence[PublishedCase], rules: Rules, codes: Codes) -> lis
     for case in cases:
         yes = {name for name, state in case.coded(codes).items() if state == "yes"}
         checks = {name for name, state in case.ceiling_test.items() if state == "yes"}
-        says: dict[str, bool] = {**rule_says(rules, yes)}
+        says = {str(rule): tune for rule, tune in rule_says(rules, yes).items()}
         says["tree_recorded"] = tree_says_tune(rules, yes, checks)
         says["never"] = False
         trials.append(Trial(case.group, case.goal_kind or "unknown", case.tuning_won, says))
