@@ -426,6 +426,7 @@ from tuneworthy.report.text import Paint
 from tuneworthy.report.width import WIDEST, columns, lay_out_for
 from tuneworthy.scoring import SCORERS, Marker, default_scorers, scorer_for, together
 from tuneworthy.scoring.base import (
+    RUN_STOPPED,
     FieldRule,
     Kit,
     Output,
@@ -438,7 +439,8 @@ from tuneworthy.scoring.base import (
     same,
 )
 from tuneworthy.scoring.judge import Judge
-from tuneworthy.scoring.sandboxed import Worker, orders, query_in, sql_worker
+from tuneworthy.scoring.sql import orders, query_in, sql_worker
+from tuneworthy.scoring.worker import Worker
 from tuneworthy.stats import clustered as stats_clustered
 from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha
 from tuneworthy.stats.clustered import (

@@ -463,6 +463,7 @@ def paid(
         )
         try:
             with stopped_by_user(settings.get("handle")) as on_stop:
+                on_stop(lab.scores.marker.stop)
                 calls = PaidCalls(
                     run=run,
                     ledger=ledger,
