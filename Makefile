@@ -68,7 +68,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.dev
-	$(BIN)/python tools/precedents.py
+	$(BIN)/python evidence/published/index.py
 	$(BIN)/python tools/reference.py
 
 bench: $(VENV)/.report
@@ -82,7 +82,7 @@ lock: $(VENV)/.made
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find benchmarks src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find benchmarks evidence src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.made:
 	$(if $(found),,$(error $(why_none)))

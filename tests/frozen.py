@@ -128,7 +128,7 @@ def workplace() -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="frozen-") as name:
         place = Path(name).resolve()
         shutil.copytree(ROOT / "examples", place / "examples")
-        shutil.copy(ROOT / "tools" / FITTED, place)
+        shutil.copy(ROOT / "evidence" / "published" / FITTED, place)
         shutil.copytree(ROOT / "tests" / "fixtures" / "traces", place / "traces")
         make_shop(place / "shop")
         make_library(place / "library", "eval.jsonl")
@@ -328,11 +328,6 @@ framework check lesson --format json
 framework check lesson --strict
 framework check precedent.yaml
 framework check examples/credit-memos/framework.yaml
-backtest
-backtest --format markdown
-backtest --format json
-backtest --codes blind1 --format json
-backtest --framework examples/subtitles/framework.yaml --against lesson
 explain --factor voice_drift
 explain --factor low_volume
 completion bash
@@ -428,8 +423,6 @@ answer started few_shot=yes few_shot=no
 answer started data.examples=many
 framework show nowhere.yaml
 framework check lesso
-backtest nowhere.yaml
-backtest --framework precedent.yaml --against lesson
 schema nothing
 measure
 measure examples/first-idea
@@ -483,7 +476,7 @@ def commands() -> Goldens:
         kind = LOOKS if path.endswith(".yaml") else LAW
         text = steady(Path(path).read_text("utf-8"))
         book.goldens[f"{kind}/commands/written/{path.replace('/.tuneworthy', '')}"] = text
-    for what in ("case", "cases", "framework", "dossier", "ceiling", "verify"):
+    for what in ("case", "framework", "dossier", "ceiling", "verify"):
         _schema(book, f"schema {what}", what)
     _schema(book, "schema case --framework examples/credit-memos/framework.yaml", "case-own")
     _schema(book, "framework schema", "framework-2")

@@ -78,7 +78,6 @@ from tuneworthy.framework.load import (
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.framework.schema import (
     case_schema,
-    cases_schema,
     dossier_schema,
     field_docs,
     framework_schema,
@@ -343,19 +342,11 @@ from tuneworthy.model.pilot import (
     TrainingQuote,
 )
 from tuneworthy.model.precedents import (
-    CODES,
-    RULES,
-    Backtest,
     BaseRate,
-    Codes,
-    Gap,
     Neighbour,
     Precedent,
     PrecedentIndex,
     PrecedentsResult,
-    PublishedCase,
-    RateInterval,
-    RuleId,
 )
 from tuneworthy.model.training import TrainingExample, TrainingSet, content_id, set_digest
 from tuneworthy.money.investment import (
@@ -372,20 +363,15 @@ from tuneworthy.money.worth import by_worth, cases_note, evppi, more_cases, wort
 from tuneworthy.pipeline import framework_of, today
 from tuneworthy.plan import section as plan_phases
 from tuneworthy.plan.context import Calendar, day
-from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS, backtest, gap
+from tuneworthy.precedents.record import record_of
 from tuneworthy.precedents.section import (
-    CASES_FILE,
     INDEX_FILE,
-    address,
     described,
     goal_rate,
     known_answers,
     likeness,
     nearest,
-    precedent_of,
     precedents,
-    read_cases,
-    shipped_cases,
     shipped_index,
     tried_text,
 )
@@ -444,6 +430,7 @@ from tuneworthy.report.text import Paint
 from tuneworthy.report.width import WIDEST, columns, lay_out_for
 from tuneworthy.scoring import SCORERS, Marker, default_scorers, scorer_for, together
 from tuneworthy.scoring.base import (
+    RUN_STOPPED,
     FieldRule,
     Kit,
     Output,
@@ -456,7 +443,8 @@ from tuneworthy.scoring.base import (
     same,
 )
 from tuneworthy.scoring.judge import Judge
-from tuneworthy.scoring.sandboxed import Worker, orders, query_in, sql_worker
+from tuneworthy.scoring.sql import orders, query_in, sql_worker
+from tuneworthy.scoring.worker import Worker
 from tuneworthy.stats import clustered as stats_clustered
 from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha
 from tuneworthy.stats.clustered import (
@@ -546,7 +534,7 @@ from tuneworthy.verdict.gates import approaches
 from tuneworthy.verdict.options import GRADES, HELPS, RISKS, Compared
 from tuneworthy.verdict.options import OPTIONS as JUDGED_OPTIONS
 from tuneworthy.verdict.rules import MOST_WORK, apply_rules, flips, questions
-from tuneworthy.verdict.weigh import figures, independent, maker, weigh
+from tuneworthy.verdict.weigh import independent, maker, weigh
 from tuneworthy.web.app import make_app, make_site, told
 from tuneworthy.web.guard import BODY_LIMIT, HEADERS, Site
 from tuneworthy.web.lab import event, followed
@@ -585,8 +573,6 @@ from tuneworthy.workspace.portfolio import (
 )
 from tuneworthy.workspace.reports import (
     case_report,
-    history,
-    history_report,
     models_of,
     render,
     schema,

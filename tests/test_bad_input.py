@@ -30,7 +30,6 @@ from hypothesis import strategies as st
 
 from internals import (
     CASE_LIMIT,
-    CASES_FILE,
     CASES_LIMIT,
     FRAMEWORK_LIMIT,
     catalogue_text,
@@ -353,16 +352,6 @@ def test_a_dossier_with_other_values_is_compared_or_refused(seed: int, folder: P
     assert codes == {0, 2}
 
 
-def test_a_broken_file_of_cases_is_answered_or_refused(tmp_path: Path) -> None:
-    path = tmp_path / "cases.yaml"
-    items = catalogue_text(CASES_FILE).encode().split(b"\n- ")[1:]
-    chance = random.Random(3)
-    sources = [b"- " + b"\n- ".join(chance.sample(items, k=chance.choice((1, 2, 5)))) + b"\n"
-               for _ in range(40)]  # fmt: skip
-    commands = [("backtest", str(path), "--format", form) for form in FORMS[:3]]
-    assert {0, 2} == set(try_mutants(4, 100, sources, path, commands))
-
-
 LAW = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
@@ -377,7 +366,7 @@ def test_any_bytes_as_a_file_are_answered_or_refused(folder: Path, data: bytes) 
     path.write_bytes(data)
     given_file = str(path)
     for command in (
-        ("decide", given_file), ("framework", "check", given_file), ("backtest", given_file),
+        ("decide", given_file), ("framework", "check", given_file),
         ("diff", given_file, given_file), ("decide", TASK_API, "--framework", given_file),
     ):  # fmt: skip
         answered_or_refused(*command, folder=folder)
@@ -606,8 +595,6 @@ PLACES: tuple[tuple[str, ...], ...] = (
     ("explain", "--factor", "{}"),
     ("diff", "{}", "{}"),
     ("diff", TASK_API, "--since", "{}"),
-    ("backtest", "{}"),
-    ("backtest", "--codes", "{}"),
     ("framework", "check", "{}"),
     ("framework", "show", "{}"),
     ("schema", "{}"),
@@ -1078,7 +1065,7 @@ def test_a_mistake_in_a_case_is_not_blamed_on_the_framework(tmp_path: Path) -> N
 BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n"
 
 
-@pytest.mark.parametrize("command", ["decide", "framework", "backtest"])
+@pytest.mark.parametrize("command", ["decide", "framework"])
 def test_an_alias_never_multiplies(command: str, tmp_path: Path) -> None:
     path = tmp_path / "bomb.yaml"
     path.write_text(BOMB, encoding="utf-8")
@@ -1093,7 +1080,6 @@ def test_an_alias_never_multiplies(command: str, tmp_path: Path) -> None:
     [
         (("decide",), CASE_LIMIT, 1),
         (("framework", "check"), FRAMEWORK_LIMIT, 2),
-        (("backtest",), CASES_LIMIT, 16),
         (("diff", TASK_API, "--since"), CASES_LIMIT, 16),
     ],
 )
@@ -1167,7 +1153,7 @@ def test_other_line_endings_count_as_lines(ending: str, tmp_path: Path) -> None:
     assert answered_or_refused("decide", str(path)).err.startswith(f"{path}:3: ")
 
 
-READERS = [("decide",), ("framework", "check"), ("backtest",), ("diff", TASK_API, "--since")]
+READERS = [("decide",), ("framework", "check"), ("diff", TASK_API, "--since")]
 
 
 @pytest.mark.parametrize("command", READERS, ids=" ".join)

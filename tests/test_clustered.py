@@ -256,7 +256,7 @@ def test_drift_is_the_squared_distance_and_by_chance_0() -> None:
 
 @pytest.mark.parametrize("per_cluster", [1, 5])
 def test_nineteen_of_twenty_intervals_hold_the_truth(per_cluster: int) -> None:
-    """The small form of tools/accuracy/intervals.py; 200 worlds, 60 conversations."""
+    """The small form of evidence/accuracy/intervals.py; 200 worlds, 60 conversations."""
     held = {"share": 0, "mean": 0, "p95": 0}
     truth = math.exp(0.0 + NormalDist().inv_cdf(0.95))
     for seed in range(200):

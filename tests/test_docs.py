@@ -27,6 +27,7 @@ PAGES = sorted(
         PROJECT / "README.md",
         PROJECT / "CONTRIBUTING.md",
         *(PROJECT / "docs").rglob("*.md"),
+        *(PROJECT / "evidence").rglob("*.md"),
     )
 )
 NOT_OURS = {"python3", ".", "pip", "git", "make"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -661,6 +662,26 @@ def test_a_case_without_a_folder_has_no_ledger() -> None:
     assert read_evidence(case) == ()
     with pytest.raises(OutputError):
         append_evidence(case, run("a"))
+
+
+@pytest.mark.parametrize(("grade", "is_read"), [("measured", True), ("published", False)])
+def test_a_ledger_that_names_a_grade_is_read_where_it_was_measured(
+    tmp_path: Path, grade: str, *, is_read: bool
+) -> None:
+    write_case(tmp_path)
+    case = load_case(tmp_path)
+    append_evidence(case, run("a"))
+    before = read_evidence(case)
+    file = tmp_path / ".tuneworthy" / "evidence.jsonl"
+    text = re.sub(r',"seal":"[0-9a-f]+"', "", file.read_text("utf-8"))
+    graded = text.replace('{"id":', f'{{"grade":"{grade}","id":')
+    assert "grade" in graded
+    file.write_text(graded, "utf-8")
+    if is_read:
+        assert read_evidence(case) == before
+    else:
+        with pytest.raises(CaseError, match="is no evidence"):
+            read_evidence(case)
 
 
 # What is said of it -------------------------------------------------------------------------------

@@ -235,7 +235,7 @@ def test_what_people_outside_read_is_documented() -> None:
 
 
 def test_nothing_is_ignored_without_a_reason(project: Path) -> None:
-    found = sources(project, "src", "tests", "benchmarks", "tools")
+    found = sources(project, "src", "tests", "benchmarks", "tools", "evidence")
     assert {name: lines for name, text in found.items() if (lines := silent_ignores(text))} == {}
 
 

@@ -702,6 +702,33 @@ def test_ctrl_c_and_a_supervisor_wait_for_the_wire_and_lose_nothing(
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+@pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_stop_ends_a_lab_whose_own_scorer_loops_and_the_next_run_scores_the_rest(
+    tmp_path: Path, signalled: signal.Signals
+) -> None:
+    check = {"scorer": "python", "of": {"function": "own.py:judge", "seconds": 60}}
+    folder = folder_of(tmp_path, n=40, cases={"checks": [check]})
+    begun = folder / "begun"
+    loops = "def judge(*_):\n    open('begun', 'w').close()\n    while True: pass\n"
+    (folder / "own.py").write_text(loops)
+
+    def press() -> None:
+        while not begun.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signalled)
+
+    threading.Thread(target=press, daemon=True).start()
+    before = time.monotonic()
+    cut = ran(folder, known(SHARES), allow_code=True)
+    assert time.monotonic() - before < 50  # the function alone would take a minute an answer
+    assert cut.stopped == "stopped by the user"
+    assert all(isinstance(row.quality, Unknown) for row in cut.arms if row.arm.kind == "prompt")
+    (folder / "own.py").write_text("def judge(output, case, context): return 1\n")
+    whole = ran(folder, known(SHARES), allow_code=True)
+    assert not whole.stopped
+    assert not any(isinstance(row.quality, Unknown) for row in whole.arms)
+
+
 # What may be said ---------------------------------------------------------------------------------
 
 

@@ -11,11 +11,14 @@ import brute
 from internals import (
     Lint,
     LintFinding,
+    Unknown,
     check,
     finding_says,
     lint_dict,
     lint_report,
+    record_of,
     render_document,
+    shipped_index,
 )
 from internals import rules_BANDS as BANDS
 from test_laws import add, wide
@@ -144,10 +147,14 @@ def test_the_linter_equals_brute_force_on_a_random_framework(seed: int) -> None:
 def test_every_finding_has_words_and_the_text_fits(lesson: Lint) -> None:
     for one in lesson.findings:
         assert finding_says(one)
-    text = render_document(lint_report(lesson))
+    record = record_of(load_framework("lesson"), shipped_index())
+    text = render_document(lint_report(lesson, record))
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "693 of 2,048" in text
-    assert lint_dict(lesson)["schema"] == "tuneworthy/lint/1"
+    assert lint_dict(lesson, record)["schema"] == "tuneworthy/lint/1"
+    unknown = Unknown(ask="judge it by other cases")
+    assert "Not known." in render_document(lint_report(lesson, unknown))
+    assert lint_dict(lesson, unknown)["record"]["unknown"] is True
 
 
 def test_a_framework_that_agrees_with_itself_has_nothing_to_know() -> None:

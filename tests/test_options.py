@@ -33,7 +33,7 @@ from internals import (
     report_text,
     run,
     services,
-    shipped_cases,
+    shipped_index,
     short,
     weigh,
 )
@@ -654,9 +654,10 @@ def test_published_cases_carry_a_promise_only_where_the_arm_won_more_than_its_ev
 
 def test_the_counts_of_published_cases_are_those_of_the_cases() -> None:
     counted: dict[str, Counter[str]] = {}
-    for case in shipped_cases():
-        if case.winner != "tie" and case.goal_kind is not None:
-            counted.setdefault(case.goal_kind, Counter())[case.winner] += 1
+    for case in shipped_index().cases:
+        goal, winner = case.shown["goal"], case.shown["winner"]
+        if winner != "tie" and goal != "unknown":
+            counted.setdefault(goal, Counter())[winner] += 1
     assert published_counts() == counted
 
 
@@ -888,7 +889,9 @@ def test_a_candidate_that_no_kind_of_tuning_fits_says_so(project: Path) -> None:
     answers = {"house_convention": "yes", "narrow_task": "yes"}
     for exploring, told in (("yes", True), ("no", False)):
         dossier = judge(
-            folder, "tools/precedent.yaml", answers={**answers, "exploration_phase": exploring}
+            folder,
+            "evidence/published/precedent.yaml",
+            answers={**answers, "exploration_phase": exploring},
         )  # fmt: skip
         assert dossier.verdict.outcome == "fine_tune_candidate"
         assert (dossier.verdict.answer == "not_yet") is told

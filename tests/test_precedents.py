@@ -26,11 +26,8 @@ from internals import (
     Precedent,
     PrecedentIndex,
     PrecedentsResult,
-    PublishedCase,
     State,
     Unknown,
-    address,
-    backtest,
     compile_rules,
     described,
     framework_of,
@@ -38,26 +35,28 @@ from internals import (
     known_answers,
     likeness,
     nearest,
-    precedent_of,
     precedents,
     precedents_document,
     published_counts,
+    record_of,
     render,
     render_document,
     run,
-    shipped_cases,
     shipped_index,
     tried_text,
     weigh,
 )
-from tuneworthy import CaseError, Dossier, decide, load_case, load_framework
+from tuneworthy import Dossier, decide, load_case, load_framework
 
-sys.path.append(str(Path(__file__).parents[1] / "tools"))
+sys.path.append(str(Path(__file__).parents[1] / "evidence" / "published"))
 
-import precedents as tool  # it makes the index, and is a script beside the package
+import index as tool  # it makes the index, and is a script beside the package
+from index import address, precedent_of
+from published import PublishedCase, published_cases
 
 DAY = date(2026, 11, 24)
 ROOT = Path(__file__).parents[1]
+FITTED = str(ROOT / "evidence" / "published" / "precedent.yaml")
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/case.yaml"))
 
 
@@ -389,23 +388,48 @@ def test_rates_of_kinds_and_years_take_enough_cases_too() -> None:
 # The rules' own record ---------------------------------------------------------------------------
 
 
-def test_the_record_of_the_rules_is_that_of_the_backtest_by_the_first_blind_coder() -> None:
-    whole = backtest(shipped_cases(), load_framework(), codes="blind1", rng=rng(), draws=20)
-    for goal in ("extraction", "classification", "persona"):
+def test_the_record_is_for_the_goal_or_for_all_where_too_few_have_it() -> None:
+    every = record_of(load_framework(), shipped_index())
+    assert not isinstance(every, Unknown)
+    for goal, of, n in (
+        ("extraction", "published cases of extraction", 19),
+        ("classification", "published cases of classification", 27),
+        ("persona", "published cases", 141),
+    ):
         found = section(shipped_index(), {"goals": [goal]})
         assert isinstance(found, PrecedentsResult)
-        assert [each.rule for each in found.record] == [
-            "tree_granted", "score", "difference", "always",
-        ]  # fmt: skip
-        for each in found.record:
-            counted = whole.rule(each.rule)
-            (of_goal,) = [one.agreement for one in counted.by_goal if one.goal == goal]
-            if goal == "persona":  # too few: all are counted
-                assert each.of == "published cases"
-                of_goal = counted.agreement
-            else:
-                assert (each.low, each.high) == (of_goal.interval.low, of_goal.interval.high)
-            assert (each.n, each.right) == (of_goal.n, of_goal.agreed)
+        rules = [row.rule for row in found.record]
+        assert rules == ["tree_granted", "score", "difference", "always"]
+        for row in found.record:
+            assert (row.of, row.n) == (of, n)
+            assert row.low <= row.right / row.n <= row.high
+        if n == 141:
+            assert found.record == every
+
+
+def test_a_rule_is_right_where_it_says_what_came_out() -> None:
+    yes = dict.fromkeys(list(load_framework().indicators), "yes")
+    cases = [
+        precedent("a", winner="fine_tune", answers=yes),
+        precedent("b", winner="hybrid"),
+        precedent("c", winner="rag", answers=yes),
+        precedent("d", winner="tie", answers=yes),
+    ]
+    record = record_of(load_framework(), index_of(cases))
+    assert not isinstance(record, Unknown)
+    right = {row.rule: (row.right, row.n) for row in record}
+    assert right == dict.fromkeys(("tree_granted", "score", "difference"), (1, 3)) | {
+        "always": (2, 3)
+    }
+
+
+def test_a_framework_has_no_record_on_cases_it_was_fitted_to_or_that_answer_nothing() -> None:
+    fitted = record_of(load_framework(FITTED), shipped_index())
+    assert isinstance(fitted, Unknown)
+    assert "fitted" in fitted.ask
+    silent = record_of(load_framework(), index_of([precedent("a")]))
+    assert isinstance(silent, Unknown)
+    assert "none of its questions" in silent.ask
 
 
 def test_the_record_stands_beside_the_count(capsys: pytest.CaptureFixture[str]) -> None:
@@ -413,47 +437,6 @@ def test_the_record_stands_beside_the_count(capsys: pytest.CaptureFixture[str]) 
         assert run(["decide", str(ROOT / "examples" / folder)]) == 0
         told = " ".join(capsys.readouterr().out.split())
         assert re.search(r"Record the tree was right in \w+ of \d+ published cases of", told)
-
-
-# A team's own history ----------------------------------------------------------------------------
-
-OWN = """
-- {id: notes, title: Claim notes, task: Fill fields from invoices, winner: fine_tune, year: 2025}
-- {id: intranet, task: Answer questions of staff, winner: rag}
-- {id: draw, task: Sort mails, winner: tie}
-"""
-
-
-def test_a_teams_own_history_is_weighed_beside_the_published_cases(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "history.yaml").write_text(OWN, encoding="utf-8")
-    case = "name: x\ndescription: Fills fields from invoices\ngoals: [extraction]\n"
-    (tmp_path / "case.yaml").write_text(f"{case}data: {{history: history.yaml}}\n", "utf-8")
-    found = shown(decide(load_case(tmp_path), load_framework(), as_of=DAY))
-    assert isinstance(found.nearest, tuple)
-    assert [near.id for near in found.nearest if near.own] == ["notes"]
-    assert isinstance(found.own_rate, BaseRate)
-    assert (found.own_rate.n, found.own_rate.won) == (2, 1)
-    assert run(["precedents", str(tmp_path)]) == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "Your own history Tuning won 1 of 2 cases of your own: 50%" in told
-    assert "Claim notes (your own," in told
-    (tmp_path / "case.yaml").write_text(case, encoding="utf-8")
-    without = shown(decide(load_case(tmp_path), load_framework(), as_of=DAY))
-    assert without.every_rate == found.every_rate  # published rates stay what they are
-    assert without.record == found.record
-    assert isinstance(without.own_rate, Unknown)
-
-
-@pytest.mark.parametrize("text", ["", "a: b", "- {id: a}"])
-def test_a_history_that_is_none_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
-    (tmp_path / "history.yaml").write_text(text, encoding="utf-8")
-    (tmp_path / "case.yaml").write_text("name: x\ndata: {history: history.yaml}\n", "utf-8")
-    with pytest.raises(CaseError) as caught:
-        decide(load_case(tmp_path), load_framework(), as_of=DAY)
-    assert "history.yaml" in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_answers_that_another_framework_asks_are_kept_and_count_for_likeness(
@@ -486,14 +469,14 @@ def test_answers_that_another_framework_asks_are_kept_and_count_for_likeness(
 
 
 def test_the_index_is_what_its_tool_makes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["precedents.py", "--check"])
+    monkeypatch.setattr(sys, "argv", ["index.py", "--check"])
     assert tool.main() == 0
     assert tool.PATH.name == INDEX_FILE
 
 
 def test_the_index_reads_as_the_cases_do() -> None:
     index = shipped_index()
-    assert list(index.cases) == [precedent_of(case, index.vocabulary) for case in shipped_cases()]
+    assert list(index.cases) == [precedent_of(case, index.vocabulary) for case in published_cases()]
     for goal, winners in published_counts().items():
         found = index.rates[f"goal={goal}"]
         assert found.n == sum(winners.values())
@@ -614,9 +597,6 @@ CHANCE = re.compile(
     re.IGNORECASE,
 )
 """What the fitted chance, its record and what moved it were told in."""
-
-
-FITTED = str(ROOT / "tools" / "precedent.yaml")
 
 
 @pytest.mark.parametrize("framework", ["", FITTED], ids=["its own", "fitted"])

@@ -227,7 +227,7 @@ def test_nothing_at_all_is_unknown_and_no_error() -> None:
 def test_rewrites_of_a_fifth_are_counted_and_edits_are_not(
     a_month: float, rewritten: float, *, variant: bool
 ) -> None:
-    """The small form of tools/accuracy/change.py."""
+    """The small form of evidence/accuracy/change.py."""
     for seed in range(4):
         traces, made = prompted(
             np.random.default_rng(seed), a_month=a_month, rewritten=rewritten, variant=variant

@@ -191,7 +191,7 @@ def test_nothing_at_all_is_unknown_and_no_error() -> None:
 
 
 def test_held_out_intents_are_found_and_seen_ones_are_not(shared: Path) -> None:
-    """The small form of tools/accuracy/novelty.py: half of the last month is of six new intents."""
+    """The small form of evidence/accuracy/novelty.py: six intents are new in the last month."""
     with (shared / "real" / "banking77" / "train.csv").open(encoding="utf-8", newline="") as file:
         rows = [(row["text"], row["category"]) for row in csv.DictReader(file)]
     held = set(sorted({intent for _, intent in rows})[::11][:6])

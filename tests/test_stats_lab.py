@@ -314,7 +314,7 @@ def test_four_draws_say_nothing_of_a_fifth_and_the_best_of_all_leaves_nothing() 
 def test_small_labs_claim_no_ceiling_under_an_arm_that_meets_the_target(
     shares: tuple[float, ...], longest: int
 ) -> None:
-    """The small form of tools/accuracy/lab.py: 40 worlds, 60 cases each to select and report."""
+    """The small form of evidence/accuracy/lab.py: 40 worlds, 60 cases each to select and report."""
     worlds = [lab(np.random.default_rng([7, seed]), 60, longest, shares, 0.9) for seed in range(40)]
     assert sum(each.answer.reached == "yes" for each in worlds) <= 5
     assert sum(each.reported.low <= shares[each.chosen] <= each.reported.high
@@ -324,7 +324,7 @@ def test_small_labs_claim_no_ceiling_under_an_arm_that_meets_the_target(
 
 
 def test_a_judge_with_a_bias_of_its_own_for_each_arm_leaves_the_interval_true() -> None:
-    """The small form of tools/accuracy/lab.py; alone this judge is wrong nearly always."""
+    """The small form of evidence/accuracy/lab.py; alone this judge is wrong nearly always."""
     held = np.zeros(2)
     for seed in range(150):
         rng = np.random.default_rng([11, seed])
@@ -343,7 +343,7 @@ def test_a_judge_with_a_bias_of_its_own_for_each_arm_leaves_the_interval_true() 
 
 @pytest.mark.parametrize("longest", [1, LONGEST])
 def test_nineteen_of_twenty_paired_intervals_hold_the_truth(longest: int) -> None:
-    """The small form of tools/accuracy/lab.py; 150 worlds of 100 cases."""
+    """The small form of evidence/accuracy/lab.py; 150 worlds of 100 cases."""
     held = 0
     for seed in range(150):
         rng = np.random.default_rng([13, seed])

@@ -11,7 +11,6 @@ from internals import (
     Check,
     Factor,
     Record,
-    cases_schema,
     dossier_schema,
     field_docs,
     framework_schema,
@@ -43,7 +42,6 @@ def test_a_field_without_such_a_line_is_told_nothing() -> None:
     [
         (framework_schema(), "Threshold", "value"),
         (dossier_schema(), "Neighbour", "winner"),  # under a reference of its own
-        (cases_schema(), "PublishedCase", "margin"),
     ],
 )
 def test_schemas_tell_it(schema: dict[str, dict[str, dict[str, dict[str, str]]]], place: str,

@@ -315,7 +315,9 @@ def test_what_a_lab_shows_becomes_evidence_and_moves_the_verdict_line(folder: Pa
 
 def test_a_lab_goes_by_the_day_and_the_framework_of_the_page(folder: Path) -> None:
     site = Site(
-        Workspace(open_directory(folder.parent), "tools/precedent.yaml", date(2026, 3, 4)),
+        Workspace(
+            open_directory(folder.parent), "evidence/published/precedent.yaml", date(2026, 3, 4)
+        ),
         labs=Labs(lambda ready: known(RIGHT)),
     )
     done = over(started(a_client(site), site, folder)).done

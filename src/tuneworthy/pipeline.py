@@ -42,7 +42,7 @@ from tuneworthy.money.investment import (
 from tuneworthy.money.serving import unlisted
 from tuneworthy.money.worth import at_stake, by_worth
 from tuneworthy.plan.section import JudgedCase, build_plan
-from tuneworthy.precedents.section import index_for, precedents
+from tuneworthy.precedents.section import precedents, shipped_index
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
 from tuneworthy.verdict.facts import CaseFacts
@@ -54,9 +54,7 @@ from tuneworthy.verdict.rules import apply_rules, flips, outcome_of, questions, 
 from tuneworthy.verdict.weigh import (
     NOTHING_MEASURED,
     Ledger,
-    as_evidence,
     evidence_section,
-    figures,
     gathered,
     known,
     seen,
@@ -142,7 +140,7 @@ def decide(
     prices = listed_prices(case, as_of, unlisted(case, "no"))
     offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
     fits = approaches(case, framework, offered)
-    published = index_for(case)
+    published = shipped_index()
     rate = published.rates.get(f"goal={case.goals[0]}" if case.goals else "", published.rates[""])
 
     reckoned = MoneyContext(
@@ -211,7 +209,7 @@ def decide(
                 start=as_of,
             )
         ),
-        evidence=evidence_section({**measured, **as_evidence(figures(case))}, framework, case),
+        evidence=evidence_section(measured, framework, case),
         series=series or NOTHING_MEASURED,
         quick=quick_result(decision, assessment, framework) if quick else None,
         training=_training(stated),

@@ -11,7 +11,6 @@ from string import Formatter
 from typing import Any
 
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.case import PublishedFigure
 
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -167,30 +166,6 @@ def fill(template: str, values: Any) -> str:
     The values are those of a mapping, or the attributes of a record.
     """
     return _Words().vformat(template, (), values)
-
-
-LIMITS = (
-    "A published figure was counted on other cases, perhaps split, cleaned and scored otherwise. "
-    "It says what tuning reached there, not what it would reach here"
-)  #: What a published figure doesn't tell.
-
-
-def figure_text(figure: PublishedFigure) -> str:
-    """A figure with its interval: ``0.94 (0.93–0.95)``."""
-    return quality_interval(figure.value, figure.low, figure.high)
-
-
-def figure_says(figure: PublishedFigure) -> str:
-    """A figure as a clause: who, how much, on how many cases, and how it compares."""
-    if isinstance(figure.target, Unknown):
-        compares = f"isn't compared with a target ({figure.target.ask})"
-    else:
-        said = {"yes": "meets", "no": "falls short of", "unknown": "can't be told from"}
-        compares = f"{said[figure.meets]} the target {quality(figure.target)}"
-    return (
-        f"{figure.model}, as published on {day(figure.dated)}, reached {figure_text(figure)} by "
-        f"{figure.metric} on {count(figure.cases)} other cases, which {compares}"
-    )
 
 
 _PLURALS = ("prompts", "models", "examples", "tokens", "seconds")

@@ -42,7 +42,6 @@ _COMMANDS = {
     "answer": ("cases", "Write answers into a case file, leaving the rest as it is."),
     "diff": ("reports", "Say what changed between two dossiers, and why the verdict moved."),
     "framework": ("reports", "List, show and check decision frameworks."),
-    "backtest": ("reports", "Show how often a framework was right about published cases."),
     "schema": ("reports", "Print the JSON Schema of a case, a framework or a dossier."),
     "completion": ("reports", "Print the completion script for a shell."),
 }

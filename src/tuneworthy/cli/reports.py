@@ -1,4 +1,4 @@
-"""Reports on a case, two dossiers, a framework and published cases; schemas, and completion."""
+"""Reports on a case, two dossiers and a framework; schemas, and completion."""
 
 from __future__ import annotations
 
@@ -282,13 +282,20 @@ def show(name: str) -> None:
 @opt.flag("--strict", "Exit with 1 if there is anything to know.")
 @opt.format_option("text", "json")
 def check(name: str, strict: bool) -> int:
-    """Go through every combination of answers and say where the rules contradict each other."""
+    """Go through every combination of answers and say where the rules contradict each other.
+
+    It also says how often they were right about published cases.
+    """
     from tuneworthy.framework.lint import check as lint_of
     from tuneworthy.pipeline import load_framework
+    from tuneworthy.precedents.record import record_of
+    from tuneworthy.precedents.section import shipped_index
     from tuneworthy.report.sections.framework import lint_dict, lint_report
 
-    lint = lint_of(load_framework(name))
-    opt.show(lint_report(lint), lambda: json_text(lint_dict(lint)))
+    loaded = load_framework(name)
+    lint = lint_of(loaded)
+    record = record_of(loaded, shipped_index())
+    opt.show(lint_report(lint, record), lambda: json_text(lint_dict(lint, record)))
     return NOT_MET if strict and lint.warnings else ANSWERED
 
 
@@ -301,56 +308,18 @@ def framework_schema() -> None:
 
 
 @opt.command(
-    "tuneworthy backtest",
-    "tuneworthy backtest --codes blind1",
-    "tuneworthy backtest --cases our-cases.yaml --framework ours.yaml --against lesson",
-    "tuneworthy backtest our-cases.yaml --situations --format markdown",
-)
-@click.argument("file", metavar="[FILE]", required=False)
-@opt.option("--cases FILE", "The same as FILE: cases of your own.")
-@opt.option("--framework NAME|FILE", "Framework to judge by.", default="lesson")
-@opt.option("--against NAME|FILE", "Another framework to compare with, case by case.")
-@opt.option(
-    "--codes",
-    "Whose answers: a coder who knew the outcome, or one who didn't.",
-    type=click.Choice(["value", "blind1", "blind2"]),
-    default="value",
-)
-@opt.number("--seed N", 0, None, 0, "Seed for the intervals.")
-@click.option(
-    "--situations", is_flag=True, help="Only what a blind coder may see: no title and no outcome."
-)
-@opt.format_option("text", "markdown", "json")
-def backtest(
-    file: str | None, cases: str | None, seed: int, situations: bool, **options: Any
-) -> None:
-    """Show how often a framework's rules were right about published cases, or those in FILE."""
-    from tuneworthy.workspace.reports import history, history_report
-    from tuneworthy.workspace.reports import situations as blind
-
-    if file is not None and cases is not None:
-        raise click.UsageError("The cases are named twice: give FILE or --cases FILE, not both.")
-    if situations:
-        document, data = blind(file or cases, options["framework"])
-    else:
-        document, data = history_report(history(file or cases, seed=seed, **options), seed=seed)
-    opt.show(document, lambda: json_text(data))
-
-
-@opt.command(
     "tuneworthy schema case > case.schema.json",
     "tuneworthy schema case --framework ours.yaml",
-    "tuneworthy schema cases > cases.schema.json",
     "tuneworthy schema dossier",
     "tuneworthy schema ceiling",
 )
 @click.argument(
     "what",
-    type=click.Choice(["case", "cases", "framework", "dossier", "ceiling", "verify", "pilot"]),
+    type=click.Choice(["case", "framework", "dossier", "ceiling", "verify", "pilot"]),
 )
 @opt.framework_option
 def schema(what: str, chosen: str | None) -> None:
-    """Print the JSON Schema of a case file, a file of cases, a framework file or a result.
+    """Print the JSON Schema of a case file, a framework file or a result.
 
     Results are a dossier, and what ceiling, verify and pilot found.
     """

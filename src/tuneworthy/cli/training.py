@@ -234,7 +234,7 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
             fix = "tune another one with --way folder --folder PATH"
             raise InputError(f"is {EMBEDDED} for --way embedded", where="--base", fix=fix)
         return LoraTrainer(folder, seeds=options["seeds"])
-    model = next((m for m in lab.case.callable_models if m.id == base), None)
+    model = next((m for m in lab.case.models if m.id == base), None)
     if model is None:
         raise InputError(f'is no model of the case: "{base}"', where="--base", fix="add it")
     if way == "hosted":

@@ -19,7 +19,6 @@ from tuneworthy.errors import CaseError, ConflictError, argument
 from tuneworthy.files.disk import (
     BOM,
     CASE_LIMIT,
-    CASES_LIMIT,
     MIB,
     alone,
     matching,
@@ -162,14 +161,6 @@ def beside(case: Case, name: str, value: str | None) -> Path | None:
     path = case.folder / value
     _inside(case, path, name)
     return path
-
-
-def history_text(case: Case) -> str | None:
-    """The file of earlier projects that the case names; None where there is none."""
-    path = beside(case, "data.history", case.data.history)
-    if path is None or not path.is_file():
-        return None
-    return read_text(path, CASES_LIMIT)
 
 
 def _inside(case: Case, path: Path, name: str) -> None:

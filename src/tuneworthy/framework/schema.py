@@ -18,7 +18,6 @@ from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import ALSO_ASKED, Criterion, Framework
 from tuneworthy.model.lab import CeilingResult, VerifyResult
 from tuneworthy.model.pilot import PilotResult
-from tuneworthy.model.precedents import PublishedCase
 
 
 class FieldDocs(GenerateJsonSchema):
@@ -95,12 +94,6 @@ def framework_schema() -> dict[str, Any]:
     schema["then"] = {"required": required}
     schema["else"] = {"required": ["name"]}
     return schema
-
-
-def cases_schema() -> dict[str, Any]:
-    """The schema of a file of published cases, or of an organisation's own: a list of them."""
-    cases = _of(tuple[PublishedCase, ...], "validation", "Tuneworthy cases")
-    return {**cases, "minItems": 1}
 
 
 def dossier_schema() -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Caller:
         cap_usd: float,
         as_of: date,
     ) -> None:
-        listed = (model for model in case.callable_models if model.id == model_id)
+        listed = (model for model in case.models if model.id == model_id)
         model = next(listed, None) or Model(id=model_id)
         self._case, self._model, self._cap = case, model, cap_usd
         self._price_of = prices_of((*case.models, model), as_of)

@@ -38,7 +38,6 @@ from tuneworthy.model.lab import CeilingPlan, CeilingResult, Gain, Proposing, Qu
 from tuneworthy.pipeline import decide
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import ceiling_dict, ceiling_document
-from tuneworthy.verdict.weigh import figures
 from tuneworthy.words import quality
 
 FEWEST_TAUGHT = 3  #: Cases a generator has to learn from.
@@ -130,7 +129,6 @@ async def _run(
         target=wanted.at_least if wanted else None,
         quote=quote,
         scorer=prepared.scorer,
-        published=figures(prepared.case),
         **more,
     )
     return result, plan
@@ -195,9 +193,9 @@ def with_proposals(lab: PreparedLab, draws: int, model: str | None = None) -> Pr
 
 def _writer(case: Case, model: str | None) -> Model:
     if model is None:
-        writer = next(each for each in case.callable_models if each.kind == "prompted")
+        writer = next(each for each in case.models if each.kind == "prompted")
     else:
-        listed = (each for each in case.callable_models if each.id == model)
+        listed = (each for each in case.models if each.id == model)
         writer = next(listed, None) or Model(id=model)
     if writer.base_url is None and writer.id.startswith(f"{LOCAL}:"):
         fix = "name a capable one, as --propose-with openai:gpt-5"

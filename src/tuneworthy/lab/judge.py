@@ -244,7 +244,7 @@ def people_labels(case: Case, rubric: str) -> dict[tuple[str, str], float]:
 
 
 def _judging_model(case: Case, choice: JudgeChoice) -> Model:
-    known = next((model for model in case.callable_models if model.id == choice.model), None)
+    known = next((model for model in case.models if model.id == choice.model), None)
     if known is not None:
         if choice.base_url or choice.usd_per_mtok is not None:
             fix = "leave out --judge-url and --judge-price, or name another model"

@@ -56,12 +56,12 @@ def plan_arms(
     first prompt also without its passages, where cases have some, and constrained by the output
     schema, where there is one. Three baselines need no model: the commonest answer, the answer of
     the nearest example, and where the examples are enough to train a ``head``, what that says. Ids
-    are unique, and baselines last. A tuned model is one more model, a published figure is none.
+    are unique, and baselines last. A tuned model is one more model.
     """
     passages, arms = any(row.contexts for row in evalset), list[Arm]()
     named, steps = {prompt.name: prompt for prompt in prompts}, {prompt.after for prompt in prompts}
     ends = [prompt for prompt in prompts if prompt.name not in steps]  # of chains the last
-    for prompt, model in product(ends, case.callable_models):
+    for prompt, model in product(ends, case.models):
         if prompt.model not in (None, model.id):
             continue
         chain, first = chain_of(prompt, named), prompt is ends[0]

@@ -66,7 +66,6 @@ from tuneworthy.report.sections.lab import (
 from tuneworthy.scoring import Marker, default_scorers
 from tuneworthy.scoring.base import Kit, Output, Scorer
 from tuneworthy.syntax.document import did_you_mean
-from tuneworthy.verdict.weigh import figures
 from tuneworthy.words import count, share
 
 AT_ONCE = 16  #: Calls on the wire where nothing else is stated.
@@ -117,7 +116,7 @@ class PreparedLab:
                 yield name, f"the list price counts, {text}, as the case states less"
         for key in lacking_keys(reached.values()):
             yield "Key", f"{key}. Until then nothing is sent"
-        for model in self.case.callable_models:
+        for model in self.case.models:
             wrote, thought, _ = self.usual.get(model.id, (0.0, 0.0, 0.0))
             if thought:
                 size = f"{count(thought)} tokens an answer so far, {share(thought / wrote)} of its"
@@ -188,7 +187,7 @@ def prepare(
     pool, schema = Pool(_examples(case, cases, seed)), materials.output_schema
     setting = Setting(
         prompts={prompt.name: prompt for prompt in prompts},
-        reached={model.id: reach(model) for model in case.callable_models},
+        reached={model.id: reach(model) for model in case.models},
         pool=pool,
         # keys in the order of the file: constrained output is written in it
         schema=None
@@ -197,7 +196,7 @@ def prepare(
         grammar="root ::= " + " | ".join(map(canonical_json, kit.labels)) if kit.labels else None,
         max_tokens=max_tokens or FEWEST_TOKENS,
         labels=kit.labels,
-        deciders=frozenset(model.id for model in case.callable_models if model.api != "chat"),
+        deciders=frozenset(model.id for model in case.models if model.api != "chat"),
     )
     _refuse_constraints(case, prompts, setting)
     more = {"schema": setting.schema is not None, "head": bool(kit.labels) and pool.teaches}
@@ -296,11 +295,11 @@ def _refuse_prompts(case: Case, prompts: Sequence[PromptVariant]) -> None:
     if not prompts:
         fix = "name a folder of prompts under data.prompts, one file a variant"
         raise CaseError("names no prompts", where=case.where("data"), fix=fix)
-    if not case.callable_models:
+    if not case.models:
         fix = 'list them: models: [{id: "openai:gpt-4o-mini"}]'
         what = "names no models" + (" that can be called" if case.models else "")
         raise CaseError(what, where=case.where("models"), fix=fix)
-    known = [model.id for model in case.callable_models]
+    known = [model.id for model in case.models]
     for prompt in prompts:
         if prompt.model is not None and prompt.model not in known:
             what, fix = f'has no model "{prompt.model[:60]}"', did_you_mean(prompt.model, known)
@@ -361,7 +360,6 @@ def render_quote(
     if form == "json":
         proposing = proposals and dict(zip(("draws", "model", "shown"), proposals, strict=True))
         return quote_dict(arms, *parts, quote, proposing, general=general, judge=lab.judge)
-    published = () if general else tuple(figure.model for figure in figures(lab.case))
     seen = [seconds for *_, seconds in lab.usual.values() if seconds]
     each = fmean(seen or [ASSUMED_S])
     pace = f"{each:.2g} s a call ({'as so far' if seen else 'assumed'}), {AT_ONCE} at once"
@@ -373,7 +371,7 @@ def render_quote(
     if (judge := lab.scores.judge) is not None:
         more.append(("Judge", judge_text(judge.plan, len(own_work(judge, plan.arms)))))
     more += [general_row(general)] if general else []
-    document = quote_document(arms, *parts, quote, published=published, more=more, cap_usd=cap_usd)
+    document = quote_document(arms, *parts, quote, more=more, cap_usd=cap_usd)
     return render_document(document, colour=colour, everything=True)
 
 
@@ -465,6 +463,7 @@ def paid(
         )
         try:
             with stopped_by_user(settings.get("handle")) as on_stop:
+                on_stop(lab.scores.marker.stop)
                 calls = PaidCalls(
                     run=run,
                     ledger=ledger,

@@ -22,7 +22,7 @@ from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, shown_shar
 from tuneworthy.llm.runner import Stop
 from tuneworthy.measure.sample import distinct_prompts
 from tuneworthy.model.base import State, Unknown
-from tuneworthy.model.case import PromptVariant, PublishedFigure
+from tuneworthy.model.case import PromptVariant
 from tuneworthy.model.evalset import Coefficient, EvalCase, Split
 from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.model.framework import Framework
@@ -363,7 +363,6 @@ def outcome(
     target: float | None,
     quote: Quote,
     scorer: str,
-    published: tuple[PublishedFigure, ...] = (),
     **proposed: Any,
 ) -> CeilingResult:
     """Everything the lab found, after both parts were run; ``proposed`` is about proposals."""
@@ -396,7 +395,6 @@ def outcome(
         parts=_parts(scores, chosen[0], plan.report) if chosen else (),
         tuned=_tuned(scores, chosen, plan.report),
         tied=_tied(lab, chosen),
-        published=published,
         curve=_curve(lab),
         scorer=scorer,
         judge=judge_report(lab, chosen),

@@ -27,7 +27,7 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.lab import Arm, Placed, Settled, ShareOf, Stand
 from tuneworthy.scoring import Marker
-from tuneworthy.scoring.base import WRONG, Kit, Output
+from tuneworthy.scoring.base import RUN_STOPPED, WRONG, Kit, Output
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.compare import Race, paired_difference
 
@@ -242,6 +242,8 @@ class Scores:
                 label = judge.labels.get((case.id, digest_of(output.shown)), math.nan)
                 of.labels[case.id] = label
                 of.note(case.id, None, wrong if label < NO else None)
+        if scored.why == RUN_STOPPED:
+            return  # as if it had not been asked for: the next run scores it
         if scored.ok is None:
             of.add(case.id, unjudged=1)
             return

@@ -204,10 +204,8 @@ def _refuse_one_sided(lab: PreparedLab) -> None:
         what = f'model "{deciding[0][:60]}" only decides, and can be asked no general tasks'
         raise CaseError(what, where=where, fix="compare it with tuneworthy ceiling")
     if not lab.plan.of_kind("tuned"):
-        published = any(model.published for model in lab.case.models)
-        what = "names only published figures of tuned models, and a figure can't be called"
         fix = "add it to models with kind: tuned; it may be served anywhere"
-        raise CaseError(what if published else "names no tuned model", where=where, fix=fix)
+        raise CaseError("names no tuned model", where=where, fix=fix)
     if not lab.plan.of_kind("prompt"):
         fix = "add the model that is prompted today, to hold the tuned one against"
         raise CaseError("names no model but tuned ones", where=where, fix=fix)

@@ -192,9 +192,9 @@ def _at_least(stated: Price | None, listed: Price | None) -> Price | None:
 WAIT_S = 1.0  #: How long an endpoint on this machine has to answer.
 _MOST_BYTES, _MOST_NAMED = 1024 * 1024, 100
 
-State = Literal["key", "no_key", "answers", "silent", "open", "inside", "published", "unknown"]
+State = Literal["key", "no_key", "answers", "silent", "open", "inside", "unknown"]
 """Its key is there; it isn't; it answers on this machine; it doesn't; it is called without a key;
-it runs inside this program; it is a figure somebody published; nobody knows where it is served."""
+it runs inside this program; nobody knows where it is served."""
 
 
 class Served(NamedTuple):
@@ -230,8 +230,7 @@ def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
 
     def served(model: Model, place: Reached | str, names: Strings | None) -> Served:
         if isinstance(place, str):
-            state: State = "unknown" if model.published is None else "published"
-            return Served(model.id, "", state, why=place)
+            return Served(model.id, "", "unknown", why=place)
         inside = place.provider in (LOCAL, FAKE) and not place.base_url
         price = price_of(model, listed) or (FREE if inside else None)
         return _served(model.id, place, names, price)

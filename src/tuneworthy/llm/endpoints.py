@@ -94,9 +94,6 @@ def reach(model: Model) -> Reached:
     environment ``key`` is None, which is an error only where one is needed. Raises CaseError if
     nobody knows where it is served, or its address isn't safe to send to.
     """
-    if model.published is not None:
-        fix = "add the served model on its own, with kind: tuned"
-        raise CaseError(f'model "{model.id}" is a published figure: nothing can be called', fix=fix)
     provider, _, name = model.id.partition(":")
     preset = PRESETS.get(provider) if name else None
     if model.base_url is None:

@@ -16,7 +16,6 @@ from tuneworthy.model.base import (
     FileRecord,
     Ident,
     Interval,
-    LateRecord,
     Name,
     Natural,
     NonNegative,
@@ -27,7 +26,6 @@ from tuneworthy.model.base import (
     Text,
     Tri,
     TriInput,
-    Unknown,
     as_key,
     inside_folder,
     one_or_many,
@@ -122,7 +120,6 @@ class Data(FileRecord):
     voice: RelativePath | None = None  #: Folder of samples of how the brand speaks.
     output_schema: RelativePath | None = None  #: JSON Schema of the output.
     tools: RelativePath | None = None  #: Tools the model may call today: a JSON list of them.
-    history: RelativePath | None = None  #: How earlier projects of the team ended (cases).
     training: Annotated[
         tuple[RelativePath, ...],
         BeforeValidator(one_or_many, json_schema_input_type=str | Strings),
@@ -389,16 +386,6 @@ class TokenPrice(FileRecord):
     """Share of the price that is left off when calls are sent as a batch."""
 
 
-class PublishedScore(FileRecord):
-    """What somebody else measured of a tuned model, on cases that aren't the team's."""
-
-    metric: Name  #: How it was measured there, as ``accuracy``.
-    quality: Share  #: Share of cases it got right there.
-    cases: Annotated[Natural, Field(ge=1)]  #: How many cases that share was counted on.
-    source: Name  #: Where it stands: an address or a citation.
-    dated: date  #: When it was published.
-
-
 class Model(FileRecord):
     """A model in use or in question."""
 
@@ -418,20 +405,6 @@ class Model(FileRecord):
     latency_p95_s: NonNegative | None = None  #: Seconds in which 95 of 100 of its answers come.
     runs: Runs = "unknown"  #: Who runs it and sees prompts.
     serving: GpuServing | None = None  #: How it is served, when not as economics.serving says.
-    published: PublishedScore | None = None
-    """A figure somebody published of it, in place of a model: it can't be called or served."""
-
-    @model_validator(mode="after")
-    def _nothing_beside_a_published_figure(self) -> Model:
-        if self.published is None:
-            return self
-        if self.kind != "tuned":
-            fix = "write kind: tuned; a model that is prompted can be tried here"
-            raise wrong("has a published figure and isn't tuned", fix)
-        if more := sorted(self.model_fields_set - {"id", "kind", "published"}):
-            what = f"has {more[0]} beside a published figure, which is no model to call"
-            raise wrong(what, f"leave {more[0]} out, or name the served model on its own")
-        return self
 
     @field_validator("base_url")
     @classmethod
@@ -542,11 +515,6 @@ class Case(FileRecord):
     evidence: Overruling = {}  #: What a person overrules of what was measured.
 
     _origin: CaseOrigin = PrivateAttr(default_factory=lambda: _NOWHERE)
-
-    @property
-    def callable_models(self) -> tuple[Model, ...]:
-        """Its models but for those of which only a published figure is there."""
-        return tuple(model for model in self.models if model.published is None)
 
     @property
     def one_off(self) -> bool:
@@ -693,22 +661,3 @@ def price_of(model: Model, looked_up: Prices) -> Price | None:
 def in_use(case: Case) -> Model | None:
     """The model in use today: the first not tuned and not embedded; None when none is named."""
     return next((m for m in case.models if m.kind == "prompted" and m.id[:6] != "local:"), None)
-
-
-class PublishedFigure(LateRecord):
-    """A published share, held against the target of a case.
-
-    It was counted on other cases, so it is never compared case by case with anything here.
-    """
-
-    model: Name  #: Id of the model in the case.
-    metric: Name  #: How it was measured there.
-    value: Share  #: Share of cases it got right there.
-    low: Share  #: Lower end of its 95% interval (Wilson), from the share and its cases.
-    high: Share  #: Upper end.
-    cases: Natural  #: Cases it was counted on.
-    source: Name  #: Where it stands.
-    dated: date  #: When it was published.
-    target: Share | Unknown
-    """The target it is held against; unknown where there is none by the same metric."""
-    meets: State  #: Whether the whole interval lies on one side of the target.

@@ -181,8 +181,6 @@ class EvidenceResult(LateRecord):
     unit: str  #: Unit of value, low and high.
     n: int  #: Traces or cases it was counted on.
     clusters: int  #: Conversations those come from.
-    grade: Literal["measured", "published"]
-    """Measured on the case's own data; or published by somebody else, which settles nothing."""
     says: State  #: Side of the limit on which the whole interval lies; unknown across it.
     role: Literal["settles", "supports"]
     """Whether it settles the answer, or only speaks for or against a need."""
@@ -432,9 +430,9 @@ class MoveResult(Record):
     """What an option does to a target."""
 
     effect: Effect
-    grade: Literal["measured", "computed", "published", "rule_of_thumb"]
-    """Counted on this case; worked out from its traffic and prices; published; or a rule of
-    thumb of the framework."""
+    grade: Literal["measured", "computed", "rule_of_thumb"]
+    """Counted on this case; worked out from its traffic and prices; or a rule of thumb of the
+    framework."""
 
 
 class OptionResult(Record):

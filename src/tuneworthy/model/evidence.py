@@ -47,12 +47,18 @@ class Evidence(LateRecord):
     observed_on: date | None = None  #: Last day of the data; None where it has no clock.
     since: date | None = None
     sample: Extent = "all"  #: Whether every trace was looked at.
-    grade: Literal["measured", "published"] = "measured"
-    """Measured on the case's own data; or published by somebody else, which settles nothing."""
     details: dict[Ident, Scalar] = {}  #: Further numbers, such as the four counts of a 2×2.
     examples: Annotated[tuple[Text, ...], Field(max_length=10)] = ()  #: A few masked samples.
     changed: Strings = Field(default=(), exclude=True)
     """Files it was measured on that are others now; worked out as it is read, and never kept."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_the_only_grade(cls, data: Any) -> Any:
+        """Ledgers of 0.1 say with each that it was measured, which is all that is kept now."""
+        if isinstance(data, dict) and data.get("grade") == "measured":
+            return {name: value for name, value in data.items() if name != "grade"}
+        return data
 
     @model_validator(mode="after")
     def _in_order(self) -> Evidence:

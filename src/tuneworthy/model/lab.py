@@ -24,7 +24,6 @@ from tuneworthy.model.base import (
     Unknown,
     as_bytes,
 )
-from tuneworthy.model.case import PublishedFigure
 from tuneworthy.model.evalset import Coefficient, Split
 
 
@@ -445,9 +444,6 @@ class CeilingResult(Record):
     tied: Strings | Unknown = Unknown(ask="run it to its end")
     """Other prompts that the best can't be distinguished from on the cases for selecting, with 95%
     for all pairs at once; () where the first place is decided."""
-    published: tuple[PublishedFigure, ...] = ()
-    """Figures of tuned models on other cases, the highest first. They are no arms: they didn't
-    race, are in no contrast, and count neither as tried nor for the ceiling."""
     curve: tuple[CurvePoint, ...] = ()
     """The best so far, arm by arm in the order they were planned, on the selection split."""
     scorer: str = ""  #: What scored the answers.

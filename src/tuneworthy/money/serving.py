@@ -177,9 +177,9 @@ class _Options:
 
     def every(self) -> Iterator[ServingCost]:
         for position, model in enumerate(self.case.models):
-            if model.published is None and model.id[:6] != "local:":  # these serve nobody
+            if model.id[:6] != "local:":  # that serves nobody
                 yield from self._of(model, position)
-        listed = any(model.kind == "tuned" for model in self.case.callable_models)
+        listed = any(model.kind == "tuned" for model in self.case.models)
         served = self.case.economics.serving != GpuServing()
         if not listed and served and self.case.tuning.service == "self_hosted":
             yield self._on_gpus(None, "economics.serving")

@@ -16,22 +16,17 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from tuneworthy.errors import CaseError
-from tuneworthy.files.case import history_text
 from tuneworthy.framework.load import catalogue_text
 from tuneworthy.framework.rules import Rules
-from tuneworthy.framework.tally import tally
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Assessment
 from tuneworthy.model.framework import GOALS, Framework
 from tuneworthy.model.precedents import (
-    WINS_OF_TUNING,
     ArmId,
     BaseRate,
     Known,
@@ -39,14 +34,9 @@ from tuneworthy.model.precedents import (
     Precedent,
     PrecedentIndex,
     PrecedentsResult,
-    PublishedArm,
-    PublishedCase,
-    PublishedCases,
-    RuleId,
-    RuleOnCases,
 )
+from tuneworthy.precedents.record import record_for_goal, tuning_won
 from tuneworthy.stats.intervals import wilson_by_cluster
-from tuneworthy.syntax.document import ParsedFile, build, parse
 from tuneworthy.verdict.facts import ARMS
 from tuneworthy.words import few, listing, number, plain, share
 
@@ -55,7 +45,6 @@ PER_CLUSTER = 2  #: How many of them may come from one paper or company.
 LIKE = 5.0  #: Bits of likeness that a case takes to be shown.
 
 INDEX_FILE = "published_index.json"
-CASES_FILE = "published_cases.yaml"
 
 
 # What a task is about.
@@ -90,59 +79,6 @@ ARM_WORDS: dict[ArmId, str] = {
 """The arms of a published case."""
 
 
-_URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9._~:/?#@!$&()*+,;=%-]*")
-
-
-def precedent_of(
-    case: PublishedCase, vocabulary: Mapping[str, Sequence[str]], *, own: bool = False
-) -> Precedent:
-    """A case as a decision reads it; a team's own may have no blind coder's answers."""
-    first, second = case.coded("blind1"), case.coded("blind2")
-    if own and not any(factor.blind for factor in case.factors.values()):
-        first = second = case.coded("value")
-    subjects, words = described(f"{case.title}. {case.domain}. {case.task}", vocabulary)
-    arms = [(name, arm) for name in ARM_WORDS if (arm := getattr(case, name)) is not None]
-    return Precedent(
-        shown=case.model_dump(include={"id", "title", "winner", "year", "margin"})
-        | {
-            "source": case.source_url,
-            "source_url": address(case.source_url),
-            "source_status": case.source_status or "unknown",
-            "kind": case.kind or "unknown",
-            "goal": case.goal_kind or "unknown",
-            "tried": [_tried(name, arm) for name, arm in arms],
-            "own": own,
-        },
-        cluster=case.group,
-        subjects=sorted(subjects),
-        words=sorted(words),
-        answers={
-            name: state
-            for name, state in sorted(first.items())
-            if state != "unknown" and second.get(name) == state
-        },
-        yes=sorted(name for name, state in first.items() if state == "yes"),
-    )
-
-
-def address(source: str) -> str:
-    """The first web address in a source, without the punctuation behind it; empty for none.
-
-    Only plain characters count, so that no address carries markup, quotes or signs that hide.
-    """
-    match = _URL.search(source)
-    url = match[0].rstrip(".,;:!?*") if match else ""
-    while url.endswith(")") and url.count(")") > url.count("("):
-        url = url[:-1].rstrip(".,;:!?*")
-    return url
-
-
-def _tried(name: ArmId, arm: PublishedArm) -> dict[str, str]:
-    fields = {key: text for key, text in arm.model_dump().items() if text}
-    base = fields.pop("base_model", "")
-    return {"arm": name, "model": base, **fields}
-
-
 # Likeness.
 
 
@@ -174,7 +110,7 @@ def likeness(
     *,
     about: bool = False,
 ) -> list[SimilarCase]:
-    """Every published case, and each of the team's own, with its likeness; the most alike first.
+    """Every published case with its likeness; the most alike first.
 
     With ``about`` only those that have a subject in common. Of equals figures that were read come
     before figures recalled, then the newer, then by id; never by their order in the index.
@@ -194,7 +130,7 @@ def likeness(
         differing = -sum(bits.values()) / 2
         answer_bits[name] = {state: bits[state] if state == mine else differing for state in bits}
     similar = []
-    for case in (*index.own, *index.cases):
+    for case in index.cases:
         shared = {name: subject_bits[name] for name in case.subjects if name in subject_bits}
         if about and not shared:
             continue
@@ -263,38 +199,6 @@ def shipped_index() -> PrecedentIndex:
     )
 
 
-def index_for(case: Case) -> PrecedentIndex:
-    """That index, with what the case says of the team's own history."""
-    index, text = shipped_index(), history_text(case)
-    if text is None:
-        return index
-    history = read_cases(parse(text, str(case.data.history), CaseError))
-    own = (precedent_of(past_case, index.vocabulary, own=True) for past_case in history)
-    return replace(index, own=tuple(own))
-
-
-def shipped_cases() -> tuple[PublishedCase, ...]:
-    """The published cases that come with the package."""
-    return read_cases(parse(catalogue_text(CASES_FILE), CASES_FILE, CaseError))
-
-
-def read_cases(document: ParsedFile) -> tuple[PublishedCase, ...]:
-    """Published cases from a parsed file, in its order; never empty."""
-    if not document.data:
-        fix = "write a list, each case with at least an id and a winner"
-        raise CaseError("is empty", where=document.where(()), fix=fix)
-    cases, first = build(PublishedCases, document, CaseError).root, dict[str, int]()
-    for place, case in enumerate(cases):
-        if (before := first.setdefault(case.id, place)) != place:
-            line = document.lines.get((before, "id"), 1)
-            raise CaseError(
-                f'case "{case.id}" appears twice, first on line {line}',
-                where=document.where((place, "id")),
-                fix="give each case its own id, or keep one of them",
-            )
-    return cases
-
-
 # The section of the dossier.
 
 LEAST_CASES = 10  #: Cases a rate takes where a framework has no ``published_cases``; the lesson's.
@@ -317,13 +221,12 @@ _NONE_ALIKE = Unknown(
     ask="say in a sentence or two what goes in and what comes out (description): by what it says "
     "now no published case is alike enough to show"
 )
-_NO_HISTORY = Unknown(ask="write down how projects of your own ended (data.history)")
 
 
 def precedents(
     index: PrecedentIndex, case: Case, framework: Framework, rules: Rules, assessment: Assessment
 ) -> PrecedentsResult:
-    """Compare a case with the published ones, and with the team's own.
+    """Compare a case with the published ones.
 
     Answers to checks and signals don't count: no coder gave them blind.
     """
@@ -346,8 +249,7 @@ def precedents(
             for key, rate in index.rates.items()
             if key.startswith(("kind", "year")) and rate.n >= least
         ),
-        own_rate=rate_of(index.own, "cases of your own") or _NO_HISTORY,
-        record=record(index, case.goals[0] if case.goals else "", rules, least),
+        record=record_for_goal(index, case.goals[0] if case.goals else "", rules, least),
     )
 
 
@@ -393,10 +295,6 @@ def counted_cases(rate: BaseRate) -> list[Precedent]:
     return [case for case in untied if str(case.shown.get(part)) == value]
 
 
-def tuning_won(case: Precedent) -> bool:
-    return case.shown["winner"] in WINS_OF_TUNING
-
-
 def rate_text(rate: BaseRate | Unknown) -> str:
     """A base rate with its count and interval; what would make one where there is none."""
     if isinstance(rate, Unknown):
@@ -405,62 +303,6 @@ def rate_text(rate: BaseRate | Unknown) -> str:
         f"tuning won {number(rate.won)} of {number(rate.n)} {rate.of}: {share(rate.rate)} "
         f"({share(rate.low)} to {share(rate.high)})"
     )
-
-
-# How often the rules were right.
-
-
-def rule_says(
-    rules: Rules, yes: Iterable[str], recorded: Mapping[str, State]
-) -> dict[RuleId, bool]:
-    """For each rule whether it says tune, with the factors that are yes and the recorded checks.
-
-    Every other answer counts as no: a rule needs a side to be judged by.
-    """
-    held = {*yes}
-    factors: dict[str, State] = {
-        name: "yes" if name in held else "no"
-        for name in (*rules.indicators, *rules.anti_indicators)
-    }
-    granted: dict[str, State] = dict.fromkeys(rules.checks, "yes")
-    checks: dict[str, State] = {
-        name: "yes" if recorded.get(name) == "yes" else "no" for name in granted
-    }
-    difference = sum(rules.weights[name] for name in rules.indicators if name in held)
-    difference -= sum(rules.weights[name] for name in rules.anti_indicators if name in held)
-    return {
-        "tree_recorded": _candidate(rules, factors | checks),
-        "tree_granted": _candidate(rules, factors | granted),
-        "score": rules.score_cuts.band(difference) != "weak",
-        "difference": rules.difference_cuts.band(difference) != "weak",
-        "always": True,
-        "never": False,
-    }
-
-
-def _candidate(rules: Rules, states: Mapping[str, State]) -> bool:
-    """Whether the tree comes to a candidate; every answer is settled, so it comes to one thing."""
-    return tally(rules, states).reach == {"fine_tune_candidate"}
-
-
-@lru_cache(maxsize=64)
-def record(index: PrecedentIndex, goal: str, rules: Rules, least: int) -> tuple[RuleOnCases, ...]:
-    """How often each rule was right for the primary goal; for all where too few cases have it."""
-    cases = [case for case in index.cases if case.shown["winner"] != "tie"]
-    of, alike = "published cases", [case for case in cases if case.shown["goal"] == goal]
-    if len(alike) >= least:
-        of, cases = f"published cases of {plain(goal)}", alike
-    clusters = [case.cluster for case in cases]
-    pairs = [(rule_says(rules, case.yes, {}), tuning_won(case)) for case in cases]
-    rows = []
-    for rule in _RECORDED:
-        right = sum(says[rule] == won for says, won in pairs)
-        low, high = wilson_by_cluster(right, clusters)
-        rows.append(RuleOnCases(rule=rule, of=of, n=len(cases), right=right, low=low, high=high))
-    return tuple(rows)
-
-
-_RECORDED: tuple[RuleId, ...] = ("tree_granted", "score", "difference", "always")
 
 
 # The nearest cases.
@@ -519,8 +361,7 @@ def kind_text(near: Neighbour) -> str:
     year = "" if isinstance(near.year, Unknown) else str(near.year)
     kind = "" if near.kind == "unknown" else near.kind
     recalled = "figures recalled from memory" if near.source_status == "recalled" else ""
-    own = "your own" if near.own else ""
-    return ", ".join(text for text in (own, goal, year, kind, recalled) if text)
+    return ", ".join(text for text in (goal, year, kind, recalled) if text)
 
 
 def tried_text(near: Neighbour) -> str:

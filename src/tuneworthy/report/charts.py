@@ -35,7 +35,7 @@ from tuneworthy.model.dossier import (
     Simulation,
 )
 from tuneworthy.model.framework import TargetId
-from tuneworthy.precedents.section import tuning_won
+from tuneworthy.precedents.record import tuning_won
 from tuneworthy.report.named import template
 from tuneworthy.verdict.facts import named
 from tuneworthy.words import counted, cut, day, interval_text, limit_text

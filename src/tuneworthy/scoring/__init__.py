@@ -11,8 +11,9 @@ from tuneworthy.errors import InputError, one_line
 from tuneworthy.model.case import metric_named
 from tuneworthy.model.evalset import CheckCall, EvalCase
 from tuneworthy.plugins import plugin_object
-from tuneworthy.scoring import judge, sandboxed, structured, texts
+from tuneworthy.scoring import judge, own, sql, structured, texts
 from tuneworthy.scoring.base import (
+    RUN_STOPPED,
     Kit,
     Output,
     Scored,
@@ -30,7 +31,7 @@ from tuneworthy.syntax.document import did_you_mean
 _ALL: tuple[type[Scorer], ...] = (
     *(texts.Match, texts.LabelMatch, texts.Contains, texts.Number, texts.Regex, texts.Length),
     *(texts.Terminology, texts.BrandVoice, structured.JsonFields, structured.JsonSchema),
-    *(sandboxed.Sql, structured.ToolCalls, texts.PromptInstructions, sandboxed.Python, judge.Judge),
+    *(sql.Sql, structured.ToolCalls, texts.PromptInstructions, own.Python, judge.Judge),
 )
 SCORERS: Mapping[str, type[Scorer]] = {kind.id: kind for kind in _ALL}
 GOALS = dict.fromkeys(("extraction", "format"), "json_fields")
@@ -133,14 +134,19 @@ class Marker:
                     self._made[repr(check)] = scorer_for(check, self._kit)
             alone = _compared(case)
             of_set = (scorer for scorer in self._scorers if not (alone and scorer.compares))
-            own = (self._made[repr(check)] for check in case.checks)
-            self._of_case[case.id] = (*of_set, *own)
+            of_checks = (self._made[repr(check)] for check in case.checks)
+            self._of_case[case.id] = (*of_set, *of_checks)
         return self._of_case[case.id]
 
     def check(self) -> None:
         """Try what takes a process to try, before anything is paid for."""
         for scorer in (*self._scorers, *self._made.values()):
             scorer.check()
+
+    def stop(self) -> None:
+        """End what runs for scorers, from any thread: the user stopped the run."""
+        for scorer in (*self._scorers, *self._made.values()):
+            scorer.stop()
 
     def reads_system(self, case: EvalCase) -> bool:
         """Whether a scorer of a case goes by the system prompt."""
@@ -156,8 +162,11 @@ def together(parts: Sequence[Scored]) -> Scored:
     """Several verdicts on one output as one: right where all are right.
 
     The value, reason and signal are those of the lowest. Verdicts that say nothing are left out;
-    where all say nothing, so does this.
+    where all say nothing, or one was stopped, so does this.
     """
+    for part in parts:
+        if part.why == RUN_STOPPED:
+            return part
     scored = [part for part in parts if part.ok is not None]
     if failed := [part for part in scored if not part.ok]:
         return min(failed, key=lambda part: part.value)

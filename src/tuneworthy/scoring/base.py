@@ -29,6 +29,7 @@ from tuneworthy.syntax.document import ParsedFile, build
 WRONG = "wrong_answer"  #: Signal of an output that has the right form and says something wrong.
 NO_ANSWER = "no_answer"  #: Signal of an output with nothing in it.
 FORMAT = "inconsistent_format"
+RUN_STOPPED = "stopped"  #: Reason of an output that wasn't scored, as the user stopped the run.
 TERMS = "terminology_errors"
 VOICE = "voice_drift"
 INSTRUCTIONS = "instruction_limit"
@@ -171,6 +172,9 @@ class Scorer(Parameters):
 
     def check(self) -> None:
         """Try what takes a process to try, before anything is paid for."""
+
+    def stop(self) -> None:
+        """End what runs for it: the user stopped the run. It may say ``RUN_STOPPED`` then."""
 
     def score(self, output: Output, case: EvalCase) -> Scored:
         """How good an output is."""

@@ -1,8 +1,8 @@
 """What runs inside a worker: a query on a database in memory, or a function of the user's own.
 
 It is started as a script of its own and knows the standard library alone. A line of JSON comes in,
-a line goes out. Before it reads the first, it gives up what it doesn't need: it may write no file,
-open few, and take so much memory.
+a line goes out. A model wrote the query, and nobody read it: before the first one it gives up
+writing files, and memory that a query doesn't need. The function is the user's, who let it run.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 MIB = 1024 * 1024
-MEMORY_BYTES = {"sql": 384 * MIB, "own": 4096 * MIB}
-"""Address space of each kind; Python itself takes some tens of MiB."""
+MEMORY_BYTES = 384 * MIB  #: Address space for queries; Python itself takes some tens of MiB.
 MOST_SCRIPTS = 4  #: Databases that are kept; the oldest is built again when it is asked.
 MOST_ROWS = 10_000  #: Rows of a result; a query that gives more is refused.
 MOST_STEPS = 30_000_000
@@ -52,7 +51,7 @@ _BUILDING = _READING | _actions(
 )
 
 
-def limit(memory_bytes: int) -> None:
+def limit_process() -> None:
     """Let this process have so much memory, write no file and open few.
 
     Where the system knows no such limits none are set, and the time limit outside alone holds.
@@ -61,7 +60,7 @@ def limit(memory_bytes: int) -> None:
         import resource
     except ImportError:
         return
-    for name, most in (("AS", memory_bytes), ("FSIZE", 0), ("CORE", 0), ("NOFILE", 64)):
+    for name, most in (("AS", MEMORY_BYTES), ("FSIZE", 0), ("CORE", 0), ("NOFILE", 64)):
         try:
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
         except (OSError, ValueError, AttributeError):
@@ -134,6 +133,7 @@ def _plain(value: Any) -> Any:
 
 def sql() -> Callable[[Any], Any]:
     """Answers ``{key, query, script?}``; without a script it knows, with ``no_script``."""
+    limit_process()
     databases: dict[str, Database] = {}
 
     def answer(question: Any) -> Any:
@@ -164,30 +164,36 @@ def own(folder: str, file: str, name: str) -> Callable[[Any], Any]:
     return lambda arguments: {"gives": function(*arguments)}
 
 
-def watched(parent: int) -> None:
-    """Go on in a process of its own; this one stays behind.
+def end_with(parent: int) -> None:
+    """Go on in a process of its own; this one stays behind and waits for the end of either.
 
-    It ends all that was started once whoever asks is gone, or the other process is: code that lets
-    no thread run can't keep it from that.
+    It ends all that was started in this session once whoever asks is gone, or the other process
+    is. A thread couldn't: a pattern of ``re`` that never ends lets none run.
     """
-    if pid := os.fork():
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nowhere, stream)
-        while os.getppid() == parent and os.waitpid(pid, os.WNOHANG) == (0, 0):
-            time.sleep(0.2)
-        os.killpg(0, signal.SIGKILL)
+    pid = os.fork()
+    if pid == 0:
+        return
+    close_streams()
+    while os.getppid() == parent and os.waitpid(pid, os.WNOHANG) == (0, 0):
+        time.sleep(0.2)
+    os.killpg(0, signal.SIGKILL)
+
+
+def close_streams() -> None:
+    """What is printed from now on goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
 
 
 def main(parent: str, kind: str, *arguments: str) -> None:
     """Answer until the questions end. What the user's code prints is dropped."""
-    watched(int(parent))  # which says who it is, as it may be gone by now
-    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    limit(MEMORY_BYTES[kind])
-    failed, answer = "", None
+    end_with(int(parent))  # which says who it is, as it may be gone by now
+    questions = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    close_streams()
+    failed = ""
+    answer = None
     try:
         answer = sql() if kind == "sql" else own(*arguments)
     except BaseException as problem:  # noqa: BLE001  # somebody's module may raise anything

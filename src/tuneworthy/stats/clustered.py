@@ -139,7 +139,7 @@ def leaning(error: float, t: float, residual: Floats) -> Ends:
 _LEANING = 0.5
 """Clusters with a hit that the worst case is worth, when a design effect is judged; set so that the
 interval of a share of 1% in conversations of very unequal size holds the truth in 95 of 100 worlds
-(tools/accuracy/intervals.py, 2026-11-24)."""
+(evidence/accuracy/intervals.py, 2026-11-24)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ def prepare_pilot(
     examples that are cases.
     """
     case, recipe = lab.case, recipe or Recipe()
-    model = next((m for m in case.callable_models if m.id == base and m.kind == "prompted"), None)
+    model = next((m for m in case.models if m.id == base and m.kind == "prompted"), None)
     if model is None:
         fix = f'add it: models: [{{id: "{base[:80]}"}}], or name another with --base'
         raise CaseError(f'has no model "{base[:80]}" to tune', where=case.where("models"), fix=fix)

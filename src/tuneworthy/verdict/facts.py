@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from tuneworthy.framework.load import services
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
 from tuneworthy.model.base import Range, State, States, Strings, Unknown, every
-from tuneworthy.model.case import Amount, AnyAmount, Case, Model, PublishedFigure, in_use
+from tuneworthy.model.case import Amount, AnyAmount, Case, Model, in_use
 from tuneworthy.model.dossier import (
     ApproachResult,
     Assessment,
@@ -25,7 +25,7 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Framework, Span, TargetId
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.verdict import TABLES
-from tuneworthy.verdict.weigh import figures, reaches, usable_examples, within
+from tuneworthy.verdict.weigh import reaches, usable_examples, within
 from tuneworthy.words import listing, sentence
 
 T = TypeVar("T")
@@ -382,11 +382,6 @@ class CaseFacts:
         others = models if kind == "tuned" else models[1:]
         known = [model for model in others if model.quality is not None]
         return max(known, key=lambda model: model.quality or 0.0, default=None)
-
-    @property
-    def figure(self) -> PublishedFigure | None:
-        """The highest published figure of a tuned model."""
-        return next(iter(figures(self.case)), None)
 
     @property
     def examples(self) -> int | None:

@@ -21,7 +21,7 @@ from tuneworthy.model.framework import Band, Framework
 from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.judge import Judgement, step_text
-from tuneworthy.words import LIMITS, few, figure_says, listing, plain, sentence, several
+from tuneworthy.words import few, listing, plain, sentence, several
 
 OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]
 ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]  #: The answer to "should we fine-tune?".
@@ -144,8 +144,6 @@ def _caveats(
     facts: CaseFacts, decision: Decision, gates: Sequence[GateResult], judgement: Judgement
 ) -> Iterator[tuple[str, str]]:
     """What to keep in mind, each with its id."""
-    if facts.figure and not facts.holds("success_with_prompts"):
-        yield "published_figure", f"{figure_says(facts.figure)}. {LIMITS}"
     factors = facts.case.factors.items()
     not_yet = {name: factor for name, factor in factors if factor.now not in (None, factor.value)}
     for name, answer in not_yet.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import attrgetter
@@ -25,10 +25,6 @@ from tuneworthy.model.case import (
     Case,
     CheckAnswer,
     FactorAnswer,
-    PublishedFigure,
-    PublishedScore,
-    QualityTarget,
-    metric_named,
     overlaps,
 )
 from tuneworthy.model.dossier import (
@@ -43,7 +39,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import ALSO_ASKED, Check, Criterion, Framework, MeasureRule, Need
-from tuneworthy.stats.intervals import Z95, wilson
+from tuneworthy.stats.intervals import Z95
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict import TABLES
 from tuneworthy.words import count, interval_text, limit_text, listing, plain
@@ -56,8 +52,7 @@ Ledger = Mapping[str, Evidence]  #: The latest known measurement by its id.
 def known(measured: Mapping[str, Evidence], case: Case) -> Ledger:
     """What was measured here and has a value, but for what a person overrules.
 
-    What somebody published settles nothing. A CaseError where nothing that was measured has the id
-    of what is to be ignored.
+    A CaseError where nothing that was measured has the id of what is to be ignored.
     """
     ignored = {item.id: place for place, item in enumerate(case.evidence.get("ignore", ()))}
     for name, place in ignored.items():
@@ -65,7 +60,7 @@ def known(measured: Mapping[str, Evidence], case: Case) -> Ledger:
             what = f'nothing that was measured is called "{name}"'
             where = case.where("evidence", "ignore", place, "id")
             raise CaseError(what, where=where, fix=did_you_mean(name, list(measured)))
-    counts = (each for each in measured.values() if each.known and each.grade == "measured")
+    counts = (each for each in measured.values() if each.known)
     return {each.id: each for each in counts if each.id not in ignored}
 
 
@@ -548,59 +543,6 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
             raise CaseError(says, where=case.where(*place, room, name), fix=fix)
 
 
-# Published shares of tuned models: evidence that is shown with its grade, and settles nothing.
-
-PUBLISHED = "published_share"  #: Id of the first figure's evidence; further ones are numbered.
-
-_ANY = QualityTarget.model_fields["metric"].default  #: The metric of a target that names none.
-
-
-def as_evidence(figures: Sequence[PublishedFigure]) -> dict[str, Evidence]:
-    """Figures as evidence by its id; empty for none.
-
-    They bear on no answer of the case: other cases were counted.
-    """
-    how = "as published, not measured here; interval (Wilson) from the share and its cases"
-    evidence = {}
-    for number, figure in enumerate(figures, start=1):
-        name = PUBLISHED if number == 1 else f"{PUBLISHED}_{number}"
-        evidence[name] = Evidence(
-            id=name,
-            grade="published",
-            unit="share of cases",
-            n=figure.cases,
-            observed_on=figure.dated,
-            method=f"{figure.metric} {how}",
-            details={"model": figure.model, "metric": figure.metric},
-            **figure.model_dump(include={"value", "low", "high", "source"}),
-        )
-    return evidence
-
-
-def figures(case: Case) -> tuple[PublishedFigure, ...]:
-    """The published figures of a case's models, the highest first; () where it names none."""
-    wanted = case.targets.quality
-    scored = (_figure(m.id, m.published, wanted) for m in case.models if m.published is not None)
-    return tuple(sorted(scored, key=lambda figure: -figure.value))
-
-
-def _figure(model: str, score: PublishedScore, wanted: QualityTarget | None) -> PublishedFigure:
-    """A score against the target by the same metric; one named by no metric is taken for any."""
-    low, high = wilson(score.quality * score.cases, score.cases)
-    low, high = min(low, score.quality), max(high, score.quality)  # that product is rounded
-    target: float | Unknown = Unknown(
-        ask="say which share is good enough (targets.quality.at_least)"
-    )
-    meets: State = "unknown"
-    if wanted and metric_named(wanted.metric) in (metric_named(score.metric), _ANY):
-        target, meets = wanted.at_least, reaches(low, high, wanted.at_least)
-    elif wanted:
-        target = Unknown(ask=f"the target is by {wanted.metric}: find a figure by that")
-    published = score.model_dump(exclude={"quality"})
-    interval = {"value": score.quality, "low": low, "high": high}
-    return PublishedFigure(model=model, target=target, meets=meets, **published, **interval)
-
-
 # What was measured: as a section of the dossier, and as people read it.
 
 _HOW_TO = "tuneworthy measure CASE: from traces, results of a test, or an invoice"
@@ -621,9 +563,8 @@ def evidence_section(
 
 
 def _result(evidence: Evidence, rule: MeasureRule | None, ignored: str) -> EvidenceResult:
-    published = f"{evidence.details.get('model', 'a tuned model')}, as published"
     rated = evidence.id == "success_share" and not scored(evidence)
-    settles = evidence.grade == "measured" and evidence.id != "usable_examples"
+    settles = evidence.id != "usable_examples"
     no_clock, nobody = Unknown(ask="log a timestamp with each trace"), evidence.value
     reads: dict[str, Any] = {
         **{name: value for name, value in evidence if name != "changed"},
@@ -631,7 +572,7 @@ def _result(evidence: Evidence, rule: MeasureRule | None, ignored: str) -> Evide
         "high": nobody if evidence.high is None else evidence.high,
         "observed_on": evidence.observed_on or no_clock,
         "since": evidence.since or no_clock,
-        "title": published if evidence.grade == "published" else plain(evidence.id),
+        "title": plain(evidence.id),
         "says": "unknown",
         "role": "settles" if settles and not (ignored or rated) else "supports",
         "limit": Unknown(ask="no rule of the framework reads it"),

@@ -7,21 +7,19 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
-from tuneworthy.errors import CaseError, DossierError, InputError
+from tuneworthy.errors import DossierError, InputError
 from tuneworthy.files.disk import CASES_LIMIT, read_text
 from tuneworthy.framework.load import services
 from tuneworthy.framework.rules import rules_of
 from tuneworthy.model.base import State, Unknown, digest, json_text
 from tuneworthy.model.case import Model
 from tuneworthy.model.dossier import Difference, Dossier, Verdict
-from tuneworthy.model.framework import ALSO_ASKED, Framework
-from tuneworthy.model.precedents import Backtest, Codes, Gap, PublishedCase
+from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
-from tuneworthy.precedents.section import read_cases, shipped_cases
 from tuneworthy.report import render as render_document
 from tuneworthy.report.blocks import Document
 from tuneworthy.report.sections import money, options, plan
@@ -30,7 +28,6 @@ from tuneworthy.report.sections import record as walk
 from tuneworthy.report.sections.difference import Judge, beside, compare
 from tuneworthy.report.sections.framework import embedded_record
 from tuneworthy.report.sections.verdict import short
-from tuneworthy.syntax.document import parse
 from tuneworthy.verdict.rules import verdict_of
 from tuneworthy.workspace.cases import judge_case, read_supposed
 
@@ -198,74 +195,8 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-class History(NamedTuple):
-    """How often a framework was right about published cases."""
-
-    backtest: Backtest  #: The record of the rules.
-    gap: Gap | None = None  #: The comparison with another framework, where one was asked for.
-
-
-def history(
-    file: str | None = None,
-    framework: str = "lesson",
-    *,
-    against: str | None = None,
-    codes: Codes = "value",
-    seed: int = 0,
-) -> History:
-    """Run a framework over published cases it wasn't fitted to, beside another if asked.
-
-    ``file`` holds cases of your own, in place of the shipped ones; ``codes`` says whose answers to
-    the factors count. The seed is for the intervals, which are resampled by cluster.
-    """
-    import numpy as np
-
-    from tuneworthy.precedents import backtest as rules
-
-    cases, mine = _cases(file), load_framework(framework)
-    other = load_framework(against) if against is not None else None
-    if other is not None and digest(other) == digest(mine):
-        fix = "name another with --against"
-        raise CaseError("is compared with itself", where=str(against), fix=fix)
-    # fitted to the shipped cases, in whatever file they are
-    fitted = any(each is not None and each.fitted_on is not None for each in (mine, other))
-    if fitted and {case.id for case in cases} & {case.id for case in shipped_cases()}:
-        raise CaseError(
-            "holds what a framework was fitted to, so how often it is right there says nothing",
-            where=file or "the file of shipped cases",
-            fix="give cases of your own with --cases FILE",
-        )
-    rng = np.random.default_rng(seed)
-    return History(
-        backtest=rules.backtest(cases, mine, codes=codes, rng=rng),
-        gap=None if other is None else rules.gap(cases, mine, other, codes=codes, rng=rng),
-    )
-
-
-def _cases(file: str | None) -> tuple[PublishedCase, ...]:
-    if file is None:
-        return shipped_cases()
-    return read_cases(parse(read_text(Path(file), CASES_LIMIT, CaseError), file, CaseError))
-
-
-def situations(file: str | None, framework: str) -> tuple[Document, Any]:
-    """What a blind coder sees of cases, with the questions to answer about each; and as data."""
-    seen, rules = [case.situation for case in _cases(file)], load_framework(framework)
-    asked = {**{name: rules.question(name) for name in rules.factors}, **ALSO_ASKED}
-    data = {"schema": "tuneworthy/situations/1", "situations": seen}
-    return others.situations(seen, asked), data
-
-
-def history_report(history: History, *, seed: int) -> tuple[Document, Any]:
-    """A backtest in words, and as data."""
-    record, gap = history.backtest, history.gap
-    against = {} if gap is None else {"against": gap.model_dump(mode="json")}
-    document = others.backtest_report(record, seed=seed, gap=gap)
-    return document, others.to_dict(record, seed=seed) | against
-
-
 def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
-    """The JSON Schema of a ``case``, ``cases``, a ``framework``, or what is printed as JSON.
+    """The JSON Schema of a ``case``, a ``framework``, or what is printed as JSON.
 
     That is a ``dossier``, or what ``ceiling``, ``verify`` and ``pilot`` found.
     """

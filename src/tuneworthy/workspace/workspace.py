@@ -27,7 +27,6 @@ from tuneworthy.files.case import (
     case_from_text,
     case_path,
     files_of,
-    history_text,
     missing_entries,
     prompt_texts,
     rewrite,
@@ -203,7 +202,6 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
 def _inputs_digest(case: Case, *more: str) -> str:
     assert case.folder is not None  # only a case in a folder is looked at again
     inputs = [*more, *missing_entries(case), *(prompt_texts(case) or ())]
-    inputs.append(history_text(case) or "")
     for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json"):
         path = case.folder / FOLDER / name
         inputs.append(read_text(path, CASES_LIMIT, CaseError) if os.path.lexists(path) else "")

@@ -45,7 +45,7 @@ SENSITIVITY = ((1_500, (0.44, 0.85)), (400, (0.38, 0.81)))
 """Share of really new requests that is flagged, by how many earlier ones there are, over kinds of
 new: the lower end for intents of the same domain that were held out (CLINC150, BANKING77), the
 upper for requests of none of 150 intents (CLINC150 out of scope); 95% of draws in which a fifth of
-the later ones is new (ours, measured 2026-11-24, tools/accuracy/novelty.py)."""
+the later ones is new (ours, measured 2026-11-24, evidence/accuracy/novelty.py)."""
 
 LEAST_EARLIER = SENSITIVITY[-1][0]  #: With fewer earlier requests too few of the new ones are seen.
 

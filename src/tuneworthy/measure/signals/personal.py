@@ -27,8 +27,8 @@ from tuneworthy.text.search import joined
 
 # Shares of messages that hold such data and are found, and of others that are left alone: 95%
 # intervals on the half of presidio_synth (v2) that nothing was chosen on, 2026-11-24, by
-# tools/accuracy/personal.py. The mix of kinds of other data is another, so the best that could be
-# found is everything.
+# evidence/accuracy/personal.py. The mix of kinds of other data is another, so the best that could
+# be found is everything.
 PATTERNS_FIND = (0.7979, 1.0)
 PATTERNS_SPARE = (0.9922, 1.0)
 

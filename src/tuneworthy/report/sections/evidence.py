@@ -1,4 +1,4 @@
-"""Evidence: pictures and rows of what was measured, and of what others published."""
+"""Evidence: pictures and rows of what was measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import captioned
 from tuneworthy.verdict.weigh import NOTHING_MEASURED
 from tuneworthy.words import (
-    LIMITS,
     capital,
     count,
     counted,
@@ -268,11 +267,9 @@ def measured_name(measure: str, otherwise: str = "") -> str:
     return named("measures").get(measure) or otherwise or plain(measure)
 
 
-def by_grade(dossier: Dossier) -> tuple[list[EvidenceResult], list[EvidenceResult]]:
-    """What was measured, and what somebody else published; both empty where nothing is there."""
-    every = () if isinstance(dossier.evidence, Unknown) else dossier.evidence
-    own, published = ([e for e in every if e.grade == grade] for grade in ("measured", "published"))
-    return own, published
+def measurements(dossier: Dossier) -> tuple[EvidenceResult, ...]:
+    """What was measured; () where nothing was."""
+    return () if isinstance(dossier.evidence, Unknown) else dossier.evidence
 
 
 def evidence_rows(dossier: Dossier, some: Iterable[EvidenceResult]) -> list[EvidenceRow]:
@@ -346,7 +343,7 @@ def between_days(since: date | Unknown | None, until: date) -> str:
 
 def in_short(dossier: Dossier) -> b.Section | None:
     """What was measured, cut, but not before the last that bears on an answer; None for none."""
-    own, _ = by_grade(dossier)
+    own = measurements(dossier)
     if not own:
         return None
     bearing = [result for result in own if result.factor and not isinstance(result.value, Unknown)]
@@ -361,10 +358,9 @@ def in_short(dossier: Dossier) -> b.Section | None:
 
 def measured(dossier: Dossier) -> b.Part:
     """Pictures, then measurements with interval, count, method and source; samples fold away."""
-    own, published = by_grade(dossier)
+    own = measurements(dossier)
     nothing = dossier.evidence if isinstance(dossier.evidence, Unknown) else NOTHING_MEASURED
     title = "What was measured, with 95% intervals"
-    theirs = f"What others published, not measured here. {LIMITS}"
     samples = (
         b.fold(
             f"Samples: {measured_name(result.id, result.title)}",
@@ -374,7 +370,7 @@ def measured(dossier: Dossier) -> b.Part:
         for result in own
         if result.examples
     )
-    table = _evidence_table(dossier, own, "Measured", title)
+    table = _evidence_table(dossier, own, title)
     against = charts.measured({measured_name(result.id, result.title): result for result in own})
     picture = table and captioned(against, table, table_is="open")
     return b.part(
@@ -382,16 +378,13 @@ def measured(dossier: Dossier) -> b.Part:
         pictures(dossier.series),
         picture or table or b.Todo(nothing.ask, "Nothing was measured."),
         samples,
-        _evidence_table(dossier, published, "Published", theirs),
     )
 
 
-def _evidence_table(
-    dossier: Dossier, some: Sequence[EvidenceResult], first: str, title: str
-) -> b.Table | None:
+def _evidence_table(dossier: Dossier, some: Sequence[EvidenceResult], title: str) -> b.Table | None:
     """What they bear on, where they were counted, and how; None for none."""
     rows = (
         (b.Cell(row.title, row.bears), row.value, b.Cell(row.counted, row.source), row.method)
         for row in evidence_rows(dossier, some)
     )
-    return b.table(title, f"{first} | Value | On | How", rows) if some else None
+    return b.table(title, "Measured | Value | On | How", rows) if some else None

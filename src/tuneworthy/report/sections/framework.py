@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import one_line
 from tuneworthy.framework.rules import condition_text
-from tuneworthy.model.base import json_text
+from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.dossier import Lint, LintFinding
 from tuneworthy.model.framework import Bound, Criterion, Framework
+from tuneworthy.model.precedents import RuleOnCases
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named, template
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
-from tuneworthy.words import count, day, fill, listing, number, plain, several, usd_range
+from tuneworthy.words import count, day, fill, listing, number, plain, several, share, usd_range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,13 +131,38 @@ def finding_says(finding: LintFinding) -> str:
     return fill(named("findings")[finding.id], {**n, **more})
 
 
-def lint_report(lint: Lint) -> b.Document:
-    """The findings, those to know about numbered, with the combinations they are about."""
+_HOW_RIGHT = (
+    "Right: it said tune and tuning measured best, alone or in a hybrid, or it said don't and "
+    "something else did. The answers are those of a coder who saw only the situation; cases of one "
+    "source count as one voice. Winners are published more often than losers."
+)
+
+
+def lint_report(lint: Lint, record: Sequence[RuleOnCases] | Unknown) -> b.Document:
+    """The findings, those to know about numbered, and how often the rules were right."""
     warnings = len(lint.warnings)
     notes = f"{several(warnings, 'thing')} to know" if warnings else "nothing to complain about"
     headline = f"{count(lint.combinations)} combinations of answers, {notes}."
-    section = b.section("findings", "", _findings(lint))
-    return b.Document(lint.framework.name, headline, [section])
+    sections = [
+        b.section("findings", "", _findings(lint)),
+        b.section("record", "How often the rules were right", _record(record)),
+    ]
+    return b.Document(lint.framework.name, headline, sections)
+
+
+def _record(record: Sequence[RuleOnCases] | Unknown) -> Iterator[b.Parts]:
+    if isinstance(record, Unknown):
+        yield b.Todo(record.ask, "Not known.")
+        return
+    names = named("rule_words")
+    rows = []
+    for row in record:
+        right = f"{row.right} of {row.n}"
+        interval = f"{share(row.low)} to {share(row.high)}"
+        rows.append((names[row.rule], right, share(row.right / row.n), interval))
+    title = f"How often each rule was right, in {record[-1].of}"
+    yield b.table(title, "Rule | #right | #share | #95%", rows, quiet=True)
+    yield b.Prose(_HOW_RIGHT, "small")
 
 
 def _findings(lint: Lint) -> Iterator[b.Parts]:
@@ -159,11 +185,17 @@ def _findings(lint: Lint) -> Iterator[b.Parts]:
         yield table if finding.cells else None
 
 
-def lint_dict(lint: Lint) -> dict[str, Any]:
+def lint_dict(lint: Lint, record: Sequence[RuleOnCases] | Unknown) -> dict[str, Any]:
     data = lint.model_dump(mode="json")
-    for record, finding in zip(data["findings"], lint.findings, strict=True):
-        record["says"] = finding_says(finding)
-    return {"schema": SCHEMA, **data}
+    for row, finding in zip(data["findings"], lint.findings, strict=True):
+        row["says"] = finding_says(finding)
+    return {"schema": SCHEMA, **data, "record": _record_dict(record)}
+
+
+def _record_dict(record: Sequence[RuleOnCases] | Unknown) -> Any:
+    if isinstance(record, Unknown):
+        return record.model_dump(mode="json")
+    return [row.model_dump(mode="json") for row in record]
 
 
 def case_template(
@@ -281,8 +313,6 @@ def _state(served: Served) -> str:
 
 
 def _price(served: Served) -> str:
-    if served.state == "published":
-        return ""
     price = served.price
     if price is None:
         return "no price: state usd_per_mtok; 0 is a price"

@@ -38,14 +38,11 @@ from tuneworthy.report.sections.common import Rows, captioned, moved
 from tuneworthy.report.sections.evalset import coefficient_text
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import (
-    LIMITS,
     count,
     counted,
     cut,
     day,
     few,
-    figure_says,
-    figure_text,
     listing,
     number,
     plain,
@@ -271,11 +268,8 @@ def board_note(result: CeilingResult) -> str:
 
 
 def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
-    """The arms; under them published figures, which are none of them."""
-    rows = [*map(board_row, result.arms[:_MOST_ARMS])]
-    for figure in result.published[:_MOST_ARMS]:
-        model = f"{figure.model} (published, {day(figure.dated)}, not measured here)"
-        rows.append((model, figure_text(figure), "", "", ""))
+    """The arms, the best first."""
+    rows = [board_row(arm) for arm in result.arms[:_MOST_ARMS]]
     table = b.table(title, f"Arm | {_MEASURED}", rows, quiet=True)
     target = None if isinstance(result.target, Unknown) else result.target
     board = charts.board(result.arms, target)
@@ -303,8 +297,6 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         yield "Chosen", f"{ALONE}: it may have chosen badly; labels with --for choose would tell"
     yield from (("Against", _contrast(contrast)) for contrast in result.contrasts)
     yield "Ceiling", _ceiling(result)
-    for figure in result.published[:1]:
-        yield "Published", f"{figure_says(figure)} ({figure.source}). {LIMITS}"
     prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
     efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
     tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
@@ -531,20 +523,13 @@ def quote_document(
     quote: Quote,
     *,
     cap_usd: float | None,
-    published: Sequence[str] = (),
     more: Sequence[tuple[str, str]] = (),
 ) -> b.Document:
-    """The plan and its price; ``published``: models with figures, which are not called."""
+    """The plan and its price."""
     rows = list(more)
     if cap_usd is not None and not quote.unpriced:  # else no budget is enough
         rows.append(("Budget", _budget(cap_usd, quote)))
-    section = b.section(
-        "quote",
-        "",
-        quote_blocks(arms, select, report, quote, more=rows),
-        published
-        and "Shown beside them as published, and not called: " + listing(published[:_MOST_QUOTED]),
-    )
+    section = b.section("quote", "", quote_blocks(arms, select, report, quote, more=rows))
     return b.Document("", "What the lab would do and cost (a quote)", [section])
 
 

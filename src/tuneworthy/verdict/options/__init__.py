@@ -30,7 +30,7 @@ from tuneworthy.plugins import plugin_object
 from tuneworthy.verdict.facts import ARMS, TARGETS, CaseFacts, as_range, ends, known_range, named
 from tuneworthy.verdict.options import model, prompt, tuning
 from tuneworthy.verdict.options.rule import Figures, Opinion, Option, no, partly, unknown, yes
-from tuneworthy.words import count, figure_says, plain, quality, sentence
+from tuneworthy.words import count, plain, quality, sentence
 
 OPTIONS: Mapping[str, Option] = {
     each.id: each
@@ -64,7 +64,7 @@ Does = Mapping[TargetId, tuple[Effect, Range | None, bool]]
 
 
 class _Published(NamedTuple):
-    """What others published that bears on an option."""
+    """What published cases say that bears on an option."""
 
     carries: bool  #: Whether it carries a judgement that the option helps.
     says: str
@@ -229,7 +229,7 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
     case, framework = facts.case, facts.framework
     fits = {fit.approach: fit for fit in reversed(facts.fits)}  # the first goal of an approach
     names = dict.fromkeys(fit.approach for fit in facts.fits) or framework.approaches
-    tuned, figure, hours = facts.scored("tuned"), facts.figure, _tuning_hours(case, framework)
+    tuned, hours = facts.scored("tuned"), _tuning_hours(case, framework)
     priced = (known_range(way.usd_per_month) for way in facts.findings.servings if way.tuned)
     cheapest = next(filter(None, priced), None)
     figures: Figures = {
@@ -242,9 +242,6 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
         judge = partial(tuning.tuning, fit=fit) if fit else lambda _: tuning.NO_GOAL
         does = _does(facts, rule.moves, figures)
         others = _published("fine_tune", fit.goal if fit else "", facts, record)
-        if figure is not None:
-            carries = others.carries or figure.meets == "yes"
-            others = _Published(carries, f"{others.says} {sentence(figure_says(figure))}".strip())
         weeks = as_range(rule.weeks)
         yield Outlook(
             name, rule.title, "tuning", "none", rule, judge, figures, hours, weeks, does, others

@@ -18,7 +18,7 @@ from tuneworthy.verdict.options.rule import (
     unknown,
     yes,
 )
-from tuneworthy.words import count, figure_says, listing, plain
+from tuneworthy.words import count, listing, plain
 
 BEHAVIOUR_GOALS = frozenset({"persona", "format", "tool_calling", "safety"})
 """Goals that ask for a way to answer."""
@@ -50,9 +50,6 @@ def tuning(facts: CaseFacts, fit: ApproachResult) -> Opinion:
         return partly(f"prompting is at its ceiling, but nobody sees that {signs}")
     if facts.changes in _CHANGE:
         return partly(_CHANGE[facts.changes])
-    if facts.figure is not None and facts.figure.meets == "no":
-        figure = figure_says(facts.figure)
-        return partly(f"prompting is at its ceiling, and {figure}: more than tuning is needed")
     if sign == "yes":
         return _seen(facts, fit)
     if _falls_short(facts):

@@ -1,0 +1,99 @@
+"""How often a framework's rules were right about the published cases.
+
+The answers are the first blind coder's. One that is unknown doesn't count as yes, neither for a
+reason nor against one: a rule needs a side to be judged by. Ties are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+
+from tuneworthy.framework.rules import Rules, compile_rules
+from tuneworthy.framework.tally import tally
+from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.framework import Framework
+from tuneworthy.model.precedents import (
+    WINS_OF_TUNING,
+    Precedent,
+    PrecedentIndex,
+    RuleId,
+    RuleOnCases,
+)
+from tuneworthy.stats.intervals import wilson_by_cluster
+from tuneworthy.words import plain
+
+_RULES: tuple[RuleId, ...] = ("tree_granted", "score", "difference", "always")
+
+
+def tuning_won(case: Precedent) -> bool:
+    """Whether tuning, alone or in a hybrid, measured best; a tie is no win."""
+    return case.shown["winner"] in WINS_OF_TUNING
+
+
+def tree_says_tune(rules: Rules, yes: Collection[str], checks: Collection[str]) -> bool:
+    """Whether the tree comes to a candidate where these factors and checks are yes, others no."""
+    states: dict[str, State] = {}
+    for name in (*rules.indicators, *rules.anti_indicators):
+        states[name] = "yes" if name in yes else "no"
+    for name in rules.checks:
+        states[name] = "yes" if name in checks else "no"
+    return tally(rules, states).reach == {"fine_tune_candidate"}
+
+
+def rule_says(rules: Rules, yes: Collection[str]) -> dict[RuleId, bool]:
+    """For each rule whether it says tune, where these factors are yes and the ceiling is granted.
+
+    A rule that grades says so at moderate or above.
+    """
+    reasons = sum(rules.weights[name] for name in rules.indicators if name in yes)
+    against = sum(rules.weights[name] for name in rules.anti_indicators if name in yes)
+    difference = reasons - against
+    return {
+        "tree_granted": tree_says_tune(rules, yes, rules.checks),
+        "score": rules.score_cuts.band(difference) != "weak",
+        "difference": rules.difference_cuts.band(difference) != "weak",
+        "always": True,
+    }
+
+
+@lru_cache(maxsize=64)
+def record_for_goal(
+    index: PrecedentIndex, goal: str, rules: Rules, least: int
+) -> tuple[RuleOnCases, ...]:
+    """How often each rule was right for the primary goal; for all where too few cases have it."""
+    untied = _untied(index)
+    of_goal = [case for case in untied if case.shown["goal"] == goal]
+    if len(of_goal) >= least:
+        return _record(of_goal, f"published cases of {plain(goal)}", rules)
+    return _record(untied, "published cases", rules)
+
+
+def record_of(framework: Framework, index: PrecedentIndex) -> tuple[RuleOnCases, ...] | Unknown:
+    """How often a framework's rules were right about all published cases.
+
+    Unknown for a framework that was fitted to such cases, which it can't be judged by, and for one
+    that asks nothing the cases answer: it would say no to each.
+    """
+    if framework.fitted_on is not None:
+        return Unknown(ask="judge it by cases that it wasn't fitted to")
+    rules = compile_rules(framework)
+    answered = {name for case in index.cases for name in case.answers}
+    if answered.isdisjoint((*rules.indicators, *rules.anti_indicators)):
+        return Unknown(ask="the published cases answer none of its questions")
+    return _record(_untied(index), "published cases", rules)
+
+
+def _untied(index: PrecedentIndex) -> list[Precedent]:
+    return [case for case in index.cases if case.shown["winner"] != "tie"]
+
+
+def _record(cases: Sequence[Precedent], of: str, rules: Rules) -> tuple[RuleOnCases, ...]:
+    clusters = [case.cluster for case in cases]
+    answers = [(rule_says(rules, case.yes), tuning_won(case)) for case in cases]
+    rows = []
+    for rule in _RULES:
+        right = sum(says[rule] == won for says, won in answers)
+        low, high = wilson_by_cluster(right, clusters)
+        rows.append(RuleOnCases(rule=rule, of=of, n=len(cases), right=right, low=low, high=high))
+    return tuple(rows)

@@ -1,0 +1,95 @@
+"""The scorer that is a function of the user's own: it runs with consent, beside this process."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import Field
+from pydantic_core import PydanticCustomError
+
+from tuneworthy.model.base import inside_folder
+from tuneworthy.model.base import wrong as refused
+from tuneworthy.model.evalset import EvalCase
+from tuneworthy.scoring.base import (
+    RUN_STOPPED,
+    WRONG,
+    Kit,
+    Output,
+    Scored,
+    Scorer,
+    Stated,
+    cut,
+    unscored,
+)
+from tuneworthy.scoring.worker import Worker
+
+_FUNCTION = re.compile(r"([^:]+\.py):([A-Za-z_]\w*)")
+
+
+class Python(Scorer):
+    """``function(output, case, context)`` of the user's own says how good an output is.
+
+    The function gets the text, the case as in the evaluation set, and a mapping with ``system``
+    and ``tool_calls``. It returns a share between 0 and 1, a yes or no, or
+    ``{value, ok?, why?, signal?}``. Anything else, an exception and a time-out leave the output
+    unscored: they say something about the function, not about the output.
+    """
+
+    id, main, reads_system = "python", "function", True
+    function: Stated  #: ``file.py:name``, beside the case.
+    seconds: Annotated[float, Field(gt=0, le=60)] = 5.0  #: The longest an answer may take.
+    _worker: Worker
+    _name: str
+
+    def prepare(self, kit: Kit) -> None:
+        if not kit.allow_code:
+            raise refused("runs code", "say --allow-code if you trust it")
+        if kit.folder is None:
+            raise refused("needs a case folder", "load the case from its folder")
+        named = _FUNCTION.fullmatch(self.function)
+        if named is None:
+            raise refused("names no function", "write scorer.py:function")
+        folder = kit.folder.resolve()
+        try:
+            path = (folder / inside_folder(named[1])).resolve()
+        except (PydanticCustomError, OSError, ValueError, RuntimeError):
+            path = folder
+        if not path.is_relative_to(folder) or not path.is_file():
+            fix = "put it into the case folder"
+            raise refused("names a file that is not beside the case", fix)
+        self._name = named[2]
+        arguments = ("own", str(folder), str(path), self._name)
+        self._worker = Worker(*arguments, seconds=self.seconds, folder=folder)
+
+    def stop(self) -> None:
+        self._worker.stop()
+
+    def score(self, output: Output, case: EvalCase) -> Scored:
+        context = {
+            "system": output.system,
+            "tool_calls": [list(call) for call in output.tool_calls],
+        }
+        data = case.model_dump(mode="json", exclude_defaults=True)
+        answer, why = self._worker.ask([output.text, data, context])
+        if why == "stopped":
+            return unscored(RUN_STOPPED, self._name)
+        if why:
+            return unscored(f"function_{why}", self._name)
+        if "gives" not in answer:
+            reason = f"{self._name}: {answer.get('says', '')}"
+            return unscored(f"function_{answer.get('error', 'fails')}", reason)
+        return self._read(answer["gives"])
+
+    def _read(self, result: Any) -> Scored:
+        details = result if isinstance(result, dict) else {}
+        value = details.get("value") if details else result
+        if not isinstance(value, int | float) or not 0 <= value <= 1 or math.isnan(value):
+            return unscored("function_gives_no_share", self._name)
+        ok, why = details.get("ok", value >= 1), details.get("why", "")
+        signal = details.get("signal", WRONG)
+        if not (isinstance(ok, bool) and isinstance(why, str) and isinstance(signal, str)):
+            return unscored("function_gives_no_share", self._name)
+        signal = "" if ok else cut(signal)
+        return Scored(value=value, ok=ok, why="own_function", about=cut(why), signal=signal)

@@ -1,0 +1,134 @@
+"""The scorer that runs a query: on a database in memory, in a process beside this one."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from pydantic import Field, PrivateAttr
+
+from tuneworthy.errors import InputError, one_line
+from tuneworthy.model.base import wrong as refused
+from tuneworthy.model.evalset import EvalCase
+from tuneworthy.scoring.base import (
+    FORMAT,
+    WRONG,
+    Comparer,
+    Kit,
+    Output,
+    Scored,
+    Stated,
+    right,
+    unscored,
+    wrong,
+)
+from tuneworthy.scoring.worker import Worker
+
+SECONDS = 20.0  #: The longest a query may take; steps are counted besides and run out long before.
+LONGEST_QUERY = 20_000  #: Characters of a query.
+
+_BLOCK = re.compile(r"```[ \t]*(?:sql|sqlite)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
+
+Rows = list[tuple[str, ...]]
+
+
+class Sql(Comparer):
+    """The query in the output gives the rows that an accepted query gives, each as often.
+
+    Both run read-only on a database in memory. Columns go by their place and not by their name. The
+    order of rows counts where the accepted query orders its result. Numbers are compared at nine
+    digits, texts exactly. Without an accepted query that runs, the output can't be scored.
+    """
+
+    id, main = "sql", "script"
+    script: Stated | None = None  #: File beside the case that builds the tables.
+    tables: Stated | None = Field(None, alias="schema")  #: Or the script itself.
+    _script: str
+    _results: dict[str, Rows | str] = PrivateAttr(default_factory=dict)
+
+    def prepare(self, kit: Kit) -> None:
+        if self.tables is not None:
+            self._script = self.tables
+        elif kit.read is None or self.script is None:
+            raise refused("needs a script", "write the tables under schema")
+        else:
+            self._script = kit.read(self.script)
+
+    def check(self) -> None:
+        answer, why = self._ask("SELECT 1")
+        if why:
+            reason = answer.get("says", why) if answer else why
+            what = f"check sql has a script that doesn't run ({reason})"
+            raise InputError(one_line(what), fix="fix the script")
+
+    def accepted(self, case: EvalCase) -> Sequence[str]:
+        return [q for q in case.accepted if isinstance(q, str) and q.strip()]
+
+    def compare(self, output: Output, accepted: Sequence[str]) -> Scored:
+        results = {query: self._result(query) for query in accepted}
+        right_rows = {query: rows for query, rows in results.items() if not isinstance(rows, str)}
+        if not right_rows:
+            return unscored("reference_fails", str(results[accepted[0]]))
+        rows = self._rows(query_in(output.text))
+        if isinstance(rows, str):
+            return wrong(rows, signal=FORMAT if rows in {"query_fails", "no_result"} else WRONG)
+        for query, wanted in right_rows.items():
+            if rows == wanted or (not orders(query) and Counter(rows) == Counter(wanted)):
+                return right("rows_equal", {"rows": len(rows)})
+        wanted = next(iter(right_rows.values()))
+        return wrong("rows_differ", numbers={"rows": len(rows), "wanted": len(wanted)})
+
+    def _result(self, query: str) -> Rows | str:
+        if query not in self._results:
+            self._results[query] = self._rows(query_in(query))
+        return self._results[query]
+
+    def _rows(self, query: str) -> Rows | str:
+        """The result of a query, or the id of what went wrong."""
+        if not query:
+            return "no_result"
+        if len(query) > LONGEST_QUERY:
+            return "query_too_long"
+        answer, why = self._ask(query)
+        return why or [tuple(_key(value) for value in row) for row in answer["rows"]]
+
+    def _ask(self, query: str) -> tuple[Any, str]:
+        key = hashlib.sha256(self._script.encode("utf-8", "surrogatepass")).hexdigest()
+        answer, why = sql_worker().ask({"key": key, "query": query})
+        if not why and answer.get("error") == "no_script":
+            answer, why = sql_worker().ask({"key": key, "query": query, "script": self._script})
+        return answer, why or answer.get("error", "")
+
+
+@cache
+def sql_worker() -> Worker:
+    """The one process in which all queries run; it starts with the first."""
+    return Worker("sql", seconds=SECONDS, bare=True)
+
+
+def query_in(text: str) -> str:
+    """The query in a text: the only fenced block, or else all of it; no stop at its end."""
+    blocks = _BLOCK.findall(text) if "```" in text else []
+    query = blocks[0] if len(blocks) == 1 else text
+    return query.replace("\0", " ").strip().rstrip(";").strip()
+
+
+def orders(query: str) -> bool:
+    """Whether a query orders its result, and not only something inside brackets."""
+    depth, outside = 0, []
+    for sign in _QUOTED.sub(" ", query):
+        depth += (sign == "(") - (sign == ")")
+        outside.append(sign if depth == 0 else " ")
+    return _ORDER.search("".join(outside)) is not None
+
+
+def _key(value: Any) -> str:
+    if isinstance(value, int | float):
+        return f"n{float(value):.9g}" if abs(value) < 2**53 else f"n{value}"
+    return "null" if value is None else f"t{value}"
