@@ -573,7 +573,6 @@ from tuneworthy.workspace.portfolio import (
     CaseRow,
     KeptCases,
     Order,
-    best_choice,
     fund,
     in_order,
     portfolio,

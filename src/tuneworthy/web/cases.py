@@ -79,7 +79,7 @@ def cases(request: Request, asked: Annotated[Listed, Query()]) -> HTMLResponse:
         asked=asked,
         at=partial(_at, asked),
         sums=b.facts([*total_facts(portfolio)][1:]),
-        people=portfolio.owners or portfolio.totals.due or asked.sort == "review",
+        people=portfolio.owners or portfolio.totals.due or asked.order == "review",
     )
 
 
