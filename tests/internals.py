@@ -365,7 +365,7 @@ from tuneworthy.money.serving import TUNED, serving_costs
 from tuneworthy.money.simulate import CashFlow, _draw, simulate
 from tuneworthy.money.terms import REQUESTS, build_cost_model, call_usd, mtok_usd
 from tuneworthy.money.worth import by_worth, cases_note, evppi, more_cases, worth_of_cases
-from tuneworthy.pipeline import framework_of, today
+from tuneworthy.pipeline import framework_of, today, what_counts_of_the_day
 from tuneworthy.plan import section as plan_phases
 from tuneworthy.plan.context import Calendar, day
 from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS, backtest, gap
@@ -573,6 +573,7 @@ from tuneworthy.workspace.portfolio import (
     CaseRow,
     KeptCases,
     Order,
+    case_row,
     fund,
     in_order,
     portfolio,

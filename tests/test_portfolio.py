@@ -6,7 +6,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,14 +22,16 @@ from internals import (
     Range,
     Unknown,
     Workspace,
+    case_row,
     fund,
     in_order,
     open_directory,
     portfolio,
     run,
     total_facts,
+    what_counts_of_the_day,
 )
-from tuneworthy import InputError
+from tuneworthy import decide, load_case, load_framework
 from web_world import DAY, OPEN_CASE, Seen, a_client, a_shelf, a_site, with_examples
 
 ANSWERS = ("yes", "pilot", "open", "not_yet", "no")
@@ -246,8 +248,11 @@ def test_every_surface_says_the_same_of_a_folder(
     assert run(asked) == 0
     text = " ".join(capsys.readouterr().out.split())
     seen = Seen(client.get("/?budget=1000").text)
-    for said in ("$1,000 funds 1 case for $420", "The budget of $1,000 ends here", "funded: worth $38 a dollar", "$225–$420",
-                 "worth -$13,030 on average", "Ann <b>", "1 Nov 2026, due"):  # fmt: skip
+    for said in (
+        "$1,000 funds 1 case for $420", "The budget of $1,000 ends here",
+        "funded: worth $38 a dollar", "$225–$420", "worth -$13,030 on average", "Ann <b>",
+        "1 Nov 2026, due",
+    ):  # fmt: skip
         assert said in text
         assert said in seen.text
     only = Seen(client.get("/?owner=Ann+%3Cb%3E&due=true").text)
@@ -343,6 +348,74 @@ def test_what_was_judged_is_there_at_the_next_start_to_the_last_byte(
     ]
     other = Workspace(open_directory(folder), "lesson", DAY, KeptCases(kept))
     assert other.listed(CaseQuery(), 0.0).totals.pending == 3
+
+
+DATED = {
+    "plain": OPEN_CASE,
+    "ending": "name: Ending\nmodels: [{id: 'openai:gpt-4.1-mini', ends: 2026-11-25}]\n",
+    "reviewed": "name: Reviewed\ndecision: {owner: Ann, review_on: 2026-11-25}\n",
+}
+
+
+def test_a_list_made_again_a_day_later_judges_only_what_has_a_date_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, kept = a_shelf(tmp_path / "shelf", **DATED), tmp_path / "kept.sqlite"
+    board(folder, kept).listed(CaseQuery(), 60)
+    judged = []
+
+    def counted(case: Any, *rest: Any, **more: Any) -> Any:
+        judged.append(case.name)
+        return decide(case, *rest, **more)
+
+    monkeypatch.setattr("tuneworthy.workspace.workspace.decide", counted)
+    tomorrow = DAY + timedelta(1)
+    next_day = Workspace(open_directory(folder), None, tomorrow, KeptCases(kept))
+    found = next_day.listed(CaseQuery(), 60)
+    assert sorted(judged) == ["Ending", "Reviewed"]
+    assert {row.as_of for row in found.cases} == {tomorrow}
+    assert [row.name for row in found.cases if row.due] == ["reviewed"]
+    judged.clear()
+    again = Workspace(open_directory(folder), None, tomorrow, KeptCases(kept))
+    assert again.listed(CaseQuery(), 60) == found
+    assert judged == []
+    assert next_day.evaluated("plain").dossier.as_of == tomorrow  # a page is of its day
+
+
+DAYS = st.integers(-700, 1_500).map(lambda days: DAY + timedelta(days))
+GALLERY = ("broadband-helpdesk", "first-idea", "hotel-voice", "logistics-dispatch", "task-api")
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.sampled_from(GALLERY), DAYS, st.integers(1, 120), DAYS, DAYS)
+def test_where_nothing_of_the_day_counts_a_row_is_the_same(
+    project: Path, name: str, day: date, later: int, ends: date, until: date
+) -> None:
+    case = load_case(project / "examples" / name)
+    models = tuple(model.model_copy(update={"ends": ends}) for model in case.models)
+    tuning = case.tuning.model_copy(update={"until": until})
+    decision = case.decision.model_copy(update={"review_on": until})
+    case = case.model_copy(update={"models": models, "tuning": tuning, "decision": decision})
+    framework = load_framework("lesson")
+    days = (day, day + timedelta(1), day + timedelta(later))
+    rows = {}
+    for each in days:
+        counts = what_counts_of_the_day(case, framework, each)
+        row = case_row(name, decide(case, framework, as_of=each)).model_copy(update={"as_of": day})
+        assert rows.setdefault(counts, row) == row
+
+
+def test_evidence_that_grows_old_is_judged_again(tmp_path: Path, project: Path) -> None:
+    folder = with_examples(tmp_path, project, "broadband-helpdesk")
+    case, framework = load_case(folder / "broadband-helpdesk"), load_framework("lesson")
+    years = [DAY + timedelta(365 * n) for n in range(4)]
+    counts = {day: what_counts_of_the_day(case, framework, day) for day in years}
+    old = {
+        day: any(c.id == "evidence_old" for c in decide(case, framework, as_of=day).challenges)
+        for day in years
+    }
+    assert {*old.values()} == {True, False}
+    assert counts[years[0]] != counts[years[-1]]
 
 
 def test_of_a_large_folder_what_was_looked_at_on_another_day_says_so(

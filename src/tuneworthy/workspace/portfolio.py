@@ -16,7 +16,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from weakref import finalize
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -432,8 +432,16 @@ def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
 _LARGEST = 16 * MIB
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS kept "
-    "(place, name, key, row, dossier, PRIMARY KEY (place, name)) WITHOUT ROWID"
+    "(place, name, key, counts, row, dossier, PRIMARY KEY (place, name)) WITHOUT ROWID"
 )
+
+
+class KeptRow(NamedTuple):
+    """A row as it was worked out, and what has to be as it was for it to hold."""
+
+    key: str  #: Of all that it was made from but the day; empty for none.
+    counts: str  #: Digest of what counts of the day.
+    row: CaseRow
 
 
 @cache
@@ -479,28 +487,38 @@ class KeptCases:
             return self._base.execute(statement, values).fetchall()
         return []
 
-    def rows(self, place: str) -> dict[str, tuple[str, CaseRow]]:
-        """The last row of each case, with the key of what it was made from; empty for none."""
-        rows = dict[str, tuple[str, CaseRow]]()
-        asked = "SELECT name, key, row FROM kept WHERE place = ? AND length(row) < ?"
-        for name, made_from, text in self._run(asked, place, MIB):
+    def rows(self, place: str) -> dict[str, KeptRow]:
+        """The last row of each case; empty for none."""
+        rows = dict[str, KeptRow]()
+        asked = "SELECT name, key, counts, row FROM kept WHERE place = ? AND length(row) < ?"
+        for name, made_from, counts, text in self._run(asked, place, MIB):
             with suppress(ValueError):
                 row = CaseRow.model_validate_json(text)
                 program, _, key = str(made_from).partition(" ")
-                rows[str(name)] = key if program == _program() and row.name == name else "", row
+                own = program == _program() and row.name == name
+                rows[str(name)] = KeptRow(key if own else "", str(counts), row)
         return rows
 
-    def dossier(self, place: str, name: str, key: str) -> Dossier | None:
-        """The dossier made from just this; None where none is kept."""
+    def dossier(self, place: str, name: str, key: str, day: date) -> Dossier | None:
+        """The dossier of this day made from just this; None where none is kept."""
         asked = "SELECT dossier FROM kept WHERE place = ? AND name = ? AND key = ?"
         for (data,) in self._run(asked, place, name, f"{_program()} {key}"):
             with suppress(ValueError, TypeError, zlib.error):
                 text = zlib.decompressobj().decompress(data, _LARGEST)
-                return Dossier.model_validate_json(text)
+                dossier = Dossier.model_validate_json(text)
+                return dossier if dossier.as_of == day else None
         return None
 
-    def keep(self, place: str, key: str, row: CaseRow, dossier: Dossier) -> None:
-        """Keep them in the place of what was there."""
+    def keep(self, place: str, kept: KeptRow, dossier: Dossier) -> None:
+        """Keep a row and its dossier in the place of what was there."""
         data = zlib.compress(dossier.model_dump_json(by_alias=True).encode(), 1)
-        values = (f"{_program()} {key}", row.model_dump_json(exclude_defaults=True), data)
-        self._run("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", place, row.name, *values)
+        text = kept.row.model_dump_json(exclude_defaults=True)
+        statement = "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?, ?)"
+        key = f"{_program()} {kept.key}"
+        self._run(statement, place, kept.row.name, key, kept.counts, text, data)
+
+    def keep_row(self, place: str, kept: KeptRow) -> None:
+        """Keep a row in the place of what was there; the dossier beside it stays that of its day."""
+        text = kept.row.model_dump_json(exclude_defaults=True)
+        statement = "UPDATE kept SET row = ? WHERE place = ? AND name = ? AND key = ?"
+        self._run(statement, text, place, kept.row.name, f"{_program()} {kept.key}")

@@ -61,7 +61,7 @@ from tuneworthy.model.dossier import Difference, Dossier, TuningAnswer
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult
 from tuneworthy.money.investment import RememberedDraws
-from tuneworthy.pipeline import decide, framework_of, load_case, today
+from tuneworthy.pipeline import decide, framework_of, load_case, today, what_counts_of_the_day
 from tuneworthy.report.blocks import Block
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.syntax.document import parse
@@ -72,6 +72,7 @@ from tuneworthy.workspace.portfolio import (
     CaseQuery,
     CaseRow,
     KeptCases,
+    KeptRow,
     Portfolio,
     case_row,
     portfolio,
@@ -179,7 +180,7 @@ def open_workspace(folder: str | Path, chosen: str | None, as_of: date | None) -
     """The cases of a folder, with what was worked out at earlier times."""
     from tuneworthy.llm.embedded import weights_path
 
-    kept = KeptCases(weights_path().with_name("cases-1.sqlite"))
+    kept = KeptCases(weights_path().with_name("cases-2.sqlite"))
     return Workspace(open_directory(folder), chosen, as_of, kept)
 
 
@@ -196,8 +197,8 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
     text = read_text(path, CASE_LIMIT, CaseError)
     case = _parsed(text, path)
     framework, rules = _framework(case, chosen)
-    inputs = _inputs_digest(case, day.isoformat(), rules)
-    return CaseSnapshot(source, case, framework, text, text_digest(text), inputs)
+    inputs = _inputs_digest(case, rules)
+    return CaseSnapshot(source, case, framework, text, text_digest(text), inputs, day=day)
 
 
 def _inputs_digest(case: Case, *more: str) -> str:
@@ -341,6 +342,12 @@ def since_dossier(raw: str, now: EvaluatedCase) -> Difference:
     return compare(parse_dossier(raw, "the file"), now.dossier, judge_by(now.framework))
 
 
+def _counts(snapshot: CaseSnapshot) -> str:
+    """Digest of what counts of the day that a case is looked at."""
+    day = snapshot.day or today()
+    return text_digest(what_counts_of_the_day(snapshot.case, snapshot.framework, day))
+
+
 _PAGE = 50  # cases in one part of the list
 _MOMENT_S = 0.08  # after it the rest of a list is worked out later: the list is there at once
 _FEW = 200  # cases of which each is looked at for every list; of more only those that are shown
@@ -367,7 +374,7 @@ class Workspace:
         self._then: Cache[Earlier] = Cache(_DOSSIERS)
         self._kept = kept or KeptCases()
         self._place = f"{directory.folder.resolve()}\n{chosen or ''}"
-        self._rows: dict[str, tuple[str, CaseRow]] = self._kept.rows(self._place)
+        self._rows: dict[str, KeptRow] = self._kept.rows(self._place)
         self._names: tuple[float, tuple[str, ...]] = (0.0, ())
         self._draw = RememberedDraws()
         self.author = ""  #: Who writes; empty where nobody says.
@@ -495,7 +502,8 @@ class Workspace:
         after = self._snapshot(name)
         if after.digest != before.digest:
             remember(after.case, (before.text, after.text), self.author)
-        if (after.digest, after.inputs_digest) == (digest, before.inputs_digest):
+        made_from = (after.digest, after.inputs_digest, after.day)
+        if made_from == (digest, before.inputs_digest, before.day):
             return self._keep(name, after, dossier)
         return self.evaluated(name)
 
@@ -531,13 +539,13 @@ class Workspace:
             self._names = at, names
         return names
 
-    def _seen(self, name: str) -> tuple[str, CaseRow]:
+    def _seen(self, name: str) -> KeptRow:
         """As it was looked at last, with its key; an empty one of no key where it never was."""
-        return self._rows.get(name, ("", CaseRow(name=name)))
+        return self._rows.get(name) or KeptRow("", "", CaseRow(name=name))
 
     def _last(self, name: str, day: date) -> CaseRow:
         """As it was looked at last; pending where that was on another day, or never."""
-        _, row = self._seen(name)
+        row = self._seen(name).row
         old = not row.problem and row.as_of != day
         return row.model_copy(update={"pending": True}) if old else row
 
@@ -545,15 +553,17 @@ class Workspace:
         """A case as a row; one that can't be read says why. After ``until`` none is judged."""
         try:
             snapshot = self._snapshot(name)
-            key, row = self._seen(name)
-            if key == snapshot.key:
-                return row
+            kept = self._seen(name)
+            if (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day):
+                return kept.row
             if monotonic() > until:
                 return self._last(name, self._day()).model_copy(update={"pending": True})
+            if kept.key == snapshot.lasting_key and kept.counts == _counts(snapshot):
+                return self._carry_over(name, kept, snapshot)
             return case_row(name, self._evaluate(name, snapshot).dossier)
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
             row = CaseRow(name=name, problem=self.directory.plain_error(caught, name))
-            self._rows[name] = "", row
+            self._rows[name] = KeptRow("", "", row)
             return row
 
     def warm(self, within_s: float = math.inf, *, aside: float = 0.0) -> None:
@@ -581,7 +591,8 @@ class Workspace:
         return take_snapshot(self.directory.path(name), self.chosen, self._day())
 
     def _evaluate(self, name: str, snapshot: CaseSnapshot) -> EvaluatedCase:
-        dossier = self._kept.dossier(self._place, name, snapshot.key)
+        key, day = snapshot.lasting_key, snapshot.day
+        dossier = self._kept.dossier(self._place, name, key, day) if day else None
         if dossier is not None:
             return self._keep(name, snapshot, dossier, again=True)
         dossier = self.decide(snapshot.case, snapshot.framework)
@@ -593,13 +604,22 @@ class Workspace:
     def _keep(
         self, name: str, snapshot: CaseSnapshot, dossier: Dossier, *, again: bool = False
     ) -> EvaluatedCase:
-        if not again or self._seen(name)[0] != snapshot.key:
-            row = case_row(name, dossier)
-            self._rows[name] = snapshot.key, row
-            self._kept.keep(self._place, snapshot.key, row, dossier)
+        kept = self._seen(name)
+        known = (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day)
+        if not again or not known:
+            kept = KeptRow(snapshot.lasting_key, _counts(snapshot), case_row(name, dossier))
+            self._rows[name] = kept
+            self._kept.keep(self._place, kept, dossier)
         return self._cases.keep(
             name, snapshot.key, EvaluatedCase(**vars(snapshot), dossier=dossier)
         )
+
+    def _carry_over(self, name: str, kept: KeptRow, snapshot: CaseSnapshot) -> CaseRow:
+        """The row of another day, of which nothing counts that isn't so on this one."""
+        row = kept.row.model_copy(update={"as_of": snapshot.day})
+        self._rows[name] = kept._replace(row=row)
+        self._kept.keep_row(self._place, self._rows[name])
+        return row
 
     def _day(self) -> date:
         return self.as_of or today()
