@@ -608,7 +608,7 @@ def rest() -> Goldens:
 
 PAGES = {
     "task-api": ("", "/answers", "/interview", "/evidence", "/options", "/money", "/plan",
-                 "/precedents", "/lab", "/lab/offer", "/label", "/history", "/report"),
+                 "/precedents", "/lab", "/lab/offer", "/label", "/report"),
     "energy-supplier": ("", "/answers", "/interview"),
     "broadband-helpdesk": ("/evidence", "/money"),
     "first-idea": ("", "/money", "/plan"),

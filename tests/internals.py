@@ -590,8 +590,8 @@ from tuneworthy.workspace.reports import (
 from tuneworthy.workspace.workspace import (
     CaseDirectory,
     Workspace,
+    answers_since,
     open_directory,
-    since,
     take_snapshot,
 )
 

@@ -398,7 +398,7 @@ def test_where_nothing_of_the_day_counts_a_row_is_the_same(
     case = case.model_copy(update={"models": models, "tuning": tuning, "decision": decision})
     framework = load_framework("lesson")
     days = (day, day + timedelta(1), day + timedelta(later))
-    rows = {}
+    rows: dict[str, CaseRow] = {}
     for each in days:
         counts = what_counts_of_the_day(case, framework, each)
         row = case_row(name, decide(case, framework, as_of=each)).model_copy(update={"as_of": day})

@@ -1,4 +1,4 @@
-"""A folder of cases as a portfolio: a row a case; filtered, sorted, summed, and how far a budget goes."""
+"""A folder of cases as a portfolio: a row a case; filtered, sorted, summed, up to a budget."""
 
 from __future__ import annotations
 
@@ -146,6 +146,37 @@ def top(amount: Number | None) -> float | None:
     return most if isinstance(most, float | int) else None
 
 
+def worth_per_dollar(row: CaseRow) -> float | None:
+    """What a case is worth for a dollar of its ask, infinite for a free one.
+
+    None where it can't be funded, whatever the budget.
+    """
+    worth = top(row.worth_usd)
+    ask = top(row.ask_usd)
+    if worth is None or ask is None or _barred(row):
+        return None
+    return worth / ask if ask > 0 else math.inf
+
+
+def _ask_cents(row: CaseRow) -> int:
+    """The most that a case may ask, in whole cents, so that sums are exact."""
+    return math.ceil(round(100 * (top(row.ask_usd) or 0.0), 4))
+
+
+def _barred(row: CaseRow) -> str:
+    """Why a case can't be funded whatever the budget; empty where it can."""
+    worth = top(row.worth_usd)
+    if row.answer is None or row.pending:
+        return "being worked out" if row.pending else "can’t be read"
+    if row.ask_usd is None:
+        return f"asks for nothing: the answer is {ANSWER_WORDS[row.answer]}"
+    for amount, what in ((row.ask_usd, "what it asks"), (row.worth_usd, "what it is worth")):
+        if top(amount) is None:
+            ask = amount.ask if isinstance(amount, Unknown) else "it has no upper end"
+            return f"{what} isn’t known: {ask}"
+    return f"worth {usd(worth)} on average" if worth is not None and worth <= 0 else ""
+
+
 ANSWERS: tuple[TuningAnswer, ...] = ("yes", "pilot", "open", "not_yet", "no")
 _KEYS: dict[Order, Callable[[CaseRow], Any]] = {
     "answer": lambda row: row.answer and ANSWERS.index(row.answer),
@@ -155,7 +186,7 @@ _KEYS: dict[Order, Callable[[CaseRow], Any]] = {
     "stake": lambda row: top(row.worth_usd),
     "contradictions": lambda row: row.contradictions,
     "measured": lambda row: row.measured / row.answered if row.answered else None,
-    "per_dollar": lambda row: worth_per_dollar(row),
+    "per_dollar": worth_per_dollar,
 }
 RISING = ("answer", "name", "review")  #: Orders in which the least comes first.
 
@@ -287,37 +318,6 @@ def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
         next=first.name if first else "",
         next_ask_usd=_ask_cents(first) / 100 if first else None,
     )
-
-
-def worth_per_dollar(row: CaseRow) -> float | None:
-    """What a case is worth for a dollar of its ask, infinite for a free one.
-
-    None where it can't be funded, whatever the budget.
-    """
-    worth = top(row.worth_usd)
-    ask = top(row.ask_usd)
-    if worth is None or ask is None or _barred(row):
-        return None
-    return worth / ask if ask > 0 else math.inf
-
-
-def _ask_cents(row: CaseRow) -> int:
-    """The most that a case may ask, in whole cents, so that sums are exact."""
-    return math.ceil(round(100 * (top(row.ask_usd) or 0.0), 4))
-
-
-def _barred(row: CaseRow) -> str:
-    """Why a case can't be funded whatever the budget; empty where it can."""
-    worth = top(row.worth_usd)
-    if row.answer is None or row.pending:
-        return "being worked out" if row.pending else "can’t be read"
-    if row.ask_usd is None:
-        return f"asks for nothing: the answer is {ANSWER_WORDS[row.answer]}"
-    for amount, what in ((row.ask_usd, "what it asks"), (row.worth_usd, "what it is worth")):
-        if top(amount) is None:
-            ask = amount.ask if isinstance(amount, Unknown) else "it has no upper end"
-            return f"{what} isn’t known: {ask}"
-    return f"worth {usd(worth)} on average" if worth is not None and worth <= 0 else ""
 
 
 # The whole, as every surface shows it.
@@ -518,7 +518,7 @@ class KeptCases:
         self._run(statement, place, kept.row.name, key, kept.counts, text, data)
 
     def keep_row(self, place: str, kept: KeptRow) -> None:
-        """Keep a row in the place of what was there; the dossier beside it stays that of its day."""
+        """Keep a row in the place of what was there; the dossier beside it stays as it is."""
         text = kept.row.model_dump_json(exclude_defaults=True)
         statement = "UPDATE kept SET row = ? WHERE place = ? AND name = ? AND key = ?"
         self._run(statement, text, place, kept.row.name, f"{_program()} {kept.key}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import math
 import os
@@ -17,7 +16,6 @@ from itertools import islice, takewhile
 from pathlib import Path
 from stat import S_ISREG
 from time import monotonic, sleep
-from typing import NamedTuple
 
 from tuneworthy.errors import CaseError, FrameworkError, InputError, NoSuchCaseError, OutputError
 from tuneworthy.files.case import (
@@ -55,9 +53,8 @@ from tuneworthy.files.stores import (
 from tuneworthy.framework.load import NAMES, load_document, load_named
 from tuneworthy.interview import answers as interview
 from tuneworthy.interview.answers import CaseSnapshot, EvaluatedCase
-from tuneworthy.model.base import State
 from tuneworthy.model.case import Case
-from tuneworthy.model.dossier import Difference, Dossier, TuningAnswer
+from tuneworthy.model.dossier import Difference, Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult
 from tuneworthy.money.investment import RememberedDraws
@@ -66,7 +63,7 @@ from tuneworthy.report.blocks import Block
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.syntax.document import parse
 from tuneworthy.words import listing
-from tuneworthy.workspace.cases import Cache, start_case, stated
+from tuneworthy.workspace.cases import Cache, start_case
 from tuneworthy.workspace.measure import FileKind, add_files
 from tuneworthy.workspace.portfolio import (
     CaseQuery,
@@ -244,24 +241,8 @@ def _written(text: str, name: str) -> Framework:
     return load_document(parse(text, name, FrameworkError))
 
 
-_MOST_VERSIONS = 30
+MOST_VERSIONS = 30
 _MINUTE = timedelta(minutes=1)
-_MOST_LETTERS = 60_000
-
-
-class Earlier(NamedTuple):
-    """A version of a case, and the answer it has by today's rules and evidence."""
-
-    version: Version
-    answer: TuningAnswer | None  #: None where the version is no case any more, by this framework.
-    answers: Mapping[str, State]  #: What it says to each question; empty where it is no case.
-
-
-class Since(NamedTuple):
-    """What changed since a version."""
-
-    difference: Difference
-    lines: tuple[str, ...]  #: The change of the file; empty where it is too long to compare.
 
 
 def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
@@ -293,7 +274,7 @@ def writers_since(case: Case, digest: str) -> str:
     return listing(sorted({version.by or "somebody else" for version in later})) or "somebody else"
 
 
-def _entries(versions: Sequence[Version]) -> Iterator[Version]:
+def entries(versions: Sequence[Version]) -> Iterator[Version]:
     """The newest first, and of those that one wrote within a minute only the newest.
 
     What was in the file before the first of them came with it, at the same time, and stays.
@@ -325,17 +306,11 @@ def _case(version: Version, case: Case) -> Case:
     return _parsed(version.text, case_path(case.folder))
 
 
-def since(now: EvaluatedCase, digest: str) -> Since:
-    """What changed since a version, judged by the same rules as today."""
-    version = _kept(now.case, digest)
-    text = version.text
-    then = decide(_case(version, now.case), now.framework, as_of=now.dossier.as_of)
-    lines: list[str] = []
-    if len(text) + len(now.text) <= _MOST_LETTERS:
-        before, after = text.splitlines(), now.text.splitlines()
-        lines = list(difflib.unified_diff(before, after, lineterm="", n=1))[2:]
-    changed = tuple(line for line in lines if not line.startswith("@@"))
-    return Since(compare(then, now.dossier, judge_by(now.framework)), changed)
+def answers_since(now: EvaluatedCase, digest: str) -> list[str]:
+    """The answers that changed since a version, as they are now."""
+    then = decide(_case(_kept(now.case, digest), now.case), now.framework, as_of=now.dossier.as_of)
+    changes = compare(then, now.dossier, judge_by(now.framework)).answers
+    return [f"{change.title}: {change.after}" for change in changes]
 
 
 def since_dossier(raw: str, now: EvaluatedCase) -> Difference:
@@ -371,7 +346,6 @@ class Workspace:
     ) -> None:
         self.directory, self.chosen, self.as_of = directory, chosen, as_of
         self._cases: Cache[EvaluatedCase] = Cache(_DOSSIERS)
-        self._then: Cache[Earlier] = Cache(_DOSSIERS)
         self._kept = kept or KeptCases()
         self._place = f"{directory.folder.resolve()}\n{chosen or ''}"
         self._rows: dict[str, KeptRow] = self._kept.rows(self._place)
@@ -418,25 +392,18 @@ class Workspace:
         changed = compare(before.dossier, after.dossier, judge_by(after.framework))
         return [str(path.relative_to(place)) for path in placed], read, changed
 
-    def earlier(self, now: EvaluatedCase) -> tuple[Earlier, ...]:
-        """The versions of a case, the newest first; () where none is kept."""
-        rows = []
-        for version in islice(_entries(read_versions(now.case)), _MOST_VERSIONS):
-            which, row = (now.source, version.digest), Earlier(version, None, {})
-            with suppress(InputError):
-                then = _case(version, now.case)
-                key = now.inputs_digest, _inputs_digest(then)  # it may name other files
-                if (earlier := self._then.find(which, key)) is None:
-                    answer = self.decide(then, now.framework).verdict.answer
-                    earlier = Earlier(version, answer, stated(then, now.framework))
-                row = self._then.keep(which, key, earlier)
-            rows.append(row._replace(version=version))
-        return tuple(rows)
+    def undo(self, name: str, then: str, digest: str) -> EvaluatedCase:
+        """Take back the last save of a case that is still as its reader saw it.
 
-    def restore(self, name: str, then: str, digest: str) -> EvaluatedCase:
-        """Write a version that is kept into a case that is still as its reader saw it."""
+        ``then`` is the digest of the version before that save.
+        """
         before = self._snapshot(name)
-        text, dossiers = _kept(before.case, then).text, list[Dossier]()
+        last = [version.digest for version in read_versions(before.case)[-2:]]
+        if before.digest == digest and last != [then, digest]:
+            what = "only the last save can be taken back"
+            raise CaseError(what, where=name, fix="answer again, or take the file back with git")
+        text = _kept(before.case, then).text
+        dossiers: list[Dossier] = []
 
         def judged(case: Case) -> None:
             dossiers.append(self.decide(case, self._by(case)))
