@@ -30,7 +30,10 @@ from tuneworthy.files.evalset import (
     read_csv,
     read_evalset,
     read_examples,
+    read_table,
     split_of,
+    table_csv,
+    table_json_lines,
     write_evalset,
 )
 from tuneworthy.files.materials import (
