@@ -348,7 +348,9 @@ def test_a_file_of_elsewhere_is_no_sheet(folder: Path, capsys: pytest.CaptureFix
 def test_an_editor_begins_with_the_logged_answer_and_keeps_what_is_written(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cases = [{"id": f"c{n}", "input": "x\x1b[2J", "logged": '{"a": 1}'} for n in range(3)]
+    cases: list[dict[str, object]] = [
+        {"id": f"c{n}", "input": "x\x1b[2J", "logged": '{"a": 1}'} for n in range(3)
+    ]
     cases.append({"id": "known", "input": "x", "reference": {"a": 1}})
     (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in cases))
     shown: list[tuple[str, str]] = []
