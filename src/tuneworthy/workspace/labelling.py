@@ -295,36 +295,61 @@ def _outputs_to_label(source: str | Path, case: Case, task: LabelTask) -> tuple[
             raise InputError(f'"{name[:80]}" answered nothing', where="ARM", fix=fix)
     arms = tuple(sorted(task.arms or outputs))
     if task.kind == "pairwise":
-        first, second = (outputs[arm] for arm in arms)
-        digest = digest_of(text) if text else ""
-        items = [
-            Item(
-                "pairwise",
-                eval_case,
-                arms,
-                (first[eval_case.id], second[eval_case.id]),
-                PAIRS,
-                _chance(task.seed, eval_case).random() < 0.5,  # which of them is first
-                digest,
-            )
-            for eval_case in cases
-            if eval_case.id in first and eval_case.id in second
-        ]
+        items = _pair_items(cases, outputs, arms, digest_of(text) if text else "", task.seed)
     else:
-        digest = digest_of(text, task.scale)
-        items = [
-            Item("rubric", eval_case, (arm,), (output,), SCALES[task.scale], rubric=digest)
-            for eval_case in cases
-            for arm, output in _mixed(eval_case, outputs, arms, task.seed)
-        ]
+        items = _rubric_items(cases, outputs, arms, digest_of(text, task.scale), task)
     if not items:
         fix = "run the lab on: tuneworthy ceiling"
         raise CaseError("no case was answered by these arms", where=str(source), fix=fix)
     return items, text
 
 
+Outputs = Mapping[str, Mapping[str, str]]  #: Output by arm, and by id of the case.
+
+
+def _pair_items(
+    cases: Iterable[EvalCase], outputs: Outputs, arms: tuple[str, ...], rubric: str, seed: int
+) -> list[Item]:
+    """The outputs of two arms side by side, for each case that both answered.
+
+    Which of them is shown first is drawn by the seed.
+    """
+    one, other = (outputs[arm] for arm in arms)
+    items = []
+    for case in cases:
+        if case.id not in one or case.id not in other:
+            continue
+        item = Item(
+            task="pairwise",
+            case=case,
+            arms=arms,
+            outputs=(one[case.id], other[case.id]),
+            choices=PAIRS,
+            flipped=_chance(seed, case).random() < 0.5,
+            rubric=rubric,
+        )
+        items.append(item)
+    return items
+
+
+def _rubric_items(
+    cases: Iterable[EvalCase],
+    outputs: Outputs,
+    arms: tuple[str, ...],
+    rubric: str,
+    task: LabelTask,
+) -> list[Item]:
+    """Each output of some arms by itself, the arms of a case in an order drawn by the seed."""
+    items = []
+    for case in cases:
+        for arm, output in _mixed(case, outputs, arms, task.seed):
+            choices = SCALES[task.scale]
+            items.append(Item("rubric", case, (arm,), (output,), choices, rubric=rubric))
+    return items
+
+
 def _mixed(
-    case: EvalCase, outputs: Mapping[str, Mapping[str, str]], arms: Sequence[str], seed: int
+    case: EvalCase, outputs: Outputs, arms: Sequence[str], seed: int
 ) -> list[tuple[str, str]]:
     """What arms made of a case, in an order drawn by the seed."""
     mixed = [arm for arm in arms if case.id in outputs.get(arm, {})]
@@ -411,7 +436,7 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     if not differ:
         fix = f"see them: tuneworthy evalset agreement {argument(source)}"
         raise CaseError("has nothing to settle", where=str(source), fix=fix)
-    outputs: Mapping[str, Mapping[str, str]] = {}
+    outputs: Outputs = {}
     keys = [dispute.key for dispute in differ]
     if any(key[0] in ("rubric", "pairwise") and key[3] != LABEL for key in keys):
         outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
@@ -437,9 +462,7 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     return LabelQueue(case, stores.ADJUDICATED, _by_id(items), text, own, notes, form)
 
 
-def _item(
-    differ: Disagreement, cases: Mapping[str, EvalCase], outputs: Mapping[str, Mapping[str, str]]
-) -> Item | None:
+def _item(differ: Disagreement, cases: Mapping[str, EvalCase], outputs: Outputs) -> Item | None:
     task, rubric, case_id, first, second = differ.key
     case, arms = cases.get(case_id), tuple(filter(None, (first, second)))
     if case is None or any(case_id not in outputs.get(arm, {}) for arm in arms):
