@@ -72,7 +72,7 @@ def label_queue(
 
 
 def unlabelled(queue: LabelQueue) -> Iterator[Item]:
-    """The items without a label one after the other, as the terminal shows them."""
+    """The items without a label one after the other, as the page shows them."""
     name = queue.open_after()
     while item := queue.items.get(name):
         yield item

@@ -372,11 +372,11 @@ verify library --as-of DAY --format json
 decide library --as-of DAY --format json
 decide library --as-of DAY --format markdown
 ceiling shop --dry-run --as-of DAY
-evalset label library --labeller ada --rubric library/rubric.md <<< y|n|:b|y|:q
-evalset label annex --labeller ada <<< shelf 1|shelf 2|:s
-evalset label annex --labeller ben <<< shelf 1|shelf 9|shelf 3
+evalset export library --labeller ada --rubric library/rubric.md
+evalset export annex --labeller ada --output ada.csv
+evalset import ada.csv annex
 evalset agreement annex
-evalset adjudicate annex <<< shelf 2
+evalset export annex --settle
 evalset export annex
 interview asked --plain --as-of DAY <<< Asked one|knowledge|?|no|yes|s|q
 """
@@ -427,7 +427,7 @@ schema nothing
 measure
 measure examples/first-idea
 measure --from nowhere.jsonl
-evalset label library
+evalset edit library nothing
 evalset agreement library
 evalset build examples/first-idea
 evalset import nowhere.csv
@@ -593,7 +593,7 @@ def rest() -> Goldens:
 
 PAGES = {
     "task-api": ("", "/answers", "/interview", "/evidence", "/options", "/money", "/plan",
-                 "/precedents", "/lab", "/lab/offer", "/label", "/history", "/report"),
+                 "/precedents", "/lab", "/lab/offer", "/label", "/report"),
     "energy-supplier": ("", "/answers", "/interview"),
     "broadband-helpdesk": ("/evidence", "/money"),
     "first-idea": ("", "/money", "/plan"),

@@ -30,7 +30,10 @@ from tuneworthy.files.evalset import (
     read_csv,
     read_evalset,
     read_examples,
+    read_table,
     split_of,
+    table_csv,
+    table_json_lines,
     write_evalset,
 )
 from tuneworthy.files.materials import (
@@ -360,7 +363,7 @@ from tuneworthy.money.serving import TUNED, serving_costs
 from tuneworthy.money.simulate import CashFlow, _draw, simulate
 from tuneworthy.money.terms import REQUESTS, build_cost_model, call_usd, mtok_usd
 from tuneworthy.money.worth import by_worth, cases_note, evppi, more_cases, worth_of_cases
-from tuneworthy.pipeline import framework_of, today
+from tuneworthy.pipeline import framework_of, today, what_counts_of_the_day
 from tuneworthy.plan import section as plan_phases
 from tuneworthy.plan.context import Calendar, day
 from tuneworthy.precedents.record import record_of
@@ -565,7 +568,7 @@ from tuneworthy.workspace.portfolio import (
     CaseRow,
     KeptCases,
     Order,
-    best_choice,
+    case_row,
     fund,
     in_order,
     portfolio,
@@ -580,8 +583,8 @@ from tuneworthy.workspace.reports import (
 from tuneworthy.workspace.workspace import (
     CaseDirectory,
     Workspace,
+    answers_since,
     open_directory,
-    since,
     take_snapshot,
 )
 

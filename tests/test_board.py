@@ -6,11 +6,12 @@ import json
 import os
 import re
 import shutil
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,14 +20,15 @@ from internals import (
     ConflictError,
     NoSuchCaseError,
     Workspace,
+    answers_since,
     catalogue_text,
     framework_of,
     open_directory,
-    since,
+    read_versions,
     take_snapshot,
 )
 from tuneworthy import CaseError, InputError, decide, load_case, load_framework
-from web_world import DAY, OPEN_CASE, a_client, a_shelf, a_site
+from web_world import DAY, OPEN_CASE, a_shelf
 
 RICH = """\
 name: Rich
@@ -273,7 +275,6 @@ def test_a_name_that_is_no_case_is_told_apart(tmp_path: Path) -> None:
 def test_every_version_that_was_written_is_kept_with_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuneworthy.workspace.workspace._MINUTE", timedelta(0))
     folder = a_shelf(tmp_path, one=OPEN_CASE)
     board = a_board(folder)
     first = board.evaluated("one")
@@ -282,19 +283,31 @@ def test_every_version_that_was_written_is_kept_with_the_one_before(
     path.write_text(path.read_text("utf-8").replace("few_shot: yes", "few_shot: no"), "utf-8")
     by_hand = board.evaluated("one")
     now = board.set_answers("one", {"brand_voice": "yes"}, by_hand.digest)
-    kept = board.earlier(now)
-    assert [one.answers["ceiling.few_shot"] for one in kept] == ["no", "no", "yes", "unknown"]
-    assert [one.answers["factors.brand_voice"] for one in kept] == ["yes", "no", "no", "no"]
-    assert [one.answer for one in kept] == ["not_yet", "not_yet", "open", "open"]
-    found = since(now, first.digest)
-    assert {(one.id, one.before, one.after) for one in found.difference.answers} == {
-        ("few_shot", "unknown", "no"),
-        ("brand_voice", "no", "yes"),
-    }
-    assert found.difference.moved_by == (("few_shot",),)
-    assert "-  brand_voice: no  # asked twice" in found.lines
+    kept = read_versions(now.case)
+    said = [load_case(yaml.safe_load(one.text)) for one in kept]
+    few_shot = [case.ceiling.get("few_shot") for case in said]
+    assert [one and one.value for one in few_shot] == [None, "yes", "no", "no"]
+    assert [case.factors["brand_voice"].value for case in said] == ["no", "no", "no", "yes"]
+    assert answers_since(now, first.digest) == ["few-shot examples: no", "brand voice: yes"]
     with pytest.raises(CaseError):
-        since(now, "0" * 64)
+        answers_since(now, "0" * 64)
+
+
+def test_only_the_last_save_is_taken_back(tmp_path: Path) -> None:
+    folder = a_shelf(tmp_path, one=OPEN_CASE)
+    board = a_board(folder)
+    first = board.evaluated("one")
+    second = board.set_answers("one", {"few_shot": "yes"}, first.digest)
+    third = board.set_answers("one", {"brand_voice": "yes"}, second.digest)
+    with pytest.raises(CaseError, match="only the last save can be taken back"):
+        board.undo("one", first.digest, third.digest)
+    with pytest.raises(ConflictError):
+        board.undo("one", first.digest, second.digest)
+    assert board.evaluated("one").digest == third.digest
+    undone = board.undo("one", second.digest, third.digest)
+    assert undone.text == second.text
+    assert undone.dossier == second.dossier
+    assert read_versions(undone.case)[-1].digest == second.digest
 
 
 def test_a_history_that_leads_out_or_is_torn_stops_no_answer(tmp_path: Path) -> None:
@@ -309,12 +322,9 @@ def test_a_history_that_leads_out_or_is_torn_stops_no_answer(tmp_path: Path) -> 
     assert outside.read_text("utf-8") == "theirs"
     history.unlink()
     history.write_text('{"at": "2026-11-24T00', "utf-8")
-    assert board.earlier(judged) == ()
+    assert read_versions(judged.case) == ()
     judged = board.set_answers("one", {"few_shot": "no"}, judged.digest)
-    assert [one.answers["ceiling.few_shot"] for one in board.earlier(judged)] == [
-        "no",
-        "yes",
-    ]
+    assert ["few_shot: no" in one.text for one in read_versions(judged.case)] == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -323,29 +333,27 @@ def test_a_history_that_leads_out_or_is_torn_stops_no_answer(tmp_path: Path) -> 
 )  # fmt: skip
 def test_a_version_of_a_time_that_no_calendar_has_is_left_out(tmp_path: Path, at: str) -> None:
     folder = a_shelf(tmp_path, one=OPEN_CASE)
-    client = a_client(a_site(folder))
     (folder / "one" / ".tuneworthy").mkdir()
     told = {"at": at, "digest": "b" * 64, "text": OPEN_CASE}
     history = folder / "one" / ".tuneworthy" / "history.jsonl"
     history.write_text(json.dumps(told) + "\n", "utf-8")
-    assert client.get("/cases/one/history").status_code == 200
+    assert read_versions(load_case(folder / "one")) == ()
     told["at"] = "2026-11-24T00:00:00Z"
     history.write_text(json.dumps(told) + "\n", "utf-8")
-    assert "Nov 2026" in client.get("/cases/one/history").text
+    assert len(read_versions(load_case(folder / "one"))) == 1
 
 
 def test_a_history_keeps_to_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = a_shelf(tmp_path, one=OPEN_CASE)
     monkeypatch.setattr("tuneworthy.files.stores._MOST", 3000)
-    monkeypatch.setattr("tuneworthy.workspace.workspace._MINUTE", timedelta(0))
     board = a_board(folder)
     judged = board.evaluated("one")
     for n in range(12):
         state = ("yes", "no")[n % 2]
         judged = board.set_answers("one", {"few_shot": state}, judged.digest)
         assert (folder / "one" / ".tuneworthy" / "history.jsonl").stat().st_size <= 3000
-    kept = board.earlier(judged)
-    assert kept[0].version.digest == judged.digest
+    kept = read_versions(judged.case)
+    assert kept[-1].digest == judged.digest
     assert 2 <= len(kept) < 12
 
 

@@ -564,7 +564,7 @@ def test_a_judged_lab_goes_from_the_command_line_to_its_end(
             assert command([lab, ".", *judge]) == 0
             page = capsys.readouterr().out
             assert max(map(len, page.splitlines())) <= 80
-            line = f"tuneworthy evalset label . --rubric rubric.md --for {what}"
+            line = f"evalset export . --labeller NAME --rubric rubric.md --for {what}"
             assert (line in " ".join(page.split())) == (lab == "verify")  # both ask for the same
             label(folder, what)
             assert command([lab, ".", *judge, "--format", "json"]) == 0

@@ -7,8 +7,9 @@ import io
 import json
 import sys
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,10 @@ from internals import (
     read_csv,
     read_evalset,
     read_labels,
+    read_table,
     run,
+    table_csv,
+    table_json_lines,
 )
 from internals import workspace_labelling as agreeing
 from tuneworthy import CaseError, InputError, load_case
@@ -193,13 +197,39 @@ def answered(folder: Path) -> list[str]:
     return sorted(arm.id for arm in arms)
 
 
-def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
-    """What somebody types, a line each."""
-    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+Sheet = list[dict[str, str]]
 
 
-def label(folder: Path, *more: str) -> int:
-    return run(["evalset", "label", str(folder), *more])
+def export(folder: Path, *more: str, who: str = "ada") -> Sheet:
+    """The rows that a person has to label, as a spreadsheet reads them."""
+    path = folder.parent / "out.csv"
+    asked = ["--output", str(path), "--force", *more]
+    if "--settle" not in more:
+        asked += ["--labeller", who]
+    assert run(["evalset", "export", str(folder), *asked]) == 0
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def give_back(folder: Path, rows: Sequence[Mapping[str, object]], form: str = "csv") -> int:
+    """Import rows that were filled in, as a spreadsheet or a script writes them."""
+    path = folder.parent / f"back.{form}"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if form == "jsonl":
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+        else:
+            writer = csv.DictWriter(file, [*rows[0]])
+            writer.writeheader()
+            writer.writerows(rows)
+    return run(["evalset", "import", str(path), str(folder)])
+
+
+def label(folder: Path, labels: Sequence[str], *more: str, who: str = "ada") -> Sheet:
+    """Label the first rows that are left."""
+    rows = export(folder, *more, who=who)
+    filled = [{**row, "label": value} for row, value in zip(rows, labels, strict=False)]
+    assert give_back(folder, filled) == 0
+    return rows
 
 
 def values(folder: Path, who: str) -> list[str]:
@@ -207,53 +237,148 @@ def values(folder: Path, who: str) -> list[str]:
     return [one.value for one in read_labels(load_case(folder))[who]]
 
 
-def test_answers_are_kept_at_once_and_labelling_goes_on_where_it_stopped(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_labels_come_back_and_what_is_left_is_exported_again(
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    typed(monkeypatch, "first", "", ":s", "third")  # an empty line is no answer; then the end
-    assert label(folder, "--labeller", "ada") == 0
+    first = label(folder, ["first", "", "third"])
+    assert len(first) == 4
     assert values(folder, "ada") == ["first", "third"]
-    assert "Labelled 2 of 4" in capsys.readouterr().out
-    typed(monkeypatch, ":q")
-    assert label(folder, "--labeller", "ada") == 0
-    told = capsys.readouterr().out
-    assert told.count("Input") == 1
-    assert "2 of 4" in told  # the one that was skipped
+    assert "Kept 2 labels of ada; 1 row without a label" in capsys.readouterr().out
+    left = export(folder)
+    assert [row["item"] for row in left] == [first[1]["item"], first[3]["item"]]
     before = (folder / ".tuneworthy" / "labels" / "ada.jsonl").read_bytes()
-    typed(monkeypatch, "second", "fourth")
-    assert label(folder, "--labeller", "ada") == 0
-    assert (folder / ".tuneworthy" / "labels" / "ada.jsonl").read_bytes().startswith(before)
-    assert "All are labelled" in capsys.readouterr().out
+    label(folder, ["second", "fourth"])
+    after = (folder / ".tuneworthy" / "labels" / "ada.jsonl").read_bytes()
+    assert after.startswith(before)
+    assert run(["evalset", "export", str(folder), "--labeller", "ada"]) == 2
+    assert "ada has labelled all 4" in capsys.readouterr().err
 
 
-def test_the_logged_answer_is_offered_to_accept_or_to_write_another(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_file_imported_twice_keeps_its_labels_once_and_a_second_thought_counts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever labels once had to type what already stood in the log; a ? was kept as an answer."""
-    lines = [json.loads(line) for line in (folder / "eval.jsonl").read_text().splitlines()]
-    for row in lines:
-        if row.get("reference") is None:
-            row["logged"] = f"logged {row['id']}"
-    (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
-    typed(monkeypatch, "?", ":a", "another", ":q")
-    assert label(folder, "--labeller", "ada") == 0
-    said = capsys.readouterr().out
-    accepted, other = values(folder, "ada")
-    assert accepted.startswith("logged ")
-    assert other == "another"
-    assert "Answered in the log" in said
-    assert ":a to accept the logged one" in said
-    assert "Write the answer, or :a" in said
-
-
-def test_a_second_thought_counts_and_the_first_stays_on_file(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    typed(monkeypatch, "wrong", ":b", "right", ":q")
-    assert label(folder, "--labeller", "ada") == 0
+    (row, *_) = export(folder)
+    for answer in ("wrong", "wrong", "right"):
+        assert give_back(folder, [{**row, "label": answer}]) == 0
+    assert "1 were there already" in capsys.readouterr().out
     assert values(folder, "ada") == ["wrong", "right"]
     latest = latest_labels(read_labels(load_case(folder))["ada"])
     assert [one.value for one in latest.values()] == ["right"]
+
+
+def test_a_file_and_the_page_write_the_same_labels(folder: Path) -> None:
+    (row, *_) = label(folder, ["by file"], who="ada")
+    queue = label_queue(folder, "ben")
+    queue.label(row["item"][1:], "by file")
+    kept = read_labels(load_case(folder))
+    assert kept["ada"] == kept["ben"]
+
+
+FINE = {"reference": '{"a": 1}', "label": '{"a": 2}'}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("item", "i0123", 'nothing to label has the id "i0123"'),
+        ("item", "", 'nothing to label has the id ""'),
+        ("task", "i0123", "it is of another task"),
+        ("label", "{broken", "the answer is no JSON, which the others are"),
+        ("label", "plain words", "the answer is no JSON, which the others are"),
+        ("label", "x" * 100_001, "a right answer has some text, and not too much"),
+    ],
+)
+def test_each_wrong_line_is_said_and_then_nothing_is_kept(
+    folder: Path, capsys: pytest.CaptureFixture[str], column: str, value: str, says: str
+) -> None:
+    cases = [{"id": f"c{n}", "input": "x"} | ({"reference": '{"a": 1}'} if n > 3 else {})
+             for n in range(6)]  # fmt: skip
+    (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in cases))
+    rows = [{**row, "label": '{"a": 2}'} for row in export(folder)]
+    rows[2][column] = value
+    assert give_back(folder, rows) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert error[-1].endswith(
+        "back.csv: 1 line can't be read as labels; nothing was kept. Correct them, and import it "
+        "again"
+    )
+    assert says in error[-2]
+    assert f"back.csv:{4}: " in error[-2]
+    assert read_labels(load_case(folder)) == {}
+    rows[2] = {**rows[2], "label": ""}
+    rows = [row for row in rows if row["label"]]
+    assert give_back(folder, rows) == 0
+    assert values(folder, "ada") == ['{"a": 2}'] * 3
+
+
+def test_an_answer_fits_the_schema_of_the_case(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    (folder / "schema.json").write_text(json.dumps(schema))
+    path = folder / "case.yaml"
+    text = path.read_text("utf-8").replace("data: {", "data: {output_schema: schema.json, ")
+    path.write_text(text, "utf-8")
+    rows = export(folder)
+    assert {row["choices"] for row in rows} == {"JSON"}
+    assert give_back(folder, [{**rows[0], "label": '{"a": "one"}'}]) == 2
+    assert "doesn't fit data.output_schema" in capsys.readouterr().err
+    as_object: dict[str, object] = {**rows[0], "label": {"a": 1}}
+    assert give_back(folder, [as_object], "jsonl") == 0
+    assert values(folder, "ada") == ['{"a": 1}']
+    with pytest.raises(InputError, match="is no JSON"):  # as on the page
+        label_queue(folder, "ben").label(rows[0]["item"][1:], "plain")
+
+
+def test_a_file_of_elsewhere_is_no_sheet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for rows, says in (
+        ([{"id": "1", "label": "a"}], "has no column task"),
+        (
+            [{"item": "i1", "task": "i2", "label": "a"}],
+            'was not exported from this case (task "i2")',
+        ),
+    ):
+        assert give_back(folder, rows) == 2
+        assert says in capsys.readouterr().err
+    assert run(["evalset", "export", str(folder), "--rubric", "rubric.md"]) == 2
+    assert "nobody is named to label it" in capsys.readouterr().err
+    assert not (folder / ".tuneworthy" / "labels").exists()
+
+
+def test_an_editor_begins_with_the_logged_answer_and_keeps_what_is_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases: list[dict[str, object]] = [
+        {"id": f"c{n}", "input": "x\x1b[2J", "logged": '{"a": 1}'} for n in range(3)
+    ]
+    cases.append({"id": "known", "input": "x", "reference": {"a": 1}})
+    (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in cases))
+    shown: list[tuple[str, str]] = []
+
+    def editor(writes: str | None) -> None:
+        def edit(text: str, extension: str) -> str | None:
+            shown.append((text, extension))
+            return writes
+
+        monkeypatch.setattr("click.edit", edit)
+
+    asked = ["evalset", "edit", str(folder), "c1", "--labeller", "ada"]
+    editor('{"a": 2}\n')
+    assert run(asked) == 0
+    assert "\x1b" not in capsys.readouterr().out
+    editor(None)
+    assert run(asked) == 0
+    editor("{")
+    assert run(asked) == 2
+    assert "is no JSON" in capsys.readouterr().err
+    assert shown == [('{"a": 1}', ".json"), ('{"a": 2}', ".json"), ('{"a": 2}', ".json")]
+    assert values(folder, "ada") == ['{"a": 2}']
+    for name, says in (
+        ("known", "has a right answer in the set"),
+        ("nobody", "no case has the id"),
+    ):
+        assert run(["evalset", "edit", str(folder), name]) == 2
+        assert says in capsys.readouterr().err
 
 
 def test_a_line_that_was_cut_off_loses_itself_alone(folder: Path) -> None:
@@ -288,20 +413,23 @@ def test_labels_stay_inside_the_case_folder(
     assert list(away.iterdir()) == []
 
 
-def test_nobody_who_labels_sees_an_arm(
-    lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nobody_who_labels_sees_an_arm(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arms = answered(lab)
     rubric = ("--rubric", str(lab / "rubric.md"))
-    typed(monkeypatch, "y", "maybe", "n", *["y"] * (6 * len(arms) - 2))
-    assert label(lab, *rubric) == 0
-    told = capsys.readouterr().out
-    assert "Is it polite?" in told
-    assert not any(arm in told for arm in arms)
-    labels = read_labels(load_case(lab))["me"]
+    rows = export(lab, *rubric)
+    text = json.dumps(rows, ensure_ascii=False)
+    assert not any(arm in text for arm in arms)
+    assert len(rows) == len({row["item"] for row in rows}) == 6 * len(arms)
+    filled = [{**row, "label": ("yes", "N")[place % 2]} for place, row in enumerate(rows)]
+    wrong = [{**filled[0], "label": "maybe"}, *filled[1:]]
+    assert give_back(lab, wrong) == 2
+    assert '"maybe" can\'t be said of it. Write one of these: yes, no' in capsys.readouterr().err
+    assert give_back(lab, filled) == 0
+    labels = read_labels(load_case(lab))["ada"]
     assert len({one.key for one in labels}) == len(labels) == 6 * len(arms)
     assert {one.arm for one in labels} == set(arms)
-    assert "Use y, n, s, b, q" in told
+    queue = label_queue(lab, "bob", rubric=lab / "rubric.md")
+    assert [row["item"][1:] for row in rows] == [*queue.items]  # the drawn order, as on the page
 
 
 def test_arms_come_in_an_order_that_tells_nothing_and_is_the_same_for_all(lab: Path) -> None:
@@ -323,6 +451,21 @@ def test_a_choice_between_two_is_of_the_arms_however_they_were_shown(lab: Path) 
         flipped.add(item.flipped)
         session.keep(item, "first" if item.shown[0].startswith("by loud:") else "second")
     assert flipped == {True, False}
+    labels = read_labels(load_case(lab))["ada"]
+    assert {(label.arm, label.against, label.value) for label in labels} == {(one, other, "first")}
+
+
+def test_a_choice_in_a_file_is_of_the_arms_however_they_stand_there(lab: Path) -> None:
+    arms = answered(lab)
+    one, other = (next(arm for arm in arms if name in arm) for name in ("loud", "plain"))
+    rows = export(lab, "--pairwise", other, one)
+    assert len({row["output"].startswith("by loud:") for row in rows}) == 2
+    assert {row["choices"] for row in rows} == {"output, other_output, tie"}
+    filled = [
+        {**row, "label": "output" if row["output"].startswith("by loud:") else "other_output"}
+        for row in rows
+    ]
+    assert give_back(lab, filled) == 0
     labels = read_labels(load_case(lab))["ada"]
     assert {(label.arm, label.against, label.value) for label in labels} == {(one, other, "first")}
 
@@ -355,7 +498,7 @@ def test_a_lab_that_answered_nothing_says_how_to_run_it(lab: Path) -> None:
 def test_hostile_text_moves_no_cursor() -> None:
     hostile = "a\x1b[2Jb\u202ec\rd\n" + "x" * 9_000
     item = Item("rubric", EvalCase(id="1", input=hostile), ("a",), (hostile,), ("yes", "no"))
-    page = item_page(item, number=1, of=1, rubric=hostile, labels=(hostile,))
+    page = item_page(item)
     assert not any(c in page for c in "\x1b\u202e\r")
     assert len(page) < 40_000
 
@@ -364,12 +507,11 @@ def test_hostile_text_moves_no_cursor() -> None:
 
 
 def test_what_labellers_differ_on_is_settled_and_exported(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (folder / "eval.jsonl").read_bytes()
-    for who, said in (("ada", ["red", "Green", "blue"]), ("bob", ["red", "green", "black"])):
-        typed(monkeypatch, *said)
-        assert label(folder, "--labeller", who) == 0
+    label(folder, ["red", "Green", "blue"], who="ada")
+    label(folder, ["red", "green", "black"], who="bob")
     (found,) = agreeing.agreement(folder)
     assert (found.labelled, found.both, found.same) == (3, 3, 2)
     # Seen 2/3; chance: red 1/9 + green 1/9 = 2/9; (6/9 - 2/9) / (7/9).
@@ -380,12 +522,12 @@ def test_what_labellers_differ_on_is_settled_and_exported(
     told = capsys.readouterr().out
     assert "Cohen's kappa: 0.57" in told
     assert "1 item to settle" in told
-    typed(monkeypatch, "navy")
-    assert run(["evalset", "adjudicate", str(folder)]) == 0
-    told = capsys.readouterr().out
-    assert "ada" not in told.replace(str(folder), "")
-    assert {"  black", "  blue"} <= set(told.splitlines())
-    assert run(["evalset", "adjudicate", str(folder)]) == 2  # nothing is left
+    (row,) = export(folder, "--settle")
+    assert row["said_so_far"] == "black\nblue"
+    assert not {"ada", "bob"} & {*row.values()}
+    assert give_back(folder, [{**row, "label": "navy"}]) == 0
+    assert "Settled 1 item" in capsys.readouterr().out
+    assert run(["evalset", "export", str(folder), "--settle"]) == 2  # nothing is left
     assert run(["evalset", "export", str(folder), "--format", "jsonl", "--output",
                 str(folder / "done.jsonl")]) == 0  # fmt: skip
     done = read_evalset(folder / "done.jsonl")
@@ -394,42 +536,32 @@ def test_what_labellers_differ_on_is_settled_and_exported(
     assert (folder / "eval.jsonl").read_bytes() == before
 
 
-def test_outputs_that_labellers_differ_on_are_shown_again(
-    lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_outputs_that_labellers_differ_on_are_settled(lab: Path) -> None:
     items = 6 * len(answered(lab))
     rubric = ("--rubric", str(lab / "rubric.md"))
-    for who, said in (("ada", ["y"] * items), ("bob", ["n", *["y"] * (items - 1)])):
-        typed(monkeypatch, *said)
-        assert label(lab, "--labeller", who, *rubric) == 0
-    capsys.readouterr()
-    typed(monkeypatch, "n")
-    assert run(["evalset", "adjudicate", str(lab), *rubric]) == 0
-    told = capsys.readouterr().out
-    assert told.count("Output") == 1
-    assert "Is it polite?" in told
+    label(lab, ["y"] * items, *rubric, who="ada")
+    label(lab, ["n", *["y"] * (items - 1)], *rubric, who="bob")
+    (row,) = export(lab, "--settle", *rubric)
+    assert row["output"].startswith("by ")
+    assert give_back(lab, [{**row, "label": "no"}]) == 0
     (found,) = agreeing.agreement(lab)
     assert [one.settled for one in found.disagreements] == ["no"]
 
 
 def test_one_labeller_alone_has_nobody_to_agree_with(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["evalset", "agreement", str(folder)]) == 2
-    typed(monkeypatch, "a", "b")
-    label(folder)
+    label(folder, ["a", "b"])
     (found,) = agreeing.agreement(folder)
     assert (found.both, found.coefficients) == (0, ())
     assert run(["evalset", "agreement", str(folder)]) == 0
     assert "No item has two labels yet" in capsys.readouterr().out
 
 
-def test_full_agreement_on_one_word_is_no_agreement_beyond_chance(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_agreement_on_one_word_is_no_agreement_beyond_chance(folder: Path) -> None:
     for who in ("ada", "bob"):
-        typed(monkeypatch, *["same"] * 4)
-        label(folder, "--labeller", who)
+        label(folder, ["same"] * 4, who=who)
     (found,) = agreeing.agreement(folder)
     assert all(isinstance(one.value, Unknown) for one in found.coefficients)
     assert found.same == found.both == 4
@@ -479,6 +611,34 @@ def test_a_conversation_goes_through_a_spreadsheet_and_back(tmp_path: Path) -> N
     one = EvalCase(id="1", messages=turns)
     (tmp_path / "a.csv").write_text(csv_text([one]), encoding="utf-8")
     assert read_csv(tmp_path / "a.csv") == (one,)
+
+
+ROWS = st.lists(st.fixed_dictionaries({"item": TEXT, "label": TEXT, "better": TEXT}), max_size=3)
+
+
+@given(ROWS)
+def test_cells_go_through_a_file_and_back(tmp_path_factory: Any, rows: Sheet) -> None:
+    """Commas, line ends, a lone carriage return and what a spreadsheet would run as a formula."""
+    place = tmp_path_factory.mktemp("cells")
+    columns = ("item", "label", "better")
+    rows = [row for row in rows if any(row.values())]  # an empty row is none
+    for name, text in (
+        ("a.csv", table_csv(columns, rows)),
+        ("a.jsonl", table_json_lines(columns, rows)),
+    ):
+        (place / name).write_bytes(text.encode())
+        assert [row for _, row in read_table(place / name)] == rows
+
+
+@pytest.mark.parametrize(
+    "answer", ["a, b", "two\nlines", "two\r\nlines", "=1+1", '"quoted"', "\ta"]
+)
+def test_a_label_comes_back_to_the_letter(folder: Path, answer: str) -> None:
+    (row, *_) = export(folder)
+    text = table_csv([*row], [{**row, "label": answer}])
+    (folder / "back.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())  # as spreadsheets save it
+    assert run(["evalset", "import", str(folder / "back.csv"), str(folder)]) == 0
+    assert values(folder, "ada") == [answer.strip()]
 
 
 def test_a_table_made_by_hand_is_read(tmp_path: Path) -> None:

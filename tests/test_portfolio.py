@@ -6,8 +6,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable
-from datetime import timedelta
-from itertools import combinations
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,15 +22,16 @@ from internals import (
     Range,
     Unknown,
     Workspace,
-    best_choice,
+    case_row,
     fund,
     in_order,
     open_directory,
     portfolio,
     run,
     total_facts,
+    what_counts_of_the_day,
 )
-from tuneworthy import InputError
+from tuneworthy import decide, load_case, load_framework
 from web_world import DAY, OPEN_CASE, Seen, a_client, a_shelf, a_site, with_examples
 
 ANSWERS = ("yes", "pilot", "open", "not_yet", "no")
@@ -75,53 +75,63 @@ def shelves(draw: st.DrawFn) -> list[CaseRow]:
 # A budget ---------------------------------------------------------------------------------------
 
 
-def sorted_items(items: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    return sorted(items, key=lambda one: -one[1] / one[0] if one[0] else -1e9)
+def per_dollar(row: CaseRow) -> float:
+    most = row.ask_usd.high if isinstance(row.ask_usd, Range) else row.ask_usd
+    assert isinstance(most, float)
+    assert isinstance(row.worth_usd, float | Range)
+    worth = row.worth_usd.high if isinstance(row.worth_usd, Range) else row.worth_usd
+    assert isinstance(worth, float)
+    return worth / most if most else float("inf")
 
 
-@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 60)), max_size=9), st.integers(0, 150))
-def test_no_other_choice_within_the_budget_is_worth_more(
-    items: list[tuple[int, int]], budget: int
-) -> None:
-    items = sorted_items(items)
-    places = best_choice(items, budget)
-    cost = sum(items[n][0] for n in places)
-    worth = sum(items[n][1] for n in places)
-    every = [some for size in range(len(items) + 1) for some in combinations(items, size)]
-    paid = [some for some in every if sum(c for c, _ in some) <= budget]
-    most = max(sum(w for _, w in some) for some in paid)
-    assert len(set(places)) == len(places)
-    assert cost <= budget
-    assert worth == most
-    assert cost == min(sum(c for c, _ in s) for s in paid if sum(w for _, w in s) == most)
+def most_of(row: CaseRow) -> float:
+    return row.ask_usd.high if isinstance(row.ask_usd, Range) else row.ask_usd  # type: ignore[return-value]  # a funded one's is a number
 
 
-def test_a_long_list_is_chosen_from_exactly() -> None:
-    items = sorted_items([((37 * n) % 991 + 10, (53 * n) % 1_009 + 5) for n in range(2_000)])
-    best = {0: 0}  # by its cost, as the textbook does it
-    for cost, worth in items:
-        for spent, had in list(best.items()):
-            if spent + cost <= 1_500 and best.get(spent + cost, -1) < had + worth:
-                best[spent + cost] = had + worth
-    found = best_choice(items, 1_500)
-    assert sum(items[n][1] for n in found) >= max(best.values()) > 0
-    assert sum(items[n][0] for n in found) <= 1_500
-
-
-def test_what_cannot_be_gone_through_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuneworthy.workspace.portfolio._MOST_TRIED", 5_000)
-    items = [(2**n + 2**25, 2**n + 2**25) for n in range(24)]
-    with pytest.raises(InputError, match="too many choices are nearly as good"):
-        best_choice(items, sum(cost for cost, _ in items) // 2)
+BUDGETS = st.integers(0, 3_000)
 
 
 @settings(deadline=None)
-@given(shelves(), st.integers(0, 3_000), st.integers(0, 3_000))
-def test_a_budget_is_never_passed_and_a_larger_one_funds_no_less(
-    rows: list[CaseRow], budget: int, more: int
+@given(shelves(), BUDGETS)
+def test_with_a_budget_cases_come_by_what_they_are_worth_for_a_dollar(
+    rows: list[CaseRow], budget: int
 ) -> None:
+    found = portfolio(rows, CaseQuery(budget=budget))
+    assert found.funding is not None
+    can = [
+        row
+        for row in found.cases
+        if row.name in found.funding.funded or "below the line" in found.funding.of(row)
+    ]
+    values = [per_dollar(row) for row in can]
+    assert values == sorted(values, reverse=True)
+    assert [*found.cases[: len(can)]] == can  # what can't be funded is behind them
+    assert [row.name for row in can][: len(found.funding.funded)] == [*found.funding.funded]
+
+
+@settings(deadline=None)
+@given(shelves(), BUDGETS)
+def test_the_line_falls_where_the_asks_pass_the_budget(rows: list[CaseRow], budget: int) -> None:
+    found = portfolio(rows, CaseQuery(budget=budget))
+    funding = found.funding
+    assert funding is not None
+    by_name = {row.name: row for row in rows}
+    asked = sum(most_of(by_name[name]) for name in funding.funded)
+    assert funding.ask_usd == pytest.approx(asked)
+    assert asked <= budget
+    if found.line:
+        assert asked + most_of(by_name[found.line]) > budget
+        names = [row.name for row in found.cases]
+        assert names[: names.index(found.line)] == [*funding.funded]
+    assert portfolio(rows, CaseQuery(budget=budget, sort="name")).line == ""
+    assert portfolio(rows, CaseQuery(budget=budget, reverse=True)).line == ""
+
+
+@settings(deadline=None)
+@given(shelves(), BUDGETS, BUDGETS)
+def test_more_budget_never_takes_a_case_away(rows: list[CaseRow], budget: int, more: int) -> None:
     small, large = fund(rows, budget), fund(rows, budget + more)
-    assert small.ask_usd <= budget
+    assert {*small.funded} <= {*large.funded}
     assert small.worth_usd <= large.worth_usd
     assert {*small.funded, *small.left_out} == {row.name for row in rows}
     assert not set(small.funded) & set(small.left_out)
@@ -140,6 +150,7 @@ def test_what_is_left_out_says_why() -> None:
 
     rows = [
         asks("small", 100.0, 300.0),
+        asks("free", 0.0, 1.0),
         asks("wide", Range(low=50, high=901), 5_000.0),
         asks("lossy", 10.0, -20.0),
         asks("unsaid", LACKS, 20.0),
@@ -150,10 +161,11 @@ def test_what_is_left_out_says_why() -> None:
         CaseRow(name="new", pending=True),
     ]
     found = fund(rows, 1_000)
-    assert found.funded == {"wide": pytest.approx(5_000 / 901)}
-    assert (found.ask_usd, found.worth_usd) == (901, 5_000)
+    assert found.funded == {"free": None, "wide": pytest.approx(5_000 / 901)}
+    assert (found.ask_usd, found.worth_usd) == (901, 5_001)
+    assert (found.next, found.next_ask_usd) == ("small", 100)
     assert found.left_out == {
-        "small": "doesn’t fit: asks $100, and $901 of $1,000 go to what is worth more",
+        "small": "below the line: asks $100, and $901 of $1,000 go to what is worth more a dollar",
         "lossy": "worth -$20 on average",
         "unsaid": "what it asks isn’t known: state it",
         "unworth": "what it is worth isn’t known: state it",
@@ -225,19 +237,22 @@ def test_every_surface_says_the_same_of_a_folder(
     path = folder / "task-api" / "case.yaml"
     told = "decision: {owner: Ann <b>, review_on: 2026-11-01}\n"
     path.write_text(path.read_text("utf-8") + told, "utf-8")
-    asked = ["list", str(folder), "--as-of", DAY.isoformat(), "--budget", "2000", "--sort", "stake"]
+    asked = ["list", str(folder), "--as-of", DAY.isoformat(), "--budget", "1000"]
     assert run([*asked, "--format", "json"]) == 0
     cli = json.loads(capsys.readouterr().out)
     client = a_client(a_site(folder))
-    rest = client.get("/api/v1/cases?budget=2000&sort=stake").json()
+    rest = client.get("/api/v1/cases?budget=1000").json()
     assert {**rest, "schema": "tuneworthy/list/1"} == cli
     assert cli["totals"]["asking"] == 3
-    assert set(cli["funding"]["funded"]) == {"task-api", "game-dialogue"}
+    assert set(cli["funding"]["funded"]) == {"game-dialogue"}
     assert run(asked) == 0
     text = " ".join(capsys.readouterr().out.split())
-    seen = Seen(client.get("/?budget=2000&sort=stake").text)
-    for said in ("$2,000 funds 2 cases for $1,845", "funded: worth $38 a dollar", "$225–$420",
-                 "worth -$13,030 on average", "Ann <b>", "1 Nov 2026, due"):  # fmt: skip
+    seen = Seen(client.get("/?budget=1000").text)
+    for said in (
+        "$1,000 funds 1 case for $420", "The budget of $1,000 ends here",
+        "funded: worth $38 a dollar", "$225–$420", "worth -$13,030 on average", "Ann <b>",
+        "1 Nov 2026, due",
+    ):  # fmt: skip
         assert said in text
         assert said in seen.text
     only = Seen(client.get("/?owner=Ann+%3Cb%3E&due=true").text)
@@ -333,6 +348,74 @@ def test_what_was_judged_is_there_at_the_next_start_to_the_last_byte(
     ]
     other = Workspace(open_directory(folder), "lesson", DAY, KeptCases(kept))
     assert other.listed(CaseQuery(), 0.0).totals.pending == 3
+
+
+DATED = {
+    "plain": OPEN_CASE,
+    "ending": "name: Ending\nmodels: [{id: 'openai:gpt-4.1-mini', ends: 2026-11-25}]\n",
+    "reviewed": "name: Reviewed\ndecision: {owner: Ann, review_on: 2026-11-25}\n",
+}
+
+
+def test_a_list_made_again_a_day_later_judges_only_what_has_a_date_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, kept = a_shelf(tmp_path / "shelf", **DATED), tmp_path / "kept.sqlite"
+    board(folder, kept).listed(CaseQuery(), 60)
+    judged = []
+
+    def counted(case: Any, *rest: Any, **more: Any) -> Any:
+        judged.append(case.name)
+        return decide(case, *rest, **more)
+
+    monkeypatch.setattr("tuneworthy.workspace.workspace.decide", counted)
+    tomorrow = DAY + timedelta(1)
+    next_day = Workspace(open_directory(folder), None, tomorrow, KeptCases(kept))
+    found = next_day.listed(CaseQuery(), 60)
+    assert sorted(judged) == ["Ending", "Reviewed"]
+    assert {row.as_of for row in found.cases} == {tomorrow}
+    assert [row.name for row in found.cases if row.due] == ["reviewed"]
+    judged.clear()
+    again = Workspace(open_directory(folder), None, tomorrow, KeptCases(kept))
+    assert again.listed(CaseQuery(), 60) == found
+    assert judged == []
+    assert next_day.evaluated("plain").dossier.as_of == tomorrow  # a page is of its day
+
+
+DAYS = st.integers(-700, 1_500).map(lambda days: DAY + timedelta(days))
+GALLERY = ("broadband-helpdesk", "first-idea", "hotel-voice", "logistics-dispatch", "task-api")
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.sampled_from(GALLERY), DAYS, st.integers(1, 120), DAYS, DAYS)
+def test_where_nothing_of_the_day_counts_a_row_is_the_same(
+    project: Path, name: str, day: date, later: int, ends: date, until: date
+) -> None:
+    case = load_case(project / "examples" / name)
+    models = tuple(model.model_copy(update={"ends": ends}) for model in case.models)
+    tuning = case.tuning.model_copy(update={"until": until})
+    decision = case.decision.model_copy(update={"review_on": until})
+    case = case.model_copy(update={"models": models, "tuning": tuning, "decision": decision})
+    framework = load_framework("lesson")
+    days = (day, day + timedelta(1), day + timedelta(later))
+    rows: dict[str, CaseRow] = {}
+    for each in days:
+        counts = what_counts_of_the_day(case, framework, each)
+        row = case_row(name, decide(case, framework, as_of=each)).model_copy(update={"as_of": day})
+        assert rows.setdefault(counts, row) == row
+
+
+def test_evidence_that_grows_old_is_judged_again(tmp_path: Path, project: Path) -> None:
+    folder = with_examples(tmp_path, project, "broadband-helpdesk")
+    case, framework = load_case(folder / "broadband-helpdesk"), load_framework("lesson")
+    years = [DAY + timedelta(365 * n) for n in range(4)]
+    counts = {day: what_counts_of_the_day(case, framework, day) for day in years}
+    old = {
+        day: any(c.id == "evidence_old" for c in decide(case, framework, as_of=day).challenges)
+        for day in years
+    }
+    assert {*old.values()} == {True, False}
+    assert counts[years[0]] != counts[years[-1]]
 
 
 def test_of_a_large_folder_what_was_looked_at_on_another_day_says_so(

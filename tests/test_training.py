@@ -850,16 +850,21 @@ def test_a_file_outside_the_folder_is_never_read(tmp_path: Path) -> None:
     assert run(["data", str(inside)]) == 2
 
 
-def test_a_review_in_a_terminal_is_kept_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_review_goes_out_as_a_file_and_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import io  # this test alone types
-    import sys
-
     place = folder(tmp_path, plenty(4))
-    monkeypatch.setattr(sys, "stdin", io.StringIO("a\ne\nsomething better\nr\nq\n"))
-    assert run(["data", "review", str(place), "--reviewer", "ada"]) == 0
-    assert "Labelled 3 of 4" in capsys.readouterr().out
+    sheet = tmp_path / "ada.jsonl"
+    asked = ["data", "review", str(place), "--reviewer", "ada", "--format", "jsonl"]
+    assert run([*asked, "--output", str(sheet)]) == 0
+    rows = [json.loads(line) for line in sheet.read_text("utf-8").splitlines()]
+    assert "examples.jsonl" not in sheet.read_text("utf-8")  # nobody sees where it comes from
+    said = [("accept", ""), ("edit", "something better"), ("r", "a closed depot"), ("", "")]
+    for row, (label, better) in zip(rows, said, strict=True):
+        row.update(label=label, better=better)
+    sheet.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    assert run(["evalset", "import", str(sheet), str(place)]) == 0
+    assert "Kept 3 labels of ada" in capsys.readouterr().out
     made = pass_gates(place).made
     assert (made.accepted, made.edited, made.rejected, made.stated) == (1, 1, 1, 1)
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, meta, nodes
 from starlette.testclient import TestClient
 
 import hostile
-from internals import headline, run, titles
+from internals import headline, read_versions, run, titles
 from tuneworthy import decide, load_case, load_framework
 from tuneworthy.model.dossier import ChallengeResult, Recommendation
 from web_world import (
@@ -31,8 +31,8 @@ from web_world import (
 
 HTMX = {"HX-Request": "true"}
 TABS = ("", "/answers", "/interview", "/evidence", "/options", "/money", "/plan", "/precedents",
-        "/history", "/report")  # fmt: skip
-FIRST = ("", "/answers", "/evidence", "/lab", "/money", "/options", "/report", "/history")
+        "/report")  # fmt: skip
+FIRST = ("", "/answers", "/evidence", "/lab", "/money", "/options", "/report")
 """The page that each tab opens."""
 
 
@@ -295,12 +295,10 @@ def test_answers_are_tried_before_they_are_saved_and_what_was_said_comes_true(
     fresh = get(client, saved.headers["location"])
     assert Seen(promised[0]).text in fresh.text
     assert "Saved." in fresh.text
-    undo = {name: fresh.hidden(name) for name in ("csrf", "then", "back")}
-    wrong = client.post("/cases/one/history/restore", data={**undo, "digest": form["digest"]})
+    undo = {name: fresh.hidden(name) for name in ("csrf", "then")}
+    wrong = client.post("/cases/one/answers/undo", data={**undo, "digest": form["digest"]})
     assert wrong.status_code == 409
-    undone = client.post(
-        "/cases/one/history/restore", data={**undo, "digest": fresh.hidden("digest")}
-    )
+    undone = client.post("/cases/one/answers/undo", data={**undo, "digest": fresh.hidden("digest")})
     assert undone.headers["location"] == "/cases/one/answers"
     assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
     back = client.post("/cases/one/answers/if", data=form_of(get(client, "/cases/one/answers")))
@@ -313,23 +311,22 @@ def test_an_undo_takes_back_nothing_of_others_and_says_who_changed_what(
     mine = form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "no"})
     at = client.post("/cases/one/answers", data=mine).headers["location"]
     page = get(client, at)
-    undo = {name: page.hidden(name) for name in ("csrf", "then", "back", "digest")}
+    undo = {name: page.hidden(name) for name in ("csrf", "then", "digest")}
     other = a_client(a_site(folder))
-    named = {"csrf": get(other, "/cases/one/history").hidden("csrf"), "by": "Ada"}
-    named["back"] = "history"
-    assert other.post("/cases/one/notes", data=named).headers["location"] == "/cases/one/history"
+    named = {"csrf": get(other, "/cases/one/answers").hidden("csrf"), "by": "Ada"}
+    assert other.post("/cases/one/notes", data=named).headers["location"] == "/cases/one/answers"
     theirs = form_of(get(other, "/cases/one/answers"), {"factors.domain_knowledge": "yes"})
     assert other.post("/cases/one/answers", data=theirs).status_code == 303
     written = (folder / "one" / "case.yaml").read_text("utf-8")
-    refused = client.post("/cases/one/history/restore", data=undo)
+    refused = client.post("/cases/one/answers/undo", data=undo)
     assert refused.status_code == 409
     assert "Ada changed it since (domain knowledge: yes)" in Seen(refused.text).text
     late = client.post("/cases/one/answers", data=mine)
     assert "Ada and somebody else changed this case meanwhile" in Seen(late.text).text
     assert (folder / "one" / "case.yaml").read_text("utf-8") == written
     assert "Undo" not in get(client, at).texts
-    rows = re.findall(r'data-label="By"[^>]*>([^<]*)', client.get("/cases/one/history").text)
-    assert rows == ["Ada", "nobody said", "nobody said"]
+    kept = read_versions(load_case(folder / "one"))
+    assert [version.by for version in kept] == ["", "", "Ada"]
     mine["digest"] = "0" * 64  # as of a version that isn't kept
     unknown = Seen(client.post("/cases/one/answers", data=mine).text)
     assert "somebody else changed this case meanwhile" in unknown.text.replace(
@@ -497,73 +494,29 @@ def test_an_export_is_what_the_command_line_writes_byte_for_byte(
 # History ---------------------------------------------------------------------------------------
 
 
-def test_what_changed_since_a_version_and_since_a_dossier_is_told(client: TestClient) -> None:
+def test_what_changed_since_a_dossier_is_told(client: TestClient) -> None:
     before = client.get("/cases/one/report/json").content
     client.post(
         "/cases/one/answers",
         data=form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "no"}),
     )
-    seen = get(client, "/cases/one/history")
-    then = [one["href"] or "" for one in seen.all("a") if "then=" in (one["href"] or "")]
-    assert len(then) == 1
-    told = get(client, then[0]).text
+    csrf = get(client, "/cases/one/report").hidden("csrf")
+    since = "/cases/one/report/since"
+    post = client.post(since, data={"csrf": csrf}, files={"dossier": before})
     for said in ("By the count: undecided before, keep optimizing prompts now.",
-                 "Moved by few-shot examples unknown → no.", "+ few_shot: no"):  # fmt: skip
-        assert said in told
-    csrf = seen.hidden("csrf")
-    post = client.post("/cases/one/history", data={"csrf": csrf}, files={"dossier": before})
-    assert "Moved by few-shot examples unknown → no." in Seen(post.text).text
+                 "Moved by few-shot examples unknown → no."):  # fmt: skip
+        assert said in Seen(post.text).text
     for junk in (b"", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"schema": NaN}'):
-        post = client.post("/cases/one/history", data={"csrf": csrf}, files={"dossier": junk})
+        post = client.post(since, data={"csrf": csrf}, files={"dossier": junk})
         assert post.status_code == 422, junk[:10]
     other = json.loads(client.get("/cases/one/report/json").content)
     other["verdict"]["gates"][4]["why"] = "it was reviewed"
     kept = {"dossier": json.dumps(other).encode()}
-    post = client.post("/cases/one/history", data={"csrf": csrf}, files=kept)
+    post = client.post(since, data={"csrf": csrf}, files=kept)
     told = Seen(post.text).text
     assert "Gates that changed" in told
     assert "it was reviewed" in told
     assert "No answer changed" not in told
-    assert client.get("/cases/one/history?then=" + "0" * 64).status_code == 422
-    assert client.get("/cases/one/history?then=../../x").status_code == 422
-
-
-def test_any_version_is_restored_as_a_new_one_and_a_minute_is_one(
-    client: TestClient, folder: Path
-) -> None:
-    path, texts = folder / "one" / "case.yaml", [OPEN_CASE]
-    for name in ("few_shot", "structured_prompt", "prompt_variations"):
-        form = form_of(get(client, "/cases/one/answers"), {f"ceiling.{name}": "yes"})
-        client.post("/cases/one/answers", data=form)
-        texts.append(path.read_text("utf-8"))
-    kept = folder / "one" / ".tuneworthy" / "history.jsonl"
-    rows = [json.loads(line) for line in kept.read_text("utf-8").splitlines()]
-    assert [row["text"] for row in rows] == texts
-    seen = get(client, "/cases/one/history")
-    assert thens(seen) == [rows[0]["digest"]]  # three answers within a minute are one version
-    for row, at in zip(rows[1:], ("10:00:00", "10:00:59", "10:01:58"), strict=True):
-        row["at"] = f"2026-11-24T{at}Z"
-    rows[0]["at"] = rows[1]["at"]
-    kept.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    seen = get(client, "/cases/one/history")
-    assert thens(seen) == [rows[1]["digest"], rows[0]["digest"]]
-    form = {"csrf": seen.hidden("csrf"), "digest": seen.hidden("digest")}
-    done = client.post("/cases/one/history/restore", data={**form, "then": rows[0]["digest"]})
-    assert done.headers["location"] == "/cases/one/history"
-    assert path.read_text("utf-8") == OPEN_CASE
-    assert kept.read_text("utf-8").count("\n") == len(rows) + 1
-    late = client.post("/cases/one/history/restore", data={**form, "then": rows[1]["digest"]})
-    assert late.status_code == 409
-    form["digest"] = get(client, "/cases/one/history").hidden("digest")
-    none = client.post("/cases/one/history/restore", data={**form, "then": "0" * 64})
-    assert none.status_code == 422
-    assert path.read_text("utf-8") == OPEN_CASE
-
-
-def thens(seen: Seen) -> list[str]:
-    """Digests of the versions that can be compared with."""
-    found = (one["href"] or "" for one in seen.all("a"))
-    return [href.partition("then=")[2] for href in found if "then=" in href]
 
 
 # Strangers' words ------------------------------------------------------------------------------

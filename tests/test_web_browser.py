@@ -43,7 +43,7 @@ OPEN = "name: Warehouse helper\ngoals: [knowledge]\nfactors: {brand_voice: no}\n
 CLASHING = "name: Clash\ngoals: [format]\nfactors: {low_volume: yes}\n"
 BLANK = "name: Blank\ndata: {evaluation: eval.jsonl}\n"
 TABS = ("", "/answers", "/interview", "/evidence", "/options", "/money", "/plan", "/precedents",
-        "/lab", "/label", "/history", "/report", "/files", "/runs", "/models")  # fmt: skip
+        "/lab", "/label", "/report", "/files", "/runs", "/models")  # fmt: skip
 ASKED = ("goals", "ceiling.few_shot", "ceiling.prompt_variations", "strategic_value",
          "economics.hourly_rate_usd", "attempts.1.name", "description")  # fmt: skip
 """One question of each kind."""

@@ -131,7 +131,7 @@ def test_every_question_is_asked_once_and_each_answer_is_kept_at_once(blank: Pat
     assert all(one.value == f"answer to question {one.case[1:]}" for one in kept(blank, "ada"))
 
 
-def test_labellers_meet_the_same_questions_in_the_order_of_the_terminal(blank: Path) -> None:
+def test_labellers_meet_the_same_questions_in_the_order_of_an_exported_file(blank: Path) -> None:
     orders = []
     for name in ("ada", "bob"):
         client, order = client_of(blank), []
@@ -141,8 +141,8 @@ def test_labellers_meet_the_same_questions_in_the_order_of_the_terminal(blank: P
             order += texts(seen)
             address = say(client, seen, "x")
         orders.append(order)
-    terminal = [item.case.text for item in label_queue(blank, "cy").items.values()]
-    assert orders[0] == orders[1] == terminal
+    exported = [item.case.text for item in label_queue(blank, "cy").items.values()]
+    assert orders[0] == orders[1] == exported
 
 
 def test_a_page_sent_twice_keeps_one_label_of_what_it_showed(blank: Path) -> None:

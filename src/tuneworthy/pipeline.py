@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -45,7 +46,7 @@ from tuneworthy.plan.section import JudgedCase, build_plan
 from tuneworthy.precedents.section import precedents, shipped_index
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
-from tuneworthy.verdict.facts import CaseFacts
+from tuneworthy.verdict.facts import DAYS_PER_MONTH, CaseFacts, end_day, serves_until
 from tuneworthy.verdict.gates import NO_GOAL, approaches, gates
 from tuneworthy.verdict.headline import quick_result, verdict_result
 from tuneworthy.verdict.judge import judge
@@ -217,6 +218,40 @@ def decide(
         pilot=(ended := read_pilot(stated)) and ended.card,
         decision=stated.decision if stated.decision != CaseDecision() else None,
     )
+
+
+def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str:
+    """All that the judgement reads of the day, as a text; where it is equal, so is the judgement.
+
+    ``decide`` hands its day to: list prices; who offers tuning; the ways to serve, the money, the
+    gates and the challenges, which look at the ends of models and services; the challenge about the
+    age of what was measured; and the plan, whose dates move every day and move no judgement. Who
+    shows a case compares the day of its review. What reads the day anew is added here.
+    """
+    ledger = known(gathered(case)[0], case)
+    case, _ = with_evidence(case, ledger)
+    until, review = serves_until(case), case.decision.review_on
+    limit = framework.threshold("evidence_age")
+    measured = {number.observed_on for number in ledger.values() if number.observed_on}
+    parts = {
+        "prices": listed_prices(case, as_of, unlisted(case, "no")),
+        "offered": [s.service for s in services().services if not s.until or as_of < s.until],
+        "model ends": [_whole_months(end, as_of) for end in map(end_day, case.models) if end],
+        "tuned model ends in days": until and max((until - as_of).days, -1),
+        "old evidence": [limit and _months(as_of, day) > limit for day in sorted(measured)],
+        "review is due": review and review <= as_of,
+    }
+    return repr(parts)
+
+
+def _months(later: date, earlier: date) -> float:
+    return (later - earlier).days / DAYS_PER_MONTH
+
+
+def _whole_months(end: date, as_of: date) -> tuple[int, int]:
+    """The months left, both ways to a whole one: they are compared with whole months alone."""
+    months = max(_months(end, as_of), -1.0)
+    return math.floor(months), math.ceil(months)
 
 
 def _training(case: Case) -> TrainingResult | None:

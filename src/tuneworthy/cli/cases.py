@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from tuneworthy.words import counted
 
 if TYPE_CHECKING:
     from tuneworthy.interview.questions import AmbiguousNameError
-    from tuneworthy.report.sections.evalset import Item
 
 
 @opt.command("tuneworthy init", "tuneworthy init claims-bot --name 'Claims bot'")
@@ -221,7 +219,8 @@ def measure(
 @opt.group(
     "tuneworthy evalset my-case",
     "tuneworthy evalset my-case --from 'logs/*.jsonl.gz' --n 400",
-    "tuneworthy evalset label my-case --labeller ada",
+    "tuneworthy evalset export my-case --labeller ada --output ada.csv",
+    "tuneworthy evalset import ada.csv my-case",
     "tuneworthy evalset agreement my-case",
     first="build",
 )
@@ -260,60 +259,25 @@ def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     opt.show(evalset_document(built, cases_note(judge_case(case).investment)))
 
 
-@evalset.command()
-@opt.case_argument
-@opt.format_option("csv", "jsonl", help="For a spreadsheet, or as an evaluation set.")
-@opt.output_options
-def export(case: str) -> None:
-    """Print the evaluation set of CASE with the right answers that labelling gave."""
-    from tuneworthy.files.evalset import csv_text, evalset_text
-    from tuneworthy.workspace.labelling import labelled_cases
-
-    text = csv_text if opt.asked().form == "csv" else evalset_text
-    opt.deliver(text(labelled_cases(case)), painted=False)
-
-
-@evalset.command("import")
-@click.argument("file")
-@opt.option("--output FILE", "The set; FILE with .jsonl when not given.")
-def import_(file: str, output: str | None) -> None:
-    """Write the cases of a CSV, FILE, as an evaluation set; nothing that is there is replaced."""
-    from tuneworthy.files.evalset import read_csv, write_evalset
-
-    cases = read_csv(Path(file))
-    path = Path(output) if output is not None else Path(file).with_suffix(".jsonl")
-    write_evalset(path, cases)
-    click.echo(f"Wrote {one_line(str(path))}: {counted(len(cases), 'case')}")
-    named = one_line(argument(f"data.evaluation={path.name}"))
-    click.echo(f"Next, with it in the folder of a case: tuneworthy answer CASE {named}")
-
-
-# Labelling in a terminal.
-
-_LONGEST = 100_000  # characters of an answer
-_COMMANDS = {"s": "skip", "b": "back", "q": "quit"}
-_seed_option = opt.seed_for(
-    "For the order, the same for all labellers; for outputs as the lab was given it."
-)
+_seed_option = opt.seed_for("For the order, the same for all labellers.")
 _tokens_option = opt.tokens_option("For outputs, as the lab was given it.")
-_rubric_option = opt.option(
-    "--rubric FILE", "The rubric that outputs are judged by.", default="", show_default=False
-)
 
 
 @opt.command(
-    "tuneworthy evalset label my-case --labeller ada",
-    "tuneworthy evalset label my-case --labeller ada --rubric rubric.md",
-    "tuneworthy evalset label my-case --pairwise 'v1 · openai:gpt-4o' 'v2 · openai:gpt-4o'",
+    "tuneworthy evalset export my-case --format jsonl --output eval-2.jsonl",
+    "tuneworthy evalset export my-case --labeller ada --output ada.csv",
+    "tuneworthy evalset export my-case --labeller ada --rubric rubric.md --output ada.csv",
+    "tuneworthy evalset export my-case --settle --output settle.csv",
     of=evalset,
 )
 @opt.case_argument
-@opt.option("--labeller NAME", "Who labels: a second one makes agreement known.", default="me")
-@_rubric_option
+@opt.option("--labeller NAME", "What this person has to label; a second makes agreement known.")
+@opt.flag("--settle", "What labellers differ on and nobody has settled; nobody is named.")
+@opt.option("--rubric FILE", "Label outputs of a lab by this rubric.")
 @opt.option(
     "--scale", "The scale for an output.", type=click.Choice(["yes-no", "1-5"]), default="yes-no"
 )
-@opt.option("--pairwise ARM ARM", "Compare the outputs of two arms.", nargs=2)
+@opt.option("--pairwise ARM ARM", "Label which of two arms' outputs is better.", nargs=2)
 @opt.option("--arm ARM", "With --rubric: this arm alone; may be repeated.", "arms", multiple=True)
 @opt.option(
     "--for",
@@ -324,17 +288,128 @@ _rubric_option = opt.option(
 )
 @_seed_option
 @_tokens_option
-def label(
-    case: str, rubric: str, pairwise: tuple[str, str] | None, arms: tuple[str, ...], **options: Any
+@opt.format_option("csv", "jsonl", help="For a spreadsheet, or as JSON lines.")
+@opt.output_options
+def export(
+    case: str,
+    labeller: str | None,
+    settle: bool,
+    rubric: str | None,
+    pairwise: tuple[str, str] | None,
+    arms: tuple[str, ...],
+    **options: Any,
 ) -> None:
-    """Label the evaluation set of CASE: right answers, or outputs of a lab's arms.
+    """Print the evaluation set of CASE, or with --labeller what is left to label, a row each.
 
-    Asks for the right answer where a case has none. With --rubric each output is held against it,
-    with --pairwise two are compared; order is drawn and arms are never named. Every answer is kept
-    at once in .tuneworthy/labels, and the same command goes on where it stopped.
+    Without --labeller it is the set with the right answers that labelling gave. With it each row
+    has an empty column label: fill it in, then "tuneworthy evalset import FILE CASE". It asks for
+    the right answer where a case has none; with --rubric each output of a lab is held against it,
+    with --pairwise two are compared. The order is drawn, and arms are never named.
     """
-    kind = "pairwise" if pairwise else "rubric" if rubric else "answer"
-    label_items(case, kind=kind, rubric=rubric, arms=pairwise or arms, **options)
+    from tuneworthy.files.evalset import csv_text, evalset_text
+    from tuneworthy.workspace.labelling import labelled_cases
+
+    if settle:
+        print_sheet(case, kind="settle", rubric=rubric or "", **options)
+        return
+    if labeller is not None:
+        kind = "pairwise" if pairwise else "rubric" if rubric else "answer"
+        named = {"labeller": labeller, "rubric": rubric or "", "arms": pairwise or arms}
+        print_sheet(case, kind=kind, **named, **options)
+        return
+    if rubric or pairwise or arms or options["lab"]:
+        fix = "add --labeller NAME, or leave out what is to be labelled"
+        raise InputError("nobody is named to label it", where="--labeller", fix=fix)
+    text = csv_text if opt.asked().form == "csv" else evalset_text
+    opt.deliver(text(labelled_cases(case)), painted=False)
+
+
+def print_sheet(case: str, **task: Any) -> None:
+    """Print what is to be labelled, and say on a terminal's other channel how it comes back."""
+    from tuneworthy.workspace.labelling import LabelTask
+    from tuneworthy.workspace.sheets import export_sheet
+
+    how = opt.asked()
+    opt.deliver(export_sheet(case, LabelTask(**task), how.form), painted=False)
+    file = argument(how.output or "FILE")
+    told = f"Fill in the column label, then: tuneworthy evalset import {file} {argument(case)}"
+    click.echo(one_line(told), err=True)
+
+
+@evalset.command("import")
+@click.argument("file")
+@click.argument("case", required=False)
+@opt.option("--output FILE", "Without CASE: the set; FILE with .jsonl when not given.")
+def import_(file: str, case: str | None, output: str | None) -> int:
+    """Read labels of CASE back from FILE, or without CASE the cases of a set from a CSV.
+
+    FILE is what "evalset export --labeller" wrote, with its column label filled in. Each wrong line
+    is said, and then nothing is kept. A set is written as JSON lines; nothing is replaced.
+    """
+    from tuneworthy.files.evalset import read_csv, write_evalset
+
+    if case is not None:
+        return _import_labels(Path(file), case)
+    cases = read_csv(Path(file))
+    path = Path(output) if output is not None else Path(file).with_suffix(".jsonl")
+    write_evalset(path, cases)
+    click.echo(f"Wrote {one_line(str(path))}: {counted(len(cases), 'case')}")
+    named = one_line(argument(f"data.evaluation={path.name}"))
+    click.echo(f"Next, with it in the folder of a case: tuneworthy answer CASE {named}")
+    return ANSWERED
+
+
+_MOST_PROBLEMS = 50  # that are listed
+
+
+def _import_labels(path: Path, case: str) -> int:
+    from tuneworthy.workspace.sheets import import_sheet, import_text
+
+    read = import_sheet(path, case)
+    if not read.problems:
+        click.echo(import_text(read), nl=False)
+        return ANSWERED
+    for problem in read.problems[:_MOST_PROBLEMS]:
+        click.echo(one_line(problem), err=True)
+    what = f"{counted(len(read.problems), 'line')} can't be read as labels; nothing was kept"
+    raise InputError(what, where=str(path), fix="correct them, and import it again")
+
+
+@opt.command("tuneworthy evalset edit my-case c17 --labeller ada", of=evalset)
+@opt.case_argument
+@click.argument("case_id", metavar="ID")
+@opt.option("--labeller NAME", "Who labels.", default="me")
+def edit(case: str, case_id: str, labeller: str) -> None:
+    """Write the right answer to one case of the set, ID, in your editor ($EDITOR).
+
+    It begins with your answer so far, else with the one in the log. Where the others are JSON, this
+    one has to be.
+    """
+    from tuneworthy.report.sections.evalset import item_page
+    from tuneworthy.workspace.sheets import answer_to_edit
+
+    queue, name = answer_to_edit(case, case_id, labeller)
+    item = queue.items[name]
+    opt.deliver(item_page(item))
+    text = queue.value_of(name) or item.case.logged or ""
+    ending = ".json" if queue.form.is_json else ".txt"
+    while True:
+        written = click.edit(text, extension=ending)
+        if written is None:
+            click.echo("Nothing was written, so nothing was kept.")
+            return
+        try:
+            queue.label(name, written)
+        except InputError as caught:
+            if not sys.stdin.isatty():
+                raise
+            click.echo(one_line(str(caught)), err=True)
+            if not click.confirm("Edit it again?", default=True):
+                raise
+            text = written
+        else:
+            click.echo(f"Kept the answer of {labeller} to {one_line(case_id)}.")
+            return
 
 
 @evalset.command()
@@ -345,83 +420,3 @@ def agreement(case: str) -> None:
     from tuneworthy.workspace.labelling import agreement as agreed
 
     opt.show(agreement_document(agreed(case), folder=case))
-
-
-@evalset.command()
-@opt.case_argument
-@_rubric_option
-@_seed_option
-@_tokens_option
-def adjudicate(case: str, **options: Any) -> None:
-    """Settle what the labellers of CASE differ on. Nobody is named, and what each said stays."""
-    label_items(case, kind="settle", **options)
-
-
-def label_items(case: str, **task: Any) -> None:
-    """Show and ask until all is labelled, or whoever labels has had enough."""
-    from tuneworthy.report.sections.evalset import item_page, keys_of, tally_page
-    from tuneworthy.workspace.labelling import LabelTask, open_queue
-
-    queue = open_queue(case, LabelTask(**task))
-    if hasattr(sys.stdin, "reconfigure"):
-        sys.stdin.reconfigure(errors="replace")
-    painted, name = opt.colour(), queue.open_after()
-    while item := queue.items.get(name):
-        place: Any = {"number": queue.place(name) or 0, "of": len(queue.items)}
-        labels, rubric = queue.notes_on(name), queue.rubric
-        opt.deliver(item_page(item, rubric=rubric, labels=labels, colour=painted, **place))
-        act, value = _asked(item, keys_of(item))
-        if act == "quit":
-            break
-        if act == "label":
-            better = _edited(item) if value == "edit" else _why(value)
-            if value != "edit" or better:
-                queue.keep(item, value, better)
-        name = queue.before(name) or name if act == "back" else queue.open_after(name)
-    opt.deliver(tally_page(queue.done, len(queue.items)))
-
-
-_NO_ANSWER = ("?", ":a", ":?", "help")  # what people type who want to know what to do
-
-
-def _asked(item: Item, keys: Mapping[str, str]) -> tuple[str, str]:
-    """``skip``, ``back`` or ``quit``; or ``label``, and which."""
-    while True:
-        typed = _line() if not keys or not sys.stdin.isatty() else click.getchar()
-        if typed is None:
-            return "quit", ""
-        word = typed.strip()
-        act = _COMMANDS.get(word.removeprefix(":").lower())
-        if act is not None and (keys or word.startswith(":")):
-            return act, ""
-        if not keys and word == ":a" and item.case.logged:
-            return "label", item.case.logged.strip()[:_LONGEST]
-        if not keys and word and word not in _NO_ANSWER:
-            return "label", word[:_LONGEST]
-        if (value := keys.get(word.lower(), word.lower())) in keys.values():
-            return "label", value
-        write = f"Write the answer, or {':a, ' * bool(item.case.logged)}:s, :b, :q"
-        click.echo(f"Use {', '.join([*keys, 's', 'b', 'q'])}" if keys else write)
-
-
-def _edited(item: Item) -> str:
-    """A better answer than the one shown; empty where nothing was changed."""
-    output = item.outputs[0]
-    better = (click.edit(output) if sys.stdin.isatty() else _line()) or ""
-    return "" if better.strip() in ("", output.strip()) else better.strip()[:_LONGEST]
-
-
-def _why(value: str) -> str:
-    """Why something is rejected; empty for no reason, and where nobody is asked."""
-    if value != "reject" or not sys.stdin.isatty():
-        return ""
-    click.echo("Why? Enter for no reason")
-    return (_line() or "").strip()[:200]
-
-
-def _line() -> str | None:
-    from tuneworthy.terminal.terminals import read_line
-
-    if sys.stdin.isatty():
-        click.echo("> ", nl=False)
-    return read_line(_LONGEST)

@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 @opt.option("--owner NAME", "Only cases of this owner.")
 @opt.flag("--contradictions", "Only cases with an open contradiction.")
 @opt.flag("--due", "Only cases whose review is due.")
-@opt.option("--sort ORDER", "answer, name, ask, stake, contradictions, review or measured.")
+@opt.option(
+    "--sort ORDER", "answer, name, ask, stake, contradictions, review, measured or per_dollar."
+)
 @opt.flag("--reverse", "The other way round.")
 @opt.option(
     "--budget USD",
-    "Which cases to fund with it, by what they are worth.",
+    "How far down the list it goes, by worth for each dollar asked.",
     type=opt.AnyNumber(0, 1e12),
 )
 @opt.framework_option
@@ -50,8 +52,8 @@ def list(  # noqa: A001  # the name of the command
 ) -> None:
     """List the cases in CASES_DIR: what each comes to, asks and is worth, and all of them in sum.
 
-    With --budget it chooses: of all sets of cases that the budget can pay, the one that is worth
-    most, and why each other is left out.
+    With --budget they are in the order of what they are worth for each dollar that they ask, with a
+    line where the budget ends; a case of which either isn't known is never funded.
     """
     from tuneworthy.workspace.portfolio import document, query_of
     from tuneworthy.workspace.workspace import open_workspace

@@ -12,7 +12,7 @@ import click
 
 from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED
 from tuneworthy.cli import options as opt
-from tuneworthy.cli.cases import label_items
+from tuneworthy.cli.cases import print_sheet
 from tuneworthy.errors import InputError, argument
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 @opt.group(
     "tuneworthy data my-case",
-    "tuneworthy data review my-case --reviewer ada",
-    "tuneworthy data compare my-case --reviewer ada --budget 1",
+    "tuneworthy data review my-case --reviewer ada --output ada.csv",
+    "tuneworthy data compare my-case --reviewer ada --budget 1 --output ada.csv",
     first="check",
 )
 def data() -> None:
@@ -65,17 +65,19 @@ _reviewer_option = opt.option(
 )
 
 
-@opt.command("tuneworthy data review my-case --reviewer ada", of=data)
+@opt.command("tuneworthy data review my-case --reviewer ada --output ada.csv", of=data)
 @opt.case_argument
 @_reviewer_option
+@opt.format_option("csv", "jsonl", help="For a spreadsheet, or as JSON lines.")
+@opt.output_options
 def review(case: str, reviewer: str) -> None:
-    """Accept, edit or reject the candidates of CASE, one after the other.
+    """Print the candidates of CASE to accept, edit or reject, a row each.
 
     Every second one is drawn at random, the others are the most doubtful of their kind. Nobody sees
-    where an answer comes from, nor what others said. Every answer is kept at once, and the same
-    command goes on where it stopped.
+    where an answer comes from, nor what others said. Fill in label, and better for an edit, then
+    "tuneworthy evalset import FILE CASE"; the page asks the same one after the other.
     """
-    label_items(case, kind="training", labeller=reviewer)
+    print_sheet(case, kind="training", labeller=reviewer)
 
 
 @opt.command(
@@ -88,16 +90,19 @@ def review(case: str, reviewer: str) -> None:
 @opt.option("--arm ARM", "Whose answers; the arm that the ceiling lab chose when not given.")
 @opt.number("--n", 1, 1000, 50, "How many examples.")
 @opt.budget_option("asking the model may cost")
+@opt.format_option("csv", "jsonl", help="For a spreadsheet, or as JSON lines.")
+@opt.output_options
 def compare(case: str, reviewer: str, arm: str | None, n: int, budget: float) -> None:
-    """Are the labels better than the model's own answers? Say so, pair by pair, blind.
+    """Are the labels better than the model's own answers? Ask it, and print the pairs, blind.
 
-    The model is asked for what it would answer to examples drawn from the set; both answers are
-    shown in an order that says nothing. Tuning on labels that aren't better can't help.
+    The model is asked for what it would answer to examples drawn from the set; both answers stand
+    in an order that says nothing. Fill in label, then "tuneworthy evalset import FILE CASE"; the
+    page asks the same. Tuning on labels that aren't better can't help.
     """
     from tuneworthy.training.candidates import own_answers
 
     own = own_answers(case, arm=arm or "", n=n, send=True, cap_usd=budget)
-    label_items(case, kind="compare", labeller=reviewer, arms=(own.arm,))
+    print_sheet(case, kind="compare", labeller=reviewer, arms=(own.arm,))
 
 
 @opt.command(

@@ -11,7 +11,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,12 +173,7 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
 
     Columns may stand in any order and be missing; commas, semicolons or tabs part them.
     """
-    text = read_text(path, EVALSET_LIMIT)
-    csv.field_size_limit(EVALSET_LIMIT)
-    head, *_ = text.split("\n", 1)
-    sign = max(",;\t", key=head.count)
-    rows = _rows(text, sign, path)
-    names = [name.strip().lower() for name in next(rows, (0, [""]))[1]]
+    names, rows = _table(path)
     for name in names:
         if name not in (*TEXTS, *JSONS):
             fix = did_you_mean(name, (*TEXTS, *JSONS))
@@ -188,6 +183,17 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
         for number, (line, row) in enumerate(rows, start=1)
     )
     return _different(path, cases, "write a row for each case")
+
+
+def _table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The names in the heading of a CSV, and its rows, each with the line it ends on."""
+    text = read_text(path, EVALSET_LIMIT)
+    csv.field_size_limit(EVALSET_LIMIT)
+    head, *_ = text.split("\n", 1)
+    sign = max(",;\t", key=head.count)
+    rows = _rows(text, sign, path)
+    _, heading = next(rows, (0, [""]))
+    return [name.strip().lower() for name in heading], rows
 
 
 def _rows(text: str, sign: str, path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -226,6 +232,51 @@ def _value(name: str, cell: str, where: str) -> Any:
     except (ValueError, RecursionError):
         fix = "write it as JSON, or leave it empty"
         raise CaseError(f"{name} is no JSON", where=where, fix=fix) from None
+
+
+# A table of texts, as CSV for a spreadsheet or as JSON lines.
+
+
+def table_csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
+    """Rows as CSV with a heading; what a spreadsheet would run as a formula is guarded."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([guarded(row.get(column, "")) for column in columns])
+    return out.getvalue()
+
+
+def table_json_lines(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
+    """Rows as JSON lines, each an object with every column."""
+    objects = ({column: row.get(column, "") for column in columns} for row in rows)
+    return "".join(f"{_dumped(row)}\n" for row in objects)
+
+
+def read_table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a CSV, or of a file .jsonl, as texts by column, each with its line.
+
+    A cell that is missing is empty; a value of JSON that is no text is written as JSON.
+
+    Raises:
+        CaseError: If a line can't be read.
+    """
+    if path.suffix.lower() == ".jsonl":
+        for line, data in _objects(path, strict_json, '{"item": …, "label": …}'):
+            yield line, {str(name): _as_text(value) for name, value in data.items()}
+        return
+    names, rows = _table(path)
+    for line, row in rows:
+        if len(row) > len(names):
+            fix = "quote its commas"
+            raise CaseError("has more cells than the heading", where=f"{path}:{line}", fix=fix)
+        yield line, {name: _unguarded(cell) for name, cell in zip(names, row, strict=False)}
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else _dumped(value)
 
 
 # Solved examples: cases of an evaluation set, or the conversations that models are tuned on.

@@ -353,7 +353,7 @@ def labeller_name(name: str) -> str:
         fix = "use up to 40 letters, digits, - and _"
         raise InputError(f'"{name[:60]}" is no name', where="--labeller", fix=fix)
     if name.casefold() == ADJUDICATED:
-        fix = "settle differences with: tuneworthy evalset adjudicate"
+        fix = "settle differences with: tuneworthy evalset export CASE --settle"
         raise InputError(f"{ADJUDICATED} is no person", where="--labeller", fix=fix)
     return name
 
@@ -382,6 +382,12 @@ def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
     for path in paths:
         beside(case, name, f"{name}/{path.name}")
     return {path.stem: _labels(path).read() for path in paths if _LABELLER.fullmatch(path.stem)}
+
+
+def label_tasks(case: Case, record: type[R]) -> JsonLines[R]:
+    """What was handed out as files to be labelled: a file names its task by an id and no more."""
+    fix = "move the file away, and export again what is to be labelled"
+    return JsonLines(_place(case, "label-tasks.jsonl"), record, "labelling task", fix)
 
 
 def latest_labels(labels: Iterable[Label]) -> dict[ItemKey, Label]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -246,11 +247,17 @@ class CaseSnapshot:
     text: str  #: Of the case file.
     digest: str  #: SHA-256 of the case file's text, for compare-and-set.
     inputs_digest: str
-    """Of all the rest: framework, evidence, prompts, what is missing, and the day."""
+    """Of all the rest but the day: framework, evidence, prompts, and what is missing."""
+    day: date | None = field(default=None, kw_only=True)  #: The day its dossier speaks for.
 
     @property
     def key(self) -> str:
         """Equal where the dossier is."""
+        return f"{self.lasting_key} {self.day}"
+
+    @property
+    def lasting_key(self) -> str:
+        """Equal where all that the dossier rests on is, but for the day."""
         return f"{self.digest} {self.inputs_digest}"
 
     def ask(self, ask_id: str) -> Ask:

@@ -180,7 +180,7 @@ def label_more(outputs: int) -> str:
     """What has to be done before anything is reported."""
     if not outputs:
         return "make more cases: the drawn ones come from under 20 conversations"
-    return f"label {outputs} more outputs (tuneworthy evalset label --for)"
+    return f"label {outputs} more outputs (tuneworthy evalset export --for)"
 
 
 class JudgeChoice(NamedTuple):

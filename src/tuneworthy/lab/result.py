@@ -52,7 +52,7 @@ from tuneworthy.stats.compare import Ceiling, cases_needed, ceiling, paired_diff
 from tuneworthy.stats.intervals import BY_MARGIN, Z95
 from tuneworthy.verdict.weigh import FAMILIES, exactly, maker
 
-LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset label --for choose)"
+LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset export --for choose)"
 """What a bound on everything that was tried takes where a model judges."""
 ENOUGH = 20  #: Under this many conversations an interval isn't held against anything.
 _WORDS = {0.0: "no", 1.0: "yes"}

@@ -514,7 +514,7 @@ def _next(report: DataReport, case: str) -> Iterator[str]:
     if data.unreviewed:
         yield f"Review them: tuneworthy data review {case} --reviewer NAME"
     if any(gate.id == "disagreement" and gate.examples for gate in data.gates):
-        yield f"Settle what reviewers differ on: tuneworthy evalset adjudicate {case}"
+        yield f"Settle what reviewers differ on: tuneworthy evalset export {case} --settle"
     if data.size and data.better is None:
         yield f"Are they better than the model? tuneworthy data compare {case} --reviewer NAME"
     if data.size:

@@ -30,7 +30,7 @@ from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, s
 from tuneworthy.report.sections import money, options, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections.common import NOT_KNOWN, headline, open_answers
-from tuneworthy.report.sections.difference import beside, difference, version_lines
+from tuneworthy.report.sections.difference import beside, difference
 from tuneworthy.web.guard import let_in, site_of
 from tuneworthy.web.render import (
     AUTHOR,
@@ -51,7 +51,12 @@ from tuneworthy.web.render import (
 )
 from tuneworthy.words import day, few, interval_text, listing, sentence
 from tuneworthy.workspace.portfolio import CaseQuery, total_facts
-from tuneworthy.workspace.workspace import MOST_CASES, since, since_dossier, writers_since
+from tuneworthy.workspace.workspace import (
+    MOST_CASES,
+    answers_since,
+    since_dossier,
+    writers_since,
+)
 
 router = APIRouter(include_in_schema=False)
 
@@ -79,7 +84,7 @@ def cases(request: Request, asked: Annotated[Listed, Query()]) -> HTMLResponse:
         asked=asked,
         at=partial(_at, asked),
         sums=b.facts([*total_facts(portfolio)][1:]),
-        people=portfolio.owners or portfolio.totals.due or asked.sort == "review",
+        people=portfolio.owners or portfolio.totals.due or asked.order == "review",
     )
 
 
@@ -344,13 +349,31 @@ def _conflict(of: AskedCase, seen: dict[str, str], mine: dict[str, str], digest:
     return for_notice(response) if of.part else response
 
 
+@router.post("/cases/{name}/answers/undo")
+def undo(of: OfCase, then: ReadDigest, digest: ReadDigest) -> Response:
+    """Take back the last save; what is there now is kept as a version.
+
+    What others wrote since the page was made stays: then nothing is written, and it says who.
+    """
+    try:
+        of.workspace.undo(of.name, then, digest)
+    except ConflictError:
+        now, what = of.evaluated, "fields of the file"
+        with suppress(InputError):  # a version that isn't kept
+            what = listing(answers_since(now, digest)) or what
+        why = f"{writers_since(now.case, digest)} changed it since ({what}), and that would go"
+        raise ConflictError(
+            why, fix="look at it, and answer again what you want otherwise"
+        ) from None
+    return of.to("/answers")
+
+
 class NoteForm(BaseModel, extra="allow"):
     """The notes beside the answers: which one is saved, by whom, and the texts of all."""
 
     digest: str = Field("", max_length=64)
     key: str = Field("", max_length=200)
     by: str = Field("", max_length=80)
-    back: Literal["history", "answers"] = "answers"
 
 
 @router.post("/cases/{name}/notes")
@@ -367,7 +390,7 @@ def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
             text = f"{unsigned} ({by}, {day(of.dossier.as_of)})"
         mine = {f"{form.key}.note": text}
         of.evaluated = of.workspace.written_by(by).set_answers(of.name, mine, form.digest)
-    at = f"/{form.back}" + f"#q-{form.key}" * bool(form.key)
+    at = "/answers" + f"#q-{form.key}" * bool(form.key)
     response = of.page("noted.html", key=form.key, swap=True) if of.part else of.to(at)
     response.set_cookie(AUTHOR, quote(by), 31_536_000, httponly=True, samesite="strict")
     return response
@@ -399,6 +422,16 @@ def report(of: OfCase) -> Response:
     return of.page("report.html")
 
 
+@router.post("/cases/{name}/report/since")
+def compared_with(of: OfCase, dossier: Annotated[UploadFile, File()]) -> Response:
+    """What changed since a dossier that was kept; the file isn't stored."""
+    try:
+        changes = since_dossier(dossier.file.read().decode("utf-8", "replace"), of.evaluated)
+    except InputError as caught:
+        return of.page("report.html", 422, wrong=str(caught))
+    return of.page("report.html", sections=(difference(changes),))
+
+
 @router.get("/cases/{name}/report/view")
 def view(of: OfCase) -> Response:
     """The page that is one file, shown."""
@@ -409,62 +442,6 @@ def view(of: OfCase) -> Response:
 def file(of: OfCase, form: ExportForm) -> Response:
     """A file to save."""
     return exported(of, form)
-
-
-# What a case said before, and what changed since.
-
-
-@router.get("/cases/{name}/history")
-def history(of: OfCase, then: Digest = "") -> Response:
-    """The versions that were written from here; and, for one of them, what changed since."""
-    if not then:
-        return _versions(of)
-    changes = since(of.evaluated, then)
-    return _versions(of, sections=(difference(changes.difference),), lines=changes.lines)
-
-
-@router.post("/cases/{name}/history/restore")
-def restore(
-    of: OfCase,
-    then: ReadDigest,
-    digest: ReadDigest,
-    back: Annotated[Literal["history", "answers"], Form()] = "history",
-) -> Response:
-    """Write an earlier version as the newest one; what is there now is kept as one, too.
-
-    What others wrote since the page was made stays: then nothing is written, and it says who.
-    """
-    try:
-        of.workspace.restore(of.name, then, digest)
-    except ConflictError:
-        now, what = of.evaluated, "fields of the file"
-        with suppress(InputError):  # a version that isn't kept
-            changed = since(now, digest).difference.answers
-            what = listing([f"{change.title}: {change.after}" for change in changed]) or what
-        why = f"{writers_since(now.case, digest)} changed it since ({what}), and that would go"
-        raise ConflictError(
-            why, fix="look at it, and restore what you want in its history"
-        ) from None
-    return of.to(f"/{back}")
-
-
-@router.post("/cases/{name}/history")
-def compared_with(of: OfCase, dossier: Annotated[UploadFile, File()]) -> Response:
-    """What changed since a dossier that was kept; the file isn't stored."""
-    try:
-        changes = since_dossier(dossier.file.read().decode("utf-8", "replace"), of.evaluated)
-    except InputError as caught:
-        return _versions(of, 422, wrong=str(caught))
-    return _versions(of, sections=(difference(changes),))
-
-
-def _versions(of: AskedCase, status: int = 200, **values: Any) -> Response:
-    now = of.evaluated
-    every = [
-        (v.at, v.by, v.digest, answer, answers) for v, answer, answers in of.workspace.earlier(now)
-    ]
-    versions = version_lines(every, record.titles(now.framework), now.digest)
-    return of.page("history.html", status, versions=versions, **values)
 
 
 # The charts of a case: each at an address of its own, and the script that draws them.

@@ -82,7 +82,7 @@ class Problem(Record):
 PROBLEM = "application/problem+json"
 MIB = 1024 * 1024
 BODY_LIMIT = MIB  #: Bytes of a request.
-_UPLOAD, _UPLOAD_LIMIT = re.compile(r"/cases/[^/]+/(?:history|label)(?:/.*)?"), 17 * MIB
+_UPLOAD, _UPLOAD_LIMIT = re.compile(r"/cases/[^/]+/(?:report/since|label)(?:/.*)?"), 17 * MIB
 """Addresses that take a file, and the bytes of a request to them."""
 _FILES = re.compile(r"(?:/api/v1)?/cases/[^/]+/files(?:/.*)?")
 """Addresses that take files of a case, which go to the disk as they come."""

@@ -142,7 +142,6 @@ TABS = {
     "Money": {"money": "Money"},
     "Options & plan": {"options": "Options", "plan": "Plan"},
     "Report": {"report": "Report"},
-    "History": {"history": "History"},
 }
 """Tabs in their order, each with its pages: title by what follows the case's address. A new page is
 an entry here and a route of its own."""

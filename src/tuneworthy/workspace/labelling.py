@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple, cast
 
 from tuneworthy.errors import CaseError, ConflictError, InputError, argument
 from tuneworthy.files import stores
-from tuneworthy.files.evalset import named_evalset
+from tuneworthy.files.evalset import named_evalset, strict_json
+from tuneworthy.files.materials import read_materials
 from tuneworthy.lab.judge import SCALE, label_sample, rubric_text, shuffled
 from tuneworthy.lab.prepare import MOST_TOKENS, arm_outputs, evalset_of, outputs_of, prepare
 from tuneworthy.model.base import Unknown
@@ -32,6 +33,7 @@ from tuneworthy.pipeline import load_case
 from tuneworthy.report.sections.evalset import Item
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.syntax.document import did_you_mean
+from tuneworthy.text.json import Validator, validator
 from tuneworthy.training.candidates import (
     LABEL,
     own_answers,
@@ -71,6 +73,51 @@ class LabelTask:
     the rubric are its own then."""
 
 
+class AnswerForm(NamedTuple):
+    """What the right answers of an evaluation set have to be."""
+
+    is_json: bool = False
+    valid: Validator | None = None  #: Whether a value fits the schema of the case.
+
+    def problem(self, answer: str) -> str:
+        """Why a text is no right answer; empty where it may be one."""
+        if not self.is_json:
+            return ""
+        try:
+            value = strict_json(answer)
+        except (ValueError, RecursionError):
+            return "is no JSON, which the others are"
+        if self.valid is not None and not self.valid(value):
+            return "doesn't fit data.output_schema"
+        return ""
+
+
+def answer_form(case: Case, cases: Sequence[EvalCase]) -> AnswerForm:
+    """What the schema of a case asks of its answers; without one, what they have in common.
+
+    Where every known right answer is an object or a list, each is JSON; where none is known yet,
+    the logged answers say it.
+    """
+    schema = read_materials(case).output_schema
+    if schema is not None and schema.get("type") in ("object", "array"):
+        valid, _ = validator(schema)
+        return AnswerForm(is_json=True, valid=valid)
+    known = [entry.reference for entry in cases if entry.reference is not None]
+    if not known:
+        known = [entry.logged for entry in cases if entry.logged]
+    return AnswerForm(is_json=bool(known) and all(map(_is_container, known)))
+
+
+def _is_container(answer: object) -> bool:
+    """Whether an answer is an object or a list, as a value or as a text of JSON."""
+    if isinstance(answer, str):
+        try:
+            answer = strict_json(answer)
+        except (ValueError, RecursionError):
+            return False
+    return isinstance(answer, dict | list)
+
+
 @dataclass
 class LabelQueue:
     """What there is to label, by id and in order; every label is kept as soon as it is given."""
@@ -83,6 +130,8 @@ class LabelQueue:
     labels: dict[ItemKey, Label]  #: What this labeller gave before, and since.
     notes: Mapping[ItemKey, tuple[str, ...]] = field(default_factory=dict)
     """What others gave, for whoever settles it."""
+    form: AnswerForm = field(default_factory=AnswerForm)
+    """What every right answer has to be."""
 
     def shared_with(self, labeller: str) -> LabelQueue:
         """The same items for somebody, with their labels by now."""
@@ -140,18 +189,31 @@ class LabelQueue:
         if item is None:
             what = "what that page showed has changed since, or is settled; nothing was kept"
             raise ConflictError(what, fix="go on with the next")
+        text, more = self.checked(item, value, better)
+        if self.value_of(name) != text or more:
+            self.keep(item, text, more)
+
+    def checked(self, item: Item, value: str, better: str = "") -> tuple[str, str]:
+        """A label as it is kept, and the answer of an edit or why something is rejected.
+
+        Raises:
+            InputError: If that can't be said of the item.
+        """
         text = value if item.choices else value.strip()
         if item.choices and text not in item.choices:
             what = f'"{value[:40]}" can\'t be said of it'
-            raise InputError(what, fix="choose one of the answers")
+            raise InputError(what, fix=f"choose one of these: {', '.join(item.choices)}")
         if not text or len(text) > LONGEST:
             raise InputError("a right answer has some text, and not too much", where="answer")
+        if item.task == "answer" and (wrong := self.form.problem(text)):
+            raise InputError(f"the answer {wrong}", fix="correct it; nothing was kept")
+        if text == "reject":
+            return text, better.strip()[:_WHY]
         if text != "edit":
-            better = better.strip()[:_WHY] if text == "reject" else ""
-        elif not better.strip() or len(better) > LONGEST or better == item.outputs[0]:
+            return text, ""
+        if not better.strip() or len(better) > LONGEST or better == item.outputs[0]:
             raise InputError("an edit changes the answer", fix="change it, or accept it")
-        if self.value_of(name) != text or better:
-            self.keep(item, text, better)
+        return text, better
 
     def keep(self, item: Item, value: str, better: str = "") -> None:
         """Keep a label, given of the outputs as they are shown; it counts in place of another."""
@@ -193,7 +255,9 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     case = load_case(source)
     if task.kind == "settle":
         return _to_settle(source, case, task)
-    name, text = stores.labeller_name(task.labeller), ""
+    name = stores.labeller_name(task.labeller)
+    text = ""
+    form = AnswerForm()
     if task.lab is not None:
         items, text = _drawn_items(source, case, task.rubric, task.lab)
     elif task.kind == "training":
@@ -201,16 +265,16 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     elif task.kind == "compare":
         items = pair_items(own_answers(source, arm=task.arms[0] if task.arms else ""))
     elif task.kind == "answer":
-        lacking = [
-            eval_case for eval_case in evalset_of(case, source) if eval_case.reference is None
-        ]
+        cases = evalset_of(case, source)
+        lacking = [eval_case for eval_case in cases if eval_case.reference is None]
+        form = answer_form(case, cases)
         if not lacking:
             fix = "label outputs with --rubric FILE or --pairwise ARM ARM"
             raise CaseError("every case has a right answer", where=str(source), fix=fix)
         items = [Item("answer", eval_case) for eval_case in shuffled(lacking, task.seed)]
     else:
         items, text = _outputs_to_label(source, case, task)
-    return LabelQueue(case, name, _by_id(items), text, _labels(case).get(name, {}))
+    return LabelQueue(case, name, _by_id(items), text, _labels(case).get(name, {}), form=form)
 
 
 def _outputs_to_label(source: str | Path, case: Case, task: LabelTask) -> tuple[list[Item], str]:
@@ -231,36 +295,61 @@ def _outputs_to_label(source: str | Path, case: Case, task: LabelTask) -> tuple[
             raise InputError(f'"{name[:80]}" answered nothing', where="ARM", fix=fix)
     arms = tuple(sorted(task.arms or outputs))
     if task.kind == "pairwise":
-        first, second = (outputs[arm] for arm in arms)
-        digest = digest_of(text) if text else ""
-        items = [
-            Item(
-                "pairwise",
-                eval_case,
-                arms,
-                (first[eval_case.id], second[eval_case.id]),
-                PAIRS,
-                _chance(task.seed, eval_case).random() < 0.5,  # which of them is first
-                digest,
-            )
-            for eval_case in cases
-            if eval_case.id in first and eval_case.id in second
-        ]
+        items = _pair_items(cases, outputs, arms, digest_of(text) if text else "", task.seed)
     else:
-        digest = digest_of(text, task.scale)
-        items = [
-            Item("rubric", eval_case, (arm,), (output,), SCALES[task.scale], rubric=digest)
-            for eval_case in cases
-            for arm, output in _mixed(eval_case, outputs, arms, task.seed)
-        ]
+        items = _rubric_items(cases, outputs, arms, digest_of(text, task.scale), task)
     if not items:
         fix = "run the lab on: tuneworthy ceiling"
         raise CaseError("no case was answered by these arms", where=str(source), fix=fix)
     return items, text
 
 
+Outputs = Mapping[str, Mapping[str, str]]  #: Output by arm, and by id of the case.
+
+
+def _pair_items(
+    cases: Iterable[EvalCase], outputs: Outputs, arms: tuple[str, ...], rubric: str, seed: int
+) -> list[Item]:
+    """The outputs of two arms side by side, for each case that both answered.
+
+    Which of them is shown first is drawn by the seed.
+    """
+    one, other = (outputs[arm] for arm in arms)
+    items = []
+    for case in cases:
+        if case.id not in one or case.id not in other:
+            continue
+        item = Item(
+            task="pairwise",
+            case=case,
+            arms=arms,
+            outputs=(one[case.id], other[case.id]),
+            choices=PAIRS,
+            flipped=_chance(seed, case).random() < 0.5,
+            rubric=rubric,
+        )
+        items.append(item)
+    return items
+
+
+def _rubric_items(
+    cases: Iterable[EvalCase],
+    outputs: Outputs,
+    arms: tuple[str, ...],
+    rubric: str,
+    task: LabelTask,
+) -> list[Item]:
+    """Each output of some arms by itself, the arms of a case in an order drawn by the seed."""
+    items = []
+    for case in cases:
+        for arm, output in _mixed(case, outputs, arms, task.seed):
+            choices = SCALES[task.scale]
+            items.append(Item("rubric", case, (arm,), (output,), choices, rubric=rubric))
+    return items
+
+
 def _mixed(
-    case: EvalCase, outputs: Mapping[str, Mapping[str, str]], arms: Sequence[str], seed: int
+    case: EvalCase, outputs: Outputs, arms: Sequence[str], seed: int
 ) -> list[tuple[str, str]]:
     """What arms made of a case, in an order drawn by the seed."""
     mixed = [arm for arm in arms if case.id in outputs.get(arm, {})]
@@ -324,7 +413,7 @@ def agreement(source: str | Path) -> tuple[AgreementOf, ...]:
     """How far the labellers of a case agree, for each task and rubric."""
     groups = agreement_so_far(source)
     if not groups:
-        fix = f"label some: tuneworthy evalset label {argument(source)} --labeller NAME"
+        fix = f"label some: tuneworthy evalset export {argument(source)} --labeller NAME"
         raise CaseError("has no labels yet", where=str(source), fix=fix)
     return groups
 
@@ -347,7 +436,7 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     if not differ:
         fix = f"see them: tuneworthy evalset agreement {argument(source)}"
         raise CaseError("has nothing to settle", where=str(source), fix=fix)
-    outputs: Mapping[str, Mapping[str, str]] = {}
+    outputs: Outputs = {}
     keys = [dispute.key for dispute in differ]
     if any(key[0] in ("rubric", "pairwise") and key[3] != LABEL for key in keys):
         outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
@@ -369,12 +458,11 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
         raise CaseError("what was labelled isn't there any more", where=str(source), fix=fix)
     text = rubric_text(task.rubric) if task.rubric else ""
     own = labels.get(stores.ADJUDICATED, {})
-    return LabelQueue(case, stores.ADJUDICATED, _by_id(items), text, own, notes)
+    form = answer_form(case, tuple(cases.values()))
+    return LabelQueue(case, stores.ADJUDICATED, _by_id(items), text, own, notes, form)
 
 
-def _item(
-    differ: Disagreement, cases: Mapping[str, EvalCase], outputs: Mapping[str, Mapping[str, str]]
-) -> Item | None:
+def _item(differ: Disagreement, cases: Mapping[str, EvalCase], outputs: Outputs) -> Item | None:
     task, rubric, case_id, first, second = differ.key
     case, arms = cases.get(case_id), tuple(filter(None, (first, second)))
     if case is None or any(case_id not in outputs.get(arm, {}) for arm in arms):

@@ -1,4 +1,4 @@
-"""A folder of cases as a portfolio: a row a case; filtered, sorted, summed, and chosen by value."""
+"""A folder of cases as a portfolio: a row a case; filtered, sorted, summed, up to a budget."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ import os
 import re
 import sqlite3
 import zlib
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import cache
 from importlib.metadata import version
-from itertools import accumulate
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from weakref import finalize
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -100,7 +98,9 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
 
 # What is asked of a portfolio: which cases, in which order, and what a budget would fund.
 
-Order = Literal["answer", "name", "ask", "stake", "contradictions", "review", "measured"]
+Order = Literal[
+    "answer", "name", "ask", "stake", "contradictions", "review", "measured", "per_dollar"
+]
 
 _EMPTY_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)
 
@@ -114,11 +114,16 @@ class CaseQuery(FileRecord, defer_build=False):
     owner: Annotated[str, Field(max_length=200)] = ""  #: Only those of this owner.
     contradictions: bool = False  #: Only those with an open contradiction.
     due: bool = False  #: Only those whose review is due.
-    sort: Order = "answer"  #: What is most, or soonest, comes first.
+    sort: Annotated[Order | None, _EMPTY_IS_NONE] = None
+    """What is most, or soonest, comes first; by answer, with a budget by worth for a dollar."""
     reverse: bool = False  #: The other way round; what isn't known is last all the same.
     budget: Annotated[float | None, Field(ge=0, le=1e12), _EMPTY_IS_NONE] = None
-    """USD: which of these cases to fund with it, by what they are worth."""
+    """USD: how far down the list it goes, by worth for each dollar asked."""
     after: Annotated[str, Field(max_length=100)] = ""  #: Begin after the case of this name.
+
+    @property
+    def order(self) -> Order:
+        return self.sort or ("answer" if self.budget is None else "per_dollar")
 
 
 def query_of(options: dict[str, Any]) -> CaseQuery:
@@ -141,6 +146,37 @@ def top(amount: Number | None) -> float | None:
     return most if isinstance(most, float | int) else None
 
 
+def worth_per_dollar(row: CaseRow) -> float | None:
+    """What a case is worth for a dollar of its ask, infinite for a free one.
+
+    None where it can't be funded, whatever the budget.
+    """
+    worth = top(row.worth_usd)
+    ask = top(row.ask_usd)
+    if worth is None or ask is None or _barred(row):
+        return None
+    return worth / ask if ask > 0 else math.inf
+
+
+def _ask_cents(row: CaseRow) -> int:
+    """The most that a case may ask, in whole cents, so that sums are exact."""
+    return math.ceil(round(100 * (top(row.ask_usd) or 0.0), 4))
+
+
+def _barred(row: CaseRow) -> str:
+    """Why a case can't be funded whatever the budget; empty where it can."""
+    worth = top(row.worth_usd)
+    if row.answer is None or row.pending:
+        return "being worked out" if row.pending else "can’t be read"
+    if row.ask_usd is None:
+        return f"asks for nothing: the answer is {ANSWER_WORDS[row.answer]}"
+    for amount, what in ((row.ask_usd, "what it asks"), (row.worth_usd, "what it is worth")):
+        if top(amount) is None:
+            ask = amount.ask if isinstance(amount, Unknown) else "it has no upper end"
+            return f"{what} isn’t known: {ask}"
+    return f"worth {usd(worth)} on average" if worth is not None and worth <= 0 else ""
+
+
 ANSWERS: tuple[TuningAnswer, ...] = ("yes", "pilot", "open", "not_yet", "no")
 _KEYS: dict[Order, Callable[[CaseRow], Any]] = {
     "answer": lambda row: row.answer and ANSWERS.index(row.answer),
@@ -150,6 +186,7 @@ _KEYS: dict[Order, Callable[[CaseRow], Any]] = {
     "stake": lambda row: top(row.worth_usd),
     "contradictions": lambda row: row.contradictions,
     "measured": lambda row: row.measured / row.answered if row.answered else None,
+    "per_dollar": worth_per_dollar,
 }
 RISING = ("answer", "name", "review")  #: Orders in which the least comes first.
 
@@ -204,11 +241,11 @@ def totals(
 
 _SUMMED = ("measured", "answered", "due")
 
-# A budget: the asks that fit into it and are worth most together.
+# A budget: the cases in the order of what they are worth for a dollar, as far as it goes.
 
 
 class Funding(LateRecord):
-    """What a budget funds: of all choices that it can pay, the one that is worth most."""
+    """What a budget pays, taken from the top of the list by worth for a dollar of the ask."""
 
     budget_usd: float
     ask_usd: float  #: What the funded ask at most, together.
@@ -216,13 +253,25 @@ class Funding(LateRecord):
     funded: dict[str, float | None]
     """Name of each case to what it is worth for a dollar, the most first; None for a free one."""
     left_out: dict[str, str]  #: Name of each other case to the reason.
+    next: str = ""  #: Name of the first case that isn't reached; empty where none is left.
+    next_ask_usd: float | None = None  #: What that one asks at most.
 
     @property
     def says(self) -> str:
-        cases, budget = counted(len(self.funded), "case"), usd(self.budget_usd)
-        worth = f"{usd(self.ask_usd)}, worth {usd(self.worth_usd)} on average"
-        best = "No other choice within it is worth more."
-        return f"{budget} funds {cases} for {worth}. {best}" if self.funded else f"{budget}: none."
+        """What the budget pays, and what the next case would take."""
+        budget, cases = usd(self.budget_usd), counted(len(self.funded), "case")
+        asked, worth = usd(self.ask_usd), usd(self.worth_usd)
+        pays = f"{budget} funds {cases} for {asked}, worth {worth} on average."
+        if not self.funded:
+            pays = f"{budget} funds no case."
+        if self.next_ask_usd is None:
+            return f"{pays} No other case can be funded."
+        return f"{pays} The next one asks {usd(self.next_ask_usd)}."
+
+    @property
+    def says_line(self) -> str:
+        """The line in the list, where the budget ends."""
+        return f"The budget of {usd(self.budget_usd)} ends here: {usd(self.ask_usd)} asked above"
 
     def of(self, row: CaseRow) -> str:
         """What comes of a case that asks for something; empty for another."""
@@ -233,95 +282,42 @@ class Funding(LateRecord):
 
 
 def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
-    """Choose among cases by what they are worth.
+    """Fund cases from the top of the list by worth for a dollar, up to where the budget ends.
 
-    Asks count with the most they may come to. A case of which ask or worth isn't known is never
-    taken for one that asks or is worth nothing.
-
-    Raises:
-        InputError: If too many choices are nearly as good to go through them all.
+    Asks count with the most they may come to. The line falls before the first case that would
+    pass the budget, and nothing below it is funded, so a larger budget never takes a case away. A
+    case of which ask or worth isn't known is never taken for one that asks or is worth nothing.
     """
-    out = {row.name: why for row in rows if (why := _barred(row))}
-    items = [
-        (row.name, math.ceil(round(100 * (top(row.ask_usd) or 0), 4)), math.floor(100 * worth))
-        for row in rows
-        if row.name not in out and (worth := top(row.worth_usd)) is not None
-    ]
-    items.sort(key=lambda item: (-item[2] / item[1] if item[1] else -math.inf, item[0]))
-    chosen = best_choice([(ask, worth) for _, ask, worth in items], math.floor(100 * budget))
-    used = sum(items[n][1] for n in chosen) / 100
-    for name, ask, _ in (item for n, item in enumerate(items) if n not in chosen):
-        rest = f"{usd(used)} of {usd(budget)} go to what is worth more"
-        out[name] = f"doesn’t fit: asks {usd(ask / 100)}, and {rest}"
-    funded = [items[n] for n in chosen]
+    left_out = {row.name: why for row in rows if (why := _barred(row))}
+    funded: dict[str, float | None] = {}
+    budget_cents = math.floor(100 * budget)
+    spent_cents = 0
+    worth_usd = 0.0
+    below: list[CaseRow] = []
+    for row in in_order(rows, "per_dollar"):
+        if row.name in left_out:
+            continue
+        cents = _ask_cents(row)
+        if below or spent_cents + cents > budget_cents:
+            below.append(row)
+            continue
+        spent_cents += cents
+        worth_usd += top(row.worth_usd) or 0.0
+        per_dollar = worth_per_dollar(row)
+        funded[row.name] = None if per_dollar == math.inf else per_dollar
+    first = next(iter(below), None)
+    spent = f"{usd(spent_cents / 100)} of {usd(budget)} go to what is worth more a dollar"
+    for row in below:
+        left_out[row.name] = f"below the line: asks {usd(_ask_cents(row) / 100)}, and {spent}"
     return Funding(
         budget_usd=budget,
-        ask_usd=used,
-        worth_usd=sum(worth for *_, worth in funded) / 100,
-        funded={name: worth / ask if ask else None for name, ask, worth in funded},
-        left_out=out,
+        ask_usd=spent_cents / 100,
+        worth_usd=worth_usd,
+        funded=funded,
+        left_out=left_out,
+        next=first.name if first else "",
+        next_ask_usd=_ask_cents(first) / 100 if first else None,
     )
-
-
-def _barred(row: CaseRow) -> str:
-    """Why a case can't be funded whatever the budget; empty where it can."""
-    worth = top(row.worth_usd)
-    if row.answer is None or row.pending:
-        return "being worked out" if row.pending else "can’t be read"
-    if row.ask_usd is None:
-        return f"asks for nothing: the answer is {ANSWER_WORDS[row.answer]}"
-    for amount, what in ((row.ask_usd, "what it asks"), (row.worth_usd, "what it is worth")):
-        if top(amount) is None:
-            ask = amount.ask if isinstance(amount, Unknown) else "it has no upper end"
-            return f"{what} isn’t known: {ask}"
-    return f"worth {usd(worth)} on average" if worth is not None and worth <= 0 else ""
-
-
-_MOST_TRIED = 300_000  # about two seconds
-
-
-def best_choice(items: Sequence[tuple[int, int]], budget: int) -> tuple[int, ...]:
-    """Places of the items worth most together whose costs fit into a budget; the cheapest such.
-
-    Exact. Choices are kept by cost but for those that cost as much and are worth no more (Nemhauser
-    and Ullmann 1969), and those that couldn't reach the best that is known even if what is left
-    could be taken in parts (Dantzig 1957). Items are costs with worths above 0, the best for a
-    dollar first.
-
-    Raises:
-        InputError: If they are too many to go through.
-    """
-    costs = [0, *accumulate(cost for cost, _ in items)]
-    worths = [0, *accumulate(worth for _, worth in items)]
-
-    def most(n: int, rest: int) -> int:
-        """What items from the nth on could bring for the rest of the budget, in parts."""
-        whole = min(bisect_right(costs, costs[n] + rest) - 1, len(items))
-        cost, worth = items[whole] if whole < len(items) else (1, 0)
-        return worths[whole] - worths[n] + (costs[n] + rest - costs[whole]) * worth // cost
-
-    spent = least = tried = 0
-    for cost, worth in items:
-        if spent + cost <= budget:
-            spent, least = spent + cost, least + worth
-    choices: list[tuple[int, int, Any]] = [(0, 0, None)]
-    for n, (cost, worth) in enumerate(items):
-        more = [(c + cost, w + worth, (n, kept)) for c, w, kept in choices if c + cost <= budget]
-        best, both = -1, sorted([*choices, *more], key=lambda choice: (choice[0], -choice[1]))
-        choices = []
-        for choice in both:
-            if choice[1] > best and choice[1] + most(n + 1, budget - choice[0]) >= least:
-                best = choice[1]
-                choices.append(choice)
-        tried += len(choices)
-        if tried > _MOST_TRIED:
-            fix = "filter the cases first, or choose another budget"
-            raise InputError("too many choices are nearly as good", where="budget", fix=fix)
-    chain, places = choices[-1][2], list[int]()
-    while chain is not None:
-        place, chain = chain
-        places.append(place)
-    return tuple(reversed(places))
 
 
 # The whole, as every surface shows it.
@@ -337,6 +333,8 @@ class Portfolio(LateRecord):
     totals: Totals
     owners: tuple[str, ...]  #: Everybody who answers for a case of the folder.
     funding: Funding | None = None  #: For a budget.
+    line: str = ""
+    """Name of the case above which the budget ends; empty where the list is in another order."""
 
     @property
     def says(self) -> str:
@@ -358,12 +356,14 @@ def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = Non
     ]
     answers = Counter(row.answer for row in fitting if row.answer is not None)
     answered = [row for row in fitting if query.answer in ("", row.answer)]
-    ordered = in_order(answered, query.sort, reverse=query.reverse)
+    ordered = in_order(answered, query.order, reverse=query.reverse)
     begin = next((n for n, row in enumerate(ordered, 1) if row.name == query.after), None)
     if begin is None and query.after:
         raise InputError("isn't in this list any more", where=query.after, fix="begin it again")
     begin = begin or 0
     page = ordered[begin : None if most is None else begin + most]
+    funding = None if query.budget is None else fund(ordered, query.budget)
+    falls = funding is not None and query.order == "per_dollar" and not query.reverse
     return Portfolio(
         cases=tuple(page),
         total=len(every),
@@ -371,7 +371,8 @@ def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = Non
         more=begin + len(page) < len(ordered),
         totals=totals(ordered, answers, [row for row in every if row.pending]),
         owners=tuple(sorted({row.owner for row in every if row.owner})),
-        funding=None if query.budget is None else fund(ordered, query.budget),
+        funding=funding,
+        line=funding.next if funding and falls else "",
     )
 
 
@@ -385,8 +386,12 @@ def document(listed: Portfolio, folder: str) -> b.Document:
     """A portfolio for a terminal."""
     chosen, people = listed.funding, any(row.owner or row.review_on for row in listed.cases)
     titles = "Case | Answer | #Ask now | #At stake | #Measured"
-    rows = []
+    titles += " | Owner, review" * people + " | Budget" * bool(chosen)
+    empty = [""] * titles.count("|")
+    rows: list[tuple[str, ...]] = []
     for row in listed.cases:
+        if chosen and row.name == listed.line:
+            rows.append((chosen.says_line, *empty))
         clash = f"; {several(row.contradictions, 'contradiction')}" * bool(row.contradictions)
         state = row.problem or ("being worked out" if row.pending else "")
         amounts = ("–" if usd is None else dollars(usd) for usd in (row.ask_usd, row.worth_usd))
@@ -395,7 +400,6 @@ def document(listed: Portfolio, folder: str) -> b.Document:
         more += [chosen.of(row)] if chosen else []
         answer = f"{ANSWER_WORDS[row.answer]}{clash}" if row.answer else state
         rows.append((row.title or row.name, answer, *amounts, measured, *more))
-    titles += " | Owner, review" * people + " | Budget" * bool(chosen)
     sections = [
         b.section("totals", "", b.facts(total_facts(listed))),
         b.section("cases", "", b.table("Cases", titles, rows) if rows else "No case fits."),
@@ -428,8 +432,16 @@ def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
 _LARGEST = 16 * MIB
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS kept "
-    "(place, name, key, row, dossier, PRIMARY KEY (place, name)) WITHOUT ROWID"
+    "(place, name, key, counts, row, dossier, PRIMARY KEY (place, name)) WITHOUT ROWID"
 )
+
+
+class KeptRow(NamedTuple):
+    """A row as it was worked out, and what has to be as it was for it to hold."""
+
+    key: str  #: Of all that it was made from but the day; empty for none.
+    counts: str  #: Digest of what counts of the day.
+    row: CaseRow
 
 
 @cache
@@ -475,28 +487,38 @@ class KeptCases:
             return self._base.execute(statement, values).fetchall()
         return []
 
-    def rows(self, place: str) -> dict[str, tuple[str, CaseRow]]:
-        """The last row of each case, with the key of what it was made from; empty for none."""
-        rows = dict[str, tuple[str, CaseRow]]()
-        asked = "SELECT name, key, row FROM kept WHERE place = ? AND length(row) < ?"
-        for name, made_from, text in self._run(asked, place, MIB):
+    def rows(self, place: str) -> dict[str, KeptRow]:
+        """The last row of each case; empty for none."""
+        rows = dict[str, KeptRow]()
+        asked = "SELECT name, key, counts, row FROM kept WHERE place = ? AND length(row) < ?"
+        for name, made_from, counts, text in self._run(asked, place, MIB):
             with suppress(ValueError):
                 row = CaseRow.model_validate_json(text)
                 program, _, key = str(made_from).partition(" ")
-                rows[str(name)] = key if program == _program() and row.name == name else "", row
+                own = program == _program() and row.name == name
+                rows[str(name)] = KeptRow(key if own else "", str(counts), row)
         return rows
 
-    def dossier(self, place: str, name: str, key: str) -> Dossier | None:
-        """The dossier made from just this; None where none is kept."""
+    def dossier(self, place: str, name: str, key: str, day: date) -> Dossier | None:
+        """The dossier of this day made from just this; None where none is kept."""
         asked = "SELECT dossier FROM kept WHERE place = ? AND name = ? AND key = ?"
         for (data,) in self._run(asked, place, name, f"{_program()} {key}"):
             with suppress(ValueError, TypeError, zlib.error):
                 text = zlib.decompressobj().decompress(data, _LARGEST)
-                return Dossier.model_validate_json(text)
+                dossier = Dossier.model_validate_json(text)
+                return dossier if dossier.as_of == day else None
         return None
 
-    def keep(self, place: str, key: str, row: CaseRow, dossier: Dossier) -> None:
-        """Keep them in the place of what was there."""
+    def keep(self, place: str, kept: KeptRow, dossier: Dossier) -> None:
+        """Keep a row and its dossier in the place of what was there."""
         data = zlib.compress(dossier.model_dump_json(by_alias=True).encode(), 1)
-        values = (f"{_program()} {key}", row.model_dump_json(exclude_defaults=True), data)
-        self._run("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", place, row.name, *values)
+        text = kept.row.model_dump_json(exclude_defaults=True)
+        statement = "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?, ?)"
+        key = f"{_program()} {kept.key}"
+        self._run(statement, place, kept.row.name, key, kept.counts, text, data)
+
+    def keep_row(self, place: str, kept: KeptRow) -> None:
+        """Keep a row in the place of what was there; the dossier beside it stays as it is."""
+        text = kept.row.model_dump_json(exclude_defaults=True)
+        statement = "UPDATE kept SET row = ? WHERE place = ? AND name = ? AND key = ?"
+        self._run(statement, text, place, kept.row.name, f"{_program()} {kept.key}")

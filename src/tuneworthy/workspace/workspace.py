@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import math
 import os
@@ -17,7 +16,6 @@ from itertools import islice, takewhile
 from pathlib import Path
 from stat import S_ISREG
 from time import monotonic, sleep
-from typing import NamedTuple
 
 from tuneworthy.errors import CaseError, FrameworkError, InputError, NoSuchCaseError, OutputError
 from tuneworthy.files.case import (
@@ -54,23 +52,23 @@ from tuneworthy.files.stores import (
 from tuneworthy.framework.load import NAMES, load_document, load_named
 from tuneworthy.interview import answers as interview
 from tuneworthy.interview.answers import CaseSnapshot, EvaluatedCase
-from tuneworthy.model.base import State
 from tuneworthy.model.case import Case
-from tuneworthy.model.dossier import Difference, Dossier, TuningAnswer
+from tuneworthy.model.dossier import Difference, Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult
 from tuneworthy.money.investment import RememberedDraws
-from tuneworthy.pipeline import decide, framework_of, load_case, today
+from tuneworthy.pipeline import decide, framework_of, load_case, today, what_counts_of_the_day
 from tuneworthy.report.blocks import Block
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.syntax.document import parse
 from tuneworthy.words import listing
-from tuneworthy.workspace.cases import Cache, start_case, stated
+from tuneworthy.workspace.cases import Cache, start_case
 from tuneworthy.workspace.measure import FileKind, add_files
 from tuneworthy.workspace.portfolio import (
     CaseQuery,
     CaseRow,
     KeptCases,
+    KeptRow,
     Portfolio,
     case_row,
     portfolio,
@@ -178,7 +176,7 @@ def open_workspace(folder: str | Path, chosen: str | None, as_of: date | None) -
     """The cases of a folder, with what was worked out at earlier times."""
     from tuneworthy.llm.embedded import weights_path
 
-    kept = KeptCases(weights_path().with_name("cases-1.sqlite"))
+    kept = KeptCases(weights_path().with_name("cases-2.sqlite"))
     return Workspace(open_directory(folder), chosen, as_of, kept)
 
 
@@ -195,8 +193,8 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
     text = read_text(path, CASE_LIMIT, CaseError)
     case = _parsed(text, path)
     framework, rules = _framework(case, chosen)
-    inputs = _inputs_digest(case, day.isoformat(), rules)
-    return CaseSnapshot(source, case, framework, text, text_digest(text), inputs)
+    inputs = _inputs_digest(case, rules)
+    return CaseSnapshot(source, case, framework, text, text_digest(text), inputs, day=day)
 
 
 def _inputs_digest(case: Case, *more: str) -> str:
@@ -241,24 +239,8 @@ def _written(text: str, name: str) -> Framework:
     return load_document(parse(text, name, FrameworkError))
 
 
-_MOST_VERSIONS = 30
+MOST_VERSIONS = 30
 _MINUTE = timedelta(minutes=1)
-_MOST_LETTERS = 60_000
-
-
-class Earlier(NamedTuple):
-    """A version of a case, and the answer it has by today's rules and evidence."""
-
-    version: Version
-    answer: TuningAnswer | None  #: None where the version is no case any more, by this framework.
-    answers: Mapping[str, State]  #: What it says to each question; empty where it is no case.
-
-
-class Since(NamedTuple):
-    """What changed since a version."""
-
-    difference: Difference
-    lines: tuple[str, ...]  #: The change of the file; empty where it is too long to compare.
 
 
 def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
@@ -290,7 +272,7 @@ def writers_since(case: Case, digest: str) -> str:
     return listing(sorted({version.by or "somebody else" for version in later})) or "somebody else"
 
 
-def _entries(versions: Sequence[Version]) -> Iterator[Version]:
+def entries(versions: Sequence[Version]) -> Iterator[Version]:
     """The newest first, and of those that one wrote within a minute only the newest.
 
     What was in the file before the first of them came with it, at the same time, and stays.
@@ -322,21 +304,21 @@ def _case(version: Version, case: Case) -> Case:
     return _parsed(version.text, case_path(case.folder))
 
 
-def since(now: EvaluatedCase, digest: str) -> Since:
-    """What changed since a version, judged by the same rules as today."""
-    version = _kept(now.case, digest)
-    text = version.text
-    then = decide(_case(version, now.case), now.framework, as_of=now.dossier.as_of)
-    lines: list[str] = []
-    if len(text) + len(now.text) <= _MOST_LETTERS:
-        before, after = text.splitlines(), now.text.splitlines()
-        lines = list(difflib.unified_diff(before, after, lineterm="", n=1))[2:]
-    changed = tuple(line for line in lines if not line.startswith("@@"))
-    return Since(compare(then, now.dossier, judge_by(now.framework)), changed)
+def answers_since(now: EvaluatedCase, digest: str) -> list[str]:
+    """The answers that changed since a version, as they are now."""
+    then = decide(_case(_kept(now.case, digest), now.case), now.framework, as_of=now.dossier.as_of)
+    changes = compare(then, now.dossier, judge_by(now.framework)).answers
+    return [f"{change.title}: {change.after}" for change in changes]
 
 
 def since_dossier(raw: str, now: EvaluatedCase) -> Difference:
     return compare(parse_dossier(raw, "the file"), now.dossier, judge_by(now.framework))
+
+
+def _counts(snapshot: CaseSnapshot) -> str:
+    """Digest of what counts of the day that a case is looked at."""
+    day = snapshot.day or today()
+    return text_digest(what_counts_of_the_day(snapshot.case, snapshot.framework, day))
 
 
 _PAGE = 50  # cases in one part of the list
@@ -362,10 +344,9 @@ class Workspace:
     ) -> None:
         self.directory, self.chosen, self.as_of = directory, chosen, as_of
         self._cases: Cache[EvaluatedCase] = Cache(_DOSSIERS)
-        self._then: Cache[Earlier] = Cache(_DOSSIERS)
         self._kept = kept or KeptCases()
         self._place = f"{directory.folder.resolve()}\n{chosen or ''}"
-        self._rows: dict[str, tuple[str, CaseRow]] = self._kept.rows(self._place)
+        self._rows: dict[str, KeptRow] = self._kept.rows(self._place)
         self._names: tuple[float, tuple[str, ...]] = (0.0, ())
         self._draw = RememberedDraws()
         self.author = ""  #: Who writes; empty where nobody says.
@@ -409,25 +390,18 @@ class Workspace:
         changed = compare(before.dossier, after.dossier, judge_by(after.framework))
         return [str(path.relative_to(place)) for path in placed], read, changed
 
-    def earlier(self, now: EvaluatedCase) -> tuple[Earlier, ...]:
-        """The versions of a case, the newest first; () where none is kept."""
-        rows = []
-        for version in islice(_entries(read_versions(now.case)), _MOST_VERSIONS):
-            which, row = (now.source, version.digest), Earlier(version, None, {})
-            with suppress(InputError):
-                then = _case(version, now.case)
-                key = now.inputs_digest, _inputs_digest(then)  # it may name other files
-                if (earlier := self._then.find(which, key)) is None:
-                    answer = self.decide(then, now.framework).verdict.answer
-                    earlier = Earlier(version, answer, stated(then, now.framework))
-                row = self._then.keep(which, key, earlier)
-            rows.append(row._replace(version=version))
-        return tuple(rows)
+    def undo(self, name: str, then: str, digest: str) -> EvaluatedCase:
+        """Take back the last save of a case that is still as its reader saw it.
 
-    def restore(self, name: str, then: str, digest: str) -> EvaluatedCase:
-        """Write a version that is kept into a case that is still as its reader saw it."""
+        ``then`` is the digest of the version before that save.
+        """
         before = self._snapshot(name)
-        text, dossiers = _kept(before.case, then).text, list[Dossier]()
+        last = [version.digest for version in read_versions(before.case)[-2:]]
+        if before.digest == digest and last != [then, digest]:
+            what = "only the last save can be taken back"
+            raise CaseError(what, where=name, fix="answer again, or take the file back with git")
+        text = _kept(before.case, then).text
+        dossiers: list[Dossier] = []
 
         def judged(case: Case) -> None:
             dossiers.append(self.decide(case, self._by(case)))
@@ -493,7 +467,8 @@ class Workspace:
         after = self._snapshot(name)
         if after.digest != before.digest:
             remember(after.case, (before.text, after.text), self.author)
-        if (after.digest, after.inputs_digest) == (digest, before.inputs_digest):
+        made_from = (after.digest, after.inputs_digest, after.day)
+        if made_from == (digest, before.inputs_digest, before.day):
             return self._keep(name, after, dossier)
         return self.evaluated(name)
 
@@ -529,13 +504,13 @@ class Workspace:
             self._names = at, names
         return names
 
-    def _seen(self, name: str) -> tuple[str, CaseRow]:
+    def _seen(self, name: str) -> KeptRow:
         """As it was looked at last, with its key; an empty one of no key where it never was."""
-        return self._rows.get(name, ("", CaseRow(name=name)))
+        return self._rows.get(name) or KeptRow("", "", CaseRow(name=name))
 
     def _last(self, name: str, day: date) -> CaseRow:
         """As it was looked at last; pending where that was on another day, or never."""
-        _, row = self._seen(name)
+        row = self._seen(name).row
         old = not row.problem and row.as_of != day
         return row.model_copy(update={"pending": True}) if old else row
 
@@ -543,15 +518,17 @@ class Workspace:
         """A case as a row; one that can't be read says why. After ``until`` none is judged."""
         try:
             snapshot = self._snapshot(name)
-            key, row = self._seen(name)
-            if key == snapshot.key:
-                return row
+            kept = self._seen(name)
+            if (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day):
+                return kept.row
             if monotonic() > until:
                 return self._last(name, self._day()).model_copy(update={"pending": True})
+            if kept.key == snapshot.lasting_key and kept.counts == _counts(snapshot):
+                return self._carry_over(name, kept, snapshot)
             return case_row(name, self._evaluate(name, snapshot).dossier)
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
             row = CaseRow(name=name, problem=self.directory.plain_error(caught, name))
-            self._rows[name] = "", row
+            self._rows[name] = KeptRow("", "", row)
             return row
 
     def warm(self, within_s: float = math.inf, *, aside: float = 0.0) -> None:
@@ -579,7 +556,8 @@ class Workspace:
         return take_snapshot(self.directory.path(name), self.chosen, self._day())
 
     def _evaluate(self, name: str, snapshot: CaseSnapshot) -> EvaluatedCase:
-        dossier = self._kept.dossier(self._place, name, snapshot.key)
+        key, day = snapshot.lasting_key, snapshot.day
+        dossier = self._kept.dossier(self._place, name, key, day) if day else None
         if dossier is not None:
             return self._keep(name, snapshot, dossier, again=True)
         dossier = self.decide(snapshot.case, snapshot.framework)
@@ -591,13 +569,22 @@ class Workspace:
     def _keep(
         self, name: str, snapshot: CaseSnapshot, dossier: Dossier, *, again: bool = False
     ) -> EvaluatedCase:
-        if not again or self._seen(name)[0] != snapshot.key:
-            row = case_row(name, dossier)
-            self._rows[name] = snapshot.key, row
-            self._kept.keep(self._place, snapshot.key, row, dossier)
+        kept = self._seen(name)
+        known = (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day)
+        if not again or not known:
+            kept = KeptRow(snapshot.lasting_key, _counts(snapshot), case_row(name, dossier))
+            self._rows[name] = kept
+            self._kept.keep(self._place, kept, dossier)
         return self._cases.keep(
             name, snapshot.key, EvaluatedCase(**vars(snapshot), dossier=dossier)
         )
+
+    def _carry_over(self, name: str, kept: KeptRow, snapshot: CaseSnapshot) -> CaseRow:
+        """The row of another day, of which nothing counts that isn't so on this one."""
+        row = kept.row.model_copy(update={"as_of": snapshot.day})
+        self._rows[name] = kept._replace(row=row)
+        self._kept.keep_row(self._place, self._rows[name])
+        return row
 
     def _day(self) -> date:
         return self.as_of or today()

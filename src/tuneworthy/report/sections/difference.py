@@ -1,9 +1,8 @@
-"""Two dossiers side by side: what changed, and why the verdict moved; and versions of a case."""
+"""Two dossiers side by side: what changed, and why the verdict moved."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import combinations
 from operator import attrgetter
 from typing import Any
@@ -16,7 +15,6 @@ from tuneworthy.model.dossier import (
     Dossier,
     GateChange,
     Moved,
-    TuningAnswer,
     Verdict,
 )
 from tuneworthy.money.serving import serving_name
@@ -36,7 +34,7 @@ from tuneworthy.report.sections.common import (
 from tuneworthy.report.sections.money import cost_text, pays_back_text, story
 from tuneworthy.verdict.headline import ACTION_WORDS, ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.verdict.judge import HOLDS_UP
-from tuneworthy.words import day, listing, plain, sentence
+from tuneworthy.words import listing, plain, sentence
 
 MOST_TRIED = 4096  #: Sets of changed answers that are tried to see which of them moved the verdict.
 
@@ -328,33 +326,3 @@ def _facts(dossier: Dossier) -> Rows:
     yield "How sure", finality(dossier)
     if decided := decision_text(dossier):
         yield "Decision", sentence(decided)
-
-
-Kept = tuple[datetime, str, str, TuningAnswer | None, Mapping[str, State]]
-"""When a version was written, by whom, its digest, its answer, and what it says."""
-
-
-def version_lines(
-    versions: Sequence[Kept], titles: Mapping[str, str], today: str
-) -> list[dict[str, Any]]:
-    """What a list says of each version, the newest first; ``today`` is the file's digest now."""
-    lines, before = [], [*(states for *_, states in versions[1:]), None]
-    for (at, by, digest, answer, states), older in zip(versions, before, strict=False):
-        changed = "the oldest that is kept"
-        if older is not None:
-            named = (
-                f"{titles.get(name, name)}: {state}"
-                for name, state in states.items()
-                if older.get(name, "unknown") != state
-            )
-            changed = ", ".join(named) or "goals, amounts or other fields of the file"
-        line = {
-            "digest": digest,
-            "when": f"{day(at.astimezone().date())}, {at.astimezone():%H:%M:%S}",
-            "by": by,
-            "answer": "No case any more" if answer is None else sentence(ANSWER_WORDS[answer]),
-            "changed": changed,
-            "now": digest == today,
-        }
-        lines.append(line)
-    return lines

@@ -20,8 +20,7 @@ from tuneworthy.model.evalset import (
 from tuneworthy.plan.context import said
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
-from tuneworthy.report.text import Paint, safe, wrapped
-from tuneworthy.report.width import columns
+from tuneworthy.report.text import safe, wrapped
 from tuneworthy.stats.intervals import BY_MARGIN
 from tuneworthy.words import count, counted, cut, listing, number, plain, quality, sentence, share
 
@@ -137,7 +136,7 @@ def _next(made: EvalsetReport) -> Iterator[str]:
     else:
         yield f"Next: tuneworthy answer {folder} {argument(f'data.evaluation={made.entry}')}"
     if made.drawn.unlabelled:
-        yield f"Then: tuneworthy evalset label {folder}"
+        yield f"Then: tuneworthy evalset export {folder} --labeller NAME, or label them on the page"
 
 
 _MOST_ROWS = 30
@@ -149,9 +148,9 @@ _NAMES = named("formats_of_labels")
 def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Document:
     unsettled, case = to_settle(results), argument(folder)
     if unsettled:
-        after = f"{counted(unsettled, 'item')} to settle: tuneworthy evalset adjudicate {case}"
+        after = f"{counted(unsettled, 'item')} to settle: tuneworthy evalset export {case} --settle"
     elif all(len(result.labellers) < 2 for result in results):
-        after = f"Let another one label: tuneworthy evalset label {case} --labeller NAME"
+        after = f"Let another one label: tuneworthy evalset export {case} --labeller NAME"
     else:
         after = f"Nothing to settle. Next: tuneworthy evalset export {case} --format jsonl"
     parts = (_agreement(result) for result in results)
@@ -251,27 +250,12 @@ def keys_of(item: Item) -> dict[str, str]:
     return {_KEYS.get(choice, choice[:1]): choice for choice in item.choices}
 
 
-def item_page(
-    item: Item,
-    *,
-    number: int,
-    of: int,
-    rubric: str = "",
-    labels: Sequence[str] = (),
-    colour: bool = False,
-) -> str:
-    """An item with its place, from 1; ``labels`` are those that differ, for whoever settles it."""
-    paint = Paint(colour)
-    lines = ["", paint("strong", f"{count(number)} of {count(of)}".ljust(columns() - 1, "·"))]
-    for name, text in item_parts(item, rubric=rubric, labels=labels):
-        lines += [paint("strong", name), *_shown(text)]
-    accept = ":a to accept the logged one, " * bool(item.case.logged)
-    keys = f"a text; or {accept}:s to skip, :b to go back, :q to stop"
-    if item.choices:
-        pairs = keys_of(item).items()
-        choices = (key if key == choice else f"{key} {choice}" for key, choice in pairs)
-        keys = f"{', '.join(choices)}; s skip, b back, q stop"
-    return "\n".join([*lines, "", *wrapped(f"{QUESTIONS[item.task]} ({keys})")]) + "\n"
+def item_page(item: Item) -> str:
+    """What is asked about an item, and what is shown of it, for a terminal."""
+    lines = []
+    for name, text in item_parts(item):
+        lines += [name, *_shown(text)]
+    return "\n".join([*lines, "", *wrapped(QUESTIONS[item.task])]) + "\n"
 
 
 def item_parts(
@@ -306,8 +290,3 @@ def _shown(text: str) -> Iterator[str]:
             yield f"  … and {count(len(whole) - _MOST_CHARACTERS)} characters more"
     if len(every) > _MOST_LINES:
         yield f"  … and {count(len(every) - _MOST_LINES)} lines more"
-
-
-def tally_page(done: int, of: int) -> str:
-    left = "All are labelled." if done >= of else "The same command goes on from here."
-    return f"Labelled {count(done)} of {count(of)}. {left}\n"

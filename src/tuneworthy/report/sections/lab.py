@@ -172,7 +172,7 @@ def _label_command(judge: JudgeOf, folder: str, rubric: str, lab: str, *, choose
     if choose:
         missing = missing or judge.missing("select")
     file = argument(rubric or judge.plan.file)
-    command = f"tuneworthy evalset label {folder} --rubric {file} --for {what}"
+    command = f"tuneworthy evalset export {folder} --labeller NAME --rubric {file} --for {what}"
     text = f"label {several(missing, 'output')}, not knowing whose: {command}, {_AGAIN}"
     return text if missing else ""
 

@@ -1,0 +1,260 @@
+"""Labelling beside the page: a file of what is to be labelled, its labels back, and an editor.
+
+A file names no arm: a row is known by an id, and the task that it was exported for is kept in the
+case folder. Labels end where those of the page do, so that agreement, judges and labs see them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from tuneworthy.errors import CaseError, InputError, argument
+from tuneworthy.files import stores
+from tuneworthy.files.evalset import named_evalset, read_table, table_csv, table_json_lines
+from tuneworthy.model.base import LateRecord
+from tuneworthy.model.case import Case
+from tuneworthy.model.evalset import PAIRS, EvalCase, digest_of
+from tuneworthy.pipeline import load_case
+from tuneworthy.report.sections.evalset import Item, keys_of
+from tuneworthy.syntax.document import did_you_mean
+from tuneworthy.words import counted
+from tuneworthy.workspace.labelling import LabelQueue, LabelTask, open_queue
+
+COLUMNS = (
+    "item",
+    "task",
+    "case",
+    "input",
+    "reference",
+    "logged",
+    "output",
+    "other_output",
+    "said_so_far",
+    "choices",
+    "label",
+    "better",
+)
+"""Columns of a file; the last two are filled in by whoever labels."""
+
+
+class KeptTask(LateRecord):
+    """A task that a file was exported for, by the id that the file bears."""
+
+    id: str
+    task: LabelTask
+
+
+def export_sheet(source: str | Path, task: LabelTask, form: str) -> str:
+    """What is left to label for a task, a row each, with an empty column for the labels.
+
+    As ``csv`` or ``jsonl``.
+
+    Raises:
+        InputError: If nothing is left.
+    """
+    queue = open_queue(source, task)
+    left = {name: item for name, item in queue.items.items() if not queue.is_labelled(item)}
+    if not left:
+        what = f"{queue.labeller} has labelled all {len(queue.items)}"
+        fix = "change a label on the page, or import another one"
+        raise InputError(what, where=str(source), fix=fix)
+    task_id = _keep_task(queue.case, task)
+    rows = (_row(queue, name, item, task_id) for name, item in left.items())
+    if form == "csv":
+        return table_csv(COLUMNS, rows)
+    return table_json_lines(COLUMNS, rows)
+
+
+_LETTER = "i"  # before an id: a spreadsheet takes 12345e6 for a number
+
+
+def _row(queue: LabelQueue, name: str, item: Item, task_id: str) -> dict[str, str]:
+    """An item as a row of texts."""
+    case = item.case
+    outputs = (*item.shown, "", "")
+    reference = case.reference
+    choices = ", ".join(shown_choices(item)) if item.choices else "any text"
+    if queue.form.is_json and not item.choices:
+        choices = "JSON"
+    return {
+        "item": _LETTER + name,
+        "task": task_id,
+        "case": case.id,
+        "input": "\n\n".join(_asked(case)),
+        "reference": reference if isinstance(reference, str) else _json_of(case),
+        "logged": case.logged or "" if item.task == "answer" else "",
+        "output": outputs[0],
+        "other_output": outputs[1],
+        "said_so_far": "\n".join(queue.notes_on(name)),
+        "choices": choices,
+    }
+
+
+def shown_choices(item: Item) -> tuple[str, ...]:
+    """What may be said of an item; of a pair in the words of the columns."""
+    if item.choices == PAIRS:
+        return ("output", "other_output", "tie")
+    return item.choices
+
+
+def _asked(case: EvalCase) -> Iterator[str]:
+    """What the case asks: its input, or its conversation, and the passages it is given."""
+    if case.input is not None:
+        yield case.input
+    for message in case.messages:
+        yield f"{message.role.capitalize()}: {message.content}"
+    for passage in case.contexts:
+        yield f"Passage: {passage.text}"
+
+
+def _json_of(case: EvalCase) -> str:
+    """A right answer that is no text, as JSON; empty where there is none."""
+    if case.reference is None:
+        return ""
+    return json.dumps(case.reference, ensure_ascii=False)
+
+
+def _keep_task(case: Case, task: LabelTask) -> str:
+    """Keep a task for when its labels come back; its id. The same task twice is one."""
+    assert case.folder is not None  # labels are kept beside a case
+    if task.rubric:  # as seen from the case folder, whose place may change
+        rubric = os.path.relpath(Path(task.rubric).resolve(), case.folder.resolve())
+        task = replace(task, rubric=rubric)
+    plain = KeptTask(id="", task=task).model_dump_json()
+    kept = KeptTask(id=_LETTER + digest_of("task", plain), task=task)
+    tasks = stores.label_tasks(case, KeptTask)
+    if kept.id not in {each.id for each in tasks.read()}:
+        tasks.append(kept)
+    return kept.id
+
+
+def _kept_task(case: Case, task_id: str, path: Path) -> LabelTask:
+    assert case.folder is not None
+    for kept in stores.label_tasks(case, KeptTask).read():
+        if kept.id == task_id:
+            task = kept.task
+            if task.rubric:
+                task = replace(task, rubric=case.folder / task.rubric)
+            return task
+    what = f'was not exported from this case (task "{task_id[:40]}")'
+    fix = f"export again: tuneworthy evalset export {argument(case.folder)} --labeller NAME"
+    raise CaseError(what, where=str(path), fix=fix)
+
+
+class ImportedLabels(NamedTuple):
+    """What came of a file of labels."""
+
+    labeller: str
+    kept: int
+    same: int  #: Labels that were there already.
+    empty: int  #: Rows without a label.
+    problems: tuple[str, ...]
+    """What is wrong, each with its line; then nothing was kept."""
+
+
+class _Given(NamedTuple):
+    name: str  #: Id of the item.
+    label: str
+    better: str
+
+
+def import_sheet(path: Path, source: str | Path) -> ImportedLabels:
+    """Read labels back; all of them are kept, or none where a line is wrong.
+
+    Raises:
+        CaseError: If the file can't be read, or wasn't exported from this case.
+    """
+    case = load_case(source)
+    rows = list(read_table(path))
+    task_id = next((row["task"] for _, row in rows if row.get("task")), "")
+    if not task_id:
+        fix = "import what evalset export --labeller wrote, with all its columns"
+        raise CaseError("has no column task with an id", where=f"{path}:1", fix=fix)
+    queue = open_queue(source, _kept_task(case, task_id, path))
+    given: list[_Given] = []
+    problems: list[str] = []
+    empty = 0
+    for line, row in rows:
+        if not row.get("label", "").strip():
+            empty += 1
+            continue
+        try:
+            given.append(_checked(queue, row, task_id))
+        except InputError as caught:
+            problems.append(f"{path}:{line}: {caught}")
+    if problems or not given:
+        return ImportedLabels(queue.labeller, 0, 0, empty, tuple(problems))
+    kept = 0
+    for each in given:
+        before = queue.labels.get(queue.items[each.name].key)
+        queue.label(each.name, each.label, each.better)
+        kept += queue.labels.get(queue.items[each.name].key) is not before
+    return ImportedLabels(queue.labeller, kept, len(given) - kept, empty, ())
+
+
+def _checked(queue: LabelQueue, row: Mapping[str, str], task_id: str) -> _Given:
+    """A label of a row, as the queue takes it.
+
+    Raises:
+        InputError: If the row is of nothing that is there, or that can't be said of it.
+    """
+    name = row.get("item", "").strip().removeprefix(_LETTER)
+    if row.get("task") != task_id:
+        raise InputError("it is of another task", fix="import each exported file by itself")
+    item = queue.items.get(name)
+    if item is None:
+        what = f'nothing to label has the id "{row.get("item", "")[:40]}"'
+        raise InputError(what, fix="leave ids as they are; what has changed since is exported anew")
+    label = row["label"]
+    if item.choices:
+        label = _choice(item, label)
+    better = row.get("better", "")
+    queue.checked(item, label, better)
+    return _Given(name, label, better)
+
+
+def _choice(item: Item, label: str) -> str:
+    """One of the choices of an item, by its word or its key in any case."""
+    typed = label.strip().casefold()
+    words = dict(zip(shown_choices(item), item.choices, strict=True))
+    words |= {choice: choice for choice in item.choices}
+    words |= keys_of(item)
+    if typed not in words:
+        fix = f"write one of these: {', '.join(shown_choices(item))}"
+        raise InputError(f'"{label.strip()[:40]}" can\'t be said of it', fix=fix)
+    return words[typed]
+
+
+def answer_to_edit(source: str | Path, case_id: str, labeller: str) -> tuple[LabelQueue, str]:
+    """Where the right answer of one case of the set is given: the labels, and the item's id.
+
+    Raises:
+        InputError: If there is no such case, or it has a right answer.
+    """
+    queue = open_queue(source, LabelTask("answer", labeller))
+    for name, item in queue.items.items():
+        if item.case.id == case_id:
+            return queue, name
+    every = [entry.id for entry in named_evalset(queue.case) or ()]
+    if case_id in every:
+        what = f'the case "{case_id[:60]}" has a right answer in the set'
+        raise InputError(what, where=str(source), fix="change it there")
+    fix = did_you_mean(case_id, every)
+    raise InputError(f'no case has the id "{case_id[:60]}"', where=str(source), fix=fix)
+
+
+def import_text(read: ImportedLabels) -> str:
+    """What came of a file of labels, in a line."""
+    text = f"Kept {counted(read.kept, 'label')} of {read.labeller}"
+    if read.labeller == stores.ADJUDICATED:
+        text = f"Settled {counted(read.kept, 'item')}"
+    if read.same:
+        text += f"; {read.same} were there already"
+    if read.empty:
+        text += f"; {counted(read.empty, 'row')} without a label"
+    return f"{text}.\n"
