@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,7 +112,7 @@ def test_a_scorer_of_a_package_scores_where_the_target_or_a_case_names_it(site: 
     prompts = site.parent / "case" / "prompts"
     prompts.mkdir()
     (prompts / "plain.md").write_text("Answer.\n", "utf-8")
-    cases = [
+    cases: list[dict[str, Any]] = [
         {"id": f"c{n}", "input": f"Say {'please' if n % 2 else 'it'} {n}", "reference": f"it {n}"}
         for n in range(40)
     ]
