@@ -243,7 +243,7 @@ def _written(text: str, name: str) -> Framework:
     return load_document(parse(text, name, FrameworkError))
 
 
-_MOST_VERSIONS = 30
+MOST_VERSIONS = 30
 _MINUTE = timedelta(minutes=1)
 _MOST_LETTERS = 60_000
 
@@ -292,7 +292,7 @@ def writers_since(case: Case, digest: str) -> str:
     return listing(sorted({version.by or "somebody else" for version in later})) or "somebody else"
 
 
-def _entries(versions: Sequence[Version]) -> Iterator[Version]:
+def entries(versions: Sequence[Version]) -> Iterator[Version]:
     """The newest first, and of those that one wrote within a minute only the newest.
 
     What was in the file before the first of them came with it, at the same time, and stays.
@@ -414,7 +414,7 @@ class Workspace:
     def earlier(self, now: EvaluatedCase) -> tuple[Earlier, ...]:
         """The versions of a case, the newest first; () where none is kept."""
         rows = []
-        for version in islice(_entries(read_versions(now.case)), _MOST_VERSIONS):
+        for version in islice(entries(read_versions(now.case)), MOST_VERSIONS):
             which, row = (now.source, version.digest), Earlier(version, None, {})
             with suppress(InputError):
                 then = _case(version, now.case)

@@ -85,7 +85,7 @@ def record_text(result: PrecedentsResult) -> str:
 
 def precedents(dossier: Dossier) -> b.Document:
     section = replace(others(dossier), title="")
-    after = ("More: tuneworthy backtest says how often the rules were right.",)
+    after = ("More: tuneworthy framework check says how often the rules were right.",)
     return about(dossier, section, says="what happened to others", after=after)
 
 
