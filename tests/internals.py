@@ -431,8 +431,6 @@ from tuneworthy.report.sections.lab import (
 from tuneworthy.report.sections.lab import ended as lab_ended
 from tuneworthy.report.sections.money import LEVERS, compared, grouped, lever
 from tuneworthy.report.sections.options import matter
-from tuneworthy.report.sections.plan import COLUMNS as tracker_COLUMNS
-from tuneworthy.report.sections.plan import gantt, name, tracker
 from tuneworthy.report.sections.precedents import precedents as precedents_document
 from tuneworthy.report.sections.record import titles
 from tuneworthy.report.sections.verdict import short

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from internals import (
     Gap,
@@ -17,7 +16,6 @@ from internals import (
     Unknown,
     cases_schema,
     catalogue_text,
-    cli,
     gap,
     history,
     history_report,
@@ -148,45 +146,7 @@ def test_noise_is_called_noise(tmp_path: Path) -> None:
     assert "more than noise" not in told
 
 
-# What a blind coder sees --------------------------------------------------------------------------
-
-
-def test_a_blind_coder_sees_the_situation_and_nothing_that_tells_how_it_ended(
-    tmp_path: Path,
-) -> None:
-    told = {
-        "id": "spoiler-id", "title": "spoiler title", "winner": "hybrid",
-        "margin": "spoiler margin",
-        "notes": "spoiler notes", "source_url": "https://spoiler.test", "domain": "shops",
-        "task": "Sort messages.", "train_examples": 1200,
-        "baseline": {"approach": "one prompt", "model": "M", "metric": "F1", "value": "spoiler 1"},
-        "fine_tuned": {"approach": "spoiler arm", "value": "spoiler 2"},
-        "economics": {"volume": "9 a day", "cost_after": "spoiler cost"},
-    }  # fmt: skip
-    file = put(tmp_path, [told])
-    for form in ("text", "markdown", "json"):
-        shown = " ".join(CliRunner().invoke(cli, ["backtest", file, "--situations", "--format",
-                                                  form]).output.split())  # fmt: skip
-        for part in ("shops", "Sort messages.", "one prompt, M", "9 a day", "1200"):
-            assert part in shown
-        assert "spoiler" not in shown
-        assert "hybrid" not in shown
-        assert ("Is it one task" in shown) is (form != "json")
-
-
 # The command and the format -----------------------------------------------------------------------
-
-
-def test_both_ways_to_name_the_cases_say_the_same(tmp_path: Path) -> None:
-    file = put(tmp_path, renamed())
-    plain, named = (
-        CliRunner().invoke(cli, ["backtest", *arguments, "--against", FITTED])
-        for arguments in ([file], ["--cases", file])
-    )
-    assert plain.exit_code == named.exit_code == 0
-    assert plain.output == named.output
-    both = CliRunner().invoke(cli, ["backtest", file, "--cases", file])
-    assert both.exit_code == 2
 
 
 def test_every_line_fits_a_terminal(tmp_path: Path) -> None:

@@ -171,11 +171,10 @@ def checklist(dossier: Dossier) -> b.Section:
     rows = [("Count", count_text(dossier))]
     for number, departure in enumerate(dossier.verdict.departs):
         rows.append(("" if number else "But", departure.because))
-    strength = f"{strength_text(dossier)}; the scale is weak, moderate, strong"
-    rows.append(("Strength", sentence(strength)))
+    rows.append(("Strength", strength_text(dossier)))
     if not isinstance(dossier.precedents, Unknown):
-        rows.append(("Record", sentence(record_text(dossier.precedents))))
-        rows.append(("Others", sentence(others_text(dossier.precedents))))
+        rows.append(("Record", record_text(dossier.precedents)))
+        rows.append(("Others", others_text(dossier.precedents)))
     return b.section("checklist", "The lesson’s checklist", b.facts(rows))
 
 
