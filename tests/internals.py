@@ -7,10 +7,10 @@ from pathlib import Path
 
 from faulty import Fake, Manners
 from tuneworthy import cli as cli_module
-from tuneworthy.cli import STOPPED, cli, run
+from tuneworthy.cli import GONE, STOPPED, cli, run
 from tuneworthy.cli import options as cli_options
 from tuneworthy.cli import reports as cli_reports
-from tuneworthy.cli.options import deliver
+from tuneworthy.cli.options import RareOption, deliver
 from tuneworthy.errors import ConflictError, NoSuchCaseError, OutputError, StoppedError
 from tuneworthy.files import disk as files_disk
 from tuneworthy.files.case import (

@@ -700,13 +700,11 @@ def test_a_new_case_is_named_without_its_controls(sign: str, tmp_path: Path) -> 
     assert raw(said.out + said.err) == []
 
 
-def test_a_required_outcome_that_is_not_met_is_the_only_way_to_one() -> None:
-    said = answered_or_refused(
-        "decide", TASK_API, "--require", "keep_optimizing_prompts", codes=(1,)
-    )
+def test_a_required_answer_that_is_not_met_is_the_only_way_to_one() -> None:
+    said = answered_or_refused("decide", TASK_API, "--require", "yes", codes=(1,))
     assert said.out
     undecided = answered_or_refused(
-        "decide", str(GALLERY / "first-idea"), "--require", "fine_tune_candidate", codes=(1,)
+        "decide", str(GALLERY / "first-idea"), "--require", "pilot", codes=(1,)
     )
     assert undecided.out
     answered_or_refused("framework", "check", "lesson", "--strict", codes=(1,))

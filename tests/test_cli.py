@@ -9,13 +9,17 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from html import unescape
 from pathlib import Path
 from typing import get_args
 
+import click
 import pytest
 
 from internals import ALL as CHALLENGES
-from internals import OUTCOMES, TuningAnswer, run
+from internals import GONE, OUTCOMES, RareOption, TuningAnswer, cli, run
 from internals import cli_reports as decide_command
 from tuneworthy import load_case, load_framework
 
@@ -632,3 +636,218 @@ def test_every_command_takes_one_thread_of_the_linear_algebra() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=clean
     )
     assert said.stdout.splitlines()[-1] == "1"
+
+
+# What the commands are, and what their help says ------------------------------------------------
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_a_command_that_is_gone_names_its_heir(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    for arguments in ((name,), (name, TASK), (name, "--help")):
+        err = said(capsys, *arguments, code=2)
+        assert err == f'there is no command "{name}" any more. Use: {GONE[name]}\n'
+
+
+def test_there_are_twenty_commands_in_four_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "--help")
+    groups = re.findall(r"^([A-Z][a-z ]+):$", out, re.MULTILINE)
+    assert groups == ["Options", "Decide", "Prove", "Do", "Look up"]
+    listed = re.findall(r"^  ([a-z]+)  ", out, re.MULTILINE)
+    assert " ".join(listed) == (
+        "init interview answer decide show measure evalset ceiling retrieve verify data export "
+        "pilot watch list serve mcp framework models demo"
+    )
+
+
+def every_command(
+    command: click.Command = cli, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield words, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from every_command(below, (*words, name))
+
+
+def test_help_lists_all_but_what_is_rare_and_help_all_lists_that_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for words, command in every_command():
+        short, whole = (said(capsys, *words, option) for option in ("--help", "--help-all"))
+        assert "…" not in short
+        assert "..." not in re.sub(r"KEY=VALUE\.\.\.|\[ARGS\]\.\.\.", "", short)
+        options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
+        rare = {p.opts[0] for p in options if isinstance(p, RareOption)}
+        for option in (p.opts[0] for p in options):
+            assert f"  {option}" in whole, (words, option)
+            listed = re.search(rf"^  {option}\b", short, re.MULTILINE)
+            assert (listed is None) is (option in rare), (words, option)
+        assert ("--help-all" in short) is bool(rare), words
+
+
+def test_an_option_that_help_leaves_out_still_works_and_is_completed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "as of 24 Nov 2026" in said(capsys, "decide", TASK, *ON)
+    assert "--as-of" not in said(capsys, "decide", "--help")
+    assert "--as-of" in completed("decide", "--a")
+
+
+def completed(*words: str) -> list[str]:
+    from click.shell_completion import ShellComplete
+
+    *before, begun = words
+    found = ShellComplete(cli, {}, "tuneworthy", "_X").get_completions(before, begun)
+    return [item.value for item in found]
+
+
+def test_a_shell_completes_commands_and_the_sections_of_show() -> None:
+    assert {"decide", "show", "verify"} <= {*completed("")}
+    sections = ["options", "money", "plan", "why", "others", "history"]
+    assert completed("show", TASK, "") == sections
+    assert completed("show", TASK, "o") == ["options", "others"]
+
+
+def test_json_is_a_format_and_the_error_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (("decide", TASK), ("show", TASK), ("ceiling", TASK)):
+        assert "Use --format json." in said(capsys, *command, "--json", code=2)
+    assert "Use --format json" not in said(capsys, "init", "--json", code=2)
+
+
+# show -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("section", ["options", "money", "plan", "why", "others", "history"])
+def test_every_section_comes_as_text_markdown_and_json(
+    capsys: pytest.CaptureFixture[str], section: str
+) -> None:
+    text, page, data = (
+        said(capsys, "show", TASK, section, *ON, "--format", form)
+        for form in ("text", "markdown", "json")
+    )
+    assert "Task API assistant" in text
+    assert page.startswith("# Task API assistant")
+    assert json.loads(data)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (("optoins",), 'Did you mean "options"?'),
+        (("plan", "--all"), "--all goes with options, not with plan"),
+        (("why", "--months", "3"), "--months goes with money, not with why"),
+        (("options", "--seed", "3"), "--seed goes with money, not with options"),
+        (("money", "few_shot"), "ID goes with why, not with money"),
+        (("money", "--since", "2026-11-01"), "--since goes with history, not with money"),
+        (("history", "--set", "few_shot=no"), "--set goes with decide and the other sections"),
+        (("history", "--since", "soon"), '"soon" is no day and no file'),
+        (("history", "--since", "2026-11-01"), "no earlier version of the case is kept"),
+    ],
+)
+def test_what_does_not_go_with_a_section_is_refused(
+    capsys: pytest.CaptureFixture[str], asked: tuple[str, ...], says: str
+) -> None:
+    assert says in said(capsys, "show", TASK, *asked, code=2)
+
+
+def test_the_case_is_the_present_folder_where_none_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = said(capsys, "show", TASK, "plan", *ON)
+    one = said(capsys, "show", TASK, "why", "few_shot", *ON)
+    monkeypatch.chdir(TASK)
+    flat_whole = flat(whole).replace(TASK, ".")
+    assert flat(said(capsys, "show", "plan", *ON)) == flat_whole
+    assert said(capsys, "show", "why", "few_shot", *ON) == one
+
+
+def test_the_json_of_an_id_holds_what_its_text_says(capsys: pytest.CaptureFixture[str]) -> None:
+    data = json.loads(said(capsys, "show", TASK, "why", "brand_voice", "--format", "json"))
+    (meaning,) = data["meanings"]
+    assert (meaning["id"], meaning["here"]) == ("brand_voice", ["yes (the team)"])
+    assert data["otherwise"]["no"] == "improve_rag_or_switch_model"
+    text = flat(said(capsys, "show", TASK, "why", "brand_voice"))
+    for says in (*meaning["says"].values(), *(claim["says"] for claim in data["challenges"])):
+        assert flat(says).replace("’", "'") in text
+
+
+def kept(folder: Path, *versions: tuple[str, str]) -> None:
+    """Versions of a case as the page keeps them: a day, and the text of the file then."""
+    text = "".join(
+        json.dumps({
+            "at": f"{day}T12:00:00Z", "digest": sha256(text.encode()).hexdigest(), "text": text,
+            "by": "Ada",
+        }) + "\n"
+        for day, text in versions
+    )  # fmt: skip
+    (folder / ".tuneworthy").mkdir()
+    (folder / ".tuneworthy" / "history.jsonl").write_text(text, encoding="utf-8")
+
+
+def test_history_tells_what_each_version_changed_the_latest_first(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    first, second = "name: x\n", "name: x\nceiling: {few_shot: no}\n"
+    now = second + "factors: {brand_voice: yes}\n"
+    (tmp_path / "case.yaml").write_text(now, encoding="utf-8")
+    assert "No earlier version is kept" in said(capsys, "show", str(tmp_path), "history")
+    kept(tmp_path, ("2026-11-02", first), ("2026-11-05", second), ("2026-11-06", "no case"))
+    kept_second_is_newest = ("show", str(tmp_path), "history")
+    out = said(capsys, *kept_second_is_newest)
+    assert out.startswith("x: two changes, the latest first.")
+    newest, oldest = out.index("Since the last version"), out.index("5 Nov 2026, ")
+    assert newest < oldest
+    assert "by Ada" in out[oldest:]
+    assert re.search(r"brand voice +unknown +yes", out[newest:oldest])
+    assert re.search(r"few-shot examples +unknown +no", out[oldest:])
+    data = json.loads(said(capsys, *kept_second_is_newest, "--format", "json"))
+    changed = [[one["id"] for one in each["difference"]["answers"]] for each in data["changes"]]
+    assert changed == [["brand_voice"], ["few_shot"]]
+
+
+@pytest.mark.parametrize(
+    ("since", "changed"),
+    [
+        ("2026-10-01", ["few_shot", "brand_voice"]),  # nothing is as old: the oldest that is kept
+        ("2026-11-03", ["few_shot", "brand_voice"]),
+        ("2026-11-05", ["few_shot", "brand_voice"]),  # what was changed on that day counts
+        ("2026-11-09", ["brand_voice"]),
+    ],
+)
+def test_since_a_day_is_since_it_began(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, since: str, changed: list[str]
+) -> None:
+    first, second = "name: x\n", "name: x\nceiling: {few_shot: no}\n"
+    (tmp_path / "case.yaml").write_text(second + "factors: {brand_voice: yes}\n")
+    kept(tmp_path, ("2026-11-02", first), ("2026-11-05", second))
+    command = ("show", str(tmp_path), "history", "--since", since)
+    data = json.loads(said(capsys, *command, "--format", "json"))
+    assert [one["id"] for one in data["answers"]] == changed
+    assert "Since " in said(capsys, *command)
+
+
+# The first screen -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_the_lesson_s_count_stands_in_its_checklist_and_nowhere_before(
+    capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    """Rows of the count, its strength and the record are under all that decides."""
+    if form == "html":
+        pytest.importorskip("jinja2")
+    out = said(capsys, "decide", "examples/insurance-claims", *ON, "--format", form)
+    plain = flat(
+        re.sub(r"<style.*?</style>|<script.*?</script>|<[^>]+>", " ", out, flags=re.DOTALL)
+    )
+    plain = plain.replace("’", "'")
+    before, title, after = plain.rpartition("The lesson's checklist")
+    assert title
+    for says in ("By the lesson's count", "the tree was right in", "(difference"):
+        assert says in after
+        assert says not in before

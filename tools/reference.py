@@ -32,8 +32,8 @@ _CASE = """
 Every key, from the schema that `tuneworthy framework schema case` prints. Only `name` has to be
 there; a key that is absent, or has nothing behind it, is unknown. A key that doesn't exist is an
 error that names the one you meant. Checks, signals and factors are those of the lesson; another
-framework brings its own. For yes, no and unknown, `on`, `off`, `true`, `false`, `y`, `n` and `?` are
-understood too, in any case.
+framework brings its own. For yes, no and unknown, `on`, `off`, `true`, `false`, `y`, `n` and `?`
+are understood too, in any case.
 """
 _FRAMEWORK = """
 Every key, from the schema that `tuneworthy framework schema` prints. In a file that says

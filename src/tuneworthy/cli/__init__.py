@@ -100,7 +100,7 @@ def help_all_option(*, hidden: bool) -> click.Option:
         expose_value=False,
         hidden=hidden,
         callback=_print_all,
-        help="Show this message with the options that are rarely used.",
+        help="List rarely used options, too, and exit.",
     )
 
 

@@ -47,6 +47,8 @@ class ListedOption(click.Option):
     def get_help_extra(self, ctx: click.Context) -> Any:
         extra = super().get_help_extra(ctx)
         extra.pop("range", None)
+        if isinstance(self.default, float):
+            extra["default"] = f"{self.default:g}"
         return extra
 
 
@@ -151,8 +153,7 @@ def number(
 ) -> Decorator:
     """An option that takes a number from a range; a whole one unless its default is a float."""
     kind: Any = AnyNumber if isinstance(default, float) else WholeNumber
-    shown = default is not None and f"{default:g}"
-    return option(spec, help, rare=rare, type=kind(low, high), default=default, show_default=shown)
+    return option(spec, help, rare=rare, type=kind(low, high), default=default)
 
 
 @dataclass(slots=True)
