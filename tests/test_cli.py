@@ -842,10 +842,8 @@ def test_the_lesson_s_count_stands_in_its_checklist_and_nowhere_before(
     if form == "html":
         pytest.importorskip("jinja2")
     out = said(capsys, "decide", "examples/insurance-claims", *ON, "--format", form)
-    plain = flat(
-        re.sub(r"<style.*?</style>|<script.*?</script>|<[^>]+>", " ", out, flags=re.DOTALL)
-    )
-    plain = plain.replace("’", "'")
+    tags = r"<style.*?</style>|<script.*?</script>|<[^>]+>"
+    plain = flat(unescape(re.sub(tags, " ", out, flags=re.DOTALL))).replace("’", "'")
     before, title, after = plain.rpartition("The lesson's checklist")
     assert title
     for says in ("By the lesson's count", "the tree was right in", "(difference"):
