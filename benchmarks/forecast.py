@@ -122,7 +122,7 @@ def lines() -> list[Line]:
     took = processes_cpu_s(
         {
             "bare": [sys.executable, "-c", "pass"],
-            "invest": [str(COMMAND), "invest", "examples/task-api"],
+            "money": [str(COMMAND), "show", "examples/task-api", "money"],
         }
     )
     draws, decided, price = steps("draws"), steps("decide"), steps("price")
@@ -131,7 +131,7 @@ def lines() -> list[Line]:
     loaded, looked = (median(run[name] for run in price) for name in ("first", "later"))
     return [
         Line("`python -c pass`", took["bare"], "s", seconds=took["bare"]),
-        Line("`tuneworthy invest examples/task-api`", took["invest"], "s", None, took["invest"]),
+        Line("`tuneworthy show examples/task-api money`", took["money"], "s", None, took["money"]),
         Line(f"{DRAWS:,} draws of {MONTHS} months, everything a range", seconds, "s", 0.5, seconds),
         Line("the same, peak of the whole process", max(r["peak"] for r in draws), "MiB", 400),
         Line("the same case decided, 10,000 draws, first of a process", first, "s", None, first),

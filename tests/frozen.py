@@ -309,13 +309,15 @@ CASES = {
 each with an answer to explain."""
 
 OF_A_CASE = {
-    "decide": "text markdown json record html", "options": "text markdown json",
-    "invest": "text markdown json", "precedents": "text markdown json",
-    "decide --quick": "text json", "decide --seed 7": "json", "options --all": "text",
-    "invest --months 12": "text json", "decide --set brand_voice=no": "text json",
-    "options --set few_shot=no": "json", f"decide --framework {FITTED}": "text json",
+    "decide": "text markdown json record html", "show options": "text markdown json",
+    "show money": "text markdown json", "show others": "text markdown json",
+    "show plan": "text markdown json", "show why": "text markdown json",
+    "show history": "text json",
+    "decide --quick": "text json", "decide --seed 7": "json", "show options --all": "text",
+    "show money --months 12": "text json", "decide --set brand_voice=no": "text json",
+    "show options --set few_shot=no": "json", f"decide --framework {FITTED}": "text json",
 }  # fmt: skip
-"""Commands of a case that take ``--as-of``, with their formats."""
+"""Commands of a case that take ``--as-of``, with their formats; the case is their first word."""
 
 STEPS = """
 framework list
@@ -328,18 +330,18 @@ framework check lesson --format json
 framework check lesson --strict
 framework check precedent.yaml
 framework check examples/credit-memos/framework.yaml
-explain --factor voice_drift
-explain --factor low_volume
-completion bash
-completion zsh
-completion fish
+framework show lesson voice_drift
+framework show lesson low_volume
+--completion bash
+--completion zsh
+--completion fish
 models --as-of DAY
 models list examples/task-api --as-of DAY --format json
 init started --name "A new case"
 decide started --as-of DAY --format json --output before.json
 answer started few_shot=no brand_voice=yes
-diff started --since before.json
-diff started --since before.json --format json
+show started history --since before.json --as-of DAY
+show started history --since before.json --as-of DAY --format json
 decide started --as-of DAY --format json --output later.json
 interview talked --answers examples/task-api/answers.yaml --as-of DAY
 decide talked --as-of DAY --format json
@@ -403,27 +405,30 @@ decide examples/task-api --as-of yesterday
 decide examples/task-api --format pdf
 decide examples/task-api --framework lesso
 decide examples/task-api --require proceed --as-of DAY
+decide examples/task-api --require yes --as-of DAY
+decide examples/task-api --json
 decide examples/task-api --require pilot --as-of DAY
 decide examples/credit-memos --framework lesson
 decide examples/task-api --output later.json
 decide broken
 decide misspelt
-options examples/task-api --al
-explain examples/task-api low_volum
-explain --factor nothing
-invest examples/task-api --months 0
-plan examples/task-api --start soon
-precedents examples/task-api --seed 1
-diff later.json nowhere.json
-diff later.json
-diff started
+options examples/task-api
+show examples/task-api option
+show examples/task-api options --al
+show examples/task-api why low_volum
+show examples/task-api money --months 0
+show examples/task-api plan --as-of soon
+show examples/task-api others --seed 1
+show started history --since nowhere.json
+show started history --since 2026-11-01
+framework show lesson nothing
 init started
 answer started few_shot=
 answer started few_shot=yes few_shot=no
 answer started data.examples=many
 framework show nowhere.yaml
 framework check lesso
-schema nothing
+framework schema nothing
 measure
 measure examples/first-idea
 measure --from nowhere.jsonl
@@ -436,7 +441,7 @@ ceiling examples/task-api --budget -1
 verify shop --dry-run
 models pull local:nothing
 interview other --answers nowhere.yaml
-completion ksh
+--completion ksh
 serve nowhere
 mcp nowhere
 """
@@ -477,8 +482,9 @@ def commands() -> Goldens:
         text = steady(Path(path).read_text("utf-8"))
         book.goldens[f"{kind}/commands/written/{path.replace('/.tuneworthy', '')}"] = text
     for what in ("case", "framework", "dossier", "ceiling", "verify"):
-        _schema(book, f"schema {what}", what)
-    _schema(book, "schema case --framework examples/credit-memos/framework.yaml", "case-own")
+        _schema(book, f"framework schema {what}", what)
+    own = "framework schema case --framework examples/credit-memos/framework.yaml"
+    _schema(book, own, "case-own")
     _schema(book, "framework schema", "framework-2")
     _helps(book, [])
     _wrong(book)
@@ -499,17 +505,15 @@ def _commands_of(book: Book, case: str, factor: str) -> None:
         for form in forms.split():
             line = f"{name} examples/{case} {' '.join([*more, ''])}--as-of DAY --format {form}"
             book.run(line, f"{case}/{_slug(command)}", form)
-    for form in ("text", "markdown", "json", "csv", "mermaid"):
-        book.run(f"plan examples/{case} --start DAY --format {form}", f"{case}/plan", form)
-    book.run(f"explain examples/{case} --as-of DAY", f"{case}/explain")
-    book.run(f"explain examples/{case} {factor} --as-of DAY", f"{case}/explain-{factor}")
-    for file, what_if in (("a", ""), ("b", "--set brand_voice=no --set few_shot=no ")):
-        line = (
-            f"decide examples/{case} {what_if}--as-of DAY --format json --output {case}-{file}.json"
-        )
-        book.run(line, f"{case}/output-{file}")
     for form in ("text", "json"):
-        book.run(f"diff {case}-a.json {case}-b.json --format {form}", f"{case}/diff", form)
+        line = f"show examples/{case} why {factor} --as-of DAY --format {form}"
+        book.run(line, f"{case}/why-{factor}", form)
+    what_if = "--set brand_voice=no --set few_shot=no"
+    line = f"decide examples/{case} {what_if} --as-of DAY --format json --output {case}-b.json"
+    book.run(line, f"{case}/output-b")
+    for form in ("text", "json"):
+        line = f"show examples/{case} history --since {case}-b.json --as-of DAY --format {form}"
+        book.run(line, f"{case}/since", form)
 
 
 def _schema(book: Book, command: str, name: str) -> None:
@@ -519,11 +523,14 @@ def _schema(book: Book, command: str, name: str) -> None:
 
 def _helps(book: Book, words: list[str]) -> None:
     """The help of a command and of those below it; the names of its options are law."""
-    text = book.run(" ".join([*words, "--help"]), f"help/{' '.join(words) or 'tuneworthy'}").out
+    name = " ".join(words) or "tuneworthy"
+    book.run(" ".join([*words, "--help"]), f"help/{name}")
+    text = book.run(" ".join([*words, "--help-all"]), f"help-all/{name}").out
     options = re.findall(r"^ +(?:-\w, )?(--[\w-]+)(?:, (-\w|--[\w-]+))?", text, re.MULTILINE)
     choices = re.findall(r"\[([\w-]+(?:\|[\w-]+)+)\]", text)
-    listed = text.partition("\nCommands:\n")[2].partition("\n\n")[0]
-    below = re.findall(r"^  (\w+)  ", listed, re.MULTILINE)
+    groups = re.findall(r"^[A-Z][\w ]+:\n(?:(?:  .*)?\n)+", text, re.MULTILINE)
+    listed = "".join(group for group in groups if not group.startswith("Options:"))
+    below = re.findall(r"^  (\w+)  ", listed.partition("  Examples:")[0], re.MULTILINE)
     told = {"options": sorted({each for pair in options for each in pair if each}),
             "choices": choices, "commands": below}  # fmt: skip
     name = f"{LAW}/commands/options.json"

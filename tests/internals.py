@@ -7,10 +7,10 @@ from pathlib import Path
 
 from faulty import Fake, Manners
 from tuneworthy import cli as cli_module
-from tuneworthy.cli import STOPPED, cli, run
+from tuneworthy.cli import GONE, STOPPED, cli, run
 from tuneworthy.cli import options as cli_options
 from tuneworthy.cli import reports as cli_reports
-from tuneworthy.cli.options import deliver
+from tuneworthy.cli.options import RareOption, deliver
 from tuneworthy.errors import ConflictError, NoSuchCaseError, OutputError, StoppedError
 from tuneworthy.files import disk as files_disk
 from tuneworthy.files.case import (
@@ -424,8 +424,6 @@ from tuneworthy.report.sections.lab import (
 from tuneworthy.report.sections.lab import ended as lab_ended
 from tuneworthy.report.sections.money import LEVERS, compared, grouped, lever
 from tuneworthy.report.sections.options import matter
-from tuneworthy.report.sections.plan import COLUMNS as tracker_COLUMNS
-from tuneworthy.report.sections.plan import gantt, name, tracker
 from tuneworthy.report.sections.precedents import precedents as precedents_document
 from tuneworthy.report.sections.record import titles
 from tuneworthy.report.sections.verdict import short

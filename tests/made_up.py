@@ -60,7 +60,7 @@ def full(dossier: Dossier, say: str = "") -> Dossier:
                         title=f"{say}prompt caching",
                         because=f"{say}it cuts the bill",
                         targets=("cost",),
-                        command="tuneworthy plan CASE",
+                        command="tuneworthy show CASE plan",
                         stop_when=f"{say}the bill is met",
                         hours=Range(low=2, high=8),
                         usd=Unknown(ask=ASK),

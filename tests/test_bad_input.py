@@ -291,8 +291,8 @@ def test_a_broken_case_file_is_answered_or_refused(seed: int, tmp_path: Path) ->
         *(("decide", case, "--format", form) for form in FORMS),
         ("decide", case, "--quick"),
         ("decide", str(path), "--set", "brand_voice=no"),
-        ("explain", case),
-        ("explain", case, "low_volume"),
+        ("show", case, "why"),
+        ("show", case, "why", "low_volume"),
     ]
     sources = [each.read_bytes() for each in sorted(GALLERY.glob("*/case.yaml"))]
     codes = try_mutants(seed, 500, sources, path, commands)
@@ -308,8 +308,8 @@ def test_a_broken_framework_file_is_answered_or_refused(seed: int, tmp_path: Pat
         ("framework", "check", ours),
         ("framework", "check", ours, "--format", "json"),
         ("framework", "show", ours),
-        ("schema", "case", "--framework", ours),
-        ("explain", case, "--framework", ours),
+        ("framework", "schema", "case", "--framework", ours),
+        ("show", case, "why", "--framework", ours),
         ("decide", case, "--framework", ours),
         ("decide", case, "--framework", ours, "--format", "markdown"),
     ]
@@ -320,33 +320,22 @@ def test_a_broken_framework_file_is_answered_or_refused(seed: int, tmp_path: Pat
 
 
 def test_a_broken_dossier_is_compared_or_refused(tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    before = str(whole / "before.json")
-    Path(before).write_text(dossier(), encoding="utf-8")
-    path = tmp_path / "broken" / "after.json"
-    path.parent.mkdir()
-    after = str(path)
-    commands = [
-        ("diff", before, after),
-        ("diff", after, before),
-        ("diff", after, after, "--format", "json"),
-        ("diff", TASK_API, "--since", after),
-    ]
+    path = tmp_path / "before.json"
+    since = ("show", TASK_API, "history", "--since", str(path))
+    commands = [since, (*since, "--format", "json"), (*since, "--format", "markdown")]
     assert 2 in try_mutants(1, 400, [dossier().encode()], path, commands)
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_a_dossier_with_other_values_is_compared_or_refused(seed: int, folder: Path) -> None:
     chance = random.Random(seed)
-    before, after = folder / "before.json", folder / "after.json"
-    before.write_text(dossier(), encoding="utf-8")
+    before = folder / "before.json"
     places = list(_places(json.loads(dossier())))
     codes = set()
     for _ in range(250 * EFFORT):
         data = _replaced(json.loads(dossier()), chance.choice(places), chance.choice(WORDS[:-2]))
-        after.write_text(json.dumps(data), encoding="utf-8")
-        said = answered_or_refused("diff", str(before), str(after))
+        before.write_text(json.dumps(data), encoding="utf-8")
+        said = answered_or_refused("show", TASK_API, "history", "--since", str(before))
         codes.add(said.code)
         assert too_wide(said.out) == []
     assert codes == {0, 2}
@@ -367,7 +356,8 @@ def test_any_bytes_as_a_file_are_answered_or_refused(folder: Path, data: bytes) 
     given_file = str(path)
     for command in (
         ("decide", given_file), ("framework", "check", given_file),
-        ("diff", given_file, given_file), ("decide", TASK_API, "--framework", given_file),
+        ("show", TASK_API, "history", "--since", given_file),
+        ("decide", TASK_API, "--framework", given_file),
     ):  # fmt: skip
         answered_or_refused(*command, folder=folder)
 
@@ -590,16 +580,16 @@ PLACES: tuple[tuple[str, ...], ...] = (
     ("decide", TASK_API, "--format", "{}"),
     ("decide", TASK_API, "--{}"),
     ("decide", "{}"),
-    ("explain", TASK_API, "{}"),
-    ("explain", "{}", "brand_voice"),
-    ("explain", "--factor", "{}"),
-    ("diff", "{}", "{}"),
-    ("diff", TASK_API, "--since", "{}"),
+    ("show", TASK_API, "{}"),
+    ("show", TASK_API, "why", "{}"),
+    ("show", "{}", "why", "brand_voice"),
+    ("show", TASK_API, "history", "--since", "{}"),
     ("framework", "check", "{}"),
     ("framework", "show", "{}"),
-    ("schema", "{}"),
-    ("schema", "case", "--framework", "{}"),
-    ("completion", "{}"),
+    ("framework", "show", "lesson", "{}"),
+    ("framework", "schema", "{}"),
+    ("framework", "schema", "case", "--framework", "{}"),
+    ("--completion", "{}"),
     ("{}",),
 )
 ARGUMENTS = [
@@ -623,7 +613,7 @@ def test_a_hostile_argument_is_answered_or_refused(place: tuple[str, ...], folde
         except Exception as caught:
             caught.add_note(f"with {value!r}"[:200])
             raise
-        if said.code == 0 and place[0] in ("decide", "explain") and "--format" not in place:
+        if said.code == 0 and place[0] in ("decide", "show") and "--format" not in place:
             assert too_wide(said.out) == [], value
 
 
@@ -710,13 +700,11 @@ def test_a_new_case_is_named_without_its_controls(sign: str, tmp_path: Path) -> 
     assert raw(said.out + said.err) == []
 
 
-def test_a_required_outcome_that_is_not_met_is_the_only_way_to_one() -> None:
-    said = answered_or_refused(
-        "decide", TASK_API, "--require", "keep_optimizing_prompts", codes=(1,)
-    )
+def test_a_required_answer_that_is_not_met_is_the_only_way_to_one() -> None:
+    said = answered_or_refused("decide", TASK_API, "--require", "yes", codes=(1,))
     assert said.out
     undecided = answered_or_refused(
-        "decide", str(GALLERY / "first-idea"), "--require", "fine_tune_candidate", codes=(1,)
+        "decide", str(GALLERY / "first-idea"), "--require", "pilot", codes=(1,)
     )
     assert undecided.out
     answered_or_refused("framework", "check", "lesson", "--strict", codes=(1,))
@@ -799,7 +787,7 @@ def test_bytes_that_are_no_text_on_the_command_line_are_refused() -> None:
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "tuneworthy", "schema", "case"],
+        [sys.executable, "-m", "tuneworthy", "framework", "schema", "case"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as running:  # fmt: skip
         assert running.stdout is not None
@@ -1080,7 +1068,7 @@ def test_an_alias_never_multiplies(command: str, tmp_path: Path) -> None:
     [
         (("decide",), CASE_LIMIT, 1),
         (("framework", "check"), FRAMEWORK_LIMIT, 2),
-        (("diff", TASK_API, "--since"), CASES_LIMIT, 16),
+        (("show", TASK_API, "history", "--since"), CASES_LIMIT, 16),
     ],
 )
 def test_a_file_over_the_stated_size_is_refused(
@@ -1153,7 +1141,7 @@ def test_other_line_endings_count_as_lines(ending: str, tmp_path: Path) -> None:
     assert answered_or_refused("decide", str(path)).err.startswith(f"{path}:3: ")
 
 
-READERS = [("decide",), ("framework", "check"), ("diff", TASK_API, "--since")]
+READERS = [("decide",), ("framework", "check"), ("show", TASK_API, "history", "--since")]
 
 
 @pytest.mark.parametrize("command", READERS, ids=" ".join)
@@ -1495,13 +1483,13 @@ def texts(inside: Path, form: str = "") -> Iterator[Said]:
         yield answered_or_refused("decide", *common, *options)
         yield answered_or_refused("decide", *common, "--quick", *options)
         if not form:
-            yield answered_or_refused("explain", *common)
+            yield answered_or_refused("show", *common)
             for name in ("brand_voice", "few_shot", "latency"):
-                yield answered_or_refused("explain", *common[:1], name, *common[1:])
+                yield answered_or_refused("show", common[0], "why", name, *common[1:])
     if not form:
         yield answered_or_refused("framework", "show", ours)
         yield answered_or_refused("framework", "check", ours)
-        yield answered_or_refused("explain", "--factor", "low_volume", "--framework", ours)
+        yield answered_or_refused("framework", "show", ours, "low_volume")
 
 
 def test_a_terminal_is_never_told_what_to_do(hostile: Path) -> None:
@@ -1541,17 +1529,18 @@ def test_a_table_of_a_page_keeps_its_columns(hostile: Path) -> None:
 
 
 def test_a_comparison_is_as_safe_as_a_report(hostile: Path) -> None:
-    before, after = hostile / "before.json", hostile / "after.json"
-    for path, answer in ((before, "yes"), (after, "no")):
-        said = answered_or_refused(
-            "decide", str(hostile), "--framework", str(hostile / "ours.yaml"), "--format", "json",
-            "--as-of", AS_OF, *(part for name in lesson()["indicators"]
-                                for part in ("--set", f"factors.{name}.value={answer}")),
-        )  # fmt: skip
-        path.write_text(said.out, encoding="utf-8")
-    said = answered_or_refused("diff", str(before), str(after))
+    before, ours = hostile / "before.json", ("--framework", str(hostile / "ours.yaml"))
+    said = answered_or_refused(
+        "decide", str(hostile), *ours, "--format", "json", "--as-of", AS_OF,
+        *(part for name in lesson()["indicators"]
+          for part in ("--set", f"factors.{name}.value=no")),
+    )  # fmt: skip
+    before.write_text(said.out, encoding="utf-8")
+    since = ("show", str(hostile), "history", "--since", str(before), *ours, "--as-of", AS_OF)
+    said = answered_or_refused(*since)
+    assert said.code == 0
     assert too_wide(said.out) == []
-    assert answered_or_refused("diff", str(before), str(after), "--format", "json").code == 0
+    assert answered_or_refused(*since, "--format", "json").code == 0
 
 
 def test_colour_is_ours_and_never_the_text_s(hostile: Path) -> None:

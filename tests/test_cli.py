@@ -9,13 +9,17 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from html import unescape
 from pathlib import Path
 from typing import get_args
 
+import click
 import pytest
 
 from internals import ALL as CHALLENGES
-from internals import OUTCOMES, Action, TuningAnswer, run
+from internals import GONE, OUTCOMES, RareOption, TuningAnswer, cli, run
 from internals import cli_reports as decide_command
 from tuneworthy import load_case, load_framework
 
@@ -46,18 +50,25 @@ def test_the_verdict_is_in_the_first_line(capsys: pytest.CaptureFixture[str]) ->
     assert out.splitlines()[0] == first
 
 
-@pytest.mark.parametrize(
-    ("outcome", "code"), [("fine_tune_candidate", 0), ("keep_optimizing_prompts", 1)]
-)
-def test_require_decides_the_exit_code(
-    capsys: pytest.CaptureFixture[str], outcome: str, code: int
+@pytest.mark.parametrize("answer", get_args(TuningAnswer))
+def test_require_is_met_by_that_answer_alone(
+    capsys: pytest.CaptureFixture[str], answer: TuningAnswer
 ) -> None:
-    said(capsys, "decide", TASK, "--require", outcome, code=code)
+    said(capsys, "decide", TASK, "--require", answer, code=0 if answer == "pilot" else 1)
 
 
-def test_an_undecided_verdict_meets_no_requirement(capsys: pytest.CaptureFixture[str]) -> None:
-    for outcome in ("fine_tune_candidate", "keep_optimizing_prompts"):
-        said(capsys, "decide", TASK, "--set", "few_shot=unknown", "--require", outcome, code=1)
+def test_an_open_answer_meets_only_open(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "case.yaml").write_text("name: x\n")
+    for answer in get_args(TuningAnswer):
+        code = 0 if answer == "open" else 1
+        said(capsys, "decide", str(tmp_path), "--require", answer, code=code)
+
+
+@pytest.mark.parametrize("word", [*OUTCOMES, "clear_gates", "proceed"])
+def test_outcomes_and_actions_are_no_answers(capsys: pytest.CaptureFixture[str], word: str) -> None:
+    err = said(capsys, "decide", TASK, "--require", word, code=2)
+    for answer in get_args(TuningAnswer):
+        assert f"'{answer}'" in err
 
 
 def test_a_what_if_changes_the_verdict_and_no_file(
@@ -104,18 +115,19 @@ def test_an_error_says_where_what_and_the_fix(
     err = said(capsys, "decide", TASK, "--framework", "lessn", code=2)
     assert err.endswith('Did you mean "lesson"? Or name a file\n')
     (tmp_path / "list.json").write_text("[]")
-    err = said(capsys, "diff", TASK, "--since", str(tmp_path / "list.json"), code=2)
+    err = said(capsys, "show", TASK, "history", "--since", str(tmp_path / "list.json"), code=2)
     assert "list.json: is no dossier but another kind of JSON. Write one with" in err
     assert "--as-of" in said(capsys, "decide", TASK, "--as-of", "tomorrow", code=2)
 
 
-def test_explain_walks_the_tree_with_the_case_s_numbers(capsys: pytest.CaptureFixture[str]) -> None:
-    out = said(capsys, "explain", TASK)
+def test_why_walks_the_tree_with_the_case_s_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "show", TASK, "why")
+    assert out == said(capsys, "show", TASK)
     assert "Reasons for at most 3?" in out
     assert "for: 4)" in out
     assert "By this count: fine-tune candidate." in out
     assert "Divided by 10" in out
-    out = said(capsys, "explain", TASK, "brand_voice")
+    out = said(capsys, "show", TASK, "why", "brand_voice")
     assert "the count would be: improve retrieval or switch model" in out
     assert "To settle: Collect texts that sound right" in out
 
@@ -132,10 +144,10 @@ def every_id() -> list[str]:
 
 def test_every_id_is_explained_alone_and_in_a_case(capsys: pytest.CaptureFixture[str]) -> None:
     for name in every_id():
-        alone = said(capsys, "explain", name)
+        alone = said(capsys, "framework", "show", "lesson", name)
         assert f"({name}), a" in flat(alone)
         assert "{" not in alone
-        here = said(capsys, "explain", TASK, name)
+        here = said(capsys, "show", TASK, "why", name)
         assert "Here" in here, name
         assert flat(alone).split("(")[0] in flat(here)
 
@@ -143,25 +155,25 @@ def test_every_id_is_explained_alone_and_in_a_case(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        (("hybird",), 'Did you mean "hybrid"?'),
-        ((TASK, "personna"), 'Did you mean "persona"?'),
-        (("no such thing",), "is nothing that can be explained"),
-        ((TASK, "few_shot", "--factor", "few_shot"), "Name it once"),
-        (("few_shot", "--set", "few_shot=no"), "--set needs a CASE"),
-        (("nowhere", "brand_voice"), "Check the path"),
+        (("framework", "show", "lesson", "hybird"), 'Did you mean "hybrid"?'),
+        (("show", TASK, "why", "personna"), 'Did you mean "persona"?'),
+        (("show", TASK, "why", "no such thing"), "is nothing that can be explained"),
+        (("framework", "show", "lesson", "few_shot", "--format", "yaml"), "leave out the ID"),
+        (("show", "nowhere", "why", "brand_voice"), "Check the path"),
     ],
 )
 def test_what_has_no_id_is_told_the_nearest(
     capsys: pytest.CaptureFixture[str], asked: tuple[str, ...], says: str
 ) -> None:
-    assert says in said(capsys, "explain", *asked, code=2)
+    assert says in said(capsys, *asked, code=2)
 
 
 def test_one_name_of_several_things_explains_them_all(capsys: pytest.CaptureFixture[str]) -> None:
-    out = flat(said(capsys, "explain", "latency"))
+    out = flat(said(capsys, "framework", "show", "lesson", "latency"))
     for kind in ("a reason for fine-tuning", "a sign of a ceiling", "a target"):
         assert kind in out
-    assert flat(said(capsys, "explain", "Few-shot examples")).startswith("few-shot examples (few_")
+    out = flat(said(capsys, "framework", "show", "lesson", "Few-shot examples"))
+    assert out.startswith("few-shot examples (few_")
 
 
 def test_the_next_question_comes_with_the_command_that_answers_it(
@@ -181,8 +193,8 @@ def test_next_commands_of_a_folder_with_a_blank_can_be_pasted(
 ) -> None:
     shutil.copytree(TASK, tmp_path / "my case")
     monkeypatch.chdir(tmp_path)
-    for command in (("decide",), ("decide", "--quick"), ("options",), ("plan",)):
-        out = flat(said(capsys, *command, "my case"))
+    for command in (("decide",), ("decide", "--quick"), ("show", "options"), ("show", "plan")):
+        out = flat(said(capsys, command[0], "my case", *command[1:]))
         assert "'my case'" in out
         assert not re.search(r"tuneworthy [a-z|]+ my case", out)
     (tmp_path / "my case" / "case.yaml").write_text("name: x\n")
@@ -198,21 +210,21 @@ def test_what_an_ask_leaves_out_is_said_beside_it(capsys: pytest.CaptureFixture[
     assert "16–48 hours of work, $1,600–$4,800 of that" in memo
     whole = flat(said(capsys, "decide", TASK, *ON))
     assert f"conditions to settle aren't in it: {conditions}" in whole
-    assert f"{conditions} not in what is asked" in flat(said(capsys, "invest", TASK, *ON))
-    assert conditions in flat(said(capsys, "plan", TASK, "--start", ON[1]))
+    assert f"{conditions} not in what is asked" in flat(said(capsys, "show", TASK, "money", *ON))
+    assert conditions in flat(said(capsys, "show", TASK, "plan", *ON))
     job = flat(said(capsys, "decide", "examples/hotel-voice", *ON))
     assert "to run it" in job
     assert "conditions to settle" not in job
 
 
-def test_explain_names_nobody_as_the_source_of_what_is_unknown(
+def test_why_names_nobody_as_the_source_of_what_is_unknown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for name, title in (("latency", "latency"), ("brand_voice", "brand voice")):
-        out = said(capsys, "explain", "examples/first-idea", name)
+        out = said(capsys, "show", "examples/first-idea", "why", name)
         assert out.startswith(title)
         assert "unknown (nobody yet)" in flat(out)
-    assert "Here yes (the team)" in flat(said(capsys, "explain", TASK, "brand_voice"))
+    assert "Here yes (the team)" in flat(said(capsys, "show", TASK, "why", "brand_voice"))
 
 
 def test_init_starts_a_case_that_decides(
@@ -235,7 +247,7 @@ def test_answer_then_diff_tells_what_moved_the_verdict(
     said(capsys, "init", str(folder))
     said(capsys, "decide", str(folder), "--format", "json", "--output", str(old))
     said(capsys, "answer", str(folder), "few_shot=no", "brand_voice=yes")
-    out = said(capsys, "diff", str(folder), "--since", str(old))
+    out = said(capsys, "show", str(folder), "history", "--since", str(old))
     memo = said(capsys, "decide", str(folder), "--format", "markdown", "--short")
     for row in ("For it | Brand voice; five open.", "Against it | Nothing; five open."):
         assert row in memo
@@ -244,10 +256,11 @@ def test_answer_then_diff_tells_what_moved_the_verdict(
     assert "Moved by few-shot examples unknown → no." in out
     new = tmp_path / "new.json"
     said(capsys, "decide", str(folder), "--format", "json", "--output", str(new))
-    data = json.loads(said(capsys, "diff", str(old), str(new), "--format", "json"))
+    since = ("show", str(folder), "history", "--since")
+    data = json.loads(said(capsys, *since, str(old), "--format", "json"))
     assert data["moved_by"] == [["few_shot"]]
     same = "No answer changed, nor anything else that the dossiers show."
-    assert same in said(capsys, "diff", str(new), str(new))
+    assert same in said(capsys, *since, str(new))
 
 
 def test_a_wrong_value_names_its_key_once_and_a_day_says_how_it_is_written(
@@ -299,16 +312,17 @@ def test_a_diff_tells_of_amounts_where_no_answer_changed(
 ) -> None:
     case, old = a_candidate(capsys, tmp_path)
     said(capsys, "answer", case, *AMOUNTS)
-    out = flat(said(capsys, "diff", case, "--since", old))
+    out = flat(said(capsys, "show", case, "history", "--since", old))
     assert "By the count: fine-tune candidate, as before." in out
     assert "No answer changed" not in out
     assert "Nothing moved" not in out
     assert re.search(
-        r"Pays back +unknown: state what it saves", said(capsys, "diff", case, "--since", old)
+        r"Pays back +unknown: state what it saves",
+        said(capsys, "show", case, "history", "--since", old),
     )
     assert "Does it pay?" in out
     assert "Different, too: money" in out
-    data = json.loads(said(capsys, "diff", case, "--since", old, "--format", "json"))
+    data = json.loads(said(capsys, "show", case, "history", "--since", old, "--format", "json"))
     assert [one["id"] for one in data["gates"]] == ["investment"]
     assert [one["id"] for one in data["figures"]] == ["break_even_months", "ask_usd"]
     assert (data["answers"], data["action_moved_by"]) == ([], "nothing")
@@ -319,14 +333,14 @@ def test_a_diff_names_the_gate_that_moved_the_action(
 ) -> None:
     case, old = a_candidate(capsys, tmp_path)
     said(capsys, "answer", case, "data.examples=0", DATA[1], "safety.data_reviewed=no")
-    out = flat(said(capsys, "diff", case, "--since", old))
+    out = flat(said(capsys, "show", case, "history", "--since", old))
     assert "What to do was: start with a pilot. Now: explore the alternatives." in out
     assert (
         "What to do moved by “Can it be done?” unknown → no." in out
     )  # safety closed, too, and moves less
     assert "Gates that changed" in out
     assert "Is it safe?" in out
-    data = json.loads(said(capsys, "diff", case, "--since", old, "--format", "json"))
+    data = json.loads(said(capsys, "show", case, "history", "--since", old, "--format", "json"))
     assert (data["moved_by"], data["action_moved_by"]) == ("nothing", [["feasibility"]])
     why = {one["id"]: (one["why_before"], one["why_after"]) for one in data["gates"]}
     assert why["feasibility"][0].startswith("count the examples")
@@ -339,19 +353,18 @@ def test_a_diff_tells_what_answers_were_counted_from_and_the_bill(
     case, old = a_candidate(capsys, tmp_path)
     counted = ("low_volume=unknown", "insufficient_data=unknown", *DATA)
     said(capsys, "answer", case, *counted)
-    out = flat(said(capsys, "diff", case, "--since", old))
-    data = json.loads(said(capsys, "diff", case, "--since", old, "--format", "json"))
+    out = flat(said(capsys, "show", case, "history", "--since", old))
+    data = json.loads(said(capsys, "show", case, "history", "--since", old, "--format", "json"))
     figures = {one["id"]: (one["before"], one["after"]) for one in data["figures"]}
     assert figures["low_volume"][1].startswith("from 50,000 requests a month; low is under")
     counted_on = "from 200 examples; 500 are needed for persona"
     assert figures["insufficient_data"] == ("not counted", counted_on)
     assert "Figures that changed" in out
-    before, after = tmp_path / "before.json", tmp_path / "after.json"
-    fewer = ("--set", "economics.traffic.requests_per_month=20000")
-    said(capsys, "decide", TASK, "--format", "json", "--output", str(before))
-    said(capsys, "decide", TASK, *fewer, "--format", "json", "--output", str(after))
-    out = flat(said(capsys, "diff", str(before), str(after)))
-    assert "Bill a month $36, openai:gpt-4o as it is $360, openai:gpt-4o as it is" in out
+    before = tmp_path / "before.json"
+    more = ("--set", "economics.traffic.requests_per_month=20000")
+    said(capsys, "decide", TASK, *more, "--format", "json", "--output", str(before))
+    out = flat(said(capsys, "show", TASK, "history", "--since", str(before)))
+    assert "Bill a month $360, openai:gpt-4o as it is $36, openai:gpt-4o as it is" in out
 
 
 def test_a_diff_counts_a_changed_signal_and_a_changed_note(
@@ -359,11 +372,14 @@ def test_a_diff_counts_a_changed_signal_and_a_changed_note(
 ) -> None:
     case, old = a_candidate(capsys, tmp_path)
     said(capsys, "answer", case, "voice_drift=yes")
-    assert "voice drift unknown yes" in flat(said(capsys, "diff", case, "--since", old)).lower()
-    noted = json.loads(Path(old).read_text(encoding="utf-8"))
+    assert (
+        "voice drift unknown yes"
+        in flat(said(capsys, "show", case, "history", "--since", old)).lower()
+    )
+    noted = json.loads(said(capsys, "decide", case, "--format", "json"))
     noted["factors"]["brand_voice"]["note"] = "heard"
     (tmp_path / "noted.json").write_text(json.dumps(noted), encoding="utf-8")
-    out = said(capsys, "diff", old, str(tmp_path / "noted.json"))
+    out = said(capsys, "show", case, "history", "--since", str(tmp_path / "noted.json"))
     assert "Different, too: notes to answers." in out
 
 
@@ -384,7 +400,7 @@ def test_the_framework_commands_answer(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_are_printed(capsys: pytest.CaptureFixture[str], shell: str) -> None:
-    assert "_TUNEWORTHY_COMPLETE" in said(capsys, "completion", shell)
+    assert "_TUNEWORTHY_COMPLETE" in said(capsys, "--completion", shell)
 
 
 def test_a_closed_pipe_is_no_error(project: Path) -> None:
@@ -397,7 +413,7 @@ def test_a_closed_pipe_is_no_error(project: Path) -> None:
 
 def test_an_ascii_terminal_is_no_error(project: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tuneworthy", "explain", TASK],
+        [sys.executable, "-m", "tuneworthy", "show", TASK],
         cwd=project, capture_output=True, check=True,
         env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin", "PYTHONUTF8": "0"},
     )  # fmt: skip
@@ -419,9 +435,7 @@ def test_colour_only_where_it_is_wanted(
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 
 
-def test_require_may_ask_for_an_action(capsys: pytest.CaptureFixture[str]) -> None:
-    said(capsys, "decide", TASK, "--require", "pilot")
-    said(capsys, "decide", TASK, "--require", "proceed", code=1)
+def test_a_pilot_that_cannot_pay_is_not_required_for(capsys: pytest.CaptureFixture[str]) -> None:
     # a candidate that doesn't pay is no candidate for a pilot
     loses = ("--set", "economics.monthly.ongoing_usd=9000")
     said(capsys, "decide", TASK, *loses, "--require", "pilot", code=1)
@@ -601,9 +615,7 @@ def test_a_stated_bill_and_its_volume_are_one_basis(
 
 def test_what_may_be_required_is_what_a_verdict_can_say() -> None:
     """The command names them itself, so that its help needs none of the nouns."""
-    verdicts = {*get_args(TuningAnswer), *OUTCOMES, *get_args(Action)}
-    verdicts -= {"answer_questions", "open"}
-    assert set(decide_command._REQUIRED) == verdicts
+    assert set(decide_command._ANSWERS) == {*get_args(TuningAnswer)}
 
 
 def test_leaving_looks_for_no_cycles_and_still_runs_what_waits_for_the_end() -> None:
@@ -629,3 +641,216 @@ def test_every_command_takes_one_thread_of_the_linear_algebra() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=clean
     )
     assert said.stdout.splitlines()[-1] == "1"
+
+
+# What the commands are, and what their help says ------------------------------------------------
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_a_command_that_is_gone_names_its_heir(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    for arguments in ((name,), (name, TASK), (name, "--help")):
+        err = said(capsys, *arguments, code=2)
+        assert err == f'there is no command "{name}" any more. Use: {GONE[name]}\n'
+
+
+def test_there_are_twenty_commands_in_four_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "--help")
+    groups = re.findall(r"^([A-Z][a-z ]+):$", out, re.MULTILINE)
+    assert groups == ["Options", "Decide", "Prove", "Do", "Look up"]
+    listed = re.findall(r"^  ([a-z]+)  ", out, re.MULTILINE)
+    assert " ".join(listed) == (
+        "init interview answer decide show measure evalset ceiling retrieve verify data export "
+        "pilot watch list serve mcp framework models demo"
+    )
+
+
+def every_command(
+    command: click.Command = cli, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield words, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from every_command(below, (*words, name))
+
+
+def test_help_lists_all_but_what_is_rare_and_help_all_lists_that_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for words, command in every_command():
+        short, whole = (said(capsys, *words, option) for option in ("--help", "--help-all"))
+        assert "…" not in short
+        assert "..." not in re.sub(r"KEY=VALUE\.\.\.|\[ARGS\]\.\.\.", "", short)
+        options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
+        rare = {p.opts[0] for p in options if isinstance(p, RareOption)}
+        for option in (p.opts[0] for p in options):
+            assert f"  {option}" in whole, (words, option)
+            listed = re.search(rf"^  {option}\b", short, re.MULTILINE)
+            assert (listed is None) is (option in rare), (words, option)
+        assert ("--help-all" in short) is bool(rare), words
+
+
+def test_an_option_that_help_leaves_out_still_works_and_is_completed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "as of 24 Nov 2026" in said(capsys, "decide", TASK, *ON)
+    assert "--as-of" not in said(capsys, "decide", "--help")
+    assert "--as-of" in completed("decide", "--a")
+
+
+def completed(*words: str) -> list[str]:
+    from click.shell_completion import ShellComplete
+
+    *before, begun = words
+    found = ShellComplete(cli, {}, "tuneworthy", "_X").get_completions(before, begun)
+    return [item.value for item in found]
+
+
+def test_a_shell_completes_commands_and_the_sections_of_show() -> None:
+    assert {"decide", "show", "verify"} <= {*completed("")}
+    sections = ["options", "money", "plan", "why", "others", "history"]
+    assert completed("show", TASK, "") == sections
+    assert completed("show", TASK, "o") == ["options", "others"]
+
+
+def test_json_is_a_format_and_the_error_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (("decide", TASK), ("show", TASK), ("ceiling", TASK)):
+        assert "Use --format json." in said(capsys, *command, "--json", code=2)
+    assert "Use --format json" not in said(capsys, "init", "--json", code=2)
+
+
+# show -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("section", ["options", "money", "plan", "why", "others", "history"])
+def test_every_section_comes_as_text_markdown_and_json(
+    capsys: pytest.CaptureFixture[str], section: str
+) -> None:
+    text, page, data = (
+        said(capsys, "show", TASK, section, *ON, "--format", form)
+        for form in ("text", "markdown", "json")
+    )
+    assert "Task API assistant" in text
+    assert page.startswith("# Task API assistant")
+    assert json.loads(data)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (("optoins",), 'Did you mean "options"?'),
+        (("plan", "--all"), "--all goes with options, not with plan"),
+        (("why", "--months", "3"), "--months goes with money, not with why"),
+        (("options", "--seed", "3"), "--seed goes with money, not with options"),
+        (("money", "few_shot"), "ID goes with why, not with money"),
+        (("money", "--since", "2026-11-01"), "--since goes with history, not with money"),
+        (("history", "--set", "few_shot=no"), "--set goes with decide and the other sections"),
+        (("history", "--since", "soon"), '"soon" is no day and no file'),
+        (("history", "--since", "2026-11-01"), "no earlier version of the case is kept"),
+    ],
+)
+def test_what_does_not_go_with_a_section_is_refused(
+    capsys: pytest.CaptureFixture[str], asked: tuple[str, ...], says: str
+) -> None:
+    assert says in said(capsys, "show", TASK, *asked, code=2)
+
+
+def test_the_case_is_the_present_folder_where_none_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = said(capsys, "show", TASK, "plan", *ON)
+    one = said(capsys, "show", TASK, "why", "few_shot", *ON)
+    monkeypatch.chdir(TASK)
+    flat_whole = flat(whole).replace(TASK, ".")
+    assert flat(said(capsys, "show", "plan", *ON)) == flat_whole
+    assert said(capsys, "show", "why", "few_shot", *ON) == one
+
+
+def test_the_json_of_an_id_holds_what_its_text_says(capsys: pytest.CaptureFixture[str]) -> None:
+    data = json.loads(said(capsys, "show", TASK, "why", "brand_voice", "--format", "json"))
+    (meaning,) = data["meanings"]
+    assert (meaning["id"], meaning["here"]) == ("brand_voice", ["yes (the team)"])
+    assert data["otherwise"]["no"] == "improve_rag_or_switch_model"
+    text = flat(said(capsys, "show", TASK, "why", "brand_voice"))
+    for says in (*meaning["says"].values(), *(claim["says"] for claim in data["challenges"])):
+        assert flat(says).replace("’", "'") in text
+
+
+def kept(folder: Path, *versions: tuple[str, str]) -> None:
+    """Versions of a case as the page keeps them: a day, and the text of the file then."""
+    text = "".join(
+        json.dumps({
+            "at": f"{day}T12:00:00Z", "digest": sha256(text.encode()).hexdigest(), "text": text,
+            "by": "Ada",
+        }) + "\n"
+        for day, text in versions
+    )  # fmt: skip
+    (folder / ".tuneworthy").mkdir()
+    (folder / ".tuneworthy" / "history.jsonl").write_text(text, encoding="utf-8")
+
+
+def test_history_tells_what_each_version_changed_the_latest_first(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    first, second = "name: x\n", "name: x\nceiling: {few_shot: no}\n"
+    now = second + "factors: {brand_voice: yes}\n"
+    (tmp_path / "case.yaml").write_text(now, encoding="utf-8")
+    assert "No earlier version is kept" in said(capsys, "show", str(tmp_path), "history")
+    kept(tmp_path, ("2026-11-02", first), ("2026-11-05", second), ("2026-11-06", "no case"))
+    kept_second_is_newest = ("show", str(tmp_path), "history")
+    out = said(capsys, *kept_second_is_newest)
+    assert out.startswith("x: two changes, the latest first.")
+    newest, oldest = out.index("Since the last version"), out.index("5 Nov 2026, ")
+    assert newest < oldest
+    assert "by Ada" in out[oldest:]
+    assert re.search(r"brand voice +unknown +yes", out[newest:oldest])
+    assert re.search(r"few-shot examples +unknown +no", out[oldest:])
+    data = json.loads(said(capsys, *kept_second_is_newest, "--format", "json"))
+    changed = [[one["id"] for one in each["difference"]["answers"]] for each in data["changes"]]
+    assert changed == [["brand_voice"], ["few_shot"]]
+
+
+@pytest.mark.parametrize(
+    ("since", "changed"),
+    [
+        ("2026-10-01", ["few_shot", "brand_voice"]),  # nothing is as old: the oldest that is kept
+        ("2026-11-03", ["few_shot", "brand_voice"]),
+        ("2026-11-05", ["few_shot", "brand_voice"]),  # what was changed on that day counts
+        ("2026-11-09", ["brand_voice"]),
+    ],
+)
+def test_since_a_day_is_since_it_began(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, since: str, changed: list[str]
+) -> None:
+    first, second = "name: x\n", "name: x\nceiling: {few_shot: no}\n"
+    (tmp_path / "case.yaml").write_text(second + "factors: {brand_voice: yes}\n")
+    kept(tmp_path, ("2026-11-02", first), ("2026-11-05", second))
+    command = ("show", str(tmp_path), "history", "--since", since)
+    data = json.loads(said(capsys, *command, "--format", "json"))
+    assert [one["id"] for one in data["answers"]] == changed
+    assert "Since " in said(capsys, *command)
+
+
+# The first screen -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_the_lesson_s_count_stands_in_its_checklist_and_nowhere_before(
+    capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    """Rows of the count, its strength and the record are under all that decides."""
+    if form == "html":
+        pytest.importorskip("jinja2")
+    out = said(capsys, "decide", "examples/insurance-claims", *ON, "--format", form)
+    tags = r"<style.*?</style>|<script.*?</script>|<[^>]+>"
+    plain = flat(unescape(re.sub(tags, " ", out, flags=re.DOTALL))).replace("’", "'")
+    before, title, after = plain.rpartition("The lesson's checklist")
+    assert title
+    for says in ("By the lesson's count", "the tree was right in", "(difference"):
+        assert says in after
+        assert says not in before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import re
@@ -83,7 +84,8 @@ def test_every_command_and_option_is_in_the_reference() -> None:
     for path, command in commands():
         section = text.partition(f"## {path}\n")[2].partition("\n## ")[0]
         assert section, path
-        options = [o for p in command.params if isinstance(p, click.Option) for o in p.opts]
+        listed = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
+        options = [option for parameter in listed for option in parameter.opts]
         assert [option for option in options if option not in section] == []
 
 
@@ -138,6 +140,77 @@ def test_commands_and_options_that_are_mentioned_exist(page: str) -> None:
             if isinstance(known[f"tuneworthy {first}"], click.Group) and second:
                 assert f"tuneworthy {first} {second}" in known, span
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", span)) <= options, span
+
+
+SPOKEN = re.compile(
+    r"(?<![\w/.@-])tuneworthy (?=[a-z-])(?!import )((?:(?!tuneworthy)[^`\n\"';<>()])*)"
+)
+"""A command line in a sentence, up to what can't belong to it; an import is none."""
+
+SECTIONS = {"options", "money", "plan", "why", "others", "history"}
+
+
+def strings(tree: ast.AST) -> Iterator[str]:
+    """The texts of a module, with X for what is filled in; f-strings come whole."""
+    inside = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)
+              for part in ast.walk(node) if part is not node}  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(
+                str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in inside:
+            yield node.value
+
+
+def product_texts() -> Iterator[tuple[str, str]]:
+    """What the product may say, and what its skill says, each with the file that it is in."""
+    package = PROJECT / "src" / "tuneworthy"
+    kinds = (".py", ".yaml", ".toml", ".html", ".js", ".json", ".md")
+    files = [path for path in sorted(package.rglob("*")) if path.suffix in kinds]
+    for path in [*files, *sorted((PROJECT / "skills").rglob("*.md")), PROJECT / "llms.txt"]:
+        name, text = path.relative_to(PROJECT).as_posix(), path.read_text(encoding="utf-8")
+        for each in strings(ast.parse(text)) if path.suffix == ".py" else [text]:
+            yield name, each
+
+
+def wrong_in(spoken: str, known: dict[str, click.Command]) -> str:
+    """What is wrong with a command line in a sentence; empty for nothing."""
+    words = [word.rstrip(",.:") for word in spoken.split()]
+    command = known.get(f"tuneworthy {words[0]}")
+    if command is None:
+        return "" if words[0].startswith("--") else f"no command {words[0]}"
+    below: list[click.Command] = [command]
+    if isinstance(command, click.Group):
+        named = command.commands.get(words[1]) if len(words) > 1 else None
+        below = [named] if named else [*command.commands.values()]
+    options = {o for each in below for p in each.params for o in p.opts} | {"--help", "-h"}
+    unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", spoken)) - options
+    if unknown:
+        return f"{words[0]} has no {', '.join(sorted(unknown))}"
+    section = re.match(r"show \S+ ([a-z|]+)", spoken)
+    if section and not {*section[1].split("|")} <= SECTIONS:
+        return f"show has no section {section[1]}"
+    return ""
+
+
+def test_the_product_names_no_command_or_option_that_is_not_there() -> None:
+    known = dict(commands())
+    wrong = {
+        (name, spoken, problem)
+        for name, text in product_texts()
+        for spoken in SPOKEN.findall(text)
+        if (problem := wrong_in(spoken, known))
+    }
+    assert wrong == set()
+
+
+def test_the_law_above_sees_what_is_gone() -> None:
+    known = dict(commands())
+    for gone in ("invest CASE", "decide CASE --bogus", "show CASE costs", "show CASE why|costs"):
+        assert wrong_in(gone, known), gone
+    for there in ("show CASE options --all", "evalset CASE --n 4", "show CASE why|money", "init"):
+        assert wrong_in(there, known) == "", there
 
 
 @pytest.mark.parametrize("page", PAGES)

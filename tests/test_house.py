@@ -273,6 +273,15 @@ def test_help_does_no_arithmetic_and_writes_no_yaml() -> None:
     assert loaded_by(code) & {"numpy"} == set()
 
 
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    code = (
+        "import sys; from tuneworthy.cli import run; run(['--help'])\n"
+        "print(*(name for name in sys.modules if name.startswith('tuneworthy.cli.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == ""
+
+
 def test_a_decision_without_money_or_prompts_loads_no_numpy(project: Path) -> None:
     code = (
         "from tuneworthy import decide, load_case, load_framework\n"

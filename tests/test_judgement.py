@@ -586,7 +586,7 @@ def test_a_script_may_require_an_answer(capsys: pytest.CaptureFixture[str]) -> N
     assert codes == [1, 1, 1]
     pilot = str(PROJECT / "examples" / "task-api")
     assert run(["decide", pilot, "--require", "pilot"]) == 0
-    assert run(["decide", pilot, "--require", "fine_tune_candidate"]) == 0
+    assert run(["decide", pilot, "--require", "yes"]) == 1
     capsys.readouterr()
 
 

@@ -24,8 +24,7 @@ MONEY = (
 def told(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *more: str) -> Any:
     """What a command says, as JSON or as one line of text."""
     capsys.readouterr()
-    day = ("--start", "2026-11-24") if name == "plan" else DAY
-    assert command([name, str(folder), *day, *more]) == 0
+    assert command([name, str(folder), *more, *DAY]) == 0
     text = capsys.readouterr().out
     return json.loads(text) if "json" in more else " ".join(text.split())
 
@@ -59,10 +58,10 @@ def test_after_a_lab_every_surface_speaks_of_its_numbers(
     assert options(after)["plain_classifier"]["moves"]["quality"]["effect"] == "worsens"
     page = told(capsys, "decide", folder)
     assert f"quality missed ({100 * share['value']:.3g}% today, at least 90% wanted)" in page
-    shown = told(capsys, "options", folder, "--all")
+    shown = told(capsys, "show", folder, "options", "--all")
     assert f"{row['quality']['low']:.2f}" in shown
-    for name in ("plan", "invest"):
-        assert after["verdict"]["headline"][:60] in told(capsys, name, folder)
+    for name in ("plan", "money"):
+        assert after["verdict"]["headline"][:60] in told(capsys, "show", folder, name)
 
 
 def told_lab(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *more: str) -> str:

@@ -1334,16 +1334,16 @@ def test_the_month_of_a_volume_is_the_first_that_has_it(
 
 def test_the_report_of_the_money_says_the_calculation_and_looks_as_far_as_asked() -> None:
     path, year = GALLERY / "task-api", {"economics.assumptions.horizon_months": "12"}
-    text = case_report("invest", path, answers=year, as_of=DAY)
+    text = case_report("money", path, answers=year, as_of=DAY)
     assert "$6,000 / $1,500 = 4.0 months" in text
     assert "Worth over 12 months" in text
     assert max(map(len, text.splitlines())) <= 80
-    found = json.loads(case_report("invest", path, "json", answers=year, as_of=DAY))
+    found = json.loads(case_report("money", path, "json", answers=year, as_of=DAY))
     assert found["simulation"]["horizon_months"] == 12
     hours = {"economics.upfront.hours": "90"}
-    markdown = case_report("invest", path, "markdown", answers=hours, as_of=DAY)
+    markdown = case_report("money", path, "markdown", answers=hours, as_of=DAY)
     assert "90 h × $100 = $9,000" in markdown
-    unknown = case_report("invest", GALLERY / "first-idea", as_of=DAY)
+    unknown = case_report("money", GALLERY / "first-idea", as_of=DAY)
     assert "can't be worked out yet" in unknown
 
 
@@ -1447,7 +1447,7 @@ def test_many_ways_of_ones_own_are_gone_through_once_each(many: int) -> None:
 def test_doubts_about_money_are_told_in_the_words_of_the_report(form: str) -> None:
     dossier = decide(load_case(GALLERY / "task-api"), LESSON, as_of=DAY)
     about = {"saving_above_bill", "low_volume_now", "ongoing_below_table", "model_in_use_ends"}
-    out = " ".join(case_report("invest", GALLERY / "task-api", form, as_of=DAY).split())
+    out = " ".join(case_report("money", GALLERY / "task-api", form, as_of=DAY).split())
     assert about < {one.id for one in dossier.challenges}
     for one in dossier.challenges:
         assert (one.says in out) == (one.id in about), one.id

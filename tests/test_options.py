@@ -826,7 +826,7 @@ def test_fewer_examples_than_usual_leave_it_open_and_none_at_all_do_not(
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    code = run(["options", *arguments, "--as-of", "2026-11-24"])
+    code = run(["show", arguments[0], "options", *arguments[1:], "--as-of", "2026-11-24"])
     told = capsys.readouterr()
     assert (code, told.err) == (0, "")
     return told.out
@@ -880,7 +880,7 @@ def test_decide_shows_the_five_and_where_the_rest_is() -> None:
     told = decide(load_case(GALLERY / "task-api"), LESSON, as_of=AS_OF)
     shown = report_text.render(short(told, "examples/task-api"))
     assert "What could be done instead, or first" in shown
-    assert "tuneworthy options examples/task-api --all" in shown
+    assert "tuneworthy show examples/task-api options --all" in shown
 
 
 def test_a_candidate_that_no_kind_of_tuning_fits_says_so(project: Path) -> None:

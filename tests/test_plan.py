@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import inspect
-import io
 import json
 import math
 import re
@@ -31,16 +29,12 @@ from internals import (
     Unknown,
     day,
     framework_of,
-    gantt,
     plan_phases,
     report_markdown,
     report_text,
     run,
     sections_plan,
-    tracker,
 )
-from internals import name as gantt_name
-from internals import tracker_COLUMNS as COLUMNS
 from tuneworthy import Case, Dossier, decide, load_case, load_framework
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -744,8 +738,6 @@ def test_every_gallery_case_has_a_plan_in_every_form(slug: str) -> None:
     for line in text.splitlines():
         assert wcwidth.width(line) <= 80
         assert line == line.rstrip()
-    rows = list(csv.DictReader(io.StringIO(tracker(plan), newline="")))
-    assert [row["id"] for row in rows] == ids(plan)
     document = plan_markdown(dossier)
     for one in plan.phases:
         assert one.title.split(":")[0][:20] in text
@@ -785,59 +777,6 @@ TEXTS = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=60))
 
 
 @given(TEXTS)
-@example("=1")
-def test_the_table_reads_back_and_computes_nothing(text: str) -> None:
-    _, plan = hostile(text)
-    told = tracker(plan)
-    rows = list(csv.reader(io.StringIO(told, newline=""), strict=True))
-    assert ",".join(rows[0]) == COLUMNS
-    assert all(len(row) == len(COLUMNS.split(",")) for row in rows)
-    assert told.endswith("\r\n")
-    assert told.count("\n") == told.count("\r\n") == len(plan.phases) + 1
-    for row, one in zip(rows[1:], plan.phases, strict=True):
-        assert row[0] == one.id
-        assert (row[2], row[3]) == (str(one.start), str(one.end))
-        for written, value in zip(row[4:8], (*span(one.hours), *span(one.usd)), strict=True):
-            assert written == value or float(written) == pytest.approx(float(value), abs=0.005)
-        assert row[8].split() == list(one.needs)
-        for cell in row:
-            assert cell.lstrip(' "')[:1] not in set("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-
-
-def test_a_title_that_is_a_formula_is_kept_as_text() -> None:
-    _, plan = hostile("=1+1")
-    bad = plan.model_copy(update={"phases": (plan.phases[0].model_copy(update={"title": "=1+1"}),)})
-    (_, row) = csv.reader(io.StringIO(tracker(bad), newline=""))
-    assert row[1] == "'=1+1"
-
-
-MERMAID = re.compile(
-    r"gantt|    (dateFormat YYYY-MM-DD|inclusiveEndDates|excludes weekends|title Plan: [^#:;%\n]*"
-    r"|section [A-Z][^#:;%\n]+|\d+ [^#:;%{}\"`<>\n]*:p\d+, \d{4}-\d\d-\d\d, \d{4}-\d\d-\d\d)"
-)
-
-
-@given(TEXTS)
-@example("```")
-def test_no_name_leaves_the_grammar_of_the_chart(text: str) -> None:
-    dossier, plan = hostile(text)
-    lines = gantt(plan, dossier.case.name).split("\n")
-    assert lines.pop() == ""
-    assert [line for line in lines if MERMAID.fullmatch(line) is None] == []
-    assert sum(":p" in line for line in lines) == len(plan.phases)
-    assert plan_markdown(dossier).count("```") == 2
-
-
-def test_the_grammar_above_refuses_what_would_break_a_chart() -> None:
-    for text in HOSTILE[:21]:
-        raw = f"    1 {text} x:p1, 2026-11-24, 2026-11-24"
-        kept = f"    1 {gantt_name(text)} :p1, 2026-11-24, 2026-11-24"
-        assert MERMAID.fullmatch(kept)
-        if re.search(r"[#:;%{}\"`<>\n]", text):
-            assert not MERMAID.fullmatch(raw)
-
-
-@given(TEXTS)
 def test_no_text_moves_the_cursor_or_widens_the_page(text: str) -> None:
     dossier, _ = hostile(text)
     told = plan_text(dossier)
@@ -858,12 +797,12 @@ def _root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_root")
-@pytest.mark.parametrize("form", ["text", "markdown", "json", "csv", "mermaid"])
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
 def test_the_command_writes_what_it_prints(
     form: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     target = tmp_path / "plan"
-    wanted = ("plan", "examples/task-api", "--start", "2026-11-24", "--format", form)
+    wanted = ("show", "examples/task-api", "plan", "--as-of", "2026-11-24", "--format", form)
     assert run(wanted) == 0
     printed = capsys.readouterr().out
     assert run((*wanted, "--output", str(target))) == 0
@@ -877,17 +816,17 @@ def test_the_command_writes_what_it_prints(
 def test_the_command_plans_what_ifs_and_refuses_what_is_no_date(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    what_if = ("plan", "examples/task-api", "--set", "few_shot=no", "--format", "json")
-    assert run((*what_if, "--start", "2027-01-02")) == 0
+    what_if = ("show", "examples/task-api", "plan", "--set", "few_shot=no", "--format", "json")
+    assert run((*what_if, "--as-of", "2027-01-02")) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["aim"] == "change"
     assert found["start"] == "2027-01-04"  # the 2nd is a Saturday
-    assert run(("plan", "examples/task-api", "--start", "soon")) == 2
+    assert run(("show", "examples/task-api", "plan", "--as-of", "soon")) == 2
     assert '"soon" is no date' in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_root")
-def test_a_table_of_no_plan_is_refused_with_its_cure(
+def test_where_there_is_no_plan_its_cure_is_said(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     bare = tmp_path / "bare.yaml"
@@ -899,10 +838,7 @@ def test_a_table_of_no_plan_is_refused_with_its_cure(
         "tree: [{outcome: fine_tune_candidate}]\n"
     )
     (tmp_path / "case.yaml").write_text("name: x\n")
-    wanted = ("plan", str(tmp_path), "--framework", str(bare), "--format")
-    assert run((*wanted, "csv")) == 2
-    assert "Add a plan section to the framework" in capsys.readouterr().err
-    assert run((*wanted, "text")) == 0
+    assert run(("show", str(tmp_path), "plan", "--framework", str(bare))) == 0
     assert "There is no plan yet. To find out: add a plan section" in capsys.readouterr().out
 
 

@@ -307,12 +307,6 @@ def test_two_cases_and_two_what_ifs_are_compared_and_nothing_is_written(
         assert says in Seen(refused.text).text
     for plain in ("", "?a=evil", "?of=evil"):
         assert client.get(f"/compare{plain}").status_code == 200
-    assert run(["diff", str(folder / "task-api"), str(folder / "energy-supplier")]) == 0
-    text = " ".join(capsys.readouterr().out.split())
-    assert text.startswith("Side by side: Task API assistant and Explaining the bill")
-    assert run(["diff", str(folder / "evil"), "--set", "brand_voice=yes"]) == 0
-    assert "with brand_voice=yes" in capsys.readouterr().out
-    assert run(["diff", str(folder / "evil")]) == 2
     assert {path: path.read_bytes() for path in folder.rglob("case.yaml")} == before
 
 

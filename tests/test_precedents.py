@@ -763,31 +763,31 @@ def test_the_command_tells_it_in_three_forms(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     folder = str(ROOT / "examples" / "insurance-claims")
-    assert run(["precedents", folder, "--as-of", "2026-11-24"]) == 0
+    assert run(["show", folder, "others", "--as-of", "2026-11-24"]) == 0
     assert capsys.readouterr().out == precedents_text(decided(Path(folder)))
-    assert run(["precedents", folder, "--format", "json"]) == 0
+    assert run(["show", folder, "others", "--format", "json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert list(data) == ["case", "framework", "as_of", "precedents"]
     assert {"id", "title", "winner", "source_url"} <= set(data["precedents"]["nearest"][0])
     assert {"n", "low", "high"} <= set(data["precedents"]["base_rate"])
     file = tmp_path / "others.md"
-    assert run(["precedents", folder, "--format", "markdown", "--output", str(file)]) == 0
+    assert run(["show", folder, "others", "--format", "markdown", "--output", str(file)]) == 0
     assert capsys.readouterr().out == ""
     assert file.read_text("utf-8").startswith("# Claim intake: what happened to others\n")
 
 
 def test_the_command_takes_a_what_if(capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(ROOT / "examples" / "first-idea")
-    assert run(["precedents", folder]) == 0
+    assert run(["show", folder, "others"]) == 0
     assert "name the goals" in " ".join(capsys.readouterr().out.split())
     answers = ("goals=persona", "brand_voice=yes", "description=Posts in our voice")
-    assert run(["precedents", folder, *(f"--set={answer}" for answer in answers)]) == 0
+    assert run(["show", folder, "others", *(f"--set={answer}" for answer in answers)]) == 0
     assert "The nearest cases" in " ".join(capsys.readouterr().out.split())
 
 
 def test_wrong_input_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert run(["precedents", str(tmp_path / "nowhere")]) == 2
-    assert run(["precedents", str(ROOT / "examples" / "task-api"), "--set", "nothing=yes"]) == 2
+    assert run(["show", str(tmp_path / "nowhere"), "others"]) == 2
+    assert run(["show", str(ROOT / "examples" / "task-api"), "others", "--set", "nothing=yes"]) == 2
     told = capsys.readouterr()
     assert told.out == ""
     assert len(told.err.splitlines()) == 2

@@ -409,8 +409,8 @@ def test_a_folder_that_may_not_be_written_to_is_an_error(command: str, folder: P
 
 def test_normal_runs_leave_nothing_but_what_they_were_asked_for(folder: Path) -> None:
     for arguments in (
-        ("decide", folder), ("explain", folder), ("answer", folder, "brand_voice=no"),
-        ("decide", folder, "--format", "json"), ("framework", "check"), ("schema", "case"),
+        ("decide", folder), ("show", folder), ("answer", folder, "brand_voice=no"),
+        ("decide", folder, "--format", "json"), ("framework", "check"), ("framework", "schema"),
     ):  # fmt: skip
         assert tuneworthy(*arguments).code == 0
         assert names(folder) == ["case.yaml"]

@@ -119,7 +119,7 @@ class Answers:
         return [*lines, "", "## In the gallery", "", *self._cases(name)]
 
     def _about(self, name: str, level: str) -> list[str]:
-        """What ``tuneworthy explain`` says of an answer, as Markdown."""
+        """What ``tuneworthy framework show`` says of an answer, as Markdown."""
         room = next(
             r for r in ("ceiling", "signals", "factors") if name in getattr(self.framework, r)
         )

@@ -75,9 +75,9 @@ def broken(root: Path, many: int) -> int:
 def cases() -> Any:
     lines = [["decide", "HERE", "--format", form] for form in (*inputs.FORMS, "html")]
     lines += [
-        ["explain", "HERE"],
-        ["plan", "HERE"],
-        ["price", "HERE"],
+        ["show", "HERE", "why"],
+        ["show", "HERE", "plan"],
+        ["show", "HERE", "money"],
         ["decide", "HERE", "--quick"],
     ]
     return "case.yaml", [each.read_bytes() for each in inputs.GALLERY.glob("*/case.yaml")], lines
@@ -95,7 +95,7 @@ def frameworks() -> Any:
 
 
 def dossiers() -> Any:
-    lines = [["diff", "HERE", "HERE"], ["diff", inputs.TASK_API, "--since", "HERE"]]
+    lines = [["show", inputs.TASK_API, "history", "--since", "HERE"]]
     return "after.json", [inputs.dossier().encode()], lines
 
 

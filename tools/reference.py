@@ -18,22 +18,22 @@ from answers import Answers, gallery
 from layout import NOTE, bullet, page, paragraph
 
 from tuneworthy import Framework, load_framework
-from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED, WRONG_INPUT, cli
+from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED, WRONG_INPUT, cli, show_all
 from tuneworthy.framework.schema import case_schema, dossier_schema, framework_schema
 from tuneworthy.model.framework import Criterion
 
 PROJECT = Path(__file__).resolve().parents[1]
 
 _COMMANDS = """
-What `--help` says of each. CASE is a case folder or its `case.yaml`. Exit codes stand with the
+What `--help-all` says of each. CASE is a case folder or its `case.yaml`. Exit codes stand with the
 [dossier](dossier.md#exit-codes).
 """
 _CASE = """
-Every key, from the schema that `tuneworthy schema case` prints. Only `name` has to be there; a key
-that is absent, or has nothing behind it, is unknown. A key that doesn't exist is an error that
-names the one you meant. Checks, signals and factors are those of the lesson; another framework
-brings its own. For yes, no and unknown, `on`, `off`, `true`, `false`, `y`, `n` and `?` are
-understood too, in any case.
+Every key, from the schema that `tuneworthy framework schema case` prints. Only `name` has to be
+there; a key that is absent, or has nothing behind it, is unknown. A key that doesn't exist is an
+error that names the one you meant. Checks, signals and factors are those of the lesson; another
+framework brings its own. For yes, no and unknown, `on`, `off`, `true`, `false`, `y`, `n` and `?`
+are understood too, in any case.
 """
 _FRAMEWORK = """
 Every key, from the schema that `tuneworthy framework schema` prints. In a file that says
@@ -42,10 +42,10 @@ section, and a section it leaves out is the lesson's (but `worked_example`). How
 [a framework of your own](../guides/own-framework.md).
 """
 _DOSSIER = """
-What `tuneworthy decide CASE --format json` prints, from the schema that `tuneworthy schema dossier`
-prints. Every key is always there, but for `quick`, `training` and `decision`. Names may be added
-under the same `schema`; none moves. Equal inputs give equal bytes: there is no clock in it but
-`as_of`.
+What `tuneworthy decide CASE --format json` prints, from the schema that
+`tuneworthy framework schema dossier` prints. Every key is always there, but for `quick`, `training`
+and `decision`. Names may be added under the same `schema`; none moves. Equal inputs give equal
+bytes: there is no clock in it but `as_of`.
 """
 _NUMBERS = """
 A number is a number; `{low, high}` where unknowns or ranges leave it open (`high: "open"` has no
@@ -54,7 +54,7 @@ never null and never 0.
 """
 _EXIT_CODES = {
     ANSWERED: "answered, whatever the answer is",
-    NOT_MET: "`decide --require` isn't met (an undecided verdict meets none), `measure --compare` "
+    NOT_MET: "`decide --require` isn't met, `measure --compare` "
     "finds no arm ahead, `framework check --strict` found something, `watch` something to look at, "
     "or `export` lines that the target would refuse",
     WRONG_INPUT: "the input is wrong: one line on stderr says what, where and the fix; nothing is "
@@ -144,6 +144,7 @@ def commands() -> list[str]:
 def _help(command: click.Command, name: str, parent: click.Context | None) -> list[str]:
     settings: dict[str, Any] = {"terminal_width": 80, "max_content_width": 80}
     with command.make_context(name, [], parent=parent, resilient_parsing=True, **settings) as here:
+        show_all(here)
         text = command.get_help(here)
         lines = [f"## {here.command_path}", "", "```text", *text.splitlines(), "```", ""]
         if isinstance(command, click.Group):

@@ -5,7 +5,7 @@
 
 ``descriptions.yaml`` was written before the index was looked at. ``judgements.yaml`` says of each
 case that some way found whether somebody with that task would learn from it. Two ways: as the
-command ``tuneworthy precedents`` finds them, and by goal and answers alone, as it did before.
+command ``tuneworthy show CASE others`` finds them, and by goal and answers alone, as it did before.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What format, instructions and voice make of 200 real conversations of an airline agent.
 
-    python evidence/accuracy/tau_bench.py ../shared/real/tau_bench/gpt-4o-airline.json
+python evidence/accuracy/tau_bench.py ../shared/real/tau_bench/gpt-4o-airline.json
 """
 
 from __future__ import annotations

@@ -16,36 +16,92 @@ from tuneworthy import __version__
 from tuneworthy.errors import StoppedError, TuneworthyError, one_line
 from tuneworthy.report.width import lay_out_for
 
-_COMMANDS = {
-    "init": ("cases", "Start a case folder with a commented case file."),
-    "demo": ("cases", "Copy a case of the gallery, and walk through it."),
-    "interview": ("cases", "Ask what removes most doubt, and show the verdict forming."),
-    "decide": ("reports", "Judge a case: is fine-tuning worth it, and how sure is that?"),
-    "options": ("reports", "Compare what could be done instead, or as well."),
-    "explain": ("reports", "Walk through a verdict, or explain whatever has an id."),
-    "invest": ("reports", "Compute cost and return, line by line, and how sure they are."),
-    "plan": ("reports", "Plan the work: phases, hours, cost, dates, and when each is done."),
-    "measure": ("cases", "Measure traces or results, and keep the evidence."),
-    "evalset": ("cases", "Draw an evaluation set from traces, and label it."),
-    "ceiling": ("labs", "Find out whether prompting has reached its limit."),
-    "pilot": ("training", "Train on growing parts of the data: does tuning work here?"),
-    "retrieve": ("labs", "Compare ways of retrieving, and what answers lose by them."),
-    "verify": ("labs", "Compare a tuned model with the best untuned arm."),
-    "data": ("training", "Gate and review what a model may be tuned on."),
-    "export": ("training", "Write the training set as a service or library takes it."),
-    "watch": ("training", "Hold a signed decision against new logs and dates."),
-    "models": ("labs", "List the models that can be called, and what they cost."),
-    "list": ("servers", "List a folder of cases: answers, asks, worth, and what to fund."),
-    "serve": ("servers", "Show cases on a page in the browser, and take answers there."),
-    "mcp": ("servers", "Offer the tools to an assistant over the Model Context Protocol."),
-    "precedents": ("reports", "Show what happened to others, and how often tuning won."),
-    "answer": ("cases", "Write answers into a case file, leaving the rest as it is."),
-    "diff": ("reports", "Say what changed between two dossiers, and why the verdict moved."),
-    "framework": ("reports", "List, show and check decision frameworks."),
-    "schema": ("reports", "Print the JSON Schema of a case, a framework or a dossier."),
-    "completion": ("reports", "Print the completion script for a shell."),
+_GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "Decide": {
+        "init": ("cases", "Start a case folder with a commented case file."),
+        "interview": ("cases", "Ask what removes most doubt, and show the verdict forming."),
+        "answer": ("cases", "Write answers into a case file, leaving the rest as it is."),
+        "decide": ("reports", "Judge a case: is fine-tuning worth it, and how sure is that?"),
+        "show": ("reports", "Show options, money, plan, reasons, other cases or history."),
+    },
+    "Prove": {
+        "measure": ("cases", "Measure traces or results, and keep the evidence."),
+        "evalset": ("cases", "Draw an evaluation set from traces, and label it."),
+        "ceiling": ("labs", "Find out whether prompting has reached its limit."),
+        "retrieve": ("labs", "Compare ways of retrieving, and what answers lose by them."),
+        "verify": ("labs", "Compare a tuned model with the best untuned arm."),
+    },
+    "Do": {
+        "data": ("training", "Gate and review what a model may be tuned on."),
+        "export": ("training", "Write the training set as a service or library takes it."),
+        "pilot": ("training", "Train on growing parts of the data: does tuning work here?"),
+        "watch": ("training", "Hold a signed decision against new logs and dates."),
+    },
+    "Look up": {
+        "list": ("servers", "List a folder of cases: answers, asks, worth, and what to fund."),
+        "serve": ("servers", "Show cases on a page in the browser, and take answers there."),
+        "mcp": ("servers", "Offer the tools to an assistant over the Model Context Protocol."),
+        "framework": ("reports", "List, show and check decision frameworks; print schemas."),
+        "models": ("labs", "List the models that can be called, and what they cost."),
+        "demo": ("cases", "Copy a case of the gallery, and walk through it."),
+    },
 }
-"""Each command's module and what it says of itself, in the order of the help."""
+"""Each command's module and what it says of itself, in the groups and the order of the help."""
+
+_COMMANDS = {name: entry for group in _GROUPS.values() for name, entry in group.items()}
+
+GONE = {
+    "options": "tuneworthy show CASE options",
+    "invest": "tuneworthy show CASE money",
+    "plan": "tuneworthy show CASE plan",
+    "explain": "tuneworthy show CASE why, or tuneworthy framework show NAME ID",
+    "precedents": "tuneworthy show CASE others",
+    "diff": "tuneworthy show CASE history",
+    "backtest": "tuneworthy framework check",
+    "schema": "tuneworthy framework schema",
+    "completion": "tuneworthy --completion SHELL",
+}
+"""Commands of version 0.1, each with what does its work now. This table stays for one version."""
+
+
+class GoneError(click.ClickException):
+    """A command that has an heir: the message is whole as it is."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'there is no command "{name}" any more. Use: {GONE[name]}')
+
+
+_ALL = "tuneworthy.help_all"
+
+
+def shows_all(ctx: click.Context) -> bool:
+    """Whether help lists the options that are rarely used, too."""
+    return bool(ctx.meta.get(_ALL))
+
+
+def show_all(ctx: click.Context) -> None:
+    """Have help list the options that are rarely used, too."""
+    ctx.meta[_ALL] = True
+
+
+def _print_all(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        show_all(ctx)
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
+def help_all_option(*, hidden: bool) -> click.Option:
+    """``--help-all``; hidden where it would say no more than ``--help``."""
+    return click.Option(
+        ["--help-all"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        hidden=hidden,
+        callback=_print_all,
+        help="List rarely used options, too, and exit.",
+    )
 
 
 class _Lazy(click.Group):
@@ -62,12 +118,16 @@ class _Lazy(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, says) for name, (_, says) in _COMMANDS.items()])
+        width = max(map(len, _COMMANDS))
+        for title, group in _GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), says) for name, (_, says) in group.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] in GONE:
+            raise GoneError(args[0])
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
@@ -82,6 +142,17 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
+def _print_completion(ctx: click.Context, _parameter: click.Parameter, shell: str | None) -> None:
+    if shell is None or ctx.resilient_parsing:
+        return
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None  # the choice admits only shells that click knows
+    click.echo(kind(cli, {}, "tuneworthy", "_TUNEWORTHY_COMPLETE").source())
+    ctx.exit()
+
+
 @click.group(
     cls=_Lazy,
     context_settings={
@@ -92,10 +163,21 @@ def examples(*lines: str) -> str:
     epilog=examples(
         "tuneworthy init my-case            start a case",
         "tuneworthy decide my-case          judge it",
-        "tuneworthy explain my-case         see why",
+        "tuneworthy show my-case money      see what it costs and brings",
     ),
+    params=[help_all_option(hidden=True)],
 )
-@click.version_option(__version__, message="tuneworthy %(version)s")
+@click.version_option(
+    __version__, message="tuneworthy %(version)s", help="Print the version, and exit."
+)
+@click.option(
+    "--completion",
+    type=click.Choice(["bash", "zsh", "fish"]),
+    is_eager=True,
+    expose_value=False,
+    callback=_print_completion,
+    help="Print the script that completes commands in a shell, and exit.",
+)
 def cli() -> None:
     """Is fine-tuning worth it for your use case, and what instead when it isn't?
 
@@ -180,10 +262,21 @@ def _explained(caught: TuneworthyError | click.ClickException) -> int:
     if isinstance(caught, TuneworthyError):
         return _say(str(caught), STOPPED if isinstance(caught, StoppedError) else WRONG_INPUT)
     message = caught.format_message()
+    if isinstance(caught, click.NoSuchOption) and caught.option_name == "--json":
+        message = _instead_of_json(caught) or message
     if isinstance(caught, click.UsageError):
         path = caught.ctx.command_path if caught.ctx else "tuneworthy"
         message = f"{path}: {message} Help: {path} --help"
     return _say(message)
+
+
+def _instead_of_json(caught: click.NoSuchOption) -> str:
+    """What to write for ``--json``; empty where the command gives no JSON."""
+    parameters = caught.ctx.command.params if caught.ctx else []
+    for parameter in parameters:
+        if isinstance(parameter.type, click.Choice) and "json" in parameter.type.choices:
+            return f"there is no option --json. Use {parameter.opts[0]} json."
+    return ""
 
 
 def _say(message: str, code: int = WRONG_INPUT) -> int:

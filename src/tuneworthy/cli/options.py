@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tuneworthy.cli import columns_of, examples
+from tuneworthy.cli import columns_of, examples, help_all_option, shows_all
 from tuneworthy.errors import InputError, one_line, visible
 from tuneworthy.report import render
 from tuneworthy.report.width import WIDEST, lay_out_for
@@ -41,32 +41,94 @@ def with_options(*decorators: Decorator) -> Callable[[F], F]:
     return decorate
 
 
+class ListedOption(click.Option):
+    """An option whose help says verb, object, unit and default; an error names its range."""
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)
+        if isinstance(self.default, float):
+            extra["default"] = f"{self.default:g}"
+        return extra
+
+
+class RareOption(ListedOption):
+    """An option that most never need: ``--help`` leaves it out, ``--help-all`` lists it."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        return super().get_help_record(ctx) if shows_all(ctx) else None
+
+
+class Command(click.Command):
+    """A command with ``--help-all``, which its help names where there is more to list."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        has_more = any(isinstance(parameter, RareOption) for parameter in self.params)
+        self.params.append(help_all_option(hidden=not has_more))
+
+
+class Group(click.Group):
+    """A group whose help has a whole sentence on each of its commands."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.params.append(help_all_option(hidden=True))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # as click calls it
+        return list(self.commands)  # in the order in which they are used, not by the alphabet
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        names = self.list_commands(ctx)
+        rows = [(name, _first_sentence(self.commands[name])) for name in names]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _first_sentence(command: click.Command) -> str:
+    return command.get_short_help_str(limit=_LONGEST_SENTENCE)
+
+
+_LONGEST_SENTENCE = 1_000
+
+
 def command(*lines: str, of: click.Group | None = None) -> Callable[[Any], click.Command]:
     """A command whose help ends with examples, one a line; of a group where one is given."""
-    return (of or click).command(epilog=examples(*lines))
+    if of is not None:
+        return of.command(epilog=examples(*lines))
+    return click.command(cls=Command, epilog=examples(*lines))
 
 
 def group(*lines: str, first: str = "") -> Callable[[Any], click.Group]:
     """A group with examples; where its first word is no command, ``first`` is put before it."""
 
-    class CaseFirst(click.Group):
+    class CaseFirst(Group):
         def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-            if not args or args[0] not in [*self.commands, *ctx.help_option_names]:
+            known = [*self.commands, *ctx.help_option_names, "--help-all"]
+            if not args or args[0] not in known:
                 args = [first, *args]
             return super().parse_args(ctx, args)
 
-    return click.group(cls=CaseFirst if first else None, epilog=examples(*lines))
+    return click.group(cls=CaseFirst if first else Group, epilog=examples(*lines))
 
 
-def option(spec: str, help: str, name: str | None = None, **more: Any) -> Decorator:
-    """An option, written as its help shows it: ``--output FILE``; and its parameter's name."""
+def option(
+    spec: str, help: str, name: str | None = None, *, rare: bool = False, **more: Any
+) -> Decorator:
+    """An option, written as its help shows it: ``--output FILE``; and its parameter's name.
+
+    One that is ``rare`` is listed by ``--help-all`` alone.
+    """
     flag, _, metavar = spec.partition(" ")
     names = (flag,) if name is None else (flag, name)
-    return click.option(*names, metavar=metavar or None, help=help, **more)
+    kind = RareOption if rare else ListedOption
+    return click.option(*names, cls=kind, metavar=metavar or None, help=help, **more)
 
 
-def flag(spec: str, help: str, name: str | None = None) -> Decorator:
-    return option(spec, help, name, is_flag=True)
+def flag(spec: str, help: str, name: str | None = None, *, rare: bool = False) -> Decorator:
+    return option(spec, help, name, rare=rare, is_flag=True)
 
 
 class AnyNumber(click.FloatRange):
@@ -81,11 +143,17 @@ class WholeNumber(click.IntRange):
 
 
 def number(
-    spec: str, low: float, high: float | None, default: float | None, help: str
+    spec: str,
+    low: float,
+    high: float | None,
+    default: float | None,
+    help: str,
+    *,
+    rare: bool = False,
 ) -> Decorator:
     """An option that takes a number from a range; a whole one unless its default is a float."""
     kind: Any = AnyNumber if isinstance(default, float) else WholeNumber
-    return option(spec, help, type=kind(low, high), default=default)
+    return option(spec, help, rare=rare, type=kind(low, high), default=default)
 
 
 @dataclass(slots=True)
@@ -112,7 +180,7 @@ def _kept(context: click.Context, parameter: click.Parameter, value: Any) -> Non
 _DELIVERY: dict[str, Any] = {"callback": _kept, "expose_value": False}
 
 
-def format_option(*forms: str, help: str = "How to report.") -> Decorator:
+def format_option(*forms: str, help: str = "Print in this form.") -> Decorator:
     """``--format`` with its choices, the first of which is the default."""
     kind = click.Choice(forms)
     return option("--format", help, "form", type=kind, default=forms[0], **_DELIVERY)
@@ -130,45 +198,50 @@ def day(_context: object, parameter: click.Parameter, text: str | None) -> date 
 case_argument = click.argument("case", metavar="[CASE]", default=".", required=False)
 framework_option = option(
     "--framework NAME|FILE",
-    "Framework to judge by; the case's own or the lesson when not given.",
+    "Judge by this framework.  [default: the case's own, else the lesson]",
     "chosen",
+    rare=True,
 )
 set_option = option(
     "--set KEY=VALUE",
-    "Another answer, as a what-if; may be repeated. KEY is a check, factor or dotted path.",
+    "Suppose another answer, and write nothing; may be repeated.",
     "answers",
     multiple=True,
     callback=lambda _context, _parameter, texts: pairs(texts, "--set"),
 )
 output_options = with_options(
-    option("--output FILE", "Write there, not to the terminal.", **_DELIVERY),
-    option("--force", "Replace a file that is there.", is_flag=True, **_DELIVERY),
+    option("--output FILE", "Write into this file.  [default: the terminal]", **_DELIVERY),
+    option("--force", "Replace a file that is there.", rare=True, is_flag=True, **_DELIVERY),
 )
 as_of_option = option(
     "--as-of DATE",
-    "The day the answer speaks for, as 2026-11-24; today if not given.",
+    "Judge as of this day, as 2026-11-24.  [default: today]",
     callback=day,
+    rare=True,
 )
-seed_option = number("--seed N", 0, None, 0, "Seed for everything drawn at random.")
-mapping_option = option("--map FILE", "Which of their fields holds which of ours.", "mapping")
+seed_option = number("--seed N", 0, None, 0, "Draw at random with this seed.", rare=True)
+mapping_option = option(
+    "--map FILE", "Map their fields to ours by this file.", "mapping", rare=True
+)
 
 
 def sources_option(what: str, where: str) -> Decorator:
-    places = "file, pattern, folder or address; may be repeated"
-    text = f"Traces or results to {what}: {places}. {where}"
+    places = "a file, pattern, folder or address; may be repeated"
+    text = f"{what.capitalize()} these traces or results: {places}. {where}"
     return option("--from PATH", text, "sources", multiple=True)
 
 
 def seed_for(what: str) -> Decorator:
-    return number("--seed", 0, 2**32 - 1, 0, what)
+    return number("--seed", 0, 2**32 - 1, 0, what, rare=True)
 
 
 def tokens_option(what: str) -> Decorator:
-    return number("--max-tokens", 0, 100_000, 0, f"{what} 0: what a probe of each model shows.")
+    text = f"{what} 0: what a probe of each model shows."
+    return number("--max-tokens", 0, 100_000, 0, text, rare=True)
 
 
 def budget_option(what: str) -> Decorator:
-    text = f"The most {what}. Models that cost nothing need none."
+    text = f"Set the most {what}; models that cost nothing need none."
     return number("--budget USD", 0, 1e9, 0.0, text)
 
 

@@ -1,49 +1,39 @@
-"""Reports on a case, two dossiers and a framework; schemas, and completion."""
+"""Reports on a case, and on a framework; schemas."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from tuneworthy.cli import ANSWERED, NOT_MET, cli
+from tuneworthy.cli import ANSWERED, NOT_MET
 from tuneworthy.cli import options as opt
+from tuneworthy.errors import InputError
 from tuneworthy.model.base import json_text
-from tuneworthy.model.framework import OUTCOMES
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from click.shell_completion import CompletionItem
+
     from tuneworthy.workspace.reports import Topic
 
 
-def case_report(
-    forms: tuple[str, ...], *lines: str, note: str = "How to report.", as_of: Any = opt.as_of_option
-) -> Callable[[Any], click.Command]:
-    """A command that reports on a case: its argument, what-ifs, forms and examples."""
+def case_report(forms: tuple[str, ...], *lines: str) -> Callable[[Any], click.Command]:
+    """A command that judges a case: its argument, what-ifs, forms and examples."""
     shared = (
         opt.case_argument,
         opt.framework_option,
         opt.set_option,
-        as_of,
-        opt.format_option(*forms, help=note),
+        opt.as_of_option,
+        opt.format_option(*forms),
     )
     return opt.with_options(opt.command(*lines), *shared, opt.output_options)
 
 
-def report(topic: Topic, case: str, **what_if: Any) -> None:
-    from tuneworthy.workspace.reports import case_report
-
-    opt.deliver(case_report(topic, case, opt.asked().form, colour=opt.colour(), **what_if))
-
-
-_REQUIRED = (
-    *("no", "not_yet", "yes"),
-    *OUTCOMES,
-    *("keep_prompting", "improve_rag_or_switch", "clear_anti_indicators", "explore_alternatives"),
-    *("clear_gates", "pilot", "proceed"),
-)  #: Answers, then outcomes of the count, then actions; a pilot is an answer and an action.
+_ANSWERS = ("no", "not_yet", "pilot", "yes", "open")
 
 
 @case_report(
@@ -56,12 +46,12 @@ _REQUIRED = (
     "tuneworthy decide . --require pilot && ./start-pilot",
 )
 @opt.option(
-    "--require ANSWER|OUTCOME|ACTION",
-    "Exit with 1 unless this is the answer, the outcome of the count or the action.",
-    type=click.Choice(_REQUIRED),
+    "--require ANSWER",
+    f"Exit with 1 unless this is the answer: {', '.join(_ANSWERS[:-1])} or {_ANSWERS[-1]}.",
+    type=click.Choice(_ANSWERS),
 )
 @opt.seed_option
-@opt.flag("--short", "Only the decision memo, one page: with markdown, html or pdf.", "memo")
+@opt.flag("--short", "Print the one-page memo alone: with markdown, html or pdf.", "memo")
 @opt.flag("--quick", "Only the three strongest reasons: can it be ruled out?")
 def decide(case: str, require: str | None, memo: bool, **options: Any) -> int:
     """Judge CASE, a case folder or its case.yaml (the present folder when not given).
@@ -79,177 +69,124 @@ def decide(case: str, require: str | None, memo: bool, **options: Any) -> int:
         raise click.UsageError("A PDF needs a file: add --output report.pdf.")
     dossier = judge_case(case, **options)
     opt.deliver(render(dossier, form, case_path=case, colour=opt.colour(), memo=memo))
-    verdict = dossier.verdict
-    met = require in (None, verdict.answer, verdict.outcome, verdict.action)
-    return ANSWERED if met else NOT_MET
+    return ANSWERED if require in (None, dossier.verdict.answer) else NOT_MET
+
+
+_SECTIONS = ("options", "money", "plan", "why", "others", "history")
+
+
+def _complete_section(_context: object, _argument: object, begun: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(name) for name in _SECTIONS if name.startswith(begun)]
 
 
 @case_report(
     ("text", "markdown", "json"),
-    "tuneworthy options examples/task-api",
-    "tuneworthy options examples/task-api --all",
-    "tuneworthy options examples/task-api --set few_shot=no",
-    "tuneworthy options examples/task-api --format markdown --output options.md",
-    note="How to report; all but text hold every option.",
+    "tuneworthy show examples/task-api options --all",
+    "tuneworthy show examples/task-api money --months 12",
+    "tuneworthy show examples/task-api plan --as-of 2027-01-04",
+    "tuneworthy show examples/task-api why low_volume",
+    "tuneworthy show examples/task-api others --format markdown",
+    "tuneworthy show my-case history --since 2026-11-01",
 )
-@opt.flag("--all", "Every option, not only five.", "everything")
-def options(**options: Any) -> None:
-    """Say for each option whether it would help CASE, why or why not, and where to begin.
-
-    Options are ranked by what they promise, by what that rests on, and by effort. Ends with a
-    recommendation: fine-tune, or the simpler path.
-    """
-    report("options", **options)
-
-
-@case_report(
-    ("text", "markdown", "json"),
-    "tuneworthy invest examples/task-api",
-    "tuneworthy invest examples/task-api --months 12",
-    "tuneworthy invest examples/task-api --set economics.upfront.hours=90",
-    "tuneworthy invest examples/task-api --format markdown --output money.md",
-)
-@opt.number("--months N", 1, 120, None, "Months to look ahead; what the case says, else 36.")
-@opt.seed_option
-def invest(months: int | None, answers: dict[str, str], **options: Any) -> None:
-    """Compute what tuning costs and brings for CASE, step by step, and how sure that is.
-
-    Stated amounts count first; traffic and prices are computed beside them. Ranges are drawn many
-    times, month by month.
-    """
-    horizon = {} if months is None else {"economics.assumptions.horizon_months": str(months)}
-    report("invest", answers=answers | horizon, **options)
-
-
-@case_report(
-    ("text", "markdown", "json", "csv", "mermaid"),
-    "tuneworthy plan examples/task-api",
-    "tuneworthy plan examples/task-api --start 2027-01-04",
-    "tuneworthy plan examples/task-api --set economics.hours_per_week=40",
-    "tuneworthy plan examples/task-api --format csv --output plan.csv",
-    as_of=opt.option(
-        "--start DATE",
-        "The day to begin, as 2026-11-24; today if not given. The case is judged as of then.",
-        "as_of",
-        callback=opt.day,
-    ),
-)
-def plan(**options: Any) -> None:
-    """Plan what the verdict on CASE asks for: phases, hours, cost, dates, and when each is done.
-
-    A candidate is planned up to a tuned model that is watched and retrained; any other verdict up
-    to the next decision. It ends with the expectations that look unrealistic.
-    """
-    report("plan", **options)
-
-
-@case_report(
-    ("text", "markdown", "json"),
-    "tuneworthy precedents examples/insurance-claims",
-    "tuneworthy precedents examples/task-api --set brand_voice=no",
-    "tuneworthy precedents . --format markdown --output others.md",
-)
-def precedents(**options: Any) -> None:
-    """Show what happened to others: the published cases most like CASE, and how often tuning won.
-
-    Says why each is alike, what was tried, what won and by how much, and where to read it. None
-    of it is a chance that tuning wins for you.
-    """
-    report("precedents", **options)
-
-
-@opt.command(
-    "tuneworthy explain examples/task-api",
-    "tuneworthy explain examples/task-api low_volume",
-    "tuneworthy explain examples/task-api hybrid --set brand_voice=no",
-    "tuneworthy explain persona_tuning",
-    "tuneworthy explain dead_end",
-)
-@click.argument("case", metavar="[CASE]", required=False)
+@click.argument("section", required=False, shell_complete=_complete_section)
 @click.argument("name", metavar="[ID]", required=False)
-@opt.option("--factor ID", "The same as ID.")
-@opt.framework_option
-@opt.set_option
-@opt.as_of_option
-def explain(
-    case: str | None,
-    name: str | None,
-    factor: str | None,
-    chosen: str | None,
-    answers: dict[str, str],
-    as_of: date | None,
-) -> None:
-    """Walk through the verdict on CASE with its own numbers, or explain one ID, in CASE or alone.
-
-    An ID is that of a factor, check, signal, target, option, goal, approach, challenge or rule of
-    the judgement, or what reports call it.
-    """
-    from tuneworthy.pipeline import decide, load_framework
-    from tuneworthy.report.sections.record import explanation
-    from tuneworthy.workspace.cases import read_supposed
-    from tuneworthy.workspace.reports import explain
-
-    if factor is not None and name is not None:
-        raise click.UsageError("Name it once: CASE ID, or --factor ID.")
-    name = name or factor
-    if case is not None and name is None and not os.path.lexists(case):  # no case: an id
-        case, name = None, case
-    if case is None and name is not None:
-        if answers:
-            raise click.UsageError("--set needs a CASE.")
-        opt.show(explanation(load_framework(chosen or "lesson"), name))
-    else:
-        read, framework = read_supposed(case or ".", chosen, answers)
-        dossier = decide(read, framework, as_of=as_of)
-        opt.show(explain(dossier, framework, name), everything=name is None)
-
-
-@opt.command(
-    "tuneworthy diff march.json june.json",
-    "tuneworthy diff my-case --since march.json",
-    "tuneworthy diff my-case other-case",
-    "tuneworthy diff my-case --set low_volume=no",
+@opt.flag("--all", "With options: show every option, not only five.", "everything")
+@opt.number(
+    "--months N",
+    1,
+    120,
+    None,
+    "With money: look N months ahead.  [default: what the case says, else 36]",
 )
-@click.argument("first", metavar="A.json|CASE")
-@click.argument("second", metavar="[B.json|CASE]", required=False)
-@opt.option("--since FILE", "The earlier dossier; then the argument is the later.")
-@opt.set_option
-@opt.framework_option
-@opt.format_option("text", "json")
-def diff(
-    first: str, second: str | None, since: str | None, answers: dict[str, str], chosen: str | None
+@opt.option(
+    "--since DATE|FILE",
+    "With history: compare with the case of this day, or with a dossier that was kept.",
+)
+@opt.number("--seed N", 0, None, None, "With money: draw by this seed.  [default: 0]", rare=True)
+def show(
+    case: str,
+    section: str | None,
+    name: str | None,
+    months: int | None,
+    since: str | None,
+    seed: int | None,
+    answers: dict[str, str],
+    **options: Any,
 ) -> None:
-    """Say what changed from dossier A to dossier B, and which answers moved the verdict.
+    """Show one part of the judgement of CASE; why it came to it when no SECTION is named.
 
-    A dossier is what decide --format json writes; with --since, the later side may be a case
-    folder, which is judged as of today. Two case folders are shown side by side, and so is one
-    with a what-if of it (--set).
-    """
-    from tuneworthy.report.sections.difference import document
-    from tuneworthy.workspace import reports
-
-    if answers and (since or (second or first).endswith(".json")):
-        raise click.UsageError("--set goes with a case folder, and not with --since.")
-    second = second or (first if answers else None)
-    plain = opt.asked().form == "text" and not since
-    if plain and second and not first.endswith(".json"):
-        opt.show(reports.side_by_side(first, second, chosen, answers))
+    \b
+    options  what could be done instead or as well, and where to begin
+    money    what tuning costs and brings, and how sure that is
+    plan     phases, hours, cost, dates, and when each is done
+    why      the answers and rules behind the verdict; with ID all about one of
+             them, or about an option, goal, target or challenge
+    others   the published cases most like it, and how often tuning won
+    history  what changed between the versions that are kept, the latest first
+    """  # noqa: D301  # click reads it as the mark of lines that aren't wrapped anew
+    if case in _SECTIONS and not os.path.lexists(case):  # CASE is left out: the present folder
+        case, section, name = ".", case, section
+    topic = _section(section)
+    _refuse("--all", options["everything"], topic, "options")
+    _refuse("--months", months is not None, topic, "money")
+    _refuse("--seed", seed is not None, topic, "money")
+    _refuse("--since", since is not None, topic, "history")
+    _refuse("ID", name is not None, topic, "why")
+    if topic == "history":
+        if answers:
+            raise click.UsageError("--set goes with decide and the other sections, not history.")
+        _show_history(case, since, options["chosen"], options["as_of"])
         return
-    if (second is None) == (since is None):
-        raise click.UsageError("Name two dossiers or two cases, or one with --since FILE or --set.")
-    before, after = (since, first) if since is not None else (first, str(second))
-    change = reports.difference(before, after, chosen, answers, since=since is not None)
-    opt.show(document(change), lambda: json_text(change.model_dump(mode="json")))
+    from tuneworthy.workspace.reports import case_report
+
+    if months is not None:
+        answers = answers | {"economics.assumptions.horizon_months": str(months)}
+    options["everything"] |= topic != "options"
+    options |= {"name": name, "answers": answers, "seed": seed or 0, "colour": opt.colour()}
+    opt.deliver(case_report(cast("Topic", topic), case, opt.asked().form, **options))
+
+
+def _section(name: str | None) -> str:
+    """The section of this name; an InputError that suggests the nearest for one that isn't."""
+    if name is None:
+        return "why"
+    if name not in _SECTIONS:
+        from tuneworthy.syntax.document import did_you_mean
+
+        fix = did_you_mean(name, _SECTIONS)
+        raise InputError(f'there is no section "{name}"', where="SECTION", fix=fix)
+    return name
+
+
+def _refuse(what: str, is_given: bool, topic: str, its: str) -> None:
+    """Refuse what belongs to another section than the one that is asked for."""
+    if is_given and topic != its:
+        raise click.UsageError(f"{what} goes with {its}, not with {topic}.")
+
+
+def _show_history(case: str, since: str | None, chosen: str | None, as_of: date | None) -> None:
+    from tuneworthy.report.sections.difference import changes_dict, changes_document, document
+    from tuneworthy.workspace import history
+
+    if since is not None:
+        then, change = history.changed_since(case, since, chosen, as_of)
+        opt.show(document(change, then), lambda: json_text(change.model_dump(mode="json")))
+        return
+    name, steps = history.changes(case, chosen, as_of)
+    opt.show(changes_document(name, steps), lambda: json_text(changes_dict(name, steps)))
 
 
 @opt.group(
     "tuneworthy framework list",
     "tuneworthy framework show lesson",
-    "tuneworthy framework check lesson",
+    "tuneworthy framework show lesson few_shot",
     "tuneworthy framework check ours.yaml --strict",
+    "tuneworthy framework schema case > case.schema.json",
 )
 def framework() -> None:
-    """List, show and check decision frameworks."""
+    """List, show and check decision frameworks; print schemas."""
 
 
 @framework.command("list")
@@ -261,17 +198,27 @@ def list_() -> None:
         click.echo(f"{name}  {load_named(name).title}")
 
 
-@framework.command()
-@click.argument("name", metavar="NAME|FILE", default="lesson")
-@opt.format_option("text", "yaml", help="In words, or as the file.")
-def show(name: str) -> None:
-    """Show what a framework asks and how it decides."""
+@framework.command("show")
+@click.argument("name", metavar="[NAME|FILE]", default="lesson")
+@click.argument("id_", metavar="[ID]", required=False)
+@opt.format_option("text", "yaml", help="Print in words, or as the file.")
+def show_framework(name: str, id_: str | None) -> None:
+    """Show what a framework asks and how it decides, or what ID means.
+
+    An ID is that of a factor, check, sign, target, option, goal, approach, challenge or rule of the
+    judgement, or what reports call it.
+    """
     from tuneworthy.framework.load import NAMES, catalogue_text
     from tuneworthy.pipeline import load_framework
     from tuneworthy.report.sections.framework import framework_report
+    from tuneworthy.report.sections.record import explanation
 
     loaded = load_framework(name)
-    if opt.asked().form == "yaml" and name in NAMES:
+    if id_ is not None:
+        if opt.asked().form == "yaml":
+            raise click.UsageError("--format yaml is for a whole framework: leave out the ID.")
+        opt.show(explanation(loaded, id_))
+    elif opt.asked().form == "yaml" and name in NAMES:
         opt.deliver(catalogue_text(f"{name}.yaml"))
     else:
         opt.show(framework_report(loaded))
@@ -299,44 +246,24 @@ def check(name: str, strict: bool) -> int:
     return NOT_MET if strict and lint.warnings else ANSWERED
 
 
-@framework.command("schema")
-def framework_schema() -> None:
-    """Print the JSON Schema of a framework file."""
-    from tuneworthy.workspace import reports
-
-    opt.deliver(json_text(reports.schema("framework")))
-
-
 @opt.command(
-    "tuneworthy schema case > case.schema.json",
-    "tuneworthy schema case --framework ours.yaml",
-    "tuneworthy schema dossier",
-    "tuneworthy schema ceiling",
+    "tuneworthy framework schema case > case.schema.json",
+    "tuneworthy framework schema case --framework ours.yaml",
+    "tuneworthy framework schema dossier",
+    of=framework,
 )
 @click.argument(
     "what",
-    type=click.Choice(["case", "framework", "dossier", "ceiling", "verify", "pilot"]),
+    metavar="[case|dossier|framework|ceiling|verify|pilot]",
+    type=click.Choice(["case", "dossier", "framework", "ceiling", "verify", "pilot"]),
+    default="framework",
 )
-@opt.framework_option
+@opt.option("--framework NAME|FILE", "With case: ask what this framework asks.", "chosen")
 def schema(what: str, chosen: str | None) -> None:
-    """Print the JSON Schema of a case file, a framework file or a result.
+    """Print the JSON Schema of a framework file, a case file or a result.
 
     Results are a dossier, and what ceiling, verify and pilot found.
     """
     from tuneworthy.workspace import reports
 
     opt.deliver(json_text(reports.schema(what, chosen)))
-
-
-@opt.command(
-    'eval "$(tuneworthy completion bash)"',
-    "tuneworthy completion fish > ~/.config/fish/completions/tuneworthy.fish",
-)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print the script that completes commands and options in a shell."""
-    from click.shell_completion import get_completion_class
-
-    kind = get_completion_class(shell)
-    assert kind is not None  # the choice admits only shells that click knows
-    click.echo(kind(cli, {}, "tuneworthy", "_TUNEWORTHY_COMPLETE").source())

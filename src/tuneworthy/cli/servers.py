@@ -29,18 +29,19 @@ if TYPE_CHECKING:
     "tuneworthy list cases --budget 10000",
 )
 @click.argument("folder", metavar="[CASES_DIR]", default=".")
-@opt.option("--find WORDS", "Only cases whose name or folder holds these words.")
-@opt.option("--answer ANSWER", "Only cases with this: yes, pilot, open, not_yet or no.")
-@opt.option("--owner NAME", "Only cases of this owner.")
-@opt.flag("--contradictions", "Only cases with an open contradiction.")
-@opt.flag("--due", "Only cases whose review is due.")
+@opt.option("--find WORDS", "List cases whose name or folder holds these words.")
+@opt.option("--answer ANSWER", "List cases with this answer: yes, pilot, open, not_yet or no.")
+@opt.option("--owner NAME", "List cases of this owner.")
+@opt.flag("--contradictions", "List cases with an open contradiction.")
+@opt.flag("--due", "List cases whose review is due.")
 @opt.option(
-    "--sort ORDER", "answer, name, ask, stake, contradictions, review, measured or per_dollar."
+    "--sort ORDER",
+    "Sort by answer, name, ask, stake, contradictions, review, measured or per_dollar.",
 )
-@opt.flag("--reverse", "The other way round.")
+@opt.flag("--reverse", "Sort the other way round.")
 @opt.option(
     "--budget USD",
-    "How far down the list it goes, by worth for each dollar asked.",
+    "Say how far down the list it goes, by worth for each dollar asked.",
     type=opt.AnyNumber(0, 1e12),
 )
 @opt.framework_option
@@ -74,17 +75,21 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
 )
 @click.argument("folder", metavar="[CASES_DIR]", default=".")
 @opt.option(
-    "--host", "Address to listen on; the link that is shown holds a token.", default="127.0.0.1"
+    "--host ADDRESS",
+    "Listen on this address; the link that is shown holds a token.",
+    default="127.0.0.1",
 )
-@opt.number("--port", 0, 65535, 8765, "Port to listen on; 0 for any that is free.")
+@opt.number("--port", 0, 65535, 8765, "Listen on this port; 0 for any that is free.")
 @opt.number(
     "--lab-budget USD",
     0,
     1e9,
     0.0,
-    "The most that all labs started on the page may cost; those that cost more are quoted.",
+    "Set the most that labs started on the page may cost; what costs more is quoted.",
 )
-@opt.number("--upload-limit MIB", 1, 1 << 20, 1024, "The most that files sent at a time may have.")
+@opt.number(
+    "--upload-limit MIB", 1, 1 << 20, 1024, "Take files of at most this size at a time.", rare=True
+)
 @opt.flag("--open", "Open it in a browser.", "browse")
 @opt.framework_option
 @opt.as_of_option
@@ -109,13 +114,14 @@ _EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
 
 @opt.command("tuneworthy mcp cases", "tuneworthy mcp cases --http --port 8766")
 @click.argument("folder", metavar="[CASES_DIR]", default=".")
-@opt.flag("--http", "Streamable HTTP in place of stdio.", "over_http")
-@opt.option("--host", "Where to listen, for --http.", default="127.0.0.1")
-@opt.number("--port", 0, 65535, 8766, "Port, for --http; 0 takes a free one.")
+@opt.flag("--http", "Serve over streamable HTTP in place of stdio.", "over_http")
+@opt.option("--host ADDRESS", "With --http: listen on this address.", default="127.0.0.1")
+@opt.number("--port", 0, 65535, 8766, "With --http: listen on this port; 0 for any.")
 @opt.option(
     "--allow-host NAME",
-    "Another name by which clients call the server; may be repeated.",
+    "With --http: answer clients that call it by this name; may be repeated.",
     "allowed",
+    rare=True,
     multiple=True,
 )
 @opt.framework_option

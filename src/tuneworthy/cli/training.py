@@ -39,7 +39,7 @@ def data() -> None:
 
 @opt.command("tuneworthy data my-case", "tuneworthy data my-case --mask --format json", of=data)
 @opt.case_argument
-@opt.seed_for("Another seed holds other conversations back to validate on.")
+@opt.seed_for("Hold conversations back to validate on by this seed.")
 @opt.flag("--mask", "Put words in the place of personal data, in the set alone.")
 @opt.format_option("text", "json")
 @opt.output_options
@@ -61,7 +61,9 @@ def check(case: str, seed: int, mask: bool) -> None:
 
 
 _reviewer_option = opt.option(
-    "--reviewer NAME", "Who reviews: a second one makes agreement known.", default="me"
+    "--reviewer NAME",
+    "Review under this name; a second one makes agreement known.",
+    default="me",
 )
 
 
@@ -87,8 +89,8 @@ def review(case: str, reviewer: str) -> None:
 )
 @opt.case_argument
 @_reviewer_option
-@opt.option("--arm ARM", "Whose answers; the arm that the ceiling lab chose when not given.")
-@opt.number("--n", 1, 1000, 50, "How many examples.")
+@opt.option("--arm ARM", "Compare this arm's answers.  [default: the ceiling lab's best]")
+@opt.number("--n", 1, 1000, 50, "Compare N examples.")
 @opt.budget_option("asking the model may cost")
 @opt.format_option("csv", "jsonl", help="For a spreadsheet, or as JSON lines.")
 @opt.output_options
@@ -116,40 +118,45 @@ def compare(case: str, reviewer: str, arm: str | None, n: int, budget: float) ->
 @opt.case_argument
 @opt.option(
     "--way",
-    "Where it trains: a small model inside this program, a model in a folder of yours, or a "
-    "service.",
+    "Train a small model inside this program, a model in a folder of yours, or at a service.",
     type=click.Choice(["embedded", "folder", "hosted"]),
     default="embedded",
 )
-@opt.option("--base MODEL", "The model of CASE to tune; local:smollm2 for embedded.")
-@opt.option("--folder PATH", "For folder: the base model's files.")
+@opt.option("--base MODEL", "Tune this model of CASE.  [default: local:smollm2 for embedded]")
+@opt.option("--folder PATH", "For folder: read the base model's files here.")
 @opt.flag("--cuda", "For folder: train on the GPU.")
 @opt.option(
     "--service",
-    "For hosted: whose jobs it takes; by default those of the provider of --base.",
+    "For hosted: send jobs to this service.  [default: the provider of --base]",
+    rare=True,
     type=click.Choice(["openai", "together"]),
 )
-@opt.option("--tuned-from NAME", "For hosted: the base's name where it trains under another.")
+@opt.option("--tuned-from NAME", "For hosted: train under this name of the base.", rare=True)
 @opt.option(
     "--prices TRAIN,IN,OUT",
-    "For hosted: USD for a million tokens that are trained on (each epoch counts), that the "
-    "tuned model reads, and that it writes.",
+    "For hosted: price a million tokens at this in USD: trained on (each epoch counts), read "
+    "by the tuned model, written by it.",
 )
 @opt.budget_option("the pilot may cost, earlier runs and training included")
-@opt.number("--seeds N", 1, 20, 3, "Training runs of each size.")
-@opt.number("--examples N", 10, 1_000_000, None, "The most examples to train on.")
+@opt.number("--seeds N", 1, 20, 3, "Train each size N times.")
+@opt.number("--examples N", 10, 1_000_000, None, "Train on at most N examples.")
 @opt.number(
-    "--epochs N", 1, 20, 3, "Times each example is seen; more where that is under 30 steps."
+    "--epochs N",
+    1,
+    20,
+    3,
+    "Show each example N times; more where that is under 30 steps.",
+    rare=True,
 )
-@opt.flag("--dpo", "Learn from pairs of a better and a worse answer.")
-@opt.number("--margin", 0, 1, 0.0, "Share of cases by which tuning has to be better.")
-@opt.number("--at-once", 1, 256, 16, "The most calls on the wire.")
-@opt.tokens_option("Tokens an answer may have; it bounds the price.")
+@opt.flag("--dpo", "Learn from pairs of a better and a worse answer.", rare=True)
+@opt.number("--margin", 0, 1, 0.0, "Ask for this share of cases by which tuning is better.")
+@opt.number("--at-once", 1, 256, 16, "Send at most N calls at a time.", rare=True)
+@opt.tokens_option("Let an answer have at most N tokens, which bounds the price.")
 @opt.flag("--resume", "Go on with the plan that was written down, whatever else is given.")
 @opt.flag("--new-plan", "Begin another pilot than the one that was written down.", "again")
-@opt.flag("--ask-again", "Send calls in doubt once more; some of them may be paid twice.")
-@opt.flag("--allow-code", "Let scorers that are functions of yours run.")
-@opt.flag("--dry-run", "Measure a few steps and show what it would take; train and send nothing.")
+@opt.flag("--ask-again", "Send calls in doubt again; some may be paid twice.", rare=True)
+@opt.flag("--allow-code", "Run scorers that are functions of yours.", rare=True)
+@opt.flag("--dry-run", "Measure a few steps, show what it would take, and send nothing.")
 @opt.format_option("text", "json", "markdown", "html")
 @opt.framework_option
 @opt.as_of_option
@@ -293,11 +300,16 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     "tuneworthy export my-case --to bedrock-nova2-sft --leave-out",
 )
 @opt.case_argument
-@opt.option("--to TARGET", "The service or library; without it, all of them are listed.", "name")
-@opt.option("--base MODEL", "The model to tune; the target's usual one when not given.")
-@opt.option("--usd-per-mtok USD", "What a million trained tokens cost.", type=opt.AnyNumber(0, 1e6))
-@opt.flag("--leave-out", "Leave out what it would refuse, in place of writing nothing.")
-@opt.option("--output DIR", "Folder to make; export/TARGET in the case folder when not given.")
+@opt.option("--to TARGET", "Write for this service or library; without it, list them all.", "name")
+@opt.option("--base MODEL", "Name this as the model to tune.  [default: the target's usual one]")
+@opt.option(
+    "--usd-per-mtok USD",
+    "Price a million trained tokens at this.",
+    rare=True,
+    type=opt.AnyNumber(0, 1e6),
+)
+@opt.flag("--leave-out", "Leave out what it would refuse; else nothing is written then.")
+@opt.option("--output DIR", "Make this folder.  [default: export/TARGET in the case folder]")
 @opt.format_option("text", "json")
 def export(case: str, name: str | None, **options: Any) -> int | None:
     """Write the training set of CASE in the form a service or a library takes.

@@ -518,7 +518,8 @@ def _payback(
             "unknown",
             f"{carries}: narrow the amounts{asked}",
             f"every pairing of the amounts pays back {in_time}, or tuning is given up",
-            "narrow the amounts, those first that the result hangs on most: tuneworthy invest CASE",
+            "narrow the amounts, those first that the result hangs on most: "
+            "tuneworthy show CASE money",
         )
     if value == "unknown":
         return Payback(

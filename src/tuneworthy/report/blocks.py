@@ -124,7 +124,6 @@ class Picture:
     key: tuple[tuple[str, str], ...] = ()  #: Look of a mark, and what it means.
     table_is: TableIs = "folded"
     """Opened by a click; always open; or left out on paper and in text for one that says more."""
-    mermaid: str = ""  #: The drawing as Mermaid source, for Markdown; empty for none.
     block: ClassVar[str] = "picture"
 
 

@@ -50,6 +50,7 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
         others.others(dossier),
         record.answers(dossier),
         record.attempts(dossier),
+        verdict.checklist(dossier),
         record.rules(dossier),
         record.glossary(),
     )

@@ -57,8 +57,7 @@ def _block(block: b.Block, level: int) -> list[str]:
             caption = [] if block.quiet else [f"{md(block.caption)}:"]
             return [*caption, _table(block.head, block.rows)]
         case b.Picture():
-            source = [f"```mermaid\n{block.mermaid.strip()}\n```"] if block.mermaid else []
-            return source + ([] if block.table_is == "elsewhere" else _block(block.table, level))
+            return [] if block.table_is == "elsewhere" else _block(block.table, level)
         case b.Fold() | b.Part():
             heading = f"{'#' * level} {md(block.title)}"
             return [heading, *_blocks(block.blocks, min(level + 1, 6))]

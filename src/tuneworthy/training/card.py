@@ -322,7 +322,7 @@ def _payback(case: Case, money: InvestmentResult | Unknown) -> _Told | None:
         state, says = _PAYS[money.justified], money.why
     if state == "unknown" and case.economics.monthly == Monthly():
         return None
-    return state, says, "the case's amounts: tuneworthy invest"
+    return state, says, "the case's amounts: tuneworthy show CASE money"
 
 
 def _general(verify: VerifyResult) -> _Told:

@@ -423,13 +423,17 @@ def _try(it: Situation, option: Outlook) -> BareStep:
 def _step(it: Situation, todo: BareStep) -> Step:
     aims, option = covers(todo.outlook, it.facts) if todo.outlook else (), todo.outlook
     lab = option is not None and option.family in _IN_A_LAB
-    does = "ceiling" if lab else "interview" if todo.option == "measure" else "plan"
+    command = "tuneworthy show CASE plan"
+    if lab:
+        command = "tuneworthy ceiling CASE"
+    elif todo.option == "measure":
+        command = "tuneworthy interview CASE"
     return Step(
         option=todo.option,
         title=todo.title,
         because=sentence(todo.because),
         targets=aims,
-        command=f"tuneworthy {does} CASE",
+        command=command,
         stop_when=todo.stop or _stop_when(it, aims),
         hours=option.hours if option else Unknown(ask="estimate the hours"),
         usd=Unknown(

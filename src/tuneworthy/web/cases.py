@@ -172,7 +172,7 @@ def enter(request: Request, token: Typed) -> Response:
 _DOES = {
     "ceiling": ("lab", "Open the lab"),
     "interview": ("interview", "Answer it"),
-    "plan": ("plan", "See the plan"),
+    "show": ("plan", "See the plan"),
 }
 """Command of a step to the page that does the same, and what its button says."""
 

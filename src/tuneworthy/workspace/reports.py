@@ -11,28 +11,28 @@ from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
-from tuneworthy.errors import DossierError, InputError
+from tuneworthy.errors import DossierError
 from tuneworthy.files.disk import CASES_LIMIT, read_text
 from tuneworthy.framework.load import services
 from tuneworthy.framework.rules import rules_of
-from tuneworthy.model.base import State, Unknown, digest, json_text
+from tuneworthy.model.base import State, json_text
 from tuneworthy.model.case import Model
-from tuneworthy.model.dossier import Difference, Dossier, Verdict
+from tuneworthy.model.dossier import Dossier, Verdict
 from tuneworthy.model.framework import Framework
-from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
+from tuneworthy.pipeline import decide, load_framework
 from tuneworthy.report import render as render_document
 from tuneworthy.report.blocks import Document
 from tuneworthy.report.sections import money, options, plan
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import record as walk
-from tuneworthy.report.sections.difference import Judge, beside, compare
+from tuneworthy.report.sections.difference import Judge
 from tuneworthy.report.sections.framework import embedded_record
 from tuneworthy.report.sections.verdict import short
 from tuneworthy.verdict.rules import verdict_of
-from tuneworthy.workspace.cases import judge_case, read_supposed
+from tuneworthy.workspace.cases import read_supposed
 
-Topic = Literal["options", "invest", "plan", "precedents"]
-"""The command that reports a part of the dossier."""
+Topic = Literal["options", "money", "plan", "why", "others"]
+"""The parts of a judgement that are shown one at a time."""
 
 
 def render(
@@ -55,6 +55,7 @@ def case_report(
     source: str | Path,
     form: str = "text",
     *,
+    name: str | None = None,
     chosen: str | None = None,
     answers: Mapping[str, str] | None = None,
     as_of: date | None = None,
@@ -62,107 +63,67 @@ def case_report(
     everything: bool = True,
     colour: bool = False,
 ) -> str:
-    """Judge a case and report a part of its dossier, or what would make that part possible.
+    """Judge a case once and report a part of its dossier, or what would make that part possible.
 
-    ``form`` is ``text``, ``markdown`` or ``json``, for a plan also ``csv`` and ``mermaid``. With
+    ``form`` is ``text``, ``markdown`` or ``json``. ``name`` is what ``why`` is asked about; with
     ``everything`` options as text are all of them, and not only the five that matter.
     """
     case, framework = read_supposed(source, chosen, answers)
     dossier = decide(case, framework, as_of=as_of, seed=seed)
     if form == "json":
-        return json_text(_data(topic, dossier))
-    if form in ("csv", "mermaid"):
-        if isinstance(dossier.plan, Unknown):
-            raise InputError("has no plan yet", where=dossier.case.name, fix=dossier.plan.ask)
-        csv = form == "csv"
-        return plan.tracker(dossier.plan) if csv else plan.gantt(dossier.plan, dossier.case.name)
+        return json_text(_data(topic, dossier, framework, name))
+    more = not everything
     if topic == "options":
         offers = services() if form == "markdown" else None
-        document = options.document(
-            dossier, framework, offers, case_path=str(source), more=not everything
-        )
-    elif topic == "invest":
+        document = options.document(dossier, framework, offers, case_path=str(source), more=more)
+    elif topic == "money":
         document = money.invest(dossier, framework)
     elif topic == "plan":
         document = plan.document(dossier, str(source))
-    else:
+    elif topic == "others":
         document = others.precedents(dossier)
+    else:
+        document = explain(dossier, framework, name)
+        everything = name is None
     return render_document(document, form, colour=colour, everything=everything)
 
 
-def _data(topic: Topic, dossier: Dossier) -> Any:
+_WHY = ("case", "framework", "as_of", "ceiling", "signals", "factors", "counts", "rules", "verdict")
+
+
+def _data(topic: Topic, dossier: Dossier, framework: Framework, name: str | None) -> Any:
     if topic == "options":
         return options.options_dict(dossier)
     whole = dossier.to_dict()
-    if topic == "precedents":
+    if topic == "others":
         return {part: whole[part] for part in ("case", "framework", "as_of", "precedents")}
-    return whole["investment" if topic == "invest" else "plan"]
+    if topic == "why":
+        if name is None:
+            return {part: whole[part] for part in _WHY}
+        otherwise = _otherwise(dossier, framework, name)
+        return walk.explanation_dict(framework, name, dossier, otherwise)
+    return whole["investment" if topic == "money" else "plan"]
 
 
 def explain(dossier: Dossier, framework: Framework, name: str | None) -> Document:
     """The walk through a verdict, or what bears an id with what it comes to in the case."""
     if name is None:
         return walk.explain_case(dossier, framework)
+    return walk.explanation(framework, name, dossier, _otherwise(dossier, framework, name))
+
+
+def _otherwise(dossier: Dossier, framework: Framework, name: str) -> list[tuple[State, Verdict]]:
+    """What the count would be if the answer of this name were another; empty where it is none."""
     states = {key: check.state for key, check in dossier.ceiling.checks.items()}
     states |= {key: factor.state for key, factor in dossier.factors.items()}
     named = [key for key, _ in walk.named_subjects(framework, name) if key in states]
-    rules, every = rules_of(framework), get_args(State)
-    otherwise: list[tuple[State, Verdict]] = [
-        (to, verdict_of(rules, {**states, key: to}))
-        for key in named[:1]
-        for to in every
-        if to != states[key]
+    if not named:
+        return []
+    key = named[0]
+    rules = rules_of(framework)
+    return [
+        (to, verdict_of(rules, {**states, key: to})) for to in get_args(State) if to != states[key]
     ]
-    return walk.explanation(framework, name, dossier, otherwise)
-
-
-def difference(
-    before: str | Path,
-    after: str | Path,
-    chosen: str | None = None,
-    answers: Mapping[str, str] | None = None,
-    *,
-    since: bool = False,
-) -> Difference:
-    """What changed between two dossiers; a case folder is judged as of today.
-
-    ``answers`` are a what-if of the later, which then is a folder; ``since`` says that the earlier
-    is a dossier, whatever its name.
-    """
-
-    def one(path: Path, supposed: Mapping[str, str] | None) -> Dossier:
-        if path.suffix == ".json":
-            return read_dossier(path)
-        return judge_case(path, chosen, answers=supposed)
-
-    path = Path(after)
-    later = one(path, answers)
-    earlier = read_dossier(Path(before)) if since else one(Path(before), None)
-    return compare(earlier, later, _judge(later, path, chosen))
-
-
-def side_by_side(
-    left: str | Path, right: str | Path, chosen: str | None, answers: Mapping[str, str]
-) -> Document:
-    """Two cases beside each other, or a case and a what-if of it."""
-    first, second = judge_case(left, chosen), judge_case(right, chosen, answers=answers)
-    supposed = ", ".join(f"{key}={value}" for key, value in answers.items())
-    names = first.case.name, second.case.name + f" with {supposed}" * bool(answers)
-    return Document("Side by side", " and ".join(names), [*beside(first, second, names)])
-
-
-def _judge(later: Dossier, path: Path, chosen: str | None) -> Judge | None:
-    """The later dossier's framework as a function, if it is at hand and the same version."""
-    try:
-        if path.suffix != ".json":
-            framework = framework_of(load_case(path), chosen)
-        else:
-            framework = load_framework(chosen or later.framework.name)
-    except InputError:
-        if chosen is not None:
-            raise
-        return None
-    return judge_by(framework) if digest(framework) == later.framework.digest else None
 
 
 def judge_by(framework: Framework) -> Judge:

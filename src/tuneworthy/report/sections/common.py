@@ -403,7 +403,6 @@ def captioned(
     *,
     id: str = "",
     table_is: b.TableIs = "folded",
-    mermaid: str = "",
     says: str = "{says}",
     but: Sequence[str] = (),
 ) -> b.Picture | None:
@@ -417,4 +416,4 @@ def captioned(
     own = looks()[drawing.look]
     key = tuple((look, meaning) for look, meaning in own["key"].items() if look not in but)
     name, text = id or drawing.look, says.format(says=own["says"])
-    return b.Picture(name, own["title"], text, drawing, table, key, table_is, mermaid)
+    return b.Picture(name, own["title"], text, drawing, table, key, table_is)

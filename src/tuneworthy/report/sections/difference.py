@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import combinations
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.dossier import (
@@ -34,7 +35,7 @@ from tuneworthy.report.sections.common import (
 from tuneworthy.report.sections.money import cost_text, pays_back_text, story
 from tuneworthy.verdict.headline import ACTION_WORDS, ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.verdict.judge import HOLDS_UP
-from tuneworthy.words import listing, plain, sentence
+from tuneworthy.words import day, listing, plain, sentence, several
 
 MOST_TRIED = 4096  #: Sets of changed answers that are tried to see which of them moved the verdict.
 
@@ -210,13 +211,69 @@ _MOST_SETS = 3
 _CELLS = attrgetter("title", "before", "after")
 
 
-def document(changes: Difference) -> b.Document:
+class ChangedVersion(NamedTuple):
+    """What a version of a case changed."""
+
+    on: datetime | None  #: When it was written; None for the file as it is now.
+    by: str  #: Who wrote it; empty where nobody said.
+    difference: Difference
+
+    @property
+    def title(self) -> str:
+        if self.on is None:
+            return "Since the last version that is kept"
+        writer = f", by {self.by}" if self.by else ""
+        return f"{_minute(self.on)}{writer}"
+
+
+def _minute(at: datetime) -> str:
+    local = at.astimezone()
+    return f"{day(local.date())}, {local:%H:%M}"
+
+
+_NO_VERSION = (
+    "No earlier version is kept. The page keeps one with each answer. To compare with a dossier: "
+    "tuneworthy decide CASE --format json --output FILE, and later tuneworthy show CASE history "
+    "--since FILE"
+)
+
+
+def changes_document(name: str, changes: Sequence[ChangedVersion]) -> b.Document:
+    """What each version changed, the latest first."""
+    sections = [
+        b.section(f"change-{n}", change.title, difference(change.difference).blocks)
+        for n, change in enumerate(changes, start=1)
+    ]
+    if not sections:
+        return b.Document(name, "no history yet.", [b.section("none", "", _NO_VERSION)])
+    says = f"{several(len(sections), 'change')}, the latest first."
+    return b.Document(name, says, sections, byline=["Every version judged by today’s rules."])
+
+
+def changes_dict(name: str, changes: Sequence[ChangedVersion]) -> dict[str, Any]:
+    """What each version changed, as plain JSON values."""
+    return {
+        "schema": "tuneworthy/history/1",
+        "case": name,
+        "changes": [
+            {
+                "on": None if change.on is None else change.on.isoformat(),
+                "by": change.by,
+                "difference": change.difference.model_dump(mode="json"),
+            }
+            for change in changes
+        ],
+    }
+
+
+def document(changes: Difference, since: str) -> b.Document:
+    """What changed, and a line that says since when."""
     section = difference(changes)
     return b.Document(
         changes.case_after,
         _verdict_words(changes),
         [b.section("difference", "", section.blocks[1:])],
-        byline=[f"From {changes.as_of_before} to {changes.as_of_after}."],
+        byline=[since],
     )
 
 

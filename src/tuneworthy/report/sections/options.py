@@ -121,7 +121,7 @@ def instead(dossier: Dossier, case_path: str) -> b.Section | None:
     options = dossier.options
     if isinstance(options, Unknown) or not any(o.helps in ("yes", "partly") for o in options):
         return None
-    command = f"tuneworthy options {case_path}".rstrip()
+    command = f"tuneworthy show {case_path or 'CASE'} options"
     rows = ((o.title, o.helps, o.because.removesuffix(".")) for o in matter(options))
     table = b.table("To look at first", "Option | Helps here | Because", rows, quiet=True)
     return b.section("instead", _TITLE, table, f"All {few(len(options))} of them: {command} --all")
@@ -155,7 +155,7 @@ def document(
     """Every option; with the services that tune, also models and who takes new work."""
     options = () if isinstance(dossier.options, Unknown) else dossier.options
     rest = len(options) - len(matter(options))
-    command = f"tuneworthy options {case_path and argument(case_path)}".rstrip()
+    command = f"tuneworthy show {argument(case_path) if case_path else 'CASE'} options"
     split = any(option.id == "decomposition" and option.helps != "no" for option in options)
     counts = f"of {several(len(options), 'option')} {_counts(options)}."
     return about(

@@ -1,13 +1,11 @@
-"""The plan: phases with dates, hours and cost; also as CSV for a tracker and as a Mermaid chart."""
+"""The plan: phases with dates, hours and cost."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 
-from tuneworthy.errors import argument, one_line
+from tuneworthy.errors import argument
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import ApproachResult, ChallengeResult, Dossier, Part, Phase, Plan
 from tuneworthy.plan.section import hours_text
@@ -24,7 +22,6 @@ from tuneworthy.report.sections.common import (
     unfit,
     weeks,
 )
-from tuneworthy.report.text import safe
 from tuneworthy.words import count, day, listing, plain, sentence
 
 AIMS, _PARTS = named("aims"), named("plan_parts")
@@ -61,8 +58,7 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
         todo = b.Todo(plan.ask, "There is no plan yet.")
         return b.section("plan", "The plan", todo)
     phases = _phases(plan)
-    source = gantt(plan, dossier.case.name)
-    calendar = captioned(charts.gantt(plan), phases, table_is="open", mermaid=source)
+    calendar = captioned(charts.gantt(plan), phases, table_is="open")
     return b.section(
         "plan",
         "The plan",
@@ -167,61 +163,3 @@ def _steps(plan: Plan, case_path: str) -> Iterator[b.Parts]:
             if phase.part == part
         ]
         yield b.part(part_title(plan, part), folds) if len(plan.parts) > 1 else folds
-
-
-_KEPT = frozenset(" .,'()/+–-")  #: Signs that mean nothing to Mermaid inside a name.
-
-_LONGEST = 80
-
-
-def gantt(plan: Plan, title: str) -> str:
-    """The chart as Mermaid source: no name can be a keyword, a comment or the end of its line."""
-    lines = ["gantt", f"    title Plan: {name(title)}", "    dateFormat YYYY-MM-DD"]
-    lines += ["    inclusiveEndDates", "    excludes weekends"]
-    numbers = _numbers(plan)
-    for part in plan.parts:
-        lines.append(f"    section {part_title(plan, part)}")
-        for phase in (phase for phase in plan.phases if phase.part == part):
-            number, days = numbers[phase.id], f"{phase.start}, {phase.end}"
-            lines.append(f"    {number} {name(phase.title)} :p{number}, {days}")
-    return "\n".join(lines) + "\n"
-
-
-def name(text: str) -> str:
-    """A name that Mermaid can only show: everything that could mean something is a blank."""
-    kept = "".join(c if c.isalnum() or c in _KEPT else " " for c in one_line(text))
-    return " ".join(kept.split())[:_LONGEST].rstrip()
-
-
-COLUMNS = "id,title,start,end,hours_low,hours_high,usd_low,usd_high,needs,done_when"
-
-_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""What a spreadsheet may take for the beginning of a formula; the last four are full-width."""
-
-
-def tracker(plan: Plan) -> str:
-    """The phases as a table by RFC 4180: a head, then one line for each, ended by CR LF.
-
-    Several needs are parted by blanks. ``open`` in a column of numbers has no upper end. A cell
-    that a spreadsheet would take for a formula begins with an apostrophe.
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS.split(","))
-    for phase in plan.phases:
-        texts = (cell(phase.id), cell(phase.title), phase.start, phase.end)
-        amounts = (phase.hours.low, phase.hours.high, phase.usd.low, phase.usd.high)
-        needs = " ".join(phase.needs)
-        writer.writerow((*texts, *map(_number, amounts), cell(needs), cell(phase.done_when)))
-    return out.getvalue()
-
-
-def _number(value: float | str) -> str:
-    """Two digits behind the point at most, and no exponent."""
-    return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
-
-
-def cell(text: str) -> str:
-    shown = safe(text)
-    begins = text.lstrip(" \"'")[:1] or " "
-    return f"'{shown}" if begins in _FORMULA else shown

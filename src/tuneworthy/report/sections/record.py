@@ -12,7 +12,14 @@ from tuneworthy import __version__
 from tuneworthy.errors import CaseError
 from tuneworthy.model.base import MONTHS_PER_QUARTER, State, Unknown
 from tuneworthy.model.case import CaseDecision
-from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult, Verdict
+from tuneworthy.model.dossier import (
+    ChallengeResult,
+    CheckResult,
+    Dossier,
+    FactorResult,
+    SignalResult,
+    Verdict,
+)
 from tuneworthy.model.framework import (
     ApproachRule,
     Check,
@@ -253,11 +260,7 @@ def explanation(
     otherwise: Sequence[tuple[str, Verdict]] = (),
 ) -> b.Document:
     """All that bears an id, or a title; ``otherwise`` are verdicts that other values would give."""
-    matches = named_subjects(framework, name)
-    if not matches:
-        every = list(subjects(framework))
-        fix = did_you_mean(name, [n for n, _ in every] + [s.title for _, s in every])
-        raise CaseError(f'"{name}" is nothing that can be explained', fix=fix)
+    matches = _matches(framework, name)
     says, sections = "", list[b.Section | None]()
     for key, subject in matches:
         title = f"{subject.title} ({key}), {subject.kind}"
@@ -270,10 +273,56 @@ def explanation(
         for to, verdict in otherwise:
             stays = "the count stays" if verdict == now else "the count would be"
             then.append((f"If {to}", f"{stays}: {OUTCOME_WORDS[verdict]}"))
-        names = {key for key, _ in matches}
-        claims = [c for c in dossier.challenges if any(names & {*p.split(".")} for p in c.between)]
+        claims = _claims_about(matches, dossier)
         sections += [b.section("otherwise", "", b.facts(then)), unfit(claims)]
     return b.Document("", says, [section for section in sections if section is not None])
+
+
+def explanation_dict(
+    framework: Framework, name: str, dossier: Dossier, otherwise: Sequence[tuple[str, Verdict]]
+) -> dict[str, Any]:
+    """What ``explanation`` says, as plain JSON values."""
+    matches = _matches(framework, name)
+    claims = _claims_about(matches, dossier)
+    meanings = [
+        {
+            "id": key,
+            "title": subject.title,
+            "kind": subject.kind,
+            "here": list(_here(dossier, key, subject.kind)),
+            "says": {label: text for label, text in subject.rows if text},
+        }
+        for key, subject in matches
+    ]
+    return {
+        "case": dossier.case.name,
+        "asked": name,
+        "meanings": meanings,
+        "otherwise": dict(otherwise),
+        "challenges": [claim.model_dump(mode="json") for claim in claims],
+    }
+
+
+def _matches(framework: Framework, name: str) -> list[tuple[str, Subject]]:
+    """What bears an id or a title; a CaseError where nothing does."""
+    matches = named_subjects(framework, name)
+    if not matches:
+        every = list(subjects(framework))
+        fix = did_you_mean(name, [n for n, _ in every] + [s.title for _, s in every])
+        raise CaseError(f'"{name}" is nothing that can be explained', fix=fix)
+    return matches
+
+
+def _claims_about(
+    matches: Sequence[tuple[str, Subject]], dossier: Dossier
+) -> list[ChallengeResult]:
+    """The challenges that concern one of them."""
+    names = {key for key, _ in matches}
+    return [
+        claim
+        for claim in dossier.challenges
+        if any(names & {*path.split(".")} for path in claim.between)
+    ]
 
 
 def named_subjects(framework: Framework, name: str) -> list[tuple[str, Subject]]:

@@ -147,14 +147,8 @@ def sign(dossier: Dossier) -> b.Facts:
 
 
 def why(dossier: Dossier) -> b.Section:
-    """The reasons and the count, how strong they are, and what has to be settled first."""
-    rows = [("The count", count_text(dossier)), *departs(dossier)]
-    if confirm := confirm_text(dossier):
-        rows.append(("Signs of a ceiling", sentence(confirm)))
-    strength = (
-        f"{strength_text(dossier)}, by two published rules; the scale is weak, moderate, strong"
-    )
-    rows.append(("Strength", sentence(strength)))
+    """The reasons, what to keep in mind, and what has to be settled first."""
+    confirm = confirm_text(dossier)
     noted = keep_in_mind(dossier)
     titles, cells = (
         "Reason | Answer | Known from | Weight",
@@ -165,16 +159,23 @@ def why(dossier: Dossier) -> b.Section:
     return b.section(
         "why",
         "Why",
-        b.facts(rows),
+        b.facts([("Signs of a ceiling", sentence(confirm))]) if confirm else None,
         captioned(drawing, table, table_is="elsewhere"),
         noted and b.part("Keep in mind", b.bullets(noted)),
         gates(dossier) if dossier.verdict.answer in ("pilot", "yes") else None,
     )
 
 
-def departs(dossier: Dossier) -> list[tuple[str, str]]:
-    """Why the answer isn't what the count alone would give."""
-    return [("" if n else "But", item.because) for n, item in enumerate(dossier.verdict.departs)]
+def checklist(dossier: Dossier) -> b.Section:
+    """The lesson's count beside the answer, its strength, and the record of both."""
+    rows = [("Count", count_text(dossier))]
+    for number, departure in enumerate(dossier.verdict.departs):
+        rows.append(("" if number else "But", departure.because))
+    rows.append(("Strength", strength_text(dossier)))
+    if not isinstance(dossier.precedents, Unknown):
+        rows.append(("Record", record_text(dossier.precedents)))
+        rows.append(("Others", others_text(dossier.precedents)))
+    return b.section("checklist", "The lesson’s checklist", b.facts(rows))
 
 
 def keep_in_mind(dossier: Dossier) -> list[str]:
@@ -249,6 +250,7 @@ def short(dossier: Dossier, case_path: str = "") -> b.Document:
         attempts(dossier),
         b.section("noted", "Keep in mind", b.bullets(noted)) if noted else None,
         instead(dossier, case_path),
+        checklist(dossier),
         beside=finality(dossier),
         after=_after(dossier, case_path),
     )
@@ -268,7 +270,6 @@ def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
         ("Ceiling", ceiling_text(dossier)),
         ("For", reasons_text(dossier, "indicator")),
         ("Against", reasons_text(dossier, "anti_indicator")),
-        ("Strength", strength_text(dossier)),
         ("Pays back", pays_back_text(dossier)),
         ("Cost", cost_text(dossier)),
         ("Training set", training_text(dossier)),
@@ -276,11 +277,6 @@ def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
         ("Decision", decision_text(dossier)),
     ]
     yield from ((label, value, _marks(label, dossier)) for label, value in rows if value)
-    yield "Count", count_text(dossier)
-    yield from departs(dossier)
-    if not isinstance(dossier.precedents, Unknown):
-        yield "Record", record_text(dossier.precedents)
-        yield "Others", others_text(dossier.precedents)
     if any(f.source == "assumed" and f.state == "yes" for f in dossier.factors.values()):
         yield "", "* inferred from a stated number"
     if dossier.verdict.answer in ("pilot", "yes"):
@@ -317,7 +313,7 @@ def _after(dossier: Dossier, case_path: str) -> Iterator[str]:
     if case_path and questions and dossier.verdict.action == "answer_questions":
         yield f"      tuneworthy answer {case_path} {questions[0].factor}=yes (or no)"
     if case_path:
-        yield f"More: tuneworthy explain|options|invest|plan|precedents {case_path}"
+        yield f"More: tuneworthy show {case_path} options|money|plan|why|others|history"
 
 
 def _quick(dossier: Dossier, case_path: str) -> b.Document:

@@ -1,0 +1,101 @@
+"""What changed in a case: between the versions that are kept, since a day, since a dossier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from tuneworthy.errors import CaseError, InputError
+from tuneworthy.files.case import case_from_text, case_path, text_digest
+from tuneworthy.files.disk import CASE_LIMIT, read_text
+from tuneworthy.files.stores import Version, read_versions
+from tuneworthy.model.case import Case
+from tuneworthy.model.dossier import Difference, Dossier
+from tuneworthy.model.framework import Framework
+from tuneworthy.pipeline import decide, framework_of, load_case
+from tuneworthy.report.sections.difference import ChangedVersion, compare
+from tuneworthy.words import day, read_day
+from tuneworthy.workspace.reports import judge_by, read_dossier
+from tuneworthy.workspace.workspace import MOST_VERSIONS, entries
+
+
+class _Now(NamedTuple):
+    """A case as its file is now, and what judges it and what it was before."""
+
+    case: Case
+    path: Path
+    framework: Framework
+    as_of: date | None
+
+    def judge(self, case: Case) -> Dossier:
+        return decide(case, self.framework, as_of=self.as_of)
+
+    def judge_version(self, version: Version) -> Dossier:
+        """An earlier version by today's rules and evidence; a CaseError for one that is no case."""
+        return self.judge(case_from_text(version.text, self.path))
+
+    def compare(self, before: Dossier, after: Dossier) -> Difference:
+        return compare(before, after, judge_by(self.framework))
+
+
+def _read(source: str | Path, chosen: str | None, as_of: date | None) -> _Now:
+    case = load_case(source)
+    return _Now(case, case_path(source), framework_of(case, chosen), as_of)
+
+
+def changes(
+    source: str | Path, chosen: str | None = None, as_of: date | None = None
+) -> tuple[str, list[ChangedVersion]]:
+    """The name of a case, and what each version of it changed, the latest first.
+
+    What was written since the last version that is kept is the first of them, with no day. Empty
+    where no version is kept. A version that is no case by today's rules is left out.
+    """
+    now = _read(source, chosen, as_of)
+    judged: list[tuple[Version | None, Dossier]] = []
+    versions = list(islice(entries(read_versions(now.case)), MOST_VERSIONS))
+    if versions and versions[0].digest != text_digest(read_text(now.path, CASE_LIMIT, CaseError)):
+        judged.append((None, now.judge(now.case)))
+    for version in versions:
+        with suppress(InputError):
+            judged.append((version, now.judge_version(version)))
+    return now.case.name, [
+        ChangedVersion(
+            on=None if version is None else version.at,
+            by="" if version is None else version.by,
+            difference=now.compare(earlier, later),
+        )
+        for (version, later), (_, earlier) in pairwise(judged)
+    ]
+
+
+def changed_since(
+    source: str | Path, since: str, chosen: str | None = None, as_of: date | None = None
+) -> tuple[str, Difference]:
+    """What changed since a day or a dossier in a file, and a line that says since when."""
+    now = _read(source, chosen, as_of)
+    start = None if Path(since).exists() else read_day(since)
+    if start is None:
+        if Path(since).suffix != ".json" and not Path(since).exists():
+            fix = "write 2026-11-24, or name a dossier that was kept"
+            raise InputError(f'"{since}" is no day and no file', where="--since", fix=fix)
+        before = read_dossier(Path(since))
+        then = f"Since the dossier of {day(before.as_of)}"
+    else:
+        version = _version_of(read_versions(now.case), start)
+        before = now.judge_version(version)
+        then = f"Since {day(start)}, from the version of {day(version.at.astimezone().date())}"
+    return f"{then}.", now.compare(before, now.judge(now.case))
+
+
+def _version_of(versions: Sequence[Version], start: date) -> Version:
+    """What a case said when a day began; the oldest that is kept where none is as old."""
+    if not versions:
+        fix = "name a dossier that decide --format json wrote: --since FILE"
+        raise InputError("no earlier version of the case is kept", where="--since", fix=fix)
+    earlier = [version for version in versions if version.at.astimezone().date() < start]
+    return earlier[-1] if earlier else versions[0]
