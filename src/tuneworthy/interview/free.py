@@ -142,9 +142,11 @@ class Caller:
             raise KeyboardInterrupt
         settled = next(iter(outcome.settled.values()), None)
         status, why = ("", "it was not sent") if settled is None else (settled.status, settled.why)
-        if settled is not None and status == "settled" and settled.reply is not None:
+        if settled is not None and settled.whole is not None:
             self._lost = 0
-            return ModelAnswer(text=settled.reply.text)
+            return ModelAnswer(text=settled.whole.text)
+        if settled is not None and settled.reply is not None:
+            why = settled.reply.lacks
         if status == "failed" and request.response_schema is not None and _NO_SCHEMA.match(why):
             self.takes_schema = False
             return self.ask(request.model_copy(update={"response_schema": None}))

@@ -106,16 +106,17 @@ class LabJudge:
     def score(self, output: Output, case: EvalCase) -> Scored:
         """The judge's word; unscored where it was too long to be shown, failed, or is in doubt."""
         settled = self.answers.get((case.id, output))
-        if settled is None or settled.reply is None:
+        if settled is None or settled.whole is None:
             return unscored("judge_not_heard")
-        return self.judge.read(settled.reply)
+        return self.judge.read(settled.whole)
 
     def unheard(self, most: float) -> Stop:
         """Why its word isn't there: a larger share than ``most`` is lost, and not a few calls."""
-        lost = [c for c in self.answers.values() if c.reply is None or not c.reply.text.strip()]
+        lost = [call for call in self.answers.values() if call.whole is None]
         if len(lost) <= max(PROBES - 1, most * len(self.answers)):
             return Stop()
-        why = lost[-1].why or "the answer was empty"
+        last = lost[-1]
+        why = last.reply.lacks if last.reply else last.why
         lost_of = f"{len(lost)} of {len(self.answers)} calls of the judge got no answer ({why})"
         return Stop(lost_of, "unanswered")
 
@@ -134,8 +135,8 @@ class LabJudge:
             longest = BYTES_A_TOKEN * (job.request.max_tokens or PROBE_TOKENS)
             longest = min(longest, LONGEST_PART)  # a longer one isn't judged
             output = Output(job.key.ljust(longest, "x")[:longest])
-        elif known.reply is not None:
-            output = Output.of(known.reply)
+        elif known.whole is not None:
+            output = Output.of(known.whole)
         else:
             return
         if (question := self.job(output, case)) is not None:

@@ -383,12 +383,12 @@ class GepaDraw:
         )
         call = self._call(Job(request, self._number * _REPEATS + self.asked))
         self.asked += 1
-        if call.reply is None:
-            self.whole, self.why = False, call.why
+        if call.whole is None:
+            self.whole = False
+            self.why = call.reply.lacks if call.reply else call.why
             return {}
-        self.wrote |= bool(call.reply.text.strip())
-        whole, name = call.reply.finish != "length", self._parent.name
-        prompt = proposal(inside(call.reply.text), self._parent, name) if whole else None
+        self.wrote = True
+        prompt = proposal(inside(call.whole.text), self._parent, self._parent.name)
         if prompt is None or prompt.system == current:
             self.unusable += 1
             return {}

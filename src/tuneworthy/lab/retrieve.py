@@ -473,7 +473,9 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
         synthesis_gap=wrong,
         gain=contrast(lab.scores, retrieved, none, cases),
     )
-    lost = [why for arm in (retrieved, known, none) if (why := lab.scores.unanswered(arm, cases))]
+    lost = [why for arm in (retrieved, known) if (why := lab.scores.unanswered(arm, cases))]
+    # Without a passage "I don't know" may be all that a good model says.
+    lost += filter(None, [lab.scores.lost(none, cases)])
     return {"answers": answers, "spend": calls.spend, **first_of(lost).of_result}
 
 

@@ -28,7 +28,7 @@ from tuneworthy.llm.endpoints import (
     key_variable,
 )
 from tuneworthy.model.base import readable
-from tuneworthy.model.lab import RefusedBy, Reply, Request, Usage
+from tuneworthy.model.lab import ERROR_END, RefusedBy, Reply, Request, Usage
 
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _NO_KEY, _FORBIDDEN, _OK, _REDIRECT = frozenset({401, 402}), 403, 200, 300
@@ -265,7 +265,8 @@ def _as_chat(body: Any) -> Any:
     counts = {name: usage.get(own) for name, own in names.items()}
     details = {f"{name}_details": usage.get(f"{own}_details") for name, own in names.items()}
     message = {"content": "" if refused else answer["choice"], "refusal": refused}
-    return {"choices": [{"message": message}], "usage": {**counts, **details}}
+    choice = {"message": message, "error": answer.get("error")}
+    return {"choices": [choice], "usage": {**counts, **details}}
 
 
 def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
@@ -279,16 +280,22 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
         raise Doubtful(f"the answer is larger than {_MOST_BYTES >> 20} MiB")
     try:
         body = json.loads(raw)
+        error = _error_end(body, key)
         body = _as_chat(body) if "answers" in body else body
-        choice, usage = body["choices"][0], body.get("usage") or {}
-        message, ended = choice["message"], choice.get("finish_reason") or "stop"
+        choice = body["choices"][0]
+        usage = body.get("usage") or {}
+        message = choice["message"]
+        error = error or _error_end(choice, key) or _error_end(message, key)
+        ended = "refusal" if message.get("refusal") else choice.get("finish_reason")
+        if ended is None or ended == "":  # as where nothing is said of it
+            ended = "stop"
         details = usage.get("prompt_tokens_details") or {}
         written = usage.get("completion_tokens_details") or {}
         calls = [call["function"] for call in message.get("tool_calls") or ()]
         return Reply(
             text=_text(message.get("content") or "", key),
             tool_calls=tuple((_text(c["name"], key), _text(c["arguments"], key)) for c in calls),
-            finish="refusal" if message.get("refusal") else _text(ended, key)[:100],
+            finish=error or _text(ended, key)[:100],
             usage=Usage(
                 input_tokens=_tokens(usage.get("prompt_tokens")),
                 output_tokens=_tokens(usage.get("completion_tokens")),
@@ -299,6 +306,17 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise Doubtful("the answer can't be read") from None
+
+
+def _error_end(part: Mapping[str, Any], key: Secret | None) -> str:
+    """The end of an answer in a part of which there is an error; empty where there is none."""
+    error = part.get("error")
+    if error is None or error is False or error == "":
+        return ""
+    said = error.get("message") if isinstance(error, Mapping) else error
+    if not isinstance(said, str) or not said.strip():
+        return ERROR_END
+    return one_line(f"{ERROR_END}: {_text(said, key)}", limit=100)
 
 
 def _text(value: object, key: Secret | None) -> str:

@@ -520,12 +520,15 @@ class _Going:
         verify = compared(written, self.lab, self.general, (tuned, untuned))
         ahead = verify.contrast.low > self.plan.margin and verify.outcome != "regressed"
         if ahead and (lost := self._lost()):
-            unknown = {"outcome": "unknown", "why": "unanswered", **lost.of_result}
+            race = self.lab.stayed("prompt")
+            missing = any(self.scores.lost(arm, self.select) for arm in race)
+            why = "unanswered" if missing else "same_words"
+            unknown = {"outcome": "unknown", "why": why, **lost.of_result}
             return verify.model_copy(update=unknown)  # another untuned way may be better
         return verify
 
     def _lost(self) -> Stop:
-        """Why the best untuned way isn't known: too many calls of the race without an answer."""
+        """Why the best untuned way isn't known: what of the race wasn't measured."""
         return first_of(self.lab.unanswered(self.lab.stayed("prompt"), self.select))
 
     def _planted(self, size: int) -> tuple[tuple[str, str], ...]:

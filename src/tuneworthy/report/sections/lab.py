@@ -68,6 +68,12 @@ CORRECT = (
 )
 """What to do about an arm that got too few answers."""
 
+LOOK_AT_WORDS = (
+    "look whether these are words of the model or of what stands before it; once that is mended, "
+    "another --max-tokens asks anew; or take the arm out of the case"
+)
+"""What to do about an arm that gave one wrong answer to everything."""
+
 _AGAIN = "then run it again: nothing is paid twice"
 
 
@@ -108,7 +114,7 @@ def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
     paid, calls = small_usd(spend.paid), counted(spend.calls, "call")
     text = f"{paid} of {small_usd(spend.cap)} so far, for {calls}"
     if spend.failed:
-        text += f"; {count(spend.failed)} more failed, unpaid"
+        text += f"; {count(spend.failed)} more failed"
     if spend.in_doubt:
         text += f"; {count(spend.in_doubt)} in doubt hold {small_usd(spend.held)} more"
     if saved:
@@ -249,9 +255,14 @@ def board_row(row: ArmResult) -> tuple[str, ...]:
         notes.append(f"{count(row.unjudged)} not judged")
     beside = f" ({', '.join(notes)})" if notes else ""
     missing = "" if row.arm.kind == "baseline" else count(row.failed + row.in_doubt)
-    score = share_text(of, "not measured" if row.failed or row.in_doubt else "not run")
+    score = share_text(of, "not measured" if _was_asked(row) else "not run")
     cost, time = known(row.usd_per_case, small_usd), known(row.latency_p95_s, _seconds)
     return f"{row.arm.id}{beside}", score, missing, cost, time
+
+
+def _was_asked(row: ArmResult) -> bool:
+    """Whether calls of an arm were made, whatever came of them."""
+    return bool(row.failed + row.in_doubt) or not isinstance(row.latency_p95_s, Unknown)
 
 
 def board_note(result: CeilingResult) -> str:
@@ -347,9 +358,22 @@ def lacks_answers(result: CeilingResult) -> bool:
     )
 
 
+def _same_words(result: CeilingResult) -> bool:
+    """Whether a prompt arm isn't judged because it gave one answer to everything."""
+    return any(
+        row.arm.kind == "prompt" and isinstance(row.quality, Unknown) and _was_asked(row)
+        for row in result.arms
+    )
+
+
 def _why_stopped(result: CeilingResult) -> str:
-    lacks = "too many calls got no answer" if lacks_answers(result) else "it was cut short"
-    return result.stopped if result.stopped_by == "user" else lacks
+    if result.stopped_by == "user":
+        return result.stopped
+    if lacks_answers(result):
+        return "too many calls got no answer"
+    if result.stopped_by == "unanswered" and _same_words(result):
+        return result.stopped
+    return "it was cut short"
 
 
 def _ceiling(result: CeilingResult) -> str:
@@ -447,6 +471,8 @@ def _next(
     if result.stopped:
         if result.stopped_by != "user" and lacks_answers(result):
             return CORRECT
+        if result.stopped_by == "unanswered" and _same_words(result):
+            return LOOK_AT_WORDS
         if folder is not None:
             return _again(result, f"tuneworthy ceiling {folder}")
         return f"start it again to go on{'; raise the cap' * (result.stopped_by == 'cap')}"
