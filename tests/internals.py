@@ -167,7 +167,7 @@ from tuneworthy.llm.endpoints import (
 )
 from tuneworthy.llm.http import Http, _seconds
 from tuneworthy.llm.http import parse as http_parse
-from tuneworthy.llm.ledger import TRAINING, Ledger, ReadOnlyLedger
+from tuneworthy.llm.ledger import TRAINING, Ledger, NothingKeptError, ReadOnlyLedger
 from tuneworthy.llm.runner import MOST_TRIES, Gate, Job, Outcome, Runner, quote
 from tuneworthy.mcp import server as mcp_server
 from tuneworthy.mcp.server import QUOTED, WORDS, called

@@ -146,6 +146,11 @@ def evidence(folder: Path) -> dict[str, float]:
         (200, chat("", "length"), "cut off"),
         (200, chat("shelf", "length"), "cut off"),
         (200, chat("I'm", "content_filter"), "content filter"),
+        (200, chat("Provider returned error", "error"), "it ended as"),
+        (200, chat("shelf", "abort"), "it ended as"),
+        (200, chat("shelf") | error("provider failed"), "provider failed"),
+        (200, chat("\u200b\u200d\ufe0f\u3164"), "empty"),
+        (200, chat("shelf", "tool_calls"), "none was offered"),
     ],
 )
 def test_where_nothing_is_answered_nothing_is_judged_and_no_verdict_moves(
@@ -213,6 +218,21 @@ def test_a_server_that_cuts_off_a_quarter_is_not_judged_and_with_room_it_is_righ
         assert lab("ceiling", folder, "--max-tokens", "1200") == 0
         assert "not reached" in capsys.readouterr().out
         assert evidence(folder)["success_share"] == 1.0
+
+
+def test_what_ended_in_an_error_is_asked_anew_once_that_is_mended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served({"careful": 0.6, "Answer": 0.5}) as endpoint:
+        endpoint.manner = lambda _: (200, chat("Provider returned error", "error"))
+        folder = folder_of(tmp_path, models=models(endpoint, "a"))
+        assert lab("ceiling", folder) == 3
+        endpoint.manner = lambda _: None
+        assert lab("ceiling", folder) == 0
+        assert "Best prompt" in capsys.readouterr().out
+        asked = len(endpoint.seen)
+        assert lab("ceiling", folder) == 0
+        assert len(endpoint.seen) == asked  # nothing that was answered is asked for twice
 
 
 def only(model: str, status: int = 404) -> Manner:

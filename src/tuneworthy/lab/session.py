@@ -17,7 +17,7 @@ from tuneworthy.errors import OutputError
 from tuneworthy.files.case import beside
 from tuneworthy.files.stores import FOLDER
 from tuneworthy.llm.endpoints import Transport
-from tuneworthy.llm.ledger import Ledger, ReadOnlyLedger
+from tuneworthy.llm.ledger import Ledger, NothingKeptError, ReadOnlyLedger
 from tuneworthy.llm.runner import PriceOf, Probe, Probes, Progress, Runner
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
@@ -33,7 +33,12 @@ OnStop = Callable[[Callable[[], None]], object]
 def ledger_or_none(case: Case) -> AbstractContextManager[Ledger | None]:
     """The ledger of a case to read, also beside a run; None where nothing was ever sent for it."""
     path = _ledger_path(case)
-    return ReadOnlyLedger(path) if os.path.lexists(path) else nullcontext()
+    if not os.path.lexists(path):
+        return nullcontext()
+    try:
+        return ReadOnlyLedger(path)
+    except NothingKeptError:
+        return nullcontext()
 
 
 def ledger_of(case: Case) -> Ledger:
