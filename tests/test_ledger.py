@@ -173,7 +173,7 @@ HALF = (
     "CREATE TABLE calls (key TEXT PRIMARY KEY, run TEXT NOT NULL, model TEXT NOT NULL, "
     "status TEXT NOT NULL, held INTEGER, paid INTEGER, reply TEXT, why TEXT) WITHOUT ROWID"
 )
-EMPTY: dict[str, Callable[[Path], None]] = {
+EMPTY: dict[str, Callable[[Path], object]] = {
     "no bytes": lambda path: path.write_bytes(b""),
     "no tables": lambda path: tables(path, "PRAGMA user_version = 0", "VACUUM"),
     "no tables, write-ahead": lambda path: tables(path, "PRAGMA journal_mode = WAL"),

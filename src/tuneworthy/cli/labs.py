@@ -26,6 +26,7 @@ _CALLS = opt.with_options(
     opt.number("--at-once", 1, 256, 16, "The most calls on the wire."),
     opt.tokens_option("Tokens an answer may have; it bounds the price."),
     opt.seed_for("For the split of the cases and their order."),
+    opt.to_option,
     opt.flag("--ask-again", "Send calls in doubt once more; some of them may be paid twice."),
     opt.flag("--allow-code", "Let scorers that are functions of yours run."),
     opt.flag("--trust-prices", "Take prices as CASE states them: 0, or less than the list's."),
@@ -155,7 +156,8 @@ def verify(case: str, judge: str | None, sources: tuple[str, ...], **options: An
     """
     own = {name: options.pop(name) for name in ("arm", "baseline", "mapping", "shared")}
     if sources:
-        if any(options[name] for name in ("budget", "dry_run", "again", "ask_again")) or judge:
+        of_calls = ("budget", "dry_run", "again", "ask_again", "to")
+        if judge or any(options[name] for name in of_calls):
             fix = "leave out the options that are for calls"
             raise InputError("compares what is there, and calls nothing", where="--from", fix=fix)
         return _compare(sources, margin=options["margin"], **own)
@@ -211,7 +213,7 @@ def retrieve(case: str, **options: Any) -> int:
 
 
 _PREPARED = (
-    *("chosen", "seed", "repeats", "max_tokens", "allow_code", "trust_prices", "as_of"),
+    *("chosen", "seed", "repeats", "max_tokens", "allow_code", "trust_prices", "as_of", "to"),
     *("documents", "k", "words", "answers", "arm"),
 )
 _JUDGE = ("judge_model", "judge_url", "judge_price", "labels")

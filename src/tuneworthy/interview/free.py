@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any, Self
 
 from tuneworthy.errors import CaseError, InputError, one_line
+from tuneworthy.files.config import read_config
 from tuneworthy.framework.load import case_fields, field_path
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.interview.pages import WORDS
@@ -64,7 +65,10 @@ class Caller:
         self._case, self._model, self._cap = case, model, cap_usd
         self._price_of = prices_of((*case.models, model), as_of)
         self.place = reach(model)
-        self._sends = transport_for((self.place,), timeout_s=_TIMEOUT_S, at_once=1)
+        confirmed = read_config().hosts
+        self._sends = transport_for(
+            (self.place,), timeout_s=_TIMEOUT_S, at_once=1, confirmed=confirmed
+        )
         self._loop = asyncio.Runner()
         self._lost = 0
         self.takes_schema = True  #: Whether the endpoint takes a schema, as far as is known.

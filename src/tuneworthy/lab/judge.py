@@ -21,6 +21,7 @@ from tuneworthy.files.stores import ADJUDICATED, read_labels
 from tuneworthy.lab.plan import PROBE_TOKENS, Cases, request_to
 from tuneworthy.llm.choose import prices_of
 from tuneworthy.llm.endpoints import Reached, reach
+from tuneworthy.llm.hosts import name_with_host
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import PROBES, Job, Outcome, Runner, Stop
 from tuneworthy.model.case import Case, Model
@@ -82,7 +83,12 @@ class LabJudge:
     def name(self) -> str:
         """The scorer, in words for the report and the plan: another rubric is another scorer."""
         plan = self.plan
-        return f"{plan.model} as judge by {plan.file} ({plan.rubric[:6]}), {plan.labels} labels"
+        return f"{self.named} as judge by {plan.file} ({plan.rubric[:6]}), {plan.labels} labels"
+
+    @property
+    def named(self) -> str:
+        """The model as people see it."""
+        return name_with_host(self.model.id, self.place.base_url)
 
     def job(self, output: Output, case: EvalCase) -> Job | None:
         """The call about an output; None where it is too long to be shown whole."""

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from tuneworthy.errors import one_line
+from tuneworthy.errors import CaseError, one_line
 from tuneworthy.llm.endpoints import (
     PRESETS,
     Busy,
@@ -25,8 +25,10 @@ from tuneworthy.llm.endpoints import (
     Place,
     Refused,
     Secret,
+    host_of,
     key_variable,
 )
+from tuneworthy.llm.hosts import may_send_to, not_confirmed
 from tuneworthy.model.base import readable
 from tuneworthy.model.lab import ERROR_END, RefusedBy, Reply, Request, Usage
 
@@ -44,6 +46,7 @@ class Http:
     ``timeout_s`` are seconds after which an answer that hasn't come is in doubt; ``changed`` is
     what earlier runs had to send instead of parameters (``Ledger.changes``). What was refused more
     than a week ago is tried again: endpoints change, and trying costs one call that isn't paid.
+    Nothing goes to a host that isn't known or ``confirmed``, nor has a key of its own.
     """
 
     def __init__(
@@ -53,7 +56,9 @@ class Http:
         timeout_s: float = 120.0,
         at_once: int = 64,
         changed: Mapping[Place, tuple[str, str]] | None = None,
+        confirmed: Collection[str] = (),
     ) -> None:
+        self._confirmed = frozenset(confirmed)
         self._changed = dict(changed or {})
         self._keys, self._timeout, self._at_once = dict(keys), timeout_s, at_once
         self._answered: set[str] = set()
@@ -132,13 +137,17 @@ class Http:
         *,
         data: bytes | Mapping[str, str | tuple[str, bytes]] | None = None,
         headers: Mapping[str, str] | None = None,
+        vouched: bool = False,
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body of an answer; a body past its limit is cut.
 
         What is sent is a body, or the fields of a form: texts, and files with their names.
-        No redirect is followed. Raises Refused for what is no address, NotSent if nothing left this
-        machine, Doubtful if it was sent and the answer is late or the connection broke.
+        No redirect is followed. An address is ``vouched`` for where a service that may be sent to
+        named it. Raises Refused for what is no address and for a host that nobody confirmed,
+        NotSent if nothing left this machine, Doubtful if it was sent and the answer is late or the
+        connection broke.
         """
+        self._refuse_host(url, trusted=vouched or key is not None)
         all_headers, sent = dict(headers or {}), data if isinstance(data, bytes) else _form(data)
         if key is not None:
             all_headers["Authorization"] = f"Bearer {key.reveal()}"
@@ -163,6 +172,15 @@ class Http:
             raise Doubtful(f"no answer within {self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as caught:
             raise Doubtful(f"the connection broke ({type(caught).__name__})") from None
+
+    def _refuse_host(self, url: str, *, trusted: bool) -> None:
+        """Refuse a host that nobody confirmed: every byte that is sent passes here."""
+        try:
+            host = host_of(url)
+        except CaseError as caught:
+            raise Refused(str(caught)) from None
+        if not trusted and not may_send_to(host, self._confirmed):
+            raise Refused(str(not_confirmed("what is sent", host)), for_all=True)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

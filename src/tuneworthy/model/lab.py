@@ -104,7 +104,7 @@ class Proposed(Record):
 class Proposing(Record):
     """What a generator was asked for, and what came."""
 
-    model: Name  #: Id of the model that wrote.
+    model: Name  #: The model that wrote, with its host where that isn't its vendor's own.
     parent: Name
     """Id of the arm that every draw began from: the best as written on the cases shown."""
     shown: Natural  #: Cases that were learned from; they raced nothing and reported nothing.
@@ -324,6 +324,7 @@ class Spend(Record):
     reused: Natural  #: Answers that were there already.
     in_doubt: Natural
     failed: Natural
+    hosts: Strings = ()  #: Hosts that calls of the run go to and that aren't their vendors' own.
 
 
 class Quote(Record):

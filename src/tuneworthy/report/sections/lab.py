@@ -119,6 +119,8 @@ def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
         text += f"; {count(spend.in_doubt)} in doubt hold {small_usd(spend.held)} more"
     if saved:
         text += f"; the race saved {counted(saved, 'call')}"
+    if spend.hosts:
+        text += f"; calls went to {listing(spend.hosts)}"
     yield "Spent", text
     if stopped:
         yield "Stopped", f"{stopped}. What was paid for is kept: run it again to go on"
@@ -130,8 +132,8 @@ UNUSABLE = "nothing the judge said could be used: try another --judge-model"
 """Where every answer of the judge is unreadable, refused or in doubt."""
 
 
-def judge_text(plan: JudgePlan, own: int) -> str:
-    text = f"{plan.model} by {plan.file}; its word alone reports nothing"
+def judge_text(plan: JudgePlan, named: str, own: int) -> str:
+    text = f"{named} by {plan.file}; its word alone reports nothing"
     if own:
         text += f". It wrote the outputs of {several(own, 'arm')} itself, and may favour them"
     return text
@@ -469,13 +471,7 @@ def _next(
     """What to do next: a command where a folder is known, else an instruction for the page."""
     judge, target, needed = result.judge, result.target, result.cases_needed
     if result.stopped:
-        if result.stopped_by != "user" and lacks_answers(result):
-            return CORRECT
-        if result.stopped_by == "unanswered" and _same_words(result):
-            return LOOK_AT_WORDS
-        if folder is not None:
-            return _again(result, f"tuneworthy ceiling {folder}")
-        return f"start it again to go on{'; raise the cap' * (result.stopped_by == 'cap')}"
+        return _next_of_stopped(result, folder)
     if judge is not None and not result.best:
         return UNUSABLE
     if judge is not None:
@@ -499,6 +495,19 @@ def _next(
     return f"add {more} labelled cases to the evaluation set, {_AGAIN}"
 
 
+def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
+    """How a lab goes on that ended early."""
+    if result.stopped_by != "user" and lacks_answers(result):
+        return CORRECT
+    if result.stopped_by == "unanswered" and _same_words(result):
+        return LOOK_AT_WORDS
+    if folder is not None:
+        return _again(result, f"tuneworthy ceiling {folder}")
+    if result.stopped_by == "cap":
+        return "start it again to go on; raise the cap"
+    return "start it again to go on"
+
+
 def _again(result: CeilingResult | RetrievalResult, command: str) -> str:
     """How a run goes on that ended early: at its cap by the price of the rest."""
     if result.stopped_by == "cap":
@@ -515,10 +524,22 @@ def quote_dict(
     proposing: Mapping[str, object] | None = None,
     general: int = 0,
     judge: JudgePlan | None = None,
+    hosts: Sequence[str] = (),
+    unconfirmed: Sequence[str] = (),
 ) -> str:
-    """The plan and its price as JSON; its arms are those that are known already."""
+    """The plan and its price as JSON; its arms are those that are known already.
+
+    ``hosts`` are those that aren't their vendors' own, and ``unconfirmed`` says what of them nobody
+    confirmed.
+    """
     judged = judge and judge.model_dump(mode="json")
-    more = {"proposing": proposing, "general": general, "judge": judged}
+    more = {
+        "proposing": proposing,
+        "general": general,
+        "judge": judged,
+        "hosts": hosts,
+        "unconfirmed": unconfirmed,
+    }
     plan = {"arms": [arm.model_dump(mode="json") for arm in arms], "select": select}
     plan |= {"report": report, **quote.model_dump(mode="json")}
     plan |= {name: value for name, value in more.items() if value}
@@ -884,14 +905,20 @@ def _pilot_rows(result: PilotResult) -> Rows:
     if result.stopped:
         yield "Stopped", sentence(result.stopped)
     yield "Plan", f"written down on {day(plan.written_on)}, before the first run"
-    yield "Spent", f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}"
+    to = f"; calls went to {listing(result.spend.hosts)}" if result.spend.hosts else ""
+    yield "Spent", f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}{to}"
 
 
 def pilot_quote_document(
-    plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float, name: str = ""
+    plan: PilotPlan,
+    training: TrainingQuote,
+    calls: Quote,
+    cap_usd: float,
+    name: str = "",
+    more: Iterable[tuple[str, str]] = (),
 ) -> b.Document:
-    """What would be trained and asked, and what it takes."""
-    rows = _pilot_quote(plan, training, calls, cap_usd)
+    """What would be trained and asked, what it takes, and ``more`` to say."""
+    rows = [*_pilot_quote(plan, training, calls, cap_usd), *more]
     return b.Document(name, "What the pilot would take", (), facts=b.facts(rows))
 
 
