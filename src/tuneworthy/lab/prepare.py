@@ -251,11 +251,14 @@ def prepare(
 
 def confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
     """The hosts that a user's own configuration lists, and those that are named in a command."""
-    try:
-        named = frozenset(map(host_named, to))
-    except CaseError as caught:
-        raise InputError(caught.what, where="--to", fix="name a host, as llm.example.com") from None
-    return named | frozenset(read_config().hosts)
+    hosts = set(read_config().hosts)
+    for text in to:
+        try:
+            hosts.add(host_named(text))
+        except CaseError:
+            fix = "name one, as llm.example.com"
+            raise InputError(f'"{text[:80]}" is no host', where="--to", fix=fix) from None
+    return frozenset(hosts)
 
 
 def evalset_of(case: Case, source: str | Path) -> tuple[EvalCase, ...]:
