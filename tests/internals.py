@@ -137,6 +137,7 @@ from tuneworthy.lab.scores import Lab, Scores, aside
 from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
 from tuneworthy.lab.verify import _outcome, general_skills
 from tuneworthy.llm import embedded as llm_embedded
+from tuneworthy.llm import hosts as llm_hosts
 from tuneworthy.llm import runner as llm_runner
 from tuneworthy.llm.choose import FREE, echo, prices_of, transport_for
 from tuneworthy.llm.embedded import (
@@ -167,9 +168,10 @@ from tuneworthy.llm.endpoints import (
     price_on,
     reach,
 )
+from tuneworthy.llm.hosts import name_with_host
 from tuneworthy.llm.http import Http, _seconds
 from tuneworthy.llm.http import parse as http_parse
-from tuneworthy.llm.ledger import TRAINING, Ledger, ReadOnlyLedger
+from tuneworthy.llm.ledger import TRAINING, Ledger, NothingKeptError, ReadOnlyLedger
 from tuneworthy.llm.runner import MOST_TRIES, Gate, Job, Outcome, Runner, quote
 from tuneworthy.mcp import server as mcp_server
 from tuneworthy.mcp.server import QUOTED, WORDS, called

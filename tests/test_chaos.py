@@ -1,4 +1,4 @@
-"""Twelve kinds of bad endpoint, five commands: no verdict, no check and no target moves."""
+"""Many kinds of bad endpoint, six commands: no verdict, no check and no target moves."""
 
 from __future__ import annotations
 
@@ -48,6 +48,22 @@ def cuts(handler: BaseHTTPRequestHandler) -> None:
     handler.connection.shutdown(socket.SHUT_RDWR)
 
 
+def told(
+    text: str = "Provider returned error", finish: str | None = "stop", *, top: Any = None,
+    choice: Any = None, message: Any = None,
+) -> Bad:  # fmt: skip
+    """HTTP 200 with a text, its end, and perhaps an error somewhere."""
+    wrote = {"content": text, **({} if message is None else message)}
+    body = {
+        "choices": [{"message": wrote, "finish_reason": finish, "error": choice}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 3},
+        **({} if top is None else {"error": top}),
+    }
+    return says(200, json.dumps(body).encode())
+
+
+ERROR = {"code": 502, "message": "Provider returned error"}
+CALL = {"type": "function", "function": {"name": "look", "arguments": "{}"}}
 NULL = {"choices": [{"message": {"content": None}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 9, "completion_tokens": 0}}  # fmt: skip
 BAD: dict[str, Bad] = {
@@ -63,7 +79,25 @@ BAD: dict[str, Bad] = {
     "hang": hangs,
     "cut": cuts,
     "refuse": lambda _: None,  # nobody listens
+    "ends in an error": told(finish="error"),
+    "error in the choice": told(choice=ERROR),
+    "error beside the choices": told(top=ERROR),
+    "error in the message": told(message={"error": ERROR}),
+    "aborted": told("shelf", "abort"),
+    "cancelled": told("shelf", "cancelled"),
+    "other": told("shelf", "OTHER"),
+    "malformed": told("", "MALFORMED_FUNCTION_CALL"),
+    "blocked": told("shelf", "BLOCKLIST"),
+    "a new word": told("shelf", "compacted"),
+    "nothing to see": told("\u200b\u200d\ufeff\u2060 \x07"),
+    "strange tool": told("", "tool_calls", message={"tool_calls": [CALL]}),
+    "strange tool in a text": told("shelf", message={"tool_calls": [CALL]}),
 }
+WORDS = {
+    "unavailable": told("Service temporarily unavailable. Please try again later."),
+    "limited": told('{"error": "rate limited"}'),
+}
+"""One and the same text to everything, as gateways say it."""
 
 
 class Quiet(LoopbackServer):
@@ -97,9 +131,7 @@ def endpoint(
             text = fake._answer(
                 Request(provider="x", base_url="", model=asked["model"], messages=messages)
             )
-            told = {"choices": [{"message": {"content": text}}],
-                    "usage": {"prompt_tokens": 9, "completion_tokens": 2}}  # fmt: skip
-            says(200, json.dumps(told).encode())(self)
+            told(text, None)(self)
 
         def log_message(self, *ignored: Any) -> None:
             del ignored
@@ -123,13 +155,14 @@ def model(name: str, address: str, kind: str = "prompted") -> str:
     return f"{{id: 'my:{name}', base_url: '{address}', {FREE}, kind: {kind}}}"
 
 
-def case_of(folder: Path, command: str, good: str, bad: str) -> tuple[Path, list[str]]:
+def case_of(folder: Path, command: str, good: str, bad: str, n: int = 60) -> tuple[Path, list[str]]:
     """A case in which a command meets a bad endpoint, and what the command takes beside it."""
     judge = ["--judge", str(folder / "rubric.md"), "--judge-model", "my:judge"]
     (folder / "rubric.md").write_text("Names the shelf.\n")
     models = {
         "ceiling": (model("one", bad), model("two", bad)),
         "verify": (model("one", good), model("mine", bad, "tuned")),
+        "verify untuned": (model("one", bad), model("mine", good, "tuned")),
         "judge": (model("one", good), model("judge", bad)),
         "proposals": (model("one", good), model("writer", bad)),
         "retrieval": (model("one", bad),),
@@ -137,7 +170,7 @@ def case_of(folder: Path, command: str, good: str, bad: str) -> tuple[Path, list
     shown, prompts = {"contexts": [{"text": "Every book stands on its shelf."}]}, None
     if command == "retrieval":
         prompts = {"careful": "Answer by this: {{ contexts }}\n"}
-    folder_of(folder, n=60, models=f"[{', '.join(models)}]", cases=shown, prompts=prompts)
+    folder_of(folder, n=n, models=f"[{', '.join(models)}]", cases=shown, prompts=prompts)
     more = {"judge": judge, "proposals": ["--propose", "2", "--propose-with", "my:writer"]}
     more["retrieval"] = ["--answers"]
     return folder, more.get(command, [])
@@ -150,8 +183,13 @@ def state(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, bool]:
     return capsys.readouterr().out, (folder / ".tuneworthy" / "evidence.jsonl").exists()
 
 
+COMMANDS = {"verify": "verify", "verify untuned": "verify", "retrieval": "retrieve"}
+"""What of a case isn't a ceiling lab."""
+LABS = ["ceiling", "verify", "verify untuned", "judge", "proposals", "retrieval"]
+
+
 @pytest.mark.parametrize("kind", BAD)
-@pytest.mark.parametrize("what", ["ceiling", "verify", "judge", "proposals", "retrieval"])
+@pytest.mark.parametrize("what", LABS)
 def test_no_bad_endpoint_moves_a_verdict_a_check_or_a_target(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     what: str, kind: str,
@@ -163,11 +201,28 @@ def test_no_bad_endpoint_moves_a_verdict_a_check_or_a_target(
     with endpoint(None) as (good, _), endpoint(BAD[kind], listens=kind != "refuse") as (bad, seen):
         folder, more = case_of(tmp_path, what, good, bad)
         before = state(folder, capsys)
-        name = {"verify": "verify", "retrieval": "retrieve"}.get(what, "ceiling")
+        name = COMMANDS.get(what, "ceiling")
         lab = [name, str(folder), "--as-of", "2026-11-24", "--at-once", "4", *more]
         assert command(lab) == 3
-        told = capsys.readouterr()
-        assert "Traceback" not in told.err
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
         assert state(folder, capsys) == before
     assert (kind == "refuse") != bool(seen)
     assert len(seen) <= CALLS * len(set(seen))
+
+
+@pytest.mark.parametrize("kind", WORDS)
+@pytest.mark.parametrize("what", ["ceiling", "verify", "verify untuned", "retrieval"])
+def test_the_same_words_to_every_input_move_nothing_and_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, kind: str
+) -> None:
+    with endpoint(None) as (good, _), endpoint(WORDS[kind]) as (bad, _):
+        folder, more = case_of(tmp_path, what, good, bad, n=120)
+        before = state(folder, capsys)
+        lab = [COMMANDS.get(what, "ceiling"), str(folder), "--as-of", "2026-11-24", *more]
+        assert command(lab) == 3
+        both = capsys.readouterr()
+        page = " ".join(f"{both.out} {both.err}".split())
+        assert "every answer of " in page
+        assert {"unavailable": "temporarily unavailable", "limited": "rate limited"}[kind] in page
+        assert state(folder, capsys) == before

@@ -17,15 +17,23 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from internals import (
+    Arm,
     ChatMessage,
     Contrast,
+    EvalCase,
     Fake,
+    Kit,
+    Marker,
+    Output,
     Request,
+    Scores,
     Unknown,
     VerifyPlan,
     _answer,
     _outcome,
+    contrast,
     prepare,
+    scorer_for,
 )
 from internals import lab_ceiling as ceiling
 from internals import run as command
@@ -146,6 +154,11 @@ def evidence(folder: Path) -> dict[str, float]:
         (200, chat("", "length"), "cut off"),
         (200, chat("shelf", "length"), "cut off"),
         (200, chat("I'm", "content_filter"), "content filter"),
+        (200, chat("Provider returned error", "error"), "it ended as"),
+        (200, chat("shelf", "abort"), "it ended as"),
+        (200, chat("shelf") | error("provider failed"), "provider failed"),
+        (200, chat("\u200b\u200d\ufe0f\u3164"), "empty"),
+        (200, chat("shelf", "tool_calls"), "none was offered"),
     ],
 )
 def test_where_nothing_is_answered_nothing_is_judged_and_no_verdict_moves(
@@ -215,6 +228,21 @@ def test_a_server_that_cuts_off_a_quarter_is_not_judged_and_with_room_it_is_righ
         assert evidence(folder)["success_share"] == 1.0
 
 
+def test_what_ended_in_an_error_is_asked_anew_once_that_is_mended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served({"careful": 0.6, "Answer": 0.5}) as endpoint:
+        endpoint.manner = lambda _: (200, chat("Provider returned error", "error"))
+        folder = folder_of(tmp_path, models=models(endpoint, "a"))
+        assert lab("ceiling", folder) == 3
+        endpoint.manner = lambda _: None
+        assert lab("ceiling", folder) == 0
+        assert "Best prompt" in capsys.readouterr().out
+        asked = len(endpoint.seen)
+        assert lab("ceiling", folder) == 0
+        assert len(endpoint.seen) == asked  # nothing that was answered is asked for twice
+
+
 def only(model: str, status: int = 404) -> Manner:
     return lambda request: (status, error("no such model")) if request.model == model else None
 
@@ -265,6 +293,74 @@ def test_a_silent_arm_leaves_nobody_behind(tmp_path: Path) -> None:
         )
         result = ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0).result
     assert all(one.dropped_after is None for one in result.arms)
+
+
+# One and the same answer --------------------------------------------------------------------------
+
+SENTENCE = "Service temporarily unavailable.\x1b[31m " + "Please try again later. " * 20
+
+
+def answered(*texts: str, kind: Any = "prompt", same_input: bool = False) -> tuple[Scores, Arm]:
+    """An arm with an answer to each of as many cases; "right" is the right one."""
+    scores = Scores(Marker((scorer_for("match", Kit()),), Kit()))
+    arm = Arm(id="v1 · my:one", kind=kind)
+    for case, text in zip(asked(len(texts), same_input=same_input), texts, strict=True):
+        scores.answer(arm.id, case, Output(text))
+    return scores, arm
+
+
+def asked(n: int, *, same_input: bool = False) -> list[EvalCase]:
+    inputs = ["Which?" if same_input else f"Which, {i}?" for i in range(n)]
+    return [EvalCase(id=f"c{i}", input=inputs[i], reference="right") for i in range(n)]
+
+
+def test_one_wrong_answer_to_twenty_different_inputs_is_no_measurement() -> None:
+    scores, arm = answered(*[SENTENCE, f" {SENTENCE}\n"] * 10)
+    cases = asked(20)
+    why = scores.unanswered(arm, cases)
+    assert why.startswith('every answer of v1 · my:one to 20 inputs was: "Service temporarily')
+    assert "\x1b" not in why
+    assert len(why) < 200
+    assert scores.estimate(arm, cases) is None
+    assert isinstance(scores.share(arm, cases), Unknown)
+    assert isinstance(contrast(scores, arm, arm, cases).difference, Unknown)
+    assert not scores.unanswered(arm, cases[:19])
+    assert scores.estimate(arm, cases[:19]) is not None
+
+
+@pytest.mark.parametrize(
+    ("texts", "more"),
+    [
+        (["no"] * 24 + ["right"], {}),
+        (["no"] * 24 + ["nothing"], {}),
+        (["right"] * 25, {}),
+        (["no"] * 25, {"kind": "baseline"}),  # it calls no model
+        (["no"] * 25, {"same_input": True}),
+    ],
+)
+def test_every_other_arm_is_measured_however_bad_it_is(
+    texts: list[str], more: dict[str, Any]
+) -> None:
+    scores, arm = answered(*texts, **more)
+    cases = asked(len(texts), same_input=bool(more.get("same_input")))
+    assert not scores.unanswered(arm, cases)
+    assert scores.estimate(arm, cases) is not None
+
+
+def test_an_arm_of_one_sentence_is_not_left_behind_and_not_asked_for_ever(tmp_path: Path) -> None:
+    with served({"good": 0.9}) as endpoint:
+        endpoint.manner = lambda request: (
+            (200, chat("Try again later.")) if request.model == "gateway" else None
+        )
+        folder = folder_of(
+            tmp_path, n=400, prompts={"p": "Answer.\n"}, models=models(endpoint, "good", "gateway")
+        )
+        result = ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0).result
+    rows = {row.arm.model: row for row in result.arms if row.arm.kind == "prompt"}
+    assert all(row.dropped_after is None for row in rows.values())
+    assert isinstance(rows["my:gateway"].quality, Unknown)
+    assert endpoint.seen.count("gateway") < 80 < endpoint.seen.count("good")
+    assert result.models == 1  # as a model that was tried
 
 
 # Verify -------------------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from internals import TRAINING, Ledger, ReadOnlyLedger, Reply
+from internals import TRAINING, Ledger, NothingKeptError, ReadOnlyLedger, Reply
 from tuneworthy import InputError
 
 
@@ -154,3 +155,82 @@ def test_a_ledger_with_any_bytes_changed_is_read_or_told_in_one_line(path: Path)
                 ledger.release("r")
         for beside in ("-wal", "-shm"):
             Path(f"{spoilt}{beside}").unlink(missing_ok=True)
+
+
+# A ledger that is made ----------------------------------------------------------------------------
+
+
+def tables(path: Path, *statements: str) -> None:
+    """A database of SQLite with what some statements make."""
+    base = sqlite3.connect(path)
+    for statement in statements:
+        base.execute(statement)
+    base.commit()
+    base.close()
+
+
+HALF = (
+    "CREATE TABLE calls (key TEXT PRIMARY KEY, run TEXT NOT NULL, model TEXT NOT NULL, "
+    "status TEXT NOT NULL, held INTEGER, paid INTEGER, reply TEXT, why TEXT) WITHOUT ROWID"
+)
+EMPTY: dict[str, Callable[[Path], object]] = {
+    "no bytes": lambda path: path.write_bytes(b""),
+    "no tables": lambda path: tables(path, "PRAGMA user_version = 0", "VACUUM"),
+    "no tables, write-ahead": lambda path: tables(path, "PRAGMA journal_mode = WAL"),
+    "the first table alone": lambda path: tables(path, HALF),
+}
+
+
+@pytest.mark.parametrize("kind", EMPTY)
+def test_a_ledger_that_holds_nothing_is_a_new_one(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "c.sqlite3"
+    EMPTY[kind](path)
+    (tmp_path / "c.sqlite3.part").write_bytes(b"of a process that was killed")
+    with pytest.raises(NothingKeptError):
+        ReadOnlyLedger(path)
+    with Ledger(path) as ledger:
+        assert ledger.reserve("one", run="r", model="m", usd=1, cap_usd=9) == "go"
+        ledger.settle("one", Reply(text="yes"), 1)
+    with ReadOnlyLedger(path) as ledger:
+        assert ledger.text("one") == "yes"
+    assert {file.name for file in tmp_path.iterdir()} == {"c.sqlite3", "c.sqlite3.lock"}
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_ends_the_making_of_a_ledger_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    path = tmp_path / "c.sqlite3"
+
+    def never(*_: object) -> None:
+        raise fault
+
+    with monkeypatch.context() as now:
+        now.setattr(Path, "replace", never)
+        with pytest.raises((InputError, KeyboardInterrupt)):
+            Ledger(path)
+    assert {file.name for file in tmp_path.iterdir()} == {"c.sqlite3.lock"}
+    with Ledger(path) as ledger:  # the first let go of its lock
+        assert ledger.spend("r").paid == 0
+
+
+@pytest.mark.parametrize("more", ["", "CREATE TABLE prices (usd INTEGER)"])
+def test_a_ledger_of_a_later_version_is_left_where_it_is(path: Path, more: str) -> None:
+    tables(path, "PRAGMA user_version = 2", more)
+    before = path.read_bytes()
+    for opened in (Ledger, ReadOnlyLedger):
+        with pytest.raises(InputError, match="was made by a newer tuneworthy") as caught:
+            opened(path)
+        assert "move" not in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_a_ledger_from_before_there_were_versions_is_read_and_gets_one(path: Path) -> None:
+    tables(path, "PRAGMA user_version = 0")
+    with ReadOnlyLedger(path) as ledger:
+        assert ledger.text("paid") == "yes"
+    with Ledger(path) as ledger:
+        assert ledger.text("paid") == "yes"
+    base = sqlite3.connect(path)
+    assert base.execute("PRAGMA user_version").fetchone() == (1,)
+    base.close()

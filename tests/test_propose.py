@@ -425,11 +425,11 @@ def test_what_is_no_prompt_is_counted_and_never_run(tmp_path: Path) -> None:
     done = api.run(ready_of(folder, 4), cap_usd=0, transport=world)
     draws = proposing(done.result).draws
     assert len(world.asked) == 12 > len(kinds)
-    assert {(one.prompt, one.asked, one.unusable, one.whole) for one in draws} == {
-        ("careful", 3, 3, True)
-    }
+    assert {(one.prompt, one.asked) for one in draws} == {("careful", 3)}
+    assert sum(one.unusable for one in draws) == 11
+    assert sum(not one.whole for one in draws) == 1  # that in which nothing was written once
     assert proposing(done.result).prompts == ()
-    assert "Unusable 12 of 12 written texts" in " ".join(api.render(done).split())
+    assert "Unusable 11 of 12 written texts" in " ".join(api.render(done).split())
     assert not (folder / ".tuneworthy" / "proposed").exists()
 
 
@@ -440,13 +440,20 @@ def test_what_is_no_prompt_is_none(kind: str) -> None:
     assert found is None or (kind, found.system) == ("the same", parent.system)
 
 
-def test_a_text_that_was_cut_off_is_no_prompt(tmp_path: Path) -> None:
+@pytest.mark.parametrize("finish", ["length", "error: provider failed", "a new word"])
+def test_a_text_that_isnt_known_to_be_whole_is_no_prompt_and_no_answer(
+    tmp_path: Path, finish: str
+) -> None:
     class Cut(World):
         async def send(self, request: Request) -> Reply:
-            return (await super().send(request)).model_copy(update={"finish": "length"})
+            reply = await super().send(request)
+            writes = request.messages[0].content.startswith(ASKS)
+            return reply.model_copy(update={"finish": finish}) if writes else reply
 
-    found = proposing(ran(folder_of(tmp_path, n=60), Cut(SHARES, better), draws=1))
-    assert (found.draws[0].asked, found.draws[0].unusable) == (3, 3)
+    found = ran(folder_of(tmp_path, n=60), Cut(SHARES, better), draws=1)
+    assert isinstance(found.proposing, Unknown)
+    assert found.stopped.startswith("fake:writer wrote nothing (the answer ")
+    assert found.stopped_by == "unanswered"
 
 
 def test_a_page_shows_what_a_model_wrote_as_text_alone(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ _CALLS = opt.with_options(
     opt.number("--at-once", 1, 256, 16, "Send at most N calls at a time.", rare=True),
     opt.tokens_option("Let an answer have at most N tokens, which bounds the price."),
     opt.seed_for("Split and order the cases by this seed."),
+    opt.to_option,
     opt.flag("--ask-again", "Send calls in doubt again; some may be paid twice.", rare=True),
     opt.flag("--allow-code", "Run scorers that are functions of yours.", rare=True),
     opt.flag("--trust-prices", "Take prices of CASE that are under the list's.", rare=True),
@@ -158,7 +159,8 @@ def verify(case: str, judge: str | None, sources: tuple[str, ...], **options: An
     """
     own = {name: options.pop(name) for name in ("arm", "baseline", "mapping", "shared")}
     if sources:
-        if any(options[name] for name in ("budget", "dry_run", "again", "ask_again")) or judge:
+        of_calls = ("budget", "dry_run", "again", "ask_again", "to")
+        if judge or any(options[name] for name in of_calls):
             fix = "leave out the options that are for calls"
             raise InputError("compares what is there, and calls nothing", where="--from", fix=fix)
         return _compare(sources, margin=options["margin"], **own)
@@ -216,7 +218,7 @@ def retrieve(case: str, **options: Any) -> int:
 
 
 _PREPARED = (
-    *("chosen", "seed", "repeats", "max_tokens", "allow_code", "trust_prices", "as_of"),
+    *("chosen", "seed", "repeats", "max_tokens", "allow_code", "trust_prices", "as_of", "to"),
     *("documents", "k", "words", "answers", "arm"),
 )
 _JUDGE = ("judge_model", "judge_url", "judge_price", "labels")

@@ -180,6 +180,14 @@ def _kept(context: click.Context, parameter: click.Parameter, value: Any) -> Non
 _DELIVERY: dict[str, Any] = {"callback": _kept, "expose_value": False}
 
 
+to_option = option(
+    "--to HOST",
+    "Call models at this host, too; may be repeated. A vendor's own, this machine's and those of "
+    "your configuration need no saying.",
+    multiple=True,
+)
+
+
 def format_option(*forms: str, help: str = "Print in this form.") -> Decorator:
     """``--format`` with its choices, the first of which is the default."""
     kind = click.Choice(forms)

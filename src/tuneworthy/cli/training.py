@@ -92,9 +92,12 @@ def review(case: str, reviewer: str) -> None:
 @opt.option("--arm ARM", "Compare this arm's answers.  [default: the ceiling lab's best]")
 @opt.number("--n", 1, 1000, 50, "Compare N examples.")
 @opt.budget_option("asking the model may cost")
+@opt.to_option
 @opt.format_option("csv", "jsonl", help="For a spreadsheet, or as JSON lines.")
 @opt.output_options
-def compare(case: str, reviewer: str, arm: str | None, n: int, budget: float) -> None:
+def compare(
+    case: str, reviewer: str, arm: str | None, n: int, budget: float, to: tuple[str, ...]
+) -> None:
     """Are the labels better than the model's own answers? Ask it, and print the pairs, blind.
 
     The model is asked for what it would answer to examples drawn from the set; both answers stand
@@ -103,7 +106,7 @@ def compare(case: str, reviewer: str, arm: str | None, n: int, budget: float) ->
     """
     from tuneworthy.training.candidates import own_answers
 
-    own = own_answers(case, arm=arm or "", n=n, send=True, cap_usd=budget)
+    own = own_answers(case, arm=arm or "", n=n, send=True, cap_usd=budget, to=to)
     print_sheet(case, kind="compare", labeller=reviewer, arms=(own.arm,))
 
 
@@ -151,6 +154,7 @@ def compare(case: str, reviewer: str, arm: str | None, n: int, budget: float) ->
 @opt.flag("--dpo", "Learn from pairs of a better and a worse answer.", rare=True)
 @opt.number("--margin", 0, 1, 0.0, "Ask for this share of cases by which tuning is better.")
 @opt.number("--at-once", 1, 256, 16, "Send at most N calls at a time.", rare=True)
+@opt.to_option
 @opt.tokens_option("Let an answer have at most N tokens, which bounds the price.")
 @opt.flag("--resume", "Go on with the plan that was written down, whatever else is given.")
 @opt.flag("--new-plan", "Begin another pilot than the one that was written down.", "again")
@@ -218,7 +222,7 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
     from tuneworthy.training.pilot import prepare_pilot
     from tuneworthy.training.trainers import EMBEDDED
 
-    names = ("chosen", "max_tokens", "allow_code", "as_of")
+    names = ("chosen", "max_tokens", "allow_code", "as_of", "to")
     lab = prepare(case, **{name: options[name] for name in names})
     recipe = Recipe(epochs=options["epochs"], method="dpo" if options["dpo"] else "sft")
     if options["resume"]:
@@ -250,7 +254,7 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
     if model is None:
         raise InputError(f'is no model of the case: "{base}"', where="--base", fix="add it")
     if way == "hosted":
-        return _hosted(model, options)
+        return _hosted(model, options, lab.confirmed)
     if options["folder"] is None:
         raise InputError("needs the model's files", where="--way folder", fix="give --folder PATH")
     place = Path(options["folder"]).expanduser()
@@ -259,7 +263,7 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
     return LoraTrainer(folder, place, "cuda" if options["cuda"] else "cpu", model)
 
 
-def _hosted(model: Model, options: dict[str, Any]) -> Trainer:
+def _hosted(model: Model, options: dict[str, Any], confirmed: frozenset[str]) -> Trainer:
     from tuneworthy.model.case import TokenPrice
     from tuneworthy.training.hosted import HostedTrainer
 
@@ -275,13 +279,16 @@ def _hosted(model: Model, options: dict[str, Any]) -> Trainer:
     provider = model.id.partition(":")[0]
     service = options["service"] or ("together" if provider == "together" else "openai")
     base = options["tuned_from"] or ""
-    return HostedTrainer(model, service, usd_per_mtok=trained, serving=serving, base=base)
+    return HostedTrainer(
+        model, service, usd_per_mtok=trained, serving=serving, base=base, confirmed=confirmed
+    )
 
 
 def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     """What it would take, in words and in JSON."""
     import asyncio
 
+    from tuneworthy.llm.hosts import strange_hosts
     from tuneworthy.model.base import json_text
     from tuneworthy.report.sections.lab import pilot_quote_document
     from tuneworthy.training.pilot import quoted_training
@@ -289,8 +296,12 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 
     training, calls = asyncio.run(quoted_training(pilot)), LABS["pilot"].quoted(pilot)
     parts = {"plan": pilot.plan, "training": training, "calls": calls}
-    values = {name: part.model_dump(mode="json") for name, part in parts.items()}
-    document = pilot_quote_document(pilot.plan, training, calls, budget, pilot.lab.case.name)
+    values: dict[str, Any] = {n: part.model_dump(mode="json") for n, part in parts.items()}
+    if hosts := strange_hosts(pilot.lab.places):
+        values |= {"hosts": hosts, "unconfirmed": pilot.lab.unconfirmed}
+    document = pilot_quote_document(
+        pilot.plan, training, calls, budget, pilot.lab.case.name, pilot.lab.host_rows
+    )
     return document, json_text({"schema": "tuneworthy/pilot-quote/1", **values})
 
 

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any, Self
 
 from tuneworthy.errors import CaseError, InputError, one_line
+from tuneworthy.files.config import read_config
 from tuneworthy.framework.load import case_fields, field_path
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.interview.pages import WORDS
@@ -64,7 +65,10 @@ class Caller:
         self._case, self._model, self._cap = case, model, cap_usd
         self._price_of = prices_of((*case.models, model), as_of)
         self.place = reach(model)
-        self._sends = transport_for((self.place,), timeout_s=_TIMEOUT_S, at_once=1)
+        confirmed = read_config().hosts
+        self._sends = transport_for(
+            (self.place,), timeout_s=_TIMEOUT_S, at_once=1, confirmed=confirmed
+        )
         self._loop = asyncio.Runner()
         self._lost = 0
         self.takes_schema = True  #: Whether the endpoint takes a schema, as far as is known.
@@ -142,9 +146,11 @@ class Caller:
             raise KeyboardInterrupt
         settled = next(iter(outcome.settled.values()), None)
         status, why = ("", "it was not sent") if settled is None else (settled.status, settled.why)
-        if settled is not None and status == "settled" and settled.reply is not None:
+        if settled is not None and settled.whole is not None:
             self._lost = 0
-            return ModelAnswer(text=settled.reply.text)
+            return ModelAnswer(text=settled.whole.text)
+        if settled is not None and settled.reply is not None:
+            why = settled.reply.lacks
         if status == "failed" and request.response_schema is not None and _NO_SCHEMA.match(why):
             self.takes_schema = False
             return self.ask(request.model_copy(update={"response_schema": None}))

@@ -21,6 +21,7 @@ from tuneworthy.files.stores import ADJUDICATED, read_labels
 from tuneworthy.lab.plan import PROBE_TOKENS, Cases, request_to
 from tuneworthy.llm.choose import prices_of
 from tuneworthy.llm.endpoints import Reached, reach
+from tuneworthy.llm.hosts import name_with_host
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import PROBES, Job, Outcome, Runner, Stop
 from tuneworthy.model.case import Case, Model
@@ -82,7 +83,12 @@ class LabJudge:
     def name(self) -> str:
         """The scorer, in words for the report and the plan: another rubric is another scorer."""
         plan = self.plan
-        return f"{plan.model} as judge by {plan.file} ({plan.rubric[:6]}), {plan.labels} labels"
+        return f"{self.named} as judge by {plan.file} ({plan.rubric[:6]}), {plan.labels} labels"
+
+    @property
+    def named(self) -> str:
+        """The model as people see it."""
+        return name_with_host(self.model.id, self.place.base_url)
 
     def job(self, output: Output, case: EvalCase) -> Job | None:
         """The call about an output; None where it is too long to be shown whole."""
@@ -106,16 +112,17 @@ class LabJudge:
     def score(self, output: Output, case: EvalCase) -> Scored:
         """The judge's word; unscored where it was too long to be shown, failed, or is in doubt."""
         settled = self.answers.get((case.id, output))
-        if settled is None or settled.reply is None:
+        if settled is None or settled.whole is None:
             return unscored("judge_not_heard")
-        return self.judge.read(settled.reply)
+        return self.judge.read(settled.whole)
 
     def unheard(self, most: float) -> Stop:
         """Why its word isn't there: a larger share than ``most`` is lost, and not a few calls."""
-        lost = [c for c in self.answers.values() if c.reply is None or not c.reply.text.strip()]
+        lost = [call for call in self.answers.values() if call.whole is None]
         if len(lost) <= max(PROBES - 1, most * len(self.answers)):
             return Stop()
-        why = lost[-1].why or "the answer was empty"
+        last = lost[-1]
+        why = last.reply.lacks if last.reply else last.why
         lost_of = f"{len(lost)} of {len(self.answers)} calls of the judge got no answer ({why})"
         return Stop(lost_of, "unanswered")
 
@@ -134,8 +141,8 @@ class LabJudge:
             longest = BYTES_A_TOKEN * (job.request.max_tokens or PROBE_TOKENS)
             longest = min(longest, LONGEST_PART)  # a longer one isn't judged
             output = Output(job.key.ljust(longest, "x")[:longest])
-        elif known.reply is not None:
-            output = Output.of(known.reply)
+        elif known.whole is not None:
+            output = Output.of(known.whole)
         else:
             return
         if (question := self.job(output, case)) is not None:

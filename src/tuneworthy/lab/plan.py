@@ -17,6 +17,7 @@ from tuneworthy.errors import InputError
 from tuneworthy.files.evalset import parted
 from tuneworthy.files.materials import chain_of, filled, names
 from tuneworthy.llm.endpoints import TOKENS_A_MESSAGE, Reached, most_input_tokens
+from tuneworthy.llm.hosts import name_with_host
 from tuneworthy.llm.runner import Job
 from tuneworthy.measure.sample import embed
 from tuneworthy.model.base import ChatRole, as_bytes
@@ -85,23 +86,28 @@ def plan_arms(
         ways += [{"retrieval": False}] if own and first else []
         free = schema and first and not prompt.constrained and model.api == "chat"
         ways += [{"constrained": "schema"}] if free else []
-        arms += [_arm(written | way) for way in ways]
+        called = name_with_host(model.id, model.base_url)
+        arms += [_arm(written | way, called) for way in ways]
     if examples and any(row.accepted for row in evalset):
         arms += [Arm(id=n, kind="baseline", of=n) for n in BASELINES[: 3 if head else 2]]
     return _distinct(arms)
 
 
-def arms_with_proposals(arms: Arms, parent: Arm, prompts: Sequence[str]) -> tuple[Arm, ...]:
+def arms_with_proposals(
+    arms: Arms, parent: Arm, prompts: Sequence[str], named: str
+) -> tuple[Arm, ...]:
     """Arms, and after them those of proposed prompts: each tried in the ways its parent is.
 
-    That is as written and with the nearest examples, with the parent's model.
+    That is as written and with the nearest examples, with the parent's model, which is ``named`` so
+    for people.
     """
 
     def made(arm: Arm) -> tuple[object, ...]:
         return arm.kind, arm.prompt, arm.model, arm.retrieval, arm.constrained, arm.effort
 
     ways = [arm.model_dump(exclude={"id"}) for arm in arms if made(arm) == made(parent)]
-    return _distinct([*arms, *(_arm({**way, "prompt": name}) for name in prompts for way in ways)])
+    fresh = [_arm({**way, "prompt": name}, named) for name in prompts for way in ways]
+    return _distinct([*arms, *fresh])
 
 
 def _distinct(arms: Arms) -> tuple[Arm, ...]:
@@ -114,9 +120,9 @@ def _distinct(arms: Arms) -> tuple[Arm, ...]:
     return tuple(distinct)
 
 
-def _arm(values: Mapping[str, Any]) -> Arm:
-    """An arm named after what it is made of."""
-    parts = [" → ".join((*values["steps"], values["prompt"])), str(values["model"])]
+def _arm(values: Mapping[str, Any], named: str) -> Arm:
+    """An arm named after what it is made of, its model as it is ``named`` for people."""
+    parts = [" → ".join((*values["steps"], values["prompt"])), named]
     if values["few_shot"]:
         parts.append(f"{values['few_shot_from']} {values['few_shot']}")
     if values["effort"]:
@@ -520,6 +526,10 @@ class LabPlan:
         for case, arm in product(cases, arms):
             for walk in self.walks(arm, case, heard):
                 yield walk[-1], arm, case
+
+    def named(self, model: str) -> str:
+        """A model as people see it, by its id: with its host where that isn't its vendor's own."""
+        return name_with_host(model, self.setting.reached[model].base_url)
 
     def of_kind(self, kind: str) -> tuple[Arm, ...]:
         return tuple(arm for arm in self.arms if arm.kind == kind)

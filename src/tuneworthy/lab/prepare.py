@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
@@ -12,8 +12,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TypedDict, TypeVar, Unpack
 
-from tuneworthy.errors import CaseError, argument
+from tuneworthy.errors import CaseError, InputError, argument
 from tuneworthy.files.case import beside
+from tuneworthy.files.config import read_config
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset, parted, read_examples
 from tuneworthy.files.materials import read_materials, read_prompts
@@ -45,9 +46,11 @@ from tuneworthy.lab.session import (
     stopped_by_user,
 )
 from tuneworthy.llm.choose import lacking_keys, prices_of, transport_for
-from tuneworthy.llm.endpoints import STATE_PRICE, Transport, reach
+from tuneworthy.llm.endpoints import STATE_PRICE, Reached, Transport, reach
+from tuneworthy.llm.hosts import host_named, refuse_unconfirmed, strange_hosts, unconfirmed
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, PriceOf, Stop, quotes, total
+from tuneworthy.model.base import Strings
 from tuneworthy.model.case import Case, Materials, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import MeasuredFile
@@ -66,7 +69,7 @@ from tuneworthy.report.sections.lab import (
 from tuneworthy.scoring import Marker, default_scorers
 from tuneworthy.scoring.base import Kit, Output, Scorer
 from tuneworthy.syntax.document import did_you_mean
-from tuneworthy.words import count, share
+from tuneworthy.words import count, listing, share
 
 AT_ONCE = 16  #: Calls on the wire where nothing else is stated.
 ASSUMED_S = 2.0  #: Seconds of a call, for the time that a quote says: until one was made, a guess.
@@ -92,6 +95,26 @@ class PreparedLab:
     trusted: frozenset[str] = frozenset()
     """Models whose stated price counts, also where the list price is higher or it is 0."""
     files: tuple[MeasuredFile, ...] = ()  #: Its cases and prompts as they were when it read them.
+    confirmed: frozenset[str] = frozenset()
+    """Hosts that the user says may be sent to, beside those that need no saying."""
+
+    @property
+    def places(self) -> list[Reached]:
+        """Where all that it may call is called."""
+        return [*self.plan.setting.reached.values(), *(each.place for each in self.callers)]
+
+    @property
+    def unconfirmed(self) -> Strings:
+        """Hosts that it would call and that nobody confirmed, a sentence each."""
+        return unconfirmed(self.places, self.confirmed)
+
+    @property
+    def host_rows(self) -> Iterator[tuple[str, str]]:
+        """What a quote says of hosts that aren't the vendors' own."""
+        if hosts := strange_hosts(self.places):
+            yield "Sent to", f"{listing(hosts)}, which isn't the host of a model's own vendor"
+        for sentence in self.unconfirmed:
+            yield "Host", f"{sentence}. Until then nothing is sent"
 
     @property
     def callers(self) -> list[ProposalRequest | LabJudge]:
@@ -114,6 +137,7 @@ class PreparedLab:
             if price and less and price != less:
                 text = f"{price.input:g} and {price.output:g} USD a million tokens"
                 yield name, f"the list price counts, {text}, as the case states less"
+        yield from self.host_rows
         for key in lacking_keys(reached.values()):
             yield "Key", f"{key}. Until then nothing is sent"
         for model in self.case.models:
@@ -158,6 +182,7 @@ def prepare(
     as_of: date | None = None,
     judge: JudgeChoice | None = None,
     scored: bool = True,
+    to: Collection[str] = (),
 ) -> PreparedLab:
     """Plan a lab; nothing is sent.
 
@@ -167,8 +192,12 @@ def prepare(
     that are functions of the user's own; ``trust_prices`` lets stated prices count where a list
     price is higher, or they are 0. A ``judge`` takes the place of scorers, and baselines are left
     out then; without ``scored`` cases stay that no scorer can judge, for people to label the
-    answers. Raises InputError if the case has no models, prompts or evaluation set, or a wrong one.
+    answers. Models may be called at the hosts in ``to``, beside those that need no saying.
+    Raises InputError if the case has no models, prompts or evaluation set, or a wrong one.
     """
+    confirmed = confirmed_hosts(to)
+    if judge is not None and judge.base_url:  # who names it on the command line confirms it
+        confirmed |= {host_named(judge.base_url)}
     case = load_case(source)
     files = files_now(case, "evaluation", "prompts")
     cases, prompts = evalset_of(case, source), read_prompts(case)
@@ -216,7 +245,19 @@ def prepare(
     trusted |= {judge.model} if judge and judge.usd_per_mtok else set()
     framework = framework_of(case, chosen)
     about = (case, framework, plan, scores, name, day)
-    return PreparedLab(*about, trusted=frozenset(trusted), files=files)
+    return PreparedLab(*about, trusted=frozenset(trusted), files=files, confirmed=confirmed)
+
+
+def confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
+    """The hosts that a user's own configuration lists, and those that are named in a command."""
+    hosts = set(read_config().hosts)
+    for text in to:
+        try:
+            hosts.add(host_named(text))
+        except CaseError:
+            fix = "name one, as llm.example.com"
+            raise InputError(f'"{text[:80]}" is no host', where="--to", fix=fix) from None
+    return frozenset(hosts)
 
 
 def evalset_of(case: Case, source: str | Path) -> tuple[EvalCase, ...]:
@@ -356,10 +397,19 @@ def render_quote(
     """
     plan, request = lab.plan, lab.request
     arms, parts = plan.called if general else plan.arms, (len(plan.select), len(plan.report))
-    proposals = (request.draws, request.model.id, len(request.taught)) if request else None
+    proposals = (request.draws, request.named, len(request.taught)) if request else None
     if form == "json":
         proposing = proposals and dict(zip(("draws", "model", "shown"), proposals, strict=True))
-        return quote_dict(arms, *parts, quote, proposing, general=general, judge=lab.judge)
+        return quote_dict(
+            arms,
+            *parts,
+            quote,
+            proposing,
+            general=general,
+            judge=lab.judge,
+            hosts=strange_hosts(lab.places),
+            unconfirmed=lab.unconfirmed,
+        )
     seen = [seconds for *_, seconds in lab.usual.values() if seconds]
     each = fmean(seen or [ASSUMED_S])
     pace = f"{each:.2g} s a call ({'as so far' if seen else 'assumed'}), {AT_ONCE} at once"
@@ -369,7 +419,8 @@ def render_quote(
     more.append(("Scored by", f"{lab.scorer}{'' if free else rather}"))
     more.append(("Time", f"about {duration(quote.calls * each / AT_ONCE)} at {pace}"))
     if (judge := lab.scores.judge) is not None:
-        more.append(("Judge", judge_text(judge.plan, len(own_work(judge, plan.arms)))))
+        own = len(own_work(judge, plan.arms))
+        more.append(("Judge", judge_text(judge.plan, judge.named, own)))
     more += [general_row(general)] if general else []
     document = quote_document(arms, *parts, quote, more=more, cap_usd=cap_usd)
     return render_document(document, colour=colour, everything=True)
@@ -457,9 +508,8 @@ def paid(
 
     async def go(ledger: Ledger, quote: Quote) -> T:
         at_once = settings.get("at_once", AT_ONCE)
-        places = [*lab.plan.setting.reached.values(), *(each.place for each in lab.callers)]
         transport = settings.get("transport") or transport_for(
-            places, at_once=at_once, changed=ledger.changes()
+            lab.places, at_once=at_once, changed=ledger.changes(), confirmed=lab.confirmed
         )
         try:
             with stopped_by_user(settings.get("handle")) as on_stop:
@@ -473,11 +523,14 @@ def paid(
                     at_once=at_once,
                     watch=settings.get("watch"),
                     on_stop=on_stop,
+                    hosts=strange_hosts(lab.places),
                 )
                 return await work(calls, quote)
         finally:
             await transport.close()
 
+    if settings.get("transport") is None:  # before anything else counts as paid
+        refuse_unconfirmed(lab.places, lab.confirmed)
     with ledger_of(lab.case) as ledger:
         if settings.get("ask_again"):
             ledger.release(run)

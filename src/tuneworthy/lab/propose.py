@@ -34,6 +34,7 @@ from tuneworthy.lab.plan import (
 )
 from tuneworthy.lab.scores import Scores, clusters_of
 from tuneworthy.llm.endpoints import Reached
+from tuneworthy.llm.hosts import name_with_host
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, PriceOf, Stop, quote, total
 from tuneworthy.model.base import Unknown
@@ -73,6 +74,11 @@ class ProposalRequest(NamedTuple):
     model: Model  #: The model that writes.
     place: Reached  #: Where it is called.
     taught: tuple[EvalCase, ...]  #: Cases it learns from: these race nothing and report nothing.
+
+    @property
+    def named(self) -> str:
+        """The model that writes, as people see it."""
+        return name_with_host(self.model.id, self.place.base_url)
 
 
 def parted_for(plan: LabPlan) -> tuple[LabPlan, tuple[EvalCase, ...]]:
@@ -383,12 +389,12 @@ class GepaDraw:
         )
         call = self._call(Job(request, self._number * _REPEATS + self.asked))
         self.asked += 1
-        if call.reply is None:
-            self.whole, self.why = False, call.why
+        if call.whole is None:
+            self.whole = False
+            self.why = call.reply.lacks if call.reply else call.why
             return {}
-        self.wrote |= bool(call.reply.text.strip())
-        whole, name = call.reply.finish != "length", self._parent.name
-        prompt = proposal(inside(call.reply.text), self._parent, name) if whole else None
+        self.wrote = True
+        prompt = proposal(inside(call.whole.text), self._parent, self._parent.name)
         if prompt is None or prompt.system == current:
             self.unusable += 1
             return {}
@@ -438,7 +444,7 @@ class DrawnPlan(NamedTuple):
             for p in self.prompts
         )
         return Proposing(
-            model=request.model.id,
+            model=request.named,
             parent=self.parent.id,
             shown=len(request.taught),
             draws=tuple(draws),
@@ -486,7 +492,7 @@ def propose(evaluator: CandidateEvaluator) -> DrawnPlan:
         raise min(faults, key=lambda fault: isinstance(fault, CutShortError))
     draws = [draw.result() for draw in begun]
     if any(draw.asked for draw in draws) and not any(draw.wrote for draw in draws):
-        why = f"{evaluator.request.model.id} wrote nothing ({draws[0].why})"
+        why = f"{evaluator.request.named} wrote nothing ({draws[0].why})"
         raise CutShortError(Stop(why, "unanswered"))
     return _extended(evaluator.plan, parent, draws)
 
@@ -503,7 +509,7 @@ def _extended(plan: LabPlan, parent: Arm, draws: Sequence[GepaDraw]) -> DrawnPla
             name = known[draw.prompt.system] = next(free)
             update = {"name": name, "model": parent.model, "structured": None}
             fresh[name] = draw.prompt.model_copy(update=update)
-    arms = arms_with_proposals(plan.arms, parent, tuple(fresh))
+    arms = arms_with_proposals(plan.arms, parent, tuple(fresh), plan.named(parent.model))
     of_prompt = {arm.prompt: arm for arm in reversed(arms) if arm.prompt in fresh}
     own = tuple(of_prompt.get(known[draw.prompt.system], parent) for draw in draws)
     setting = replace(setting, prompts={**setting.prompts, **fresh})
@@ -561,7 +567,8 @@ def _of_draws(
 
     record = {name: "x" * most for name, most in _SIZES.items()}
     writing = _writing_request(evaluator.request, base, "x" * longest(base), [record] * SHOWN)
-    ways = arms_with_proposals(plan.arms, parent, (prompt.name,))[len(plan.arms) :]
+    named = plan.named(parent.model)
+    ways = arms_with_proposals(plan.arms, parent, (prompt.name,), named)[len(plan.arms) :]
     select = [job for arm in ways for job in evaluator.jobs(arm, prompt, plan.select)]
     reported = [of(evaluator.jobs(arm, prompt, plan.report), plan.repeats) for arm in ways]
     return total(

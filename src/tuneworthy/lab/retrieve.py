@@ -31,6 +31,7 @@ from tuneworthy.lab.prepare import prepare as prepare_lab
 from tuneworthy.lab.result import ENOUGH, contrast, interval_evidence, measured_in
 from tuneworthy.lab.scores import Scores, first_of
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
+from tuneworthy.llm.hosts import strange_hosts
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import quote
 from tuneworthy.measure.signals.knowledge import sentences
@@ -395,7 +396,9 @@ def _questions(
 def _answering(lab: PreparedLab, wanted: str | None) -> PreparedLab:
     """The lab with one arm, that which answers, as its prompt is written."""
     for arm in lab.plan.of_kind("prompt"):
-        if arm.retrieval and not arm.steps and wanted in (None, f"{arm.prompt} · {arm.model}"):
+        named = f"{arm.prompt} · {lab.plan.named(arm.model)}"
+        names = (None, named, f"{arm.prompt} · {arm.model}")
+        if arm.retrieval and not arm.steps and wanted in names:
             plan = replace(lab.plan, arms=(arm,))
             return replace(lab, plan=plan.probing() if plan.probes else plan)
     what = "names no prompt that shows passages" + (f' for "{wanted[:80]}"' if wanted else "")
@@ -465,7 +468,7 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
         ends = {"value": 1 - right.value, "low": 1 - right.high, "high": 1 - right.low}
         wrong = right.model_copy(update=ends)
     answers = of.SynthesisResult(
-        arm=f"{known.prompt} · {known.model}",
+        arm=f"{known.prompt} · {lab.plan.named(known.model)}",
         retrieved=lab.scores.share(retrieved, cases),
         known=right,
         none=lab.scores.share(none, cases),
@@ -473,7 +476,9 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
         synthesis_gap=wrong,
         gain=contrast(lab.scores, retrieved, none, cases),
     )
-    lost = [why for arm in (retrieved, known, none) if (why := lab.scores.unanswered(arm, cases))]
+    lost = [why for arm in (retrieved, known) if (why := lab.scores.unanswered(arm, cases))]
+    # Without a passage "I don't know" may be all that a good model says.
+    lost += filter(None, [lab.scores.lost(none, cases)])
     return {"answers": answers, "spend": calls.spend, **first_of(lost).of_result}
 
 
@@ -534,7 +539,11 @@ def render_quote(
     arms = (*(_arm(row.way) for row in result.ways), *answering.values())
     parts = result.select, result.report
     if form == "json":
-        return quote_dict(arms, *parts, quote)
+        if prepared.lab is None:
+            return quote_dict(arms, *parts, quote)
+        hosts = strange_hosts(prepared.lab.places)
+        unconfirmed = prepared.lab.unconfirmed
+        return quote_dict(arms, *parts, quote, hosts=hosts, unconfirmed=unconfirmed)
     searched = f"{counted(result.documents, 'document')}, which is free and sends nothing"
     cap, more = cap_usd if answering else None, [("Searched", searched)]
     more += prepared.lab.price_rows if prepared.lab else ()

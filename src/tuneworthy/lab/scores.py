@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from tuneworthy.errors import one_line
 from tuneworthy.lab.judge import UNREADABLE, JudgedScores, LabJudge, label_more
-from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, system_of
+from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, question, system_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import TAKES_NO
 from tuneworthy.llm.runner import Job, Outcome, Runner, Stop
@@ -36,9 +37,13 @@ if TYPE_CHECKING:
 
 
 MOST_MISSING = 0.02  #: Share of its calls that may lack an answer before an arm isn't measured.
+SAME_WORDS = 20
+"""To so many different inputs one and the same answer, none of them right, is no measurement: it is
+what a gateway says in the place of a model."""
 NO = 0.5  #: Under this, people say no: less than half of them pass an output.
 _NO_ROUND = Unknown(ask="wait for the first round")
-_SHOWN = 200
+_SHOWN, _SHOWN_OF_SAME = 200, 80
+_NO_TEXT, _TEXTS = 0, 1  # in the place of the digest of one text: none, or several
 _MASKED = 4000  # masked before it is cut, so that no half of a secret is left
 
 
@@ -47,6 +52,7 @@ _AT_ONCE, _LOOK_EVERY_S = 250, 0.05  # answers scored together, and how often is
 
 _COUNTED = (
     *("right", "scored", "unjudged"),  # the sum of its scores, how many, and answers without one
+    "whole",  # answers that are wholly right
     *("failed", "in_doubt"),  # calls refused, withheld by a filter, cut off or empty; or unknown
     *("usd", "written", "thought"),  # the latter are tokens of the output, and those not shown
 )
@@ -69,6 +75,7 @@ class ArmScores:
         self._columns = {name: array("d", [0.0]) for name in _COUNTED}
         self._seconds, self._of_row = array("d"), array("q")  # of its calls
         self._came: list[tuple[str | None, tuple[str, str] | None]] = [(None, None)]
+        self._texts = array("q", [_NO_TEXT])  # of its answers, while they are one and the same
         self.why = dict[str, str]()  #: By case the last reason for a missing answer.
         self.parts = dict[str, dict[str, bool]]()  #: By case, whether each field is right.
         self.labels = dict[str, float]()
@@ -84,6 +91,7 @@ class ArmScores:
             for column in self._columns.values():
                 column.append(0.0)
             self._came.append(self._came[0])
+            self._texts.append(_NO_TEXT)
         for name, amount in amounts.items():
             self._columns[name][row] += amount
         if seconds is not None:
@@ -95,6 +103,29 @@ class ArmScores:
         row = self._rows[case]
         first, last = self._came[row]
         self._came[row] = _one((output if first is None else first, wrong or last))
+
+    def note_text(self, case: str, text: str) -> None:
+        """Note an answer to a case, by a digest that is good for this process."""
+        row = self._rows[case]
+        digest = hash(text)
+        self._texts[row] = digest if self._texts[row] in (_NO_TEXT, digest) else _TEXTS
+
+    def one_text(self, cases: Cases) -> list[EvalCase]:
+        """Those of some cases that were answered, if by one and the same text and never rightly."""
+        answered = list[EvalCase]()
+        first = _NO_TEXT
+        for case in cases:
+            row = self._rows.get(case.id, 0)
+            text = self._texts[row]
+            if text == _NO_TEXT:
+                continue
+            if text == _TEXTS or first not in (_NO_TEXT, text):
+                return []
+            if self._columns["whole"][row] or self.labels.get(case.id, 0.0) >= NO:
+                return []
+            first = text
+            answered.append(case)
+        return answered
 
     def came(self, case: EvalCase) -> tuple[str | None, tuple[str, str] | None]:
         """The first output for a case, and the signal and text of the last wrong one."""
@@ -233,11 +264,12 @@ class Scores:
 
     def answer(self, arm: str, case: EvalCase, output: Output, system: str = "") -> None:
         of, judge, wrong = self._arms[arm], self.judge, (WRONG, output.text[:_MASKED])
+        of.add(case.id)
+        of.note_text(case.id, output.shown)
         if judge is None:
             scored = self.marker.score(output, case, system)
         else:
             scored = judge.score(output, case)
-            of.add(case.id)
             if case.id not in of.labels:
                 label = judge.labels.get((case.id, digest_of(output.shown)), math.nan)
                 of.labels[case.id] = label
@@ -247,7 +279,7 @@ class Scores:
         if scored.ok is None:
             of.add(case.id, unjudged=1)
             return
-        of.add(case.id, right=scored.value, scored=1)
+        of.add(case.id, right=scored.value, scored=1, whole=bool(scored.ok))
         if scored.parts and of.came(case)[0] is None:
             of.parts[case.id] = scored.parts
         if scored.ok or judge is not None:
@@ -291,6 +323,27 @@ class Scores:
         return bool(ran) and refused and not of.of(ran, "scored")[0].any()
 
     def unanswered(self, arm: Arm, cases: Cases) -> str:
+        """Why an arm isn't measured on cases; empty for one that is.
+
+        Too many calls got no answer, or all of them the same one.
+        """
+        return self.lost(arm, cases) or self.same_words(arm, cases)
+
+    def hollow(self, arm: Arm, cases: Cases) -> bool:
+        """Whether all that a model said so far was one thing, and never right."""
+        return arm.kind != "baseline" and bool(self.of(arm).one_text(cases))
+
+    def same_words(self, arm: Arm, cases: Cases) -> str:
+        """What an arm says to every input, many different ones, and never rightly; else empty."""
+        of = self.of(arm)
+        answered = of.one_text(cases) if arm.kind != "baseline" else []
+        inputs = len({question(case) for case in answered})
+        if inputs < SAME_WORDS:
+            return ""
+        text = one_line(self.shown(of.came(answered[0])[0] or ""), limit=_SHOWN_OF_SAME)
+        return f'every answer of {arm.id} to {inputs} inputs was: "{text}", and none is right'
+
+    def lost(self, arm: Arm, cases: Cases) -> str:
         """Why an arm isn't measured on cases: too many calls without an answer; else empty."""
         of = self.of(arm)
         missing, calls = of.missing(cases)
@@ -490,7 +543,7 @@ class Lab:
         race = Race(len(arms), groups=groups)
         longest = max(Counter(case.cluster for case in select).values(), default=1)
         for cases in _rounds(select):
-            places = [i for i in race.running if not self.scores.impossible(arms[i], self._seen)]
+            places = [i for i in race.running if self._goes_on(arms[i])]
             await self._run([arms[i] for i in places], cases, len(select) - len(self._seen), later)
             if self.stop:
                 break
@@ -508,6 +561,11 @@ class Lab:
                 self._ahead = {"arm": leader, "quality": self._board[leader], "board": board}
             self._show()
         self.dropped = dict(zip((arm.id for arm in arms), race.result().dropped_after, strict=True))
+
+    def _goes_on(self, arm: Arm) -> bool:
+        """Whether more answers of an arm would tell anything."""
+        seen = self._seen
+        return not self.scores.impossible(arm, seen) and not self.scores.same_words(arm, seen)
 
     async def report(self, chosen: Arms) -> None:
         """Run the chosen arms on the cases that chose nothing."""
@@ -571,9 +629,11 @@ class Lab:
         """Score of each conversation over the cases of the longest, so that cases weigh alike.
 
         ``missing`` is what an answer that didn't come counts; one that no scorer can judge is half
-        right.
+        right. An arm that has said one thing so far, and that never rightly, may not have answered.
         """
         known = np.nan_to_num(self.scores.row(arm, cases, missing), nan=0.5)
+        if self.scores.hollow(arm, self._seen):
+            known = np.full(len(cases), missing)
         sums = np.bincount(clusters_of(cases), known) / longest
         return list(sums.tolist())
 

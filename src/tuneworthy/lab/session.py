@@ -17,9 +17,9 @@ from tuneworthy.errors import OutputError
 from tuneworthy.files.case import beside
 from tuneworthy.files.stores import FOLDER
 from tuneworthy.llm.endpoints import Transport
-from tuneworthy.llm.ledger import Ledger, ReadOnlyLedger
+from tuneworthy.llm.ledger import Ledger, NothingKeptError, ReadOnlyLedger
 from tuneworthy.llm.runner import PriceOf, Probe, Probes, Progress, Runner
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import Strings, Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.lab import Settled, Spend, Stand
 
@@ -33,7 +33,12 @@ OnStop = Callable[[Callable[[], None]], object]
 def ledger_or_none(case: Case) -> AbstractContextManager[Ledger | None]:
     """The ledger of a case to read, also beside a run; None where nothing was ever sent for it."""
     path = _ledger_path(case)
-    return ReadOnlyLedger(path) if os.path.lexists(path) else nullcontext()
+    if not os.path.lexists(path):
+        return nullcontext()
+    try:
+        return ReadOnlyLedger(path)
+    except NothingKeptError:
+        return nullcontext()
 
 
 def ledger_of(case: Case) -> Ledger:
@@ -60,6 +65,7 @@ class PaidCalls:
     watch: Watch | None = None  #: Called with how the run stands, now and then.
     on_stop: OnStop = lambda _: None
     probes: Probes = field(default_factory=lambda: defaultdict(Probe))
+    hosts: Strings = ()  #: Hosts they go to that aren't their vendors' own.
 
     def runner(self, progress: Progress | None = None) -> Runner:
         """A runner that ends after what is on the wire when the user stops it."""
@@ -93,7 +99,8 @@ class PaidCalls:
 
     @property
     def spend(self) -> Spend:
-        return self.ledger.spend(self.run, self.cap_usd)
+        spend = self.ledger.spend(self.run, self.cap_usd)
+        return spend.model_copy(update={"hosts": self.hosts}) if self.hosts else spend
 
 
 class StopHandle:

@@ -46,7 +46,7 @@ from tuneworthy.model.lab import (
     VerifyResult,
 )
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import CORRECT, lab_dict, verify_document
+from tuneworthy.report.sections.lab import CORRECT, LOOK_AT_WORDS, lab_dict, verify_document
 
 VERIFY_RUN = "verify"
 GENERAL_MARGIN = 0.1
@@ -138,8 +138,11 @@ async def _run(
     await lab.race()
     if lab.stop:
         raise lab.stop.error("; what was paid for is kept")
-    if lost := first_of(lab.unanswered(lab.stayed("prompt", "tuned"), plan.select)):
-        raise StoppedError(f"not judged: {lost.why}", fix=CORRECT)
+    raced = lab.stayed("prompt", "tuned")
+    if lost := first_of(lab.unanswered(raced, plan.select)):
+        missing = any(scores.lost(arm, plan.select) for arm in raced)
+        fix = CORRECT if missing else LOOK_AT_WORDS
+        raise StoppedError(f"not judged: {lost.why}", fix=fix)
     chosen = chosen_arms(lab)
     tuned = next((arm for arm in chosen if arm.kind == "tuned"), None)
     if tuned is None:
@@ -231,12 +234,17 @@ def compared(written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Ar
     floor = skills is not None and skills.value <= written.general_margin
     answer, why = _outcome(written, *contrasts, floor=floor)
     asked = ((scores, plan.report), (general, general_skills()))
-    reasons = (by.unanswered(arm, cases) for arm in arms for by, cases in asked)
-    lost = [reason for reason in reasons if reason]
+    lost = list[str]()
+    missing = False
+    for arm in arms:
+        for by, cases in asked:
+            missing = missing or bool(by.lost(arm, cases))
+            if reason := by.unanswered(arm, cases):
+                lost.append(reason)
     if lab.stop:
         answer, why = "too_few_cases", "stopped"
     elif lost:
-        answer, why = "unknown", "unanswered"
+        answer, why = "unknown", "unanswered" if missing else "same_words"
     elif answer == "improved" and judge is not None and judge.chosen_by == "judge":
         answer, why = "unknown", "choice"  # of untuned arms, it may have chosen a poor one
     tuned, untuned = (scores.share(arm, plan.report, exact=judge is not None) for arm in arms)

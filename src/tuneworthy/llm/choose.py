@@ -29,6 +29,7 @@ from tuneworthy.llm.endpoints import (
     price_on,
     reach,
 )
+from tuneworthy.llm.hosts import refuse_unconfirmed
 from tuneworthy.llm.runner import PriceOf
 from tuneworthy.model.base import Strings, readable
 from tuneworthy.model.case import Model, Price, price_of
@@ -95,16 +96,23 @@ class Switch:
 
 
 def transport_for(
-    places: Sequence[Reached], *, timeout_s: float = 120.0, at_once: int = 64, **more: Any
+    places: Sequence[Reached],
+    *,
+    timeout_s: float = 120.0,
+    at_once: int = 64,
+    confirmed: Collection[str] = (),
+    **more: Any,
 ) -> Transport:
     """What carries requests to some models; whoever asked for it closes it.
 
     ``timeout_s`` are seconds after which an answer that hasn't come is in doubt, ``at_once`` the
-    most calls on the wire (give the runner no more), and ``more`` is for ``Http``. Raises
-    InputError if a key or a library is missing, or a fake has no such name.
+    most calls on the wire (give the runner no more), ``confirmed`` are hosts that may be sent to
+    beside the vendors' own, and ``more`` is for ``Http``. Raises InputError if nobody confirmed a
+    host, a key or a library is missing, or a fake has no such name.
     """
     from tuneworthy.llm.embedded import local_model
 
+    refuse_unconfirmed(places, confirmed)
     by_place: dict[str, Transport] = {}
     keys = {place.base_url: place.key for place in places if place.base_url}
     for place in places:
@@ -116,6 +124,7 @@ def transport_for(
                 raise CaseError(f'there is no model "{name}"', fix=f"there is {', '.join(FAKES)}")
             by_place[name] = Fake(FAKES[place.name]) if fake else local_model(place.name)
     if keys:
+        more["confirmed"] = confirmed
         http = _http(keys, timeout_s=timeout_s, at_once=at_once, **more)
         by_place |= dict.fromkeys(keys, http)
     return Switch(by_place)

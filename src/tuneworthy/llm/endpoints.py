@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LOCAL = "local"  #: Provider of the embedded model.
 FAKE = "fake"  #: Provider of models that are functions of ours, for tests and trials.
 _HOST = re.compile(r"\[[0-9a-f:.]+\]|(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*")
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})  #: Hosts that are this machine.
 _SHORTEST_KEY = 8
 
 
@@ -105,7 +105,7 @@ def reach(model: Model) -> Reached:
         return Reached(provider, name, preset.base_url, _key(preset.key_from), preset.key_from)
     base_url = model.base_url.rstrip("/")
     place = _place(base_url)
-    if place[0] != "https" and place[1] not in _LOOPBACK:
+    if place[0] != "https" and place[1] not in LOOPBACK:
         fix = "use https, or an address on this machine"
         raise CaseError(f'address "{base_url[:80]}" is not encrypted', fix=fix)
     variable = key_variable(base_url)
@@ -129,7 +129,12 @@ def key_variable(base_url: str) -> str:
 
 def on_this_machine(base_url: str) -> bool:
     """Whether an address leads to this machine and nowhere else."""
-    return _place(base_url)[1] in _LOOPBACK
+    return host_of(base_url) in LOOPBACK
+
+
+def host_of(base_url: str) -> str:
+    """The host of an address, in small letters; a CaseError if it is no address."""
+    return _place(base_url)[1]
 
 
 def _place(base_url: str) -> tuple[str, str, int | None]:

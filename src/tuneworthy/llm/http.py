@@ -7,7 +7,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from tuneworthy.errors import one_line
+from tuneworthy.errors import CaseError, one_line
 from tuneworthy.llm.endpoints import (
     PRESETS,
     Busy,
@@ -25,10 +25,12 @@ from tuneworthy.llm.endpoints import (
     Place,
     Refused,
     Secret,
+    host_of,
     key_variable,
 )
+from tuneworthy.llm.hosts import may_send_to, not_confirmed
 from tuneworthy.model.base import readable
-from tuneworthy.model.lab import RefusedBy, Reply, Request, Usage
+from tuneworthy.model.lab import ERROR_END, RefusedBy, Reply, Request, Usage
 
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _NO_KEY, _FORBIDDEN, _OK, _REDIRECT = frozenset({401, 402}), 403, 200, 300
@@ -44,6 +46,7 @@ class Http:
     ``timeout_s`` are seconds after which an answer that hasn't come is in doubt; ``changed`` is
     what earlier runs had to send instead of parameters (``Ledger.changes``). What was refused more
     than a week ago is tried again: endpoints change, and trying costs one call that isn't paid.
+    Nothing goes to a host that isn't known or ``confirmed``, nor has a key of its own.
     """
 
     def __init__(
@@ -53,7 +56,9 @@ class Http:
         timeout_s: float = 120.0,
         at_once: int = 64,
         changed: Mapping[Place, tuple[str, str]] | None = None,
+        confirmed: Collection[str] = (),
     ) -> None:
+        self._confirmed = frozenset(confirmed)
         self._changed = dict(changed or {})
         self._keys, self._timeout, self._at_once = dict(keys), timeout_s, at_once
         self._answered: set[str] = set()
@@ -132,13 +137,17 @@ class Http:
         *,
         data: bytes | Mapping[str, str | tuple[str, bytes]] | None = None,
         headers: Mapping[str, str] | None = None,
+        vouched: bool = False,
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body of an answer; a body past its limit is cut.
 
         What is sent is a body, or the fields of a form: texts, and files with their names.
-        No redirect is followed. Raises Refused for what is no address, NotSent if nothing left this
-        machine, Doubtful if it was sent and the answer is late or the connection broke.
+        No redirect is followed. An address is ``vouched`` for where a service that may be sent to
+        named it. Raises Refused for what is no address and for a host that nobody confirmed,
+        NotSent if nothing left this machine, Doubtful if it was sent and the answer is late or the
+        connection broke.
         """
+        self._refuse_host(url, trusted=vouched or key is not None)
         all_headers, sent = dict(headers or {}), data if isinstance(data, bytes) else _form(data)
         if key is not None:
             all_headers["Authorization"] = f"Bearer {key.reveal()}"
@@ -163,6 +172,15 @@ class Http:
             raise Doubtful(f"no answer within {self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as caught:
             raise Doubtful(f"the connection broke ({type(caught).__name__})") from None
+
+    def _refuse_host(self, url: str, *, trusted: bool) -> None:
+        """Refuse a host that nobody confirmed: every byte that is sent passes here."""
+        try:
+            host = host_of(url)
+        except CaseError as caught:
+            raise Refused(str(caught)) from None
+        if not trusted and not may_send_to(host, self._confirmed):
+            raise Refused(str(not_confirmed("what is sent", host)), for_all=True)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -265,7 +283,8 @@ def _as_chat(body: Any) -> Any:
     counts = {name: usage.get(own) for name, own in names.items()}
     details = {f"{name}_details": usage.get(f"{own}_details") for name, own in names.items()}
     message = {"content": "" if refused else answer["choice"], "refusal": refused}
-    return {"choices": [{"message": message}], "usage": {**counts, **details}}
+    choice = {"message": message, "error": answer.get("error")}
+    return {"choices": [choice], "usage": {**counts, **details}}
 
 
 def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
@@ -279,16 +298,22 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
         raise Doubtful(f"the answer is larger than {_MOST_BYTES >> 20} MiB")
     try:
         body = json.loads(raw)
+        error = _error_end(body, key)
         body = _as_chat(body) if "answers" in body else body
-        choice, usage = body["choices"][0], body.get("usage") or {}
-        message, ended = choice["message"], choice.get("finish_reason") or "stop"
+        choice = body["choices"][0]
+        usage = body.get("usage") or {}
+        message = choice["message"]
+        error = error or _error_end(choice, key) or _error_end(message, key)
+        ended = "refusal" if message.get("refusal") else choice.get("finish_reason")
+        if ended is None or ended == "":  # as where nothing is said of it
+            ended = "stop"
         details = usage.get("prompt_tokens_details") or {}
         written = usage.get("completion_tokens_details") or {}
         calls = [call["function"] for call in message.get("tool_calls") or ()]
         return Reply(
             text=_text(message.get("content") or "", key),
             tool_calls=tuple((_text(c["name"], key), _text(c["arguments"], key)) for c in calls),
-            finish="refusal" if message.get("refusal") else _text(ended, key)[:100],
+            finish=error or _text(ended, key)[:100],
             usage=Usage(
                 input_tokens=_tokens(usage.get("prompt_tokens")),
                 output_tokens=_tokens(usage.get("completion_tokens")),
@@ -299,6 +324,17 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise Doubtful("the answer can't be read") from None
+
+
+def _error_end(part: Mapping[str, Any], key: Secret | None) -> str:
+    """The end of an answer in a part of which there is an error; empty where there is none."""
+    error = part.get("error")
+    if error is None or error is False or error == "":
+        return ""
+    said = error.get("message") if isinstance(error, Mapping) else error
+    if not isinstance(said, str) or not said.strip():
+        return ERROR_END
+    return one_line(f"{ERROR_END}: {_text(said, key)}", limit=100)
 
 
 def _text(value: object, key: Secret | None) -> str:

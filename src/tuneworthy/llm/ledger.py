@@ -14,7 +14,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -71,20 +71,69 @@ def _wrong(caught: Exception, path: Path, what: str, fix: str) -> InputError:
     return InputError(what, where=path, fix=fix)
 
 
+class NothingKeptError(InputError):
+    """A ledger in which nothing was ever kept, as where it was cut off while it was made."""
+
+
 def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
     """Refuse a file that somebody else made or changed.
 
     Raises sqlite3.Error if it is damaged, or has other tables: triggers could write what we didn't.
-    And InputError if its sums aren't those of its calls: the cap is held by them.
+    And InputError if a later version made it, if nothing was ever kept in it, or if its sums aren't
+    those of its calls: the cap is held by them.
     """
-    kinds = base.execute("SELECT type, name FROM sqlite_schema").fetchall()
-    if sorted(kinds) != [("table", "calls"), ("table", "runs")]:
+    kinds = _kinds(base)
+    ((version,),) = base.execute("PRAGMA user_version")
+    if version > VERSION and {*_TABLES} <= {*kinds}:
+        fix = "update tuneworthy, and leave the file where it is: it holds what was paid for"
+        raise InputError("was made by a newer tuneworthy", where=path, fix=fix)
+    if _holds_nothing(base):
+        raise NothingKeptError("holds nothing", where=path)
+    if kinds != _TABLES:
         raise sqlite3.DatabaseError("not made by us")
     base.execute("SELECT key, run, model, status, held, paid, reply, why FROM calls LIMIT 0")
     if not _adds_up(base):
         what = "was changed by something else: what its runs paid isn't what its calls cost"
         fix = "put a copy from before in its place, or move it away; it holds what was paid for"
         raise InputError(what, where=path, fix=fix)
+
+
+def _kinds(base: sqlite3.Connection) -> list[tuple[str, str]]:
+    """The tables of a database, and whatever else it has."""
+    return sorted(base.execute("SELECT type, name FROM sqlite_schema").fetchall())
+
+
+def _holds_nothing(base: sqlite3.Connection) -> bool:
+    """Whether a database has no tables, or the first of ours alone, without a call."""
+    kinds = _kinds(base)
+    if kinds == _TABLES[:1]:
+        return not base.execute("SELECT 1 FROM calls LIMIT 1").fetchall()
+    return not kinds
+
+
+def _make_ledger(path: Path) -> None:
+    """Make a ledger in the place of nothing, or of a file that holds nothing.
+
+    It is made whole under another name and renamed, so that a kill or a full disk leaves none that
+    is broken. What SQLite kept beside the old file would be taken for a part of the new one.
+    """
+    part = Path(f"{path}.part")
+    try:
+        _remove(part)
+        with closing(sqlite3.connect(part, isolation_level=None)) as base:
+            base.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        _remove(path)
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            _remove(part)
+        raise
+
+
+def _remove(path: Path) -> None:
+    """Remove a database with what SQLite keeps beside it, as far as they are there."""
+    for ending in ("", "-journal", "-wal", "-shm"):
+        Path(f"{path}{ending}").unlink(missing_ok=True)
 
 
 def _adds_up(base: sqlite3.Connection) -> bool:
@@ -106,8 +155,12 @@ def _adds_up(base: sqlite3.Connection) -> bool:
     )
 
 
+VERSION = 1
+"""Of the file, as its ``user_version``: a later one may hold what this program can't read. Ledgers
+from before there were versions have 0, and are like those of 1."""
+_TABLES = [("table", "calls"), ("table", "runs")]
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS calls (
+CREATE TABLE calls (
     key TEXT PRIMARY KEY,
     run TEXT NOT NULL,
     model TEXT NOT NULL,
@@ -117,7 +170,7 @@ CREATE TABLE IF NOT EXISTS calls (
     reply TEXT,
     why TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, held INTEGER NOT NULL, paid INTEGER NOT NULL)
+CREATE TABLE runs (run TEXT PRIMARY KEY, held INTEGER NOT NULL, paid INTEGER NOT NULL)
 WITHOUT ROWID;
 """
 
@@ -133,22 +186,48 @@ class Ledger:
     """
 
     _unsettled: ClassVar[tuple[str, str]] = ("in_doubt", "in_doubt")
+    _base: sqlite3.Connection | None
 
     def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, locked(path)
+        self._path = path
+        self._base = None
+        self._lock = locked(path)
+        try:
+            if not os.path.lexists(path) or self._is_empty():
+                _make_ledger(path)
+        except sqlite3.Error as caught:
+            self.close()
+            raise _wrong(caught, path, f"can't be made ({caught})", "check the folder") from None
+        except OSError as caught:
+            self.close()
+            what = f"can't be made ({caught.strerror})"
+            raise InputError(what, where=path, fix="check the folder") from None
+        except BaseException:
+            self.close()
+            raise
         settings = "journal_mode=WAL", "synchronous=NORMAL"  # survives a killed process
         with self._opening(path.absolute(), *settings) as base:
-            base.executescript(_SCHEMA)
             refuse_strange(base, path)
+            base.execute(f"PRAGMA user_version = {VERSION}")
             base.execute(  # on the wire when the last process died
                 "UPDATE calls SET status = 'in_doubt', why = 'the run was cut off' "
                 "WHERE status = 'sent'"
             )
 
+    def _is_empty(self) -> bool:
+        """Whether there is a file that holds nothing; of any other its opening says what it is."""
+        address = f"{self._path.absolute().as_uri()}?mode=rw"
+        try:
+            with closing(sqlite3.connect(address, uri=True)) as base:
+                base.execute("PRAGMA trusted_schema=OFF")
+                return _holds_nothing(base)
+        except DAMAGE:
+            return False
+
     @contextmanager
     def _opening(self, address: Path | str, *settings: str) -> Iterator[sqlite3.Connection]:
         """What can't be opened is closed again, and told in one line."""
-        self._base: sqlite3.Connection | None = None
+        self._base = None
         try:
             self._base = sqlite3.connect(address, uri=True, isolation_level=None)
             for setting in ("trusted_schema=OFF", *settings):
@@ -388,6 +467,7 @@ class ReadOnlyLedger(Ledger):
 
     A call that is on the wire, or was when a run was cut off, counts as doubtful here. The file has
     to be there; on a full or read-only disk it is read as it lies, if nothing is left to write.
+    Raises NothingKeptError where it holds nothing.
     """
 
     _unsettled = ("in_doubt", "sent")

@@ -30,7 +30,7 @@ from tuneworthy.llm.endpoints import (
 )
 from tuneworthy.llm.ledger import MOST_ASKED, Answer, Ledger
 from tuneworthy.model.case import Price
-from tuneworthy.model.lab import ChatMessage, Quote, Request, Settled, StopKind
+from tuneworthy.model.lab import MAY_LACK, ChatMessage, Quote, Request, Settled, StopKind
 
 PROBES = 5
 """Calls that a model which has answered nothing yet gets at a time, and as many in a row that end
@@ -46,13 +46,19 @@ class Probe:
 
     answered: bool = False
     why: str = ""
+    alike: str = ""  #: What the last calls without an answer have in common.
     times: int = 0
     calls: int = 0  #: Its calls that haven't ended; they may still be answered.
     ended: asyncio.Event = field(default_factory=asyncio.Event)  #: Set as one of them ends.
 
-    def lacked(self, why: str) -> None:
-        """One more call without an answer; it counts with those before that ended alike."""
-        self.times = self.times + 1 if why == self.why else 1
+    def lacked(self, why: str, alike: str = "") -> None:
+        """One more call without an answer; it counts with those before that ended alike.
+
+        ``alike`` is what they have in common, where ``why`` has words that may differ.
+        """
+        alike = alike or why
+        self.times = self.times + 1 if alike == self.alike else 1
+        self.alike = alike
         self.why = why
 
     @property
@@ -527,13 +533,16 @@ class Runner:
         except Exception as caught:
             ledger.doubt(key, f"a fault while it was on the wire: {type(caught).__name__}")
             raise
+        reply = reply.held_against(request)
         if lacks := reply.lacks:
-            probe.lacked(lacks)
+            probe.lacked(lacks, alike=reply.lack)
         else:
             probe.answered = True
         paid = paid_usd(reply, price, most)
         if pico(paid) > pico(most):  # then the bound doesn't hold, and neither would the cap
             self._end("cap", f"an answer of {request.model} cost more than it could at most")
+        if reply.lack == MAY_LACK:  # whatever went wrong may have passed when it is run again
+            return await self._kept(partial(ledger.fail, key, reply.lacks, paid))
         return await self._kept(partial(ledger.settle, key, reply, paid))
 
     def _wait(self, caught: Busy | NotSent, before: int) -> float:

@@ -7,9 +7,11 @@ import json
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any, Literal
+from unicodedata import category
 
 from pydantic import Field
 
+from tuneworthy.errors import one_line
 from tuneworthy.model.base import (
     ChatRole,
     Estimated,
@@ -101,7 +103,7 @@ class Proposed(Record):
 class Proposing(Record):
     """What a generator was asked for, and what came."""
 
-    model: Name  #: Id of the model that wrote.
+    model: Name  #: The model that wrote, with its host where that isn't its vendor's own.
     parent: Name
     """Id of the arm that every draw began from: the best as written on the cases shown."""
     shown: Natural  #: Cases that were learned from; they raced nothing and reported nothing.
@@ -187,10 +189,47 @@ class Usage(Record):
     reasoning_tokens: Natural = 0  #: Of the output: what was thought and not shown.
 
 
+WHOLE_ENDS = frozenset({"stop", "eos", "end_turn", "stop_sequence", "completed"})
+"""How endpoints say, in any case of letters, that an answer came to its own end; one that says
+nothing counts as ``stop``.
+
+Only what is listed here is whole. Endpoints answer HTTP 200 with a part of an answer, or with a
+sentence of their own, and say ``error``, ``abort``, ``OTHER`` or a word that nobody knew yesterday:
+taken for answers, these would be wrong ones, and the model would look bad for them.
+"""
+TOOL_ENDS = frozenset({"tool_calls", "tool_call", "tool_use", "function_call"})
+"""How they say that it ended with a tool to be called; whole where tools were offered."""
+ERROR_END = "error"  #: The end of what holds an error, whatever else it holds.
+_STRANGE_TOOL = "a tool that was not offered"
 _CUT_OFF = "the answer was cut off: raise the tokens an answer may have (--max-tokens asks anew)"
-_WITHHELD = {"length": _CUT_OFF, "max_tokens": _CUT_OFF, "refusal": "the model refused to answer"}
-_FILTERS = ("content_filter", "safety", "recitation", "prohibited_content")
-_WITHHELD |= dict.fromkeys(_FILTERS, "a content filter withheld the answer")
+_REFUSED = "the model refused to answer"
+_FILTERED = "a content filter withheld the answer"
+_MISSING = {
+    "length": _CUT_OFF,
+    "max_tokens": _CUT_OFF,
+    "refusal": _REFUSED,
+    "content_filter": _FILTERED,
+    "safety": _FILTERED,
+    "recitation": _FILTERED,
+    "prohibited_content": _FILTERED,
+    "blocklist": _FILTERED,
+    "spii": _FILTERED,
+    _STRANGE_TOOL: "it called a tool, and none was offered",
+}
+"""What is said of the ends that are known to be none; of others the endpoint's own word."""
+MAY_LACK = "the answer may not be whole"  #: What is said of every other end.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+_FILLERS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")  # letters and marks that show nothing
+
+
+def shows_nothing(text: str) -> bool:
+    """Whether a text has no character that can be seen."""
+    return not any(
+        category(letter) not in _INVISIBLE
+        and letter not in _FILLERS
+        and not "\ufe00" <= letter <= "\ufe0f"  # these choose how others look
+        for letter in text
+    )
 
 
 class RefusedBy(Record):
@@ -215,19 +254,42 @@ class Reply(Record):
     @property
     def cut_off(self) -> bool:
         """Whether it ended at its limit."""
-        return _WITHHELD.get(self.finish.casefold()) == _CUT_OFF
+        return _MISSING.get(self._end) == _CUT_OFF
 
     @property
     def withheld(self) -> bool:
         """Whether the model or a filter gave no answer on purpose."""
-        return self.finish.casefold() in _WITHHELD and not self.cut_off
+        return _MISSING.get(self._end) in (_REFUSED, _FILTERED)
+
+    @property
+    def _end(self) -> str:
+        """Its end in small letters, without what an endpoint said about an error."""
+        end = self.finish.casefold()
+        return ERROR_END if end.startswith(f"{ERROR_END}:") else end
 
     @property
     def lacks(self) -> str:
         """Why it holds no whole answer, though it was paid for; empty where it holds one."""
-        if why := _WITHHELD.get(self.finish.casefold()):
-            return why
-        return "" if self.text.strip() or self.tool_calls else "the answer was empty"
+        kind = self.lack
+        if kind == MAY_LACK:
+            return f'{kind}: it ended as "{one_line(self.finish, limit=100)}"'
+        return kind
+
+    @property
+    def lack(self) -> str:
+        """The same without an endpoint's own words, which may differ from call to call."""
+        if self._end in _MISSING:
+            return _MISSING[self._end]
+        if self._end not in WHOLE_ENDS | TOOL_ENDS:
+            return MAY_LACK
+        return "" if self.tool_calls or not shows_nothing(self.text) else "the answer was empty"
+
+    def held_against(self, request: Request) -> Reply:
+        """The same as what came for a request: a tool call is no answer where none was offered."""
+        called = bool(self.tool_calls) or self._end in TOOL_ENDS
+        if request.tools is not None or not called or self._end not in WHOLE_ENDS | TOOL_ENDS:
+            return self
+        return self.model_copy(update={"finish": _STRANGE_TOOL})
 
 
 Status = Literal["sent", "settled", "failed", "in_doubt"]
@@ -261,6 +323,7 @@ class Spend(Record):
     reused: Natural  #: Answers that were there already.
     in_doubt: Natural
     failed: Natural
+    hosts: Strings = ()  #: Hosts that calls of the run go to and that aren't their vendors' own.
 
 
 class Quote(Record):
@@ -503,7 +566,8 @@ class VerifyResult(Record):
     why: str = ""
     """Id of what decided: ``task``, ``general``, ``interval``; under a judge ``labels`` that lack,
     or the ``choice`` of the untuned arm by the judge's word alone; ``unanswered`` where over 2% of
-    an arm's calls got no answer; or, cut short, ``stopped``."""
+    an arm's calls got no answer; ``same_words`` where all got the same one and none is right; or,
+    cut short, ``stopped``."""
     judge: JudgeOf | None = None
     """The model that judged, held against people; None where rules scored."""
     spend: Spend

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile, zip_longest
@@ -400,16 +400,17 @@ def own_answers(
     n: int = MOST_COMPARED,
     send: bool = False,
     cap_usd: float = 0.0,
+    to: Collection[str] = (),
     **settings: Any,
 ) -> OwnAnswers:
     """What the best arm answers to ``n`` examples at most, drawn from the training set.
 
     That is the one that the ceiling lab chose unless another is named, else the first with a
     prompt. ``send`` asks for what isn't in the ledger yet, as ``lab.prepare.paid``; who only reads
-    gets what was answered. Raises InputError if there is no training set, no such arm, or the cap
-    is too small.
+    gets what was answered. Models may be called at the hosts in ``to``, too. Raises InputError if
+    there is no training set, no such arm, or the cap is too small.
     """
-    lab = prepare(source, scored=False)
+    lab = prepare(source, scored=False, to=to)
     _, passed = training_set(lab.case)
     arms = {a.id: a for a in lab.plan.called if not a.steps}
     choice = written_choice(lab.case)

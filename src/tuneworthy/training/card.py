@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from tuneworthy.lab.plan import Asked
+from tuneworthy.lab.plan import Asked, Cases
 from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.verify import bundled
 from tuneworthy.model.base import Unknown
@@ -79,7 +79,14 @@ def refusal_probes() -> tuple[EvalCase, ...]:
 
 
 class ProbeScores(Scores):
-    """Scores of probes: a cut answer counts as far as it goes, and one withheld declines."""
+    """Scores of probes: a cut answer counts as far as it goes, and one withheld declines.
+
+    One and the same answer to all of them is one: a label may be all that a model ever says.
+    """
+
+    def same_words(self, arm: Arm, cases: Cases) -> str:  # noqa: ARG002  # as of all scores
+        """Nothing; see the class."""
+        return ""
 
     async def take(self, calls: Iterable[Asked], became: Mapping[str, Settled]) -> None:
         """Score what became of calls, by key."""
@@ -237,6 +244,8 @@ def _gain(verify: VerifyResult, plan: PilotPlan, *, best_known: bool) -> _Told:
         says = f"{contrast.second} is better than tuning: {_difference(contrast)}"
     if verify.why == "unanswered":
         says += "; too many calls got no answer"
+    if verify.why == "same_words":
+        says += "; every answer of an arm was the same"
     if verify.why == "general":
         state = "met" if contrast.low > plan.margin and best_known else "unknown"
     rests = f"{count(contrast.n)} held-out cases, paired: {contrast.first} and {contrast.second}"

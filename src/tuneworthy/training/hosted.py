@@ -48,7 +48,8 @@ class HostedTrainer:
 
     The ``service`` is whose jobs it takes, ``openai`` or ``together``. Prices are for a million
     tokens: those that are trained on, each epoch counted, and those of the tuned model. ``base`` is
-    the base's name where the service trains it under another; ``every_s`` it looks at a job.
+    the base's name where the service trains it under another; ``every_s`` it looks at a job. To a
+    host that is neither known nor ``confirmed`` nothing is sent.
     """
 
     way: Way = "hosted"
@@ -63,11 +64,13 @@ class HostedTrainer:
         serving: TokenPrice,
         base: str = "",
         every_s: float = 15.0,
+        confirmed: Collection[str] = (),
     ) -> None:
         self._untuned, self._service, self._every = untuned, service, every_s
         self._price, self._serving, self._reached = usd_per_mtok, serving, reach(untuned)
         self._base = base or self._reached.name
-        self._http = Http({}, timeout_s=_TIMEOUT_S)
+        self._confirmed = frozenset(confirmed)
+        self._http = Http({}, timeout_s=_TIMEOUT_S, confirmed=self._confirmed)
         self._stopped = asyncio.Event()
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
@@ -173,7 +176,7 @@ class HostedTrainer:
     async def close(self) -> None:
         self._stopped = asyncio.Event()
         await self._http.close()
-        self._http = Http({}, timeout_s=_TIMEOUT_S)
+        self._http = Http({}, timeout_s=_TIMEOUT_S, confirmed=self._confirmed)
 
     def _finished(self, work: TrainingWork, job: Row, model: str, tokens: str) -> Finished:
         name, counted = job.get(model), job.get(tokens) if tokens else None
@@ -222,7 +225,7 @@ class HostedTrainer:
         here = _own(self._reached.base_url) and _own(place)
         if not _ID.fullmatch(file) or not (place.startswith("https://") or here):
             raise Refused("it names no safe place to put the file")
-        status, _, raw = await self._http.exchange("PUT", place, None, data=text)
+        status, _, raw = await self._http.exchange("PUT", place, None, data=text, vouched=True)
         if status not in _OK:
             raise self._refusal(status, "", raw)
         await self._ask("POST", f"files/{file}/preprocess")

@@ -36,6 +36,7 @@ from tuneworthy.lab.verify import (
 )
 from tuneworthy.llm.choose import prices_of, transport_for
 from tuneworthy.llm.endpoints import Busy, CallError, Doubtful, NotSent, Refused, reach
+from tuneworthy.llm.hosts import strange_host
 from tuneworthy.llm.ledger import TRAINING, Ledger
 from tuneworthy.llm.runner import Job, Stop, quote, total
 from tuneworthy.model.base import Estimated
@@ -105,6 +106,8 @@ class PreparedPilot:
         """A tuned arm; without a seed, all seeds are one arm."""
         of_seed = "" if seed is None else f" · seed {seed}"
         more = f" · nearest {near}" if near else ""
+        host = strange_host(self.base.id, self.base.base_url)
+        more += f" at {host}" if host else ""
         return Arm(
             id=f"{self.prompt.name} · tuned on {size}{more}{of_seed}"[:200],
             kind="tuned",
@@ -320,7 +323,8 @@ async def _seconds_a_call(pilot: PreparedPilot) -> float:
     jobs = [job for job, *_ in (*race, *(*own, *general) * pilot.plan.seeds)]
     first, *timed = jobs[:: -(-len(jobs) // TIMED_CALLS)]
     pilot.say(f"{len(timed)} calls of the base are measured")
-    transport = transport_for([reach(pilot.base)], at_once=len(timed))
+    place = reach(pilot.base)
+    transport = transport_for([place], at_once=len(timed), confirmed=pilot.lab.confirmed)
     try:
         await transport.send(first.request)  # it also starts the model
         began = time.monotonic()
@@ -465,7 +469,7 @@ class _Going:
         if model:
             served, lab = self.pilot.trainer.served(model), self.pilot.lab
             if self._transport is None:
-                own = transport_for([reach(served)], at_once=calls.at_once)
+                own = transport_for([reach(served)], at_once=calls.at_once, confirmed=lab.confirmed)
             prices = prices_of((served, *lab.case.models), lab.as_of)
             calls = replace(calls, price_of=prices, transport=own or calls.transport)
         runner = calls.runner(calls.counting(len(jobs), running=1))
@@ -520,12 +524,15 @@ class _Going:
         verify = compared(written, self.lab, self.general, (tuned, untuned))
         ahead = verify.contrast.low > self.plan.margin and verify.outcome != "regressed"
         if ahead and (lost := self._lost()):
-            unknown = {"outcome": "unknown", "why": "unanswered", **lost.of_result}
+            race = self.lab.stayed("prompt")
+            missing = any(self.scores.lost(arm, self.select) for arm in race)
+            why = "unanswered" if missing else "same_words"
+            unknown = {"outcome": "unknown", "why": why, **lost.of_result}
             return verify.model_copy(update=unknown)  # another untuned way may be better
         return verify
 
     def _lost(self) -> Stop:
-        """Why the best untuned way isn't known: too many calls of the race without an answer."""
+        """Why the best untuned way isn't known: what of the race wasn't measured."""
         return first_of(self.lab.unanswered(self.lab.stayed("prompt"), self.select))
 
     def _planted(self, size: int) -> tuple[tuple[str, str], ...]:

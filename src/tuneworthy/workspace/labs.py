@@ -25,6 +25,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from tuneworthy.errors import CaseError, ConflictError, InputError, NoSuchCaseError
 from tuneworthy.files.case import beside
+from tuneworthy.files.config import read_config
 from tuneworthy.files.disk import CASES_LIMIT, MIB, read_text, write_new
 from tuneworthy.files.stores import FOLDER, JsonLines, Moment, pilot_folder
 from tuneworthy.lab import ceiling, retrieve, verify
@@ -39,6 +40,7 @@ from tuneworthy.lab.prepare import (
 from tuneworthy.lab.session import StopHandle, ledger_or_none
 from tuneworthy.llm.choose import lacking_keys
 from tuneworthy.llm.endpoints import Transport
+from tuneworthy.llm.hosts import refuse_unconfirmed
 from tuneworthy.model.base import LateRecord, Natural, NonNegative, Record, json_text
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
@@ -117,6 +119,8 @@ class LabOffer(LateRecord):
     spent_usd: float = Field(exclude=True)  #: What earlier runs have paid and put aside.
     lacking: tuple[str, ...] = Field((), exclude=True)
     """Keys that it takes and that aren't there, a sentence each."""
+    unconfirmed: tuple[str, ...] = Field((), exclude=True)
+    """Hosts it would call and that nobody confirmed, a sentence each: it is refused until then."""
     more: tuple[tuple[str, str], ...] = Field((), exclude=True)
     """What else it would take, as label and text."""
 
@@ -254,7 +258,7 @@ class Labs:
 
         It is worked out once for as long as no file of the case changes.
         """
-        asked, files = (str(source), settings, today()), stamps(Path(source))
+        asked, files = (str(source), settings, today(), read_config()), stamps(Path(source))
         last_offer = self._offers.find(asked, files)
         return last_offer or self._offers.keep(asked, files, self._worked_out(source, settings))
 
@@ -287,6 +291,8 @@ class Labs:
             what = "more would be sent than was confirmed"
             raise QuoteExceededError(what, where="the lab", fix=fix)
         caller = _caller(lab)
+        if caller is not None and self._transport is None:
+            refuse_unconfirmed(caller.places, caller.confirmed)
         transport = self._transport(caller) if self._transport and caller else None
         before, own = min(cap_usd, offered.spent_usd), Path(source).resolve()
         if self.budget_usd is not None:  # it may cost no more than was confirmed
@@ -336,6 +342,7 @@ class Labs:
             most_usd=quote.usd_most + sum(call.usd for call in again),
             spent_usd=spend.paid + spend.held if spend else 0.0,
             lacking=lacking_keys(reached) if self._transport is None else (),
+            unconfirmed=caller.unconfirmed if caller and self._transport is None else (),
         )
 
     def _refuse(self, source: str | Path) -> None:

@@ -65,6 +65,12 @@ CORRECT = (
 )
 """What to do about an arm that got too few answers."""
 
+LOOK_AT_WORDS = (
+    "look whether these are words of the model or of what stands before it; once that is mended, "
+    "another --max-tokens asks anew; or take the arm out of the case"
+)
+"""What to do about an arm that gave one wrong answer to everything."""
+
 _AGAIN = "then run it again: nothing is paid twice"
 
 
@@ -105,11 +111,13 @@ def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
     paid, calls = small_usd(spend.paid), counted(spend.calls, "call")
     text = f"{paid} of {small_usd(spend.cap)} so far, for {calls}"
     if spend.failed:
-        text += f"; {count(spend.failed)} more failed, unpaid"
+        text += f"; {count(spend.failed)} more failed"
     if spend.in_doubt:
         text += f"; {count(spend.in_doubt)} in doubt hold {small_usd(spend.held)} more"
     if saved:
         text += f"; the race saved {counted(saved, 'call')}"
+    if spend.hosts:
+        text += f"; calls went to {listing(spend.hosts)}"
     yield "Spent", text
     if stopped:
         yield "Stopped", f"{stopped}. What was paid for is kept: run it again to go on"
@@ -121,8 +129,8 @@ UNUSABLE = "nothing the judge said could be used: try another --judge-model"
 """Where every answer of the judge is unreadable, refused or in doubt."""
 
 
-def judge_text(plan: JudgePlan, own: int) -> str:
-    text = f"{plan.model} by {plan.file}; its word alone reports nothing"
+def judge_text(plan: JudgePlan, named: str, own: int) -> str:
+    text = f"{named} by {plan.file}; its word alone reports nothing"
     if own:
         text += f". It wrote the outputs of {several(own, 'arm')} itself, and may favour them"
     return text
@@ -246,9 +254,14 @@ def board_row(row: ArmResult) -> tuple[str, ...]:
         notes.append(f"{count(row.unjudged)} not judged")
     beside = f" ({', '.join(notes)})" if notes else ""
     missing = "" if row.arm.kind == "baseline" else count(row.failed + row.in_doubt)
-    score = share_text(of, "not measured" if row.failed or row.in_doubt else "not run")
+    score = share_text(of, "not measured" if _was_asked(row) else "not run")
     cost, time = known(row.usd_per_case, small_usd), known(row.latency_p95_s, _seconds)
     return f"{row.arm.id}{beside}", score, missing, cost, time
+
+
+def _was_asked(row: ArmResult) -> bool:
+    """Whether calls of an arm were made, whatever came of them."""
+    return bool(row.failed + row.in_doubt) or not isinstance(row.latency_p95_s, Unknown)
 
 
 def board_note(result: CeilingResult) -> str:
@@ -339,9 +352,22 @@ def lacks_answers(result: CeilingResult) -> bool:
     )
 
 
+def _same_words(result: CeilingResult) -> bool:
+    """Whether a prompt arm isn't judged because it gave one answer to everything."""
+    return any(
+        row.arm.kind == "prompt" and isinstance(row.quality, Unknown) and _was_asked(row)
+        for row in result.arms
+    )
+
+
 def _why_stopped(result: CeilingResult) -> str:
-    lacks = "too many calls got no answer" if lacks_answers(result) else "it was cut short"
-    return result.stopped if result.stopped_by == "user" else lacks
+    if result.stopped_by == "user":
+        return result.stopped
+    if lacks_answers(result):
+        return "too many calls got no answer"
+    if result.stopped_by == "unanswered" and _same_words(result):
+        return result.stopped
+    return "it was cut short"
 
 
 def _ceiling(result: CeilingResult) -> str:
@@ -437,11 +463,7 @@ def _next(
     """What to do next: a command where a folder is known, else an instruction for the page."""
     judge, target, needed = result.judge, result.target, result.cases_needed
     if result.stopped:
-        if result.stopped_by != "user" and lacks_answers(result):
-            return CORRECT
-        if folder is not None:
-            return _again(result, f"tuneworthy ceiling {folder}")
-        return f"start it again to go on{'; raise the cap' * (result.stopped_by == 'cap')}"
+        return _next_of_stopped(result, folder)
     if judge is not None and not result.best:
         return UNUSABLE
     if judge is not None:
@@ -465,6 +487,19 @@ def _next(
     return f"add {more} labelled cases to the evaluation set, {_AGAIN}"
 
 
+def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
+    """How a lab goes on that ended early."""
+    if result.stopped_by != "user" and lacks_answers(result):
+        return CORRECT
+    if result.stopped_by == "unanswered" and _same_words(result):
+        return LOOK_AT_WORDS
+    if folder is not None:
+        return _again(result, f"tuneworthy ceiling {folder}")
+    if result.stopped_by == "cap":
+        return "start it again to go on; raise the cap"
+    return "start it again to go on"
+
+
 def _again(result: CeilingResult | RetrievalResult, command: str) -> str:
     """How a run goes on that ended early: at its cap by the price of the rest."""
     if result.stopped_by == "cap":
@@ -481,10 +516,22 @@ def quote_dict(
     proposing: Mapping[str, object] | None = None,
     general: int = 0,
     judge: JudgePlan | None = None,
+    hosts: Sequence[str] = (),
+    unconfirmed: Sequence[str] = (),
 ) -> str:
-    """The plan and its price as JSON; its arms are those that are known already."""
+    """The plan and its price as JSON; its arms are those that are known already.
+
+    ``hosts`` are those that aren't their vendors' own, and ``unconfirmed`` says what of them nobody
+    confirmed.
+    """
     judged = judge and judge.model_dump(mode="json")
-    more = {"proposing": proposing, "general": general, "judge": judged}
+    more = {
+        "proposing": proposing,
+        "general": general,
+        "judge": judged,
+        "hosts": hosts,
+        "unconfirmed": unconfirmed,
+    }
     plan = {"arms": [arm.model_dump(mode="json") for arm in arms], "select": select}
     plan |= {"report": report, **quote.model_dump(mode="json")}
     plan |= {name: value for name, value in more.items() if value}
@@ -843,14 +890,20 @@ def _pilot_rows(result: PilotResult) -> Rows:
     if result.stopped:
         yield "Stopped", sentence(result.stopped)
     yield "Plan", f"written down on {day(plan.written_on)}, before the first run"
-    yield "Spent", f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}"
+    to = f"; calls went to {listing(result.spend.hosts)}" if result.spend.hosts else ""
+    yield "Spent", f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}{to}"
 
 
 def pilot_quote_document(
-    plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float, name: str = ""
+    plan: PilotPlan,
+    training: TrainingQuote,
+    calls: Quote,
+    cap_usd: float,
+    name: str = "",
+    more: Iterable[tuple[str, str]] = (),
 ) -> b.Document:
-    """What would be trained and asked, and what it takes."""
-    rows = _pilot_quote(plan, training, calls, cap_usd)
+    """What would be trained and asked, what it takes, and ``more`` to say."""
+    rows = [*_pilot_quote(plan, training, calls, cap_usd), *more]
     return b.Document(name, "What the pilot would take", (), facts=b.facts(rows))
 
 

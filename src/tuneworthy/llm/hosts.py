@@ -1,0 +1,127 @@
+"""Which hosts models are called at, and which of them somebody confirmed.
+
+A case file may be a stranger's, and it says where its models are called: under the name of a vendor
+it may name any host. So a model that isn't at its vendor's own host is named with the host it is
+called at, and nothing is sent to a host that nobody confirmed on this machine. A case file never
+confirms one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from tuneworthy.errors import CaseError, InputError
+from tuneworthy.llm.endpoints import LOOPBACK, PRESETS, Reached, host_of
+from tuneworthy.model.base import Strings
+
+_VENDORS = frozenset(host_of(preset.base_url) for preset in PRESETS.values())
+
+
+def config_path() -> Path | None:
+    """Where a user's own configuration is, if it is there; None without a home."""
+    named = os.environ.get("XDG_CONFIG_HOME", "")
+    with suppress(RuntimeError):  # no home is known
+        base = Path(named) if Path(named).is_absolute() else Path.home() / ".config"
+        return base / "tuneworthy" / "config.yaml"
+    return None
+
+
+def host_named(text: str) -> str:
+    """The host that a user means: a host alone, or an address; a CaseError if it is none."""
+    return host_of(text if "://" in text else f"https://{text}")
+
+
+def strange_host(model_id: str, base_url: str | None) -> str:
+    """The host of a model that isn't at its vendor's own; empty for one that is.
+
+    What is served on this machine is nobody's host, unless a vendor's name stands before it. An
+    address that is none is told where the model is reached.
+    """
+    host = ""
+    with suppress(CaseError):
+        host = host_of(base_url) if base_url else ""
+    provider, _, name = model_id.partition(":")
+    preset = PRESETS.get(provider) if name else None
+    if not host or (preset is None and host in LOOPBACK):
+        return ""
+    if preset is None:
+        return host
+    own = host_of(preset.base_url)
+    same = host == own or (host in LOOPBACK and own in LOOPBACK)
+    return "" if same else host
+
+
+def name_with_host(model_id: str, base_url: str | None) -> str:
+    """A model as people see it: ``openai:gpt-4o at elsewhere.example``."""
+    host = strange_host(model_id, base_url)
+    return f"{model_id} at {host}" if host else model_id
+
+
+def strange_hosts(places: Iterable[Reached]) -> Strings:
+    """Hosts of places that aren't their vendors' own, each once."""
+    hosts = (strange_host(f"{place.provider}:{place.name}", place.base_url) for place in places)
+    return tuple(dict.fromkeys(host for host in hosts if host))
+
+
+def may_send_to(host: str, confirmed: Collection[str] = ()) -> bool:
+    """Whether a host is on this machine, a vendor's that is known, or one that was confirmed.
+
+    Those that a user's environment names, as in ``OPENAI_BASE_URL``, are.
+    """
+    return host in LOOPBACK or host in _VENDORS or host in confirmed or host in _in_environment()
+
+
+def _in_environment() -> frozenset[str]:
+    hosts = set[str]()
+    for provider in PRESETS:
+        if address := os.environ.get(f"{provider.upper()}_BASE_URL", ""):
+            with suppress(CaseError):
+                hosts.add(host_named(address))
+    return frozenset(hosts)
+
+
+def _is_confirmed(place: Reached, confirmed: Collection[str]) -> bool:
+    """Whether a model may be called where it is: its vendor's name vouches for its own host alone.
+
+    A key for a host is in the environment, or in the keyring, because its user put it there.
+    """
+    host = host_of(place.base_url)
+    if place.key is not None or host in LOOPBACK or host in confirmed or host in _in_environment():
+        return True
+    preset = PRESETS.get(place.provider)
+    return host in _VENDORS if preset is None else host == host_of(preset.base_url)
+
+
+def unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) -> Strings:
+    """Hosts that nobody confirmed, a sentence each with what confirms it; () where all are."""
+    return tuple(dict.fromkeys(map(str, _refusals(places, confirmed))))
+
+
+def refuse_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) -> None:
+    """Refuse to go on where some places are at a host that nobody confirmed."""
+    for refusal in _refusals(places, confirmed):
+        raise refusal
+
+
+def _refusals(places: Iterable[Reached], confirmed: Collection[str]) -> Iterable[InputError]:
+    for place in places:
+        if place.base_url and not _is_confirmed(place, confirmed):
+            yield not_confirmed(f'model "{place.provider}:{place.name}"', host_of(place.base_url))
+
+
+def not_confirmed(what: str, host: str) -> InputError:
+    """What is said where something would go to a host that nobody confirmed."""
+    path = config_path()
+    listed = f", or list {host} under hosts in {_short(path)}" if path else ""
+    fix = f"if that is right, run it in a terminal with --to {host}{listed}"
+    return CaseError(f"{what} is called at {host}, which nobody confirmed", fix=fix)
+
+
+def _short(path: Path) -> str:
+    """A path with ``~`` for the home, where it is below that."""
+    with suppress(RuntimeError, ValueError):
+        return f"~/{path.relative_to(Path.home())}"
+    return str(path)
