@@ -78,7 +78,6 @@ def cases() -> Any:
         ["explain", "HERE"],
         ["plan", "HERE"],
         ["price", "HERE"],
-        ["decide", "HERE", "--quick"],
     ]
     return "case.yaml", [each.read_bytes() for each in inputs.GALLERY.glob("*/case.yaml")], lines
 

@@ -62,7 +62,6 @@ _REQUIRED = (
 )
 @opt.seed_option
 @opt.flag("--short", "Only the decision memo, one page: with markdown, html or pdf.", "memo")
-@opt.flag("--quick", "Only the three strongest reasons: can it be ruled out?")
 def decide(case: str, require: str | None, memo: bool, **options: Any) -> int:
     """Judge CASE, a case folder or its case.yaml (the present folder when not given).
 
