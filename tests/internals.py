@@ -84,7 +84,6 @@ from tuneworthy.framework.schema import (
     framework_schema,
 )
 from tuneworthy.framework.tally import effort, tally
-from tuneworthy.interview import free as interview_free
 from tuneworthy.interview.answers import (
     EvaluatedCase,
     accept_conflict,
@@ -93,19 +92,14 @@ from tuneworthy.interview.answers import (
     what_if,
     write_answer,
 )
-from tuneworthy.interview.free import folded
 from tuneworthy.interview.pages import (
-    LONGEST_REPLY,
-    Sheet,
-    reply_page,
     rest,
-    rest_choices,
     why_text,
 )
+from tuneworthy.interview.questions import _fields as interview_fields
 from tuneworthy.interview.questions import (
     answer_path,
     ask_of,
-    every_ask,
     if_done,
     next_ask,
     offers,
@@ -308,8 +302,6 @@ from tuneworthy.model.interview import (
     AnswerResult,
     Ask,
     CaseField,
-    ConversationTurn,
-    ParsedReply,
 )
 from tuneworthy.model.lab import (
     Arm,
@@ -502,9 +494,8 @@ from tuneworthy.stats.intervals import (
 )
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Value, WholeValue, edit
-from tuneworthy.terminal import session as terminal_begin
-from tuneworthy.terminal.session import InterviewSession, split_message
-from tuneworthy.terminal.terminals import Entry, MenuTerminal, PlainTerminal
+from tuneworthy.terminal.lines import Entry, LineTerminal
+from tuneworthy.terminal.session import InterviewSession
 from tuneworthy.text.glossary import Glossary, Phrases, generic_phrases
 from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction, Reader, follows
 from tuneworthy.text.json import UNREAD, looking, looks_like_json, read_json, read_rows, readable
