@@ -93,6 +93,7 @@ from tuneworthy.interview.answers import (
     write_answer,
 )
 from tuneworthy.interview.pages import (
+    MARGIN,
     rest,
     why_text,
 )
@@ -225,6 +226,7 @@ from tuneworthy.model.base import (
     as_bytes,
     digest,
     months_to_reach,
+    read_place,
     remembered_digest,
     usd_per_request,
 )

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import pytest
 import wcwidth
 
-from answering import answer_in
-from internals import LineTerminal, framework_of, part_asks, run, start_case
+from answering import answer_in, evaluated
+from internals import MARGIN, LineTerminal, framework_of, part_asks, run, start_case
 from test_gallery import agrees, expected
 from test_gallery import said as parts
 from tuneworthy import decide, load_case
@@ -151,9 +151,27 @@ def test_what_is_wrong_in_a_file_of_answers_is_named_with_its_line(
 
 
 def test_a_file_that_answers_what_nobody_asks_begins_nothing(tmp_path: Path) -> None:
-    seen = tuneworthy("interview", tmp_path / "new", "--answers", script(tmp_path, "nothing: yes"))
+    for text in (
+        "nothing: yes",
+        "few_shot: perhaps",
+        "data.glossary: glossary.yaml",
+        f"few_shot: yes\nkept: [{CLASH}]",
+        "name: a\ntargets.quality.at_least: 7",
+    ):
+        seen = tuneworthy("interview", tmp_path / "new", "--answers", script(tmp_path, text))
+        assert seen.code == 2
+        assert not (tmp_path / "new").exists()
+    (tmp_path / "there").mkdir()
+    seen = tuneworthy("interview", tmp_path / "there", "--answers", tmp_path / "answers.yaml")
     assert seen.code == 2
-    assert not (tmp_path / "new").exists()
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_a_file_that_keeps_what_never_came_up_writes_nothing(folder: Path, tmp_path: Path) -> None:
+    before = case_text(folder)
+    path = script(tmp_path, f"few_shot: yes\nkept: [{CLASH}]\n")
+    assert tuneworthy("interview", folder, "--answers", path).code == 2
+    assert case_text(folder) == before
 
 
 # Lines ------------------------------------------------------------------------------------------
@@ -322,8 +340,8 @@ class Screen:
         self._fd = ours
         self.text = ""
 
-    def wait_for(self, text: str) -> None:
-        """Read until a text has come, after all that was waited for before."""
+    def wait_for(self, text: str) -> str:
+        """Read until a text has come, after all that was waited for before; what came ahead."""
         until = time.monotonic() + SECONDS
         while text not in self.text:
             assert time.monotonic() < until, self.text[-2000:]
@@ -333,7 +351,8 @@ class Screen:
                 except OSError:
                     break
         assert text in self.text
-        self.text = self.text.split(text, 1)[1]
+        ahead, self.text = self.text.split(text, 1)
+        return ahead
 
     def press(self, keys: str) -> None:
         """Type."""
@@ -366,3 +385,173 @@ def screens() -> Iterator[list[Screen]]:
         if screen.process.poll() is None:
             screen.process.kill()
             screen.process.wait()
+
+
+PROMPT = f"\r\n{MARGIN}> "
+
+
+@pytest.fixture
+def screen(folder: Path, screens: list[Screen]) -> Screen:
+    """The interview about a case with a goal, in a terminal."""
+    screens.append(Screen("interview", folder))
+    return screens[0]
+
+
+def test_a_whole_word_and_enter_is_one_answer(folder: Path, screen: Screen) -> None:
+    passed = set[str]()
+    answers = dict[str, str]()
+    words = ("y", "yes", "no", "no idea", "N", "don't know", "Don’t know")
+    for word, value in zip(words, ("yes", "yes", "no", "", "no", "", ""), strict=True):
+        shown = screen.wait_for(PROMPT)
+        ask = evaluated(folder, as_of=AS_OF).next(passed=passed)
+        assert ask is not None
+        assert ask.id not in answers
+        assert f"\r\n{ask.number}/{ask.of}" in shown
+        screen.press(f"{word}\r")
+        answers[ask.id] = value
+        if not value:
+            passed.add(ask.id)
+    screen.wait_for(PROMPT)
+    screen.press("quit\r")
+    assert screen.end() == 0
+    now = evaluated(folder, as_of=AS_OF)
+    assert {name: now.ask(name).value for name in answers} == answers
+    assert len(answers) == len(words)
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("?", "It is kept as ceiling.few_shot."),
+        ("why", "It is kept as ceiling.few_shot."),
+        ("", "Answer it, or d if you don't know."),
+        ("maybe", '"maybe" is no answer to this.'),
+        ("yes please", '"yes please" is no answer to this.'),
+        ("ye", '"ye" is no answer to this.'),
+        ("yd", '"yd" is no answer to this.'),
+    ],
+)
+def test_what_is_no_answer_is_followed_by_the_same_question(
+    word: str, says: str, folder: Path, screen: Screen
+) -> None:
+    before = case_text(folder)
+    assert "\r\n2/17 " in screen.wait_for(PROMPT)
+    screen.press(f"{word}\r")
+    shown = " ".join(screen.wait_for(PROMPT).split())
+    assert says in shown
+    assert "3/17" not in shown
+    assert case_text(folder) == before
+    screen.press("yes\r")
+    assert "\r\n3/17 " in screen.wait_for(PROMPT)
+    assert load_case(folder).ceiling["few_shot"].value == "yes"
+    screen.press("q\r")
+    assert screen.end() == 0
+
+
+def test_lines_typed_ahead_answer_no_question_that_was_not_shown(
+    folder: Path, screen: Screen
+) -> None:
+    screen.press("no\rno\r")  # before anything is shown
+    assert "\r\n2/17 " in screen.wait_for(PROMPT)
+    screen.press("yes\rs\r\rno\rq\r")  # one answer, and what was pasted or typed behind it
+    assert "\r\n3/17 " in screen.wait_for(PROMPT)
+    screen.press("q\r")
+    assert screen.end() == 0
+    case = load_case(folder)
+    assert {name: answer.value for name, answer in case.ceiling.items()} == {
+        name: "yes" if name == "few_shot" else "unknown" for name in case.ceiling
+    }
+    assert {answer.value for answer in case.factors.values()} == {"unknown"}
+
+
+def test_typed_ahead_lines_settle_no_conflict_and_choose_no_part(
+    folder: Path, screens: list[Screen]
+) -> None:
+    answer_in(folder, "cost_optimization", "yes")
+    screens.append(Screen("interview", folder))
+    (screen,) = screens
+    asks = part_asks(load_case(folder), framework_of(load_case(folder)))
+    for _ in range(asks.index("factors.low_volume")):
+        screen.wait_for(PROMPT)
+        screen.press("no idea\r")
+    screen.wait_for(PROMPT)
+    screen.press("yes\r3\rs\r")
+    assert "Which holds?" in screen.wait_for(PROMPT)
+    screen.press("maybe\r")
+    assert "Type 1, 2, 3, d, b or q." in screen.wait_for(PROMPT)
+    screen.press("quit\r")
+    assert screen.end() == 0
+    assert CLASH not in case_text(folder)
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_an_interrupt_leaves_the_file_whole_with_all_that_was_answered(
+    term: str, folder: Path, screens: list[Screen]
+) -> None:
+    screens.append(Screen("interview", folder, term=term))
+    (screen,) = screens
+    screen.wait_for(PROMPT)
+    screen.press("y\r")
+    screen.wait_for("Still:")
+    screen.wait_for(PROMPT)
+    screen.process.send_signal(signal.SIGINT)
+    assert screen.end() == 3
+    assert load_case(folder).ceiling["few_shot"].value == "yes"
+    assert not [path for path in folder.iterdir() if path.suffix == ".part"]
+
+
+# What is asked back ------------------------------------------------------------------------------
+
+GROWTH = "economics.traffic.growth_per_month"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("5\ny\n", (0.05, 0.05)),       # as it was meant
+        ("5\nno\n", (5, 5)),            # as it was typed
+        ("5\nb\n7%\n", (0.07, 0.07)),   # asked again
+        ("2-8\nyes\n", (0.02, 0.08)),
+        ("1\n", (1, 1)),                # 100% is not asked back
+        ("150%\n", (1.5, 1.5)),         # who writes per cent means it
+        ("5\n", None),                  # the input ends before it is clear
+        ("5\nq\n", None),
+    ],
+)  # fmt: skip
+def test_a_growth_of_more_than_all_a_month_is_asked_back_once(
+    typed: str, kept: tuple[float, float] | None, folder: Path
+) -> None:
+    answer_in(folder, "economics.traffic.requests_per_month", "2000")
+    asks = part_asks(load_case(folder), framework_of(load_case(folder)), "investment")
+    typed = "skip\nmoney\n" + "d\n" * asks.index(GROWTH) + typed
+    seen = tuneworthy("interview", folder, typed=f"{typed}" if kept is None else f"{typed}q\n")
+    assert seen.code == 0
+    told = " ".join(seen.out.split())
+    if "5\n" in typed:
+        assert told.count("5 means 500% a month. Did you mean 5%?") == 1
+    growth = load_case(folder).economics.traffic.growth_per_month
+    assert (None if growth is None else (growth.low, growth.high)) == kept
+
+
+# What is gone ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options", [("--model", "openai:gpt-4o"), ("--model", "x", "--budget", "1"),
+                ("--transcript", "a.txt"), ("--budget", "1")],
+)  # fmt: skip
+def test_a_talk_with_a_model_names_what_has_taken_its_place(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
+    seen = tuneworthy("interview", tmp_path / "new", *options, typed="x\n")
+    assert (seen.code, seen.err.count("\n")) == (2, 1)
+    assert "gone" in seen.err
+    assert "skill" in seen.err
+    assert "tuneworthy mcp" in seen.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_there_is_one_way_to_answer_and_no_option_for_it(folder: Path) -> None:
+    seen = tuneworthy("interview", folder, "--plain")
+    assert (seen.code, "No such option '--plain'" in seen.err) == (2, True)
+    assert "--model" not in tuneworthy("interview", "--help").out

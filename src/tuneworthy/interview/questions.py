@@ -122,8 +122,10 @@ def keys_of(case: Case, path: str) -> Keys:
     for position, step in enumerate(steps):
         if isinstance(here, tuple):
             keys.append(_place(step, len(here), steps[:position], path) - 1)
-        elif here is None and read_place(step) is not None:  # a list that isn't there yet
+        elif here is None and step.isdigit():  # of a list that isn't there yet
             keys.append(_place(step, 0, steps[:position], path) - 1)
+        elif isinstance(here, BaseModel) and step not in type(here).model_fields:
+            return (*keys, *steps[position:])  # reading the case names the key that it doesn't know
         else:
             keys.append(step)
         here = _below(here, step)
@@ -135,10 +137,9 @@ def _place(step: str, many: int, above: Sequence[str], path: str) -> int:
     place = read_place(step)
     if place is not None and place <= many + 1:
         return place
-    has, fix = "which is empty", "places count from 1: write 1 for the first"
-    if many:
-        has = f"which has {many}"
-        fix = f"places count from 1: write 1 to {many}, or {many + 1} to add one"
+    has = f"which has {many}" if many else "which is empty"
+    places = f"1 to {many}, or {many + 1} to add one" if many > 1 else "1, or 2 to add one"
+    fix = f"places count from 1: write {places if many else '1 for the first'}"
     raise CaseError(f'"{shown(step)}" is no place in {".".join(above)}, {has}', where=path, fix=fix)
 
 
