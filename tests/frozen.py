@@ -313,7 +313,7 @@ OF_A_CASE = {
     "show money": "text markdown json", "show others": "text markdown json",
     "show plan": "text markdown json", "show why": "text markdown json",
     "show history": "text json",
-    "decide --quick": "text json", "decide --seed 7": "json", "show options --all": "text",
+    "decide --seed 7": "json", "show options --all": "text",
     "show money --months 12": "text json", "decide --set brand_voice=no": "text json",
     "show options --set few_shot=no": "json", f"decide --framework {FITTED}": "text json",
 }  # fmt: skip

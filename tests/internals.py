@@ -86,7 +86,6 @@ from tuneworthy.framework.schema import (
     framework_schema,
 )
 from tuneworthy.framework.tally import effort, tally
-from tuneworthy.interview import free as interview_free
 from tuneworthy.interview.answers import (
     EvaluatedCase,
     accept_conflict,
@@ -95,19 +94,15 @@ from tuneworthy.interview.answers import (
     what_if,
     write_answer,
 )
-from tuneworthy.interview.free import folded
 from tuneworthy.interview.pages import (
-    LONGEST_REPLY,
-    Sheet,
-    reply_page,
+    MARGIN,
     rest,
-    rest_choices,
     why_text,
 )
+from tuneworthy.interview.questions import _fields as interview_fields
 from tuneworthy.interview.questions import (
     answer_path,
     ask_of,
-    every_ask,
     if_done,
     next_ask,
     offers,
@@ -234,6 +229,7 @@ from tuneworthy.model.base import (
     as_bytes,
     digest,
     months_to_reach,
+    read_place,
     remembered_digest,
     usd_per_request,
 )
@@ -311,8 +307,6 @@ from tuneworthy.model.interview import (
     AnswerResult,
     Ask,
     CaseField,
-    ConversationTurn,
-    ParsedReply,
 )
 from tuneworthy.model.lab import (
     Arm,
@@ -497,9 +491,8 @@ from tuneworthy.stats.intervals import (
 )
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Value, WholeValue, edit
-from tuneworthy.terminal import session as terminal_begin
-from tuneworthy.terminal.session import InterviewSession, split_message
-from tuneworthy.terminal.terminals import Entry, MenuTerminal, PlainTerminal
+from tuneworthy.terminal.lines import Entry, LineTerminal
+from tuneworthy.terminal.session import InterviewSession
 from tuneworthy.text.glossary import Glossary, Phrases, generic_phrases
 from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction, Reader, follows
 from tuneworthy.text.json import UNREAD, looking, looks_like_json, read_json, read_rows, readable

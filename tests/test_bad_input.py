@@ -289,7 +289,6 @@ def test_a_broken_case_file_is_answered_or_refused(seed: int, tmp_path: Path) ->
     case = str(tmp_path)
     commands = [
         *(("decide", case, "--format", form) for form in FORMS),
-        ("decide", case, "--quick"),
         ("decide", str(path), "--set", "brand_voice=no"),
         ("show", case, "why"),
         ("show", case, "why", "low_volume"),
@@ -522,7 +521,7 @@ def test_any_mapping_is_a_framework_or_refused(data: st.DataObject) -> None:
 @example([[]])
 def test_any_value_in_place_of_a_mapping_is_refused_or_read(value: Any) -> None:
     """Also a framework that extends the lesson and gives one section of its own."""
-    for section in ("tree", "scoring", "indicators", "thresholds", "extends", "costs", "quick"):
+    for section in ("tree", "scoring", "indicators", "thresholds", "extends", "costs"):
         ours = {"extends": "lesson", "name": "ours", section: value}
         read_or_refused(partial(nothing_decided, ours))
 
@@ -1481,7 +1480,6 @@ def texts(inside: Path, form: str = "") -> Iterator[Said]:
     ):  # fmt: skip
         common = (case, "--framework", framework, "--as-of", AS_OF)
         yield answered_or_refused("decide", *common, *options)
-        yield answered_or_refused("decide", *common, "--quick", *options)
         if not form:
             yield answered_or_refused("show", *common)
             for name in ("brand_voice", "few_shot", "latency"):

@@ -82,26 +82,6 @@ def test_a_what_if_changes_the_verdict_and_no_file(
     assert (project / TASK / "case.yaml").read_bytes() == before
 
 
-def test_quick_can_rule_out_and_never_in(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    out = flat(said(capsys, "decide", TASK, "--quick"))
-    assert "Worth the full look: consistent behavior, domain knowledge or brand voice" in out
-    assert "By all answers Fine-tune? A pilot first" in out  # what else is answered counts
-    case = tmp_path / "case.yaml"
-    names = ("consistent_behavior", "domain_knowledge", "brand_voice")
-    case.write_text("name: x\nfactors:\n" + "".join(f"  {name}: no\n" for name in names))
-    out = flat(said(capsys, "decide", str(case), "--quick"))
-    assert "cost, latency or data sovereignty may still be a reason" in out
-    data = json.loads(said(capsys, "decide", str(case), "--quick", "--format", "json"))
-    assert data["quick"]["ruled_out"] is False
-    left = [f"--set={name}=no" for name in ("cost", "latency_requirements", "data sovereignty")]
-    assert "Ruled out: no reason" in said(capsys, "decide", str(case), "--quick", *left)
-    data = json.loads(said(capsys, "decide", str(case), "--quick", "--format", "json", *left))
-    assert data["quick"]["ruled_out"] is True
-    assert data["distribution"]["fine_tune_candidate"] == 0
-
-
 def test_an_error_says_where_what_and_the_fix(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -193,7 +173,7 @@ def test_next_commands_of_a_folder_with_a_blank_can_be_pasted(
 ) -> None:
     shutil.copytree(TASK, tmp_path / "my case")
     monkeypatch.chdir(tmp_path)
-    for command in (("decide",), ("decide", "--quick"), ("show", "options"), ("show", "plan")):
+    for command in (("decide",), ("show", "options"), ("show", "plan")):
         out = flat(said(capsys, command[0], "my case", *command[1:]))
         assert "'my case'" in out
         assert not re.search(r"tuneworthy [a-z|]+ my case", out)

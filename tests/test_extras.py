@@ -127,7 +127,6 @@ def test_the_page_alone_brings_what_it_imports(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "modules"),
     [
-        ("interview", "questionary, tuneworthy.terminal.terminals"),
         ("optimise", "gepa, tuneworthy.lab.propose, tuneworthy.lab.propose"),
     ],
 )
@@ -176,7 +175,7 @@ def test_what_we_name_is_locked() -> None:
     named = {"core": told["dependencies"], "report": extras["report"], "local": extras["local"],
              "browser": extras["browser"]}  # fmt: skip
     named["dev"] = [each for name in ("report", "traces", "lab", "retrieval", "optimise",
-                    "interview", "serve", "mcp", "dev") for each in extras[name]]  # fmt: skip
+                    "serve", "mcp", "dev") for each in extras[name]]  # fmt: skip
     below = locked("core") | locked("report") | locked("dev")
     for name, needs in named.items():
         there = below | locked(name)

@@ -45,10 +45,10 @@ LOADS = {"src", "srcset", "href", "xlink:href", "action", "formaction", "data", 
 LOADS |= {"background", "cite", "ping", "manifest", "srcdoc"}
 
 
-def decided(name: str, *, quick: bool = False) -> Dossier:
+def decided(name: str) -> Dossier:
     """A gallery case decided on a fixed day."""
     case = load_case(ROOT / "examples" / name)
-    return decide(case, framework_of(case), as_of=DAY, quick=quick)
+    return decide(case, framework_of(case), as_of=DAY)
 
 
 class Page(HTMLParser):
@@ -94,12 +94,12 @@ class Page(HTMLParser):
 
 @cache
 def made(name: str) -> str:
-    """The page of a gallery case, of one with every section, of a hostile one, of a short form."""
+    """The page of a gallery case, of one with every section, of a hostile one."""
     if name == "full":
         return html(full(decided("task-api")))
     if name == "hostile":
         return html(full(dossier()[0]))
-    return html(decided("task-api", quick=True) if name == "quick" else decided(name))
+    return html(decided(name))
 
 
 KINDS = (
@@ -107,7 +107,7 @@ KINDS = (
     *("hospital-letters", "insurance-claims", "ecommerce-returns", "hotel-voice", "museum-guide"),
 )
 """Gallery cases of every outcome and action."""
-ALL = (*KINDS, "full", "hostile", "quick")
+ALL = (*KINDS, "full", "hostile")
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -147,7 +147,7 @@ def test_a_page_is_well_formed_and_in_order(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_every_picture_has_words_and_a_table(name: str) -> None:
     figures = re.findall(r"<figure.*?</figure>", made(name), re.DOTALL)
-    assert len(figures) == made(name).count("<figure") >= (0 if name == "quick" else 1)
+    assert len(figures) == made(name).count("<figure") >= 1
     for figure in figures:
         labelled = re.findall(r'role="(?:img|group)" aria-label="[^"]', figure)
         assert figure.count("<svg ") == len(labelled) == 2

@@ -30,7 +30,7 @@ from internals import (
     ConflictError,
     Entry,
     InterviewSession,
-    PlainTerminal,
+    LineTerminal,
     Value,
     WholeValue,
     ask_of,
@@ -38,8 +38,8 @@ from internals import (
     case_schema,
     digest,
     edit,
-    every_ask,
     if_done,
+    interview_fields,
     next_ask,
     offers,
     parse,
@@ -751,7 +751,7 @@ def test_a_list_grows_item_by_item_and_key_by_key(rows: list[dict[str, str]]) ->
 # Any talk comes to what its answers come to -----------------------------------------------------
 
 
-class Person(PlainTerminal):
+class Person(LineTerminal):
     """Somebody who does at each prompt what a number says, and leaves when the numbers are over."""
 
     def __init__(self, numbers: list[int], folder: Path) -> None:
@@ -777,9 +777,9 @@ class Person(PlainTerminal):
             self.last[ask.id] = text
         return entry
 
-    def choose(self, topic: Any, page: Any, ways: Any) -> str:
+    def choose(self, page: Any, ways: Any) -> str:
         self.ways = [*(key for key, _ in ways), "x"]
-        return super().choose(topic, page, ways)
+        return super().choose(page, ways)
 
     def _line(self) -> str | None:
         number = next(self.numbers, None)
@@ -788,6 +788,14 @@ class Person(PlainTerminal):
         if number == 99:
             raise KeyboardInterrupt
         return f"{self.ways[number % len(self.ways)]}\n"
+
+
+def every_ask(case: Case) -> Iterator[str]:
+    """Ids of all that may be asked of a case, whether it is answered or not."""
+    for room in ("ceiling", "factors", "signals"):
+        yield from (f"{room}.{name}" for name in getattr(lesson(), room))
+    for part in PARTS:
+        yield from (path for path, _ in interview_fields(case, lesson(), part))
 
 
 def without_notes(case: Case) -> Any:
@@ -841,7 +849,7 @@ def test_any_talk_ends_in_the_case_file_that_answer_would_write(
         again = Path(place) / "again"
         shutil.copytree(begun, again)
         case = load_case(talked)
-        shown = {name: ask_of(case, lesson(), name).value for name in every_ask(case, lesson())}
+        shown = {name: ask_of(case, lesson(), name).value for name in every_ask(case)}
         given_ = [f"{name}={text}" for name, text in shown.items() if text]
         if given_:
             assert run(["answer", str(again), *given_]) == 0

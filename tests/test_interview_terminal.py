@@ -1,8 +1,7 @@
-"""The interview in a terminal: lines, menus, a file of answers, and leaving at any moment."""
+"""The interview in a terminal: lines, a file of answers, and leaving at any moment."""
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import os
 import re
@@ -11,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
 from pathlib import Path
@@ -20,19 +19,8 @@ from typing import NamedTuple
 import pytest
 import wcwidth
 
-from answering import answer_in
-from internals import (
-    MenuTerminal,
-    Sheet,
-    ask_of,
-    framework_of,
-    offers,
-    part_asks,
-    rest_choices,
-    run,
-    start_case,
-)
-from internals import terminal_begin as begin
+from answering import answer_in, evaluated
+from internals import MARGIN, LineTerminal, framework_of, part_asks, run, start_case
 from test_gallery import agrees, expected
 from test_gallery import said as parts
 from tuneworthy import decide, load_case
@@ -163,9 +151,27 @@ def test_what_is_wrong_in_a_file_of_answers_is_named_with_its_line(
 
 
 def test_a_file_that_answers_what_nobody_asks_begins_nothing(tmp_path: Path) -> None:
-    seen = tuneworthy("interview", tmp_path / "new", "--answers", script(tmp_path, "nothing: yes"))
+    for text in (
+        "nothing: yes",
+        "few_shot: perhaps",
+        "data.glossary: glossary.yaml",
+        f"few_shot: yes\nkept: [{CLASH}]",
+        "name: a\ntargets.quality.at_least: 7",
+    ):
+        seen = tuneworthy("interview", tmp_path / "new", "--answers", script(tmp_path, text))
+        assert seen.code == 2
+        assert not (tmp_path / "new").exists()
+    (tmp_path / "there").mkdir()
+    seen = tuneworthy("interview", tmp_path / "there", "--answers", tmp_path / "answers.yaml")
     assert seen.code == 2
-    assert not (tmp_path / "new").exists()
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_a_file_that_keeps_what_never_came_up_writes_nothing(folder: Path, tmp_path: Path) -> None:
+    before = case_text(folder)
+    path = script(tmp_path, f"few_shot: yes\nkept: [{CLASH}]\n")
+    assert tuneworthy("interview", folder, "--answers", path).code == 2
+    assert case_text(folder) == before
 
 
 # Lines ------------------------------------------------------------------------------------------
@@ -238,7 +244,7 @@ def test_it_says_what_is_settled_for_today_asks_on_and_offers_what_else_is_worth
     told = " ".join(seen.out.split())
     assert "Settled for today: not yet." in told
     assert "If you do the missing check (few-shot examples) and a target is still missed" in told
-    assert "With the missing check done, it would depend on 14 open answers." in told
+    assert "With the missing check done, it would depend on what is still open." in told
     for step in ("Ceiling not reached", "For 0 of 6", "Against 0 of 5", "Score"):
         assert step in told
     for part in ("[e] evaluation", "[o] options", "[m] money", "[q] that's enough"):
@@ -299,44 +305,20 @@ def test_an_answer_that_looks_like_a_command_is_written_behind_a_sign(folder: Pa
 def test_a_file_that_changes_between_question_and_answer_is_read_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from internals import PlainTerminal
-
     lines = iter(["y\n", "y\n", "q\n"])
 
-    def line(_: PlainTerminal) -> str:
+    def line(_: LineTerminal) -> str:
         given = next(lines)
         if case_text(folder).count("brand_voice: unknown"):  # the other editor is quicker
             text = case_text(folder).replace("brand_voice: unknown", "brand_voice: yes")
             (folder / "case.yaml").write_text(text, encoding="utf-8")
         return given
 
-    monkeypatch.setattr(PlainTerminal, "_line", line)
+    monkeypatch.setattr(LineTerminal, "_line", line)
     seen = tuneworthy("interview", folder)
     assert "was changed by somebody else meanwhile" in seen.out
     case = load_case(folder)
     assert (case.ceiling["few_shot"].value, case.factors["brand_voice"].value) == ("yes", "yes")
-
-
-def test_without_the_library_menus_are_refused_with_the_cure_and_lines_work(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "questionary", None)
-    monkeypatch.setattr(begin, "_moves", lambda: True)
-    seen = tuneworthy("interview", folder, typed="q\n")
-    assert seen.code == 2
-    assert 'pip install "tuneworthy[interview]"' in seen.err
-    assert tuneworthy("interview", folder, "--plain", typed="q\n").code == 0
-
-
-def test_lines_and_files_need_no_library(folder: Path) -> None:
-    code = (
-        "import sys; from tuneworthy.cli import run\n"
-        f"run(['interview', {str(folder)!r}])\n"
-        "assert not {'questionary', 'prompt_toolkit'} & set(sys.modules)"
-    )
-    subprocess.run(
-        [sys.executable, "-c", code], input="q\n", text=True, check=True, timeout=SECONDS
-    )
 
 
 # A real terminal --------------------------------------------------------------------------------
@@ -349,8 +331,7 @@ class Screen:
         import pty
 
         ours, theirs = pty.openpty()
-        env = {**os.environ, "TERM": term, "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1",
-               "COLUMNS": "80", "LINES": "24"}  # fmt: skip
+        env = {**os.environ, "TERM": term, "NO_COLOR": "1", "COLUMNS": "80", "LINES": "24"}
         self.process = subprocess.Popen(
             [sys.executable, "-c", START, *map(str, arguments)],
             stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True,
@@ -359,8 +340,8 @@ class Screen:
         self._fd = ours
         self.text = ""
 
-    def wait_for(self, text: str) -> None:
-        """Read until a text has come, after all that was waited for before."""
+    def wait_for(self, text: str) -> str:
+        """Read until a text has come, after all that was waited for before; what came ahead."""
         until = time.monotonic() + SECONDS
         while text not in self.text:
             assert time.monotonic() < until, self.text[-2000:]
@@ -370,7 +351,8 @@ class Screen:
                 except OSError:
                     break
         assert text in self.text
-        self.text = self.text.split(text, 1)[1]
+        ahead, self.text = self.text.split(text, 1)
+        return ahead
 
     def press(self, keys: str) -> None:
         """Type."""
@@ -405,87 +387,171 @@ def screens() -> Iterator[list[Screen]]:
             screen.process.wait()
 
 
-HAS_MENUS = importlib.util.find_spec("questionary") is not None
-NO_MENUS = "the extra interview is not installed"
+PROMPT = f"\r\n{MARGIN}> "
 
 
-@pytest.mark.skipif(not HAS_MENUS, reason=NO_MENUS)
-def test_menus_take_keys_and_arrows_and_lines(folder: Path, screens: list[Screen]) -> None:
-    screen = Screen("interview", folder)
-    screens.append(screen)
-    screen.wait_for("quit")
-    screen.press("y")
-    screen.wait_for("> yes")
-    screen.wait_for("uit")
-    screen.wait_for(">")
-    screen.press("4\r")
-    screen.wait_for("Still:")
-    screen.wait_for("uit")
-    screen.wait_for(">")
-    screen.press("b\r")
-    screen.wait_for("Enter keeps it")
-    screen.wait_for(">")
-    screen.press("\r")
-    screen.wait_for("uit")
-    screen.wait_for(">")
-    screen.press("7\r")
-    screen.wait_for("Still:")
-    screen.wait_for("quit")
-    screen.press("\x1b[A\r")  # it stands at "I don't know"; one up is no
-    screen.wait_for("> no")
-    screen.wait_for("not_needed")
-    screen.wait_for("quit")
-    screen.press("2")
-    screen.wait_for("> not_needed")
-    screen.wait_for("quit")
-    screen.press("q")
+@pytest.fixture
+def screen(folder: Path, screens: list[Screen]) -> Screen:
+    """The interview about a case with a goal, in a terminal."""
+    screens.append(Screen("interview", folder))
+    return screens[0]
+
+
+def test_a_whole_word_and_enter_is_one_answer(folder: Path, screen: Screen) -> None:
+    passed = set[str]()
+    answers = dict[str, str]()
+    words = ("y", "yes", "no", "no idea", "N", "don't know", "Don’t know")
+    for word, value in zip(words, ("yes", "yes", "no", "", "no", "", ""), strict=True):
+        shown = screen.wait_for(PROMPT)
+        ask = evaluated(folder, as_of=AS_OF).next(passed=passed)
+        assert ask is not None
+        assert ask.id not in answers
+        assert f"\r\n{ask.number}/{ask.of}" in shown
+        screen.press(f"{word}\r")
+        answers[ask.id] = value
+        if not value:
+            passed.add(ask.id)
+    screen.wait_for(PROMPT)
+    screen.press("quit\r")
     assert screen.end() == 0
-    ceiling = load_case(folder).ceiling
-    assert ceiling["few_shot"].value == "yes"
-    assert (ceiling["foundation_models"].count, ceiling["prompt_variations"].count) == (4, 7)
-    assert ceiling["structured_prompt"].value == "no"
-    answer = ceiling["retrieval_optimised"]
-    assert (answer.value, answer.needed) == ("yes", "no")
+    now = evaluated(folder, as_of=AS_OF)
+    assert {name: now.ask(name).value for name in answers} == answers
+    assert len(answers) == len(words)
 
 
-@pytest.mark.skipif(not HAS_MENUS, reason=NO_MENUS)
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("?", "It is kept as ceiling.few_shot."),
+        ("why", "It is kept as ceiling.few_shot."),
+        ("", "Answer it, or d if you don't know."),
+        ("maybe", '"maybe" is no answer to this.'),
+        ("yes please", '"yes please" is no answer to this.'),
+        ("ye", '"ye" is no answer to this.'),
+        ("yd", '"yd" is no answer to this.'),
+    ],
+)
+def test_what_is_no_answer_is_followed_by_the_same_question(
+    word: str, says: str, folder: Path, screen: Screen
+) -> None:
+    before = case_text(folder)
+    assert "\r\n2/17 " in screen.wait_for(PROMPT)
+    screen.press(f"{word}\r")
+    shown = " ".join(screen.wait_for(PROMPT).split())
+    assert says in shown
+    assert "3/17" not in shown
+    assert case_text(folder) == before
+    screen.press("yes\r")
+    assert "\r\n3/17 " in screen.wait_for(PROMPT)
+    assert load_case(folder).ceiling["few_shot"].value == "yes"
+    screen.press("q\r")
+    assert screen.end() == 0
+
+
+def test_lines_typed_ahead_answer_no_question_that_was_not_shown(
+    folder: Path, screen: Screen
+) -> None:
+    screen.press("no\rno\r")  # before anything is shown
+    assert "\r\n2/17 " in screen.wait_for(PROMPT)
+    screen.press("yes\rs\r\rno\rq\r")  # one answer, and what was pasted or typed behind it
+    assert "\r\n3/17 " in screen.wait_for(PROMPT)
+    screen.press("q\r")
+    assert screen.end() == 0
+    case = load_case(folder)
+    assert {name: answer.value for name, answer in case.ceiling.items()} == {
+        name: "yes" if name == "few_shot" else "unknown" for name in case.ceiling
+    }
+    assert {answer.value for answer in case.factors.values()} == {"unknown"}
+
+
+def test_typed_ahead_lines_settle_no_conflict_and_choose_no_part(
+    folder: Path, screens: list[Screen]
+) -> None:
+    answer_in(folder, "cost_optimization", "yes")
+    screens.append(Screen("interview", folder))
+    (screen,) = screens
+    asks = part_asks(load_case(folder), framework_of(load_case(folder)))
+    for _ in range(asks.index("factors.low_volume")):
+        screen.wait_for(PROMPT)
+        screen.press("no idea\r")
+    screen.wait_for(PROMPT)
+    screen.press("yes\r3\rs\r")
+    assert "Which holds?" in screen.wait_for(PROMPT)
+    screen.press("maybe\r")
+    assert "Type 1, 2, 3, d, b or q." in screen.wait_for(PROMPT)
+    screen.press("quit\r")
+    assert screen.end() == 0
+    assert CLASH not in case_text(folder)
+
+
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_an_interrupt_leaves_the_file_whole_with_all_that_was_answered(
     term: str, folder: Path, screens: list[Screen]
 ) -> None:
-    screen = Screen("interview", folder, term=term)
-    screens.append(screen)
-    screen.wait_for("uit")
-    screen.press("y" if term == "xterm" else "y\n")
+    screens.append(Screen("interview", folder, term=term))
+    (screen,) = screens
+    screen.wait_for(PROMPT)
+    screen.press("y\r")
     screen.wait_for("Still:")
-    screen.wait_for(">")
-    if term == "xterm":
-        screen.press("\x03")
-    else:
-        screen.process.send_signal(signal.SIGINT)
+    screen.wait_for(PROMPT)
+    screen.process.send_signal(signal.SIGINT)
     assert screen.end() == 3
     assert load_case(folder).ceiling["few_shot"].value == "yes"
     assert not [path for path in folder.iterdir() if path.suffix == ".part"]
 
 
-@pytest.mark.skipif(not HAS_MENUS, reason=NO_MENUS)
-def test_menus_have_a_key_of_their_own_for_every_way(folder: Path) -> None:
-    taken: list[Sequence[tuple[str, str]]] = []
+# What is asked back ------------------------------------------------------------------------------
 
-    class Noted(MenuTerminal):
-        def _menu(self, ways: Sequence[tuple[str, str]], at: str | None = None) -> str:
-            taken.append(ways)
-            assert at is None or at in dict(ways)
-            return ways[0][0]
+GROWTH = "economics.traffic.growth_per_month"
 
-    menus, case = Noted(), load_case(folder)
-    framework = framework_of(case)
-    with redirect_stdout(io.StringIO()):
-        for name in ("few_shot", "strategic_value", "today.api", "tuning.pilot"):
-            menus.ask(ask_of(case, framework, name))
-        menus.choose("rest", Sheet(), rest_choices(offers(case, framework)))
-    for told in taken:
-        keys = [key for key, _ in told]
-        assert len(set(keys)) == len(keys)
-        assert all(len(key) == 1 for key in keys)
-    assert len(taken) == 5
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("5\ny\n", (0.05, 0.05)),       # as it was meant
+        ("5\nno\n", (5, 5)),            # as it was typed
+        ("5\nb\n7%\n", (0.07, 0.07)),   # asked again
+        ("2-8\nyes\n", (0.02, 0.08)),
+        ("1\n", (1, 1)),                # 100% is not asked back
+        ("150%\n", (1.5, 1.5)),         # who writes per cent means it
+        ("5\n", None),                  # the input ends before it is clear
+        ("5\nq\n", None),
+    ],
+)  # fmt: skip
+def test_a_growth_of_more_than_all_a_month_is_asked_back_once(
+    typed: str, kept: tuple[float, float] | None, folder: Path
+) -> None:
+    answer_in(folder, "economics.traffic.requests_per_month", "2000")
+    asks = part_asks(load_case(folder), framework_of(load_case(folder)), "investment")
+    typed = "skip\nmoney\n" + "d\n" * asks.index(GROWTH) + typed
+    seen = tuneworthy("interview", folder, typed=f"{typed}" if kept is None else f"{typed}q\n")
+    assert seen.code == 0
+    told = " ".join(seen.out.split())
+    if "5\n" in typed:
+        assert told.count("5 means 500% a month. Did you mean 5%?") == 1
+    growth = load_case(folder).economics.traffic.growth_per_month
+    assert (None if growth is None else (growth.low, growth.high)) == kept
+
+
+# What is gone ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options", [("--model", "openai:gpt-4o"), ("--model", "x", "--budget", "1"),
+                ("--transcript", "a.txt"), ("--budget", "1")],
+)  # fmt: skip
+def test_a_talk_with_a_model_names_what_has_taken_its_place(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
+    seen = tuneworthy("interview", tmp_path / "new", *options, typed="x\n")
+    assert (seen.code, seen.err.count("\n")) == (2, 1)
+    assert "gone" in seen.err
+    assert "skill" in seen.err
+    assert "tuneworthy mcp" in seen.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_there_is_one_way_to_answer_and_no_option_for_it(folder: Path) -> None:
+    seen = tuneworthy("interview", folder, "--plain")
+    assert (seen.code, "No such option '--plain'" in seen.err) == (2, True)
+    assert "--model" not in tuneworthy("interview", "--help").out

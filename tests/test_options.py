@@ -718,11 +718,9 @@ def test_an_option_of_ones_own_is_shown_and_not_judged() -> None:
     assert isinstance(found["ask_an_expert"].effort_hours, Unknown)
 
 
-def test_a_framework_without_options_says_so_and_the_short_form_compares_what_is_answered() -> None:
+def test_a_framework_without_options_says_so() -> None:
     bare = load_framework({"extends": "lesson", "name": "ours", "options": {}})
     assert isinstance(decide(load_case({"name": "x"}), bare, as_of=AS_OF).options, Unknown)
-    quick = decide(load_case({"name": "x"}), LESSON, as_of=AS_OF, quick=True)
-    assert quick.options == decide(load_case({"name": "x"}), LESSON, as_of=AS_OF).options
 
 
 # Goals and services -----------------------------------------------------------------------------

@@ -583,12 +583,6 @@ def test_checks_and_signals_are_not_compared() -> None:
     assert known_answers(index_of([coded]), {"few_shot": "yes"}) == {"few_shot": "yes"}
 
 
-def test_the_short_form_compares_what_the_whole_does() -> None:
-    case = load_case(ROOT / "examples" / "task-api")
-    short = decide(case, load_framework(), as_of=DAY, quick=True)
-    assert short.precedents == decide(case, load_framework(), as_of=DAY).precedents
-
-
 # The chance that is withdrawn --------------------------------------------------------------------
 
 CHANCE = re.compile(

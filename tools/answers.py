@@ -100,8 +100,6 @@ class Answers:
 
     def _factor(self, name: str) -> list[str]:
         lines = [*self._about(name, "#"), ""]
-        if name in self.framework.quick:
-            lines += paragraph("One of the questions of the short form (`decide --quick`).")
         lines += ["## Where the answer comes from", ""]
         said = f"From `factors.{name}`: yes, no or unknown, or a mapping with a note and more."
         limits = {key: number_of(entry.value) for key, entry in self.framework.thresholds.items()}

@@ -78,7 +78,6 @@ def cases() -> Any:
         ["show", "HERE", "why"],
         ["show", "HERE", "plan"],
         ["show", "HERE", "money"],
-        ["decide", "HERE", "--quick"],
     ]
     return "case.yaml", [each.read_bytes() for each in inputs.GALLERY.glob("*/case.yaml")], lines
 

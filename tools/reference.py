@@ -43,7 +43,7 @@ section, and a section it leaves out is the lesson's (but `worked_example`). How
 """
 _DOSSIER = """
 What `tuneworthy decide CASE --format json` prints, from the schema that
-`tuneworthy framework schema dossier` prints. Every key is always there, but for `quick`, `training`
+`tuneworthy framework schema dossier` prints. Every key is always there, but for `training`
 and `decision`. Names may be added under the same `schema`; none moves. Equal inputs give equal
 bytes: there is no clock in it but `as_of`.
 """

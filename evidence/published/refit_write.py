@@ -187,7 +187,6 @@ def _rules(section: Mapping[str, Any], weights: Mapping[str, float]) -> str:
     limit = round(-(section["intercept"] + sum(adds["no"] for adds in answers)), 2)
     total = sum(weights.values())
     strong = round(limit + STRONG, 2)
-    quick = sorted(weights, key=lambda name: -weights[name])[:3]
     tree = [
         {"when": {"ceiling": "no"}, "outcome": "keep_optimizing_prompts"},
         {
@@ -212,7 +211,7 @@ def _rules(section: Mapping[str, Any], weights: Mapping[str, float]) -> str:
         "they lie where they do because\n# every question that isn't a yes is taken for a no.\n"
         + _dump({"scoring": scoring})
         + "\n# Too few reasons for, whatever speaks against; then enough of them, and too much "
-        "against.\n" + _dump({"tree": tree, "quick": quick})
+        "against.\n" + _dump({"tree": tree})
     )
 
 

@@ -48,7 +48,7 @@ from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
 from tuneworthy.verdict.facts import DAYS_PER_MONTH, CaseFacts, end_day, serves_until
 from tuneworthy.verdict.gates import NO_GOAL, approaches, gates
-from tuneworthy.verdict.headline import quick_result, verdict_result
+from tuneworthy.verdict.headline import verdict_result
 from tuneworthy.verdict.judge import judge
 from tuneworthy.verdict.options import NO_OPTIONS, Compared
 from tuneworthy.verdict.rules import apply_rules, flips, outcome_of, questions, verdict_of
@@ -105,7 +105,6 @@ def decide(
     *,
     as_of: date | None = None,
     seed: int = 0,
-    quick: bool = False,
     evidence: Mapping[str, Evidence] | None = None,
     draw: Draw | None = None,
 ) -> Dossier:
@@ -116,7 +115,6 @@ def decide(
         framework: The framework to judge it by.
         as_of: The day the dossier speaks for; today when not given.
         seed: For everything that is drawn at random; the dossier names it.
-        quick: Say as well what the framework's short form can say.
         evidence: What was measured, by id; what the case folder holds when not given.
         draw: Draws the money; a cached one serves where only answers change.
 
@@ -126,11 +124,7 @@ def decide(
     Raises:
         CaseError: If the case answers something the framework doesn't ask, or names data that lie
             outside its folder.
-        FrameworkError: If the framework has no short form and one is asked for.
     """
-    if quick and not framework.quick:
-        fix = "add quick: [factor, …] to the framework, or leave --quick out"
-        raise FrameworkError("has no short form", where=framework.name, fix=fix)
     stated, as_of = case, as_of or today()
     measured, series = gathered(stated) if evidence is None else (evidence, ())
     ledger = known(measured, stated)
@@ -212,7 +206,6 @@ def decide(
         ),
         evidence=evidence_section(measured, framework, case),
         series=series or NOTHING_MEASURED,
-        quick=quick_result(decision, assessment, framework) if quick else None,
         training=_training(stated),
         one_off=stated.one_off or None,
         pilot=(ended := read_pilot(stated)) and ended.card,

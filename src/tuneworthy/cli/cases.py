@@ -132,41 +132,38 @@ def _which(caught: AmbiguousNameError) -> str | None:
     return ways[click.prompt(asked, type=click.Choice(list(ways)), show_choices=False)]
 
 
+def _gone_with_model(flag: str) -> opt.Decorator:
+    """A hidden option of talks with a model, whose use names what has taken its place."""
+
+    def refuse(_context: object, _parameter: object, value: str | None) -> None:
+        if value is not None:
+            fix = 'let your own assistant ask: by the skill, or by the tools of "tuneworthy mcp"'
+            raise InputError("a talk with a model is gone", where=flag, fix=fix)
+
+    return click.option(flag, hidden=True, expose_value=False, callback=refuse)
+
+
 @opt.command(
     "tuneworthy interview my-case",
-    "tuneworthy interview my-case --plain",
     "tuneworthy interview my-case --answers answers.yaml",
-    "tuneworthy interview my-case --model openai:gpt-4o-mini --budget 0.50",
 )
 @opt.case_argument
-@opt.flag("--plain", "Lines in, lines out: no menus, and no library for them.")
 @opt.option("--answers FILE", "Answer from a file: YAML, one KEY: VALUE a line.", "script")
-@opt.option(
-    "--model MODEL",
-    "Talk in free words: this model, of CASE or another, proposes answers, and you confirm.",
-)
-@opt.budget_option("all talks with models about CASE may cost")
-@opt.option("--transcript FILE", "Keep the talk with the model there.")
 @opt.framework_option
 @opt.as_of_option
-def interview(
-    case: str, model: str | None, budget: float, transcript: str | None, **options: Any
-) -> None:
+@_gone_with_model("--model")
+@_gone_with_model("--budget")
+@_gone_with_model("--transcript")
+def interview(case: str, **options: Any) -> None:
     """Ask about CASE what removes most doubt, and show the verdict forming.
 
     Every answer is written into the case file at once; the same command goes on where it stopped.
     CASE is made if it isn't there. It pushes back where answers don't fit together, and says when
-    nothing can change the verdict any more. With --model you write sentences; what it proposes is
-    written when you confirm it, and the rules decide.
+    nothing can change the verdict any more.
     """
-    from tuneworthy.terminal.session import Listener
     from tuneworthy.terminal.session import interview as run
 
-    if model is None and (transcript is not None or budget):
-        where = "--budget" if transcript is None else "--transcript"
-        raise InputError("there is no model to talk with", where=where, fix="add --model MODEL")
-    listener = None if model is None else Listener(model, budget, transcript)
-    run(case, colour=opt.colour(), listener=listener, **options)
+    run(case, colour=opt.colour(), **options)
 
 
 @opt.command(

@@ -52,7 +52,6 @@ _ANSWERS = ("no", "not_yet", "pilot", "yes", "open")
 )
 @opt.seed_option
 @opt.flag("--short", "Print the one-page memo alone: with markdown, html or pdf.", "memo")
-@opt.flag("--quick", "Only the three strongest reasons: can it be ruled out?")
 def decide(case: str, require: str | None, memo: bool, **options: Any) -> int:
     """Judge CASE, a case folder or its case.yaml (the present folder when not given).
 

@@ -26,6 +26,7 @@ from tuneworthy.files.disk import (
     read_text,
     write_over,
 )
+from tuneworthy.model.base import read_place
 from tuneworthy.model.case import Case, CaseOrigin, Holding
 from tuneworthy.syntax.document import ParsedFile, build, parse
 from tuneworthy.syntax.edit import K, Value, edit
@@ -172,7 +173,9 @@ def _inside(case: Case, path: Path, name: str) -> None:
         inside = False
     if not inside:
         steps = re.findall(r"[^.\[\]]+", name)
-        where = case.where(*(int(step) - 1 if step.isdigit() else step for step in steps))
+        places = [read_place(step) for step in steps]
+        keys = [step if at is None else at - 1 for step, at in zip(steps, places, strict=True)]
+        where = case.where(*keys)
         fix = "keep data inside the folder"
         raise CaseError(f"{name} leads out of the case folder", where=where, fix=fix)
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
-from tuneworthy.errors import CaseError, InputError, OutputError, argument, one_line
+from tuneworthy.errors import CaseError, InputError, OutputError, argument
 from tuneworthy.files.case import MOST_COUNTED, beside, files_of
 from tuneworthy.files.disk import CASES_LIMIT, MIB, read_text, write_new, write_over, writing
 from tuneworthy.files.materials import prompt_text
@@ -577,17 +577,3 @@ def keep_rubric(case: Case, text: str) -> str:
     if name not in rubrics:
         write_new(_place(case, f"rubrics/{name}.md"), rubric + "\n", force=True)
     return name
-
-
-class Transcript:
-    """A conversation kept in a file that isn't there yet, one line a message; always whole."""
-
-    def __init__(self, path: str | Path) -> None:
-        self._path, self._text = Path(path), ""
-        write_new(self._path, self._text)
-
-    def add(self, who: str, text: str) -> None:
-        """Keep a line; control characters become visible escapes."""
-        line = one_line(" ".join(text.split()), limit=len(text) * 10 + 1)
-        self._text += f"{who}: {line}\n"
-        write_over(self._path, self._text)

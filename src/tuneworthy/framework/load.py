@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import FrameworkError
+from tuneworthy.model.base import read_place
 from tuneworthy.model.dossier import GoalRecord
 from tuneworthy.model.framework import Framework, Services
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
@@ -92,4 +93,4 @@ def case_fields() -> dict[str, CaseField]:
 
 def field_path(path: str) -> str:
     """A path without places in lists: ``attempts.name`` for ``attempts.1.name``."""
-    return ".".join(step for step in path.split(".") if not step.isdigit())
+    return ".".join(step for step in path.split(".") if read_place(step) is None)

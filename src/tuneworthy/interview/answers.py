@@ -23,6 +23,7 @@ from tuneworthy.interview.questions import (
     answer_path,
     ask_of,
     is_stated,
+    keys_of,
     next_ask,
     plain_number,
     shown_value,
@@ -32,11 +33,20 @@ from tuneworthy.model.base import NO_WORDS, UNKNOWN_WORDS, YES_WORDS, is_whole_n
 from tuneworthy.model.case import Case, CaseOrigin, CheckAnswer, FactorAnswer, Holding, overlaps
 from tuneworthy.model.dossier import ChallengeResult, Dossier
 from tuneworthy.model.framework import Framework, to_goal
-from tuneworthy.model.interview import AnswerChange, AnswerResult, Ask, AskKind, Conflict, Part
+from tuneworthy.model.interview import (
+    AnswerChange,
+    AnswerResult,
+    Ask,
+    AskKind,
+    Conflict,
+    GrowthDoubt,
+    Part,
+)
 from tuneworthy.syntax.document import did_you_mean, parse
 from tuneworthy.syntax.edit import Keys, Value, WholeValue, edit
 
 _MOST_CHARACTERS = 4_000
+_GROWTH = "economics.traffic.growth_per_month"
 _NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+]?\.\d+"
 _ONE = re.compile(rf"\$?\s*(?P<number>{_NUMBER})\s*(?P<unit>%|[kKmM])?", re.ASCII)
 _BETWEEN = re.compile(r"\s*(?:\bto\b|\.\.|–|/)\s*|(?<=[\d%kKmM])\s*-\s*")
@@ -85,11 +95,35 @@ def _number(ask: Ask, text: str) -> WholeValue:
     return WholeValue(plain_number(_read_number(ask, text)))
 
 
-def _amount(ask: Ask, text: str) -> Value:
+def _read_numbers(ask: Ask, text: str) -> list[float]:
+    """A number, the ends of a range, or its ends with the likeliest between them."""
     parts = [text] if _ONE.fullmatch(text.strip()) else _BETWEEN.split(text.strip())
     if len(parts) > 3:
         raise _refused(ask, text, "write a number, or a range as 800-2000")
-    numbers = [_read_number(ask, part) for part in parts]
+    return [_read_number(ask, part) for part in parts]
+
+
+def growth_doubt(ask: Ask, text: str) -> GrowthDoubt | None:
+    """What to ask back where a growth seems to be meant in per cent; None where it is clear.
+
+    "5" would be 500% a month. Who writes a per cent sign isn't asked.
+    """
+    if ask.id != _GROWTH or "%" in text:
+        return None
+    try:
+        numbers = _read_numbers(ask, text)
+    except CaseError:
+        return None  # it is refused when it is written
+    if all(abs(number) <= 1 for number in numbers):
+        return None
+    likely = " to ".join(f"{plain_number(number)}%" for number in numbers)
+    typed = " to ".join(f"{plain_number(round(number * 100, 6))}%" for number in numbers)
+    says = f"{shown(text.strip())} means {typed} a month. Did you mean {likely}?"
+    return GrowthDoubt(says, likely, typed)
+
+
+def _amount(ask: Ask, text: str) -> Value:
+    numbers = _read_numbers(ask, text)
     if sorted(numbers) != numbers:
         raise _refused(ask, text, "write the smaller number first, as 800-2000")
     if len(numbers) == 1:
@@ -155,7 +189,7 @@ def places_of(case: Case, ask: Ask, text: str) -> Places:
         return _taken_back(case, ask) if is_stated(case, ask.id) else {}
     if not plain:
         raise CaseError("is empty", where=ask.id, fix="answer, or say unknown")
-    keys = _keys(ask.id)
+    keys = keys_of(case, ask.id)
     section, name = keys[0], keys[-1]
     if (section, name) == ("attempts", "ceiling"):
         done = () if plain.casefold() == "none" else _choices(ask, plain)
@@ -172,7 +206,7 @@ def places_of(case: Case, ask: Ask, text: str) -> Places:
 
 def _taken_back(case: Case, ask: Ask) -> Places:
     """What makes an answer unknown again."""
-    keys = _keys(ask.id)
+    keys = keys_of(case, ask.id)
     section, name = keys[0], keys[-1]
     if name == "name" or (section, name) == ("models", "id"):
         fix = "give it another name, or remove it from the file by hand"
@@ -218,7 +252,7 @@ def _answer(case: Case, ask: Ask, value: str) -> Places:
 
 def _counted(case: Case, ask: Ask, value: str | None) -> Places:
     """A count; a path or a number of usable ones beside it stays."""
-    keys = _keys(ask.id)
+    keys = keys_of(case, ask.id)
     if keys[0] != "data":
         return {keys: None if value is None else WholeValue(value)}
     above, name = keys[:2], "usable" if len(keys) == 3 else "count"
@@ -230,11 +264,6 @@ def _counted(case: Case, ask: Ask, value: str | None) -> Places:
     if len(plain) < 2:
         return {above: next((WholeValue(part) for part in plain.values()), None)}
     return {above: plain}
-
-
-def _keys(ask_id: str) -> Keys:
-    """The path of a question; places in lists, which people count from 1, from 0."""
-    return tuple(int(step) - 1 if step.isdigit() else step for step in ask_id.split("."))
 
 
 @dataclass(frozen=True)
@@ -384,7 +413,7 @@ def type_in(
 
     for name, typed in answers.items():
         at = ".".join(answer_path(name, framework, by_id=by_id))
-        if any(at.split(".")[:2] == other.split(".")[:2] for other in names):
+        if any(_stand_together(case, at, other) for other in names):
             case = built()  # what stands beside it has changed
         changed = edit(changed, _typed_places(case, framework, at, typed), str(path), CaseError)
         names[at] = name
@@ -398,6 +427,15 @@ def type_in(
             raise _is_missing(at, f"{flag}{names[at]}", answers[names[at]])
     changes = (AnswerChange(at, *_called(at, before, case, framework)) for at in names)
     return Typed(changed, case, framework, frozenset(names), tuple(changes))
+
+
+def _stand_together(case: Case, path: str, other: str) -> bool:
+    """Whether two paths lie in one list of the case, or in one of its sections' values."""
+    room, *rest = path.split(".")
+    other_room, *other_rest = other.split(".")
+    if room != other_room:
+        return False
+    return isinstance(getattr(case, room, None), tuple) or rest[:1] == other_rest[:1]
 
 
 def _called(at: str, before: Case, after: Case, framework: Framework) -> tuple[str, str, str]:
@@ -418,7 +456,7 @@ def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Place
     if ask.kind == "count" and ask.id.count(".") == 1 and ask.id.startswith("data."):
         with suppress(CaseError):
             return places_of(case, ask, text)
-        return {_keys(at): text}  # no count: where they lie
+        return {keys_of(case, at): text}  # no count: where they lie
     listed = ask.kind == "choices" or ask.id.endswith((".traces", ".models"))
     return places_of(case, ask, _typed(_flow(text), at) if listed or ask.kind == "amount" else text)
 
@@ -430,7 +468,9 @@ def _unasked(case: Case, at: str, text: str) -> Places:
     room, name, *rest = [*at.split("."), ""]
     if room in ROOMS and len(rest) == 2:
         return _beside(case, room, name, rest[0], text)
-    return {_keys(at): None if text.casefold() in UNKNOWN_WORDS else _plain(_flow(text), at)}
+    return {
+        keys_of(case, at): None if text.casefold() in UNKNOWN_WORDS else _plain(_flow(text), at)
+    }
 
 
 def _plain(value: Any, at: str) -> Value:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Any
@@ -17,11 +16,9 @@ from tuneworthy.model.interview import (
     AnswerChange,
     Ask,
     Conflict,
-    Dropped,
+    GrowthDoubt,
     OpenPart,
-    ParsedReply,
     Part,
-    Proposal,
 )
 from tuneworthy.money.worth import cases_note
 from tuneworthy.report.sections import common
@@ -30,7 +27,7 @@ from tuneworthy.report.text import Paint, Style, safe, table, wrapped
 from tuneworthy.report.width import columns
 from tuneworthy.syntax.document import parse
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
-from tuneworthy.words import count, counted, few, listing, sentence, several, small_usd, usd
+from tuneworthy.words import count, counted, few, listing, sentence, several, usd
 
 MARGIN = "      "
 LEFT = f"{MARGIN}Left as it is.\n"  #: What is said where an answer changed nothing.
@@ -44,35 +41,27 @@ class Sheet:
     """Lines of at most 80 columns, most of them in the margin, for a terminal to paint."""
 
     def __init__(self, *lines: str) -> None:
-        self._lines: list[tuple[str, Style | None, bool | None]] = []
+        self._lines: list[tuple[str, Style | None]] = []
         self.lines(lines)
 
-    def lines(
-        self, lines: Iterable[str], style: Style | None = None, keys: bool | None = None
-    ) -> Sheet:
-        """Add lines; some only where keys are typed, or only where there is a menu."""
-        self._lines += [(line, style, keys) for line in lines]
+    def lines(self, lines: Iterable[str], style: Style | None = None) -> Sheet:
+        self._lines += [(line, style) for line in lines]
         return self
 
     def add(
-        self,
-        text: str,
-        style: Style | None = None,
-        first: str = MARGIN,
-        rest: str | None = None,
-        keys: bool | None = None,
+        self, text: str, style: Style | None = None, first: str = MARGIN, rest: str | None = None
     ) -> Sheet:
-        return self.lines(wrapped(text, first=first, rest=rest), style, keys)
+        return self.lines(wrapped(text, first=first, rest=rest), style)
 
     def question(self, ask: Ask, first: str = MARGIN) -> Sheet:
         self.add(safe(ask.question), "strong", first, MARGIN)
         return self.add(f"e.g. {safe(ask.example)}", "dim") if ask.example else self
 
-    def text(self, *, colour: bool = False, keys: bool = True) -> str:
-        """The page for a terminal, with what may be typed where it has no menu."""
+    def text(self, *, colour: bool = False) -> str:
+        """The page for a terminal."""
         paint = Paint(colour)
-        lines = (line[:2] for line in self._lines if line[2] in (None, keys))
-        return "".join(f"{paint(style, line) if style else line}\n" for line, style in lines)
+        painted = (paint(style, line) if style else line for line, style in self._lines)
+        return "".join(f"{line}\n" for line in painted)
 
 
 def note(text: str) -> Sheet:
@@ -85,7 +74,7 @@ def question_page(ask: Ask) -> Sheet:
     page.lines(table([(f"{n}", safe(c.id), safe(c.says or c.title)) for n, c in rows], MARGIN))
     if ask.value:
         page.add(f"Now: {safe(ask.value)}  (Enter keeps it)")
-    return page.add(keys_line(ask), "dim", keys=True)
+    return page.add(keys_line(ask), "dim")
 
 
 def _counts_check(ask: Ask) -> bool:
@@ -162,13 +151,14 @@ def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
     if not is_settled(dossier) or after is None:
         return common.reach_text(dossier)
     done = f"the missing {'check' if len(after.missing) == 1 else 'checks'}"
-    more = len(after.depends)
-    if not more:
+    if not after.depends:
         return f"With {done} done, the count says: {OUTCOME_WORDS[after.outcome]}."
-    if not whole:
-        return f"With {done} done, it would depend on {several(more, 'open answer')}."
+    if not whole:  # without a number: the one that counts stands beside the next question
+        return f"With {done} done, it would depend on what is still open."
     named = [*after.depends[:_MOST_NAMED]]
-    named += [f"{few(more - _MOST_NAMED)} more"] if more > _MOST_NAMED else []
+    more = len(after.depends) - len(named)
+    if more:
+        named.append(f"{few(more)} more")
     doing = f"If you do {done} ({listing(after.missing)}) and a target is still missed"
     return f"{doing}, it will depend on {listing(named)}."
 
@@ -184,11 +174,25 @@ def conflict_page(
 ) -> Sheet:
     page = Sheet().add(conflict_head(others), "warn").add(safe(conflict.challenge.says))
     page.add(f"To settle: {safe(conflict.challenge.settle)}", "dim")
-    return page.add(f"Which holds?  {_keys(ways)}", keys=True)
+    return page.add(f"Which holds?  {_keys(ways)}")
 
 
 def _keys(ways: Sequence[tuple[str, str]]) -> str:
     return "  ".join(f"[{key}] {what}" for key, what in ways)
+
+
+def doubt_page(doubt: GrowthDoubt, ways: Sequence[tuple[str, str]]) -> Sheet:
+    return Sheet().add(safe(doubt.says), "warn").add(_keys(ways))
+
+
+def doubt_choices(doubt: GrowthDoubt) -> list[tuple[str, str]]:
+    """What may be done about a number that seems to be meant otherwise."""
+    return [
+        ("y", f"yes, {doubt.likely}"),
+        ("n", f"no, {doubt.typed}"),
+        ("b", "back"),
+        ("q", "quit"),
+    ]
 
 
 def conflict_head(others: Sequence[Ask]) -> str:
@@ -220,12 +224,13 @@ def rest_page(dossier: Dossier, framework: Framework, offers: Sequence[OpenPart]
     if dossier.challenges:
         many = counted(len(dossier.challenges), "thing")
         page.add(f"What doesn't fit together or needs proof: {many}, in the report.", first="")
-    names = [WORDS["parts"][offer.part]["name"] for offer in offers]
-    rows = list(zip(names, map(_asks, offers), strict=True))
+    rows = list[tuple[str, str]]()
+    for offer in offers:
+        name = WORDS["parts"][offer.part]["name"]
+        rows.append((f"[{name[0]}] {name}", _asks(offer)))
     page.lines(["", "What else is worth knowing:"])
-    page.lines(table([(f"[{name[0]}] {name}", what) for name, what in rows]), keys=True)
-    page.lines(table(rows), keys=False)
-    return page.lines(["  [b] back   [q] that's enough"], keys=True)
+    page.lines(table(rows))
+    return page.lines(["  [b] back   [q] that's enough"])
 
 
 def _asks(offer: OpenPart) -> str:
@@ -275,10 +280,16 @@ def refused(caught: InputError) -> str:
     return " ".join(sentence(text) for text in (caught.what, caught.fix) if text)
 
 
-def part(which: Part, offer: OpenPart | None) -> tuple[str, str]:
-    """A part of the interview: what it settles, and what is open in it."""
+def part(which: Part, offer: OpenPart | None, *, with_count: bool = True) -> tuple[str, str]:
+    """A part of the interview: what it settles, and what is open in it.
+
+    Beside a question, which has its own number, it is without the count.
+    """
     settles: str = WORDS["parts"][which]["settles"]
-    return settles, "all of it is answered" if offer is None else _asks(offer)
+    asks: str = WORDS["parts"][which]["asks"]
+    if offer is None:
+        return settles, "all of it is answered"
+    return settles, _asks(offer) if with_count else asks
 
 
 def unknowns(many: int) -> str:
@@ -296,80 +307,3 @@ def doubts(dossier: Dossier) -> str:
     many = len(dossier.challenges)
     verb = "doesn’t" if many == 1 else "don’t"
     return sentence(f"{several(many, 'thing')} {verb} fit together") if many else ""
-
-
-LONGEST_REPLY = 1_200  #: Characters of a model's reply that are shown.
-WAITING = f"{MARGIN}…\n"  #: Shown while a model is asked.
-_BAR = f"{MARGIN}| "
-_MOST_DROPPED = 3
-_ID = re.compile(r"[a-z0-9_.]{1,60}")  # anything else would be a model's sentence in our line
-
-
-def opening_page(model: str, place: str, *, cap_usd: float) -> Sheet:
-    """Which model proposes, what it may do, and where what is written goes.
-
-    ``place`` is empty where it is served on this machine.
-    """
-    sent: str = WORDS["sent" if place else "here"]
-    sent = sent.format(place=safe(place), cap=small_usd(cap_usd))
-    text = WORDS["opening"].format(model=safe(model), sent=sent)
-    return Sheet().add(text, first="").add(WORDS["talk_keys"])
-
-
-def topic_page(ask: Ask, *, named: bool = False) -> Sheet:
-    """The question to talk about, in our words; only its name if the model has asked it."""
-    if named:
-        return note(f"About {safe(ask.title)} ({safe(ask.id)}).")
-    page = Sheet("").question(ask)
-    if ask.choices:
-        titles = listing([safe(choice.title) for choice in ask.choices], "or")
-        page.add(f"That is: {titles}.")
-    return page
-
-
-def reply_page(model: str, reply: ParsedReply) -> Sheet:
-    """What a model says, behind a bar and cut: nothing in it can be taken for a word of ours."""
-    if reply.unreadable:
-        return note(f"What {safe(model)} answered can't be read; nothing of it counts.")
-    text = reply.reply
-    page = note(f"{safe(model)} says{':' if text else ' nothing.'}")
-    cut = text[:LONGEST_REPLY] + (" …" if len(text) > LONGEST_REPLY else "")
-    for paragraph in filter(None, map(str.strip, cut.splitlines())):
-        page.add(safe(paragraph), "dim", _BAR, _BAR)
-    return page
-
-
-def dropped_text(dropped: Sequence[Dropped]) -> str:
-    reasons = WORDS["dropped"]
-    texts = [
-        f"{item.path if _ID.fullmatch(item.path) else 'something'} ({reasons[item.reason]})"
-        for item in dropped[:_MOST_DROPPED]
-    ]
-    if len(dropped) > _MOST_DROPPED:
-        texts.append(f"{few(len(dropped) - _MOST_DROPPED)} more")
-    return f"Left out of what it proposes: {listing(texts)}."
-
-
-def proposal_page(proposal: Proposal, ask: Ask, place: str) -> Sheet:
-    head = f"{safe(ask.title)} ({safe(ask.id)}) = {safe(proposal.value)}"
-    page = Sheet("").add(head, "strong", place.ljust(len(MARGIN)), MARGIN).add(safe(ask.question))
-    page.add(f"You wrote: “{safe(proposal.quote)}”")
-    return page.add(f"Now it is: {safe(ask.value)}") if ask.value else page
-
-
-def confirm_page(proposal: Proposal, place: str, ways: Sequence[tuple[str, str]]) -> Sheet:
-    """Which proposal is to be confirmed, where there are several, and what may be typed."""
-    what = f"{safe(proposal.path)} = {safe(proposal.value)}"
-    page = note(f"{place}  {what}") if place else Sheet()
-    return page.add(_keys(ways), keys=True) if ways else page
-
-
-def proposal_choices(left: int) -> list[tuple[str, str]]:
-    """What may be done about a proposal, each under its key; ``left`` counts it too."""
-    ways = [("y", "yes, write it"), ("n", "no"), ("e", "edit it")]
-    return [*ways, ("a", "all of them"), ("z", "none")] if left > 1 else ways
-
-
-def lost_text(model: str, why: str, *, over: bool) -> str:
-    then = "It goes on with single questions." if over else "Write on; what you wrote is kept."
-    return f"No answer of {safe(model)}: {safe(why).rstrip('.')}. {then}"

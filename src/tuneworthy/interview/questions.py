@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from tuneworthy.errors import CaseError
 from tuneworthy.framework.load import case_fields
 from tuneworthy.framework.rules import rules_of
-from tuneworthy.model.base import State, States, Unknown, shown
+from tuneworthy.model.base import State, States, Unknown, read_place, shown
 from tuneworthy.model.case import (
     AmountOf,
     Attempt,
@@ -27,6 +27,7 @@ from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, Questio
 from tuneworthy.model.framework import ALSO_ASKED, Criterion, Framework
 from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part
 from tuneworthy.syntax.document import did_you_mean
+from tuneworthy.syntax.edit import Keys
 from tuneworthy.verdict.rules import questions, verdict_of
 from tuneworthy.verdict.weigh import seen, weigh
 from tuneworthy.words import listing
@@ -38,7 +39,6 @@ _HAVE_DEFAULTS = ("prompts", "metric")  # fields with a value that nobody has to
 _AS_IN_FIELD = ("kind", "share", "title", "question", "example", "why", "minutes")
 _PLAIN = CaseField(title="", kind="state")
 NOT_NEEDED = "not_needed"  #: The answer that a check is done because the task takes none of it.
-_MOST_DIGITS = 4
 _SIGNAL_MINUTES = 3  # ours; a framework gives signals none
 
 
@@ -96,16 +96,51 @@ def value_at(case: Case, path: str) -> Any:
     """The value at a dotted path, places in lists counted from 1; None where there is none."""
     here: Any = case
     for step in path.split("."):
-        if isinstance(here, tuple):
-            place = int(step) - 1 if step.isdigit() else -1
-            here = here[place] if 0 <= place < len(here) else None
-        elif isinstance(here, Mapping):
-            here = here.get(step)
-        else:
-            here = getattr(here, step, None) if isinstance(here, BaseModel) else None
-        if here is None:
-            return None
+        here = _below(here, step)
     return here
+
+
+def _below(here: Any, step: str) -> Any:
+    """What lies one step below a value; None where there is nothing."""
+    if isinstance(here, tuple):
+        place = read_place(step)
+        return here[place - 1] if place is not None and place <= len(here) else None
+    if isinstance(here, Mapping):
+        return here.get(step)
+    return getattr(here, step, None) if isinstance(here, BaseModel) else None
+
+
+def keys_of(case: Case, path: str) -> Keys:
+    """A dotted path as keys of the case file; places in lists, which count from 1, from 0.
+
+    Raises:
+        CaseError: If a place is none that a list has, and not the one after its last.
+    """
+    here: Any = case
+    keys = list[str | int]()
+    steps = path.split(".")
+    for position, step in enumerate(steps):
+        if isinstance(here, tuple):
+            keys.append(_place(step, len(here), steps[:position], path) - 1)
+        elif here is None and step.isdigit():  # of a list that isn't there yet
+            keys.append(_place(step, 0, steps[:position], path) - 1)
+        elif isinstance(here, BaseModel) and step not in type(here).model_fields:
+            return (*keys, *steps[position:])  # reading the case names the key that it doesn't know
+        else:
+            keys.append(step)
+        here = _below(here, step)
+    return tuple(keys)
+
+
+def _place(step: str, many: int, above: Sequence[str], path: str) -> int:
+    """The place that a step names in a list of ``many``: one of them, or the next one."""
+    place = read_place(step)
+    if place is not None and place <= many + 1:
+        return place
+    has = f"which has {many}" if many else "which is empty"
+    places = f"1 to {many}, or {many + 1} to add one" if many > 1 else "1, or 2 to add one"
+    fix = f"places count from 1: write {places if many else '1 for the first'}"
+    raise CaseError(f'"{shown(step)}" is no place in {".".join(above)}, {has}', where=path, fix=fix)
 
 
 def is_stated(case: Case, path: str) -> bool:
@@ -198,9 +233,10 @@ def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
     if len(rest) != 2:
         return None
     place, name = rest
-    number = int(place) if place.isascii() and place.isdigit() and len(place) <= _MOST_DIGITS else 0
+    many = len(getattr(case, room))
+    number = _place(place, many, [room], ".".join([room, *rest]))
     field, first = case_fields().get(f"{room}.{name}"), FIRST[room]
-    is_there = 1 <= number <= len(getattr(case, room)) + (name == first)
+    is_there = number <= many or name == first
     if not is_there or field is None or not field.is_asked:
         return None
     called = shown_value(value_at(case, f"{room}.{place}.{first}")) or place
@@ -259,14 +295,6 @@ def offers(
 def part_asks(case: Case, framework: Framework, part: Part | None = None) -> tuple[str, ...]:
     """Ids of all that is open in a part, in the order of asking; for passing it as a whole."""
     return tuple(_round(case, framework, part)[0])
-
-
-def every_ask(case: Case, framework: Framework) -> Iterator[str]:
-    """Ids of all that may be asked of this case, whether it is answered or not."""
-    for room, asks in asked_by(framework).items():
-        yield from (f"{room}.{name}" for name in asks)
-    for part in PARTS:
-        yield from (path for path, _ in _fields(case, framework, part))
 
 
 def levers(case: Case, framework: Framework) -> tuple[Ask, ...]:

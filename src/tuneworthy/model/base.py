@@ -23,7 +23,10 @@ Strings = tuple[str, ...]
 
 YES_WORDS = frozenset({"yes", "y", "true", "on"})
 NO_WORDS = frozenset({"no", "n", "false", "off"})
-UNKNOWN_WORDS = frozenset({"unknown", "?", "", "null", "~", "don't know", "dont know"})
+UNKNOWN_WORDS = frozenset({
+    *("unknown", "?", "", "null", "~"),
+    *("don't know", "don’t know", "dont know", "i don't know", "i don’t know", "no idea"),
+})  # fmt: skip
 R = TypeVar("R", bound="Record")
 T = TypeVar("T")
 _WORDS: dict[State, frozenset[str]] = {"yes": YES_WORDS, "no": NO_WORDS, "unknown": UNKNOWN_WORDS}
@@ -145,6 +148,17 @@ def shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return "a mapping"
     return "a list" if isinstance(value, list | tuple) else str(value)[:40]
+
+
+_PLACE = re.compile(r"[1-9][0-9]{0,3}")
+
+
+def read_place(step: str) -> int | None:
+    """A place in a list as people write it, counted from 1; None for what is none.
+
+    Digits of other scripts, signs and leading zeros make none, so each place has one spelling.
+    """
+    return int(step) if _PLACE.fullmatch(step) else None
 
 
 def wrong(what: str, fix: str) -> PydanticCustomError:

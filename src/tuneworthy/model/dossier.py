@@ -393,14 +393,6 @@ class ApproachResult(Record):
     """Services and programs known to take new work of this kind, as of the dossier's day."""
 
 
-class Quick(LateRecord):
-    """The short form's answer."""
-
-    asked: tuple[str, ...]
-    ruled_out: bool
-    says: str
-
-
 Number = float | Range | Unknown  #: A number, its ends where it is open, or what would settle it.
 
 Duration = float | Range | Literal["never"] | Unknown  #: Months; ``never`` for what doesn't come.
@@ -734,7 +726,6 @@ class Dossier(LazyRecord):
     evidence: tuple[EvidenceResult, ...] | Unknown
     series: tuple[Series, ...] | Unknown
     """Numbers of the pictures of what was measured; unknown where nothing was."""
-    quick: Quick | None = None  #: Only for the short form.
     training: TrainingResult | None = None  #: Only where a training set passed the gates.
     one_off: Literal[True] | None = None  #: Only for a job that runs once.
     decision: CaseDecision | None = None  #: Only where the case names one.
@@ -743,7 +734,7 @@ class Dossier(LazyRecord):
     def to_dict(self) -> dict[str, Any]:
         """The object as plain JSON values."""
         data = self.model_dump(mode="json", by_alias=True)
-        for name in ("quick", "training", "one_off", "decision", "pilot"):
+        for name in ("training", "one_off", "decision", "pilot"):
             if data[name] is None:
                 del data[name]
         return data

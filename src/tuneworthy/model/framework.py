@@ -477,7 +477,6 @@ class Framework(FileRecord):
     scoring: Scoring  #: Score, difference and their bands.
     tree: Annotated[tuple[TreeRule, ...], Field(min_length=1, max_length=100)]
     """Steps in order; the first that holds counts."""
-    quick: tuple[Ident, ...] = ()  #: The factors of the short form.
     thresholds: dict[Ident, Threshold] = {}  #: Numbers that challenges use.
     measures: dict[Ident, MeasureRule] = {}
     """What measurements say; an answer is settled only when the whole interval is on one side."""
@@ -549,9 +548,6 @@ class Framework(FileRecord):
 
 
 def _check_references(framework: Framework) -> None:
-    for name in framework.quick:
-        if name not in framework.factors:
-            raise wrong(f'asks for "{name}" in quick, which is no factor', "name a factor")
     for name, goal in framework.goals.items():
         if goal.approach not in framework.approaches:
             what = f'leads goal "{name}" to "{goal.approach}", which is no approach'

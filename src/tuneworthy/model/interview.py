@@ -102,6 +102,14 @@ class Conflict(NamedTuple):
     recordable: bool  #: whether keeping both can be noted in the case file
 
 
+class GrowthDoubt(NamedTuple):
+    """A growth that was typed as a plain number, and would be more than 100% a month."""
+
+    says: str
+    likely: str  #: what was likely meant, with per cent signs
+    typed: str  #: what the number means as it was typed, with per cent signs
+
+
 class AnswerChange(NamedTuple):
     """What became of a key; equal where nothing did, empty for unknown."""
 
@@ -120,44 +128,3 @@ class AnswerResult(NamedTuple):
     digest: str  #: SHA-256 of the case file's text now, for the next compare-and-set
     changes: tuple[AnswerChange, ...] = ()
     conflicts: tuple[Conflict, ...] = ()  #: all of whose sides are answered, one of them just now
-
-
-DropReason = Literal["unasked", "unquoted", "own_words", "unfit"]
-"""Nothing that a conversation may set; no quotation of the person's words; a text that the person
-didn't write; no answer to its question."""
-
-
-class ConversationTurn(NamedTuple):
-    words: str  #: by the person themselves, or by the model
-    pasted: str = ""  #: what the person passed on of somebody else's; nothing rests on it
-    model: bool = False  #: whether the model said it
-
-
-class Proposal(NamedTuple):
-    """A value for a field, with what the person said for it. It is nothing until confirmed."""
-
-    path: str  #: id of the question
-    value: str  #: in the form in which it is given as an answer
-    quote: str  #: words of the person's
-
-
-class Dropped(NamedTuple):
-    """A proposal that is not put to the person."""
-
-    path: str
-    reason: DropReason
-    fix: str = ""  #: for one that doesn't fit: what would
-
-
-class ParsedReply(NamedTuple):
-    reply: str = ""  #: what it says to the person, as it stands; empty where it says nothing
-    proposals: tuple[Proposal, ...] = ()
-    dropped: tuple[Dropped, ...] = ()
-    asks: str = ""  #: id of the question it has put; empty where it is none that is open
-    unreadable: bool = False  #: whether the answer is broken; then nothing of it counts
-
-
-class ModelAnswer(NamedTuple):
-    text: str = ""
-    lost: str = ""  #: why this one gave nothing; the next may
-    over: str = ""  #: why no more can be asked

@@ -36,8 +36,6 @@ def report(dossier: Dossier, *, short: bool = False) -> Document:
 
 def sections(dossier: Dossier) -> tuple[Section, ...]:
     """The report's sections in their order, those that have something to say."""
-    if dossier.quick is not None:
-        return verdict.why(dossier), record.answers(dossier), record.glossary()
     parts = (
         verdict.why(dossier),
         verdict.change(dossier),

@@ -80,11 +80,16 @@ def _above(data: Any, keys: Keys, name: str, error: Error) -> Any:
     """The mapping or list that a path's last step is in; made where it isn't there."""
     here = data
     for position, key in enumerate(keys):
-        path = ".".join(map(str, keys[:position]))
-        if not isinstance(here, list if isinstance(key, int) else dict):
+        path = ".".join(
+            str(step + 1) if isinstance(step, int) else step for step in keys[:position]
+        )
+        if isinstance(key, int) and not isinstance(here, list):
+            raise error(f"{path} is no list", where=name, fix="write it as a list first")
+        if isinstance(key, str) and not isinstance(here, dict):
             raise error(f"{path} is no mapping", where=name, fix="write its keys below it first")
         if isinstance(key, int) and key > len(here):
-            raise error(f"{path} has no place {key}", where=name, fix="add one after another")
+            what = f"{path} has no place {key + 1}; it has {len(here)}"
+            raise error(what, where=name, fix="add one after another")
         if position < len(keys) - 1:
             if (below := _below(here, key)) is None:
                 below = [] if isinstance(keys[position + 1], int) else {}

@@ -6,18 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from tuneworthy.model.dossier import (
     Action,
-    Assessment,
     BandRange,
     Basis,
     CaveatResult,
     Decision,
     GateResult,
-    Quick,
     Take,
     TuningAnswer,
     VerdictResult,
 )
-from tuneworthy.model.framework import Band, Framework
+from tuneworthy.model.framework import Band
 from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.judge import Judgement, step_text
@@ -182,22 +180,3 @@ def _not_asked(facts: CaseFacts) -> Iterator[tuple[str, str]]:
 
 def band_text(band: Band | BandRange) -> str:
     return f"{band.low} to {band.high}" if isinstance(band, BandRange) else band
-
-
-def quick_result(decision: Decision, assessment: Assessment, framework: Framework) -> Quick:
-    """What the short form can say: three noes rule out these three reasons, and no other."""
-    factors, asked = assessment.factors, framework.quick
-    state = {name: factor.state for name, factor in factors.items() if factor.kind == "indicator"}
-    gone = [factors[name].title for name in asked if factors[name].state == "no"]
-    left = [name for name, answer in state.items() if name not in asked and answer != "no"]
-    possible = left or "fine_tune_candidate" in decision.reach
-    ruled_out = len(gone) == len(asked) and not possible
-    if ruled_out:
-        says = "ruled out: no reason for tuning holds"
-    elif len(gone) < len(asked):
-        others = [factors[name].title for name in asked if factors[name].state != "no"]
-        says = f"worth the full look: {listing(others, 'or')} may be a reason"
-    else:
-        titles = listing([factors[name].title for name in left], "or")
-        says = f"ruled out for {listing(gone)}; {titles} may still be a reason"
-    return Quick(asked=asked, ruled_out=ruled_out, says=sentence(says))

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError, InputError
 from tuneworthy.interview import pages as words
-from tuneworthy.interview.answers import conflict_of
+from tuneworthy.interview.answers import conflict_of, growth_doubt
 from tuneworthy.interview.questions import offers
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.interview import PARTS, Ask, Part
@@ -124,6 +124,9 @@ def said(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Response:
     """Write an answer, and go on to what doesn't fit with it, or to the next question."""
     clash, values = "", dict[str, Any]()
     try:
+        doubt = growth_doubt(of.evaluated.ask(reply.ask), reply.given)
+        if doubt is not None:
+            return _shown(of, reply, reply.ask, status=422, doubt=doubt, typed=reply.typed)
         step = of.workspace.answer(of.name, reply.ask, reply.given, reply.digest)
     except ConflictError:
         if not of.workspace.says_already(of.name, reply.ask, reply.given):  # else it was sent twice
@@ -174,6 +177,7 @@ def _shown(
     shown = {
         **dict.fromkeys(("moved", "notice", "wrong", "typed"), ""),
         "saved": False,
+        "doubt": None,
         **values,
         "ask": ask,
         "at": way,

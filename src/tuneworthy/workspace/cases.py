@@ -40,11 +40,10 @@ def judge_case(
     answers: Mapping[str, str] | None = None,
     as_of: date | None = None,
     seed: int = 0,
-    quick: bool = False,
 ) -> Dossier:
     """Read a case, put other answers in, and decide it by the framework that applies."""
     case, framework = read_supposed(source, chosen, answers)
-    return decide(case, framework, as_of=as_of, seed=seed, quick=quick)
+    return decide(case, framework, as_of=as_of, seed=seed)
 
 
 def read_supposed(

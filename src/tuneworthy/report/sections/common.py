@@ -51,7 +51,7 @@ GATES = named("gates")
 
 def headline(dossier: Dossier) -> str:
     """The answer in a sentence or three, the same on every surface."""
-    return dossier.verdict.headline if dossier.quick is None else dossier.quick.says
+    return dossier.verdict.headline
 
 
 def about(

@@ -26,7 +26,6 @@ from tuneworthy.report.sections.common import (
     flip_lines,
     gates,
     no_flip,
-    possible_text,
     reasons_text,
     signs_text,
     strength_text,
@@ -238,8 +237,6 @@ def fit(dossier: Dossier) -> b.Section:
 def short(dossier: Dossier, case_path: str = "") -> b.Document:
     """The report in short: the verdict in the first line, facts, challenges, where to go on."""
     case_path = case_path and argument(case_path)
-    if dossier.quick is not None:
-        return _quick(dossier, case_path)
     noted = keep_in_mind(dossier)
     document = about(
         dossier,
@@ -314,18 +311,3 @@ def _after(dossier: Dossier, case_path: str) -> Iterator[str]:
         yield f"      tuneworthy answer {case_path} {questions[0].factor}=yes (or no)"
     if case_path:
         yield f"More: tuneworthy show {case_path} options|money|plan|why|others|history"
-
-
-def _quick(dossier: Dossier, case_path: str) -> b.Document:
-    assert dossier.quick is not None  # the caller looked
-    factors = [dossier.factors[name] for name in dossier.quick.asked]
-    answers = ", ".join(f"{answer.title} {answer.state}" for answer in factors)
-    rows = (
-        ("Asked", answers),
-        ("By all answers", dossier.verdict.headline),
-        ("Possible", possible_text(dossier)),
-    )
-    section = b.section("facts", "", b.facts(rows))
-    after = [f"The full look: tuneworthy decide {case_path}".rstrip()]
-    look: b.Look = "bad" if dossier.quick.ruled_out else "warn"
-    return b.Document(dossier.case.name, dossier.quick.says, [section], after=after, look=look)

@@ -1,0 +1,177 @@
+"""Lines in, lines out: the one way in which an interview in a terminal is answered.
+
+A whole line is one answer, whether it is typed or comes through a pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import current_thread, main_thread
+from typing import Literal, NamedTuple
+
+import click
+
+from tuneworthy.interview.pages import MARGIN, Sheet, question_page
+from tuneworthy.model.base import UNKNOWN_WORDS
+from tuneworthy.model.interview import Ask
+
+Act = Literal["answer", "unknown", "why", "back", "skip", "quit", "keep"]
+"""What may be done at a question; ``keep`` leaves the value it has."""
+
+Ways = Sequence[tuple[str, str]]  #: What may be chosen, each behind its key.
+
+
+class Entry(NamedTuple):
+    """What came back from a question."""
+
+    act: Act
+    text: str = ""  #: For an answer: what was typed.
+
+
+_ACTS: dict[str, Act] = {
+    "d": "unknown",
+    "?": "why",
+    "b": "back",
+    "s": "skip",
+    "q": "quit",
+}
+_KEYS = {
+    **{word: "d" for word in UNKNOWN_WORDS if word not in ("", "?")},
+    "why": "?",
+    "help": "?",
+    "back": "b",
+    "skip": "s",
+    "quit": "q",
+    "exit": "q",
+    "yes": "y",
+    "no": "n",
+}  #: What people write in full for a key.
+
+
+def key_of(line: str) -> str:
+    """The key that a line stands for; the line itself, in small letters, where it is none."""
+    word = line.strip().casefold().replace("’", "'")
+    return _KEYS.get(word, word)
+
+
+def read_entry(line: str) -> Entry | None:
+    """What a line means; None for an empty one.
+
+    An answer that looks like a command is written behind ``=``.
+    """
+    typed = line.strip()
+    if not typed:
+        return None
+    act = _ACTS.get(key_of(typed))
+    if act is not None:
+        return Entry(act)
+    return Entry("answer", typed.removeprefix("="))
+
+
+_LONGEST = 10_000  # characters of a line
+
+
+class LineTerminal:
+    """Shows pages and reads lines; needs no more of a terminal than that it shows text."""
+
+    def __init__(self, *, colour: bool = False) -> None:
+        self.colour = colour
+
+    def say(self, page: Sheet | str) -> None:
+        """Show a page, or a text that ends its last line."""
+        text = page if isinstance(page, str) else page.text(colour=self.colour)
+        click.echo(text, nl=False, color=True)  # the page has decided about colour
+
+    def ask(self, ask: Ask) -> Entry:
+        """Put a question, and read lines until one means something."""
+        self.say(question_page(ask))
+        while (line := self._line()) is not None:
+            entry = read_entry(line)
+            if entry is not None:
+                return entry
+            if ask.value:
+                return Entry("keep")
+            self.say(f"{MARGIN}Answer it, or d if you don't know.\n")
+        return Entry("quit")
+
+    def choose(self, page: Sheet, ways: Ways) -> str:
+        """Show a page, and take the key of one way; ``q`` at the end of the input."""
+        self.say(page)
+        keys = [key for key, _ in ways]
+        by_name = {what.casefold(): key for key, what in ways}
+        while (line := self._line()) is not None:
+            key = key_of(line)
+            key = by_name.get(key, key)
+            if key in keys:
+                return key
+            self.say(f"{MARGIN}Type {', '.join(keys[:-1])} or {keys[-1]}.\n")
+        return "q"
+
+    def name(self, suggested: str) -> str | None:
+        """What a new use case is called; None to make none."""
+        self.say(f"There is no case here yet. What is it called? (Enter: {suggested}; q stops)\n")
+        line = self._line()
+        if line is None or key_of(line) == "q":
+            return None
+        return line.strip() or suggested
+
+    def _line(self) -> str | None:
+        """A line typed after all that was said; None at the end of the input."""
+        sys.stdout.flush()
+        drop_typed_ahead()
+        self.say(f"{MARGIN}> ")
+        sys.stdout.flush()
+        line = read_line(_LONGEST)
+        if not sys.stdin.isatty():
+            self.say("\n")
+        return line
+
+
+def drop_typed_ahead() -> None:
+    """Forget what was typed into a terminal before the question could be read.
+
+    The lines of a pipe were written for the questions to come, and stay.
+    """
+    if not sys.stdin.isatty():
+        return
+    try:
+        import termios
+    except ImportError:  # a system whose terminals can't be emptied
+        return
+    with suppress(termios.error):  # a terminal that was closed meanwhile
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
+def read_line(longest: int) -> str | None:
+    """A line of the input, cut where it is far too long; None at its end."""
+    _await_input()
+    line = sys.stdin.readline(longest)
+    rest = line
+    while rest and not rest.endswith("\n"):
+        rest = sys.stdin.readline(longest)
+    return line or None
+
+
+def _await_input() -> None:
+    """Wait at a terminal until there is input, or a signal has come.
+
+    A Ctrl-C that comes just before ``read`` blocks is noticed only after the next line; the file
+    that Python writes to at a signal ends this wait, whenever the signal comes.
+    """
+    if not sys.stdin.isatty() or current_thread() is not main_thread():
+        return
+    signalled, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        with suppress(OSError, ValueError):  # a system on which a terminal can't be waited for
+            select.select([sys.stdin, signalled], [], [])
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(signalled)
+        os.close(writer)
