@@ -419,9 +419,10 @@ def test_a_whole_word_and_enter_is_one_answer(folder: Path, screen: Screen) -> N
     assert len(answers) == len(words)
 
 
-@pytest.mark.parametrize(
-    ("word", "says"),
-    [
+def test_what_is_no_answer_is_followed_by_the_same_question(folder: Path, screen: Screen) -> None:
+    before = case_text(folder)
+    assert "\r\n2/17 " in screen.wait_for(PROMPT)
+    for word, says in (
         ("?", "It is kept as ceiling.few_shot."),
         ("why", "It is kept as ceiling.few_shot."),
         ("", "Answer it, or d if you don't know."),
@@ -429,18 +430,12 @@ def test_a_whole_word_and_enter_is_one_answer(folder: Path, screen: Screen) -> N
         ("yes please", '"yes please" is no answer to this.'),
         ("ye", '"ye" is no answer to this.'),
         ("yd", '"yd" is no answer to this.'),
-    ],
-)
-def test_what_is_no_answer_is_followed_by_the_same_question(
-    word: str, says: str, folder: Path, screen: Screen
-) -> None:
-    before = case_text(folder)
-    assert "\r\n2/17 " in screen.wait_for(PROMPT)
-    screen.press(f"{word}\r")
-    shown = " ".join(screen.wait_for(PROMPT).split())
-    assert says in shown
-    assert "3/17" not in shown
-    assert case_text(folder) == before
+    ):
+        screen.press(f"{word}\r")
+        shown = " ".join(screen.wait_for(PROMPT).split())
+        assert says in shown
+        assert "3/17" not in shown
+        assert case_text(folder) == before
     screen.press("yes\r")
     assert "\r\n3/17 " in screen.wait_for(PROMPT)
     assert load_case(folder).ceiling["few_shot"].value == "yes"

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -88,33 +87,32 @@ def test_what_is_no_place_is_refused_with_the_step_and_how_many_there_are(
     assert written(shelf) == TEXT
 
 
-@pytest.mark.parametrize("step", ["0", "²", "7", "02"])
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("step", ["0", "²", "7"])
 def test_the_command_line_refuses_it_in_a_line(
-    key: str, step: str, shelf: Path, capsys: pytest.CaptureFixture[str]
+    step: str, shelf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     case = str(shelf / "one")
-    for command in (("answer", case), ("decide", case, "--set")):
-        assert run([*command, f"{key.format(step)}=x"]) == 2
-        seen = capsys.readouterr()
-        assert f'"{step}" is no place in ' in seen.err
-        assert seen.err.count("\n") == 1
+    for key in KEYS:
+        for command in (("answer", case), ("decide", case, "--set")):
+            assert run([*command, f"{key.format(step)}=x"]) == 2
+            seen = capsys.readouterr()
+            assert f'"{step}" is no place in ' in seen.err
+            assert seen.err.count("\n") == 1
     assert written(shelf) == TEXT
 
 
-@pytest.mark.parametrize("step", ["0", "²", "7", "02"])
-@pytest.mark.parametrize("key", ["models.{}.id", "attempts.{}.name"])
-def test_the_page_refuses_it_where_it_asks(key: str, step: str, shelf: Path) -> None:
+@pytest.mark.parametrize("step", ["0", "²", "7"])
+def test_the_page_refuses_it_where_it_asks(step: str, shelf: Path) -> None:
     client = a_client(a_site(shelf))
     path = "/cases/one/interview"
-    ask = key.format(step)
-    refused = client.get(f"{path}?{urlencode({'ask': ask})}")
-    assert refused.status_code == 422
-    assert f"“{step}” is no place" in refused.text or f"{step}&#34; is no place" in refused.text
     form = Seen(client.get(f"{path}?ask=models.1.id").text)
     fields = {name: form.hidden(name) for name in ("csrf", "digest", "way", "part")}
-    answer = client.post(path, data={**fields, "ask": ask, "typed": "x"})
-    assert answer.status_code == 422
+    for ask in (f"models.{step}.id", f"attempts.{step}.name"):
+        refused = client.get(f"{path}?{urlencode({'ask': ask})}")
+        assert refused.status_code == 422
+        assert f'"{step}" is no place in ' in Seen(refused.text).text
+        answer = client.post(path, data={**fields, "ask": ask, "typed": "x"})
+        assert answer.status_code == 422
     assert written(shelf) == TEXT
 
 
@@ -136,11 +134,14 @@ def test_the_place_that_is_named_changes_and_no_other(
     assert run(["answer", str(folder / "one"), f"{key}={value}"]) == 0
     after = yaml.safe_load(written(folder))
     _, place, *field = key.split(".")
-    row: Any = {field[0]: value} if field else value
+    rows = before[changed]
     at = int(place) - 1
-    if at < len(before[changed]) and field:
-        row = {**before[changed][at], **row}
-    before[changed][at : at + 1] = [row]
+    if not field:
+        rows[at] = value
+    elif at == len(rows):
+        rows.append({field[0]: value})
+    else:
+        rows[at][field[0]] = value
     assert after == before
 
 

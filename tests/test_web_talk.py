@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -204,6 +205,29 @@ def test_what_is_no_answer_is_said_beside_the_question_and_nothing_is_written(
     part = client.post(TALK, data=form_of(seen, typed=typed), headers=HTMX)
     assert part.status_code == 422
     assert "Saved." not in part.text
+
+
+@pytest.mark.parametrize(("said", "value"), [("5%", "0.05"), ("500%", "5")])
+def test_a_growth_of_more_than_all_a_month_is_asked_back_on_the_page(
+    said: str, value: str, client: TestClient, folder: Path
+) -> None:
+    before = told(folder)
+    ask = "economics.traffic.growth_per_month"
+    seen = get(client, f"{TALK}?ask={ask}")
+    answer = client.post(TALK, data=form_of(seen, typed="5"))
+    assert answer.status_code == 422
+    again = Seen(answer.text)
+    assert "5 means 500% a month. Did you mean 5%?" in again.text
+    assert {"5%", "500%"} <= {one.get("value") for one in again.all("button")}
+    assert told(folder) == before
+    onward(client, form_of(again, said=said))
+    assert str(yaml.safe_load(told(folder))["economics"]["traffic"]["growth_per_month"]) == value
+
+
+def test_one_number_counts_beside_a_question(client: TestClient) -> None:
+    seen = get(client, f"{TALK}?ask=ceiling.few_shot")
+    assert seen.text.count("Question 2 of 17") == 1
+    assert not re.search(r"\d+ open:", seen.text)
 
 
 def test_a_form_made_from_an_older_file_writes_nothing_and_says_so(

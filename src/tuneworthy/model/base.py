@@ -23,10 +23,21 @@ Strings = tuple[str, ...]
 
 YES_WORDS = frozenset({"yes", "y", "true", "on"})
 NO_WORDS = frozenset({"no", "n", "false", "off"})
-UNKNOWN_WORDS = frozenset({
-    *("unknown", "?", "", "null", "~"),
-    *("don't know", "don’t know", "dont know", "i don't know", "i don’t know", "no idea"),
-})  # fmt: skip
+UNKNOWN_WORDS = frozenset(
+    {
+        "unknown",
+        "?",
+        "",
+        "null",
+        "~",
+        "no idea",
+        "don't know",
+        "don’t know",
+        "dont know",
+        "i don't know",
+        "i don’t know",
+    }
+)
 R = TypeVar("R", bound="Record")
 T = TypeVar("T")
 _WORDS: dict[State, frozenset[str]] = {"yes": YES_WORDS, "no": NO_WORDS, "unknown": UNKNOWN_WORDS}
