@@ -53,7 +53,7 @@ from tuneworthy.words import day, few, interval_text, listing, sentence
 from tuneworthy.workspace.portfolio import CaseQuery, total_facts
 from tuneworthy.workspace.workspace import MOST_CASES, since, since_dossier, writers_since
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
 
 # The first page: the cases side by side; the form for a new one; and the token, where one is asked.
 
