@@ -170,9 +170,9 @@ from tuneworthy.llm.http import parse as http_parse
 from tuneworthy.llm.ledger import TRAINING, Ledger, ReadOnlyLedger
 from tuneworthy.llm.runner import MOST_TRIES, Gate, Job, Outcome, Runner, quote
 from tuneworthy.mcp import server as mcp_server
-from tuneworthy.mcp.server import QUOTED, WORDS, called
+from tuneworthy.mcp.server import QUOTED, TOOLS, WORDS, AssistantServer
 from tuneworthy.mcp.tools import DATA as assistant_DATA
-from tuneworthy.mcp.tools import TOOLS, Desk
+from tuneworthy.mcp.tools import Desk
 from tuneworthy.measure import engine as measure_engine
 from tuneworthy.measure import personal as measure_names
 from tuneworthy.measure import personal as measure_personal

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneworthy.errors import FrameworkError
+from tuneworthy.files.assistant import unconfirmed
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
 from tuneworthy.files.stores import read_pilot, training_record
@@ -142,7 +143,7 @@ def decide(
         return assess_money(case, framework, sovereign, prices, seed, draw, fits, as_of, rate)
 
     money = invested(sovereign)
-    findings = _look(case, framework, prices, ledger, replaced, as_of, money)
+    findings = _look(case, stated, framework, prices, ledger, replaced, as_of, money)
     facts = CaseFacts(case, framework, assessment, fits, findings)
     challenges = challenge(facts)
     money = held_against(money, challenges)
@@ -204,6 +205,7 @@ def today() -> date:
 
 def _look(
     case: Case,
+    stated: Case,
     framework: Framework,
     prices: Prices,
     ledger: Ledger,
@@ -232,6 +234,7 @@ def _look(
         bill=money.bill,
         break_even_months=result.break_even_months.point if result else None,
         record=published_counts(),
+        unconfirmed=tuple(answer.key for answer in unconfirmed(stated)),
     )
 
 

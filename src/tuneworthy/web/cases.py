@@ -344,6 +344,13 @@ def _conflict(of: AskedCase, seen: dict[str, str], mine: dict[str, str], digest:
     return for_notice(response) if of.part else response
 
 
+@router.post("/cases/{name}/confirm")
+def confirm(of: OfCase, digest: ReadDigest) -> Response:
+    """Confirm what an assistant answered, if the case is still as the form was made from it."""
+    of.workspace.confirm(of.name, digest)
+    return of.to("/answers")
+
+
 class NoteForm(BaseModel, extra="allow"):
     """The notes beside the answers: which one is saved, by whom, and the texts of all."""
 
