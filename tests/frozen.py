@@ -632,7 +632,7 @@ def mcp() -> Goldens:
         tools = [tool.model_dump(mode="json") for tool in client.ask("list_tools").tools]
         plain = [
             {"name": tool["name"], "annotations": {**tool["annotations"], "title": None},
-             "takes": structure(tool["input_schema"]), "gives": structure(tool["output_schema"])}
+             "takes": structure(tool["input_schema"])}
             for tool in tools
         ]  # fmt: skip
         found[f"{LAW}/mcp/tools.json"] = data(plain)

@@ -13,6 +13,7 @@ from tuneworthy.cli import reports as cli_reports
 from tuneworthy.cli.options import deliver
 from tuneworthy.errors import ConflictError, NoSuchCaseError, OutputError, StoppedError
 from tuneworthy.files import disk as files_disk
+from tuneworthy.files.assistant import read_authored, unconfirmed
 from tuneworthy.files.case import (
     case_path,
     missing_entries,

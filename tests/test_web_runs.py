@@ -153,7 +153,7 @@ def test_the_retrieval_lab_is_free_and_answers_are_quoted(tmp_path: Path) -> Non
     assert run.kind == "retrieve"
     assert run.result.spend is None
     assert "Best way" in Seen(client.get(f"{AT}/runs/{run.id}").text).text
-    asked = {"kind": "retrieve", "answers": True}
+    asked = {"kind": "retrieve", "answers": "true"}
     quoted = Seen(client.get(f"{AT}/lab/offer", params=asked).text)
     assert int(quoted.hidden("calls")) > 0
 

@@ -47,7 +47,7 @@ def untouched(folder: Path) -> bool:
     return (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
 
 
-def a_change(client: httpx.Client) -> dict[str, str]:
+def a_change(client: httpx.Client | TestClient) -> dict[str, str]:
     """A form that would change a case."""
     seen = Seen(client.get("/cases/one/answers").text)
     kept = {name: seen.hidden(name) for name in ("csrf", "digest", "seen")}

@@ -71,16 +71,23 @@ def keep_assistant_answers(
 
     It comes before the case file: should that fail, nothing in the file has these values.
     """
+    values: dict[str, dict[str, str]] = {key: {} for key in quotes}
+    for path, value in changed.items():
+        key = max((key for key in quotes if overlaps(path, key)), key=len)
+        values[key][path] = value
     now = datetime.now(UTC)
-    answers = []
-    for key, quote in quotes.items():
-        values = {path: value for path, value in changed.items() if overlaps(path, key)}
-        if values:
-            answers.append(
-                AuthoredAnswer(
-                    at=now, by="assistant", key=key, quote=quote, digest=digest, values=values
-                )
-            )
+    answers = [
+        AuthoredAnswer(
+            at=now,
+            by="assistant",
+            key=key,
+            quote=quotes[key],
+            digest=digest,
+            values=changed_there,
+        )
+        for key, changed_there in values.items()
+        if changed_there
+    ]
     _append(case, answers)
 
 

@@ -532,15 +532,15 @@ _FOR_PEOPLE = ("decision", "safety", "evidence", "framework")
 
 
 def _is_for_people(path: str) -> bool:
-    """Whether a person alone may write there.
-
-    Besides those sections it is where a model is served, as cases are sent there, and which files
-    are read; how many of something there are may be answered.
-    """
+    """Whether a person alone may answer there: also where a model is served, as cases go there."""
     first, *steps = path.split(".")
-    if first in _FOR_PEOPLE or "base_url" in steps:
-        return True
-    return first == "data" and len(steps) > 1 and steps[-1] not in ("count", "usable")
+    return first in _FOR_PEOPLE or "base_url" in steps
+
+
+def _names_files(path: str) -> bool:
+    """Whether a single value says which files are read, and not how many of something there are."""
+    first, *steps = path.split(".")
+    return first == "data" and steps[-1] not in ("count", "usable")
 
 
 def _mark_assistant(
@@ -550,7 +550,7 @@ def _mark_assistant(
     changed = changed_values(before, typed.case)
     said = {item.path: quotes[name] for item, name in zip(typed.changes, answers, strict=True)}
     for path in (*said, *changed):
-        if _is_for_people(path):
+        if _is_for_people(path) or (path in changed and _names_files(path)):
             key = next((key for key in said if overlaps(key, path)), path)
             fix = "a person writes it, on the page or with: tuneworthy answer"
             raise CaseError("is for a person to write, not for an assistant", where=key, fix=fix)

@@ -6,7 +6,7 @@ import hmac
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -143,7 +143,11 @@ class AssistantServer(MCPServer[None]):
             raise InputError(f'there is no tool "{name[:80]}"', fix=fix)
         tool = self.by_name[name]
         asked = {key: value for key, value in arguments.items() if value is not None}
-        _check_names(asked, name, tuple(tool.parameters["properties"]))
+        known = tuple(tool.parameters["properties"])
+        for key in asked:
+            if key not in known:
+                fix = did_you_mean(key, known)
+                raise InputError(f'takes no "{key[:80]}"', where=name, fix=fix)
         asked = tool.fn_metadata.pre_parse_json(asked)
         try:
             build(tool.fn_metadata.arg_model, ParsedFile(asked, name), InputError)
@@ -166,28 +170,8 @@ def _make_tool(desk: Desk, name: str) -> Tool:
     tool = Tool.from_function(
         run, title=title, description=says, annotations=annotations, structured_output=False
     )
-    tool.parameters = _without_titles(tool.parameters) | {"additionalProperties": False}
+    tool.parameters["additionalProperties"] = False
     return tool
-
-
-def _without_titles(schema: Any, *, names: bool = False) -> Any:
-    """A schema without the titles that only repeat names; ``names`` where its keys are names."""
-    if isinstance(schema, list):
-        return [_without_titles(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {key: part for key, part in schema.items() if names or key != "title"}
-    inside = ("properties", "$defs")
-    return {
-        key: _without_titles(part, names=not names and key in inside) for key, part in kept.items()
-    }
-
-
-def _check_names(given: Mapping[str, Any], where: str, known: tuple[str, ...]) -> None:
-    for name in given:
-        if name not in known:
-            fix = did_you_mean(name, known)
-            raise InputError(f'takes no "{name[:80]}"', where=where, fix=fix)
 
 
 @asynccontextmanager

@@ -22,14 +22,15 @@ from tuneworthy.model.base import FileRecord, shown, wrong
 from tuneworthy.model.dossier import Dossier, TuningAnswer
 from tuneworthy.money.worth import worth_text
 from tuneworthy.report import render
-from tuneworthy.report.sections import common, money, options, precedents, verdict
+from tuneworthy.report.blocks import Document
+from tuneworthy.report.sections import money, options, precedents, verdict
 from tuneworthy.report.sections import plan as plans
-from tuneworthy.report.sections.common import title_line
+from tuneworthy.report.sections.common import about, title_line
 from tuneworthy.report.text import safe
-from tuneworthy.words import counted, few, read_day, several, small_usd
+from tuneworthy.words import counted, read_day, several, small_usd
 from tuneworthy.workspace.cases import plain_title
 from tuneworthy.workspace.measure import measure_case
-from tuneworthy.workspace.portfolio import CaseQuery, Order
+from tuneworthy.workspace.portfolio import Order, query_of
 from tuneworthy.workspace.reports import explain
 from tuneworthy.workspace.workspace import Workspace, files_inside
 
@@ -137,37 +138,14 @@ def judged(
     return result(text, {"file_digest": case.digest, **more, **parts})
 
 
+def opening(document: Document) -> str:
+    """The first blocks of a report; the rest stands in the data."""
+    return "\n\n".join(render(document).rstrip("\n").split("\n\n")[:2])
+
+
 def brief(dossier: Dossier) -> str:
     """The verdict in a few lines."""
-    verdict_result = dossier.verdict
-    many = len(dossier.challenges)
-    by = f"By the {safe(dossier.framework.name)} framework, as of {dossier.as_of}."
-    rows = {
-        "Not confirmed": safe(common.unconfirmed_text(dossier)),
-        "Ceiling": common.ceiling_text(dossier),
-        "Strength": common.strength_text(dossier),
-        "Pays back": money.pays_back_text(dossier),
-        "Cost": money.cost_text(dossier),
-        "Possible": "" if verdict_result.final else common.possible_text(dossier),
-        "What doesn't fit together": f"{few(many)}; see challenges" if many else "",
-        "Next": safe(verdict_result.next),
-    }
-    lines = [f"{name}: {text}" for name, text in rows.items() if text]
-    return "\n".join([title_line(dossier), f"{by} {common.finality(dossier)}", *lines])
-
-
-def opening(text: str) -> str:
-    """The first blocks of a report; the rest stands in the data."""
-    return "\n\n".join(text.rstrip("\n").split("\n\n")[:2])
-
-
-def challenges_text(dossier: Dossier) -> str:
-    """What doesn't fit together, one a line."""
-    lines = [
-        f"[{place}] {safe(challenge.says)} To settle: {safe(challenge.settle)}"
-        for place, challenge in enumerate(dossier.challenges, start=1)
-    ] or ["Nothing in it contradicts itself."]
-    return "\n".join([title_line(dossier), *lines])
+    return opening(verdict.short(dossier))
 
 
 def questions_text(dossier: Dossier) -> str:
@@ -180,12 +158,7 @@ def questions_text(dossier: Dossier) -> str:
 
 
 def _verdict_before(dossier: Dossier) -> dict[str, str]:
-    verdict_result = dossier.verdict
-    return {
-        "answer": verdict_result.answer,
-        "outcome": verdict_result.outcome,
-        "action": verdict_result.action,
-    }
+    return dossier.verdict.model_dump(mode="json", include={"answer", "outcome", "action"})
 
 
 # The tools. Their docstrings are what whoever decides whether one may be called reads: each says
@@ -208,35 +181,24 @@ class Desk:
 
     def list_cases(
         self,
-        find: Annotated[str, Field(max_length=100, description="Words of its name.")] = "",
+        find: str = "",
         answer: TuningAnswer | Literal[""] = "",
-        owner: Annotated[str, Field(max_length=200)] = "",
-        contradictions: Annotated[bool, Field(description="Only those with one open.")] = False,
-        due: Annotated[bool, Field(description="Only those whose review is due.")] = False,
+        owner: str = "",
+        contradictions: bool = False,
+        due: bool = False,
         sort: Order = "answer",
         reverse: bool = False,
-        budget: Annotated[
-            float | None, Field(ge=0, le=1e12, description="USD: which cases to fund with it.")
-        ] = None,
-        after: Annotated[
-            str, Field(max_length=100, description="Begin after the case of this name.")
-        ] = "",
+        budget: float | None = None,
+        after: str = "",
     ) -> CallToolResult:
         """The cases in the folder that is served, each with its answer in a sentence, what it asks,
-        and the next step; 50 at a time. Filters, sorts, and says what a budget would fund. Writes
+        and the next step; 50 at a time, after the case of a name. Finds words of a name, an answer,
+        an owner, open contradictions, due reviews; says what a budget in USD would fund. Writes
         nothing.
         """
-        query = CaseQuery(
-            find=find,
-            answer=answer,
-            owner=owner,
-            contradictions=contradictions,
-            due=due,
-            sort=sort,
-            reverse=reverse,
-            budget=budget,
-            after=after,
-        )
+        asked = {"find": find, "answer": answer, "owner": owner, "contradictions": contradictions}
+        order = {"due": due, "sort": sort, "reverse": reverse, "budget": budget, "after": after}
+        query = query_of({**asked, **order})
         portfolio = self.workspace.listed(query, within_s=_LIST_S)
         rows = portfolio.cases[:_PAGE]
         more = len(portfolio.cases) > _PAGE
@@ -366,7 +328,9 @@ class Desk:
         nothing; what_if only supposes.
         """
         now = self.workspace.what_if(case, what_if, as_of)
-        return judged(now, challenges_text(now.dossier), (*_HEAD, "challenges"))
+        return judged(
+            now, render(about(now.dossier, verdict.fit(now.dossier))), (*_HEAD, "challenges")
+        )
 
     def options(
         self, case: CaseName, what_if: WhatIf = NO_ANSWERS, as_of: AsOf = None
@@ -385,8 +349,7 @@ class Desk:
         nothing; what_if only supposes.
         """
         now = self.workspace.what_if(case, what_if, as_of)
-        text = opening(render(money.invest(now.dossier)))
-        return judged(now, text, (*_HEAD, "investment"))
+        return judged(now, opening(money.invest(now.dossier)), (*_HEAD, "investment"))
 
     def plan(
         self, case: CaseName, what_if: WhatIf = NO_ANSWERS, as_of: AsOf = None
@@ -396,8 +359,7 @@ class Desk:
         supposes.
         """
         now = self.workspace.what_if(case, what_if, as_of)
-        text = opening(render(plans.document(now.dossier)))
-        return judged(now, text, (*_HEAD, "plan", "approaches"))
+        return judged(now, opening(plans.document(now.dossier)), (*_HEAD, "plan", "approaches"))
 
     def precedents(
         self, case: CaseName, what_if: WhatIf = NO_ANSWERS, as_of: AsOf = None
@@ -406,8 +368,7 @@ class Desk:
         nothing; what_if only supposes.
         """
         now = self.workspace.what_if(case, what_if, as_of)
-        text = opening(render(precedents.precedents(now.dossier), everything=True))
-        return judged(now, text, (*_HEAD, "precedents"))
+        return judged(now, opening(precedents.precedents(now.dossier)), (*_HEAD, "precedents"))
 
     def explain(
         self,
