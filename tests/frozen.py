@@ -5,9 +5,9 @@
     python tests/frozen.py --check --only law       all that may never change
     python tests/frozen.py --write                  renew the goldens, once the difference is read
 
-Goldens in ``frozen/law`` may never change: dossiers, JSON of commands, exit codes, options, answers
-over REST, data of the assistant's tools, the structure of every schema. Those in ``frozen/looks``
-are words and pages: they may change on purpose, and somebody reads the difference then.
+Goldens in ``frozen/law`` may never change: dossiers, JSON of commands, exit codes, options, data of
+the assistant's tools, the structure of every schema. Those in ``frozen/looks`` are words and pages:
+they may change on purpose, and somebody reads the difference then.
 
 The product is reached only through its public API, ``python -m tuneworthy``, HTTP and MCP. All of
 that is in the part "How the product is reached".
@@ -240,13 +240,13 @@ def data(value: Any) -> str:
 
 # Schemas: their structure is law, their words and the names of their parts are looks --------------
 
-_PARTS = ("#/$defs/", "#/components/schemas/")
-_WORDS = frozenset({"title", "description", "summary", "operationId", "examples"})
+_PARTS = "#/$defs/"
+_WORDS = frozenset({"title", "description", "examples"})
 
 
 def structure(schema: Mapping[str, Any]) -> Any:
     """A schema without words, its parts numbered in the order in which they are first needed."""
-    parts = schema.get("$defs") or schema.get("components", {}).get("schemas", {})
+    parts = schema.get("$defs", {})
     numbers: dict[str, int] = {}
 
     def plain(node: Any, *, named: bool = False) -> Any:
@@ -257,12 +257,12 @@ def structure(schema: Mapping[str, Any]) -> Any:
         if not isinstance(node, dict):
             return node
         return {
-            key: plain(each, named=key in ("properties", "paths", "mapping") and not named)
+            key: plain(each, named=key in ("properties", "mapping") and not named)
             for key, each in node.items()
             if named or not (key in _WORDS and isinstance(each, str | list))
         }
 
-    found = {"root": plain({k: v for k, v in schema.items() if k not in ("$defs", "components")})}
+    found = {"root": plain({k: v for k, v in schema.items() if k != "$defs"})}
     done = 0
     while done < len(numbers):  # a part may need further ones
         name = list(numbers)[done]
@@ -553,51 +553,6 @@ def _wrong(book: Book) -> None:
     book.goldens[f"{LOOKS}/commands/errors.text"] = "\n".join(told)
 
 
-def rest() -> Goldens:
-    """Answers over REST, and the document that describes them."""
-    found: Goldens = {}
-    refused: list[str] = []
-    by_program = {"X-Tuneworthy": "1"}
-
-    def keep(name: str, answer: httpx.Response) -> Any:
-        kind = answer.headers["content-type"]
-        body: Any = answer.json() if "json" in kind else None
-        if kind == "application/problem+json":
-            refused.append(f"{name}: {answer.status_code} {body.pop('detail')}")
-        told = {"status": answer.status_code, "type": kind, "body": body}
-        found[f"{LAW}/rest/{name}.json"] = steady(data(told))
-        return body
-
-    with web("examples") as client:
-        home, task = "/api/v1/cases", "/api/v1/cases/task-api"
-        sections = ("dossier", "questions", "challenges", "options", "investment", "plan",
-                    "precedents", "lab", "lab/offer")  # fmt: skip
-        keep("case", client.get(task))
-        for name in sections:
-            keep(name.replace("/", "-"), client.get(f"{task}/{name}"))
-        for name in ("text", "markdown", "html", "json", "record", "pdf"):
-            keep(f"report-{name}", client.get(f"{task}/report/{name}"))
-        keep("no-case", client.get(f"{home}/none"))
-        keep("no-section", client.get(f"{task}/nothing"))
-        keep("no-body", client.post(f"{task}/answers", headers=by_program))
-        keep("no-program", client.post(f"{task}/answers", json={}))
-        new = {"name": "fresh", "title": "Fresh one"}
-        begun = keep("new", client.post(home, json=new, headers=by_program))
-        keep("new-again", client.post(home, json=new, headers=by_program))
-        answers = {"digest": begun["digest"], "answers": {"few_shot": "no", "brand_voice": "yes"}}
-        for name in ("answered", "answered-late"):
-            keep(name, client.post(f"{home}/fresh/answers", json=answers, headers=by_program))
-        for name in sorted(path.name for path in Path("examples").iterdir()):
-            client.get(f"{home}/{name}")  # judged now, so that the list is whole
-        keep("cases", client.get(home))
-        keep("cases-found", client.get(home, params={"find": "bank"}))
-        schema = client.get("/api/v1/openapi.json").json()
-    found[f"{LAW}/rest/openapi.json"] = steady(data(structure(schema)))
-    found[f"{LOOKS}/rest/openapi.json"] = steady(data(schema))
-    found[f"{LOOKS}/rest/errors.text"] = steady("\n".join(refused) + "\n")
-    return found
-
-
 PAGES = {
     "task-api": ("", "/answers", "/interview", "/evidence", "/options", "/money", "/plan",
                  "/precedents", "/lab", "/lab/offer", "/label", "/report"),
@@ -669,7 +624,7 @@ def mcp() -> Goldens:
         tools = [tool.model_dump(mode="json") for tool in client.ask("list_tools").tools]
         plain = [
             {"name": tool["name"], "annotations": {**tool["annotations"], "title": None},
-             "takes": structure(tool["input_schema"]), "gives": structure(tool["output_schema"])}
+             "takes": structure(tool["input_schema"])}
             for tool in tools
         ]  # fmt: skip
         found[f"{LAW}/mcp/tools.json"] = data(plain)
@@ -707,7 +662,7 @@ def _around(client: Assistant, found: Goldens) -> None:
 
 
 KINDS: dict[str, Callable[[], Goldens]] = {
-    "dossiers": dossiers, "commands": commands, "rest": rest, "mcp": mcp, "pages": pages,
+    "dossiers": dossiers, "commands": commands, "mcp": mcp, "pages": pages,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from tuneworthy.cli import reports as cli_reports
 from tuneworthy.cli.options import RareOption, deliver
 from tuneworthy.errors import ConflictError, NoSuchCaseError, OutputError, StoppedError
 from tuneworthy.files import disk as files_disk
+from tuneworthy.files.assistant import read_authored, unconfirmed
 from tuneworthy.files.case import (
     case_path,
     missing_entries,
@@ -169,9 +170,9 @@ from tuneworthy.llm.http import parse as http_parse
 from tuneworthy.llm.ledger import TRAINING, Ledger, NothingKeptError, ReadOnlyLedger
 from tuneworthy.llm.runner import MOST_TRIES, Gate, Job, Outcome, Runner, quote
 from tuneworthy.mcp import server as mcp_server
-from tuneworthy.mcp.server import QUOTED, WORDS, called
+from tuneworthy.mcp.server import QUOTED, TOOLS, WORDS, AssistantServer
 from tuneworthy.mcp.tools import DATA as assistant_DATA
-from tuneworthy.mcp.tools import TOOLS, Desk
+from tuneworthy.mcp.tools import Desk
 from tuneworthy.measure import engine as measure_engine
 from tuneworthy.measure import personal as measure_names
 from tuneworthy.measure import personal as measure_personal

@@ -15,13 +15,16 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
 
 PROJECT = Path(__file__).resolve().parents[1]
 COMMAND = (sys.executable, "-m", "tuneworthy", "mcp")
 DAY = "2026-11-24"
+TOKEN = "a-token-of-some-length-0123456789"
 AT_ONCE_S = 30
 """Seconds in which a server has ended, on a machine that does much else."""
 
@@ -75,8 +78,9 @@ def environment(**more: str) -> dict[str, str]:
 def http_server(folder: Path, *, end: signal.Signals = signal.SIGINT, **env: str) -> Generator[str]:
     """A server on a free port of this machine, ended by a signal; its address."""
     command = [*COMMAND, str(folder), "--http", "--port", "0", "--as-of", DAY]
+    own = environment(TUNEWORTHY_TOKEN=TOKEN, **env)
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(**env)
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=own
     )
     assert process.stderr is not None
     assert process.stdout is not None
@@ -133,6 +137,15 @@ def connected(target: Any, **how: Any) -> Generator[Assistant]:
         entered: AbstractContextManager[Any] = portal.wrap_async_context_manager(client)
         with entered:
             yield Assistant(portal, client)
+
+
+@contextmanager
+def connected_over_http(address: str, **how: Any) -> Generator[Assistant]:
+    """A client that is connected to an address and shows the token."""
+    bearer = httpx2.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}, timeout=60)
+    with connected(streamable_http_client(address, http_client=bearer), **how) as assistant:
+        yield assistant
+        assistant.portal.call(bearer.aclose)
 
 
 def started(folder: Path) -> StdioServerParameters:

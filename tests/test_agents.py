@@ -116,15 +116,23 @@ def test_before_each_cost_there_is_a_quote() -> None:
 
 def step(name: str, place: Path, **inputs: str) -> tuple[subprocess.CompletedProcess[str], str]:
     """One step of the action as a runner starts it, with what it wrote for the summary."""
-    tool = place / "tuneworthy"
-    tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tuneworthy "$@"\n', "utf-8")
-    tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    tools = place / "tools"
+    tools.mkdir(exist_ok=True)
+    tool = tools / "tuneworthy"
+    source = PROJECT / "src"
+    tool.write_text(
+        f'#!/bin/sh\nPYTHONPATH="{source}" exec "{sys.executable}" -m tuneworthy "$@"\n', "utf-8"
+    )
+    python = tools / "python3"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', "utf-8")
+    for each in (tool, python):
+        each.chmod(each.stat().st_mode | stat.S_IXUSR)
     known = dict.fromkeys(STEPS[name]["env"], "") | inputs
     env = {
-        "PATH": f"{place}:{os.environ['PATH']}", "PYTHONPATH": str(PROJECT / "src"),
-        "HOME": str(place), "COLUMNS": "80", "NO_COLOR": "1", "GITHUB_REPOSITORY": "us/ours",
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "HOME": str(tools), "COLUMNS": "80", "NO_COLOR": "1", "GITHUB_REPOSITORY": "us/ours",
         "GITHUB_STEP_SUMMARY": str(place / "summary.md"), "GITHUB_OUTPUT": str(place / "output"),
-        "GITHUB_EVENT_PATH": str(place / "event.json"), **known,
+        **known,
     }  # fmt: skip
     done = subprocess.run(
         ["bash", "-c", STEPS[name]["run"]],
@@ -174,23 +182,80 @@ def test_inputs_reach_a_script_by_the_environment_alone() -> None:
         assert "${{" not in each["run"]
 
 
+PLANTED = ("json", "os", "re", "pip", "sitecustomize", "usercustomize", "tuneworthy", "encodings")
+"""Modules that a pull request may put where a careless call of Python finds them."""
+
+
+def plant(checkout: Path) -> Path:
+    """Modules that leave a file behind when they are imported; that file."""
+    trap = checkout.with_name("sprung")
+    code = f"open({str(trap)!r}, 'a').write(__name__)\n"
+    for name in PLANTED:
+        (checkout / f"{name}.py").write_text(code, "utf-8")
+        (checkout / name).mkdir()
+        for file in ("__init__.py", "__main__.py"):
+            (checkout / name / file).write_text(code, "utf-8")
+    for file in ("setup.py", "conftest.py", "gh", "jq", "python3", "tuneworthy.sh"):
+        (checkout / file).write_text(f"#!/bin/sh\necho {file} >> {trap}\n", "utf-8")
+        (checkout / file).chmod(0o755)
+    (checkout / "pip.conf").write_text("[global]\nindex-url = http://127.0.0.1:9/\n", "utf-8")
+    (checkout / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "setup"\nbackend-path = ["."]\n', "utf-8"
+    )
+    return trap
+
+
+@pytest.mark.parametrize("path", ["", ".", "HERE"])
+def test_the_action_runs_no_code_of_the_checkout(copied: Path, path: str) -> None:
+    checkout = copied / "checkout"
+    checkout.mkdir()
+    trap = plant(checkout)
+    copy("task-api", checkout / "case")
+    where = path.replace("HERE", str(checkout))
+    hostile = {"PYTHONPATH": where, "PYTHONSTARTUP": str(checkout / "os.py")} if path else {}
+
+    # pip is loaded, and finds nothing to install: no network is needed to see what it imports
+    done, _ = step(
+        "Install", checkout, ACTION=str(copied / "no-action"), PIP_NO_INDEX="1", **hostile
+    )
+    assert done.returncode == 1
+    assert "no-action" in done.stderr
+    done, summary = step("Decide", checkout, CASE="case", REQUIRE="yes", **hostile)
+    assert done.returncode == 0, done.stderr
+    assert "Fine-tune? A pilot first" in summary
+    told = outputs(checkout)
+    assert told["answer"] == "pilot"
+    (checkout / "tools" / "gh").write_text("#!/bin/sh\npwd\n", "utf-8")
+    (checkout / "tools" / "gh").chmod(0o755)
+    given = {"REPORT": told["report"], "GH_TOKEN": "ghs_secretsecretsecret", "NUMBER": "12"}
+    done, _ = step("Comment", checkout, **given, **hostile)
+    assert done.returncode == 0, done.stderr
+    step("Require", checkout, CODE=told["code"], **hostile)
+    assert not trap.exists(), trap.read_text("utf-8")
+
+
+def test_only_the_step_that_comments_gets_the_token() -> None:
+    holders = [name for name, each in STEPS.items() if "inputs.token" in str(each)]
+    assert holders == ["Comment"]
+    assert "python" not in STEPS["Comment"]["run"]
+
+
 def test_the_comment_is_one_and_shows_no_token(copied: Path) -> None:
-    log = copied / "asked"
-    (copied / "gh").write_text(f'#!/bin/sh\necho "$@" >> {log}\n', "utf-8")
-    (copied / "gh").chmod(0o755)
+    log, gh = copied / "asked", copied / "tools" / "gh"
+    gh.parent.mkdir()
+    gh.write_text(f'#!/bin/sh\necho "$@" >> {log}\n', "utf-8")
+    gh.chmod(0o755)
     (copied / "report.md").write_text("# Fine-tune? Not yet\n", "utf-8")
-    (copied / "event.json").write_text('{"pull_request": {"number": 12}}', "utf-8")
-    given = {"REPORT": str(copied / "report.md"), "GH_TOKEN": "ghs_secretsecretsecret"}
+    given = {"REPORT": str(copied / "report.md"), "GH_TOKEN": "ghs_secretsecretsecret",
+             "NUMBER": "12"}  # fmt: skip
     done, _ = step("Comment", copied, **given)
     assert done.returncode == 0, done.stderr
     asked = log.read_text("utf-8")
     assert "POST repos/us/ours/issues/12/comments" in asked
     assert "ghs_" not in asked + done.stdout + done.stderr
-    (copied / "gh").write_text(
-        f'#!/bin/sh\necho "$@" >> {log}\ncase "$*" in *--jq*) echo 77;; esac\n'
-    )
+    gh.write_text(f'#!/bin/sh\necho "$@" >> {log}\ncase "$*" in *--jq*) echo 77;; esac\n')
     step("Comment", copied, **given)
     assert "PATCH repos/us/ours/issues/comments/77" in log.read_text("utf-8")
-    (copied / "event.json").write_text('{"pull_request": {"number": "1; rm"}}', "utf-8")
-    done, _ = step("Comment", copied, **given)
-    assert "no comment" in done.stdout
+    for number in ("", "1; rm"):
+        done, _ = step("Comment", copied, **(given | {"NUMBER": number}))
+        assert "no comment" in done.stdout

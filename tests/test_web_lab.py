@@ -56,8 +56,6 @@ PROMPTS = {"plain": PLAIN, "careful": CAREFUL, "loud": LOUD}
 RIGHT = {"careful": 0.9, "SHOUT": 0.3, "Answer": 0.6}
 PRICED = "[{id: 'fake:one', usd_per_mtok: {input: 1, output: 2}}]"
 LAB = "/cases/library/lab"
-API = "/api/v1/cases/library/lab"
-BY_A_PROGRAM = {"X-Tuneworthy": "1"}
 
 
 @pytest.fixture
@@ -76,6 +74,10 @@ def offer_of(client: TestClient) -> dict[str, str]:
     names = ("csrf", "calls", "usd", "max_tokens", "seed", "at_once")
     fields = {one["name"] or "": one["value"] or "" for one in seen.all("input") if "value" in one}
     return {name: fields[name] for name in names}
+
+
+def client_csrf(client: TestClient) -> str:
+    return Seen(client.get(LAB).text).hidden("csrf")
 
 
 def started(client: TestClient, site: Site, folder: Path, cap: str = "5") -> LabRun:
@@ -136,8 +138,7 @@ def test_looking_at_a_lab_and_its_price_sends_nothing_and_writes_nothing(folder:
     client = a_client(site_of(folder, fake))
     before = sorted(path for path in folder.rglob("*"))
     assert client.get(LAB).status_code == client.get(f"{LAB}/offer").status_code == 200
-    told = client.get(f"{API}/offer").json()
-    assert told["most_calls"] > 0
+    assert int(offer_of(client)["calls"]) > 0
     assert fake.sent == 0
     assert sorted(path for path in folder.rglob("*")) == before
 
@@ -188,9 +189,6 @@ def test_more_than_was_confirmed_is_shown_and_asked_again(folder: Path) -> None:
     assert "Nothing was sent" in answer.text
     assert int(Seen(answer.text).hidden("calls")) > int(fields["calls"])
     assert (fake.sent, site.labs.last(folder)) == (0, None)
-    more = {"cap_usd": 5, "calls": int(fields["calls"]), "usd": float(fields["usd"])}
-    assert client.post(API, json=more, headers=BY_A_PROGRAM).status_code == 409
-    assert fake.sent == 0
 
 
 def test_a_larger_price_alone_is_asked_again(folder: Path) -> None:
@@ -226,10 +224,10 @@ def test_a_model_without_a_price_is_refused_before_anything_is_sent(tmp_path: Pa
     assert "Price not known for nobody-knows, so nothing is sent: state usd_per_mtok" in text
     assert "Sent to http://127.0.0.1:9/v1" in text
     assert "Start the lab" not in text
-    sent = {"cap_usd": 5, "calls": 10**6, "usd": 10**6}
-    answer = client.post(API, json=sent, headers=BY_A_PROGRAM)
+    sent = {"csrf": client_csrf(client), "cap_usd": "5", "calls": "1000000", "usd": "1000000"}
+    answer = client.post(LAB, data=sent)
     assert answer.status_code == 422
-    assert "has no price" in answer.json()["detail"]
+    assert "has no price" in answer.text
     assert fake.sent == 0
 
 
@@ -252,8 +250,6 @@ def test_code_beside_a_case_never_runs_from_the_page(folder: Path) -> None:
     (folder / "own.py").write_text("open('ran', 'w')\ndef score(*a):\n    return 1\n")
     lines(folder, 60, scorers=[{"id": "python", "function": "own.py:score"}])
     client = a_client(site_of(folder, known(RIGHT)))
-    answer = client.get(f"{API}/offer")
-    assert answer.status_code == 422
     assert "The lab can’t run yet." in Seen(client.get(f"{LAB}/offer").text).text
     assert not (folder / "ran").exists()
 
@@ -303,7 +299,7 @@ def test_what_a_lab_shows_becomes_evidence_and_moves_the_verdict_line(folder: Pa
     before = Seen(client.get(LAB).text)
     over(started(client, site, folder))
     after = Seen(client.get(LAB).text)
-    told = client.get("/api/v1/cases/library/dossier").json()
+    told = client.get("/cases/library/report/json").json()
     assert {one["id"] for one in told["evidence"]} >= {"success_share", "distinct_prompts"}
     shown = [name for name, check in told["ceiling"]["checks"].items() if check["state"] == "yes"]
     assert shown
@@ -399,7 +395,7 @@ def test_a_lab_that_is_stopped_and_started_again_pays_nothing_twice(folder: Path
     assert over(running).progress.state == "stopped"
     assert "Start it again to go on" in Seen(client.get(LAB).text).text
     paid = fake.sent
-    assert 0 < paid < int(client.get(f"{API}/offer").json()["most_calls"]) + paid
+    assert 0 < paid < int(offer_of(client)["calls"]) + paid
     assert (spent(folder).calls, spent(folder).in_doubt) == (paid, 0)
 
     second = over(started(client, site, folder))
@@ -418,8 +414,6 @@ def test_a_form_of_an_earlier_run_does_not_stop_a_later_one(folder: Path) -> Non
     over(first)
     second = started(client, site, folder)
     client.post(f"{LAB}/stop", data={"csrf": site.csrf, "run": first.id})
-    wrong = client.post(f"{API}/stop", json={"run": first.id}, headers=BY_A_PROGRAM)
-    assert wrong.status_code == 409
     assert over(second).progress.state == "done"
 
 
@@ -440,9 +434,6 @@ def test_two_starts_at_a_time_are_one_lab(folder: Path) -> None:
     assert codes == [303] * 4
     running = site.labs.last(folder)
     assert running is not None
-    told = {"cap_usd": 5, "calls": 10**6, "usd": 1000}
-    if not running.progress.over:
-        assert client.post(API, json=told, headers=BY_A_PROGRAM).status_code == 409
     over(running)
     assert fake.sent == spent(folder).calls
 
@@ -459,7 +450,6 @@ def test_a_ledger_that_another_process_writes_is_told_and_nothing_is_sent(folder
         assert running is not None
         assert over(running).progress.state == "failed"
     assert "is in use by another run" in Seen(client.get(LAB).text).text
-    assert client.get(API).json()["state"] == "failed"
     assert str(folder.parent) not in client.get(LAB).text
     assert fake.sent == 0
 
@@ -602,15 +592,14 @@ def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder
 def test_a_ledger_that_somebody_spoilt_is_told_on_the_page(folder: Path, change: str) -> None:
     over(a_lab(folder))
     client = a_client(site_of(folder, known(RIGHT)))
-    assert client.get(f"{API}/offer").status_code == 200  # and kept until a file changes
     assert "calls.sqlite3" not in client.get(f"{LAB}/offer").text
     base = sqlite3.connect(folder / ".tuneworthy" / "calls.sqlite3")
     base.execute(f"UPDATE {change}")
     base.commit()
     base.close()
-    for at, status in ((f"{LAB}/offer", 200), ("/cases/library/label", 200), (f"{API}/offer", 422)):
+    for at in (f"{LAB}/offer", "/cases/library/label"):
         told = client.get(at)
-        assert told.status_code == status
+        assert told.status_code == 200
         assert re.search(r"calls\.sqlite3: (can.+t be read|was changed)", told.text), at
 
 
@@ -620,15 +609,12 @@ def a_lab(folder: Path) -> LabRun:
     return labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd)
 
 
-def test_the_state_for_programs_holds_the_result_of_the_command_line(folder: Path) -> None:
+def test_a_lab_on_the_page_finds_what_the_command_line_finds(folder: Path) -> None:
     site = site_of(folder, known(RIGHT))
-    client = a_client(site)
-    assert client.get(API).json()["state"] == "none"
-    over(started(client, site, folder))
-    told = client.get(API).json()
-    assert told["state"] == "done"
+    running = over(started(a_client(site), site, folder))
+    assert running.done is not None
     done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=known(RIGHT))
-    mine, its = told["result"], json.loads(done.result.model_dump_json())
+    mine, its = (json.loads(one.result.model_dump_json()) for one in (running.done, done))
     for name in ("quote", "spend"):
         del mine[name], its[name]
     assert mine == its

@@ -34,8 +34,6 @@ PROMPTS = {"plain": PLAIN, "careful": CAREFUL, "loud": LOUD}
 RIGHT = {"careful": 0.6, "SHOUT": 0.3, "Answer": 0.5}
 PRICED = "[{id: 'fake:one', usd_per_mtok: {input: 1, output: 2}}]"
 AT = "/cases/library"
-API = "/api/v1/cases/library/lab"
-BY_A_PROGRAM = {"X-Tuneworthy": "1"}
 
 
 @pytest.fixture
@@ -53,11 +51,10 @@ def ran(folder: Path, fake: Fake, kind: str = "ceiling") -> TestClient:
     site = site_of(folder, fake)
     client = a_client(site)
     asked = {"kind": kind}
-    offer = client.get(f"{API}/offer", params=asked).json()
-    assert "most_calls" in offer, offer
-    terms = {**asked, "cap_usd": 5, "calls": offer["most_calls"], "usd": offer["most_usd"]}
-    started = client.post(API, json=terms, headers=BY_A_PROGRAM)
-    assert started.status_code == 202, started.text
+    seen = Seen(client.get(f"{AT}/lab/offer", params=asked).text)
+    fields = {name: seen.hidden(name) for name in ("csrf", "calls", "usd")}
+    started = client.post(f"{AT}/lab", data={**asked, **fields, "cap_usd": "5"})
+    assert started.status_code == 303, started.text
     running = site.labs.last(folder)
     assert running is not None
     assert running.wait(LONGEST_S)
@@ -75,7 +72,6 @@ def test_a_run_is_there_after_a_restart_as_it_was_told(folder: Path) -> None:
     for part in ("Best prompt", "Ceiling", "Arms (a prompt with a model)", "Where the best prompt"):
         assert part in before.text
         assert part in shown.text
-    assert client.get(f"{API}/runs").json()[0]["id"] == one.id
     chart = client.get(f"{AT}/runs/{one.id}/charts/lab-board.svg")
     assert chart.headers["content-type"].startswith("image/svg")
     assert "Start one" in Seen(a_client(empty(folder)).get("/cases/other/runs").text).text
@@ -157,8 +153,9 @@ def test_the_retrieval_lab_is_free_and_answers_are_quoted(tmp_path: Path) -> Non
     assert run.kind == "retrieve"
     assert run.result.spend is None
     assert "Best way" in Seen(client.get(f"{AT}/runs/{run.id}").text).text
-    quoted = client.get(f"{API}/offer", params={"kind": "retrieve", "answers": True}).json()
-    assert quoted["most_calls"] > 0
+    asked = {"kind": "retrieve", "answers": "true"}
+    quoted = Seen(client.get(f"{AT}/lab/offer", params=asked).text)
+    assert int(quoted.hidden("calls")) > 0
 
 
 def test_verify_says_what_it_lacks(folder: Path) -> None:
@@ -204,7 +201,6 @@ def test_what_sends_nothing_is_done_at_once(folder: Path) -> None:
     assert len(set(ids)) == len(ids)
     listed = Seen(again.get(f"{AT}/runs").text).text
     assert "The signed decision" in listed
-    assert again.get(f"{API}/runs").json()[0]["kind"] == "watch"
     path = folder / "case.yaml"
     path.write_text(path.read_text("utf-8").replace("data: {", "data: {training: t.jsonl, "))
     assert client.post(f"{AT}/lab/data", data=csrf).status_code == 422

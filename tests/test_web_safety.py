@@ -47,7 +47,7 @@ def untouched(folder: Path) -> bool:
     return (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
 
 
-def a_change(client: TestClient) -> dict[str, str]:
+def a_change(client: httpx.Client | TestClient) -> dict[str, str]:
     """A form that would change a case."""
     seen = Seen(client.get("/cases/one/answers").text)
     kept = {name: seen.hidden(name) for name in ("csrf", "digest", "seen")}
@@ -87,10 +87,6 @@ def test_a_change_from_another_site_is_refused(
 ) -> None:
     form = a_change(client)
     assert client.post("/cases/one/answers", data=form, headers=headers).status_code == 403
-    body = {"digest": form["digest"], "answers": {"few_shot": "yes"}}
-    for extra in ({}, {"X-Tuneworthy": "1"}):
-        path = "/api/v1/cases/one/answers"
-        assert client.post(path, json=body, headers={**headers, **extra}).status_code == 403
     assert untouched(folder)
 
 
@@ -111,7 +107,7 @@ def test_another_site_may_link_here_and_load_nothing_from_here(client: TestClien
         assert client.get("/cases/one", headers={"Sec-Fetch-Site": site, **link}).status_code == 200
         for mode, dest in (("no-cors", "image"), ("navigate", "iframe"), ("cors", "empty")):
             headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
-            for path in ("/", "/cases/one/report/view", "/static/page.css", "/api/v1/cases"):
+            for path in ("/", "/cases/one/report/view", "/static/page.css"):
                 assert client.get(path, headers=headers).status_code == 403, (path, mode)
     for site in ("same-origin", "none"):
         assert client.get("/", headers={"Sec-Fetch-Site": site}).status_code == 200
@@ -156,16 +152,13 @@ def all_routes(client: TestClient) -> list[APIRoute]:
     return found
 
 
-def test_a_program_says_that_it_is_one(client: TestClient, folder: Path) -> None:
-    body = {"digest": client.get("/api/v1/cases/one").json()["digest"],
-            "answers": {"few_shot": "yes"}}  # fmt: skip
-    assert client.post("/api/v1/cases/one/answers", json=body).status_code == 403
-    assert untouched(folder)
-    done = client.post("/api/v1/cases/one/answers", json=body, headers={"X-Tuneworthy": "1"})
-    assert done.status_code == 200
-    assert not untouched(folder)
-    again = client.post("/api/v1/cases/one/answers", json=body, headers={"X-Tuneworthy": "1"})
-    assert (again.status_code, again.headers["content-type"]) == (409, "application/problem+json")
+def test_there_are_no_routes_but_those_of_the_page(client: TestClient) -> None:
+    for path in ("/api/v1/cases", "/api/v1/openapi.json", "/openapi.json", "/docs", "/redoc"):
+        assert client.get(path).status_code == 404, path
+    form = a_change(client)
+    del form["csrf"]
+    answer = client.post("/cases/one/answers", data=form, headers={"X-Tuneworthy": "1"})
+    assert answer.status_code == 403, "a header of its own choosing is no secret"
 
 
 # The token -------------------------------------------------------------------------------------
@@ -176,11 +169,10 @@ def test_with_a_token_nothing_is_told_without_it(folder: Path) -> None:
     for path in ("/", "/cases/one", "/cases/one/report/json", "/nowhere"):
         answer = client.get(path)
         assert (answer.status_code, answer.headers["location"]) == (303, "/login")
-    for path in ("/api/v1/cases", "/api/v1/openapi.json"):
-        assert client.get(path).status_code == 401
+    assert client.post("/new", data={"name": "x", "title": "x"}).status_code == 401
     for wrong in ("", TOKEN[:-1], TOKEN + "t", "Ü" * 43):
         headers = {b"Authorization": f"Bearer {wrong}".encode()}
-        assert client.get("/api/v1/cases", headers=headers).status_code == 401
+        assert client.get("/cases/one", headers=headers).status_code == 303
         client.cookies.set("tuneworthy", wrong.encode().hex())
         assert client.get("/").status_code == 303
         client.cookies.clear()
@@ -190,11 +182,12 @@ def test_with_a_token_nothing_is_told_without_it(folder: Path) -> None:
 def test_the_token_opens_by_a_header_and_by_a_cookie_that_no_script_reads(folder: Path) -> None:
     client = a_client(a_site(folder, token=TOKEN))
     bearer = {"Authorization": f"Bearer {TOKEN}"}
-    found = client.get("/api/v1/cases/one", headers=bearer)
+    found = client.get("/cases/one/answers", headers=bearer)
     assert found.status_code == 200
-    body = {"digest": found.json()["digest"], "answers": {"few_shot": "no"}}
-    path = "/api/v1/cases/one/answers"
-    assert client.post(path, json=body, headers=bearer).status_code == 200
+    seen = Seen(found.text)
+    form = {"digest": seen.hidden("digest"), "seen": seen.hidden("seen"), "ceiling.few_shot": "no"}
+    assert client.post("/cases/one/answers", data=form).status_code == 401
+    assert client.post("/cases/one/answers", data=form, headers=bearer).status_code == 303
     csrf = Seen(client.get("/login").text).hidden("csrf")
     refused = client.post("/login", data={"csrf": csrf, "token": "guess"})
     assert refused.status_code == 401
@@ -231,7 +224,6 @@ def test_the_link_of_the_terminal_lets_its_reader_in_and_nobody_else(folder: Pat
     site = make_site(Workspace(open_directory(folder), None, DAY), "127.0.0.1")
     for reader in ("/?token=", "/?token=x", "/cases/one"):
         assert a_client(site).get(reader).headers["location"] == "/login"
-    assert a_client(site).get("/api/v1/cases", headers={"X-Tuneworthy": "1"}).status_code == 401
     client = a_client(site)
     entered = client.get(f"/?token={site.token}")
     assert (entered.status_code, entered.headers["location"]) == (303, "/")
@@ -258,7 +250,7 @@ def test_no_name_leads_out_of_the_folder(client: TestClient, folder: Path, name:
     (folder.parent / "case.yaml").write_text("name: Secret\n", "utf-8")
     (folder / ".hidden").mkdir()
     (folder / ".hidden" / "case.yaml").write_text("name: Secret\n", "utf-8")
-    for path in (f"/cases/{name}", f"/cases/{name}/report/json", f"/api/v1/cases/{name}/dossier",
+    for path in (f"/cases/{name}", f"/cases/{name}/report/json",
                  f"/static/{name}", f"/static/..%2f{name}"):  # fmt: skip
         answer = client.get(path)
         assert answer.status_code in (307, 404, 422), path
@@ -276,11 +268,9 @@ def test_a_link_out_of_the_folder_is_no_case(client: TestClient, folder: Path) -
 
 
 def test_a_body_ends_at_its_limit_told_or_not(client: TestClient, folder: Path) -> None:
-    kinds = {"/api/v1/cases": "application/json"}
-    for path in ("/cases/one/answers", "/new", "/login", "/api/v1/cases"):
-        kind = kinds.get(path, "application/x-www-form-urlencoded")
+    for path in ("/cases/one/answers", "/new", "/login"):
         for body in (b"x" * (BODY_LIMIT + 1), iter([b"x" * 70_000] * 16)):
-            headers = {"X-Tuneworthy": "1", "Content-Type": kind}
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
             answer = client.post(path, content=body, headers=headers)
             assert answer.status_code == 413, path
             assert answer.text.count("MiB") == 1
@@ -295,8 +285,7 @@ def test_a_body_ends_at_its_limit_told_or_not(client: TestClient, folder: Path) 
 
 
 def test_every_answer_carries_the_headers_of_safety(client: TestClient) -> None:
-    for path in ("/", "/cases/one", "/cases/none", "/new", "/nowhere", "/api/v1/cases",
-                 "/api/v1/openapi.json", "/cases/one/report/json"):  # fmt: skip
+    for path in ("/", "/cases/one", "/cases/none", "/new", "/nowhere", "/cases/one/report/json"):
         answer = client.get(path)
         for name, value in HEADERS.items():
             assert answer.headers[name] == value, (path, name)
@@ -324,7 +313,7 @@ def test_a_fault_of_ours_shows_nothing_of_our_code(
 
     monkeypatch.setattr("tuneworthy.web.cases.total_facts", broken)
     monkeypatch.setattr(site.workspace.__class__, "evaluated", broken)
-    for path in ("/", "/cases/one", "/api/v1/cases/one"):
+    for path in ("/", "/cases/one"):
         answer = client.get(path)
         assert answer.status_code == 500
         assert "secret" not in answer.text
@@ -372,20 +361,20 @@ def test_a_real_server_takes_one_of_two_answers_and_tells_the_other(
     served: tuple[multiprocessing.process.BaseProcess, str], folder: Path
 ) -> None:
     _, home = served
-    with httpx.Client(base_url=home, headers={"X-Tuneworthy": "1"}, timeout=30) as client:
-        digest = client.get("/api/v1/cases/one").json()["digest"]
-        bodies = [{"digest": digest, "answers": {name: "yes"}} for name in ("few_shot", "latency")]
+    with httpx.Client(base_url=home, timeout=30) as client:
+        form = a_change(client)
+        forms = [{**form, "ceiling.few_shot": state} for state in ("yes", "no")]
         codes: list[int] = []
 
-        def post(body: dict[str, object]) -> None:
-            codes.append(client.post("/api/v1/cases/one/answers", json=body).status_code)
+        def post(form: dict[str, str]) -> None:
+            codes.append(client.post("/cases/one/answers", data=form).status_code)
 
-        threads = [threading.Thread(target=post, args=(body,)) for body in bodies]
+        threads = [threading.Thread(target=post, args=(form,)) for form in forms]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert sorted(codes) == [200, 409]
+    assert sorted(codes) == [303, 409]
 
 
 def test_a_server_that_is_killed_at_any_moment_leaves_the_case_whole(tmp_path: Path) -> None:
@@ -417,13 +406,12 @@ def test_a_server_that_is_killed_at_any_moment_leaves_the_case_whole(tmp_path: P
 def toggle(home: str, stop: threading.Event) -> None:
     """Answer yes and no in turn until the server is gone."""
     states = ["yes", "no"]
-    with httpx.Client(base_url=home, headers={"X-Tuneworthy": "1"}, timeout=30) as client:
+    with httpx.Client(base_url=home, timeout=30) as client:
         while not stop.is_set():
             states.reverse()
             try:
-                digest = client.get("/api/v1/cases/one").json()["digest"]
-                body = {"digest": digest, "answers": {"few_shot": states[0]}}
-                client.post("/api/v1/cases/one/answers", json=body)
+                form = {**a_change(client), "ceiling.few_shot": states[0]}
+                client.post("/cases/one/answers", data=form)
             except httpx.HTTPError:
                 if stop.is_set():
                     return

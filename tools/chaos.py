@@ -39,7 +39,7 @@ from internals import training_pilot as api  # noqa: E402  # after the path
 from lab_world import folder_of  # noqa: E402  # after the path
 from test_calls_wire import statuses  # noqa: E402  # after the path
 from test_chaos import endpoint  # noqa: E402  # after the path
-from test_web_safety import serve  # noqa: E402  # after the path
+from test_web_safety import a_change, serve  # noqa: E402  # after the path
 from tuneworthy import load_framework  # noqa: E402  # after the path
 from web_world import OPEN_CASE, a_shelf  # noqa: E402  # after the path
 
@@ -187,18 +187,17 @@ def pages(root: Path) -> Iterator[None]:
             process = PROCESSES.Process(target=serve, args=(str(shelf), sock))
             process.start()
             try:
-                with httpx.Client(
-                    base_url=home, headers={"X-Tuneworthy": "1"}, timeout=60
-                ) as client:
-                    digest = client.get("/api/v1/cases/one").json()["digest"]
+                with httpx.Client(base_url=home, timeout=60) as client:
+                    form = a_change(client)
                     threading.Timer(chance.uniform(0, 0.5), process.kill).start()
                     for state in cycle(("yes", "no")):
                         meant = f"{OPEN_CASE}ceiling:\n  few_shot: {state}\n"
-                        body = {"digest": digest, "answers": {"few_shot": state}}
-                        digest = client.post("/api/v1/cases/one/answers", json=body).json()[
-                            "digest"
-                        ]
+                        sent = client.post(
+                            "/cases/one/answers", data={**form, "ceiling.few_shot": state}
+                        )
+                        law(sent.status_code == 303, "an answer was refused", sent.status_code)
                         confirmed = meant
+                        form = a_change(client)
             except httpx.HTTPError:  # it is gone, or else it hangs
                 process.join(10)
                 gone = process.exitcode is not None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneworthy.errors import FrameworkError
+from tuneworthy.files.assistant import unconfirmed
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
 from tuneworthy.files.stores import read_pilot, training_record
@@ -150,7 +151,7 @@ def decide(
         record=rate,
     )
     money = assess_money(reckoned)
-    findings = _look(case, framework, prices, ledger, replaced, as_of, money)
+    findings = _look(case, stated, framework, prices, ledger, replaced, as_of, money)
     facts = CaseFacts(case, framework, assessment, fits, findings)
     challenges = challenge(facts)
     money = held_against(money, challenges)
@@ -260,6 +261,7 @@ def today() -> date:
 
 def _look(
     case: Case,
+    stated: Case,
     framework: Framework,
     prices: Prices,
     ledger: Ledger,
@@ -288,6 +290,7 @@ def _look(
         bill=money.bill,
         break_even_months=result.break_even_months.point if result else None,
         record=published_counts(),
+        unconfirmed=tuple(answer.key for answer in unconfirmed(stated)),
     )
 
 

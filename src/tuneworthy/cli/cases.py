@@ -94,19 +94,27 @@ def demo(name: str, to: str | None, dry_run: bool) -> None:
     "tuneworthy answer my-case models=openai:gpt-4o,anthropic:claude-sonnet-4-5",
 )
 @click.argument("case")
-@click.argument("answers", metavar="KEY=VALUE...", nargs=-1, required=True)
+@click.argument("answers", metavar="[KEY=VALUE...]", nargs=-1)
+@opt.flag("--confirm", "Confirm the answers that an assistant wrote, and show them.", "confirms")
 @opt.framework_option
-def answer(case: str, answers: tuple[str, ...], chosen: str | None) -> None:
+def answer(case: str, answers: tuple[str, ...], confirms: bool, chosen: str | None) -> None:
     """Write answers into CASE; comments, order and everything else in the file stay.
 
     KEY is a check, a factor or a signal, by its id or as reports call it, or a dotted path into the
     case. VALUE is what the interview takes: yes, no, unknown; 5k, 90% or 800-2000; several with
-    commas. Shows what changed, and what it moved.
+    commas. Shows what changed, and what it moved. An answer that an assistant wrote is confirmed by
+    answering it again, or all of them with --confirm.
     """
     from tuneworthy.interview.pages import answer_line, changes_page
     from tuneworthy.interview.questions import AmbiguousNameError
     from tuneworthy.workspace import cases, reports
 
+    if not answers:
+        if not confirms:
+            fix = "write brand_voice=yes, or --confirm"
+            raise InputError("names no answer", where="KEY=VALUE", fix=fix)
+        opt.deliver(cases.confirm(case, chosen))
+        return
     values, wrote = opt.pairs(answers, "KEY=VALUE", strict=True), None
     while wrote is None:
         try:
@@ -118,7 +126,8 @@ def answer(case: str, answers: tuple[str, ...], chosen: str | None) -> None:
     text = reports.render(wrote.dossier, "text", case_path=case, colour=opt.colour())
     page = changes_page(wrote.changes, answer_line(wrote.before, wrote.dossier)).text()
     first, *_ = text.split("\n\n")
-    opt.deliver(f"{page}\n{first}\n")
+    confirmed = cases.confirm(case, chosen) if confirms else ""
+    opt.deliver(f"{confirmed}{page}\n{first}\n")
 
 
 def _which(caught: AmbiguousNameError) -> str | None:

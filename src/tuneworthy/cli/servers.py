@@ -20,6 +20,7 @@ from tuneworthy.errors import InputError
 from tuneworthy.model.base import json_text
 
 if TYPE_CHECKING:
+    from tuneworthy.mcp.server import AssistantServer
     from tuneworthy.mcp.tools import Desk
 
 
@@ -130,38 +131,45 @@ def mcp(folder: str, over_http: bool, chosen: str | None, as_of: Any, **address:
     """Offer the tools to an assistant: it reads, answers and judges the cases in CASES_DIR.
 
     Speaks the Model Context Protocol on the standard streams, or over HTTP with --http. Writes only
-    inside the case folders, and only by the tools that say so; no tool spends money. Beyond this
-    machine it asks for a token: TUNEWORTHY_TOKEN, or one that is shown once.
+    inside the case folders, and only by the tools that say so; no tool spends money. Over HTTP it
+    asks for a token: TUNEWORTHY_TOKEN, or one that is shown once.
     """
     from tuneworthy.workspace.cases import extra_needed
     from tuneworthy.workspace.workspace import open_workspace
 
     workspace = open_workspace(folder, chosen, as_of)
     with extra_needed("mcp", "the assistant's tools need", _EXTRA):
-        from tuneworthy.mcp.server import make_server, serve_stdio
+        from tuneworthy.mcp.server import AssistantServer
         from tuneworthy.mcp.tools import Desk
 
         # no line of a library's log, which may hold what a client sent, reaches the terminal
         if not os.environ.get("TUNEWORTHY_TRACEBACK"):
             logging.disable(logging.CRITICAL)
         desk = Desk(workspace)
-        served = _http(desk, **address) if over_http else (serve_stdio, make_server(desk))
-        _until_stopped(desk, *served)
+        server = AssistantServer(desk)
+        if over_http:
+            _until_stopped(desk, *_listening(server, **address))
+        else:
+            _until_stopped(desk, server.run)
 
 
-def _http(desk: Desk, host: str, port: int, allowed: tuple[str, ...]) -> tuple[Any, ...]:
+def _listening(
+    server: AssistantServer, host: str, port: int, allowed: tuple[str, ...]
+) -> tuple[Any, ...]:
     """What serves over HTTP, and with what; says where, and the token that it made."""
     from tuneworthy.mcp import server as http
-    from tuneworthy.workspace.listen import in_link, listening
+    from tuneworthy.workspace.listen import in_link, is_loopback, listening
 
-    token, is_new = http.token_for(host)
+    token, is_new = http.find_token()
     listens = listening(host, port)
-    app = http.make_app(http.make_server(desk), host, token, allowed)
+    app = http.make_app(server, host, token, allowed)
     address = f"http://{in_link(host)}:{listens.getsockname()[1]}{http.PATH}"
-    click.echo(f"Serving {desk.workspace.directory.folder} at {address}", err=True)
+    click.echo(f"Serving {server.desk.workspace.directory.folder} at {address}", err=True)
     if is_new:
         click.echo(f"Token: {token}", err=True)
-        click.echo("It is shown this once, and the connection isn't encrypted.", err=True)
+        click.echo("It is shown this once: send it as Authorization: Bearer TOKEN.", err=True)
+    if not is_loopback(host):
+        click.echo("The connection isn't encrypted.", err=True)
     return http.serve_http, app, listens
 
 
@@ -171,19 +179,23 @@ def _until_stopped(desk: Desk, serve: Any, *args: Any) -> None:
     A file that is being written is waited for, and what they put aside is taken away, so that
     nothing half made is left.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it means Ctrl-C
-    code, tempfile.tempdir = ANSWERED, tempfile.mkdtemp(prefix="tuneworthy-mcp-")
+    own = tempfile.mkdtemp(prefix="tuneworthy-mcp-")
+    tempfile.tempdir = own
+
+    def leave(code: int) -> None:
+        desk.writing.acquire(timeout=_PATIENCE_S)
+        shutil.rmtree(own, ignore_errors=True)
+        sys.stderr.flush()
+        os._exit(code)
+
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, lambda *_: leave(STOPPED))
     try:
         serve(*args)
-    except KeyboardInterrupt:
-        code = STOPPED
     except (BrokenPipeError, ExceptionGroup) as caught:
         if not _hung_up(caught):
             raise
-    desk.writing.acquire(timeout=_PATIENCE_S)
-    shutil.rmtree(tempfile.tempdir, ignore_errors=True)
-    sys.stderr.flush()
-    os._exit(code)
+    leave(ANSWERED)
 
 
 def _hung_up(caught: BaseException) -> bool:

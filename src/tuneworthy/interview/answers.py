@@ -12,8 +12,21 @@ from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
-from tuneworthy.errors import CaseError
-from tuneworthy.files.case import case_from_text, case_path, missing_entries, put, rewrite
+from tuneworthy.errors import CaseError, InputError
+from tuneworthy.files.assistant import (
+    changed_values,
+    confirm_answers,
+    keep_assistant_answers,
+    unconfirmed,
+)
+from tuneworthy.files.case import (
+    case_from_text,
+    case_path,
+    missing_entries,
+    put,
+    rewrite,
+    text_digest,
+)
 from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.framework.load import case_fields
 from tuneworthy.interview.questions import (
@@ -532,8 +545,13 @@ def write_typed(
     *,
     read_digest: str | None = None,
     by_id: bool = False,
+    quotes: Mapping[str, str] | None = None,
 ) -> AnswerResult:
     """Write answers, as ``type_in`` takes them, into a case file; nothing where one is wrong.
+
+    With ``quotes``, the person's words for each answer, it is an assistant who writes: not what is
+    for people alone, and what it writes is marked until a person confirms it. Without, it is a
+    person, whose answer confirms what an assistant wrote there.
 
     Raises:
         ConflictError: If the file isn't as ``read_digest`` says.
@@ -544,10 +562,66 @@ def write_typed(
     def change(text: str, path: Path) -> str:
         typed = type_in(text, path, answers, by, by_id=by_id)
         results.append((judge(typed.case, typed.framework), typed.changes))
+        if quotes is not None:
+            _mark_assistant(typed, case_from_text(text, path), quotes, answers)
         return typed.text
 
     written, ((dossier, changes),) = rewrite(source, change, read_digest=read_digest), results
+    if quotes is None:
+        with suppress(InputError):  # the answer is written: what stays marked can be confirmed
+            confirm_answers(written.case, [item.path for item in changes])
     return AnswerResult(written.case, dossier, dossier, written.digest, changes)
+
+
+_FOR_PEOPLE = ("decision", "safety", "evidence", "framework")
+"""Sections that a person alone writes: who signs, what is safe, what counts, by which rules."""
+
+
+def _is_for_people(path: str) -> bool:
+    """Whether a person alone may answer there: also where a model is served, as cases go there."""
+    first, *steps = path.split(".")
+    return first in _FOR_PEOPLE or "base_url" in steps
+
+
+def _names_files(path: str) -> bool:
+    """Whether a single value says which files are read, and not how many of something there are."""
+    first, *steps = path.split(".")
+    return first == "data" and steps[-1] not in ("count", "usable")
+
+
+def _mark_assistant(
+    typed: Typed, before: Case, quotes: Mapping[str, str], answers: Mapping[str, str]
+) -> None:
+    """Refuse what is for people, and write down what else an assistant answers."""
+    changed = changed_values(before, typed.case)
+    said = {item.path: quotes[name] for item, name in zip(typed.changes, answers, strict=True)}
+    for path in (*said, *changed):
+        if _is_for_people(path) or (path in changed and _names_files(path)):
+            key = next((key for key in said if overlaps(key, path)), path)
+            fix = "a person writes it, on the page or with: tuneworthy answer"
+            raise CaseError("is for a person to write, not for an assistant", where=key, fix=fix)
+    keep_assistant_answers(typed.case, changed, said, text_digest(typed.text))
+
+
+class UnconfirmedAnswer(NamedTuple):
+    """An answer by an assistant that no person has confirmed, as a person reads it."""
+
+    key: str  #: Dotted path into the case.
+    title: str
+    value: str  #: As it could be typed again; "unknown" where one was taken back.
+    quote: str  #: The words that the assistant gave for it.
+    day: date  #: When it was written.
+
+
+def unconfirmed_answers(case: Case, framework: Framework) -> tuple[UnconfirmedAnswer, ...]:
+    """What an assistant answered and no person has confirmed, the oldest first."""
+    answers = []
+    for answer in unconfirmed(case):
+        title, _, value = _called(answer.key, case, case, framework)
+        answers.append(
+            UnconfirmedAnswer(answer.key, title, value or "unknown", answer.quote, answer.at.date())
+        )
+    return tuple(answers)
 
 
 _MOST_NOTE = 4_000

@@ -44,6 +44,7 @@ class CaseFindings:
     bill: Amount | None = None  #: USD a month the present system costs.
     break_even_months: Duration | None = None  #: When it would have paid.
     record: GoalRecord = field(default_factory=dict)  #: Who measured best in published cases.
+    unconfirmed: tuple[str, ...] = ()  #: Paths of answers by an assistant that nobody confirmed.
 
 
 class Assessment(NamedTuple):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
+from tuneworthy.framework.load import case_fields
 from tuneworthy.model.dossier import (
     Action,
     BandRange,
@@ -19,7 +21,7 @@ from tuneworthy.model.framework import Band
 from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.judge import Judgement, step_text
-from tuneworthy.words import few, listing, plain, sentence, several
+from tuneworthy.words import counted, few, listing, plain, sentence, several
 
 OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]
 ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]  #: The answer to "should we fine-tune?".
@@ -138,10 +140,30 @@ def _lacks(facts: CaseFacts, judgement: Judgement) -> Iterator[str]:
         yield "a target that is stated, measured and missed"
 
 
+BY_AN_ASSISTANT = "by_an_assistant"  #: The caveat that names what nobody confirmed.
+
+
+def _title_at(facts: CaseFacts, path: str) -> str:
+    """What reports call the answer at a path."""
+    _, _, name = path.partition(".")
+    assessment = facts.assessment
+    for answers in (assessment.factors, assessment.ceiling.checks, assessment.signals):
+        if name in answers:
+            return answers[name].title
+    field = case_fields().get(re.sub(r"\.\d+", "", path))
+    return field.title if field is not None else plain(path)
+
+
 def _caveats(
     facts: CaseFacts, decision: Decision, gates: Sequence[GateResult], judgement: Judgement
 ) -> Iterator[tuple[str, str]]:
     """What to keep in mind, each with its id."""
+    if waiting := facts.findings.unconfirmed:
+        titles = [_title_at(facts, path) for path in waiting]
+        says = (
+            f"{counted(len(waiting), 'answer')} by an assistant, not confirmed: {listing(titles)}"
+        )
+        yield BY_AN_ASSISTANT, says
     factors = facts.case.factors.items()
     not_yet = {name: factor for name, factor in factors if factor.now not in (None, factor.value)}
     for name, answer in not_yet.items():

@@ -4,7 +4,7 @@ How it is put together:
 
 * ``make_app(site)`` gives the application. ``guard.Guard`` wraps it (Host, Origin, token, size of
   bodies, headers of safety), ``guard.checked`` runs before every route (CSRF), and errors become
-  a page, a part or problem JSON here. A route never has to think of these.
+  a page or a part here. A route never has to think of these.
 * A page is a ``router`` in a module of this folder, listed in ``_PAGES`` below. A route is a plain
   function, run in a thread. One below the address of a case takes ``of: OfCase``, makes one call of
   ``of.workspace``, and returns ``of.page("lab.html", …)``; another ``page(request, "x.html", …)``.
@@ -32,7 +32,6 @@ from dataclasses import replace
 from datetime import date
 from http import HTTPStatus
 from threading import Thread
-from typing import Any
 
 import click
 from anyio import to_thread
@@ -42,11 +41,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
-from tuneworthy import __version__
 from tuneworthy.errors import ConflictError, InputError, NoSuchCaseError, one_line
 from tuneworthy.report.html import chart_script
-from tuneworthy.web import api, cases, interview, lab, label
-from tuneworthy.web.guard import API, HEADERS, LOOPBACK, Guard, Problem, Site, checked, site_of
+from tuneworthy.web import cases, interview, lab, label
+from tuneworthy.web.guard import HEADERS, LOOPBACK, Guard, Site, checked, site_of
 from tuneworthy.web.render import FOREVER, assets, for_notice, load, page, wants_part
 from tuneworthy.workspace.labs import Labs
 from tuneworthy.workspace.listen import EVERYWHERE, in_link, is_loopback, listening, serve
@@ -68,12 +66,10 @@ _TITLES = {
 
 
 def wrong(request: Request, caught: Exception) -> Response:
-    """An error as problem JSON to a program, as a part to htmx, as a page to a browser."""
+    """An error as a part to htmx, as a page to a browser."""
     status, says = _explained(request, caught)
     title = _TITLES.get(status, HTTPStatus(status).phrase)
-    if request.url.path.startswith(API):
-        answer: Response = Problem(title=title, status=status, detail=says).answer()
-    elif wants_part(request):
+    if wants_part(request):
         answer = for_notice(page(request, "said.html", status, title=title, says=says))
     else:
         answer = page(request, "message.html", status, title=title, says=says)
@@ -100,35 +96,21 @@ def _explained(request: Request, caught: Exception) -> tuple[int, str]:
 
 # The page: one application made from a workspace of cases.
 
-_PAGES = (cases.router, interview.router, lab.router, label.router, api.router, api.lab_router)
+_PAGES = (cases.router, interview.router, lab.router, label.router)
 _THREADS = 8
-
-
-class Page(FastAPI):
-    """The application; its description knows what goes wrong, which no route returns."""
-
-    def openapi(self) -> dict[str, Any]:
-        """What the API is, for programs."""
-        schema = super().openapi()
-        schema["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
-        return schema
 
 
 def make_app(site: Site) -> FastAPI:
     """The application that serves a site."""
-    app = Page(
-        title="Tuneworthy",
-        version=__version__,
-        openapi_url="/api/v1/openapi.json",
-        docs_url=None,
-        redoc_url=None,
+    app = FastAPI(
+        openapi_url=None,
         dependencies=[Depends(checked)],
         lifespan=_lifespan,
     )
     app.state.site = site
     for router in _PAGES:
         app.include_router(router)
-    app.get("/static/{name}", include_in_schema=False)(static)
+    app.get("/static/{name}")(static)
     for kind in (InputError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, wrong)
     app.add_middleware(Guard, site=site)

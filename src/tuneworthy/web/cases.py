@@ -58,7 +58,7 @@ from tuneworthy.workspace.workspace import (
     writers_since,
 )
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
 
 # The first page: the cases side by side; the form for a new one; and the token, where one is asked.
 
@@ -365,6 +365,13 @@ def undo(of: OfCase, then: ReadDigest, digest: ReadDigest) -> Response:
         raise ConflictError(
             why, fix="look at it, and answer again what you want otherwise"
         ) from None
+    return of.to("/answers")
+
+
+@router.post("/cases/{name}/confirm")
+def confirm(of: OfCase, digest: ReadDigest) -> Response:
+    """Confirm what an assistant answered, if the case is still as the form was made from it."""
+    of.workspace.confirm(of.name, digest)
     return of.to("/answers")
 
 

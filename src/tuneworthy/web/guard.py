@@ -13,10 +13,9 @@ from urllib.parse import parse_qs
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, cookie_parser
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tuneworthy.model.base import Record
 from tuneworthy.workspace.labelling import LabelQueues
 from tuneworthy.workspace.labs import Labs
 from tuneworthy.workspace.workspace import Workspace
@@ -67,27 +66,13 @@ def site_of(request: Request) -> Site:
     return site
 
 
-class Problem(Record):
-    """What went wrong, in one line."""
-
-    title: str
-    status: int
-    detail: str  #: What, where, and the fix.
-
-    def answer(self) -> JSONResponse:
-        """The same to a program."""
-        return JSONResponse(self.model_dump(), self.status, media_type=PROBLEM)
-
-
-PROBLEM = "application/problem+json"
 MIB = 1024 * 1024
 BODY_LIMIT = MIB  #: Bytes of a request.
 _UPLOAD, _UPLOAD_LIMIT = re.compile(r"/cases/[^/]+/(?:report/since|label)(?:/.*)?"), 17 * MIB
 """Addresses that take a file, and the bytes of a request to them."""
-_FILES = re.compile(r"(?:/api/v1)?/cases/[^/]+/files(?:/.*)?")
+_FILES = re.compile(r"/cases/[^/]+/files(?:/.*)?")
 """Addresses that take files of a case, which go to the disk as they come."""
 COOKIE = "tuneworthy"
-API = "/api/"
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -132,25 +117,25 @@ class Guard:
         path, reads = scope["path"], scope["method"] in _SAFE
         host, length = headers.get("host", "").lower(), headers.get("content-length", "0")
         if not self._ours(host):
-            return _refusal(path, 421, "this server does not answer to that name")
+            return _refusal(421, "this server does not answer to that name")
         elsewhere = not _OWN_SITE.issuperset(headers.getlist("sec-fetch-site"))
         origins = set(map(str.lower, headers.getlist("origin")))
         if not reads and (elsewhere or not origins <= {f"http://{host}", f"https://{host}"}):
-            return _refusal(path, 403, "a change has to come from a page of this server")
+            return _refusal(403, "a change has to come from a page of this server")
         opens = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
         if elsewhere and opens != ("navigate", "document"):
             says = "a page of another site may link here, and load nothing from here"
-            return _refusal(path, 403, says)
+            return _refusal(403, says)
         if not _LENGTH.fullmatch(length) or int(length) > self._limit(path):
             return self._too_large(path)
         if self._known(path, headers):
             return None
-        if reads and not path.startswith(API):
+        if reads:
             token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
             if not self.site.is_token(token):
                 return RedirectResponse("/login", 303)
             return let_in(RedirectResponse("/" + path.lstrip("/"), 303), self.site)
-        refused = _refusal(path, 401, "give the token that the terminal showed")
+        refused = _refusal(401, "give the token that the terminal showed")
         refused.headers["WWW-Authenticate"] = "Bearer"
         return refused
 
@@ -207,12 +192,10 @@ class Guard:
         says = f"a request may have {self._limit(path) // MIB} MiB here"
         if _FILES.fullmatch(path):
             says += "; serve with a larger --upload-limit, or copy the file into the case folder"
-        return _refusal(path, 413, says)
+        return _refusal(413, says)
 
 
-def _refusal(path: str, status: int, says: str) -> Response:
-    if path.startswith(API):
-        return Problem(title="refused", status=status, detail=says).answer()
+def _refusal(status: int, says: str) -> Response:
     return PlainTextResponse(says + "\n", status)
 
 
@@ -227,27 +210,20 @@ def _dressed(send: Send) -> Send:
     return dressed
 
 
-# A change has to carry what only a page of this server, or a program that means it, can know.
-
-HEADER = "X-Tuneworthy"
-"""A program's change carries it: another site's page can't send a header of its own choosing."""
+# A change has to carry what only a page of this server, or a program with the token, can know.
 
 
 async def checked(request: Request) -> None:
     """Refuse a change that may have been made up by another site.
 
     Every route passes here. A form carries ``csrf``, a script sends it as ``X-CSRF``; a program
-    that uses the API sends ``X-Tuneworthy: 1`` or its token.
+    sends the token.
     """
     site, headers = site_of(request), request.headers
     if request.method in _SAFE or site.is_shown(headers):
         return
     if same(headers.get("x-csrf", ""), site.csrf):
         return
-    if request.url.path.startswith(API):
-        if headers.get(HEADER):
-            return
-        raise HTTPException(403, f"a change by a program carries the header {HEADER}: 1")
     carried = (await request.form()).get("csrf")
     if not isinstance(carried, str) or not same(carried, site.csrf):
         raise HTTPException(403, "this form is from before the server was started; load it again")

@@ -20,7 +20,7 @@ from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.interview import PARTS, Ask, Part
 from tuneworthy.web.render import AskedCase, OfCase, query
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
 
 _LONGEST_WAY = 12_000
 _MEANWHILE = (

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
+from pydantic import Field
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from tuneworthy.errors import InputError
@@ -26,12 +27,12 @@ from tuneworthy.report.sections.difference import difference
 from tuneworthy.report.sections.framework import models_report
 from tuneworthy.training.gate import data_document, pass_gates
 from tuneworthy.training.watch import watch, watch_document
-from tuneworthy.web.api import LabStart, lab_settings
 from tuneworthy.web.cases import Width, chart_answer
 from tuneworthy.web.render import AskedCase, OfCase, Typed, in_reading, page, query
 from tuneworthy.words import listing
 from tuneworthy.workspace.labs import (
     LabRun,
+    LabSettings,
     LabTerms,
     LookKind,
     QuoteExceededError,
@@ -43,8 +44,9 @@ from tuneworthy.workspace.labs import (
 )
 from tuneworthy.workspace.measure import FileKind, clean_name
 from tuneworthy.workspace.reports import models_of
+from tuneworthy.workspace.workspace import Workspace
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
 _DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
 """How each run stands as markup, with its number: drawn once for all who follow it."""
 
@@ -58,8 +60,24 @@ class LabQuery(LabTerms, extra="ignore"):
         return query(self, LabTerms)
 
 
-class Confirmed(LabStart, LabQuery):
+def lab_settings(terms: LabTerms, workspace: Workspace) -> LabSettings:
+    """How a lab is run, by the framework and on the day that the server goes by."""
+    settings = terms.model_dump(include=set(LabTerms.model_fields))
+    return LabSettings(**settings, chosen=workspace.chosen, as_of=workspace.as_of)
+
+
+class Confirmed(LabQuery):
     """The same with the cap that somebody typed, and the numbers that were shown."""
+
+    cap_usd: float = Field(ge=0, le=1e9, allow_inf_nan=False)
+    """The most its calls may cost, those of earlier runs included."""
+    calls: int = Field(ge=0, le=10**12)  #: ``most_calls`` of the offer.
+    usd: float = Field(ge=0, le=1e12, allow_inf_nan=False)  #: ``most_usd`` of the offer.
+
+    def start(self, of: AskedCase) -> LabRun:
+        """Start it for a case."""
+        seen = self.model_dump(include={"cap_usd", "calls", "usd"})
+        return of.site.labs.start(of.path, lab_settings(self, of.workspace), **seen)
 
 
 @router.get("/cases/{name}/lab")

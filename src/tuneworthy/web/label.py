@@ -26,7 +26,7 @@ from tuneworthy.workspace.labelling import (
     overview,
 )
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
 
 Short = Annotated[str, Field(max_length=40)]
 

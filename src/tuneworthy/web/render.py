@@ -27,7 +27,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from tuneworthy import __version__
 from tuneworthy.errors import one_line
 from tuneworthy.files.disk import writing
-from tuneworthy.interview.answers import EvaluatedCase
+from tuneworthy.interview.answers import EvaluatedCase, UnconfirmedAnswer, unconfirmed_answers
 from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report.blocks import Picture
@@ -192,6 +192,12 @@ class AskedCase:
     def stated(self) -> dict[str, State]:
         """What the case file says to each question, by path."""
         return stated(self.evaluated.case, self.evaluated.framework)
+
+    @cached_property
+    def unconfirmed(self) -> dict[str, UnconfirmedAnswer]:
+        """What an assistant answered and no person has confirmed, by path."""
+        waiting = unconfirmed_answers(self.evaluated.case, self.evaluated.framework)
+        return {answer.key: answer for answer in waiting}
 
     def note(self, key: str) -> str:
         """What the case file notes beside an answer; empty for nothing."""

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tuneworthy.errors import CaseError, FrameworkError, InputError, one_line
+from tuneworthy.files.assistant import confirm_answers
 from tuneworthy.files.case import CASE_FILE, case_path
 from tuneworthy.files.disk import (
     CASE_LIMIT,
@@ -80,6 +81,21 @@ def write(
     before = decide(case, framework_of(case, chosen))
     wrote = write_typed(source, answers, partial(framework_of, chosen=chosen), judge)
     return wrote._replace(before=before)
+
+
+def confirm(source: str | Path, chosen: str | None = None) -> str:
+    """Confirm what an assistant answered, and say which answers these are, one a line."""
+    from tuneworthy.interview.answers import unconfirmed_answers
+
+    case = load_case(source)
+    waiting = unconfirmed_answers(case, framework_of(case, chosen))
+    confirm_answers(case, [answer.key for answer in waiting])
+    lines = [
+        f"Confirmed {one_line(answer.title)} ({answer.key}): {one_line(answer.value)},"
+        f" for “{one_line(answer.quote)}”\n"
+        for answer in waiting
+    ]
+    return "".join(lines) or "No answer by an assistant waits to be confirmed.\n"
 
 
 SCHEMA_FILE = "case.schema.json"

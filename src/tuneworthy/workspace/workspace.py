@@ -17,7 +17,15 @@ from pathlib import Path
 from stat import S_ISREG
 from time import monotonic, sleep
 
-from tuneworthy.errors import CaseError, FrameworkError, InputError, NoSuchCaseError, OutputError
+from tuneworthy.errors import (
+    CaseError,
+    ConflictError,
+    FrameworkError,
+    InputError,
+    NoSuchCaseError,
+    OutputError,
+)
+from tuneworthy.files.assistant import ASSISTANT_FILE, confirm_answers
 from tuneworthy.files.case import (
     CASE_FILE,
     MOST_PROMPTS,
@@ -200,7 +208,7 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
 def _inputs_digest(case: Case, *more: str) -> str:
     assert case.folder is not None  # only a case in a folder is looked at again
     inputs = [*more, *missing_entries(case), *(prompt_texts(case) or ())]
-    for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json"):
+    for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json", ASSISTANT_FILE):
         path = case.folder / FOLDER / name
         inputs.append(read_text(path, CASES_LIMIT, CaseError) if os.path.lexists(path) else "")
     named: list[Iterable[Path]] = [
@@ -366,18 +374,40 @@ class Workspace:
         snapshot = self._snapshot(name)
         return self._cases.find(name, snapshot.key) or self._evaluate(name, snapshot)
 
-    def set_answers(self, name: str, answers: Mapping[str, str], digest: str) -> EvaluatedCase:
+    def set_answers(
+        self,
+        name: str,
+        answers: Mapping[str, str],
+        digest: str,
+        quotes: Mapping[str, str] | None = None,
+    ) -> EvaluatedCase:
         """Write answers into a case that is still as its reader saw it, and judge it again.
 
-        They are as ``type_in`` takes them; ``digest`` is of the case file, as the reader saw it. If
-        somebody else changed it meanwhile that is a ConflictError, and nothing is written; nor if
-        an answer is wrong, or the case can't be judged with it. All that writes does the same.
+        They are as ``write_typed`` takes them, with ``quotes`` an assistant's; ``digest`` is of the
+        case file, as the reader saw it. If somebody else changed it meanwhile that is a
+        ConflictError, and nothing is written; nor if an answer is wrong, or the case can't be
+        judged with it. All that writes does the same.
         """
         before = self._snapshot(name)
         wrote = interview.write_typed(
-            before.source, answers, self._by, self.decide, read_digest=digest, by_id=True
+            before.source,
+            answers,
+            self._by,
+            self.decide,
+            read_digest=digest,
+            by_id=True,
+            quotes=quotes,
         )
         return self._written(name, before, wrote.digest, wrote.dossier)
+
+    def confirm(self, name: str, digest: str) -> None:
+        """Confirm every answer by an assistant, in a case that is still as its reader saw it."""
+        now = self.evaluated(name)
+        if now.digest != digest:
+            fix = "look at it again, then confirm"
+            raise ConflictError("was changed by somebody else meanwhile", where=name, fix=fix)
+        waiting = interview.unconfirmed_answers(now.case, now.framework)
+        confirm_answers(now.case, [answer.key for answer in waiting])
 
     def add_files(
         self, name: str, kind: FileKind, files: Sequence[Path]

@@ -22,7 +22,13 @@ from tuneworthy.report.charts import Drawing, looks
 from tuneworthy.report.named import named
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.facts import TARGETS, ends
-from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS, band_text, rests_on
+from tuneworthy.verdict.headline import (
+    ANSWER_WORDS,
+    BY_AN_ASSISTANT,
+    OUTCOME_WORDS,
+    band_text,
+    rests_on,
+)
 from tuneworthy.words import (
     amount,
     count,
@@ -106,6 +112,12 @@ def reach_text(dossier: Dossier) -> str:
     if answers == (dossier.verdict.answer,):
         return f"The open answer{'s' * (many > 1)} can’t change it."
     return f"Still possible: {listing([ANSWER_WORDS[answer] for answer in answers], 'or')}."
+
+
+def unconfirmed_text(dossier: Dossier) -> str:
+    """The answers by an assistant that no person has confirmed; empty where there are none."""
+    says = (item.says for item in dossier.verdict.caveats if item.id == BY_AN_ASSISTANT)
+    return next(says, "")
 
 
 def count_text(dossier: Dossier) -> str:

@@ -33,6 +33,7 @@ from tuneworthy.report.sections.common import (
     target_texts,
     title,
     training_text,
+    unconfirmed_text,
 )
 from tuneworthy.report.sections.evidence import in_short
 from tuneworthy.report.sections.money import built_text, cost_text, pays_back, pays_back_text
@@ -237,10 +238,11 @@ def fit(dossier: Dossier) -> b.Section:
 def short(dossier: Dossier, case_path: str = "") -> b.Document:
     """The report in short: the verdict in the first line, facts, challenges, where to go on."""
     case_path = case_path and argument(case_path)
-    noted = keep_in_mind(dossier)
+    waiting = sentence(unconfirmed_text(dossier))  # a row says it
+    noted = [says for says in keep_in_mind(dossier) if says != waiting]
     document = about(
         dossier,
-        b.section("facts", "", b.facts(_rows(dossier))),
+        b.section("facts", "", b.facts(_rows(dossier, case_path))),
         in_short(dossier),
         fit(dossier) if dossier.challenges else None,
         change(dossier, questions=3),
@@ -254,7 +256,12 @@ def short(dossier: Dossier, case_path: str = "") -> b.Document:
     return replace(document, look=_LOOKS.get(dossier.verdict.answer, "strong"))
 
 
-def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
+def _rows(dossier: Dossier, case_path: str) -> Iterator[tuple[str, ...]]:
+    if waiting := unconfirmed_text(dossier):
+        yield (
+            "Not confirmed",
+            f"{waiting}; confirm: tuneworthy answer {case_path or 'CASE'} --confirm",
+        )
     pilot = ""
     if dossier.pilot is not None:  # else the words of labs aren't needed
         from tuneworthy.report.sections.lab import card_text

@@ -1,0 +1,146 @@
+"""Answers that an assistant wrote into a case, and those that no person has confirmed yet.
+
+They are kept beside the case file, in ``.tuneworthy/``, so that its text stays as a person would
+write it. An answer is an assistant's as long as its value is the one that the assistant wrote: one
+that somebody changes by hand is theirs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from tuneworthy.files.case import beside
+from tuneworthy.files.disk import CASES_LIMIT, read_text
+from tuneworthy.files.stores import FOLDER, JsonLines, Moment
+from tuneworthy.model.base import LateRecord
+from tuneworthy.model.case import Case, overlaps
+
+ASSISTANT = "an assistant"  #: Who wrote a version of a case file, in its history.
+ASSISTANT_FILE = "assistant.jsonl"
+
+
+class AuthoredAnswer(LateRecord):
+    """An answer that an assistant wrote, or that a person has confirmed."""
+
+    at: Moment
+    by: Literal["assistant", "person"]
+    key: str  #: Dotted path into the case, as it was answered.
+    quote: str = ""  #: The person's words that the assistant gave for it.
+    digest: str = ""  #: SHA-256 of the case file that it came into.
+    values: dict[str, str] = {}
+    """What the assistant changed: each single value by its path; empty for one taken away."""
+
+
+def stated_values(case: Case) -> dict[str, str]:
+    """Every single value that a case file states, by its dotted path, places counted from 1."""
+    return dict(_values_below("", case.model_dump(mode="json", exclude_defaults=True)))
+
+
+def _values_below(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The single values of a mapping or a list."""
+    if isinstance(value, Mapping):
+        children: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, list):
+        children = enumerate(value, start=1)
+    else:
+        yield path, str(value)
+        return
+    for step, child in children:
+        yield from _values_below(f"{path}.{step}" if path else str(step), child)
+
+
+def changed_values(before: Case, after: Case) -> dict[str, str]:
+    """The values that two cases differ in, as the later one has them; empty for what is gone."""
+    old = stated_values(before)
+    new = stated_values(after)
+    paths = dict.fromkeys([*new, *old])
+    return {path: new.get(path, "") for path in paths if new.get(path) != old.get(path)}
+
+
+def keep_assistant_answers(
+    case: Case, changed: Mapping[str, str], quotes: Mapping[str, str], digest: str
+) -> None:
+    """Write down what an assistant is about to change, by the key that it answers.
+
+    It comes before the case file: should that fail, nothing in the file has these values.
+    """
+    values: dict[str, dict[str, str]] = {key: {} for key in quotes}
+    for path, value in changed.items():
+        key = max((key for key in quotes if overlaps(path, key)), key=len)
+        values[key][path] = value
+    now = datetime.now(UTC)
+    answers = [
+        AuthoredAnswer(
+            at=now,
+            by="assistant",
+            key=key,
+            quote=quotes[key],
+            digest=digest,
+            values=changed_there,
+        )
+        for key, changed_there in values.items()
+        if changed_there
+    ]
+    _append(case, answers)
+
+
+def confirm_answers(case: Case, keys: Iterable[str]) -> None:
+    """Write down that a person has confirmed what an assistant answered at some paths, or below."""
+    now = datetime.now(UTC)
+    paths = [path for answer in unconfirmed(case) for path in answer.values]
+    confirmed = [key for key in keys if any(overlaps(path, key) for path in paths)]
+    _append(case, [AuthoredAnswer(at=now, by="person", key=key) for key in confirmed])
+
+
+def unconfirmed(case: Case) -> tuple[AuthoredAnswer, ...]:
+    """What an assistant answered and no person has confirmed, by key, the oldest first.
+
+    Each has the values that are still as the assistant wrote them.
+    """
+    newest: dict[str, AuthoredAnswer] = {}
+    for answer in read_authored(case):
+        if answer.by == "assistant":
+            newest |= dict.fromkeys(answer.values, answer)
+        else:
+            newest = {path: kept for path, kept in newest.items() if not overlaps(path, answer.key)}
+    if not newest:
+        return ()
+    now = stated_values(case)
+    waiting: dict[str, AuthoredAnswer] = {}
+    for path, answer in newest.items():
+        value = answer.values[path]
+        if now.get(path, "") == value:
+            values = {path: value}
+            if answer.key in waiting:
+                values = {**waiting[answer.key].values, **values}
+            waiting[answer.key] = answer.model_copy(update={"values": values})
+    return tuple(waiting.values())
+
+
+def read_authored(case: Case) -> tuple[AuthoredAnswer, ...]:
+    """Everything that was written down, the oldest first; a line that is none is left out."""
+    path = _file(case)
+    answers: list[AuthoredAnswer] = []
+    if path is None or not os.path.lexists(path):
+        return ()
+    for line in read_text(path, CASES_LIMIT).split("\n"):
+        with suppress(ValidationError):
+            answers.append(AuthoredAnswer.model_validate_json(line))
+    return tuple(answers)
+
+
+def _file(case: Case) -> Path | None:
+    return beside(case, FOLDER, f"{FOLDER}/{ASSISTANT_FILE}")
+
+
+def _append(case: Case, answers: list[AuthoredAnswer]) -> None:
+    path = _file(case)
+    if path is not None and answers:
+        JsonLines(path, AuthoredAnswer, "answer", "take the line out").append(*answers)
