@@ -235,7 +235,8 @@ def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
     place, name = rest
     many = len(getattr(case, room))
     number = _place(place, many, [room], ".".join([room, *rest]))
-    field, first = case_fields().get(f"{room}.{name}"), FIRST[room]
+    field = case_fields().get(f"{room}.{name}")
+    first = FIRST[room]
     is_there = number <= many or name == first
     if not is_there or field is None or not field.is_asked:
         return None
