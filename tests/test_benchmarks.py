@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,19 @@ import pytest
 SIZE = 2_000_000  # bytes: 550 traces, in which every signal finds enough
 
 
-@pytest.fixture
-def timing(project: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+@pytest.fixture(scope="module")
+def timing(project: Path) -> Iterator[Any]:
     """The benchmark of traces, as a module that leaves our garbage collector alone."""
-    monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
-    monkeypatch.syspath_prepend(str(project / "benchmarks"))
-    return importlib.import_module("traces")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "set_threshold", lambda *_: None)
+        patch.syspath_prepend(str(project / "benchmarks"))
+        yield importlib.import_module("traces")
 
 
-@pytest.fixture
-def log(timing: Any, tmp_path: Path) -> tuple[Path, int]:
+@pytest.fixture(scope="module")
+def log(timing: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """A log of the benchmark's own, and how many traces it holds."""
-    path = tmp_path / "log.jsonl"
+    path = tmp_path_factory.mktemp("log") / "log.jsonl"
     return path, timing.write(path, size_bytes=SIZE)
 
 
