@@ -56,11 +56,23 @@ def endpoint() -> Iterator[str]:
         server.kill()
 
 
+def told_by(base_url: str) -> dict[str, Any]:
+    """What the endpoint says of itself."""
+    with urllib.request.urlopen(base_url.replace("/v1", "/count")) as told:  # noqa: S310  # our own server
+        found: dict[str, Any] = json.load(told)
+    return found
+
+
 def count(base_url: str) -> dict[str, int]:
     """How often each content was answered."""
-    with urllib.request.urlopen(base_url.replace("/v1", "/count")) as told:  # noqa: S310  # our own server
-        found: dict[str, int] = json.load(told)["answered"]
-    return found
+    answered: dict[str, int] = told_by(base_url)["answered"]
+    return answered
+
+
+def check_once(base_url: str, calls: int) -> None:
+    """Fail unless the endpoint answered so many different calls, each of them once."""
+    answered = count(base_url)
+    assert len(answered) == sum(answered.values()) == calls, f"{sum(answered.values())} answered"
 
 
 def ours(ledger: Path, base_url: str, model: str, calls: int, cap: float = CAP_USD) -> list[str]:
@@ -130,10 +142,12 @@ def speed(folder: Path, others: dict[str, str | None]) -> bool:
     row("---", "---:", "---:", "---:")
     with endpoint() as base_url:
         told = child(ours(folder / "speed" / "c.sqlite3", base_url, "plain", CALLS))
+        check_once(base_url, CALLS)
+        again = child(ours(folder / "speed" / "c.sqlite3", base_url, "plain", CALLS))
+        check_once(base_url, CALLS)  # nothing more was sent
     row(
         "Tuneworthy", f"{told['wall_s'] / IDEAL_S:.2f}", f"{told['whole_cpu_s']:.1f}", told["calls"]
     )
-    again = child(ours(folder / "speed" / "c.sqlite3", base_url, "plain", CALLS))
     row("the same again, nothing sent", f"{again['wall_s'] / IDEAL_S:.2f}",
         f"{again['whole_cpu_s']:.1f}", again["calls"])  # fmt: skip
     runs: dict[str, Callable[[str, Path, str], tuple[float, float] | str]] = {
@@ -161,7 +175,9 @@ def faults(folder: Path) -> bool:
     """10% busy, 2% broken, 1% malformed, 0.2% hanging."""
     with endpoint() as base_url:
         told = child(ours(folder / "faults" / "c.sqlite3", base_url, "faulty", CALLS))
-        answered = count(base_url)
+        answered, refused = count(base_url), told_by(base_url)["refused"]
+    assert refused > 0, "no call was refused"
+    assert told["in_doubt"] > 0, "no answer was malformed or never came"
     twice = sum(many > 1 for many in answered.values())
     print("\n| faults | |\n|---|---:|")
     for what in ("calls", "in_doubt", "failed"):
@@ -191,7 +207,10 @@ def refusals(folder: Path, former: Path | None) -> bool:
             with endpoint() as base_url:
                 name = folder / f"{model}-{which is None}" / "c.sqlite3"
                 told = child(ours(name, base_url, model, FEWER), env)
+                check_once(base_url, FEWER)
+                refused = told_by(base_url)["refused"]
             assert told["calls"] == FEWER
+            assert (refused > 0) == (model != "plain"), f"{model}: {refused} calls were refused"
             took.append(told["wall_s"])
         plain = plain or took[0]
         before = f"{took[1] / ideal:.1f}" if len(took) > 1 else ""
@@ -221,6 +240,7 @@ def killed(folder: Path) -> bool:
             lost, known = lost + len(known - settled), settled
             most_on_wire, hit = max(most_on_wire, wire), hit + (wire > 0)
         told, answered = child(command), count(base_url)
+    assert hit > 0, "no kill came while a call was on the wire"
     twice = sum(many > 1 for many in answered.values())
     print(f"\n| killed {KILLS} times | |\n|---|---:|")
     row("kills that hit calls on the wire", hit)

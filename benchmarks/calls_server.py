@@ -42,6 +42,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.answered: Counter[str] = Counter()
+        self.refused = 0
         self.paths: Counter[str] = Counter()
         self.keys: Counter[str] = Counter()
         self.at_once = self.most_at_once = 0
@@ -51,8 +52,8 @@ class Endpoint:
     def count(self) -> bytes:
         """Everything, as JSON."""
         told = {
-            "answered": self.answered, "paths": self.paths, "keys": self.keys,
-            "most_at_once": self.most_at_once, "times": self.times[-2000:],
+            "answered": self.answered, "refused": self.refused, "paths": self.paths,
+            "keys": self.keys, "most_at_once": self.most_at_once, "times": self.times[-2000:],
         }  # fmt: skip
         return json.dumps(told).encode()
 
@@ -70,6 +71,7 @@ class Endpoint:
             model = "plain" if self.at_once < ROOM else "429"
         fault = self._fault(model) if model in FAULTS else model
         if fault in ("429", "500"):
+            self.refused += 1
             return int(fault), b"not now", {"Retry-After": "0.05"} if fault == "429" else {}
         self.answered[asked] += 1
         if fault == "hang":

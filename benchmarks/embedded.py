@@ -39,13 +39,24 @@ def measured() -> dict[str, float]:
             await model.send(request("answers of 60 tokens", 0))
             for kind, (calls, _) in KINDS.items():
                 began = time.monotonic()
-                await asyncio.gather(*(model.send(request(kind, n)) for n in range(calls)))
+                sent = (model.send(request(kind, n)) for n in range(calls))
+                replies = await asyncio.gather(*sent)
                 found[kind] = (time.monotonic() - began) / calls
+                check_replies(kind, [reply.text for reply in replies])
         finally:
             await model.close()
         return found
 
     return asyncio.run(run())
+
+
+def check_replies(kind: str, texts: list[str]) -> None:
+    """Fail where a call has no answer, or one that the grammar doesn't allow."""
+    calls, options = KINDS[kind]
+    assert len(texts) == calls
+    assert all(text.strip() for text in texts), f"{kind}: an answer is empty"
+    if "grammar" in options:
+        assert set(texts) <= set(LABELS), f"{kind}: {set(texts) - set(LABELS)}"
 
 
 def row(folder: Path, processors: set[int]) -> dict[str, float]:

@@ -17,6 +17,7 @@ from typing import Any
 from road import COMMAND, PROJECT, STEP_RUNS, Line, peak_mib, processes_cpu_s, table, timed
 
 DRAWS, MONTHS = 100_000, 36
+DECIDED_DRAWS = 10_000  #: Of a decision, where nobody asks for another number.
 DAY = date(2026, 11, 24)
 
 
@@ -86,8 +87,10 @@ def measure_decide(_: int) -> dict[str, float]:
     from tuneworthy import decide, load_case, load_framework
 
     case, lesson = load_case(uncertain()), load_framework("lesson")
-    first, _dossier = timed(lambda: decide(case, lesson, as_of=DAY))
-    later, _dossier = timed(lambda: decide(case, lesson, as_of=DAY))
+    first, dossier = timed(lambda: decide(case, lesson, as_of=DAY))
+    later, again = timed(lambda: decide(case, lesson, as_of=DAY))
+    for each in (dossier, again):
+        assert each.investment.simulation.draws == DECIDED_DRAWS
     return {"first": first, "later": later}
 
 
@@ -97,7 +100,9 @@ def measure_price(_: int) -> dict[str, float]:
 
     first, price = timed(lambda: price_on("openai:gpt-4o", DAY))
     assert price is not None
-    later, _price = timed(lambda: price_on("openai:gpt-4o-mini", DAY))
+    later, cheaper = timed(lambda: price_on("openai:gpt-4o-mini", DAY))
+    assert cheaper is not None
+    assert 0 < cheaper.input < price.input
     return {"first": first, "later": later}
 
 
@@ -123,7 +128,8 @@ def lines() -> list[Line]:
         {
             "bare": [sys.executable, "-c", "pass"],
             "money": [str(COMMAND), "show", "examples/task-api", "money"],
-        }
+        },
+        {"money": "month"},
     )
     draws, decided, price = steps("draws"), steps("decide"), steps("price")
     seconds = median(run["seconds"] for run in draws)

@@ -13,11 +13,13 @@ import argparse
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 CALLS, MANY = 39_440, 100_000  #: Calls of the labs that run again, about.
 CPU_BUDGET_S, MEMORY_BUDGET_MIB, GROWTH_BUDGET = 10.0, 400, 2.2
@@ -63,6 +65,26 @@ def run(source: Path, *told: str) -> tuple[float, float, str]:
     return cpu, int(done.stderr.split()[-1]) / 1024, done.stdout
 
 
+def quoted(text: str) -> int:
+    """The calls of a quote; 0 where it names none."""
+    named = re.search(r"Calls +at most ([\d,]+)", text)
+    return int(named[1].replace(",", "")) if named else 0
+
+
+def check_lab(result: dict[str, Any], before: int | None) -> int:
+    """How many calls a lab rests on; fail where it made none, or any when it ran again."""
+    made: int = result["spend"]["calls"]
+    assert made > 0
+    assert result["spend"]["failed"] == result["spend"]["in_doubt"] == 0
+    assert len(result["arms"]) > 1
+    if before is None:
+        assert result["quote"]["reused"] == 0
+    else:
+        assert made == before, f"{made - before} calls were made again"
+        assert result["quote"]["reused"] > 0
+    return made
+
+
 def main() -> None:
     """Print the table, and fail where a budget isn't kept."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -79,7 +101,8 @@ def main() -> None:
             for cases in (8_000, 16_000):
                 folder = write(Path(base) / f"q{cases}", cases)
                 for name, source in sources.items():
-                    cpu, peak, _ = run(source, "ceiling", str(folder), "--dry-run")
+                    cpu, peak, text = run(source, "ceiling", str(folder), "--dry-run")
+                    assert quoted(text) > cases, f"{quoted(text)} calls for {cases} cases"
                     took.setdefault(name, []).append(cpu)
                     grown = f"× {cpu / took[name][0]:.2f}" if len(took[name]) > 1 else ""
                     print(f"| quote, {cases:,} cases | {name} | {cpu:.1f} | {peak:.0f} | {grown} |")
@@ -88,10 +111,11 @@ def main() -> None:
             for name, source in sources.items():
                 folder = write(Path(base) / f"r{calls}{name}", calls * 10 // 39)
                 cpu = peak = 0.0
+                made = None
                 for what in ("first", "again, nothing sent"):
                     cpu, peak, text = run(source, "ceiling", str(folder), "--budget", "1",
                                           "--format", "json")  # fmt: skip
-                    made = json.loads(text)["spend"]["calls"]
+                    made = check_lab(json.loads(text), made)
                     row = f"| a lab of {made:,} calls, {what} | {name}"
                     print(f"{row} | {cpu:.1f} | {peak:.0f} | {cpu / made * 1e3:.2f} ms a call |",
                           flush=True)  # fmt: skip

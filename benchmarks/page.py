@@ -42,8 +42,9 @@ LAB_CASES = 1500
 SEED = 7
 
 
-def folder_of_cases(folder: Path) -> None:
-    """Cases by the lesson with answers at even odds, most of them with money."""
+def folder_of_cases(folder: Path) -> list[str]:
+    """Cases by the lesson with answers at even odds; gives the names of those with money, most."""
+    priced = list[str]()
     chance, lesson = random.Random(SEED), load_framework("lesson")
     rooms: dict[str, Mapping[str, object]] = {
         "ceiling": lesson.ceiling,
@@ -70,9 +71,11 @@ def folder_of_cases(folder: Path) -> None:
             }  # fmt: skip
             told["models"] = [{"id": "openai:gpt-4o"}]
             told["data"] = {"examples": chance.randrange(0, 20_000)}
+            priced.append(f"case-{number:03}")
         place = folder / f"case-{number:03}"
         place.mkdir()
         (place / "case.yaml").write_text(json.dumps(told, indent=1), "utf-8")
+    return priced
 
 
 def lab_case(folder: Path) -> str:
@@ -159,9 +162,10 @@ async def toggles(client: aiohttp.ClientSession) -> list[float]:
         _, text = await timed(client, path)
         form = dict[str, str]()
         for _ in range(IN_A_ROW):
-            form |= dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', text))
+            form |= hidden_fields(text)
             key, was = chance.choice([pair.split("=") for pair in form["seen"].split()])
-            changed = {**form, key: "no" if was == "yes" else "yes"}
+            given = "no" if was == "yes" else "yes"
+            changed = {**form, key: given}
             began = time.perf_counter()
             sent = client.post(path, data=changed, headers={"HX-Request": "true"})
             async with sent as answer:
@@ -169,7 +173,14 @@ async def toggles(client: aiohttp.ClientSession) -> list[float]:
                 found.append(time.perf_counter() - began)
                 if answer.status != 200:
                     raise RuntimeError(f"{path}: {answer.status}")
+            assert f"{key}={given}" in hidden_fields(text)["seen"].split(), "nothing was toggled"
+    assert len(found) == TOGGLES
     return found
+
+
+def hidden_fields(text: str) -> dict[str, str]:
+    """The hidden fields of a form."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', text))
 
 
 async def talks(client: aiohttp.ClientSession) -> list[float]:
@@ -178,30 +189,34 @@ async def talks(client: aiohttp.ClientSession) -> list[float]:
     for number in range(TALKS):
         path = f"/cases/case-{100 + number:03}/interview"
         _, text = await timed(client, f"{path}?ask=factors.brand_voice")
-        form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', text))
+        form = hidden_fields(text)
         said = "no" if 'value="yes" aria-pressed' in text else "yes"
         began = time.perf_counter()
         sent = client.post(path, data={**form, "said": said}, headers={"HX-Request": "true"})
         async with sent as answer:
-            await answer.text()
+            text = await answer.text()
             found.append(time.perf_counter() - began)
             if answer.status != 200:
                 raise RuntimeError(f"{path}: {answer.status}")
+        assert hidden_fields(text) != form, "no other question was asked"
     return found
 
 
-async def levers(client: aiohttp.ClientSession) -> list[float]:
+async def levers(client: aiohttp.ClientSession, priced: list[str]) -> list[float]:
     """Seconds until the money of a what-if is there, for amounts that were never drawn before."""
-    found = []
-    for number in range(TALKS):
+    found, drawn = list[float](), set[str]()
+    for number, case in enumerate(priced[-TALKS:]):
         given = f"economics.monthly.api_savings_usd={500 + 50 * number}"
-        path = f"/cases/case-{100 + number:03}/money?{given}"
+        path = f"/cases/{case}/money?{given}"
         began = time.perf_counter()
         async with client.get(path, headers={"HX-Request": "true"}) as answer:
-            await answer.text()
+            text = await answer.text()
             found.append(time.perf_counter() - began)
             if answer.status != 200:
                 raise RuntimeError(f"{path}: {answer.status}")
+        assert "$" in text, "no money was drawn"
+        drawn.add(text)
+    assert len(drawn) == TALKS
     return found
 
 
@@ -248,23 +263,29 @@ async def started(server: Server) -> tuple[float, float]:
 
 
 async def measure(
-    server: Server, lab: str, cold: tuple[float, float]
+    server: Server, lab: str, priced: list[str], cold: tuple[float, float]
 ) -> tuple[list[Line], list[str]]:
-    """The lines of the table, and what else there is to say; ``cold`` is of the start before."""
+    """The lines of the table, and what else there is to say; ``cold`` is of the start before.
+
+    ``priced`` are the cases with money.
+    """
     connector = aiohttp.TCPConnector(limit=READERS + 4)
     async with aiohttp.ClientSession(server.home, connector=connector) as client:
         first, text = await timed(client, "/")
         rows = text.count('class="case-row')
+        assert rows > 0, "the list has no row"
         warm = float(server.told())
         cpu = [server.cpu_s()]
         again = [(await timed(client, "/"))[0] for _ in range(PAGES)]
         cpu.append(server.cpu_s())
         took = await toggles(client)
         cpu.append(server.cpu_s())
-        said, moved = await talks(client), await levers(client)
+        said, moved = await talks(client), await levers(client, priced)
         calls = server.say(lab)
         waits, errors = await readers(client)
         state = server.say("how")
+        assert waits, "no reader got a page"
+        assert int(state.split()[-1]) > 0, f"the lab made no call: {state}"
     lines = [
         Line(f"first page of a server with {CASES} cases, nothing kept", cold[0], "s", FIRST_S),
         Line("the same of the next start", first, "s", FIRST_S),
@@ -298,14 +319,14 @@ def main() -> int:
     """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        folder_of_cases(folder)
+        priced = folder_of_cases(folder)
         lab = lab_case(folder)
         with tempfile.TemporaryDirectory() as cache:
             kept = Path(cache) / "kept.sqlite"
             with serving(folder, kept) as server:
                 cold = asyncio.run(started(server))
             with serving(folder, kept) as server:
-                found, notes = asyncio.run(measure(server, lab, cold))
+                found, notes = asyncio.run(measure(server, lab, priced, cold))
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n")
     print(table(found))
     print("\n".join(["", *notes]))

@@ -17,6 +17,8 @@ from road import COMMAND, PROJECT, Line, processes_cpu_s, table
 BYTES_PER_MB = 1_000_000
 HEAVIEST = "travel-concierge"
 """The gallery case with the most that doesn't fit together."""
+FEWEST_CHARTS = 4
+"""A page with fewer was made without the drawing that is timed."""
 
 PEAK = """
 import resource, sys
@@ -41,6 +43,13 @@ def peak_mib(case: str, output: Path) -> float:
     return float(done.stdout)
 
 
+def count_charts(page: Path) -> int:
+    """The charts of a page; each is drawn twice, for a desktop and for a phone."""
+    drawn = page.read_text("utf-8").count("<svg")
+    assert drawn >= FEWEST_CHARTS, f"{page.name} holds {drawn} charts"
+    return drawn
+
+
 def lines(folder: Path) -> list[Line]:
     """The lines of the table; the first is a bare Python."""
     first, heavy = folder / "task-api.html", folder / "heaviest.html"
@@ -50,17 +59,21 @@ def lines(folder: Path) -> list[Line]:
             "text": [str(COMMAND), "decide", "examples/task-api"],
             "page": [str(COMMAND), *arguments("task-api", first)],
             "heaviest": [str(COMMAND), *arguments(HEAVIEST, heavy)],
-        }
+        },
+        {"text": "Task API"},
     )
     sizes = {path: path.stat().st_size / BYTES_PER_MB for path in (first, heavy)}
+    charts = {path: count_charts(path) for path in (first, heavy)}
     return [
         Line("`python -c pass`", took["bare"], "s", seconds=took["bare"]),
         Line("the Task API case, as text", took["text"], "s", 0.5, took["text"]),
         Line("the same, as a page", took["page"], "s", 3, took["page"]),
         Line("its size", sizes[first], "MB", 1.5),
+        Line("its charts", charts[first], ""),
         Line("its peak of memory", peak_mib("task-api", first), "MiB"),
         Line(f"`examples/{HEAVIEST}`, as a page", took["heaviest"], "s", 3, took["heaviest"]),
         Line("its size", sizes[heavy], "MB", 1.5),
+        Line("its charts", charts[heavy], ""),
     ]
 
 

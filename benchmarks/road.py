@@ -51,20 +51,25 @@ class Line:
     """CPU seconds to compare with a bare Python; None for what is no time."""
 
 
-def child_cpu_s(command: list[str], env: Mapping[str, str] | None = None) -> float:
-    """CPU seconds, user and system, that a command takes from start to end."""
+def child_cpu_s(command: list[str], says: str = "", env: Mapping[str, str] | None = None) -> float:
+    """CPU seconds, user and system, that a command takes from start to end; it has to say that."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True, env=env)
+    done = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True, env=env)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert says in done.stdout, f"{command} didn't say {says!r}"
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-def processes_cpu_s(commands: Mapping[str, list[str]]) -> dict[str, float]:
-    """Median CPU seconds of whole processes, in turns, so that a busy moment hits all alike."""
-    for command in commands.values():
-        child_cpu_s(command)  # the first run compiles and warms the disk cache
+def processes_cpu_s(commands: Mapping[str, list[str]], says: Mapping[str, str]) -> dict[str, float]:
+    """Median CPU seconds of whole processes, in turns, so that a busy moment hits all alike.
+
+    ``says`` is what each has to print, by name; a bare Python prints nothing.
+    """
+    for name, command in commands.items():
+        # the first run compiles and warms the disk cache
+        child_cpu_s(command, says.get(name, ""))
     runs = [
-        {name: child_cpu_s(command) for name, command in commands.items()}
+        {name: child_cpu_s(command, says.get(name, "")) for name, command in commands.items()}
         for _ in range(PROCESS_RUNS)
     ]
     return {name: median(run[name] for run in runs) for name in commands}
@@ -163,8 +168,16 @@ def measure_eleven(_: random.Random) -> dict[str, float]:
     cases = [load_case({"name": f"case {n}", "ceiling": ceiling}) for n in range(DECISIONS + 1)]
     first, dossier = timed(partial(decide_all, cases[0], lesson))
     assert dossier.counts.unknown == 11
-    times = [timed(partial(decide_all, case, lesson))[0] for case in cases[1:]]
-    ahead = [timed(partial(look_ahead, case, lesson))[0] for case in cases[1:]]
+    times, ahead = list[float](), list[float]()
+    for case in cases[1:]:
+        seconds, dossier = timed(partial(decide_all, case, lesson))
+        assert dossier.counts.unknown == 11
+        times.append(seconds)
+    for case in cases[1:]:
+        seconds, reach = timed(partial(look_ahead, case, lesson))
+        assert reach is None or reach.answers  # a former version may have none
+        ahead.append(seconds)
+    assert len(times) == len(ahead) == DECISIONS
     return {"first": first, "later": median(times), "ahead": median(ahead)}
 
 
@@ -207,6 +220,7 @@ def measure_batch(rng: random.Random) -> dict[str, float]:
     loading, cases = timed(lambda: [load_case(case) for case in told])
     seconds, results = timed(lambda: list(verdicts(cases, lesson)))
     assert len(results) == CASES
+    assert len({verdict.outcome for verdict in results}) > 1
     return {"loading": loading, "seconds": seconds}
 
 
@@ -225,7 +239,8 @@ def process_lines() -> list[Line]:
             "bare": [sys.executable, "-c", "pass"],
             "help": [str(COMMAND), "--help"],
             "decide": [str(COMMAND), "decide", "examples/task-api"],
-        }
+        },
+        {"help": "Usage: tuneworthy", "decide": "Task API"},
     )
     bare = took["bare"]
     return [
@@ -276,7 +291,7 @@ def compared(former: Path) -> str:
         for which, source in enumerate((former, PROJECT)):
             there = {**os.environ, "PYTHONPATH": str(source / "src")}
             for what, command in commands.items():
-                took.setdefault(what, [[], []])[which].append(child_cpu_s(command, there))
+                took.setdefault(what, [[], []])[which].append(child_cpu_s(command, env=there))
             for name, what in figures.items():
                 done = subprocess.run(
                     [python, road, "--step", name, str(run)],

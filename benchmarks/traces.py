@@ -158,6 +158,7 @@ def run(path: Path, traces: int, chosen: Iterable[Any]) -> tuple[dict[str, float
     before = time.process_time()
     measure(map(attrgetter("batch"), TraceFiles([path])), timed, folder=path.parent)
     took = time.process_time() - before
+    assert timed, "no signal was timed"
     for signal in timed:
         check_traces(signal.id, signal.traces, traces)
         assert signal.known or signal.id in SILENT, f"{signal.id} said nothing"

@@ -87,6 +87,8 @@ def main() -> int:
                 ways = "".join("x" if name in lists[one["id"]] else "." for lists in found.values())
                 print(f"  {like!s:5} {ways} {name}: {titles[name][:90]}")
         return 0
+    assert told
+    assert all(any(of.values()) for of in found.values()), "a way found nothing at all"
     rng = np.random.default_rng(0)
     drawn = rng.integers(0, len(told), (10_000, len(told)))
     counts = {
