@@ -376,14 +376,17 @@ decide library --as-of DAY --format markdown
 ceiling shop --dry-run --as-of DAY
 evalset export library --labeller ada --rubric library/rubric.md
 evalset export annex --labeller ada --output ada.csv
-evalset import ada.csv annex
+evalset import ada.csv annex <<< shelf 1|shelf 2
+evalset export annex --labeller ben --output ben.csv
+evalset import ben.csv annex <<< shelf 1|shelf 9|shelf 3
 evalset agreement annex
-evalset export annex --settle
+evalset export annex --settle --output settle.csv
+evalset import settle.csv annex <<< shelf 2
 evalset export annex
 interview asked --plain --as-of DAY <<< Asked one|knowledge|?|no|yes|s|q
 """
 """Commands that follow each other in one folder; a later one may use what an earlier one wrote.
-What stands behind ``<<<`` is typed, a line at a time."""
+What stands behind ``<<<`` is typed, a line at a time; of an import it is filled in as labels."""
 
 WRITTEN = (
     "before.json", "started/case.yaml", "talked/case.yaml", "chat-case/case.yaml",
@@ -457,7 +460,10 @@ class Book:
     def run(self, command: str, name: str, ending: str = "text") -> Ran:
         """Run a command and keep its output under a name, and its exit code."""
         row, _, typed = command.replace("DAY", DAY).partition(" <<< ")
-        found = run(*next(csv.reader([row], delimiter=" ")), typed=typed.replace("|", "\n"))
+        words = next(csv.reader([row], delimiter=" "))
+        if typed and words[:2] == ["evalset", "import"]:
+            fill_in(Path(words[2]), typed.split("|"))
+        found = run(*words, typed=typed.replace("|", "\n"))
         self.codes[command] = found.code
         text = steady(found.out + (f"--- on stderr\n{found.err}" if found.err else ""))
         kind = LAW if ending in ("json", "jsonl", "csv") else LOOKS
@@ -466,6 +472,18 @@ class Book:
         assert path not in self.goldens, f"two commands are kept as {path}"
         self.goldens[path] = text
         return found
+
+
+def fill_in(path: Path, labels: list[str]) -> None:
+    """Fill in the labels of the first rows of a file, as somebody does in a spreadsheet."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, label in zip(rows, labels, strict=False):
+        row["label"] = label
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0]])
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def commands() -> Goldens:
