@@ -7,10 +7,7 @@ DATA holds banking77/train.csv and banking77/test.csv. TARGET is the share that 
 where it isn't given. What is there stays as it is, but for the case file: with another target in it
 the lab is held against that, and nothing is sent again.
 
-The checks and reasons in the case are an invented bank's word; the lab measures the rest. The two
-published figures are of models trained on all 10,003 messages of the training set and scored on all
-3,080 of the test set (Casanueva et al. 2020, arXiv 2003.04807, as others quote its table; read on
-2026-11-24).
+The checks and reasons in the case are an invented bank's word; the lab measures the rest.
 """
 
 from __future__ import annotations
@@ -34,12 +31,6 @@ data:
   prompts: prompts
 models:
   - {id: "local:smollm2"}
-  - id: BERT-large, fully tuned
-    kind: tuned
-    published: {metric: accuracy, quality: 0.9366, cases: 3080, source: SOURCE, dated: 2020-03-10}
-  - id: classifier on USE and ConveRT
-    kind: tuned
-    published: {metric: accuracy, quality: 0.9336, cases: 3080, source: SOURCE, dated: 2020-03-10}
 # an invented bank's word:
 ceiling: {prompt_variations: 5, foundation_models: 2, retrieval_optimised: yes}
 factors:
@@ -54,7 +45,6 @@ factors:
   exploration_phase: no
   insufficient_data: no
 """
-_SOURCE = '"Casanueva et al. 2020, arXiv 2003.04807"'
 _BARE = """\
 ---
 name: bare
@@ -84,7 +74,7 @@ def main() -> None:
     target = float(sys.argv[3]) if len(sys.argv) > 3 else TARGET
     if not folder.exists():
         _write_data(data, folder)
-    case = _CASE.replace("TARGET", f"{target:.2f}").replace("SOURCE", _SOURCE)
+    case = _CASE.replace("TARGET", f"{target:.2f}")
     (folder / "case.yaml").write_text(case, encoding="utf-8")
 
 
