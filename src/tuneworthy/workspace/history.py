@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
@@ -78,9 +79,10 @@ def changed_since(
 ) -> tuple[str, Difference]:
     """What changed since a day or a dossier in a file, and a line that says since when."""
     now = _read(source, chosen, as_of)
-    start = None if Path(since).exists() else read_day(since)
+    is_file = os.path.lexists(since)  # it never raises, whatever the text
+    start = None if is_file else read_day(since)
     if start is None:
-        if Path(since).suffix != ".json" and not Path(since).exists():
+        if not is_file and Path(since).suffix != ".json":
             fix = "write 2026-11-24, or name a dossier that was kept"
             raise InputError(f'"{since}" is no day and no file', where="--since", fix=fix)
         before = read_dossier(Path(since))
