@@ -126,7 +126,7 @@ def appendix(measured: Measured, day: date) -> str:
     """
     lines = ["", f"# Made by tuneworthy measure on {day.isoformat()}, from:"]
     lines += [
-        f"#   {one_line(reading.name, limit=200)} (BLAKE3 {reading.digest[:12]})"
+        f"#   {one_line(reading.name, limit=200)} (SHA-256 {reading.digest[:12]})"
         for reading in measured.readings
         if reading.traces
     ]
@@ -278,7 +278,7 @@ def _is_there(target: Path, sources: Sequence[str], mapping: str | Path | None) 
 _needed = extra_needed(
     "traces",
     "measuring needs",
-    {"blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "stdnum", "backports"},
+    {"duckdb", "hyperscan", "jsonschema_rs", "msgspec", "rensa", "stdnum", "backports"},
 )
 
 
