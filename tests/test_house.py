@@ -39,7 +39,7 @@ ROOMS_OF: dict[str, tuple[str, ...]] = {
     "vl_convert": ("report",), "gepa": ("lab",), "mcp": ("mcp",),
     **dict.fromkeys(("jinja2", "markupsafe"), ("report", "web")),
     **dict.fromkeys(("fastapi", "starlette"), ("mcp", "web")), "uvicorn": ("workspace",),
-    "questionary": ("terminal",), "botocore": ("traces",),
+    "questionary": ("terminal",), "botocore": ("traces",), "obstore": ("traces",),
 }  # fmt: skip
 MAY_PRINT = ("cli", "mcp", "terminal", "web")
 

@@ -300,9 +300,11 @@ def _stem(source: str) -> str:
 
 
 _stored = extra_needed("s3", "reading from a store needs", {"botocore"})
+_in_cloud = extra_needed("gcs", "reading gs:// or az:// needs", {"obstore"})
 
 
 @_stored
+@_in_cloud
 @_needed
 def _measured(
     case: Case,
@@ -514,6 +516,7 @@ BELOW = 0.05
 
 
 @_stored
+@_in_cloud
 @_needed
 def build_set(
     source: str | Path,
