@@ -181,7 +181,7 @@ from tuneworthy.measure import sample as measure_sample
 from tuneworthy.measure.engine import MOST_NAMES, ColumnFiles, conversation_keys, measure
 from tuneworthy.measure.evalset import build_evalset, failures
 from tuneworthy.measure.personal import KINDS, Masker, Scanner, excerpt, mask, shared_scanner, spans
-from tuneworthy.measure.sample import ASKED, BANDS, Signer, duplicate_groups, embed
+from tuneworthy.measure.sample import ASKED, BANDS, Signer, duplicate_groups
 from tuneworthy.measure.sample import jaccard as versions_alike
 from tuneworthy.measure.signals import knowledge as signal_knowledge
 from tuneworthy.measure.signals import personal as signal_personal
@@ -427,6 +427,7 @@ from tuneworthy.report.sections.verdict import short
 from tuneworthy.report.text import Paint
 from tuneworthy.report.width import WIDEST, columns, lay_out_for
 from tuneworthy.scoring import SCORERS, Marker, default_scorers, scorer_for, together
+from tuneworthy.scoring import matching as scoring_matching
 from tuneworthy.scoring.base import (
     RUN_STOPPED,
     FieldRule,
@@ -494,10 +495,12 @@ from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Value, WholeValue, edit
 from tuneworthy.terminal.lines import Entry, LineTerminal
 from tuneworthy.terminal.session import InterviewSession
+from tuneworthy.text.embedding import embed, mean_vectors, tokenizer
 from tuneworthy.text.glossary import Glossary, Phrases, generic_phrases
 from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction, Reader, follows
 from tuneworthy.text.json import UNREAD, looking, looks_like_json, read_json, read_rows, readable
-from tuneworthy.text.search import Joined, Pattern, Searcher, forget, joined
+from tuneworthy.text.search import Joined, Pattern, Searcher, forget, is_in, joined
+from tuneworthy.text.search import make as make_pattern
 from tuneworthy.traces import stream as traces_stream
 from tuneworthy.traces.formats import formats
 from tuneworthy.traces.mapping import mapping_from_text, read_mapping

@@ -32,14 +32,14 @@ MOST_MODULES_OF_DECIDE = 45
 # A library, and the only rooms that may know it.
 ROOMS_OF: dict[str, tuple[str, ...]] = {
     "yaml": ("syntax",), "click": ("cli", "terminal", "web"), "aiohttp": ("llm",),
-    "genai_prices": ("llm",), "duckdb": ("traces",), "hyperscan": ("text",),
+    "duckdb": ("traces",), "hyperscan": ("text",),
     "jsonschema_rs": ("text",), "msgspec": ("measure", "scoring", "text", "traces"),
-    "blake3": ("traces",), "rensa": ("measure",), "stdnum": ("measure",), "wordllama": ("measure",),
+    "rensa": ("measure",), "stdnum": ("measure",),
     "py3langid": ("measure",),
-    "vl_convert": ("report",), "gepa": ("lab",), "re2": ("scoring",), "mcp": ("mcp",),
+    "vl_convert": ("report",), "gepa": ("lab",), "mcp": ("mcp",),
     **dict.fromkeys(("jinja2", "markupsafe"), ("report", "web")),
     **dict.fromkeys(("fastapi", "starlette"), ("mcp", "web")), "uvicorn": ("workspace",),
-    "botocore": ("traces",),
+    "botocore": ("traces",), "obstore": ("traces",),
 }  # fmt: skip
 MAY_PRINT = ("cli", "mcp", "terminal", "web")
 

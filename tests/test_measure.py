@@ -593,7 +593,7 @@ def start(*arguments: str, before: str = "") -> list[str]:
     return [sys.executable, "-c", code]
 
 
-@pytest.mark.parametrize("library", ["blake3", "msgspec", "rensa"])
+@pytest.mark.parametrize("library", ["hyperscan", "msgspec", "rensa"])
 def test_without_the_extra_one_line_says_what_to_install(library: str, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(jsonl(rows(40)))
     hide = f"import sys; sys.modules[{library!r}] = None"

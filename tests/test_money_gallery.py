@@ -11,7 +11,7 @@ import math
 import random
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
 from statistics import fmean
@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 import yaml
-from genai_prices import Usage, calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +35,7 @@ GALLERY = Path(__file__).resolve().parents[1] / "examples"
 SLUGS = sorted(path.parent.name for path in GALLERY.glob("*/case.yaml"))
 AS_OF = date(2026, 11, 24)
 RULES = GALLERY.parent / "src/tuneworthy/framework/catalogue"
+PRICES = GALLERY.parent / "src/tuneworthy/llm/genai_prices/prices.json"
 MONTHS, HOURS = 36, 730
 ENDS = ("low", "likely", "high")
 Spread = tuple[float, ...]
@@ -234,11 +234,19 @@ class Paper:
             if each["id"] == model and "usd_per_mtok" in each:
                 return float(each["usd_per_mtok"]["input"]), float(each["usd_per_mtok"]["output"])
         provider, _, name = model.partition(":")
-        at = datetime.combine(AS_OF, time(), UTC)  # some prices go by the hour
-        one = [calc_price(Usage(input_tokens=a, output_tokens=b), name, provider_id=provider,
-                          genai_request_timestamp=at)
-               for a, b in ((1000, 0), (0, 1000))]  # fmt: skip
-        return float(one[0].total_price) * 1000, float(one[1].total_price) * 1000
+        listed = json.loads(PRICES.read_text("utf-8"))["providers"]
+        (of_provider,) = [each["models"] for each in listed if each["id"] == provider]
+        (rates,) = [each["rates"] for each in of_provider if each["id"] == name]
+        in_force = [
+            each
+            for each in rates
+            if each.get("start", "") <= AS_OF.isoformat()
+            and ("hours" not in each or each["hours"][0] <= "12:00" < each["hours"][1])
+        ]
+        prices = (in_force[-1]["input"], in_force[-1]["output"])
+        # One in tiers counts by its base: no case has requests that long.
+        of_input, of_output = (each["base"] if isinstance(each, dict) else each for each in prices)
+        return float(of_input), float(of_output)
 
     def served(self, model: str, values: Values) -> float:
         by_input, by_output = self.price(model)

@@ -34,7 +34,7 @@ JWT = ".".join(
     ]
 )
 
-SCANNER, PLAIN = Scanner(), Scanner(plain=True)
+SCANNER = Scanner()
 
 
 def hits(scanner: Scanner, texts: list[str]) -> dict[str, list[bool]]:
@@ -224,9 +224,8 @@ MIXED = st.lists(PIECES | st.text(max_size=6), max_size=6).map("".join)
 
 @given(st.lists(MIXED, max_size=4))
 def test_what_is_found_in_a_batch_is_what_is_found_in_each_text(texts: list[str]) -> None:
-    fast, plain = hits(SCANNER, texts), hits(PLAIN, texts)
+    fast = hits(SCANNER, texts)
     for kind in KINDS:
-        assert fast[kind.id] == plain[kind.id]
         # A kind's pattern for all texts must let through everything its exact one proves.
         assert fast[kind.id] == [bool(spans(text, [kind])) for text in texts]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import duckdb
 import pytest
@@ -213,7 +215,8 @@ def test_a_pattern_finds_what_it_finds_on_a_disk(store: Any, tmp_path: Path, pat
         ("s3://logs", "holds no file"),
         ("s3://UP_PER/x", "can't be read from here"),
         ("s3://logs.evil.test@/x", "can't be read from here"),
-        ("gs://bucket/x", "AWS_ENDPOINT_URL"),
+        ("r2://bucket/x", "AWS_ENDPOINT_URL"),
+        ("gs://UP?PER/x", "can't be read from here"),
         ("http://[1/x", "check the address"),
         (f"http://u:{SECRET}@127.0.0.1:9/x?sig={SECRET}", "a password stands in it"),
         (f"http://ada:{SECRET}pw@example.invalid/x", "a password stands in it"),
@@ -404,7 +407,7 @@ def test_a_store_that_is_not_quite_one_is_one_line(
     other: dict[str, Any],
     said: str,
 ) -> None:
-    monkeypatch.setattr("tuneworthy.traces.remote._PAGES", 5)
+    monkeypatch.setattr("tuneworthy.traces.remote.MOST_PAGES", 5)
     monkeypatch.setenv("AWS_ENDPOINT_URL", loopback(type("Other", (Store,), other)))
     assert said in refused(capsys, "--from", "s3://logs/a.jsonl")
 
@@ -438,6 +441,108 @@ def test_a_server_that_a_file_of_settings_names_gets_no_keys(
     refused(capsys, "--from", "s3://logs/x.jsonl")
     assert asked
     assert all(".amazonaws.com/" in url for url in asked)
+
+
+@pytest.fixture
+def google(server: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A bucket ``logs`` of Google's, whose protocol is near enough to that of S3."""
+    monkeypatch.setenv("GOOGLE_BASE_URL", server)
+    client.create_bucket(Bucket="google")
+    yield client
+    for one in client.list_objects_v2(Bucket="google").get("Contents", ()):
+        client.delete_object(Bucket="google", Key=one["Key"])
+    client.delete_bucket(Bucket="google")
+
+
+def test_a_store_of_googles_says_what_the_disk_says(
+    google: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = logs(tmp_path)
+    for path in (one for one in disk.rglob("*") if one.is_file()):
+        key = f"app/{path.relative_to(disk).as_posix()}"
+        data = path.read_bytes()
+        google.put_object(Bucket="google", Key=key, Body=data, ACL="public-read")
+    there = told(tmp_path / "disk-case", capsys, "--from", str(disk))
+    far = told(tmp_path / "far-case", capsys, "--from", "gs://google/app")
+    assert far == there
+    assert "there is no such bucket" in refused(capsys, "--from", "gs://no-such-bucket/x")
+    assert "holds no file" in refused(capsys, "--from", "gs://google/ap")
+    found = listed("gs://google/app/*/*/*.jsonl", Limits())
+    assert [one.name for one in found] == ["a b.jsonl"]
+
+
+def test_what_a_store_of_googles_refuses_or_changed_is_one_line(
+    google: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    google.put_object(Bucket="google", Key="a.jsonl", Body=b'{"output": "x"}\n')
+    assert "GOOGLE_APPLICATION_CREDENTIALS" in refused(capsys, "--from", "gs://google/a.jsonl")
+    line = b'{"output": "x"}\n'
+    google.put_object(Bucket="google", Key="a.jsonl", Body=line, ACL="public-read")
+    files = TraceFiles(["gs://google/a.jsonl"])
+    google.put_object(Bucket="google", Key="a.jsonl", Body=line.upper(), ACL="public-read")
+    with pytest.raises(InputError, match="written anew"):
+        list(files)
+
+
+class Container(BaseHTTPRequestHandler):
+    """A container of Microsoft's with one file; it lets in whoever brings the signature."""
+
+    data = b'{"output": "x"}\n' * 40
+
+    def do_GET(self) -> None:
+        place = urlsplit(self.path)
+        asked = parse_qs(place.query)
+        status, data = 200, self.data
+        if SECRET not in asked.get("sig", ()):
+            status, data = 403, b""
+        elif "list" in asked.get("comp", ()):
+            data = (
+                "<EnumerationResults><Blobs><Blob><Name>app/a.jsonl</Name><Properties>"
+                "<Last-Modified>Mon, 23 Nov 2026 09:00:00 GMT</Last-Modified><Etag>1</Etag>"
+                f"<Content-Length>{len(self.data)}</Content-Length><Content-Type>text/plain</Content-Type>"
+                "</Properties></Blob></Blobs><NextMarker/></EnumerationResults>"
+            ).encode()
+        elif span := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")):
+            status, whole = 206, data
+            data = whole[int(span[1]) : int(span[2]) + 1]
+            self.whole = f"bytes {span[1]}-{span[2]}/{len(whole)}"
+        self.send_response(status)
+        if status == 206:
+            self.send_header("Content-Range", self.whole)
+        self.send_header("ETag", "1")
+        self.send_header("Last-Modified", "Mon, 23 Nov 2026 09:00:00 GMT")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+def test_a_container_of_microsofts_is_read_and_its_signature_is_not_shown(
+    loopback: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "AZURE_STORAGE_ACCOUNT_NAME" in refused(capsys, "--from", "az://logs/app")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "ours")
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", loopback(Container))
+    assert "AZURE_STORAGE_SAS_TOKEN" in refused(capsys, "--from", "az://logs/app")
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", f"sv=2024-01-01&sig={SECRET}")
+    far = told(tmp_path / "far-case", capsys, "--from", "az://logs/app")
+    assert [one["traces"] for one in far[1]] == [40]
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", "http://127.0.0.1:9")
+    refused(capsys, "--from", "az://logs/app")
+
+
+@pytest.mark.parametrize("scheme", ["gs", "az"])
+def test_without_the_client_of_the_others_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], scheme: str
+) -> None:
+    for name in ("obstore", "obstore.store"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert "needs the extra gcs" in refused(capsys, "--from", f"{scheme}://logs/x.jsonl")
 
 
 def test_a_copy_that_would_fill_the_disk_is_refused(

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import Batch, Evidence, Neighbours, Novelty, Unknown, embed, flagged, neighbours
-from internals import measure_sample as embedding
 from plain_engine import measure
 from worlds_novelty import DAY_S, START_S, asked
 
@@ -97,11 +96,6 @@ def test_what_is_missing_is_named(change: dict[str, list[object]], ask: str) -> 
 
 def test_too_few_earlier_requests_are_no_past() -> None:
     assert "400 earlier requests" in asks(evidence(world(0.0, conversations=200))[0])
-
-
-def test_without_the_embeddings_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "_model", lambda: None)
-    assert "tuneworthy[traces]" in asks(evidence(world(0.0))[0])
 
 
 def test_the_same_traces_give_the_same_evidence_in_any_order() -> None:

@@ -28,12 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plain_engine import measure
-from tuneworthy.measure.sample import embed
 from tuneworthy.measure.signals import novelty
 from tuneworthy.measure.signals.novelty import NoveltySignal as Novelty
 from tuneworthy.measure.signals.novelty import flagged, neighbours
 from tuneworthy.model.evidence import Batch
 from tuneworthy.stats.intervals import wilson
+from tuneworthy.text.embedding import embed
 from worlds_novelty import asked
 
 SEED = 20261125

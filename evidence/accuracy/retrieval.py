@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT / "src")]
 from tuneworthy.files.evalset import named_evalset, parted  # noqa: E402  # from this checkout
 from tuneworthy.lab import retrieve  # noqa: E402  # from this checkout
 from tuneworthy.lab.plan import joined  # noqa: E402  # from this checkout
-from tuneworthy.measure.sample import embed  # noqa: E402  # from this checkout
+from tuneworthy.text.embedding import embed  # noqa: E402  # from this checkout
 
 MTRAG = ROOT.parent / "shared" / "real" / "mtrag" / "reference.jsonl"
 SPEAKERS = {"user": "user", "agent": "assistant"}

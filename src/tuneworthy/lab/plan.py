@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tuneworthy.errors import InputError
 from tuneworthy.files.evalset import parted
 from tuneworthy.files.materials import chain_of, filled, names
 from tuneworthy.llm.endpoints import TOKENS_A_MESSAGE, Reached, most_input_tokens
 from tuneworthy.llm.hosts import name_with_host
 from tuneworthy.llm.runner import Job
-from tuneworthy.measure.sample import embed
 from tuneworthy.model.base import ChatRole, as_bytes
 from tuneworthy.model.case import Case, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.lab import Arm, ChatMessage, Request, Settled, message_json
+from tuneworthy.text.embedding import embed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -249,7 +248,7 @@ class Pool:
 
     def _embedded(self) -> Vectors:
         if self._vectors is None:
-            self._vectors = embedded([example.text for example in self.examples])
+            self._vectors = embed([example.text for example in self.examples])
         return self._vectors
 
     def _likeness(self, vectors: Vectors) -> Vectors:
@@ -260,7 +259,7 @@ class Pool:
         if text not in self._asked:
             self._waiting.pop(text, None)
             texts = [text, *islice(self._waiting, _BLOCK - 1)]
-            vectors = embedded(texts)
+            vectors = embed(texts)
             for own, vector, row in zip(texts, vectors, self._likeness(vectors), strict=True):
                 self._waiting.pop(own, None)
                 self._asked[own] = vector, nearest_places(row, _KEPT)
@@ -319,14 +318,6 @@ def logistic(vectors: Vectors, codes: Ints) -> Vectors:
         ahead = weights + whole(step / (step + 3)) * (weights - before)
     intercept = _INTERCEPT * weights[-1:] - center @ weights[:-1]
     return np.vstack([weights[:-1], intercept])
-
-
-def embedded(texts: Sequence[str]) -> Vectors:
-    vectors = embed(texts)
-    if vectors is None:
-        fix = "install it: pip install 'tuneworthy[lab]'"
-        raise InputError("finding the nearest examples needs wordllama", fix=fix)
-    return vectors
 
 
 def question(case: EvalCase) -> str:

@@ -25,7 +25,7 @@ from tuneworthy.files.case import beside
 from tuneworthy.files.documents import TeamDocument, read_documents
 from tuneworthy.files.evalset import parted
 from tuneworthy.files.stores import append_evidence, files_now
-from tuneworthy.lab.plan import Cases, LabPlan, embedded, joined, nearest_places
+from tuneworthy.lab.plan import Cases, LabPlan, joined, nearest_places
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, evalset_of, paid, probed, with_spent
 from tuneworthy.lab.prepare import prepare as prepare_lab
 from tuneworthy.lab.result import ENOUGH, contrast, interval_evidence, measured_in
@@ -43,6 +43,7 @@ from tuneworthy.model.evidence import Evidence, Measured, MeasuredFile
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import lab_dict, quote_dict, quote_document, retrieval_document
+from tuneworthy.text.embedding import embed
 from tuneworthy.words import counted
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class Finder:
         bm25s.logger.setLevel("WARNING")
         self._texts, self._terms = texts, [_terms(text) or [""] for text in texts]
         self._counts = Counter(term for terms in self._terms for term in set(terms))
-        self._vectors = embedded([_flat(text) for text in texts])
+        self._vectors = embed([_flat(text) for text in texts])
         self._parts = dict[int, "Floats"]()
         self._bm25 = bm25s.BM25()
         self._bm25.index(self._terms, show_progress=False)
@@ -192,7 +193,7 @@ class Finder:
     def orders(self, questions: Sequence[str]) -> Iterator[dict[str, list[int]]]:
         """The first pieces for each question, by method."""
         asked = [_terms(text) for text in questions]
-        vectors = embedded([_flat(text) for text in questions])
+        vectors = embed([_flat(text) for text in questions])
         words = [self._by_words(terms) for terms in asked]
         dense = [best_places(self._vectors @ vector) for vector in vectors]
         both = [fused(*pair) for pair in zip(words, dense, strict=True)]
@@ -213,7 +214,7 @@ class Finder:
         """Note the vectors of the sentences of some texts: a piece is as near as its nearest."""
         new = sorted({*places} - {*self._parts})
         texts = [sentences(self._texts[place]) or [self._texts[place]] for place in new]
-        vectors = embedded([text for each in texts for text in each])
+        vectors = embed([text for each in texts for text in each])
         ends = np.cumsum([0, *map(len, texts)]).tolist()
         self._parts |= {
             at: vectors[slice(*each)] for at, each in zip(new, pairwise(ends), strict=True)

@@ -10,24 +10,20 @@ import json
 import math
 import os
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import ROUND_CEILING, Decimal
-from functools import cache
-from importlib.util import find_spec, module_from_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from tuneworthy.errors import CaseError
+from tuneworthy.llm.prices import NO_AMOUNTS, amounts_for, catalogue, find_model, rates_on
 from tuneworthy.model.base import as_bytes, usd_per_request
 from tuneworthy.model.case import NO_PRICES, Case, Model, Price, Prices
 
 if TYPE_CHECKING:
-    from genai_prices.data_snapshot import DataSnapshot
-
     from tuneworthy.model.lab import Reply, Request
 
 LOCAL = "local"  #: Provider of the embedded model.
@@ -181,10 +177,6 @@ STATE_PRICE = (
 )  #: What to do about a model without a price.
 
 
-_NOON = 12  # some prices depend on the hour; a day's price is the one at noon, UTC
-_PRICES = ("input_mtok", "output_mtok", "cache_read_mtok")
-
-
 def look_up(models: Iterable[Model], as_of: date, *, input_tokens: float = 0.0) -> Prices:
     """Prices of models without a stated one, by id and address; a model nobody knows is left out.
 
@@ -218,27 +210,6 @@ def listed_prices(case: Case, as_of: date, others: Iterable[str] = ()) -> Prices
     return look_up(models, as_of, input_tokens=tokens.likely)
 
 
-@cache
-def _price_list() -> tuple[DataSnapshot, str]:
-    """The public price list and its name, without the HTTP client of its package.
-
-    That client, there to fetch newer lists, takes half of the 80 ms; whoever imports the package
-    later gets the whole of it.
-    """
-    from importlib.metadata import version
-
-    bare = "genai_prices" not in sys.modules
-    if bare and (spec := find_spec("genai_prices")):
-        sys.modules["genai_prices"] = module_from_spec(spec)
-    try:
-        from genai_prices.data_snapshot import get_snapshot
-
-        return get_snapshot(), f"genai-prices {version('genai-prices')}"
-    finally:
-        if bare:
-            sys.modules.pop("genai_prices", None)
-
-
 def price_on(
     model_id: str, as_of: date, *, base_url: str | None = None, input_tokens: float = 0.0
 ) -> Price | None:
@@ -252,34 +223,33 @@ def price_on(
     provider, _, name = model_id.partition(":")
     if not name:  # a bare name may be served by anybody, at any price
         return None
-    listed, catalogue = _price_list()
     try:
         if base_url:  # as the catalogue writes it
             scheme, host, port = _place(base_url)
             base_url = f"{scheme}://{host}{f':{port}' if port else ''}{urlsplit(base_url).path}"
-        _, model = listed.find_provider_model(name, None, None if base_url else provider, base_url)
-    except (CaseError, LookupError):  # what is no address is refused where it is called
+    except CaseError:  # what is no address is refused where it is called
         return None
-    moment = datetime(as_of.year, as_of.month, as_of.day, _NOON, tzinfo=UTC)
-    plain, batch = (
-        [_number(getattr(prices, name), input_tokens) for name in _PRICES]
-        for prices in (model.get_prices(moment), model.get_prices(moment, {"processing": "batch"}))
+    model = find_model(name, None if base_url else provider, base_url or None)
+    if model is None:
+        return None
+    plain = amounts_for(rates_on(model, as_of), input_tokens)
+    batch = amounts_for(rates_on(model, as_of, batch=True), input_tokens)
+    if plain.input is None or plain.output is None:
+        return None
+    if batch == plain or batch.output is None:
+        batch = NO_AMOUNTS
+    both = None if batch.cached == plain.cached else batch.cached
+    window = model.get("context")
+    return Price(
+        plain.input,
+        plain.output,
+        plain.cached,
+        batch.input,
+        batch.output,
+        both,
+        window,
+        catalogue(),
     )
-    read, wrote, cached = plain
-    if read is None or wrote is None:
-        return None
-    if batch == plain or batch[1] is None:
-        batch = [None, None, None]
-    both = None if batch[2] == cached else batch[2]
-    return Price(read, wrote, cached, batch[0], batch[1], both, model.context_window, catalogue)
-
-
-def _number(price: Any, input_tokens: float) -> float | None:
-    """A price as a plain number; of one in tiers that which these tokens reach."""
-    if hasattr(price, "tiers"):
-        reached = [tier.price for tier in price.tiers if input_tokens > tier.start]
-        price = reached[-1] if reached else price.base
-    return None if price is None else float(price)
 
 
 TAKES_NO = "it takes no "  #: How the reason begins for which a model can't be asked in some way.

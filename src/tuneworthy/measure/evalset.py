@@ -17,7 +17,7 @@ import numpy as np
 from tuneworthy.files.evalset import split_of
 from tuneworthy.measure.engine import conversation_keys
 from tuneworthy.measure.personal import Masker, mask
-from tuneworthy.measure.sample import ALIKE, Sample, duplicate_groups, embed
+from tuneworthy.measure.sample import ALIKE, Sample, duplicate_groups
 from tuneworthy.measure.signals.base import on_scale, right, scores_of
 from tuneworthy.measure.signals.success import refuses
 from tuneworthy.model.evalset import (
@@ -30,6 +30,7 @@ from tuneworthy.model.evalset import (
 )
 from tuneworthy.model.evidence import Batch, Message
 from tuneworthy.stats.clustered import allocate, draw, kmeans
+from tuneworthy.text.embedding import embed
 from tuneworthy.text.json import UNREAD, Validator, looks_like_json, read_json, validator
 
 FRAME_TRACES = 10_000
@@ -284,10 +285,9 @@ def _kinds(
         return [mask(each or "") for each in references], "reference", {}
     groups = min(MOST_GROUPS, wanted // _FOR_A_GROUP)
     openings = [unit.questions[0].turns[-1].content for unit in units]
-    vectors = embed(openings) if groups > 1 else None
-    if vectors is None:
+    if groups <= 1:
         return [""] * len(units), "nothing", {}
-    member, away = kmeans(vectors, groups, rng)
+    member, away = kmeans(embed(openings), groups, rng)
     names, examples = [f"group {place + 1}" for place in member.tolist()], {}
     for place in np.unique(member).tolist():
         inside = np.flatnonzero(member == place)

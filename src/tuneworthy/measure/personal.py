@@ -310,14 +310,14 @@ _NUMBERED = re.compile(_SIX_DIGITS)
 
 
 class Scanner:
-    """Looks for all kinds of data in many texts at once; ``plain`` does without hyperscan."""
+    """Looks for all kinds of data in many texts at once."""
 
-    def __init__(self, *, plain: bool = False) -> None:
+    def __init__(self) -> None:
         first = {each.id: each.gate for each in KINDS if not each.digits}
         # One coarse pattern for all numbers is much quicker than a pattern for each.
         second = {each.id: each.gate for each in KINDS if each.digits}
-        self._first = Searcher(first | {_SIX: Pattern(_SIX_DIGITS)}, plain=plain)
-        self._second = Searcher(second, plain=plain)
+        self._first = Searcher(first | {_SIX: Pattern(_SIX_DIGITS)})
+        self._second = Searcher(second)
 
     def bits(self, texts: Sequence[str | None]) -> NDArray[np.int64]:
         """Which kinds each text holds, proven by their checks: bit k stands for the k-th kind.

@@ -1,4 +1,4 @@
-"""A sample of traces for what is too dear to do to all of them, and texts as vectors.
+"""A sample of traces for what is too dear to do to all of them, and what needs one.
 
 Whole conversations, by the smallest hash of their names: which are drawn depends on nothing but the
 names, so any way of reading the same traces gives the same sample.
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tuneworthy.model.evidence import COLUMNS, Batch
+from tuneworthy.text.embedding import embed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,10 +32,6 @@ CHARACTERS = 16 << 20
 """Characters of a sample, at most; its system prompts are not counted, as they are shared."""
 
 LONGEST_TEXT = 20_000  #: Characters that are kept of one text.
-
-MODEL = "wordllama l2_supercat_256"
-SAMPLE_LONGEST = 2_000  #: Characters of a text that are embedded.
-_EMBEDDED = 16  # texts at once, so that a processor holds their vectors near
 
 _MOST_TURNS = 100  # the newest messages, and the first passages and calls, are kept
 _TEXTS = frozenset({"output", "input", "reference", "error", "label"})
@@ -139,37 +135,6 @@ def _shortened(name: str, value: Any) -> tuple[Any, int, bool]:
     return some, sum(min(size, LONGEST_TEXT) for size in sizes), True
 
 
-def embed(texts: Sequence[str]) -> NDArray[np.float32] | None:
-    """Unit vectors by a small model that lies inside its package: a product is a cosine.
-
-    A row is of zeros where a text has no word the model knows; None where the package isn't
-    installed.
-    """
-    model = _model()
-    if model is None:
-        return None
-    if not texts:
-        return np.zeros((0, 1), dtype=np.float32)
-    # half a pair of UTF-16 is no text that a tokenizer takes
-    clean = [text[:SAMPLE_LONGEST].encode("utf-8", "replace").decode() or " " for text in texts]
-    # The model takes some texts at a time, each as long as the longest of them.
-    order = sorted(range(len(clean)), key=lambda row: len(clean[row]))
-    of_sorted = model.embed([clean[row] for row in order], batch_size=_EMBEDDED)
-    vectors = np.nan_to_num(of_sorted)[np.argsort(order)]
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(length > 0, length, 1.0), dtype=np.float32)
-
-
-@lru_cache(maxsize=1)
-def _model() -> Any:
-    try:
-        import wordllama
-    except ImportError:
-        return None
-    folder = Path(wordllama.__file__).parent
-    return wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
-
-
 LETTERS, LOOKED_AT, SURE = 10, 240, 0.7
 """Letters of a text whose language is told, at least, characters of it that are looked at, and how
 probable it has to be (ours; in 7,580 English requests of others none is taken for another language
@@ -212,8 +177,8 @@ def _language_model() -> Any:
 
 
 def load_models() -> None:
-    """Have both models in memory before they are asked."""
-    _model()
+    """Have the models for vectors and languages in memory before they are asked."""
+    embed(["ready"])
     _language_model()
 
 

@@ -112,7 +112,7 @@ class FileReading(LateRecord):
 
     name: str  #: File name, without the folder.
     format: Name  #: Recognised by content, as ``Inspect log``.
-    digest: str  #: BLAKE3 of its bytes, in 64 hexadecimal digits.
+    digest: str  #: SHA-256 of its bytes, in 64 hexadecimal digits.
     size: Natural
     traces: Natural
     skipped: tuple[Skipped, ...] = ()  #: What it held that couldn't be used.

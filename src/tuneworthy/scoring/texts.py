@@ -43,11 +43,12 @@ from tuneworthy.scoring.base import (
     unscored,
     wrong,
 )
+from tuneworthy.scoring.matching import matcher
 from tuneworthy.text.instructions import Instruction, Reader, follows, sentence_count
 
 if TYPE_CHECKING:
     from tuneworthy.text.glossary import Glossary, Phrases
-    from tuneworthy.text.search import Searcher
+    from tuneworthy.text.search import CompiledPattern
 
 
 class Match(Comparer):
@@ -147,7 +148,6 @@ class Contains(Scorer):
     none: Texts = ()
     words: bool = True  #: Whole words only.
     exact: bool = False  #: Whether capitals matter.
-    _searchers: dict[Strings, Searcher] = PrivateAttr(default_factory=dict)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
         some = self.any
@@ -165,17 +165,20 @@ class Contains(Scorer):
         return conditions("contains", faults, len(faults) if output.blank else asked, asked=asked)
 
     def _present(self, texts: Strings, output: str) -> set[str]:
-        from tuneworthy.text.search import Pattern, Searcher
+        from tuneworthy.text.search import is_in
 
-        searcher = self._searchers.get(texts)
-        if searcher is None:
-            self._searchers.clear()  # a case's own references: no use to the next one
-            patterns = {
-                text: Pattern(_wide(text), literal=True, word=self.words, caseless=not self.exact)
-                for text in texts
-            }
-            searcher = self._searchers[texts] = Searcher(patterns, plain=True)
-        return {text for text, rows in searcher.rows([_wide(output)]).items() if rows[0]}
+        wide = _wide(output)
+        literals = {
+            text: _literal(_wide(text), words=self.words, exact=self.exact) for text in texts
+        }
+        return {text for text, literal in literals.items() if is_in(literal, wide)}
+
+
+@lru_cache(maxsize=4096)
+def _literal(text: str, *, words: bool, exact: bool) -> CompiledPattern:
+    from tuneworthy.text.search import Pattern, make
+
+    return make(text, Pattern(text, literal=True, word=words, caseless=not exact))
 
 
 def _wide(text: str) -> str:
@@ -185,7 +188,8 @@ def _wide(text: str) -> str:
 class Regex(Scorer):
     """The pattern is found in the output, or with ``absent`` it is not.
 
-    RE2 matches in time linear in the text, for any pattern.
+    It is one of Python's `re`, and matched within a time limit: where that isn't enough, the output
+    can't be scored.
     """
 
     id, main = "regex", "pattern"
@@ -193,26 +197,22 @@ class Regex(Scorer):
     whole: bool = False  #: Whether it has to match the whole output.
     absent: bool = False
     capitals: bool = True  #: Whether capitals matter.
-    _matches: Callable[[str], Any]
 
     def prepare(self, kit: Kit) -> None:
-        try:
-            import re2
-        except ImportError:
-            what = "needs google-re2, whose engine is linear in time"
-            raise refused(what, "install it: pip install 'tuneworthy[lab]'") from None
-        options = re2.Options()
-        options.log_errors, options.case_sensitive = False, self.capitals
-        options.max_mem = 2_000_000  # of a compiled pattern, in bytes
-        try:
-            compiled = re2.compile(self.pattern, options)
-        except (re2.error, ValueError):
-            fix = "write it without look-around and references, and keep repetitions small"
-            raise refused("has a pattern that can't be used", fix) from None
-        self._matches = compiled.fullmatch if self.whole else compiled.search
+        match matcher().try_out(self.pattern, capitals=self.capitals):
+            case "no_pattern":
+                fix = "write it as Python's re takes it, and try it there"
+                raise refused("has a pattern that can't be used", fix)
+            case "too_slow":
+                fix = "write it shorter, without repetitions of repetitions"
+                raise refused("has a pattern that takes too long to be made", fix)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
-        present = self._matches(readable(output.text)) is not None
+        text = readable(output.text)
+        answer = matcher().ask(self.pattern, text, whole=self.whole, capitals=self.capitals)
+        if answer == "too_slow":
+            return unscored("pattern_too_slow", self.pattern)
+        present = answer == "yes"
         why = "pattern_found" if present else "pattern_absent"
         if present is not self.absent:
             return right(why)

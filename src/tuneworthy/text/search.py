@@ -1,8 +1,7 @@
 """Many patterns in many texts, in one pass.
 
 The texts of a batch are joined as UTF-8 with the byte 0xFF between them, which no text can hold,
-and hyperscan goes over the whole once. Where hyperscan is not installed, `re` goes over it once a
-pattern: slower, and with the same answer, because both are given the same pattern in bytes.
+and hyperscan goes over the whole once.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, update_wrapper
-from importlib.util import find_spec
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -72,7 +70,7 @@ class CompiledPattern(NamedTuple):
 
 
 def make(name: str, pattern: Pattern) -> CompiledPattern:
-    """A pattern for both engines; a ValueError if it can't be looked for."""
+    """A pattern as hyperscan and `re` read it; a ValueError if it can't be looked for."""
     needle = (_literal if pattern.literal else _expression)(name, pattern)
     try:
         compiled = re.compile(needle.raw, needle.flags)
@@ -118,7 +116,7 @@ def _letter(letter: str, *, caseless: bool) -> bytes:
 
 
 def _escaped(text: str) -> bytes:
-    """Text that stands for itself, in a way both engines read."""
+    """Text that stands for itself, as hyperscan and `re` read it."""
     return b"".join(
         bytes((byte,)) if chr(byte).isascii() and chr(byte).isalnum() else b"\\x%02x" % byte
         for byte in as_bytes(text)
@@ -168,6 +166,16 @@ def at_edges(needle: CompiledPattern, joined: bytearray, end: int) -> bool:
     start = from_here + match.start()
     before = joined[max(0, start - 4) : start]
     return before[-1:] in (b"", BETWEEN) or not _touches(before.decode("utf-8", "replace")[-1:])
+
+
+def is_in(literal: CompiledPattern, text: str) -> bool:
+    """Whether a literal is in one text: for a single one, compiling it for hyperscan takes longer.
+
+    Matches may overlap: the second may be a whole word where the first is none.
+    """
+    data = bytearray(as_bytes(text))
+    ahead = re.compile(b"(?=(" + literal.raw + b"))", literal.flags)
+    return any(at_edges(literal, data, match.end(1)) for match in ahead.finditer(data))
 
 
 _ALL: list[deque[Any]] = []
@@ -293,20 +301,19 @@ OnHit = Callable[[int, int, int, int, object], None]
 
 
 class Searcher:
-    """Looks for patterns, by name, in the texts of a batch; ``plain`` by `re` alone.
+    """Looks for patterns, by name, in the texts of a batch.
 
     Raises ValueError if a pattern matches the empty text, is refused, or can't be compiled.
     """
 
-    def __init__(self, patterns: Mapping[str, Pattern], *, plain: bool = False) -> None:
+    def __init__(self, patterns: Mapping[str, Pattern]) -> None:
         self._names = tuple(patterns)
         self._needles = tuple(make(name, pattern) for name, pattern in patterns.items())
         self._confirm = tuple(
             re.compile(item.raw, item.flags) if item.crosses else None for item in self._needles
         )
         self._simple = np.array([not needle.crosses for needle in self._needles], dtype=bool)
-        hyper = find_spec("hyperscan") is not None and not plain
-        self._scan = _hyperscan(self._needles) if hyper else _plain(self._needles)
+        self._scan = _hyperscan(self._needles)
 
     def rows(self, texts: Texts) -> dict[str, Flags]:
         """Which texts each pattern is found in; None holds nothing.
@@ -392,24 +399,5 @@ def _hyperscan(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHi
     def scan(data: memoryview, seen: OnHit) -> None:
         with one_at_a_time:
             database.scan(data, match_event_handler=seen)  # type: ignore[type-var]  # any buffer
-
-    return scan
-
-
-def _plain(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHit], None]:
-    compiled = [
-        # Looking ahead finds matches that overlap: the second may be a whole word.
-        re.compile(item.raw if item.backward is None else b"(?=(" + item.raw + b"))", item.flags)
-        for item in needles
-    ]
-
-    def scan(data: memoryview, seen: OnHit) -> None:
-        for index, (needle, pattern) in enumerate(zip(needles, compiled, strict=True)):
-            if needle.crosses:  # any text may hold it
-                ends = (end.start() for end in re.finditer(rb"\xff|\Z", data))
-            else:
-                ends = (match.end(needle.backward is not None) for match in pattern.finditer(data))
-            for end in ends:
-                seen(index, 0, end, 0, None)
 
     return scan

@@ -1,47 +1,80 @@
-"""Files elsewhere: in a store that speaks S3's protocol, or behind one address of the web.
-
-Keys come from the environment alone (``AWS_ACCESS_KEY_ID`` and its like) and go to the server that
-``AWS_ENDPOINT_URL`` names, else to Amazon's; without keys requests are not signed. No other source
-of keys is asked, and no redirect is followed with them.
-"""
+"""Files elsewhere: in a store of objects (``stores``), or behind one address of the web."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from http.client import HTTPException, InvalidURL
-from itertools import islice
 from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import MIB
+from tuneworthy.traces.stores import (
+    ENDPOINTS,
+    MOST_PAGES,
+    WAIT_S,
+    ObjectStore,
+    StoredObject,
+    store_of,
+)
 from tuneworthy.traces.stream import Ahead, Limits, Pieces, Raw
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
-_S3 = re.compile(
-    r"s3[an]?://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.IGNORECASE | re.DOTALL
+_OBJECT = re.compile(
+    r"(?:s3[an]?|gs|gcs|az|azure)://([a-z0-9][a-z0-9._-]{1,61}[a-z0-9])(?:/(.*))?",
+    re.IGNORECASE | re.DOTALL,
 )
-_STORES = {"gs", "gcs", "r2", "az", "azure", "abfss", "hf"}
+_SCHEMES = {
+    "s3": "s3",
+    "s3a": "s3",
+    "s3n": "s3",
+    "gs": "gs",
+    "gcs": "gs",
+    "az": "az",
+    "azure": "az",
+}
+"""How an address of a store may begin, and the store that it stands for."""
+_KEYS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of somebody who may read it",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS to a file with a key that may read it",
+    "az": "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
+}
+_SERVERS = {
+    "s3": ENDPOINTS[-1],
+    "gs": "GOOGLE_BASE_URL",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME",
+}
+_OTHERS = {"r2", "abfss", "hf"}  # which we can't read by their own name
 _USER = re.compile(r"(://)[^/]*@")
 _SIGN = re.compile(r"[*?]")
 _HIDDEN = re.compile(r"(^|/)\.|/$")  # the last is how some stores write a folder
 _PIECE = 8 * MIB
-_PAGES = 1000  # of a thousand keys each
-_WAIT_S = 60
-_ENDPOINT = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 def is_remote(source: object) -> bool:
     """Whether a source lies on another machine, by its address."""
     match = _ADDRESS.match(source) if isinstance(source, str) else None
-    schemes = {"s3", "s3a", "s3n", "http", "https", *_STORES}
+    schemes = {"http", "https", *_SCHEMES, *_OTHERS}
     return match is not None and match[1].casefold() in schemes
+
+
+def is_stored(address: str) -> bool:
+    """Whether an address names a store that we read."""
+    return address.partition(":")[0].casefold() in _SCHEMES
+
+
+def keys_for(address: str) -> str:
+    """The variables that hold the keys of a store."""
+    return _KEYS[_SCHEMES[address.partition(":")[0].casefold()]]
+
+
+def server_for(address: str) -> str:
+    """The variable that names the server of a store."""
+    return _SERVERS[_SCHEMES[address.partition(":")[0].casefold()]]
 
 
 class RemoteFile(NamedTuple):
@@ -76,22 +109,17 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
             what = "can't be read: a user or a password stands in it"
             raise InputError(what, where=file.where, fix="name it without, or copy it here")
         return [file]
-    match = _S3.fullmatch(address)
-    if match is None:
-        fix = "write s3://BUCKET/KEY, or copy it to this machine"
-        if scheme in _STORES:
-            fix = f"name it as s3:// where its store speaks S3's protocol ({_ENDPOINT[1]}), or copy"
+    match = _OBJECT.fullmatch(address)
+    if match is None or ("_" in match[1] and _SCHEMES[scheme] != "gs"):
+        fix = "write s3://BUCKET/KEY, gs:// or az:// in its place, or copy it to this machine"
+        if scheme in _OTHERS:
+            server = ENDPOINTS[-1]
+            fix = f"name it as s3:// where its store speaks S3's protocol ({server}), or copy it"
         raise InputError("can't be read from here", where=one_line(address, limit=300), fix=fix)
+    scheme = _SCHEMES[scheme]
     bucket, key = match[1], match[2] or ""
-    sign = _SIGN.search(key)
-    prefix = key[: sign.start()] if sign else key
-    fits = re.compile(_signs(key) if sign else re.escape(key.rstrip("/")) + r"(/.*)?", re.DOTALL)
     with _asked(address):
-        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        entries = _entries(pages, address)
-        fit = (entry for entry in entries if not key or fits.fullmatch(entry["Key"]))
-        seen = (entry for entry in fit if not _HIDDEN.search(entry["Key"][len(prefix) :]))
-        kept = list(islice(seen, limits.files + 1))
+        kept = _kept(store_of(scheme, bucket), address, key, limits.files)
     if not kept:
         fix = "check the address; a folder is named whole"
         raise InputError("holds no file", where=address, fix=fix)
@@ -99,20 +127,28 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
         fix = "name fewer, or put them together"
         raise InputError(f"holds more than {limits.files:,} files", where=address, fix=fix)
     return [
-        RemoteFile(f"s3://{bucket}/{e['Key']}", e["Size"], e["ETag"], e["Key"] != key) for e in kept
+        RemoteFile(f"{scheme}://{bucket}/{item.key}", item.size, item.version, item.key != key)
+        for item in kept
     ]
 
 
-def _entries(pages: Iterable[Any], where: str) -> Iterator[Any]:
-    for number, page in enumerate(pages):
-        if number == _PAGES:
+def _kept(store: ObjectStore, address: str, key: str, most: int) -> list[StoredObject]:
+    """The objects that a key or a pattern stands for, without hidden ones; at most one too many."""
+    sign = _SIGN.search(key)
+    prefix = key[: sign.start()] if sign else key
+    fits = re.compile(_signs(key) if sign else re.escape(key.rstrip("/")) + r"(/.*)?", re.DOTALL)
+    kept: list[StoredObject] = []
+    for number, page in enumerate(store.objects(prefix)):
+        if number == MOST_PAGES:
             fix = "name a folder or a pattern that begins with more of the key"
-            raise InputError(f"lists more than {_PAGES} pages", where=where, fix=fix)
-        for entry in page.get("Contents", ()):
-            if not entry.keys() >= {"Key", "Size", "ETag"}:
-                what, fix = "is listed without a size or a version", "copy it to this machine"
-                raise InputError(what, where=where, fix=fix)
-            yield entry
+            raise InputError(f"lists more than {MOST_PAGES} pages", where=address, fix=fix)
+        for item in page:
+            named = not key or fits.fullmatch(item.key)
+            if named and not _HIDDEN.search(item.key[len(prefix) :]):
+                kept.append(item)
+        if len(kept) > most:
+            break
+    return kept
 
 
 def _signs(key: str) -> str:
@@ -171,15 +207,14 @@ class RemoteRaw(Raw):
 
 def _stored(file: RemoteFile, at: int = 0) -> Iterator[bytes]:
     """By ranges, each asked again where the line breaks; another version of it is refused."""
-    client = _client()
-    _, _, bucket, key = file.address.split("/", 3)
+    scheme, _, bucket, key = file.address.split("/", 3)
+    store = store_of(scheme.rstrip(":"), bucket)
     while at < file.size:
-        span = f"bytes={at}-{min(at + (_PIECE if at else MIB), file.size) - 1}"
-        data = client.get_object(Bucket=bucket, Key=key, Range=span, IfMatch=file.version)
-        if not data.get("ContentRange", "" if at else "bytes 0-").startswith(f"bytes {at}-"):
+        stop = min(at + (_PIECE if at else MIB), file.size)
+        piece = store.piece(key, file.version, at, stop)
+        if piece is None:
             what = "can't be read: its server gives other bytes than were asked for"
             raise InputError(what, where=file.where, fix="copy it to this machine")
-        piece = data["Body"].read(_PIECE)
         if not piece:
             raise InputError("can't be read: it ends early", where=file.where, fix="run it again")
         yield piece
@@ -188,7 +223,7 @@ def _stored(file: RemoteFile, at: int = 0) -> Iterator[bytes]:
 
 def _web(address: str) -> Iterator[bytes]:
     request = Request(address, headers={"User-Agent": "tuneworthy"})  # noqa: S310  # http or https
-    with urlopen(request, timeout=_WAIT_S) as answer:  # noqa: S310  # the same
+    with urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310  # the same
         while data := answer.read(MIB):
             yield data
         if answer.length:  # a short body is no error of its own
@@ -196,50 +231,29 @@ def _web(address: str) -> Iterator[bytes]:
             raise InputError(what, where=RemoteFile(address).where, fix="run it again")
 
 
-_BROKEN = re.compile("[^!-~]")
-
-
-def _client() -> Any:
-    env = os.environ
-    endpoint = next((env[name] for name in _ENDPOINT if env.get(name)), None)
-    region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1"
-    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-    values = [env.get(name, "").strip() for name in keys]
-    if name := next((n for n, key in zip(keys, values, strict=True) if _BROKEN.search(key)), None):
-        raise InputError("is no key: it has more than letters, digits and signs", where=name)
-    return _made(endpoint, region, *values)
-
-
-@lru_cache(maxsize=4)  # making one takes a tenth of a second
-def _made(endpoint: str | None, region: str, key: str, secret: str, token: str) -> Any:
-    from botocore import UNSIGNED
-    from botocore.config import Config
-    from botocore.session import Session
-
-    session, signed = Session(), {}
-    if key and secret:
-        session.set_credentials(key, secret, token or None)
-    else:
-        signed = {"signature_version": UNSIGNED}
-    waits = {"connect_timeout": 10, "read_timeout": _WAIT_S, "retries": {"max_attempts": 2}}
-    style = {"addressing_style": "path" if endpoint else "auto"}
-    # A server that a file of somebody's names gets no keys: the environment alone names one.
-    config = Config(**waits, **signed, s3=style, ignore_configured_endpoint_urls=True)
-    return session.create_client("s3", region, endpoint_url=endpoint, config=config)
-
-
 _SAID = {
     "NoSuchBucket": ("there is no such bucket", "check the address"),
     "NoSuchKey": ("it is gone", "run it again"),
     "PreconditionFailed": ("it was written anew meanwhile", "run it again"),
-    "AccessDenied": (
-        "its server lets nobody without the right key in",
-        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of somebody who may read it",
-    ),
-    "InvalidAccessKeyId": ("its server doesn't know the key", "check AWS_ACCESS_KEY_ID"),
-    "SignatureDoesNotMatch": ("the secret is not that of the key", "check AWS_SECRET_ACCESS_KEY"),
+    "AccessDenied": ("its server lets nobody without the right key in", "set {keys}"),
+    "InvalidAccessKeyId": ("its server doesn't know the key", "check {keys}"),
+    "SignatureDoesNotMatch": ("the secret is not that of the key", "check {keys}"),
 }
-_CODES = {"403": "AccessDenied", "404": "NoSuchKey", "412": "PreconditionFailed"}
+_CODES = {
+    "ContainerNotFound": "NoSuchBucket",
+    "403": "AccessDenied",
+    "404": "NoSuchKey",
+    "412": "PreconditionFailed",
+    "FileNotFoundError": "NoSuchKey",
+    "PermissionDeniedError": "AccessDenied",
+    "UnauthenticatedError": "AccessDenied",
+    "PreconditionError": "PreconditionFailed",
+}
+"""What else says the same: statuses of S3, and errors of the client for the other stores."""
+_CODE_IN_XML = re.compile(r"<Code>(\w+)</Code>")
+_STATUS = re.compile(r"status code: (\d+)")
+_QUERY = re.compile(r"\?\S*")
+_CLIENTS = ("botocore", "obstore")
 
 
 @contextmanager
@@ -247,22 +261,33 @@ def _asked(where: str) -> Iterator[None]:
     """What goes wrong on the way is one line that says what to do."""
     try:
         yield
-    except (OSError, HTTPException, ValueError) as caught:
-        raise _unreachable(where, caught) from None
-    except Exception as caught:  # botocore's own have no common base but this
-        if not type(caught).__module__.startswith("botocore"):
+    except InputError:
+        raise
+    except Exception as caught:
+        expected = isinstance(caught, OSError | HTTPException | ValueError)
+        if not expected and not type(caught).__module__.startswith(_CLIENTS):
             raise
-        code = str(getattr(caught, "response", {}).get("Error", {}).get("Code", ""))
-        known = _SAID.get(_CODES.get(code, code))
+        known = _SAID.get(_code_of(caught)) if is_stored(where) else None
         if known is None:
             raise _unreachable(where, caught) from None
-        raise InputError(f"can't be read: {known[0]}", where=where, fix=known[1]) from None
+        fix = known[1].format(keys=keys_for(where))
+        raise InputError(f"can't be read: {known[0]}", where=where, fix=fix) from None
+
+
+def _code_of(caught: Exception) -> str:
+    """What a store says is wrong, by the name that S3 has for it."""
+    code = getattr(caught, "response", {}).get("Error", {}).get("Code", "")
+    text = str(caught)
+    codes = [str(code), type(caught).__name__, *_CODE_IN_XML.findall(text), *_STATUS.findall(text)]
+    return next((code for code in (_CODES.get(each, each) for each in codes) if code in _SAID), "")
 
 
 def _unreachable(where: str, caught: Exception) -> InputError:
-    said = _USER.sub(r"\1", str(caught)) or type(caught).__name__
+    """Without what may be secret in an address, and without all that a client tells beside it."""
+    lines = str(caught).splitlines() or [type(caught).__name__]
+    said = _QUERY.sub("", _USER.sub(r"\1", lines[0]))
     if isinstance(caught, InvalidURL | ValueError):  # they tell the address, whatever is in it
         said = "it is no address"
     first = one_line(said, limit=160).rstrip(" :.")
-    fix = "check the address" + ("" if where.startswith("http") else f", and {_ENDPOINT[1]}")
+    fix = "check the address" + (f", and {server_for(where)}" if is_stored(where) else "")
     return InputError(f"can't be read: {first}", where=where, fix=fix)

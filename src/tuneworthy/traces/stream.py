@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import os
@@ -14,8 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
-
-from blake3 import blake3
 
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
@@ -79,7 +78,7 @@ class Raw:
             raise InputError("is not a file", where=str(path), fix="name a plain file")
 
     def _start(self, path: Path | str, size: int = 0) -> None:
-        self.path, self.size, self.done, self._digest = path, size, 0, blake3()
+        self.path, self.size, self.done, self._digest = path, size, 0, hashlib.sha256()
 
     def _some(self, buffer: memoryview) -> int:
         try:
@@ -106,7 +105,7 @@ class Raw:
         return data
 
     def digest(self) -> str:
-        """BLAKE3 of the whole file; what was not read yet is read now."""
+        """SHA-256 of the whole file; what was not read yet is read now."""
         buffer = memoryview(bytearray(MIB))
         while self.readinto(buffer):
             pass

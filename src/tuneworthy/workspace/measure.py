@@ -126,7 +126,7 @@ def appendix(measured: Measured, day: date) -> str:
     """
     lines = ["", f"# Made by tuneworthy measure on {day.isoformat()}, from:"]
     lines += [
-        f"#   {one_line(reading.name, limit=200)} (BLAKE3 {reading.digest[:12]})"
+        f"#   {one_line(reading.name, limit=200)} (SHA-256 {reading.digest[:12]})"
         for reading in measured.readings
         if reading.traces
     ]
@@ -278,7 +278,7 @@ def _is_there(target: Path, sources: Sequence[str], mapping: str | Path | None) 
 _needed = extra_needed(
     "traces",
     "measuring needs",
-    {"blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "stdnum", "backports"},
+    {"duckdb", "hyperscan", "jsonschema_rs", "msgspec", "rensa", "stdnum", "backports"},
 )
 
 
@@ -300,9 +300,11 @@ def _stem(source: str) -> str:
 
 
 _stored = extra_needed("s3", "reading from a store needs", {"botocore"})
+_in_cloud = extra_needed("gcs", "reading gs:// or az:// needs", {"obstore"})
 
 
 @_stored
+@_in_cloud
 @_needed
 def _measured(
     case: Case,
@@ -514,6 +516,7 @@ BELOW = 0.05
 
 
 @_stored
+@_in_cloud
 @_needed
 def build_set(
     source: str | Path,

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any, Literal, NamedTuple
@@ -450,8 +449,7 @@ def _program() -> str:
     here = Path(__file__).parents[1]
     files = sorted(path for path in here.rglob("*.*") if path.suffix != ".pyc")
     states = (f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
-    versions = __version__, version("genai-prices")  # which has prices
-    return hashlib.sha256("\n".join((*versions, *states)).encode()).hexdigest()
+    return hashlib.sha256("\n".join((__version__, *states)).encode()).hexdigest()
 
 
 class KeptCases:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneworthy.measure.sample import MODEL, embed
 from tuneworthy.measure.signals.base import (
     DAY_S,
     ENOUGH_CONVERSATIONS,
@@ -28,6 +27,7 @@ from tuneworthy.measure.signals.base import (
 from tuneworthy.model.evidence import Evidence
 from tuneworthy.stats.clustered import drift, members, share, true_share
 from tuneworthy.stats.intervals import Z95
+from tuneworthy.text.embedding import MODEL, embed
 
 Vectors = NDArray[np.float32]
 
@@ -89,12 +89,10 @@ class NoveltySignal(TraceSignal):
 
     def finish(self, table: TraceTable) -> Findings:
         requests = _requests(table)
-        vectors, lacking = None, _lacking(table, requests)
-        if not lacking:
-            vectors = embed([DIGITS.sub("0", text) for text in requests.texts])
-            lacking = "install tuneworthy[traces]"
-        if vectors is None:
+        lacking = _lacking(table, requests)
+        if lacking:
             return Findings(tuple(each.of(table, lacking) for each in (_NOVEL, _DRIFT)))
+        vectors = embed([DIGITS.sub("0", text) for text in requests.texts])
         return Findings((_novel(table, requests, vectors), _drift(table, requests, vectors)))
 
 

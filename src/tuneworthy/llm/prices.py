@@ -1,0 +1,214 @@
+"""The public price list: what providers ask for models, and from which day on.
+
+It is the data of genai-prices, which lies beside this in ``genai_prices/`` with its licence. Its
+own package would bring an HTTP client, there to fetch newer lists; ours is renewed by
+``tools/vendor.py``, which also holds every answer of this module against that package.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict
+
+
+class Tiers(TypedDict):
+    base: float
+    above: Sequence[tuple[int, float]]
+
+
+"""A price that rises with the input tokens of a request: for all of them, above so many."""
+
+Amount = float | Tiers
+"""USD for a million tokens."""
+
+Clause = Mapping[str, Any]
+"""A rule that a name has to fit, by its kind: ``equals``, ``starts_with``, ``or`` and the like."""
+
+
+class Rates(TypedDict, total=False):
+    """What is asked, under the condition that the day and the hour fit."""
+
+    start: str  #: The first day, as ISO writes it; always where there is none.
+    hours: tuple[str, str]  #: Each day from this time on and before that one, UTC.
+    input: Amount
+    output: Amount
+    cached: Amount
+
+
+class ListedModel(TypedDict, total=False):
+    """A model of a provider."""
+
+    id: str
+    match: Clause  #: The names by which it is called.
+    context: int  #: Tokens of its window.
+    rates: Sequence[Rates]  #: Of those that fit the day, the last counts.
+    batch: Sequence[Rates]  #: What differs in a batch; of those that fit, the first counts.
+
+
+class ListedProvider(TypedDict, total=False):
+    """Who serves models."""
+
+    id: str
+    address: str  #: Pattern of the addresses it serves at.
+    match: Clause  #: Other names of the provider.
+    names: Clause  #: Names of models that are its own.
+    others: Sequence[str]  #: Providers whose models it serves too.
+    models: Sequence[ListedModel]
+
+
+class Amounts(NamedTuple):
+    """USD for a million tokens, each None where there is no price."""
+
+    input: float | None
+    output: float | None
+    cached: float | None
+
+
+NO_AMOUNTS = Amounts(None, None, None)
+
+_FILE = Path(__file__).parent / "genai_prices" / "prices.json"
+_NOON = "12:00"  # some prices depend on the hour; a day's price is the one at noon, UTC
+_ROUTER = "litellm"  # a name of its begins with that of the provider
+_COMPACT_DATE = re.compile(r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
+
+
+@cache
+def _whole() -> Any:
+    return json.loads(_FILE.read_text("utf-8"))
+
+
+def catalogue() -> str:
+    """The name of the price list, with its release."""
+    return str(_whole()["catalogue"])
+
+
+@lru_cache(maxsize=4096)
+def find_model(name: str, provider: str | None, address: str | None) -> ListedModel | None:
+    """A model by its name at a provider, or at an address; None where the list has no such one."""
+    name = name.lower()
+    if provider is not None and provider.lower() == _ROUTER and "/" in name:
+        first, _, rest = name.partition("/")
+        if first and _provider_called(first):
+            provider = first
+            name = rest
+    found = _find_provider(name, provider, address)
+    if found is None:
+        return None
+    return _model_of(found, name) or _model_of(found, _with_dashes(name))
+
+
+def _find_provider(name: str, provider: str | None, address: str | None) -> ListedProvider | None:
+    providers: Sequence[ListedProvider] = _whole()["providers"]
+    if provider is not None:
+        called = _provider_called(provider)
+        if called is not None or provider.lower() != _ROUTER:
+            return called
+    if address is not None:
+        at = (each for each in providers if re.match(each["address"], address))
+        return next(at, None)
+    own = (each for each in providers if "names" in each and _fits(each["names"], name))
+    return next(own, None)
+
+
+def _provider_called(name: str) -> ListedProvider | None:
+    name = name.lower().strip()
+    providers: Sequence[ListedProvider] = _whole()["providers"]
+    by_id = (each for each in providers if each["id"] == name)
+    by_rule = (each for each in providers if "match" in each and _fits(each["match"], name))
+    return next(by_id, None) or next(by_rule, None)
+
+
+def _model_of(provider: ListedProvider, name: str) -> ListedModel | None:
+    """A model among those of a provider, or of others whose models it serves."""
+    own = _first_that_fits(provider["models"], name)
+    if own is not None:
+        return own
+    providers = {each["id"]: each for each in _whole()["providers"]}
+    for other in provider.get("others", ()):
+        model = _first_that_fits(providers[other]["models"], name)
+        if model is not None:
+            return model
+    return None
+
+
+def _first_that_fits(models: Iterable[ListedModel], name: str) -> ListedModel | None:
+    return next((model for model in models if _fits(model["match"], name)), None)
+
+
+def _fits(clause: Clause, name: str) -> bool:
+    """Whether a name in small letters fits a rule; the list has its texts in small letters too."""
+    ((kind, value),) = clause.items()
+    match kind:
+        case "equals":
+            return bool(name == value)
+        case "starts_with":
+            return name.startswith(value)
+        case "ends_with":
+            return name.endswith(value)
+        case "contains":
+            return value in name
+        case "regex":
+            return re.search(value, name) is not None
+        case "or":
+            return any(_fits(each, name) for each in value)
+        case _:
+            return all(_fits(each, name) for each in value)
+
+
+def _with_dashes(name: str) -> str:
+    """A name with a date like -20251211 as the list writes it, -2025-12-11."""
+
+    def dashed(found: re.Match[str]) -> str:
+        day = "-".join(found.groups())
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            return found[0]
+        return f"-{day}"
+
+    return _COMPACT_DATE.sub(dashed, name)
+
+
+def rates_on(model: ListedModel, day: date, *, batch: bool = False) -> Rates:
+    """What a model costs on a day at noon; before its first price, that one."""
+    rates = model["rates"][0]
+    for later in reversed(model["rates"]):
+        if _in_force(later, day):
+            rates = later
+            break
+    if not batch:
+        return rates
+    changed: Rates = {}
+    for variant in model.get("batch", ()):
+        if _in_force(variant, day):
+            changed = variant | changed
+    return rates | changed
+
+
+def _in_force(rates: Rates, day: date) -> bool:
+    if rates.get("start", "") > day.isoformat():
+        return False
+    if "hours" not in rates:
+        return True
+    begin, end = rates["hours"]
+    if end < begin:  # over midnight
+        return begin <= _NOON or end > _NOON
+    return begin <= _NOON < end
+
+
+def amounts_for(rates: Rates, input_tokens: float) -> Amounts:
+    """Prices for a request of so many tokens; of one in tiers that which they reach."""
+    prices = (rates.get("input"), rates.get("output"), rates.get("cached"))
+    return Amounts(*(_amount_for(price, input_tokens) for price in prices))
+
+
+def _amount_for(price: Amount | None, input_tokens: float) -> float | None:
+    if price is None or isinstance(price, int | float):
+        return price
+    reached = [dearer for start, dearer in price["above"] if input_tokens > start]
+    return reached[-1] if reached else price["base"]

@@ -1,0 +1,150 @@
+"""Patterns of Python's `re`, in a process of their own with a time limit.
+
+A pattern or a text may be made so that matching takes for ever, and nothing stops a match inside
+its own process. This file is also the program of that process: there it imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from typing import IO, Literal
+
+SECONDS = 2.0  #: The longest that a match, or making a pattern, may take.
+_ORPHANED_S = 60  # of a match, after which a process ends itself where nobody did
+MOST_SLOW = 3  #: Matches of a pattern that took too long, after which it isn't tried again.
+_MOST_MEMORY = 1 << 30  # of the process, in bytes, where the system limits it
+_KEPT = ("PATH", "SYSTEMROOT")  # of the environment; without the second Windows starts no Python
+
+Answer = Literal["yes", "no", "no_pattern", "too_slow"]
+
+
+class Matcher:
+    """Matches texts, one at a time, in a process that is ended when it takes too long."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._slow = Counter[str]()
+
+    def try_out(self, pattern: str, *, capitals: bool) -> Answer:
+        """Match the empty text, to see whether a pattern is one and can be made in time."""
+        with self._turn:
+            return self._answer([pattern, "", False, capitals])
+
+    def ask(self, pattern: str, text: str, *, whole: bool, capitals: bool) -> Answer:
+        """Whether a text fits a pattern; ``no_pattern`` where it isn't one."""
+        with self._turn:
+            if self._slow[pattern] >= MOST_SLOW:
+                return "too_slow"
+            answer = self._answer([pattern, text, whole, capitals])
+            if answer == "too_slow":
+                self._slow[pattern] += 1
+        return answer
+
+    def _answer(self, question: list[str | bool]) -> Answer:
+        line = json.dumps(question).encode() + b"\n"
+        process = self._running()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        ended = threading.Event()
+
+        def end() -> None:
+            ended.set()
+            process.kill()
+
+        timer = threading.Timer(SECONDS, end)
+        timer.daemon = True
+        timer.start()
+        answer = b""
+        with contextlib.suppress(OSError):  # it was ended
+            process.stdin.write(line)
+            process.stdin.flush()
+            answer = process.stdout.readline()
+        timer.cancel()
+        timer.join()
+        if ended.is_set() or not answer:  # the next text isn't for a process that is about to end
+            process.kill()
+            process.wait()
+        match answer:
+            case b"yes\n":
+                return "yes"
+            case b"no\n":
+                return "no"
+            case b"no_pattern\n":
+                return "no_pattern"
+            case _:
+                return "too_slow"
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        if self._process is not None:
+            _end(self._process)
+        self._process = subprocess.Popen(  # noqa: S603  # this very file, by this very Python
+            [sys.executable, "-I", "-S", __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={name: os.environ[name] for name in _KEPT if name in os.environ},
+        )
+        weakref.finalize(self, _end, self._process)
+        assert self._process.stdout is not None
+        self._process.stdout.readline()  # it is ready: starting is no part of matching
+        return self._process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(OSError), process:
+        process.kill()
+
+
+@cache
+def matcher() -> Matcher:
+    """The one process in which all patterns are matched; it starts with the first."""
+    return Matcher()
+
+
+def _answers(questions: IO[bytes]) -> Iterator[str]:
+    """What this process says to each line."""
+    for line in questions:
+        pattern, text, whole, capitals = json.loads(line)
+        try:
+            compiled = re.compile(pattern, 0 if capitals else re.IGNORECASE)
+        except (re.error, OverflowError, RecursionError):
+            yield "no_pattern"
+            continue
+        _alarm(_ORPHANED_S)
+        match = compiled.fullmatch(text) if whole else compiled.search(text)
+        _alarm(0)
+        yield "no" if match is None else "yes"
+
+
+def _alarm(seconds: int) -> None:
+    """Have the system end this process, where it can: whoever started it may be gone."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(seconds)
+
+
+def _main() -> None:
+    with contextlib.suppress(ImportError, OSError, ValueError):  # not every system limits memory
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    print("ready", flush=True)  # noqa: T201  # to who started it
+    for answer in _answers(sys.stdin.buffer):
+        print(answer, flush=True)  # noqa: T201  # the same
+
+
+if __name__ == "__main__":
+    _main()
