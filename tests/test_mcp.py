@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator
+from contextlib import ExitStack, suppress
 from datetime import date
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
@@ -667,6 +669,67 @@ def test_an_interrupt_ends_it_at_once(shelf: Path) -> None:  # over HTTP, every 
     assert process.stderr.read() == b""
     for stream in (process.stdin, process.stdout, process.stderr):
         stream.close()
+
+
+SLOW = """
+import sys, time
+from tuneworthy.cli import main
+from tuneworthy.workspace.workspace import Workspace
+
+def listed(*_, **__):
+    print("it computes", file=sys.stderr, flush=True)
+    time.sleep(600)
+
+Workspace.listed = listed
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("http", [False, True], ids=["stdio", "http"])
+def test_a_stop_waits_for_no_tool_that_computes(
+    shelf: Path, kind: signal.Signals, http: bool
+) -> None:
+    more = ["--http", "--port", "0"] * http
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, "mcp", str(shelf), *more], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment(TUNEWORTHY_TOKEN=TOKEN),
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stderr is not None
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+             "params": {"name": "list_cases", "arguments": {}}}  # fmt: skip
+    with ExitStack() as stack:
+        if http:
+            found = re.search(rb"http://\S+/mcp", process.stderr.readline())
+            assert found is not None
+            headers = {
+                "authorization": f"Bearer {TOKEN}",
+                "accept": "application/json, text/event-stream",
+            }
+            client = stack.enter_context(httpx2.Client(headers=headers, timeout=AT_ONCE_S))
+            asking = Thread(target=post_in_vain, args=(client, found[0].decode(), asked))
+            asking.start()
+            stack.callback(asking.join)
+        else:
+            begin = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+                "protocolVersion": "2025-06-18", "capabilities": {},
+                "clientInfo": {"name": "raw", "version": "1"}}}  # fmt: skip
+            ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+            lines = [json.dumps(message) for message in (begin, ready, asked)]
+            process.stdin.write("".join(f"{line}\n" for line in lines).encode())
+            process.stdin.flush()
+        assert process.stderr.readline() == b"it computes\n"
+        process.send_signal(kind)
+        assert process.wait(AT_ONCE_S) == 3
+    process.communicate()
+
+
+def post_in_vain(client: httpx2.Client, address: str, asked: dict[str, Any]) -> None:
+    """Ask for what is never answered."""
+    with suppress(httpx2.HTTPError):
+        client.post(address, json=asked)
 
 
 def test_it_ends_when_nobody_reads_any_more(shelf: Path) -> None:

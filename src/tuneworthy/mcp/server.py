@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import os
 import secrets
+import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from functools import partial, wraps
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import quote
@@ -71,7 +73,7 @@ whether it writes."""
 FRAMEWORK = "tuneworthy://framework/"
 CASE = "tuneworthy://case/"
 _MOST_LISTED = 1000  # cases that are listed as resources; any other is read by its address too
-_THREADS = 6  # a thread waits for the input, another writes; the rest compute
+_AT_ONCE_TOOLS = 4  # tools that compute at a time; others wait
 
 
 class AssistantServer(MCPServer[None]):
@@ -79,7 +81,8 @@ class AssistantServer(MCPServer[None]):
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.by_name = {name: _make_tool(desk, name) for name in TOOLS}
+        limiter = anyio.CapacityLimiter(_AT_ONCE_TOOLS)
+        self.by_name = {name: _make_tool(desk, name, limiter) for name in TOOLS}
         super().__init__(
             "tuneworthy",
             version=__version__,
@@ -87,7 +90,6 @@ class AssistantServer(MCPServer[None]):
             instructions=WORDS["instructions"],
             tools=list(self.by_name.values()),
             subscriptions=False,
-            lifespan=_few_threads,
             log_level="CRITICAL",
         )
         _add_resources(self)
@@ -133,6 +135,7 @@ class AssistantServer(MCPServer[None]):
         """
         lines = cast("anyio.AsyncFile[str]", _read_lines())
         server = self._lowlevel_server
+        _wake_for_signals()
         async with stdio_server(stdin=lines) as (reading, writing):
             await server.run(reading, writing, server.create_initialization_options())
 
@@ -159,7 +162,7 @@ class AssistantServer(MCPServer[None]):
         return f"{self.desk.workspace.directory.plain_error(caught)} {QUOTED}"
 
 
-def _make_tool(desk: Desk, name: str) -> Tool:
+def _make_tool(desk: Desk, name: str, limiter: anyio.CapacityLimiter) -> Tool:
     """A function of a desk as a tool; it gives data without a schema, as the dossier has its own.
 
     An assistant carries the list of tools along: with schemas it would be four times as long.
@@ -167,17 +170,21 @@ def _make_tool(desk: Desk, name: str) -> Tool:
     title, annotations = TOOLS[name]
     run: Callable[..., types.CallToolResult] = getattr(desk, name)
     says = " ".join((run.__doc__ or "").split())
+
+    @wraps(run)
+    async def run_in_thread(**asked: Any) -> types.CallToolResult:
+        work = partial(run, **asked)
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
+
     tool = Tool.from_function(
-        run, title=title, description=says, annotations=annotations, structured_output=False
+        run_in_thread,
+        title=title,
+        description=says,
+        annotations=annotations,
+        structured_output=False,
     )
     tool.parameters["additionalProperties"] = False
     return tool
-
-
-@asynccontextmanager
-async def _few_threads(_: MCPServer[None]) -> AsyncIterator[None]:
-    anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
-    yield
 
 
 # Resources: the frameworks as they ship, and each case as its report.
@@ -324,6 +331,15 @@ def serve_http(app: ASGIApp, listens: socket.socket) -> None:
 
 
 # The protocol over the standard streams, as an assistant starts it.
+
+
+def _wake_for_signals() -> None:
+    """Let a signal wake the loop: else it may be noticed with the next request alone."""
+    loop = asyncio.get_running_loop()
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        handle = signal.getsignal(kind)
+        if callable(handle):
+            loop.add_signal_handler(kind, handle, kind, None)
 
 
 async def _read_lines() -> AsyncIterator[str]:
