@@ -14,14 +14,14 @@ from pathlib import Path
 
 import uvicorn
 
+from tuneworthy.cases.portfolio import KeptCases
+from tuneworthy.cases.workspace import Workspace, open_directory
+from tuneworthy.listen import listening
 from tuneworthy.llm.choose import Fake
 from tuneworthy.model.lab import Reply, Request
+from tuneworthy.runs.labs import Labs, LabSettings
 from tuneworthy.web.app import make_app, prepare
 from tuneworthy.web.guard import Site
-from tuneworthy.workspace.labs import Labs, LabSettings
-from tuneworthy.workspace.listen import listening
-from tuneworthy.workspace.portfolio import KeptCases
-from tuneworthy.workspace.workspace import Workspace, open_directory
 
 LATENCY_S = 0.05
 AT_ONCE = 16

@@ -7,6 +7,33 @@ from pathlib import Path
 
 from faulty import Fake, Manners
 from tuneworthy import cli as cli_module
+from tuneworthy.cases import reports as workspace_reports
+from tuneworthy.cases import workspace as workspace_module
+from tuneworthy.cases.judging import judge_case, write
+from tuneworthy.cases.portfolio import (
+    CaseQuery,
+    CaseRow,
+    KeptCases,
+    Order,
+    case_row,
+    fund,
+    in_order,
+    portfolio,
+    total_facts,
+)
+from tuneworthy.cases.reports import (
+    case_report,
+    models_of,
+    render,
+    schema,
+)
+from tuneworthy.cases.workspace import (
+    CaseDirectory,
+    Workspace,
+    answers_since,
+    open_directory,
+    take_snapshot,
+)
 from tuneworthy.cli import GONE, STOPPED, cli, run
 from tuneworthy.cli import options as cli_options
 from tuneworthy.cli import reports as cli_reports
@@ -87,6 +114,8 @@ from tuneworthy.framework.schema import (
     framework_schema,
 )
 from tuneworthy.framework.tally import effort, tally
+from tuneworthy.intake import measure as workspace_measure
+from tuneworthy.intake.measure import appendix, clean_name, compare_results, model_id
 from tuneworthy.interview.answers import (
     EvaluatedCase,
     accept_conflict,
@@ -109,6 +138,7 @@ from tuneworthy.interview.questions import (
     offers,
     part_asks,
 )
+from tuneworthy.interview.start import start_case
 from tuneworthy.lab import ceiling as lab_ceiling
 from tuneworthy.lab import retrieve as lab_retrieve
 from tuneworthy.lab import verify as lab_verify
@@ -132,6 +162,15 @@ from tuneworthy.lab.retrieve import cut as cut_documents
 from tuneworthy.lab.scores import Lab, Scores, aside
 from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
 from tuneworthy.lab.verify import _outcome, general_skills
+from tuneworthy.labelling import queue as workspace_labelling
+from tuneworthy.labelling.queue import (
+    LabelQueue,
+    LabelQueues,
+    LabelTask,
+    add_rubric,
+    open_queue,
+)
+from tuneworthy.listen import is_loopback
 from tuneworthy.llm import embedded as llm_embedded
 from tuneworthy.llm import hosts as llm_hosts
 from tuneworthy.llm import runner as llm_runner
@@ -426,6 +465,13 @@ from tuneworthy.report.sections.record import titles
 from tuneworthy.report.sections.verdict import short
 from tuneworthy.report.text import Paint
 from tuneworthy.report.width import WIDEST, columns, lay_out_for
+from tuneworthy.runs.labs import (
+    LabRun,
+    Labs,
+    LabSettings,
+    QuoteExceededError,
+    kept_runs,
+)
 from tuneworthy.scoring import SCORERS, Marker, default_scorers, scorer_for, together
 from tuneworthy.scoring import matching as scoring_matching
 from tuneworthy.scoring.base import (
@@ -539,51 +585,6 @@ from tuneworthy.web.app import make_app, make_site, told
 from tuneworthy.web.guard import BODY_LIMIT, HEADERS, Site
 from tuneworthy.web.lab import event, followed
 from tuneworthy.words import figure, interval_text, number, usd
-from tuneworthy.workspace import labelling as workspace_labelling
-from tuneworthy.workspace import measure as workspace_measure
-from tuneworthy.workspace import reports as workspace_reports
-from tuneworthy.workspace import workspace as workspace_module
-from tuneworthy.workspace.cases import judge_case, start_case, write
-from tuneworthy.workspace.labelling import (
-    LabelQueue,
-    LabelQueues,
-    LabelTask,
-    add_rubric,
-    open_queue,
-)
-from tuneworthy.workspace.labs import (
-    LabRun,
-    Labs,
-    LabSettings,
-    QuoteExceededError,
-    kept_runs,
-)
-from tuneworthy.workspace.listen import is_loopback
-from tuneworthy.workspace.measure import appendix, clean_name, compare_results, model_id
-from tuneworthy.workspace.portfolio import (
-    CaseQuery,
-    CaseRow,
-    KeptCases,
-    Order,
-    case_row,
-    fund,
-    in_order,
-    portfolio,
-    total_facts,
-)
-from tuneworthy.workspace.reports import (
-    case_report,
-    models_of,
-    render,
-    schema,
-)
-from tuneworthy.workspace.workspace import (
-    CaseDirectory,
-    Workspace,
-    answers_since,
-    open_directory,
-    take_snapshot,
-)
 
 
 def models_text(case: Path | None = None, form: str = "text", *, as_of: date | None = None) -> str:

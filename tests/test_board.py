@@ -41,7 +41,7 @@ ceiling: {prompt_variations: 5}
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, a part of a list ends when it is full."""
-    monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", 60.0)
+    monkeypatch.setattr("tuneworthy.cases.workspace._MOMENT_S", 60.0)
 
 
 def a_board(folder: Path, chosen: str | None = None) -> Workspace:
@@ -113,7 +113,7 @@ def test_no_verdict_is_stale_however_quietly_a_file_changes(rich: Path, change: 
 def test_today_moves_on_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     board = Workspace(open_directory(a_shelf(tmp_path, one=OPEN_CASE)))
     for day in (date(2026, 11, 24), date(2026, 11, 25)):
-        monkeypatch.setattr("tuneworthy.workspace.workspace.today", lambda day=day: day)
+        monkeypatch.setattr("tuneworthy.cases.workspace.today", lambda day=day: day)
         assert board.evaluated("one").dossier.as_of == day
 
 
@@ -192,10 +192,10 @@ def test_the_parts_of_a_list_hold_every_case_once(
 ) -> None:
     names = {f"case-{n:03}" for n in range(7)}
     board = a_board(a_shelf(tmp_path, **dict.fromkeys(names, OPEN_CASE)))
-    monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", 60.0)
+    monkeypatch.setattr("tuneworthy.cases.workspace._MOMENT_S", 60.0)
     for page, few in ((3, 200), (3, 0), (50, 200)):
-        monkeypatch.setattr("tuneworthy.workspace.workspace._PAGE", page)
-        monkeypatch.setattr("tuneworthy.workspace.workspace._FEW", few)
+        monkeypatch.setattr("tuneworthy.cases.workspace._PAGE", page)
+        monkeypatch.setattr("tuneworthy.cases.workspace._FEW", few)
         found: list[str] = []
         part = board.listed(CaseQuery())
         while True:
@@ -211,7 +211,7 @@ def test_what_is_not_worked_out_in_a_moment_is_pending_and_comes_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     board = a_board(a_shelf(tmp_path, one=OPEN_CASE, two=OPEN_CASE))
-    monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", 0.0)
+    monkeypatch.setattr("tuneworthy.cases.workspace._MOMENT_S", 0.0)
     found = board.listed(CaseQuery(budget=10))
     assert [(row.name, row.answer, row.pending) for row in found.cases] == [
         ("one", None, True), ("two", None, True)
@@ -246,7 +246,7 @@ def test_a_case_that_fails_for_a_reason_nobody_foresaw_hides_no_other(
             raise RecursionError("too deep\nby far")
         return take_snapshot(folder, *more)
 
-    monkeypatch.setattr("tuneworthy.workspace.workspace.take_snapshot", failing)
+    monkeypatch.setattr("tuneworthy.cases.workspace.take_snapshot", failing)
     board.warm()
     good, odd = board.listed(CaseQuery()).cases
     assert (good.answer is not None, good.problem) == (True, "")

@@ -35,7 +35,7 @@ from internals import (
     write_evalset,
 )
 from tuneworthy import CaseError
-from tuneworthy.workspace.measure import build_set
+from tuneworthy.intake.measure import build_set
 
 WORDS = (
     "refund", "parcel", "invoice", "address", "voucher", "warranty", "receipt", "charge", "card",

@@ -674,7 +674,7 @@ def test_an_interrupt_ends_it_at_once(shelf: Path) -> None:  # over HTTP, every 
 SLOW = """
 import sys, time
 from tuneworthy.cli import main
-from tuneworthy.workspace.workspace import Workspace
+from tuneworthy.cases.workspace import Workspace
 
 def listed(*_, **__):
     print("it computes", file=sys.stderr, flush=True)

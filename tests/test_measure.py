@@ -611,7 +611,7 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path) -> None:
     place = tmp_path / "tmp"
     place.mkdir()
     stop = (
-        "import tuneworthy.workspace.measure as m, signal, os\n"
+        "import tuneworthy.intake.measure as m, signal, os\n"
         # who runs the tests in the background may have told us to ignore it
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "was = m.append_evidence\n"

@@ -19,11 +19,11 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tuneworthy.workspace import listen
+from tuneworthy import listen
 
 PROJECT = Path(__file__).resolve().parents[1]
 HURRIED = (
-    "import sys, tuneworthy.workspace.listen as l; l.HEADERS_S, l.BODY_S = 0.5, 0.7; "
+    "import sys, tuneworthy.listen as l; l.HEADERS_S, l.BODY_S = 0.5, 0.7; "
     "from tuneworthy.cli import main; main(sys.argv[1:])"
 )
 SERVERS = {

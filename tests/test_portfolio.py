@@ -231,7 +231,7 @@ def test_every_surface_says_the_same_of_a_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", 60.0)
+    monkeypatch.setattr("tuneworthy.cases.workspace._MOMENT_S", 60.0)
     names = ("task-api", "game-dialogue", "law-firm", "ecommerce-returns")
     folder = with_examples(tmp_path / "shelf", project, *names)
     path = folder / "task-api" / "case.yaml"
@@ -329,7 +329,7 @@ def test_what_was_judged_is_there_at_the_next_start_to_the_last_byte(
     told = {name: first.evaluated(name).dossier.to_json() for name in names}
     rows = first.listed(CaseQuery(), 60)
     assert kept.stat().st_mode & 0o777 == 0o600
-    monkeypatch.setattr("tuneworthy.workspace.workspace.decide", never)
+    monkeypatch.setattr("tuneworthy.cases.workspace.decide", never)
     again = board(folder, kept)
     assert again.listed(CaseQuery(), 0.0) == rows
     assert {name: again.evaluated(name).dossier.to_json() for name in names} == told
@@ -360,7 +360,7 @@ def test_a_list_made_again_a_day_later_judges_only_what_has_a_date_between(
         judged.append(case.name)
         return decide(case, *rest, **more)
 
-    monkeypatch.setattr("tuneworthy.workspace.workspace.decide", counted)
+    monkeypatch.setattr("tuneworthy.cases.workspace.decide", counted)
     tomorrow = DAY + timedelta(1)
     next_day = Workspace(open_directory(folder), None, tomorrow, KeptCases(kept))
     found = next_day.listed(CaseQuery(), 60)
@@ -415,7 +415,7 @@ def test_of_a_large_folder_what_was_looked_at_on_another_day_says_so(
 ) -> None:
     names = {f"n{n}": OPEN_CASE for n in range(4)}
     folder, kept = a_shelf(tmp_path / "shelf", **names), KeptCases(tmp_path / "kept.sqlite")
-    monkeypatch.setattr("tuneworthy.workspace.workspace._FEW", 1)
+    monkeypatch.setattr("tuneworthy.cases.workspace._FEW", 1)
     Workspace(open_directory(folder), None, DAY, kept).warm()
     later = Workspace(open_directory(folder), None, DAY + timedelta(1), kept)
     found = later.listed(CaseQuery(), most=1)
@@ -437,7 +437,7 @@ def test_another_version_of_the_program_judges_anew(
 ) -> None:
     folder, kept = a_shelf(tmp_path / "shelf", one=OPEN_CASE), tmp_path / "kept.sqlite"
     board(folder, kept).warm()
-    monkeypatch.setattr("tuneworthy.workspace.portfolio._program", lambda: "another")
+    monkeypatch.setattr("tuneworthy.cases.portfolio._program", lambda: "another")
     row = board(folder, kept).listed(CaseQuery(), 0.0).cases[0]
     assert (row.title, row.pending) == ("Warehouse helper", True)  # as it was, and said so
 

@@ -39,7 +39,7 @@ FIRST = ("", "/answers", "/evidence", "/lab", "/money", "/options", "/report")
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, a part of a list ends when it is full."""
-    monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", 60.0)
+    monkeypatch.setattr("tuneworthy.cases.workspace._MOMENT_S", 60.0)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_every_case_has_a_line_and_one_that_cannot_be_read_says_why(
 def test_a_list_goes_on_by_a_plain_link_until_all_were_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuneworthy.workspace.workspace._PAGE", 2)
+    monkeypatch.setattr("tuneworthy.cases.workspace._PAGE", 2)
     names = [f"n{number}" for number in range(5)]
     client = a_client(a_site(a_shelf(tmp_path, **dict.fromkeys(names, OPEN_CASE))))
     address, found = "/", []

@@ -124,7 +124,7 @@ def test_where_the_case_broke_meanwhile_neither_logs_nor_evidence_are_left(
         path.write_text(broken, "utf-8")
         return decide(*given, **told)  # type: ignore[arg-type]  # as it was called
 
-    monkeypatch.setattr("tuneworthy.workspace.measure.decide", meanwhile)
+    monkeypatch.setattr("tuneworthy.intake.measure.decide", meanwhile)
     refused = send(client, "traces", ("b.jsonl", logs(start=90)), csrf=seen.hidden("csrf"))
     assert refused.status == 422  # type: ignore[attr-defined]  # as above
     assert (folder / "one" / ".tuneworthy" / "evidence.jsonl").read_bytes() == ledger
@@ -140,7 +140,7 @@ def test_a_save_while_a_file_is_read_stays_that_of_who_saved(
         ben.set_answers("one", {"factors.low_volume": "no"}, ben.evaluated("one").digest)
         return read_csv(path)
 
-    monkeypatch.setattr("tuneworthy.workspace.measure.read_csv", meanwhile)
+    monkeypatch.setattr("tuneworthy.intake.measure.read_csv", meanwhile)
     sent = folder / "cases.csv"
     sent.write_bytes(FITS["evaluation"][1])
     ada.add_files("one", "evaluation", [sent])

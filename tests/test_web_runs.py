@@ -179,7 +179,7 @@ def test_verify_runs_and_is_kept(tmp_path: Path) -> None:
 def test_a_pilot_is_quoted_run_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = case_of(tmp_path / "library", cases=60, models="[{id: 'local:smollm2'}]")
     trainer = FakeTrainer(tmp_path / "log")
-    monkeypatch.setattr("tuneworthy.workspace.labs.LoraTrainer", lambda _: trainer)
+    monkeypatch.setattr("tuneworthy.runs.labs.LoraTrainer", lambda _: trainer)
     fake = known({"Answer": 0.3})
     seen = Seen(a_client(site_of(folder, fake)).get(f"{AT}/lab/offer?kind=pilot").text)
     assert "Time to train" in seen.text
@@ -235,7 +235,7 @@ def test_of_large_runs_a_list_shows_the_newest(
     text = path.read_text("utf-8")
     path.with_name(f"{old}.json").write_text(text.replace(run.id, old), "utf-8")
     assert [one.id for one in kept_runs(load_case(folder))] == [run.id, old]
-    monkeypatch.setattr("tuneworthy.workspace.labs._MOST_LISTED", len(text.encode()) + 10)
+    monkeypatch.setattr("tuneworthy.runs.labs._MOST_LISTED", len(text.encode()) + 10)
     assert [one.id for one in kept_runs(load_case(folder))] == [run.id]
 
 

@@ -30,7 +30,7 @@ TOKEN = "t" * 43
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, a part of a list ends when it is full."""
-    monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", 60.0)
+    monkeypatch.setattr("tuneworthy.cases.workspace._MOMENT_S", 60.0)
 
 
 @pytest.fixture
@@ -436,7 +436,7 @@ def test_the_command_tells_its_address_and_ends_with_an_interrupt(folder: Path) 
 
 _BROKEN = """
 import sys
-from tuneworthy.workspace.workspace import Workspace
+from tuneworthy.cases.workspace import Workspace
 from tuneworthy.cli import run
 
 def broken(*_, **__):

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tuneworthy.workspace.measure import measure_new
+from tuneworthy.intake.measure import measure_new
 
 SHARES = ("fixed_form_share", "own_facts_share", "repeated_answer_share", "copied_share")
 

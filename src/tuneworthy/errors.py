@@ -14,6 +14,8 @@ TuneworthyError
 from __future__ import annotations
 
 import shlex
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 
 
 class TuneworthyError(Exception):
@@ -87,3 +89,16 @@ def visible(letter: str) -> str:
 def argument(value: object) -> str:
     """A path or a name as it is pasted into a shell."""
     return shlex.quote(str(value))
+
+
+@contextmanager
+def extra_needed(name: str, needs: str, libraries: Container[str]) -> Iterator[None]:
+    """A library of an extra that is missing is one line with what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as caught:
+        if (caught.name or "").partition(".")[0] not in libraries:
+            raise
+        fix = f'in a clone, pip install ".[{name}]" installs it'
+        what = f"{needs} the extra {name} ({caught.name} is not installed)"
+        raise InputError(what, fix=fix) from None

@@ -27,7 +27,7 @@ def init(folder: str, **options: Any) -> None:
 
     Nothing that is there is replaced.
     """
-    from tuneworthy.workspace.cases import start_case
+    from tuneworthy.interview.start import start_case
 
     for path in start_case(folder, **options):
         click.echo(f"Wrote {one_line(str(path))}")
@@ -105,9 +105,10 @@ def answer(case: str, answers: tuple[str, ...], confirms: bool, chosen: str | No
     commas. Shows what changed, and what it moved. An answer that an assistant wrote is confirmed by
     answering it again, or all of them with --confirm.
     """
+    from tuneworthy.cases import judging as cases
+    from tuneworthy.cases import reports
     from tuneworthy.interview.pages import answer_line, changes_page
     from tuneworthy.interview.questions import AmbiguousNameError
-    from tuneworthy.workspace import cases, reports
 
     if not answers:
         if not confirms:
@@ -210,8 +211,8 @@ def measure(
     --from names, and appends to .tuneworthy/evidence.jsonl in the case folder; decide uses it at
     once. Nothing else of yours is written, and nothing leaves this machine.
     """
+    from tuneworthy.intake.measure import measure_case, measure_new
     from tuneworthy.report.sections.measure import measure_dict, measure_report
-    from tuneworthy.workspace.measure import measure_case, measure_new
 
     with opt.live_line(opt.reading_progress) as progress:
         options |= {"sources": sources, "progress": progress, "draw": (sample / 100, seed)}
@@ -255,10 +256,10 @@ def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     copies are folded, personal data is masked, and no conversation is both selected and reported
     on. Nothing that is there is replaced.
     """
+    from tuneworthy.cases.judging import judge_case
+    from tuneworthy.intake.measure import build_set
     from tuneworthy.money.worth import cases_note
     from tuneworthy.report.sections.evalset import evalset_document
-    from tuneworthy.workspace.cases import judge_case
-    from tuneworthy.workspace.measure import build_set
 
     with opt.live_line(opt.reading_progress) as progress:
         built = build_set(case, sources, progress=progress, **options)
@@ -313,7 +314,7 @@ def export(
     with --pairwise two are compared. The order is drawn, and arms are never named.
     """
     from tuneworthy.files.evalset import csv_text, evalset_text
-    from tuneworthy.workspace.labelling import labelled_cases
+    from tuneworthy.labelling.queue import labelled_cases
 
     if settle:
         print_sheet(case, kind="settle", rubric=rubric or "", **options)
@@ -332,8 +333,8 @@ def export(
 
 def print_sheet(case: str, **task: Any) -> None:
     """Print what is to be labelled, and say on a terminal's other channel how it comes back."""
-    from tuneworthy.workspace.labelling import LabelTask
-    from tuneworthy.workspace.sheets import export_sheet
+    from tuneworthy.labelling.queue import LabelTask
+    from tuneworthy.labelling.sheets import export_sheet
 
     how = opt.asked()
     opt.deliver(export_sheet(case, LabelTask(**task), how.form), painted=False)
@@ -369,7 +370,7 @@ _MOST_PROBLEMS = 50  # that are listed
 
 
 def _import_labels(path: Path, case: str) -> int:
-    from tuneworthy.workspace.sheets import import_sheet, import_text
+    from tuneworthy.labelling.sheets import import_sheet, import_text
 
     read = import_sheet(path, case)
     if not read.problems:
@@ -391,8 +392,8 @@ def edit(case: str, case_id: str, labeller: str) -> None:
     It begins with your answer so far, else with the one in the log. Where the others are JSON, this
     one has to be.
     """
+    from tuneworthy.labelling.sheets import answer_to_edit
     from tuneworthy.report.sections.evalset import item_page
-    from tuneworthy.workspace.sheets import answer_to_edit
 
     queue, name = answer_to_edit(case, case_id, labeller)
     item = queue.items[name]
@@ -422,7 +423,7 @@ def edit(case: str, case_id: str, labeller: str) -> None:
 @opt.case_argument
 def agreement(case: str) -> None:
     """Show how far the labellers of CASE agree, and what they differ on."""
+    from tuneworthy.labelling.queue import agreement as agreed
     from tuneworthy.report.sections.evalset import agreement_document
-    from tuneworthy.workspace.labelling import agreement as agreed
 
     opt.show(agreement_document(agreed(case), folder=case))

@@ -18,7 +18,7 @@ from tuneworthy.errors import InputError
 if TYPE_CHECKING:
     from tuneworthy.lab.judge import JudgeChoice
     from tuneworthy.lab.prepare import PreparedLab
-    from tuneworthy.workspace.labs import LabKind
+    from tuneworthy.runs.labs import LabKind
 
 _CALLS = opt.with_options(
     opt.case_argument,
@@ -174,8 +174,8 @@ def verify(case: str, judge: str | None, sources: tuple[str, ...], **options: An
 
 
 def _compare(sources: tuple[str, ...], **own: Any) -> int:
+    from tuneworthy.intake.measure import compare_results
     from tuneworthy.report.sections.measure import compared_dict, compared_report
-    from tuneworthy.workspace.measure import compare_results
 
     with opt.live_line(opt.reading_progress) as progress:
         report = compare_results(sources, progress=progress, **own)
@@ -235,7 +235,7 @@ def _run(
     **options: Any,
 ) -> int:
     """Deliver a lab's quote, or its result; the exit code."""
-    from tuneworthy.workspace.labs import LABS, keep_run, result_of
+    from tuneworthy.runs.labs import LABS, keep_run, result_of
 
     opt.refuse_output()
     settings = {name: options.pop(name) for name in _PREPARED if name in options}
@@ -290,9 +290,9 @@ def list_(case: str | None, as_of: date | None) -> None:
     prices that lies on disk. Endpoints on this machine are asked whether they answer, for at most
     a second; nothing is sent anywhere else.
     """
+    from tuneworthy.cases.reports import models_of
     from tuneworthy.pipeline import load_case
     from tuneworthy.report.sections.framework import models_dict, models_report
-    from tuneworthy.workspace.reports import models_of
 
     listed = models_of(() if case is None else load_case(case).models, as_of)
     opt.show(models_report(*listed), lambda: models_dict(*listed))

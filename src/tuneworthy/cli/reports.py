@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from tuneworthy.workspace.reports import Topic
+    from tuneworthy.cases.reports import Topic
 
 
 def case_report(forms: tuple[str, ...], *lines: str) -> Callable[[Any], click.Command]:
@@ -58,8 +58,8 @@ def decide(case: str, require: str | None, memo: bool, **options: Any) -> int:
     Writes nothing but the file named with --output. Exits with 0 when answered, 1 when --require
     isn't met, 2 when the input is wrong.
     """
-    from tuneworthy.workspace.cases import judge_case
-    from tuneworthy.workspace.reports import render
+    from tuneworthy.cases.judging import judge_case
+    from tuneworthy.cases.reports import render
 
     form = opt.asked().form
     if memo and form not in ("markdown", "html", "pdf"):
@@ -138,7 +138,7 @@ def show(
             raise click.UsageError("--set goes with decide and the other sections, not history.")
         _show_history(case, since, options["chosen"], options["as_of"])
         return
-    from tuneworthy.workspace.reports import case_report
+    from tuneworthy.cases.reports import case_report
 
     if months is not None:
         answers = answers | {"economics.assumptions.horizon_months": str(months)}
@@ -166,8 +166,8 @@ def _refuse(what: str, is_given: bool, topic: str, its: str) -> None:
 
 
 def _show_history(case: str, since: str | None, chosen: str | None, as_of: date | None) -> None:
+    from tuneworthy.cases import history
     from tuneworthy.report.sections.difference import changes_dict, changes_document, document
-    from tuneworthy.workspace import history
 
     if since is not None:
         then, change = history.changed_since(case, since, chosen, as_of)
@@ -263,6 +263,6 @@ def schema(what: str, chosen: str | None) -> None:
 
     Results are a dossier, and what ceiling, verify and pilot found.
     """
-    from tuneworthy.workspace import reports
+    from tuneworthy.cases import reports
 
     opt.deliver(json_text(reports.schema(what, chosen)))

@@ -57,8 +57,8 @@ def list(  # noqa: A001  # the name of the command
     With --budget they are in the order of what they are worth for each dollar that they ask, with a
     line where the budget ends; a case of which either isn't known is never funded.
     """
-    from tuneworthy.workspace.portfolio import document, query_of
-    from tuneworthy.workspace.workspace import open_workspace
+    from tuneworthy.cases.portfolio import document, query_of
+    from tuneworthy.cases.workspace import open_workspace
 
     cases = open_workspace(folder, chosen, as_of).listed(query_of(asked), within_s=math.inf)
     named = {"schema": "tuneworthy/list/1"}
@@ -134,8 +134,8 @@ def mcp(folder: str, over_http: bool, chosen: str | None, as_of: Any, **address:
     inside the case folders, and only by the tools that say so; no tool spends money. Over HTTP it
     asks for a token: TUNEWORTHY_TOKEN, or one that is shown once.
     """
-    from tuneworthy.workspace.cases import extra_needed
-    from tuneworthy.workspace.workspace import open_workspace
+    from tuneworthy.cases.workspace import open_workspace
+    from tuneworthy.errors import extra_needed
 
     workspace = open_workspace(folder, chosen, as_of)
     with extra_needed("mcp", "the assistant's tools need", _EXTRA):
@@ -157,8 +157,8 @@ def _listening(
     server: AssistantServer, host: str, port: int, allowed: tuple[str, ...]
 ) -> tuple[Any, ...]:
     """What serves over HTTP, and with what; says where, and the token that it made."""
+    from tuneworthy.listen import in_link, is_loopback, listening
     from tuneworthy.mcp import server as http
-    from tuneworthy.workspace.listen import in_link, is_loopback, listening
 
     token, is_new = http.find_token()
     listens = listening(host, port)

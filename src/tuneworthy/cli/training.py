@@ -51,8 +51,8 @@ def check(case: str, seed: int, mask: bool) -> None:
     every logged answer that nobody accepted. The set goes to .tuneworthy/training.jsonl, what was
     found to the runs of CASE; nothing of yours is changed.
     """
+    from tuneworthy.runs.labs import keep_look
     from tuneworthy.training.gate import data_document, pass_gates
-    from tuneworthy.workspace.labs import keep_look
 
     gated = pass_gates(case, seed=seed, mask=mask)
     document = data_document(gated)
@@ -181,8 +181,8 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
             document, json = _quote(pilot, options["budget"])
         else:
             from tuneworthy.report.sections.lab import lab_dict, pilot_document
+            from tuneworthy.runs.labs import keep_run
             from tuneworthy.training.pilot import run
-            from tuneworthy.workspace.labs import keep_run
 
             settings = {name: options[name] for name in ("again", "at_once", "ask_again")}
             result = run(pilot, cap_usd=options["budget"], watch=watch, **settings)
@@ -291,8 +291,8 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     from tuneworthy.llm.hosts import strange_hosts
     from tuneworthy.model.base import json_text
     from tuneworthy.report.sections.lab import pilot_quote_document
+    from tuneworthy.runs.labs import LABS
     from tuneworthy.training.pilot import quoted_training
-    from tuneworthy.workspace.labs import LABS
 
     training, calls = asyncio.run(quoted_training(pilot)), LABS["pilot"].quoted(pilot)
     parts = {"plan": pilot.plan, "training": training, "calls": calls}
@@ -356,10 +356,10 @@ def watch(
     What is unknown is said and changes no exit code. What it found is kept with the runs of CASE,
     in the place of the last look where that said the same.
     """
+    from tuneworthy.intake.measure import measure_case
+    from tuneworthy.runs.labs import keep_look
     from tuneworthy.training.watch import watch as look
     from tuneworthy.training.watch import watch_dict, watch_document
-    from tuneworthy.workspace.labs import keep_look
-    from tuneworthy.workspace.measure import measure_case
 
     if sources:
         with opt.live_line(opt.reading_progress) as progress:

@@ -28,10 +28,10 @@ from starlette.responses import PlainTextResponse
 from tuneworthy import __version__
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.framework.load import NAMES, catalogue_text, load_named
+from tuneworthy.listen import in_link, serve
 from tuneworthy.mcp.tools import Desk, cleaned, marked
 from tuneworthy.report.document import markdown
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
-from tuneworthy.workspace.listen import in_link, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,10 +14,15 @@ from typing import Annotated, Any, Literal
 from mcp.types import CallToolResult, TextContent
 from pydantic import BeforeValidator, Field
 
+from tuneworthy.cases.portfolio import Order, query_of
+from tuneworthy.cases.reports import explain
+from tuneworthy.cases.workspace import Workspace, files_inside
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.assistant import ASSISTANT
 from tuneworthy.files.case import read_with_digest
+from tuneworthy.intake.measure import measure_case
 from tuneworthy.interview.answers import EvaluatedCase, unconfirmed_answers
+from tuneworthy.interview.start import plain_title
 from tuneworthy.model.base import FileRecord, shown, wrong
 from tuneworthy.model.dossier import Dossier, TuningAnswer
 from tuneworthy.money.worth import worth_text
@@ -28,11 +33,6 @@ from tuneworthy.report.sections import plan as plans
 from tuneworthy.report.sections.common import about, title_line
 from tuneworthy.report.text import safe
 from tuneworthy.words import counted, read_day, several, small_usd
-from tuneworthy.workspace.cases import plain_title
-from tuneworthy.workspace.measure import measure_case
-from tuneworthy.workspace.portfolio import Order, query_of
-from tuneworthy.workspace.reports import explain
-from tuneworthy.workspace.workspace import Workspace, files_inside
 
 # What the tools may be asked.
 

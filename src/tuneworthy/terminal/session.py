@@ -15,13 +15,13 @@ from tuneworthy.files.case import CASE_FILE, case_path, read_with_digest
 from tuneworthy.files.disk import CASE_LIMIT, all_or_none, read_text
 from tuneworthy.interview import answers, pages
 from tuneworthy.interview.questions import offers
+from tuneworthy.interview.start import plain_title, start_case
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult, Ask, Conflict, Part
 from tuneworthy.pipeline import decide, framework_of
 from tuneworthy.terminal.lines import Entry, LineTerminal
-from tuneworthy.workspace.cases import plain_title, start_case
 
 _PARTS: dict[str, Part] = {"e": "evaluate", "o": "options", "m": "investment"}
 

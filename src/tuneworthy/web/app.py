@@ -41,14 +41,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
+from tuneworthy.cases.workspace import Workspace, open_workspace
 from tuneworthy.errors import ConflictError, InputError, NoSuchCaseError, one_line
+from tuneworthy.listen import EVERYWHERE, in_link, is_loopback, listening, serve
 from tuneworthy.report.html import chart_script
+from tuneworthy.runs.labs import Labs
 from tuneworthy.web import cases, interview, lab, label
 from tuneworthy.web.guard import HEADERS, LOOPBACK, Guard, Site, checked, site_of
 from tuneworthy.web.render import FOREVER, assets, for_notice, load, page, wants_part
-from tuneworthy.workspace.labs import Labs
-from tuneworthy.workspace.listen import EVERYWHERE, in_link, is_loopback, listening, serve
-from tuneworthy.workspace.workspace import Workspace, open_workspace
 
 # What went wrong, in one line, with the right number; never where in our code.
 

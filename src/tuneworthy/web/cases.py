@@ -18,6 +18,13 @@ from fastapi import APIRouter, File, Form, HTTPException, Query, Request, Upload
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from tuneworthy.cases.portfolio import CaseQuery, total_facts
+from tuneworthy.cases.workspace import (
+    MOST_CASES,
+    answers_since,
+    since_dossier,
+    writers_since,
+)
 from tuneworthy.errors import ConflictError, InputError, argument, one_line
 from tuneworthy.interview.questions import levers as lever_asks
 from tuneworthy.model.base import Unknown
@@ -50,13 +57,6 @@ from tuneworthy.web.render import (
     wants_part,
 )
 from tuneworthy.words import day, few, interval_text, listing, sentence
-from tuneworthy.workspace.portfolio import CaseQuery, total_facts
-from tuneworthy.workspace.workspace import (
-    MOST_CASES,
-    answers_since,
-    since_dossier,
-    writers_since,
-)
 
 router = APIRouter()
 

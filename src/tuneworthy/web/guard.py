@@ -16,9 +16,9 @@ from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tuneworthy.workspace.labelling import LabelQueues
-from tuneworthy.workspace.labs import Labs
-from tuneworthy.workspace.workspace import Workspace
+from tuneworthy.cases.workspace import Workspace
+from tuneworthy.labelling.queue import LabelQueues
+from tuneworthy.runs.labs import Labs
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

@@ -18,19 +18,17 @@ from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import Field
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
+from tuneworthy.cases.reports import models_of
+from tuneworthy.cases.workspace import Workspace
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import writing
+from tuneworthy.intake.measure import FileKind, clean_name
 from tuneworthy.model.evalset import Split
 from tuneworthy.report.blocks import Document, pictures_in, section
 from tuneworthy.report.sections import lab as words
 from tuneworthy.report.sections.difference import difference
 from tuneworthy.report.sections.framework import models_report
-from tuneworthy.training.gate import data_document, pass_gates
-from tuneworthy.training.watch import watch, watch_document
-from tuneworthy.web.cases import Width, chart_answer
-from tuneworthy.web.render import AskedCase, OfCase, Typed, in_reading, page, query
-from tuneworthy.words import listing
-from tuneworthy.workspace.labs import (
+from tuneworthy.runs.labs import (
     LabRun,
     LabSettings,
     LabTerms,
@@ -42,9 +40,11 @@ from tuneworthy.workspace.labs import (
     kept_run,
     kept_runs,
 )
-from tuneworthy.workspace.measure import FileKind, clean_name
-from tuneworthy.workspace.reports import models_of
-from tuneworthy.workspace.workspace import Workspace
+from tuneworthy.training.gate import data_document, pass_gates
+from tuneworthy.training.watch import watch, watch_document
+from tuneworthy.web.cases import Width, chart_answer
+from tuneworthy.web.render import AskedCase, OfCase, Typed, in_reading, page, query
+from tuneworthy.words import listing
 
 router = APIRouter()
 _DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()

@@ -14,9 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from tuneworthy.errors import ConflictError
 from tuneworthy.lab.prepare import MOST_TOKENS
-from tuneworthy.report.sections import evalset as words
-from tuneworthy.web.render import AskedCase, OfCase, query
-from tuneworthy.workspace.labelling import (
+from tuneworthy.labelling.queue import (
     LONGEST,
     Kind,
     LabelQueue,
@@ -25,6 +23,8 @@ from tuneworthy.workspace.labelling import (
     agreement_and_rubrics,
     overview,
 )
+from tuneworthy.report.sections import evalset as words
+from tuneworthy.web.render import AskedCase, OfCase, query
 
 router = APIRouter()
 

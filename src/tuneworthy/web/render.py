@@ -25,6 +25,9 @@ from pydantic import BaseModel
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy import __version__
+from tuneworthy.cases.judging import stated
+from tuneworthy.cases.portfolio import RISING, STAKE
+from tuneworthy.cases.reports import render
 from tuneworthy.errors import one_line
 from tuneworthy.files.disk import writing
 from tuneworthy.interview.answers import EvaluatedCase, UnconfirmedAnswer, unconfirmed_answers
@@ -35,13 +38,10 @@ from tuneworthy.report.charts import WIDE
 from tuneworthy.report.html import environment, policy, script_digest, style
 from tuneworthy.report.named import template
 from tuneworthy.report.sections import common
+from tuneworthy.runs.labs import LabRun
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.web.guard import site_of
 from tuneworthy.words import share, small_usd
-from tuneworthy.workspace.cases import stated
-from tuneworthy.workspace.labs import LabRun
-from tuneworthy.workspace.portfolio import RISING, STAKE
-from tuneworthy.workspace.reports import render
 
 # A picture on a page of the server: drawn by the browser, still where it runs no script.
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from tuneworthy.errors import CaseError, InputError, OutputError, one_line
+from tuneworthy.errors import CaseError, InputError, OutputError, extra_needed, one_line
 from tuneworthy.files.case import (
     Written,
     add_to_case,
@@ -45,6 +45,8 @@ from tuneworthy.files.documents import read_documents
 from tuneworthy.files.evalset import named_evalset, parted, read_csv, read_examples, write_evalset
 from tuneworthy.files.materials import read_prompts
 from tuneworthy.files.stores import MEASURED_ON, append_evidence, files_now
+from tuneworthy.intake.ray import measure_files
+from tuneworthy.interview.start import start_case
 from tuneworthy.llm.endpoints import price_on
 from tuneworthy.model.case import Case, Holding, Price
 from tuneworthy.model.dossier import Dossier
@@ -65,8 +67,6 @@ from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Keys, Value, edit
 from tuneworthy.verdict.weigh import examples_need
 from tuneworthy.words import counted, listing
-from tuneworthy.workspace.cases import extra_needed, start_case
-from tuneworthy.workspace.spread import measure_files
 
 if TYPE_CHECKING:
     from tuneworthy.measure.signals.base import Findings, TraceSignal

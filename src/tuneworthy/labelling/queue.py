@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, cast
 
 from tuneworthy.errors import CaseError, ConflictError, InputError, argument
 from tuneworthy.files import stores
+from tuneworthy.files.cache import Cache, stamps
 from tuneworthy.files.evalset import named_evalset, strict_json
 from tuneworthy.files.materials import read_materials
 from tuneworthy.lab.judge import SCALE, label_sample, rubric_text, shuffled
@@ -41,7 +42,6 @@ from tuneworthy.training.candidates import (
     read_candidates,
     review_items,
 )
-from tuneworthy.workspace.cases import Cache, stamps
 
 For = Literal["report", "choose", "verify"]
 """The arms a ceiling lab chose, on its held-out cases; all its arms, on the cases for selecting;

@@ -17,9 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tuneworthy.errors import InputError
+from tuneworthy.errors import InputError, extra_needed
 from tuneworthy.model.case import Materials
-from tuneworthy.workspace.cases import extra_needed
 
 if TYPE_CHECKING:
     from tuneworthy.measure.engine import MeasuredPart, Sampling

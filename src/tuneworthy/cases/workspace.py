@@ -17,6 +17,16 @@ from pathlib import Path
 from stat import S_ISREG
 from time import monotonic, sleep
 
+from tuneworthy.cases.portfolio import (
+    CaseQuery,
+    CaseRow,
+    KeptCases,
+    KeptRow,
+    Portfolio,
+    case_row,
+    portfolio,
+)
+from tuneworthy.cases.reports import judge_by, parse_dossier
 from tuneworthy.errors import (
     CaseError,
     ConflictError,
@@ -26,6 +36,7 @@ from tuneworthy.errors import (
     OutputError,
 )
 from tuneworthy.files.assistant import ASSISTANT_FILE, confirm_answers
+from tuneworthy.files.cache import Cache
 from tuneworthy.files.case import (
     CASE_FILE,
     MOST_PROMPTS,
@@ -58,8 +69,10 @@ from tuneworthy.files.stores import (
     read_versions,
 )
 from tuneworthy.framework.load import NAMES, load_document, load_named
+from tuneworthy.intake.measure import FileKind, add_files
 from tuneworthy.interview import answers as interview
 from tuneworthy.interview.answers import CaseSnapshot, EvaluatedCase
+from tuneworthy.interview.start import start_case
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Difference, Dossier
 from tuneworthy.model.framework import Framework
@@ -70,18 +83,6 @@ from tuneworthy.report.blocks import Block
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.syntax.document import parse
 from tuneworthy.words import listing
-from tuneworthy.workspace.cases import Cache, start_case
-from tuneworthy.workspace.measure import FileKind, add_files
-from tuneworthy.workspace.portfolio import (
-    CaseQuery,
-    CaseRow,
-    KeptCases,
-    KeptRow,
-    Portfolio,
-    case_row,
-    portfolio,
-)
-from tuneworthy.workspace.reports import judge_by, parse_dossier
 
 MOST_CASES = 10_000
 _NAME = re.compile(r"[^\W_][\w .()+-]{0,99}")

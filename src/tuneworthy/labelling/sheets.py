@@ -16,6 +16,7 @@ from typing import NamedTuple
 from tuneworthy.errors import CaseError, InputError, argument
 from tuneworthy.files import stores
 from tuneworthy.files.evalset import named_evalset, read_table, table_csv, table_json_lines
+from tuneworthy.labelling.queue import LabelQueue, LabelTask, open_queue
 from tuneworthy.model.base import LateRecord
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import PAIRS, EvalCase, digest_of
@@ -23,7 +24,6 @@ from tuneworthy.pipeline import load_case
 from tuneworthy.report.sections.evalset import Item, keys_of
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.words import counted
-from tuneworthy.workspace.labelling import LabelQueue, LabelTask, open_queue
 
 COLUMNS = (
     "item",

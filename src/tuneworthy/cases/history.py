@@ -10,6 +10,8 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from tuneworthy.cases.reports import judge_by, read_dossier
+from tuneworthy.cases.workspace import MOST_VERSIONS, entries
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.case import case_from_text, case_path, text_digest
 from tuneworthy.files.disk import CASE_LIMIT, read_text
@@ -20,8 +22,6 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case
 from tuneworthy.report.sections.difference import ChangedVersion, compare
 from tuneworthy.words import day, read_day
-from tuneworthy.workspace.reports import judge_by, read_dossier
-from tuneworthy.workspace.workspace import MOST_VERSIONS, entries
 
 
 class _Now(NamedTuple):

@@ -24,6 +24,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 from pydantic import Field, TypeAdapter, model_validator
 
 from tuneworthy.errors import CaseError, ConflictError, InputError, NoSuchCaseError
+from tuneworthy.files.cache import Cache, stamps
 from tuneworthy.files.case import beside
 from tuneworthy.files.config import read_config
 from tuneworthy.files.disk import CASES_LIMIT, MIB, read_text, write_new
@@ -53,7 +54,6 @@ from tuneworthy.report.sections import lab as words
 from tuneworthy.training import pilot
 from tuneworthy.training.trainers import EMBEDDED, LoraTrainer
 from tuneworthy.words import sentence
-from tuneworthy.workspace.cases import Cache, stamps
 
 MOST_RUNS = 4  #: Labs of different cases that may run at a time.
 

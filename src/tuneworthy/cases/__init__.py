@@ -1,0 +1,1 @@
+"""Cases on disk, for every surface: read, judged, reported, listed, and their history."""

@@ -1,0 +1,107 @@
+"""A case with other answers, as a what-if or written into its file; and a case to begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuneworthy.errors import CaseError, one_line
+from tuneworthy.files.assistant import confirm_answers
+from tuneworthy.files.case import case_path
+from tuneworthy.files.disk import (
+    CASE_LIMIT,
+    read_text,
+)
+from tuneworthy.model.base import State
+from tuneworthy.model.case import Case, CheckAnswer
+from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.framework import Framework
+from tuneworthy.pipeline import decide, framework_of, load_case
+
+if TYPE_CHECKING:
+    from tuneworthy.model.interview import AnswerResult
+
+
+def judge_case(
+    source: str | Path,
+    chosen: str | None = None,
+    *,
+    answers: Mapping[str, str] | None = None,
+    as_of: date | None = None,
+    seed: int = 0,
+) -> Dossier:
+    """Read a case, put other answers in, and decide it by the framework that applies."""
+    case, framework = read_supposed(source, chosen, answers)
+    return decide(case, framework, as_of=as_of, seed=seed)
+
+
+def read_supposed(
+    source: str | Path, chosen: str | None, answers: Mapping[str, str] | None
+) -> tuple[Case, Framework]:
+    """A case with other answers put in, and the framework that applies; nothing is written."""
+    if not answers:
+        case = load_case(source)
+        return case, framework_of(case, chosen)
+    from tuneworthy.interview.answers import type_in
+
+    path = case_path(source)
+    text, by = read_text(path, CASE_LIMIT, CaseError), partial(framework_of, chosen=chosen)
+    typed = type_in(text, path, answers, by, "--set ")
+    return typed.supposed, typed.framework
+
+
+def write(
+    source: str | Path, answers: Mapping[str, str], chosen: str | None = None
+) -> AnswerResult:
+    """Write answers into a case file, and say what they came to.
+
+    Nothing is written if the answers don't make a case that its framework can judge: the chosen
+    one, and the one that the case itself names.
+    """
+    from tuneworthy.interview.answers import write_typed
+
+    def judge(case: Case, framework: Framework) -> Dossier:
+        if chosen is not None:
+            decide(case, framework_of(case))
+        return decide(case, framework)
+
+    case = load_case(source)
+    before = decide(case, framework_of(case, chosen))
+    wrote = write_typed(source, answers, partial(framework_of, chosen=chosen), judge)
+    return wrote._replace(before=before)
+
+
+def confirm(source: str | Path, chosen: str | None = None) -> str:
+    """Confirm what an assistant answered, and say which answers these are, one a line."""
+    from tuneworthy.interview.answers import unconfirmed_answers
+
+    case = load_case(source)
+    waiting = unconfirmed_answers(case, framework_of(case, chosen))
+    confirm_answers(case, [answer.key for answer in waiting])
+    lines = [
+        f"Confirmed {one_line(answer.title)} ({answer.key}): {one_line(answer.value)},"
+        f" for “{one_line(answer.quote)}”\n"
+        for answer in waiting
+    ]
+    return "".join(lines) or "No answer by an assistant waits to be confirmed.\n"
+
+
+def stated(case: Case, framework: Framework) -> dict[str, State]:
+    """The answers as they are written, counts as states; unknown where nothing is.
+
+    By path, as ``factors.brand_voice``: a signal may bear the name of a factor.
+    """
+    from tuneworthy.interview.questions import asked_by
+
+    states: dict[str, State] = {}
+    for room, asks in asked_by(framework).items():
+        for name, ask in asks.items():
+            answer, at_least = getattr(case, room).get(name), getattr(ask, "at_least", None)
+            states[f"{room}.{name}"] = "unknown" if answer is None else answer.value
+            count = answer.count if isinstance(answer, CheckAnswer) else None
+            if count is not None and at_least is not None:
+                states[f"{room}.{name}"] = "yes" if count >= at_least else "no"
+    return states

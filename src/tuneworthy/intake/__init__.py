@@ -1,0 +1,1 @@
+"""From a user's logs and files to the evidence of a case."""

@@ -1,1 +1,0 @@
-"""Cases on disk, for every surface."""
