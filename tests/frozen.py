@@ -221,10 +221,16 @@ def steady(text: str) -> str:
     # A digest changes with every word of a framework, so it would hide what else has changed.
     text = re.sub(r"\b[0-9a-f]{64}\b", "<digest>", text)
     text = re.sub(r'("seed": )\d+', r'\1"<seed>"', text)
+    text = re.sub(r"-?\d+\.\d{9,}(?:e[-+]?\d+)?", _rounded, text)
     # Whether the embedded model is ready depends on what is installed.
     text = re.sub(r"(local:smollm2 +)not ready:.*?(?=\n\n)", r"\1<state>", text, flags=re.DOTALL)
     text = re.sub(r'("why": )"[^"]*smollm2[^"]*"', r'\1"<state>"', text)
     return re.sub(rf"\b{re.escape(_version())}\b", "<version>", text)
+
+
+def _rounded(number: re.Match[str]) -> str:
+    """A long number with nine digits: the last ones differ from processor to processor."""
+    return f"{float(number[0]):.9g}"
 
 
 def _version() -> str:
