@@ -389,7 +389,7 @@ evalset agreement annex
 evalset export annex --settle --output settle.csv
 evalset import settle.csv annex <<< shelf 2
 evalset export annex
-interview asked --plain --as-of DAY <<< Asked one|knowledge|?|no|yes|s|q
+interview asked --as-of DAY <<< Asked one|knowledge|why|no|yes|s|q
 """
 """Commands that follow each other in one folder; a later one may use what an earlier one wrote.
 What stands behind ``<<<`` is typed, a line at a time; of an import it is filled in as labels."""

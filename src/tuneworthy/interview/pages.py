@@ -257,8 +257,10 @@ def closing_page(dossier: Dossier, case_path: str) -> Sheet:
     page.lines(table([(name, safe(what)) for name, what in walk]))
     page.lines(["", "All answers are in the case file. To go on:"])
     if wcwidth.width(path) > columns() - _BESIDE_PATH:
-        return page.add(f"tuneworthy {'|'.join(WORDS['go_on'])} {path}", first="  ")
-    rows = [(f"tuneworthy {verb} {path}", what) for verb, what in WORDS["go_on"].items()]
+        return page.add(f"tuneworthy decide {path}", first="  ")
+    rows = []
+    for command, what in WORDS["go_on"].items():
+        rows.append((f"tuneworthy {command.replace('CASE', path)}", what))
     return page.lines(table(rows))
 
 
