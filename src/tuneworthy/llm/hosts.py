@@ -119,7 +119,7 @@ def _refusals(places: Iterable[Reached], confirmed: Collection[str]) -> Iterable
 def unconfirmed_error(what: str, host: str) -> InputError:
     """What is said where something would go to a host that nobody confirmed."""
     path = config_path()
-    listed = f", or list {host} under hosts in {_short(path)}" if path else ""
+    listed = f", or list it under hosts in {_short(path)}" if path else ""
     fix = f"if that is right, run it in a terminal with --to {host}{listed}"
     return CaseError(f"{what} is called at {host}, which nobody confirmed", fix=fix)
 
