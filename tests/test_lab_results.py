@@ -73,13 +73,17 @@ def test_failures_name_what_is_right_and_are_masked_but_in_the_users_own_termina
     rows = [{"id": f"c{i}", "input": f"mail bob{i}@acme-mail.de", "reference": f"shelf {i}"}
             for i in range(60)]  # fmt: skip
     (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    done = ran(folder, Fake(lambda _: "no idea"))
+
+    def unsure(request: Request) -> str:
+        return f"no idea {''.join(filter(str.isdigit, request.messages[-1].content))}"
+
+    done = ran(folder, Fake(unsure))
     page = ceiling.render(done)
     assert "@acme-mail.de" not in page
     assert "(right is shelf" in page
     lab = prepare(folder, as_of=AS_OF)
     lab.scores.shown = str
-    page = ceiling.render(ceiling.run(lab, cap_usd=0, transport=Fake(lambda _: "no idea")))
+    page = ceiling.render(ceiling.run(lab, cap_usd=0, transport=Fake(unsure)))
     assert "@acme-mail.de" in page
     lines = (folder / ".tuneworthy" / "evidence.jsonl").read_text().splitlines()
     assert len(lines) == 1  # how it is shown is no other measurement

@@ -18,6 +18,7 @@ from internals import (
     Contrast,
     EvalCase,
     Evidence,
+    Fake,
     Marker,
     Output,
     Pool,
@@ -31,6 +32,7 @@ from internals import (
     board_note,
     ceiling_rows,
     difference_text,
+    echo,
     prepare,
 )
 from internals import lab_ceiling as ceiling
@@ -112,7 +114,7 @@ def test_a_lab_counts_its_arms_with_the_nearest_examples_and_constraints(tmp_pat
         "tight": f"---\nconstrained: grammar\nfew_shot: {{k: 1, from: fixed}}\n---\n{CAREFUL}",
     }
     folder_of(tmp_path, n=60, prompts=prompts, cases={"reference": "shelf"})
-    done = api.run(prepare(tmp_path, as_of=AS_OF), cap_usd=0, transport=known({}))
+    done = api.run(prepare(tmp_path, as_of=AS_OF), cap_usd=0, transport=Fake(echo))
     assert not isinstance(done.dossier.evidence, Unknown)
     told = {one.id: one.value for one in done.dossier.evidence}
     # two prompts, each as written and with the nearest example; one has the grammar and an example

@@ -288,7 +288,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     """What it would take, in words and in JSON."""
     import asyncio
 
-    from tuneworthy.llm.hosts import strange_hosts
+    from tuneworthy.llm.hosts import find_strange_hosts
     from tuneworthy.model.base import json_text
     from tuneworthy.report.sections.lab import pilot_quote_document
     from tuneworthy.runs.labs import LABS
@@ -297,7 +297,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     training, calls = asyncio.run(quoted_training(pilot)), LABS["pilot"].quoted(pilot)
     parts = {"plan": pilot.plan, "training": training, "calls": calls}
     values: dict[str, Any] = {n: part.model_dump(mode="json") for n, part in parts.items()}
-    if hosts := strange_hosts(pilot.lab.places):
+    if hosts := find_strange_hosts(pilot.lab.places):
         values |= {"hosts": hosts, "unconfirmed": pilot.lab.unconfirmed}
     document = pilot_quote_document(
         pilot.plan, training, calls, budget, pilot.lab.case.name, pilot.lab.host_rows

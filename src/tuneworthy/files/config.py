@@ -9,14 +9,14 @@ from pydantic import AfterValidator
 
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.disk import MIB, read_text
-from tuneworthy.llm.hosts import config_path, host_named
+from tuneworthy.llm.hosts import config_path, read_host
 from tuneworthy.model.base import FileRecord, wrong
 from tuneworthy.syntax.document import ParsedFile, build, parse
 
 
 def _host(text: str) -> str:
     try:
-        return host_named(text)
+        return read_host(text)
     except CaseError:
         raise wrong(f'holds "{text[:80]}", which is no host', "write llm.example.com") from None
 

@@ -47,7 +47,7 @@ from tuneworthy.lab.session import (
 )
 from tuneworthy.llm.choose import lacking_keys, prices_of, transport_for
 from tuneworthy.llm.endpoints import STATE_PRICE, Reached, Transport, reach
-from tuneworthy.llm.hosts import host_named, refuse_unconfirmed, strange_hosts, unconfirmed
+from tuneworthy.llm.hosts import find_strange_hosts, list_unconfirmed, read_host, refuse_unconfirmed
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, PriceOf, Stop, quotes, total
 from tuneworthy.model.base import Strings
@@ -106,12 +106,12 @@ class PreparedLab:
     @property
     def unconfirmed(self) -> Strings:
         """Hosts that it would call and that nobody confirmed, a sentence each."""
-        return unconfirmed(self.places, self.confirmed)
+        return list_unconfirmed(self.places, self.confirmed)
 
     @property
     def host_rows(self) -> Iterator[tuple[str, str]]:
         """What a quote says of hosts that aren't the vendors' own."""
-        if hosts := strange_hosts(self.places):
+        if hosts := find_strange_hosts(self.places):
             yield "Sent to", f"{listing(hosts)}, which isn't the host of a model's own vendor"
         for sentence in self.unconfirmed:
             yield "Host", f"{sentence}. Until then nothing is sent"
@@ -195,9 +195,9 @@ def prepare(
     answers. Models may be called at the hosts in ``to``, beside those that need no saying.
     Raises InputError if the case has no models, prompts or evaluation set, or a wrong one.
     """
-    confirmed = confirmed_hosts(to)
+    confirmed = read_confirmed_hosts(to)
     if judge is not None and judge.base_url:  # who names it on the command line confirms it
-        confirmed |= {host_named(judge.base_url)}
+        confirmed |= {read_host(judge.base_url)}
     case = load_case(source)
     files = files_now(case, "evaluation", "prompts")
     cases, prompts = evalset_of(case, source), read_prompts(case)
@@ -248,12 +248,12 @@ def prepare(
     return PreparedLab(*about, trusted=frozenset(trusted), files=files, confirmed=confirmed)
 
 
-def confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
+def read_confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
     """The hosts that a user's own configuration lists, and those that are named in a command."""
     hosts = set(read_config().hosts)
     for text in to:
         try:
-            hosts.add(host_named(text))
+            hosts.add(read_host(text))
         except CaseError:
             fix = "name one, as llm.example.com"
             raise InputError(f'"{text[:80]}" is no host', where="--to", fix=fix) from None
@@ -407,7 +407,7 @@ def render_quote(
             proposing,
             general=general,
             judge=lab.judge,
-            hosts=strange_hosts(lab.places),
+            hosts=find_strange_hosts(lab.places),
             unconfirmed=lab.unconfirmed,
         )
     seen = [seconds for *_, seconds in lab.usual.values() if seconds]
@@ -523,7 +523,7 @@ def paid(
                     at_once=at_once,
                     watch=settings.get("watch"),
                     on_stop=on_stop,
-                    hosts=strange_hosts(lab.places),
+                    hosts=find_strange_hosts(lab.places),
                 )
                 return await work(calls, quote)
         finally:

@@ -19,7 +19,7 @@ import numpy as np
 from tuneworthy.lab.judge import JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, shown_share, worth
-from tuneworthy.llm.hosts import strange_host
+from tuneworthy.llm.hosts import find_strange_host
 from tuneworthy.llm.runner import Stop
 from tuneworthy.measure.sample import distinct_prompts
 from tuneworthy.model.base import State, Unknown
@@ -277,7 +277,7 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
     (model,) = (arm.model for arm in plan.arms if arm.id == result.best)
     more = {"factor": "today.quality", "source": source, "method": method}
     details = {"model": model}
-    if host := strange_host(model, plan.setting.reached[model].base_url):
+    if host := find_strange_host(model, plan.setting.reached[model].base_url):
         details["host"] = host
     quality = interval_evidence("success_share", share, as_of, details=details, **more)
     arms = _scored_prompts(result.arms)

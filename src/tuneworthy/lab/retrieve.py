@@ -31,7 +31,7 @@ from tuneworthy.lab.prepare import prepare as prepare_lab
 from tuneworthy.lab.result import ENOUGH, contrast, interval_evidence, measured_in
 from tuneworthy.lab.scores import Scores, first_of
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
-from tuneworthy.llm.hosts import strange_hosts
+from tuneworthy.llm.hosts import find_strange_hosts
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import quote
 from tuneworthy.measure.signals.knowledge import sentences
@@ -463,6 +463,9 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
         return {"answers": unknown, "spend": calls.spend, **stop.of_result}
     cases = tuple({case.id: case for *_, case in wanted}.values())
     retrieved, known, none = {arm.id: arm for _, arm, _ in wanted}.values()
+    if not lab.scores.unanswered(known, cases):
+        # Without a passage "I don't know" may be all that a good model says.
+        lab.scores.believed.add(none.id)
     right = lab.scores.share(known, cases)
     wrong = right
     if not isinstance(right, Unknown):
@@ -477,9 +480,7 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
         synthesis_gap=wrong,
         gain=contrast(lab.scores, retrieved, none, cases),
     )
-    lost = [why for arm in (retrieved, known) if (why := lab.scores.unanswered(arm, cases))]
-    # Without a passage "I don't know" may be all that a good model says.
-    lost += filter(None, [lab.scores.lost(none, cases)])
+    lost = [why for arm in (retrieved, known, none) if (why := lab.scores.unanswered(arm, cases))]
     return {"answers": answers, "spend": calls.spend, **first_of(lost).of_result}
 
 
@@ -542,7 +543,7 @@ def render_quote(
     if form == "json":
         if prepared.lab is None:
             return quote_dict(arms, *parts, quote)
-        hosts = strange_hosts(prepared.lab.places)
+        hosts = find_strange_hosts(prepared.lab.places)
         unconfirmed = prepared.lab.unconfirmed
         return quote_dict(arms, *parts, quote, hosts=hosts, unconfirmed=unconfirmed)
     searched = f"{counted(result.documents, 'document')}, which is free and sends nothing"

@@ -189,6 +189,8 @@ class Scores:
     ) -> None:
         self.marker = Marker((), Kit()) if marker is None else marker
         self.judge, self.most_missing = judge, most_missing
+        self.believed = set[str]()
+        """Arms that may say one thing to everything, as their model is known to answer."""
         self.shown: Callable[[str], str] = masked  #: How texts of cases and answers are shown.
         self._arms = defaultdict[str, ArmScores](ArmScores)
         self._waited: dict[tuple[str, str, int], float] = {}
@@ -327,23 +329,24 @@ class Scores:
 
         Too many calls got no answer, or all of them the same one.
         """
-        return self.lost(arm, cases) or self.same_words(arm, cases)
+        return self.missing_answers(arm, cases) or self.same_words(arm, cases)
 
-    def hollow(self, arm: Arm, cases: Cases) -> bool:
+    def is_hollow(self, arm: Arm, cases: Cases) -> bool:
         """Whether all that a model said so far was one thing, and never right."""
         return arm.kind != "baseline" and bool(self.of(arm).one_text(cases))
 
     def same_words(self, arm: Arm, cases: Cases) -> str:
         """What an arm says to every input, many different ones, and never rightly; else empty."""
         of = self.of(arm)
-        answered = of.one_text(cases) if arm.kind != "baseline" else []
+        exempt = arm.kind == "baseline" or arm.id in self.believed
+        answered = [] if exempt else of.one_text(cases)
         inputs = len({question(case) for case in answered})
         if inputs < SAME_WORDS:
             return ""
         text = one_line(self.shown(of.came(answered[0])[0] or ""), limit=_SHOWN_OF_SAME)
         return f'every answer of {arm.id} to {inputs} inputs was: "{text}", and none is right'
 
-    def lost(self, arm: Arm, cases: Cases) -> str:
+    def missing_answers(self, arm: Arm, cases: Cases) -> str:
         """Why an arm isn't measured on cases: too many calls without an answer; else empty."""
         of = self.of(arm)
         missing, calls = of.missing(cases)
@@ -632,7 +635,7 @@ class Lab:
         right. An arm that has said one thing so far, and that never rightly, may not have answered.
         """
         known = np.nan_to_num(self.scores.row(arm, cases, missing), nan=0.5)
-        if self.scores.hollow(arm, self._seen):
+        if self.scores.is_hollow(arm, self._seen):
             known = np.full(len(cases), missing)
         sums = np.bincount(clusters_of(cases), known) / longest
         return list(sums.tolist())

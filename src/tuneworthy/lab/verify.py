@@ -140,7 +140,7 @@ async def _run(
         raise lab.stop.error("; what was paid for is kept")
     raced = lab.stayed("prompt", "tuned")
     if lost := first_of(lab.unanswered(raced, plan.select)):
-        missing = any(scores.lost(arm, plan.select) for arm in raced)
+        missing = any(scores.missing_answers(arm, plan.select) for arm in raced)
         fix = CORRECT if missing else LOOK_AT_WORDS
         raise StoppedError(f"not judged: {lost.why}", fix=fix)
     chosen = chosen_arms(lab)
@@ -238,7 +238,7 @@ def compared(written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Ar
     missing = False
     for arm in arms:
         for by, cases in asked:
-            missing = missing or bool(by.lost(arm, cases))
+            missing = missing or bool(by.missing_answers(arm, cases))
             if reason := by.unanswered(arm, cases):
                 lost.append(reason)
     if lab.stop:

@@ -29,12 +29,12 @@ def config_path() -> Path | None:
     return None
 
 
-def host_named(text: str) -> str:
+def read_host(text: str) -> str:
     """The host that a user means: a host alone, or an address; a CaseError if it is none."""
     return host_of(text if "://" in text else f"https://{text}")
 
 
-def strange_host(model_id: str, base_url: str | None) -> str:
+def find_strange_host(model_id: str, base_url: str | None) -> str:
     """The host of a model that isn't at its vendor's own; empty for one that is.
 
     What is served on this machine is nobody's host, unless a vendor's name stands before it. An
@@ -56,13 +56,15 @@ def strange_host(model_id: str, base_url: str | None) -> str:
 
 def name_with_host(model_id: str, base_url: str | None) -> str:
     """A model as people see it: ``openai:gpt-4o at elsewhere.example``."""
-    host = strange_host(model_id, base_url)
+    host = find_strange_host(model_id, base_url)
     return f"{model_id} at {host}" if host else model_id
 
 
-def strange_hosts(places: Iterable[Reached]) -> Strings:
+def find_strange_hosts(places: Iterable[Reached]) -> Strings:
     """Hosts of places that aren't their vendors' own, each once."""
-    hosts = (strange_host(f"{place.provider}:{place.name}", place.base_url) for place in places)
+    hosts = (
+        find_strange_host(f"{place.provider}:{place.name}", place.base_url) for place in places
+    )
     return tuple(dict.fromkeys(host for host in hosts if host))
 
 
@@ -79,7 +81,7 @@ def _in_environment() -> frozenset[str]:
     for provider in PRESETS:
         if address := os.environ.get(f"{provider.upper()}_BASE_URL", ""):
             with suppress(CaseError):
-                hosts.add(host_named(address))
+                hosts.add(read_host(address))
     return frozenset(hosts)
 
 
@@ -95,7 +97,7 @@ def _is_confirmed(place: Reached, confirmed: Collection[str]) -> bool:
     return host in _VENDORS if preset is None else host == host_of(preset.base_url)
 
 
-def unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) -> Strings:
+def list_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) -> Strings:
     """Hosts that nobody confirmed, a sentence each with what confirms it; () where all are."""
     return tuple(dict.fromkeys(map(str, _refusals(places, confirmed))))
 
@@ -109,13 +111,15 @@ def refuse_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) ->
 def _refusals(places: Iterable[Reached], confirmed: Collection[str]) -> Iterable[InputError]:
     for place in places:
         if place.base_url and not _is_confirmed(place, confirmed):
-            yield not_confirmed(f'model "{place.provider}:{place.name}"', host_of(place.base_url))
+            yield unconfirmed_error(
+                f'model "{place.provider}:{place.name}"', host_of(place.base_url)
+            )
 
 
-def not_confirmed(what: str, host: str) -> InputError:
+def unconfirmed_error(what: str, host: str) -> InputError:
     """What is said where something would go to a host that nobody confirmed."""
     path = config_path()
-    listed = f", or list {host} under hosts in {_short(path)}" if path else ""
+    listed = f", or list it under hosts in {_short(path)}" if path else ""
     fix = f"if that is right, run it in a terminal with --to {host}{listed}"
     return CaseError(f"{what} is called at {host}, which nobody confirmed", fix=fix)
 

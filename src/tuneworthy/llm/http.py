@@ -28,7 +28,7 @@ from tuneworthy.llm.endpoints import (
     host_of,
     key_variable,
 )
-from tuneworthy.llm.hosts import may_send_to, not_confirmed
+from tuneworthy.llm.hosts import may_send_to, unconfirmed_error
 from tuneworthy.model.base import readable
 from tuneworthy.model.lab import ERROR_END, RefusedBy, Reply, Request, Usage
 
@@ -180,7 +180,7 @@ class Http:
         except CaseError as caught:
             raise Refused(str(caught)) from None
         if not trusted and not may_send_to(host, self._confirmed):
-            raise Refused(str(not_confirmed("what is sent", host)), for_all=True)
+            raise Refused(str(unconfirmed_error("what is sent", host)), for_all=True)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

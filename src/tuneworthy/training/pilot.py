@@ -36,7 +36,7 @@ from tuneworthy.lab.verify import (
 )
 from tuneworthy.llm.choose import prices_of, transport_for
 from tuneworthy.llm.endpoints import Busy, CallError, Doubtful, NotSent, Refused, reach
-from tuneworthy.llm.hosts import strange_host
+from tuneworthy.llm.hosts import find_strange_host
 from tuneworthy.llm.ledger import TRAINING, Ledger
 from tuneworthy.llm.runner import Job, Stop, quote, total
 from tuneworthy.model.base import Estimated
@@ -106,7 +106,7 @@ class PreparedPilot:
         """A tuned arm; without a seed, all seeds are one arm."""
         of_seed = "" if seed is None else f" · seed {seed}"
         more = f" · nearest {near}" if near else ""
-        host = strange_host(self.base.id, self.base.base_url)
+        host = find_strange_host(self.base.id, self.base.base_url)
         more += f" at {host}" if host else ""
         return Arm(
             id=f"{self.prompt.name} · tuned on {size}{more}{of_seed}"[:200],
@@ -525,7 +525,7 @@ class _Going:
         ahead = verify.contrast.low > self.plan.margin and verify.outcome != "regressed"
         if ahead and (lost := self._lost()):
             race = self.lab.stayed("prompt")
-            missing = any(self.scores.lost(arm, self.select) for arm in race)
+            missing = any(self.scores.missing_answers(arm, self.select) for arm in race)
             why = "unanswered" if missing else "same_words"
             unknown = {"outcome": "unknown", "why": why, **lost.of_result}
             return verify.model_copy(update=unknown)  # another untuned way may be better
