@@ -37,10 +37,16 @@ def rendered(name: str, form: str) -> str:
     return str(render(dossier, form, case_path=f"examples/{name}"))
 
 
+def without_digests(text: str) -> str:
+    """A report without digests: they change with every word of a framework."""
+    text = re.sub(r"\b[0-9a-f]{64}\b", "<digest>", text)
+    return re.sub(r"\([0-9a-f]{12}\)", "(<digest>)", text)
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_report_reads_as_reviewed(name: str, form: str) -> None:
-    text = rendered(name, form)
+    text = without_digests(rendered(name, form))
     path = SNAPSHOTS / f"{name}.{FORMS[form]}"
     if os.environ.get("TUNEWORTHY_SNAPSHOTS") == "write":
         SNAPSHOTS.mkdir(exist_ok=True)
