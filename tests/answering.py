@@ -10,17 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from internals import (
-    AnswerResult,
-    EvaluatedCase,
-    Item,
-    LabelQueue,
     LabelTask,
-    accept_conflict,
-    case_path,
+    files_case,
     framework_of,
-    open_queue,
-    read_with_digest,
-    write_answer,
+    interview_answers,
+    model_interview,
+    section_evalset,
+    workspace_labelling,
 )
 from tuneworthy import decide
 
@@ -33,8 +29,8 @@ def answer_in(
     chosen: str | None = None,
     read_digest: str | None = None,
     as_of: date | None = None,
-    write: Callable[..., AnswerResult] = write_answer,
-) -> AnswerResult:
+    write: Callable[..., model_interview.AnswerResult] = interview_answers.write_answer,
+) -> model_interview.AnswerResult:
     """Write one answer of an interview."""
     now = evaluated(source, chosen, as_of=as_of)
     if read_digest is not None:
@@ -44,17 +40,24 @@ def answer_in(
 
 def evaluated(
     source: str | Path, chosen: str | None = None, as_of: date | None = None
-) -> EvaluatedCase:
+) -> interview_answers.EvaluatedCase:
     """A case and its dossier, as a surface has them."""
-    read, text = read_with_digest(source), case_path(source).read_text("utf-8")
+    read, text = (
+        files_case.read_with_digest(source),
+        files_case.case_path(source).read_text("utf-8"),
+    )
     framework = framework_of(read.case, chosen)
     dossier = decide(read.case, framework, as_of=as_of)
-    return EvaluatedCase(source, read.case, framework, text, read.digest, "", dossier)
+    return interview_answers.EvaluatedCase(
+        source, read.case, framework, text, read.digest, "", dossier
+    )
 
 
-def keep_both(source: str | Path, ask_id: str, challenge_id: str, **more: Any) -> AnswerResult:
+def keep_both(
+    source: str | Path, ask_id: str, challenge_id: str, **more: Any
+) -> model_interview.AnswerResult:
     """Accept a conflict in the same way."""
-    return answer_in(source, ask_id, challenge_id, write=accept_conflict, **more)
+    return answer_in(source, ask_id, challenge_id, write=interview_answers.accept_conflict, **more)
 
 
 def label_queue(
@@ -64,14 +67,14 @@ def label_queue(
     rubric: str | Path = "",
     pairwise: tuple[str, str] | None = None,
     lab: Any = None,
-) -> LabelQueue:
+) -> workspace_labelling.LabelQueue:
     """What there is to label, by what the command line takes."""
     kind: Any = "pairwise" if pairwise else "rubric" if rubric else "answer"
     task = LabelTask(kind, labeller, rubric, arms=pairwise or (), lab=lab)
-    return open_queue(source, task)
+    return workspace_labelling.open_queue(source, task)
 
 
-def unlabelled(queue: LabelQueue) -> Iterator[Item]:
+def unlabelled(queue: workspace_labelling.LabelQueue) -> Iterator[section_evalset.Item]:
     """The items without a label one after the other, as the page shows them."""
     name = queue.open_after()
     while item := queue.items.get(name):

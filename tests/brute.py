@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import combinations, product
 from typing import Any
 
-from internals import Bands, Bound, Condition
+from internals import model_framework
 from tuneworthy import Framework
 
 Answers = Mapping[str, str]
@@ -52,7 +52,7 @@ def measures(framework: Framework, answers: Answers) -> dict[str, Fraction]:
     return found
 
 
-def inside(bound: Bound, value: Fraction) -> bool:
+def inside(bound: model_framework.Bound, value: Fraction) -> bool:
     return (
         (bound.at_least is None or value >= exact(bound.at_least))
         and (bound.more_than is None or value > exact(bound.more_than))
@@ -61,7 +61,7 @@ def inside(bound: Bound, value: Fraction) -> bool:
     )
 
 
-def true(framework: Framework, condition: Condition, answers: Answers) -> bool:
+def true(framework: Framework, condition: model_framework.Condition, answers: Answers) -> bool:
     reached = all(answers[n] == "yes" for n in framework.ceiling)
     if condition.ceiling is not None and (condition.ceiling == "yes") != reached:
         return False
@@ -85,7 +85,7 @@ def outcome(framework: Framework, answers: Answers) -> str:
     raise AssertionError("the last step has no condition")
 
 
-def band(bands: Bands, value: Fraction) -> str:
+def band(bands: model_framework.Bands, value: Fraction) -> str:
     for name, bound in (("strong", bands.strong), ("moderate", bands.moderate)):
         if inside(bound, value):
             return name

@@ -5,26 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from internals import (
-    TARGETS,
-    BreakEven,
-    Computed,
-    InvestmentResult,
-    Month,
-    MoveResult,
-    OptionResult,
-    PartTotal,
-    Percentiles,
-    Phase,
-    Plan,
-    Range,
-    Recommendation,
-    ServingResult,
-    Simulation,
-    Step,
-    Swing,
-    Unknown,
-)
+from internals import Range, Recommendation, Unknown, model_dossier, verdict_facts
 from tuneworthy import Dossier
 
 ASK = "ask whoever knows"
@@ -37,10 +18,10 @@ def full(dossier: Dossier, say: str = "") -> Dossier:
         dossier: Any whose money is known.
         say: What every text begins with.
     """
-    assert isinstance(dossier.investment, InvestmentResult)
+    assert isinstance(dossier.investment, model_dossier.InvestmentResult)
     money = dossier.investment.model_copy(
         update={
-            "break_even_months": BreakEven(
+            "break_even_months": model_dossier.BreakEven(
                 point=dossier.investment.break_even_months.point, p10=3.1, p50=7.4, p90="never"
             ),
             "p_within_6_months": 0.38,
@@ -55,7 +36,7 @@ def full(dossier: Dossier, say: str = "") -> Dossier:
                 choice="both",
                 options=("caching", "hybrid"),
                 steps=(
-                    Step(
+                    model_dossier.Step(
                         option="caching",
                         title=f"{say}prompt caching",
                         because=f"{say}it cuts the bill",
@@ -74,7 +55,7 @@ def full(dossier: Dossier, say: str = "") -> Dossier:
     )
 
 
-def options(say: str) -> tuple[OptionResult, ...]:
+def options(say: str) -> tuple[model_dossier.OptionResult, ...]:
     """Options of every kind of help, with what isn't known."""
     unknown = Unknown(ask=ASK)
     told: list[tuple[str, str, Any, Any, Any]] = [
@@ -86,14 +67,16 @@ def options(say: str) -> tuple[OptionResult, ...]:
         ("pretraining", "continued pretraining", "no", unknown, Range(low=12, high="open")),
     ]
     return tuple(
-        OptionResult(
+        model_dossier.OptionResult(
             id=name,
             title=say + title,
             kind="tuning" if name in ("hybrid", "pretraining") else "serving",
             rank=rank,
             helps=helps,
             because=f"{say}most of the 6,000 tokens are the same in every call",
-            moves=dict.fromkeys(TARGETS, MoveResult(effect="improves", grade="computed")),
+            moves=dict.fromkeys(
+                verdict_facts.TARGETS, model_dossier.MoveResult(effect="improves", grade="computed")
+            ),
             grade="rule_of_thumb",
             quality=unknown,
             usd_per_month=usd,
@@ -107,15 +90,15 @@ def options(say: str) -> tuple[OptionResult, ...]:
     )
 
 
-def computed(say: str) -> Computed:
+def computed(say: str) -> model_dossier.Computed:
     """Ways to serve the traffic, and the calculation."""
-    return Computed(
+    return model_dossier.Computed(
         servings=(
-            ServingResult(
+            model_dossier.ServingResult(
                 model=f"{say}gpt-4o", how="cached", tuned=False, usd_per_month=18.0,
                 admissible="yes", why="",
             ),
-            ServingResult(
+            model_dossier.ServingResult(
                 model=f"{say}gpt-4o", how="as_is", tuned=True, usd_per_month=14.5,
                 admissible="unknown", why="no tuning service is named",
             ),
@@ -131,29 +114,31 @@ def computed(say: str) -> Computed:
     )  # fmt: skip
 
 
-def simulation(say: str) -> Simulation:
+def simulation(say: str) -> model_dossier.Simulation:
     """Three years that go well, so-so and badly."""
-    return Simulation(
+    return model_dossier.Simulation(
         draws=10_000,
         horizon_months=36,
         p_never=0.22,
         likely_usd=14_000.0,
-        npv_usd=Percentiles(p10=-9_800, p50=14_200, p90=41_000),
+        npv_usd=model_dossier.Percentiles(p10=-9_800, p50=14_200, p90=41_000),
         curve=tuple(
-            Month(month=m, p10=-6_600 - 90 * m, p50=-6_100 + 640 * m, p90=-5_700 + 1_450 * m)
+            model_dossier.Month(
+                month=m, p10=-6_600 - 90 * m, p50=-6_100 + 640 * m, p90=-5_700 + 1_450 * m
+            )
             for m in range(37)
         ),
         tornado=(
-            Swing(input=f"{say}saving a month", low_usd=-12_000, high_usd=39_000),
-            Swing(input=f"{say}running costs", low_usd=22_000, high_usd=3_000),
-            Swing(input=f"{say}growth", low_usd=9_000, high_usd=20_500),
+            model_dossier.Swing(input=f"{say}saving a month", low_usd=-12_000, high_usd=39_000),
+            model_dossier.Swing(input=f"{say}running costs", low_usd=22_000, high_usd=3_000),
+            model_dossier.Swing(input=f"{say}growth", low_usd=9_000, high_usd=20_500),
         ),
         cost_of_waiting_usd=-340.0,
         assumes=(f"{say}a discount rate of 8% a year",),
     )
 
 
-def plan(say: str) -> Plan:
+def plan(say: str) -> model_dossier.Plan:
     """Four phases, one after the other, the last for a later goal."""
     start = date(2026, 11, 30)
     told: list[tuple[str, str, Any, tuple[str, ...]]] = [
@@ -163,7 +148,7 @@ def plan(say: str) -> Plan:
         ("tools", "the second goal", "later_goals", ("training",)),
     ]
     phases = tuple(
-        Phase(
+        model_dossier.Phase(
             id=name,
             title=say + title,
             part=part,
@@ -177,8 +162,10 @@ def plan(say: str) -> Plan:
         )
         for n, (name, title, part, needs) in enumerate(told)
     )
-    total = PartTotal(hours=Range(low=30, high=60), usd=Range(low=3_000, high="open"), end=start)
-    return Plan(
+    total = model_dossier.PartTotal(
+        hours=Range(low=30, high=60), usd=Range(low=3_000, high="open"), end=start
+    )
+    return model_dossier.Plan(
         aim="tune",
         start=start,
         phases=phases,

@@ -11,21 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from internals import (
-    Finished,
     Model,
-    PreparedPilot,
-    PricedTokens,
     TrainingExample,
-    TrainingQuote,
-    TrainingSet,
-    TrainingStep,
     TrainingWork,
-    content_id,
-    general_skills,
+    files_stores,
+    lab_verify,
+    model_case,
+    model_pilot,
+    model_training,
     prepare,
-    prepare_pilot,
-    set_digest,
-    write_training,
+    training_pilot,
+    training_trainers,
 )
 from lab_world import folder_of, known
 from tuneworthy import load_case
@@ -44,10 +40,10 @@ def trained_on(folder: Path, n: int = 80, **more: Any) -> Path:
             {"role": "assistant", "content": f"shelf {10_000 + i}"},
         ]
         one = TrainingExample.model_validate({"id": "none", "messages": turns} | more)
-        examples.append(one.model_copy(update={"id": content_id(one.messages)}))
+        examples.append(one.model_copy(update={"id": model_training.content_id(one.messages)}))
     counts = {"train": n, "validation": 0, "accepted": n, "edited": 0, "stated": 0, "rejected": 0}
-    made = TrainingSet(digest=set_digest(examples), **counts)
-    write_training(load_case(folder), made, examples)
+    made = model_training.TrainingSet(digest=model_training.set_digest(examples), **counts)
+    files_stores.write_training(load_case(folder), made, examples)
     return folder
 
 
@@ -85,8 +81,8 @@ class FakeTrainer:
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         return [line.split()[1] for line in lines if line.split()[0] == moment]
 
-    async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
-        return TrainingQuote(jobs=len(works), steps=1, seconds=1.0, memory_mib=1.0)
+    async def quote(self, works: Sequence[TrainingWork]) -> model_pilot.TrainingQuote:
+        return model_pilot.TrainingQuote(jobs=len(works), steps=1, seconds=1.0, memory_mib=1.0)
 
     def usd_most(self, work: TrainingWork) -> float:
         return self.usd
@@ -105,9 +101,11 @@ class FakeTrainer:
         there = work.job.key in self.said("began")
         return f"job-{work.job.key[:8]}" if there else None
 
-    async def finish(self, work: TrainingWork, id: str, step: TrainingStep) -> Finished:
+    async def finish(
+        self, work: TrainingWork, id: str, step: training_trainers.Step
+    ) -> training_trainers.Finished:
         assert id == f"job-{work.job.key[:8]}"
-        done = Finished(f"fake:tuned-{work.job.size}", self.usd, 1.0)
+        done = training_trainers.Finished(f"fake:tuned-{work.job.size}", self.usd, 1.0)
         if work.job.key in self.said("ended"):
             return done
         step("step 1 of 2")
@@ -118,7 +116,7 @@ class FakeTrainer:
         return done
 
     def served(self, model: str) -> Model:
-        price = PricedTokens(input=0, output=0)
+        price = model_case.TokenPrice(input=0, output=0)
         return Model(id=model, kind="tuned", usd_per_mtok=price)
 
     def stop(self) -> None:
@@ -130,7 +128,7 @@ class FakeTrainer:
 
 def general_answers() -> dict[str, str]:
     """The right answer to every general task of a family, by question."""
-    return {one.text: HAND[one.id][0] for one in general_skills() if one.id in HAND}
+    return {one.text: HAND[one.id][0] for one in lab_verify.general_skills() if one.id in HAND}
 
 
 def answers(shares: dict[str, float], **more: Any) -> Any:
@@ -146,6 +144,6 @@ def rising(base: float = 0.5, top: float = 0.95, most: int = 80) -> dict[str, fl
     return steps | {"base": base}
 
 
-def pilot_of(folder: Path, trainer: Any, **more: Any) -> PreparedPilot:
+def pilot_of(folder: Path, trainer: Any, **more: Any) -> training_pilot.PreparedPilot:
     lab = prepare(folder, as_of=AS_OF)
-    return prepare_pilot(lab, trainer, "fake:base", **{"seeds": 2, **more})
+    return training_pilot.prepare_pilot(lab, trainer, "fake:base", **{"seeds": 2, **more})

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from internals import COLUMNS, DUPLICATE_OF, Batch, Found, Signal, Table, as_numbers, forget
+from internals import COLUMNS, Batch, Found, Signal, Table, signal_base, text_search
 
 
 def batch(**columns: list) -> Batch:  # type: ignore[type-arg]  # tests name any column
@@ -25,7 +25,7 @@ def table_of(signal: Signal, batches: Sequence[Batch]) -> Table:
     codes: dict[str, dict[str, int]] = {"conversation": {}, "model": {}, "prompt": {}, "system": {}}
     placed: dict[str, list[int]] = {name: [] for name in codes}
     whole = Batch()
-    forget()  # a test may have changed a batch since
+    text_search.forget()  # a test may have changed a batch since
     for each in batches:
         for name, values in signal.rows(each).items():
             numbers.setdefault(name, []).extend(float(value) for value in values)
@@ -43,12 +43,12 @@ def table_of(signal: Signal, batches: Sequence[Batch]) -> Table:
         known = codes["conversation"]
         placed["conversation"].append(known.setdefault(conversation, len(known)))
     if getattr(signal, "wants_duplicates", False):
-        numbers[DUPLICATE_OF] = _copies(whole)
+        numbers[signal_base.DUPLICATE_OF] = _copies(whole)
     return Table(
         numbers={name: np.array(values) for name, values in numbers.items()},
         conversation=np.array(placed["conversation"], dtype=np.int64),
-        time=as_numbers(whole.timestamp),
-        turn=as_numbers(whole.turn),
+        time=signal_base.as_numbers(whole.timestamp),
+        turn=signal_base.as_numbers(whole.turn),
         model=np.array(placed["model"], dtype=np.int64),
         models=tuple(codes["model"]),
         prompt=np.array(placed["prompt"], dtype=np.int64),

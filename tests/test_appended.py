@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import append_line, run, whole_lines
+from internals import files_stores, run
 
 LINES = st.lists(st.dictionaries(st.text(max_size=4), st.integers(), min_size=1), max_size=4)
 
@@ -22,10 +22,10 @@ def test_a_file_cut_anywhere_keeps_its_whole_lines_and_takes_the_next(
     written = "".join(json.dumps(one) + "\n" for one in before).encode()
     cut = data.draw(st.integers(0, len(written)))
     path.write_bytes(written[:cut])
-    whole = [json.loads(line) for line in whole_lines(written[:cut].decode()) if line]
+    whole = [json.loads(line) for line in files_stores.whole_lines(written[:cut].decode()) if line]
     ends = [n for n in range(len(written)) if written[n : n + 1] == b"\n"]
     assert whole == before[: sum(end <= cut for end in ends)]
-    append_line(path, b'{"new": 1}\n', sync=False)
+    files_stores.append_line(path, b'{"new": 1}\n', sync=False)
     found = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert found == [*whole, {"new": 1}]
 
@@ -37,7 +37,7 @@ def test_a_file_that_is_a_link_or_somebody_else_s_is_left_alone(tmp_path: Path) 
     link.symlink_to(notes)
     for path in (link, notes):
         with pytest.raises(OSError, match=r"link|none of ours"):
-            append_line(path, b"{}\n")
+            files_stores.append_line(path, b"{}\n")
     assert notes.read_text("utf-8") == "my notes, without an end"
 
 

@@ -28,16 +28,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from internals import (
-    CASE_LIMIT,
-    CASES_LIMIT,
-    FRAMEWORK_LIMIT,
-    catalogue_text,
-    parse,
-    render,
-    run,
-    shipped_index,
-)
+from internals import catalogue_text, files_disk, parse, render, run, shipped_index
 from internals import cli_module as root
 from tuneworthy import Dossier, InputError, decide, load_case, load_framework
 
@@ -1065,9 +1056,9 @@ def test_an_alias_never_multiplies(command: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "limit", "mib"),
     [
-        (("decide",), CASE_LIMIT, 1),
-        (("framework", "check"), FRAMEWORK_LIMIT, 2),
-        (("show", TASK_API, "history", "--since"), CASES_LIMIT, 16),
+        (("decide",), files_disk.CASE_LIMIT, 1),
+        (("framework", "check"), files_disk.FRAMEWORK_LIMIT, 2),
+        (("show", TASK_API, "history", "--since"), files_disk.CASES_LIMIT, 16),
     ],
 )
 def test_a_file_over_the_stated_size_is_refused(
@@ -1082,12 +1073,12 @@ def test_a_file_over_the_stated_size_is_refused(
 
 def test_a_file_of_exactly_the_stated_size_is_read(tmp_path: Path) -> None:
     path = tmp_path / "case.yaml"
-    path.write_bytes(b"name: x\n" + b"#" * (CASE_LIMIT - 8))
+    path.write_bytes(b"name: x\n" + b"#" * (files_disk.CASE_LIMIT - 8))
     assert answered_or_refused("decide", str(path)).code == 0
 
 
 def _large(start: str, unit: str) -> str:
-    return start + unit * ((CASE_LIMIT - len(start)) // len(unit))
+    return start + unit * ((files_disk.CASE_LIMIT - len(start)) // len(unit))
 
 
 LARGE = {

@@ -16,16 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from internals import (
-    CaseQuery,
     ConflictError,
-    NoSuchCaseError,
     Workspace,
-    answers_since,
+    cases_portfolio,
     catalogue_text,
+    errors_room,
     framework_of,
     open_directory,
     read_versions,
-    take_snapshot,
+    workspace_module,
 )
 from tuneworthy import CaseError, InputError, decide, load_case, load_framework
 from web_world import DAY, OPEN_CASE, a_shelf
@@ -197,14 +196,16 @@ def test_the_parts_of_a_list_hold_every_case_once(
         monkeypatch.setattr("tuneworthy.cases.workspace._PAGE", page)
         monkeypatch.setattr("tuneworthy.cases.workspace._FEW", few)
         found: list[str] = []
-        part = board.listed(CaseQuery())
+        part = board.listed(cases_portfolio.CaseQuery())
         while True:
             found += [row.name for row in part.cases]
             if not part.more:
                 break
-            part = board.listed(CaseQuery(after=found[-1]))
+            part = board.listed(cases_portfolio.CaseQuery(after=found[-1]))
         assert found == sorted(names)
-    assert [row.name for row in board.listed(CaseQuery(find="005")).cases] == ["case-005"]
+    assert [row.name for row in board.listed(cases_portfolio.CaseQuery(find="005")).cases] == [
+        "case-005"
+    ]
 
 
 def test_what_is_not_worked_out_in_a_moment_is_pending_and_comes_later(
@@ -212,7 +213,7 @@ def test_what_is_not_worked_out_in_a_moment_is_pending_and_comes_later(
 ) -> None:
     board = a_board(a_shelf(tmp_path, one=OPEN_CASE, two=OPEN_CASE))
     monkeypatch.setattr("tuneworthy.cases.workspace._MOMENT_S", 0.0)
-    found = board.listed(CaseQuery(budget=10))
+    found = board.listed(cases_portfolio.CaseQuery(budget=10))
     assert [(row.name, row.answer, row.pending) for row in found.cases] == [
         ("one", None, True), ("two", None, True)
     ]  # fmt: skip
@@ -220,14 +221,17 @@ def test_what_is_not_worked_out_in_a_moment_is_pending_and_comes_later(
     assert found.funding is not None
     assert set(found.funding.left_out.values()) == {"being worked out"}
     board.warm()
-    assert [row.pending for row in board.listed(CaseQuery()).cases] == [False, False]
+    assert [row.pending for row in board.listed(cases_portfolio.CaseQuery()).cases] == [
+        False,
+        False,
+    ]
 
 
 def test_a_case_that_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) -> None:
     folder = a_shelf(
         tmp_path, bad="name: [", good=OPEN_CASE, strange="name: x\nfactors: {a: yes}\n"
     )
-    rows = {row.name: row for row in a_board(folder).listed(CaseQuery(), 60).cases}
+    rows = {row.name: row for row in a_board(folder).listed(cases_portfolio.CaseQuery(), 60).cases}
     assert set(rows) == {"bad", "good", "strange"}
     assert rows["good"].answer is not None
     assert rows["good"].problem == ""
@@ -244,11 +248,11 @@ def test_a_case_that_fails_for_a_reason_nobody_foresaw_hides_no_other(
     def failing(folder: Path, *more: Any) -> Any:
         if folder.name == "odd":
             raise RecursionError("too deep\nby far")
-        return take_snapshot(folder, *more)
+        return workspace_module.take_snapshot(folder, *more)
 
     monkeypatch.setattr("tuneworthy.cases.workspace.take_snapshot", failing)
     board.warm()
-    good, odd = board.listed(CaseQuery()).cases
+    good, odd = board.listed(cases_portfolio.CaseQuery()).cases
     assert (good.answer is not None, good.problem) == (True, "")
     assert odd.answer is None
     assert odd.problem == r"odd: an internal error (RecursionError: too deep\nby far)"
@@ -265,7 +269,7 @@ def test_a_pattern_of_many_parts_is_told_with_its_line(tmp_path: Path, value: st
 def test_a_name_that_is_no_case_is_told_apart(tmp_path: Path) -> None:
     board = a_board(a_shelf(tmp_path, one=OPEN_CASE))
     for name in ("two", "../one", "", "one/../one"):
-        with pytest.raises(NoSuchCaseError):
+        with pytest.raises(errors_room.NoSuchCaseError):
             board.evaluated(name)
 
 
@@ -288,9 +292,12 @@ def test_every_version_that_was_written_is_kept_with_the_one_before(
     few_shot = [case.ceiling.get("few_shot") for case in said]
     assert [one and one.value for one in few_shot] == [None, "yes", "no", "no"]
     assert [case.factors["brand_voice"].value for case in said] == ["no", "no", "no", "yes"]
-    assert answers_since(now, first.digest) == ["few-shot examples: no", "brand voice: yes"]
+    assert workspace_module.answers_since(now, first.digest) == [
+        "few-shot examples: no",
+        "brand voice: yes",
+    ]
     with pytest.raises(CaseError):
-        answers_since(now, "0" * 64)
+        workspace_module.answers_since(now, "0" * 64)
 
 
 def test_only_the_last_save_is_taken_back(tmp_path: Path) -> None:

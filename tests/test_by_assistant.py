@@ -12,14 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import (
-    Workspace,
-    open_directory,
-    read_authored,
-    read_versions,
-    unconfirmed,
-    write_answer,
-)
+from internals import Workspace, files_assistant, interview_answers, open_directory, read_versions
 from internals import run as command
 from tuneworthy import Case, InputError, decide, load_case, load_framework
 from web_world import Seen, a_client, a_shelf, a_site
@@ -63,7 +56,7 @@ def assist(folder: Path, quote: str = "we said so", **answers: str) -> None:
 
 
 def waiting(folder: Path) -> list[str]:
-    return [answer.key for answer in unconfirmed(load_case(folder / "one"))]
+    return [answer.key for answer in files_assistant.unconfirmed(load_case(folder / "one"))]
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -192,7 +185,10 @@ def test_what_an_assistant_answers_is_marked_everywhere_until_a_person_confirms_
     assert waiting(folder) == []
     assert "by an assistant" not in printed(capsys, *asked)
     assert "By an assistant" not in Seen(client.get("/cases/one/answers").text).text
-    kept = [(one.by, one.key, one.quote) for one in read_authored(load_case(folder / "one"))]
+    kept = [
+        (one.by, one.key, one.quote)
+        for one in files_assistant.read_authored(load_case(folder / "one"))
+    ]
     assert ("assistant", "factors.brand_voice", "our <b>voice</b>") in kept, "it stays on record"
     assert "waits to be confirmed" in printed(capsys, "answer", case, "--confirm")
 
@@ -216,7 +212,7 @@ def answer_by_command(folder: Path, value: str) -> None:
 
 def answer_by_interview(folder: Path, value: str) -> None:
     now = workspace(folder).evaluated("one")
-    write_answer(now, "factors.brand_voice", value, judge=decide)
+    interview_answers.write_answer(now, "factors.brand_voice", value, judge=decide)
 
 
 def answer_by_hand(folder: Path, value: str) -> None:
@@ -290,7 +286,7 @@ def test_versions_say_who_wrote(folder: Path) -> None:
     case = load_case(folder / "one")
     versions = read_versions(case)
     assert [version.by for version in versions] == ["", "an assistant"]
-    (kept,) = read_authored(case)
+    (kept,) = files_assistant.read_authored(case)
     assert (kept.digest, kept.quote) == (versions[-1].digest, "two words")
 
 

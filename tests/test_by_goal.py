@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from internals import Fake, Request, ShareOf, prepare, quoted
+from internals import Fake, Request, model_lab, prepare, quoted
 from internals import lab_ceiling as ceiling
 from internals import run as command
 
@@ -77,7 +77,7 @@ def test_outputs_of_a_goal_are_scored_as_it_asks(kind: str, tmp_path: Path) -> N
     assert lab.scorer == scorer
     assert f"Scored by {scorer}" in " ".join(ceiling.render_quote(lab, quoted(lab)).split())
     reported = ceiling.run(lab, cap_usd=0, transport=Fake(answer)).result.reported
-    assert isinstance(reported, ShareOf)
+    assert isinstance(reported, model_lab.ShareOf)
     number = {case.id: int(case.id[1:]) for case in (*lab.plan.select, *lab.plan.report)}
     odd = [number[case.id] % 2 for case in lab.plan.report]
     half = 0.5 if kind == "fields" else 0.0  # one of two fields is right
@@ -104,7 +104,7 @@ def test_code_is_run_where_the_user_allows_it(
         )
     )
     reported = ceiling.run(lab, cap_usd=0, transport=fake).result.reported
-    assert isinstance(reported, ShareOf)
+    assert isinstance(reported, model_lab.ShareOf)
     even = [case.text[-1] in "02468" for case in lab.plan.report]
     assert reported.value == pytest.approx(sum(even) / len(even))
 

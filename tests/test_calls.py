@@ -23,18 +23,14 @@ from hypothesis import strategies as st
 
 from internals import (
     FREE,
-    MOST_TRIES,
-    STOPPED,
     Busy,
     ChatMessage,
     Fake,
-    Gate,
     Job,
     Ledger,
     Manners,
     Model,
     Outcome,
-    Price,
     ReadOnlyLedger,
     Refused,
     Reply,
@@ -42,15 +38,14 @@ from internals import (
     Runner,
     StoppedError,
     TokenPrice,
-    Transport,
-    Usage,
+    cli_room,
     echo,
     ledger_of,
-    most_usd,
-    paid_usd,
-    pico,
+    llm_endpoints,
+    llm_runner,
+    model_case,
+    model_lab,
     prices_of,
-    quote,
     reach,
     transport_for,
 )
@@ -58,7 +53,7 @@ from internals import run as command_line
 from lab_world import folder_of
 from tuneworthy import CaseError, InputError, load_case
 
-A_DOLLAR_A_TOKEN = Price(input=1e6, output=1e6)
+A_DOLLAR_A_TOKEN = model_case.Price(input=1e6, output=1e6)
 DAY = date(2026, 11, 24)
 
 
@@ -74,8 +69,8 @@ def many(count: int) -> list[Job]:
 
 
 def send(
-    ledger: Ledger, transport: Transport, jobs: list[Job], *,
-    price: Price | None = FREE, cap_usd: float = 1e4, at_once: int = 16,
+    ledger: Ledger, transport: llm_endpoints.Transport, jobs: list[Job], *,
+    price: model_case.Price | None = FREE, cap_usd: float = 1e4, at_once: int = 16,
 ) -> Outcome:  # fmt: skip
     runner = Runner(
         ledger, transport, lambda _: price, run="r", cap_usd=cap_usd, at_once=at_once
@@ -107,9 +102,9 @@ def test_sixty_four_at_once_never_pass_the_cap(
             spend = ledger.spend("r")
             seen.append(spend.paid + spend.held)
 
-        def price_of(request: Request) -> Price:
+        def price_of(request: Request) -> model_case.Price:
             each = prices[int(request.model[1:]) % len(prices)]
-            return Price(input=each, output=each)
+            return model_case.Price(input=each, output=each)
 
         runner = Runner(
             ledger, fake, price_of, run="r", cap_usd=cap, at_once=64, progress=look
@@ -142,7 +137,7 @@ def test_usage_above_what_was_put_aside_counts_and_stops_the_run(tmp_path: Path)
 def test_a_small_cap_waits_for_what_is_on_the_wire(tmp_path: Path) -> None:
     """40 tokens are put aside for each call and 4 are paid: 100 calls fit in 440 one by one."""
     fake, jobs = Fake(echo, Manners(latency_s=0.001)), many(100)
-    most = most_usd(jobs[-1].request, A_DOLLAR_A_TOKEN)
+    most = llm_endpoints.most_usd(jobs[-1].request, A_DOLLAR_A_TOKEN)
     assert most == 16 * 2 + len("case 99") + 4
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, fake, jobs, price=A_DOLLAR_A_TOKEN, cap_usd=445, at_once=64)
@@ -163,7 +158,7 @@ def test_the_cap_ends_a_run_with_its_own_exit_code(
         raise StoppedError(outcome.stop.why)
 
     monkeypatch.setattr("tuneworthy.cli.cli.main", stopped)
-    assert command_line([]) == STOPPED
+    assert command_line([]) == cli_room.STOPPED
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -177,22 +172,27 @@ def test_what_is_no_amount_is_no_cap(tmp_path: Path, cap: float) -> None:
 def test_picodollars_are_never_less_than_the_dollars(usd: float) -> None:
     from fractions import Fraction
 
-    assert 0 <= pico(usd) - Fraction(repr(usd)) * 10**12 < 1 or pico(usd) == 10**17
+    assert (
+        0 <= llm_endpoints.pico(usd) - Fraction(repr(usd)) * 10**12 < 1
+        or llm_endpoints.pico(usd) == 10**17
+    )
 
 
 @pytest.mark.parametrize(
     ("usage", "usd"),
     [
-        (Usage(input_tokens=3, output_tokens=2), 5.0),
-        (Usage(input_tokens=3, output_tokens=2, cached_tokens=2), 3.5),
-        (Usage(), 9.0),
-        (Usage(input_tokens=3), 9.0),  # it wrote and doesn't say how much
-        (Usage(output_tokens=20), 20.0),
+        (model_lab.Usage(input_tokens=3, output_tokens=2), 5.0),
+        (model_lab.Usage(input_tokens=3, output_tokens=2, cached_tokens=2), 3.5),
+        (model_lab.Usage(), 9.0),
+        (model_lab.Usage(input_tokens=3), 9.0),  # it wrote and doesn't say how much
+        (model_lab.Usage(output_tokens=20), 20.0),
     ],
 )
-def test_an_answer_without_a_whole_count_costs_the_most_it_could(usage: Usage, usd: float) -> None:
-    price = Price(input=1e6, output=1e6, cached_input=0.25e6)
-    assert paid_usd(Reply(text="said", usage=usage), price, 9.0) == usd
+def test_an_answer_without_a_whole_count_costs_the_most_it_could(
+    usage: model_lab.Usage, usd: float
+) -> None:
+    price = model_case.Price(input=1e6, output=1e6, cached_input=0.25e6)
+    assert llm_endpoints.paid_usd(Reply(text="said", usage=usage), price, 9.0) == usd
 
 
 def test_a_model_without_a_price_is_refused_with_the_fix(tmp_path: Path) -> None:
@@ -256,7 +256,9 @@ def test_a_call_in_doubt_stays_so_until_somebody_releases_it(tmp_path: Path) -> 
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         send(ledger, lost, jobs, price=A_DOLLAR_A_TOKEN)
         held = ledger.spend("r").held
-        assert held == sum(most_usd(job.request, A_DOLLAR_A_TOKEN) or 0 for job in jobs)
+        assert held == sum(
+            llm_endpoints.most_usd(job.request, A_DOLLAR_A_TOKEN) or 0 for job in jobs
+        )
     good = Fake(echo)
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         found = send(ledger, good, jobs, price=A_DOLLAR_A_TOKEN)
@@ -370,7 +372,7 @@ def test_stopping_waits_for_nothing_but_the_wire(tmp_path: Path) -> None:
 
 def test_the_gate_closes_for_all_and_halves_and_opens_by_a_little() -> None:
     async def scene() -> None:
-        gate = Gate(16)
+        gate = llm_runner.Gate(16)
         for _ in range(4):
             await gate.enter()
         before = time.monotonic()
@@ -397,9 +399,9 @@ def test_the_gate_closes_for_all_and_halves_and_opens_by_a_little() -> None:
     asyncio.run(asyncio.wait_for(scene(), 20))
 
 
-def answering(calls: int) -> Gate:
+def answering(calls: int) -> llm_runner.Gate:
     """A gate through which some calls came back answered."""
-    gate = Gate(4)
+    gate = llm_runner.Gate(4)
     for _ in range(calls):
         gate._busy += 1
         gate.leave(answered=True)
@@ -426,7 +428,7 @@ def test_a_stop_ends_every_wait_at_a_gate() -> None:
 def test_the_last_try_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lasts: list[bool] = []
 
-    async def refused(_: Gate, seconds: float, *, last: bool) -> None:
+    async def refused(_: llm_runner.Gate, seconds: float, *, last: bool) -> None:
         assert seconds == 20
         lasts.append(last)
 
@@ -436,10 +438,10 @@ def test_the_last_try_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.Monk
                 raise Busy("HTTP 429", 20)
             return await super().send(request)
 
-    monkeypatch.setattr(Gate, "refused", refused)
+    monkeypatch.setattr(llm_runner.Gate, "refused", refused)
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         found = send(ledger, Grudging(echo), many(30), at_once=1).settled
-    assert lasts == [False] * (MOST_TRIES - 1) + [True]
+    assert lasts == [False] * (llm_runner.MOST_TRIES - 1) + [True]
     assert [found[job.key].status for job in many(30)].count("failed") == 1
 
 
@@ -529,13 +531,13 @@ def test_an_endpoint_that_nobody_reaches_ends_the_run(
 ) -> None:
     monkeypatch.setattr("tuneworthy.llm.runner._FIRST_WAIT_S", 0.0005)
     waits: list[float] = []
-    plain = Gate.refused
+    plain = llm_runner.Gate.refused
 
-    async def refused(gate: Gate, seconds: float, *, last: bool) -> None:
+    async def refused(gate: llm_runner.Gate, seconds: float, *, last: bool) -> None:
         waits.append(seconds)
         await plain(gate, seconds, last=last)
 
-    monkeypatch.setattr(Gate, "refused", refused)
+    monkeypatch.setattr(llm_runner.Gate, "refused", refused)
     fake = Fake(echo, Manners(not_sent=1.0))
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, fake, many(1000), at_once=64)
@@ -648,17 +650,19 @@ def test_no_ledger_lies_outside_its_case(tmp_path: Path) -> None:
 
 def test_a_quote_counts_what_is_new_and_sends_nothing(tmp_path: Path) -> None:
     jobs = many(3)
-    bound = sum(most_usd(job.request, A_DOLLAR_A_TOKEN) or 0 for job in jobs)
-    told = quote([*jobs, *jobs], None, lambda _: A_DOLLAR_A_TOKEN)
+    bound = sum(llm_endpoints.most_usd(job.request, A_DOLLAR_A_TOKEN) or 0 for job in jobs)
+    told = llm_runner.quote([*jobs, *jobs], None, lambda _: A_DOLLAR_A_TOKEN)
     assert (told.calls, told.reused, told.usd_most) == (3, 0, bound)
     assert told.usd_likely == bound - 3 * 2  # half of four tokens each
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         send(ledger, Fake(lambda _: "one"), jobs[:1])
-        told = quote(jobs, ledger, lambda _: A_DOLLAR_A_TOKEN)
+        told = llm_runner.quote(jobs, ledger, lambda _: A_DOLLAR_A_TOKEN)
         assert (told.calls, told.reused) == (2, 1)
         assert told.usd_most - told.usd_likely == 2 * 3  # answers so far had one token of four
-        assert quote(jobs, ledger, lambda _: None).unpriced == ("m",)
-        assert quote([asked("x", most=None)], ledger, lambda _: A_DOLLAR_A_TOKEN).calls == 0
+        assert llm_runner.quote(jobs, ledger, lambda _: None).unpriced == ("m",)
+        assert (
+            llm_runner.quote([asked("x", most=None)], ledger, lambda _: A_DOLLAR_A_TOKEN).calls == 0
+        )
 
 
 def test_a_price_is_stated_or_listed_or_nothing_at_all() -> None:
@@ -671,7 +675,7 @@ def test_a_price_is_stated_or_listed_or_nothing_at_all() -> None:
     )
     price = prices_of(models, DAY)
 
-    def of(model: Model) -> Price | None:
+    def of(model: Model) -> model_case.Price | None:
         place = reach(model)
         return price(asked("a").request.model_copy(
             update={"provider": place.provider, "base_url": place.base_url, "model": place.name}
@@ -718,7 +722,7 @@ def test_a_file_cannot_make_a_vendor_cheaper_than_its_list(
 def test_a_price_of_nothing_counts_on_this_machine_alone() -> None:
     free = TokenPrice(input=0, output=0)
 
-    def of(address: str, trusted: frozenset[str] = frozenset()) -> Price | None:
+    def of(address: str, trusted: frozenset[str] = frozenset()) -> model_case.Price | None:
         model = Model(id="ours:m", base_url=address, usd_per_mtok=free)
         place = {"provider": "ours", "base_url": address, "model": "m"}
         request = asked("a").request.model_copy(update=place)
@@ -801,7 +805,7 @@ class Seen:
     async def send(self, request: Request) -> Reply:
         self.asked.append(request.key())
         await asyncio.sleep(0)
-        return Reply(text="x", usage=Usage(input_tokens=1, output_tokens=1))
+        return Reply(text="x", usage=model_lab.Usage(input_tokens=1, output_tokens=1))
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -822,7 +826,7 @@ def test_who_is_cancelled_while_its_money_is_put_aside_was_not_asked(
         await asyncio.wait([run])
 
     with TemporaryDirectory() as place, Ledger(Path(place) / "c.sqlite3") as ledger:
-        price = Price(input=0, output=1e6)
+        price = model_case.Price(input=0, output=1e6)
         asyncio.run(go(Runner(ledger, seen, lambda _: price, run="r", cap_usd=50, at_once=at_once)))
         with ReadOnlyLedger(Path(place) / "c.sqlite3") as found:
             assert {one.key for one in found.doubtful()} <= set(seen.asked)
@@ -836,7 +840,7 @@ def test_what_does_not_fit_under_a_cap_waits_for_what_does(mosts: list[int], at_
     jobs = [asked(f"case {n}", most=most) for n, most in enumerate(mosts)]
     fit = {job.key for job, most in zip(jobs, mosts, strict=True) if most == 4}
     with TemporaryDirectory() as place, Ledger(Path(place) / "c.sqlite3") as ledger:
-        price = Price(input=0, output=1e6)
+        price = model_case.Price(input=0, output=1e6)
         outcome = send(ledger, Seen(), jobs, price=price, cap_usd=30, at_once=at_once)
     assert outcome.stop.by == "cap"
     first = {job.key for job in jobs[: min(at_once, 5)]}  # all of one batch

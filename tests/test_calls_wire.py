@@ -30,13 +30,11 @@ from internals import (
     Outcome,
     Request,
     Runner,
-    Secret,
-    _seconds,
-    key_variable,
+    llm_endpoints,
+    llm_http,
     reach,
     transport_for,
 )
-from internals import http_parse as parse
 from tuneworthy import CaseError
 
 KEY = "sk-a/very+secret.key-0123456789"
@@ -58,7 +56,7 @@ def endpoint(project: Path) -> Iterator[str]:
 @pytest.fixture
 def keyed(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The same, with a key for it in the environment."""
-    monkeypatch.setenv(key_variable(endpoint), KEY)
+    monkeypatch.setenv(llm_endpoints.key_variable(endpoint), KEY)
     return endpoint
 
 
@@ -125,10 +123,10 @@ def test_a_key_is_hidden_however_json_spells_it(which: str, times: int) -> None:
     spelt = "".join(f"\\u{ord(c):04X}" if c in which else c for c in KEY)
     for _ in range(times - 1):  # JSON inside of JSON
         spelt = json.dumps(spelt)[1:-1]
-    key = Secret(KEY)
+    key = llm_endpoints.Secret(KEY)
     assert key.hide(f'it is "{spelt}", and \\u00e9') == 'it is "***", and \\u00e9'
     assert key.hide(spelt.lower().replace("/", "\\/")) == "***"
-    assert Secret("none").hide("none of it") == "none of it"
+    assert llm_endpoints.Secret("none").hide("none of it") == "none of it"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -137,7 +135,7 @@ def test_a_key_is_looked_for_in_what_an_answer_means(encoding: str) -> None:
     message = {"content": KEY, "tool_calls": [{"function": {"name": KEY, "arguments": arguments}}]}
     told = json.dumps({"choices": [{"message": message, "finish_reason": f"{'x' * 90}{KEY}"}]})
     raw = told.replace("-", r"\u002d").encode(encoding)
-    found = parse(raw, latency_s=0, key=Secret(KEY))
+    found = llm_http.parse(raw, latency_s=0, key=llm_endpoints.Secret(KEY))
     assert (found.text, found.finish) == ("***", "x" * 90 + "***")
     assert found.tool_calls[0][0] == json.loads(found.tool_calls[0][1])["a"][-3:] == "***"
 
@@ -152,9 +150,11 @@ def test_a_wrong_key_ends_the_run_at_once_in_one_plain_line(keyed: str, tmp_path
 def test_where_no_key_was_sent_a_refusal_names_its_variable(
     keyed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(key_variable(keyed))
+    monkeypatch.delenv(llm_endpoints.key_variable(keyed))
     told = ask(keyed, "unauthorised", tmp_path).stop.why
-    assert told.startswith(f"HTTP 401: no key is in {key_variable(keyed)}; it says wrong key")
+    assert told.startswith(
+        f"HTTP 401: no key is in {llm_endpoints.key_variable(keyed)}; it says wrong key"
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_another_address_never_gets_a_preset_s_key(
     base_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setenv(key_variable("https://api.openai.com/v1"), KEY)
+    monkeypatch.setenv(llm_endpoints.key_variable("https://api.openai.com/v1"), KEY)
     assert reach(Model(id="openai:gpt-4o", base_url=base_url)).key is None
 
 
@@ -197,12 +197,17 @@ def test_an_address_that_could_be_read_in_two_ways_is_refused(base_url: str) -> 
 
 def test_each_address_has_a_variable_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     places = ["a-b.test", "a.b.test", "a.b-test", "a.b.test:8443", "a--b.test"]
-    assert len({key_variable(f"https://{place}/v1") for place in places}) == len(places)
-    assert key_variable("https://models.ours.test:443/v1") == "TUNEWORTHY_KEY_MODELS_OURS_TEST"
+    assert len({llm_endpoints.key_variable(f"https://{place}/v1") for place in places}) == len(
+        places
+    )
+    assert (
+        llm_endpoints.key_variable("https://models.ours.test:443/v1")
+        == "TUNEWORTHY_KEY_MODELS_OURS_TEST"
+    )
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    assert isinstance(reach(Model(id="openai:gpt-4o")).key, Secret)
+    assert isinstance(reach(Model(id="openai:gpt-4o")).key, llm_endpoints.Secret)
     own = Model(id="openai:gpt-4o", base_url=PRESETS["openai"].base_url + "/")
-    assert isinstance(reach(own).key, Secret)
+    assert isinstance(reach(own).key, llm_endpoints.Secret)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-\nsecond line")
     with pytest.raises(CaseError, match="no key has") as caught:
         reach(Model(id="openai:gpt-4o"))
@@ -254,14 +259,14 @@ def test_an_endpoint_that_asks_for_a_day_ends_the_run(endpoint: str, tmp_path: P
     [("7", 7, 7), ("0.5", 0.5, 0.5), ("Wed, 21 Oct 2065 07:28:00 GMT", 1e9, 1e10)],
 )
 def test_a_retry_after_is_a_number_or_a_date(header: str, least: float, most: float) -> None:
-    found = _seconds(header)
+    found = llm_http._seconds(header)
     assert found is not None
     assert least <= found <= most
 
 
 @pytest.mark.parametrize("header", ["", "soon", "-1", "nan", "inf", "1e999", "99/99/9999"])
 def test_a_retry_after_that_says_nothing_is_none(header: str) -> None:
-    assert _seconds(header) is None
+    assert llm_http._seconds(header) is None
 
 
 def test_a_hang_is_in_doubt_and_is_not_sent_again(endpoint: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from pydantic import BaseModel
 
-from internals import ALL, CaseOrigin, ChallengeResult, Evidence, framework_of
+from internals import ALL, Evidence, framework_of, model_case, model_dossier
 from tuneworthy import Case, decide, load_case, load_framework
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -648,12 +648,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def challenges(data: dict[str, Any], folder: Path | None = None) -> dict[str, ChallengeResult]:
+def challenges(
+    data: dict[str, Any], folder: Path | None = None
+) -> dict[str, model_dossier.ChallengeResult]:
     """Challenges of a case by id; in a folder where it names data."""
     told = {key: value for key, value in data.items() if key != "evidence"}
     case = load_case({"name": "A case", **told})
     if folder is not None and "data" in data:
-        case = case.with_origin(CaseOrigin(folder=folder))
+        case = case.with_origin(model_case.CaseOrigin(folder=folder))
     found = [Evidence.model_validate(one) for one in data.get("evidence", ())]
     evidence = {one.id: one for one in found}
     dossier = decide(case, load_framework("lesson"), as_of=AS_OF, evidence=evidence)
@@ -661,16 +663,16 @@ def challenges(data: dict[str, Any], folder: Path | None = None) -> dict[str, Ch
 
 
 @pytest.fixture(scope="module")
-def firing(folder: Path) -> list[tuple[str, Pair, ChallengeResult | None]]:
+def firing(folder: Path) -> list[tuple[str, Pair, model_dossier.ChallengeResult | None]]:
     """Every pair with what its challenge says where it fires; None where it doesn't."""
     return [(name, pair, challenges(pair.fires, folder).get(name)) for name, pair in EVERY]
 
 
-Fired = list[tuple[str, Pair, ChallengeResult]]
+Fired = list[tuple[str, Pair, model_dossier.ChallengeResult]]
 
 
 @pytest.fixture(scope="module")
-def fired(firing: list[tuple[str, Pair, ChallengeResult | None]]) -> Fired:
+def fired(firing: list[tuple[str, Pair, model_dossier.ChallengeResult | None]]) -> Fired:
     """Those that fire."""
     return [(name, pair, result) for name, pair, result in firing if result is not None]
 
@@ -682,7 +684,7 @@ def test_every_challenge_has_its_pair() -> None:
 
 
 def test_every_challenge_fires_and_points_at_both_statements(
-    firing: list[tuple[str, Pair, ChallengeResult | None]],
+    firing: list[tuple[str, Pair, model_dossier.ChallengeResult | None]],
 ) -> None:
     assert [name for name, _, result in firing if result is None] == []
     assert [

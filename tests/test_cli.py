@@ -19,7 +19,7 @@ import click
 import pytest
 
 from internals import ALL as CHALLENGES
-from internals import GONE, OUTCOMES, RareOption, TuningAnswer, cli, run
+from internals import OUTCOMES, cli_options, cli_room, model_dossier, run
 from internals import cli_reports as decide_command
 from tuneworthy import load_case, load_framework
 
@@ -50,16 +50,16 @@ def test_the_verdict_is_in_the_first_line(capsys: pytest.CaptureFixture[str]) ->
     assert out.splitlines()[0] == first
 
 
-@pytest.mark.parametrize("answer", get_args(TuningAnswer))
+@pytest.mark.parametrize("answer", get_args(model_dossier.TuningAnswer))
 def test_require_is_met_by_that_answer_alone(
-    capsys: pytest.CaptureFixture[str], answer: TuningAnswer
+    capsys: pytest.CaptureFixture[str], answer: model_dossier.TuningAnswer
 ) -> None:
     said(capsys, "decide", TASK, "--require", answer, code=0 if answer == "pilot" else 1)
 
 
 def test_an_open_answer_meets_only_open(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "case.yaml").write_text("name: x\n")
-    for answer in get_args(TuningAnswer):
+    for answer in get_args(model_dossier.TuningAnswer):
         code = 0 if answer == "open" else 1
         said(capsys, "decide", str(tmp_path), "--require", answer, code=code)
 
@@ -67,7 +67,7 @@ def test_an_open_answer_meets_only_open(capsys: pytest.CaptureFixture[str], tmp_
 @pytest.mark.parametrize("word", [*OUTCOMES, "clear_gates", "proceed"])
 def test_outcomes_and_actions_are_no_answers(capsys: pytest.CaptureFixture[str], word: str) -> None:
     err = said(capsys, "decide", TASK, "--require", word, code=2)
-    for answer in get_args(TuningAnswer):
+    for answer in get_args(model_dossier.TuningAnswer):
         assert f"'{answer}'" in err
 
 
@@ -595,7 +595,7 @@ def test_a_stated_bill_and_its_volume_are_one_basis(
 
 def test_what_may_be_required_is_what_a_verdict_can_say() -> None:
     """The command names them itself, so that its help needs none of the nouns."""
-    assert set(decide_command._ANSWERS) == {*get_args(TuningAnswer)}
+    assert set(decide_command._ANSWERS) == {*get_args(model_dossier.TuningAnswer)}
 
 
 def test_leaving_looks_for_no_cycles_and_still_runs_what_waits_for_the_end() -> None:
@@ -626,13 +626,13 @@ def test_every_command_takes_one_thread_of_the_linear_algebra() -> None:
 # What the commands are, and what their help says ------------------------------------------------
 
 
-@pytest.mark.parametrize("name", GONE)
+@pytest.mark.parametrize("name", cli_room.GONE)
 def test_a_command_that_is_gone_names_its_heir(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     for arguments in ((name,), (name, TASK), (name, "--help")):
         err = said(capsys, *arguments, code=2)
-        assert err == f'there is no command "{name}" any more. Use: {GONE[name]}\n'
+        assert err == f'there is no command "{name}" any more. Use: {cli_room.GONE[name]}\n'
 
 
 def test_there_are_twenty_commands_in_four_groups(capsys: pytest.CaptureFixture[str]) -> None:
@@ -647,7 +647,7 @@ def test_there_are_twenty_commands_in_four_groups(capsys: pytest.CaptureFixture[
 
 
 def every_command(
-    command: click.Command = cli, words: tuple[str, ...] = ()
+    command: click.Command = cli_room.cli, words: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     yield words, command
     if isinstance(command, click.Group):
@@ -666,7 +666,7 @@ def test_help_lists_all_but_what_is_rare_and_help_all_lists_that_too(
         assert "…" not in short
         assert "..." not in re.sub(r"KEY=VALUE\.\.\.|\[ARGS\]\.\.\.", "", short)
         options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
-        rare = {p.opts[0] for p in options if isinstance(p, RareOption)}
+        rare = {p.opts[0] for p in options if isinstance(p, cli_options.RareOption)}
         for option in (p.opts[0] for p in options):
             assert f"  {option}" in whole, (words, option)
             listed = re.search(rf"^  {option}\b", short, re.MULTILINE)
@@ -686,7 +686,7 @@ def completed(*words: str) -> list[str]:
     from click.shell_completion import ShellComplete
 
     *before, begun = words
-    found = ShellComplete(cli, {}, "tuneworthy", "_X").get_completions(before, begun)
+    found = ShellComplete(cli_room.cli, {}, "tuneworthy", "_X").get_completions(before, begun)
     return [item.value for item in found]
 
 

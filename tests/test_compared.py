@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import compare_results, paired_difference, run
+from internals import run, stats_compare, workspace_measure
 
 PASSES = [1] * 26 + [0] * 4  # of the new arm
 BEFORE = [1] * 12 + [0] * 18
@@ -46,7 +46,7 @@ def test_the_second_of_two_files_is_held_against_the_first(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     told = compared(capsys, *two(PASSES, BEFORE))
-    by_hand = paired_difference(PASSES, BEFORE, np.arange(30))
+    by_hand = stats_compare.paired_difference(PASSES, BEFORE, np.arange(30))
     assert by_hand is not None
     assert told["outcome"] == "improved"
     assert told["arm"]["value"] == pytest.approx(26 / 30)
@@ -91,9 +91,9 @@ def test_no_number_of_failed_or_missing_calls_makes_a_comparison(
             Path(name).write_text("".join(one for one in lines if "error" not in one), "utf-8")
     if len(new) == 30 or len(old) == 30 or new | old == set(range(30)):
         return
-    report = compare_results(told)
+    report = workspace_measure.compare_results(told)
     filled = [
-        paired_difference(
+        stats_compare.paired_difference(
             [end if n in new else score for n, score in enumerate(PASSES)],
             [1 - end if n in old else score for n, score in enumerate(BEFORE)],
             np.arange(30),

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import click
 import pytest
 
-from internals import Bound, Condition, cli, run
+from internals import cli_room, model_framework, run
 from tuneworthy import decide, load_case, load_framework
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -68,7 +68,9 @@ def test_generated_pages_are_up_to_date() -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
-def commands(command: click.Command = cli, path: str = "tuneworthy") -> Iterator[tuple[str, Any]]:
+def commands(
+    command: click.Command = cli_room.cli, path: str = "tuneworthy"
+) -> Iterator[tuple[str, Any]]:
     """Every command with its full name, the root first."""
     yield path, command
     if isinstance(command, click.Group):
@@ -359,7 +361,7 @@ def test_the_frameworks_of_the_guide_load_and_decide(copy: Path) -> None:
 
 def test_the_guide_shows_every_key_of_a_condition() -> None:
     text = "\n".join(blocks(text_of("docs/guides/own-framework.md"), "yaml"))
-    for key in (*Condition.model_fields, *Bound.model_fields):
+    for key in (*model_framework.Condition.model_fields, *model_framework.Bound.model_fields):
         assert re.search(rf"\b{key}:", text), key
 
 

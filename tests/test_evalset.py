@@ -15,24 +15,16 @@ from hypothesis import strategies as st
 from internals import (
     Batch,
     EvalCase,
-    EvalSample,
-    Masker,
     Message,
-    OutputError,
     TraceFiles,
-    allocate,
-    build_evalset,
-    draw,
-    failures,
-    kmeans,
-    mask,
-    parted,
+    errors_room,
+    files_evalset,
+    measure_evalset,
+    measure_personal,
+    model_evalset,
     read_evalset,
     run,
-    spans,
-    split_of,
-    worth,
-    write_evalset,
+    stats_clustered,
 )
 from tuneworthy import CaseError
 from tuneworthy.intake.measure import build_set
@@ -75,19 +67,24 @@ def hard_share(cases: tuple[EvalCase, ...]) -> float:
 def test_weights_estimate_the_mean_of_the_traffic_without_bias() -> None:
     batch = traffic(120, copies=30)
     truth = sum(str(text).startswith("hard") for text in batch.input) / len(batch)
-    found = [hard_share(build_evalset([batch], n=25, seed=seed).cases) for seed in range(150)]
+    found = [
+        hard_share(measure_evalset.build_evalset([batch], n=25, seed=seed).cases)
+        for seed in range(150)
+    ]
     error = float(np.std(found)) / len(found) ** 0.5
     assert abs(float(np.mean(found)) - truth) < 3.5 * error
     plain = [
         sum(one.text.startswith("hard") for one in cases) / len(cases)
-        for cases in (build_evalset([batch], n=25, seed=seed).cases for seed in range(40))
+        for cases in (
+            measure_evalset.build_evalset([batch], n=25, seed=seed).cases for seed in range(40)
+        )
     ]
     assert abs(float(np.mean(plain)) - truth) > 3.5 * error  # without the weights there is one
 
 
 def test_weights_have_a_mean_of_one_and_strata_stand_for_all_traces() -> None:
     batch = traffic(200, copies=20)
-    drawn = build_evalset([batch], n=60, seed=3)
+    drawn = measure_evalset.build_evalset([batch], n=60, seed=3)
     assert sum(one.weight for one in drawn.cases) == pytest.approx(len(drawn.cases))
     assert sum(one.traces for one in drawn.strata) == len(batch) == drawn.read
     assert sum(one.cases for one in drawn.strata) == len(drawn.cases)
@@ -96,7 +93,7 @@ def test_weights_have_a_mean_of_one_and_strata_stand_for_all_traces() -> None:
 
 def test_conversations_stay_whole_and_fall_on_one_side() -> None:
     batch = traffic(150)
-    drawn = build_evalset([batch], n=100, seed=1)
+    drawn = measure_evalset.build_evalset([batch], n=100, seed=1)
     size = Counter(batch.conversation)
     said = dict(zip(batch.input, batch.conversation, strict=True))
     talks: dict[str, list[EvalCase]] = {}
@@ -108,7 +105,7 @@ def test_conversations_stay_whole_and_fall_on_one_side() -> None:
         assert len(cases) == size[names.pop()]
         assert len({one.split for one in cases}) == 1
     assert None not in {one.split for one in drawn.cases}
-    select, report = parted(drawn.cases)
+    select, report = files_evalset.parted(drawn.cases)
     assert {one.cluster for one in select} & {one.cluster for one in report} == set()
     assert select
     assert report
@@ -122,14 +119,14 @@ def test_the_same_seed_gives_the_same_set_however_the_traces_are_cut() -> None:
                                                               "conversation")})
         for rows in (slice(0, half), slice(half, None))
     ]  # fmt: skip
-    whole = build_evalset([batch], n=40, seed=5)
-    assert build_evalset(parts, n=40, seed=5) == whole
-    assert build_evalset([batch], n=40, seed=6).cases != whole.cases
+    whole = measure_evalset.build_evalset([batch], n=40, seed=5)
+    assert measure_evalset.build_evalset(parts, n=40, seed=5) == whole
+    assert measure_evalset.build_evalset([batch], n=40, seed=6).cases != whole.cases
 
 
 def test_near_copies_are_drawn_once_and_stand_for_all_of_them() -> None:
     batch = traffic(12, copies=40)
-    drawn = build_evalset([batch], n=500)
+    drawn = measure_evalset.build_evalset([batch], n=500)
     copies = [one for one in drawn.cases if "last week" in one.text]
     assert len(copies) == 1
     assert drawn.folded == 39
@@ -141,7 +138,9 @@ def test_any_of_near_copies_may_stand_for_the_rest() -> None:
     said = "is the parcel that I ordered last week"
     asked: list[str | None] = [f"where {said}", f"Where {said}", f"WHERE {said}"]
     batch = Batch(input=asked, output=["x"] * 3)
-    seen = Counter(build_evalset([batch], n=3, seed=seed).cases[0].text for seed in range(90))
+    seen = Counter(
+        measure_evalset.build_evalset([batch], n=3, seed=seed).cases[0].text for seed in range(90)
+    )
     assert set(seen) == set(asked)
     assert min(seen.values()) > 12  # of 30 expected: four standard errors below
 
@@ -152,7 +151,7 @@ def test_failures_are_drawn_more_often_than_they_occur() -> None:
         output=["fine"] * 400,
         error=["timeout" if i % 10 == 0 else None for i in range(400)],
     )
-    drawn = build_evalset([batch], n=100)
+    drawn = measure_evalset.build_evalset([batch], n=100)
     failed = sum("failed" in one.tags for one in drawn.cases)
     assert 16 <= failed <= 21  # 40 of 400 count twice: 80/440 of 100 draws, rounded by stratum
     assert len(drawn.cases) == 100
@@ -167,7 +166,7 @@ def test_right_answers_that_are_labels_are_the_kinds_of_request() -> None:
         output=["x"] * 90,
         reference=[labels[i % 3] for i in range(90)],
     )
-    drawn = build_evalset([batch], n=30)
+    drawn = measure_evalset.build_evalset([batch], n=30)
     assert drawn.intent_by == "reference"
     assert Counter(one.reference for one in drawn.cases) == dict.fromkeys(labels, 10)
     assert all(one.reference in one.tags for one in drawn.cases)
@@ -178,7 +177,7 @@ def test_kinds_of_request_without_labels_are_groups_of_alike_vectors() -> None:
     money = [f"how much does a transfer of {i} dollars cost me" for i in range(40)]
     animals = [f"tell me about the {i} whales and otters of the sea" for i in range(40)]
     batch = Batch(input=[*money, *animals], output=["x"] * 80)
-    drawn = build_evalset([batch], n=32, alike=1.0)
+    drawn = measure_evalset.build_evalset([batch], n=32, alike=1.0)
     assert drawn.intent_by == "embedding"
     kinds = {("whales" in one.text, one.tags[0]) for one in drawn.cases}
     assert len(kinds) == 2
@@ -191,7 +190,7 @@ def test_results_of_a_test_give_each_test_case_once() -> None:
         output=["a", "b", "c"], case=["1", "1", "2"], model=["m", "n", "m"],
         reference=[None, "money back", "a bot"],
     )  # fmt: skip
-    drawn = build_evalset([batch], n=10)
+    drawn = measure_evalset.build_evalset([batch], n=10)
     assert {one.text: one.reference for one in drawn.cases} == {
         "what is a refund": "money back", "who are you": "a bot",
     }  # fmt: skip
@@ -213,7 +212,9 @@ def test_a_conversation_of_a_test_case_stays_whole(tmp_path: Path, every: bool) 
             lines[-1] |= {"case": f"k{talk // 2}"}
     path = tmp_path / "t.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-    drawn = build_evalset((chunk.batch for chunk in TraceFiles([path])), n=500, seed=1)
+    drawn = measure_evalset.build_evalset(
+        (chunk.batch for chunk in TraceFiles([path])), n=500, seed=1
+    )
     assert sum(one.conversations for one in drawn.strata) == 20
     sides: dict[int, set[object]] = {}
     for case in drawn.cases:
@@ -229,7 +230,7 @@ def test_of_rendered_prompts_the_shortest_is_the_question() -> None:
         input=["Answer as a pirate: 2+2", "2+2", "Answer as a pirate: 3+3", "3+3"],
         output=["a", "b", "c", "d"], case=["1", "1", "2", "2"], reference=["4", None, "6", "6"],
     )  # fmt: skip
-    drawn = build_evalset([batch], n=10)
+    drawn = measure_evalset.build_evalset([batch], n=10)
     assert [(one.text, one.reference, one.conversation_id) for one in drawn.cases] == [
         ("2+2", "4", None), ("3+3", "6", None),
     ]  # fmt: skip
@@ -239,7 +240,7 @@ def test_what_was_said_before_is_part_of_the_case() -> None:
     turns = (Message("system", "Be kind."), Message("user", "hi"), Message("assistant", "hello"),
              Message("user", "where is it?"))  # fmt: skip
     batch = Batch(input=["where is it?"], output=["there"], messages=[turns], contexts=[["a map"]])
-    (one,) = build_evalset([batch], n=1).cases
+    (one,) = measure_evalset.build_evalset([batch], n=1).cases
     assert [(said.role, said.content) for said in one.messages] == [
         ("user", "hi"), ("assistant", "hello"), ("user", "where is it?"),
     ]  # fmt: skip
@@ -248,9 +249,9 @@ def test_what_was_said_before_is_part_of_the_case() -> None:
 
 def test_traces_that_do_not_say_what_was_asked_are_counted_and_left_out() -> None:
     batch = Batch(input=["hello there", None, "  "], output=["a", "b", "c"])
-    drawn = build_evalset([batch], n=5)
+    drawn = measure_evalset.build_evalset([batch], n=5)
     assert (len(drawn.cases), drawn.without_input) == (1, 2)
-    empty = build_evalset([], n=5)
+    empty = measure_evalset.build_evalset([], n=5)
     assert (empty.cases, empty.read) == ((), 0)
 
 
@@ -260,10 +261,10 @@ def test_failures_are_told_by_the_first_thing_that_speaks_against_a_trace() -> N
         error=["timeout", None, None, None, None, None],
         score=[0.0, 0.2, None, None, None, None],
     )
-    assert list(failures(batch, None)) == [
+    assert list(measure_evalset.failures(batch, None)) == [
         (0, "error"), (1, "low_score"), (2, "refusal"), (3, "format"),
     ]  # fmt: skip
-    assert (4, "format") in set(failures(batch, lambda value: "b" in value))
+    assert (4, "format") in set(measure_evalset.failures(batch, lambda value: "b" in value))
 
 
 # Masking ----------------------------------------------------------------------------------------
@@ -277,16 +278,16 @@ PRIVATE = st.sampled_from([
 
 @given(st.lists(st.one_of(PRIVATE, st.text(max_size=12)), max_size=8), st.sampled_from([" ", "\n"]))
 def test_masked_text_holds_nothing_that_is_looked_for(parts: list[str], between: str) -> None:
-    found = Masker()(between.join(parts))
-    assert spans(found) == ()
-    assert mask(found) == found
+    found = measure_personal.Masker()(between.join(parts))
+    assert measure_personal.spans(found) == ()
+    assert measure_personal.mask(found) == found
 
 
 def test_the_same_value_gets_the_same_word_within_a_case_and_another_another() -> None:
-    masker = Masker()
+    masker = measure_personal.Masker()
     assert masker("from ada@x.org to bob@x.org") == "from [email] to [email 2]"
     assert masker("bob@x.org again, and ADA@x.org") == "[email 2] again, and [email]"
-    assert Masker()("bob@x.org") == "[email]"
+    assert measure_personal.Masker()("bob@x.org") == "[email]"
     assert masker.kinds == ("email",)
 
 
@@ -295,7 +296,7 @@ def test_a_right_answer_that_only_held_what_was_hidden_is_left_out() -> None:
         input=["which address has ada@x.org", "what is the mail of Ada"],
         output=["x", "y"], reference=["it is ada@x.org", "it is ada@x.org"],
     )  # fmt: skip
-    drawn = build_evalset([batch], n=2)
+    drawn = measure_evalset.build_evalset([batch], n=2)
     told = {one.text: one.reference for one in drawn.cases}
     assert told["which address has [email]"] == "it is [email]"
     assert [ref for text, ref in told.items() if text.startswith("what is")] == [None]
@@ -315,20 +316,26 @@ def test_every_stratum_gives_one_and_none_more_than_it_has(
 ) -> None:
     sizes, most = np.array([s for s, _ in strata]), np.array([m for _, m in strata])
     wanted = len(strata) + more
-    given_ = allocate(sizes, most, wanted)
+    given_ = stats_clustered.allocate(sizes, most, wanted)
     assert int(given_.sum()) == min(wanted, int(most.sum()))
     assert ((given_ >= 1) & (given_ <= most)).all()
 
 
 def test_strata_give_in_proportion_to_size() -> None:
-    assert allocate(np.array([60.0, 30.0, 10.0]), np.array([99, 99, 99]), 20).tolist() == [12, 6, 2]
-    assert allocate(np.array([60.0, 30.0, 10.0]), np.array([4, 99, 99]), 20).tolist() == [4, 12, 4]
+    assert stats_clustered.allocate(
+        np.array([60.0, 30.0, 10.0]), np.array([99, 99, 99]), 20
+    ).tolist() == [12, 6, 2]
+    assert stats_clustered.allocate(
+        np.array([60.0, 30.0, 10.0]), np.array([4, 99, 99]), 20
+    ).tolist() == [4, 12, 4]
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.integers(1, 30), st.integers(0, 9))
 def test_what_is_drawn_stands_for_the_whole(sizes: list[int], wanted: int, seed: int) -> None:
     wanted = min(wanted, len(sizes))
-    chosen, stands = draw(np.array(sizes, dtype=float), wanted, np.random.default_rng(seed))
+    chosen, stands = stats_clustered.draw(
+        np.array(sizes, dtype=float), wanted, np.random.default_rng(seed)
+    )
     assert len(chosen) == wanted
     assert stands.sum() == pytest.approx(sum(sizes))
     assert (stands >= np.array(sizes)[chosen] - 1e-9).all()  # nothing is drawn more than surely
@@ -337,21 +344,21 @@ def test_what_is_drawn_stands_for_the_whole(sizes: list[int], wanted: int, seed:
 def test_a_unit_is_drawn_in_proportion_to_its_size() -> None:
     sizes, rng, hits = np.array([1.0, 2.0, 3.0, 4.0]), np.random.default_rng(1), np.zeros(4)
     for _ in range(4000):
-        hits[draw(sizes, 2, rng)[0]] += 1
+        hits[stats_clustered.draw(sizes, 2, rng)[0]] += 1
     assert hits / 4000 == pytest.approx([0.2, 0.4, 0.6, 0.8], abs=0.03)
 
 
 def test_any_two_units_may_be_drawn_together() -> None:
     rng = np.random.default_rng(2)
-    pairs = Counter(tuple(draw(np.ones(4), 2, rng)[0].tolist()) for _ in range(600))
+    pairs = Counter(tuple(stats_clustered.draw(np.ones(4), 2, rng)[0].tolist()) for _ in range(600))
     assert len(pairs) == 6
     assert min(pairs.values()) > 60  # of 100 expected
 
 
 def test_unequal_weights_are_worth_fewer_cases() -> None:
-    assert worth(np.ones(10)) == pytest.approx(10)
-    assert worth(np.array([3.0, 1.0])) == pytest.approx(1.6)  # 16 / 10
-    assert worth(np.array([])) == 0.0
+    assert stats_clustered.worth(np.ones(10)) == pytest.approx(10)
+    assert stats_clustered.worth(np.array([3.0, 1.0])) == pytest.approx(1.6)  # 16 / 10
+    assert stats_clustered.worth(np.array([])) == 0.0
 
 
 def test_groups_part_what_lies_apart() -> None:
@@ -359,11 +366,11 @@ def test_groups_part_what_lies_apart() -> None:
     ends = np.array([[0, 0], [9, 0], [0, 9]])
     truth = rng.choice(3, size=90, p=[0.5, 0.3, 0.2])
     points = (ends[truth] + rng.normal(0, 0.3, (90, 2))).astype(np.float32)
-    member, _ = kmeans(points, 3, np.random.default_rng(4))
+    member, _ = stats_clustered.kmeans(points, 3, np.random.default_rng(4))
     pairs = set(zip(truth.tolist(), member.tolist(), strict=True))
     assert len(pairs) == 3
     assert (np.diff(np.bincount(member)) <= 0).all()
-    assert set(kmeans(np.ones((5, 2), dtype=np.float32), 3, rng)[0].tolist()) == {0}
+    assert set(stats_clustered.kmeans(np.ones((5, 2), dtype=np.float32), 3, rng)[0].tolist()) == {0}
 
 
 # Files ------------------------------------------------------------------------------------------
@@ -418,16 +425,16 @@ def test_what_is_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, cases: list[EvalCase]
 ) -> None:
     path = tmp_path_factory.mktemp("sets") / "eval.jsonl"
-    write_evalset(path, cases)
+    files_evalset.write_evalset(path, cases)
     assert read_evalset(path) == tuple(cases)
 
 
 def test_a_set_is_never_replaced(tmp_path: Path) -> None:
     path = tmp_path / "eval.jsonl"
     one = EvalCase(id="1", input="a")
-    write_evalset(path, [one])
-    with pytest.raises(OutputError):
-        write_evalset(path, [EvalCase(id="2", input="b")])
+    files_evalset.write_evalset(path, [one])
+    with pytest.raises(errors_room.OutputError):
+        files_evalset.write_evalset(path, [EvalCase(id="2", input="b")])
     assert read_evalset(path) == (one,)
 
 
@@ -441,16 +448,18 @@ def test_no_conversation_is_selected_and_reported_on(
                                  "split": side})
         for i, (talk, side) in enumerate(told)
     ]  # fmt: skip
-    select, report = parted(cases, seed=seed)
+    select, report = files_evalset.parted(cases, seed=seed)
     assert {one.cluster for one in select} & {one.cluster for one in report} == set()
     assert sorted([*select, *report], key=lambda one: int(one.id)) == cases
 
 
 def test_half_of_the_conversations_are_kept_for_reporting() -> None:
     cases = [EvalCase(id=str(i), input="x") for i in range(4000)]
-    told = [sum(split_of(one, seed=seed) == "report" for one in cases) for seed in (0, 1)]
+    told = [
+        sum(files_evalset.split_of(one, seed=seed) == "report" for one in cases) for seed in (0, 1)
+    ]
     assert all(abs(each - 2000) < 130 for each in told)  # four standard errors
-    few = sum(split_of(one, report_share=0.1) == "report" for one in cases)
+    few = sum(files_evalset.split_of(one, report_share=0.1) == "report" for one in cases)
     assert abs(few - 400) < 80
 
 
@@ -507,7 +516,7 @@ def test_a_set_holds_nothing_of_a_hostile_conversation_but_its_text() -> None:
         input=["\x1b[2J=cmd()\ud800", "../../etc/passwd"], output=["a", "b"],
         conversation=["../../x", "ada@x.org"],
     )  # fmt: skip
-    drawn: EvalSample = build_evalset([batch], n=2)
+    drawn: model_evalset.EvalSample = measure_evalset.build_evalset([batch], n=2)
     assert "ada@" not in drawn.model_dump_json()
     assert {one.conversation_id for one in drawn.cases} == {None}
 

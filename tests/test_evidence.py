@@ -15,29 +15,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import (
-    LEDGER,
     Document,
     Evidence,
     Measured,
-    OutputError,
     Unknown,
     Workspace,
-    append_evidence,
-    clopper_pearson,
-    evidence_rows,
-    files_now,
-    in_short,
-    independent,
-    interval_text,
-    latest,
+    cases_judging,
+    errors_room,
+    files_stores,
+    model_evidence,
     open_directory,
     read_evidence,
     render,
     render_document,
+    section_evidence,
+    stats_intervals,
+    verdict_weigh,
     watch,
     wilson,
+    words_room,
 )
-from internals import judge_case as judge
 from tuneworthy import Case, CaseError, Dossier, decide, load_case, load_framework
 
 LESSON = load_framework("lesson")
@@ -234,7 +231,7 @@ def test_the_files_to_tune_on_are_the_stock(
     (tmp_path / "t").mkdir()
     text = "".join(f'{{"input": "{n}"}}\n' for n in range(lines))
     (tmp_path / "t" / "a.jsonl").write_text(f"{text}\n{text}", encoding="utf-8")
-    found = answer(judge(tmp_path), "insufficient_data")
+    found = answer(cases_judging.judge_case(tmp_path), "insufficient_data")
     assert (found.state, found.source) == (state, source)
 
 
@@ -242,7 +239,7 @@ def test_training_files_that_are_not_there_count_nothing_and_are_named(tmp_path:
     (tmp_path / "case.yaml").write_text(
         "name: A case\ndata: {training: none.jsonl}\n", encoding="utf-8"
     )
-    found = judge(tmp_path)
+    found = cases_judging.judge_case(tmp_path)
     assert answer(found, "insufficient_data").state == "unknown"
     assert "data_missing" in {one.id for one in found.challenges}
 
@@ -315,14 +312,16 @@ def test_quality_keeps_the_interval_that_was_measured(right: int, cases: int) ->
     right = min(right, cases)
     low, high = wilson(right, cases)
     (found,) = evidence("success_share", low, right / cases, high).values()
-    assert independent(found) == cases
+    assert verdict_weigh.independent(found) == cases
 
 
 @pytest.mark.parametrize(("right", "cases"), [(72.75, 74), (58, 60), (3, 90), (40, 80)])
 def test_quality_keeps_an_exact_interval_that_was_measured(right: float, cases: int) -> None:
-    low, high = clopper_pearson(right, cases)  # 0.983 (0.920 to 0.999) was once that of ten cases
+    low, high = stats_intervals.clopper_pearson(
+        right, cases
+    )  # 0.983 (0.920 to 0.999) was once that of ten cases
     (found,) = evidence("success_share", low, right / cases, high, factor="today.quality").values()
-    assert 0.8 * cases <= independent(found) <= cases
+    assert 0.8 * cases <= verdict_weigh.independent(found) <= cases
     met = decided(
         {"targets": {"quality": {"at_least": max(low - 0.02, 0)}}}, {"success_share": found}
     )
@@ -332,9 +331,14 @@ def test_quality_keeps_an_exact_interval_that_was_measured(right: float, cases: 
 def test_what_is_supposed_is_not_overruled(tmp_path: Path) -> None:
     few = evidence("requests_per_month", 380, 400, 420, unit="requests a month")
     write_case(tmp_path)
-    append_evidence(load_case(tmp_path), Measured(inputs="a", evidence=tuple(few.values())))
-    assert judge(tmp_path).factors["low_volume"].state == "yes"
-    assert judge(tmp_path, answers={"low_volume": "no"}).factors["low_volume"].state == "no"
+    files_stores.append_evidence(
+        load_case(tmp_path), Measured(inputs="a", evidence=tuple(few.values()))
+    )
+    assert cases_judging.judge_case(tmp_path).factors["low_volume"].state == "yes"
+    assert (
+        cases_judging.judge_case(tmp_path, answers={"low_volume": "no"}).factors["low_volume"].state
+        == "no"
+    )
 
 
 @pytest.mark.parametrize(
@@ -351,8 +355,13 @@ def test_a_number_that_is_supposed_is_not_overruled(
 ) -> None:
     target = "targets: {quality: {metric: accepted, at_least: 0.95}}\n"
     (tmp_path / "case.yaml").write_text(f"name: A case\n{target}", encoding="utf-8")
-    append_evidence(load_case(tmp_path), Measured(inputs="a", evidence=tuple(found.values())))
-    before, after = judge(tmp_path), judge(tmp_path, answers={key: value})
+    files_stores.append_evidence(
+        load_case(tmp_path), Measured(inputs="a", evidence=tuple(found.values()))
+    )
+    before, after = (
+        cases_judging.judge_case(tmp_path),
+        cases_judging.judge_case(tmp_path, answers={key: value}),
+    )
     assert (before.factors[name].state, before.factors[name].source) == ("no", "measured")
     assert after.factors[name].source != "measured"
     if name == "low_volume":
@@ -370,14 +379,14 @@ def test_no_number_somebody_wrote_into_a_ledger_breaks_a_report(found: dict[str,
     dossier = decided({"goals": ["format"]}, found)
     assert not isinstance(dossier.evidence, Unknown)
     assert [each.id for each in dossier.evidence] == [one.id]
-    assert 0 <= independent(SHARP["success_share"]) <= 10**15
+    assert 0 <= verdict_weigh.independent(SHARP["success_share"]) <= 10**15
 
 
 def test_traces_are_told_from_independent_ones() -> None:
     def counted(n: int, clusters: int) -> str:
         dossier = decided({}, evidence("success_share", 0.8, 0.85, 0.9, n=n, clusters=clusters))
         assert not isinstance(dossier.evidence, Unknown)
-        (row,) = evidence_rows(dossier, dossier.evidence)
+        (row,) = section_evidence.evidence_rows(dossier, dossier.evidence)
         return row.counted
 
     assert counted(114_000, 90_200) == "114,000 (90,200 independent)"
@@ -404,7 +413,7 @@ def test_the_measurement_that_settles_an_answer_is_never_cut() -> None:
     settles = evidence("success_share", 0.7, 0.75, 0.8, factor="today.quality")
     dossier = decided(case, *supporting, *open_ones, *across, settles)
     assert answer(dossier, "success_with_prompts").source == "measured"
-    section = in_short(dossier)
+    section = section_evidence.in_short(dossier)
     assert section is not None
     text = " ".join(render_document(Document("", "", (section,))).split())
     assert "success with prompts" in text
@@ -434,19 +443,19 @@ def test_the_same_inputs_add_nothing_and_other_inputs_add_a_line(tmp_path: Path)
     write_case(tmp_path)
     case = load_case(tmp_path)
     assert read_evidence(case) == ()
-    assert append_evidence(case, run("a"))
-    assert not append_evidence(case, run("a"))
-    assert append_evidence(case, run("b", 0.6))
+    assert files_stores.append_evidence(case, run("a"))
+    assert not files_stores.append_evidence(case, run("a"))
+    assert files_stores.append_evidence(case, run("b", 0.6))
     runs = read_evidence(case)
     assert [one.inputs for one in runs] == ["a", "b"]
-    assert latest(runs)["success_share"].value == 0.6
+    assert model_evidence.latest(runs)["success_share"].value == 0.6
 
 
 def test_an_unknown_one_never_hides_what_was_known() -> None:
     unknown = Evidence(id="success_share", value=Unknown(ask="label some"), unit="share")
     later = Measured(inputs="b", evidence=(unknown,))
-    assert latest([run("a"), later])["success_share"].value == 0.5
-    assert not latest([later])["success_share"].known
+    assert model_evidence.latest([run("a"), later])["success_share"].value == 0.5
+    assert not model_evidence.latest([later])["success_share"].known
 
 
 @pytest.mark.parametrize(
@@ -457,8 +466,8 @@ def test_a_line_that_was_edited_is_told_and_not_believed(
 ) -> None:
     write_case(tmp_path)
     case = load_case(tmp_path)
-    append_evidence(case, run("a"))
-    path = tmp_path / ".tuneworthy" / LEDGER
+    files_stores.append_evidence(case, run("a"))
+    path = tmp_path / ".tuneworthy" / files_stores.LEDGER
     whole = path.read_text("utf-8")
     assert read_evidence(case) == (run("a"),)
     path.write_text(whole.replace(was, now), "utf-8")
@@ -482,13 +491,17 @@ def measured_on_files(folder: Path) -> Case:
         (folder / name).write_text('{"id": "a"}\n', encoding="utf-8")
     case = load_case(folder)
     found = evidence("success_share", 0.5, 0.55, 0.6, n=120, factor="today.quality")
-    files = files_now(case, "evaluation", "prompts", "traces")
-    append_evidence(case, Measured(inputs="a", evidence=tuple(found.values())), files)
+    files = files_stores.files_now(case, "evaluation", "prompts", "traces")
+    files_stores.append_evidence(case, Measured(inputs="a", evidence=tuple(found.values())), files)
     return case
 
 
 def told_changed(folder: Path) -> list[str]:
-    return [one.says for one in judge(folder).challenges if one.id == "evidence_changed"]
+    return [
+        one.says
+        for one in cases_judging.judge_case(folder).challenges
+        if one.id == "evidence_changed"
+    ]
 
 
 @pytest.mark.parametrize("name", ["eval.jsonl", "prompts/one.md", "logs/a.jsonl"])
@@ -497,7 +510,7 @@ def test_a_file_that_was_changed_since_is_told_until_it_is_measured_again(
     tmp_path: Path, name: str, text: str
 ) -> None:
     case = measured_on_files(tmp_path)
-    before = judge(tmp_path)
+    before = cases_judging.judge_case(tmp_path)
     assert told_changed(tmp_path) == []
     path, was = tmp_path / name, (tmp_path / name).read_text("utf-8")
     path.write_text(text, "utf-8")
@@ -505,13 +518,15 @@ def test_a_file_that_was_changed_since_is_told_until_it_is_measured_again(
     (says,) = told_changed(tmp_path)
     assert f"One measurement is of an earlier version of {name}" in says
     assert "the answer takes success with prompts" in says
-    assert judge(tmp_path).verdict == before.verdict  # it counts, and is told
+    assert cases_judging.judge_case(tmp_path).verdict == before.verdict  # it counts, and is told
     (seen,) = [one for one in watch(tmp_path).checks if one.id == "evidence"]
     assert (seen.state, seen.says) == ("attention", says.rstrip("."))
-    assert "earlier version" in render(judge(tmp_path), "markdown")
+    assert "earlier version" in render(cases_judging.judge_case(tmp_path), "markdown")
     again = Measured(inputs="a", evidence=read_evidence(case)[0].evidence)
-    now = files_now(case, "evaluation", "prompts", "traces")
-    assert append_evidence(case, again, now)  # the same answers on other files are another run
+    now = files_stores.files_now(case, "evaluation", "prompts", "traces")
+    assert files_stores.append_evidence(
+        case, again, now
+    )  # the same answers on other files are another run
     assert told_changed(tmp_path) == []
     path.write_text(was, "utf-8")
     os.utime(path, ns=(2, 2))
@@ -524,7 +539,7 @@ def test_a_file_that_a_case_names_is_not_taken_for_a_folder(
     """From Python 3.13 on ``iterdir`` looks at once, and raises for a file."""
     lazy = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", lambda path: iter([*lazy(path)]))
-    files = files_now(measured_on_files(tmp_path), "evaluation", "prompts", "traces")
+    files = files_stores.files_now(measured_on_files(tmp_path), "evaluation", "prompts", "traces")
     assert [one.path for one in files] == ["eval.jsonl", "logs/a.jsonl", "prompts/one.md"]
 
 
@@ -566,7 +581,7 @@ def test_a_page_tells_a_file_that_is_changed_while_it_serves(tmp_path: Path) -> 
 @pytest.mark.parametrize("path", ["../out.jsonl", "/etc/passwd"])
 def test_a_ledger_names_no_file_outside(tmp_path: Path, path: str) -> None:
     case = measured_on_files(tmp_path)
-    kept = tmp_path / ".tuneworthy" / LEDGER
+    kept = tmp_path / ".tuneworthy" / files_stores.LEDGER
     line = json.loads(kept.read_text("utf-8"))
     del line["seal"]  # as one of an earlier edition
     line["files"][0]["path"] = path
@@ -583,12 +598,12 @@ def test_a_line_cut_off_by_a_crash_is_left_out_and_nothing_before_it_is_lost(cut
         folder = Path(name)
         write_case(folder)
         case = load_case(folder)
-        append_evidence(case, run("a"))
-        ledger = folder / ".tuneworthy" / LEDGER
+        files_stores.append_evidence(case, run("a"))
+        ledger = folder / ".tuneworthy" / files_stores.LEDGER
         whole = ledger.read_bytes()
         ledger.write_bytes(whole + whole[: min(cut, len(whole) - 2)])
         assert [one.inputs for one in read_evidence(case)] == ["a"]
-        append_evidence(case, run("b"))
+        files_stores.append_evidence(case, run("b"))
         assert [one.inputs for one in read_evidence(case)] == ["a", "b"]
 
 
@@ -604,14 +619,14 @@ def test_a_disk_that_takes_a_part_of_a_line_gets_the_rest_or_its_owner_is_told(
         return write(descriptor, bytes(data)[: taken.pop(0)])
 
     monkeypatch.setattr(os, "write", partly)
-    assert append_evidence(case, run("a"))
+    assert files_stores.append_evidence(case, run("a"))
     assert [one.inputs for one in read_evidence(case)] == ["a"]
     taken[:] = [10]
-    with pytest.raises(OutputError, match="No space left"):
-        append_evidence(case, run("b"))
+    with pytest.raises(errors_room.OutputError, match="No space left"):
+        files_stores.append_evidence(case, run("b"))
     assert [one.inputs for one in read_evidence(case)] == ["a"]
     monkeypatch.undo()
-    assert append_evidence(case, run("b"))
+    assert files_stores.append_evidence(case, run("b"))
     assert [one.inputs for one in read_evidence(case)] == ["a", "b"]
 
 
@@ -630,9 +645,11 @@ GOOD = run("a").model_dump_json(by_alias=True)
 def test_a_ledger_somebody_spoiled_is_one_plain_error(line: str, tmp_path: Path) -> None:
     write_case(tmp_path)
     (tmp_path / ".tuneworthy").mkdir()
-    (tmp_path / ".tuneworthy" / LEDGER).write_text(f"{GOOD}\n{line}\n", encoding="utf-8")
+    (tmp_path / ".tuneworthy" / files_stores.LEDGER).write_text(
+        f"{GOOD}\n{line}\n", encoding="utf-8"
+    )
     with pytest.raises(CaseError, match="is no evidence") as caught:
-        judge(tmp_path)
+        cases_judging.judge_case(tmp_path)
     assert "evidence.jsonl:2" in str(caught.value)
 
 
@@ -640,9 +657,11 @@ def test_a_line_of_another_version_is_not_read_as_ours(tmp_path: Path) -> None:
     write_case(tmp_path)
     (tmp_path / ".tuneworthy").mkdir()
     line = GOOD.replace("tuneworthy/evidence/1", "tuneworthy/evidence/2")
-    (tmp_path / ".tuneworthy" / LEDGER).write_text(f"{GOOD}\n{line}\n", encoding="utf-8")
+    (tmp_path / ".tuneworthy" / files_stores.LEDGER).write_text(
+        f"{GOOD}\n{line}\n", encoding="utf-8"
+    )
     with pytest.raises(CaseError, match=r"evidence\.jsonl:2: is evidence of another version"):
-        judge(tmp_path)
+        cases_judging.judge_case(tmp_path)
 
 
 def test_a_ledger_that_leads_elsewhere_is_neither_read_nor_written(tmp_path: Path) -> None:
@@ -651,7 +670,7 @@ def test_a_ledger_that_leads_elsewhere_is_neither_read_nor_written(tmp_path: Pat
         folder.mkdir()
     write_case(case)
     (case / ".tuneworthy").symlink_to(other)
-    for action in (read_evidence, lambda told: append_evidence(told, run("a"))):
+    for action in (read_evidence, lambda told: files_stores.append_evidence(told, run("a"))):
         with pytest.raises(CaseError, match="leads out"):
             action(load_case(case))
     assert os.listdir(other) == []  # noqa: PTH208  # names are enough
@@ -660,8 +679,8 @@ def test_a_ledger_that_leads_elsewhere_is_neither_read_nor_written(tmp_path: Pat
 def test_a_case_without_a_folder_has_no_ledger() -> None:
     case = load_case({"name": "A case"})
     assert read_evidence(case) == ()
-    with pytest.raises(OutputError):
-        append_evidence(case, run("a"))
+    with pytest.raises(errors_room.OutputError):
+        files_stores.append_evidence(case, run("a"))
 
 
 @pytest.mark.parametrize(("grade", "is_read"), [("measured", True), ("published", False)])
@@ -670,7 +689,7 @@ def test_a_ledger_that_names_a_grade_is_read_where_it_was_measured(
 ) -> None:
     write_case(tmp_path)
     case = load_case(tmp_path)
-    append_evidence(case, run("a"))
+    files_stores.append_evidence(case, run("a"))
     before = read_evidence(case)
     file = tmp_path / ".tuneworthy" / "evidence.jsonl"
     text = re.sub(r',"seal":"[0-9a-f]+"', "", file.read_text("utf-8"))
@@ -723,13 +742,20 @@ def test_the_dossier_carries_every_measurement_by_its_published_names() -> None:
 def test_a_value_is_said_with_its_interval(
     value: Any, low: Any, high: Any, unit: str, said: str
 ) -> None:
-    assert interval_text(value, low, high, unit) == said
+    assert words_room.interval_text(value, low, high, unit) == said
 
 
 @pytest.mark.parametrize("path", ["data.examples", "data.examples.count", "data.examples.usable"])
 def test_supposed_examples_are_not_overruled(path: str, tmp_path: Path) -> None:
     many = evidence("training_examples", 2900, 2900, 2900, unit="examples")
     write_case(tmp_path)
-    append_evidence(load_case(tmp_path), Measured(inputs="a", evidence=tuple(many.values())))
-    assert judge(tmp_path).factors["insufficient_data"].state == "no"
-    assert judge(tmp_path, answers={path: "300"}).factors["insufficient_data"].source != "measured"
+    files_stores.append_evidence(
+        load_case(tmp_path), Measured(inputs="a", evidence=tuple(many.values()))
+    )
+    assert cases_judging.judge_case(tmp_path).factors["insufficient_data"].state == "no"
+    assert (
+        cases_judging.judge_case(tmp_path, answers={path: "300"})
+        .factors["insufficient_data"]
+        .source
+        != "measured"
+    )

@@ -11,17 +11,13 @@ import pytest
 
 from internals import (
     Unknown,
-    finality,
     framework_of,
     headline,
-    matter,
+    interview_pages,
     next_ask,
-    reach_text,
     report_text,
-    rest,
+    section_common,
     sections_options,
-    source_words,
-    why_text,
 )
 from tuneworthy import Dossier, decide, load_case, load_framework
 
@@ -48,15 +44,15 @@ def test_headline_and_interview_count_the_same_open_answers() -> None:
         "Fine-tune? Not yet: one of five checks of the ceiling is not answered."
     )
     whatever = "Don’t spend on tuning now, whatever the open answers turn out to be."
-    assert reach_text(found) == whatever
-    assert rest(found, load_framework("lesson"))[0] == whatever
+    assert section_common.reach_text(found) == whatever
+    assert interview_pages.rest(found, load_framework("lesson"))[0] == whatever
 
 
 def test_an_answer_that_is_given_is_never_said_to_change_nothing() -> None:
     ask = next_ask(load_case({"name": "Letters", "goals": "format"}), load_framework("lesson"))
     assert ask is not None
-    assert "removes most doubt" in why_text(ask)
-    assert "can't change" not in why_text(replace(ask, gain_bits=None, value="yes"))
+    assert "removes most doubt" in interview_pages.why_text(ask)
+    assert "can't change" not in interview_pages.why_text(replace(ask, gain_bits=None, value="yes"))
 
 
 def test_options_that_help_in_part_are_counted() -> None:
@@ -80,14 +76,14 @@ GALLERY = sorted(Path(__file__).parents[1].glob("examples/*/case.yaml"))
 def test_nothing_that_does_not_help_is_shown_before_all_that_does(path: Path) -> None:
     dossier = decide(load_case(path), framework_of(load_case(path)), as_of=date(2026, 11, 24))
     assert not isinstance(dossier.options, Unknown)
-    shown = [one.helps for one in matter(dossier.options)]
+    shown = [one.helps for one in sections_options.matter(dossier.options)]
     assert shown == sorted(shown, key=["yes", "partly", "unknown"].index)
-    assert "tuning" not in {one.kind for one in matter(dossier.options)}
+    assert "tuning" not in {one.kind for one in sections_options.matter(dossier.options)}
 
 
 def test_nobody_is_named_as_the_source_of_what_is_unknown() -> None:
-    assert source_words("unknown", "stated") == "nobody yet"
-    assert source_words("no", "stated") == "the team"
+    assert section_common.source_words("unknown", "stated") == "nobody yet"
+    assert section_common.source_words("no", "stated") == "the team"
 
 
 def test_nothing_is_leant_to_before_anything_is_answered() -> None:
@@ -96,5 +92,5 @@ def test_nothing_is_leant_to_before_anything_is_answered() -> None:
     begun = decide(
         load_case({"name": "x", "factors": {"brand_voice": "yes"}}), load_framework("lesson")
     )
-    assert finality(empty) == "Nothing is answered yet."
-    assert finality(begun).startswith("Rests on one statement, no measurements;")
+    assert section_common.finality(empty) == "Nothing is answered yet."
+    assert section_common.finality(begun).startswith("Rests on one statement, no measurements;")

@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from internals import COLUMNS, Limits, ToolCall, TraceFiles, formats, mapping_from_text
+from internals import COLUMNS, Limits, ToolCall, TraceFiles, formats, traces_mapping
 from tuneworthy import InputError
 
 FIXTURES = Path(__file__).parent / "fixtures" / "traces"
@@ -407,7 +407,7 @@ def test_json_that_a_model_answered_says_nothing_of_the_call(tmp_path: Path) -> 
 def test_one_list_may_hold_what_was_asked_and_what_was_answered(tmp_path: Path) -> None:
     turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
     path = written(tmp_path / "a.jsonl", {"turns": turns})
-    mapping = mapping_from_text("input: turns\noutput: turns", "map.yaml")
+    mapping = traces_mapping.mapping_from_text("input: turns\noutput: turns", "map.yaml")
     (chunk,) = TraceFiles([path], mapping=mapping)
     assert (chunk.batch.column("input"), chunk.batch.output) == (["q"], ["a"])
 
@@ -421,7 +421,7 @@ def test_records_are_found_inside_an_envelope(tmp_path: Path) -> None:
         rows, _ = load(tmp_path / f"{place}.json")
         assert rows[2] == {"output": "a", "input": "q", "prompt": "v1", "case": "t2", "score": 1}
         assert len(rows) == 4
-        mapping = mapping_from_text("output: answer\ninput: question", "map.yaml")
+        mapping = traces_mapping.mapping_from_text("output: answer\ninput: question", "map.yaml")
         (chunk,) = TraceFiles([tmp_path / f"{place}.json"], mapping=mapping)
         assert chunk.batch.output == ["a"] * 4
 
@@ -432,7 +432,8 @@ def test_an_envelope_of_several_lists_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="several lists: data, more"):
         load(tmp_path / "a.json")
     (chunk,) = TraceFiles(
-        [tmp_path / "a.json"], mapping=mapping_from_text("output: answer\neach: more", "m")
+        [tmp_path / "a.json"],
+        mapping=traces_mapping.mapping_from_text("output: answer\neach: more", "m"),
     )
     assert len(chunk.batch) == 27
     (tmp_path / "b.json").write_text(json.dumps({"rows": one, "users": [{"name": "u"}]}))
@@ -453,11 +454,13 @@ def test_scores_of_ones_own_are_joined_by_the_id_of_a_record(tmp_path: Path) -> 
     rows, readings = load(calls, scores)
     assert [row.get("score") for row in rows] == [0, 1, None]
     assert "2 joined to a file beside it" in readings[-1].format
-    mapping = mapping_from_text("output: assistant\nid: id", "map.yaml")
+    mapping = traces_mapping.mapping_from_text("output: assistant\nid: id", "map.yaml")
     (chunk,) = TraceFiles([calls, scores], mapping=mapping)
     assert chunk.batch.score == [0, 1, None]
     told = written(tmp_path / "told.jsonl", *({"id": n, "score": 1, "said": "a"} for n in (0, 1)))
-    (chunk,) = TraceFiles([told], mapping=mapping_from_text("output: said", "map.yaml"))
+    (chunk,) = TraceFiles(
+        [told], mapping=traces_mapping.mapping_from_text("output: said", "map.yaml")
+    )
     assert chunk.batch.output == ["a", "a"]
     with pytest.raises(InputError, match="Name the log they belong to"):
         load(scores)
@@ -562,13 +565,17 @@ def test_units_can_be_written_and_a_wrong_one_is_told(tmp_path: Path) -> None:
     path = written(tmp_path / "t.jsonl", {"a": "x", "t": 1500, "in": 2, "cached": 3, "from": 1,
                                           "to": 3})  # fmt: skip
     mapping = "output: b | a\nlatency_s: {path: t, unit: ms}\ninput_tokens: {sum: [in, cached]}\n"
-    files = TraceFiles([path], mapping=mapping_from_text(mapping, "map.yaml"))
+    files = TraceFiles([path], mapping=traces_mapping.mapping_from_text(mapping, "map.yaml"))
     batch = next(iter(files)).batch
     assert (batch.output, batch.latency_s, batch.input_tokens) == (["x"], [1.5], [5])
-    clocks = mapping_from_text("output: a\nlatency_s: {from: from, to: to}", "map.yaml")
+    clocks = traces_mapping.mapping_from_text(
+        "output: a\nlatency_s: {from: from, to: to}", "map.yaml"
+    )
     assert next(iter(TraceFiles([path], mapping=clocks))).batch.latency_s == [2]
     with pytest.raises(InputError, match="no such unit"):
-        mapping_from_text("output: a\nlatency_s: {path: t, unit: minutes}", "map.yaml")
+        traces_mapping.mapping_from_text(
+            "output: a\nlatency_s: {path: t, unit: minutes}", "map.yaml"
+        )
 
 
 def test_a_file_of_which_less_than_half_can_be_read_is_refused(tmp_path: Path) -> None:
@@ -923,7 +930,9 @@ def test_decimal_commas_are_read_where_a_mapping_or_our_own_names_say_numbers(
     assert load(tmp_path / "own.csv")[0] == [wanted]
     (tmp_path / "map.csv").write_text("q;a;cost in;cost out;ms\n3,14;2,5;0,125;0,125;1500,0\n")
     written = 'input: q\noutput: a\nusd: {sum: ["\\"cost *\\""]}\nlatency_s: {path: ms, unit: ms}\n'
-    (chunk,) = TraceFiles([tmp_path / "map.csv"], mapping=mapping_from_text(written, "map.yaml"))
+    (chunk,) = TraceFiles(
+        [tmp_path / "map.csv"], mapping=traces_mapping.mapping_from_text(written, "map.yaml")
+    )
     assert {name: chunk.batch.column(name)[0] for name in wanted} == wanted
 
 

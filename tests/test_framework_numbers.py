@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from internals import Evidence, RememberedDraws, catalogue_text, check, parse
+from internals import Evidence, catalogue_text, check, money_investment, parse
 from tuneworthy import Case, Framework, FrameworkError, decide, load_case, load_framework
 
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
@@ -148,7 +148,7 @@ def judged() -> list[tuple[Case, dict[str, Evidence] | None]]:
     return pairs
 
 
-DRAWN = RememberedDraws()
+DRAWN = money_investment.RememberedDraws()
 
 
 def dossier(framework: Framework, case: Case, evidence: dict[str, Evidence] | None) -> str:

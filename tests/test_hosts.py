@@ -10,7 +10,6 @@ import pytest
 
 from internals import (
     HostedTrainer,
-    Http,
     Labs,
     LabSettings,
     Model,
@@ -18,7 +17,7 @@ from internals import (
     TokenPrice,
     lab_ceiling,
     llm_hosts,
-    name_with_host,
+    llm_http,
     prepare,
 )
 from internals import run as command
@@ -79,7 +78,7 @@ def configured(path: Path, text: str) -> None:
 def test_a_model_that_is_not_at_its_vendors_host_is_named_with_its_host(
     model: str, address: str | None, shown: str
 ) -> None:
-    assert name_with_host(model, address) == (f"{model} at {shown}" if shown else model)
+    assert llm_hosts.name_with_host(model, address) == (f"{model} at {shown}" if shown else model)
 
 
 def test_a_quote_names_the_host_and_a_run_is_refused_before_anything_is_paid(
@@ -257,7 +256,7 @@ def test_the_wire_itself_refuses_a_host_that_nobody_confirmed() -> None:
     """Whatever forgot to ask: models and services of training are all called through it."""
 
     async def sent(**more: object) -> None:
-        http = Http({}, timeout_s=5)
+        http = llm_http.Http({}, timeout_s=5)
         try:
             await http.exchange("POST", "https://elsewhere.example/v1/files", None, data=b"{}")
         finally:

@@ -19,16 +19,15 @@ import pytest
 
 from hostile import HIDDEN, dossier, squeezed
 from internals import (
-    InvestmentResult,
     Unknown,
     framework_of,
     html,
-    labels,
+    model_dossier,
     render,
+    report_charts,
     report_html,
     run,
     said,
-    shown,
 )
 from internals import report_charts as outlook_charts
 from made_up import full
@@ -211,7 +210,7 @@ def test_every_section_is_there_with_its_numbers() -> None:
 
 def test_a_picture_is_left_out_where_its_section_is_unknown() -> None:
     found = full(decided("task-api"))
-    assert isinstance(found.investment, InvestmentResult)
+    assert isinstance(found.investment, model_dossier.InvestmentResult)
     unknown = Unknown(ask="count first")
     money = found.investment.model_copy(update={"simulation": unknown, "computed": unknown})
     bare = found.model_copy(update={"options": unknown, "plan": unknown, "investment": money})
@@ -244,8 +243,8 @@ def test_what_hides_or_turns_text_is_shown_as_an_escape() -> None:
     text = html(found)
     assert not any(sign in text for sign in "\u202e\u202c\u2066\u2069\ufeff\u200b\x1b\x07")
     assert "\\u202etxt.exe\\u202c" in text
-    assert shown("a\nb\u200dc") == "a\nb\u200dc"
-    assert shown(HIDDEN + "\ud800").isprintable()  # type: ignore[attr-defined]  # text stays text
+    assert report_html.shown("a\nb\u200dc") == "a\nb\u200dc"
+    assert report_html.shown(HIDDEN + "\ud800").isprintable()  # type: ignore[attr-defined]  # text stays text
 
 
 def test_every_colour_of_a_picture_has_its_place_in_the_style() -> None:
@@ -294,7 +293,7 @@ def test_a_picture_shows_the_numbers_it_is_given() -> None:
 
 
 def test_labels_are_short_and_no_two_alike() -> None:
-    found = labels(["a\nb", "a b", "x" * 500, "x" * 501, "", "\x00"])
+    found = report_charts.labels(["a\nb", "a b", "x" * 500, "x" * 501, "", "\x00"])
     assert found[:2] == ["a b", "a b (2)"]
     assert max(map(len, found)) <= 104
     assert len(set(found)) == 6

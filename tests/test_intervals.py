@@ -7,17 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from internals import (
-    MOST_USEFUL,
-    Estimate,
-    cases_to_exclude,
-    cases_to_tell,
-    ceiling,
-    cluster_means,
-    independent_cases,
-    percentile_interval,
-    wilson,
-)
+from internals import Estimate, ceiling, stats_clustered, stats_intervals, wilson
 from internals import stats_clustered as resample
 
 sizes = st.integers(1, 5000)
@@ -71,15 +61,15 @@ def test_wilson_refuses_what_is_no_count(successes: float, n: float) -> None:
 
 def test_cases_to_exclude_by_hand() -> None:
     # 1.96² · 0.6 · 0.4 / 0.1² = 92.2, so the 93rd case settles it
-    assert cases_to_exclude(0.5, 0.6) == 93
+    assert stats_intervals.cases_to_exclude(0.5, 0.6) == 93
     # 1.96² · 0.9 · 0.1 / 0.09² = 42.7
-    assert cases_to_exclude(0.81, 0.9) == 43
+    assert stats_intervals.cases_to_exclude(0.81, 0.9) == 43
 
 
 @given(shares, shares)
 def test_cases_to_exclude_is_enough_and_one_less_is_not(rate: float, target: float) -> None:
     assume(rate != target)
-    n = cases_to_exclude(rate, target)
+    n = stats_intervals.cases_to_exclude(rate, target)
     assert n is not None
 
     def holds(cases: int) -> bool:
@@ -92,24 +82,24 @@ def test_cases_to_exclude_is_enough_and_one_less_is_not(rate: float, target: flo
 
 @given(shares)
 def test_no_number_of_cases_tells_a_rate_from_itself(rate: float) -> None:
-    assert cases_to_exclude(rate, rate) is None
+    assert stats_intervals.cases_to_exclude(rate, rate) is None
 
 
 def test_rates_a_hair_apart_need_more_cases_than_there_are() -> None:
-    assert cases_to_exclude(0.5, 0.5 + 1e-9) is None
-    assert cases_to_exclude(5e-324, 1e-323) is None
+    assert stats_intervals.cases_to_exclude(0.5, 0.5 + 1e-9) is None
+    assert stats_intervals.cases_to_exclude(5e-324, 1e-323) is None
 
 
 @pytest.mark.parametrize(("rate", "target"), [(1.1, 0.5), (0.5, -0.1), (float("nan"), 0.5)])
 def test_cases_to_exclude_refuses_what_is_no_share(rate: float, target: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
-        cases_to_exclude(rate, target)
+        stats_intervals.cases_to_exclude(rate, target)
 
 
 def test_cases_that_tell_by_hand() -> None:
     # 100 of either part at 0.80: Clopper and Pearson's upper end is 0.8733, 0.0733 above;
     # (0.0733 / 0.1 · 2.8016 / 1.96)² = 1.098 times the 200 there are
-    assert cases_to_tell(0.8, 0.9, 100) == 220
+    assert stats_intervals.cases_to_tell(0.8, 0.9, 100) == 220
 
 
 @given(shares, shares, st.integers(10, 500))
@@ -117,13 +107,18 @@ def test_cases_that_tell_grow_as_the_target_comes_near_and_a_lab_says_the_same(
     rate: float, target: float, n: int
 ) -> None:
     assume(abs(rate - target) > 0.01 and 0 < rate < 1)
-    needed, nearer = (cases_to_tell(rate, t, n) for t in (target, (rate + target) / 2))
-    assert needed is None or 2 * n < needed <= max(MOST_USEFUL, 4 * n)
+    needed, nearer = (
+        stats_intervals.cases_to_tell(rate, t, n) for t in (target, (rate + target) / 2)
+    )
+    assert needed is None or 2 * n < needed <= max(stats_intervals.MOST_USEFUL, 4 * n)
     assert nearer is None or (needed is not None and needed <= nearer)
-    assert cases_to_tell(rate, rate, n) is None
+    assert stats_intervals.cases_to_tell(rate, rate, n) is None
     part = exact_share([1] * round(rate * n) + [0] * (n - round(rate * n)), list(range(n)))
     if n >= 40 and 0 < part.value < 1 and abs(part.value - target) > 0.01:
-        told, alone = ceiling([part], part, target), cases_to_tell(part.value, target, n)
+        told, alone = (
+            ceiling([part], part, target),
+            stats_intervals.cases_to_tell(part.value, target, n),
+        )
         if told.reached == "too_few_cases" and told.cases_needed and alone:
             # the lab widens its interval by Student's t, for few cases
             assert told.cases_needed == pytest.approx(alone, rel=0.15)
@@ -141,14 +136,16 @@ def cluster_interval(
 ) -> tuple[float, float]:
     """The 95% percentile interval of a mean, whole clusters drawn again."""
     columns = [(value,) for value in values]
-    return percentile_interval(cluster_means(columns, clusters, rng=rng, draws=draws))[0]
+    return stats_clustered.percentile_interval(
+        stats_clustered.cluster_means(columns, clusters, rng=rng, draws=draws)
+    )[0]
 
 
 # Whole clusters ----------------------------------------------------------------------------------
 
 
 def test_a_cluster_is_drawn_whole_or_not_at_all() -> None:
-    means = cluster_means(
+    means = stats_clustered.cluster_means(
         [(1.0,), (1.0,), (0.0,)], ["a", "a", "b"], rng=np.random.default_rng(0), draws=2000
     )
     # twice a, a and b, twice b; drawing single cases would also give 1/3
@@ -169,7 +166,7 @@ def test_cases_that_stand_together_widen_the_interval() -> None:
 def test_drawing_is_the_mean_over_the_cases_drawn() -> None:
     values = [(1.0, 5.0), (0.0, 2.0), (1.0, -1.0), (0.0, 4.0)]
     clusters = ["x", "y", "x", "z"]
-    means = cluster_means(values, clusters, rng=np.random.default_rng(3), draws=50)
+    means = stats_clustered.cluster_means(values, clusters, rng=np.random.default_rng(3), draws=50)
     counts = np.random.default_rng(3).multinomial(3, [1 / 3] * 3, size=50)
     for row, drawn in zip(means, counts, strict=True):
         cases = [
@@ -210,14 +207,14 @@ def test_drawing_refuses_what_does_not_fit() -> None:
 
 @given(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=60))
 def test_independent_cases_lie_between_one_and_the_number_of_clusters(names: list[str]) -> None:
-    worth = independent_cases(names)
+    worth = stats_intervals.independent_cases(names)
     assert 1 - 1e-9 <= worth <= len(set(names)) + 1e-9
 
 
 def test_independent_cases_at_the_ends() -> None:
-    assert independent_cases([]) == 0.0
-    assert independent_cases(["a"] * 7) == 1.0
-    assert independent_cases(list("abcdefg")) == pytest.approx(7)
+    assert stats_intervals.independent_cases([]) == 0.0
+    assert stats_intervals.independent_cases(["a"] * 7) == 1.0
+    assert stats_intervals.independent_cases(list("abcdefg")) == pytest.approx(7)
 
 
 Coverage = dict[str, float]
@@ -231,7 +228,7 @@ def covered(clusters: int, *, runs: int = 400, share: float = 0.55) -> Coverage:
         many = rng.integers(1, 6, clusters)
         values = np.repeat((rng.random(clusters) < share).astype(float), many)
         names = [str(name) for name in np.repeat(np.arange(clusters), many)]
-        mean, worth = float(values.mean()), independent_cases(names)
+        mean, worth = float(values.mean()), stats_intervals.independent_cases(names)
         intervals = {
             "drawn": cluster_interval(list(values), names, rng=rng, draws=400),
             "wilson_by_cluster": wilson(mean * worth, worth),

@@ -22,33 +22,22 @@ from pydantic import BaseModel
 
 from answering import answer_in, keep_both
 from internals import (
-    NAMES,
-    PARTS,
-    UNKNOWN_WORDS,
-    AnswerResult,
-    Ask,
     ConflictError,
-    Entry,
     InterviewSession,
-    LineTerminal,
-    Value,
-    WholeValue,
-    ask_of,
-    case_fields,
-    case_schema,
-    digest,
-    edit,
-    if_done,
-    interview_fields,
+    files_case,
+    framework_load,
+    framework_schemas,
+    interview_pages,
+    interview_questions,
+    model_base,
+    model_interview,
     next_ask,
-    offers,
     parse,
     part_asks,
-    put,
-    read_with_digest,
     run,
     start_case,
-    why_text,
+    syntax_edit,
+    terminal_lines,
 )
 from internals import files_disk as lock
 from tuneworthy import Case, CaseError, Framework, decide, load_case, load_framework
@@ -88,7 +77,7 @@ def folder(begun: Path, tmp_path: Path) -> Path:
     return shutil.copytree(begun, tmp_path / "case")
 
 
-def say(folder: Path, ask: str, given: str, **more: Any) -> AnswerResult:
+def say(folder: Path, ask: str, given: str, **more: Any) -> model_interview.AnswerResult:
     return answer_in(folder, ask, given, as_of=AS_OF, **more)
 
 
@@ -105,7 +94,7 @@ def reset(folder: Path, text: str) -> None:
     (folder / "case.yaml").write_text(text, encoding="utf-8")
 
 
-def some_answer(ask: Ask) -> str:
+def some_answer(ask: model_interview.Ask) -> str:
     """An answer that fits a question."""
     if ask.id in PATHS:
         return PATHS[ask.id]
@@ -144,7 +133,7 @@ def test_where_the_money_is_known_the_answer_worth_most_for_its_time_is_asked_ne
     while (ask := next_ask(case, lesson(), passed=passed, worth=worth)) is not None:
         if (usd := value.get(ask.id.partition(".")[2])) is not None and usd:
             assert ask.worth_usd == usd
-            assert "worth most for its time: up to $" in why_text(ask)
+            assert "worth most for its time: up to $" in interview_pages.why_text(ask)
         passed.append(ask.id)
     assert [name.partition(".")[2] for name in passed][: len(worth)] == [q.factor for q in worth]
     assert len(passed) == 5 + 10  # the examples answer whether they are too few
@@ -185,16 +174,16 @@ def passed_of(said: Mapping[str, str]) -> list[str]:
 
 def test_what_the_missing_checks_would_change_is_said_with_the_answers_it_hangs_on() -> None:
     case = load_case({"name": "x", "goals": "format", "ceiling": {"few_shot": "no"}})
-    found = if_done(decide(case, lesson(), as_of=AS_OF), lesson())
+    found = interview_questions.if_done(decide(case, lesson(), as_of=AS_OF), lesson())
     assert found is not None
     assert (found.missing, len(found.depends)) == (("few-shot examples",), 15)
     pro = dict.fromkeys(lesson().indicators, "no")
     none = dict.fromkeys(lesson().ceiling, "no")
     case = load_case({"name": "x", "ceiling": none, "factors": pro})
-    found = if_done(decide(case, lesson(), as_of=AS_OF), lesson())
+    found = interview_questions.if_done(decide(case, lesson(), as_of=AS_OF), lesson())
     assert found is not None
     assert (found.depends, found.outcome) == ((), "improve_rag_or_switch_model")
-    assert if_done(decide(load_case({"name": "x"}), lesson()), lesson()) is None
+    assert interview_questions.if_done(decide(load_case({"name": "x"}), lesson()), lesson()) is None
 
 
 def test_it_offers_all_three_parts_when_the_round_is_over(folder: Path) -> None:
@@ -203,7 +192,7 @@ def test_it_offers_all_three_parts_when_the_round_is_over(folder: Path) -> None:
     assert step.dossier.verdict.final
     waiting = part_asks(step.case, lesson())
     assert len(waiting) == 15
-    open_parts = offers(step.case, lesson(), passed=waiting)
+    open_parts = interview_questions.offers(step.case, lesson(), passed=waiting)
     assert [offer.part for offer in open_parts] == ["evaluate", "options", "investment"]
     assert all(offer.open > 0 for offer in open_parts)
     left = next_ask(step.case, lesson(), part="evaluate")
@@ -218,11 +207,14 @@ def test_what_was_passed_is_not_asked_and_what_is_left_is_offered() -> None:
         assert ask.id not in passed
         passed.add(ask.id)
     assert len(passed) == 1 + 5 + 11
-    open_parts = {offer.part: offer.open for offer in offers(case, lesson(), passed=passed)}
+    open_parts = {
+        offer.part: offer.open
+        for offer in interview_questions.offers(case, lesson(), passed=passed)
+    }
     assert open_parts["evaluate"] == 6  # the signals
-    for part in PARTS:
+    for part in model_interview.PARTS:
         passed |= set(part_asks(case, lesson(), part))
-    assert offers(case, lesson(), passed=passed) == ()
+    assert interview_questions.offers(case, lesson(), passed=passed) == ()
 
 
 def asked_fields() -> list[str]:
@@ -230,7 +222,7 @@ def asked_fields() -> list[str]:
     places = {"attempts": "attempts.1", "models": "models.1"}
     return [
         path.replace(room, places.get(room, room), 1)
-        for path, field in case_fields().items()
+        for path, field in framework_load.case_fields().items()
         for room in [path.split(".")[0]]
         if field.part in ("options", "investment") and room != "safety"
     ]
@@ -240,7 +232,7 @@ def fields_of(model: type[BaseModel], above: str = "") -> Iterator[str]:
     """Paths of all that can be written in a case, down to what has an entry of its own."""
     for name, field in model.model_fields.items():
         path = f"{above}{name}"
-        inside = [] if path in case_fields() else [*walked(field.annotation)]
+        inside = [] if path in framework_load.case_fields() else [*walked(field.annotation)]
         if inside and path not in ("ceiling", "factors", "signals"):
             yield from fields_of(inside[0], f"{path}.")
         else:
@@ -258,7 +250,11 @@ def walked(kind: Any) -> Iterator[type[BaseModel]]:
 def test_every_field_of_a_case_has_an_entry_and_every_entry_a_field() -> None:
     asked_by_the_framework = {"ceiling", "factors", "signals"}
     paths = {*fields_of(Case)} - asked_by_the_framework
-    entries = {path for path in case_fields() if not path.startswith(("factors.", "ceiling."))}
+    entries = {
+        path
+        for path in framework_load.case_fields()
+        if not path.startswith(("factors.", "ceiling."))
+    }
     inside = {"data.examples.usable"}
     assert paths == entries - inside
 
@@ -266,18 +262,20 @@ def test_every_field_of_a_case_has_an_entry_and_every_entry_a_field() -> None:
 def test_every_question_of_every_shipped_framework_is_askable() -> None:
     fields = asked_fields()
     case = load_case({"name": "x", "attempts": [{"name": "a"}], "models": [{"id": "b"}]})
-    for name in NAMES:
+    for name in framework_load.NAMES:
         framework = load_framework(name)
         own = [*(f"ceiling.{one}" for one in framework.ceiling),
                *(f"factors.{one}" for one in framework.factors),
                *(f"signals.{one}" for one in framework.signals)]  # fmt: skip
         for path in (*own, *fields, "goals"):
-            ask = ask_of(case, framework, path)
+            ask = interview_questions.ask_of(case, framework, path)
             assert ask.id == path
             assert ask.question
             assert ask.title
         if framework.safety is not None:
-            assert "?" in ask_of(case, framework, "safety.process_named").question
+            assert (
+                "?" in interview_questions.ask_of(case, framework, "safety.process_named").question
+            )
 
 
 @pytest.mark.parametrize(
@@ -302,23 +300,23 @@ def test_every_open_question_can_be_answered_and_is_then_not_asked_again(folder:
         say(folder, name, "yes")
     step = say(folder, LOW, "no")
     asked: list[str] = []
-    for part in PARTS:
+    for part in model_interview.PARTS:
         while (ask := next_ask(step.case, lesson(), passed=passed, part=part)) is not None:
             assert ask.id not in asked
             asked.append(ask.id)
             assert ask.value == ""
             step = say(folder, ask.id, some_answer(ask), read_digest=step.digest)
-            again = ask_of(step.case, lesson(), ask.id)
+            again = interview_questions.ask_of(step.case, lesson(), ask.id)
             assert again.value != ""
     assert {*asked_fields()} <= set(asked)
     assert {"factors.low_volume.now", "factors.low_volume.by_month"} <= set(asked)
     assert {"safety.data_reviewed", "safety.process_named"} <= set(asked)
-    assert offers(step.case, lesson(), passed=passed) == ()
+    assert interview_questions.offers(step.case, lesson(), passed=passed) == ()
     kept = text_of(folder)
     for name in asked[::4]:  # what is shown can be given again, and then nothing changes
-        say(folder, name, ask_of(step.case, lesson(), name).value)
+        say(folder, name, interview_questions.ask_of(step.case, lesson(), name).value)
         assert text_of(folder) == kept
-    schema = case_schema(lesson())
+    schema = framework_schemas.case_schema(lesson())
     jsonschema.validate(step.case.model_dump(mode="json", exclude_defaults=True), schema)
 
 
@@ -352,7 +350,7 @@ def answered_in(order: tuple[str, ...]) -> tuple[Any, str]:
         start_case(folder, "A case")
         for name in order:
             say(folder, name, SOME[name])
-        return told(load_case(folder)), digest(load_case(folder))
+        return told(load_case(folder)), model_base.digest(load_case(folder))
 
 
 @settings(max_examples=2)
@@ -454,12 +452,12 @@ def test_whatever_is_given_is_written_and_read_back_or_refused(
         assert text_of(folder) == before
     else:
         assert told(load_case(folder)) == told(step.case)
-        if name == "description" and text.strip().casefold() not in UNKNOWN_WORDS:
+        if name == "description" and text.strip().casefold() not in model_base.UNKNOWN_WORDS:
             assert step.case.description == text.strip()
 
 
 def test_a_path_beside_a_count_is_kept(folder: Path) -> None:
-    put(folder, {("data", "examples"): "logs/a.jsonl"})
+    files_case.put(folder, {("data", "examples"): "logs/a.jsonl"})
     assert say(folder, "data.examples", "900").case.data.examples is not None
     say(folder, "data.examples.usable", "700")
     held = say(folder, "data.examples", "1000").case.data.examples
@@ -471,7 +469,7 @@ def test_a_path_beside_a_count_is_kept(folder: Path) -> None:
 
 
 def test_notes_and_later_answers_stay_when_an_answer_changes(folder: Path) -> None:
-    put(folder, {("factors", "low_volume"): {"value": "no", "note": "growth, they say"}})
+    files_case.put(folder, {("factors", "low_volume"): {"value": "no", "note": "growth, they say"}})
     say(folder, f"{LOW}.now", "yes")
     answer = say(folder, f"{LOW}.by_month", "6").case.factors["low_volume"]
     assert (answer.value, answer.now, answer.by_month) == ("no", "yes", 6)
@@ -507,7 +505,8 @@ def test_keeping_both_is_on_record_and_not_asked_about_again(folder: Path) -> No
     assert (answer.value, answer.note) == ("yes", f"both kept: {CLASH}")
     assert "note: both kept" in text_of(folder).replace('"', "")
     jsonschema.validate(
-        kept.case.model_dump(mode="json", exclude_defaults=True), case_schema(lesson())
+        kept.case.model_dump(mode="json", exclude_defaults=True),
+        framework_schemas.case_schema(lesson()),
     )
     assert CLASH in {one.id for one in kept.dossier.challenges}  # a report says it all the same
     say(folder, COST, "no")
@@ -520,7 +519,7 @@ def test_keeping_both_is_on_record_and_not_asked_about_again(folder: Path) -> No
 
 
 def test_a_note_about_keeping_goes_with_the_answer_it_was_about(folder: Path) -> None:
-    put(folder, {("factors", "low_volume"): {"value": "unknown", "note": "asked twice"}})
+    files_case.put(folder, {("factors", "low_volume"): {"value": "unknown", "note": "asked twice"}})
     say(folder, COST, "yes")
     say(folder, LOW, "yes")
     kept = keep_both(folder, LOW, CLASH, as_of=AS_OF).case.factors["low_volume"]
@@ -563,7 +562,7 @@ def test_what_no_longer_clashes_cant_be_kept(folder: Path) -> None:
 
 
 def test_the_second_of_two_editors_gets_a_clear_error_and_loses_nothing(folder: Path) -> None:
-    seen = read_with_digest(folder).digest
+    seen = files_case.read_with_digest(folder).digest
     mine = say(folder, "few_shot", "yes", read_digest=seen)
     kept = text_of(folder)
     with pytest.raises(ConflictError, match="was changed by somebody else meanwhile"):
@@ -571,7 +570,7 @@ def test_the_second_of_two_editors_gets_a_clear_error_and_loses_nothing(folder: 
     assert text_of(folder) == kept
     theirs = say(folder, "brand_voice", "no", read_digest=mine.digest).case
     assert theirs.ceiling["few_shot"].value == "yes"
-    assert read_with_digest(folder).digest != mine.digest
+    assert files_case.read_with_digest(folder).digest != mine.digest
     with pytest.raises(ConflictError):  # also where there is nothing to write
         say(folder, "retrieval_optimised", "unknown", read_digest=seen)
 
@@ -593,8 +592,8 @@ def test_no_answer_of_many_writers_is_lost(folder: Path) -> None:
     def write(name: str) -> None:
         try:
             for n in range(25):
-                put(folder, {("ceiling", name): "yes" if n % 2 else "no"})
-            put(folder, {("ceiling", name): "yes"})
+                files_case.put(folder, {("ceiling", name): "yes" if n % 2 else "no"})
+            files_case.put(folder, {("ceiling", name): "yes"})
         except Exception as caught:  # noqa: BLE001  # whatever it is, the test shall show it
             failed.append(caught)
 
@@ -614,14 +613,14 @@ def test_no_answer_of_many_writers_is_lost(folder: Path) -> None:
 
 
 def test_of_two_who_saw_the_same_file_exactly_one_writes(folder: Path) -> None:
-    seen = read_with_digest(folder).digest
+    seen = files_case.read_with_digest(folder).digest
     came: list[str] = []
     gate = threading.Barrier(2)
 
     def write(name: str) -> None:
         gate.wait(10)
         try:
-            put(folder, {("ceiling", name): "yes"}, read_digest=seen)
+            files_case.put(folder, {("ceiling", name): "yes"}, read_digest=seen)
             came.append(name)
         except ConflictError:
             came.append("conflict")
@@ -665,14 +664,14 @@ def test_a_file_that_stays_locked_is_said_to_be(
     monkeypatch.setattr(lock, "MOST_WAIT_S", 0.05)
     before = text_of(folder)
     with lock.alone(folder / "case.yaml"), pytest.raises(CaseError, match="is being written"):
-        put(folder, {("ceiling", "few_shot"): "yes"})
+        files_case.put(folder, {("ceiling", "few_shot"): "yes"})
     assert text_of(folder) == before
-    put(folder, {("ceiling", "few_shot"): "yes"})
+    files_case.put(folder, {("ceiling", "few_shot"): "yes"})
 
 
 # Lists and whole values in a file ---------------------------------------------------------------
 
-EDITS: dict[str, tuple[str, tuple[str | int, ...], Value, str]] = {
+EDITS: dict[str, tuple[str, tuple[str | int, ...], syntax_edit.Value, str]] = {
     "an item after the last": (
         "a:\n  - x: 1  # one\n    y: 2\n# end\n", ("a", 1, "x"), "3",
         "a:\n  - x: 1  # one\n    y: 2\n  - x: 3\n# end\n",
@@ -698,7 +697,7 @@ EDITS: dict[str, tuple[str, tuple[str | int, ...], Value, str]] = {
         "a:\n- x\nb: 1\n", ("a",), ("p",), "a: [p]\nb: 1\n",
     ),
     "a plain value in the place of a mapping": (
-        "a:\n  low: 1\n  high: 2\nb: 1\n", ("a",), WholeValue("7"), "a: 7\nb: 1\n",
+        "a:\n  low: 1\n  high: 2\nb: 1\n", ("a",), syntax_edit.WholeValue("7"), "a: 7\nb: 1\n",
     ),
     "a mapping in the place of a plain value": (
         "a: 7  # c\n", ("a",), {"low": "1", "high": "2"}, "a: {low: 1, high: 2}  # c\n",
@@ -719,7 +718,7 @@ EDITS: dict[str, tuple[str, tuple[str | int, ...], Value, str]] = {
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_changes_its_own_characters(name: str) -> None:
     text, keys, value, wanted = EDITS[name]
-    assert edit(text, {keys: value}, "f", CaseError) == wanted
+    assert syntax_edit.edit(text, {keys: value}, "f", CaseError) == wanted
 
 
 @pytest.mark.parametrize(
@@ -731,7 +730,7 @@ def test_an_edit_leads_through_no_plain_value_and_past_no_end(
     text: str, keys: tuple[str | int, ...]
 ) -> None:
     with pytest.raises(CaseError):
-        edit(text, {keys: "9"}, "f", CaseError)
+        syntax_edit.edit(text, {keys: "9"}, "f", CaseError)
 
 
 VALUES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=8)
@@ -742,7 +741,7 @@ def test_a_list_grows_item_by_item_and_key_by_key(rows: list[dict[str, str]]) ->
     text, wanted = "b: 1  # stays\n", []
     for place, row in enumerate(rows):
         for key, value in row.items():
-            text = edit(text, {("a", place, key): value}, "f", CaseError)
+            text = syntax_edit.edit(text, {("a", place, key): value}, "f", CaseError)
         wanted.append(row)
         assert parse(text, "f", CaseError).data["a"] == wanted
         assert "b: 1  # stays" in text
@@ -751,7 +750,7 @@ def test_a_list_grows_item_by_item_and_key_by_key(rows: list[dict[str, str]]) ->
 # Any talk comes to what its answers come to -----------------------------------------------------
 
 
-class Person(LineTerminal):
+class Person(terminal_lines.LineTerminal):
     """Somebody who does at each prompt what a number says, and leaves when the numbers are over."""
 
     def __init__(self, numbers: list[int], folder: Path) -> None:
@@ -763,7 +762,7 @@ class Person(LineTerminal):
     def say(self, page: object) -> None:
         self.shown += page if isinstance(page, str) else page.text()  # type: ignore[attr-defined]  # a sheet
 
-    def ask(self, ask: Ask) -> Entry:
+    def ask(self, ask: model_interview.Ask) -> terminal_lines.Entry:
         answers = [some_answer(ask)] * 5
         answers += ["n" if ask.kind in ("state", "count") else some_answer(ask)] * 2
         named = ask.id.endswith((".name", ".id"))
@@ -794,8 +793,8 @@ def every_ask(case: Case) -> Iterator[str]:
     """Ids of all that may be asked of a case, whether it is answered or not."""
     for room in ("ceiling", "factors", "signals"):
         yield from (f"{room}.{name}" for name in getattr(lesson(), room))
-    for part in PARTS:
-        yield from (path for path, _ in interview_fields(case, lesson(), part))
+    for part in model_interview.PARTS:
+        yield from (path for path, _ in interview_questions._fields(case, lesson(), part))
 
 
 def without_notes(case: Case) -> Any:
@@ -849,7 +848,9 @@ def test_any_talk_ends_in_the_case_file_that_answer_would_write(
         again = Path(place) / "again"
         shutil.copytree(begun, again)
         case = load_case(talked)
-        shown = {name: ask_of(case, lesson(), name).value for name in every_ask(case)}
+        shown = {
+            name: interview_questions.ask_of(case, lesson(), name).value for name in every_ask(case)
+        }
         given_ = [f"{name}={text}" for name, text in shown.items() if text]
         if given_:
             assert run(["answer", str(again), *given_]) == 0

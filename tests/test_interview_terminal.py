@@ -20,7 +20,7 @@ import pytest
 import wcwidth
 
 from answering import answer_in, evaluated
-from internals import MARGIN, LineTerminal, framework_of, part_asks, run, start_case
+from internals import framework_of, interview_pages, part_asks, run, start_case, terminal_lines
 from test_gallery import agrees, expected
 from test_gallery import said as parts
 from tuneworthy import decide, load_case
@@ -307,14 +307,14 @@ def test_a_file_that_changes_between_question_and_answer_is_read_again(
 ) -> None:
     lines = iter(["y\n", "y\n", "q\n"])
 
-    def line(_: LineTerminal) -> str:
+    def line(_: terminal_lines.LineTerminal) -> str:
         given = next(lines)
         if case_text(folder).count("brand_voice: unknown"):  # the other editor is quicker
             text = case_text(folder).replace("brand_voice: unknown", "brand_voice: yes")
             (folder / "case.yaml").write_text(text, encoding="utf-8")
         return given
 
-    monkeypatch.setattr(LineTerminal, "_line", line)
+    monkeypatch.setattr(terminal_lines.LineTerminal, "_line", line)
     seen = tuneworthy("interview", folder)
     assert "was changed by somebody else meanwhile" in seen.out
     case = load_case(folder)
@@ -387,7 +387,7 @@ def screens() -> Iterator[list[Screen]]:
             screen.process.wait()
 
 
-PROMPT = f"\r\n{MARGIN}> "
+PROMPT = f"\r\n{interview_pages.MARGIN}> "
 
 
 @pytest.fixture

@@ -11,23 +11,19 @@ from hypothesis import strategies as st
 import plain_engine
 from internals import (
     UNREAD,
-    Ahead,
-    Joined,
     Limits,
     Success,
     TraceFiles,
-    blocks,
-    conversation_keys,
-    distinct,
-    joined,
-    looking,
-    looks_like_json,
     measure,
+    measure_engine,
+    measure_personal,
     read_json,
-    readable,
     refused,
     refuses,
-    shared_scanner,
+    signal_base,
+    text_json,
+    text_search,
+    traces_stream,
 )
 from internals import measure_personal as patterns
 from internals import traces_stream as lines
@@ -45,7 +41,7 @@ TEXTS = st.lists(
 
 @given(TEXTS, st.integers(1, 64))
 def test_joined_texts_are_those_that_were_given(texts: list[str | None], most: int) -> None:
-    whole = Joined(texts)
+    whole = text_search.Joined(texts)
     raw = [(text or "").encode("utf-8", "surrogatepass") for text in texts]
     assert [whole.one(row) for row in range(len(texts))] == raw
     assert whole.there.tolist() == [text is not None for text in texts]
@@ -60,22 +56,24 @@ def test_joined_texts_are_those_that_were_given(texts: list[str | None], most: i
 
 @given(TEXTS)
 def test_signs_of_json_and_of_refusals_are_those_of_each_text(texts: list[str | None]) -> None:
-    assert looking(texts).tolist() == [bool(text) and looks_like_json(text or "") for text in texts]
+    assert text_json.looking(texts).tolist() == [
+        bool(text) and text_json.looks_like_json(text or "") for text in texts
+    ]
     assert refused(texts).tolist() == [bool(text) and refuses(text or "") for text in texts]
-    assert readable(texts).tolist() == [
+    assert text_json.readable(texts).tolist() == [
         text is not None and read_json(text)[0] is not UNREAD for text in texts
     ]
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=9))
 def test_a_name_has_the_same_hash_whatever_names_stand_beside_it(names: list[str]) -> None:
-    alone = [int(conversation_keys([name], 0)[0]) for name in names]
-    assert conversation_keys(names, 0).tolist() == alone
+    alone = [int(measure_engine.conversation_keys([name], 0)[0]) for name in names]
+    assert measure_engine.conversation_keys(names, 0).tolist() == alone
 
 
 @given(st.lists(st.none() | st.sampled_from(["a", "b", str(b"a", "ascii")]), max_size=12))
 def test_different_values_stand_in_the_order_they_first_appear(values: list[str | None]) -> None:
-    found, place = distinct(list(values))
+    found, place = signal_base.distinct(list(values))
     assert found == list(dict.fromkeys(values))
     assert [found[at] for at in place] == values
 
@@ -92,7 +90,7 @@ HELD = (
 @given(st.lists(st.lists(st.sampled_from(HELD), max_size=5).map(" ".join), max_size=5))
 @example(["\u00e9" * 200 + " call me at +49 30 1234567"])  # its gate ends behind the last character
 def test_a_kind_of_data_is_seen_wherever_in_a_text_it_stands(texts: list[str]) -> None:
-    scanner = shared_scanner()
+    scanner = measure_personal.shared_scanner()
     bits = scanner.bits(texts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(patterns, "_NEAR", 1 << 30)  # every text is gone through from its beginning
@@ -132,7 +130,7 @@ def test_blocks_hold_every_line_once_and_know_its_number(
     found: dict[int, bytes | None] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "_PIECE", piece)
-        for block in blocks(Ahead(Bytes(data, at_once)), longest):
+        for block in traces_stream.blocks(traces_stream.Ahead(Bytes(data, at_once)), longest):
             held = bytes(block.data)
             whole = held.removesuffix(b"\n").split(b"\n") if held else [None]
             assert block.ended == held.endswith(b"\n") or block.too_long
@@ -161,7 +159,7 @@ def test_a_batch_of_long_lines_closes_before_it_has_its_number_of_traces(
 
 def test_nothing_of_the_texts_stays_behind_once_they_are_measured(tmp_path: Path) -> None:
     texts: list[str | None] = ["a secret"]
-    joined(texts)
+    text_search.joined(texts)
     measure([plain_engine.batch(output=texts)], [Success()], folder=tmp_path)
-    assert not joined._recent
+    assert not text_search.joined._recent
     assert not refused._recent

@@ -21,17 +21,16 @@ from internals import (
     CeilingResult,
     EvalCase,
     Fake,
-    JudgeChoice,
     Label,
     Output,
     PreparedLab,
     Reply,
     Request,
     Unknown,
-    VerifyResult,
     append_label,
-    digest_of,
-    label_sample,
+    lab_judge,
+    model_evalset,
+    model_lab,
     prepare,
     quoted,
     read_evidence,
@@ -111,7 +110,7 @@ def case_of(folder: Path, **more: Any) -> Path:
 def ready_of(
     folder: Path, *, model: str = "fake:judge", labels: int = LABELS, **more: Any
 ) -> PreparedLab:
-    asked = JudgeChoice(folder / "rubric.md", model, labels=labels)
+    asked = lab_judge.JudgeChoice(folder / "rubric.md", model, labels=labels)
     return prepare(folder, as_of=AS_OF, judge=asked, **more)
 
 
@@ -120,7 +119,7 @@ def raced(folder: Path, fake: Fake, **more: Any) -> CeilingResult:
     return ceiling.run(ready, cap_usd=0, transport=fake, source=str(folder)).result
 
 
-def verified(folder: Path, fake: Fake, **more: Any) -> VerifyResult:
+def verified(folder: Path, fake: Fake, **more: Any) -> model_lab.VerifyResult:
     return verify.run(ready_of(folder, **more), cap_usd=0, transport=fake)
 
 
@@ -325,13 +324,13 @@ def test_what_is_labelled_was_drawn_before_and_more_of_it_changes_nothing(tmp_pa
     label(folder, "report")
     before = raced(folder, fake)
     ready = ready_of(folder)
-    inside = {one.id for one in label_sample(ready.plan.report, LABELS, 0)}
+    inside = {one.id for one in lab_judge.label_sample(ready.plan.report, LABELS, 0)}
     rubric = known(first.judge).plan.rubric
     for one in ready.plan.report:
         if one.id not in inside:
             for text in ("no idea" + BEG, "no idea"):
                 more = Label(task="rubric", case=one.id, value="yes", arm=text[:9] + one.id,
-                             rubric=rubric, output=digest_of(text))  # fmt: skip
+                             rubric=rubric, output=model_evalset.digest_of(text))  # fmt: skip
                 append_label(ready.case, "zoe", more)
     assert raced(folder, fake).reported == before.reported
 
@@ -362,7 +361,10 @@ def test_the_draw_is_the_head_of_one_order_with_twenty_conversations_if_there_ar
     told: list[tuple[int, int]], labels: int, seed: int
 ) -> None:
     cases = [EvalCase(id=f"{i} {talk}", input="x", conversation_id=f"{talk}") for i, talk in told]
-    found, more = label_sample(cases, labels, seed), label_sample(cases, labels + 7, seed)
+    found, more = (
+        lab_judge.label_sample(cases, labels, seed),
+        lab_judge.label_sample(cases, labels + 7, seed),
+    )
     assert more[: len(found)] == found
     assert len(found) >= min(labels, len(cases))
     talks = {one.cluster for one in found}
@@ -378,7 +380,7 @@ def test_people_who_differ_count_by_their_mean_until_it_is_settled(tmp_path: Pat
     label(folder, "report", "ada")
     label(folder, "report", "bob", lambda asked, _: chance(asked) < 0.5)
     arm = known(raced(folder, fake).judge).arms[-1]
-    ids = [one.id for one in label_sample(ready_of(folder).plan.report, LABELS, 0)]
+    ids = [one.id for one in lab_judge.label_sample(ready_of(folder).plan.report, LABELS, 0)]
     cases = {one.id: one for one in ready_of(folder).plan.report}
     yes = np.mean([(1 + (chance(cases[i].text) < 0.5)) / 2 for i in ids])
     assert known(arm.bias).value == pytest.approx(1 - yes)
@@ -386,7 +388,7 @@ def test_people_who_differ_count_by_their_mean_until_it_is_settled(tmp_path: Pat
     for i in ids:
         text = f"shelf {cases[i].text.removeprefix('Where is book ').removesuffix('?')}"
         settled = Label(task="rubric", case=i, value="yes", arm="careful · fake:one",
-                        rubric=rubric, output=digest_of(text))  # fmt: skip
+                        rubric=rubric, output=model_evalset.digest_of(text))  # fmt: skip
         append_label(case, "adjudicated", settled)
     assert known(known(raced(folder, fake).judge).arms[-1].bias).value == 0
 

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from internals import (
     Evidence,
     Recommendation,
-    RememberedDraws,
     State,
     Unknown,
     framework_of,
     headline,
+    interview_answers,
+    money_investment,
     run,
-    type_in,
 )
 from tuneworthy import Dossier, decide, load_case, load_framework
 
@@ -485,7 +485,7 @@ def test_an_answer_turns_exactly_what_it_is_said_to_turn(case: dict[str, Any], s
     assert said_truly(before, name, state, after), (name, before.verdict.headline)
 
 
-DRAWS = RememberedDraws()
+DRAWS = money_investment.RememberedDraws()
 
 
 def supposed(path: Path, **answers: str) -> Dossier:
@@ -493,7 +493,7 @@ def supposed(path: Path, **answers: str) -> Dossier:
     case = load_case(path)
     if answers:
         text = path.read_text(encoding="utf-8")
-        case = type_in(text, path, answers, framework_of).supposed
+        case = interview_answers.type_in(text, path, answers, framework_of).supposed
     return decide(case, framework_of(case), as_of=DAY, draw=DRAWS)
 
 

@@ -15,12 +15,12 @@ import pytest
 from internals import (
     Fake,
     Request,
+    files_case,
+    files_materials,
+    files_stores,
     lab_ceiling,
     prepare,
     quoted,
-    read_case,
-    read_latest,
-    read_prompts,
 )
 from internals import run as command
 from lab_world import PLAIN, folder_of
@@ -73,7 +73,7 @@ def test_a_chain_is_one_arm_and_each_step_has_its_cost(tmp_path: Path) -> None:
     assert result.best == CHAIN
     assert len(sent) <= quote.calls
     assert result.spend.paid <= quote.usd_most
-    assert read_latest(read_case(folder))[0]["chained_arms"].value == 1
+    assert files_stores.read_latest(files_case.read_case(folder))[0]["chained_arms"].value == 1
     assert "Steps" in lab_ceiling.render(
         lab_ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=clerk(sent))
     )
@@ -120,7 +120,7 @@ def test_a_step_without_an_answer_is_no_wrong_answer(silent: int, tmp_path: Path
 def test_half_a_chain_is_refused(prompts: dict[str, str], says: str, tmp_path: Path) -> None:
     folder = folder_of(tmp_path, prompts=prompts)
     with pytest.raises(InputError, match=says):
-        read_prompts(read_case(folder))
+        files_materials.read_prompts(files_case.read_case(folder))
 
 
 # Decisions ----------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ def test_a_decision_model_is_one_more_arm_over_plain_http(decider: Decider, tmp_
     ]  # fmt: skip
     assert {*first} == {"path", "model", "input", "questions"}
     assert any(isinstance(asked["input"], list) for asked in decider.asked)  # with examples
-    assert read_latest(read_case(folder))[0]["decision_arms"].number >= 1
+    assert files_stores.read_latest(files_case.read_case(folder))[0]["decision_arms"].number >= 1
     before = len(decider.asked)
     lab_ceiling.run(prepare(folder, as_of=DAY), cap_usd=1)
     assert len(decider.asked) == before

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from internals import Fake, Reply, Request, Unknown, Usage, prepare
+from internals import Fake, Reply, Request, Unknown, model_lab, prepare
 from internals import cli_options as shown_progress
 from internals import lab_ceiling as ceiling
 from internals import run as command
@@ -174,7 +174,7 @@ def test_a_quote_says_what_a_model_thinks_and_how_long_it_took_so_far(
 ) -> None:
     class Thinking(Fake):
         async def send(self, request: Request) -> Reply:
-            usage = Usage(input_tokens=9, output_tokens=800, reasoning_tokens=600)
+            usage = model_lab.Usage(input_tokens=9, output_tokens=800, reasoning_tokens=600)
             reply = await super().send(request)
             return reply.model_copy(update={"usage": usage, "latency_s": 5.0})
 

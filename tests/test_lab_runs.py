@@ -28,12 +28,11 @@ from internals import (
     Stand,
     StopHandle,
     Unknown,
-    answer_text,
-    board_note,
     ceiling_rows,
-    difference_text,
     echo,
+    lab_plan,
     prepare,
+    section_lab,
 )
 from internals import lab_ceiling as ceiling
 from lab_world import CAREFUL, folder_of, known
@@ -58,7 +57,7 @@ def test_constrained_output_is_written_in_the_order_of_the_schema(tmp_path: Path
 
 
 def test_an_example_is_shown_in_the_order_its_author_wrote() -> None:
-    assert answer_text({"why": "ä", "answer": 1}) == '{"why": "ä", "answer": 1}'
+    assert lab_plan.answer_text({"why": "ä", "answer": 1}) == '{"why": "ä", "answer": 1}'
     near = EvalCase(id="e", input="Where?", reference={"z": [], "a": []})
     nearest = Arm(id="n", kind="baseline", of="nearest_neighbour")
     assert (
@@ -150,7 +149,7 @@ def ranked(*kinds: str) -> list[dict[str, Any]]:
      ((), False)],
 )  # fmt: skip
 def test_the_board_says_when_a_baseline_is_ahead(kinds: tuple[str, ...], says: bool) -> None:
-    note = board_note(result_of(arms=ranked(*kinds)))
+    note = section_lab.board_note(result_of(arms=ranked(*kinds)))
     assert note.endswith("Ahead here is an baseline, which calls no model.") is says
     assert ("Ahead" in note) is says
 
@@ -166,7 +165,7 @@ def test_a_score_by_parts_says_how_many_cases_are_wholly_right(wrong: int, says:
 def test_a_difference_that_rounds_to_zero_has_no_sign() -> None:
     one = Contrast(first="a", second="b", difference=-0.004, low=-0.08, high=0.004, n=40,
                    told_apart="no", cases_needed=9)  # fmt: skip
-    assert difference_text(one) == "0.00 (-0.08 to 0.00)"
+    assert section_lab.difference_text(one) == "0.00 (-0.08 to 0.00)"
 
 
 # Scoring beside the calls -------------------------------------------------------------------------

@@ -18,32 +18,22 @@ from hypothesis import strategies as st
 
 from answering import label_queue, unlabelled
 from internals import (
-    CaseMessage,
-    CasePassage,
     CheckCall,
     EvalCase,
-    Item,
     Label,
     Reply,
     Unknown,
     append_label,
-    cohen_kappa,
-    csv_text,
-    deliver,
-    evalset_text,
-    fleiss_kappa,
-    item_page,
-    latest_labels,
+    cli_options,
+    files_evalset,
+    files_stores,
     ledger_of,
-    nominal_alpha,
+    model_evalset,
     prepare,
-    read_csv,
     read_evalset,
-    read_labels,
-    read_table,
     run,
-    table_csv,
-    table_json_lines,
+    section_evalset,
+    stats_agreement,
 )
 from internals import workspace_labelling as agreeing
 from tuneworthy import CaseError, InputError, load_case
@@ -65,7 +55,7 @@ def rng() -> np.random.Generator:
 def test_cohens_kappa_is_agreement_beyond_chance() -> None:
     # Seen 35/50 = 0.7; chance 25/50 · 30/50 + 25/50 · 20/50 = 0.5; (0.7 - 0.5) / 0.5 = 0.4.
     rows: Rows = [*[("y", "y")] * 20, *[("y", "n")] * 5, *[("n", "y")] * 10, *[("n", "n")] * 15]
-    found = cohen_kappa(rows, alone(rows), rng())
+    found = stats_agreement.cohen_kappa(rows, alone(rows), rng())
     assert found is not None
     assert found.value == pytest.approx(0.4)
     assert found.low is not None
@@ -78,7 +68,7 @@ def test_cohens_kappa_is_agreement_beyond_chance() -> None:
 def test_cohens_kappa_of_many_labels_takes_the_memory_of_its_items() -> None:
     rows: Rows = [(f"{n}", f"{n + n % 2}") for n in range(100)]
     tracemalloc.start()
-    found = cohen_kappa(rows, ["one"] * 100, rng())
+    found = stats_agreement.cohen_kappa(rows, ["one"] * 100, rng())
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found is not None
@@ -89,7 +79,7 @@ def test_cohens_kappa_of_many_labels_takes_the_memory_of_its_items() -> None:
 def test_fleiss_kappa_of_three_labellers() -> None:
     # Items agree 1 and 1/3, mean 24/36; chance (5/6)² + (1/6)² = 26/36; -2/10.
     rows: Rows = [("a", "a", "a"), ("a", "a", "b"), ("a", None, "b")]
-    found = fleiss_kappa(rows, alone(rows), rng())
+    found = stats_agreement.fleiss_kappa(rows, alone(rows), rng())
     assert found is not None
     assert found.value == pytest.approx(-0.2)
     assert (found.low, found.high, found.items) == (None, None, 2)
@@ -98,7 +88,7 @@ def test_fleiss_kappa_of_three_labellers() -> None:
 def test_alpha_takes_what_there_is() -> None:
     # Ordered pairs that differ: 2; pooled 3 a and 3 b: 1 - 5 · 2 / (36 - 18).
     rows: Rows = [("a", "a", None), ("a", None, "b"), (None, "b", "b"), ("a", None, None)]
-    found = nominal_alpha(rows, alone(rows), rng())
+    found = stats_agreement.nominal_alpha(rows, alone(rows), rng())
     assert found is not None
     assert found.value == pytest.approx(4 / 9)
     assert found.items == 3
@@ -114,7 +104,7 @@ def test_alpha_is_one_less_observed_over_expected_disagreement(rows: Rows) -> No
         for j, y in enumerate(unit) if i != j
     )  # fmt: skip
     expected = sum(x != y for i, x in enumerate(pool) for j, y in enumerate(pool) if i != j)
-    found = nominal_alpha(rows, alone(rows), rng())
+    found = stats_agreement.nominal_alpha(rows, alone(rows), rng())
     if not expected:
         assert found is None
     else:
@@ -126,7 +116,7 @@ def test_alpha_is_one_less_observed_over_expected_disagreement(rows: Rows) -> No
 
 def test_items_of_one_conversation_are_no_more_evidence_than_one() -> None:
     rows: Rows = [*[("y", "y")] * 12, *[("y", "n")] * 4, *[("n", "n")] * 9]
-    for of in (cohen_kappa, fleiss_kappa):
+    for of in (stats_agreement.cohen_kappa, stats_agreement.fleiss_kappa):
         once = of(rows, alone(rows), rng())
         twice = of([*rows, *rows], [*alone(rows), *alone(rows)], rng())
         apart = of([*rows, *rows], alone([*rows, *rows]), rng())
@@ -141,9 +131,9 @@ def test_items_of_one_conversation_are_no_more_evidence_than_one() -> None:
 
 @pytest.mark.parametrize("rows", [[], [("y", "y")] * 9, [("y", None)] * 9])
 def test_agreement_is_undefined_where_chance_agrees_always(rows: Rows) -> None:
-    assert cohen_kappa(rows, alone(rows), rng()) is None
-    assert fleiss_kappa(rows, alone(rows), rng()) is None
-    assert nominal_alpha(rows, alone(rows), rng()) is None
+    assert stats_agreement.cohen_kappa(rows, alone(rows), rng()) is None
+    assert stats_agreement.fleiss_kappa(rows, alone(rows), rng()) is None
+    assert stats_agreement.nominal_alpha(rows, alone(rows), rng()) is None
 
 
 # Labels -----------------------------------------------------------------------------------------
@@ -234,7 +224,7 @@ def label(folder: Path, labels: Sequence[str], *more: str, who: str = "ada") -> 
 
 def values(folder: Path, who: str) -> list[str]:
     """All that somebody ever said, in order."""
-    return [one.value for one in read_labels(load_case(folder))[who]]
+    return [one.value for one in files_stores.read_labels(load_case(folder))[who]]
 
 
 def test_labels_come_back_and_what_is_left_is_exported_again(
@@ -262,7 +252,7 @@ def test_a_file_imported_twice_keeps_its_labels_once_and_a_second_thought_counts
         assert give_back(folder, [{**row, "label": answer}]) == 0
     assert "1 were there already" in capsys.readouterr().out
     assert values(folder, "ada") == ["wrong", "right"]
-    latest = latest_labels(read_labels(load_case(folder))["ada"])
+    latest = files_stores.latest_labels(files_stores.read_labels(load_case(folder))["ada"])
     assert [one.value for one in latest.values()] == ["right"]
 
 
@@ -270,7 +260,7 @@ def test_a_file_and_the_page_write_the_same_labels(folder: Path) -> None:
     (row, *_) = label(folder, ["by file"], who="ada")
     queue = label_queue(folder, "ben")
     queue.label(row["item"][1:], "by file")
-    kept = read_labels(load_case(folder))
+    kept = files_stores.read_labels(load_case(folder))
     assert kept["ada"] == kept["ben"]
 
 
@@ -304,7 +294,7 @@ def test_each_wrong_line_is_said_and_then_nothing_is_kept(
     )
     assert says in error[-2]
     assert f"back.csv:{4}: " in error[-2]
-    assert read_labels(load_case(folder)) == {}
+    assert files_stores.read_labels(load_case(folder)) == {}
     rows[2] = {**rows[2], "label": ""}
     rows = [row for row in rows if row["label"]]
     assert give_back(folder, rows) == 0
@@ -387,13 +377,13 @@ def test_a_line_that_was_cut_off_loses_itself_alone(folder: Path) -> None:
     path = folder / ".tuneworthy" / "labels" / "ada.jsonl"
     with path.open("a", encoding="utf-8") as file:
         file.write('{"task": "ans')
-    assert read_labels(case) == {"ada": (one,)}
+    assert files_stores.read_labels(case) == {"ada": (one,)}
     other = Label(task="answer", case="c2", value="b")
     append_label(case, "ada", other)
-    assert read_labels(case) == {"ada": (one, other)}
+    assert files_stores.read_labels(case) == {"ada": (one, other)}
     path.write_text("[]\n", encoding="utf-8")
     with pytest.raises(CaseError, match=r"ada\.jsonl:1: is no label"):
-        read_labels(case)
+        files_stores.read_labels(case)
 
 
 @pytest.mark.parametrize("name", ["../ada", "", "a b", "adjudicated", "x" * 41, "con\0"])
@@ -425,7 +415,7 @@ def test_nobody_who_labels_sees_an_arm(lab: Path, capsys: pytest.CaptureFixture[
     assert give_back(lab, wrong) == 2
     assert '"maybe" can\'t be said of it. Write one of these: yes, no' in capsys.readouterr().err
     assert give_back(lab, filled) == 0
-    labels = read_labels(load_case(lab))["ada"]
+    labels = files_stores.read_labels(load_case(lab))["ada"]
     assert len({one.key for one in labels}) == len(labels) == 6 * len(arms)
     assert {one.arm for one in labels} == set(arms)
     queue = label_queue(lab, "bob", rubric=lab / "rubric.md")
@@ -451,7 +441,7 @@ def test_a_choice_between_two_is_of_the_arms_however_they_were_shown(lab: Path) 
         flipped.add(item.flipped)
         session.keep(item, "first" if item.shown[0].startswith("by loud:") else "second")
     assert flipped == {True, False}
-    labels = read_labels(load_case(lab))["ada"]
+    labels = files_stores.read_labels(load_case(lab))["ada"]
     assert {(label.arm, label.against, label.value) for label in labels} == {(one, other, "first")}
 
 
@@ -466,7 +456,7 @@ def test_a_choice_in_a_file_is_of_the_arms_however_they_stand_there(lab: Path) -
         for row in rows
     ]
     assert give_back(lab, filled) == 0
-    labels = read_labels(load_case(lab))["ada"]
+    labels = files_stores.read_labels(load_case(lab))["ada"]
     assert {(label.arm, label.against, label.value) for label in labels} == {(one, other, "first")}
 
 
@@ -497,8 +487,10 @@ def test_a_lab_that_answered_nothing_says_how_to_run_it(lab: Path) -> None:
 
 def test_hostile_text_moves_no_cursor() -> None:
     hostile = "a\x1b[2Jb\u202ec\rd\n" + "x" * 9_000
-    item = Item("rubric", EvalCase(id="1", input=hostile), ("a",), (hostile,), ("yes", "no"))
-    page = item_page(item)
+    item = section_evalset.Item(
+        "rubric", EvalCase(id="1", input=hostile), ("a",), (hostile,), ("yes", "no")
+    )
+    page = section_evalset.item_page(item)
     assert not any(c in page for c in "\x1b\u202e\r")
     assert len(page) < 40_000
 
@@ -580,7 +572,7 @@ CASES = st.builds(
     id=TEXT.filter(bool),
     input=TEXT,
     reference=st.one_of(st.none(), TEXT, st.lists(TEXT, max_size=2), st.integers(), st.booleans()),
-    contexts=st.lists(st.builds(CasePassage, text=TEXT), max_size=2).map(tuple),
+    contexts=st.lists(st.builds(model_evalset.CasePassage, text=TEXT), max_size=2).map(tuple),
     conversation_id=SOME,
     tags=st.lists(TEXT, max_size=2).map(tuple),
     checks=st.lists(st.builds(CheckCall, scorer=st.just("contains"), of=TEXT), max_size=1).map(
@@ -596,21 +588,21 @@ def test_a_set_goes_through_a_spreadsheet_and_back(
     tmp_path_factory: pytest.TempPathFactory, cases: list[EvalCase]
 ) -> None:
     path = tmp_path_factory.mktemp("csv") / "set.csv"
-    text = csv_text(cases)
+    text = files_evalset.csv_text(cases)
     path.write_bytes(text.encode("utf-8"))
-    assert read_csv(path) == tuple(cases)
+    assert files_evalset.read_csv(path) == tuple(cases)
     for row in csv.reader(io.StringIO(text, newline="")):
         assert not any(cell.startswith(FORMULA) for cell in row)
 
 
 def test_a_conversation_goes_through_a_spreadsheet_and_back(tmp_path: Path) -> None:
     turns = (
-        CaseMessage(role="user", content="hi, you"),
-        CaseMessage(role="assistant", content='"yes"'),
+        model_evalset.CaseMessage(role="user", content="hi, you"),
+        model_evalset.CaseMessage(role="assistant", content='"yes"'),
     )
     one = EvalCase(id="1", messages=turns)
-    (tmp_path / "a.csv").write_text(csv_text([one]), encoding="utf-8")
-    assert read_csv(tmp_path / "a.csv") == (one,)
+    (tmp_path / "a.csv").write_text(files_evalset.csv_text([one]), encoding="utf-8")
+    assert files_evalset.read_csv(tmp_path / "a.csv") == (one,)
 
 
 ROWS = st.lists(st.fixed_dictionaries({"item": TEXT, "label": TEXT, "better": TEXT}), max_size=3)
@@ -623,11 +615,11 @@ def test_cells_go_through_a_file_and_back(tmp_path_factory: Any, rows: Sheet) ->
     columns = ("item", "label", "better")
     rows = [row for row in rows if any(row.values())]  # an empty row is none
     for name, text in (
-        ("a.csv", table_csv(columns, rows)),
-        ("a.jsonl", table_json_lines(columns, rows)),
+        ("a.csv", files_evalset.table_csv(columns, rows)),
+        ("a.jsonl", files_evalset.table_json_lines(columns, rows)),
     ):
         (place / name).write_bytes(text.encode())
-        assert [row for _, row in read_table(place / name)] == rows
+        assert [row for _, row in files_evalset.read_table(place / name)] == rows
 
 
 @pytest.mark.parametrize(
@@ -635,7 +627,7 @@ def test_cells_go_through_a_file_and_back(tmp_path_factory: Any, rows: Sheet) ->
 )
 def test_a_label_comes_back_to_the_letter(folder: Path, answer: str) -> None:
     (row, *_) = export(folder)
-    text = table_csv([*row], [{**row, "label": answer}])
+    text = files_evalset.table_csv([*row], [{**row, "label": answer}])
     (folder / "back.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())  # as spreadsheets save it
     assert run(["evalset", "import", str(folder / "back.csv"), str(folder)]) == 0
     assert values(folder, "ada") == [answer.strip()]
@@ -645,11 +637,11 @@ def test_a_table_made_by_hand_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("Input;Tags\nwhat is it;red; blue\n", encoding="utf-8")
     with pytest.raises(CaseError, match=r"a\.csv:2: has more cells"):
-        read_csv(path)
+        files_evalset.read_csv(path)
     path.write_text(
         '\ufeffInput;Tags;reference\nwhat is it;"red; blue";\'tis so\n', encoding="utf-8"
     )
-    assert read_csv(path) == (
+    assert files_evalset.read_csv(path) == (
         EvalCase(id="1", input="what is it", tags=("red", "blue"), reference="'tis so"),
     )
 
@@ -674,7 +666,7 @@ def test_a_table_that_is_no_set_says_where(tmp_path: Path, text: str, says: str)
     path = tmp_path / "a.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(CaseError) as caught:
-        read_csv(path)
+        files_evalset.read_csv(path)
     assert says in str(caught.value)
 
 
@@ -694,11 +686,11 @@ def test_a_terminal_is_given_no_control_characters_and_a_pipe_is_given_all(
 ) -> None:
     strange = "\x1b[31mred\x1b]0;title\x07\x9b2J\u202e\r\x7f"
     one = EvalCase(id="1", input=f"{strange}\t字\xa0é", reference=strange)
-    (folder / "eval.jsonl").write_text(evalset_text([one]), "utf-8")
+    (folder / "eval.jsonl").write_text(files_evalset.evalset_text([one]), "utf-8")
     asked = ["evalset", "export", str(folder), "--format", form]
     assert run(asked) == 0
     piped = capsys.readouterr().out
-    whole = csv_text([one]) if form == "csv" else evalset_text([one])
+    whole = files_evalset.csv_text([one]) if form == "csv" else files_evalset.evalset_text([one])
     assert piped == whole
     assert "\x9b" in piped
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
@@ -716,7 +708,7 @@ def test_colours_of_a_report_reach_a_terminal_and_nothing_else_that_it_obeys(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    deliver("\x1b[1;31mNo\x1b[0m — 5\u202f%\n\x1b[2J\x9b1m\x1b")
+    cli_options.deliver("\x1b[1;31mNo\x1b[0m — 5\u202f%\n\x1b[2J\x9b1m\x1b")
     assert capsys.readouterr().out == "\x1b[1;31mNo\x1b[0m — 5\u202f%\n\\x1b[2J\\x9b1m\\x1b"
 
 

@@ -27,40 +27,33 @@ from internals import (
     EvalCase,
     Fake,
     Kit,
-    Lab,
     Ledger,
     Manners,
     Marker,
     PaidCalls,
     Pool,
     PreparedLab,
-    Price,
     PromptVariant,
-    Quote,
-    Reached,
     Request,
     Scores,
-    Setting,
     Stand,
     Unknown,
-    aside,
     ceiling_rows,
-    chosen_arms,
     echo,
-    logistic,
+    files_evalset,
+    lab_plan,
+    lab_result,
+    lab_scores,
+    llm_endpoints,
     make_plan,
-    maker,
-    outcome,
-    plan_arms,
+    model_case,
+    model_lab,
     prepare,
-    question,
     quoted,
-    read_examples,
-    request_for,
     schema,
     scorer_for,
+    verdict_weigh,
 )
-from internals import LabPlan as Plan
 from internals import lab_ceiling as api
 from internals import run as command
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known, lines
@@ -72,8 +65,8 @@ MAJORITY, NEIGHBOUR = (
 
 AS_OF = date(2026, 11, 24)
 LESSON = load_framework("lesson")
-FREE = Price(input=0.0, output=0.0)
-NOTHING = Quote(calls=0, reused=0, usd_most=0.0, usd_likely=0.0)
+FREE = model_case.Price(input=0.0, output=0.0)
+NOTHING = model_lab.Quote(calls=0, reused=0, usd_most=0.0, usd_likely=0.0)
 
 
 def ready_of(folder: Path, **more: Any) -> PreparedLab:
@@ -111,9 +104,13 @@ def cases_of(told: list[tuple[str, str | None]]) -> list[EvalCase]:
     ]
 
 
-def setting(prompts: dict[str, PromptVariant] | None = None, pool: Pool | None = None) -> Setting:
-    place = Reached("fake", "one", "", None)
-    return Setting(prompts=prompts or {}, reached={"fake:one": place}, pool=pool or Pool(()))
+def setting(
+    prompts: dict[str, PromptVariant] | None = None, pool: Pool | None = None
+) -> lab_plan.Setting:
+    place = llm_endpoints.Reached("fake", "one", "", None)
+    return lab_plan.Setting(
+        prompts=prompts or {}, reached={"fake:one": place}, pool=pool or Pool(())
+    )
 
 
 @given(talks, st.integers(0, 5))
@@ -127,7 +124,7 @@ def test_no_conversation_and_no_lone_question_both_chooses_and_reports(
     assert not {c.cluster for c in plan.select} & {c.cluster for c in plan.report}
     lone = {f"c{i}" for i, (_, talk) in enumerate(told) if talk is None}
     select, report = (
-        {question(c) for c in part if c.id in lone} for part in (plan.select, plan.report)
+        {lab_plan.question(c) for c in part if c.id in lone} for part in (plan.select, plan.report)
     )
     assert not select & report
 
@@ -143,8 +140,12 @@ def test_a_case_never_sees_its_own_conversation_or_question(
             assert len(found) == len(set(found))
             for one in (pool.examples[place] for place in found):
                 assert one.cluster != case.cluster
-                assert question(one) != question(case)
-        allowed = [o for o in cases if o.cluster != case.cluster and question(o) != question(case)]
+                assert lab_plan.question(one) != lab_plan.question(case)
+        allowed = [
+            o
+            for o in cases
+            if o.cluster != case.cluster and lab_plan.question(o) != lab_plan.question(case)
+        ]
         assert len(pool.nearest(5, case)) == min(5, len(allowed))
         assert pool.look_up(NEIGHBOUR, case) == ("x" if allowed else "")
 
@@ -217,7 +218,7 @@ def test_a_logistic_head_is_the_one_that_the_loss_has() -> None:
     rng = np.random.default_rng(0)
     rows, codes = rng.normal(size=(80, 3)), rng.integers(0, 3, 80)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    weights = logistic(rows.astype(np.float32), codes)
+    weights = lab_plan.logistic(rows.astype(np.float32), codes)
     chances = np.exp(np.hstack([rows, np.ones((80, 1))]) @ weights)
     chances /= chances.sum(axis=1, keepdims=True)
     center = rows.mean(axis=0)
@@ -239,7 +240,7 @@ def test_a_logistic_head_is_the_one_that_the_loss_has() -> None:
     ],
 )
 def test_a_second_size_of_one_maker_is_no_second_family(models: list[str], makers: int) -> None:
-    assert len(set(map(maker, models))) == makers
+    assert len(set(map(verdict_weigh.maker, models))) == makers
 
 
 def test_each_effort_of_a_model_is_tried_and_sent(tmp_path: Path) -> None:
@@ -286,11 +287,11 @@ def arm(**more: Any) -> Arm:
 
 def asks(prompt: PromptVariant, case: EvalCase, one: Arm | None = None, **more: Any) -> Request:
     place = setting({"p": prompt}, more.pop("pool", None))
-    return request_for(one or arm(), case, Setting(**{**place_of(place), **more}))
+    return lab_plan.request_for(one or arm(), case, lab_plan.Setting(**{**place_of(place), **more}))
 
 
-def place_of(one: Setting) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in Setting.__slots__}
+def place_of(one: lab_plan.Setting) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in lab_plan.Setting.__slots__}
 
 
 def test_what_is_put_in_is_never_looked_at_again() -> None:
@@ -331,7 +332,7 @@ def test_the_key_of_a_call_is_the_digest_of_its_request_however_it_was_worked_ou
     plan = make_plan([one], cases, told, repeats=repeat + 1)
     for _ in range(2):  # worked out, and remembered
         for job, _, case in plan.calls([one], (*plan.select, *plan.report)):
-            request = request_for(one, case, told)
+            request = lab_plan.request_for(one, case, told)
             assert job.request == request
             fields = json.loads(request.model_dump_json(exclude_none=True))
             text = json.dumps([fields, job.repeat], sort_keys=True, ensure_ascii=False,
@@ -363,10 +364,10 @@ def test_passages_are_given_to_the_arm_that_has_them_and_to_no_other() -> None:
     assert asks(prompt, case, arm(retrieval=True)).messages[-1].content == "P\n\nQ"[:1] + "\nQ"
     assert asks(prompt, case, arm()).messages[-1].content == "\nQ"
     models = load_case({"name": "x", "models": [{"id": "fake:one"}]})
-    found = plan_arms(models, [prompt], [case], 0)
+    found = lab_plan.plan_arms(models, [prompt], [case], 0)
     assert [one.retrieval for one in found] == [True, False]
     mute = PromptVariant(name="p", system="S")
-    assert [one.retrieval for one in plan_arms(models, [mute], [case], 0)] == [False]
+    assert [one.retrieval for one in lab_plan.plan_arms(models, [mute], [case], 0)] == [False]
 
 
 def test_examples_are_turns_unless_the_prompt_names_a_place() -> None:
@@ -668,7 +669,7 @@ def test_whoever_ends_a_run_at_once_waits_for_no_scorer() -> None:
         yield
 
     async def go() -> None:
-        scoring = asyncio.ensure_future(aside(scored()))
+        scoring = asyncio.ensure_future(lab_scores.aside(scored()))
         await asyncio.to_thread(begun.wait)
         scoring.cancel()
 
@@ -742,20 +743,24 @@ def world(
         EvalCase(id=f"c{i}", input=f"Where is book {i}?", reference=f"shelf {i}") for i in range(n)
     ]
     case = load_case({"name": "x", "models": [{"id": "fake:one"}]})
-    arms = plan_arms(case, list(prompts.values()), cases, 0)
+    arms = lab_plan.plan_arms(case, list(prompts.values()), cases, 0)
     plan = make_plan(arms, cases, setting(prompts), seed=seed)
     keys = {texts[name][:14]: share for name, share in shares.items()}
     return asyncio.run(_raced(tmp_path, plan, known(keys, seed=seed), target))
 
 
-async def _raced(tmp_path: Path, plan: Plan, fake: Fake, target: float) -> CeilingResult:
+async def _raced(
+    tmp_path: Path, plan: lab_plan.LabPlan, fake: Fake, target: float
+) -> CeilingResult:
     scores = Scores(Marker((scorer_for("match", Kit()),), Kit()))
     with Ledger(tmp_path / "calls.sqlite3") as ledger:
-        lab = Lab(plan, scores, PaidCalls("ceiling", ledger, fake, lambda _: FREE, cap_usd=0))
+        lab = lab_scores.Lab(
+            plan, scores, PaidCalls("ceiling", ledger, fake, lambda _: FREE, cap_usd=0)
+        )
         await lab.race()
-        chosen = chosen_arms(lab)
+        chosen = lab_result.chosen_arms(lab)
         await lab.report(chosen)
-        return outcome(lab, chosen, LESSON, target=target, quote=NOTHING, scorer="match")
+        return lab_result.outcome(lab, chosen, LESSON, target=target, quote=NOTHING, scorer="match")
 
 
 WORLDS = 40
@@ -940,7 +945,7 @@ def test_examples_are_read_as_teams_keep_them(
     tmp_path: Path, line: dict[str, Any], asked: str, answer: str
 ) -> None:
     (tmp_path / "e.jsonl").write_text(f"\n{json.dumps(line)}\n")
-    (one,) = read_examples(tmp_path / "e.jsonl")
+    (one,) = files_evalset.read_examples(tmp_path / "e.jsonl")
     assert (one.text, one.accepted) == (asked, (answer,))
 
 
@@ -960,7 +965,7 @@ def test_a_conversation_without_an_answer_in_words_is_no_example(
     tmp_path: Path, messages: list[Any]
 ) -> None:
     (tmp_path / "e.jsonl").write_text(json.dumps({"messages": messages}))
-    assert read_examples(tmp_path / "e.jsonl") == ()
+    assert files_evalset.read_examples(tmp_path / "e.jsonl") == ()
 
 
 @pytest.mark.parametrize(
@@ -969,4 +974,4 @@ def test_a_conversation_without_an_answer_in_words_is_no_example(
 def test_a_line_that_is_no_example_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "e.jsonl").write_text(f"{json.dumps({'input': 'Q', 'output': 'A'})}\n{line}\n")
     with pytest.raises(InputError, match=r"e\.jsonl:2: "):
-        read_examples(tmp_path / "e.jsonl")
+        files_evalset.read_examples(tmp_path / "e.jsonl")

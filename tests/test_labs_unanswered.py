@@ -28,10 +28,9 @@ from internals import (
     Request,
     Scores,
     Unknown,
-    VerifyPlan,
-    _answer,
-    _outcome,
-    contrast,
+    lab_result,
+    lab_verify,
+    model_lab,
     prepare,
     scorer_for,
 )
@@ -323,7 +322,7 @@ def test_one_wrong_answer_to_twenty_different_inputs_is_no_measurement() -> None
     assert len(why) < 200
     assert scores.estimate(arm, cases) is None
     assert isinstance(scores.share(arm, cases), Unknown)
-    assert isinstance(contrast(scores, arm, arm, cases).difference, Unknown)
+    assert isinstance(lab_result.contrast(scores, arm, arm, cases).difference, Unknown)
     assert not scores.unanswered(arm, cases[:19])
     assert scores.estimate(arm, cases[:19]) is not None
 
@@ -412,8 +411,10 @@ def test_a_side_that_is_refused_later_is_not_judged_either(
 
 SHARES = {"careful": 0.97, "plain": 0.4, "loud": 0.85}
 TUNED = {"careful": 0.5, "plain": 0.3, "mine": 0.9}
-PLAN = VerifyPlan(tuned="t", untuned="u", margin=0, general_margin=0.1, cases=99, general=40,
-                  inputs="", written_on=AS_OF)  # fmt: skip
+PLAN = model_lab.VerifyPlan(
+    tuned="t", untuned="u", margin=0, general_margin=0.1, cases=99, general=40,
+    inputs="", written_on=AS_OF,
+)  # fmt: skip
 SAME = Contrast(first="t", second="u", difference=0, low=-0.05, high=0.05, n=40, clusters=40,
                 told_apart="no", cases_needed=Unknown(ask=""))  # fmt: skip
 ORDERS = ("any", "right ones", "wrong ones", "of the best")
@@ -439,7 +440,7 @@ def test_for_every_number_of_withheld_answers_the_ceiling_says_the_same_or_nothi
 ) -> None:
     world = World({"careful": 0.85, "plain": 0.4, "loud": 0.6}, 120 + 40 * turns, turns)
     lab, chosen = world.raced()
-    bounds = _answer(lab, chosen, 0.9)[0]
+    bounds = lab_result._answer(lab, chosen, 0.9)[0]
     reported = lab.scores.estimate(chosen[0], world.plan.report, exact=True)
     assert bounds is not None
     assert reported is not None
@@ -456,7 +457,7 @@ def test_for_every_number_of_withheld_answers_the_ceiling_says_the_same_or_nothi
             continue  # by now every arm lacks too much
         lab, chosen = replace(world, held=frozenset(order[:k])).raced()
         for target, before in full.items():
-            told = _answer(lab, chosen, target)[1]
+            told = lab_result._answer(lab, chosen, target)[1]
             assert told == before or told not in ANSWERS, (k, target, before, told)
 
 
@@ -476,7 +477,10 @@ def test_for_every_number_of_withheld_answers_verify_says_the_same_or_nothing(
             continue
         held = replace(world, held=frozenset(order[:k])).compared()
         for plan in plans:
-            before, told = _outcome(plan, apart, SAME)[0], held and _outcome(plan, held, SAME)[0]
+            before, told = (
+                lab_verify._outcome(plan, apart, SAME)[0],
+                held and lab_verify._outcome(plan, held, SAME)[0],
+            )
             assert told in (before, None) or told not in ANSWERS, (k, plan.margin, before, told)
 
 

@@ -24,10 +24,8 @@ from internals import (
     StopHandle,
     StoppedError,
     Unknown,
-    VerifyPlan,
-    VerifyResult,
-    _outcome,
-    general_skills,
+    lab_verify,
+    model_lab,
     prepare,
     schema,
 )
@@ -70,12 +68,12 @@ ANSWERS = {
 }  # fmt: skip
 MADE = json.loads((Path(__file__).parent / "fixtures" / "general_answers.json").read_text())
 ANSWERS |= {name: (right, wrong) for name, (right, wrong) in MADE.items()}
-RIGHT = {one.text: ANSWERS[one.id][0] for one in general_skills()}
-WRONG = {one.text: ANSWERS[one.id][1] for one in general_skills()}
+RIGHT = {one.text: ANSWERS[one.id][0] for one in lab_verify.general_skills()}
+WRONG = {one.text: ANSWERS[one.id][1] for one in lab_verify.general_skills()}
 WELL = {"base": RIGHT, "mine": RIGHT}
 
 
-@pytest.mark.parametrize("case", general_skills(), ids=lambda case: case.id)
+@pytest.mark.parametrize("case", lab_verify.general_skills(), ids=lambda case: case.id)
 def test_every_general_task_can_be_passed_and_failed(case: EvalCase) -> None:
     right, wrong = ANSWERS[case.id]
     marker = Marker((), Kit())
@@ -85,14 +83,16 @@ def test_every_general_task_can_be_passed_and_failed(case: EvalCase) -> None:
 
 
 def test_general_tasks_are_told_apart() -> None:
-    skills = general_skills()
+    skills = lab_verify.general_skills()
     assert (
         len({one.id for one in skills}) == len({one.text for one in skills}) == len(skills) >= 200
     )
     assert set(ANSWERS) == {one.id for one in skills}
 
 
-def verified(folder: Path, fake: Fake, *, cap_usd: float = 0.0, **more: Any) -> VerifyResult:
+def verified(
+    folder: Path, fake: Fake, *, cap_usd: float = 0.0, **more: Any
+) -> model_lab.VerifyResult:
     return api.run(prepare(folder, as_of=AS_OF), cap_usd=cap_usd, transport=fake, **more)
 
 
@@ -125,7 +125,7 @@ def test_the_outcome_follows_from_both_intervals(
 
 
 def test_general_skills_that_may_have_fallen_are_no_improvement() -> None:
-    plan = VerifyPlan(
+    plan = model_lab.VerifyPlan(
         tuned="t", untuned="u", margin=0, general_margin=0.1, cases=99, general=40, inputs="",
         written_on=AS_OF,
     )  # fmt: skip
@@ -136,9 +136,9 @@ def test_general_skills_that_may_have_fallen_are_no_improvement() -> None:
                         n=99, clusters=99, told_apart="no", cases_needed=ask)  # fmt: skip
 
     better = apart(0.1, 0.2)
-    assert _outcome(plan, better, apart(-0.11, 0.3)) == ("too_few_cases", "general")
-    assert _outcome(plan, better, apart(-0.1, 0.3)) == ("improved", "task")
-    assert _outcome(plan, better, apart(-0.3, -0.11)) == ("regressed", "general")
+    assert lab_verify._outcome(plan, better, apart(-0.11, 0.3)) == ("too_few_cases", "general")
+    assert lab_verify._outcome(plan, better, apart(-0.1, 0.3)) == ("improved", "task")
+    assert lab_verify._outcome(plan, better, apart(-0.3, -0.11)) == ("regressed", "general")
 
 
 def test_both_arms_answer_every_untouched_case_and_nothing_is_sent_twice(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_both_arms_answer_every_untouched_case_and_nothing_is_sent_twice(tmp_pat
     assert not isinstance(result.tuned, Unknown)
     assert not isinstance(result.untuned, Unknown)
     assert result.contrast.n == result.tuned.n == result.untuned.n == result.plan.cases
-    assert result.general.n == len(general_skills())
+    assert result.general.n == len(lab_verify.general_skills())
     same = verified(folder, again)
     assert again.sent == 0
     assert same.model_dump(exclude={"spend"}) == result.model_dump(exclude={"spend"})
@@ -161,7 +161,7 @@ def test_what_the_ceiling_lab_paid_for_is_used_again(tmp_path: Path) -> None:
     ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=known(shares))
     fake = known(shares, general=WELL)
     verified(folder, fake)
-    assert fake.sent == 2 * len(general_skills())
+    assert fake.sent == 2 * len(lab_verify.general_skills())
 
 
 def test_the_plan_is_written_before_an_untouched_case_is_sent(tmp_path: Path) -> None:

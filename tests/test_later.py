@@ -21,10 +21,9 @@ from internals import (
     TraceFiles,
     measure,
     read_json,
-    read_rows,
-    readable,
     refused,
     refuses,
+    text_json,
 )
 
 ASKED = [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}]
@@ -148,17 +147,17 @@ def test_a_refusal_is_seen_behind_marks_and_not_behind_a_word(front: str, refusa
 def test_what_can_be_read_is_remembered_for_the_same_texts_alone() -> None:
     texts = ['{"a": 1}', None, "{", "```json\n[1]\n```", "prose", "7"]
     for each in (texts, ["{}"], texts, list(texts)):
-        assert list(readable(each)) == [
+        assert list(text_json.readable(each)) == [
             text is not None and read_json(text)[0] is not UNREAD for text in each
         ]
-    assert list(read_rows(texts)) == [(0, {"a": 1}, False), (3, [1], True), (5, 7, False)]
-    assert readable(texts)[3]
+    assert list(text_json.read_rows(texts)) == [(0, {"a": 1}, False), (3, [1], True), (5, 7, False)]
+    assert text_json.readable(texts)[3]
 
 
 def test_reading_that_was_given_up_is_not_remembered() -> None:
     texts = ["{}", "{", "[]"]
-    next(iter(read_rows(texts)))
-    assert list(readable(texts)) == [True, False, True]
+    next(iter(text_json.read_rows(texts)))
+    assert list(text_json.readable(texts)) == [True, False, True]
 
 
 def test_cycles_are_looked_for_as_before_once_it_is_measured(tmp_path: Path) -> None:

@@ -13,19 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brute
-from internals import (
-    MOST_WORK,
-    Range,
-    State,
-    apply_rules,
-    compile_rules,
-    effort,
-    flips,
-    questions,
-    tally,
-)
+from internals import Range, State, compile_rules, framework_tally, model_framework, verdict_rules
 from internals import framework_tally as tally_module
-from internals import rules_BANDS as BANDS
 from tuneworthy import Framework, decide, load_case, load_framework, verdicts
 
 LESSON = load_framework("lesson")
@@ -54,7 +43,7 @@ def ends(value: float | Range) -> tuple[float, float]:
 
 def lowest(band: Any) -> int:
     """The place of a band, or of the lower one of two."""
-    return BANDS.index(getattr(band, "low", band))
+    return model_framework.BANDS.index(getattr(band, "low", band))
 
 
 def case_of(answers: dict[str, Any]) -> Any:
@@ -67,7 +56,7 @@ def case_of(answers: dict[str, Any]) -> Any:
 @given(seeds)
 def test_reach_and_shares_equal_brute_force_on_random_frameworks(seed: int) -> None:
     framework, answers = worlds(seed)
-    decision = apply_rules(answers, framework, compile_rules(framework))
+    decision = verdict_rules.apply_rules(answers, framework, compile_rules(framework))
     assert set(decision.reach) == brute.reach(framework, answers)
     half = Fraction(1, 2)
     expected = brute.shares(framework, answers, (half, half, half))
@@ -79,7 +68,7 @@ def test_reach_and_shares_equal_brute_force_on_random_frameworks(seed: int) -> N
 @given(seeds)
 def test_score_difference_and_bands_equal_brute_force(seed: int) -> None:
     framework, answers = worlds(seed)
-    decision = apply_rules(answers, framework, compile_rules(framework))
+    decision = verdict_rules.apply_rules(answers, framework, compile_rules(framework))
     values = [brute.measures(framework, one) for one in brute.completions(answers)]
     for name, rule in (("score", decision.rules.score), ("difference", decision.rules.difference)):
         low, high = ends(rule.value)
@@ -89,14 +78,14 @@ def test_score_difference_and_bands_equal_brute_force(seed: int) -> None:
     for value in values:
         bands.add(brute.band(framework.scoring.score, value["score"]))
         bands.add(brute.band(framework.scoring.difference, value["difference"]))
-    order = [name for name in BANDS if name in bands]
+    order = [name for name in model_framework.BANDS if name in bands]
     assert (decision.strength.low, decision.strength.high) == (order[0], order[-1])
 
 
 @given(seeds)
 def test_bounds_hold_every_odds_and_are_reached_at_some(seed: int) -> None:
     framework, answers = worlds(seed, open_share=0.6, most=3)
-    decision = apply_rules(answers, framework, compile_rules(framework))
+    decision = verdict_rules.apply_rules(answers, framework, compile_rules(framework))
     rng = random.Random(seed)
     for _ in range(3):
         odds = tuple(Fraction(rng.randint(10, 90), 100) for _ in range(3))
@@ -108,8 +97,12 @@ def test_bounds_hold_every_odds_and_are_reached_at_some(seed: int) -> None:
 
 @given(lesson_answers)
 def test_for_the_lesson_the_bounds_are_its_corners(answers: dict[str, State]) -> None:
-    decision = apply_rules(answers, LESSON, RULES)
-    corners = [tally(RULES, answers).shares(odds) for odds in product((0.1, 0.9), repeat=3)]  # type: ignore[arg-type]  # three of them
+    decision = verdict_rules.apply_rules(answers, LESSON, RULES)
+    counted = framework_tally.tally(RULES, answers)
+    corners = [
+        counted.shares((first, second, third))
+        for first, second, third in product((0.1, 0.9), repeat=3)
+    ]
     for outcome, bound in decision.bounds.items():
         values = [corner[outcome] for corner in corners]
         assert bound.low == pytest.approx(min(values), abs=1e-12)
@@ -120,8 +113,8 @@ def test_for_the_lesson_the_bounds_are_its_corners(answers: dict[str, State]) ->
 def test_flips_flip_are_minimal_and_none_of_the_smallest_size_is_missing(seed: int) -> None:
     framework, answers = worlds(seed, open_share=0.3, most=2)
     rules = compile_rules(framework)
-    before = apply_rules(answers, framework, rules).outcome
-    sets, _ = flips(answers, rules, before)
+    before = verdict_rules.apply_rules(answers, framework, rules).outcome
+    sets, _ = verdict_rules.flips(answers, rules, before)
     changes = [tuple((one.factor, one.to) for one in flip.changes) for flip in sets]
     assert set(changes) == brute.smallest_flips(framework, answers)
     for flip, to in zip(sets, changes, strict=True):
@@ -130,9 +123,11 @@ def test_flips_flip_are_minimal_and_none_of_the_smallest_size_is_missing(seed: i
 
 @given(lesson_answers)
 def test_for_the_lesson_the_search_for_flips_is_never_cut_short(answers: dict[str, State]) -> None:
-    sets, _ = flips(answers, RULES, apply_rules(answers, LESSON, RULES).outcome)
+    sets, _ = verdict_rules.flips(
+        answers, RULES, verdict_rules.apply_rules(answers, LESSON, RULES).outcome
+    )
     assert sets
-    assert effort(RULES, answers) < MOST_WORK / 20_000
+    assert framework_tally.effort(RULES, answers) < verdict_rules.MOST_WORK / 20_000
 
 
 @given(lesson_answers)
@@ -146,26 +141,33 @@ def test_flips_of_the_lesson_flip(answers: dict[str, Any]) -> None:
 
 @given(lesson_answers, st.data())
 def test_any_completion_lies_in_the_reported_reach(answers: dict[str, Any], data: Any) -> None:
-    decision = apply_rules(answers, LESSON, RULES)
+    decision = verdict_rules.apply_rules(answers, LESSON, RULES)
     done = dict(answers)
     for name in NAMES:
         if done[name] == "unknown":
             done[name] = data.draw(st.sampled_from(["yes", "no"]))
-    after = apply_rules(done, LESSON, RULES)
+    after = verdict_rules.apply_rules(done, LESSON, RULES)
     assert after.final
     assert after.outcome in decision.reach
     if decision.final:
         assert after.outcome == decision.outcome
     least, most = ends(decision.rules.score.value)
     assert least <= ends(after.rules.score.value)[0] <= most
-    low, high = (BANDS.index(b) for b in (decision.strength.low, decision.strength.high))
-    assert low <= BANDS.index(after.strength.low) <= BANDS.index(after.strength.high) <= high
+    low, high = (
+        model_framework.BANDS.index(b) for b in (decision.strength.low, decision.strength.high)
+    )
+    assert (
+        low
+        <= model_framework.BANDS.index(after.strength.low)
+        <= model_framework.BANDS.index(after.strength.high)
+        <= high
+    )
 
 
 @given(two_values, st.sampled_from(list(LESSON.indicators)))
 def test_one_more_reason_for_never_lowers_the_score(answers: dict[str, State], name: str) -> None:
-    before = apply_rules({**answers, name: "no"}, LESSON, RULES)
-    after = apply_rules({**answers, name: "yes"}, LESSON, RULES)
+    before = verdict_rules.apply_rules({**answers, name: "no"}, LESSON, RULES)
+    after = verdict_rules.apply_rules({**answers, name: "yes"}, LESSON, RULES)
     first, then = before.rules.score, after.rules.score
     assert ends(then.value)[0] > ends(first.value)[0]
     assert lowest(then.band) >= lowest(first.band)
@@ -173,8 +175,8 @@ def test_one_more_reason_for_never_lowers_the_score(answers: dict[str, State], n
 
 @given(lesson_answers, st.sampled_from(NAMES))
 def test_knowing_less_never_settles_more(answers: dict[str, State], name: str) -> None:
-    before = apply_rules(answers, LESSON, RULES)
-    after = apply_rules({**answers, name: "unknown"}, LESSON, RULES)
+    before = verdict_rules.apply_rules(answers, LESSON, RULES)
+    after = verdict_rules.apply_rules({**answers, name: "unknown"}, LESSON, RULES)
     assert set(before.reach) <= set(after.reach)
 
 
@@ -182,8 +184,8 @@ def test_knowing_less_never_settles_more(answers: dict[str, State], name: str) -
 def test_questions_gain_no_more_than_there_is_and_none_is_left_when_final(
     answers: dict[str, State],
 ) -> None:
-    decision = apply_rules(answers, LESSON, RULES)
-    asked = questions(answers, LESSON, RULES)
+    decision = verdict_rules.apply_rules(answers, LESSON, RULES)
+    asked = verdict_rules.questions(answers, LESSON, RULES)
     assert bool(asked) != decision.final
     for one in asked:
         assert answers[one.factor] == "unknown"
@@ -212,11 +214,11 @@ def test_the_batch_form_says_what_decide_says(many: list[dict[str, Any]]) -> Non
 @given(seeds)
 def test_arrays_and_loops_count_alike(seed: int) -> None:
     framework, answers = worlds(seed, open_share=0.8)
-    looped = tally(compile_rules(framework), answers)
+    looped = framework_tally.tally(compile_rules(framework), answers)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tally_module, "_LOOP_UP_TO", 1)
         patch.setattr(tally_module, "_TABLE_UP_TO", 1 << (seed % 2 * 20))
-        arrays = tally(compile_rules(framework), answers)
+        arrays = framework_tally.tally(compile_rules(framework), answers)
     told, again = ((each.open, each.steps, each.outcomes) for each in (looped, arrays))
     assert again == told
 
@@ -252,7 +254,7 @@ def test_many_weights_are_counted_exactly(pro: int, con: int, measure: str) -> N
 
     bound = 9.5 if measure == "difference" else 21.25
     asks = {"when": {measure: {"at_least": bound}}, "outcome": "improve_rag_or_switch_model"}
-    counted = tally(compile_rules(wide(pro, con, [asks], weight)), {})
+    counted = framework_tally.tally(compile_rules(wide(pro, con, [asks], weight)), {})
     sums = {0: 1}  # every subset by its weight in thousandths, an answer at a time
     for n in range(pro):
         step = round(weight(n) * 1000)
@@ -273,7 +275,7 @@ def add(sums: dict[int, int], step: int) -> dict[int, int]:
 def test_a_tree_that_names_many_answers_is_counted_exactly() -> None:
     named = [{"answers": {f"p{n}": "yes", f"p{n + 1}": "yes"}} for n in range(0, 40, 2)]
     asks = {"when": {"any": named}, "outcome": "improve_rag_or_switch_model"}
-    counted = tally(compile_rules(wide(40, 0, [asks])), {"p0": "no", "p2": "yes"})
+    counted = framework_tally.tally(compile_rules(wide(40, 0, [asks])), {"p0": "no", "p2": "yes"})
     assert counted.ending[1] == 2 * 1 * 3**18  # one pair is out, of one half is known
     assert sum(counted.ending) == 2**38
 
@@ -283,14 +285,14 @@ def test_what_nothing_changes_is_known_without_trying_every_set() -> None:
     for pro, con in ((8, 8), (18, 5)):  # no set of answers changes it; 817,190 of one size do
         rules = compile_rules(wide(pro, con, [asks]))
         states: dict[str, State] = dict.fromkeys(rules.weights, "unknown")
-        decision = apply_rules(states, wide(pro, con, [asks]), rules)
-        found, size = flips(states, rules, decision.outcome)
+        decision = verdict_rules.apply_rules(states, wide(pro, con, [asks]), rules)
+        found, size = verdict_rules.flips(states, rules, decision.outcome)
         assert (found, size) == ((), 10 if con == 8 else 8)
 
 
 @given(lesson_answers)
 def test_the_tree_stops_where_its_path_says(answers: dict[str, State]) -> None:
-    decision = apply_rules(answers, LESSON, RULES)
+    decision = verdict_rules.apply_rules(answers, LESSON, RULES)
     said = [step.answer for step in decision.rules.tree.path]
     if decision.final and "yes" in said:
         assert said.index("yes") == len(said) - 1

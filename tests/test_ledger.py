@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from internals import TRAINING, Ledger, NothingKeptError, ReadOnlyLedger, Reply
+from internals import Ledger, ReadOnlyLedger, Reply, llm_ledger
 from tuneworthy import InputError
 
 
@@ -114,7 +114,7 @@ def test_a_durable_order_is_on_the_disk_before_it_goes(
 
 def test_asking_again_leaves_runs_of_training_in_doubt(path: Path) -> None:
     with Ledger(path) as ledger:
-        ledger.reserve("run", run="r", model=f"{TRAINING}m", usd=1, cap_usd=9)
+        ledger.reserve("run", run="r", model=f"{llm_ledger.TRAINING}m", usd=1, cap_usd=9)
         ledger.doubt("run", "late")
         assert ledger.release("r") == 1
         assert [one.key for one in ledger.doubtful("r")] == ["run"]
@@ -186,7 +186,7 @@ def test_a_ledger_that_holds_nothing_is_a_new_one(tmp_path: Path, kind: str) -> 
     path = tmp_path / "c.sqlite3"
     EMPTY[kind](path)
     (tmp_path / "c.sqlite3.part").write_bytes(b"of a process that was killed")
-    with pytest.raises(NothingKeptError):
+    with pytest.raises(llm_ledger.NothingKeptError):
         ReadOnlyLedger(path)
     with Ledger(path) as ledger:
         assert ledger.reserve("one", run="r", model="m", usd=1, cap_usd=9) == "go"

@@ -9,32 +9,29 @@ import pytest
 
 import brute
 from internals import (
-    Lint,
-    LintFinding,
     Unknown,
     check,
-    finding_says,
-    lint_dict,
-    lint_report,
+    model_dossier,
+    model_framework,
     record_of,
     render_document,
+    section_framework,
     shipped_index,
 )
-from internals import rules_BANDS as BANDS
 from test_laws import add, wide
 from tuneworthy import load_framework
 
 
-def by_id(lint: Lint, name: str) -> list[LintFinding]:
+def by_id(lint: model_dossier.Lint, name: str) -> list[model_dossier.LintFinding]:
     return [one for one in lint.findings if one.id == name]
 
 
 @pytest.fixture(scope="module")
-def lesson() -> Lint:
+def lesson() -> model_dossier.Lint:
     return check(load_framework("lesson"))
 
 
-def test_the_lesson_has_what_its_design_says(lesson: Lint) -> None:
+def test_the_lesson_has_what_its_design_says(lesson: model_dossier.Lint) -> None:
     own, counted = by_id(lesson, "bands_disagree")
     assert (own.count, own.of, own.numbers["denominator"]) == (693, 2048, 10)
     assert (counted.count, counted.of, counted.numbers["denominator"]) == (1023, 2048, 11)
@@ -54,7 +51,7 @@ def test_the_lesson_has_what_its_design_says(lesson: Lint) -> None:
     assert notes == {"upfront_total", "worked_example"}
 
 
-def test_every_combination_is_listed_and_lies_in_its_cell(lesson: Lint) -> None:
+def test_every_combination_is_listed_and_lies_in_its_cell(lesson: model_dossier.Lint) -> None:
     framework = load_framework("lesson")
     for one in lesson.findings:
         if one.cells:
@@ -100,7 +97,7 @@ def test_the_linter_equals_brute_force_on_a_random_framework(seed: int) -> None:
     candidates = [row for row in rows if brute.outcome(framework, row) == "fine_tune_candidate"]
     kinds: dict[str, int] = {}
     for row in candidates:
-        low, high = sorted(bands(row, "own"), key=BANDS.index)
+        low, high = sorted(bands(row, "own"), key=model_framework.BANDS.index)
         kinds[f"{low} to {high}"] = kinds.get(f"{low} to {high}", 0) + 1
     tells_little = bool(kinds) and (
         len(kinds) == 1 or max(kinds.values()) / len(candidates) >= 0.95
@@ -144,17 +141,17 @@ def test_the_linter_equals_brute_force_on_a_random_framework(seed: int) -> None:
     assert {f.numbers["factor"] for f in by_id(lint, "factor_never_matters")} <= idle
 
 
-def test_every_finding_has_words_and_the_text_fits(lesson: Lint) -> None:
+def test_every_finding_has_words_and_the_text_fits(lesson: model_dossier.Lint) -> None:
     for one in lesson.findings:
-        assert finding_says(one)
+        assert section_framework.finding_says(one)
     record = record_of(load_framework("lesson"), shipped_index())
-    text = render_document(lint_report(lesson, record))
+    text = render_document(section_framework.lint_report(lesson, record))
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "693 of 2,048" in text
-    assert lint_dict(lesson, record)["schema"] == "tuneworthy/lint/1"
+    assert section_framework.lint_dict(lesson, record)["schema"] == "tuneworthy/lint/1"
     unknown = Unknown(ask="judge it by other cases")
-    assert "Not known." in render_document(lint_report(lesson, unknown))
-    assert lint_dict(lesson, unknown)["record"]["unknown"] is True
+    assert "Not known." in render_document(section_framework.lint_report(lesson, unknown))
+    assert section_framework.lint_dict(lesson, unknown)["record"]["unknown"] is True
 
 
 def test_a_framework_that_agrees_with_itself_has_nothing_to_know() -> None:

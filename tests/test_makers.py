@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from conftest import PROJECT
-from internals import TrainingExample, export, parse, pass_gates, read_training, target
+from internals import TrainingExample, files_stores, parse, training_export, training_gate
 from test_training import folder, pairs
 from tuneworthy import CaseError, load_case
 
@@ -67,20 +67,20 @@ def theirs(monkeypatch: pytest.MonkeyPatch) -> Theirs:
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = folder(tmp_path_factory.mktemp("case"), pairs(30))
-    pass_gates(place)
+    training_gate.pass_gates(place)
     return place
 
 
 def handed(case: Path, name: str, place: Path) -> tuple[Path, list[dict[str, Any]]]:
     """The folder of a hand-off and its lines to train on."""
-    done = export(case, name, output=place / name)
+    done = training_export.export(case, name, output=place / name)
     assert done.folder is not None, done.problems
-    text = (done.folder / target(name).train).read_text("utf-8")
+    text = (done.folder / training_export.target(name).train).read_text("utf-8")
     return done.folder, [json.loads(line) for line in text.splitlines()]
 
 
 def wanted(case: Path) -> list[TrainingExample]:
-    found = read_training(load_case(case))
+    found = files_stores.read_training(load_case(case))
     assert found is not None
     return [one for one in found[1] if one.split == "train"]
 

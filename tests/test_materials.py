@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from internals import Glossary, Materials, Phrases, Term, VoiceSamples, read_materials
+from internals import Materials, Term, VoiceSamples, files_materials, text_glossary
 from tuneworthy import Case, CaseError, load_case
 
 CASE = """
@@ -28,12 +28,12 @@ def case_in(folder: Path, text: str = CASE, **files: str) -> Case:
 
 
 def test_a_case_that_names_nothing_has_no_materials(tmp_path: Path) -> None:
-    assert read_materials(case_in(tmp_path, "name: x\n")) == Materials()
-    assert read_materials(load_case({"name": "x"})) == Materials()
+    assert files_materials.read_materials(case_in(tmp_path, "name: x\n")) == Materials()
+    assert files_materials.read_materials(load_case({"name": "x"})) == Materials()
 
 
 def test_what_is_named_and_not_there_is_none(tmp_path: Path) -> None:
-    found = read_materials(case_in(tmp_path))
+    found = files_materials.read_materials(case_in(tmp_path))
     assert found == Materials(latency_target_s=2)
 
 
@@ -45,7 +45,7 @@ def test_every_material_is_read(tmp_path: Path) -> None:
         voice__avoid_txt="leverage\n\n  reach out \nleverage\n#hashtag\n",
         s_json='{"type": "object"}', prompts__one_md="Answer.",
     )  # fmt: skip
-    assert read_materials(case) == Materials(
+    assert files_materials.read_materials(case) == Materials(
         glossary=(
             Term(term="sign in", forbidden=("log in",), due_when=("account",)),
             Term(term="Überweisung"),
@@ -59,7 +59,7 @@ def test_every_material_is_read(tmp_path: Path) -> None:
 
 
 def test_terms_may_stand_under_a_key(tmp_path: Path) -> None:
-    found = read_materials(case_in(tmp_path, g_yaml="terms:\n  - term: a\n"))
+    found = files_materials.read_materials(case_in(tmp_path, g_yaml="terms:\n  - term: a\n"))
     assert found.glossary == (Term(term="a"),)
 
 
@@ -115,7 +115,7 @@ def test_a_wrong_material_is_one_line_with_its_place(
 ) -> None:
     case = case_in(tmp_path, **{file: content})
     with pytest.raises(CaseError) as caught:
-        read_materials(case)
+        files_materials.read_materials(case)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -124,10 +124,12 @@ def test_a_wrong_material_is_one_line_with_its_place(
 def test_the_longest_word_that_is_read_can_be_looked_for(tmp_path: Path, letter: str) -> None:
     word = (letter * (200 // len(letter.encode()))).strip()
     glossary = f"- {{term: a, forbidden: ['{word}'], due_when: ['{word}']}}"
-    found = read_materials(case_in(tmp_path, g_yaml=glossary, voice__avoid_txt=word))
+    found = files_materials.read_materials(
+        case_in(tmp_path, g_yaml=glossary, voice__avoid_txt=word)
+    )
     assert found.glossary is not None
-    assert Phrases(found.voice).any([word]).all()
-    glossary_searched = Glossary(found.glossary)
+    assert text_glossary.Phrases(found.voice).any([word]).all()
+    glossary_searched = text_glossary.Glossary(found.glossary)
     assert glossary_searched.called_for(glossary_searched.look([word]), 0).all()
 
 
@@ -142,4 +144,4 @@ def test_a_material_outside_the_case_folder_is_refused(tmp_path: Path, link: str
         path.rmdir()
     path.symlink_to(outside if link == "voice" else outside / "file")
     with pytest.raises(CaseError, match="leads out of the case folder"):
-        read_materials(case_in(folder))
+        files_materials.read_materials(case_in(folder))

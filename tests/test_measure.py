@@ -20,15 +20,13 @@ from internals import (
     Evidence,
     Measured,
     Series,
-    appendix,
-    latest_series,
-    measured_name,
-    model_id,
+    model_evidence,
+    pipeline_room,
     read_evidence,
     run,
-    today,
+    section_evidence,
+    workspace_measure,
 )
-from internals import EvidenceReading as Reading
 from internals import workspace_measure as api
 from tuneworthy import CaseError, load_case
 from tuneworthy.errors import InputError
@@ -425,7 +423,7 @@ def test_a_single_wrong_clock_stretches_no_span(
 ) -> None:
     told = rows(60)
     for place, ahead in ((10, 27_000), (20, 3), (30, 1)):
-        moment = datetime.combine(today() + timedelta(days=ahead), time(1), UTC)
+        moment = datetime.combine(pipeline_room.today() + timedelta(days=ahead), time(1), UTC)
         told[place]["timestamp"] = moment.isoformat()
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     text = said(capsys, "measure", "--from", "a.jsonl")
@@ -434,7 +432,7 @@ def test_a_single_wrong_clock_stretches_no_span(
         "2 records have a time that is still to come, which is left out: a.jsonl:11, a.jsonl:21"
         in plain
     )
-    tomorrow = today() + timedelta(days=1)
+    tomorrow = pipeline_room.today() + timedelta(days=1)
     shown = f"1 Oct 2026 to {tomorrow.day} {tomorrow:%b} {tomorrow.year}"
     assert shown in plain  # a clock of another zone may be ahead by a day
     days = [one.observed_on for one in ledger(tmp_path / "a-case")[-1].evidence if one.observed_on]
@@ -497,9 +495,11 @@ def test_every_line_of_a_made_case_is_a_comment_or_plain_data() -> None:
         id="models_seen", value=4, low=4, high="open", unit="models",
         examples=tuple(f"{name}: 3 traces" for name in nasty),
     )  # fmt: skip
-    reading = Reading(name=nasty[0], format="f", digest="0" * 64, size=1, traces=1)
+    reading = model_evidence.FileReading(
+        name=nasty[0], format="f", digest="0" * 64, size=1, traces=1
+    )
     measured = Measured(inputs="0", readings=(reading,), evidence=(seen,))
-    lines = appendix(measured, today()).splitlines()
+    lines = workspace_measure.appendix(measured, pipeline_room.today()).splitlines()
     assert all(line.startswith(("#", "models:", '  - id: "')) for line in lines if line)
     assert sum(line.startswith("  - id") for line in lines) == 4
 
@@ -516,7 +516,7 @@ def test_every_line_of_a_made_case_is_a_comment_or_plain_data() -> None:
     ],
 )
 def test_a_model_has_a_provider_where_its_name_tells_one(name: str, wanted: str) -> None:
-    assert model_id(name, today()) == wanted
+    assert workspace_measure.model_id(name, pipeline_room.today()) == wanted
 
 
 # Examples ---------------------------------------------------------------------------------------
@@ -564,8 +564,8 @@ def test_every_measurement_has_a_title(tmp_path: Path) -> None:
     made = api.measure_new(["a.jsonl"])
     ids = {one.id for one in made.measured.evidence}
     assert len(ids) > 30
-    assert {name for name in ids if measured_name(name, "?") == "?"} == set()
-    assert len({measured_name(name) for name in ids}) == len(ids)
+    assert {name for name in ids if section_evidence.measured_name(name, "?") == "?"} == set()
+    assert len({section_evidence.measured_name(name) for name in ids}) == len(ids)
 
 
 def test_a_draw_of_nothing_is_refused_and_makes_no_case(tmp_path: Path) -> None:
@@ -580,8 +580,8 @@ def test_the_series_of_the_last_run_count(tmp_path: Path) -> None:
         Measured(inputs=str(n), evidence=(), series=(Series(id="volume", columns={"n": (n,)}),))
         for n in (1, 2)
     ]
-    assert latest_series(runs) == runs[1].series
-    assert latest_series(()) == ()
+    assert model_evidence.latest_series(runs) == runs[1].series
+    assert model_evidence.latest_series(()) == ()
 
 
 # As a program -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 import series as made
 from hostile import PAYLOADS, squeezed
-from internals import Series, Unknown, html, pictures, rows_of, step_rows
+from internals import Series, Unknown, html, section_evidence
 from test_html import STYLE, Page, decided
 from tuneworthy import Dossier
 
@@ -77,7 +77,7 @@ def test_the_tables_say_the_numbers_that_were_measured() -> None:
 
 
 def test_what_is_taken_off_leaves_what_is_usable() -> None:
-    first, *off, last = (row["n"] for row in step_rows(made.examples()))
+    first, *off, last = (row["n"] for row in section_evidence.step_rows(made.examples()))
     assert first - sum(off) == last
 
 
@@ -121,13 +121,13 @@ def test_numbers_that_are_none_draw_nothing_and_break_nothing(kind: Series) -> N
         spoilt.append({**kind.columns, name: wrong})
         spoilt.append({**kind.columns, name: ()})
     for columns in spoilt:
-        for picture in pictures((Series(id=kind.id, columns=columns),)):
+        for picture in section_evidence.pictures((Series(id=kind.id, columns=columns),)):
             assert picture.drawing.spec(760)["layer"]
             assert picture.table.rows  # a column that no picture needs
 
 
 def test_a_page_without_numbers_has_no_picture_of_them() -> None:
-    assert pictures(Unknown(ask="measure")) == pictures(()) == ()
+    assert section_evidence.pictures(Unknown(ask="measure")) == section_evidence.pictures(()) == ()
 
 
 def test_colours_of_the_pictures_have_their_place_in_the_style() -> None:
@@ -141,7 +141,12 @@ def test_colours_of_the_pictures_have_their_place_in_the_style() -> None:
 
 def test_rows_are_finite_and_an_open_end_is_infinite() -> None:
     one = Series(id="a", columns={"n": (1, "open"), "t": ("x", "y"), "f": (True, False)})
-    assert rows_of(one, ("n",), ("t",), ("f",)) == [
+    assert section_evidence.rows_of(one, ("n",), ("t",), ("f",)) == [
         {"n": 1.0, "t": "x", "f": True}, {"n": float("inf"), "t": "y", "f": False}
     ]  # fmt: skip
-    assert rows_of(one, ("f",)) == rows_of(one, ("t",)) == rows_of(None, ("n",)) == []
+    assert (
+        section_evidence.rows_of(one, ("f",))
+        == section_evidence.rows_of(one, ("t",))
+        == section_evidence.rows_of(None, ("n",))
+        == []
+    )

@@ -17,31 +17,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import (
-    NO_PRICES,
-    REQUESTS,
-    CashFlow,
-    Interval,
     Model,
-    MoneyContext,
-    Savings,
     Unknown,
-    _draw,
-    build_cost_model,
-    case_report,
-    closed_form,
-    compare,
     framework_of,
-    look_up,
-    months_to_reach,
-    price_on,
+    llm_endpoints,
+    model_base,
+    model_case,
+    money_investment,
+    money_savings,
+    money_simulate,
+    money_terms,
     report_text,
     sections_money,
     sections_options,
     serving_costs,
     short,
-    simulate,
-    stakes_of,
-    usd_per_request,
+    workspace_reports,
 )
 from tuneworthy import decide, load_case, load_framework
 
@@ -630,20 +621,27 @@ def test_a_job_never_saves_more_than_its_bill_in_any_draw(data: st.DataObject) -
         economics, workload="one_off", today=today, targets={"quality": {"at_least": 0.9}},
         models=[model("now"), model("other"), model("ours", kind="tuned")],
     )  # fmt: skip
-    ways, model_ = serving_costs(case, NO_PRICES, "no"), build_cost_model(case, LESSON)
-    savings, today_ = compare(case, ways, model_), ways.bill
+    ways, model_ = (
+        serving_costs(case, model_case.NO_PRICES, "no"),
+        money_terms.build_cost_model(case, LESSON),
+    )
+    savings, today_ = money_savings.compare(case, ways, model_), ways.bill
     assert today_ is not None
     assert today_.usd is not None
-    assert isinstance(savings, Savings)
+    assert isinstance(savings, money_savings.Savings)
     saved = savings.usd
     assert saved.value <= today_.usd.value * (1 + 1e-9)
     assert saved.high <= today_.usd.high * (1 + 1e-9)
-    flow = CashFlow(stakes_of(MoneyContext(case, LESSON, NO_PRICES), model_, savings, ways))
+    flow = money_simulate.CashFlow(
+        money_investment.stakes_of(
+            money_investment.MoneyContext(case, LESSON, model_case.NO_PRICES), model_, savings, ways
+        )
+    )
     rng = np.random.default_rng(1)
     values = {name: rng.uniform(at.low, at.high, 50) for name, at in flow.inputs.items()}
     sums = flow.follow(values, np.ones(50)).cumulated
     line = today_.option.line(values)
-    bill = np.maximum(line.floor, line.slope * values[REQUESTS])
+    bill = np.maximum(line.floor, line.slope * values[money_terms.REQUESTS])
     assert np.all(sums[1] - sums[0] <= bill * (1 + 1e-9) + 1e-9)
 
 
@@ -919,7 +917,7 @@ def test_the_catalogue_prices_hosted_models_without_a_network(
         raise AssertionError("the network was used")
 
     monkeypatch.setattr(socket, "socket", refuse)
-    found = price_on("openai:gpt-4o", DAY)
+    found = llm_endpoints.price_on("openai:gpt-4o", DAY)
     assert found is not None
     assert (found.input, found.output, found.cached_input) == (2.5, 10, 1.25)
     assert found.context_tokens == 128_000
@@ -930,22 +928,25 @@ def test_the_catalogue_prices_hosted_models_without_a_network(
     "name", ["ollama:llama3", "openai:of-our-own", "gpt-4o", ":", "", "openai:"]
 )
 def test_a_model_the_catalogue_does_not_know_has_no_price(name: str) -> None:
-    assert price_on(name, DAY) is None
+    assert llm_endpoints.price_on(name, DAY) is None
 
 
 @pytest.mark.parametrize(
     "address", ["https://my_host:8000/v1", "https://b\u00fccher.example/v1", "https://a:99999/v1"]
 )
 def test_an_address_that_cannot_be_called_has_no_list_price(address: str) -> None:
-    assert price_on("own:llama", DAY, base_url=address) is None
+    assert llm_endpoints.price_on("own:llama", DAY, base_url=address) is None
 
 
 def test_a_price_belongs_to_its_day_and_its_length() -> None:
-    early, late = price_on("openai:o3", date(2025, 5, 1)), price_on("openai:o3", DAY)
+    early, late = (
+        llm_endpoints.price_on("openai:o3", date(2025, 5, 1)),
+        llm_endpoints.price_on("openai:o3", DAY),
+    )
     assert early is not None
     assert late is not None
     assert early.input > late.input
-    short, long = (price_on("anthropic:claude-sonnet-4-5", DAY, input_tokens=n)
+    short, long = (llm_endpoints.price_on("anthropic:claude-sonnet-4-5", DAY, input_tokens=n)
                    for n in (200_000, 200_001))  # fmt: skip
     assert short is not None
     assert long is not None
@@ -962,7 +963,7 @@ def test_a_price_belongs_to_its_day_and_its_length() -> None:
     ],
 )
 def test_what_is_stated_tuned_or_local_is_never_looked_up(model: dict[str, Any]) -> None:
-    assert look_up([Model.model_validate(model)], DAY) == {}
+    assert llm_endpoints.look_up([Model.model_validate(model)], DAY) == {}
 
 
 def test_a_looked_up_price_fires_the_challenge_of_a_saving_above_the_bill() -> None:
@@ -998,14 +999,14 @@ wild = st.one_of(st.sampled_from([0.0, 1e-6, 1.0, 1e15]), st.floats(0, 1e15))
 
 def outlook(case: Any, draws: int = 400, seed: int = 1) -> Any:
     """The stages one after the other: what is computed, the closed form, what is drawn."""
-    ways = serving_costs(case, NO_PRICES, "no")
-    model = build_cost_model(case, LESSON)
-    savings = compare(case, ways, model)
-    counted = savings if isinstance(savings, Savings) and not model.savings else None
-    context = MoneyContext(case, LESSON, NO_PRICES)
-    stakes = stakes_of(context, model, counted, ways)._replace(taken={}, says={})
-    drawn = simulate(stakes, np.random.default_rng(seed), draws)
-    return savings, closed_form(model, counted), drawn
+    ways = serving_costs(case, model_case.NO_PRICES, "no")
+    model = money_terms.build_cost_model(case, LESSON)
+    savings = money_savings.compare(case, ways, model)
+    counted = savings if isinstance(savings, money_savings.Savings) and not model.savings else None
+    context = money_investment.MoneyContext(case, LESSON, model_case.NO_PRICES)
+    stakes = money_investment.stakes_of(context, model, counted, ways)._replace(taken={}, says={})
+    drawn = money_simulate.simulate(stakes, np.random.default_rng(seed), draws)
+    return savings, money_investment.closed_form(model, counted), drawn
 
 
 def three(percentiles: Any) -> tuple[float, float, float]:
@@ -1098,12 +1099,12 @@ def test_a_covered_volume_covers_and_a_smaller_one_does_not(hour: float, each: i
     saved = outlook(case_of(
         {**WORK, "traffic": TRAFFIC, "monthly": WATCHED, "serving": serving}, models=models
     ))[0]  # fmt: skip
-    assert isinstance(saved, Savings)
-    assert isinstance(saved.volume, Interval)
+    assert isinstance(saved, money_savings.Savings)
+    assert isinstance(saved.volume, model_base.Interval)
     values = {name: spread.value for name, spread in saved.inputs.items()}
 
     def left(volume: float) -> float:
-        values[REQUESTS] = volume
+        values[money_terms.REQUESTS] = volume
         lines = saved.baseline[0].line(values), saved.tuned.line(values)
         return lines[0].usd(volume) - lines[1].usd(volume) - 400
 
@@ -1152,8 +1153,12 @@ def test_no_values_within_the_ranges_save_more_or_less_than_the_ends(data: st.Da
         }
         lines, rival = saved.tuned.line(values), [way.line(values) for way in saved.baseline]
         full = lines.floor / lines.slope  # where its GPU is full; 0 for a hosted one
-        volume = rng.choice([values[REQUESTS], full])
-        if saved.inputs[REQUESTS].low <= volume <= saved.inputs[REQUESTS].high:
+        volume = rng.choice([values[money_terms.REQUESTS], full])
+        if (
+            saved.inputs[money_terms.REQUESTS].low
+            <= volume
+            <= saved.inputs[money_terms.REQUESTS].high
+        ):
             best = min(line.usd(volume) for line in rival)
             slack = 1e-9 * (1 + abs(best))
             saving = best - lines.usd(volume)
@@ -1268,8 +1273,8 @@ def test_the_seed_decides_every_draw() -> None:
 
 
 def test_a_pert_draw_has_its_mean_and_keeps_to_its_ends() -> None:
-    spread = Interval(10.0, 20.0, 60.0)
-    drawn = np.asarray(_draw(spread, np.random.default_rng(3), 200_000))
+    spread = model_base.Interval(10.0, 20.0, 60.0)
+    drawn = np.asarray(money_simulate._draw(spread, np.random.default_rng(3), 200_000))
     assert drawn.mean() == pytest.approx((10 + 4 * 20 + 60) / 6, rel=0.005)
     assert drawn.min() >= 10
     assert drawn.max() <= 60
@@ -1293,7 +1298,7 @@ def test_money_in_another_currency_changes_amounts_and_no_month(times: float) ->
 
 
 def test_a_token_price_is_for_a_million() -> None:
-    assert usd_per_request(
+    assert model_base.usd_per_request(
         input_tokens=1_000_000, output_tokens=0, usd_per_mtok_input=2.5, usd_per_mtok_output=10
     ) == pytest.approx(2.5)
 
@@ -1302,7 +1307,7 @@ def test_a_token_price_is_for_a_million() -> None:
 def test_the_month_of_a_volume_is_the_first_that_has_it(
     now: float, target: float, growth: float
 ) -> None:
-    month = months_to_reach(now=now, target=target, growth_per_month=growth)
+    month = model_base.months_to_reach(now=now, target=target, growth_per_month=growth)
     if month is None:
         assert target > now
     else:
@@ -1315,16 +1320,18 @@ def test_the_month_of_a_volume_is_the_first_that_has_it(
 
 def test_the_report_of_the_money_says_the_calculation_and_looks_as_far_as_asked() -> None:
     path, year = GALLERY / "task-api", {"economics.assumptions.horizon_months": "12"}
-    text = case_report("money", path, answers=year, as_of=DAY)
+    text = workspace_reports.case_report("money", path, answers=year, as_of=DAY)
     assert "$6,000 / $1,500 = 4.0 months" in text
     assert "Worth over 12 months" in text
     assert max(map(len, text.splitlines())) <= 80
-    found = json.loads(case_report("money", path, "json", answers=year, as_of=DAY))
+    found = json.loads(
+        workspace_reports.case_report("money", path, "json", answers=year, as_of=DAY)
+    )
     assert found["simulation"]["horizon_months"] == 12
     hours = {"economics.upfront.hours": "90"}
-    markdown = case_report("money", path, "markdown", answers=hours, as_of=DAY)
+    markdown = workspace_reports.case_report("money", path, "markdown", answers=hours, as_of=DAY)
     assert "90 h × $100 = $9,000" in markdown
-    unknown = case_report("money", GALLERY / "first-idea", as_of=DAY)
+    unknown = workspace_reports.case_report("money", GALLERY / "first-idea", as_of=DAY)
     assert "can't be worked out yet" in unknown
 
 
@@ -1428,7 +1435,9 @@ def test_many_ways_of_ones_own_are_gone_through_once_each(many: int) -> None:
 def test_doubts_about_money_are_told_in_the_words_of_the_report(form: str) -> None:
     dossier = decide(load_case(GALLERY / "task-api"), LESSON, as_of=DAY)
     about = {"saving_above_bill", "low_volume_now", "ongoing_below_table", "model_in_use_ends"}
-    out = " ".join(case_report("money", GALLERY / "task-api", form, as_of=DAY).split())
+    out = " ".join(
+        workspace_reports.case_report("money", GALLERY / "task-api", form, as_of=DAY).split()
+    )
     assert about < {one.id for one in dossier.challenges}
     for one in dossier.challenges:
         assert (one.says in out) == (one.id in about), one.id

@@ -15,29 +15,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import (
-    GOALS,
-    GRADES,
-    HELPS,
-    JUDGED_OPTIONS,
-    RISKS,
-    SPOKEN,
-    CaseFacts,
-    Compared,
     Evidence,
-    OptionResult,
     Range,
     Unknown,
     approaches,
+    cases_judging,
+    framework_load,
     framework_of,
-    published_counts,
+    model_dossier,
+    model_framework,
     report_text,
     run,
-    services,
     shipped_index,
     short,
-    weigh,
+    verdict_facts,
+    verdict_options,
+    verdict_weigh,
 )
-from internals import judge_case as judge
 from internals import workspace_reports as api
 from internals import workspace_reports as frameworks
 from tuneworthy import CaseError, decide, load_case, load_framework
@@ -275,20 +269,22 @@ def made(case: dict[str, Any], field: str = "", value: Any = UNSET) -> dict[str,
     return data
 
 
-def facts_of(data: dict[str, Any]) -> CaseFacts:
+def facts_of(data: dict[str, Any]) -> verdict_facts.CaseFacts:
     case = load_case(data)
-    return CaseFacts(case, LESSON, weigh(case, LESSON), approaches(case, LESSON, {}))
+    return verdict_facts.CaseFacts(
+        case, LESSON, verdict_weigh.weigh(case, LESSON), approaches(case, LESSON, {})
+    )
 
 
-def judged(data: dict[str, Any]) -> dict[str, OptionResult]:
+def judged(data: dict[str, Any]) -> dict[str, model_dossier.OptionResult]:
     """Every option of a case by its id."""
-    compared = Compared(facts_of(data), published_counts())
+    compared = verdict_options.Compared(facts_of(data), framework_load.published_counts())
     return {one.id: one for one in compared.results()}
 
 
 def test_every_option_there_is_has_its_pair() -> None:
     assert set(PAIRS) == set(LESSON.options) | set(LESSON.approaches)
-    assert set(JUDGED_OPTIONS) == set(LESSON.options)
+    assert set(verdict_options.OPTIONS) == set(LESSON.options)
 
 
 @pytest.mark.parametrize(("name", "pair"), EVERY, ids=[name for name, _ in EVERY])
@@ -430,7 +426,7 @@ HOURS = {"low": 9, "likely": 9, "high": 99}
 CASES = st.fixed_dictionaries(
     {
         "name": st.just("drawn"),
-        "goals": st.lists(st.sampled_from(GOALS), unique=True, max_size=3),
+        "goals": st.lists(st.sampled_from(model_framework.GOALS), unique=True, max_size=3),
         "ceiling": st.fixed_dictionaries({}, optional=dict.fromkeys(CHECKS, STATE)),
         "signals": st.fixed_dictionaries({}, optional=dict.fromkeys(LESSON.signals, STATE)),
         "factors": st.fixed_dictionaries(
@@ -516,10 +512,10 @@ def test_ranks_are_a_permutation_in_the_order_of_promise_evidence_and_aims(case:
         moved = [t for t in facts.aims if one.moves[t].effect in ("meets", "improves")]
         helps = one.helps in ("yes", "partly")
         keys.append(
-            (HELPS.index(one.helps), one.grade != "measured", facts.aims[:1] != tuple(moved[:1]),
-             -len(moved))
+            (verdict_options.HELPS.index(one.helps), one.grade != "measured",
+             facts.aims[:1] != tuple(moved[:1]), -len(moved))
             if helps
-            else (HELPS.index(one.helps), GRADES.index(one.grade))
+            else (verdict_options.HELPS.index(one.helps), verdict_options.GRADES.index(one.grade))
         )  # fmt: skip
     assert keys == sorted(keys)
 
@@ -552,9 +548,14 @@ def test_what_beats_an_option_is_no_worse_in_anything_known_and_better_in_someth
         if one.dominated_by == "none":
             continue
         other = found[one.dominated_by]
-        promise = (HELPS.index(one.helps) - HELPS.index(other.helps),)
+        promise = (
+            verdict_options.HELPS.index(one.helps) - verdict_options.HELPS.index(other.helps),
+        )
         assert {one.helps, other.helps} <= {"yes", "partly"}
-        gains: list[float] = [*promise, RISKS.index(one.risk) - RISKS.index(other.risk)]
+        gains: list[float] = [
+            *promise,
+            verdict_options.RISKS.index(one.risk) - verdict_options.RISKS.index(other.risk),
+        ]
         for mine, its in (
             (one.effort_hours, other.effort_hours),
             (one.weeks, other.weeks),
@@ -658,7 +659,7 @@ def test_the_counts_of_published_cases_are_those_of_the_cases() -> None:
         goal, winner = case.shown["goal"], case.shown["winner"]
         if winner != "tie" and goal != "unknown":
             counted.setdefault(goal, Counter())[winner] += 1
-    assert published_counts() == counted
+    assert framework_load.published_counts() == counted
 
 
 # The recommendation, worked out by hand -----------------------------------------------------------
@@ -730,7 +731,7 @@ def test_goals_are_understood_as_the_lesson_words_them() -> None:
     for goal, rule in LESSON.goals.items():
         for said in (goal, rule.title, rule.need, rule.need.upper(), f"{rule.need}."):
             assert load_case({"name": "x", "goals": [said]}).goals == (goal,), said
-        assert {rule.title.casefold(), rule.need.casefold()} <= set(SPOKEN[goal])  # type: ignore[index]  # every goal of the lesson is one
+        assert {rule.title.casefold(), rule.need.casefold()} <= set(model_framework.SPOKEN[goal])  # type: ignore[index]  # every goal of the lesson is one
     about = "Avoid harmful responses about medication"
     assert load_case({"name": "x", "goals": about}).goals == ("safety",)
 
@@ -753,18 +754,18 @@ def test_the_schema_takes_needs_in_any_case_and_refuses_the_rest() -> None:
 
 
 def test_services_name_known_approaches_their_pages_and_a_day() -> None:
-    for one in services().services:
+    for one in framework_load.services().services:
         assert set(one.approaches) <= set(LESSON.approaches), one.service
         assert one.sources
         assert one.dated <= date(2026, 11, 27)  # the day of the last look
         assert len(set(one.approaches)) == len(one.approaches)
-    names = [one.service for one in services().services]
+    names = [one.service for one in framework_load.services().services]
     assert len(set(names)) == len(names)
-    assert {one.kind for one in services().services} == {"hosted", "self_hosted"}
+    assert {one.kind for one in framework_load.services().services} == {"hosted", "self_hosted"}
 
 
 def test_a_service_that_closes_is_offered_no_longer_and_data_that_stay_go_to_none() -> None:
-    listed = services()
+    listed = framework_load.services()
     asked = ("supervised_fine_tuning", "function_calling_tuning", "preference_tuning")
     offered = listed.offered(asked, AS_OF, inside=False)
     assert "OpenAI" not in offered["supervised_fine_tuning"]
@@ -857,14 +858,14 @@ def test_markdown_holds_every_option_the_models_and_who_still_tunes(
     assert LESSON.models is not None
     for name in LESSON.models.strengths:
         assert name in text
-    for service in services().services:
+    for service in framework_load.services().services:
         assert all(f"<{page}>" in text for page in service.sources)
 
 
 def test_json_is_the_part_of_the_dossier_and_a_what_if_changes_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    dossier = judge(GALLERY / "task-api", as_of=AS_OF)
+    dossier = cases_judging.judge_case(GALLERY / "task-api", as_of=AS_OF)
     whole = dossier.to_dict()
     text = said(capsys, str(GALLERY / "task-api"), "--format", "json")
     assert text == api.case_report("options", GALLERY / "task-api", "json", as_of=AS_OF)
@@ -886,7 +887,7 @@ def test_a_candidate_that_no_kind_of_tuning_fits_says_so(project: Path) -> None:
     folder = project / "examples" / "clinic-intake"
     answers = {"house_convention": "yes", "narrow_task": "yes"}
     for exploring, told in (("yes", True), ("no", False)):
-        dossier = judge(
+        dossier = cases_judging.judge_case(
             folder,
             "evidence/published/precedent.yaml",
             answers={**answers, "exploration_phase": exploring},
@@ -899,9 +900,9 @@ def test_a_candidate_that_no_kind_of_tuning_fits_says_so(project: Path) -> None:
 def test_a_verdict_that_names_what_is_done_already_says_so(project: Path) -> None:
     """By the lesson's tree both checks are yes before it can send anybody there."""
     case = project / "examples" / "museum-guide"
-    dossier = judge(case)
+    dossier = cases_judging.judge_case(case)
     assert dossier.verdict.outcome == "improve_rag_or_switch_model"
     assert "named_is_done" in {one.id for one in dossier.verdict.caveats}
-    other = judge(case, answers={"few_shot": "no"})
+    other = cases_judging.judge_case(case, answers={"few_shot": "no"})
     assert other.verdict.outcome == "keep_optimizing_prompts"
     assert "named_is_done" not in {one.id for one in other.verdict.caveats}

@@ -23,14 +23,14 @@ from hypothesis import strategies as st
 
 from internals import (
     ChatMessage,
-    Http,
     Ledger,
-    NotTaken,
     Refused,
-    RefusedBy,
     Reply,
     Request,
     Unknown,
+    llm_endpoints,
+    llm_http,
+    model_lab,
     prepare,
 )
 from internals import lab_ceiling as ceiling
@@ -98,7 +98,7 @@ def asked(address: str, **more: Any) -> Request:
 
 def sent(address: str, *requests: Request) -> list[Reply | Refused]:
     async def go() -> list[Reply | Refused]:
-        http = Http({address: None})
+        http = llm_http.Http({address: None})
         try:
             told = [http.send(request) for request in requests]
             return await asyncio.gather(*told, return_exceptions=True)  # type: ignore[return-value]  # no exception is among them
@@ -124,11 +124,11 @@ def test_a_refused_parameter_is_renamed_or_dropped_once_and_remembered(
         told = sent(address, asked(address))[0]
         if not one["refused"]:
             assert isinstance(told, Refused)
-            assert not isinstance(told, NotTaken)
+            assert not isinstance(told, llm_endpoints.NotTaken)
             assert len(seen) == 1
             return
         if not one["changed"]:  # without it, it would be another arm
-            assert isinstance(told, NotTaken)
+            assert isinstance(told, llm_endpoints.NotTaken)
             assert str(told).startswith(f"it takes no {one['refused']}: HTTP {one['status']}")
             assert len(seen) == 1
             return
@@ -142,9 +142,9 @@ def test_a_refused_parameter_is_renamed_or_dropped_once_and_remembered(
 
 
 def _preset(address: str) -> Any:
-    from internals import Endpoint
+    from internals import llm_endpoints
 
-    return Endpoint(address)
+    return llm_endpoints.Endpoint(address)
 
 
 def test_what_was_learned_is_not_tried_again(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_what_was_learned_is_not_tried_again(tmp_path: Path) -> None:
     with refusing(caps, temperature) as (address, seen):
 
         async def go() -> list[Reply]:
-            http = Http({address: None})
+            http = llm_http.Http({address: None})
             try:
                 return [await http.send(asked(address, seed=n)) for n in range(5)]
             finally:
@@ -268,7 +268,7 @@ def test_what_is_remembered_is_of_one_endpoint_and_model_and_a_week(
     async def go(address: str) -> Reply:
         place = address if here else "http://127.0.0.1:9", "m" if same else "n"
         told = {place: (RENAMED, str(today() - timedelta(days=days)))}
-        http = Http({address: None}, changed=told)
+        http = llm_http.Http({address: None}, changed=told)
         try:
             return await http.send(asked(address))
         finally:
@@ -290,7 +290,7 @@ def test_what_is_remembered_is_of_one_endpoint_and_model_and_a_week(
 )
 def test_what_is_remembered_changes_nothing_but_what_we_change_ourselves(said: str) -> None:
     async def go(address: str) -> Reply:
-        http = Http({address: None}, changed={(address, "m"): (said, str(today()))})
+        http = llm_http.Http({address: None}, changed={(address, "m"): (said, str(today()))})
         try:
             return await http.send(asked(address))
         finally:
@@ -304,7 +304,7 @@ def test_what_is_remembered_changes_nothing_but_what_we_change_ourselves(said: s
 
 def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now(tmp_path: Path) -> None:
     async def go(address: str) -> list[Reply]:
-        http = Http({address: None}, changed={(address, "m"): (RENAMED, str(today()))})
+        http = llm_http.Http({address: None}, changed={(address, "m"): (RENAMED, str(today()))})
         try:
             return [await http.send(asked(address, seed=n)) for n in range(3)]
         finally:
@@ -315,7 +315,7 @@ def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now(tmp_pat
     assert [one.changed for one in replies] == [()] * 3
     assert len(seen) == 4
     before = Reply(text="a", changed=("max_completion_tokens for max_tokens",),
-                   refused=RefusedBy(base_url=address, on=str(today())))  # fmt: skip
+                   refused=model_lab.RefusedBy(base_url=address, on=str(today())))  # fmt: skip
     remembered = kept_in(tmp_path / "c.sqlite3", [("b", replies[0]), ("a", before)])
     assert remembered[address, "m"][0] == "[]"  # for the next process
 
@@ -323,7 +323,7 @@ def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now(tmp_pat
 @pytest.mark.parametrize("keys", ["ab", "ba"])
 def test_of_two_refusals_of_one_day_the_later_counts(tmp_path: Path, keys: str) -> None:
     async def go(address: str) -> Reply:
-        http = Http({address: None}, changed=kept_in(ledger, []))
+        http = llm_http.Http({address: None}, changed=kept_in(ledger, []))
         try:
             return await http.send(asked(address))
         finally:
@@ -331,7 +331,7 @@ def test_of_two_refusals_of_one_day_the_later_counts(tmp_path: Path, keys: str) 
 
     ledger, now = tmp_path / "c.sqlite3", datetime.now(UTC).isoformat(timespec="microseconds")
     with refusing(NEWER) as (address, seen):
-        before = RefusedBy(base_url=address, on=now)
+        before = model_lab.RefusedBy(base_url=address, on=now)
         renamed = Reply(text="a", changed=(json.loads(RENAMED)[0],), refused=before)
         kept_in(ledger, [(keys[0], renamed)])
         kept_in(ledger, [(keys[1], asyncio.run(go(address)))])

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import KINDS, Evidence, Personal, Scanner, Unknown, excerpt, mask, spans
+from internals import Evidence, Unknown, measure_personal, signal_personal
 from internals import measure_names as recogniser
 from internals import signal_personal as personal
 from plain_engine import batch, measure, table_of
@@ -34,13 +34,16 @@ JWT = ".".join(
     ]
 )
 
-SCANNER = Scanner()
+SCANNER = measure_personal.Scanner()
 
 
-def hits(scanner: Scanner, texts: list[str]) -> dict[str, list[bool]]:
+def hits(scanner: measure_personal.Scanner, texts: list[str]) -> dict[str, list[bool]]:
     """Which texts hold each kind."""
     bits = scanner.bits(texts)
-    return {each.id: (bits >> place & 1 == 1).tolist() for place, each in enumerate(KINDS)}
+    return {
+        each.id: (bits >> place & 1 == 1).tolist()
+        for place, each in enumerate(measure_personal.KINDS)
+    }
 
 
 # Numbers their issuers or the networks publish as examples.
@@ -170,20 +173,20 @@ BAD = [
 @pytest.mark.parametrize("frame", ["{}", "Hello, {}.", "x\n{}\ny", "“{}” é"])
 def test_a_published_example_is_found_as_its_kind(kind: str, text: str, frame: str) -> None:
     framed = frame.format(text)
-    assert kind in {span.kind for span in spans(framed)}
+    assert kind in {span.kind for span in measure_personal.spans(framed)}
     assert hits(SCANNER, [framed, "nothing here"])[kind] == [True, False]
 
 
 @pytest.mark.parametrize("text", BAD)
 def test_what_only_looks_alike_is_left_alone(text: str) -> None:
-    assert spans(text) == ()
+    assert measure_personal.spans(text) == ()
     assert not SCANNER.bits([text]).any()
 
 
 def test_every_kind_has_an_example_and_a_source() -> None:
-    assert {kind for kind, _ in GOOD} == {kind.id for kind in KINDS}
-    assert all(kind.source for kind in KINDS)
-    assert len({kind.id for kind in KINDS}) == len(KINDS)
+    assert {kind for kind, _ in GOOD} == {kind.id for kind in measure_personal.KINDS}
+    assert all(kind.source for kind in measure_personal.KINDS)
+    assert len({kind.id for kind in measure_personal.KINDS}) == len(measure_personal.KINDS)
 
 
 CHECKED = [
@@ -199,7 +202,7 @@ CHECKED = [
 @pytest.mark.parametrize(("name", "number"), CHECKED)
 def test_one_wrong_digit_is_noticed(name: str, number: str) -> None:
     # All of these codes notice every single wrong digit; PESEL and the others here do not.
-    check = {kind.id: kind.check for kind in KINDS}[name]
+    check = {kind.id: kind.check for kind in measure_personal.KINDS}[name]
     assert check is not None
     assert check(number)
     for place, digit in enumerate(number):
@@ -209,7 +212,7 @@ def test_one_wrong_digit_is_noticed(name: str, number: str) -> None:
 
 @given(st.text(max_size=40))
 def test_a_check_gives_an_answer_for_any_text(text: str) -> None:
-    for kind in KINDS:
+    for kind in measure_personal.KINDS:
         if kind.check is not None and text:
             assert kind.check(text) in {True, False}
 
@@ -225,46 +228,48 @@ MIXED = st.lists(PIECES | st.text(max_size=6), max_size=6).map("".join)
 @given(st.lists(MIXED, max_size=4))
 def test_what_is_found_in_a_batch_is_what_is_found_in_each_text(texts: list[str]) -> None:
     fast = hits(SCANNER, texts)
-    for kind in KINDS:
+    for kind in measure_personal.KINDS:
         # A kind's pattern for all texts must let through everything its exact one proves.
-        assert fast[kind.id] == [bool(spans(text, [kind])) for text in texts]
+        assert fast[kind.id] == [bool(measure_personal.spans(text, [kind])) for text in texts]
 
 
 @given(MIXED)
 def test_spans_stand_in_order_without_overlap(text: str) -> None:
-    found = spans(text)
+    found = measure_personal.spans(text)
     assert all(0 <= span.start < span.end <= len(text) for span in found)
     assert all(one.end <= two.start for one, two in pairwise(found))
 
 
 @given(MIXED)
 def test_masking_twice_changes_nothing_more(text: str) -> None:
-    once = mask(text)
-    assert mask(once) == once
-    assert spans(once) == ()
+    once = measure_personal.mask(text)
+    assert measure_personal.mask(once) == once
+    assert measure_personal.spans(once) == ()
     assert recogniser.persons(once) == ()
 
 
 @pytest.mark.parametrize(("kind", "text"), GOOD)
 def test_a_mask_keeps_no_part_of_what_it_hides(kind: str, text: str) -> None:
-    hidden = next(span for span in spans(text) if span.kind == kind)
+    hidden = next(span for span in measure_personal.spans(text) if span.kind == kind)
     secret = text[hidden.start : hidden.end]
-    shown = mask(f"see {text} there") + excerpt(f"see {text} there", 4, 4 + len(text))
+    shown = measure_personal.mask(f"see {text} there") + measure_personal.excerpt(
+        f"see {text} there", 4, 4 + len(text)
+    )
     shown = re.sub(r"\[[a-z_]+\]", "", shown)
     for size in range(len(secret) - 3):
         assert secret[size : size + 4] not in shown
 
 
 def test_a_day_in_a_token_shows_none_of_it() -> None:
-    assert mask("key abcdefghijklmnop-2026-11-27-qrstuv") == "key [token]"
+    assert measure_personal.mask("key abcdefghijklmnop-2026-11-27-qrstuv") == "key [token]"
 
 
 def test_a_mask_says_what_was_there_and_not_how_long_it_was() -> None:
-    assert mask("write to ada@uni-jena.de or bob.the.builder@mail.uni-jena.de") == (
-        "write to [email] or [email]"
-    )
-    assert mask("My name is Ada Lovelace") == "My name is [name]"
-    assert mask("order 123456 of today") == "order [number] of today"
+    assert measure_personal.mask(
+        "write to ada@uni-jena.de or bob.the.builder@mail.uni-jena.de"
+    ) == ("write to [email] or [email]")
+    assert measure_personal.mask("My name is Ada Lovelace") == "My name is [name]"
+    assert measure_personal.mask("order 123456 of today") == "order [number] of today"
     for day in (
         "2026-10-27",
         "27.10.2026",
@@ -272,21 +277,21 @@ def test_a_mask_says_what_was_there_and_not_how_long_it_was() -> None:
         "2026-10-27T12:30:00Z",
         "2026-10-27 12:30",
     ):
-        assert mask(f"due {day}, paid") == f"due {day}, paid"
+        assert measure_personal.mask(f"due {day}, paid") == f"due {day}, paid"
     for hidden in (
         "1984-03-12",
         "4111 2026-10-27 1111",
         "2026-10-27-5551234",
         "2026-10-27 5551234",
     ):
-        assert mask(f"of {hidden}.") == "of [number]."
-    assert mask("") == ""
+        assert measure_personal.mask(f"of {hidden}.") == "of [number]."
+    assert measure_personal.mask("") == ""
 
 
 @given(st.integers(0, 200), st.integers(1, 30))
 def test_an_excerpt_cuts_no_secret_in_two(start: int, around: int) -> None:
     text = f"{'word ' * 10}{KEY} {'word ' * 10}password=hunter2-Tiger {'word ' * 10}"
-    shown = excerpt(text, start, start + 5, around=around)
+    shown = measure_personal.excerpt(text, start, start + 5, around=around)
     for secret in (KEY, "hunter2-Tiger"):
         assert not any(secret[at : at + 4] in shown for at in range(len(secret) - 3))
     assert "\n" not in shown
@@ -327,7 +332,7 @@ def test_no_long_run_makes_a_pattern_slow(unit: str) -> None:
     def cpu_s(size: int) -> float:
         text = (unit * (size // len(unit) + 1))[:size]
         before = time.process_time()
-        spans(text)
+        measure_personal.spans(text)
         recogniser.persons(text)
         SCANNER.bits([text])
         return time.process_time() - before
@@ -379,7 +384,10 @@ def world(seed: int, share: float, conversations: int = 100) -> dict[str, list[o
 
 def fires(seed: int, share: float) -> bool:
     """Whether the whole interval lies above the lesson's limit of one request in a hundred."""
-    found = {each.id: each for each in measure(Personal(), batch(**world(seed, share))).evidence}
+    found = {
+        each.id: each
+        for each in measure(signal_personal.PersonalSignal(), batch(**world(seed, share))).evidence
+    }
     low = found["personal_data_share"].low
     assert low is not None
     return low > 0.01
@@ -397,7 +405,10 @@ def evidence(personal: float, n: int = 100) -> dict[str, Evidence]:
         "Hello. Write to ada@uni-jena.de" if at < personal * n else "Hello. Write soon"
         for at in range(n)
     ]
-    return {each.id: each for each in measure(Personal(), batch(input=texts)).evidence}
+    return {
+        each.id: each
+        for each in measure(signal_personal.PersonalSignal(), batch(input=texts)).evidence
+    }
 
 
 def test_the_share_is_what_was_seen_and_its_interval_holds_the_errors_of_the_patterns() -> None:
@@ -421,7 +432,10 @@ def personal_find() -> float:
 
 def test_a_secret_counts_in_both_shares_and_a_card_only_in_one() -> None:
     texts = [f"use {KEY}"] * 10 + ["card 4242 4242 4242 4242"] * 10 + ["hello"] * 80
-    found = {each.id: each for each in measure(Personal(), batch(input=texts)).evidence}
+    found = {
+        each.id: each
+        for each in measure(signal_personal.PersonalSignal(), batch(input=texts)).evidence
+    }
     assert found["personal_data_share"].value == 0.2
     assert found["secret_share"].value == 0.1
     assert KEY not in found["secret_share"].model_dump_json()
@@ -442,13 +456,13 @@ def test_a_shared_system_prompt_counts_for_secrets_alone_and_a_filled_in_one_for
         ([None] * 30, 0.0, 0.0),
     ):
         rows = batch(input=["hello"] * 30, system=systems)
-        found = {each.id: each for each in measure(Personal(), rows).evidence}
+        found = {each.id: each for each in measure(signal_personal.PersonalSignal(), rows).evidence}
         assert found["personal_data_share"].value == whole
         assert found["secret_share"].value == secret
 
 
 def test_without_messages_it_is_unknown_and_names_the_field() -> None:
-    for each in measure(Personal(), batch(output=["x"] * 30)).evidence:
+    for each in measure(signal_personal.PersonalSignal(), batch(output=["x"] * 30)).evidence:
         assert isinstance(each.value, Unknown)
         assert "input" in each.value.ask
 
@@ -465,8 +479,8 @@ def test_batches_together_say_what_one_batch_says() -> None:
     cut = 50
     first = {name: values[:cut] for name, values in columns.items()}
     second = {name: values[cut:] for name, values in columns.items()}
-    whole = measure(Personal(), batch(**columns))
-    assert measure(Personal(), batch(**first), batch(**second)) == whole
+    whole = measure(signal_personal.PersonalSignal(), batch(**columns))
+    assert measure(signal_personal.PersonalSignal(), batch(**first), batch(**second)) == whole
 
 
 def test_more_system_prompts_than_are_remembered_change_nothing(
@@ -474,13 +488,13 @@ def test_more_system_prompts_than_are_remembered_change_nothing(
 ) -> None:
     systems = [f"customer user{at}@acme.io" for at in range(40)]
     rows = [batch(input=["a"] * 10, system=systems[at : at + 10]) for at in range(0, 40, 10)]
-    expected = measure(Personal(), *rows)
+    expected = measure(signal_personal.PersonalSignal(), *rows)
     monkeypatch.setattr(personal, "_MOST_SYSTEMS", 12)
-    assert measure(Personal(), *rows) == expected
+    assert measure(signal_personal.PersonalSignal(), *rows) == expected
 
 
 def test_rows_are_not_a_number_where_nobody_asked() -> None:
-    table = table_of(Personal(), [batch(input=["a@uni-jena.de", None, ""])])
+    table = table_of(signal_personal.PersonalSignal(), [batch(input=["a@uni-jena.de", None, ""])])
     assert np.isnan(table.numbers["input_kinds"]).tolist() == [False, True, False]
     assert table.numbers["input_kinds"][2] == 0
 

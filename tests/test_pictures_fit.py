@@ -12,8 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from internals import NARROW, WIDE
-from internals import pictures_pictures as pictures
+from internals import report_charts, report_document
 from tuneworthy import Dossier
 
 DOSSIERS = Path(__file__).with_name("frozen") / "law" / "dossiers" / "lesson"
@@ -99,8 +98,8 @@ def checked(svg: str) -> list[str]:
 def test_labels_are_inside_and_no_tick_is_said_twice(name: str) -> None:
     found = {
         f"{each}, {width}": checked(picture.drawing.svg(width))
-        for each, picture in pictures(dossier_of(name)).items()
-        for width in (WIDE, NARROW)
+        for each, picture in report_document.pictures(dossier_of(name)).items()
+        for width in (report_charts.WIDE, report_charts.NARROW)
     }
     assert {picture: wrong for picture, wrong in found.items() if wrong} == {}
 

@@ -21,36 +21,27 @@ from hypothesis import strategies as st
 
 from internals import (
     Busy,
-    Computed,
-    Doubtful,
     Estimate,
-    Finished,
     Ledger,
-    NotSent,
-    PilotResult,
     Range,
-    Recipe,
     Refused,
     Reply,
     Request,
-    ServingResult,
     StoppedError,
-    TrainingFailedError,
-    TrainingJob,
-    TrainingStoppedError,
     TrainingWork,
     Unknown,
-    card,
-    drawn,
+    files_stores,
     lab_verify,
-    learning_curve,
-    outlook_text,
-    pilot_runs,
-    read_pilot,
-    refusal_probes,
-    replay_rows,
-    report_of,
+    llm_endpoints,
+    model_dossier,
+    model_pilot,
+    report_document,
     schema,
+    section_lab,
+    training_card,
+    training_curve,
+    training_pilot,
+    training_trainers,
 )
 from internals import run as command
 from internals import training_pilot as api
@@ -65,7 +56,7 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "task-api"
 def piloted(
     folder: Path, trainer: FakeTrainer | None = None, *, shares: Mapping[str, float] | None = None,
     model: Any = None, cap_usd: float = 0.0, again: bool = False, **more: Any,
-) -> PilotResult:  # fmt: skip
+) -> model_pilot.PilotResult:  # fmt: skip
     trainer = trainer or FakeTrainer(folder / "trained.log")
     pilot = pilot_of(folder, trainer, **more)
     transport = model or answers(dict(shares or rising()))
@@ -82,10 +73,10 @@ def scores(shares: Mapping[int, float], seed: int = 0) -> tuple[list[int], list[
 
 
 def test_a_curve_that_rises_isnt_called_flat_and_one_that_doesnt_isnt_called_rising() -> None:
-    rising_ = learning_curve(
+    rising_ = training_curve.learning_curve(
         *scores({50: 0.4, 100: 0.55, 200: 0.7, 400: 0.8}), CASES, margin=0.01, target=0.9
     )
-    level = learning_curve(
+    level = training_curve.learning_curve(
         *scores({50: 0.7, 100: 0.7, 200: 0.7, 400: 0.7}), CASES, margin=0.08, target=0.95
     )
     assert (rising_.outlook, level.outlook) == ("rising", "flat")
@@ -102,7 +93,7 @@ def test_flat_takes_the_upper_end_of_the_next_doublings_gain_under_the_margin(
     shares: list[float], margin: float
 ) -> None:
     sizes = {25 << n: share for n, share in enumerate(shares)}
-    curve = learning_curve(*scores(sizes), CASES, margin=margin, target=0.9)
+    curve = training_curve.learning_curve(*scores(sizes), CASES, margin=margin, target=0.9)
     assert not isinstance(curve.gain, Unknown)
     assert (curve.outlook == "flat") == (curve.gain[1] < margin)
     assert max(p.examples for p in curve.points) == 4 * max(sizes)
@@ -111,7 +102,7 @@ def test_flat_takes_the_upper_end_of_the_next_doublings_gain_under_the_margin(
 @pytest.mark.parametrize("right", [0.0, 1.0])
 def test_what_was_never_right_or_always_isnt_so_for_certain(right: float) -> None:
     rows = [np.full((1, 9), right)] * 3
-    curve = learning_curve([10, 20, 40], rows, np.arange(9), margin=0.01, target=0.9)
+    curve = training_curve.learning_curve([10, 20, 40], rows, np.arange(9), margin=0.01, target=0.9)
     assert curve.outlook != "flat"
     assert all(p.high - p.low > 0.1 for p in curve.points)
     assert not isinstance(curve.needed, Unknown)
@@ -120,15 +111,17 @@ def test_what_was_never_right_or_always_isnt_so_for_certain(right: float) -> Non
 
 def test_what_is_never_right_yet_says_nothing_of_the_next_doubling() -> None:
     rows = [np.zeros((3, 200))] * 3
-    curve = learning_curve([50, 100, 200], rows, np.arange(200), margin=0.05, target=0.9)
+    curve = training_curve.learning_curve(
+        [50, 100, 200], rows, np.arange(200), margin=0.05, target=0.9
+    )
     assert curve.outlook == "unclear"
-    assert outlook_text(curve).startswith("no answer was right yet")
+    assert section_lab.outlook_text(curve).startswith("no answer was right yet")
     assert all(p.low < 0.01 and p.high > 0.5 for p in curve.points if p.ahead)
     assert all(p.high < 0.02 for p in curve.points if not p.ahead)
 
 
 def test_what_falls_below_the_target_doesnt_reach_it_by_more_examples() -> None:
-    curve = learning_curve(
+    curve = training_curve.learning_curve(
         *scores({50: 0.9, 100: 0.8, 200: 0.7, 400: 0.6}), CASES, margin=0.01, target=0.85
     )
     assert not isinstance(curve.needed, Unknown)
@@ -137,14 +130,16 @@ def test_what_falls_below_the_target_doesnt_reach_it_by_more_examples() -> None:
 
 
 def test_two_sizes_are_no_curve() -> None:
-    curve = learning_curve(*scores({50: 0.4, 100: 0.5}), CASES, margin=0.01, target=0.9)
+    curve = training_curve.learning_curve(
+        *scores({50: 0.4, 100: 0.5}), CASES, margin=0.01, target=0.9
+    )
     assert curve.outlook == "unknown"
     assert isinstance(curve.needed, Unknown)
     assert isinstance(curve.gain, Unknown)
 
 
 def test_what_a_target_takes_is_never_said_beyond_two_doublings() -> None:
-    curve = learning_curve(
+    curve = training_curve.learning_curve(
         *scores({50: 0.30, 100: 0.35, 200: 0.40}), CASES, margin=0.01, target=0.99
     )
     assert not isinstance(curve.needed, Unknown)
@@ -161,7 +156,7 @@ def test_the_interval_of_the_curve_holds_the_truth_two_doublings_ahead() -> None
         floor, scale, exponent = rng.uniform(0, 0.3), rng.uniform(1, 4), rng.uniform(0.4, 1.0)
         truth = {n: 1 - min(0.95, floor + scale / n**exponent) for n in (50, 100, 200, 400, 800)}
         seen = {n: truth[n] for n in (50, 100, 200)}
-        curves = drawn(*scores(seen, seed), CASES)
+        curves = training_curve.drawn(*scores(seen, seed), CASES)
         low, high = np.percentile(curves.score(800), (2.5, 97.5))
         hits += bool(low <= truth[800] <= high)
     assert hits >= 25  # of 30 at 95%, fewer come once in five thousand times
@@ -173,7 +168,7 @@ def test_the_interval_of_the_curve_holds_the_truth_two_doublings_ahead() -> None
 def test_sets_are_nested_and_double_and_every_seed_draws_its_own(tmp_path: Path) -> None:
     pilot = pilot_of(case_of(tmp_path), FakeTrainer(tmp_path / "log"), seeds=3)
     assert pilot.plan.sizes == (10, 20, 40, 80)
-    general = {json.dumps(row) for row in replay_rows()}
+    general = {json.dumps(row) for row in training_pilot.replay_rows()}
     sets: dict[int, list[set[str]]] = {seed: [] for seed in range(3)}
     for work in pilot.works:
         told = {json.dumps(row) for row in work.rows} - general
@@ -192,8 +187,8 @@ def test_sets_are_nested_and_double_and_every_seed_draws_its_own(tmp_path: Path)
 def test_few_examples_get_the_least_steps_and_no_more_epochs_than_that_takes(
     rows: int, epochs: int, least: int
 ) -> None:
-    recipe = Recipe(epochs=epochs, least_steps=least)
-    work = TrainingWork(TrainingJob(key="k", size=rows, seed=0), recipe, ({},) * rows)
+    recipe = model_pilot.Recipe(epochs=epochs, least_steps=least)
+    work = TrainingWork(model_pilot.TrainingJob(key="k", size=rows, seed=0), recipe, ({},) * rows)
     assert work.steps >= least
     assert work.epochs >= epochs
     assert work.epochs == epochs or (work.epochs - 1) * rows < least * recipe.batch
@@ -210,7 +205,7 @@ def test_a_pilot_that_ran_trains_and_asks_nothing_again(tmp_path: Path) -> None:
     assert model.sent == asked
     same = {"arms": ..., "spend": ...}  # the ledger keeps latencies as they were
     assert first.model_dump(exclude=set(same)) == again.model_dump(exclude=set(same))
-    assert read_pilot(load_case(folder)) == again
+    assert files_stores.read_pilot(load_case(folder)) == again
 
 
 KILLED = """
@@ -252,7 +247,10 @@ def test_a_pilot_killed_at_any_moment_trains_and_pays_nothing_twice(
 def test_a_run_in_doubt_is_looked_for_before_another_is_begun(tmp_path: Path, begun: bool) -> None:
     folder = case_of(tmp_path)
     trainer = FakeTrainer(
-        tmp_path / "log", usd=1.0, begin_raises=[Doubtful("late")], begun_all_the_same=begun
+        tmp_path / "log",
+        usd=1.0,
+        begin_raises=[llm_endpoints.Doubtful("late")],
+        begun_all_the_same=begun,
     )
     with pytest.raises(StoppedError, match="in doubt"):
         piloted(folder, trainer, cap_usd=20.0)
@@ -261,7 +259,7 @@ def test_a_run_in_doubt_is_looked_for_before_another_is_begun(tmp_path: Path, be
     assert result.spend.paid == 8.0
 
 
-@pytest.mark.parametrize("error", [Refused("no"), NotSent("no"), Busy("later")])
+@pytest.mark.parametrize("error", [Refused("no"), llm_endpoints.NotSent("no"), Busy("later")])
 def test_a_run_that_was_refused_is_not_paid_and_is_begun_again(
     tmp_path: Path, error: Exception
 ) -> None:
@@ -282,7 +280,7 @@ class SideBySide(FakeTrainer):
     pairs: asyncio.Barrier = field(default_factory=lambda: asyncio.Barrier(2))
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def finish(self, work: TrainingWork, *more: Any) -> Finished:
+    async def finish(self, work: TrainingWork, *more: Any) -> training_trainers.Finished:
         async with asyncio.timeout(60):
             await self.pairs.wait()
             if not self.finish_raises:
@@ -313,7 +311,10 @@ def test_a_run_that_stops_ends_the_one_beside_it_and_no_other_begins(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder, log = case_of(tmp_path), tmp_path / "log"
-    raises = [TrainingStoppedError("killed"), TrainingStoppedError("stopped")]
+    raises = [
+        training_trainers.TrainingStoppedError("killed"),
+        training_trainers.TrainingStoppedError("stopped"),
+    ]
     trainer = SideBySide(log, finish_raises=[*raises])
     with pytest.raises(StoppedError, match="killed"):
         piloted(folder, trainer, seeds=3)
@@ -324,14 +325,20 @@ def test_a_run_that_stops_ends_the_one_beside_it_and_no_other_begins(
     assert len(trainer.said("began")) == len(set(trainer.said("began"))) == 12
 
 
-@pytest.mark.parametrize("error", [TrainingFailedError("nan"), TrainingStoppedError("killed")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        training_trainers.TrainingFailedError("nan"),
+        training_trainers.TrainingStoppedError("killed"),
+    ],
+)
 def test_a_run_that_ended_badly_is_said_and_goes_on_later(tmp_path: Path, error: Exception) -> None:
     folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log", finish_raises=[error])
     with pytest.raises(StoppedError, match=str(error)) as caught:
         piloted(folder, trainer)
     assert "--budget" not in str(caught.value)  # it costs nothing
     assert piloted(folder, trainer).card.answer in ("go", "no_go", "open")
-    states = {run.state for run in pilot_runs(load_case(folder)).read()}
+    states = {run.state for run in files_stores.pilot_runs(load_case(folder)).read()}
     assert "trained" in states
 
 
@@ -434,7 +441,7 @@ def test_another_pilot_takes_a_new_plan(tmp_path: Path) -> None:
 # The card, and the judgement --------------------------------------------------------------------
 
 
-def row(result: PilotResult, name: str) -> str:
+def row(result: model_pilot.PilotResult, name: str) -> str:
     return next(row.state for row in result.card.rows if row.id == name)
 
 
@@ -451,7 +458,7 @@ def test_a_gain_is_a_go_and_the_judgement_says_yes(tmp_path: Path) -> None:
     dossier = decide(load_case(folder), load_framework(), as_of=AS_OF)
     assert dossier.pilot == result.card
     assert dossier.to_dict()["pilot"]["answer"] == "go"
-    assert "card" in {section.id for section in report_of(dossier).sections}
+    assert "card" in {section.id for section in report_document.report(dossier).sections}
 
 
 def test_what_a_go_rests_on_and_nobody_looked_at_is_no_go_yet(tmp_path: Path) -> None:
@@ -459,8 +466,8 @@ def test_what_a_go_rests_on_and_nobody_looked_at_is_no_go_yet(tmp_path: Path) ->
     result = piloted(folder, shares=rising(top=0.99))
     told = (load_case(folder), result.plan, result.arms, result.verify)
     nothing = (None, Unknown(ask="state its amounts"))
-    assert card(*told, result.probes, None, 0.0, AS_OF, *nothing).answer == "go"
-    lacking = card(*told, result.probes[:1], None, 0.0, AS_OF, *nothing)
+    assert training_card.card(*told, result.probes, None, 0.0, AS_OF, *nothing).answer == "go"
+    lacking = training_card.card(*told, result.probes[:1], None, 0.0, AS_OF, *nothing)
     assert (lacking.answer, lacking.because) == ("open", "Nobody looked at canaries.")
     case = told[0].model_copy(
         update={"targets": told[0].targets.model_copy(update={"latency_p95_s": 1.0})}
@@ -468,15 +475,17 @@ def test_what_a_go_rests_on_and_nobody_looked_at_is_no_go_yet(tmp_path: Path) ->
     late = Estimate(9.0, 8.0, 10.0, 240, 240)
     for way, answer in (("embedded", "open"), ("hosted", "no_go")):  # many calls share one machine
         plan = result.plan.model_copy(update={"way": way})
-        card_of = card(case, plan, *told[2:], result.probes, None, 0.0, AS_OF, late, nothing[1])
+        card_of = training_card.card(
+            case, plan, *told[2:], result.probes, None, 0.0, AS_OF, late, nothing[1]
+        )
         assert card_of.answer == answer
-    timeless = card(case, *told[1:], result.probes, None, 0.0, AS_OF, *nothing)
+    timeless = training_card.card(case, *told[1:], result.probes, None, 0.0, AS_OF, *nothing)
     assert timeless.answer == "open"
     assert "What would settle it: 75 calls or more" in timeless.because
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, PilotResult, Any]:
+def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, model_pilot.PilotResult, Any]:
     """A case, its pilot that is a go, and the money of some case."""
     folder = case_of(tmp_path_factory.mktemp("good"), cases=240)
     result = piloted(folder, shares=rising(top=0.99))
@@ -500,7 +509,7 @@ ROWS = st.fixed_dictionaries(
 
 
 def card_from(
-    case: Any, result: PilotResult, money: Any, rows: Mapping[str, str | None]
+    case: Any, result: model_pilot.PilotResult, money: Any, rows: Mapping[str, str | None]
 ) -> tuple[Any, Any]:
     """The card, and the comparison it rests on, where each row's number says what is drawn."""
 
@@ -541,16 +550,18 @@ def card_from(
     late = Estimate(n=240, clusters=240, **span("latency", 1.0, -1)) if rows["latency"] else None
     served = {"met": (80.0, 90.0), "missed": (110.0, 120.0), "unknown": (90.0, 110.0)}
     low, high = served[rows["cost"] or "met"]
-    way = ServingResult(model="m", how="as_is", tuned=True, why="", admissible="yes",
+    way = model_dossier.ServingResult(model="m", how="as_is", tuned=True, why="", admissible="yes",
                         usd_per_month=Range(low=low, high=high))  # fmt: skip
-    computed = Computed(
+    computed = model_dossier.Computed(
         servings=(way,), best_untuned="none", savings_usd_per_month=0.0,
         pays_from_requests_per_month="never", pays_from_month="never", steps=(),
     )  # fmt: skip
     justified = SAID[rows["payback"] or "unknown"]
     money = money.model_copy(update={"justified": justified, "computed": computed})
     plan = result.plan.model_copy(update={"way": "hosted"})
-    return card(case, plan, arms, verify, probes, simpler, 0.0, AS_OF, late, money), verify
+    return training_card.card(
+        case, plan, arms, verify, probes, simpler, 0.0, AS_OF, late, money
+    ), verify
 
 
 def decided(case: Any, **evidence: Any) -> Any:
@@ -560,7 +571,7 @@ def decided(case: Any, **evidence: Any) -> Any:
 @settings(max_examples=60, deadline=None)
 @given(rows=ROWS)
 def test_only_what_is_met_and_known_is_a_go_and_only_what_is_missed_a_no_go(
-    good: tuple[Any, PilotResult, Any], rows: dict[str, str | None]
+    good: tuple[Any, model_pilot.PilotResult, Any], rows: dict[str, str | None]
 ) -> None:
     made, verify = card_from(*good, rows)
     drawn_states = {name: state for name, state in rows.items() if state is not None}
@@ -610,7 +621,7 @@ def test_a_loss_of_general_skills_is_no_go_however_good_the_task(tmp_path: Path)
 def test_a_probe_that_is_cut_off_or_withheld_is_answered(
     tmp_path: Path, finish: str, text: str, held: str
 ) -> None:
-    probes = {case.text for case in refusal_probes()}
+    probes = {case.text for case in training_card.refusal_probes()}
     model = answers(rising(top=0.99))
     send = model.send
 

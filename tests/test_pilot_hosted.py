@@ -16,13 +16,13 @@ import pytest
 from internals import (
     HostedTrainer,
     Ledger,
-    PilotResult,
     StoppedError,
     TokenPrice,
-    pilot_runs,
+    files_stores,
+    model_pilot,
     prepare,
+    training_pilot,
 )
-from internals import prepare_pilot as planned
 from internals import run as command
 from internals import training_pilot as api
 from lab_world import chance
@@ -215,11 +215,13 @@ def folder_for(service: Service, folder: Path, **more: Any) -> Path:
 
 def piloted(
     service: Service, folder: Path, *, cap_usd: float = 20.0, **settings: Any
-) -> PilotResult:
+) -> model_pilot.PilotResult:
     lab = prepare(folder, as_of=AS_OF)
     (model,) = lab.case.models
     trainer = HostedTrainer(model, service.style, usd_per_mtok=8.0, serving=PRICES, every_s=0.01)
-    return api.run(planned(lab, trainer, "my:base", seeds=1), cap_usd=cap_usd, **settings)
+    return api.run(
+        training_pilot.prepare_pilot(lab, trainer, "my:base", seeds=1), cap_usd=cap_usd, **settings
+    )
 
 
 def everything(folder: Path) -> bytes:
@@ -232,7 +234,11 @@ def test_a_service_trains_each_run_once_and_serves_it(service: Service, tmp_path
     assert result.card.answer == "go", result.card
     assert {row.id: row.state for row in result.card.rows}["gain"] == "met"
     assert len(service.jobs) == 3  # three sizes, one seed
-    tuned = {run.model for run in pilot_runs(load_case(folder)).read() if run.state == "trained"}
+    tuned = {
+        run.model
+        for run in files_stores.pilot_runs(load_case(folder)).read()
+        if run.state == "trained"
+    }
     assert tuned == {f"my:ft:base:org::ftjob-{n}" for n in range(3)}
     again = piloted(service, folder)
     assert len(service.jobs) == 3
@@ -268,7 +274,9 @@ def test_a_job_that_may_have_begun_is_found_by_its_file(
     with pytest.raises(StoppedError, match="enough"):
         piloted(service, folder)
     assert len(service.jobs) == 1
-    (trained,) = [run for run in pilot_runs(load_case(folder)).read() if run.state == "trained"]
+    (trained,) = [
+        run for run in files_stores.pilot_runs(load_case(folder)).read() if run.state == "trained"
+    ]
     assert trained.job == "ftjob-0"
 
 

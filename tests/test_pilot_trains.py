@@ -16,20 +16,14 @@ import pytest
 
 from internals import (
     ChatMessage,
-    LoraTrainer,
     Model,
-    Recipe,
     Request,
-    TrainingFailedError,
-    TrainingJob,
-    TrainingQuote,
-    TrainingStoppedError,
     TrainingWork,
     Unknown,
-    adapter_path,
-    lacking,
-    local_model,
+    llm_embedded,
+    model_pilot,
     run,
+    training_trainers,
 )
 from internals import training_trainers as trainers
 from pilot_world import case_of
@@ -46,8 +40,8 @@ def need_training() -> None:
 
 
 def work_of(rows: list[dict[str, Any]], **recipe: Any) -> TrainingWork:
-    job = TrainingJob(key="ab" * 32, size=len(rows), seed=0)
-    return TrainingWork(job, Recipe.model_validate(recipe), tuple(rows))
+    job = model_pilot.TrainingJob(key="ab" * 32, size=len(rows), seed=0)
+    return TrainingWork(job, model_pilot.Recipe.model_validate(recipe), tuple(rows))
 
 
 def row(asked: str, answer: str, **more: Any) -> dict[str, Any]:
@@ -94,7 +88,9 @@ def trained(
 
     async def go() -> None:
         untuned = Model(id="vllm:tiny")
-        trainer = LoraTrainer(folder, base, "cpu", untuned, save_every_s=save_every_s)
+        trainer = training_trainers.LoraTrainer(
+            folder, base, "cpu", untuned, save_every_s=save_every_s
+        )
 
         def step(said: str) -> None:
             _, done, _, of = said.split()
@@ -124,8 +120,10 @@ def test_an_adapter_learns_and_is_not_trained_again(tiny: Path, tmp_path: Path) 
 def test_a_quote_measures_a_few_steps_and_leaves_nothing(tiny: Path, tmp_path: Path) -> None:
     works = [work_of(ROWS, epochs=12), work_of(ROWS[:8], epochs=12)]
 
-    async def go() -> TrainingQuote:
-        trainer = LoraTrainer(tmp_path / "runs", tiny, "cpu", Model(id="vllm:tiny"))
+    async def go() -> model_pilot.TrainingQuote:
+        trainer = training_trainers.LoraTrainer(
+            tmp_path / "runs", tiny, "cpu", Model(id="vllm:tiny")
+        )
         try:
             return await trainer.quote(works)
         finally:
@@ -142,7 +140,9 @@ def test_runs_side_by_side_come_to_what_they_come_to_alone(tiny: Path, tmp_path:
     works = [work_of(rows, epochs=12, rate=0.02, dropout=0.0) for rows in (ROWS, ROWS[:16])]
 
     async def go() -> None:
-        trainer = LoraTrainer(tmp_path / "beside", tiny, "cpu", Model(id="vllm:tiny"))
+        trainer = training_trainers.LoraTrainer(
+            tmp_path / "beside", tiny, "cpu", Model(id="vllm:tiny")
+        )
         trainer.at_once = 2
         try:
             quote = await trainer.quote(works)
@@ -164,7 +164,7 @@ def test_rows_that_are_trained_together_do_not_see_each_other(tiny: Path, tmp_pa
     rows = [row(" ".join(f"w{n % m}" for n in range(m * 2)), f"w{m}") for m in range(2, 10)]
 
     async def losses() -> list[float]:
-        trainer = LoraTrainer(tmp_path, tiny, "cpu", Model(id="vllm:tiny"))
+        trainer = training_trainers.LoraTrainer(tmp_path, tiny, "cpu", Model(id="vllm:tiny"))
         try:
             found = []
             for n, each in enumerate([rows, *([row] for row in rows)]):
@@ -188,7 +188,7 @@ def test_a_run_that_is_killed_says_so_and_can_be_asked_for_again(
     tiny: Path, tmp_path: Path
 ) -> None:
     work = work_of(ROWS, epochs=12)
-    with pytest.raises(TrainingStoppedError, match="stopped"):
+    with pytest.raises(training_trainers.TrainingStoppedError, match="stopped"):
         trained(tmp_path, tiny, work, stop_at=3)
     assert trained(tmp_path, tiny, work)["steps"] == 36
 
@@ -198,7 +198,7 @@ def test_a_run_that_is_killed_goes_on_from_its_last_state_and_ends_as_one_that_w
 ) -> None:
     work = work_of(ROWS, epochs=12, rate=0.02)
     whole = trained(tmp_path / "whole", tiny, work, save_every_s=0.0)
-    with pytest.raises(TrainingStoppedError):
+    with pytest.raises(training_trainers.TrainingStoppedError):
         trained(tmp_path / "cut", tiny, work, stop_at=20, save_every_s=0.0)
     state = tmp_path / "cut" / work.job.key[:16] / "state.pt"
     assert state.is_file()
@@ -211,26 +211,26 @@ def test_a_run_that_is_killed_goes_on_from_its_last_state_and_ends_as_one_that_w
 def test_a_folder_that_holds_no_model_is_said_in_one_line(tmp_path: Path) -> None:
     need_training()
     (tmp_path / "empty").mkdir()
-    with pytest.raises(TrainingFailedError) as caught:
+    with pytest.raises(training_trainers.TrainingFailedError) as caught:
         trained(tmp_path, tmp_path / "empty", work_of(ROWS))
     assert "\n" not in str(caught.value)
 
 
 def test_the_embedded_model_learns_by_heart_and_serves_what_it_learned(tmp_path: Path) -> None:
     need_training()
-    if lacking():
+    if llm_embedded.lacking():
         pytest.skip("the extra local is not installed, or the weights are not there")
     asked = "What is the word of the day?"
     work = work_of([row(asked, "zanzibar kettle")] * 8, epochs=6, dropout=0.0, least_steps=0)
 
     async def go() -> tuple[str, str]:
-        trainer = LoraTrainer(tmp_path)
+        trainer = training_trainers.LoraTrainer(tmp_path)
         try:
             done = await trainer.finish(work, await trainer.begin(work), lambda *_: None)
         finally:
             await trainer.close()
         name = done.model.partition(":")[2]
-        model = local_model(name)
+        model = llm_embedded.local_model(name)
         message = ChatMessage(role="user", content=asked)
         request = Request(
             provider="local", base_url="", model=name, messages=(message,), max_tokens=12
@@ -241,14 +241,14 @@ def test_the_embedded_model_learns_by_heart_and_serves_what_it_learned(tmp_path:
             await model.close()
 
     name, said = asyncio.run(go())
-    adapter_path(name.partition("+")[2]).unlink()
+    llm_embedded.adapter_path(name.partition("+")[2]).unlink()
     assert "zanzibar" in said.lower()
 
 
 def test_an_adapter_that_isnt_there_is_one_line() -> None:
     for name in ("smollm2+0123456789abcdef", "smollm2+../../etc", "smollm2+"):
         with pytest.raises(InputError):
-            local_model(name)
+            llm_embedded.local_model(name)
 
 
 def test_without_the_extra_the_command_says_what_to_install(

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import Workspace, open_directory, read_place, run
+from internals import Workspace, model_base, open_directory, run
 from tuneworthy import CaseError, InputError
 from web_world import DAY, Seen, a_client, a_shelf, a_site
 
@@ -156,7 +156,7 @@ def test_a_list_can_be_filled_place_by_place_in_one_go(tmp_path: Path) -> None:
 
 @given(st.text(max_size=6))
 def test_a_place_has_one_spelling(text: str) -> None:
-    place = read_place(text)
+    place = model_base.read_place(text)
     assert (place is not None) == (re.fullmatch(r"[1-9][0-9]{0,3}", text, re.ASCII) is not None)
     assert place is None or str(place) == text
 

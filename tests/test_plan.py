@@ -21,14 +21,13 @@ from hypothesis import strategies as st
 
 from internals import (
     OUTCOMES,
-    Calendar,
-    Phase,
-    Plan,
     Range,
     Recommendation,
     Unknown,
     day,
     framework_of,
+    model_dossier,
+    plan_context,
     plan_phases,
     report_markdown,
     report_text,
@@ -61,20 +60,20 @@ def gallery(slug: str) -> Dossier:
     return decide(case, framework_of(case), as_of=DAY)
 
 
-def planned(case: Any, start: date = DAY, framework: Any = LESSON) -> Plan:
+def planned(case: Any, start: date = DAY, framework: Any = LESSON) -> model_dossier.Plan:
     case = case if isinstance(case, Case) else load_case({"name": "x", **case})
     found = decide(case, framework, as_of=start).plan
-    assert isinstance(found, Plan), found
+    assert isinstance(found, model_dossier.Plan), found
     return found
 
 
-def plan_of(slug: str) -> Plan:
+def plan_of(slug: str) -> model_dossier.Plan:
     found = gallery(slug).plan
-    assert isinstance(found, Plan)
+    assert isinstance(found, model_dossier.Plan)
     return found
 
 
-def phase(plan: Plan, name: str) -> Phase:
+def phase(plan: model_dossier.Plan, name: str) -> model_dossier.Phase:
     (found,) = (one for one in plan.phases if one.id == name)
     return found
 
@@ -209,7 +208,7 @@ def with_(slug: str, **changes: Any) -> Case:
 # What each verdict is planned to ----------------------------------------------------------------
 
 
-def ids(plan: Plan) -> list[str]:
+def ids(plan: model_dossier.Plan) -> list[str]:
     return [one.id for one in plan.phases]
 
 
@@ -486,7 +485,7 @@ EVERY = st.one_of(CASES, CANDIDATES)
 @example(CANDIDATE)
 def test_phases_come_after_what_they_need(case: Any) -> None:
     plan = planned(case)
-    seen: dict[str, Phase] = {}
+    seen: dict[str, model_dossier.Phase] = {}
     for one in plan.phases:
         assert one.id not in seen
         for name in one.needs:
@@ -549,7 +548,7 @@ def test_every_verdict_has_a_plan_and_every_phase_a_checkable_end(case: Any) -> 
 def test_nothing_is_trained_before_the_data_were_reviewed(case: Any) -> None:
     dossier = decide(load_case({"name": "x", **case}), LESSON, as_of=DAY)
     plan = dossier.plan
-    assert isinstance(plan, Plan)
+    assert isinstance(plan, model_dossier.Plan)
     (safety,) = (gate for gate in dossier.verdict.gates if gate.id == "safety")
     trained = [one for one in plan.phases if one.id in ("pilot", "training", "retraining")]
     trained += [one for one in plan.phases if one.part == "later_goals"]
@@ -676,7 +675,7 @@ def test_working_days_are_counted_one_by_one(start: date, number: int) -> None:
 
 def test_a_gap_is_filled_only_by_what_fits_into_it() -> None:
     """Three days free before b's five are booked; d fits, c doesn't."""
-    calendar = Calendar(date(2026, 11, 23), 20)
+    calendar = plan_context.Calendar(date(2026, 11, 23), 20)
     found = {
         "a": calendar.book("a", 0, weeks=0.6),
         "b": calendar.book("b", 20, ("a",)),
@@ -742,7 +741,7 @@ def test_every_gallery_case_has_a_plan_in_every_form(slug: str) -> None:
     for one in plan.phases:
         assert one.title.split(":")[0][:20] in text
         assert f"{one.end.day} {one.end:%b %Y}" in document
-    assert Plan.model_validate(json.loads(dossier.to_json())["plan"]) == plan
+    assert model_dossier.Plan.model_validate(json.loads(dossier.to_json())["plan"]) == plan
 
 
 def test_the_text_ends_with_what_looks_unrealistic() -> None:
@@ -755,7 +754,7 @@ def test_the_text_ends_with_what_looks_unrealistic() -> None:
     assert "usual" not in plan_text(gallery("energy-supplier"))
 
 
-def hostile(text: str) -> tuple[Dossier, Plan]:
+def hostile(text: str) -> tuple[Dossier, model_dossier.Plan]:
     """A plan with a stranger's text in every place that one can write into."""
     data = LESSON.model_dump(mode="json", exclude_defaults=True)
     for section in ("ceiling", "indicators", "anti_indicators", "options", "goals", "approaches"):
@@ -769,7 +768,7 @@ def hostile(text: str) -> tuple[Dossier, Plan]:
         "targets": {"quality": {"metric": text or "x", "at_least": 0.9}},
     })  # fmt: skip
     dossier = decide(case, load_framework(data), as_of=DAY)
-    assert isinstance(dossier.plan, Plan)
+    assert isinstance(dossier.plan, model_dossier.Plan)
     return dossier, dossier.plan
 
 

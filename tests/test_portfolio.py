@@ -14,23 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from internals import (
-    CaseQuery,
-    CaseRow,
-    KeptCases,
-    Order,
-    Range,
-    Unknown,
-    Workspace,
-    case_row,
-    fund,
-    in_order,
-    open_directory,
-    portfolio,
-    run,
-    total_facts,
-    what_counts_of_the_day,
-)
+from internals import Range, Unknown, Workspace, cases_portfolio, open_directory, pipeline_room, run
 from tuneworthy import decide, load_case, load_framework
 from web_world import DAY, OPEN_CASE, Seen, a_client, a_shelf, a_site, with_examples
 
@@ -48,16 +32,16 @@ AMOUNTS = st.one_of(
 
 
 @st.composite
-def shelves(draw: st.DrawFn) -> list[CaseRow]:
+def shelves(draw: st.DrawFn) -> list[cases_portfolio.CaseRow]:
     """Rows of a few cases: those that ask, those that don't, and those that can't be read."""
     rows = []
     for number in range(draw(st.integers(0, 7))):
         if draw(st.integers(0, 9)) == 0:
-            rows.append(CaseRow(name=f"n{number}", problem="no case"))
+            rows.append(cases_portfolio.CaseRow(name=f"n{number}", problem="no case"))
             continue
         answer = draw(st.sampled_from(ANSWERS))
         rows.append(
-            CaseRow(
+            cases_portfolio.CaseRow(
                 name=f"n{number}",
                 title=draw(st.sampled_from(["Alpha", "beta", "Gamma"])),
                 answer=answer,
@@ -75,7 +59,7 @@ def shelves(draw: st.DrawFn) -> list[CaseRow]:
 # A budget ---------------------------------------------------------------------------------------
 
 
-def per_dollar(row: CaseRow) -> float:
+def per_dollar(row: cases_portfolio.CaseRow) -> float:
     most = row.ask_usd.high if isinstance(row.ask_usd, Range) else row.ask_usd
     assert isinstance(most, float)
     assert isinstance(row.worth_usd, float | Range)
@@ -84,7 +68,7 @@ def per_dollar(row: CaseRow) -> float:
     return worth / most if most else float("inf")
 
 
-def most_of(row: CaseRow) -> float:
+def most_of(row: cases_portfolio.CaseRow) -> float:
     return row.ask_usd.high if isinstance(row.ask_usd, Range) else row.ask_usd  # type: ignore[return-value]  # a funded one's is a number
 
 
@@ -94,9 +78,9 @@ BUDGETS = st.integers(0, 3_000)
 @settings(deadline=None)
 @given(shelves(), BUDGETS)
 def test_with_a_budget_cases_come_by_what_they_are_worth_for_a_dollar(
-    rows: list[CaseRow], budget: int
+    rows: list[cases_portfolio.CaseRow], budget: int
 ) -> None:
-    found = portfolio(rows, CaseQuery(budget=budget))
+    found = cases_portfolio.portfolio(rows, cases_portfolio.CaseQuery(budget=budget))
     assert found.funding is not None
     can = [
         row
@@ -111,8 +95,10 @@ def test_with_a_budget_cases_come_by_what_they_are_worth_for_a_dollar(
 
 @settings(deadline=None)
 @given(shelves(), BUDGETS)
-def test_the_line_falls_where_the_asks_pass_the_budget(rows: list[CaseRow], budget: int) -> None:
-    found = portfolio(rows, CaseQuery(budget=budget))
+def test_the_line_falls_where_the_asks_pass_the_budget(
+    rows: list[cases_portfolio.CaseRow], budget: int
+) -> None:
+    found = cases_portfolio.portfolio(rows, cases_portfolio.CaseQuery(budget=budget))
     funding = found.funding
     assert funding is not None
     by_name = {row.name: row for row in rows}
@@ -123,14 +109,22 @@ def test_the_line_falls_where_the_asks_pass_the_budget(rows: list[CaseRow], budg
         assert asked + most_of(by_name[found.line]) > budget
         names = [row.name for row in found.cases]
         assert names[: names.index(found.line)] == [*funding.funded]
-    assert portfolio(rows, CaseQuery(budget=budget, sort="name")).line == ""
-    assert portfolio(rows, CaseQuery(budget=budget, reverse=True)).line == ""
+    assert (
+        cases_portfolio.portfolio(rows, cases_portfolio.CaseQuery(budget=budget, sort="name")).line
+        == ""
+    )
+    assert (
+        cases_portfolio.portfolio(rows, cases_portfolio.CaseQuery(budget=budget, reverse=True)).line
+        == ""
+    )
 
 
 @settings(deadline=None)
 @given(shelves(), BUDGETS, BUDGETS)
-def test_more_budget_never_takes_a_case_away(rows: list[CaseRow], budget: int, more: int) -> None:
-    small, large = fund(rows, budget), fund(rows, budget + more)
+def test_more_budget_never_takes_a_case_away(
+    rows: list[cases_portfolio.CaseRow], budget: int, more: int
+) -> None:
+    small, large = cases_portfolio.fund(rows, budget), cases_portfolio.fund(rows, budget + more)
     assert {*small.funded} <= {*large.funded}
     assert small.worth_usd <= large.worth_usd
     assert {*small.funded, *small.left_out} == {row.name for row in rows}
@@ -144,9 +138,9 @@ def test_more_budget_never_takes_a_case_away(rows: list[CaseRow], budget: int, m
 
 
 def test_what_is_left_out_says_why() -> None:
-    def asks(name: str, ask: Any, worth: Any, **more: Any) -> CaseRow:
+    def asks(name: str, ask: Any, worth: Any, **more: Any) -> cases_portfolio.CaseRow:
         told = {"title": name, "answer": "pilot", "ask_usd": ask, "worth_usd": worth, **more}
-        return CaseRow(name=name, **told)
+        return cases_portfolio.CaseRow(name=name, **told)
 
     rows = [
         asks("small", 100.0, 300.0),
@@ -156,11 +150,11 @@ def test_what_is_left_out_says_why() -> None:
         asks("unsaid", LACKS, 20.0),
         asks("unworth", 10.0, LACKS),
         asks("endless", Range(low=1, high="open"), 20.0),
-        CaseRow(name="no", answer="no", worth_usd=99.0),
-        CaseRow(name="broken", problem="no case"),
-        CaseRow(name="new", pending=True),
+        cases_portfolio.CaseRow(name="no", answer="no", worth_usd=99.0),
+        cases_portfolio.CaseRow(name="broken", problem="no case"),
+        cases_portfolio.CaseRow(name="new", pending=True),
     ]
-    found = fund(rows, 1_000)
+    found = cases_portfolio.fund(rows, 1_000)
     assert found.funded == {"free": None, "wide": pytest.approx(5_000 / 901)}
     assert (found.ask_usd, found.worth_usd) == (901, 5_001)
     assert (found.next, found.next_ask_usd) == ("small", 100)
@@ -179,13 +173,13 @@ def test_what_is_left_out_says_why() -> None:
 # Order and sums ---------------------------------------------------------------------------------
 
 
-@given(shelves(), st.sampled_from(get_args(Order)), st.booleans())
+@given(shelves(), st.sampled_from(get_args(cases_portfolio.Order)), st.booleans())
 def test_an_order_loses_nothing_and_what_is_unknown_is_last(
-    rows: list[CaseRow], order: Any, reverse: bool
+    rows: list[cases_portfolio.CaseRow], order: Any, reverse: bool
 ) -> None:
-    found = in_order(rows, order, reverse=reverse)
+    found = cases_portfolio.in_order(rows, order, reverse=reverse)
     assert sorted(row.name for row in found) == sorted(row.name for row in rows)
-    assert found == in_order(found[::-1], order, reverse=reverse)
+    assert found == cases_portfolio.in_order(found[::-1], order, reverse=reverse)
     if order == "ask":
         amounts = [one.high if isinstance(one := row.ask_usd, Range) else one for row in found]
         known = [one for one in amounts if isinstance(one, float)]
@@ -198,13 +192,13 @@ def test_an_order_loses_nothing_and_what_is_unknown_is_last(
 
 @given(shelves(), st.sampled_from(["", *ANSWERS]), st.booleans(), st.booleans(), st.integers(1, 3))
 def test_parts_of_a_list_hold_what_fits_once_and_sums_are_of_all_that_fits(
-    rows: list[CaseRow], answer: Any, clash: bool, due: bool, size: int
+    rows: list[cases_portfolio.CaseRow], answer: Any, clash: bool, due: bool, size: int
 ) -> None:
-    query = CaseQuery(answer=answer, contradictions=clash, due=due)
-    whole = portfolio(rows, query)
-    found, after = list[CaseRow](), ""
+    query = cases_portfolio.CaseQuery(answer=answer, contradictions=clash, due=due)
+    whole = cases_portfolio.portfolio(rows, query)
+    found, after = list[cases_portfolio.CaseRow](), ""
     while True:
-        part = portfolio(rows, query.model_copy(update={"after": after}), size)
+        part = cases_portfolio.portfolio(rows, query.model_copy(update={"after": after}), size)
         found += part.cases
         assert part.totals == whole.totals
         if not part.more:
@@ -312,7 +306,7 @@ def test_two_cases_and_two_what_ifs_are_compared_and_nothing_is_written(
 
 
 def board(folder: Path, kept: Path) -> Workspace:
-    return Workspace(open_directory(folder), None, DAY, KeptCases(kept))
+    return Workspace(open_directory(folder), None, DAY, cases_portfolio.KeptCases(kept))
 
 
 def never(*_: object, **__: object) -> Any:
@@ -327,19 +321,19 @@ def test_what_was_judged_is_there_at_the_next_start_to_the_last_byte(
     kept = tmp_path / "cache" / "kept.sqlite"
     first = board(folder, kept)
     told = {name: first.evaluated(name).dossier.to_json() for name in names}
-    rows = first.listed(CaseQuery(), 60)
+    rows = first.listed(cases_portfolio.CaseQuery(), 60)
     assert kept.stat().st_mode & 0o777 == 0o600
     monkeypatch.setattr("tuneworthy.cases.workspace.decide", never)
     again = board(folder, kept)
-    assert again.listed(CaseQuery(), 0.0) == rows
+    assert again.listed(cases_portfolio.CaseQuery(), 0.0) == rows
     assert {name: again.evaluated(name).dossier.to_json() for name in names} == told
     path = folder / "first-idea" / "case.yaml"
     path.write_text(path.read_text("utf-8") + "\nname: Another\n".replace("name", "description"))
-    assert [row.name for row in again.listed(CaseQuery(), 0.0).cases if row.pending] == [
-        "first-idea"
-    ]
-    other = Workspace(open_directory(folder), "lesson", DAY, KeptCases(kept))
-    assert other.listed(CaseQuery(), 0.0).totals.pending == 3
+    assert [
+        row.name for row in again.listed(cases_portfolio.CaseQuery(), 0.0).cases if row.pending
+    ] == ["first-idea"]
+    other = Workspace(open_directory(folder), "lesson", DAY, cases_portfolio.KeptCases(kept))
+    assert other.listed(cases_portfolio.CaseQuery(), 0.0).totals.pending == 3
 
 
 DATED = {
@@ -353,7 +347,7 @@ def test_a_list_made_again_a_day_later_judges_only_what_has_a_date_between(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, kept = a_shelf(tmp_path / "shelf", **DATED), tmp_path / "kept.sqlite"
-    board(folder, kept).listed(CaseQuery(), 60)
+    board(folder, kept).listed(cases_portfolio.CaseQuery(), 60)
     judged = []
 
     def counted(case: Any, *rest: Any, **more: Any) -> Any:
@@ -362,14 +356,14 @@ def test_a_list_made_again_a_day_later_judges_only_what_has_a_date_between(
 
     monkeypatch.setattr("tuneworthy.cases.workspace.decide", counted)
     tomorrow = DAY + timedelta(1)
-    next_day = Workspace(open_directory(folder), None, tomorrow, KeptCases(kept))
-    found = next_day.listed(CaseQuery(), 60)
+    next_day = Workspace(open_directory(folder), None, tomorrow, cases_portfolio.KeptCases(kept))
+    found = next_day.listed(cases_portfolio.CaseQuery(), 60)
     assert sorted(judged) == ["Ending", "Reviewed"]
     assert {row.as_of for row in found.cases} == {tomorrow}
     assert [row.name for row in found.cases if row.due] == ["reviewed"]
     judged.clear()
-    again = Workspace(open_directory(folder), None, tomorrow, KeptCases(kept))
-    assert again.listed(CaseQuery(), 60) == found
+    again = Workspace(open_directory(folder), None, tomorrow, cases_portfolio.KeptCases(kept))
+    assert again.listed(cases_portfolio.CaseQuery(), 60) == found
     assert judged == []
     assert next_day.evaluated("plain").dossier.as_of == tomorrow  # a page is of its day
 
@@ -390,10 +384,12 @@ def test_where_nothing_of_the_day_counts_a_row_is_the_same(
     case = case.model_copy(update={"models": models, "tuning": tuning, "decision": decision})
     framework = load_framework("lesson")
     days = (day, day + timedelta(1), day + timedelta(later))
-    rows: dict[str, CaseRow] = {}
+    rows: dict[str, cases_portfolio.CaseRow] = {}
     for each in days:
-        counts = what_counts_of_the_day(case, framework, each)
-        row = case_row(name, decide(case, framework, as_of=each)).model_copy(update={"as_of": day})
+        counts = pipeline_room.what_counts_of_the_day(case, framework, each)
+        row = cases_portfolio.case_row(name, decide(case, framework, as_of=each)).model_copy(
+            update={"as_of": day}
+        )
         assert rows.setdefault(counts, row) == row
 
 
@@ -401,7 +397,7 @@ def test_evidence_that_grows_old_is_judged_again(tmp_path: Path, project: Path) 
     folder = with_examples(tmp_path, project, "broadband-helpdesk")
     case, framework = load_case(folder / "broadband-helpdesk"), load_framework("lesson")
     years = [DAY + timedelta(365 * n) for n in range(4)]
-    counts = {day: what_counts_of_the_day(case, framework, day) for day in years}
+    counts = {day: pipeline_room.what_counts_of_the_day(case, framework, day) for day in years}
     old = {
         day: any(c.id == "evidence_old" for c in decide(case, framework, as_of=day).challenges)
         for day in years
@@ -414,15 +410,20 @@ def test_of_a_large_folder_what_was_looked_at_on_another_day_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = {f"n{n}": OPEN_CASE for n in range(4)}
-    folder, kept = a_shelf(tmp_path / "shelf", **names), KeptCases(tmp_path / "kept.sqlite")
+    folder, kept = (
+        a_shelf(tmp_path / "shelf", **names),
+        cases_portfolio.KeptCases(tmp_path / "kept.sqlite"),
+    )
     monkeypatch.setattr("tuneworthy.cases.workspace._FEW", 1)
     Workspace(open_directory(folder), None, DAY, kept).warm()
     later = Workspace(open_directory(folder), None, DAY + timedelta(1), kept)
-    found = later.listed(CaseQuery(), most=1)
+    found = later.listed(cases_portfolio.CaseQuery(), most=1)
     assert (found.totals.pending, found.totals.since) == (4, DAY)
-    assert "shown as they were on 24 Nov 2026 or later" in str(list(total_facts(found)))
+    assert "shown as they were on 24 Nov 2026 or later" in str(
+        list(cases_portfolio.total_facts(found))
+    )
     later.warm()
-    found = later.listed(CaseQuery(), most=1)
+    found = later.listed(cases_portfolio.CaseQuery(), most=1)
     assert (found.totals.pending, found.totals.since) == (0, None)
 
 
@@ -438,7 +439,7 @@ def test_another_version_of_the_program_judges_anew(
     folder, kept = a_shelf(tmp_path / "shelf", one=OPEN_CASE), tmp_path / "kept.sqlite"
     board(folder, kept).warm()
     monkeypatch.setattr("tuneworthy.cases.portfolio._program", lambda: "another")
-    row = board(folder, kept).listed(CaseQuery(), 0.0).cases[0]
+    row = board(folder, kept).listed(cases_portfolio.CaseQuery(), 0.0).cases[0]
     assert (row.title, row.pending) == ("Warehouse helper", True)  # as it was, and said so
 
 
@@ -475,7 +476,7 @@ def test_a_broken_file_is_as_good_as_none(tmp_path: Path, broken: str) -> None:
         kept.with_name(kept.name + more).unlink(missing_ok=True)
     BROKEN[broken](kept)
     for _ in range(2):
-        found = board(folder, kept).listed(CaseQuery(), 60)
+        found = board(folder, kept).listed(cases_portfolio.CaseQuery(), 60)
         assert [(row.name, row.title, row.pending) for row in found.cases] == [
             ("one", "Warehouse helper", False)
         ]
@@ -484,7 +485,9 @@ def test_a_broken_file_is_as_good_as_none(tmp_path: Path, broken: str) -> None:
 def test_a_list_that_waits_looks_again_less_and_less_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = portfolio([CaseRow(name="new", pending=True)], CaseQuery())
+    found = cases_portfolio.portfolio(
+        [cases_portfolio.CaseRow(name="new", pending=True)], cases_portfolio.CaseQuery()
+    )
     monkeypatch.setattr(Workspace, "listed", lambda *_, **__: found)
     client, address, waits = a_client(a_site(tmp_path)), "/", []
     for _ in range(8):
@@ -501,7 +504,10 @@ def test_where_nothing_can_be_kept_all_goes_on(tmp_path: Path) -> None:
     folder = a_shelf(tmp_path / "shelf", one=OPEN_CASE)
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file" / "kept.sqlite", tmp_path):
-        assert board(folder, place).listed(CaseQuery(), 60).cases[0].title == "Warehouse helper"
+        assert (
+            board(folder, place).listed(cases_portfolio.CaseQuery(), 60).cases[0].title
+            == "Warehouse helper"
+        )
 
 
 def test_what_a_training_record_or_a_pilot_says_is_part_of_what_was_judged(tmp_path: Path) -> None:

@@ -20,31 +20,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import (
-    INDEX_FILE,
-    BaseRate,
-    Neighbour,
-    Precedent,
-    PrecedentIndex,
-    PrecedentsResult,
     State,
     Unknown,
     compile_rules,
-    described,
+    framework_load,
     framework_of,
-    goal_rate,
-    known_answers,
-    likeness,
-    nearest,
-    precedents,
-    precedents_document,
-    published_counts,
+    model_precedents,
+    precedents_section,
     record_of,
     render,
     render_document,
     run,
+    sections_precedents,
     shipped_index,
-    tried_text,
-    weigh,
+    verdict_weigh,
 )
 from tuneworthy import Dossier, decide, load_case, load_framework
 
@@ -77,9 +66,11 @@ VOCABULARY = {
 }
 
 
-def precedent(name: str, **more: Any) -> Precedent:
+def precedent(name: str, **more: Any) -> model_precedents.Precedent:
     """One about accounting, if nothing else is said."""
-    made: Precedent = precedent_of(published(name, **{"task": "invoices", **more}), VOCABULARY)
+    made: model_precedents.Precedent = precedent_of(
+        published(name, **{"task": "invoices", **more}), VOCABULARY
+    )
     return made
 
 
@@ -93,8 +84,8 @@ def decided(folder: Path) -> Dossier:
     return decide(case, framework_of(case), as_of=DAY)
 
 
-def shown(dossier: Dossier) -> PrecedentsResult:
-    assert isinstance(dossier.precedents, PrecedentsResult)
+def shown(dossier: Dossier) -> model_precedents.PrecedentsResult:
+    assert isinstance(dossier.precedents, model_precedents.PrecedentsResult)
     return dossier.precedents
 
 
@@ -117,8 +108,10 @@ VOICE_YES, VOICE_NO, VOLUME_NO, EXTRACTION, ACCOUNTING, EXTRACTING = (
 )  # fmt: skip
 
 
-def index_of(cases: list[Precedent], **more: Any) -> PrecedentIndex:
-    return PrecedentIndex(tuple(cases), VOCABULARY, tool.every_rate(cases), **more)
+def index_of(
+    cases: list[model_precedents.Precedent], **more: Any
+) -> model_precedents.PrecedentIndex:
+    return model_precedents.PrecedentIndex(tuple(cases), VOCABULARY, tool.every_rate(cases), **more)
 
 
 THREE = index_of([A, B, C])
@@ -126,15 +119,15 @@ TEXT = "Fields of an invoice"
 
 
 def precedents_text(dossier: Dossier) -> str:
-    return render_document(precedents_document(dossier), everything=True)
+    return render_document(sections_precedents.precedents(dossier), everything=True)
 
 
 def precedents_markdown(dossier: Dossier) -> str:
-    return render_document(precedents_document(dossier), "markdown")
+    return render_document(sections_precedents.precedents(dossier), "markdown")
 
 
 def test_likeness_is_the_surprise_of_subjects_goal_and_answers() -> None:
-    found = likeness(THREE, TEXT, MINE, ("extraction",))
+    found = precedents_section.likeness(THREE, TEXT, MINE, ("extraction",))
     differing = (VOICE_YES + VOICE_NO) / 2
     assert {near.case.shown["id"]: near.bits for near in found} == pytest.approx({
         "a": EXTRACTION + ACCOUNTING + EXTRACTING + (VOICE_YES + VOLUME_NO) / 2,
@@ -152,7 +145,7 @@ def test_likeness_is_the_surprise_of_subjects_goal_and_answers() -> None:
 
 def test_another_word_in_common_counts_half_of_a_subject() -> None:
     cases = [precedent("a", task="invoices of harbours"), precedent("b")]
-    (first, second) = likeness(index_of(cases), "A harbour", {})
+    (first, second) = precedents_section.likeness(index_of(cases), "A harbour", {})
     assert first.case.shown["id"] == "a"
     assert first.bits == pytest.approx(math.log2(3 / 2) / 2)
     assert second.bits == 0
@@ -161,9 +154,11 @@ def test_another_word_in_common_counts_half_of_a_subject() -> None:
 def test_without_a_subject_in_common_or_enough_bits_nobody_is_alike() -> None:
     many = [precedent(f"n{k}", task="say") for k in range(100)]
     index = index_of([precedent("about", goal_kind="persona"), *many])
-    assert nearest(index, "", {}, ("persona",)) == ()  # the goal alone
-    assert nearest(THREE, TEXT, MINE, ("extraction",)) == ()  # too few bits
-    assert [near.case.shown["id"] for near in nearest(index, "invoices", {})] == ["about"]
+    assert precedents_section.nearest(index, "", {}, ("persona",)) == ()  # the goal alone
+    assert precedents_section.nearest(THREE, TEXT, MINE, ("extraction",)) == ()  # too few bits
+    assert [
+        near.case.shown["id"] for near in precedents_section.nearest(index, "invoices", {})
+    ] == ["about"]
 
 
 @pytest.mark.parametrize(
@@ -179,12 +174,12 @@ def test_without_a_subject_in_common_or_enough_bits_nobody_is_alike() -> None:
 def test_a_text_tells_of_subjects_by_words_and_their_beginnings(
     text: str, subjects: set[str], words: set[str]
 ) -> None:
-    told = described(text, VOCABULARY)
+    told = precedents_section.described(text, VOCABULARY)
     assert (set(told[0]), set(told[1])) == (subjects, words)
 
 
 def test_a_goal_that_is_not_the_primary_one_counts_half() -> None:
-    found = likeness(index_of([A]), "", {}, ("persona", "extraction"))
+    found = precedents_section.likeness(index_of([A]), "", {}, ("persona", "extraction"))
     assert found[0].bits == pytest.approx(math.log2(10 / 2) / 2)
 
 
@@ -226,32 +221,45 @@ TEXTS = st.sampled_from(("", "fields of invoices", "a voice", "untitled"))
 
 @given(CASES, ANSWERS, GOALS, st.randoms(use_true_random=False))
 def test_the_order_of_the_file_changes_nothing(
-    cases: list[Precedent], mine: dict[str, State], goals: tuple[str, ...], chance: Any
+    cases: list[model_precedents.Precedent],
+    mine: dict[str, State],
+    goals: tuple[str, ...],
+    chance: Any,
 ) -> None:
     mixed = chance.sample(cases, len(cases))
-    assert likeness(index_of(mixed), TEXT, mine, goals) == likeness(
-        index_of(cases), TEXT, mine, goals
-    )
+    assert precedents_section.likeness(
+        index_of(mixed), TEXT, mine, goals
+    ) == precedents_section.likeness(index_of(cases), TEXT, mine, goals)
 
 
 @given(CASES, TEXTS, ANSWERS, GOALS)
 def test_an_unknown_answer_makes_no_case_more_or_less_alike(
-    cases: list[Precedent], text: str, mine: dict[str, State], goals: tuple[str, ...]
+    cases: list[model_precedents.Precedent],
+    text: str,
+    mine: dict[str, State],
+    goals: tuple[str, ...],
 ) -> None:
     index = index_of(cases)
     told = {name: state for name, state in mine.items() if state != "unknown"}
-    assert likeness(index, text, mine, goals) == likeness(index, text, told, goals)
+    assert precedents_section.likeness(index, text, mine, goals) == precedents_section.likeness(
+        index, text, told, goals
+    )
 
 
 @given(CASES, TEXTS, ANSWERS, GOALS)
 def test_one_more_answer_in_common_never_makes_a_case_less_alike_than_one_that_differs(
-    cases: list[Precedent], text: str, mine: dict[str, State], goals: tuple[str, ...]
+    cases: list[model_precedents.Precedent],
+    text: str,
+    mine: dict[str, State],
+    goals: tuple[str, ...],
 ) -> None:
     index = index_of(cases)
     bits = {
         state: {
             near.case.shown["id"]: near.bits
-            for near in likeness(index, text, {**mine, "low_volume": state}, goals)
+            for near in precedents_section.likeness(
+                index, text, {**mine, "low_volume": state}, goals
+            )
         }
         for state in ("yes", "no")
     }
@@ -263,9 +271,12 @@ def test_one_more_answer_in_common_never_makes_a_case_less_alike_than_one_that_d
 
 @given(CASES, TEXTS, ANSWERS, GOALS)
 def test_there_are_at_most_five_and_two_of_a_cluster(
-    cases: list[Precedent], text: str, mine: dict[str, State], goals: tuple[str, ...]
+    cases: list[model_precedents.Precedent],
+    text: str,
+    mine: dict[str, State],
+    goals: tuple[str, ...],
 ) -> None:
-    near = nearest(index_of(cases), text, mine, goals)
+    near = precedents_section.nearest(index_of(cases), text, mine, goals)
     assert len(near) <= 5
     assert max(Counter(one.case.cluster for one in near).values(), default=0) <= 2
     assert all(one.bits >= 5 and one.subjects for one in near)
@@ -274,7 +285,10 @@ def test_there_are_at_most_five_and_two_of_a_cluster(
 
 @given(CASES, TEXTS, ANSWERS, GOALS)
 def test_how_a_case_ended_makes_it_no_more_alike(
-    cases: list[Precedent], text: str, mine: dict[str, State], goals: tuple[str, ...]
+    cases: list[model_precedents.Precedent],
+    text: str,
+    mine: dict[str, State],
+    goals: tuple[str, ...],
 ) -> None:
 
     turned = [
@@ -282,7 +296,10 @@ def test_how_a_case_ended_makes_it_no_more_alike(
         for case in cases
     ]
     before, after = (
-        [(near.case.shown["id"], near.bits) for near in likeness(index_of(each), text, mine, goals)]
+        [
+            (near.case.shown["id"], near.bits)
+            for near in precedents_section.likeness(index_of(each), text, mine, goals)
+        ]
         for each in (cases, turned)
     )
     assert before == after
@@ -295,14 +312,14 @@ def test_equals_stand_in_a_fixed_order() -> None:
         precedent("b-new", year=2025, source_status="read"),
         precedent("a-new", year=2025, source_status="read"),
     ]
-    found = likeness(index_of(cases), "", {})
+    found = precedents_section.likeness(index_of(cases), "", {})
     assert [one.case.shown["id"] for one in found] == ["a-new", "b-new", "z-old", "recalled"]
 
 
 # Rates -------------------------------------------------------------------------------------------
 
 
-def won(n: int, wins: int, **more: Any) -> list[Precedent]:
+def won(n: int, wins: int, **more: Any) -> list[model_precedents.Precedent]:
     return [precedent(f"w{i}", winner="hybrid" if i < wins else "rag", **more) for i in range(n)]
 
 
@@ -363,13 +380,13 @@ def test_ties_are_in_no_rate() -> None:
 
 def test_a_rate_takes_enough_cases_to_be_one() -> None:
     index = index_of(won(9, 5, goal_kind="persona"))
-    few = goal_rate(index, "persona", 10)
+    few = precedents_section.goal_rate(index, "persona", 10)
     assert isinstance(few, Unknown)
     assert "one more published cases of persona: there are nine, and a rate takes ten" in few.ask
-    enough = goal_rate(index, "persona", 9)
-    assert isinstance(enough, BaseRate)
+    enough = precedents_section.goal_rate(index, "persona", 9)
+    assert isinstance(enough, model_precedents.BaseRate)
     assert (enough.n, enough.won, enough.rate) == (9, 5, 5 / 9)
-    none = goal_rate(index, "format", 1)
+    none = precedents_section.goal_rate(index, "format", 1)
     assert isinstance(none, Unknown)
     assert "there are no, and a rate takes one" in none.ask
 
@@ -379,7 +396,7 @@ def test_rates_of_kinds_and_years_take_enough_cases_too() -> None:
         precedent(f"i{k}", kind="industry", year=2024) for k in range(9)
     ]
     found = section(index_of(cases), {"goals": ["persona"]})
-    assert isinstance(found, PrecedentsResult)
+    assert isinstance(found, model_precedents.PrecedentsResult)
     assert [(rate.of, rate.n, rate.won) for rate in found.rates] == [
         ("published papers", 10, 5), ("published cases of 2025", 10, 5),
     ]  # fmt: skip
@@ -397,7 +414,7 @@ def test_the_record_is_for_the_goal_or_for_all_where_too_few_have_it() -> None:
         ("persona", "published cases", 141),
     ):
         found = section(shipped_index(), {"goals": [goal]})
-        assert isinstance(found, PrecedentsResult)
+        assert isinstance(found, model_precedents.PrecedentsResult)
         rules = [row.rule for row in found.record]
         assert rules == ["tree_granted", "score", "difference", "always"]
         for row in found.record:
@@ -471,13 +488,13 @@ def test_answers_that_another_framework_asks_are_kept_and_count_for_likeness(
 def test_the_index_is_what_its_tool_makes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["index.py", "--check"])
     assert tool.main() == 0
-    assert tool.PATH.name == INDEX_FILE
+    assert tool.PATH.name == precedents_section.INDEX_FILE
 
 
 def test_the_index_reads_as_the_cases_do() -> None:
     index = shipped_index()
     assert list(index.cases) == [precedent_of(case, index.vocabulary) for case in published_cases()]
-    for goal, winners in published_counts().items():
+    for goal, winners in framework_load.published_counts().items():
         found = index.rates[f"goal={goal}"]
         assert found.n == sum(winners.values())
         assert found.won == winners.get("fine_tune", 0) + winners.get("hybrid", 0)
@@ -511,14 +528,20 @@ def test_an_address_is_a_plain_web_address_or_none(source: str, url: str) -> Non
 # One case against them ---------------------------------------------------------------------------
 
 
-def section(index: PrecedentIndex, data: dict[str, Any]) -> PrecedentsResult:
+def section(
+    index: model_precedents.PrecedentIndex, data: dict[str, Any]
+) -> model_precedents.PrecedentsResult:
     case, framework = load_case({"name": "x", **data}), load_framework()
-    return precedents(index, case, framework, compile_rules(framework), weigh(case, framework))
+    return precedents_section.precedents(
+        index, case, framework, compile_rules(framework), verdict_weigh.weigh(case, framework)
+    )
 
 
-def told_of(index: PrecedentIndex, data: dict[str, Any]) -> tuple[Neighbour, ...]:
+def told_of(
+    index: model_precedents.PrecedentIndex, data: dict[str, Any]
+) -> tuple[model_precedents.Neighbour, ...]:
     found = section(index, data)
-    assert isinstance(found, PrecedentsResult)
+    assert isinstance(found, model_precedents.PrecedentsResult)
     assert isinstance(found.nearest, tuple)
     return found.nearest
 
@@ -540,7 +563,7 @@ def test_what_is_alike_is_told_with_why_and_what_differs() -> None:
 
 def test_a_goal_of_few_cases_has_no_rate() -> None:
     found = section(THREE, {"goals": ["extraction"]})
-    assert isinstance(found, PrecedentsResult)
+    assert isinstance(found, model_precedents.PrecedentsResult)
     assert isinstance(found.base_rate, Unknown)
     assert "eight more published cases of extraction: there are two" in found.base_rate.ask
     assert (found.every_rate.n, found.every_rate.won) == (3, 1)
@@ -548,7 +571,7 @@ def test_a_goal_of_few_cases_has_no_rate() -> None:
 
 def test_a_text_that_tells_nothing_shows_nobody_and_asks_for_one() -> None:
     found = section(shipped_index(), {"goals": ["extraction"], "factors": {"brand_voice": "yes"}})
-    assert isinstance(found, PrecedentsResult)
+    assert isinstance(found, model_precedents.PrecedentsResult)
     assert isinstance(found.nearest, Unknown)
     assert "what goes in and what comes out" in found.nearest.ask
 
@@ -580,7 +603,9 @@ def test_checks_and_signals_are_not_compared() -> None:
         "factors": {"low_volume": "yes"},
     })  # fmt: skip
     assert near.shared == {"low_volume": "yes"}
-    assert known_answers(index_of([coded]), {"few_shot": "yes"}) == {"few_shot": "yes"}
+    assert precedents_section.known_answers(index_of([coded]), {"few_shot": "yes"}) == {
+        "few_shot": "yes"
+    }
 
 
 # The chance that is withdrawn --------------------------------------------------------------------
@@ -650,19 +675,19 @@ def test_a_figure_from_memory_says_so() -> None:
     read = precedent("r", source_status="read")
     recalled = precedent("m", source_status="recalled")
     found = section(amid(read, recalled), {"description": "invoices"})
-    assert isinstance(found, PrecedentsResult)
+    assert isinstance(found, model_precedents.PrecedentsResult)
     text = precedents_text(with_precedents(found))
     assert text.count("recalled") == 1  # in a column: its words may be on two lines
     assert precedents_markdown(with_precedents(found)).count("recalled from memory") == 1
 
 
-def amid(*cases: Precedent) -> PrecedentIndex:
+def amid(*cases: model_precedents.Precedent) -> model_precedents.PrecedentIndex:
     """An index in which these are about something rare."""
     others = [precedent(f"n{k}", task="say", goal_kind="format") for k in range(250)]
     return index_of([*cases, *others])
 
 
-def with_precedents(found: PrecedentsResult) -> Dossier:
+def with_precedents(found: model_precedents.PrecedentsResult) -> Dossier:
     return decided(ROOT / "examples" / "task-api").model_copy(update={"precedents": found})
 
 
@@ -673,7 +698,7 @@ def test_what_was_tried_is_told_once_with_its_figures() -> None:
         fine_tuned={"approach": "LoRA", "train_examples": "1200", "metric": "F1", "value": 0.7},
     )  # fmt: skip
     (near,) = told_of(amid(case), {"description": "invoices"})
-    assert tried_text(near) == (
+    assert precedents_section.tried_text(near) == (
         "by F1: start (few-shot, M): 0.5; tuning (LoRA, 1,200 examples): 0.7"
     )
 
@@ -700,7 +725,7 @@ def hostile_dossier() -> Dossier:
         for n, source in enumerate(SOURCES)
     ]  # fmt: skip
     found = section(amid(*cases), {"description": "invoices", "goals": ["persona"]})
-    assert isinstance(found, PrecedentsResult)
+    assert isinstance(found, model_precedents.PrecedentsResult)
     return with_precedents(found)
 
 

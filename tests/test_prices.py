@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from internals import price_on
+from internals import llm_endpoints
 
 PROJECT = Path(__file__).resolve().parents[1]
 FOLDER = PROJECT / "src/tuneworthy/llm/genai_prices"
@@ -21,7 +21,9 @@ TODAY = date(2026, 11, 30)
 def test_every_recorded_answer_of_the_package_is_given_again() -> None:
     """What genai-prices itself answered, for names of every provider: ``tools/vendor.py``."""
     for name, address, day, tokens, wanted in RECORDED:
-        price = price_on(name, date.fromisoformat(day), base_url=address, input_tokens=tokens)
+        price = llm_endpoints.price_on(
+            name, date.fromisoformat(day), base_url=address, input_tokens=tokens
+        )
         answer = None if price is None else list(price)[:7]
         assert answer == wanted, (name, address, day, tokens)
     known = [each for each in RECORDED if each[-1] is not None]
@@ -45,7 +47,7 @@ def test_a_price_by_the_hour_is_the_one_at_noon() -> None:
     ]
     assert hourly
     for provider, model in hourly:
-        price = price_on(f"{provider}:{model['id']}", TODAY)
+        price = llm_endpoints.price_on(f"{provider}:{model['id']}", TODAY)
         assert price is not None
         noon = [
             rates
@@ -68,4 +70,4 @@ def hours_of(rates: dict[str, list[str]]) -> set[str]:
     "name", ["openai:gpt-4o-20241332", "openai:\ud800", "litellm:/", "x" * 9999]
 )
 def test_a_name_nobody_knows_has_no_price(name: str) -> None:
-    assert price_on(name, TODAY) is None
+    assert llm_endpoints.price_on(name, TODAY) is None

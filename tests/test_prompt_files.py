@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import VARIABLES, filled, names, prompt_from
+from internals import files_materials
 from tuneworthy import CaseError
 
 FILE = Path("prompts/v3.md")
 
 
 def test_a_file_gives_its_front_matter_and_both_templates() -> None:
-    found = prompt_from(
+    found = files_materials.prompt_from(
         "---\nname: third\nfew_shot: {k: 4, from: nearest}\ntemperature: 0.5\n---\n"
         "# System\nBe {{ contexts }}\n\n# user\nQ: {{input}}\n",
         FILE,
@@ -23,18 +23,18 @@ def test_a_file_gives_its_front_matter_and_both_templates() -> None:
     assert (found.name, found.system, found.user) == ("third", "Be {{ contexts }}", "Q: {{input}}")
     assert found.few_shot is not None
     assert (found.few_shot.k, found.few_shot.source, found.temperature) == (4, "nearest", 0.5)
-    assert names(found) == {"contexts", "input"}
+    assert files_materials.names(found) == {"contexts", "input"}
 
 
 def test_a_file_without_parts_is_a_system_prompt_named_after_it() -> None:
-    found = prompt_from("Be kind.\r\n\r\n## Rules\r\nNone.\r\n", FILE)
+    found = files_materials.prompt_from("Be kind.\r\n\r\n## Rules\r\nNone.\r\n", FILE)
     assert (found.name, found.system, found.user) == (
         "v3", "Be kind.\n\n## Rules\nNone.", "{{ input }}",
     )  # fmt: skip
 
 
 def test_windows_line_ends_are_line_ends() -> None:
-    found = prompt_from(
+    found = files_materials.prompt_from(
         "---\r\nname: w\r\n---\r\n# system\r\nHi\r\n# user\r\n{{ input }}\r\n", FILE
     )
     assert (found.name, found.system, found.user) == ("w", "Hi", "{{ input }}")
@@ -60,7 +60,7 @@ def test_windows_line_ends_are_line_ends() -> None:
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, line: int, says: str) -> None:
     with pytest.raises(CaseError, match=r"^[^\n]+$") as caught:
-        prompt_from(text, FILE)
+        files_materials.prompt_from(text, FILE)
     assert str(caught.value).startswith(f"{FILE}:{line}: ")
     assert says in str(caught.value)
 
@@ -75,22 +75,22 @@ def test_what_is_wrong_is_said_with_its_line(text: str, line: int, says: str) ->
 )
 def test_a_prompt_that_could_not_be_meant_is_refused(text: str, says: str) -> None:
     with pytest.raises(CaseError, match=says):
-        prompt_from(text, FILE)
+        files_materials.prompt_from(text, FILE)
 
 
 @given(st.text(), st.text(), st.text(), st.text())
 def test_nothing_that_is_put_in_is_expanded(one: str, two: str, three: str, four: str) -> None:
-    told = dict(zip(VARIABLES, (one, two, three, four), strict=True))
+    told = dict(zip(files_materials.VARIABLES, (one, two, three, four), strict=True))
     template = "a{{ input }}b{{contexts}}c{{- examples -}}d{{ input }}e{{ previous }}"
-    assert filled(template, told) == f"a{one}b{two}c{three}d{one}e{four}"
+    assert files_materials.filled(template, told) == f"a{one}b{two}c{three}d{one}e{four}"
 
 
 @given(st.text(alphabet=st.sampled_from("-{}%# \n:abinput[]\"'&*!|>"), max_size=80))
 def test_any_text_is_a_prompt_or_one_line_of_error(text: str) -> None:
     found, said = None, ""
     try:
-        found = prompt_from(text, FILE)
+        found = files_materials.prompt_from(text, FILE)
     except CaseError as caught:
         said = str(caught)
     assert "\n" not in said
-    assert said or (found and "input" in names(found))
+    assert said or (found and "input" in files_materials.names(found))

@@ -20,25 +20,20 @@ from hypothesis import strategies as st
 from internals import (
     CeilingResult,
     Fake,
-    Gain,
     Ledger,
     Manners,
     PreparedLab,
     PromptVariant,
-    Proposing,
     Reply,
     Request,
     Stand,
     Unknown,
-    inside,
-    longest,
+    files_materials,
+    lab_plan,
+    lab_propose,
     make_plan,
-    parted_for,
+    model_lab,
     prepare,
-    prompt_from,
-    prompt_text,
-    proposal,
-    question,
     quoted,
 )
 from internals import lab_ceiling as api
@@ -119,7 +114,7 @@ def told(result: CeilingResult) -> str:
     return result.model_dump_json(exclude={"quote", "spend"})
 
 
-def proposing(result: CeilingResult) -> Proposing:
+def proposing(result: CeilingResult) -> model_lab.Proposing:
     assert not isinstance(result.proposing, Unknown)
     return result.proposing
 
@@ -138,14 +133,14 @@ def test_a_better_prompt_is_found_raced_reported_and_kept(tmp_path: Path) -> Non
     assert result.reported.value > 0.6
     for one in found.prompts:
         path = folder / ".tuneworthy" / "proposed" / f"{one.name}.md"
-        assert prompt_from(path.read_text(), path).system == one.text
+        assert files_materials.prompt_from(path.read_text(), path).system == one.text
     assert sorted(p.name for p in (folder / "prompts").iterdir()) == ["careful.md", "plain.md"]
 
 
 def test_draws_are_scored_on_the_same_cases_and_one_more_is_valued(tmp_path: Path) -> None:
     result = ran(folder_of(tmp_path, n=60), World(SHARES, better))
     gain, found = result.plateau, proposing(result)
-    assert isinstance(gain, Gain)
+    assert isinstance(gain, model_lab.Gain)
     assert (gain.draws, gain.n) == (5, result.select)
     # by hand: over all orders the last draw adds (best - second) / 5
     values = sorted(
@@ -164,7 +159,7 @@ def test_a_generator_of_nothing_better_leaves_the_parent_and_says_so(tmp_path: P
     found = proposing(done.result)
     assert found.prompts == ()
     assert {one.prompt for one in found.draws} == {"careful"}
-    assert isinstance(done.result.plateau, Gain)
+    assert isinstance(done.result.plateau, model_lab.Gain)
     assert done.result.plateau.value == 0.0
     assert 0 < done.result.plateau.high < 1
     page = " ".join(api.render(done).split())
@@ -243,11 +238,11 @@ def test_cases_to_learn_from_race_nothing_and_are_asked_nowhere_else(
     told: list[tuple[str, str | None]], seed: int
 ) -> None:
     before = make_plan((), cases_of(told), setting(), seed=seed)
-    plan, taught = parted_for(before)
+    plan, taught = lab_propose.parted_for(before)
     assert sorted(c.id for c in (*plan.select, *taught)) == sorted(c.id for c in before.select)
     assert plan.report == before.report
     assert not {c.cluster for c in taught} & {c.cluster for c in plan.select}
-    assert not {question(c) for c in taught} & {question(c) for c in plan.report}
+    assert not {lab_plan.question(c) for c in taught} & {lab_plan.question(c) for c in plan.report}
     assert len(taught) <= len(before.select) / 3
 
 
@@ -436,7 +431,7 @@ def test_what_is_no_prompt_is_counted_and_never_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", STRANGE)
 def test_what_is_no_prompt_is_none(kind: str) -> None:
     parent = PromptVariant(name="p", system=CAREFUL.strip())
-    found = proposal(inside(STRANGE[kind]), parent, "g")
+    found = lab_propose.proposal(lab_propose.inside(STRANGE[kind]), parent, "g")
     assert found is None or (kind, found.system) == ("the same", parent.system)
 
 
@@ -484,26 +479,28 @@ variants = st.builds(
 def test_a_proposal_reads_back_from_its_file_as_what_is_run(
     parent: PromptVariant, text: str
 ) -> None:
-    found = proposal(text, parent, "gepa-1")
+    found = lab_propose.proposal(text, parent, "gepa-1")
     if found is None:
         return
-    assert prompt_from(prompt_text(found), Path("gepa-1.md")) == found
+    assert (
+        files_materials.prompt_from(files_materials.prompt_text(found), Path("gepa-1.md")) == found
+    )
     assert found.system == text.replace("\r\n", "\n").strip()
     assert found.user == parent.user
-    assert len(found.system.encode()) <= longest(parent)
+    assert len(found.system.encode()) <= lab_propose.longest(parent)
     assert (found.model, found.few_shot) == (parent.model, parent.few_shot)
 
 
 def test_a_proposal_keeps_the_variables_of_its_parent_each_as_often() -> None:
     parent = PromptVariant(name="p", system="From {{ contexts }} alone.")
-    assert proposal("Use {{contexts}} and nothing else.", parent, "g") is not None
+    assert lab_propose.proposal("Use {{contexts}} and nothing else.", parent, "g") is not None
     for text in (
         "Use nothing.",
         "{{ contexts }} \ud800",
         "{{ contexts }} {{ contexts }}",
         "{{ contexts }} {{ input }}",
     ):
-        assert proposal(text, parent, "g") is None
+        assert lab_propose.proposal(text, parent, "g") is None
 
 
 # What is refused, and what stays quiet ------------------------------------------------------------

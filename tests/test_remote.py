@@ -23,7 +23,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.session import Session
 from moto.server import ThreadedMotoServer
 
-from internals import Limits, TraceFiles, listed, read_mapping
+from internals import Limits, TraceFiles, listed, traces_mapping
 from loopback import LoopbackServer
 from test_spread import put_ray_in_this_process
 from tuneworthy.cli import run
@@ -184,7 +184,9 @@ def test_a_days_folder_is_the_time_where_a_mapping_says_so(tmp_path: Path) -> No
     disk = logs(tmp_path)
     map_file = tmp_path / "map.yaml"
     map_file.write_text("output: output\ntimestamp: date\n")
-    for chunk in TraceFiles([disk / "date=2026-11-02"], mapping=read_mapping(map_file)):
+    for chunk in TraceFiles(
+        [disk / "date=2026-11-02"], mapping=traces_mapping.read_mapping(map_file)
+    ):
         assert set(chunk.batch.timestamp) == {1793577600.0}
 
 

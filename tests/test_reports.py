@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 import wcwidth
 
-from internals import WIDEST, columns, framework_of, lay_out_for, render
+from internals import columns, framework_of, render, report_width
 from tuneworthy import decide, load_case
 
 DAY = date(2026, 11, 24)
@@ -59,8 +59,8 @@ def test_the_report_reads_as_reviewed(name: str, form: str) -> None:
 
 @pytest.fixture
 def terminal() -> Iterator[Callable[[int], None]]:
-    yield lay_out_for
-    lay_out_for(WIDEST)
+    yield report_width.lay_out_for
+    report_width.lay_out_for(report_width.WIDEST)
 
 
 @pytest.mark.parametrize("wide", [80, 66, 56])

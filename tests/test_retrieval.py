@@ -19,19 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import (
-    CasePassage,
     Fake,
-    Finder,
     Request,
-    Shelf,
-    TeamDocument,
-    cut_documents,
-    fused,
-    html_text,
-    read_case,
-    read_documents,
+    files_case,
+    files_documents,
+    files_stores,
+    lab_retrieve,
+    model_evalset,
     read_evalset,
-    read_latest,
 )
 from internals import lab_retrieve as api
 from internals import run as command
@@ -53,7 +48,7 @@ WORDS = st.lists(
 )
 def test_no_word_is_lost_and_no_piece_is_too_long(parts: Any, chunking: str) -> None:
     text = "\n\n".join(f"# {' '.join(some)}" if head else " ".join(some) for head, some in parts)
-    pieces = cut_documents([TeamDocument("a.md", text)], chunking, 20)
+    pieces = lab_retrieve.cut([files_documents.TeamDocument("a.md", text)], chunking, 20)
     covered = {at for piece in pieces for at in range(piece.start, piece.end)}
     assert all(letter.isspace() for at, letter in enumerate(text) if at not in covered)
     assert all(len(text[piece.start : piece.end].split()) <= 20 for piece in pieces)
@@ -62,7 +57,10 @@ def test_no_word_is_lost_and_no_piece_is_too_long(parts: Any, chunking: str) -> 
 
 def test_a_section_is_a_piece_and_a_later_part_of_it_keeps_its_heading() -> None:
     text = "# Fees\n\nOne two.\n\nThree four.\n\n## Dogs\n" + "word " * 25
-    texts = [piece.text for piece in cut_documents([TeamDocument("a", text)], "sections", 20)]
+    texts = [
+        piece.text
+        for piece in lab_retrieve.cut([files_documents.TeamDocument("a", text)], "sections", 20)
+    ]
     assert texts[0] == "# Fees\n\nOne two.\n\nThree four."
     assert texts[1].startswith("## Dogs\nword")
     assert texts[2].startswith("## Dogs\nword")
@@ -74,9 +72,9 @@ def test_a_section_is_a_piece_and_a_later_part_of_it_keeps_its_heading() -> None
 )
 def test_a_passage_is_found_however_its_lines_break(before: str, passage: str, after: str) -> None:
     text = before + "\n".join(passage.split(" ")) + after
-    places = Shelf([TeamDocument("one", "b"), TeamDocument("two", text)]).places(
-        CasePassage(text=passage)
-    )
+    places = lab_retrieve.Shelf(
+        [files_documents.TeamDocument("one", "b"), files_documents.TeamDocument("two", text)]
+    ).places(model_evalset.CasePassage(text=passage))
     wanted = "".join(passage.split())
     assert bool(places) == bool(wanted)
     texts = ("b", text)
@@ -84,10 +82,10 @@ def test_a_passage_is_found_however_its_lines_break(before: str, passage: str, a
 
 
 def test_a_passage_may_be_named_by_its_document() -> None:
-    shelf = Shelf([TeamDocument("fees.md", "Zone 4: 94 a year.")])
-    assert shelf.places(CasePassage(id="fees.md", text=" ")) == ((0, (0, 18)),)
-    assert shelf.places(CasePassage(id="other.md", text="")) == ()
-    assert shelf.places(CasePassage(text="Zone 5")) == ()
+    shelf = lab_retrieve.Shelf([files_documents.TeamDocument("fees.md", "Zone 4: 94 a year.")])
+    assert shelf.places(model_evalset.CasePassage(id="fees.md", text=" ")) == ((0, (0, 18)),)
+    assert shelf.places(model_evalset.CasePassage(id="other.md", text="")) == ()
+    assert shelf.places(model_evalset.CasePassage(text="Zone 5")) == ()
 
 
 @given(st.permutations(range(6)))
@@ -95,7 +93,10 @@ def test_the_order_of_texts_moves_nothing(order: Sequence[int]) -> None:
     texts = ["a dog barks", "the pool opens at six", "cut the old tree", "a card costs six",
              "paper is fetched on Monday", "weddings at a mill"]  # fmt: skip
     asked = ["when does the pool open", "dog", "what does the card cost"]
-    plain, mixed = Finder(texts), Finder([texts[place] for place in order])
+    plain, mixed = (
+        lab_retrieve.Finder(texts),
+        lab_retrieve.Finder([texts[place] for place in order]),
+    )
     for one, other in zip(plain.orders(asked), mixed.orders(asked), strict=True):
         assert [texts[p] for p in one["BM25"]] == [texts[order[p]] for p in other["BM25"]]
         assert {texts[p] for p in one["dense"]} == {texts[order[p]] for p in other["dense"]}
@@ -109,16 +110,16 @@ def test_another_text_moves_none_up_by_meaning(asked: Any, held: Any) -> None:
     """By words it may: another text changes how rare a word is. No two texts mean the same."""
     *held, other = held
     texts = [" ".join(some) for some in held]
-    (before,) = Finder(texts).orders([" ".join(asked)])
-    (after,) = Finder([*texts, " ".join(other)]).orders([" ".join(asked)])
+    (before,) = lab_retrieve.Finder(texts).orders([" ".join(asked)])
+    (after,) = lab_retrieve.Finder([*texts, " ".join(other)]).orders([" ".join(asked)])
     for rank, place in enumerate(before["dense"]):
         assert after["dense"].index(place) >= rank
 
 
 def test_fusion_by_hand() -> None:
     # 1/61 + 1/62 for both of 7 and 3, 1/63 for 5: of equals the first piece
-    assert fused([7, 3], [3, 7, 5]) == [3, 7, 5]
-    assert fused([]) == []
+    assert lab_retrieve.fused([7, 3], [3, 7, 5]) == [3, 7, 5]
+    assert lab_retrieve.fused([]) == []
 
 
 def _bm25(texts: Sequence[str], asked: str, k1: float = 1.5, b: float = 0.75) -> list[float]:
@@ -159,8 +160,10 @@ def test_recall_by_words_is_what_a_plain_count_says() -> None:
                 for text in wanted
             )
     cases = [case for case in read_evalset(GALLERY / "eval.jsonl") if case.id in hits]
-    library, _ = read_documents(read_case(GALLERY), "documents", "data.documents")
-    pieces = {"sections": cut_documents(library, "sections", 200)}
+    library, _ = files_documents.read_documents(
+        files_case.read_case(GALLERY), "documents", "data.documents"
+    )
+    pieces = {"sections": lab_retrieve.cut(library, "sections", 200)}
     ways = api.SearchedWays(api._questions(cases, library)[0], pieces, 5)
     row = ways.row("sections · BM25", cases)
     # one section may tie with another at the fifth place
@@ -270,14 +273,14 @@ def test_the_order_of_the_evaluation_set_moves_nothing(found: Any, tmp_path: Pat
 def test_retrieving_alone_needs_no_model_and_is_evidence(tmp_path: Path) -> None:
     folder = town(tmp_path / "case", model=False)
     result = api.run(api.prepare(folder, k=5, as_of=DAY))
-    measured = read_latest(read_case(folder))[0]
+    measured = files_stores.read_latest(files_case.read_case(folder))[0]
     assert set(measured) >= {"retrieval_recall"}
     recall = measured["retrieval_recall"]
     assert (recall.value, recall.low, recall.high) == (
         result.best.recall.value, result.best.recall.low, result.best.recall.high
     )  # fmt: skip
     assert ("retrieval_ways" in measured) == (result.best.recall.low >= 0.8)
-    dossier = decide(read_case(folder), load_framework("lesson"), as_of=DAY)
+    dossier = decide(files_case.read_case(folder), load_framework("lesson"), as_of=DAY)
     assert dossier.ceiling.checks["retrieval_optimised"].state == (
         "yes" if "retrieval_ways" in measured else "unknown"
     )
@@ -289,10 +292,10 @@ def test_retrieving_alone_needs_no_model_and_is_evidence(tmp_path: Path) -> None
 def test_what_the_search_in_use_finds_stays_as_stated(tmp_path: Path) -> None:
     folder = town(tmp_path / "case", model=False, more="today: {retrieval_recall: 0.4}\n")
     result = api.run(api.prepare(folder, k=5, as_of=DAY))
-    measured = read_latest(read_case(folder))[0]
+    measured = files_stores.read_latest(files_case.read_case(folder))[0]
     assert set(measured) == {"best_retrieval_recall"}
     assert measured["best_retrieval_recall"].value == result.best.recall.value
-    dossier = decide(read_case(folder), load_framework("lesson"), as_of=DAY)
+    dossier = decide(files_case.read_case(folder), load_framework("lesson"), as_of=DAY)
     assert dossier.ceiling.checks["retrieval_optimised"].state == "unknown"
 
 
@@ -302,7 +305,7 @@ def test_passages_of_the_evaluation_set_alone_are_no_evidence(tmp_path: Path) ->
     (folder / "case.yaml").write_text(text)
     result = api.run(api.prepare(folder, as_of=DAY))
     assert result.documents == 161  # and the passage that stands in no document
-    assert read_latest(read_case(folder))[0] == {}
+    assert files_stores.read_latest(files_case.read_case(folder))[0] == {}
     assert "Among all your documents less is found" in api.render(result)
 
 
@@ -329,12 +332,12 @@ def test_two_gaps_from_three_ways_to_answer(tmp_path: Path) -> None:
     assert answers.retrieval_gap.difference == pytest.approx(difference)
     assert answers.retrieval_gap.low <= difference <= answers.retrieval_gap.high
     assert answers.gain.difference == pytest.approx(answers.retrieved.value)
-    measured: dict[str, Any] = read_latest(read_case(folder))[0]
+    measured: dict[str, Any] = files_stores.read_latest(files_case.read_case(folder))[0]
     failure = measured["synthesis_failure_share"]
     assert failure.value == pytest.approx(answers.synthesis_gap.value)
     assert failure.low <= failure.value <= failure.high
     state = (
-        decide(read_case(folder), load_framework("lesson"), as_of=DAY)
+        decide(files_case.read_case(folder), load_framework("lesson"), as_of=DAY)
         .signals["knowledge_gaps"]
         .state
     )
@@ -364,7 +367,7 @@ def test_a_model_behind_an_address_answers_as_a_function_does(tmp_path: Path) ->
     names = ("retrieved", "known", "none", "synthesis_gap")
     assert all(getattr(told.answers, name) == getattr(plain.answers, name) for name in names)
     assert told.answers.retrieval_gap.difference == plain.answers.retrieval_gap.difference
-    assert "synthesis_failure_share" in read_latest(read_case(folder))[0]
+    assert "synthesis_failure_share" in files_stores.read_latest(files_case.read_case(folder))[0]
 
 
 def test_answers_that_are_withheld_measure_nothing(tmp_path: Path) -> None:
@@ -373,7 +376,9 @@ def test_answers_that_are_withheld_measure_nothing(tmp_path: Path) -> None:
     result = api.run(
         api.prepare(folder, answers=True, as_of=DAY), transport=Fake(lambda request: "")
     )
-    assert "synthesis_failure_share" not in read_latest(read_case(folder))[0]
+    assert (
+        "synthesis_failure_share" not in files_stores.read_latest(files_case.read_case(folder))[0]
+    )
     text = " ".join(api.render(result, folder="town").split())
     assert "Synthesis gap" not in text or "Synthesis gap unknown:" in text
     assert "not run" not in text
@@ -387,7 +392,9 @@ def test_a_cap_stops_it_and_nothing_is_lost(tmp_path: Path) -> None:
     result: Any = api.run(prepared, cap_usd=0.003, transport=reader())
     assert result.stopped
     assert result.spend.paid <= result.spend.cap
-    assert "synthesis_failure_share" not in read_latest(read_case(folder))[0]
+    assert (
+        "synthesis_failure_share" not in files_stores.read_latest(files_case.read_case(folder))[0]
+    )
     way_on = "see what the rest costs: tuneworthy retrieve town --answers --dry-run"
     assert way_on in " ".join(api.render(result, folder="town").split())
     paid = result.spend.calls
@@ -416,16 +423,18 @@ def test_the_command_shows_quotes_and_writes_json(
 
 def test_documents_that_were_named_by_hand_are_watched(tmp_path: Path) -> None:
     folder = shutil.copytree(GALLERY, tmp_path / "case")
-    own = read_case(folder).data.documents
+    own = files_case.read_case(folder).data.documents
     assert own is not None
     assert own.path is not None
     shutil.copytree(folder / own.path, folder / "other" / "below")
     assert command(["retrieve", str(folder), "--documents", "other"]) == 0
-    assert not any(one.changed for one in read_latest(read_case(folder))[0].values())
+    assert not any(
+        one.changed for one in files_stores.read_latest(files_case.read_case(folder))[0].values()
+    )
     (folder / own.path / "more.md").write_text("more")
     changed = next(path for path in (folder / "other" / "below").rglob("*") if path.is_file())
     changed.write_text(f"{changed.read_text()} and more")
-    recall = read_latest(read_case(folder))[0]["best_retrieval_recall"]
+    recall = files_stores.read_latest(files_case.read_case(folder))[0]["best_retrieval_recall"]
     assert recall.changed == (changed.relative_to(folder).as_posix(),)
 
 
@@ -478,11 +487,13 @@ def _pdf(stream: bytes, *, packed: bool = False) -> bytes:
     )  # fmt: skip
 
 
-def _read(folder: Path, name: str, data: bytes) -> tuple[tuple[TeamDocument, ...], int]:
+def _read(
+    folder: Path, name: str, data: bytes
+) -> tuple[tuple[files_documents.TeamDocument, ...], int]:
     (folder / "docs").mkdir(exist_ok=True)
     (folder / "docs" / name).write_bytes(data)
     (folder / "case.yaml").write_text("name: Town\n")
-    return read_documents(read_case(folder), "docs", "--documents")
+    return files_documents.read_documents(files_case.read_case(folder), "docs", "--documents")
 
 
 def test_a_pdf_is_read_as_text(tmp_path: Path) -> None:
@@ -522,19 +533,22 @@ def test_a_link_leads_nowhere_else(tmp_path: Path) -> None:
 
 @given(st.text("<>/!-?hpscript1 a&;=\"'\n", max_size=200))
 def test_any_page_is_read(source: str) -> None:
-    html_text(source)
+    files_documents.html_text(source)
 
 
 def test_a_page_is_what_its_reader_sees() -> None:
     page = "<title>T</title><style>x{}</style><h2>Fees</h2><p>A &lt; B<br>c<!-- <p>no --> d</p>"
     page += "<script>if (a<b) no()</script><ul><li>one<li>two</ul>3 < 4"
-    assert re.sub(r"\n+", "|", html_text(page).strip()) == "T|## Fees|A < B|c d|one|two|3 < 4"
+    assert (
+        re.sub(r"\n+", "|", files_documents.html_text(page).strip())
+        == "T|## Fees|A < B|c d|one|two|3 < 4"
+    )
 
 
 @pytest.mark.parametrize("piece", ["<!", "<!--", "<script", "<a ", "</", "<p>", "&#"])
 def test_a_page_made_to_be_slow_isn_t(piece: str) -> None:
     before = time.process_time()
-    html_text(piece * 200_000)
+    files_documents.html_text(piece * 200_000)
     assert time.process_time() - before < 4
 
 
@@ -545,5 +559,5 @@ def test_blanks_made_to_be_slow_aren_t() -> None:
     before = time.process_time()
     for text in ("\n" * 200_000, "\n " * 100_000 + "#", "# " * 100_000, " " * 300_000 + "x"):
         for chunking in ("fixed", "sections"):
-            cut_documents([TeamDocument("a", text)], chunking, 200)
+            lab_retrieve.cut([files_documents.TeamDocument("a", text)], chunking, 200)
     assert time.process_time() - before < 8

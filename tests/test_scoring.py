@@ -11,29 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import (
-    SCORERS,
     CheckCall,
     EvalCase,
-    FieldRule,
     Judge,
     Kit,
     Marker,
     Materials,
     Output,
     Reply,
-    Scored,
-    Scorer,
     Term,
     VoiceSamples,
-    as_date,
-    default_scorers,
-    near,
-    normal,
-    numbers_in,
-    same,
     scorer_for,
+    scoring_base,
     scoring_matching,
-    together,
+    scoring_room,
 )
 from tuneworthy import InputError
 
@@ -64,11 +55,13 @@ def case(reference: Any = None, text: str = "question", **more: Any) -> EvalCase
     return EvalCase(id="c", input=text, reference=reference, **more)
 
 
-def scorer(name: str, of: Any = None, kit: Kit = KIT) -> Scorer:
+def scorer(name: str, of: Any = None, kit: Kit = KIT) -> scoring_base.Scorer:
     return scorer_for(CheckCall(scorer=name, of=of), kit)
 
 
-def said(name: str, text: str, reference: Any = None, of: Any = None, **more: Any) -> Scored:
+def said(
+    name: str, text: str, reference: Any = None, of: Any = None, **more: Any
+) -> scoring_base.Scored:
     output = Output(text, tuple(more.pop("calls", ())), more.pop("system", ""))
     asked = more.pop("asked", "question")
     return scorer(name, of).score(output, case(reference, asked, **more))
@@ -92,7 +85,7 @@ JSONS = st.recursive(
     ),
     max_leaves=6,
 )
-MADE = {name: scorer(name, OF.get(name)) for name in SCORERS if name != "python"}
+MADE = {name: scorer(name, OF.get(name)) for name in scoring_room.SCORERS if name != "python"}
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -216,11 +209,11 @@ def test_the_scorer_of_a_set_follows_its_metric_or_its_references(
     references: list[Any], metric: str, expected: str
 ) -> None:
     cases = [EvalCase(id=str(k), input="x", reference=r) for k, r in enumerate(references)]
-    assert [one.id for one in default_scorers(cases, Kit(), metric)] == [expected]
+    assert [one.id for one in scoring_room.default_scorers(cases, Kit(), metric)] == [expected]
 
 
 def test_a_set_without_references_has_no_scorer_of_its_own() -> None:
-    assert default_scorers([case()]) == ()
+    assert scoring_room.default_scorers([case()]) == ()
     assert Marker((), Kit()).score(Output("x"), case()).why == "no_scorer"
 
 
@@ -233,13 +226,13 @@ def test_checks_of_a_case_count_beside_those_of_the_set() -> None:
 
 
 def test_together_is_right_only_where_all_that_judge_say_so() -> None:
-    yes = Scored(value=1, ok=True, why="a")
-    half = Scored(value=0.5, ok=False, why="b", signal="wrong_answer")
-    mute = Scored(value=0, ok=None, why="c")
-    assert together([yes, mute]) == yes
-    assert together([yes, half, mute]) == half
-    assert together([mute]) == mute
-    assert together([yes, yes]).ok is True
+    yes = scoring_base.Scored(value=1, ok=True, why="a")
+    half = scoring_base.Scored(value=0.5, ok=False, why="b", signal="wrong_answer")
+    mute = scoring_base.Scored(value=0, ok=None, why="c")
+    assert scoring_room.together([yes, mute]) == yes
+    assert scoring_room.together([yes, half, mute]) == half
+    assert scoring_room.together([mute]) == mute
+    assert scoring_room.together([yes, yes]).ok is True
 
 
 # Texts, labels, numbers -------------------------------------------------------------------------
@@ -260,12 +253,12 @@ def test_together_is_right_only_where_all_that_judge_say_so() -> None:
 def test_what_means_nothing_is_made_alike_and_what_changes_a_number_stays(
     text: str, plain: str
 ) -> None:
-    assert normal(text) == plain
+    assert scoring_base.normal(text) == plain
 
 
 @given(st.text(max_size=80))
 def test_making_alike_twice_changes_nothing_more(text: str) -> None:
-    assert normal(normal(text)) == normal(text)
+    assert scoring_base.normal(scoring_base.normal(text)) == scoring_base.normal(text)
 
 
 def test_match_takes_any_accepted_text_and_its_options_matter() -> None:
@@ -307,12 +300,12 @@ def test_a_label_that_is_none_fails_in_form_and_a_wrong_one_in_content() -> None
 def test_numbers_are_read_as_they_are_written_or_not_at_all(
     text: str, numbers: list[float | None]
 ) -> None:
-    assert numbers_in(text) == numbers
+    assert scoring_base.numbers_in(text) == numbers
 
 
 @given(st.floats(-1e12, 1e12, allow_nan=False))
 def test_a_number_written_plainly_is_read_back(value: float) -> None:
-    assert numbers_in(f"about {value:.6f} m") == [float(f"{value:.6f}")]
+    assert scoring_base.numbers_in(f"about {value:.6f} m") == [float(f"{value:.6f}")]
 
 
 def test_a_number_is_right_within_the_wider_tolerance_ends_included() -> None:
@@ -322,7 +315,7 @@ def test_a_number_is_right_within_the_wider_tolerance_ends_included() -> None:
     assert said("number", "10.51", 10, {"within": 0.5}).ok is False
     assert said("number", "110", "100", {"relative": 0.1}).ok is True
     assert said("number", "5k", 5000).why == "unclear_number"
-    assert near(0.3, 0.1 + 0.2, within=0, relative=0)
+    assert scoring_base.near(0.3, 0.1 + 0.2, within=0, relative=0)
 
 
 def test_contains_counts_conditions_by_whole_words() -> None:
@@ -417,18 +410,18 @@ def test_length_keeps_both_ends_of_every_bound() -> None:
 def test_a_field_is_compared_in_the_sense_of_its_kind(
     kind: str, value: Any, wanted: Any, *, right: bool
 ) -> None:
-    assert FieldRule.model_validate({"as": kind or None}).equal(value, wanted) is right
+    assert scoring_base.FieldRule.model_validate({"as": kind or None}).equal(value, wanted) is right
 
 
 @given(JSONS)
 def test_every_value_equals_itself_and_not_its_box(value: Any) -> None:
-    assert same(value, value)
-    assert not same([value], value)
+    assert scoring_base.same(value, value)
+    assert not scoring_base.same([value], value)
 
 
 @given(st.dates())
 def test_a_day_in_iso_is_read_back(day: Any) -> None:
-    assert as_date(day.isoformat()) == day
+    assert scoring_base.as_date(day.isoformat()) == day
 
 
 def test_fields_of_an_object_count_one_by_one() -> None:

@@ -12,15 +12,7 @@ from typing import Any
 
 import pytest
 
-from internals import (
-    CheckCall,
-    EvalCase,
-    Kit,
-    Output,
-    default_scorers,
-    query_in,
-    scorer_for,
-)
+from internals import CheckCall, EvalCase, Kit, Output, scorer_for, scoring_room, scoring_sql
 
 LEFT_OUT = ""
 FILES = ("live_simple", "multiple", "parallel", "simple_python")
@@ -128,7 +120,9 @@ def test_a_published_query_equals_itself_and_not_a_row_more(shared: Path) -> Non
     text = (shared / "real/sql_eval/questions_gen_sqlite.csv").read_text("utf-8")
     by_base: dict[str, list[str]] = {}
     for row in csv.DictReader(text.splitlines()):
-        by_base.setdefault(row["db_name"], []).append(query_in(row["query"].split(";")[0]))
+        by_base.setdefault(row["db_name"], []).append(
+            scoring_sql.query_in(row["query"].split(";")[0])
+        )
     ran = 0
     for queries in by_base.values():
         script, runs = tables_for(queries)
@@ -147,7 +141,7 @@ def test_every_intent_is_right_for_itself_alone(shared: Path) -> None:
     with (shared / "real/banking77/test.csv").open(encoding="utf-8", newline="") as file:
         rows = [row["category"] for row in csv.DictReader(file)]
     cases = [EvalCase(id=str(k), input="q", reference=label) for k, label in enumerate(rows)]
-    (scorer,) = default_scorers(cases)
+    (scorer,) = scoring_room.default_scorers(cases)
     assert scorer.id == "label"
     labels = sorted(set(rows))
     assert len(labels) == 77

@@ -16,19 +16,15 @@ from typing import Any
 import pytest
 
 from internals import (
-    RUN_STOPPED,
     CheckCall,
     EvalCase,
     Kit,
     Marker,
     Output,
-    Scored,
-    Scorer,
     Worker,
-    orders,
-    query_in,
     scorer_for,
-    sql_worker,
+    scoring_base,
+    scoring_sql,
 )
 from tuneworthy import InputError
 
@@ -36,11 +32,13 @@ TABLES = "CREATE TABLE t(a, b); INSERT INTO t VALUES (1, 'x'), (2, 'y'), (2, 'y'
 
 
 @pytest.fixture(scope="module")
-def sql() -> Scorer:
+def sql() -> scoring_base.Scorer:
     return scorer_for(CheckCall(scorer="sql", of={"schema": TABLES}), Kit())
 
 
-def asked(one: Scorer, text: str, reference: Any = "SELECT a, b FROM t") -> Scored:
+def asked(
+    one: scoring_base.Scorer, text: str, reference: Any = "SELECT a, b FROM t"
+) -> scoring_base.Scored:
     return one.score(Output(text), EvalCase(id="c", input="q", reference=reference))
 
 
@@ -61,12 +59,14 @@ def asked(one: Scorer, text: str, reference: Any = "SELECT a, b FROM t") -> Scor
     ],
 )
 def test_a_query_is_right_when_its_rows_are(
-    sql: Scorer, gold: str, query: str, *, ok: bool
+    sql: scoring_base.Scorer, gold: str, query: str, *, ok: bool
 ) -> None:
     assert asked(sql, query, gold).ok is ok
 
 
-def test_any_accepted_query_will_do_and_one_that_fails_judges_nothing(sql: Scorer) -> None:
+def test_any_accepted_query_will_do_and_one_that_fails_judges_nothing(
+    sql: scoring_base.Scorer,
+) -> None:
     assert asked(sql, "SELECT 2", ["SELECT 1", "SELECT 2"]).ok is True
     assert asked(sql, "SELECT 2", ["SELEC 1", "SELECT 2"]).ok is True
     assert asked(sql, "SELECT 2", "SELEC 1").why == "reference_fails"
@@ -94,12 +94,14 @@ ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) "
 
 
 @pytest.mark.parametrize("query", HOSTILE)
-def test_a_query_can_only_read(sql: Scorer, query: str) -> None:
+def test_a_query_can_only_read(sql: scoring_base.Scorer, query: str) -> None:
     assert asked(sql, query).why == HOSTILE[query]
     assert asked(sql, "SELECT a, b FROM t").ok is True
 
 
-def test_a_query_ends_by_steps_rows_or_memory_and_the_next_one_runs(sql: Scorer) -> None:
+def test_a_query_ends_by_steps_rows_or_memory_and_the_next_one_runs(
+    sql: scoring_base.Scorer,
+) -> None:
     begun = time.monotonic()
     assert asked(sql, ENDLESS + "SELECT count(*) FROM r").why == "too_much_work"
     assert asked(sql, ENDLESS + "SELECT n FROM r").why == "too_many_rows"
@@ -111,7 +113,7 @@ def test_a_query_ends_by_steps_rows_or_memory_and_the_next_one_runs(sql: Scorer)
 
 
 def test_nothing_is_written_where_a_query_runs(
-    sql: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sql: scoring_base.Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     fresh = scorer_for(CheckCall(scorer="sql", of={"schema": TABLES}), Kit())
@@ -146,12 +148,12 @@ def test_a_script_can_only_build(script: str) -> None:
     ],
 )
 def test_a_result_is_ordered_by_its_own_query_alone(query: str, *, yes: bool) -> None:
-    assert orders(query) is yes
+    assert scoring_sql.orders(query) is yes
 
 
 def test_two_blocks_are_no_query() -> None:
     text = "```sql\nSELECT 1\n```\n```sql\nSELECT 2\n```"
-    assert query_in(text) == text
+    assert scoring_sql.query_in(text) == text
 
 
 # Own functions ----------------------------------------------------------------------------------
@@ -181,7 +183,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def own(folder: Path, name: str, *, file: str = "own.py", seconds: float = 20) -> Scorer:
+def own(
+    folder: Path, name: str, *, file: str = "own.py", seconds: float = 20
+) -> scoring_base.Scorer:
     of = {"function": f"{file}:{name}", "seconds": seconds}
     return scorer_for(CheckCall(scorer="python", of=of), Kit(folder=folder, allow_code=True))
 
@@ -278,15 +282,15 @@ def test_a_stop_ends_a_function_that_loops_and_no_other_begins(folder: Path) -> 
         "    Path('begun').touch()\n"
         "    while True: pass\n"
     )
-    scorer, said = own(folder, "loops", file="loops.py", seconds=60), list[Scored]()
+    scorer, said = own(folder, "loops", file="loops.py", seconds=60), list[scoring_base.Scored]()
     asking = Thread(target=lambda: said.append(asked(scorer, "x")))
     asking.start()
     assert comes((folder / "begun").exists)
     scorer.stop()
     asking.join(30)
-    assert [one.why for one in said] == [RUN_STOPPED]
+    assert [one.why for one in said] == [scoring_base.RUN_STOPPED]
     (folder / "begun").unlink()
-    assert asked(scorer, "y").why == RUN_STOPPED
+    assert asked(scorer, "y").why == scoring_base.RUN_STOPPED
     assert not (folder / "begun").exists()
 
 
@@ -296,7 +300,7 @@ def test_what_was_stopped_leaves_no_verdict_of_the_others(folder: Path) -> None:
     marker = Marker((scorer_for("match", Kit()), scorer), Kit())
     case = EvalCase(id="c", input="q", reference="x")
     assert (marker.score(Output("x"), case).ok, marker.score(Output("x"), case).why) == (
-        None, RUN_STOPPED,
+        None, scoring_base.RUN_STOPPED,
     )  # fmt: skip
 
 
@@ -336,9 +340,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return process
 
     monkeypatch.setattr(Worker, "_running", noted)
-    sql_worker.cache_clear()
+    scoring_sql.sql_worker.cache_clear()
     yield seen
-    sql_worker.cache_clear()
+    scoring_sql.sql_worker.cache_clear()
 
 
 def test_many_cases_share_one_process_that_starts_when_it_is_asked(started: list[int]) -> None:

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import Pattern, Searcher, as_bytes, is_in
-from internals import make_pattern as make
+from internals import model_base, text_search
 
 LETTERS = "aAbB1 -.+\n_éÉäÄßs日本\u0301\xa0\ud800x"
 TEXTS = st.lists(st.none() | st.text(LETTERS, max_size=30), max_size=8)
 LITERALS = st.text("aAbB1 -+éÄß日s", min_size=1, max_size=5).filter(lambda text: text.strip())
-LITERAL = st.builds(Pattern, LITERALS, st.just(True), st.booleans(), st.booleans())
+LITERAL = st.builds(text_search.Pattern, LITERALS, st.just(True), st.booleans(), st.booleans())
 EXPRESSIONS = (
     r"a\d",
     r"\ba+b\b",
@@ -28,36 +27,36 @@ EXPRESSIONS = (
     r"a\Bb",
 )
 EXPRESSION = st.builds(
-    Pattern, st.sampled_from(EXPRESSIONS), st.just(False), st.just(False), st.booleans()
+    text_search.Pattern, st.sampled_from(EXPRESSIONS), st.just(False), st.just(False), st.booleans()
 )
 PATTERNS = st.lists(LITERAL | EXPRESSION, min_size=1, max_size=6)
 
 
-def found(pattern: Pattern, *texts: str | None) -> list[bool]:
+def found(pattern: text_search.Pattern, *texts: str | None) -> list[bool]:
     """Which texts a pattern is found in; a literal is looked for in each by itself, too."""
-    rows = list(Searcher({"it": pattern}).rows(texts)["it"].tolist())
+    rows = list(text_search.Searcher({"it": pattern}).rows(texts)["it"].tolist())
     if pattern.literal:
-        needle = make("it", pattern)
-        assert rows == [text is not None and is_in(needle, text) for text in texts]
+        needle = text_search.make("it", pattern)
+        assert rows == [text is not None and text_search.is_in(needle, text) for text in texts]
     return rows
 
 
-def literal(text: str, *, word: bool = False, caseless: bool = False) -> Pattern:
-    return Pattern(text, literal=True, word=word, caseless=caseless)
+def literal(text: str, *, word: bool = False, caseless: bool = False) -> text_search.Pattern:
+    return text_search.Pattern(text, literal=True, word=word, caseless=caseless)
 
 
 @given(LITERAL, TEXTS)
 def test_a_literal_is_found_in_a_batch_where_it_is_found_in_one_text(
-    pattern: Pattern, texts: list[str | None]
+    pattern: text_search.Pattern, texts: list[str | None]
 ) -> None:
     assert len(found(pattern, *texts)) == len(texts)
 
 
 @given(PATTERNS, TEXTS)
 def test_a_text_is_found_whatever_stands_beside_it(
-    patterns: list[Pattern], texts: list[str | None]
+    patterns: list[text_search.Pattern], texts: list[str | None]
 ) -> None:
-    searcher = Searcher({str(at): pattern for at, pattern in enumerate(patterns)})
+    searcher = text_search.Searcher({str(at): pattern for at, pattern in enumerate(patterns)})
     together = searcher.rows(texts)
     for row, text in enumerate(texts):
         alone = searcher.rows([text])
@@ -73,7 +72,7 @@ def test_half_of_a_surrogate_pair_beside_a_word_is_no_letter() -> None:
 
 
 def test_a_list_that_was_searched_is_known_again_only_as_the_same_list() -> None:
-    searcher = Searcher({"it": literal("a")})
+    searcher = text_search.Searcher({"it": literal("a")})
     lists: list[list[str | None]] = [
         ["a", "b"],
         ["b", "a"],
@@ -85,18 +84,20 @@ def test_a_list_that_was_searched_is_known_again_only_as_the_same_list() -> None
     expected = [[text == "a" for text in texts] for texts in lists]
     for _ in range(2):
         assert [searcher.rows(texts)["it"].tolist() for texts in lists] == expected
-    assert Searcher({"it": literal("b")}).rows(lists[0])["it"].tolist() == [False, True]
+    assert text_search.Searcher({"it": literal("b")}).rows(lists[0])["it"].tolist() == [False, True]
 
 
 @given(EXPRESSION, TEXTS)
 def test_an_expression_is_found_where_re_finds_it_in_the_bytes(
-    pattern: Pattern, texts: list[str | None]
+    pattern: text_search.Pattern, texts: list[str | None]
 ) -> None:
     expression = re.compile(
         pattern.text.replace("ä", "(?:ä|Ä)" if pattern.caseless else "(?:ä)").encode(),
         re.IGNORECASE if pattern.caseless else 0,
     )
-    expected = [text is not None and bool(expression.search(as_bytes(text))) for text in texts]
+    expected = [
+        text is not None and bool(expression.search(model_base.as_bytes(text))) for text in texts
+    ]
     assert found(pattern, *texts) == expected
 
 
@@ -147,15 +148,15 @@ def test_a_space_in_a_literal_is_any_short_run_of_spaces() -> None:
 
 
 def test_no_match_goes_from_one_text_into_the_next() -> None:
-    assert found(Pattern("a[^x]b"), "a", "b") == [False, False]
-    assert found(Pattern("a.{1,3}b"), "a", "", "b") == [False, False, False]
+    assert found(text_search.Pattern("a[^x]b"), "a", "b") == [False, False]
+    assert found(text_search.Pattern("a.{1,3}b"), "a", "", "b") == [False, False, False]
     assert found(literal("ab"), "a", "b") == [False, False]
 
 
 def test_none_and_the_empty_text_hold_nothing_and_no_texts_give_nothing() -> None:
     assert found(literal("a"), None, "", "a") == [False, False, True]
     assert found(literal("a")) == []
-    assert Searcher({}).rows(["a"]) == {}
+    assert text_search.Searcher({}).rows(["a"]) == {}
 
 
 def test_a_long_batch_is_gone_through_in_several_passes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +172,7 @@ def test_more_hits_than_may_be_kept_change_nothing(monkeypatch: pytest.MonkeyPat
 
 def test_hundreds_of_terms_are_told_apart() -> None:
     terms = {f"{at}": literal(f"term{at}x", word=True) for at in range(300)}
-    rows = Searcher(terms).rows(["term7x and term299x", "term70"])
+    rows = text_search.Searcher(terms).rows(["term7x and term299x", "term70"])
     assert [name for name, hits in rows.items() if hits[0]] == ["7", "299"]
     assert not any(hits[1] for hits in rows.values())
 
@@ -182,9 +183,9 @@ def test_hundreds_of_terms_are_told_apart() -> None:
 )
 def test_what_not_both_hyperscan_and_re_read_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="pattern it"):
-        Searcher({"it": Pattern(text)})
+        text_search.Searcher({"it": text_search.Pattern(text)})
 
 
 def test_a_literal_without_a_character_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing to look for"):
-        Searcher({"it": literal("  ")})
+        text_search.Searcher({"it": literal("  ")})

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import CaseDirectory
+from internals import workspace_module
 from tuneworthy import CaseError
 
 
@@ -23,11 +23,11 @@ def test_cases_are_listed_by_name_and_what_is_none_is_not(tmp_path: Path) -> Non
     a_case(tmp_path / "a case (2)")
     a_case(tmp_path / ".hidden")
     (tmp_path / "empty").mkdir()
-    assert CaseDirectory(tmp_path).names() == ("a case (2)", "b")
+    assert workspace_module.CaseDirectory(tmp_path).names() == ("a case (2)", "b")
 
 
 def test_a_case_folder_is_a_shelf_of_one(tmp_path: Path) -> None:
-    alone = CaseDirectory(a_case(tmp_path / "one"))
+    alone = workspace_module.CaseDirectory(a_case(tmp_path / "one"))
     assert alone.names() == ("one",)
     assert alone.path("one") == tmp_path / "one"
     with pytest.raises(CaseError):
@@ -37,7 +37,7 @@ def test_a_case_folder_is_a_shelf_of_one(tmp_path: Path) -> None:
 
 
 def test_no_folder_is_no_case(tmp_path: Path) -> None:
-    assert CaseDirectory(tmp_path / "gone").names() == ()
+    assert workspace_module.CaseDirectory(tmp_path / "gone").names() == ()
 
 
 def test_a_link_that_leads_out_is_no_case(tmp_path: Path) -> None:
@@ -45,9 +45,9 @@ def test_a_link_that_leads_out_is_no_case(tmp_path: Path) -> None:
     shelf = tmp_path / "shelf"
     shelf.mkdir()
     (shelf / "link").symlink_to(tmp_path / "outside")
-    assert CaseDirectory(shelf).names() == ()
+    assert workspace_module.CaseDirectory(shelf).names() == ()
     with pytest.raises(CaseError):
-        CaseDirectory(shelf).path("link")
+        workspace_module.CaseDirectory(shelf).path("link")
 
 
 def test_a_case_file_that_is_a_link_out_of_the_folder_is_no_case(tmp_path: Path) -> None:
@@ -58,9 +58,9 @@ def test_a_case_file_that_is_a_link_out_of_the_folder_is_no_case(tmp_path: Path)
     (shelf / "two" / "case.yaml").symlink_to(outside)
     (shelf / "three").mkdir()
     (shelf / "three" / "case.yaml").symlink_to(shelf / "one" / "case.yaml")
-    assert CaseDirectory(shelf).names() == ("one", "three")
+    assert workspace_module.CaseDirectory(shelf).names() == ("one", "three")
     with pytest.raises(CaseError):
-        CaseDirectory(shelf).path("two")
+        workspace_module.CaseDirectory(shelf).path("two")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_no_name_leads_outside(tmp_path: Path, name: str) -> None:
     a_case(tmp_path / "outside")
     shelf = a_case(tmp_path / "shelf" / "one").parent
     with pytest.raises(CaseError):
-        CaseDirectory(shelf).path(name)
+        workspace_module.CaseDirectory(shelf).path(name)
 
 
 @given(st.text(max_size=40))
@@ -78,7 +78,10 @@ def test_whatever_is_asked_for_stays_inside(
     tmp_path_factory: pytest.TempPathFactory, name: str
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "inside"
-    for found in (CaseDirectory(folder).path, CaseDirectory(folder).new_path):
+    for found in (
+        workspace_module.CaseDirectory(folder).path,
+        workspace_module.CaseDirectory(folder).new_path,
+    ):
         try:
             path = found(name)
         except CaseError:
@@ -90,5 +93,5 @@ def test_whatever_is_asked_for_stays_inside(
 def test_a_new_case_takes_no_name_that_is_there(tmp_path: Path) -> None:
     a_case(tmp_path / "one")
     with pytest.raises(CaseError):
-        CaseDirectory(tmp_path).new_path("one")
-    assert CaseDirectory(tmp_path).new_path("two") == tmp_path / "two"
+        workspace_module.CaseDirectory(tmp_path).new_path("one")
+    assert workspace_module.CaseDirectory(tmp_path).new_path("two") == tmp_path / "two"

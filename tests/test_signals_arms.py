@@ -11,17 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import (
-    Z95,
     Arms,
-    ArmsResult,
     Batch,
     Evidence,
     Found,
-    Lead,
     Unknown,
-    arm_estimate,
-    paired,
-    quantiles,
+    model_evidence,
+    stats_compare,
+    stats_intervals,
 )
 from plain_engine import batch, measure, table_of
 
@@ -38,19 +35,19 @@ def trial(scores: Any, **more: Any) -> Batch:
     )  # fmt: skip
 
 
-def result(*batches: Batch) -> ArmsResult:
+def result(*batches: Batch) -> model_evidence.ArmsResult:
     (found,) = results(*batches)
     return found
 
 
-def results(*batches: Batch) -> tuple[ArmsResult, ...]:
+def results(*batches: Batch) -> tuple[model_evidence.ArmsResult, ...]:
     signal = Arms()
     return signal.results(table_of(signal, batches))
 
 
-def lead(*batches: Batch) -> Lead:
+def lead(*batches: Batch) -> model_evidence.Lead:
     found = result(*batches).lead
-    assert isinstance(found, Lead)
+    assert isinstance(found, model_evidence.Lead)
     return found
 
 
@@ -99,7 +96,7 @@ def test_two_arms_need_what_the_textbook_says() -> None:
     # ((1.96 + 0.8416) · s / d)², with d = 0.1 and s = √(0.1·0.9·40/39) = 0.3038: 72.4
     one = np.array([1.0] * 24 + [0.0] * 16)
     other = np.array([1.0] * 20 + [0.0] * 20)
-    found = paired(one, other)
+    found = stats_compare.paired(one, other)
     assert found is not None
     assert found[0].value == pytest.approx(0.1)
     assert found[1] == 73
@@ -127,7 +124,10 @@ def test_the_interval_of_the_best_is_wider_than_its_own() -> None:
 
 def test_more_arms_widen_the_interval_of_the_best() -> None:
     scores = drawn(np.random.default_rng(2), [0.5] * 12)
-    reaches = [quantiles(scores[:, :arms], np.random.default_rng(0)).arms for arms in (1, 3, 12)]
+    reaches = [
+        stats_compare.quantiles(scores[:, :arms], np.random.default_rng(0)).arms
+        for arms in (1, 3, 12)
+    ]
     assert reaches == sorted(reaches)
     assert reaches[0] == pytest.approx(1.96, abs=0.1)
     assert reaches[2] < 2.9  # Bonferroni's for twelve is 2.87
@@ -179,7 +179,7 @@ def test_an_arm_that_often_fails_is_not_best_because_of_what_is_left() -> None:
         trial([[1, 0]] * 50 + [[0, 0]] * 10 + [[1, 1]] * 80 + [[0, 0]] * 10, error=error)
     )
     assert [(arm.prompt, round(arm.value, 2)) for arm in found.arms] == [("p0", 0.87), ("p1", 0.89)]
-    assert isinstance(found.lead, Lead)
+    assert isinstance(found.lead, model_evidence.Lead)
     assert found.lead.told_apart == "no"
 
 
@@ -190,7 +190,7 @@ def test_cases_of_a_conversation_or_document_are_no_independent_cases(column: st
     names = [f"d{row // 20}" for row in range(200) for _ in (0, 1)]
     alone, found = lead(trial(scores)), result(trial(scores, **{column: names}))
     assert alone.told_apart == "yes"
-    assert isinstance(found.lead, Lead)
+    assert isinstance(found.lead, model_evidence.Lead)
     assert (found.lead.told_apart, found.lead.clusters) == ("unknown", 10)
     assert found.arms[0].clusters == 10
     assert found.lead.low < 0 < found.lead.high
@@ -205,7 +205,7 @@ def test_arms_with_few_cases_in_common_are_judged_on_their_own() -> None:
     found = result(trial(scores))
     assert not found.same_cases
     assert [arm.cases for arm in found.arms] == [35, 35]
-    assert isinstance(found.lead, Lead)
+    assert isinstance(found.lead, model_evidence.Lead)
     assert found.lead.cases == 10
 
 
@@ -242,7 +242,10 @@ def test_what_shares_no_case_is_another_test_and_no_match() -> None:
     assert [[arm.prompt for arm in one.arms] for one in found] == [
         ["hard p0", "hard p1", "hard p2"], ["easy p0", "easy p1"],
     ]  # fmt: skip
-    assert [one.lead.told_apart for one in found if isinstance(one.lead, Lead)] == ["yes", "no"]
+    assert [one.lead.told_apart for one in found if isinstance(one.lead, model_evidence.Lead)] == [
+        "yes",
+        "no",
+    ]
     both = measure(Arms(), hard, easy)
     for name in ("best_arm_share", "best_arm_lead"):
         value = evidence(both, name).value
@@ -326,7 +329,7 @@ def test_scores_on_another_scale_are_still_compared() -> None:
     found = result(trial([[5, 4], [3, 3]] * 15))
     assert found.scale == "score"
     assert (found.arms[0].value, found.arms[1].value) == (4.0, 3.5)
-    assert found.lead.value == 0.5 if isinstance(found.lead, Lead) else False
+    assert found.lead.value == 0.5 if isinstance(found.lead, model_evidence.Lead) else False
 
 
 def test_the_picture_has_a_row_for_every_arm() -> None:
@@ -389,7 +392,9 @@ def test_the_order_of_the_rows_changes_no_score(rows: list[Any], chance: Any) ->
 
 def test_an_interval_for_a_single_arm_is_its_own() -> None:
     scores = np.array([1.0] * 80 + [0.0] * 20)
-    one, low, high = arm_estimate(scores, np.arange(100), Z95, as_share=True)
+    one, low, high = stats_compare.arm_estimate(
+        scores, np.arange(100), stats_intervals.Z95, as_share=True
+    )
     assert (low, high) == pytest.approx((one.low, one.high))
 
 
@@ -402,7 +407,7 @@ def test_repeats_of_a_case_say_more_than_one_run_and_less_than_as_many_cases() -
     means = repeated.reshape(40, 4).mean(axis=1)
     ways = ((repeated, np.arange(160)), (repeated, cases), (means, cases[::4]))
     for scores, clusters in ways:
-        one, low, high = arm_estimate(scores, clusters, 2.5, as_share=True)
+        one, low, high = stats_compare.arm_estimate(scores, clusters, 2.5, as_share=True)
         assert one.value == 0.75
         assert low < one.low < 0.75 < one.high < high
         widths.append(one.high - one.low)

@@ -9,19 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import (
-    Batch,
-    Change,
-    Evidence,
-    Text,
-    Unknown,
-    Version,
-    changes,
-    poisson_interval,
-    runs_of,
-    versions,
-)
-from internals import versions_alike as alike
+from internals import Batch, Evidence, Unknown, measure_sample, signal_change, stats_forecast
 from plain_engine import batch, measure, table_of
 from worlds_change import DAY_S, START_S, prompted, words
 
@@ -43,7 +31,7 @@ def log(pieces: list[tuple[str, float, float]], a_day: int = 3, **more: str) -> 
 
 
 def evidence(traces: Batch) -> tuple[Evidence, Evidence]:
-    changed, distinct = measure(Change(), traces).evidence
+    changed, distinct = measure(signal_change.ChangeSignal(), traces).evidence
     return changed, distinct
 
 
@@ -62,7 +50,7 @@ def test_a_prompt_that_gives_way_to_another_is_one_change() -> None:
     found, distinct = evidence(log([(OLD, 0, 30), (NEW, 30, 60), (THIRD, 60, 91)]))
     months = 90.6667 / 30.4375
     assert found.value == pytest.approx(2 / months, rel=1e-3)
-    low, high = poisson_interval(2)
+    low, high = stats_forecast.poisson_interval(2)
     assert (found.low, found.high) == pytest.approx((low / months, high / months), rel=1e-3)
     assert found.examples == (
         "a version was last used on 2026-01-30", "a version was last used on 2026-03-01",
@@ -72,7 +60,11 @@ def test_a_prompt_that_gives_way_to_another_is_one_change() -> None:
 
 def test_a_draw_counts_changes_as_a_least() -> None:
     traces = log([(OLD, 0, 40), (NEW, 40, 80)])
-    changed = Change().finish(replace(table_of(Change(), [traces]), share=0.1)).evidence[0]
+    changed = (
+        signal_change.ChangeSignal()
+        .finish(replace(table_of(signal_change.ChangeSignal(), [traces]), share=0.1))
+        .evidence[0]
+    )
     assert changed.high == "open"
     assert evidence(traces)[0].high != "open"
 
@@ -144,7 +136,10 @@ def test_near_copies_are_what_the_framework_says() -> None:
     changed = OLD.split()
     changed[30:32] = ["really", "other"]
     traces = log([(OLD, 0, 45), (" ".join(changed), 45, 90)])
-    assert measure(Change(near_copy=0.99), traces).evidence[0].details["changes"] == 1
+    assert (
+        measure(signal_change.ChangeSignal(near_copy=0.99), traces).evidence[0].details["changes"]
+        == 1
+    )
 
 
 def test_two_months_and_twenty_conversations_are_needed() -> None:
@@ -172,19 +167,21 @@ def test_names_without_texts_are_surely_one_prompt() -> None:
 
 
 def test_where_the_table_holds_no_texts_the_sample_stands_in() -> None:
-    table = table_of(Change(), [log([(OLD, 0, 45), (NEW, 45, 90)])])
+    table = table_of(signal_change.ChangeSignal(), [log([(OLD, 0, 45), (NEW, 45, 90)])])
     bare = replace(table, systems=(), system=np.full(len(table), -1))
-    found = Change().finish(bare).evidence[0]
+    found = signal_change.ChangeSignal().finish(bare).evidence[0]
     assert found.details["changes"] == 1
     assert found.sample == "sampled"
 
 
 def test_a_rare_prompt_is_not_gone_because_it_is_silent() -> None:
     # used every tenth day, last ten days ago: one silence, which it had before
-    rare = Version(0.0, 80 * DAY_S, 9)
-    often = Version(20 * DAY_S, 90 * DAY_S, 200)
-    assert changes([rare, often], 90 * DAY_S, 0.0) == ()
-    assert changes([Version(0.0, 30 * DAY_S, 9), often], 90 * DAY_S, 0.0) == (30 * DAY_S,)
+    rare = signal_change.PromptVersion(0.0, 80 * DAY_S, 9)
+    often = signal_change.PromptVersion(20 * DAY_S, 90 * DAY_S, 200)
+    assert signal_change.changes([rare, often], 90 * DAY_S, 0.0) == ()
+    assert signal_change.changes(
+        [signal_change.PromptVersion(0.0, 30 * DAY_S, 9), often], 90 * DAY_S, 0.0
+    ) == (30 * DAY_S,)
 
 
 @given(st.lists(st.tuples(st.floats(0, 80), st.floats(0, 80), st.integers(3, 99)), max_size=8))
@@ -192,17 +189,18 @@ def test_there_are_never_more_changes_than_versions_but_one(
     uses: list[tuple[float, float, int]],
 ) -> None:
     found = [
-        Version(min(first, last) * DAY_S, max(first, last) * DAY_S, n) for first, last, n in uses
+        signal_change.PromptVersion(min(first, last) * DAY_S, max(first, last) * DAY_S, n)
+        for first, last, n in uses
     ]
-    assert len(changes(found, 90 * DAY_S, 0.0)) <= max(0, len(found) - 1)
+    assert len(signal_change.changes(found, 90 * DAY_S, 0.0)) <= max(0, len(found) - 1)
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_likeness_is_symmetric_and_whole_for_the_same(left: str, right: str) -> None:
-    one, other = runs_of(left), runs_of(right)
-    assert alike(one, other) == alike(other, one)
-    assert alike(one, one) == 1
-    assert 0 <= alike(one, other) <= 1
+    one, other = signal_change.normalised_runs(left), signal_change.normalised_runs(right)
+    assert measure_sample.jaccard(one, other) == measure_sample.jaccard(other, one)
+    assert measure_sample.jaccard(one, one) == 1
+    assert 0 <= measure_sample.jaccard(one, other) <= 1
 
 
 def test_too_many_texts_are_thinned_evenly_over_time() -> None:
@@ -211,14 +209,14 @@ def test_too_many_texts_are_thinned_evenly_over_time() -> None:
     for each in range(900):
         half = OLD if each < 450 else NEW
         filled = f"{half} {' '.join(words(rng, 8))}"
-        texts.append(Text(filled, np.array([float(each)]) * DAY_S))
-    found = versions(texts, 0.8)
+        texts.append(signal_change.PromptText(filled, np.array([float(each)]) * DAY_S))
+    found = signal_change.versions(texts, 0.8)
     assert len(found.versions) == 2
     assert found.versions[1].first / DAY_S == pytest.approx(450, abs=5)
 
 
 def test_nothing_at_all_is_unknown_and_no_error() -> None:
-    assert all(not each.known for each in measure(Change(), Batch()).evidence)
+    assert all(not each.known for each in measure(signal_change.ChangeSignal(), Batch()).evidence)
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,14 @@ from internals import (
     Arms,
     Batch,
     Evidence,
-    Examples,
-    Knowledge,
     Materials,
     Signal,
     Success,
     ToolCall,
     Unknown,
+    signal_examples,
+    signal_knowledge,
 )
-from internals import examples_REASONS as REASONS
 from internals import measure_engine as engine
 from plain_engine import batch, measure
 from planted import faults
@@ -41,7 +40,7 @@ def answers(count: int) -> list[str]:
 
 
 def evidence(*batches: Batch, **materials: Any) -> Evidence:
-    return measure(Examples(Materials(**materials)), *batches).evidence[0]
+    return measure(signal_examples.ExamplesSignal(Materials(**materials)), *batches).evidence[0]
 
 
 def test_each_reason_is_counted_once_and_in_order() -> None:
@@ -49,14 +48,16 @@ def test_each_reason_is_counted_once_and_in_order() -> None:
     outputs = [*good[:20], None, "", good[20], SORRY, SORRY, good[21], good[0], good[0].upper()]
     error = [None] * 22 + ["timeout"] + [None] * 5
     score = [None] * 25 + [0.2, None, 1.0]
-    found = measure(Examples(Materials()), batch(output=outputs, error=error, score=score))
+    found = measure(
+        signal_examples.ExamplesSignal(Materials()), batch(output=outputs, error=error, score=score)
+    )
     told = found.evidence[0]
     assert told.value == 20
-    assert {name: told.details[name] for name in ("all", *REASONS)} == {
+    assert {name: told.details[name] for name in ("all", *signal_examples.REASONS)} == {
         "all": 28, "no_output": 2, "error": 1, "refused": 2, "not_json": 0, "flagged": 1, "copy": 2,
     }  # fmt: skip
     (picture,) = found.series
-    assert picture.columns["step"] == ("all", *REASONS, "usable")
+    assert picture.columns["step"] == ("all", *signal_examples.REASONS, "usable")
     assert picture.columns["n"] == (28, 2, 1, 2, 0, 1, 2, 20)
 
 
@@ -65,7 +66,7 @@ def test_each_reason_is_counted_once_and_in_order() -> None:
        st.booleans())  # fmt: skip
 def test_the_steps_add_up(outputs: list[str | None], scores: list[Any], schema: bool) -> None:
     found = measure(
-        Examples(Materials(output_schema={} if schema else None)),
+        signal_examples.ExamplesSignal(Materials(output_schema={} if schema else None)),
         batch(output=[*outputs, "the last one is there"], score=[*scores[: len(outputs)], None]),
     )
     total, *steps, usable = map(int, found.series[0].columns["n"])
@@ -149,7 +150,9 @@ def test_the_need_of_the_approach_stands_beside_the_count() -> None:
 
 
 def test_without_outputs_it_is_unknown() -> None:
-    found = measure(Examples(Materials()), batch(input=["a"] * 30, output=[None] * 30))
+    found = measure(
+        signal_examples.ExamplesSignal(Materials()), batch(input=["a"] * 30, output=[None] * 30)
+    )
     value = found.evidence[0].value
     assert isinstance(value, Unknown)
     assert "output" in value.ask
@@ -196,7 +199,12 @@ def test_the_engine_says_what_plain_lists_say(tmp_path: Path) -> None:
         prompt=[f"p{row // 3 % 2}" for row in range(len(wrong))],
         usd=[0.01] * len(wrong),
     )  # fmt: skip
-    signals: tuple[Signal, ...] = (Knowledge(), Success(), Arms(), Examples(Materials()))
+    signals: tuple[Signal, ...] = (
+        signal_knowledge.KnowledgeSignal(),
+        Success(),
+        Arms(),
+        signal_examples.ExamplesSignal(Materials()),
+    )
     by_engine = engine.measure([whole], signals, folder=tmp_path)
     for signal, found in zip(signals, by_engine, strict=True):
         assert found == measure(signal, whole)

@@ -19,18 +19,15 @@ from internals import (
     UNREAD,
     Batch,
     Evidence,
-    Format,
     Materials,
     Message,
     Signal,
     ToolCall,
     Unknown,
-    fits,
-    looks_like_json,
-    number_of,
     read_json,
     refuses,
-    shape_of,
+    signal_format,
+    text_json,
 )
 from plain_engine import batch, measure
 from planted import faults
@@ -47,7 +44,7 @@ def outputs(signal: Signal, **columns: Any) -> Evidence:
 def calls(*made: tuple[str, str]) -> Evidence:
     """What the signal says about tool calls, each a conversation of its own."""
     columns = [(ToolCall(name, arguments),) for name, arguments in made]
-    return measure(Format(Materials()), batch(tool_calls=columns)).evidence[1]
+    return measure(signal_format.FormatSignal(Materials()), batch(tool_calls=columns)).evidence[1]
 
 
 def ask(found: Evidence) -> str:
@@ -84,14 +81,14 @@ def test_json_is_read_bare_or_fenced_and_never_out_of_prose(text: str, *, readab
 
 @pytest.mark.parametrize("text", ['{"a": 1', "[{", "```json\n{", 'So: ```json\n{"a": 1}```', "[]"])
 def test_what_means_to_be_structured_looks_like_it(text: str) -> None:
-    assert looks_like_json(text)
+    assert text_json.looks_like_json(text)
 
 
 @pytest.mark.parametrize(
     "text", ["[a link](to.here)", "[1] a footnote", "42", "null", "", "Hi {x}"]
 )
 def test_prose_with_brackets_does_not_look_like_json(text: str) -> None:
-    assert not looks_like_json(text)
+    assert not text_json.looks_like_json(text)
 
 
 @pytest.mark.parametrize(
@@ -122,20 +119,26 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_a_number_stands_for_the_shape_and_fits_into_a_float(value: Any) -> None:
-    assert number_of(shape_of(value)) == number_of(shape_of(value)) < 2**48
+    assert (
+        signal_format.number_of(signal_format.shape_of(value))
+        == signal_format.number_of(signal_format.shape_of(value))
+        < 2**48
+    )
 
 
 @given(st.dictionaries(st.text(), VALUES, min_size=2, max_size=5))
 def test_the_order_of_keys_does_not_matter(value: dict[str, Any]) -> None:
-    assert number_of(shape_of(value)) == number_of(shape_of(dict(reversed(value.items()))))
+    assert signal_format.number_of(signal_format.shape_of(value)) == signal_format.number_of(
+        signal_format.shape_of(dict(reversed(value.items())))
+    )
 
 
 @given(VALUES)
 def test_every_shape_fits_itself_and_null_fits_all(value: Any) -> None:
-    shape = shape_of(value)
-    assert fits(shape, shape)
-    assert fits(shape, "0")
-    assert fits("0", shape)
+    shape = signal_format.shape_of(value)
+    assert signal_format.fits(shape, shape)
+    assert signal_format.fits(shape, "0")
+    assert signal_format.fits("0", shape)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +160,7 @@ def test_every_shape_fits_itself_and_null_fits_all(value: Any) -> None:
 def test_shapes_fit_when_nothing_but_nulls_and_empty_lists_differ(
     one: Any, other: Any, *, alike: bool
 ) -> None:
-    assert fits(shape_of(one), shape_of(other)) is alike
+    assert signal_format.fits(signal_format.shape_of(one), signal_format.shape_of(other)) is alike
 
 
 def test_numbers_of_shapes_are_the_same_in_every_process() -> None:
@@ -180,7 +183,10 @@ def test_numbers_of_shapes_are_the_same_in_every_process() -> None:
 
 def test_the_share_is_of_outputs_that_cannot_be_read_or_have_other_keys() -> None:
     lacking, renamed = '{"id": "a", "tags": []}', '{"id": "a", "tag": [], "due": "x"}'
-    found = outputs(Format(Materials()), output=[RIGHT] * 45 + [RIGHT[:-1], lacking, renamed] * 5)
+    found = outputs(
+        signal_format.FormatSignal(Materials()),
+        output=[RIGHT] * 45 + [RIGHT[:-1], lacking, renamed] * 5,
+    )
     assert (found.id, found.value, found.n, found.clusters) == (
         "invalid_output_share",
         0.25,
@@ -201,12 +207,15 @@ def test_the_share_is_of_outputs_that_cannot_be_read_or_have_other_keys() -> Non
 
 def test_nulls_and_empty_lists_are_no_fault() -> None:
     sparse = '{"id": null, "tags": [], "due": null}'
-    assert outputs(Format(Materials()), output=[RIGHT] * 30 + [sparse] * 20).value == 0
+    assert (
+        outputs(signal_format.FormatSignal(Materials()), output=[RIGHT] * 30 + [sparse] * 20).value
+        == 0
+    )
 
 
 def test_refusals_errors_and_bare_tool_calls_are_counted_apart() -> None:
     found = outputs(
-        Format(Materials()),
+        signal_format.FormatSignal(Materials()),
         output=[RIGHT] * 30
         + ["I'm sorry, but I can't do that."] * 5
         + ["{"] * 5
@@ -220,23 +229,28 @@ def test_refusals_errors_and_bare_tool_calls_are_counted_apart() -> None:
 
 
 def test_an_empty_output_is_out_of_form() -> None:
-    assert outputs(Format(Materials()), output=[RIGHT] * 30 + [""] * 10).value == 0.25
+    assert (
+        outputs(signal_format.FormatSignal(Materials()), output=[RIGHT] * 30 + [""] * 10).value
+        == 0.25
+    )
 
 
 def test_prose_without_a_schema_is_unknown_and_names_the_schema() -> None:
-    found = outputs(Format(Materials()), output=["Hello there."] * 40 + [RIGHT] * 30)
+    found = outputs(
+        signal_format.FormatSignal(Materials()), output=["Hello there."] * 40 + [RIGHT] * 30
+    )
     assert "data.output_schema" in ask(found)
     assert found.details["left_out_as_prose"] == 70
 
 
 def test_prose_with_a_schema_is_out_of_form() -> None:
-    signal = Format(Materials(output_schema={"type": "object"}))
+    signal = signal_format.FormatSignal(Materials(output_schema={"type": "object"}))
     assert outputs(signal, output=["Hello there."] * 30 + [RIGHT] * 30).value == 0.5
 
 
 def test_under_twenty_conversations_the_answer_is_unknown() -> None:
     found = measure(
-        Format(Materials()),
+        signal_format.FormatSignal(Materials()),
         batch(output=[RIGHT] * 100, conversation=[f"c{row % 19}" for row in range(100)]),
     ).evidence[0]
     assert "20 conversations" in ask(found)
@@ -247,7 +261,7 @@ def test_each_prompt_version_has_usual_keys_of_its_own() -> None:
     other = '{"label": "spam"}'
     names = ["v 1"] * 40 + ["v 2"] * 40 + ["v 3"] * 40
     texts = [RIGHT] * 40 + [other] * 40 + ["Prose."] * 40
-    found = measure(Format(Materials()), batch(output=texts, prompt=names))
+    found = measure(signal_format.FormatSignal(Materials()), batch(output=texts, prompt=names))
     assert (found.evidence[0].value, found.evidence[0].n) == (0, 80)
     assert found.evidence[0].details["left_out_as_prose"] == 40
     assert found.series[0].columns["prompt"] == ("v 1", "v 2")
@@ -257,20 +271,22 @@ def test_each_prompt_version_has_usual_keys_of_its_own() -> None:
 def test_small_prompt_versions_do_not_accuse_each_other() -> None:
     texts = [json.dumps({f"key_{row // 5}": 1}) for row in range(100)]
     found = outputs(
-        Format(Materials()), output=texts, prompt=[f"v {row // 5}" for row in range(100)]
+        signal_format.FormatSignal(Materials()),
+        output=texts,
+        prompt=[f"v {row // 5}" for row in range(100)],
     )
     assert found.value == 0
 
 
 def test_one_prompt_whose_keys_never_agree_is_out_of_form() -> None:
     texts = [json.dumps({f"key_{row // 5}": 1}) for row in range(100)]
-    assert outputs(Format(Materials()), output=texts).value == 0.95
+    assert outputs(signal_format.FormatSignal(Materials()), output=texts).value == 0.95
 
 
 def test_a_schema_says_which_keys_may_be_missing() -> None:
     schema = {"required": ["id"], "properties": {"id": {"type": "string"}}}
     texts = ['{"id": "a"}', '{"id": "a", "due": "x"}', '{"id": "a", "tags": [1]}', '{"id": 7}']
-    found = outputs(Format(Materials(output_schema=schema)), output=texts * 20)
+    found = outputs(signal_format.FormatSignal(Materials(output_schema=schema)), output=texts * 20)
     assert found.value == 0.25
     assert found.details["against_schema_share"] == 0.25
 
@@ -282,20 +298,25 @@ def test_a_schema_says_which_keys_may_be_missing() -> None:
 def test_a_schema_that_does_not_stand_alone_is_named_and_nothing_is_fetched(
     schema: dict[str, Any],
 ) -> None:
-    found = outputs(Format(Materials(output_schema=schema)), output=[RIGHT] * 30)
+    found = outputs(
+        signal_format.FormatSignal(Materials(output_schema=schema)), output=[RIGHT] * 30
+    )
     assert ask(found).startswith("fix data.output_schema")
 
 
 def test_a_schema_reads_no_other_file(tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text('{"type": "object"}', encoding="utf-8")
-    signal = Format(Materials(output_schema={"$ref": other.as_uri()}))
+    signal = signal_format.FormatSignal(Materials(output_schema={"$ref": other.as_uri()}))
     assert ask(outputs(signal, output=[RIGHT] * 30)).startswith("fix data.output_schema")
 
 
 def test_a_pattern_that_explodes_elsewhere_takes_no_time() -> None:
     schema = {"type": "string", "pattern": "^(a+)+$"}
-    found = outputs(Format(Materials(output_schema=schema)), output=[f'"{"a" * 5000}b"'] * 25)
+    found = outputs(
+        signal_format.FormatSignal(Materials(output_schema=schema)),
+        output=[f'"{"a" * 5000}b"'] * 25,
+    )
     assert found.value == 1
 
 
@@ -340,7 +361,11 @@ for _ in range(30):
     ],
 )  # fmt: skip
 def test_a_schema_whose_parts_multiply_is_named_before_it_is_used(schema: dict[str, Any]) -> None:
-    asked = ask(outputs(Format(Materials(output_schema=schema)), output=['{"a": 1}'] * 60))
+    asked = ask(
+        outputs(
+            signal_format.FormatSignal(Materials(output_schema=schema)), output=['{"a": 1}'] * 60
+        )
+    )
     assert "fix data.output_schema: its references lead to 5,000 parts" in asked
     assert "\n" not in asked
 
@@ -370,7 +395,10 @@ def test_a_large_schema_of_the_ordinary_kind_is_used() -> None:
     schema = {"$defs": defs, **expression}
     right = '{"kind": "kind_7", "left": {"kind": "kind_299"}, "address_3": {"line_1": null}}'
     wrong = '{"kind": "kind_7", "left": {"kind": "kind_300"}}'
-    found = outputs(Format(Materials(output_schema=schema)), output=[right, right, wrong] * 20)
+    found = outputs(
+        signal_format.FormatSignal(Materials(output_schema=schema)),
+        output=[right, right, wrong] * 20,
+    )
     assert found.value == pytest.approx(1 / 3)
 
 
@@ -386,7 +414,10 @@ def test_a_large_schema_of_the_ordinary_kind_is_used() -> None:
     ],
 )
 def test_a_schema_that_leads_back_to_itself_or_far_down_is_used(schema: dict[str, Any]) -> None:
-    found = outputs(Format(Materials(output_schema=schema)), output=['{"a": {"b": {}}}'] * 60)
+    found = outputs(
+        signal_format.FormatSignal(Materials(output_schema=schema)),
+        output=['{"a": {"b": {}}}'] * 60,
+    )
     assert found.value == 0
 
 
@@ -394,10 +425,11 @@ def test_hostile_outputs_are_out_of_form_and_nothing_worse() -> None:
     wide = json.dumps({f"k{i}": [i] for i in range(5000)})
     deep = '{"a":' * 400 + "1" + "}" * 400
     texts = ["[" * 100_000, '{"a": "\ud800"}', "{" * 999, wide, deep, '{"\\u0000": 1e999}', "\0"]
-    found = outputs(Format(Materials()), output=[RIGHT] * 93 + texts)
+    found = outputs(signal_format.FormatSignal(Materials()), output=[RIGHT] * 93 + texts)
     assert found.value == pytest.approx(0.07)
     strict = outputs(
-        Format(Materials(output_schema={"required": ["id"]})), output=[RIGHT] * 93 + texts
+        signal_format.FormatSignal(Materials(output_schema={"required": ["id"]})),
+        output=[RIGHT] * 93 + texts,
     )
     assert strict.value == pytest.approx(0.07)
 
@@ -418,7 +450,8 @@ def test_half_characters_in_names_are_no_trouble() -> None:
     odd = "\ud800"
     made = [(ToolCall(odd, "{"),)] * 30
     told = measure(
-        Format(Materials()), batch(output=[RIGHT] * 30, prompt=[odd] * 30, tool_calls=made)
+        signal_format.FormatSignal(Materials()),
+        batch(output=[RIGHT] * 30, prompt=[odd] * 30, tool_calls=made),
     )
     assert told.series[0].columns["prompt"] == ("?",)
     assert told.evidence[1].examples == ("?: the arguments are no JSON object (30)",)
@@ -459,7 +492,7 @@ def test_a_call_is_refused_where_the_tool_says_an_error(said: str, refuses: bool
     asked = [Message("user", "Where is it?")]
     told = [*asked, Message("assistant", ""), Message("tool", said)]
     found = measure(
-        Format(Materials()),
+        signal_format.FormatSignal(Materials()),
         batch(
             output=["", "There."] * 30 + [""],
             tool_calls=[call, None] * 30 + [call],
@@ -504,7 +537,9 @@ def test_arguments_that_are_no_bare_object_are_wrong(arguments: str) -> None:
 
 
 def test_without_tool_calls_the_answer_names_the_field() -> None:
-    assert "tool_calls" in ask(measure(Format(Materials()), batch(output=[RIGHT] * 30)).evidence[1])
+    assert "tool_calls" in ask(
+        measure(signal_format.FormatSignal(Materials()), batch(output=[RIGHT] * 30)).evidence[1]
+    )
 
 
 # Accuracy ---------------------------------------------------------------------------------------
@@ -533,7 +568,7 @@ def test_real_tool_calls_are_all_of_the_right_form(shared: Path) -> None:
          for m in each["traj"] for c in m.get("tool_calls") or ()]
         for each in told
     ]  # fmt: skip
-    found = measure(Format(Materials()), batch(tool_calls=made)).evidence[1]
+    found = measure(signal_format.FormatSignal(Materials()), batch(tool_calls=made)).evidence[1]
     assert (found.value, found.n) == (0, 1164)
     assert isinstance(found.high, float)
     assert found.high < 0.05
@@ -546,5 +581,5 @@ def test_real_tool_calls_are_all_of_the_right_form(shared: Path) -> None:
         for each in made
     ]
     broken = sum(-(-len(each) // 10) for each in made)
-    found = measure(Format(Materials()), batch(tool_calls=cut)).evidence[1]
+    found = measure(signal_format.FormatSignal(Materials()), batch(tool_calls=cut)).evidence[1]
     assert found.value == pytest.approx(broken / 1164)

@@ -13,18 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import (
-    CHECKS,
     COLUMNS,
-    MOST_INSTRUCTIONS,
     Batch,
     Evidence,
-    Instruction,
     Instructions,
-    Reader,
     Table,
     ToolCall,
     Unknown,
-    follows,
+    text_instructions,
 )
 from plain_engine import batch, measure, table_of
 from planted import faults
@@ -35,7 +31,9 @@ SORRY = "I'm sorry, but I can't help with that."
 
 def read(prompt: str) -> list[tuple[str, int, tuple[str, ...]]]:
     """What a prompt asks, without quotes and places."""
-    return [(each.kind, each.amount, each.words) for each in Reader().read(prompt)]
+    return [
+        (each.kind, each.amount, each.words) for each in text_instructions.Reader().read(prompt)
+    ]
 
 
 def found(columns: dict[str, Any], measured: str = "ignored_instruction_share") -> Evidence:
@@ -133,7 +131,7 @@ def test_examples_and_fenced_blocks_do_not_instruct() -> None:
 
 
 def test_what_is_said_twice_counts_once_where_it_stands_first() -> None:
-    (one,) = Reader().read("No emojis.\n" + "x" * 78 + "\nNo emojis.")
+    (one,) = text_instructions.Reader().read("No emojis.\n" + "x" * 78 + "\nNo emojis.")
     assert one.position == 0
 
 
@@ -144,16 +142,16 @@ def test_instructions_that_contradict_each_other_are_left_out() -> None:
 
 def test_places_rise_from_the_beginning_of_the_prompt_to_its_end() -> None:
     prompt = "No emojis." + "\n" + "y" * 39 + "\nDo not apologize.\n" + "z" * 31
-    first, second = Reader().read(prompt)
+    first, second = text_instructions.Reader().read(prompt)
     assert len(prompt) == 100
     assert (first.position, second.position) == (0, 0.51)
 
 
 @given(st.text(max_size=300) | st.lists(st.sampled_from([r[0] for r in RULES])).map("\n".join))
 def test_any_prompt_gives_few_instructions_that_have_a_check(prompt: str) -> None:
-    told = Reader().read(prompt)
-    assert len(told) <= MOST_INSTRUCTIONS
-    assert all(each.kind in CHECKS or "call" in each.kind for each in told)
+    told = text_instructions.Reader().read(prompt)
+    assert len(told) <= text_instructions.MOST_INSTRUCTIONS
+    assert all(each.kind in text_instructions.CHECKS or "call" in each.kind for each in told)
     assert all(0 <= each.position <= 1 for each in told)
 
 
@@ -200,21 +198,23 @@ def test_a_hostile_prompt_takes_no_time() -> None:
 def test_each_kind_of_check(
     kind: str, amount: int, words: tuple[str, ...], good: list[str], bad: list[str]
 ) -> None:
-    asked = Instruction(kind, "", 0.0, amount, words)
+    asked = text_instructions.Instruction(kind, "", 0.0, amount, words)
     texts = [*good, *bad, " ", None]
     wanted = [True if text else None for text in good] + [False] * len(bad) + [None, None]
-    assert follows(asked, texts, [0] * len(texts)) == wanted
+    assert text_instructions.follows(asked, texts, [0] * len(texts)) == wanted
 
 
 def test_every_kind_of_check_is_tested_above() -> None:
     tested = {args[0] for args in test_each_kind_of_check.pytestmark[0].args[1]}  # type: ignore[attr-defined]  # pytest puts it there
-    assert tested == set(CHECKS)
+    assert tested == set(text_instructions.CHECKS)
 
 
 def test_checks_of_tool_calls_have_nothing_to_say_without_one() -> None:
-    single, alone = (Instruction(k, "", 0.0, 1) for k in ("most_tool_calls", "call_or_text"))
-    assert follows(single, ["", "", "x"], [1, 2, 0]) == [True, False, None]
-    assert follows(alone, ["", "x", "x", None, " "], [1, 1, 0, 2, 1]) == [
+    single, alone = (
+        text_instructions.Instruction(k, "", 0.0, 1) for k in ("most_tool_calls", "call_or_text")
+    )
+    assert text_instructions.follows(single, ["", "", "x"], [1, 2, 0]) == [True, False, None]
+    assert text_instructions.follows(alone, ["", "x", "x", None, " "], [1, 1, 0, 2, 1]) == [
         True,
         False,
         None,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import CERTAIN, Evidence, Found, Knowledge, Unknown, share, share_given, stem, words
+from internals import Evidence, Found, Unknown, share, signal_knowledge, stats_clustered
 from internals import signal_knowledge as sufficiency
 from plain_engine import batch, measure
 from planted import faults, fired
@@ -40,7 +40,7 @@ MIXED = {(True, 1.0): 24, (True, 0.0): 6, (False, 1.0): 2, (False, 0.0): 8}
 
 
 def test_wrong_with_the_passage_and_without_it_are_told_apart() -> None:
-    found = measure(Knowledge(), labelled(MIXED))
+    found = measure(signal_knowledge.KnowledgeSignal(), labelled(MIXED))
     synthesis = evidence(found, "synthesis_failure_share")
     recall = evidence(found, "retrieval_recall")
     assert synthesis.value == pytest.approx(6 / 30)
@@ -52,7 +52,7 @@ def test_wrong_with_the_passage_and_without_it_are_told_apart() -> None:
 
 
 def test_the_four_counts_are_shown_and_drawn() -> None:
-    found = measure(Knowledge(), labelled(MIXED))
+    found = measure(signal_knowledge.KnowledgeSignal(), labelled(MIXED))
     assert {
         "sufficient_right": 24, "sufficient_wrong": 6, "insufficient_right": 2,
         "insufficient_wrong": 8,
@@ -65,40 +65,46 @@ def test_the_four_counts_are_shown_and_drawn() -> None:
 
 def test_failures_of_retrieval_do_not_count_against_the_model() -> None:
     fewer = {**MIXED, (False, 0.0): 0}
-    one = evidence(measure(Knowledge(), labelled(MIXED)), "synthesis_failure_share")
-    other = evidence(measure(Knowledge(), labelled(fewer)), "synthesis_failure_share")
+    one = evidence(
+        measure(signal_knowledge.KnowledgeSignal(), labelled(MIXED)), "synthesis_failure_share"
+    )
+    other = evidence(
+        measure(signal_knowledge.KnowledgeSignal(), labelled(fewer)), "synthesis_failure_share"
+    )
     assert (one.value, one.low, one.high) == (other.value, other.low, other.high)
 
 
 def test_what_is_missing_is_named() -> None:
-    nothing = measure(Knowledge(), batch(output=["a"] * 30))
+    nothing = measure(signal_knowledge.KnowledgeSignal(), batch(output=["a"] * 30))
     assert "contexts" in asks(nothing, "retrieval_recall")
-    no_reference = measure(Knowledge(), batch(contexts=[[PASSAGE]] * 30, score=[1.0] * 30))
+    no_reference = measure(
+        signal_knowledge.KnowledgeSignal(), batch(contexts=[[PASSAGE]] * 30, score=[1.0] * 30)
+    )
     assert "reference" in asks(no_reference, "retrieval_recall")
-    no_score = measure(Knowledge(), batch(answerable=[True] * 30))
+    no_score = measure(signal_knowledge.KnowledgeSignal(), batch(answerable=[True] * 30))
     assert evidence(no_score, "retrieval_recall").known
     assert "score" in asks(no_score, "synthesis_failure_share")
     assert nothing.series == no_reference.series == no_score.series == ()
 
 
 def test_scores_without_a_sufficient_passage_ask_for_more() -> None:
-    found = measure(Knowledge(), labelled({(False, 0.0): 40}))
+    found = measure(signal_knowledge.KnowledgeSignal(), labelled({(False, 0.0): 40}))
     assert "sufficient passages" in asks(found, "synthesis_failure_share")
     assert evidence(found, "retrieval_recall").value == 0
 
 
 def test_under_20_conversations_nothing_is_known() -> None:
-    found = measure(Knowledge(), labelled({(True, 1.0): 10, (True, 0.0): 9}))
+    found = measure(signal_knowledge.KnowledgeSignal(), labelled({(True, 1.0): 10, (True, 0.0): 9}))
     assert "20" in asks(found, "synthesis_failure_share")
     assert "20" in asks(found, "retrieval_recall")
 
 
 def test_repeats_of_a_case_are_no_new_cases() -> None:
     right = [1.0] * 20 + [0.0] * 5
-    alone = measure(Knowledge(), batch(
+    alone = measure(signal_knowledge.KnowledgeSignal(), batch(
         answerable=[True] * 25, score=right, case=[str(each) for each in range(25)],
     ))  # fmt: skip
-    repeated = measure(Knowledge(), batch(
+    repeated = measure(signal_knowledge.KnowledgeSignal(), batch(
         answerable=[True] * 100, score=right * 4, case=[str(each % 25) for each in range(100)],
     ))  # fmt: skip
     one, four = (evidence(found, "synthesis_failure_share") for found in (alone, repeated))
@@ -108,7 +114,7 @@ def test_repeats_of_a_case_are_no_new_cases() -> None:
 
 
 def test_a_label_is_believed_before_the_detector() -> None:
-    found = measure(Knowledge(), batch(
+    found = measure(signal_knowledge.KnowledgeSignal(), batch(
         answerable=[False] * 30, contexts=[[PASSAGE]] * 30,
         reference=["The Aurora plan costs 12 dollars."] * 30, score=[1.0] * 30,
     ))  # fmt: skip
@@ -118,7 +124,7 @@ def test_a_label_is_believed_before_the_detector() -> None:
 def detected(*, missing: int, of: int = 60, wrong: float = 0.0) -> Found:
     """Traces whose reference stands in the passages, but for some."""
     other = "Deliveries to the islands take four working days by ferry."
-    return measure(Knowledge(), batch(
+    return measure(signal_knowledge.KnowledgeSignal(), batch(
         contexts=[[other if row < missing else PASSAGE] for row in range(of)],
         reference=["The Aurora plan costs 12 dollars a month."] * of,
         score=[0.0 if row >= of - wrong * of else 1.0 for row in range(of)],
@@ -148,25 +154,30 @@ def test_the_detector_widens_the_interval() -> None:
 
 def test_a_reference_without_words_says_so() -> None:
     found = measure(
-        Knowledge(), batch(contexts=[["一二三"]] * 30, reference=["四五"] * 30, score=[1.0] * 30)
+        signal_knowledge.KnowledgeSignal(),
+        batch(contexts=[["一二三"]] * 30, reference=["四五"] * 30, score=[1.0] * 30),
     )
     assert "no English word" in asks(found, "retrieval_recall")
 
 
 def test_odd_scores_and_empty_columns_do_no_harm() -> None:
     odd = [float("inf"), float("nan"), -1.0, 7.0, None] * 10
-    found = measure(Knowledge(), batch(answerable=[True] * 50, score=odd))
+    found = measure(signal_knowledge.KnowledgeSignal(), batch(answerable=[True] * 50, score=odd))
     assert "score" in asks(found, "synthesis_failure_share")
-    assert measure(Knowledge(), batch(output=[])).series == ()
+    assert measure(signal_knowledge.KnowledgeSignal(), batch(output=[])).series == ()
 
 
 # The detectors --------------------------------------------------------------------------------
 
 
 def test_stems_meet_where_words_differ_by_an_ending() -> None:
-    assert stem("prices") == stem("price") == stem("priced")
-    assert stem("12") == "12"
-    assert words("It does n't cost $12.") == ["it", "doesn't", "cost", "12"]
+    assert (
+        signal_knowledge.stem("prices")
+        == signal_knowledge.stem("price")
+        == signal_knowledge.stem("priced")
+    )
+    assert signal_knowledge.stem("12") == "12"
+    assert signal_knowledge.words("It does n't cost $12.") == ["it", "doesn't", "cost", "12"]
 
 
 def test_coverage_by_hand() -> None:
@@ -194,9 +205,9 @@ def test_another_passage_never_covers_less(reference: str, passages: list[str], 
 def test_without_errors_the_share_is_that_of_the_flagged() -> None:
     rng = np.random.default_rng(3)
     hits, flags, groups = rng.random(80) < 0.3, rng.random(80) < 0.5, np.arange(80)
-    assert share_given(hits, flags, groups, CERTAIN, CERTAIN) == share(
-        hits[flags] * 1.0, groups[flags]
-    )
+    assert stats_clustered.share_given(
+        hits, flags, groups, stats_clustered.CERTAIN, stats_clustered.CERTAIN
+    ) == share(hits[flags] * 1.0, groups[flags])
 
 
 def test_a_share_among_the_flagged_by_hand() -> None:
@@ -206,7 +217,7 @@ def test_a_share_among_the_flagged_by_hand() -> None:
              (0, 0, 16)]  # fmt: skip
     rows = [(hit, flag) for hit, flag, n in cells for _ in range(n)]
     hits, flags = np.array(rows, dtype=float).T
-    found = share_given(hits, flags, np.arange(200), (0.9, 0.9), (0.8, 0.8))
+    found = stats_clustered.share_given(hits, flags, np.arange(200), (0.9, 0.9), (0.8, 0.8))
     assert found is not None
     assert found.value == pytest.approx(0.4)
     assert found.low < 0.4 < found.high
@@ -216,8 +227,8 @@ def test_a_share_among_the_flagged_by_hand() -> None:
 def test_less_certain_errors_widen_the_share_among_the_flagged() -> None:
     rng = np.random.default_rng(5)
     hits, flags = (rng.random(300) < 0.3) * 1.0, (rng.random(300) < 0.6) * 1.0
-    sure = share_given(hits, flags, np.arange(300), (0.9, 0.9), (0.7, 0.7))
-    unsure = share_given(hits, flags, np.arange(300), (0.8, 1.0), (0.6, 0.8))
+    sure = stats_clustered.share_given(hits, flags, np.arange(300), (0.9, 0.9), (0.7, 0.7))
+    unsure = stats_clustered.share_given(hits, flags, np.arange(300), (0.8, 1.0), (0.6, 0.8))
     assert sure is not None
     assert unsure is not None
     assert unsure.value == pytest.approx(sure.value)
@@ -225,10 +236,10 @@ def test_less_certain_errors_widen_the_share_among_the_flagged() -> None:
 
 
 def test_a_detector_that_may_be_no_better_than_chance_says_nothing() -> None:
-    found = share_given([1, 0, 1], [1, 1, 0], [0, 1, 2], (0.4, 0.9), (0.5, 0.9))
+    found = stats_clustered.share_given([1, 0, 1], [1, 1, 0], [0, 1, 2], (0.4, 0.9), (0.5, 0.9))
     assert found is not None
     assert (found.low, found.high) == (0, 1)
-    assert share_given([1, 0], [0, 0], [0, 1], (0.9, 0.9), (0.9, 0.9)) is None
+    assert stats_clustered.share_given([1, 0], [0, 0], [0, 1], (0.9, 0.9), (0.9, 0.9)) is None
 
 
 def test_the_interval_among_the_flagged_holds_the_truth_as_often_as_it_says() -> None:
@@ -238,7 +249,7 @@ def test_the_interval_among_the_flagged_holds_the_truth_as_often_as_it_says() ->
         real = rng.random(200) < 0.7
         hits = np.where(real, faults(rng, 0.25, conversations=200, turns=1)[:, 0], True)
         flags = np.where(real, rng.random(200) < 0.9, rng.random(200) < 0.15)
-        found = share_given(hits, flags, np.arange(200), (0.85, 0.95), (0.8, 0.9))
+        found = stats_clustered.share_given(hits, flags, np.arange(200), (0.85, 0.95), (0.8, 0.9))
         assert found is not None
         held += found.low <= 0.25 <= found.high
     assert held >= 190
@@ -251,7 +262,7 @@ def test_the_signal_fires_on_planted_faults_and_not_on_clean_data() -> None:
     def fires(at_fault: Any) -> bool:
         wrong = at_fault.ravel()
         names = [f"c{row // at_fault.shape[1]}" for row in range(len(wrong))]
-        found = measure(Knowledge(), batch(
+        found = measure(signal_knowledge.KnowledgeSignal(), batch(
             answerable=[True] * len(wrong), score=[0.0 if bad else 1.0 for bad in wrong],
             conversation=names,
         ))  # fmt: skip
@@ -272,8 +283,12 @@ def test_retrieval_recall_on_real_questions_holds_what_people_labelled(shared: P
         "contexts": [[text["text"] for text in each["contexts"]] for each in tasks],
         "reference": [each["targets"][0]["text"] for each in tasks],
     }
-    by_people = evidence(measure(Knowledge(), batch(answerable=truth)), "retrieval_recall")
-    by_words = evidence(measure(Knowledge(), batch(**columns)), "retrieval_recall")
+    by_people = evidence(
+        measure(signal_knowledge.KnowledgeSignal(), batch(answerable=truth)), "retrieval_recall"
+    )
+    by_words = evidence(
+        measure(signal_knowledge.KnowledgeSignal(), batch(**columns)), "retrieval_recall"
+    )
     assert by_people.value == pytest.approx(sum(truth) / len(truth))
     assert by_words.low is not None
     assert isinstance(by_words.high, float)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import Batch, Evidence, Latency, Unknown, by_tokens
+from internals import Batch, Evidence, Unknown, signal_latency
 from plain_engine import batch, measure
 from worlds_latency import calls
 
@@ -17,7 +17,9 @@ MISSED_S = 0.5  # a target that no call keeps
 
 
 def evidence(traces: Batch, target_s: float | None = None) -> dict[str, Evidence]:
-    return {each.id: each for each in measure(Latency(target_s), traces).evidence}
+    return {
+        each.id: each for each in measure(signal_latency.LatencySignal(target_s), traces).evidence
+    }
 
 
 def asks(one: Evidence) -> str:
@@ -114,7 +116,7 @@ def test_the_first_token_is_told_where_it_is_reported() -> None:
 def test_bins_hold_all_calls_and_at_most_thirty() -> None:
     rng = np.random.default_rng(1)
     tokens = np.round(rng.lognormal(6, 1, 5000))
-    (pictured,) = by_tokens(tokens / 100, tokens)
+    (pictured,) = signal_latency.by_tokens(tokens / 100, tokens)
     rows = pictured.columns
     assert sum(map(int, rows["n"])) == 5000
     assert len(rows["n"]) <= 30
@@ -129,7 +131,7 @@ def test_bins_hold_all_calls_and_at_most_thirty() -> None:
 
 @given(st.lists(st.sampled_from([0.0, 5.0, 5.0, 9.0, math.nan]), max_size=60))
 def test_bins_of_few_or_equal_sizes_are_no_error(tokens: list[float]) -> None:
-    pictured = by_tokens(np.ones(len(tokens)), np.array(tokens))
+    pictured = signal_latency.by_tokens(np.ones(len(tokens)), np.array(tokens))
     known = sum(not math.isnan(each) for each in tokens)
     assert len(pictured) == (known >= 20)
     for each in pictured:
@@ -137,7 +139,7 @@ def test_bins_of_few_or_equal_sizes_are_no_error(tokens: list[float]) -> None:
 
 
 def test_nothing_at_all_is_unknown_and_no_error() -> None:
-    found = measure(Latency(2.0), Batch())
+    found = measure(signal_latency.LatencySignal(2.0), Batch())
     assert not found.series
     assert all(not each.known for each in found.evidence)
 

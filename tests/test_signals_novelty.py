@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import Batch, Evidence, Neighbours, Novelty, Unknown, embed, flagged, neighbours
+from internals import Batch, Evidence, Unknown, signal_novelty, text_embedding
 from plain_engine import measure
 from worlds_novelty import DAY_S, START_S, asked
 
@@ -36,7 +36,7 @@ OTHER = [
 
 
 def evidence(traces: Batch) -> tuple[Evidence, Evidence]:
-    novel, drift = measure(Novelty(), traces).evidence
+    novel, drift = measure(signal_novelty.NoveltySignal(), traces).evidence
     return novel, drift
 
 
@@ -113,7 +113,9 @@ def test_the_same_traces_give_the_same_evidence_in_any_order() -> None:
 def test_neighbours_are_those_of_other_conversations_the_nearest_first() -> None:
     angle = np.array([0.0, 0.1, 0.25, 1.0])
     vectors = np.column_stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
-    found = neighbours(vectors, np.array([0, 0, 1, 2]), np.array([False, False, True, True]))
+    found = signal_novelty.neighbours(
+        vectors, np.array([0, 0, 1, 2]), np.array([False, False, True, True])
+    )
     assert found.places[:, 0].tolist() == [2, 2, 1, 2]
     assert found.cosines[0, :2].tolist() == pytest.approx([np.cos(0.25), np.cos(1.0)])
     # of the first two the only earlier ones are of their own conversation
@@ -125,21 +127,23 @@ def test_less_is_new_enough_where_another_of_the_last_month_is_nearer() -> None:
     earlier = [0.5 + 0.02 * each for each in range(20)] + [0.53, 0.60, 0.60, 0.62]
     nearest = [(each + 1) % 20 for each in range(20)] + [0, 22, 0, 22]
     later = np.arange(24) >= 20
-    near = Neighbours(
+    near = signal_novelty.Neighbours(
         np.array(nearest)[:, None], np.full((24, 1), 0.9, np.float32), np.array(earlier, np.float32)
     )
-    found = flagged(near, np.arange(24), later, np.random.default_rng(1))
+    found = signal_novelty.flagged(near, np.arange(24), later, np.random.default_rng(1))
     assert found.limits == pytest.approx((0.538, 0.614))
     assert found.rows[later].tolist() == [True, True, False, False]
 
 
 def test_the_same_request_in_other_letters_is_never_new() -> None:
-    near = Neighbours(
+    near = signal_novelty.Neighbours(
         np.zeros((40, 1), np.int64), np.ones((40, 1), np.float32), np.full(40, 0.96, np.float32)
     )
     later = np.arange(40) >= 20
     near.earlier[later] = 0.955  # farther than all earlier ones among themselves
-    assert not flagged(near, np.arange(40), later, np.random.default_rng(1)).rows.any()
+    assert not signal_novelty.flagged(
+        near, np.arange(40), later, np.random.default_rng(1)
+    ).rows.any()
 
 
 def test_shuffled_conversations_say_what_chance_flags() -> None:
@@ -148,7 +152,9 @@ def test_shuffled_conversations_say_what_chance_flags() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     talks = np.arange(900) // 3
     later = talks >= 200
-    found = flagged(neighbours(vectors, talks, later), talks, later, rng)
+    found = signal_novelty.flagged(
+        signal_novelty.neighbours(vectors, talks, later), talks, later, rng
+    )
     # nothing is new: what is flagged lies within four deviations of what chance flags
     assert abs(found.rows[later].mean() - found.by_chance) < 4 * found.spread
     assert 0.005 < found.spread < 0.06
@@ -160,13 +166,15 @@ def test_a_conversation_that_reaches_over_both_times_is_not_moved() -> None:
     vectors = np.eye(60, dtype=np.float32)
     talks = np.zeros(60, dtype=np.int64)  # a single conversation, half of it later
     later = np.arange(60) >= 30
-    found = flagged(neighbours(vectors, talks, later), talks, later, np.random.default_rng(1))
+    found = signal_novelty.flagged(
+        signal_novelty.neighbours(vectors, talks, later), talks, later, np.random.default_rng(1)
+    )
     assert found.spread == 0
 
 
 @given(st.lists(st.text(max_size=30), max_size=5))
 def test_any_text_has_a_vector_of_length_one_or_none(texts: list[str]) -> None:
-    found = embed(texts)
+    found = text_embedding.embed(texts)
     assert found is not None
     assert len(found) == len(texts)
     for length in np.linalg.norm(found, axis=1).tolist() if texts else []:

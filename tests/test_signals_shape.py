@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import Evidence, Materials, ShapeSignal, TextsSignal, Unknown
+from internals import Evidence, Materials, Unknown, signal_shape
 from plain_engine import batch, measure
 
 N = 60
@@ -21,7 +21,7 @@ ASKED = [f"Question {n} about the plan of team {n % 7}?" for n in range(N)]
 def found(**columns: Any) -> dict[str, Evidence]:
     """Measurements over traces, each a conversation of its own."""
     told = {"input": ASKED} | columns
-    return {each.id: each for each in measure(ShapeSignal(), batch(**told)).evidence}
+    return {each.id: each for each in measure(signal_shape.ShapeSignal(), batch(**told)).evidence}
 
 
 def value(told: dict[str, Evidence], name: str) -> float:
@@ -135,7 +135,7 @@ SPOKEN = {
 
 
 def texts(cases: Sequence[str] = (), **columns: Any) -> dict[str, Evidence]:
-    found = measure(TextsSignal(Materials(asked=tuple(cases))), batch(**columns))
+    found = measure(signal_shape.TextsSignal(Materials(asked=tuple(cases))), batch(**columns))
     return {each.id: each for each in found.evidence}
 
 

@@ -14,26 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import (
-    Batch,
-    Evidence,
-    Series,
-    Traffic,
-    Trend,
-    Unknown,
-    distinct_models,
-    months_needed,
-)
+from internals import Batch, Evidence, Series, Unknown, signal_traffic, stats_forecast
 from plain_engine import batch, measure, table_of
 from worlds_traffic import DAY_S, MONTH_DAYS, START_S, visits
 
 
-def evidence(*batches: Batch, signal: Traffic | None = None) -> dict[str, Evidence]:
-    return {each.id: each for each in measure(signal or Traffic(), *batches).evidence}
+def evidence(
+    *batches: Batch, signal: signal_traffic.TrafficSignal | None = None
+) -> dict[str, Evidence]:
+    return {
+        each.id: each
+        for each in measure(signal or signal_traffic.TrafficSignal(), *batches).evidence
+    }
 
 
 def series(*batches: Batch) -> Series:
-    (found,) = measure(Traffic(), *batches).series
+    (found,) = measure(signal_traffic.TrafficSignal(), *batches).series
     return found
 
 
@@ -191,7 +187,7 @@ def test_spend_is_a_sum_and_a_mean() -> None:
 
 def test_models_are_counted_by_what_they_are() -> None:
     names = ["gpt-4o", "openai/gpt-4o-2024-08-06", "azure:GPT-4o", "claude-sonnet-4-20250514"]
-    assert distinct_models(names) == 2
+    assert signal_traffic.distinct_models(names) == 2
     found = evidence(batch(model=names))["models_seen"]
     assert (found.value, found.low, found.high) == (2, 2, "open")
 
@@ -216,15 +212,19 @@ def test_growth_without_noise_is_found() -> None:
 def test_a_growth_that_is_not_told_from_none_says_how_many_months_would() -> None:
     # by hand: t of 10 degrees is 2.2281, so (2.2281 + 0.8416) · 0.05 = 0.1535 must fit into 0.1;
     # the error falls with the power 1.5 of the length: 3 · 1.535^(2/3) = 3.99 months
-    line = Trend(
+    line = stats_forecast.Trend(
         growth=0.1, error=0.05, degrees=10, level=0.0, level_error=0.0, together=0.0,
         scatter=0.0, alike=0.0,
     )  # fmt: skip
-    assert months_needed(line, 3.0) == 4
-    assert months_needed(line._replace(growth=-0.1), 3.0) == 4
-    assert months_needed(line._replace(growth=0.05), 3.0) == 7  # 3 · 3.07^(2/3) = 6.3
-    assert months_needed(line._replace(growth=0.0), 3.0) is None
-    assert months_needed(line._replace(error=0.01), 3.0) == 4  # never fewer than there are
+    assert signal_traffic.months_needed(line, 3.0) == 4
+    assert signal_traffic.months_needed(line._replace(growth=-0.1), 3.0) == 4
+    assert (
+        signal_traffic.months_needed(line._replace(growth=0.05), 3.0) == 7
+    )  # 3 · 3.07^(2/3) = 6.3
+    assert signal_traffic.months_needed(line._replace(growth=0.0), 3.0) is None
+    assert (
+        signal_traffic.months_needed(line._replace(error=0.01), 3.0) == 4
+    )  # never fewer than there are
 
 
 def test_three_months_of_growth_ask_for_more_only_where_none_is_seen() -> None:
@@ -287,7 +287,7 @@ def test_the_order_of_the_log_changes_nothing(order: list[int]) -> None:
 
 
 def test_nothing_at_all_is_unknown_and_no_error() -> None:
-    found = measure(Traffic(), Batch())
+    found = measure(signal_traffic.TrafficSignal(), Batch())
     assert not found.series
     assert all(not each.known for each in found.evidence)
 
@@ -311,8 +311,8 @@ def test_growth_is_seen_where_it_is_and_not_where_it_isn_t(
 
 def test_months_of_a_draw_have_its_error() -> None:
     log = batch(timestamp=hourly(90), conversation=[f"c{n // 3}" for n in range(90 * 24 + 1)])
-    drawn = replace(table_of(Traffic(), [log]), share=0.25)
-    (volume,), exact = Traffic().finish(drawn).series, series(log).columns
+    drawn = replace(table_of(signal_traffic.TrafficSignal(), [log]), share=0.25)
+    (volume,), exact = signal_traffic.TrafficSignal().finish(drawn).series, series(log).columns
     for n, whole in enumerate(volume.columns["whole"]):
         if volume.columns["forecast"][n]:
             continue
@@ -333,8 +333,12 @@ def test_runs_of_a_test_say_nothing_about_the_volume_of_real_use() -> None:
         "conversation": [f"c{n}" for n in range(900)],
         "usd": [0.01] * 900,
     }
-    used = {one.id: one for one in measure(Traffic(), batch(**columns)).evidence}
-    tested = measure(Traffic(), batch(**columns, case=[f"t{n}" for n in range(900)]))
+    used = {
+        one.id: one for one in measure(signal_traffic.TrafficSignal(), batch(**columns)).evidence
+    }
+    tested = measure(
+        signal_traffic.TrafficSignal(), batch(**columns, case=[f"t{n}" for n in range(900)])
+    )
     found = {one.id: one for one in tested.evidence}
     for name in ("requests_per_month", "usd_per_month"):
         assert used[name].known

@@ -10,15 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import (
-    COLUMNS,
-    Batch,
-    Evidence,
-    Materials,
-    Phrases,
-    Unknown,
-    generic_phrases,
-)
+from internals import COLUMNS, Batch, Evidence, Materials, Unknown, text_glossary
 from internals import VoiceSamples as Wanted
 from internals import VoiceVoice as Voice
 from plain_engine import batch, measure
@@ -59,14 +51,14 @@ def test_the_list_has_a_source_and_a_date_and_every_phrase_once() -> None:
     text = files("tuneworthy.text").joinpath("generic_phrases.txt").read_text("utf-8")
     assert "# Source: ours" in text
     assert "# Dated: 20" in text
-    phrases = generic_phrases()
+    phrases = text_glossary.generic_phrases()
     assert 60 <= len(phrases) == len({each.casefold() for each in phrases})
     assert all(each == each.strip() for each in phrases)
 
 
-@pytest.mark.parametrize("phrase", generic_phrases())
+@pytest.mark.parametrize("phrase", text_glossary.generic_phrases())
 def test_every_phrase_is_found_in_a_sentence_in_any_capitals_and_apostrophes(phrase: str) -> None:
-    looked = Phrases(None)
+    looked = text_glossary.Phrases(None)
     for text in (f"Well, {phrase}…", phrase.upper(), phrase.replace("'", "’")):
         assert looked.any([text, "", None]).tolist() == [True, False, False]
 
@@ -75,23 +67,23 @@ def test_every_phrase_is_found_in_a_sentence_in_any_capitals_and_apostrophes(phr
     "text", [PLAIN, "", "I hope this helpful note", "a great questionnaire", "happy to", "delving"]
 )
 def test_what_only_resembles_a_phrase_is_not_found(text: str) -> None:
-    assert not Phrases(None).any([text]).any()
+    assert not text_glossary.Phrases(None).any([text]).any()
 
 
 def test_a_phrase_of_the_teams_own_samples_is_part_of_its_voice() -> None:
     own = Wanted(samples=("Hi! I’d be happy to. Mind the gap.",))
-    assert not Phrases(own).any([GENERIC]).any()
-    assert Phrases(NOBODY).any([GENERIC]).all()
+    assert not text_glossary.Phrases(own).any([GENERIC]).any()
+    assert text_glossary.Phrases(NOBODY).any([GENERIC]).all()
 
 
 def test_what_the_team_avoids_counts_even_where_its_samples_say_it() -> None:
     own = Wanted(samples=("Kindly note.",), avoid=("kindly", " "))
-    assert Phrases(own).any(["KINDLY wait.", "unkindly"]).tolist() == [True, False]
+    assert text_glossary.Phrases(own).any(["KINDLY wait.", "unkindly"]).tolist() == [True, False]
 
 
 def test_phrases_are_counted_most_frequent_first() -> None:
     texts = [GENERIC, "As an AI, I'd be happy to.", None]
-    assert Phrases(None).counts(texts) == [("I'd be happy to", 2), ("as an AI", 1)]
+    assert text_glossary.Phrases(None).counts(texts) == [("I'd be happy to", 2), ("as an AI", 1)]
 
 
 # Share and drift --------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from internals import Batch, Signer, Unknown
+from internals import Batch, Unknown, measure_sample
 from test_engine import cut, materials, world
 from tuneworthy.cli import run
 from tuneworthy.errors import InputError
@@ -46,7 +46,7 @@ def test_any_partition_comes_to_the_same(
             yield draw.of(file, number)
 
     whole = measure(batches(), every, folder=folder, piece=lambda: at[0], share=share)
-    signer, again = Signer(), Sampling(share, seed)
+    signer, again = measure_sample.Signer(), Sampling(share, seed)
     for n, file in enumerate(files):
         some = again.of(file, n)
         signer.add(some.column("input"), some.output)

@@ -11,19 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from internals import (
-    Estimate,
-    Race,
-    beta_quantile,
-    beta_share,
-    cases_needed,
-    ceiling,
-    clopper_pearson,
-    expected_gain,
-    paired_difference,
-    predicted_difference,
-    predicted_mean,
-)
+from internals import Estimate, ceiling, stats_compare, stats_intervals
 from worlds_lab import LONGEST, answers, conversations, estimates, judged, lab, raced
 
 unit = st.floats(0, 1)
@@ -41,7 +29,7 @@ def tail(most: int, n: int, rate: float) -> float:
 @given(st.integers(1, 60), st.data())
 def test_each_exact_end_leaves_a_tail_of_one_in_forty(n: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, n))
-    low, high = clopper_pearson(hits, n)
+    low, high = stats_intervals.clopper_pearson(hits, n)
     if hits < n:
         assert tail(hits, n, high) == pytest.approx(0.025, abs=1e-7)
     if hits:
@@ -50,20 +38,26 @@ def test_each_exact_end_leaves_a_tail_of_one_in_forty(n: int, data: st.DataObjec
 
 
 def test_exact_ends_without_a_hit_are_known_in_closed_form() -> None:
-    assert list(clopper_pearson(0, 20)) == pytest.approx([0, 1 - 0.025 ** (1 / 20)])
-    assert clopper_pearson(0, 0) == (0.0, 1.0)
+    assert list(stats_intervals.clopper_pearson(0, 20)) == pytest.approx([0, 1 - 0.025 ** (1 / 20)])
+    assert stats_intervals.clopper_pearson(0, 0) == (0.0, 1.0)
     with pytest.raises(ValueError, match="successes"):
-        clopper_pearson(2, 1)
+        stats_intervals.clopper_pearson(2, 1)
 
 
 @given(st.floats(0.001, 0.999), st.floats(0.5, 500), st.floats(0.5, 500))
 def test_the_beta_distribution_has_its_mirror_and_its_closed_forms(
     x: float, a: float, b: float
 ) -> None:
-    assert beta_share(x, a, 1) == pytest.approx(x**a, abs=1e-9)
-    assert beta_share(x, 0.5, 0.5) == pytest.approx(2 / math.pi * math.asin(math.sqrt(x)))
-    assert beta_share(x, a, b) + beta_share(1 - x, b, a) == pytest.approx(1, abs=1e-9)
-    assert beta_share(beta_quantile(0.3, a, b), a, b) == pytest.approx(0.3, abs=1e-6)
+    assert stats_intervals.beta_share(x, a, 1) == pytest.approx(x**a, abs=1e-9)
+    assert stats_intervals.beta_share(x, 0.5, 0.5) == pytest.approx(
+        2 / math.pi * math.asin(math.sqrt(x))
+    )
+    assert stats_intervals.beta_share(x, a, b) + stats_intervals.beta_share(
+        1 - x, b, a
+    ) == pytest.approx(1, abs=1e-9)
+    assert stats_intervals.beta_share(
+        stats_intervals.beta_quantile(0.3, a, b), a, b
+    ) == pytest.approx(0.3, abs=1e-6)
 
 
 @pytest.mark.parametrize(("n", "rate"), [(30, 0.95), (30, 0.97), (100, 0.99), (100, 0.9)])
@@ -140,7 +134,10 @@ def test_a_paired_difference_lies_in_its_interval_and_turns_with_its_arms(
     cells: list[tuple[float, float, int]],
 ) -> None:
     first, second, talk = zip(*cells, strict=True)
-    found, turned = paired_difference(first, second, talk), paired_difference(second, first, talk)
+    found, turned = (
+        stats_compare.paired_difference(first, second, talk),
+        stats_compare.paired_difference(second, first, talk),
+    )
     both = [one - other for one, other in zip(first, second, strict=True)
             if not math.isnan(one - other)]  # fmt: skip
     if not both:
@@ -154,32 +151,34 @@ def test_a_paired_difference_lies_in_its_interval_and_turns_with_its_arms(
 
 
 def test_arms_that_tie_everywhere_may_still_differ() -> None:
-    found = paired_difference(np.ones(30), np.ones(30), np.arange(30))
+    found = stats_compare.paired_difference(np.ones(30), np.ones(30), np.arange(30))
     assert found is not None
     assert found.value == 0
     assert -0.1 < found.low < -0.05 < 0.05 < found.high < 0.1
 
 
 def test_one_conversation_tells_no_arms_apart() -> None:
-    found = paired_difference(np.ones(100), np.ones(100), np.zeros(100, dtype=int))
+    found = stats_compare.paired_difference(np.ones(100), np.ones(100), np.zeros(100, dtype=int))
     assert found == Estimate(0.0, -1.0, 1.0, 100, 1)
 
 
 def test_the_cases_to_tell_arms_apart_grow_with_the_likeness_of_conversations() -> None:
     # 6 of 30 differ: variance 0.16 · 30/29, difference 0.2: 7.849 · 0.16552 / 0.04 = 32.5
     first, second = np.array([1.0] * 6 + [0.0] * 24), np.zeros(30)
-    assert cases_needed(first, second) == 33
+    assert stats_compare.cases_needed(first, second) == 33
     # each twice, in one conversation: 30/29 · 4 · 4.8 / 60 = 0.33103, so 64.96
-    assert cases_needed(first.repeat(2), second.repeat(2), np.arange(30).repeat(2)) == 65
-    assert cases_needed(second, second) is None
-    assert cases_needed([1.0, math.nan], [0.0, 1.0]) is None
+    assert (
+        stats_compare.cases_needed(first.repeat(2), second.repeat(2), np.arange(30).repeat(2)) == 65
+    )
+    assert stats_compare.cases_needed(second, second) is None
+    assert stats_compare.cases_needed([1.0, math.nan], [0.0, 1.0]) is None
 
 
 def test_an_arm_that_always_loses_leaves_by_its_tenth_conversation_and_not_before_the_sixth() -> (
     None
 ):
     # stakes up to 0.95, twelve of them: 1.95^5 < 50, and 1.95^10 / 12 > 50
-    race = Race(2, alpha=0.02)
+    race = stats_compare.Race(2, alpha=0.02)
     for _ in range(10):
         race.add({arm: [float(arm)] for arm in race.running})
     after = race.result().dropped_after
@@ -191,7 +190,7 @@ def test_an_arm_that_always_loses_leaves_by_its_tenth_conversation_and_not_befor
 
 
 def test_arms_are_held_against_their_own_group() -> None:
-    race = Race(3, groups=["prompt", "tuned", "prompt"])
+    race = stats_compare.Race(3, groups=["prompt", "tuned", "prompt"])
     race.add({0: [0.0] * 50, 1: [1.0] * 50, 2: [0.0] * 50})
     assert race.running == (0, 1, 2)
     assert race.result().winner == 1
@@ -199,7 +198,7 @@ def test_arms_are_held_against_their_own_group() -> None:
 
 @given(st.integers(1, 5), st.integers(1, 30), st.randoms(use_true_random=False))
 def test_the_leader_stays_and_equals_stay(arms: int, rounds: int, random) -> None:  # type: ignore[no-untyped-def]  # hypothesis hands in its own kind of random
-    race, alike = Race(arms, alpha=0.9), Race(arms, alpha=0.9)
+    race, alike = stats_compare.Race(arms, alpha=0.9), stats_compare.Race(arms, alpha=0.9)
     for _ in range(rounds):
         race.add({arm: [random.random() < 0.5 + arm / 10] for arm in race.running})
         value = random.random()
@@ -210,13 +209,13 @@ def test_the_leader_stays_and_equals_stay(arms: int, rounds: int, random) -> Non
 
 
 def test_however_lax_a_race_is_its_leaders_stay() -> None:
-    lax = Race(4, alpha=5.0)
+    lax = stats_compare.Race(4, alpha=5.0)
     lax.add({0: [1.0, 0.0], 1: [0.0, 0.0], 2: [0.0, 0.0], 3: [0.0, 1.0]})
     assert lax.running == (0, 3)
 
 
 def test_a_race_of_nothing_drops_nobody() -> None:
-    race = Race(2)
+    race = stats_compare.Race(2)
     race.add({0: [], 1: []})
     assert (race.running, race.result().runs) == ((0, 1), 0)
 
@@ -225,7 +224,7 @@ def test_looking_after_every_case_drops_the_best_no_more_often_than_stated() -> 
     lost = 0
     for seed in range(150):
         scores = (np.random.default_rng(seed).random((12, 60)) < 0.5).astype(float)
-        race = Race(12, alpha=0.2)
+        race = stats_compare.Race(12, alpha=0.2)
         for values in scores.T.tolist():
             race.add({arm: [values[arm]] for arm in race.running})
         lost += 0 not in race.running
@@ -248,7 +247,10 @@ def test_a_judge_who_is_always_right_makes_every_case_a_label() -> None:
     rng = np.random.default_rng(1)
     truth = (rng.random(200) < 0.7).astype(float)
     labels = np.where(np.arange(200) < 50, truth, math.nan)
-    found, alone = predicted_mean(truth, labels), predicted_mean(np.zeros(200), labels)
+    found, alone = (
+        stats_compare.predicted_mean(truth, labels),
+        stats_compare.predicted_mean(np.zeros(200), labels),
+    )
     assert found is not None
     assert alone is not None
     assert found.value == pytest.approx(truth.mean())
@@ -261,7 +263,10 @@ def test_a_judge_who_is_off_by_the_same_everywhere_changes_nothing(off: float, s
     rng = np.random.default_rng(seed)
     labels = np.where(np.arange(90) < 30, (rng.random(90) < 0.6).astype(float), math.nan)
     judge = rng.random(90)
-    one, other = predicted_mean(judge, labels), predicted_mean(judge + off, labels)
+    one, other = (
+        stats_compare.predicted_mean(judge, labels),
+        stats_compare.predicted_mean(judge + off, labels),
+    )
     assert one is not None
     assert other is not None
     assert [one.low, one.high] == pytest.approx([other.low, other.high])
@@ -270,13 +275,15 @@ def test_a_judge_who_is_off_by_the_same_everywhere_changes_nothing(off: float, s
 
 def test_few_labels_or_labels_of_few_conversations_say_nothing() -> None:
     labels = np.array([1.0] * 19 + [math.nan] * 40)
-    assert predicted_mean(np.ones(59), labels) is None
-    assert predicted_mean(np.ones(60), np.ones(60), np.repeat(np.arange(15), 4)) is None
-    assert predicted_difference((np.ones(59), np.ones(59)), (labels, labels)) is None
+    assert stats_compare.predicted_mean(np.ones(59), labels) is None
+    assert (
+        stats_compare.predicted_mean(np.ones(60), np.ones(60), np.repeat(np.arange(15), 4)) is None
+    )
+    assert stats_compare.predicted_difference((np.ones(59), np.ones(59)), (labels, labels)) is None
 
 
 def test_labels_that_all_agree_are_not_certain() -> None:
-    found = predicted_mean(np.ones(25), np.ones(25))
+    found = stats_compare.predicted_mean(np.ones(25), np.ones(25))
     assert found is not None
     assert (found.value, found.high) == (1.0, 1.0)
     assert found.low < 1 - 3 / 25  # the share that shows no miss in 25 with a chance of 4%
@@ -286,8 +293,8 @@ def test_a_predicted_difference_turns_with_its_arms() -> None:
     rng = np.random.default_rng(3)
     human, judge = judged(rng, np.arange(100), (0.8, 0.7), 0.8)
     human[:, 40:] = math.nan
-    one = predicted_difference((judge[0], judge[1]), (human[0], human[1]))
-    other = predicted_difference((judge[1], judge[0]), (human[1], human[0]))
+    one = stats_compare.predicted_difference((judge[0], judge[1]), (human[0], human[1]))
+    other = stats_compare.predicted_difference((judge[1], judge[0]), (human[1], human[0]))
     assert one is not None
     assert other is not None
     assert [one.low, one.high] == pytest.approx([-other.high, -other.low])
@@ -295,7 +302,7 @@ def test_a_predicted_difference_turns_with_its_arms() -> None:
 
 @given(st.lists(unit, min_size=5, max_size=6))
 def test_the_value_of_a_draw_is_what_the_last_added_over_all_orders(scores: list[float]) -> None:
-    found = expected_gain(scores)
+    found = stats_compare.expected_gain(scores)
     assert found is not None
     orders = list(itertools.permutations(scores))
     gains = [max(order) - max(order[:-1]) for order in orders]
@@ -305,8 +312,8 @@ def test_the_value_of_a_draw_is_what_the_last_added_over_all_orders(scores: list
 
 
 def test_four_draws_say_nothing_of_a_fifth_and_the_best_of_all_leaves_nothing() -> None:
-    assert expected_gain([0.1, 0.2, 0.3, 0.4]) is None
-    assert expected_gain([0.1, 0.2, 0.3, 0.4, 1.0]) == (0.0, 0.0, 0.0)
+    assert stats_compare.expected_gain([0.1, 0.2, 0.3, 0.4]) is None
+    assert stats_compare.expected_gain([0.1, 0.2, 0.3, 0.4, 1.0]) == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("longest", [1, LONGEST])
@@ -332,8 +339,8 @@ def test_a_judge_with_a_bias_of_its_own_for_each_arm_leaves_the_interval_true() 
         human, judge = judged(rng, talk, (0.85, 0.75), 0.4)
         seen = human.copy()
         seen[:, rng.permutation(150)[60:]] = math.nan
-        mean = predicted_mean(judge[0], seen[0], talk)
-        apart = predicted_difference((judge[0], judge[1]), (seen[0], seen[1]), talk)
+        mean = stats_compare.predicted_mean(judge[0], seen[0], talk)
+        apart = stats_compare.predicted_difference((judge[0], judge[1]), (seen[0], seen[1]), talk)
         assert mean is not None
         assert apart is not None
         held += mean.low <= 0.85 <= mean.high, apart.low <= 0.1 <= apart.high
@@ -349,7 +356,7 @@ def test_nineteen_of_twenty_paired_intervals_hold_the_truth(longest: int) -> Non
         rng = np.random.default_rng([13, seed])
         talk = conversations(rng, 100, longest)
         one, other = answers(rng, talk, (0.9, 0.85))
-        found = paired_difference(one, other, talk)
+        found = stats_compare.paired_difference(one, other, talk)
         assert found is not None
         held += found.low <= 0.05 <= found.high
     assert held >= 135

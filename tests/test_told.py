@@ -7,41 +7,45 @@ import sys
 
 import pytest
 
-from internals import (
-    Check,
-    Factor,
-    Record,
-    dossier_schema,
-    field_docs,
-    framework_schema,
-)
+from internals import framework_schemas, model_base, model_framework
 from tuneworthy import Case, Dossier
 
 
 def test_a_field_means_what_the_line_below_it_says() -> None:
-    assert field_docs(Case)["name"] == "What the use case is called."
-    assert field_docs(Check)["at_least"] == "For a check that counts: how many are wanted."
+    assert framework_schemas.field_docs(Case)["name"] == "What the use case is called."
+    assert (
+        framework_schemas.field_docs(model_framework.Check)["at_least"]
+        == "For a check that counts: how many are wanted."
+    )
 
 
 def test_a_base_tells_of_the_fields_it_gives() -> None:
-    assert "title" not in vars(Factor).get("__annotations__", {})
-    assert field_docs(Factor)["title"] == field_docs(Check)["title"] != ""
+    assert "title" not in vars(model_framework.Factor).get("__annotations__", {})
+    assert (
+        framework_schemas.field_docs(model_framework.Factor)["title"]
+        == framework_schemas.field_docs(model_framework.Check)["title"]
+        != ""
+    )
 
 
 def test_a_field_without_such_a_line_is_told_nothing() -> None:
-    class Plain(Record):
+    class Plain(model_base.Record):
         one: int
         two: str
 
-    assert field_docs(Plain) == {}
-    assert "as_of" not in field_docs(Dossier)
+    assert framework_schemas.field_docs(Plain) == {}
+    assert "as_of" not in framework_schemas.field_docs(Dossier)
 
 
 @pytest.mark.parametrize(
     ("schema", "place", "field"),
     [
-        (framework_schema(), "Threshold", "value"),
-        (dossier_schema(), "Neighbour", "winner"),  # under a reference of its own
+        (framework_schemas.framework_schema(), "Threshold", "value"),
+        (
+            framework_schemas.dossier_schema(),
+            "Neighbour",
+            "winner",
+        ),  # under a reference of its own
     ],
 )
 def test_schemas_tell_it(schema: dict[str, dict[str, dict[str, dict[str, str]]]], place: str,

@@ -29,20 +29,17 @@ from hypothesis import strategies as st
 
 from internals import (
     COLUMNS,
-    Ahead,
     Limits,
     Message,
-    Raw,
     ToolCall,
     TraceFiles,
-    Unpacked,
-    mapping_from_text,
-    matching,
-    missing_entries,
+    files_case,
+    files_disk,
+    model_evidence,
     named,
-    read_mapping,
+    traces_mapping,
+    traces_stream,
 )
-from internals import EvidenceReading as Reading
 from tuneworthy import CaseError, InputError, load_case
 
 FIXTURES = Path(__file__).parent / "fixtures" / "traces"
@@ -51,10 +48,12 @@ Row = dict[str, Any]
 
 def load(
     *sources: Path | str, mapping: str = "", limits: Limits | None = None
-) -> tuple[list[Row], tuple[Reading, ...]]:
+) -> tuple[list[Row], tuple[model_evidence.FileReading, ...]]:
     """All traces as rows without what is missing, and what the readings say."""
     files = TraceFiles(
-        sources, mapping=mapping_from_text(mapping, "map.yaml") if mapping else None, limits=limits
+        sources,
+        mapping=traces_mapping.mapping_from_text(mapping, "map.yaml") if mapping else None,
+        limits=limits,
     )
     rows: list[Row] = []
     for chunk in files:
@@ -71,14 +70,14 @@ def load(
     return rows, files.readings
 
 
-def one(path: Path, text: str | bytes, **more: Any) -> tuple[list[Row], Reading]:
+def one(path: Path, text: str | bytes, **more: Any) -> tuple[list[Row], model_evidence.FileReading]:
     """The traces of one file with this content."""
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     rows, readings = load(path, **more)
     return rows, readings[0]
 
 
-def why(reading: Reading) -> dict[str, int]:
+def why(reading: model_evidence.FileReading) -> dict[str, int]:
     """What was skipped, by reason."""
     return {each.why: each.n for each in reading.skipped}
 
@@ -415,7 +414,7 @@ input: gen_ai.question
 )
 def test_a_wrong_mapping_is_refused_with_the_word_that_was_meant(text: str, says: str) -> None:
     with pytest.raises(InputError) as caught:
-        mapping_from_text(text, "map.yaml")
+        traces_mapping.mapping_from_text(text, "map.yaml")
     assert says in str(caught.value)
 
 
@@ -427,7 +426,7 @@ def test_a_wrong_file_given_as_a_mapping_is_not_quoted(tmp_path: Path) -> None:
     ):
         (tmp_path / "m").write_text(text)
         with pytest.raises(InputError) as caught:
-            read_mapping(tmp_path / "m")
+            traces_mapping.read_mapping(tmp_path / "m")
         told = str(caught.value)
         assert told.count("SECRET0123") <= (3 if "output" in text else 0), told
         assert "\u202e" not in told
@@ -436,7 +435,10 @@ def test_a_wrong_file_given_as_a_mapping_is_not_quoted(tmp_path: Path) -> None:
 
 def test_a_mapping_file_is_known_by_its_digest(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text("output: a\n")
-    assert read_mapping(tmp_path / "m.yaml").digest == hashlib.sha256(b"output: a\n").hexdigest()
+    assert (
+        traces_mapping.read_mapping(tmp_path / "m.yaml").digest
+        == hashlib.sha256(b"output: a\n").hexdigest()
+    )
 
 
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
@@ -632,8 +634,8 @@ def test_a_zstd_stream_is_torn_wherever_it_is_cut_and_nowhere_else(
     step = draw.draw(st.integers(1, 700))
     path = tmp_path_factory.getbasetemp() / "torn.zst"
     path.write_bytes(whole[:cut])
-    raw = Raw(path)
-    watched = Unpacked(Ahead(raw), raw, Limits())
+    raw = traces_stream.Raw(path)
+    watched = traces_stream.Unpacked(traces_stream.Ahead(raw), raw, Limits())
     while watched.read(step):
         pass
     raw.close()
@@ -708,7 +710,7 @@ def test_a_search_of_any_depth_follows_no_link_to_a_folder(tmp_path: Path) -> No
         (folder / name).symlink_to(".")
     for pattern in ("**/*.jsonl", "**/**/*.jsonl", "**/a/**/*.jsonl", "**"):
         case = a_case(folder, f"{{traces: ['{pattern}']}}")
-        assert missing_entries(case) == ()
+        assert files_case.missing_entries(case) == ()
         found = {path.relative_to(folder).as_posix() for path in named(case, "traces")}
         assert "a/b/t.jsonl" in found
         assert found <= {"a/b/t.jsonl", "linked.jsonl", "case.yaml"}
@@ -721,7 +723,7 @@ def test_links_that_lead_round_do_not_multiply_a_search(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).symlink_to(".")
     case = a_case(tmp_path, f"{{traces: ['{'*/' * 40}*.jsonl']}}")
-    assert missing_entries(case) == ("data.traces[1]",)
+    assert files_case.missing_entries(case) == ("data.traces[1]",)
     (tmp_path / "t.jsonl").write_text(PLAIN_TEXT)
     assert [path.name for path in named(case, "traces")] == ["t.jsonl"]
 
@@ -743,7 +745,7 @@ def test_patterns_mean_what_they_do_elsewhere(
     meant = {
         Path(one) for one in told if (folder / one.rstrip("/")).exists()
     }  # it names others too
-    found = {one.relative_to(folder) for one in matching(pattern, folder)}
+    found = {one.relative_to(folder) for one in files_disk.matching(pattern, folder)}
     assert found - {Path()} == meant - {Path()}
 
 
@@ -1063,7 +1065,7 @@ def test_batches_of_long_records_are_short(tmp_path: Path) -> None:
     long = "x" * 100_000
     path = tmp_path / "t"
     (tmp_path / "m.yaml").write_text("output: said\n", "utf-8")
-    mapping = read_mapping(tmp_path / "m.yaml")
+    mapping = traces_mapping.read_mapping(tmp_path / "m.yaml")
     for text, fields in (
         (lines(*({"output": long} for _ in range(20))), None),
         (lines(*({"output": 1, "input": long} for _ in range(20))), None),

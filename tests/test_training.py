@@ -13,32 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from internals import (
-    GATES,
-    TARGET_RULES,
     Fake,
     Label,
-    LabelQueue,
     LabelTask,
     Reply,
     Request,
     TrainingExample,
-    append_evidence,
     append_label,
-    content_id,
-    export,
-    open_queue,
-    own_answers,
-    pass_gates,
-    read_candidates,
-    read_training,
-    refused_by,
+    files_stores,
+    model_training,
     run,
-    set_digest,
-    target,
-    target_names,
-    training_record,
+    training_candidates,
+    training_export,
+    training_gate,
     watch,
-    written,
+    workspace_labelling,
 )
 from lab_world import PLAIN, folder_of
 from pilot_world import trained_on
@@ -104,7 +93,7 @@ def folder(
 
 def kept_out(place: Path, **options: Any) -> dict[str, tuple[int, tuple[str, ...]]]:
     """What each gate kept out, with where its samples come from."""
-    made = pass_gates(place, **options).made
+    made = training_gate.pass_gates(place, **options).made
     return {
         gate.id: (gate.examples, tuple(sample.split(" ", 1)[0] for sample in gate.samples))
         for gate in made.gates
@@ -113,7 +102,7 @@ def kept_out(place: Path, **options: Any) -> dict[str, tuple[int, tuple[str, ...
 
 
 def kept(place: Path) -> tuple[TrainingExample, ...]:
-    found = read_training(load_case(place))
+    found = files_stores.read_training(load_case(place))
     return () if found is None else found[1]
 
 
@@ -194,7 +183,9 @@ def test_what_is_planted_stays_out_line_by_line_and_the_rest_passes(tmp_path: Pa
 
 
 def test_every_sample_is_masked(tmp_path: Path) -> None:
-    made = pass_gates(folder(tmp_path, [row for row, _ in PLANTED], evaluation=EVALUATION)).made
+    made = training_gate.pass_gates(
+        folder(tmp_path, [row for row, _ in PLANTED], evaluation=EVALUATION)
+    ).made
     told = " ".join(sample for gate in made.gates for sample in gate.samples)
     for secret in ("kim.lee", "AKIA", "4111", "jo.smith"):
         assert secret not in told
@@ -215,7 +206,7 @@ def test_personal_data_may_be_masked_in_the_set_alone(tmp_path: Path) -> None:
 
 def test_parts_never_share_a_conversation_and_a_tenth_is_held_back(tmp_path: Path) -> None:
     rows = [{**row, "conversation_id": f"talk {n // 3}"} for n, row in enumerate(plenty(30))]
-    made = pass_gates(folder(tmp_path, rows)).made
+    made = training_gate.pass_gates(folder(tmp_path, rows)).made
     parts: dict[str, set[str]] = {}
     for one in kept(tmp_path):
         parts.setdefault(one.conversation_id or "", set()).add(one.split)
@@ -236,16 +227,16 @@ def test_the_digest_is_that_of_the_examples_in_whatever_files_and_order(
     (other / "case.yaml").write_text(
         text.replace("training: examples.jsonl", "training: ['*.jsonl']"), encoding="utf-8"
     )
-    first, second = pass_gates(one).made, pass_gates(other).made
+    first, second = training_gate.pass_gates(one).made, training_gate.pass_gates(other).made
     assert (first.digest, first.size) == (second.digest, second.size)
-    assert first.digest == set_digest(reversed(kept(one)))
+    assert first.digest == model_training.set_digest(reversed(kept(one)))
     changed = kept(one)[0].model_copy(update={"split": "elsewhere"})
-    assert set_digest([changed, *kept(one)[1:]]) != first.digest
+    assert model_training.set_digest([changed, *kept(one)[1:]]) != first.digest
 
 
 def test_a_set_that_was_changed_by_hand_is_refused(tmp_path: Path) -> None:
     place = folder(tmp_path, plenty(12))
-    pass_gates(place)
+    training_gate.pass_gates(place)
     path = place / ".tuneworthy" / "training.jsonl"
     path.write_text(path.read_text("utf-8").replace("answer", "reply"), encoding="utf-8")
     assert run(["export", str(place), "--to", "openai-sft"]) == 2
@@ -271,10 +262,10 @@ FORMS: list[dict[str, Any]] = [
 def test_whatever_form_it_is_written_in_it_says_the_same(
     tmp_path: Path, form: dict[str, Any]
 ) -> None:
-    found = read_candidates(load_case(folder(tmp_path, [form]))).found
-    (wanted,) = read_candidates(load_case(folder(tmp_path, [FORMS[0]]))).found
+    found = training_candidates.read_candidates(load_case(folder(tmp_path, [form]))).found
+    (wanted,) = training_candidates.read_candidates(load_case(folder(tmp_path, [FORMS[0]]))).found
     assert [one.example.id for one in found] == [wanted.example.id]
-    assert wanted.example.id == content_id(wanted.example.messages)
+    assert wanted.example.id == model_training.content_id(wanted.example.messages)
 
 
 def test_pairs_keep_their_worse_answer(tmp_path: Path) -> None:
@@ -284,7 +275,7 @@ def test_pairs_keep_their_worse_answer(tmp_path: Path) -> None:
          "non_preferred_output": [{"role": "assistant", "content": "s"}]},
         {"prompt": "which depot", "chosen": "n", "rejected": "s"},
     ]  # fmt: skip
-    (one,) = read_candidates(load_case(folder(tmp_path, rows))).found
+    (one,) = training_candidates.read_candidates(load_case(folder(tmp_path, rows))).found
     assert (one.example.answer.content, one.example.rejected) == ("n", "s")
 
 
@@ -325,13 +316,16 @@ def test_no_line_however_strange_stops_the_reading(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any]
 ) -> None:
     place = folder(tmp_path_factory.mktemp("strange"), [*plenty(1), *map(json.dumps, rows)])
-    found = read_candidates(load_case(place))
+    found = training_candidates.read_candidates(load_case(place))
     assert len(found.found) + len(found.unread) + len(found.repeated) == len(rows) + 1
-    made = pass_gates(place).made
+    made = training_gate.pass_gates(place).made
     assert made.size <= len(found.found)
-    for name in target_names():
+    for name in training_export.target_names():
         for one in found.found:
-            assert all(isinstance(why, str) for why in refused_by(one.example, target(name)))
+            assert all(
+                isinstance(why, str)
+                for why in training_export.refused(one.example, training_export.target(name))
+            )
 
 
 # Logs and reviews ---------------------------------------------------------------------------------
@@ -342,8 +336,8 @@ def log(n: int, **more: Any) -> dict[str, Any]:
     return {"conversation_id": f"c{n}", "input": asked, "output": f"reply {n} to it", **more}
 
 
-def reviewing(place: Path, who: str) -> LabelQueue:
-    return open_queue(place, LabelTask("training", who))
+def reviewing(place: Path, who: str) -> workspace_labelling.LabelQueue:
+    return workspace_labelling.open_queue(place, LabelTask("training", who))
 
 
 def said(place: Path, who: str, value: str, n: int = 0, text: str = "") -> str:
@@ -358,7 +352,7 @@ def test_a_log_gives_unreviewed_candidates_and_nothing_usable(tmp_path: Path) ->
     traces = [log(n) for n in range(8)] + [
         log(8, error="timeout"), log(9, finish="length"), log(10, score=0, output="wrong")
     ]  # fmt: skip
-    report = pass_gates(folder(tmp_path, [], traces=traces))
+    report = training_gate.pass_gates(folder(tmp_path, [], traces=traces))
     assert (report.made.size, report.made.unreviewed) == (0, 9)
     assert report.read.left_out == {"error": 1, "low_score": 1}
     assert kept_out(tmp_path)["cut_off"][0] == 1
@@ -376,7 +370,7 @@ def test_what_people_accept_or_edit_enters_and_what_they_reject_or_differ_on_sta
     differ = said(place, "ada", "accept", 3)
     said(place, "bob", "reject", 3)
     said(place, "bob", "accept", 0)
-    made = pass_gates(place).made
+    made = training_gate.pass_gates(place).made
     assert {one.id for one in kept(place)} == {accepted, edited}
     (better,) = (one for one in kept(place) if one.id == edited)
     assert better.answer.content == "a better reply"
@@ -384,11 +378,11 @@ def test_what_people_accept_or_edit_enters_and_what_they_reject_or_differ_on_sta
     assert (made.accepted, made.edited, made.rejected, made.unreviewed) == (1, 1, 1, 2)
     assert (made.reviewers, made.twice, made.agreed) == (("ada", "bob"), 3, 2)
     assert made.reasons == {"out of date": 1}
-    queue = open_queue(place, LabelTask("settle"))
+    queue = workspace_labelling.open_queue(place, LabelTask("settle"))
     (item,) = queue.items.values()
     assert item.case.id == differ
     queue.keep(item, "accept")
-    pass_gates(place)
+    training_gate.pass_gates(place)
     assert {one.id for one in kept(place)} == {accepted, edited, differ}
 
 
@@ -424,7 +418,7 @@ def test_the_rate_of_good_ones_comes_from_those_drawn_at_random(tmp_path: Path) 
     place = folder(tmp_path, plenty(30))
     for n in range(20):
         said(place, "ada", "accept" if n % 4 else "reject", n)
-    good, n = pass_gates(place).random
+    good, n = training_gate.pass_gates(place).random
     assert 0 < good < n <= 20
 
 
@@ -440,7 +434,7 @@ def test_whether_labels_beat_the_model_is_told_with_an_interval(
     for n, value in enumerate(values):
         label = Label(task="pairwise", case=f"e{n}", value=value, arm="label", against="v1 · m")
         append_label(load_case(place), "ada", label)
-    one = pass_gates(place).made.better
+    one = training_gate.pass_gates(place).made.better
     assert one is not None
     assert one.share == pytest.approx((won + tied / 2) / 50)
     assert {"better": one.low > 0.5, "worse": one.high < 0.5, "open": one.low < 0.5 < one.high}[
@@ -451,8 +445,10 @@ def test_whether_labels_beat_the_model_is_told_with_an_interval(
 
 # The hand-off -------------------------------------------------------------------------------------
 
-SFT = [name for name in target_names() if name.endswith("-sft") or name == "unsloth"]
-DPO = [name for name in target_names() if name.endswith("-dpo")]
+SFT = [
+    name for name in training_export.target_names() if name.endswith("-sft") or name == "unsloth"
+]
+DPO = [name for name in training_export.target_names() if name.endswith("-dpo")]
 
 
 def pairs(n: int) -> list[dict[str, Any]]:
@@ -465,27 +461,27 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("whole")
     rows = [{**row, "tools": TOOLS} if n % 2 else row for n, row in enumerate(pairs(30))]
     folder(place, [{k: v for k, v in row.items() if k != "tools"} for row in rows])
-    pass_gates(place)
+    training_gate.pass_gates(place)
     return place
 
 
-@pytest.mark.parametrize("name", target_names())
+@pytest.mark.parametrize("name", training_export.target_names())
 def test_a_target_is_data_with_a_source_and_a_day(name: str, package: Path) -> None:
     text = (package / "training" / "targets" / f"{name}.yaml").read_text("utf-8")
-    one = target(name)
+    one = training_export.target(name)
     assert text.count("\n") <= 40
     assert all(page.startswith("https://") for page in one.sources)
     assert date(2026, 1, 1) < one.dated
-    assert one.refuses.keys() <= TARGET_RULES.keys()
+    assert one.refuses.keys() <= training_export.RULES.keys()
     assert one.run
 
 
-@pytest.mark.parametrize("name", target_names())
+@pytest.mark.parametrize("name", training_export.target_names())
 def test_what_a_target_takes_is_written_whole_with_job_and_command(
     name: str, whole: Path, tmp_path: Path
 ) -> None:
-    done = export(whole, name, output=tmp_path / "out", leave_out=True)
-    one = target(name)
+    done = training_export.export(whole, name, output=tmp_path / "out", leave_out=True)
+    one = training_export.target(name)
     if done.folder is None:  # too few lines, or no tools
         assert done.problems
         assert not (tmp_path / "out").exists()
@@ -500,7 +496,7 @@ def test_what_a_target_takes_is_written_whole_with_job_and_command(
         if file.endswith(".json") and "item." not in made:
             json.loads(made)
     record = json.loads((done.folder / "export.json").read_text("utf-8"))
-    assert record["training_set"] == training_record(load_case(whole)).digest  # type: ignore[union-attr]  # it was gated
+    assert record["training_set"] == files_stores.training_record(load_case(whole)).digest  # type: ignore[union-attr]  # it was gated
     assert run(["export", str(whole), "--to", name, "--output", str(tmp_path / "out")]) == 2
 
 
@@ -527,9 +523,9 @@ def _said(turns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 def test_what_is_exported_and_read_back_is_the_accepted_set(
     name: str, whole: Path, tmp_path: Path
 ) -> None:
-    done = export(whole, name, output=tmp_path / "out")
+    done = training_export.export(whole, name, output=tmp_path / "out")
     assert done.folder is not None
-    files = [target(name).train, target(name).validation]
+    files = [training_export.target(name).train, training_export.target(name).validation]
     rows = [
         json.loads(line)
         for file in files
@@ -564,7 +560,7 @@ def example(data: Mapping[str, Any]) -> TrainingExample:
 
 def test_a_line_with_tools_is_laid_out_as_each_maker_says() -> None:
     one = example(ONE)
-    nova = written(one, target("bedrock-nova1-sft"))
+    nova = training_export.written(one, training_export.target("bedrock-nova1-sft"))
     assert nova == {
         "schemaVersion": "bedrock-conversation-2024",
         "system": [{"text": "Be brief."}],
@@ -580,13 +576,13 @@ def test_a_line_with_tools_is_laid_out_as_each_maker_says() -> None:
             {"role": "assistant", "content": [{"text": "At the depot."}]},
         ],
     }  # fmt: skip
-    assert not [*refused_by(one, target("bedrock-nova1-sft"))]
-    openai = written(one, target("openai-sft"))
+    assert not [*training_export.refused(one, training_export.target("bedrock-nova1-sft"))]
+    openai = training_export.written(one, training_export.target("openai-sft"))
     assert openai["messages"][2] == {"role": "assistant", "weight": 0, "tool_calls": [
         {"id": "c1", "type": "function", "function": {"name": "track", "arguments": '{"id": "7"}'}}
     ]}  # fmt: skip
     assert openai["tools"] == TOOLS
-    haiku = [*refused_by(one, target("bedrock-claude3-haiku"))]
+    haiku = [*training_export.refused(one, training_export.target("bedrock-claude3-haiku"))]
     assert haiku == [
         "doesn't alternate between user and assistant",
         "has tools, which aren't taken",
@@ -603,16 +599,22 @@ def test_a_pair_is_laid_out_as_each_maker_says() -> None:
         "non_preferred_output": [bad],
     }
     for name in ("openai-dpo", "azure-dpo", "together-dpo", "fireworks-dpo"):
-        assert written(one, target(name)) == openai
-    assert written(one, target("trl-dpo")) == {"prompt": [ask], "chosen": [good], "rejected": [bad]}
-    assert written(one, target("bedrock-nova1-dpo"))["messages"][-1] == {
+        assert training_export.written(one, training_export.target(name)) == openai
+    assert training_export.written(one, training_export.target("trl-dpo")) == {
+        "prompt": [ask],
+        "chosen": [good],
+        "rejected": [bad],
+    }
+    assert training_export.written(one, training_export.target("bedrock-nova1-dpo"))["messages"][
+        -1
+    ] == {
         "role": "assistant",
         "candidates": [
             {"content": [{"text": "There."}], "preferenceLabel": "preferred"},
             {"content": [{"text": "No idea."}], "preferenceLabel": "non-preferred"},
         ],
     }
-    reinforced = written(one, target("openai-rft"))
+    reinforced = training_export.written(one, training_export.target("openai-rft"))
     assert reinforced == {"messages": [ask], "reference_answer": "There."}
 
 
@@ -658,7 +660,10 @@ def test_what_a_target_would_refuse_is_refused_with_the_reason(
     data: dict[str, Any], names: list[str], why: str
 ) -> None:
     for name in names:
-        assert any(why in told for told in refused_by(example(data), target(name))), name
+        assert any(
+            why in told
+            for told in training_export.refused(example(data), training_export.target(name))
+        ), name
 
 
 def test_refusals_name_the_line_and_write_nothing(
@@ -666,7 +671,7 @@ def test_refusals_name_the_line_and_write_nothing(
 ) -> None:
     rows = [*plenty(20), chat("the system: is down again at our place", "we know of it")]
     place = folder(tmp_path, rows)
-    pass_gates(place)
+    training_gate.pass_gates(place)
     assert run(["export", str(place), "--to", "bedrock-nova1-sft", "--format", "json"]) == 1
     told = json.loads(capsys.readouterr().out)
     (one,) = told["refusals"]
@@ -684,8 +689,8 @@ def test_refusals_name_the_line_and_write_nothing(
 ])  # fmt: skip
 def test_too_few_lines_are_refused(tmp_path: Path, name: str, n: int, why: str) -> None:
     place = folder(tmp_path, plenty(n))
-    pass_gates(place)
-    done = export(place, name)
+    training_gate.pass_gates(place)
+    done = training_export.export(place, name)
     assert done.folder is None
     assert any(why in problem for problem in done.problems)
 
@@ -693,9 +698,9 @@ def test_too_few_lines_are_refused(tmp_path: Path, name: str, n: int, why: str) 
 def test_a_price_follows_from_the_tokens_only_where_one_is_given(
     whole: Path, tmp_path: Path
 ) -> None:
-    unknown = export(whole, "together-sft", output=tmp_path / "a")
+    unknown = training_export.export(whole, "together-sft", output=tmp_path / "a")
     assert "together.ai/pricing" in unknown.usd.ask  # type: ignore[union-attr]  # unknown it is
-    known = export(whole, "together-sft", output=tmp_path / "b", usd_per_mtok=2.0)
+    known = training_export.export(whole, "together-sft", output=tmp_path / "b", usd_per_mtok=2.0)
     assert known.usd == pytest.approx(known.trained_tokens * 2e-6)
 
 
@@ -721,7 +726,9 @@ def measured(place: Path, day: str, **values: tuple[float, float, float]) -> Non
                  observed_on=date.fromisoformat(day))
         for name, (low, value, high) in values.items()
     ]  # fmt: skip
-    append_evidence(load_case(place), Measured(inputs=day, readings=(), evidence=tuple(evidence)))
+    files_stores.append_evidence(
+        load_case(place), Measured(inputs=day, readings=(), evidence=tuple(evidence))
+    )
 
 
 def states(place: Path, day: str = "2026-09-01") -> dict[str, str]:
@@ -865,12 +872,12 @@ def test_a_review_goes_out_as_a_file_and_back(
     sheet.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     assert run(["evalset", "import", str(sheet), str(place)]) == 0
     assert "Kept 3 labels of ada" in capsys.readouterr().out
-    made = pass_gates(place).made
+    made = training_gate.pass_gates(place).made
     assert (made.accepted, made.edited, made.rejected, made.stated) == (1, 1, 1, 1)
 
 
 def test_every_gate_has_words() -> None:
-    assert all(words and not words.endswith(".") for words in GATES.values())
+    assert all(words and not words.endswith(".") for words in training_gate.GATES.values())
 
 
 # Labels against the model's own answers -----------------------------------------------------------
@@ -883,24 +890,24 @@ def compared(place: Path) -> Path:
     text = (case / "case.yaml").read_text("utf-8")
     text = text.replace("data: {", "data: {training: training.jsonl, ")
     (case / "case.yaml").write_text(text, encoding="utf-8")
-    pass_gates(case)
+    training_gate.pass_gates(case)
     return case
 
 
 def test_the_model_is_asked_once_and_the_two_answers_are_shown_blind(tmp_path: Path) -> None:
     place = compared(tmp_path)
     fake = Fake(lambda request: f"model says {request.messages[-1].content}")
-    own = own_answers(place, n=12, send=True, transport=fake)
+    own = training_candidates.own_answers(place, n=12, send=True, transport=fake)
     assert (len(own.answers), fake.sent) == (12, 12)
-    again = own_answers(place, n=12, send=True, transport=fake)
+    again = training_candidates.own_answers(place, n=12, send=True, transport=fake)
     assert (again.answers, fake.sent) == (own.answers, 12)  # nothing is paid twice
-    queue = open_queue(place, LabelTask("compare", "ada"))
+    queue = workspace_labelling.open_queue(place, LabelTask("compare", "ada"))
     assert len(queue.items) == 12
     assert {item.flipped for item in queue.items.values()} == {True, False}
     for item in queue.items.values():
         best = item.shown.index(item.outputs[0])
         queue.keep(item, ("first", "second")[best])  # the label, wherever it stands
-    better = pass_gates(place).made.better
+    better = training_gate.pass_gates(place).made.better
     assert better is not None
     assert (better.share, better.pairs, better.arm) == (1.0, 12, own.arm)
     assert better.low > 0.5
@@ -916,16 +923,27 @@ def test_an_answer_that_was_withheld_is_no_pair(tmp_path: Path, finish: str) -> 
             odd = len(request.messages[-1].content) % 2
             return reply.model_copy(update={"finish": finish}) if odd else reply
 
-    own = own_answers(place, n=20, send=True, transport=Withholding(lambda _: "so"))
+    own = training_candidates.own_answers(
+        place, n=20, send=True, transport=Withholding(lambda _: "so")
+    )
     whole = [one for one in own.examples if len(one.asked) % 2 == 0]
     assert {*own.answers} == {one.id for one in whole}
-    assert 0 < len(open_queue(place, LabelTask("compare", "ada")).items) == len(whole) < 20
+    assert (
+        0
+        < len(workspace_labelling.open_queue(place, LabelTask("compare", "ada")).items)
+        == len(whole)
+        < 20
+    )
 
 
 def test_all_that_was_answered_is_shown(tmp_path: Path) -> None:
     place = trained_on(folder_of(tmp_path, n=8, prompts={"plain": PLAIN}), 70)
-    own = own_answers(place, n=60, send=True, transport=Fake(lambda _: "so"))
-    assert len(own.answers) == len(open_queue(place, LabelTask("compare", "ada")).items) == 60
+    own = training_candidates.own_answers(place, n=60, send=True, transport=Fake(lambda _: "so"))
+    assert (
+        len(own.answers)
+        == len(workspace_labelling.open_queue(place, LabelTask("compare", "ada")).items)
+        == 60
+    )
 
 
 def test_a_cap_that_is_too_small_sends_nothing(tmp_path: Path) -> None:
@@ -935,7 +953,7 @@ def test_a_cap_that_is_too_small_sends_nothing(tmp_path: Path) -> None:
     (place / "case.yaml").write_text(text.replace("{id: 'fake:one'}", priced), encoding="utf-8")
     fake = Fake(lambda _: "so")
     with pytest.raises(TuneworthyError):
-        own_answers(place, n=10, send=True, cap_usd=0.0, transport=fake)
+        training_candidates.own_answers(place, n=10, send=True, cap_usd=0.0, transport=fake)
     assert fake.sent == 0
 
 
@@ -958,11 +976,11 @@ def test_candidates_are_reviewed_on_the_page(tmp_path: Path) -> None:
         "better": "a better answer",
     }
     assert client.post("/cases/shop/label/said", data=form).status_code == 303
-    made = pass_gates(place).made
+    made = training_gate.pass_gates(place).made
     assert (made.edited, made.stated) == (1, 3)
     rejected = {**form, "said": "reject", "why": "a closed depot"}
     assert client.post("/cases/shop/label/said", data=rejected).status_code == 303
-    made = pass_gates(place).made
+    made = training_gate.pass_gates(place).made
     assert (made.rejected, made.reasons, made.stated) == (1, {"a closed depot": 1}, 3)
     unchanged = {**form, "said": "edit", "better": ""}
     assert client.post("/cases/shop/label/said", data=unchanged).status_code == 422

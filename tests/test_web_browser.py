@@ -22,9 +22,9 @@ from internals import (
     Manners,
     Site,
     Workspace,
-    chart_script,
+    interview_answers,
     open_directory,
-    read_script,
+    report_html,
     run,
 )
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known
@@ -110,7 +110,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder_of(folder / "ran", n=40, prompts=prompts, models=PRICED.replace("fake:one", "fake:echo"))
     with ThreadPoolExecutor(1) as beside:  # the browser has a loop in this thread
         assert beside.submit(run, ["ceiling", str(folder / "ran"), "--budget", "1"]).result() == 0
-    chart_script()  # made in seconds and kept, so that no page has to wait for it
+    report_html.chart_script()  # made in seconds and kept, so that no page has to wait for it
     site = Site(Workspace(open_directory(folder), None, DAY), labs=Labs(slow))
     with served(site) as port:
         yield World(folder, port, slow)
@@ -215,7 +215,9 @@ def reply(watched: Watched, said: str) -> None:
 def test_from_an_empty_form_to_a_verdict_and_the_report_of_the_command_line(
     browser: Any, world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    script = read_script(HERE / "examples/task-api/answers.yaml", load_framework("lesson")).answers
+    script = interview_answers.read_script(
+        HERE / "examples/task-api/answers.yaml", load_framework("lesson")
+    ).answers
     with Watched(browser, world).go("/") as watched:
         page = watched.page
         page.get_by_role("link", name="New case").click()

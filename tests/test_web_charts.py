@@ -17,19 +17,14 @@ from starlette.testclient import TestClient
 import series
 from hostile import PAYLOADS, squeezed
 from internals import (
-    DARK,
-    NARROW,
-    WIDE,
-    ArmResult,
-    Drawing,
     Workspace,
-    _rendered,
+    cases_judging,
     html,
-    still,
-    style,
-    write,
+    model_lab,
+    report_charts,
+    report_document,
+    report_html,
 )
-from internals import pictures_pictures as pictures
 from internals import report_charts as charts
 from internals import report_html as script
 from web_world import Seen, a_client, a_site, with_examples
@@ -59,10 +54,10 @@ def every(value: Any) -> list[tuple[str, Any]]:
 def test_every_picture_of_the_report_is_served_as_the_report_draws_it(
     client: TestClient, dossier: Any
 ) -> None:
-    found = pictures(dossier)
+    found = report_document.pictures(dossier)
     assert {"options", "fan", "gantt"} <= set(found)
     for name, picture in found.items():
-        for width, pixels in (("wide", WIDE), ("narrow", NARROW)):
+        for width, pixels in (("wide", report_charts.WIDE), ("narrow", report_charts.NARROW)):
             answer = client.get(f"{HOME}/charts/{name}.json?width={width}")
             assert answer.status_code == 200
             assert answer.json() == json.loads(json.dumps(picture.drawing.spec(pixels, HOME)))
@@ -72,7 +67,7 @@ def test_every_picture_of_the_report_is_served_as_the_report_draws_it(
 def test_a_chart_names_no_address_of_others_and_no_code_to_load(
     client: TestClient, dossier: Any
 ) -> None:
-    for name in pictures(dossier):
+    for name in report_document.pictures(dossier):
         told = client.get(f"{HOME}/charts/{name}.json").json()
         assert not [value for key, value in every(told) if key in ("url", "signals")]
         hrefs = [value for key, value in every(told) if key == "href"]
@@ -112,7 +107,7 @@ def test_every_mark_of_a_report_leads_to_a_place_in_it(dossier: Any) -> None:
     assert all(title.strip() for _, title in links)
     kinds = {to.partition("-")[0] for to, _ in links}
     assert kinds >= {"back", "option", "phase", "case", "answer", "calculation", "given"}
-    for picture in pictures(dossier).values():
+    for picture in report_document.pictures(dossier).values():
         shown = text[text.index(f'<figure aria-labelledby="{picture.id}-title"') :]
         wide = re.search(r'<svg class="wide" role="group".*?</svg>', shown, re.DOTALL)
         assert wide is not None
@@ -134,7 +129,7 @@ def test_a_page_names_a_chart_a_still_picture_and_a_table_for_each_picture(
             one.removesuffix(".svg") for one in stills
         ]
         for box, address in zip(boxes, stills, strict=True):
-            assert box["role"] == pictures(dossier)[named_in(address)].drawing.role
+            assert box["role"] == report_document.pictures(dossier)[named_in(address)].drawing.role
             assert box["aria-label"]
             assert client.get(box["data-chart"] or "").status_code == 200
             assert client.get(address).headers["content-type"].startswith("image/svg+xml")
@@ -152,7 +147,7 @@ def test_a_chart_is_sent_once_and_again_when_it_has_changed(
     known = {"If-None-Match": first.headers["etag"]}
     assert client.get(address, headers=known).status_code == 304
     assert dossier.factors["exploration_phase"].state == "no"
-    write(tmp_path / "shelf" / "task-api", {"exploration_phase": "yes"})
+    cases_judging.write(tmp_path / "shelf" / "task-api", {"exploration_phase": "yes"})
     again = client.get(address, headers=known)
     assert again.status_code == 200
     assert again.json() != first.json()
@@ -175,28 +170,32 @@ def test_a_still_picture_runs_nothing_and_loads_nothing(client: TestClient, doss
     assert "script-src" not in answer.headers["content-security-policy"]
     assert "url(" not in answer.text
     narrow = client.get(f"{HOME}/charts/fan.svg?width=narrow").text
-    assert narrow == still(pictures(dossier)["fan"].drawing, narrow=True) != answer.text
+    assert (
+        narrow
+        == report_html.still(report_document.pictures(dossier)["fan"].drawing, narrow=True)
+        != answer.text
+    )
 
 
 def test_a_picture_is_drawn_once_however_often_it_is_asked_for(
     client: TestClient,
 ) -> None:
-    _rendered.cache_clear()
+    report_charts._rendered.cache_clear()
     first = client.get(f"{HOME}/charts/fan.svg")
-    drawn = _rendered.cache_info().misses
+    drawn = report_charts._rendered.cache_info().misses
     again = client.get(f"{HOME}/charts/fan.svg")
     assert (first.status_code, again.status_code) == (200, 200)
     assert again.content == first.content
     assert drawn > 0
-    assert _rendered.cache_info().misses == drawn
+    assert report_charts._rendered.cache_info().misses == drawn
 
 
 def test_a_still_picture_has_the_colours_of_the_page_in_the_dark() -> None:
     light, dark = (
         dict(re.findall(r"--(\w+): (#\w+)", block))
-        for block in re.findall(r":root \{(.*?)\}", style(), re.DOTALL)[:2]
+        for block in re.findall(r":root \{(.*?)\}", report_html.style(), re.DOTALL)[:2]
     )
-    for one, other in DARK.items():
+    for one, other in report_html.DARK.items():
         (name,) = [key for key, value in light.items() if value == one]
         assert dark[name] == other
 
@@ -255,20 +254,20 @@ def test_what_was_measured_is_drawn_with_hostile_names_as_text(
 # A lab's ---------------------------------------------------------------------------------------
 
 
-def arm(name: str, value: float | None, dropped: int | None = None) -> ArmResult:
+def arm(name: str, value: float | None, dropped: int | None = None) -> model_lab.ArmResult:
     quality: Any = {"unknown": True, "ask": "run it"}
     if value is not None:
         quality = {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 9, "clusters": 9}
     unknown = {"unknown": True, "ask": "x"}
-    return ArmResult.model_validate(
+    return model_lab.ArmResult.model_validate(
         {"arm": {"id": name, "kind": "prompt"}, "quality": quality, "usd_per_case": unknown,
          "latency_p95_s": unknown, "dropped_after": dropped}
     )  # fmt: skip
 
 
-def data_of(drawing: Drawing | None) -> list[dict[str, Any]]:
+def data_of(drawing: report_charts.Drawing | None) -> list[dict[str, Any]]:
     assert drawing is not None
-    spec = drawing.spec(WIDE)
+    spec = drawing.spec(report_charts.WIDE)
     own = [layer["data"]["values"] for layer in spec["layer"] if "data" in layer]
     return [row for rows in (spec["data"]["values"], *own) for row in rows]
 
@@ -290,12 +289,17 @@ def test_a_layer_without_a_mark_is_left_out() -> None:
     months: list[Any] = [{"month": n, "p10": -1.0, "p50": 0.0, "p90": 1.0} for n in range(3)]
     back: list[Any] = [{"month": 2, "back": "possible"}]
     for rows, shown in ((months, {"p10", "p50"}), (months + back, {"p10", "p50", "back"})):
-        layers = Drawing("fan", rows).spec(WIDE)["layer"]
+        layers = report_charts.Drawing("fan", rows).spec(report_charts.WIDE)["layer"]
         filters = [step["filter"] for one in layers for step in one.get("transform", ())]
         assert set(filters) == {f"isValid(datum.{name})" for name in shown}
     for steps, many in (([0, 0], 2), ([0, 1], 5), ([1, 2], 4)):
         dots = [{"step": n, "low": 1, "middle": 2, "high": 3, "title": str(n)} for n in steps]
-        assert len(Drawing("options", dots, ["0", "1"]).spec(WIDE)["layer"]) == many
+        assert (
+            len(
+                report_charts.Drawing("options", dots, ["0", "1"]).spec(report_charts.WIDE)["layer"]
+            )
+            == many
+        )
     for kinds, many in ((["whole"], 1), (["whole", "part"], 2), (["whole", "part", "ahead"], 4)):
         bars = [{"month": kind, "requests": 1, "kind": kind} for kind in kinds]
-        assert len(Drawing("volume", bars).spec(WIDE)["layer"]) == many
+        assert len(report_charts.Drawing("volume", bars).spec(report_charts.WIDE)["layer"]) == many

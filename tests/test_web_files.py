@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from internals import Site, clean_name, make_site, open_directory, read_csv, read_versions
+from internals import Site, files_evalset, open_directory, read_versions, web_app, workspace_measure
 from internals import Workspace as Board
 from live import LONGEST_S, served
 from tuneworthy import decide, load_case
@@ -138,7 +138,7 @@ def test_a_save_while_a_file_is_read_stays_that_of_who_saved(
 
     def meanwhile(path: Path) -> object:
         ben.set_answers("one", {"factors.low_volume": "no"}, ben.evaluated("one").digest)
-        return read_csv(path)
+        return files_evalset.read_csv(path)
 
     monkeypatch.setattr("tuneworthy.intake.measure.read_csv", meanwhile)
     sent = folder / "cases.csv"
@@ -217,12 +217,12 @@ def test_a_name_leads_nowhere(client: TestClient, folder: Path, name: str) -> No
 
 @given(st.text(max_size=400))
 def test_any_name_is_a_plain_one_that_a_disk_takes(sent: str) -> None:
-    name = clean_name(sent)
+    name = workspace_measure.clean_name(sent)
     assert re.fullmatch(r"[\w()+][\w.()+-]*", name) or name[0] in "+()" or name.startswith("file")
     assert len(name.encode()) <= 160
     assert not set(name) & set("/\\\0*?[]<>:\"'")
     assert name not in (".", "..", "")
-    assert clean_name(name) == name
+    assert workspace_measure.clean_name(name) == name
 
 
 def test_a_link_out_of_the_case_is_not_followed(
@@ -378,7 +378,7 @@ def test_two_at_once_are_both_kept(live: tuple[int, Path]) -> None:
 
 
 def test_the_page_says_how_much_it_takes(folder: Path) -> None:
-    site = make_site(Board(open_directory(folder), None, DAY), "127.0.0.1")
+    site = web_app.make_site(Board(open_directory(folder), None, DAY), "127.0.0.1")
     assert site.upload_mib == 1024
     client = a_client(a_site(folder))
     assert "1024 MiB" in Seen(client.get(FILES).text).text

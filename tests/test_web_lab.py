@@ -22,29 +22,23 @@ import hostile
 from internals import CEILING_RUN as RUN
 from internals import (
     Fake,
-    LabRun,
     Labs,
     LabSettings,
     Manners,
-    Placed,
-    QuoteExceededError,
     ReadOnlyLedger,
-    ShareOf,
     Site,
     Stand,
     StopHandle,
     Workspace,
-    answered_rows,
-    board_row,
     ceiling_rows,
-    duration,
-    event,
-    followed,
     ledger_of,
-    left_s,
+    model_lab,
     open_directory,
     prepare,
     quoted,
+    runs_labs,
+    section_lab,
+    web_lab,
 )
 from internals import lab_ceiling as ceiling
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known, lines
@@ -80,7 +74,7 @@ def client_csrf(client: TestClient) -> str:
     return Seen(client.get(LAB).text).hidden("csrf")
 
 
-def started(client: TestClient, site: Site, folder: Path, cap: str = "5") -> LabRun:
+def started(client: TestClient, site: Site, folder: Path, cap: str = "5") -> runs_labs.LabRun:
     answer = client.post(LAB, data={**offer_of(client), "cap_usd": cap})
     assert answer.status_code == 303, answer.text
     running = site.labs.last(folder)
@@ -88,7 +82,7 @@ def started(client: TestClient, site: Site, folder: Path, cap: str = "5") -> Lab
     return running
 
 
-def over(running: LabRun) -> LabRun:
+def over(running: runs_labs.LabRun) -> runs_labs.LabRun:
     assert running.wait(LONGEST_S)
     return running
 
@@ -194,11 +188,11 @@ def test_more_than_was_confirmed_is_shown_and_asked_again(folder: Path) -> None:
 def test_a_larger_price_alone_is_asked_again(folder: Path) -> None:
     labs = Labs(lambda ready: known(RIGHT))
     told = labs.offer(folder, LabSettings())
-    with pytest.raises(QuoteExceededError):
+    with pytest.raises(runs_labs.QuoteExceededError):
         labs.start(
             folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd * 0.99
         )
-    with pytest.raises(QuoteExceededError):
+    with pytest.raises(runs_labs.QuoteExceededError):
         labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls - 1, usd=told.most_usd)
     over(labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd))
 
@@ -278,7 +272,7 @@ def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path)
     assert dead.sent == 0
     text = Seen(client.get(LAB).text).text
     for row in done.result.arms:
-        arm, share, missing, cost, wait = board_row(row)
+        arm, share, missing, cost, wait = section_lab.board_row(row)
         assert (
             " ".join(f"{arm} {share} {missing or '–'} {cost or '–'} {wait or '–'}".split()) in text
         )
@@ -289,7 +283,7 @@ def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path)
         assert all(example in text for example in kind.examples[:2])
     first = running.done
     assert first is not None
-    for label, said in answered_rows(first.result, first.dossier, first.before):
+    for label, said in section_lab.answered_rows(first.result, first.dossier, first.before):
         assert f"{label} {said}" in text
 
 
@@ -328,7 +322,7 @@ def test_a_follower_who_comes_again_gets_only_what_is_new(folder: Path) -> None:
     running = over(started(a_client(site), site, folder))
 
     async def all_of(last: str) -> list[str]:
-        return [part async for part in followed(running, lambda: "<p>x</p>", last)]
+        return [part async for part in web_lab.followed(running, lambda: "<p>x</p>", last)]
 
     whole = asyncio.run(all_of(""))
     mark = f"{running.id}-{running.progress.number}"
@@ -339,7 +333,7 @@ def test_a_follower_who_comes_again_gets_only_what_is_new(folder: Path) -> None:
 
 
 def test_an_event_keeps_every_line_of_its_data_inside_itself() -> None:
-    told = event("stand", "a\n\nevent: over\r\ndata: b\rid: 7", "x-1")
+    told = web_lab.event("stand", "a\n\nevent: over\r\ndata: b\rid: 7", "x-1")
     assert told == (
         "id: x-1\nevent: stand\ndata: a\ndata: \ndata: event: over\ndata: data: b\ndata: id: 7\n\n"
     )
@@ -533,11 +527,11 @@ def stand(done: int, of: int) -> Stand:
 
 
 def test_the_time_to_go_is_what_is_left_at_the_pace_so_far() -> None:
-    assert left_s(stand(0, 10), 5.0) is None
-    assert left_s(stand(16, 100_000), 80.0) is None  # it was said that days were left
-    assert left_s(stand(4, 10), 8.0) == pytest.approx(12.0)
-    assert left_s(stand(10, 10), 8.0) == 0
-    assert [duration(s) for s in (0, 59.6, 99, 180, 7200)] == [
+    assert section_lab.left_s(stand(0, 10), 5.0) is None
+    assert section_lab.left_s(stand(16, 100_000), 80.0) is None  # it was said that days were left
+    assert section_lab.left_s(stand(4, 10), 8.0) == pytest.approx(12.0)
+    assert section_lab.left_s(stand(10, 10), 8.0) == 0
+    assert [section_lab.duration(s) for s in (0, 59.6, 99, 180, 7200)] == [
         "0 s",
         "60 s",
         "99 s",
@@ -555,8 +549,10 @@ def test_the_board_lists_every_arm_those_that_run_first_and_the_best_of_them_fir
     boards = [one.board for one in stands if one.board]
     assert boards
 
-    def rank(one: Placed) -> tuple[bool, float]:
-        return one.running, one.quality.value if isinstance(one.quality, ShareOf) else -1.0
+    def rank(one: model_lab.Placed) -> tuple[bool, float]:
+        return one.running, one.quality.value if isinstance(
+            one.quality, model_lab.ShareOf
+        ) else -1.0
 
     for board in boards:
         assert {one.arm for one in board} == {arm.id for arm in ready.plan.arms}
@@ -603,7 +599,7 @@ def test_a_ledger_that_somebody_spoilt_is_told_on_the_page(folder: Path, change:
         assert re.search(r"calls\.sqlite3: (can.+t be read|was changed)", told.text), at
 
 
-def a_lab(folder: Path) -> LabRun:
+def a_lab(folder: Path) -> runs_labs.LabRun:
     labs = Labs(lambda ready: known(RIGHT))
     told = labs.offer(folder, LabSettings())
     return labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd)

@@ -18,19 +18,16 @@ from internals import (
     ConflictError,
     Fake,
     Label,
-    LabelQueues,
     LabelTask,
     Labs,
     Request,
-    add_rubric,
-    agreement_document,
     append_label,
-    keep_rubric,
+    files_stores,
     ledger_of,
     prepare,
-    read_labels,
-    read_rubrics,
     render_document,
+    section_evalset,
+    workspace_labelling,
 )
 from internals import LabSettings as Terms
 from internals import lab_ceiling as ceiling
@@ -110,7 +107,7 @@ def texts(seen: Seen) -> list[str]:
 
 
 def kept(folder: Path, labeller: str) -> list[Label]:
-    return list(read_labels(load_case(folder)).get(labeller, ()))
+    return list(files_stores.read_labels(load_case(folder)).get(labeller, ()))
 
 
 # Right answers --------------------------------------------------------------------------------
@@ -292,9 +289,12 @@ def test_a_rubric_is_kept_once_and_found_again(ran: Path) -> None:
     client = client_of(ran)
     query = parse_qs(urlsplit(rubric_page(client, "ada")).query)
     assert parse_qs(urlsplit(rubric_page(client, "bob")).query)["rubric"] == query["rubric"]
-    assert list(read_rubrics(load_case(ran)).values()) == [RUBRIC]
+    assert list(files_stores.read_rubrics(load_case(ran)).values()) == [RUBRIC]
     assert "Is it polite?" in shown(client, HOME).text
-    assert add_rubric(ran, f"\r\n{RUBRIC}\r\n".replace("\n", "\r\n")) == query["rubric"][0]
+    assert (
+        workspace_labelling.add_rubric(ran, f"\r\n{RUBRIC}\r\n".replace("\n", "\r\n"))
+        == query["rubric"][0]
+    )
     (path,) = (ran / ".tuneworthy" / "rubrics").iterdir()
     say(client, shown(client, rubric_page(client, "ada")), "yes")
     terminal = label_queue(ran, "ada", rubric=path)
@@ -313,11 +313,11 @@ def test_a_rubric_that_is_not_kept_is_no_path(ran: Path, name: str) -> None:
 
 def test_a_rubric_that_was_changed_is_no_longer_that_rubric(ran: Path) -> None:
     case = load_case(ran)
-    name = keep_rubric(case, RUBRIC)
+    name = files_stores.keep_rubric(case, RUBRIC)
     (ran / ".tuneworthy" / "rubrics" / f"{name}.md").write_text("Is it long?")
-    assert read_rubrics(case) == {}
-    assert keep_rubric(case, RUBRIC) == name
-    assert read_rubrics(case) == {name: RUBRIC}
+    assert files_stores.read_rubrics(case) == {}
+    assert files_stores.keep_rubric(case, RUBRIC) == name
+    assert files_stores.read_rubrics(case) == {name: RUBRIC}
 
 
 def test_outputs_can_be_labelled_while_a_lab_runs(ran: Path) -> None:
@@ -368,7 +368,7 @@ def test_agreement_is_the_command_line_s_to_the_letter(
     client = client_of(ran)
     both_label(ran, client)
     seen = shown(client, f"{HOME}/agreement").text
-    document = agreement_document(agreeing.agreement(ran), folder="shop")
+    document = section_evalset.agreement_document(agreeing.agreement(ran), folder="shop")
     told = render_document(document)
     sentences = [" ".join(part.split()) for part in re.split(r"\n  (?! )", told)[1:5]]
     assert any("kappa" in sentence for sentence in sentences)
@@ -415,7 +415,7 @@ def test_labels_given_elsewhere_are_seen_at_once(blank: Path) -> None:
 
 
 def test_a_desk_is_made_anew_when_a_file_of_its_case_changes(blank: Path) -> None:
-    desks, work = LabelQueues(), LabelTask("answer", "ada")
+    desks, work = workspace_labelling.LabelQueues(), LabelTask("answer", "ada")
     first = desks.open(blank, work)
     kept_one = first.open_after()
     assert desks.open(blank, LabelTask("answer", "bob")).open_after() == kept_one

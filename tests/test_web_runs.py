@@ -19,8 +19,8 @@ from internals import (
     LabSettings,
     Site,
     Workspace,
-    kept_runs,
     open_directory,
+    runs_labs,
 )
 from internals import run as command
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known
@@ -65,7 +65,7 @@ def ran(folder: Path, fake: Fake, kind: str = "ceiling") -> TestClient:
 def test_a_run_is_there_after_a_restart_as_it_was_told(folder: Path) -> None:
     before = Seen(ran(folder, known(RIGHT)).get(f"{AT}/lab").text)
     client = a_client(site_of(folder, known({})))  # another server
-    (one,) = kept_runs(load_case(folder))
+    (one,) = runs_labs.kept_runs(load_case(folder))
     listed = Seen(client.get(f"{AT}/runs").text)
     assert one.says in listed.text
     shown = Seen(client.get(f"{AT}/runs/{one.id}").text)
@@ -84,7 +84,7 @@ def empty(folder: Path) -> Site:
 
 def test_cases_by_arms_are_those_of_the_command_and_open_one_by_one(folder: Path) -> None:
     client = ran(folder, known(RIGHT))
-    (run,) = kept_runs(load_case(folder))
+    (run,) = runs_labs.kept_runs(load_case(folder))
     here = f"{AT}/runs/{run.id}/cases"
     told = json.loads((folder / ".tuneworthy/runs" / f"{run.id}.cases.json").read_text("utf-8"))
     head, rows = told[0], told[1:]
@@ -109,7 +109,7 @@ def test_cases_by_arms_are_those_of_the_command_and_open_one_by_one(folder: Path
 
 def test_every_mark_of_the_arms_leads_to_the_cases_that_it_was_asked(folder: Path) -> None:
     client = ran(folder, known(RIGHT))
-    (run,) = kept_runs(load_case(folder))
+    (run,) = runs_labs.kept_runs(load_case(folder))
     at = f"{AT}/runs/{run.id}"
     drawn = client.get(f"{at}/charts/lab-board.json").json()["data"]["values"]
     links = [row["lead"] for row in drawn]
@@ -140,7 +140,7 @@ def test_a_lab_of_the_command_line_is_listed_too(
     assert command(["ceiling", str(folder), "--budget", "1", "--cases", "csv"]) == 0
     table = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     client = a_client(site_of(folder, known({})))
-    (run,) = kept_runs(load_case(folder))
+    (run,) = runs_labs.kept_runs(load_case(folder))
     shown = Seen(client.get(f"{AT}/runs/{run.id}/cases").text)
     told = {f"case-{row['case']}" for row in table if row["part"] == "report"}
     assert {one["id"] for one in shown.all("tr") if "id" in one} == told
@@ -149,7 +149,7 @@ def test_a_lab_of_the_command_line_is_listed_too(
 def test_the_retrieval_lab_is_free_and_answers_are_quoted(tmp_path: Path) -> None:
     folder = town(tmp_path / "library", n=60)
     client = ran(folder, reader(), "retrieve")
-    (run,) = kept_runs(load_case(folder))
+    (run,) = runs_labs.kept_runs(load_case(folder))
     assert run.kind == "retrieve"
     assert run.result.spend is None
     assert "Best way" in Seen(client.get(f"{AT}/runs/{run.id}").text).text
@@ -169,7 +169,7 @@ def test_verify_runs_and_is_kept(tmp_path: Path) -> None:
     models = PRICED[:-1] + ", {id: 'fake:t', kind: tuned, usd_per_mtok: {input: 1, output: 2}}]"
     folder = folder_of(tmp_path / "library", n=60, prompts=PROMPTS, models=models)
     client = ran(folder, known({"t": 1.0, **RIGHT}), "verify")
-    (run,) = kept_runs(load_case(folder))
+    (run,) = runs_labs.kept_runs(load_case(folder))
     assert run.kind == "verify"
     shown = Seen(client.get(f"{AT}/runs/{run.id}").text)
     assert run.says in shown.text
@@ -184,7 +184,7 @@ def test_a_pilot_is_quoted_run_and_kept(tmp_path: Path, monkeypatch: pytest.Monk
     seen = Seen(a_client(site_of(folder, fake)).get(f"{AT}/lab/offer?kind=pilot").text)
     assert "Time to train" in seen.text
     client = ran(folder, fake, "pilot")
-    (run,) = kept_runs(load_case(folder))
+    (run,) = runs_labs.kept_runs(load_case(folder))
     assert run.kind == "pilot"
     assert run.says in Seen(client.get(f"{AT}/runs").text).text
     assert "The ways on the held-out cases" in Seen(client.get(f"{AT}/runs/{run.id}").text).text
@@ -229,14 +229,14 @@ def test_of_large_runs_a_list_shows_the_newest(
     client = a_client(site_of(folder, known({})))
     csrf = {"csrf": Seen(client.get(f"{AT}/lab").text).hidden("csrf")}
     at = client.post(f"{AT}/lab/watch", data=csrf).headers["location"]
-    (run,) = kept_runs(load_case(folder))
+    (run,) = runs_labs.kept_runs(load_case(folder))
     path = folder / ".tuneworthy" / "runs" / f"{at.rpartition('/')[2]}.json"
     old = "20200101T000000-aaaaaaaa"
     text = path.read_text("utf-8")
     path.with_name(f"{old}.json").write_text(text.replace(run.id, old), "utf-8")
-    assert [one.id for one in kept_runs(load_case(folder))] == [run.id, old]
+    assert [one.id for one in runs_labs.kept_runs(load_case(folder))] == [run.id, old]
     monkeypatch.setattr("tuneworthy.runs.labs._MOST_LISTED", len(text.encode()) + 10)
-    assert [one.id for one in kept_runs(load_case(folder))] == [run.id]
+    assert [one.id for one in runs_labs.kept_runs(load_case(folder))] == [run.id]
 
 
 def test_a_check_that_cannot_be_kept_is_shown_all_the_same(folder: Path) -> None:
@@ -272,18 +272,21 @@ def test_a_watch_of_every_night_is_one_run_of_the_last_day_until_it_says_somethi
 ) -> None:
     for day in (24, 25, 26):
         assert command(["watch", str(folder), "--as-of", f"2026-11-{day}"]) == 1
-    (run,) = kept_runs(load_case(folder))
+    (run,) = runs_labs.kept_runs(load_case(folder))
     assert run.says == "1 thing to look at, as of 26 Nov 2026"
     path = folder / "case.yaml"
     path.write_text(path.read_text("utf-8") + "\ndecision: {review_on: 2026-11-25}\n", "utf-8")
     assert command(["watch", str(folder), "--as-of", "2026-11-27"]) == 1
-    assert [one.says[:8] for one in kept_runs(load_case(folder))] == ["2 things", "1 thing "]
+    assert [one.says[:8] for one in runs_labs.kept_runs(load_case(folder))] == [
+        "2 things",
+        "1 thing ",
+    ]
 
 
 def test_what_is_no_run_is_not_listed(folder: Path) -> None:
     client = ran(folder, known(RIGHT))
     runs = folder / ".tuneworthy" / "runs"
-    (run,) = kept_runs(load_case(folder))
+    (run,) = runs_labs.kept_runs(load_case(folder))
     other = json.loads((runs / f"{run.id}.json").read_text("utf-8"))
     names = ("20260101T000000-aaaaaaaa", "x", "20260101T000000-AAAAAAAA", "..x")
     for told in ("", "{", "[]", '{"id": "x"}', "null", "\x00", "[" * 5000, json.dumps(other)):
@@ -291,7 +294,7 @@ def test_what_is_no_run_is_not_listed(folder: Path) -> None:
             (runs / f"{name}.json").write_text(told, "utf-8")
             (runs / f"{name}.cases.json").write_text(told, "utf-8")
         (runs / f"{run.id}.cases.json").write_text(told, "utf-8")
-        assert [one.id for one in kept_runs(load_case(folder))] == [run.id]
+        assert [one.id for one in runs_labs.kept_runs(load_case(folder))] == [run.id]
         assert client.get(f"{AT}/runs").status_code == 200
         assert "weren’t kept" in client.get(f"{AT}/runs/{run.id}/cases").text
         for name in (*names, "..%2f..%2fcase", "%00"):
@@ -300,15 +303,15 @@ def test_what_is_no_run_is_not_listed(folder: Path) -> None:
 
 def test_a_run_is_of_the_kind_that_it_says_and_may_be_large(folder: Path) -> None:
     ran(folder, known(RIGHT))
-    (run,) = kept_runs(load_case(folder))
+    (run,) = runs_labs.kept_runs(load_case(folder))
     path = folder / ".tuneworthy" / "runs" / f"{run.id}.json"
     told = json.loads(path.read_text("utf-8"))
     for kind in ("verify", "retrieve", "pilot", "data", "watch", "x"):
         path.write_text(json.dumps({**told, "kind": kind}), "utf-8")
-        assert kept_runs(load_case(folder)) == ()
+        assert runs_labs.kept_runs(load_case(folder)) == ()
     told["answered"] = [["Long", "x" * 2_000_000]]
     path.write_text(json.dumps(told), "utf-8")
-    assert [one.id for one in kept_runs(load_case(folder))] == [run.id]
+    assert [one.id for one in runs_labs.kept_runs(load_case(folder))] == [run.id]
 
 
 def test_a_link_in_the_place_of_runs_leads_nowhere(folder: Path, tmp_path: Path) -> None:
@@ -324,7 +327,7 @@ def test_a_link_in_the_place_of_runs_leads_nowhere(folder: Path, tmp_path: Path)
 def test_markup_in_answers_is_text(folder: Path) -> None:
     evil = "<script>alert(1)</script>"
     client = ran(folder, Fake(lambda request: evil))
-    (run,) = kept_runs(load_case(folder))
+    (run,) = runs_labs.kept_runs(load_case(folder))
     for path in ("", "/cases", "/cases?" + urlencode({"case": "eval.jsonl 2"})):
         seen = Seen(client.get(f"{AT}/runs/{run.id}{path}").text)
         assert not [one for one in seen.all("script") if "src" not in one]

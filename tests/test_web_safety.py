@@ -21,7 +21,7 @@ import uvicorn
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
-from internals import BODY_LIMIT, HEADERS, Workspace, make_app, make_site, open_directory, run, told
+from internals import Workspace, make_app, open_directory, run, web_app, web_guard
 from web_world import DAY, HOME, OPEN_CASE, Seen, a_client, a_shelf, a_site
 
 TOKEN = "t" * 43
@@ -205,23 +205,27 @@ def test_the_token_opens_by_a_header_and_by_a_cookie_that_no_script_reads(folder
 def test_every_address_has_a_token_the_loopback_too(folder: Path) -> None:
     """Another process of this machine could start a paid lab without."""
     board = Workspace(open_directory(folder), None, DAY)
-    near = [make_site(board, host) for host in ("127.0.0.1", "localhost", "::1", "127.3.2.1")]
-    assert all("encrypted" not in "".join(told("http://x/", site)) for site in near)
+    near = [
+        web_app.make_site(board, host) for host in ("127.0.0.1", "localhost", "::1", "127.3.2.1")
+    ]
+    assert all("encrypted" not in "".join(web_app.told("http://x/", site)) for site in near)
     assert len({site.token for site in near} - {None}) == len(near)
-    sites = [make_site(board, host) for host in ("0.0.0.0", "::", "192.168.0.7", "box.test")]
+    sites = [
+        web_app.make_site(board, host) for host in ("0.0.0.0", "::", "192.168.0.7", "box.test")
+    ]
     tokens = {site.token for site in sites}
     assert len(tokens) == len(sites)
     for site in sites:
         assert site.token is not None
         assert len(site.token) >= 40
-        said = "\n".join(told("http://x/", site))
+        said = "\n".join(web_app.told("http://x/", site))
         assert said.count(site.token) == 1
         assert "isn't encrypted" in said
         assert site.token not in repr(site)
 
 
 def test_the_link_of_the_terminal_lets_its_reader_in_and_nobody_else(folder: Path) -> None:
-    site = make_site(Workspace(open_directory(folder), None, DAY), "127.0.0.1")
+    site = web_app.make_site(Workspace(open_directory(folder), None, DAY), "127.0.0.1")
     for reader in ("/?token=", "/?token=x", "/cases/one"):
         assert a_client(site).get(reader).headers["location"] == "/login"
     client = a_client(site)
@@ -233,7 +237,7 @@ def test_the_link_of_the_terminal_lets_its_reader_in_and_nobody_else(folder: Pat
 def test_a_server_for_all_addresses_answers_to_numbers_and_not_to_strange_names(
     folder: Path,
 ) -> None:
-    client = a_client(make_site(Workspace(open_directory(folder), None, DAY), "0.0.0.0"))
+    client = a_client(web_app.make_site(Workspace(open_directory(folder), None, DAY), "0.0.0.0"))
     assert client.get("/", headers={"Host": "192.168.0.7:8765"}).status_code == 303
     assert client.get("/", headers={"Host": "[fe80::1]:8765"}).status_code == 303
     assert client.get("/", headers={"Host": "evil.test"}).status_code == 421
@@ -269,7 +273,7 @@ def test_a_link_out_of_the_folder_is_no_case(client: TestClient, folder: Path) -
 
 def test_a_body_ends_at_its_limit_told_or_not(client: TestClient, folder: Path) -> None:
     for path in ("/cases/one/answers", "/new", "/login"):
-        for body in (b"x" * (BODY_LIMIT + 1), iter([b"x" * 70_000] * 16)):
+        for body in (b"x" * (web_guard.BODY_LIMIT + 1), iter([b"x" * 70_000] * 16)):
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
             answer = client.post(path, content=body, headers=headers)
             assert answer.status_code == 413, path
@@ -287,11 +291,13 @@ def test_a_body_ends_at_its_limit_told_or_not(client: TestClient, folder: Path) 
 def test_every_answer_carries_the_headers_of_safety(client: TestClient) -> None:
     for path in ("/", "/cases/one", "/cases/none", "/new", "/nowhere", "/cases/one/report/json"):
         answer = client.get(path)
-        for name, value in HEADERS.items():
+        for name, value in web_guard.HEADERS.items():
             assert answer.headers[name] == value, (path, name)
     refused = client.get("/", headers={"Host": "evil.test"})
-    assert refused.headers["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
-    policy = HEADERS["Content-Security-Policy"]
+    assert (
+        refused.headers["Content-Security-Policy"] == web_guard.HEADERS["Content-Security-Policy"]
+    )
+    policy = web_guard.HEADERS["Content-Security-Policy"]
     assert "unsafe" not in policy
     assert "http" not in policy
     asset = re.findall(r"/static/[^\"]+", client.get("/").text)

@@ -15,19 +15,15 @@ from starlette.testclient import TestClient
 import hostile
 from answering import answer_in
 from internals import (
-    LEVERS,
-    PARTS,
-    Ask,
     ConflictError,
     Workspace,
-    ask_of,
-    compared,
-    grouped,
-    lever,
+    interview_questions,
+    model_interview,
     next_ask,
     open_directory,
     part_asks,
     read_versions,
+    sections_money,
 )
 from tuneworthy import CaseError, decide, load_case, load_framework
 from web_world import DAY, OPEN_CASE, Seen, a_client, a_shelf, a_site
@@ -125,7 +121,7 @@ def test_answers_are_written_one_by_one_until_all_of_the_lesson_is_asked(
 
 def test_the_page_asks_what_the_interview_asks(client: TestClient, folder: Path) -> None:
     case, lesson = load_case(folder / "one"), load_framework("lesson")
-    for chosen in (None, *PARTS):
+    for chosen in (None, *model_interview.PARTS):
         passed = ["goals", "factors.low_volume", "attempts.1.name", "tuning.pilot"]
         way = " ".join(f"-{one}" for one in passed)
         ask = next_ask(case, lesson, passed=passed, part=chosen)
@@ -142,9 +138,12 @@ def test_the_page_asks_what_the_interview_asks(client: TestClient, folder: Path)
 
 def test_every_open_question_has_a_form_that_can_answer_it(client: TestClient) -> None:
     case, lesson = load_case({"name": "x", "goals": ["safety"]}), load_framework("lesson")
-    names = {name for part in PARTS for name in part_asks(case, lesson, part)}
+    names = {name for part in model_interview.PARTS for name in part_asks(case, lesson, part)}
     for name in sorted({*names, "goals"}):
-        ask, seen = ask_of(case, lesson, name), get(client, f"{TALK}?ask={name}")
+        ask, seen = (
+            interview_questions.ask_of(case, lesson, name),
+            get(client, f"{TALK}?ask={name}"),
+        )
         fields = {one.get("name") for one in (*seen.all("input"), *seen.all("button"))}
         if ask.kind in ("count", "number", "amount", "text"):
             assert "typed" in fields
@@ -455,27 +454,31 @@ def test_a_part_for_htmx_has_the_sums_and_an_address_that_keeps_them(client: Tes
 @given(
     value=st.sampled_from(["", "0", "5", "1500", "40 to 60 to 80", "0.1", "123456.5"]),
     text=st.one_of(st.none(), st.text(max_size=20), st.sampled_from(["9e9", "-7", "1 to 1e12"])),
-    name=st.sampled_from(sorted(LEVERS)),
+    name=st.sampled_from(sorted(sections_money.LEVERS)),
 )
 def test_a_lever_stands_between_its_ends_whatever_is_given(
     value: str, text: str | None, name: str
 ) -> None:
-    ask = Ask(name, "investment", "amount", "an amount", "How much?", value=value)
-    found = lever(ask, text)
+    ask = model_interview.Ask(name, "investment", "amount", "an amount", "How much?", value=value)
+    found = sections_money.lever(ask, text)
     assert found.least <= found.at <= found.most
     assert 0 < found.step <= found.most - found.least
-    assert lever(ask, found.text if text is None else None).text == found.stated
-    assert [one.id for _, group in grouped([found]) for one in group] == [name]
+    assert sections_money.lever(ask, found.text if text is None else None).text == found.stated
+    assert [one.id for _, group in sections_money.grouped([found]) for one in group] == [name]
 
 
 def test_growth_is_shown_in_per_cent_and_a_range_stands_at_its_middle() -> None:
-    growth = Ask("economics.traffic.growth_per_month", "investment", "amount", "growth", "?",
-                 value="0.05 to 0.1 to 0.2")  # fmt: skip
-    found = lever(growth)
+    growth = model_interview.Ask(
+        "economics.traffic.growth_per_month", "investment", "amount", "growth", "?",
+        value="0.05 to 0.1 to 0.2",
+    )  # fmt: skip
+    found = sections_money.lever(growth)
     assert (found.text, found.at, found.unit) == ("5% to 10% to 20%", 10.0, "%")
-    hours = Ask("economics.upfront.hours", "investment", "amount", "hours", "?", value="60")
-    assert lever(hours, "40-80").at == 60.0
-    assert lever(hours).most == 500.0  # four times as much, rounded up
+    hours = model_interview.Ask(
+        "economics.upfront.hours", "investment", "amount", "hours", "?", value="60"
+    )
+    assert sections_money.lever(hours, "40-80").at == 60.0
+    assert sections_money.lever(hours).most == 500.0  # four times as much, rounded up
 
 
 def test_the_comparison_names_what_changes() -> None:
@@ -483,6 +486,6 @@ def test_the_comparison_names_what_changes() -> None:
     texts = (PAYING, PAYING.replace("1500", "500"))
     cases = [load_case(yaml.safe_load(text)) for text in texts]
     before, after = (decide(case, lesson, as_of=DAY) for case in cases)
-    rows = {row[0]: row[1:] for row in compared(before, after).rows}
+    rows = {row[0]: row[1:] for row in sections_money.compared(before, after).rows}
     assert rows["Pays back (break-even)"] == ("4.0 to 8.0 months", "never")
     assert rows["Up front"][0] == rows["Up front"][1]

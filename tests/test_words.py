@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import call_usd, figure, labels, mtok_usd, number, usd
+from internals import money_terms, report_charts, words_room
 
 
 @given(st.floats(1e-9, 1e14))
 def test_a_figure_keeps_what_it_is_computed_with(value: float) -> None:
-    said = figure(value)
+    said = words_room.figure(value)
     assert "e" not in said
     assert math.isclose(float(said.replace(",", "")), value, rel_tol=1e-5)
 
 
 @given(st.floats(-1e14, 1e14))
 def test_a_number_for_people_has_no_exponent_and_no_minus_nothing(value: float) -> None:
-    said = number(value)
+    said = words_room.number(value)
     assert "e" not in said
     assert said != "-0"
     assert float(said.replace(",", "")) == pytest.approx(value, abs=0.0006, rel=1e-12)
@@ -29,12 +29,12 @@ def test_a_number_for_people_has_no_exponent_and_no_minus_nothing(value: float) 
 @pytest.mark.parametrize(
     ("said", "text"),
     [
-        (usd(-0.001), "$0.00"),
-        (usd(1500.0), "$1,500"),
-        (call_usd(0.0183), "$0.0183"),
-        (call_usd(1e-26), "next to $0"),
-        (mtok_usd(2.5), "$2.50"),
-        (mtok_usd(1e-5), "$0.00001"),
+        (words_room.usd(-0.001), "$0.00"),
+        (words_room.usd(1500.0), "$1,500"),
+        (money_terms.call_usd(0.0183), "$0.0183"),
+        (money_terms.call_usd(1e-26), "next to $0"),
+        (money_terms.mtok_usd(2.5), "$2.50"),
+        (money_terms.mtok_usd(1e-5), "$0.00001"),
     ],
 )
 def test_small_money_is_never_a_bare_sign(said: str, text: str) -> None:
@@ -42,5 +42,5 @@ def test_small_money_is_never_a_bare_sign(said: str, text: str) -> None:
 
 
 def test_a_label_of_a_chart_holds_nothing_that_can_be_cut_in_half() -> None:
-    (label,) = labels(["😀" * 80])
+    (label,) = report_charts.labels(["😀" * 80])
     assert max(map(ord, label)) <= 0xFFFF

@@ -14,16 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import (
-    by_worth,
-    cases_note,
-    compile_rules,
-    evppi,
-    lab_ended,
-    more_cases,
-    prepare,
-    worth_of_cases,
-)
+from internals import compile_rules, money_worth, prepare, section_lab
 from internals import lab_ceiling as ceiling
 from lab_world import folder_of, known
 from tuneworthy import decide, load_case, load_framework
@@ -49,17 +40,19 @@ def test_the_published_example_of_the_voi_package() -> None:
     rng = np.random.default_rng(1)
     p1, p2 = rng.normal(1, 1, 200_000), rng.normal(0, 2, 200_000)
     net = p1 - p2
-    assert evppi(net, p1) == pytest.approx(unit_loss(1, 1) - 1, abs=0.01)  # 0.083
-    assert evppi(net, p2) == pytest.approx(unit_loss(1, 2) - 1, abs=0.02)  # 0.396
-    assert evppi(net, net) == pytest.approx(unit_loss(1, math.sqrt(5)) - 1, abs=0.03)  # 0.476
+    assert money_worth.evppi(net, p1) == pytest.approx(unit_loss(1, 1) - 1, abs=0.01)  # 0.083
+    assert money_worth.evppi(net, p2) == pytest.approx(unit_loss(1, 2) - 1, abs=0.02)  # 0.396
+    assert money_worth.evppi(net, net) == pytest.approx(
+        unit_loss(1, math.sqrt(5)) - 1, abs=0.03
+    )  # 0.476
 
 
 def test_a_closed_form_of_an_even_amount() -> None:
     """100 x (u - 0.6) with u even from 0 to 1: nothing now, 100 x 0.4^2 / 2 = 8 once u is known."""
     u = np.random.default_rng(2).random(100_000)
     noise = np.random.default_rng(3).normal(0, 300, len(u))
-    assert evppi(100 * (u - 0.6), u) == pytest.approx(8, abs=0.3)
-    assert evppi(100 * (u - 0.6) + noise, u) == pytest.approx(8, abs=2)
+    assert money_worth.evppi(100 * (u - 0.6), u) == pytest.approx(8, abs=0.3)
+    assert money_worth.evppi(100 * (u - 0.6) + noise, u) == pytest.approx(8, abs=2)
 
 
 @given(st.integers(0, 10**6), st.floats(-5, 5), st.floats(0.01, 10))
@@ -70,8 +63,8 @@ def test_knowing_is_never_worth_less_than_nothing_nor_more_than_everything(
     known = rng.normal(0, 1, 500)
     net = middle + spread * known + rng.normal(0, 1, 500)
     most = float(np.mean(np.maximum(net, 0))) - max(float(np.mean(net)), 0.0)
-    assert 0 <= evppi(net, known) <= most + 1e-9
-    assert evppi(net, np.full(500, 3.0)) == 0  # what doesn't vary tells nothing
+    assert 0 <= money_worth.evppi(net, known) <= most + 1e-9
+    assert money_worth.evppi(net, np.full(500, 3.0)) == 0  # what doesn't vary tells nothing
 
 
 def simulated(
@@ -96,7 +89,7 @@ def test_cases_are_worth_what_a_simulation_says(
     right: float, cases: int, target: float, more: int
 ) -> None:
     gain, loss = 1000.0, 2000.0
-    by_hand = worth_of_cases(right, cases, target, more, gain_usd=gain, loss_usd=loss)
+    by_hand = money_worth.worth_of_cases(right, cases, target, more, gain_usd=gain, loss_usd=loss)
     drawn = simulated(right, cases, target, more, gain, loss)
     assert by_hand == pytest.approx(drawn, rel=0.15, abs=5)
 
@@ -106,9 +99,9 @@ def test_cases_are_worth_what_a_simulation_says(
 def test_cases_are_never_worth_more_than_what_is_at_stake(
     right: float, cases: int, target: float, more: int, gain: float, loss: float
 ) -> None:
-    worth = worth_of_cases(right, cases, target, more, gain_usd=gain, loss_usd=loss)
+    worth = money_worth.worth_of_cases(right, cases, target, more, gain_usd=gain, loss_usd=loss)
     assert 0 <= worth <= min(gain, loss) + 1e-4 * (gain + loss)
-    assert worth_of_cases(right, cases, target, 0, gain_usd=gain, loss_usd=loss) == 0
+    assert money_worth.worth_of_cases(right, cases, target, 0, gain_usd=gain, loss_usd=loss) == 0
 
 
 def told(**more: Any) -> Any:
@@ -128,14 +121,17 @@ def told(**more: Any) -> Any:
 
 def test_more_cases_are_worth_it_near_the_target_and_not_far_from_it() -> None:
     money = told().investment
-    near, far = more_cases(money, 0.95, 100, 0.9), more_cases(money, 0.2, 400, 0.9)
+    near, far = (
+        money_worth.more_cases(money, 0.95, 100, 0.9),
+        money_worth.more_cases(money, 0.2, 400, 0.9),
+    )
     assert near is not None
     assert far is not None
     assert far.usd == 0  # labels cost something, and no case can change the choice
     assert near.usd > 0
     many, labels = (float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", near.what))
     assert labels == pytest.approx(many * 15 * 100 * 0.5 / 200)  # half of 15 h for 200 cases
-    assert more_cases(Unknown(ask="x"), 0.88, 100, 0.9) is None
+    assert money_worth.more_cases(Unknown(ask="x"), 0.88, 100, 0.9) is None
 
 
 @pytest.mark.parametrize(("share", "brings", "worth"), [(0.82, 3000, False), (0.9, 1300, True)])
@@ -154,9 +150,9 @@ def test_a_lab_asks_for_no_cases_that_are_not_worth_their_labels(
     )
     assert done.result.reached == "too_few_cases"
     page = " ".join(ceiling.render(done).split())
-    assert " ".join(cases_note(done.dossier.investment).split()) in page
+    assert " ".join(money_worth.cases_note(done.dossier.investment).split()) in page
     assert ("more cases aren't worth what it takes to label them" in page) != worth
-    then = str(lab_ended(done.result, done.dossier))  # on the page in the browser
+    then = str(section_lab.ended(done.result, done.dossier))  # on the page in the browser
     assert ("labelled cases to the evaluation set" in page) == ("labelled cases to the" in then)
     assert worth or "labelled cases to the" not in then
 
@@ -178,7 +174,7 @@ def test_by_hand_an_answer_at_even_odds() -> None:
     })  # fmt: skip
     states = {name: one.state for name, one in {**case.ceiling.checks, **case.factors}.items()}
     asked = (QuestionResult(factor="few_shot", ask="?", gain_bits=1, minutes=5),)
-    (one,) = by_worth(asked, states, compile_rules(LESSON), (1000.0, 400.0))
+    (one,) = money_worth.by_worth(asked, states, compile_rules(LESSON), (1000.0, 400.0))
     # now half a chance of 1,000 less half of 400 is 300; knowing it brings 500
     assert one.worth_usd == pytest.approx(500 - 300)
-    assert by_worth(asked, states, compile_rules(LESSON), None) == asked
+    assert money_worth.by_worth(asked, states, compile_rules(LESSON), None) == asked

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from internals import answer_path, edit, framework_of, parse, put, run, text_digest
+from internals import files_case, framework_of, interview_questions, parse, run, syntax_edit
 from tuneworthy import CaseError, load_case
 
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
@@ -121,7 +121,10 @@ def asked(slug: str) -> list[tuple[str, ...]]:
     """Places of every check, factor and signal that the case's framework asks."""
     framework = framework_of(load_case(GALLERY / slug))
     every = [*framework.ceiling, *framework.factors, *framework.signals]
-    return [answer_path(name, framework, by_id=True) for name in dict.fromkeys(every)]
+    return [
+        interview_questions.answer_path(name, framework, by_id=True)
+        for name in dict.fromkeys(every)
+    ]
 
 
 def plain(text: str) -> Any:
@@ -136,7 +139,7 @@ def test_only_the_lines_of_the_answers_change(slug: str, data: st.DataObject) ->
     before = gallery_text(slug)
     places = data.draw(st.lists(st.sampled_from(asked(slug)), min_size=1, max_size=4, unique=True))
     answers = {place: data.draw(st.sampled_from(["yes", "no", "unknown"])) for place in places}
-    after = edit(before, answers, "case.yaml", CaseError)
+    after = syntax_edit.edit(before, answers, "case.yaml", CaseError)
     assert plain(after) == with_answers(plain(before), answers)
     present = plain(before)
     new = {section for section, name in places if name not in (present.get(section) or {})}
@@ -159,7 +162,7 @@ def test_an_answer_given_again_changes_not_a_byte(slug: str) -> None:
         if value is not None:
             stated[place] = value
     assert stated or slug == "first-idea"
-    assert edit(before, stated, "case.yaml", CaseError) == before
+    assert syntax_edit.edit(before, stated, "case.yaml", CaseError) == before
 
 
 BY_HAND = {
@@ -254,7 +257,9 @@ def test_a_text_is_read_back_as_it_was_answered(value: str, folder: Path) -> Non
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=40))
 def test_any_text_is_read_back_as_it_was_answered(value: str) -> None:
     if value.strip():
-        after = edit(gallery_text("task-api"), {("description",): value}, "case.yaml", CaseError)
+        after = syntax_edit.edit(
+            gallery_text("task-api"), {("description",): value}, "case.yaml", CaseError
+        )
         assert plain(after)["description"] == value
         lines = changed_lines(gallery_text("task-api"), after)
         assert len(lines) == 2
@@ -567,21 +572,28 @@ def test_a_beginning_in_a_folder_with_a_long_name_is_a_case(tmp_path: Path) -> N
 
 def test_an_answer_to_a_file_that_changed_meanwhile_is_refused(folder: Path) -> None:
     path = folder / "case.yaml"
-    seen = text_digest(path.read_text("utf-8"))
+    seen = files_case.text_digest(path.read_text("utf-8"))
     answers = {BRAND_VOICE: "no"}
-    assert put(folder, answers, read_digest=seen).case.factors["brand_voice"].value == "no"
+    assert (
+        files_case.put(folder, answers, read_digest=seen).case.factors["brand_voice"].value == "no"
+    )
     now = path.read_bytes()
     with pytest.raises(CaseError, match="was changed by somebody else meanwhile"):
-        put(folder, {LOW_VOLUME: "yes"}, read_digest=seen)
+        files_case.put(folder, {LOW_VOLUME: "yes"}, read_digest=seen)
     assert path.read_bytes() == now
     path.write_bytes(now + b"# theirs\n")
     with pytest.raises(CaseError, match="was changed by somebody else meanwhile"):
-        put(folder, answers, read_digest=text_digest(now.decode()))
+        files_case.put(folder, answers, read_digest=files_case.text_digest(now.decode()))
     assert path.read_bytes() == now + b"# theirs\n"
     assert names(folder) == ["case.yaml"]
 
 
 def test_every_byte_counts_for_the_digest() -> None:
     text = gallery_text("task-api")
-    assert text_digest(text) == text_digest(text)
-    assert len({text_digest(t) for t in (text, text + "\n", text.replace(":", ": ", 1), "")}) == 4
+    assert files_case.text_digest(text) == files_case.text_digest(text)
+    assert (
+        len(
+            {files_case.text_digest(t) for t in (text, text + "\n", text.replace(":", ": ", 1), "")}
+        )
+        == 4
+    )

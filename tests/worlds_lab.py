@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from internals import Ceiling, Estimate, Race, ceiling, share
+from internals import Estimate, ceiling, share, stats_compare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,7 @@ def _bar(share: float, slope: float) -> float:
 class LabWorld:
     """What a lab did in a world."""
 
-    answer: Ceiling
+    answer: stats_compare.Ceiling
     chosen: int
     reported: Estimate
     behind: float
@@ -85,7 +85,7 @@ class LabWorld:
 def raced(
     scores: NDArray[np.float64], talk: NDArray[np.int64], alpha: float = 0.02, *,
     by_case: bool = True,
-) -> Race:  # fmt: skip
+) -> stats_compare.Race:  # fmt: skip
     """Run a race over the cases, in rounds of whole conversations.
 
     Args:
@@ -95,7 +95,7 @@ def raced(
         by_case: Whether a case weighs the same in a long conversation, as in a lab; otherwise a
             conversation does.
     """
-    race, k = Race(len(scores), alpha), int(talk[-1]) + 1
+    race, k = stats_compare.Race(len(scores), alpha), int(talk[-1]) + 1
     sizes = np.bincount(talk)
     sums = np.array([np.bincount(talk, weights=row, minlength=k) for row in scores])
     sums /= sizes.max() if by_case else sizes

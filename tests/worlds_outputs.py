@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from internals import Batch, Format, Instructions, Materials, Signal, Term, Terms, ToolCall
+from internals import Batch, Instructions, Materials, Signal, Term, Terms, ToolCall, signal_format
 from internals import VoiceSamples as Wanted
 from internals import VoiceVoice as Voice
 from plain_engine import batch
@@ -103,7 +103,7 @@ def tickets(rng: Rng, plan: Plan) -> tuple[Batch, Signal]:
         text = json.dumps(_ticket(rng), indent=indent)
         return f"```json\n{text}\n```" if fenced else text
 
-    return traces(rng, plan, output), Format(Materials())
+    return traces(rng, plan, output), signal_format.FormatSignal(Materials())
 
 
 SCHEMA = {
@@ -134,7 +134,7 @@ def tickets_with_schema(rng: Rng, plan: Plan) -> tuple[Batch, Signal]:
                 del ticket[key]
         return json.dumps(ticket)
 
-    return traces(rng, plan, output), Format(Materials(output_schema=SCHEMA))
+    return traces(rng, plan, output), signal_format.FormatSignal(Materials(output_schema=SCHEMA))
 
 
 def tool_calls(rng: Rng, plan: Plan) -> tuple[Batch, Signal]:
@@ -158,7 +158,7 @@ def tool_calls(rng: Rng, plan: Plan) -> tuple[Batch, Signal]:
         return (ToolCall(name, text),)
 
     made = traces(rng, plan, lambda _rng, _wrong: "", tool_calls=calls)
-    return made, Format(Materials())
+    return made, signal_format.FormatSignal(Materials())
 
 
 GLOSSARY = (

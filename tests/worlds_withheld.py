@@ -13,41 +13,39 @@ from internals import (
     EvalCase,
     Job,
     Kit,
-    Lab,
     Marker,
     Outcome,
     Pool,
     PromptVariant,
-    Reached,
     Reply,
     Request,
     Scores,
-    Setting,
-    Settled,
-    Spend,
-    _answer,
-    chosen_arms,
-    contrast,
+    lab_plan,
+    lab_result,
+    lab_scores,
+    llm_endpoints,
     make_plan,
-    plan_arms,
+    model_lab,
     scorer_for,
 )
 from lab_world import chance
 from tuneworthy import load_case
 
-WAYS: dict[str, Callable[[str], Settled]] = {
+WAYS: dict[str, Callable[[str], model_lab.Settled]] = {
     "cuts": lambda key: came(key, "shelf 1", "length"),
     "thinks first": lambda key: came(key, "", "length"),
     "filters": lambda key: came(key, "shelf", "content_filter"),
-    "refuses": lambda key: Settled(key=key, status="failed", why="HTTP 400: no"),
+    "refuses": lambda key: model_lab.Settled(key=key, status="failed", why="HTTP 400: no"),
     "refuses in words of its own": lambda key: came(key, "I can't help.", "refusal"),
     "returns null": lambda key: came(key, "", "stop"),
-    "stalls": lambda key: Settled(key=key, status="in_doubt", why="no answer within 120 s"),
+    "stalls": lambda key: model_lab.Settled(
+        key=key, status="in_doubt", why="no answer within 120 s"
+    ),
 }
 
 
-def came(key: str, text: str, finish: str = "stop") -> Settled:
-    return Settled(key=key, status="settled", reply=Reply(text=text, finish=finish))
+def came(key: str, text: str, finish: str = "stop") -> model_lab.Settled:
+    return model_lab.Settled(key=key, status="settled", reply=Reply(text=text, finish=finish))
 
 
 @dataclass
@@ -65,7 +63,7 @@ class World:
     held: frozenset[tuple[str, str]] = frozenset()
     """By model or prompt, and input."""
     watch: None = None
-    spend = Spend(cap=0, paid=0, held=0, calls=0, reused=0, in_doubt=0, failed=0)
+    spend = model_lab.Spend(cap=0, paid=0, held=0, calls=0, reused=0, in_doubt=0, failed=0)
     plan: Any = None
     outcome: Outcome = field(default_factory=Outcome)
 
@@ -84,9 +82,12 @@ class World:
         models = [{"id": "fake:one"}]
         models += [{"id": "fake:mine", "kind": "tuned"}] if "mine" in self.shares else []
         case = load_case({"name": "x", "models": models})
-        reached = {m["id"]: Reached("fake", m["id"].removeprefix("fake:"), "") for m in models}
-        arms = plan_arms(case, list(prompts.values()), cases, 0)
-        setting = Setting(prompts=prompts, reached=reached, pool=Pool(()))
+        reached = {
+            m["id"]: llm_endpoints.Reached("fake", m["id"].removeprefix("fake:"), "")
+            for m in models
+        }
+        arms = lab_plan.plan_arms(case, list(prompts.values()), cases, 0)
+        setting = lab_plan.Setting(prompts=prompts, reached=reached, pool=Pool(()))
         self.plan = make_plan(arms, cases, setting, seed=self.seed)
 
     def runner(self, _: object) -> World:
@@ -107,12 +108,12 @@ class World:
             self.outcome.settled[job.key] = WAYS[self.way](job.key) if lost else came(job.key, text)
         return self.outcome
 
-    def raced(self) -> tuple[Lab, tuple[Arm, ...]]:
-        lab = Lab(self.plan, Scores(Marker((scorer_for("match", Kit()),), Kit())), self)  # type: ignore[arg-type]  # a plan that is made up
+    def raced(self) -> tuple[lab_scores.Lab, tuple[Arm, ...]]:
+        lab = lab_scores.Lab(self.plan, Scores(Marker((scorer_for("match", Kit()),), Kit())), self)  # type: ignore[arg-type]  # a plan that is made up
 
         async def go() -> tuple[Arm, ...]:
             await lab.race()
-            chosen = chosen_arms(lab)
+            chosen = lab_result.chosen_arms(lab)
             await lab.report(chosen)
             return chosen
 
@@ -120,7 +121,7 @@ class World:
 
     def reached(self, target: float) -> str:
         lab, chosen = self.raced()
-        return _answer(lab, chosen, target)[1]
+        return lab_result._answer(lab, chosen, target)[1]
 
     def compared(self) -> Contrast | None:
         """The tuned model less the best other; None where one of them isn't measured."""
@@ -130,7 +131,7 @@ class World:
         best, tuned = chosen
         if lab.unanswered(chosen, self.plan.report):
             return None
-        return contrast(lab.scores, tuned, best, self.plan.report)
+        return lab_result.contrast(lab.scores, tuned, best, self.plan.report)
 
     def order(self, how: str) -> list[tuple[str, str]]:
         """All answers in the order in which they are withheld."""

@@ -21,10 +21,10 @@ from datetime import date
 
 import numpy as np
 
-from internals import Contrast, Unknown, VerifyPlan, _outcome
+from internals import Contrast, Unknown, lab_verify, model_lab
 from worlds_withheld import WAYS, World
 
-PLAN = VerifyPlan(
+PLAN = model_lab.VerifyPlan(
     tuned="t", untuned="u", margin=0, general_margin=0.1, cases=0, general=40, inputs="",
     written_on=date(2026, 11, 27),
 )  # fmt: skip
@@ -55,7 +55,9 @@ def one(seed: int) -> tuple[str, ...]:
     said = [f"ceiling {reached}"]
     if reached == "yes" and best >= target:
         said.append("false ceiling")
-    outcome = _outcome(PLAN, compared, SAME)[0] if compared else "not judged"
+    outcome = "not judged"
+    if compared:
+        outcome = lab_verify._outcome(PLAN, compared, SAME)[0]  # noqa: SLF001  # what verify says
     said.append(f"verify {outcome}")
     if outcome == "improved" and shares["mine"] <= best:
         said.append("false win")
