@@ -339,8 +339,8 @@ def print_sheet(case: str, **task: Any) -> None:
     how = opt.asked()
     opt.deliver(export_sheet(case, LabelTask(**task), how.form), painted=False)
     file = argument(how.output or "FILE")
-    told = f"Fill in the column label, then: tuneworthy evalset import {file} {argument(case)}"
-    click.echo(one_line(told), err=True)
+    advice = f"Fill in the column label, then: tuneworthy evalset import {file} {argument(case)}"
+    click.echo(one_line(advice), err=True)
 
 
 @evalset.command("import")

@@ -73,7 +73,7 @@ class LabelTask:
     the rubric are its own then."""
 
 
-class AnswerForm(NamedTuple):
+class ReferenceForm(NamedTuple):
     """What the right answers of an evaluation set have to be."""
 
     is_json: bool = False
@@ -92,7 +92,7 @@ class AnswerForm(NamedTuple):
         return ""
 
 
-def answer_form(case: Case, cases: Sequence[EvalCase]) -> AnswerForm:
+def answer_form(case: Case, cases: Sequence[EvalCase]) -> ReferenceForm:
     """What the schema of a case asks of its answers; without one, what they have in common.
 
     Where every known right answer is an object or a list, each is JSON; where none is known yet,
@@ -101,11 +101,11 @@ def answer_form(case: Case, cases: Sequence[EvalCase]) -> AnswerForm:
     schema = read_materials(case).output_schema
     if schema is not None and schema.get("type") in ("object", "array"):
         valid, _ = validator(schema)
-        return AnswerForm(is_json=True, valid=valid)
+        return ReferenceForm(is_json=True, valid=valid)
     known = [entry.reference for entry in cases if entry.reference is not None]
     if not known:
         known = [entry.logged for entry in cases if entry.logged]
-    return AnswerForm(is_json=bool(known) and all(map(_is_container, known)))
+    return ReferenceForm(is_json=bool(known) and all(map(_is_container, known)))
 
 
 def _is_container(answer: object) -> bool:
@@ -130,7 +130,7 @@ class LabelQueue:
     labels: dict[ItemKey, Label]  #: What this labeller gave before, and since.
     notes: Mapping[ItemKey, tuple[str, ...]] = field(default_factory=dict)
     """What others gave, for whoever settles it."""
-    form: AnswerForm = field(default_factory=AnswerForm)
+    form: ReferenceForm = field(default_factory=ReferenceForm)
     """What every right answer has to be."""
 
     def shared_with(self, labeller: str) -> LabelQueue:
@@ -257,7 +257,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
         return _to_settle(source, case, task)
     name = stores.labeller_name(task.labeller)
     text = ""
-    form = AnswerForm()
+    form = ReferenceForm()
     if task.lab is not None:
         items, text = _drawn_items(source, case, task.rubric, task.lab)
     elif task.kind == "training":
@@ -314,16 +314,16 @@ def _pair_items(
 
     Which of them is shown first is drawn by the seed.
     """
-    one, other = (outputs[arm] for arm in arms)
+    first, second = (outputs[arm] for arm in arms)
     items = []
     for case in cases:
-        if case.id not in one or case.id not in other:
+        if case.id not in first or case.id not in second:
             continue
         item = Item(
             task="pairwise",
             case=case,
             arms=arms,
-            outputs=(one[case.id], other[case.id]),
+            outputs=(first[case.id], second[case.id]),
             choices=PAIRS,
             flipped=_chance(seed, case).random() < 0.5,
             rubric=rubric,

@@ -176,7 +176,7 @@ def import_sheet(path: Path, source: str | Path) -> ImportedLabels:
         fix = "import what evalset export --labeller wrote, with all its columns"
         raise CaseError("has no column task with an id", where=f"{path}:1", fix=fix)
     queue = open_queue(source, _kept_task(case, task_id, path))
-    given: list[_Given] = []
+    labels: list[_Given] = []
     problems: list[str] = []
     empty = 0
     for line, row in rows:
@@ -184,17 +184,17 @@ def import_sheet(path: Path, source: str | Path) -> ImportedLabels:
             empty += 1
             continue
         try:
-            given.append(_checked(queue, row, task_id))
+            labels.append(_checked(queue, row, task_id))
         except InputError as caught:
             problems.append(f"{path}:{line}: {caught}")
-    if problems or not given:
+    if problems or not labels:
         return ImportedLabels(queue.labeller, 0, 0, empty, tuple(problems))
     kept = 0
-    for each in given:
+    for each in labels:
         before = queue.labels.get(queue.items[each.name].key)
         queue.label(each.name, each.label, each.better)
         kept += queue.labels.get(queue.items[each.name].key) is not before
-    return ImportedLabels(queue.labeller, kept, len(given) - kept, empty, ())
+    return ImportedLabels(queue.labeller, kept, len(labels) - kept, empty, ())
 
 
 def _checked(queue: LabelQueue, row: Mapping[str, str], task_id: str) -> _Given:

@@ -96,10 +96,10 @@ def find_model(name: str, provider: str | None, address: str | None) -> ListedMo
         if first and _provider_called(first):
             provider = first
             name = rest
-    found = _find_provider(name, provider, address)
-    if found is None:
+    listed = _find_provider(name, provider, address)
+    if listed is None:
         return None
-    return _model_of(found, name) or _model_of(found, _with_dashes(name))
+    return _model_of(listed, name) or _model_of(listed, _with_dashes(name))
 
 
 def _find_provider(name: str, provider: str | None, address: str | None) -> ListedProvider | None:
@@ -163,12 +163,12 @@ def _fits(clause: Clause, name: str) -> bool:
 def _with_dashes(name: str) -> str:
     """A name with a date like -20251211 as the list writes it, -2025-12-11."""
 
-    def dashed(found: re.Match[str]) -> str:
-        day = "-".join(found.groups())
+    def dashed(compact: re.Match[str]) -> str:
+        day = "-".join(compact.groups())
         try:
             date.fromisoformat(day)
         except ValueError:
-            return found[0]
+            return compact[0]
         return f"-{day}"
 
     return _COMPACT_DATE.sub(dashed, name)

@@ -251,9 +251,9 @@ def _add_conversations(server: AssistantServer) -> None:
         return _opened("plan_investment", case=case, use_case=use_case)
 
 
-def _opened(name: str, **given: str) -> str:
+def _opened(name: str, **said_by_person: str) -> str:
     """A conversation with what the person gave for it, as data; empty texts don't count."""
-    lines = [f"{key}: {text}" for key, text in given.items() if text.strip()]
+    lines = [f"{key}: {text}" for key, text in said_by_person.items() if text.strip()]
     parts = [WORDS["conversations"][name], WORDS["rules"]]
     if lines:
         parts.append("\n".join(["What the person gave (data):", *lines]))

@@ -217,11 +217,13 @@ class Desk:
         an assistant wrote and no person has confirmed. Writes nothing.
         """
         read = read_with_digest(self.workspace.directory.path(case))
-        told = read.case.model_dump(mode="json", exclude_defaults=True)
-        data: dict[str, Any] = {"case_name": case, "file_digest": read.digest, "told": told}
+        stated = read.case.model_dump(mode="json", exclude_defaults=True)
+        data: dict[str, Any] = {"case_name": case, "file_digest": read.digest, "told": stated}
         waiting = unconfirmed_answers(read.case, self.workspace.evaluated(case).framework)
         if waiting:
-            data["not_confirmed"] = [{"key": one.key, "quote": one.quote} for one in waiting]
+            data["not_confirmed"] = [
+                {"key": answer.key, "quote": answer.quote} for answer in waiting
+            ]
         return result(read.text, data)
 
     def new_case(

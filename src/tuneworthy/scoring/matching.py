@@ -18,6 +18,7 @@ import weakref
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from typing import IO, Literal
 
 SECONDS = 2.0  #: The longest that a match, or making a pattern, may take.
@@ -141,9 +142,9 @@ def _main() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-    print("ready", flush=True)  # noqa: T201  # to who started it
-    for answer in _answers(sys.stdin.buffer):
-        print(answer, flush=True)  # noqa: T201  # the same
+    for answer in chain(["ready"], _answers(sys.stdin.buffer)):
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()  # whoever started it waits for the line
 
 
 if __name__ == "__main__":

@@ -72,8 +72,8 @@ class S3Store:
     def piece(self, key: str, version: str, start: int, stop: int) -> bytes | None:
         span = f"bytes={start}-{stop - 1}"
         data = self._client.get_object(Bucket=self._bucket, Key=key, Range=span, IfMatch=version)
-        given = data.get("ContentRange", "" if start else "bytes 0-")
-        if not given.startswith(f"bytes {start}-"):
+        content_range = data.get("ContentRange", "" if start else "bytes 0-")
+        if not content_range.startswith(f"bytes {start}-"):
             return None
         return bytes(data["Body"].read(stop - start))
 
