@@ -189,7 +189,7 @@ class Usage(Record):
     reasoning_tokens: Natural = 0  #: Of the output: what was thought and not shown.
 
 
-WHOLE_ENDS = frozenset({"stop", "eos", "end_turn", "stop_sequence", "completed"})
+WHOLE_ENDS = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "completed"})
 """How endpoints say, in any case of letters, that an answer came to its own end; one that says
 nothing counts as ``stop``.
 
