@@ -15,7 +15,6 @@ import pytest
 
 from internals import (
     Contrast,
-    EvalCase,
     Fake,
     Kit,
     Manners,
@@ -73,13 +72,15 @@ WRONG = {one.text: ANSWERS[one.id][1] for one in lab_verify.general_skills()}
 WELL = {"base": RIGHT, "mine": RIGHT}
 
 
-@pytest.mark.parametrize("case", lab_verify.general_skills(), ids=lambda case: case.id)
-def test_every_general_task_can_be_passed_and_failed(case: EvalCase) -> None:
-    right, wrong = ANSWERS[case.id]
+def test_every_general_task_can_be_passed_and_failed() -> None:
     marker = Marker((), Kit())
-    assert marker.score(Output(right), case).ok is True
-    assert marker.score(Output(wrong), case).ok is False
-    assert marker.score(Output(""), case).ok is False
+    odd = []
+    for case in lab_verify.general_skills():
+        right, wrong = ANSWERS[case.id]
+        scores = [marker.score(Output(text), case).ok for text in (right, wrong, "")]
+        if scores != [True, False, False]:
+            odd.append((case.id, scores))
+    assert odd == []
 
 
 def test_general_tasks_are_told_apart() -> None:

@@ -169,18 +169,20 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "text"), GOOD)
 @pytest.mark.parametrize("frame", ["{}", "Hello, {}.", "x\n{}\ny", "“{}” é"])
-def test_a_published_example_is_found_as_its_kind(kind: str, text: str, frame: str) -> None:
-    framed = frame.format(text)
-    assert kind in {span.kind for span in measure_personal.spans(framed)}
-    assert hits(SCANNER, [framed, "nothing here"])[kind] == [True, False]
+def test_a_published_example_is_found_as_its_kind(frame: str) -> None:
+    missed = []
+    for kind, text in GOOD:
+        framed = frame.format(text)
+        kinds = {span.kind for span in measure_personal.spans(framed)}
+        if kind not in kinds or hits(SCANNER, [framed, "nothing here"])[kind] != [True, False]:
+            missed.append((kind, text))
+    assert missed == []
 
 
-@pytest.mark.parametrize("text", BAD)
-def test_what_only_looks_alike_is_left_alone(text: str) -> None:
-    assert measure_personal.spans(text) == ()
-    assert not SCANNER.bits([text]).any()
+def test_what_only_looks_alike_is_left_alone() -> None:
+    assert [text for text in BAD if measure_personal.spans(text)] == []
+    assert [text for text in BAD if SCANNER.bits([text]).any()] == []
 
 
 def test_every_kind_has_an_example_and_a_source() -> None:
@@ -248,16 +250,16 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
     assert recogniser.persons(once) == ()
 
 
-@pytest.mark.parametrize(("kind", "text"), GOOD)
-def test_a_mask_keeps_no_part_of_what_it_hides(kind: str, text: str) -> None:
-    hidden = next(span for span in measure_personal.spans(text) if span.kind == kind)
-    secret = text[hidden.start : hidden.end]
-    shown = measure_personal.mask(f"see {text} there") + measure_personal.excerpt(
-        f"see {text} there", 4, 4 + len(text)
-    )
-    shown = re.sub(r"\[[a-z_]+\]", "", shown)
-    for size in range(len(secret) - 3):
-        assert secret[size : size + 4] not in shown
+def test_a_mask_keeps_no_part_of_what_it_hides() -> None:
+    for kind, text in GOOD:
+        hidden = next(span for span in measure_personal.spans(text) if span.kind == kind)
+        secret = text[hidden.start : hidden.end]
+        whole = f"see {text} there"
+        shown = measure_personal.mask(whole)
+        shown += measure_personal.excerpt(whole, 4, 4 + len(text))
+        shown = re.sub(r"\[[a-z_]+\]", "", shown)
+        parts = {secret[start : start + 4] for start in range(len(secret) - 3)}
+        assert [part for part in parts if part in shown] == [], (kind, text)
 
 
 def test_a_day_in_a_token_shows_none_of_it() -> None:

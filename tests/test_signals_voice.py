@@ -56,11 +56,11 @@ def test_the_list_has_a_source_and_a_date_and_every_phrase_once() -> None:
     assert all(each == each.strip() for each in phrases)
 
 
-@pytest.mark.parametrize("phrase", text_glossary.generic_phrases())
-def test_every_phrase_is_found_in_a_sentence_in_any_capitals_and_apostrophes(phrase: str) -> None:
+def test_every_phrase_is_found_in_a_sentence_in_any_capitals_and_apostrophes() -> None:
     looked = text_glossary.Phrases(None)
-    for text in (f"Well, {phrase}…", phrase.upper(), phrase.replace("'", "’")):
-        assert looked.any([text, "", None]).tolist() == [True, False, False]
+    for phrase in text_glossary.generic_phrases():
+        for text in (f"Well, {phrase}…", phrase.upper(), phrase.replace("'", "’")):
+            assert looked.any([text, "", None]).tolist() == [True, False, False], text
 
 
 @pytest.mark.parametrize(
