@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -52,10 +52,19 @@ def shared() -> Path:
 
 @pytest.fixture
 def quick_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pilot's quote measures one step and two calls."""
-    from internals import training_pilot, training_trainers
+    """A pilot's quote asks two calls and trains nothing: loading what trains takes a minute.
 
-    monkeypatch.setattr(training_trainers, "MEASURED_STEPS", 1)
+    ``test_pilot_trains.py`` measures steps.
+    """
+    from internals import model_pilot, training_pilot, training_trainers
+
+    async def quote(_: object, works: Sequence[object]) -> model_pilot.TrainingQuote:
+        steps = 30 * len(works)
+        return model_pilot.TrainingQuote(
+            jobs=len(works), steps=steps, seconds=3.0 * steps, memory_mib=4000
+        )
+
+    monkeypatch.setattr(training_trainers.LoraTrainer, "quote", quote)
     monkeypatch.setattr(training_pilot, "TIMED_CALLS", 3)
 
 
