@@ -245,10 +245,12 @@ def test_a_case_that_fails_for_a_reason_nobody_foresaw_hides_no_other(
 ) -> None:
     board = a_board(a_shelf(tmp_path, good=OPEN_CASE, odd="name: Odd\n"))
 
+    take_snapshot = workspace_module.take_snapshot
+
     def failing(folder: Path, *more: Any) -> Any:
         if folder.name == "odd":
             raise RecursionError("too deep\nby far")
-        return workspace_module.take_snapshot(folder, *more)
+        return take_snapshot(folder, *more)
 
     monkeypatch.setattr("tuneworthy.cases.workspace.take_snapshot", failing)
     board.warm()

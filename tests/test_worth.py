@@ -100,7 +100,7 @@ def test_cases_are_never_worth_more_than_what_is_at_stake(
     right: float, cases: int, target: float, more: int, gain: float, loss: float
 ) -> None:
     worth = money_worth.worth_of_cases(right, cases, target, more, gain_usd=gain, loss_usd=loss)
-    assert 0 <= worth <= min(gain, loss) + 1e-4 * (gain + loss)
+    assert 0 <= worth <= min(gain, loss)
     assert money_worth.worth_of_cases(right, cases, target, 0, gain_usd=gain, loss_usd=loss) == 0
 
 

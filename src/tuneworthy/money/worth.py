@@ -70,7 +70,9 @@ def worth_of_cases(
         return max(below * gain_usd - (1 - below) * loss_usd, 0.0)
 
     now = best(middle, sd / math.sqrt(known))
-    return max(sum(best(middle + moves * z, after) for z in _GRID) / len(_GRID) - now, 0.0)
+    later = sum(best(middle + moves * z, after) for z in _GRID) / len(_GRID)
+    most = min(gain_usd, loss_usd)  # what a wrong choice can cost; the grid may be a little off
+    return min(max(later - now, 0.0), most)
 
 
 _STEPS = (50, 100, 200, 400, 800)
