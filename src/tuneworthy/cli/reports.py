@@ -224,7 +224,7 @@ def show_framework(name: str, id_: str | None) -> None:
 
 
 @framework.command()
-@click.argument("name", metavar="[NAME|FILE]", default="lesson")
+@click.argument("name", metavar="NAME|FILE", default="lesson")
 @opt.flag("--strict", "Exit with 1 if there is anything to know.")
 @opt.format_option("text", "json")
 def check(name: str, strict: bool) -> int:
@@ -253,7 +253,7 @@ def check(name: str, strict: bool) -> int:
 )
 @click.argument(
     "what",
-    metavar="[WHAT]",
+    metavar="[case|dossier|framework|ceiling|verify|pilot]",
     type=click.Choice(["case", "dossier", "framework", "ceiling", "verify", "pilot"]),
     default="framework",
 )
@@ -261,8 +261,7 @@ def check(name: str, strict: bool) -> int:
 def schema(what: str, chosen: str | None) -> None:
     """Print the JSON Schema of a framework file, a case file or a result.
 
-    WHAT is framework (when not given), case, dossier, ceiling, verify or pilot. Results are a
-    dossier, and what ceiling, verify and pilot found.
+    Results are a dossier, and what ceiling, verify and pilot found.
     """
     from tuneworthy.cases import reports
 
