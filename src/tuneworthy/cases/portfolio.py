@@ -307,7 +307,13 @@ def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
     first = next(iter(below), None)
     spent = f"{usd(spent_cents / 100)} of {usd(budget)} go to what is worth more a dollar"
     for row in below:
-        left_out[row.name] = f"below the line: asks {usd(_ask_cents(row) / 100)}, and {spent}"
+        fits = spent_cents + _ask_cents(row) <= budget_cents
+        why = (
+            "which fits; one worth more a dollar comes first and doesn't"
+            if fits
+            else f"and {spent}"
+        )
+        left_out[row.name] = f"below the line: asks {usd(_ask_cents(row) / 100)}, {why}"
     return Funding(
         budget_usd=budget,
         ask_usd=spent_cents / 100,

@@ -187,7 +187,13 @@ def interview(case: str, **options: Any) -> None:
 @opt.sources_option("read", "Without CASE a case folder is made from them.")
 @opt.mapping_option
 @opt.flag("--examples", "Show step by step which examples could be used.", "show_examples")
-@opt.option("--on WHERE", "Many files side by side on Ray: ray or ray:ADDRESS.", "on", default="")
+@opt.option(
+    "--on WHERE",
+    "Measure many files side by side on Ray: ray or ray:ADDRESS.  [default: one process]",
+    "on",
+    default="",
+    show_default=False,
+)
 @opt.number(
     "--sample PERCENT", 0.001, 100.0, 100.0, "Measure this percentage of the conversations."
 )
@@ -244,7 +250,7 @@ def evalset() -> None:
     of=evalset,
 )
 @opt.case_argument
-@opt.sources_option("draw from", "The case's own traces when not given.")
+@opt.sources_option("draw from", "[default: the case's own traces]")
 @opt.number("--n", 1, 10_000, 200, "Draw about N cases; conversations stay whole.")
 @opt.seed_for("Draw by this seed.")
 @opt.mapping_option
@@ -266,8 +272,8 @@ def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     opt.show(evalset_document(built, cases_note(judge_case(case).investment)))
 
 
-_seed_option = opt.seed_for("For the order, the same for all labellers.")
-_tokens_option = opt.tokens_option("For outputs, as the lab was given it.")
+_seed_option = opt.seed_for("Draw the order by this seed, the same for all labellers.")
+_tokens_option = opt.tokens_option("Take outputs of at most N tokens, as the lab was given it.")
 
 
 @opt.command(
@@ -278,24 +284,31 @@ _tokens_option = opt.tokens_option("For outputs, as the lab was given it.")
     of=evalset,
 )
 @opt.case_argument
-@opt.option("--labeller NAME", "What this person has to label; a second makes agreement known.")
-@opt.flag("--settle", "What labellers differ on and nobody has settled; nobody is named.")
+@opt.option(
+    "--labeller NAME", "Export what this person has to label; a second one makes agreement known."
+)
+@opt.flag("--settle", "Export what labellers differ on and nobody has settled, without names.")
 @opt.option("--rubric FILE", "Label outputs of a lab by this rubric.")
 @opt.option(
-    "--scale", "The scale for an output.", type=click.Choice(["yes-no", "1-5"]), default="yes-no"
+    "--scale",
+    "Label an output on this scale.",
+    type=click.Choice(["yes-no", "1-5"]),
+    default="yes-no",
 )
 @opt.option("--pairwise ARM ARM", "Label which of two arms' outputs is better.", nargs=2)
-@opt.option("--arm ARM", "With --rubric: this arm alone; may be repeated.", "arms", multiple=True)
+@opt.option(
+    "--arm ARM", "With --rubric: label this arm alone; may be repeated.", "arms", multiple=True
+)
 @opt.option(
     "--for",
-    "With --rubric, what a lab under a judge needs: its chosen arms on held-out "
+    "With --rubric: export what a lab under a judge needs: its chosen arms on held-out "
     "cases, all arms on the others, or both arms of a verification.",
     "lab",
     type=click.Choice(["report", "choose", "verify"]),
 )
 @_seed_option
 @_tokens_option
-@opt.format_option("csv", "jsonl", help="For a spreadsheet, or as JSON lines.")
+@opt.format_option("csv", "jsonl", help="Print for a spreadsheet, or as JSON lines.")
 @opt.output_options
 def export(
     case: str,
@@ -346,7 +359,7 @@ def print_sheet(case: str, **task: Any) -> None:
 @evalset.command("import")
 @click.argument("file")
 @click.argument("case", required=False)
-@opt.option("--output FILE", "Without CASE: the set; FILE with .jsonl when not given.")
+@opt.option("--output FILE", "Without CASE: write the set here.  [default: FILE with .jsonl]")
 def import_(file: str, case: str | None, output: str | None) -> int:
     """Read labels of CASE back from FILE, or without CASE the cases of a set from a CSV.
 
@@ -385,7 +398,7 @@ def _import_labels(path: Path, case: str) -> int:
 @opt.command("tuneworthy evalset edit my-case c17 --labeller ada", of=evalset)
 @opt.case_argument
 @click.argument("case_id", metavar="ID")
-@opt.option("--labeller NAME", "Who labels.", default="me")
+@opt.option("--labeller NAME", "Label under this name.", default="me")
 def edit(case: str, case_id: str, labeller: str) -> None:
     """Write the right answer to one case of the set, ID, in your editor ($EDITOR).
 

@@ -275,7 +275,7 @@ def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
 def models() -> None:
     """List the models that can be called, and what they cost.
 
-    tuneworthy models [CASE] is short for tuneworthy models list [CASE].
+    "tuneworthy models CASE" is short for "tuneworthy models list CASE".
     """
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from tuneworthy.mcp.server import AssistantServer
     from tuneworthy.mcp.tools import Desk
 
+_ANSWERS = ("yes", "pilot", "open", "not_yet", "no")
+_ORDERS = ("answer", "name", "ask", "stake", "contradictions", "review", "measured", "per_dollar")
+
 
 @opt.command(
     "tuneworthy list cases",
@@ -31,13 +34,18 @@ if TYPE_CHECKING:
 )
 @click.argument("folder", metavar="[CASES_DIR]", default=".")
 @opt.option("--find WORDS", "List cases whose name or folder holds these words.")
-@opt.option("--answer ANSWER", "List cases with this answer: yes, pilot, open, not_yet or no.")
+@opt.option(
+    "--answer ANSWER",
+    f"List cases with this answer: {', '.join(_ANSWERS[:-1])} or {_ANSWERS[-1]}.",
+    type=click.Choice(_ANSWERS),
+)
 @opt.option("--owner NAME", "List cases of this owner.")
 @opt.flag("--contradictions", "List cases with an open contradiction.")
 @opt.flag("--due", "List cases whose review is due.")
 @opt.option(
     "--sort ORDER",
-    "Sort by answer, name, ask, stake, contradictions, review, measured or per_dollar.",
+    f"Sort by {', '.join(_ORDERS[:-1])} or {_ORDERS[-1]}.",
+    type=click.Choice(_ORDERS),
 )
 @opt.flag("--reverse", "Sort the other way round.")
 @opt.option(

@@ -70,7 +70,7 @@ _reviewer_option = opt.option(
 @opt.command("tuneworthy data review my-case --reviewer ada --output ada.csv", of=data)
 @opt.case_argument
 @_reviewer_option
-@opt.format_option("csv", "jsonl", help="For a spreadsheet, or as JSON lines.")
+@opt.format_option("csv", "jsonl", help="Print for a spreadsheet, or as JSON lines.")
 @opt.output_options
 def review(case: str, reviewer: str) -> None:
     """Print the candidates of CASE to accept, edit or reject, a row each.
@@ -93,12 +93,12 @@ def review(case: str, reviewer: str) -> None:
 @opt.number("--n", 1, 1000, 50, "Compare N examples.")
 @opt.budget_option("asking the model may cost")
 @opt.to_option
-@opt.format_option("csv", "jsonl", help="For a spreadsheet, or as JSON lines.")
+@opt.format_option("csv", "jsonl", help="Print for a spreadsheet, or as JSON lines.")
 @opt.output_options
 def compare(
     case: str, reviewer: str, arm: str | None, n: int, budget: float, to: tuple[str, ...]
 ) -> None:
-    """Are the labels better than the model's own answers? Ask it, and print the pairs, blind.
+    """Compare the labels with the model's own answers: ask it, and print the pairs, blind.
 
     The model is asked for what it would answer to examples drawn from the set; both answers stand
     in an order that says nothing. Fill in label, then "tuneworthy evalset import FILE CASE"; the
@@ -343,7 +343,7 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
 
 @opt.command("tuneworthy watch my-case", "tuneworthy watch my-case --from 'logs/2026-12/*.jsonl'")
 @opt.case_argument
-@opt.sources_option("measure first", "Newer logs are what a decision is held against.")
+@opt.sources_option("first measure", "Newer logs are what a decision is held against.")
 @opt.mapping_option
 @opt.format_option("text", "json")
 @opt.as_of_option

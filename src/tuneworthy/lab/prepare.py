@@ -313,7 +313,8 @@ def _by_rules(case: Case, cases: Cases, kit: Kit) -> tuple[tuple[EvalCase, ...],
     free = not all(scorer.compares for scorer in scorers)
     usable = tuple(row for row in cases if free or row.accepted or row.checks)
     if not usable or not (scorers or any(row.checks for row in usable)):
-        fix = "label it: tuneworthy evalset, or give cases a reference or checks"
+        label = "label it: tuneworthy evalset export CASE --labeller NAME"
+        fix = f"{label}, or give cases a reference or checks"
         if {*case.goals[:1]} & JUDGED:
             fix = f"{fix}; where no text is the right one, {JUDGE}"
         where = case.where("data", "evaluation")

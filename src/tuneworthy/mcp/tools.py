@@ -437,7 +437,7 @@ class Desk:
         ] = 0,
     ) -> CallToolResult:
         """What it would cost to run every prompt and model of the case on its evaluation set. Sends
-        nothing and writes nothing; only a person can start that run, on the command line.
+        nothing and writes nothing; only a person can start that run, in a terminal or on the page.
         """
         from tuneworthy.lab.prepare import prepare, quoted
 

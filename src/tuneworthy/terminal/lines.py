@@ -46,6 +46,7 @@ _KEYS = {
     "help": "?",
     "back": "b",
     "skip": "s",
+    "skip part": "s",
     "quit": "q",
     "exit": "q",
     "yes": "y",
