@@ -147,7 +147,6 @@ _VERDICT = {
     "ChallengeResult.between": "Dotted paths of the statements in the case file.",
     "ChallengeResult.says": "What doesn't fit.",
     "ChallengeResult.settle": "What would settle it.",
-    "Quick.ruled_out": "True when no other answers make tuning a candidate.",
 }
 
 _MONEY = {

@@ -60,6 +60,8 @@ GONE = {
     "backtest": "tuneworthy framework check",
     "schema": "tuneworthy framework schema",
     "completion": "tuneworthy --completion SHELL",
+    "evalset label": "the page, or tuneworthy evalset export CASE --labeller NAME, then import",
+    "evalset adjudicate": "tuneworthy evalset export CASE --settle, then tuneworthy evalset import",
 }
 """Commands of version 0.1, each with what does its work now. This table stays for one version."""
 

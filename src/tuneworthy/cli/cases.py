@@ -42,7 +42,10 @@ _WALK = (
     ("What trying every prompt would take; without --dry-run it is done.", "ceiling --dry-run"),
     ("What of its files and logs a model may learn, and what not.", "data"),
     ("The file, the job and the command for whoever trains.", "export --to trl-sft"),
-    ("What a pilot on this machine would take; it needs the extra pilot.", "pilot --dry-run"),
+    (
+        "What a pilot here would take; it needs the extra pilot and a model's weights.",
+        "pilot --dry-run",
+    ),
 )
 
 
@@ -142,15 +145,10 @@ def _which(caught: AmbiguousNameError) -> str | None:
     return ways[click.prompt(asked, type=click.Choice(list(ways)), show_choices=False)]
 
 
-def _gone_with_model(flag: str) -> opt.Decorator:
-    """A hidden option of talks with a model, whose use names what has taken its place."""
-
-    def refuse(_context: object, _parameter: object, value: str | None) -> None:
-        if value is not None:
-            fix = 'let your own assistant ask: by the skill, or by the tools of "tuneworthy mcp"'
-            raise InputError("a talk with a model is gone", where=flag, fix=fix)
-
-    return click.option(flag, hidden=True, expose_value=False, callback=refuse)
+_WITH_MODEL = (
+    "a talk with a model is gone",
+    'let your own assistant ask: by the skill, or by the tools of "tuneworthy mcp"',
+)
 
 
 @opt.command(
@@ -161,9 +159,10 @@ def _gone_with_model(flag: str) -> opt.Decorator:
 @opt.option("--answers FILE", "Answer from a file: YAML, one KEY: VALUE a line.", "script")
 @opt.framework_option
 @opt.as_of_option
-@_gone_with_model("--model")
-@_gone_with_model("--budget")
-@_gone_with_model("--transcript")
+@opt.gone_option("--model", *_WITH_MODEL)
+@opt.gone_option("--budget", *_WITH_MODEL)
+@opt.gone_option("--transcript", *_WITH_MODEL)
+@opt.gone_option("--plain", "is gone", "leave it out: lines are the only way now", is_flag=True)
 def interview(case: str, **options: Any) -> None:
     """Ask about CASE what removes most doubt, and show the verdict forming.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tuneworthy.cli import columns_of, examples, help_all_option, shows_all
+from tuneworthy.cli import GONE, GoneError, columns_of, examples, help_all_option, shows_all
 from tuneworthy.errors import InputError, one_line, visible
 from tuneworthy.report import render
 from tuneworthy.report.width import WIDEST, lay_out_for
@@ -107,11 +107,23 @@ def group(*lines: str, first: str = "") -> Callable[[Any], click.Group]:
     class CaseFirst(Group):
         def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
             known = [*self.commands, *ctx.help_option_names, "--help-all"]
+            if args and f"{ctx.info_name} {args[0]}" in GONE and not Path(args[0]).exists():
+                raise GoneError(f"{ctx.info_name} {args[0]}")
             if not args or args[0] not in known:
                 args = [first, *args]
             return super().parse_args(ctx, args)
 
     return click.group(cls=CaseFirst if first else Group, epilog=examples(*lines))
+
+
+def gone_option(flag: str, what: str, fix: str, *, is_flag: bool = False) -> Decorator:
+    """A hidden option of a former version, whose use says what has taken its place."""
+
+    def refuse(_context: object, _parameter: object, value: object) -> None:
+        if value:
+            raise InputError(what, where=flag, fix=fix)
+
+    return click.option(flag, hidden=True, expose_value=False, is_flag=is_flag, callback=refuse)
 
 
 def option(

@@ -52,6 +52,7 @@ _ANSWERS = ("no", "not_yet", "pilot", "yes", "open")
 )
 @opt.seed_option
 @opt.flag("--short", "Print the one-page memo alone: with markdown, html or pdf.", "memo")
+@opt.gone_option("--quick", "is gone", "leave it out: the answer needs no more", is_flag=True)
 def decide(case: str, require: str | None, memo: bool, **options: Any) -> int:
     """Judge CASE, a case folder or its case.yaml (the present folder when not given).
 
@@ -224,7 +225,7 @@ def show_framework(name: str, id_: str | None) -> None:
 
 
 @framework.command()
-@click.argument("name", metavar="NAME|FILE", default="lesson")
+@click.argument("name", metavar="[NAME|FILE]", default="lesson")
 @opt.flag("--strict", "Exit with 1 if there is anything to know.")
 @opt.format_option("text", "json")
 def check(name: str, strict: bool) -> int:
@@ -253,13 +254,13 @@ def check(name: str, strict: bool) -> int:
 )
 @click.argument(
     "what",
-    metavar="[case|dossier|framework|ceiling|verify|pilot]",
+    metavar="[WHAT]",
     type=click.Choice(["case", "dossier", "framework", "ceiling", "verify", "pilot"]),
     default="framework",
 )
 @opt.option("--framework NAME|FILE", "With case: ask what this framework asks.", "chosen")
 def schema(what: str, chosen: str | None) -> None:
-    """Print the JSON Schema of a framework file, a case file or a result.
+    """Print the JSON Schema of WHAT: case, dossier, framework, ceiling, verify or pilot.
 
     Results are a dossier, and what ceiling, verify and pilot found.
     """

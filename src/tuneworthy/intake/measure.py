@@ -45,7 +45,7 @@ from tuneworthy.files.documents import read_documents
 from tuneworthy.files.evalset import named_evalset, parted, read_csv, read_examples, write_evalset
 from tuneworthy.files.materials import read_prompts
 from tuneworthy.files.stores import MEASURED_ON, append_evidence, files_now
-from tuneworthy.intake.ray import measure_files
+from tuneworthy.intake.ray import measure_files, read_way
 from tuneworthy.interview.start import start_case
 from tuneworthy.llm.endpoints import price_on
 from tuneworthy.model.case import Case, Holding, Price
@@ -319,6 +319,8 @@ def _measured(
     from tuneworthy.measure.signals import signals
     from tuneworthy.traces.read import case_map, named
 
+    if on:
+        read_way(on)
     if not all(source.strip() for source in sources):  # an empty path would be the present folder
         raise InputError("a source is empty", where="--from", fix="name a file with traces")
     need, asked = examples_need(case, framework), list[str]()

@@ -40,6 +40,20 @@ class Work(NamedTuple):
     shared: tuple[Any, ...]
 
 
+def read_way(on: str) -> re.Match[str]:
+    """Where to measure, with the address of a cluster where one is named.
+
+    Raises:
+        InputError: If there is no such way.
+    """
+    way = _WAY.fullmatch(on)
+    if way is None:
+        what = "is gone" if on == "cores" else "is no way to measure"
+        fix = f"leave --on out to measure in one process, or write {WAYS}"
+        raise InputError(what, where=f"--on {on}", fix=fix)
+    return way
+
+
 def measure_files(
     files: TraceFiles,
     materials: Materials,
@@ -58,11 +72,7 @@ def measure_files(
     from tuneworthy.measure.sample import load_models
     from tuneworthy.measure.signals import signals
 
-    way = _WAY.fullmatch(on)
-    if way is None:
-        what = "is gone" if on == "cores" else "is no way to measure"
-        fix = f"leave --on out to measure in one process, or write {WAYS}"
-        raise InputError(what, where=f"--on {on}", fix=fix)
+    way = read_way(on)
 
     def parts(results: Iterator[tuple[MeasuredPart | None, TraceFiles]]) -> Iterator[MeasuredPart]:
         load_models()  # while the first parts are made: whoever evaluates them needs both

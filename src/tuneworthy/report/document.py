@@ -48,7 +48,7 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
         others.others(dossier),
         record.answers(dossier),
         record.attempts(dossier),
-        verdict.checklist(dossier),
+        verdict.checklist(dossier, folded=True),
         record.rules(dossier),
         record.glossary(),
     )

@@ -166,8 +166,11 @@ def why(dossier: Dossier) -> b.Section:
     )
 
 
-def checklist(dossier: Dossier) -> b.Section:
-    """The lesson's count beside the answer, its strength, and the record of both."""
+def checklist(dossier: Dossier, *, folded: bool = False) -> b.Section:
+    """The lesson's count beside the answer, its strength, and the record of both.
+
+    A report folds it, which keeps it off the paper.
+    """
     rows = [("Count", count_text(dossier))]
     for number, departure in enumerate(dossier.verdict.departs):
         rows.append(("" if number else "But", departure.because))
@@ -175,7 +178,9 @@ def checklist(dossier: Dossier) -> b.Section:
     if not isinstance(dossier.precedents, Unknown):
         rows.append(("Record", record_text(dossier.precedents)))
         rows.append(("Others", others_text(dossier.precedents)))
-    return b.section("checklist", "The lesson’s checklist", b.facts(rows))
+    title = "The lesson’s checklist"
+    facts = b.facts(rows)
+    return b.section("checklist", title, b.fold("Show the count", facts) if folded else facts)
 
 
 def keep_in_mind(dossier: Dossier) -> list[str]:
