@@ -319,3 +319,25 @@ def test_a_command_without_answers_says_what_to_write(
 ) -> None:
     assert command(["answer", str(folder / "one")]) == 2
     assert "--confirm" in capsys.readouterr().err
+
+
+def test_a_person_who_adds_a_model_confirms_none_of_an_assistant_s(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assist(folder, models__2__usd_per_mtok="0.0001, 0.0001")
+    marked = waiting(folder)
+    assert marked == ["models.2.usd_per_mtok"]
+    assert command(["answer", str(folder / "one"), "models=openai:gpt-4.1"]) == 0
+    assert waiting(folder) == marked
+    case = folder / "one" / "case.yaml"
+    text = case.read_text("utf-8")
+    case.write_text(text.replace("models:\n", 'models:\n  - {id: "fake:first"}\n', 1), "utf-8")
+    assert waiting(folder) == marked, "another place is the same answer"
+    assert command(["answer", str(folder / "one"), "--confirm"]) == 0
+    assert waiting(folder) == []
+    capsys.readouterr()
+
+
+def test_a_value_that_goes_with_another_is_marked_with_it(folder: Path) -> None:
+    assist(folder, targets__quality__at_least="unknown")
+    assert waiting(folder) == ["targets.quality.at_least"]

@@ -8,6 +8,7 @@ that somebody changes by hand is theirs.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -73,8 +74,10 @@ def keep_assistant_answers(
     """
     values: dict[str, dict[str, str]] = {key: {} for key in quotes}
     for path, value in changed.items():
-        key = max((key for key in quotes if overlaps(path, key)), key=len)
-        values[key][path] = value
+        keys = [key for key in quotes if overlaps(path, key)]
+        # a value that went with another one, as a metric with its target, is nobody's own answer
+        nearest = max(keys or quotes, key=len)
+        values[nearest][path] = value
     now = datetime.now(UTC)
     answers = [
         AuthoredAnswer(
@@ -113,15 +116,22 @@ def unconfirmed(case: Case) -> tuple[AuthoredAnswer, ...]:
     if not newest:
         return ()
     now = stated_values(case)
+    # a row that a person puts before one of an assistant's moves its place, and confirms nothing
+    anywhere = {(_shape(path), value) for path, value in now.items() if _shape(path) != path}
     waiting: dict[str, AuthoredAnswer] = {}
     for path, answer in newest.items():
         value = answer.values[path]
-        if now.get(path, "") == value:
+        if now.get(path, "") == value or (value and (_shape(path), value) in anywhere):
             values = {path: value}
             if answer.key in waiting:
                 values = {**waiting[answer.key].values, **values}
             waiting[answer.key] = answer.model_copy(update={"values": values})
     return tuple(waiting.values())
+
+
+def _shape(path: str) -> str:
+    """A path without the places of its lists."""
+    return re.sub(r"\.\d+(?=\.|$)", ".*", path)
 
 
 def read_authored(case: Case) -> tuple[AuthoredAnswer, ...]:

@@ -558,19 +558,34 @@ def write_typed(
         CaseError: If an answer is none, or the framework can't judge the case with them.
     """
     results: list[tuple[Dossier, tuple[AnswerChange, ...]]] = []
+    confirmed: list[str] = []
 
     def change(text: str, path: Path) -> str:
         typed = type_in(text, path, answers, by, by_id=by_id)
         results.append((judge(typed.case, typed.framework), typed.changes))
+        before = case_from_text(text, path)
         if quotes is not None:
-            _mark_assistant(typed, case_from_text(text, path), quotes, answers)
+            _mark_assistant(typed, before, quotes, answers)
+        for item, answer in zip(typed.changes, answers.values(), strict=True):
+            confirmed.extend(_stated_paths(before, item.path, answer))
         return typed.text
 
     written, ((dossier, changes),) = rewrite(source, change, read_digest=read_digest), results
     if quotes is None:
         with suppress(InputError):  # the answer is written: what stays marked can be confirmed
-            confirm_answers(written.case, [item.path for item in changes])
+            confirm_answers(written.case, confirmed)
     return AnswerResult(written.case, dossier, dossier, written.digest, changes)
+
+
+def _stated_paths(case: Case, path: str, answer: str) -> list[str]:
+    """What an answer states: of a list that grows, as models, the fields of its rows alone."""
+    if path not in FIRST:
+        return [path]
+    paths = []
+    for room, place, key in _listed(case, path, answer):
+        assert isinstance(place, int)
+        paths.append(f"{room}.{place + 1}.{key}")
+    return paths
 
 
 _FOR_PEOPLE = ("decision", "safety", "evidence", "framework")
