@@ -507,7 +507,7 @@ def test_every_sum_of_kinds_is_a_whole_number_that_a_float_holds() -> None:
 
 def tool(project: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script that measures accuracy."""
-    folder = str(project / "tools" / "accuracy")
+    folder = str(project / "evidence" / "accuracy")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "personal", raising=False)
     return importlib.import_module("personal")

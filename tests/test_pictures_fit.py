@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from internals import report_charts, report_document
-from tuneworthy import Dossier
+from internals import framework_of, report_charts, report_document
+from tuneworthy import Dossier, decide, load_case
 
-DOSSIERS = Path(__file__).with_name("frozen") / "law" / "dossiers" / "lesson"
-CASES = sorted(path.stem for path in DOSSIERS.glob("*.json"))
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+CASES = sorted(path.parent.name for path in EXAMPLES.glob("*/case.yaml"))
 WIDEST_LETTER, TALLEST = 0.53, 0.75
 """Of the size of the font: what a letter takes on average in a label at most, and its height
 above the line."""
@@ -39,7 +39,8 @@ class Label(NamedTuple):
 
 
 def dossier_of(name: str) -> Dossier:
-    return Dossier.model_validate(json.loads((DOSSIERS / f"{name}.json").read_text("utf-8")))
+    case = load_case(EXAMPLES / name)
+    return decide(case, framework_of(case), as_of=date(2026, 11, 24))
 
 
 def moved(element: ET.Element) -> tuple[float, float]:
