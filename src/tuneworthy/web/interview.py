@@ -124,7 +124,8 @@ def said(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Response:
     """Write an answer, and go on to what doesn't fit with it, or to the next question."""
     clash, values = "", dict[str, Any]()
     try:
-        doubt = growth_doubt(of.evaluated.ask(reply.ask), reply.given)
+        before = of.workspace.evaluated(of.name)  # ``of`` looks once, and that is after the writing
+        doubt = growth_doubt(before.ask(reply.ask), reply.given)
         if doubt is not None:
             return _shown(of, reply, reply.ask, status=422, doubt=doubt, typed=reply.typed)
         step = of.workspace.answer(of.name, reply.ask, reply.given, reply.digest)
