@@ -499,9 +499,7 @@ def test_an_output_replaces_nothing_unless_forced(folder: Path, tmp_path: Path) 
 
 def test_an_output_is_written_when_the_requirement_is_not_met(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "report.md"
-    said = tuneworthy(
-        "decide", folder, "--require", "keep_optimizing_prompts", "--output", output
-    )  # fmt: skip
+    said = tuneworthy("decide", folder, "--require", "yes", "--output", output)
     assert (said.code, said.out) == (1, "")
     assert output.read_text("utf-8")
 
