@@ -14,9 +14,9 @@ from internals import (
     files_case,
     framework_of,
     interview_answers,
+    labelling_queue,
     model_interview,
     section_evalset,
-    workspace_labelling,
 )
 from tuneworthy import decide
 
@@ -67,14 +67,14 @@ def label_queue(
     rubric: str | Path = "",
     pairwise: tuple[str, str] | None = None,
     lab: Any = None,
-) -> workspace_labelling.LabelQueue:
+) -> labelling_queue.LabelQueue:
     """What there is to label, by what the command line takes."""
     kind: Any = "pairwise" if pairwise else "rubric" if rubric else "answer"
     task = LabelTask(kind, labeller, rubric, arms=pairwise or (), lab=lab)
-    return workspace_labelling.open_queue(source, task)
+    return labelling_queue.open_queue(source, task)
 
 
-def unlabelled(queue: workspace_labelling.LabelQueue) -> Iterator[section_evalset.Item]:
+def unlabelled(queue: labelling_queue.LabelQueue) -> Iterator[section_evalset.Item]:
     """The items without a label one after the other, as the page shows them."""
     name = queue.open_after()
     while item := queue.items.get(name):

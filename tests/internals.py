@@ -56,7 +56,7 @@ from tuneworthy.lab.plan import Pool, make_plan
 from tuneworthy.lab.prepare import CEILING_RUN, PreparedLab, prepare, quoted
 from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
-from tuneworthy.labelling import queue as workspace_labelling
+from tuneworthy.labelling import queue as labelling_queue
 from tuneworthy.labelling.queue import LabelTask
 from tuneworthy.llm import embedded as llm_embedded
 from tuneworthy.llm import endpoints as llm_endpoints

@@ -35,7 +35,7 @@ from internals import (
     section_evalset,
     stats_agreement,
 )
-from internals import workspace_labelling as agreeing
+from internals import labelling_queue as agreeing
 from tuneworthy import CaseError, InputError, load_case
 
 Rows = list[tuple[str | None, ...]]

@@ -21,13 +21,13 @@ from internals import (
     TrainingExample,
     append_label,
     files_stores,
+    labelling_queue,
     model_training,
     run,
     training_candidates,
     training_export,
     training_gate,
     watch,
-    workspace_labelling,
 )
 from lab_world import PLAIN, folder_of
 from pilot_world import trained_on
@@ -336,8 +336,8 @@ def log(n: int, **more: Any) -> dict[str, Any]:
     return {"conversation_id": f"c{n}", "input": asked, "output": f"reply {n} to it", **more}
 
 
-def reviewing(place: Path, who: str) -> workspace_labelling.LabelQueue:
-    return workspace_labelling.open_queue(place, LabelTask("training", who))
+def reviewing(place: Path, who: str) -> labelling_queue.LabelQueue:
+    return labelling_queue.open_queue(place, LabelTask("training", who))
 
 
 def said(place: Path, who: str, value: str, n: int = 0, text: str = "") -> str:
@@ -378,7 +378,7 @@ def test_what_people_accept_or_edit_enters_and_what_they_reject_or_differ_on_sta
     assert (made.accepted, made.edited, made.rejected, made.unreviewed) == (1, 1, 1, 2)
     assert (made.reviewers, made.twice, made.agreed) == (("ada", "bob"), 3, 2)
     assert made.reasons == {"out of date": 1}
-    queue = workspace_labelling.open_queue(place, LabelTask("settle"))
+    queue = labelling_queue.open_queue(place, LabelTask("settle"))
     (item,) = queue.items.values()
     assert item.case.id == differ
     queue.keep(item, "accept")
@@ -901,7 +901,7 @@ def test_the_model_is_asked_once_and_the_two_answers_are_shown_blind(tmp_path: P
     assert (len(own.answers), fake.sent) == (12, 12)
     again = training_candidates.own_answers(place, n=12, send=True, transport=fake)
     assert (again.answers, fake.sent) == (own.answers, 12)  # nothing is paid twice
-    queue = workspace_labelling.open_queue(place, LabelTask("compare", "ada"))
+    queue = labelling_queue.open_queue(place, LabelTask("compare", "ada"))
     assert len(queue.items) == 12
     assert {item.flipped for item in queue.items.values()} == {True, False}
     for item in queue.items.values():
@@ -930,7 +930,7 @@ def test_an_answer_that_was_withheld_is_no_pair(tmp_path: Path, finish: str) -> 
     assert {*own.answers} == {one.id for one in whole}
     assert (
         0
-        < len(workspace_labelling.open_queue(place, LabelTask("compare", "ada")).items)
+        < len(labelling_queue.open_queue(place, LabelTask("compare", "ada")).items)
         == len(whole)
         < 20
     )
@@ -941,7 +941,7 @@ def test_all_that_was_answered_is_shown(tmp_path: Path) -> None:
     own = training_candidates.own_answers(place, n=60, send=True, transport=Fake(lambda _: "so"))
     assert (
         len(own.answers)
-        == len(workspace_labelling.open_queue(place, LabelTask("compare", "ada")).items)
+        == len(labelling_queue.open_queue(place, LabelTask("compare", "ada")).items)
         == 60
     )
 

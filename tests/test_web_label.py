@@ -23,15 +23,15 @@ from internals import (
     Request,
     append_label,
     files_stores,
+    labelling_queue,
     ledger_of,
     prepare,
     render_document,
     section_evalset,
-    workspace_labelling,
 )
 from internals import LabSettings as Terms
 from internals import lab_ceiling as ceiling
-from internals import workspace_labelling as agreeing
+from internals import labelling_queue as agreeing
 from lab_world import CAREFUL, LOUD, folder_of
 from tuneworthy import load_case
 from web_world import DAY, Seen, a_client, a_site
@@ -292,7 +292,7 @@ def test_a_rubric_is_kept_once_and_found_again(ran: Path) -> None:
     assert list(files_stores.read_rubrics(load_case(ran)).values()) == [RUBRIC]
     assert "Is it polite?" in shown(client, HOME).text
     assert (
-        workspace_labelling.add_rubric(ran, f"\r\n{RUBRIC}\r\n".replace("\n", "\r\n"))
+        labelling_queue.add_rubric(ran, f"\r\n{RUBRIC}\r\n".replace("\n", "\r\n"))
         == query["rubric"][0]
     )
     (path,) = (ran / ".tuneworthy" / "rubrics").iterdir()
@@ -415,7 +415,7 @@ def test_labels_given_elsewhere_are_seen_at_once(blank: Path) -> None:
 
 
 def test_a_desk_is_made_anew_when_a_file_of_its_case_changes(blank: Path) -> None:
-    desks, work = workspace_labelling.LabelQueues(), LabelTask("answer", "ada")
+    desks, work = labelling_queue.LabelQueues(), LabelTask("answer", "ada")
     first = desks.open(blank, work)
     kept_one = first.open_after()
     assert desks.open(blank, LabelTask("answer", "bob")).open_after() == kept_one
