@@ -16,11 +16,12 @@ from tuneworthy.files.assistant import unconfirmed
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
 from tuneworthy.files.stores import read_pilot, training_record
+from tuneworthy.framework.ends import end_day, serves_until
 from tuneworthy.framework.load import NAMES, load_document, load_named, published_counts, services
 from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
-from tuneworthy.model.base import State, Unknown, digest, remembered_digest
+from tuneworthy.model.base import DAYS_PER_MONTH, State, Unknown, digest, remembered_digest
 from tuneworthy.model.case import Attempt, Case, CaseDecision, Prices
 from tuneworthy.model.dossier import (
     CaseFindings,
@@ -47,7 +48,7 @@ from tuneworthy.plan.section import JudgedCase, build_plan
 from tuneworthy.precedents.section import precedents, shipped_index
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
-from tuneworthy.verdict.facts import DAYS_PER_MONTH, CaseFacts, end_day, serves_until
+from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.gates import NO_GOAL, approaches, gates
 from tuneworthy.verdict.headline import verdict_result
 from tuneworthy.verdict.judge import judge

@@ -384,6 +384,8 @@ remembered_digest = of_the_last(digest)
 
 MONTHS_PER_QUARTER, MONTHS_PER_YEAR = 3, 12
 HOURS_PER_MONTH = 730.0  # 365 days of 24 hours, over 12
+DAYS_PER_MONTH = 365.25 / 12
+MOST_USD = 1e15  #: As much as any amount may be.
 TOKENS_PER_MTOK = 1_000_000
 
 

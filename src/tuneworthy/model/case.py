@@ -528,6 +528,11 @@ class Case(FileRecord):
         """What follows an amount that comes every month; nothing where a job has it once."""
         return "" if self.one_off else " a month"
 
+    def usable_data(self, unit: str) -> int | None:
+        """How many of a kind of data the team has: the usable ones where they were counted."""
+        holding: Holding | None = getattr(self.data, unit)
+        return holding.good if holding else None
+
     @property
     def origin(self) -> CaseOrigin:
         """Where it comes from."""

@@ -12,9 +12,12 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from tuneworthy.framework.ends import serves_until
 from tuneworthy.framework.load import services
 from tuneworthy.model.base import (
+    DAYS_PER_MONTH,
     HOURS_PER_MONTH,
+    MOST_USD,
     TOKENS_PER_MTOK,
     Interval,
     Range,
@@ -66,8 +69,6 @@ from tuneworthy.money.terms import (
     usd_of,
 )
 from tuneworthy.money.worth import more_cases
-from tuneworthy.verdict.facts import DAYS_PER_MONTH, MOST_USD, serves_until
-from tuneworthy.verdict.gates import held
 from tuneworthy.words import count, day, listing, months, months_range, plain, share, usd, usd_range
 
 if TYPE_CHECKING:
@@ -311,7 +312,7 @@ def _lacking(
     rule = framework.plan
     if rule is None or not fits:
         return None
-    need, have = fits[0].data, held(case, fits[0].data.unit)
+    need, have = fits[0].data, case.usable_data(fits[0].data.unit)
     first = collecting_hours(rule, need.unit, need.low * rule.pilot_share, have)
     whole = collecting_hours(rule, need.unit, need.low, have)
     if first is None or whole is None:
@@ -335,7 +336,7 @@ def _compute(case: Case, fits: Sequence[ApproachResult]) -> tuple[Interval, str]
         )
     if traffic.input_tokens is None or traffic.output_tokens is None:
         return None
-    facts, have = services().assumptions, held(case, need.unit) or 0
+    facts, have = services().assumptions, case.usable_data(need.unit) or 0
     price, epochs = taken(facts["training_usd_per_mtok"]), taken(facts["epochs"])
     texts = 2 if need.unit == "preference_pairs" else 1
     some = max(min(have, math.inf if isinstance(need.high, str) else need.high), need.low)

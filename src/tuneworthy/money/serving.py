@@ -7,8 +7,16 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
+from tuneworthy.framework.ends import end_day
 from tuneworthy.framework.load import services
-from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval, State, every
+from tuneworthy.model.base import (
+    DAYS_PER_MONTH,
+    HOURS_PER_MONTH,
+    TOKENS_PER_MTOK,
+    Interval,
+    State,
+    every,
+)
 from tuneworthy.model.case import Amount, Case, GpuServing, Model, Price, Prices, in_use, price_of
 from tuneworthy.model.dossier import How
 from tuneworthy.money.terms import (
@@ -24,7 +32,6 @@ from tuneworthy.money.terms import (
     total,
 )
 from tuneworthy.stats.intervals import wilson
-from tuneworthy.verdict.facts import DAYS_PER_MONTH, end_day
 from tuneworthy.words import count, listing, number, quality, usd, usd_range
 
 Runs = Literal["third_party", "own", "unknown"]

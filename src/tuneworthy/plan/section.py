@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, get_args
 
-from tuneworthy.model.base import MONTHS_PER_QUARTER, Range, Unknown, months_to_reach
+from tuneworthy.model.base import (
+    DAYS_PER_MONTH,
+    MONTHS_PER_QUARTER,
+    Range,
+    Unknown,
+    months_to_reach,
+)
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     Aim,
@@ -35,8 +41,7 @@ from tuneworthy.plan.context import (
     cost_of,
     said,
 )
-from tuneworthy.verdict.facts import DAYS_PER_MONTH
-from tuneworthy.verdict.gates import held, unsafe
+from tuneworthy.verdict.gates import unsafe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.verdict.judge import Judgement
 from tuneworthy.verdict.options import option_rule
@@ -496,7 +501,7 @@ def _pilot(plan: PlanContext) -> Needs:
 
 def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, Any]:
     """What data, how much, how to get it and go on getting it."""
-    have, low, high, data = held(plan.case, need.unit), need.low, need.high, plain(need.unit)
+    have, low, high, data = plan.case.usable_data(need.unit), need.low, need.high, plain(need.unit)
     if have is None:
         there = f"nobody has counted the {data}: count them first"
     elif have < low:
@@ -519,7 +524,7 @@ def _later_goals(plan: PlanContext, needs: Needs) -> None:
         need, words = fit.data, _data_words(plan, fit.data)
         if need.unit in units[: plan.fits.index(fit)]:
             words |= {"how": "", "kept": ""}  # as before
-        cost = plan.collected(need.unit, need.low, held(plan.case, need.unit))
+        cost = plan.collected(need.unit, need.low, plan.case.usable_data(need.unit))
         for row in ("data_preparation", "training", "evaluation"):
             cost += plan.table(row)
         title = f"{fit.priority} {plan.framework.goals[fit.goal].title}: {fit.title}"
@@ -615,7 +620,9 @@ def _collect(plan: PlanContext, name: str, needs: Needs) -> None:
             need = DataNeed(low=fit.data.low, high="open", unit=fit.data.unit)
             break
     work = either(plan.rule.against, name)
-    cost = cost_of(work.hours) + plan.collected(need.unit, need.low, held(plan.case, need.unit))
+    cost = cost_of(work.hours) + plan.collected(
+        need.unit, need.low, plan.case.usable_data(need.unit)
+    )
     words = _data_words(plan, need)
     plan.say("collect", needs, cost, weeks=work.weeks, id=f"against_{name}", **words)
 

@@ -37,7 +37,6 @@ from tuneworthy.model.precedents import (
 )
 from tuneworthy.precedents.record import record_for_goal, tuning_won
 from tuneworthy.stats.intervals import wilson_by_cluster
-from tuneworthy.verdict.facts import ARMS
 from tuneworthy.words import few, listing, number, plain, share
 
 NEAREST = 5  #: How many are shown.
@@ -45,6 +44,15 @@ PER_CLUSTER = 2  #: How many of them may come from one paper or company.
 LIKE = 5.0  #: Bits of likeness that a case takes to be shown.
 
 INDEX_FILE = "published_index.json"
+
+ARMS: dict[str, str] = {
+    "fine_tune": "tuning alone",
+    "hybrid": "tuning with retrieval or a better prompt",
+    "rag": "retrieval",
+    "prompt": "a better prompt",
+    "model_switch": "another model",
+    "decomposition": "decomposition",
+}  #: Arms of the published cases in words.
 
 
 # What a task is about.

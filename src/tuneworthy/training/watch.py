@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tuneworthy.files.stores import read_evidence
+from tuneworthy.framework.ends import end_day
 from tuneworthy.model.base import json_text
 from tuneworthy.model.case import Case, CaseDecision
 from tuneworthy.model.dossier import Dossier
@@ -17,7 +18,6 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import target_texts
 from tuneworthy.report.sections.evidence import measured_name
-from tuneworthy.verdict.facts import end_day
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import capital, counted, interval_text
 from tuneworthy.words import day as as_day

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from tuneworthy.framework.load import services
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
 from tuneworthy.model.base import Range, State, States, Strings, Unknown, every
 from tuneworthy.model.case import Amount, AnyAmount, Case, Model, in_use
@@ -29,7 +27,6 @@ from tuneworthy.verdict.weigh import reaches, usable_examples, within
 from tuneworthy.words import listing, sentence
 
 T = TypeVar("T")
-MOST_USD = 1e15  #: As much as any amount may be.
 
 
 class TargetKind(NamedTuple):
@@ -51,10 +48,6 @@ def named(targets: Iterable[TargetId]) -> str:
     """Targets in a sentence."""
     return listing([TARGETS[target].name for target in targets])
 
-
-ARMS: dict[str, str] = TABLES["arms"]  #: Arms of the published cases in words.
-
-DAYS_PER_MONTH = 365.25 / 12
 
 KNOWLEDGE_GOALS = frozenset({"knowledge", "domain_expertise"})
 """Goals that ask for facts and concepts."""
@@ -440,25 +433,6 @@ class CaseFacts:
         if state != "yes" or what == "unknown":
             return "unknown" if state == "yes" else state
         return "no" if what == "policy" else "yes"
-
-
-def looked_up_end(model: Model) -> date | None:
-    """The day a model ends, as looked up; a tuned one may end with its base."""
-    end = services().end_of(model.id, model.base_url)
-    if end is None:
-        return None
-    return end.tunes_end if model.kind == "tuned" else end.ends
-
-
-def end_day(model: Model) -> date | None:
-    """The day a model ends, as stated or else as looked up."""
-    return model.ends or looked_up_end(model)
-
-
-def serves_until(case: Case) -> date | None:
-    """The day from which the tuned model is no longer served, where one is known."""
-    days = (case.tuning.until, *(end_day(model) for model in case.models if model.kind == "tuned"))
-    return min(filter(None, days), default=None)
 
 
 # A challenge: its rule, its numbers and its sentence in one function.

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from tuneworthy.model.base import State, Strings, Unknown
-from tuneworthy.model.case import Case, Holding
+from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     ApproachResult,
     Assessment,
@@ -38,7 +38,7 @@ def approaches(
     for goal in (goal for goal in case.goals if goal in framework.goals):
         name = framework.goals[goal].approach
         approach, need = framework.approaches[name], framework.approaches[name].data
-        have = held(case, need.unit)
+        have = case.usable_data(need.unit)
         missing: int | Unknown = Unknown(ask=f"count the {plain(need.unit)} (data.{need.unit})")
         feasible: State = "unknown"
         if have is not None:
@@ -61,12 +61,6 @@ def approaches(
             )
         )
     return tuple(fits)
-
-
-def held(case: Case, unit: str) -> int | None:
-    """How many of a kind of data the team has: the usable ones where they were counted."""
-    holding: Holding | None = getattr(case.data, unit)
-    return holding.good if holding else None
 
 
 Reasoned = tuple[State, str]  #: The state of a gate with its reason.
@@ -124,7 +118,7 @@ def _feasibility(case: Case, fits: Sequence[ApproachResult], as_of: date) -> Rea
         return "unknown", "name the goal, so that its approach and data need are known"
     first, tuning = fits[0], case.tuning
     approach, unit, others = first.title, plain(first.data.unit), _others(first)
-    have, wanted = held(case, first.data.unit), count(first.data.low)
+    have, wanted = case.usable_data(first.data.unit), count(first.data.low)
     if have is not None and first.feasible == "no":
         lacks = f"{count(have)} are there, {count(first.data.low - have)} are missing"
         return "no", f"{approach} takes {wanted} {unit}, {lacks}"

@@ -12,6 +12,7 @@ from tuneworthy.model.precedents import (
     PrecedentsResult,
 )
 from tuneworthy.precedents.section import (
+    ARMS,
     BEWARE,
     counted_cases,
     kind_text,
@@ -22,7 +23,6 @@ from tuneworthy.precedents.section import (
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import about, captioned
-from tuneworthy.verdict.facts import ARMS
 from tuneworthy.words import few, number, plain, sentence, share
 
 

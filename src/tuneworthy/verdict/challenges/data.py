@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tuneworthy.verdict.facts import CaseFacts, Found, contradiction, doubt, pushback
-from tuneworthy.verdict.gates import held
 from tuneworthy.verdict.weigh import examples_limit, examples_need
 from tuneworthy.words import count, plain
 
@@ -78,7 +77,7 @@ def pretraining_with_few_documents(facts: CaseFacts) -> Found:
 
 def _too_few(facts: CaseFacts, goal: str, unit: str) -> tuple[str, str] | None:
     """How many there are and how many the goal takes; None where they are enough or uncounted."""
-    rule, have = facts.framework.goals.get(goal), held(facts.case, unit)
+    rule, have = facts.framework.goals.get(goal), facts.case.usable_data(unit)
     if goal not in facts.case.goals or rule is None or have is None:
         return None
     need = facts.framework.approaches[rule.approach].data.low

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tuneworthy.model.case import in_use
+from tuneworthy.precedents.section import ARMS
 from tuneworthy.verdict.facts import (
-    ARMS,
     KNOWLEDGE_GOALS,
     CaseFacts,
     Found,

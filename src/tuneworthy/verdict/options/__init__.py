@@ -27,7 +27,8 @@ from tuneworthy.model.framework import (
     TargetId,
 )
 from tuneworthy.plugins import plugin_object
-from tuneworthy.verdict.facts import ARMS, TARGETS, CaseFacts, as_range, ends, known_range, named
+from tuneworthy.precedents.section import ARMS
+from tuneworthy.verdict.facts import TARGETS, CaseFacts, as_range, ends, known_range, named
 from tuneworthy.verdict.options import model, prompt, tuning
 from tuneworthy.verdict.options.rule import Figures, Opinion, Option, no, partly, unknown, yes
 from tuneworthy.words import count, plain, quality, sentence

@@ -6,7 +6,6 @@ from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.dossier import ApproachResult
 from tuneworthy.verdict import TABLES
 from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts, named
-from tuneworthy.verdict.gates import held
 from tuneworthy.verdict.options.rule import (
     ALL_MET,
     SIGNS,
@@ -59,7 +58,11 @@ def tuning(facts: CaseFacts, fit: ApproachResult) -> Opinion:
 
 def _seen(facts: CaseFacts, fit: ApproachResult) -> Opinion:
     """Everything speaks for tuning, but for data that nobody counted."""
-    unit, need, have = plain(fit.data.unit), count(fit.data.low), held(facts.case, fit.data.unit)
+    unit, need, have = (
+        plain(fit.data.unit),
+        count(fit.data.low),
+        facts.case.usable_data(fit.data.unit),
+    )
     if have is None:
         return partly(f"prompting is at its ceiling; count the {unit}, {need} are needed")
     short = f"{plain(fit.goal)} falls short"

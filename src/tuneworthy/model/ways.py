@@ -1,0 +1,92 @@
+"""A way: anything that could run in a use case's place, with what is known of it.
+
+What runs now, a model that was listed, an arm of a lab, the result of another tool, an option that
+nobody tried, a kind of tuning, a tuned model, and no model at all are all the same record.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tuneworthy.model.base import Record, State, Strings, Unknown
+from tuneworthy.model.dossier import Number
+from tuneworthy.model.evidence import TargetState
+from tuneworthy.model.framework import TargetId
+
+WayKind = Literal["now", "model", "arm", "option", "tuning", "tuned", "no_model"]
+"""What runs now; a listed model; an arm of a lab or of another tool; an option that nobody tried; a
+kind of tuning that nobody tried; a tuned model that is there; and no language model at all."""
+
+WayState = Literal["running", "measured", "stated", "untried", "failed", "ruled_out"]
+"""``failed`` was tried, and a target is still missed. ``ruled_out`` can't be used here at all."""
+
+FigureId = Literal["quality", "latency_p95_s", "usd_per_month", "private", "general_skills"]
+
+FigureGrade = Literal[
+    "held_out", "measured", "computed", "stated", "published", "rule_of_thumb", "unknown"
+]
+"""What a figure rests on, the best first. ``held_out``: cases that selected nothing."""
+
+ChanceWord = Literal["likely", "possible", "unlikely"]
+
+
+class Figure(Record):
+    """One figure of one way; it comes from that way alone.
+
+    ``private`` and ``general_skills`` are 1 for kept and 0 for not kept.
+    """
+
+    value: float | Unknown  #: The best single number, in the unit of the figure's name.
+    low: float | Unknown  #: Lower end of its interval; the value where it has none.
+    high: float | Unknown  #: Upper end.
+    grade: FigureGrade
+    cases: int | Unknown = Unknown(ask="say on how many cases")  #: Cases it was counted on.
+    source: str = ""  #: The lab, log, statement or table that it comes from, in words.
+
+
+class WorkToDo(Record):
+    """What it takes to try a way, or to put it to use."""
+
+    hours: Number
+    usd: Number
+    weeks: Number
+    command: str = ""  #: The command of this program that does it; empty for none.
+
+
+class WayResult(Record):
+    """A way as the dossier has it."""
+
+    id: str  #: Unlike any other way of the case: ``now``, ``model:openai:gpt-4o``, ``few_shot``.
+    title: str
+    kind: WayKind
+    option: str  #: The kind of step that leads to it, as ``other_model`` or ``few_shot``.
+    state: WayState
+    made_of: Strings  #: Options it makes use of, such as ``few_shot`` or ``retrieved_examples``.
+    model: str  #: The model that answers; empty where no model does, or none is named.
+    figures: dict[FigureId, Figure]
+    admissible: dict[TargetId, TargetState]  #: By the one criterion, for each target that counts.
+    chance: float | Unknown  #: That it meets every target, where it isn't known to.
+    chance_word: ChanceWord | Literal[""]
+    because: str  #: Why it helps here, or why it doesn't.
+    to_try: WorkToDo
+    to_adopt: WorkToDo
+    rank: int  #: 1 for the first to try or to use.
+
+
+class LabArm(Record):
+    """A way that a lab ran on this case's own cases: an arm of ceiling, verify, retrieve or a
+    pilot, or a result of another tool.
+    """
+
+    id: str  #: Unlike any other arm of its lab.
+    title: str  #: As the lab's table names it.
+    lab: Literal["ceiling", "verify", "pilot", "import"]
+    kind: Literal["prompted", "tuned", "no_model"]
+    model: str  #: As the case lists it; empty for a classifier or a search without a model.
+    made_of: Strings  #: Options it makes use of.
+    quality: Figure  #: On held-out cases where the lab held some out.
+    latency_p95_s: Figure
+    usd_per_call: Figure
+    general_skills: State  #: Whether a tuned arm kept them; unknown where nobody asked.
+    safe: State  #: Whether a tuned arm kept its refusals and gives no secret back.
+    runs_today: bool = False  #: Whether the log shows that this is what production runs.
