@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tuneworthy import Framework
-from tuneworthy.verdict.facts import Challenge
+from tuneworthy.answers.facts import Challenge
 
 _PATH = re.compile(
     r"ceiling|goals|attempts|models|economics|"

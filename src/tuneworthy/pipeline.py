@@ -6,11 +6,24 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from tuneworthy.answers.count import apply_rules, flips, outcome_of, questions, verdict_of
+from tuneworthy.answers.facts import CaseFacts
+from tuneworthy.answers.weigh import (
+    NOTHING_MEASURED,
+    Ledger,
+    evidence_section,
+    gathered,
+    known,
+    seen,
+    states_of,
+    weigh,
+    with_evidence,
+)
 from tuneworthy.errors import FrameworkError
 from tuneworthy.files.assistant import unconfirmed
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
@@ -21,12 +34,11 @@ from tuneworthy.framework.load import NAMES, load_document, load_named, publishe
 from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
-from tuneworthy.model.base import DAYS_PER_MONTH, State, Unknown, digest, remembered_digest
+from tuneworthy.model.base import DAYS_PER_MONTH, Unknown, digest, remembered_digest
 from tuneworthy.model.case import Attempt, Case, CaseDecision, Prices
 from tuneworthy.model.dossier import (
     CaseFindings,
     Dossier,
-    GateResult,
     NamedDigest,
     Replaced,
     Stage,
@@ -44,27 +56,16 @@ from tuneworthy.money.investment import (
 )
 from tuneworthy.money.serving import unlisted
 from tuneworthy.money.worth import at_stake, by_worth
+from tuneworthy.plan.ask import ask_now
 from tuneworthy.plan.section import JudgedCase, build_plan
 from tuneworthy.precedents.section import precedents, shipped_index
 from tuneworthy.syntax.document import ParsedFile, parse
-from tuneworthy.verdict.challenges import challenge
-from tuneworthy.verdict.facts import CaseFacts
-from tuneworthy.verdict.gates import NO_GOAL, approaches, gates
-from tuneworthy.verdict.headline import verdict_result
+from tuneworthy.verdict.answer import build_situation
+from tuneworthy.verdict.approaches import NO_GOAL, approaches
+from tuneworthy.verdict.challenges import challenge, contradicted_paths
+from tuneworthy.verdict.headline import word_verdict
 from tuneworthy.verdict.judge import judge
-from tuneworthy.verdict.options import NO_OPTIONS, Compared
-from tuneworthy.verdict.rules import apply_rules, flips, outcome_of, questions, verdict_of
-from tuneworthy.verdict.weigh import (
-    NOTHING_MEASURED,
-    Ledger,
-    evidence_section,
-    gathered,
-    known,
-    seen,
-    states_of,
-    weigh,
-    with_evidence,
-)
+from tuneworthy.ways.results import list_results
 
 
 def load_case(source: str | Path | Mapping[str, Any]) -> Case:
@@ -156,15 +157,30 @@ def decide(
     facts = CaseFacts(case, framework, assessment, fits, findings)
     challenges = challenge(facts)
     money = held_against(money, challenges)
-    all_gates = gates(case, assessment, decision, fits, money.gate, as_of, facts.missed)
     asked = by_worth(questions(states, framework, rules), states, rules, at_stake(money.result))
-    outlooks = Compared(facts, published_counts())
-
-    def gate_where(data_stay_inside: State) -> GateResult:
-        money = assess_money(replace(reckoned, sovereign=data_stay_inside))
-        return held_against(money, challenges).gate
-
-    judgement = judge(facts, rules, outlooks, all_gates, challenges, asked, gate_where)
+    it = build_situation(
+        facts,
+        arms=(),
+        outcome_of=lambda facts: verdict_of(rules, facts.states),
+        money=money,
+        contradicted=contradicted_paths,
+        as_of=as_of,
+    )
+    judgement = judge(it, challenges)
+    plan = build_plan(
+        JudgedCase(
+            case=case,
+            framework=framework,
+            assessment=assessment,
+            decision=decision,
+            judgement=judgement,
+            conditions=it.conditions,
+            fits=fits,
+            open_questions=asked,
+            money=money,
+            start=as_of,
+        )
+    )
     flip_sets, searched_to = flips(states, rules, decision.outcome)
     return Dossier.waiting(
         lambda: {"reach": judgement.ahead()[1]},
@@ -179,7 +195,7 @@ def decide(
         rules=decision.rules,
         strength=decision.strength,
         stages=tuple(_stage(attempt, case, framework, rules) for attempt in case.attempts),
-        verdict=verdict_result(facts, decision, all_gates, judgement),
+        verdict=word_verdict(it, decision, judgement),
         targets=judgement.targets,
         distribution=decision.distribution,
         bounds=decision.bounds,
@@ -188,24 +204,12 @@ def decide(
         next_questions=asked,
         challenges=challenges,
         approaches=fits or NO_GOAL,
-        options=outlooks.results() or NO_OPTIONS,
+        ways=list_results(it.table),
         recommendation=judgement.recommendation,
+        ask=ask_now(plan),
         investment=money.result,
         precedents=precedents(published, case, framework, rules, assessment),
-        plan=build_plan(
-            JudgedCase(
-                case=case,
-                framework=framework,
-                assessment=assessment,
-                decision=decision,
-                judgement=judgement,
-                fits=fits,
-                gates=all_gates,
-                open_questions=asked,
-                money=money,
-                start=as_of,
-            )
-        ),
+        plan=plan,
         evidence=evidence_section(measured, framework, case),
         series=series or NOTHING_MEASURED,
         training=_training(stated),
@@ -287,6 +291,7 @@ def _look(
         replaced=replaced,
         as_of=as_of,
         servings=money.servings,
+        rivals=money.rivals,
         upfront_usd=money.upfront,
         bill=money.bill,
         break_even_months=result.break_even_months.point if result else None,

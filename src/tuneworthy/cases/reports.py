@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
+from tuneworthy.answers.count import verdict_of
 from tuneworthy.cases.judging import read_supposed
 from tuneworthy.errors import DossierError
 from tuneworthy.files.disk import CASES_LIMIT, read_text
@@ -29,7 +30,6 @@ from tuneworthy.report.sections import record as walk
 from tuneworthy.report.sections.difference import Judge
 from tuneworthy.report.sections.framework import embedded_record
 from tuneworthy.report.sections.verdict import short
-from tuneworthy.verdict.rules import verdict_of
 
 Topic = Literal["options", "money", "plan", "why", "others"]
 """The parts of a judgement that are shown one at a time."""

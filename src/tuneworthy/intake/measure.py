@@ -21,6 +21,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
+from tuneworthy.answers.weigh import examples_need
 from tuneworthy.errors import CaseError, InputError, OutputError, extra_needed, one_line
 from tuneworthy.files.case import (
     Written,
@@ -65,7 +66,6 @@ from tuneworthy.report.sections.measure import (
 from tuneworthy.stats.intervals import cases_to_tell, wilson
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Keys, Value, edit
-from tuneworthy.verdict.weigh import examples_need
 from tuneworthy.words import counted, listing
 
 if TYPE_CHECKING:

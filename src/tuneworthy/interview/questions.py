@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from tuneworthy.answers.count import questions, verdict_of
+from tuneworthy.answers.weigh import seen, weigh
 from tuneworthy.errors import CaseError
 from tuneworthy.framework.load import case_fields
 from tuneworthy.framework.rules import rules_of
@@ -28,8 +30,6 @@ from tuneworthy.model.framework import ALSO_ASKED, Criterion, Framework
 from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.syntax.edit import Keys
-from tuneworthy.verdict.rules import questions, verdict_of
-from tuneworthy.verdict.weigh import seen, weigh
 from tuneworthy.words import listing
 
 ROOMS = ("ceiling", "factors", "signals")

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tuneworthy.answers.weigh import FAMILIES, exactly, maker
 from tuneworthy.lab.judge import JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, shown_share, worth
@@ -51,7 +52,6 @@ from tuneworthy.stats.agreement import cohen_kappa
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.compare import Ceiling, cases_needed, ceiling, paired_difference, quantiles
 from tuneworthy.stats.intervals import BY_MARGIN, Z95
-from tuneworthy.verdict.weigh import FAMILIES, exactly, maker
 
 LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset export --for choose)"
 """What a bound on everything that was tried takes where a model judges."""

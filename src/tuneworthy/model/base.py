@@ -342,6 +342,8 @@ class Unknown(Record):
     ask: str  #: The step that would settle it, as a command or a question.
 
 
+Number = float | Range | Unknown  #: A number, its ends where it is open, or what would settle it.
+
 _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """What moves a cursor or turns text around and that JSON itself doesn't escape."""
 

@@ -406,6 +406,11 @@ class Model(FileRecord):
     runs: Runs = "unknown"  #: Who runs it and sees prompts.
     serving: GpuServing | None = None  #: How it is served, when not as economics.serving says.
 
+    @property
+    def embedded(self) -> bool:
+        """Whether it is one that ships with a package and serves nobody."""
+        return self.id.startswith("local:") and self.base_url is None
+
     @field_validator("base_url")
     @classmethod
     def _plain_url(cls, value: str | None) -> str | None:
@@ -665,4 +670,5 @@ def price_of(model: Model, looked_up: Prices) -> Price | None:
 
 def in_use(case: Case) -> Model | None:
     """The model in use today: the first not tuned and not embedded; None when none is named."""
-    return next((m for m in case.models if m.kind == "prompted" and m.id[:6] != "local:"), None)
+    prompted = (model for model in case.models if model.kind == "prompted")
+    return next((model for model in prompted if not model.embedded), None)

@@ -9,11 +9,22 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
-from tuneworthy.model.base import LateRecord, LazyRecord, Range, Record, State, Unknown, json_text
+from tuneworthy.model.base import (
+    LateRecord,
+    LazyRecord,
+    Number,
+    Range,
+    Record,
+    State,
+    Strings,
+    Unknown,
+    json_text,
+)
 from tuneworthy.model.case import Amount, CaseDecision, Prices
 from tuneworthy.model.evidence import Evidence, Extent, PilotCard, Series, TargetState
-from tuneworthy.model.framework import Band, JudgementRule, OptionKind, Outcome, Risk, TargetId
+from tuneworthy.model.framework import Band, JudgementRule, Outcome, TargetId
 from tuneworthy.model.precedents import PrecedentsResult
+from tuneworthy.model.ways import WayResult
 
 Source = Literal["stated", "measured", "assumed"]
 """Said by a person; counted from data; or inferred, which includes nothing said at all."""
@@ -40,6 +51,7 @@ class CaseFindings:
     replaced: tuple[Replaced, ...] = ()  #: Numbers of the case file that gave way to measured ones.
     as_of: date | None = None  #: The day the dossier speaks for.
     servings: tuple[ServingResult, ...] = ()  #: Every way to serve the traffic, with its price.
+    rivals: tuple[ServingResult, ...] = ()  #: Hosted models that nobody listed, with their price.
     upfront_usd: Number | None = None  #: What tuning takes up front; None where nobody knows.
     bill: Amount | None = None  #: USD a month the present system costs.
     break_even_months: Duration | None = None  #: When it would have paid.
@@ -84,25 +96,11 @@ class Assessment(NamedTuple):
 
 
 Verdict = Literal[Outcome, "undecided"]
-Action = Literal[
-    "answer_questions",
-    "keep_prompting",
-    "improve_rag_or_switch",
-    "clear_anti_indicators",
-    "explore_alternatives",
-    "clear_gates",
-    "proceed",
-    "pilot",
-]
-
 How = Literal["as_is", "cached", "batched", "cached_batched", "self_hosted"]
 TuningAnswer = Literal["no", "not_yet", "pilot", "yes", "open"]
 """Whether to fine-tune; ``open`` where answers that decide are missing."""
 
-Effect = Literal["meets", "improves", "nothing", "worsens", "unknown"]
-"""What an option does to a target."""
-
-GateId = Literal["need", "strength", "feasibility", "investment", "safety"]
+GateId = Literal["feasibility", "investment", "safety"]
 
 
 class Decision(NamedTuple):
@@ -280,35 +278,28 @@ class CaveatResult(Record):
         return "gate" if self.id.startswith("gate_") else "note"
 
 
-class Departure(Record):
-    """A named rule that moved the answer, or its first step, away from what the count gives."""
-
-    rule: JudgementRule
-    because: str
-
-
 class Basis(Record):
     """What the answer rests on."""
 
-    measured: int  #: Answers that data settled, and the comparison of a tuned model that decides.
+    measured: int  #: Answers that data settled, and ways that were measured on this case.
     stated: int  #: Answers that a person gave.
     assumed: int  #: Answers inferred from stated numbers.
     flips: int  #: Answers that, changed alone, would change the answer or the first step.
     turning: tuple[str, ...]  #: Those that alone would change the answer.
 
 
-class Take(Record):
-    """Something that would move the answer."""
+class Turn(Record):
+    """One change after which the answer is another."""
 
-    towards: Literal["pilot", "yes", "no"]
-    what: str
+    path: str  #: Of the case file; ``ways`` or ``ways.ID`` for what is found of a way.
+    what: str  #: What changes, in words.
+    to: str  #: What it becomes.
+    answer: TuningAnswer  #: The answer then.
+    first_step: str  #: The kind of its first step.
 
 
 class Reach(Record):
-    """What the outcomes that are still possible, and each open answer alone, can make of it.
-
-    ``answers`` hold *too early to say* where the answer is another and a contradiction may open it.
-    """
+    """What open answers can make of it: answers and first steps, today's first."""
 
     answers: tuple[TuningAnswer, ...]
     first_steps: tuple[str, ...]
@@ -319,20 +310,39 @@ class VerdictResult(LazyRecord):
     """The verdict."""
 
     answer: TuningAnswer  #: Whether to fine-tune, from everything together.
-    headline: str  #: The answer in a sentence: the reason that decides, and the first step.
-    outcome: Verdict  #: The framework's count, to the letter.
-    departs: tuple[Departure, ...]  #: Why it isn't what the count alone gives; () where it is.
+    headline: str  #: The answer in a word, and the finding that decides, in one clause.
+    now: str  #: What to do now, in one line.
+    rule: JudgementRule | Literal["no_target"]
+    """The rule of the framework that answers; ``no_target`` for the count's default."""
+    because: str  #: The finding that decides.
+    conditions: Strings  #: What has to be so before a tuned model goes live, as it isn't known yet.
+    outcome: Verdict  #: The framework's count, to the letter; it moves nothing where targets are.
     basis: Basis
-    takes: tuple[Take, ...]
-    """What it would take to get to a pilot or a yes, and what would end it."""
+    turns: tuple[Turn, ...]  #: Single changes of an answer, a figure or a way that turn the answer.
     final: bool  #: Whether no open answer can change the count.
     leaning: Outcome
-    """The outcome when final; else the one with the largest share, the more cautious of equals."""
-    action: Action  #: The answer as scripts have known it.
+    """The count's outcome when final; else the likeliest, the more cautious of equals."""
     summary: str  #: The count in words.
-    gates: tuple[GateResult, ...]
+    gates: tuple[GateResult, ...]  #: A service, safety, and money that comes back.
     caveats: tuple[CaveatResult, ...]
-    next: str  #: The next step, in one sentence.
+
+
+class AskPart(Record):
+    """A part of what is asked for now."""
+
+    what: str
+    hours: Range
+    usd: Range
+
+
+class Ask(Record):
+    """Everything that is spent up to the next decision, its conditions included."""
+
+    low: float  #: USD at least.
+    high: float | Literal["open"]  #: USD at most; ``open`` where hours have no price.
+    hours: Range
+    parts: tuple[AskPart, ...]
+    until: str  #: The decision that it leads to.
 
 
 class AnswerFlip(Record):
@@ -394,15 +404,9 @@ class ApproachResult(Record):
     """Services and programs known to take new work of this kind, as of the dossier's day."""
 
 
-Number = float | Range | Unknown  #: A number, its ends where it is open, or what would settle it.
-
 Duration = float | Range | Literal["never"] | Unknown  #: Months; ``never`` for what doesn't come.
 
 Choice = Literal["fine_tune", "simpler_path", "both", "undecided"]
-Helps = Literal["yes", "partly", "no", "unknown"]
-OutlookGrade = Literal["measured", "published_cases", "rule_of_thumb"]
-"""What a judgement rests on, the best first."""
-
 Aim = Literal["tune", "confirm", "change"]
 """Tune; or take the steps that would confirm the verdict, or change it."""
 
@@ -419,42 +423,11 @@ class TargetResult(Record):
     source: Source
 
 
-class MoveResult(Record):
-    """What an option does to a target."""
-
-    effect: Effect
-    grade: Literal["measured", "computed", "rule_of_thumb"]
-    """Counted on this case; worked out from its traffic and prices; or a rule of thumb of the
-    framework."""
-
-
-class OptionResult(Record):
-    """Something that could be done instead of tuning, or alongside it, or a kind of tuning."""
-
-    id: str
-    title: str
-    kind: OptionKind
-    rank: int  #: 1 for the first to try.
-    helps: Helps  #: Whether it moves a target that is missed, and worsens none past its limit.
-    because: str  #: Why, from this case's own answers.
-    moves: dict[TargetId, MoveResult]  #: What it does to each target.
-    grade: OutlookGrade
-    quality: Number  #: Share of cases it gets right; by a rule of thumb where ``moves`` says so.
-    usd_per_month: Number
-    latency_p95_s: Number
-    effort_hours: Number
-    weeks: Number  #: Until it is in production.
-    risk: Risk
-    dominated_by: str  #: Id of an option that is nowhere worse and somewhere better, or ``none``.
-    variant_of: str = "none"  #: Id of the option it is one variant of, or ``none``.
-    published: str = ""
-    """How often this kind of thing measured best in published cases of the goal it serves."""
-
-
 class Step(Record):
     """Something to do, in its order."""
 
-    option: str  #: Id of an option; or keep_prompt, measure, collect_data, clear_reasons_against.
+    option: str  #: Its kind: an option's id, or keep_prompt, measure, label, settle, target, …
+    way: str  #: Id of the way that it is about; empty for none.
     title: str
     because: str
     targets: tuple[TargetId, ...]  #: Missed targets it moves.
@@ -719,8 +692,9 @@ class Dossier(LazyRecord):
     next_questions: tuple[QuestionResult, ...]
     challenges: tuple[ChallengeResult, ...]
     approaches: tuple[ApproachResult, ...] | Unknown
-    options: tuple[OptionResult, ...] | Unknown
+    ways: tuple[WayResult, ...]  #: Everything that could run, those that are enough first.
     recommendation: Recommendation | Unknown
+    ask: Ask | Unknown  #: What is asked for now.
     investment: InvestmentResult | Unknown
     precedents: PrecedentsResult | Unknown
     plan: Plan | Unknown
@@ -753,10 +727,6 @@ Moved = tuple[tuple[str, ...], ...] | Literal["framework", "unknown", "nothing"]
 """The smallest sets of changed answers that alone move the outcome; ``framework`` when none does
 and the framework changed, ``unknown`` when they can't be tried, ``nothing`` when it stayed."""
 
-ActionMoved = tuple[tuple[GateId, ...], ...] | Literal["verdict", "unknown", "nothing"]
-"""The gate that moved the action; ``verdict`` when it follows the outcome, ``unknown`` when no gate
-did, ``nothing`` when it stayed."""
-
 
 class Change(LateRecord):
     """An answer, or a figure as the report says it, that isn't what it was."""
@@ -786,14 +756,11 @@ class Difference(LateRecord):
     answer_after: TuningAnswer
     outcome_before: Verdict
     outcome_after: Verdict
-    action_before: str
-    action_after: str
     answers: tuple[Change, ...]  #: Those that changed, in the framework's order.
     gates: tuple[GateChange, ...]  #: Gates that changed, in their order.
     figures: tuple[Change, ...]  #: Break-even, the bill, and what answers were counted from.
     framework_changed: bool  #: Whether another framework, or another version of it, judged.
     moved_by: Moved
-    action_moved_by: ActionMoved
     appeared: tuple[str, ...]  #: What challenges say that didn't fire before.
     settled: tuple[str, ...]  #: What challenges said that fired before.
     elsewhere: tuple[str, ...]  #: Other sections of the dossier that differ, by their names.

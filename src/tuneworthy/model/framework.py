@@ -386,16 +386,48 @@ TargetId = Literal["quality", "latency", "cost", "privacy"]  #: What a use case 
 
 
 class Move(FileRecord):
-    """What an option usually does to a target.
+    """The factor by which an option multiplies today's latency or bill."""
 
-    Of quality and privacy what is gained, from -1 to 1; of cost and latency the factor on today's.
+    low: Annotated[float, Field(ge=0, le=1e6)]
+    high: Annotated[float, Field(ge=0, le=1e6)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.low > self.high:
+            raise wrong("is out of order", "write low ≤ high")
+        return self
+
+
+Moves = dict[Literal["latency", "cost"], Move]
+
+
+class Triangle(FileRecord):
+    """What share of the errors that are left something takes away; negative where it adds some.
+
+    From 0.80 to 0.92 right takes 60% of the errors away.
     """
 
-    low: Annotated[float, Field(ge=-1, le=1e6)]
-    high: Annotated[float, Field(ge=-1, le=1e6)]
+    low: Annotated[float, Field(ge=-10, le=1)]  #: The least.
+    likely: Annotated[float, Field(ge=-10, le=1)]  #: The likeliest.
+    high: Annotated[float, Field(ge=-10, le=1)]  #: The most.
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.low <= self.likely <= self.high:
+            raise wrong("is out of order", "write low ≤ likely ≤ high")
+        return self
 
-Moves = dict[TargetId, Move]
+    def of_a_part(self, part: float) -> Triangle:
+        """The same where only a part of the errors can be touched."""
+        return Triangle.model_construct(
+            low=self.low * part, likely=self.likely * part, high=self.high * part
+        )
+
+    def up_to(self, most: float) -> Triangle:
+        """The same where no more than a part of the errors can go."""
+        return Triangle.model_construct(
+            low=min(self.low, most), likely=min(self.likely, most), high=min(self.high, most)
+        )
 
 
 class ApproachRule(FileRecord):
@@ -404,7 +436,9 @@ class ApproachRule(FileRecord):
     title: Name  #: What it is called.
     data: Need  #: Data it takes.
     compute: Name  #: Compute it takes, in words.
-    moves: Moves = {}  #: What it usually does to the targets.
+    errors: Triangle | None = None  #: The share of the errors that are left that it takes away.
+    errors_where: dict[Ident, Triangle] = {}  #: The same in a situation of the order.
+    moves: Moves = {}  #: What it usually does to latency and cost.
     weeks: Span | None = None  #: Weeks until it is in production.
     risk: Risk = "medium"  #: How much can go wrong.
     figures_from: Text = ""  #: Who says weeks and risk.
@@ -424,20 +458,33 @@ class OptionRule(FileRecord):
     weeks: Span | None = None
     """Weeks until it is in production; for the hybrid those beside the tuning."""
     risk: Risk = "medium"  #: How much can go wrong.
+    errors: Triangle | None = None
+    """The share of the errors that are left that it takes away; None where it mends no answer."""
+    errors_where: dict[Ident, Triangle] = {}  #: The same in a situation of the order.
     moves: Moves = {}
-    """What it usually does to the targets; a target that isn't named it leaves alone."""
+    """Factors on latency and cost; a target that isn't named it leaves alone."""
     source: Text = ""  #: Who says when it works and when it doesn't.
     figures_from: Text = ""  #: Who says effort, weeks and risk.
     dated: date | None = None  #: When that was.
 
 
-JudgementRule = Literal["need", "cheaper_first", "dead_end", "cannot_coexist", "refuted", "proven"]
+JudgementRule = Literal[
+    "proven",
+    "met",
+    "refused",
+    "undecided",
+    "moving",
+    "simpler",
+    "worth_a_pilot",
+    "short_of_data",
+    "nothing_left",
+]  #: Rules of the answer, in the order in which they are asked.
 
 
-class DepartureRule(FileRecord):
-    """A rule that may move the answer away from the count."""
+class AnswerRule(FileRecord):
+    """A rule that answers whether to tune; the first that holds counts."""
 
-    says: Text  #: What it says, in one sentence.
+    says: Text  #: When it holds, and what follows, in one sentence.
     source: Text = ""  #: Who says so.
     dated: date | None = None  #: When that was.
 
@@ -483,8 +530,8 @@ class Framework(FileRecord):
     goals: dict[Ident, GoalRule] = {}  #: Goal to approach.
     approaches: dict[Ident, ApproachRule] = {}  #: Kinds of tuning.
     options: dict[Ident, OptionRule] = {}  #: What else can be done.
-    judgement: dict[JudgementRule, DepartureRule] = {}
-    """Rules that may move the answer away from the count; one that is left out is off."""
+    judgement: dict[JudgementRule, AnswerRule] = {}
+    """Rules of the answer; one that is left out is off."""
     models: ModelStrengths | None = None  #: What models are said to be good at.
     costs: Costs | None = None  #: Cost tables.
     break_even: BreakEvenRule | None = None  #: When it pays.

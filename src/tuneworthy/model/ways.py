@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tuneworthy.model.base import Record, State, Strings, Unknown
-from tuneworthy.model.dossier import Number
+from tuneworthy.model.base import Number, Record, State, Strings, Unknown
 from tuneworthy.model.evidence import TargetState
 from tuneworthy.model.framework import TargetId
 
@@ -74,9 +73,7 @@ class WayResult(Record):
 
 
 class LabArm(Record):
-    """A way that a lab ran on this case's own cases: an arm of ceiling, verify, retrieve or a
-    pilot, or a result of another tool.
-    """
+    """A way that a lab or another tool ran on this case's own cases."""
 
     id: str  #: Unlike any other arm of its lab.
     title: str  #: As the lab's table names it.

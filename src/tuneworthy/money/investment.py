@@ -117,6 +117,7 @@ class MoneyFindings(NamedTuple):
     settled_when: str  #: When an open gate is settled.
     settle: str = ""  #: What would settle it.
     servings: tuple[ServingResult, ...] = ()  #: Every way to serve the traffic, the cheapest first.
+    rivals: tuple[ServingResult, ...] = ()  #: Hosted models that nobody listed.
     upfront: Number | None = None  #: USD before the first version is live; None where nobody knows.
     bill: Amount | None = None  #: USD a month that what runs today costs; None where nobody knows.
     model: CostModel | None = None  #: Every amount, as the plan splits it.
@@ -192,6 +193,7 @@ def assess_money(context: MoneyContext) -> MoneyFindings:
         settled_when=payback.settled_when,
         settle=payback.settle,
         servings=tuple(map(_serving, ways.costs)),
+        rivals=tuple(map(_serving, ways.rivals)),
         upfront=upfront.narrowed() if upfront else None,
         bill=stated_bill,
         model=reckoning.model,

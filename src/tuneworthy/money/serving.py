@@ -184,7 +184,7 @@ class _Options:
 
     def every(self) -> Iterator[ServingCost]:
         for position, model in enumerate(self.case.models):
-            if model.id[:6] != "local:":  # that serves nobody
+            if not model.embedded:
                 yield from self._of(model, position)
         listed = any(model.kind == "tuned" for model in self.case.models)
         served = self.case.economics.serving != GpuServing()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -153,7 +153,6 @@ class PlanContext:
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
     calendar: Calendar
     money: CostModel
-    ruled_out: Container[str] = frozenset()  #: Options that don't help here.
     missed: Sequence[str] = ()  #: Targets that are missed.
     phases: list[Phase] = field(default_factory=list)
 

@@ -22,7 +22,6 @@ from tuneworthy.model.dossier import (
     Assessment,
     DataNeed,
     Decision,
-    GateResult,
     InvestmentResult,
     Part,
     PartTotal,
@@ -41,10 +40,9 @@ from tuneworthy.plan.context import (
     cost_of,
     said,
 )
-from tuneworthy.verdict.gates import unsafe
+from tuneworthy.verdict.conditions import Condition, unsafe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.verdict.judge import Judgement
-from tuneworthy.verdict.options import option_rule
 from tuneworthy.words import (
     count,
     day,
@@ -73,7 +71,7 @@ class JudgedCase:
     decision: Decision  #: What the rules came to.
     judgement: Judgement  #: Its steps come first in the plan.
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
-    gates: Sequence[GateResult]  #: What stands between a candidate and money.
+    conditions: Sequence[Condition]  #: What has to be so before a tuned model goes live.
     open_questions: Sequence[QuestionResult]  #: Open answers that can matter, the best first.
     money: MoneyFindings  #: When it pays.
     start: date  #: The day to begin.
@@ -128,7 +126,6 @@ def _plan_context(judged: JudgedCase, rule: PlanRule) -> PlanContext:
         fits=judged.fits,
         calendar=Calendar(judged.start, hours_per_week),
         money=judged.money.model,
-        ruled_out=judged.judgement.ruled_out,
         missed=[name for name, target in targets.items() if target.state == "missed"],
     )
 
@@ -139,7 +136,7 @@ def _fill(plan: PlanContext, judged: JudgedCase) -> Aim:
     recommendation = judgement.recommendation
     if judgement.answer in ("pilot", "yes"):
         simpler = plan.framework.simpler_than_tuning(recommendation.options)
-        tuning(plan, judged.gates, simpler, judged.money)
+        tuning(plan, judged.conditions, simpler, judged.money)
         return "tune"
     if judgement.answer == "no":
         keeping(plan)
@@ -151,7 +148,7 @@ def _fill(plan: PlanContext, judged: JudgedCase) -> Aim:
     answers_first: Needs = ()
     if first_step.option == "measure" and judged.open_questions:
         answers_first = questions(plan, judged.open_questions)
-    steps_to_verdict(plan, outcome, recommendation, judged.gates, answers_first)
+    steps_to_verdict(plan, outcome, recommendation, judged.conditions, answers_first)
     if outcome == "improve_rag_or_switch_model" or answers_first:
         return "confirm"
     return "change"
@@ -257,18 +254,16 @@ _MOST_QUESTIONS = 5
 
 
 def tuning(
-    plan: PlanContext, gates: Sequence[GateResult], simpler: Sequence[str], money: MoneyFindings
+    plan: PlanContext, gates: Sequence[Condition], simpler: Sequence[str], money: MoneyFindings
 ) -> None:
     """Preconditions, the first version, running it, and further goals.
 
     Nothing is trained, not even a pilot, before the data is reviewed and the service confirmed, and
     the bulk of the money waits for the pilot and for amounts that are settled.
     """
-    unmet: dict[str, GateResult] = {gate.id: gate for gate in gates if gate.state != "yes"}
+    unmet: dict[str, Condition] = {gate.id: gate for gate in gates if gate.state != "yes"}
     stop = _alternatives(plan, unmet)
     evaluated = _evaluation(plan, stop, part="first_version")
-    if "need" in unmet:
-        _need(plan, evaluated)
     _simpler_first(plan, simpler, evaluated)
     _settled(plan, unmet, stop)
     paid = _pilot(plan)
@@ -292,7 +287,7 @@ def steps_to_verdict(
     plan: PlanContext,
     outcome: Outcome,
     recommendation: Recommendation,
-    gates: Sequence[GateResult],
+    gates: Sequence[Condition],
     needs: Needs = (),
 ) -> None:
     """The steps that would confirm a verdict other than to tune, or change it, and the decision.
@@ -318,18 +313,23 @@ def _trying(plan: PlanContext, outcome: Outcome, advised: tuple[str, ...], needs
     _advised(plan, advised, needs)
     if outcome != "keep_optimizing_prompts":
         return
-    done: set[str] = set()
-    for name in advised:
-        rule = option_rule(name)
-        if rule is not None:
-            done.update(rule.checks)
+    done = {check for name in advised for check in _DOES.get(name, ())}
     for name, check in plan.assessment.ceiling.checks.items():
         if check.state != "yes" and name not in done:
             _check(plan, name, needs)
 
 
+_DOES: Mapping[str, tuple[str, ...]] = {
+    "few_shot": ("few_shot",),
+    "retrieved_examples": ("few_shot",),
+    "prompt_optimisation": ("prompt_variations",),
+    "other_model": ("foundation_models",),
+    "better_retrieval": ("retrieval_optimised",),
+}  #: Checks of the ceiling test that an option does.
+
+
 def _clearing(
-    plan: PlanContext, outcome: Outcome, gates: Sequence[GateResult], needs: Needs
+    plan: PlanContext, outcome: Outcome, gates: Sequence[Condition], needs: Needs
 ) -> None:
     """What holds a candidate up, and reasons against."""
     if outcome == "fine_tune_candidate":
@@ -340,7 +340,7 @@ def _clearing(
                 _CLEARED.get(name, _clear)(plan, name, needs)
 
 
-def _conditions(plan: PlanContext, unmet: Mapping[str, GateResult], needs: Needs) -> None:
+def _conditions(plan: PlanContext, unmet: Mapping[str, Condition], needs: Needs) -> None:
     """What has to be settled before a candidate is more than that."""
     stop = _alternatives(plan, unmet) or needs
     _settled(plan, unmet, stop)
@@ -352,7 +352,7 @@ def _conditions(plan: PlanContext, unmet: Mapping[str, GateResult], needs: Needs
         _collect(plan, "insufficient_data", stop)
 
 
-def _settled(plan: PlanContext, unmet: Mapping[str, GateResult], needs: Needs) -> None:
+def _settled(plan: PlanContext, unmet: Mapping[str, Condition], needs: Needs) -> None:
     """The service, safety and the goal, as far as they are open."""
     _tuning_service(plan, needs)
     if "safety" in unmet:
@@ -376,7 +376,7 @@ def _advised(plan: PlanContext, advised: tuple[str, ...], needs: Needs) -> None:
         options, recall = plan.framework.options, plan.case.today.retrieval_recall
         enough = plan.framework.threshold("retrieval_recall")
         variants = (n for n, option in options.items() if option.variant_of == _RETRIEVAL)
-        kinds = tuple(name for name in variants if name not in plan.ruled_out)
+        kinds = tuple(variants)
         counted = needs
         if recall is None:
             beside = f", beside the {quality(enough)} that is enough" if enough else ""
@@ -399,7 +399,7 @@ def _cases(plan: PlanContext, needs: Needs) -> Needs:
 # What comes before a tuning.
 
 
-def _alternatives(plan: PlanContext, unmet: Mapping[str, GateResult]) -> Needs:
+def _alternatives(plan: PlanContext, unmet: Mapping[str, Condition]) -> Needs:
     """A reason not to tune at all comes first, and everything else waits for it."""
     names = ("strength", "investment")
     against = [unmet[name] for name in names if name in unmet and unmet[name].state == "no"]
@@ -465,7 +465,7 @@ def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> N
         return
     rules = [plan.framework.options[name] for name in options]
     serving, answering = (
-        [r for r in rules if ("quality" not in r.moves) == is_so] for is_so in (True, False)
+        [r for r in rules if (r.errors is None) == is_so] for is_so in (True, False)
     )
     each = "each" if len(answering) > 1 else "it"
     share = f"share right of {each} on the {plan.cases} cases, with its 95% interval,"

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
+from tuneworthy.answers.facts import named
 from tuneworthy.errors import one_line
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
@@ -37,7 +38,6 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import TargetId
 from tuneworthy.precedents.record import tuning_won
 from tuneworthy.report.named import template
-from tuneworthy.verdict.facts import named
 from tuneworthy.words import counted, cut, day, interval_text, limit_text
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
+from tuneworthy.answers.facts import ends
 from tuneworthy.lab.plan import Asked, Cases
 from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.verify import bundled
@@ -26,7 +27,6 @@ from tuneworthy.model.lab import Arm, ArmResult, Contrast, Settled, ShareOf, Ver
 from tuneworthy.model.pilot import PilotPlan, SafetyProbe
 from tuneworthy.report.named import named
 from tuneworthy.stats.clustered import Estimate
-from tuneworthy.verdict.facts import ends
 from tuneworthy.words import (
     count,
     counted,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 from math import comb, inf, isinf, prod
 
+from tuneworthy.answers.facts import TARGETS, ends
 from tuneworthy.model.base import Range, State, Unknown
 from tuneworthy.model.dossier import (
     ChallengeResult,
@@ -21,7 +22,6 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.charts import Drawing, looks
 from tuneworthy.report.named import named
 from tuneworthy.report.text import safe
-from tuneworthy.verdict.facts import TARGETS, ends
 from tuneworthy.verdict.headline import (
     ANSWER_WORDS,
     BY_AN_ASSISTANT,

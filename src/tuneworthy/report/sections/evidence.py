@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+from tuneworthy.answers.weigh import NOTHING_MEASURED
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier, EvidenceResult
 from tuneworthy.model.evidence import Scalar, Series
@@ -16,7 +17,6 @@ from tuneworthy.report import charts
 from tuneworthy.report.charts import Drawing, by_title, looks
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import captioned
-from tuneworthy.verdict.weigh import NOTHING_MEASURED
 from tuneworthy.words import (
     capital,
     count,

@@ -9,6 +9,7 @@ from itertools import compress
 from typing import Any, NamedTuple
 
 from tuneworthy import __version__
+from tuneworthy.answers.facts import TARGETS
 from tuneworthy.errors import CaseError
 from tuneworthy.model.base import MONTHS_PER_QUARTER, State, Unknown
 from tuneworthy.model.case import CaseDecision
@@ -56,7 +57,6 @@ from tuneworthy.report.sections.money import cost_text, pays_back_text
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.challenges import ALL
-from tuneworthy.verdict.facts import TARGETS
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.words import count, day, listing, months_later, number, plain, sentence, several
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from tuneworthy.answers.facts import CaseFacts, Challenge
+from tuneworthy.model.base import Strings
 from tuneworthy.model.dossier import ChallengeResult
 from tuneworthy.verdict.challenges import claims, data, evidence, money, reasons
-from tuneworthy.verdict.facts import CaseFacts, Challenge
 
 ROOMS = {
     "Reasons that exclude each other": reasons,
@@ -33,8 +34,7 @@ def challenge(facts: CaseFacts) -> tuple[ChallengeResult, ...]:
     return tuple(sorted(fired, key=lambda item: _RANK[item.severity]))
 
 
-def disputed(facts: CaseFacts) -> frozenset[str]:
-    """Factors whose statement stands in a contradiction."""
+def contradicted_paths(facts: CaseFacts) -> Strings:
+    """Paths of the statements that stand in a contradiction."""
     results = (rule(facts) for rule in ALL if rule.severity == "contradiction")
-    paths = (path.split(".") for item in results if item for path in item.between)
-    return frozenset(path[1] for path in paths if path[0] == "factors" and len(path) > 1)
+    return tuple(path for item in results if item for path in item.between)

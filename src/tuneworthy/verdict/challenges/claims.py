@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tuneworthy.stats.intervals import BY_MARGIN, cases_to_tell
-from tuneworthy.verdict.facts import (
+from tuneworthy.answers.facts import (
     TARGETS,
     CaseFacts,
     Found,
@@ -12,6 +11,7 @@ from tuneworthy.verdict.facts import (
     named,
     pushback,
 )
+from tuneworthy.stats.intervals import BY_MARGIN, cases_to_tell
 from tuneworthy.words import count, few, listing, plain, quality, several, share
 
 

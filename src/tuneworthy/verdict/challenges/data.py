@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tuneworthy.verdict.facts import CaseFacts, Found, contradiction, doubt, pushback
-from tuneworthy.verdict.weigh import examples_limit, examples_need
+from tuneworthy.answers.facts import CaseFacts, Found, contradiction, doubt, pushback
+from tuneworthy.answers.weigh import examples_limit, examples_need
 from tuneworthy.words import count, plain
 
 

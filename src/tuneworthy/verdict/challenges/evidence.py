@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tuneworthy.answers.facts import CaseFacts, Found, contradiction, doubt, pushback
+from tuneworthy.answers.weigh import LimitCheck, readings, settled, side_of, tried
 from tuneworthy.model.base import DAYS_PER_MONTH, State
 from tuneworthy.model.dossier import Replaced
-from tuneworthy.verdict.facts import CaseFacts, Found, contradiction, doubt, pushback
-from tuneworthy.verdict.weigh import LimitCheck, readings, settled, side_of, tried
 from tuneworthy.words import count, day, few, interval_text, listing, plain, sentence, several
 
 

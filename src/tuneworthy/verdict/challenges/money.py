@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from tuneworthy.answers.facts import CaseFacts, Found, contradiction, ends, known_range, pushback
 from tuneworthy.framework.ends import end_day, looked_up_end, serves_until
 from tuneworthy.framework.load import services
 from tuneworthy.model.base import DAYS_PER_MONTH, Range, months_to_reach
 from tuneworthy.model.case import Amount, in_use
 from tuneworthy.model.framework import CostRow, ongoing_usd
-from tuneworthy.verdict.facts import CaseFacts, Found, contradiction, ends, known_range, pushback
 from tuneworthy.words import count, day, listing, months_range, usd, usd_range
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from tuneworthy.model.case import in_use
-from tuneworthy.precedents.section import ARMS
-from tuneworthy.verdict.facts import (
+from tuneworthy.answers.facts import (
     KNOWLEDGE_GOALS,
     CaseFacts,
     Found,
@@ -12,6 +10,8 @@ from tuneworthy.verdict.facts import (
     doubt,
     pushback,
 )
+from tuneworthy.model.case import in_use
+from tuneworthy.precedents.section import ARMS
 from tuneworthy.words import count, listing, plain, share, usd
 
 _TUNED = ("fine_tune", "hybrid")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from tuneworthy.answers import TABLES
+from tuneworthy.answers.weigh import reaches, usable_examples, within
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
 from tuneworthy.model.base import Range, State, States, Strings, Unknown, every
 from tuneworthy.model.case import Amount, AnyAmount, Case, Model, in_use
@@ -22,8 +24,6 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Framework, Span, TargetId
 from tuneworthy.stats.intervals import wilson
-from tuneworthy.verdict import TABLES
-from tuneworthy.verdict.weigh import reaches, usable_examples, within
 from tuneworthy.words import listing, sentence
 
 T = TypeVar("T")
@@ -193,6 +193,11 @@ class CaseFacts:
         now = in_use(self.case)
         ways = (way for way in self.findings.servings if now is not None and way.model == now.id)
         return known_range(next((way.usd_per_month for way in ways if way.how == how), None))
+
+    @property
+    def computed_bill(self) -> Range | None:
+        """USD a month the model in use costs by traffic and prices, whatever bill is stated."""
+        return self.serving("as_is")
 
     @cached_property
     def bill(self) -> Amount | None:

@@ -15,6 +15,7 @@ from functools import reduce
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from tuneworthy.answers import TABLES
 from tuneworthy.errors import CaseError
 from tuneworthy.files.case import training_texts
 from tuneworthy.files.stores import read_latest
@@ -41,7 +42,6 @@ from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import ALSO_ASKED, Check, Criterion, Framework, MeasureRule, Need
 from tuneworthy.stats.intervals import Z95
 from tuneworthy.syntax.document import did_you_mean
-from tuneworthy.verdict import TABLES
 from tuneworthy.words import count, interval_text, limit_text, listing, plain
 
 TRAINING, FAMILIES = "training_examples", "families_scored"

@@ -1,0 +1,11 @@
+"""What was answered, stated and measured, as facts for rules; and the framework's count."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from typing import Any
+
+TABLES: dict[str, Any] = tomllib.loads(
+    files("tuneworthy.answers").joinpath("tables.toml").read_text("utf-8")
+)  #: What things are called in sentences, and which measurement stands for what.

@@ -1,0 +1,76 @@
+"""What has to be so before tuned models go live: a service, safety, and money that comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from tuneworthy.model.base import State, Strings
+from tuneworthy.model.case import Case
+from tuneworthy.model.dossier import GateId, GateResult
+from tuneworthy.words import day, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that a *yes* or a pilot hangs on."""
+
+    id: GateId
+    state: State
+    why: str  #: Its state in words.
+    once: str  #: What has to be so, as it follows *once*.
+
+
+def find_conditions(case: Case, money: GateResult, as_of: date) -> tuple[Condition, ...]:
+    """Service, safety and money of a case, in this order.
+
+    A stated no ends a pilot; what isn't known is named beside the answer.
+    """
+    return (_service(case, as_of), _safety(case), _money(money))
+
+
+def _service(case: Case, as_of: date) -> Condition:
+    tuning = case.tuning
+    once = "a service or a machine to tune on is named"
+    if tuning.available == "no":
+        why = f"the {plain(tuning.service)} service doesn't take new work"
+        return Condition("feasibility", "no", why, once)
+    if tuning.until is not None and tuning.until <= as_of:
+        return Condition("feasibility", "no", f"the service ended on {day(tuning.until)}", once)
+    if tuning.available == "yes" or tuning.service == "self_hosted":
+        return Condition("feasibility", "yes", "there is a service or a machine to tune on", once)
+    return Condition("feasibility", "unknown", "nobody said where it would be tuned", once)
+
+
+def _safety(case: Case) -> Condition:
+    lacking: list[str] = []
+    states = [case.safety.data_reviewed, case.safety.process_named]
+    once = "the data is reviewed and a process for safety is named"
+    if case.safety.data_reviewed == "no":
+        lacking.append("the data isn't reviewed")
+    if case.safety.process_named == "no":
+        lacking.append("no process for safety is named")
+    if lacking:
+        return Condition("safety", "no", " and ".join(lacking), once)
+    if "unknown" in states:
+        why = "nobody said whether the data was reviewed and a process for safety is named"
+        return Condition("safety", "unknown", why, once)
+    return Condition("safety", "yes", "the data is reviewed and a process is named", once)
+
+
+def _money(gate: GateResult) -> Condition:
+    """Whether it pays back in time; that it can't at all is a rule of its own."""
+    state: State = "yes" if gate.state == "yes" else "unknown"
+    once = "somebody states what it is worth a month"
+    if gate.state == "no":
+        once = f"its return is accepted ({gate.why})"
+    return Condition("investment", state, gate.why, once)
+
+
+def unsafe(case: Case) -> tuple[State, Strings]:
+    """The state of safety, and the answers that make it so: those that are no, else those open."""
+    for state in ("no", "unknown"):
+        names = [n for n in ("data_reviewed", "process_named") if getattr(case.safety, n) == state]
+        if names:
+            return state, tuple(names)
+    return "yes", ()

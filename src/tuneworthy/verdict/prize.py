@@ -1,0 +1,114 @@
+"""What tuning can bring over the life of a use case, at the best; and its data."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from tuneworthy.answers.facts import CaseFacts, ends
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.dossier import InvestmentResult, Number
+from tuneworthy.money.investment import MoneyFindings
+from tuneworthy.ways.table import Table
+from tuneworthy.words import count, plain, usd
+
+_EXAMPLES = 1000  # what a supervised task usually takes, whatever the approach is called
+_PAIRS = 1000  # so many pairs of a better and a worse answer are data to tune on
+
+
+class Prize(NamedTuple):
+    """The most that is left, and what lacks to begin."""
+
+    left_at_best: float | None  #: USD over the life; None where a benefit isn't known.
+    left_as_stated: float | None  #: The same with a stated saving that isn't capped by the bill.
+    why_not: str  #: Why it can't come back; empty where it may.
+    short_of_data: str  #: What lacks; empty where enough is there.
+    data_there: str  #: What there is to learn from.
+
+
+def weigh_prize(facts: CaseFacts, table: Table, money: MoneyFindings) -> Prize:
+    """The most that tuning leaves over the life of the use case, and its data."""
+    left, months = _left_at_best(facts, table, money)
+    saving = facts.case.economics.monthly.api_savings_usd
+    as_stated = left
+    if left is not None and saving is not None:
+        as_stated = left + (saving.high - (_most_saved(facts, money) or 0.0)) * months
+    why = ""
+    if left is not None and left < 0:
+        over = "for the job" if facts.case.one_off else f"over {count(months)} months"
+        why = f"even if it works it loses {usd(-left)} {over}"
+    short, there = weigh_data(facts, table)
+    return Prize(left, as_stated, why, short, there)
+
+
+def _left_at_best(
+    facts: CaseFacts, table: Table, money: MoneyFindings
+) -> tuple[float | None, float]:
+    """USD left at the best, and the months it was reckoned over."""
+    case = facts.case
+    months = 1.0 if case.one_off else float(case.economics.assumptions.horizon_months)
+    upfront = _least(money.upfront)
+    if upfront is None:
+        return None, months
+    saved = _most_saved(facts, money)
+    gained = case.economics.monthly.quality_value_usd
+    stated = gained is not None or case.economics.monthly.api_savings_usd is not None
+    answers_fine = "quality" in facts.limits or facts.state("success_with_prompts") == "yes"
+    only_cost = set(table.gap.missed) <= {"cost"} and bool(facts.limits) and answers_fine
+    if not stated and not (only_cost and not table.gap.doubtful):
+        return None, months  # nobody said what better or quicker answers are worth
+    if saved is None and gained is None:
+        return None, months
+    running = 0.0
+    if isinstance(money.result, InvestmentResult):
+        running = _least(money.result.ask_usd.run_month) or 0.0
+    benefit = (saved or 0.0) + (gained.high if gained is not None else 0.0)
+    return (benefit - running) * months - upfront, months
+
+
+def _most_saved(facts: CaseFacts, money: MoneyFindings) -> float | None:
+    """The most that can be saved a month: no more than the bill."""
+    bill = facts.bill
+    stated = facts.case.economics.monthly.api_savings_usd
+    if stated is not None:
+        return min(stated.high, bill.high) if bill is not None else stated.high
+    if isinstance(money.result, InvestmentResult):
+        possible = money.result.possible_saving_usd
+        if not isinstance(possible, Unknown):
+            return max(0.0, ends(possible)[1])
+    return bill.high if bill is not None else None
+
+
+def _least(number: Number | None) -> float | None:
+    if number is None or isinstance(number, Unknown):
+        return None
+    low, _ = ends(number)
+    return low if math.isfinite(low) else None
+
+
+def weigh_data(facts: CaseFacts, table: Table) -> tuple[str, str]:
+    """What lacks of the data, empty where enough is there; and what is there, in words."""
+    if not table.tunings:
+        return "", ""
+    approaches = facts.framework.approaches
+    rules = [approaches[fit.approach] for fit in facts.fits]  # of every goal
+    best = approaches.get(table.tunings[0].id)
+    if best is not None:  # distillation and the hybrid learn from the goals' kind of data
+        rules.append(best)
+    rule = min(rules, key=lambda rule: rule.data.low, default=None)
+    if rule is None:
+        return "", "examples are there"
+    pairs = facts.case.usable_data("preference_pairs") or 0
+    if pairs >= _PAIRS:
+        return "", f"{count(pairs)} preference pairs are there"
+    unit = rule.data.unit
+    have = facts.case.usable_data(unit)
+    if have is None and unit != "examples":
+        unit = "examples"
+        have = facts.case.usable_data(unit)
+    need = min(rule.data.low, _EXAMPLES) if unit == "examples" else rule.data.low
+    if have is None:
+        return f"nobody has counted the {plain(unit)}: {count(need)} are usual", ""
+    if have < need:
+        return f"{count(have)} {plain(unit)} are there, and {count(need)} are usual", ""
+    return "", f"{count(have)} reviewed {plain(unit)} are there"

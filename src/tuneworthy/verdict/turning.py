@@ -1,0 +1,111 @@
+"""What turns the answer: single answers, figures and ways, each tried by judging again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from tuneworthy.answers.count import OTHERS
+from tuneworthy.answers.facts import TARGETS
+from tuneworthy.model.case import Amount, Case
+from tuneworthy.model.dossier import Turn
+from tuneworthy.verdict.answer import Ruling, Situation, answer
+from tuneworthy.ways.way import Way
+from tuneworthy.words import count, number, quality
+
+_SURE = 10**6  # cases of a share that is supposed
+MOST_TURNS = 12
+
+
+def find_turns(it: Situation, ruling: Ruling) -> tuple[Turn, ...]:
+    """Single changes after which the answer is another one, those nearest to the finding first."""
+    found = [
+        turn
+        for turn in (*_of_ways(it), *_of_figures(it), *_of_answers(it))
+        if turn.answer != ruling.answer
+    ]
+    return tuple(found[:MOST_TURNS])
+
+
+def _turn(path: str, what: str, to: str, changed: Situation) -> Turn:
+    then = answer(changed)
+    return Turn(path=path, what=what, to=to, answer=then.answer, first_step=then.steps[0].option)
+
+
+def _of_answers(it: Situation) -> Iterator[Turn]:
+    """Answers to checks and reasons."""
+    assessment = it.facts.assessment
+    for name, state in it.facts.states.items():
+        kind = "ceiling" if name in assessment.ceiling.checks else "factors"
+        titled = assessment.ceiling.checks.get(name) or assessment.factors[name]
+        for to in OTHERS[state]:
+            changed = it.rebuild(it.facts.answered({name: to}))
+            yield _turn(f"{kind}.{name}", titled.title, to, changed)
+
+
+def _of_ways(it: Situation) -> Iterator[Turn]:
+    """The way that decides, were it not good enough; and those untried, tried in vain."""
+    limit = it.facts.limits.get("quality")
+    for way in it.table.enough:
+        if limit is not None and "quality" in way.figures:
+            worse = way.figures["quality"]._replace(
+                low=limit - 0.02, value=limit - 0.01, high=limit - 0.005
+            )
+            other = replace(way, figures={**way.figures, "quality": worse})
+            what = f"{way.title} under {quality(limit)} on new cases"
+            yield _turn(f"ways.{way.id}", what, "missed", _with_way(it, way, other))
+    if it.table.to_try:
+        ways = [_tried_in_vain(way) if way in it.table.to_try else way for way in it.table.ways]
+        changed = replace(it, table=replace(it.table, ways=ways))
+        titles = [way.title for way in it.table.to_try]
+        what = f"{titles[0]} tried in vain" if len(titles) == 1 else "simpler ways tried in vain"
+        yield _turn("ways", what, "failed", changed)
+
+
+def _tried_in_vain(way: Way) -> Way:
+    return replace(way, state="failed", because="it was tried, and a target is still missed")
+
+
+def _with_way(it: Situation, way: Way, other: Way) -> Situation:
+    if way.kind != "now":
+        return it.with_way(way, other)
+    gap = replace(it.table.gap, today=other)
+    ways = [other if each is way else each for each in it.table.ways]
+    return replace(it, table=replace(it.table, gap=gap, ways=ways))
+
+
+def _of_figures(it: Situation) -> Iterator[Turn]:
+    """Figures of the case, each on the other side of what it is held against."""
+    case = it.facts.case
+    for target, limit in it.facts.limits.items():
+        known = it.table.today.figure(target)
+        if known is None:
+            continue
+        name = TARGETS[target].name
+        if target == "quality":
+            met = known.value >= limit
+            share = limit - 0.02 if met else min(1.0, limit + 0.001)
+            today: dict[str, Any] = {"quality": share, "cases": _SURE}
+            what = f"{name} today {'under' if met else 'at'} {quality(limit)}"
+        else:
+            field = "latency_p95_s" if target == "latency" else "usd_per_month"
+            value = limit * 1.5 if known.value <= limit else limit * 0.9
+            today = {field: Amount(low=value, likely=value, high=value)}
+            what = f"{name} today {'above' if known.value <= limit else 'within'} {number(limit)}"
+        changed = _with_today(it, case, today)
+        yield _turn(TARGETS[target].path, what, "met" if "at" in what else "missed", changed)
+    have = it.facts.examples
+    enough = 2000
+    if have is not None and have < enough:
+        examples = case.data.examples
+        assert examples is not None  # they were counted
+        more = examples.model_copy(update={"count": enough, "usable": enough})
+        data = case.data.model_copy(update={"examples": more})
+        changed = it.rebuild(replace(it.facts, case=case.model_copy(update={"data": data})))
+        yield _turn("data.examples", f"{count(enough)} reviewed examples", str(enough), changed)
+
+
+def _with_today(it: Situation, case: Case, today: dict[str, Any]) -> Situation:
+    changed = case.model_copy(update={"today": case.today.model_copy(update=today)})
+    return it.rebuild(replace(it.facts, case=changed))

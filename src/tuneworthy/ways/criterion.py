@@ -1,0 +1,132 @@
+"""The one criterion: which ways are good enough.
+
+Everything that says *met* or *missed* asks this module: the judgement, the plan, the pilot's card,
+verify, watch and what a job requires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tuneworthy.answers.facts import TARGETS
+from tuneworthy.model.base import State
+from tuneworthy.model.evidence import TargetState
+from tuneworthy.model.framework import Framework, TargetId
+from tuneworthy.ways.way import Known, Way
+from tuneworthy.words import listing
+
+Admissible = Mapping[TargetId, TargetState]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """What a way has to meet, written down before anything is run.
+
+    ``limits`` are the stated targets; ``private`` is whether data have to stay inside. Where no
+    quality is stated, a way may be worse than ``today`` by ``margin_quality`` at most.
+    """
+
+    limits: Mapping[TargetId, float]
+    private: State
+    today: Mapping[TargetId, Known] = field(default_factory=dict)
+    margin_quality: float = 0.02  #: Share of cases.
+
+    @classmethod
+    def from_framework(
+        cls,
+        framework: Framework,
+        limits: Mapping[TargetId, float],
+        private: State,
+        today: Mapping[TargetId, Known],
+    ) -> Criterion:
+        """With the margin that the framework file has."""
+        margin = framework.threshold("margin_quality")
+        if margin is None:
+            return cls(limits, private, today)
+        return cls(limits, private, today, margin)
+
+    @property
+    def quality_floor(self) -> float | None:
+        """The least quality: as stated, else today's less the margin where anything is asked for.
+
+        None where neither is known.
+        """
+        stated = self.limits.get("quality")
+        today = self.today.get("quality")
+        if stated is not None or not self.limits or today is None:
+            return stated
+        return today.value - self.margin_quality
+
+    def judge(self, way: Way) -> dict[TargetId, TargetState]:
+        """Each target that counts for a way: met, missed or unknown; empty where none is stated.
+
+        Where no quality is stated, today's way isn't held against itself.
+        """
+        states: dict[TargetId, TargetState] = {}
+        for target, limit in self.limits.items():
+            states[target] = hold_against(target, way.figure(target), limit)
+        floor = self.quality_floor
+        if "quality" not in states and floor is not None and way.kind != "now":
+            states["quality"] = hold_against("quality", way.figure("quality"), floor)
+        if self.private == "yes":
+            states["privacy"] = _BY_STATE[way.private]
+        return states
+
+    def admits(self, way: Way) -> TargetState:
+        """Whether a way meets everything: missed with one target missed, met with all of them met.
+
+        Unknown where no target is stated. A tuned way has to keep general skills and safety too.
+        """
+        states = dict(self.judge(way))
+        if way.tuned and "no" in (way.skills, way.safe):
+            return "missed"
+        if not set(states) - {"privacy"}:
+            return "unknown"
+        if "missed" in states.values():
+            return "missed"
+        return "unknown" if "unknown" in states.values() else "met"
+
+    def nearly_admits(self, way: Way) -> bool:
+        """Whether a way is at its quality target and at most the margin below, the rest being met.
+
+        What a better one could still gain is then no gain by the margin.
+        """
+        limit = self.limits.get("quality")
+        known = way.figures.get("quality")
+        states = self.judge(way)
+        others = {state for target, state in states.items() if target != "quality"}
+        if limit is None or known is None or not known.cases or others - {"met"}:
+            return False
+        return known.value >= limit and known.low >= limit - self.margin_quality
+
+    @staticmethod
+    def name_targets(targets: Iterable[TargetId]) -> str:
+        """Targets in a sentence."""
+        return listing([TARGETS[target].name for target in targets])
+
+    def missed_by(self, way: Way) -> tuple[TargetId, ...]:
+        """Targets that a way is known to miss."""
+        return tuple(target for target, state in self.judge(way).items() if state == "missed")
+
+
+_BY_STATE: Mapping[State, TargetState] = {"yes": "met", "no": "missed", "unknown": "unknown"}
+
+
+def hold_against(target: TargetId, known: Known | None, limit: float) -> TargetState:
+    """A figure against a limit: met or missed only where its whole interval lies on one side.
+
+    A share of right answers without its cases is unknown. Seconds and USD that are stated as one
+    number are taken as that number.
+    """
+    if known is None:
+        return "unknown"
+    if target == "quality":
+        if known.cases is None and known.grade in ("stated", "measured"):
+            return "unknown"
+        if known.low >= limit:
+            return "met"
+        return "missed" if known.high < limit else "unknown"
+    if known.high <= limit:
+        return "met"
+    return "missed" if known.low > limit else "unknown"

@@ -1,0 +1,191 @@
+"""The gap between today and the targets, and what is known of where it comes from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tuneworthy.answers.facts import KNOWLEDGE_GOALS, CaseFacts
+from tuneworthy.model.framework import TargetId
+from tuneworthy.ways.chances import needed_reduction
+from tuneworthy.ways.criterion import Admissible, Criterion
+from tuneworthy.ways.way import Known, Way
+
+SHAPED_GOALS = frozenset({"format", "extraction", "tool_calling"})
+"""Goals whose output has a structure that a schema can state."""
+
+LEARNT_SIGNS = ("terminology_errors", "inconsistent_format", "voice_drift")
+"""Signs of a habit of one's own: terms, form, voice."""
+
+
+_USUAL_NEED = 0.3  # of the errors: for the order alone, where nobody stated what is wanted
+
+
+_ONE_IN_TEN = 1.2816  # standard deviations, one-sided
+_FOUND = 0.9  # from here on passages are found
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What is missed, by how much, and what the case says of the reason.
+
+    ``tried`` are the untuned ways that somebody ran here, today's first.
+    """
+
+    facts: CaseFacts
+    criterion: Criterion
+    today: Way
+    tried: Sequence[Way]
+
+    @cached_property
+    def states(self) -> Admissible:
+        """Today's way against each target that counts."""
+        return self.criterion.judge(self.today)
+
+    @cached_property
+    def missed(self) -> tuple[TargetId, ...]:
+        """Targets that today's way misses, or all but certainly misses.
+
+        A step toward a target takes less certainty than a claim that it is met: with fewer than one
+        chance in ten that it is met, nobody waits for more cases.
+        """
+        return tuple(
+            target
+            for target, state in self.states.items()
+            if state == "missed" or (state == "unknown" and self._leans_to_missed(target))
+        )
+
+    @cached_property
+    def doubtful(self) -> tuple[TargetId, ...]:
+        """Targets of which nobody knows whether today's way meets them."""
+        unknown = (target for target, state in self.states.items() if state == "unknown")
+        return tuple(target for target in unknown if target not in self.missed)
+
+    def _leans_to_missed(self, target: TargetId) -> bool:
+        known = self.today.figure(target)
+        if target != "quality" or known is None or not known.cases:
+            return False
+        wanted = self.criterion.limits["quality"]
+        spread = math.sqrt(wanted * (1 - wanted) / known.cases)
+        return known.value < wanted - _ONE_IN_TEN * spread
+
+    @cached_property
+    def aims(self) -> tuple[TargetId, ...]:
+        """What has to be bettered: what is missed; quality where no target is stated at all."""
+        if self.missed or self.criterion.limits:
+            return self.missed
+        return ("quality",)
+
+    @cached_property
+    def quality(self) -> Known | None:
+        """Quality of the best untuned way that somebody ran and that misses nothing else.
+
+        What is left to gain is reckoned from here, and not from a prompt that was left behind.
+        """
+        wanted = self.criterion.limits.get("quality", 1.0)
+        today = self.today.figures.get("quality")
+        known = [way.figures["quality"] for way in self.tried if self._comparable(way)]
+        if today is not None and today.value >= wanted:
+            return today
+        short = [figure for figure in known if figure.value < wanted]
+        return max(short, key=lambda figure: figure.value, default=today)
+
+    def _comparable(self, way: Way) -> bool:
+        if "quality" not in way.figures or way.tuned:
+            return False
+        broken = set(self.criterion.missed_by(way)) - {"quality"}
+        return way.kind == "now" or not broken
+
+    @cached_property
+    def needed(self) -> float | None:
+        """The share of the errors that are left that the quality target takes away.
+
+        None where nobody knows today's quality; a usual one where no target is stated at all.
+        """
+        if not self.criterion.limits:
+            return _USUAL_NEED
+        wanted = self.criterion.quality_floor
+        if wanted is None or self.quality is None:
+            return None
+        return needed_reduction(self.quality.value, wanted)
+
+    # Where the gap comes from.
+
+    @cached_property
+    def learnable(self) -> bool:
+        """Whether there is a habit of one's own that examples show."""
+        usable = self.facts.examples or 0
+        enough = self.facts.framework.threshold("examples_show_a_convention")
+        if enough is not None and usable >= enough:
+            return True
+        return any(self.facts.state(sign) == "yes" for sign in LEARNT_SIGNS)
+
+    @cached_property
+    def ability(self) -> bool:
+        """Whether it is a matter of ability alone: nothing of the team's own is to be learnt."""
+        own = self.facts.holds("domain_knowledge") or self.facts.holds("brand_voice")
+        return not (self.learnable or own)
+
+    @cached_property
+    def misread(self) -> bool:
+        """Whether the right passage is there, and the answer is wrong."""
+        found = self.facts.recall is None or self.facts.recall >= _FOUND
+        return found and self.facts.holds("knowledge_gaps")
+
+    @cached_property
+    def levelled(self) -> bool:
+        """Whether several models were scored here, and a dearer one is hardly better.
+
+        Then it isn't ability that is missing.
+        """
+        scored = [way for way in self.tried if way.model and "quality" in way.figures]
+        if len({way.model for way in scored}) < 2:
+            return False
+        best = max(way.figures["quality"].value for way in scored)
+        margin = self.criterion.margin_quality
+        close = [way for way in scored if way.figures["quality"].value >= best - margin]
+        return len({way.model for way in close}) >= 2
+
+    @cached_property
+    def asks_for_facts(self) -> bool:
+        """Whether answers are facts, which belong in retrieval."""
+        goals = self.facts.case.goals
+        taught = {"persona", "format", "tool_calling"}
+        return goals[:1] == ("knowledge",) and not taught & set(goals)
+
+    @cached_property
+    def never_searched(self) -> bool:
+        """Whether retrieval, or what is put before the model, was never worked on."""
+        return self.facts.state("retrieval_optimised") == "no"
+
+    def was_tried(self, option: str) -> bool:
+        """Whether an option was tried here and a target is still missed."""
+        if option == "few_shot" and self.facts.state("few_shot") == "yes":
+            return True
+        if self.facts.tried(option):
+            return True
+        return any(option in way.made_of for way in self.tried)
+
+    @cached_property
+    def not_found(self) -> float | None:
+        """The share of today's errors that passages which weren't found can explain.
+
+        None where recall or quality isn't known, and where hardly a passage is missing and no facts
+        are asked for: then an answer may do without.
+        """
+        recall, quality = self.facts.recall, self.facts.case.today.quality
+        if recall is None or quality is None:
+            return None
+        if recall >= _FOUND and "knowledge" not in self.facts.case.goals:
+            return None
+        if quality >= 1:
+            return 0.0
+        return min(1.0, (1 - recall) / (1 - quality))
+
+    @cached_property
+    def looks_up(self) -> bool:
+        """Whether answers need documents."""
+        documents = self.facts.case.data.documents
+        return bool(self.facts.goals(KNOWLEDGE_GOALS)) or documents is not None

@@ -1,0 +1,121 @@
+"""The table as the dossier has it: ways in the order to use or to try them."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from tuneworthy.model.base import Number, Range, Unknown
+from tuneworthy.model.ways import FigureId, WayResult, WorkToDo
+from tuneworthy.ways.chances import chance_word
+from tuneworthy.ways.table import Table
+from tuneworthy.ways.way import Known, Way, dossier_figure
+
+_IN_A_LAB = frozenset(
+    {
+        "few_shot",
+        "retrieved_examples",
+        "constrained_output",
+        "prompt_optimisation",
+        "other_model",
+        "smaller_model",
+        "reasoning_effort",
+        "decomposition",
+        "plain_classifier",
+        "decision_model",
+    }
+)  #: Kinds of steps that the lab for prompts tries.
+
+
+def command_for(option: str, *, tuning: bool = False) -> str:
+    """The command that does a step, or prepares it."""
+    if tuning:
+        return "tuneworthy pilot CASE --dry-run"
+    if option in _IN_A_LAB:
+        return "tuneworthy ceiling CASE"
+    return _COMMANDS.get(option, "tuneworthy show CASE plan")
+
+
+_COMMANDS = {
+    "better_retrieval": "tuneworthy retrieve CASE",
+    "measure": "tuneworthy measure CASE",
+    "label": "tuneworthy evalset label CASE",
+    "settle": "tuneworthy show CASE why",
+    "target": "tuneworthy answer CASE targets.quality.at_least=0.9",
+    "collect_data": "tuneworthy data CASE",
+    "roll_out": "tuneworthy export CASE",
+    "keep_prompt": "tuneworthy watch CASE",
+}
+
+
+def list_results(table: Table) -> tuple[WayResult, ...]:
+    """Every way, those that are enough first, then what runs, was run, and can be tried."""
+    ordered = sorted(table.ways, key=lambda way: _place(table, way))
+    return tuple(_result(table, way, rank) for rank, way in enumerate(ordered, start=1))
+
+
+def _place(table: Table, way: Way) -> tuple[int, int]:
+    if way in table.untuned_enough:
+        return 0, table.untuned_enough.index(way)
+    if way in table.enough:
+        return 1, table.enough.index(way)
+    if way.kind == "now":
+        return 2, 0
+    if way in table.to_try:
+        return 4, table.to_try.index(way)
+    if way in table.tunings:
+        return 5, table.tunings.index(way)
+    return _LATER[way.state], table.ways.index(way)
+
+
+_LATER = {"running": 3, "measured": 3, "stated": 3, "untried": 6, "failed": 7, "ruled_out": 8}
+
+
+def _result(table: Table, way: Way, rank: int) -> WayResult:
+    names: tuple[FigureId, ...] = get_args(FigureId)
+    figures = {name: dossier_figure(name, _figure(way, name)) for name in names}
+    chance: float | Unknown = Unknown(ask="state a target, and score what runs today")
+    word = ""
+    if way.untried and table.gap.aims:
+        chance = table.chance(way)
+        word = chance_word(chance)
+    return WayResult(
+        id=way.id,
+        title=way.title,
+        kind=way.kind,
+        option=way.option,
+        state=way.state,
+        made_of=way.made_of,
+        model=way.model,
+        figures=figures,
+        admissible=table.criterion.judge(way),
+        chance=chance,
+        chance_word=word,  # type: ignore[arg-type]  # one of its words
+        because=way.because,
+        to_try=_work(way.hours, None, command_for(way.option, tuning=way.kind == "tuning")),
+        to_adopt=_work(way.hours, way.weeks, "tuneworthy show CASE plan"),
+        rank=rank,
+    )
+
+
+def _figure(way: Way, name: FigureId) -> Known | None:
+    if name == "private":
+        return way.figure("privacy")
+    if name != "general_skills":
+        return way.figures.get(name)
+    if way.skills == "unknown":
+        return None
+    kept = 1.0 if way.skills == "yes" else 0.0
+    return Known(kept, kept, kept, "measured")
+
+
+def _work(hours: Range | None, weeks: Range | None, command: str) -> WorkToDo:
+    return WorkToDo(
+        hours=_number(hours, "estimate the hours"),
+        usd=Unknown(ask="state economics.hourly_rate_usd"),
+        weeks=_number(weeks, "estimate the weeks to production"),
+        command=command,
+    )
+
+
+def _number(value: Range | None, ask: str) -> Number:
+    return Unknown(ask=ask) if value is None else value.narrowed()

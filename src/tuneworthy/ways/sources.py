@@ -1,0 +1,366 @@
+"""Where ways come from: production, listed models, arms of labs, options and kinds of tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from tuneworthy.answers.facts import CaseFacts, as_range, known_range
+from tuneworthy.model.base import Interval, Range, State, Unknown
+from tuneworthy.model.case import Amount, Case, Model, in_use
+from tuneworthy.model.dossier import ServingResult
+from tuneworthy.model.framework import ApproachRule, Framework, OptionRule, Triangle
+from tuneworthy.model.ways import Figure, FigureGrade, FigureId, LabArm
+from tuneworthy.ways.gap import Gap
+from tuneworthy.ways.untried import Prospect, find_option
+from tuneworthy.ways.way import Known, Way, known_amount, share_of_cases
+
+_TO_TRY_A_MODEL = Range(low=4, high=12)  #: Hours to run a listed model on a set of cases.
+
+
+def _grade(facts: CaseFacts, path: str) -> FigureGrade:
+    """Measured where a measurement stands for what the case states, else stated."""
+    replaced = any(each.path.startswith(path) for each in facts.findings.replaced)
+    return "measured" if replaced else "stated"
+
+
+def _known_of(amount: Amount | None, grade: FigureGrade, source: str = "") -> Known | None:
+    if amount is None:
+        return None
+    return known_amount(Interval(amount.low, amount.likely, amount.high), grade, source)
+
+
+def _present(figures: Mapping[FigureId, Known | None]) -> dict[FigureId, Known]:
+    return {name: known for name, known in figures.items() if known is not None}
+
+
+def production(facts: CaseFacts) -> Way:
+    """What runs now: by the log, else as the team states it; never a lab's best arm."""
+    today = facts.case.today
+    used = in_use(facts.case)
+    bill_grade: FigureGrade = "computed"
+    if today.usd_per_month is not None:
+        bill_grade = _grade(facts, "today.usd_per_month")
+    quality_grade = _grade(facts, "today.quality")
+    latency_grade = _grade(facts, "today.latency_p95_s")
+    figures = {
+        "quality": share_of_cases(today.quality, today.cases, quality_grade),
+        "latency_p95_s": _known_of(today.latency_p95_s, latency_grade),
+        "usd_per_month": _known_of(facts.bill, bill_grade),
+    }
+    return Way(
+        id="now",
+        title=f"now: {used.id}" if used else "now",
+        kind="now",
+        option="keep_prompt",
+        state="running",
+        model=used.id if used else "",
+        figures=_present(figures),  # type: ignore[arg-type]  # names of figures
+        because="it runs today",
+        private=_private_at(facts.api),
+    )
+
+
+def _private_at(runs: str) -> State:
+    return {"own": "yes", "third_party": "no"}.get(runs, "unknown")  # type: ignore[return-value]
+
+
+# Models that were listed.
+
+
+def listed_models(facts: CaseFacts) -> Iterator[Way]:
+    """Every listed model but the one in use, each with its own figures and its own bill."""
+    used = in_use(facts.case)
+    for model in facts.case.models:
+        if model is used or model.embedded:
+            continue
+        served = _serving_of(facts, model)
+        figures = {
+            "quality": share_of_cases(model.quality, model.cases, "stated"),
+            "latency_p95_s": _stated_seconds(model.latency_p95_s),
+            "usd_per_month": _computed_bill(served),
+        }
+        tuned = model.kind == "tuned"
+        measured = "quality" in _present(figures)  # type: ignore[arg-type]
+        cheaper = _cheaper(facts, figures["usd_per_month"])
+        yield Way(
+            id=f"model:{model.id}",
+            title=model.id,
+            kind="tuned" if tuned else "model",
+            option="roll_out" if tuned else "smaller_model" if cheaper else "other_model",
+            state="stated" if measured else "untried",
+            model=model.id,
+            figures=_present(figures),  # type: ignore[arg-type]
+            hours=_TO_TRY_A_MODEL,
+            because="it was scored" if measured else "it is listed, and nobody ran it",
+            private=_private_at(_runs(facts, model, served)),
+        )
+
+
+def unlisted_models(facts: CaseFacts) -> Iterator[Way]:
+    """Hosted models that nobody listed, with their bill, where the bill is the trouble."""
+    limit = facts.limits.get("cost")
+    if limit is None or facts.bill is None or facts.bill.likely <= limit:
+        return
+    for rival in facts.findings.rivals:
+        bill = known_range(rival.usd_per_month)
+        if bill is None:
+            continue
+        known = Known(
+            bill.low, (bill.low + bill.most) / 2, bill.most, "computed", None, "list price"
+        )
+        yield Way(
+            id=f"model:{rival.model}",
+            title=rival.model,
+            kind="model",
+            option="smaller_model" if _cheaper(facts, known) else "other_model",
+            state="untried",
+            model=rival.model,
+            figures={"usd_per_month": known},
+            hours=_TO_TRY_A_MODEL,
+            because="nobody ran it on your cases",
+            private="no",
+        )
+
+
+def _cheaper(facts: CaseFacts, bill: Known | None) -> bool:
+    return bill is not None and facts.bill is not None and bill.value < facts.bill.likely
+
+
+def _stated_seconds(seconds: float | None) -> Known | None:
+    return None if seconds is None else Known(seconds, seconds, seconds, "stated")
+
+
+def _serving_of(facts: CaseFacts, model: Model) -> ServingResult | None:
+    """How a model would serve the traffic as it comes."""
+    return next(
+        (
+            each
+            for each in facts.findings.servings
+            if each.model == model.id and each.how in ("as_is", "self_hosted")
+        ),
+        None,
+    )
+
+
+def _computed_bill(served: ServingResult | None) -> Known | None:
+    if served is None or isinstance(served.usd_per_month, Unknown):
+        return None
+    bill = known_range(served.usd_per_month)
+    assert bill is not None  # it isn't unknown
+    source = "traffic and prices"
+    return Known(bill.low, (bill.low + bill.most) / 2, bill.most, "computed", None, source)
+
+
+def _runs(facts: CaseFacts, model: Model, served: ServingResult | None) -> str:
+    if model.runs != "unknown":
+        return model.runs
+    if served is not None and served.how == "self_hosted":
+        return "own"
+    return "third_party" if (model.id, model.base_url) in facts.findings.prices else "unknown"
+
+
+# What labs ran.
+
+
+def arms_of_labs(facts: CaseFacts, arms: Sequence[LabArm]) -> Iterator[Way]:
+    """Every arm of every lab; its bill is what its calls cost, times the traffic."""
+    models = {model.id: model for model in facts.case.models}
+    for arm in arms:
+        figures = {
+            "quality": _read(arm.quality),
+            "latency_p95_s": _read(arm.latency_p95_s),
+            "usd_per_month": _bill_of_calls(arm.usd_per_call, facts.requests),
+        }
+        model = models.get(arm.model)
+        runs = "own" if arm.kind == "no_model" else _arm_runs(facts, model)
+        yield Way(
+            id=f"{arm.lab}:{arm.id}",
+            title=arm.title,
+            kind="tuned"
+            if arm.kind == "tuned"
+            else "no_model"
+            if arm.kind == "no_model"
+            else "arm",
+            option=_option_of(facts, arm),
+            state="running" if arm.runs_today else "measured",
+            made_of=arm.made_of,
+            model=arm.model,
+            figures=_present(figures),  # type: ignore[arg-type]
+            because=f"a lab ran it ({arm.lab})",
+            private=_private_at(runs),
+            skills=arm.general_skills,
+            safe=arm.safe,
+        )
+
+
+def _arm_runs(facts: CaseFacts, model: Model | None) -> str:
+    if model is None or model is in_use(facts.case):
+        return facts.api
+    return _runs(facts, model, _serving_of(facts, model))
+
+
+def _option_of(facts: CaseFacts, arm: LabArm) -> str:
+    """The kind of step that puts an arm to use."""
+    used = in_use(facts.case)
+    if arm.kind == "tuned":
+        return "roll_out"
+    if arm.runs_today:
+        return "keep_prompt"
+    if arm.kind == "no_model":
+        return "plain_classifier"
+    if used is not None and arm.model and arm.model != used.id:
+        return "other_model"
+    return arm.made_of[-1] if arm.made_of else "prompt_optimisation"
+
+
+def _read(figure: Figure) -> Known | None:
+    if isinstance(figure.value, Unknown):
+        return None
+    low = figure.value if isinstance(figure.low, Unknown) else figure.low
+    high = figure.value if isinstance(figure.high, Unknown) else figure.high
+    cases = None if isinstance(figure.cases, Unknown) else figure.cases
+    return Known(low, figure.value, high, figure.grade, cases, figure.source)
+
+
+def _bill_of_calls(call: Figure, requests: float | None) -> Known | None:
+    usd = _read(call)
+    if usd is None or requests is None:
+        return None
+    source = "what its calls cost, times the traffic"
+    return Known(
+        usd.low * requests, usd.value * requests, usd.high * requests, "computed", None, source
+    )
+
+
+# What nobody tried.
+
+
+def untried_options(gap: Gap) -> Iterator[Way]:
+    """Every option of the framework that isn't tuning, with what it would do here."""
+    for name, rule in gap.facts.framework.options.items():
+        if rule.kind == "tuning" or name == "keep_prompt" or rule.variant_of is not None:
+            continue
+        found = find_option(name)
+        if found is None:
+            because = f"the framework says it helps when {rule.helps_when}"
+            prospect = Prospect(because, rule.errors)
+        else:
+            prospect = found.judge(gap, rule)
+        yield option_way(gap, name, rule, prospect)
+
+
+def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way:
+    """An option as a way; one that was tried in vain has failed."""
+    failed = gap.was_tried(name)
+    figures: dict[FigureId, Known] = {}
+    if prospect.bill is not None:
+        middle = (prospect.bill.low + prospect.bill.most) / 2
+        figures["usd_per_month"] = Known(
+            prospect.bill.low, middle, prospect.bill.most, "computed", None, "traffic and prices"
+        )
+    state = "failed" if failed else "ruled_out" if prospect.ruled_out else "untried"
+    because = "it was tried, and a target is still missed" if failed else prospect.because
+    return Way(
+        id=name,
+        title=rule.title,
+        kind="no_model" if name == "plain_classifier" else "option",
+        option=name,
+        state=state,  # type: ignore[arg-type]  # one of its three words
+        figures=figures,
+        errors=None if prospect.ruled_out else prospect.errors,
+        moves=rule.moves if prospect.moves is None else prospect.moves,
+        hours=as_range(rule.effort_hours),
+        weeks=as_range(rule.weeks),
+        because=because,
+        private="yes" if prospect.private else gap.today.private,
+    )
+
+
+def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
+    """Each kind of tuning that serves a goal, the one that fits best first."""
+    listed = _tuned_model(gap)
+    for name in fitting_approaches(gap):
+        rule = gap.facts.framework.approaches.get(name) or gap.facts.framework.options.get(name)
+        if rule is None:
+            continue
+        failed = gap.was_tried(name)
+        private = gap.facts.case.tuning.service == "self_hosted"
+        yield Way(
+            id=name,
+            title=rule.title,
+            kind="tuning",
+            option=name,
+            state="failed" if failed else "untried",
+            figures=listed,
+            errors=_errors_of_tuning(gap, rule),
+            moves=rule.moves,
+            hours=hours,
+            weeks=as_range(rule.weeks),
+            because="it was tried, and a target is still missed"
+            if failed
+            else "a tuned model may meet what is missed",
+            private="yes" if private else gap.today.private,
+        )
+
+
+def _tuned_model(gap: Gap) -> dict[FigureId, Known]:
+    """What is known of the tuned model that the case lists, but for its quality."""
+    way = next((way for way in listed_models(gap.facts) if way.tuned), None)
+    if way is None:
+        return {}
+    return {name: known for name, known in way.figures.items() if name != "quality"}
+
+
+def _errors_of_tuning(gap: Gap, rule: ApproachRule | OptionRule) -> Triangle | None:
+    if gap.asks_for_facts:
+        return rule.errors_where.get("facts", rule.errors)
+    if gap.ability and "classification" not in gap.facts.case.goals:
+        return rule.errors_where.get("ability", rule.errors)
+    return rule.errors
+
+
+def fitting_approaches(gap: Gap) -> tuple[str, ...]:
+    """Ids of the kinds of tuning that serve the goals, the one that fits best first.
+
+    Where quality is met and only time or money is missed, a large model can teach a small one. One
+    goal has its own approach; several at once are a plain supervised task, but for calls of tools.
+    """
+    goals = gap.facts.case.goals
+    framework = gap.facts.framework
+    names: list[str] = []
+    if gap.missed and set(gap.missed) <= {"cost", "latency"}:
+        names.append("distillation")
+    documents = gap.facts.case.usable_data("documents") or 0
+    for goal in ("tool_calling", *goals[: 1 if len(goals) == 1 else 0]):
+        if goal not in goals or goal not in framework.goals:
+            continue
+        approach = framework.goals[goal].approach  # type: ignore[index]  # it was looked up
+        if approach == "continued_pretraining" and documents < _PRETRAINING_DOCUMENTS:
+            continue
+        names.append(approach)
+    if "domain_expertise" in goals and documents >= _PRETRAINING_DOCUMENTS:
+        names.append("continued_pretraining")
+    names += ["supervised_fine_tuning", *(fit.approach for fit in gap.facts.fits), "hybrid"]
+    known = {*framework.approaches, *framework.options}
+    return tuple(name for name in dict.fromkeys(names) if name in known)
+
+
+_PRETRAINING_DOCUMENTS = 50_000  # half of what the framework asks for: a pilot on them can tell
+
+
+def tuning_hours(case: Case, framework: Framework) -> Range | None:
+    """Hours up to the first tuned version: as stated, else the framework's table.
+
+    Categories that nobody stated are taken from the table; None where that has none either.
+    """
+    upfront = case.economics.upfront
+    costs = framework.costs
+    if upfront.hours is not None:
+        return as_range(upfront.hours)
+    stated = {name: effort.hours for name, effort in upfront.by_category.items()}
+    if not stated:
+        return as_range(costs.upfront_total.hours) if costs and costs.upfront_total else None
+    table = {str(name): row.hours for name, row in costs.upfront.items()} if costs else {}
+    names = dict.fromkeys((*table, *stated))
+    parts = [as_range(stated.get(name) or table.get(name)) for name in names]
+    return Range.total(part for part in parts if part is not None)

@@ -1,0 +1,249 @@
+"""The table: every way, which of them is good enough, and in which order to try the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tuneworthy.answers.facts import CaseFacts
+from tuneworthy.model.base import Range
+from tuneworthy.model.framework import TargetId, Triangle
+from tuneworthy.model.ways import LabArm
+from tuneworthy.ways.chances import chance_of_reduction, chance_within, combine_chances
+from tuneworthy.ways.criterion import Criterion
+from tuneworthy.ways.gap import Gap
+from tuneworthy.ways.sources import (
+    arms_of_labs,
+    kinds_of_tuning,
+    listed_models,
+    production,
+    tuning_hours,
+    unlisted_models,
+    untried_options,
+)
+from tuneworthy.ways.way import Known, Way
+
+_WORSE = 1.2  #: From this factor on, as a rule, something makes time or bill worse.
+_FIND_MORE = ("better_retrieval", "continued_pretraining")
+"""What brings passages that aren't found, or makes them needless."""
+_START_HOURS = 8.0  #: What beginning anything costs, beside its own hours.
+
+
+@dataclass(frozen=True)
+class Table:
+    """Every way of a case, with what follows from it."""
+
+    gap: Gap
+    ways: Sequence[Way]
+
+    @property
+    def today(self) -> Way:
+        """What runs now."""
+        return self.gap.today
+
+    @property
+    def criterion(self) -> Criterion:
+        """What a way has to meet."""
+        return self.gap.criterion
+
+    @cached_property
+    def enough(self) -> list[Way]:
+        """Ways that meet every target: what runs now first, then the cheapest."""
+        met = [way for way in self.ways if self.criterion.admits(way) == "met"]
+        return sorted(met, key=self._cost_of_use)
+
+    def _cost_of_use(self, way: Way) -> tuple[bool, float]:
+        bill = way.figures.get("usd_per_month")
+        return way.kind != "now", math.inf if bill is None else bill.value
+
+    @property
+    def measured_ways(self) -> list[Way]:
+        """Ways with figures that were counted on this case."""
+        grades = ("held_out", "measured")
+        return [
+            way
+            for way in self.ways
+            if any(figure.grade in grades for figure in way.figures.values())
+        ]
+
+    @cached_property
+    def untuned_enough(self) -> list[Way]:
+        """Untuned ways that meet every target; else those that are at it within the margin."""
+        met = [way for way in self.enough if not way.tuned]
+        if met:
+            return met
+        near = [way for way in self.ways if not way.tuned and self.criterion.nearly_admits(way)]
+        return sorted(near, key=self._cost_of_use)
+
+    @cached_property
+    def chances(self) -> Mapping[str, Mapping[TargetId, float]]:
+        """For each untried way, the chance of each missed target that it meets it, by its id."""
+        return {way.id: self._chances_of(way) for way in self.ways if way.untried}
+
+    def _chances_of(self, way: Way) -> dict[TargetId, float]:
+        if self._makes_worse(way):
+            return dict.fromkeys(self.gap.aims, 0.0)
+        keeps = self._chance_to_keep(way)
+        return {target: keeps * self._chance_on(way, target) for target in self.gap.aims}
+
+    def _makes_worse(self, way: Way) -> bool:
+        """Whether, as a rule, it adds to errors, seconds or USD that are missed already."""
+        if "quality" in self.gap.missed and "quality" not in way.figures:
+            errors = self._errors_of(way)
+            if errors is not None and errors.likely < 0:
+                return True
+        for target in ("latency", "cost"):
+            move = way.moves.get(target)  # type: ignore[call-overload]  # both are targets
+            known = way.figure(target)  # type: ignore[arg-type]
+            if target not in self.gap.missed or move is None or known is not None:
+                continue
+            if math.sqrt(move.low * move.high) > _WORSE:
+                return True
+        return False
+
+    def _chance_to_keep(self, way: Way) -> float:
+        """The chance that what today's way meets is met by this one too."""
+        kept = 1.0
+        for target, state in self.gap.states.items():
+            if state == "met":
+                kept *= self._chance_on(way, target)
+        if "quality" not in self.gap.states and self.criterion.quality_floor is not None:
+            kept *= self._chance_on(way, "quality")
+        return kept
+
+    def _chance_on(self, way: Way, target: TargetId) -> float:
+        """The chance that a way meets one target, from what is known of it or from its effect."""
+        if target == "privacy":
+            return 1.0 if way.private == "yes" else 0.0
+        limit = self.criterion.limits.get(target)
+        if target == "quality":
+            limit = self.criterion.quality_floor
+            if not self.criterion.limits:
+                return self._chance_of_quality(way)
+        if limit is None:
+            return 1.0
+        known = way.figure(target)
+        if known is not None:
+            within = known.value >= limit if target == "quality" else known.value <= limit
+            return 1.0 if within else 0.0
+        if target == "quality":
+            return self._chance_of_quality(way)
+        today = self.today.figure(target)
+        if today is None:
+            return 1.0
+        return chance_within(today.value, limit, way.moves.get(target))
+
+    def _chance_of_quality(self, way: Way) -> float:
+        needed = self.gap.needed
+        if needed is None:
+            return 1.0
+        errors = self._errors_of(way)
+        if errors is None:
+            return 1.0 if needed <= 0 else 0.0
+        return chance_of_reduction(needed, errors)
+
+    def _errors_of(self, way: Way) -> Triangle | None:
+        """What a way does to the errors that are left, bounded by passages that aren't found."""
+        errors = way.errors
+        if way.kind == "model" and errors is None:
+            rules = self.gap.facts.framework.options
+            rule = rules.get(way.option) or rules.get("other_model")
+            errors = rule.errors if rule else None
+        if errors is None or way.option in _FIND_MORE or self.gap.not_found is None:
+            return errors
+        return errors.up_to(1 - self.gap.not_found)
+
+    def chance(self, way: Way) -> float:
+        """The chance that a way meets every target that is missed."""
+        return math.prod(self.chances[way.id].values()) if way.id in self.chances else 0.0
+
+    @cached_property
+    def to_try(self) -> list[Way]:
+        """Untried ways that aren't tuning and may help, most chance for an hour of work first.
+
+        What Weitzman showed in 1979: open the box with the best index first, and stop when one is
+        good enough.
+        """
+        least = self.gap.facts.framework.threshold("worth_trying") or 0.0
+        return [way for way in self.any_chance if self._best_chance(way) >= least]
+
+    @cached_property
+    def any_chance(self) -> list[Way]:
+        """The same with those that have hardly a chance."""
+        able = [
+            way
+            for way in self.ways
+            if way.untried and way.kind not in ("tuned", "tuning") and self._best_chance(way) > 0
+        ]
+        return sorted(able, key=self._index, reverse=True)
+
+    def _best_chance(self, way: Way) -> float:
+        """Its chance on the target, of those that are missed, that it meets best."""
+        chances = self.chances[way.id]
+        return max((p for target, p in chances.items() if target != "privacy"), default=0.0)
+
+    def _index(self, way: Way) -> float:
+        return sum(self.chances[way.id].values()) / (_START_HOURS + middle_hours(way.hours))
+
+    @cached_property
+    def simpler(self) -> float:
+        """The chance that simpler untried ways are enough together, target by target.
+
+        A trained classifier is an arm of a pilot and isn't counted.
+        """
+        parts = [
+            combine_chances(
+                self.chances[way.id][target] for way in self.to_try if way.kind != "no_model"
+            )
+            for target in self.gap.aims
+            if target != "privacy"
+        ]
+        return math.prod(parts) if parts else 0.0
+
+    @cached_property
+    def tunings(self) -> list[Way]:
+        """Kinds of tuning that nobody tried, the one that fits best first.
+
+        One that has a fair chance goes before those that hardly have one.
+        """
+        fair = self.gap.facts.framework.threshold("tuning_hopeless") or 0.0
+        untried = [way for way in self.ways if way.kind == "tuning" and way.untried]
+        return sorted(untried, key=lambda way: self._chance_but_privacy(way) < fair)
+
+    @cached_property
+    def chance_of_tuning(self) -> float:
+        """The chance that the best kind of tuning meets what is missed; 0 where none is left."""
+        if not self.tunings:
+            return 0.0
+        return self._chance_but_privacy(self.tunings[0])
+
+    def _chance_but_privacy(self, way: Way) -> float:
+        chances = self.chances[way.id]
+        return math.prod(chance for target, chance in chances.items() if target != "privacy")
+
+
+def middle_hours(hours: Range | None) -> float:
+    """The geometric middle of hours; a week's work where nobody knows them."""
+    if hours is None:
+        return 40.0
+    return math.sqrt(max(hours.low, 1.0) * max(hours.most, 1.0))
+
+
+def build_table(facts: CaseFacts, arms: Sequence[LabArm] = ()) -> Table:
+    """Every way of a case."""
+    now = production(facts)
+    private = facts.state("data_sovereignty")
+    criterion = Criterion.from_framework(facts.framework, facts.limits, private, _by_target(now))
+    fixed = [now, *listed_models(facts), *arms_of_labs(facts, arms), *unlisted_models(facts)]
+    hours = tuning_hours(facts.case, facts.framework)
+    gap = Gap(facts, criterion, now, [way for way in fixed if "quality" in way.figures])
+    ways = [*fixed, *untried_options(gap), *kinds_of_tuning(gap, hours)]
+    return Table(gap, ways)
+
+
+def _by_target(way: Way) -> dict[TargetId, Known]:
+    targets: tuple[TargetId, ...] = ("quality", "latency", "cost")
+    figures = {target: way.figure(target) for target in targets}
+    return {target: known for target, known in figures.items() if known is not None}

@@ -1,0 +1,290 @@
+"""What could be tried: what each option would do to the errors that are left, and why.
+
+One function an option; its name is the option's id in the framework file, where its triangles,
+hours and factors stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tuneworthy.model.base import Range
+from tuneworthy.model.framework import Move, Moves, OptionRule, Triangle
+from tuneworthy.plugins import plugin_object
+from tuneworthy.ways.gap import SHAPED_GOALS, Gap
+from tuneworthy.words import count, share, usd
+
+
+class Prospect(NamedTuple):
+    """What an option would do in a case; ``errors`` is None where it mends no answer."""
+
+    because: str
+    errors: Triangle | None = None
+    moves: Moves | None = None  #: None for the usual ones of the framework.
+    bill: Range | None = None  #: USD a month with it, where traffic and prices tell.
+    private: bool = False  #: Whether data stay inside with it.
+    ruled_out: bool = False
+
+
+Judge = Callable[[Gap, OptionRule], Prospect]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of the framework with its function."""
+
+    judge: Judge
+    sends_data: bool = True  #: Whether trying it sends requests to whoever answers today.
+
+    @property
+    def id(self) -> str:
+        """As the framework names it."""
+        return self.judge.__name__
+
+
+def option(*, sends_data: bool = True) -> Callable[[Judge], Option]:
+    """Register a function as the option of its name."""
+    return lambda judge: Option(judge, sends_data)
+
+
+def rule_out(because: str) -> Prospect:
+    """It can't help here."""
+    return Prospect(because, ruled_out=True)
+
+
+# Options that work on the prompt.
+
+
+@option()
+def few_shot(_gap: Gap, rule: OptionRule) -> Prospect:
+    """Examples show what instructions can't say."""
+    return Prospect("nobody tried examples in the prompt", rule.errors)
+
+
+@option()
+def retrieved_examples(gap: Gap, rule: OptionRule) -> Prospect:
+    """The nearest examples for every question; facts aren't shown by examples."""
+    have = gap.facts.examples
+    least = gap.facts.framework.threshold("examples_to_retrieve") or 0
+    if "knowledge" in gap.facts.case.goals:
+        return rule_out("facts are asked for, and examples of other questions hold none of them")
+    if have is None or have < least:
+        return rule_out(f"it takes {count(least)} examples to find a near one")
+    return Prospect(f"{count(have)} examples are there to find the nearest in", rule.errors)
+
+
+@option()
+def prompt_optimisation(gap: Gap, rule: OptionRule) -> Prospect:
+    """A search over prompts; it brings most where few were written."""
+    if gap.facts.state("prompt_variations") == "yes":
+        return Prospect("different prompts were written, and none was searched for", rule.errors)
+    return Prospect("few prompts were written", situated(rule, "few_prompts"))
+
+
+@option()
+def constrained_output(gap: Gap, rule: OptionRule) -> Prospect:
+    """A schema or grammar binds the form."""
+    if not SHAPED_GOALS & set(gap.facts.case.goals):
+        return rule_out("no form is asked for that a schema could state")
+    if gap.facts.holds("inconsistent_format"):
+        return Prospect("the form varies, and a schema binds it", situated(rule, "form"))
+    return Prospect("the form isn't the known trouble", rule.errors)
+
+
+@option(sends_data=False)
+def tools_and_checks(gap: Gap, rule: OptionRule) -> Prospect:
+    """What can be looked up, computed, selected or checked is done by code."""
+    if gap.never_searched and "tool_calling" in gap.facts.case.goals:
+        fewer = Move.model_construct(low=0.4, high=0.9)
+        moves: Moves = {"latency": fewer, "cost": fewer}
+        because = "nobody chose which tools a request needs, and fewer of them make it shorter"
+        return Prospect(because, situated(rule, "selection"), moves)
+    code = gap.facts.framework.threshold("asks_for_code")
+    wanted = gap.criterion.limits.get("quality", 0.0)
+    if code is not None and wanted >= code:
+        because = f"{share(wanted)} is wanted, which only code that computes or checks can promise"
+        return Prospect(because, situated(rule, "exact"))
+    return Prospect("some of what goes wrong may be looked up or checked in code", rule.errors)
+
+
+@option()
+def decomposition(gap: Gap, rule: OptionRule) -> Prospect:
+    """Several prompts in place of one."""
+    if gap.misread:
+        return Prospect(
+            "passages are found and misread: take it step by step", situated(rule, "steps")
+        )
+    if gap.facts.holds("instruction_limit"):
+        return Prospect("the prompt is too long to be followed", situated(rule, "steps"))
+    return Prospect("one prompt may do too many things at once", rule.errors)
+
+
+# Retrieval.
+
+
+@option(sends_data=False)
+def better_retrieval(gap: Gap, rule: OptionRule) -> Prospect:
+    """What isn't found can't be answered; what is found needs no search."""
+    if gap.not_found is not None:
+        recall = share(gap.facts.recall or 0.0)
+        if gap.not_found <= 0.2:
+            return rule_out(f"the right passage is found for {recall} of questions")
+        assert rule.errors is not None  # it mends answers
+        because = f"the right passage is found for only {recall} of questions"
+        errors = Triangle.model_construct(
+            low=0.2 * gap.not_found, likely=0.7 * gap.not_found, high=gap.not_found
+        )
+        return Prospect(because, errors)
+    if gap.facts.recall is not None and gap.facts.recall >= 0.9:
+        return rule_out(f"the right passage is found for {share(gap.facts.recall)} of questions")
+    goals = set(gap.facts.case.goals)
+    asked = "knowledge" in goals
+    used = gap.facts.case.data.documents is not None or bool(goals & {"tool_calling", "generation"})
+    if asked:
+        return Prospect(
+            "facts are asked for, and nobody counted how often they are found", rule.errors
+        )
+    if gap.never_searched and used:
+        return Prospect("retrieval was never worked on", rule.errors)
+    return rule_out("nothing says that answers lack a passage")
+
+
+# Options that change the model.
+
+
+@option()
+def other_model(gap: Gap, rule: OptionRule) -> Prospect:
+    """A fault may be the model's own; one that stays across models isn't."""
+    if gap.facts.state("foundation_models") == "yes":
+        return rule_out("several models were tried, and a target is still missed")
+    return Prospect(
+        "fewer than two models were tried: the fault may be the model's own", rule.errors
+    )
+
+
+@option()
+def smaller_model(gap: Gap, rule: OptionRule) -> Prospect:
+    """It saves money and time, and costs quality."""
+    if not {"cost", "latency"} & set(gap.missed):
+        return rule_out("neither time nor the bill is missed")
+    listed = [m for m in gap.facts.case.models[1:] if m.kind == "prompted"]
+    if listed:
+        return rule_out("the models in question are listed one by one")
+    return Prospect("nobody ran a smaller model", rule.errors)
+
+
+@option()
+def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
+    """Longer thinking helps where ability is what is missing."""
+    if gap.levelled:
+        return Prospect("models of different ability are equally good here", rule.errors)
+    taught = gap.learnable or "extraction" in gap.facts.case.goals
+    if (gap.misread or gap.ability) and not taught:
+        return Prospect("it is a matter of reading and reasoning", situated(rule, "ability"))
+    return Prospect("nobody let the model think longer", rule.errors)
+
+
+@option(sends_data=False)
+def plain_classifier(gap: Gap, rule: OptionRule) -> Prospect:
+    """A head on embeddings, or a small encoder, where classes are closed."""
+    labels = gap.facts.examples
+    least = 10 * (gap.facts.framework.threshold("labels_to_classify") or 200)
+    if "classification" not in gap.facts.case.goals:
+        return rule_out("the answer isn't one of a closed set of classes")
+    if labels is None or labels < least:
+        return rule_out(f"a classifier takes about {count(least)} labels")
+    because = f"{count(labels)} labels are there, and an encoder answers in milliseconds"
+    return Prospect(because, rule.errors, private=True)
+
+
+@option()
+def decision_model(gap: Gap, rule: OptionRule) -> Prospect:
+    """A hosted classifier."""
+    if "classification" not in gap.facts.case.goals:
+        return rule_out("the answer isn't one of a closed set of classes")
+    return Prospect("a hosted classifier can be scored in an afternoon", rule.errors)
+
+
+@option(sends_data=False)
+def self_hosted_untuned(gap: Gap, rule: OptionRule) -> Prospect:
+    """An open model in the house keeps data inside."""
+    if gap.facts.api == "own":
+        return rule_out("the model in use is one of your own already")
+    if "privacy" in gap.missed:
+        return Prospect("an open model of your own keeps data inside", rule.errors, private=True)
+    return rule_out("data may go where they go today")
+
+
+# Options that change how the same model is called.
+
+
+@option()
+def caching(gap: Gap, rule: OptionRule) -> Prospect:
+    """What is the same in every call is read once."""
+    return _serve(gap, rule, "cached", "what is the same in every call is read from a cache")
+
+
+@option()
+def batching(gap: Gap, rule: OptionRule) -> Prospect:
+    """Where nobody waits, calls go in batches for less."""
+    traffic = gap.facts.case.economics.traffic
+    if "latency" in gap.criterion.limits and traffic.batchable != "yes":
+        return rule_out("somebody waits for the answer")
+    if traffic.batchable == "no":
+        return rule_out("somebody waits for the answer")
+    cached = gap.facts.serving("cached_batched")
+    how = "cached_batched" if cached is not None else "batched"
+    return _serve(gap, rule, how, "nobody waits for the answer, and a batch costs less")
+
+
+def _serve(gap: Gap, rule: OptionRule, how: str, because: str) -> Prospect:
+    """The model in use, called another way: its bill is computed where prices are known."""
+    if "cost" not in gap.missed:
+        return rule_out("the bill isn't missed")
+    bill = gap.facts.serving(how)
+    if bill is not None:
+        return Prospect(f"{because}: {usd(bill.low)} a month", bill=bill, moves={})
+    if gap.facts.serving("as_is") is not None:
+        return rule_out("its price has no such discount, or no part of a call is the same")
+    return Prospect(because, moves=rule.moves)
+
+
+@option(sends_data=False)
+def private_endpoint(gap: Gap, _rule: OptionRule) -> Prospect:
+    """A contract or a region may be enough."""
+    if "privacy" in gap.missed:
+        because = "ask who decides about the data: a region or no retention may be enough"
+        return Prospect(because, private=True)
+    return rule_out("no data leave that have to stay")
+
+
+@option(sends_data=False)
+def human_review(gap: Gap, _rule: OptionRule) -> Prospect:
+    """It corrects answers and makes none better."""
+    few_calls = gap.facts.framework.threshold("low_volume")
+    requests = gap.facts.requests
+    if "latency" in gap.criterion.limits:
+        return rule_out("somebody waits for the answer")
+    if requests is None or few_calls is None or requests >= few_calls:
+        return rule_out("there are too many answers to read")
+    return Prospect(f"{count(requests)} answers can be read before they are used")
+
+
+def situated(rule: OptionRule, situation: str) -> Triangle | None:
+    """The triangle of a situation; the usual one where the framework has none for it."""
+    return rule.errors_where.get(situation, rule.errors)
+
+
+OPTIONS: Mapping[str, Option] = {
+    each.id: each for each in list(globals().values()) if isinstance(each, Option)
+}  #: The options that ship, by their ids.
+
+
+def find_option(name: str) -> Option | None:
+    """The function of an option, ours or of an installed package; None where nobody wrote one."""
+    if name in OPTIONS:
+        return OPTIONS[name]
+    added = plugin_object("options", name)
+    return added if isinstance(added, Option) else None

@@ -1,0 +1,134 @@
+"""The record of a way inside: what runs or could run, its figures, and what it does to errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tuneworthy.model.base import Interval, Range, State, Strings, Unknown
+from tuneworthy.model.framework import Move, TargetId, Triangle
+from tuneworthy.model.ways import Figure, FigureGrade, FigureId, WayKind, WayState
+from tuneworthy.stats.intervals import wilson
+
+FIGURE_OF: Mapping[TargetId, FigureId] = {
+    "quality": "quality",
+    "latency": "latency_p95_s",
+    "cost": "usd_per_month",
+    "privacy": "private",
+}  #: The figure that a target is held against.
+
+
+_SURE = 10**6  # cases of a share that is supposed
+
+
+class Known(NamedTuple):
+    """A number that is known of a way, with its ends and what it rests on."""
+
+    low: float
+    value: float
+    high: float
+    grade: FigureGrade
+    cases: int | None = None  #: Cases it was counted on; None where nobody said, or none are.
+    source: str = ""
+
+    def made_sure(self) -> Known:
+        """The same as if it had been counted on more cases than anybody has."""
+        return self._replace(low=self.value, high=self.value, cases=_SURE)
+
+    @property
+    def spread(self) -> Range:
+        """Its two ends."""
+        return Range.between(self.low, self.high)
+
+
+def share_of_cases(
+    share: float | None, cases: int | None, grade: FigureGrade, source: str = ""
+) -> Known | None:
+    """A share with Wilson's 95% interval; a point without its cases; None without the share."""
+    if share is None:
+        return None
+    if not cases:
+        return Known(share, share, share, grade, None, source)
+    low, high = wilson(share * cases, cases)
+    return Known(low, share, high, grade, cases, source)
+
+
+def known_amount(amount: Interval | None, grade: FigureGrade, source: str = "") -> Known | None:
+    """An amount with its ends; None where it isn't known."""
+    if amount is None:
+        return None
+    return Known(amount.low, amount.value, amount.high, grade, None, source)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Something that could run in the use case's place.
+
+    ``figures`` holds what is known of this very way. ``errors`` and ``moves`` say what it would do
+    where nothing is known: the share of the errors that are left which it takes away, and factors
+    on today's latency and bill.
+    """
+
+    id: str
+    title: str
+    kind: WayKind
+    option: str
+    state: WayState
+    made_of: Strings = ()
+    model: str = ""
+    figures: Mapping[FigureId, Known] = field(default_factory=dict)
+    errors: Triangle | None = None
+    moves: Mapping[TargetId, Move] = field(default_factory=dict)
+    hours: Range | None = None
+    weeks: Range | None = None
+    because: str = ""
+    private: State = "unknown"  #: Whether data stay inside where it runs.
+    skills: State = "unknown"  #: Whether a tuned model keeps general skills.
+    safe: State = "unknown"  #: Whether a tuned model keeps its refusals.
+
+    @property
+    def tuned(self) -> bool:
+        """Whether its model was trained on examples."""
+        return self.kind == "tuned"
+
+    @property
+    def untried(self) -> bool:
+        """Whether nobody has run it here."""
+        return self.state == "untried"
+
+    def figure(self, target: TargetId) -> Known | None:
+        """What is known of it about a target; None where nothing is."""
+        if target != "privacy":
+            return self.figures.get(FIGURE_OF[target])
+        if self.private == "unknown":
+            return None
+        kept = 1.0 if self.private == "yes" else 0.0
+        return Known(kept, kept, kept, "stated")
+
+
+_ASKS: Mapping[FigureId, str] = {
+    "quality": "run it on the evaluation set",
+    "latency_p95_s": "time it on the same cases",
+    "usd_per_month": "state the traffic and its price",
+    "private": "say who runs it",
+    "general_skills": "ask it tasks that aren't your own",
+}  #: What would tell a figure that isn't known.
+
+
+def dossier_figure(name: FigureId, known: Known | None) -> Figure:
+    """A figure as the dossier has it."""
+    if known is None:
+        unknown = Unknown(ask=_ASKS[name])
+        return Figure(value=unknown, low=unknown, high=unknown, grade="unknown")
+    counted: dict[str, int] = {}
+    if known.cases is not None:
+        counted["cases"] = known.cases
+    return Figure(
+        value=known.value,
+        low=known.low,
+        high=known.high,
+        grade=known.grade,
+        source=known.source,
+        **counted,
+    )
