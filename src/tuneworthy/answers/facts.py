@@ -11,14 +11,13 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.weigh import reaches, usable_examples, within
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
-from tuneworthy.model.base import Range, State, States, Strings, Unknown, every
+from tuneworthy.model.base import Number, Range, State, States, Strings, Unknown, every
 from tuneworthy.model.case import Amount, AnyAmount, Case, Model, in_use
 from tuneworthy.model.dossier import (
     ApproachResult,
     Assessment,
     CaseFindings,
     ChallengeResult,
-    Number,
     Severity,
     Source,
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import re
 import sqlite3
 import zlib
 from collections import Counter
@@ -23,9 +22,9 @@ from pydantic import BeforeValidator, Field, ValidationError
 from tuneworthy import __version__
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
-from tuneworthy.model.base import FileRecord, LateRecord, Range, Unknown
+from tuneworthy.model.base import FileRecord, LateRecord, Number, Range, Unknown
 from tuneworthy.model.case import CaseDecision
-from tuneworthy.model.dossier import Action, Dossier, Number, TuningAnswer, Verdict
+from tuneworthy.model.dossier import Dossier, TuningAnswer, Verdict
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.common import dollars, headline
 from tuneworthy.report.text import safe
@@ -41,7 +40,6 @@ class CaseRow(LateRecord):
     answer: TuningAnswer | None = None  #: None where the case can't be read, as all of the rest.
     outcome: Verdict | None = None
     final: bool | None = None  #: Whether no open answer can change the outcome.
-    action: Action | None = None
     says: str = ""  #: The answer as a sentence.
     because: str = ""  #: The same without the answer and the first step.
     next: str = ""
@@ -68,20 +66,21 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
     """The row of a dossier; texts in it are safe for a terminal."""
     verdict, money, decision = dossier.verdict, dossier.investment, dossier.decision
     basis, says = verdict.basis, headline(dossier)
-    asks = {"pilot": "pilot", "yes": "build"}.get(verdict.answer)
-    ask = worth = money if isinstance(money, Unknown) else money.gain_usd
-    if not isinstance(money, Unknown):
-        ask = getattr(money.ask_usd, asks or "pilot")
+    worth = money if isinstance(money, Unknown) else money.gain_usd
+    ask: Number | None = None
+    if verdict.answer in ("pilot", "yes"):
+        asked = dossier.ask
+        ask = asked if isinstance(asked, Unknown) else Range(low=asked.low, high=asked.high)
     decision = decision or CaseDecision()
     signed, review = decision.signed, decision.review_on
     return CaseRow(
         name=name,
         title=safe(dossier.case.name),
-        **{part: getattr(verdict, part) for part in ("answer", "outcome", "final", "action")},
+        **{part: getattr(verdict, part) for part in ("answer", "outcome", "final")},
         says=says,
-        because=sentence(re.sub(r"^Fine-tune\? [^:]{1,40}: | First: .*", "", says)),
-        next=verdict.next,
-        ask_usd=ask if asks else None,
+        because=verdict.because,
+        next=verdict.now,
+        ask_usd=ask,
         worth_usd=worth,
         contradicted=not isinstance(money, Unknown) and money.contradicted,
         contradictions=sum(item.severity == "contradiction" for item in dossier.challenges),

@@ -24,9 +24,10 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, load_framework
 from tuneworthy.report import render as render_document
 from tuneworthy.report.blocks import Document
-from tuneworthy.report.sections import money, options, plan
+from tuneworthy.report.sections import money, plan
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import record as walk
+from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.difference import Judge
 from tuneworthy.report.sections.framework import embedded_record
 from tuneworthy.report.sections.verdict import short
@@ -75,7 +76,7 @@ def case_report(
     more = not everything
     if topic == "options":
         offers = services() if form == "markdown" else None
-        document = options.document(dossier, framework, offers, case_path=str(source), more=more)
+        document = table.document(dossier, framework, offers, case_path=str(source), more=more)
     elif topic == "money":
         document = money.invest(dossier, framework)
     elif topic == "plan":
@@ -93,7 +94,7 @@ _WHY = ("case", "framework", "as_of", "ceiling", "signals", "factors", "counts",
 
 def _data(topic: Topic, dossier: Dossier, framework: Framework, name: str | None) -> Any:
     if topic == "options":
-        return options.options_dict(dossier)
+        return table.ways_dict(dossier)
     whole = dossier.to_dict()
     if topic == "others":
         return {part: whole[part] for part in ("case", "framework", "as_of", "precedents")}

@@ -129,8 +129,8 @@ def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
     texts = [answer_line(before, after)]
     if newly:
         texts = [f"Settled for today: {ANSWER_WORDS[now.answer]}."]
-    if now.next != was.next:
-        texts.append(f"Next: {safe(now.next)}")
+    if now.now != was.now:
+        texts.append(safe(now.now))
     texts.append(stays_text(after, framework, whole=newly))
     if (pays := pays_back_text(after)) != pays_back_text(before):
         texts.append(f"Pays back: {pays}.")
@@ -252,7 +252,7 @@ def closing_page(dossier: Dossier, case_path: str) -> Sheet:
         ("For", common.reasons_text(dossier, "indicator")),
         ("Against", common.reasons_text(dossier, "anti_indicator")),
         ("Score", f"{common.strength_text(dossier)}; by the count: {OUTCOME_WORDS[count_of]}"),
-        ("Next", dossier.verdict.next),
+        ("Next", dossier.verdict.now.removeprefix("Now: ")),
     )
     page.lines(table([(name, safe(what)) for name, what in walk]))
     page.lines(["", "All answers are in the case file. To go on:"])
@@ -301,7 +301,7 @@ def unknowns(many: int) -> str:
 def rest(dossier: Dossier, framework: Framework) -> tuple[str, str]:
     """The state when a round is over: a line, and what to do next."""
     text = stays_text(dossier, framework, whole=True)
-    return text or "Every check and every reason is answered.", sentence(dossier.verdict.next)
+    return text or "Every check and every reason is answered.", sentence(dossier.verdict.now)
 
 
 def doubts(dossier: Dossier) -> str:

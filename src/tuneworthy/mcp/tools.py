@@ -28,8 +28,9 @@ from tuneworthy.model.dossier import Dossier, TuningAnswer
 from tuneworthy.money.worth import worth_text
 from tuneworthy.report import render
 from tuneworthy.report.blocks import Document
-from tuneworthy.report.sections import money, options, precedents, verdict
+from tuneworthy.report.sections import money, precedents, verdict
 from tuneworthy.report.sections import plan as plans
+from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import about, title_line
 from tuneworthy.report.text import safe
 from tuneworthy.words import counted, read_day, several, small_usd
@@ -341,7 +342,7 @@ class Desk:
         it takes; and the recommendation. Writes nothing; what_if only supposes.
         """
         now = self.workspace.what_if(case, what_if, as_of)
-        document = options.document(now.dossier, now.framework, case_path="CASE", more=True)
+        document = table.document(now.dossier, now.framework, case_path="CASE", more=True)
         return judged(now, render(document), (*_HEAD, "options", "recommendation"))
 
     def invest(

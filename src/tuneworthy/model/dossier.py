@@ -272,11 +272,6 @@ class CaveatResult(Record):
     id: str
     says: str
 
-    @property
-    def kind(self) -> Literal["gate", "note"]:
-        """Whether it repeats the reason of an open gate."""
-        return "gate" if self.id.startswith("gate_") else "note"
-
 
 class Basis(Record):
     """What the answer rests on."""

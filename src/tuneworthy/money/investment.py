@@ -20,6 +20,7 @@ from tuneworthy.model.base import (
     MOST_USD,
     TOKENS_PER_MTOK,
     Interval,
+    Number,
     Range,
     State,
     Unknown,
@@ -36,7 +37,6 @@ from tuneworthy.model.dossier import (
     CostItem,
     GateResult,
     InvestmentResult,
-    Number,
     ServingResult,
 )
 from tuneworthy.model.framework import Assumption, Framework

@@ -22,20 +22,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
-from tuneworthy.answers.facts import named
 from tuneworthy.errors import one_line
-from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.base import Number, Range, Unknown
 from tuneworthy.model.dossier import (
     EvidenceResult,
     FactorResult,
     InvestmentResult,
-    Number,
-    OptionResult,
     Phase,
     Plan,
     Simulation,
 )
-from tuneworthy.model.framework import TargetId
 from tuneworthy.precedents.record import tuning_won
 from tuneworthy.report.named import template
 from tuneworthy.words import counted, cut, day, interval_text, limit_text
@@ -356,31 +352,6 @@ def tornado(simulation: Simulation, leads: Mapping[str, Sequence[Destination]]) 
     ]
     to = {title: leads[swing.input] for title, swing in zip(titles, swings, strict=True)}
     return Drawing("tornado", rows, titles, {"middle": middle}, leads=to) if rows else None
-
-
-def options(results: Sequence[OptionResult], steps: Sequence[str] = ()) -> Drawing | None:
-    """The first twelve options that may help, by hours; what moves most targets is on top."""
-    timed = [o for o in results if o.helps != "no" and _middle(o.effort_hours) is not None]
-    first = sorted(timed, key=lambda o: (o.id not in steps, o.rank))[:_MOST_ROWS]
-    ordered = sorted(first, key=lambda o: (-len(_moved(o)), o.rank))
-    rows = []
-    for o in ordered:
-        middle, hours = _middle(o.effort_hours), o.effort_hours
-        low, high = (hours.low, hours.most) if isinstance(hours, Range) else (middle, middle)
-        step = 1 + steps.index(o.id) if o.id in steps else 0
-        row: dict[str, Any] = {"title": o.title, "below": moves(o), "behind": f"#option-{o.id}"}
-        row |= {"low": low, "high": high, "middle": middle, "helps": o.helps}
-        rows.append({**row, "step": step, "says": str(step)})
-    return by_title("options", rows)
-
-
-def _moved(option: OptionResult) -> list[TargetId]:
-    return [name for name, move in option.moves.items() if move.effect in ("meets", "improves")]
-
-
-def moves(option: OptionResult) -> str:
-    """The targets that an option moves, in words."""
-    return f"moves {named(_moved(option))}" if _moved(option) else "moves no target"
 
 
 def gantt(plan: Plan) -> Drawing | None:

@@ -9,8 +9,9 @@ from tuneworthy.errors import InputError
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report import markdown as md
 from tuneworthy.report.blocks import Document, Facts, Picture, Prose, Section, pictures_in
-from tuneworthy.report.sections import money, options, plan, record, verdict
+from tuneworthy.report.sections import money, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
+from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import WHAT_IT_IS, byline, headline
 
 _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
@@ -40,10 +41,10 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
         verdict.why(dossier),
         verdict.change(dossier),
         verdict.fit(dossier),
-        options.section(dossier),
+        table.section(dossier),
         _card(dossier),
         money.investment(dossier),
-        options.approaches(dossier),
+        table.approaches(dossier),
         plan.section(dossier),
         others.others(dossier),
         record.answers(dossier),

@@ -170,7 +170,8 @@ def proven(it: Situation) -> Ruling | None:
     if len(lost) < len(shown):
         return None
     best = max(lost, key=lambda way: way.figures["quality"].value)
-    steps = try_ways(it.table.to_try) or (StepToDo("relax_target", "nothing untried is left"),)
+    relax = StepToDo("relax_target", "nothing untried is left")
+    steps = try_ways(it.table.to_try) or (relax,)
     return Ruling("no", f"{best.title} was tuned, and {_shortfall(it, best)}", steps, (), best)
 
 

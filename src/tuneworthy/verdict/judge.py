@@ -15,6 +15,7 @@ from tuneworthy.model.base import Range, State, States, Strings, Unknown
 from tuneworthy.model.dossier import (
     Basis,
     ChallengeResult,
+    Choice,
     Reach,
     Recommendation,
     Source,
@@ -150,13 +151,13 @@ _STOPS: Mapping[str, str] = TABLES["stops"]
 def _recommendation(it: Situation, ruling: Ruling, steps: tuple[Step, ...]) -> Recommendation:
     framework = it.facts.framework
     known = {*framework.options, *framework.approaches}
-    choice = "simpler_path"
+    choice: Choice = "simpler_path"
     if ruling.answer == "open":
         choice = "undecided"
     elif ruling.answer in ("pilot", "yes"):
         choice = "both" if len(steps) > 1 else "fine_tune"
     return Recommendation(
-        choice=choice,  # type: ignore[arg-type]  # one of its words
+        choice=choice,
         options=tuple(step.option for step in steps if step.option in known),
         steps=steps,
         says=_say_steps(steps),

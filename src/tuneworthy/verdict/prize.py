@@ -6,8 +6,8 @@ import math
 from typing import NamedTuple
 
 from tuneworthy.answers.facts import CaseFacts, ends
-from tuneworthy.model.base import Unknown
-from tuneworthy.model.dossier import InvestmentResult, Number
+from tuneworthy.model.base import Number, Unknown
+from tuneworthy.model.dossier import InvestmentResult
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.ways.table import Table
 from tuneworthy.words import count, plain, usd

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Literal, get_args
 
 from tuneworthy.model.base import Number, Range, Unknown
-from tuneworthy.model.ways import FigureId, WayResult, WorkToDo
+from tuneworthy.model.ways import ChanceWord, FigureId, WayResult, WorkToDo
 from tuneworthy.ways.chances import chance_word
 from tuneworthy.ways.table import Table
 from tuneworthy.ways.way import Known, Way, dossier_figure
@@ -74,7 +74,7 @@ def _result(table: Table, way: Way, rank: int) -> WayResult:
     names: tuple[FigureId, ...] = get_args(FigureId)
     figures = {name: dossier_figure(name, _figure(way, name)) for name in names}
     chance: float | Unknown = Unknown(ask="state a target, and score what runs today")
-    word = ""
+    word: ChanceWord | Literal[""] = ""
     if way.untried and table.gap.aims:
         chance = table.chance(way)
         word = chance_word(chance)
@@ -89,7 +89,7 @@ def _result(table: Table, way: Way, rank: int) -> WayResult:
         figures=figures,
         admissible=table.criterion.judge(way),
         chance=chance,
-        chance_word=word,  # type: ignore[arg-type]  # one of its words
+        chance_word=word,
         because=way.because,
         to_try=_work(way.hours, None, command_for(way.option, tuning=way.kind == "tuning")),
         to_adopt=_work(way.hours, way.weeks, "tuneworthy show CASE plan"),

@@ -334,7 +334,7 @@ def fitting_approaches(gap: Gap) -> tuple[str, ...]:
     for goal in ("tool_calling", *goals[: 1 if len(goals) == 1 else 0]):
         if goal not in goals or goal not in framework.goals:
             continue
-        approach = framework.goals[goal].approach  # type: ignore[index]  # it was looked up
+        approach = framework.goals[goal].approach
         if approach == "continued_pretraining" and documents < _PRETRAINING_DOCUMENTS:
             continue
         names.append(approach)

@@ -94,10 +94,8 @@ class Table:
             errors = self._errors_of(way)
             if errors is not None and errors.likely < 0:
                 return True
-        for target in ("latency", "cost"):
-            move = way.moves.get(target)  # type: ignore[call-overload]  # both are targets
-            known = way.figure(target)  # type: ignore[arg-type]
-            if target not in self.gap.missed or move is None or known is not None:
+        for target, move in way.moves.items():
+            if target not in self.gap.missed or way.figure(target) is not None:
                 continue
             if math.sqrt(move.low * move.high) > _WORSE:
                 return True
@@ -133,7 +131,8 @@ class Table:
         today = self.today.figure(target)
         if today is None:
             return 1.0
-        return chance_within(today.value, limit, way.moves.get(target))
+        move = way.moves.get(target) if target in ("latency", "cost") else None
+        return chance_within(today.value, limit, move)
 
     def _chance_of_quality(self, way: Way) -> float:
         needed = self.gap.needed

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tuneworthy.model.base import Interval, Range, State, Strings, Unknown
-from tuneworthy.model.framework import Move, TargetId, Triangle
+from tuneworthy.model.framework import Moves, TargetId, Triangle
 from tuneworthy.model.ways import Figure, FigureGrade, FigureId, WayKind, WayState
 from tuneworthy.stats.intervals import wilson
 
@@ -79,7 +79,7 @@ class Way:
     model: str = ""
     figures: Mapping[FigureId, Known] = field(default_factory=dict)
     errors: Triangle | None = None
-    moves: Mapping[TargetId, Move] = field(default_factory=dict)
+    moves: Moves = field(default_factory=dict)
     hours: Range | None = None
     weeks: Range | None = None
     because: str = ""

@@ -34,8 +34,9 @@ from tuneworthy.report.blocks import Claims, Picture, Section, pictures_in
 from tuneworthy.report.charts import NARROW, WIDE
 from tuneworthy.report.document import pictures
 from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
-from tuneworthy.report.sections import money, options, plan, record, verdict
+from tuneworthy.report.sections import money, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
+from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import NOT_KNOWN, headline, open_answers
 from tuneworthy.report.sections.difference import beside, difference
 from tuneworthy.web.guard import let_in, site_of
@@ -407,7 +408,7 @@ def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
 
 _PARTS: dict[str, tuple[Callable[[Dossier], Section], ...]] = {
     "evidence": (record.answers,),
-    "options": (partial(options.section, folded=False), options.approaches),
+    "options": (partial(table.section, folded=False), table.approaches),
     "precedents": (others.others,),
     "plan": (plan.section,),
 }

@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 from math import comb, inf, isinf, prod
 
 from tuneworthy.answers.facts import TARGETS, ends
-from tuneworthy.model.base import Range, State, Unknown
+from tuneworthy.model.base import Number, Range, State, Unknown
 from tuneworthy.model.dossier import (
     ChallengeResult,
     CheckResult,
@@ -15,7 +15,6 @@ from tuneworthy.model.dossier import (
     Duration,
     FactorResult,
     FlipResult,
-    Number,
     Source,
 )
 from tuneworthy.report import blocks as b

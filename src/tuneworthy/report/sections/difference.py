@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.dossier import (
-    ActionMoved,
     Change,
     Difference,
     Dossier,
@@ -33,8 +32,7 @@ from tuneworthy.report.sections.common import (
     target_texts,
 )
 from tuneworthy.report.sections.money import cost_text, pays_back_text, story
-from tuneworthy.verdict.headline import ACTION_WORDS, ANSWER_WORDS, OUTCOME_WORDS
-from tuneworthy.verdict.judge import HOLDS_UP
+from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.words import day, listing, plain, sentence, several
 
 MOST_TRIED = 4096  #: Sets of changed answers that are tried to see which of them moved the verdict.
@@ -66,8 +64,6 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
         answer_after=after.verdict.answer,
         outcome_before=before.verdict.outcome,
         outcome_after=after.verdict.outcome,
-        action_before=before.verdict.action,
-        action_after=after.verdict.action,
         answers=answers,
         gates=tuple(
             GateChange(
@@ -84,7 +80,6 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
         figures=figures,
         framework_changed=reframed,
         moved_by=_moved_by(before, after, [change.id for change in answers], judge, reframed),
-        action_moved_by=_action_moved_by(before, after),
         appeared=tuple(says for name, says in new.items() if name not in old),
         settled=tuple(says for name, says in old.items() if name not in new),
         elsewhere=elsewhere,
@@ -177,18 +172,6 @@ def _states(dossier: Dossier) -> dict[str, State]:
     return {**checks, **{name: factor.state for name, factor in dossier.factors.items()}}
 
 
-def _action_moved_by(before: Dossier, after: Dossier) -> ActionMoved:
-    """The gate that moved the action where the count didn't."""
-    if before.verdict.action == after.verdict.action:
-        return "nothing"
-    if before.verdict.outcome != after.verdict.outcome:
-        return "verdict"
-    old, new = ({gate.id: gate.state for gate in d.verdict.gates} for d in (before, after))
-    moved = (n for n in HOLDS_UP if old.get(n) != new.get(n) and "no" in (old.get(n), new.get(n)))
-    name = next(moved, None)
-    return ((name,),) if name else "unknown"
-
-
 _LISTED = frozenset({"schema", "case", "framework", "as_of", "seed"})
 """Sections of a dossier that a comparison shows in its own way."""
 
@@ -201,9 +184,8 @@ def _rest(dossier: Dossier, listed: set[str]) -> dict[str, Any]:
     rest["ceiling"].pop("reached")  # the checks say it
     rest["challenges"] = {c["id"]: c for c in rest["challenges"] if c["id"] not in listed}
     verdict = rest["verdict"]
-    for name in ("outcome", "action", "summary", "gates"):
+    for name in ("outcome", "summary", "gates"):
         verdict.pop(name)
-    verdict["caveats"] = [c for c in verdict["caveats"] if not c["id"].startswith("gate_")]
     return rest
 
 
@@ -283,11 +265,6 @@ def difference(changes: Difference) -> b.Section:
 
 
 def _parts(changes: Difference) -> Iterator[b.Parts]:
-    if changes.action_before != changes.action_after:
-        words = {str(action): said for action, said in ACTION_WORDS.items()}
-        names = changes.action_before, changes.action_after  # another version may have known them
-        did, does = (words.get(name, plain(name)) for name in names)
-        yield f"What to do was: {did}. Now: {does}."
     if changes.case_before != changes.case_after:
         yield f"The case was called {changes.case_before} before."
     was, now = OUTCOME_WORDS[changes.outcome_before], OUTCOME_WORDS[changes.outcome_after]
@@ -312,11 +289,11 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
 
 def _verdict_words(changes: Difference) -> str:
     was, now = ANSWER_WORDS[changes.answer_before], ANSWER_WORDS[changes.answer_after]
-    return f"Fine-tune? {sentence(moved(was, now))}"
+    return sentence(moved(was, now))
 
 
 def _reasons(changes: Difference) -> Iterator[str]:
-    """Why verdict and action moved; or that the two show the same, but for the day."""
+    """Why the count moved; or that the two show the same, but for the day."""
     answers = {c.id: f"{c.title} {c.before} → {c.after}" for c in changes.answers}
     if changes.moved_by == "framework":
         yield "The framework changed, and that moved it: not the answers alone."
@@ -326,13 +303,8 @@ def _reasons(changes: Difference) -> Iterator[str]:
         yield _moved_words("moved by", changes.moved_by[:_MOST_SETS], answers)
     elif changes.framework_changed:
         yield "The framework changed, and the count stays."
-    if changes.action_moved_by == "unknown":
-        yield "Which of the changes moved what to do isn’t known."
-    elif not isinstance(changes.action_moved_by, str):
-        gates = {g.id: f"“{GATES[g.id]}” {g.before} → {g.after}" for g in changes.gates}
-        yield _moved_words("what to do moved by", changes.action_moved_by, gates)
     lists = (changes.answers, changes.gates, changes.figures, changes.appeared, changes.settled)
-    same = changes.moved_by == changes.action_moved_by == "nothing"
+    same = changes.moved_by == "nothing" and changes.answer_before == changes.answer_after
     if not (any(lists) or changes.elsewhere or changes.framework_changed or not same):
         yield "No answer changed, nor anything else that the dossiers show."
 
@@ -371,8 +343,8 @@ def _facts(dossier: Dossier) -> Rows:
     """What a case comes to, in short; the same labels as everywhere."""
     money, verdict = dossier.investment, dossier.verdict
     yield "Fine-tune?", sentence(ANSWER_WORDS[verdict.answer])
-    yield "Why", sentence(verdict.headline.partition(": ")[2].partition(" First: ")[0])
-    yield "First step", verdict.next
+    yield "Why", verdict.because
+    yield "First step", verdict.now
     yield "Targets", sentence(listing([*target_texts(dossier).values()]) or "none is stated")
     if not isinstance(money, Unknown):
         yield from ((fact.label, fact.value) for fact in story(money))

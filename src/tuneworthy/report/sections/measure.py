@@ -540,7 +540,7 @@ def _decides(report: MeasureReport) -> str:
             f"{quality(float(best.low or 0))} is met already, one above {top} is missed, and in "
             "between more cases decide. State it as targets.quality.at_least"
         )
-    return dossier.next_questions[0].ask if dossier.next_questions else dossier.verdict.next
+    return dossier.next_questions[0].ask if dossier.next_questions else dossier.verdict.now
 
 
 # Two arms of results that were there already.

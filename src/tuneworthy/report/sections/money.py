@@ -9,14 +9,13 @@ from itertools import groupby
 from typing import NamedTuple
 
 from tuneworthy.framework.load import case_fields
-from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.base import Number, Range, Unknown
 from tuneworthy.model.dossier import (
     BreakEven,
     ChallengeResult,
     Dossier,
     Duration,
     InvestmentResult,
-    Number,
     Simulation,
 )
 from tuneworthy.model.framework import Framework

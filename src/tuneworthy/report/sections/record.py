@@ -58,7 +58,17 @@ from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
-from tuneworthy.words import count, day, listing, months_later, number, plain, sentence, several
+from tuneworthy.words import (
+    count,
+    day,
+    listing,
+    months_later,
+    number,
+    plain,
+    sentence,
+    several,
+    share,
+)
 
 
 def answers(dossier: Dossier) -> b.Section:
@@ -164,7 +174,6 @@ def lines(dossier: Dossier) -> tuple[tuple[str, str], ...]:
         ("framework-sha256", dossier.framework.digest),
         ("outcome", dossier.verdict.outcome),
         ("answer", dossier.verdict.answer),
-        ("action", dossier.verdict.action),
         ("as-of", dossier.as_of.isoformat()),
         ("seed", str(dossier.seed)),
         ("tuneworthy", __version__),
@@ -202,7 +211,7 @@ def record(dossier: Dossier) -> b.Document:
         ),
         "Decision": (
             f"{sentence(f'fine-tune: {ANSWER_WORDS[verdict.answer]}')} {finality(dossier)}",
-            f"Next: {verdict.next}",
+            verdict.now,
         ),
         "Evidence": b.bullets(_evidence(dossier)),
         "What would change the count": b.bullets(flips) if flips else no_flip(dossier),
@@ -217,7 +226,7 @@ def record(dossier: Dossier) -> b.Document:
 
 def _evidence(dossier: Dossier) -> Iterator[str]:
     yield count_text(dossier)
-    yield from (departure.because for departure in dossier.verdict.departs)
+    yield dossier.verdict.because
     yield f"Strength: {strength_text(dossier)}"
     if not isinstance(dossier.precedents, Unknown):
         yield f"Record of these rules: {record_text(dossier.precedents)}"
@@ -228,7 +237,7 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
         yield f"{GATES[gate.id]} {sentence(gate.state)} {sentence(gate.why)}"
     if not isinstance(dossier.precedents, Unknown):
         yield f"Others: {others_text(dossier.precedents)}"
-    yield from (sentence(item.says) for item in dossier.verdict.caveats if item.kind == "note")
+    yield from (sentence(item.says) for item in dossier.verdict.caveats)
     for claim in dossier.challenges:
         yield f"{b.SEVERITIES[claim.severity][0]}: {claim.says}"
 
@@ -241,7 +250,7 @@ def explain_case(dossier: Dossier, framework: Framework) -> b.Document:
         rules(dossier, framework),
         b.section("gates", "", gates(dossier)),
         beside=finality(dossier),
-        after=(f"Next: {dossier.verdict.next}",),
+        after=(dossier.verdict.now,),
     )
 
 
@@ -405,10 +414,14 @@ def _figures(
 ) -> Rows:
     """What something usually does to the targets, and what it takes."""
     moves = []
+    if rule.errors is not None:
+        low = share(rule.errors.low)
+        high = share(rule.errors.high)
+        moves.append(
+            f"takes away {low} to {high} of the errors, {share(rule.errors.likely)} likely"
+        )
     for target, move in rule.moves.items():
-        sign = "×" if target in ("latency", "cost") else "+"
-        ends = f"{sign}{number(move.low)} to {sign}{number(move.high)}".replace("+-", "-")
-        moves.append(f"{TARGETS[target].name} {ends}")
+        moves.append(f"{TARGETS[target].name} ×{number(move.low)} to ×{number(move.high)}")
     yield "Usually", "; ".join(moves)
     spans = [(hours, "hours"), (weeks, "weeks")]
     takes = [f"{number(s.low)} to {number(s.high)} {unit}" for s, unit in spans if s is not None]
@@ -420,7 +433,6 @@ def _here(dossier: Dossier, name: str, kind: str) -> Iterator[str]:
     answers: Mapping[str, CheckResult | FactorResult]
     answers = {**dossier.ceiling.checks, **dossier.factors}
     goals = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
-    options = () if isinstance(dossier.options, Unknown) else dossier.options
     claims = [claim for claim in dossier.challenges if claim.id == name]
     texts: list[str] = []
     if kind == "a target":
@@ -429,12 +441,12 @@ def _here(dossier: Dossier, name: str, kind: str) -> Iterator[str]:
         served = [fit for fit in goals if name in (fit.goal, fit.approach)]
         texts = [f"{plain(o.goal)}, {o.priority}; feasible: {o.feasible}" for o in served]
     elif kind == "an option":
-        variants = [option for option in options if name in (option.id, option.variant_of)]
-        texts = [f"{option.title}: {option.helps}. {option.because}" for option in variants]
+        ways = [way for way in dossier.ways if name in (way.id, way.option)]
+        texts = [f"{way.title}: {way.chance_word or way.state}. {way.because}" for way in ways]
     elif kind == "a challenge":
         texts = [f"{claim.says} To settle: {claim.settle}" for claim in claims]
     elif kind == "a rule of the judgement":
-        texts = [d.because for d in dossier.verdict.departs if d.rule == name]
+        texts = [dossier.verdict.because] if dossier.verdict.rule == name else []
     else:
         answer = dossier.signals[name] if kind == "a sign of a ceiling" else answers[name]
         note = f"; {answer.note}" if answer.note else ""

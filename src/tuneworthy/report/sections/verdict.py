@@ -4,48 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 
 from tuneworthy.errors import argument
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import CaseDecision
-from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult
+from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult, Turn
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
     GATES,
-    about,
+    byline,
     captioned,
     ceiling_text,
     confirm_text,
     count_text,
-    decision_text,
     dollars,
     finality,
     flip_lines,
     gates,
+    headline,
     no_flip,
-    reasons_text,
-    signs_text,
+    ranged,
     strength_text,
     tally,
     target_texts,
     title,
-    training_text,
     unconfirmed_text,
+    value_text,
 )
-from tuneworthy.report.sections.evidence import in_short
-from tuneworthy.report.sections.money import built_text, cost_text, pays_back, pays_back_text
-from tuneworthy.report.sections.options import instead
+from tuneworthy.report.sections.money import built_text, pays_back
 from tuneworthy.report.sections.plan import conditions_text, work_text
 from tuneworthy.report.sections.precedents import others_text, record_text
-from tuneworthy.report.sections.record import attempts, review_day
+from tuneworthy.report.sections.record import review_day
+from tuneworthy.report.sections.ways import first_table
+from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.words import capital, day, few, listing, sentence, several, usd
 
 _FIT = "What doesn’t fit together"
 _MOST = 4
-_TOWARDS = {"pilot": "To get to a pilot", "yes": "To get to a yes", "no": "What would end it"}
 _LOOKS: dict[str, b.Look] = {"pilot": "good", "yes": "good", "open": "warn"}
 _ROWS = {"Ceiling": ("ceiling", "today.quality"), "Pays back": ("economics", "today.usd_per_month")}
 
@@ -57,7 +54,7 @@ def memo(dossier: Dossier) -> Iterator[b.Fact]:
     first = [phase for phase in phases if phase.id == "simpler"]
     of = " of that" * bool(conditions_text(dossier))
     costs = " ".join(f"{work_text(p.hours, p.usd)}{of}, until {day(p.end)}." for p in first)
-    yield b.Fact("Next step", dossier.verdict.next, costs, "plan")
+    yield b.Fact("Next step", dossier.verdict.now, costs, "plan")
     if targets := listing([*target_texts(dossier).values()]):
         yield b.Fact("Targets", sentence(targets))
     yield from _pays(dossier)
@@ -90,8 +87,9 @@ def _ask(dossier: Dossier) -> Iterator[b.Fact]:
     if before := conditions_text(dossier):
         then += f". Conditions to settle aren’t in it: {before}"
     yield b.Fact("Ask now", amount, f"until {until}{then}.", "money")
-    ends = [item.what for item in verdict.takes if item.towards == "no"]
-    yield from (b.Fact("Stop rule", what) for what in ends)
+    ends = [turn for turn in verdict.turns if turn.answer == "no"]
+    if ends:
+        yield b.Fact("Stop rule", sentence(listing([turn.what for turn in ends[:_MOST]], "or")))
 
 
 def _pays(dossier: Dossier) -> Iterator[b.Fact]:
@@ -172,8 +170,6 @@ def checklist(dossier: Dossier, *, folded: bool = False) -> b.Section:
     A report folds it, which keeps it off the paper.
     """
     rows = [("Count", count_text(dossier))]
-    for number, departure in enumerate(dossier.verdict.departs):
-        rows.append(("" if number else "But", departure.because))
     rows.append(("Strength", strength_text(dossier)))
     if not isinstance(dossier.precedents, Unknown):
         rows.append(("Record", record_text(dossier.precedents)))
@@ -184,8 +180,8 @@ def checklist(dossier: Dossier, *, folded: bool = False) -> b.Section:
 
 
 def keep_in_mind(dossier: Dossier) -> list[str]:
-    """What to keep in mind beside the verdict; gates have a table of their own."""
-    return [sentence(item.says) for item in dossier.verdict.caveats if item.kind != "gate"]
+    """What to keep in mind beside the verdict."""
+    return [sentence(item.says) for item in dossier.verdict.caveats]
 
 
 def change(dossier: Dossier, questions: int | None = None) -> b.Section:
@@ -197,20 +193,35 @@ def change(dossier: Dossier, questions: int | None = None) -> b.Section:
     return b.section(
         "change",
         "What would change it",
-        b.part("What it would take", takes(dossier)),
+        turns_table(dossier) or "Nothing that was tried turns the answer by itself.",
         f"One of these alone would change the answer: {listing(names)}." if names else "",
         b.table(caption, "If | The count is", rows) if pairs else no_flip(dossier),
         _questions(dossier, questions) if dossier.next_questions else None,
     )
 
 
-def takes(dossier: Dossier) -> b.Facts:
-    """What it would take to get further, and what would end it."""
-    before = ["", *(item.towards for item in dossier.verdict.takes)]
+def turns_table(dossier: Dossier) -> b.Table | None:
+    """Single changes that turn the answer; None for none."""
+    rows = [
+        (capital(turn_text(turn)), capital(ANSWER_WORDS[turn.answer]))
+        for turn in dossier.verdict.turns
+    ]
+    return b.table("What turns the answer by itself", "If | The answer is", rows) if rows else None
+
+
+def turns_facts(dossier: Dossier) -> b.Facts:
+    """The same as lines, for a page."""
     return b.facts(
-        ("" if item.towards in before[: n + 1] else _TOWARDS[item.towards], item.what)
-        for n, item in enumerate(dossier.verdict.takes)
+        (capital(ANSWER_WORDS[turn.answer]), sentence(turn_text(turn)))
+        for turn in dossier.verdict.turns
     )
+
+
+def turn_text(turn: Turn) -> str:
+    """One change in words."""
+    if turn.to in ("yes", "no"):
+        return f"{turn.what} answered {turn.to}"
+    return turn.what
 
 
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
@@ -241,85 +252,62 @@ def fit(dossier: Dossier) -> b.Section:
 
 
 def short(dossier: Dossier, case_path: str = "") -> b.Document:
-    """The report in short: the verdict in the first line, facts, challenges, where to go on."""
-    case_path = case_path and argument(case_path)
-    waiting = sentence(unconfirmed_text(dossier))  # a row says it
-    noted = [says for says in keep_in_mind(dossier) if says != waiting]
-    document = about(
-        dossier,
-        b.section("facts", "", b.facts(_rows(dossier, case_path))),
-        in_short(dossier),
-        fit(dossier) if dossier.challenges else None,
-        change(dossier, questions=3),
-        attempts(dossier),
-        b.section("noted", "Keep in mind", b.bullets(noted)) if noted else None,
-        instead(dossier, case_path),
-        checklist(dossier),
-        beside=finality(dossier),
-        after=_after(dossier, case_path),
+    """The first screen: answer, what to do now, ways against targets, what it rests on."""
+    where = argument(case_path) if case_path else "CASE"
+    rows = [*_grounds(dossier), *_clashes(dossier, where)]
+    document = b.Document(
+        dossier.case.name,
+        headline(dossier),
+        [
+            b.section("now", "", dossier.verdict.now),
+            b.section("ways", "", first_table(dossier)),
+            b.section("grounds", "", b.bullets(rows)),
+        ],
+        byline=[byline(dossier)],
+        after=(f"More: tuneworthy show {where} options|money|plan|why|others|history",),
     )
     return replace(document, look=_LOOKS.get(dossier.verdict.answer, "strong"))
 
 
-def _rows(dossier: Dossier, case_path: str) -> Iterator[tuple[str, ...]]:
-    if waiting := unconfirmed_text(dossier):
-        yield (
-            "Not confirmed",
-            f"{waiting}; confirm: tuneworthy answer {case_path or 'CASE'} --confirm",
-        )
-    pilot = ""
+def _grounds(dossier: Dossier) -> Iterator[str]:
+    """What it rests on, what turns it, what it asks for, and the lesson's count."""
+    yield finality(dossier)
+    turns = [f"{turn_text(t)}: {ANSWER_WORDS[t.answer]}" for t in dossier.verdict.turns[:2]]
+    if turns:
+        yield f"It turns if {listing(turns, 'or if')}."
+    if not isinstance(dossier.ask, Unknown):
+        usd_text = ranged(Range(low=dossier.ask.low, high=dossier.ask.high), usd)
+        hours = hours_text(dossier.ask.hours.low, dossier.ask.hours.high)
+        yield f"Ask now: {usd_text}, {hours}, up to: {dossier.ask.until}."
     if dossier.pilot is not None:  # else the words of labs aren't needed
         from tuneworthy.report.sections.lab import card_text
 
-        pilot = card_text(dossier.pilot)
-    rows = [
-        ("Targets", listing([*target_texts(dossier).values()])),
-        ("Signs", signs_text(dossier)),
-        ("", confirm_text(dossier)),
-        ("Ceiling", ceiling_text(dossier)),
-        ("For", reasons_text(dossier, "indicator")),
-        ("Against", reasons_text(dossier, "anti_indicator")),
-        ("Pays back", pays_back_text(dossier)),
-        ("Cost", cost_text(dossier)),
-        ("Training set", training_text(dossier)),
-        ("Pilot", pilot),
-        ("Decision", decision_text(dossier)),
-    ]
-    yield from ((label, value, _marks(label, dossier)) for label, value in rows if value)
-    if any(f.source == "assumed" and f.state == "yes" for f in dossier.factors.values()):
-        yield "", "* inferred from a stated number"
-    if dossier.verdict.answer in ("pilot", "yes"):
-        still = [g for g in dossier.verdict.gates if g.state != "yes" and g.id != "strength"]
-        for n, gate in enumerate(still):
-            says = f"{GATES[gate.id]} {sentence(gate.state)}"
-            yield "" if n else "Gates", says, sentence(gate.why)
+        yield f"Pilot: {card_text(dossier.pilot)}"
+    if waiting := unconfirmed_text(dossier):
+        yield f"{sentence(waiting)} Confirm: tuneworthy answer CASE --confirm"
+    yield checklist_line(dossier)
 
 
-def _marks(label: str, dossier: Dossier) -> str:
-    """Numbers of the challenges that concern a row, as the section below counts them."""
-
-    def row_of(path: str) -> str:
-        factor = dossier.factors.get(path.removeprefix("factors.").partition(".")[0])
-        if path.startswith("factors.") and factor:
-            return "For" if factor.kind == "indicator" else "Against"
-        return next((label for label, starts in _ROWS.items() if path.startswith(starts)), "")
-
-    block = fit(dossier).blocks[-1]
-    items = block.items if isinstance(block, b.Claims) else ()
-    concern = (n for n, c in enumerate(items, 1) if label in map(row_of, c.between))
-    return "".join(f"[{n}]" for n in islice(concern, 4))
+def _clashes(dossier: Dossier, where: str) -> Iterator[str]:
+    """The heaviest of what doesn't fit together, and where to settle the rest."""
+    ranks = list(b.SEVERITIES)
+    ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
+    for claim in ordered[:_FIRST_CLASHES]:
+        yield f"! {claim.says}"
+    if len(ordered) > _FIRST_CLASHES:
+        rest = few(len(ordered) - _FIRST_CLASHES)
+        yield f"! {rest} more: tuneworthy show {where} why"
 
 
-def _after(dossier: Dossier, case_path: str) -> Iterator[str]:
-    """The next step, with the command for it, and the commands that say more."""
-    advice, steps = dossier.recommendation, [dossier.verdict.next]
-    if not isinstance(advice, Unknown) and len(advice.steps) > 1:
-        numbered = enumerate(advice.steps, 1)
-        steps = [f"{n}. {sentence(step.title)} {step.because}" for n, step in numbered]
-    for place, line in enumerate(steps):
-        yield f"      {line}" if place else f"Next: {line}"
-    questions = dossier.next_questions
-    if case_path and questions and dossier.verdict.action == "answer_questions":
-        yield f"      tuneworthy answer {case_path} {questions[0].factor}=yes (or no)"
-    if case_path:
-        yield f"More: tuneworthy show {case_path} options|money|plan|why|others|history"
+_FIRST_CLASHES = 2
+
+
+def checklist_line(dossier: Dossier) -> str:
+    """The lesson's checklist in one line."""
+    counts = dossier.counts
+    kinds = [factor.kind for factor in dossier.factors.values()]
+    of_for = f"{counts.indicators} of {kinds.count('indicator')} for"
+    of_against = f"{counts.anti_indicators} of {kinds.count('anti_indicator')} against"
+    score = value_text(dossier.rules.score.value)
+    outcome = OUTCOME_WORDS[dossier.verdict.outcome]
+    return f"The lesson’s checklist: {of_for}, {of_against}, score {score}: {outcome}."

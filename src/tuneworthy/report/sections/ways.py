@@ -1,0 +1,337 @@
+"""Everything that could run: what is known of each way, and what could be tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from tuneworthy.answers.facts import TARGETS
+from tuneworthy.errors import argument
+from tuneworthy.model.base import Number, Range, Unknown
+from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.framework import Framework, Services, TargetId
+from tuneworthy.model.ways import Figure, FigureId, WayResult
+from tuneworthy.report import blocks as b
+from tuneworthy.report.sections.common import NOT_KNOWN, a_month, about, ranged
+from tuneworthy.report.sections.plan import need_text
+from tuneworthy.words import (
+    capital,
+    count,
+    few,
+    listing,
+    number,
+    plain,
+    quality,
+    sentence,
+    several,
+    usd,
+)
+from tuneworthy.words import day as as_day
+
+_TITLE = "What could run, against the targets"
+FIVE = 5
+MOST_ROWS = 6  #: Of the first screen, beside what is wanted.
+
+_FIGURES: tuple[tuple[TargetId, FigureId, str, Callable[[float], str], str], ...] = (
+    ("quality", "quality", "#Quality", quality, ""),
+    ("latency", "latency_p95_s", "#p95", number, " s"),
+    ("cost", "usd_per_month", "#Bill", usd, ""),
+)  #: A target, its figure, its column, and how it is written.
+
+_GRADES = {
+    "held_out": "measured, held out",
+    "measured": "measured",
+    "computed": "computed",
+    "stated": "stated",
+    "published": "published cases",
+    "rule_of_thumb": "rule of thumb",
+    "unknown": "",
+}
+
+
+def to_try(ways: Sequence[WayResult]) -> list[WayResult]:
+    """Ways that nobody tried and that may help, the first to try on top."""
+    return [way for way in ways if way.state == "untried" and way.chance_word in _MAY_HELP]
+
+
+_MAY_HELP = ("likely", "possible")
+
+
+def known_ways(ways: Sequence[WayResult]) -> list[WayResult]:
+    """Ways of which something was measured or stated, what runs today among them."""
+    return [way for way in ways if way.state in ("running", "measured", "stated")]
+
+
+def figure_text(figure: Figure, write: Callable[[float], str], unit: str) -> str:
+    """A figure with its interval, where it has one."""
+    if isinstance(figure.value, Unknown):
+        return "–"
+    if isinstance(figure.low, Unknown) or isinstance(figure.high, Unknown):
+        return f"{write(figure.value)}{unit}"
+    low = write(figure.low)
+    high = write(figure.high)
+    if low == high:
+        return f"{write(figure.value)}{unit}"
+    return f"{write(figure.value)}{unit} ({low}–{high})"
+
+
+def _cells(way: WayResult) -> list[str]:
+    """The figures of a way; for one that nobody tried, its chance in a word."""
+    cells = []
+    for _, name, _, write, unit in _FIGURES:
+        figure = way.figures[name]
+        text = figure_text(figure, write, unit)
+        if name == "quality" and text == "–" and way.chance_word:
+            text = way.chance_word
+        cells.append(text)
+    private = way.figures["private"].value
+    kept = "–" if isinstance(private, Unknown) else "ok" if private else "no"
+    return [*cells, kept]
+
+
+def _from(way: WayResult) -> str:
+    """What the figures of a way rest on."""
+    first = way.figures["quality"]
+    grade = _GRADES[first.grade]
+    if not isinstance(first.cases, Unknown) and grade:
+        return f"{grade}, {count(first.cases)} cases"
+    if grade:
+        return grade
+    if way.state == "untried":
+        return f"untried{_hours(way.to_try.hours)}"
+    others = [_GRADES[figure.grade] for figure in way.figures.values() if figure.grade != "unknown"]
+    return others[0] if others else plain(way.state)
+
+
+def _hours(hours: Number) -> str:
+    if isinstance(hours, Unknown):
+        return ""
+    return f", {ranged(hours, lambda value: count(round(value)), ' h')}"
+
+
+def _wanted(dossier: Dossier) -> list[str]:
+    """The row of the targets."""
+    cells = []
+    for target, _, _, write, unit in _FIGURES:
+        limit = dossier.targets[target].limit
+        if isinstance(limit, Unknown | Range):
+            cells.append("–")
+            continue
+        bound = "at least " if target == "quality" else "at most "
+        cells.append(f"{bound}{write(limit)}{unit}")
+    private = dossier.targets["privacy"].limit
+    return [*cells, "–" if isinstance(private, Unknown) else "inside", ""]
+
+
+def first_rows(dossier: Dossier) -> list[WayResult]:
+    """The ways of the first screen: what is enough, what runs, the best known, and what to try."""
+    ways = dossier.ways
+    steps = () if isinstance(dossier.recommendation, Unknown) else dossier.recommendation.steps
+    advised = {step.way for step in steps}
+    shown = known_ways(ways)[: MOST_ROWS - 2]
+    shown += [way for way in ways if way.id in advised and way not in shown]
+    shown += [way for way in to_try(ways) if way not in shown]
+    return shown[:MOST_ROWS]
+
+
+def first_table(dossier: Dossier) -> b.Table:
+    """The ways against the targets, as the first screen has them."""
+    rows: list[list[str]] = [["wanted", *_wanted(dossier)]]
+    decisive = _decisive(dossier)
+    for way in first_rows(dossier):
+        mark = "> " if way.id == decisive else ""
+        rows.append([f"{mark}{way.title}", *_cells(way), _from(way)])
+    titles = f"Way | #Quality | #p95 | #Bill{a_month(dossier)} | Private | From"
+    return b.table("Ways against the targets", titles, rows, quiet=True)
+
+
+def _decisive(dossier: Dossier) -> str:
+    """The way that the first step is about; empty for none."""
+    if isinstance(dossier.recommendation, Unknown):
+        return ""
+    return dossier.recommendation.steps[0].way
+
+
+def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
+    """Every way: known ones with their figures, then what could be tried, and the rest folded."""
+    ways = dossier.ways
+    known = known_ways(ways)
+    trying = to_try(ways)
+    tunings = [way for way in ways if way.kind == "tuning" and way not in trying]
+    rest = [way for way in ways if way not in (*known, *trying, *tunings)]
+    around = b.fold if folded else b.part
+    advice = dossier.recommendation
+    more = capital(f"{several(len(rest), 'other way')}, and why they don’t help here")
+    return b.section(
+        "ways",
+        _TITLE,
+        b.Todo(advice.ask, "No recommendation was worked out.")
+        if isinstance(advice, Unknown)
+        else b.Prose(advice.says, "lead"),
+        _known_table(dossier, known),
+        _trying_table("What could be tried, the best first", trying),
+        _trying_table("Ways of tuning", tunings),
+        around(more, _because_table("Other ways", rest)) if rest else None,
+    )
+
+
+def _known_table(dossier: Dossier, ways: Sequence[WayResult]) -> b.Table:
+    rows: list[list[str | b.Cell]] = [["wanted", *_wanted(dossier)]]
+    for way in ways:
+        name = b.Cell(way.title, _meets(way), id=f"way-{way.id}")
+        rows.append([name, *_cells(way), _from(way)])
+    titles = f"Way | #Quality | #p95 | #Bill{a_month(dossier)} | Private | From"
+    return b.table("What runs, and what was scored", titles, rows)
+
+
+def _meets(way: WayResult) -> str:
+    """What a way meets and misses, in words."""
+    if not way.admissible:
+        return ""
+    if set(way.admissible.values()) == {"met"}:
+        return "meets every target"
+    words = []
+    for state in ("missed", "unknown"):
+        names = [TARGETS[target].name for target, its in way.admissible.items() if its == state]
+        if names:
+            words.append(f"{listing(names)} {'not known' if state == 'unknown' else state}")
+    return "; ".join(words)
+
+
+def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
+    rows = [
+        (
+            b.Cell(way.title, plain(way.kind), id=f"way-{way.id}"),
+            way.chance_word or NOT_KNOWN,
+            ranged(way.to_try.hours, lambda value: count(round(value)), " h"),
+            sentence(way.because),
+        )
+        for way in ways
+    ]
+    return b.table(caption, "Way | Enough? | #Work | Because", rows) if rows else None
+
+
+def _because_table(caption: str, ways: Sequence[WayResult]) -> b.Table:
+    rows = [
+        (b.Cell(way.title, id=f"way-{way.id}"), plain(way.state), sentence(way.because))
+        for way in ways
+    ]
+    return b.table(caption, "Way | State | Because", rows, quiet=True)
+
+
+def approaches(dossier: Dossier) -> b.Section:
+    """How each goal would be trained for."""
+    title, goals = "How it would be fine-tuned", dossier.approaches
+    if isinstance(goals, Unknown):
+        return b.section("how", title, b.Todo(goals.ask, "No goal is named."))
+    rows = []
+    for fit in goals:
+        missing = 0 if isinstance(fit.missing, Unknown) else fit.missing
+        lacking = f"{count(missing)} more needed" if missing > 0 else ""
+        offers = f"offered by {listing(fit.offered_by)}" if fit.offered_by else ""
+        goal = b.Cell(plain(fit.goal), f"priority {fit.priority}")
+        way, possible = b.Cell(fit.title, offers, aside=True), b.Cell(fit.feasible, lacking)
+        rows.append((goal, way, need_text(fit), fit.compute, possible))
+    titles = "Goal | Way of training | Data needed | Computing | ?Possible here"
+    return b.section("how", title, b.table("The goals, the first one first", titles, rows))
+
+
+def document(
+    dossier: Dossier,
+    framework: Framework,
+    offers: Services | None = None,
+    *,
+    case_path: str = "",
+    more: bool = False,
+) -> b.Document:
+    """Every way; with the services that tune, also models and who takes new work."""
+    trying = to_try(dossier.ways)
+    command = f"tuneworthy show {argument(case_path) if case_path else 'CASE'} options"
+    split = any(way.id == "decomposition" for way in trying)
+    known = several(len(known_ways(dossier.ways)), "way")
+    says = f"{known} known, {few(len(trying))} to try."
+    return about(
+        dossier,
+        section(dossier),
+        _split(framework) if split else None,
+        _models(framework, offers, dossier) if offers else None,
+        _offers(framework, offers, dossier.as_of) if offers else None,
+        says=says,
+        after=[f"Models, services and every way: {command} --all"] * more,
+    )
+
+
+def _split(framework: Framework) -> b.Section | None:
+    """How the task would be split, where splitting may help."""
+    kinds = framework.options["decomposition"].kinds
+    steps = (f"{plain(step)}: {what}" for step, what in kinds.items())
+    says = "Score every step by itself; the weakest is where to work."
+    title, parts = "How a split would look", (b.bullets(steps, ordered=True), says)
+    return b.section("split", title, parts, detail=True) if kinds else None
+
+
+def _end(model: str, services: Services, day: date) -> str:
+    """When a model ends, and what is named in its place; empty where no end is known."""
+    end = services.end_of(model)
+    if end is None:
+        return ""
+    verb, then = "ended" if end.ends <= day else "ends", listing(end.successors, "or")
+    return f"{verb} on {as_day(end.ends)}" + f"; in its place {then}" * bool(then)
+
+
+def _models(framework: Framework, offers: Services, dossier: Dossier) -> b.Section | None:
+    """What models are said to be good at, which of it this case asks for, and how to measure."""
+    models = framework.models
+    if models is None:
+        return None
+    goals = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
+    needs = {approach.goal for approach in goals}
+    for answers in (dossier.signals, dossier.factors):
+        needs |= {name for name, answer in answers.items() if answer.state == "yes"}
+    rows = (
+        (
+            b.Cell(name, _end(models.ids.get(name, ""), offers, dossier.as_of)),
+            strength,
+            listing([plain(s) for s in models.suits.get(name, ()) if s in needs]),
+        )
+        for name, strength in models.strengths.items()
+    )
+    caption = "Models and what they are said to be good at"
+    table = b.table(caption, "Model | Said to be strong in | Asked for here", rows, quiet=True)
+    says = f"{models.says} Dated {as_day(models.dated)}."
+    measure = f"Measure instead. {models.measure}"
+    return b.section("models", "Which model", says, table, measure)
+
+
+def _offers(framework: Framework, services: Services, day: date) -> b.Section:
+    known, rows = framework.approaches, []
+    for service in services.services:
+        named = [known[name].title for name in service.approaches if name in known]
+        until = service.until
+        ends = (
+            "" if until is None else f"; {'ended' if until <= day else 'ends'} on {as_day(until)}"
+        )
+        says = f"{service.says} Read on {as_day(service.dated)}.".strip()
+        offer = b.Cell(service.service, plain(service.kind))
+        rows.append((offer, listing(named) or "unknown", f"{service.open_to_new}{ends}", says))
+    titles = "Service | Kinds of tuning its pages name | Takes new work | What they say"
+    pages = (
+        (service.service, b.Cell(str(page), href=str(page)))
+        for service in services.services
+        for page in service.sources
+    )
+    return b.section(
+        "offers",
+        "Who still tunes",
+        sentence(services.says),
+        b.table("Services that tune", titles, rows, quiet=True),
+        b.table("Their pages", "Service | Page", pages),
+    )
+
+
+def ways_dict(dossier: Dossier) -> dict[str, Any]:
+    """The parts of the dossier that speak of ways, as plain JSON values."""
+    whole = dossier.to_dict()
+    names = ("case", "framework", "as_of", "ways", "recommendation", "approaches")
+    return {name: whole[name] for name in names}
