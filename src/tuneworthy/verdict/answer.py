@@ -171,7 +171,7 @@ def proven(it: Situation) -> Ruling | None:
         return None
     best = max(lost, key=lambda way: way.figures["quality"].value)
     relax = StepToDo("relax_target", "nothing untried is left")
-    steps = try_ways(it.table.to_try) or (relax,)
+    steps = (*try_ways(it.table.to_try), relax)
     return Ruling("no", f"{best.title} was tuned, and {_shortfall(it, best)}", steps, (), best)
 
 
