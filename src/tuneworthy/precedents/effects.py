@@ -49,5 +49,12 @@ def effect_of(arm: EffectArm, goal: Goal | None = None) -> PublishedEffect | Non
 
     Too few are under five comparisons, or under three papers, companies or documents.
     """
-    found = {each.goal: each for each in published_effects().effects if each.arm == arm}
-    return found.get(goal) or found.get(None)
+    for_all = None
+    for each in published_effects().effects:
+        if each.arm != arm:
+            continue
+        if each.goal == goal:
+            return each
+        if each.goal is None:
+            for_all = each
+    return for_all
