@@ -69,6 +69,7 @@ format: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python evidence/published/index.py
+	$(BIN)/python evidence/published/effects.py
 	$(BIN)/python tools/reference.py
 
 bench: $(VENV)/.report

@@ -126,6 +126,7 @@ from tuneworthy.pipeline import framework_of
 from tuneworthy.plan import context as plan_context
 from tuneworthy.plan import section as plan_phases
 from tuneworthy.plan.context import day
+from tuneworthy.precedents import effects as precedents_effects
 from tuneworthy.precedents import section as precedents_section
 from tuneworthy.precedents.record import record_of
 from tuneworthy.precedents.section import shipped_index
@@ -166,6 +167,7 @@ from tuneworthy.scoring.worker import Worker
 from tuneworthy.stats import agreement as stats_agreement
 from tuneworthy.stats import clustered as stats_clustered
 from tuneworthy.stats import compare as stats_compare
+from tuneworthy.stats import effects as stats_effects
 from tuneworthy.stats import forecast as stats_forecast
 from tuneworthy.stats import intervals as stats_intervals
 from tuneworthy.stats.clustered import Estimate, share

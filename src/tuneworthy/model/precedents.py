@@ -13,6 +13,7 @@ from tuneworthy.model.base import (
     State,
     Unknown,
 )
+from tuneworthy.model.framework import Goal
 
 Winner = Literal["fine_tune", "hybrid", "rag", "prompt", "model_switch", "decomposition", "tie"]
 """The approach that measured best; hybrid is tuning together with retrieval or better prompts."""
@@ -104,6 +105,48 @@ class PrecedentIndex:
     """Words, or beginnings that end with ``*``, to the subjects they tell of; none for words that
     tell of nothing."""
     rates: Mapping[str, BaseRate]  #: By goal, kind and year; the empty key for all cases.
+
+
+EffectArm = Literal[
+    "fine_tune",
+    "hybrid",
+    "rag",
+    "prompt",
+    "model_switch",
+    "decomposition",
+    "few_shot",
+    "retrieved_examples",
+    "prompt_optimisation",
+    "constrained_output",
+    "reasoning_effort",
+    "better_retrieval",
+    "plain_classifier",
+]
+"""What was changed: an arm of the published cases, or an option of the framework. ``prompt`` holds
+every change of the prompt alone, few-shot and optimized ones too; ``rag`` holds better retrieval
+too; ``hybrid`` is tuning together with retrieval or better prompts."""
+
+
+class PublishedEffect(LateRecord):
+    """Which part of the errors a change took away in published comparisons; below 0 it added some.
+
+    One paper, company or document counts as one voice, however many comparisons it holds. The
+    triangle is drawn toward what all changes did, since few sources say little of one change; for
+    it, errors that were added count as none taken away, as nobody puts such a change to use.
+    """
+
+    arm: EffectArm  #: What was changed.
+    goal: Goal | None  #: The goal of the tasks; None for all tasks, those without a goal too.
+    n: Natural  #: Comparisons.
+    clusters: Natural  #: Papers, companies or documents they come from.
+    low: float  #: Low end of the triangle to reckon with.
+    usual: float  #: Its peak.
+    high: float  #: Its high end, 1 at most.
+    p10: float  #: What nine in ten of these comparisons reached, without what others did.
+    p25: float  #: What three in four reached.
+    p50: float  #: Their median.
+    p75: float  #: What one in four reached.
+    p90: float  #: What one in ten reached.
 
 
 class RuleOnCases(LateRecord):

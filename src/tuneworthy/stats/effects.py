@@ -1,0 +1,84 @@
+"""Error reduction: which part of the errors that are left a change takes away, and its chance.
+
+From 0.80 to 0.92 right takes away 60% of the errors: 1 - 0.08 / 0.20. What a change may do is a
+triangle: a low and a high end that it stays between, and a usual value, the likeliest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from tuneworthy.model.base import Range, Unknown
+
+Share = float | Range | Unknown
+"""A share of right answers, known, known between two ends, or unknown."""
+
+
+def reduction_from(before: float, after: float) -> float | None:
+    """Which part of the errors is gone: 1 - (1 - after) / (1 - before).
+
+    Below 0 where there are more than before. None where nothing was wrong before.
+    """
+    if before >= 1:
+        return None
+    return 1 - (1 - after) / (1 - before)
+
+
+def needed_reduction(today: Share, target: Share) -> float | Range | None:
+    """Which part of today's errors has to go for a target: 1 - (1 - target) / (1 - today).
+
+    A range where either is one: from the best of today against the least that may be wanted to the
+    worst of today against the most. Its low end is 0 where these ends need nothing. None where one
+    of them is unknown, and where today is at the target or above it at every end.
+    """
+    if isinstance(today, Unknown) or isinstance(target, Unknown):
+        return None
+    now = _as_range(today)
+    wanted = _as_range(target)
+    most = _needed(now.low, min(wanted.most, 1.0))
+    if most <= 0:
+        return None
+    least = _needed(min(now.most, 1.0), wanted.low)
+    return Range.between(least, most).narrowed()
+
+
+def chance_of_reduction(needed: float, low: float, usual: float, high: float) -> float:
+    """The chance that an error reduction spread over a triangle is at least ``needed``.
+
+    With r for ``needed``: 1 for r <= low and 0 for r >= high; between them
+    1 - (r - low)^2 / ((high - low) (usual - low)) up to the usual value, and
+    (high - r)^2 / ((high - low) (high - usual)) from there on. Where low or high is the usual
+    value, the triangle has that side alone; where all three are one value, the reduction is that
+    value, and a need of exactly it is met. Raises ValueError where the three are out of order.
+    """
+    if not low <= usual <= high:
+        raise ValueError(f"a triangle goes up from low to high, not {low}, {usual}, {high}")
+    if needed <= low:
+        return 1.0
+    if needed >= high:
+        return 0.0
+    whole = high - low
+    if needed <= usual:
+        # Ratios first: a square of a tiny length would be rounded to 0.
+        return 1 - (needed - low) / whole * ((needed - low) / (usual - low))
+    return (high - needed) / whole * ((high - needed) / (high - usual))
+
+
+def combined_chance(chances: Iterable[float]) -> float:
+    """The chance that at least one of several comes true: 1 - (1 - p) (1 - q) ...; 0 for none.
+
+    They count as independent. Ways that help with the same errors aren't, so it's too high there.
+    """
+    return 1 - math.prod(1 - chance for chance in chances)
+
+
+def _as_range(share: float | Range) -> Range:
+    return share if isinstance(share, Range) else Range(low=share, high=share)
+
+
+def _needed(today: float, target: float) -> float:
+    """The part of the errors that has to go; 0 where nothing has to."""
+    if today >= target:
+        return 0.0
+    return 1 - (1 - target) / (1 - today)
