@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+from tuneworthy.verdict.approaches import approaches
+
 from faulty import Fake, Manners
 from tuneworthy import cli as cli_module
 from tuneworthy import cli as cli_room
@@ -146,9 +148,9 @@ from tuneworthy.report.sections import evidence as section_evidence
 from tuneworthy.report.sections import framework as section_framework
 from tuneworthy.report.sections import lab as section_lab
 from tuneworthy.report.sections import money as sections_money
-from tuneworthy.report.sections import options as sections_options
 from tuneworthy.report.sections import plan as sections_plan
 from tuneworthy.report.sections import precedents as sections_precedents
+from tuneworthy.report.sections import ways as sections_ways
 from tuneworthy.report.sections.common import headline
 from tuneworthy.report.sections.framework import models_dict, models_report
 from tuneworthy.report.sections.lab import ceiling_rows
@@ -200,12 +202,10 @@ from tuneworthy.training import trainers as training_trainers
 from tuneworthy.training.hosted import HostedTrainer
 from tuneworthy.training.trainers import TrainingWork
 from tuneworthy.training.watch import watch
-from tuneworthy.verdict import facts as verdict_facts
-from tuneworthy.verdict import options as verdict_options
-from tuneworthy.verdict import rules as verdict_rules
-from tuneworthy.verdict import weigh as verdict_weigh
+from tuneworthy.answers import facts as answers_facts
+from tuneworthy.answers import count as answers_count
+from tuneworthy.answers import weigh as answers_weigh
 from tuneworthy.verdict.challenges import ALL
-from tuneworthy.verdict.gates import approaches
 from tuneworthy.web import app as web_app
 from tuneworthy.web import guard as web_guard
 from tuneworthy.web import lab as web_lab

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from internals import Range, Recommendation, Unknown, model_dossier, verdict_facts
+from internals import Range, Recommendation, Unknown, model_dossier, answers_facts
 from tuneworthy import Dossier
 
 ASK = "ask whoever knows"
@@ -75,7 +75,7 @@ def options(say: str) -> tuple[model_dossier.OptionResult, ...]:
             helps=helps,
             because=f"{say}most of the 6,000 tokens are the same in every call",
             moves=dict.fromkeys(
-                verdict_facts.TARGETS, model_dossier.MoveResult(effect="improves", grade="computed")
+                answers_facts.TARGETS, model_dossier.MoveResult(effect="improves", grade="computed")
             ),
             grade="rule_of_thumb",
             quality=unknown,

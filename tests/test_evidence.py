@@ -30,7 +30,7 @@ from internals import (
     render_document,
     section_evidence,
     stats_intervals,
-    verdict_weigh,
+    answers_weigh,
     watch,
     wilson,
     words_room,
@@ -312,7 +312,7 @@ def test_quality_keeps_the_interval_that_was_measured(right: int, cases: int) ->
     right = min(right, cases)
     low, high = wilson(right, cases)
     (found,) = evidence("success_share", low, right / cases, high).values()
-    assert verdict_weigh.independent(found) == cases
+    assert answers_weigh.independent(found) == cases
 
 
 @pytest.mark.parametrize(("right", "cases"), [(72.75, 74), (58, 60), (3, 90), (40, 80)])
@@ -321,7 +321,7 @@ def test_quality_keeps_an_exact_interval_that_was_measured(right: float, cases: 
         right, cases
     )  # 0.983 (0.920 to 0.999) was once that of ten cases
     (found,) = evidence("success_share", low, right / cases, high, factor="today.quality").values()
-    assert 0.8 * cases <= verdict_weigh.independent(found) <= cases
+    assert 0.8 * cases <= answers_weigh.independent(found) <= cases
     met = decided(
         {"targets": {"quality": {"at_least": max(low - 0.02, 0)}}}, {"success_share": found}
     )
@@ -379,7 +379,7 @@ def test_no_number_somebody_wrote_into_a_ledger_breaks_a_report(found: dict[str,
     dossier = decided({"goals": ["format"]}, found)
     assert not isinstance(dossier.evidence, Unknown)
     assert [each.id for each in dossier.evidence] == [one.id]
-    assert 0 <= verdict_weigh.independent(SHARP["success_share"]) <= 10**15
+    assert 0 <= answers_weigh.independent(SHARP["success_share"]) <= 10**15
 
 
 def test_traces_are_told_from_independent_ones() -> None:

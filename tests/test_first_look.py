@@ -17,7 +17,7 @@ from internals import (
     next_ask,
     report_text,
     section_common,
-    sections_options,
+    sections_ways,
 )
 from tuneworthy import Dossier, decide, load_case, load_framework
 
@@ -56,7 +56,7 @@ def test_an_answer_that_is_given_is_never_said_to_change_nothing() -> None:
 
 
 def test_options_that_help_in_part_are_counted() -> None:
-    document = sections_options.document(decided(LETTERS), load_framework("lesson"))
+    document = sections_ways.document(decided(LETTERS), load_framework("lesson"))
     told = report_text.render(document)
     assert " ".join(told.split()).startswith(
         "Letters: of 25 options one would help in part, 12 would not and 12 are unknown."
@@ -64,7 +64,7 @@ def test_options_that_help_in_part_are_counted() -> None:
 
 
 def test_what_is_unknown_is_not_told_as_what_does_not_help() -> None:
-    document = sections_options.document(decided({"name": "Idea"}), load_framework("lesson"))
+    document = sections_ways.document(decided({"name": "Idea"}), load_framework("lesson"))
     told = report_text.render(document)
     assert told.startswith("Idea: of 29 options all are unknown.")
 
@@ -76,9 +76,9 @@ GALLERY = sorted(Path(__file__).parents[1].glob("examples/*/case.yaml"))
 def test_nothing_that_does_not_help_is_shown_before_all_that_does(path: Path) -> None:
     dossier = decide(load_case(path), framework_of(load_case(path)), as_of=date(2026, 11, 24))
     assert not isinstance(dossier.options, Unknown)
-    shown = [one.helps for one in sections_options.matter(dossier.options)]
+    shown = [one.helps for one in sections_ways.matter(dossier.options)]
     assert shown == sorted(shown, key=["yes", "partly", "unknown"].index)
-    assert "tuning" not in {one.kind for one in sections_options.matter(dossier.options)}
+    assert "tuning" not in {one.kind for one in sections_ways.matter(dossier.options)}
 
 
 def test_nobody_is_named_as_the_source_of_what_is_unknown() -> None:

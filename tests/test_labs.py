@@ -52,7 +52,7 @@ from internals import (
     quoted,
     schema,
     scorer_for,
-    verdict_weigh,
+    answers_weigh,
 )
 from internals import lab_ceiling as api
 from internals import run as command
@@ -240,7 +240,7 @@ def test_a_logistic_head_is_the_one_that_the_loss_has() -> None:
     ],
 )
 def test_a_second_size_of_one_maker_is_no_second_family(models: list[str], makers: int) -> None:
-    assert len(set(map(verdict_weigh.maker, models))) == makers
+    assert len(set(map(answers_weigh.maker, models))) == makers
 
 
 def test_each_effort_of_a_model_is_tried_and_sent(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brute
-from internals import Range, State, compile_rules, framework_tally, model_framework, verdict_rules
+from internals import Range, State, compile_rules, framework_tally, model_framework, answers_count
 from internals import framework_tally as tally_module
 from tuneworthy import Framework, decide, load_case, load_framework, verdicts
 
@@ -56,7 +56,7 @@ def case_of(answers: dict[str, Any]) -> Any:
 @given(seeds)
 def test_reach_and_shares_equal_brute_force_on_random_frameworks(seed: int) -> None:
     framework, answers = worlds(seed)
-    decision = verdict_rules.apply_rules(answers, framework, compile_rules(framework))
+    decision = answers_count.apply_rules(answers, framework, compile_rules(framework))
     assert set(decision.reach) == brute.reach(framework, answers)
     half = Fraction(1, 2)
     expected = brute.shares(framework, answers, (half, half, half))
@@ -68,7 +68,7 @@ def test_reach_and_shares_equal_brute_force_on_random_frameworks(seed: int) -> N
 @given(seeds)
 def test_score_difference_and_bands_equal_brute_force(seed: int) -> None:
     framework, answers = worlds(seed)
-    decision = verdict_rules.apply_rules(answers, framework, compile_rules(framework))
+    decision = answers_count.apply_rules(answers, framework, compile_rules(framework))
     values = [brute.measures(framework, one) for one in brute.completions(answers)]
     for name, rule in (("score", decision.rules.score), ("difference", decision.rules.difference)):
         low, high = ends(rule.value)
@@ -85,7 +85,7 @@ def test_score_difference_and_bands_equal_brute_force(seed: int) -> None:
 @given(seeds)
 def test_bounds_hold_every_odds_and_are_reached_at_some(seed: int) -> None:
     framework, answers = worlds(seed, open_share=0.6, most=3)
-    decision = verdict_rules.apply_rules(answers, framework, compile_rules(framework))
+    decision = answers_count.apply_rules(answers, framework, compile_rules(framework))
     rng = random.Random(seed)
     for _ in range(3):
         odds = tuple(Fraction(rng.randint(10, 90), 100) for _ in range(3))
@@ -97,7 +97,7 @@ def test_bounds_hold_every_odds_and_are_reached_at_some(seed: int) -> None:
 
 @given(lesson_answers)
 def test_for_the_lesson_the_bounds_are_its_corners(answers: dict[str, State]) -> None:
-    decision = verdict_rules.apply_rules(answers, LESSON, RULES)
+    decision = answers_count.apply_rules(answers, LESSON, RULES)
     counted = framework_tally.tally(RULES, answers)
     corners = [
         counted.shares((first, second, third))
@@ -113,8 +113,8 @@ def test_for_the_lesson_the_bounds_are_its_corners(answers: dict[str, State]) ->
 def test_flips_flip_are_minimal_and_none_of_the_smallest_size_is_missing(seed: int) -> None:
     framework, answers = worlds(seed, open_share=0.3, most=2)
     rules = compile_rules(framework)
-    before = verdict_rules.apply_rules(answers, framework, rules).outcome
-    sets, _ = verdict_rules.flips(answers, rules, before)
+    before = answers_count.apply_rules(answers, framework, rules).outcome
+    sets, _ = answers_count.flips(answers, rules, before)
     changes = [tuple((one.factor, one.to) for one in flip.changes) for flip in sets]
     assert set(changes) == brute.smallest_flips(framework, answers)
     for flip, to in zip(sets, changes, strict=True):
@@ -123,11 +123,11 @@ def test_flips_flip_are_minimal_and_none_of_the_smallest_size_is_missing(seed: i
 
 @given(lesson_answers)
 def test_for_the_lesson_the_search_for_flips_is_never_cut_short(answers: dict[str, State]) -> None:
-    sets, _ = verdict_rules.flips(
-        answers, RULES, verdict_rules.apply_rules(answers, LESSON, RULES).outcome
+    sets, _ = answers_count.flips(
+        answers, RULES, answers_count.apply_rules(answers, LESSON, RULES).outcome
     )
     assert sets
-    assert framework_tally.effort(RULES, answers) < verdict_rules.MOST_WORK / 20_000
+    assert framework_tally.effort(RULES, answers) < answers_count.MOST_WORK / 20_000
 
 
 @given(lesson_answers)
@@ -141,12 +141,12 @@ def test_flips_of_the_lesson_flip(answers: dict[str, Any]) -> None:
 
 @given(lesson_answers, st.data())
 def test_any_completion_lies_in_the_reported_reach(answers: dict[str, Any], data: Any) -> None:
-    decision = verdict_rules.apply_rules(answers, LESSON, RULES)
+    decision = answers_count.apply_rules(answers, LESSON, RULES)
     done = dict(answers)
     for name in NAMES:
         if done[name] == "unknown":
             done[name] = data.draw(st.sampled_from(["yes", "no"]))
-    after = verdict_rules.apply_rules(done, LESSON, RULES)
+    after = answers_count.apply_rules(done, LESSON, RULES)
     assert after.final
     assert after.outcome in decision.reach
     if decision.final:
@@ -166,8 +166,8 @@ def test_any_completion_lies_in_the_reported_reach(answers: dict[str, Any], data
 
 @given(two_values, st.sampled_from(list(LESSON.indicators)))
 def test_one_more_reason_for_never_lowers_the_score(answers: dict[str, State], name: str) -> None:
-    before = verdict_rules.apply_rules({**answers, name: "no"}, LESSON, RULES)
-    after = verdict_rules.apply_rules({**answers, name: "yes"}, LESSON, RULES)
+    before = answers_count.apply_rules({**answers, name: "no"}, LESSON, RULES)
+    after = answers_count.apply_rules({**answers, name: "yes"}, LESSON, RULES)
     first, then = before.rules.score, after.rules.score
     assert ends(then.value)[0] > ends(first.value)[0]
     assert lowest(then.band) >= lowest(first.band)
@@ -175,8 +175,8 @@ def test_one_more_reason_for_never_lowers_the_score(answers: dict[str, State], n
 
 @given(lesson_answers, st.sampled_from(NAMES))
 def test_knowing_less_never_settles_more(answers: dict[str, State], name: str) -> None:
-    before = verdict_rules.apply_rules(answers, LESSON, RULES)
-    after = verdict_rules.apply_rules({**answers, name: "unknown"}, LESSON, RULES)
+    before = answers_count.apply_rules(answers, LESSON, RULES)
+    after = answers_count.apply_rules({**answers, name: "unknown"}, LESSON, RULES)
     assert set(before.reach) <= set(after.reach)
 
 
@@ -184,8 +184,8 @@ def test_knowing_less_never_settles_more(answers: dict[str, State], name: str) -
 def test_questions_gain_no_more_than_there_is_and_none_is_left_when_final(
     answers: dict[str, State],
 ) -> None:
-    decision = verdict_rules.apply_rules(answers, LESSON, RULES)
-    asked = verdict_rules.questions(answers, LESSON, RULES)
+    decision = answers_count.apply_rules(answers, LESSON, RULES)
+    asked = answers_count.questions(answers, LESSON, RULES)
     assert bool(asked) != decision.final
     for one in asked:
         assert answers[one.factor] == "unknown"
@@ -285,14 +285,14 @@ def test_what_nothing_changes_is_known_without_trying_every_set() -> None:
     for pro, con in ((8, 8), (18, 5)):  # no set of answers changes it; 817,190 of one size do
         rules = compile_rules(wide(pro, con, [asks]))
         states: dict[str, State] = dict.fromkeys(rules.weights, "unknown")
-        decision = verdict_rules.apply_rules(states, wide(pro, con, [asks]), rules)
-        found, size = verdict_rules.flips(states, rules, decision.outcome)
+        decision = answers_count.apply_rules(states, wide(pro, con, [asks]), rules)
+        found, size = answers_count.flips(states, rules, decision.outcome)
         assert (found, size) == ((), 10 if con == 8 else 8)
 
 
 @given(lesson_answers)
 def test_the_tree_stops_where_its_path_says(answers: dict[str, State]) -> None:
-    decision = verdict_rules.apply_rules(answers, LESSON, RULES)
+    decision = answers_count.apply_rules(answers, LESSON, RULES)
     said = [step.answer for step in decision.rules.tree.path]
     if decision.final and "yes" in said:
         assert said.index("yes") == len(said) - 1

@@ -29,7 +29,7 @@ from internals import (
     money_terms,
     report_text,
     sections_money,
-    sections_options,
+    sections_ways,
     serving_costs,
     short,
     workspace_reports,
@@ -690,7 +690,7 @@ def test_no_page_of_a_job_speaks_of_months(data: st.DataObject) -> None:
     )  # fmt: skip
     dossier = decide(case, LESSON, as_of=DAY)
     pages = [sections_money.invest(dossier, LESSON), short(dossier)]
-    pages += [sections_options.document(dossier, LESSON)]
+    pages += [sections_ways.document(dossier, LESSON)]
     spoken = [
         line
         for page in map(report_text.render, pages)

@@ -28,9 +28,9 @@ from internals import (
     run,
     shipped_index,
     short,
-    verdict_facts,
+    answers_facts,
     verdict_options,
-    verdict_weigh,
+    answers_weigh,
 )
 from internals import workspace_reports as api
 from internals import workspace_reports as frameworks
@@ -269,10 +269,10 @@ def made(case: dict[str, Any], field: str = "", value: Any = UNSET) -> dict[str,
     return data
 
 
-def facts_of(data: dict[str, Any]) -> verdict_facts.CaseFacts:
+def facts_of(data: dict[str, Any]) -> answers_facts.CaseFacts:
     case = load_case(data)
-    return verdict_facts.CaseFacts(
-        case, LESSON, verdict_weigh.weigh(case, LESSON), approaches(case, LESSON, {})
+    return answers_facts.CaseFacts(
+        case, LESSON, answers_weigh.weigh(case, LESSON), approaches(case, LESSON, {})
     )
 
 

@@ -33,7 +33,7 @@ from internals import (
     run,
     sections_precedents,
     shipped_index,
-    verdict_weigh,
+    answers_weigh,
 )
 from tuneworthy import Dossier, decide, load_case, load_framework
 
@@ -533,7 +533,7 @@ def section(
 ) -> model_precedents.PrecedentsResult:
     case, framework = load_case({"name": "x", **data}), load_framework()
     return precedents_section.precedents(
-        index, case, framework, compile_rules(framework), verdict_weigh.weigh(case, framework)
+        index, case, framework, compile_rules(framework), answers_weigh.weigh(case, framework)
     )
 
 

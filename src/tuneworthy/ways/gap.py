@@ -9,7 +9,7 @@ from functools import cached_property
 
 from tuneworthy.answers.facts import KNOWLEDGE_GOALS, CaseFacts
 from tuneworthy.model.framework import TargetId
-from tuneworthy.ways.chances import needed_reduction
+from tuneworthy.stats.effects import reduction_from
 from tuneworthy.ways.criterion import Admissible, Criterion
 from tuneworthy.ways.way import Known, Way
 
@@ -109,7 +109,7 @@ class Gap:
         wanted = self.criterion.quality_floor
         if wanted is None or self.quality is None:
             return None
-        return needed_reduction(self.quality.value, wanted)
+        return reduction_from(self.quality.value, wanted) or 0.0
 
     # Where the gap comes from.
 

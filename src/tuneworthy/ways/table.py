@@ -11,7 +11,8 @@ from tuneworthy.answers.facts import CaseFacts
 from tuneworthy.model.base import Range
 from tuneworthy.model.framework import TargetId, Triangle
 from tuneworthy.model.ways import LabArm
-from tuneworthy.ways.chances import chance_of_reduction, chance_within, combine_chances
+from tuneworthy.stats.effects import chance_of_reduction, combined_chance
+from tuneworthy.ways.chances import chance_within
 from tuneworthy.ways.criterion import Criterion
 from tuneworthy.ways.gap import Gap
 from tuneworthy.ways.sources import (
@@ -141,7 +142,7 @@ class Table:
         errors = self._errors_of(way)
         if errors is None:
             return 1.0 if needed <= 0 else 0.0
-        return chance_of_reduction(needed, errors)
+        return chance_of_reduction(needed, errors.low, errors.likely, errors.high)
 
     def _errors_of(self, way: Way) -> Triangle | None:
         """What a way does to the errors that are left, bounded by passages that aren't found."""
@@ -193,7 +194,7 @@ class Table:
         A trained classifier is an arm of a pilot and isn't counted.
         """
         parts = [
-            combine_chances(
+            combined_chance(
                 self.chances[way.id][target] for way in self.to_try if way.kind != "no_model"
             )
             for target in self.gap.aims
