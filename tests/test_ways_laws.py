@@ -47,24 +47,10 @@ from ways_world import (
 
 EVERYWHERE = pytest.mark.parametrize("source", ["gallery", "expert", "random"])
 
-SIMPLER = (
-    "few_shot",
-    "retrieved_examples",
-    "constrained_output",
-    "prompt_optimisation",
-    "better_retrieval",
-    "decomposition",
-    "reasoning_effort",
-    "other_model",
-    "smaller_model",
-    "tools_and_checks",
-    "plain_classifier",
-    "decision_model",
-    "human_review",
-    "caching",
-    "batching",
-    "self_hosted_untuned",
-    "private_endpoint",
+SIMPLER = tuple(
+    name
+    for name, option in LESSON.options.items()
+    if option.kind != "tuning" and name != "keep_prompt"
 )
 """What could be tried before anything is tuned."""
 
@@ -398,7 +384,7 @@ def stays_inside(case: Mapped, found: Any) -> bool:
     if option == "keep_prompt":
         return str(found.verdict.rule) in ("refused", "met")
     if option in TUNINGS:
-        return at(case, "tuning.service") != "hosted"
+        return bool(at(case, "tuning.service") != "hosted")
     way = way_of_first(found)
     if way is not None and way.kind == "model":
         named = [model for model in case["models"] if model["id"] == way.model]
@@ -1010,7 +996,9 @@ def test_k4_k5_k9_one_dossier_says_one_thing(
     name: str, changes: dict[str, Any], one: str, other: str
 ) -> None:
     text = text_of(judged(made(name, changes)))
-    assert not (one in text and other in text)
+    said = one in text
+    contradicted = other in text
+    assert not (said and contradicted), f"{name}: {one!r} beside {other!r}"
 
 
 def test_k6_k12_k19_the_count_is_no_reason_where_a_target_is_stated() -> None:

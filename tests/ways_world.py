@@ -32,7 +32,9 @@ TARGETS = ("quality", "latency", "cost", "privacy")
 STATED_AS = {"quality": "quality", "latency": "latency_p95_s", "cost": "usd_per_month"}
 """How a case file names the targets that it states."""
 
-TUNINGS = frozenset(LESSON.approaches) | {"distillation"}
+TUNINGS = frozenset(LESSON.approaches) | {
+    name for name, option in LESSON.options.items() if option.kind == "tuning"
+}
 """Steps that tune a model."""
 
 ANSWERS = {"no": 0, "not_yet": 1, "pilot": 2, "yes": 3}
