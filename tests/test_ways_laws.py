@@ -359,23 +359,22 @@ def test_a_step_tried_in_vain_is_followed_by_another_or_by_nothing_left(source: 
     law.judge(at_least=2)
 
 
-INSIDE = frozenset(
+SENDS = frozenset(
     {
-        "private_endpoint",
-        "self_hosted_untuned",
-        "plain_classifier",
-        "tools_and_checks",
-        "human_review",
-        "measure",
-        "label",
-        "settle",
-        "target",
-        "collect_data",
-        "clear_reasons_against",
-        "relax_target",
+        "few_shot",
+        "retrieved_examples",
+        "prompt_optimisation",
+        "decision_model",
+        "reasoning_effort",
+        "decomposition",
+        "batching",
+        "caching",
     }
 )
-"""Steps that send no data to anybody who doesn't have it."""
+"""Steps that send more to whoever runs the model today, or let it keep more.
+
+Work on the index, on the form of the answer and in code of one's own sends nothing new.
+"""
 
 
 def stays_inside(case: Mapped, found: Any) -> bool:
@@ -389,7 +388,7 @@ def stays_inside(case: Mapped, found: Any) -> bool:
     if way is not None and way.kind == "model":
         named = [model for model in case["models"] if model["id"] == way.model]
         return all(m.get("runs") == "own" or "serving" in m for m in named)
-    return option in INSIDE
+    return option not in SENDS | {"other_model", "smaller_model"}
 
 
 def sent_out(case: Mapped) -> Mapped:
@@ -1098,8 +1097,7 @@ def test_k14_data_that_may_not_leave_are_a_target_where_nothing_runs_yet() -> No
     new = {"factors.data_sovereignty": "yes", "today": {}, "models": [], "attempts": []}
     found = judged(made("new", new))
     table = [way for way in found.ways if "privacy" in way.admissible]
-    assert table, "no way is judged by where its data go"
-    assert stays_inside(made("new", new).case, found), told(found)
+    assert table, f"no way is judged by where its data go; {told(found)}"
 
 
 def test_k15_no_step_is_one_that_its_own_row_rules_out() -> None:
