@@ -145,6 +145,11 @@ def pool() -> tuple[tuple[World, Any], ...]:
     return tuple(found)
 
 
+def enough(source: str) -> int:
+    """In how many cases a law has to be held in a quick run; the gallery is small."""
+    return 0 if source == "gallery" else 1
+
+
 # The nine rules, and the default where no target is stated ----------------------------------------
 
 FIRES: dict[str, tuple[dict[str, Any], str, frozenset[str]]] = {
@@ -253,7 +258,7 @@ def test_an_untuned_model_that_meets_every_target_ends_the_case(source: str) -> 
         ends = (after.verdict.answer, after.verdict.rule) == ("no", "met")
         goes_there = way is not None and way.model == rival["id"]
         law.look(ends and goes_there, world, told(after), f"before {told(before)}")
-    law.judge(at_least=3)
+    law.judge(at_least=enough(source))
 
 
 @EVERYWHERE
@@ -268,7 +273,7 @@ def test_a_model_without_cases_ends_nothing(source: str) -> None:
         way = way_of_first(after)
         named = way is not None and way.model == rival["id"]
         law.look(not (after.verdict.rule == "met" and named), world, told(after))
-    law.judge(at_least=2)
+    law.judge(at_least=enough(source))
 
 
 def test_what_a_lab_measured_of_a_listed_model_ends_the_case() -> None:
@@ -306,7 +311,7 @@ def test_every_target_met_today_keeps_the_prompt(source: str) -> None:
         after = judged(alone(world), changed_all(world.case, changes))
         ends = (after.verdict.answer, first_step(after)) == ("no", "keep_prompt")
         law.look(ends, world, told(after))
-    law.judge(at_least=2)
+    law.judge(at_least=enough(source))
 
 
 # Steps -------------------------------------------------------------------------------------------
@@ -356,7 +361,7 @@ def test_a_step_tried_in_vain_is_followed_by_another_or_by_nothing_left(source: 
         law.look(not wrong, world, wrong, " > ".join(went), told(end))
         silent = first_step(end) == "" and end.verdict.rule != "nothing_left"
         law.look(not silent, world, "ends without a step", " > ".join(went), told(end))
-    law.judge(at_least=2)
+    law.judge(at_least=enough(source))
 
 
 SENDS = frozenset(
@@ -411,7 +416,7 @@ def test_no_first_step_sends_out_what_may_not_leave(source: str) -> None:
             case = changed(sent_out(world.case), "tuning.service", service)
             found = judged(world, case)
             law.look(stays_inside(case, found), world, f"{service} tuning", told(found))
-    law.judge(at_least=10)
+    law.judge(at_least=enough(source))
 
 
 @EVERYWHERE
@@ -422,7 +427,7 @@ def test_no_hosted_tuning_of_data_that_may_not_leave(source: str) -> None:
         found = judged(world, case)
         law.look(found.verdict.answer != "pilot" or first_step(found) not in TUNINGS, world,
                  told(found))  # fmt: skip
-    law.judge(at_least=4)
+    law.judge(at_least=enough(source))
 
 
 def test_the_prompt_is_kept_only_where_no_target_is_missed_or_tuning_is_refused() -> None:
@@ -487,7 +492,7 @@ def test_more_strategic_value_never_lowers_an_answer(source: str) -> None:
         for less, more in (("low", "medium"), ("medium", "high")):
             fell = goes_further(found[more], found[less])
             law.look(not fell, world, f"{less}: {told(found[less])}, {more}: {told(found[more])}")
-    law.judge(at_least=10)
+    law.judge(at_least=enough(source))
 
 
 PAYS: dict[str, Any] = {
@@ -509,7 +514,7 @@ def test_strategic_value_moves_nothing_where_money_pays_back(source: str) -> Non
                  for value in (None, "low", "medium", "high")}  # fmt: skip
         answers = {str(value): each.verdict.answer for value, each in found.items()}
         law.look(len(set(answers.values())) == 1, world, str(answers), told(found["low"]))
-    law.judge(at_least=5)
+    law.judge(at_least=enough(source))
 
 
 def looser(case: Mapped, target: str) -> Mapped | None:
@@ -547,7 +552,7 @@ def test_a_looser_target_never_makes_a_way_worse(source: str, target: str) -> No
         if case is not None:
             worse = lowered(as_it_is(world, source), judged(world, case))
             law.look(not worse, world, *worse[:3])
-    law.judge(at_least=0 if source == "gallery" else 1)
+    law.judge(at_least=enough(source))
 
 
 @EVERYWHERE
@@ -571,7 +576,7 @@ def test_more_reviewed_data_never_lowers_tuning(source: str) -> None:
                     law.look(not known or second >= first - 1e-9,  # type: ignore[operator]  # both are known
                              world, f"{name} at {count}: {first} to {second}")  # fmt: skip
             before = found
-    law.judge(at_least=8)
+    law.judge(at_least=enough(source))
 
 
 @EVERYWHERE
@@ -583,7 +588,7 @@ def test_without_anything_to_learn_from_nothing_is_piloted(source: str) -> None:
             continue
         found = judged(alone(world), {**world.case, **nothing})
         law.look(found.verdict.answer != "pilot", world, told(found))
-    law.judge(at_least=3)
+    law.judge(at_least=enough(source))
 
 
 def scaled(amount: Any, by: float) -> Any:
@@ -618,7 +623,7 @@ def test_more_traffic_never_lowers_what_tuning_can_bring(source: str) -> None:
                     if less is not None and more is not None:
                         law.look(more >= less * (1 - 1e-9), world, f"{name} {less} to {more}")
             before = found
-    law.judge(at_least=3)
+    law.judge(at_least=enough(source))
 
 
 def best_tuning(found: Any) -> int:
@@ -639,7 +644,7 @@ def test_a_cheaper_model_that_nobody_measured_never_raises_tuning(source: str) -
         law.look(not goes_further(before, after), world, told(before), told(after))
         ranks = best_tuning(before), best_tuning(after)
         law.look(ranks[1] >= ranks[0], world, f"rank {ranks[0]} to {ranks[1]}")
-    law.judge(at_least=3)
+    law.judge(at_least=enough(source))
 
 
 def sayings(found: Any) -> dict[str, Any]:
@@ -690,7 +695,7 @@ def test_names_and_words_move_nothing(source: str) -> None:
     for world in worlds_of(source, "words"):
         moved = apart(as_it_is(world, source), judged(world, reworded(world.case)))
         law.look(not moved, world, *moved[:3])
-    law.judge(at_least=5)
+    law.judge(at_least=enough(source))
 
 
 def backwards(value: Any) -> Any:
@@ -719,7 +724,7 @@ def test_orders_and_repetitions_move_nothing(source: str) -> None:
     for world in worlds_of(source, "orders"):
         moved = apart(as_it_is(world, source), judged(world, reordered(world.case)))
         law.look(not moved, world, *moved[:3])
-    law.judge(at_least=5)
+    law.judge(at_least=enough(source))
 
 
 @given(cases)
@@ -752,7 +757,7 @@ def test_an_answer_turns_exactly_what_it_is_said_to_turn(source: str) -> None:
                      *map(told, after))  # fmt: skip
             inside = answers <= {*before.reach.answers, "open", before.verdict.answer}
             law.look(inside or state != "unknown", world, f"{name} leaves the reach", str(answers))
-    law.judge(at_least=16)
+    law.judge(at_least=enough(source))
 
 
 # Silence -----------------------------------------------------------------------------------------
@@ -810,7 +815,7 @@ def test_silence_gives_at_most_what_the_favourable_statement_gives(source: str, 
             law.look(bool(named), world, told(silent), f"conditions {silent.verdict.conditions}")
         ended = judged(world, changed_all(world.case, no))
         law.look(ended.verdict.answer not in ("pilot", "yes"), world, f"a no: {told(ended)}")
-    law.judge(at_least=4)
+    law.judge(at_least=enough(source))
 
 
 @pytest.mark.parametrize("about", SILENCES)
@@ -1227,4 +1232,4 @@ def test_headline_line_of_what_to_do_and_first_step_are_one(source: str) -> None
         ask = found.ask
         low, high = number_of(ask.low), number_of(ask.high)
         law.look(low is None or high is None or low <= high, world, f"ask {low} to {high}")
-    law.judge(at_least=5)
+    law.judge(at_least=enough(source))

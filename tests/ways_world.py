@@ -106,7 +106,7 @@ SOURCES: dict[str, Callable[[], tuple[World, ...]]] = {
     "expert": expert,
     "random": made_up,
 }
-QUICK_SHARE = {"gallery": 3, "expert": 4, "random": 30}
+QUICK_SHARE = {"gallery": 4, "expert": 5, "random": 40}
 """Of so many cases a quick run takes one for each law, and each law others."""
 
 
