@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -25,9 +26,9 @@ from internals import (
     run,
 )
 from tuneworthy import Dossier, decide, load_case, load_framework
+from ways_world import EXPERT, NO_SHARED, expert_rows
 
 PROJECT = Path(__file__).resolve().parents[1]
-EXPERT = PROJECT.parent / "shared" / "expert-cases"
 GALLERY = sorted((PROJECT / "examples").glob("*/case.yaml"))
 LESSON = load_framework("lesson")
 DAY = date(2026, 11, 24)
@@ -560,22 +561,90 @@ def test_doing_what_it_would_take_gets_to_a_pilot(path: Path) -> None:
 # The expert cases ------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not EXPERT.is_dir(), reason="the shared materials are not beside this project")
-def test_expert_cases_get_the_answer_and_the_first_step_that_an_engineer_signs() -> None:
-    every = yaml.safe_load((EXPERT / "expected.yaml").read_text(encoding="utf-8"))
-    wanted = [row for row in every if row["id"][0] in "cx"]  # the ones it was built beside
-    answers = firsts = 0
-    for one in wanted:
-        case = load_case(EXPERT / one["id"])
-        found = decide(case, framework_of(case), as_of=date(2026, 11, 26))
-        holds(found)
-        allowed = ["no" if answer is False else answer for answer in one["answer"]]
-        answers += found.verdict.answer in allowed
-        firsts += steps(found)[0] in one["first"]
-        assert steps(found)[0] not in one["never"], one["id"]
-    assert len(wanted) == 14
-    assert answers >= 13
-    assert firsts >= 12
+KNOWN_MISSES: dict[str, str] = {}
+"""Cases whose answer or first step an engineer would not sign, with why it isn't had yet."""
+
+MOST_MISSES = 5
+ALSO = {"measure": ("label", "settle", "target"), "collect_data": ("label",)}
+"""Steps that are one and the same to whoever signed."""
+
+OPEN_ROWS = expert_rows(held_out=False) if EXPERT.is_dir() else []
+ONE_BY_ONE = pytest.mark.parametrize(
+    "row",
+    [pytest.param(row, id=row["id"]) for row in OPEN_ROWS]
+    or [pytest.param({}, id="none", marks=pytest.mark.skip(reason=NO_SHARED))],
+)
+
+
+class Score(NamedTuple):
+    """How one case does against what an engineer signs."""
+
+    answer: bool
+    first: bool
+    harmful: bool
+    told: str
+
+
+def score_of(row: dict[str, Any]) -> Score:
+    """The score of one expert case, as their own ``score.py`` reckons it."""
+    case = load_case(EXPERT / row["id"])
+    found = decide(case, framework_of(case), as_of=date(2026, 11, 30))
+    answers = ["no" if answer is False else answer for answer in row["answer"]]
+    allowed = {*row["first"], *(also for name in row["first"] for also in ALSO.get(name, ()))}
+    stepless = isinstance(found.recommendation, Unknown) or not found.recommendation.steps
+    first = "" if stepless else steps(found)[0]
+    return Score(
+        answer=found.verdict.answer in answers,
+        first=first in allowed or (stepless and bool({"keep_prompt", "measure"} & allowed)),
+        harmful=first in row["never"],
+        told=f"{found.verdict.answer} of {answers}, first {first} of {sorted(allowed)}; "
+        f"{row['because']}",
+    )
+
+
+@ONE_BY_ONE
+def test_an_expert_case_gets_the_answer_and_the_first_step_that_an_engineer_signs(
+    row: dict[str, Any],
+) -> None:
+    score = score_of(row)
+    assert not score.harmful, score.told
+    right = score.answer and score.first
+    if row["id"] in KNOWN_MISSES:
+        assert not right, f"no miss any more: take {row['id']} off the list"
+    else:
+        assert right, score.told
+
+
+def test_few_expert_cases_are_missed() -> None:
+    known = {row["id"] for row in OPEN_ROWS}
+    assert len(KNOWN_MISSES) <= MOST_MISSES
+    assert not OPEN_ROWS or KNOWN_MISSES.keys() <= known
+
+
+@pytest.mark.skipif(not EXPERT.is_dir(), reason=NO_SHARED)
+def test_the_expert_cases_that_nobody_looked_at_are_judged_as_well() -> None:
+    """Every third case; what it says of one of them is never shown."""
+    scores: list[Score] = []
+    rows = expert_rows(held_out=True)
+    for row in rows:
+        with contextlib.suppress(Exception):  # an error would name the case: it counts as a miss
+            scores.append(score_of(row))
+    judged_at_all = len(scores)
+    answers = sum(score.answer for score in scores)
+    firsts = sum(score.first for score in scores)
+    harmful = sum(score.harmful for score in scores)
+    came = f"{answers} answers, {firsts} first steps and {harmful} harmful of {len(rows)}"
+    del scores, rows
+    assert judged_at_all == 20, came
+    assert harmful == 0, came
+    assert answers >= 18, came
+    assert firsts >= 17, came
+
+
+@ONE_BY_ONE
+def test_no_expert_case_contradicts_itself(row: dict[str, Any]) -> None:
+    case = load_case(EXPERT / row["id"])
+    holds(decide(case, framework_of(case), as_of=date(2026, 11, 30)))
 
 
 # What a person and a script read ------------------------------------------------------------------
