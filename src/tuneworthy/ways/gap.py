@@ -111,6 +111,15 @@ class Gap:
             return None
         return reduction_from(self.quality.value, wanted) or 0.0
 
+    @cached_property
+    def needed_by_code(self) -> float:
+        """The same for what only code can promise, be it wanted or not; 1 where nobody knows."""
+        code = self.facts.framework.threshold("asks_for_code")
+        wanted = self.criterion.quality_floor
+        if code is None or wanted is None or self.quality is None:
+            return 1.0
+        return reduction_from(self.quality.value, max(wanted, code)) or 0.0
+
     # Where the gap comes from.
 
     @cached_property

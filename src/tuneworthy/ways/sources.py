@@ -268,6 +268,7 @@ def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way
         state=state,  # type: ignore[arg-type]  # one of its three words
         figures=figures,
         errors=None if prospect.ruled_out else prospect.errors,
+        strict_errors=prospect.strict_errors,
         moves=rule.moves if prospect.moves is None else prospect.moves,
         hours=as_range(rule.effort_hours),
         weeks=as_range(rule.weeks),

@@ -142,7 +142,13 @@ class Table:
         errors = self._errors_of(way)
         if errors is None:
             return 1.0 if needed <= 0 else 0.0
-        return chance_of_reduction(needed, errors.low, errors.likely, errors.high)
+        chance = chance_of_reduction(needed, errors.low, errors.likely, errors.high)
+        strict = way.strict_errors
+        if strict is None:
+            return chance
+        # at the least of what asks for code, so that a looser target never lowers the chance
+        by_code = self.gap.needed_by_code
+        return max(chance, chance_of_reduction(by_code, strict.low, strict.likely, strict.high))
 
     def _errors_of(self, way: Way) -> Triangle | None:
         """What a way does to the errors that are left, bounded by passages that aren't found."""

@@ -22,6 +22,8 @@ class Prospect(NamedTuple):
 
     because: str
     errors: Triangle | None = None
+    strict_errors: Triangle | None = None
+    """The same where so much is asked for that only code can promise it."""
     moves: Moves | None = None  #: None for the usual ones of the framework.
     bill: Range | None = None  #: USD a month with it, where traffic and prices tell.
     private: bool = False  #: Whether data stay inside with it.
@@ -100,13 +102,13 @@ def tools_and_checks(gap: Gap, rule: OptionRule) -> Prospect:
         fewer = Move.model_construct(low=0.4, high=0.9)
         moves: Moves = {"latency": fewer, "cost": fewer}
         because = "nobody chose which tools a request needs, and fewer of them make it shorter"
-        return Prospect(because, situated(rule, "selection"), moves)
+        return Prospect(because, situated(rule, "selection"), moves=moves)
     code = gap.facts.framework.threshold("asks_for_code")
     wanted = gap.criterion.limits.get("quality", 0.0)
+    because = "some of what goes wrong may be looked up or checked in code"
     if code is not None and wanted >= code:
         because = f"{share(wanted)} is wanted, which only code that computes or checks can promise"
-        return Prospect(because, situated(rule, "exact"))
-    return Prospect("some of what goes wrong may be looked up or checked in code", rule.errors)
+    return Prospect(because, rule.errors, situated(rule, "exact"))
 
 
 @option()

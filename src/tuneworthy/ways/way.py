@@ -79,6 +79,7 @@ class Way:
     model: str = ""
     figures: Mapping[FigureId, Known] = field(default_factory=dict)
     errors: Triangle | None = None
+    strict_errors: Triangle | None = None  #: The same where only code can promise so much.
     moves: Moves = field(default_factory=dict)
     hours: Range | None = None
     weeks: Range | None = None
