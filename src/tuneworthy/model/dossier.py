@@ -9,10 +9,27 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
-from tuneworthy.model.base import LateRecord, LazyRecord, Range, Record, State, Unknown, json_text
+from tuneworthy.model.base import (
+    LateRecord,
+    LazyRecord,
+    Range,
+    Record,
+    State,
+    Strings,
+    Unknown,
+    json_text,
+)
 from tuneworthy.model.case import Amount, CaseDecision, Prices
 from tuneworthy.model.evidence import Evidence, Extent, PilotCard, Series, TargetState
-from tuneworthy.model.framework import Band, JudgementRule, OptionKind, Outcome, Risk, TargetId
+from tuneworthy.model.framework import (
+    Band,
+    CauseId,
+    JudgementRule,
+    OptionKind,
+    Outcome,
+    Risk,
+    TargetId,
+)
 from tuneworthy.model.precedents import PrecedentsResult
 
 Source = Literal["stated", "measured", "assumed"]
@@ -690,6 +707,23 @@ class TrainingResult(LateRecord):
     unreviewed: int  #: Candidates of logs that nobody reviewed; none of them is in it.
 
 
+class FailureResult(Record):
+    """A cause of failures: how many have it, and what can help."""
+
+    cause: CauseId
+    title: str
+    n: int  #: Failures with it; 0 where it is only said that it leads.
+    share: float | Unknown  #: Of all failures whose cause is known.
+    low: float  #: Lower end of the 95% interval of the share.
+    high: float  #: Upper end.
+    grade: Literal["measured", "stated"]  #: Read failure by failure, or said by a person.
+    helped_by: Strings  #: Options and kinds of tuning that can remove such a failure.
+    quality_at_most: Number
+    """Quality if every failure with it went, at the upper end of its share; unknown where nothing
+    that is tried on the system helps."""
+    says: str  #: What helps, or what it says of the measured quality.
+
+
 class Dossier(LazyRecord):
     """Everything Tuneworthy has to say about a case.
 
@@ -731,6 +765,8 @@ class Dossier(LazyRecord):
     one_off: Literal[True] | None = None  #: Only for a job that runs once.
     decision: CaseDecision | None = None  #: Only where the case names one.
     pilot: PilotCard | None = None  #: The card of the last pilot; only where one has ended.
+    failures: tuple[FailureResult, ...] = ()
+    """Why answers are wrong, the commonest cause first; only where that is known."""
 
     def to_dict(self) -> dict[str, Any]:
         """The object as plain JSON values."""
@@ -738,6 +774,8 @@ class Dossier(LazyRecord):
         for name in ("training", "one_off", "decision", "pilot"):
             if data[name] is None:
                 del data[name]
+        if not data["failures"]:
+            del data["failures"]
         return data
 
     def to_json(self) -> str:

@@ -431,6 +431,37 @@ class OptionRule(FileRecord):
     dated: date | None = None  #: When that was.
 
 
+CauseId = Literal[
+    "passage_not_found",
+    "passage_misread",
+    "fact_not_given",
+    "reasoning",
+    "format",
+    "house_convention",
+    "style",
+    "wrong_tool",
+    "instruction_ignored",
+    "cut_off",
+    "wrong_reference",
+    "ambiguous_question",
+]
+"""Why an answer is wrong: a closed list. Of the last two it isn't the answer that is at fault."""
+
+CAUSES: tuple[CauseId, ...] = get_args(CauseId)
+
+
+class FailureCause(FileRecord):
+    """Why an answer may be wrong, and what can remove such a failure."""
+
+    title: Name  #: What it is called.
+    means: Text  #: When a failure has this cause, in one sentence.
+    helped_by: tuple[Ident, ...] = ()
+    """Options and kinds of tuning that can remove such a failure; all others remove none. One that
+    this framework hasn't is left out: who extends another may have fewer options."""
+    source: Text  #: Who says so.
+    dated: date  #: When that was.
+
+
 JudgementRule = Literal["need", "cheaper_first", "dead_end", "cannot_coexist", "refuted", "proven"]
 
 
@@ -483,6 +514,8 @@ class Framework(FileRecord):
     goals: dict[Ident, GoalRule] = {}  #: Goal to approach.
     approaches: dict[Ident, ApproachRule] = {}  #: Kinds of tuning.
     options: dict[Ident, OptionRule] = {}  #: What else can be done.
+    causes: dict[CauseId, FailureCause] = {}
+    """Why answers are wrong, in the order of asking; without it failures aren't analyzed."""
     judgement: dict[JudgementRule, DepartureRule] = {}
     """Rules that may move the answer away from the count; one that is left out is off."""
     models: ModelStrengths | None = None  #: What models are said to be good at.
