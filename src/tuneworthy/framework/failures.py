@@ -20,7 +20,7 @@ from tuneworthy.stats.failures import (
     most_of,
     share_interval,
 )
-from tuneworthy.words import counted, listing, quality, quality_interval
+from tuneworthy.words import counted, quality, quality_interval
 
 FAILURE_CAUSES = "failure_causes"
 """The measurement that holds how many failures have each cause: people's word on drawn ones."""
@@ -240,7 +240,7 @@ def _says(
     named = [rule.title for rule in untuned][:_NAMED]
     if any(name in framework.approaches for name in helped_by):
         named.append("tuning")
-    return listing(named)
+    return ", ".join(named)
 
 
 def _noise_text(analysis: FailureAnalysis) -> str:
