@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +19,7 @@ from tuneworthy.stats.failures import draw_alike
 
 if TYPE_CHECKING:
     from tuneworthy.intake.measure import Progress
+    from tuneworthy.lab.causes import PreparedCauses
 
 FEWEST = 30  #: Failures that make shares worth reading; with fewer held-out cases are read too.
 _NO_QUALITY = Unknown(ask="score some of its answers")
@@ -167,3 +168,22 @@ def _drawn(failure: _LabFailure, entries: Mapping[str, EvalCase]) -> DrawnFailur
         contexts=tuple(CasePassage(text=mask(passage.text)) for passage in passages),
     )
     return DrawnFailure(case=asked, output=failure.output)
+
+
+def prepare_proposals(
+    source: str | Path, draw: FailureDraw, model: str, to: Collection[str] = ()
+) -> PreparedCauses:
+    """The calls in which a model proposes a cause for each drawn failure; nothing is sent."""
+    from tuneworthy.lab.causes import prepare_causes
+
+    case = load_case(source)
+    return prepare_causes(case, draw, framework_of(case).causes, model, to=to)
+
+
+def keep_proposals(ready: PreparedCauses, *, cap_usd: float) -> FailureDraw:
+    """Have the model propose, and keep what it says beside the failures; people see it there."""
+    from tuneworthy.lab.causes import propose_causes
+
+    draw = propose_causes(ready, cap_usd=cap_usd)
+    stores.written_draw.write(ready.case, draw)
+    return draw

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from tuneworthy.errors import CaseError, InputError, argument
 from tuneworthy.files import stores
+from tuneworthy.files.case import case_path
 from tuneworthy.files.disk import write_new
 from tuneworthy.files.evalset import named_evalset, read_table, table_csv, table_json_lines
 from tuneworthy.labelling.failures import record_causes
@@ -72,14 +73,21 @@ def export_sheet(source: str | Path, task: LabelTask, form: str) -> str:
     return table_json_lines(COLUMNS, rows)
 
 
-SHEET = "failures.csv"  #: Where a sheet of failures lies beside its case.
+def sheet_path(source: str | Path, labeller: str, output: str | None = None) -> Path:
+    """Where a labeller's sheet of failures lies: beside the case, where no other place is named."""
+    if output is not None:
+        return Path(output)
+    name = "failures.csv" if labeller == ME else f"failures-{stores.labeller_name(labeller)}.csv"
+    return case_path(source).parent / name
 
 
-def new_sheet(source: str | Path, labeller: str, output: str | Path | None = None) -> str:
-    """Write what is left to say of the drawn failures beside the case, and say where.
+ME = "me"  #: The labeller where nobody is named.
 
-    A sheet that is there by its usual name stays as it is, as somebody may be filling it in; empty
-    where nothing is left.
+
+def new_sheet(source: str | Path, labeller: str, output: str | None = None) -> str:
+    """Write what is left to say of the drawn failures, and say where; empty where nothing is.
+
+    A sheet that is there by its usual name stays as it is: somebody may be filling it in.
 
     Raises:
         OutputError: If the named file is there.
@@ -88,12 +96,10 @@ def new_sheet(source: str | Path, labeller: str, output: str | Path | None = Non
     queue = open_queue(source, task)
     if queue.done == len(queue.items):
         return ""
-    folder = queue.case.folder
-    assert folder is not None  # its failures are kept beside it
-    path = folder / SHEET if output is None else Path(output)
-    if output is None and os.path.lexists(path):
-        return str(path)
-    write_new(path, export_sheet(source, task, "csv"))
+    path = sheet_path(source, labeller, output)
+    is_there = os.path.lexists(path)
+    if output is not None or not is_there:
+        write_new(path, export_sheet(source, task, "csv"))
     return str(path)
 
 
