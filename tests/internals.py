@@ -12,6 +12,7 @@ from tuneworthy import errors as errors_room
 from tuneworthy import pipeline as pipeline_room
 from tuneworthy import scoring as scoring_room
 from tuneworthy import words as words_room
+from tuneworthy.cases import failures as cases_failures
 from tuneworthy.cases import judging as cases_judging
 from tuneworthy.cases import portfolio as cases_portfolio
 from tuneworthy.cases import reports as workspace_reports
@@ -32,6 +33,7 @@ from tuneworthy.files import stores as files_stores
 from tuneworthy.files.case import read_case
 from tuneworthy.files.evalset import read_evalset
 from tuneworthy.files.stores import append_label, read_evidence, read_versions
+from tuneworthy.framework import failures as framework_failures
 from tuneworthy.framework import load as framework_load
 from tuneworthy.framework import schema as framework_schemas
 from tuneworthy.framework import tally as framework_tally
@@ -44,6 +46,7 @@ from tuneworthy.interview import pages as interview_pages
 from tuneworthy.interview import questions as interview_questions
 from tuneworthy.interview.questions import next_ask, part_asks
 from tuneworthy.interview.start import start_case
+from tuneworthy.lab import causes as lab_causes
 from tuneworthy.lab import ceiling as lab_ceiling
 from tuneworthy.lab import judge as lab_judge
 from tuneworthy.lab import plan as lab_plan
@@ -166,6 +169,7 @@ from tuneworthy.scoring.worker import Worker
 from tuneworthy.stats import agreement as stats_agreement
 from tuneworthy.stats import clustered as stats_clustered
 from tuneworthy.stats import compare as stats_compare
+from tuneworthy.stats import failures as stats_failures
 from tuneworthy.stats import forecast as stats_forecast
 from tuneworthy.stats import intervals as stats_intervals
 from tuneworthy.stats.clustered import Estimate, share

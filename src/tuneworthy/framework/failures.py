@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tuneworthy.model.base import Interval, Unknown
-from tuneworthy.model.case import Case
+from tuneworthy.model.case import Case, overlaps
 from tuneworthy.model.dossier import FailureResult
 from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import CAUSES, CauseId, FailureCause, Framework
@@ -102,7 +102,7 @@ def failures_of(
     """
     if not framework.causes:
         return None
-    read = ledger.get(FAILURE_CAUSES)
+    read = None if _is_supposed(case) else ledger.get(FAILURE_CAUSES)
     if read is not None and not isinstance(read.value, Unknown):
         return _measured(read, case, framework)
     stated = case.failures
@@ -123,6 +123,11 @@ def failures_of(
         target=_target(case),
         cases=_stated_cases(case),
     )
+
+
+def _is_supposed(case: Case) -> bool:
+    """Whether somebody asks what other failures would mean: nothing overrules that."""
+    return any(overlaps(path, "failures") for path in case.origin.assumed)
 
 
 def _measured(read: Evidence, case: Case, framework: Framework) -> FailureAnalysis | None:

@@ -710,7 +710,7 @@ class TrainingResult(LateRecord):
 class FailureResult(Record):
     """A cause of failures: how many have it, and what can help."""
 
-    cause: CauseId
+    cause: CauseId  #: Its id in the framework.
     title: str
     n: int  #: Failures with it; 0 where it is only said that it leads.
     share: float | Unknown  #: Of all failures whose cause is known.
