@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from answering import answer_in, evaluated
 from internals import (
+    CeilingResult,
     Fake,
     Request,
     Unknown,
@@ -440,7 +441,10 @@ def test_failures_of_the_best_arm_leave_held_out_cases_alone_where_there_are_eno
     library: Path,
 ) -> None:
     (kept,) = runs_labs.kept_runs(load_case(library))
-    best = kept.result.best
+    result = kept.result
+    assert isinstance(result, CeilingResult)
+    assert not isinstance(result.reported, Unknown)
+    best = result.best
     _, select = runs_labs.graded_cases(load_case(library), kept, best, "wrong", "select")
     _, report = runs_labs.graded_cases(load_case(library), kept, best, "wrong", "report")
     draw = cases_failures.draw_failures(library, n=40, seed=0)
@@ -452,7 +456,7 @@ def test_failures_of_the_best_arm_leave_held_out_cases_alone_where_there_are_eno
     wrong = {row.id for row in (*select, *report)}
     assert {failure.case.id for failure in draw.drawn} <= wrong
     assert all(failure.output == "no idea" for failure in draw.drawn)
-    assert draw.quality == kept.result.reported.value
+    assert draw.quality == result.reported.value
 
 
 # On the page ------------------------------------------------------------------------------------
@@ -465,14 +469,15 @@ def test_the_page_takes_a_cause_with_one_key_and_adds_it_to_the_evidence(logged:
     cases_failures.draw_failures(logged, n=30, seed=0)
     assert "30 failures are drawn" in Seen(client.get(home).text).text
     address = f"{home}/next?kind=failure&labeller=ada"
+    hidden: dict[str, str] = {}
     for _ in range(30):
         seen = Seen(client.get(address).text)
         keys = {b["data-key"]: b["value"] for b in seen.all("button") if b.get("data-key")}
         assert set(keys.values()) == {*CAUSES}
         assert not {"s", "b"} & {*keys}  # these skip and go back
-        hidden = {i["name"]: i["value"] for i in seen.all("input") if i.get("type") == "hidden"}
-        data = {**hidden, "said": keys["5"]}
-        answer = client.post(f"{home}/said", data=data)
+        fields = (each for each in seen.all("input") if each.get("type") == "hidden")
+        hidden = {str(each["name"]): str(each["value"]) for each in fields}
+        answer = client.post(f"{home}/said", data={**hidden, "said": str(keys["5"])})
         assert answer.status_code == 303, answer.text
         address = answer.headers["location"]
     assert counts_in(logged) == {"format": 30}
