@@ -17,6 +17,7 @@ from answering import answer_in, evaluated
 from internals import (
     CeilingResult,
     Fake,
+    LabelTask,
     Request,
     Unknown,
     cases_failures,
@@ -25,6 +26,7 @@ from internals import (
     interview_questions,
     lab_causes,
     lab_ceiling,
+    labelling_queue,
     model_base,
     model_framework,
     prepare,
@@ -34,7 +36,7 @@ from internals import (
     wilson,
 )
 from lab_world import folder_of, known
-from tuneworthy import CaseError, InputError, decide, load_case, load_framework
+from tuneworthy import CaseError, FrameworkError, InputError, decide, load_case, load_framework
 from web_world import DAY, Seen, a_client, a_site
 
 CAUSES = model_framework.CAUSES
@@ -124,6 +126,18 @@ def test_every_cause_of_the_lesson_is_helped_by_what_the_lesson_has() -> None:
     for name, cause in LESSON.causes.items():
         assert {*cause.helped_by} <= there, name
         assert bool(cause.helped_by) is (name not in ("wrong_reference", "ambiguous_question"))
+
+
+def test_a_framework_has_every_cause_or_none() -> None:
+    own = {"extends": "lesson", "name": "ours"}
+    none = load_framework({**own, "causes": {}})
+    case = load_case({"name": "a case", "failures": SKETCH})
+    assert framework_failures.failures_of(case, {}, none) is None
+    cause = {"title": "format", "means": "the form", "source": "ours", "dated": "2026-11-30"}
+    with pytest.raises(FrameworkError, match="the list is closed"):
+        load_framework({**own, "causes": {"format": cause}})
+    with pytest.raises(FrameworkError):
+        load_framework({**own, "causes": {"formt": cause}})
 
 
 def test_an_option_removes_at_most_the_failures_it_helps() -> None:
@@ -485,6 +499,20 @@ def test_the_page_takes_a_cause_with_one_key_and_adds_it_to_the_evidence(logged:
     assert [run.evidence[0].value for run in runs] == [10, 20, 30]
     data = {**hidden, "said": "none of these"}
     assert client.post(f"{home}/said", data=data).status_code == 422
+
+
+def test_what_is_settled_on_the_page_counts(logged: Path) -> None:
+    cases_failures.draw_failures(logged, n=30, seed=0)
+    for name, cause in (("ada", "format"), ("bob", "style")):
+        queue = labelling_queue.open_queue(logged, LabelTask("failure", name))
+        queue.label(queue.open_after(), cause)
+    client = a_client(a_site(logged.parent))
+    home = "/cases/orders/label"
+    seen = Seen(client.get(f"{home}/next?kind=settle").text)
+    fields = (each for each in seen.all("input") if each.get("type") == "hidden")
+    hidden = {str(each["name"]): str(each["value"]) for each in fields}
+    assert client.post(f"{home}/said", data={**hidden, "said": "style"}).status_code == 303
+    assert counts_in(logged) == {"style": 1}
 
 
 # Proposed by a model ----------------------------------------------------------------------------

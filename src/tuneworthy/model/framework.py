@@ -515,7 +515,8 @@ class Framework(FileRecord):
     approaches: dict[Ident, ApproachRule] = {}  #: Kinds of tuning.
     options: dict[Ident, OptionRule] = {}  #: What else can be done.
     causes: dict[CauseId, FailureCause] = {}
-    """Why answers are wrong, in the order of asking; without it failures aren't analyzed."""
+    """Why answers are wrong, in the order of asking: all twelve, or none, and then failures aren't
+    analyzed."""
     judgement: dict[JudgementRule, DepartureRule] = {}
     """Rules that may move the answer away from the count; one that is left out is off."""
     models: ModelStrengths | None = None  #: What models are said to be good at.
@@ -589,6 +590,10 @@ def _check_references(framework: Framework) -> None:
         if option.variant_of is not None and option.variant_of not in framework.options:
             what = f'makes "{name}" a variant of "{option.variant_of}", which is no option'
             raise wrong(what, "name one of its options")
+    lacking = [cause for cause in CAUSES if cause not in framework.causes]
+    if framework.causes and lacking:
+        what = f'lacks the cause "{lacking[0]}"'
+        raise wrong(what, "the list is closed: give all twelve, or leave causes out")
     for name, measure in framework.measures.items():
         if measure.about not in framework.asked and measure.about not in framework.signals:
             what = f'measures "{name}" for "{measure.about}", which it doesn\'t ask'

@@ -117,7 +117,7 @@ def said(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
     try:
         better = answer.why if answer.said == "reject" else answer.better.replace("\r\n", "\n")
         queue.label(answer.item, answer.said, better)
-        if answer.kind == "failure":
+        if queue.items[answer.item].task == "failure":  # also one that is settled
             record_now_and_then(queue.case, queue.done, len(queue.items))
     except ConflictError as caught:
         return _question(of, answer, queue, queue.open_after(), 409, caught.what)
