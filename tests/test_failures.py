@@ -134,7 +134,7 @@ def test_a_framework_has_every_cause_or_none() -> None:
     case = load_case({"name": "a case", "failures": SKETCH})
     assert framework_failures.failures_of(case, {}, none) is None
     cause = {"title": "format", "means": "the form", "source": "ours", "dated": "2026-11-30"}
-    with pytest.raises(FrameworkError, match="the list is closed"):
+    with pytest.raises(FrameworkError, match="The list is closed"):
         load_framework({**own, "causes": {"format": cause}})
     with pytest.raises(FrameworkError):
         load_framework({**own, "causes": {"formt": cause}})
