@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from tuneworthy.verdict.approaches import approaches
-
 from faulty import Fake, Manners
 from tuneworthy import cli as cli_module
 from tuneworthy import cli as cli_room
@@ -14,6 +12,10 @@ from tuneworthy import errors as errors_room
 from tuneworthy import pipeline as pipeline_room
 from tuneworthy import scoring as scoring_room
 from tuneworthy import words as words_room
+from tuneworthy.answers import count as answers_count
+from tuneworthy.answers import facts as answers_facts
+from tuneworthy.answers import weigh as answers_weigh
+from tuneworthy.cases import failures as cases_failures
 from tuneworthy.cases import judging as cases_judging
 from tuneworthy.cases import portfolio as cases_portfolio
 from tuneworthy.cases import reports as workspace_reports
@@ -34,6 +36,7 @@ from tuneworthy.files import stores as files_stores
 from tuneworthy.files.case import read_case
 from tuneworthy.files.evalset import read_evalset
 from tuneworthy.files.stores import append_label, read_evidence, read_versions
+from tuneworthy.framework import failures as framework_failures
 from tuneworthy.framework import load as framework_load
 from tuneworthy.framework import schema as framework_schemas
 from tuneworthy.framework import tally as framework_tally
@@ -46,6 +49,7 @@ from tuneworthy.interview import pages as interview_pages
 from tuneworthy.interview import questions as interview_questions
 from tuneworthy.interview.questions import next_ask, part_asks
 from tuneworthy.interview.start import start_case
+from tuneworthy.lab import causes as lab_causes
 from tuneworthy.lab import ceiling as lab_ceiling
 from tuneworthy.lab import judge as lab_judge
 from tuneworthy.lab import plan as lab_plan
@@ -170,6 +174,7 @@ from tuneworthy.stats import agreement as stats_agreement
 from tuneworthy.stats import clustered as stats_clustered
 from tuneworthy.stats import compare as stats_compare
 from tuneworthy.stats import effects as stats_effects
+from tuneworthy.stats import failures as stats_failures
 from tuneworthy.stats import forecast as stats_forecast
 from tuneworthy.stats import intervals as stats_intervals
 from tuneworthy.stats.clustered import Estimate, share
@@ -202,9 +207,7 @@ from tuneworthy.training import trainers as training_trainers
 from tuneworthy.training.hosted import HostedTrainer
 from tuneworthy.training.trainers import TrainingWork
 from tuneworthy.training.watch import watch
-from tuneworthy.answers import facts as answers_facts
-from tuneworthy.answers import count as answers_count
-from tuneworthy.answers import weigh as answers_weigh
+from tuneworthy.verdict.approaches import approaches
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.web import app as web_app
 from tuneworthy.web import guard as web_guard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from internals import Range, Recommendation, Unknown, model_dossier, answers_facts
+from internals import Range, Recommendation, Unknown, answers_facts, model_dossier
 from tuneworthy import Dossier
 
 ASK = "ask whoever knows"

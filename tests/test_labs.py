@@ -38,6 +38,7 @@ from internals import (
     Scores,
     Stand,
     Unknown,
+    answers_weigh,
     ceiling_rows,
     echo,
     files_evalset,
@@ -52,7 +53,6 @@ from internals import (
     quoted,
     schema,
     scorer_for,
-    answers_weigh,
 )
 from internals import lab_ceiling as api
 from internals import run as command

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brute
-from internals import Range, State, compile_rules, framework_tally, model_framework, answers_count
+from internals import Range, State, answers_count, compile_rules, framework_tally, model_framework
 from internals import framework_tally as tally_module
 from tuneworthy import Framework, decide, load_case, load_framework, verdicts
 

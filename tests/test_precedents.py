@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from internals import (
     State,
     Unknown,
+    answers_weigh,
     compile_rules,
     framework_load,
     framework_of,
@@ -33,7 +34,6 @@ from internals import (
     run,
     sections_precedents,
     shipped_index,
-    answers_weigh,
 )
 from tuneworthy import Dossier, decide, load_case, load_framework
 

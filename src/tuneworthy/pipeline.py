@@ -30,6 +30,7 @@ from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_ca
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
 from tuneworthy.files.stores import read_pilot, training_record
 from tuneworthy.framework.ends import end_day, serves_until
+from tuneworthy.framework.failures import failure_results, failures_of
 from tuneworthy.framework.load import NAMES, load_document, load_named, published_counts, services
 from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
@@ -216,6 +217,7 @@ def decide(
         one_off=stated.one_off or None,
         pilot=(ended := read_pilot(stated)) and ended.card,
         decision=stated.decision if stated.decision != CaseDecision() else None,
+        failures=failure_results(failures_of(case, ledger, framework), framework),
     )
 
 

@@ -234,6 +234,7 @@ def measure(
     "tuneworthy evalset export my-case --labeller ada --output ada.csv",
     "tuneworthy evalset import ada.csv my-case",
     "tuneworthy evalset agreement my-case",
+    "tuneworthy evalset failures my-case",
     first="build",
 )
 def evalset() -> None:
@@ -439,3 +440,81 @@ def agreement(case: str) -> None:
     from tuneworthy.report.sections.evalset import agreement_document
 
     opt.show(agreement_document(agreed(case), folder=case))
+
+
+@opt.command(
+    "tuneworthy evalset failures my-case",
+    "tuneworthy evalset failures my-case --labeller ada --output ada.csv",
+    "tuneworthy evalset failures my-case --propose-with openai:gpt-5 --budget 1",
+    "tuneworthy evalset failures my-case --from failures.csv",
+    of=evalset,
+)
+@opt.case_argument
+@opt.option("--from SHEET", "Read a sheet back whose column label is filled in.", "sheet")
+@opt.number("--n", 30, 50, 40, "Draw N failures; all, where there are fewer.")
+@opt.option("--labeller NAME", "Label under this name.", default="me")
+@opt.flag("--new-draw", "Draw others in their place; what was said of those stays in its file.")
+@opt.seed_for("Draw by this seed.")
+@opt.mapping_option
+@opt.option(
+    "--propose-with MODEL", "Have this model of CASE propose causes, which people confirm or not."
+)
+@opt.budget_option("asking that model may cost, earlier runs included")
+@opt.to_option
+@opt.flag("--dry-run", "Show what that would cost, and send nothing.")
+@opt.option("--output FILE", "Write the sheet here.  [default: failures.csv next to the case]")
+def failures(
+    case: str,
+    sheet: str | None,
+    labeller: str,
+    new_draw: bool,
+    output: str | None,
+    propose_with: str | None,
+    budget: float,
+    to: tuple[str, ...],
+    dry_run: bool,
+    **options: Any,
+) -> None:
+    """Draw failures of CASE to be read, and show what goes wrong.
+
+    Failures of what runs, by the scores in its logs; else of the best arm of the last lab. Kinds of
+    cases are drawn alike. Each is given a cause out of a list: in the column label of a sheet, or
+    on the page with one key. Nothing that is there is replaced.
+    """
+    from tuneworthy.cases.failures import draw_failures, keep_proposals, prepare_proposals
+    from tuneworthy.cases.judging import judge_case
+    from tuneworthy.files.disk import refuse_existing
+    from tuneworthy.lab.causes import quote_text
+    from tuneworthy.labelling.failures import said_so_far
+    from tuneworthy.labelling.sheets import new_sheet, sheet_path
+    from tuneworthy.report.sections.failures import failures_document
+
+    if sheet is not None:
+        _import_causes(Path(sheet), case)
+        written = ""
+    else:
+        if new_draw:
+            fix = "it is of the draw before: read it back or move it away"
+            refuse_existing(sheet_path(case, labeller, output), fix)
+        with opt.live_line(opt.reading_progress) as progress:
+            draw = draw_failures(case, again=new_draw, progress=progress, **options)
+        if propose_with is not None:
+            calls = prepare_proposals(case, draw, propose_with, to)
+            if dry_run:
+                opt.deliver(quote_text(calls))
+                return
+            keep_proposals(calls, cap_usd=budget)
+        written = new_sheet(case, labeller, output)
+    opt.show(failures_document(judge_case(case), said_so_far(case), sheet=written, folder=case))
+
+
+def _import_causes(path: Path, case: str) -> None:
+    """Read causes back; of a sheet with a wrong line nothing is kept."""
+    from tuneworthy.labelling.sheets import import_sheet, import_text
+
+    read = import_sheet(path, case, "failure")
+    if read.problems:
+        more = len(read.problems) - 1
+        also = f" (and {counted(more, 'line')} more)" if more else ""
+        raise InputError(f"{read.problems[0]}{also}; nothing was kept")
+    click.echo(import_text(read), nl=False)

@@ -38,7 +38,7 @@ from tuneworthy.model.evidence import (
 )
 
 if TYPE_CHECKING:  # a decision reads none of these
-    from tuneworthy.model.evalset import ItemKey, Label
+    from tuneworthy.model.evalset import FailureDraw, ItemKey, Label
     from tuneworthy.model.lab import CeilingPlan, VerifyPlan
     from tuneworthy.model.pilot import PilotPlan, PilotResult, TrainedModel
     from tuneworthy.model.training import TrainingExample, TrainingSet
@@ -393,6 +393,16 @@ def label_tasks(case: Case, record: type[R]) -> JsonLines[R]:
 def latest_labels(labels: Iterable[Label]) -> dict[ItemKey, Label]:
     """What counts of a labeller's labels: the last of each item."""
     return {label.key: label for label in labels}
+
+
+# Failures that were drawn to be read -------------------------------------------------------------
+
+written_draw: KeptFile[FailureDraw] = KeptFile(
+    "failures.json",
+    "evalset.FailureDraw",
+    "draw of failures",
+    "draw again: tuneworthy evalset failures {} --new-draw",
+)  #: The failures whose causes people say.
 
 
 # Training: the set that passed every gate ---------------------------------------------------------

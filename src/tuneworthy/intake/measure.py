@@ -69,6 +69,7 @@ from tuneworthy.syntax.edit import Keys, Value, edit
 from tuneworthy.words import counted, listing
 
 if TYPE_CHECKING:
+    from tuneworthy.measure.failing import LogFailures
     from tuneworthy.measure.signals.base import Findings, TraceSignal
     from tuneworthy.traces.mapping import FieldMap
     from tuneworthy.traces.read import Guess, TraceFiles
@@ -567,6 +568,28 @@ def build_set(
         raise InputError("no trace says what was asked", where=str(source), fix=fix)
     write_evalset(path, drawn.cases)
     return _set_report(case, source, drawn, path)
+
+
+@_stored
+@_in_cloud
+@_needed
+def log_failures(
+    case: Case,
+    *,
+    n: int,
+    seed: int,
+    mapping: str | Path | None = None,
+    progress: Progress | None = None,
+) -> LogFailures | None:
+    """Failures that the case's own logs show, by their scores; None where it names no logs."""
+    from tuneworthy.measure.failing import draw_log_failures
+    from tuneworthy.traces.read import TraceFiles, case_map, named
+
+    chosen = named(case, "traces")
+    if not chosen:
+        return None
+    files = TraceFiles(chosen, mapping=case_map(case, mapping))
+    return draw_log_failures(_batches(files, progress), n=n, seed=seed)
 
 
 def precision(cases: Sequence[EvalCase], expected: float) -> Precision:

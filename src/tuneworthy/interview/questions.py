@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tuneworthy.answers.count import questions, verdict_of
 from tuneworthy.answers.weigh import seen, weigh
 from tuneworthy.errors import CaseError
+from tuneworthy.framework.failures import FAILURE_CAUSES
 from tuneworthy.framework.load import case_fields
 from tuneworthy.framework.rules import rules_of
 from tuneworthy.model.base import State, States, Unknown, read_place, shown
@@ -38,6 +39,7 @@ FIRST = {"attempts": "name", "models": "id"}  # what is asked of the next one of
 _HAVE_DEFAULTS = ("prompts", "metric")  # fields with a value that nobody has to have stated
 _AS_IN_FIELD = ("kind", "share", "title", "question", "example", "why", "minutes")
 _PLAIN = CaseField(title="", kind="state")
+LEADING_CAUSE = "failures.mostly"
 NOT_NEEDED = "not_needed"  #: The answer that a check is done because the task takes none of it.
 _SIGNAL_MINUTES = 3  # ours; a framework gives signals none
 
@@ -251,6 +253,8 @@ def _choices(field: CaseField, framework: Framework) -> tuple[Choice, ...]:
     titles = field.choices
     if titles == "checks":
         titles = {name: check.title for name, check in framework.ceiling.items()}
+    elif titles == "causes":
+        titles = {name: cause.title for name, cause in framework.causes.items()}
     elif titles == "options":  # what may have been tried: keeping the prompt is no attempt
         titles = {n: option.title for n, option in framework.options.items() if n != "keep_prompt"}
     return tuple(Choice(name, title) for name, title in titles.items())
@@ -353,6 +357,8 @@ def _round(
 ) -> tuple[dict[str, float | None], int]:
     """Ids of what is open, in order, with the doubt each removes; and how many there are in all."""
     fields = [p for p, f in _fields(case, framework, part or "evaluate") if _is_wanted(case, f, p)]
+    if LEADING_CAUSE in fields and _failures_are_counted(case):
+        fields.remove(LEADING_CAUSE)
     opened = [path for path in fields if not is_stated(case, path)]
     if part in ("options", "investment"):
         return dict.fromkeys(opened), len(fields)
@@ -370,6 +376,14 @@ def _round(
     return {**order, **dict.fromkeys(further)}, len(every) + len(weighed.signals)
 
 
+def _failures_are_counted(case: Case) -> bool:
+    """Whether somebody counted what goes wrong: then the leading cause is known better."""
+    if case.failures is not None and case.failures.counts:
+        return True
+    _, ledger = seen(case)
+    return FAILURE_CAUSES in ledger
+
+
 def _fields(case: Case, framework: Framework, part: Part) -> Iterator[tuple[str, CaseField]]:
     """The fields of a part by the ids of their questions, in the order of asking."""
     paths = [path for path, field in case_fields().items() if field.part == part]
@@ -384,6 +398,8 @@ def _fields(case: Case, framework: Framework, part: Part) -> Iterator[tuple[str,
             yield f"{room}.{many + 1}.{FIRST[room]}", fields[0][1]
         elif room == "factors":
             yield from (f for f in fields if f[0].split(".")[1] in framework.factors)
+        elif room == "failures" and not framework.causes:
+            continue
         elif room != "safety" or framework.safety is not None:
             yield from fields
 

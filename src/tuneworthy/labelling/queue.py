@@ -15,6 +15,7 @@ from tuneworthy.files.evalset import named_evalset, strict_json
 from tuneworthy.files.materials import read_materials
 from tuneworthy.lab.judge import SCALE, label_sample, rubric_text, shuffled
 from tuneworthy.lab.prepare import MOST_TOKENS, arm_outputs, evalset_of, outputs_of, prepare
+from tuneworthy.labelling.failures import causes_text, failure_items, kept_draw, proposals
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import (
@@ -47,9 +48,9 @@ For = Literal["report", "choose", "verify"]
 """The arms a ceiling lab chose, on its held-out cases; all its arms, on the cases for selecting;
 or both arms of a verification, on its held-out cases."""
 
-Kind = Literal["answer", "rubric", "pairwise", "settle", "training", "compare"]
+Kind = Literal["answer", "rubric", "pairwise", "settle", "training", "compare", "failure"]
 """``training`` reviews candidates to learn from; ``compare`` holds labels against an arm's own
-answers, of which only the arm is named."""
+answers, of which only the arm is named; ``failure`` gives each drawn failure its cause."""
 
 LONGEST = 100_000  #: Characters of a right answer.
 _WHY = 200  # of why something is rejected
@@ -258,10 +259,16 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     name = stores.labeller_name(task.labeller)
     text = ""
     form = ReferenceForm()
+    notes: Mapping[ItemKey, tuple[str, ...]] = {}
     if task.lab is not None:
         items, text = _drawn_items(source, case, task.rubric, task.lab)
     elif task.kind == "training":
         items = review_items(read_candidates(case).found)
+    elif task.kind == "failure":
+        draw = kept_draw(case)
+        items = failure_items(case, draw)
+        notes = proposals(draw, items)
+        text = causes_text(case)
     elif task.kind == "compare":
         items = pair_items(own_answers(source, arm=task.arms[0] if task.arms else ""))
     elif task.kind == "answer":
@@ -274,7 +281,8 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
         items = [Item("answer", eval_case) for eval_case in shuffled(lacking, task.seed)]
     else:
         items, text = _outputs_to_label(source, case, task)
-    return LabelQueue(case, name, _by_id(items), text, _labels(case).get(name, {}), form=form)
+    own = _labels(case).get(name, {})
+    return LabelQueue(case, name, _by_id(items), text, own, notes, form)
 
 
 def _outputs_to_label(source: str | Path, case: Case, task: LabelTask) -> tuple[list[Item], str]:
@@ -447,6 +455,9 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     candidates: dict[ItemKey, Item] = {}
     if any(key[0] == "training" for key in keys):
         candidates = {item.key: item for item in review_items(read_candidates(case).found)}
+    if any(key[0] == "failure" for key in keys):
+        draw = kept_draw(case)
+        candidates |= {item.key: item for item in failure_items(case, draw)}
     for dispute in differ:
         item = candidates.get(dispute.key) or _item(dispute, cases, outputs)
         if item is not None and (shown_digest(item), dispute.key) in labelled:
@@ -610,6 +621,7 @@ class Overview(NamedTuple):
     agreement: tuple[AgreementOf, ...]  #: How far labellers agree; () before there is a label.
     candidates: bool  #: Whether it names files or logs to learn from.
     compared: bool  #: Whether it has a training set to hold against a model's own answers.
+    failures: int = 0  #: Failures that were drawn.
 
 
 def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS) -> Overview:
@@ -629,7 +641,9 @@ def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
     named = case.data.training or case.data.traces
     has = bool(named or (case.data.examples and case.data.examples.path))
     own = (agreement_so_far(source), has, bool(arms) and stores.read_training(case) is not None)
-    return Overview(lacking, len(cases), rubrics, arms, why, *own)
+    draw = stores.written_draw(case)
+    failures = 0 if draw is None else len(draw.drawn)
+    return Overview(lacking, len(cases), rubrics, arms, why, *own, failures)
 
 
 def agreement_and_rubrics(source: str | Path) -> tuple[tuple[AgreementOf, ...], dict[str, str]]:

@@ -15,13 +15,16 @@ from typing import NamedTuple
 
 from tuneworthy.errors import CaseError, InputError, argument
 from tuneworthy.files import stores
+from tuneworthy.files.case import case_path
+from tuneworthy.files.disk import write_new
 from tuneworthy.files.evalset import named_evalset, read_table, table_csv, table_json_lines
-from tuneworthy.labelling.queue import LabelQueue, LabelTask, open_queue
+from tuneworthy.labelling.failures import record_causes
+from tuneworthy.labelling.queue import Kind, LabelQueue, LabelTask, open_queue
 from tuneworthy.model.base import LateRecord
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import PAIRS, EvalCase, digest_of
 from tuneworthy.pipeline import load_case
-from tuneworthy.report.sections.evalset import Item, keys_of
+from tuneworthy.report.sections.evalset import Item, keys_of, titles_of
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.words import counted
 
@@ -68,6 +71,36 @@ def export_sheet(source: str | Path, task: LabelTask, form: str) -> str:
     if form == "csv":
         return table_csv(COLUMNS, rows)
     return table_json_lines(COLUMNS, rows)
+
+
+def sheet_path(source: str | Path, labeller: str, output: str | None = None) -> Path:
+    """Where a labeller's sheet of failures lies: beside the case, where no other place is named."""
+    if output is not None:
+        return Path(output)
+    name = "failures.csv" if labeller == ME else f"failures-{stores.labeller_name(labeller)}.csv"
+    return case_path(source).parent / name
+
+
+ME = "me"  #: The labeller where nobody is named.
+
+
+def new_sheet(source: str | Path, labeller: str, output: str | None = None) -> str:
+    """Write what is left to say of the drawn failures, and say where; empty where nothing is.
+
+    A sheet that is there by its usual name stays as it is: somebody may be filling it in.
+
+    Raises:
+        OutputError: If the named file is there.
+    """
+    task = LabelTask("failure", labeller)
+    queue = open_queue(source, task)
+    if queue.done == len(queue.items):
+        return ""
+    path = sheet_path(source, labeller, output)
+    is_there = os.path.lexists(path)
+    if output is not None or not is_there:
+        write_new(path, export_sheet(source, task, "csv"))
+    return str(path)
 
 
 _LETTER = "i"  # before an id: a spreadsheet takes 12345e6 for a number
@@ -163,8 +196,10 @@ class _Given(NamedTuple):
     better: str
 
 
-def import_sheet(path: Path, source: str | Path) -> ImportedLabels:
+def import_sheet(path: Path, source: str | Path, kind: Kind | None = None) -> ImportedLabels:
     """Read labels back; all of them are kept, or none where a line is wrong.
+
+    With a ``kind`` a sheet of other labels is refused.
 
     Raises:
         CaseError: If the file can't be read, or wasn't exported from this case.
@@ -175,7 +210,11 @@ def import_sheet(path: Path, source: str | Path) -> ImportedLabels:
     if not task_id:
         fix = "import what evalset export --labeller wrote, with all its columns"
         raise CaseError("has no column task with an id", where=f"{path}:1", fix=fix)
-    queue = open_queue(source, _kept_task(case, task_id, path))
+    task = _kept_task(case, task_id, path)
+    if kind is not None and task.kind != kind:
+        fix = f"import it: tuneworthy evalset import {argument(path)} {argument(case.folder)}"
+        raise CaseError("holds labels of another kind", where=str(path), fix=fix)
+    queue = open_queue(source, task)
     labels: list[_Given] = []
     problems: list[str] = []
     empty = 0
@@ -194,6 +233,8 @@ def import_sheet(path: Path, source: str | Path) -> ImportedLabels:
         before = queue.labels.get(queue.items[each.name].key)
         queue.label(each.name, each.label, each.better)
         kept += queue.labels.get(queue.items[each.name].key) is not before
+    if any(queue.items[each.name].task == "failure" for each in labels):
+        record_causes(case)
     return ImportedLabels(queue.labeller, kept, len(labels) - kept, empty, ())
 
 
@@ -223,9 +264,12 @@ def _choice(item: Item, label: str) -> str:
     typed = label.strip().casefold()
     words = dict(zip(shown_choices(item), item.choices, strict=True))
     words |= {choice: choice for choice in item.choices}
+    words |= {title.casefold(): choice for choice, title in titles_of(item).items()}
     words |= keys_of(item)
     if typed not in words:
         fix = f"write one of these: {', '.join(shown_choices(item))}"
+        if item.titles:
+            fix = did_you_mean(typed, shown_choices(item))
         raise InputError(f'"{label.strip()[:40]}" can\'t be said of it', fix=fix)
     return words[typed]
 

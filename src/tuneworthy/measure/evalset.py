@@ -79,7 +79,9 @@ def build_evalset(
     """
     sample, read = Sample(FRAME_TRACES, FRAME_CHARACTERS), 0
     for batch in batches:
-        sample.add(batch, conversation_keys(_names(batch), read, salt=f"frame {seed} "), read)
+        sample.add(
+            batch, conversation_keys(conversation_names(batch), read, salt=f"frame {seed} "), read
+        )
         read += len(batch)
     kept, cut = sample.batch()
     failed = dict(failures(kept, validator(schema)[0]))
@@ -87,7 +89,7 @@ def build_evalset(
         kept.reference = [
             a or b for a, b in zip(kept.column("reference"), kept.output, strict=True)
         ]
-    questions = list(_questions(kept))
+    questions = logged_questions(kept)
     logged = _conversations(kept, questions, failed)
     units = _folded(logged, alike, np.random.default_rng(seed))
     rng = np.random.default_rng([seed, 1])
@@ -159,7 +161,7 @@ class Conversation(NamedTuple):
         return "\n".join(question.reference or "" for question in self.questions)
 
 
-def _names(batch: Batch) -> list[str | None]:
+def conversation_names(batch: Batch) -> list[str | None]:
     """What belongs together: the test case, that of the same conversation, else the conversation.
 
     A log may name the case beside the last answer alone.
@@ -178,7 +180,7 @@ def _conversations(
 ) -> list[Conversation]:
     talks = batch.column("conversation")
     groups: dict[str, dict[int, LoggedQuestion]] = defaultdict(dict)
-    for row, (name, question) in enumerate(zip(_names(batch), questions, strict=True)):
+    for row, (name, question) in enumerate(zip(conversation_names(batch), questions, strict=True)):
         group = groups[name or f"row {row}"]
         if question is not None:
             group[row] = question
@@ -205,14 +207,17 @@ def _shortest(runs: Sequence[Sequence[LoggedQuestion]]) -> tuple[LoggedQuestion,
     return first, *others
 
 
-def _questions(batch: Batch) -> Iterator[LoggedQuestion | None]:
+def logged_questions(batch: Batch) -> list[LoggedQuestion | None]:
+    """What was asked in each trace; None where nothing is known of it."""
     names = ("input", "messages", "reference", "contexts", "output")
     columns = (batch.column(name) for name in names)
+    questions: list[LoggedQuestion | None] = []
     for text, turns, reference, contexts, output in zip(*columns, strict=True):
         spoken = _spoken(turns or (), text)
         known = reference if reference and reference.strip() else None
-        row = spoken, known, tuple(contexts or ()), output or ""
-        yield LoggedQuestion(*row) if spoken else None
+        row = LoggedQuestion(spoken, known, tuple(contexts or ()), output or "")
+        questions.append(row if spoken else None)
+    return questions
 
 
 def _spoken(turns: Sequence[Message], text: str | None) -> tuple[Message, ...]:

@@ -32,7 +32,7 @@ from tuneworthy.model.base import (
     shown,
     wrong,
 )
-from tuneworthy.model.framework import Goal, Goals
+from tuneworthy.model.framework import CAUSES, CauseId, Goal, Goals
 
 
 class FactorAnswer(FileRecord):
@@ -361,6 +361,35 @@ class Targets(FileRecord):
     usd_per_month: NonNegative | None = None  #: USD a month it may cost to run.
 
 
+class StatedFailures(FileRecord):
+    """Why answers are wrong, as a person says it: how many of each cause were counted.
+
+    Where nobody counted, the cause that most failures have is something too.
+    """
+
+    passage_not_found: Natural | None = None  #: The right passage wasn't retrieved.
+    passage_misread: Natural | None = None  #: The passage was there and was misread.
+    fact_not_given: Natural | None = None  #: A fact is needed that nothing gives.
+    reasoning: Natural | None = None  #: The conclusion or the sum is wrong.
+    format: Natural | None = None  #: The form is wrong, and what it says is right.
+    house_convention: Natural | None = None  #: A term or a convention of the house is broken.
+    style: Natural | None = None  #: It doesn't sound as it should.
+    wrong_tool: Natural | None = None  #: The wrong tool was called, or with wrong arguments.
+    instruction_ignored: Natural | None = None  #: The prompt says it, and the answer doesn't do it.
+    cut_off: Natural | None = None  #: It declined, ended early or came empty.
+    wrong_reference: Natural | None = None  #: The answer is right, and its reference is wrong.
+    ambiguous_question: Natural | None = None  #: The question can be read in several ways.
+    mostly: CauseId | Literal["unknown"] = "unknown"
+    """The cause that more failures have than any other; counts, where there are any, say it
+    better."""
+
+    @property
+    def counts(self) -> dict[CauseId, int]:
+        """How many failures have each cause that somebody counted."""
+        stated = {cause: getattr(self, cause) for cause in CAUSES}
+        return {cause: count for cause, count in stated.items() if count is not None}
+
+
 Runs = Literal["third_party", "own", "unknown"]
 
 
@@ -508,6 +537,7 @@ class Case(FileRecord):
     attempts: Annotated[tuple[Attempt, ...], Field(max_length=200)] = ()  #: What was tried.
     targets: Targets = Targets()  #: What has to be met.
     today: Today = Today()  #: What the present system does.
+    failures: StatedFailures | None = None  #: Why its answers are wrong.
     economics: Economics = Economics()  #: Money and traffic.
     workload: Literal["one_off", "growing", "steady", "unknown"] = "unknown"
     """A job that runs once, or work that goes on, growing or as it is."""

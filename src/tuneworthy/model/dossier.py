@@ -22,7 +22,7 @@ from tuneworthy.model.base import (
 )
 from tuneworthy.model.case import Amount, CaseDecision, Prices
 from tuneworthy.model.evidence import Evidence, Extent, PilotCard, Series, TargetState
-from tuneworthy.model.framework import Band, JudgementRule, Outcome, TargetId
+from tuneworthy.model.framework import Band, CauseId, JudgementRule, Outcome, TargetId
 from tuneworthy.model.precedents import PrecedentsResult
 from tuneworthy.model.ways import WayResult
 
@@ -658,6 +658,23 @@ class TrainingResult(LateRecord):
     unreviewed: int  #: Candidates of logs that nobody reviewed; none of them is in it.
 
 
+class FailureResult(Record):
+    """A cause of failures: how many have it, and what can help."""
+
+    cause: CauseId  #: Its id in the framework.
+    title: str
+    n: int  #: Failures with it; 0 where it is only said that it leads.
+    share: float | Unknown  #: Of all failures whose cause is known.
+    low: float  #: Lower end of the 95% interval of the share.
+    high: float  #: Upper end.
+    grade: Literal["measured", "stated"]  #: Read failure by failure, or said by a person.
+    helped_by: Strings  #: Options and kinds of tuning that can remove such a failure.
+    quality_at_most: Number
+    """Quality if every failure with it went, at the upper end of its share; unknown where nothing
+    that is tried on the system helps."""
+    says: str  #: What helps, or what it says of the measured quality.
+
+
 class Dossier(LazyRecord):
     """Everything Tuneworthy has to say about a case.
 
@@ -700,6 +717,8 @@ class Dossier(LazyRecord):
     one_off: Literal[True] | None = None  #: Only for a job that runs once.
     decision: CaseDecision | None = None  #: Only where the case names one.
     pilot: PilotCard | None = None  #: The card of the last pilot; only where one has ended.
+    failures: tuple[FailureResult, ...] = ()
+    """Why answers are wrong, the commonest cause first; only where that is known."""
 
     def to_dict(self) -> dict[str, Any]:
         """The object as plain JSON values."""
@@ -707,6 +726,8 @@ class Dossier(LazyRecord):
         for name in ("training", "one_off", "decision", "pilot"):
             if data[name] is None:
                 del data[name]
+        if not data["failures"]:
+            del data["failures"]
         return data
 
     def to_json(self) -> str:

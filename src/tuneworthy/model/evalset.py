@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, Literal
+from datetime import date
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -18,6 +19,7 @@ from tuneworthy.model.base import (
     as_bytes,
     wrong,
 )
+from tuneworthy.model.framework import CauseId
 
 Split = Literal["select", "report"]
 """Selecting among arms and reporting on the winner never share a case."""
@@ -142,9 +144,9 @@ class Precision(Record):
     high: float
 
 
-Task = Literal["answer", "rubric", "pairwise", "training"]
-"""Give the right answer, hold an output against a rubric, say which of two is better, or say
-whether an example is one to learn from."""
+Task = Literal["answer", "rubric", "pairwise", "training", "failure"]
+"""Give the right answer, hold an output against a rubric, say which of two is better, say whether
+an example is one to learn from, or why an answer is wrong."""
 
 ItemKey = tuple[str, str, str, str, str]  #: Task, rubric, case, arm and the arm it is held against.
 
@@ -164,7 +166,8 @@ class Label(Record):
     task: Task
     case: Name  #: Id of the case.
     value: Annotated[str, Field(max_length=100_000)]
-    """A right answer, a word of a scale, of ``PAIRS``, or of ``training.REVIEWS``."""
+    """A right answer, a word of a scale, of ``PAIRS``, of ``training.REVIEWS`` or of
+    ``framework.CAUSES``."""
     text: Annotated[str, Field(max_length=100_000)] = ""  #: Of an edit, why of a rejection.
     arm: str = ""  #: The arm whose output it was; empty for a right answer.
     against: str = ""  #: The other arm of a pair.
@@ -175,6 +178,39 @@ class Label(Record):
     def key(self) -> ItemKey:
         """What it is about: a later label of the same replaces an earlier one."""
         return (self.task, self.rubric, self.case, self.arm, self.against)
+
+
+class DrawnFailure(Record):
+    """A wrong answer that was drawn to be read."""
+
+    case: EvalCase  #: What was asked and what is right; masked.
+    output: Annotated[str, Field(max_length=100_000)]  #: What was answered; masked.
+    proposed: str = ""  #: The cause that a model proposed; empty for none.
+
+
+class FailureDraw(Record):
+    """Failures of one way that people give a cause each."""
+
+    way: Name  #: Whose failures they are: the log, or an arm of a lab.
+    source: Literal["log", "lab"]
+    seed: Natural
+    drawn_on: date
+    failures: Natural  #: How many there were to draw from.
+    quality: float | Unknown  #: Share of cases that this way gets right.
+    quality_low: float | Unknown  #: Ends of its 95% interval.
+    quality_high: float | Unknown
+    cases: Natural  #: Cases that share was counted on.
+    held_out: Natural = 0  #: Failures among the drawn that are held-out cases of the lab.
+    drawn: tuple[DrawnFailure, ...]  #: In the order of reading.
+
+
+class SaidCauses(NamedTuple):
+    """What people said of the failures that were drawn."""
+
+    draw: FailureDraw
+    counts: dict[CauseId, int]  #: Failures by their cause.
+    open: int  #: Failures of which nobody said anything.
+    differ: int  #: Failures on which people differ, and nobody has settled it.
 
 
 class Coefficient(Record):

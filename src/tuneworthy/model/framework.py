@@ -468,6 +468,37 @@ class OptionRule(FileRecord):
     dated: date | None = None  #: When that was.
 
 
+CauseId = Literal[
+    "passage_not_found",
+    "passage_misread",
+    "fact_not_given",
+    "reasoning",
+    "format",
+    "house_convention",
+    "style",
+    "wrong_tool",
+    "instruction_ignored",
+    "cut_off",
+    "wrong_reference",
+    "ambiguous_question",
+]
+"""Why an answer is wrong: a closed list. Of the last two it isn't the answer that is at fault."""
+
+CAUSES: tuple[CauseId, ...] = get_args(CauseId)
+
+
+class FailureCause(FileRecord):
+    """Why an answer may be wrong, and what can remove such a failure."""
+
+    title: Name  #: What it is called.
+    means: Text  #: When a failure has this cause, in one sentence.
+    helped_by: tuple[Ident, ...] = ()
+    """Options and kinds of tuning that can remove such a failure; all others remove none. One that
+    this framework hasn't is left out: who extends another may have fewer options."""
+    source: Text  #: Who says so.
+    dated: date  #: When that was.
+
+
 JudgementRule = Literal[
     "proven",
     "met",
@@ -530,6 +561,9 @@ class Framework(FileRecord):
     goals: dict[Ident, GoalRule] = {}  #: Goal to approach.
     approaches: dict[Ident, ApproachRule] = {}  #: Kinds of tuning.
     options: dict[Ident, OptionRule] = {}  #: What else can be done.
+    causes: dict[CauseId, FailureCause] = {}
+    """Why answers are wrong, in the order of asking: all twelve, or none, and then failures aren't
+    analyzed."""
     judgement: dict[JudgementRule, AnswerRule] = {}
     """Rules of the answer; one that is left out is off."""
     models: ModelStrengths | None = None  #: What models are said to be good at.
@@ -603,6 +637,10 @@ def _check_references(framework: Framework) -> None:
         if option.variant_of is not None and option.variant_of not in framework.options:
             what = f'makes "{name}" a variant of "{option.variant_of}", which is no option'
             raise wrong(what, "name one of its options")
+    lacking = [cause for cause in CAUSES if cause not in framework.causes]
+    if framework.causes and lacking:
+        what = f'lacks the cause "{lacking[0]}"'
+        raise wrong(what, "the list is closed: give all twelve, or leave causes out")
     for name, measure in framework.measures.items():
         if measure.about not in framework.asked and measure.about not in framework.signals:
             what = f'measures "{name}" for "{measure.about}", which it doesn\'t ask'

@@ -42,7 +42,7 @@ class CaseField(LateRecord):
     why: str = ""
     minutes: int = 2
     kind: AskKind = "text"
-    choices: dict[str, str] | Literal["goals", "options", "checks"] = {}
+    choices: dict[str, str] | Literal["goals", "options", "checks", "causes"] = {}
     share: bool = False
     when: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = ()
     """Conditions, all of which hold where it is asked."""

@@ -9,7 +9,7 @@ from tuneworthy.errors import InputError
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report import markdown as md
 from tuneworthy.report.blocks import Document, Facts, Picture, Prose, Section, pictures_in
-from tuneworthy.report.sections import money, plan, record, verdict
+from tuneworthy.report.sections import failures, money, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import WHAT_IT_IS, byline, headline
@@ -41,6 +41,7 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
         verdict.why(dossier),
         verdict.change(dossier),
         verdict.fit(dossier),
+        failures.section(dossier),
         table.section(dossier),
         _card(dossier),
         money.investment(dossier),

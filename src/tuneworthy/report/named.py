@@ -11,8 +11,8 @@ from tuneworthy.framework.load import case_fields, field_path
 from tuneworthy.words import plain
 
 _PATH = (
-    r"(?:attempts|ceiling|data|decision|economics|factors|models|safety|signals|targets|today"
-    r"|tuning)(?:\.[a-z_\d]+)+"
+    r"(?:attempts|ceiling|data|decision|economics|factors|failures|models|safety|signals|targets"
+    r"|today|tuning)(?:\.[a-z_\d]+)+"
 )
 _BESIDE = re.compile(rf" \({_PATH}(?:(?:,| and) {_PATH})*\)")
 _BARE = re.compile(rf"\b{_PATH}\b")

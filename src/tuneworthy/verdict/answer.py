@@ -321,6 +321,10 @@ def undecided(it: Situation) -> Ruling | None:
         step = measure_first(it)
         steps = (step, *try_ways(it.table.to_try))
         return Ruling("open", step.because, keep_data_inside(it, steps))
+    failures = it.table.gap.failures
+    if failures is not None and failures.labels_first and "quality" in it.missed:
+        says = "wrong references weigh as much as what is missing to the target"
+        return Ruling("open", says, (StepToDo("label", says), *try_ways(it.table.to_try)))
     for doubt in find_doubts(it):
         answers = {answer_firmly(side).answer for side in doubt.sides}
         if len(answers) > 1:

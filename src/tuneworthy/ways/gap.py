@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tuneworthy.answers.facts import KNOWLEDGE_GOALS, CaseFacts
-from tuneworthy.model.framework import TargetId
+from tuneworthy.framework.failures import FailureAnalysis, failures_of
+from tuneworthy.model.framework import CauseId, TargetId
 from tuneworthy.stats.effects import reduction_from
 from tuneworthy.ways.criterion import Admissible, Criterion
 from tuneworthy.ways.way import Known, Way
@@ -24,6 +25,7 @@ _USUAL_NEED = 0.3  # of the errors: for the order alone, where nobody stated wha
 
 
 _ONE_IN_TEN = 1.2816  # standard deviations, one-sided
+_LEADING = 0.25  # of the failures
 _FOUND = 0.9  # from here on passages are found
 
 
@@ -140,8 +142,17 @@ class Gap:
     @cached_property
     def misread(self) -> bool:
         """Whether the right passage is there, and the answer is wrong."""
+        if self.failures is not None:
+            return self.leads("passage_misread", "reasoning")
         found = self.facts.recall is None or self.facts.recall >= _FOUND
         return found and self.facts.holds("knowledge_gaps")
+
+    @cached_property
+    def formless(self) -> bool:
+        """Whether it is the form of answers that varies."""
+        if self.failures is not None:
+            return self.leads("format")
+        return self.facts.holds("inconsistent_format")
 
     @cached_property
     def levelled(self) -> bool:
@@ -168,6 +179,18 @@ class Gap:
     def never_searched(self) -> bool:
         """Whether retrieval, or what is put before the model, was never worked on."""
         return self.facts.state("retrieval_optimised") == "no"
+
+    @cached_property
+    def failures(self) -> FailureAnalysis | None:
+        """What goes wrong, as people read or stated it; None where nobody did."""
+        return failures_of(self.facts.case, self.facts.findings.ledger, self.facts.framework)
+
+    def leads(self, *causes: CauseId) -> bool:
+        """Whether these causes stand behind a quarter of the failures or more."""
+        if self.failures is None:
+            return False
+        shares = [self.failures.share_of(cause) for cause in causes]
+        return sum(share.value for share in shares if share is not None) >= _LEADING
 
     def was_tried(self, option: str) -> bool:
         """Whether an option was tried here and a target is still missed."""

@@ -146,18 +146,27 @@ class Table:
         strict = way.strict_errors
         if strict is None:
             return chance
+        if self.gap.failures is not None:
+            strict = strict.up_to(self.gap.failures.most_removed(way.option))
         # at the least of what asks for code, so that a looser target never lowers the chance
         by_code = self.gap.needed_by_code
         return max(chance, chance_of_reduction(by_code, strict.low, strict.likely, strict.high))
 
     def _errors_of(self, way: Way) -> Triangle | None:
-        """What a way does to the errors that are left, bounded by passages that aren't found."""
+        """What a way does to the errors that are left.
+
+        It is bounded by the failures that it can touch at all, and by passages that aren't found.
+        """
         errors = way.errors
         if way.kind == "model" and errors is None:
             rules = self.gap.facts.framework.options
             rule = rules.get(way.option) or rules.get("other_model")
             errors = rule.errors if rule else None
-        if errors is None or way.option in _FIND_MORE or self.gap.not_found is None:
+        if errors is None:
+            return None
+        if self.gap.failures is not None:
+            errors = errors.up_to(self.gap.failures.most_removed(way.option))
+        if way.option in _FIND_MORE or self.gap.not_found is None:
             return errors
         return errors.up_to(1 - self.gap.not_found)
 

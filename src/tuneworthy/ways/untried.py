@@ -90,7 +90,7 @@ def constrained_output(gap: Gap, rule: OptionRule) -> Prospect:
     """A schema or grammar binds the form."""
     if not SHAPED_GOALS & set(gap.facts.case.goals):
         return rule_out("no form is asked for that a schema could state")
-    if gap.facts.holds("inconsistent_format"):
+    if gap.formless:
         return Prospect("the form varies, and a schema binds it", situated(rule, "form"))
     return Prospect("the form isn't the known trouble", rule.errors)
 

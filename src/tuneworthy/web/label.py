@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from tuneworthy.errors import ConflictError
 from tuneworthy.lab.prepare import MOST_TOKENS
+from tuneworthy.labelling.failures import record_now_and_then
 from tuneworthy.labelling.queue import (
     LONGEST,
     Kind,
@@ -116,6 +117,8 @@ def said(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
     try:
         better = answer.why if answer.said == "reject" else answer.better.replace("\r\n", "\n")
         queue.label(answer.item, answer.said, better)
+        if queue.items[answer.item].task == "failure":  # also one that is settled
+            record_now_and_then(queue.case, queue.done, len(queue.items))
     except ConflictError as caught:
         return _question(of, answer, queue, queue.open_after(), 409, caught.what)
     return of.to(answer.at(after=answer.item))

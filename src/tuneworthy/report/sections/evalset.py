@@ -219,6 +219,7 @@ _MOST_LINES = 60
 _MOST_CHARACTERS = 3_800  # of a line: what is safe to show is cut a little later
 QUESTIONS = named("questions")
 _KEYS = {"first": "1", "second": "2"}  #: Of choices that another letter than their first gives.
+_ROW = "1234567890qwertyuiop"  # of a keyboard: a key for each of many choices, in their order
 
 
 class Item(NamedTuple):
@@ -229,6 +230,7 @@ class Item(NamedTuple):
     choices: tuple[str, ...] = ()  #: Labels to choose from; () where any text may be one.
     flipped: bool = False  #: Whether the second output is shown first.
     rubric: str = ""  #: Begin of the SHA-256 of rubric and scale.
+    titles: tuple[str, ...] = ()  #: What the choices are called, where that isn't what they are.
 
     @property
     def key(self) -> ItemKey:
@@ -247,7 +249,15 @@ class Item(NamedTuple):
 
 
 def keys_of(item: Item) -> dict[str, str]:
+    """The choices by the key that gives each."""
+    if item.titles:
+        return dict(zip(_ROW, item.choices, strict=False))
     return {_KEYS.get(choice, choice[:1]): choice for choice in item.choices}
+
+
+def titles_of(item: Item) -> dict[str, str]:
+    """What each choice is called."""
+    return dict(zip(item.choices, item.titles or item.choices, strict=True))
 
 
 def item_page(item: Item) -> str:

@@ -1,0 +1,189 @@
+"""Failures to be read by people: drawn from scored logs, or from what the last lab kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tuneworthy.errors import CaseError, argument
+from tuneworthy.files import stores
+from tuneworthy.files.evalset import named_evalset
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.case import Case
+from tuneworthy.model.evalset import CasePassage, DrawnFailure, EvalCase, FailureDraw, Split
+from tuneworthy.model.lab import CeilingResult, ShareOf
+from tuneworthy.pipeline import framework_of, load_case, today
+from tuneworthy.runs.labs import KeptRun, graded_cases, kept_runs
+from tuneworthy.stats.failures import draw_alike
+
+if TYPE_CHECKING:
+    from tuneworthy.intake.measure import Progress
+    from tuneworthy.lab.causes import PreparedCauses
+
+FEWEST = 30  #: Failures that make shares worth reading; with fewer held-out cases are read too.
+_NO_QUALITY = Unknown(ask="score some of its answers")
+
+
+def draw_failures(
+    source: str | Path,
+    *,
+    n: int,
+    seed: int,
+    again: bool = False,
+    mapping: str | Path | None = None,
+    progress: Progress | None = None,
+) -> FailureDraw:
+    """Draw failures of what runs, or of the best arm of the last lab, and keep which they are.
+
+    What runs is known from logs whose answers were scored. A draw that is there is taken again;
+    with ``again`` another takes its place, and what was said of the first stays in its file.
+
+    Raises:
+        CaseError: If no failure is known, or the framework names no causes.
+    """
+    case = load_case(source)
+    before = None if again else stores.written_draw(case)
+    if before is not None:
+        return before
+    if not framework_of(case).causes:
+        fix = "add a section causes, or judge it by the lesson"
+        raise CaseError("is judged by a framework without causes", where=str(source), fix=fix)
+    draw = _from_log(case, n, seed, mapping, progress)
+    draw = draw or _from_lab(case, n, seed)
+    if draw is None:
+        fix = f"score answers in a log under data.traces, or run: tuneworthy ceiling {source}"
+        raise CaseError("has no failures that are known", where=argument(source), fix=fix)
+    stores.written_draw.write(case, draw)
+    return draw
+
+
+def _from_log(
+    case: Case, n: int, seed: int, mapping: str | Path | None, progress: Progress | None
+) -> FailureDraw | None:
+    """Failures of the logs; None where none was scored as wrong."""
+    from tuneworthy.intake.measure import log_failures
+
+    found = log_failures(case, n=n, seed=seed, mapping=mapping, progress=progress)
+    if found is None or not found.drawn:
+        return None
+    quality = found.quality
+    return FailureDraw(
+        way=found.arm[:200] or "what runs today",
+        source="log",
+        seed=seed,
+        drawn_on=today(),
+        failures=found.failures,
+        quality=_NO_QUALITY if quality is None else quality.value,
+        quality_low=_NO_QUALITY if quality is None else quality.low,
+        quality_high=_NO_QUALITY if quality is None else quality.high,
+        cases=0 if quality is None else quality.n,
+        drawn=found.drawn,
+    )
+
+
+def _from_lab(case: Case, n: int, seed: int) -> FailureDraw | None:
+    """Failures of the best arm of the newest ceiling lab that has some; None for no such lab."""
+    for run in kept_runs(case):
+        result = run.result
+        if not isinstance(result, CeilingResult):
+            continue
+        failures = _failures_of(case, run, result.best)
+        if failures:
+            return _lab_draw(case, result, failures, n, seed)
+    return None
+
+
+class _LabFailure(NamedTuple):
+    case_id: str
+    asked: str
+    right: str
+    output: str
+    is_held_out: bool
+
+
+def _failures_of(case: Case, run: KeptRun, arm: str) -> list[_LabFailure]:
+    """What an arm got wrong: on the cases for selecting, and on others where these are few.
+
+    Who reads failures changes prompts by them, and then the cases that were read are no longer
+    held out.
+    """
+    failures = _wrong_answers(case, run, arm, "select")
+    if len(failures) < FEWEST:
+        failures += _wrong_answers(case, run, arm, "report")
+    return failures
+
+
+def _wrong_answers(case: Case, run: KeptRun, arm: str, part: Split) -> list[_LabFailure]:
+    arms, graded = graded_cases(case, run, arm, "wrong", part)
+    if arm not in arms:
+        return []
+    place = arms.index(arm)
+    failures = []
+    for row in graded:
+        _, text = row.answers[place]
+        _, _, output = text.partition(": ")
+        failures.append(_LabFailure(row.id, row.asked, row.right, output, part == "report"))
+    return failures
+
+
+def _lab_draw(
+    case: Case, result: CeilingResult, failures: list[_LabFailure], n: int, seed: int
+) -> FailureDraw:
+    entries = {entry.id: entry for entry in named_evalset(case) or ()}
+    kinds = [_kind(entries.get(failure.case_id)) for failure in failures]
+    chosen = [failures[place] for place in draw_alike(kinds, n, seed)]
+    reported = result.reported
+    has_quality = isinstance(reported, ShareOf)
+    return FailureDraw(
+        way=result.best,
+        source="lab",
+        seed=seed,
+        drawn_on=today(),
+        failures=len(failures),
+        quality=reported.value if isinstance(reported, ShareOf) else reported,
+        quality_low=reported.low if isinstance(reported, ShareOf) else reported,
+        quality_high=reported.high if isinstance(reported, ShareOf) else reported,
+        cases=reported.n if isinstance(reported, ShareOf) and has_quality else 0,
+        held_out=sum(failure.is_held_out for failure in chosen),
+        drawn=tuple(_drawn(failure, entries) for failure in chosen),
+    )
+
+
+def _kind(entry: EvalCase | None) -> str:
+    """The kind of a case: its first tag; empty for one without."""
+    return next(iter(entry.tags), "") if entry is not None else ""
+
+
+def _drawn(failure: _LabFailure, entries: Mapping[str, EvalCase]) -> DrawnFailure:
+    """A failure as it was kept, with the passages that the case was given; all masked."""
+    from tuneworthy.measure.personal import mask
+
+    entry = entries.get(failure.case_id)
+    passages = () if entry is None else entry.contexts
+    asked = EvalCase(
+        id=failure.case_id,
+        input=failure.asked,
+        reference=failure.right or None,
+        contexts=tuple(CasePassage(text=mask(passage.text)) for passage in passages),
+    )
+    return DrawnFailure(case=asked, output=failure.output)
+
+
+def prepare_proposals(
+    source: str | Path, draw: FailureDraw, model: str, to: Collection[str] = ()
+) -> PreparedCauses:
+    """The calls in which a model proposes a cause for each drawn failure; nothing is sent."""
+    from tuneworthy.lab.causes import prepare_causes
+
+    case = load_case(source)
+    return prepare_causes(case, draw, framework_of(case).causes, model, to=to)
+
+
+def keep_proposals(ready: PreparedCauses, *, cap_usd: float) -> FailureDraw:
+    """Have the model propose, and keep what it says beside the failures; people see it there."""
+    from tuneworthy.lab.causes import propose_causes
+
+    draw = propose_causes(ready, cap_usd=cap_usd)
+    stores.written_draw.write(ready.case, draw)
+    return draw

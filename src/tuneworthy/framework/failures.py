@@ -1,0 +1,262 @@
+"""What goes wrong in a case, and the most that each option can remove of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tuneworthy.model.base import Interval, Unknown
+from tuneworthy.model.case import Case, overlaps
+from tuneworthy.model.dossier import FailureResult
+from tuneworthy.model.evidence import Evidence
+from tuneworthy.model.framework import CAUSES, CauseId, FailureCause, Framework
+from tuneworthy.stats.failures import (
+    FailureShare,
+    corrected_quality,
+    failure_shares,
+    leading_share,
+    most_beside,
+    most_of,
+    share_interval,
+)
+from tuneworthy.words import counted, quality, quality_interval
+
+FAILURE_CAUSES = "failure_causes"
+"""The measurement that holds how many failures have each cause: people's word on drawn ones."""
+
+QUALITY_DETAILS = ("quality", "quality_low", "quality_high")
+"""Its details that say how good the way was whose failures were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureAnalysis:
+    """What goes wrong, and what follows from it."""
+
+    shares: tuple[FailureShare, ...]
+    """Of the causes that were seen, the commonest first; the leading one alone where nobody
+    counted."""
+    n: int  #: Failures whose cause is known; 0 where it is only said which cause leads.
+    grade: Literal["measured", "stated"]  #: Read failure by failure, or said.
+    way: str  #: Whose failures these are, in words; empty for what runs today.
+    causes: Mapping[CauseId, FailureCause]  #: Those of the framework.
+    quality: Interval | Unknown  #: How good that way was found to be.
+    target: float | Unknown  #: The quality that is good enough.
+    cases: int | Unknown  #: Cases that its quality was counted on.
+
+    def share_of(self, cause: CauseId) -> FailureShare | None:
+        """The share of a cause; None for one that wasn't seen."""
+        return next((share for share in self.shares if share.cause == cause), None)
+
+    def most_removed(self, option: str) -> float:
+        """The most that an option, or a kind of tuning, can remove: an upper share of the failures.
+
+        0 for one that helps no cause, such as a cache.
+        """
+        helped = [name for name, cause in self.causes.items() if option in cause.helped_by]
+        if self.n == 0:
+            leading = self.shares[0].cause
+            return most_beside(leading, helped)
+        counts = {share.cause: share.n for share in self.shares}
+        return most_of(counts, helped)
+
+    @property
+    def corrected(self) -> Interval | Unknown:
+        """Quality without the failures whose reference is wrong; as measured where none is."""
+        wrong = self.share_of("wrong_reference")
+        if isinstance(self.quality, Unknown) or wrong is None or wrong.n == 0:
+            return self.quality
+        return corrected_quality(self.quality, wrong)
+
+    @property
+    def wrong_references(self) -> int | Unknown:
+        """About how many cases of the set have a wrong reference, by the failures that were read.
+
+        Those that an answer happens to agree with are not among them.
+        """
+        quality, corrected = self.quality, self.corrected
+        if isinstance(self.cases, Unknown):
+            return self.cases
+        if isinstance(quality, Unknown) or isinstance(corrected, Unknown):
+            return Unknown(ask="measure the quality of what runs today")
+        return round((corrected.value - quality.value) * self.cases)
+
+    @property
+    def labels_first(self) -> bool:
+        """Whether wrong references weigh as much as what is missing to the target, or more."""
+        quality, corrected, target = self.quality, self.corrected, self.target
+        if isinstance(quality, Unknown) or isinstance(corrected, Unknown):
+            return False
+        if isinstance(target, Unknown) or quality.value >= target:
+            return False
+        return corrected.value >= target
+
+
+def failures_of(
+    case: Case, ledger: Mapping[str, Evidence], framework: Framework
+) -> FailureAnalysis | None:
+    """What is known of what goes wrong; None where nobody says anything, or none is asked for.
+
+    What was read failure by failure goes before counts in the case file, and those before the
+    leading cause. ``ledger`` is what was measured and counts, by id.
+    """
+    if not framework.causes:
+        return None
+    read = None if _is_supposed(case) else ledger.get(FAILURE_CAUSES)
+    if read is not None and not isinstance(read.value, Unknown):
+        return _measured(read, case, framework)
+    stated = case.failures
+    if stated is None:
+        return None
+    shares = _seen(failure_shares(stated.counts))
+    if not shares and stated.mostly != "unknown":
+        shares = (leading_share(stated.mostly),)
+    if not shares:
+        return None
+    return FailureAnalysis(
+        shares=shares,
+        n=sum(share.n for share in shares),
+        grade="stated",
+        way="",
+        causes=framework.causes,
+        quality=_stated_quality(case),
+        target=_target(case),
+        cases=_stated_cases(case),
+    )
+
+
+def _is_supposed(case: Case) -> bool:
+    """Whether somebody asks what other failures would mean: nothing overrules that."""
+    return any(overlaps(path, "failures") for path in case.origin.assumed)
+
+
+def _measured(read: Evidence, case: Case, framework: Framework) -> FailureAnalysis | None:
+    counts: dict[CauseId, int] = {}
+    for cause in CAUSES:
+        count = read.details.get(cause, 0)
+        if isinstance(count, int) and count > 0:  # a ledger that somebody wrote in may say more
+            counts[cause] = count
+    shares = failure_shares(counts)
+    if not shares:
+        return None
+    quality = _measured_quality(read)
+    cases = read.details.get("cases", 0)
+    has_cases = isinstance(cases, int) and cases > 0
+    return FailureAnalysis(
+        shares=shares,
+        n=sum(counts.values()),
+        grade="measured",
+        way=read.source,
+        causes=framework.causes,
+        quality=_stated_quality(case) if quality is None else quality,
+        target=_target(case),
+        cases=cases if has_cases and isinstance(cases, int) else _stated_cases(case),
+    )
+
+
+def _seen(shares: tuple[FailureShare, ...]) -> tuple[FailureShare, ...]:
+    return tuple(share for share in shares if share.n)
+
+
+def _measured_quality(read: Evidence) -> Interval | None:
+    """How good the way was whose failures were read; None where that isn't kept with them."""
+    value, low, high = (read.details.get(name) for name in QUALITY_DETAILS)
+    if not isinstance(value, float | int):
+        return None
+    if not isinstance(low, float | int) or not isinstance(high, float | int):
+        return None
+    is_share = 0 <= low <= value <= high <= 1
+    return Interval(low, value, high) if is_share else None
+
+
+def _stated_quality(case: Case) -> Interval | Unknown:
+    today = case.today
+    if today.quality is None:
+        return Unknown(ask="say what share of cases it gets right (today.quality)")
+    return share_interval(today.quality, today.cases)
+
+
+def _stated_cases(case: Case) -> int | Unknown:
+    if case.today.cases is None:
+        return Unknown(ask="say on how many cases that was counted (today.cases)")
+    return case.today.cases
+
+
+def _target(case: Case) -> float | Unknown:
+    if case.targets.quality is None:
+        return Unknown(ask="say which share is good enough (targets.quality.at_least)")
+    return case.targets.quality.at_least
+
+
+# The same as the dossier has it.
+
+_NAMED = 3  # options that help, families of them once; all are in ``helped_by``
+_NOTHING_HELPS = Unknown(ask="mend the evaluation set: nothing that is tried on the system helps")
+
+
+def failure_results(
+    analysis: FailureAnalysis | None, framework: Framework
+) -> tuple[FailureResult, ...]:
+    """Every cause that was seen, with what helps; () where nothing is known of what goes wrong."""
+    if analysis is None:
+        return ()
+    return tuple(
+        _result(share, analysis, framework) for share in analysis.shares if _is_seen(share)
+    )
+
+
+def _is_seen(share: FailureShare) -> bool:
+    return share.n > 0 or isinstance(share.share, Unknown)
+
+
+def _result(share: FailureShare, analysis: FailureAnalysis, framework: Framework) -> FailureResult:
+    rule = analysis.causes[share.cause]
+    there = {*framework.options, *framework.approaches}
+    helped_by = tuple(option for option in rule.helped_by if option in there)
+    best = analysis.quality
+    if not helped_by:
+        best = _NOTHING_HELPS
+    elif isinstance(best, Interval):
+        best = Interval.certain(best.value + (1 - best.value) * share.high)
+    return FailureResult(
+        cause=share.cause,
+        title=rule.title,
+        n=share.n,
+        share=share.share,
+        low=share.low,
+        high=share.high,
+        grade=analysis.grade,
+        helped_by=helped_by,
+        quality_at_most=best if isinstance(best, Unknown) else best.value,
+        says=_says(share.cause, helped_by, analysis, framework),
+    )
+
+
+def _says(
+    cause: CauseId, helped_by: tuple[str, ...], analysis: FailureAnalysis, framework: Framework
+) -> str:
+    """What helps, in few words; of a wrong reference what it says of the measured quality."""
+    if cause == "wrong_reference":
+        return _noise_text(analysis)
+    if not helped_by:
+        return "ask it plainly, or accept both answers"
+    rules = [framework.options[name] for name in helped_by if name in framework.options]
+    untuned = [rule for rule in rules if rule.kind != "tuning" and rule.variant_of is None]
+    named = [rule.title for rule in untuned][:_NAMED]
+    if any(name in framework.approaches for name in helped_by):
+        named.append("tuning")
+    return ", ".join(named)
+
+
+def _noise_text(analysis: FailureAnalysis) -> str:
+    measured, corrected = analysis.quality, analysis.corrected
+    if isinstance(measured, Unknown) or isinstance(corrected, Unknown):
+        return "mend these references"
+    rather = quality_interval(corrected.value, corrected.low, corrected.high)
+    text = f"the measured {quality(measured.value)} is rather {rather}"
+    many = analysis.wrong_references
+    if isinstance(many, Unknown) or many == 0:
+        fix = "mend these references"
+    else:
+        fix = f"mend about {counted(many, 'reference')}"
+    return f"{text}: {fix} first" if analysis.labels_first else f"{text}; {fix}"

@@ -1,0 +1,110 @@
+"""What goes wrong: the causes of failures, with what can help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tuneworthy.errors import argument
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.dossier import Dossier, FailureResult
+from tuneworthy.model.evalset import SaidCauses
+from tuneworthy.report import blocks as b
+from tuneworthy.words import count, counted, quality, sentence, share
+
+_TITLE = "What goes wrong"
+
+
+def section(dossier: Dossier) -> b.Section | None:
+    """The causes with their shares; None where nobody says what goes wrong."""
+    failures = dossier.failures
+    if not failures:
+        return None
+    return b.section("failures", _TITLE, _basis(dossier), _table(failures), _bound(dossier))
+
+
+def _basis(dossier: Dossier) -> str:
+    """What the shares rest on."""
+    first = dossier.failures[0]
+    if isinstance(first.share, Unknown):
+        return f"{first.title} goes wrong most, as stated; nobody counted.".capitalize()
+    total = counted(sum(failure.n for failure in dossier.failures), "failure")
+    if first.grade == "stated":
+        return f"{total}, their causes as stated."
+    return f"{total} of {_way(dossier)}, each given its cause by people."
+
+
+def _way(dossier: Dossier) -> str:
+    if isinstance(dossier.evidence, Unknown):
+        return "what runs today"
+    sources = (each.source for each in dossier.evidence if each.id == "failure_causes")
+    return next(sources, "") or "what runs today"
+
+
+def _table(failures: tuple[FailureResult, ...]) -> b.Table | None:
+    if isinstance(failures[0].share, Unknown):
+        return None
+    rows = []
+    for failure in failures:
+        part = "" if isinstance(failure.share, Unknown) else share(failure.share)
+        ends = f"{share(failure.low).removesuffix('%')}–{share(failure.high)}"
+        rows.append((failure.title, count(failure.n), f"{part} ({ends})", failure.says))
+    return b.table(
+        "Causes of failures", "Cause | #Failures | #Share | What helps", rows, quiet=True
+    )
+
+
+def _bound(dossier: Dossier) -> str:
+    """How far the end of the commonest cause could bring it, and what is wanted."""
+    target = dossier.targets.get("quality")
+    for failure in dossier.failures:
+        best = failure.quality_at_most
+        if not isinstance(best, float | int):
+            continue
+        text = f"Without any “{failure.title}” quality would come to {quality(best)} at most"
+        if target is not None and isinstance(target.limit, float | int):
+            text += f"; {quality(target.limit)} is wanted"
+        return f"{text}."
+    return ""
+
+
+def failures_document(dossier: Dossier, said: SaidCauses, *, sheet: str, folder: str) -> b.Document:
+    """The failures that were drawn, what was said of them, and how the rest is said.
+
+    ``sheet`` is where a sheet to fill in lies, empty for none; ``folder`` is how the user named the
+    case.
+    """
+    draw = said.draw
+    drawn = counted(len(draw.drawn), "failure")
+    headline = f"{drawn} of {count(draw.failures)}, of {draw.way}"
+    byline = [sentence(line) for line in _drawn_lines(said)]
+    parts = [section(dossier)]
+    after = list(_next_steps(said, sheet, folder))
+    return b.Document("", headline, [part for part in parts if part], byline=byline, after=after)
+
+
+def _drawn_lines(said: SaidCauses) -> Iterator[str]:
+    """How they were drawn, and how far they are read."""
+    draw = said.draw
+    source = "scored answers in its logs" if draw.source == "log" else "what the last lab kept"
+    yield f"drawn with seed {draw.seed} from {source}, each kind of case alike"
+    if draw.held_out:
+        held = counted(draw.held_out, "held-out case")
+        yield f"{held} among them: what is changed after reading them needs new cases to report on"
+    read = len(draw.drawn) - said.open
+    text = f"{count(read)} of {count(len(draw.drawn))} have a cause"
+    if said.differ:
+        text += f"; on {count(said.differ)} of these people differ, and they don't count yet"
+    yield text
+
+
+def _next_steps(said: SaidCauses, sheet: str, folder: str) -> Iterator[str]:
+    case = argument(folder)
+    if said.open and sheet:
+        file = argument(sheet)
+        command = f"tuneworthy evalset failures {case} --from {file}"
+        yield f"Fill in the column label of {file}, then: {command}"
+        yield f"Or on the page, with one key each: tuneworthy serve {case}"
+    if said.differ:
+        yield f"Settle what differs: tuneworthy evalset export {case} --settle"
+    if not said.open and not said.differ:
+        yield f"Next: tuneworthy decide {case}"
