@@ -958,7 +958,8 @@ def test_k1_the_plan_trains_what_the_first_step_names() -> None:
 
 def test_k2_a_target_that_is_met_is_not_to_be_beaten() -> None:
     """Where quality is met and the bill isn't, tuned has to be no worse, and cheaper."""
-    found = judged(made("dear", DEAR))
+    tried = [{"name": "smaller ones", "tried": ["smaller_model", "caching"]}]
+    found = judged(made("dear", {**DEAR, "attempts": tried}))
     assert found.targets["quality"].state == "met"
     assert found.targets["cost"].state == "missed"
     assert found.verdict.answer == "pilot", told(found)

@@ -522,7 +522,7 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
         "ceiling": ("check", framework.ceiling),
         "factors": ("factor", framework.factors),
         "signals": ("signal", framework.signals),
-        "tried": ("option", framework.options),
+        "tried": ("option", {**framework.options, **framework.approaches}),
     }
     attempts = ((("attempts", number), each) for number, each in enumerate(case.attempts))
     answered = (

@@ -109,8 +109,10 @@ class Situation:
 
 def try_ways(ways: list[Way]) -> tuple[StepToDo, ...]:
     """Each way as a step, one of a kind."""
-    steps = {way.option: StepToDo(way.option, way.because, way) for way in reversed(ways)}
-    return tuple(reversed(steps.values()))
+    steps: dict[str, StepToDo] = {}
+    for way in ways:
+        steps.setdefault(way.option, StepToDo(way.option, way.because, way))
+    return tuple(steps.values())
 
 
 def keep_data_inside(it: Situation, steps: tuple[StepToDo, ...]) -> tuple[StepToDo, ...]:
@@ -171,8 +173,8 @@ def proven(it: Situation) -> Ruling | None:
         return None
     best = max(lost, key=lambda way: way.figures["quality"].value)
     relax = StepToDo("relax_target", "nothing untried is left")
-    steps = (*try_ways(it.table.to_try), relax)
-    return Ruling("no", f"{best.title} was tuned, and {_shortfall(it, best)}", steps, (), best)
+    others = (*try_ways(it.table.to_try), relax)
+    return Ruling("no", f"{best.title} was tuned, and {_shortfall(it, best)}", others, (), best)
 
 
 def _clearly_dearer(way: Way, tuned: Way) -> bool:
@@ -239,8 +241,8 @@ def moving(it: Situation) -> Ruling | None:
     if not it.moves:
         return None
     meanwhile = list(it.table.to_try) or it.table.any_chance
-    found = [way for way in meanwhile if way.option in ("better_retrieval", "tools_and_checks")]
-    steps = try_ways([*found[:1], *meanwhile])
+    found = [way for way in meanwhile if way.option == "better_retrieval"]  # what changes is there
+    steps = try_ways([*found, *meanwhile])
     if not it.targeted and not found:
         steps = (StepToDo("target", "state what has to be reached"), *steps)
     clear = StepToDo("clear_reasons_against", it.moves)
@@ -299,7 +301,7 @@ def short_of_data(it: Situation) -> Ruling | None:
         return None
     if it.targeted and table.chance_of_tuning < _least_chance(it):
         return None
-    collect = StepToDo("collect_data", it.prize.short_of_data, table.tunings[0])
+    collect = StepToDo("collect_data", it.prize.short_of_data)
     steps = (*try_ways(table.to_try[:1]), collect)
     return Ruling("not_yet", it.prize.short_of_data, keep_data_inside(it, steps))
 
@@ -426,6 +428,9 @@ def _doubt_of_bill(it: Situation) -> Iterator[Doubt]:
     if stated is None or computed is None or times is None or not computed.low:
         return
     if {"caching", "batching"} & it.facts.attempted or it.facts.api == "own":
+        return
+    floor = it.facts.framework.threshold("bill_floor") or 0.0
+    if abs(stated.likely - (computed.low + computed.most) / 2) <= floor:
         return
     ratio = stated.likely / ((computed.low + computed.most) / 2)
     if 1 / times < ratio < times:

@@ -107,6 +107,8 @@ def weigh_data(facts: CaseFacts, table: Table) -> tuple[str, str]:
         unit = "examples"
         have = facts.case.usable_data(unit)
     need = min(rule.data.low, _EXAMPLES) if unit == "examples" else rule.data.low
+    if have is None and not facts.limits:
+        return "", "nobody has counted the examples"
     if have is None:
         return f"nobody has counted the {plain(unit)}: {count(need)} are usual", ""
     if have < need:

@@ -13,6 +13,7 @@ from tuneworthy.answers.facts import TARGETS
 from tuneworthy.model.base import State
 from tuneworthy.model.evidence import TargetState
 from tuneworthy.model.framework import Framework, TargetId
+from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.ways.way import Known, Way
 from tuneworthy.words import listing
 
@@ -88,9 +89,10 @@ class Criterion:
         return "unknown" if "unknown" in states.values() else "met"
 
     def nearly_admits(self, way: Way) -> bool:
-        """Whether a way is at its quality target and at most the margin below, the rest being met.
+        """Whether a way is at its quality target, the rest being met, as far as can be told.
 
-        What a better one could still gain is then no gain by the margin.
+        Its interval reaches no more than the margin below, so that a better one could bring no
+        gain; or telling takes more cases than labelling is worth.
         """
         limit = self.limits.get("quality")
         known = way.figures.get("quality")
@@ -98,7 +100,10 @@ class Criterion:
         others = {state for target, state in states.items() if target != "quality"}
         if limit is None or known is None or not known.cases or others - {"met"}:
             return False
-        return known.value >= limit and known.low >= limit - self.margin_quality
+        if known.value < limit:
+            return False
+        near = known.low >= limit - self.margin_quality
+        return near or cases_to_tell(known.value, limit, known.cases) is None
 
     @staticmethod
     def name_targets(targets: Iterable[TargetId]) -> str:

@@ -9,8 +9,10 @@ from functools import cached_property
 
 from tuneworthy.answers.facts import KNOWLEDGE_GOALS, CaseFacts
 from tuneworthy.framework.failures import FailureAnalysis, failures_of
+from tuneworthy.model.base import Unknown
 from tuneworthy.model.framework import CauseId, TargetId
 from tuneworthy.stats.effects import reduction_from
+from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.ways.criterion import Admissible, Criterion
 from tuneworthy.ways.way import Known, Way
 
@@ -50,8 +52,9 @@ class Gap:
     def missed(self) -> tuple[TargetId, ...]:
         """Targets that today's way misses, or all but certainly misses.
 
-        A step toward a target takes less certainty than a claim that it is met: with fewer than one
-        chance in ten that it is met, nobody waits for more cases.
+        A step toward a target takes less certainty than a claim that it is met: nobody waits for
+        more cases with fewer than one chance in ten that it is met, or where telling takes more
+        cases than labelling is worth.
         """
         return tuple(
             target
@@ -66,12 +69,16 @@ class Gap:
         return tuple(target for target in unknown if target not in self.missed)
 
     def _leans_to_missed(self, target: TargetId) -> bool:
+        """Whether more cases would hardly change what to do about quality."""
         known = self.today.figure(target)
         if target != "quality" or known is None or not known.cases:
             return False
         wanted = self.criterion.limits["quality"]
+        if known.value >= wanted:
+            return False
         spread = math.sqrt(wanted * (1 - wanted) / known.cases)
-        return known.value < wanted - _ONE_IN_TEN * spread
+        far = known.value < wanted - _ONE_IN_TEN * spread
+        return far or cases_to_tell(known.value, wanted, known.cases) is None
 
     @cached_property
     def aims(self) -> tuple[TargetId, ...]:
@@ -189,8 +196,15 @@ class Gap:
         """Whether these causes stand behind a quarter of the failures or more."""
         if self.failures is None:
             return False
-        shares = [self.failures.share_of(cause) for cause in causes]
-        return sum(share.value for share in shares if share is not None) >= _LEADING
+        total = 0.0
+        for cause in causes:
+            seen = self.failures.share_of(cause)
+            if seen is None:
+                continue
+            if isinstance(seen.share, Unknown):
+                return True  # nobody counted, and it is said to lead
+            total += seen.share
+        return total >= _LEADING
 
     def was_tried(self, option: str) -> bool:
         """Whether an option was tried here and a target is still missed."""

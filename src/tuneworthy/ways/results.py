@@ -53,18 +53,24 @@ def list_results(table: Table) -> tuple[WayResult, ...]:
     return tuple(_result(table, way, rank) for rank, way in enumerate(ordered, start=1))
 
 
-def _place(table: Table, way: Way) -> tuple[int, int]:
+def _known_quality(way: Way) -> float:
+    """For an order with the best first; what nobody scored comes last."""
+    known = way.figures.get("quality")
+    return 1.0 if known is None else -known.value
+
+
+def _place(table: Table, way: Way) -> tuple[int, float, str]:
     if way in table.untuned_enough:
-        return 0, table.untuned_enough.index(way)
+        return 0, table.untuned_enough.index(way), way.id
     if way in table.enough:
-        return 1, table.enough.index(way)
+        return 1, table.enough.index(way), way.id
     if way.kind == "now":
-        return 2, 0
+        return 2, 0, way.id
     if way in table.to_try:
-        return 4, table.to_try.index(way)
+        return 4, table.to_try.index(way), way.id
     if way in table.tunings:
-        return 5, table.tunings.index(way)
-    return _LATER[way.state], table.ways.index(way)
+        return 5, table.tunings.index(way), way.id
+    return _LATER[way.state], _known_quality(way), way.id
 
 
 _LATER = {"running": 3, "measured": 3, "stated": 3, "untried": 6, "failed": 7, "ruled_out": 8}

@@ -99,6 +99,8 @@ def listed_models(facts: CaseFacts) -> Iterator[Way]:
 def unlisted_models(facts: CaseFacts) -> Iterator[Way]:
     """Hosted models that nobody listed, with their bill, where the bill is the trouble."""
     limit = facts.limits.get("cost")
+    if facts.tried("smaller_model"):
+        return
     if limit is None or facts.bill is None or facts.bill.likely <= limit:
         return
     for rival in facts.findings.rivals:
@@ -285,7 +287,8 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
         if rule is None:
             continue
         failed = gap.was_tried(name)
-        private = gap.facts.case.tuning.service == "self_hosted"
+        service = gap.facts.case.tuning.service
+        runs = {"self_hosted": "own", "hosted": "third_party"}.get(service, "unknown")
         yield Way(
             id=name,
             title=rule.title,
@@ -300,7 +303,7 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
             because="it was tried, and a target is still missed"
             if failed
             else "a tuned model may meet what is missed",
-            private="yes" if private else gap.today.private,
+            private=_private_at(runs),
         )
 
 

@@ -84,7 +84,8 @@ class Table:
         return {way.id: self._chances_of(way) for way in self.ways if way.untried}
 
     def _chances_of(self, way: Way) -> dict[TargetId, float]:
-        if self._makes_worse(way):
+        missed = {*self.criterion.missed_by(way)} - {"privacy"}  # that is kept by where it runs
+        if missed or self._makes_worse(way):
             return dict.fromkeys(self.gap.aims, 0.0)
         keeps = self._chance_to_keep(way)
         return {target: keeps * self._chance_on(way, target) for target in self.gap.aims}

@@ -106,8 +106,11 @@ def tools_and_checks(gap: Gap, rule: OptionRule) -> Prospect:
     code = gap.facts.framework.threshold("asks_for_code")
     wanted = gap.criterion.limits.get("quality", 0.0)
     because = "some of what goes wrong may be looked up or checked in code"
-    if code is not None and wanted >= code:
+    by_code = code is not None and wanted >= code
+    if by_code and "classification" not in gap.facts.case.goals:
         because = f"{share(wanted)} is wanted, which only code that computes or checks can promise"
+    if "classification" in gap.facts.case.goals:  # no code computes a class
+        return Prospect(because, rule.errors)
     return Prospect(because, rule.errors, situated(rule, "exact"))
 
 

@@ -45,7 +45,9 @@ def example_rules_differ(facts: CaseFacts) -> Found:
 def brand_voice_without_samples(facts: CaseFacts) -> Found:
     """A voice nobody has written down."""
     branded = facts.holds("brand_voice")
-    fires = facts.case.data.voice is None and (branded or "persona" in facts.case.goals)
+    denied = facts.state("brand_voice") == "no"
+    asked = branded or ("persona" in facts.case.goals and not denied)
+    fires = facts.case.data.voice is None and asked
     return fires and (
         ("factors.brand_voice" if branded else "goals", "data.voice"),
         "A voice is wanted, and no samples of it are named.",

@@ -65,7 +65,8 @@ def bill_against_prices(facts: CaseFacts) -> Found:
     hows = ("as_is", "cached", "batched", "cached_batched")
     least = min(way.low for how in hows if (way := facts.serving(how)))
     gap, a_month = max(least - bill.high, bill.low - priced.most), facts.case.a_month
-    return gap > tolerance * max(priced.most, bill.high) and (
+    floor = facts.framework.threshold("bill_floor") or 0.0
+    return gap > max(tolerance * max(priced.most, bill.high), floor) and (
         ("today.usd_per_month", "models", "economics.traffic"),
         f"The bill is {usd_range(bill.low, bill.high)}{a_month}; {count(now)} calls at the "
         f"price of {used.id} come to {usd_range(priced.low, priced.most)}. The bill counts.",

@@ -70,7 +70,7 @@ def changing_requirements_baked_in(facts: CaseFacts) -> Found:
     }
     return (
         ("factors.rapidly_changing_requirements", "factors.domain_knowledge" if knows else "goals"),
-        "Requirements change about every month, and knowledge is to be trained into the model.",
+        "Requirements change about every month, and the model is to know what is your own.",
         settle[facts.changes],
     )
 
