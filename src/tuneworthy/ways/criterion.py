@@ -92,7 +92,7 @@ class Criterion:
         """Whether a way is at its quality target, the rest being met, as far as can be told.
 
         Its interval reaches no more than the margin below, so that a better one could bring no
-        gain; or telling takes more cases than labelling is worth.
+        gain; or twice that, where telling takes more cases than labelling is worth.
         """
         limit = self.limits.get("quality")
         known = way.figures.get("quality")
@@ -102,8 +102,11 @@ class Criterion:
             return False
         if known.value < limit:
             return False
-        near = known.low >= limit - self.margin_quality
-        return near or cases_to_tell(known.value, limit, known.cases) is None
+        below = limit - known.low
+        if below <= self.margin_quality:
+            return True
+        telling = cases_to_tell(known.value, limit, known.cases)
+        return telling is None and below <= 2 * self.margin_quality
 
     @staticmethod
     def name_targets(targets: Iterable[TargetId]) -> str:

@@ -77,8 +77,10 @@ class Gap:
         if known.value >= wanted:
             return False
         spread = math.sqrt(wanted * (1 - wanted) / known.cases)
-        far = known.value < wanted - _ONE_IN_TEN * spread
-        return far or cases_to_tell(known.value, wanted, known.cases) is None
+        if known.value < wanted - _ONE_IN_TEN * spread:
+            return True
+        telling = cases_to_tell(known.value, wanted, known.cases)
+        return telling is None and known.high - wanted <= 2 * self.criterion.margin_quality
 
     @cached_property
     def aims(self) -> tuple[TargetId, ...]:
