@@ -263,14 +263,14 @@ PAIRS: dict[str, Pair] = {
         "economics.monthly.api_savings_usd", 3.5,
         ("economics.monthly.api_savings_usd", "economics.traffic.requests_per_month"),
     ),
-    "bill_against_prices": Pair(  # 1,000 calls cost 3.50 at the price of the model in use
+    "bill_against_prices": Pair(  # 100,000 calls cost 350 at the price of the model in use
         {
-            "today": {"usd_per_month": 4.7},
-            "economics": {"traffic": {"requests_per_month": 1000, "input_tokens": 1000,
+            "today": {"usd_per_month": 470},
+            "economics": {"traffic": {"requests_per_month": 100_000, "input_tokens": 1000,
                                       "output_tokens": 100}},
             "models": PRICED,
         },
-        "today.usd_per_month", 4.6,  # 3.50 + 0.25 × 4.60 = 4.65
+        "today.usd_per_month", 460,  # 350 + 0.25 × 460 = 465
         ("today.usd_per_month", "models", "economics.traffic"),
     ),
     "ongoing_below_serving": Pair(

@@ -55,9 +55,25 @@ class Situation:
     outcome: Verdict  #: The framework's count.
     conditions: tuple[Condition, ...]  #: Service, safety and money: yes, no or unknown.
     prize: Prize  #: All that tuning can bring over the life of the use case.
-    contradicted: frozenset[str]  #: Answers whose statement stands in an open contradiction.
-    money_contradicted: bool  #: Whether an amount does.
+    find_contradicted: Callable[[CaseFacts], Strings]
+    """Paths of the statements that stand in an open contradiction."""
     rebuild: Callable[[CaseFacts], Situation]  #: The same with other facts.
+
+    @cached_property
+    def contradicted(self) -> frozenset[str]:
+        """Answers whose statement stands in an open contradiction."""
+        paths = (path.split(".") for path in self.contradicted_paths)
+        return frozenset(path[1] for path in paths if path[0] == "factors" and len(path) > 1)
+
+    @cached_property
+    def contradicted_paths(self) -> Strings:
+        """Paths of the statements that do."""
+        return self.find_contradicted(self.facts)
+
+    @property
+    def money_contradicted(self) -> bool:
+        """Whether an amount stands in one."""
+        return any(path.startswith(_AMOUNTS) for path in self.contradicted_paths)
 
     def is_on(self, rule: JudgementRule) -> bool:
         """Whether the framework has a rule."""
@@ -233,7 +249,7 @@ def refused(it: Situation) -> Ruling | None:
 def _may_turn(it: Situation) -> bool:
     """Whether a loss would be none, were a contradicted amount as it is stated."""
     stated = it.prize.left_as_stated
-    return it.money_contradicted and stated is not None and stated >= 0
+    return stated is not None and stated >= 0 and it.money_contradicted
 
 
 def moving(it: Situation) -> Ruling | None:
@@ -448,9 +464,9 @@ def _doubt_of_money(it: Situation) -> Iterator[Doubt]:
     """A stated saving that another statement excludes, where it would turn a loss."""
     most = it.prize.left_at_best
     stated = it.prize.left_as_stated
-    if not it.money_contradicted or most is None or stated is None or not most < 0 < stated:
+    if most is None or stated is None or not most < 0 < stated or not it.money_contradicted:
         return
-    lost = replace(it, money_contradicted=False)
+    lost = replace(it, find_contradicted=lambda _: ())
     kept = replace(lost, prize=it.prize._replace(left_at_best=stated, why_not=""))
     says = "the stated saving doesn't fit what is paid today"
     yield Doubt(says, StepToDo("settle", says), (lost, kept))
@@ -539,15 +555,13 @@ def build_situation(
 
     def build(facts: CaseFacts) -> Situation:
         table = build_table(facts, arms)
-        paths = contradicted(facts)
         return Situation(
             facts=facts,
             table=table,
             outcome=outcome_of(facts),
             conditions=find_conditions(facts.case, money.gate, as_of),
             prize=weigh_prize(facts, table, money),
-            contradicted=frozenset(path.split(".")[1] for path in paths if "factors." in path),
-            money_contradicted=any(path.startswith(_AMOUNTS) for path in paths),
+            find_contradicted=contradicted,
             rebuild=build,
         )
 

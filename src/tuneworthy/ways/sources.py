@@ -327,7 +327,8 @@ def fitting_approaches(gap: Gap) -> tuple[str, ...]:
     """Ids of the kinds of tuning that serve the goals, the one that fits best first.
 
     Where quality is met and only time or money is missed, a large model can teach a small one. One
-    goal has its own approach; several at once are a plain supervised task, but for calls of tools.
+    goal has its own approach, and calls of tools where they come first; several goals at once are a
+    plain supervised task.
     """
     goals = gap.facts.case.goals
     framework = gap.facts.framework
@@ -335,8 +336,9 @@ def fitting_approaches(gap: Gap) -> tuple[str, ...]:
     if gap.missed and set(gap.missed) <= {"cost", "latency"}:
         names.append("distillation")
     documents = gap.facts.case.usable_data("documents") or 0
-    for goal in ("tool_calling", *goals[: 1 if len(goals) == 1 else 0]):
-        if goal not in goals or goal not in framework.goals:
+    own = goals[:1] if len(goals) == 1 or goals[:1] == ("tool_calling",) else ()
+    for goal in own:
+        if goal not in framework.goals:
             continue
         approach = framework.goals[goal].approach
         if approach == "continued_pretraining" and documents < _PRETRAINING_DOCUMENTS:
