@@ -107,8 +107,6 @@ class CaseFacts:
     fits: Sequence[ApproachResult] = ()
     findings: CaseFindings = field(default_factory=CaseFindings)
     supposed: AbstractSet[str] = frozenset()  #: Answers that are supposed.
-    read: set[str] = field(default_factory=set, init=False, compare=False)
-    """Names of the answers that were asked for: another answer changes nothing that was made."""
 
     def answered(self, changes: States) -> CaseFacts:
         """The same with other answers supposed; what they don't bear on is kept."""
@@ -118,10 +116,11 @@ class CaseFacts:
         after.__dict__["states"] = {**self.states, **changes}
         return after
 
-    @cached_property
-    def shape(self) -> tuple[object, ...]:
-        """What all options are held against."""
-        return self.aims, self.targets, self.retrieves == "no"
+    def with_case(self, case: Case) -> CaseFacts:
+        """The same answers with other figures."""
+        after = replace(self, case=case)
+        after.__dict__["states"] = self.states
+        return after
 
     @cached_property
     def states(self) -> dict[str, State]:
@@ -135,7 +134,6 @@ class CaseFacts:
 
     def state(self, name: str) -> State:
         """State of a check, factor or signal; unknown for one the framework doesn't have."""
-        self.read.add(name)
         return self.states.get(name) or self.signs.get(name, "unknown")
 
     def holds(self, *names: str) -> bool:
@@ -318,32 +316,9 @@ class CaseFacts:
         return known and self.target("cost") != "no"
 
     @property
-    def satisfied(self) -> State:
-        """Whether the present approach meets everything: what was counted goes before words."""
-        return "no" if self.missed else self.state("success_with_prompts")
-
-    @property
     def seen(self) -> Strings:
         """Signs that answers are wrong, whatever they cost."""
         return tuple(name for name in QUALITY_SIGNS if self.holds(name))
-
-    @property
-    def quality_short(self) -> State:
-        """Whether answers aren't good enough: as counted, else as said together with a sign."""
-        met, success = self.target("quality"), self.state("success_with_prompts")
-        if met != "unknown":
-            return "no" if met == "yes" else "yes"
-        if success == "yes":
-            return "no"
-        return "yes" if success == "no" and self.seen else "unknown"
-
-    @property
-    def pressure(self) -> State:
-        """Whether cost or latency is a reason to change something."""
-        if self.pressed_by:
-            return "yes"
-        reasons = {self.state(name) for target, name in _PRESSING.items() if not self._fine(target)}
-        return "no" if reasons <= {"no"} else "unknown"
 
     def _fine(self, target: TargetId) -> bool:
         """Whether a target is met as counted, or the bill is too small to matter."""
@@ -357,16 +332,6 @@ class CaseFacts:
             for target, reason in _PRESSING.items()
             if self.target(target) == "no" or (not self._fine(target) and self.holds(reason))
         )
-
-    @property
-    def room_for_a_call(self) -> State:
-        """Whether one more call as long as today's fits the time there is."""
-        today, most = self.case.today.latency_p95_s, self.case.targets.latency_p95_s
-        if today is not None and most is not None:
-            return today.at_most(most / 2)
-        if self.holds("latency") or self.holds("latency_requirements"):
-            return "no"
-        return "yes" if self.state("latency_requirements") == "no" else "unknown"
 
     # Models, data and what changes.
 
@@ -391,8 +356,11 @@ class CaseFacts:
     @property
     def recall_enough(self) -> State:
         """Whether the passage is found often enough for retrieval not to be the first thing."""
-        recall, limit = self.recall, self.framework.threshold("retrieval_recall")
-        return "unknown" if recall is None or limit is None else reaches(recall, recall, limit)
+        recall = self.recall
+        limit = self.framework.threshold("retrieval_recall")
+        if recall is None or limit is None:
+            return "unknown"
+        return reaches(recall, recall, limit)
 
     @property
     def looks_up(self) -> bool:
@@ -415,28 +383,12 @@ class CaseFacts:
         return bool(_RETRIEVAL & self.attempted)
 
     @property
-    def retrieves(self) -> State:
-        """Whether anything is retrieved today."""
-        optimised = self.state("retrieval_optimised")
-        if self.recall is not None or self.tried_retrieval or self.holds("knowledge_gaps"):
-            return "yes"
-        return "no" if self.needs_no_retrieval else optimised
-
-    @property
     def changes(self) -> str:
         """What changes, where requirements do: content, policy, both, unknown; or nothing."""
         if not self.holds("rapidly_changing_requirements"):
             return "nothing"
         answer = self.case.factors.get("rapidly_changing_requirements")
         return (answer.changes if answer else None) or "unknown"
-
-    @property
-    def content_changes(self) -> State:
-        """Whether the facts change about every month."""
-        state, what = self.state("rapidly_changing_requirements"), self.changes
-        if state != "yes" or what == "unknown":
-            return "unknown" if state == "yes" else state
-        return "no" if what == "policy" else "yes"
 
 
 # A challenge: its rule, its numbers and its sentence in one function.

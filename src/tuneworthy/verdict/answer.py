@@ -411,7 +411,7 @@ def _doubt_of_quality(it: Situation) -> Iterator[Doubt]:
     for share in (min(1.0, max(limit, today.quality or 0.0) + 0.001), below):
         supposed = today.model_copy(update={"quality": share, "cases": _SURE})
         case = it.facts.case.model_copy(update={"today": supposed})
-        sides.append(it.rebuild(replace(it.facts, case=case)))
+        sides.append(it.rebuild(it.facts.with_case(case)))
     step = measure_first(it)
     yield Doubt(step.because, step, tuple(sides))
 
@@ -456,7 +456,7 @@ def _doubt_of_bill(it: Situation) -> Iterator[Doubt]:
     other = it.facts.case.today.model_copy(update={"usd_per_month": amount})
     case = it.facts.case.model_copy(update={"today": other})
     says = f"the bill is stated as {usd(stated.likely)}, and tokens times prices are {usd(middle)}"
-    sides = (it.rebuild(replace(it.facts, case=case)), it)
+    sides = (it.rebuild(it.facts.with_case(case)), it)
     yield Doubt(says, StepToDo("settle", says), sides)
 
 

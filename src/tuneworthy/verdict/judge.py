@@ -11,7 +11,7 @@ from typing import NamedTuple, get_args
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.count import OTHERS
 from tuneworthy.answers.facts import TARGETS, CaseFacts
-from tuneworthy.model.base import Range, State, States, Strings, Unknown
+from tuneworthy.model.base import Range, State, States, Unknown
 from tuneworthy.model.dossier import (
     Basis,
     ChallengeResult,
@@ -223,11 +223,6 @@ def _every_way(names: Sequence[str]) -> Iterator[dict[str, State]]:
 def _judge_again(it: Situation, changes: States) -> _Then:
     ruling = answer(it.rebuild(it.facts.answered(changes)))
     return _Then(ruling.answer, ruling.steps[0].option)
-
-
-def name_conditions(conditions: Strings) -> str:
-    """Conditions as they follow *once*."""
-    return listing(list(conditions))
 
 
 def say_cases(it: Situation) -> str:

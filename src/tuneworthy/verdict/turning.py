@@ -102,10 +102,10 @@ def _of_figures(it: Situation) -> Iterator[Turn]:
         assert examples is not None  # they were counted
         more = examples.model_copy(update={"count": enough, "usable": enough})
         data = case.data.model_copy(update={"examples": more})
-        changed = it.rebuild(replace(it.facts, case=case.model_copy(update={"data": data})))
+        changed = it.rebuild(it.facts.with_case(case.model_copy(update={"data": data})))
         yield _turn("data.examples", f"{count(enough)} reviewed examples", str(enough), changed)
 
 
 def _with_today(it: Situation, case: Case, today: dict[str, Any]) -> Situation:
     changed = case.model_copy(update={"today": case.today.model_copy(update=today)})
-    return it.rebuild(replace(it.facts, case=changed))
+    return it.rebuild(it.facts.with_case(changed))
