@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import product
-from typing import NamedTuple, get_args
+from typing import get_args
 
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.count import OTHERS
 from tuneworthy.answers.facts import TARGETS, CaseFacts
-from tuneworthy.model.base import Range, State, States, Unknown
+from tuneworthy.model.base import Range, State, Unknown
 from tuneworthy.model.dossier import (
     Basis,
     ChallengeResult,
@@ -28,7 +28,7 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import TargetId
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.verdict.answer import Ruling, Situation, StepToDo, answer
-from tuneworthy.verdict.turning import find_turns
+from tuneworthy.verdict.turning import JudgedAgain, Outcome, find_turns
 from tuneworthy.ways.results import command_for
 from tuneworthy.words import count, listing, number, sentence, usd
 
@@ -181,21 +181,16 @@ def cases_to_label(it: Situation) -> int | None:
 
 # What it rests on, and what the open answers can make of it.
 
-MOST_WAYS = 64  #: Ways to answer everything that is open, up to which all of them are judged.
-
-
-class _Then(NamedTuple):
-    answer: TuningAnswer
-    step: str
+MOST_WAYS = 16  #: Ways to answer everything that is open, up to which all of them are judged.
 
 
 def _look_ahead(it: Situation, ruling: Ruling) -> tuple[Basis, Reach, tuple[Turn, ...]]:
     """By judging again, with one answer changed, or with every open one answered."""
-    now = _Then(ruling.answer, ruling.steps[0].option)
+    now = Outcome(ruling.answer, ruling.steps[0].option)
     states = it.facts.states
+    judge_again = JudgedAgain(it)
     alone = {
-        name: [_judge_again(it, {name: to}) for to in OTHERS[state]]
-        for name, state in states.items()
+        name: [judge_again({name: to}) for to in OTHERS[state]] for name, state in states.items()
     }
     turning = tuple(
         name for name, then in alone.items() if any(each.answer != now.answer for each in then)
@@ -203,7 +198,7 @@ def _look_ahead(it: Situation, ruling: Ruling) -> tuple[Basis, Reach, tuple[Turn
     flips = sum(any(each != now for each in then) for then in alone.values())
     still = [name for name, state in states.items() if state == "unknown"]
     exact = 2 ** len(still) <= MOST_WAYS
-    then = [_judge_again(it, changes) for changes in _every_way(still)] if exact else []
+    then = [judge_again(changes) for changes in _every_way(still)] if exact else []
     if not exact:
         then = [each for name in still for each in alone[name]]
     sources = [it.facts.source(name) for name, state in states.items() if state != "unknown"]
@@ -211,18 +206,16 @@ def _look_ahead(it: Situation, ruling: Ruling) -> tuple[Basis, Reach, tuple[Turn
     by_source["measured"] += len(it.table.measured_ways)
     answers = tuple(dict.fromkeys((now.answer, *(each.answer for each in then))))
     steps = tuple(dict.fromkeys((now.step, *(each.step for each in then))))
-    basis = Basis(**by_source, flips=flips, turning=turning)
-    return basis, Reach(answers=answers, first_steps=steps, exact=exact), find_turns(it, ruling)
+    return (
+        Basis(**by_source, flips=flips, turning=turning),
+        Reach(answers=answers, first_steps=steps, exact=exact),
+        find_turns(it, ruling, judge_again),
+    )
 
 
 def _every_way(names: Sequence[str]) -> Iterator[dict[str, State]]:
     for way in product(OTHERS["unknown"], repeat=len(names)):
         yield dict(zip(names, way, strict=True))
-
-
-def _judge_again(it: Situation, changes: States) -> _Then:
-    ruling = answer(it.rebuild(it.facts.answered(changes)))
-    return _Then(ruling.answer, ruling.steps[0].option)
 
 
 def say_cases(it: Situation) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuneworthy.answers.count import OTHERS
 from tuneworthy.answers.facts import TARGETS
+from tuneworthy.model.base import State, States
 from tuneworthy.model.case import Amount, Case
-from tuneworthy.model.dossier import Turn
+from tuneworthy.model.dossier import TuningAnswer, Turn
 from tuneworthy.verdict.answer import Ruling, Situation, answer
 from tuneworthy.ways.way import Way
 from tuneworthy.words import count, number, quality
@@ -18,11 +19,34 @@ _SURE = 10**6  # cases of a share that is supposed
 MOST_TURNS = 12
 
 
-def find_turns(it: Situation, ruling: Ruling) -> tuple[Turn, ...]:
+class Outcome(NamedTuple):
+    """What a case comes to."""
+
+    answer: TuningAnswer
+    step: str  #: The kind of the first step.
+
+
+class JudgedAgain:
+    """Judges a situation with other answers, each set of them once."""
+
+    def __init__(self, it: Situation) -> None:
+        self._it = it
+        self._known: dict[frozenset[tuple[str, State]], Outcome] = {}
+
+    def __call__(self, changes: States) -> Outcome:
+        """The outcome with these answers changed."""
+        key = frozenset(changes.items())
+        if key not in self._known:
+            ruling = answer(self._it.rebuild(self._it.facts.answered(changes)))
+            self._known[key] = Outcome(ruling.answer, ruling.steps[0].option)
+        return self._known[key]
+
+
+def find_turns(it: Situation, ruling: Ruling, judge_again: JudgedAgain) -> tuple[Turn, ...]:
     """Single changes after which the answer is another one, those nearest to the finding first."""
     found = [
         turn
-        for turn in (*_of_ways(it), *_of_figures(it), *_of_answers(it))
+        for turn in (*_of_ways(it), *_of_figures(it), *_of_answers(it, judge_again))
         if turn.answer != ruling.answer
     ]
     return tuple(found[:MOST_TURNS])
@@ -33,15 +57,18 @@ def _turn(path: str, what: str, to: str, changed: Situation) -> Turn:
     return Turn(path=path, what=what, to=to, answer=then.answer, first_step=then.steps[0].option)
 
 
-def _of_answers(it: Situation) -> Iterator[Turn]:
+def _of_answers(it: Situation, judge_again: JudgedAgain) -> Iterator[Turn]:
     """Answers to checks and reasons."""
     assessment = it.facts.assessment
     for name, state in it.facts.states.items():
         kind = "ceiling" if name in assessment.ceiling.checks else "factors"
         titled = assessment.ceiling.checks.get(name) or assessment.factors[name]
         for to in OTHERS[state]:
-            changed = it.rebuild(it.facts.answered({name: to}))
-            yield _turn(f"{kind}.{name}", titled.title, to, changed)
+            then = judge_again({name: to})
+            path = f"{kind}.{name}"
+            yield Turn(
+                path=path, what=titled.title, to=to, answer=then.answer, first_step=then.step
+            )
 
 
 def _of_ways(it: Situation) -> Iterator[Turn]:
