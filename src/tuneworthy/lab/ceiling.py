@@ -15,6 +15,7 @@ from tuneworthy.errors import CaseError
 from tuneworthy.files.evalset import case_values, guarded
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
+from tuneworthy.lab.arms import measured_arms
 from tuneworthy.lab.plan import LabPlan, answer_text
 from tuneworthy.lab.prepare import CEILING_RUN, CallSettings, PreparedLab, paid, price, probed
 from tuneworthy.lab.propose import (
@@ -91,7 +92,12 @@ def run(
     before = decide(case, framework, as_of=as_of)
     work = partial(_run, lab)
     result, plan = paid(lab, CEILING_RUN, price, work, cap_usd=cap_usd, **settings)
-    append_evidence(case, evidence_of(result, plan, as_of), lab.files)
+    proposing = result.proposing
+    proposed = () if isinstance(proposing, Unknown) else [each.name for each in proposing.prompts]
+    chosen = (result.best, *(each.second for each in result.contrasts))
+    reported = [arm for arm in plan.arms if arm.id in chosen] if result.best else []
+    arms = measured_arms("ceiling", plan, lab.scores, reported, as_of, proposed=proposed)
+    append_evidence(case, evidence_of(result, plan, arms, as_of), lab.files)
     rubric = lab.scores.judge.rubric_file if lab.scores.judge else ""
     now = decide(case, framework, as_of=as_of)
     return CeilingRun(result, now, before, source, rubric, plan, lab.scores)

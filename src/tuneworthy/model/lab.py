@@ -422,6 +422,8 @@ class ArmResult(Record):
     """Cases with a call that was refused, withheld, cut off or empty: it may have been right or
     wrong, and ``quality`` holds both."""
     in_doubt: Natural = 0  #: Cases of which nobody knows what came; the same.
+    aloud: Natural = 0
+    """Cases with an answer that began with thinking in the open: that part isn't scored."""
     unjudged: Natural = 0
     """Cases whose answer no scorer can judge; they are left out, and counted."""
 
@@ -570,6 +572,8 @@ class VerifyResult(Record):
     cut short, ``stopped``."""
     judge: JudgeOf | None = None
     """The model that judged, held against people; None where rules scored."""
+    aloud: Natural = 0
+    """Held-out cases with an answer that began with thinking in the open, which isn't scored."""
     spend: Spend
     stopped: str = ""
     stopped_by: StopKind = ""

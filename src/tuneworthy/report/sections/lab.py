@@ -250,6 +250,8 @@ def board_row(row: ArmResult) -> tuple[str, ...]:
         notes.append(of.ask.partition("(it ")[2].partition(":")[0])
     if not isinstance(row.thinking, Unknown):
         notes.append(f"{share(row.thinking)} of its output is thinking")
+    if row.aloud:
+        notes.append("thinks in the open")
     if row.unjudged:
         notes.append(f"{count(row.unjudged)} not judged")
     beside = f" ({', '.join(notes)})" if notes else ""
@@ -321,6 +323,10 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         )
         if row.steps:
             yield "Steps", f"of {row.arm.id}: {listing(list(costs))} at p95"
+    aloud = sum(row.aloud for row in result.arms)
+    if aloud:
+        models = listing(tuple(dict.fromkeys(row.arm.model for row in result.arms if row.aloud)))
+        yield "Thinking", f"in the open, by {models}: cut from {several(aloud, 'answer')}"
     changed = {row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed}
     if changed:
         yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
@@ -694,6 +700,8 @@ def _verified(result: VerifyResult) -> Rows:
     yield "Untuned", f"{share_text(result.untuned, none)}: {plan.untuned}"
     yield "Difference", f"{difference_text(contrast)}; margin {share(plan.margin)}"
     yield "In general", f"{general}; may fall by {share(plan.general_margin)}"
+    if result.aloud:
+        yield "Thinking", f"in the open: cut from {several(result.aloud, 'answer')}"
     if result.why == "interval" and not isinstance(contrast.cases_needed, Unknown):
         needed = count(contrast.cases_needed)
         yield "Needed", f"about {needed} cases would tell that difference from none"
