@@ -108,14 +108,25 @@ from tuneworthy.model import lab as model_lab
 from tuneworthy.model import pilot as model_pilot
 from tuneworthy.model import precedents as model_precedents
 from tuneworthy.model import training as model_training
+from tuneworthy.model import ways as model_ways
 from tuneworthy.model.base import Range, State, Unknown, digest
 from tuneworthy.model.case import Materials, Model, PromptVariant, Term, TokenPrice, VoiceSamples
 from tuneworthy.model.dossier import Recommendation
 from tuneworthy.model.evalset import CheckCall, EvalCase, Label
 from tuneworthy.model.evidence import COLUMNS, Batch, Evidence, Measured, Message, Series, ToolCall
 from tuneworthy.model.framework import OUTCOMES
-from tuneworthy.model.lab import Arm, CeilingResult, ChatMessage, Contrast, Reply, Request, Stand
+from tuneworthy.model.lab import (
+    Arm,
+    CeilingResult,
+    ChatMessage,
+    Contrast,
+    Reply,
+    Request,
+    Stand,
+    Usage,
+)
 from tuneworthy.model.training import TrainingExample
+from tuneworthy.model.ways import LabArm
 from tuneworthy.money import investment as money_investment
 from tuneworthy.money import savings as money_savings
 from tuneworthy.money import simulate as money_simulate
@@ -204,6 +215,7 @@ from tuneworthy.verdict import rules as verdict_rules
 from tuneworthy.verdict import weigh as verdict_weigh
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.gates import approaches
+from tuneworthy.ways import arms as ways_arms
 from tuneworthy.web import app as web_app
 from tuneworthy.web import guard as web_guard
 from tuneworthy.web import lab as web_lab

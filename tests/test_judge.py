@@ -205,7 +205,7 @@ def test_labels_of_every_arm_let_the_ceiling_be_told(
     result = raced(folder, fake)
     assert result.reached == reached
     run = read_evidence(prepare(folder, scored=False).case)[-1]
-    (quality,) = (one for one in run.evidence if one.id == "success_share")
+    (quality,) = (one for one in run.evidence if one.id == "best_prompt_share")
     assert "prediction-powered" in quality.method
     assert quality.value == known(result.reported).value
 

@@ -183,9 +183,9 @@ def test_a_comparison_on_untouched_cases_goes_before_everything(
     assert found.verdict.outcome == "fine_tune_candidate"  # the count is the lesson's, whatever
 
 
-@pytest.mark.parametrize(("scored", "meets"), [({}, "weak"), ({"model": "good"}, "good")])
-def test_what_a_lab_measured_counts_for_the_model_of_its_best_arm(
-    scored: dict[str, Any], meets: str
+@pytest.mark.parametrize(("source", "meets"), [("log.jsonl", {"weak"}), ("ceiling lab: a", set())])
+def test_what_is_scored_counts_for_the_model_in_use_and_a_labs_best_arm_is_not_in_use(
+    source: str, meets: set[str]
 ) -> None:
     models = [{"id": name, "usd_per_mtok": {"input": 1, "output": 2}} for name in ("weak", "good")]
     traffic = {"requests_per_month": 1_000, "input_tokens": 1_000, "output_tokens": 100}
@@ -194,14 +194,13 @@ def test_what_a_lab_measured_counts_for_the_model_of_its_best_arm(
     case = deep(case, economics={"traffic": traffic})
     share = Evidence(
         id="success_share", value=0.98, low=0.95, high=0.995, unit="share of cases", n=300,
-        clusters=300, source="ceiling lab: a", method="exact", observed_on=DAY,
-        factor="today.quality", details=scored,
+        clusters=300, source=source, method="exact", observed_on=DAY, factor="today.quality",
     )  # fmt: skip
     money = judged(case, success_share=share).investment
     assert not isinstance(money, Unknown)
     assert not isinstance(money.computed, Unknown)
     admissible = {way.model: way.admissible for way in money.computed.servings if not way.tuned}
-    assert {name for name, state in admissible.items() if state == "yes"} == {meets}
+    assert {name for name, state in admissible.items() if state == "yes"} == meets
 
 
 def test_a_proof_does_not_pass_the_gate_of_safety() -> None:

@@ -120,6 +120,42 @@ def chosen_arms(lab: Lab) -> tuple[Arm, ...]:
     return (first, *(arm for arm in (best("tuned"), other) if arm is not None))
 
 
+def rival_arms(
+    lab: Lab, chosen: Arms, *, target: float | None, latency_s: float | None
+) -> tuple[Arm, ...]:
+    """Arms of other models that may be enough where the chosen prompt is dearer or too slow.
+
+    The cheapest that looks good enough on the cases for selecting, and, where the chosen prompt
+    answers later than wanted, the fastest: two at most. They may have been left behind in the race:
+    they can't be the best, and don't have to be. None without a target, nor under a judge, whose
+    word alone says of nothing that it is good enough.
+    """
+    if target is None or not chosen or lab.scores.judge is not None:
+        return ()
+    best = arm_row(lab, chosen[0], lab.plan.select)
+    enough = []
+    for arm in lab.plan.of_kind("prompt"):
+        row = arm_row(lab, arm, lab.plan.select)
+        if arm.model != chosen[0].model and worth(row.quality) >= target:
+            enough.append(row)
+    cheaper = [row for row in enough if _less(row.usd_per_case, best.usd_per_case)]
+    rivals = [min(cheaper, key=lambda row: _amount(row.usd_per_case), default=None)]
+    if latency_s is not None and _amount(best.latency_p95_s) > latency_s:
+        faster = [row for row in enough if _less(row.latency_p95_s, best.latency_p95_s)]
+        rivals.append(min(faster, key=lambda row: _amount(row.latency_p95_s), default=None))
+    return tuple(dict.fromkeys(row.arm for row in rivals if row is not None))
+
+
+def _less(one: float | Unknown, other: float | Unknown) -> bool:
+    known = not isinstance(one, Unknown) and not isinstance(other, Unknown)
+    return known and _amount(one) < _amount(other)
+
+
+def _amount(value: float | Unknown) -> float:
+    """A number to be ordered by; one that isn't known comes last."""
+    return math.inf if isinstance(value, Unknown) else value
+
+
 def digest_of_json(data: object) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
@@ -411,6 +447,7 @@ def outcome(
     chosen: Arms,
     framework: Framework,
     *,
+    rivals: Arms = (),
     target: float | None,
     quote: Quote,
     scorer: str,
@@ -431,6 +468,7 @@ def outcome(
         if chosen
         else Unknown(ask=_RUN_ON),
         contrasts=tuple(contrast(scores, chosen[0], rival, plan.report) for rival in chosen[1:]),
+        rivals=tuple(arm_row(lab, rival, plan.report) for rival in rivals),
         target=Unknown(ask=_NO_TARGET) if target is None else target,
         reached=reached,
         upper=bounds.upper if bounds else Unknown(ask=bound),

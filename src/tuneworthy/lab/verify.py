@@ -227,7 +227,7 @@ def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
     Which models answer the general tasks isn't known before the choice: the dearest of each kind
     count.
     """
-    parts = [price(lab, ledger)]
+    parts = [price(lab, ledger, rivals=False)]
     for kind in ("prompt", "tuned"):
         arms = {arm.model: arm for arm in lab.plan.of_kind(kind)}
         jobs = ([job for job, *_ in general_calls(lab.plan, arm)] for arm in arms.values())

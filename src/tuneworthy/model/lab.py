@@ -484,6 +484,8 @@ class CeilingResult(Record):
     best: str  #: Id of the arm that was chosen there.
     reported: ShareOf | Unknown  #: The chosen arm on cases that chose nothing.
     contrasts: tuple[Contrast, ...]
+    rivals: tuple[ArmResult, ...] = ()
+    """Other models that are cheaper or faster and may be enough, on cases that chose nothing."""
     target: Share | Unknown
     reached: CeilingState
     """Yes: the simultaneous upper bound of every tried arm lies below the target. No: an arm meets
@@ -531,6 +533,8 @@ class CeilingPlan(Record):
     select: Natural  #: Cases that chose.
     report: Natural  #: Cases that will report; all of them are run, there is no other stop.
     inputs: str  #: SHA-256 of those cases and of the arms.
+    rivals: Strings = ()
+    """Ids of other models' arms that are cheaper or faster and may be enough: they report too."""
     judge: JudgePlan | None = None  #: Who judges, on how many labels; None where rules score.
     changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date

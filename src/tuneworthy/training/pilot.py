@@ -298,7 +298,7 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     tuned = pilot.stand_ins
     of_seed = [of(tuned, (*plan.select, *plan.report)), of_general(tuned[0])]
     of_seed += [of(tuned[:1], plan.select)] * (len(pilot.plan.sizes) - 1)
-    quoted = total([price(lab, ledger), *untuned, *of_seed * seeds])
+    quoted = total([price(lab, ledger, rivals=False), *untuned, *of_seed * seeds])
     due = [w for w in pilot.works if ledger is None or ledger.find(w.job.key) is None]
     usd = sum(map(pilot.trainer.usd_most, due))
     more = {"usd_most": quoted.usd_most + usd, "usd_likely": quoted.usd_likely + usd}

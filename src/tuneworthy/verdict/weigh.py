@@ -64,7 +64,7 @@ def known(measured: Mapping[str, Evidence], case: Case) -> Ledger:
             what = f'nothing that was measured is called "{name}"'
             where = case.where("evidence", "ignore", place, "id")
             raise CaseError(what, where=where, fix=did_you_mean(name, list(measured)))
-    counts = (each for each in measured.values() if each.known)
+    counts = (each for each in _of_production(measured).values() if each.known)
     return {each.id: each for each in counts if each.id not in ignored}
 
 
@@ -89,7 +89,6 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     if case.folder is None:
         return {}, ()
     latest, series = read_latest(case)
-    latest = _as_of_production(latest)
     counted = dict[str, Evidence]()
     if running := running_arm(lab_arms(case, latest, series)):
         counted[RUNNING_ARM] = _quality_of(running)
@@ -109,7 +108,7 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     return {**counted, **latest}, series
 
 
-def _as_of_production(measured: dict[str, Evidence]) -> dict[str, Evidence]:
+def _of_production(measured: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
     """What was measured, a lab's best arm by its own name: it isn't what production runs.
 
     Ledgers of earlier versions call it the success of the present approach.
