@@ -93,6 +93,7 @@ from tuneworthy.measure.signals.base import Findings as Found
 from tuneworthy.measure.signals.base import TraceSignal as Signal
 from tuneworthy.measure.signals.base import TraceTable as Table
 from tuneworthy.measure.signals.instructions import InstructionsSignal as Instructions
+from tuneworthy.measure.signals.running import RunningSignal
 from tuneworthy.measure.signals.success import SuccessSignal as Success
 from tuneworthy.measure.signals.success import refused, refuses
 from tuneworthy.measure.signals.terms import TermsSignal as Terms
@@ -110,7 +111,15 @@ from tuneworthy.model import precedents as model_precedents
 from tuneworthy.model import training as model_training
 from tuneworthy.model import ways as model_ways
 from tuneworthy.model.base import Range, State, Unknown, digest
-from tuneworthy.model.case import Materials, Model, PromptVariant, Term, TokenPrice, VoiceSamples
+from tuneworthy.model.case import (
+    Materials,
+    Model,
+    PromptVariant,
+    PromptWording,
+    Term,
+    TokenPrice,
+    VoiceSamples,
+)
 from tuneworthy.model.dossier import Recommendation
 from tuneworthy.model.evalset import CheckCall, EvalCase, Label
 from tuneworthy.model.evidence import COLUMNS, Batch, Evidence, Measured, Message, Series, ToolCall

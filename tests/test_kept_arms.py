@@ -14,8 +14,12 @@ from hypothesis import strategies as st
 from internals import (
     Fake,
     LabArm,
+    Materials,
+    Message,
+    PromptWording,
     Reply,
     Request,
+    RunningSignal,
     Series,
     Unknown,
     Usage,
@@ -32,6 +36,7 @@ from internals import (
 from internals import run as command
 from lab_world import folder_of, known
 from pilot_world import FakeTrainer, answers, case_of, pilot_of, rising
+from plain_engine import batch, measure
 from test_labs_unanswered import Endpoint, chat, served
 from test_labs_verify import RIGHT
 from tuneworthy import decide, load_case, load_framework
@@ -258,6 +263,63 @@ def test_what_ledgers_of_earlier_versions_say_of_a_lab_is_not_today() -> None:
     ledger = verdict_weigh.known({"success_share": old}, case)
     assert set(ledger) == {"best_prompt_share"}
     assert verdict_weigh.with_evidence(case, ledger)[0].today.quality == 0.5
+
+
+# What production runs, by its log ----------------------------------------------------------------
+
+
+WORDINGS = (
+    PromptWording("plain", ("Answer the question.",)),
+    PromptWording("named", ("You help customers of", "with their orders. Be brief.")),
+    PromptWording("short", ("You help", "")),
+)
+
+
+def running(columns: dict[str, list[Any]], prompts: tuple[PromptWording, ...] = WORDINGS) -> Any:
+    """What the log of these columns shows of production."""
+    found = measure(RunningSignal(Materials(prompts=prompts)), batch(**columns))
+    return {item.id: item for item in found.evidence}.get("running_prompt_share")
+
+
+def calls(system: str, n: int = 40, **more: list[Any]) -> dict[str, list[Any]]:
+    texts = [system.replace("NAME", f"shop {place}") for place in range(n)]
+    return {"output": ["x"] * n, "system": texts, "model": ["one"] * n} | more
+
+
+@pytest.mark.parametrize(
+    ("system", "prompt"),
+    [
+        ("Answer the question.", "plain"),
+        ("  Answer\nthe question.\n", "plain"),
+        ("You help customers of NAME with their orders. Be brief.", "named"),
+        ("You help customers of NAME with their orders. Be long.", ""),
+        ("Answer the question, NAME.", ""),
+    ],
+)
+def test_a_prompt_file_runs_where_its_template_is_followed(system: str, prompt: str) -> None:
+    found = running(calls(system))
+    assert (found.details["prompt"] if found else "") == prompt
+
+
+def test_one_call_in_ten_of_another_prompt_leaves_open_what_runs_two_do_so_less() -> None:
+    mixed = calls("Answer the question.")
+    mixed["system"] = ["Answer the question."] * 36 + ["Say no."] * 4
+    assert running(mixed).details == {"prompt": "plain", "model": "one"}
+    mixed["system"] = ["Answer the question."] * 35 + ["Say no."] * 5
+    assert running(mixed) is None
+
+
+def test_runs_of_a_test_and_calls_with_solved_examples_show_no_prompt_file() -> None:
+    plain = calls("Answer the question.")
+    assert running(plain | {"case": [str(n) for n in range(40)]}) is None
+    solved = [[Message("user", "a"), Message("assistant", "b"), Message("user", "c")]] * 40
+    assert running(plain | {"messages": solved}) is None
+    assert running(plain, prompts=()) is None
+
+
+def test_a_name_tells_the_prompt_file_where_no_system_prompt_is_logged() -> None:
+    named = {"output": ["x"] * 40, "prompt": ["Plain"] * 40, "model": ["one"] * 40}
+    assert running(named).details["prompt"] == "plain"
 
 
 # A pilot is a lab ---------------------------------------------------------------------------------

@@ -36,8 +36,9 @@ MADE_OF: dict[str, Callable[[Arm], bool]] = {
 
 _ON_SELECT = "the cases for selecting"
 _ON_REPORT = "held-out cases"
-_TIME_MORE = "time more calls: these are too few to bound the slowest"
+_MORE_CALLS = "run more cases: these are too few to bound it from above"
 _NOT_TIMED = "run it: no call of it was timed"
+_UNANSWERED = "run it again: too few of its calls got an answer that counts"
 _NOT_PAID = "its calls cost nothing here: state a price, or how it is served"
 _LOOK_UP_S = 0.1  # a search in memory or a small classifier stays far below this
 
@@ -76,7 +77,7 @@ def measured_arms(
                 model=arm.model,
                 prompt=arm.prompt,
                 made_of=made_of(arm, plan, proposed),
-                quality=_quality(quality, grade, source),
+                quality=_quality(quality, grade, source, lacks=bool(scores.unanswered(arm, cases))),
                 latency_p95_s=_latency(scores, arm, cases, source),
                 usd_per_call=_usd(scores, arm, cases, plan.repeats, source),
                 observed_on=as_of,
@@ -105,9 +106,10 @@ def _shares(scores: Scores, arms: Arms, cases: Cases) -> dict[str, ShareOf | Unk
     return {arm.id: scores.share(arm, cases, exact=True, reach=reach) for arm in arms}
 
 
-def _quality(share: ShareOf | Unknown, grade: FigureGrade, source: str) -> Figure:
+def _quality(share: ShareOf | Unknown, grade: FigureGrade, source: str, *, lacks: bool) -> Figure:
+    """``lacks``: too few answers. What came in their place is the endpoint's: it isn't kept."""
     if isinstance(share, Unknown):
-        return unknown_figure(share.ask, source)
+        return unknown_figure(_UNANSWERED if lacks else share.ask, source)
     return Figure(
         value=share.value,
         low=share.low,
@@ -147,7 +149,7 @@ def _amount(of: Estimate | None, ask: str, source: str) -> Figure:
     return Figure(
         value=of.value,
         low=max(0.0, of.low),
-        high=of.high if math.isfinite(of.high) else Unknown(ask=_TIME_MORE),
+        high=of.high if math.isfinite(of.high) else Unknown(ask=_MORE_CALLS),
         grade="measured",
         cases=of.n,
         source=source,
