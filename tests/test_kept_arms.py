@@ -28,6 +28,7 @@ from internals import (
     lab_verify,
     model_ways,
     prepare,
+    quoted,
     scoring_base,
     training_pilot,
     verdict_weigh,
@@ -455,6 +456,39 @@ def test_a_small_rival_that_meets_everything_is_kept_with_its_own_figures(tmp_pa
     assert number(small.latency_p95_s.value) == pytest.approx(0.16)
     assert number(small.usd_per_call.value) < number(big.usd_per_call.value) / 50
     assert number(big.latency_p95_s.value) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("small_usd", "target", "reports"),
+    [(0.1, 0.9, True), (0.1, None, False), (0.1, 0.995, False), (20.0, 0.9, False)],
+    ids=["cheaper and good enough", "no target", "too far below it", "dearer"],
+)
+def test_another_model_reports_only_where_it_is_cheaper_and_may_be_enough(
+    tmp_path: Path, small_usd: float, target: float | None, *, reports: bool
+) -> None:
+    models = f"[{{id: 'fake:big', {price(10)}}}, {{id: 'fake:small', {price(small_usd)}}}]"
+    folder = folder_of(tmp_path, models=models, prompts=P, n=240, target=target)
+    fake = Paced(known({"big": 1.0, "small": 0.95}), {"big": 0.5, "small": 0.2})
+    most = quoted(prepare(folder, as_of=AS_OF))
+    arms = raced(folder, fake)
+    grade = arms["ceiling", "p · fake:small"].quality.grade
+    assert grade == ("held_out" if reports else "measured")
+    plan = json.loads((folder / ".tuneworthy" / "ceiling-plan.json").read_text())
+    assert plan["rivals"] == (["p · fake:small"] if reports else [])
+    assert fake.sent <= most.calls
+
+
+def test_a_slower_best_prompt_has_the_fastest_that_may_be_enough_beside_it(tmp_path: Path) -> None:
+    models = f"[{{id: 'fake:big', {price(1)}}}, {{id: 'fake:small', {price(2)}}}]"
+    folder = folder_of(tmp_path, models=models, prompts=P, n=240)
+    text = (folder / "case.yaml").read_text()
+    wanted = "at_least: 0.9}, latency_p95_s: 0.3}"
+    (folder / "case.yaml").write_text(text.replace("at_least: 0.9}}", wanted))
+    fake = Paced(known({"big": 1.0, "small": 0.95}), {"big": 0.5, "small": 0.2})
+    arms = raced(folder, fake)
+    small = arms["ceiling", "p · fake:small"]
+    assert small.quality.grade == "held_out"
+    assert number(small.latency_p95_s.value) < 0.3
 
 
 THINKING = "<think>\nIs it on shelf 3? No.\nMaybe </thought> then.\n</think>\n\n"
