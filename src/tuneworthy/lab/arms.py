@@ -156,6 +156,6 @@ def _amount(of: Estimate | None, ask: str, source: str) -> Figure:
     )
 
 
-def with_found(arms: Sequence[LabArm], tuned: str, **told: object) -> tuple[LabArm, ...]:
+def with_found(arms: Sequence[LabArm], tuned: str, **changes: object) -> tuple[LabArm, ...]:
     """The same arms, with what was found of the tuned one alone."""
-    return tuple(arm.model_copy(update=told) if arm.id == tuned else arm for arm in arms)
+    return tuple(arm.model_copy(update=changes) if arm.id == tuned else arm for arm in arms)

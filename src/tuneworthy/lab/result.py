@@ -146,9 +146,9 @@ def rival_arms(
     return tuple(dict.fromkeys(row.arm for row in rivals if row is not None))
 
 
-def _less(one: float | Unknown, other: float | Unknown) -> bool:
-    known = not isinstance(one, Unknown) and not isinstance(other, Unknown)
-    return known and _amount(one) < _amount(other)
+def _less(value: float | Unknown, other: float | Unknown) -> bool:
+    known = not isinstance(value, Unknown) and not isinstance(other, Unknown)
+    return known and _amount(value) < _amount(other)
 
 
 def _amount(value: float | Unknown) -> float:

@@ -99,14 +99,14 @@ def _rows(table: Series) -> Iterator[dict[str, Scalar]]:
 
 def _arm(lab: LabName, row: Mapping[str, Scalar]) -> LabArm | None:
     """An arm by its row; None for a row that is none."""
-    told: dict[str, Any] = {"id": row.get("arm"), "lab": lab}
-    told |= {name: row[name] for name in _WORDS if name in row}
-    told["made_of"] = tuple(str(row.get("made_of", "")).split())
+    fields: dict[str, Any] = {"id": row.get("arm"), "lab": lab}
+    fields |= {name: row[name] for name in _WORDS if name in row}
+    fields["made_of"] = tuple(str(row.get("made_of", "")).split())
     try:
         figures = {name: _figure(row, name) for name in _FIGURES}
         day = str(row.get("observed_on", ""))
-        told["observed_on"] = date.fromisoformat(day) if day else None
-        return LabArm.model_validate(told | figures)
+        fields["observed_on"] = date.fromisoformat(day) if day else None
+        return LabArm.model_validate(fields | figures)
     except ValueError:  # pydantic's own is one
         return None
 
@@ -196,13 +196,13 @@ def _is_share(figure: Figure) -> bool:
 # What production runs.
 
 
-def is_same_model(one: str, other: str) -> bool:
+def is_same_model(name: str, other: str) -> bool:
     """Whether two names may be of one model: its provider, a date at its end and capitals aside.
 
     A log has the name that the endpoint answered with, and a case the one that was asked for.
     """
-    first, second = _bare(one), _bare(other)
-    return bool(first) and first == second
+    bare = _bare(name)
+    return bool(bare) and bare == _bare(other)
 
 
 def _bare(name: str) -> str:
