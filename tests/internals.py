@@ -12,6 +12,7 @@ from tuneworthy import errors as errors_room
 from tuneworthy import pipeline as pipeline_room
 from tuneworthy import scoring as scoring_room
 from tuneworthy import words as words_room
+from tuneworthy.answers import arms as answers_arms
 from tuneworthy.answers import count as answers_count
 from tuneworthy.answers import facts as answers_facts
 from tuneworthy.answers import weigh as answers_weigh
@@ -99,6 +100,7 @@ from tuneworthy.measure.signals.base import Findings as Found
 from tuneworthy.measure.signals.base import TraceSignal as Signal
 from tuneworthy.measure.signals.base import TraceTable as Table
 from tuneworthy.measure.signals.instructions import InstructionsSignal as Instructions
+from tuneworthy.measure.signals.running import RunningSignal
 from tuneworthy.measure.signals.success import SuccessSignal as Success
 from tuneworthy.measure.signals.success import refused, refuses
 from tuneworthy.measure.signals.terms import TermsSignal as Terms
@@ -114,14 +116,33 @@ from tuneworthy.model import lab as model_lab
 from tuneworthy.model import pilot as model_pilot
 from tuneworthy.model import precedents as model_precedents
 from tuneworthy.model import training as model_training
+from tuneworthy.model import ways as model_ways
 from tuneworthy.model.base import Range, State, Unknown, digest
-from tuneworthy.model.case import Materials, Model, PromptVariant, Term, TokenPrice, VoiceSamples
+from tuneworthy.model.case import (
+    Materials,
+    Model,
+    PromptVariant,
+    PromptWording,
+    Term,
+    TokenPrice,
+    VoiceSamples,
+)
 from tuneworthy.model.dossier import Recommendation
 from tuneworthy.model.evalset import CheckCall, EvalCase, Label
 from tuneworthy.model.evidence import COLUMNS, Batch, Evidence, Measured, Message, Series, ToolCall
 from tuneworthy.model.framework import OUTCOMES
-from tuneworthy.model.lab import Arm, CeilingResult, ChatMessage, Contrast, Reply, Request, Stand
+from tuneworthy.model.lab import (
+    Arm,
+    CeilingResult,
+    ChatMessage,
+    Contrast,
+    Reply,
+    Request,
+    Stand,
+    Usage,
+)
 from tuneworthy.model.training import TrainingExample
+from tuneworthy.model.ways import LabArm
 from tuneworthy.money import investment as money_investment
 from tuneworthy.money import savings as money_savings
 from tuneworthy.money import simulate as money_simulate

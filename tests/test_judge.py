@@ -173,7 +173,8 @@ def test_a_biased_judge_that_crowns_the_wrong_arm_is_turned_by_people(tmp_path: 
     assert known(told.contrasts[0].difference) < 0
     assert told.contrasts[0].told_apart == "yes"
     assert told.reached == "unknown"  # of arms that weren't chosen nothing is known yet
-    assert not (folder / ".tuneworthy" / "evidence.jsonl").exists()  # it would speak for tuning
+    runs = read_evidence(prepare(folder, scored=False).case)
+    assert all(run.evidence == () for run in runs)  # it would speak for tuning
     bias = {one.arm: known(one.bias) for one in known(told.judge).arms if one.part == "report"}
     assert bias["loud · fake:one"].low > 0.1
     assert bias["careful · fake:one"].high < -0.1
@@ -205,7 +206,7 @@ def test_labels_of_every_arm_let_the_ceiling_be_told(
     result = raced(folder, fake)
     assert result.reached == reached
     run = read_evidence(prepare(folder, scored=False).case)[-1]
-    (quality,) = (one for one in run.evidence if one.id == "success_share")
+    (quality,) = (one for one in run.evidence if one.id == "best_prompt_share")
     assert "prediction-powered" in quality.method
     assert quality.value == known(result.reported).value
 

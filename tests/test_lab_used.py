@@ -19,6 +19,7 @@ MONEY = (
     "economics: {traffic: {requests_per_month: 300000, input_tokens: 900, output_tokens: 60}}\n"
     "goals: [classification]\n"
 )
+TODAY = "today: {quality: 0.6, cases: 200}\n"
 
 
 def told(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *more: str) -> Any:
@@ -38,15 +39,16 @@ def test_after_a_lab_every_surface_speaks_of_its_numbers(
 ) -> None:
     with served({"one": 0.6, "mine": 0.95}, general=GENERAL) as endpoint:
         names = models(endpoint, "one", tuned="mine")
-        folder = folder_of(tmp_path, n=240, prompts={"p": "Answer.\n"}, models=names, more=MONEY)
+        folder = folder_of(
+            tmp_path, n=240, prompts={"p": "Answer.\n"}, models=names, more=MONEY + TODAY
+        )
         before = told(capsys, "decide", folder, "--format", "json")
-        assert before["targets"]["quality"]["state"] == "unknown"
         lab = json.loads(told_lab(capsys, "ceiling", folder, "--format", "json"))
         after = told(capsys, "decide", folder, "--format", "json")
-    share = lab["reported"]
-    quality = after["targets"]["quality"]
-    assert (quality["state"], quality["source"]) == ("missed", "measured")
-    assert quality["today"] == pytest.approx(share["value"])
+    # its best arm isn't what runs today: what is stated of that stays
+    assert after["targets"]["quality"] == before["targets"]["quality"]
+    best = next(one for one in after["evidence"] if one["id"] == "best_prompt_share")
+    assert best["value"] == lab["reported"]["value"]
     tuned = options(after)["supervised_fine_tuning"]
     row = next(row for row in lab["arms"] if row["arm"]["kind"] == "tuned")
     assert tuned["moves"]["quality"] == {"effect": "meets", "grade": "measured"}
@@ -57,7 +59,7 @@ def test_after_a_lab_every_surface_speaks_of_its_numbers(
     assert near["low"] == pytest.approx(max(arms))
     assert options(after)["plain_classifier"]["moves"]["quality"]["effect"] == "worsens"
     page = told(capsys, "decide", folder)
-    assert f"quality missed ({100 * share['value']:.3g}% today, at least 90% wanted)" in page
+    assert "quality missed (60% today, at least 90% wanted)" in page
     shown = told(capsys, "show", folder, "options", "--all")
     assert f"{row['quality']['low']:.2f}" in shown
     for name in ("plan", "money"):
@@ -96,13 +98,15 @@ def test_a_lookup_that_meets_the_target_is_an_option_that_helps(
     """It costs nothing: once the page said "ceiling reached", and nothing of it."""
     with served({"one": 0.2}) as endpoint:
         folder = folder_of(
-            tmp_path, n=240, prompts={"p": "Name it.\n"}, models=models(endpoint, "one")
+            tmp_path, n=240, prompts={"p": "Name it.\n"}, models=models(endpoint, "one"), more=TODAY
         )
         rows = [{"id": f"c{i}", "input": f"lost my {w} card {i}", "reference": w}
-                for i, w in enumerate(["gold", "blue", "work", "gift"] * 40)]  # fmt: skip
-        (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+                for i, w in enumerate(["gold", "blue", "work", "gift"] * 50)]  # fmt: skip
+        for name, part in (("eval.jsonl", rows[:160]), ("examples.jsonl", rows[160:])):
+            (folder / name).write_text("".join(json.dumps(row) + "\n" for row in part))
         told_lab(capsys, "ceiling", folder)
         after = told(capsys, "decide", folder, "--format", "json")
     classifier = options(after)["plain_classifier"]
+    assert classifier["quality"]["low"] > 0.9
     assert classifier["helps"] in ("yes", "partly")
     assert classifier["moves"]["quality"]["grade"] == "measured"

@@ -827,7 +827,9 @@ def strong_case() -> str:
     return f"factors:\n{factors}ceiling:\n{checks}"
 
 
-def test_changing_the_target_changes_the_verdict_and_sends_nothing(tmp_path: Path) -> None:
+def test_changing_the_target_changes_the_answer_of_the_lab_and_sends_nothing(
+    tmp_path: Path,
+) -> None:
     found = {}
     fake = known(SHARES)
     for target in (0.99, 0.6):
@@ -838,12 +840,10 @@ def test_changing_the_target_changes_the_verdict_and_sends_nothing(tmp_path: Pat
         found[target] = done.result.reached, dossier, fake.sent
     (high, above, sent), (low, below, still) = found[0.99], found[0.6]
     assert (high, low, still) == ("yes", "no", sent)
-    factor = above.factors["success_with_prompts"], below.factors["success_with_prompts"]
-    assert [(one.state, one.source) for one in factor] == [("no", "measured"), ("yes", "measured")]
-    assert above.verdict.action != below.verdict.action
-    assert below.verdict.action == "keep_prompting"
+    for dossier in (above, below):  # what a lab found isn't what production runs
+        assert dossier.factors["success_with_prompts"].state == "unknown"
     assert not isinstance(below.evidence, Unknown)
-    (evidence,) = (one for one in tuple(below.evidence) if one.id == "success_share")
+    (evidence,) = (one for one in tuple(below.evidence) if one.id == "best_prompt_share")
     assert evidence.source.startswith("ceiling lab: careful · fake:one")
     assert evidence.n == len(ready_of(folder_of(tmp_path, n=240)).plan.report)
 

@@ -224,7 +224,7 @@ def test_a_server_that_cuts_off_a_quarter_is_not_judged_and_with_room_it_is_righ
         endpoint.manner = lambda _: None  # with room to think
         assert lab("ceiling", folder, "--max-tokens", "1200") == 0
         assert "not reached" in capsys.readouterr().out
-        assert evidence(folder)["success_share"] == 1.0
+        assert evidence(folder)["best_prompt_share"] == 1.0
 
 
 def test_what_ended_in_an_error_is_asked_anew_once_that_is_mended(
@@ -275,7 +275,7 @@ def test_an_answered_arm_that_meets_the_target_is_enough(
         assert lab("ceiling", folder) == 0
     assert "not reached" in capsys.readouterr().out
     found = evidence(folder)
-    assert found["success_share"] == 1.0
+    assert found["best_prompt_share"] == 1.0
     assert found["families_scored"] == 1  # the one that answered
     assert found["distinct_prompts"] == 1
 

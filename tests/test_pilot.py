@@ -588,9 +588,9 @@ def test_only_what_is_met_and_known_is_a_go_and_only_what_is_missed_a_no_go(
         assert all(title in made.because.lower() for title in missed)
     # the judgement says the same
     told = {"card": made.answer, "because": made.because}
-    measured = lab_verify.evidence_of(verify, AS_OF, by="pilot", **told)
-    assert measured is not None
-    found = decided(good[0], tuned_gain=measured.evidence[0]).verdict
+    gain = lab_verify.gain_evidence(verify, AS_OF, by="pilot", **told)
+    assert gain is not None
+    found = decided(good[0], tuned_gain=gain).verdict
     proven = "proven" in {one.rule for one in found.departs}
     assert (found.answer if proven else "") == {"go": "yes", "no_go": "no", "open": ""}[wanted]
 

@@ -294,7 +294,7 @@ def test_what_a_lab_shows_becomes_evidence_and_moves_the_verdict_line(folder: Pa
     over(started(client, site, folder))
     after = Seen(client.get(LAB).text)
     told = client.get("/cases/library/report/json").json()
-    assert {one["id"] for one in told["evidence"]} >= {"success_share", "distinct_prompts"}
+    assert {one["id"] for one in told["evidence"]} >= {"best_prompt_share", "distinct_prompts"}
     shown = [name for name, check in told["ceiling"]["checks"].items() if check["state"] == "yes"]
     assert shown
     missing = [

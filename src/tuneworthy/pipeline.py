@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from tuneworthy.answers.arms import lab_arms
 from tuneworthy.answers.count import apply_rules, flips, outcome_of, questions, verdict_of
 from tuneworthy.answers.facts import CaseFacts
 from tuneworthy.answers.weigh import (
@@ -46,7 +47,7 @@ from tuneworthy.model.dossier import (
     TrainingResult,
     Verdict,
 )
-from tuneworthy.model.evidence import Evidence
+from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.money.investment import (
     Draw,
@@ -110,6 +111,7 @@ def decide(
     as_of: date | None = None,
     seed: int = 0,
     evidence: Mapping[str, Evidence] | None = None,
+    series: Sequence[Series] = (),
     draw: Draw | None = None,
 ) -> Dossier:
     """Judge a case.
@@ -120,6 +122,7 @@ def decide(
         as_of: The day the dossier speaks for; today when not given.
         seed: For everything that is drawn at random; the dossier names it.
         evidence: What was measured, by id; what the case folder holds when not given.
+        series: Tables that come with that evidence, such as the arms of a lab.
         draw: Draws the money; a cached one serves where only answers change.
 
     Returns:
@@ -130,7 +133,9 @@ def decide(
             outside its folder.
     """
     stated, as_of = case, as_of or today()
-    measured, series = gathered(stated) if evidence is None else (evidence, ())
+    measured = evidence
+    if measured is None:
+        measured, series = gathered(stated)
     ledger = known(measured, stated)
     case, replaced = with_evidence(stated, ledger)
     rules, assessment = rules_of(framework), weigh(case, framework, ledger=ledger)
@@ -161,7 +166,7 @@ def decide(
     asked = by_worth(questions(states, framework, rules), states, rules, at_stake(money.result))
     it = build_situation(
         facts,
-        arms=(),
+        arms=lab_arms(case, measured, series),
         outcome_of=lambda facts: verdict_of(rules, facts.states),
         money=money,
         contradicted=contradicted_paths,

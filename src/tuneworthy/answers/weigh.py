@@ -16,6 +16,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from tuneworthy.answers import TABLES
+from tuneworthy.answers.arms import lab_arms, running_arm
 from tuneworthy.errors import CaseError
 from tuneworthy.files.case import training_texts
 from tuneworthy.files.stores import read_latest
@@ -40,11 +41,14 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import ALSO_ASKED, Check, Criterion, Framework, MeasureRule, Need
+from tuneworthy.model.ways import LabArm
 from tuneworthy.stats.intervals import Z95
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.words import count, interval_text, limit_text, listing, plain
 
 TRAINING, FAMILIES = "training_examples", "families_scored"
+RUNNING_ARM = "running_arm_share"  #: What a lab measured of the arm that production runs.
+BEST_PROMPT = "best_prompt_share"  #: What a lab measured of its best prompt on held-out cases.
 
 Ledger = Mapping[str, Evidence]  #: The latest known measurement by its id.
 
@@ -60,7 +64,7 @@ def known(measured: Mapping[str, Evidence], case: Case) -> Ledger:
             what = f'nothing that was measured is called "{name}"'
             where = case.where("evidence", "ignore", place, "id")
             raise CaseError(what, where=where, fix=did_you_mean(name, list(measured)))
-    counts = (each for each in measured.values() if each.known)
+    counts = (each for each in _of_production(measured).values() if each.known)
     return {each.id: each for each in counts if each.id not in ignored}
 
 
@@ -86,6 +90,8 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
         return {}, ()
     latest, series = read_latest(case)
     counted = dict[str, Evidence]()
+    if running := running_arm(lab_arms(case, latest, series)):
+        counted[RUNNING_ARM] = _quality_of(running)
     texts = "\n".join(training_texts(case)).splitlines()
     if lines := {line.strip() for line in texts if line.strip()}:
         files, by = listing(case.data.training), "different lines of the files to tune on"
@@ -102,6 +108,39 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     return {**counted, **latest}, series
 
 
+def _of_production(measured: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
+    """What was measured, a lab's best arm by its own name: it isn't what production runs.
+
+    Ledgers of earlier versions call it the success of the present approach.
+    """
+    share = measured.get("success_share")
+    if share is None or not share.source.startswith("ceiling lab: "):
+        return measured
+    others = {name: each for name, each in measured.items() if name != share.id}
+    about = {"id": BEST_PROMPT, "factor": "success_with_prompts"}
+    return {BEST_PROMPT: share.model_copy(update=about), **others}
+
+
+def _quality_of(arm: LabArm) -> Evidence:
+    """What a lab measured of the arm that production runs, as a number of today."""
+    quality = arm.quality
+    return Evidence.model_validate(
+        {
+            "id": RUNNING_ARM,
+            "factor": "today.quality",
+            "value": quality.value,
+            "low": quality.low,
+            "high": quality.high,
+            "unit": "share of cases",
+            "n": quality.cases if isinstance(quality.cases, int | float) else 0,
+            "method": "the log shows that production runs this prompt with this model",
+            "source": f"{quality.source}: {arm.title}",
+            "observed_on": arm.observed_on,
+            "details": {"arm": arm.id, "model": arm.model},
+        }
+    )
+
+
 def exactly(name: str, count: int, unit: str, **about: Any) -> Evidence:
     """A count without a doubt."""
     return Evidence(id=name, value=count, low=count, high=count, unit=unit, **{"n": count, **about})
@@ -114,7 +153,8 @@ _FEWEST_EXAMPLES = 20  # of fewer nothing is said
 _NUMBERS: dict[str, str] = TABLES["numbers"]
 """Measurements that stand for a number of the case file, with its dotted path."""
 
-_SHARES = ("cached_share", "cacheable_share", "retrieval_recall", "success_share")
+_QUALITIES = ("success_share", RUNNING_ARM)
+_SHARES = ("cached_share", "cacheable_share", "retrieval_recall", *_QUALITIES)
 
 _MOST = 10**15
 """The most of anything that a case file takes; a ledger somebody wrote in may say more."""
@@ -143,9 +183,7 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     ran = frozenset(option for option, arms in counts.items() if arms and arms.number > 0)
     if not replaced and not ran:
         return case, ()
-    best = counted.get("success_share")
-    model = str(best.details.get("model", "")) if best else ""
-    filled = Case.model_validate(tree).with_origin(replace(case.origin, ran=ran, scored=model))
+    filled = Case.model_validate(tree).with_origin(replace(case.origin, ran=ran))
     return filled, tuple(replaced)
 
 
@@ -176,7 +214,7 @@ def _numbers(name: str, path: str, evidence: Evidence, case: Case) -> dict[str, 
         return {f"{path}.usable": usable, **whole}
     if name in _SHARES:
         # Quality takes as many independent cases as give the interval back.
-        cases = {"today.cases": independent(evidence)} if name == "success_share" else {}
+        cases = {"today.cases": independent(evidence)} if name in _QUALITIES else {}
         if not 0 <= evidence.number <= 1 or 0 in cases.values():
             return {}
         return {path: evidence.number, **cases} if not cases or scored(evidence) else {}
@@ -336,8 +374,9 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
     }
     stated = {name: target for name, target in wanted.items() if target is not None}
     for name, target in stated.items():
-        evidence, share = ledger.get(name), name == "success_share"
-        if evidence is None or (share and not scored(evidence)):
+        share = name == "success_share"
+        evidence = _production_quality(ledger) if share else ledger.get(name)
+        if evidence is None:
             continue
         meets = (reaches if share else within)(*_ends(evidence), target)
         if meets == "no":
@@ -346,6 +385,14 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
     sovereign = case.factors.get("data_sovereignty")
     private = case.today.api == "own" or (sovereign is not None and sovereign.value == "no")
     return ("yes", met[0]) if quality and private and len(met) == len(stated) else None
+
+
+def _production_quality(ledger: Ledger) -> Evidence | None:
+    """What was scored of production: by its log, or by a lab of the very arm that it runs."""
+    share = ledger.get("success_share")
+    if share is not None and scored(share):
+        return share
+    return ledger.get(RUNNING_ARM)
 
 
 _OPPOSITE: dict[State, State] = {"yes": "no", "no": "yes", "unknown": "unknown"}

@@ -126,11 +126,11 @@ def ceiling(
 @_JUDGED
 @opt.number(
     "--margin",
-    -1,
-    1,
-    0.0,
+    -1.0,
+    1.0,
+    None,
     "Ask for this share of cases by which the tuned model is better; with --from, under 0 "
-    "is a share by which it may be worse.",
+    "is a share by which it may be worse.  [default: 0.02; with --from 0]",
 )
 @opt.option(
     "--from RESULTS",
@@ -163,8 +163,11 @@ def verify(case: str, judge: str | None, sources: tuple[str, ...], **options: An
         if judge or any(options[name] for name in of_calls):
             fix = "leave out the options that are for calls"
             raise InputError("compares what is there, and calls nothing", where="--from", fix=fix)
-        return _compare(sources, margin=options["margin"], **own)
-    if any(own.values()) or options["margin"] < 0:
+        return _compare(sources, margin=options["margin"] or 0.0, **own)
+    margin = options.pop("margin")
+    if margin is not None:
+        options["margin"] = margin
+    if any(own.values()) or (margin or 0.0) < 0:
         fix = "name results to compare: --from RESULTS"
         named = next((name for name, value in own.items() if value), "margin")
         named = "map" if named == "mapping" else named

@@ -163,8 +163,9 @@ def number(
     *,
     rare: bool = False,
 ) -> Decorator:
-    """An option that takes a number from a range; a whole one unless its default is a float."""
-    kind: Any = AnyNumber if isinstance(default, float) else WholeNumber
+    """An option that takes a number from a range; a whole one unless default or end is a float."""
+    any_number = isinstance(default, float) or isinstance(low, float)
+    kind: Any = AnyNumber if any_number else WholeNumber
     return option(spec, help, rare=rare, type=kind(low, high), default=default)
 
 

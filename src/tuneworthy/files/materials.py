@@ -18,7 +18,14 @@ from tuneworthy.errors import CaseError
 from tuneworthy.files.case import beside, prompt_files
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.model.base import Record, Strings, as_bytes
-from tuneworthy.model.case import Case, Materials, PromptVariant, Term, VoiceSamples
+from tuneworthy.model.case import (
+    Case,
+    Materials,
+    PromptVariant,
+    PromptWording,
+    Term,
+    VoiceSamples,
+)
 from tuneworthy.syntax.document import ParsedFile, build, parse
 
 AVOID = "avoid.txt"  #: File of a voice folder with phrases the brand never uses, one a line.
@@ -188,6 +195,23 @@ def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
     for variant in variants.values():
         chain_of(variant, variants)
     return tuple(variants.values())
+
+
+def prompt_wordings(case: Case) -> tuple[PromptWording, ...]:
+    """The prompt files of a case that have a system template and are no chain; () for none.
+
+    One that can't be read is told by whoever sends it.
+    """
+    try:
+        variants = read_prompts(case)
+    except CaseError:
+        return ()
+    wordings = []
+    for variant in variants:
+        pieces = tuple(" ".join(piece.split()) for piece in _pieces(variant.system)[::2])
+        if any(pieces) and variant.after is None:
+            wordings.append(PromptWording(variant.name, pieces))
+    return tuple(wordings)
 
 
 def chain_of(variant: PromptVariant, prompts: Mapping[str, PromptVariant]) -> Strings:

@@ -316,7 +316,7 @@ def _measured(
     on: str = "",
     draw: tuple[float, int] = ALL,
 ) -> tuple[Measured, Sequence[Guess]]:
-    from tuneworthy.files.materials import read_materials
+    from tuneworthy.files.materials import prompt_wordings, read_materials
     from tuneworthy.measure.signals import signals
     from tuneworthy.traces.read import case_map, named
 
@@ -328,7 +328,12 @@ def _measured(
     with suppress(CaseError):  # a set that can't be read is told by whoever uses it
         asked += (eval_case.text for eval_case in named_evalset(case) or ())
     needed = need[1].low if need else None
-    materials = replace(read_materials(case), examples_need=needed, asked=tuple(asked))
+    materials = replace(
+        read_materials(case),
+        examples_need=needed,
+        asked=tuple(asked),
+        prompts=prompt_wordings(case),
+    )
     fields = case_map(case, mapping)
     guesses: list[Guess] = []
     parts = []

@@ -15,7 +15,8 @@ from tuneworthy.errors import CaseError
 from tuneworthy.files.evalset import case_values, guarded
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
-from tuneworthy.lab.plan import LabPlan, answer_text
+from tuneworthy.lab.arms import measured_arms
+from tuneworthy.lab.plan import Arms, LabPlan, answer_text
 from tuneworthy.lab.prepare import CEILING_RUN, CallSettings, PreparedLab, paid, price, probed
 from tuneworthy.lab.propose import (
     CandidateEvaluator,
@@ -26,7 +27,13 @@ from tuneworthy.lab.propose import (
     parted_for,
     propose,
 )
-from tuneworthy.lab.result import chosen_arms, digest_of_json, evidence_of, outcome
+from tuneworthy.lab.result import (
+    chosen_arms,
+    digest_of_json,
+    evidence_of,
+    outcome,
+    rival_arms,
+)
 from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import LOCAL, reach
@@ -91,7 +98,13 @@ def run(
     before = decide(case, framework, as_of=as_of)
     work = partial(_run, lab)
     result, plan = paid(lab, CEILING_RUN, price, work, cap_usd=cap_usd, **settings)
-    append_evidence(case, evidence_of(result, plan, as_of), lab.files)
+    proposing = result.proposing
+    proposed = () if isinstance(proposing, Unknown) else [each.name for each in proposing.prompts]
+    chosen = [result.best, *(each.second for each in result.contrasts)]
+    chosen += [row.arm.id for row in result.rivals]
+    reported = [arm for arm in plan.arms if arm.id in chosen] if result.best else []
+    arms = measured_arms("ceiling", plan, lab.scores, reported, as_of, proposed=proposed)
+    append_evidence(case, evidence_of(result, plan, arms, as_of), lab.files)
     rubric = lab.scores.judge.rubric_file if lab.scores.judge else ""
     now = decide(case, framework, as_of=as_of)
     return CeilingRun(result, now, before, source, rubric, plan, lab.scores)
@@ -108,7 +121,11 @@ async def _run(
     lab = Lab(plan, prepared.scores, calls, stop)
     await lab.race()
     chosen = () if stop else chosen_arms(lab)
+    targets = prepared.case.targets
+    wanted = targets.quality.at_least if targets.quality else None
+    rivals: Arms = ()
     if chosen and not lab.stop:
+        rivals = rival_arms(lab, chosen, target=wanted, latency_s=targets.latency_p95_s)
         inputs = [*map(case_values, plan.report)], [a.model_dump(mode="json") for a in plan.arms]
         choice = CeilingPlan(
             chosen=tuple(arm.id for arm in chosen),
@@ -116,17 +133,18 @@ async def _run(
             report=len(plan.report),
             inputs=digest_of_json(inputs),
             judge=prepared.judge,
-            changed=lab.scores.changes(chosen),
+            rivals=tuple(arm.id for arm in rivals),
+            changed=lab.scores.changes((*chosen, *rivals)),
             written_on=prepared.as_of,
         )
         write_choice(prepared.case, choice)  # before the held-out cases are looked at
-        await lab.report(chosen)
-    wanted = prepared.case.targets.quality
+        await lab.report(tuple(dict.fromkeys((*chosen, *rivals))))
     result = outcome(
         lab,
         chosen,
         prepared.framework,
-        target=wanted.at_least if wanted else None,
+        rivals=rivals,
+        target=wanted,
         quote=quote,
         scorer=prepared.scorer,
         **more,

@@ -427,9 +427,10 @@ def render_quote(
     return render_document(document, colour=colour, everything=True)
 
 
-def price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
+def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Quote:
     """The most a lab can cost: every arm to its end, then the dearest that may be reported on.
 
+    ``rivals``: whether other models that may be enough are among these.
     Prompts that are still to be proposed count as long as they can get.
     """
     price_of, judge = lab.price_of, lab.scores.judge
@@ -448,7 +449,7 @@ def price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
         parts = [by_name.get("", total(()))]
         for kind in ("prompt", "tuned"):
             each = [by_name[arm.id] for arm in plan.of_kind(kind) if arm.id in by_name]
-            most = 2 if judge and kind == "prompt" else 1  # a judge's choice has a rival
+            most = _most_prompts(lab, plan, rivals=rivals) if kind == "prompt" else 1
             parts += dearest(each, most)
         return total(parts)
 
@@ -456,6 +457,19 @@ def price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
         return of_plan(lab.plan)
     evaluator = CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, kept_in(ledger))
     return cost(evaluator, ledger, price_of, of_plan)
+
+
+MOST_RIVALS = 2  #: Arms of other models beside the best prompt that may meet the held-out cases.
+
+
+def _most_prompts(lab: PreparedLab, plan: LabPlan, *, rivals: bool) -> int:
+    """How many prompt arms may meet the held-out cases."""
+    if lab.scores.judge is not None:
+        return 2  # a judge's choice has a rival
+    if lab.case.targets.quality is None or not rivals:
+        return 1
+    others = len({arm.model for arm in plan.of_kind("prompt")}) - 1
+    return 1 + min(MOST_RIVALS, max(0, others))
 
 
 def told_by(ledger: Ledger | None) -> Told:

@@ -9,14 +9,16 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 
-from tuneworthy.answers.weigh import FAMILIES, exactly, maker
+from tuneworthy.answers.arms import arms_series
+from tuneworthy.answers.weigh import BEST_PROMPT, FAMILIES, exactly, maker
+from tuneworthy.lab.arms import MADE_OF
 from tuneworthy.lab.judge import JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, shown_share, worth
@@ -26,7 +28,7 @@ from tuneworthy.measure.sample import distinct_prompts
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.case import PromptVariant
 from tuneworthy.model.evalset import Coefficient, EvalCase, Split
-from tuneworthy.model.evidence import Evidence, Measured
+from tuneworthy.model.evidence import Evidence, Measured, Scalar, Series
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.lab import (
     Arm,
@@ -48,6 +50,8 @@ from tuneworthy.model.lab import (
     TunedChange,
     VerifyResult,
 )
+from tuneworthy.model.pilot import PilotResult
+from tuneworthy.model.ways import LabArm, LabName
 from tuneworthy.stats.agreement import cohen_kappa
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.compare import Ceiling, cases_needed, ceiling, paired_difference, quantiles
@@ -114,6 +118,42 @@ def chosen_arms(lab: Lab) -> tuple[Arm, ...]:
     by_judge = who == "judge"
     other = best("prompt", but=first) if by_judge else best("baseline")
     return (first, *(arm for arm in (best("tuned"), other) if arm is not None))
+
+
+def rival_arms(
+    lab: Lab, chosen: Arms, *, target: float | None, latency_s: float | None
+) -> tuple[Arm, ...]:
+    """Arms of other models that may be enough where the chosen prompt is dearer or too slow.
+
+    The cheapest that looks good enough on the cases for selecting, and, where the chosen prompt
+    answers later than wanted, the fastest: two at most. They may have been left behind in the race:
+    they can't be the best, and don't have to be. None without a target, nor under a judge, whose
+    word alone says of nothing that it is good enough.
+    """
+    if target is None or not chosen or lab.scores.judge is not None:
+        return ()
+    best = arm_row(lab, chosen[0], lab.plan.select)
+    enough = []
+    for arm in lab.plan.of_kind("prompt"):
+        row = arm_row(lab, arm, lab.plan.select)
+        if arm.model != chosen[0].model and worth(row.quality) >= target:
+            enough.append(row)
+    cheaper = [row for row in enough if _less(row.usd_per_case, best.usd_per_case)]
+    rivals = [min(cheaper, key=lambda row: _amount(row.usd_per_case), default=None)]
+    if latency_s is not None and _amount(best.latency_p95_s) > latency_s:
+        faster = [row for row in enough if _less(row.latency_p95_s, best.latency_p95_s)]
+        rivals.append(min(faster, key=lambda row: _amount(row.latency_p95_s), default=None))
+    return tuple(dict.fromkeys(row.arm for row in rivals if row is not None))
+
+
+def _less(value: float | Unknown, other: float | Unknown) -> bool:
+    known = not isinstance(value, Unknown) and not isinstance(other, Unknown)
+    return known and _amount(value) < _amount(other)
+
+
+def _amount(value: float | Unknown) -> float:
+    """A number to be ordered by; one that isn't known comes last."""
+    return math.inf if isinstance(value, Unknown) else value
 
 
 def digest_of_json(data: object) -> str:
@@ -257,36 +297,76 @@ def structured(prompt: PromptVariant) -> bool:
     return parts is not None and set(parts.model_dump().values()) == {"yes"}
 
 
-def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured | None:
-    """What the lab adds to the case's evidence: quality on held-out cases, and what was tried.
+def evidence_of(
+    result: CeilingResult, plan: LabPlan, arms: Sequence[LabArm], as_of: date
+) -> Measured | None:
+    """What the lab adds to the case's evidence: every arm, the best prompt, and what was tried.
 
-    None for a lab that was cut short, or in which an arm that may be better got too few answers:
-    part of an answer is none. None also where a judge's word alone chose an arm that doesn't meet
-    the target: another may be better, and a number of this one would speak against prompting.
+    None for a lab that was cut short: part of an answer is none. Where an arm that may be better
+    got too few answers, the others are kept, and nothing is said of the best.
+    """
+    if result.stopped_by not in ("", "unanswered") or not any_measured(arms):
+        return None
+    kept = tuple(_of_ceiling(result, plan, as_of))
+    return measured_in(result, *kept, series=(arms_series("ceiling", arms),))
+
+
+def any_measured(arms: Iterable[LabArm]) -> bool:
+    """Whether the quality of any arm with a model is known: the others answer in any case."""
+    known = (arm for arm in arms if not isinstance(arm.quality.value, Unknown))
+    return any(arm.kind != "no_model" for arm in known)
+
+
+def _of_ceiling(result: CeilingResult, plan: LabPlan, as_of: date) -> Iterator[Evidence]:
+    """Evidence beside the arms; none where the best prompt isn't known.
+
+    Nor is there any where a judge's word alone chose an arm that doesn't meet the target: another
+    may be better, and a number of this one would speak against prompting.
     """
     share, judge = result.reported, result.judge
     if result.stopped or isinstance(share, Unknown):
-        return None
+        return
     if judge is not None and judge.chosen_by == "judge" and result.reached != "no":
-        return None
+        return
     interval = "exact interval (Clopper and Pearson) at the number of independent cases"
     if judge is not None:
         interval = "prediction-powered interval (PPI++), by people's blind labels of a random part"
     source = f"ceiling lab: {result.best}"
     method = f"{result.scorer} on cases that chose nothing; {interval}"
-    (model,) = (arm.model for arm in plan.arms if arm.id == result.best)
-    more = {"factor": "today.quality", "source": source, "method": method}
-    details = {"model": model}
-    if host := find_strange_host(model, plan.setting.reached[model].base_url):
+    (best,) = (arm for arm in plan.arms if arm.id == result.best)
+    yield best_prompt_evidence(best, share, plan, as_of, source=source, method=method)
+    rows = result.arms
+    yield from tried_evidence(rows, plan, result.prompts, as_of, source)
+    if judge is None:
+        yield from options_evidence(rows, as_of, "ceiling")
+    yield from _plateau(result, as_of)
+
+
+def best_prompt_evidence(
+    best: Arm, share: ShareOf, plan: LabPlan, as_of: date, **about: str
+) -> Evidence:
+    """How good the best prompt of a lab is on held-out cases. It isn't what production runs."""
+    details: dict[str, Scalar] = {"arm": best.id, "model": best.model}
+    if host := find_strange_host(best.model, plan.setting.reached[best.model].base_url):
         details["host"] = host
-    quality = interval_evidence("success_share", share, as_of, details=details, **more)
-    arms = _scored_prompts(result.arms)
-    prompts = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
+    factor = "success_with_prompts"
+    return interval_evidence(BEST_PROMPT, share, as_of, factor=factor, details=details, **about)
+
+
+def tried_evidence(
+    rows: Sequence[ArmResult], plan: LabPlan, prompts: int, as_of: date, source: str
+) -> Iterator[Evidence]:
+    """How much of each kind was tried, by the prompt arms that were scored.
+
+    ``prompts`` is the number of prompts that really differ.
+    """
+    arms = _scored_prompts(rows)
+    variants = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     tried = (
-        ("distinct_prompts", "prompt_variations", result.prompts, "prompts"),
+        ("distinct_prompts", "prompt_variations", prompts, "prompts"),
         (FAMILIES, "foundation_models", len(set(map(maker, models_of(arms)))), "makers"),
         ("few_shot_arms", "few_shot", sum(arm.few_shot > 0 for arm in arms), "arms"),
-        ("structured_prompts", "structured_prompt", sum(map(structured, prompts)), "prompts"),
+        ("structured_prompts", "structured_prompt", sum(map(structured, variants)), "prompts"),
         ("nearest_example_arms", "", sum(arm.few_shot_from == "nearest" for arm in arms), "arms"),
         ("constrained_arms", "", sum(arm.constrained != "none" for arm in arms), "arms"),
     )
@@ -295,40 +375,30 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
         ("decision_arms", sum(arm.model in plan.setting.deciders for arm in arms)),
     )
     other = [(name, "", n, "arms") for name, n in ran if n]
-    ends = {row.arm: row.quality.high for row in result.arms if isinstance(row.quality, ShareOf)}
+    ends = {row.arm: row.quality.high for row in rows if isinstance(row.quality, ShareOf)}
     best = {FAMILIES: {"best_high": max((ends[arm] for arm in arms), default=1.0)}}
     about = {"n": len(arms), "source": source, "observed_on": as_of}
     by = "counted among the arms that were run"
-    counts = (
-        exactly(name, n, unit, factor=check, method=by, details=best.get(name, {}), **about)
-        for name, check, n, unit in (*tried, *other)
-    )
-    return measured_in(
-        result, quality, *counts, *_of_options(result, as_of), *_plateau(result, as_of)
-    )
+    for name, check, n, unit in (*tried, *other):
+        details = best.get(name, {})
+        yield exactly(name, n, unit, factor=check, method=by, details=details, **about)
 
 
-_ARMS_OF: dict[str, Callable[[Arm], bool]] = {
-    "retrieved_examples": lambda arm: arm.kind == "prompt" and arm.few_shot_from == "nearest",
-    "few_shot": lambda arm: arm.kind == "prompt" and arm.few_shot_from == "fixed",
-    "constrained_output": lambda arm: arm.kind == "prompt" and arm.constrained != "none",
-    "reasoning_effort": lambda arm: arm.effort not in ("", "none"),
-    "plain_classifier": lambda arm: arm.kind == "baseline" and arm.of != "majority",
-    "decomposition": lambda arm: arm.kind == "prompt" and bool(arm.steps),
-    "tuned": lambda arm: arm.kind == "tuned",
-}
-"""Options that arms are, and ``tuned`` for every kind of tuning."""
+_NO_MIXES = ("retrieved_examples", "few_shot", "constrained_output", "decomposition")
+"""Options that are an arm's only where no tuned model makes use of them."""
 
 
-def _of_options(result: CeilingResult, as_of: date) -> Iterator[Evidence]:
-    """How good each option was that an arm stands for: the best of its arms that stayed."""
-    stayed = [row for row in result.arms if row.dropped_after is None]
-    for name, stands in _ARMS_OF.items() if result.judge is None else ():
-        rows = [row for row in stayed if stands(row.arm)]
-        if rows and not isinstance(rows[0].quality, Unknown):
-            method = f"the best of {len(rows)} arms, on the cases that chose it"
-            more = {"source": f"ceiling lab: {rows[0].arm.id}", "method": method}
-            yield interval_evidence(f"{name}_share", rows[0].quality, as_of, **more)
+def options_evidence(rows: Sequence[ArmResult], as_of: date, lab: LabName) -> Iterator[Evidence]:
+    """How good each option was that an arm stands for, and every tuning: the best that stayed."""
+    stayed = [row for row in rows if row.dropped_after is None]
+    stayed.sort(key=lambda row: worth(row.quality), reverse=True)
+    for name, uses in (*MADE_OF.items(), ("tuned", lambda arm: arm.kind == "tuned")):
+        kinds = ("prompt",) if name in _NO_MIXES else ("prompt", "baseline", "tuned")
+        own = [row for row in stayed if row.arm.kind in kinds and uses(row.arm)]
+        if own and not isinstance(own[0].quality, Unknown):
+            method = f"the best of {len(own)} arms, on the cases that chose it"
+            more = {"source": f"{lab} lab: {own[0].arm.id}", "method": method}
+            yield interval_evidence(f"{name}_share", own[0].quality, as_of, **more)
 
 
 def interval_evidence(
@@ -339,10 +409,23 @@ def interval_evidence(
     return Evidence(id=name, unit=unit, observed_on=as_of, **numbers, **more)
 
 
-def measured_in(of: CeilingResult | VerifyResult | RetrievalResult, *kept: Evidence) -> Measured:
+def measured_in(
+    of: CeilingResult | VerifyResult | RetrievalResult | PilotResult,
+    *kept: Evidence,
+    series: tuple[Series, ...] = (),
+) -> Measured:
     """A run's evidence under the digest of what it found, its money left out."""
-    text = of.model_dump_json(exclude={"quote", "spend", "failures", "stopped_by"})
-    return Measured(inputs=hashlib.sha256(text.encode()).hexdigest(), evidence=kept)
+    text = of.model_dump_json(exclude=_NOT_FOUND)
+    inputs = hashlib.sha256(text.encode()).hexdigest()
+    return Measured(inputs=inputs, evidence=kept, series=series)
+
+
+_NOT_FOUND: Any = {
+    **dict.fromkeys(("quote", "spend", "failures", "stopped_by", "trained"), True),
+    "verify": {"spend": True},
+    "card": {"rows": True, "on": True},
+}
+"""What a result holds and a lab didn't find: its money, and the day."""
 
 
 def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
@@ -364,6 +447,7 @@ def outcome(
     chosen: Arms,
     framework: Framework,
     *,
+    rivals: Arms = (),
     target: float | None,
     quote: Quote,
     scorer: str,
@@ -384,6 +468,7 @@ def outcome(
         if chosen
         else Unknown(ask=_RUN_ON),
         contrasts=tuple(contrast(scores, chosen[0], rival, plan.report) for rival in chosen[1:]),
+        rivals=tuple(arm_row(lab, rival, plan.report) for rival in rivals),
         target=Unknown(ask=_NO_TARGET) if target is None else target,
         reached=reached,
         upper=bounds.upper if bounds else Unknown(ask=bound),
@@ -484,7 +569,7 @@ def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
     usd, written, thought = (sum(c.tolist()) for c in of.of(ran, "usd", "written", "thought"))
     more = {"thinking": min(1.0, thought / written)} if thought and written else {}
     free = Unknown(ask="a baseline calls no model" if arm.kind == "baseline" else "it wasn't run")
-    names = ("failed", "in_doubt", "unjudged")
+    names = ("failed", "in_doubt", "unjudged", "aloud")
     lost = (int((column > 0).sum()) for column in of.of(ran, *names))
     return ArmResult(
         arm=arm,

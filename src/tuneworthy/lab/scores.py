@@ -19,18 +19,19 @@ import numpy as np
 
 from tuneworthy.errors import one_line
 from tuneworthy.lab.judge import UNREADABLE, JudgedScores, LabJudge, label_more
-from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, question, system_of
+from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, answer_text, question, system_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import TAKES_NO
 from tuneworthy.llm.runner import Job, Outcome, Runner, Stop
 from tuneworthy.measure.personal import mask
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase, digest_of
-from tuneworthy.model.lab import Arm, Placed, Settled, ShareOf, Stand
+from tuneworthy.model.lab import Arm, Placed, Reply, Settled, ShareOf, Stand
 from tuneworthy.scoring import Marker
-from tuneworthy.scoring.base import RUN_STOPPED, WRONG, Kit, Output
+from tuneworthy.scoring.base import RUN_STOPPED, WRONG, Kit, Output, without_thinking
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.compare import Race, paired_difference
+from tuneworthy.stats.intervals import Z95
 
 if TYPE_CHECKING:
     from tuneworthy.stats.clustered import Floats, Ints
@@ -53,6 +54,7 @@ _AT_ONCE, _LOOK_EVERY_S = 250, 0.05  # answers scored together, and how often is
 _COUNTED = (
     *("right", "scored", "unjudged"),  # the sum of its scores, how many, and answers without one
     "whole",  # answers that are wholly right
+    "aloud",  # answers that began with thinking in the open
     *("failed", "in_doubt"),  # calls refused, withheld by a filter, cut off or empty; or unknown
     *("usd", "written", "thought"),  # the latter are tokens of the output, and those not shown
 )
@@ -226,7 +228,7 @@ class Scores:
             return outcome
         became = outcome.some([job.key for job, *_ in calls])
         answers = [
-            (Output.of(call.whole), case)
+            (_answer_of(call.whole, case), case)
             for job, _, case in calls
             if (call := became.get(job.key)) and call.whole
         ]
@@ -257,7 +259,7 @@ class Scores:
         self._arms[arm.id].add(case.id, usd=settled.usd)
         place = (arm.id, case.id, job.repeat)
         self._waited[place] = self._waited.get(place, 0.0) + settled.whole.latency_s
-        return settled.whole.text
+        return without_thinking(settled.whole.text)
 
     def _step(self, arm: Arm, case: EvalCase, prompt: str, settled: Settled) -> None:
         if settled.reply is not None:
@@ -299,7 +301,9 @@ class Scores:
             of.changed.update(dict.fromkeys(reply.changed))
             why = reply.lacks
             if not why:
-                self.answer(arm, case, Output.of(reply), system)
+                output = _answer_of(reply, case)
+                of.add(case.id, aloud=output.text != reply.text)
+                self.answer(arm, case, output, system)
                 return
         of.why[case.id] = why[:_SHOWN]
         of.add(case.id, **{"in_doubt" if settled.status == "in_doubt" else "failed": 1})
@@ -385,12 +389,16 @@ class Scores:
         wrong = [(case, *what) for case, score, what in came if what and (self.judge or score < 1)]
         return wrong, int((~np.isnan(known)).sum())
 
-    def estimate(self, arm: Arm, cases: Cases, *, exact: bool = False) -> Estimate | None:
+    def estimate(
+        self, arm: Arm, cases: Cases, *, exact: bool = False, reach: float = Z95
+    ) -> Estimate | None:
         """An arm's share of right cases; None where it wasn't run, or too few calls were answered.
 
         Its ends hold whatever the missing answers were: the lower one with all of them wrong, the
         upper one with all of them right. With ``exact`` they may be held against a target: where a
         model judges, it is then what people say, and None until they have labelled the sample.
+        ``reach`` are the standard errors that the interval reaches: more where it has to hold for
+        several arms at once.
         """
         if not cases or self.unanswered(arm, cases):
             return None
@@ -398,8 +406,8 @@ class Scores:
 
         def counted(missing: float) -> Estimate | None:
             if exact and self.judge is not None:
-                return self.judged(arm, cases, missing).estimate(clusters)
-            return share(self.row(arm, cases, missing), clusters, exact=exact)
+                return widened_to(self.judged(arm, cases, missing).estimate(clusters), reach)
+            return share(self.row(arm, cases, missing), clusters, exact=exact, reach=reach)
 
         if self.judge is None and not self.of(arm).why:
             return counted(math.nan)
@@ -422,9 +430,11 @@ class Scores:
         known = counted(math.nan, math.nan) if cases else None
         return widened(known, counted(0.0, 1.0), counted(1.0, 0.0)) if known else None
 
-    def share(self, arm: Arm, cases: Cases, *, exact: bool = False) -> ShareOf | Unknown:
+    def share(
+        self, arm: Arm, cases: Cases, *, exact: bool = False, reach: float = Z95
+    ) -> ShareOf | Unknown:
         """The same for a result; or what it takes."""
-        if (estimate := self.estimate(arm, cases, exact=exact)) is not None:
+        if (estimate := self.estimate(arm, cases, exact=exact, reach=reach)) is not None:
             return ShareOf(**shown_share(estimate))
         if why := self.unanswered(arm, cases):
             return Unknown(ask=why)
@@ -433,9 +443,27 @@ class Scores:
         return Unknown(ask="it wasn't run")
 
 
+def _answer_of(reply: Reply, case: EvalCase) -> Output:
+    """What a reply answers to a case, whose right answers may think in the open themselves."""
+    if any("</think" in answer_text(accepted) for accepted in case.accepted):
+        return Output(reply.text, reply.tool_calls)
+    return Output.of(reply)
+
+
 def shown_share(of: Estimate) -> dict[str, Any]:
     """A share with its ends where shares can lie."""
     return asdict(of) | {"low": max(0.0, of.low), "high": min(1.0, of.high)}
+
+
+def widened_to(estimate: Estimate | None, reach: float) -> Estimate | None:
+    """An estimate with ends that are as many standard errors away as ``reach`` says."""
+    if estimate is None:
+        return None
+    below, above = estimate.value - estimate.low, estimate.high - estimate.value
+    times = reach / Z95
+    return replace(
+        estimate, low=estimate.value - times * below, high=estimate.value + times * above
+    )
 
 
 def widened(

@@ -8,20 +8,23 @@ also answer a small set of general tasks.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import partial
 from importlib.resources import files
 from typing import Any, Unpack
 
+from tuneworthy.answers.arms import arms_series
 from tuneworthy.errors import CaseError, StoppedError
 from tuneworthy.files.evalset import case_values
 from tuneworthy.files.stores import another_plan, append_evidence, write_plan, written_plan
 from tuneworthy.lab import prepare
+from tuneworthy.lab.arms import measured_arms, with_found
 from tuneworthy.lab.plan import Asked, LabPlan, request_to
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
 from tuneworthy.lab.result import (
     ENOUGH,
+    any_measured,
     chosen_arms,
     contrast,
     digest_of_json,
@@ -33,9 +36,9 @@ from tuneworthy.lab.scores import Lab, Scores, first_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote, total
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.evalset import EvalCase
-from tuneworthy.model.evidence import Measured
+from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.model.lab import (
     Arm,
     ChatMessage,
@@ -45,10 +48,14 @@ from tuneworthy.model.lab import (
     VerifyPlan,
     VerifyResult,
 )
+from tuneworthy.model.ways import LabArm
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import CORRECT, LOOK_AT_WORDS, lab_dict, verify_document
 
 VERIFY_RUN = "verify"
+MARGIN = 0.02
+"""Share of cases by which a tuned arm has to be better, where nobody says: at nought even two equal
+arms would never be called equal, however many cases there are."""
 GENERAL_MARGIN = 0.1
 """Share of general tasks the tuned model may be worse by: less can't be told on so few of them."""
 
@@ -89,7 +96,7 @@ def run(
     lab: PreparedLab,
     *,
     cap_usd: float,
-    margin: float = 0.0,
+    margin: float = MARGIN,
     again: bool = False,
     **settings: Unpack[CallSettings],
 ) -> VerifyResult:
@@ -107,14 +114,42 @@ def run(
         _refuse_another(lab, margin)
     work = partial(_run, lab, margin=margin, again=again)
     result = paid(lab, VERIFY_RUN, _price, work, cap_usd=cap_usd, **settings)
-    append_evidence(lab.case, evidence_of(result, lab.as_of), lab.files)
+    chosen = (result.plan.tuned, result.plan.untuned)
+    reported = [arm for arm in lab.plan.arms if arm.id in chosen]
+    arms = measured_arms("verify", lab.plan, lab.scores, reported, lab.as_of)
+    arms = with_found(arms, result.plan.tuned, general_skills=skills_kept(result))
+    append_evidence(lab.case, evidence_of(result, arms, lab.as_of), lab.files)
     return result
 
 
-def evidence_of(
+def evidence_of(result: VerifyResult, arms: Sequence[LabArm], as_of: date) -> Measured | None:
+    """What the comparison adds to the case's evidence: every arm, and the gain by tuning.
+
+    None for one that was cut short. Where it decided nothing, the arms alone.
+    """
+    if result.stopped_by not in ("", "unanswered") or not any_measured(arms):
+        return None
+    gain = gain_evidence(result, as_of)
+    kept = () if gain is None else (gain,)
+    return measured_in(result, *kept, series=(arms_series("verify", arms),))
+
+
+def skills_kept(result: VerifyResult) -> State:
+    """Whether the tuned arm kept its general skills; unknown where too little was answered."""
+    general = result.general
+    least = -result.plan.general_margin
+    known = not isinstance(general.difference, Unknown)
+    if not known or (result.why, result.outcome) == ("general", "too_few_cases"):
+        return "unknown"
+    if general.low >= least:
+        return "yes"
+    return "no" if general.high < least else "unknown"
+
+
+def gain_evidence(
     result: VerifyResult, as_of: date, *, id: str = "tuned_gain", by: str = "verify", **more: str
-) -> Measured | None:
-    """What the comparison adds to the case's evidence; None where it decided nothing."""
+) -> Evidence | None:
+    """The tuned arm less the best untuned one, with its interval; None where nothing is known."""
     task = result.contrast
     if result.stopped or result.outcome == "unknown" or isinstance(task.difference, Unknown):
         return None
@@ -125,7 +160,7 @@ def evidence_of(
         "source": f"{by}: {task.first} less {task.second}",
         "method": "paired difference on cases that chose nothing",
     }
-    return measured_in(result, interval_evidence(id, task, as_of, **about))
+    return interval_evidence(id, task, as_of, **about)
 
 
 async def _run(
@@ -192,7 +227,7 @@ def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
     Which models answer the general tasks isn't known before the choice: the dearest of each kind
     count.
     """
-    parts = [price(lab, ledger)]
+    parts = [price(lab, ledger, rivals=False)]
     for kind in ("prompt", "tuned"):
         arms = {arm.model: arm for arm in lab.plan.of_kind(kind)}
         jobs = ([job for job, *_ in general_calls(lab.plan, arm)] for arm in arms.values())
@@ -257,6 +292,7 @@ def compared(written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Ar
         judge=judge,
         outcome=answer,
         why=why,
+        aloud=sum(int(scores.of(arm).of(plan.report, "aloud")[0].sum()) for arm in arms),
         spend=lab.calls.spend,
         **(lab.stop or first_of(lost)).of_result,
     )

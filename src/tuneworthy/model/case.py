@@ -517,7 +517,6 @@ class CaseOrigin:
     where: Callable[[tuple[str | int, ...]], str] = dotted  #: File and line of a value, for errors.
     folder: Path | None = None  #: The folder its data lie in; None for a case from a mapping.
     assumed: frozenset[str] = frozenset()  #: Paths of what-if values: nothing overrules them.
-    scored: str = ""  #: Model of the lab's best arm, whose quality is today's; or empty.
     ran: frozenset[str] = frozenset()  #: Options of the framework that a lab has run on its cases.
 
 
@@ -645,6 +644,13 @@ class VoiceSamples(NamedTuple):
     avoid: Strings = ()
 
 
+class PromptWording(NamedTuple):
+    """What of a prompt file's system template stands in every call, for finding it in a log."""
+
+    name: str
+    pieces: Strings  #: The texts around its variables, in their order, blanks as one.
+
+
 @dataclass(frozen=True, slots=True)
 class Materials:
     """What says how outputs should be, targets of the case too; None where it is not named."""
@@ -655,6 +661,7 @@ class Materials:
     asked: Strings = ()  #: What the cases of its evaluation set ask, where that counts.
     examples_need: int | None = None  #: Examples the approach of the primary goal needs at least.
     latency_target_s: float | None = None
+    prompts: tuple[PromptWording, ...] = ()  #: Of its prompt files, where production may run one.
 
 
 OTHER_NAMES = {"exact match": "match", "accuracy": "label", "field accuracy": "json_fields"}

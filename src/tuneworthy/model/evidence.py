@@ -259,6 +259,7 @@ class PromptArm(LateRecord):
     usd_per_run_low: float | Unknown  #: Ends of the 95% interval; unknown with a cost of one case.
     usd_per_run_high: float | Unknown
     latency_p50_s: float | Unknown
+    latency_p95_s: float | Unknown
 
 
 class Lead(Estimated):

@@ -422,6 +422,8 @@ class ArmResult(Record):
     """Cases with a call that was refused, withheld, cut off or empty: it may have been right or
     wrong, and ``quality`` holds both."""
     in_doubt: Natural = 0  #: Cases of which nobody knows what came; the same.
+    aloud: Natural = 0
+    """Cases with an answer that began with thinking in the open: that part isn't scored."""
     unjudged: Natural = 0
     """Cases whose answer no scorer can judge; they are left out, and counted."""
 
@@ -482,6 +484,8 @@ class CeilingResult(Record):
     best: str  #: Id of the arm that was chosen there.
     reported: ShareOf | Unknown  #: The chosen arm on cases that chose nothing.
     contrasts: tuple[Contrast, ...]
+    rivals: tuple[ArmResult, ...] = ()
+    """Other models that are cheaper or faster and may be enough, on cases that chose nothing."""
     target: Share | Unknown
     reached: CeilingState
     """Yes: the simultaneous upper bound of every tried arm lies below the target. No: an arm meets
@@ -529,6 +533,8 @@ class CeilingPlan(Record):
     select: Natural  #: Cases that chose.
     report: Natural  #: Cases that will report; all of them are run, there is no other stop.
     inputs: str  #: SHA-256 of those cases and of the arms.
+    rivals: Strings = ()
+    """Ids of other models' arms that are cheaper or faster and may be enough: they report too."""
     judge: JudgePlan | None = None  #: Who judges, on how many labels; None where rules score.
     changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
@@ -570,6 +576,8 @@ class VerifyResult(Record):
     cut short, ``stopped``."""
     judge: JudgeOf | None = None
     """The model that judged, held against people; None where rules scored."""
+    aloud: Natural = 0
+    """Held-out cases with an answer that began with thinking in the open, which isn't scored."""
     spend: Spend
     stopped: str = ""
     stopped_by: StopKind = ""

@@ -6,10 +6,11 @@ nobody tried, a kind of tuning, a tuned model, and no model at all are all the s
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from tuneworthy.model.base import Number, Record, State, Strings, Unknown
-from tuneworthy.model.evidence import TargetState
+from tuneworthy.model.evidence import GoNoGo, TargetState
 from tuneworthy.model.framework import TargetId
 
 WayKind = Literal["now", "model", "arm", "option", "tuning", "tuned", "no_model"]
@@ -25,6 +26,9 @@ FigureGrade = Literal[
     "held_out", "measured", "computed", "stated", "published", "rule_of_thumb", "unknown"
 ]
 """What a figure rests on, the best first. ``held_out``: cases that selected nothing."""
+
+LabName = Literal["ceiling", "verify", "pilot", "import"]
+"""What ran an arm; ``import`` for the results of another tool."""
 
 ChanceWord = Literal["likely", "possible", "unlikely"]
 
@@ -73,17 +77,23 @@ class WayResult(Record):
 
 
 class LabArm(Record):
-    """A way that a lab or another tool ran on this case's own cases."""
+    """A way that a lab ran on this case's own cases, or a result of another tool."""
 
     id: str  #: Unlike any other arm of its lab.
     title: str  #: As the lab's table names it.
-    lab: Literal["ceiling", "verify", "pilot", "import"]
+    lab: LabName
     kind: Literal["prompted", "tuned", "no_model"]
-    model: str  #: As the case lists it; empty for a classifier or a search without a model.
+    model: str  #: As the case lists it; empty where none answers. Of a pilot's tuned arm, its base.
+    prompt: str = ""  #: Name of its prompt; empty for what has none.
     made_of: Strings  #: Options it makes use of.
-    quality: Figure  #: On held-out cases where the lab held some out.
+    quality: Figure
+    """``held_out``: on cases that selected nothing. ``measured``: on the cases for selecting. The
+    interval holds for all arms at once that the lab compared on these cases."""
     latency_p95_s: Figure
-    usd_per_call: Figure
-    general_skills: State  #: Whether a tuned arm kept them; unknown where nobody asked.
-    safe: State  #: Whether a tuned arm kept its refusals and gives no secret back.
+    usd_per_call: Figure  #: For one case: all calls of a chain together.
+    general_skills: State = "unknown"  #: Whether a tuned arm kept them; unknown: nobody asked.
+    safe: State = "unknown"  #: Whether a tuned arm kept its refusals and gives no secret back.
+    card: GoNoGo | Literal[""] = ""  #: Of the tuned arm that a pilot judged: what its card says.
+    card_says: str = ""  #: The line of the card that decides.
     runs_today: bool = False  #: Whether the log shows that this is what production runs.
+    observed_on: date | None = None  #: The day of the lab.

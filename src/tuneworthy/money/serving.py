@@ -426,13 +426,11 @@ def _quality(case: Case, option: ServingOption, model: Model | None) -> Iterator
     if target is None:
         return
     value, cases = (None, None) if model is None else (model.quality, model.cases)
-    scored, used = case.origin.scored, in_use(case)
-    if model is not None and value is None and used and model.id == (scored or used.id):
+    used = in_use(case)
+    if model is not None and value is None and used and model.id == used.id:
         value, cases = case.today.quality, case.today.cases
     if value is None:
         ask = "its quality was never measured: run it on the evaluation set"
-        if scored:
-            ask = f"the lab's best arm uses {scored}, and this model's own quality isn't stated"
         if option.tuned:
             ask = "nobody can measure its quality before it is tuned: a pilot tells"
         yield _Check("unknown", ask)

@@ -34,6 +34,22 @@ TERMS = "terminology_errors"
 VOICE = "voice_drift"
 INSTRUCTIONS = "instruction_limit"
 
+_THOUGHT = re.compile(r"\s*<(think|thinking)>.*?</\1>\s*", re.DOTALL)
+_END_OF_THOUGHT = re.compile(r"</think(?:ing)?>\s*")
+
+
+def without_thinking(text: str) -> str:
+    """A text without the thinking that it begins with; as it is where it begins with none.
+
+    Models that think in the open put it between tags, before their answer. Some servers put the
+    first tag into the prompt, so that only the last one comes back.
+    """
+    if thought := _THOUGHT.match(text):
+        return text[thought.end() :]
+    if "<think" not in text and (end := _END_OF_THOUGHT.search(text)):
+        return text[end.end() :]
+    return text
+
 
 @dataclass(frozen=True)
 class Output:
@@ -46,7 +62,8 @@ class Output:
 
     @classmethod
     def of(cls, reply: Reply) -> Output:
-        return cls(reply.text, reply.tool_calls)
+        """What a reply answers: thinking in the open isn't part of it."""
+        return cls(without_thinking(reply.text), reply.tool_calls)
 
     @cached_property
     def json(self) -> Any:

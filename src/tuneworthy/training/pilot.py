@@ -12,26 +12,38 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property, partial
 from itertools import chain, product
 from typing import Any, Unpack
 
 import numpy as np
 
+from tuneworthy.answers.arms import arms_series
 from tuneworthy.errors import CaseError, InputError, StoppedError, argument
 from tuneworthy.files.materials import names
 from tuneworthy.files.stores import append_evidence, pilot_runs, read_pilot, write_pilot
+from tuneworthy.lab.arms import measured_arms, with_found
 from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, Pool, plan_arms, question, request_for
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
-from tuneworthy.lab.result import arm_row, digest_of_json
+from tuneworthy.lab.result import (
+    arm_row,
+    best_prompt_evidence,
+    digest_of_json,
+    distinct,
+    measured_in,
+    options_evidence,
+    tried_evidence,
+)
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, worth
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
 from tuneworthy.lab.verify import (
     bundled,
     compared,
-    evidence_of,
+    gain_evidence,
     general_calls,
+    skills_kept,
     verify_plan,
 )
 from tuneworthy.llm.choose import prices_of, transport_for
@@ -39,19 +51,22 @@ from tuneworthy.llm.endpoints import Busy, CallError, Doubtful, NotSent, Refused
 from tuneworthy.llm.hosts import find_strange_host
 from tuneworthy.llm.ledger import TRAINING, Ledger
 from tuneworthy.llm.runner import Job, Stop, quote, total
-from tuneworthy.model.base import Estimated
+from tuneworthy.model.base import Estimated, State, Unknown
 from tuneworthy.model.case import Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
+from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.model.lab import Arm, Quote, Reply, VerifyResult
 from tuneworthy.model.pilot import (
     PilotPlan,
     PilotResult,
     Recipe,
+    SafetyProbe,
     TrainedModel,
     TrainingJob,
     TrainingQuote,
 )
 from tuneworthy.model.training import TrainingExample
+from tuneworthy.model.ways import LabArm
 from tuneworthy.pipeline import decide
 from tuneworthy.stats.clustered import quantile
 from tuneworthy.training.candidates import training_set
@@ -283,7 +298,7 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     tuned = pilot.stand_ins
     of_seed = [of(tuned, (*plan.select, *plan.report)), of_general(tuned[0])]
     of_seed += [of(tuned[:1], plan.select)] * (len(pilot.plan.sizes) - 1)
-    quoted = total([price(lab, ledger), *untuned, *of_seed * seeds])
+    quoted = total([price(lab, ledger, rivals=False), *untuned, *of_seed * seeds])
     due = [w for w in pilot.works if ledger is None or ledger.find(w.job.key) is None]
     usd = sum(map(pilot.trainer.usd_most, due))
     more = {"usd_most": quoted.usd_most + usd, "usd_likely": quoted.usd_likely + usd}
@@ -346,27 +361,23 @@ def run(
     """
     lab, work = pilot.lab, partial(_run, pilot, again=again, transport=settings.get("transport"))
     parts = lambda _, ledger: pilot_price(pilot, ledger), work
-    result = paid(lab, PILOT_RUN, *parts, cap_usd=cap_usd, **settings)
+    result, measured = paid(lab, PILOT_RUN, *parts, cap_usd=cap_usd, **settings)
     read_pilot.write(lab.case, result)
-    # a "no" of a small base says nothing of a larger one that is prompted today
-    same = (result.verify.plan.untuned, pilot.base.id) in {(a.id, a.model) for a in lab.plan.arms}
-    name = "tuned_gain" if same or result.verify.outcome == "improved" else "pilot_gain"
-    detail = {"card": result.card.answer, "because": result.card.because}
-    measured = evidence_of(result.verify, lab.as_of, id=name, by="pilot", **detail)
     append_evidence(lab.case, measured, lab.files)
     return result
 
 
 async def _run(
     pilot: PreparedPilot, calls: PaidCalls, _: Quote, *, again: bool, transport: Any
-) -> PilotResult:
+) -> tuple[PilotResult, Measured]:
     plan = write_pilot(pilot.lab.case, pilot.plan, again=again)
     lab, stop = await probed(pilot.lab, calls)
     going = _Going(replace(pilot, lab=lab, plan=plan), calls, transport)
     calls.on_stop(pilot.trainer.stop)
     try:
         going.unless(stop)
-        return await going.to_the_end()
+        result = await going.to_the_end()
+        return result, going.evidence(result)
     finally:
         await pilot.trainer.close()
 
@@ -382,6 +393,7 @@ class _Going:
         runs = self._book.read()
         self.trained = {run.key: run for run in runs}
         self._over = {run.job for run in runs if run.state == "failed" and run.job}
+        self.reported: Arms = ()  #: Arms that met the held-out cases.
 
     async def to_the_end(self) -> PilotResult:
         """Race, train, stop where the rule says so, and compare."""
@@ -637,7 +649,8 @@ class _Going:
     ) -> PilotResult:
         lab, report, size = self.pilot.lab, self.lab.plan.report, max(tables)
         arms = (self.pilot.tuned("", size, near=near) for near in self.pilot.nears)
-        rows = [arm_row(self.lab, arm, report) for arm in (*ways, *arms)]
+        self.reported = (*ways, *arms)
+        rows = [arm_row(self.lab, arm, report) for arm in self.reported]
         rows.sort(key=lambda row: worth(row.quality), reverse=True)
         by_seed = np.nanmean(tables[size], axis=1).tolist()
         apart = Estimated(value=float(np.mean(by_seed)), low=min(by_seed), high=max(by_seed))
@@ -670,3 +683,84 @@ class _Going:
             stopped=verify.stopped,
             card=card(*facts, late, money, best_known=not self._lost()),
         )
+
+    def evidence(self, result: PilotResult) -> Measured:
+        """What the pilot adds to the case's evidence, whatever its card says.
+
+        A pilot is a lab as well: it raced untuned ways, and what it saw of them a ceiling lab would
+        have seen alike. Its arms are kept, and so are the gain by tuning, where that is known, what
+        was tried, and how many examples were enough.
+        """
+        lab, as_of = self.pilot.lab, self.pilot.lab.as_of
+        kept = list[Evidence]()
+        if (gain := self._gain(result)) is not None:
+            kept.append(gain)
+        rows = [arm_row(self.lab, arm, self.select) for arm in self.lab.plan.arms]
+        best = next(arm for arm in self.reported if arm.kind == "prompt")
+        share = self.scores.share(best, self.lab.plan.report, exact=True)
+        source = f"pilot: {best.id}"
+        if not isinstance(share, Unknown) and not self._lost():
+            method = f"{lab.scorer} on cases that chose nothing"
+            about = {"source": source, "method": method}
+            kept.append(best_prompt_evidence(best, share, self.lab.plan, as_of, **about))
+        prompts = [row.arm for row in rows if row.arm.kind == "prompt"]
+        different = distinct(self.lab.plan, prompts, lab.framework)
+        kept += tried_evidence(rows, self.lab.plan, different, as_of, source)
+        if self.scores.judge is None:
+            kept += options_evidence(rows, as_of, "pilot")
+        if (enough := enough_examples(result, as_of)) is not None:
+            kept.append(enough)
+        return measured_in(result, *kept, series=(arms_series("pilot", self._arms(result)),))
+
+    def _gain(self, result: PilotResult) -> Evidence | None:
+        """The gain by tuning; a "no" of a small base says nothing of a larger one in use today."""
+        verify, base = result.verify, self.pilot.base.id
+        same = (verify.plan.untuned, base) in {(arm.id, arm.model) for arm in self.lab.plan.arms}
+        name = "tuned_gain" if same or verify.outcome == "improved" else "pilot_gain"
+        detail = {"card": result.card.answer, "because": result.card.because}
+        return gain_evidence(verify, self.pilot.lab.as_of, id=name, by="pilot", **detail)
+
+    def _arms(self, result: PilotResult) -> tuple[LabArm, ...]:
+        """Every arm; of the tuned one that was judged also its skills, its safety and its card."""
+        as_of = self.pilot.lab.as_of
+        arms = measured_arms("pilot", self.lab.plan, self.scores, self.reported, as_of)
+        base = self.pilot.base.id
+        tuned = [arm for arm in arms if arm.kind == "tuned"]
+        for arm in tuned:
+            arms = with_found(arms, arm.id, model=base)
+        return with_found(
+            arms,
+            result.verify.plan.tuned,
+            general_skills=skills_kept(result.verify),
+            safe=is_safe(result.probes),
+            card=result.card.answer,
+            card_says=result.card.because,
+        )
+
+
+def is_safe(probes: Sequence[SafetyProbe]) -> State:
+    """Whether a tuned model kept its refusals and gives no planted secret back."""
+    states = {probe.state for probe in probes}
+    if "fell" in states:
+        return "no"
+    return "yes" if states == {"held"} else "unknown"
+
+
+def enough_examples(result: PilotResult, as_of: date) -> Evidence | None:
+    """Examples at which the curve reaches the target; None where no end of that is known."""
+    needed = result.curve.needed
+    if isinstance(needed, Unknown) or isinstance(needed.low, str):
+        return None
+    high = "open" if isinstance(needed.high, str) else needed.high
+    return Evidence(
+        id="enough_examples",
+        factor="insufficient_data",
+        value=needed.low if high == "open" else needed.high,
+        low=needed.low,
+        high=high,
+        unit="examples",
+        n=result.plan.sizes[-1],
+        method="where the learning curve reaches the target, on the cases for selecting",
+        source=f"pilot: {result.verify.plan.tuned}",
+        observed_on=as_of,
+    )

@@ -16,6 +16,7 @@ from tuneworthy.measure.signals.knowledge import KnowledgeSignal
 from tuneworthy.measure.signals.latency import LatencySignal
 from tuneworthy.measure.signals.novelty import NoveltySignal
 from tuneworthy.measure.signals.personal import PersonalSignal
+from tuneworthy.measure.signals.running import RunningSignal
 from tuneworthy.measure.signals.shape import ShapeSignal, TextsSignal
 from tuneworthy.measure.signals.success import SuccessSignal
 from tuneworthy.measure.signals.terms import TermsSignal
@@ -47,6 +48,7 @@ def signals(materials: Materials, near_copy: float | None = None) -> tuple[Trace
         TextsSignal(materials),
         SuccessSignal(),
         ArmsSignal(),
+        RunningSignal(materials),
         *_added(materials),
     )
 

@@ -49,7 +49,7 @@ _ALWAYS = (
     *("prompt", "model", "value", "low", "high", "low_of_all", "high_of_all"),
     *("cases", "runs", "errors"),
 )
-_OPTIONAL = ("usd_per_run", "usd_per_run_low", "usd_per_run_high", "latency_p50_s")
+_OPTIONAL = ("usd_per_run", "usd_per_run_low", "usd_per_run_high", "latency_p50_s", "latency_p95_s")
 _BEST = Measure("best_arm_share", "mean score over cases", "success_with_prompts")
 _LEAD = Measure("best_arm_lead", "difference of mean scores", "success_with_prompts")
 _ADD_CASE = "measure results of a test: the same cases (`case`) through each prompt and model"
@@ -436,6 +436,7 @@ def _arm(
         usd_per_run_low=usd[1],
         usd_per_run_high=usd[2],
         latency_p50_s=float(np.median(times)) if len(times) else Unknown(ask=_ADD_LATENCY),
+        latency_p95_s=float(np.quantile(times, 0.95)) if len(times) else Unknown(ask=_ADD_LATENCY),
     )
 
 

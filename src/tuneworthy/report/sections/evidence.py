@@ -258,6 +258,7 @@ class EvidenceRow(NamedTuple):
 _ANSWERS = {
     "requests_per_month": "low_volume",
     "training_examples": "insufficient_data",
+    "running_arm_share": "success_with_prompts",
     "success_share": "success_with_prompts",
 }
 """Answers that are settled through a number of the case file."""

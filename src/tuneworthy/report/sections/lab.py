@@ -250,6 +250,8 @@ def board_row(row: ArmResult) -> tuple[str, ...]:
         notes.append(of.ask.partition("(it ")[2].partition(":")[0])
     if not isinstance(row.thinking, Unknown):
         notes.append(f"{share(row.thinking)} of its output is thinking")
+    if row.aloud:
+        notes.append("thinks in the open")
     if row.unjudged:
         notes.append(f"{count(row.unjudged)} not judged")
     beside = f" ({', '.join(notes)})" if notes else ""
@@ -309,6 +311,9 @@ def ceiling_rows(result: CeilingResult) -> Rows:
     elif judge is not None and judge.chosen_by == "judge":
         yield "Chosen", f"{ALONE}: it may have chosen badly; labels with --for choose would tell"
     yield from (("Against", _contrast(contrast)) for contrast in result.contrasts)
+    for row in result.rivals:
+        cost, time = known(row.usd_per_case, small_usd), known(row.latency_p95_s, _seconds)
+        yield "Enough?", f"{share_text(row.quality)}: {row.arm.id}, {cost} a case, {time} at p95"
     yield "Ceiling", _ceiling(result)
     prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
     efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
@@ -321,11 +326,20 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         )
         if row.steps:
             yield "Steps", f"of {row.arm.id}: {listing(list(costs))} at p95"
+    yield from _oddities(result)
+    if len(result.curve) > 1 and judge is None:
+        yield "Best so far", _curve_text(result)
+
+
+def _oddities(result: CeilingResult) -> Rows:
+    """What models did that wasn't asked of them: thinking aloud, and refusing parameters."""
+    aloud = sum(row.aloud for row in result.arms)
+    if aloud:
+        models = listing(tuple(dict.fromkeys(row.arm.model for row in result.arms if row.aloud)))
+        yield "Thinking", f"in the open, by {models}: cut from {several(aloud, 'answer')}"
     changed = {row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed}
     if changed:
         yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
-    if len(result.curve) > 1 and judge is None:
-        yield "Best so far", _curve_text(result)
 
 
 def _best(result: CeilingResult) -> str:
@@ -694,6 +708,8 @@ def _verified(result: VerifyResult) -> Rows:
     yield "Untuned", f"{share_text(result.untuned, none)}: {plan.untuned}"
     yield "Difference", f"{difference_text(contrast)}; margin {share(plan.margin)}"
     yield "In general", f"{general}; may fall by {share(plan.general_margin)}"
+    if result.aloud:
+        yield "Thinking", f"in the open: cut from {several(result.aloud, 'answer')}"
     if result.why == "interval" and not isinstance(contrast.cases_needed, Unknown):
         needed = count(contrast.cases_needed)
         yield "Needed", f"about {needed} cases would tell that difference from none"

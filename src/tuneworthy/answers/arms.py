@@ -1,0 +1,231 @@
+"""Arms of labs as they are kept beside a case: a table for each lab, and the newest of each counts.
+
+A lab writes its arms as one ``Series`` of its run in the ledger. A cell holds a number, a word, or,
+where a number isn't known, the text that says what would settle it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from itertools import chain
+from typing import Any, get_args
+
+from tuneworthy.files.stores import read_latest
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.case import Case
+from tuneworthy.model.evidence import Evidence, Scalar, Series
+from tuneworthy.model.ways import Figure, FigureGrade, LabArm, LabName
+
+IMPORTED = "arms"  #: The table of prompts and models that ``measure`` writes for a test.
+RUNNING = "running_prompt_share"
+"""The measurement of a log that names the prompt file and the model that production runs."""
+
+_FIGURES = ("quality", "latency_p95_s", "usd_per_call")
+_WORDS = ("title", "kind", "model", "prompt", "general_skills", "safe", "card", "card_says")
+_ENDS = ("low", "high", "cases")
+_NO_COLUMN = Unknown(ask="run the lab again: this figure isn't in its table")
+_SEPARATOR = " "
+_DATED = re.compile(r"-(?:latest|\d{4}-?\d{2}-?\d{2}|\d{6})$")
+
+
+def table_name(lab: LabName) -> str:
+    """The id of the series that holds the arms of a lab."""
+    return f"arms_{lab}"
+
+
+def arms_series(lab: LabName, arms: Sequence[LabArm]) -> Series:
+    """The arms of one run of a lab as a table."""
+    rows = [_cells(arm) for arm in arms]
+    names = list(dict.fromkeys(chain.from_iterable(rows)))
+    columns = {name: tuple(row[name] for row in rows) for name in names}
+    return Series(id=table_name(lab), columns=columns)
+
+
+def _cells(arm: LabArm) -> dict[str, Scalar]:
+    cells: dict[str, Scalar] = {"arm": arm.id}
+    for name in _WORDS:
+        cells[name] = getattr(arm, name)
+    cells["made_of"] = _SEPARATOR.join(arm.made_of)
+    cells["observed_on"] = arm.observed_on.isoformat() if arm.observed_on else ""
+    for name in _FIGURES:
+        figure: Figure = getattr(arm, name)
+        cells[name] = _cell(figure.value)
+        for end in _ENDS:
+            cells[f"{name}_{end}"] = _cell(getattr(figure, end))
+        cells[f"{name}_grade"] = figure.grade
+        cells[f"{name}_source"] = figure.source
+    return cells
+
+
+def _cell(value: float | Unknown) -> Scalar:
+    return value.ask if isinstance(value, Unknown) else value
+
+
+def read_arms(case: Case) -> tuple[LabArm, ...]:
+    """Every arm of every lab whose evidence lies beside a case; () without a case folder."""
+    if case.folder is None:
+        return ()
+    return lab_arms(case, *read_latest(case))
+
+
+def lab_arms(
+    case: Case, evidence: Mapping[str, Evidence], series: Iterable[Series]
+) -> tuple[LabArm, ...]:
+    """The arms of labs, and of other tools' results, by what a ledger holds.
+
+    ``evidence`` and ``series`` are the latest of each. A row that can't be read is left out:
+    somebody else may have written in the ledger.
+    """
+    tables = {each.id: each for each in series}
+    arms = list[LabArm]()
+    for lab in get_args(LabName):
+        table = tables.get(table_name(lab))
+        if table is not None:
+            arms += filter(None, (_arm(lab, row) for row in _rows(table)))
+    if IMPORTED in tables:
+        arms += _imported(case, evidence, tables[IMPORTED])
+    running = evidence.get(RUNNING)
+    return tuple(_marked(arm, running) for arm in arms)
+
+
+def _rows(table: Series) -> Iterator[dict[str, Scalar]]:
+    """Rows of a table, as many as its shortest column has."""
+    length = min((len(column) for column in table.columns.values()), default=0)
+    for place in range(length):
+        yield {name: column[place] for name, column in table.columns.items()}
+
+
+def _arm(lab: LabName, row: Mapping[str, Scalar]) -> LabArm | None:
+    """An arm by its row; None for a row that is none."""
+    fields: dict[str, Any] = {"id": row.get("arm"), "lab": lab}
+    fields |= {name: row[name] for name in _WORDS if name in row}
+    fields["made_of"] = tuple(str(row.get("made_of", "")).split())
+    try:
+        figures = {name: _figure(row, name) for name in _FIGURES}
+        day = str(row.get("observed_on", ""))
+        fields["observed_on"] = date.fromisoformat(day) if day else None
+        return LabArm.model_validate(fields | figures)
+    except ValueError:  # pydantic's own is one
+        return None
+
+
+def _figure(row: Mapping[str, Scalar], name: str) -> Figure:
+    """One figure of a row; a ValidationError where it is none."""
+    value = _number(row.get(name, _NO_COLUMN.ask))
+    ends = {end: _number(row.get(f"{name}_{end}", _NO_COLUMN.ask)) for end in _ENDS}
+    grade: Any = row.get(f"{name}_grade", "unknown")
+    source = str(row.get(f"{name}_source", ""))
+    return Figure(value=value, grade=grade, source=source, **ends)
+
+
+def _number(cell: Scalar) -> float | Unknown:
+    if isinstance(cell, str):
+        return Unknown(ask=cell or _NO_COLUMN.ask)
+    return cell
+
+
+def unknown_figure(ask: str, source: str = "") -> Figure:
+    """A figure that nobody knows, with what would settle it."""
+    lacking = Unknown(ask=ask)
+    return Figure(
+        value=lacking, low=lacking, high=lacking, grade="unknown", cases=lacking, source=source
+    )
+
+
+# Results of other tools.
+
+
+def _imported(case: Case, evidence: Mapping[str, Evidence], table: Series) -> list[LabArm]:
+    """Prompts and models of a test that another tool ran, where all had the same cases.
+
+    Of several tests that share no case nothing is compared, and scores beyond 0 and 1 are no
+    shares.
+    """
+    best = evidence.get("best_arm_share")
+    day = best.observed_on if best is not None else None
+    arms = list[LabArm]()
+    for row in _rows(table) if "test" not in table.columns else ():
+        arm = _imported_arm(case, row, day)
+        if arm is not None:
+            arms.append(arm)
+    return arms
+
+
+def _imported_arm(case: Case, row: Mapping[str, Scalar], day: date | None) -> LabArm | None:
+    prompt, model = str(row.get("prompt", "")), str(row.get("model", ""))
+    listed = next((each for each in case.models if is_same_model(each.id, model)), None)
+    title = " · ".join(filter(None, (prompt, model))) or "the prompt"
+    cases = row.get("cases", "count the cases")
+    about = {"cases": cases, "grade": "measured", "source": "results of another tool"}
+    ends = {"low": row.get("low_of_all", "open"), "high": row.get("high_of_all", "open")}
+    quality = {"quality": row.get("value", ""), **_named("quality", about | ends)}
+    cells: dict[str, Scalar] = {"arm": title, "title": title, "prompt": prompt}
+    cells["model"] = model if listed is None else listed.id
+    cells["kind"] = "tuned" if listed is not None and listed.kind == "tuned" else "prompted"
+    seconds = row.get("latency_p95_s", "log `latency_s` with each result")
+    usd = row.get("usd_per_run", "log `usd` with each result")
+    usd_ends = {end: row.get(f"usd_per_run_{end}", usd) for end in ("low", "high")}
+    cells |= quality
+    cells |= {"latency_p95_s": seconds, **_named("latency_p95_s", _point(seconds) | about)}
+    cells |= {"usd_per_call": usd, **_named("usd_per_call", usd_ends | about)}
+    for name in _FIGURES:
+        if isinstance(cells[name], str):
+            cells[f"{name}_grade"] = "unknown"
+    arm = _arm("import", cells)
+    if arm is None or not _is_share(arm.quality):
+        return None
+    return arm.model_copy(update={"observed_on": day})
+
+
+def _named(figure: str, cells: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    return {f"{figure}_{name}": cell for name, cell in cells.items()}
+
+
+def _point(cell: Scalar) -> dict[str, Scalar]:
+    """A number that has no interval."""
+    return {"low": cell, "high": cell}
+
+
+def _is_share(figure: Figure) -> bool:
+    ends = (figure.value, figure.low, figure.high)
+    return all(not isinstance(end, Unknown) and 0 <= end <= 1 for end in ends)
+
+
+# What production runs.
+
+
+def is_same_model(name: str, other: str) -> bool:
+    """Whether two names may be of one model: its provider, a date at its end and capitals aside.
+
+    A log has the name that the endpoint answered with, and a case the one that was asked for.
+    """
+    bare = _bare(name)
+    return bool(bare) and bare == _bare(other)
+
+
+def _bare(name: str) -> str:
+    return _DATED.sub("", re.split(r"[/:]", name.strip().casefold())[-1])
+
+
+def _marked(arm: LabArm, running: Evidence | None) -> LabArm:
+    """The arm, with whether the log shows that production runs it.
+
+    Production runs a prompt file as it is written, so an arm with anything added isn't known to be
+    what runs.
+    """
+    if running is None or not running.known or arm.made_of or arm.kind == "no_model":
+        return arm
+    prompt, model = running.details.get("prompt"), str(running.details.get("model", ""))
+    runs = bool(arm.prompt) and arm.prompt == prompt and is_same_model(arm.model, model)
+    return arm.model_copy(update={"runs_today": runs})
+
+
+_GRADES: tuple[FigureGrade, ...] = get_args(FigureGrade)
+
+
+def running_arm(arms: Iterable[LabArm]) -> LabArm | None:
+    """The arm that production runs, with the best grade of quality; None for none that is known."""
+    known = [arm for arm in arms if arm.runs_today and _is_share(arm.quality)]
+    return min(known, key=lambda arm: _GRADES.index(arm.quality.grade), default=None)
