@@ -142,7 +142,7 @@ from tuneworthy.model.lab import (
     Usage,
 )
 from tuneworthy.model.training import TrainingExample
-from tuneworthy.model.ways import LabArm
+from tuneworthy.model.ways import Figure, LabArm
 from tuneworthy.money import investment as money_investment
 from tuneworthy.money import savings as money_savings
 from tuneworthy.money import simulate as money_simulate

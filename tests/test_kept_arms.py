@@ -24,6 +24,7 @@ from internals import (
     Unknown,
     Usage,
     answers_arms,
+    answers_weigh,
     files_stores,
     lab_ceiling,
     lab_verify,
@@ -32,7 +33,6 @@ from internals import (
     quoted,
     scoring_base,
     training_pilot,
-    answers_weigh,
 )
 from internals import run as command
 from lab_world import folder_of, known

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 
-from internals import Evidence, Unknown
+from internals import LabArm, Unknown
 from ways_world import (
     LESSON,
     STATED_AS,
@@ -22,6 +22,7 @@ from ways_world import (
     Broken,
     Mapped,
     World,
+    arm,
     as_it_is,
     at,
     cases,
@@ -117,17 +118,10 @@ def alone(world: World) -> World:
     return world._replace(origin=None)
 
 
-def gain(outcome: str, value: float, low: float, high: float) -> Evidence:
-    """What a comparison of a tuned model with the best untuned way adds to a case."""
-    return Evidence(
-        id="tuned_gain", value=value, low=low, high=high, unit="share of cases", n=400,
-        clusters=400, source="verify: tuned less best prompt", method="paired",
-        observed_on="2026-11-20", details={"outcome": outcome, "why": "task", "margin": 0.0},
-    )  # fmt: skip
-
-
-IMPROVED = gain("improved", 0.1, 0.07, 0.13)
-NO_GAIN = gain("no_gain", 0.0, -0.01, 0.0)
+PROMPT = arm("best prompt", "prompted", 0.86, model="acme:large")
+IMPROVED = (arm("tuned", "tuned", 0.96), PROMPT)
+NO_GAIN = (arm("tuned", "tuned", 0.86), PROMPT)
+"""What a comparison of a tuned model with the best untuned way leaves beside a case."""
 
 
 def missed(dossier: Any) -> list[str]:
@@ -207,14 +201,14 @@ def test_each_rule_has_a_case_that_fires_it(rule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("evidence", "answer", "first"),
+    ("arms", "answer", "first"),
     [(IMPROVED, "yes", {"roll_out"}), (NO_GAIN, "no", {"keep_prompt", *SIMPLER, "relax_target"})],
     ids=["improved", "no gain"],
 )
 def test_a_comparison_on_untouched_cases_ends_the_case(
-    evidence: Evidence, answer: str, first: set[str]
+    arms: tuple[LabArm, ...], answer: str, first: set[str]
 ) -> None:
-    found = judged(made("proven"), tuned_gain=evidence)
+    found = judged(made("proven"), arms=arms)
     assert (found.verdict.rule, found.verdict.answer) == ("proven", answer), told(found)
     assert first_step(found) in first, told(found)
     assert not {step.option for step in steps(found)} & TUNINGS  # never another pilot
@@ -278,12 +272,8 @@ def test_a_model_without_cases_ends_nothing(source: str) -> None:
 
 def test_what_a_lab_measured_of_a_listed_model_ends_the_case() -> None:
     models = [*WORTH["models"], {"id": "acme:small", "usd_per_mtok": {"input": 0.1, "output": 0.4}}]
-    share = Evidence(
-        id="success_share", value=0.98, low=0.96, high=0.99, unit="share of cases", n=600,
-        clusters=600, source="ceiling lab: small", method="exact", observed_on="2026-11-20",
-        factor="today.quality", details={"model": "acme:small"},
-    )  # fmt: skip
-    found = judged(made("measured", {"models": models}), success_share=share)
+    small = arm("small", "prompted", 0.98, lab="ceiling", model="acme:small", usd=0.0002)
+    found = judged(made("measured", {"models": models}), arms=[PROMPT, small])
     assert (found.verdict.answer, found.verdict.rule) == ("no", "met"), told(found)
     way = way_of_first(found)
     assert way is not None
@@ -821,7 +811,7 @@ def test_silence_gives_at_most_what_the_favourable_statement_gives(source: str, 
 @pytest.mark.parametrize("about", SILENCES)
 def test_a_yes_names_what_is_open_as_its_conditions(about: str) -> None:
     _, unsaid, _, words = SILENCES[about]
-    found = judged(made("proven", unsaid), tuned_gain=IMPROVED)
+    found = judged(made("proven", unsaid), arms=IMPROVED)
     assert found.verdict.answer == "yes", told(found)
     assert any(re.search(words, one, re.IGNORECASE) for one in found.verdict.conditions), (
         found.verdict.conditions
@@ -909,9 +899,9 @@ def test_what_meets_every_target_is_what_decides() -> None:
     law.judge(at_least=4)
 
 
-@pytest.mark.parametrize("evidence", [IMPROVED, NO_GAIN], ids=["improved", "no gain"])
-def test_a_proof_is_what_decides(evidence: Evidence) -> None:
-    proven = judged(made("proven"), tuned_gain=evidence)
+@pytest.mark.parametrize("arms", [IMPROVED, NO_GAIN], ids=["improved", "no gain"])
+def test_a_proof_is_what_decides(arms: tuple[LabArm, ...]) -> None:
+    proven = judged(made("proven"), arms=arms)
     without = judged(made("proven"))
     assert proven.verdict.rule == "proven", told(proven)
     assert proven.verdict.answer != without.verdict.answer
@@ -1160,7 +1150,7 @@ def test_k18_a_contradiction_is_settled_and_not_scored() -> None:
 
 def test_k20_k21_k24_a_proof_begins_with_the_roll_out_and_names_what_is_open() -> None:
     bare = World("bare", {"name": "x", "goals": ["classification"]})
-    found = judged(bare, tuned_gain=IMPROVED)
+    found = judged(bare, arms=IMPROVED)
     headline = found.verdict.headline.lower()
     assert "nothing is answered" not in headline
     assert "no measurements" not in headline
@@ -1172,21 +1162,14 @@ def test_k20_k21_k24_a_proof_begins_with_the_roll_out_and_names_what_is_open() -
 
 
 def test_k21_a_gain_that_misses_the_target_is_no_yes() -> None:
-    tuned = {"id": "acme:tuned", "kind": "tuned", "quality": 0.94, "cases": 400}
-    models = [*WORTH["models"], tuned]
-    found = judged(
-        made("short", {"targets.quality.at_least": 0.99, "models": models}), tuned_gain=IMPROVED
-    )
+    found = judged(made("short", {"targets.quality.at_least": 0.99}), arms=IMPROVED)
     assert found.verdict.answer != "yes", told(found)
 
 
 def test_k22_a_tuned_model_that_is_cheaper_as_wanted_gained_something() -> None:
     """As good as its teacher within the margin, at a fiftieth of the bill, is a gain."""
-    tuned = {"id": "acme:tuned", "kind": "tuned", "quality": 0.86, "cases": 20_000,
-             "latency_p95_s": 0.1, "usd_per_mtok": {"input": 0.05, "output": 0.2}}  # fmt: skip
-    models = [*WORTH["models"], tuned]
-    even = gain("no_gain", 0.0, -0.01, 0.0)
-    found = judged(made("cheaper", {**DEAR, "models": models}), tuned_gain=even)
+    even = (arm("tuned", "tuned", 0.86, usd=0.0001, seconds=0.1), PROMPT)
+    found = judged(made("cheaper", DEAR), arms=even)
     assert "gains nothing" not in found.verdict.headline.lower()
     assert found.verdict.answer != "no", told(found)
 
@@ -1207,7 +1190,7 @@ def test_k23_a_no_on_unknown_quality_is_one_either_way() -> None:
 
 def test_k25_the_real_reason_is_in_the_headline() -> None:
     unsafe = {"safety": {"data_reviewed": "no", "process_named": "no"}}
-    found = judged(made("unsafe", unsafe), tuned_gain=IMPROVED)
+    found = judged(made("unsafe", unsafe), arms=IMPROVED)
     assert found.verdict.answer != "yes", told(found)
     said = f"{found.verdict.headline} {found.verdict.because}"
     assert re.search(r"safe|review", said, re.IGNORECASE), said

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
-from internals import model_case
+from internals import Figure, LabArm, answers_arms, model_case
 from tuneworthy import Framework, decide, load_case, load_framework
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -313,7 +313,30 @@ def tried_in_vain(case: Mapped, option: str, model: str = "") -> Mapped:
 # Judging ------------------------------------------------------------------------------------------
 
 
-def judged(world: World, case: Mapped | None = None, **evidence: Any) -> Any:
+def figure_of(value: float, low: float, high: float, cases: int = 0) -> Figure:
+    """A figure of a lab's arm, counted on held-out cases."""
+    counted = {"cases": cases} if cases else {}
+    return Figure(value=value, low=low, high=high, grade="held_out", source="lab", **counted)
+
+
+def arm(name: str, kind: str, quality: float, **about: Any) -> LabArm:
+    """An arm of a lab as it is kept: right in so many of 2,000 cases, at a price a call."""
+    seconds = about.pop("seconds", 1.0)
+    usd = about.pop("usd", 0.005)
+    return LabArm(
+        **{
+            "id": name, "title": name, "lab": "verify", "kind": kind, "model": name, "made_of": (),
+            "quality": figure_of(quality, quality - 0.01, quality + 0.01, 2000),
+            "latency_p95_s": figure_of(seconds, seconds, seconds),
+            "usd_per_call": figure_of(usd, usd, usd), "general_skills": "yes", "safe": "yes",
+            **about,
+        }
+    )  # fmt: skip
+
+
+def judged(
+    world: World, case: Mapped | None = None, arms: Sequence[LabArm] = (), **evidence: Any
+) -> Any:
     """The dossier of a case, or of what was made of it, without draws of the money.
 
     Its attributes have the names of the JSON. Typed as anything: a law that names a field which
@@ -322,8 +345,11 @@ def judged(world: World, case: Mapped | None = None, **evidence: Any) -> Any:
     loaded = load_case(world.case if case is None else case)
     if world.origin is not None:
         loaded = loaded.with_origin(world.origin)
-    measured = evidence or (None if world.origin is not None else {})
-    return decide(loaded, world.framework, as_of=DAY, evidence=measured, draw=lambda *_: None)
+    kept = [answers_arms.arms_series("verify", arms)] if arms else []
+    measured = evidence or (None if world.origin is not None and not arms else {})
+    return decide(
+        loaded, world.framework, as_of=DAY, evidence=measured, series=kept, draw=lambda *_: None
+    )
 
 
 @cache

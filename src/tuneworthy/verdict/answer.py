@@ -180,7 +180,11 @@ def proven(it: Situation) -> Ruling | None:
             return None
         steps = (StepToDo("roll_out", "it meets every target", best),)
         because = f"{best.title} meets every target, and no untuned way does"
-        return Ruling("yes", because, steps, _once(it), best)
+        against = it.forbidding
+        if against is not None:
+            clear = StepToDo("clear_reasons_against", against.why)
+            return Ruling("not_yet", f"{against.why}, and {because}", (clear, *steps), (), best)
+        return Ruling("yes", because, steps, it.open_conditions, best)
     shown = [way for way in tuned if way.figures["quality"].grade in ("held_out", "measured")]
     if not shown or it.table.untuned_enough:
         return None
@@ -205,11 +209,6 @@ def _shortfall(it: Situation, way: Way) -> str:
     if way.safe == "no":
         return "it lost its refusals"
     return f"it misses {it.table.criterion.name_targets(it.table.criterion.missed_by(way))}"
-
-
-def _once(it: Situation) -> Strings:
-    """Open conditions, and those that are a stated no."""
-    return tuple(each.once for each in it.conditions if each.state != "yes")
 
 
 def met(it: Situation) -> Ruling | None:
