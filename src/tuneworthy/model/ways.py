@@ -71,6 +71,7 @@ class WayResult(Record):
     chance: float | Unknown  #: That it meets every target, where it isn't known to.
     chance_word: ChanceWord | Literal[""]
     because: str  #: Why it helps here, or why it doesn't.
+    published: str  #: What it did in published comparisons; empty where these are too few.
     to_try: WorkToDo
     to_adopt: WorkToDo
     rank: int  #: 1 for the first to try or to use.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 from tuneworthy.model.base import Number, Range, Unknown
+from tuneworthy.model.precedents import EffectArm
 from tuneworthy.model.ways import ChanceWord, FigureId, WayResult, WorkToDo
+from tuneworthy.precedents.effects import effect_of
 from tuneworthy.ways.chances import chance_word
 from tuneworthy.ways.table import Table
 from tuneworthy.ways.way import Known, Way, dossier_figure
+from tuneworthy.words import plain, share
 
 _IN_A_LAB = frozenset(
     {
@@ -97,9 +101,45 @@ def _result(table: Table, way: Way, rank: int) -> WayResult:
         chance=chance,
         chance_word=word,
         because=way.because,
+        published=_say_published(table, way) if way.untried else "",
         to_try=_work(way.hours, None, command_for(way.option, tuning=way.kind == "tuning")),
         to_adopt=_work(way.hours, way.weeks, "tuneworthy show CASE plan"),
         rank=rank,
+    )
+
+
+_ARMS: Mapping[str, EffectArm] = {
+    "other_model": "model_switch",
+    "smaller_model": "model_switch",
+    "hybrid": "hybrid",
+    "few_shot": "few_shot",
+    "retrieved_examples": "retrieved_examples",
+    "prompt_optimisation": "prompt_optimisation",
+    "constrained_output": "constrained_output",
+    "reasoning_effort": "reasoning_effort",
+    "better_retrieval": "better_retrieval",
+    "plain_classifier": "plain_classifier",
+    "decomposition": "decomposition",
+}  #: Options by what published comparisons call them; kinds of tuning are one arm there.
+
+
+def _say_published(table: Table, way: Way) -> str:
+    """What this kind of way did to errors in published comparisons; empty for too few."""
+    arm: EffectArm | None = "fine_tune" if way.kind == "tuning" else _ARMS.get(way.option)
+    if way.option == "hybrid":
+        arm = "hybrid"
+    if arm is None:
+        return ""
+    goals = table.gap.facts.case.goals
+    effect = effect_of(arm, goals[0] if goals else None)
+    if effect is None:
+        return ""
+    of = (
+        f"published comparisons of {plain(effect.goal)}" if effect.goal else "published comparisons"
+    )
+    return (
+        f"In {effect.n} {of} it took away {share(effect.p50)} of the errors at the median, "
+        f"{share(effect.p25)} to {share(effect.p75)} in the middle half."
     )
 
 
