@@ -292,19 +292,12 @@ def test_a_stated_no_stands_beside_a_count_that_is_open_with_a_doubt() -> None:
     assert answer(decided({}, log), "prompt_variations").state == "yes"
 
 
-@pytest.mark.parametrize(
-    ("best_high", "target", "helps"),
-    [(0.7, 0.9, "no"), (0.95, 0.9, "unknown"), (0.7, None, "unknown")],
-)
-def test_models_fall_short_only_where_scores_on_the_same_cases_say_so(
-    best_high: float, target: float | None, helps: str
-) -> None:
-    scored = evidence("families_scored", 2, 2, 2, unit="makers", details={"best_high": best_high})
-    told: dict[str, Any] = {} if target is None else {"targets": {"quality": {"at_least": target}}}
-    found = decided(told, scored)
-    assert not isinstance(found.options, Unknown)
-    (other,) = [one for one in found.options if one.id == "other_model"]
-    assert other.helps == helps
+def test_models_of_two_makers_that_were_scored_rule_another_model_out() -> None:
+    scored = evidence("families_scored", 2, 2, 2, unit="makers", details={"best_high": 0.7})
+    target: dict[str, Any] = {"targets": {"quality": {"at_least": 0.9}}}
+    for ledger, state in ((scored, "ruled_out"), ({}, "untried")):
+        (other,) = [way for way in decided(target, ledger).ways if way.id == "other_model"]
+        assert other.state == state
 
 
 @given(st.integers(1, 400), st.integers(2, 400))
