@@ -130,7 +130,7 @@ from tuneworthy.model.case import (
 from tuneworthy.model.dossier import Recommendation
 from tuneworthy.model.evalset import CheckCall, EvalCase, Label
 from tuneworthy.model.evidence import COLUMNS, Batch, Evidence, Measured, Message, Series, ToolCall
-from tuneworthy.model.framework import OUTCOMES
+from tuneworthy.model.framework import OUTCOMES, Move
 from tuneworthy.model.lab import (
     Arm,
     CeilingResult,
@@ -230,6 +230,9 @@ from tuneworthy.training.trainers import TrainingWork
 from tuneworthy.training.watch import watch
 from tuneworthy.verdict.approaches import approaches
 from tuneworthy.verdict.challenges import ALL
+from tuneworthy.ways import chances as ways_chances
+from tuneworthy.ways import criterion as ways_criterion
+from tuneworthy.ways import way as ways_way
 from tuneworthy.web import app as web_app
 from tuneworthy.web import guard as web_guard
 from tuneworthy.web import lab as web_lab
