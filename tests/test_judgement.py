@@ -219,8 +219,8 @@ def turns_turn(found: Dossier) -> bool:
 
 def basis_counts(found: Dossier) -> bool:
     basis = found.verdict.basis
-    sources = [one.source for one in (*found.factors.values(), *found.ceiling.checks.values())
-               if one.state != "unknown"]  # fmt: skip
+    asked: list[Any] = [*found.factors.values(), *found.ceiling.checks.values()]
+    sources = [one.source for one in asked if one.state != "unknown"]
     stated = sources.count("stated")
     return (basis.stated, len(basis.turning) <= basis.flips) == (stated, True)
 

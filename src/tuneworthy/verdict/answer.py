@@ -21,10 +21,11 @@ from tuneworthy.model.ways import LabArm
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.verdict.conditions import Condition, find_conditions
 from tuneworthy.verdict.prize import Prize, weigh_prize
+from tuneworthy.verdict.wording import say_figures, say_met, say_pilot, say_simpler, say_too_few
 from tuneworthy.ways.table import Table, build_table
 from tuneworthy.ways.untried import find_option
 from tuneworthy.ways.way import Way
-from tuneworthy.words import count, usd
+from tuneworthy.words import usd
 
 
 class StepToDo(NamedTuple):
@@ -179,7 +180,7 @@ def proven(it: Situation) -> Ruling | None:
         if any(not _clearly_dearer(way, best) for way in it.table.untuned_enough):
             return None
         steps = (StepToDo("roll_out", "it meets every target", best),)
-        because = f"{best.title} meets every target, and no untuned way does"
+        because = f"{best.title} meets every target ({say_figures(best)}), and no untuned way does"
         against = it.forbidding
         if against is not None:
             clear = StepToDo("clear_reasons_against", against.why)
@@ -216,14 +217,11 @@ def met(it: Situation) -> Ruling | None:
     if not it.table.untuned_enough:
         return None
     best = it.table.untuned_enough[0]
-    if best.kind == "now":
-        names = it.table.criterion.name_targets(it.table.gap.states)
-        because = f"what runs today meets every target ({names})"
-        if it.table.criterion.admits(best) != "met":
-            because = "what runs today is at its target, within the margin of what counts as a gain"
-        return Ruling("no", because, (keep_prompt(it, because),), (), best)
-    because = f"{best.title} already meets every target"
-    return Ruling("no", because, (StepToDo(best.option, because, best),), (), best)
+    because = say_met(it.table, best)
+    step = keep_prompt(it, because)
+    if best.kind != "now":
+        step = StepToDo(best.option, because, best)
+    return Ruling("no", because, (step,), (), best)
 
 
 def refused(it: Situation) -> Ruling | None:
@@ -271,13 +269,9 @@ def simpler(it: Situation) -> Ruling | None:
     hopeless = table.chance_of_tuning < _least_chance(it)
     if not table.to_try or not (table.simpler >= enough or hopeless):
         return None
-    first = table.to_try[0]
     steps = keep_data_inside(it, try_ways(table.to_try))
-    if table.simpler >= enough:
-        because = f"{first.title} is untried, and simpler ways may be enough"
-    else:
-        because = f"tuning has hardly a chance, and {first.title} is untried"
-    return Ruling("not_yet", because, steps, (), first)
+    because = say_simpler(table, fair=table.simpler >= enough)
+    return Ruling("not_yet", because, steps, (), table.to_try[0])
 
 
 def _least_chance(it: Situation) -> float:
@@ -299,14 +293,8 @@ def worth_a_pilot(it: Situation) -> Ruling | None:
         return Ruling("not_yet", against.why, (first, *steps))
     if best.private != "yes":
         steps = keep_data_inside(it, steps)
-    because = f"{_what_is_missed(it)}, and {it.prize.data_there}"
+    because = say_pilot(table, it.prize.data_there)
     return Ruling("pilot", because, steps, it.open_conditions, best)
-
-
-def _what_is_missed(it: Situation) -> str:
-    names = it.table.criterion.name_targets(it.missed)
-    verb = "is" if len(it.missed) == 1 else "are"
-    return f"nothing simpler is left that may be enough, {names} {verb} missed"
 
 
 def short_of_data(it: Situation) -> Ruling | None:
@@ -385,8 +373,8 @@ def measure_first(it: Situation) -> StepToDo:
         return StepToDo("measure", "nobody has scored what runs today")
     if not today.cases:
         return StepToDo("measure", "nobody said on how many cases today's quality was counted")
-    says = f"{count(today.cases)} cases are too few to say whether quality is missed"
-    return StepToDo("label", says)
+    known = it.table.today.figures["quality"]
+    return StepToDo("label", say_too_few(known, it.facts.limits["quality"]))
 
 
 _TODAY: Mapping[TargetId, str] = {
@@ -426,7 +414,7 @@ def _doubts_of_rivals(it: Situation) -> Iterator[Doubt]:
         if states.pop("quality") != "unknown" or set(states.values()) - {"met"}:
             continue
         if known.cases:
-            says = f"{count(known.cases)} cases are too few to say whether {way.title} is enough"
+            says = say_too_few(known, limit, way.title)
             step = StepToDo("label", says, way)
         else:
             says = f"nobody said on how many cases {way.title} was scored"

@@ -1,0 +1,78 @@
+"""Findings as clauses: the finding, its numbers, what follows."""
+
+from __future__ import annotations
+
+from tuneworthy.ways.chances import chance_word
+from tuneworthy.ways.table import Table
+from tuneworthy.ways.way import Known, Way
+from tuneworthy.words import count, few, number, quality, quality_interval, usd
+
+_MOST_NAMED = 2
+
+
+def say_quality(known: Known) -> str:
+    """A share with its interval where it has one."""
+    if known.low == known.high:
+        return quality(known.value)
+    return quality_interval(known.value, known.low, known.high)
+
+
+def say_figures(way: Way) -> str:
+    """What is known of a way, as ``0.95 (0.94–0.96) right, 4.1 s, $3,813 a month``."""
+    parts: list[str] = []
+    right = way.figures.get("quality")
+    if right is not None:
+        parts.append(f"{say_quality(right)} right")
+    seconds = way.figures.get("latency_p95_s")
+    if seconds is not None:
+        parts.append(f"{number(seconds.value)} s")
+    bill = way.figures.get("usd_per_month")
+    if bill is not None:
+        parts.append(f"{usd(bill.value)} a month")
+    return ", ".join(parts)
+
+
+def say_met(table: Table, way: Way) -> str:
+    """That a way is enough, with its figures."""
+    who = "what runs today" if way.kind == "now" else way.title
+    figures = say_figures(way)
+    if table.criterion.admits(way) == "met":
+        already = "" if way.kind == "now" else "already "
+        return f"{who} {already}meets every target: {figures}"
+    wanted = quality(table.criterion.limits["quality"])
+    return f"{who} is at its target as far as can be told: {figures}, and {wanted} is wanted"
+
+
+def say_simpler(table: Table, *, fair: bool) -> str:
+    """Which simpler ways are untried, and how likely they are enough."""
+    titles = [way.title for way in table.to_try]
+    named = ", then ".join(list(dict.fromkeys(titles))[:_MOST_NAMED])
+    if not fair:
+        return f"tuning is unlikely to be enough; still untried: {named}"
+    word = {"likely": "likely", "possible": "possibly"}.get(chance_word(table.simpler), "hardly")
+    return f"something simpler is {word} enough: {named}"
+
+
+def say_pilot(table: Table, data_there: str) -> str:
+    """What untuned ways come to, and what there is to learn from."""
+    wanted = table.criterion.limits.get("quality")
+    best = table.gap.quality
+    if "quality" not in table.gap.missed or wanted is None or best is None:
+        names = table.criterion.name_targets(table.gap.missed)
+        verb = "is" if len(table.gap.missed) == 1 else "are"
+        return f"{names} {verb} missed, and nothing simpler is left that may do; {data_there}"
+    scored = [way for way in table.gap.tried if not way.tuned]
+    who = "what runs today ends"
+    if len(scored) > 1:
+        who = f"{few(len(scored))} untuned ways end"
+    return f"{who} at {quality(best.value)} of {quality(wanted)}; {data_there}"
+
+
+def say_too_few(known: Known, wanted: float, who: str = "") -> str:
+    """That a share on so many cases doesn't tell."""
+    cases = known.cases or 0
+    of = f"{count(known.value * cases)} of {count(cases)} right"
+    subject = f"{who}: {of}" if who else of
+    low = quality(known.low)
+    high = quality(known.high)
+    return f"{subject} is anything from {low} to {high}, and {quality(wanted)} is wanted"
