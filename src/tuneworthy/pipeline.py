@@ -62,11 +62,11 @@ from tuneworthy.plan.ask import ask_now
 from tuneworthy.plan.section import JudgedCase, build_plan
 from tuneworthy.precedents.section import precedents, shipped_index
 from tuneworthy.syntax.document import ParsedFile, parse
-from tuneworthy.verdict.answer import build_situation
 from tuneworthy.verdict.approaches import NO_GOAL, approaches
 from tuneworthy.verdict.challenges import challenge, contradicted_paths
 from tuneworthy.verdict.headline import word_verdict
 from tuneworthy.verdict.judge import judge
+from tuneworthy.verdict.situation import build_situation
 from tuneworthy.ways.results import list_results
 
 

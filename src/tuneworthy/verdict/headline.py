@@ -20,8 +20,8 @@ from tuneworthy.model.dossier import (
     VerdictResult,
 )
 from tuneworthy.model.framework import Band
-from tuneworthy.verdict.answer import Situation
 from tuneworthy.verdict.judge import Judgement, say_cases
+from tuneworthy.verdict.situation import Situation
 from tuneworthy.words import capital, counted, few, listing, number, plain, sentence, several
 
 OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]

@@ -27,7 +27,8 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import TargetId
 from tuneworthy.stats.intervals import cases_to_tell
-from tuneworthy.verdict.answer import Ruling, Situation, StepToDo, answer
+from tuneworthy.verdict.answer import answer
+from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
 from tuneworthy.verdict.turning import JudgedAgain, Outcome, find_turns
 from tuneworthy.ways.results import command_for
 from tuneworthy.words import count, listing, number, sentence, usd

@@ -11,7 +11,8 @@ from tuneworthy.answers.facts import TARGETS
 from tuneworthy.model.base import State, States
 from tuneworthy.model.case import Amount, Case
 from tuneworthy.model.dossier import TuningAnswer, Turn
-from tuneworthy.verdict.answer import Ruling, Situation, answer
+from tuneworthy.verdict.answer import answer
+from tuneworthy.verdict.situation import Ruling, Situation
 from tuneworthy.ways.way import Way
 from tuneworthy.words import count, number, quality
 

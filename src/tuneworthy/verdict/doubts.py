@@ -1,0 +1,135 @@
+"""What isn't known of a case, each with the situation on both of its sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from tuneworthy.model.base import State
+from tuneworthy.model.case import Amount
+from tuneworthy.model.framework import TargetId
+from tuneworthy.verdict.situation import Situation, StepToDo
+from tuneworthy.verdict.wording import say_too_few
+from tuneworthy.words import usd
+
+
+class Doubt(NamedTuple):
+    """Something that isn't known, with the situation on each of its sides."""
+
+    says: str
+    step: StepToDo
+    sides: tuple[Situation, ...]
+
+
+def find_doubts(it: Situation) -> Iterator[Doubt]:
+    """What isn't known, each with its sides."""
+    yield from _doubt_of_quality(it)
+    yield from _doubt_of_bill(it)
+    yield from _doubts_of_rivals(it)
+    yield from _doubt_of_money(it)
+    for name in ("data_sovereignty",):
+        if name not in it.contradicted:
+            continue
+        sides: list[State] = ["yes", "no"]
+        title = it.facts.assessment.factors[name].title
+        says = f"statements about {title} contradict each other"
+        step = StepToDo("settle", says)
+        situations = tuple(it.rebuild(it.facts.answered({name: side})) for side in sides)
+        yield Doubt(says, step, situations)
+
+
+def measure_first(it: Situation) -> StepToDo:
+    """What would tell whether a target is missed, for the first of which nobody knows."""
+    target = it.table.gap.doubtful[0]
+    today = it.facts.case.today
+    if target != "quality":
+        return StepToDo("measure", f"nobody knows {_TODAY[target]}")
+    if today.quality is None:
+        return StepToDo("measure", "nobody has scored what runs today")
+    if not today.cases:
+        return StepToDo("measure", "nobody said on how many cases today's quality was counted")
+    known = it.table.today.figures["quality"]
+    return StepToDo("label", say_too_few(known, it.facts.limits["quality"]))
+
+
+_TODAY: Mapping[TargetId, str] = {
+    "latency": "how long today's answers take",
+    "cost": "what today's calls cost",
+    "privacy": "who sees the data today",
+}
+
+_SURE = 10**6  # cases of a share that is supposed
+
+
+def _doubt_of_quality(it: Situation) -> Iterator[Doubt]:
+    limit = it.facts.limits.get("quality")
+    if limit is None or "quality" not in it.table.gap.doubtful:
+        return
+    today = it.facts.case.today
+    below = max(0.0, limit - 0.1 * (1 - limit) - 0.05)
+    if today.quality is not None:
+        below = min(today.quality, limit - 0.01)
+    sides = []
+    for share in (min(1.0, max(limit, today.quality or 0.0) + 0.001), below):
+        supposed = today.model_copy(update={"quality": share, "cases": _SURE})
+        case = it.facts.case.model_copy(update={"today": supposed})
+        sides.append(it.rebuild(it.facts.with_case(case)))
+    step = measure_first(it)
+    yield Doubt(step.because, step, tuple(sides))
+
+
+def _doubts_of_rivals(it: Situation) -> Iterator[Doubt]:
+    """Untuned ways that may be enough, were their quality known better."""
+    limit = it.facts.limits.get("quality")
+    for way in it.table.ways:
+        known = way.figures.get("quality")
+        if limit is None or way.kind == "now" or way.tuned or known is None or known.value < limit:
+            continue
+        states = dict(it.table.criterion.judge(way))
+        if states.pop("quality") != "unknown" or set(states.values()) - {"met"}:
+            continue
+        if known.cases:
+            says = say_too_few(known, limit, way.title)
+            step = StepToDo("label", says, way)
+        else:
+            says = f"nobody said on how many cases {way.title} was scored"
+            step = StepToDo("measure", says, way)
+        sure = replace(way, figures={**way.figures, "quality": known.made_sure()})
+        yield Doubt(says, step, (it.with_way(way, sure), it))
+
+
+def _doubt_of_bill(it: Situation) -> Iterator[Doubt]:
+    """A stated bill and one by tokens and prices, several times apart."""
+    stated = it.facts.case.today.usd_per_month
+    computed = it.facts.computed_bill
+    times = it.facts.framework.threshold("bill_disputed")
+    if stated is None or computed is None or times is None or not computed.low:
+        return
+    if {"caching", "batching"} & it.facts.attempted or it.facts.api == "own":
+        return
+    floor = it.facts.framework.threshold("bill_floor") or 0.0
+    if abs(stated.likely - (computed.low + computed.most) / 2) <= floor:
+        return
+    ratio = stated.likely / ((computed.low + computed.most) / 2)
+    if 1 / times < ratio < times:
+        return
+    middle = (computed.low + computed.most) / 2
+    amount = Amount(low=computed.low, likely=middle, high=computed.most)
+    other = it.facts.case.today.model_copy(update={"usd_per_month": amount})
+    case = it.facts.case.model_copy(update={"today": other})
+    says = f"the bill is stated as {usd(stated.likely)}, and tokens times prices are {usd(middle)}"
+    sides = (it.rebuild(it.facts.with_case(case)), it)
+    yield Doubt(says, StepToDo("settle", says), sides)
+
+
+def _doubt_of_money(it: Situation) -> Iterator[Doubt]:
+    """A stated saving that another statement excludes, where it would turn a loss."""
+    most = it.prize.left_at_best
+    stated = it.prize.left_as_stated
+    if most is None or stated is None or not most < 0 < stated or not it.money_contradicted:
+        return
+    lost = replace(it, find_contradicted=lambda _: ())
+    kept = replace(lost, prize=it.prize._replace(left_at_best=stated, why_not=""))
+    says = "the stated saving doesn't fit what is paid today"
+    yield Doubt(says, StepToDo("settle", says), (lost, kept))

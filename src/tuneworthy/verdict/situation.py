@@ -1,0 +1,141 @@
+"""What the rules read of a case, and what a rule answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from typing import NamedTuple
+
+from tuneworthy.answers.facts import CaseFacts
+from tuneworthy.model.base import Strings
+from tuneworthy.model.dossier import TuningAnswer, Verdict
+from tuneworthy.model.framework import JudgementRule, TargetId
+from tuneworthy.model.ways import LabArm
+from tuneworthy.money.investment import MoneyFindings
+from tuneworthy.verdict.conditions import Condition, find_conditions
+from tuneworthy.verdict.prize import Prize, weigh_prize
+from tuneworthy.ways.table import Table, build_table
+from tuneworthy.ways.way import Way
+
+
+class StepToDo(NamedTuple):
+    """Something to do: its kind, why, and the way it is about where it is about one."""
+
+    option: str
+    because: str
+    way: Way | None = None
+
+
+class Ruling(NamedTuple):
+    """What a rule answers."""
+
+    answer: TuningAnswer
+    because: str  #: The decisive finding, as one clause.
+    steps: tuple[StepToDo, ...]
+    conditions: Strings = ()  #: What has to be settled on the way to it.
+    way: Way | None = None  #: The way that decides.
+    rule: JudgementRule | str = "no_target"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A case with its table of ways and everything else that the rules read."""
+
+    facts: CaseFacts
+    table: Table
+    outcome: Verdict  #: The framework's count.
+    conditions: tuple[Condition, ...]  #: Service, safety and money: yes, no or unknown.
+    prize: Prize  #: All that tuning can bring over the life of the use case.
+    find_contradicted: Callable[[CaseFacts], Strings]
+    """Paths of the statements that stand in an open contradiction."""
+    rebuild: Callable[[CaseFacts], Situation]  #: The same with other facts.
+
+    @cached_property
+    def contradicted(self) -> frozenset[str]:
+        """Answers whose statement stands in an open contradiction."""
+        paths = (path.split(".") for path in self.contradicted_paths)
+        return frozenset(path[1] for path in paths if path[0] == "factors" and len(path) > 1)
+
+    @cached_property
+    def contradicted_paths(self) -> Strings:
+        """Paths of the statements that do."""
+        return self.find_contradicted(self.facts)
+
+    @property
+    def money_contradicted(self) -> bool:
+        """Whether an amount stands in one."""
+        return any(path.startswith(_AMOUNTS) for path in self.contradicted_paths)
+
+    def is_on(self, rule: JudgementRule) -> bool:
+        """Whether the framework has a rule."""
+        return rule in self.facts.framework.judgement
+
+    @property
+    def missed(self) -> tuple[TargetId, ...]:
+        """Targets that are missed today."""
+        return self.table.gap.missed
+
+    @property
+    def targeted(self) -> bool:
+        """Whether it is said what has to be reached.
+
+        Seconds and USD alone don't say it where the answers are said not to be good enough.
+        """
+        if "quality" in self.facts.limits or self.missed:
+            return bool(self.facts.limits)
+        fine = self.facts.state("success_with_prompts") != "no"
+        return bool(self.facts.limits) and fine
+
+    def with_way(self, way: Way, other: Way) -> Situation:
+        """The same with another way in the place of one."""
+        ways = [other if each is way else each for each in self.table.ways]
+        return replace(self, table=replace(self.table, ways=ways))
+
+    @property
+    def open_conditions(self) -> Strings:
+        """What isn't known of service, safety and money, each as what has to be so."""
+        return tuple(each.once for each in self.conditions if each.state == "unknown")
+
+    @property
+    def forbidding(self) -> Condition | None:
+        """The first of them that is a stated no."""
+        return next((each for each in self.conditions if each.state == "no"), None)
+
+    @cached_property
+    def moves(self) -> str:
+        """What still moves, in words; empty where nothing does."""
+        if self.facts.holds("exploration_phase"):
+            return "you are still finding out what users need"
+        if self.facts.changes in ("policy", "both", "unknown"):
+            return "what counts as a good answer changes about every month"
+        return ""
+
+
+_AMOUNTS = ("economics.monthly", "today.usd_per_month")
+
+
+def build_situation(
+    facts: CaseFacts,
+    arms: Sequence[LabArm],
+    outcome_of: Callable[[CaseFacts], Verdict],
+    money: MoneyFindings,
+    contradicted: Callable[[CaseFacts], Strings],
+    as_of: date,
+) -> Situation:
+    """A case with its table, and how to make it again from other facts."""
+
+    def build(facts: CaseFacts) -> Situation:
+        table = build_table(facts, arms)
+        return Situation(
+            facts=facts,
+            table=table,
+            outcome=outcome_of(facts),
+            conditions=find_conditions(facts.case, money.gate, as_of),
+            prize=weigh_prize(facts, table, money),
+            find_contradicted=contradicted,
+            rebuild=build,
+        )
+
+    return build(facts)

@@ -1,0 +1,51 @@
+"""Steps that rules send to, and their order where data may not leave."""
+
+from __future__ import annotations
+
+from tuneworthy.verdict.situation import Situation, StepToDo
+from tuneworthy.ways.untried import find_option
+from tuneworthy.ways.way import Way
+
+
+def try_ways(ways: list[Way]) -> tuple[StepToDo, ...]:
+    """Each way as a step, one of a kind."""
+    steps: dict[str, StepToDo] = {}
+    for way in ways:
+        steps.setdefault(way.option, StepToDo(way.option, way.because, way))
+    return tuple(steps.values())
+
+
+def keep_data_inside(it: Situation, steps: tuple[StepToDo, ...]) -> tuple[StepToDo, ...]:
+    """The steps, with what keeps data inside before the first that would send more of them out."""
+    if "privacy" not in it.missed:
+        return steps
+    ways = [way for way in it.table.ways if way.option in _KEEPING_INSIDE and way.untried]
+    inside = try_ways(sorted(ways, key=lambda way: _KEEPING_INSIDE.index(way.option)))
+    if not inside:
+        why = "data may not leave, and they go to a third party today"
+        inside = (StepToDo("clear_reasons_against", why),)
+    named = {step.option for step in inside}
+    others = [step for step in steps if step.option not in named]
+    first = next((n for n, step in enumerate(others) if sends_data(step)), len(others))
+    return (*others[:first], *inside, *others[first:])
+
+
+_KEEPING_INSIDE = ("private_endpoint", "self_hosted_untuned")
+
+
+def sends_data(step: StepToDo) -> bool:
+    """Whether a step sends requests to whoever answers today, or to somebody else."""
+    if step.way is not None and step.way.private == "yes":
+        return False
+    found = find_option(step.option)
+    if found is not None:
+        return found.sends_data
+    return step.option not in ("measure", "label", "settle", "target", "collect_data", *_KEPT)
+
+
+_KEPT = ("clear_reasons_against", "relax_target", "keep_prompt")
+
+
+def keep_prompt(it: Situation, because: str) -> StepToDo:
+    """Leave everything as it is."""
+    return StepToDo("keep_prompt", because, it.table.today)
