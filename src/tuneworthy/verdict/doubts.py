@@ -28,15 +28,18 @@ def find_doubts(it: Situation) -> Iterator[Doubt]:
     yield from _doubt_of_bill(it)
     yield from _doubts_of_rivals(it)
     yield from _doubt_of_money(it)
-    for name in ("data_sovereignty",):
-        if name not in it.contradicted:
-            continue
-        sides: list[State] = ["yes", "no"]
-        title = it.facts.assessment.factors[name].title
-        says = f"statements about {title} contradict each other"
-        step = StepToDo("settle", says)
-        situations = tuple(it.rebuild(it.facts.answered({name: side})) for side in sides)
-        yield Doubt(says, step, situations)
+    yield from _doubt_of_sovereignty(it)
+
+
+def _doubt_of_sovereignty(it: Situation) -> Iterator[Doubt]:
+    """Whether data may leave, where another statement contradicts it."""
+    name = "data_sovereignty"
+    if name not in it.contradicted:
+        return
+    sides: list[State] = ["yes", "no"]
+    says = "statements about whether data may leave contradict each other"
+    situations = tuple(it.rebuild(it.facts.answered({name: side})) for side in sides)
+    yield Doubt(says, StepToDo("settle", says), situations)
 
 
 def measure_first(it: Situation) -> StepToDo:
