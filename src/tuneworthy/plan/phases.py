@@ -12,7 +12,7 @@ from typing import Any
 
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import DataNeed, InvestmentResult, Part, QuestionResult, Step
-from tuneworthy.model.framework import either
+from tuneworthy.model.framework import Framework, either
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import Needs, PhaseCost, PlanContext, cost_of, said
 from tuneworthy.stats.intervals import cases_to_tell
@@ -59,8 +59,7 @@ def plan_pilot(
     the bulk of the money waits for the pilot and for amounts that are settled.
     """
     unmet = find_unmet(conditions)
-    approaches = plan.framework.approaches
-    beside = [step for step in steps if step.option not in approaches]
+    beside = [step for step in steps if not is_tuning(plan.framework, step.option)]
     for step in [step for step in beside if step.option == "target"]:
         _STEPS[step.option](plan, step, ())
     evaluated = _evaluation_where_lacking(plan, (), part="first_version")
@@ -108,12 +107,18 @@ def find_unmet(conditions: Sequence[Condition]) -> dict[str, Condition]:
     return {each.id: each for each in conditions if each.state != "yes"}
 
 
+def is_tuning(framework: Framework, name: str) -> bool:
+    """Whether an approach or an option of the framework is a kind of tuning."""
+    option = framework.options.get(name)
+    return name in framework.approaches or (option is not None and option.kind == "tuning")
+
+
 # Steps.
 
 
 def _do_step(plan: PlanContext, step: Step, needs: Needs) -> None:
     """The phase of a step; none for keeping what runs, or for a tuning, which a pilot is for."""
-    if step.option == "keep_prompt" or step.option in plan.framework.approaches:
+    if step.option == "keep_prompt" or is_tuning(plan.framework, step.option):
         return
     if any(phase.id == f"try_{step.option}" for phase in plan.phases):
         return
@@ -299,7 +304,8 @@ def _settle_money(
     plan: PlanContext, condition: Condition, money: MoneyFindings, needs: Needs = ()
 ) -> Needs:
     """The amounts, before the bulk of the money is spent."""
-    done = f"{condition.once}, and that is in the case file"
+    once, *_ = condition.once.partition(" (")  # its reason is the first step already
+    done = f"{once}, and that is in the case file"
     if isinstance(money.result, InvestmentResult) and money.result.contradicted:
         done = "the statements about money don't contradict each other any more"
     settle = sentence(money.settle or condition.why)

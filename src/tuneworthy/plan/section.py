@@ -25,6 +25,7 @@ from tuneworthy.model.framework import Framework, PlanRule
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import Calendar, NoPlanError, PlanContext, said
 from tuneworthy.plan.phases import (
+    is_tuning,
     plan_adopting,
     plan_keeping,
     plan_pilot,
@@ -126,16 +127,18 @@ def _plan_context(judged: JudgedCase, rule: PlanRule) -> PlanContext:
 
 def _judged_approach(judged: JudgedCase) -> ApproachResult | None:
     """The kind of tuning that the judgement names, with its data; else that of the first goal."""
-    approaches = judged.framework.approaches
-    named = [step.way for step in judged.judgement.recommendation.steps]
-    name = next((way for way in named if way in approaches), "")
+    framework = judged.framework
+    steps = judged.judgement.recommendation.steps
+    name = next((step.way for step in steps if is_tuning(framework, step.way)), "")
     first = next(iter(judged.fits), None)
     for fit in judged.fits:
         if fit.approach == name:
             return fit
     if not name or first is None:
         return first
-    rule = approaches[name]  # distillation and the like serve a goal beside its own approach
+    if name in framework.options:  # distillation and the like learn from the goal's kind of data
+        return first.model_copy(update={"approach": name, "title": framework.options[name].title})
+    rule = framework.approaches[name]
     need = DataNeed(**rule.data.model_dump())
     have = judged.case.usable_data(need.unit)
     missing: int | Unknown = Unknown(ask=f"count the {plain(need.unit)} (data.{need.unit})")
@@ -210,7 +213,7 @@ def _notes_of_tuning(plan: PlanContext, notes: Mapping[str, str], launch: date) 
     stated = plan.case.economics.upfront
     if stated.hours is not None or stated.usd is not None:
         yield notes["in_total"]
-    first = next(iter(plan.fits), None)  # whose data the costs hold
+    first = plan.approach
     lacks = first.missing if first else None
     trained = any(phase.id == "data" for phase in plan.phases)
     some = bool(stated.hours or stated.usd or stated.by_category)

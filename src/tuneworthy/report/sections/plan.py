@@ -94,7 +94,8 @@ def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
 
 def _approach(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
     """The way that is tuned, as the judgement names it, and its data."""
-    named = {step.way for step in dossier.recommendation.steps}
+    advice = dossier.recommendation
+    named = () if isinstance(advice, Unknown) else [step.way for step in advice.steps]
     kinds = ("tuning", "tuned")
     way = next((way for way in dossier.ways if way.id in named and way.kind in kinds), None)
     fits = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
