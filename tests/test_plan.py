@@ -245,7 +245,7 @@ def ids(plan: model_dossier.Plan) -> list[str]:
     return [one.id for one in plan.phases]
 
 
-EVERYTHING = sorted({*LESSON.options, *LESSON.approaches})
+EVERYTHING = sorted(LESSON.options)
 TRIED = sorted(name for name, option in LESSON.options.items() if option.kind != "tuning")
 BASE: dict[str, Any] = {
     "goals": ["classification"],
