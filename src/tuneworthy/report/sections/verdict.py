@@ -86,9 +86,11 @@ def _ask(dossier: Dossier) -> Iterator[b.Fact]:
     above = [item.says for item in dossier.verdict.caveats if item.id == "ask_above_prize"]
     beside = " ".join([beside, *map(sentence, above)])
     yield b.Fact("Ask now", ask_text(dossier.ask), beside, "money")
-    ends = [turn for turn in dossier.verdict.turns if turn.answer == "no"]
+    ends = [turn.what for turn in dossier.verdict.turns if turn.answer == "no"]
+    if decision.id == "pilot":
+        ends.insert(0, "the pilot’s card says no-go")
     if ends:
-        yield b.Fact("Stop rule", sentence(listing([turn.what for turn in ends[:_MOST]], "or")))
+        yield b.Fact("Stop rule", sentence(listing(ends[:_MOST], "or")))
 
 
 def _after(dossier: Dossier, decision: Phase) -> str:
