@@ -151,7 +151,7 @@ from tuneworthy.money import worth as money_worth
 from tuneworthy.money.serving import serving_costs
 from tuneworthy.pipeline import framework_of
 from tuneworthy.plan import context as plan_context
-from tuneworthy.plan import section as plan_phases
+from tuneworthy.plan import phases as plan_phases
 from tuneworthy.plan.context import day
 from tuneworthy.precedents import effects as precedents_effects
 from tuneworthy.precedents import section as precedents_section

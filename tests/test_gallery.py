@@ -264,8 +264,9 @@ def test_whether_it_pays_is_said_once(slug: str) -> None:
     gates = {gate["id"]: gate for gate in found["verdict"]["gates"]}
     money, rate = found["investment"], found["precedents"].get("base_rate", {})
     if "justified" in money:
-        assert money["justified"] == gates["investment"]["state"]
-        assert money["why"] == gates["investment"]["why"]
+        # that it pays back too late is a condition to accept, and no refusal
+        state = "yes" if money["justified"] == "yes" else "unknown"
+        assert gates["investment"] == {"id": "investment", "state": state, "why": money["why"]}
     taken = [
         line for line in money.get("simulation", {}).get("assumes", []) if "measured best" in line
     ]

@@ -65,7 +65,7 @@ def test_a_log_says_what_its_case_says(case: str, capsys: pytest.CaptureFixture[
     after = dossier(capsys, case)
     new = {one["id"] for one in after["challenges"]} - {one["id"] for one in before["challenges"]}
     assert new == MEANT.get(case, set())
-    verdicts = [{name: found["verdict"][name] for name in ("answer", "outcome", "action")}
+    verdicts = [{name: found["verdict"][name] for name in ("answer", "rule", "outcome")}
                 for found in (before, after)]  # fmt: skip
     assert verdicts[0] == verdicts[1]
     assert "left out 2 records, aren't JSON" in page

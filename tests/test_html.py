@@ -359,7 +359,7 @@ def test_a_memo_says_what_is_asked_when_to_stop_and_who_signs(tmp_path: Path) ->
     memo = Page(html(blank, short=True))
     assert [words for words in (*MEMO, "Stop rule") if words not in memo.text] == []
     text = squeezed(memo.text)
-    assert squeezed("$1,425 until 22 Dec 2026, to evaluate and pilot") in text
+    assert squeezed("$4,125–$7,825 until 21 Dec 2026, up to: pilot") in text
     assert squeezed("knowledge gaps (invents features of tasks now and then)") in text
     assert memo.all("table") == memo.all("details") == []
     assert len(html(blank, short=True)) < len(made("task-api")) / 4

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 
 from internals import framework_of
 from tuneworthy import decide, load_case
-from tuneworthy.model.base import Range, Unknown
-from tuneworthy.model.dossier import InvestmentResult, Number
+from tuneworthy.model.base import Number, Range, Unknown
+from tuneworthy.model.dossier import InvestmentResult
 from tuneworthy.report.blocks import Fold, Picture, Table
 from tuneworthy.report.sections import money as money_words
 from tuneworthy.report.sections import plan as plan_words

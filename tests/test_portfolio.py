@@ -45,7 +45,7 @@ def shelves(draw: st.DrawFn) -> list[cases_portfolio.CaseRow]:
                 name=f"n{number}",
                 title=draw(st.sampled_from(["Alpha", "beta", "Gamma"])),
                 answer=answer,
-                ask_usd=draw(AMOUNTS) if answer in ("yes", "pilot") else None,
+                ask_usd=draw(AMOUNTS),
                 worth_usd=draw(AMOUNTS),
                 contradictions=draw(st.integers(0, 2)),
                 measured=draw(st.integers(0, 3)),
@@ -132,7 +132,7 @@ def test_more_budget_never_takes_a_case_away(
     assert all(small.left_out.values())
     for row in rows:
         if row.name in small.funded:
-            assert row.answer in ("yes", "pilot")
+            assert row.answer not in (None, "no")
             assert not isinstance(row.ask_usd, Unknown)
             assert not isinstance(row.worth_usd, Unknown)
 
@@ -150,7 +150,8 @@ def test_what_is_left_out_says_why() -> None:
         asks("unsaid", LACKS, 20.0),
         asks("unworth", 10.0, LACKS),
         asks("endless", Range(low=1, high="open"), 20.0),
-        cases_portfolio.CaseRow(name="no", answer="no", worth_usd=99.0),
+        cases_portfolio.CaseRow(name="no", answer="no", ask_usd=10.0, worth_usd=99.0),
+        cases_portfolio.CaseRow(name="planless", answer="open", worth_usd=99.0),
         cases_portfolio.CaseRow(name="broken", problem="no case"),
         cases_portfolio.CaseRow(name="new", pending=True),
     ]
@@ -164,7 +165,8 @@ def test_what_is_left_out_says_why() -> None:
         "unsaid": "what it asks isn’t known: state it",
         "unworth": "what it is worth isn’t known: state it",
         "endless": "what it asks isn’t known: it has no upper end",
-        "no": "asks for nothing: the answer is no",
+        "no": "nothing for tuning: the answer is don't tune",
+        "planless": "asks for nothing: there is no plan yet",
         "broken": "can’t be read",
         "new": "being worked out",
     }
@@ -231,19 +233,19 @@ def test_every_surface_says_the_same_of_a_folder(
     path = folder / "task-api" / "case.yaml"
     told = "decision: {owner: Ann <b>, review_on: 2026-11-01}\n"
     path.write_text(path.read_text("utf-8") + told, "utf-8")
-    asked = ["list", str(folder), "--as-of", DAY.isoformat(), "--budget", "1000"]
+    asked = ["list", str(folder), "--as-of", DAY.isoformat(), "--budget", "3000"]
     assert run([*asked, "--format", "json"]) == 0
     cli = json.loads(capsys.readouterr().out)
     client = a_client(a_site(folder))
-    assert cli["totals"]["asking"] == 3
+    assert cli["totals"]["asking"] == 4
     assert set(cli["funding"]["funded"]) == {"game-dialogue"}
     assert run(asked) == 0
     text = " ".join(capsys.readouterr().out.split())
-    seen = Seen(client.get("/?budget=1000").text)
+    seen = Seen(client.get("/?budget=3000").text)
     for said in (
-        "$1,000 funds 1 case for $420", "The budget of $1,000 ends here",
-        "funded: worth $38 a dollar", "$225–$420", "worth -$13,030 on average", "Ann <b>",
-        "1 Nov 2026, due",
+        "$3,000 funds 1 case for $2,860", "The budget of $3,000 ends here",
+        "funded: worth $5.56 a dollar", "$780–$2,860", "Ann <b>",
+        "nothing for tuning: the answer is don't tune", "1 Nov 2026, due",
     ):  # fmt: skip
         assert said in text
         assert said in seen.text
@@ -282,7 +284,7 @@ def test_two_cases_and_two_what_ifs_are_compared_and_nothing_is_written(
     before = {path: path.read_bytes() for path in folder.rglob("case.yaml")}
     client = a_client(a_site(folder))
     seen = Seen(client.get("/compare?of=task-api&of=energy-supplier").text)
-    for said in ("A pilot first.", "Not yet.", "$1,425", "Explaining the bill", "What differs"):
+    for said in ("Pilot it.", "Not yet.", "$4,125–$7,825", "Explaining the bill", "What differs"):
         assert said in seen.text
     what_if = "a=evil&b=evil&b_if=brand_voice%3Dyes+few_shot%3Dno"
     answer = client.get(f"/compare?{what_if}")

@@ -178,15 +178,17 @@ def decide(
             case=case,
             framework=framework,
             assessment=assessment,
-            decision=decision,
             judgement=judgement,
+            criterion=it.table.criterion,
             conditions=it.conditions,
             fits=fits,
+            lacking=it.prize.need,
             open_questions=asked,
             money=money,
             start=as_of,
         )
     )
+    ask = ask_now(plan)
     flip_sets, searched_to = flips(states, rules, decision.outcome)
     return Dossier.waiting(
         lambda: {"reach": judgement.ahead()[1]},
@@ -201,7 +203,7 @@ def decide(
         rules=decision.rules,
         strength=decision.strength,
         stages=tuple(_stage(attempt, case, framework, rules) for attempt in case.attempts),
-        verdict=word_verdict(it, decision, judgement),
+        verdict=word_verdict(it, decision, judgement, ask),
         targets=judgement.targets,
         distribution=decision.distribution,
         bounds=decision.bounds,
@@ -212,7 +214,7 @@ def decide(
         approaches=fits or NO_GOAL,
         ways=list_results(it.table),
         recommendation=judgement.recommendation,
-        ask=ask_now(plan),
+        ask=ask,
         investment=money.result,
         precedents=precedents(published, case, framework, rules, assessment),
         plan=plan,

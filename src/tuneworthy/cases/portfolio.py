@@ -25,6 +25,7 @@ from tuneworthy.files.disk import MIB
 from tuneworthy.model.base import FileRecord, LateRecord, Number, Range, Unknown
 from tuneworthy.model.case import CaseDecision
 from tuneworthy.model.dossier import Dossier, TuningAnswer, Verdict
+from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.common import dollars, headline
 from tuneworthy.report.text import safe
@@ -43,7 +44,8 @@ class CaseRow(LateRecord):
     says: str = ""  #: The answer as a sentence.
     because: str = ""  #: The same without the answer and the first step.
     next: str = ""
-    ask_usd: Number | None = None  #: What is asked for now; None where nothing is.
+    ask_usd: Number | None = None  #: What is asked for now; None where there is no plan.
+    ask_hours: Range | None = None  #: The work in it.
     worth_usd: Number | None = None  #: Mean net present value: what is at stake.
     contradicted: bool = False  #: Whether an amount that it rests on is contradicted.
     contradictions: int = 0
@@ -58,6 +60,16 @@ class CaseRow(LateRecord):
     problem: str = ""  #: Why it can't be read; empty where it can.
 
     @property
+    def asks(self) -> str:
+        """What is asked for now: USD, or hours where nobody priced them; empty for nothing."""
+        if self.ask_usd is None:
+            return ""
+        unpriced = isinstance(self.ask_usd, Range) and self.ask_usd.low == 0
+        if unpriced and top(self.ask_usd) is None and self.ask_hours is not None:
+            return hours_text(self.ask_hours.low, self.ask_hours.high)
+        return dollars(self.ask_usd)
+
+    @property
     def review(self) -> str:
         return "" if self.review_on is None else day(self.review_on) + ", due" * self.due
 
@@ -67,10 +79,7 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
     verdict, money, decision = dossier.verdict, dossier.investment, dossier.decision
     basis, says = verdict.basis, headline(dossier)
     worth = money if isinstance(money, Unknown) else money.gain_usd
-    ask: Number | None = None
-    if verdict.answer in ("pilot", "yes"):
-        asked = dossier.ask
-        ask = asked if isinstance(asked, Unknown) else Range(low=asked.low, high=asked.high)
+    ask = None if isinstance(dossier.ask, Unknown) else dossier.ask
     decision = decision or CaseDecision()
     signed, review = decision.signed, decision.review_on
     return CaseRow(
@@ -80,7 +89,8 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
         says=says,
         because=verdict.because,
         next=verdict.now,
-        ask_usd=ask,
+        ask_usd=None if ask is None else Range(low=ask.low, high=ask.high).narrowed(),
+        ask_hours=None if ask is None else ask.hours,
         worth_usd=worth,
         contradicted=not isinstance(money, Unknown) and money.contradicted,
         contradictions=sum(item.severity == "contradiction" for item in dossier.challenges),
@@ -166,8 +176,10 @@ def _barred(row: CaseRow) -> str:
     worth = top(row.worth_usd)
     if row.answer is None or row.pending:
         return "being worked out" if row.pending else "can’t be read"
+    if row.answer == "no":
+        return f"nothing for tuning: the answer is {ANSWER_WORDS[row.answer]}"
     if row.ask_usd is None:
-        return f"asks for nothing: the answer is {ANSWER_WORDS[row.answer]}"
+        return "asks for nothing: there is no plan yet"
     for amount, what in ((row.ask_usd, "what it asks"), (row.worth_usd, "what it is worth")):
         if top(amount) is None:
             ask = amount.ask if isinstance(amount, Unknown) else "it has no upper end"
@@ -198,7 +210,7 @@ def in_order(rows: Iterable[CaseRow], order: Order, *, reverse: bool = False) ->
 
 
 class Totals(LateRecord):
-    """Some cases in sum; what asks for nothing is in no amount."""
+    """Some cases in sum; a case that is answered with no has nothing at stake."""
 
     answers: dict[TuningAnswer, int]  #: Cases by answer, whichever is asked for.
     asking: int  #: Cases that ask for money now.
@@ -220,7 +232,8 @@ def totals(
 ) -> Totals:
     asking = [row for row in rows if row.ask_usd is not None]
     asks = [(row.ask_usd, most) for row in asking if (most := top(row.ask_usd)) is not None]
-    worth = [most for row in asking if (most := top(row.worth_usd)) is not None]
+    staked = [row for row in asking if row.answer != "no"]
+    worth = [most for row in staked if (most := top(row.worth_usd)) is not None]
     lows = (ask.low if isinstance(ask, Range) else most for ask, most in asks)
     return Totals(
         answers={answer: answers[answer] for answer in ANSWERS},
@@ -228,7 +241,7 @@ def totals(
         ask_usd=Range(low=sum(lows), high=sum(most for _, most in asks)),
         ask_unknown=len(asking) - len(asks),
         worth_usd=sum(worth),
-        worth_unknown=len(asking) - len(worth),
+        worth_unknown=len(staked) - len(worth),
         contradictions=sum(row.contradictions > 0 for row in rows),
         problems=sum(bool(row.problem) for row in rows),
         pending=len(pending),
@@ -382,7 +395,8 @@ def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = Non
 
 STAKE = (
     "At stake is a case’s average worth over its months (net present value), a pilot’s failure "
-    "counted in; an ask leaves out conditions to settle. What isn’t known never counts as nothing."
+    "counted in; an ask is all that is spent up to the next decision. "
+    "What isn’t known never counts as nothing."
 )
 
 
@@ -398,7 +412,8 @@ def document(listed: Portfolio, folder: str) -> b.Document:
             rows.append((chosen.says_line, *empty))
         clash = f"; {several(row.contradictions, 'contradiction')}" * bool(row.contradictions)
         state = row.problem or ("being worked out" if row.pending else "")
-        amounts = ("–" if usd is None else dollars(usd) for usd in (row.ask_usd, row.worth_usd))
+        worth = "–" if row.worth_usd is None else dollars(row.worth_usd)
+        amounts = (row.asks or "–", worth)
         measured = share(row.measured / row.answered) if row.answered else "–"
         more = [", ".join(filter(None, (row.owner, row.review)))] * people
         more += [chosen.of(row)] if chosen else []
@@ -419,7 +434,7 @@ def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
     lacks = [f"; not known for {few(n)}" * bool(n) for n in (sums.ask_unknown, sums.worth_unknown)]
     asked = usd_range(sums.ask_usd.low, float(sums.ask_usd.high))
     yield b.Fact("Asked now", asked, f"by {counted(sums.asking, 'case')}{lacks[0]}")
-    yield b.Fact("At stake", usd(sums.worth_usd), f"in those that ask{lacks[1]}")
+    yield b.Fact("At stake", usd(sums.worth_usd), f"where the answer isn’t no{lacks[1]}")
     measured = share(sums.measured / sums.answered) if sums.answered else "nothing"
     yield b.Fact("Measured", measured, f"of {counted(sums.answered, 'answer')}")
     counts = {"with an open contradiction": sums.contradictions, "due for review": sums.due}

@@ -402,8 +402,8 @@ class ApproachResult(Record):
 Duration = float | Range | Literal["never"] | Unknown  #: Months; ``never`` for what doesn't come.
 
 Choice = Literal["fine_tune", "simpler_path", "both", "undecided"]
-Aim = Literal["tune", "confirm", "change"]
-"""Tune; or take the steps that would confirm the verdict, or change it."""
+Aim = Literal["tune", "adopt", "confirm", "change"]
+"""Tune; put another way to use; keep what runs and look again; or go to the next decision."""
 
 Part = Literal["steps", "first_version", "running", "later_goals"]
 """Part of a plan: what comes before or instead, up to the launch, after it, and further goals."""

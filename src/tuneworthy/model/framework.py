@@ -240,7 +240,6 @@ class HourlyYield(_Ordered):
 class Steps(FileRecord):
     """Steps that don't depend on what a framework asks."""
 
-    alternatives: StepWork  #: Compare the alternatives side by side.
     data_review: StepWork  #: Review the data for bias, harm and personal data, and name a process.
     service: StepWork  #: Ask a tuning service what it will still offer, and for how long.
     other_service: StepWork  #: Find another service, or your own hardware.
@@ -265,9 +264,9 @@ class PlanRule(FileRecord):
     per_hour: dict[DataUnit, HourlyYield]  #: Data got ready in an hour of work, by unit.
     steps: Steps  #: Steps that don't depend on what a framework asks.
     checks: Annotated[dict[Ident, StepWork], Field(min_length=1)]
-    """What it takes to do a check of the ceiling test that isn't done."""
+    """What a check of the ceiling test takes; their span stands in for a way without hours."""
     against: Annotated[dict[Ident, StepWork], Field(min_length=1)]
-    """What it takes to clear a reason against."""
+    """What it takes until a reason against doesn't hold any more."""
 
 
 def either(works: dict[str, StepWork], name: str) -> StepWork:

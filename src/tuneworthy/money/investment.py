@@ -49,7 +49,7 @@ from tuneworthy.money.savings import (
     computed_steps,
     tuned_serving,
 )
-from tuneworthy.money.serving import ServingCost, Ways, data_residency, serving_costs
+from tuneworthy.money.serving import ServingCost, Ways, serving_costs
 from tuneworthy.money.terms import (
     DISCOUNT,
     FAILURE,
@@ -114,7 +114,6 @@ class MoneyFindings(NamedTuple):
 
     result: InvestmentResult | Unknown
     gate: GateResult
-    settled_when: str  #: When an open gate is settled.
     settle: str = ""  #: What would settle it.
     servings: tuple[ServingResult, ...] = ()  #: Every way to serve the traffic, the cheapest first.
     rivals: tuple[ServingResult, ...] = ()  #: Hosted models that nobody listed.
@@ -190,7 +189,6 @@ def assess_money(context: MoneyContext) -> MoneyFindings:
     return MoneyFindings(
         result=_result_or_ask(context, reckoning),
         gate=GateResult(id="investment", state=payback.state, why=payback.why),
-        settled_when=payback.settled_when,
         settle=payback.settle,
         servings=tuple(map(_serving, ways.costs)),
         rivals=tuple(map(_serving, ways.rivals)),
@@ -220,8 +218,6 @@ def _reckon(context: MoneyContext) -> Reckoning:
         draws = sampler(stakes, context.seed)
     payback = _payback(context, model, closed, draws)
     payback = _undercut(payback, closed, counted, ways, model, context.under_months)
-    if context.sovereign == "yes":
-        payback = _inside(payback, case, ways)
     return Reckoning(model, ways, savings, closed, draws, payback)
 
 
@@ -368,8 +364,7 @@ def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) ->
                 result = result.model_copy(
                     update={"justified": "unknown", "why": why, "contradicted": True}
                 )
-            agree = "the statements about money don't contradict each other any more"
-            return money._replace(result=result, gate=gate, settled_when=agree, settle=item.settle)
+            return money._replace(result=result, gate=gate, settle=item.settle)
     return money
 
 
@@ -396,8 +391,6 @@ class Payback(NamedTuple):
 
     state: State
     why: str
-    settled_when: str = "the investment gate of the verdict is a yes or a no"
-    """When an open one is settled."""
     settle: str = ""  #: What would settle it; its reason says so where this is empty.
 
 
@@ -421,15 +414,11 @@ def closed_form(
                 f"bill is {usd_range(bill.low, bill.high)}: state what better answers are worth "
                 "(economics.monthly.quality_value_usd)"
             )
-        settled = (
-            f"economics.monthly says what it saves or is worth{model.a_month}, and who said so"
-        )
-        return Payback("unknown", why, settled)
+        return Payback("unknown", why)
     running = savings.fixed if savings else model.priced(model.running)
     upfront = model.priced(model.upfront)
     if upfront is None or running is None:
-        settled = "economics.hourly_rate_usd is in the case file"
-        return Payback("unknown", model.lacks or _NO_HOURLY_RATE, settled)
+        return Payback("unknown", model.lacks or _NO_HOURLY_RATE)
     quality, stated = model.amount(model.quality), model.amount(model.savings)
     benefits = (savings.usd if savings else stated) + quality
     net = savings.net + quality if savings and savings.net is not None else benefits - running
@@ -485,10 +474,10 @@ def _payback(
 ) -> Payback:
     """The investment by the framework's break-even rule; a job has to pay with itself.
 
-    Yes when every pairing of the ranges pays back in time and the strategic value is high enough;
-    no when none does or the value isn't; unknown with what to ask otherwise. The closed form knows
-    one month; growth, the model's life and the chance that tuning fails are in the draws alone, so
-    a yes that the middle draw doesn't bear out is unknown.
+    Yes when every pairing of the ranges pays back in time; no when none does. Where the amounts
+    can't decide, a strategic value that is too low does; else it is unknown with what to ask. The
+    closed form knows one month; growth, the model's life and the chance that tuning fails are in
+    the draws alone, so a yes that the middle draw doesn't bear out is unknown.
     """
     rule = context.framework.break_even
     value = context.case.strategic_value
@@ -506,34 +495,26 @@ def _payback(
         return Payback(
             "unknown",
             f"{carries}; no rule judges it",
-            "the budget owner has written down when it has to have paid back",
             "ask the budget owner when it has to have paid back",
         )
     takes = f"{carries}, which takes {months_range(low, high)}"
     in_time, asked = f"in under {months(limit)}", f"; under {months(limit)} is asked for"
     if model.one_off:
         takes, in_time, asked = carries, "with the job", ""
-    late = (carries if math.isinf(low) else f"{takes}{asked}") if low >= limit else ""
-    if late or lacks:
-        return Payback("no", "; ".join(filter(None, (late, lacks))))
+    if low >= limit:
+        return Payback("no", carries if math.isinf(low) else f"{takes}{asked}")
+    if high >= limit and lacks:
+        return Payback("no", f"{takes}{asked}; {lacks}")
     if high >= limit:
         return Payback(
             "unknown",
             f"{carries}: narrow the amounts{asked}",
-            f"every pairing of the amounts pays back {in_time}, or tuning is given up",
             "narrow the amounts, those first that the result hangs on most: "
             "tuneworthy show CASE money",
         )
-    if value == "unknown":
-        return Payback(
-            "unknown",
-            f"{takes}; ask how high the strategic value is",
-            "strategic_value is in the case file, stated by the budget owner",
-            "ask the budget owner how high the strategic value is",
-        )
     if draws is not None and draws.months[1] >= limit:
         return _not_drawn(closed, model, carries, f"{spent} isn't back {in_time}")
-    return Payback("yes", f"if it works, {takes}, and the strategic value is {value}")
+    return Payback("yes", f"if it works, {takes}")
 
 
 def _not_drawn(closed: ClosedForm, model: CostModel, carries: str, late: str) -> Payback:
@@ -547,20 +528,6 @@ def _not_drawn(closed: ClosedForm, model: CostModel, carries: str, late: str) ->
     if model.one_off:
         how, settle = "within its bill,", "find a saving within the bill of the job"
     return Payback("unknown", f"{carries}: {how} {late}", settle=settle)
-
-
-def _inside(payback: Payback, case: Case, ways: Ways) -> Payback:
-    """Data may not leave: what stays inside is compared, and savings alone don't sink it."""
-    inside, why = data_residency(case, ways.costs)
-    if inside != "unknown":
-        return Payback(inside, why)
-    if payback.state != "no":
-        return payback
-    return Payback(
-        "unknown",
-        f"{payback.why}; but data may not leave: compare the options that keep it inside; {why}",
-        "the options that keep the data inside are compared by cost, and one of them is chosen",
-    )
 
 
 def _undercut(
@@ -587,7 +554,6 @@ def _undercut(
         "unknown",
         f"{payback.why}; but the same calls cost {usd(rival.usd.value)}{model.a_month} with "
         f"{rival.option.model}, which would leave no such saving, and nobody has run it here",
-        f"{rival.option.model} was run on the evaluation set",
         f"run {rival.option.model} on the evaluation set: tuneworthy ceiling CASE",
     )
 

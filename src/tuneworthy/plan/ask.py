@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import Ask, AskPart, Phase, Plan
 
-_DECISIONS = ("pilot", "decide", "deployment")  #: Phases that end in a decision.
+_DECISIONS = ("pilot", "decide", "deployment", "adopt")  #: Phases that end in a decision.
 
 
 def ask_now(plan: Plan | Unknown) -> Ask | Unknown:
@@ -17,19 +15,18 @@ def ask_now(plan: Plan | Unknown) -> Ask | Unknown:
     """
     if isinstance(plan, Unknown):
         return plan
-    phases = _before_the_decision(plan.phases)
+    decision = find_decision(plan)
+    phases = plan.phases[: plan.phases.index(decision) + 1]
     usd = Range.total(phase.usd for phase in phases)
     return Ask(
         low=usd.low,
         high=usd.high,
         hours=Range.total(phase.hours for phase in phases),
         parts=tuple(AskPart(what=p.title, hours=p.hours, usd=p.usd) for p in phases),
-        until=phases[-1].title if phases else "",
+        until=decision.title,
     )
 
 
-def _before_the_decision(phases: Sequence[Phase]) -> tuple[Phase, ...]:
-    for number, phase in enumerate(phases, start=1):
-        if phase.id in _DECISIONS:
-            return tuple(phases[:number])
-    return tuple(phases)
+def find_decision(plan: Plan) -> Phase:
+    """The first phase that ends in a decision, up to which everything is asked for now."""
+    return next((phase for phase in plan.phases if phase.id in _DECISIONS), plan.phases[-1])

@@ -11,9 +11,16 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias, cast
 
-from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range
+from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range, Unknown
 from tuneworthy.model.case import Amount, Case
-from tuneworthy.model.dossier import ApproachResult, Assessment, Part, Phase
+from tuneworthy.model.dossier import (
+    ApproachResult,
+    DataNeed,
+    Part,
+    Phase,
+    Step,
+    TargetResult,
+)
 from tuneworthy.model.framework import (
     CostRow,
     CostTable,
@@ -21,10 +28,13 @@ from tuneworthy.model.framework import (
     PlanRule,
     Span,
     StepWork,
+    TargetId,
     either,
 )
 from tuneworthy.money.terms import LACKING, LACKING_FIRST, CostModel, CostPart, collecting_hours
 from tuneworthy.stats.intervals import cases_to_tell
+from tuneworthy.verdict.conditions import Condition
+from tuneworthy.ways.criterion import Criterion
 from tuneworthy.words import count, listing, number, plain, quality, usd
 
 # Working days: when each phase starts and ends.
@@ -127,9 +137,6 @@ class PhaseCost:
         return PhaseCost(self.hours + other.hours, self.usd + other.usd)
 
 
-FREE = PhaseCost()
-
-
 def cost_of(hours: Span | Amount | None = None, usd: Span | Amount | None = None) -> PhaseCost:
     """Work, and money beside it."""
     work, money = (Range.between(s.low, s.high) if s else _NOTHING for s in (hours, usd))
@@ -149,11 +156,16 @@ class PlanContext:
     case: Case
     framework: Framework
     rule: PlanRule
-    assessment: Assessment
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
+    approach: ApproachResult | None  #: The kind of tuning that is judged, with its data.
+    criterion: Criterion  #: What a way has to meet.
+    targets: Mapping[TargetId, TargetResult]  #: Each target against today.
+    conditions: Sequence[Condition]  #: What has to be so before a tuned model goes live.
+    because: str  #: The finding that decides.
+    moving: Sequence[str]  #: Reasons against that still have to come to rest.
+    lacking: DataNeed | None  #: The data that is too little, and how much is usual.
     calendar: Calendar
     money: CostModel
-    missed: Sequence[str] = ()  #: Targets that are missed.
     phases: list[Phase] = field(default_factory=list)
 
     def say(
@@ -176,13 +188,15 @@ class PlanContext:
         needs: its id.
         """
         words = said()[name]
+        own = {
+            "cases": self.cases,
+            "approach": self.approach_title,
+            "quality": self.quality,
+            "criterion": self.criterion_words,
+        }
         title, done, *steps = (
-            text.format(cases=self.cases, approach=self.approach, quality=self.quality, **details)
-            for text in (
-                words["title"],
-                words["done" if self.quality or "untargeted" not in words else "untargeted"],
-                *words["steps"],
-            )
+            text.format(**own, **details)
+            for text in (words["title"], self._done_when(words), *words["steps"])
         )
         cost, name = cost or self._cost(name), id or words.get("id", name)
         weeks = weeks or words.get("weeks", 0.0)
@@ -212,6 +226,13 @@ class PlanContext:
         )
         return (name,)
 
+    def _done_when(self, words: Mapping[str, Any]) -> str:
+        """When a phase is done; in other words where the case states no target that it names."""
+        done: str = words["done"]
+        lacks_quality = "{quality}" in done and not self.quality
+        lacks_criterion = "{criterion}" in done and not self.criterion_words
+        return words["untargeted"] if lacks_quality or lacks_criterion else done
+
     def _cost(self, name: str) -> PhaseCost | StepWork:
         """Shares of upfront costs, a quarter of running ones, or a step of the framework."""
         words = said()[name]
@@ -219,6 +240,10 @@ class PlanContext:
             return self.running(*words["running"])
         if "upfront" not in words:
             return cast("StepWork", getattr(self.rule.steps, words.get("work", name)))
+        return self.upfront_shares(words["upfront"])
+
+    def upfront_shares(self, upfront: Mapping[str, str]) -> PhaseCost:
+        """Shares of the upfront costs, by category."""
         rule = self.rule
         shares = {
             "all": 1.0,
@@ -226,8 +251,9 @@ class PlanContext:
             "after the pilot": 1 - rule.pilot_share,
             "design": rule.design_share,
             "one comparison": (1 - rule.design_share) / 2,
+            "design and one comparison": (1 + rule.design_share) / 2,
         }
-        parts = (self.upfront(of).times(shares[part]) for of, part in words["upfront"].items())
+        parts = (self.upfront(of).times(shares[part]) for of, part in upfront.items())
         return self.priced(sum(parts, CostPart()))
 
     # Words that several phases share.
@@ -266,14 +292,58 @@ class PlanContext:
         return limits
 
     @property
-    def targets(self) -> str:
-        """Every target in one list; empty when none is stated."""
-        return listing([clause for clause in (self.quality, *self.limits) if clause])
+    def criterion_words(self) -> str:
+        """The criterion as what a way has; empty where no target is stated.
+
+        What today misses has to be gained, and what today meets must not be lost.
+        """
+        clauses = self._criterion_clauses()
+        if not set(clauses) - {"privacy"}:
+            return ""
+        kept = [name for name in clauses if self.targets[name].state == "met"]
+        gained = [clauses[name] for name in clauses if name not in kept]
+        held = [clauses[name] for name in kept]
+        if not gained:
+            return listing(held)
+        if not held:
+            return listing(gained)
+        return f"{listing(gained)}, and still {listing(held)}"
+
+    def _criterion_clauses(self) -> dict[TargetId, str]:
+        """What the criterion asks of each target that counts."""
+        limits = self.criterion.limits
+        floor = self.criterion.quality_floor
+        clauses: dict[TargetId, str] = {}
+        if "quality" in limits and self.quality:
+            clauses["quality"] = f"{self.quality} or more by the whole 95% interval"
+        elif floor is not None:
+            margin = number(100 * self.criterion.margin_quality)
+            clauses["quality"] = (
+                f"a quality of {quality(floor)} or more by the whole 95% interval "
+                f"(today's less {margin} points)"
+            )
+        if "latency" in limits:
+            clauses["latency"] = f"95 of 100 answers within {number(limits['latency'])} s"
+        if "cost" in limits:
+            clauses["cost"] = f"a bill of at most {usd(limits['cost'])}{self.case.a_month}"
+        if self.criterion.private == "yes":
+            clauses["privacy"] = "no data that leaves"
+        return clauses
 
     @property
-    def approach(self) -> str:
-        """The title of the primary approach."""
-        return self.fits[0].title if self.fits else "the approach that fits the goal"
+    def missed(self) -> list[TargetId]:
+        """Targets that are missed today."""
+        return [name for name, target in self.targets.items() if target.state == "missed"]
+
+    @property
+    def scored(self) -> bool:
+        """Whether it is known how good today's answers are."""
+        return self.case.today.quality is not None and bool(self.case.today.cases)
+
+    @property
+    def approach_title(self) -> str:
+        """What the tuning is called."""
+        return self.approach.title if self.approach else "the approach that fits the goal"
 
     # What work takes: from the case where it is stated, else from the framework. Each raises
     # ``NoPlanError`` for a figure that neither gives.
@@ -328,11 +398,25 @@ class PlanContext:
             )
         return rows[category]
 
-    def options(self, names: Sequence[str]) -> PhaseCost:
-        """Work on options of the framework; where it says none, what a check may take."""
-        efforts = [self.framework.options[name].effort_hours for name in names]
-        some = either(self.rule.checks, "").hours
-        return sum((cost_of(some if effort is None else effort) for effort in efforts), FREE)
+    def trying(self, step: Step) -> PhaseCost:
+        """The hours of a step; those of its option, or what a check may take, where it has none."""
+        hours = step.hours
+        if isinstance(hours, Range):
+            return PhaseCost(hours)
+        if not isinstance(hours, Unknown):
+            return PhaseCost(Range.between(hours, hours))
+        option = self.framework.options.get(step.option)
+        if option is not None and option.effort_hours is not None:
+            return cost_of(option.effort_hours)
+        return cost_of(either(self.rule.checks, "").hours)
+
+    def labelling(self, cases: int) -> PhaseCost:
+        """Hours to label so many cases: the design of the evaluation, by its cases."""
+        rule = self.rule
+        part = self.money.upfront_parts.get("evaluation")
+        whole = self.priced(part) if part is not None and part.hours else self.table("evaluation")
+        times = rule.design_share * cases / max(rule.evaluation_cases, 1)
+        return PhaseCost(Range.between(whole.hours.low * times, whole.hours.most * times))
 
     def collected(self, unit: str, wanted: float, have: float | None) -> PhaseCost:
         """Hours to get ready what lacks of some data."""

@@ -32,6 +32,7 @@ from tuneworthy.model.dossier import (
     Plan,
     Simulation,
 )
+from tuneworthy.plan.ask import find_decision
 from tuneworthy.precedents.record import tuning_won
 from tuneworthy.report.named import template
 from tuneworthy.words import counted, cut, day, interval_text, limit_text
@@ -385,8 +386,8 @@ def gantt(plan: Plan) -> Drawing | None:
 
 
 def decided_in(plan: Plan) -> Phase:
-    """The phase that ends with go or no-go: the pilot, else the last one."""
-    return next((phase for phase in plan.phases if phase.id == "pilot"), plan.phases[-1])
+    """The phase that ends with a decision, as what is asked for now has it."""
+    return find_decision(plan)
 
 
 _WEIGHTS = {"low": 1.0, "medium": 2.0, "high": 3.0}

@@ -26,7 +26,7 @@ def find_conditions(case: Case, money: GateResult, as_of: date) -> tuple[Conditi
 
     A stated no ends a pilot; what isn't known is named beside the answer.
     """
-    return (_service(case, as_of), _safety(case), _money(money))
+    return (_service(case, as_of), _safety(case), _money(case, money))
 
 
 def _service(case: Case, as_of: date) -> Condition:
@@ -58,10 +58,10 @@ def _safety(case: Case) -> Condition:
     return Condition("safety", "yes", "the data is reviewed and a process is named", once)
 
 
-def _money(gate: GateResult) -> Condition:
+def _money(case: Case, gate: GateResult) -> Condition:
     """Whether it pays back in time; that it can't at all is a rule of its own."""
     state: State = "yes" if gate.state == "yes" else "unknown"
-    once = "somebody states what it is worth a month"
+    once = f"somebody states what it is worth{case.a_month}"
     if gate.state == "no":
         once = f"its return is accepted ({gate.why})"
     return Condition("investment", state, gate.why, once)

@@ -10,6 +10,7 @@ from tuneworthy.answers.facts import CaseFacts
 from tuneworthy.framework.load import case_fields
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
+    Ask,
     BandRange,
     Basis,
     CaveatResult,
@@ -22,13 +23,15 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Band
 from tuneworthy.verdict.judge import Judgement, say_cases
 from tuneworthy.verdict.situation import Situation
-from tuneworthy.words import capital, counted, few, listing, number, plain, sentence, several
+from tuneworthy.words import capital, counted, few, listing, number, plain, sentence, several, usd
 
 OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]
 ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]  #: The answer to "should we fine-tune?".
 
 
-def word_verdict(it: Situation, decision: Decision, judgement: Judgement) -> VerdictResult:
+def word_verdict(
+    it: Situation, decision: Decision, judgement: Judgement, ask: Ask | Unknown
+) -> VerdictResult:
     """The verdict in words; what it rests on and what turns it is worked out when first read."""
     facts = it.facts
     by = f"by the {plain(facts.framework.name)}'s checklist"
@@ -54,7 +57,10 @@ def word_verdict(it: Situation, decision: Decision, judgement: Judgement) -> Ver
         leaning=decision.leaning,
         summary=sentence(f"{by}: {comes_to}"),
         gates=tuple(GateResult(id=c.id, state=c.state, why=c.why) for c in it.conditions),
-        caveats=tuple(CaveatResult(id=name, says=says) for name, says in _caveats(facts, decision)),
+        caveats=tuple(
+            CaveatResult(id=name, says=says)
+            for name, says in (*_above_prize(it, judgement, ask), *_caveats(facts, decision))
+        ),
     )
 
 
@@ -119,6 +125,22 @@ def rests_on(basis: Basis) -> str:
 
 
 BY_AN_ASSISTANT = "by_an_assistant"  #: The caveat that names what nobody confirmed.
+
+
+def _above_prize(
+    it: Situation, judgement: Judgement, ask: Ask | Unknown
+) -> Iterator[tuple[str, str]]:
+    """Where what is asked for now is more, at its least, than all that it can bring."""
+    most = it.prize.most
+    kept = judgement.recommendation.steps[0].option == "keep_prompt"
+    if isinstance(ask, Unknown) or most is None or ask.low <= most or kept:
+        return
+    says = (
+        f"what is asked for now, {usd(ask.low)} or more, is above {it.prize.most_is}, {usd(most)}"
+    )
+    if it.facts.case.economics.monthly.quality_value_usd is None:
+        says += "; nobody said what better answers are worth"
+    yield "ask_above_prize", says
 
 
 def _title_at(facts: CaseFacts, path: str) -> str:

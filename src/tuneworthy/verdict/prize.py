@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tuneworthy.answers.facts import CaseFacts, ends
 from tuneworthy.model.base import Number, Unknown
-from tuneworthy.model.dossier import InvestmentResult
+from tuneworthy.model.dossier import DataNeed, InvestmentResult
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.ways.table import Table
 from tuneworthy.words import count, plain, usd
@@ -19,51 +19,81 @@ _PAIRS = 1000  # so many pairs of a better and a worse answer are data to tune o
 class Prize(NamedTuple):
     """The most that is left, and what lacks to begin."""
 
+    most: float | None  #: All that can be saved or gained over the life, in USD; None if unknown.
+    most_is: str  #: What that is, in words.
     left_at_best: float | None  #: USD over the life; None where a benefit isn't known.
     left_as_stated: float | None  #: The same with a stated saving that isn't capped by the bill.
     why_not: str  #: Why it can't come back; empty where it may.
     short_of_data: str  #: What lacks; empty where enough is there.
     data_there: str  #: What there is to learn from.
+    need: DataNeed | None  #: How much of which data is usual; None where nothing is left to tune.
 
 
 def weigh_prize(facts: CaseFacts, table: Table, money: MoneyFindings) -> Prize:
     """The most that tuning leaves over the life of the use case, and its data."""
-    left, months = _left_at_best(facts, table, money)
+    months = _months(facts)
+    left = _left_at_best(facts, table, money, months)
     saving = facts.case.economics.monthly.api_savings_usd
     as_stated = left
     if left is not None and saving is not None:
         as_stated = left + (saving.high - (_most_saved(facts, money) or 0.0)) * months
+    over = "for the job" if facts.case.one_off else f"over {count(months)} months"
     why = ""
     if left is not None and left < 0:
-        over = "for the job" if facts.case.one_off else f"over {count(months)} months"
         why = f"even if it works it loses {usd(-left)} {over}"
+    most, most_is = _most_at_all(facts, money, months)
     short, there = weigh_data(facts, table)
-    return Prize(left, as_stated, why, short, there)
+    return Prize(
+        most=most,
+        most_is=f"{most_is} {over}",
+        left_at_best=left,
+        left_as_stated=as_stated,
+        why_not=why,
+        short_of_data=short,
+        data_there=there,
+        need=usual_data(facts, table),
+    )
+
+
+def _months(facts: CaseFacts) -> float:
+    """The months that it is reckoned over; one for a job."""
+    case = facts.case
+    return 1.0 if case.one_off else float(case.economics.assumptions.horizon_months)
+
+
+def _most_at_all(facts: CaseFacts, money: MoneyFindings, months: float) -> tuple[float | None, str]:
+    """Everything that can be saved or gained over the life, with nothing taken off."""
+    saved = _most_saved(facts, money)
+    gained = facts.case.economics.monthly.quality_value_usd
+    if saved is None:
+        return None, ""
+    if gained is None:
+        return saved * months, "all that can be saved"
+    return (saved + gained.high) * months, "all that can be saved and gained"
 
 
 def _left_at_best(
-    facts: CaseFacts, table: Table, money: MoneyFindings
-) -> tuple[float | None, float]:
-    """USD left at the best, and the months it was reckoned over."""
+    facts: CaseFacts, table: Table, money: MoneyFindings, months: float
+) -> float | None:
+    """USD left at the best."""
     case = facts.case
-    months = 1.0 if case.one_off else float(case.economics.assumptions.horizon_months)
     upfront = _least(money.upfront)
     if upfront is None:
-        return None, months
+        return None
     saved = _most_saved(facts, money)
     gained = case.economics.monthly.quality_value_usd
     stated = gained is not None or case.economics.monthly.api_savings_usd is not None
     answers_fine = "quality" in facts.limits or facts.state("success_with_prompts") == "yes"
     only_cost = set(table.gap.missed) <= {"cost"} and bool(facts.limits) and answers_fine
     if not stated and not (only_cost and not table.gap.doubtful):
-        return None, months  # nobody said what better or quicker answers are worth
+        return None  # nobody said what better or quicker answers are worth
     if saved is None and gained is None:
-        return None, months
+        return None
     running = 0.0
     if isinstance(money.result, InvestmentResult):
         running = _least(money.result.ask_usd.run_month) or 0.0
     benefit = (saved or 0.0) + (gained.high if gained is not None else 0.0)
-    return (benefit - running) * months - upfront, months
+    return (benefit - running) * months - upfront
 
 
 def _most_saved(facts: CaseFacts, money: MoneyFindings) -> float | None:
@@ -86,10 +116,13 @@ def _least(number: Number | None) -> float | None:
     return low if math.isfinite(low) else None
 
 
-def weigh_data(facts: CaseFacts, table: Table) -> tuple[str, str]:
-    """What lacks of the data, empty where enough is there; and what is there, in words."""
+def usual_data(facts: CaseFacts, table: Table) -> DataNeed | None:
+    """How much of which data is usual for what is left to tune; None where nothing is.
+
+    The least of every goal's approach and of the best kind of tuning.
+    """
     if not table.tunings:
-        return "", ""
+        return None
     approaches = facts.framework.approaches
     rules = [approaches[fit.approach] for fit in facts.fits]  # of every goal
     best = approaches.get(table.tunings[0].id)
@@ -97,20 +130,30 @@ def weigh_data(facts: CaseFacts, table: Table) -> tuple[str, str]:
         rules.append(best)
     rule = min(rules, key=lambda rule: rule.data.low, default=None)
     if rule is None:
+        return None
+    unit = rule.data.unit
+    if facts.case.usable_data(unit) is None:
+        unit = "examples"
+    need = min(rule.data.low, _EXAMPLES) if unit == "examples" else rule.data.low
+    return DataNeed(low=need, high="open", unit=unit)
+
+
+def weigh_data(facts: CaseFacts, table: Table) -> tuple[str, str]:
+    """What lacks of the data, empty where enough is there; and what is there, in words."""
+    if not table.tunings:
+        return "", ""
+    usual = usual_data(facts, table)
+    if usual is None:
         return "", "examples are there"
     pairs = facts.case.usable_data("preference_pairs") or 0
     if pairs >= _PAIRS:
         return "", f"{count(pairs)} preference pairs are there"
-    unit = rule.data.unit
-    have = facts.case.usable_data(unit)
-    if have is None and unit != "examples":
-        unit = "examples"
-        have = facts.case.usable_data(unit)
-    need = min(rule.data.low, _EXAMPLES) if unit == "examples" else rule.data.low
+    unit = plain(usual.unit)
+    have = facts.case.usable_data(usual.unit)
     if have is None and not facts.limits:
         return "", "nobody has counted the examples"
     if have is None:
-        return f"nobody has counted the {plain(unit)}: {count(need)} are usual", ""
-    if have < need:
-        return f"{count(have)} {plain(unit)} are there, and {count(need)} are usual", ""
-    return "", f"{count(have)} reviewed {plain(unit)} are there"
+        return f"nobody has counted the {unit}: {count(usual.low)} are usual", ""
+    if have < usual.low:
+        return f"{count(have)} {unit} are there, and {count(usual.low)} are usual", ""
+    return "", f"{count(have)} reviewed {unit} are there"

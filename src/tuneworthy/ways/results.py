@@ -42,7 +42,7 @@ def command_for(option: str, *, tuning: bool = False) -> str:
 _COMMANDS = {
     "better_retrieval": "tuneworthy retrieve CASE",
     "measure": "tuneworthy measure CASE",
-    "label": "tuneworthy evalset label CASE",
+    "label": "tuneworthy evalset CASE --from LOGS",
     "settle": "tuneworthy show CASE why",
     "target": "tuneworthy answer CASE targets.quality.at_least=0.9",
     "collect_data": "tuneworthy data CASE",

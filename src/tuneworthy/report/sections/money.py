@@ -39,7 +39,7 @@ from tuneworthy.report.sections.common import (
     ranged,
     unfit,
 )
-from tuneworthy.report.sections.plan import conditions_text
+from tuneworthy.report.sections.plan import ask_text
 from tuneworthy.words import count, listing, number, plain, sentence, several, share, usd, usd_range
 
 _SAVINGS, _RUNNING = "economics.monthly.api_savings_usd", "economics.monthly.ongoing_usd"
@@ -80,17 +80,18 @@ def pays_back_text(dossier: Dossier) -> str:
 
 
 def cost_text(dossier: Dossier) -> str:
-    """What it costs to pilot, to build and to run; empty where an amount isn't known."""
+    """What is asked for now, and what it costs to build and to run where that is known."""
     money = dossier.investment
-    if isinstance(money, Unknown) or isinstance(money.ask_usd.build, Unknown):
-        return ""
-    pilot, first = f"{dollars(money.ask_usd.pilot)} to pilot", conditions_text(dossier)
-    beside = f"; conditions to settle aren’t in it: {first}" * bool(first)
-    return listing([pilot, *built_text(money)]) + beside
+    parts: list[str] = []
+    if not isinstance(dossier.ask, Unknown):
+        parts.append(f"{ask_text(dossier.ask)} now")
+    if not isinstance(money, Unknown) and not isinstance(money.ask_usd.build, Unknown):
+        parts += built_text(money)
+    return listing(parts)
 
 
 def built_text(money: InvestmentResult) -> tuple[str, str]:
-    """What it costs to build after the pilot, and to run."""
+    """What it costs to build after a pilot, and to run."""
     ask, run = money.ask_usd, "to run the job" if money.one_off else "a month to run it"
     return f"{dollars(ask.build)} to build it", f"{dollars(ask.run_month)} {run}"
 
@@ -172,7 +173,7 @@ def investment(dossier: Dossier) -> b.Section:
     return b.section(
         "money",
         _TITLE,
-        b.facts(_facts(money, conditions_text(dossier))),
+        b.facts([*ask_facts(dossier), *_facts(money)]),
         sentence(f"{many}fit with the rest: see what doesn’t fit together") if clashes else "",
         missing and b.Todo(missing, "An amount isn’t known."),
         names and f"Not stated: {names}. {sentence(assumed_text(money))}",
@@ -202,24 +203,27 @@ def _worked(title: str, steps: Sequence[str], id: str = "") -> b.Parts:
     return steps and b.fold(title, b.bullets(steps, ordered=True), id=id)
 
 
-def story(money: InvestmentResult, first: str = "") -> Iterator[b.Fact]:
-    """What is asked, in its order: the same figures wherever money is told."""
+def ask_facts(dossier: Dossier) -> Iterator[b.Fact]:
+    """What is asked for now, as every surface has it; nothing where there is no plan."""
+    if not isinstance(dossier.ask, Unknown):
+        yield b.Fact("Ask now", ask_text(dossier.ask), f"up to: {dossier.ask.until}", "plan")
+
+
+def story(money: InvestmentResult) -> Iterator[b.Fact]:
+    """What tuning costs, in its order: the same figures wherever money is told."""
     ask = money.ask_usd
-    if first:
-        yield b.Fact("Conditions to settle", first, "not in what is asked", "plan")
     if isinstance(money.upfront_usd, Unknown):
         yield b.Fact("Up front", sentence(NOT_KNOWN), sentence(money.upfront_usd.ask), "money")
     elif not isinstance(ask.pilot, Unknown):
-        note = "once, until it is known whether tuning works"
-        yield b.Fact("Ask now, for a pilot", dollars(ask.pilot), note, "money")
-        yield b.Fact("Then, to build it", dollars(ask.build), "up to the first version", "money")
+        note = "after a pilot, up to the first version"
+        yield b.Fact("To build it", dollars(ask.build), note, "money")
     if not isinstance(money.upfront_usd, Unknown):
         yield b.Fact("Up front", dollars(money.upfront_usd), "once, pilot and all", "money")
     run = "To run the job" if money.one_off else "Each month, to run it"
     yield b.Fact(run, dollars(ask.run_month), "", "money")
 
 
-def _facts(money: InvestmentResult, first: str = "") -> Iterator[b.Fact]:
+def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     word, net = left(money.monthly_net_usd)
     back, bring = money.break_even_months, money.must_bring_usd
     yield b.Fact("Does it pay?", sentence(money.justified), sentence(money.why))
@@ -231,7 +235,7 @@ def _facts(money: InvestmentResult, first: str = "") -> Iterator[b.Fact]:
     if money.capped:
         beside = f"{every}, as far as the bill allows; more is stated"
         yield b.Fact("Possible of the saving", dollars(money.possible_saving_usd), beside)
-    yield from story(money, first)
+    yield from story(money)
     if not isinstance(bring, Unknown):
         least = dollars(bring) if money.one_off else f"more than {dollars(bring)}"
         yield b.Fact("It must bring", least, f"{every} to run it and pay it back in time")
@@ -450,6 +454,7 @@ def compared(before: Dossier, after: Dossier) -> b.Table:
 
 def _what_if(dossier: Dossier) -> Rows:
     yield "Verdict", headline(dossier)
+    yield from ((fact.label, fact.value) for fact in ask_facts(dossier))
     money = dossier.investment
     if isinstance(money, Unknown):
         return

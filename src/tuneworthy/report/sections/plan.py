@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Range, Unknown
-from tuneworthy.model.dossier import ApproachResult, ChallengeResult, Dossier, Part, Phase, Plan
+from tuneworthy.model.dossier import (
+    ApproachResult,
+    Ask,
+    ChallengeResult,
+    Dossier,
+    Part,
+    Phase,
+    Plan,
+)
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
@@ -22,7 +30,7 @@ from tuneworthy.report.sections.common import (
     unfit,
     weeks,
 )
-from tuneworthy.words import count, day, listing, plain, sentence
+from tuneworthy.words import count, day, plain, sentence
 
 AIMS, _PARTS = named("aims"), named("plan_parts")
 
@@ -71,12 +79,10 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
 
 
 def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
-    if plan.aim == "tune" and not isinstance(dossier.approaches, Unknown):
-        first, *others = dossier.approaches
-        later = listing([f"{plain(other.goal)} ({other.priority})" for other in others])
-        beside = f"for {plain(first.goal)} ({first.priority})" + (f"; later {later}" * bool(later))
-        yield "Approach", first.title, beside
-        yield "Data", need_text(first), f"({_THERE[first.feasible]})"
+    if not isinstance(dossier.ask, Unknown):
+        yield "Ask now", ask_text(dossier.ask), f"up to: {dossier.ask.until}"
+    if plan.aim == "tune":
+        yield from _approach(dossier)
     if len(plan.parts) > 1:
         for part, total in plan.parts.items():
             work = work_text(total.hours, total.usd)
@@ -84,6 +90,27 @@ def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
     last = max((phase.end for phase in plan.phases), default=plan.start)
     until = f"until {day(last)}, {weeks(plan.weeks)} weeks,"
     yield "In all", until, work_text(plan.hours, plan.usd)
+
+
+def _approach(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
+    """The way that is tuned, as the judgement names it, and its data."""
+    advice = dossier.recommendation
+    named = () if isinstance(advice, Unknown) else [step.way for step in advice.steps]
+    kinds = ("tuning", "tuned")
+    way = next((way for way in dossier.ways if way.id in named and way.kind in kinds), None)
+    fits = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
+    if way is None:
+        return
+    own = next((fit for fit in fits if fit.approach == way.id), None)
+    goal = f"for {plain(own.goal)} ({own.priority})" if own else ""
+    yield "Approach", way.title, goal
+    if own and way.kind == "tuning":
+        yield "Data", need_text(own), f"({_THERE[own.feasible]})"
+
+
+def ask_text(ask: Ask) -> str:
+    """What is asked for now: the same words and numbers wherever it is shown."""
+    return work_text(ask.hours, Range(low=ask.low, high=ask.high))
 
 
 def need_text(approach: ApproachResult) -> str:
@@ -95,14 +122,6 @@ def work_text(hours: Range, money: Range) -> str:
     """Hours, and what they cost where that is known."""
     work, cost = f"{hours_text(hours.low, hours.high)} of work", _cost(money)
     return work if cost == _NOT_PRICED else f"{work}, {cost}"
-
-
-def conditions_text(dossier: Dossier) -> str:
-    """What the conditions of a tuning take, which no ask holds; empty for nothing."""
-    if isinstance(dossier.plan, Unknown) or dossier.plan.aim != "tune":
-        return ""
-    first = dossier.plan.parts.get("steps")
-    return work_text(first.hours, first.usd) if first and first.hours.high else ""
 
 
 def _cost(value: Range, text: str = "") -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tuneworthy.errors import argument
-from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import CaseDecision
-from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult, Turn
-from tuneworthy.plan.section import hours_text
+from tuneworthy.model.dossier import Dossier, FactorResult, Phase, SignalResult, Turn
+from tuneworthy.plan.ask import find_decision
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
@@ -19,13 +19,11 @@ from tuneworthy.report.sections.common import (
     ceiling_text,
     confirm_text,
     count_text,
-    dollars,
     finality,
     flip_lines,
     gates,
     headline,
     no_flip,
-    ranged,
     strength_text,
     tally,
     target_texts,
@@ -34,7 +32,7 @@ from tuneworthy.report.sections.common import (
     value_text,
 )
 from tuneworthy.report.sections.money import built_text, pays_back
-from tuneworthy.report.sections.plan import conditions_text, work_text
+from tuneworthy.report.sections.plan import ask_text, work_text
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import review_day
 from tuneworthy.report.sections.ways import first_table
@@ -50,11 +48,7 @@ _ROWS = {"Ceiling": ("ceiling", "today.quality"), "Pays back": ("economics", "to
 def memo(dossier: Dossier) -> Iterator[b.Fact]:
     """What somebody who decides has to know: the ask, when to stop, how sure that is."""
     yield from _ask(dossier)
-    phases = () if isinstance(dossier.plan, Unknown) else dossier.plan.phases
-    first = [phase for phase in phases if phase.id == "simpler"]
-    of = " of that" * bool(conditions_text(dossier))
-    costs = " ".join(f"{work_text(p.hours, p.usd)}{of}, until {day(p.end)}." for p in first)
-    yield b.Fact("Next step", dossier.verdict.now, costs, "plan")
+    yield b.Fact("Next step", dossier.verdict.now, _first_phase(dossier), "plan")
     if targets := listing([*target_texts(dossier).values()]):
         yield b.Fact("Targets", sentence(targets))
     yield from _pays(dossier)
@@ -68,28 +62,44 @@ def memo(dossier: Dossier) -> Iterator[b.Fact]:
         yield b.Fact("What doesn’t fit", sentence(tally(dossier.challenges)), "", "fit")
 
 
+def _first_phase(dossier: Dossier) -> str:
+    """What the first phase of the plan takes, and until when; it is part of the ask."""
+    if isinstance(dossier.plan, Unknown):
+        return ""
+    first = next(iter(dossier.plan.phases))
+    work = work_text(first.hours, first.usd)
+    return sentence(f"begin with: {first.title}, {work}, until {day(first.end)}")
+
+
 def _ask(dossier: Dossier) -> Iterator[b.Fact]:
-    """The money or the hours that are asked for now, until when, and what ends it."""
-    plan, money, verdict = dossier.plan, dossier.investment, dossier.verdict
-    if isinstance(plan, Unknown):
-        yield b.Fact("Ask", "Nothing yet.", sentence(plan.ask))
+    """The one ask, what it leads to and when, what it is held against, and what ends it."""
+    plan = dossier.plan
+    if isinstance(plan, Unknown) or isinstance(dossier.ask, Unknown):
+        ask = plan.ask if isinstance(plan, Unknown) else ""
+        yield b.Fact("Ask", "Nothing yet.", sentence(ask))
         return
-    tunes = plan.aim == "tune"
-    until = day(charts.decided_in(plan).end)
-    amount, then = work_text(plan.hours, plan.usd), "; nothing for tuning"
-    if tunes:
-        hours = [p.hours for p in plan.phases if p.id in ("evaluation", "pilot")]
-        amount = hours_text(sum(h.low for h in hours), sum(h.most for h in hours))
-        then = ", to evaluate and pilot"
-        if not isinstance(money, Unknown) and not isinstance(money.ask_usd.pilot, Unknown):
-            amount = dollars(money.ask_usd.pilot)
-            then += f"; if it works, {listing(built_text(money))}"
-    if before := conditions_text(dossier):
-        then += f". Conditions to settle aren’t in it: {before}"
-    yield b.Fact("Ask now", amount, f"until {until}{then}.", "money")
-    ends = [turn for turn in verdict.turns if turn.answer == "no"]
+    decision = find_decision(plan)
+    then = "; nothing for tuning"
+    if plan.aim == "tune":
+        then = _after(dossier, decision)
+    beside = f"until {day(decision.end)}, up to: {decision.title}{then}."
+    above = [item.says for item in dossier.verdict.caveats if item.id == "ask_above_prize"]
+    beside = " ".join([beside, *map(sentence, above)])
+    yield b.Fact("Ask now", ask_text(dossier.ask), beside, "money")
+    ends = [turn.what for turn in dossier.verdict.turns if turn.answer == "no"]
+    if decision.id == "pilot":
+        ends.insert(0, "the pilot’s card says no-go")
     if ends:
-        yield b.Fact("Stop rule", sentence(listing([turn.what for turn in ends[:_MOST]], "or")))
+        yield b.Fact("Stop rule", sentence(listing(ends[:_MOST], "or")))
+
+
+def _after(dossier: Dossier, decision: Phase) -> str:
+    """What a tuning costs after the decision; empty where that isn't known."""
+    money = dossier.investment
+    if isinstance(money, Unknown) or isinstance(money.ask_usd.build, Unknown):
+        return ""
+    build, run = built_text(money)
+    return f"; then {run}" if decision.id == "deployment" else f"; if it works, {build} and {run}"
 
 
 def _pays(dossier: Dossier) -> Iterator[b.Fact]:
@@ -276,9 +286,7 @@ def _grounds(dossier: Dossier) -> Iterator[str]:
     if turns:
         yield f"It turns if {listing(turns, 'or if')}."
     if not isinstance(dossier.ask, Unknown):
-        usd_text = ranged(Range(low=dossier.ask.low, high=dossier.ask.high), usd)
-        hours = hours_text(dossier.ask.hours.low, dossier.ask.hours.high)
-        yield f"Ask now: {usd_text}, {hours}, up to: {dossier.ask.until}."
+        yield f"Ask now: {ask_text(dossier.ask)}, up to: {dossier.ask.until}."
     if dossier.pilot is not None:  # else the words of labs aren't needed
         from tuneworthy.report.sections.lab import card_text
 

@@ -1,0 +1,463 @@
+"""Which phases a plan has, in which order, and what their words leave open.
+
+What a phase is called, what is done in it, when it is done and what it takes stands in phases.toml.
+To add one, write it there and say it where it belongs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.dossier import DataNeed, InvestmentResult, Part, QuestionResult, Step
+from tuneworthy.model.framework import Framework, either
+from tuneworthy.money.investment import MoneyFindings
+from tuneworthy.plan.context import Needs, PhaseCost, PlanContext, cost_of, said
+from tuneworthy.stats.intervals import cases_to_tell
+from tuneworthy.verdict.conditions import Condition, unsafe
+from tuneworthy.words import count, day, listing, number, plain, quality, sentence, several, share
+
+_RETRIEVAL = "better_retrieval"
+_MOST_QUESTIONS = 5
+
+
+# The order of the phases, by answer.
+
+
+def plan_keeping(plan: PlanContext, what: str = "the prompt") -> None:
+    """Leave everything as it is, watch it, and look again."""
+    plan.say("decide", plan.say("watch", what=what))
+
+
+def plan_adopting(plan: PlanContext, step: Step) -> None:
+    """Put another way behind a small share of calls, and watch it."""
+    title = step.title.removeprefix("switch to ")
+    adopted = plan.say("adopt", (), plan.trying(step), way=title)
+    plan.say("watch", adopted, what=title)
+
+
+def plan_roll_out(plan: PlanContext, conditions: Sequence[Condition], money: MoneyFindings) -> None:
+    """What a proven tuned model still hangs on, its roll-out, and keeping it fresh."""
+    unmet = find_unmet(conditions)
+    _settle_conditions(plan, unmet, ())
+    if "investment" in unmet:
+        _settle_money(plan, unmet["investment"], money)
+    _launch(plan, tuple(phase.id for phase in plan.phases))
+
+
+def plan_pilot(
+    plan: PlanContext,
+    steps: Sequence[Step],
+    conditions: Sequence[Condition],
+    money: MoneyFindings,
+) -> None:
+    """Conditions, an evaluation set, what is tried beside it, the pilot, and building it.
+
+    Nothing is trained, not even a pilot, before the data is reviewed and the service confirmed, and
+    the bulk of the money waits for the pilot and for amounts that are settled.
+    """
+    unmet = find_unmet(conditions)
+    beside = [step for step in steps if not is_tuning(plan.framework, step.option)]
+    for step in [step for step in beside if step.option == "target"]:
+        _STEPS[step.option](plan, step, ())
+    evaluated = _evaluation_where_lacking(plan, (), part="first_version")
+    _settle_conditions(plan, unmet, ())
+    if not plan.fits:
+        goals = [goal.title for goal in plan.framework.goals.values()]
+        plan.say("goal", known=listing(goals, "or"))
+    for step in [step for step in beside if step.option != "target"]:
+        _do_step(plan, step, evaluated)
+    paid = _pilot(plan)
+    if "investment" in unmet:
+        paid += _settle_money(plan, unmet["investment"], money, paid)
+    if plan.approach is None:
+        ready = plan.say("data_of_the_goal", paid)
+    else:
+        ready = plan.say("data", paid, **_data_words(plan, plan.approach.data))
+    launched = _launch(plan, plan.say("training", ready))
+    if not plan.case.one_off:
+        _later_goals(plan, launched)
+
+
+def plan_steps(
+    plan: PlanContext,
+    steps: Sequence[Step],
+    questions: Sequence[QuestionResult] = (),
+) -> None:
+    """The recommended steps in their order, and the next decision.
+
+    ``questions`` are open answers that decide. What still moves has to be over before it is decided
+    again.
+    """
+    for position, step in enumerate(steps):
+        _do_step(plan, step, ())
+        if position == 0 and questions:
+            _ask_questions(plan, questions)
+    for name in plan.moving:
+        _let_settle(plan, name)
+    if not plan.phases:  # an organization's own steps may all be its own
+        plan.say("watch", what="the prompt")
+    plan.say("decide", tuple(phase.id for phase in plan.phases))
+
+
+def find_unmet(conditions: Sequence[Condition]) -> dict[str, Condition]:
+    """Conditions that aren't known to hold, by their ids."""
+    return {each.id: each for each in conditions if each.state != "yes"}
+
+
+def is_tuning(framework: Framework, name: str) -> bool:
+    """Whether an approach or an option of the framework is a kind of tuning."""
+    option = framework.options.get(name)
+    return name in framework.approaches or (option is not None and option.kind == "tuning")
+
+
+# Steps.
+
+
+def _do_step(plan: PlanContext, step: Step, needs: Needs) -> None:
+    """The phase of a step; none for keeping what runs, or for a tuning, which a pilot is for."""
+    if step.option == "keep_prompt" or is_tuning(plan.framework, step.option):
+        return
+    if any(phase.id == f"try_{step.option}" for phase in plan.phases):
+        return
+    _STEPS.get(step.option, _try)(plan, step, needs)
+
+
+def _try(plan: PlanContext, step: Step, needs: Needs) -> None:
+    """An option, or a listed model that nobody ran on these cases."""
+    option = plan.framework.options.get(step.option)
+    serving = option is not None and option.errors is None
+    shown = said()["shown"]
+    title = step.title
+    if not title.startswith(("run ", "switch ")):
+        title = f"ask for {title}" if step.option == "private_endpoint" else f"try {title}"
+    compare = ""
+    hold = shown["serving"]
+    counts = "bill and the wait of a week of requests"
+    if not serving:
+        needs = needs or _evaluation_where_lacking(plan, needs, part="steps")
+        compare = shown["answering"].format(cases=plan.cases)
+        hold = ""
+        counts = f"share right of it on {plan.cases} held-out cases, with its 95% interval,"
+    plan.say(
+        "try",
+        needs,
+        plan.trying(step),
+        id=f"try_{step.option}",
+        title=title,
+        because=step.because,
+        compare=compare,
+        hold=hold,
+        counts=counts,
+    )
+
+
+def _try_retrieval(plan: PlanContext, step: Step, needs: Needs) -> None:
+    """Every kind of better retrieval, once it is counted how often the passage is found."""
+    options = plan.framework.options
+    enough = plan.framework.threshold("retrieval_recall")
+    recall = plan.case.today.retrieval_recall
+    needs = needs or _evaluation_where_lacking(plan, needs, part="steps")
+    if recall is None:
+        beside = f", beside the {quality(enough)} that is enough" if enough else ""
+        needs = plan.say("recall", needs, beside=beside)
+        first = "Go through these only if too few passages are found, on the same questions"
+    else:
+        first = f"It is found for {quality(recall)} of the questions: try one kind at a time"
+    better = options[step.option]
+    variants = [name for name, option in options.items() if option.variant_of == step.option]
+    kinds = [
+        f"{plain(name)}: {better.kinds.get(name) or options[name].helps_when}" for name in variants
+    ]
+    short = f"for at least {quality(enough)} of the questions" if enough else "more often"
+    lines = "\n".join((first, *(kinds or [sentence(better.helps_when)])))
+    plan.say(
+        "retrieval",
+        needs,
+        plan.trying(step),
+        id=f"try_{step.option}",
+        title=step.title,
+        kinds=lines,
+        short=short,
+    )
+
+
+def _measure(plan: PlanContext, step: Step, needs: Needs) -> None:
+    """What isn't known of today; nothing that was measured already."""
+    targets = plan.targets
+    unknown = [
+        name
+        for name, target in targets.items()
+        if target.state == "unknown" and not isinstance(target.limit, Unknown)
+    ]
+    score = ""
+    if step.way or "quality" in unknown or not unknown:
+        needs = needs or _evaluation_where_lacking(plan, needs, part="steps")
+        score = f"Score it on {plan.cases} held-out cases: `tuneworthy ceiling CASE`"
+    logs = ""
+    if set(unknown) - {"quality"}:
+        logs = "Read time, bill and who answers from the log: `tuneworthy measure CASE --from LOGS`"
+    plan.say("measure", needs, because=step.because, score=score, logs=logs)
+
+
+def _label(plan: PlanContext, step: Step, needs: Needs) -> None:
+    """As many cases as tell the figure from its target."""
+    today = plan.case.today
+    target = plan.case.targets.quality
+    more = plan.held_out
+    if not step.way and target and today.quality is not None and today.cases:
+        wanted = cases_to_tell(today.quality, target.at_least, today.cases)
+        if wanted is not None:
+            more = max(1, wanted - today.cases)
+    cost = plan.labelling(more)
+    plan.say("label", needs, cost, more=count(more), because=step.because)
+
+
+def _say_as_it_is(plan: PlanContext, step: Step, needs: Needs) -> None:
+    """A step whose phase has its name, and only its reason is left open."""
+    plan.say(step.option, needs, because=step.because)
+
+
+def _relax(plan: PlanContext, step: Step, needs: Needs) -> None:
+    missed = f": {plan.criterion.name_targets(plan.missed)}" if plan.missed else ""
+    plan.say("relax", needs, because=step.because, missed=missed)
+
+
+def _collect(plan: PlanContext, step: Step, needs: Needs) -> None:
+    """Up to what is usual for the kind of data that lacks."""
+    need = plan.lacking or DataNeed(
+        low=math.ceil(plan.framework.threshold("few_examples") or 0.0), high="open", unit="examples"
+    )
+    work = either(plan.rule.against, "insufficient_data")
+    have = plan.case.usable_data(need.unit)
+    cost = cost_of(work.hours) + plan.collected(need.unit, need.low, have)
+    words = _data_words(plan, need)
+    plan.say("collect", needs, cost, weeks=work.weeks, because=step.because, **words)
+
+
+def _clear(plan: PlanContext, step: Step, needs: Needs) -> None:
+    """What speaks against training: what still moves, a condition, or where the data may go."""
+    forbidding = [each for each in plan.conditions if sentence(each.why) == step.because]
+    if forbidding:
+        _settle_conditions(plan, find_unmet(forbidding), needs)
+    elif step.because != plan.because:
+        plan.say("inside", needs, because=step.because)
+    for name in plan.moving:
+        _let_settle(plan, name)
+
+
+_STEPS: Mapping[str, Callable[[PlanContext, Step, Needs], None]] = {
+    _RETRIEVAL: _try_retrieval,
+    "measure": _measure,
+    "label": _label,
+    "settle": _say_as_it_is,
+    "target": _say_as_it_is,
+    "relax_target": _relax,
+    "collect_data": _collect,
+    "clear_reasons_against": _clear,
+}  #: Steps with a phase of their own; any other is tried.
+
+
+def _let_settle(plan: PlanContext, name: str) -> None:
+    """Wait for a reason against to be over, beside everything else; once a plan."""
+    if any(phase.id == f"against_{name}" for phase in plan.phases):
+        return
+    work = either(plan.rule.against, name)
+    known = said()["changing"]
+    answer = plan.case.factors.get(name)
+    changes = str(answer.changes) if answer else ""
+    plan.say(
+        f"against_{name}",
+        (),
+        work,
+        steps="\n".join([known[changes]] if changes in known else known.values()),
+        lasting=f"{number(work.weeks)} weeks" if work.weeks != 1 else "a week",
+    )
+
+
+def _ask_questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) -> None:
+    """The open answers, found out at the minutes the framework gives them."""
+    hours = sum(question.minutes for question in open_questions) / 60
+    many = len(open_questions)
+    steps = [question.ask for question in open_questions[:_MOST_QUESTIONS]]
+    if many > _MOST_QUESTIONS:
+        steps.append(f"And {several(many - _MOST_QUESTIONS, 'more question')}")
+    every = "the open answer is" if many == 1 else f"all {count(many)} open answers are"
+    cost = PhaseCost(Range.between(hours, hours))
+    plan.say("questions", (), cost, asks="\n".join(steps), every=every)
+
+
+# Conditions of a tuning.
+
+
+def _settle_conditions(plan: PlanContext, unmet: Mapping[str, Condition], needs: Needs) -> None:
+    """The service and safety, as far as they are open."""
+    if "feasibility" in unmet:
+        _tuning_service(plan, needs)
+    if "safety" in unmet:
+        _safety(plan, needs)
+
+
+def _settle_money(
+    plan: PlanContext, condition: Condition, money: MoneyFindings, needs: Needs = ()
+) -> Needs:
+    """The amounts, before the bulk of the money is spent."""
+    once, *_ = condition.once.partition(" (")  # its reason is the first step already
+    done = f"{once}, and that is in the case file"
+    if isinstance(money.result, InvestmentResult) and money.result.contradicted:
+        done = "the statements about money don't contradict each other any more"
+    settle = sentence(money.settle or condition.why)
+    return plan.say("money", needs, settle=settle, done=done)
+
+
+def _tuning_service(plan: PlanContext, needs: Needs) -> None:
+    """What has to be settled about the tuning service, where something has."""
+    stated = plan.case.tuning
+    ended = stated.until is not None and stated.until <= plan.calendar.start
+    offered = plan.approach.offered_by if plan.approach else ()
+    others = f"New work of this kind is taken by {listing(offered)}" if offered else ""
+    if ended or stated.available == "no":
+        gone = "The service takes no work"
+        if ended and stated.until:
+            gone = f"The service ended on {day(stated.until)}"
+        plan.say("other_service", needs, gone=gone, others=others)
+    elif stated.service != "self_hosted" and stated.available != "yes":
+        known = f" It is known to end on {day(stated.until)}." if stated.until else ""
+        plan.say("service", needs, known=known, others=others)
+
+
+def _safety(plan: PlanContext, needs: Needs) -> None:
+    steps, ends = said()["reviewed"], said()["on_file"]
+    _, names = unsafe(plan.case)
+    title = "review the data" if "data_reviewed" in names else "name a process"
+    plan.say(
+        "safety",
+        needs,
+        title=title,
+        steps="\n".join(steps[name] for name in names),
+        done=listing([ends[name] for name in names]),
+    )
+
+
+def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, Any]:
+    """What data, how much, how to get it and go on getting it."""
+    have, low, high, data = plan.case.usable_data(need.unit), need.low, need.high, plain(need.unit)
+    if have is None:
+        there = f"nobody has counted the {data}: count them first"
+    elif have < low:
+        there = f"{count(have)} are there, {count(low - have)} are missing"
+    else:
+        there = f"{count(have)} are there: choose the best of them"
+    span = f"{count(low)} or more" if isinstance(high, str) else f"{count(low)}–{count(high)}"
+    needed, gathered = sentence(f"{span} {data} needed, {there}"), said()["gathered"]
+    ways = {"how": gathered[need.unit], "kept": gathered["kept"]}
+    return {"needed": needed, "low": count(low), "data": data, **ways}
+
+
+def _evaluation_where_lacking(plan: PlanContext, needs: Needs, part: Part) -> Needs:
+    """Held-out cases and the figure to beat, where there is no evaluation set; once a plan.
+
+    Without one no comparison counts.
+    """
+    if plan.case.data.evaluation is not None:
+        return needs
+    if any(phase.id == "evaluation" for phase in plan.phases):
+        return (*needs, "evaluation")
+    run = "Run the best prompt on them (`tuneworthy ceiling CASE`): that is the figure to beat"
+    known = "the best prompt's share right on them is known with its 95% interval"
+    if plan.scored:  # what was measured isn't measured again
+        run = ""
+        known = "what runs today was scored before"
+    words = said()
+    goals = plan.case.goals
+    both = 2 * plan.held_out
+    logs = "" if plan.case.data.traces else "--from LOGS "
+    criterion = plan.criterion_words
+    written = "Write down beforehand which margin counts as better, and when to stop"
+    if criterion:
+        written = f"Write down beforehand that it is go with {criterion}, and when to stop"
+    named = "" if plan.quality else "Name the metric and the share that is good enough"
+    return needs + plan.say(
+        "evaluation",
+        needs,
+        part=part,
+        first=words["cases"]["none"].format(all=count(both), n=both, cases=plan.cases, logs=logs),
+        scored=words["scored"].get(goals[0], "") if goals else "",
+        run=run,
+        known=known,
+        named=named,
+        written=written,
+    )
+
+
+# The first version.
+
+
+def _pilot(plan: PlanContext) -> Needs:
+    """It waits for all that comes before it.
+
+    Where there is an evaluation set, what is left of its design is part of the pilot.
+    """
+    part = plan.rule.pilot_share
+    least = ""
+    examples = ""
+    if plan.approach:
+        need = plan.approach.data
+        some = math.ceil(need.low * part - 1e-9)
+        least = f", at least {count(some)} {plain(need.unit)}"
+        if need.unit != "documents":
+            examples = f" --examples {some}"
+        if need.unit == "preference_pairs":
+            examples += " --dpo"
+    cases_there = ""
+    upfront = dict(said()["pilot"]["upfront"])
+    if plan.case.data.evaluation is not None:
+        there = said()["cases"]["there"]
+        cases_there = there.format(all=count(2 * plan.held_out), cases=plan.cases)
+        upfront["evaluation"] = "design and one comparison"
+    return plan.say(
+        "pilot",
+        tuple(phase.id for phase in plan.phases),
+        plan.upfront_shares(upfront),
+        share=share(part),
+        least=least,
+        examples=examples,
+        cases_there=cases_there,
+    )
+
+
+def _launch(plan: PlanContext, needs: Needs) -> Needs:
+    """Into production, watched and kept fresh; a job is run."""
+    limits = listing(plan.limits)
+    kept = f"it keeps to {limits}" if limits else "its latency and cost are on file"
+    launched = plan.say("deployment", needs, kept=kept)
+    if plan.case.one_off:
+        plan.say("job", launched)
+        return launched
+    plan.say("retraining", plan.say("monitoring", launched))
+    return launched
+
+
+def _later_goals(plan: PlanContext, needs: Needs) -> None:
+    """The goals after the one that is tuned first, each with its own data and comparison.
+
+    What a case states is the work up to its first version, so these take the framework's table.
+    """
+    first = plan.approach
+    tuned = next((fit for fit in plan.fits if first and fit.approach == first.approach), None)
+    units = [first.data.unit] if first else []
+    for fit in plan.fits:
+        if fit is (tuned or plan.fits[0]):
+            continue
+        need = fit.data
+        words = _data_words(plan, need)
+        if need.unit in units:
+            words |= {"how": "", "kept": ""}  # as before
+        units.append(need.unit)
+        cost = plan.collected(need.unit, need.low, plan.case.usable_data(need.unit))
+        for row in ("data_preparation", "training", "evaluation"):
+            cost += plan.table(row)
+        title = f"{fit.priority} {plan.framework.goals[fit.goal].title}: {fit.title}"
+        needs = plan.say("later_goal", needs, cost, id=f"goal_{fit.goal}", title=title, **words)
