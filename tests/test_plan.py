@@ -145,7 +145,7 @@ def test_the_dates_of_the_task_api_by_hand_over_weekends() -> None:
     assert dates["monitoring"] == (date(2027, 1, 11), date(2027, 4, 9))  # 13 weeks
     assert dates["retraining"] == (date(2027, 4, 12), date(2027, 4, 13))
     # Further goals fill the time the watching leaves: 60 h are three weeks.
-    assert dates["goal_persona"] == (date(2027, 2, 1), date(2027, 2, 19))
+    assert dates["goal_persona"] == (date(2027, 1, 11), date(2027, 1, 29))
     # 727 h don't fit before the retraining, so they come after it: 182 days.
     assert dates["goal_safety"] == (date(2027, 4, 14), date(2027, 12, 23))
 
