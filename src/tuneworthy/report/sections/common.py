@@ -26,6 +26,7 @@ from tuneworthy.verdict.headline import (
     BY_AN_ASSISTANT,
     OUTCOME_WORDS,
     band_text,
+    grounds,
     rests_on,
 )
 from tuneworthy.words import (
@@ -95,9 +96,26 @@ def open_answers(dossier: Dossier) -> int:
 
 def finality(dossier: Dossier) -> str:
     """What the answer rests on, and whether what is open could still move it."""
-    if open_answers(dossier) == len(asked_of(dossier)):
-        return "Nothing is answered yet."
+    if nothing_answered(dossier):
+        return grounds_text(dossier)
     return f"{rests_on(dossier.verdict.basis)} {reach_text(dossier)}".rstrip()
+
+
+def nothing_answered(dossier: Dossier) -> bool:
+    """Whether every check and reason is open."""
+    return open_answers(dossier) == len(asked_of(dossier))
+
+
+def grounds_text(dossier: Dossier) -> str:
+    """What the answer rests on, in a sentence."""
+    if not nothing_answered(dossier):
+        return f"Rests on {grounds(dossier.verdict.basis)}."
+    grades = {figure.grade for way in dossier.ways for figure in way.figures.values()}
+    if dossier.verdict.basis.measured or grades & {"held_out", "measured"}:
+        return "Rests on what was measured; no question of the checklist is answered yet."
+    if grades & {"stated", "computed"}:
+        return "Rests on stated figures; no question of the checklist is answered yet."
+    return "Nothing is answered yet."
 
 
 def reach_text(dossier: Dossier) -> str:
@@ -105,11 +123,12 @@ def reach_text(dossier: Dossier) -> str:
     answers = dossier.reach.answers
     if not (many := open_answers(dossier)):
         return ""
-    if set(answers) <= {"no", "not_yet", "open"}:
-        turn = " turns" if many == 1 else "s turn"
-        return f"Don’t spend on tuning now, whatever the open answer{turn} out to be."
+    what = "open answer" if many == 1 else "open answers"
     if answers == (dossier.verdict.answer,):
-        return f"The open answer{'s' * (many > 1)} can’t change it."
+        return f"The {what} can’t change it."
+    if set(answers) <= {"no", "not_yet", "open"}:
+        words = [ANSWER_WORDS[answer] for answer in answers]
+        return f"The {what} can make it {listing(words, 'or')}, and none of it spends on tuning."
     return f"Still possible: {listing([ANSWER_WORDS[answer] for answer in answers], 'or')}."
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Range, Unknown
@@ -23,6 +22,7 @@ from tuneworthy.report.sections.common import (
     finality,
     flip_lines,
     gates,
+    grounds_text,
     headline,
     no_flip,
     ranged,
@@ -38,8 +38,18 @@ from tuneworthy.report.sections.plan import conditions_text, work_text
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import review_day
 from tuneworthy.report.sections.ways import first_table
-from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
-from tuneworthy.words import capital, day, few, listing, sentence, several, usd
+from tuneworthy.verdict.headline import ANSWER_WORDS, BY_AN_ASSISTANT, OUTCOME_WORDS
+from tuneworthy.words import (
+    capital,
+    counted,
+    cut,
+    day,
+    few,
+    listing,
+    sentence,
+    several,
+    usd,
+)
 
 _FIT = "What doesn’t fit together"
 _MOST = 4
@@ -218,9 +228,9 @@ def turns_facts(dossier: Dossier) -> b.Facts:
 
 
 def turn_text(turn: Turn) -> str:
-    """One change in words."""
-    if turn.to in ("yes", "no"):
-        return f"{turn.what} answered {turn.to}"
+    """One change as a clause that follows *if*."""
+    if turn.path.startswith(("ceiling.", "factors.")):
+        return f"“{turn.what}” is answered {turn.to}"
     return turn.what
 
 
@@ -254,52 +264,95 @@ def fit(dossier: Dossier) -> b.Section:
 def short(dossier: Dossier, case_path: str = "") -> b.Document:
     """The first screen: answer, what to do now, ways against targets, what it rests on."""
     where = argument(case_path) if case_path else "CASE"
-    rows = [*_grounds(dossier), *_clashes(dossier, where)]
-    document = b.Document(
-        dossier.case.name,
+    grounds = [*_grounds(dossier, where), *_clashes(dossier, where), checklist_line(dossier)]
+    answer = ANSWER_WORDS[dossier.verdict.answer]
+    topics = "options | money | plan | why | others | history"
+    name = cut(dossier.case.name, _LONGEST_NAME)
+    return b.Document(
+        "",
         headline(dossier),
         [
-            b.section("now", "", dossier.verdict.now),
             b.section("ways", "", first_table(dossier)),
-            b.section("grounds", "", b.bullets(rows)),
+            b.section("grounds", "", b.bullets(grounds, mark="")),
         ],
-        byline=[byline(dossier)],
-        after=(f"More: tuneworthy show {where} options|money|plan|why|others|history",),
+        after=(
+            f"{name}: {byline(dossier)}",
+            f"More: tuneworthy show {where} {topics}",
+        ),
+        look=_LOOKS.get(dossier.verdict.answer, "strong"),
+        word=capital(answer),
+        lead=dossier.verdict.now.replace("CASE", where),
+        badge=badge(dossier),
     )
-    return replace(document, look=_LOOKS.get(dossier.verdict.answer, "strong"))
 
 
-def _grounds(dossier: Dossier) -> Iterator[str]:
-    """What it rests on, what turns it, what it asks for, and the lesson's count."""
-    yield finality(dossier)
-    turns = [f"{turn_text(t)}: {ANSWER_WORDS[t.answer]}" for t in dossier.verdict.turns[:2]]
-    if turns:
-        yield f"It turns if {listing(turns, 'or if')}."
-    if not isinstance(dossier.ask, Unknown):
-        usd_text = ranged(Range(low=dossier.ask.low, high=dossier.ask.high), usd)
-        hours = hours_text(dossier.ask.hours.low, dossier.ask.hours.high)
-        yield f"Ask now: {usd_text}, {hours}, up to: {dossier.ask.until}."
+_LONGEST_NAME = 60  # characters
+
+
+def badge(dossier: Dossier) -> str:
+    """How many contradictions there are; empty for none."""
+    many = [claim.severity for claim in dossier.challenges].count("contradiction")
+    return counted(many, "contradiction") if many else ""
+
+
+def _grounds(dossier: Dossier, where: str) -> Iterator[str]:
+    """What it rests on, what turns it, what it asks for."""
+    yield f"{grounds_text(dossier)} {turns_sentence(dossier)}"
+    if asked := ask_text(dossier):
+        yield asked
     if dossier.pilot is not None:  # else the words of labs aren't needed
         from tuneworthy.report.sections.lab import card_text
 
         yield f"Pilot: {card_text(dossier.pilot)}"
-    if waiting := unconfirmed_text(dossier):
-        yield f"{sentence(waiting)} Confirm: tuneworthy answer CASE --confirm"
-    yield checklist_line(dossier)
+    if unconfirmed_text(dossier):
+        waiting = next(c.says for c in dossier.verdict.caveats if c.id == BY_AN_ASSISTANT)
+        many, _, _ = waiting.partition(":")
+        yield f"! {sentence(many)} Confirm: tuneworthy answer {where} --confirm"
+
+
+def turns_sentence(dossier: Dossier) -> str:
+    """What would turn the answer, in a sentence."""
+    turns = [turn_text(turn) for turn in dossier.verdict.turns[:_FIRST_TURNS]]
+    if not turns:
+        return "No single change that was tried turns it."
+    return f"It turns if {listing(turns, 'or if')}."
+
+
+_FIRST_TURNS = 2
+
+
+def ask_text(dossier: Dossier) -> str:
+    """What is asked for now, in a line; empty where nothing is."""
+    ask = dossier.ask
+    if isinstance(ask, Unknown):
+        return ""
+    work = hours_text(ask.hours.low, ask.hours.high)
+    until = f" up to “{ask.until}”" if ask.until else ""
+    if not ask.low and ask.high == "open":
+        return f"Ask now{until}: {work}; an hour has no price yet."
+    return f"Ask now{until}: {ranged(Range(low=ask.low, high=ask.high), usd)}, {work}."
 
 
 def _clashes(dossier: Dossier, where: str) -> Iterator[str]:
-    """The heaviest of what doesn't fit together, and where to settle the rest."""
+    """The heaviest of what doesn't fit together, and where to settle it."""
     ranks = list(b.SEVERITIES)
     ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
     for claim in ordered[:_FIRST_CLASHES]:
-        yield f"! {claim.says}"
-    if len(ordered) > _FIRST_CLASHES:
-        rest = few(len(ordered) - _FIRST_CLASHES)
-        yield f"! {rest} more: tuneworthy show {where} why"
+        yield f"! {first_sentence(claim.says)}"
+    if ordered:
+        rest = len(ordered) - _FIRST_CLASHES
+        more = f"{few(rest)} more, and what settles them" if rest > 0 else "What settles it"
+        yield f"! {capital(more)}: tuneworthy show {where} why"
 
 
 _FIRST_CLASHES = 2
+_LONGEST_CLASH = 180  # characters
+
+
+def first_sentence(text: str) -> str:
+    """What a statement says first; the rest stands where it is told in full."""
+    says, stop, rest = text.partition(". ")
+    return cut(f"{says}." if stop and rest else says, _LONGEST_CLASH)
 
 
 def checklist_line(dossier: Dossier) -> str:

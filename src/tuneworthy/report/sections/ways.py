@@ -15,9 +15,11 @@ from tuneworthy.model.ways import Figure, FigureId, WayResult
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.common import NOT_KNOWN, a_month, about, ranged
 from tuneworthy.report.sections.plan import need_text
+from tuneworthy.report.width import WIDEST, columns
 from tuneworthy.words import (
     capital,
     count,
+    cut,
     few,
     listing,
     number,
@@ -118,32 +120,61 @@ def _wanted(dossier: Dossier) -> list[str]:
         if isinstance(limit, Unknown | Range):
             cells.append("–")
             continue
-        bound = "at least " if target == "quality" else "at most "
+        bound = "at least " if target == "quality" else ""
         cells.append(f"{bound}{write(limit)}{unit}")
     private = dossier.targets["privacy"].limit
     return [*cells, "–" if isinstance(private, Unknown) else "inside", ""]
 
 
 def first_rows(dossier: Dossier) -> list[WayResult]:
-    """The ways of the first screen: what is enough, what runs, the best known, and what to try."""
+    """The ways of the first screen: what is enough, what runs, the best known, and what to try.
+
+    Of kinds of tuning the best one alone is shown.
+    """
     ways = dossier.ways
     steps = () if isinstance(dossier.recommendation, Unknown) else dossier.recommendation.steps
-    advised = {step.way for step in steps}
+    advised = [step.way for step in steps]
     shown = known_ways(ways)[: MOST_ROWS - 2]
-    shown += [way for way in ways if way.id in advised and way not in shown]
-    shown += [way for way in to_try(ways) if way not in shown]
-    return shown[:MOST_ROWS]
+    trying = [way for way in ways if way.id in advised]
+    trying += [way for way in to_try(ways) if way.kind != "tuning"]
+    fresh = dict.fromkeys(way.id for way in trying)
+    tuning = next((way for way in ways if way.kind == "tuning" and way.state == "untried"), None)
+    by_id = {way.id: way for way in ways}
+    left = MOST_ROWS - len(shown) - (tuning is not None and tuning.id not in advised)
+    taken = {way.id for way in shown}
+    shown += [by_id[name] for name in fresh if name not in taken][:left]
+    if tuning is not None and tuning not in shown and len(shown) < MOST_ROWS:
+        shown.append(tuning)
+    return shown
 
 
 def first_table(dossier: Dossier) -> b.Table:
     """The ways against the targets, as the first screen has them."""
-    rows: list[list[str]] = [["wanted", *_wanted(dossier)]]
     decisive = _decisive(dossier)
-    for way in first_rows(dossier):
-        mark = "> " if way.id == decisive else ""
-        rows.append([f"{mark}{way.title}", *_cells(way), _from(way)])
-    titles = f"Way | #Quality | #p95 | #Bill{a_month(dossier)} | Private | From"
-    return b.table("Ways against the targets", titles, rows, quiet=True)
+    shown = first_rows(dossier)
+    rows = [["wanted", *_wanted(dossier)]]
+    rows += [[_title_in_short(way), *_cells(way), _from_in_short(way)] for way in shown]
+    places = [place for place, way in enumerate(shown, start=1) if way.id == decisive]
+    month = "" if dossier.one_off else "per month"
+    titles = f" | #quality | #p95 | #{month or 'bill'} | private | from"
+    caption = "Ways against the targets"
+    return b.table(caption, titles, rows, quiet=True, chosen=places[0] if places else None)
+
+
+_LONGEST_TITLE = 34  # characters
+
+
+def _title_in_short(way: WayResult) -> str:
+    """The title with the name of a model alone, without who serves it."""
+    _, colon, name = way.model.partition(":")
+    title = way.title.replace(way.model, name) if colon and name else way.title
+    return cut(title, _LONGEST_TITLE)
+
+
+def _from_in_short(way: WayResult) -> str:
+    """The same without a word that a narrow terminal has no room for."""
+    says = _from(way)
+    return says.removesuffix(" cases") if columns() < WIDEST else says
 
 
 def _decisive(dossier: Dossier) -> str:
