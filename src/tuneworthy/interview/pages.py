@@ -222,7 +222,7 @@ def rest_page(dossier: Dossier, framework: Framework, offers: Sequence[OpenPart]
     page = Sheet("").add(common.title_line(dossier), "strong", "")
     page.add(stays_text(dossier, framework, whole=True), first="")
     if dossier.challenges:
-        many = counted(len(dossier.challenges), "thing")
+        many = common.tally(dossier.challenges)
         page.add(f"What doesn't fit together or needs proof: {many}, in the report.", first="")
     rows = list[tuple[str, str]]()
     for offer in offers:
@@ -251,7 +251,7 @@ def closing_page(dossier: Dossier, case_path: str) -> Sheet:
         ("Ceiling", common.ceiling_text(dossier)),
         ("For", common.reasons_text(dossier, "indicator")),
         ("Against", common.reasons_text(dossier, "anti_indicator")),
-        ("Score", f"{common.strength_text(dossier)}; by the count: {OUTCOME_WORDS[count_of]}"),
+        ("Score", f"{common.strength_text(dossier)}; by the checklist: {OUTCOME_WORDS[count_of]}"),
         ("Next", dossier.verdict.now.removeprefix("Now: ")),
     )
     page.lines(table([(name, safe(what)) for name, what in walk]))
@@ -307,5 +307,5 @@ def rest(dossier: Dossier, framework: Framework) -> tuple[str, str]:
 def doubts(dossier: Dossier) -> str:
     """How many things don't fit together; empty for none."""
     many = len(dossier.challenges)
-    verb = "doesn’t" if many == 1 else "don’t"
-    return sentence(f"{several(many, 'thing')} {verb} fit together") if many else ""
+    verb = "is" if many == 1 else "are"
+    return sentence(f"{common.tally(dossier.challenges)} {verb} to settle") if many else ""

@@ -39,6 +39,7 @@ from tuneworthy.words import counted, cut, day, interval_text, limit_text
 if TYPE_CHECKING:
     from tuneworthy.model.lab import ArmResult
     from tuneworthy.model.precedents import Precedent
+from tuneworthy.model.ways import WayResult
 
 Spec = dict[str, Any]  #: A part of a chart in Vega-Lite.
 
@@ -307,6 +308,22 @@ def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
         if not isinstance(quality := result.quality, Unknown)
     ]
     return by_title("board", rows[:_MOST_ROWS], target=target)
+
+
+def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
+    """Ways whose quality is known, the best on top, with the target; nothing for a single one."""
+    rows: list[dict[str, Any]] = []
+    for way in known:
+        quality = way.figures["quality"]
+        if isinstance(quality.value, Unknown):
+            continue
+        low = quality.value if isinstance(quality.low, Unknown) else quality.low
+        high = quality.value if isinstance(quality.high, Unknown) else quality.high
+        met = bool(way.admissible) and set(way.admissible.values()) == {"met"}
+        row: dict[str, Any] = {"title": way.title, "value": quality.value, "low": low, "high": high}
+        rows.append({**row, "look": "met" if met else "open"})
+    rows.sort(key=lambda row: -row["value"])
+    return by_title("ways", rows[:_MOST_ROWS], target=target) if len(rows) > 1 else None
 
 
 def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) -> Drawing | None:

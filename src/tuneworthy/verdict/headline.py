@@ -107,10 +107,12 @@ def _hours(step: Step) -> str:
 
 def grounds(basis: Basis) -> str:
     """What the answer rests on."""
-    stated = basis.stated + basis.assumed
+    statements = several(basis.stated + basis.assumed, "statement")
+    if basis.assumed:
+        statements += f" ({few(basis.assumed)} inferred)"
     if not basis.measured:
-        return f"{several(stated, 'statement')} and nothing measured"
-    return f"{several(stated, 'statement')} and {several(basis.measured, 'measurement')}"
+        return f"{statements} and nothing measured"
+    return f"{statements} and {several(basis.measured, 'measurement')}"
 
 
 def rests_on(basis: Basis) -> str:
@@ -118,7 +120,7 @@ def rests_on(basis: Basis) -> str:
     says = f"Rests on {grounds(basis)}"
     turning = len(basis.turning)
     if not turning:
-        return f"{says}; no single answer changes it."
+        return f"{says}; no single answer to the checklist changes it."
     alone = {1: "one answer", 2: "either of two answers"}.get(turning, f"any one of {few(turning)}")
     return f"{says}; {alone}, given otherwise, would change it."
 

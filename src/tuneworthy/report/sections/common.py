@@ -16,6 +16,7 @@ from tuneworthy.model.dossier import (
     FactorResult,
     FlipResult,
     Source,
+    Turn,
 )
 from tuneworthy.report import blocks as b
 from tuneworthy.report.charts import Drawing, looks
@@ -226,7 +227,10 @@ def ceiling_text(dossier: Dossier) -> str:
     if not checks:
         return "not asked by this framework"
     done = sum(check.state == "yes" for check in checks)
-    parts = [f"{named('ceiling')[dossier.ceiling.reached]}, {done} of {len(checks)} checks done"]
+    reached = named("ceiling")[dossier.ceiling.reached]
+    if dossier.ceiling.reached == "yes" and "measured" not in {check.source for check in checks}:
+        reached = "claimed"
+    parts = [f"{reached}, {done} of {len(checks)} checks done"]
     for state, what in (("no", "not done"), ("unknown", "not answered")):
         titles = [check.title for check in checks if check.state == state]
         parts += [f"{what}: {listing(titles)}"] if titles else []
@@ -262,6 +266,16 @@ def possible_text(dossier: Dossier) -> str:
     return listing(still, "or")
 
 
+NOTHING_TURNS = "No single change that was tried turns it."
+
+
+def turn_text(turn: Turn) -> str:
+    """One change as a clause that follows *if*."""
+    if turn.path.startswith(("ceiling.", "factors.")):
+        return f"“{turn.what}” is answered {turn.to}"
+    return turn.what
+
+
 def source_words(state: State, source: Source) -> str:
     if source == "measured":
         return "data"
@@ -277,8 +291,8 @@ def title(name: str, dossier: Dossier) -> str:
 
 def gates(dossier: Dossier) -> b.Part:
     rows = ((GATES[gate.id], gate.state, sentence(gate.why)) for gate in dossier.verdict.gates)
-    caption, titles = "Questions to settle before money is spent", "Question | ?Answer | Because"
-    return b.part("Before money is spent (gates)", b.table(caption, titles, rows, quiet=True))
+    caption, titles = "What has to be so before it goes live", "Condition | ?Holds | Because"
+    return b.part("Before a tuned model goes live", b.table(caption, titles, rows, quiet=True))
 
 
 def unfit(

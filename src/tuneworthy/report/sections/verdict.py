@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import CaseDecision
-from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult, Turn
+from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
     GATES,
+    NOTHING_TURNS,
     byline,
     captioned,
     ceiling_text,
@@ -30,6 +31,7 @@ from tuneworthy.report.sections.common import (
     tally,
     target_texts,
     title,
+    turn_text,
     unconfirmed_text,
     value_text,
 )
@@ -46,6 +48,7 @@ from tuneworthy.words import (
     day,
     few,
     listing,
+    plain,
     sentence,
     several,
     usd,
@@ -62,9 +65,9 @@ def memo(dossier: Dossier) -> Iterator[b.Fact]:
     yield from _ask(dossier)
     phases = () if isinstance(dossier.plan, Unknown) else dossier.plan.phases
     first = [phase for phase in phases if phase.id == "simpler"]
-    of = " of that" * bool(conditions_text(dossier))
-    costs = " ".join(f"{work_text(p.hours, p.usd)}{of}, until {day(p.end)}." for p in first)
-    yield b.Fact("Next step", dossier.verdict.now, costs, "plan")
+    costs = " ".join(f"It takes {work_text(p.hours, p.usd)}, until {day(p.end)}." for p in first)
+    now = sentence(dossier.verdict.now.removeprefix("Now: "))
+    yield b.Fact("Next step", now, costs, "plan")
     if targets := listing([*target_texts(dossier).values()]):
         yield b.Fact("Targets", sentence(targets))
     yield from _pays(dossier)
@@ -184,7 +187,7 @@ def checklist(dossier: Dossier, *, folded: bool = False) -> b.Section:
     if not isinstance(dossier.precedents, Unknown):
         rows.append(("Record", record_text(dossier.precedents)))
         rows.append(("Others", others_text(dossier.precedents)))
-    title = "The lesson’s checklist"
+    title = f"The {plain(dossier.framework.name)}’s checklist"
     facts = b.facts(rows)
     return b.section("checklist", title, b.fold("Show the count", facts) if folded else facts)
 
@@ -203,7 +206,7 @@ def change(dossier: Dossier, questions: int | None = None) -> b.Section:
     return b.section(
         "change",
         "What would change it",
-        turns_table(dossier) or "Nothing that was tried turns the answer by itself.",
+        turns_table(dossier) or NOTHING_TURNS,
         f"One of these alone would change the answer: {listing(names)}." if names else "",
         b.table(caption, "If | The count is", rows) if pairs else no_flip(dossier),
         _questions(dossier, questions) if dossier.next_questions else None,
@@ -225,13 +228,6 @@ def turns_facts(dossier: Dossier) -> b.Facts:
         (capital(ANSWER_WORDS[turn.answer]), sentence(turn_text(turn)))
         for turn in dossier.verdict.turns
     )
-
-
-def turn_text(turn: Turn) -> str:
-    """One change as a clause that follows *if*."""
-    if turn.path.startswith(("ceiling.", "factors.")):
-        return f"“{turn.what}” is answered {turn.to}"
-    return turn.what
 
 
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
@@ -314,7 +310,7 @@ def turns_sentence(dossier: Dossier) -> str:
     """What would turn the answer, in a sentence."""
     turns = [turn_text(turn) for turn in dossier.verdict.turns[:_FIRST_TURNS]]
     if not turns:
-        return "No single change that was tried turns it."
+        return NOTHING_TURNS
     return f"It turns if {listing(turns, 'or if')}."
 
 
@@ -363,4 +359,5 @@ def checklist_line(dossier: Dossier) -> str:
     of_against = f"{counts.anti_indicators} of {kinds.count('anti_indicator')} against"
     score = value_text(dossier.rules.score.value)
     outcome = OUTCOME_WORDS[dossier.verdict.outcome]
-    return f"The lesson’s checklist: {of_for}, {of_against}, score {score}: {outcome}."
+    name = plain(dossier.framework.name)
+    return f"The {name}’s checklist: {of_for}, {of_against}, score {score}: {outcome}."

@@ -13,7 +13,8 @@ from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework, Services, TargetId
 from tuneworthy.model.ways import Figure, FigureId, WayResult
 from tuneworthy.report import blocks as b
-from tuneworthy.report.sections.common import NOT_KNOWN, a_month, about, ranged
+from tuneworthy.report import charts
+from tuneworthy.report.sections.common import NOT_KNOWN, a_month, about, captioned, ranged
 from tuneworthy.report.sections.plan import need_text
 from tuneworthy.report.width import WIDEST, columns
 from tuneworthy.words import (
@@ -58,6 +59,14 @@ def to_try(ways: Sequence[WayResult]) -> list[WayResult]:
 
 
 _MAY_HELP = ("likely", "possible")
+
+
+def advised_ways(dossier: Dossier) -> list[WayResult]:
+    """Untried ways that the recommendation names, and then the others that may help."""
+    steps = () if isinstance(dossier.recommendation, Unknown) else dossier.recommendation.steps
+    untried = {way.id: way for way in dossier.ways if way.state == "untried"}
+    named = [untried[step.way] for step in steps if step.way in untried]
+    return [*named, *(way for way in to_try(dossier.ways) if way not in named)]
 
 
 def known_ways(ways: Sequence[WayResult]) -> list[WayResult]:
@@ -136,7 +145,7 @@ def first_rows(dossier: Dossier) -> list[WayResult]:
     advised = [step.way for step in steps]
     shown = known_ways(ways)[: MOST_ROWS - 2]
     trying = [way for way in ways if way.id in advised]
-    trying += [way for way in to_try(ways) if way.kind != "tuning"]
+    trying += [way for way in advised_ways(dossier) if way.kind != "tuning"]
     fresh = dict.fromkeys(way.id for way in trying)
     tuning = next((way for way in ways if way.kind == "tuning" and way.state == "untried"), None)
     by_id = {way.id: way for way in ways}
@@ -188,23 +197,31 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
     """Every way: known ones with their figures, then what could be tried, and the rest folded."""
     ways = dossier.ways
     known = known_ways(ways)
-    trying = to_try(ways)
-    tunings = [way for way in ways if way.kind == "tuning" and way not in trying]
+    trying = [way for way in advised_ways(dossier) if way.kind != "tuning"]
+    tunings = [way for way in ways if way.kind == "tuning"]
     rest = [way for way in ways if way not in (*known, *trying, *tunings)]
     around = b.fold if folded else b.part
     advice = dossier.recommendation
-    more = capital(f"{several(len(rest), 'other way')}, and why they don’t help here")
+    more = capital(f"{several(len(rest), 'other way')}, and why they aren’t advised here")
     return b.section(
         "ways",
         _TITLE,
         b.Todo(advice.ask, "No recommendation was worked out.")
         if isinstance(advice, Unknown)
         else b.Prose(advice.says, "lead"),
-        _known_table(dossier, known),
+        _known_part(dossier, known),
         _trying_table("What could be tried, the best first", trying),
         _trying_table("Ways of tuning", tunings),
         around(more, _because_table("Other ways", rest)) if rest else None,
     )
+
+
+def _known_part(dossier: Dossier, ways: Sequence[WayResult]) -> b.Block:
+    """The table of what is known, with its picture where several ways were scored."""
+    table = _known_table(dossier, ways)
+    limit = dossier.targets["quality"].limit
+    target = limit if isinstance(limit, float | int) else None
+    return captioned(charts.ways(ways, target), table, table_is="open") or table
 
 
 def _known_table(dossier: Dossier, ways: Sequence[WayResult]) -> b.Table:
@@ -233,7 +250,7 @@ def _meets(way: WayResult) -> str:
 def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
     rows = [
         (
-            b.Cell(way.title, plain(way.kind), id=f"way-{way.id}"),
+            b.Cell(way.title, id=f"way-{way.id}"),
             way.chance_word or NOT_KNOWN,
             ranged(way.to_try.hours, lambda value: count(round(value)), " h"),
             sentence(way.because),
@@ -277,7 +294,7 @@ def document(
     more: bool = False,
 ) -> b.Document:
     """Every way; with the services that tune, also models and who takes new work."""
-    trying = to_try(dossier.ways)
+    trying = advised_ways(dossier)
     command = f"tuneworthy show {argument(case_path) if case_path else 'CASE'} options"
     split = any(way.id == "decomposition" for way in trying)
     known = several(len(known_ways(dossier.ways)), "way")
