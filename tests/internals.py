@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from tuneworthy.verdict.approaches import approaches
-
 from faulty import Fake, Manners
 from tuneworthy import cli as cli_module
 from tuneworthy import cli as cli_room
@@ -14,6 +12,9 @@ from tuneworthy import errors as errors_room
 from tuneworthy import pipeline as pipeline_room
 from tuneworthy import scoring as scoring_room
 from tuneworthy import words as words_room
+from tuneworthy.answers import count as answers_count
+from tuneworthy.answers import facts as answers_facts
+from tuneworthy.answers import weigh as answers_weigh
 from tuneworthy.cases import judging as cases_judging
 from tuneworthy.cases import portfolio as cases_portfolio
 from tuneworthy.cases import reports as workspace_reports
@@ -110,6 +111,7 @@ from tuneworthy.model import lab as model_lab
 from tuneworthy.model import pilot as model_pilot
 from tuneworthy.model import precedents as model_precedents
 from tuneworthy.model import training as model_training
+from tuneworthy.model import ways as model_ways
 from tuneworthy.model.base import Range, State, Unknown, digest
 from tuneworthy.model.case import Materials, Model, PromptVariant, Term, TokenPrice, VoiceSamples
 from tuneworthy.model.dossier import Recommendation
@@ -150,6 +152,7 @@ from tuneworthy.report.sections import lab as section_lab
 from tuneworthy.report.sections import money as sections_money
 from tuneworthy.report.sections import plan as sections_plan
 from tuneworthy.report.sections import precedents as sections_precedents
+from tuneworthy.report.sections import verdict as sections_verdict
 from tuneworthy.report.sections import ways as sections_ways
 from tuneworthy.report.sections.common import headline
 from tuneworthy.report.sections.framework import models_dict, models_report
@@ -202,9 +205,7 @@ from tuneworthy.training import trainers as training_trainers
 from tuneworthy.training.hosted import HostedTrainer
 from tuneworthy.training.trainers import TrainingWork
 from tuneworthy.training.watch import watch
-from tuneworthy.answers import facts as answers_facts
-from tuneworthy.answers import count as answers_count
-from tuneworthy.answers import weigh as answers_weigh
+from tuneworthy.verdict.approaches import approaches
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.web import app as web_app
 from tuneworthy.web import guard as web_guard

@@ -337,7 +337,8 @@ def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) ->
     lines = {} if up is None or net is None else {"stated": net}
     if lines and net is not None and run is not None and theirs is not None:
         lines["table"] = net + run - theirs
-    marks = {"possible": money.break_even_months.p50}
+    paid = (month.month for month in drawn.curve if month.month and month.p50 >= 0)
+    marks: dict[str, float | str] = {"possible": next(paid, "never")}
     for name, monthly in lines.items():
         for row in rows:
             row[name] = monthly * row["month"] - (up or 0.0)
@@ -345,7 +346,7 @@ def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) ->
     back = [
         {"month": month, "back": name, "of": name}
         for name, month in marks.items()
-        if isinstance(month, float) and month <= drawn.horizon_months
+        if not isinstance(month, str) and month <= drawn.horizon_months
     ]
     leads = {n: [Destination(facts[at], f"#{at}")] for n in marks if (at := f"back-{n}") in facts}
     return Drawing("fan", rows + back, leads=leads) if rows else None

@@ -63,6 +63,7 @@ _ROWS = {"Ceiling": ("ceiling", "today.quality"), "Pays back": ("economics", "to
 def memo(dossier: Dossier) -> Iterator[b.Fact]:
     """What somebody who decides has to know: the ask, when to stop, how sure that is."""
     yield from _ask(dossier)
+    yield from _stop_rule(dossier)
     phases = () if isinstance(dossier.plan, Unknown) else dossier.plan.phases
     first = [phase for phase in phases if phase.id == "simpler"]
     costs = " ".join(f"It takes {work_text(p.hours, p.usd)}, until {day(p.end)}." for p in first)
@@ -83,7 +84,7 @@ def memo(dossier: Dossier) -> Iterator[b.Fact]:
 
 def _ask(dossier: Dossier) -> Iterator[b.Fact]:
     """The money or the hours that are asked for now, until when, and what ends it."""
-    plan, money, verdict = dossier.plan, dossier.investment, dossier.verdict
+    plan, money = dossier.plan, dossier.investment
     if isinstance(plan, Unknown):
         yield b.Fact("Ask", "Nothing yet.", sentence(plan.ask))
         return
@@ -100,9 +101,17 @@ def _ask(dossier: Dossier) -> Iterator[b.Fact]:
     if before := conditions_text(dossier):
         then += f". Conditions to settle aren’t in it: {before}"
     yield b.Fact("Ask now", amount, f"until {until}{then}.", "money")
-    ends = [turn for turn in verdict.turns if turn.answer == "no"]
+
+
+def _stop_rule(dossier: Dossier) -> Iterator[b.Fact]:
+    """What ends it: a pilot that doesn't reach its aim, and what turns the answer into a no."""
+    verdict = dossier.verdict
+    ends = [turn_text(turn) for turn in verdict.turns if turn.answer == "no"][:_MOST]
+    if verdict.answer == "pilot" and not isinstance(dossier.recommendation, Unknown):
+        aims = [step.stop_when for step in dossier.recommendation.steps if step.way]
+        ends[:0] = [f"the pilot doesn’t show that {aims[-1]}"] if aims else []
     if ends:
-        yield b.Fact("Stop rule", sentence(listing([turn.what for turn in ends[:_MOST]], "or")))
+        yield b.Fact("Stop rule", sentence(f"stop if {listing(ends, 'or if')}"))
 
 
 def _pays(dossier: Dossier) -> Iterator[b.Fact]:
