@@ -840,8 +840,8 @@ def test_changing_the_target_changes_the_verdict_and_sends_nothing(tmp_path: Pat
     assert (high, low, still) == ("yes", "no", sent)
     factor = above.factors["success_with_prompts"], below.factors["success_with_prompts"]
     assert [(one.state, one.source) for one in factor] == [("no", "measured"), ("yes", "measured")]
-    assert above.verdict.action != below.verdict.action
-    assert below.verdict.action == "keep_prompting"
+    assert above.verdict.answer != below.verdict.answer
+    assert (below.verdict.answer, below.verdict.rule) == ("no", "met")
     assert not isinstance(below.evidence, Unknown)
     (evidence,) = (one for one in tuple(below.evidence) if one.id == "success_share")
     assert evidence.source.startswith("ceiling lab: careful · fake:one")

@@ -134,8 +134,8 @@ def test_an_option_of_a_package_is_judged_by_its_rule(site: Path) -> None:
     asked = ("decide", "case", "--framework", "acme.yaml", "--format", "json", *DAY)
     done = tuneworthy(site, *asked)
     assert done.returncode == 0, done.stderr
-    options = {each["id"]: each for each in json.loads(done.stdout)["options"]}
-    assert options["review_queue"]["because"].startswith("321 cases are there")
+    ways = {each["id"]: each for each in json.loads(done.stdout)["ways"]}
+    assert ways["review_queue"]["because"].startswith("321 cases are there")
 
 
 @pytest.mark.parametrize(

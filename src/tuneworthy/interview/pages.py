@@ -125,7 +125,7 @@ def answer_line(before: Dossier, after: Dossier) -> str:
 
 def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
     """What an answer comes to, and what it moved."""
-    was, now, newly = before.verdict, after.verdict, is_settled(after) > is_settled(before)
+    was, now, newly = before.verdict, after.verdict, common.is_settled(after) > common.is_settled(before)
     texts = [answer_line(before, after)]
     if newly:
         texts = [f"Settled for today: {ANSWER_WORDS[now.answer]}."]
@@ -139,16 +139,10 @@ def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
     return " ".join(filter(None, texts))
 
 
-def is_settled(dossier: Dossier) -> bool:
-    """Whether no open answer could make it another answer today."""
-    answers = set(dossier.reach.answers)
-    return answers == {dossier.verdict.answer} or answers <= {"no", "not_yet", "open"}
-
-
 def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
     """What is still possible; where nothing is today, what the missing checks would change."""
     after = if_done(dossier, framework)
-    if not is_settled(dossier) or after is None:
+    if not common.is_settled(dossier) or after is None:
         return common.reach_text(dossier)
     done = f"the missing {'check' if len(after.missing) == 1 else 'checks'}"
     if not after.depends:
@@ -252,7 +246,7 @@ def closing_page(dossier: Dossier, case_path: str) -> Sheet:
         ("For", common.reasons_text(dossier, "indicator")),
         ("Against", common.reasons_text(dossier, "anti_indicator")),
         ("Score", f"{common.strength_text(dossier)}; by the checklist: {OUTCOME_WORDS[count_of]}"),
-        ("Next", dossier.verdict.now.removeprefix("Now: ")),
+        ("Next", dossier.verdict.now.removeprefix("Now: ").replace("CASE", path)),
     )
     page.lines(table([(name, safe(what)) for name, what in walk]))
     page.lines(["", "All answers are in the case file. To go on:"])

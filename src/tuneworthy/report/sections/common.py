@@ -119,18 +119,35 @@ def grounds_text(dossier: Dossier) -> str:
     return "Nothing is answered yet."
 
 
+def is_settled(dossier: Dossier) -> bool:
+    """Whether it is known that no open answer makes it one that spends on tuning today.
+
+    Where only single answers were tried, that is known of the count alone.
+    """
+    by_count = dossier.verdict.rule == "no_target" and dossier.verdict.final
+    if not (dossier.reach.exact or by_count):
+        return False
+    answers = set(dossier.reach.answers)
+    return answers == {dossier.verdict.answer} or answers <= {"no", "not_yet", "open"}
+
+
 def reach_text(dossier: Dossier) -> str:
     """What open answers could still make of it; empty where nothing is open."""
     answers = dossier.reach.answers
-    if not (many := open_answers(dossier)):
+    many = open_answers(dossier)
+    if not many:
         return ""
+    words = listing([ANSWER_WORDS[answer] for answer in answers], "or")
+    if not dossier.reach.exact:
+        if len(answers) == 1:
+            return "No open answer alone changes it."
+        return f"Still possible: {words}, at least."
     what = "open answer" if many == 1 else "open answers"
-    if answers == (dossier.verdict.answer,):
+    if len(answers) == 1:
         return f"The {what} can’t change it."
-    if set(answers) <= {"no", "not_yet", "open"}:
-        words = [ANSWER_WORDS[answer] for answer in answers]
-        return f"The {what} can make it {listing(words, 'or')}, and none of it spends on tuning."
-    return f"Still possible: {listing([ANSWER_WORDS[answer] for answer in answers], 'or')}."
+    if is_settled(dossier):
+        return f"The {what} can make it {words}, and none of it spends on tuning."
+    return f"Still possible: {words}."
 
 
 def unconfirmed_text(dossier: Dossier) -> str:

@@ -26,6 +26,7 @@ from tuneworthy.report.sections.common import (
     grounds_text,
     headline,
     no_flip,
+    nothing_answered,
     ranged,
     strength_text,
     tally,
@@ -305,6 +306,10 @@ def _grounds(dossier: Dossier, where: str) -> Iterator[str]:
     yield f"{grounds_text(dossier)} {turns_sentence(dossier)}"
     if asked := ask_text(dossier):
         yield asked
+    if dossier.next_questions and _asks_on(dossier):
+        first = dossier.next_questions[0]
+        command = f"tuneworthy answer {where} {first.factor}=yes (or no)"
+        yield f"Answer next: {first.ask} {command}"
     if dossier.pilot is not None:  # else the words of labs aren't needed
         from tuneworthy.report.sections.lab import card_text
 
@@ -313,6 +318,14 @@ def _grounds(dossier: Dossier, where: str) -> Iterator[str]:
         waiting = next(c.says for c in dossier.verdict.caveats if c.id == BY_AN_ASSISTANT)
         many, _, _ = waiting.partition(":")
         yield f"! {sentence(many)} Confirm: tuneworthy answer {where} --confirm"
+
+
+def _asks_on(dossier: Dossier) -> bool:
+    """Whether the next question of the checklist is worth a line beside what to do now."""
+    verdict = dossier.verdict
+    if verdict.rule == "no_target":
+        return not verdict.final
+    return nothing_answered(dossier) and verdict.answer not in ("no", "yes")
 
 
 def turns_sentence(dossier: Dossier) -> str:
