@@ -125,7 +125,9 @@ def answer_line(before: Dossier, after: Dossier) -> str:
 
 def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
     """What an answer comes to, and what it moved."""
-    was, now, newly = before.verdict, after.verdict, common.is_settled(after) > common.is_settled(before)
+    was = before.verdict
+    now = after.verdict
+    newly = common.is_settled(after) and not common.is_settled(before)
     texts = [answer_line(before, after)]
     if newly:
         texts = [f"Settled for today: {ANSWER_WORDS[now.answer]}."]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import CaseDecision
-from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult
+from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult, TuningAnswer
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
@@ -233,11 +233,16 @@ def turns_table(dossier: Dossier) -> b.Table | None:
 
 
 def turns_facts(dossier: Dossier) -> b.Facts:
-    """The same as lines, for a page."""
-    return b.facts(
-        (capital(ANSWER_WORDS[turn.answer]), sentence(turn_text(turn)))
-        for turn in dossier.verdict.turns
-    )
+    """The same as lines, one for each answer, for a page."""
+    then: dict[TuningAnswer, list[str]] = {}
+    for turn in dossier.verdict.turns:
+        then.setdefault(turn.answer, []).append(turn_text(turn))
+    rows = []
+    for answer, texts in then.items():
+        left = len(texts) - _FIRST_TURNS
+        shown = texts[:_FIRST_TURNS] + [f"one of {few(left)} more is so"] * (left > 0)
+        rows.append((capital(ANSWER_WORDS[answer]), sentence(f"if {listing(shown, 'or if')}")))
+    return b.facts(rows)
 
 
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
