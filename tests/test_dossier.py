@@ -22,7 +22,7 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*/case.yaml"))
 TOP = [
     "schema", "case", "framework", "as_of", "seed", "ceiling", "signals", "factors", "counts",
     "rules", "strength", "stages", "verdict", "distribution", "bounds", "flips", "next_questions",
-    "challenges", "approaches", "options", "investment", "precedents", "plan", "evidence",
+    "challenges", "approaches", "ways", "investment", "precedents", "plan", "evidence",
 ]  # fmt: skip
 
 
@@ -43,6 +43,7 @@ def test_the_published_names_are_there_in_their_order(task_api: dict[str, Any]) 
         "recommendation",
         "series",
         "targets",
+        "ask",
         "reach",
     }
     shapes = {
@@ -55,7 +56,9 @@ def test_the_published_names_are_there_in_their_order(task_api: dict[str, Any]) 
     }
     for name, keys in shapes.items():
         assert set(task_api[name]) == keys
-    verdict = {"outcome", "final", "leaning", "action", "summary", "gates", "caveats"}
+    verdict = {"outcome", "final", "leaning", "summary", "gates", "caveats", "answer", "headline",
+        "now", "rule", "because", "conditions", "turns", "basis",
+    }  # fmt: skip
     assert verdict <= set(task_api["verdict"])
     assert {"state", "value", "source"} <= set(task_api["ceiling"]["checks"]["few_shot"])
     assert {"state", "source", "note"} <= set(task_api["signals"]["latency"])
@@ -86,10 +89,8 @@ def test_the_worked_example_comes_out_to_the_letter(task_api: dict[str, Any]) ->
     assert task_api["rules"]["score"] == {"value": 0.4, "denominator": 10, "band": "moderate"}
     assert task_api["strength"] == {"low": "moderate", "high": "strong"}
     verdict = task_api["verdict"]
-    assert (verdict["outcome"], verdict["final"], verdict["action"]) == (
-        "fine_tune_candidate", True, "pilot",
-    )  # fmt: skip
-    assert verdict["summary"] == "by the lesson's count: fine-tune candidate."
+    assert (verdict["outcome"], verdict["final"]) == ("fine_tune_candidate", True)
+    assert verdict["summary"] == "By the lesson's checklist: fine-tune candidate."
     assert verdict["answer"] == "pilot"
     assert [step["option"] for step in task_api["recommendation"]["steps"]][-1] == (
         "supervised_fine_tuning"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from internals import (
+    Recommendation,
     framework_of,
     interview_pages,
     next_ask,
@@ -58,7 +59,8 @@ def wide(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def screen(dossier: Dossier, path: str) -> list[str]:
-    return render(dossier, "text", case_path=path).rstrip("\n").split("\n")
+    text: str = render(dossier, "text", case_path=path)
+    return text.rstrip("\n").split("\n")
 
 
 @pytest.mark.parametrize("path", GALLERY + EXPERTS, ids=lambda path: path.parent.name)
@@ -150,13 +152,16 @@ def test_an_answer_that_is_given_is_never_said_to_change_nothing() -> None:
 @pytest.mark.parametrize("path", GALLERY + EXPERTS, ids=lambda path: path.parent.name)
 def test_what_the_first_step_is_about_is_shown_and_marked(path: Path) -> None:
     dossier = judged(path)
-    steps = getattr(dossier.recommendation, "steps", ())
+    assert isinstance(dossier.recommendation, Recommendation)
+    first, *_ = dossier.recommendation.steps
     shown = [way.id for way in sections_ways.first_rows(dossier)]
     assert len(shown) <= sections_ways.MOST_ROWS
     assert len(shown) == len(set(shown))
     assert "now" in shown
-    if steps[0].way:
-        assert shown[sections_ways.first_table(dossier).chosen - 1] == steps[0].way
+    marked = sections_ways.first_table(dossier).chosen
+    assert (marked is not None) is bool(first.way)
+    if marked is not None:
+        assert shown[marked - 1] == first.way
 
 
 def test_nobody_is_named_as_the_source_of_what_is_unknown() -> None:
