@@ -175,6 +175,7 @@ from tuneworthy.report.sections import lab as section_lab
 from tuneworthy.report.sections import money as sections_money
 from tuneworthy.report.sections import plan as sections_plan
 from tuneworthy.report.sections import precedents as sections_precedents
+from tuneworthy.report.sections import verdict as sections_verdict
 from tuneworthy.report.sections import ways as sections_ways
 from tuneworthy.report.sections.common import headline
 from tuneworthy.report.sections.framework import models_dict, models_report

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from internals import Range, Recommendation, Unknown, answers_facts, model_dossier
+from internals import Range, Recommendation, Unknown, model_dossier, model_ways
 from tuneworthy import Dossier
 
 ASK = "ask whoever knows"
 
 
 def full(dossier: Dossier, say: str = "") -> Dossier:
-    """The dossier with options, a recommendation, money, chances and a plan.
+    """The dossier with ways, a recommendation, money, chances and a plan.
 
     Args:
         dossier: Any whose money is known.
@@ -31,13 +31,14 @@ def full(dossier: Dossier, say: str = "") -> Dossier:
     )
     return dossier.model_copy(
         update={
-            "options": options(say),
+            "ways": ways(say),
             "recommendation": Recommendation(
                 choice="both",
                 options=("caching", "hybrid"),
                 steps=(
                     model_dossier.Step(
                         option="caching",
+                        way="caching",
                         title=f"{say}prompt caching",
                         because=f"{say}it cuts the bill",
                         targets=("cost",),
@@ -55,39 +56,52 @@ def full(dossier: Dossier, say: str = "") -> Dossier:
     )
 
 
-def options(say: str) -> tuple[model_dossier.OptionResult, ...]:
-    """Options of every kind of help, with what isn't known."""
-    unknown = Unknown(ask=ASK)
-    told: list[tuple[str, str, Any, Any, Any]] = [
-        ("caching", "prompt caching", "yes", 18.0, Range(low=0.5, high=1)),
-        ("hybrid", "tuning and retrieval together", "yes", Range(low=900, high=2000), 9.0),
-        ("retrieved_examples", "retrieved examples", "partly", 40.0, Range(low=1, high=3)),
-        ("another_model", "another model", "unknown", unknown, Range(low=1, high=2)),
-        ("batching", "batching", "no", 20.0, 0.5),
-        ("pretraining", "continued pretraining", "no", unknown, Range(low=12, high="open")),
+def ways(say: str) -> tuple[model_ways.WayResult, ...]:
+    """Ways of every state, with what isn't known."""
+    told: list[tuple[str, str, Any, float | None, Any]] = [
+        ("now", "gpt-4o", "running", 0.84, Range(low=0, high=2)),
+        ("model:big", "another model", "stated", 0.93, Range(low=4, high=16)),
+        ("lab:best", "the best prompt", "measured", 0.88, Range(low=4, high=16)),
+        ("caching", "prompt caching", "untried", None, Range(low=2, high="open")),
+        ("hybrid", "tuning and retrieval together", "untried", None, Unknown(ask=ASK)),
+        ("batching", "batching", "ruled_out", None, 20.0),
+        ("few_shot", "examples in the prompt", "failed", None, 8.0),
     ]
     return tuple(
-        model_dossier.OptionResult(
+        model_ways.WayResult(
             id=name,
             title=say + title,
-            kind="tuning" if name in ("hybrid", "pretraining") else "serving",
-            rank=rank,
-            helps=helps,
+            kind="tuning" if name == "hybrid" else "now" if name == "now" else "option",
+            option=name.rpartition(":")[2],
+            state=state,
+            made_of=(),
+            model="",
+            figures=figures(say, quality),
+            admissible={"quality": "missed" if quality == 0.84 else "unknown"},
+            chance=0.6 if state == "untried" else Unknown(ask=ASK),
+            chance_word="likely" if state == "untried" else "",
             because=f"{say}most of the 6,000 tokens are the same in every call",
-            moves=dict.fromkeys(
-                answers_facts.TARGETS, model_dossier.MoveResult(effect="improves", grade="computed")
-            ),
-            grade="rule_of_thumb",
-            quality=unknown,
-            usd_per_month=usd,
-            latency_p95_s=unknown,
-            effort_hours=Range(low=4, high=16),
-            weeks=weeks,
-            risk="low",
-            dominated_by="caching" if name == "batching" else "none",
+            published="",
+            to_try=model_ways.WorkToDo(hours=hours, usd=Unknown(ask=ASK), weeks=1.0),
+            to_adopt=model_ways.WorkToDo(hours=hours, usd=Unknown(ask=ASK), weeks=1.0),
+            rank=rank,
         )
-        for rank, (name, title, helps, usd, weeks) in enumerate(told, start=1)
+        for rank, (name, title, state, quality, hours) in enumerate(told, start=1)
     )
+
+
+def figures(say: str, quality: float | None) -> dict[Any, model_ways.Figure]:
+    """What is known of a way: its quality, or nothing."""
+    unknown = Unknown(ask=ASK)
+    nothing = model_ways.Figure(value=unknown, low=unknown, high=unknown, grade="unknown")
+    names = ("quality", "latency_p95_s", "usd_per_month", "private", "general_skills")
+    known = dict.fromkeys(names, nothing)
+    if quality is not None:
+        known["quality"] = model_ways.Figure(
+            value=quality, low=quality - 0.03, high=quality + 0.03, grade="measured", cases=400,
+            source=f"{say}a lab",
+        )  # fmt: skip
+    return known
 
 
 def computed(say: str) -> model_dossier.Computed:

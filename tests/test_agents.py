@@ -151,7 +151,7 @@ def test_the_action_says_the_answer_and_fails_where_it_has_to(copied: Path) -> N
     copy("task-api", copied / "my case")
     done, summary = step("Decide", copied, CASE="my case", REQUIRE="yes")
     assert done.returncode == 0, done.stderr
-    assert "Fine-tune? A pilot first" in summary
+    assert "Pilot it." in summary
     assert "requires another answer" in summary
     told = outputs(copied)
     assert told["answer"] == "pilot"
@@ -222,7 +222,7 @@ def test_the_action_runs_no_code_of_the_checkout(copied: Path, path: str) -> Non
     assert "no-action" in done.stderr
     done, summary = step("Decide", checkout, CASE="case", REQUIRE="yes", **hostile)
     assert done.returncode == 0, done.stderr
-    assert "Fine-tune? A pilot first" in summary
+    assert "Pilot it." in summary
     told = outputs(checkout)
     assert told["answer"] == "pilot"
     (checkout / "tools" / "gh").write_text("#!/bin/sh\npwd\n", "utf-8")
@@ -245,7 +245,7 @@ def test_the_comment_is_one_and_shows_no_token(copied: Path) -> None:
     gh.parent.mkdir()
     gh.write_text(f'#!/bin/sh\necho "$@" >> {log}\n', "utf-8")
     gh.chmod(0o755)
-    (copied / "report.md").write_text("# Fine-tune? Not yet\n", "utf-8")
+    (copied / "report.md").write_text("# Case: Not yet\n", "utf-8")
     given = {"REPORT": str(copied / "report.md"), "GH_TOKEN": "ghs_secretsecretsecret",
              "NUMBER": "12"}  # fmt: skip
     done, _ = step("Comment", copied, **given)

@@ -1372,7 +1372,7 @@ def test_a_name_is_the_text_that_stands_there(name: str, folder: Path) -> None:
     path.write_text(f"name: {name}\n", encoding="utf-8")
     found = json.loads(answered_or_refused("decide", str(path), "--format", "json").out)
     assert found["case"]["name"] == name
-    assert answered_or_refused("decide", str(path)).out.startswith(f"{name}: ")
+    assert f"\n{name}: By the lesson framework" in answered_or_refused("decide", str(path)).out
 
 
 # Reports: what a stranger's text can do to a terminal or a page, which is nothing.

@@ -169,7 +169,7 @@ def test_what_an_assistant_answers_is_marked_everywhere_until_a_person_confirms_
         folder, "our <b>voice</b>", brand_voice="yes", today__quality="80%", data__examples="400"
     )
     told = printed(capsys, *asked)
-    assert "Not confirmed 3 answers by an assistant, not confirmed: brand voice" in told
+    assert "! 3 answers by an assistant, not confirmed." in told
     assert "--confirm" in told
     dossier = json.loads(printed(capsys, *asked, "--format", "json"))
     caveats = {item["id"]: item["says"] for item in dossier["verdict"]["caveats"]}

@@ -46,8 +46,9 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
 
 def test_the_verdict_is_in_the_first_line(capsys: pytest.CaptureFixture[str]) -> None:
     out = said(capsys, "decide", TASK, *ON)
-    first = "Task API assistant: Fine-tune? A pilot first: prompting is at its ceiling, and"
-    assert out.splitlines()[0] == first
+    answer, now, *_ = out.splitlines()
+    assert answer == "Pilot it. A candidate by the checklist alone: no target is stated."
+    assert now.startswith(f"Now: state a target: tuneworthy answer {TASK}")
 
 
 @pytest.mark.parametrize("answer", get_args(model_dossier.TuningAnswer))
@@ -58,7 +59,8 @@ def test_require_is_met_by_that_answer_alone(
 
 
 def test_an_open_answer_meets_only_open(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    (tmp_path / "case.yaml").write_text("name: x\n")
+    target = "targets: {quality: {at_least: 0.9}}\ndata: {examples: {count: 5000, usable: 5000}}\n"
+    (tmp_path / "case.yaml").write_text(f"name: x\n{target}")
     for answer in get_args(model_dossier.TuningAnswer):
         code = 0 if answer == "open" else 1
         said(capsys, "decide", str(tmp_path), "--require", answer, code=code)
@@ -78,7 +80,7 @@ def test_a_what_if_changes_the_verdict_and_no_file(
     out = said(capsys, "decide", TASK, "--set", "brand_voice=no", "--format", "json")
     assert json.loads(out)["verdict"]["outcome"] == "improve_rag_or_switch_model"
     out = said(capsys, "decide", TASK, "--set", "safety.data_reviewed=no", "--format", "json")
-    assert json.loads(out)["verdict"]["action"] == "clear_gates"
+    assert json.loads(out)["recommendation"]["steps"][1]["option"] == "clear_reasons_against"
     assert (project / TASK / "case.yaml").read_bytes() == before
 
 
@@ -163,7 +165,7 @@ def test_the_next_question_comes_with_the_command_that_answers_it(
     said(capsys, "init", str(folder))
     out = flat(said(capsys, "decide", str(folder)))
     asked = json.loads(said(capsys, "decide", str(folder), "--format", "json"))["next_questions"][0]
-    assert f"Next: Answer one question: {asked['ask']} tuneworthy answer" in out
+    assert f"Answer next: {asked['ask']} tuneworthy answer" in out
     assert f"{asked['factor']}=yes (or no)" in out
     assert "=yes (or no)" not in said(capsys, "decide", TASK)
 
@@ -211,9 +213,9 @@ def test_init_starts_a_case_that_decides(
 ) -> None:
     folder = tmp_path / "claims-bot"
     said(capsys, "init", str(folder))
-    assert said(capsys, "decide", str(folder)).startswith(
-        "Claims bot: Fine-tune? Too early to say:"
-    )
+    told = said(capsys, "decide", str(folder))
+    assert "Nothing is answered yet." in told
+    assert "Claims bot: By the lesson framework" in told
     assert "exists already" in said(capsys, "init", str(folder), code=2)
     schema = json.loads((folder / "case.schema.json").read_text(encoding="utf-8"))
     assert "low_volume" in schema["properties"]["factors"]["properties"]
@@ -230,7 +232,7 @@ def test_answer_then_diff_tells_what_moved_the_verdict(
     memo = said(capsys, "decide", str(folder), "--format", "markdown", "--short")
     for row in ("For it | Brand voice; five open.", "Against it | Nothing; five open."):
         assert row in memo
-    assert "Fine-tune? Too early to say before, not yet now." in out
+    assert "Not yet, as before." in out
     assert "By the count: undecided before, keep optimizing prompts now." in flat(out)
     assert "Moved by few-shot examples unknown → no." in out
     new = tmp_path / "new.json"
@@ -307,23 +309,19 @@ def test_a_diff_tells_of_amounts_where_no_answer_changed(
     assert (data["answers"], data["action_moved_by"]) == ([], "nothing")
 
 
-def test_a_diff_names_the_gate_that_moved_the_action(
+def test_a_diff_names_the_condition_that_changed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     case, old = a_candidate(capsys, tmp_path)
     said(capsys, "answer", case, "data.examples=0", DATA[1], "safety.data_reviewed=no")
     out = flat(said(capsys, "show", case, "history", "--since", old))
-    assert "What to do was: start with a pilot. Now: explore the alternatives." in out
-    assert (
-        "What to do moved by “Can it be done?” unknown → no." in out
-    )  # safety closed, too, and moves less
-    assert "Gates that changed" in out
+    assert "Conditions that changed" in out
     assert "Is it safe?" in out
     data = json.loads(said(capsys, "show", case, "history", "--since", old, "--format", "json"))
-    assert (data["moved_by"], data["action_moved_by"]) == ("nothing", [["feasibility"]])
-    why = {one["id"]: (one["why_before"], one["why_after"]) for one in data["gates"]}
-    assert why["feasibility"][0].startswith("count the examples")
-    assert why["feasibility"][1].startswith("persona tuning takes 500 examples, 0 are there")
+    assert data["moved_by"] == "nothing"
+    (safety,) = (one for one in data["gates"] if one["id"] == "safety")
+    assert (safety["before"], safety["after"]) == ("unknown", "no")
+    assert safety["why_after"].startswith("the data isn't reviewed")
 
 
 def test_a_diff_tells_what_answers_were_counted_from_and_the_bill(
@@ -420,14 +418,12 @@ def test_a_pilot_that_cannot_pay_is_not_required_for(capsys: pytest.CaptureFixtu
     said(capsys, "decide", TASK, *loses, "--require", "pilot", code=1)
 
 
-def test_the_next_step_begins_with_what_the_options_recommend(
+def test_what_to_do_now_is_the_first_step_of_the_recommendation(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     dossier = json.loads(said(capsys, "decide", TASK, "--format", "json"))
-    titles = {option["id"]: option["title"] for option in dossier["options"]}
-    first, second, _ = dossier["recommendation"]["options"]
-    begins = f"Try {titles[first]} and {titles[second]} first"
-    assert dossier["verdict"]["next"].startswith(begins)
+    first, *_ = dossier["recommendation"]["steps"]
+    assert dossier["verdict"]["now"] == f"Now: {first['title']}: {first['command']}"
 
 
 TYPED = {

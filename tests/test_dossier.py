@@ -56,8 +56,9 @@ def test_the_published_names_are_there_in_their_order(task_api: dict[str, Any]) 
     }
     for name, keys in shapes.items():
         assert set(task_api[name]) == keys
-    verdict = {"answer", "headline", "now", "rule", "because", "conditions", "turns", "outcome",
-               "final", "leaning", "summary", "gates", "caveats"}  # fmt: skip
+    verdict = {"outcome", "final", "leaning", "summary", "gates", "caveats", "answer", "headline",
+        "now", "rule", "because", "conditions", "turns", "basis",
+    }  # fmt: skip
     assert verdict <= set(task_api["verdict"])
     assert {"state", "value", "source"} <= set(task_api["ceiling"]["checks"]["few_shot"])
     assert {"state", "source", "note"} <= set(task_api["signals"]["latency"])

@@ -184,12 +184,12 @@ def test_a_page_is_small_and_always_the_same(name: str) -> None:
 def test_a_page_says_what_the_dossier_says(name: str) -> None:
     found, page = decided(name), Page(made(name))
     text = squeezed(page.text)
-    wanted = [found.case.name, found.verdict.next, found.case.digest, found.framework.digest]
+    wanted = [found.case.name, found.verdict.because, found.case.digest, found.framework.digest]
     wanted += [one.says for one in found.challenges] + [one.settle for one in found.challenges]
     wanted += [factor.note for factor in found.factors.values()]
     wanted += [factor.ask for factor in found.factors.values()]
     wanted += [question.ask for question in found.next_questions]
-    for section in ("options", "recommendation", "investment", "plan", "precedents", "evidence"):
+    for section in ("recommendation", "investment", "plan", "precedents", "evidence"):
         value = getattr(found, section)
         if isinstance(value, Unknown) and section != "recommendation":
             wanted.append(value.ask)
@@ -200,12 +200,20 @@ def test_a_page_says_what_the_dossier_says(name: str) -> None:
 
 def test_every_section_is_there_with_its_numbers() -> None:
     page = Page(made("full"))
-    sections = ["why", "change", "fit", "instead", "money", "how", "plan", "answers"]
+    sections = ["why", "change", "fit", "ways", "money", "how", "plan", "answers"]
     assert [name for name in page.ids() if name in sections] == sections
-    for words in ("38%", "22%", "$14,200", "83,400 requests", "30 Nov 2026", "8 weeks", "$18"):
+    for words in (
+        "38%",
+        "22%",
+        "$14,200",
+        "83,400 requests",
+        "30 Nov 2026",
+        "8 weeks",
+        "0.93 (0.90–0.96)",
+    ):
         assert words in page.text
     pictures = re.findall(r'<figure aria-labelledby="(\w+)-title"', made("full"))
-    assert pictures == ["reasons", "options", "fan", "tornado", "gantt", "won"]
+    assert pictures == ["reasons", "ways", "fan", "tornado", "gantt", "won"]
 
 
 def test_a_picture_is_left_out_where_its_section_is_unknown() -> None:
@@ -213,15 +221,15 @@ def test_a_picture_is_left_out_where_its_section_is_unknown() -> None:
     assert isinstance(found.investment, model_dossier.InvestmentResult)
     unknown = Unknown(ask="count first")
     money = found.investment.model_copy(update={"simulation": unknown, "computed": unknown})
-    bare = found.model_copy(update={"options": unknown, "plan": unknown, "investment": money})
+    bare = found.model_copy(update={"ways": found.ways[:1], "plan": unknown, "investment": money})
     text = html(bare)
     assert re.findall(r'<figure aria-labelledby="(\w+)-title"', text) == ["reasons", "won"]
-    assert text.count("To find out: count first") == 4
+    assert text.count("To find out: count first") == 3
 
 
 def test_an_open_verdict_says_where_it_can_go_without_a_percentage() -> None:
     text = made("first-idea")
-    assert "Too early to say" in text
+    assert "Not yet." in text
     assert "Nothing is answered yet." in text
     assert 'aria-labelledby="reach-title"' not in text
 
@@ -289,7 +297,7 @@ def test_a_picture_shows_the_numbers_it_is_given() -> None:
     later = found.plan.model_copy(update={"phases": found.plan.phases[:3]})
     assert outlook_charts.gantt(found.plan) != outlook_charts.gantt(later)
     assert outlook_charts.gantt(found.plan.model_copy(update={"phases": ()})) is None
-    assert outlook_charts.options(()) is None
+    assert outlook_charts.ways(found.ways[:1], 0.9) is None
 
 
 def test_labels_are_short_and_no_two_alike() -> None:

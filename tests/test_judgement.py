@@ -21,13 +21,14 @@ from internals import (
     framework_of,
     headline,
     interview_answers,
+    model_ways,
     money_investment,
     run,
 )
 from tuneworthy import Dossier, decide, load_case, load_framework
 from ways_world import EXPERT, NO_SHARED, expert_rows
 
-FIGURE_OF = {
+FIGURE_OF: dict[str, model_ways.FigureId] = {
     "quality": "quality",
     "latency": "latency_p95_s",
     "cost": "usd_per_month",

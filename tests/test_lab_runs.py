@@ -83,9 +83,8 @@ def after_a_lab(low: float, high: float, *, arms: int, target: float = 0.9) -> D
 
 
 def advised(dossier: Dossier) -> dict[str, str]:
-    assert not isinstance(dossier.options, Unknown)
     named = ("retrieved_examples", "constrained_output")
-    return {one.id: one.because for one in dossier.options if one.id in named}
+    return {way.id: way.because for way in dossier.ways if way.id in named}
 
 
 @pytest.mark.parametrize(

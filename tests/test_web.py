@@ -15,7 +15,7 @@ from jinja2 import Environment, meta, nodes
 from starlette.testclient import TestClient
 
 import hostile
-from internals import headline, read_versions, run, titles
+from internals import cases_judging, headline, read_versions, run, titles
 from tuneworthy import decide, load_case, load_framework
 from tuneworthy.model.dossier import ChallengeResult, Recommendation
 from web_world import (
@@ -72,9 +72,7 @@ def test_every_case_has_a_line_and_one_that_cannot_be_read_says_why(
 ) -> None:
     seen = get(client, "/")
     dossier = decide(load_case(folder / "one"), load_framework("lesson"), as_of=DAY)
-    reason = headline(dossier).partition(": ")[2].partition(". First")[0]
-    assert reason[1:] in seen.text
-    assert dossier.verdict.next in seen.text
+    assert dossier.verdict.because[1:].removesuffix(".") in seen.text
     assert "Warehouse helper" in seen.text
     assert "Can’t be read. bad/case.yaml:" in seen.text
     assert str(folder) not in seen.text
@@ -137,7 +135,7 @@ def test_an_overview_says_what_the_dossier_says_of_every_case_of_the_gallery(
     for name in names:
         dossier = site.workspace.evaluated(name).dossier
         seen = get(client, f"/cases/{name}")
-        said = [dossier.verdict.headline, *(take.what for take in dossier.verdict.takes)]
+        said = [dossier.verdict.headline, *(turn.what[1:] for turn in dossier.verdict.turns)]
         said += [one.says for one in sorted(dossier.challenges, key=heaviness)[:1]]
         assert isinstance(dossier.recommendation, Recommendation)
         step = dossier.recommendation.steps[0]
@@ -176,8 +174,12 @@ def test_who_decides_is_written_from_the_overview_and_only_into_the_file_that_wa
     assert client.post("/cases/one/decision", data={**form, "owner": "Eve"}).status_code == 409
     form |= {"digest": seen.hidden("digest"), "review_on": "soon"}
     assert client.post("/cases/one/decision", data=form).status_code == 422
+    cases_judging.write(folder / "one", {"targets.quality.at_least": "0.9"})
+    assert decide(load_case(folder / "one"), load_framework("lesson")).verdict.answer == "open"
+    form["digest"] = get(client, "/cases/one").hidden("digest")
     early = {**form, "review_on": "", "sign": "Ada", "answer": "open"}
     assert client.post("/cases/one/decision", data=early).status_code == 422  # nothing to sign yet
+    cases_judging.write(folder / "one", {"targets.quality.at_least": "unknown"})
     shut = form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "no"})
     client.post("/cases/one/answers", data=shut)
     form |= {"digest": get(client, "/cases/one").hidden("digest"), "review_on": "2027-01-05"}
@@ -268,7 +270,7 @@ def test_a_toggle_answers_with_the_parts_that_a_fresh_page_would_have(
     assert parts.hidden("seen") == fresh.hidden("seen")
     said = {one.strip() for one in parts.texts} - {"", "Saved."}
     assert [one for one in said if one not in fresh.text] == []
-    assert "Fine-tune? Not yet:" in parts.text
+    assert "Not yet." in parts.text
 
 
 def test_answers_are_tried_before_they_are_saved_and_what_was_said_comes_true(
@@ -506,11 +508,11 @@ def test_what_changed_since_a_dossier_is_told(client: TestClient) -> None:
         post = client.post(since, data={"csrf": csrf}, files={"dossier": junk})
         assert post.status_code == 422, junk[:10]
     other = json.loads(client.get("/cases/one/report/json").content)
-    other["verdict"]["gates"][4]["why"] = "it was reviewed"
+    other["verdict"]["gates"][1]["why"] = "it was reviewed"
     kept = {"dossier": json.dumps(other).encode()}
     post = client.post(since, data={"csrf": csrf}, files=kept)
     told = Seen(post.text).text
-    assert "Gates that changed" in told
+    assert "Conditions that changed" in told
     assert "it was reviewed" in told
     assert "No answer changed" not in told
 

@@ -229,7 +229,7 @@ def test_from_an_empty_form_to_a_verdict_and_the_report_of_the_command_line(
             assert name not in seen
             seen.append(name)
             reply(watched, script[name])
-        assert "Fine-tune? A pilot first" in watched.text("h1")
+        assert "Not yet." in watched.text("h1")
         assert watched.text("#talk h2").startswith("Every check and every reason is answered")
         page.get_by_role("link", name="What would it cost and bring?").click()
         watched.until("#talk", "Question")
@@ -244,7 +244,7 @@ def test_from_an_empty_form_to_a_verdict_and_the_report_of_the_command_line(
         assert got == capsys.readouterr().out
         dossier = decide(load_case(place), load_framework("lesson"), as_of=DAY)
         assert dossier.verdict.outcome == "fine_tune_candidate"
-        assert "4.0 months" in got
+        assert "The lesson's checklist: 4 of 6 for" in got
 
 
 def test_the_list_is_gone_through_by_keys_and_says_in_its_address_what_is_asked(
@@ -363,8 +363,8 @@ def test_all_that_decides_is_on_one_screen_and_leads_to_the_next_thing_to_do(
         page.set_viewport_size({"width": PHONE, "height": 844})
         assert page.evaluate(bottom, "[aria-labelledby=first-title] .choose") <= 844
         assert page.evaluate(bottom, ".overview") <= 1.6 * 844
-        for name, at in (("Settle it", "**/interview?ask=*"), ("See the plan", "**/plan"),
-                         ("See all seven", "**/answers#fit-title")):  # fmt: skip
+        for name, at in (("Settle it", "**/interview?ask=*"), ("State it", "**/interview?ask=*"),
+                         ("See all: one contradiction", "**/answers#fit-title")):  # fmt: skip
             page.get_by_role("link", name=name).click()
             page.wait_for_url(at)
             watched.go("/cases/task-api")
@@ -374,7 +374,7 @@ def test_all_that_decides_is_on_one_screen_and_leads_to_the_next_thing_to_do(
         page.get_by_label("today, as").fill("Grace")
         with page.expect_navigation():
             page.get_by_role("button", name="Save").click()
-        signed = "A pilot first, signed by Grace on 24 Nov 2026; owner Ada; review on 1 Feb 2027."
+        signed = "Pilot it, signed by Grace on 24 Nov 2026; owner Ada; review on 1 Feb 2027."
         assert signed in watched.text("main")
         watched.go("/").go("/cases/task-api#%")  # a broken link leads nowhere, and breaks nothing
         watched.go("/").go("/cases/task-api#q-factors.brand_voice")
@@ -396,13 +396,13 @@ def test_a_toggle_shows_what_it_would_move_and_moves_it_once_it_is_saved(
                             ("ceiling.few_shot", "no")):  # fmt: skip
             with page.expect_response("**/answers/if"):
                 page.check(f"input[name='{name}'][value={state}]", force=True)
-        watched.until("#what-if ins", "Fine-tune? Not yet")
+        watched.until("#what-if h2", "few-shot examples: no")
         assert "few-shot examples: no" in watched.text("#what-if h2")
         assert watched.text("h1") == headline
         assert world.text("toggles") == OPEN
         after = [watched.text(f"#side section:has(#{part}-title)") for part in
                  ("fit", "change")]  # fmt: skip
-        assert headline.startswith("Fine-tune?")
+        assert headline.startswith("Not yet.")
         assert all(was != now for was, now in zip(before, after, strict=True))
         assert "To settle it" in after[0]
         page.reload()
@@ -413,7 +413,7 @@ def test_a_toggle_shows_what_it_would_move_and_moves_it_once_it_is_saved(
         with page.expect_response("**/answers/if"):
             page.check("input[name='ceiling.few_shot'][value=no]", force=True)
         page.get_by_role("button", name="Save", exact=True).click()
-        watched.until("h1", "Fine-tune? Not yet")
+        watched.until(".verdict-line", "Saved.")
         assert yaml.safe_load(world.text("toggles"))["ceiling"] == {"few_shot": False}
         page.get_by_role("button", name="Undo").click()
         page.wait_for_url("**/toggles/answers")

@@ -55,7 +55,7 @@ def test_every_picture_of_the_report_is_served_as_the_report_draws_it(
     client: TestClient, dossier: Any
 ) -> None:
     found = report_document.pictures(dossier)
-    assert {"options", "fan", "gantt"} <= set(found)
+    assert {"ways", "fan", "gantt"} <= set(found)
     for name, picture in found.items():
         for width, pixels in (("wide", report_charts.WIDE), ("narrow", report_charts.NARROW)):
             answer = client.get(f"{HOME}/charts/{name}.json?width={width}")
@@ -136,13 +136,13 @@ def test_a_page_names_a_chart_a_still_picture_and_a_table_for_each_picture(
             named.add(named_in(address))
         assert text.count("<figure") == len(boxes)
         assert all("<table" in part for part in re.findall(r"<figure.*?</figure>", text, re.DOTALL))
-    assert named >= {"options", "fan", "gantt"}
+    assert named >= {"ways", "fan", "gantt"}
 
 
 def test_a_chart_is_sent_once_and_again_when_it_has_changed(
     client: TestClient, dossier: Any, tmp_path: Path
 ) -> None:
-    address = f"{HOME}/charts/options.json"
+    address = f"{HOME}/charts/reasons.json"
     first = client.get(address)
     known = {"If-None-Match": first.headers["etag"]}
     assert client.get(address, headers=known).status_code == 304
@@ -292,14 +292,10 @@ def test_a_layer_without_a_mark_is_left_out() -> None:
         layers = report_charts.Drawing("fan", rows).spec(report_charts.WIDE)["layer"]
         filters = [step["filter"] for one in layers for step in one.get("transform", ())]
         assert set(filters) == {f"isValid(datum.{name})" for name in shown}
-    for steps, many in (([0, 0], 2), ([0, 1], 5), ([1, 2], 4)):
-        dots = [{"step": n, "low": 1, "middle": 2, "high": 3, "title": str(n)} for n in steps]
-        assert (
-            len(
-                report_charts.Drawing("options", dots, ["0", "1"]).spec(report_charts.WIDE)["layer"]
-            )
-            == many
-        )
+    dots = [{"low": 0.8, "value": 0.9, "high": 1.0, "look": "met", "title": "one"}]
+    for levels, many in (({"target": 0.9}, 3), ({"target": None}, 2), ({}, 2)):
+        drawing = report_charts.Drawing("ways", dots, ["one"], levels)
+        assert len(drawing.spec(report_charts.WIDE)["layer"]) == many
     for kinds, many in ((["whole"], 1), (["whole", "part"], 2), (["whole", "part", "ahead"], 4)):
         bars = [{"month": kind, "requests": 1, "kind": kind} for kind in kinds]
         assert len(report_charts.Drawing("volume", bars).spec(report_charts.WIDE)["layer"]) == many

@@ -116,7 +116,7 @@ def test_answers_are_written_one_by_one_until_all_of_the_lesson_is_asked(
     assert part_asks(load_case(folder / "one"), load_framework("lesson")) == ()
     assert load_case(folder / "one").goals == ("persona", "format")
     assert "Worth knowing besides" in seen.text
-    assert dossier.verdict.next.rstrip(".") in seen.text
+    assert dossier.verdict.now in seen.text
 
 
 def test_the_page_asks_what_the_interview_asks(client: TestClient, folder: Path) -> None:

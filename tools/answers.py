@@ -49,12 +49,12 @@ _INFERRED = {
 }
 _ELSEWHERE = {
     "success_with_prompts": """
-        It is the gate *need* turned round: a yes closes the
-        [gate](../gates-and-actions.md), and the action is to keep prompting.
+        Where no target is stated, a yes says that nothing is missed. Stated targets are held
+        against [what runs](../judgement.md) themselves.
     """,
     "data_sovereignty": """
-        A yes turns a failed [gate](../gates-and-actions.md) *investment* into an unknown one: what
-        keeps the data inside is compared first, and savings after that.
+        A yes makes privacy a target of every [way](../judgement.md): one that sends data out isn't
+        admissible, and no first step sends them out.
     """,
 }
 

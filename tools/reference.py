@@ -63,7 +63,7 @@ _EXIT_CODES = {
 }
 _READ_IN_ORDER = (
     "framework", "judgement", "three-values", "robustness", "challenges", "evidence",
-    "gates-and-actions", "money",
+    "conditions", "money",
 )  # fmt: skip
 
 

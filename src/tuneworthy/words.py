@@ -142,8 +142,14 @@ def plain(name: str) -> str:
 
 
 def capital(text: str) -> str:
-    """With a capital."""
-    return text[:1].upper() + text[1:]
+    """With a capital; an id that it begins with stays as it is, as every model's does."""
+    first = text.split(maxsplit=1)[0] if text.strip() else ""
+    return text if _is_id(first.rstrip(".,:;!?")) else text[:1].upper() + text[1:]
+
+
+def _is_id(word: str) -> bool:
+    """Whether a word is a name that machines read: ``gpt-4o``, ``anthropic:claude``."""
+    return any(mark in word for mark in ":/_") or any(c.isdigit() for c in word)
 
 
 def sentence(text: str) -> str:

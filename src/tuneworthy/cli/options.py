@@ -19,7 +19,7 @@ import click
 from tuneworthy.cli import GONE, GoneError, columns_of, examples, help_all_option, shows_all
 from tuneworthy.errors import InputError, one_line, visible
 from tuneworthy.report import render
-from tuneworthy.report.width import WIDEST, lay_out_for
+from tuneworthy.report.width import USUAL, lay_out_for
 from tuneworthy.words import read_day, small_usd
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def asked() -> Delivery:
 def _kept(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     setattr(context.ensure_object(Delivery), str(parameter.name), value)
     if parameter.name == "output" and value is not None:
-        lay_out_for(WIDEST)  # a file has full width, however narrow the terminal is
+        lay_out_for(USUAL)  # a file has its usual width, however narrow the terminal is
 
 
 _DELIVERY: dict[str, Any] = {"callback": _kept, "expose_value": False}
@@ -354,10 +354,10 @@ def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
         nonlocal last
         now = time.monotonic()
         if is_live:  # what wraps can't be erased again
-            stream.write(_ERASE + one_line(text, limit=(columns_of(stream) or WIDEST) - 1))
+            stream.write(_ERASE + one_line(text, limit=(columns_of(stream) or USUAL) - 1))
         elif now - last >= _A_LINE_S:
             last = now
-            stream.write(one_line(text, limit=WIDEST) + "\n")
+            stream.write(one_line(text, limit=USUAL) + "\n")
         stream.flush()
 
     try:

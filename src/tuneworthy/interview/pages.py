@@ -125,7 +125,9 @@ def answer_line(before: Dossier, after: Dossier) -> str:
 
 def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
     """What an answer comes to, and what it moved."""
-    was, now, newly = before.verdict, after.verdict, is_settled(after) > is_settled(before)
+    was = before.verdict
+    now = after.verdict
+    newly = common.is_settled(after) and not common.is_settled(before)
     texts = [answer_line(before, after)]
     if newly:
         texts = [f"Settled for today: {ANSWER_WORDS[now.answer]}."]
@@ -139,16 +141,10 @@ def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
     return " ".join(filter(None, texts))
 
 
-def is_settled(dossier: Dossier) -> bool:
-    """Whether no open answer could make it another answer today."""
-    answers = set(dossier.reach.answers)
-    return answers == {dossier.verdict.answer} or answers <= {"no", "not_yet", "open"}
-
-
 def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
     """What is still possible; where nothing is today, what the missing checks would change."""
     after = if_done(dossier, framework)
-    if not is_settled(dossier) or after is None:
+    if not common.is_settled(dossier) or after is None:
         return common.reach_text(dossier)
     done = f"the missing {'check' if len(after.missing) == 1 else 'checks'}"
     if not after.depends:
@@ -222,7 +218,7 @@ def rest_page(dossier: Dossier, framework: Framework, offers: Sequence[OpenPart]
     page = Sheet("").add(common.title_line(dossier), "strong", "")
     page.add(stays_text(dossier, framework, whole=True), first="")
     if dossier.challenges:
-        many = counted(len(dossier.challenges), "thing")
+        many = common.tally(dossier.challenges)
         page.add(f"What doesn't fit together or needs proof: {many}, in the report.", first="")
     rows = list[tuple[str, str]]()
     for offer in offers:
@@ -251,8 +247,8 @@ def closing_page(dossier: Dossier, case_path: str) -> Sheet:
         ("Ceiling", common.ceiling_text(dossier)),
         ("For", common.reasons_text(dossier, "indicator")),
         ("Against", common.reasons_text(dossier, "anti_indicator")),
-        ("Score", f"{common.strength_text(dossier)}; by the count: {OUTCOME_WORDS[count_of]}"),
-        ("Next", dossier.verdict.now.removeprefix("Now: ")),
+        ("Score", f"{common.strength_text(dossier)}; by the checklist: {OUTCOME_WORDS[count_of]}"),
+        ("Next", dossier.verdict.now.removeprefix("Now: ").replace("CASE", path)),
     )
     page.lines(table([(name, safe(what)) for name, what in walk]))
     page.lines(["", "All answers are in the case file. To go on:"])
@@ -307,5 +303,5 @@ def rest(dossier: Dossier, framework: Framework) -> tuple[str, str]:
 def doubts(dossier: Dossier) -> str:
     """How many things don't fit together; empty for none."""
     many = len(dossier.challenges)
-    verb = "doesn’t" if many == 1 else "don’t"
-    return sentence(f"{several(many, 'thing')} {verb} fit together") if many else ""
+    verb = "is" if many == 1 else "are"
+    return sentence(f"{common.tally(dossier.challenges)} {verb} to settle") if many else ""

@@ -59,7 +59,7 @@ TOOLS: dict[str, tuple[str, types.ToolAnnotations]] = {
     "decide": ("Judge a case", _READS),
     "next_question": ("What to ask next", _READS),
     "challenges": ("What doesn't fit together", _READS),
-    "options": ("Compare the options", _READS),
+    "options": ("Compare the ways", _READS),
     "invest": ("Compute the investment", _READS),
     "plan": ("Plan the work", _READS),
     "precedents": ("What happened to others", _READS),

@@ -146,7 +146,7 @@ def opening(document: Document) -> str:
 
 def brief(dossier: Dossier) -> str:
     """The verdict in a few lines."""
-    return opening(verdict.short(dossier))
+    return f"{safe(dossier.case.name)}\n{opening(verdict.short(dossier))}"
 
 
 def questions_text(dossier: Dossier) -> str:
@@ -159,7 +159,7 @@ def questions_text(dossier: Dossier) -> str:
 
 
 def _verdict_before(dossier: Dossier) -> dict[str, str]:
-    return dossier.verdict.model_dump(mode="json", include={"answer", "outcome", "action"})
+    return dossier.verdict.model_dump(mode="json", include={"answer", "headline", "outcome"})
 
 
 # The tools. Their docstrings are what whoever decides whether one may be called reads: each says
@@ -289,8 +289,8 @@ class Desk:
             workspace = self.workspace.written_by(ASSISTANT)
             now = workspace.set_answers(case, values, file_digest, quotes)
         pairs = ", ".join(f"{safe(key)}={safe(value)}" for key, value in values.items())
-        same = before.verdict.outcome == now.dossier.verdict.outcome
-        moved = "" if same else f"The verdict was: {safe(before.verdict.summary)}\n"
+        same = before.verdict.headline == now.dossier.verdict.headline
+        moved = "" if same else f"The answer was: {safe(before.verdict.headline)}\n"
         text = f"Wrote into case.yaml: {pairs}.\n{moved}{brief(now.dossier)}"
         wrote = [item.model_dump(mode="json") for item in answers]
         return judged(now, text, _BRIEF, wrote=wrote, before=_verdict_before(before))
@@ -305,9 +305,9 @@ class Desk:
             Field(description="The entire dossier and report: about twenty times as long."),
         ] = False,
     ) -> CallToolResult:
-        """The verdict by the rules: outcome, action, gates, what would change it, what is open.
-        Writes nothing; what_if only supposes. The rules decide: report this, and add no verdict of
-        your own.
+        """The answer by the rules: its headline, what to do now, the ways against the targets, what
+        would turn it. Writes nothing; what_if only supposes. The rules decide: report this, and add
+        no verdict of your own.
         """
         now = self.workspace.what_if(case, what_if, as_of)
         if whole:
@@ -338,12 +338,12 @@ class Desk:
     def options(
         self, case: CaseName, what_if: WhatIf = NO_ANSWERS, as_of: AsOf = None
     ) -> CallToolResult:
-        """What could be done instead of tuning, or alongside it: whether each helps here, why, what
-        it takes; and the recommendation. Writes nothing; what_if only supposes.
+        """Every way that could run: its figures against the targets, or the chance that it is
+        enough, why, and what it takes; and what to do. Writes nothing; what_if only supposes.
         """
         now = self.workspace.what_if(case, what_if, as_of)
         document = table.document(now.dossier, now.framework, case_path="CASE", more=True)
-        return judged(now, render(document), (*_HEAD, "options", "recommendation"))
+        return judged(now, render(document), (*_HEAD, "ways", "recommendation"))
 
     def invest(
         self, case: CaseName, what_if: WhatIf = NO_ANSWERS, as_of: AsOf = None

@@ -57,6 +57,7 @@ class Bullets:
 
     items: tuple[str, ...]
     ordered: bool = False
+    mark: str = "-"  #: What begins an item in a terminal; empty for lines without one.
     block: ClassVar[str] = "bullets"
 
 
@@ -109,6 +110,7 @@ class Table:
     rows: tuple[Sequence[str | Cell], ...]
     quiet: bool = False  #: The heading above says the same: only a screen reader needs the caption.
     detail: bool = False
+    chosen: int | None = None  #: Number of the row that is advised, from 0 on.
     block: ClassVar[str] = "table"
 
 
@@ -191,6 +193,9 @@ class Document:
     record: Sequence[tuple[str, str]] = ()  #: Lines for machines: name and value.
     after: Sequence[str] = ()  #: Where to go on from here, in a terminal.
     look: Look = "strong"  #: Of the title in a terminal.
+    word: str = ""  #: How the title begins, where this alone has the look.
+    lead: str = ""  #: What to do now, under the title of a terminal.
+    badge: str = ""  #: What stands at the right end of that.
 
     @property
     def title(self) -> str:
@@ -225,8 +230,8 @@ def fold(title: str, *parts: Parts, id: str = "") -> Fold:
     return Fold(title, flat(*parts), id)
 
 
-def bullets(items: Iterable[str], *, ordered: bool = False) -> Bullets:
-    return Bullets(tuple(items), ordered)
+def bullets(items: Iterable[str], *, ordered: bool = False, mark: str = "-") -> Bullets:
+    return Bullets(tuple(items), ordered, mark)
 
 
 def facts(rows: Iterable[Fact | tuple[str, ...]], look: FactsLook = "plain") -> Facts:
@@ -250,10 +255,11 @@ def table(
     *,
     quiet: bool = False,
     detail: bool = False,
+    chosen: int | None = None,
 ) -> Table:
     """A table; ``titles`` as for ``head``, or in one text as ``Option | #Weeks | ?Helps``."""
     names = titles.split(" | ") if isinstance(titles, str) else titles
-    return Table(caption, head(*names), tuple(rows), quiet, detail)
+    return Table(caption, head(*names), tuple(rows), quiet, detail, chosen)
 
 
 def records(

@@ -40,6 +40,7 @@ from tuneworthy.words import counted, cut, day, interval_text, limit_text
 if TYPE_CHECKING:
     from tuneworthy.model.lab import ArmResult
     from tuneworthy.model.precedents import Precedent
+from tuneworthy.model.ways import WayResult
 
 Spec = dict[str, Any]  #: A part of a chart in Vega-Lite.
 
@@ -310,6 +311,22 @@ def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
     return by_title("board", rows[:_MOST_ROWS], target=target)
 
 
+def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
+    """Ways whose quality is known, the best on top, with the target; nothing for a single one."""
+    rows: list[dict[str, Any]] = []
+    for way in known:
+        quality = way.figures["quality"]
+        if isinstance(quality.value, Unknown):
+            continue
+        low = quality.value if isinstance(quality.low, Unknown) else quality.low
+        high = quality.value if isinstance(quality.high, Unknown) else quality.high
+        met = bool(way.admissible) and set(way.admissible.values()) == {"met"}
+        row: dict[str, Any] = {"title": way.title, "value": quality.value, "low": low, "high": high}
+        rows.append({**row, "look": "met" if met else "open"})
+    rows.sort(key=lambda row: -row["value"])
+    return by_title("ways", rows[:_MOST_ROWS], target=target) if len(rows) > 1 else None
+
+
 def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) -> Drawing | None:
     """Money month by month: as stated, by the framework's table, and the draws within the bill.
 
@@ -321,7 +338,8 @@ def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) ->
     lines = {} if up is None or net is None else {"stated": net}
     if lines and net is not None and run is not None and theirs is not None:
         lines["table"] = net + run - theirs
-    marks = {"possible": money.break_even_months.p50}
+    paid = (month.month for month in drawn.curve if month.month and month.p50 >= 0)
+    marks: dict[str, float | str] = {"possible": next(paid, "never")}
     for name, monthly in lines.items():
         for row in rows:
             row[name] = monthly * row["month"] - (up or 0.0)
@@ -329,7 +347,7 @@ def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) ->
     back = [
         {"month": month, "back": name, "of": name}
         for name, month in marks.items()
-        if isinstance(month, float) and month <= drawn.horizon_months
+        if not isinstance(month, str) and month <= drawn.horizon_months
     ]
     leads = {n: [Destination(facts[at], f"#{at}")] for n in marks if (at := f"back-{n}") in facts}
     return Drawing("fan", rows + back, leads=leads) if rows else None

@@ -101,7 +101,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], indent: str) -> Iterator[
 def render(document: b.Document, *, colour: bool = False, everything: bool = False) -> str:
     """The document in at most 80 columns, its title in its look; details with ``everything``."""
     paint = Paint(colour)
-    head = paint.lines(document.look, document.title, rest="  ")
+    head = _title(document, paint) + _lead(document, paint)
     parts = [head + [line for text in document.byline for line in paint.lines("dim", text)]]
     if document.facts is not None:
         parts.append(_block(document.facts, paint, "  ", everything))
@@ -116,6 +116,29 @@ def render(document: b.Document, *, colour: bool = False, everything: bool = Fal
     parts.append([line for lines in after for line in lines])
     text = "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
     return text.replace("’", "'")  # which every terminal can show
+
+
+def _title(document: b.Document, paint: Paint) -> list[str]:
+    """The title in its look, or only the word that it begins with."""
+    word = document.word
+    lines = wrapped(safe(document.title), rest="  ", hyphens=False)
+    if not word or not lines[0].startswith(word):
+        return [paint(document.look, line) for line in lines]
+    first = paint(document.look, word) + paint("strong", lines[0].removeprefix(word))
+    return [first, *(paint("strong", line) for line in lines[1:])]
+
+
+def _lead(document: b.Document, paint: Paint) -> list[str]:
+    """What to do now, with the badge at its right end, or under it where there is no room."""
+    lines = wrapped(safe(document.lead), rest="     ", hyphens=False) if document.lead else []
+    badge = safe(document.badge)
+    if not badge:
+        return lines
+    free = _room("") - wcwidth.width(badge)
+    if lines and wcwidth.width(lines[-1]) + 2 <= free:
+        lines[-1] = wcwidth.ljust(lines[-1], free) + paint("warn", badge)
+        return lines
+    return [*lines, " " * free + paint("warn", badge)]
 
 
 def _blocks(parts: Iterable[b.Block], paint: Paint, indent: str, everything: bool) -> list[str]:
@@ -139,9 +162,7 @@ def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[
         case b.Todo():
             return wrapped(safe(f"{block.what} To find out: {block.ask}"), first=indent)
         case b.Bullets():
-            marks = (f"{n}. " if block.ordered else "- " for n in count(1))
-            pairs = zip(block.items, marks, strict=False)
-            return [line for item, m in pairs for line in wrapped(safe(item), first=indent + m)]
+            return _bullets(block, paint, indent)
         case b.Facts():
             return _facts(block, indent)
         case b.Table():
@@ -155,6 +176,22 @@ def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[
         case b.Fold() | b.Part():
             inner = _blocks(block.blocks, paint, indent + "  ", everything)
             return paint.lines("strong", block.title, indent) + inner if inner else []
+
+
+def _bullets(block: b.Bullets, paint: Paint, indent: str) -> list[str]:
+    """Items behind their marks; a line without one hangs, and ``!`` before it is a warning."""
+    if not block.mark:
+        lines = [
+            line for item in block.items for line in wrapped(safe(item), first=indent, rest="    ")
+        ]
+        begins = f"{indent}! "
+        warns = f"{indent}{paint('warn', '!')} "
+        return [
+            warns + line.removeprefix(begins) if line.startswith(begins) else line for line in lines
+        ]
+    marks = (f"{n}. " if block.ordered else f"{block.mark} " for n in count(1))
+    pairs = zip(block.items, marks, strict=False)
+    return [line for item, mark in pairs for line in wrapped(safe(item), first=indent + mark)]
 
 
 def _facts(block: b.Facts, indent: str) -> list[str]:
@@ -183,13 +220,27 @@ def _table(block: b.Table, paint: Paint, indent: str) -> list[str]:
     if sum(_words(every)) + 2 * (len(titles) - 1) <= _room(indent):
         widths = _widths(every, indent)
         head = [paint("dim", line) for line in _line(titles, widths, indent)]
-        return [*head, *(line for row in rows for line in _line(row, widths, indent))]
-    lines: list[str] = []  # the terminal is too narrow: a row is a list of its cells
-    for name, *rest in rows:
-        named = zip(titles[1:], rest, strict=True)
-        beside = "; ".join(f"{title}: {cell}" for title, cell in named if cell)
-        lines += wrapped(name, first=indent) + wrapped(beside, first=indent + "  ")
-    return lines
+        whole = [list(_line(row, widths, indent)) for row in rows]
+    else:  # the terminal is too narrow: a row is a list of its cells
+        head = []
+        whole = [_narrow_row(titles, row, indent) for row in rows]
+    if block.chosen is not None:
+        whole[block.chosen] = _mark_chosen(whole[block.chosen], indent, paint)
+    return [*head, *(line for lines in whole for line in lines)]
+
+
+def _narrow_row(titles: Sequence[str], row: Sequence[str], indent: str) -> list[str]:
+    name, *rest = row
+    named = zip(titles[1:], rest, strict=True)
+    beside = "; ".join(f"{title}: {cell}" for title, cell in named if cell)
+    return [*wrapped(name, first=indent), *wrapped(beside, first=indent + "  ")]
+
+
+def _mark_chosen(lines: Sequence[str], indent: str, paint: Paint) -> list[str]:
+    """The row that is advised, with a mark in its indent."""
+    first, *others = lines
+    mark = indent[:-2] + "> " if len(indent) >= 2 else "> "
+    return [paint("strong", mark + first.removeprefix(indent)), *others]
 
 
 def _cell(cell: str | b.Cell) -> str:

@@ -111,17 +111,24 @@ def _hours(step: Step) -> str:
     return f" ({number(step.hours)} h)"
 
 
+def grounds(basis: Basis) -> str:
+    """What the answer rests on."""
+    statements = several(basis.stated + basis.assumed, "statement")
+    if basis.assumed:
+        statements += f" ({few(basis.assumed)} inferred)"
+    if not basis.measured:
+        return f"{statements} and nothing measured"
+    return f"{statements} and {several(basis.measured, 'measurement')}"
+
+
 def rests_on(basis: Basis) -> str:
     """What the answer rests on, and how many answers alone would change it."""
-    stated = basis.stated + basis.assumed
-    grounds = f"{several(stated, 'statement')} and {several(basis.measured, 'measurement')}"
-    if not basis.measured:
-        grounds = f"{several(stated, 'statement')} and nothing measured"
+    says = f"Rests on {grounds(basis)}"
     turning = len(basis.turning)
     if not turning:
-        return f"Rests on {grounds}; no single answer changes it."
-    alone = {1: "one answer alone", 2: "either of two"}.get(turning, f"any one of {few(turning)}")
-    return f"Rests on {grounds}; {alone} would change it."
+        return f"{says}; no single answer to the checklist changes it."
+    alone = {1: "one answer", 2: "either of two answers"}.get(turning, f"any one of {few(turning)}")
+    return f"{says}; {alone}, given otherwise, would change it."
 
 
 BY_AN_ASSISTANT = "by_an_assistant"  #: The caveat that names what nobody confirmed.

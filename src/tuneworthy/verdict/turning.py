@@ -14,7 +14,7 @@ from tuneworthy.model.dossier import TuningAnswer, Turn
 from tuneworthy.verdict.answer import answer
 from tuneworthy.verdict.situation import Ruling, Situation
 from tuneworthy.ways.way import Way
-from tuneworthy.words import count, number, quality
+from tuneworthy.words import count, number, quality, usd
 
 _SURE = 10**6  # cases of a share that is supposed
 MOST_TURNS = 12
@@ -81,13 +81,15 @@ def _of_ways(it: Situation) -> Iterator[Turn]:
                 low=limit - 0.02, value=limit - 0.01, high=limit - 0.005
             )
             other = replace(way, figures={**way.figures, "quality": worse})
-            what = f"{way.title} under {quality(limit)} on new cases"
+            what = f"{way.title} is under {quality(limit)} on new cases"
             yield _turn(f"ways.{way.id}", what, "missed", _with_way(it, way, other))
     if it.table.to_try:
         ways = [_tried_in_vain(way) if way in it.table.to_try else way for way in it.table.ways]
         changed = replace(it, table=replace(it.table, ways=ways))
         titles = [way.title for way in it.table.to_try]
-        what = f"{titles[0]} tried in vain" if len(titles) == 1 else "simpler ways tried in vain"
+        what = "simpler ways are tried in vain"
+        if len(titles) == 1:
+            what = f"{titles[0]} is tried in vain"
         yield _turn("ways", what, "failed", changed)
 
 
@@ -115,14 +117,16 @@ def _of_figures(it: Situation) -> Iterator[Turn]:
             met = known.value >= limit
             share = limit - 0.02 if met else min(1.0, limit + 0.001)
             today: dict[str, Any] = {"quality": share, "cases": _SURE}
-            what = f"{name} today {'under' if met else 'at'} {quality(limit)}"
+            what = f"{name} today is {'under' if met else 'at'} {quality(limit)}"
         else:
             field = "latency_p95_s" if target == "latency" else "usd_per_month"
-            value = limit * 1.5 if known.value <= limit else limit * 0.9
+            met = known.value <= limit
+            value = limit * 1.5 if met else limit * 0.9
             today = {field: Amount(low=value, likely=value, high=value)}
-            what = f"{name} today {'above' if known.value <= limit else 'within'} {number(limit)}"
+            most = usd(limit) if target == "cost" else f"{number(limit)} s"
+            what = f"{name} today is {'above' if met else 'within'} {most}"
         changed = _with_today(it, case, today)
-        yield _turn(TARGETS[target].path, what, "met" if "at" in what else "missed", changed)
+        yield _turn(TARGETS[target].path, what, "missed" if met else "met", changed)
     have = it.facts.examples
     enough = 2000
     if have is not None and have < enough:
@@ -131,7 +135,8 @@ def _of_figures(it: Situation) -> Iterator[Turn]:
         more = examples.model_copy(update={"count": enough, "usable": enough})
         data = case.data.model_copy(update={"examples": more})
         changed = it.rebuild(it.facts.with_case(case.model_copy(update={"data": data})))
-        yield _turn("data.examples", f"{count(enough)} reviewed examples", str(enough), changed)
+        what = f"{count(enough)} reviewed examples are there"
+        yield _turn("data.examples", what, str(enough), changed)
 
 
 def _with_today(it: Situation, case: Case, today: dict[str, Any]) -> Situation:

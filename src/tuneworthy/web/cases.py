@@ -171,8 +171,13 @@ def enter(request: Request, token: Typed) -> Response:
 # A case: all that decides, on one screen.
 
 _DOES = {
+    "answer": ("interview?ask=targets.quality.at_least", "State it"),
     "ceiling": ("lab", "Open the lab"),
-    "interview": ("interview", "Answer it"),
+    "retrieve": ("lab", "Open the lab"),
+    "pilot": ("lab", "Open the lab"),
+    "evalset": ("label", "Label cases"),
+    "measure": ("files", "Add files"),
+    "data": ("files", "Add files"),
     "show": ("plan", "See the plan"),
 }
 """Command of a step to the page that does the same, and what its button says."""

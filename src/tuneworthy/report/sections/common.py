@@ -16,6 +16,7 @@ from tuneworthy.model.dossier import (
     FactorResult,
     FlipResult,
     Source,
+    Turn,
 )
 from tuneworthy.report import blocks as b
 from tuneworthy.report.charts import Drawing, looks
@@ -26,6 +27,7 @@ from tuneworthy.verdict.headline import (
     BY_AN_ASSISTANT,
     OUTCOME_WORDS,
     band_text,
+    grounds,
     rests_on,
 )
 from tuneworthy.words import (
@@ -95,22 +97,57 @@ def open_answers(dossier: Dossier) -> int:
 
 def finality(dossier: Dossier) -> str:
     """What the answer rests on, and whether what is open could still move it."""
-    if open_answers(dossier) == len(asked_of(dossier)):
-        return "Nothing is answered yet."
+    if nothing_answered(dossier):
+        return grounds_text(dossier)
     return f"{rests_on(dossier.verdict.basis)} {reach_text(dossier)}".rstrip()
+
+
+def nothing_answered(dossier: Dossier) -> bool:
+    """Whether every check and reason is open."""
+    return open_answers(dossier) == len(asked_of(dossier))
+
+
+def grounds_text(dossier: Dossier) -> str:
+    """What the answer rests on, in a sentence."""
+    if not nothing_answered(dossier):
+        return f"Rests on {grounds(dossier.verdict.basis)}."
+    grades = {figure.grade for way in dossier.ways for figure in way.figures.values()}
+    if dossier.verdict.basis.measured or grades & {"held_out", "measured"}:
+        return "Rests on what was measured; no question of the checklist is answered yet."
+    if grades & {"stated", "computed"}:
+        return "Rests on stated figures; no question of the checklist is answered yet."
+    return "Nothing is answered yet."
+
+
+def is_settled(dossier: Dossier) -> bool:
+    """Whether it is known that no open answer makes it one that spends on tuning today.
+
+    Where only single answers were tried, that is known of the count alone.
+    """
+    by_count = dossier.verdict.rule == "no_target" and dossier.verdict.final
+    if not (dossier.reach.exact or by_count):
+        return False
+    answers = set(dossier.reach.answers)
+    return answers == {dossier.verdict.answer} or answers <= {"no", "not_yet", "open"}
 
 
 def reach_text(dossier: Dossier) -> str:
     """What open answers could still make of it; empty where nothing is open."""
     answers = dossier.reach.answers
-    if not (many := open_answers(dossier)):
+    many = open_answers(dossier)
+    if not many:
         return ""
-    if set(answers) <= {"no", "not_yet", "open"}:
-        turn = " turns" if many == 1 else "s turn"
-        return f"Don’t spend on tuning now, whatever the open answer{turn} out to be."
-    if answers == (dossier.verdict.answer,):
-        return f"The open answer{'s' * (many > 1)} can’t change it."
-    return f"Still possible: {listing([ANSWER_WORDS[answer] for answer in answers], 'or')}."
+    words = listing([ANSWER_WORDS[answer] for answer in answers], "or")
+    if not dossier.reach.exact:
+        if len(answers) == 1:
+            return "No open answer alone changes it."
+        return f"Still possible: {words}, at least."
+    what = "open answer" if many == 1 else "open answers"
+    if len(answers) == 1:
+        return f"The {what} can’t change it."
+    if is_settled(dossier):
+        return f"The {what} can make it {words}, and none of it spends on tuning."
+    return f"Still possible: {words}."
 
 
 def unconfirmed_text(dossier: Dossier) -> str:
@@ -207,7 +244,10 @@ def ceiling_text(dossier: Dossier) -> str:
     if not checks:
         return "not asked by this framework"
     done = sum(check.state == "yes" for check in checks)
-    parts = [f"{named('ceiling')[dossier.ceiling.reached]}, {done} of {len(checks)} checks done"]
+    reached = named("ceiling")[dossier.ceiling.reached]
+    if dossier.ceiling.reached == "yes" and "measured" not in {check.source for check in checks}:
+        reached = "claimed"
+    parts = [f"{reached}, {done} of {len(checks)} checks done"]
     for state, what in (("no", "not done"), ("unknown", "not answered")):
         titles = [check.title for check in checks if check.state == state]
         parts += [f"{what}: {listing(titles)}"] if titles else []
@@ -243,6 +283,16 @@ def possible_text(dossier: Dossier) -> str:
     return listing(still, "or")
 
 
+NOTHING_TURNS = "No single change that was tried turns it."
+
+
+def turn_text(turn: Turn) -> str:
+    """One change as a clause that follows *if*."""
+    if turn.path.startswith(("ceiling.", "factors.")):
+        return f"“{turn.what}” is answered {turn.to}"
+    return turn.what
+
+
 def source_words(state: State, source: Source) -> str:
     if source == "measured":
         return "data"
@@ -258,8 +308,8 @@ def title(name: str, dossier: Dossier) -> str:
 
 def gates(dossier: Dossier) -> b.Part:
     rows = ((GATES[gate.id], gate.state, sentence(gate.why)) for gate in dossier.verdict.gates)
-    caption, titles = "Questions to settle before money is spent", "Question | ?Answer | Because"
-    return b.part("Before money is spent (gates)", b.table(caption, titles, rows, quiet=True))
+    caption, titles = "What has to be so before it goes live", "Condition | ?Holds | Because"
+    return b.part("Before a tuned model goes live", b.table(caption, titles, rows, quiet=True))
 
 
 def unfit(

@@ -260,7 +260,7 @@ def document(changes: Difference, since: str) -> b.Document:
 
 
 def difference(changes: Difference) -> b.Section:
-    """The whole of it: verdict, why it moved, answers, gates, figures, challenges."""
+    """The whole of it: verdict, why it moved, answers, conditions, figures, challenges."""
     return b.section("difference", "What changed", _verdict_words(changes), _parts(changes))
 
 
@@ -272,7 +272,7 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
     yield from _reasons(changes)
     tables = {
         "Answer": [*map(_CELLS, changes.answers)],
-        "Gate": [
+        "Condition": [
             (GATES[gate.id], f"{gate.before}: {gate.why_before}", f"{gate.after}: {gate.why_after}")
             for gate in changes.gates
         ],
@@ -342,7 +342,7 @@ def beside(first: Dossier, second: Dossier, names: Sequence[str]) -> Iterator[b.
 def _facts(dossier: Dossier) -> Rows:
     """What a case comes to, in short; the same labels as everywhere."""
     money, verdict = dossier.investment, dossier.verdict
-    yield "Fine-tune?", sentence(ANSWER_WORDS[verdict.answer])
+    yield "Answer", sentence(ANSWER_WORDS[verdict.answer])
     yield "Why", verdict.because
     yield "First step", verdict.now
     yield "Targets", sentence(listing([*target_texts(dossier).values()]) or "none is stated")

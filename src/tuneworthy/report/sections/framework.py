@@ -46,12 +46,14 @@ def framework_report(framework: Framework) -> b.Document:
         (plain(name), f"{number(t.value)} {t.unit}: {t.says} ({t.source})")
         for name, t in framework.thresholds.items()
     )
+    rules = [(plain(name), rule.says) for name, rule in framework.judgement.items()]
     parts: dict[str, b.Parts] = {
         **{title: _questions(title, framework, asked) for title, asked in questions.items()},
         tree: b.table(tree, "When | Outcome", steps, quiet=True),
         "Strength": _scoring(framework),
         "Goals and approaches": _goals(framework) if framework.approaches else None,
         "Alternatives": b.facts(options) if framework.options else None,
+        _RULES: b.facts(rules) if rules else None,
         "Thresholds": b.facts(thresholds) if framework.thresholds else None,
     }
     dated = f" ({day(framework.dated)})" if framework.dated else ""
@@ -61,6 +63,9 @@ def framework_report(framework: Framework) -> b.Document:
         [b.section("", title, blocks) for title, blocks in parts.items() if blocks],
         byline=[f"Source: {framework.source}{dated}"] if framework.source else (),
     )
+
+
+_RULES = "The answer: the first of these rules that holds"
 
 
 def _questions(

@@ -456,7 +456,7 @@ def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> R
     unknown = [check.title for check in checks.values() if check.state == "unknown"]
     still = f"; still open: {listing(unknown)}" if unknown else ""
     yield "Checks", f"shown: {listing(shown) or 'none'}{still}"
-    yield "Fine-tune?", moved(*(ANSWER_WORDS[each.verdict.answer] for each in (before, dossier)))
+    yield "Answer", moved(*(ANSWER_WORDS[each.verdict.answer] for each in (before, dossier)))
 
 
 def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts:

@@ -206,7 +206,7 @@ def _read(report: MeasureReport) -> Iterator[b.Parts]:
 
 
 def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
-    yield f"fine-tune? {moved(*(ANSWER_WORDS[d.verdict.answer] for d in (before, after)))}"
+    yield f"answer: {moved(*(ANSWER_WORDS[d.verdict.answer] for d in (before, after)))}"
     then, states = (
         {name: (result.title, result.state) for room in rooms for name, result in room.items()}
         for rooms in ((d.ceiling.checks, d.factors, d.signals) for d in (before, after))

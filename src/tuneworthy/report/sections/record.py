@@ -36,6 +36,7 @@ from tuneworthy.report.charts import decided_in
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import (
     GATES,
+    NOTHING_TURNS,
     Rows,
     about,
     ceiling_text,
@@ -48,13 +49,13 @@ from tuneworthy.report.sections.common import (
     no_flip,
     reasons_text,
     source_words,
-    strength_text,
+    turn_text,
     unfit,
     value_text,
 )
 from tuneworthy.report.sections.evidence import measured
 from tuneworthy.report.sections.money import cost_text, pays_back_text
-from tuneworthy.report.sections.precedents import others_text, record_text
+from tuneworthy.report.sections.precedents import others_text
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
@@ -210,10 +211,15 @@ def record(dossier: Dossier) -> b.Document:
             )
         ),
         "Decision": (
-            f"{sentence(f'fine-tune: {ANSWER_WORDS[verdict.answer]}')} {finality(dossier)}",
+            f"{sentence(ANSWER_WORDS[verdict.answer])} {finality(dossier)}",
             verdict.now,
         ),
         "Evidence": b.bullets(_evidence(dossier)),
+        "What would turn the answer": b.bullets(
+            f"If {turn_text(turn)}: {ANSWER_WORDS[turn.answer]}" for turn in verdict.turns
+        )
+        if verdict.turns
+        else NOTHING_TURNS,
         "What would change the count": b.bullets(flips) if flips else no_flip(dossier),
         "Review": f"On {review}, or as soon as one of the answers above changes.",
     }
@@ -225,11 +231,8 @@ def record(dossier: Dossier) -> b.Document:
 
 
 def _evidence(dossier: Dossier) -> Iterator[str]:
-    yield count_text(dossier)
     yield dossier.verdict.because
-    yield f"Strength: {strength_text(dossier)}"
-    if not isinstance(dossier.precedents, Unknown):
-        yield f"Record of these rules: {record_text(dossier.precedents)}"
+    yield count_text(dossier)
     yield f"Pays back: {pays_back_text(dossier)}"
     if cost := cost_text(dossier):
         yield f"Cost: {cost}"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import CaseDecision
-from tuneworthy.model.dossier import Dossier, FactorResult, Phase, SignalResult, Turn
+from tuneworthy.model.dossier import Dossier, FactorResult, Phase, SignalResult, TuningAnswer
 from tuneworthy.plan.ask import find_decision
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
     GATES,
+    NOTHING_TURNS,
     byline,
     captioned,
     ceiling_text,
@@ -22,12 +22,15 @@ from tuneworthy.report.sections.common import (
     finality,
     flip_lines,
     gates,
+    grounds_text,
     headline,
     no_flip,
+    nothing_answered,
     strength_text,
     tally,
     target_texts,
     title,
+    turn_text,
     unconfirmed_text,
     value_text,
 )
@@ -36,8 +39,19 @@ from tuneworthy.report.sections.plan import ask_text, work_text
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import review_day
 from tuneworthy.report.sections.ways import first_table
-from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
-from tuneworthy.words import capital, day, few, listing, sentence, several, usd
+from tuneworthy.verdict.headline import ANSWER_WORDS, BY_AN_ASSISTANT, OUTCOME_WORDS
+from tuneworthy.words import (
+    capital,
+    counted,
+    cut,
+    day,
+    few,
+    listing,
+    plain,
+    sentence,
+    several,
+    usd,
+)
 
 _FIT = "What doesn’t fit together"
 _MOST = 4
@@ -48,7 +62,9 @@ _ROWS = {"Ceiling": ("ceiling", "today.quality"), "Pays back": ("economics", "to
 def memo(dossier: Dossier) -> Iterator[b.Fact]:
     """What somebody who decides has to know: the ask, when to stop, how sure that is."""
     yield from _ask(dossier)
-    yield b.Fact("Next step", dossier.verdict.now, _first_phase(dossier), "plan")
+    yield from _stop_rule(dossier)
+    now = sentence(dossier.verdict.now.removeprefix("Now: "))
+    yield b.Fact("Next step", now, _first_phase(dossier), "plan")
     if targets := listing([*target_texts(dossier).values()]):
         yield b.Fact("Targets", sentence(targets))
     yield from _pays(dossier)
@@ -86,11 +102,6 @@ def _ask(dossier: Dossier) -> Iterator[b.Fact]:
     above = [item.says for item in dossier.verdict.caveats if item.id == "ask_above_prize"]
     beside = " ".join([beside, *map(sentence, above)])
     yield b.Fact("Ask now", ask_text(dossier.ask), beside, "money")
-    ends = [turn.what for turn in dossier.verdict.turns if turn.answer == "no"]
-    if decision.id == "pilot":
-        ends.insert(0, "the pilot’s card says no-go")
-    if ends:
-        yield b.Fact("Stop rule", sentence(listing(ends[:_MOST], "or")))
 
 
 def _after(dossier: Dossier, decision: Phase) -> str:
@@ -100,6 +111,17 @@ def _after(dossier: Dossier, decision: Phase) -> str:
         return ""
     build, run = built_text(money)
     return f"; then {run}" if decision.id == "deployment" else f"; if it works, {build} and {run}"
+
+
+def _stop_rule(dossier: Dossier) -> Iterator[b.Fact]:
+    """What ends it: a pilot that doesn't reach its aim, and what turns the answer into a no."""
+    verdict = dossier.verdict
+    ends = [turn_text(turn) for turn in verdict.turns if turn.answer == "no"][:_MOST]
+    if verdict.answer == "pilot" and not isinstance(dossier.recommendation, Unknown):
+        aims = [step.stop_when for step in dossier.recommendation.steps if step.way]
+        ends[:0] = [f"the pilot doesn’t show that {aims[-1]}"] if aims else []
+    if ends:
+        yield b.Fact("Stop rule", sentence(f"stop if {listing(ends, 'or if')}"))
 
 
 def _pays(dossier: Dossier) -> Iterator[b.Fact]:
@@ -184,7 +206,7 @@ def checklist(dossier: Dossier, *, folded: bool = False) -> b.Section:
     if not isinstance(dossier.precedents, Unknown):
         rows.append(("Record", record_text(dossier.precedents)))
         rows.append(("Others", others_text(dossier.precedents)))
-    title = "The lesson’s checklist"
+    title = f"The {plain(dossier.framework.name)}’s checklist"
     facts = b.facts(rows)
     return b.section("checklist", title, b.fold("Show the count", facts) if folded else facts)
 
@@ -203,7 +225,7 @@ def change(dossier: Dossier, questions: int | None = None) -> b.Section:
     return b.section(
         "change",
         "What would change it",
-        turns_table(dossier) or "Nothing that was tried turns the answer by itself.",
+        turns_table(dossier) or NOTHING_TURNS,
         f"One of these alone would change the answer: {listing(names)}." if names else "",
         b.table(caption, "If | The count is", rows) if pairs else no_flip(dossier),
         _questions(dossier, questions) if dossier.next_questions else None,
@@ -220,18 +242,16 @@ def turns_table(dossier: Dossier) -> b.Table | None:
 
 
 def turns_facts(dossier: Dossier) -> b.Facts:
-    """The same as lines, for a page."""
-    return b.facts(
-        (capital(ANSWER_WORDS[turn.answer]), sentence(turn_text(turn)))
-        for turn in dossier.verdict.turns
-    )
-
-
-def turn_text(turn: Turn) -> str:
-    """One change in words."""
-    if turn.to in ("yes", "no"):
-        return f"{turn.what} answered {turn.to}"
-    return turn.what
+    """The same as lines, one for each answer, for a page."""
+    then: dict[TuningAnswer, list[str]] = {}
+    for turn in dossier.verdict.turns:
+        then.setdefault(turn.answer, []).append(turn_text(turn))
+    rows = []
+    for answer, texts in then.items():
+        left = len(texts) - _FIRST_TURNS
+        shown = texts[:_FIRST_TURNS] + [f"one of {few(left)} more is so"] * (left > 0)
+        rows.append((capital(ANSWER_WORDS[answer]), sentence(f"if {listing(shown, 'or if')}")))
+    return b.facts(rows)
 
 
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
@@ -264,50 +284,102 @@ def fit(dossier: Dossier) -> b.Section:
 def short(dossier: Dossier, case_path: str = "") -> b.Document:
     """The first screen: answer, what to do now, ways against targets, what it rests on."""
     where = argument(case_path) if case_path else "CASE"
-    rows = [*_grounds(dossier), *_clashes(dossier, where)]
-    document = b.Document(
-        dossier.case.name,
+    grounds = [*_grounds(dossier, where), *_clashes(dossier, where), checklist_line(dossier)]
+    answer = ANSWER_WORDS[dossier.verdict.answer]
+    topics = "options | money | plan | why | others | history"
+    name = cut(dossier.case.name, _LONGEST_NAME)
+    return b.Document(
+        "",
         headline(dossier),
         [
-            b.section("now", "", dossier.verdict.now),
             b.section("ways", "", first_table(dossier)),
-            b.section("grounds", "", b.bullets(rows)),
+            b.section("grounds", "", b.bullets(grounds, mark="")),
         ],
-        byline=[byline(dossier)],
-        after=(f"More: tuneworthy show {where} options|money|plan|why|others|history",),
+        after=(
+            f"{name}: {byline(dossier)}",
+            f"More: tuneworthy show {where} {topics}",
+        ),
+        look=_LOOKS.get(dossier.verdict.answer, "strong"),
+        word=capital(answer),
+        lead=dossier.verdict.now.replace("CASE", where),
+        badge=badge(dossier),
     )
-    return replace(document, look=_LOOKS.get(dossier.verdict.answer, "strong"))
 
 
-def _grounds(dossier: Dossier) -> Iterator[str]:
-    """What it rests on, what turns it, what it asks for, and the lesson's count."""
-    yield finality(dossier)
-    turns = [f"{turn_text(t)}: {ANSWER_WORDS[t.answer]}" for t in dossier.verdict.turns[:2]]
-    if turns:
-        yield f"It turns if {listing(turns, 'or if')}."
-    if not isinstance(dossier.ask, Unknown):
-        yield f"Ask now: {ask_text(dossier.ask)}, up to: {dossier.ask.until}."
+_LONGEST_NAME = 60  # characters
+
+
+def badge(dossier: Dossier) -> str:
+    """How many contradictions there are; empty for none."""
+    many = [claim.severity for claim in dossier.challenges].count("contradiction")
+    return counted(many, "contradiction") if many else ""
+
+
+def _grounds(dossier: Dossier, where: str) -> Iterator[str]:
+    """What it rests on, what turns it, what it asks for."""
+    yield f"{grounds_text(dossier)} {turns_sentence(dossier)}"
+    if asked := _ask_line(dossier):
+        yield asked
+    if dossier.next_questions and _asks_on(dossier):
+        first = dossier.next_questions[0]
+        command = f"tuneworthy answer {where} {first.factor}=yes (or no)"
+        yield f"Answer next: {first.ask} {command}"
     if dossier.pilot is not None:  # else the words of labs aren't needed
         from tuneworthy.report.sections.lab import card_text
 
         yield f"Pilot: {card_text(dossier.pilot)}"
-    if waiting := unconfirmed_text(dossier):
-        yield f"{sentence(waiting)} Confirm: tuneworthy answer CASE --confirm"
-    yield checklist_line(dossier)
+    if unconfirmed_text(dossier):
+        waiting = next(c.says for c in dossier.verdict.caveats if c.id == BY_AN_ASSISTANT)
+        many, _, _ = waiting.partition(":")
+        yield f"! {sentence(many)} Confirm: tuneworthy answer {where} --confirm"
+
+
+def _asks_on(dossier: Dossier) -> bool:
+    """Whether the next question of the checklist is worth a line beside what to do now."""
+    verdict = dossier.verdict
+    if verdict.rule == "no_target":
+        return not verdict.final
+    return nothing_answered(dossier) and verdict.answer not in ("no", "yes")
+
+
+def turns_sentence(dossier: Dossier) -> str:
+    """What would turn the answer, in a sentence."""
+    turns = [turn_text(turn) for turn in dossier.verdict.turns[:_FIRST_TURNS]]
+    if not turns:
+        return NOTHING_TURNS
+    return f"It turns if {listing(turns, 'or if')}."
+
+
+_FIRST_TURNS = 2
+
+
+def _ask_line(dossier: Dossier) -> str:
+    """What is asked for now, in a line; empty where nothing is."""
+    if isinstance(dossier.ask, Unknown):
+        return ""
+    return f"Ask now, up to “{dossier.ask.until}”: {ask_text(dossier.ask)}."
 
 
 def _clashes(dossier: Dossier, where: str) -> Iterator[str]:
-    """The heaviest of what doesn't fit together, and where to settle the rest."""
+    """The heaviest of what doesn't fit together, and where to settle it."""
     ranks = list(b.SEVERITIES)
     ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
     for claim in ordered[:_FIRST_CLASHES]:
-        yield f"! {claim.says}"
-    if len(ordered) > _FIRST_CLASHES:
-        rest = few(len(ordered) - _FIRST_CLASHES)
-        yield f"! {rest} more: tuneworthy show {where} why"
+        yield f"! {first_sentence(claim.says)}"
+    if ordered:
+        rest = len(ordered) - _FIRST_CLASHES
+        more = f"{few(rest)} more, and what settles them" if rest > 0 else "What settles it"
+        yield f"! {capital(more)}: tuneworthy show {where} why"
 
 
 _FIRST_CLASHES = 2
+_LONGEST_CLASH = 180  # characters
+
+
+def first_sentence(text: str) -> str:
+    """What a statement says first; the rest stands where it is told in full."""
+    says, stop, rest = text.partition(". ")
+    return cut(f"{says}." if stop and rest else says, _LONGEST_CLASH)
 
 
 def checklist_line(dossier: Dossier) -> str:
@@ -318,4 +390,5 @@ def checklist_line(dossier: Dossier) -> str:
     of_against = f"{counts.anti_indicators} of {kinds.count('anti_indicator')} against"
     score = value_text(dossier.rules.score.value)
     outcome = OUTCOME_WORDS[dossier.verdict.outcome]
-    return f"The lesson’s checklist: {of_for}, {of_against}, score {score}: {outcome}."
+    name = plain(dossier.framework.name)
+    return f"The {name}’s checklist: {of_for}, {of_against}, score {score}: {outcome}."

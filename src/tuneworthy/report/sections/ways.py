@@ -13,11 +13,14 @@ from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework, Services, TargetId
 from tuneworthy.model.ways import Figure, FigureId, WayResult
 from tuneworthy.report import blocks as b
-from tuneworthy.report.sections.common import NOT_KNOWN, a_month, about, ranged
+from tuneworthy.report import charts
+from tuneworthy.report.sections.common import NOT_KNOWN, a_month, about, captioned, ranged
 from tuneworthy.report.sections.plan import need_text
+from tuneworthy.report.width import WIDEST, columns
 from tuneworthy.words import (
     capital,
     count,
+    cut,
     few,
     listing,
     number,
@@ -56,6 +59,14 @@ def to_try(ways: Sequence[WayResult]) -> list[WayResult]:
 
 
 _MAY_HELP = ("likely", "possible")
+
+
+def advised_ways(dossier: Dossier) -> list[WayResult]:
+    """Untried ways that the recommendation names, and then the others that may help."""
+    steps = () if isinstance(dossier.recommendation, Unknown) else dossier.recommendation.steps
+    untried = {way.id: way for way in dossier.ways if way.state == "untried"}
+    named = [untried[step.way] for step in steps if step.way in untried]
+    return [*named, *(way for way in to_try(dossier.ways) if way not in named)]
 
 
 def known_ways(ways: Sequence[WayResult]) -> list[WayResult]:
@@ -118,32 +129,61 @@ def _wanted(dossier: Dossier) -> list[str]:
         if isinstance(limit, Unknown | Range):
             cells.append("–")
             continue
-        bound = "at least " if target == "quality" else "at most "
+        bound = "at least " if target == "quality" else ""
         cells.append(f"{bound}{write(limit)}{unit}")
     private = dossier.targets["privacy"].limit
     return [*cells, "–" if isinstance(private, Unknown) else "inside", ""]
 
 
 def first_rows(dossier: Dossier) -> list[WayResult]:
-    """The ways of the first screen: what is enough, what runs, the best known, and what to try."""
+    """The ways of the first screen: what is enough, what runs, the best known, and what to try.
+
+    Of kinds of tuning the best one alone is shown.
+    """
     ways = dossier.ways
     steps = () if isinstance(dossier.recommendation, Unknown) else dossier.recommendation.steps
-    advised = {step.way for step in steps}
+    advised = [step.way for step in steps]
     shown = known_ways(ways)[: MOST_ROWS - 2]
-    shown += [way for way in ways if way.id in advised and way not in shown]
-    shown += [way for way in to_try(ways) if way not in shown]
-    return shown[:MOST_ROWS]
+    trying = [way for way in ways if way.id in advised]
+    trying += [way for way in advised_ways(dossier) if way.kind != "tuning"]
+    fresh = dict.fromkeys(way.id for way in trying)
+    tuning = next((way for way in ways if way.kind == "tuning" and way.state == "untried"), None)
+    by_id = {way.id: way for way in ways}
+    left = MOST_ROWS - len(shown) - (tuning is not None and tuning.id not in advised)
+    taken = {way.id for way in shown}
+    shown += [by_id[name] for name in fresh if name not in taken][:left]
+    if tuning is not None and tuning not in shown and len(shown) < MOST_ROWS:
+        shown.append(tuning)
+    return shown
 
 
 def first_table(dossier: Dossier) -> b.Table:
     """The ways against the targets, as the first screen has them."""
-    rows: list[list[str]] = [["wanted", *_wanted(dossier)]]
     decisive = _decisive(dossier)
-    for way in first_rows(dossier):
-        mark = "> " if way.id == decisive else ""
-        rows.append([f"{mark}{way.title}", *_cells(way), _from(way)])
-    titles = f"Way | #Quality | #p95 | #Bill{a_month(dossier)} | Private | From"
-    return b.table("Ways against the targets", titles, rows, quiet=True)
+    shown = first_rows(dossier)
+    rows = [["wanted", *_wanted(dossier)]]
+    rows += [[_title_in_short(way), *_cells(way), _from_in_short(way)] for way in shown]
+    places = [place for place, way in enumerate(shown, start=1) if way.id == decisive]
+    month = "" if dossier.one_off else "per month"
+    titles = f" | #quality | #p95 | #{month or 'bill'} | private | from"
+    caption = "Ways against the targets"
+    return b.table(caption, titles, rows, quiet=True, chosen=places[0] if places else None)
+
+
+_LONGEST_TITLE = 34  # characters
+
+
+def _title_in_short(way: WayResult) -> str:
+    """The title with the name of a model alone, without who serves it."""
+    _, colon, name = way.model.partition(":")
+    title = way.title.replace(way.model, name) if colon and name else way.title
+    return cut(title, _LONGEST_TITLE)
+
+
+def _from_in_short(way: WayResult) -> str:
+    """The same without a word that a narrow terminal has no room for."""
+    says = _from(way)
+    return says.removesuffix(" cases") if columns() < WIDEST else says
 
 
 def _decisive(dossier: Dossier) -> str:
@@ -157,23 +197,31 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
     """Every way: known ones with their figures, then what could be tried, and the rest folded."""
     ways = dossier.ways
     known = known_ways(ways)
-    trying = to_try(ways)
-    tunings = [way for way in ways if way.kind == "tuning" and way not in trying]
+    trying = [way for way in advised_ways(dossier) if way.kind != "tuning"]
+    tunings = [way for way in ways if way.kind == "tuning"]
     rest = [way for way in ways if way not in (*known, *trying, *tunings)]
     around = b.fold if folded else b.part
     advice = dossier.recommendation
-    more = capital(f"{several(len(rest), 'other way')}, and why they don’t help here")
+    more = capital(f"{several(len(rest), 'other way')}, and why they aren’t advised here")
     return b.section(
         "ways",
         _TITLE,
         b.Todo(advice.ask, "No recommendation was worked out.")
         if isinstance(advice, Unknown)
         else b.Prose(advice.says, "lead"),
-        _known_table(dossier, known),
+        _known_part(dossier, known),
         _trying_table("What could be tried, the best first", trying),
         _trying_table("Ways of tuning", tunings),
         around(more, _because_table("Other ways", rest)) if rest else None,
     )
+
+
+def _known_part(dossier: Dossier, ways: Sequence[WayResult]) -> b.Block:
+    """The table of what is known, with its picture where several ways were scored."""
+    table = _known_table(dossier, ways)
+    limit = dossier.targets["quality"].limit
+    target = limit if isinstance(limit, float | int) else None
+    return captioned(charts.ways(ways, target), table, table_is="open") or table
 
 
 def _known_table(dossier: Dossier, ways: Sequence[WayResult]) -> b.Table:
@@ -202,7 +250,7 @@ def _meets(way: WayResult) -> str:
 def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
     rows = [
         (
-            b.Cell(way.title, plain(way.kind), id=f"way-{way.id}"),
+            b.Cell(way.title, id=f"way-{way.id}"),
             way.chance_word or NOT_KNOWN,
             ranged(way.to_try.hours, lambda value: count(round(value)), " h"),
             sentence(way.because),
@@ -246,7 +294,7 @@ def document(
     more: bool = False,
 ) -> b.Document:
     """Every way; with the services that tune, also models and who takes new work."""
-    trying = to_try(dossier.ways)
+    trying = advised_ways(dossier)
     command = f"tuneworthy show {argument(case_path) if case_path else 'CASE'} options"
     split = any(way.id == "decomposition" for way in trying)
     known = several(len(known_ways(dossier.ways)), "way")
