@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tuneworthy.answers.facts import CaseFacts
-from tuneworthy.model.base import Range
+from tuneworthy.model.base import Range, State
 from tuneworthy.model.framework import TargetId, Triangle
 from tuneworthy.model.ways import LabArm
 from tuneworthy.stats.effects import chance_of_reduction, combined_chance
@@ -77,6 +77,32 @@ class Table:
             return met
         near = [way for way in self.ways if not way.tuned and self.criterion.nearly_admits(way)]
         return sorted(near, key=self._cost_of_use)
+
+    def find(self, name: str) -> Way | None:
+        """The way of an id; None for one that isn't there."""
+        return next((way for way in self.ways if way.id == name), None)
+
+    def makes_needless(self, tuned: Way) -> list[Way]:
+        """Untuned ways that are enough, and not clearly dearer than a tuned one that is as well."""
+        if self.criterion.admits(tuned) != "met":
+            return self.untuned_enough
+        return [way for way in self.untuned_enough if not _clearly_dearer(way, tuned)]
+
+    def gains(self, tuned: Way) -> State:
+        """Whether a tuned way brings what the untuned one beside it doesn't."""
+        return self.criterion.gains(tuned, self.find(tuned.beside))
+
+    @property
+    def tried_tunings(self) -> list[Way]:
+        """Tuned ways that were measured here; of one that two labs ran, where it was compared."""
+        shown = [way for way in self.measured_ways if way.tuned and "quality" in way.figures]
+        compared = {way.title for way in shown if way.gain is not None}
+        return [way for way in shown if way.gain is not None or way.title not in compared]
+
+    def is_in_vain(self, tuned: Way) -> bool:
+        """Whether a tuned way is known to miss something, or gains nothing that is known."""
+        held = self.criterion.admits(tuned)
+        return held == "missed" or (held == "unknown" and self.gains(tuned) == "no")
 
     @cached_property
     def chances(self) -> Mapping[str, Mapping[TargetId, float]]:
@@ -238,6 +264,12 @@ class Table:
     def _chance_but_privacy(self, way: Way) -> float:
         chances = self.chances[way.id]
         return math.prod(chance for target, chance in chances.items() if target != "privacy")
+
+
+def _clearly_dearer(way: Way, tuned: Way) -> bool:
+    bill = way.figures.get("usd_per_month")
+    other = tuned.figures.get("usd_per_month")
+    return bill is not None and other is not None and bill.low > other.high
 
 
 def middle_hours(hours: Range | None) -> float:
