@@ -49,6 +49,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import Framework, Outcome
+from tuneworthy.model.precedents import PrecedentIndex
 from tuneworthy.model.ways import LabArm, LabName
 from tuneworthy.money.investment import (
     Draw,
@@ -61,7 +62,7 @@ from tuneworthy.money.serving import unlisted
 from tuneworthy.money.worth import at_stake, by_worth
 from tuneworthy.plan.ask import ask_now
 from tuneworthy.plan.section import JudgedCase, build_plan
-from tuneworthy.precedents.section import PrecedentIndex, precedents, shipped_index
+from tuneworthy.precedents.section import precedents, shipped_index
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.answer import build_situation
 from tuneworthy.verdict.approaches import NO_GOAL, approaches
