@@ -29,6 +29,7 @@ _WORDS = (
     "model",
     "prompt",
     "beside",
+    "best_known",
     "private",
     "general_skills",
     "safe",

@@ -123,6 +123,8 @@ def run(
     reported = [arm for arm in lab.plan.arms if arm.id in chosen]
     gain = gain_figure(result.contrast, _SOURCE)
     arms = _kept(lab, reported, result.plan, gain, result.general_skills)
+    if result.why == "choice":
+        arms = with_found(arms, result.plan.tuned, best_known="no")
     append_evidence(lab.case, evidence_of(result, arms, lab.as_of), lab.files)
     return result
 

@@ -110,6 +110,9 @@ class LabArm(Record):
     """Of a tuned arm: its quality less that of the untuned arm beside it, case by case on held-out
     cases; unknown for every other arm."""
     beside: str = ""  #: Id of that untuned arm, the best of its lab by the cases for selecting.
+    best_known: State = "unknown"
+    """Of a tuned arm: whether the best untuned arm of its lab is known; no where another one may be
+    better, as too few of its calls got an answer or only a judge's word chose."""
     private: State = "unknown"
     """Whether data stay inside; unknown: who runs the model of that name tells it."""
     general_skills: State = "unknown"  #: Whether a tuned arm kept them; unknown: nobody asked.

@@ -790,9 +790,11 @@ class _Going:
                 model=self.pilot.base.id,
                 private="yes" if inside else "no",
                 latency_p95_s=late,
+                general_skills=skills,
+                safe=is_safe(self.safety),
             )
-        found = {"gain": gain, "beside": untuned.id, "general_skills": skills}
-        return with_found(arms, tuned.id, safe=is_safe(self.safety), **found)
+        known: State = "no" if self._lost() else "yes"
+        return with_found(arms, tuned.id, gain=gain, beside=untuned.id, best_known=known)
 
 
 def is_safe(probes: Sequence[SafetyProbe]) -> State:

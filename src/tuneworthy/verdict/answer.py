@@ -172,13 +172,17 @@ def keep_prompt(it: Situation, because: str) -> StepToDo:
 
 def proven(it: Situation) -> Ruling | None:
     """A tuned model was tried on untouched cases."""
-    enough = [way for way in it.table.enough if way.tuned]
+    enough = it.table.tuned_enough
     if enough:
         best = enough[0]
         if it.table.makes_needless(best):
             return None
         steps = (StepToDo("roll_out", "it meets every target", best),)
         because = f"{best.title} meets every target, and no untuned way does"
+        if it.table.untuned_enough:
+            because = (
+                f"{best.title} meets every target, and is better or cheaper than what does too"
+            )
         against = it.forbidding
         if against is not None:
             clear = StepToDo("clear_reasons_against", against.why)

@@ -25,7 +25,8 @@ class Criterion:
     """What a way has to meet, written down before anything is run.
 
     ``limits`` are the stated targets; ``private`` is whether data have to stay inside. Where no
-    quality is stated, a way may be worse than ``today`` by ``margin_quality`` at most.
+    quality is stated, a way may be worse than ``today`` by ``margin_quality`` at most; than the
+    best untuned way that a lab ran, where nobody knows today's quality.
     """
 
     limits: Mapping[TargetId, float]
@@ -112,7 +113,8 @@ class Criterion:
     def admits(self, way: Way) -> TargetState:
         """Whether a way meets everything: missed with one target missed, met with all of them met.
 
-        Unknown where no target is stated. A tuned way has to keep general skills and safety too.
+        Unknown where no target is stated. A tuned way has to keep general skills and safety too,
+        and nothing is proven by one where nobody knows the best untuned way.
         """
         states = dict(self.judge(way))
         if way.tuned and "no" in (way.skills, way.safe):
@@ -121,6 +123,8 @@ class Criterion:
             return "unknown"
         if "missed" in states.values():
             return "missed"
+        if way.best_known == "no":
+            return "unknown"
         return "unknown" if "unknown" in states.values() else "met"
 
     def nearly_admits(self, way: Way) -> bool:

@@ -190,6 +190,7 @@ def arms_of_labs(facts: CaseFacts, arms: Sequence[LabArm]) -> Iterator[Way]:
             private=_arm_private(facts, arm, models.get(arm.model)),
             gain=_read(arm.gain),
             beside=f"{arm.lab}:{arm.beside}" if arm.beside else "",
+            best_known=arm.best_known,
             skills=arm.general_skills,
             safe=arm.safe,
         )

@@ -697,7 +697,8 @@ def outcome_text(result: VerifyResult) -> str:
     """What a comparison came to, in one sentence."""
     says = _OUTCOMES.get(f"{result.outcome} {result.why}", plain(result.outcome))
     if result.outcome == "meets":
-        return f"{says} ({_targets_in(result, 'met')})"
+        met = _targets_in(result, "met")
+        return f"the tuned model meets every target ({met}), and no untuned way does as well"
     if result.outcome == "not_needed":
         return f"no tuning is needed: {result.enough} already meets every target"
     if result.outcome == "misses":
