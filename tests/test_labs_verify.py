@@ -158,9 +158,8 @@ def test_an_equal_tuned_model_at_a_fiftieth_of_the_price_is_proven_where_the_bil
     dear = "usd_per_mtok: {input: 500, output: 500}"
     cheap = "usd_per_mtok: {input: 10, output: 10}"
     models = f"[{{id: 'fake:base', {dear}}}, {{id: 'fake:mine', kind: tuned, {cheap}}}]"
-    traffic = (
-        "economics: {traffic: {requests_per_month: 5000000}}\ntargets: {usd_per_month: 9000}\n"
-    )
+    traffic = "economics: {traffic: {requests_per_month: 5000000}}\n"
+    traffic += "targets: {usd_per_month: 9000}\n"
     folder = folder_of(
         tmp_path, n=300, models=models, prompts={"p": "Answer.\n"}, target=None, more=traffic
     )
@@ -281,7 +280,7 @@ def test_at_the_cap_it_says_so_and_goes_on_later(tmp_path: Path) -> None:
     assert 0.1 < cut.spend.paid <= some
     assert "cut short" in api.render(cut)
     whole = verified(folder, known(shares, general=WELL), cap_usd=100.0)
-    assert whole.outcome == "improved"
+    assert (whole.outcome, whole.why) == ("open", "targets")
     assert whole.spend.paid > cut.spend.paid  # one cap for the choice and the comparison together
 
 

@@ -792,9 +792,9 @@ class _Going:
                 latency_p95_s=late,
                 general_skills=skills,
                 safe=is_safe(self.safety),
+                best_known="no" if self._lost() else "yes",
             )
-        known: State = "no" if self._lost() else "yes"
-        return with_found(arms, tuned.id, gain=gain, beside=untuned.id, best_known=known)
+        return with_found(arms, tuned.id, gain=gain, beside=untuned.id)
 
 
 def is_safe(probes: Sequence[SafetyProbe]) -> State:

@@ -180,9 +180,7 @@ def proven(it: Situation) -> Ruling | None:
         steps = (StepToDo("roll_out", "it meets every target", best),)
         because = f"{best.title} meets every target, and no untuned way does"
         if it.table.untuned_enough:
-            because = (
-                f"{best.title} meets every target, and is better or cheaper than what does too"
-            )
+            because = f"{best.title} meets every target, and beats what does without tuning"
         against = it.forbidding
         if against is not None:
             clear = StepToDo("clear_reasons_against", against.why)

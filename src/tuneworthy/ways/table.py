@@ -116,9 +116,8 @@ class Table:
         """Tuned ways that meet every target; of those a lab ran, the ones that it judged."""
         judged = {way.id for way in self.tried_tunings}
         shown = {way.id for way in self.measured_ways}
-        return [
-            way for way in self.enough if way.tuned and (way.id in judged or way.id not in shown)
-        ]
+        left_out = shown - judged
+        return [way for way in self.enough if way.tuned and way.id not in left_out]
 
     def is_in_vain(self, tuned: Way) -> bool:
         """Whether a tuned way is known to miss something, or gains nothing that is known.
