@@ -52,6 +52,7 @@ from tuneworthy.interview.questions import next_ask, part_asks
 from tuneworthy.interview.start import start_case
 from tuneworthy.lab import causes as lab_causes
 from tuneworthy.lab import ceiling as lab_ceiling
+from tuneworthy.lab import held as lab_held
 from tuneworthy.lab import judge as lab_judge
 from tuneworthy.lab import plan as lab_plan
 from tuneworthy.lab import propose as lab_propose

@@ -420,12 +420,27 @@ def test_prompts_and_models_of_another_tools_results_are_arms(tmp_path: Path) ->
 # Four worlds of known truth -----------------------------------------------------------------------
 
 
+def judged(folder: Path) -> Any:
+    """The dossier of a folder, by all that lies beside it."""
+    return decide(load_case(folder), LESSON, as_of=AS_OF)
+
+
+def state_targets(folder: Path, wanted: str, requests: int) -> Path:
+    """Put targets beside quality into a case, and its traffic."""
+    text = (folder / "case.yaml").read_text()
+    text = text.replace("at_least: 0.9}}", f"at_least: 0.9}}, {wanted}}}")
+    traffic = f"economics: {{traffic: {{requests_per_month: {requests}}}}}\n"
+    (folder / "case.yaml").write_text(text + traffic)
+    return folder
+
+
 def test_a_cheaper_tuned_model_as_good_as_its_teacher_is_told_so(tmp_path: Path) -> None:
     """The teacher is right, slow and dear; the tuned model is as right, at a hundredth of both."""
     models = (
         f"[{{id: 'fake:teacher', {price(10)}}}, {{id: 'fake:mine', kind: tuned, {price(0.1)}}}]"
     )
     folder = folder_of(tmp_path, models=models, prompts=P, n=400)
+    state_targets(folder, "latency_p95_s: 0.5, usd_per_month: 500", requests=1_000_000)
     right = known({"teacher": 0.97, "mine": 0.97}, general={"teacher": RIGHT, "mine": RIGHT})
     fake = Paced(right, {"teacher": 2.0, "mine": 0.02})
     result = lab_verify.run(prepare(folder, as_of=AS_OF), cap_usd=100, transport=fake)
@@ -443,11 +458,19 @@ def test_a_cheaper_tuned_model_as_good_as_its_teacher_is_told_so(tmp_path: Path)
     assert gain is not None
     assert gain.number == result.contrast.difference
     assert gain.n == result.contrast.n
+    assert (result.outcome, result.gains) == ("meets", "yes")
+    assert {name: held.state for name, held in result.targets.items()} == dict.fromkeys(
+        ("quality", "latency", "cost"), "met"
+    )
+    dossier = judged(folder)
+    assert (dossier.verdict.answer, dossier.verdict.rule) == ("yes", "proven")
+    assert dossier.recommendation.steps[0].way == "verify:p · fake:mine"
 
 
 def test_a_small_rival_that_meets_everything_is_kept_with_its_own_figures(tmp_path: Path) -> None:
     models = f"[{{id: 'fake:big', {price(10)}}}, {{id: 'fake:small', {price(0.1)}}}]"
     folder = folder_of(tmp_path, models=models, prompts=P, n=600)
+    state_targets(folder, "latency_p95_s: 0.3, usd_per_month: 500", requests=1_000_000)
     right = known({"big": 1.0, "small": 0.97})
     arms = raced(folder, Paced(right, {"big": 0.5, "small": 0.16}))
     big, small = arms["ceiling", "p · fake:big"], arms["ceiling", "p · fake:small"]
@@ -456,6 +479,10 @@ def test_a_small_rival_that_meets_everything_is_kept_with_its_own_figures(tmp_pa
     assert number(small.latency_p95_s.value) == pytest.approx(0.16)
     assert number(small.usd_per_call.value) < number(big.usd_per_call.value) / 50
     assert number(big.latency_p95_s.value) == pytest.approx(0.5)
+    dossier = judged(folder)
+    assert (dossier.verdict.answer, dossier.verdict.rule) == ("no", "met")
+    assert dossier.recommendation.steps[0].way == "ceiling:p · fake:small"
+    assert "p · fake:small" in dossier.verdict.headline.lower()
 
 
 @pytest.mark.parametrize(
@@ -532,7 +559,22 @@ def test_a_model_that_thinks_in_the_open_is_scored_by_its_answers(
     assert best.prompt == "careful"
     page = " ".join(lab_ceiling.render(done).split())
     assert "Thinking in the open, by my:one: cut from" in page
+    dossier = judged(folder)
+    assert (dossier.verdict.answer, dossier.verdict.rule) == ("no", "met")
+    assert dossier.recommendation.steps[0].way == f"ceiling:{done.result.best}"
     capsys.readouterr()
+
+
+def test_a_tuned_model_that_thinks_in_the_open_is_never_called_worse(tmp_path: Path) -> None:
+    with served({"base": 0.6, "mine": 0.97}, general={"base": RIGHT, "mine": RIGHT}) as endpoint:
+        thinking(endpoint)
+        place = f"base_url: '{endpoint.base_url}', {price(0)}"
+        models = f"[{{id: 'my:base', {place}}}, {{id: 'my:mine', kind: tuned, {place}}}]"
+        folder = folder_of(tmp_path, models=models, prompts=P, n=300, target=0.85)
+        result = lab_verify.run(prepare(folder, as_of=AS_OF), cap_usd=0)
+    assert (result.outcome, result.why) == ("meets", "targets")
+    assert result.aloud == 2 * result.plan.cases
+    assert judged(folder).verdict.answer == "yes"
 
 
 def test_a_gain_that_misses_the_target_is_told_as_both(tmp_path: Path) -> None:
@@ -540,7 +582,11 @@ def test_a_gain_that_misses_the_target_is_told_as_both(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=two, prompts=P, n=400, target=0.95)
     fake = known({"base": 0.5, "mine": 0.8}, general={"base": RIGHT, "mine": RIGHT})
     result = lab_verify.run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=fake)
-    assert result.outcome == "improved"
+    assert (result.outcome, result.gains) == ("misses", "yes")
+    verdict = judged(folder).verdict
+    assert verdict.answer in ("no", "not_yet")
+    assert "quality" in verdict.because
+    assert "The tuned model misses quality" in lab_verify.render(result)
     tuned = arms_of(folder)["verify", "p · fake:mine"]
     base = arms_of(folder)["verify", "p · fake:base"]
     assert number(base.quality.high) < number(tuned.quality.low)
@@ -554,7 +600,7 @@ def test_a_gain_that_misses_the_target_is_told_as_both(tmp_path: Path) -> None:
 def test_two_equal_arms_are_equal_once_there_are_cases_enough(tmp_path: Path) -> None:
     """No margin is given: at nought equal arms would stay open for ever."""
     two = "[{id: 'fake:base'}, {id: 'fake:mine', kind: tuned}]"
-    folder = folder_of(tmp_path, models=two, prompts=P, n=300)
+    folder = folder_of(tmp_path, models=two, prompts=P, n=300, target=None)
     fake = known({"": 1.0, "base": 1.0, "mine": 1.0}, general={"base": RIGHT, "mine": RIGHT})
     result = lab_verify.run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=fake)
     assert (result.outcome, result.plan.margin) == ("no_gain", lab_verify.MARGIN)

@@ -30,14 +30,14 @@ def told(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *more: str
     return json.loads(text) if "json" in more else " ".join(text.split())
 
 
-def options(dossier: Any) -> dict[str, Any]:
-    return {one["id"]: one for one in dossier["options"]}
+def ways(dossier: Any) -> dict[str, Any]:
+    return {one["id"]: one for one in dossier["ways"]}
 
 
 def test_after_a_lab_every_surface_speaks_of_its_numbers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with served({"one": 0.6, "mine": 0.95}, general=GENERAL) as endpoint:
+    with served({"one": 0.6, "mine": 0.98}, general=GENERAL) as endpoint:
         names = models(endpoint, "one", tuned="mine")
         folder = folder_of(
             tmp_path, n=240, prompts={"p": "Answer.\n"}, models=names, more=MONEY + TODAY
@@ -49,19 +49,20 @@ def test_after_a_lab_every_surface_speaks_of_its_numbers(
     assert after["targets"]["quality"] == before["targets"]["quality"]
     best = next(one for one in after["evidence"] if one["id"] == "best_prompt_share")
     assert best["value"] == lab["reported"]["value"]
-    tuned = options(after)["supervised_fine_tuning"]
-    row = next(row for row in lab["arms"] if row["arm"]["kind"] == "tuned")
-    assert tuned["moves"]["quality"] == {"effect": "meets", "grade": "measured"}
-    assert tuned["quality"]["low"] == pytest.approx(row["quality"]["low"])
-    near = options(after)["retrieved_examples"]["quality"]
-    prompts = [row for row in lab["arms"] if row["arm"]["kind"] == "prompt"]
-    arms = [r["quality"]["low"] for r in prompts if r["arm"]["few_shot_from"] == "nearest"]
-    assert near["low"] == pytest.approx(max(arms))
-    assert options(after)["plain_classifier"]["moves"]["quality"]["effect"] == "worsens"
+    kept = ways(after)
+    for row in lab["arms"]:
+        way = kept[f"ceiling:{row['arm']['id']}"]
+        assert way["kind"] == {"prompt": "arm", "baseline": "no_model"}.get(
+            row["arm"]["kind"], "tuned"
+        )
+        assert way["figures"]["quality"]["grade"] in ("held_out", "measured")
+    tuned = next(way for way in kept.values() if way["id"].startswith("ceiling:p · my:mine"))
+    assert tuned["admissible"]["quality"] == "met"
+    assert kept["ceiling:majority"]["admissible"]["quality"] == "missed"
+    assert before["verdict"]["answer"] != "yes"
+    assert (after["verdict"]["answer"], after["verdict"]["rule"]) == ("yes", "proven")
     page = told(capsys, "decide", folder)
-    assert "quality missed (60% today, at least 90% wanted)" in page
-    shown = told(capsys, "show", folder, "options", "--all")
-    assert f"{row['quality']['low']:.2f}" in shown
+    assert f"{tuned['figures']['quality']['value']:.2f}"[1:] in page or "98%" in page
     for name in ("plan", "money"):
         assert after["verdict"]["headline"][:60] in told(capsys, "show", folder, name)
 
@@ -73,26 +74,29 @@ def told_lab(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *more:
 
 
 @pytest.mark.parametrize(
-    ("mine", "outcome", "answers"),
-    [(0.95, "improved", {"yes", "pilot"}), (0.3, "regressed", {"no", "not_yet"})],
+    ("one", "mine", "outcome", "answer", "rule"),
+    [
+        (0.6, 0.98, "meets", "yes", "proven"),
+        (0.6, 0.3, "misses", "no", "proven"),
+        (0.98, 0.98, "not_needed", "no", "met"),
+    ],
 )
 def test_after_verify_the_answer_follows(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], mine: float, outcome: str,
-    answers: set[str],
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], one: float, mine: float, outcome: str,
+    answer: str, rule: str,
 ) -> None:  # fmt: skip
-    with served({"one": 0.6, "mine": mine}, general=GENERAL) as endpoint:
+    with served({"one": one, "mine": mine}, general=GENERAL) as endpoint:
         names = models(endpoint, "one", tuned="mine")
         folder = folder_of(tmp_path, n=240, prompts={"p": "Answer.\n"}, models=names)
-        assert json.loads(told_lab(capsys, "verify", folder, "--format", "json"))["outcome"] == (
-            outcome
-        )
+        found = json.loads(told_lab(capsys, "verify", folder, "--format", "json"))
         after = told(capsys, "decide", folder, "--format", "json")
-    assert after["verdict"]["answer"] in answers
-    assert "proven" in {one["rule"] for one in after["verdict"]["departs"]}
-    assert "held-out cases" in told(capsys, "decide", folder)
+    assert found["outcome"] == outcome
+    assert (after["verdict"]["answer"], after["verdict"]["rule"]) == (answer, rule)
+    if outcome == "not_needed":
+        assert found["enough"].casefold() in after["verdict"]["headline"].casefold()
 
 
-def test_a_lookup_that_meets_the_target_is_an_option_that_helps(
+def test_a_lookup_that_meets_the_target_ends_the_case(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It costs nothing: once the page said "ceiling reached", and nothing of it."""
@@ -106,7 +110,7 @@ def test_a_lookup_that_meets_the_target_is_an_option_that_helps(
             (folder / name).write_text("".join(json.dumps(row) + "\n" for row in part))
         told_lab(capsys, "ceiling", folder)
         after = told(capsys, "decide", folder, "--format", "json")
-    classifier = options(after)["plain_classifier"]
-    assert classifier["quality"]["low"] > 0.9
-    assert classifier["helps"] in ("yes", "partly")
-    assert classifier["moves"]["quality"]["grade"] == "measured"
+    assert (after["verdict"]["answer"], after["verdict"]["rule"]) == ("no", "met")
+    first = after["recommendation"]["steps"][0]
+    assert first["option"] == "plain_classifier"
+    assert ways(after)[first["way"]]["figures"]["quality"]["low"] > 0.9

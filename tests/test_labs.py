@@ -827,9 +827,7 @@ def strong_case() -> str:
     return f"factors:\n{factors}ceiling:\n{checks}"
 
 
-def test_changing_the_target_changes_the_answer_of_the_lab_and_sends_nothing(
-    tmp_path: Path,
-) -> None:
+def test_changing_the_target_changes_the_verdict_and_sends_nothing(tmp_path: Path) -> None:
     found = {}
     fake = known(SHARES)
     for target in (0.99, 0.6):
@@ -842,6 +840,10 @@ def test_changing_the_target_changes_the_answer_of_the_lab_and_sends_nothing(
     assert (high, low, still) == ("yes", "no", sent)
     for dossier in (above, below):  # what a lab found isn't what production runs
         assert dossier.factors["success_with_prompts"].state == "unknown"
+    assert above.verdict.answer != below.verdict.answer
+    assert (below.verdict.answer, below.verdict.rule) == ("no", "met")
+    assert not isinstance(below.recommendation, Unknown)
+    assert below.recommendation.steps[0].way == "ceiling:careful · fake:one"
     assert not isinstance(below.evidence, Unknown)
     (evidence,) = (one for one in tuple(below.evidence) if one.id == "best_prompt_share")
     assert evidence.source.startswith("ceiling lab: careful · fake:one")

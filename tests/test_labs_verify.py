@@ -23,6 +23,7 @@ from internals import (
     StopHandle,
     StoppedError,
     Unknown,
+    lab_held,
     lab_verify,
     model_lab,
     prepare,
@@ -33,7 +34,7 @@ from internals import lab_verify as api
 from internals import run as command
 from lab_world import folder_of, known
 from loopback import LoopbackServer
-from tuneworthy import InputError
+from tuneworthy import InputError, decide, load_case, load_framework
 
 AS_OF = date(2026, 11, 24)
 TWO = "[{id: 'fake:base'}, {id: 'fake:mine', kind: tuned}]"
@@ -105,15 +106,15 @@ def verified(
         (0.95, 0.5, WELL, 240, 0.0, ("regressed", "task")),
         (0.5, 0.95, {"base": RIGHT, "mine": WRONG}, 240, 0.0, ("regressed", "general")),
         (0.8, 0.82, WELL, 240, 0.5, ("no_gain", "task")),
-        (0.8, 0.82, WELL, 240, 0.0, ("too_few_cases", "interval")),
+        (0.8, 0.82, WELL, 240, 0.0, ("no_gain", "interval")),
         (0.0, 1.0, WELL, 24, 0.0, ("too_few_cases", "interval")),
     ],
 )
-def test_the_outcome_follows_from_both_intervals(
+def test_without_a_target_the_outcome_follows_from_both_intervals(
     tmp_path: Path, base: float, mine: float, general: Any, n: int, margin: float,
     expected: tuple[str, str],
 ) -> None:  # fmt: skip
-    folder = folder_of(tmp_path, n=n, models=TWO, prompts={"p": "Answer.\n"})
+    folder = folder_of(tmp_path, n=n, models=TWO, prompts={"p": "Answer.\n"}, target=None)
     fake = known({"base": base, "mine": mine}, general=general)
     result = verified(folder, fake, margin=margin)
     assert (result.outcome, result.why) == expected
@@ -123,6 +124,65 @@ def test_the_outcome_follows_from_both_intervals(
     as_json = json.loads(api.render(result, "json"))
     assert as_json["schema"] == "tuneworthy/verify/1"
     assert set(as_json) == set(schema("verify")["properties"])
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "target", "expected", "says"),
+    [
+        (0.5, 0.98, 0.9, ("meets", "targets"), "meets every target (quality), and no untuned"),
+        (0.98, 0.98, 0.9, ("not_needed", "targets"), "p · fake:base already meets every target"),
+        (0.98, 0.5, 0.9, ("not_needed", "targets"), "p · fake:base already meets every target"),
+        (0.3, 0.6, 0.9, ("misses", "targets"), "The tuned model misses quality"),
+        (0.5, 0.9, 0.9, ("open", "targets"), "Open: quality. What would settle it: "),
+        (0.86, 0.87, 0.89, ("no_gain", "interval"), "No gain shown (at most +0."),
+    ],
+)
+def test_against_a_target_the_criterion_speaks_and_the_judgement_says_the_same(
+    tmp_path: Path, base: float, mine: float, target: float, expected: tuple[str, str], says: str,
+) -> None:  # fmt: skip
+    folder = folder_of(tmp_path, n=240, models=TWO, prompts={"p": "Answer.\n"}, target=target)
+    result = verified(folder, known({"base": base, "mine": mine}, general=WELL))
+    assert (result.outcome, result.why) == expected
+    assert says in " ".join(api.render(result, folder="lab").split())
+    verdict = decide(load_case(folder), load_framework("lesson"), as_of=AS_OF).verdict
+    rule = {"meets": "proven", "not_needed": "met", "misses": "proven", "no_gain": "proven"}
+    answer = {"meets": "yes", "open": verdict.answer}.get(result.outcome, "no")
+    assert (verdict.answer, verdict.rule) == (answer, rule.get(result.outcome, verdict.rule))
+    assert (verdict.answer == "yes") == (result.outcome == "meets")
+
+
+def test_an_equal_tuned_model_at_a_fiftieth_of_the_price_is_proven_where_the_bill_is_the_target(
+    tmp_path: Path,
+) -> None:
+    """No quality is stated: it has to be no worse, case by case, and cheaper as wanted."""
+    dear = "usd_per_mtok: {input: 500, output: 500}"
+    cheap = "usd_per_mtok: {input: 10, output: 10}"
+    models = f"[{{id: 'fake:base', {dear}}}, {{id: 'fake:mine', kind: tuned, {cheap}}}]"
+    traffic = "economics: {traffic: {requests_per_month: 5000000}}\n"
+    traffic += "targets: {usd_per_month: 9000}\n"
+    folder = folder_of(
+        tmp_path, n=300, models=models, prompts={"p": "Answer.\n"}, target=None, more=traffic
+    )
+    result = verified(folder, known({"base": 1.0, "mine": 1.0}, general=WELL), cap_usd=1000)
+    assert (result.outcome, result.gains) == ("meets", "yes")
+    assert {name: held.state for name, held in result.targets.items()} == {
+        "quality": "met", "cost": "met"}  # fmt: skip
+    worse = verified(
+        folder_of(tmp_path / "b", n=300, models=models, prompts={"p": "Answer.\n"}, target=None,
+                  more=traffic),
+        known({"base": 1.0, "mine": 0.8}, general=WELL), cap_usd=1000,
+    )  # fmt: skip
+    assert worse.outcome == "misses"
+    assert worse.targets["quality"].state == "missed"
+
+
+def test_results_that_were_seen_before_the_plan_are_said(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, models=TWO)
+    fake = known({"base": 0.5, "mine": 0.9}, general=WELL)
+    assert "before" in api.render(verified(folder, fake, margin=0.1))
+    again = verified(folder, fake, margin=0.0, again=True)
+    assert again.plan.after_results
+    assert "after results of an earlier plan were seen" in " ".join(api.render(again).split())
 
 
 def test_general_skills_that_may_have_fallen_are_no_improvement() -> None:
@@ -136,10 +196,15 @@ def test_general_skills_that_may_have_fallen_are_no_improvement() -> None:
         return Contrast(first="t", second="u", difference=(low + high) / 2, low=low, high=high,
                         n=99, clusters=99, told_apart="no", cases_needed=ask)  # fmt: skip
 
-    better = apart(0.1, 0.2)
-    assert lab_verify._outcome(plan, better, apart(-0.11, 0.3)) == ("too_few_cases", "general")
-    assert lab_verify._outcome(plan, better, apart(-0.1, 0.3)) == ("improved", "task")
-    assert lab_verify._outcome(plan, better, apart(-0.3, -0.11)) == ("regressed", "general")
+    def came_to(low: float, high: float) -> tuple[str, str]:
+        general = apart(low, high)
+        kept = lab_verify.skills_kept(general, plan.general_margin, floor=False)
+        nothing = lab_held.HeldArm({}, "unknown", "unknown", "", "unknown")
+        return lab_verify.judge_outcome(plan, apart(0.1, 0.2), general, nothing, kept)
+
+    assert came_to(-0.11, 0.3) == ("too_few_cases", "general")
+    assert came_to(-0.1, 0.3) == ("improved", "task")
+    assert came_to(-0.3, -0.11) == ("regressed", "general")
 
 
 def test_both_arms_answer_every_untouched_case_and_nothing_is_sent_twice(tmp_path: Path) -> None:
@@ -215,7 +280,7 @@ def test_at_the_cap_it_says_so_and_goes_on_later(tmp_path: Path) -> None:
     assert 0.1 < cut.spend.paid <= some
     assert "cut short" in api.render(cut)
     whole = verified(folder, known(shares, general=WELL), cap_usd=100.0)
-    assert whole.outcome == "improved"
+    assert (whole.outcome, whole.why) == ("open", "targets")
     assert whole.spend.paid > cut.spend.paid  # one cap for the choice and the comparison together
 
 

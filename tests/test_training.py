@@ -819,11 +819,72 @@ def test_what_the_watch_says_is_in_words(tmp_path: Path) -> None:
 def test_a_day_when_all_holds_exits_with_nought(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = "factors: {success_with_prompts: yes}\n"
+    more = (
+        "targets: {quality: {metric: match, at_least: 0.9}}\ntoday: {quality: 0.95, cases: 2000}\n"
+    )
     answer = json.loads(_decided(signed(tmp_path, more=more), capsys))["verdict"]["answer"]
     assert answer == "no"
     place = signed(tmp_path, answer=answer, more=more)
     assert run(["watch", str(place), "--as-of", "2026-09-01"]) == 0
+
+
+TUNED = (
+    "targets: {quality: {metric: match, at_least: 0.9}}\n"
+    "models: [{id: 'a:big', usd_per_mtok: {input: 10, output: 10}}, "
+    "{id: 'a:mine', kind: tuned, quality: 0.97, cases: 2000, usd_per_mtok: {input: 1, output: 1}}"
+    "MORE]\n"
+    "economics: {traffic: {requests_per_month: 100000, input_tokens: 500, output_tokens: 50}}\n"
+)
+
+
+def test_after_a_yes_the_tuned_way_is_held_against_the_targets(tmp_path: Path) -> None:
+    """It was unknown for ever, as nobody had scored production."""
+    found = states(signed(tmp_path, answer="yes", more=TUNED.replace("MORE", "")))
+    assert found["target_quality"] == "holds"
+    assert "rival" not in found
+
+
+def test_an_untuned_way_that_meets_every_target_takes_the_reason_to_tune_away(
+    tmp_path: Path,
+) -> None:
+    rival = ", {id: 'a:new', quality: 0.96, cases: 2000, usd_per_mtok: {input: 9, output: 9}}"
+    place = signed(tmp_path, answer="yes", more=TUNED.replace("MORE", rival))
+    assert states(place)["rival"] == "attention"
+    says = [one.says for one in watch(place, as_of=date(2026, 9, 1)).checks]
+    assert "a:new meets every target without tuning" in says
+    assert "rival" not in states(signed(tmp_path, more=TUNED.replace("MORE", rival)))
+
+
+def test_an_untuned_way_that_costs_less_is_named_and_stays_unknown(tmp_path: Path) -> None:
+    rival = ", {id: 'a:new', usd_per_mtok: {input: 0.1, output: 0.1}}"
+    found = states(signed(tmp_path, answer="yes", more=TUNED.replace("MORE", rival)))
+    assert found["rival_usd_per_month"] == "unknown"
+
+
+def test_shares_of_at_least_that_overlap_tell_nothing(tmp_path: Path) -> None:
+    from internals import Evidence, Measured  # few tests need them
+
+    place = signed(tmp_path)
+    for day, low in (("2026-05-20", 0.0), ("2026-08-20", 0.074)):
+        refused = Evidence(
+            id="refusal_share", value=low, low=low, high="open", n=100, unit="share of outputs",
+            observed_on=date.fromisoformat(day),
+        )  # fmt: skip
+        kept = Measured(inputs=day, readings=(), evidence=(refused,))
+        files_stores.append_evidence(load_case(place), kept)
+    assert states(place)["better_refusal_share"] == "unknown"
+
+
+def test_newer_logs_with_too_few_calls_are_not_called_missing(tmp_path: Path) -> None:
+    from internals import Evidence, Measured, Unknown  # few tests need them
+
+    place = signed(tmp_path)
+    few = Evidence(id="success_share", value=Unknown(ask="log more"), unit="share of answers",
+                   observed_on=date(2026, 8, 20))  # fmt: skip
+    kept = Measured(inputs="few", readings=(), evidence=(few,))
+    files_stores.append_evidence(load_case(place), kept)
+    says = [one.says for one in watch(place, as_of=date(2026, 9, 1)).checks if one.id == "logs"]
+    assert says == ["The logs since 1 Jun 2026 hold too few calls to say anything; give more"]
 
 
 def _decided(place: Path, capsys: pytest.CaptureFixture[str]) -> str:

@@ -21,7 +21,7 @@ from datetime import date
 
 import numpy as np
 
-from internals import Contrast, Unknown, lab_verify, model_lab
+from internals import Contrast, Unknown, lab_held, lab_verify, model_lab
 from worlds_withheld import WAYS, World
 
 PLAN = model_lab.VerifyPlan(
@@ -32,6 +32,7 @@ SAME = Contrast(
     first="t", second="u", difference=0, low=-0.05, high=0.05, n=40, clusters=40, told_apart="no",
     cases_needed=Unknown(ask=""),
 )  # fmt: skip
+_UNTARGETED = lab_held.HeldArm({}, "unknown", "unknown", "", "unknown")
 LOST = (0.0, 0.0, 0.0, 0.003, 0.006, 0.01, 0.02, 0.25)
 
 
@@ -57,7 +58,7 @@ def one(seed: int) -> tuple[str, ...]:
         said.append("false ceiling")
     outcome = "not judged"
     if compared:
-        outcome = lab_verify._outcome(PLAN, compared, SAME)[0]  # noqa: SLF001  # what verify says
+        outcome = lab_verify.judge_outcome(PLAN, compared, SAME, _UNTARGETED, "yes")[0]
     said.append(f"verify {outcome}")
     if outcome == "improved" and shares["mine"] <= best:
         said.append("false win")

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tuneworthy.answers.arms import lab_arms
+from tuneworthy.answers.arms import arms_series, lab_arms, table_name
 from tuneworthy.answers.count import apply_rules, flips, outcome_of, questions, verdict_of
 from tuneworthy.answers.facts import CaseFacts
 from tuneworthy.answers.weigh import (
@@ -49,6 +49,8 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import Framework, Outcome
+from tuneworthy.model.precedents import PrecedentIndex
+from tuneworthy.model.ways import LabArm, LabName
 from tuneworthy.money.investment import (
     Draw,
     MoneyContext,
@@ -68,6 +70,7 @@ from tuneworthy.verdict.headline import word_verdict
 from tuneworthy.verdict.judge import judge
 from tuneworthy.verdict.situation import build_situation
 from tuneworthy.ways.results import list_results
+from tuneworthy.ways.table import Table, build_table
 
 
 def load_case(source: str | Path | Mapping[str, Any]) -> Case:
@@ -136,31 +139,11 @@ def decide(
     measured = evidence
     if measured is None:
         measured, series = gathered(stated)
-    ledger = known(measured, stated)
-    case, replaced = with_evidence(stated, ledger)
-    rules, assessment = rules_of(framework), weigh(case, framework, ledger=ledger)
-    states, sovereign = assessment.states, assessment.state("data_sovereignty")
+    looked = _look_at(stated, framework, as_of, measured, seed=seed, draw=draw)
+    facts, money = looked.facts, looked.money
+    case, assessment, fits = facts.case, facts.assessment, facts.fits
+    rules, states = rules_of(framework), assessment.states
     decision = apply_rules(states, framework, rules)
-    prices = listed_prices(case, as_of, unlisted(case, "no"))
-    offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
-    fits = approaches(case, framework, offered)
-    published = shipped_index()
-    rate = published.rates.get(f"goal={case.goals[0]}" if case.goals else "", published.rates[""])
-
-    reckoned = MoneyContext(
-        case=case,
-        framework=framework,
-        prices=prices,
-        sovereign=sovereign,
-        as_of=as_of,
-        seed=seed,
-        sampler=draw,
-        fits=fits,
-        record=rate,
-    )
-    money = assess_money(reckoned)
-    findings = _look(case, stated, framework, prices, ledger, replaced, as_of, money)
-    facts = CaseFacts(case, framework, assessment, fits, findings)
     challenges = challenge(facts)
     money = held_against(money, challenges)
     asked = by_worth(questions(states, framework, rules), states, rules, at_stake(money.result))
@@ -216,7 +199,7 @@ def decide(
         recommendation=judgement.recommendation,
         ask=ask,
         investment=money.result,
-        precedents=precedents(published, case, framework, rules, assessment),
+        precedents=precedents(looked.published, case, framework, rules, assessment),
         plan=plan,
         evidence=evidence_section(measured, framework, case),
         series=series or NOTHING_MEASURED,
@@ -224,8 +207,64 @@ def decide(
         one_off=stated.one_off or None,
         pilot=(ended := read_pilot(stated)) and ended.card,
         decision=stated.decision if stated.decision != CaseDecision() else None,
-        failures=failure_results(failures_of(case, ledger, framework), framework),
+        failures=failure_results(failures_of(case, looked.ledger, framework), framework),
     )
+
+
+class _Looked(NamedTuple):
+    """A case as it was measured, with its money."""
+
+    facts: CaseFacts
+    money: MoneyFindings
+    ledger: Ledger
+    published: PrecedentIndex
+
+
+def _look_at(
+    stated: Case,
+    framework: Framework,
+    as_of: date,
+    measured: Mapping[str, Evidence],
+    *,
+    seed: int = 0,
+    draw: Draw | None = None,
+) -> _Looked:
+    """What is known of a case: what is stated, what was measured, and what both cost."""
+    ledger = known(measured, stated)
+    case, replaced = with_evidence(stated, ledger)
+    assessment = weigh(case, framework, ledger=ledger)
+    sovereign = assessment.state("data_sovereignty")
+    prices = listed_prices(case, as_of, unlisted(case, "no"))
+    offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
+    fits = approaches(case, framework, offered)
+    published = shipped_index()
+    rate = published.rates.get(f"goal={case.goals[0]}" if case.goals else "", published.rates[""])
+
+    reckoned = MoneyContext(
+        case=case,
+        framework=framework,
+        prices=prices,
+        sovereign=sovereign,
+        as_of=as_of,
+        seed=seed,
+        sampler=draw,
+        fits=fits,
+        record=rate,
+    )
+    money = assess_money(reckoned)
+    findings = _look(case, stated, framework, prices, ledger, replaced, as_of, money)
+    facts = CaseFacts(case, framework, assessment, fits, findings)
+    return _Looked(facts, money, ledger, published)
+
+
+def table_of(
+    case: Case, framework: Framework, *, as_of: date, lab: LabName, arms: Sequence[LabArm]
+) -> Table:
+    """The table of ways of a case, with the arms of a lab in the place of those it kept before."""
+    measured, series = gathered(case)
+    others = [each for each in series if each.id != table_name(lab)]
+    facts = _look_at(case, framework, as_of, measured, draw=lambda *_: None).facts
+    return build_table(facts, lab_arms(case, measured, [*others, arms_series(lab, arms)]))
 
 
 def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str:

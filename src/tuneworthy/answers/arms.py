@@ -22,8 +22,20 @@ IMPORTED = "arms"  #: The table of prompts and models that ``measure`` writes fo
 RUNNING = "running_prompt_share"
 """The measurement of a log that names the prompt file and the model that production runs."""
 
-_FIGURES = ("quality", "latency_p95_s", "usd_per_call")
-_WORDS = ("title", "kind", "model", "prompt", "general_skills", "safe", "card", "card_says")
+_FIGURES = ("quality", "latency_p95_s", "usd_per_call", "gain")
+_WORDS = (
+    "title",
+    "kind",
+    "model",
+    "prompt",
+    "beside",
+    "best_known",
+    "private",
+    "general_skills",
+    "safe",
+    "card",
+    "card_says",
+)
 _ENDS = ("low", "high", "cases")
 _NO_COLUMN = Unknown(ask="run the lab again: this figure isn't in its table")
 _SEPARATOR = " "
@@ -171,7 +183,7 @@ def _imported_arm(case: Case, row: Mapping[str, Scalar], day: date | None) -> La
     cells |= {"latency_p95_s": seconds, **_named("latency_p95_s", _point(seconds) | about)}
     cells |= {"usd_per_call": usd, **_named("usd_per_call", usd_ends | about)}
     for name in _FIGURES:
-        if isinstance(cells[name], str):
+        if isinstance(cells.get(name, ""), str):
             cells[f"{name}_grade"] = "unknown"
     arm = _arm("import", cells)
     if arm is None or not _is_share(arm.quality):

@@ -129,8 +129,8 @@ def ceiling(
     -1.0,
     1.0,
     None,
-    "Ask for this share of cases by which the tuned model is better; with --from, under 0 "
-    "is a share by which it may be worse.  [default: 0.02; with --from 0]",
+    "Call a difference below this share of cases no gain; with --from, under 0 is a share by "
+    "which it may be worse.  [default: by the framework, 0.02; with --from 0]",
 )
 @opt.option(
     "--from RESULTS",

@@ -152,7 +152,13 @@ def compare(
     rare=True,
 )
 @opt.flag("--dpo", "Learn from pairs of a better and a worse answer.", rare=True)
-@opt.number("--margin", 0, 1, 0.0, "Ask for this share of cases by which tuning is better.")
+@opt.number(
+    "--margin",
+    0,
+    1,
+    None,
+    "Call a difference below this share of cases no gain.  [default: by the framework, 0.02]",
+)
 @opt.number("--at-once", 1, 256, 16, "Send at most N calls at a time.", rare=True)
 @opt.to_option
 @opt.tokens_option("Let an answer have at most N tokens, which bounds the price.")

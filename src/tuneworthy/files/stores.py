@@ -139,9 +139,10 @@ class KeptFile(NamedTuple, Generic[R]):
         write_new(_place(case, self.file), text, force=force)
 
     def same_as(self, plan: R, before: R | None) -> bool:
-        """Whether a plan is the one of before, but for the day on which it was written."""
-        day = {"written_on": getattr(plan, "written_on", None)}
-        return before is not None and before.model_copy(update=day) == plan
+        """Whether a plan is the one of before, but for when it was written."""
+        names = {"written_on", "after_results"} & {*type(plan).model_fields}
+        when = {name: getattr(plan, name) for name in names}
+        return before is not None and before.model_copy(update=when) == plan
 
 
 def whole_lines(text: str) -> list[str]:
@@ -476,6 +477,8 @@ def write_pilot(case: Case, plan: PilotPlan, *, again: bool = False) -> PilotPla
         what = "holds the plan of another pilot: other data, cases, base or settings"
         fix = "use --resume to go on with that one, or --new-plan to begin another"
         raise CaseError(what, where=str(_place(case, written_pilot.file)), fix=fix)
+    if before is not None:
+        plan = plan.model_copy(update={"after_results": True})
     written_pilot.write(case, plan, force=again)
     return plan
 
@@ -527,6 +530,8 @@ def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPl
         return before
     if before is not None and not again:
         raise another_plan(case)
+    if before is not None:
+        plan = plan.model_copy(update={"after_results": True})
     written_plan.write(case, plan, force=again)
     return plan
 

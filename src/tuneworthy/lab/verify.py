@@ -8,11 +8,11 @@ also answer a small set of general tasks.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from importlib.resources import files
-from typing import Any, Unpack
+from typing import Any, TypeAlias, Unpack
 
 from tuneworthy.answers.arms import arms_series
 from tuneworthy.errors import CaseError, StoppedError
@@ -20,6 +20,7 @@ from tuneworthy.files.evalset import case_values
 from tuneworthy.files.stores import another_plan, append_evidence, write_plan, written_plan
 from tuneworthy.lab import prepare
 from tuneworthy.lab.arms import measured_arms, with_found
+from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
 from tuneworthy.lab.plan import Asked, LabPlan, request_to
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
 from tuneworthy.lab.result import (
@@ -39,6 +40,7 @@ from tuneworthy.llm.runner import Job, quote, total
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Evidence, Measured
+from tuneworthy.model.framework import Framework
 from tuneworthy.model.lab import (
     Arm,
     ChatMessage,
@@ -48,14 +50,15 @@ from tuneworthy.model.lab import (
     VerifyPlan,
     VerifyResult,
 )
-from tuneworthy.model.ways import LabArm
+from tuneworthy.model.ways import Figure, LabArm
+from tuneworthy.pipeline import table_of
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import CORRECT, LOOK_AT_WORDS, lab_dict, verify_document
 
 VERIFY_RUN = "verify"
 MARGIN = 0.02
-"""Share of cases by which a tuned arm has to be better, where nobody says: at nought even two equal
-arms would never be called equal, however many cases there are."""
+"""The margin where neither the framework has a threshold ``margin_quality`` nor anybody says: at
+nought even two equal arms would never be called equal, however many cases there are."""
 GENERAL_MARGIN = 0.1
 """Share of general tasks the tuned model may be worse by: less can't be told on so few of them."""
 
@@ -96,30 +99,52 @@ def run(
     lab: PreparedLab,
     *,
     cap_usd: float,
-    margin: float = MARGIN,
+    margin: float | None = None,
     again: bool = False,
     **settings: Unpack[CallSettings],
 ) -> VerifyResult:
     """Choose both arms on the cases for selecting, write the plan down, then compare.
 
     What the ceiling lab has paid for is used again; what is new counts against this cap, as that of
-    earlier runs does. ``margin`` is the share of cases by which the tuned arm has to be better.
+    earlier runs does. ``margin`` is the share of cases below which a difference is no gain, by the
+    framework where it is left out.
 
     Raises InputError if the case has no tuned model, a model has no price, or another plan was
     written down and it isn't to be compared ``again``; StoppedError if it was stopped before both
     arms were chosen, or an arm got too few answers to be chosen among.
     """
     _refuse_one_sided(lab)
+    margin = margin_of(lab.framework) if margin is None else margin
     if not again:
         _refuse_another(lab, margin)
     work = partial(_run, lab, margin=margin, again=again)
     result = paid(lab, VERIFY_RUN, _price, work, cap_usd=cap_usd, **settings)
     chosen = (result.plan.tuned, result.plan.untuned)
     reported = [arm for arm in lab.plan.arms if arm.id in chosen]
-    arms = measured_arms("verify", lab.plan, lab.scores, reported, lab.as_of)
-    arms = with_found(arms, result.plan.tuned, general_skills=skills_kept(result))
+    gain = gain_figure(result.contrast, _SOURCE)
+    arms = _kept(lab, reported, result.plan, gain, result.general_skills)
+    if result.why == "choice":
+        arms = with_found(arms, result.plan.tuned, best_known="no")
     append_evidence(lab.case, evidence_of(result, arms, lab.as_of), lab.files)
     return result
+
+
+_SOURCE = "verify lab, held-out cases"
+
+
+def margin_of(framework: Framework) -> float:
+    """The share of cases below which a difference is no gain."""
+    stated = framework.threshold("margin_quality")
+    return MARGIN if stated is None else stated
+
+
+def _kept(
+    lab: PreparedLab, reported: Sequence[Arm], plan: VerifyPlan, gain: Figure, skills: State
+) -> tuple[LabArm, ...]:
+    """Every arm as it is kept, with what was found of the tuned one."""
+    arms = measured_arms("verify", lab.plan, lab.scores, reported, lab.as_of)
+    found = {"gain": gain, "beside": plan.untuned, "general_skills": skills}
+    return with_found(arms, plan.tuned, **found)
 
 
 def evidence_of(result: VerifyResult, arms: Sequence[LabArm], as_of: date) -> Measured | None:
@@ -134,16 +159,16 @@ def evidence_of(result: VerifyResult, arms: Sequence[LabArm], as_of: date) -> Me
     return measured_in(result, *kept, series=(arms_series("verify", arms),))
 
 
-def skills_kept(result: VerifyResult) -> State:
-    """Whether the tuned arm kept its general skills; unknown where too little was answered."""
-    general = result.general
-    least = -result.plan.general_margin
-    known = not isinstance(general.difference, Unknown)
-    if not known or (result.why, result.outcome) == ("general", "too_few_cases"):
+def skills_kept(general: Contrast, margin: float, *, floor: bool) -> State:
+    """Whether the tuned arm kept its general skills; unknown where too little was answered.
+
+    ``floor``: the untuned arm has none that could fall.
+    """
+    if isinstance(general.difference, Unknown):
         return "unknown"
-    if general.low >= least:
-        return "yes"
-    return "no" if general.high < least else "unknown"
+    if general.high < -margin:
+        return "no"
+    return "yes" if general.low >= -margin and not floor else "unknown"
 
 
 def gain_evidence(
@@ -191,7 +216,19 @@ async def _run(
     if not lab.stop:
         jobs = [call for arm in arms for call in general_calls(plan, arm)]
         lab.stop = (await general.run(calls.runner(), jobs)).stop
-    return compared(written, lab, general, arms)
+    return compared(written, lab, general, arms, partial(_held, prepared, arms, written))
+
+
+Hold: TypeAlias = Callable[[Contrast, State], HeldArm]
+"""Holds the tuned arm against every target, by its gain and whether it kept general skills."""
+
+
+def _held(
+    lab: PreparedLab, arms: tuple[Arm, Arm], plan: VerifyPlan, gained: Contrast, skills: State
+) -> HeldArm:
+    kept = _kept(lab, arms, plan, gain_figure(gained, _SOURCE), skills)
+    table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="verify", arms=kept)
+    return hold_arm(table, f"verify:{plan.tuned}", plan.margin)
 
 
 def verify_plan(plan: LabPlan, arms: tuple[Arm, Arm], **more: Any) -> VerifyPlan:
@@ -260,14 +297,18 @@ def _refuse_another(lab: PreparedLab, margin: float) -> None:
         raise another_plan(lab.case)
 
 
-def compared(written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Arm]) -> VerifyResult:
+def compared(
+    written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Arm], hold: Hold
+) -> VerifyResult:
     """Hold a tuned arm and an untuned one, both answered, against what was written down."""
     plan, scores = lab.plan, lab.scores
     contrasts = contrast(scores, *arms, plan.report), contrast(general, *arms, general_skills())
     judge = judge_report(lab, arms)
     skills = general.estimate(arms[1], general_skills())
     floor = skills is not None and skills.value <= written.general_margin
-    answer, why = _outcome(written, *contrasts, floor=floor)
+    kept = skills_kept(contrasts[1], written.general_margin, floor=floor)
+    held = hold(contrasts[0], kept)
+    answer, why = judge_outcome(written, *contrasts, held, kept)
     asked = ((scores, plan.report), (general, general_skills()))
     lost = list[str]()
     missing = False
@@ -280,7 +321,7 @@ def compared(written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Ar
         answer, why = "too_few_cases", "stopped"
     elif lost:
         answer, why = "unknown", "unanswered" if missing else "same_words"
-    elif answer == "improved" and judge is not None and judge.chosen_by == "judge":
+    elif answer in ("improved", "meets") and judge is not None and judge.chosen_by == "judge":
         answer, why = "unknown", "choice"  # of untuned arms, it may have chosen a poor one
     tuned, untuned = (scores.share(arm, plan.report, exact=judge is not None) for arm in arms)
     return VerifyResult(
@@ -290,6 +331,10 @@ def compared(written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Ar
         tuned=tuned,
         untuned=untuned,
         judge=judge,
+        targets=dict(held.targets),
+        enough=held.enough,
+        gains=held.gains,
+        general_skills=kept,
         outcome=answer,
         why=why,
         aloud=sum(int(scores.of(arm).of(plan.report, "aloud")[0].sum()) for arm in arms),
@@ -298,22 +343,42 @@ def compared(written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Ar
     )
 
 
-def _outcome(
-    written: VerifyPlan, task: Contrast, general: Contrast, *, floor: bool = False
+def judge_outcome(
+    written: VerifyPlan, task: Contrast, general: Contrast, held: HeldArm, skills: State
 ) -> tuple[VerifyAnswer, str]:
-    """``floor``: the untuned arm has no general skills that could fall, so none are known held."""
+    """What came of it, and what decided."""
     if general.high < -written.general_margin:
         return "regressed", "general"
     if isinstance(task.difference, Unknown):
         return "unknown", "labels"
     if task.clusters < ENOUGH:
         return "too_few_cases", "interval"
+    if set(held.targets) - {"privacy"}:
+        return _against_targets(written, task, held, skills)
     if task.high < 0:
         return "regressed", "task"
     if task.low > written.margin:
-        held = general.low >= -written.general_margin and not floor
-        return ("improved", "task") if held else ("too_few_cases", "general")
-    return ("no_gain", "task") if task.high <= written.margin else ("too_few_cases", "interval")
+        return ("improved", "task") if skills == "yes" else ("too_few_cases", "general")
+    return "no_gain", _how_equal(written, task)
+
+
+def _against_targets(
+    written: VerifyPlan, task: Contrast, held: HeldArm, skills: State
+) -> tuple[VerifyAnswer, str]:
+    if held.enough:
+        return "not_needed", "targets"
+    if held.admits == "missed":
+        return "misses", "targets"
+    if held.admits == "unknown" and held.gains == "no":
+        return "no_gain", _how_equal(written, task)
+    if skills != "yes":
+        return "too_few_cases", "general"
+    return ("meets" if held.admits == "met" else "open"), "targets"
+
+
+def _how_equal(written: VerifyPlan, task: Contrast) -> str:
+    """``task`` where the two are equal within the margin; else nothing shows that they aren't."""
+    return "task" if task.high <= written.margin else "interval"
 
 
 def render(result: VerifyResult, form: str = "text", *, colour: bool = False, **named: str) -> str:

@@ -27,6 +27,8 @@ from tuneworthy.model.base import (
     as_bytes,
 )
 from tuneworthy.model.evalset import Coefficient, Split
+from tuneworthy.model.framework import TargetId
+from tuneworthy.model.ways import HeldTarget
 
 
 class JudgePlan(Record):
@@ -346,7 +348,17 @@ def canonical_json(value: Any) -> str:
 
 ArmKind = Literal["prompt", "baseline", "tuned"]
 CeilingState = Literal["yes", "no", "too_few_cases", "unknown"]
-VerifyAnswer = Literal["improved", "regressed", "no_gain", "too_few_cases", "unknown"]
+VerifyAnswer = Literal[
+    "meets",
+    "not_needed",
+    "misses",
+    "open",
+    "improved",
+    "regressed",
+    "no_gain",
+    "too_few_cases",
+    "unknown",
+]
 StopKind = Literal["", "cap", "refused", "user", "fault", "unanswered"]
 """What ended a run early; empty for one that came to its end, and in files of earlier versions."""
 
@@ -545,7 +557,7 @@ class VerifyPlan(Record):
 
     tuned: str  #: Id of the tuned arm.
     untuned: str  #: Id of the best untuned arm, by the cases for selecting.
-    margin: Share  #: Share of cases it has to be better by.
+    margin: Share  #: Share of cases below which a difference is no gain.
     general_margin: Share  #: Share of general tasks it may be worse by.
     cases: Natural  #: Held-out cases; all of them are run, there is no other stop.
     general: Natural  #: General tasks.
@@ -554,6 +566,7 @@ class VerifyPlan(Record):
     """Who judges, and how many labels count; None where rules score."""
     changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
+    after_results: bool = False  #: Whether another plan was written before, so results were seen.
 
 
 class VerifyResult(Record):
@@ -564,16 +577,24 @@ class VerifyResult(Record):
     general: Contrast  #: The same on general tasks.
     tuned: ShareOf | Unknown
     untuned: ShareOf | Unknown
+    targets: dict[TargetId, HeldTarget] = {}
+    """Every target held against the tuned arm by the one criterion; empty where none is stated."""
+    enough: str = ""  #: An untuned way that already meets every target; empty for none.
+    gains: State = "unknown"  #: Whether the tuned arm brings what the untuned one doesn't.
+    general_skills: State = "unknown"  #: Whether the tuned arm kept them.
     outcome: VerifyAnswer
-    """Improved: the whole interval lies above the margin, and general skills held. Regressed: it
-    lies below zero, or general skills fell by more than their margin. No gain: it lies below the
+    """Meets: the tuned arm meets every target, and no untuned way does at its price. Not needed: an
+    untuned way does. Misses: it misses a target for certain. Open: a target is open. No gain: the
+    two are equal within the margin, or can't be told apart, and it meets no target that the other
+    misses. Where no target is stated, improved: the whole interval lies above the margin; and
+    regressed: it lies below zero. Regressed too where general skills fell by more than their
     margin. Unknown: a judge's word lacks people's labels, or an arm lacks answers. Else there are
     too few cases."""
     why: str = ""
-    """Id of what decided: ``task``, ``general``, ``interval``; under a judge ``labels`` that lack,
-    or the ``choice`` of the untuned arm by the judge's word alone; ``unanswered`` where over 2% of
-    an arm's calls got no answer; ``same_words`` where all got the same one and none is right; or,
-    cut short, ``stopped``."""
+    """Id of what decided: ``targets``, ``task``, ``general``, ``interval``; under a judge
+    ``labels`` that lack, or the ``choice`` of the untuned arm by the judge's word alone;
+    ``unanswered`` where over 2% of an arm's calls got no answer; ``same_words`` where all
+    got the same one and none is right; or, cut short, ``stopped``."""
     judge: JudgeOf | None = None
     """The model that judged, held against people; None where rules scored."""
     aloud: Natural = 0

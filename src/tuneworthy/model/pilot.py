@@ -89,11 +89,12 @@ class PilotPlan(LateRecord):
     recipe: Recipe
     replay: Natural  #: General examples in every run.
     canaries: Natural  #: Planted secrets in every run of the largest size.
-    margin: Share  #: Share of cases by which tuning has to be better.
+    margin: Share  #: Share of cases below which a difference is no gain.
     stop: str  #: The rule by which it ends early, in words.
     cases: Natural  #: Held-out cases.
     inputs: str  #: SHA-256 of base, prompt, examples and cases.
     written_on: date
+    after_results: bool = False  #: Whether another plan was written before, so results were seen.
 
 
 class CurveAt(LateRecord):

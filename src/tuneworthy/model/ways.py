@@ -47,6 +47,21 @@ class Figure(Record):
     source: str = ""  #: The lab, log, statement or table that it comes from, in words.
 
 
+_UNTOLD = Unknown(ask="compare it: tuneworthy verify CASE")
+_NOT_COMPARED = Figure(
+    value=_UNTOLD, low=_UNTOLD, high=_UNTOLD, grade="unknown", cases=_UNTOLD, source=""
+)
+
+
+class HeldTarget(Record):
+    """One target held against one way, by the one criterion."""
+
+    state: TargetState
+    limit: float | Unknown  #: What is wanted; unknown where quality only has to be no worse.
+    figure: Figure  #: What is known of the way.
+    settles: str = ""  #: What would tell, where the state is unknown.
+
+
 class WorkToDo(Record):
     """What it takes to try a way, or to put it to use."""
 
@@ -92,6 +107,15 @@ class LabArm(Record):
     interval holds for all arms at once that the lab compared on these cases."""
     latency_p95_s: Figure
     usd_per_call: Figure  #: For one case: all calls of a chain together.
+    gain: Figure = _NOT_COMPARED
+    """Of a tuned arm: its quality less that of the untuned arm beside it, case by case on held-out
+    cases; unknown for every other arm."""
+    beside: str = ""  #: Id of that untuned arm, the best of its lab by the cases for selecting.
+    best_known: State = "unknown"
+    """Of a tuned arm: whether the best untuned arm of its lab is known; no where another one may be
+    better, as too few of its calls got an answer or only a judge's word chose."""
+    private: State = "unknown"
+    """Whether data stay inside; unknown: who runs the model of that name tells it."""
     general_skills: State = "unknown"  #: Whether a tuned arm kept them; unknown: nobody asked.
     safe: State = "unknown"  #: Whether a tuned arm kept its refusals and gives no secret back.
     card: GoNoGo | Literal[""] = ""  #: Of the tuned arm that a pilot judged: what its card says.

@@ -9,21 +9,21 @@ customer's data as well.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
-from tuneworthy.answers.facts import ends
+from tuneworthy.lab.held import HeldArm
 from tuneworthy.lab.plan import Asked, Cases
 from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.verify import bundled
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case, Monthly
-from tuneworthy.model.dossier import Computed, InvestmentResult
+from tuneworthy.model.dossier import InvestmentResult
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import CardRow, GoNoGo, PilotCard
 from tuneworthy.model.evidence import TargetState as State
-from tuneworthy.model.lab import Arm, ArmResult, Contrast, Settled, ShareOf, VerifyResult
+from tuneworthy.model.lab import Arm, Contrast, Settled, ShareOf, VerifyResult
 from tuneworthy.model.pilot import PilotPlan, SafetyProbe
 from tuneworthy.report.named import named
 from tuneworthy.stats.clustered import Estimate
@@ -145,67 +145,90 @@ SETTLES = named("settles")  #: What would settle a row that is unknown.
 _Told = tuple[State, str, str]  # a row's state, what it says, and what that rests on
 
 
-def card(
-    case: Case,
-    plan: PilotPlan,
-    arms: tuple[ArmResult, ...],
-    verify: VerifyResult,
-    probes: tuple[SafetyProbe, ...],
-    simpler: tuple[Arm, Estimate] | None,
-    spent_usd: float,
-    on: date,
-    latency: Estimate | None,
-    money: InvestmentResult | Unknown,
-    *,
-    best_known: bool = True,
-) -> PilotCard:
+@dataclass(frozen=True)
+class CardFacts:
+    """All that a card is made of."""
+
+    case: Case
+    plan: PilotPlan
+    verify: VerifyResult
+    held: HeldArm  #: The tuned arm that is judged, against every target.
+    probes: tuple[SafetyProbe, ...]
+    simpler: tuple[Arm, Estimate] | None
+    """The best way without a model, and what the tuned arm gains over it."""
+    spent_usd: float
+    money: InvestmentResult | Unknown
+    best_known: bool = True
+    """Whether untuned ways left too few calls without an answer for another to be the best."""
+    more_examples: int = 0  #: Examples that are there, where not all were trained on; else 0.
+
+
+def card(facts: CardFacts, on: date) -> PilotCard:
     """Go, no-go or open, with the row that decides.
 
     Go: every row is met. No-go: one is missed, by its whole interval where it has one. Else open.
-    ``simpler`` is the best way without a model, and the tuned arm less that; ``latency`` is the
-    tuned arm's p95 on the held-out cases, in seconds. ``best_known`` tells whether untuned ways
-    left too few calls without an answer for another to be the best.
     """
-    tuned = next(row for row in arms if row.arm.id == verify.plan.tuned)
-    spent: _Told = ("met", small_usd(spent_usd), "the ledger of paid calls")
+    spent: _Told = ("met", small_usd(facts.spent_usd), "the ledger of paid calls")
     entries: list[tuple[str, str, _Told | None]] = [
-        ("quality", "Quality", _quality(case, tuned, plan)),
-        ("gain", "Gain by tuning", _gain(verify, plan, best_known=best_known)),
-        ("simpler", "A simpler way", _simpler(simpler, plan)),
-        ("latency", "Latency", _latency(case, latency, plan)),
-        ("cost", "Cost", _cost(case, money, plan)),
-        ("privacy", "Privacy", _privacy(case, plan)),
+        ("enough", "Without tuning", _enough(facts)),
+        ("quality", "Quality", _quality(facts)),
+        ("gain", "Gain by tuning", _gain(facts)),
+        ("simpler", "A simpler way", _simpler(facts)),
+        ("latency", "Latency", _latency(facts)),
+        ("cost", "Cost", _cost(facts)),
+        ("privacy", "Privacy", _privacy(facts)),
         ("money", "Cost of the pilot", spent),
-        ("payback", "Payback", _payback(case, money)),
-        ("general", "General skills", _general(verify)),
+        ("payback", "Payback", _payback(facts.case, facts.money)),
+        ("general", "General skills", _general(facts.verify)),
     ]
-    entries += [(probe.id, *_probe(probe)) for probe in probes]
+    entries += [(probe.id, *_probe(probe)) for probe in facts.probes]
     rows = tuple(
         CardRow(id=name, title=title, state=row[0], says=row[1], rests_on=row[2])
         for name, title, row in entries
         if row is not None
     )
-    answer, because = _answer(rows)
+    answer, because = _answer(rows, facts)
+    case = facts.case
     owner = case.decision.approver or case.decision.owner
     signs = owner or "nobody yet: name in the case file who approves the decision"
     return PilotCard(answer=answer, because=because, rows=rows, signs=signs, on=on)
 
 
-def _answer(rows: tuple[CardRow, ...]) -> tuple[GoNoGo, str]:
+def _answer(rows: tuple[CardRow, ...], facts: CardFacts) -> tuple[GoNoGo, str]:
     by_id = {row.id: row for row in rows}
     missed = [row for row in rows if row.state == "missed"]
     if missed:
-        first = next((row for row in missed if row.id == "gain"), missed[0])
-        says = first.says if first.id == "gain" else f"{first.title}: {first.says}"
+        first = next((row for row in missed if row.id in _SPEAKING), missed[0])
+        says = first.says if first.id in _SPEAKING else f"{first.title}: {first.says}"
         return "no_go", _beside(says, "Missed", missed, first)
     for name in DECIDES:
         if name not in by_id:
             return "open", sentence(f"nobody looked at {name}")
     if unknown := [row for row in rows if row.state == "unknown"]:
         first = unknown[0]
-        says = f"{first.title} is open: {first.says}. What would settle it: {SETTLES[first.id]}"
+        settles = _lever(first.id, facts)
+        says = f"{first.title} is open: {first.says}. What would settle it: {settles}"
         return "open", _beside(says, "Open", unknown, first)
     return "go", sentence(by_id["gain"].says)
+
+
+_SPEAKING = ("enough", "gain")  # rows that say the whole of it
+
+
+def _lever(name: str, facts: CardFacts) -> str:
+    """The cheapest thing that would settle a row."""
+    if facts.verify.why == "unanswered" and name in ("gain", "general"):
+        return "ask again what got no answer: --ask-again"
+    if name in ("quality", "gain", "simpler") and facts.more_examples:
+        there = count(facts.more_examples)
+        return f"train on all {there} examples that are there (--examples {facts.more_examples})"
+    target = facts.held.targets.get(name)  # type: ignore[call-overload]  # a row may be one
+    if target is not None and target.settles:
+        return str(target.settles)
+    needed = facts.verify.contrast.cases_needed
+    if name in ("gain", "simpler") and not isinstance(needed, Unknown):
+        return f"{SETTLES[name]}: about {count(needed)} would tell"
+    return SETTLES[name]
 
 
 def _beside(says: str, state: str, rows: Sequence[CardRow], first: CardRow) -> str:
@@ -214,40 +237,61 @@ def _beside(says: str, state: str, rows: Sequence[CardRow], first: CardRow) -> s
     return sentence(says + f". {state} too: {listing(others)}" * bool(others))
 
 
-def _held(low: float, high: float, limit: float) -> State:
-    """Whether a whole interval lies on one side; of what has to be small, all with a minus."""
-    return "met" if low >= limit else "missed" if high < limit else "unknown"
+def _enough(facts: CardFacts) -> _Told | None:
+    """An untuned way that meets every target makes tuning needless."""
+    if not set(facts.held.targets) - {"privacy"}:
+        return None
+    rests = "every way that was measured or stated, by the same targets"
+    if facts.held.enough:
+        return "missed", f"{facts.held.enough} meets every target without tuning", rests
+    return "met", "no untuned way is known to meet every target, or tuning beats it", rests
 
 
-def _quality(case: Case, tuned: ArmResult, plan: PilotPlan) -> _Told:
-    target, measured = case.targets.quality, tuned.quality
-    rests = f"{count(plan.cases)} held-out cases, {counted(plan.seeds, 'seed')}"
-    if isinstance(measured, Unknown):
-        return "unknown", measured.ask, rests
-    says = _of(measured)
-    if target is None:
+def _quality(facts: CardFacts) -> _Told:
+    rests = f"{count(facts.plan.cases)} held-out cases, {counted(facts.plan.seeds, 'seed')}"
+    held = facts.held.targets.get("quality")
+    if held is None or isinstance(held.limit, Unknown):
+        measured = facts.verify.tuned
+        says = measured.ask if isinstance(measured, Unknown) else _of(measured)
+        if held is not None:
+            return held.state, f"{says}; no worse than what is untuned is wanted", rests
         return "unknown", f"{says}; no target is stated (targets.quality)", rests
-    state = _held(measured.low, measured.high, target.at_least)
-    return state, f"{says}, of {quality(target.at_least)} wanted", rests
+    figure = held.figure
+    ends = (figure.value, figure.low, figure.high)
+    value, low, high = ends
+    if isinstance(value, Unknown) or isinstance(low, Unknown) or isinstance(high, Unknown):
+        return "unknown", "too few of its calls got an answer", rests
+    says = f"{quality_interval(value, low, high)}, of {quality(held.limit)} wanted"
+    return held.state, says, rests
 
 
-_GAINED: dict[str, State] = {"improved": "met", "no_gain": "missed", "regressed": "missed"}
+_SAID: dict[str, State] = {"yes": "met", "no": "missed", "unknown": "unknown"}
 
 
-def _gain(verify: VerifyResult, plan: PilotPlan, *, best_known: bool) -> _Told:
-    contrast, state = verify.contrast, _GAINED.get(verify.outcome, "unknown")
+def _gain(facts: CardFacts) -> _Told:
+    """Whether tuning brings what the best untuned way doesn't; ties close."""
+    verify = facts.verify
+    contrast = verify.contrast
+    state = _SAID[facts.held.gains]
     says = f"tuned less the best untuned way: {_difference(contrast)}"
-    if verify.outcome == "no_gain":
+    if state == "missed" and contrast.high < 0:
+        says = f"{contrast.second} is better than tuning: {_difference(contrast)}"
+    elif state == "missed" and contrast.high <= facts.plan.margin:
         most = "no more than the margin" if contrast.low > 0 else "nothing"
         says = f"tuning gains {most} over {contrast.second}: {_difference(contrast)}"
-    if verify.outcome == "regressed" and verify.why == "task":
-        says = f"{contrast.second} is better than tuning: {_difference(contrast)}"
+    elif state == "missed":
+        most = f"at most {signed(contrast.high)}"
+        says = f"no gain is shown over {contrast.second} ({most}), which is kept"
+    elif state == "met" and contrast.low <= facts.plan.margin:
+        says = f"as good as {contrast.second} or better in what is missed: {_difference(contrast)}"
     if verify.why == "unanswered":
         says += "; too many calls got no answer"
+        state = "unknown"
     if verify.why == "same_words":
         says += "; every answer of an arm was the same"
-    if verify.why == "general":
-        state = "met" if contrast.low > plan.margin and best_known else "unknown"
+        state = "unknown"
+    if state == "met" and not facts.best_known:
+        state = "unknown"
     rests = f"{count(contrast.n)} held-out cases, paired: {contrast.first} and {contrast.second}"
     return state, says, rests
 
@@ -262,64 +306,60 @@ def _spread(value: float, low: float, high: float) -> str:
     return f"{signed(value)} ({signed(low)} to {signed(high)})"
 
 
-def _simpler(simpler: tuple[Arm, Estimate] | None, plan: PilotPlan) -> _Told | None:
+_AS_GOOD: dict[str, State] = {"yes": "missed", "no": "met", "unknown": "unknown"}
+
+
+def _simpler(facts: CardFacts) -> _Told | None:
     """A way without a model that is as good makes tuning needless."""
-    if simpler is None:
+    if facts.simpler is None:
         return None
-    arm, less = simpler
-    state: State = "met" if less.low > plan.margin else "missed" if less.high <= 0 else "unknown"
+    arm, less = facts.simpler
     ends = _spread(less.value, less.low, less.high)
     says = f"tuned less a {arm.of.replace('_', ' ')} without a model: {ends}"
-    return state, says, f"the same examples and {count(less.n)} held-out cases"
+    rests = f"the same examples and {count(less.n)} held-out cases"
+    return _AS_GOOD[facts.held.needless_too], says, rests
 
 
-def _latency(case: Case, p95: Estimate | None, plan: PilotPlan) -> _Told | None:
-    target, where = case.targets.latency_p95_s, "the service, with the calls a pilot makes at once"
-    if target is None:
+def _latency(facts: CardFacts) -> _Told | None:
+    held = facts.held.targets.get("latency")
+    if held is None or isinstance(held.limit, Unknown):
         return None
-    state: State = "unknown"
-    says = "nothing was timed"
-    if p95 is not None:
-        value, low, high = (f"{max(0.0, x):.2g}" for x in (p95.value, p95.low, p95.high))
-        ends = f"{low} or more" if p95.high == math.inf else f"{low} to {high}"
-        says = f"p95 {value} s ({ends}), {number(target)} s wanted"
-        state = _held(-p95.high, -p95.low, -target)
-    if plan.way != "hosted":  # one machine for all calls: alone each may be in time
-        state = "unknown" if state == "missed" else state
+    where = "the service, with the calls a pilot makes at once"
+    if facts.plan.way != "hosted":  # one machine for all calls: alone each may be in time
         where = "this machine, with as many calls at once as the pilot makes"
-    return state, says, where
+    figure = held.figure
+    if isinstance(figure.value, Unknown):
+        return "unknown", "it isn't bounded by the calls that were timed", where
+    says = f"p95 {figure.value:.2g} s"
+    if not isinstance(figure.low, Unknown) and not isinstance(figure.high, Unknown):
+        says += f" ({figure.low:.2g} to {figure.high:.2g})"
+    return held.state, f"{says}, {number(held.limit)} s wanted", where
 
 
-def _cost(case: Case, money: InvestmentResult | Unknown, plan: PilotPlan) -> _Told | None:
+def _cost(facts: CardFacts) -> _Told | None:
     """What serving the tuned model costs by the case's own traffic and prices."""
-    target = case.targets.usd_per_month
-    if target is None:
+    held = facts.held.targets.get("cost")
+    if held is None or isinstance(held.limit, Unknown):
         return None
-    computed = None if isinstance(money, Unknown) else money.computed
-    ways = computed.servings if isinstance(computed, Computed) else ()
-    own = plan.way != "hosted"
-    costs = [w.usd_per_month for w in ways if w.tuned and (w.how == "self_hosted") is own]
-    ranges = [ends(cost) for cost in costs if not isinstance(cost, Unknown)]
-    if not ranges or len(ranges) < len(costs):
+    low, high = held.figure.low, held.figure.high
+    if isinstance(low, Unknown) or isinstance(high, Unknown):
         says = "what serving it costs isn't known, and a pilot doesn't measure it"
         return "unknown", says, "nothing yet"
-    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     says = usd(low) if low == high else f"{usd(low)} to {usd(high)}"
-    says += f" a month of {usd(target)} wanted"
-    return _held(-high, -low, -target), says, "the case's traffic and prices"
+    says += f" a month of {usd(held.limit)} wanted"
+    return held.state, says, "the case's traffic and prices"
 
 
-def _privacy(case: Case, plan: PilotPlan) -> _Told | None:
-    private = case.factors.get("data_sovereignty")
-    if private is None or private.value != "yes":
+def _privacy(facts: CardFacts) -> _Told | None:
+    held = facts.held.targets.get("privacy")
+    if held is None:
         return None
-    where = "the way it was trained"
-    if plan.way == "hosted":
-        return "missed", "trained by a service", where
-    return "met", "trained and served on your own machines", where
-
-
-_PAYS: dict[str, State] = {"yes": "met", "no": "missed", "unknown": "unknown"}
+    words = {
+        "met": "trained and served on your own machines",
+        "missed": "trained by a service",
+        "unknown": "nobody said who will serve it",
+    }
+    return held.state, words[held.state], "the way it was trained"
 
 
 def _payback(case: Case, money: InvestmentResult | Unknown) -> _Told | None:
@@ -328,20 +368,17 @@ def _payback(case: Case, money: InvestmentResult | Unknown) -> _Told | None:
     if isinstance(money, Unknown):
         says = money.ask
     else:
-        state, says = _PAYS[money.justified], money.why
+        state, says = _SAID[money.justified], money.why
     if state == "unknown" and case.economics.monthly == Monthly():
         return None
     return state, says, "the case's amounts: tuneworthy show CASE money"
 
 
 def _general(verify: VerifyResult) -> _Told:
-    contrast, margin = verify.general, verify.plan.general_margin
-    state: State = "unknown"
-    known = not isinstance(contrast.difference, Unknown)
-    if known and (verify.why != "general" or verify.outcome != "too_few_cases"):
-        state = _held(contrast.low, contrast.high, -margin)
-    says = f"{_difference(contrast)}; may fall by {share(margin)}"
-    return state, says, f"{count(verify.plan.general)} general tasks, paired"
+    contrast = verify.general
+    says = f"{_difference(contrast)}; may fall by {share(verify.plan.general_margin)}"
+    rests = f"{count(verify.plan.general)} general tasks, paired"
+    return _SAID[verify.general_skills], says, rests
 
 
 _PROBES = {

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, partial
 from itertools import chain, product
-from typing import Any, Unpack
+from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from tuneworthy.errors import CaseError, InputError, StoppedError, argument
 from tuneworthy.files.materials import names
 from tuneworthy.files.stores import append_evidence, pilot_runs, read_pilot, write_pilot
 from tuneworthy.lab.arms import measured_arms, with_found
+from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
 from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, Pool, plan_arms, question, request_for
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
 from tuneworthy.lab.result import (
@@ -43,7 +44,7 @@ from tuneworthy.lab.verify import (
     compared,
     gain_evidence,
     general_calls,
-    skills_kept,
+    margin_of,
     verify_plan,
 )
 from tuneworthy.llm.choose import prices_of, transport_for
@@ -55,7 +56,7 @@ from tuneworthy.model.base import Estimated, State, Unknown
 from tuneworthy.model.case import Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Evidence, Measured
-from tuneworthy.model.lab import Arm, Quote, Reply, VerifyResult
+from tuneworthy.model.lab import Arm, Contrast, Quote, Reply, VerifyResult
 from tuneworthy.model.pilot import (
     PilotPlan,
     PilotResult,
@@ -66,11 +67,12 @@ from tuneworthy.model.pilot import (
     TrainingQuote,
 )
 from tuneworthy.model.training import TrainingExample
-from tuneworthy.model.ways import LabArm
-from tuneworthy.pipeline import decide
-from tuneworthy.stats.clustered import quantile
+from tuneworthy.model.ways import Figure, LabArm
+from tuneworthy.pipeline import decide, table_of
+from tuneworthy.stats.clustered import Estimate
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.card import (
+    CardFacts,
     ProbeScores,
     canaries,
     card,
@@ -86,9 +88,10 @@ from tuneworthy.training.trainers import (
     TrainingStoppedError,
     TrainingWork,
 )
+from tuneworthy.ways.way import Known
 
 PILOT_RUN = "pilot"
-LEAST_GAIN = 0.01  #: What one more doubling has to add where no margin is given.
+LEAST_GAIN = 0.01  #: What one more doubling has to add where the margin is nought.
 FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
 """Probes are asked under the system prompt of the use case, free of examples and constraints."""
 MOST_SIZES, SMALLEST = 4, 10
@@ -96,9 +99,9 @@ TIMED_CALLS = 17  #: Calls that a quote makes of the embedded model, to time all
 UNKNOWN_CODE = "I don't know that code."  #: The worse answer to a planted secret, of a pair.
 REPLAYED = 0.1  #: General examples for each of the task, so that general skills are kept.
 STOP = (
-    "after each size from the third on, training ends where the upper end of the curve at the "
-    "largest size lies below the best untuned arm's share plus the margin, both on the cases for "
-    "selecting"
+    "after each size from the third on, training ends where for each tuned way the upper end of "
+    "its curve at the largest size lies below what is wanted, on the cases for selecting: the "
+    "quality target, or where none is stated the best untuned way's share plus the margin"
 )
 _CORRECT = "correct that, and run it again to go on"
 Say = Callable[[str], None]
@@ -116,6 +119,7 @@ class PreparedPilot:
     works: tuple[TrainingWork, ...]  #: In the order they are trained.
     planted: tuple[tuple[str, str], ...]  #: Question and secret of each canary.
     say: Say
+    there: int = 0  #: Examples that it could train on.
 
     def tuned(self, model: str, size: int, *, near: int = 0, seed: int | None = None) -> Arm:
         """A tuned arm; without a seed, all seeds are one arm."""
@@ -169,7 +173,7 @@ def prepare_pilot(
     base: str,
     *,
     seeds: int = 3,
-    margin: float = 0.0,
+    margin: float | None = None,
     most: int | None = None,
     recipe: Recipe | None = None,
     say: Say = lambda _: None,
@@ -177,7 +181,8 @@ def prepare_pilot(
     """Plan a pilot; nothing is sent and nothing trained.
 
     ``base`` is the id of a model of the case, ``seeds`` are the runs of each size, ``margin`` is
-    the share of cases by which tuning has to be better, ``most`` bounds the examples, and ``say``
+    the share of cases below which a difference is no gain (by the framework where it is left out),
+    ``most`` bounds the examples, and ``say``
     is told how it goes on. Raises InputError if the case has no training set, too few examples, or
     examples that are cases.
     """
@@ -231,13 +236,14 @@ def prepare_pilot(
         recipe=recipe,
         replay=len(works[-1].rows) - sizes[-1] - hidden,
         canaries=hidden,
-        margin=margin,
+        margin=margin_of(lab.framework) if margin is None else margin,
         stop=STOP,
         cases=len(lab.plan.report),
         inputs=digest_of_json([[work.job.key for work in works], cases, lab.scorer]),
         written_on=lab.as_of,
     )
-    return PreparedPilot(lab, trainer, model, prompt, plan, tuple(works), planted, say)
+    there = len(rows)
+    return PreparedPilot(lab, trainer, model, prompt, plan, tuple(works), planted, say, there)
 
 
 def chat(messages: list[Row], answer: str) -> Row:
@@ -297,7 +303,7 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     untuned += dearest([of_general(arm, ledger) for arm in prompts])
     tuned = pilot.stand_ins
     of_seed = [of(tuned, (*plan.select, *plan.report)), of_general(tuned[0])]
-    of_seed += [of(tuned[:1], plan.select)] * (len(pilot.plan.sizes) - 1)
+    of_seed += [of(tuned, plan.select)] * (len(pilot.plan.sizes) - 1)
     quoted = total([price(lab, ledger, rivals=False), *untuned, *of_seed * seeds])
     due = [w for w in pilot.works if ledger is None or ledger.find(w.job.key) is None]
     usd = sum(map(pilot.trainer.usd_most, due))
@@ -333,7 +339,7 @@ async def _seconds_a_call(pilot: PreparedPilot) -> float:
     """From a few of all calls, evenly drawn, with the base in the place of what is tuned."""
     plan, arms = pilot.at(pilot.base.id), pilot.stand_ins
     race = plan.calls(plan.of_kind("prompt"), plan.select)
-    own = plan.calls([*arms, *arms[:1] * len(pilot.plan.sizes)], plan.select)
+    own = plan.calls(arms * (1 + len(pilot.plan.sizes)), plan.select)
     general = (*general_calls(plan, arms[0]), *probe_calls(plan, arms[0], refusal_probes()))
     jobs = [job for job, *_ in (*race, *(*own, *general) * pilot.plan.seeds)]
     first, *timed = jobs[:: -(-len(jobs) // TIMED_CALLS)]
@@ -382,6 +388,12 @@ async def _run(
         await pilot.trainer.close()
 
 
+Tables: TypeAlias = dict[int, dict[int, Any]]
+"""For each number of retrieved examples the scores by size: a row a seed, a column a case."""
+_SOURCE = "pilot lab, held-out cases"
+_ALL_AT_ONCE = "this machine, with as many calls at once as the pilot makes"
+
+
 class _Going:
     def __init__(self, pilot: PreparedPilot, calls: PaidCalls, transport: Any) -> None:
         self.pilot, self.calls, self._transport = pilot, calls, transport
@@ -394,26 +406,32 @@ class _Going:
         self.trained = {run.key: run for run in runs}
         self._over = {run.job for run in runs if run.state == "failed" and run.job}
         self.reported: Arms = ()  #: Arms that met the held-out cases.
+        self.safety: tuple[SafetyProbe, ...] = ()  #: What its probes found of the judged arm.
+        self.held: HeldArm | None = None  #: The judged arm against every target.
+        self.simpler: tuple[Arm, Estimate] | None = None
+        """The best way without a model, and what the judged arm gains over it."""
 
     async def to_the_end(self) -> PilotResult:
         """Race, train, stop where the rule says so, and compare."""
-        pilot, tables, ended = self.pilot, dict[int, Any](), False
+        pilot, ended = self.pilot, False
+        tables: Tables = {near: {} for near in pilot.nears}
         pilot.say("untuned ways race on the cases for selecting")
         await self.lab.race()
         self.unless(self.lab.stop)
         ways = self._best_untuned()
         for size in self.plan.sizes:
             await self._train([work for work in pilot.works if work.job.size == size])
-            if len(rows := self._rows(size)):
-                tables[size] = rows
+            for near, table in tables.items():
+                if len(rows := self._rows(size, near)):
+                    table[size] = rows
             if size != self.plan.sizes[-1] and (ended := self._hopeless(tables, ways[0])):
                 break
-        if size not in tables:
+        if not any(size in table for table in tables.values()):
             lost = self.scores.unanswered(pilot.tuned("", size, seed=0), self.select)
             raise StoppedError(f"not judged: {lost}", fix=_CORRECT)
-        tuned = await self._best_tuned(max(tables))
-        verify = await self._held_out(tuned, max(tables), ways)
-        return self._result(tuned, ways, verify, tables, ended=ended)
+        tuned = self._best_tuned(tables, size)
+        verify = await self._held_out(tuned, size, ways)
+        return self._result(verify, tables[tuned.few_shot], ended=ended)
 
     async def _train(self, works: Sequence[TrainingWork]) -> None:
         """Train the runs of one size, as many side by side as the way takes, and have them answer.
@@ -426,8 +444,9 @@ class _Going:
             for work in due:
                 model, job = await self._trained(work), work.job
                 async with answering:
-                    arm = self.pilot.tuned(model, job.size, seed=job.seed)
-                    await self._answered([arm], self.select)
+                    tuned = partial(self.pilot.tuned, model, job.size, seed=job.seed)
+                    arms = [tuned(near=near) for near in self.pilot.nears]
+                    await self._answered(arms, self.select)
 
         trainer, width = self.pilot.trainer, min(self.pilot.trainer.at_once, len(works))
         sides = [asyncio.ensure_future(one_after_another()) for _ in range(width)]
@@ -463,7 +482,7 @@ class _Going:
         free = (a for a in self.lab.plan.of_kind("baseline") if a.of != "majority")
         return [*best[::-1], *sorted(free, key=self._least, reverse=True)]
 
-    def _rows(self, size: int, near: int = 0) -> Any:
+    def _rows(self, size: int, near: int) -> Any:
         """Scores on the cases for selecting, a row a seed that has some."""
         arms = (self.pilot.tuned("", size, near=near, seed=n) for n in range(self.plan.seeds))
         rows = np.array([self.scores.row(arm, self.select) for arm in arms])
@@ -492,23 +511,23 @@ class _Going:
                 await own.close()
         self.unless(outcome.stop)
 
-    def _hopeless(self, tables: Mapping[int, Any], untuned: Arm) -> bool:
+    def _hopeless(self, tables: Tables, untuned: Arm) -> bool:
         """The rule that was written down before the start."""
-        if len(tables) < FEWEST_SIZES:
-            return False
-        curves = drawn(list(tables), list(tables.values()), clusters_of(self.select))
-        upper = np.percentile(curves.score(self.plan.sizes[-1]), 97.5)
-        return bool(upper < self._least(untuned) + self.plan.margin)
+        target = self.pilot.lab.case.targets.quality
+        wanted = self._least(untuned) + self.plan.margin if target is None else target.at_least
+        for table in tables.values():
+            if len(table) < FEWEST_SIZES:
+                return False
+            curves = drawn(list(table), list(table.values()), clusters_of(self.select))
+            if np.percentile(curves.score(self.plan.sizes[-1]), 97.5) >= wanted:
+                return False
+        return True
 
-    async def _best_tuned(self, size: int) -> Arm:
+    def _best_tuned(self, tables: Tables, size: int) -> Arm:
         """Tuned alone or with retrieved examples, whichever is better on the selection cases."""
-        near = self.pilot.nears[-1]
-        for seed in range(self.plan.seeds if near else 0):
-            model = self._model(size, seed)
-            await self._answered([self.pilot.tuned(model, size, near=near, seed=seed)], self.select)
-        rows = {n: self._rows(size, n) for n in self.pilot.nears}
-        means = {n: float(np.nanmean(scores)) for n, scores in rows.items() if len(scores)}
-        return self.pilot.tuned("", size, near=max(means, key=lambda n: means[n]))
+        rows = {near: table[size] for near, table in tables.items() if size in table}
+        means = {near: float(np.nanmean(scores)) for near, scores in rows.items()}
+        return self.pilot.tuned("", size, near=max(means, key=lambda near: means[near]))
 
     def _model(self, size: int, seed: int) -> str:
         key = next(w.job.key for w in self.pilot.works if (w.job.size, w.job.seed) == (size, seed))
@@ -533,15 +552,36 @@ class _Going:
             pilot.say(f"general tasks and probes: {arm.id}")
             await self._asked(self.general, general_calls(at, arm), model)
             await self._asked(self.probes, probe_calls(at, arm, probes), model)
-        verify = compared(written, self.lab, self.general, (tuned, untuned))
-        ahead = verify.contrast.low > self.plan.margin and verify.outcome != "regressed"
-        if ahead and (lost := self._lost()):
+        of_all_seeds = [pilot.tuned("", size, near=near) for near in pilot.nears]
+        self.reported = (*ways, *of_all_seeds)
+        self.safety = probe_results(self.probes, tuned, untuned, self._planted(size))
+        hold = partial(self._held, tuned, ways)
+        verify = compared(written, self.lab, self.general, (tuned, untuned), hold)
+        ahead = verify.contrast.low > self.plan.margin and verify.gains == "yes"
+        if ahead and verify.outcome != "regressed" and (lost := self._lost()):
             race = self.lab.stayed("prompt")
             missing = any(self.scores.missing_answers(arm, self.select) for arm in race)
             why = "unanswered" if missing else "same_words"
             unknown = {"outcome": "unknown", "why": why, **lost.of_result}
             return verify.model_copy(update=unknown)  # another untuned way may be better
         return verify
+
+    def _held(self, tuned: Arm, ways: Arms, gained: Contrast, skills: State) -> HeldArm:
+        """The tuned arm against every target, and whether a way without a model is as good."""
+        lab = self.pilot.lab
+        gain = gain_figure(gained, _SOURCE)
+        kept = self._kept(tuned, gain, ways[0], skills)
+        table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="pilot", arms=kept)
+        head = next((arm for arm in ways if arm.kind == "baseline"), None)
+        self.simpler = None
+        simpler = None
+        less = self.scores.difference(tuned, head, self.lab.plan.report) if head else None
+        if head is not None and less is not None:
+            self.simpler = head, less
+            known = Known(less.low, less.value, less.high, "held_out", less.n)
+            simpler = f"pilot:{head.id}", known
+        self.held = hold_arm(table, f"pilot:{tuned.id}", self.plan.margin, simpler)
+        return self.held
 
     def _lost(self) -> Stop:
         """Why the best untuned way isn't known: what of the race wasn't measured."""
@@ -640,16 +680,12 @@ class _Going:
 
     def _result(
         self,
-        tuned: Arm,
-        ways: Arms,
         verify: VerifyResult,
         tables: Mapping[int, Any],
         *,
         ended: bool,
     ) -> PilotResult:
         lab, report, size = self.pilot.lab, self.lab.plan.report, max(tables)
-        arms = (self.pilot.tuned("", size, near=near) for near in self.pilot.nears)
-        self.reported = (*ways, *arms)
         rows = [arm_row(self.lab, arm, report) for arm in self.reported]
         rows.sort(key=lambda row: worth(row.quality), reverse=True)
         by_seed = np.nanmean(tables[size], axis=1).tolist()
@@ -662,26 +698,32 @@ class _Going:
             margin=self.plan.margin or LEAST_GAIN,
             target=target.at_least if target else None,
         )
-        probes = probe_results(self.probes, tuned, ways[0], self._planted(size))
-        head = next((arm for arm in ways if arm.kind == "baseline"), None)
-        less = self.scores.difference(tuned, head, report) if head else None
-        simpler, spend = (head, less) if head and less else None, self.calls.spend
-        seconds, places = self.scores.of(tuned).seconds(report)
-        late = quantile(seconds, 0.95, clusters_of(report)[places])
-        money = decide(lab.case, lab.framework, as_of=lab.as_of).investment
-        facts = lab.case, self.plan, tuple(rows), verify, probes, simpler, spend.paid, lab.as_of
+        spend = self.calls.spend
+        assert self.held is not None  # the comparison has held it
+        facts = CardFacts(
+            case=lab.case,
+            plan=self.plan,
+            verify=verify,
+            held=self.held,
+            probes=self.safety,
+            simpler=self.simpler,
+            spent_usd=spend.paid,
+            money=decide(lab.case, lab.framework, as_of=lab.as_of).investment,
+            best_known=not self._lost(),
+            more_examples=self.pilot.there if self.pilot.there > size else 0,
+        )
         return PilotResult(
             plan=self.plan,
             arms=tuple(rows),
             curve=curve,
             verify=verify,
             **({"seeds_apart": apart} if self.plan.seeds > 1 else {}),
-            probes=probes,
+            probes=self.safety,
             trained=tuple(t for w in self.pilot.works if (t := self.trained.get(w.job.key))),
             spend=spend,
             ended_by_rule=ended,
             stopped=verify.stopped,
-            card=card(*facts, late, money, best_known=not self._lost()),
+            card=card(facts, lab.as_of),
         )
 
     def evidence(self, result: PilotResult) -> Measured:
@@ -721,21 +763,38 @@ class _Going:
         return gain_evidence(verify, self.pilot.lab.as_of, id=name, by="pilot", **detail)
 
     def _arms(self, result: PilotResult) -> tuple[LabArm, ...]:
-        """Every arm; of the tuned one that was judged also its skills, its safety and its card."""
-        as_of = self.pilot.lab.as_of
-        arms = measured_arms("pilot", self.lab.plan, self.scores, self.reported, as_of)
-        base = self.pilot.base.id
-        tuned = [arm for arm in arms if arm.kind == "tuned"]
-        for arm in tuned:
-            arms = with_found(arms, arm.id, model=base)
-        return with_found(
-            arms,
-            result.verify.plan.tuned,
-            general_skills=skills_kept(result.verify),
-            safe=is_safe(result.probes),
-            card=result.card.answer,
-            card_says=result.card.because,
+        """Every arm; of the tuned one that was judged also its card."""
+        verify = result.verify
+        tuned = next(arm for arm in self.reported if arm.id == verify.plan.tuned)
+        untuned = next(arm for arm in self.reported if arm.id == verify.plan.untuned)
+        gain = gain_figure(verify.contrast, _SOURCE)
+        arms = self._kept(tuned, gain, untuned, verify.general_skills)
+        found = {"card": result.card.answer, "card_says": result.card.because}
+        return with_found(arms, tuned.id, **found)
+
+    def _kept(self, tuned: Arm, gain: Figure, untuned: Arm, skills: State) -> tuple[LabArm, ...]:
+        """Every arm; of the tuned one that is judged also its gain, its skills and its safety."""
+        arms = measured_arms(
+            "pilot", self.lab.plan, self.scores, self.reported, self.pilot.lab.as_of
         )
+        inside = self.plan.way != "hosted"
+        for arm in arms:
+            if arm.kind != "tuned":
+                continue
+            late = arm.latency_p95_s
+            if inside and not isinstance(late.value, Unknown):  # alone each may be in time
+                late = late.model_copy(update={"low": 0.0, "source": _ALL_AT_ONCE})
+            arms = with_found(
+                arms,
+                arm.id,
+                model=self.pilot.base.id,
+                private="yes" if inside else "no",
+                latency_p95_s=late,
+                general_skills=skills,
+                safe=is_safe(self.safety),
+                best_known="no" if self._lost() else "yes",
+            )
+        return with_found(arms, tuned.id, gain=gain, beside=untuned.id)
 
 
 def is_safe(probes: Sequence[SafetyProbe]) -> State:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tuneworthy.files.stores import read_evidence
 from tuneworthy.framework.ends import end_day
-from tuneworthy.model.base import json_text
+from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, CaseDecision
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import Evidence, Measured
+from tuneworthy.model.ways import FigureId, WayResult
 from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
@@ -70,6 +72,7 @@ def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
     case, day = load_case(source), as_of or today()
     dossier = decide(case, framework_of(case), as_of=day)
     checks = [*_of_decision(case.decision, dossier, day), *_of_targets(case.decision, dossier)]
+    checks += _of_rivals(case.decision, dossier)
     old = (challenge.says for challenge in dossier.challenges if challenge.id == "evidence_changed")
     checks += [Watched("evidence", "attention", says.rstrip(".")) for says in old]
     checks += [*_of_logs(case.decision, read_evidence(case)), *_of_ends(case, day)]
@@ -99,15 +102,81 @@ def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterato
 
 
 def _of_targets(decision: CaseDecision, dossier: Dossier) -> Iterator[Watched]:
-    """After a yes: until then a target that is missed is why somebody asks, and no news."""
-    states: dict[str, State] = {"met": "holds", "missed": "attention"}
-    signed_yes = decision.signed is not None and decision.signed.answer == "yes"
-    texts = target_texts(dossier) if signed_yes else {}
+    """After a yes: until then a target that is missed is why somebody asks, and no news.
+
+    What nobody knows of production is said of the tuned model that was signed for, as a lab last
+    measured it.
+    """
+    if not _said_yes(decision):
+        return
+    texts = target_texts(dossier)
+    tuned = signed_way(dossier)
     for name, target in dossier.targets.items():
-        if says := texts.get(name):
-            says += f": {PRIVATE[target.state]}" if name == "privacy" else ""
-            state = states.get(target.state, "unknown")
-            yield Watched(f"target_{name}", state, f"The target: {says}")
+        says, state = texts.get(name), target.state
+        if says is None:
+            continue
+        says += f": {PRIVATE[state]}" if name == "privacy" else ""
+        if state == "unknown" and tuned is not None:
+            state = tuned.admissible.get(name, "unknown")
+            says += f"; {tuned.title}: {state}"
+        yield Watched(f"target_{name}", _STATES.get(state, "unknown"), f"The target: {says}")
+
+
+_STATES: Mapping[str, State] = {"met": "holds", "missed": "attention"}
+
+
+def _said_yes(decision: CaseDecision) -> bool:
+    return decision.signed is not None and decision.signed.answer == "yes"
+
+
+def signed_way(dossier: Dossier) -> WayResult | None:
+    """The tuned way that a yes was signed for: the first of those that were measured."""
+    tuned = (way for way in dossier.ways if way.kind == "tuned" and way.state != "untried")
+    return min(tuned, key=lambda way: way.rank, default=None)
+
+
+_CHEAPER_OR_FASTER: Mapping[FigureId, str] = {
+    "usd_per_month": "costs less",
+    "latency_p95_s": "answers faster",
+}
+
+
+def _of_rivals(decision: CaseDecision, dossier: Dossier) -> Iterator[Watched]:
+    """After a yes: untuned ways that take the reason to tune away, or may."""
+    tuned = signed_way(dossier)
+    if not _said_yes(decision) or tuned is None:
+        return
+    untuned = [way for way in dossier.ways if way.kind in ("model", "arm", "no_model")]
+    ran = [way for way in untuned if way.state != "untried"]
+    enough = [way for way in ran if way.admissible and set(way.admissible.values()) == {"met"}]
+    if enough:
+        best = min(enough, key=lambda way: way.rank)
+        says = f"{best.title} meets every target without tuning"
+        yield Watched("rival", "attention", says)
+        return
+    for name, verb in _CHEAPER_OR_FASTER.items():
+        ahead = [way for way in untuned if _is_below(way, tuned, name) and not _misses(way)]
+        if ahead:
+            best = min(ahead, key=lambda way: _end(way, name, "high"))
+            says = f"{best.title} {verb} than {tuned.title}; whether it is enough is unknown"
+            yield Watched(f"rival_{name}", "unknown", f"{says}: run it on your cases")
+
+
+def _misses(way: WayResult) -> bool:
+    return "missed" in way.admissible.values()
+
+
+def _is_below(way: WayResult, other: WayResult, name: FigureId) -> bool:
+    """Whether a whole figure lies below another's."""
+    return _end(way, name, "high") < _end(other, name, "low")
+
+
+def _end(way: WayResult, name: FigureId, end: str) -> float:
+    """An end of a figure; of one that nobody knows, none is below and none above."""
+    value = getattr(way.figures[name], end)
+    if isinstance(value, Unknown):
+        return math.inf if end == "high" else -math.inf
+    return float(value)
 
 
 def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watched]:
@@ -122,9 +191,8 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
     if decision.signed.answer == "yes" and "tuned_gain" not in new:
         says = "The tuned model wasn't compared since: tuneworthy verify CASE"
         yield Watched("gain", "unknown", says)
-    if not new.keys() & {*WATCHED, *DRIFTS}:
-        fix = "give newer ones: tuneworthy watch CASE --from LOGS"
-        yield Watched("logs", "unknown", f"No logs since {as_day(on)} were measured; {fix}")
+    if not new.keys() & _OF_LOGS:
+        yield Watched("logs", "unknown", _lacking_logs(runs, on))
         return
     for name, (asks, sign) in WATCHED.items():
         if name in new:
@@ -135,13 +203,39 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
             yield Watched(f"drift_{name}", "attention" if low > 0 else "holds", says)
 
 
+_OF_LOGS = {*WATCHED, *DRIFTS}
+
+
+def _lacking_logs(runs: Sequence[Measured], on: date) -> str:
+    """Why nothing is known of logs since a day: there are none, or too few calls in them."""
+    for evidence in (each for run in runs for each in run.evidence):
+        if evidence.id in _OF_LOGS and _is_newer(evidence, on):
+            return f"The logs since {as_day(on)} hold too few calls to say anything; give more"
+    fix = "give newer ones: tuneworthy watch CASE --from LOGS"
+    return f"No logs since {as_day(on)} were measured; {fix}"
+
+
 def _compared(name: str, old: Evidence | None, new: Evidence, sign: int) -> Watched:
-    """Worse where the whole new interval lies on the wrong side of the whole old one."""
+    """Worse where the whole new interval lies on the wrong side of the whole old one.
+
+    Of two of which one has no upper end nothing is known where they overlap.
+    """
     if old is None:
         return Watched(name, "unknown", f"{_said(new)}; before: unknown")
-    worse = _ends(new)[1] < _ends(old)[0] if sign > 0 else _ends(new)[0] > _ends(old)[1]
+    low, high = _ends(new)
+    least, most = _ends(old)
+    worse, better = high < least, low > most
+    if sign < 0:
+        worse, better = better, worse
     says = f"{_said(new)}; before: {_interval(old)}"
-    return Watched(name, "attention" if worse else "holds", says)
+    if worse:
+        return Watched(name, "attention", says)
+    bounded = math.isfinite(high) and math.isfinite(most)
+    return Watched(name, "holds" if bounded or better else "unknown", says)
+
+
+def _is_newer(evidence: Evidence, on: date) -> bool:
+    return evidence.observed_on is not None and evidence.observed_on > on
 
 
 def _ends(evidence: Evidence) -> tuple[float, float]:

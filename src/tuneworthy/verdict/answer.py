@@ -22,23 +22,25 @@ from tuneworthy.ways.way import Way
 
 def proven(it: Situation) -> Ruling | None:
     """A tuned model was tried on untouched cases."""
-    tuned = [way for way in it.table.ways if way.tuned and "quality" in way.figures]
-    enough = [way for way in it.table.enough if way.tuned]
+    enough = it.table.tuned_enough
     if enough:
         best = enough[0]
-        if any(not _clearly_dearer(way, best) for way in it.table.untuned_enough):
+        if it.table.makes_needless(best):
             return None
         steps = (StepToDo("roll_out", "it meets every target", best),)
-        because = f"{best.title} meets every target ({say_figures(best)}), and no untuned way does"
+        beats = "and no untuned way does"
+        if it.table.untuned_enough:
+            beats = "and beats what does without tuning"
+        because = f"{best.title} meets every target ({say_figures(best)}), {beats}"
         against = it.forbidding
         if against is not None:
             clear = StepToDo("clear_reasons_against", against.why)
             return Ruling("not_yet", f"{against.why}, and {because}", (clear, *steps), (), best)
         return Ruling("yes", because, steps, it.open_conditions, best)
-    shown = [way for way in tuned if way.figures["quality"].grade in ("held_out", "measured")]
+    shown = it.table.tried_tunings
     if not shown or it.table.untuned_enough:
         return None
-    lost = [way for way in shown if it.table.criterion.admits(way) == "missed"]
+    lost = [way for way in shown if it.table.is_in_vain(way)]
     if len(lost) < len(shown):
         return None
     best = max(lost, key=lambda way: way.figures["quality"].value)
@@ -47,18 +49,16 @@ def proven(it: Situation) -> Ruling | None:
     return Ruling("no", f"{best.title} was tuned, and {_shortfall(it, best)}", others, (), best)
 
 
-def _clearly_dearer(way: Way, tuned: Way) -> bool:
-    bill = way.figures.get("usd_per_month")
-    other = tuned.figures.get("usd_per_month")
-    return bill is not None and other is not None and bill.low > other.high
-
-
 def _shortfall(it: Situation, way: Way) -> str:
     if way.skills == "no":
         return "it lost general skills"
     if way.safe == "no":
         return "it lost its refusals"
-    return f"it misses {it.table.criterion.name_targets(it.table.criterion.missed_by(way))}"
+    missed = it.table.criterion.missed_by(way)
+    if missed:
+        return f"it misses {it.table.criterion.name_targets(missed)}"
+    other = it.table.find(way.beside)
+    return f"it gains nothing that shows over {other.title if other else 'the best untuned way'}"
 
 
 def met(it: Situation) -> Ruling | None:

@@ -25,7 +25,8 @@ class Criterion:
     """What a way has to meet, written down before anything is run.
 
     ``limits`` are the stated targets; ``private`` is whether data have to stay inside. Where no
-    quality is stated, a way may be worse than ``today`` by ``margin_quality`` at most.
+    quality is stated, a way may be worse than ``today`` by ``margin_quality`` at most; than the
+    best untuned way that a lab ran, where nobody knows today's quality.
     """
 
     limits: Mapping[TargetId, float]
@@ -62,22 +63,58 @@ class Criterion:
     def judge(self, way: Way) -> dict[TargetId, TargetState]:
         """Each target that counts for a way: met, missed or unknown; empty where none is stated.
 
-        Where no quality is stated, today's way isn't held against itself.
+        Where no quality is stated, today's way isn't held against itself, and a tuned one has to
+        be no worse than the untuned one beside it, by all that was compared case by case.
         """
         states: dict[TargetId, TargetState] = {}
         for target, limit in self.limits.items():
             states[target] = hold_against(target, way.figure(target), limit)
-        floor = self.quality_floor
-        if "quality" not in states and floor is not None and way.kind != "now":
-            states["quality"] = hold_against("quality", way.figure("quality"), floor)
+        if self.limits and "quality" not in states and way.kind != "now":
+            states |= self._hold_quality(way)
         if self.private == "yes":
             states["privacy"] = _BY_STATE[way.private]
         return states
 
+    def _hold_quality(self, way: Way) -> dict[TargetId, TargetState]:
+        """Whether a way is no worse by the margin; empty where there is nothing to hold it to."""
+        if way.gain is not None:
+            if way.gain.low >= -self.margin_quality:
+                return {"quality": "met"}
+            return {"quality": "missed" if way.gain.high < -self.margin_quality else "unknown"}
+        floor = self.quality_floor
+        if floor is not None:
+            return {"quality": hold_against("quality", way.figure("quality"), floor)}
+        return {"quality": "unknown"} if way.tuned else {}
+
+    def gains(self, way: Way, other: Way | None) -> State:
+        """Whether a tuned way brings what the untuned one beside it doesn't.
+
+        Yes: it is better by more than the margin, or meets a target that the other one doesn't.
+        No: neither is shown, and it meets no target that the other one is known to miss. Equal ways
+        gain nothing, nor do those that all cases there are can't tell apart: the cheaper one is
+        kept. Unknown where nobody compared them.
+        """
+        if way.gain is None:
+            return "unknown"
+        if way.gain.low > self.margin_quality:
+            return "yes"
+        ours = self.judge(way)
+        theirs = {} if other is None else self.judge(other)
+        behind = [
+            target
+            for target in ours
+            if theirs.get(target) != "met" and (target != "quality" or target in self.limits)
+        ]
+        if any(ours[target] == "met" for target in behind):
+            return "yes"
+        open_ = (target for target in behind if ours[target] == "unknown")
+        return "unknown" if any(theirs.get(target) == "missed" for target in open_) else "no"
+
     def admits(self, way: Way) -> TargetState:
         """Whether a way meets everything: missed with one target missed, met with all of them met.
 
-        Unknown where no target is stated. A tuned way has to keep general skills and safety too.
+        Unknown where no target is stated. A tuned way has to keep general skills and safety too,
+        and nothing is proven by one where nobody knows the best untuned way.
         """
         states = dict(self.judge(way))
         if way.tuned and "no" in (way.skills, way.safe):
@@ -86,6 +123,8 @@ class Criterion:
             return "unknown"
         if "missed" in states.values():
             return "missed"
+        if way.best_known == "no":
+            return "unknown"
         return "unknown" if "unknown" in states.values() else "met"
 
     def nearly_admits(self, way: Way) -> bool:

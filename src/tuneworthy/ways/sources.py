@@ -171,10 +171,8 @@ def arms_of_labs(facts: CaseFacts, arms: Sequence[LabArm]) -> Iterator[Way]:
         figures = {
             "quality": _read(arm.quality),
             "latency_p95_s": _read(arm.latency_p95_s),
-            "usd_per_month": _bill_of_calls(arm.usd_per_call, facts.requests),
+            "usd_per_month": _bill_of_arm(facts, arm),
         }
-        model = models.get(arm.model)
-        runs = "own" if arm.kind == "no_model" else _arm_runs(facts, model)
         yield Way(
             id=f"{arm.lab}:{arm.id}",
             title=arm.title,
@@ -189,10 +187,20 @@ def arms_of_labs(facts: CaseFacts, arms: Sequence[LabArm]) -> Iterator[Way]:
             model=arm.model,
             figures=_present(figures),  # type: ignore[arg-type]
             because=f"a lab ran it ({arm.lab})",
-            private=_private_at(runs),
+            private=_arm_private(facts, arm, models.get(arm.model)),
+            gain=_read(arm.gain),
+            beside=f"{arm.lab}:{arm.beside}" if arm.beside else "",
+            best_known=arm.best_known,
             skills=arm.general_skills,
             safe=arm.safe,
         )
+
+
+def _arm_private(facts: CaseFacts, arm: LabArm, model: Model | None) -> State:
+    """As its lab knows it, else by who runs its model."""
+    if arm.private != "unknown":
+        return arm.private
+    return _private_at("own" if arm.kind == "no_model" else _arm_runs(facts, model))
 
 
 def _arm_runs(facts: CaseFacts, model: Model | None) -> str:
@@ -222,6 +230,19 @@ def _read(figure: Figure) -> Known | None:
     high = figure.value if isinstance(figure.high, Unknown) else figure.high
     cases = None if isinstance(figure.cases, Unknown) else figure.cases
     return Known(low, figure.value, high, figure.grade, cases, figure.source)
+
+
+def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> Known | None:
+    """What its calls cost, times the traffic; else, of a tuned model, what serving it costs."""
+    known = _bill_of_calls(arm.usd_per_call, facts.requests)
+    if known is not None or arm.kind != "tuned":
+        return known
+    served = [each for each in facts.findings.servings if each.tuned]
+    own = [each for each in served if each.model == arm.model]
+    if arm.lab == "pilot" and not own:  # it is to be served as the case says of a tuned model
+        own = [each for each in served if (each.how == "self_hosted") is (arm.private == "yes")]
+    bills = [_computed_bill(each) for each in own]
+    return bills[0] if len(bills) == 1 else None
 
 
 def _bill_of_calls(call: Figure, requests: float | None) -> Known | None:

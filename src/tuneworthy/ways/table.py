@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tuneworthy.answers.facts import CaseFacts
-from tuneworthy.model.base import Range
+from tuneworthy.model.base import Range, State
 from tuneworthy.model.framework import TargetId, Triangle
 from tuneworthy.model.ways import LabArm
 from tuneworthy.stats.effects import chance_of_reduction, combined_chance
@@ -77,6 +77,58 @@ class Table:
             return met
         near = [way for way in self.ways if not way.tuned and self.criterion.nearly_admits(way)]
         return sorted(near, key=self._cost_of_use)
+
+    def find(self, name: str) -> Way | None:
+        """The way of an id; None for one that isn't there."""
+        return next((way for way in self.ways if way.id == name), None)
+
+    def makes_needless(self, tuned: Way) -> list[Way]:
+        """Untuned ways that are enough, and not clearly dearer than a tuned one that is as well.
+
+        None where the tuned one is better and the case states what more quality is worth.
+        """
+        if self.criterion.admits(tuned) != "met":
+            return self.untuned_enough
+        better = tuned.gain is not None and tuned.gain.low > self.criterion.margin_quality
+        if better and self.gap.facts.case.economics.monthly.quality_value_usd:
+            return []
+        return [way for way in self.untuned_enough if not _clearly_dearer(way, tuned)]
+
+    def gains(self, tuned: Way) -> State:
+        """Whether a tuned way brings what the untuned one beside it doesn't."""
+        return self.criterion.gains(tuned, self.find(tuned.beside))
+
+    @property
+    def tried_tunings(self) -> list[Way]:
+        """Tuned ways that were measured here; of a lab that compared its best one, that one.
+
+        Of one that two labs ran it is the one that was compared.
+        """
+        shown = [way for way in self.measured_ways if way.tuned and "quality" in way.figures]
+        compared = [way for way in shown if way.gain is not None]
+        labs = {_lab_of(way) for way in compared}
+        titles = {way.title for way in compared}
+        others = [way for way in shown if way.title not in titles and _lab_of(way) not in labs]
+        return [*compared, *others]
+
+    @property
+    def tuned_enough(self) -> list[Way]:
+        """Tuned ways that meet every target; of those a lab ran, the ones that it judged."""
+        judged = {way.id for way in self.tried_tunings}
+        shown = {way.id for way in self.measured_ways}
+        left_out = shown - judged
+        return [way for way in self.enough if way.tuned and way.id not in left_out]
+
+    def is_in_vain(self, tuned: Way) -> bool:
+        """Whether a tuned way is known to miss something, or gains nothing that is known.
+
+        A pilot of one model says nothing of tuning where a larger one is the best untuned way.
+        """
+        other = self.find(tuned.beside)
+        if _lab_of(tuned) == "pilot" and other is not None and other.model != tuned.model:
+            return False
+        held = self.criterion.admits(tuned)
+        return held == "missed" or (held == "unknown" and self.gains(tuned) == "no")
 
     @cached_property
     def chances(self) -> Mapping[str, Mapping[TargetId, float]]:
@@ -240,6 +292,16 @@ class Table:
         return math.prod(chance for target, chance in chances.items() if target != "privacy")
 
 
+def _lab_of(way: Way) -> str:
+    return way.id.partition(":")[0]
+
+
+def _clearly_dearer(way: Way, tuned: Way) -> bool:
+    bill = way.figures.get("usd_per_month")
+    other = tuned.figures.get("usd_per_month")
+    return bill is not None and other is not None and bill.low > other.high
+
+
 def middle_hours(hours: Range | None) -> float:
     """The geometric middle of hours; a week's work where nobody knows them."""
     if hours is None:
@@ -251,12 +313,23 @@ def build_table(facts: CaseFacts, arms: Sequence[LabArm] = ()) -> Table:
     """Every way of a case."""
     now = production(facts)
     private = facts.state("data_sovereignty")
-    criterion = Criterion.from_framework(facts.framework, facts.limits, private, _by_target(now))
     fixed = [now, *listed_models(facts), *arms_of_labs(facts, arms), *unlisted_models(facts)]
+    reference = _by_target(now)
+    best = _best_untuned(fixed)
+    if "quality" not in reference and best is not None:
+        reference["quality"] = best
+    criterion = Criterion.from_framework(facts.framework, facts.limits, private, reference)
     hours = tuning_hours(facts.case, facts.framework)
     gap = Gap(facts, criterion, now, [way for way in fixed if "quality" in way.figures])
     ways = [*fixed, *untried_options(gap), *kinds_of_tuning(gap, hours)]
     return Table(gap, ways)
+
+
+def _best_untuned(ways: Sequence[Way]) -> Known | None:
+    """The best quality that a lab counted of an untuned way, where production's isn't known."""
+    shown = (way for way in ways if not way.tuned and way.state == "measured")
+    known = (way.figures["quality"] for way in shown if "quality" in way.figures)
+    return max(known, key=lambda quality: quality.value, default=None)
 
 
 def _by_target(way: Way) -> dict[TargetId, Known]:

@@ -85,6 +85,9 @@ class Way:
     weeks: Range | None = None
     because: str = ""
     private: State = "unknown"  #: Whether data stay inside where it runs.
+    gain: Known | None = None  #: Of a tuned one: its quality less that of the way beside it.
+    best_known: State = "unknown"  #: Of a tuned one: whether its lab knows the best untuned way.
+    beside: str = ""  #: Id of the untuned way that it was compared with, case by case.
     skills: State = "unknown"  #: Whether a tuned model keeps general skills.
     safe: State = "unknown"  #: Whether a tuned model keeps its refusals.
 

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
+from tuneworthy.answers.facts import TARGETS
 from tuneworthy.errors import argument
 from tuneworthy.llm.endpoints import STATE_PRICE
 from tuneworthy.model.base import Record, Unknown, json_text
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import PilotCard
+from tuneworthy.model.framework import TargetId
 from tuneworthy.model.lab import (
     Arm,
     ArmResult,
@@ -30,6 +32,7 @@ from tuneworthy.model.lab import (
     VerifyResult,
 )
 from tuneworthy.model.pilot import LearningCurve, PilotPlan, PilotResult, TrainingQuote
+from tuneworthy.model.ways import HeldTarget
 from tuneworthy.money.worth import cases_note, cases_worth
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
@@ -38,6 +41,7 @@ from tuneworthy.report.sections.common import Rows, captioned, moved
 from tuneworthy.report.sections.evalset import coefficient_text
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import (
+    capital,
     count,
     counted,
     cut,
@@ -53,6 +57,7 @@ from tuneworthy.words import (
     share,
     signed,
     small_usd,
+    usd,
 )
 
 _MEASURED = "#Quality | #No answer | #USD a case | #p95"
@@ -685,10 +690,37 @@ def _proposed(proposing: Proposing, plateau: Gain | Unknown) -> Rows:
 
 
 _OUTCOMES = named("outcomes")
+_PRIVATE = named("private")
+
+
+def outcome_text(result: VerifyResult) -> str:
+    """What a comparison came to, in one sentence."""
+    says = _OUTCOMES.get(f"{result.outcome} {result.why}", plain(result.outcome))
+    if result.outcome == "meets":
+        met = _targets_in(result, "met")
+        return f"the tuned model meets every target ({met}), and no untuned way does as well"
+    if result.outcome == "not_needed":
+        return f"no tuning is needed: {result.enough} already meets every target"
+    if result.outcome == "misses":
+        missed = _targets_in(result, "missed")
+        kept = "" if missed else ": it lost what it knew before"
+        return f"the tuned model misses {missed or 'what it has to keep'}{kept}"
+    if result.outcome == "open":
+        settles = [held.settles for held in result.targets.values() if held.settles]
+        return f"open: {_targets_in(result, 'unknown')}. What would settle it: {listing(settles)}"
+    if (result.outcome, result.why) == ("no_gain", "interval"):
+        most = signed(result.contrast.high)
+        return f"no gain shown (at most {most}): {result.plan.untuned} is kept"
+    return says
+
+
+def _targets_in(result: VerifyResult, state: str) -> str:
+    held = result.targets.items()
+    return listing([TARGETS[target].name for target, each in held if each.state == state])
 
 
 def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = "") -> b.Document:
-    outcome = _OUTCOMES.get(f"{result.outcome} {result.why}", plain(result.outcome))
+    outcome = outcome_text(result)
     sections = (b.section("verify", "", b.facts(_verified(result))), *_judge_section(result.judge))
     after = []
     if result.judge is not None and not result.stopped:
@@ -700,6 +732,30 @@ def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = ""
     return b.Document("", sentence(outcome), sections, after=after)
 
 
+_FIGURES: Mapping[TargetId, tuple[Callable[[float], str], str]] = {
+    "quality": (quality, "at least"),
+    "latency": (lambda s: f"{s:.2g} s", "at most"),
+    "cost": (usd, "at most"),
+}
+
+
+def held_text(target: TargetId, held: HeldTarget) -> str:
+    """A target held against a way: its state, the figure and what is wanted."""
+    if target == "privacy":
+        return _PRIVATE[held.state]
+    write, bound = _FIGURES[target]
+    wanted = "no worse than what is untuned is wanted"
+    if not isinstance(held.limit, Unknown):
+        wanted = f"{bound} {write(held.limit)} wanted"
+    value, low, high = held.figure.value, held.figure.low, held.figure.high
+    if isinstance(value, Unknown):
+        return f"{held.state}: {value.ask}; {wanted}"
+    ends = ""
+    if not isinstance(low, Unknown) and not isinstance(high, Unknown) and low < high:
+        ends = f" ({write(low)} to {write(high)})"
+    return f"{held.state}: {write(value)}{ends}, {wanted}"
+
+
 def _verified(result: VerifyResult) -> Rows:
     plan, contrast = result.plan, result.contrast
     none = "not run" if result.judge is None else "unknown"
@@ -708,13 +764,18 @@ def _verified(result: VerifyResult) -> Rows:
     yield "Untuned", f"{share_text(result.untuned, none)}: {plan.untuned}"
     yield "Difference", f"{difference_text(contrast)}; margin {share(plan.margin)}"
     yield "In general", f"{general}; may fall by {share(plan.general_margin)}"
+    for target, held in result.targets.items():
+        yield capital(TARGETS[target].name), held_text(target, held)
     if result.aloud:
         yield "Thinking", f"in the open: cut from {several(result.aloud, 'answer')}"
     if result.why == "interval" and not isinstance(contrast.cases_needed, Unknown):
         needed = count(contrast.cases_needed)
         yield "Needed", f"about {needed} cases would tell that difference from none"
     held_out = f"{count(plan.cases)} held-out cases were run; all of them count"
-    yield "Plan", f"written down on {day(plan.written_on)}, before {held_out}"
+    when = f"before {held_out}"
+    if plan.after_results:
+        when = f"after results of an earlier plan were seen; {held_out}"
+    yield "Plan", f"written down on {day(plan.written_on)}, {when}"
     yield from spent_rows(result.spend, stopped=result.stopped)
 
 
@@ -905,7 +966,10 @@ def _pilot_rows(result: PilotResult) -> Rows:
         yield "Ended early", plan.stop
     if result.stopped:
         yield "Stopped", sentence(result.stopped)
-    yield "Plan", f"written down on {day(plan.written_on)}, before the first run"
+    when = "after results of an earlier plan were seen"
+    if not plan.after_results:
+        when = "before the first run"
+    yield "Plan", f"written down on {day(plan.written_on)}, {when}"
     to = f"; calls went to {listing(result.spend.hosts)}" if result.spend.hosts else ""
     yield "Spent", f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}{to}"
 

@@ -1,0 +1,116 @@
+"""A tuned arm of a lab held against every target, beside the untuned ways, by the one criterion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from tuneworthy.answers.facts import TARGETS
+from tuneworthy.lab.result import ENOUGH
+from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.evidence import TargetState
+from tuneworthy.model.framework import TargetId
+from tuneworthy.model.lab import Contrast
+from tuneworthy.model.ways import Figure, HeldTarget
+from tuneworthy.report.named import named
+from tuneworthy.stats.intervals import cases_to_tell
+from tuneworthy.ways.table import Table
+from tuneworthy.ways.way import FIGURE_OF, Known, Way, dossier_figure
+from tuneworthy.words import count
+
+_SETTLES = named("settles")
+_NO_WORSE = Unknown(ask="no quality is stated: it has to be no worse than what is untuned")
+
+
+class HeldArm(NamedTuple):
+    """What the criterion says of a tuned arm."""
+
+    targets: Mapping[TargetId, HeldTarget]
+    admits: TargetState  #: Whether it meets all of them.
+    gains: State  #: Whether it brings what the untuned arm beside it doesn't.
+    enough: str  #: An untuned way that makes it needless; empty for none.
+    needless_too: State  #: Whether the way without a model beside it brings as much.
+
+
+def gain_figure(contrast: Contrast, source: str) -> Figure:
+    """What a tuned arm gains over an untuned one; unknown on too few cases to say anything."""
+    if isinstance(contrast.difference, Unknown) or contrast.clusters < ENOUGH:
+        ask = Unknown(ask="compare them on more cases")
+        return Figure(value=ask, low=ask, high=ask, grade="unknown", cases=ask, source=source)
+    return Figure(
+        value=contrast.difference,
+        low=contrast.low,
+        high=contrast.high,
+        grade="held_out",
+        cases=contrast.n,
+        source=source,
+    )
+
+
+def hold_arm(
+    table: Table, name: str, margin: float, simpler: tuple[str, Known] | None = None
+) -> HeldArm:
+    """Hold a tuned way of a table against every target.
+
+    ``margin`` is the share of cases below which a difference is no gain. ``simpler`` is a way
+    without a model, by its id, and what the tuned one gains over it.
+    """
+    way = table.find(name)
+    assert way is not None  # its arm was put into the table
+    criterion = table.criterion
+    gaining = replace(criterion, margin_quality=margin)
+    needless = table.makes_needless(way)
+    as_good: State = "unknown"
+    if simpler is not None:
+        other = table.find(simpler[0])
+        brings = gaining.gains(replace(way, gain=simpler[1]), other)
+        as_good = {"yes": "no", "no": "yes"}.get(brings, "unknown")  # type: ignore[assignment]
+    return HeldArm(
+        targets=hold_targets(table, way),
+        admits=criterion.admits(way),
+        gains=gaining.gains(way, table.find(way.beside)),
+        enough=needless[0].title if needless else "",
+        needless_too=as_good,
+    )
+
+
+def hold_targets(table: Table, way: Way) -> dict[TargetId, HeldTarget]:
+    """Every target that counts for a way, with what is known of it."""
+    held = {}
+    for target, state in table.criterion.judge(way).items():
+        limit = table.criterion.limits.get(target)
+        known = way.figure(target)
+        if target == "privacy":
+            limit = 1.0
+        held[target] = HeldTarget(
+            state=state,
+            limit=_NO_WORSE if limit is None else limit,
+            figure=dossier_figure(FIGURE_OF[target], _finite(known)),
+            settles=_settles(target, known, limit) if state == "unknown" else "",
+        )
+    return held
+
+
+def _finite(known: Known | None) -> Known | None:
+    if known is None or math.isfinite(known.high):
+        return known
+    return None
+
+
+def _settles(target: TargetId, known: Known | None, limit: float | None) -> str:
+    """What would tell whether a target is met."""
+    if target != "quality" or known is None or not known.cases:
+        return _SETTLES[target]
+    if limit is None:
+        return _SETTLES["gain"]
+    telling = cases_to_tell(known.value, limit, known.cases)
+    if telling is None:
+        return "decide by the margin: more cases than are worth their labels would hardly tell"
+    return f"about {count(telling - 2 * known.cases)} more cases, half of them held out"
+
+
+def name_targets(targets: Mapping[TargetId, HeldTarget], state: TargetState) -> tuple[str, ...]:
+    """Names of the targets that are in a state."""
+    return tuple(TARGETS[target].name for target, held in targets.items() if held.state == state)
