@@ -80,6 +80,7 @@ def ways(say: str) -> tuple[model_ways.WayResult, ...]:
             admissible={"quality": "missed" if quality == 0.84 else "unknown"},
             chance=0.6 if state == "untried" else Unknown(ask=ASK),
             chance_word="likely" if state == "untried" else "",
+            chances={"quality": "likely"} if state == "untried" else {},
             because=f"{say}most of the 6,000 tokens are the same in every call",
             published="",
             to_try=model_ways.WorkToDo(hours=hours, usd=Unknown(ask=ASK), weeks=1.0),

@@ -30,7 +30,7 @@ FigureGrade = Literal[
 LabName = Literal["ceiling", "verify", "pilot", "import"]
 """What ran an arm; ``import`` for the results of another tool."""
 
-ChanceWord = Literal["likely", "possible", "unlikely"]
+ChanceWord = Literal["likely", "possible", "unlikely", "unknown"]
 
 
 class Figure(Record):
@@ -85,6 +85,9 @@ class WayResult(Record):
     admissible: dict[TargetId, TargetState]  #: By the one criterion, for each target that counts.
     chance: float | Unknown  #: That it meets every target, where it isn't known to.
     chance_word: ChanceWord | Literal[""]
+    chances: dict[TargetId, ChanceWord]
+    """Of each missed target, where nobody ran the way; ``unknown`` where it may help, and no target
+    is stated or nobody scored what runs today."""
     because: str  #: Why it helps here, or why it doesn't.
     published: str  #: What it did in published comparisons; empty where these are too few.
     to_try: WorkToDo

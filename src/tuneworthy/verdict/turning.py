@@ -94,7 +94,7 @@ def _of_ways(it: Situation) -> Iterator[Turn]:
 
 
 def _tried_in_vain(way: Way) -> Way:
-    return replace(way, state="failed", because="it was tried, and a target is still missed")
+    return replace(way, state="failed", because="it was tried in vain")
 
 
 def _with_way(it: Situation, way: Way, other: Way) -> Situation:

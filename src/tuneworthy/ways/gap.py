@@ -122,6 +122,16 @@ class Gap:
             return None
         return reduction_from(self.quality.value, wanted) or 0.0
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known how much is missing: a target is stated, and today's figure is there.
+
+        A chance that rests on less is good for an order alone.
+        """
+        if not self.criterion.limits:
+            return False
+        return "quality" not in self.aims or self.needed is not None
+
     @cached_property
     def needed_by_code(self) -> float:
         """The same for what only code can promise, be it wanted or not; 1 where nobody knows."""
@@ -207,6 +217,10 @@ class Gap:
                 return True  # nobody counted, and it is said to lead
             total += seen.share
         return total >= _LEADING
+
+    def say_tried(self, what: str = "it was") -> str:
+        """That something was tried, and in vain where a target is known to be missed."""
+        return f"{what} tried, and a target is still missed" if self.missed else f"{what} tried"
 
     def was_tried(self, option: str) -> bool:
         """Whether an option was tried here and a target is still missed."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 from tuneworthy.model.base import Number, Range, Unknown
+from tuneworthy.model.framework import TargetId
 from tuneworthy.model.precedents import EffectArm
 from tuneworthy.model.ways import ChanceWord, FigureId, WayResult, WorkToDo
 from tuneworthy.precedents.effects import effect_of
@@ -83,11 +84,8 @@ _LATER = {"running": 3, "measured": 3, "stated": 3, "untried": 6, "failed": 7, "
 def _result(table: Table, way: Way, rank: int) -> WayResult:
     names: tuple[FigureId, ...] = get_args(FigureId)
     figures = {name: dossier_figure(name, _figure(way, name)) for name in names}
-    chance: float | Unknown = Unknown(ask="state a target, and score what runs today")
-    word: ChanceWord | Literal[""] = ""
-    if way.untried and table.gap.aims:
-        chance = table.chance(way)
-        word = chance_word(chance)
+    chance = _known_chance(table, way)
+    chances = _chances_in_words(table, way)
     return WayResult(
         id=way.id,
         title=way.title,
@@ -99,13 +97,39 @@ def _result(table: Table, way: Way, rank: int) -> WayResult:
         figures=figures,
         admissible=table.criterion.judge(way),
         chance=chance,
-        chance_word=word,
+        chance_word=_least_word(chance, chances),
+        chances=chances,
         because=way.because,
         published=_say_published(table, way) if way.untried else "",
         to_try=_work(way.hours, None, command_for(way.option, tuning=way.kind == "tuning")),
         to_adopt=_work(way.hours, way.weeks, "tuneworthy show CASE plan"),
         rank=rank,
     )
+
+
+def _known_chance(table: Table, way: Way) -> float | Unknown:
+    """The chance that an untried way is enough; unknown where nobody knows what is missing."""
+    if not way.untried or not table.gap.aims or not table.gap.is_known:
+        return Unknown(ask="state a target, and score what runs today")
+    return table.chance(way)
+
+
+def _chances_in_words(table: Table, way: Way) -> dict[TargetId, ChanceWord]:
+    """Chances of the missed targets; where these aren't known, whether the way may help at all."""
+    chances = table.chances.get(way.id, {})
+    if table.gap.is_known:
+        return {target: chance_word(chance) for target, chance in chances.items()}
+    return {target: "unknown" if chance > 0 else "unlikely" for target, chance in chances.items()}
+
+
+def _least_word(
+    chance: float | Unknown, chances: Mapping[TargetId, ChanceWord]
+) -> ChanceWord | Literal[""]:
+    if not isinstance(chance, Unknown):
+        return chance_word(chance)
+    if not chances:
+        return ""
+    return "unknown" if "unknown" in chances.values() else "unlikely"
 
 
 _ARMS: Mapping[str, EffectArm] = {

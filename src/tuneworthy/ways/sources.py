@@ -282,7 +282,7 @@ def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way
             prospect.bill.low, middle, prospect.bill.most, "computed", None, "traffic and prices"
         )
     state = "failed" if failed else "ruled_out" if prospect.ruled_out else "untried"
-    because = "it was tried, and a target is still missed" if failed else prospect.because
+    because = gap.say_tried() if failed else prospect.because
     return Way(
         id=name,
         title=rule.title,
@@ -303,6 +303,7 @@ def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way
 def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
     """Each kind of tuning that serves a goal, the one that fits best first."""
     listed = _tuned_model(gap)
+    does = "meet what is missed" if gap.missed else "do better"
     for name in fitting_approaches(gap):
         rule = gap.facts.framework.approaches.get(name) or gap.facts.framework.options.get(name)
         if rule is None:
@@ -321,9 +322,7 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
             moves=rule.moves,
             hours=hours,
             weeks=as_range(rule.weeks),
-            because="it was tried, and a target is still missed"
-            if failed
-            else "a tuned model may meet what is missed",
+            because=gap.say_tried() if failed else f"a tuned model may {does}",
             private=_private_at(runs),
         )
 

@@ -163,7 +163,7 @@ def better_retrieval(gap: Gap, rule: OptionRule) -> Prospect:
 def other_model(gap: Gap, rule: OptionRule) -> Prospect:
     """A fault may be the model's own; one that stays across models isn't."""
     if gap.facts.state("foundation_models") == "yes":
-        return rule_out("several models were tried, and a target is still missed")
+        return rule_out(gap.say_tried("several models were"))
     return Prospect(
         "fewer than two models were tried: the fault may be the model's own", rule.errors
     )

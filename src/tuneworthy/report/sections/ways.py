@@ -11,7 +11,7 @@ from tuneworthy.errors import argument
 from tuneworthy.model.base import Number, Range, Unknown
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework, Services, TargetId
-from tuneworthy.model.ways import Figure, FigureId, WayResult
+from tuneworthy.model.ways import ChanceWord, Figure, FigureId, WayResult
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import NOT_KNOWN, a_month, about, captioned, ranged
@@ -58,7 +58,7 @@ def to_try(ways: Sequence[WayResult]) -> list[WayResult]:
     return [way for way in ways if way.state == "untried" and way.chance_word in _MAY_HELP]
 
 
-_MAY_HELP = ("likely", "possible")
+_MAY_HELP = ("likely", "possible", "unknown")
 
 
 def advised_ways(dossier: Dossier) -> list[WayResult]:
@@ -87,14 +87,21 @@ def figure_text(figure: Figure, write: Callable[[float], str], unit: str) -> str
     return f"{write(figure.value)}{unit} ({low}–{high})"
 
 
+_CHANCES: dict[ChanceWord, str] = {
+    "likely": "likely",
+    "possible": "possible",
+    "unlikely": "unlikely",
+    "unknown": "may help",
+}
+
+
 def _cells(way: WayResult) -> list[str]:
-    """The figures of a way; for one that nobody tried, its chance in a word."""
+    """The figures of a way; where nobody tried it, the chance of each target that is missed."""
     cells = []
-    for _, name, _, write, unit in _FIGURES:
-        figure = way.figures[name]
-        text = figure_text(figure, write, unit)
-        if name == "quality" and text == "–" and way.chance_word:
-            text = way.chance_word
+    for target, name, _, write, unit in _FIGURES:
+        text = figure_text(way.figures[name], write, unit)
+        if text == "–" and target in way.chances:
+            text = _CHANCES[way.chances[target]]
         cells.append(text)
     private = way.figures["private"].value
     kept = "–" if isinstance(private, Unknown) else "ok" if private else "no"
@@ -251,7 +258,7 @@ def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
     rows = [
         (
             b.Cell(way.title, id=f"way-{way.id}"),
-            way.chance_word or NOT_KNOWN,
+            NOT_KNOWN if way.chance_word in ("", "unknown") else way.chance_word,
             ranged(way.to_try.hours, lambda value: count(round(value)), " h"),
             sentence(way.because),
         )
