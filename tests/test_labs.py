@@ -842,6 +842,7 @@ def test_changing_the_target_changes_the_verdict_and_sends_nothing(tmp_path: Pat
         assert dossier.factors["success_with_prompts"].state == "unknown"
     assert above.verdict.answer != below.verdict.answer
     assert (below.verdict.answer, below.verdict.rule) == ("no", "met")
+    assert not isinstance(below.recommendation, Unknown)
     assert below.recommendation.steps[0].way == "ceiling:careful · fake:one"
     assert not isinstance(below.evidence, Unknown)
     (evidence,) = (one for one in tuple(below.evidence) if one.id == "best_prompt_share")

@@ -21,7 +21,7 @@ from datetime import date
 
 import numpy as np
 
-from internals import Contrast, Unknown, lab_verify, model_lab
+from internals import Contrast, Unknown, lab_held, lab_verify, model_lab
 from worlds_withheld import WAYS, World
 
 PLAN = model_lab.VerifyPlan(
@@ -57,7 +57,9 @@ def one(seed: int) -> tuple[str, ...]:
         said.append("false ceiling")
     outcome = "not judged"
     if compared:
-        outcome = lab_verify._outcome(PLAN, compared, SAME)[0]  # noqa: SLF001  # what verify says
+        plan = PLAN.model_copy(update={"cases": max(PLAN.cases, compared.n)})
+        nothing = lab_held.HeldArm({}, "unknown", "unknown", "", "unknown")  # no target is stated
+        outcome = lab_verify.judge_outcome(plan, compared, SAME, nothing, "yes")[0]
     said.append(f"verify {outcome}")
     if outcome == "improved" and shares["mine"] <= best:
         said.append("false win")
