@@ -465,6 +465,8 @@ def test_a_cheaper_tuned_model_as_good_as_its_teacher_is_told_so(tmp_path: Path)
     dossier = judged(folder)
     assert (dossier.verdict.answer, dossier.verdict.rule) == ("yes", "proven")
     assert dossier.recommendation.steps[0].way == "verify:p · fake:mine"
+    assert "its refusals are tested" in dossier.verdict.conditions  # verify asks no such thing
+    assert "its general skills are tested" not in dossier.verdict.conditions
 
 
 def test_a_small_rival_that_meets_everything_is_kept_with_its_own_figures(tmp_path: Path) -> None:

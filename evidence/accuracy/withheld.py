@@ -32,7 +32,6 @@ SAME = Contrast(
     first="t", second="u", difference=0, low=-0.05, high=0.05, n=40, clusters=40, told_apart="no",
     cases_needed=Unknown(ask=""),
 )  # fmt: skip
-_UNTARGETED = lab_held.HeldArm({}, "unknown", "unknown", "", "unknown")
 LOST = (0.0, 0.0, 0.0, 0.003, 0.006, 0.01, 0.02, 0.25)
 
 
@@ -58,7 +57,9 @@ def one(seed: int) -> tuple[str, ...]:
         said.append("false ceiling")
     outcome = "not judged"
     if compared:
-        outcome = lab_verify.judge_outcome(PLAN, compared, SAME, _UNTARGETED, "yes")[0]
+        plan = PLAN.model_copy(update={"cases": max(PLAN.cases, compared.n)})
+        nothing = lab_held.HeldArm({}, "unknown", "unknown", "", "unknown")  # no target is stated
+        outcome = lab_verify.judge_outcome(plan, compared, SAME, nothing, "yes")[0]
     said.append(f"verify {outcome}")
     if outcome == "improved" and shares["mine"] <= best:
         said.append("false win")

@@ -112,7 +112,7 @@ def lab_schema(name: str) -> dict[str, Any]:
         schema["properties"]["verdict"] = {
             "description": "The verdict of the case as it stands now.",
             "type": "object",
-            "properties": {key: {"type": "string"} for key in ("outcome", "answer", "action")},
+            "properties": {key: {"type": "string"} for key in ("outcome", "answer", "rule")},
         }
     return schema
 

@@ -12,7 +12,7 @@ from tuneworthy.lab.result import ENOUGH
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.evidence import TargetState
 from tuneworthy.model.framework import TargetId
-from tuneworthy.model.lab import Contrast
+from tuneworthy.model.lab import Contrast, VerifyPlan
 from tuneworthy.model.ways import Figure, HeldTarget
 from tuneworthy.report.named import named
 from tuneworthy.stats.intervals import cases_to_tell
@@ -34,11 +34,18 @@ class HeldArm(NamedTuple):
     needless_too: State  #: Whether the way without a model beside it brings as much.
 
 
-def gain_figure(contrast: Contrast, source: str) -> Figure:
-    """What a tuned arm gains over an untuned one; unknown on too few cases to say anything."""
-    if isinstance(contrast.difference, Unknown) or contrast.clusters < ENOUGH:
+def gain_figure(contrast: Contrast, plan: VerifyPlan, source: str) -> Figure:
+    """What a tuned arm gains over an untuned one; unknown on too few cases to say anything.
+
+    Nor is anything said where it is open whether there is a gain and answers are missing: it is
+    they that may have made the interval wide.
+    """
+    lacking = isinstance(contrast.difference, Unknown) or contrast.clusters < ENOUGH
+    wide = contrast.low <= plan.margin < contrast.high
+    if lacking or (wide and contrast.n < plan.cases):
         ask = Unknown(ask="compare them on more cases")
         return Figure(value=ask, low=ask, high=ask, grade="unknown", cases=ask, source=source)
+    assert not isinstance(contrast.difference, Unknown)  # else it lacks something
     return Figure(
         value=contrast.difference,
         low=contrast.low,

@@ -121,7 +121,7 @@ def run(
     result = paid(lab, VERIFY_RUN, _price, work, cap_usd=cap_usd, **settings)
     chosen = (result.plan.tuned, result.plan.untuned)
     reported = [arm for arm in lab.plan.arms if arm.id in chosen]
-    gain = gain_figure(result.contrast, _SOURCE)
+    gain = gain_figure(result.contrast, result.plan, _SOURCE)
     arms = _kept(lab, reported, result.plan, gain, result.general_skills)
     if result.why == "choice":
         arms = with_found(arms, result.plan.tuned, best_known="no")
@@ -226,7 +226,7 @@ Hold: TypeAlias = Callable[[Contrast, State], HeldArm]
 def _held(
     lab: PreparedLab, arms: tuple[Arm, Arm], plan: VerifyPlan, gained: Contrast, skills: State
 ) -> HeldArm:
-    kept = _kept(lab, arms, plan, gain_figure(gained, _SOURCE), skills)
+    kept = _kept(lab, arms, plan, gain_figure(gained, plan, _SOURCE), skills)
     table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="verify", arms=kept)
     return hold_arm(table, f"verify:{plan.tuned}", plan.margin)
 
@@ -359,7 +359,7 @@ def judge_outcome(
         return "regressed", "task"
     if task.low > written.margin:
         return ("improved", "task") if skills == "yes" else ("too_few_cases", "general")
-    return "no_gain", _how_equal(written, task)
+    return _no_gain(written, task)
 
 
 def _against_targets(
@@ -370,15 +370,17 @@ def _against_targets(
     if held.admits == "missed":
         return "misses", "targets"
     if held.admits == "unknown" and held.gains == "no":
-        return "no_gain", _how_equal(written, task)
+        return _no_gain(written, task)
     if skills != "yes":
         return "too_few_cases", "general"
     return ("meets" if held.admits == "met" else "open"), "targets"
 
 
-def _how_equal(written: VerifyPlan, task: Contrast) -> str:
-    """``task`` where the two are equal within the margin; else nothing shows that they aren't."""
-    return "task" if task.high <= written.margin else "interval"
+def _no_gain(written: VerifyPlan, task: Contrast) -> tuple[VerifyAnswer, str]:
+    """Equal within the margin; or nothing shows that they aren't, on all the cases there are."""
+    if task.high <= written.margin:
+        return "no_gain", "task"
+    return ("no_gain" if task.n >= written.cases else "too_few_cases"), "interval"
 
 
 def render(result: VerifyResult, form: str = "text", *, colour: bool = False, **named: str) -> str:

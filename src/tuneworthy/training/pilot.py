@@ -56,7 +56,7 @@ from tuneworthy.model.base import Estimated, State, Unknown
 from tuneworthy.model.case import Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Evidence, Measured
-from tuneworthy.model.lab import Arm, Contrast, Quote, Reply, VerifyResult
+from tuneworthy.model.lab import Arm, Contrast, Quote, Reply, VerifyPlan, VerifyResult
 from tuneworthy.model.pilot import (
     PilotPlan,
     PilotResult,
@@ -555,7 +555,7 @@ class _Going:
         of_all_seeds = [pilot.tuned("", size, near=near) for near in pilot.nears]
         self.reported = (*ways, *of_all_seeds)
         self.safety = probe_results(self.probes, tuned, untuned, self._planted(size))
-        hold = partial(self._held, tuned, ways)
+        hold = partial(self._held, written, tuned, ways)
         verify = compared(written, self.lab, self.general, (tuned, untuned), hold)
         ahead = verify.contrast.low > self.plan.margin and verify.gains == "yes"
         if ahead and verify.outcome != "regressed" and (lost := self._lost()):
@@ -566,10 +566,12 @@ class _Going:
             return verify.model_copy(update=unknown)  # another untuned way may be better
         return verify
 
-    def _held(self, tuned: Arm, ways: Arms, gained: Contrast, skills: State) -> HeldArm:
+    def _held(
+        self, written: VerifyPlan, tuned: Arm, ways: Arms, gained: Contrast, skills: State
+    ) -> HeldArm:
         """The tuned arm against every target, and whether a way without a model is as good."""
         lab = self.pilot.lab
-        gain = gain_figure(gained, _SOURCE)
+        gain = gain_figure(gained, written, _SOURCE)
         kept = self._kept(tuned, gain, ways[0], skills)
         table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="pilot", arms=kept)
         head = next((arm for arm in ways if arm.kind == "baseline"), None)
@@ -767,7 +769,7 @@ class _Going:
         verify = result.verify
         tuned = next(arm for arm in self.reported if arm.id == verify.plan.tuned)
         untuned = next(arm for arm in self.reported if arm.id == verify.plan.untuned)
-        gain = gain_figure(verify.contrast, _SOURCE)
+        gain = gain_figure(verify.contrast, verify.plan, _SOURCE)
         arms = self._kept(tuned, gain, untuned, verify.general_skills)
         found = {"card": result.card.answer, "card_says": result.card.because}
         return with_found(arms, tuned.id, **found)

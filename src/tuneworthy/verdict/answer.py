@@ -36,7 +36,7 @@ def proven(it: Situation) -> Ruling | None:
         if against is not None:
             clear = StepToDo("clear_reasons_against", against.why)
             return Ruling("not_yet", f"{against.why}, and {because}", (clear, *steps), (), best)
-        return Ruling("yes", because, steps, it.open_conditions, best)
+        return Ruling("yes", because, steps, (*it.open_conditions, *_untested(best)), best)
     shown = it.table.tried_tunings
     if not shown or it.table.untuned_enough:
         return None
@@ -47,6 +47,14 @@ def proven(it: Situation) -> Ruling | None:
     relax = StepToDo("relax_target", "nothing untried is left")
     others = (*try_ways(it.table.to_try), relax)
     return Ruling("no", f"{best.title} was tuned, and {_shortfall(it, best)}", others, (), best)
+
+
+def _untested(way: Way) -> Iterator[str]:
+    """What nobody looked at of a tuned way, each as what has to be so."""
+    if way.skills == "unknown":
+        yield "its general skills are tested"
+    if way.safe == "unknown":
+        yield "its refusals are tested"
 
 
 def _shortfall(it: Situation, way: Way) -> str:

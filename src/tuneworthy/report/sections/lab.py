@@ -198,7 +198,7 @@ _MENDS = named("mends")
 
 def ceiling_dict(result: CeilingResult, dossier: Dossier) -> str:
     record = result.model_dump(mode="json")
-    verdict = {name: getattr(dossier.verdict, name) for name in ("outcome", "answer", "action")}
+    verdict = {name: getattr(dossier.verdict, name) for name in ("outcome", "answer", "rule")}
     return json_text({"schema": "tuneworthy/ceiling/1", **record, "verdict": verdict})
 
 
