@@ -6,7 +6,7 @@ out. The framework's count moves nothing but the default where no target is stat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tuneworthy.model.dossier import TuningAnswer
