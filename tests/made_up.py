@@ -91,12 +91,10 @@ def ways(say: str) -> tuple[model_ways.WayResult, ...]:
     )
 
 
-def figures(say: str, quality: float | None) -> dict[Any, model_ways.Figure]:
+def figures(say: str, quality: float | None) -> dict[Any, model_ways.AnyFigure]:
     """What is known of a way: its quality, or nothing."""
-    unknown = Unknown(ask=ASK)
-    nothing = model_ways.Figure(value=unknown, low=unknown, high=unknown, grade="unknown")
     names = ("quality", "latency_p95_s", "usd_per_month", "private", "general_skills")
-    known = dict.fromkeys(names, nothing)
+    known: dict[Any, model_ways.AnyFigure] = dict.fromkeys(names, Unknown(ask=ASK))
     if quality is not None:
         known["quality"] = model_ways.Figure(
             value=quality, low=quality - 0.03, high=quality + 0.03, grade="measured", cases=400,

@@ -195,7 +195,7 @@ def ways_agree(found: Dossier) -> bool:
     for way in found.ways:
         for name, state in way.admissible.items():
             figure = way.figures[FIGURE_OF[name]]
-            if state != "unknown" and isinstance(figure.value, Unknown):
+            if state != "unknown" and isinstance(figure, Unknown):
                 return False
     return True
 

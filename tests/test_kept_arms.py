@@ -41,6 +41,7 @@ from plain_engine import batch, measure
 from test_labs_unanswered import Endpoint, chat, served
 from test_labs_verify import RIGHT
 from tuneworthy import decide, load_case, load_framework
+from ways_world import sure
 
 AS_OF = date(2026, 11, 24)
 LESSON = load_framework("lesson")
@@ -112,6 +113,8 @@ figures = st.one_of(st.floats(0, 1), st.just(Unknown(ask="run it")))
 @settings(deadline=None)
 def test_what_is_kept_of_an_arm_is_what_is_read(told: list[tuple[Any, Any, Any]]) -> None:
     def figure(value: Any) -> Any:
+        if isinstance(value, Unknown):
+            return value
         return model_ways.Figure(
             value=value, low=value, high=value, grade="measured", cases=9, source="a lab"
         )
@@ -143,11 +146,15 @@ def test_every_arm_of_a_ceiling_lab_is_kept_and_those_on_held_out_cases_say_so(
     assert {name for _, name in arms} == {arm.id for arm in lab.plan.arms}
     chosen = {done.result.best, *(each.second for each in done.result.contrasts)}
     for (_, name), arm in arms.items():
-        assert arm.quality.grade == ("held_out" if name in chosen else "measured")
+        assert sure(arm.quality).grade == ("held_out" if name in chosen else "measured")
         part = lab.plan.report if name in chosen else lab.plan.select
         dropped = next(row for row in done.result.arms if row.arm.id == name).dropped_after
-        assert number(arm.quality.cases) == (len(part) if dropped is None else dropped)
-        assert number(arm.quality.low) <= number(arm.quality.value) <= number(arm.quality.high)
+        assert number(sure(arm.quality).cases) == (len(part) if dropped is None else dropped)
+        assert (
+            number(sure(arm.quality).low)
+            <= sure(arm.quality).value
+            <= number(sure(arm.quality).high)
+        )
 
 
 def test_an_interval_among_many_arms_is_wider_than_that_of_one(tmp_path: Path) -> None:
@@ -158,13 +165,15 @@ def test_an_interval_among_many_arms_is_wider_than_that_of_one(tmp_path: Path) -
     for folder in (one, many):
         lab = prepare(folder, as_of=AS_OF)
         lab_ceiling.run(lab, cap_usd=0, transport=known({"Answer": 0.7}))
-        arms = [arm for arm in arms_of(folder).values() if arm.quality.grade == "measured"]
+        arms = [arm for arm in arms_of(folder).values() if sure(arm.quality).grade == "measured"]
         arm = next(arm for arm in arms if arm.kind in {"no_model", "prompted"})
         estimate = lab.scores.estimate
         plain = next(each for each in lab.plan.arms if each.id == arm.id)
         alone = estimate(plain, lab.plan.select, exact=True)
         assert alone is not None
-        widths.append(number(arm.quality.high) - number(arm.quality.low) - alone.high + alone.low)
+        widths.append(
+            number(sure(arm.quality).high) - number(sure(arm.quality).low) - alone.high + alone.low
+        )
     assert 0 <= widths[0] < widths[1]
 
 
@@ -191,8 +200,8 @@ def test_arms_of_one_lab_never_take_the_place_of_another_labs(tmp_path: Path) ->
     assert (tuned.kind, tuned.general_skills) == ("tuned", "yes")
     later = raced(folder_of(tmp_path, models=two, prompts=P, n=200), fake)  # the newest counts
     assert later["verify", "p · fake:mine"] == tuned
-    assert number(later["ceiling", "p · fake:mine"].quality.cases) > number(
-        arms["ceiling", "p · fake:mine"].quality.cases
+    assert number(sure(later["ceiling", "p · fake:mine"].quality).cases) > number(
+        sure(arms["ceiling", "p · fake:mine"].quality).cases
     )
 
 
@@ -250,7 +259,7 @@ def test_the_arm_that_the_log_shows_is_today_and_no_other(
     (arm,) = running
     assert arm.prompt == ("careful" if "careful" in system else "plain")
     assert arm.made_of == ()
-    assert case.today.quality == arm.quality.value
+    assert case.today.quality == sure(arm.quality).value
 
 
 def test_what_ledgers_of_earlier_versions_say_of_a_lab_is_not_today() -> None:
@@ -341,10 +350,10 @@ def test_a_pilot_keeps_its_arms_whatever_its_card_says(tmp_path: Path) -> None:
     tuned = arms["pilot", found.verify.plan.tuned]
     assert (tuned.card, tuned.card_says) == ("no_go", found.card.because)
     assert tuned.model == "fake:base"
-    assert number(tuned.quality.high) < 0.9
+    assert number(sure(tuned.quality).high) < 0.9
     assert {arm.kind for arm in arms.values()} == {"prompted", "tuned", "no_model"}
     assert all(
-        arm.quality.grade == "held_out"
+        sure(arm.quality).grade == "held_out"
         for (_, name), arm in arms.items()
         if name in {row.arm.id for row in found.arms}
     )
@@ -411,10 +420,10 @@ def test_prompts_and_models_of_another_tools_results_are_arms(tmp_path: Path) ->
     best, tuned = arms["import", "v2 · small"], arms["import", "v1 · mine"]
     assert (best.kind, tuned.kind) == ("prompted", "tuned")
     assert (best.model, tuned.model) == ("my:small", "my:mine")
-    assert number(best.quality.value) == pytest.approx(0.9)
-    assert number(best.quality.low) < 0.9 < number(best.quality.high)
-    assert number(best.latency_p95_s.value) == pytest.approx(0.194, abs=0.002)
-    assert number(best.usd_per_call.value) == pytest.approx(0.001)
+    assert sure(best.quality).value == pytest.approx(0.9)
+    assert number(sure(best.quality).low) < 0.9 < number(sure(best.quality).high)
+    assert sure(best.latency_p95_s).value == pytest.approx(0.194, abs=0.002)
+    assert sure(best.usd_per_call).value == pytest.approx(0.001)
 
 
 # Four worlds of known truth -----------------------------------------------------------------------
@@ -446,13 +455,11 @@ def test_a_cheaper_tuned_model_as_good_as_its_teacher_is_told_so(tmp_path: Path)
     result = lab_verify.run(prepare(folder, as_of=AS_OF), cap_usd=100, transport=fake)
     arms = arms_of(folder)
     tuned, teacher = arms["verify", "p · fake:mine"], arms["verify", "p · fake:teacher"]
-    assert {tuned.quality.grade, teacher.quality.grade} == {"held_out"}
-    assert number(tuned.quality.low) > 0.9
-    assert number(tuned.latency_p95_s.value) == pytest.approx(0.02)
-    assert number(teacher.latency_p95_s.value) == pytest.approx(2.0)
-    assert number(teacher.usd_per_call.value) == pytest.approx(
-        100 * number(tuned.usd_per_call.value)
-    )
+    assert {sure(tuned.quality).grade, sure(teacher.quality).grade} == {"held_out"}
+    assert number(sure(tuned.quality).low) > 0.9
+    assert sure(tuned.latency_p95_s).value == pytest.approx(0.02)
+    assert sure(teacher.latency_p95_s).value == pytest.approx(2.0)
+    assert sure(teacher.usd_per_call).value == pytest.approx(100 * sure(tuned.usd_per_call).value)
     assert tuned.general_skills == "yes"
     gain = files_stores.read_latest(load_case(folder))[0].get("tuned_gain")
     assert gain is not None
@@ -476,11 +483,11 @@ def test_a_small_rival_that_meets_everything_is_kept_with_its_own_figures(tmp_pa
     right = known({"big": 1.0, "small": 0.97})
     arms = raced(folder, Paced(right, {"big": 0.5, "small": 0.16}))
     big, small = arms["ceiling", "p · fake:big"], arms["ceiling", "p · fake:small"]
-    assert {big.quality.grade, small.quality.grade} == {"held_out"}
-    assert number(small.quality.low) > 0.9
-    assert number(small.latency_p95_s.value) == pytest.approx(0.16)
-    assert number(small.usd_per_call.value) < number(big.usd_per_call.value) / 50
-    assert number(big.latency_p95_s.value) == pytest.approx(0.5)
+    assert {sure(big.quality).grade, sure(small.quality).grade} == {"held_out"}
+    assert number(sure(small.quality).low) > 0.9
+    assert sure(small.latency_p95_s).value == pytest.approx(0.16)
+    assert sure(small.usd_per_call).value < sure(big.usd_per_call).value / 50
+    assert sure(big.latency_p95_s).value == pytest.approx(0.5)
     dossier = judged(folder)
     assert (dossier.verdict.answer, dossier.verdict.rule) == ("no", "met")
     assert dossier.recommendation.steps[0].way == "ceiling:p · fake:small"
@@ -500,7 +507,7 @@ def test_another_model_reports_only_where_it_is_cheaper_and_may_be_enough(
     fake = Paced(known({"big": 1.0, "small": 0.95}), {"big": 0.5, "small": 0.2})
     most = quoted(prepare(folder, as_of=AS_OF))
     arms = raced(folder, fake)
-    grade = arms["ceiling", "p · fake:small"].quality.grade
+    grade = sure(arms["ceiling", "p · fake:small"].quality).grade
     assert grade == ("held_out" if reports else "measured")
     plan = json.loads((folder / ".tuneworthy" / "ceiling-plan.json").read_text())
     assert plan["rivals"] == (["p · fake:small"] if reports else [])
@@ -516,8 +523,8 @@ def test_a_slower_best_prompt_has_the_fastest_that_may_be_enough_beside_it(tmp_p
     fake = Paced(known({"big": 1.0, "small": 0.95}), {"big": 0.5, "small": 0.2})
     arms = raced(folder, fake)
     small = arms["ceiling", "p · fake:small"]
-    assert small.quality.grade == "held_out"
-    assert number(small.latency_p95_s.value) < 0.3
+    assert sure(small.quality).grade == "held_out"
+    assert sure(small.latency_p95_s).value < 0.3
 
 
 THINKING = "<think>\nIs it on shelf 3? No.\nMaybe </thought> then.\n</think>\n\n"
@@ -557,7 +564,7 @@ def test_a_model_that_thinks_in_the_open_is_scored_by_its_answers(
     select = len(done.plan.select)
     assert {row.aloud for row in rows.values() if row.dropped_after is None} == {select}
     best = arms_of(folder)["ceiling", done.result.best]
-    assert number(best.quality.low) > 0.8
+    assert number(sure(best.quality).low) > 0.8
     assert best.prompt == "careful"
     page = " ".join(lab_ceiling.render(done).split())
     assert "Thinking in the open, by my:one: cut from" in page
@@ -591,8 +598,8 @@ def test_a_gain_that_misses_the_target_is_told_as_both(tmp_path: Path) -> None:
     assert "The tuned model misses quality" in lab_verify.render(result)
     tuned = arms_of(folder)["verify", "p · fake:mine"]
     base = arms_of(folder)["verify", "p · fake:base"]
-    assert number(base.quality.high) < number(tuned.quality.low)
-    assert number(tuned.quality.high) < 0.95
+    assert number(sure(base.quality).high) < number(sure(tuned.quality).low)
+    assert number(sure(tuned.quality).high) < 0.95
     latest = files_stores.read_latest(load_case(folder))[0]
     gain = latest["tuned_gain"]
     assert gain.low is not None

@@ -457,11 +457,10 @@ def test_a_way_is_admissible_by_its_own_figures() -> None:
                 if target not in found.targets or state is None:
                     continue
                 limit = number_of(found.targets[target].limit)
-                shown = way.figures.get(figure)
-                low = shown and number_of(shown.low)
-                high = shown and number_of(shown.high)
-                if limit is None or low is None or high is None:
+                shown = way.figures[figure]
+                if limit is None or isinstance(shown, Unknown) or shown.interval is None:
                     continue
+                low, high = shown.interval
                 inside = low >= limit if target == "quality" else high <= limit
                 outside = high < limit if target == "quality" else low > limit
                 law.look(state != "met" or not outside, world, way.id, target, "met outside")

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
-from internals import Figure, LabArm, answers_arms, model_case
+from internals import Figure, LabArm, Unknown, answers_arms, model_case
 from tuneworthy import Framework, decide, load_case, load_framework
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -311,6 +311,12 @@ def tried_in_vain(case: Mapped, option: str, model: str = "") -> Mapped:
 
 
 # Judging ------------------------------------------------------------------------------------------
+
+
+def sure(figure: Figure | Unknown) -> Figure:
+    """The same figure, which has to be known."""
+    assert isinstance(figure, Figure), figure
+    return figure
 
 
 def figure_of(value: float, low: float, high: float, cases: int = 0) -> Figure:

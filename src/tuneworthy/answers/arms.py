@@ -16,7 +16,7 @@ from tuneworthy.files.stores import read_latest
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.evidence import Evidence, Scalar, Series
-from tuneworthy.model.ways import Figure, FigureGrade, LabArm, LabName
+from tuneworthy.model.ways import AnyFigure, Figure, FigureGrade, LabArm, LabName
 
 IMPORTED = "arms"  #: The table of prompts and models that ``measure`` writes for a test.
 RUNNING = "running_prompt_share"
@@ -62,13 +62,18 @@ def _cells(arm: LabArm) -> dict[str, Scalar]:
     cells["made_of"] = _SEPARATOR.join(arm.made_of)
     cells["observed_on"] = arm.observed_on.isoformat() if arm.observed_on else ""
     for name in _FIGURES:
-        figure: Figure = getattr(arm, name)
-        cells[name] = _cell(figure.value)
-        for end in _ENDS:
-            cells[f"{name}_{end}"] = _cell(getattr(figure, end))
-        cells[f"{name}_grade"] = figure.grade
-        cells[f"{name}_source"] = figure.source
+        cells |= _figure_cells(name, getattr(arm, name))
     return cells
+
+
+def _figure_cells(name: str, figure: AnyFigure) -> dict[str, Scalar]:
+    """The cells of one figure; of one that isn't known, what would settle it."""
+    if isinstance(figure, Unknown):
+        nothing = dict.fromkeys((*_ENDS, "grade", "source"), "")
+        return {name: figure.ask, **_named(name, nothing)}
+    cells: dict[str, Scalar] = {end: _cell(getattr(figure, end)) for end in _ENDS}
+    cells |= {"grade": figure.grade, "source": figure.source}
+    return {name: figure.value, **_named(name, cells)}
 
 
 def _cell(value: float | Unknown) -> Scalar:
@@ -123,11 +128,13 @@ def _arm(lab: LabName, row: Mapping[str, Scalar]) -> LabArm | None:
         return None
 
 
-def _figure(row: Mapping[str, Scalar], name: str) -> Figure:
+def _figure(row: Mapping[str, Scalar], name: str) -> AnyFigure:
     """One figure of a row; a ValidationError where it is none."""
     value = _number(row.get(name, _NO_COLUMN.ask))
+    if isinstance(value, Unknown):
+        return value
     ends = {end: _number(row.get(f"{name}_{end}", _NO_COLUMN.ask)) for end in _ENDS}
-    grade: Any = row.get(f"{name}_grade", "unknown")
+    grade: Any = row.get(f"{name}_grade", "")
     source = str(row.get(f"{name}_source", ""))
     return Figure(value=value, grade=grade, source=source, **ends)
 
@@ -136,14 +143,6 @@ def _number(cell: Scalar) -> float | Unknown:
     if isinstance(cell, str):
         return Unknown(ask=cell or _NO_COLUMN.ask)
     return cell
-
-
-def unknown_figure(ask: str, source: str = "") -> Figure:
-    """A figure that nobody knows, with what would settle it."""
-    lacking = Unknown(ask=ask)
-    return Figure(
-        value=lacking, low=lacking, high=lacking, grade="unknown", cases=lacking, source=source
-    )
 
 
 # Results of other tools.
@@ -182,9 +181,6 @@ def _imported_arm(case: Case, row: Mapping[str, Scalar], day: date | None) -> La
     cells |= quality
     cells |= {"latency_p95_s": seconds, **_named("latency_p95_s", _point(seconds) | about)}
     cells |= {"usd_per_call": usd, **_named("usd_per_call", usd_ends | about)}
-    for name in _FIGURES:
-        if isinstance(cells.get(name, ""), str):
-            cells[f"{name}_grade"] = "unknown"
     arm = _arm("import", cells)
     if arm is None or not _is_share(arm.quality):
         return None
@@ -200,7 +196,9 @@ def _point(cell: Scalar) -> dict[str, Scalar]:
     return {"low": cell, "high": cell}
 
 
-def _is_share(figure: Figure) -> bool:
+def _is_share(figure: AnyFigure) -> bool:
+    if isinstance(figure, Unknown):
+        return False
     ends = (figure.value, figure.low, figure.high)
     return all(not isinstance(end, Unknown) and 0 <= end <= 1 for end in ends)
 
@@ -240,4 +238,8 @@ _GRADES: tuple[FigureGrade, ...] = get_args(FigureGrade)
 def running_arm(arms: Iterable[LabArm]) -> LabArm | None:
     """The arm that production runs, with the best grade of quality; None for none that is known."""
     known = [arm for arm in arms if arm.runs_today and _is_share(arm.quality)]
-    return min(known, key=lambda arm: _GRADES.index(arm.quality.grade), default=None)
+    return min(known, key=lambda arm: _rank_grade(arm.quality), default=None)
+
+
+def _rank_grade(figure: AnyFigure) -> int:
+    return len(_GRADES) if isinstance(figure, Unknown) else _GRADES.index(figure.grade)

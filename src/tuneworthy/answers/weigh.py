@@ -41,7 +41,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import ALSO_ASKED, Check, Criterion, Framework, MeasureRule, Need
-from tuneworthy.model.ways import LabArm
+from tuneworthy.model.ways import Figure, LabArm
 from tuneworthy.stats.intervals import Z95
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.words import count, interval_text, limit_text, listing, plain
@@ -90,8 +90,9 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
         return {}, ()
     latest, series = read_latest(case)
     counted = dict[str, Evidence]()
-    if running := running_arm(lab_arms(case, latest, series)):
-        counted[RUNNING_ARM] = _quality_of(running)
+    running = running_arm(lab_arms(case, latest, series))
+    if running is not None and not isinstance(running.quality, Unknown):
+        counted[RUNNING_ARM] = _quality_of(running, running.quality)
     texts = "\n".join(training_texts(case)).splitlines()
     if lines := {line.strip() for line in texts if line.strip()}:
         files, by = listing(case.data.training), "different lines of the files to tune on"
@@ -121,9 +122,8 @@ def _of_production(measured: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
     return {BEST_PROMPT: share.model_copy(update=about), **others}
 
 
-def _quality_of(arm: LabArm) -> Evidence:
+def _quality_of(arm: LabArm, quality: Figure) -> Evidence:
     """What a lab measured of the arm that production runs, as a number of today."""
-    quality = arm.quality
     return Evidence.model_validate(
         {
             "id": RUNNING_ARM,

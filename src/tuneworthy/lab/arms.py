@@ -9,12 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from tuneworthy.answers.arms import unknown_figure
 from tuneworthy.lab.plan import Arms, Cases, LabPlan
 from tuneworthy.lab.scores import Scores, clusters_of
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.lab import Arm, ShareOf
-from tuneworthy.model.ways import Figure, FigureGrade, LabArm, LabName
+from tuneworthy.model.ways import AnyFigure, Figure, FigureGrade, LabArm, LabName
 from tuneworthy.stats.clustered import Estimate, mean, quantile
 from tuneworthy.stats.compare import quantiles
 from tuneworthy.stats.intervals import Z95
@@ -106,10 +105,12 @@ def _shares(scores: Scores, arms: Arms, cases: Cases) -> dict[str, ShareOf | Unk
     return {arm.id: scores.share(arm, cases, exact=True, reach=reach) for arm in arms}
 
 
-def _quality(share: ShareOf | Unknown, grade: FigureGrade, source: str, *, lacks: bool) -> Figure:
+def _quality(
+    share: ShareOf | Unknown, grade: FigureGrade, source: str, *, lacks: bool
+) -> AnyFigure:
     """``lacks``: too few answers. What came in their place is the endpoint's: it isn't kept."""
     if isinstance(share, Unknown):
-        return unknown_figure(_UNANSWERED if lacks else share.ask, source)
+        return Unknown(ask=_UNANSWERED if lacks else share.ask)
     return Figure(
         value=share.value,
         low=share.low,
@@ -120,7 +121,7 @@ def _quality(share: ShareOf | Unknown, grade: FigureGrade, source: str, *, lacks
     )
 
 
-def _latency(scores: Scores, arm: Arm, cases: Cases, source: str) -> Figure:
+def _latency(scores: Scores, arm: Arm, cases: Cases, source: str) -> AnyFigure:
     """The p95 of a call; of a chain, of all its calls together."""
     if arm.kind == "baseline":
         source = "a look-up in memory, with no call"
@@ -130,7 +131,7 @@ def _latency(scores: Scores, arm: Arm, cases: Cases, source: str) -> Figure:
     return _amount(quantile(seconds, 0.95, clusters), _NOT_TIMED, source)
 
 
-def _usd(scores: Scores, arm: Arm, cases: Cases, repeats: int, source: str) -> Figure:
+def _usd(scores: Scores, arm: Arm, cases: Cases, repeats: int, source: str) -> AnyFigure:
     """What one case costs on average; each repeat of it is one."""
     if arm.kind == "baseline":
         return Figure(value=0.0, low=0.0, high=0.0, grade="computed", source="no model is called")
@@ -138,14 +139,14 @@ def _usd(scores: Scores, arm: Arm, cases: Cases, repeats: int, source: str) -> F
     ran = of.ran(cases)
     (usd,) = of.of(ran, "usd")
     if not usd.any():
-        return unknown_figure(_NOT_PAID if ran else _NOT_TIMED, source)
+        return Unknown(ask=_NOT_PAID if ran else _NOT_TIMED)
     return _amount(mean(usd / repeats, clusters_of(ran)), _NOT_PAID, source)
 
 
-def _amount(of: Estimate | None, ask: str, source: str) -> Figure:
+def _amount(of: Estimate | None, ask: str, source: str) -> AnyFigure:
     """An amount that isn't below zero; an end that is not finite is unknown."""
     if of is None:
-        return unknown_figure(ask, source)
+        return Unknown(ask=ask)
     return Figure(
         value=of.value,
         low=max(0.0, of.low),

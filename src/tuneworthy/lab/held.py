@@ -13,7 +13,7 @@ from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.evidence import TargetState
 from tuneworthy.model.framework import TargetId
 from tuneworthy.model.lab import Contrast, VerifyPlan
-from tuneworthy.model.ways import Figure, HeldTarget
+from tuneworthy.model.ways import AnyFigure, Figure, HeldTarget
 from tuneworthy.report.named import named
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.ways.table import Table
@@ -34,7 +34,7 @@ class HeldArm(NamedTuple):
     needless_too: State  #: Whether the way without a model beside it brings as much.
 
 
-def gain_figure(contrast: Contrast, plan: VerifyPlan, source: str) -> Figure:
+def gain_figure(contrast: Contrast, plan: VerifyPlan, source: str) -> AnyFigure:
     """What a tuned arm gains over an untuned one; unknown on too few cases to say anything.
 
     Nor is anything said where it is open whether there is a gain and answers are missing: it is
@@ -43,8 +43,7 @@ def gain_figure(contrast: Contrast, plan: VerifyPlan, source: str) -> Figure:
     lacking = isinstance(contrast.difference, Unknown) or contrast.clusters < ENOUGH
     wide = contrast.low <= plan.margin < contrast.high
     if lacking or (wide and contrast.n < plan.cases):
-        ask = Unknown(ask="compare them on more cases")
-        return Figure(value=ask, low=ask, high=ask, grade="unknown", cases=ask, source=source)
+        return Unknown(ask="compare them on more cases")
     assert not isinstance(contrast.difference, Unknown)  # else it lacks something
     return Figure(
         value=contrast.difference,

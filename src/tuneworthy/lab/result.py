@@ -313,7 +313,7 @@ def evidence_of(
 
 def any_measured(arms: Iterable[LabArm]) -> bool:
     """Whether the quality of any arm with a model is known: the others answer in any case."""
-    known = (arm for arm in arms if not isinstance(arm.quality.value, Unknown))
+    known = (arm for arm in arms if not isinstance(arm.quality, Unknown))
     return any(arm.kind != "no_model" for arm in known)
 
 

@@ -50,7 +50,7 @@ from tuneworthy.model.lab import (
     VerifyPlan,
     VerifyResult,
 )
-from tuneworthy.model.ways import Figure, LabArm
+from tuneworthy.model.ways import AnyFigure, LabArm
 from tuneworthy.pipeline import table_of
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import CORRECT, LOOK_AT_WORDS, lab_dict, verify_document
@@ -139,7 +139,11 @@ def margin_of(framework: Framework) -> float:
 
 
 def _kept(
-    lab: PreparedLab, reported: Sequence[Arm], plan: VerifyPlan, gain: Figure, skills: State
+    lab: PreparedLab,
+    reported: Sequence[Arm],
+    plan: VerifyPlan,
+    gain: AnyFigure,
+    skills: State,
 ) -> tuple[LabArm, ...]:
     """Every arm as it is kept, with what was found of the tuned one."""
     arms = measured_arms("verify", lab.plan, lab.scores, reported, lab.as_of)

@@ -22,9 +22,7 @@ WayState = Literal["running", "measured", "stated", "untried", "failed", "ruled_
 
 FigureId = Literal["quality", "latency_p95_s", "usd_per_month", "private", "general_skills"]
 
-FigureGrade = Literal[
-    "held_out", "measured", "computed", "stated", "published", "rule_of_thumb", "unknown"
-]
+FigureGrade = Literal["held_out", "measured", "computed", "stated", "published", "rule_of_thumb"]
 """What a figure rests on, the best first. ``held_out``: cases that selected nothing."""
 
 LabName = Literal["ceiling", "verify", "pilot", "import"]
@@ -39,18 +37,25 @@ class Figure(Record):
     ``private`` and ``general_skills`` are 1 for kept and 0 for not kept.
     """
 
-    value: float | Unknown  #: The best single number, in the unit of the figure's name.
+    value: float  #: The best single number, in the unit of the figure's name.
     low: float | Unknown  #: Lower end of its interval; the value where it has none.
     high: float | Unknown  #: Upper end.
     grade: FigureGrade
     cases: int | Unknown = Unknown(ask="say on how many cases")  #: Cases it was counted on.
     source: str = ""  #: The lab, log, statement or table that it comes from, in words.
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both ends; None where one of them isn't known."""
+        if isinstance(self.low, Unknown) or isinstance(self.high, Unknown):
+            return None
+        return self.low, self.high
 
-_UNTOLD = Unknown(ask="compare it: tuneworthy verify CASE")
-_NOT_COMPARED = Figure(
-    value=_UNTOLD, low=_UNTOLD, high=_UNTOLD, grade="unknown", cases=_UNTOLD, source=""
-)
+
+_NOT_COMPARED = Unknown(ask="compare it: tuneworthy verify CASE")
+
+
+AnyFigure = Figure | Unknown  #: A figure, or what would settle it.
 
 
 class HeldTarget(Record):
@@ -58,7 +63,7 @@ class HeldTarget(Record):
 
     state: TargetState
     limit: float | Unknown  #: What is wanted; unknown where quality only has to be no worse.
-    figure: Figure  #: What is known of the way.
+    figure: AnyFigure  #: What is known of the way.
     settles: str = ""  #: What would tell, where the state is unknown.
 
 
@@ -81,7 +86,7 @@ class WayResult(Record):
     state: WayState
     made_of: Strings  #: Options it makes use of, such as ``few_shot`` or ``retrieved_examples``.
     model: str  #: The model that answers; empty where no model does, or none is named.
-    figures: dict[FigureId, Figure]
+    figures: dict[FigureId, AnyFigure]
     admissible: dict[TargetId, TargetState]  #: By the one criterion, for each target that counts.
     chance: float | Unknown  #: That it meets every target, where it isn't known to.
     chance_word: ChanceWord | Literal[""]
@@ -105,12 +110,12 @@ class LabArm(Record):
     model: str  #: As the case lists it; empty where none answers. Of a pilot's tuned arm, its base.
     prompt: str = ""  #: Name of its prompt; empty for what has none.
     made_of: Strings  #: Options it makes use of.
-    quality: Figure
+    quality: AnyFigure
     """``held_out``: on cases that selected nothing. ``measured``: on the cases for selecting. The
     interval holds for all arms at once that the lab compared on these cases."""
-    latency_p95_s: Figure
-    usd_per_call: Figure  #: For one case: all calls of a chain together.
-    gain: Figure = _NOT_COMPARED
+    latency_p95_s: AnyFigure
+    usd_per_call: AnyFigure  #: For one case: all calls of a chain together.
+    gain: AnyFigure = _NOT_COMPARED
     """Of a tuned arm: its quality less that of the untuned arm beside it, case by case on held-out
     cases; unknown for every other arm."""
     beside: str = ""  #: Id of that untuned arm, the best of its lab by the cases for selecting.

@@ -316,10 +316,9 @@ def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
     rows: list[dict[str, Any]] = []
     for way in known:
         quality = way.figures["quality"]
-        if isinstance(quality.value, Unknown):
+        if isinstance(quality, Unknown):
             continue
-        low = quality.value if isinstance(quality.low, Unknown) else quality.low
-        high = quality.value if isinstance(quality.high, Unknown) else quality.high
+        low, high = quality.interval or (quality.value, quality.value)
         met = bool(way.admissible) and set(way.admissible.values()) == {"met"}
         row: dict[str, Any] = {"title": way.title, "value": quality.value, "low": low, "high": high}
         rows.append({**row, "look": "met" if met else "open"})

@@ -257,11 +257,10 @@ def _quality(facts: CardFacts) -> _Told:
             return held.state, f"{says}; no worse than what is untuned is wanted", rests
         return "unknown", f"{says}; no target is stated (targets.quality)", rests
     figure = held.figure
-    ends = (figure.value, figure.low, figure.high)
-    value, low, high = ends
-    if isinstance(value, Unknown) or isinstance(low, Unknown) or isinstance(high, Unknown):
+    ends = None if isinstance(figure, Unknown) else figure.interval
+    if isinstance(figure, Unknown) or ends is None:
         return "unknown", "too few of its calls got an answer", rests
-    says = f"{quality_interval(value, low, high)}, of {quality(held.limit)} wanted"
+    says = f"{quality_interval(figure.value, *ends)}, of {quality(held.limit)} wanted"
     return held.state, says, rests
 
 
@@ -328,11 +327,12 @@ def _latency(facts: CardFacts) -> _Told | None:
     if facts.plan.way != "hosted":  # one machine for all calls: alone each may be in time
         where = "this machine, with as many calls at once as the pilot makes"
     figure = held.figure
-    if isinstance(figure.value, Unknown):
+    if isinstance(figure, Unknown):
         return "unknown", "it isn't bounded by the calls that were timed", where
     says = f"p95 {figure.value:.2g} s"
-    if not isinstance(figure.low, Unknown) and not isinstance(figure.high, Unknown):
-        says += f" ({figure.low:.2g} to {figure.high:.2g})"
+    if figure.interval is not None:
+        low, high = figure.interval
+        says += f" ({low:.2g} to {high:.2g})"
     return held.state, f"{says}, {number(held.limit)} s wanted", where
 
 
@@ -341,10 +341,11 @@ def _cost(facts: CardFacts) -> _Told | None:
     held = facts.held.targets.get("cost")
     if held is None or isinstance(held.limit, Unknown):
         return None
-    low, high = held.figure.low, held.figure.high
-    if isinstance(low, Unknown) or isinstance(high, Unknown):
+    ends = None if isinstance(held.figure, Unknown) else held.figure.interval
+    if ends is None:
         says = "what serving it costs isn't known, and a pilot doesn't measure it"
         return "unknown", says, "nothing yet"
+    low, high = ends
     says = usd(low) if low == high else f"{usd(low)} to {usd(high)}"
     says += f" a month of {usd(held.limit)} wanted"
     return held.state, says, "the case's traffic and prices"

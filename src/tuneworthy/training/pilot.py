@@ -67,7 +67,7 @@ from tuneworthy.model.pilot import (
     TrainingQuote,
 )
 from tuneworthy.model.training import TrainingExample
-from tuneworthy.model.ways import Figure, LabArm
+from tuneworthy.model.ways import AnyFigure, LabArm
 from tuneworthy.pipeline import decide, table_of
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.training.candidates import training_set
@@ -774,7 +774,7 @@ class _Going:
         found = {"card": result.card.answer, "card_says": result.card.because}
         return with_found(arms, tuned.id, **found)
 
-    def _kept(self, tuned: Arm, gain: Figure, untuned: Arm, skills: State) -> tuple[LabArm, ...]:
+    def _kept(self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State) -> tuple[LabArm, ...]:
         """Every arm; of the tuned one that is judged also its gain, its skills and its safety."""
         arms = measured_arms(
             "pilot", self.lab.plan, self.scores, self.reported, self.pilot.lab.as_of
@@ -784,7 +784,7 @@ class _Going:
             if arm.kind != "tuned":
                 continue
             late = arm.latency_p95_s
-            if inside and not isinstance(late.value, Unknown):  # alone each may be in time
+            if inside and not isinstance(late, Unknown):  # alone each may be in time
                 late = late.model_copy(update={"low": 0.0, "source": _ALL_AT_ONCE})
             arms = with_found(
                 arms,

@@ -173,7 +173,8 @@ def _is_below(way: WayResult, other: WayResult, name: FigureId) -> bool:
 
 def _end(way: WayResult, name: FigureId, end: str) -> float:
     """An end of a figure; of one that nobody knows, none is below and none above."""
-    value = getattr(way.figures[name], end)
+    figure = way.figures[name]
+    value = Unknown(ask="") if isinstance(figure, Unknown) else getattr(figure, end)
     if isinstance(value, Unknown):
         return math.inf if end == "high" else -math.inf
     return float(value)

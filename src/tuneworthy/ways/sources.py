@@ -9,7 +9,7 @@ from tuneworthy.model.base import Interval, Range, State, Unknown
 from tuneworthy.model.case import Amount, Case, Model, in_use
 from tuneworthy.model.dossier import ServingResult
 from tuneworthy.model.framework import ApproachRule, Framework, OptionRule, Triangle
-from tuneworthy.model.ways import Figure, FigureGrade, FigureId, LabArm
+from tuneworthy.model.ways import AnyFigure, FigureGrade, FigureId, LabArm
 from tuneworthy.ways.gap import Gap
 from tuneworthy.ways.untried import Prospect, find_option
 from tuneworthy.ways.way import Known, Way, known_amount, share_of_cases
@@ -223,8 +223,8 @@ def _option_of(facts: CaseFacts, arm: LabArm) -> str:
     return arm.made_of[-1] if arm.made_of else "prompt_optimisation"
 
 
-def _read(figure: Figure) -> Known | None:
-    if isinstance(figure.value, Unknown):
+def _read(figure: AnyFigure) -> Known | None:
+    if isinstance(figure, Unknown):
         return None
     low = figure.value if isinstance(figure.low, Unknown) else figure.low
     high = figure.value if isinstance(figure.high, Unknown) else figure.high
@@ -245,7 +245,7 @@ def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> Known | None:
     return bills[0] if len(bills) == 1 else None
 
 
-def _bill_of_calls(call: Figure, requests: float | None) -> Known | None:
+def _bill_of_calls(call: AnyFigure, requests: float | None) -> Known | None:
     usd = _read(call)
     if usd is None or requests is None:
         return None

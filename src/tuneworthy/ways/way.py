@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tuneworthy.model.base import Interval, Range, State, Strings, Unknown
 from tuneworthy.model.framework import Moves, TargetId, Triangle
-from tuneworthy.model.ways import Figure, FigureGrade, FigureId, WayKind, WayState
+from tuneworthy.model.ways import AnyFigure, Figure, FigureGrade, FigureId, WayKind, WayState
 from tuneworthy.stats.intervals import wilson
 
 FIGURE_OF: Mapping[TargetId, FigureId] = {
@@ -120,11 +120,10 @@ _ASKS: Mapping[FigureId, str] = {
 }  #: What would tell a figure that isn't known.
 
 
-def dossier_figure(name: FigureId, known: Known | None) -> Figure:
+def dossier_figure(name: FigureId, known: Known | None) -> AnyFigure:
     """A figure as the dossier has it."""
     if known is None:
-        unknown = Unknown(ask=_ASKS[name])
-        return Figure(value=unknown, low=unknown, high=unknown, grade="unknown")
+        return Unknown(ask=_ASKS[name])
     counted: dict[str, int] = {}
     if known.cases is not None:
         counted["cases"] = known.cases

@@ -111,7 +111,8 @@ def grounds_text(dossier: Dossier) -> str:
     """What the answer rests on, in a sentence."""
     if not nothing_answered(dossier):
         return f"Rests on {grounds(dossier.verdict.basis)}."
-    grades = {figure.grade for way in dossier.ways for figure in way.figures.values()}
+    figures = (figure for way in dossier.ways for figure in way.figures.values())
+    grades = {figure.grade for figure in figures if not isinstance(figure, Unknown)}
     if dossier.verdict.basis.measured or grades & {"held_out", "measured"}:
         return "Rests on what was measured; no question of the checklist is answered yet."
     if grades & {"stated", "computed"}:

@@ -747,13 +747,14 @@ def held_text(target: TargetId, held: HeldTarget) -> str:
     wanted = "no worse than what is untuned is wanted"
     if not isinstance(held.limit, Unknown):
         wanted = f"{bound} {write(held.limit)} wanted"
-    value, low, high = held.figure.value, held.figure.low, held.figure.high
-    if isinstance(value, Unknown):
-        return f"{held.state}: {value.ask}; {wanted}"
+    figure = held.figure
+    if isinstance(figure, Unknown):
+        return f"{held.state}: {figure.ask}; {wanted}"
     ends = ""
-    if not isinstance(low, Unknown) and not isinstance(high, Unknown) and low < high:
+    low, high = figure.interval or (figure.value, figure.value)
+    if low < high:
         ends = f" ({write(low)} to {write(high)})"
-    return f"{held.state}: {write(value)}{ends}, {wanted}"
+    return f"{held.state}: {write(figure.value)}{ends}, {wanted}"
 
 
 def _verified(result: VerifyResult) -> Rows:

@@ -11,7 +11,7 @@ from tuneworthy.errors import argument
 from tuneworthy.model.base import Number, Range, Unknown
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework, Services, TargetId
-from tuneworthy.model.ways import ChanceWord, Figure, FigureId, WayResult
+from tuneworthy.model.ways import AnyFigure, ChanceWord, FigureId, WayResult
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import NOT_KNOWN, a_month, about, captioned, ranged
@@ -49,7 +49,6 @@ _GRADES = {
     "stated": "stated",
     "published": "published cases",
     "rule_of_thumb": "rule of thumb",
-    "unknown": "",
 }
 
 
@@ -74,17 +73,13 @@ def known_ways(ways: Sequence[WayResult]) -> list[WayResult]:
     return [way for way in ways if way.state in ("running", "measured", "stated")]
 
 
-def figure_text(figure: Figure, write: Callable[[float], str], unit: str) -> str:
+def figure_text(figure: AnyFigure, write: Callable[[float], str], unit: str) -> str:
     """A figure with its interval, where it has one."""
-    if isinstance(figure.value, Unknown):
+    if isinstance(figure, Unknown):
         return "–"
-    if isinstance(figure.low, Unknown) or isinstance(figure.high, Unknown):
-        return f"{write(figure.value)}{unit}"
-    low = write(figure.low)
-    high = write(figure.high)
-    if low == high:
-        return f"{write(figure.value)}{unit}"
-    return f"{write(figure.value)}{unit} ({low}–{high})"
+    says = f"{write(figure.value)}{unit}"
+    low, high = map(write, figure.interval or (figure.value, figure.value))
+    return says if low == high else f"{says} ({low}–{high})"
 
 
 _CHANCES: dict[ChanceWord, str] = {
@@ -103,23 +98,21 @@ def _cells(way: WayResult) -> list[str]:
         if text == "–" and target in way.chances:
             text = _CHANCES[way.chances[target]]
         cells.append(text)
-    private = way.figures["private"].value
-    kept = "–" if isinstance(private, Unknown) else "ok" if private else "no"
+    private = way.figures["private"]
+    kept = "–" if isinstance(private, Unknown) else "ok" if private.value else "no"
     return [*cells, kept]
 
 
 def _from(way: WayResult) -> str:
     """What the figures of a way rest on."""
-    first = way.figures["quality"]
-    grade = _GRADES[first.grade]
-    if not isinstance(first.cases, Unknown) and grade:
-        return f"{grade}, {count(first.cases)} cases"
-    if grade:
-        return grade
+    known = [figure for figure in way.figures.values() if not isinstance(figure, Unknown)]
+    right = way.figures["quality"]
+    if not isinstance(right, Unknown):
+        of = "" if isinstance(right.cases, Unknown) else f", {count(right.cases)} cases"
+        return f"{_GRADES[right.grade]}{of}"
     if way.state == "untried":
         return f"untried{_hours(way.to_try.hours)}"
-    others = [_GRADES[figure.grade] for figure in way.figures.values() if figure.grade != "unknown"]
-    return others[0] if others else plain(way.state)
+    return _GRADES[known[0].grade] if known else plain(way.state)
 
 
 def _hours(hours: Number) -> str:
