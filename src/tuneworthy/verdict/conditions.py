@@ -19,12 +19,24 @@ class Condition:
     state: State
     why: str  #: Its state in words.
     once: str  #: What has to be so, as it follows *once*.
+    may_be_accepted: bool = False  #: Whether a no is something that somebody can accept.
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is left to be settled."""
+        return self.state == "unknown" or (self.state == "no" and self.may_be_accepted)
+
+    @property
+    def forbids(self) -> bool:
+        """Whether it ends a pilot."""
+        return self.state == "no" and not self.may_be_accepted
 
 
 def find_conditions(case: Case, money: GateResult, as_of: date) -> tuple[Condition, ...]:
     """Service, safety and money of a case, in this order.
 
-    A stated no ends a pilot; what isn't known is named beside the answer.
+    A stated no ends a pilot, but for money that comes back late: that can be accepted. What isn't
+    known is named beside the answer.
     """
     return (_service(case, as_of), _safety(case), _money(case, money))
 
@@ -60,11 +72,10 @@ def _safety(case: Case) -> Condition:
 
 def _money(case: Case, gate: GateResult) -> Condition:
     """Whether it pays back in time; that it can't at all is a rule of its own."""
-    state: State = "yes" if gate.state == "yes" else "unknown"
     once = f"somebody states what it is worth{case.a_month}"
     if gate.state == "no":
-        once = f"its return is accepted ({gate.why})"
-    return Condition("investment", state, gate.why, once)
+        once = "somebody accepts a return below what is asked for"
+    return Condition("investment", gate.state, gate.why, once, may_be_accepted=True)
 
 
 def unsafe(case: Case) -> tuple[State, Strings]:

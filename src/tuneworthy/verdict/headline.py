@@ -89,7 +89,7 @@ def say_now(it: Situation, judgement: Judgement) -> str:
         return f"Now: {step.title} and watch it for two weeks{hours}."
     verb = _VERBS.get(step.option, "try ")
     if step.way and judgement.ruling.answer == "pilot":
-        return f"Now: {step.command} ({step.title}){_once(judgement)}"
+        return f"Now: pilot {step.title}: {step.command}{_once(judgement)}"
     if step.title.startswith("run ") or step.option in TABLES["steps"]:
         verb = ""
     return f"Now: {verb}{step.title}{hours}: {step.command}"

@@ -95,13 +95,13 @@ class Situation:
 
     @property
     def open_conditions(self) -> Strings:
-        """What isn't known of service, safety and money, each as what has to be so."""
-        return tuple(each.once for each in self.conditions if each.state == "unknown")
+        """What is to be settled of service, safety and money, each as what has to be so."""
+        return tuple(each.once for each in self.conditions if each.is_open)
 
     @property
     def forbidding(self) -> Condition | None:
-        """The first of them that is a stated no."""
-        return next((each for each in self.conditions if each.state == "no"), None)
+        """The first of them that ends a pilot."""
+        return next((each for each in self.conditions if each.forbids), None)
 
     @cached_property
     def moves(self) -> str:

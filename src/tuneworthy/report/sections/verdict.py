@@ -365,7 +365,7 @@ def _clashes(dossier: Dossier, where: str) -> Iterator[str]:
     ranks = list(b.SEVERITIES)
     ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
     for claim in ordered[:_FIRST_CLASHES]:
-        yield f"! {first_sentence(claim.says)}"
+        yield f"! {say_in_short(claim.says)}"
     if ordered:
         rest = len(ordered) - _FIRST_CLASHES
         more = f"{few(rest)} more, and what settles them" if rest > 0 else "What settles it"
@@ -376,10 +376,17 @@ _FIRST_CLASHES = 2
 _LONGEST_CLASH = 180  # characters
 
 
-def first_sentence(text: str) -> str:
-    """What a statement says first; the rest stands where it is told in full."""
-    says, stop, rest = text.partition(". ")
-    return cut(f"{says}." if stop and rest else says, _LONGEST_CLASH)
+def say_in_short(text: str) -> str:
+    """The sentences or clauses that a statement begins with, as many as a line or two hold."""
+    for end in (". ", "; "):
+        parts = text.split(end)
+        many = len(parts)
+        while many > 1 and len(end.join(parts[:many])) > _LONGEST_CLASH:
+            many -= 1
+        short = end.join(parts[:many])
+        if len(short) <= _LONGEST_CLASH:
+            return short if many == len(parts) else f"{short}."
+    return cut(text, _LONGEST_CLASH)
 
 
 def checklist_line(dossier: Dossier) -> str:

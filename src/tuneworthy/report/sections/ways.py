@@ -262,10 +262,18 @@ def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
 
 def _because_table(caption: str, ways: Sequence[WayResult]) -> b.Table:
     rows = [
-        (b.Cell(way.title, id=f"way-{way.id}"), plain(way.state), sentence(way.because))
+        (b.Cell(way.title, id=f"way-{way.id}"), _state_text(way), sentence(way.because))
         for way in ways
     ]
     return b.table(caption, "Way | State | Because", rows, quiet=True)
+
+
+def _state_text(way: WayResult) -> str:
+    """The state of a way; of one nobody tried, the targets that it is unlikely to meet."""
+    short = [TARGETS[target].name for target, word in way.chances.items() if word == "unlikely"]
+    if way.state != "untried" or not short:
+        return plain(way.state)
+    return f"untried; unlikely to meet {listing(short)}"
 
 
 def approaches(dossier: Dossier) -> b.Section:
