@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.facts import CaseFacts
@@ -21,7 +21,7 @@ from tuneworthy.model.dossier import (
     VerdictResult,
 )
 from tuneworthy.model.framework import Band
-from tuneworthy.verdict.judge import Judgement, say_cases
+from tuneworthy.verdict.judge import Judgement, say_cases, say_step
 from tuneworthy.verdict.situation import Situation
 from tuneworthy.words import capital, counted, few, listing, number, plain, sentence, several, usd
 
@@ -87,15 +87,10 @@ def say_now(it: Situation, judgement: Judgement) -> str:
         return f"Now: send a few calls to it, and watch it for two weeks: {step.command}"
     if step.title.startswith("switch to "):
         return f"Now: {step.title} and watch it for two weeks{hours}."
-    verb = _VERBS.get(step.option, "try ")
+    do = say_step(step, judgement.ruling.answer)
     if step.way and judgement.ruling.answer == "pilot":
-        return f"Now: pilot {step.title}: {step.command}{_once(judgement)}"
-    if step.title.startswith("run ") or step.option in TABLES["steps"]:
-        verb = ""
-    return f"Now: {verb}{step.title}{hours}: {step.command}"
-
-
-_VERBS: Mapping[str, str] = {"private_endpoint": "ask for ", "clear_reasons_against": ""}
+        return f"Now: {do}: {step.command}{_once(judgement)}"
+    return f"Now: {do}{hours}: {step.command}"
 
 
 def _once(judgement: Judgement) -> str:

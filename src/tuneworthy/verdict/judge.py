@@ -161,14 +161,25 @@ def _recommendation(it: Situation, ruling: Ruling, steps: tuple[Step, ...]) -> R
         choice=choice,
         options=tuple(step.option for step in steps if step.option in known),
         steps=steps,
-        says=_say_steps(steps),
+        says=_say_steps(steps, ruling.answer),
     )
 
 
-def _say_steps(steps: Sequence[Step]) -> str:
-    first, *others = [step.title for step in steps]
-    then = f"; then {listing(others)}" if others else ""
-    return sentence(f"{first}{then}")
+def _say_steps(steps: Sequence[Step], answer: TuningAnswer) -> str:
+    first, *others = steps
+    then = f"; then {listing([step.title for step in others])}" if others else ""
+    return sentence(f"{say_step(first, answer)}{then}")
+
+
+def say_step(step: Step, answer: TuningAnswer) -> str:
+    """What to do, as ``try retrieved examples`` or ``pilot supervised fine-tuning``."""
+    if answer == "pilot" and step.way:
+        return f"pilot {step.title}"
+    is_told_to = step.title.startswith(("switch to ", "run ")) or step.option in _TITLES
+    return step.title if is_told_to else f"{_VERBS.get(step.option, 'try')} {step.title}".strip()
+
+
+_VERBS: Mapping[str, str] = {"private_endpoint": "ask for", "keep_prompt": ""}
 
 
 def cases_to_label(it: Situation) -> int | None:
