@@ -78,6 +78,7 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
     """The row of a dossier; texts in it are safe for a terminal."""
     verdict, money, decision = dossier.verdict, dossier.investment, dossier.decision
     basis, says = verdict.basis, headline(dossier)
+    advice = dossier.recommendation
     worth = money if isinstance(money, Unknown) else money.gain_usd
     ask = None if isinstance(dossier.ask, Unknown) else dossier.ask
     decision = decision or CaseDecision()
@@ -88,7 +89,7 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
         **{part: getattr(verdict, part) for part in ("answer", "outcome", "final")},
         says=says,
         because=verdict.because,
-        next=verdict.now,
+        next=sentence(advice.ask) if isinstance(advice, Unknown) else advice.says,
         ask_usd=None if ask is None else Range(low=ask.low, high=ask.high).narrowed(),
         ask_hours=None if ask is None else ask.hours,
         worth_usd=worth,

@@ -195,6 +195,7 @@ def overview(of: OfCase) -> Response:
     named: dict[str, object] = {"an owner": decided.owner, "an approver": decided.approver}
     named["a day of review"] = decided.review_on
     values: dict[str, Any] = {
+        "against": table.first_table(dossier, wide=True),
         "meter": tuple(_meter(dossier)),
         "money": tuple(_money(dossier)),
         "steps": steps,

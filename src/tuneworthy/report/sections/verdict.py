@@ -63,8 +63,7 @@ def memo(dossier: Dossier) -> Iterator[b.Fact]:
     """What somebody who decides has to know: the ask, when to stop, how sure that is."""
     yield from _ask(dossier)
     yield from _stop_rule(dossier)
-    now = sentence(dossier.verdict.now.removeprefix("Now: "))
-    yield b.Fact("Next step", now, _first_phase(dossier), "plan")
+    yield b.Fact("Next step", next_step(dossier), _first_phase(dossier), "plan")
     if targets := listing([*target_texts(dossier).values()]):
         yield b.Fact("Targets", sentence(targets))
     yield from _pays(dossier)
@@ -78,11 +77,27 @@ def memo(dossier: Dossier) -> Iterator[b.Fact]:
         yield b.Fact("What doesn’t fit", sentence(tally(dossier.challenges)), "", "fit")
 
 
+def next_step(dossier: Dossier) -> str:
+    """What to do, without its command: who signs runs none."""
+    advice = dossier.recommendation
+    if isinstance(advice, Unknown):
+        return sentence(advice.ask)
+    if advice.steps[0].option == "keep_prompt":
+        return sentence(dossier.verdict.now.removeprefix("Now: "))
+    once = listing(list(dossier.verdict.conditions))
+    return " ".join([advice.says, f"Go live once {once}." if once else ""]).strip()
+
+
 def _first_phase(dossier: Dossier) -> str:
-    """What the first phase of the plan takes, and until when; it is part of the ask."""
+    """What the first phase of the plan takes, and until when; empty where it is all that is asked.
+
+    It is part of the ask.
+    """
     if isinstance(dossier.plan, Unknown):
         return ""
     first = next(iter(dossier.plan.phases))
+    if first == find_decision(dossier.plan):
+        return ""
     work = work_text(first.hours, first.usd)
     return sentence(f"begin with: {first.title}, {work}, until {day(first.end)}")
 

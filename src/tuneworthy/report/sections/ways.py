@@ -157,12 +157,16 @@ def first_rows(dossier: Dossier) -> list[WayResult]:
     return shown
 
 
-def first_table(dossier: Dossier) -> b.Table:
-    """The ways against the targets, as the first screen has them."""
+def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
+    """The ways against the targets, as the first screen has them.
+
+    ``wide``: where there is room for every word, as on a page.
+    """
     decisive = _decisive(dossier)
     shown = first_rows(dossier)
     rows = [["wanted", *_wanted(dossier)]]
-    rows += [[_title_in_short(way), *_cells(way), _from_in_short(way)] for way in shown]
+    says = _from if wide or columns() >= WIDEST else _from_in_short
+    rows += [[_title_in_short(way), *_cells(way), says(way)] for way in shown]
     places = [place for place, way in enumerate(shown, start=1) if way.id == decisive]
     month = "" if dossier.one_off else "per month"
     titles = f" | #quality | #p95 | #{month or 'bill'} | private | from"
@@ -182,8 +186,7 @@ def _title_in_short(way: WayResult) -> str:
 
 def _from_in_short(way: WayResult) -> str:
     """The same without a word that a narrow terminal has no room for."""
-    says = _from(way)
-    return says.removesuffix(" cases") if columns() < WIDEST else says
+    return _from(way).removesuffix(" cases")
 
 
 def _decisive(dossier: Dossier) -> str:
