@@ -153,6 +153,12 @@ PAIRS: dict[str, Pair] = {
         "ceiling.few_shot", "no",
         ("factors.success_with_prompts", "ceiling"),
     ),
+    "two_figures_for_what_runs": Pair(
+        {"targets": {"quality": {"at_least": 0.9}}, "today": {"quality": 0.95, "cases": 600},
+         "models": [{"id": "openai:gpt-4.1", "quality": 0.84, "cases": 600}]},
+        "models.0.quality", 0.95,
+        ("today.quality", "models"),
+    ),
     "checks_not_shown_by_attempts": Pair(
         {"ceiling": {"prompt_variations": "yes"}, "attempts": [{"name": "a", "prompts": 4}]},
         "attempts.0.prompts", 5,

@@ -264,7 +264,7 @@ BASE: dict[str, Any] = {
         "quality": 0.8, "cases": 2000, "latency_p95_s": 1, "usd_per_month": 1000,
         "api": "third_party",
     },
-    "data": {"examples": 5000},
+    "data": {"examples": 4000},
     "economics": {
         "hourly_rate_usd": 100,
         "traffic": {"requests_per_month": 10_000, "input_tokens": 1000, "output_tokens": 100},
@@ -312,7 +312,7 @@ def test_a_pilot_goes_from_its_conditions_to_a_model_that_is_kept_fresh() -> Non
         **BASE,
         "tuning": {"service": "hosted", "available": "yes"},
         "safety": {"data_reviewed": "yes", "process_named": "yes"},
-        "data": {"examples": 5000, "evaluation": "set.jsonl"},
+        "data": {"examples": 4000, "evaluation": "set.jsonl"},
     }
     assert ids(planned(settled))[:2] == ["pilot", "money"]
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.weigh import reaches, usable_examples, within
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
-from tuneworthy.model.base import Number, Range, State, States, Strings, Unknown, every
+from tuneworthy.model.base import Interval, Number, Range, State, States, Strings, Unknown, every
 from tuneworthy.model.case import Amount, AnyAmount, Case, Model, in_use
 from tuneworthy.model.dossier import (
     ApproachResult,
@@ -22,6 +22,7 @@ from tuneworthy.model.dossier import (
     Source,
 )
 from tuneworthy.model.framework import Framework, Span, TargetId
+from tuneworthy.stats.failures import share_interval
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.words import listing, sentence
 
@@ -221,6 +222,24 @@ class CaseFacts:
         return counted(self.case.today.quality, self.case.today.cases)
 
     @cached_property
+    def other_figure(self) -> Interval | None:
+        """A second share of what runs, of the model in the list, that chance can't explain.
+
+        None where there is none, or where somebody counted too few cases to say that they differ.
+        """
+        today = self.case.today
+        used = in_use(self.case)
+        measured = any(each.path == "today.quality" for each in self.findings.replaced)
+        if measured or used is None or used.quality is None or not used.cases:
+            return None
+        if today.quality is None or not today.cases:
+            return None
+        one = share_interval(today.quality, today.cases)
+        other = share_interval(used.quality, used.cases)
+        apart = one.low > other.high or other.low > one.high
+        return other if apart else None
+
+    @cached_property
     def limits(self) -> dict[TargetId, float]:
         """Stated limits."""
         stated = self.case.targets
@@ -381,6 +400,11 @@ class CaseFacts:
     def tried_retrieval(self) -> bool:
         """Whether an attempt changed what is retrieved."""
         return bool(_RETRIEVAL & self.attempted)
+
+    @property
+    def behaviour_changes(self) -> bool:
+        """Whether what counts as a good answer changes, or nobody says that it doesn't."""
+        return self.changes in ("policy", "both", "unknown")
 
     @property
     def changes(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,8 +57,23 @@ class FailureAnalysis:
         if self.n == 0:
             leading = self.shares[0].cause
             return most_beside(leading, helped)
+        return most_of(self._real_counts, helped)
+
+    @property
+    def _real_counts(self) -> dict[CauseId, int]:
+        """Failures by cause, without those whose reference is wrong: they are none."""
         counts = {share.cause: share.n for share in self.shares}
-        return most_of(counts, helped)
+        counts.pop("wrong_reference", None)
+        return counts
+
+    def most_removed_by(self, options: Sequence[str]) -> float:
+        """The same for several options together: the causes that any of them helps."""
+        helped = [
+            name
+            for name, cause in self.causes.items()
+            if any(option in cause.helped_by for option in options)
+        ]
+        return most_of(self._real_counts, helped)
 
     @property
     def corrected(self) -> Interval | Unknown:

@@ -6,9 +6,10 @@ out. The framework's count moves nothing but the default where no target is stat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tuneworthy.framework.ends import serves_until
 from tuneworthy.model.dossier import TuningAnswer
 from tuneworthy.model.framework import JudgementRule, Outcome
 from tuneworthy.verdict.doubts import find_doubts, measure_first
@@ -16,6 +17,7 @@ from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
 from tuneworthy.verdict.steps import keep_data_inside, keep_prompt, try_ways
 from tuneworthy.verdict.wording import say_figures, say_met, say_pilot, say_simpler
 from tuneworthy.ways.way import Way
+from tuneworthy.words import day, share
 
 # The rules, in their order.
 
@@ -36,7 +38,7 @@ def proven(it: Situation) -> Ruling | None:
         if against is not None:
             clear = StepToDo("clear_reasons_against", against.why)
             return Ruling("not_yet", f"{against.why}, and {because}", (clear, *steps), (), best)
-        return Ruling("yes", because, steps, (*it.open_conditions, *_untested(best)), best)
+        return Ruling("yes", because, steps, (*it.open_conditions, *_untested(it, best)), best)
     shown = it.table.tried_tunings
     if not shown or it.table.untuned_enough:
         return None
@@ -49,8 +51,11 @@ def proven(it: Situation) -> Ruling | None:
     return Ruling("no", f"{best.title} was tuned, and {_shortfall(it, best)}", others, (), best)
 
 
-def _untested(way: Way) -> Iterator[str]:
+def _untested(it: Situation, way: Way) -> Iterator[str]:
     """What nobody looked at of a tuned way, each as what has to be so."""
+    until = serves_until(it.facts.case)
+    if until is not None:
+        yield f"another base model is named, as its own ends on {day(until)}"
     if way.skills == "unknown":
         yield "its general skills are tested"
     if way.safe == "unknown":
@@ -110,8 +115,11 @@ def moving(it: Situation) -> Ruling | None:
     """What would be learned still changes."""
     if not it.moves:
         return None
-    meanwhile = list(it.table.to_try) or it.table.any_chance
-    found = [way for way in meanwhile if way.option == "better_retrieval"]  # what changes is there
+    meanwhile = _lasting(it, it.table.to_try) or _lasting(it, it.table.any_chance)
+    first = ["better_retrieval"]  # what changes is there
+    if it.facts.behaviour_changes and "classification" not in it.facts.case.goals:
+        first.append("tools_and_checks")  # a rule in code is changed in an hour
+    found = [way for way in meanwhile if way.option in first]
     steps = try_ways([*found, *meanwhile])
     if not it.targeted and not found:
         steps = (StepToDo("target", "state what has to be reached"), *steps)
@@ -119,9 +127,18 @@ def moving(it: Situation) -> Ruling | None:
     return Ruling("not_yet", it.moves, keep_data_inside(it, steps or (clear,)))
 
 
+def _lasting(it: Situation, ways: Sequence[Way]) -> list[Way]:
+    """Ways that a change leaves useful: answers of the past follow rules of the past."""
+    if not it.facts.behaviour_changes:
+        return list(ways)
+    return [way for way in ways if way.option != "retrieved_examples"]
+
+
 def simpler(it: Situation) -> Ruling | None:
     """Untried simpler ways come first where they may be enough, or tuning hardly can."""
     table = it.table
+    if it.missed == ("privacy",):
+        return _keep_inside(it)
     enough = it.facts.framework.threshold("simpler_enough") or 0.0
     hopeless = table.chance_of_tuning < _least_chance(it)
     if not table.to_try or not (table.simpler >= enough or hopeless):
@@ -129,6 +146,15 @@ def simpler(it: Situation) -> Ruling | None:
     steps = keep_data_inside(it, try_ways(table.to_try))
     because = say_simpler(table, fair=table.simpler >= enough)
     return Ruling("not_yet", because, steps, (), table.to_try[0])
+
+
+def _keep_inside(it: Situation) -> Ruling | None:
+    """Only where data go is wrong: what keeps them inside comes first, where it is untried."""
+    steps = keep_data_inside(it, ())
+    if steps[0].way is None:
+        return None
+    because = "data may not leave, and they go to a third party today"
+    return Ruling("not_yet", because, steps, (), steps[0].way)
 
 
 def _least_chance(it: Situation) -> float:
@@ -142,8 +168,7 @@ def worth_a_pilot(it: Situation) -> Ruling | None:
         return None
     best = table.tunings[0]
     head = [way for way in table.to_try if way.kind == "no_model"]
-    arms = sorted([best, *head[:1]], key=table.chance, reverse=True)
-    steps = try_ways(arms)
+    steps = try_ways(sorted([best, *head[:1]], key=table.chance, reverse=True))
     against = it.forbidding
     if against is not None:
         first = StepToDo("clear_reasons_against", against.why)
@@ -168,10 +193,29 @@ def short_of_data(it: Situation) -> Ruling | None:
 
 def nothing_left(it: Situation) -> Ruling | None:
     """Nothing untried has a chance."""
-    steps = try_ways(it.table.any_chance[:1])
+    best = it.table.any_chance[:1]
+    cure = _known_cure(it)
     relax = StepToDo("relax_target", "nothing known is left to try")
     because = "nothing that is known is left to try: relax a target, or live with it"
-    return Ruling("not_yet", because, keep_data_inside(it, (*steps, relax)))
+    if cure is not None:
+        because = cure.because
+        return Ruling("not_yet", because, keep_data_inside(it, (cure, *try_ways(best), relax)))
+    if best:
+        because = f"nothing that is left is likely to be enough; the best of it is {best[0].title}"
+    return Ruling("not_yet", because, keep_data_inside(it, (*try_ways(best), relax)))
+
+
+def _known_cure(it: Situation) -> StepToDo | None:
+    """What cures most of what goes wrong, be it that it was tried before."""
+    gap = it.table.gap
+    if gap.leads_by_half("ambiguous_question"):
+        says = "most failures are questions that can be read in two ways"
+        return StepToDo("label", f"{says}: settle what counts as right, and count again")
+    if gap.misses_passages:
+        recall = share(gap.facts.recall or 0.0)
+        says = f"retrieval was worked on, and still finds the right passage for only {recall}"
+        return StepToDo("better_retrieval", f"{says}: that is most of what goes wrong")
+    return None
 
 
 # What is open, and would decide.

@@ -73,6 +73,9 @@ def _safety(case: Case) -> Condition:
 def _money(case: Case, gate: GateResult) -> Condition:
     """Whether it pays back in time; that it can't at all is a rule of its own."""
     once = f"somebody states what it is worth{case.a_month}"
+    monthly = case.economics.monthly
+    if monthly.api_savings_usd is not None or monthly.quality_value_usd is not None:
+        once = "it is settled whether it pays"
     if gate.state == "no":
         once = "somebody accepts a return below what is asked for"
     return Condition("investment", gate.state, gate.why, once, may_be_accepted=True)

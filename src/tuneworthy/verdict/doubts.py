@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from tuneworthy.model.base import State
 from tuneworthy.model.case import Amount
 from tuneworthy.model.framework import TargetId
 from tuneworthy.verdict.situation import Situation, StepToDo
 from tuneworthy.verdict.wording import say_too_few
-from tuneworthy.words import usd
+from tuneworthy.words import quality, usd
 
 
 class Doubt(NamedTuple):
@@ -28,18 +27,6 @@ def find_doubts(it: Situation) -> Iterator[Doubt]:
     yield from _doubt_of_bill(it)
     yield from _doubts_of_rivals(it)
     yield from _doubt_of_money(it)
-    yield from _doubt_of_sovereignty(it)
-
-
-def _doubt_of_sovereignty(it: Situation) -> Iterator[Doubt]:
-    """Whether data may leave, where another statement contradicts it."""
-    name = "data_sovereignty"
-    if name not in it.contradicted:
-        return
-    sides: list[State] = ["yes", "no"]
-    says = "statements about whether data may leave contradict each other"
-    situations = tuple(it.rebuild(it.facts.answered({name: side})) for side in sides)
-    yield Doubt(says, StepToDo("settle", says), situations)
 
 
 def measure_first(it: Situation) -> StepToDo:
@@ -52,6 +39,12 @@ def measure_first(it: Situation) -> StepToDo:
         return StepToDo("measure", "nobody has scored what runs today")
     if not today.cases:
         return StepToDo("measure", "nobody said on how many cases today's quality was counted")
+    other = it.facts.other_figure
+    if other is not None:
+        two = f"{quality(today.quality)} and as {quality(other.value)}"
+        wanted = quality(it.facts.limits["quality"])
+        says = f"what runs today is stated as {two}, and {wanted} is wanted"
+        return StepToDo("settle", says)
     known = it.table.today.figures["quality"]
     return StepToDo("label", say_too_few(known, it.facts.limits["quality"]))
 
@@ -83,11 +76,11 @@ def _doubt_of_quality(it: Situation) -> Iterator[Doubt]:
 
 
 def _doubts_of_rivals(it: Situation) -> Iterator[Doubt]:
-    """Untuned ways that may be enough, were their quality known better."""
+    """Ways that may be enough, were their quality known better; a tuned model that is there too."""
     limit = it.facts.limits.get("quality")
     for way in it.table.ways:
         known = way.figures.get("quality")
-        if limit is None or way.kind == "now" or way.tuned or known is None or known.value < limit:
+        if limit is None or way.kind == "now" or known is None or known.value < limit:
             continue
         states = dict(it.table.criterion.judge(way))
         if states.pop("quality") != "unknown" or set(states.values()) - {"met"}:

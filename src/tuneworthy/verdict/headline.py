@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.facts import CaseFacts
+from tuneworthy.framework.ends import end_day
 from tuneworthy.framework.load import case_fields
 from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.case import in_use
 from tuneworthy.model.dossier import (
     Ask,
     BandRange,
@@ -23,7 +25,18 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Band
 from tuneworthy.verdict.judge import Judgement, say_cases, say_step
 from tuneworthy.verdict.situation import Situation
-from tuneworthy.words import capital, counted, few, listing, number, plain, sentence, several, usd
+from tuneworthy.words import (
+    capital,
+    counted,
+    day,
+    few,
+    listing,
+    number,
+    plain,
+    sentence,
+    several,
+    usd,
+)
 
 OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]
 ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]  #: The answer to "should we fine-tune?".
@@ -79,7 +92,7 @@ def say_now(it: Situation, judgement: Judgement) -> str:
     step = judgement.recommendation.steps[0]
     hours = _hours(step)
     if step.option == "keep_prompt":
-        return "Now: keep it. Look again when targets, traffic or requirements change."
+        return f"Now: keep it. {_look_again(it)}"
     if step.option == "label":
         more = say_cases(it)
         return f"Now: label {more or 'more'} cases: {step.command}"
@@ -91,6 +104,14 @@ def say_now(it: Situation, judgement: Judgement) -> str:
     if step.way and judgement.ruling.answer == "pilot":
         return f"Now: {do}: {step.command}{_once(judgement)}"
     return f"Now: {do}{hours}: {step.command}"
+
+
+def _look_again(it: Situation) -> str:
+    """When what is kept has to be looked at again: its model's end is known beforehand."""
+    used = in_use(it.facts.case)
+    end = None if used is None else end_day(used)
+    by = "" if end is None else f", and before {day(end)}, when its model ends"
+    return f"Look again when targets, traffic or requirements change{by}."
 
 
 def _once(judgement: Judgement) -> str:

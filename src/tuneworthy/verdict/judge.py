@@ -30,7 +30,7 @@ from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.verdict.answer import answer
 from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
 from tuneworthy.verdict.turning import JudgedAgain, Outcome, find_turns
-from tuneworthy.ways.results import command_for
+from tuneworthy.ways.results import command_for, work_usd
 from tuneworthy.words import count, listing, number, sentence, usd
 
 MOST_STEPS = 4
@@ -129,7 +129,7 @@ def _step(it: Situation, step: StepToDo) -> Step:
         command=command_for(step.option, tuning=tuning),
         stop_when=_stop_when(it, step, aims),
         hours=Unknown(ask="estimate the hours") if hours is None else hours.narrowed(),
-        usd=Unknown(ask="state economics.hourly_rate_usd"),
+        usd=work_usd(hours, it.facts.case.economics.hourly_rate_usd),
     )
 
 

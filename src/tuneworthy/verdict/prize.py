@@ -10,7 +10,7 @@ from tuneworthy.model.base import Number, Unknown
 from tuneworthy.model.dossier import DataNeed, InvestmentResult
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.ways.table import Table
-from tuneworthy.words import count, plain, usd
+from tuneworthy.words import count, counted, plain, usd
 
 _EXAMPLES = 1000  # what a supervised task usually takes, whatever the approach is called
 _PAIRS = 1000  # so many pairs of a better and a worse answer are data to tune on
@@ -37,7 +37,9 @@ def weigh_prize(facts: CaseFacts, table: Table, money: MoneyFindings) -> Prize:
     as_stated = left
     if left is not None and saving is not None:
         as_stated = left + (saving.high - (_most_saved(facts, money) or 0.0)) * months
-    over = "for the job" if facts.case.one_off else f"over {count(months)} months"
+    over = "for the job"
+    if not facts.case.one_off:
+        over = f"over {counted(facts.case.economics.assumptions.horizon_months, 'month')}"
     why = ""
     if left is not None and left < 0:
         why = f"even if it works it loses {usd(-left)} {over}"
@@ -59,6 +61,17 @@ def _months(facts: CaseFacts) -> float:
     """The months that it is reckoned over; one for a job."""
     case = facts.case
     return 1.0 if case.one_off else float(case.economics.assumptions.horizon_months)
+
+
+def _months_live(facts: CaseFacts, table: Table, months: float) -> float:
+    """Those of them in which a tuned model is live, without the least of weeks to build it."""
+    weeks = table.tunings[0].weeks if table.tunings else None
+    if facts.case.one_off or weeks is None:
+        return months
+    return max(0.0, months - weeks.low / _WEEKS_A_MONTH)
+
+
+_WEEKS_A_MONTH = 52 / 12
 
 
 def _most_at_all(facts: CaseFacts, money: MoneyFindings, months: float) -> tuple[float | None, str]:
@@ -93,7 +106,7 @@ def _left_at_best(
     if isinstance(money.result, InvestmentResult):
         running = _least(money.result.ask_usd.run_month) or 0.0
     benefit = (saved or 0.0) + (gained.high if gained is not None else 0.0)
-    return (benefit - running) * months - upfront
+    return (benefit - running) * _months_live(facts, table, months) - upfront
 
 
 def _most_saved(facts: CaseFacts, money: MoneyFindings) -> float | None:
@@ -146,7 +159,8 @@ def weigh_data(facts: CaseFacts, table: Table) -> tuple[str, str]:
     if usual is None:
         return "", "examples are there"
     pairs = facts.case.usable_data("preference_pairs") or 0
-    if pairs >= _PAIRS:
+    enough = facts.case.usable_data("examples") or 0
+    if pairs >= _PAIRS and (table.tunings[0].id == "preference_tuning" or enough < usual.low):
         return "", f"{count(pairs)} preference pairs are there"
     unit = plain(usual.unit)
     have = facts.case.usable_data(usual.unit)

@@ -108,7 +108,7 @@ class Situation:
         """What still moves, in words; empty where nothing does."""
         if self.facts.holds("exploration_phase"):
             return "you are still finding out what users need"
-        if self.facts.changes in ("policy", "both", "unknown"):
+        if self.facts.behaviour_changes:
             return "what counts as a good answer changes about every month"
         return ""
 

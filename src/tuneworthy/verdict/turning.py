@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -76,6 +77,8 @@ def _of_ways(it: Situation) -> Iterator[Turn]:
     """The way that decides, were it not good enough; and those untried, tried in vain."""
     limit = it.facts.limits.get("quality")
     for way in it.table.enough:
+        if way.kind == "now":
+            continue  # that is a figure of the case
         if limit is not None and "quality" in way.figures:
             worse = way.figures["quality"]._replace(
                 low=limit - 0.02, value=limit - 0.01, high=limit - 0.005
@@ -128,7 +131,7 @@ def _of_figures(it: Situation) -> Iterator[Turn]:
         changed = _with_today(it, case, today)
         yield _turn(TARGETS[target].path, what, "missed" if met else "met", changed)
     have = it.facts.examples
-    enough = 2000
+    enough = math.ceil(it.prize.need.low) if it.prize.need is not None else 0
     if have is not None and have < enough:
         examples = case.data.examples
         assert examples is not None  # they were counted

@@ -50,7 +50,10 @@ def say_simpler(table: Table, *, fair: bool) -> str:
     if not fair:
         return f"tuning is unlikely to be enough; still untried: {named}"
     word = {"likely": "likely", "possible": "possibly"}.get(chance_word(table.simpler), "hardly")
-    return f"something simpler is {word} enough: {named}"
+    what = "something simpler is"
+    if not any(chance_word(table.chance(way)) != "unlikely" for way in table.to_try):
+        what = "simpler ways together are"
+    return f"{what} {word} enough: {named}"
 
 
 def say_pilot(table: Table, data_there: str) -> str:
@@ -62,10 +65,10 @@ def say_pilot(table: Table, data_there: str) -> str:
         verb = "is" if len(table.gap.missed) == 1 else "are"
         return f"{names} {verb} missed, and nothing simpler is left that may do; {data_there}"
     scored = [way for way in table.gap.tried if not way.tuned]
-    who = "what runs today ends"
+    who = "what runs today reaches"
     if len(scored) > 1:
-        who = f"{few(len(scored))} untuned ways end"
-    return f"{who} at {quality(best.value)} of {quality(wanted)}; {data_there}"
+        who = f"the best of {few(len(scored))} untuned ways reaches"
+    return f"{who} {quality(best.value)} of {quality(wanted)} wanted; {data_there}"
 
 
 def say_too_few(known: Known, wanted: float, who: str = "") -> str:

@@ -73,6 +73,8 @@ class Gap:
         known = self.today.figure(target)
         if target != "quality" or known is None or not known.cases:
             return False
+        if self.facts.other_figure is not None:
+            return False
         wanted = self.criterion.limits["quality"]
         if known.value >= wanted:
             return False
@@ -120,7 +122,14 @@ class Gap:
         wanted = self.criterion.quality_floor
         if wanted is None or self.quality is None:
             return None
-        return reduction_from(self.quality.value, wanted) or 0.0
+        return reduction_from(self._without_wrong_references(self.quality.value), wanted) or 0.0
+
+    def _without_wrong_references(self, share: float) -> float:
+        """A share of right answers, with what a wrong reference counts as wrong taken as right."""
+        wrong = None if self.failures is None else self.failures.share_of("wrong_reference")
+        if wrong is None or isinstance(wrong.share, Unknown):
+            return share
+        return share + (1 - share) * wrong.share
 
     @property
     def is_known(self) -> bool:
@@ -165,6 +174,13 @@ class Gap:
             return self.leads("passage_misread", "reasoning")
         found = self.facts.recall is None or self.facts.recall >= _FOUND
         return found and self.facts.holds("knowledge_gaps")
+
+    @property
+    def has_short_prompt(self) -> bool:
+        """Whether what goes in is too short for instructions to be lost in it."""
+        tokens = self.facts.case.economics.traffic.input_tokens
+        short = self.facts.framework.threshold("short_prompt")
+        return tokens is not None and short is not None and tokens.high < short
 
     @cached_property
     def formless(self) -> bool:
@@ -220,7 +236,24 @@ class Gap:
 
     def say_tried(self, what: str = "it was") -> str:
         """That something was tried, and in vain where a target is known to be missed."""
-        return f"{what} tried, and a target is still missed" if self.missed else f"{what} tried"
+        reached = any(self.criterion.admits(way) == "met" for way in self.tried)
+        if self.missed and not reached:
+            return f"{what} tried, and a target is still missed"
+        return f"{what} tried"
+
+    def leads_by_half(self, cause: CauseId) -> bool:
+        """Whether a cause was counted behind half of the failures or more."""
+        seen = None if self.failures is None else self.failures.share_of(cause)
+        return seen is not None and not isinstance(seen.share, Unknown) and seen.share >= 0.5
+
+    @property
+    def misses_passages(self) -> bool:
+        """Whether passages that aren't found are still most of what goes wrong."""
+        recall = self.facts.recall
+        least = self.facts.framework.threshold("retrieval_recall")
+        if recall is None or least is None or recall >= least or "quality" not in self.missed:
+            return False
+        return self.failures is None or self.leads_by_half("passage_not_found")
 
     def was_tried(self, option: str) -> bool:
         """Whether an option was tried here and a target is still missed."""

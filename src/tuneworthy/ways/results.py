@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 from tuneworthy.model.base import Number, Range, Unknown
+from tuneworthy.model.case import Amount
 from tuneworthy.model.framework import TargetId
 from tuneworthy.model.precedents import EffectArm
 from tuneworthy.model.ways import ChanceWord, FigureId, WayResult, WorkToDo
@@ -101,15 +102,17 @@ def _result(table: Table, way: Way, rank: int) -> WayResult:
         chances=chances,
         because=way.because,
         published=_say_published(table, way) if way.untried else "",
-        to_try=_work(way.hours, None, command_for(way.option, tuning=way.kind == "tuning")),
-        to_adopt=_work(way.hours, way.weeks, "tuneworthy show CASE plan"),
+        to_try=_work(table, way.hours, None, command_for(way.option, tuning=way.kind == "tuning")),
+        to_adopt=_work(table, way.hours, way.weeks, "tuneworthy show CASE plan"),
         rank=rank,
     )
 
 
 def _known_chance(table: Table, way: Way) -> float | Unknown:
     """The chance that an untried way is enough; unknown where nobody knows what is missing."""
-    if not way.untried or not table.gap.aims or not table.gap.is_known:
+    if not way.untried:
+        return Unknown(ask="nothing: it was run, or it can't be used here")
+    if not table.gap.aims or not table.gap.is_known:
         return Unknown(ask="state a target, and score what runs today")
     return table.chance(way)
 
@@ -178,10 +181,19 @@ def _figure(way: Way, name: FigureId) -> Known | None:
     return Known(kept, kept, kept, "measured")
 
 
-def _work(hours: Range | None, weeks: Range | None, command: str) -> WorkToDo:
+def work_usd(hours: Range | None, rate: Amount | None) -> Number:
+    """What hours of work cost, from the least at the low rate to the most at the high one."""
+    if hours is None:
+        return Unknown(ask="estimate the hours")
+    if rate is None:
+        return Unknown(ask="state economics.hourly_rate_usd")
+    return Range.between(hours.low * rate.low, hours.most * rate.high).narrowed()
+
+
+def _work(table: Table, hours: Range | None, weeks: Range | None, command: str) -> WorkToDo:
     return WorkToDo(
         hours=_number(hours, "estimate the hours"),
-        usd=Unknown(ask="state economics.hourly_rate_usd"),
+        usd=work_usd(hours, table.gap.facts.case.economics.hourly_rate_usd),
         weeks=_number(weeks, "estimate the weeks to production"),
         command=command,
     )

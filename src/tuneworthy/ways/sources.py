@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from tuneworthy.answers.facts import CaseFacts, as_range, known_range
 from tuneworthy.model.base import Interval, Range, State, Unknown
@@ -13,6 +14,7 @@ from tuneworthy.model.ways import AnyFigure, FigureGrade, FigureId, LabArm
 from tuneworthy.ways.gap import Gap
 from tuneworthy.ways.untried import Prospect, find_option
 from tuneworthy.ways.way import Known, Way, known_amount, share_of_cases
+from tuneworthy.words import usd
 
 _TO_TRY_A_MODEL = Range(low=4, high=12)  #: Hours to run a listed model on a set of cases.
 
@@ -42,8 +44,14 @@ def production(facts: CaseFacts) -> Way:
         bill_grade = _grade(facts, "today.usd_per_month")
     quality_grade = _grade(facts, "today.quality")
     latency_grade = _grade(facts, "today.latency_p95_s")
+    quality = share_of_cases(today.quality, today.cases, quality_grade)
+    if quality is not None and facts.other_figure is not None:
+        other = facts.other_figure
+        quality = quality._replace(
+            low=min(quality.low, other.low), high=max(quality.high, other.high)
+        )
     figures = {
-        "quality": share_of_cases(today.quality, today.cases, quality_grade),
+        "quality": quality,
         "latency_p95_s": _known_of(today.latency_p95_s, latency_grade),
         "usd_per_month": _known_of(facts.bill, bill_grade),
     }
@@ -270,6 +278,27 @@ def untried_options(gap: Gap) -> Iterator[Way]:
         else:
             prospect = found.judge(gap, rule)
         yield option_way(gap, name, rule, prospect)
+    yield from _cached_and_batched(gap)
+
+
+def _cached_and_batched(gap: Gap) -> Iterator[Way]:
+    """Both together, where prices tell what they come to and neither is in use or out of reach."""
+    options = gap.facts.framework.options
+    parts = ("caching", "batching")
+    bill = gap.facts.serving("cached_batched")
+    if bill is None or "cost" not in gap.missed or any(map(gap.was_tried, parts)):
+        return
+    rules = [options[name] for name in parts if name in options]
+    judges = [found for name in parts if (found := find_option(name)) is not None]
+    if len(rules) < len(parts) or len(judges) < len(parts):
+        return
+    if any(found.judge(gap, rule).ruled_out for found, rule in zip(judges, rules, strict=True)):
+        return
+    because = f"cached and in batches the same calls cost {usd(bill.low)} a month"
+    prospect = Prospect(because, bill=bill, moves={})
+    both = option_way(gap, "batching", rules[1], prospect)
+    title = "prompt caching and batching together"
+    yield replace(both, id="caching_and_batching", title=title, made_of=parts)
 
 
 def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way:
@@ -304,6 +333,9 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
     """Each kind of tuning that serves a goal, the one that fits best first."""
     listed = _tuned_model(gap)
     does = "meet what is missed" if gap.missed else "do better"
+    because = f"a tuned model may {does}"
+    if gap.facts.behaviour_changes:
+        because = "what it would learn changes about every month"
     for name in fitting_approaches(gap):
         rule = gap.facts.framework.approaches.get(name) or gap.facts.framework.options.get(name)
         if rule is None:
@@ -322,7 +354,7 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
             moves=rule.moves,
             hours=hours,
             weeks=as_range(rule.weeks),
-            because=gap.say_tried() if failed else f"a tuned model may {does}",
+            because=gap.say_tried() if failed else because,
             private=_private_at(runs),
         )
 

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from tuneworthy.answers.facts import CaseFacts
 from tuneworthy.model.base import Range, State
+from tuneworthy.model.case import Case
 from tuneworthy.model.framework import TargetId, Triangle
 from tuneworthy.model.ways import LabArm
 from tuneworthy.stats.effects import chance_of_reduction, combined_chance
@@ -92,7 +93,8 @@ class Table:
         better = tuned.gain is not None and tuned.gain.low > self.criterion.margin_quality
         if better and self.gap.facts.case.economics.monthly.quality_value_usd:
             return []
-        return [way for way in self.untuned_enough if not _clearly_dearer(way, tuned)]
+        upkeep = upkeep_of(self.gap.facts.case)
+        return [way for way in self.untuned_enough if not _clearly_dearer(way, tuned, upkeep)]
 
     def gains(self, tuned: Way) -> State:
         """Whether a tuned way brings what the untuned one beside it doesn't."""
@@ -234,8 +236,56 @@ class Table:
         What Weitzman showed in 1979: open the box with the best index first, and stop when one is
         good enough.
         """
-        least = self.gap.facts.framework.threshold("worth_trying") or 0.0
-        return [way for way in self.any_chance if self._best_chance(way) >= least]
+        threshold = self.gap.facts.framework.threshold
+        least = threshold("worth_trying") or 0.0
+        alone = [way for way in self.any_chance if self._best_chance(way) >= least]
+        if alone or set(self.gap.missed) != {"quality"}:
+            return alone
+        if self._chance_added_up < (threshold("simpler_enough") or 0.0):
+            return []
+        return sorted(self._adding_up, key=self._removed_an_hour, reverse=True)
+
+    def _removed_an_hour(self, way: Way) -> float:
+        errors = self._errors_of(way)
+        likely = 0.0 if errors is None else errors.likely
+        return likely / (_START_HOURS + middle_hours(way.hours))
+
+    def sort_to_try(self, ways: Sequence[Way]) -> list[Way]:
+        """Ways in the order to try them."""
+        return sorted(ways, key=self._index, reverse=True)
+
+    @cached_property
+    def _adding_up(self) -> list[Way]:
+        """Untried simpler ways that each remove some of the failures that people counted."""
+        failures = self.gap.failures
+        if failures is None or failures.n == 0 or "quality" not in self.gap.missed:
+            return []
+        able = [
+            way
+            for way in self.ways
+            if way.untried and way.kind == "option" and not self._makes_worse(way)
+        ]
+        helping = [way for way in able if failures.most_removed(way.option) > 0]
+        return [way for way in helping if self._errors_of(way) is not None]
+
+    @cached_property
+    def _chance_added_up(self) -> float:
+        """The chance that ways which mend different counted causes reach the quality together.
+
+        The ends and the likeliest of what each removes are added, up to the failures that they
+        help with between them. 0 where nobody counted.
+        """
+        needed = self.gap.needed
+        failures = self.gap.failures
+        ways = self._adding_up
+        if needed is None or failures is None or len(ways) < 2:
+            return 0.0
+        most = failures.most_removed_by([way.option for way in ways])
+        known = [errors for way in ways if (errors := self._errors_of(way)) is not None]
+        low = min(most, sum(max(0.0, each.low) for each in known))
+        likely = min(most, sum(max(0.0, each.likely) for each in known))
+        high = min(most, sum(each.high for each in known))
+        return chance_of_reduction(needed, low, likely, high)
 
     @cached_property
     def any_chance(self) -> list[Way]:
@@ -268,7 +318,10 @@ class Table:
             for target in self.gap.aims
             if target != "privacy"
         ]
-        return math.prod(parts) if parts else 0.0
+        alone = math.prod(parts) if parts else 0.0
+        if set(self.gap.missed) != {"quality"}:
+            return alone
+        return max(alone, self._chance_added_up)
 
     @cached_property
     def tunings(self) -> list[Way]:
@@ -296,10 +349,30 @@ def _lab_of(way: Way) -> str:
     return way.id.partition(":")[0]
 
 
-def _clearly_dearer(way: Way, tuned: Way) -> bool:
+def _clearly_dearer(way: Way, tuned: Way, upkeep: float) -> bool:
     bill = way.figures.get("usd_per_month")
     other = tuned.figures.get("usd_per_month")
-    return bill is not None and other is not None and bill.low > other.high
+    return bill is not None and other is not None and bill.low > other.high + upkeep
+
+
+def upkeep_of(case: Case) -> float:
+    """USD a month to watch and retrain a tuned model, at the least that is stated; 0 if nothing is.
+
+    What serving it costs is a figure of its way, and isn't in it.
+    """
+    monthly = case.economics.monthly
+    if monthly.ongoing is None:
+        total = monthly.ongoing_usd
+        return 0.0 if total is None else total.low
+    rate = case.economics.hourly_rate_usd
+    an_hour = 0.0 if rate is None else rate.low
+    watching = monthly.ongoing.monitoring_hours
+    training = monthly.ongoing.retraining_hours_per_quarter
+    other = monthly.ongoing.other_usd
+    hours = (0.0 if watching is None else watching.low) + (
+        0.0 if training is None else training.low / 3
+    )
+    return hours * an_hour + (0.0 if other is None else other.low)
 
 
 def middle_hours(hours: Range | None) -> float:

@@ -118,10 +118,11 @@ def tools_and_checks(gap: Gap, rule: OptionRule) -> Prospect:
 def decomposition(gap: Gap, rule: OptionRule) -> Prospect:
     """Several prompts in place of one."""
     if gap.misread:
-        return Prospect(
-            "passages are found and misread: take it step by step", situated(rule, "steps")
-        )
-    if gap.facts.holds("instruction_limit"):
+        what = "passages are found and misread"
+        if gap.failures is not None:
+            what = "many failures are of reading or reasoning"
+        return Prospect(f"{what}: take it step by step", situated(rule, "steps"))
+    if gap.facts.holds("instruction_limit") and not gap.has_short_prompt:
         return Prospect("the prompt is too long to be followed", situated(rule, "steps"))
     return Prospect("one prompt may do too many things at once", rule.errors)
 
@@ -183,8 +184,13 @@ def smaller_model(gap: Gap, rule: OptionRule) -> Prospect:
 @option()
 def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
     """Longer thinking helps where ability is what is missing."""
+    if gap.failures is not None and gap.failures.n:
+        if gap.leads("reasoning", "passage_misread"):
+            because = "a quarter of the failures or more are of reading or reasoning"
+            return Prospect(because, situated(rule, "ability"))
+        return Prospect("few failures are of reading or reasoning", rule.errors)
     if gap.levelled:
-        return Prospect("models of different ability are equally good here", rule.errors)
+        return Prospect("two models of different ability are equally good here", rule.errors)
     taught = gap.learnable or "extraction" in gap.facts.case.goals
     if (gap.misread or gap.ability) and not taught:
         return Prospect("it is a matter of reading and reasoning", situated(rule, "ability"))
@@ -201,7 +207,11 @@ def plain_classifier(gap: Gap, rule: OptionRule) -> Prospect:
     if labels is None or labels < least:
         return rule_out(f"a classifier takes about {count(least)} labels")
     because = f"{count(labels)} labels are there, and an encoder answers in milliseconds"
-    return Prospect(because, rule.errors, private=True)
+    many = gap.facts.framework.threshold("examples_show_a_convention")
+    errors = rule.errors
+    if many is not None and labels >= many:
+        errors = situated(rule, "many_labels")
+    return Prospect(because, errors, private=True)
 
 
 @option()
@@ -228,6 +238,8 @@ def self_hosted_untuned(gap: Gap, rule: OptionRule) -> Prospect:
 @option()
 def caching(gap: Gap, rule: OptionRule) -> Prospect:
     """What is the same in every call is read once."""
+    if not {"cost", "latency"} & set(gap.missed):
+        return rule_out("neither the bill nor time is missed")
     return _serve(gap, rule, "cached", "what is the same in every call is read from a cache")
 
 
@@ -239,18 +251,18 @@ def batching(gap: Gap, rule: OptionRule) -> Prospect:
         return rule_out("somebody waits for the answer")
     if traffic.batchable == "no":
         return rule_out("somebody waits for the answer")
-    cached = gap.facts.serving("cached_batched")
-    how = "cached_batched" if cached is not None else "batched"
-    return _serve(gap, rule, how, "nobody waits for the answer, and a batch costs less")
+    if "cost" not in gap.missed:
+        return rule_out("the bill isn't missed")
+    return _serve(gap, rule, "batched", "nobody waits for the answer, and a batch costs less")
 
 
 def _serve(gap: Gap, rule: OptionRule, how: str, because: str) -> Prospect:
     """The model in use, called another way: its bill is computed where prices are known."""
-    if "cost" not in gap.missed:
-        return rule_out("the bill isn't missed")
     bill = gap.facts.serving(how)
     if bill is not None:
-        return Prospect(f"{because}: {usd(bill.low)} a month", bill=bill, moves={})
+        moves = dict(rule.moves)
+        moves.pop("cost", None)
+        return Prospect(f"{because}: {usd(bill.low)} a month", bill=bill, moves=moves)
     if gap.facts.serving("as_is") is not None:
         return rule_out("its price has no such discount, or no part of a call is the same")
     return Prospect(because, moves=rule.moves)
@@ -262,7 +274,7 @@ def private_endpoint(gap: Gap, _rule: OptionRule) -> Prospect:
     if "privacy" in gap.missed:
         because = "ask who decides about the data: a region or no retention may be enough"
         return Prospect(because, private=True)
-    return rule_out("no data leave that have to stay")
+    return rule_out("no data that has to stay leaves")
 
 
 @option(sends_data=False)

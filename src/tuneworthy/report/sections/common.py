@@ -284,7 +284,7 @@ def possible_text(dossier: Dossier) -> str:
     return listing(still, "or")
 
 
-NOTHING_TURNS = "No single change that was tried turns it."
+NOTHING_TURNS = "No single answer, figure or way turns it."
 
 
 def turn_text(turn: Turn) -> str:

@@ -148,6 +148,8 @@ def first_rows(dossier: Dossier) -> list[WayResult]:
     trying += [way for way in advised_ways(dossier) if way.kind != "tuning"]
     fresh = dict.fromkeys(way.id for way in trying)
     tuning = next((way for way in ways if way.kind == "tuning" and way.state == "untried"), None)
+    if any(way.kind == "tuned" and _is_enough(way) for way in ways):
+        tuning = None  # one is there that meets every target
     by_id = {way.id: way for way in ways}
     left = MOST_ROWS - len(shown) - (tuning is not None and tuning.id not in advised)
     taken = {way.id for way in shown}
@@ -155,6 +157,10 @@ def first_rows(dossier: Dossier) -> list[WayResult]:
     if tuning is not None and tuning not in shown and len(shown) < MOST_ROWS:
         shown.append(tuning)
     return shown
+
+
+def _is_enough(way: WayResult) -> bool:
+    return bool(way.admissible) and set(way.admissible.values()) == {"met"}
 
 
 def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
@@ -240,7 +246,7 @@ def _meets(way: WayResult) -> str:
     """What a way meets and misses, in words."""
     if not way.admissible:
         return ""
-    if set(way.admissible.values()) == {"met"}:
+    if _is_enough(way):
         return "meets every target"
     words = []
     for state in ("missed", "unknown"):
@@ -309,7 +315,7 @@ def document(
     command = f"tuneworthy show {argument(case_path) if case_path else 'CASE'} options"
     split = any(way.id == "decomposition" for way in trying)
     known = several(len(known_ways(dossier.ways)), "way")
-    says = f"{known} known, {few(len(trying))} to try."
+    says = f"{known} known, {few(len(trying)) if trying else 'none'} to try."
     return about(
         dossier,
         section(dossier),

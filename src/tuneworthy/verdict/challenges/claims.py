@@ -27,6 +27,24 @@ def success_with_ceiling_reached(facts: CaseFacts) -> Found:
     )
 
 
+@contradiction
+def two_figures_for_what_runs(facts: CaseFacts) -> Found:
+    """Two shares of the same model that chance can't explain, with a target between them."""
+    other = facts.other_figure
+    today = facts.case.today.quality
+    limit = facts.limits.get("quality")
+    if other is None or today is None or limit is None:
+        return None
+    between = min(today, other.value) < limit <= max(today, other.value)
+    return between and (
+        ("today.quality", "models"),
+        f"What runs today is stated as {quality(today)} right, and the same model in the list as "
+        f"{quality(other.value)}; {quality(limit)} is wanted.",
+        "Say what production does in today.quality, and leave a test of another prompt out of the "
+        "list",
+    )
+
+
 @doubt
 def checks_not_shown_by_attempts(facts: CaseFacts) -> Found:
     """Checks that are stated yes although the recorded attempts alone don't show them."""

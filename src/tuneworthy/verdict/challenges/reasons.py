@@ -37,7 +37,7 @@ def cost_reason_with_small_bill(facts: CaseFacts) -> Found:
     fires = facts.holds("cost_optimization") and facts.small_bill
     return fires and (
         ("factors.cost_optimization", facts.bill_path),
-        f"Cost is given as a reason; the whole bill until tuning has to have paid is {usd(whole)}, "
+        f"Cost is given as a reason; the whole bill until tuning has to pay back is {usd(whole)}, "
         f"and tuning takes {usd(upfront)} or more up front.",
         "Look up the invoice; if it is right, leave cost out, or say what volume is to come",
     )
