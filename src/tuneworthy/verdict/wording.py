@@ -63,7 +63,7 @@ def say_pilot(table: Table, data_there: str) -> str:
     if "quality" not in table.gap.missed or wanted is None or best is None:
         names = table.criterion.name_targets(table.gap.missed)
         verb = "is" if len(table.gap.missed) == 1 else "are"
-        return f"{names} {verb} missed, and nothing simpler is left that may do; {data_there}"
+        return f"{names} {verb} missed, and no simpler way has a fair chance; {data_there}"
     scored = [way for way in table.gap.tried if not way.tuned]
     who = "what runs today reaches"
     if len(scored) > 1:

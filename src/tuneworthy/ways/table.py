@@ -250,10 +250,6 @@ class Table:
         likely = 0.0 if errors is None else errors.likely
         return likely / (_START_HOURS + middle_hours(way.hours))
 
-    def sort_to_try(self, ways: Sequence[Way]) -> list[Way]:
-        """Ways in the order to try them."""
-        return sorted(ways, key=self._index, reverse=True)
-
     @cached_property
     def _adding_up(self) -> list[Way]:
         """Untried simpler ways that each remove some of the failures that people counted."""
