@@ -14,7 +14,7 @@ CASES = st.integers(1, 5000)
 SECONDS = st.floats(0.01, 1000)
 FACTOR = st.floats(0.01, 100)
 
-Criterion = ways_criterion.Criterion
+TargetCriterion = ways_criterion.TargetCriterion
 Way = ways_way.Way
 STEPS = {"missed": 0, "unknown": 1, "met": 2}
 
@@ -24,14 +24,14 @@ def a_way(share: float, cases: int | None, seconds: float = 1.0, private: str = 
     quality = ways_way.share_of_cases(share, cases, "measured")
     latency = ways_way.Known(seconds, seconds, seconds, "measured")
     figures = {"quality": quality, "latency_p95_s": latency}
-    return Way("x", "x", "model", "other_model", "stated", figures=figures, private=private)  # type: ignore[arg-type]
+    return Way("x", "x", "model", "other_model", "stated", figures=figures, private=private)  # type: ignore[arg-type]  # two states
 
 
 @given(SHARE, CASES, SHARE, SHARE)
 def test_a_looser_target_is_met_no_worse(share: float, cases: int, one: float, two: float) -> None:
     loose, tight = sorted((one, two))
     states = [
-        Criterion({"quality": limit}, "no").judge(a_way(share, cases))["quality"]
+        TargetCriterion({"quality": limit}, "no").judge(a_way(share, cases))["quality"]
         for limit in (loose, tight)
     ]
     assert STEPS[states[0]] >= STEPS[states[1]]
@@ -42,7 +42,7 @@ def test_more_cases_of_the_same_share_never_turn_met_into_missed(
     share: float, cases: int, limit: float
 ) -> None:
     few, many = (
-        Criterion({"quality": limit}, "no").judge(a_way(share, n))["quality"]
+        TargetCriterion({"quality": limit}, "no").judge(a_way(share, n))["quality"]
         for n in (cases, 50 * cases)
     )
     assert {few, many} != {"met", "missed"}
@@ -50,14 +50,16 @@ def test_more_cases_of_the_same_share_never_turn_met_into_missed(
 
 @given(SHARE, SHARE)
 def test_a_share_without_its_cases_is_never_met(share: float, limit: float) -> None:
-    assert Criterion({"quality": limit}, "no").judge(a_way(share, None))["quality"] == "unknown"
+    assert (
+        TargetCriterion({"quality": limit}, "no").judge(a_way(share, None))["quality"] == "unknown"
+    )
 
 
 @given(SHARE, CASES, SHARE, SECONDS, SECONDS)
 def test_a_way_is_admitted_only_with_every_target_met(
     share: float, cases: int, limit: float, seconds: float, most: float
 ) -> None:
-    criterion = Criterion({"quality": limit, "latency": most}, "yes")
+    criterion = TargetCriterion({"quality": limit, "latency": most}, "yes")
     way = a_way(share, cases, seconds)
     states = criterion.judge(way)
     met = set(states.values()) == {"met"}
@@ -67,7 +69,7 @@ def test_a_way_is_admitted_only_with_every_target_met(
 
 @given(SHARE, CASES, SHARE)
 def test_what_nearly_meets_a_target_is_at_it(share: float, cases: int, limit: float) -> None:
-    criterion = Criterion({"quality": limit}, "no")
+    criterion = TargetCriterion({"quality": limit}, "no")
     way = a_way(share, cases)
     if criterion.admits(way) == "met":
         assert criterion.nearly_admits(way)

@@ -502,9 +502,9 @@ def test_the_targets_of_the_case_stand_in_what_is_done_when() -> None:
 DECISIONS = ("pilot", "adopt", "deployment", "decide")
 
 
-def ask_of(slug: str) -> model_dossier.Ask:
+def ask_of(slug: str) -> model_dossier.AskNow:
     found = gallery(slug).ask
-    assert isinstance(found, model_dossier.Ask)
+    assert isinstance(found, model_dossier.AskNow)
     return found
 
 

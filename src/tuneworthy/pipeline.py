@@ -70,7 +70,7 @@ from tuneworthy.verdict.headline import word_verdict
 from tuneworthy.verdict.judge import judge
 from tuneworthy.verdict.situation import build_situation
 from tuneworthy.ways.results import list_results
-from tuneworthy.ways.table import Table, build_table
+from tuneworthy.ways.table import WayTable, build_table
 
 
 def load_case(source: str | Path | Mapping[str, Any]) -> Case:
@@ -259,7 +259,7 @@ def _look_at(
 
 def table_of(
     case: Case, framework: Framework, *, as_of: date, lab: LabName, arms: Sequence[LabArm]
-) -> Table:
+) -> WayTable:
     """The table of ways of a case, with the arms of a lab in the place of those it kept before."""
     measured, series = gathered(case)
     others = [each for each in series if each.id != table_name(lab)]

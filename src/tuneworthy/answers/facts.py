@@ -234,9 +234,9 @@ class CaseFacts:
             return None
         if today.quality is None or not today.cases:
             return None
-        one = share_interval(today.quality, today.cases)
+        now = share_interval(today.quality, today.cases)
         other = share_interval(used.quality, used.cases)
-        apart = one.low > other.high or other.low > one.high
+        apart = now.low > other.high or other.low > now.high
         return other if apart else None
 
     @cached_property

@@ -64,21 +64,21 @@ def _from_log(
     """Failures of the logs; None where none was scored as wrong."""
     from tuneworthy.intake.measure import log_failures
 
-    found = log_failures(case, n=n, seed=seed, mapping=mapping, progress=progress)
-    if found is None or not found.drawn:
+    failures = log_failures(case, n=n, seed=seed, mapping=mapping, progress=progress)
+    if failures is None or not failures.drawn:
         return None
-    quality = found.quality
+    quality = failures.quality
     return FailureDraw(
-        way=found.arm[:200] or "what runs today",
+        way=failures.arm[:200] or "what runs today",
         source="log",
         seed=seed,
         drawn_on=today(),
-        failures=found.failures,
+        failures=failures.failures,
         quality=_NO_QUALITY if quality is None else quality.value,
         quality_low=_NO_QUALITY if quality is None else quality.low,
         quality_high=_NO_QUALITY if quality is None else quality.high,
         cases=0 if quality is None else quality.n,
-        drawn=found.drawn,
+        drawn=failures.drawn,
     )
 
 

@@ -16,7 +16,7 @@ from tuneworthy.model.lab import Contrast, VerifyPlan
 from tuneworthy.model.ways import AnyFigure, Figure, HeldTarget
 from tuneworthy.report.named import named
 from tuneworthy.stats.intervals import cases_to_tell
-from tuneworthy.ways.table import Table
+from tuneworthy.ways.table import WayTable
 from tuneworthy.ways.way import FIGURE_OF, Known, Way, dossier_figure
 from tuneworthy.words import count
 
@@ -56,7 +56,7 @@ def gain_figure(contrast: Contrast, plan: VerifyPlan, source: str) -> AnyFigure:
 
 
 def hold_arm(
-    table: Table, name: str, margin: float, simpler: tuple[str, Known] | None = None
+    table: WayTable, name: str, margin: float, simpler: tuple[str, Known] | None = None
 ) -> HeldArm:
     """Hold a tuned way of a table against every target.
 
@@ -72,7 +72,7 @@ def hold_arm(
     if simpler is not None:
         other = table.find(simpler[0])
         brings = gaining.gains(replace(way, gain=simpler[1]), other)
-        as_good = {"yes": "no", "no": "yes"}.get(brings, "unknown")  # type: ignore[assignment]
+        as_good = {"yes": "no", "no": "yes"}.get(brings, "unknown")  # type: ignore[assignment]  # states all
     return HeldArm(
         targets=hold_targets(table, way),
         admits=criterion.admits(way),
@@ -82,7 +82,7 @@ def hold_arm(
     )
 
 
-def hold_targets(table: Table, way: Way) -> dict[TargetId, HeldTarget]:
+def hold_targets(table: WayTable, way: Way) -> dict[TargetId, HeldTarget]:
     """Every target that counts for a way, with what is known of it."""
     held = {}
     for target, state in table.criterion.judge(way).items():

@@ -147,8 +147,8 @@ def _kept(
 ) -> tuple[LabArm, ...]:
     """Every arm as it is kept, with what was found of the tuned one."""
     arms = measured_arms("verify", lab.plan, lab.scores, reported, lab.as_of)
-    found = {"gain": gain, "beside": plan.untuned, "general_skills": skills}
-    return with_found(arms, plan.tuned, **found)
+    changes = {"gain": gain, "beside": plan.untuned, "general_skills": skills}
+    return with_found(arms, plan.tuned, **changes)
 
 
 def evidence_of(result: VerifyResult, arms: Sequence[LabArm], as_of: date) -> Measured | None:

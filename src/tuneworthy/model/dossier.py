@@ -330,7 +330,7 @@ class AskPart(Record):
     usd: Range
 
 
-class Ask(Record):
+class AskNow(Record):
     """Everything that is spent up to the next decision, its conditions included."""
 
     low: float  #: USD at least.
@@ -706,7 +706,7 @@ class Dossier(LazyRecord):
     approaches: tuple[ApproachResult, ...] | Unknown
     ways: tuple[WayResult, ...]  #: Everything that could run, those that are enough first.
     recommendation: Recommendation | Unknown
-    ask: Ask | Unknown  #: What is asked for now.
+    ask: AskNow | Unknown  #: What is asked for now.
     investment: InvestmentResult | Unknown
     precedents: PrecedentsResult | Unknown
     plan: Plan | Unknown

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tuneworthy.model.base import Range, Unknown
-from tuneworthy.model.dossier import Ask, AskPart, Phase, Plan
+from tuneworthy.model.dossier import AskNow, AskPart, Phase, Plan
 
 _DECISIONS = ("pilot", "decide", "deployment", "adopt")  #: Phases that end in a decision.
 
 
-def ask_now(plan: Plan | Unknown) -> Ask | Unknown:
+def ask_now(plan: Plan | Unknown) -> AskNow | Unknown:
     """The work and money up to and with the first phase of a plan that ends in a decision.
 
     One number for every surface: the page, the memo, the list and a budget read this.
@@ -18,7 +18,7 @@ def ask_now(plan: Plan | Unknown) -> Ask | Unknown:
     decision = find_decision(plan)
     phases = plan.phases[: plan.phases.index(decision) + 1]
     usd = Range.total(phase.usd for phase in phases)
-    return Ask(
+    return AskNow(
         low=usd.low,
         high=usd.high,
         hours=Range.total(phase.hours for phase in phases),

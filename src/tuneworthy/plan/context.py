@@ -33,8 +33,8 @@ from tuneworthy.model.framework import (
 )
 from tuneworthy.money.terms import LACKING, LACKING_FIRST, CostModel, CostPart, collecting_hours
 from tuneworthy.stats.intervals import cases_to_tell
-from tuneworthy.verdict.conditions import Condition
-from tuneworthy.ways.criterion import Criterion
+from tuneworthy.verdict.conditions import LiveCondition
+from tuneworthy.ways.criterion import TargetCriterion
 from tuneworthy.words import count, listing, number, plain, quality, usd
 
 # Working days: when each phase starts and ends.
@@ -158,9 +158,9 @@ class PlanContext:
     rule: PlanRule
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
     approach: ApproachResult | None  #: The kind of tuning that is judged, with its data.
-    criterion: Criterion  #: What a way has to meet.
+    criterion: TargetCriterion  #: What a way has to meet.
     targets: Mapping[TargetId, TargetResult]  #: Each target against today.
-    conditions: Sequence[Condition]  #: What has to be so before a tuned model goes live.
+    conditions: Sequence[LiveCondition]  #: What has to be so before a tuned model goes live.
     because: str  #: The finding that decides.
     moving: Sequence[str]  #: Reasons against that still have to come to rest.
     lacking: DataNeed | None  #: The data that is too little, and how much is usual.

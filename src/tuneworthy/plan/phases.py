@@ -16,7 +16,7 @@ from tuneworthy.model.framework import Framework, either
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import Needs, PhaseCost, PlanContext, cost_of, said
 from tuneworthy.stats.intervals import cases_to_tell
-from tuneworthy.verdict.conditions import Condition, unsafe
+from tuneworthy.verdict.conditions import LiveCondition, unsafe
 from tuneworthy.words import count, day, listing, number, plain, quality, sentence, several, share
 
 _RETRIEVAL = "better_retrieval"
@@ -38,7 +38,9 @@ def plan_adopting(plan: PlanContext, step: Step) -> None:
     plan.say("watch", adopted, what=title)
 
 
-def plan_roll_out(plan: PlanContext, conditions: Sequence[Condition], money: MoneyFindings) -> None:
+def plan_roll_out(
+    plan: PlanContext, conditions: Sequence[LiveCondition], money: MoneyFindings
+) -> None:
     """What a proven tuned model still hangs on, its roll-out, and keeping it fresh."""
     unmet = find_unmet(conditions)
     _settle_conditions(plan, unmet, ())
@@ -50,7 +52,7 @@ def plan_roll_out(plan: PlanContext, conditions: Sequence[Condition], money: Mon
 def plan_pilot(
     plan: PlanContext,
     steps: Sequence[Step],
-    conditions: Sequence[Condition],
+    conditions: Sequence[LiveCondition],
     money: MoneyFindings,
 ) -> None:
     """Conditions, an evaluation set, what is tried beside it, the pilot, and building it.
@@ -102,7 +104,7 @@ def plan_steps(
     plan.say("decide", tuple(phase.id for phase in plan.phases))
 
 
-def find_unmet(conditions: Sequence[Condition]) -> dict[str, Condition]:
+def find_unmet(conditions: Sequence[LiveCondition]) -> dict[str, LiveCondition]:
     """Conditions that aren't known to hold, by their ids."""
     return {each.id: each for each in conditions if each.state != "yes"}
 
@@ -292,7 +294,7 @@ def _ask_questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) 
 # Conditions of a tuning.
 
 
-def _settle_conditions(plan: PlanContext, unmet: Mapping[str, Condition], needs: Needs) -> None:
+def _settle_conditions(plan: PlanContext, unmet: Mapping[str, LiveCondition], needs: Needs) -> None:
     """The service and safety, as far as they are open."""
     if "feasibility" in unmet:
         _tuning_service(plan, needs)
@@ -301,7 +303,7 @@ def _settle_conditions(plan: PlanContext, unmet: Mapping[str, Condition], needs:
 
 
 def _settle_money(
-    plan: PlanContext, condition: Condition, money: MoneyFindings, needs: Needs = ()
+    plan: PlanContext, condition: LiveCondition, money: MoneyFindings, needs: Needs = ()
 ) -> Needs:
     """The amounts, before the bulk of the money is spent."""
     once, *_ = condition.once.partition(" (")  # its reason is the first step already

@@ -32,9 +32,9 @@ from tuneworthy.plan.phases import (
     plan_roll_out,
     plan_steps,
 )
-from tuneworthy.verdict.conditions import Condition
+from tuneworthy.verdict.conditions import LiveCondition
 from tuneworthy.verdict.judge import Judgement
-from tuneworthy.ways.criterion import Criterion
+from tuneworthy.ways.criterion import TargetCriterion
 from tuneworthy.words import (
     count,
     day,
@@ -57,10 +57,10 @@ class JudgedCase:
     framework: Framework  #: The one that it was judged by.
     assessment: Assessment  #: The answers.
     judgement: Judgement  #: The answer, its rule and its steps, which the plan follows.
-    criterion: Criterion  #: What a way has to meet.
+    criterion: TargetCriterion  #: What a way has to meet.
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
     lacking: DataNeed | None  #: The data that is too little, and how much is usual.
-    conditions: Sequence[Condition]  #: What has to be so before a tuned model goes live.
+    conditions: Sequence[LiveCondition]  #: What has to be so before a tuned model goes live.
     open_questions: Sequence[QuestionResult]  #: Open answers that can matter, the best first.
     money: MoneyFindings  #: When it pays.
     start: date  #: The day to begin.

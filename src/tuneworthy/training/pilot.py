@@ -771,8 +771,8 @@ class _Going:
         untuned = next(arm for arm in self.reported if arm.id == verify.plan.untuned)
         gain = gain_figure(verify.contrast, verify.plan, _SOURCE)
         arms = self._kept(tuned, gain, untuned, verify.general_skills)
-        found = {"card": result.card.answer, "card_says": result.card.because}
-        return with_found(arms, tuned.id, **found)
+        changes = {"card": result.card.answer, "card_says": result.card.because}
+        return with_found(arms, tuned.id, **changes)
 
     def _kept(self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State) -> tuple[LabArm, ...]:
         """Every arm; of the tuned one that is judged also its gain, its skills and its safety."""

@@ -23,7 +23,7 @@ from tuneworthy.words import day, share
 
 
 def proven(it: Situation) -> Ruling | None:
-    """A tuned model was tried on untouched cases."""
+    """A tuned model was tried on held-out cases."""
     enough = it.table.tuned_enough
     if enough:
         best = enough[0]
@@ -119,9 +119,9 @@ def moving(it: Situation) -> Ruling | None:
     first = ["better_retrieval"]  # what changes is there
     if it.facts.behaviour_changes and "classification" not in it.facts.case.goals:
         first.append("tools_and_checks")  # a rule in code is changed in an hour
-    found = [way for way in meanwhile if way.option in first]
-    steps = try_ways([*found, *meanwhile])
-    if not it.targeted and not found:
+    ahead = [way for way in meanwhile if way.option in first]
+    steps = try_ways([*ahead, *meanwhile])
+    if not it.targeted and not ahead:
         steps = (StepToDo("target", "state what has to be reached"), *steps)
     clear = StepToDo("clear_reasons_against", it.moves)
     return Ruling("not_yet", it.moves, keep_data_inside(it, steps or (clear,)))
@@ -280,7 +280,7 @@ def _first_that_holds(it: Situation, rules: Mapping[Any, Rule]) -> Ruling:
             return ruling._replace(rule=name)
     if not it.targeted:
         return by_count(it)
-    return nothing_left(it)._replace(rule="nothing_left")  # type: ignore[union-attr]
+    return nothing_left(it)._replace(rule="nothing_left")  # type: ignore[union-attr]  # it always holds
 
 
 _BY_COUNT: Mapping[Outcome | str, tuple[TuningAnswer, str]] = {

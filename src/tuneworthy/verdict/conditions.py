@@ -12,7 +12,7 @@ from tuneworthy.words import day, plain
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class LiveCondition:
     """Something that a *yes* or a pilot hangs on."""
 
     id: GateId
@@ -32,7 +32,7 @@ class Condition:
         return self.state == "no" and not self.may_be_accepted
 
 
-def find_conditions(case: Case, money: GateResult, as_of: date) -> tuple[Condition, ...]:
+def find_conditions(case: Case, money: GateResult, as_of: date) -> tuple[LiveCondition, ...]:
     """Service, safety and money of a case, in this order.
 
     A stated no ends a pilot, but for money that comes back late: that can be accepted. What isn't
@@ -41,20 +41,22 @@ def find_conditions(case: Case, money: GateResult, as_of: date) -> tuple[Conditi
     return (_service(case, as_of), _safety(case), _money(case, money))
 
 
-def _service(case: Case, as_of: date) -> Condition:
+def _service(case: Case, as_of: date) -> LiveCondition:
     tuning = case.tuning
     once = "a service or a machine to tune on is named"
     if tuning.available == "no":
         why = f"the {plain(tuning.service)} service doesn't take new work"
-        return Condition("feasibility", "no", why, once)
+        return LiveCondition("feasibility", "no", why, once)
     if tuning.until is not None and tuning.until <= as_of:
-        return Condition("feasibility", "no", f"the service ended on {day(tuning.until)}", once)
+        return LiveCondition("feasibility", "no", f"the service ended on {day(tuning.until)}", once)
     if tuning.available == "yes" or tuning.service == "self_hosted":
-        return Condition("feasibility", "yes", "there is a service or a machine to tune on", once)
-    return Condition("feasibility", "unknown", "nobody said where it would be tuned", once)
+        return LiveCondition(
+            "feasibility", "yes", "there is a service or a machine to tune on", once
+        )
+    return LiveCondition("feasibility", "unknown", "nobody said where it would be tuned", once)
 
 
-def _safety(case: Case) -> Condition:
+def _safety(case: Case) -> LiveCondition:
     lacking: list[str] = []
     states = [case.safety.data_reviewed, case.safety.process_named]
     once = "the data is reviewed and a process for safety is named"
@@ -63,14 +65,14 @@ def _safety(case: Case) -> Condition:
     if case.safety.process_named == "no":
         lacking.append("no process for safety is named")
     if lacking:
-        return Condition("safety", "no", " and ".join(lacking), once)
+        return LiveCondition("safety", "no", " and ".join(lacking), once)
     if "unknown" in states:
-        why = "nobody said whether the data was reviewed and a process for safety is named"
-        return Condition("safety", "unknown", why, once)
-    return Condition("safety", "yes", "the data is reviewed and a process is named", once)
+        why = "it isn't said whether the data was reviewed and a process for safety is named"
+        return LiveCondition("safety", "unknown", why, once)
+    return LiveCondition("safety", "yes", "the data is reviewed and a process is named", once)
 
 
-def _money(case: Case, gate: GateResult) -> Condition:
+def _money(case: Case, gate: GateResult) -> LiveCondition:
     """Whether it pays back in time; that it can't at all is a rule of its own."""
     once = f"somebody states what it is worth{case.a_month}"
     monthly = case.economics.monthly
@@ -78,7 +80,7 @@ def _money(case: Case, gate: GateResult) -> Condition:
         once = "it is settled whether it pays"
     if gate.state == "no":
         once = "somebody accepts a return below what is asked for"
-    return Condition("investment", gate.state, gate.why, once, may_be_accepted=True)
+    return LiveCondition("investment", gate.state, gate.why, once, may_be_accepted=True)
 
 
 def unsafe(case: Case) -> tuple[State, Strings]:

@@ -12,7 +12,7 @@ from tuneworthy.framework.load import case_fields
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import in_use
 from tuneworthy.model.dossier import (
-    Ask,
+    AskNow,
     BandRange,
     Basis,
     CaveatResult,
@@ -43,7 +43,7 @@ ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]  #: The answer to "sho
 
 
 def word_verdict(
-    it: Situation, decision: Decision, judgement: Judgement, ask: Ask | Unknown
+    it: Situation, decision: Decision, judgement: Judgement, ask: AskNow | Unknown
 ) -> VerdictResult:
     """The verdict in words; what it rests on and what turns it is worked out when first read."""
     facts = it.facts
@@ -151,7 +151,7 @@ BY_AN_ASSISTANT = "by_an_assistant"  #: The caveat that names what nobody confir
 
 
 def _above_prize(
-    it: Situation, judgement: Judgement, ask: Ask | Unknown
+    it: Situation, judgement: Judgement, ask: AskNow | Unknown
 ) -> Iterator[tuple[str, str]]:
     """Where what is asked for now is more, at its least, than all that it can bring."""
     most = it.prize.most

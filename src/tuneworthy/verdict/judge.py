@@ -29,7 +29,7 @@ from tuneworthy.model.framework import TargetId
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.verdict.answer import answer
 from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
-from tuneworthy.verdict.turning import JudgedAgain, Outcome, find_turns
+from tuneworthy.verdict.turning import AnswerAndStep, JudgedAgain, find_turns
 from tuneworthy.ways.results import command_for, work_usd
 from tuneworthy.words import count, listing, number, sentence, usd
 
@@ -198,7 +198,7 @@ MOST_WAYS = 16  #: Ways to answer everything that is open, up to which all of th
 
 def _look_ahead(it: Situation, ruling: Ruling) -> tuple[Basis, Reach, tuple[Turn, ...]]:
     """By judging again, with one answer changed, or with every open one answered."""
-    now = Outcome(ruling.answer, ruling.steps[0].option)
+    now = AnswerAndStep(ruling.answer, ruling.steps[0].option)
     states = it.facts.states
     judge_again = JudgedAgain(it)
     alone = {

@@ -9,7 +9,7 @@ from tuneworthy.answers.facts import CaseFacts, ends
 from tuneworthy.model.base import Number, Unknown
 from tuneworthy.model.dossier import DataNeed, InvestmentResult
 from tuneworthy.money.investment import MoneyFindings
-from tuneworthy.ways.table import Table
+from tuneworthy.ways.table import WayTable
 from tuneworthy.words import count, counted, plain, usd
 
 _EXAMPLES = 1000  # what a supervised task usually takes, whatever the approach is called
@@ -29,7 +29,7 @@ class Prize(NamedTuple):
     need: DataNeed | None  #: How much of which data is usual; None where nothing is left to tune.
 
 
-def weigh_prize(facts: CaseFacts, table: Table, money: MoneyFindings) -> Prize:
+def weigh_prize(facts: CaseFacts, table: WayTable, money: MoneyFindings) -> Prize:
     """The most that tuning leaves over the life of the use case, and its data."""
     months = _months(facts)
     left = _left_at_best(facts, table, money, months)
@@ -63,7 +63,7 @@ def _months(facts: CaseFacts) -> float:
     return 1.0 if case.one_off else float(case.economics.assumptions.horizon_months)
 
 
-def _months_live(facts: CaseFacts, table: Table, months: float) -> float:
+def _months_live(facts: CaseFacts, table: WayTable, months: float) -> float:
     """Those of them in which a tuned model is live, without the least of weeks to build it."""
     weeks = table.tunings[0].weeks if table.tunings else None
     if facts.case.one_off or weeks is None:
@@ -86,7 +86,7 @@ def _most_at_all(facts: CaseFacts, money: MoneyFindings, months: float) -> tuple
 
 
 def _left_at_best(
-    facts: CaseFacts, table: Table, money: MoneyFindings, months: float
+    facts: CaseFacts, table: WayTable, money: MoneyFindings, months: float
 ) -> float | None:
     """USD left at the best."""
     case = facts.case
@@ -129,7 +129,7 @@ def _least(number: Number | None) -> float | None:
     return low if math.isfinite(low) else None
 
 
-def usual_data(facts: CaseFacts, table: Table) -> DataNeed | None:
+def usual_data(facts: CaseFacts, table: WayTable) -> DataNeed | None:
     """How much of which data is usual for what is left to tune; None where nothing is.
 
     The least of every goal's approach and of the best kind of tuning.
@@ -151,7 +151,7 @@ def usual_data(facts: CaseFacts, table: Table) -> DataNeed | None:
     return DataNeed(low=need, high="open", unit=unit)
 
 
-def weigh_data(facts: CaseFacts, table: Table) -> tuple[str, str]:
+def weigh_data(facts: CaseFacts, table: WayTable) -> tuple[str, str]:
     """What lacks of the data, empty where enough is there; and what is there, in words."""
     if not table.tunings:
         return "", ""

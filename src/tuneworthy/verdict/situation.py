@@ -14,9 +14,9 @@ from tuneworthy.model.dossier import TuningAnswer, Verdict
 from tuneworthy.model.framework import JudgementRule, TargetId
 from tuneworthy.model.ways import LabArm
 from tuneworthy.money.investment import MoneyFindings
-from tuneworthy.verdict.conditions import Condition, find_conditions
+from tuneworthy.verdict.conditions import LiveCondition, find_conditions
 from tuneworthy.verdict.prize import Prize, weigh_prize
-from tuneworthy.ways.table import Table, build_table
+from tuneworthy.ways.table import WayTable, build_table
 from tuneworthy.ways.way import Way
 
 
@@ -44,9 +44,9 @@ class Situation:
     """A case with its table of ways and everything else that the rules read."""
 
     facts: CaseFacts
-    table: Table
+    table: WayTable
     outcome: Verdict  #: The framework's count.
-    conditions: tuple[Condition, ...]  #: Service, safety and money: yes, no or unknown.
+    conditions: tuple[LiveCondition, ...]  #: Service, safety and money: yes, no or unknown.
     prize: Prize  #: All that tuning can bring over the life of the use case.
     find_contradicted: Callable[[CaseFacts], Strings]
     """Paths of the statements that stand in an open contradiction."""
@@ -99,7 +99,7 @@ class Situation:
         return tuple(each.once for each in self.conditions if each.is_open)
 
     @property
-    def forbidding(self) -> Condition | None:
+    def forbidding(self) -> LiveCondition | None:
         """The first of them that ends a pilot."""
         return next((each for each in self.conditions if each.forbids), None)
 

@@ -37,9 +37,9 @@ def sends_data(step: StepToDo) -> bool:
     """Whether a step sends requests to whoever answers today, or to somebody else."""
     if step.way is not None and step.way.private == "yes":
         return False
-    found = find_option(step.option)
-    if found is not None:
-        return found.sends_data
+    option = find_option(step.option)
+    if option is not None:
+        return option.sends_data
     return step.option not in ("measure", "label", "settle", "target", "collect_data", *_KEPT)
 
 

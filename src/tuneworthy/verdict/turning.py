@@ -21,7 +21,7 @@ _SURE = 10**6  # cases of a share that is supposed
 MOST_TURNS = 12
 
 
-class Outcome(NamedTuple):
+class AnswerAndStep(NamedTuple):
     """What a case comes to."""
 
     answer: TuningAnswer
@@ -33,25 +33,25 @@ class JudgedAgain:
 
     def __init__(self, it: Situation) -> None:
         self._it = it
-        self._known: dict[frozenset[tuple[str, State]], Outcome] = {}
+        self._known: dict[frozenset[tuple[str, State]], AnswerAndStep] = {}
 
-    def __call__(self, changes: States) -> Outcome:
+    def __call__(self, changes: States) -> AnswerAndStep:
         """The outcome with these answers changed."""
         key = frozenset(changes.items())
         if key not in self._known:
             ruling = answer(self._it.rebuild(self._it.facts.answered(changes)))
-            self._known[key] = Outcome(ruling.answer, ruling.steps[0].option)
+            self._known[key] = AnswerAndStep(ruling.answer, ruling.steps[0].option)
         return self._known[key]
 
 
 def find_turns(it: Situation, ruling: Ruling, judge_again: JudgedAgain) -> tuple[Turn, ...]:
     """Single changes after which the answer is another one, those nearest to the finding first."""
-    found = [
+    turns = [
         turn
         for turn in (*_of_ways(it), *_of_figures(it), *_of_answers(it, judge_again))
         if turn.answer != ruling.answer
     ]
-    return tuple(found[:MOST_TURNS])
+    return tuple(turns[:MOST_TURNS])
 
 
 def _turn(path: str, what: str, to: str, changed: Situation) -> Turn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuneworthy.ways.chances import chance_word
-from tuneworthy.ways.table import Table
+from tuneworthy.ways.table import WayTable
 from tuneworthy.ways.way import Known, Way
 from tuneworthy.words import count, few, number, quality, quality_interval, usd
 
@@ -32,7 +32,7 @@ def say_figures(way: Way) -> str:
     return ", ".join(parts)
 
 
-def say_met(table: Table, way: Way) -> str:
+def say_met(table: WayTable, way: Way) -> str:
     """That a way is enough, with its figures."""
     who = "what runs today" if way.kind == "now" else way.title
     figures = say_figures(way)
@@ -43,7 +43,7 @@ def say_met(table: Table, way: Way) -> str:
     return f"{who} is at its target as far as can be told: {figures}, and {wanted} is wanted"
 
 
-def say_simpler(table: Table, *, fair: bool) -> str:
+def say_simpler(table: WayTable, *, fair: bool) -> str:
     """Which simpler ways are untried, and how likely they are enough."""
     titles = [way.title for way in table.to_try]
     named = ", then ".join(list(dict.fromkeys(titles))[:_MOST_NAMED])
@@ -56,7 +56,7 @@ def say_simpler(table: Table, *, fair: bool) -> str:
     return f"{what} {word} enough: {named}"
 
 
-def say_pilot(table: Table, data_there: str) -> str:
+def say_pilot(table: WayTable, data_there: str) -> str:
     """What untuned ways come to, and what there is to learn from."""
     wanted = table.criterion.limits.get("quality")
     best = table.gap.quality

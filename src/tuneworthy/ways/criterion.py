@@ -21,7 +21,7 @@ Admissible = Mapping[TargetId, TargetState]
 
 
 @dataclass(frozen=True, slots=True)
-class Criterion:
+class TargetCriterion:
     """What a way has to meet, written down before anything is run.
 
     ``limits`` are the stated targets; ``private`` is whether data have to stay inside. Where no
@@ -41,7 +41,7 @@ class Criterion:
         limits: Mapping[TargetId, float],
         private: State,
         today: Mapping[TargetId, Known],
-    ) -> Criterion:
+    ) -> TargetCriterion:
         """With the margin that the framework file has."""
         margin = framework.threshold("margin_quality")
         if margin is None:

@@ -13,7 +13,7 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.framework import CauseId, TargetId
 from tuneworthy.stats.effects import reduction_from
 from tuneworthy.stats.intervals import cases_to_tell
-from tuneworthy.ways.criterion import Admissible, Criterion
+from tuneworthy.ways.criterion import Admissible, TargetCriterion
 from tuneworthy.ways.way import Known, Way
 
 SHAPED_GOALS = frozenset({"format", "extraction", "tool_calling"})
@@ -39,7 +39,7 @@ class Gap:
     """
 
     facts: CaseFacts
-    criterion: Criterion
+    criterion: TargetCriterion
     today: Way
     tried: Sequence[Way]
 
@@ -172,8 +172,8 @@ class Gap:
         """Whether the right passage is there, and the answer is wrong."""
         if self.failures is not None:
             return self.leads("passage_misread", "reasoning")
-        found = self.facts.recall is None or self.facts.recall >= _FOUND
-        return found and self.facts.holds("knowledge_gaps")
+        is_found = self.facts.recall is None or self.facts.recall >= _FOUND
+        return is_found and self.facts.holds("knowledge_gaps")
 
     @property
     def has_short_prompt(self) -> bool:
@@ -254,6 +254,13 @@ class Gap:
         if recall is None or least is None or recall >= least or "quality" not in self.missed:
             return False
         return self.failures is None or self.leads_by_half("passage_not_found")
+
+    @property
+    def tuned_in_vain(self) -> bool:
+        """Whether a tuned model was scored here, and none meets every target."""
+        tuned = [way for way in self.tried if way.tuned]
+        held = [self.criterion.admits(way) for way in tuned]
+        return bool(held) and set(held) == {"missed"}
 
     def was_tried(self, option: str) -> bool:
         """Whether an option was tried here and a target is still missed."""

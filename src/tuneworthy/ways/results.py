@@ -12,7 +12,7 @@ from tuneworthy.model.precedents import EffectArm
 from tuneworthy.model.ways import ChanceWord, FigureId, WayResult, WorkToDo
 from tuneworthy.precedents.effects import effect_of
 from tuneworthy.ways.chances import chance_word
-from tuneworthy.ways.table import Table
+from tuneworthy.ways.table import WayTable
 from tuneworthy.ways.way import Known, Way, dossier_figure
 from tuneworthy.words import plain, share
 
@@ -53,7 +53,7 @@ _COMMANDS = {
 }
 
 
-def list_results(table: Table) -> tuple[WayResult, ...]:
+def list_results(table: WayTable) -> tuple[WayResult, ...]:
     """Every way, those that are enough first, then what runs, was run, and can be tried."""
     ordered = sorted(table.ways, key=lambda way: _place(table, way))
     return tuple(_result(table, way, rank) for rank, way in enumerate(ordered, start=1))
@@ -65,7 +65,7 @@ def _known_quality(way: Way) -> float:
     return 1.0 if known is None else -known.value
 
 
-def _place(table: Table, way: Way) -> tuple[int, float, str]:
+def _place(table: WayTable, way: Way) -> tuple[int, float, str]:
     if way in table.untuned_enough:
         return 0, table.untuned_enough.index(way), way.id
     if way in table.enough:
@@ -82,7 +82,7 @@ def _place(table: Table, way: Way) -> tuple[int, float, str]:
 _LATER = {"running": 3, "measured": 3, "stated": 3, "untried": 6, "failed": 7, "ruled_out": 8}
 
 
-def _result(table: Table, way: Way, rank: int) -> WayResult:
+def _result(table: WayTable, way: Way, rank: int) -> WayResult:
     names: tuple[FigureId, ...] = get_args(FigureId)
     figures = {name: dossier_figure(name, _figure(way, name)) for name in names}
     chance = _known_chance(table, way)
@@ -108,7 +108,7 @@ def _result(table: Table, way: Way, rank: int) -> WayResult:
     )
 
 
-def _known_chance(table: Table, way: Way) -> float | Unknown:
+def _known_chance(table: WayTable, way: Way) -> float | Unknown:
     """The chance that an untried way is enough; unknown where nobody knows what is missing."""
     if not way.untried:
         return Unknown(ask="nothing: it was run, or it can't be used here")
@@ -117,7 +117,7 @@ def _known_chance(table: Table, way: Way) -> float | Unknown:
     return table.chance(way)
 
 
-def _chances_in_words(table: Table, way: Way) -> dict[TargetId, ChanceWord]:
+def _chances_in_words(table: WayTable, way: Way) -> dict[TargetId, ChanceWord]:
     """Chances of the missed targets; where these aren't known, whether the way may help at all."""
     chances = table.chances.get(way.id, {})
     if table.gap.is_known:
@@ -150,7 +150,7 @@ _ARMS: Mapping[str, EffectArm] = {
 }  #: Options by what published comparisons call them; kinds of tuning are one arm there.
 
 
-def _say_published(table: Table, way: Way) -> str:
+def _say_published(table: WayTable, way: Way) -> str:
     """What this kind of way did to errors in published comparisons; empty for too few."""
     arm: EffectArm | None = "fine_tune" if way.kind == "tuning" else _ARMS.get(way.option)
     if way.option == "hybrid":
@@ -190,7 +190,7 @@ def work_usd(hours: Range | None, rate: Amount | None) -> Number:
     return Range.between(hours.low * rate.low, hours.most * rate.high).narrowed()
 
 
-def _work(table: Table, hours: Range | None, weeks: Range | None, command: str) -> WorkToDo:
+def _work(table: WayTable, hours: Range | None, weeks: Range | None, command: str) -> WorkToDo:
     return WorkToDo(
         hours=_number(hours, "estimate the hours"),
         usd=work_usd(hours, table.gap.facts.case.economics.hourly_rate_usd),

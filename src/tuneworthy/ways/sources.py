@@ -69,7 +69,7 @@ def production(facts: CaseFacts) -> Way:
 
 
 def _private_at(runs: str) -> State:
-    return {"own": "yes", "third_party": "no"}.get(runs, "unknown")  # type: ignore[return-value]
+    return {"own": "yes", "third_party": "no"}.get(runs, "unknown")  # type: ignore[return-value]  # states all
 
 
 # Models that were listed.
@@ -88,8 +88,9 @@ def listed_models(facts: CaseFacts) -> Iterator[Way]:
             "usd_per_month": _computed_bill(served),
         }
         tuned = model.kind == "tuned"
-        measured = "quality" in _present(figures)  # type: ignore[arg-type]
-        cheaper = _cheaper(facts, figures["usd_per_month"])
+        measured = "quality" in _present(figures)  # type: ignore[arg-type]  # names of figures
+        too_dear = "no" in (facts.target("cost"), facts.target("latency"))
+        cheaper = too_dear and _cheaper(facts, figures["usd_per_month"])
         yield Way(
             id=f"model:{model.id}",
             title=model.id,
@@ -97,7 +98,7 @@ def listed_models(facts: CaseFacts) -> Iterator[Way]:
             option="roll_out" if tuned else "smaller_model" if cheaper else "other_model",
             state="stated" if measured else "untried",
             model=model.id,
-            figures=_present(figures),  # type: ignore[arg-type]
+            figures=_present(figures),  # type: ignore[arg-type]  # names of figures
             hours=_TO_TRY_A_MODEL,
             because="it was scored" if measured else "it is listed, and nobody ran it",
             private=_private_at(_runs(facts, model, served)),
@@ -193,7 +194,7 @@ def arms_of_labs(facts: CaseFacts, arms: Sequence[LabArm]) -> Iterator[Way]:
             state="running" if arm.runs_today else "measured",
             made_of=arm.made_of,
             model=arm.model,
-            figures=_present(figures),  # type: ignore[arg-type]
+            figures=_present(figures),  # type: ignore[arg-type]  # names of figures
             because=f"a lab ran it ({arm.lab})",
             private=_arm_private(facts, arm, models.get(arm.model)),
             gain=_read(arm.gain),
@@ -271,12 +272,12 @@ def untried_options(gap: Gap) -> Iterator[Way]:
     for name, rule in gap.facts.framework.options.items():
         if rule.kind == "tuning" or name == "keep_prompt" or rule.variant_of is not None:
             continue
-        found = find_option(name)
-        if found is None:
+        judge = find_option(name)
+        if judge is None:
             because = f"the framework says it helps when {rule.helps_when}"
             prospect = Prospect(because, rule.errors)
         else:
-            prospect = found.judge(gap, rule)
+            prospect = judge.judge(gap, rule)
         yield option_way(gap, name, rule, prospect)
     yield from _cached_and_batched(gap)
 
@@ -289,10 +290,10 @@ def _cached_and_batched(gap: Gap) -> Iterator[Way]:
     if bill is None or "cost" not in gap.missed or any(map(gap.was_tried, parts)):
         return
     rules = [options[name] for name in parts if name in options]
-    judges = [found for name in parts if (found := find_option(name)) is not None]
+    judges = list(filter(None, map(find_option, parts)))
     if len(rules) < len(parts) or len(judges) < len(parts):
         return
-    if any(found.judge(gap, rule).ruled_out for found, rule in zip(judges, rules, strict=True)):
+    if any(each.judge(gap, rule).ruled_out for each, rule in zip(judges, rules, strict=True)):
         return
     because = f"cached and in batches the same calls cost {usd(bill.low)} a month"
     prospect = Prospect(because, bill=bill, moves={})
@@ -332,6 +333,7 @@ def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way
 def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
     """Each kind of tuning that serves a goal, the one that fits best first."""
     listed = _tuned_model(gap)
+    in_vain = gap.tuned_in_vain
     does = "meet what is missed" if gap.missed else "do better"
     because = f"a tuned model may {does}"
     if gap.facts.behaviour_changes:
@@ -340,7 +342,7 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
         rule = gap.facts.framework.approaches.get(name) or gap.facts.framework.options.get(name)
         if rule is None:
             continue
-        failed = gap.was_tried(name)
+        failed = gap.was_tried(name) or (in_vain and name not in _OTHER_DATA)
         service = gap.facts.case.tuning.service
         runs = {"self_hosted": "own", "hosted": "third_party"}.get(service, "unknown")
         yield Way(
@@ -400,8 +402,13 @@ def fitting_approaches(gap: Gap) -> tuple[str, ...]:
         names.append("continued_pretraining")
     names += ["supervised_fine_tuning", *(fit.approach for fit in gap.facts.fits), "hybrid"]
     known = {*framework.approaches, *framework.options}
+    if documents < _PRETRAINING_DOCUMENTS:
+        known.discard("continued_pretraining")
     return tuple(name for name in dict.fromkeys(names) if name in known)
 
+
+_OTHER_DATA = ("continued_pretraining", "preference_tuning")
+"""Kinds of tuning that learn from other data than a model that was tuned on examples."""
 
 _PRETRAINING_DOCUMENTS = 50_000  # half of what the framework asks for: a pilot on them can tell
 

@@ -14,7 +14,7 @@ from tuneworthy.model.framework import TargetId, Triangle
 from tuneworthy.model.ways import LabArm
 from tuneworthy.stats.effects import chance_of_reduction, combined_chance
 from tuneworthy.ways.chances import chance_within
-from tuneworthy.ways.criterion import Criterion
+from tuneworthy.ways.criterion import TargetCriterion
 from tuneworthy.ways.gap import Gap
 from tuneworthy.ways.sources import (
     arms_of_labs,
@@ -34,7 +34,7 @@ _START_HOURS = 8.0  #: What beginning anything costs, beside its own hours.
 
 
 @dataclass(frozen=True)
-class Table:
+class WayTable:
     """Every way of a case, with what follows from it."""
 
     gap: Gap
@@ -46,7 +46,7 @@ class Table:
         return self.gap.today
 
     @property
-    def criterion(self) -> Criterion:
+    def criterion(self) -> TargetCriterion:
         """What a way has to meet."""
         return self.gap.criterion
 
@@ -378,7 +378,7 @@ def middle_hours(hours: Range | None) -> float:
     return math.sqrt(max(hours.low, 1.0) * max(hours.most, 1.0))
 
 
-def build_table(facts: CaseFacts, arms: Sequence[LabArm] = ()) -> Table:
+def build_table(facts: CaseFacts, arms: Sequence[LabArm] = ()) -> WayTable:
     """Every way of a case."""
     now = production(facts)
     private = facts.state("data_sovereignty")
@@ -387,11 +387,11 @@ def build_table(facts: CaseFacts, arms: Sequence[LabArm] = ()) -> Table:
     best = _best_untuned(fixed)
     if "quality" not in reference and best is not None:
         reference["quality"] = best
-    criterion = Criterion.from_framework(facts.framework, facts.limits, private, reference)
+    criterion = TargetCriterion.from_framework(facts.framework, facts.limits, private, reference)
     hours = tuning_hours(facts.case, facts.framework)
     gap = Gap(facts, criterion, now, [way for way in fixed if "quality" in way.figures])
     ways = [*fixed, *untried_options(gap), *kinds_of_tuning(gap, hours)]
-    return Table(gap, ways)
+    return WayTable(gap, ways)
 
 
 def _best_untuned(ways: Sequence[Way]) -> Known | None:

@@ -31,7 +31,7 @@ _MEANWHILE = (
 Id = Annotated[str, Field(max_length=200)]
 
 
-class Way(BaseModel, frozen=True):
+class AskedHow(BaseModel, frozen=True):
     """How far somebody has come, as an address or a form says it."""
 
     part: Literal["", Part] = ""
@@ -49,24 +49,24 @@ class Way(BaseModel, frozen=True):
         """Ids that weren't known."""
         return {step[1:] for step in self.asked if step.startswith("-")}
 
-    def after(self, ask_id: str, *, known: bool) -> Way:
+    def after(self, ask_id: str, *, known: bool) -> AskedHow:
         """The way with one step more; a step that was taken again counts once."""
         steps = [step for step in self.asked if step.removeprefix("-") != ask_id]
         return self.of([*steps, ask_id if known else f"-{ask_id}"])
 
-    def of(self, steps: list[str]) -> Way:
+    def of(self, steps: list[str]) -> AskedHow:
         """The same with other steps; the oldest are forgotten where there are too many."""
         while len(" ".join(steps)) > _LONGEST_WAY:
             steps = steps[1:]
-        return Way(way=" ".join(steps), part=self.part)
+        return AskedHow(way=" ".join(steps), part=self.part)
 
     def at(self, base: str, **more: str) -> str:
         """Where it goes on, for the case at an address."""
-        return f"{base}/interview" + query(self, Way, **more)
+        return f"{base}/interview" + query(self, AskedHow, **more)
 
     def within(self, base: str, part: Part) -> str:
         """Where it goes on in a part."""
-        return Way(way=self.way, part=part).at(base)
+        return AskedHow(way=self.way, part=part).at(base)
 
     def back(self, base: str) -> str:
         """Where it goes back to; empty at its beginning."""
@@ -78,14 +78,14 @@ class Way(BaseModel, frozen=True):
         return self.of([step for step in self.asked if not step.startswith("-")]).at(base)
 
 
-class Wanted(Way):
+class Wanted(AskedHow):
     """Which question is wanted; the next one for none."""
 
     ask: Id = ""
     clash: Id = ""  #: Ids of what doesn't fit with its answer, with commas between them.
 
 
-class QuestionAnswer(Way):
+class QuestionAnswer(AskedHow):
     """What was said to a question."""
 
     ask: Id
@@ -104,7 +104,7 @@ class QuestionAnswer(Way):
         return self.said or ", ".join(ticked) or self.typed or self.none
 
 
-class Kept(Way):
+class Kept(AskedHow):
     """That both sides of something that doesn't fit stay."""
 
     ask: Id
@@ -157,7 +157,7 @@ def kept(of: OfCase, choice: Annotated[Kept, Form()]) -> Response:
     return _onward(of, choice, choice.ask, left, saved=True)
 
 
-def _onward(of: AskedCase, way: Way, ask_id: str, clash: str, **values: Any) -> Response:
+def _onward(of: AskedCase, way: AskedHow, ask_id: str, clash: str, **values: Any) -> Response:
     """To the page behind an answer, whose address names what it shows."""
     ask = ask_id
     if not clash:
@@ -172,7 +172,13 @@ def _onward(of: AskedCase, way: Way, ask_id: str, clash: str, **values: Any) -> 
 
 
 def _shown(
-    of: AskedCase, way: Way, ask_id: str = "", clash: str = "", *, status: int = 200, **values: Any
+    of: AskedCase,
+    way: AskedHow,
+    ask_id: str = "",
+    clash: str = "",
+    *,
+    status: int = 200,
+    **values: Any,
 ) -> HTMLResponse:
     ask, now = _ask(of, way, ask_id), of.evaluated
     shown = {
@@ -192,12 +198,12 @@ def _shown(
     return of.page("asked.html" if of.part else "interview.html", status, **shown)
 
 
-def _ask(of: AskedCase, way: Way, ask_id: str) -> Ask | None:
+def _ask(of: AskedCase, way: AskedHow, ask_id: str) -> Ask | None:
     """The question of this id, or the next one."""
     return of.evaluated.next(ask_id, passed=way.passed, part=way.part or None)
 
 
-def _clash(of: AskedCase, way: Way, ask: Ask, wanted: str) -> dict[str, Any] | None:
+def _clash(of: AskedCase, way: AskedHow, ask: Ask, wanted: str) -> dict[str, Any] | None:
     """What doesn't fit with an answer, the first that isn't settled; None for nothing."""
     now, ids = of.evaluated, filter(None, wanted.split(",")[:20])
     conflicts = (conflict_of(now.case, ask.id, now.dossier, name) for name in ids)

@@ -9,7 +9,7 @@ from tuneworthy.errors import argument
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
     ApproachResult,
-    Ask,
+    AskNow,
     ChallengeResult,
     Dossier,
     Part,
@@ -80,7 +80,7 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
 
 def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
     if not isinstance(dossier.ask, Unknown):
-        yield "Ask now", ask_text(dossier.ask), f"up to: {dossier.ask.until}"
+        yield "AskNow now", ask_text(dossier.ask), f"up to: {dossier.ask.until}"
     if plan.aim == "tune":
         yield from _approach(dossier)
     if len(plan.parts) > 1:
@@ -108,7 +108,7 @@ def _approach(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
         yield "Data", need_text(own), f"({_THERE[own.feasible]})"
 
 
-def ask_text(ask: Ask) -> str:
+def ask_text(ask: AskNow) -> str:
     """What is asked for now: the same words and numbers wherever it is shown."""
     return work_text(ask.hours, Range(low=ask.low, high=ask.high))
 
