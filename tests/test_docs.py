@@ -253,6 +253,24 @@ def test_the_law_above_sees_what_is_gone() -> None:
         assert wrong_in(there, known) == "", there
 
 
+def test_no_page_runs_a_command_or_option_that_is_not_there() -> None:
+    """Command lines in blocks that no test runs, and in sentences, by the same measure."""
+    known = dict(commands())
+    wrong = set()
+    for page in PAGES:
+        text = text_of(page)
+        lines = [line for kind in ("sh", "bash", "text") for block in blocks(text, kind)
+                 for line in block.splitlines()]  # fmt: skip
+        lines += re.findall(r"^ {4}(tuneworthy .+)$", prose(text), re.MULTILINE)
+        lines += re.findall(r"`([^`\n]+)`", prose(text))
+        for line in lines:
+            called = re.match(r"(?:\$ )?tuneworthy (?=[a-z-])([^#|]*)", line)
+            problem = wrong_in(called[1], known) if called and called[1].strip() else ""
+            if problem:
+                wrong.add((page, line, problem))
+    assert wrong == set()
+
+
 def test_tables_are_whole() -> None:
     """A line with a cell's bar is a row of a table: it begins and ends with one."""
     for page in PAGES:
