@@ -45,6 +45,8 @@ PAGES = sorted(
         *(FROZEN / "law" / "dossiers").rglob("*.json"),
         *(PROJECT / "docs" / "guides").glob("*.md"),
         *(PROJECT / "docs" / "concepts").glob("*.md"),
+        PROJECT / "docs" / "reference" / "formats.md",
+        PROJECT / "docs" / "reference" / "scorers.md",
         PROJECT / "README.md",
         PROJECT / "docs" / "start.md",
     ]

@@ -274,7 +274,7 @@ def holds(found: Dossier) -> None:
 
 
 def test_every_pair_that_can_disagree_is_written_down() -> None:
-    text = (PROJECT / "docs" / "concepts" / "judgement.md").read_text(encoding="utf-8")
+    text = (PROJECT / "docs" / "evidence" / "reliability.md").read_text(encoding="utf-8")
     assert re.findall(r"^\* (.+?)\.$", text.split("## Statements that could disagree")[1]
                       .split("\n## ")[0], re.MULTILINE) == [
         f"{pair[0].upper()}{pair[1:]}" for pair in PAIRS

@@ -856,6 +856,6 @@ def test_a_wrong_start_is_one_line(wrong: list[str], capsys: pytest.CaptureFixtu
 
 
 def test_reading_an_assistants_guide_names_every_tool() -> None:
-    guide = (PROJECT / "docs" / "guides" / "assistant.md").read_text("utf-8")
+    guide = (PROJECT / "docs" / "guides" / "answer.md").read_text("utf-8")
     for tool in mcp_server.TOOLS:
         assert f"`{tool}`" in guide

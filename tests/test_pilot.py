@@ -149,7 +149,7 @@ def test_what_a_target_takes_is_never_said_beyond_two_doublings() -> None:
 
 
 def test_the_interval_of_the_curve_holds_the_truth_two_doublings_ahead() -> None:
-    """Thirty pilots; docs/accuracy.md has a thousand of each kind."""
+    """Thirty pilots; docs/evidence/accuracy.md has a thousand of each kind."""
     hits = 0
     for seed in range(30):
         rng = np.random.default_rng(seed)

@@ -550,7 +550,7 @@ def test_without_tool_calls_the_answer_names_the_field() -> None:
 def test_clean_traces_fire_seldom_and_a_fault_in_five_is_found(
     name: str, rate: float, least: int, most: int
 ) -> None:
-    """Twenty sets of docs/accuracy.md's two hundred."""
+    """Twenty sets of docs/evidence/accuracy.md's two hundred."""
     world, measured, limit = WORLDS[name]
     rng, yes = np.random.default_rng(7), 0
     for _ in range(20):

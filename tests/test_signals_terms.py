@@ -224,7 +224,7 @@ def _plainly_wrong(text: str) -> bool:
 def test_clean_traces_fire_seldom_and_a_fault_in_five_is_found(
     rate: float, least: int, most: int
 ) -> None:
-    """Twenty sets of docs/accuracy.md's two hundred."""
+    """Twenty sets of docs/evidence/accuracy.md's two hundred."""
     world, measured, limit = WORLDS["terms"]
     rng, yes = np.random.default_rng(7), 0
     for _ in range(20):

@@ -19,19 +19,27 @@ from tuneworthy.words import few, number
 
 _AS_OF = date(2026, 11, 24)  # so that a service that ends one day doesn't change a page that day
 
+_QUESTIONS = """
+Every question of the lesson, by its id in the case file. Each takes yes, no or unknown, or a
+mapping with a note and more. Another framework brings its own questions.
+"""
 _CHECKS = """
 All of them have to be yes before the ceiling counts as reached; one no is enough for *keep
-optimizing prompts*. The minutes are what it takes to answer, not to do. Where attempts are
-recorded, {shown} holds every yes against them.
+optimizing prompts*. The minutes are what it takes to answer, not to do. Challenges that read all
+of them: {shown}.
 """
 _SIGNALS = """
-They explain why prompting may have come to its limit. The [checks](checks.md) alone decide whether
-it has: a sign moves no outcome and no score. Two of them are read by challenges.
+They explain why prompting may have come to its limit. The checks alone decide whether it has: a
+sign moves no outcome and no score. Two of them are read by challenges.
+"""
+_FACTORS = """
+The tree, the score and the difference count them. What isn't answered is unknown. Challenges that
+read all of them: {shown}.
 """
 _REFERENCE = """
-All {many}, by what they are about. Why there are challenges, what the severities mean and what to
-do about one is told in [concepts](../concepts/challenges.md). Thresholds are those of the lesson;
-another framework brings its own.
+All {many}, by what they are about. What the severities mean, and what to do about one:
+[evidence and contradictions](../concepts/evidence.md#contradictions). Thresholds are those of the
+lesson; another framework brings its own.
 """
 _INFERRED = {
     "low_volume": """
@@ -50,11 +58,11 @@ _INFERRED = {
 _ELSEWHERE = {
     "success_with_prompts": """
         Where no target is stated, a yes says that nothing is missed. Stated targets are held
-        against [what runs](../judgement.md) themselves.
+        against [what runs](../concepts/answer.md) themselves.
     """,
     "data_sovereignty": """
-        A yes makes privacy a target of every [way](../judgement.md): one that sends data out isn't
-        admissible, and no first step sends them out.
+        A yes makes privacy a target of every [way](../concepts/answer.md): one that sends data out
+        isn't admissible, and no first step sends them out.
     """,
 }
 
@@ -71,77 +79,67 @@ class Answers:
         return {each.id: Rule(each, self.framework) for each in ALL}
 
     def pages(self) -> dict[str, str]:
-        """Pages of factors, checks, signals and challenges by their path."""
-        made = {
-            f"docs/concepts/factors/{name}.md": page(self._factor(name))
-            for name in self.framework.factors
+        """The page of questions and the page of challenges by their path."""
+        return {
+            "docs/reference/questions.md": page(self._questions()),
+            "docs/reference/challenges.md": page(self._reference()),
         }
-        every = [rule for rule in self.rules.values() if set(self.framework.ceiling) <= rule.reads]
-        shown = ", ".join(f"[`{rule.id}`](../reference/challenges.md#{rule.id})" for rule in every)
-        checks = ["# The checks of the ceiling test", "", *paragraph(_CHECKS.format(shown=shown))]
-        signals = ["# Signs of a ceiling", "", *paragraph(_SIGNALS)]
-        for lines, asked in ((checks, self.framework.ceiling), (signals, self.framework.signals)):
-            for name, entry in asked.items():
-                lines += [*self._about(name, "##"), *self._beside(name, entry, every), ""]
-        made["docs/concepts/checks.md"] = page(checks)
-        made["docs/concepts/signals.md"] = page(signals)
-        made["docs/reference/challenges.md"] = page(self._reference())
-        return made
 
-    def _beside(self, name: str, asked: Criterion, every: list[Rule]) -> list[str]:
-        """What a check or a signal has beyond the words of its explanation."""
+    def _questions(self) -> list[str]:
+        asked = self.framework
+        every = [rule for rule in self.rules.values() if set(asked.ceiling) <= rule.reads]
+        shown = ", ".join(_link(rule) for rule in every)
+        lines = ["# The questions", "", *paragraph(_QUESTIONS)]
+        lines += ["## Checks of the ceiling test", "", *paragraph(_CHECKS.format(shown=shown))]
+        for name, check in asked.ceiling.items():
+            lines += [*self._about(name), *self._beside(name, check, every), ""]
+        lines += ["## Signs of a ceiling", "", *paragraph(_SIGNALS)]
+        for name, sign in asked.signals.items():
+            lines += [*self._about(name), *self._beside(name, sign, every), ""]
+        of_all = [rule for rule in self.rules.values() if set(asked.factors) <= rule.reads]
+        shown = ", ".join(_link(rule) for rule in of_all)
+        lines += ["## Reasons for tuning", "", *paragraph(_FACTORS.format(shown=shown))]
+        for name, reason in asked.indicators.items():
+            lines += self._factor(name, reason, of_all)
+        lines += ["## Reasons against tuning", "", *paragraph(_FACTORS.format(shown=shown))]
+        for name, reason in asked.anti_indicators.items():
+            lines += self._factor(name, reason, of_all)
+        return lines
+
+    def _beside(self, name: str, asked: Criterion, skipped: list[Rule]) -> list[str]:
+        """What a question has beyond the words of its explanation."""
         lines: list[str] = []
         if at_least := getattr(asked, "at_least", None):
             lines += bullet(f"**May be a count**: {few(at_least)} or more is a yes.")
-        for rule in self.rules.values():
-            if name in rule.reads and rule not in every:
-                lines += bullet(f"**May be challenged by** {_link(rule, '../reference/')}")
+        reading = [rule for rule in self.rules.values() if name in rule.reads]
+        links = ", ".join(_link(rule) for rule in reading if rule not in skipped)
+        if links:
+            lines += bullet(f"**May be challenged by** {links}")
         return lines
 
-    def _factor(self, name: str) -> list[str]:
-        lines = [*self._about(name, "#"), ""]
-        lines += ["## Where the answer comes from", ""]
-        said = f"From `factors.{name}`: yes, no or unknown, or a mapping with a note and more."
+    def _factor(self, name: str, asked: Criterion, skipped: list[Rule]) -> list[str]:
+        lines = [*self._about(name), *self._beside(name, asked, skipped), ""]
         limits = {key: number_of(entry.value) for key, entry in self.framework.thresholds.items()}
         if name in _INFERRED:
-            lines += [*paragraph(said), *paragraph(_INFERRED[name].format(**limits))]
+            lines += paragraph(_INFERRED[name].format(**limits))
             lines += paragraph("An answer found that way is `assumed`, marked `*` in the terminal.")
-        else:
-            lines += paragraph(f"{said} Nothing else is read for it: not said is unknown.")
         if name in _ELSEWHERE:
-            lines += ["## Where else it counts", "", *paragraph(_ELSEWHERE[name])]
-        lines += ["## What may challenge it", ""]
-        for rule in self.rules.values():
-            if name in rule.reads:
-                lines += bullet(_link(rule, "../../reference/"))
-        return [*lines, "", "## In the gallery", "", *self._cases(name)]
+            lines += paragraph(_ELSEWHERE[name])
+        return lines
 
-    def _about(self, name: str, level: str) -> list[str]:
+    def _about(self, name: str) -> list[str]:
         """What ``tuneworthy framework show`` says of an answer, as Markdown."""
         room = next(
             r for r in ("ceiling", "signals", "factors") if name in getattr(self.framework, r)
         )
         [(_, told)] = named_subjects(self.framework, f"{room}.{name}")
         title = told.title
-        lines = [f"{level} {title[:1].upper()}{title[1:]}", ""]
-        lines += paragraph(f"`{name}`, {told.kind}.")
+        lines = [f"### {name}", ""]
+        lines += paragraph(f"{title[:1].upper()}{title[1:]}, {told.kind}.")
         for label, text in told.rows:
             if text:
                 lines += bullet(f"**{label}**: {text}")
         return lines
-
-    def _cases(self, name: str) -> list[str]:
-        states: dict[str, list[str]] = {"yes": [], "no": [], "unknown": []}
-        for slug, dossier in self.gallery.items():
-            found = dossier.factors.get(name)
-            if found is not None:
-                star = "\\*" if found.state == "yes" and found.source == "assumed" else ""
-                states[found.state].append(f"[{slug}](../../../examples/{slug}){star}")
-        lines = bullet(f"yes in {', '.join(states['yes']) or 'none'}")
-        for state in ("no", "unknown"):
-            lines += bullet(f"{state} in {few(len(states[state]))}")
-        inferred = any(case.endswith("*") for case in states["yes"])
-        return [*lines, "", *(["\\* inferred from a stated number"] if inferred else [])]
 
     def _reference(self) -> list[str]:
         lines = ["# Challenges", "", *paragraph(_REFERENCE.format(many=len(self.rules)))]
@@ -175,8 +173,8 @@ class Answers:
         return [*lines, ""]
 
 
-def _link(rule: Rule, up: str) -> str:
-    return f"[`{rule.id}`]({up}challenges.md#{rule.id}), a {rule.severity}: {rule.says}"
+def _link(rule: Rule) -> str:
+    return f"[`{rule.id}`](challenges.md#{rule.id})"
 
 
 def number_of(value: float) -> str:

@@ -3,7 +3,7 @@
     nice -n 19 python tools/chaos.py --inputs 100000 --kills 1000 --minutes 50
 
 Both in turn until they are through or the time is. Every line that begins with WRONG is a law that
-was broken, with what it takes to see it again; the figures stand in docs/reliability.md.
+was broken, with what it takes to see it again; the figures stand in docs/evidence/reliability.md.
 """
 
 from __future__ import annotations

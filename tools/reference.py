@@ -6,7 +6,6 @@ python tools/reference.py --check    exit code 1 and a list if anything would ch
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -61,10 +60,6 @@ _EXIT_CODES = {
     "written",
     STOPPED: "stopped by the user",
 }
-_READ_IN_ORDER = (
-    "framework", "judgement", "three-values", "robustness", "challenges", "evidence",
-    "conditions", "money",
-)  # fmt: skip
 
 
 def main() -> int:
@@ -132,7 +127,6 @@ def pages() -> dict[str, str]:
         "docs/reference/framework.md": page(framework_page()),
         "docs/reference/dossier.md": page(dossier_page()),
         **answers.pages(),
-        "docs/concepts/README.md": page(index(framework)),
     }
 
 
@@ -163,16 +157,14 @@ def case_page(framework: Framework) -> list[str]:
         for name, node in schema["properties"][section]["properties"].items():
             if name not in asked:  # kept for another framework; it says itself what it asks
                 continue
-            node["description"] = _asked(framework, section, name)
+            node["description"] = _asked(framework, name)
     lines = ["# case.yaml", "", *paragraph(_CASE)]
     return lines + keys.sections(schema, {}, mark_required=True)
 
 
-def _asked(framework: Framework, section: str, name: str) -> str:
+def _asked(framework: Framework, name: str) -> str:
     entry: Criterion = {**framework.ceiling, **framework.signals, **framework.factors}[name]
-    page = {"ceiling": "checks.md", "signals": "signals.md"}.get(section)
-    home = f"{page}#{_slug(entry.title)}" if page else f"factors/{name}.md"
-    return f"{framework.filled(entry.ask, entry)} ([more](../concepts/{home}))"
+    return f"{framework.filled(entry.ask, entry)} ([more](questions.md#{name}))"
 
 
 def framework_page() -> list[str]:
@@ -191,42 +183,6 @@ def dossier_page() -> list[str]:
     for code, says in _EXIT_CODES.items():
         lines += bullet(f"`{code}`: {says}")
     return lines
-
-
-def index(framework: Framework) -> list[str]:
-    """The index of the concepts: pages by hand first, then the generated ones."""
-    found = [name for name in written() if re.fullmatch(r"docs/concepts/[\w-]+\.md", name)]
-    by_hand = [Path(name).name for name in found if not is_generated(name)]
-    lines = ["# Concepts", "", "## How it decides", ""]
-    for name in sorted(by_hand, key=_order):
-        lines += bullet(f"[{_title(f'docs/concepts/{name}')}]({name})")
-    lines += ["", "## What it asks", ""]
-    lines += bullet("[The checks of the ceiling test](checks.md)")
-    lines += bullet("[Signs of a ceiling](signals.md)")
-    for title, asked in (("For", framework.indicators), ("Against", framework.anti_indicators)):
-        links = ", ".join(f"[{factor.title}](factors/{name}.md)" for name, factor in asked.items())
-        lines += bullet(f"{title} tuning: {links}")
-    lines += ["", "## Decisions about the tool itself", ""]
-    for name in written():
-        if name.startswith("docs/decisions/"):
-            lines += bullet(f"[{_title(name)}](../decisions/{Path(name).name})")
-    return lines
-
-
-def _order(name: str) -> tuple[int, str]:
-    stem = Path(name).stem
-    first = _READ_IN_ORDER.index(stem) if stem in _READ_IN_ORDER else len(_READ_IN_ORDER)
-    return first, stem
-
-
-def _title(name: str) -> str:
-    heading = next(line for line in read(name).splitlines() if line.startswith("# "))
-    return heading.removeprefix("# ")
-
-
-def _slug(title: str) -> str:
-    """The anchor of a heading."""
-    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
 if __name__ == "__main__":

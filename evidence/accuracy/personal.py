@@ -169,7 +169,7 @@ def fires(
 
 
 def main() -> None:
-    """Print the tables of docs/accuracy.md."""
+    """Print the tables of docs/evidence/accuracy.md."""
     folder = Path(sys.argv[1])
     cases, clean = records(folder), clean_messages(folder)
     kept = [case for case in cases if unseen(case)]

@@ -3,7 +3,8 @@
     python evidence/accuracy/shape.py FOLDER
 
 Measures every ``*.jsonl`` below FOLDER by itself and prints what its answers show; no goal is
-named. The figures of docs/accuracy.md are of the 17 sets in the source package of trainjudge 0.3.1.
+named. The figures of docs/evidence/accuracy.md are of the 17 sets in the source package of
+trainjudge 0.3.1.
 """
 
 from __future__ import annotations

@@ -428,8 +428,9 @@ HEAD = """\
 # which says what is counted and how. A cluster is one voice. goal null: all tasks, those without a
 # goal too. low, usual and high: the triangle to reckon with, drawn toward what all changes do. p10
 # to p90: percentiles of the group alone. A group under 5 comparisons or 3 clusters isn't here.
-# What was changed tells hardly more than that something was: docs/accuracy.md, "Published effects
-# on papers left out". Winners are published more often than losers: the truth is likely lower.
+# What was changed tells hardly more than that something was: docs/evidence/accuracy.md,
+# "Published effects on papers left out". Winners are published more often than losers: the truth
+# is likely lower.
 """
 
 

@@ -1,6 +1,6 @@
 """How well published effects tell what happens in a paper or company that they haven't seen.
 
-python evidence/published/held_out.py    print the tables of docs/accuracy.md (seconds)
+python evidence/published/held_out.py    print the tables of docs/evidence/accuracy.md (seconds)
 
 Each paper, company or document is left out in turn. For every comparison of it, the others give the
 chance that its arm takes away 20%, 40% and 60% of the errors, and that is scored against what

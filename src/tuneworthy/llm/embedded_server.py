@@ -6,7 +6,7 @@ JSON on its output, and ends as soon as its input does, which it also does when 
 killed.
 
 A server of one thread for each processor: threads that share the work of a model this small wait
-for each other longer than they compute (docs/benchmarks.md).
+for each other longer than they compute (docs/evidence/benchmarks.md).
 """
 
 from __future__ import annotations

@@ -70,7 +70,8 @@ class Probe:
 Probes = defaultdict[Place, Probe]  #: Runners of one run share them.
 
 
-# The rules of the gate are ours, and were chosen by benchmarks/calls.py (docs/benchmarks.md).
+# The rules of the gate are ours, and were chosen by benchmarks/calls.py
+# (docs/evidence/benchmarks.md).
 _LATEST = 20  # calls that say whether an endpoint is full
 _PLACE_BACK = 6  # answers that give a place back: a refusal in seven leaves the number as it is
 _ALONE_S = 30.0  # longer than we make one call wait: then the endpoint asks, for all that share it

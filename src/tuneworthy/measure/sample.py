@@ -138,7 +138,7 @@ def _shortened(name: str, value: Any) -> tuple[Any, int, bool]:
 LETTERS, LOOKED_AT, SURE = 10, 240, 0.7
 """Letters of a text whose language is told, at least, characters of it that are looked at, and how
 probable it has to be (ours; in 7,580 English requests of others none is taken for another language
-then: docs/accuracy.md)."""
+then: docs/evidence/accuracy.md)."""
 
 
 def languages(texts: Sequence[str], sure_from: float = SURE) -> list[str | None] | None:

@@ -40,8 +40,8 @@ class Recipe(LateRecord):
 
     In three epochs of batches of 8 a small subset gets so few that its score says how long it was
     trained, and not what its examples are worth. Of SQL on 24 examples 0.29 came right after 10
-    steps and 0.58 after 33 (docs/accuracy.md); few examples want more steps by the literature as
-    well (Zhang et al. 2021, arXiv:2006.05987).
+    steps and 0.58 after 33 (docs/evidence/accuracy.md); few examples want more steps by the
+    literature as well (Zhang et al. 2021, arXiv:2006.05987).
     """
     longest: Natural = 1024  #: Tokens of an example; what is longer loses its beginning.
 

@@ -6,7 +6,7 @@ been left out (the jackknife), with as many degrees of freedom as clusters of on
 traces that this variance is worth, shrunk once more for few clusters (Korn and Graubard 1998). A
 mean's interval takes in Hall's (1992) too, which leans with the skew. A quantile gets the values
 whose share below can't be told from it (Woodruff 1952, with the variance at the quantile).
-docs/accuracy.md says how often these intervals hold the truth.
+docs/evidence/accuracy.md says how often these intervals hold the truth.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 It loads the base once and then takes a job a line on its input, as JSON; it answers in lines of
 JSON and ends when its input does, as it also does when its parent is killed. A job goes on from the
 last state that it wrote, so what is stopped loses a minute at most. The recipe was measured with
-SmolLM2-135M on two cores (docs/accuracy.md); the same loop runs on CUDA.
+SmolLM2-135M on two cores (docs/evidence/accuracy.md); the same loop runs on CUDA.
 """
 
 from __future__ import annotations

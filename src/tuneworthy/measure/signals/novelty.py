@@ -37,7 +37,7 @@ the earlier ones among themselves,"""
 
 TOGETHER = 0.3
 """or than that of all but this share, if the nearest of all is another of the last month: what is
-new comes more than once. Both were chosen on draws from CLINC150 (docs/accuracy.md)."""
+new comes more than once. Both were chosen on draws from CLINC150 (docs/evidence/accuracy.md)."""
 
 DRAWS = 59  #: Shuffles of what is earlier and what later.
 
