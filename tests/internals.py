@@ -173,6 +173,7 @@ from tuneworthy.report.sections import evalset as section_evalset
 from tuneworthy.report.sections import evidence as section_evidence
 from tuneworthy.report.sections import framework as section_framework
 from tuneworthy.report.sections import lab as section_lab
+from tuneworthy.report.sections import memo as sections_memo
 from tuneworthy.report.sections import money as sections_money
 from tuneworthy.report.sections import plan as sections_plan
 from tuneworthy.report.sections import precedents as sections_precedents
