@@ -38,6 +38,7 @@ from internals import (
 )
 from tuneworthy import Case, Dossier, decide, load_case, load_framework
 from tuneworthy.plan.section import hours_text
+from tuneworthy.report.sections import memo as sections_memo
 from tuneworthy.report.sections import money as section_money
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -28,12 +28,15 @@ DAY = date(2026, 11, 24)
 ROOT = Path(__file__).parents[1]
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/case.yaml"))
-FORMS = {"text": "txt", "markdown": "md", "record": "record.md"}
+FORMS = {"text": "txt", "markdown": "md", "whole": "whole.md", "record": "record.md"}
+"""Each form with the ending of its snapshots; ``whole`` is the report as Markdown, all of it."""
 
 
 def rendered(name: str, form: str) -> str:
     case = load_case(ROOT / "examples" / name)
     dossier = decide(case, framework_of(case), as_of=DAY)
+    if form == "whole":
+        return str(render(dossier, "markdown", memo=False))
     return str(render(dossier, form, case_path=f"examples/{name}"))
 
 

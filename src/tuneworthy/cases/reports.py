@@ -42,23 +42,24 @@ def render(
     *,
     case_path: str = "",
     colour: bool = False,
-    memo: bool = False,
+    memo: bool | None = None,
     on_top: MemoTop | None = None,
 ) -> Any:
-    """A dossier as text, or as the bytes of a PDF; of a page also its ``memo`` alone.
+    """A dossier as text, or as the bytes of a PDF.
 
-    Over a memo as Markdown stands what is ``on_top``.
+    ``memo`` says whether a report is the memo alone, as Markdown is where nobody says. Over that
+    stands what is ``on_top``.
     """
     if form == "json":
         return dossier.to_json()
-    if form == "markdown" and memo:
+    if form == "markdown" and memo is not False:
         from tuneworthy.report import document
 
         return document.markdown(dossier, short=True, **_top(dossier, on_top))
     if form in ("markdown", "html", "pdf"):
         from tuneworthy.report import document
 
-        return getattr(document, form)(dossier, short=memo)
+        return getattr(document, form)(dossier, short=bool(memo))
     if form == "record":
         return render_document(walk.record(dossier), "markdown")
     return render_document(short(dossier, case_path), colour=colour)

@@ -86,10 +86,14 @@ def decide(
     before = None if since is None else read_dossier(Path(since))
     said, framework = read_supposed(case, chosen, answers)
     dossier = judge(said, framework, **options)
-    memo |= form == "markdown" and not whole
-    on_top = MemoTop(require, before, framework)
-    colour = opt.colour()
-    text = render(dossier, form, case_path=case, colour=colour, memo=memo, on_top=on_top)
+    text = render(
+        dossier,
+        form,
+        case_path=case,
+        colour=opt.colour(),
+        memo=not whole if form == "markdown" else memo,
+        on_top=MemoTop(require, before, framework),
+    )
     opt.deliver(text)
     return ANSWERED if require in (None, dossier.verdict.answer) else NOT_MET
 

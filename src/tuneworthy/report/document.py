@@ -12,7 +12,6 @@ from tuneworthy.report.blocks import (
     Document,
     Facts,
     Fold,
-    Part,
     Picture,
     Prose,
     Section,
@@ -41,7 +40,6 @@ def report(dossier: Dossier, *, short: bool = False) -> Document:
         warning=memo.warning(dossier),
         opening=(
             *memo.ways(dossier),
-            Part("Why", (memo.reasons(dossier),)),
             memo.sign(dossier),
             Prose(WHAT_IT_IS, "small"),
         ),

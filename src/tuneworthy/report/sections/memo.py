@@ -17,11 +17,9 @@ from tuneworthy.model.case import CaseDecision
 from tuneworthy.model.dossier import (
     Difference,
     Dossier,
-    FactorResult,
     InvestmentResult,
     Phase,
     Plan,
-    SignalResult,
     Simulation,
     Step,
     TuningAnswer,
@@ -31,7 +29,6 @@ from tuneworthy.plan.ask import find_decision
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import (
-    ceiling_text,
     count_text,
     dollars,
     duration,
@@ -43,6 +40,7 @@ from tuneworthy.report.sections.difference import difference as what_changed
 from tuneworthy.report.sections.plan import ask_text, work_text
 from tuneworthy.report.sections.precedents import others_text
 from tuneworthy.report.sections.record import review_day
+from tuneworthy.report.sections.verdict import reasons
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import (
     capital,
@@ -66,7 +64,7 @@ def facts(dossier: Dossier) -> Iterator[b.Fact]:
     yield cost(dossier)
     yield from _decisions(dossier)
     yield b.Fact("Does tuning pay back?", *_pays_back(dossier), "money")
-    yield b.Fact("What would change the answer", _changes(dossier), "", "change")
+    yield b.Fact("What would change the answer", "", _changes(dossier), "change")
     clashes = f"Open objections: {tally(dossier.challenges)}." if dossier.challenges else ""
     beside = " ".join(filter(None, [reach_text(dossier), clashes]))
     yield b.Fact("How sure that is", _grounds(dossier), beside, "fit" if clashes else "why")
@@ -156,9 +154,10 @@ def _decisions(dossier: Dossier) -> Iterator[b.Fact]:
     launch = next((phase for phase in plan.phases if phase.id == "deployment"), None)
     if plan.aim == "tune" and launch is not None and launch is not decision:
         once = listing(list(dossier.verdict.conditions))
-        says = f"Whether it goes live: only once {once}." if once else "Whether it goes live."
-        more = _built(dossier.investment)
-        yield b.Fact(f"Decide on {day(launch.start)}", says, more, "plan")
+        more = [f"Only once {once}."] if once else []
+        more += [_built(dossier.investment)]
+        label = f"Decide on {day(launch.start)}"
+        yield b.Fact(label, "Whether it goes live.", " ".join(more).strip(), "plan")
 
 
 def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
@@ -232,7 +231,7 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
     if drawn.p_never > 1 - _NEVER:
         within = "with this job" if money.one_off else f"within {drawn.horizon_months} months"
         return f"No, not {within}, even if tuning works.", _amounts(money)
-    return f"{_likely(money, drawn)} {_when(money, drawn)}", _amounts(money)
+    return _likely(money, drawn), f"{_when(money, drawn)} {_amounts(money)}".strip()
 
 
 def _pays_as_stated(money: InvestmentResult) -> str:
@@ -459,24 +458,6 @@ def ways(dossier: Dossier) -> tuple[b.Block, ...]:
 _WORDS_OF_CHANCE = (
     "Likely, possible and unlikely say whether a way that nobody tried would be enough."
 )
-
-
-def reasons(dossier: Dossier) -> b.Facts:
-    """What holds, each with the team's own note where there is one, and how many are open."""
-    factors = dossier.factors.values()
-    groups: dict[str, Sequence[FactorResult | SignalResult]] = {
-        "For it": [factor for factor in factors if factor.kind == "indicator"],
-        "Against it": [factor for factor in factors if factor.kind == "anti_indicator"],
-        "Signs of a ceiling": [*dossier.signals.values()],
-    }
-    rows = [("Prompting’s ceiling", sentence(ceiling_text(dossier)))]
-    for label, group in groups.items():
-        held = [reason for reason in group if reason.state == "yes"]
-        noted = (f"{r.title} ({r.note})" if r.note else r.title for r in held)
-        unanswered = sum(reason.state == "unknown" for reason in group)
-        still = f"; {few(unanswered)} open" * (unanswered > 0)
-        rows.append((label, sentence((listing(list(noted)) or "nothing") + still)))
-    return b.facts(rows)
 
 
 def sign(dossier: Dossier) -> b.Facts:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.dossier import Dossier, TuningAnswer
+from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult, TuningAnswer
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
     NOTHING_TURNS,
     byline,
     captioned,
+    ceiling_text,
     confirm_text,
     count_text,
     flip_lines,
@@ -47,6 +48,24 @@ _FIT = "What doesn’t fit together"
 _LOOKS: dict[str, b.Look] = {"pilot": "good", "yes": "good", "open": "warn"}
 
 
+def reasons(dossier: Dossier) -> b.Facts:
+    """What holds, each with the team's own note where there is one, and how many are open."""
+    factors = dossier.factors.values()
+    groups: dict[str, Sequence[FactorResult | SignalResult]] = {
+        "For it": [factor for factor in factors if factor.kind == "indicator"],
+        "Against it": [factor for factor in factors if factor.kind == "anti_indicator"],
+        "Signs of a ceiling": [*dossier.signals.values()],
+    }
+    rows = [("Prompting’s ceiling", sentence(ceiling_text(dossier)))]
+    for label, group in groups.items():
+        held = [reason for reason in group if reason.state == "yes"]
+        noted = (f"{r.title} ({r.note})" if r.note else r.title for r in held)
+        unanswered = sum(reason.state == "unknown" for reason in group)
+        still = f"; {few(unanswered)} open" * (unanswered > 0)
+        rows.append((label, sentence((listing(list(noted)) or "nothing") + still)))
+    return b.facts(rows)
+
+
 def why(dossier: Dossier) -> b.Section:
     """The reasons, what to keep in mind, and what has to be settled first."""
     confirm = confirm_text(dossier)
@@ -60,7 +79,8 @@ def why(dossier: Dossier) -> b.Section:
     return b.section(
         "why",
         "Why",
-        b.facts([("Signs of a ceiling", sentence(confirm))]) if confirm else None,
+        reasons(dossier),
+        b.facts([("Signs that are only stated", sentence(confirm))]) if confirm else None,
         captioned(drawing, table, table_is="elsewhere"),
         noted and b.part("Keep in mind", b.bullets(noted)),
         gates(dossier) if dossier.verdict.answer in ("pilot", "yes") else None,
