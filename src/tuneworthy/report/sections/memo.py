@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import isfinite
 from typing import NamedTuple
 
 from tuneworthy.answers.facts import TARGETS, ends
@@ -51,6 +52,7 @@ from tuneworthy.words import (
     sentence,
     several,
     share,
+    usd,
 )
 
 _MOST_NAMED = 3  #: Of what would change the answer alike.
@@ -105,9 +107,12 @@ def _to_do(dossier: Dossier) -> b.Fact:
     until = f"by {day(first.end)}"
     if first.id == "watch":
         what = "quality, speed, bill and traffic"
-        why = sentence(advice.steps[0].because)
+        because = advice.steps[0].because
+        why = "" if because == dossier.verdict.because else sentence(because)
         says = f"Keep what runs today. Measure its {what} once more {until}."
         return b.Fact(label, says, why, "plan")
+    if first.id == "settle":
+        return b.Fact(label, f"Settle this contradiction, {until}.", say_heaviest(dossier), "plan")
     beside = [phase for phase in others if phase.id.startswith(_MEANWHILE)]
     following = [phase for phase in others if phase not in beside]
     said = [_said_after(before, phase) for before, phase in pairwise([first, *following])]
@@ -178,14 +183,14 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
     tried = [titles[step.way] for step in steps if f"{_TRIED}{step.option}" in _ids(plan)]
     if not tried:
         return "Whether the answer still holds."
-    says = f"Whether {listing(tried, 'or')} is enough."
+    says = f"Whether this is enough: {listing(tried, 'or')}."
     failed = [ANSWER_WORDS[turn.answer] for turn in dossier.verdict.turns if turn.path == "ways"]
     then = f"the answer becomes “{failed[0]}”" if failed else "what is left is judged again"
     return f"{says} If not, {then}."
 
 
 _SETTLED_BY = {
-    "keep_prompt": "Whether what runs today is still the best that pays.",
+    "keep_prompt": "Whether to keep it for longer.",
     "measure": "Whether tuning is worth a pilot, by what was measured.",
     "label": "Whether tuning is worth a pilot, by what was measured.",
     "settle": "Whether tuning is worth a pilot, once the statements agree.",
@@ -230,8 +235,19 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
         return _pays_as_stated(money), _amounts(money)
     if drawn.p_never > 1 - _NEVER:
         within = "with this job" if money.one_off else f"within {drawn.horizon_months} months"
-        return f"No, not {within}, even if tuning works.", _amounts(money)
-    return _likely(money, drawn), f"{_when(money, drawn)} {_amounts(money)}".strip()
+        if money.contradicted:
+            within += " with what is paid today"
+        return f"No, not {within}, even if tuning works.", _amounts(money, never=True)
+    likely = _likely(money, drawn)
+    if _misses(dossier):
+        likely = "Unlikely: no kind of tuning is likely to meet the targets."
+    return likely, f"{_when(money, drawn)} {_amounts(money)}".strip()
+
+
+def _misses(dossier: Dossier) -> bool:
+    """Whether even the best kind of tuning is unlikely to be enough."""
+    words = [way.chance_word for way in dossier.ways if way.kind == "tuning"]
+    return bool(words) and set(words) == {"unlikely"}
 
 
 def _pays_as_stated(money: InvestmentResult) -> str:
@@ -285,18 +301,20 @@ def _asked_for(money: InvestmentResult) -> str:
     return found[0] if found else ""
 
 
-def _amounts(money: InvestmentResult) -> str:
+def _amounts(money: InvestmentResult, *, never: bool = False) -> str:
     """What has to come back and what is left for it, and the objection that there is."""
     every = "of the job" if money.one_off else "per month"
     says = f"Tuning takes {dollars(money.upfront_usd)} up front"
     _, high = ends(money.monthly_net_usd)
+    run = f"{dollars(money.ask_usd.run_month)} {every}"
     if money.capped:
         most = dollars(money.possible_saving_usd)
-        says += f"; at most {most} {every} can be saved today, whatever else is stated"
+        says += f" and {run} to run; the calls cost so little that today at most {most} {every} "
+        says += "can be saved" + ("" if never else ", and more only as traffic grows")
     elif high > 0:
         says += f" and leaves {dollars(money.monthly_net_usd)} {every}"
     else:
-        says += "; then every month costs more than it brings"
+        says += f" and {run} to run, which is more than it brings"
     _, _, objection = money.why.partition("; but ")
     return " ".join([f"{says}.", sentence(f"but {objection}") if objection else ""]).strip()
 
@@ -327,7 +345,7 @@ def _conditions(turns: Sequence[Turn], dossier: Dossier) -> str:
         if kind:
             alike.setdefault(kind, []).append(turn.what)
         else:
-            clauses[_figure_clause(turn, turns)] = None
+            clauses[_figure_clause(turn, turns, dossier)] = None
     for kind, names in alike.items():
         which = "one of these" if len(names) > 1 else "this"
         clauses[_HOLDS[kind].format(which=which, names=_some(names))] = None
@@ -366,34 +384,51 @@ _HOLDS = {
 }
 
 
-def _figure_clause(turn: Turn, turns: Sequence[Turn]) -> str:
+def _figure_clause(turn: Turn, turns: Sequence[Turn], dossier: Dossier) -> str:
     """A figure or a way as a clause that a reader can check."""
     names = {kind.path: kind.name for kind in TARGETS.values()}
+    if turn.path == "ways":
+        return "the simpler ways are tried and aren’t enough"
     if turn.path not in names:
         return turn.what
     name = names[turn.path]
+    missed = [
+        kind.name
+        for target, kind in TARGETS.items()
+        if kind.path != turn.path and dossier.targets[target].state == "missed"
+    ]
     if len({each.to for each in turns if each.path == turn.path}) > 1:
         return f"{name} of what runs today is measured, whatever comes out"
     goes = "meets" if turn.to == "met" else "misses"
-    return f"a measurement shows that what runs today {goes} the target for {name}"
+    still = f" while that for {listing(missed)} is missed" if missed and turn.to == "met" else ""
+    return f"a measurement shows that what runs today {goes} the target for {name}{still}"
 
 
 def _unchanged(dossier: Dossier) -> str:
     """What it would take where no single fact is enough."""
     advice = dossier.recommendation
-    if not isinstance(advice, Unknown) and advice.steps[0].option == "settle":
-        return "Which of the statements that contradict each other is right: it is judged by that."
-    money = dossier.investment
+    first = "" if isinstance(advice, Unknown) else advice.steps[0].option
+    if first == "target":
+        return "A target: once one is stated, it is judged by that. Nothing else alone changes it."
+    settles = first == "settle"
     says = "No single answer or figure changes it; each was tried."
+    if settles:
+        says = "It depends on which side of the contradiction is right."
+    money = dossier.investment
     if isinstance(money, Unknown) or isinstance(money.must_bring_usd, Unknown):
         return says
-    if dossier.verdict.rule != "refused":
-        return says
+    if settles:
+        return f"{says} {_must_bring(money)}"
+    return _must_bring(money) if dossier.verdict.rule == "refused" else says
+
+
+def _must_bring(money: InvestmentResult) -> str:
+    """What would have to come of it for the money to be back in time."""
     every = "with the job" if money.one_off else "per month"
-    return (
-        f"Money alone: tuning would have to bring more than {dollars(money.must_bring_usd)} "
-        f"{every} to pay back in time."
-    )
+    bring = money.must_bring_usd
+    _, most = ends(bring)
+    least = usd(most) if isfinite(most) else dollars(bring)
+    return f"To pay back in time, tuning has to bring more than {least} {every}."
 
 
 def _grounds(dossier: Dossier) -> str:
@@ -443,21 +478,41 @@ def require(answer: TuningAnswer, required: TuningAnswer) -> str:
 
 
 def warning(dossier: Dossier) -> list[str]:
-    """The heaviest contradiction; empty for none."""
-    heavy = [item.says for item in dossier.challenges if item.severity == "contradiction"]
-    return [cut(text, _LONGEST_CLASH) for text in heavy[:1]]
+    """The heaviest contradiction; empty for none, and where it is what to do now."""
+    advice = dossier.recommendation
+    says = say_heaviest(dossier)
+    settles = not isinstance(advice, Unknown) and advice.steps[0].option == "settle"
+    return [says] if says and not settles else []
+
+
+def say_heaviest(dossier: Dossier) -> str:
+    """The contradiction that weighs most; one about the stated money where that is contradicted."""
+    claims = [item for item in dossier.challenges if item.severity == "contradiction"]
+    money = dossier.investment
+    if not isinstance(money, Unknown) and money.contradicted:
+        of_money = [item for item in claims if any(map(_is_economic, item.between))]
+        claims = of_money or claims
+    return cut(claims[0].says, _LONGEST_CLASH) if claims else ""
+
+
+def _is_economic(path: str) -> bool:
+    return path.startswith("economics.monthly")
 
 
 def ways(dossier: Dossier) -> tuple[b.Block, ...]:
     """The ways against the targets, and what its words mean."""
     shown = table.first_table(dossier, wide=True)
-    untried = any(way.state == "untried" for way in table.first_rows(dossier))
-    return (shown, b.Prose(_WORDS_OF_CHANCE, "small")) if untried else (shown,)
+    used = {str(cell) for row in shown.rows for cell in row}
+    meanings = [says for word, says in _MEANINGS.items() if word in used]
+    return (shown, b.Prose(sentence("; ".join(meanings)), "small")) if meanings else (shown,)
 
 
-_WORDS_OF_CHANCE = (
-    "Likely, possible and unlikely say whether a way that nobody tried would be enough."
-)
+_MEANINGS = {
+    "likely": "likely: untried, and likely to meet the target",
+    "possible": "possible: untried, and may well meet it",
+    "unlikely": "unlikely: untried, and will hardly meet it",
+    "may help": "may help: untried, and nobody can say yet whether it is enough",
+}
 
 
 def sign(dossier: Dossier) -> b.Facts:
