@@ -33,6 +33,8 @@ from tuneworthy.report.sections.common import (
     count_text,
     dollars,
     duration,
+    grounds_text,
+    nothing_answered,
     reach_text,
     strength_text,
     tally,
@@ -433,10 +435,10 @@ def _must_bring(money: InvestmentResult) -> str:
 
 def _grounds(dossier: Dossier) -> str:
     """What it rests on, in words that say whether these are statements or measurements."""
+    if nothing_answered(dossier):
+        return grounds_text(dossier)
     basis = dossier.verdict.basis
     said = basis.stated + basis.assumed
-    if not said and not basis.measured:
-        return "Nobody has answered anything yet."
     parts = [f"{several(said, 'answer')} by the team"] if said else []
     if basis.measured:
         parts.append(several(basis.measured, "measurement"))
