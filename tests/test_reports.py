@@ -17,6 +17,7 @@ import sys
 import termios
 from collections.abc import Callable, Iterator
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ from internals import (
     report_width,
     sections_plan,
 )
-from tuneworthy import decide, load_case, load_framework
+from tuneworthy import Dossier, decide, load_case, load_framework
 from tuneworthy.cli import run
 
 DAY = date(2026, 11, 24)
@@ -44,9 +45,14 @@ FORMS = {"text": "txt", "markdown": "md", "whole": "whole.md", "record": "record
 """Each form with the ending of its snapshots; ``whole`` is the report as Markdown, all of it."""
 
 
-def rendered(name: str, form: str) -> str:
+@cache
+def judged(name: str) -> Dossier:
     case = load_case(ROOT / "examples" / name)
-    dossier = decide(case, framework_of(case), as_of=DAY)
+    return decide(case, framework_of(case), as_of=DAY)
+
+
+def rendered(name: str, form: str) -> str:
+    dossier = judged(name)
     if form == "whole":
         return str(render(dossier, "markdown", memo=False))
     return str(render(dossier, form, case_path=f"examples/{name}"))
@@ -90,8 +96,7 @@ def test_a_memo_answers_each_question_in_one_row_before_all_else(name: str) -> N
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_memo_asks_what_the_dossier_asks_until_its_decision(name: str) -> None:
-    case = load_case(ROOT / "examples" / name)
-    dossier = decide(case, framework_of(case), as_of=DAY)
+    dossier = judged(name)
     memo = rendered(name, "markdown")
     assert isinstance(dossier.ask, Ask)
     assert f"| What it costs | {sections_plan.ask_text(dossier.ask)} in all" in memo
