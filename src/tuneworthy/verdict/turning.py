@@ -114,10 +114,17 @@ def _of_figures(it: Situation) -> Iterator[Turn]:
     """
     case = it.facts.case
     for target, limit in it.facts.limits.items():
+        turns = []
         for met in _sides_to_try(it, target, limit):
             what, today = _suppose(target, limit, met=met)
             changed = _with_today(it, case, today)
-            yield _turn(TARGETS[target].path, what, "met" if met else "missed", changed)
+            turns.append(_turn(TARGETS[target].path, what, "met" if met else "missed", changed))
+        first, *others = turns
+        if others and {turn.answer for turn in turns} == {first.answer}:
+            what = f"{TARGETS[target].name} today is measured, whatever comes out"
+            yield first.model_copy(update={"what": what, "to": "measured"})
+            continue
+        yield from turns
     have = it.facts.examples
     if have is not None and have < _enough(it, have):
         enough = _enough(it, have)

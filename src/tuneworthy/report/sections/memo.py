@@ -347,7 +347,7 @@ def _conditions(turns: Sequence[Turn], dossier: Dossier) -> str:
         if kind:
             alike.setdefault(kind, []).append(turn.what)
         else:
-            clauses[_figure_clause(turn, turns, dossier)] = None
+            clauses[_figure_clause(turn, dossier)] = None
     for kind, names in alike.items():
         which = "one of these" if len(names) > 1 else "this"
         clauses[_HOLDS[kind].format(which=which, names=_some(names))] = None
@@ -386,12 +386,12 @@ _HOLDS = {
 }
 
 
-def _figure_clause(turn: Turn, turns: Sequence[Turn], dossier: Dossier) -> str:
+def _figure_clause(turn: Turn, dossier: Dossier) -> str:
     """A figure or a way as a clause that a reader can check."""
     names = {kind.path: kind.name for kind in TARGETS.values()}
     if turn.path == "ways":
         return "the simpler ways are tried and aren’t enough"
-    if turn.path not in names:
+    if turn.path not in names or turn.to == "measured":
         return turn.what
     name = names[turn.path]
     missed = [
@@ -399,8 +399,6 @@ def _figure_clause(turn: Turn, turns: Sequence[Turn], dossier: Dossier) -> str:
         for target, kind in TARGETS.items()
         if kind.path != turn.path and dossier.targets[target].state == "missed"
     ]
-    if len({each.to for each in turns if each.path == turn.path}) > 1:
-        return f"{name} of what runs today is measured, whatever comes out"
     goes = "meets" if turn.to == "met" else "misses"
     still = f" while that for {listing(missed)} is missed" if missed and turn.to == "met" else ""
     return f"a measurement shows that what runs today {goes} the target for {name}{still}"

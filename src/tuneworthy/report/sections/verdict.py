@@ -139,8 +139,8 @@ def turns_facts(dossier: Dossier) -> b.Facts:
         then.setdefault(turn.answer, []).append(turn_text(turn))
     rows = []
     for answer, texts in then.items():
-        left = len(texts) - _FIRST_TURNS
-        shown = texts[:_FIRST_TURNS] + [f"one of {few(left)} more is so"] * (left > 0)
+        left = len(texts) - _FIRST_ON_PAGE
+        shown = texts[:_FIRST_ON_PAGE] + [f"one of {few(left)} more is so"] * (left > 0)
         rows.append((capital(ANSWER_WORDS[answer]), sentence(f"if {listing(shown, 'or if')}")))
     return b.facts(rows)
 
@@ -242,6 +242,7 @@ def turns_sentence(dossier: Dossier) -> str:
 
 
 _FIRST_TURNS = 2
+_FIRST_ON_PAGE = 3
 
 
 def _ask_line(dossier: Dossier) -> str:
