@@ -170,7 +170,7 @@ def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
     places = [place for place, way in enumerate(shown, start=1) if way.id == decisive]
     month = "" if dossier.one_off else "per month"
     speed = "speed (p95)" if wide else "p95"
-    titles = f" | #quality | #{speed} | #{month or 'bill'} | private | from"
+    titles = f"{'way' if wide else ''} | #quality | #{speed} | #{month or 'bill'} | private | from"
     caption = "Ways against the targets"
     return b.table(caption, titles, rows, quiet=True, chosen=places[0] if places else None)
 
