@@ -107,6 +107,23 @@ def test_a_memo_asks_what_the_dossier_asks_until_its_decision(name: str) -> None
         assert f"“{ANSWER_WORDS[turn.answer]}” if " in memo
 
 
+def test_tuning_is_never_said_to_pay_back_where_the_targets_are_met_without_it() -> None:
+    """A saving that is stated against today's bill is none beside a model that costs less."""
+    case = load_case({
+        "name": "x", "targets": {"quality": {"at_least": 0.93}},
+        "today": {"quality": 0.85, "cases": 1400, "usd_per_month": 9000},
+        "models": [{"id": "openai:gpt-4o"}, {"id": "openai:x", "quality": 0.96, "cases": 4000}],
+        "economics": {
+            "upfront": {"hours": 100}, "hourly_rate_usd": 100,
+            "monthly": {"api_savings_usd": 8000, "ongoing_usd": 100},
+        },
+    })  # fmt: skip
+    dossier = decide(case, load_framework("lesson"), as_of=DAY)
+    memo = str(render(dossier, "markdown"))
+    assert dossier.verdict.rule == "met"
+    assert "| Does tuning pay back? | There is nothing left to pay for" in memo
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_memo_names_no_command_and_folds_what_it_rests_on(name: str) -> None:
     memo = rendered(name, "markdown")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from math import isfinite
 from typing import NamedTuple
 
 from tuneworthy.answers.facts import TARGETS, ends
@@ -54,7 +53,6 @@ from tuneworthy.words import (
     sentence,
     several,
     share,
-    usd,
 )
 
 _MOST_NAMED = 3  #: Of what would change the answer alike.
@@ -240,6 +238,9 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
         if money.contradicted:
             within += " with what is paid today"
         return f"No, not {within}, even if tuning works.", _amounts(money, never=True)
+    if dossier.verdict.rule == "met":
+        spent = f"Tuning would take {dollars(money.upfront_usd)} up front."
+        return "There is nothing left to pay for: every target is met without tuning.", spent
     likely = _likely(money, drawn)
     if _misses(dossier):
         likely = "Unlikely: no kind of tuning is likely to meet the targets."
@@ -419,16 +420,16 @@ def _unchanged(dossier: Dossier) -> str:
         return says
     if settles:
         return f"{says} {_must_bring(money)}"
-    return _must_bring(money) if dossier.verdict.rule == "refused" else says
+    gates = {gate.id: gate.state for gate in dossier.verdict.gates}
+    too_little = dossier.verdict.rule == "refused" and gates.get("investment") == "no"
+    return _must_bring(money) if too_little else says
 
 
 def _must_bring(money: InvestmentResult) -> str:
     """What would have to come of it for the money to be back in time."""
     every = "with the job" if money.one_off else "per month"
-    bring = money.must_bring_usd
-    _, most = ends(bring)
-    least = usd(most) if isfinite(most) else dollars(bring)
-    return f"To pay back in time, tuning has to bring more than {least} {every}."
+    least = dollars(money.must_bring_usd)
+    return f"To pay back in time, tuning has to bring {least} or more {every}."
 
 
 def _grounds(dossier: Dossier) -> str:
