@@ -21,7 +21,7 @@ from tuneworthy.cases import judging as cases_judging
 from tuneworthy.cases import portfolio as cases_portfolio
 from tuneworthy.cases import reports as workspace_reports
 from tuneworthy.cases import workspace as workspace_module
-from tuneworthy.cases.reports import models_of, render, schema
+from tuneworthy.cases.reports import MemoTop, models_of, render, schema
 from tuneworthy.cases.workspace import Workspace, open_directory
 from tuneworthy.cli import options as cli_options
 from tuneworthy.cli import reports as cli_reports
@@ -128,7 +128,7 @@ from tuneworthy.model.case import (
     TokenPrice,
     VoiceSamples,
 )
-from tuneworthy.model.dossier import Recommendation
+from tuneworthy.model.dossier import AskNow, Recommendation
 from tuneworthy.model.evalset import CheckCall, EvalCase, Label
 from tuneworthy.model.evidence import COLUMNS, Batch, Evidence, Measured, Message, Series, ToolCall
 from tuneworthy.model.framework import OUTCOMES, Move
@@ -173,6 +173,7 @@ from tuneworthy.report.sections import evalset as section_evalset
 from tuneworthy.report.sections import evidence as section_evidence
 from tuneworthy.report.sections import framework as section_framework
 from tuneworthy.report.sections import lab as section_lab
+from tuneworthy.report.sections import memo as sections_memo
 from tuneworthy.report.sections import money as sections_money
 from tuneworthy.report.sections import plan as sections_plan
 from tuneworthy.report.sections import precedents as sections_precedents
@@ -232,6 +233,7 @@ from tuneworthy.training.trainers import TrainingWork
 from tuneworthy.training.watch import watch
 from tuneworthy.verdict.approaches import approaches
 from tuneworthy.verdict.challenges import ALL
+from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.ways import chances as ways_chances
 from tuneworthy.ways import criterion as ways_criterion
 from tuneworthy.ways import way as ways_way

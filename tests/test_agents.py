@@ -152,7 +152,9 @@ def test_the_action_says_the_answer_and_fails_where_it_has_to(copied: Path) -> N
     done, summary = step("Decide", copied, CASE="my case", REQUIRE="yes")
     assert done.returncode == 0, done.stderr
     assert "Pilot it." in summary
-    assert "requires another answer" in summary
+    assert summary.startswith("> **This check requires the answer “yes”")
+    assert "it fails" in summary.splitlines()[0]
+    assert "<details>" in summary
     told = outputs(copied)
     assert told["answer"] == "pilot"
     assert Path(told["report"]).read_text("utf-8") == summary
@@ -162,6 +164,34 @@ def test_the_action_says_the_answer_and_fails_where_it_has_to(copied: Path) -> N
     assert step("Require", copied, CODE=outputs(copied)["code"])[0].returncode == 0
 
 
+def git(place: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=one", "-c", "user.email=one@example.org")
+    command = ["git", *who, *arguments]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_the_comment_says_what_a_pull_request_changes(copied: Path) -> None:
+    checkout = copied / "checkout"
+    checkout.mkdir()
+    copy("task-api", checkout / "case")
+    git(checkout, "init", "--quiet")
+    git(checkout, "add", "case")
+    git(checkout, "commit", "--quiet", "-m", "base")
+    base = git(checkout, "rev-parse", "HEAD")
+    assert run(["answer", str(checkout / "case"), "brand_voice=no"]) == 0
+    done, summary = step("Decide", checkout, CASE="case", BASE=base)
+    assert done.returncode == 0, done.stderr
+    changed, _, _ = summary.partition("\n\n# ")
+    assert "Compared with the base, the answer was “pilot it” and is “not yet”" in changed
+    assert "brand voice (yes → no)" in changed
+    (checkout / "summary.md").unlink()
+    done, summary = step("Decide", checkout, CASE="case", BASE="0" * 40)
+    assert done.returncode == 0, done.stderr
+    assert "can't be read at the base" in done.stderr
+    assert summary.startswith("# Task API assistant: Not yet.")
+
+
 def test_wrong_input_stops_the_action_with_one_line(copied: Path) -> None:
     done, summary = step("Decide", copied, CASE="nowhere")
     assert done.returncode == 2
@@ -169,7 +199,7 @@ def test_wrong_input_stops_the_action_with_one_line(copied: Path) -> None:
     assert summary == ""
 
 
-@pytest.mark.parametrize("name", ["CASE", "REQUIRE", "RESULTS", "AS_OF"])
+@pytest.mark.parametrize("name", ["CASE", "REQUIRE", "RESULTS", "AS_OF", "BASE"])
 def test_an_input_is_never_run(copied: Path, name: str) -> None:
     copy("first-idea", copied / "case")
     bad = "$(touch pwned) `touch pwned`; touch pwned; \" ; touch pwned; \" '; touch pwned; '"

@@ -190,7 +190,7 @@ def test_one_ask_is_shown_by_every_command(capsys: pytest.CaptureFixture[str]) -
     ask = json.loads(said(capsys, "decide", TASK, *ON, "--format", "json"))["ask"]
     usd = f"${ask['low']:,.0f}–${ask['high']:,.0f}"
     for command in (
-        ("decide", TASK), ("decide", TASK, "--format", "markdown", "--short"),
+        ("decide", TASK), ("decide", TASK, "--format", "markdown"),
         ("show", TASK, "money"), ("show", TASK, "plan"), ("list", "examples"),
     ):  # fmt: skip
         told = flat(said(capsys, *command, *ON))
@@ -229,7 +229,7 @@ def test_answer_then_diff_tells_what_moved_the_verdict(
     said(capsys, "decide", str(folder), "--format", "json", "--output", str(old))
     said(capsys, "answer", str(folder), "few_shot=no", "brand_voice=yes")
     out = said(capsys, "show", str(folder), "history", "--since", str(old))
-    memo = said(capsys, "decide", str(folder), "--format", "markdown", "--short")
+    memo = said(capsys, "decide", str(folder), "--format", "markdown")
     for row in ("For it | Brand voice; five open.", "Against it | Nothing; five open."):
         assert row in memo
     assert "Not yet, as before." in out

@@ -244,6 +244,6 @@ def test_the_document_gives_the_scores_that_the_tool_counts(
     held_out.main()
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     figures = [row for row in rows if "comparisons" not in row and "chances" not in row]
-    said = (ROOT / "docs" / "accuracy.md").read_text("utf-8")
+    said = (ROOT / "docs" / "evidence" / "accuracy.md").read_text("utf-8")
     assert len(figures) > len(held_out.WAYS)
     assert not [row for row in figures if row not in said]

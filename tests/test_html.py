@@ -353,7 +353,10 @@ def test_the_command_writes_the_page_it_would_print(
     assert capsys.readouterr().out == written == render(decided("task-api"), "html")
 
 
-MEMO = ("Ask now", "Next step", "Base rate", "How fragile", "Why", "Owner", "Approver", "Review on")
+MEMO = (
+    "What to do now", "What it costs", "Decide on", "Does tuning pay back?",
+    "What would change the answer", "How sure that is", "Owner", "Approver", "Review on",
+)  # fmt: skip
 
 
 def test_a_memo_says_what_is_asked_when_to_stop_and_who_signs(tmp_path: Path) -> None:
@@ -365,11 +368,12 @@ def test_a_memo_says_what_is_asked_when_to_stop_and_who_signs(tmp_path: Path) ->
     )
     blank, named = decided("task-api"), load_case(case)
     memo = Page(html(blank, short=True))
-    assert [words for words in (*MEMO, "Stop rule") if words not in memo.text] == []
+    assert [words for words in MEMO if words not in memo.text] == []
     text = squeezed(memo.text)
-    assert squeezed("$4,125–$7,825 until 21 Dec 2026, up to: pilot") in text
-    assert squeezed("knowledge gaps (invents features of tasks now and then)") in text
-    assert memo.all("table") == memo.all("details") == []
+    assert squeezed("$4,125–$7,825 in all, up to the decision on 21 Dec 2026.") in text
+    assert squeezed("Stop if not.") in text
+    assert len(memo.all("table")) == 1
+    assert memo.all("details") == []
     assert len(html(blank, short=True)) < len(made("task-api")) / 4
     assert "proposed: 24 Feb 2027" in memo.text
     signed = html(decide(named, framework_of(named), as_of=DAY), short=True)
@@ -383,7 +387,7 @@ def test_a_review_is_not_proposed_before_the_plan_has_it_decided(
     slowly = ["--set", "economics.hours_per_week=2", "--format", "markdown"]
     assert run(["decide", str(ROOT / "examples/task-api"), "--as-of", "2026-11-24", *slowly]) == 0
     text = capsys.readouterr().out
-    (until,) = re.findall(r"\| Ask now \| .*? until (.*? 20\d\d),", text)
+    (until,) = re.findall(r"up to the decision on (.*? 20\d\d)\.", text)
     assert f"| Review on | proposed: {until} |" in text
     assert until not in ("", "24 Feb 2027")
 

@@ -468,3 +468,22 @@ def test_every_step_says_why_when_to_stop_and_how() -> None:
             assert step.because.endswith((".", "?"))
             assert step.stop_when
             assert step.command.startswith("tuneworthy ")
+
+
+def test_a_figure_that_nobody_knows_turns_the_answer_as_it_would_if_it_were_known() -> None:
+    """An answer that waits for a measurement says what each result of it would come to."""
+    unscored = load_case(PROJECT / "examples/clinic-intake")
+    told = decide(unscored, LESSON, as_of=DAY)
+    turns = [turn for turn in told.verdict.turns if turn.path == "today.quality"]
+    assert {turn.to for turn in turns} == {"met", "missed"}
+    for turn in turns:
+        share = 0.901 if turn.to == "met" else 0.88
+        today = unscored.today.model_copy(update={"quality": share, "cases": 10**6})
+        scored = decide(unscored.model_copy(update={"today": today}), LESSON, as_of=DAY)
+        assert scored.verdict.answer == turn.answer
+
+
+def test_the_examples_that_would_turn_it_are_those_that_are_said_to_lack() -> None:
+    told = decide(load_case(PROJECT / "examples/game-dialogue"), LESSON, as_of=DAY)
+    assert "500 are usual" in told.verdict.because
+    assert "500 reviewed examples are there" in [turn.what for turn in told.verdict.turns]

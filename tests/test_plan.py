@@ -38,8 +38,8 @@ from internals import (
 )
 from tuneworthy import Case, Dossier, decide, load_case, load_framework
 from tuneworthy.plan.section import hours_text
+from tuneworthy.report.sections import memo as sections_memo
 from tuneworthy.report.sections import money as section_money
-from tuneworthy.report.sections import verdict as section_verdict
 
 ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "examples"
@@ -527,7 +527,7 @@ def test_the_ask_is_the_sum_of_the_phases_up_to_the_decision(slug: str) -> None:
 def test_every_surface_shows_the_same_ask(slug: str) -> None:
     dossier, ask = gallery(slug), ask_of(slug)
     text = sections_plan.ask_text(ask)
-    (memo,) = (fact for fact in section_verdict.memo(dossier) if fact.label == "Ask now")
+    (memo,) = (fact for fact in sections_memo.facts(dossier) if fact.label == "What it costs")
     assert memo.value == text
     assert text in " ".join(report_text.render(sections_plan.document(dossier)).split())
     if not isinstance(dossier.investment, Unknown):

@@ -7,6 +7,7 @@ expectations written by hand.
 from __future__ import annotations
 
 import fcntl
+import html
 import os
 import pty
 import re
@@ -16,24 +17,44 @@ import sys
 import termios
 from collections.abc import Callable, Iterator
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
 import wcwidth
 
-from internals import columns, framework_of, render, report_width
-from tuneworthy import decide, load_case
+from internals import (
+    ANSWER_WORDS,
+    AskNow,
+    MemoTop,
+    columns,
+    framework_of,
+    render,
+    report_markdown,
+    report_width,
+    sections_plan,
+)
+from tuneworthy import Dossier, decide, load_case, load_framework
+from tuneworthy.cli import run
 
 DAY = date(2026, 11, 24)
 ROOT = Path(__file__).parents[1]
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/case.yaml"))
-FORMS = {"text": "txt", "markdown": "md", "record": "record.md"}
+FORMS = {"text": "txt", "markdown": "md", "whole": "whole.md", "record": "record.md"}
+"""Each form with the ending of its snapshots; ``whole`` is the report as Markdown, all of it."""
+
+
+@cache
+def judged(name: str) -> Dossier:
+    case = load_case(ROOT / "examples" / name)
+    return decide(case, framework_of(case), as_of=DAY)
 
 
 def rendered(name: str, form: str) -> str:
-    case = load_case(ROOT / "examples" / name)
-    dossier = decide(case, framework_of(case), as_of=DAY)
+    dossier = judged(name)
+    if form == "whole":
+        return str(render(dossier, "markdown", memo=False))
     return str(render(dossier, form, case_path=f"examples/{name}"))
 
 
@@ -55,6 +76,106 @@ def test_the_report_reads_as_reviewed(name: str, form: str) -> None:
         "read the difference, then TUNEWORTHY_SNAPSHOTS=write pytest --all tests/test_reports.py"
     )
     assert text == path.read_text(encoding="utf-8"), renew
+
+
+QUESTIONS = (
+    "What to do now", "What it costs", "Decide on ", "Does tuning pay back?",
+    "What would change the answer",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_memo_answers_each_question_in_one_row_before_all_else(name: str) -> None:
+    memo = rendered(name, "markdown")
+    rows = [line for line in memo.splitlines()[:16] if line.startswith("| ")]
+    for question in QUESTIONS:
+        answers = [row for row in rows if row.startswith(f"| {question}")]
+        assert answers
+        assert all(len(row.split("|")[2].split()) > 1 for row in answers)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_memo_asks_what_the_dossier_asks_until_its_decision(name: str) -> None:
+    dossier = judged(name)
+    memo = rendered(name, "markdown")
+    assert isinstance(dossier.ask, AskNow)
+    assert f"| What it costs | {sections_plan.ask_text(dossier.ask)} in all" in memo
+    until = re.findall(r"up to the decision on (\d+ \w+ \d+)\.", memo)
+    assert len(until) == 1
+    assert f"| Decide on {until[0]} |" in memo
+    for turn in dossier.verdict.turns:
+        assert f"“{ANSWER_WORDS[turn.answer]}” if " in memo
+
+
+def test_tuning_is_never_said_to_pay_back_where_the_targets_are_met_without_it() -> None:
+    """A saving that is stated against today's bill is none beside a model that costs less."""
+    case = load_case({
+        "name": "x", "targets": {"quality": {"at_least": 0.93}},
+        "today": {"quality": 0.85, "cases": 1400, "usd_per_month": 9000},
+        "models": [{"id": "openai:gpt-4o"}, {"id": "openai:x", "quality": 0.96, "cases": 4000}],
+        "economics": {
+            "upfront": {"hours": 100}, "hourly_rate_usd": 100,
+            "monthly": {"api_savings_usd": 8000, "ongoing_usd": 100},
+        },
+    })  # fmt: skip
+    dossier = decide(case, load_framework("lesson"), as_of=DAY)
+    memo = str(render(dossier, "markdown"))
+    assert dossier.verdict.rule == "met"
+    assert "| Does tuning pay back? | There is nothing left to pay for" in memo
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_memo_names_no_command_and_folds_what_it_rests_on(name: str) -> None:
+    memo = rendered(name, "markdown")
+    page, _, folded = memo.partition("<details>")
+    assert "tuneworthy " not in page
+    assert page.count("\n## ") == 0
+    assert memo.count("<details>\n<summary>") == memo.count("\n</details>")
+    assert "case-sha256" in folded
+    assert len(page.split()) < 700
+
+
+HOSTILE = (
+    "@octocat", "ask @us/team", "fixes #12", "us/ours#7", "GH-3", "https://github.com/us/x/issues/1",
+    "www.example.org", "me@example.org", "<details>", "</details>", "<img src=x>", "<!-- x -->",
+    "[a](https://x.example)", "![a](//x)", "# title", "| a | b |", "`x`", "&commat;octocat",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_somebody_wrote_calls_nobody_and_links_nothing(text: str) -> None:
+    shown = report_markdown.md(f"x {text} y").replace("&#8203;", "\u200b")
+    assert not re.search(r"@\w|#\d|\bGH-\d|\b[a-z]+://|\bwww\.|<|(?<!\\)[\[\]`|]", shown)
+    assert "&commat;" not in shown
+    assert html.unescape(shown).replace("\u200b", "").replace("\\", "") == f"x {text} y"
+
+
+def test_a_memo_of_a_hostile_case_holds_nothing_that_acts() -> None:
+    text = "@octocat #1 <b>x</b> </details> GH-2 https://x.example/1"
+    case = load_case({"name": text, "factors": {"brand_voice": {"value": "yes", "note": text}}})
+    dossier = decide(case, load_framework("lesson"), as_of=DAY)
+    memo = str(render(dossier, "markdown")).replace("&#8203;", "\u200b")
+    assert not re.search(r"@\w|#\d|GH-\d|https?://|<b>", memo)
+    assert memo.count("</details>") == memo.count("<details>")
+
+
+def test_the_answer_that_is_required_stands_over_the_memo() -> None:
+    dossier = decide(load_case({"name": "x"}), load_framework("lesson"), as_of=DAY)
+    needs = {MemoTop(required="open"): "passes.", MemoTop(required="pilot"): "so it fails."}
+    for on_top, says in needs.items():
+        memo = str(render(dossier, "markdown", on_top=on_top))
+        first, _, _ = memo.partition("\n")
+        assert first.startswith("> **This check requires the answer “")
+        assert says in first
+
+
+def test_the_whole_report_is_markdown_with_all() -> None:
+    case = ["decide", str(ROOT / "examples/first-idea"), "--format", "markdown"]
+    assert run([*case, "--short"]) == 2
+    assert run(["decide", case[1], "--all"]) == 2
+    assert run(["decide", case[1], "--since", "x.json"]) == 2
+    assert "## The plan" in rendered("first-idea", "whole")
+    assert "## The plan" not in rendered("first-idea", "markdown")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import ValidationError
 
@@ -19,7 +19,7 @@ from tuneworthy.framework.load import services
 from tuneworthy.framework.rules import rules_of
 from tuneworthy.model.base import State, json_text
 from tuneworthy.model.case import Model
-from tuneworthy.model.dossier import Dossier, Verdict
+from tuneworthy.model.dossier import Dossier, TuningAnswer, Verdict
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, load_framework
 from tuneworthy.report import render as render_document
@@ -28,7 +28,7 @@ from tuneworthy.report.sections import money, plan
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import record as walk
 from tuneworthy.report.sections import ways as table
-from tuneworthy.report.sections.difference import Judge
+from tuneworthy.report.sections.difference import Judge, compare
 from tuneworthy.report.sections.framework import embedded_record
 from tuneworthy.report.sections.verdict import short
 
@@ -37,18 +37,53 @@ Topic = Literal["options", "money", "plan", "why", "others"]
 
 
 def render(
-    dossier: Dossier, form: str, *, case_path: str = "", colour: bool = False, memo: bool = False
+    dossier: Dossier,
+    form: str,
+    *,
+    case_path: str = "",
+    colour: bool = False,
+    memo: bool | None = None,
+    on_top: MemoTop | None = None,
 ) -> Any:
-    """A dossier as text, or as the bytes of a PDF; of a page also its ``memo`` alone."""
+    """A dossier as text, or as the bytes of a PDF.
+
+    ``memo`` says whether a report is the memo alone, as Markdown is where nobody says. Over that
+    stands what is ``on_top``.
+    """
     if form == "json":
         return dossier.to_json()
+    if form == "markdown" and memo is not False:
+        from tuneworthy.report import document
+
+        return document.markdown(dossier, short=True, **_top(dossier, on_top))
     if form in ("markdown", "html", "pdf"):
         from tuneworthy.report import document
 
-        return getattr(document, form)(dossier, short=memo)
+        return getattr(document, form)(dossier, short=bool(memo))
     if form == "record":
         return render_document(walk.record(dossier), "markdown")
     return render_document(short(dossier, case_path), colour=colour)
+
+
+class MemoTop(NamedTuple):
+    """What a check of a pull request puts over the memo."""
+
+    required: TuningAnswer | None = None  #: The answer that the check needs.
+    before: Dossier | None = None  #: The case at the base.
+    framework: Framework | None = None  #: By which the case is judged now.
+
+
+def _top(dossier: Dossier, on_top: MemoTop | None) -> dict[str, Any]:
+    from tuneworthy.report.sections import memo
+
+    said: dict[str, Any] = {}
+    if on_top is not None and on_top.required is not None:
+        said["required"] = memo.require(dossier.verdict.answer, on_top.required)
+    if on_top is not None and on_top.before is not None:
+        judge = None if on_top.framework is None else judge_by(on_top.framework)
+        difference = compare(on_top.before, dossier, judge)
+        said["changes"] = memo.changes_since(difference)
+    return said
 
 
 def case_report(

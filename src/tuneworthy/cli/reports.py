@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from tuneworthy.cases.reports import Topic
+    from tuneworthy.model.dossier import TuningAnswer
 
 
 def case_report(forms: tuple[str, ...], *lines: str) -> Callable[[Any], click.Command]:
@@ -43,6 +45,7 @@ _ANSWERS = ("no", "not_yet", "pilot", "yes", "open")
     "tuneworthy decide examples/task-api --format json --output dossier.json",
     "tuneworthy decide examples/task-api --format html --output report.html",
     "tuneworthy decide examples/task-api --format pdf --short --output memo.pdf",
+    "tuneworthy decide examples/task-api --format markdown --all",
     "tuneworthy decide . --require pilot && ./start-pilot",
 )
 @opt.option(
@@ -51,25 +54,54 @@ _ANSWERS = ("no", "not_yet", "pilot", "yes", "open")
     type=click.Choice(_ANSWERS),
 )
 @opt.seed_option
-@opt.flag("--short", "Print the one-page memo alone: with markdown, html or pdf.", "memo")
+@opt.flag("--short", "Print the one-page memo alone: with html or pdf.", "memo")
+@opt.flag("--all", "Print the whole report, not the memo: with markdown.", "whole")
+@opt.option("--since FILE", "Say over the memo what changed since this dossier: with markdown.")
 @opt.gone_option("--quick", "is gone", "leave it out: the answer needs no more", is_flag=True)
-def decide(case: str, require: str | None, memo: bool, **options: Any) -> int:
+def decide(
+    case: str,
+    require: TuningAnswer | None,
+    memo: bool,
+    whole: bool,
+    since: str | None,
+    chosen: str | None,
+    answers: dict[str, str],
+    **options: Any,
+) -> int:
     """Judge CASE, a case folder or its case.yaml (the present folder when not given).
 
-    Writes nothing but the file named with --output. Exits with 0 when answered, 1 when --require
-    isn't met, 2 when the input is wrong.
+    As Markdown it is a memo of one page. Writes nothing but the file named with --output. Exits
+    with 0 when answered, 1 when --require isn't met, 2 when the input is wrong.
     """
-    from tuneworthy.cases.judging import judge_case
-    from tuneworthy.cases.reports import render
+    from tuneworthy.cases.judging import read_supposed
+    from tuneworthy.cases.reports import MemoTop, read_dossier, render
+    from tuneworthy.pipeline import decide as judge
 
     form = opt.asked().form
-    if memo and form not in ("markdown", "html", "pdf"):
-        raise click.UsageError("--short goes with --format markdown, html or pdf.")
+    _refuse_form("--short", memo, form, ("html", "pdf"))
+    _refuse_form("--all", whole, form, ("markdown",))
+    _refuse_form("--since", since is not None, form, ("markdown",))
     if form == "pdf" and opt.asked().output is None:
         raise click.UsageError("A PDF needs a file: add --output report.pdf.")
-    dossier = judge_case(case, **options)
-    opt.deliver(render(dossier, form, case_path=case, colour=opt.colour(), memo=memo))
+    before = None if since is None else read_dossier(Path(since))
+    said, framework = read_supposed(case, chosen, answers)
+    dossier = judge(said, framework, **options)
+    text = render(
+        dossier,
+        form,
+        case_path=case,
+        colour=opt.colour(),
+        memo=not whole if form == "markdown" else memo,
+        on_top=MemoTop(require, before, framework),
+    )
+    opt.deliver(text)
     return ANSWERED if require in (None, dossier.verdict.answer) else NOT_MET
+
+
+def _refuse_form(option: str, is_given: bool, form: str, its: tuple[str, ...]) -> None:
+    """Refuse an option that belongs to another form than the one that is asked for."""
+    if is_given and form not in its:
+        raise click.UsageError(f"{option} goes with --format {' or '.join(its)}.")
 
 
 _SECTIONS = ("options", "money", "plan", "why", "others", "history")

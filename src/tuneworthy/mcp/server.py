@@ -207,7 +207,7 @@ def _add_resources(server: AssistantServer) -> None:
     def case(name: str) -> str:
         """A case judged as of today, as the command line reports it in Markdown."""
         try:
-            return marked(markdown(server.desk.workspace.evaluated(name).dossier))
+            return marked(markdown(server.desk.workspace.evaluated(name).dossier, short=True))
         except InputError as caught:
             raise ResourceNotFoundError(directory.plain_error(caught)) from None
 

@@ -186,10 +186,12 @@ class Document:
     name: str  #: What it is about: the case.
     headline: str  #: What is to be known first, in a sentence.
     sections: Sequence[Section]
+    above: Sequence[str] = ()  #: What stands over the title, in Markdown.
     byline: Sequence[str] = ()
     facts: Facts | None = None
     warning: Sequence[str] = ()  #: What speaks against relying on it.
     opening: Sequence[Block] = ()  #: What else its first page says.
+    closed: Sequence[Fold] = ()  #: What Markdown shows closed, the record with it.
     record: Sequence[tuple[str, str]] = ()  #: Lines for machines: name and value.
     after: Sequence[str] = ()  #: Where to go on from here, in a terminal.
     look: Look = "strong"  #: Of the title in a terminal.

@@ -8,11 +8,20 @@ from typing import Any
 from tuneworthy.errors import InputError
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report import markdown as md
-from tuneworthy.report.blocks import Document, Facts, Picture, Prose, Section, pictures_in
-from tuneworthy.report.sections import failures, money, plan, record, verdict
+from tuneworthy.report.blocks import (
+    Document,
+    Facts,
+    Fold,
+    Picture,
+    Prose,
+    Section,
+    pictures_in,
+)
+from tuneworthy.report.sections import failures, memo, money, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import WHAT_IT_IS, byline, headline
+from tuneworthy.report.sections.memo import Changes
 
 _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
 
@@ -21,18 +30,38 @@ def report(dossier: Dossier, *, short: bool = False) -> Document:
     """The decision memo, and after it all that it rests on; ``short`` for the memo alone."""
     parts = () if short else sections(dossier)
     there = {section.id for section in parts}
-    facts = verdict.memo(dossier)
+    facts = memo.facts(dossier)
     linked = (fact if fact.link in there else replace(fact, link="") for fact in facts)
     return Document(
         name=dossier.case.name,
         headline=headline(dossier),
         byline=(byline(dossier),),
         facts=Facts(tuple(linked), "key"),
-        warning=verdict.warning(dossier),
-        opening=(verdict.reasons(dossier), verdict.sign(dossier), Prose(WHAT_IT_IS, "small")),
+        warning=memo.warning(dossier),
+        opening=(
+            *memo.ways(dossier),
+            memo.sign(dossier),
+            Prose(WHAT_IT_IS, "small"),
+        ),
         sections=parts,
         record=record.lines(dossier),
     )
+
+
+def folded_memo(dossier: Dossier, changes: Changes | None = None, required: str = "") -> Document:
+    """The memo with all else closed under it, as a pull request shows it.
+
+    On top stand the answer that is required, as a sentence, and what changed.
+    """
+    above = [required] if required else []
+    closed = list(memo.folds(dossier))
+    if changes is not None:
+        above.append(changes.says)
+        closed.append(Fold("What changed", changes.blocks))
+    closed.append(Fold("What fine-tuning is", (Prose(WHAT_IT_IS),)))
+    whole = report(dossier, short=True)
+    opening = (*memo.ways(dossier), memo.sign(dossier))
+    return replace(whole, above=above, opening=opening, closed=closed)
 
 
 def sections(dossier: Dossier) -> tuple[Section, ...]:
@@ -71,8 +100,17 @@ def pictures(dossier: Dossier) -> dict[str, Picture]:
     return pictures_in(sections(dossier))
 
 
-def markdown(dossier: Dossier, *, short: bool = False) -> str:
-    return md.render(report(dossier, short=short))
+def markdown(
+    dossier: Dossier,
+    *,
+    short: bool = False,
+    changes: Changes | None = None,
+    required: str = "",
+) -> str:
+    """The whole report; ``short`` for the memo, with what it rests on closed under it."""
+    if not short:
+        return md.render(report(dossier))
+    return md.render(folded_memo(dossier, changes, required))
 
 
 def html(dossier: Dossier, *, short: bool = False) -> str:

@@ -14,13 +14,30 @@ from tuneworthy.report.text import safe
 
 def md(text: str) -> str:
     """What somebody wrote, as Markdown that shows it and does nothing else."""
-    escaped = said(safe(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = _escape_html(said(safe(text)))
     escaped = re.sub(r"([\\`*_\[\]|~])", r"\\\1", escaped)
-    return re.sub(r"^(\s*\d*)([#+.)-])(?=\s)", r"\1\\\2", escaped)
+    escaped = re.sub(r"^(\s*\d*)([#+.)-])(?=\s)", r"\1\\\2", escaped)
+    return _CALLS.sub(rf"\g<0>{_NOTHING}", escaped)
+
+
+def _escape_html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+_NOTHING = "&#8203;"  #: A space of no width: it breaks what a host would make a link of.
+
+_CALLS = re.compile(
+    r"@(?=\w)"  # a mention of somebody, or a mail address
+    r"|#(?=\d)|\bGH-(?=\d)"  # an issue
+    r"|\b[a-z]+:(?=//)|\bwww(?=\.)",  # an address: one of an issue is a link to it
+    re.IGNORECASE,
+)
+"""What a host of code makes a mention or a link of, wherever it stands in a text."""
 
 
 def render(document: b.Document) -> str:
-    parts = [f"# {md(document.title)}", *map(md, document.byline)]
+    parts = [f"> **{md(text)}**" for text in document.above]
+    parts += [f"# {md(document.title)}", *map(md, document.byline)]
     if document.facts is not None:
         parts += _block(document.facts, 3)
     if document.warning:
@@ -29,9 +46,11 @@ def render(document: b.Document) -> str:
     for section in document.sections:
         parts += [f"## {md(section.title)}"] if section.title else []
         parts += _blocks(section.blocks, 3)
+    parts += [text for fold in document.closed for text in _closed(fold)]
     if document.record:
-        lines = (f"{name}: {value}" for name, value in document.record)
-        parts += ["## For the record", _list(lines)]
+        lines = [f"{name}: {value}" for name, value in document.record]
+        record = b.Fold("For the record", (b.bullets(lines),))
+        parts += _closed(record) if document.closed else _block(record, 2)
     return "\n\n".join(parts) + "\n"
 
 
@@ -61,6 +80,13 @@ def _block(block: b.Block, level: int) -> list[str]:
         case b.Fold() | b.Part():
             heading = f"{'#' * level} {md(block.title)}"
             return [heading, *_blocks(block.blocks, min(level + 1, 6))]
+
+
+def _closed(fold: b.Fold) -> list[str]:
+    """What opens by a click where Markdown is shown; a title there is HTML."""
+    title = _CALLS.sub(rf"\g<0>{_NOTHING}", _escape_html(safe(fold.title)))
+    opened = f"<details>\n<summary>{title}</summary>"
+    return [opened, *_blocks(fold.blocks, 3), "</details>"]
 
 
 def _list(items: Iterable[str], *, ordered: bool = False) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -12,12 +11,14 @@ from tuneworthy.answers.facts import TARGETS
 from tuneworthy.model.base import State, States
 from tuneworthy.model.case import Amount, Case
 from tuneworthy.model.dossier import TuningAnswer, Turn
+from tuneworthy.model.framework import TargetId
 from tuneworthy.verdict.answer import answer
 from tuneworthy.verdict.situation import Ruling, Situation
 from tuneworthy.ways.way import Way
 from tuneworthy.words import count, number, quality, usd
 
 _SURE = 10**6  # cases of a share that is supposed
+_PLENTY = 2000  # examples
 MOST_TURNS = 12
 
 
@@ -109,30 +110,26 @@ def _with_way(it: Situation, way: Way, other: Way) -> Situation:
 
 
 def _of_figures(it: Situation) -> Iterator[Turn]:
-    """Figures of the case, each on the other side of what it is held against."""
+    """Figures of the case, each on the other side of what it is held against.
+
+    One that nobody knows, or whose interval has both sides, is tried on each.
+    """
     case = it.facts.case
     for target, limit in it.facts.limits.items():
-        known = it.table.today.figure(target)
-        if known is None:
+        turns = []
+        for met in _sides_to_try(it, target, limit):
+            what, today = _suppose(target, limit, met=met)
+            changed = _with_today(it, case, today)
+            turns.append(_turn(TARGETS[target].path, what, "met" if met else "missed", changed))
+        first, *others = turns
+        if others and {turn.answer for turn in turns} == {first.answer}:
+            what = f"{TARGETS[target].name} today is measured, whatever comes out"
+            yield first.model_copy(update={"what": what, "to": "measured"})
             continue
-        name = TARGETS[target].name
-        if target == "quality":
-            met = known.value >= limit
-            share = limit - 0.02 if met else min(1.0, limit + 0.001)
-            today: dict[str, Any] = {"quality": share, "cases": _SURE}
-            what = f"{name} today is {'under' if met else 'at'} {quality(limit)}"
-        else:
-            field = "latency_p95_s" if target == "latency" else "usd_per_month"
-            met = known.value <= limit
-            value = limit * 1.5 if met else limit * 0.9
-            today = {field: Amount(low=value, likely=value, high=value)}
-            most = usd(limit) if target == "cost" else f"{number(limit)} s"
-            what = f"{name} today is {'above' if met else 'within'} {most}"
-        changed = _with_today(it, case, today)
-        yield _turn(TARGETS[target].path, what, "missed" if met else "met", changed)
+        yield from turns
     have = it.facts.examples
-    enough = math.ceil(it.prize.need.low) if it.prize.need is not None else 0
-    if have is not None and have < enough:
+    if have is not None and have < _enough(it, have):
+        enough = _enough(it, have)
         examples = case.data.examples
         assert examples is not None  # they were counted
         more = examples.model_copy(update={"count": enough, "usable": enough})
@@ -140,6 +137,38 @@ def _of_figures(it: Situation) -> Iterator[Turn]:
         changed = it.rebuild(it.facts.with_case(case.model_copy(update={"data": data})))
         what = f"{count(enough)} reviewed examples are there"
         yield _turn("data.examples", what, str(enough), changed)
+
+
+def _enough(it: Situation, have: int) -> int:
+    """How many examples are supposed: what is usual where they are fewer, else plenty."""
+    need = it.prize.need
+    if need is not None and need.unit == "examples" and have < need.low:
+        return need.low
+    return _PLENTY
+
+
+def _sides_to_try(it: Situation, target: TargetId, limit: float) -> tuple[bool, ...]:
+    """Sides of a limit on which today's figure isn't known to be: met, missed, or each of them."""
+    known = it.table.today.figure(target)
+    if known is None or known.low < limit < known.high:
+        return (True, False)
+    if target == "quality":
+        return (known.value < limit,)
+    return (known.value > limit,)
+
+
+def _suppose(target: TargetId, limit: float, *, met: bool) -> tuple[str, dict[str, Any]]:
+    """Today's figure on one side of its limit, in words and as the case would have it."""
+    name = TARGETS[target].name
+    if target == "quality":
+        share = min(1.0, limit + 0.001) if met else limit - 0.02
+        what = f"{name} today is {'at' if met else 'under'} {quality(limit)}"
+        return what, {"quality": share, "cases": _SURE}
+    field = "latency_p95_s" if target == "latency" else "usd_per_month"
+    value = limit * 0.9 if met else limit * 1.5
+    most = usd(limit) if target == "cost" else f"{number(limit)} s"
+    what = f"{name} today is {'within' if met else 'above'} {most}"
+    return what, {field: Amount(low=value, likely=value, high=value)}
 
 
 def _with_today(it: Situation, case: Case, today: dict[str, Any]) -> Situation:

@@ -34,7 +34,7 @@ from tuneworthy.report.blocks import Claims, Picture, Section, pictures_in
 from tuneworthy.report.charts import NARROW, WIDE
 from tuneworthy.report.document import pictures
 from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
-from tuneworthy.report.sections import money, plan, record, verdict
+from tuneworthy.report.sections import memo, money, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import NOT_KNOWN, headline, open_answers
@@ -224,8 +224,8 @@ def _meter(dossier: Dossier) -> Iterator[tuple[str, int, float, float]]:
 
 def _money(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
     """What is asked for now, and when it pays back: what that is, its value, and what goes on."""
-    ask = next(verdict.memo(dossier))
-    yield ask.label, ask.value, f" {ask.beside}"
+    ask = memo.cost(dossier)
+    yield "Ask now", ask.value, f" {ask.beside}"
     line, *more = money.pays_back(dossier)
     value, colon, rest = line.partition(": ")
     yield "Pays back", value, "; ".join([colon + rest, *more])

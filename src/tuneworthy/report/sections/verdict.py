@@ -6,20 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.case import CaseDecision
-from tuneworthy.model.dossier import Dossier, FactorResult, Phase, SignalResult, TuningAnswer
-from tuneworthy.plan.ask import find_decision
+from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult, TuningAnswer
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
-    GATES,
     NOTHING_TURNS,
     byline,
     captioned,
     ceiling_text,
     confirm_text,
     count_text,
-    finality,
     flip_lines,
     gates,
     grounds_text,
@@ -28,136 +24,31 @@ from tuneworthy.report.sections.common import (
     nothing_answered,
     strength_text,
     tally,
-    target_texts,
     title,
     turn_text,
     unconfirmed_text,
     value_text,
 )
-from tuneworthy.report.sections.money import built_text, pays_back
-from tuneworthy.report.sections.plan import ask_text, work_text
+from tuneworthy.report.sections.plan import ask_text
 from tuneworthy.report.sections.precedents import others_text, record_text
-from tuneworthy.report.sections.record import review_day
 from tuneworthy.report.sections.ways import first_table
 from tuneworthy.verdict.headline import ANSWER_WORDS, BY_AN_ASSISTANT, OUTCOME_WORDS
 from tuneworthy.words import (
     capital,
     counted,
     cut,
-    day,
     few,
     listing,
     plain,
     sentence,
-    several,
     usd,
 )
 
 _FIT = "What doesn’t fit together"
-_MOST = 4
 _LOOKS: dict[str, b.Look] = {"pilot": "good", "yes": "good", "open": "warn"}
-_ROWS = {"Ceiling": ("ceiling", "today.quality"), "Pays back": ("economics", "today.usd_per_month")}
 
 
-def memo(dossier: Dossier) -> Iterator[b.Fact]:
-    """What somebody who decides has to know: the ask, when to stop, how sure that is."""
-    yield from _ask(dossier)
-    yield from _stop_rule(dossier)
-    yield b.Fact("Next step", next_step(dossier), _first_phase(dossier), "plan")
-    if targets := listing([*target_texts(dossier).values()]):
-        yield b.Fact("Targets", sentence(targets))
-    yield from _pays(dossier)
-    if not isinstance(dossier.precedents, Unknown):
-        yield b.Fact("Base rate", sentence(others_text(dossier.precedents)), "", "others")
-    turning = [title(name, dossier) for name in dossier.verdict.basis.turning]
-    more = [f"{few(len(turning) - _MOST)} more"] * (len(turning) > _MOST)
-    alone = sentence(f"alone: {listing(turning[:_MOST] + more)}") if turning else ""
-    yield b.Fact("How fragile", finality(dossier), alone, "change")
-    if dossier.challenges:
-        yield b.Fact("What doesn’t fit", sentence(tally(dossier.challenges)), "", "fit")
-
-
-def next_step(dossier: Dossier) -> str:
-    """What to do, without its command: who signs runs none."""
-    advice = dossier.recommendation
-    if isinstance(advice, Unknown):
-        return sentence(advice.ask)
-    if advice.steps[0].option == "keep_prompt":
-        return sentence(dossier.verdict.now.removeprefix("Now: "))
-    once = listing(list(dossier.verdict.conditions))
-    return " ".join([advice.says, f"Go live once {once}." if once else ""]).strip()
-
-
-def _first_phase(dossier: Dossier) -> str:
-    """What the first phase of the plan takes, and until when; empty where it is all that is asked.
-
-    It is part of the ask.
-    """
-    if isinstance(dossier.plan, Unknown):
-        return ""
-    first = next(iter(dossier.plan.phases))
-    if first == find_decision(dossier.plan):
-        return ""
-    work = work_text(first.hours, first.usd)
-    return sentence(f"begin with: {first.title}, {work}, until {day(first.end)}")
-
-
-def _ask(dossier: Dossier) -> Iterator[b.Fact]:
-    """The one ask, what it leads to and when, what it is held against, and what ends it."""
-    plan = dossier.plan
-    if isinstance(plan, Unknown) or isinstance(dossier.ask, Unknown):
-        ask = plan.ask if isinstance(plan, Unknown) else ""
-        yield b.Fact("Ask", "Nothing yet.", sentence(ask))
-        return
-    decision = find_decision(plan)
-    then = "; nothing for tuning"
-    if plan.aim == "tune":
-        then = _after(dossier, decision)
-    beside = f"until {day(decision.end)}, up to: {decision.title}{then}."
-    above = [item.says for item in dossier.verdict.caveats if item.id == "ask_above_prize"]
-    beside = " ".join([beside, *map(sentence, above)])
-    yield b.Fact("Ask now", ask_text(dossier.ask), beside, "money")
-
-
-def _after(dossier: Dossier, decision: Phase) -> str:
-    """What a tuning costs after the decision; empty where that isn't known."""
-    money = dossier.investment
-    if isinstance(money, Unknown) or isinstance(money.ask_usd.build, Unknown):
-        return ""
-    build, run = built_text(money)
-    return f"; then {run}" if decision.id == "deployment" else f"; if it works, {build} and {run}"
-
-
-def _stop_rule(dossier: Dossier) -> Iterator[b.Fact]:
-    """What ends it: a pilot that doesn't reach its aim, and what turns the answer into a no."""
-    verdict = dossier.verdict
-    ends = [turn_text(turn) for turn in verdict.turns if turn.answer == "no"][:_MOST]
-    if verdict.answer == "pilot" and not isinstance(dossier.recommendation, Unknown):
-        aims = [step.stop_when for step in dossier.recommendation.steps if step.way]
-        ends[:0] = [f"the pilot doesn’t show that {aims[-1]}"] if aims else []
-    if ends:
-        yield b.Fact("Stop rule", sentence(f"stop if {listing(ends, 'or if')}"))
-
-
-def _pays(dossier: Dossier) -> Iterator[b.Fact]:
-    gates = [gate for gate in dossier.verdict.gates if gate.id == "investment"]
-    if isinstance(dossier.investment, Unknown):
-        yield b.Fact("Money", "Not known.", sentence(dossier.investment.ask), "money")
-    elif gates and dossier.verdict.answer == "pilot":
-        yield b.Fact(GATES["investment"], sentence(gates[0].state), sentence(gates[0].why), "money")
-    else:
-        first, *more = map(sentence, pays_back(dossier))
-        yield b.Fact("Pays back (break-even)", first, " ".join(more), "money")
-
-
-def warning(dossier: Dossier) -> list[str]:
-    """The heaviest contradiction, and how many more there are; empty for none."""
-    heavy = [item.says for item in dossier.challenges if item.severity == "contradiction"]
-    rest = capital(several(len(heavy) - 1, "contradiction"))
-    return heavy[:1] + [f"{rest} more under {_FIT}."] * (len(heavy) > 1)
-
-
-def reasons(dossier: Dossier) -> b.Part:
+def reasons(dossier: Dossier) -> b.Facts:
     """What holds, each with the team's own note where there is one, and how many are open."""
     factors = dossier.factors.values()
     groups: dict[str, Sequence[FactorResult | SignalResult]] = {
@@ -172,23 +63,7 @@ def reasons(dossier: Dossier) -> b.Part:
         unanswered = sum(reason.state == "unknown" for reason in group)
         still = f"; {few(unanswered)} open" * (unanswered > 0)
         rows.append((label, sentence((listing(list(noted)) or "nothing") + still)))
-    return b.part("Why", b.facts(rows))
-
-
-def sign(dossier: Dossier) -> b.Facts:
-    """Who decides, and when it is looked at again; what isn't named is left blank to fill in."""
-    decision = dossier.decision or CaseDecision()
-    signed = "" if decision.signed is None else f"{decision.signed.by}, {day(decision.signed.on)}"
-    review = "" if decision.review_on is None else day(decision.review_on)
-    return b.facts(
-        (
-            ("Owner", decision.owner or ""),
-            ("Approver", decision.approver or ""),
-            ("Signed, on", signed),
-            ("Review on", review, "" if review else f"proposed: {day(review_day(dossier))}"),
-        ),
-        "sign",
-    )
+    return b.facts(rows)
 
 
 def why(dossier: Dossier) -> b.Section:
@@ -204,7 +79,8 @@ def why(dossier: Dossier) -> b.Section:
     return b.section(
         "why",
         "Why",
-        b.facts([("Signs of a ceiling", sentence(confirm))]) if confirm else None,
+        reasons(dossier),
+        b.facts([("Signs that are only stated", sentence(confirm))]) if confirm else None,
         captioned(drawing, table, table_is="elsewhere"),
         noted and b.part("Keep in mind", b.bullets(noted)),
         gates(dossier) if dossier.verdict.answer in ("pilot", "yes") else None,
@@ -263,8 +139,8 @@ def turns_facts(dossier: Dossier) -> b.Facts:
         then.setdefault(turn.answer, []).append(turn_text(turn))
     rows = []
     for answer, texts in then.items():
-        left = len(texts) - _FIRST_TURNS
-        shown = texts[:_FIRST_TURNS] + [f"one of {few(left)} more is so"] * (left > 0)
+        left = len(texts) - _FIRST_ON_PAGE
+        shown = texts[:_FIRST_ON_PAGE] + [f"one of {few(left)} more is so"] * (left > 0)
         rows.append((capital(ANSWER_WORDS[answer]), sentence(f"if {listing(shown, 'or if')}")))
     return b.facts(rows)
 
@@ -366,6 +242,7 @@ def turns_sentence(dossier: Dossier) -> str:
 
 
 _FIRST_TURNS = 2
+_FIRST_ON_PAGE = 3
 
 
 def _ask_line(dossier: Dossier) -> str:

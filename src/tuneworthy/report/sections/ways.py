@@ -175,7 +175,8 @@ def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
     rows += [[_title_in_short(way), *_cells(way), says(way)] for way in shown]
     places = [place for place, way in enumerate(shown, start=1) if way.id == decisive]
     month = "" if dossier.one_off else "per month"
-    titles = f" | #quality | #p95 | #{month or 'bill'} | private | from"
+    speed = "speed (p95)" if wide else "p95"
+    titles = f"{'way' if wide else ''} | #quality | #{speed} | #{month or 'bill'} | private | from"
     caption = "Ways against the targets"
     return b.table(caption, titles, rows, quiet=True, chosen=places[0] if places else None)
 

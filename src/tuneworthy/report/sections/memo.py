@@ -1,0 +1,558 @@
+"""The memo, on one page: what to do, what it costs, whether it pays back, what would change it.
+
+Somebody reads it who decides and knows nothing of this program: each of the four questions has one
+row, in words that need no glossary.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from tuneworthy.answers.facts import TARGETS, ends
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.case import CaseDecision
+from tuneworthy.model.dossier import (
+    Difference,
+    Dossier,
+    InvestmentResult,
+    Phase,
+    Plan,
+    Simulation,
+    Step,
+    TuningAnswer,
+    Turn,
+)
+from tuneworthy.plan.ask import find_decision
+from tuneworthy.report import blocks as b
+from tuneworthy.report.sections import ways as table
+from tuneworthy.report.sections.common import (
+    count_text,
+    dollars,
+    duration,
+    grounds_text,
+    nothing_answered,
+    reach_text,
+    strength_text,
+    tally,
+)
+from tuneworthy.report.sections.difference import difference as what_changed
+from tuneworthy.report.sections.plan import ask_text, work_text
+from tuneworthy.report.sections.precedents import others_text
+from tuneworthy.report.sections.record import review_day
+from tuneworthy.report.sections.verdict import reasons
+from tuneworthy.verdict.headline import ANSWER_WORDS
+from tuneworthy.words import (
+    capital,
+    cut,
+    day,
+    few,
+    listing,
+    sentence,
+    several,
+    share,
+)
+
+_MOST_NAMED = 3  #: Of what would change the answer alike.
+_NEVER = 0.005  #: A chance below which it is none.
+_LONGEST_CLASH = 260  #: Characters of the contradiction that is quoted.
+
+
+def facts(dossier: Dossier) -> Iterator[b.Fact]:
+    """The four questions, each in a row, and the decisions that they lead to."""
+    yield _to_do(dossier)
+    yield cost(dossier)
+    yield from _decisions(dossier)
+    yield b.Fact("Does tuning pay back?", *_pays_back(dossier), "money")
+    yield b.Fact("What would change the answer", "", _changes(dossier), "change")
+    clashes = f"Open objections: {tally(dossier.challenges)}." if dossier.challenges else ""
+    beside = " ".join(filter(None, [reach_text(dossier), clashes]))
+    yield b.Fact("How sure that is", _grounds(dossier), beside, "fit" if clashes else "why")
+
+
+def cost(dossier: Dossier) -> b.Fact:
+    """The one ask: all that is spent up to the next decision, and the day of that."""
+    label = "What it costs"
+    plan = dossier.plan
+    ask = dossier.ask
+    if isinstance(plan, Unknown) or isinstance(ask, Unknown):
+        todo = sentence(plan.ask) if isinstance(plan, Unknown) else ""
+        return b.Fact(label, "Nothing yet.", todo, "money")
+    text = ask_text(ask)
+    beside = f"in all, up to the decision on {day(find_decision(plan).end)}."
+    beside += " The hours are in it." if "$" in text else " Nobody has said what an hour costs."
+    if plan.aim != "tune":
+        beside += " Nothing of it is for tuning."
+    above = [sentence(item.says) for item in dossier.verdict.caveats if item.id == _ABOVE]
+    return b.Fact(label, text, " ".join([beside, *above]), "money")
+
+
+_ABOVE = "ask_above_prize"
+
+
+# What to do.
+
+
+def _to_do(dossier: Dossier) -> b.Fact:
+    """The first piece of work with its last day, and what follows up to the decision."""
+    label = "What to do now"
+    plan = dossier.plan
+    advice = dossier.recommendation
+    if isinstance(plan, Unknown) or isinstance(advice, Unknown):
+        ask = advice.ask if isinstance(advice, Unknown) else advice.says
+        return b.Fact(label, sentence(ask), "", "plan")
+    first, *others = _work(plan)
+    until = f"by {day(first.end)}"
+    if first.id == "watch":
+        what = "quality, speed, bill and traffic"
+        because = advice.steps[0].because
+        why = "" if because == dossier.verdict.because else sentence(because)
+        says = f"Keep what runs today. Measure its {what} once more {until}."
+        return b.Fact(label, says, why, "plan")
+    if first.id == "settle":
+        return b.Fact(label, f"Settle this contradiction, {until}.", say_heaviest(dossier), "plan")
+    beside = [phase for phase in others if phase.id.startswith(_MEANWHILE)]
+    following = [phase for phase in others if phase not in beside]
+    said = [_said_after(before, phase) for before, phase in pairwise([first, *following])]
+    then = [f"Then {'; then '.join(said)}."] if said else []
+    then += [f"Meanwhile, {_phase_words(each)}, until {day(each.end)}." for each in beside]
+    return b.Fact(label, f"{capital(_phase_words(first))}, {until}.", " ".join(then), "plan")
+
+
+_MEANWHILE = "against_"  #: Begins the phases that go on beside all others.
+
+
+def _work(plan: Plan) -> list[Phase]:
+    """What is done up to the decision; a phase that only decides is no work."""
+    decision = find_decision(plan)
+    asked = plan.phases[: plan.phases.index(decision) + 1]
+    return [phase for phase in asked if phase.id != "decide"] or list(asked)
+
+
+def _said_after(before: Phase, phase: Phase) -> str:
+    both_tried = before.id.startswith(_TRIED) and phase.id.startswith(_TRIED)
+    return f"{_phase_words(phase)}{' if that isn’t enough' if both_tried else ''}"
+
+
+_TRIED = "try_"
+
+
+def _phase_words(phase: Phase) -> str:
+    """What is done, as a clause: a title with a colon is a verb and what it is about."""
+    return phase.title.replace(": ", " ")
+
+
+# What is decided when.
+
+
+def _decisions(dossier: Dossier) -> Iterator[b.Fact]:
+    """Each decision with its day: the next one, and after a pilot that of going live."""
+    plan = dossier.plan
+    advice = dossier.recommendation
+    if isinstance(plan, Unknown) or isinstance(advice, Unknown):
+        return
+    decision = find_decision(plan)
+    says = _next_decision(dossier, plan, advice.steps)
+    yield b.Fact(f"Decide on {day(decision.end)}", says, "", "plan")
+    launch = next((phase for phase in plan.phases if phase.id == "deployment"), None)
+    if plan.aim == "tune" and launch is not None and launch is not decision:
+        once = listing(list(dossier.verdict.conditions))
+        more = [f"Only once {once}."] if once else []
+        more += [_built(dossier.investment)]
+        label = f"Decide on {day(launch.start)}"
+        yield b.Fact(label, "Whether it goes live.", " ".join(more).strip(), "plan")
+
+
+def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
+    """What the work up to the next decision is to settle."""
+    decision = find_decision(plan)
+    if decision.id == "pilot":
+        return f"Go on with tuning if {_aim(dossier, steps)}. Stop if not."
+    if decision.id == "deployment":
+        return "Send all calls to the tuned model, or go back."
+    first, *_ = steps
+    if decision.id == "adopt":
+        return f"{capital(first.title)} for good, or go back."
+    if first.option in _SETTLED_BY:
+        return _SETTLED_BY[first.option]
+    if dossier.verdict.rule == "moving":
+        return "Whether what counts as a good answer has settled. Tuning waits for that."
+    titles = {way.id: way.title for way in dossier.ways}
+    tried = [titles[step.way] for step in steps if f"{_TRIED}{step.option}" in _ids(plan)]
+    if not tried:
+        return "Whether the answer still holds."
+    says = f"Whether this is enough: {listing(tried, 'or')}."
+    failed = [ANSWER_WORDS[turn.answer] for turn in dossier.verdict.turns if turn.path == "ways"]
+    then = f"the answer becomes “{failed[0]}”" if failed else "what is left is judged again"
+    return f"{says} If not, {then}."
+
+
+_SETTLED_BY = {
+    "keep_prompt": "Whether to keep it for longer.",
+    "measure": "Whether tuning is worth a pilot, by what was measured.",
+    "label": "Whether tuning is worth a pilot, by what was measured.",
+    "settle": "Whether tuning is worth a pilot, once the statements agree.",
+    "collect_data": "Whether to start a pilot, now that there is enough to learn from.",
+    "target": "Whether tuning is worth a pilot, with a target to hold it against.",
+}  #: What the next decision is about, by the first step.
+
+
+def _aim(dossier: Dossier, steps: Sequence[Step]) -> str:
+    """What a pilot has to show."""
+    aims = [step.stop_when for step in steps if step.way]
+    if dossier.verdict.rule == "no_target" or not aims:
+        return "the tuned model meets the target on cases nobody tuned on"
+    return aims[-1]
+
+
+def _ids(plan: Plan) -> set[str]:
+    return {phase.id for phase in plan.phases}
+
+
+def _built(money: InvestmentResult | Unknown) -> str:
+    """What is spent from the pilot to going live and after it; empty where that isn't known."""
+    if isinstance(money, Unknown) or isinstance(money.ask_usd.build, Unknown):
+        return ""
+    run = f"{dollars(money.ask_usd.run_month)} {'for the job' if money.one_off else 'per month'}"
+    return f"Until then another {dollars(money.ask_usd.build)}; from then on {run}."
+
+
+# Whether it pays back.
+
+
+def _pays_back(dossier: Dossier) -> tuple[str, str]:
+    """Whether, how likely and when; and what that is made of."""
+    money = dossier.investment
+    if isinstance(money, Unknown):
+        return "Not known.", sentence(f"to find out: {money.ask}")
+    point = money.break_even_months.point
+    if isinstance(point, Unknown):
+        return "Not known.", sentence(f"to find out: {point.ask}")
+    drawn = money.simulation
+    if isinstance(drawn, Unknown):
+        return _pays_as_stated(money), _amounts(money)
+    if drawn.p_never > 1 - _NEVER:
+        within = "with this job" if money.one_off else f"within {drawn.horizon_months} months"
+        if money.contradicted:
+            within += " with what is paid today"
+        return f"No, not {within}, even if tuning works.", _amounts(money, never=True)
+    if dossier.verdict.rule == "met":
+        spent = f"Tuning would take {dollars(money.upfront_usd)} up front."
+        return "There is nothing left to pay for: every target is met without tuning.", spent
+    likely = _likely(money, drawn)
+    if _misses(dossier):
+        likely = "Unlikely: no kind of tuning is likely to meet the targets."
+    return likely, f"{_when(money, drawn)} {_amounts(money)}".strip()
+
+
+def _misses(dossier: Dossier) -> bool:
+    """Whether even the best kind of tuning is unlikely to be enough."""
+    words = [way.chance_word for way in dossier.ways if way.kind == "tuning"]
+    return bool(words) and set(words) == {"unlikely"}
+
+
+def _pays_as_stated(money: InvestmentResult) -> str:
+    point = money.break_even_months.point
+    if point == "never":
+        return "No, never: each month costs more than it brings."
+    word = {"yes": "Yes", "no": "Too late", "unknown": "Perhaps"}[money.justified]
+    return f"{word}: after {duration(point)}, by the amounts that are stated."
+
+
+def _likely(money: InvestmentResult, drawn: Simulation) -> str:
+    """Whether it pays back, with the chance of that and where it is from."""
+    chance = 1 - drawn.p_never
+    within = "with the job" if money.one_off else f"within {drawn.horizon_months} months"
+    likely = "Probably" if chance >= _AS_LIKELY_AS_NOT else "Probably not"
+    if _is_late(money):
+        likely = "Not in time"
+    says = f"{likely}: the chance that it comes back {within} is {share(chance)}"
+    if any(text.startswith(_BY_RECORD) for text in drawn.assumes):
+        return f"{says}, which is how often tuning won in published cases."
+    return f"{says}, by what is stated."
+
+
+_AS_LIKELY_AS_NOT = 0.5
+_BY_RECORD = "tuning works as often"
+
+
+def _is_late(money: InvestmentResult) -> bool:
+    """Whether it comes back later than is asked for, even if tuning works."""
+    return money.justified != "yes" and money.p_within_6_months == 0
+
+
+def _when(money: InvestmentResult, drawn: Simulation) -> str:
+    """When it is back if tuning works: one figure, and its spread where it has one."""
+    if money.one_off:
+        return ""
+    back = money.break_even_months
+    low = duration(back.p10)
+    high = duration(back.p90)
+    works = "If tuning works, it" if drawn.p_works < 1 else "It"
+    says = f"{works} is back after {duration(back.p50)}"
+    if low != high:
+        says += f" ({low.removesuffix(' months')} to {high} in eight of ten results)"
+    asked = _asked_for(money)
+    return f"{says}; {asked} is asked for." if asked and _is_late(money) else f"{says}."
+
+
+def _asked_for(money: InvestmentResult) -> str:
+    """How soon it has to be back, as the calculation says it; empty where nothing is asked."""
+    found = re.search(r"under [\d.]+ months?(?= is asked for)", " ".join(money.steps))
+    return found[0] if found else ""
+
+
+def _amounts(money: InvestmentResult, *, never: bool = False) -> str:
+    """What has to come back and what is left for it, and the objection that there is."""
+    every = "of the job" if money.one_off else "per month"
+    says = f"Tuning takes {dollars(money.upfront_usd)} up front"
+    _, high = ends(money.monthly_net_usd)
+    run = f"{dollars(money.ask_usd.run_month)} {every}"
+    if money.capped:
+        most = dollars(money.possible_saving_usd)
+        says += f" and {run} to run; the calls cost so little that today at most {most} {every} "
+        says += "can be saved" + ("" if never else ", and more only as traffic grows")
+    elif high > 0:
+        says += f" and leaves {dollars(money.monthly_net_usd)} {every}"
+    else:
+        says += f" and {run} to run, which is more than it brings"
+    _, _, objection = money.why.partition("; but ")
+    return " ".join([f"{says}.", sentence(f"but {objection}") if objection else ""]).strip()
+
+
+# What would change it.
+
+
+def _changes(dossier: Dossier) -> str:
+    """Which fact would turn the answer, and into what: a sentence for each other answer."""
+    then: dict[TuningAnswer, list[Turn]] = {}
+    for turn in dossier.verdict.turns:
+        then.setdefault(turn.answer, []).append(turn)
+    if not then:
+        return _unchanged(dossier)
+    words = (
+        f"It becomes “{ANSWER_WORDS[answer]}” if {_conditions(turns, dossier)}."
+        for answer, turns in then.items()
+    )
+    return " ".join(words)
+
+
+def _conditions(turns: Sequence[Turn], dossier: Dossier) -> str:
+    """Clauses joined by *or*; answers that turn it alike are named together."""
+    alike: dict[str, list[str]] = {}
+    clauses: dict[str, None] = {}
+    for turn in turns:
+        kind = _kind(turn, dossier)
+        if kind:
+            alike.setdefault(kind, []).append(turn.what)
+        else:
+            clauses[_figure_clause(turn, dossier)] = None
+    for kind, names in alike.items():
+        which = "one of these" if len(names) > 1 else "this"
+        clauses[_HOLDS[kind].format(which=which, names=_some(names))] = None
+    return ", or if ".join(clauses)
+
+
+def _some(names: Sequence[str], last: str = "or") -> str:
+    """Some of the names, and how many more there are."""
+    if len(names) == 1:
+        return names[0]
+    shown = names[:_MOST_NAMED]
+    more = len(names) - len(shown)
+    return listing([*shown, *[f"{few(more)} more"] * (more > 0)], last)
+
+
+def _kind(turn: Turn, dossier: Dossier) -> str:
+    """Which kind of answer turns it, and how; empty for a figure or a way."""
+    room, _, name = turn.path.partition(".")
+    if room == "ceiling":
+        return f"check_{turn.to}"
+    if room == "factors" and name in dossier.factors:
+        return f"{dossier.factors[name].kind}_{turn.to}"
+    return ""
+
+
+_HOLDS = {
+    "check_yes": "{which} was tried after all: {names}",
+    "check_no": "{which} wasn’t really tried: {names}",
+    "check_unknown": "nobody knows whether {which} was tried: {names}",
+    "indicator_yes": "{which} speaks for tuning after all: {names}",
+    "indicator_no": "{which} no longer speaks for tuning: {names}",
+    "indicator_unknown": "nobody knows whether {which} speaks for tuning: {names}",
+    "anti_indicator_yes": "{which} speaks against tuning after all: {names}",
+    "anti_indicator_no": "{which} no longer speaks against tuning: {names}",
+    "anti_indicator_unknown": "nobody knows whether {which} speaks against tuning: {names}",
+}
+
+
+def _figure_clause(turn: Turn, dossier: Dossier) -> str:
+    """A figure or a way as a clause that a reader can check."""
+    names = {kind.path: kind.name for kind in TARGETS.values()}
+    if turn.path == "ways":
+        return "the simpler ways are tried and aren’t enough"
+    if turn.path not in names or turn.to == "measured":
+        return turn.what
+    name = names[turn.path]
+    missed = [
+        kind.name
+        for target, kind in TARGETS.items()
+        if kind.path != turn.path and dossier.targets[target].state == "missed"
+    ]
+    goes = "meets" if turn.to == "met" else "misses"
+    still = f" while that for {listing(missed)} is missed" if missed and turn.to == "met" else ""
+    return f"a measurement shows that what runs today {goes} the target for {name}{still}"
+
+
+def _unchanged(dossier: Dossier) -> str:
+    """What it would take where no single fact is enough."""
+    advice = dossier.recommendation
+    first = "" if isinstance(advice, Unknown) else advice.steps[0].option
+    if first == "target":
+        return "A target: once one is stated, it is judged by that. Nothing else alone changes it."
+    settles = first == "settle"
+    says = "No single answer or figure changes it; each was tried."
+    if settles:
+        says = "It depends on which side of the contradiction is right."
+    money = dossier.investment
+    if isinstance(money, Unknown) or isinstance(money.must_bring_usd, Unknown):
+        return says
+    if settles:
+        return f"{says} {_must_bring(money)}"
+    gates = {gate.id: gate.state for gate in dossier.verdict.gates}
+    too_little = dossier.verdict.rule == "refused" and gates.get("investment") == "no"
+    return _must_bring(money) if too_little else says
+
+
+def _must_bring(money: InvestmentResult) -> str:
+    """What would have to come of it for the money to be back in time."""
+    every = "with the job" if money.one_off else "per month"
+    least = dollars(money.must_bring_usd)
+    return f"To pay back in time, tuning has to bring {least} or more {every}."
+
+
+def _grounds(dossier: Dossier) -> str:
+    """What it rests on, in words that say whether these are statements or measurements."""
+    if nothing_answered(dossier):
+        return grounds_text(dossier)
+    basis = dossier.verdict.basis
+    said = basis.stated + basis.assumed
+    parts = [f"{several(said, 'answer')} by the team"] if said else []
+    if basis.measured:
+        parts.append(several(basis.measured, "measurement"))
+        return sentence(f"it rests on {listing(parts)}")
+    return sentence(f"it rests on {listing(parts)}; nothing was measured here")
+
+
+# What stands beside the facts.
+
+
+class Changes(NamedTuple):
+    """What changed since another dossier of the case, its base."""
+
+    says: str
+    blocks: tuple[b.Block, ...]
+
+
+def changes_since(difference: Difference) -> Changes:
+    """What changed since the base: in a line, and all of it."""
+    was = ANSWER_WORDS[difference.answer_before]
+    now = ANSWER_WORDS[difference.answer_after]
+    moved = f"the answer stays “{now}”" if was == now else f"the answer was “{was}” and is “{now}”"
+    named = [f"{change.title} ({change.before} → {change.after})" for change in difference.answers]
+    shown = [
+        *named[:_MOST_NAMED],
+        *[f"{few(len(named) - _MOST_NAMED)} more"] * (len(named) > _MOST_NAMED),
+    ]
+    other = f"; answers that changed: {listing(shown)}" if named else ""
+    says = f"Compared with the base, {moved}{other}."
+    return Changes(says, what_changed(difference).blocks)
+
+
+def require(answer: TuningAnswer, required: TuningAnswer) -> str:
+    """Whether the answer is the one that a job requires."""
+    needs = f"This check requires the answer “{ANSWER_WORDS[required]}”"
+    if answer == required:
+        return f"{needs}, and passes."
+    return f"{needs}. The answer is “{ANSWER_WORDS[answer]}”, so it fails."
+
+
+def warning(dossier: Dossier) -> list[str]:
+    """The heaviest contradiction; empty for none, and where it is what to do now."""
+    advice = dossier.recommendation
+    says = say_heaviest(dossier)
+    settles = not isinstance(advice, Unknown) and advice.steps[0].option == "settle"
+    return [says] if says and not settles else []
+
+
+def say_heaviest(dossier: Dossier) -> str:
+    """The contradiction that weighs most; one about the stated money where that is contradicted."""
+    claims = [item for item in dossier.challenges if item.severity == "contradiction"]
+    money = dossier.investment
+    if not isinstance(money, Unknown) and money.contradicted:
+        of_money = [item for item in claims if any(map(_is_economic, item.between))]
+        claims = of_money or claims
+    return cut(claims[0].says, _LONGEST_CLASH) if claims else ""
+
+
+def _is_economic(path: str) -> bool:
+    return path.startswith("economics.monthly")
+
+
+def ways(dossier: Dossier) -> tuple[b.Block, ...]:
+    """The ways against the targets, and what its words mean."""
+    shown = table.first_table(dossier, wide=True)
+    used = {str(cell) for row in shown.rows for cell in row}
+    meanings = [says for word, says in _MEANINGS.items() if word in used]
+    return (shown, b.Prose(sentence("; ".join(meanings)), "small")) if meanings else (shown,)
+
+
+_MEANINGS = {
+    "likely": "likely: untried, and likely to meet the target",
+    "possible": "possible: untried, and may well meet it",
+    "unlikely": "unlikely: untried, and will hardly meet it",
+    "may help": "may help: untried, and nobody can say yet whether it is enough",
+}
+
+
+def sign(dossier: Dossier) -> b.Facts:
+    """Who decides, and when it is looked at again; what isn't named is left blank to fill in."""
+    decision = dossier.decision or CaseDecision()
+    signed = "" if decision.signed is None else f"{decision.signed.by}, {day(decision.signed.on)}"
+    review = "" if decision.review_on is None else day(decision.review_on)
+    return b.facts(
+        (
+            ("Owner", decision.owner or ""),
+            ("Approver", decision.approver or ""),
+            ("Signed, on", signed),
+            ("Review on", review, "" if review else f"proposed: {day(review_day(dossier))}"),
+        ),
+        "sign",
+    )
+
+
+def folds(dossier: Dossier) -> Iterator[b.Fold]:
+    """What the memo rests on, closed: its costs, its reasons, what doesn't fit together."""
+    if not isinstance(dossier.plan, Unknown):
+        yield b.fold("What it costs, step by step", _costs(dossier.plan))
+    yield b.fold("Why", reasons(dossier), b.facts(_checklist(dossier)))
+    if dossier.challenges:
+        many = tally(dossier.challenges)
+        yield b.fold(f"What doesn’t fit together: {many}", b.Claims(dossier.challenges))
+
+
+def _costs(plan: Plan) -> b.Table:
+    decision = find_decision(plan)
+    asked = plan.phases[: plan.phases.index(decision) + 1]
+    rows = [
+        (capital(phase.title), day(phase.end), work_text(phase.hours, phase.usd)) for phase in asked
+    ]
+    return b.table("Up to the decision", "Step | @Until | It takes", rows, quiet=True)
+
+
+def _checklist(dossier: Dossier) -> Iterator[tuple[str, str]]:
+    yield "The checklist’s count", count_text(dossier)
+    yield "Its strength", strength_text(dossier)
+    if not isinstance(dossier.precedents, Unknown):
+        yield "Published cases", sentence(others_text(dossier.precedents))
