@@ -55,6 +55,7 @@ from tuneworthy.lab import ceiling as lab_ceiling
 from tuneworthy.lab import held as lab_held
 from tuneworthy.lab import judge as lab_judge
 from tuneworthy.lab import plan as lab_plan
+from tuneworthy.lab import prepare as lab_prepare
 from tuneworthy.lab import propose as lab_propose
 from tuneworthy.lab import result as lab_result
 from tuneworthy.lab import retrieve as lab_retrieve

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from tuneworthy.cli import ANSWERED, NOT_MET
+from tuneworthy.cli import ANSWERED, NOT_MET, complete
 from tuneworthy.cli import options as opt
-from tuneworthy.errors import InputError
+from tuneworthy.errors import InputError, one_line
 from tuneworthy.model.base import json_text
 
 if TYPE_CHECKING:
@@ -44,22 +44,28 @@ _ANSWERS = ("no", "not_yet", "pilot", "yes", "open")
     "tuneworthy decide examples/task-api --format html --output report.html",
     "tuneworthy decide examples/task-api --format pdf --short --output memo.pdf",
     "tuneworthy decide . --require pilot && ./start-pilot",
+    "tuneworthy decide my-case --sign 'Ada L.'",
 )
 @opt.option(
     "--require ANSWER",
     f"Exit with 1 unless this is the answer: {', '.join(_ANSWERS[:-1])} or {_ANSWERS[-1]}.",
     type=click.Choice(_ANSWERS),
 )
+@opt.option(
+    "--sign NAME",
+    "Sign the answer as it is printed, under this name, and keep that in the case file.",
+    "signer",
+)
 @opt.seed_option
 @opt.flag("--short", "Print the one-page memo alone: with markdown, html or pdf.", "memo")
 @opt.gone_option("--quick", "is gone", "leave it out: the answer needs no more", is_flag=True)
-def decide(case: str, require: str | None, memo: bool, **options: Any) -> int:
-    """Judge CASE, a case folder or its case.yaml (the present folder when not given).
+def decide(case: str, require: str | None, signer: str | None, memo: bool, **options: Any) -> int:
+    """Judge CASE, a case folder or its case.yaml (the nearest one upwards when not given).
 
-    Writes nothing but the file named with --output. Exits with 0 when answered, 1 when --require
-    isn't met, 2 when the input is wrong.
+    Writes nothing but the file named with --output, and with --sign the signature. Exits with 0
+    when answered, 1 when --require isn't met, 2 when the input is wrong.
     """
-    from tuneworthy.cases.judging import judge_case
+    from tuneworthy.cases.judging import judge_case, read_to_sign, sign_answer
     from tuneworthy.cases.reports import render
 
     form = opt.asked().form
@@ -67,9 +73,22 @@ def decide(case: str, require: str | None, memo: bool, **options: Any) -> int:
         raise click.UsageError("--short goes with --format markdown, html or pdf.")
     if form == "pdf" and opt.asked().output is None:
         raise click.UsageError("A PDF needs a file: add --output report.pdf.")
+    read = ""
+    if signer is not None:
+        if options["answers"]:
+            raise click.UsageError("--sign signs what the case says: leave out --set.")
+        read = read_to_sign(case, signer)
     dossier = judge_case(case, **options)
+    if signer is not None and dossier.verdict.answer == "open":
+        fix = "answer what is open first"
+        raise InputError("is no decision to sign: nobody can say yet", where="--sign", fix=fix)
     opt.deliver(render(dossier, form, case_path=case, colour=opt.colour(), memo=memo))
-    return ANSWERED if require in (None, dossier.verdict.answer) else NOT_MET
+    if require not in (None, dossier.verdict.answer):
+        return NOT_MET
+    if signer is not None:
+        said = sign_answer(case, dossier, signer, read, options["chosen"])
+        click.echo(one_line(said), err=True)
+    return ANSWERED
 
 
 _SECTIONS = ("options", "money", "plan", "why", "others", "history")
@@ -91,7 +110,7 @@ def _complete_section(_context: object, _argument: object, begun: str) -> list[C
     "tuneworthy show my-case history --since 2026-11-01",
 )
 @click.argument("section", required=False, shell_complete=_complete_section)
-@click.argument("name", metavar="[ID]", required=False)
+@click.argument("name", metavar="[ID]", required=False, shell_complete=complete.ids)
 @opt.flag("--all", "With options: show every option, not only five.", "everything")
 @opt.number(
     "--months N",
@@ -127,13 +146,15 @@ def show(
     history  what changed between the versions that are kept, the latest first
     """  # noqa: D301  # click reads it as the mark of lines that aren't wrapped anew
     if case in _SECTIONS and not os.path.lexists(case):  # CASE is left out: the present folder
-        case, section, name = ".", case, section
+        case, section, name = opt.nearest_case(), case, section
     topic = _section(section)
     _refuse("--all", options["everything"], topic, "options")
     _refuse("--months", months is not None, topic, "money")
     _refuse("--seed", seed is not None, topic, "money")
     _refuse("--since", since is not None, topic, "history")
     _refuse("ID", name is not None, topic, "why")
+    if opt.asked().form == "json":  # else the page says it
+        opt.say_defaults(case)
     if topic == "history":
         if answers:
             raise click.UsageError("--set goes with decide and the other sections, not history.")
@@ -190,18 +211,25 @@ def framework() -> None:
 
 
 @framework.command("list")
+@opt.format_option("text", "json")
 def list_() -> None:
     """List the frameworks of the catalogue."""
     from tuneworthy.framework.load import NAMES, load_named
 
-    for name in NAMES:
-        click.echo(f"{name}  {load_named(name).title}")
+    titles = {name: load_named(name).title for name in NAMES}
+    if opt.asked().form == "json":
+        opt.deliver(json_text([{"name": name, "title": title} for name, title in titles.items()]))
+        return
+    for name, title in titles.items():
+        click.echo(f"{name}  {title}")
 
 
 @framework.command("show")
-@click.argument("name", metavar="[NAME|FILE]", default="lesson")
-@click.argument("id_", metavar="[ID]", required=False)
-@opt.format_option("text", "yaml", help="Print in words, or as the file.")
+@click.argument(
+    "name", metavar="[NAME|FILE]", default="lesson", shell_complete=complete.framework_names
+)
+@click.argument("id_", metavar="[ID]", required=False, shell_complete=complete.ids)
+@opt.format_option("text", "yaml", "json", help="Print in words, as the file, or as JSON.")
 def show_framework(name: str, id_: str | None) -> None:
     """Show what a framework asks and how it decides, or what ID means.
 
@@ -211,21 +239,24 @@ def show_framework(name: str, id_: str | None) -> None:
     from tuneworthy.framework.load import NAMES, catalogue_text
     from tuneworthy.pipeline import load_framework
     from tuneworthy.report.sections.framework import framework_report
-    from tuneworthy.report.sections.record import explanation
+    from tuneworthy.report.sections.record import explanation, explanation_dict
 
     loaded = load_framework(name)
     if id_ is not None:
         if opt.asked().form == "yaml":
             raise click.UsageError("--format yaml is for a whole framework: leave out the ID.")
-        opt.show(explanation(loaded, id_))
+        opt.show(explanation(loaded, id_), lambda: json_text(explanation_dict(loaded, id_)))
     elif opt.asked().form == "yaml" and name in NAMES:
         opt.deliver(catalogue_text(f"{name}.yaml"))
     else:
-        opt.show(framework_report(loaded))
+        whole = loaded.model_dump(mode="json")
+        opt.show(framework_report(loaded), lambda: json_text(whole))
 
 
 @framework.command()
-@click.argument("name", metavar="[NAME|FILE]", default="lesson")
+@click.argument(
+    "name", metavar="[NAME|FILE]", default="lesson", shell_complete=complete.framework_names
+)
 @opt.flag("--strict", "Exit with 1 if there is anything to know.")
 @opt.format_option("text", "json")
 def check(name: str, strict: bool) -> int:

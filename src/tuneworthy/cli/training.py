@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED
+from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED, complete
 from tuneworthy.cli import options as opt
 from tuneworthy.cli.cases import print_sheet
 from tuneworthy.errors import InputError, argument
+from tuneworthy.model.base import json_text
 
 if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
@@ -125,7 +126,11 @@ def compare(
     type=click.Choice(["embedded", "folder", "hosted"]),
     default="embedded",
 )
-@opt.option("--base MODEL", "Tune this model of CASE.  [default: local:smollm2 for embedded]")
+@opt.option(
+    "--base MODEL",
+    "Tune this model of CASE.  [default: local:smollm2 for embedded]",
+    shell_complete=complete.models,
+)
 @opt.option("--folder PATH", "For folder: read the base model's files here.")
 @opt.flag("--cuda", "For folder: train on the GPU.")
 @opt.option(
@@ -180,6 +185,7 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
     you like: run it again and it goes on, and nothing is trained or paid twice.
     """
     opt.refuse_output()
+    opt.say_defaults(case)
     with opt.live_line(_lines) as (say, watch):
         pilot = _prepared(case, say, **options)
         stopped = ""
@@ -295,7 +301,6 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     import asyncio
 
     from tuneworthy.llm.hosts import find_strange_hosts
-    from tuneworthy.model.base import json_text
     from tuneworthy.report.sections.lab import pilot_quote_document
     from tuneworthy.runs.labs import LABS
     from tuneworthy.training.pilot import quoted_training
@@ -317,7 +322,12 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     "tuneworthy export my-case --to bedrock-nova2-sft --leave-out",
 )
 @opt.case_argument
-@opt.option("--to TARGET", "Write for this service or library; without it, list them all.", "name")
+@opt.option(
+    "--to TARGET",
+    "Write for this service or library; without it, list them all.",
+    "name",
+    shell_complete=complete.targets,
+)
 @opt.option("--base MODEL", "Name this as the model to tune.  [default: the target's usual one]")
 @opt.option(
     "--usd-per-mtok USD",
@@ -339,8 +349,13 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
     from tuneworthy.training.export import export_document, export_json, target, target_names
 
     if name is None:
-        for target_name in target_names():
-            click.echo(f"{target_name:24}{target(target_name).title}")
+        titles = {each: target(each).title for each in target_names()}
+        if opt.asked().form == "json":
+            rows = [{"target": each, "title": title} for each, title in titles.items()]
+            click.echo(json_text(rows), nl=False)
+            return None
+        for each, title in titles.items():
+            click.echo(f"{each:24}{title}")
         return None
     done = write(case, name, **options)
     opt.show(export_document(done), lambda: export_json(done), everything=True)
@@ -370,6 +385,7 @@ def watch(
     if sources:
         with opt.live_line(opt.reading_progress) as progress:
             measure_case(case, sources, mapping=mapping, progress=progress)
+    opt.say_defaults(case)
     seen = look(case, as_of=as_of)
     keep_look(case, "watch", watch_document(seen))
     opt.show(watch_document(seen, argument(case)), lambda: watch_dict(seen))
