@@ -216,6 +216,7 @@ def interview(case: str, **options: Any) -> None:
 @opt.flag("--compare", "Exit with 1 unless one prompt with a model does best, distinguishably.")
 @opt.framework_option
 @opt.format_option("text", "json")
+@opt.all_option
 @opt.output_options
 def measure(
     case: str | None,
@@ -275,6 +276,7 @@ def evalset() -> None:
 @opt.mapping_option
 @opt.option("--output FILE", "Write the set here.  [default: eval.jsonl next to the case]")
 @opt.format_option("text", "json")
+@opt.all_option
 def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     """Draw an evaluation set from what CASE was asked, and write it as JSON lines.
 
@@ -464,6 +466,7 @@ def edit(case: str, case_id: str, labeller: str) -> None:
 @evalset.command()
 @opt.case_argument
 @opt.format_option("text", "json")
+@opt.all_option
 def agreement(case: str) -> None:
     """Show how far the labellers of CASE agree, and what they differ on."""
     from tuneworthy.labelling.queue import agreement as agreed
@@ -498,6 +501,7 @@ def agreement(case: str) -> None:
 @opt.flag("--dry-run", "Show what that would cost, and send nothing.")
 @opt.option("--output FILE", "Write the sheet here.  [default: failures.csv next to the case]")
 @opt.format_option("text", "json")
+@opt.all_option
 def failures(
     case: str,
     sheet: str | None,

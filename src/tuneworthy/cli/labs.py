@@ -31,6 +31,7 @@ _CALLS = opt.with_options(
     opt.flag("--allow-code", "Run scorers that are functions of yours.", rare=True),
     opt.flag("--trust-prices", "Take prices of CASE that are under the list's.", rare=True),
     opt.format_option("text", "json"),
+    opt.all_option,
     opt.flag("--dry-run", "Show arms, calls and price, and send nothing."),
 )
 _JUDGED = opt.with_options(

@@ -28,7 +28,7 @@ from tuneworthy.cli import (
 )
 from tuneworthy.errors import InputError, one_line, visible
 from tuneworthy.report import render
-from tuneworthy.report.width import USUAL, lay_out_for
+from tuneworthy.report.width import USUAL, Extent, lay_out_for, shown_to_extent
 from tuneworthy.words import read_day, small_usd
 
 if TYPE_CHECKING:
@@ -87,7 +87,12 @@ class Command(click.Command):
             is_given = ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
             if isinstance(parameter, BudgetOption) and not is_given:
                 ctx.params[name] = _usual_budget(str(ctx.params.get("case") or "."))
-        return super().invoke(ctx)
+        everything = ctx.ensure_object(Delivery).everything
+        everything |= bool(ctx.params.get("everything"))
+        has_rest = any("--all" in parameter.opts for parameter in self.params)
+        extent: Extent = "everything" if everything else "screen" if has_rest else "whole"
+        with shown_to_extent(extent):
+            return super().invoke(ctx)
 
 
 def _usual_budget(case: str) -> float:
@@ -223,6 +228,7 @@ class Delivery:
     form: str = "text"
     output: str | None = None  #: A file; None for the terminal.
     force: bool = False  #: Whether a file that is there is replaced.
+    everything: bool = False  #: Whether all is shown, and not one screen.
 
 
 def asked() -> Delivery:
@@ -307,6 +313,13 @@ set_option = option(
     multiple=True,
     shell_complete=complete.answer_keys,
     callback=lambda _context, _parameter, texts: pairs(texts, "--set"),
+)
+all_option = option(
+    "--all",
+    "Show everything, and not one screen.",
+    "everything",
+    is_flag=True,
+    **_DELIVERY,
 )
 output_options = with_options(
     option("--output FILE", "Write into this file.  [default: the terminal]", **_DELIVERY),

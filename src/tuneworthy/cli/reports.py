@@ -111,7 +111,7 @@ def _complete_section(_context: object, _argument: object, begun: str) -> list[C
 )
 @click.argument("section", required=False, shell_complete=_complete_section)
 @click.argument("name", metavar="[ID]", required=False, shell_complete=complete.ids)
-@opt.flag("--all", "With options: show every option, not only five.", "everything")
+@opt.flag("--all", "Show everything, and not one screen.", "everything")
 @opt.number(
     "--months N",
     1,
@@ -148,7 +148,6 @@ def show(
     if case in _SECTIONS and not os.path.lexists(case):  # CASE is left out: the present folder
         case, section, name = opt.nearest_case(), case, section
     topic = _section(section)
-    _refuse("--all", options["everything"], topic, "options")
     _refuse("--months", months is not None, topic, "money")
     _refuse("--seed", seed is not None, topic, "money")
     _refuse("--since", since is not None, topic, "history")
@@ -164,7 +163,6 @@ def show(
 
     if months is not None:
         answers = answers | {"economics.assumptions.horizon_months": str(months)}
-    options["everything"] |= topic != "options"
     options |= {"name": name, "answers": answers, "seed": seed or 0, "colour": opt.colour()}
     opt.deliver(case_report(cast("Topic", topic), case, opt.asked().form, **options))
 
@@ -230,6 +228,7 @@ def list_() -> None:
 )
 @click.argument("id_", metavar="[ID]", required=False, shell_complete=complete.ids)
 @opt.format_option("text", "yaml", "json", help="Print in words, as the file, or as JSON.")
+@opt.all_option
 def show_framework(name: str, id_: str | None) -> None:
     """Show what a framework asks and how it decides, or what ID means.
 
@@ -259,6 +258,7 @@ def show_framework(name: str, id_: str | None) -> None:
 )
 @opt.flag("--strict", "Exit with 1 if there is anything to know.")
 @opt.format_option("text", "json")
+@opt.all_option
 def check(name: str, strict: bool) -> int:
     """Go through every combination of answers and say where the rules contradict each other.
 

@@ -43,6 +43,7 @@ def data() -> None:
 @opt.seed_for("Hold conversations back to validate on by this seed.")
 @opt.flag("--mask", "Put words in the place of personal data, in the set alone.")
 @opt.format_option("text", "json")
+@opt.all_option
 @opt.output_options
 def check(case: str, seed: int, mask: bool) -> None:
     """Pass the candidates of CASE through every gate, and keep what passes.
@@ -173,6 +174,7 @@ def compare(
 @opt.flag("--allow-code", "Run scorers that are functions of yours.", rare=True)
 @opt.flag("--dry-run", "Measure a few steps, show what it would take, and send nothing.")
 @opt.format_option("text", "json", "markdown", "html")
+@opt.all_option
 @opt.framework_option
 @opt.as_of_option
 @opt.output_options
@@ -338,6 +340,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 @opt.flag("--leave-out", "Leave out what it would refuse; else nothing is written then.")
 @opt.option("--output DIR", "Make this folder.  [default: export/TARGET in the case folder]")
 @opt.format_option("text", "json")
+@opt.all_option
 def export(case: str, name: str | None, **options: Any) -> int | None:
     """Write the training set of CASE in the form a service or a library takes.
 
@@ -358,7 +361,7 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
             click.echo(f"{each:24}{title}")
         return None
     done = write(case, name, **options)
-    opt.show(export_document(done), lambda: export_json(done), everything=True)
+    opt.show(export_document(done), lambda: export_json(done))
     return None if done.folder is not None else NOT_MET
 
 
@@ -367,6 +370,7 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
 @opt.sources_option("first measure", "Newer logs are what a decision is held against.")
 @opt.mapping_option
 @opt.format_option("text", "json")
+@opt.all_option
 @opt.as_of_option
 def watch(
     case: str, sources: tuple[str, ...], mapping: str | None, as_of: date | None

@@ -108,7 +108,8 @@ def find_project_file(folder: Path) -> Path | None:
 
 
 def _read(path: Path, kind: type[C]) -> C:
-    return _built(read_text(path, MIB, InputError), str(path), kind)
+    config: C = _built(read_text(path, MIB, InputError), str(path), kind)
+    return config
 
 
 @lru_cache(maxsize=64)
