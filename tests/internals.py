@@ -159,6 +159,7 @@ from tuneworthy.precedents import effects as precedents_effects
 from tuneworthy.precedents import section as precedents_section
 from tuneworthy.precedents.record import record_of
 from tuneworthy.precedents.section import shipped_index
+from tuneworthy.report import blocks
 from tuneworthy.report import charts as report_charts
 from tuneworthy.report import document as report_document
 from tuneworthy.report import html as report_html

@@ -201,7 +201,8 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
             settings = {name: options[name] for name in ("again", "at_once", "ask_again")}
             result = run(pilot, cap_usd=options["budget"], watch=watch, **settings)
             keep_run(case, "pilot", result)
-            document, json = pilot_document(result, pilot.lab.case.name), lab_dict("pilot", result)
+            document = pilot_document(result, pilot.lab.case.name, case)
+            json = lab_dict("pilot", result)
             stopped = result.stopped
     opt.show(document, lambda: json)
     return STOPPED if stopped else ANSWERED

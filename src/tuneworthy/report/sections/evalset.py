@@ -64,9 +64,9 @@ def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
     quality_ = quality(made.report.expected)
     expected = f"How sure a score will be, if it is {quality_} ({_EXPECTED[made.expected_by]})"
     sections = [
-        b.section("", "Strata: conversations drawn of those there are", _strata(drawn)),
-        b.section("", "What was done", b.bullets(_done(drawn))),
         b.section("", expected, b.bullets(_precision(made))),
+        b.section("", "What was done", b.bullets(_done(drawn))),
+        b.section("", "Strata: conversations drawn of those there are", _strata(drawn)),
     ]
     after = [said()["scored"].get(made.goal, ""), note, *_next(made)]
     return b.Document("", headline, sections, byline=byline, after=[*filter(None, after)])
