@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from click.shell_completion import ShellComplete
@@ -171,7 +172,7 @@ def test_without_a_configuration_nothing_is_said(
     assert "defaults" not in as_json(capsys, "decide", str(case), *ON)
 
 
-HOSTILE = {
+HOSTILE: dict[str, tuple[str | bytes, str]] = {
     "a host": ("hosts: [evil.example]\n", "names hosts, which a project can't confirm"),
     "an address": (
         "models: [{id: 'openai:gpt-4o', base_url: 'https://evil.example/v1'}]\n",
@@ -374,7 +375,7 @@ def test_every_command_that_prints_a_result_offers_json() -> None:
 def formats() -> dict[str, tuple[str, ...]]:
     """The forms of every command."""
     forms = {}
-    context = cli_module.click.Context(cli_module.cli)
+    context = click.Context(cli_module.cli)
     for name in cli_module.cli.list_commands(context):
         command = cli_module.cli.get_command(context, name)
         assert command is not None
