@@ -163,20 +163,21 @@ def test_a_pilots_card_is_one_screen(tmp_path: Path) -> None:
     assert lines[1] == "Now: tuneworthy decide library"
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2, 3, 19, 20, 21, 22, 23, 24, 25, 500])
-@pytest.mark.parametrize("after", [(), ("Next: go on",), ("Next: go on", "Then: rest")])
+@pytest.mark.parametrize("rows", [0, 1, 3, 20, 22, 23, 24, 500])
+@pytest.mark.parametrize("after", [(), ("Next: go on", "Then: rest")])
 @pytest.mark.parametrize("kind", ["table", "bullets", "facts", "prose"])
 def test_no_document_is_longer_than_a_screen_and_one_that_fits_is_whole(
     rows: int, after: tuple[str, ...], kind: str
 ) -> None:
-    made = {
-        "table": lambda: blocks.table("Rows", "One | Two", [(f"r{n}", "x") for n in range(rows)]),
-        "bullets": lambda: blocks.bullets([f"r{n}" for n in range(rows)]),
-        "facts": lambda: blocks.facts([(f"r{n}", "x") for n in range(rows)]),
-        "prose": lambda: tuple(blocks.Prose(f"r{n}") for n in range(rows)),
-    }[kind]()
+    names = [f"r{n}" for n in range(rows)]
+    made: dict[str, blocks.Parts] = {
+        "table": blocks.table("Rows", "One | Two", [(name, "x") for name in names]),
+        "bullets": blocks.bullets(names),
+        "facts": blocks.facts([(name, "x") for name in names]),
+        "prose": names,
+    }
     sections = [
-        blocks.section("a", "First", made), blocks.section("b", "Second", "A sentence.")
+        blocks.section("a", "First", made[kind]), blocks.section("b", "Second", "A sentence.")
     ]  # fmt: skip
     document = blocks.Document("", "The answer", sections, after=after)
     report_width.lay_out_for(100)

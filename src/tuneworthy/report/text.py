@@ -209,7 +209,9 @@ def _first_items(block: b.Block, kept: int) -> b.Block:
         return replace(block, rows=block.rows[:kept], chosen=chosen)
     if isinstance(block, b.Facts):
         return replace(block, rows=block.rows[:kept])
-    assert isinstance(block, b.Bullets | b.Claims)  # the others have no items
+    if isinstance(block, b.Bullets):
+        return replace(block, items=block.items[:kept])
+    assert isinstance(block, b.Claims)  # the others have no items
     return replace(block, items=block.items[:kept])
 
 

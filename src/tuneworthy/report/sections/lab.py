@@ -206,11 +206,13 @@ def ceiling_document(
     result: CeilingResult, dossier: Dossier, before: Dossier, *, folder: str, rubric: str = ""
 ) -> b.Document:
     """What a ceiling lab shows; ``folder`` and ``rubric`` as the user named them."""
-    spent = b.facts(spent_rows(result.spend, result.calls_saved, result.stopped))
-    sections = (*ceiling_sections(result, dossier, before), b.section("lab-spent", "", spent))
+    sections = ceiling_sections(result, dossier, before)
+    rows = spent_rows(result.spend, result.calls_saved, result.stopped)
+    spent = [sentence(f"{label}: {text}") for label, text in rows]
     now = f"Now: {_next(result, dossier, argument(folder), rubric)}"
     after = [*filter(None, [cases_note(dossier.investment)])]
-    return b.Document("", ceiling_answer(result), sections, after=after, lead=now)
+    answer = ceiling_answer(result)
+    return b.Document("", answer, sections, byline=spent, after=after, lead=now)
 
 
 def ceiling_answer(result: CeilingResult) -> str:
