@@ -55,6 +55,7 @@ from tuneworthy.lab import ceiling as lab_ceiling
 from tuneworthy.lab import held as lab_held
 from tuneworthy.lab import judge as lab_judge
 from tuneworthy.lab import plan as lab_plan
+from tuneworthy.lab import prepare as lab_prepare
 from tuneworthy.lab import propose as lab_propose
 from tuneworthy.lab import result as lab_result
 from tuneworthy.lab import retrieve as lab_retrieve
@@ -158,6 +159,7 @@ from tuneworthy.precedents import effects as precedents_effects
 from tuneworthy.precedents import section as precedents_section
 from tuneworthy.precedents.record import record_of
 from tuneworthy.precedents.section import shipped_index
+from tuneworthy.report import blocks
 from tuneworthy.report import charts as report_charts
 from tuneworthy.report import document as report_document
 from tuneworthy.report import html as report_html

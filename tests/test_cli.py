@@ -103,8 +103,9 @@ def test_an_error_says_where_what_and_the_fix(
 
 
 def test_why_walks_the_tree_with_the_case_s_numbers(capsys: pytest.CaptureFixture[str]) -> None:
-    out = said(capsys, "show", TASK, "why")
-    assert out == said(capsys, "show", TASK)
+    assert said(capsys, "show", TASK, "why") == said(capsys, "show", TASK)
+    out = said(capsys, "show", TASK, "why", "--all")
+    assert out == said(capsys, "show", TASK, "--all")
     assert "Reasons for at most 3?" in out
     assert "for: 4)" in out
     assert "By this count: fine-tune candidate." in out
@@ -191,7 +192,7 @@ def test_one_ask_is_shown_by_every_command(capsys: pytest.CaptureFixture[str]) -
     usd = f"${ask['low']:,.0f}–${ask['high']:,.0f}"
     for command in (
         ("decide", TASK), ("decide", TASK, "--format", "markdown"),
-        ("show", TASK, "money"), ("show", TASK, "plan"), ("list", "examples"),
+        ("show", TASK, "money", "--all"), ("show", TASK, "plan"), ("list", "examples", "--all"),
     ):  # fmt: skip
         told = flat(said(capsys, *command, *ON))
         assert usd in told
@@ -362,7 +363,7 @@ def test_a_diff_counts_a_changed_signal_and_a_changed_note(
 
 def test_the_framework_commands_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "framework", "list").startswith("lesson  ")
-    assert "Reasons against tuning" in said(capsys, "framework", "show", "lesson")
+    assert "Reasons against tuning" in said(capsys, "framework", "show", "lesson", "--all")
     assert said(capsys, "framework", "show", "lesson", "--format", "yaml").startswith("# The")
     lint = json.loads(said(capsys, "framework", "check", "lesson", "--format", "json"))
     assert [f["count"] for f in lint["findings"] if f["id"] == "bands_disagree"] == [693, 1023]
@@ -370,7 +371,7 @@ def test_the_framework_commands_answer(capsys: pytest.CaptureFixture[str]) -> No
     assert right == {
         "tree_granted": (63, 141), "score": (84, 141), "difference": (84, 141), "always": (81, 141),
     }  # fmt: skip
-    assert "always saying yes" in said(capsys, "framework", "check", "lesson")
+    assert "always saying yes" in said(capsys, "framework", "check", "lesson", "--all")
     said(capsys, "framework", "check", "lesson", "--strict", code=1)
     assert json.loads(said(capsys, "framework", "schema"))["title"] == "Tuneworthy framework"
 
@@ -719,7 +720,6 @@ def test_every_section_comes_as_text_markdown_and_json(
     ("asked", "says"),
     [
         (("optoins",), 'Did you mean "options"?'),
-        (("plan", "--all"), "--all goes with options, not with plan"),
         (("why", "--months", "3"), "--months goes with money, not with why"),
         (("options", "--seed", "3"), "--seed goes with money, not with options"),
         (("money", "few_shot"), "ID goes with why, not with money"),

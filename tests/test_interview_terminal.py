@@ -481,6 +481,72 @@ def test_typed_ahead_lines_settle_no_conflict_and_choose_no_part(
     assert CLASH not in case_text(folder)
 
 
+def test_one_word_at_every_question_skips_none_of_them(folder: Path, screen: Screen) -> None:
+    """In an earlier version "yes" was read key by key, and its "s" left the whole part."""
+    numbers = list[int]()
+    shown = ""
+    for _ in range(40):  # seventeen questions, and what they conflict with
+        shown = screen.wait_for(PROMPT)
+        if "that's enough" in shown:
+            break
+        numbers += [int(number) for number in re.findall(r"\r\n(\d+)/17 ", shown)]
+        noted = re.search(r"\[(\d)\] [^\[]*,\s+and\s+note it", shown)
+        screen.press(f"{noted[1]}\r" if noted else "yes\r")
+    assert "that's enough" in shown
+    assert numbers == [*range(numbers[0], 18)]
+    screen.press("q\r")
+    assert screen.end() == 0
+    case = load_case(folder)
+    assert {answer.value for answer in case.factors.values()} == {"yes"}
+
+
+def test_a_growth_is_asked_back_in_a_terminal_and_no_line_typed_ahead_settles_it(
+    folder: Path, screens: list[Screen]
+) -> None:
+    answer_in(folder, "economics.traffic.requests_per_month", "2000")
+    asks = part_asks(load_case(folder), framework_of(load_case(folder)), "investment")
+    screens.append(Screen("interview", folder))
+    (screen,) = screens
+    screen.wait_for(PROMPT)
+    screen.press("skip\r")
+    assert "[m] money" in screen.wait_for(PROMPT)
+    screen.press("money\r")
+    for _ in asks:
+        if "By how much does that grow a month?" in screen.wait_for(PROMPT):
+            break
+        screen.press("no idea\r")
+    screen.press("5\rno\r")
+    assert "5 means 500% a month. Did you mean 5%?" in " ".join(screen.wait_for(PROMPT).split())
+    assert load_case(folder).economics.traffic.growth_per_month is None
+    screen.press("yes\r")
+    screen.wait_for(PROMPT)
+    screen.press("q\r")
+    assert screen.end() == 0
+    growth = load_case(folder).economics.traffic.growth_per_month
+    assert growth is not None
+    assert growth.likely == 0.05
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("1", "yes"), ("y", "yes"), ("yes", "yes"),
+        ("2", "not_needed"), ("not_needed", "not_needed"), ("not needed", "not_needed"),
+        ("3", "no"), ("n", "no"), ("no", "no"), ("no idea", ""),
+    ],
+)  # fmt: skip
+def test_a_question_with_choices_has_one_list_whose_every_word_and_number_answers(
+    word: str, value: str, folder: Path
+) -> None:
+    name = "ceiling.retrieval_optimised"
+    asks = part_asks(load_case(folder), framework_of(load_case(folder)))
+    seen = tuneworthy("interview", folder, typed="d\n" * asks.index(name) + f"{word}\nq\n")
+    question = seen.out.partition("Have you optimized retrieval")[2].partition("> ")[0]
+    assert question.count("not_needed") == 1
+    assert "[y]es" not in question
+    assert evaluated(folder, as_of=AS_OF).ask(name).value == value
+
+
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_an_interrupt_leaves_the_file_whole_with_all_that_was_answered(
     term: str, folder: Path, screens: list[Screen]

@@ -275,7 +275,7 @@ def test_a_judge_that_never_says_anything_of_use_is_told_to_be_changed(tmp_path:
     done = ceiling.run(ready_of(folder), cap_usd=0, transport=world(WORLD, lambda *_: "Well …"))
     assert (done.result.best, done.result.reached) == ("", "unknown")
     page = " ".join(ceiling.render(done).split())
-    assert "Next: nothing the judge said could be used: try another --judge-model" in page
+    assert "Now: nothing the judge said could be used: try another --judge-model" in page
 
 
 def test_a_judge_that_loses_one_of_few_calls_ends_no_lab(tmp_path: Path) -> None:

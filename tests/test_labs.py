@@ -568,14 +568,14 @@ def test_at_the_cap_what_was_paid_is_kept_and_a_run_goes_on(tmp_path: Path) -> N
 def test_the_budget_that_a_quote_names_is_enough_after_any_run(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=PRICED)
     cut = api.run(ready_of(folder), cap_usd=0.2, transport=known(SHARES))._replace(folder="lab")
-    next_ = "Next: see what the rest costs: tuneworthy ceiling lab --dry-run\n"
+    next_ = "Now: see what the rest costs: tuneworthy ceiling lab --dry-run\n"
     assert next_ in api.render(cut)
     lab = ready_of(folder)
     text = api.render_quote(lab, quoted(lab), cap_usd=0.0)
     (enough,) = re.findall(r"--budget ([\d.]+); \$0[.\d]+ of it is spent", text)
     assert ran(folder, known(SHARES), cap_usd=float(enough)).stopped == ""
     stopped = cut.result.model_copy(update={"stopped_by": "refused"})
-    assert "Next: tuneworthy ceiling lab --budget 0.2\n" in api.render(cut._replace(result=stopped))
+    assert "Now: tuneworthy ceiling lab --budget 0.2\n" in api.render(cut._replace(result=stopped))
 
 
 def test_a_lab_that_is_cut_short_while_it_reports_says_nothing(tmp_path: Path) -> None:
@@ -910,9 +910,9 @@ def test_what_nobody_labelled_is_not_paid_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("n", "target", "says"),
     [
-        (240, 0.99, "Next: tuneworthy decide"),
-        (24, 0.9, "Next: add 20 labelled cases"),
-        (120, None, "Next: state targets.quality.at_least"),
+        (240, 0.99, "Now: tuneworthy decide"),
+        (24, 0.9, "Now: add 20 labelled cases"),
+        (120, None, "Now: state targets.quality.at_least"),
     ],
 )
 def test_the_page_says_what_to_do_next(

@@ -119,7 +119,7 @@ def test_without_a_target_the_outcome_follows_from_both_intervals(
     result = verified(folder, fake, margin=margin)
     assert (result.outcome, result.why) == expected
     page = api.render(result, folder="lab")
-    assert page.endswith("Next: tuneworthy decide lab\n")
+    assert "\nNow: tuneworthy decide lab\n" in page
     assert max(map(len, page.splitlines())) <= 80
     as_json = json.loads(api.render(result, "json"))
     assert as_json["schema"] == "tuneworthy/verify/1"

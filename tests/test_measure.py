@@ -138,7 +138,7 @@ def test_a_case_s_traces_are_read_however_they_are_packed(
     (logs / "c.jsonl").write_bytes(jsonl(parts[2]))
     (tmp_path / "d.jsonl").write_bytes(jsonl(parts[3]))
     duckdb.execute("COPY (SELECT * FROM 'd.jsonl') TO 'c/logs/d.parquet' (FORMAT parquet)")
-    text = said(capsys, "measure", "c")
+    text = said(capsys, "measure", "c", "--all")
     assert [(one.name, one.traces) for one in ledger(folder)[0].readings] == [
         ("a.jsonl.gz", 40), ("b.jsonl.zst", 40), ("c.jsonl", 40), ("d.parquet", 40)
     ]  # fmt: skip

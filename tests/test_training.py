@@ -742,7 +742,7 @@ def test_a_decision_that_nobody_signed_asks_for_a_look(
     monkeypatch.chdir(tmp_path)
     assert run(["watch", "."]) == 1
     shown = " ".join(capsys.readouterr().out.split())
-    assert "tuneworthy serve ." in shown
+    assert "tuneworthy decide . --sign NAME" in shown
     assert "tuneworthy answer . decision.review_on" in shown
 
 

@@ -28,6 +28,7 @@ from tuneworthy.answers.weigh import (
 from tuneworthy.errors import FrameworkError
 from tuneworthy.files.assistant import unconfirmed
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
+from tuneworthy.files.config import with_defaults
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
 from tuneworthy.files.stores import read_pilot, training_record
 from tuneworthy.framework.ends import end_day, serves_until
@@ -76,10 +77,13 @@ from tuneworthy.ways.table import WayTable, build_table
 def load_case(source: str | Path | Mapping[str, Any]) -> Case:
     """A case from its folder, its ``case.yaml``, or a mapping with the same keys.
 
+    What it doesn't say and the user's or the project's configuration does is put in, but for a
+    mapping.
+
     Raises:
         CaseError: If it isn't a case; the message names the line and the fix.
     """
-    return read_case(source)
+    return with_defaults(read_case(source))
 
 
 def load_framework(source: str | Path | Mapping[str, Any] = "lesson") -> Framework:
@@ -135,7 +139,8 @@ def decide(
         CaseError: If the case answers something the framework doesn't ask, or names data that lie
             outside its folder.
     """
-    stated, as_of = case, as_of or today()
+    stated = with_defaults(case)
+    as_of = as_of or today()
     measured = evidence
     if measured is None:
         measured, series = gathered(stated)
@@ -207,6 +212,7 @@ def decide(
         one_off=stated.one_off or None,
         pilot=(ended := read_pilot(stated)) and ended.card,
         decision=stated.decision if stated.decision != CaseDecision() else None,
+        defaults=stated.origin.defaults,
         failures=failure_results(failures_of(case, looked.ledger, framework), framework),
     )
 

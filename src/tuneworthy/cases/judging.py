@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuneworthy.errors import CaseError, one_line
+from tuneworthy.errors import CaseError, ConflictError, InputError, one_line
 from tuneworthy.files.assistant import confirm_answers
-from tuneworthy.files.case import case_path
+from tuneworthy.files.case import case_path, text_digest
 from tuneworthy.files.disk import (
     CASE_LIMIT,
     read_text,
@@ -20,6 +21,8 @@ from tuneworthy.model.case import Case, CheckAnswer
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case
+from tuneworthy.verdict.headline import ANSWER_WORDS
+from tuneworthy.words import capital, day
 
 if TYPE_CHECKING:
     from tuneworthy.model.interview import AnswerResult
@@ -72,6 +75,43 @@ def write(
     before = decide(case, framework_of(case, chosen))
     wrote = write_typed(source, answers, partial(framework_of, chosen=chosen), judge)
     return wrote._replace(before=before)
+
+
+def signature(dossier: Dossier, by: str) -> dict[str, str]:
+    """The answer of a dossier as somebody signs it, to be written into its case file."""
+    signed = {"by": by, "on": dossier.as_of.isoformat(), "answer": dossier.verdict.answer}
+    return {"decision.signed": json.dumps(signed, ensure_ascii=False)}
+
+
+def read_to_sign(source: str | Path, by: str) -> str:
+    """The digest of a case file before it is shown to who signs; an InputError for no name."""
+    if not by.strip():
+        raise InputError("names nobody", where="--sign", fix="write who signs")
+    return text_digest(read_text(case_path(source), CASE_LIMIT, CaseError))
+
+
+def sign_answer(
+    source: str | Path, seen: Dossier, by: str, digest: str, chosen: str | None = None
+) -> str:
+    """Sign the answer that somebody saw, and say so.
+
+    A ConflictError, and nothing is written, if the case file or the answer changed meanwhile.
+    """
+    from tuneworthy.interview.answers import write_typed
+
+    by = by.strip()
+
+    def judge(case: Case, framework: Framework) -> Dossier:
+        now = decide(case, framework, as_of=seen.as_of, seed=seen.seed)
+        if now.verdict.answer != seen.verdict.answer:
+            what = "has another answer by now"
+            raise ConflictError(what, where=str(source), fix="look, then sign")
+        return now
+
+    by_framework = partial(framework_of, chosen=chosen)
+    write_typed(source, signature(seen, by), by_framework, judge, read_digest=digest, by_id=True)
+    answer = capital(ANSWER_WORDS[seen.verdict.answer])
+    return f"Signed by {by}: {answer}, on {day(seen.as_of)}, under decision in {case_path(source)}."
 
 
 def confirm(source: str | Path, chosen: str | None = None) -> str:

@@ -29,7 +29,7 @@ from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import record as walk
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.difference import Judge, compare
-from tuneworthy.report.sections.framework import embedded_record
+from tuneworthy.report.sections.framework import ListedModel, embedded_record
 from tuneworthy.report.sections.verdict import short
 
 Topic = Literal["options", "money", "plan", "why", "others"]
@@ -207,9 +207,40 @@ def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
 
 
 def models_of(models: Iterable[Model], as_of: date | None) -> tuple[Any, ...]:
-    """Endpoints known by name, some models, and the embedded one: for ``models_report``."""
+    """Endpoints known by name, some models, and the embedded one: for ``models_report``.
+
+    Then come the day each of the models ends, where that is known, and what else is listed.
+    """
+    from tuneworthy.framework.ends import end_day
     from tuneworthy.llm.choose import endpoints, of_case
     from tuneworthy.llm.embedded import lacking
 
-    own = of_case(models, as_of or datetime.now(UTC).date())
-    return endpoints(), own, embedded_record(lacking())
+    day = as_of or datetime.now(UTC).date()
+    models = tuple(models)
+    ends = {model.id: end for model in models if (end := end_day(model)) is not None}
+    own = of_case(models, day)
+    return endpoints(), own, embedded_record(lacking()), ends, listed_models(day)
+
+
+def listed_models(day: date) -> tuple[ListedModel, ...]:
+    """Models that outside facts name and that have a list price: what stays first, then by end.
+
+    One that has ended is left out.
+    """
+    from tuneworthy.llm.endpoints import PRESETS, price_on
+
+    known = services()
+    names = dict.fromkeys(known.rivals.models)
+    for group in known.models:
+        names |= dict.fromkeys(group.successors)
+    for group in sorted(known.models, key=lambda group: group.ends):
+        names |= dict.fromkeys(group.models)
+    listed = []
+    for name in names:
+        found = known.end_of(name)
+        ends = None if found is None else found.ends
+        price = price_on(name, day)
+        is_known = name.partition(":")[0] in PRESETS
+        if price is not None and is_known and (ends is None or day < ends):
+            listed.append(ListedModel(name, price, ends))
+    return tuple(sorted(listed, key=lambda model: model.ends or date.min))

@@ -49,6 +49,7 @@ from tuneworthy.files.case import (
     rewrite,
     text_digest,
 )
+from tuneworthy.files.config import defaults_text
 from tuneworthy.files.disk import (
     CASE_LIMIT,
     CASES_LIMIT,
@@ -209,6 +210,8 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
 def _inputs_digest(case: Case, *more: str) -> str:
     assert case.folder is not None  # only a case in a folder is looked at again
     inputs = [*more, *missing_entries(case), *(prompt_texts(case) or ())]
+    if defaults := defaults_text(case.folder):
+        inputs.append(defaults)
     for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json", ASSISTANT_FILE):
         path = case.folder / FOLDER / name
         inputs.append(read_text(path, CASES_LIMIT, CaseError) if os.path.lexists(path) else "")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import ANSWERED, NOT_MET
+from tuneworthy.cli import ANSWERED, NOT_MET, complete
 from tuneworthy.cli import options as opt
 from tuneworthy.errors import InputError, argument, one_line
+from tuneworthy.model.base import json_text
 from tuneworthy.words import counted
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def init(folder: str, **options: Any) -> None:
     for path in start_case(folder, **options):
         click.echo(f"Wrote {one_line(str(path))}")
     quoted = one_line(argument(folder))
+    click.echo(
+        "Commit the folder: what is computed goes to .tuneworthy, whose .gitignore keeps "
+        "texts and answers out of git, and evidence, plans and labels in."
+    )
     click.echo(f"Answer what you know, leave out what you don't, then: tuneworthy decide {quoted}")
 
 
@@ -96,11 +101,12 @@ def demo(name: str, to: str | None, dry_run: bool) -> None:
     "tuneworthy answer my-case economics.hourly_rate_usd=80-120",
     "tuneworthy answer my-case models=openai:gpt-4o,anthropic:claude-sonnet-4-5",
 )
-@click.argument("case")
-@click.argument("answers", metavar="[KEY=VALUE...]", nargs=-1)
+@click.argument("case", metavar="[CASE]", required=False, shell_complete=complete.cases)
+@click.argument("answers", metavar="[KEY=VALUE...]", nargs=-1, shell_complete=complete.answer_keys)
 @opt.flag("--confirm", "Confirm the answers that an assistant wrote, and show them.", "confirms")
 @opt.framework_option
-def answer(case: str, answers: tuple[str, ...], confirms: bool, chosen: str | None) -> None:
+@opt.format_option("text", "json")
+def answer(case: str | None, answers: tuple[str, ...], confirms: bool, chosen: str | None) -> None:
     """Write answers into CASE; comments, order and everything else in the file stay.
 
     KEY is a check, a factor or a signal, by its id or as reports call it, or a dotted path into the
@@ -110,14 +116,20 @@ def answer(case: str, answers: tuple[str, ...], confirms: bool, chosen: str | No
     """
     from tuneworthy.cases import judging as cases
     from tuneworthy.cases import reports
-    from tuneworthy.interview.pages import answer_line, changes_page
+    from tuneworthy.interview.pages import answer_dict, answer_line, changes_page
     from tuneworthy.interview.questions import AmbiguousNameError
 
+    if case is not None and "=" in case and not Path(case).exists():  # CASE is left out
+        answers = (case, *answers)
+        case = None
+    case = opt.nearest_case() if case is None else case
     if not answers:
         if not confirms:
             fix = "write brand_voice=yes, or --confirm"
             raise InputError("names no answer", where="KEY=VALUE", fix=fix)
-        opt.deliver(cases.confirm(case, chosen))
+        confirmed = cases.confirm(case, chosen)
+        as_json = opt.asked().form == "json"
+        opt.deliver(json_text(answer_dict(None, confirmed)) if as_json else confirmed)
         return
     values, wrote = opt.pairs(answers, "KEY=VALUE", strict=True), None
     while wrote is None:
@@ -127,10 +139,14 @@ def answer(case: str, answers: tuple[str, ...], confirms: bool, chosen: str | No
             if (path := _which(caught)) is None:
                 raise
             values = {path if key == caught.name else key: value for key, value in values.items()}
+    confirmed = cases.confirm(case, chosen) if confirms else ""
+    opt.say_defaults(case)
+    if opt.asked().form == "json":
+        opt.deliver(json_text(answer_dict(wrote, confirmed)))
+        return
     text = reports.render(wrote.dossier, "text", case_path=case, colour=opt.colour())
     page = changes_page(wrote.changes, answer_line(wrote.before, wrote.dossier)).text()
     first, *_ = text.split("\n\n")
-    confirmed = cases.confirm(case, chosen) if confirms else ""
     opt.deliver(f"{confirmed}{page}\n{first}\n")
 
 
@@ -182,7 +198,7 @@ def interview(case: str, **options: Any) -> None:
     "tuneworthy measure my-case --from 'logs/*.jsonl.gz' --map fields.yaml",
     "tuneworthy measure my-case --from 'logs/**/*.parquet' --sample 5",
 )
-@click.argument("case", required=False)
+@click.argument("case", required=False, shell_complete=complete.cases)
 @opt.sources_option("read", "Without CASE a case folder is made from them.")
 @opt.mapping_option
 @opt.flag("--examples", "Show step by step which examples could be used.", "show_examples")
@@ -200,6 +216,7 @@ def interview(case: str, **options: Any) -> None:
 @opt.flag("--compare", "Exit with 1 unless one prompt with a model does best, distinguishably.")
 @opt.framework_option
 @opt.format_option("text", "json")
+@opt.all_option
 @opt.output_options
 def measure(
     case: str | None,
@@ -219,10 +236,13 @@ def measure(
     from tuneworthy.intake.measure import measure_case, measure_new
     from tuneworthy.report.sections.measure import measure_dict, measure_report
 
+    if case is None and not sources:
+        case = opt.nearest_case()
     with opt.live_line(opt.reading_progress) as progress:
         options |= {"sources": sources, "progress": progress, "draw": (sample / 100, seed)}
-        new = case is None and sources
-        run = measure_new(**options) if new else measure_case(case or ".", **options)
+        run = measure_new(**options) if case is None else measure_case(case, **options)
+    if case is not None:
+        opt.say_defaults(case)
     opt.show(measure_report(run, examples=show_examples), lambda: measure_dict(run))
     apart = run.of("best_arm_lead").details.get("told_apart")
     return NOT_MET if compare and (apart != "yes" or not run.known("best_arm_lead")) else ANSWERED
@@ -255,6 +275,8 @@ def evalset() -> None:
 @opt.seed_for("Draw by this seed.")
 @opt.mapping_option
 @opt.option("--output FILE", "Write the set here.  [default: eval.jsonl next to the case]")
+@opt.format_option("text", "json")
+@opt.all_option
 def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     """Draw an evaluation set from what CASE was asked, and write it as JSON lines.
 
@@ -265,11 +287,12 @@ def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     from tuneworthy.cases.judging import judge_case
     from tuneworthy.intake.measure import build_set
     from tuneworthy.money.worth import cases_note
-    from tuneworthy.report.sections.evalset import evalset_document
+    from tuneworthy.report.sections.evalset import evalset_dict, evalset_document
 
     with opt.live_line(opt.reading_progress) as progress:
         built = build_set(case, sources, progress=progress, **options)
-    opt.show(evalset_document(built, cases_note(judge_case(case).investment)))
+    document = evalset_document(built, cases_note(judge_case(case).investment))
+    opt.show(document, lambda: json_text(evalset_dict(built)))
 
 
 _seed_option = opt.seed_for("Draw the order by this seed, the same for all labellers.")
@@ -358,8 +381,9 @@ def print_sheet(case: str, **task: Any) -> None:
 
 @evalset.command("import")
 @click.argument("file")
-@click.argument("case", required=False)
+@click.argument("case", required=False, shell_complete=complete.cases)
 @opt.option("--output FILE", "Without CASE: write the set here.  [default: FILE with .jsonl]")
+@opt.format_option("text", "json")
 def import_(file: str, case: str | None, output: str | None) -> int:
     """Read labels of CASE back from FILE, or without CASE the cases of a set from a CSV.
 
@@ -373,6 +397,10 @@ def import_(file: str, case: str | None, output: str | None) -> int:
     cases = read_csv(Path(file))
     path = Path(output) if output is not None else Path(file).with_suffix(".jsonl")
     write_evalset(path, cases)
+    if opt.asked().form == "json":
+        made = {"schema": "tuneworthy/import/1", "path": str(path), "cases": len(cases)}
+        click.echo(json_text(made), nl=False)
+        return ANSWERED
     click.echo(f"Wrote {one_line(str(path))}: {counted(len(cases), 'case')}")
     named = one_line(argument(f"data.evaluation={path.name}"))
     click.echo(f"Next, with it in the folder of a case: tuneworthy answer CASE {named}")
@@ -387,7 +415,10 @@ def _import_labels(path: Path, case: str) -> int:
 
     read = import_sheet(path, case)
     if not read.problems:
-        click.echo(import_text(read), nl=False)
+        kept = {"schema": "tuneworthy/labels/1", **read._asdict()}
+        del kept["problems"]
+        as_json = opt.asked().form == "json"
+        click.echo(json_text(kept) if as_json else import_text(read), nl=False)
         return ANSWERED
     for problem in read.problems[:_MOST_PROBLEMS]:
         click.echo(one_line(problem), err=True)
@@ -396,8 +427,8 @@ def _import_labels(path: Path, case: str) -> int:
 
 
 @opt.command("tuneworthy evalset edit my-case c17 --labeller ada", of=evalset)
-@opt.case_argument
-@click.argument("case_id", metavar="ID")
+@click.argument("case", metavar="CASE", shell_complete=complete.cases)
+@click.argument("case_id", metavar="ID", shell_complete=complete.evaluation_cases)
 @opt.option("--labeller NAME", "Label under this name.", default="me")
 def edit(case: str, case_id: str, labeller: str) -> None:
     """Write the right answer to one case of the set, ID, in your editor ($EDITOR).
@@ -434,12 +465,16 @@ def edit(case: str, case_id: str, labeller: str) -> None:
 
 @evalset.command()
 @opt.case_argument
+@opt.format_option("text", "json")
+@opt.all_option
 def agreement(case: str) -> None:
     """Show how far the labellers of CASE agree, and what they differ on."""
     from tuneworthy.labelling.queue import agreement as agreed
-    from tuneworthy.report.sections.evalset import agreement_document
+    from tuneworthy.report.sections.evalset import agreement_dict, agreement_document
 
-    opt.show(agreement_document(agreed(case), folder=case))
+    results = agreed(case)
+    document = agreement_document(results, folder=case)
+    opt.show(document, lambda: json_text(agreement_dict(results)))
 
 
 @opt.command(
@@ -457,12 +492,16 @@ def agreement(case: str) -> None:
 @opt.seed_for("Draw by this seed.")
 @opt.mapping_option
 @opt.option(
-    "--propose-with MODEL", "Have this model of CASE propose causes, which people confirm or not."
+    "--propose-with MODEL",
+    "Have this model of CASE propose causes, which people confirm or not.",
+    shell_complete=complete.models,
 )
 @opt.budget_option("asking that model may cost, earlier runs included")
 @opt.to_option
 @opt.flag("--dry-run", "Show what that would cost, and send nothing.")
 @opt.option("--output FILE", "Write the sheet here.  [default: failures.csv next to the case]")
+@opt.format_option("text", "json")
+@opt.all_option
 def failures(
     case: str,
     sheet: str | None,
@@ -487,10 +526,10 @@ def failures(
     from tuneworthy.lab.causes import quote_text
     from tuneworthy.labelling.failures import said_so_far
     from tuneworthy.labelling.sheets import new_sheet, sheet_path
-    from tuneworthy.report.sections.failures import failures_document
+    from tuneworthy.report.sections.failures import failures_dict, failures_document
 
     if sheet is not None:
-        _import_causes(Path(sheet), case)
+        _import_causes(Path(sheet), case)  # said on the other channel where JSON is asked for
         written = ""
     else:
         if new_draw:
@@ -505,7 +544,10 @@ def failures(
                 return
             keep_proposals(calls, cap_usd=budget)
         written = new_sheet(case, labeller, output)
-    opt.show(failures_document(judge_case(case), said_so_far(case), sheet=written, folder=case))
+    dossier = judge_case(case)
+    said = said_so_far(case)
+    document = failures_document(dossier, said, sheet=written, folder=case)
+    opt.show(document, lambda: json_text(failures_dict(dossier, said, sheet=written)))
 
 
 def _import_causes(path: Path, case: str) -> None:
@@ -517,4 +559,4 @@ def _import_causes(path: Path, case: str) -> None:
         more = len(read.problems) - 1
         also = f" (and {counted(more, 'line')} more)" if more else ""
         raise InputError(f"{read.problems[0]}{also}; nothing was kept")
-    click.echo(import_text(read), nl=False)
+    click.echo(import_text(read), nl=False, err=opt.asked().form == "json")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED
+from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED, complete
 from tuneworthy.cli import options as opt
 from tuneworthy.errors import InputError
 
@@ -31,6 +31,7 @@ _CALLS = opt.with_options(
     opt.flag("--allow-code", "Run scorers that are functions of yours.", rare=True),
     opt.flag("--trust-prices", "Take prices of CASE that are under the list's.", rare=True),
     opt.format_option("text", "json"),
+    opt.all_option,
     opt.flag("--dry-run", "Show arms, calls and price, and send nothing."),
 )
 _JUDGED = opt.with_options(
@@ -40,7 +41,9 @@ _JUDGED = opt.with_options(
         "correct it.",
     ),
     opt.option(
-        "--judge-model MODEL", "Judge with this model of CASE, or another at its list price."
+        "--judge-model MODEL",
+        "Judge with this model of CASE, or another at its list price.",
+        shell_complete=complete.models,
     ),
     opt.option("--judge-url URL", "Call the judging model at this address.", rare=True),
     opt.option(
@@ -80,7 +83,11 @@ _JUDGED = opt.with_options(
     "Have gepa propose prompts first, in N independent runs; 5 or more also estimate "
     "what one more would add.",
 )
-@opt.option("--propose-with MODEL", "Have this model write them.  [default: the first of CASE]")
+@opt.option(
+    "--propose-with MODEL",
+    "Have this model write them.  [default: the first of CASE]",
+    shell_complete=complete.models,
+)
 @opt.option(
     "--cases FORM",
     "Print every case with every arm's answer, as csv or json; nothing is sent twice.",
@@ -241,6 +248,7 @@ def _run(
     from tuneworthy.runs.labs import LABS, keep_run, result_of
 
     opt.refuse_output()
+    opt.say_defaults(case)
     settings = {name: options.pop(name) for name in _PREPARED if name in options}
     if "judge" in options:
         judging = {name: options.pop(name) for name in _JUDGE}
@@ -283,22 +291,26 @@ def models() -> None:
 
 
 @models.command("list")
-@click.argument("case", required=False)
+@click.argument("case", required=False, shell_complete=complete.cases)
+@opt.flag("--all", "Show every endpoint with its state, and every model.", "everything")
 @opt.as_of_option
 @opt.format_option("text", "json")
-def list_(case: str | None, as_of: date | None) -> None:
-    """List endpoints that are known by name, and the models of CASE.
+def list_(case: str | None, as_of: date | None, everything: bool) -> None:
+    """List the models of CASE, else those whose price and end are known, and all endpoints.
 
-    Says whether a key is there, never which, and what a model costs by the case or by the list of
-    prices that lies on disk. Endpoints on this machine are asked whether they answer, for at most
-    a second; nothing is sent anywhere else.
+    Says whether a key is there, never which; what a model costs by the case or by the list of
+    prices that lies on disk; and when it ends. Endpoints on this machine are asked whether they
+    answer, for at most a second; nothing is sent anywhere else.
     """
     from tuneworthy.cases.reports import models_of
     from tuneworthy.pipeline import load_case
     from tuneworthy.report.sections.framework import models_dict, models_report
 
+    if case is not None:
+        opt.say_defaults(case)
     listed = models_of(() if case is None else load_case(case).models, as_of)
-    opt.show(models_report(*listed), lambda: models_dict(*listed))
+    report = models_report(*listed)
+    opt.show(report, lambda: models_dict(*listed), everything=everything)
 
 
 @opt.command("tuneworthy models pull local:smollm2", of=models)

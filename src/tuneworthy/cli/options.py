@@ -15,11 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from tuneworthy.cli import GONE, GoneError, columns_of, examples, help_all_option, shows_all
+from tuneworthy.cli import (
+    GONE,
+    GoneError,
+    columns_of,
+    complete,
+    examples,
+    help_all_option,
+    shows_all,
+)
 from tuneworthy.errors import InputError, one_line, visible
 from tuneworthy.report import render
-from tuneworthy.report.width import USUAL, lay_out_for
+from tuneworthy.report.width import USUAL, Extent, lay_out_for, shown_to_extent
 from tuneworthy.words import read_day, small_usd
 
 if TYPE_CHECKING:
@@ -59,6 +68,10 @@ class RareOption(ListedOption):
         return super().get_help_record(ctx) if shows_all(ctx) else None
 
 
+class BudgetOption(ListedOption):
+    """A budget, which is a user's own where a command names none."""
+
+
 class Command(click.Command):
     """A command with ``--help-all``, which its help names where there is more to list."""
 
@@ -66,6 +79,39 @@ class Command(click.Command):
         super().__init__(*args, **more)
         has_more = any(isinstance(parameter, RareOption) for parameter in self.params)
         self.params.append(help_all_option(hidden=not has_more))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; a budget that isn't given is the one of a configuration."""
+        for parameter in self.params:
+            name = str(parameter.name)
+            is_given = ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+            if isinstance(parameter, BudgetOption) and not is_given:
+                ctx.params[name] = _usual_budget(str(ctx.params.get("case") or "."))
+        everything = ctx.ensure_object(Delivery).everything
+        everything |= bool(ctx.params.get("everything"))
+        has_rest = any("--all" in parameter.opts for parameter in self.params)
+        extent: Extent = "everything" if everything else "screen" if has_rest else "whole"
+        with shown_to_extent(extent):
+            return super().invoke(ctx)
+
+
+def _usual_budget(case: str) -> float:
+    from tuneworthy.files.case import case_path
+    from tuneworthy.files.config import find_budget
+
+    budget = find_budget(case_path(case).parent)
+    if budget.says:
+        click.echo(one_line(f"{budget.says}."), err=True)
+    return budget.usd
+
+
+def say_defaults(case: str) -> None:
+    """Say on the other channel what a configuration says in the place of a case, and which."""
+    from tuneworthy.files.case import case_path
+    from tuneworthy.files.config import describe_defaults
+
+    if line := describe_defaults(case_path(case)):
+        click.echo(one_line(line), err=True)
 
 
 class Group(click.Group):
@@ -127,7 +173,13 @@ def gone_option(flag: str, what: str, fix: str, *, is_flag: bool = False) -> Dec
 
 
 def option(
-    spec: str, help: str, name: str | None = None, *, rare: bool = False, **more: Any
+    spec: str,
+    help: str,
+    name: str | None = None,
+    *,
+    rare: bool = False,
+    kind: type[click.Option] = ListedOption,
+    **more: Any,
 ) -> Decorator:
     """An option, written as its help shows it: ``--output FILE``; and its parameter's name.
 
@@ -135,7 +187,7 @@ def option(
     """
     flag, _, metavar = spec.partition(" ")
     names = (flag,) if name is None else (flag, name)
-    kind = RareOption if rare else ListedOption
+    kind = RareOption if rare else kind
     return click.option(*names, cls=kind, metavar=metavar or None, help=help, **more)
 
 
@@ -176,6 +228,7 @@ class Delivery:
     form: str = "text"
     output: str | None = None  #: A file; None for the terminal.
     force: bool = False  #: Whether a file that is there is replaced.
+    everything: bool = False  #: Whether all is shown, and not one screen.
 
 
 def asked() -> Delivery:
@@ -216,7 +269,37 @@ def day(_context: object, parameter: click.Parameter, text: str | None) -> date 
     return value
 
 
-case_argument = click.argument("case", metavar="[CASE]", default=".", required=False)
+def nearest_case() -> str:
+    """The case folder that is meant where none is named: the present one, or the nearest above.
+
+    One above is said. Where there is none it is the present one, and reading it says what to do.
+    """
+    from tuneworthy.files.case import CASE_FILE
+    from tuneworthy.files.disk import find_upwards
+
+    here = Path.cwd()
+    found = find_upwards(CASE_FILE, here)
+    if found is None or found.parent == here:
+        return "."
+    folder = os.path.relpath(found.parent, here)
+    click.echo(one_line(f"Case: {folder} ({found.parent.name})"), err=True)
+    return folder
+
+
+def case_or_nearest(context: click.Context, _parameter: object, value: str | None) -> str:
+    """The case that is named, else the nearest one."""
+    if value is not None or context.resilient_parsing:
+        return value or "."
+    return nearest_case()
+
+
+case_argument = click.argument(
+    "case",
+    metavar="[CASE]",
+    required=False,
+    callback=case_or_nearest,
+    shell_complete=complete.cases,
+)
 framework_option = option(
     "--framework NAME|FILE",
     "Judge by this framework.  [default: the case's own, else the lesson]",
@@ -228,7 +311,15 @@ set_option = option(
     "Suppose another answer, and write nothing; may be repeated.",
     "answers",
     multiple=True,
+    shell_complete=complete.answer_keys,
     callback=lambda _context, _parameter, texts: pairs(texts, "--set"),
+)
+all_option = option(
+    "--all",
+    "Show everything, and not one screen.",
+    "everything",
+    is_flag=True,
+    **_DELIVERY,
 )
 output_options = with_options(
     option("--output FILE", "Write into this file.  [default: the terminal]", **_DELIVERY),
@@ -263,7 +354,14 @@ def tokens_option(what: str) -> Decorator:
 
 def budget_option(what: str) -> Decorator:
     text = f"Set the most {what}; models that cost nothing need none."
-    return number("--budget USD", 0, 1e9, 0.0, text)
+    return option(
+        "--budget USD",
+        f"{text}  [default: your configuration's, else 0]",
+        type=AnyNumber(0, 1e9),
+        default=0.0,
+        show_default=False,
+        kind=BudgetOption,
+    )
 
 
 def pairs(texts: tuple[str, ...], where: str, *, strict: bool = False) -> dict[str, str]:

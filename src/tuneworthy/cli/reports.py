@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from tuneworthy.cli import ANSWERED, NOT_MET
+from tuneworthy.cli import ANSWERED, NOT_MET, complete
 from tuneworthy.cli import options as opt
-from tuneworthy.errors import InputError
+from tuneworthy.errors import InputError, one_line
 from tuneworthy.model.base import json_text
 
 if TYPE_CHECKING:
@@ -47,11 +47,17 @@ _ANSWERS = ("no", "not_yet", "pilot", "yes", "open")
     "tuneworthy decide examples/task-api --format pdf --short --output memo.pdf",
     "tuneworthy decide examples/task-api --format markdown --all",
     "tuneworthy decide . --require pilot && ./start-pilot",
+    "tuneworthy decide my-case --sign 'Ada L.'",
 )
 @opt.option(
     "--require ANSWER",
     f"Exit with 1 unless this is the answer: {', '.join(_ANSWERS[:-1])} or {_ANSWERS[-1]}.",
     type=click.Choice(_ANSWERS),
+)
+@opt.option(
+    "--sign NAME",
+    "Sign the answer as it is printed, under this name, and keep that in the case file.",
+    "signer",
 )
 @opt.seed_option
 @opt.flag("--short", "Print the one-page memo alone: with html or pdf.", "memo")
@@ -61,6 +67,7 @@ _ANSWERS = ("no", "not_yet", "pilot", "yes", "open")
 def decide(
     case: str,
     require: TuningAnswer | None,
+    signer: str | None,
     memo: bool,
     whole: bool,
     since: str | None,
@@ -68,12 +75,13 @@ def decide(
     answers: dict[str, str],
     **options: Any,
 ) -> int:
-    """Judge CASE, a case folder or its case.yaml (the present folder when not given).
+    """Judge CASE, a case folder or its case.yaml (the nearest one upwards when not given).
 
-    As Markdown it is a memo of one page. Writes nothing but the file named with --output. Exits
-    with 0 when answered, 1 when --require isn't met, 2 when the input is wrong.
+    As Markdown it is a memo of one page. Writes nothing but the file named with --output, and with
+    --sign the signature. Exits with 0 when answered, 1 when --require isn't met, 2 when the input
+    is wrong.
     """
-    from tuneworthy.cases.judging import read_supposed
+    from tuneworthy.cases.judging import read_supposed, sign_answer
     from tuneworthy.cases.reports import MemoTop, read_dossier, render
     from tuneworthy.pipeline import decide as judge
 
@@ -83,9 +91,13 @@ def decide(
     _refuse_form("--since", since is not None, form, ("markdown",))
     if form == "pdf" and opt.asked().output is None:
         raise click.UsageError("A PDF needs a file: add --output report.pdf.")
+    read = "" if signer is None else _read_to_sign(case, signer, answers)
     before = None if since is None else read_dossier(Path(since))
-    said, framework = read_supposed(case, chosen, answers)
-    dossier = judge(said, framework, **options)
+    supposed, framework = read_supposed(case, chosen, answers)
+    dossier = judge(supposed, framework, **options)
+    if signer is not None and dossier.verdict.answer == "open":
+        fix = "answer what is open first"
+        raise InputError("is no decision to sign: nobody can say yet", where="--sign", fix=fix)
     text = render(
         dossier,
         form,
@@ -95,7 +107,21 @@ def decide(
         on_top=MemoTop(require, before, framework),
     )
     opt.deliver(text)
-    return ANSWERED if require in (None, dossier.verdict.answer) else NOT_MET
+    if require not in (None, dossier.verdict.answer):
+        return NOT_MET
+    if signer is not None:
+        said = sign_answer(case, dossier, signer, read, chosen)
+        click.echo(one_line(said), err=True)
+    return ANSWERED
+
+
+def _read_to_sign(case: str, signer: str, answers: dict[str, str]) -> str:
+    """The digest of the case file that is about to be signed."""
+    from tuneworthy.cases.judging import read_to_sign
+
+    if answers:
+        raise click.UsageError("--sign signs what the case says: leave out --set.")
+    return read_to_sign(case, signer)
 
 
 def _refuse_form(option: str, is_given: bool, form: str, its: tuple[str, ...]) -> None:
@@ -123,8 +149,8 @@ def _complete_section(_context: object, _argument: object, begun: str) -> list[C
     "tuneworthy show my-case history --since 2026-11-01",
 )
 @click.argument("section", required=False, shell_complete=_complete_section)
-@click.argument("name", metavar="[ID]", required=False)
-@opt.flag("--all", "With options: show every option, not only five.", "everything")
+@click.argument("name", metavar="[ID]", required=False, shell_complete=complete.ids)
+@opt.flag("--all", "Show everything, and not one screen.", "everything")
 @opt.number(
     "--months N",
     1,
@@ -159,13 +185,14 @@ def show(
     history  what changed between the versions that are kept, the latest first
     """  # noqa: D301  # click reads it as the mark of lines that aren't wrapped anew
     if case in _SECTIONS and not os.path.lexists(case):  # CASE is left out: the present folder
-        case, section, name = ".", case, section
+        case, section, name = opt.nearest_case(), case, section
     topic = _section(section)
-    _refuse("--all", options["everything"], topic, "options")
     _refuse("--months", months is not None, topic, "money")
     _refuse("--seed", seed is not None, topic, "money")
     _refuse("--since", since is not None, topic, "history")
     _refuse("ID", name is not None, topic, "why")
+    if opt.asked().form == "json":  # else the page says it
+        opt.say_defaults(case)
     if topic == "history":
         if answers:
             raise click.UsageError("--set goes with decide and the other sections, not history.")
@@ -175,7 +202,6 @@ def show(
 
     if months is not None:
         answers = answers | {"economics.assumptions.horizon_months": str(months)}
-    options["everything"] |= topic != "options"
     options |= {"name": name, "answers": answers, "seed": seed or 0, "colour": opt.colour()}
     opt.deliver(case_report(cast("Topic", topic), case, opt.asked().form, **options))
 
@@ -222,18 +248,26 @@ def framework() -> None:
 
 
 @framework.command("list")
+@opt.format_option("text", "json")
 def list_() -> None:
     """List the frameworks of the catalogue."""
     from tuneworthy.framework.load import NAMES, load_named
 
-    for name in NAMES:
-        click.echo(f"{name}  {load_named(name).title}")
+    titles = {name: load_named(name).title for name in NAMES}
+    if opt.asked().form == "json":
+        opt.deliver(json_text([{"name": name, "title": title} for name, title in titles.items()]))
+        return
+    for name, title in titles.items():
+        click.echo(f"{name}  {title}")
 
 
 @framework.command("show")
-@click.argument("name", metavar="[NAME|FILE]", default="lesson")
-@click.argument("id_", metavar="[ID]", required=False)
-@opt.format_option("text", "yaml", help="Print in words, or as the file.")
+@click.argument(
+    "name", metavar="[NAME|FILE]", default="lesson", shell_complete=complete.framework_names
+)
+@click.argument("id_", metavar="[ID]", required=False, shell_complete=complete.ids)
+@opt.format_option("text", "yaml", "json", help="Print in words, as the file, or as JSON.")
+@opt.all_option
 def show_framework(name: str, id_: str | None) -> None:
     """Show what a framework asks and how it decides, or what ID means.
 
@@ -243,23 +277,27 @@ def show_framework(name: str, id_: str | None) -> None:
     from tuneworthy.framework.load import NAMES, catalogue_text
     from tuneworthy.pipeline import load_framework
     from tuneworthy.report.sections.framework import framework_report
-    from tuneworthy.report.sections.record import explanation
+    from tuneworthy.report.sections.record import explanation, explanation_dict
 
     loaded = load_framework(name)
     if id_ is not None:
         if opt.asked().form == "yaml":
             raise click.UsageError("--format yaml is for a whole framework: leave out the ID.")
-        opt.show(explanation(loaded, id_))
+        opt.show(explanation(loaded, id_), lambda: json_text(explanation_dict(loaded, id_)))
     elif opt.asked().form == "yaml" and name in NAMES:
         opt.deliver(catalogue_text(f"{name}.yaml"))
     else:
-        opt.show(framework_report(loaded))
+        whole = loaded.model_dump(mode="json")
+        opt.show(framework_report(loaded), lambda: json_text(whole))
 
 
 @framework.command()
-@click.argument("name", metavar="[NAME|FILE]", default="lesson")
+@click.argument(
+    "name", metavar="[NAME|FILE]", default="lesson", shell_complete=complete.framework_names
+)
 @opt.flag("--strict", "Exit with 1 if there is anything to know.")
 @opt.format_option("text", "json")
+@opt.all_option
 def check(name: str, strict: bool) -> int:
     """Go through every combination of answers and say where the rules contradict each other.
 

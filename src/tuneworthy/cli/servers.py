@@ -56,6 +56,7 @@ _ORDERS = ("answer", "name", "ask", "stake", "contradictions", "review", "measur
 @opt.framework_option
 @opt.as_of_option
 @opt.format_option("text", "json")
+@opt.all_option
 @opt.output_options
 def list(  # noqa: A001  # the name of the command
     folder: str, chosen: str | None, as_of: Any, **asked: Any

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED
+from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED, complete
 from tuneworthy.cli import options as opt
 from tuneworthy.cli.cases import print_sheet
 from tuneworthy.errors import InputError, argument
+from tuneworthy.model.base import json_text
 
 if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
@@ -42,6 +43,7 @@ def data() -> None:
 @opt.seed_for("Hold conversations back to validate on by this seed.")
 @opt.flag("--mask", "Put words in the place of personal data, in the set alone.")
 @opt.format_option("text", "json")
+@opt.all_option
 @opt.output_options
 def check(case: str, seed: int, mask: bool) -> None:
     """Pass the candidates of CASE through every gate, and keep what passes.
@@ -125,7 +127,11 @@ def compare(
     type=click.Choice(["embedded", "folder", "hosted"]),
     default="embedded",
 )
-@opt.option("--base MODEL", "Tune this model of CASE.  [default: local:smollm2 for embedded]")
+@opt.option(
+    "--base MODEL",
+    "Tune this model of CASE.  [default: local:smollm2 for embedded]",
+    shell_complete=complete.models,
+)
 @opt.option("--folder PATH", "For folder: read the base model's files here.")
 @opt.flag("--cuda", "For folder: train on the GPU.")
 @opt.option(
@@ -168,6 +174,7 @@ def compare(
 @opt.flag("--allow-code", "Run scorers that are functions of yours.", rare=True)
 @opt.flag("--dry-run", "Measure a few steps, show what it would take, and send nothing.")
 @opt.format_option("text", "json", "markdown", "html")
+@opt.all_option
 @opt.framework_option
 @opt.as_of_option
 @opt.output_options
@@ -180,6 +187,7 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
     you like: run it again and it goes on, and nothing is trained or paid twice.
     """
     opt.refuse_output()
+    opt.say_defaults(case)
     with opt.live_line(_lines) as (say, watch):
         pilot = _prepared(case, say, **options)
         stopped = ""
@@ -193,7 +201,8 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
             settings = {name: options[name] for name in ("again", "at_once", "ask_again")}
             result = run(pilot, cap_usd=options["budget"], watch=watch, **settings)
             keep_run(case, "pilot", result)
-            document, json = pilot_document(result, pilot.lab.case.name), lab_dict("pilot", result)
+            document = pilot_document(result, pilot.lab.case.name, case)
+            json = lab_dict("pilot", result)
             stopped = result.stopped
     opt.show(document, lambda: json)
     return STOPPED if stopped else ANSWERED
@@ -295,7 +304,6 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     import asyncio
 
     from tuneworthy.llm.hosts import find_strange_hosts
-    from tuneworthy.model.base import json_text
     from tuneworthy.report.sections.lab import pilot_quote_document
     from tuneworthy.runs.labs import LABS
     from tuneworthy.training.pilot import quoted_training
@@ -317,7 +325,12 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     "tuneworthy export my-case --to bedrock-nova2-sft --leave-out",
 )
 @opt.case_argument
-@opt.option("--to TARGET", "Write for this service or library; without it, list them all.", "name")
+@opt.option(
+    "--to TARGET",
+    "Write for this service or library; without it, list them all.",
+    "name",
+    shell_complete=complete.targets,
+)
 @opt.option("--base MODEL", "Name this as the model to tune.  [default: the target's usual one]")
 @opt.option(
     "--usd-per-mtok USD",
@@ -328,6 +341,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 @opt.flag("--leave-out", "Leave out what it would refuse; else nothing is written then.")
 @opt.option("--output DIR", "Make this folder.  [default: export/TARGET in the case folder]")
 @opt.format_option("text", "json")
+@opt.all_option
 def export(case: str, name: str | None, **options: Any) -> int | None:
     """Write the training set of CASE in the form a service or a library takes.
 
@@ -339,11 +353,16 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
     from tuneworthy.training.export import export_document, export_json, target, target_names
 
     if name is None:
-        for target_name in target_names():
-            click.echo(f"{target_name:24}{target(target_name).title}")
+        titles = {each: target(each).title for each in target_names()}
+        if opt.asked().form == "json":
+            rows = [{"target": each, "title": title} for each, title in titles.items()]
+            click.echo(json_text(rows), nl=False)
+            return None
+        for each, title in titles.items():
+            click.echo(f"{each:24}{title}")
         return None
     done = write(case, name, **options)
-    opt.show(export_document(done), lambda: export_json(done), everything=True)
+    opt.show(export_document(done), lambda: export_json(done))
     return None if done.folder is not None else NOT_MET
 
 
@@ -352,6 +371,7 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
 @opt.sources_option("first measure", "Newer logs are what a decision is held against.")
 @opt.mapping_option
 @opt.format_option("text", "json")
+@opt.all_option
 @opt.as_of_option
 def watch(
     case: str, sources: tuple[str, ...], mapping: str | None, as_of: date | None
@@ -370,6 +390,7 @@ def watch(
     if sources:
         with opt.live_line(opt.reading_progress) as progress:
             measure_case(case, sources, mapping=mapping, progress=progress)
+    opt.say_defaults(case)
     seen = look(case, as_of=as_of)
     keep_look(case, "watch", watch_document(seen))
     opt.show(watch_document(seen, argument(case)), lambda: watch_dict(seen))

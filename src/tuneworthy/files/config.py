@@ -1,17 +1,34 @@
-"""The user's own configuration: ``~/.config/tuneworthy/config.yaml``."""
+"""What is said once for all cases: by a user, and by a project.
+
+A user's own configuration is ``~/.config/tuneworthy/config.yaml``. A project's is the nearest
+``tuneworthy.yaml`` upwards from a case, and may be a stranger's, as a case file may: it names no
+address and no host, and no budget of it is spent. A case file goes before both, and a project's
+before the user's.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tuneworthy.errors import CaseError, InputError
-from tuneworthy.files.disk import MIB, read_text
-from tuneworthy.llm.hosts import config_path, read_host
-from tuneworthy.model.base import FileRecord, wrong
+from tuneworthy.files.case import read_case
+from tuneworthy.files.disk import MIB, find_upwards, read_text
+from tuneworthy.llm.hosts import config_path, read_host, shorten_path
+from tuneworthy.model.base import FileRecord, Name, NonNegative, wrong
+from tuneworthy.model.case import Case, DefaultValue, Model, Quantity, defaults_sentence
 from tuneworthy.syntax.document import ParsedFile, build, parse
+from tuneworthy.words import listing, number, small_usd
+
+PROJECT_FILE = "tuneworthy.yaml"
+_OWN_FILE = "put it into your own file, ~/.config/tuneworthy/config.yaml"
+_MOST_MODELS = 50
 
 
 def _host(text: str) -> str:
@@ -21,11 +38,57 @@ def _host(text: str) -> str:
         raise wrong(f'holds "{text[:80]}", which is no host', "write llm.example.com") from None
 
 
+def _model(value: Any) -> Any:
+    """A model as people write it: its id alone will do."""
+    return {"id": value} if isinstance(value, str) else value
+
+
+def _id_alone(value: Any) -> Any:
+    """A model of a project: an address in it would be a stranger's."""
+    if isinstance(value, Mapping):
+        raise wrong("is more than the id of a model", f"write the id; or {_OWN_FILE}")
+    return value
+
+
+class ProjectConfig(FileRecord):
+    """What a project says once for the cases in it."""
+
+    hourly_rate_usd: Quantity | None = None  #: USD an hour of the team's work.
+    models: Annotated[
+        tuple[Annotated[Name, BeforeValidator(_id_alone)], ...], Field(max_length=_MOST_MODELS)
+    ] = ()
+    """Models of a case that names none, by their ids; the first is in use."""
+    budget_usd: NonNegative | None = None
+    """The most a lab may cost where no --budget is given: of a user's own budget, no more."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_address(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and "hosts" in data:
+            raise wrong("names hosts, which a project can't confirm", _OWN_FILE)
+        return data
+
+
 class UserConfig(FileRecord):
     """What a user says once for all cases."""
 
     hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = ()
     """Hosts that models may be called at, beside their vendors' own."""
+    hourly_rate_usd: Quantity | None = None  #: USD an hour of the team's work.
+    models: Annotated[
+        tuple[Annotated[Model, BeforeValidator(_model)], ...], Field(max_length=_MOST_MODELS)
+    ] = ()
+    """Models of a case that names none, by id or whole; the first is in use."""
+    budget_usd: NonNegative | None = None  #: The most a lab may cost where no --budget is given.
+
+    @property
+    def confirmed_hosts(self) -> frozenset[str]:
+        """The hosts that are listed, and those its own models are called at."""
+        named = (model.base_url for model in self.models)
+        return frozenset({*self.hosts, *(read_host(url) for url in named if url)})
+
+
+C = TypeVar("C", ProjectConfig, UserConfig)
 
 
 def read_config() -> UserConfig:
@@ -33,6 +96,118 @@ def read_config() -> UserConfig:
     path = config_path()
     if path is None or not os.path.lexists(path):
         return UserConfig()
-    parsed = parse(read_text(path, MIB, InputError), str(path), InputError)
+    return _read(path, UserConfig)
+
+
+def find_project_file(folder: Path) -> Path | None:
+    """The nearest configuration of a project, upwards from a folder; None for none."""
+    path = find_upwards(PROJECT_FILE, folder)
+    if path is not None and path.is_symlink():
+        raise InputError("is a link", where=path, fix="put the file itself there")
+    return path
+
+
+def _read(path: Path, kind: type[C]) -> C:
+    config: C = _built(read_text(path, MIB, InputError), str(path), kind)
+    return config
+
+
+@lru_cache(maxsize=64)
+def _built(text: str, name: str, kind: type[C]) -> C:
+    parsed = parse(text, name, InputError)
     data = {} if parsed.data is None else parsed.data
-    return build(UserConfig, ParsedFile(data, parsed.name, parsed.lines), InputError)
+    config: C = build(kind, ParsedFile(data, parsed.name, parsed.lines), InputError)
+    return config
+
+
+class _Place(NamedTuple):
+    """A configuration with what its file is called."""
+
+    config: ProjectConfig | UserConfig
+    file: str
+
+
+def _places(folder: Path) -> list[_Place]:
+    """The configurations that count for a case, the one that goes first first."""
+    places = []
+    if (path := find_project_file(folder)) is not None:
+        shown = os.path.relpath(path, folder)
+        places.append(_Place(_read(path, ProjectConfig), shown))
+    own = config_path()
+    if own is not None and os.path.lexists(own):
+        places.append(_Place(_read(own, UserConfig), shorten_path(own)))
+    return places
+
+
+def with_defaults(case: Case) -> Case:
+    """A case with what it doesn't say itself and a configuration does; its origin lists that.
+
+    A case without a folder has no defaults.
+    """
+    if case.folder is None:
+        return case
+    used: list[DefaultValue] = []
+    for place in _places(case.folder):
+        rate, models = place.config.hourly_rate_usd, place.config.models
+        if rate is not None and case.economics.hourly_rate_usd is None:
+            economics = case.economics.model_copy(update={"hourly_rate_usd": rate})
+            case = case.model_copy(update={"economics": economics})
+            text = number(rate.low)
+            if rate.high > rate.low:
+                text += f"-{number(rate.high)}"
+            used.append(_default("economics.hourly_rate_usd", text, place))
+        if models and not case.models:
+            whole = tuple(Model(id=m) if isinstance(m, str) else m for m in models)
+            case = case.model_copy(update={"models": whole})
+            names = listing([model.id for model in whole])
+            used.append(_default("models", names, place))
+    return case.with_origin(replace(case.origin, defaults=tuple(used))) if used else case
+
+
+def _default(path: str, value: str, place: _Place) -> DefaultValue:
+    return DefaultValue(path=path, value=value, file=place.file)
+
+
+def describe_defaults(path: Path) -> str:
+    """What a configuration says in the place of a case file, in a sentence; empty for nothing."""
+    if not os.path.lexists(path) or not _places(path.parent):
+        return ""
+    return defaults_sentence(with_defaults(read_case(path)).origin.defaults)
+
+
+def defaults_text(folder: Path) -> str:
+    """The files that defaults of a case come from, as they are; it tells whether they changed."""
+    paths = [find_project_file(folder), config_path()]
+    there = (path for path in paths if path is not None and os.path.lexists(path))
+    return "\n".join(f"{path}\n{read_text(path, MIB, InputError)}" for path in there)
+
+
+class DefaultBudget(NamedTuple):
+    """What labs may cost where a command names no budget, and what to say of that."""
+
+    usd: float
+    says: str  #: Where it is from; empty where nobody named one.
+
+
+def find_budget(folder: Path) -> DefaultBudget:
+    """The user's own budget, and no more than a project's where that names one, too.
+
+    A project's alone is said, and nothing is spent by it: its file may be a stranger's.
+    """
+    own, project = None, None
+    own_file, project_file = "", ""
+    for config, file in _places(folder):
+        if isinstance(config, UserConfig):
+            own, own_file = config.budget_usd, file
+        else:
+            project, project_file = config.budget_usd, file
+    if own is None and project is None:
+        return DefaultBudget(0.0, "")
+    if own is None:
+        assert project is not None  # one of them is named
+        amount = small_usd(project)
+        fix = f"add --budget {number(project)} to spend it"
+        return DefaultBudget(0.0, f"{project_file} names a budget of {amount}: {fix}")
+    if project is not None and project < own:
+        return DefaultBudget(project, f"Budget {small_usd(project)}, by {project_file}")
+    return DefaultBudget(own, f"Budget {small_usd(own)}, by {own_file}")

@@ -26,6 +26,39 @@ Error = Callable[..., InputError]
 
 BOM = "\ufeff"
 
+OWN_FOLDER = ".tuneworthy"  #: What is computed for a case is in here, and nothing of the user's is.
+
+_GITIGNORE = """\
+# By Tuneworthy. Texts of your users, answers of models and training rows stay out of git; what a
+# decision rests on goes in. This file is written once: change it as you like.
+/*
+!/.gitignore
+!/evidence.jsonl
+!/history.jsonl
+!/assistant.jsonl
+!/label-tasks.jsonl
+!/labels/
+!/rubrics/
+!/ceiling-plan.json
+!/verify-plan.json
+!/training.json
+!/pilot/
+/pilot/*
+!/pilot/plan.json
+!/pilot/result.json
+"""
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with those above it; ``.tuneworthy`` begins with what git leaves out of it."""
+    above = (folder, *folder.parents)
+    own = next((place for place in above if place.name == OWN_FOLDER), None)
+    is_new = own is not None and not os.path.lexists(own)
+    folder.mkdir(parents=True, exist_ok=True)
+    if own is not None and is_new:
+        with suppress(OSError):  # a help, and no part of what is kept
+            (own / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
+
 
 def read_text(path: Path, limit: int, error: Error = CaseError) -> str:
     """A text file, whole, without a byte order mark.
@@ -80,7 +113,7 @@ def write_new(path: Path, text: str | bytes, *, force: bool = False) -> None:
             refuse_existing(path, "use --force to replace it")
         elif os.path.lexists(path) and not path.is_symlink() and not path.is_file():
             raise OutputError("is not a plain file", where=path, fix="name another file")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         _replace(path, text)
 
 
@@ -173,6 +206,27 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def find_upwards(name: str, folder: Path) -> Path | None:
+    """A file of this name in a folder, or in the nearest one above it; None for none.
+
+    A folder that is everybody's, as ``/tmp``, is passed over: who put the file there isn't known.
+    """
+    start = Path(os.path.abspath(folder))  # noqa: PTH100  # never raises
+    for place in (start, *start.parents):
+        path = place / name
+        if os.path.lexists(path) and (place == start or not _is_everybodys(place)):
+            return path
+    return None
+
+
+def _is_everybodys(folder: Path) -> bool:
+    try:
+        mode = folder.stat().st_mode
+    except OSError:
+        return True
+    return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
 
 
 # Patterns of paths --------------------------------------------------------------------------------

@@ -24,7 +24,16 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from tuneworthy.errors import CaseError, InputError, OutputError, argument
 from tuneworthy.files.case import MOST_COUNTED, beside, files_of
-from tuneworthy.files.disk import CASES_LIMIT, MIB, read_text, write_new, write_over, writing
+from tuneworthy.files.disk import (
+    CASES_LIMIT,
+    MIB,
+    OWN_FOLDER,
+    make_folder,
+    read_text,
+    write_new,
+    write_over,
+    writing,
+)
 from tuneworthy.files.materials import prompt_text
 from tuneworthy.model.base import LateRecord
 from tuneworthy.model.case import Case, PromptVariant
@@ -43,7 +52,7 @@ if TYPE_CHECKING:  # a decision reads none of these
     from tuneworthy.model.pilot import PilotPlan, PilotResult, TrainedModel
     from tuneworthy.model.training import TrainingExample, TrainingSet
 
-FOLDER = ".tuneworthy"  #: What is computed for a case is in here, and nothing of the user's is.
+FOLDER = OWN_FOLDER
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -106,7 +115,7 @@ class JsonLines(NamedTuple, Generic[R]):
             texts = [f'{text[:-1]},"seal":"{_seal(text[:-1])}"}}' for text in texts]
         lines = "".join(f"{text}\n" for text in texts)
         with writing(self.path, fix="check it"):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             append_line(self.path, lines.encode("utf-8"), sync=sync)
 
 

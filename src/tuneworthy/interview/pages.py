@@ -14,6 +14,7 @@ from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import (
     AnswerChange,
+    AnswerResult,
     Ask,
     Conflict,
     GrowthDoubt,
@@ -113,6 +114,19 @@ def changes_page(changes: Iterable[AnswerChange], moved: str) -> Sheet:
         says = f"{called}: {was} → {now}" if was != now else f"{called}: {now}, as before"
         page.add(safe(says), first="", rest="  ")
     return page.add(moved, first="", rest="  ")
+
+
+def answer_dict(wrote: AnswerResult | None, confirmed: str) -> dict[str, Any]:
+    """What was written and confirmed, for programs; ``wrote`` is None where nothing was written."""
+    data: dict[str, Any] = {"schema": "tuneworthy/answer/1"}
+    data["confirmed"] = confirmed.splitlines()
+    data["changes"] = [change._asdict() for change in wrote.changes] if wrote else []
+    if wrote is not None:
+        data["answer_before"] = wrote.before.verdict.answer
+        data["answer_after"] = wrote.dossier.verdict.answer
+        data["headline"] = wrote.dossier.verdict.headline
+        data["now"] = wrote.dossier.verdict.now
+    return data
 
 
 def answer_line(before: Dossier, after: Dossier) -> str:

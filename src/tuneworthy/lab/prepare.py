@@ -250,7 +250,7 @@ def prepare(
 
 def read_confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
     """The hosts that a user's own configuration lists, and those that are named in a command."""
-    hosts = set(read_config().hosts)
+    hosts = set(read_config().confirmed_hosts)
     for text in to:
         try:
             hosts.add(read_host(text))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tuneworthy.errors import OutputError
 from tuneworthy.files.case import beside
+from tuneworthy.files.disk import make_folder
 from tuneworthy.files.stores import FOLDER
 from tuneworthy.llm.endpoints import Transport
 from tuneworthy.llm.ledger import Ledger, NothingKeptError, ReadOnlyLedger
@@ -42,7 +43,10 @@ def ledger_or_none(case: Case) -> AbstractContextManager[Ledger | None]:
 
 
 def ledger_of(case: Case) -> Ledger:
-    return Ledger(_ledger_path(case))
+    path = _ledger_path(case)
+    with suppress(OSError):  # the ledger says what is wrong
+        make_folder(path.parent)
+    return Ledger(path)
 
 
 def _ledger_path(case: Case) -> Path:

@@ -219,12 +219,20 @@ class Served(NamedTuple):
 
 
 def endpoints() -> tuple[Served, ...]:
-    """The endpoints that are known by name."""
-    places = [reach(Model(id=f"{provider}:any")) for provider in PRESETS]
-    return tuple(
-        _served(place.provider, place, models, None)
-        for place, models in zip(places, _asked(places), strict=True)
-    )
+    """The endpoints that are known by name, each where the environment says, else at its vendor."""
+    places: list[Reached | str] = []
+    for provider in PRESETS:
+        try:
+            places.append(reach(Model(id=f"{provider}:any")))
+        except CaseError as caught:  # why it can't be called there
+            places.append(str(caught))
+
+    def served(provider: str, place: Reached | str, names: Strings | None) -> Served:
+        if isinstance(place, str):
+            return Served(provider, "", "unknown", why=place)
+        return _served(provider, place, names, None)
+
+    return tuple(map(served, PRESETS, places, _asked(places)))
 
 
 def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:

@@ -87,11 +87,16 @@ def reach(model: Model) -> Reached:
     """Where and how a model of a case is called.
 
     Its id is ``provider:name``; with an address of its own it may be anything. Without a key in the
-    environment ``key`` is None, which is an error only where one is needed. Raises CaseError if
-    nobody knows where it is served, or its address isn't safe to send to.
+    environment ``key`` is None, which is an error only where one is needed. An address that the
+    environment names for a provider, as ``OPENAI_BASE_URL``, is used in the place of its usual one,
+    and gets the provider's key, as in the provider's own libraries; an address in a case file never
+    gets it. Raises CaseError if nobody knows where it is served, or its address isn't safe to send
+    to.
     """
     provider, _, name = model.id.partition(":")
     preset = PRESETS.get(provider) if name else None
+    if model.base_url is None and preset is not None and (named := named_address(provider)):
+        return _at_gateway(provider, name, preset, named)
     if model.base_url is None:
         if provider in (LOCAL, FAKE) and name:
             return Reached(provider, name, "")
@@ -100,16 +105,48 @@ def reach(model: Model) -> Reached:
             raise CaseError(f'model "{model.id}" has no known address', fix=fix)
         return Reached(provider, name, preset.base_url, _key(preset.key_from), preset.key_from)
     base_url = model.base_url.rstrip("/")
-    place = _place(base_url)
-    if place[0] != "https" and place[1] not in LOOPBACK:
-        fix = "use https, or an address on this machine"
-        raise CaseError(f'address "{base_url[:80]}" is not encrypted', fix=fix)
+    place = _safe_place(base_url)
     variable = key_variable(base_url)
     if preset is not None and place == _place(preset.base_url):
         variable = preset.key_from or variable
     return Reached(
         provider if name else "other", name or model.id, base_url, _key(variable), variable
     )
+
+
+def named_address(provider: str) -> str:
+    """The address that a user's environment names for a provider; empty for none.
+
+    One without a path gets the provider's usual path, as its own library would add it. OpenAI's
+    library takes the address as it is.
+    """
+    address = os.environ.get(f"{provider.upper()}_BASE_URL", "").strip().rstrip("/")
+    if provider != "openai" and re.fullmatch(r"https?://[^/?#]+", address):
+        address += urlsplit(PRESETS[provider].base_url).path
+    return address
+
+
+def _at_gateway(provider: str, name: str, preset: Endpoint, address: str) -> Reached:
+    """A provider's model at the address that the environment names."""
+    try:
+        _safe_place(address)
+    except CaseError as caught:
+        where = f"{provider.upper()}_BASE_URL"
+        raise CaseError(caught.what, where=where, fix=caught.fix) from None
+    variable = key_variable(address)
+    if (key := _key(variable)) is None:
+        variable = preset.key_from or variable
+        key = _key(variable)
+    return Reached(provider, name, address, key, variable)
+
+
+def _safe_place(base_url: str) -> tuple[str, str, int | None]:
+    """As ``_place``, of an address that is encrypted or on this machine; a CaseError for others."""
+    place = _place(base_url)
+    if place[0] != "https" and place[1] not in LOOPBACK:
+        fix = "use https, or an address on this machine"
+        raise CaseError(f'address "{base_url[:80]}" is not encrypted', fix=fix)
+    return place
 
 
 def key_variable(base_url: str) -> str:

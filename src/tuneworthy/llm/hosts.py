@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tuneworthy.errors import CaseError, InputError
-from tuneworthy.llm.endpoints import LOOPBACK, PRESETS, Reached, host_of
+from tuneworthy.llm.endpoints import LOOPBACK, PRESETS, Reached, host_of, named_address
 from tuneworthy.model.base import Strings
 
 _VENDORS = frozenset(host_of(preset.base_url) for preset in PRESETS.values())
@@ -79,7 +79,7 @@ def may_send_to(host: str, confirmed: Collection[str] = ()) -> bool:
 def _in_environment() -> frozenset[str]:
     hosts = set[str]()
     for provider in PRESETS:
-        if address := os.environ.get(f"{provider.upper()}_BASE_URL", ""):
+        if address := named_address(provider):
             with suppress(CaseError):
                 hosts.add(read_host(address))
     return frozenset(hosts)
@@ -119,12 +119,12 @@ def _refusals(places: Iterable[Reached], confirmed: Collection[str]) -> Iterable
 def unconfirmed_error(what: str, host: str) -> InputError:
     """What is said where something would go to a host that nobody confirmed."""
     path = config_path()
-    listed = f", or list it under hosts in {_short(path)}" if path else ""
+    listed = f", or list it under hosts in {shorten_path(path)}" if path else ""
     fix = f"if that is right, run it in a terminal with --to {host}{listed}"
     return CaseError(f"{what} is called at {host}, which nobody confirmed", fix=fix)
 
 
-def _short(path: Path) -> str:
+def shorten_path(path: Path) -> str:
     """A path with ``~`` for the home, where it is below that."""
     with suppress(RuntimeError, ValueError):
         return f"~/{path.relative_to(Path.home())}"

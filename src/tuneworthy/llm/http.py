@@ -27,6 +27,7 @@ from tuneworthy.llm.endpoints import (
     Secret,
     host_of,
     key_variable,
+    named_address,
 )
 from tuneworthy.llm.hosts import may_send_to, unconfirmed_error
 from tuneworthy.model.base import readable
@@ -243,7 +244,7 @@ def payload(request: Request) -> dict[str, Any]:
         return _decision(request)
     schema, tools = (text and json.loads(text) for text in (request.response_schema, request.tools))
     # OpenAI's newer models refuse the older name, and all of its models know the newer one.
-    newer = request.base_url == PRESETS["openai"].base_url
+    newer = request.base_url in (PRESETS["openai"].base_url, named_address("openai"))
     named = {"name": "output", "strict": True, "schema": schema}
     body = {
         "model": request.model,

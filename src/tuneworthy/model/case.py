@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -19,6 +19,7 @@ from tuneworthy.model.base import (
     Name,
     Natural,
     NonNegative,
+    Record,
     RelativePath,
     Share,
     State,
@@ -510,6 +511,24 @@ def overlaps(path: str, other: str) -> bool:
     return f"{path}.".startswith(f"{other}.") or f"{other}.".startswith(f"{path}.")
 
 
+class DefaultValue(Record):
+    """What a case doesn't say, and a configuration does."""
+
+    path: str  #: Dotted path in the case file.
+    value: str  #: As people read it.
+    file: str  #: The configuration that says it.
+
+
+def defaults_sentence(defaults: Iterable[DefaultValue]) -> str:
+    """What configurations say in the place of a case, by file; empty for nothing."""
+    by_file: dict[str, list[str]] = {}
+    for default in defaults:
+        by_file.setdefault(default.file, []).append(f"{default.path} {default.value}")
+    says = (f"{' and '.join(values)}, by {file}" for file, values in by_file.items())
+    text = "; ".join(says)
+    return f"Not in the case: {text}." if text else ""
+
+
 @dataclass(frozen=True, slots=True)
 class CaseOrigin:
     """Where a case comes from: what a decision has to know beside the file's own words."""
@@ -518,6 +537,7 @@ class CaseOrigin:
     folder: Path | None = None  #: The folder its data lie in; None for a case from a mapping.
     assumed: frozenset[str] = frozenset()  #: Paths of what-if values: nothing overrules them.
     ran: frozenset[str] = frozenset()  #: Options of the framework that a lab has run on its cases.
+    defaults: tuple[DefaultValue, ...] = ()  #: What a configuration says, and the case doesn't.
 
 
 _NOWHERE = CaseOrigin()

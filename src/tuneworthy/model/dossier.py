@@ -20,7 +20,7 @@ from tuneworthy.model.base import (
     Unknown,
     json_text,
 )
-from tuneworthy.model.case import Amount, CaseDecision, Prices
+from tuneworthy.model.case import Amount, CaseDecision, DefaultValue, Prices
 from tuneworthy.model.evidence import Evidence, Extent, PilotCard, Series, TargetState
 from tuneworthy.model.framework import Band, CauseId, JudgementRule, Outcome, TargetId
 from tuneworthy.model.precedents import PrecedentsResult
@@ -719,6 +719,8 @@ class Dossier(LazyRecord):
     pilot: PilotCard | None = None  #: The card of the last pilot; only where one has ended.
     failures: tuple[FailureResult, ...] = ()
     """Why answers are wrong, the commonest cause first; only where that is known."""
+    defaults: tuple[DefaultValue, ...] = ()
+    """What the case doesn't say and a configuration does; only where there is such a thing."""
 
     def to_dict(self) -> dict[str, Any]:
         """The object as plain JSON values."""
@@ -726,8 +728,9 @@ class Dossier(LazyRecord):
         for name in ("training", "one_off", "decision", "pilot"):
             if data[name] is None:
                 del data[name]
-        if not data["failures"]:
-            del data["failures"]
+        for name in ("failures", "defaults"):
+            if not data[name]:
+                del data[name]
         return data
 
     def to_json(self) -> str:

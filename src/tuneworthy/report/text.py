@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count, zip_longest
 from typing import Literal, NamedTuple
 
@@ -10,7 +11,7 @@ import wcwidth
 
 from tuneworthy.errors import one_line
 from tuneworthy.report import blocks as b
-from tuneworthy.report.width import columns
+from tuneworthy.report.width import columns, most_lines, shows_details
 
 _NARROWEST = 8  #: The least a column gives way to.
 
@@ -99,8 +100,12 @@ def _line(cells: Sequence[str], widths: Sequence[int], indent: str) -> Iterator[
 
 
 def render(document: b.Document, *, colour: bool = False, everything: bool = False) -> str:
-    """The document in at most 80 columns, its title in its look; details with ``everything``."""
+    """The document in columns, its title in its look; details with ``everything``.
+
+    Without, a command shows no more than one screen of it.
+    """
     paint = Paint(colour)
+    everything |= shows_details()
     head = _title(document, paint) + _lead(document, paint)
     parts = [head + [line for text in document.byline for line in paint.lines("dim", text)]]
     if document.facts is not None:
@@ -108,14 +113,106 @@ def render(document: b.Document, *, colour: bool = False, everything: bool = Fal
     if document.warning:
         lines = [line for text in document.warning for line in wrapped(safe(text), first="  ")]
         parts.append([paint("strong", "Before you rely on it"), *lines])
-    for section in document.sections:
-        blocks = section.blocks if everything or not section.detail else ()
-        if lines := _blocks(blocks, paint, "  ", everything):
-            parts.append(paint.lines("strong", section.title) * bool(section.title) + lines)
-    after = (wrapped(safe(text), rest="      ", hyphens=False) for text in document.after)
-    parts.append([line for lines in after for line in lines])
+    sections = [_section(section, paint, everything) for section in document.sections]
+    texts = (wrapped(safe(text), rest="      ", hyphens=False) for text in document.after)
+    after = [line for lines in texts for line in lines]
+    most = most_lines()
+    if most and _height([*parts, *sections, after]) > most:
+        sections = _cut_to_fit(document, [*parts, after], sections, most, paint)
+        after = [*after, REST]
+    parts = [*parts, *sections, after]
     text = "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
     return text.replace("’", "'")  # which every terminal can show
+
+
+REST = "The rest: add --all"  #: What a screen ends with that doesn't show everything.
+_LEAST_LINES = 3  # of a section that is cut: its title, and something of it
+
+
+def _section(section: b.Section, paint: Paint, everything: bool) -> list[str]:
+    """The lines of a section; none where all of it is a detail."""
+    blocks = section.blocks if everything or not section.detail else ()
+    lines = _blocks(blocks, paint, "  ", everything)
+    return paint.lines("strong", section.title) * bool(section.title and lines) + lines
+
+
+def _height(parts: Iterable[Sequence[str]]) -> int:
+    """Lines of some parts, with a blank one between them."""
+    heights = [len(lines) + 1 for lines in parts if lines]
+    return sum(heights) - 1
+
+
+def _cut_to_fit(
+    document: b.Document,
+    around: Sequence[Sequence[str]],
+    sections: Sequence[list[str]],
+    most: int,
+    paint: Paint,
+) -> list[list[str]]:
+    """The sections that there is room for, in their order; of the others as much as fits."""
+    *_, after = around
+    room = most - _height(around) - (1 if after else 2)  # the last line says how the rest is shown
+    shown = []
+    for section, lines in zip(document.sections, sections, strict=True):
+        if not lines:
+            continue
+        fitting = lines if len(lines) + 1 <= room else _cut_section(section, paint, room - 1)
+        if fitting:
+            shown.append(fitting)
+            room -= len(fitting) + 1
+    return shown
+
+
+def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
+    """The first blocks of a section that there is room for, the last of them perhaps in part."""
+    title = paint.lines("strong", section.title) if section.title else []
+    lines: list[str] = []
+    for block in section.blocks:
+        if getattr(block, "detail", False):
+            continue
+        left = room - len(title) - len(lines) - bool(lines)
+        whole = _block(block, paint, "  ", False)
+        if not whole:
+            continue
+        added = whole if len(whole) <= left else _cut_block(block, paint, left)
+        if not added:
+            break
+        lines += ["", *added] if lines else added
+        if added is not whole:
+            break
+    return title + lines if len(title) + len(lines) >= _LEAST_LINES or not title else []
+
+
+def _cut_block(block: b.Block, paint: Paint, room: int) -> list[str]:
+    """The first items of a block, and how many more there are; nothing where none fits."""
+    if isinstance(block, b.Picture):
+        block = block.table
+    if isinstance(block, b.Part):
+        inner = b.Section("", block.title, block.blocks)
+        return [f"  {line}" if line else "" for line in _cut_section(inner, paint, room)]
+    if isinstance(block, b.Table | b.Facts):
+        every = len(block.rows)
+    elif isinstance(block, b.Bullets | b.Claims):
+        every = len(block.items)
+    else:
+        return []
+    for kept in range(every - 1, 0, -1):
+        lines = _block(_first_items(block, kept), paint, "  ", False)
+        if len(lines) < room:
+            return [*lines, f"  … {every - kept} more"]
+    return []
+
+
+def _first_items(block: b.Block, kept: int) -> b.Block:
+    if isinstance(block, b.Table):
+        chosen = block.chosen if block.chosen is not None and block.chosen < kept else None
+        return replace(block, rows=block.rows[:kept], chosen=chosen)
+    if isinstance(block, b.Facts):
+        return replace(block, rows=block.rows[:kept])
+    if isinstance(block, b.Bullets):
+        return replace(block, items=block.items[:kept])
+    assert isinstance(block, b.Claims)  # the others have no items
+    return replace(block, items=block.items[:kept])
 
 
 def _title(document: b.Document, paint: Paint) -> list[str]:

@@ -82,7 +82,7 @@ def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
 def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterator[Watched]:
     signed = decision.signed
     if signed is None:
-        says = "Nobody has signed the decision. Sign it on its page: tuneworthy serve CASE"
+        says = "Nobody has signed the decision. Sign it: tuneworthy decide CASE --sign NAME"
         yield Watched("signed", "attention", says)
     else:
         was, now = ANSWER_WORDS[signed.answer], ANSWER_WORDS[dossier.verdict.answer]

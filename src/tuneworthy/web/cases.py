@@ -18,6 +18,7 @@ from fastapi import APIRouter, File, Form, HTTPException, Query, Request, Upload
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from tuneworthy.cases.judging import signature
 from tuneworthy.cases.portfolio import CaseQuery, total_facts
 from tuneworthy.cases.workspace import (
     MOST_CASES,
@@ -249,8 +250,7 @@ def decision(
     if by := sign.strip():
         if answer != now.verdict.answer:  # evidence came in meanwhile, which is in no case file
             raise ConflictError("has another answer by now", where=of.name, fix="look, then sign")
-        signed = {"by": by, "on": now.as_of.isoformat(), "answer": now.verdict.answer}
-        mine["decision.signed"] = json.dumps(signed, ensure_ascii=False)
+        mine |= signature(now, by)
     if mine:
         of.workspace.set_answers(of.name, mine, digest)
     return of.to("")

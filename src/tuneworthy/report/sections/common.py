@@ -8,6 +8,7 @@ from math import comb, inf, isinf, prod
 
 from tuneworthy.answers.facts import TARGETS, ends
 from tuneworthy.model.base import Number, Range, State, Unknown
+from tuneworthy.model.case import defaults_sentence
 from tuneworthy.model.dossier import (
     ChallengeResult,
     CheckResult,
@@ -84,7 +85,8 @@ def title_line(dossier: Dossier) -> str:
 
 
 def byline(dossier: Dossier) -> str:
-    return f"By the {plain(dossier.framework.name)} framework, as of {day(dossier.as_of)}."
+    by = f"By the {plain(dossier.framework.name)} framework, as of {day(dossier.as_of)}."
+    return f"{by} {defaults_sentence(dossier.defaults)}".rstrip()
 
 
 def asked_of(dossier: Dossier) -> list[FactorResult | CheckResult]:

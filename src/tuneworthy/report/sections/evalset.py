@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown
@@ -64,12 +64,33 @@ def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
     quality_ = quality(made.report.expected)
     expected = f"How sure a score will be, if it is {quality_} ({_EXPECTED[made.expected_by]})"
     sections = [
-        b.section("", "Strata: conversations drawn of those there are", _strata(drawn)),
-        b.section("", "What was done", b.bullets(_done(drawn))),
         b.section("", expected, b.bullets(_precision(made))),
+        b.section("", "What was done", b.bullets(_done(drawn))),
+        b.section("", "Strata: conversations drawn of those there are", _strata(drawn)),
     ]
     after = [said()["scored"].get(made.goal, ""), note, *_next(made)]
     return b.Document("", headline, sections, byline=byline, after=[*filter(None, after)])
+
+
+def evalset_dict(made: EvalsetReport) -> dict[str, Any]:
+    """The same for programs; the cases themselves are in the set."""
+    sides = [case.split for case in made.drawn.cases]
+    return {
+        "schema": "tuneworthy/evalset/1",
+        "path": made.path,
+        "entry": made.entry,
+        "cases": len(sides),
+        "select": sides.count("select"),
+        "report": sides.count("report"),
+        "sample": made.drawn.model_dump(mode="json", exclude={"cases", "examples"}),
+        "expected_by": made.expected_by,
+        "target": made.target,
+        "precision": {
+            "whole": made.whole.model_dump(mode="json"),
+            "report": made.report.model_dump(mode="json"),
+        },
+        "needed": made.needed,
+    }
 
 
 def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
@@ -156,6 +177,15 @@ def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Docu
     parts = (_agreement(result) for result in results)
     sections = [b.section("", part.title, part.blocks) for part in parts]
     return b.Document("", "How far labellers agree", sections, after=[after])
+
+
+def agreement_dict(results: Sequence[AgreementOf]) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "schema": "tuneworthy/agreement/1",
+        "to_settle": to_settle(results),
+        "agreement": [result.model_dump(mode="json") for result in results],
+    }
 
 
 def agreement_parts(

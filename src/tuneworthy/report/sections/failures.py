@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown
@@ -80,6 +81,20 @@ def failures_document(dossier: Dossier, said: SaidCauses, *, sheet: str, folder:
     parts = [section(dossier)]
     after = list(_next_steps(said, sheet, folder))
     return b.Document("", headline, [part for part in parts if part], byline=byline, after=after)
+
+
+def failures_dict(dossier: Dossier, said: SaidCauses, *, sheet: str) -> dict[str, Any]:
+    """The same for programs; the failures themselves are in the sheet."""
+    return {
+        "schema": "tuneworthy/failures/1",
+        "draw": said.draw.model_dump(mode="json", exclude={"drawn"}),
+        "drawn": len(said.draw.drawn),
+        "open": said.open,
+        "differ": said.differ,
+        "counts": dict(said.counts),
+        "causes": [failure.model_dump(mode="json") for failure in dossier.failures],
+        "sheet": sheet or None,
+    }
 
 
 def _drawn_lines(said: SaidCauses) -> Iterator[str]:

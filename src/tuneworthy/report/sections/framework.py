@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuneworthy.errors import one_line
 from tuneworthy.framework.rules import condition_text
+from tuneworthy.llm.hosts import find_strange_host
 from tuneworthy.model.base import Unknown, json_text
+from tuneworthy.model.case import Price
 from tuneworthy.model.dossier import Lint, LintFinding
 from tuneworthy.model.framework import Bound, Criterion, Framework
 from tuneworthy.model.precedents import RuleOnCases
@@ -17,13 +20,21 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named, template
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
-from tuneworthy.words import count, day, fill, listing, number, plain, several, share, usd_range
+from tuneworthy.words import (
+    count,
+    day,
+    few,
+    fill,
+    listing,
+    number,
+    plain,
+    several,
+    share,
+    usd_range,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tuneworthy.llm.choose import Served
-    from tuneworthy.model.case import Price
 
 
 def framework_report(framework: Framework) -> b.Document:
@@ -261,49 +272,162 @@ def embedded_record(why: str) -> dict[str, Any]:
     }
 
 
-def models_report(
-    known: Sequence[Served], own: Sequence[Served], embedded: dict[str, Any]
-) -> b.Document:
-    def listed(title: str, titles: str, *rows: Sequence[str]) -> b.Section:
-        return b.section(title.casefold()[:6], title, b.table(title, titles, rows, quiet=True))
+class ListedModel(NamedTuple):
+    """A model that outside facts name, with its list price."""
 
+    name: str
+    price: Price
+    ends: date | None  #: The day from which it is no longer served; None where none is known.
+
+
+def models_report(
+    known: Sequence[Served],
+    own: Sequence[Served],
+    embedded: dict[str, Any],
+    ends: Mapping[str, date],
+    listed: Sequence[ListedModel],
+) -> b.Document:
+    """The models of a case or those that are listed, and where models can be called."""
     ready = "ready" if embedded["ready"] else f"not ready: {embedded['why']}"
     inside = (embedded["name"], f"{ready}. {embedded['note']}")
-    ours = [(served.name, _state(served), _price(served)) for served in own]
     keys = (
         "Keys come from the environment or the keyring, and are never shown. Only endpoints on "
         "this machine were asked; nothing was sent anywhere else."
     )
+    endpoints = endpoint_rows(known)
+    every = _titled("Endpoints known by name", "Endpoint | State", endpoints, detail=True)
+    within = _titled("Inside this program", "Model | State", [inside], detail=True)
+    facts = [*_end_facts(own, listed), *_endpoint_facts(known, ready)]
     sections = [
-        *([listed("Models of the case", "Model | State | Price", *ours)] if ours else []),
-        listed(
-            "Endpoints known by name", "Endpoint | State", *((o.name, _state(o)) for o in known)
-        ),
-        listed("Inside this program", "Model | State", inside),
-        b.section("keys", "", keys),
+        *_model_sections(own, ends, listed),
+        b.section("called", "", b.facts(facts)),
+        every,
+        within,
+        b.section("keys", "", keys, detail=True),
     ]
-    return b.Document("", "Models that can be called", sections)
+    more = "More: --all lists each endpoint with its key and its state, and models that end"
+    prices = "" if own else ", with list prices in USD per million tokens"
+    return b.Document("", f"Models that can be called{prices}", sections, after=[more])
 
 
-def models_dict(known: Sequence[Served], own: Sequence[Served], embedded: dict[str, Any]) -> str:
-    models, endpoints = (
-        [
-            {
-                "name": served.name,
-                "base_url": served.base_url or None,
-                "state": served.state,
-                "key_from": served.key_from or None,
-                "usd_per_mtok": price and {"input": price.input, "output": price.output},
-                "price_from": price and _source(served, price),
-                "models": list(served.models),
-                "why": served.why or None,
-            }
-            for served in places
-            for price in (served.price,)
-        ]
-        for places in (own, known)
+def _titled(
+    title: str, titles: str, rows: Iterable[Sequence[str]], *, detail: bool = False
+) -> b.Section:
+    table = b.table(title, titles, rows, quiet=True)
+    return b.section(title.casefold()[:6], title, table, detail=detail)
+
+
+def _model_sections(
+    own: Sequence[Served], ends: Mapping[str, date], listed: Sequence[ListedModel]
+) -> Iterator[b.Section]:
+    """The models of a case; without one, those that are listed, and which end when."""
+    if own:
+        rows = []
+        for served in own:
+            end = ends.get(served.name)
+            rows.append((served.name, _state(served), _price(served), day(end) if end else ""))
+        yield _titled("Models of the case", "Model | State | Price | Ends", rows)
+        return
+    stay = [model for model in listed if model.ends is None]
+    go = [model for model in listed if model.ends is not None]
+    titles = "Model | #In | #Out | Ends"
+    table = b.table("List prices", titles, map(_listed_row, stay), quiet=True)
+    yield b.section("listed", "", table)
+    if go:
+        yield _titled("Models that end", titles, map(_listed_row, go), detail=True)
+
+
+def _end_facts(own: Sequence[Served], listed: Sequence[ListedModel]) -> Iterator[tuple[str, str]]:
+    """Which of the listed models end when; nothing of the models of a case."""
+    by_day: dict[date, list[str]] = {}
+    for model in listed:
+        if model.ends is not None:
+            by_day.setdefault(model.ends, []).append(model.name)
+    says = [f"{_first_of(names)} on {day(end)}" for end, names in sorted(by_day.items())]
+    if says and not own:
+        yield "Ending", "; ".join(says)
+
+
+def _listed_row(model: ListedModel) -> tuple[str, ...]:
+    end = day(model.ends) if model.ends else ""
+    return (model.name, f"{model.price.input:g}", f"{model.price.output:g}", end)
+
+
+def _first_of(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = len(names) - 1
+    return names[0] if not more else f"{names[0]} and {few(more)} more"
+
+
+def endpoint_rows(known: Sequence[Served]) -> Iterator[tuple[str, str]]:
+    return ((served.name, _state(served)) for served in known)
+
+
+_GROUPS = {
+    "key": "Key is there",
+    "open": "Needs no key",
+    "no_key": "Key is missing",
+    "answers": "Answers here",
+    "silent": "Silent here",
+    "unknown": "Can't be called",
+}
+"""What endpoints of each state are called together."""
+
+
+def _endpoint_facts(known: Sequence[Served], inside: str) -> Iterator[tuple[str, str]]:
+    """The endpoints in groups by their state."""
+    for state, title in _GROUPS.items():
+        named = [_endpoint(served) for served in known if served.state == state]
+        if named:
+            yield title, ", ".join(named)
+    yield "Inside this program", f"local:smollm2, {inside}"
+
+
+def _endpoint(served: Served) -> str:
+    """An endpoint by its name; with what is wrong, or where the environment puts it."""
+    text = f"{served.name} ({served.why})" if served.why else served.name
+    host = find_strange_host(f"{served.name}:any", served.base_url)
+    return f"{text} at {host}, by {served.name.upper()}_BASE_URL" if host else text
+
+
+def models_dict(
+    known: Sequence[Served],
+    own: Sequence[Served],
+    embedded: dict[str, Any],
+    ends: Mapping[str, date],
+    listed: Sequence[ListedModel],
+) -> str:
+    models = [_served_dict(served) for served in own]
+    for model in models:
+        end = ends.get(model["name"])
+        model["ends"] = None if end is None else end.isoformat()
+    prices = [
+        {
+            "name": model.name,
+            "usd_per_mtok": {"input": model.price.input, "output": model.price.output},
+            "price_from": model.price.catalogue,
+            "ends": None if model.ends is None else model.ends.isoformat(),
+        }
+        for model in listed
+    ]
+    endpoints = [_served_dict(served) for served in known]
+    return json_text(
+        {"models": models, "endpoints": endpoints, "embedded": embedded, "listed": prices}
     )
-    return json_text({"models": models, "endpoints": endpoints, "embedded": embedded})
+
+
+def _served_dict(served: Served) -> dict[str, Any]:
+    price = served.price
+    return {
+        "name": served.name,
+        "base_url": served.base_url or None,
+        "state": served.state,
+        "key_from": served.key_from or None,
+        "usd_per_mtok": price and {"input": price.input, "output": price.output},
+        "price_from": price and _source(served, price),
+        "models": list(served.models),
+        "why": served.why or None,
+    }
 
 
 def _source(served: Served, price: Price) -> str:

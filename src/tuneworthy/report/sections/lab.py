@@ -206,11 +206,32 @@ def ceiling_document(
     result: CeilingResult, dossier: Dossier, before: Dossier, *, folder: str, rubric: str = ""
 ) -> b.Document:
     """What a ceiling lab shows; ``folder`` and ``rubric`` as the user named them."""
-    spent = b.facts(spent_rows(result.spend, result.calls_saved, result.stopped))
-    sections = (*ceiling_sections(result, dossier, before), b.section("lab-spent", "", spent))
-    then = f"Next: {_next(result, dossier, argument(folder), rubric)}"
-    after = [*filter(None, [cases_note(dossier.investment)]), then]
-    return b.Document("", "What the ceiling lab shows", sections, after=after)
+    sections = ceiling_sections(result, dossier, before)
+    rows = spent_rows(result.spend, result.calls_saved, result.stopped)
+    spent = [sentence(f"{label}: {text}") for label, text in rows]
+    now = f"Now: {_next(result, dossier, argument(folder), rubric)}"
+    after = [*filter(None, [cases_note(dossier.investment)])]
+    answer = ceiling_answer(result)
+    return b.Document("", answer, sections, byline=spent, after=after, lead=now)
+
+
+def ceiling_answer(result: CeilingResult) -> str:
+    """What a ceiling lab comes to, in a sentence: what is best, and whether it is enough."""
+    if isinstance(result.reported, Unknown):
+        return sentence(f"no result yet: {_best(result)}")
+    held = f"{share_text(result.reported)} on {count(result.report)} held-out cases"
+    best = f"{result.best} is the best prompt: {held}"
+    free = [text for label, text in ceiling_rows(result) if label == _NO_MODEL]
+    if free:
+        best = f"{free[0]}. The best prompt: {held}"
+    if isinstance(result.target, Unknown):
+        return f"{best}."
+    wanted = quality(result.target)
+    if result.reported.low >= result.target:
+        return f"{best}; it meets the target of {wanted}."
+    if result.reported.high < result.target:
+        return f"{best}; it misses the target of {wanted}."
+    return f"{best}; whether it meets the target of {wanted} is open."
 
 
 def ceiling_sections(
@@ -222,8 +243,8 @@ def ceiling_sections(
     of, checks = f"On {count(result.report)} held-out cases", _checks(result, dossier, before)
     sections = [
         b.section("lab-result", of, b.facts(ceiling_rows(result))),
+        b.section("lab-arms", board, _board(result, board), board_note(result)),
         b.section("lab-checks", "What it says about the case", checks),
-        b.section("lab-arms", board, board_note(result), _board(result, board)),
     ]
     made = result.proposing
     if not isinstance(made, Unknown):
@@ -298,6 +319,9 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
         yield b.Prose(f"and {few(more)} more", "small")
 
 
+_NO_MODEL = "No model"
+
+
 def ceiling_rows(result: CeilingResult) -> Rows:
     """The chosen arm, what it is compared with, the ceiling, and how far was searched."""
     judge = result.judge
@@ -307,7 +331,7 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         if contrast.second in free and contrast.n and (ahead or contrast.told_apart == "no"):
             is_ = "is better than" if ahead else "can't be distinguished from"
             yield (
-                "No model",
+                _NO_MODEL,
                 f"{contrast.second} {is_} the best prompt, costs nothing and waits for nobody",
             )
     yield "Best prompt", _best(result)
@@ -722,14 +746,14 @@ def _targets_in(result: VerifyResult, state: str) -> str:
 def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = "") -> b.Document:
     outcome = outcome_text(result)
     sections = (b.section("verify", "", b.facts(_verified(result))), *_judge_section(result.judge))
-    after = []
+    now = ""
     if result.judge is not None and not result.stopped:
         choose = result.why == "choice"
         if label := _label_command(result.judge, argument(folder), rubric, "verify", choose=choose):
-            after.append(f"Next: {label}")
+            now = f"Now: {label}"
     elif not result.stopped:
-        after.append(f"Next: tuneworthy decide {argument(folder)}")
-    return b.Document("", sentence(outcome), sections, after=after)
+        now = f"Now: tuneworthy decide {argument(folder)}"
+    return b.Document("", sentence(outcome), sections, lead=now)
 
 
 _FIGURES: Mapping[TargetId, tuple[Callable[[float], str], str]] = {
@@ -804,15 +828,18 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
     )
     sections = [
         b.section("retrieval", title, b.facts(_found(result))),
-        b.section("retrieval-ways", board, note, b.table(board, head, rows, quiet=True)),
+        b.section("retrieval-ways", board, b.table(board, head, rows, quiet=True), note),
     ]
     if not isinstance(result.answers, Unknown):
         sections.insert(1, b.section("retrieval-gaps", "What answers lose", b.facts(_gaps(result))))
     if result.spend:
         spent = b.facts(spent_rows(result.spend, stopped=result.stopped))
         sections.append(b.section("retrieval-spent", "", spent))
-    after = [f"Next: {_next_of_retrieval(result, argument(folder))}"]
-    return b.Document("", "What the retrieval lab shows", sections, after=after)
+    now = f"Now: {_next_of_retrieval(result, argument(folder))}"
+    best = result.best
+    recall = f"{share_text(best.recall)} of {counted(result.report, 'held-out question')}"
+    found = f"it finds a known passage among the first {result.k} pieces for {recall}"
+    return b.Document("", f"Best is {best.way}: {found}.", sections, lead=now)
 
 
 def _found(result: RetrievalResult) -> Rows:
@@ -876,8 +903,12 @@ def _next_of_retrieval(result: RetrievalResult, folder: str) -> str:
 ANSWERS, _OUTLOOKS = named("card_answers"), named("outlooks")
 
 
-def pilot_document(result: PilotResult, name: str = "") -> b.Document:
+def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.Document:
     """The card first, then the ways, the curve and what it cost."""
+    now = ""
+    if folder:
+        go_on = f"pilot {argument(folder)} --resume" if result.stopped else None
+        now = f"Now: tuneworthy {go_on or f'decide {argument(folder)}'}"
     card = result.card
     there = {"dropped_after": None}  # what the race left behind met the held-out cases too
     titles = f"Way | {_MEASURED}"
@@ -893,7 +924,8 @@ def pilot_document(result: PilotResult, name: str = "") -> b.Document:
     counts = listing([f"{few(n)} {s}" for s in ("met", "missed", "unknown") if (n := states[s])])
     headline = f"{ANSWERS[card.answer]}: of {few(len(card.rows))} targets, {counts}"
     key = [("Because", card.because), ("Curve", outlook_text(result.curve)), ("Signs", card.signs)]
-    return b.Document(name, sentence(headline), sections, facts=b.facts(key, "key"))
+    facts = b.facts(key, "key")
+    return b.Document(name, sentence(headline), sections, facts=facts, lead=now)
 
 
 def card_section(card: PilotCard, *before: str) -> b.Section:

@@ -122,15 +122,18 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
     if _best(report) is not None:
         target = f"tuneworthy answer {case} targets.quality.at_least=SHARE"
         after = [f"Next: {target}, then: tuneworthy decide {case}"]
-    sections = [b.section("read", "", _read(report))]
+    read = b.section("read", "", _read(report))
     if before is None:
-        sections.append(b.section("quick", "", b.facts(quick_rows(report))))
+        sections = [read, b.section("quick", "", b.facts(quick_rows(report)))]
         every = f"tuneworthy decide {case} --format markdown"
         after.append(f"More: {every} lists every measurement")
     else:
-        if (arms := report.series("arms")) is not None:
-            best = [*_arm_rows(report, arms), ("The ceiling", _ceiling(report))]
-            sections.append(b.section("quick", "", b.facts(best)))
+        moved_by = b.bullets(_verdict(report.dossier, before))
+        sections = [
+            b.section("quick", "", b.facts(quick_rows(report))),
+            b.section("verdict", "The verdict", moved_by),
+            read,
+        ]
         evidence = report.dossier.evidence
         ids = {m.id for m in report.measured.evidence if m.known}
         some = () if isinstance(evidence, Unknown) else [e for e in evidence if e.id in ids]
@@ -138,8 +141,9 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
         title, cells = "Measured, with 95% intervals", "{title} | {value} | {bears}"
         table = b.records(title, "Measured | Value | What it says", cells, rows, quiet=True)
         sections.append(b.section("measured", title, table))
-    if examples:
-        sections.append(b.section("examples", "Examples to learn from", _examples(report)))
+    if examples:  # who asks for them sees them first
+        shown = b.section("examples", "Examples to learn from", _examples(report))
+        sections.insert(0, shown)
     if before is not None:
         asks: dict[str, list[str]] = {}
         for measurement in report.measured.evidence:
@@ -148,8 +152,6 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
         lacking = b.bullets(f"{', '.join(names)}: {ask}" for ask, names in asks.items())
         title = "Not measured, and what would be needed"
         sections.append(b.section("open", title, lacking if asks else ""))
-        verdict = b.bullets(_verdict(report.dossier, before))
-        sections.append(b.section("verdict", "The verdict", verdict))
     return b.Document("", opening(report), sections, after=after)
 
 
@@ -540,7 +542,10 @@ def _decides(report: MeasureReport) -> str:
             f"{quality(float(best.low or 0))} is met already, one above {top} is missed, and in "
             "between more cases decide. State it as targets.quality.at_least"
         )
-    return dossier.next_questions[0].ask if dossier.next_questions else dossier.verdict.now
+    if dossier.next_questions:
+        return dossier.next_questions[0].ask
+    now = dossier.verdict.now.removeprefix("Now: ")
+    return now.replace("CASE", argument(report.folder))
 
 
 # Two arms of results that were there already.

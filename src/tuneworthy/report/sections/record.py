@@ -291,21 +291,22 @@ def explanation(
 
 
 def explanation_dict(
-    framework: Framework, name: str, dossier: Dossier, otherwise: Sequence[tuple[str, Verdict]]
+    framework: Framework,
+    name: str,
+    dossier: Dossier | None = None,
+    otherwise: Sequence[tuple[str, Verdict]] = (),
 ) -> dict[str, Any]:
-    """What ``explanation`` says, as plain JSON values."""
+    """What ``explanation`` says, as plain JSON values; of a case where there is a dossier."""
     matches = _matches(framework, name)
+    meanings: list[dict[str, Any]] = []
+    for key, subject in matches:
+        meaning = {"id": key, "title": subject.title, "kind": subject.kind}
+        says = {label: text for label, text in subject.rows if text}
+        here = {} if dossier is None else {"here": list(_here(dossier, key, subject.kind))}
+        meanings.append({**meaning, **here, "says": says})
+    if dossier is None:
+        return {"framework": framework.name, "asked": name, "meanings": meanings}
     claims = _claims_about(matches, dossier)
-    meanings = [
-        {
-            "id": key,
-            "title": subject.title,
-            "kind": subject.kind,
-            "here": list(_here(dossier, key, subject.kind)),
-            "says": {label: text for label, text in subject.rows if text},
-        }
-        for key, subject in matches
-    ]
     return {
         "case": dossier.case.name,
         "asked": name,

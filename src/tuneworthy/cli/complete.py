@@ -1,0 +1,126 @@
+"""What a shell completes: cases, keys of answers, ids, models and export targets.
+
+A shell asks at every press of a key, and shows what a program says: whatever goes wrong completes
+nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from tuneworthy.model.framework import Framework
+
+Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
+_MOST = 500
+
+
+def _completer(list_words: Callable[[click.Context, str], Iterable[str]]) -> Completer:
+    """What completes the words of a list that begin as what is typed."""
+
+    @wraps(list_words)
+    def complete(
+        context: click.Context, _parameter: click.Parameter, begun: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        try:
+            words = [word for word in list_words(context, begun) if word.startswith(begun)]
+        except Exception:  # noqa: BLE001  # a shell has no use for an error
+            words = []
+        plain = [word for word in words if word.isprintable()]
+        return [CompletionItem(word) for word in plain[:_MOST]]
+
+    return complete
+
+
+@_completer
+def cases(_context: click.Context, begun: str) -> Iterator[str]:
+    """Case folders; where there is none, folders to look into."""
+    from tuneworthy.files.case import CASE_FILE
+
+    above, _, _ = begun.rpartition("/")
+    folder = f"{above}/" if above or begun.startswith("/") else ""
+    with os.scandir(folder or ".") as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir())
+    shown = [f"{folder}{name}" for name in names if not name.startswith(".")]
+    fits = [path for path in shown if path.startswith(begun)]
+    held = [path for path in fits if os.path.isfile(f"{path}/{CASE_FILE}")]  # noqa: PTH113  # never raises
+    yield from held
+    if not held:
+        yield from (f"{path}/" for path in fits)
+
+
+@_completer
+def answer_keys(context: click.Context, _begun: str) -> Iterator[str]:
+    """``KEY=``: checks, factors and signals of the framework, and paths into the case."""
+    from tuneworthy.framework.load import case_fields
+
+    framework = _framework(context)
+    for room in (framework.ceiling, framework.factors, framework.signals):
+        yield from (f"{key}=" for key in room)
+    yield from (f"{path}=" for path in case_fields())
+
+
+@_completer
+def ids(context: click.Context, _begun: str) -> Iterator[str]:
+    """Ids that can be explained."""
+    from tuneworthy.report.sections.record import subjects
+
+    yield from dict.fromkeys(key for key, _ in subjects(_framework(context)))
+
+
+@_completer
+def framework_names(_context: click.Context, _begun: str) -> Iterable[str]:
+    from tuneworthy.framework.load import NAMES
+
+    return NAMES
+
+
+@_completer
+def targets(_context: click.Context, _begun: str) -> Iterable[str]:
+    """What a training set can be exported for."""
+    from tuneworthy.training.export import target_names
+
+    return target_names()
+
+
+@_completer
+def models(context: click.Context, _begun: str) -> Iterator[str]:
+    """Models of the case."""
+    from tuneworthy.pipeline import load_case
+
+    yield from (model.id for model in load_case(_case(context)).models)
+
+
+@_completer
+def evaluation_cases(context: click.Context, _begun: str) -> Iterator[str]:
+    """Cases of the evaluation set."""
+    from tuneworthy.files.evalset import named_evalset
+    from tuneworthy.pipeline import load_case
+
+    yield from (case.id for case in named_evalset(load_case(_case(context))) or ())
+
+
+def _case(context: click.Context) -> str:
+    """The case that is named so far; where an option waits for its value, it is yet to be read."""
+    named = [word for word in context.args if os.path.exists(word)]  # noqa: PTH110  # never raises
+    return (named or [str(context.params.get("case") or ".")])[0]
+
+
+def _framework(context: click.Context) -> Framework:
+    from contextlib import suppress
+
+    from tuneworthy.errors import InputError
+    from tuneworthy.pipeline import framework_of, load_case, load_framework
+
+    with suppress(InputError):
+        return framework_of(load_case(_case(context)), context.params.get("chosen"))
+    return load_framework("lesson")
