@@ -98,7 +98,7 @@ def test_an_error_says_where_what_and_the_fix(
     assert err.endswith('Did you mean "lesson"? Or name a file\n')
     (tmp_path / "list.json").write_text("[]")
     err = said(capsys, "show", TASK, "history", "--since", str(tmp_path / "list.json"), code=2)
-    assert "list.json: is no dossier but another kind of JSON. Write one with" in err
+    assert "list.json: is not a dossier but another kind of JSON. Write one with" in err
     assert "--as-of" in said(capsys, "decide", TASK, "--as-of", "tomorrow", code=2)
 
 
@@ -249,7 +249,7 @@ def test_a_wrong_value_names_its_key_once_and_a_day_says_how_it_is_written(
 ) -> None:
     said(capsys, "init", str(tmp_path / "bot"))
     for typed, says in {
-        "decision.review_on=soon": 'decision.review_on is "soon", which is no day. Write it as',
+        "decision.review_on=soon": 'decision.review_on is "soon", which is not a day. Write it as',
         "targets.quality.at_least=140%": "targets.quality.at_least is 1.4. Use 1 or less",
     }.items():
         assert said(capsys, "answer", str(tmp_path / "bot"), typed, code=2).startswith(says)
@@ -725,7 +725,7 @@ def test_every_section_comes_as_text_markdown_and_json(
         (("money", "few_shot"), "ID goes with why, not with money"),
         (("money", "--since", "2026-11-01"), "--since goes with history, not with money"),
         (("history", "--set", "few_shot=no"), "--set goes with decide and the other sections"),
-        (("history", "--since", "soon"), '"soon" is no day and no file'),
+        (("history", "--since", "soon"), '"soon" is neither a day nor a file'),
         (("history", "--since", "2026-11-01"), "no earlier version of the case is kept"),
     ],
 )

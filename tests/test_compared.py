@@ -195,7 +195,7 @@ def test_the_page_says_what_is_counted_and_what_isn_t_seen(
     page = " ".join(capsys.readouterr().out.split())
     assert "Not judged: the interval includes the margin" in page
     assert "five of 30 calls failed or have no score" in page
-    assert "it is no evidence of a case" in page
+    assert "it is not evidence of a case" in page
 
 
 def test_a_side_of_several_files_is_the_same_as_one_of_one_file(

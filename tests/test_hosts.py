@@ -216,7 +216,7 @@ def test_what_is_no_host_is_refused(
 ) -> None:
     assert command(["ceiling", str(folder_of(tmp_path)), "--dry-run", "--to", host]) == 2
     told = capsys.readouterr().err
-    assert told == f'--to: "{host}" is no host. Name one, as llm.example.com\n'
+    assert told == f'--to: "{host}" is not a host. Name one, as llm.example.com\n'
 
 
 def test_a_judge_that_is_named_with_its_address_confirms_that_host_alone(

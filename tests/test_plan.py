@@ -1028,7 +1028,7 @@ def test_the_command_plans_what_ifs_and_refuses_what_is_no_date(
     assert found["aim"] == "change"
     assert found["start"] == "2027-01-04"  # the 2nd is a Saturday
     assert run(("show", "examples/task-api", "plan", "--as-of", "soon")) == 2
-    assert '"soon" is no date' in capsys.readouterr().err
+    assert '"soon" is not a date' in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_root")

@@ -51,7 +51,7 @@ MISFITS = {
     "evaluation": ("cases.jsonl", b'{"id": "1", "inputt": "a"}\n', "inputt"),
     "prompts": ("v1.md", b"{% for x %}", "template language"),
     "documents": ("terms.exe", b"MZ", "holds no document"),
-    "training": ("good.jsonl", b"no json", "is no JSON"),
+    "training": ("good.jsonl", b"no json", "is not JSON"),
 }
 
 

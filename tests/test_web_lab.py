@@ -577,7 +577,7 @@ def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder
             first.fail("k", "no")
         assert [one.key for one in second.doubtful(RUN)] == ["k"]
         writer.fail("k", "no")
-    with pytest.raises(InputError, match="is no ledger"):
+    with pytest.raises(InputError, match="is not a ledger"):
         ReadOnlyLedger(folder / "case.yaml")
 
 

@@ -54,10 +54,10 @@ _ANSWERS = ("no", "not_yet", "pilot", "yes", "open")
 @opt.flag("--short", "Print the one-page memo alone: with markdown, html or pdf.", "memo")
 @opt.gone_option("--quick", "is gone", "leave it out: the answer needs no more", is_flag=True)
 def decide(case: str, require: str | None, memo: bool, **options: Any) -> int:
-    """Judge CASE, a case folder or its case.yaml (the present folder when not given).
+    """Judge CASE, a case folder or its case.yaml. Default: the current folder.
 
-    Writes nothing but the file named with --output. Exits with 0 when answered, 1 when --require
-    isn't met, 2 when the input is wrong.
+    Writes nothing but the file named with --output. Exits with 0 if answered, 1 if --require isn't
+    met, 2 if the input is wrong.
     """
     from tuneworthy.cases.judging import judge_case
     from tuneworthy.cases.reports import render
@@ -115,7 +115,7 @@ def show(
     answers: dict[str, str],
     **options: Any,
 ) -> None:
-    """Show one part of the judgement of CASE; why it came to it when no SECTION is named.
+    """Show one part of the verdict of CASE. Default: why it is what it is.
 
     \b
     options  what could be done instead or as well, and where to begin
@@ -186,7 +186,7 @@ def _show_history(case: str, since: str | None, chosen: str | None, as_of: date 
     "tuneworthy framework schema case > case.schema.json",
 )
 def framework() -> None:
-    """List, show and check decision frameworks; print schemas."""
+    """List, show and check decision frameworks, and print schemas."""
 
 
 @framework.command("list")
@@ -205,8 +205,8 @@ def list_() -> None:
 def show_framework(name: str, id_: str | None) -> None:
     """Show what a framework asks and how it decides, or what ID means.
 
-    An ID is that of a factor, check, sign, target, option, goal, approach, challenge or rule of the
-    judgement, or what reports call it.
+    ID names a factor, check, sign, target, option, goal, approach, challenge or rule of the
+    judgement. You can also write what reports call it.
     """
     from tuneworthy.framework.load import NAMES, catalogue_text
     from tuneworthy.pipeline import load_framework
@@ -226,12 +226,12 @@ def show_framework(name: str, id_: str | None) -> None:
 
 @framework.command()
 @click.argument("name", metavar="[NAME|FILE]", default="lesson")
-@opt.flag("--strict", "Exit with 1 if there is anything to know.")
+@opt.flag("--strict", "Exit with 1 if the check finds anything.")
 @opt.format_option("text", "json")
 def check(name: str, strict: bool) -> int:
     """Go through every combination of answers and say where the rules contradict each other.
 
-    It also says how often they were right about published cases.
+    Also says how often the rules were right about published cases.
     """
     from tuneworthy.framework.lint import check as lint_of
     from tuneworthy.pipeline import load_framework

@@ -352,10 +352,10 @@ def labeller_name(name: str) -> str:
     """A labeller's name, if it may be part of a file's name."""
     if not _LABELLER.fullmatch(name):
         fix = "use up to 40 letters, digits, - and _"
-        raise InputError(f'"{name[:60]}" is no name', where="--labeller", fix=fix)
+        raise InputError(f'"{name[:60]}" is not a name', where="--labeller", fix=fix)
     if name.casefold() == ADJUDICATED:
         fix = "settle differences with: tuneworthy evalset export CASE --settle"
-        raise InputError(f"{ADJUDICATED} is no person", where="--labeller", fix=fix)
+        raise InputError(f"{ADJUDICATED} is not a person", where="--labeller", fix=fix)
     return name
 
 

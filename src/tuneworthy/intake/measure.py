@@ -770,7 +770,7 @@ def _read_by_kind(case: Case, kind: FileKind, placed: Sequence[Path]) -> Iterabl
         case "prompts":
             for path in placed:
                 if path not in (prompt_files(case) or ()):
-                    raise CaseError("is no prompt by its name", where=path.name, fix="name it .md")
+                    raise CaseError("is not a prompt by its name", where=path.name, fix="name it .md")
             names = [prompt.name for prompt in read_prompts(case)]
             return [f"Read {counted(len(names), 'prompt')}: {listing(names)}."]
     for path in placed:  # each by itself: in a folder other kinds of file are passed over

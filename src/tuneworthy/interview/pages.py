@@ -148,9 +148,9 @@ def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
         return common.reach_text(dossier)
     done = f"the missing {'check' if len(after.missing) == 1 else 'checks'}"
     if not after.depends:
-        return f"With {done} done, the count says: {OUTCOME_WORDS[after.outcome]}."
+        return f"With {done} done, the checklist comes out as: {OUTCOME_WORDS[after.outcome]}."
     if not whole:  # without a number: the one that counts stands beside the next question
-        return f"With {done} done, it would depend on what is still open."
+        return f"With {done} done, it would depend on the open answers."
     named = [*after.depends[:_MOST_NAMED]]
     more = len(after.depends) - len(named)
     if more:

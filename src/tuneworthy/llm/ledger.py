@@ -236,7 +236,7 @@ class Ledger:
         except DAMAGE as caught:
             self.close()
             fix = "move it away; it may hold answers that were paid for"
-            raise _wrong(caught, self._path, "is no ledger of calls", fix) from None
+            raise _wrong(caught, self._path, "is not a ledger of calls", fix) from None
         except InputError:
             self.close()
             raise

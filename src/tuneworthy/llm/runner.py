@@ -280,7 +280,7 @@ class Runner:
         lean: bool = False,
     ) -> None:
         if not 0 <= cap_usd < math.inf:
-            raise InputError(f"a cap of {cap_usd:g} USD is no cap", fix="give an amount, as 5")
+            raise InputError(f"a cap of {cap_usd:g} USD is not a valid cap", fix="give an amount, as 5")
         self._ledger, self._transport, self._price_of = ledger, transport, price_of
         self._put = partial(ledger.reserve, run=run, cap_usd=cap_usd)
         self._cap, self._at_once = cap_usd, max(1, at_once)

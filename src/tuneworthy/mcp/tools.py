@@ -43,7 +43,7 @@ _MOST = 100
 def _to_day(value: Any) -> date:
     day = read_day(value)
     if day is None:
-        raise wrong(f'is "{shown(value)}", which is no date', "write 2026-11-24")
+        raise wrong(f'is "{shown(value)}", which is not a date', "write 2026-11-24")
     return day
 
 

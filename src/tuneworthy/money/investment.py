@@ -69,7 +69,18 @@ from tuneworthy.money.terms import (
     usd_of,
 )
 from tuneworthy.money.worth import more_cases
-from tuneworthy.words import count, day, listing, months, months_range, plain, share, usd, usd_range
+from tuneworthy.words import (
+    capital,
+    count,
+    day,
+    listing,
+    months,
+    months_range,
+    plain,
+    share,
+    usd,
+    usd_range,
+)
 
 if TYPE_CHECKING:
     from tuneworthy.money.simulate import Draws
@@ -357,7 +368,7 @@ def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) ->
     for item in challenges:
         amounts = any(path.startswith("economics.monthly") for path in item.between)
         if item.severity == "contradiction" and amounts and money.gate.state != "no":
-            why = f"as stated, {money.gate.why}; that is contradicted"
+            why = f"{money.gate.why}. A contradiction leaves this open"
             gate = GateResult(id="investment", state="unknown", why=why)
             result = money.result
             if isinstance(result, InvestmentResult):
@@ -484,36 +495,36 @@ def _payback(
     limit = context.under_months
     lacks = ""
     if rule and value != "unknown" and _WORTH.index(value) < _WORTH.index(rule.strategic_value):
-        lacks = f"strategic value is {value}, {rule.strategic_value} is asked for"
+        lacks = f"strategic value is {value}, and {rule.strategic_value} is required"
     if isinstance(closed, Payback):
         return Payback("no", lacks) if lacks else closed
     low, high = closed.months.low, closed.months.high
     spent, left = (usd_range(at.low, at.high) for at in (closed.upfront, closed.net))
     left = left if closed.net.high > 0 else "nothing"
-    carries = f"{left}{model.a_month} is left to pay {spent} back"
+    carries = f"after running costs {left}{model.a_month} remains to repay {spent}"
     if rule is None:
         return Payback(
             "unknown",
-            f"{carries}; no rule judges it",
+            f"{carries}, and no rule judges that",
             "ask the budget owner when it has to have paid back",
         )
     takes = f"{carries}, which takes {months_range(low, high)}"
-    in_time, asked = f"in under {months(limit)}", f"; under {months(limit)} is asked for"
+    in_time, asked = f"in under {months(limit)}", f" (the limit is {months(limit)})"
     if model.one_off:
         takes, in_time, asked = carries, "with the job", ""
     if low >= limit:
         return Payback("no", carries if math.isinf(low) else f"{takes}{asked}")
     if high >= limit and lacks:
-        return Payback("no", f"{takes}{asked}; {lacks}")
+        return Payback("no", f"{takes}{asked}, and {lacks}")
     if high >= limit:
         return Payback(
             "unknown",
-            f"{carries}: narrow the amounts{asked}",
+            f"{carries}, and narrower amounts would tell whether that is in time{asked}",
             "narrow the amounts, those first that the result hangs on most: "
             "tuneworthy show CASE money",
         )
     if draws is not None and draws.months[1] >= limit:
-        return _not_drawn(closed, model, carries, f"{spent} isn't back {in_time}")
+        return _not_drawn(closed, model, carries, f"{spent} isn't repaid {in_time}")
     return Payback("yes", f"if it works, {takes}")
 
 
@@ -522,12 +533,12 @@ def _not_drawn(closed: ClosedForm, model: CostModel, carries: str, late: str) ->
     how = "month by month, with growth and the model's life,"
     settle = "find a saving within the month's bill, or state the growth that brings it"
     if closed.possible is not None:
-        carries = f"{usd(closed.stated.value)}{model.a_month} is to be saved, and "
+        carries = f"the stated saving is {usd(closed.stated.value)}{model.a_month}, but at most "
         carries += f"{usd(closed.possible.value)} is possible today"
-        how = "within the bill of each month,"
+        how = "capped at each month's bill,"
     if model.one_off:
-        how, settle = "within its bill,", "find a saving within the bill of the job"
-    return Payback("unknown", f"{carries}: {how} {late}", settle=settle)
+        how, settle = "capped at its bill,", "find a saving within the bill of the job"
+    return Payback("unknown", f"{carries}. {capital(how)} {late}", settle=settle)
 
 
 def _undercut(
@@ -552,8 +563,8 @@ def _undercut(
         return payback
     return Payback(
         "unknown",
-        f"{payback.why}; but the same calls cost {usd(rival.usd.value)}{model.a_month} with "
-        f"{rival.option.model}, which would leave no such saving, and nobody has run it here",
+        f"{payback.why}. The same calls cost {usd(rival.usd.value)}{model.a_month} with "
+        f"{rival.option.model}, which would take that saving away, and nobody has run it here",
         f"run {rival.option.model} on the evaluation set: tuneworthy ceiling CASE",
     )
 
@@ -764,9 +775,9 @@ def _steps(
         back = f"{usd(closed.upfront.value)} / {usd(closed.net.value)} = {months(point)}"
     if low != high and not model.one_off:
         ends = months_range(low, high)
-        back += f"; from the best to the worst pairing of the ranges {ends}"
+        back += f", and {ends} over all pairings of the ranges"
     if framework.break_even is not None and not model.one_off:
-        back += f" (under {months(framework.break_even.under_months)} is asked for)"
+        back += f" (the limit is {months(framework.break_even.under_months)})"
     a_month, below = model.a_month, (" beside serving", " (below)") if savings else ("", "")
     return (
         f"Up front: {model.sum_text(model.upfront or ())}",

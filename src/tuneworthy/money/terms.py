@@ -170,7 +170,7 @@ class CostModel(NamedTuple):
     @property
     def a_month(self) -> str:
         """What follows an amount that comes every month; nothing where a job has it once."""
-        return "" if self.one_off else " a month"
+        return "" if self.one_off else " per month"
 
     def amount(self, terms: Sum) -> Interval:
         """A sum at the low ends, at the likely values and at the high ends of its inputs.

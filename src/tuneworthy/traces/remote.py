@@ -287,7 +287,7 @@ def _unreachable(where: str, caught: Exception) -> InputError:
     lines = str(caught).splitlines() or [type(caught).__name__]
     said = _QUERY.sub("", _USER.sub(r"\1", lines[0]))
     if isinstance(caught, InvalidURL | ValueError):  # they tell the address, whatever is in it
-        said = "it is no address"
+        said = "it is not an address"
     first = one_line(said, limit=160).rstrip(" :.")
     fix = "check the address" + (f", and {server_for(where)}" if is_stored(where) else "")
     return InputError(f"can't be read: {first}", where=where, fix=fix)

@@ -347,7 +347,7 @@ def _cost(facts: CardFacts) -> _Told | None:
         return "unknown", says, "nothing yet"
     low, high = ends
     says = usd(low) if low == high else f"{usd(low)} to {usd(high)}"
-    says += f" a month of {usd(held.limit)} wanted"
+    says += f" per month of {usd(held.limit)} wanted"
     return held.state, says, "the case's traffic and prices"
 
 

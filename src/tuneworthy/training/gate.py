@@ -462,9 +462,9 @@ def data_document(report: DataReport) -> b.Document:
 def _origins(report: DataReport) -> Iterator[str]:
     data, read = report.made, report.read
     files = sum(c.example.origin == "file" for c in read.found)
-    yield f"{counted(files, 'example')} of training files; {count(data.stated)} stand as stated"
+    yield f"{counted(files, 'example')} of training files, {count(data.stated)} of them not reviewed"
     if logged := len(read.found) - files:
-        yield f"{counted(logged, 'answer')} of logs; {count(data.unreviewed)} unreviewed candidates"
+        yield f"{counted(logged, 'answer')} of logs, {count(data.unreviewed)} of them unreviewed candidates"
     if read.left_out:
         why = (f"{name.replace('_', ' ')} {count(n)}" for name, n in sorted(read.left_out.items()))
         yield f"logged answers left out: {', '.join(why)}"

@@ -74,7 +74,7 @@ def _money(case: Case, gate: GateResult) -> Condition:
     """Whether it pays back in time; that it can't at all is a rule of its own."""
     once = f"somebody states what it is worth{case.a_month}"
     if gate.state == "no":
-        once = "somebody accepts a return below what is asked for"
+        once = "somebody accepts a return below the limit"
     return Condition("investment", gate.state, gate.why, once, may_be_accepted=True)
 
 

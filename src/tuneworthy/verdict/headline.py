@@ -138,10 +138,11 @@ def _above_prize(
     if isinstance(ask, Unknown) or most is None or ask.low <= most or kept:
         return
     says = (
-        f"what is asked for now, {usd(ask.low)} or more, is above {it.prize.most_is}, {usd(most)}"
+        f"the work up to the next decision costs {usd(ask.low)} or more, which is above "
+        f"{it.prize.most_is}, {usd(most)}"
     )
     if it.facts.case.economics.monthly.quality_value_usd is None:
-        says += "; nobody said what better answers are worth"
+        says += ". What better answers are worth isn't stated"
     yield "ask_above_prize", says
 
 

@@ -18,7 +18,7 @@ def say_quality(known: Known) -> str:
 
 
 def say_figures(way: Way) -> str:
-    """What is known of a way, as ``0.95 (0.94–0.96) right, 4.1 s, $3,813 a month``."""
+    """What is known of a way, as ``0.95 (0.94–0.96) right, 4.1 s, $3,813 per month``."""
     parts: list[str] = []
     right = way.figures.get("quality")
     if right is not None:
@@ -28,7 +28,7 @@ def say_figures(way: Way) -> str:
         parts.append(f"{number(seconds.value)} s")
     bill = way.figures.get("usd_per_month")
     if bill is not None:
-        parts.append(f"{usd(bill.value)} a month")
+        parts.append(f"{usd(bill.value)} per month")
     return ", ".join(parts)
 
 

@@ -250,7 +250,7 @@ def _serve(gap: Gap, rule: OptionRule, how: str, because: str) -> Prospect:
         return rule_out("the bill isn't missed")
     bill = gap.facts.serving(how)
     if bill is not None:
-        return Prospect(f"{because}: {usd(bill.low)} a month", bill=bill, moves={})
+        return Prospect(f"{because}: {usd(bill.low)} per month", bill=bill, moves={})
     if gap.facts.serving("as_is") is not None:
         return rule_out("its price has no such discount, or no part of a call is the same")
     return Prospect(because, moves=rule.moves)

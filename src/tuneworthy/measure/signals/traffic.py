@@ -370,7 +370,7 @@ def _spend(table: TraceTable) -> tuple[Evidence, Evidence]:
     usd, at = table.numbers["usd"], table.clock
     known = np.isfinite(usd)
     taken, priced = known & at.usable, rate(known)
-    ask = "log the `usd` of every call; a bill from prices is worked out from the tokens"
+    ask = "log the `usd` of every call. Without it the bill is computed from tokens and prices"
     each = Measure("usd_per_request", "USD a request").of(
         table,
         mean(usd, table.conversation),

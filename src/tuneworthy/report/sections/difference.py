@@ -284,7 +284,7 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
     for title, items in lists.items():
         yield items and b.part(title, b.bullets(items))
     others = dict.fromkeys(named("sections").get(name, plain(name)) for name in changes.elsewhere)
-    yield sentence(f"different, too: {listing(list(others))}") if others else ""
+    yield sentence(f"also changed: {listing(list(others))}") if others else ""
 
 
 def _verdict_words(changes: Difference) -> str:
@@ -302,7 +302,7 @@ def _reasons(changes: Difference) -> Iterator[str]:
     elif changes.moved_by != "nothing":
         yield _moved_words("moved by", changes.moved_by[:_MOST_SETS], answers)
     elif changes.framework_changed:
-        yield "The framework changed, and the count stays."
+        yield "The framework changed, and the checklist comes out the same."
     lists = (changes.answers, changes.gates, changes.figures, changes.appeared, changes.settled)
     same = changes.moved_by == "nothing" and changes.answer_before == changes.answer_after
     if not (any(lists) or changes.elsewhere or changes.framework_changed or not same):

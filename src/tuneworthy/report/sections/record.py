@@ -283,7 +283,7 @@ def explanation(
     if dossier is not None:
         now, then = dossier.verdict.outcome, list[tuple[str, str]]()
         for to, verdict in otherwise:
-            stays = "the count stays" if verdict == now else "the count would be"
+            stays = "the same" if verdict == now else "it would be"
             then.append((f"If {to}", f"{stays}: {OUTCOME_WORDS[verdict]}"))
         claims = _claims_about(matches, dossier)
         sections += [b.section("otherwise", "", b.facts(then)), unfit(claims)]

@@ -106,7 +106,7 @@ def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
         if name == "success_with_prompts" and rated is not None and limit is not None:
             share = LimitCheck(rated, None).interval
             if side_of(rated, limit) not in ("unknown", stated):
-                yield path, stated, f"{share} rated good", "those who rate are no sample of all"
+                yield path, stated, f"{share} rated good", "those who rate are not a random sample"
         supports = readings(name, "supports", framework, ledger) if room == "signals" else ()
         for side, reading in supports:
             if side not in ("unknown", stated):

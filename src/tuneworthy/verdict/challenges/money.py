@@ -21,7 +21,7 @@ def ongoing_below_table(facts: CaseFacts) -> Found:
     low, high = ongoing_usd(costs, rate.low, "low"), ongoing_usd(costs, rate.high, "high")
     return stated.high < low and (
         ("economics.monthly.ongoing_usd", "economics.hourly_rate_usd"),
-        f"Running costs of {usd(stated.likely)} a month are stated; the framework's own table "
+        f"Running costs of {usd(stated.likely)} per month are stated. The framework's own table "
         f"(inference, monitoring and retraining at {usd(rate.likely)} an hour) adds up to "
         f"{usd_range(low, high)}.",
         "Price inference, monitoring and retraining one by one",
@@ -100,7 +100,7 @@ def saving_above_published(facts: CaseFacts) -> Found:
     span = costs.returns.api_savings_usd_per_month
     return saving.low > span.high and (
         ("economics.monthly.api_savings_usd",),
-        f"A saving of {usd(saving.likely)} a month is stated; at scale "
+        f"A saving of {usd(saving.likely)} per month is stated. At scale "
         f"{usd_range(span.low, span.high)} is usual.",
         "Compute it from calls, tokens and prices",
     )
