@@ -1,4 +1,4 @@
-"""Every sentence that a person can read: strings of the product, its help, and the documentation."""
+"""Every sentence that a person can read: strings of the product, its help, and the pages."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ import yaml
 PROJECT = Path(__file__).resolve().parents[1]
 PRODUCT = PROJECT / "src" / "tuneworthy"
 
+REPORTS = ("answers", "interview", "money", "plan", "precedents", "report", "verdict", "ways")
+"""Rooms whose sentences are read as a report."""
+
 DATA = {
     "endpoints.json",
     "instructions.toml",
@@ -29,7 +32,7 @@ class Text(NamedTuple):
     """A text, and where it stands."""
 
     place: str  #: Path and line, or path and key.
-    kind: str  #: help, shown or docs.
+    kind: str  #: help, report, shown or docs.
     text: str  #: Without line breaks; ``{}`` stands for what is filled in.
 
 
@@ -65,11 +68,18 @@ def _texts_of(path: Path) -> Iterator[Text]:
         yield from _markup(name, path.read_text("utf-8"))
 
 
+def _kind(place: str) -> str:
+    """What a text of the product is, by its room."""
+    room = place.removeprefix("src/tuneworthy/").split("/")[0]
+    page = place.endswith(".html")
+    return "report" if page or room in REPORTS else "shown"
+
+
 def _values(place: str, value: Any) -> Iterator[Text]:
     """The sentences among the values of a file, at whatever depth."""
     if isinstance(value, str):
         if is_said(value):
-            yield Text(place, "shown", flat(value))
+            yield Text(place, _kind(place), flat(value))
     elif isinstance(value, dict):
         for key, below in value.items():
             yield from _values(f"{place} {key}", below)
@@ -86,7 +96,7 @@ def _markup(name: str, text: str) -> Iterator[Text]:
     labels = re.findall(r'(?:aria-label|placeholder|title)="([^"]*)"', filled)
     for said in [*re.split(r"<[^>]*>", inline), *labels]:
         if is_said(said):
-            yield Text(name, "shown", flat(said))
+            yield Text(name, _kind(name), flat(said))
 
 
 def python_texts(name: str, code: str) -> Iterator[Text]:
@@ -104,7 +114,7 @@ def python_texts(name: str, code: str) -> Iterator[Text]:
     options = {id(a) for call in _option_calls(tree) for a in call.args}
     for node in ast.walk(tree):
         if id(node) not in passed_over and is_said(said := _string(node)):
-            kind = "help" if id(node) in options else "shown"
+            kind = "help" if id(node) in options else _kind(name)
             yield Text(f"{name}:{getattr(node, 'lineno', 0)}", kind, flat(said))
 
 
@@ -127,7 +137,11 @@ def _string(node: ast.AST) -> str:
 def is_said(text: str) -> bool:
     """Whether a string is meant for people: words with spaces between, and no pattern or markup."""
     words = re.findall(r"(?<![\w<.-])[A-Za-z][a-z']*(?![\w=])", text)
-    return len(words) >= 2 and " " in text.strip() and not re.search(r"\\[wsdb.]|\(\?|^<|SELECT ", text)
+    return (
+        len(words) >= 2
+        and " " in text.strip()
+        and not re.search(r"\\[wsdb.]|\(\?|^<|SELECT ", text)
+    )
 
 
 def paragraphs(text: str) -> list[str]:
@@ -144,7 +158,9 @@ def flat(text: str) -> str:
 def document_texts(path: Path) -> Iterator[Text]:
     """The prose of a page: no blocks of code, no addresses, no code in a line."""
     name = path.relative_to(PROJECT).as_posix()
-    text = re.sub(r"^( *)```.*?^\1```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(
+        r"^( *)```.*?^\1```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
     text = re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", "`", text))
     for block in re.split(r"\n\s*\n|\n(?=\s*[*|#-])", text):
         if is_said(block):

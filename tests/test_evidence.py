@@ -579,7 +579,7 @@ def test_a_ledger_names_no_file_outside(tmp_path: Path, path: str) -> None:
     del line["seal"]  # as one of an earlier edition
     line["files"][0]["path"] = path
     kept.write_text(json.dumps(line) + "\n", "utf-8")
-    with pytest.raises(CaseError, match="is not evidence"):
+    with pytest.raises(CaseError, match="is not valid evidence"):
         read_evidence(case)
 
 
@@ -641,7 +641,7 @@ def test_a_ledger_somebody_spoiled_is_one_plain_error(line: str, tmp_path: Path)
     (tmp_path / ".tuneworthy" / files_stores.LEDGER).write_text(
         f"{GOOD}\n{line}\n", encoding="utf-8"
     )
-    with pytest.raises(CaseError, match="is not evidence") as caught:
+    with pytest.raises(CaseError, match="is not valid evidence") as caught:
         cases_judging.judge_case(tmp_path)
     assert "evidence.jsonl:2" in str(caught.value)
 
@@ -692,7 +692,7 @@ def test_a_ledger_that_names_a_grade_is_read_where_it_was_measured(
     if is_read:
         assert read_evidence(case) == before
     else:
-        with pytest.raises(CaseError, match="is not evidence"):
+        with pytest.raises(CaseError, match="is not valid evidence"):
             read_evidence(case)
 
 

@@ -382,7 +382,7 @@ def test_a_line_that_was_cut_off_loses_itself_alone(folder: Path) -> None:
     append_label(case, "ada", other)
     assert files_stores.read_labels(case) == {"ada": (one, other)}
     path.write_text("[]\n", encoding="utf-8")
-    with pytest.raises(CaseError, match=r"ada\.jsonl:1: is not a label"):
+    with pytest.raises(CaseError, match=r"ada\.jsonl:1: is not valid label"):
         files_stores.read_labels(case)
 
 

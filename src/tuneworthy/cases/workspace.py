@@ -114,7 +114,9 @@ class CaseDirectory:
             return self.folder
         if alone or not self._holds(name):
             fix = "choose one of those that are listed"
-            raise NoSuchCaseError(f'"{name[:80]}" is not a case here', where=self.folder.name, fix=fix)
+            raise NoSuchCaseError(
+                f'"{name[:80]}" is not a case here', where=self.folder.name, fix=fix
+            )
         return self.folder / name
 
     def new_path(self, name: str) -> Path:
@@ -126,7 +128,7 @@ class CaseDirectory:
             raise CaseError("is one case by itself", where=self.folder.name, fix=fix)
         path = self.folder / name
         if os.path.lexists(path):
-            what = f'"{name}" is there already'
+            what = f'"{name}" already exists'
             raise CaseError(what, where=self.folder.name, fix="another name")
         return path
 

@@ -183,8 +183,7 @@ def _print_completion(ctx: click.Context, _parameter: click.Parameter, shell: st
 def cli() -> None:
     """Is fine-tuning worth it for your use case, and what instead when it isn't?
 
-    Every answer names its evidence. What is unknown is called unknown, with the step that would
-    settle it.
+    Every answer names its evidence. It says what is unknown, and which step would settle it.
     """
 
 

@@ -39,7 +39,10 @@ _WALK = (
     ("The verdict from the team's statements alone.", "decide"),
     ("What its log shows, and what that changes.", "measure"),
     ("Which way of searching finds the passage that answers.", "retrieve"),
-    ("What it would cost to try every prompt. Without --dry-run they are tried.", "ceiling --dry-run"),
+    (
+        "What it would cost to try every prompt. Without --dry-run they are tried.",
+        "ceiling --dry-run",
+    ),
     ("Which of its files and logs a model may learn from, and which not.", "data"),
     ("The file, the job and the command for whoever trains.", "export --to trl-sft"),
     (
@@ -157,7 +160,9 @@ _WITH_MODEL = (
     "tuneworthy interview my-case --answers answers.yaml",
 )
 @opt.case_argument
-@opt.option("--answers FILE", "Read the answers from a YAML file with one KEY: VALUE per line.", "script")
+@opt.option(
+    "--answers FILE", "Read the answers from a YAML file with one KEY: VALUE per line.", "script"
+)
 @opt.framework_option
 @opt.as_of_option
 @opt.gone_option("--model", *_WITH_MODEL)
@@ -214,8 +219,8 @@ def measure(
     """Measure traces or results, and keep what they show as evidence of CASE.
 
     Reads what the case names (data.traces, glossary, voice, schema, prompts, examples), or what
-    --from names, and appends to .tuneworthy/evidence.jsonl in the case folder; decide uses it at
-    once. It changes no other file, and nothing leaves this machine.
+    --from names, and appends to .tuneworthy/evidence.jsonl in the case folder. The next decide
+    uses it. It changes no other file, and nothing leaves this machine.
     """
     from tuneworthy.intake.measure import measure_case, measure_new
     from tuneworthy.report.sections.measure import measure_dict, measure_report
@@ -286,7 +291,8 @@ _tokens_option = opt.tokens_option("Take outputs of the lab that ran with this l
 )
 @opt.case_argument
 @opt.option(
-    "--labeller NAME", "Export what this person has to label. With a second labeller, agreement is measured."
+    "--labeller NAME",
+    "Export what this person has to label. With a second labeller, agreement is measured.",
 )
 @opt.flag("--settle", "Export unsettled disagreements of the labellers, without names.")
 @opt.option("--rubric FILE", "Label outputs of a lab by this rubric.")

@@ -71,7 +71,14 @@ _JUDGED = opt.with_options(
 )
 @_CALLS
 @_JUDGED
-@opt.number("--repeats", 1, 20, 1, "Ask each case N times. This steadies scores, but adds no cases.", rare=True)
+@opt.number(
+    "--repeats",
+    1,
+    20,
+    1,
+    "Ask each case N times. This steadies scores, but adds no cases.",
+    rare=True,
+)
 @opt.number(
     "--propose N",
     0,
@@ -80,7 +87,10 @@ _JUDGED = opt.with_options(
     "Have gepa propose prompts before the race, in N independent runs. From 5 runs on, the "
     "gain of one more is estimated, too.",
 )
-@opt.option("--propose-with MODEL", "Write the proposed prompts with this model.  [default: the first of CASE]")
+@opt.option(
+    "--propose-with MODEL",
+    "Write the proposed prompts with this model.  [default: the first of CASE]",
+)
 @opt.option(
     "--cases FORM",
     "Print every case with every arm's answer, as csv or json. No call is sent twice.",
@@ -131,7 +141,8 @@ def ceiling(
     1.0,
     None,
     "How much better the tuned model must be, as a share of cases: 0.02 is 2 points. With --from, "
-    "a negative value tolerates a loss of that size.  [default: the framework's 0.02, with --from 0]",
+    "a negative value tolerates a loss of that size.  [default: the framework's 0.02, or 0 with "
+    "--from]",
 )
 @opt.option(
     "--from RESULTS",
@@ -140,9 +151,16 @@ def ceiling(
     "sources",
     multiple=True,
 )
-@opt.option("--arm ARM", "With --from: compare this arm with the baseline. Any unique part of its name will do.")
+@opt.option(
+    "--arm ARM",
+    "With --from: compare this arm with the baseline. Any unique part of its name will do.",
+)
 @opt.option("--baseline ARM", "With --from: take this as the baseline.  [default: the first]")
-@opt.flag("--shared", "With --from: leave out cases that one arm lacks. Otherwise they count as failed.", rare=True)
+@opt.flag(
+    "--shared",
+    "With --from: leave out cases that one arm lacks. Otherwise they count as failed.",
+    rare=True,
+)
 @opt.mapping_option
 @opt.flag("--new-plan", "Replace the plan that was written before.", "again", rare=True)
 @opt.as_of_option
@@ -165,7 +183,9 @@ def verify(case: str, judge: str | None, sources: tuple[str, ...], **options: An
         of_calls = ("budget", "dry_run", "again", "ask_again", "to")
         if judge or any(options[name] for name in of_calls):
             fix = "leave out the options for model calls"
-            raise InputError("compares existing results, and calls no model", where="--from", fix=fix)
+            raise InputError(
+                "compares existing results, and calls no model", where="--from", fix=fix
+            )
         return _compare(sources, margin=options["margin"] or 0.0, **own)
     margin = options.pop("margin")
     if margin is not None:
@@ -206,7 +226,9 @@ def _compare(sources: tuple[str, ...], **own: Any) -> int:
 )
 @opt.number("--k", 1, 50, 5, "Give the model N pieces. Recall is counted among these.")
 @opt.number("--words", 20, 2_000, 200, "Cut pieces of at most N words.", rare=True)
-@opt.flag("--answers", "Have a model answer with retrieved passages, with the known ones, and with none.")
+@opt.flag(
+    "--answers", "Have a model answer with retrieved passages, with the known ones, and with none."
+)
 @opt.option(
     "--arm ARM", "Answer with this prompt and model, as v3 · openai:gpt-4o.  [default: the first]"
 )

@@ -272,7 +272,9 @@ def pairs(texts: tuple[str, ...], where: str, *, strict: bool = False) -> dict[s
     for text in texts:
         key, sign, value = (part.strip() for part in text.partition("="))
         if not sign or not key:
-            raise InputError(f'"{text}" is not a KEY=VALUE', where=where, fix="write brand_voice=yes")
+            raise InputError(
+                f'"{text}" is not a KEY=VALUE', where=where, fix="write brand_voice=yes"
+            )
         if strict and not value:
             raise InputError(f"{key} gets no value", where=where, fix="write yes, no or unknown")
         if strict and key in answers:
@@ -345,7 +347,7 @@ _ERASE = "\r\x1b[K"
 def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
     """What shows progress on a line that is written over, and is gone at the end.
 
-    ``of`` makes it from what shows a text. Where stderr is no terminal a line a minute is written.
+    ``of`` makes it from what shows a text. Without a terminal on stderr it writes a line a minute.
     """
     stream, last = sys.stderr, time.monotonic()
     is_live = stream.isatty()

@@ -360,8 +360,8 @@ def watch(
     """Check the signed decision of CASE against new logs, new dates and today's rules.
 
     Exits with 0 if the decision still holds, 1 if something needs attention or a review is due, 2
-    if the input is wrong. What is unknown is listed and doesn't change the exit code. The findings
-    are kept with the runs of CASE, and replace the last ones if those said the same.
+    if the input is wrong. It lists what is unknown, which doesn't change the exit code. The
+    findings are kept with the runs of CASE, and replace the last ones if those said the same.
     """
     from tuneworthy.intake.measure import measure_case
     from tuneworthy.runs.labs import keep_look

@@ -100,7 +100,7 @@ def _read_number(ask: Ask, text: str) -> float:
     number = float(match["number"].replace(",", ""))
     number = number / 100 if unit == "%" else number * _TIMES[unit]
     if abs(number) > 1e15:
-        raise _refused(ask, text, "nobody has that many; write a smaller number")
+        raise _refused(ask, text, "write a smaller number: nobody has that many")
     return round(number, 12)  # 7% is 0.07, not what dividing leaves behind
 
 

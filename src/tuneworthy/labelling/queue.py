@@ -466,7 +466,7 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
             notes[dispute.key] = tuple(sorted(values))
     if not items:
         fix = "put back the prompts and the set that were labelled"
-        raise CaseError("what was labelled isn't there any more", where=str(source), fix=fix)
+        raise CaseError("the labelled items are gone", where=str(source), fix=fix)
     text = rubric_text(task.rubric) if task.rubric else ""
     own = labels.get(stores.ADJUDICATED, {})
     form = answer_form(case, tuple(cases.values()))

@@ -83,7 +83,9 @@ class Condition(FileRecord):
         if not self.model_fields_set:
             raise wrong("names no condition", "use ceiling, indicators, score, answers, all, any …")
         if self.ceiling == "unknown" or "unknown" in self.answers.values():
-            raise wrong("asks for unknown", "a condition asks for yes or no; unknown is not an answer")
+            raise wrong(
+                "asks for unknown", "a condition asks for yes or no; unknown is not an answer"
+            )
         return self
 
     def walk(self) -> Iterator[Condition]:

@@ -519,7 +519,7 @@ def _payback(
     if high >= limit:
         return Payback(
             "unknown",
-            f"{carries}, and narrower amounts would tell whether that is in time{asked}",
+            f"{carries}: narrow the amounts to see whether that is in time{asked}",
             "narrow the amounts, those first that the result hangs on most: "
             "tuneworthy show CASE money",
         )
@@ -685,7 +685,7 @@ def _items(
     ):
         fact = services().assumptions["endpoint_usd_per_hour"]
         fee = at_ends(lambda hour: hour * HOURS_PER_MONTH, taken(fact)).narrowed()
-        says = f"{fact.says.split('. ')[0]}; read on {day(fact.dated)}"
+        says = f"{fact.says.split('. ')[0]}. Read on {day(fact.dated)}"
         source = f"not in the sums, and only where hours are billed: {says}"
         what = "endpoint of its own"
         yield CostItem(when="each month", what=what, usd=fee, source=source, in_sum=False)
@@ -698,10 +698,10 @@ def _items(
         lab = at_ends(lambda call: prompts * cases * call, each_call)
         source = (
             f"not in the sums: {count(prompts)} prompts on {count(cases)} cases at "
-            f"{spread(each_call, call_usd)} a call, as today; other models come on top"
+            f"{spread(each_call, call_usd)} a call, as today. Other models add to that"
         )
     ask = (
-        "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run; or state traffic "
+        "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run. Or state traffic "
         "and the bill, or the tokens and the models that serve it"
     )
     what, cost = "calls of a lab", _shown(lab, ask)
@@ -729,8 +729,8 @@ def _judge(ways: Ways, answers: int) -> CostItem:
         prices = listing([mtok_usd(of.factor * TOKENS_PER_MTOK) for of in by_tokens.request])
         source += (
             f": {count(answers)} answers, {read} tokens in (the call, its answer and a right one) "
-            f"and {_JUDGED_TOKENS} out at {prices} a million tokens ({by_tokens.name}); the "
-            "rubric comes on top"
+            f"and {_JUDGED_TOKENS} out at {prices} a million tokens ({by_tokens.name}). The "
+            "rubric adds to that"
         )
     ask = "state the tokens of a call and the models that serve it (economics.traffic, models)"
     what, usd = "calls of a judge", _shown(cost, ask)
@@ -766,11 +766,11 @@ def _steps(
         running = usd(savings.fixed.value if savings.fixed else 0.0)
     point, low, high = closed.months.value, closed.months.low, closed.months.high
     if model.one_off:
-        back = "never, less is left than that" if math.isinf(point) else "with the job"
+        back = "never, as less than that remains" if math.isinf(point) else "with the job"
     elif closed.upfront.value <= 0:
         back = "at once, nothing is spent up front"
     elif math.isinf(point):
-        back = "never, nothing is left to pay it back"
+        back = "never, as nothing remains to repay it"
     else:
         back = f"{usd(closed.upfront.value)} / {usd(closed.net.value)} = {months(point)}"
     if low != high and not model.one_off:

@@ -331,8 +331,8 @@ class _Builder:
             known += ", at their share of the framework's table"
             if not self.rows("upfront"):
                 known = (
-                    "the whole upfront cost is paid again, because nobody said what of it is data "
-                    "preparation and training"
+                    "the whole upfront cost is paid again, because the share of data preparation "
+                    "and training isn't stated"
                 )
             return (*hours.usd, *money.usd), parts, known
         parts = self.table("upfront")

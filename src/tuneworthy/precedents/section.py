@@ -219,7 +219,7 @@ NO_CHANCE = (
 )
 
 BEWARE = (
-    "Winners are published more often than losers, and few cases are alike in everything that "
+    "Winners are published more often than losers, and few cases are similar in everything that "
     "counts. The newer cases are the weaker evidence: 14 come from one vendor of tuning and count "
     "as one voice, several rest on an abstract, and coders recognized some sources. What happened "
     "to others says nothing about the odds of what is still open here. " + NO_CHANCE
@@ -227,7 +227,7 @@ BEWARE = (
 
 _NONE_ALIKE = Unknown(
     ask="say in a sentence or two what goes in and what comes out (description): by what it says "
-    "now no published case is alike enough to show"
+    "now no published case is similar enough to show"
 )
 
 

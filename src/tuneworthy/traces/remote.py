@@ -111,7 +111,7 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
         return [file]
     match = _OBJECT.fullmatch(address)
     if match is None or ("_" in match[1] and _SCHEMES[scheme] != "gs"):
-        fix = "write s3://BUCKET/KEY, gs:// or az:// in its place, or copy it to this machine"
+        fix = "write s3://BUCKET/KEY, gs:// or az:// instead, or copy it to this machine"
         if scheme in _OTHERS:
             server = ENDPOINTS[-1]
             fix = f"name it as s3:// where its store speaks S3's protocol ({server}), or copy it"
@@ -213,7 +213,7 @@ def _stored(file: RemoteFile, at: int = 0) -> Iterator[bytes]:
         stop = min(at + (_PIECE if at else MIB), file.size)
         piece = store.piece(key, file.version, at, stop)
         if piece is None:
-            what = "can't be read: its server gives other bytes than were asked for"
+            what = "can't be read: its server gives other bytes than requested"
             raise InputError(what, where=file.where, fix="copy it to this machine")
         if not piece:
             raise InputError("can't be read: it ends early", where=file.where, fix="run it again")

@@ -51,7 +51,7 @@ def _service(case: Case, as_of: date) -> Condition:
         return Condition("feasibility", "no", f"the service ended on {day(tuning.until)}", once)
     if tuning.available == "yes" or tuning.service == "self_hosted":
         return Condition("feasibility", "yes", "there is a service or a machine to tune on", once)
-    return Condition("feasibility", "unknown", "nobody said where it would be tuned", once)
+    return Condition("feasibility", "unknown", "where it would be tuned isn't stated", once)
 
 
 def _safety(case: Case) -> Condition:
@@ -65,7 +65,7 @@ def _safety(case: Case) -> Condition:
     if lacking:
         return Condition("safety", "no", " and ".join(lacking), once)
     if "unknown" in states:
-        why = "nobody said whether the data was reviewed and a process for safety is named"
+        why = "whether the data is reviewed and a process for safety is named isn't stated"
         return Condition("safety", "unknown", why, once)
     return Condition("safety", "yes", "the data is reviewed and a process is named", once)
 

@@ -121,9 +121,10 @@ def rests_on(basis: Basis) -> str:
     says = f"Rests on {grounds(basis)}"
     turning = len(basis.turning)
     if not turning:
-        return f"{says}; no single answer to the checklist changes it."
-    alone = {1: "one answer", 2: "either of two answers"}.get(turning, f"any one of {few(turning)}")
-    return f"{says}; {alone}, given otherwise, would change it."
+        return f"{says}. No single answer to the checklist changes it."
+    if turning == 1:
+        return f"{says}. One answer alone would change it."
+    return f"{says}. Any one of {few(turning)} answers would change it."
 
 
 BY_AN_ASSISTANT = "by_an_assistant"  #: The caveat that names what nobody confirmed.

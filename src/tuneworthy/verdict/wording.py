@@ -5,7 +5,7 @@ from __future__ import annotations
 from tuneworthy.ways.chances import chance_word
 from tuneworthy.ways.table import Table
 from tuneworthy.ways.way import Known, Way
-from tuneworthy.words import count, few, number, quality, quality_interval, usd
+from tuneworthy.words import capital, count, few, number, quality, quality_interval, usd
 
 _MOST_NAMED = 2
 
@@ -48,7 +48,7 @@ def say_simpler(table: Table, *, fair: bool) -> str:
     titles = [way.title for way in table.to_try]
     named = ", then ".join(list(dict.fromkeys(titles))[:_MOST_NAMED])
     if not fair:
-        return f"tuning is unlikely to be enough; still untried: {named}"
+        return f"tuning is unlikely to be enough, and still untried: {named}"
     word = {"likely": "likely", "possible": "possibly"}.get(chance_word(table.simpler), "hardly")
     return f"something simpler is {word} enough: {named}"
 
@@ -60,12 +60,13 @@ def say_pilot(table: Table, data_there: str) -> str:
     if "quality" not in table.gap.missed or wanted is None or best is None:
         names = table.criterion.name_targets(table.gap.missed)
         verb = "is" if len(table.gap.missed) == 1 else "are"
-        return f"{names} {verb} missed, and nothing simpler is left that may do; {data_there}"
+        simpler = "nothing simpler is left that may be enough"
+        return f"{names} {verb} missed, and {simpler}. {capital(data_there)}"
     scored = [way for way in table.gap.tried if not way.tuned]
     who = "what runs today ends"
     if len(scored) > 1:
         who = f"{few(len(scored))} untuned ways end"
-    return f"{who} at {quality(best.value)} of {quality(wanted)}; {data_there}"
+    return f"{who} at {quality(best.value)} of {quality(wanted)}. {capital(data_there)}"
 
 
 def say_too_few(known: Known, wanted: float, who: str = "") -> str:

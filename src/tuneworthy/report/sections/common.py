@@ -298,7 +298,7 @@ def source_words(state: State, source: Source) -> str:
     if source == "measured":
         return "data"
     if state == "unknown":
-        return "nobody yet"
+        return "–"
     return "the team" if source == "stated" else "numbers the team gave"
 
 
@@ -388,7 +388,7 @@ def _set_words(
 
 
 def _any(pool: Sequence[str], many: int, sign: Sign, dossier: Dossier) -> str:
-    """``any one of four reasons for tuning is answered no``, or names where they are not the whole group."""
+    """``any one of four reasons for tuning is answered no``, or names of a few."""
     kind, to = sign
     names = [title(name, dossier) for name in pool]
     if many == len(pool):

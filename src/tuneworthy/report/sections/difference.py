@@ -311,7 +311,7 @@ def _reasons(changes: Difference) -> Iterator[str]:
 
 def _moved_words(begin: str, sets: Iterable[Sequence[str]], words: Mapping[Any, str]) -> str:
     lists = [listing([words[name] for name in names]) for names in sets]
-    return sentence(f"{begin} {'; or by '.join(lists)}")
+    return sentence(f"{begin} {', or by '.join(lists)}")
 
 
 def beside(first: Dossier, second: Dossier, names: Sequence[str]) -> Iterator[b.Section]:
@@ -319,7 +319,7 @@ def beside(first: Dossier, second: Dossier, names: Sequence[str]) -> Iterator[b.
     facts = [dict(_facts(dossier)) for dossier in (first, second)]
     titles = " | ".join(("What", *(name.replace("|", "/") for name in names)))
     rows = [(what, *(column.get(what, "–") for column in facts)) for what in facts[0] | facts[1]]
-    yield b.section("beside", "What each comes to", b.table("Side by side", titles, rows))
+    yield b.section("beside", "The answer of each", b.table("Side by side", titles, rows))
     answers = _changes(_states_said(first), _states_said(second), absent="not asked")
     figures = _changes(_figures(first), _figures(second))
     changed = (change for change in (*answers, *figures) if change.title not in facts[0])

@@ -125,7 +125,7 @@ def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
         text += f". Calls went to {listing(spend.hosts)}"
     yield "Spent", text
     if stopped:
-        yield "Stopped", f"{stopped}. What was paid for is kept: run it again to continue"
+        yield "Stopped", f"{stopped}. Paid answers are kept: run it again to continue"
 
 
 ALONE = "by the judge's word alone"
@@ -135,7 +135,7 @@ UNUSABLE = "nothing the judge said could be used: try another --judge-model"
 
 
 def judge_text(plan: JudgePlan, named: str, own: int) -> str:
-    text = f"{named} by {plan.file}; its word alone reports nothing"
+    text = f"{named} by {plan.file}. Its word alone reports nothing"
     if own:
         text += f". It wrote the outputs of {several(own, 'arm')} itself, and may favour them"
     return text
@@ -571,7 +571,10 @@ def quote_blocks(
         )
     rows = [
         ("Cases", f"{count(select)} selection cases, {count(report)} held-out cases"),
-        ("Calls", f"at most {count(quote.calls)}. {count(quote.reused)} answers are kept from before"),
+        (
+            "Calls",
+            f"at most {count(quote.calls)}. {count(quote.reused)} answers are kept from before",
+        ),
         ("Price", price),
     ]
     names = [f"{arm.id} ({arm.kind})" for arm in arms[:_MOST_QUOTED]]
@@ -614,9 +617,9 @@ def _budget(cap_usd: float, quote: Quote) -> str:
         return f"{small_usd(cap_usd)} is enough"
     enough = max(0.01, math.ceil(100 * (quote.usd_spent + quote.usd_most)) / 100)
     if cap_usd <= 0:
-        before = f"; {small_usd(quote.usd_spent)} of it is spent" if quote.usd_spent else ""
+        before = f", {small_usd(quote.usd_spent)} of it is spent" if quote.usd_spent else ""
         return f"none: give one, as --budget {enough:.2f}{before}"
-    more = f"; for all of it, --budget {enough:.2f}" if enough > cap_usd else ""
+    more = f". For all of it: --budget {enough:.2f}" if enough > cap_usd else ""
     return f"{small_usd(cap_usd)}: nothing is sent that could pass it{more}"
 
 
@@ -944,7 +947,7 @@ def needed_text(curve: LearningCurve) -> str:
         return f"more than {count(needed.limit)} examples, if any number does"
     low = float(needed.low)
     if needed.high in ("more", "never"):
-        return f"{counted(low, 'example')} or more; it may take more than {count(needed.limit)}"
+        return f"{counted(low, 'example')} or more, and it may take more than {count(needed.limit)}"
     return f"{count(low)} to {count(float(needed.high))} examples"
 
 
@@ -971,7 +974,7 @@ def _pilot_rows(result: PilotResult) -> Rows:
     if not plan.after_results:
         when = "before the first run"
     yield "Plan", f"written down on {day(plan.written_on)}, {when}"
-    to = f"; calls went to {listing(result.spend.hosts)}" if result.spend.hosts else ""
+    to = f". Calls went to {listing(result.spend.hosts)}" if result.spend.hosts else ""
     yield "Spent", f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}{to}"
 
 
@@ -991,7 +994,7 @@ def pilot_quote_document(
 def _pilot_quote(plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float) -> Rows:
     time, memory = training.seconds, training.memory_mib
     replay, cases = count(plan.replay), counted(plan.cases, "held-out case")
-    runs = f"{counted(training.jobs, 'run')} to train, {count(training.reused)} there already"
+    runs = f"{counted(training.jobs, 'run')} to train, {count(training.reused)} already trained"
     more = f"{replay} general ones and {count(plan.canaries)} planted secrets in the largest"
     yield "Base", f"{plan.base}, {plan.way} way"
     yield "Runs", runs

@@ -27,6 +27,7 @@ from tuneworthy.report.sections.evidence import (
 from tuneworthy.report.sections.lab import difference_text
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import (
+    capital,
     count,
     counted,
     cut,
@@ -164,7 +165,7 @@ def opening(report: MeasureReport) -> str:
     drawn = (m.details.get("drawn_share") for m in report.measured.evidence)
     measured = ""
     if isinstance(part := next(filter(None, drawn), None), float):
-        measured = f"; measured {100 * part:g}% of their conversations, drawn by hash"
+        measured = f". Measured {100 * part:g}% of their conversations, drawn by hash"
     return f"Read {', '.join(parts)}{measured} ({', '.join(beside)})."
 
 
@@ -224,7 +225,7 @@ def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
         verb = "doesn't" if against == 1 else "don't"
         yield f"{several(against, 'statement')} {verb} fit what was measured"
     if "evidence_old" in ids:
-        yield "what was measured is old: measure newer data"
+        yield "the measurements are old: measure newer data"
 
 
 def _examples(report: MeasureReport) -> Iterator[b.Parts]:
@@ -476,7 +477,9 @@ def _arm(arms: Series, place: int) -> str:
     name = " ".join(filter(None, parts)) or "the prompt"
     ends = (float(values[key]) for key in ("value", "low_of_all", "high_of_all"))
     errors = int(values.get("errors", 0))
-    lost = f"; {few(errors)} of {count(float(values['runs']))} calls failed" if errors else ""
+    lost = (
+        f". {capital(few(errors))} of {count(float(values['runs']))} calls failed" if errors else ""
+    )
     return f"{name}: {quality_interval(*ends)} on {counted(float(values['cases']), 'case')}{lost}"
 
 
@@ -613,11 +616,14 @@ def compared_report(report: ComparedReport) -> b.Document:
     rows += [("Difference", f"{apart}{margin}"), ("Paired", f"on {cases}, matched {by}")]
     if why == "interval" and not isinstance(contrast.cases_needed, Unknown):
         needed = count(max(contrast.cases_needed, contrast.n + 1))
-        rows.append(("Needed", f"about {needed} cases would tell that difference from none"))
+        rows.append(("Needed", f"about {needed} cases, to tell that difference from zero"))
     if any(report.lacking):
-        rows.append(("Lacking", "counts as failed; --shared leaves such cases out"))
+        rows.append(("Lacking", "counts as failed. --shared leaves such cases out"))
     rows.append(
-        ("Not seen", "how these cases were chosen, and general skills: it is not evidence of a case")
+        (
+            "Not seen",
+            "how these cases were chosen, and general skills: it is not evidence of a case",
+        )
     )
     headline = sentence(_COMPARED.get(outcome) or _COMPARED[why])
     return b.Document("", headline, [b.section("compared", "", b.facts(rows))])
@@ -628,5 +634,5 @@ def _compared_arm(name: str, arm: PromptArm, lacking: int) -> str:
         f"{name}: {quality_interval(arm.value, arm.low, arm.high)} on {counted(arm.cases, 'case')}"
     )
     if failed := arm.errors - lacking:
-        text += f"; {few(failed)} of {counted(arm.runs - lacking, 'call')} failed or have no score"
-    return text + (f"; {counted(lacking, 'case')} lacking" if lacking else "")
+        text += f". {capital(few(failed))} of {counted(arm.runs - lacking, 'call')} failed or have no score"
+    return text + (f". {counted(lacking, 'case')} lacking" if lacking else "")

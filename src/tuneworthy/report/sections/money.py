@@ -121,14 +121,14 @@ def _drawn_text(money: InvestmentResult) -> str:
         how = f"capped at the bill, which leaves {dollars(money.possible_saving_usd)} to save today"
     if certain:
         return f"{how}: {_spread(back)}"
-    works = f"in the simulation it works in {share(drawn.p_works)} of the runs"
-    return f"{how}: {_spread(back)} if it works; {works}"
+    works = f"as it does in {share(drawn.p_works)} of the simulated runs"
+    return f"{how}: {_spread(back)} if it works, {works}"
 
 
 def _spread(back: BreakEven) -> str:
     low, middle, high = (duration(value) for value in (back.p10, back.p50, back.p90))
     shorter = low.removesuffix(" months") if high.endswith(" months") else low
-    return middle if low == high else f"{middle} ({shorter} to {high} in 80% of the runs)"
+    return middle if low == high else f"{middle} (80% range {shorter} to {high})"
 
 
 def assumed_text(money: InvestmentResult) -> str:
@@ -365,8 +365,8 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     )
     ends = b.records(title, titles, cells, drawn.tornado)
     yield (
-        f"With every amount at its likeliest it is worth {usd(drawn.likely_usd)}, failure at its "
-        "odds; each amount is moved alone from there."
+        f"With every amount at its likeliest it is worth {usd(drawn.likely_usd)}, with the "
+        "odds of failure. Each amount is moved alone from there."
     )
     yield captioned(charts.tornado(drawn, dict(_inputs(money, drawn))), ends)
     rows = [row for row in money.worth if row.usd > 0]
@@ -426,7 +426,9 @@ def _certain(drawn: Simulation) -> bool:
 def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
     months, worth, back = drawn.horizon_months, drawn.npv_usd, money.break_even_months
     if drawn.p_works < 1:
-        yield b.Fact("Tuning works", share(drawn.p_works), "of the simulated runs, by the assumptions")
+        yield b.Fact(
+            "Tuning works", share(drawn.p_works), "of the simulated runs, by the assumptions"
+        )
     if not money.one_off:
         yield b.Fact("Pays back if it works", _spread(back), "month by month", id="back-possible")
     over = "" if money.one_off else f" over {months} months"
@@ -440,7 +442,7 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
         late = "Doesn’t pay back" if money.one_off else f"Not within {months} months"
         yield b.Fact(late, share(drawn.p_never), "of all simulated runs")
         most, middle = f"{usd(worth.p10)} to {usd(worth.p90)}", usd(worth.p50)
-        ends = f"({most} in 80% of the runs, median {middle})"
+        ends = f"(80% range {most}, median {middle})"
         yield b.Fact(net, f"{dollars(money.gain_usd)} on average", ends)
     if not money.one_off:
         waiting = drawn.cost_of_waiting_usd

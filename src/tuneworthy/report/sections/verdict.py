@@ -110,7 +110,7 @@ def _ask(dossier: Dossier) -> Iterator[b.Fact]:
         yield b.Fact("Ask", "Nothing yet.", sentence(ask))
         return
     decision = find_decision(plan)
-    then = "; nothing for tuning"
+    then = ". Nothing of it is for tuning"
     if plan.aim == "tune":
         then = _after(dossier, decision)
     beside = f"until {day(decision.end)}, up to: {decision.title}{then}."
@@ -125,7 +125,7 @@ def _after(dossier: Dossier, decision: Phase) -> str:
     if isinstance(money, Unknown) or isinstance(money.ask_usd.build, Unknown):
         return ""
     build, run = built_text(money)
-    return f"; then {run}" if decision.id == "deployment" else f"; if it works, {build} and {run}"
+    return f". Then {run}" if decision.id == "deployment" else f". If it works, {build} and {run}"
 
 
 def _stop_rule(dossier: Dossier) -> Iterator[b.Fact]:

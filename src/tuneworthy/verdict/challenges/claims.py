@@ -95,7 +95,7 @@ def ceiling_within_noise(facts: CaseFacts) -> Found:
     if facts.reached != "yes" or target is None or interval is None or today.quality is None:
         return None
     needed = cases_to_tell(today.quality, target.at_least, today.cases or 1)
-    tells = f"about {count(needed)} in all would tell" if needed else BY_MARGIN
+    tells = f"about {count(needed)} are needed" if needed else BY_MARGIN
     return facts.meets("quality", interval) == "unknown" and (
         ("ceiling", "today.quality", "targets.quality"),
         f"The ceiling is claimed at {quality(today.quality)} on {count(today.cases or 0)} cases, "
@@ -129,7 +129,7 @@ def success_but_target_missed(facts: CaseFacts) -> Found:
         ("factors.success_with_prompts", *(TARGETS[name].path for name in facts.missed)),
         f"The present prompt is said to meet every requirement, and it misses: "
         f"{named(facts.missed)}.",
-        "Success means all targets at once; correct the answer or the target",
+        "Correct the answer or the target: success means all targets at once",
     )
 
 
@@ -158,7 +158,7 @@ def knowledge_gap_with_low_recall(facts: CaseFacts) -> Found:
         ("signals.knowledge_gaps", "today.retrieval_recall"),
         "The model is said not to use what it reads, but the right passage is found for only "
         f"{share(recall)} of questions (under {share(limit)}).",
-        "Improve retrieval first; then count wrong answers among those that had the passage",
+        "Improve retrieval first, then count wrong answers among those that had the passage",
     )
 
 
