@@ -7,6 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +37,8 @@ class Text(NamedTuple):
     text: str  #: Without line breaks; ``{}`` stands for what is filled in.
 
 
-def every_text() -> list[Text]:
+@cache
+def every_text() -> tuple[Text, ...]:
     """All that is shown to somebody, in the order of the files."""
     texts: list[Text] = []
     for path in sorted(PRODUCT.rglob("*")):
@@ -44,7 +46,7 @@ def every_text() -> list[Text]:
             texts += _texts_of(path)
     for path in documents():
         texts += document_texts(path)
-    return texts
+    return tuple(texts)
 
 
 def documents() -> list[Path]:
@@ -121,8 +123,10 @@ def python_texts(name: str, code: str) -> Iterator[Text]:
 def _option_calls(tree: ast.AST) -> Iterator[ast.Call]:
     """Calls that declare an option of a command."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("opt."):
-            yield node
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            room = node.func.value
+            if isinstance(room, ast.Name) and room.id == "opt":
+                yield node
 
 
 def _string(node: ast.AST) -> str:
@@ -140,7 +144,8 @@ def is_said(text: str) -> bool:
     return (
         len(words) >= 2
         and " " in text.strip()
-        and not re.search(r"\\[wsdb.]|\(\?|^<|SELECT ", text)
+        and not text.startswith("tuneworthy ")
+        and not re.search(r"\\[wsdb.]|\(\?|^<|SELECT |-src |^import ", text)
     )
 
 

@@ -40,11 +40,17 @@ PATTERNS = (
     ),
     _rule(r";(?! )|; (?!\w+-src\b)", "two sentences, or a list", ("help", "report")),
     _rule(r"(?:\$[\d.,]*|\bbill|\bcosts?|\bsavings?) a month\b", "per month, beside money"),
+    _rule(r"(?<!there )(?<!There )\bis none\b", "is missing, or has none"),
     _rule(r"\bUSD a month\b.", "per month, beside money"),
     _rule(r"\b(?:for|to|by) who (?:doesn't|did|has|have|is)\b", "for those who"),
     _rule(r"\b[02-9]\.0 months|\b\d\d\.\d months", "no digit that isn't carried"),
     _rule(r"-\$\d[\d,]* to ", "the sign in words"),
     _rule(r"^[^:]{0,40}\b0: ", "what 0 does, in its own sentence", ("help",)),
+    _rule(r"\(line (?:\{|\d)", "(threshold …)"),
+    _rule(
+        r"\b[a-z]+(?<! is)(?<! are)(?<! it)(?<! was)(?<! already) answered (?:yes|no)\b",
+        "is answered",
+    ),
     _rule(r"\b(?:is|are) (?:told|said) (?:in|by) (?:which|what)\b", "a verb with its subject"),
 )
 

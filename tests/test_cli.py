@@ -110,7 +110,7 @@ def test_why_walks_the_tree_with_the_case_s_numbers(capsys: pytest.CaptureFixtur
     assert "By this count: fine-tune candidate." in out
     assert "Divided by 10" in out
     out = said(capsys, "show", TASK, "why", "brand_voice")
-    assert "the count would be: improve retrieval or switch model" in out
+    assert "it would be: improve retrieval or switch model" in out
     assert "To settle: Collect texts that sound right" in out
 
 
@@ -204,7 +204,7 @@ def test_why_names_nobody_as_the_source_of_what_is_unknown(
     for name, title in (("latency", "latency"), ("brand_voice", "brand voice")):
         out = said(capsys, "show", "examples/first-idea", "why", name)
         assert out.startswith(title)
-        assert "unknown (nobody yet)" in flat(out)
+        assert "unknown (not answered)" in flat(out)
     assert "Here yes (the team)" in flat(said(capsys, "show", TASK, "why", "brand_voice"))
 
 

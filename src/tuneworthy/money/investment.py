@@ -495,13 +495,13 @@ def _payback(
     limit = context.under_months
     lacks = ""
     if rule and value != "unknown" and _WORTH.index(value) < _WORTH.index(rule.strategic_value):
-        lacks = f"strategic value is {value}, and {rule.strategic_value} is required"
+        lacks = f"strategic value is {value} but has to be {rule.strategic_value}"
     if isinstance(closed, Payback):
         return Payback("no", lacks) if lacks else closed
     low, high = closed.months.low, closed.months.high
     spent, left = (usd_range(at.low, at.high) for at in (closed.upfront, closed.net))
-    left = left if closed.net.high > 0 else "nothing"
-    carries = f"after running costs {left}{model.a_month} remains to repay {spent}"
+    remains = f"{left}{model.a_month} remains" if closed.net.high > 0 else "nothing remains"
+    carries = f"after running costs {remains} to repay {spent}"
     if rule is None:
         return Payback(
             "unknown",

@@ -298,7 +298,7 @@ def source_words(state: State, source: Source) -> str:
     if source == "measured":
         return "data"
     if state == "unknown":
-        return "–"
+        return "not answered"
     return "the team" if source == "stated" else "numbers the team gave"
 
 

@@ -634,5 +634,6 @@ def _compared_arm(name: str, arm: PromptArm, lacking: int) -> str:
         f"{name}: {quality_interval(arm.value, arm.low, arm.high)} on {counted(arm.cases, 'case')}"
     )
     if failed := arm.errors - lacking:
-        text += f". {capital(few(failed))} of {counted(arm.runs - lacking, 'call')} failed or have no score"
+        calls = counted(arm.runs - lacking, "call")
+        text += f". {capital(few(failed))} of {calls} failed or have no score"
     return text + (f". {counted(lacking, 'case')} lacking" if lacking else "")
