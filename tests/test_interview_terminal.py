@@ -245,7 +245,7 @@ def test_it_says_what_is_settled_for_today_asks_on_and_offers_what_else_is_worth
     told = " ".join(seen.out.split())
     assert "Settled for today: not yet." in told
     assert "If you do the missing check (few-shot examples) and a target is still missed" in told
-    assert "With the missing check done, it would depend on what is still open." in told
+    assert "With the missing check done, it would depend on the open answers." in told
     for step in ("Ceiling not reached", "For 0 of 6", "Against 0 of 5", "Score"):
         assert step in told
     for part in ("[e] evaluation", "[o] options", "[m] money", "[q] that's enough"):

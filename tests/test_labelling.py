@@ -250,7 +250,7 @@ def test_a_file_imported_twice_keeps_its_labels_once_and_a_second_thought_counts
     (row, *_) = export(folder)
     for answer in ("wrong", "wrong", "right"):
         assert give_back(folder, [{**row, "label": answer}]) == 0
-    assert "1 were there already" in capsys.readouterr().out
+    assert "1 were kept before" in capsys.readouterr().out
     assert values(folder, "ada") == ["wrong", "right"]
     latest = files_stores.latest_labels(files_stores.read_labels(load_case(folder))["ada"])
     assert [one.value for one in latest.values()] == ["right"]

@@ -190,7 +190,7 @@ def card(facts: CardFacts, on: date) -> PilotCard:
     answer, because = _answer(rows, facts)
     case = facts.case
     owner = case.decision.approver or case.decision.owner
-    signs = owner or "–: name in the case file who approves the decision"
+    signs = owner or "not named: say in the case file who approves the decision"
     return PilotCard(answer=answer, because=because, rows=rows, signs=signs, on=on)
 
 

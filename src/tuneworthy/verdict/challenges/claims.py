@@ -68,9 +68,10 @@ def prompts_near_copies(facts: CaseFacts) -> Found:
     near = facts.framework.threshold("near_copy")
     alike = share(1.0 if near is None else near)
     fires = said and findings.distinct_prompts < check.at_least
+    verb = "is" if findings.prompts == 1 else "are"
     return fires and (
         ("ceiling.prompt_variations", "data.prompts"),
-        f"{several(findings.prompts or 0, 'prompt file')} are in the folder, and "
+        f"{several(findings.prompts or 0, 'prompt file')} {verb} in the folder, and "
         f"{few(check.at_least)} variations are stated. Near copies ({alike} alike or more) count "
         f"once, which leaves {few(findings.distinct_prompts)}.",
         f"Write variants that differ in structure until {check.at_least} are left",
