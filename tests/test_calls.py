@@ -617,7 +617,7 @@ def test_on_a_full_disk_a_quote_reads_the_ledger_and_a_run_is_refused(tmp_path: 
         return done.returncode, done.stdout + done.stderr
 
     code, said = full("--dry-run")
-    assert (code, "answers are there already" in said) == (0, True), said
+    assert (code, "answers kept from before" in said) == (0, True), said
     code, said = full()
     assert code == 2
     assert "move it away" not in said

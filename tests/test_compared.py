@@ -160,9 +160,9 @@ def test_arms_of_one_file_are_named_by_a_part_of_their_names(
     ("arguments", "wrong"),
     [
         (["--from", "one.jsonl"], "holds one arm"),
-        (["--from", "one.jsonl", "--budget", "3"], "calls nothing"),
-        (["--arm", "m"], "is for results that are there"),
-        (["--margin", "-0.1"], "is for results that are there"),
+        (["--from", "one.jsonl", "--budget", "3"], "calls no model"),
+        (["--arm", "m"], "is for existing results"),
+        (["--margin", "-0.1"], "is for existing results"),
         (["--from", "one.jsonl", "--from", "apart.jsonl"], "has no score"),
         (["--from", "none.jsonl"], "none.jsonl"),
     ],
@@ -194,7 +194,7 @@ def test_the_page_says_what_is_counted_and_what_isn_t_seen(
     assert run(["verify", *two([None] * 5 + PASSES[5:], BEFORE)]) == 3
     page = " ".join(capsys.readouterr().out.split())
     assert "Not judged: the interval includes the margin" in page
-    assert "five of 30 calls failed or have no score" in page
+    assert "Five of 30 calls failed or have no score" in page
     assert "it is not evidence of a case" in page
 
 

@@ -754,7 +754,7 @@ def test_one_seed_tells_nothing_of_how_far_seeds_are_apart(tmp_path: Path) -> No
         (("--base", "fake:base"), "is local:smollm2 for --way embedded"),
         (("--way", "folder"), "--base MODEL"),
         (("--way", "folder", "--base", "fake:base"), "--folder PATH"),
-        (("--way", "folder", "--base", "fake:base", "--folder", "/nowhere"), "no folder"),
+        (("--way", "folder", "--base", "fake:base", "--folder", "/nowhere"), "is not a folder"),
         (("--examples", "12"), "to train on"),
     ],
 )

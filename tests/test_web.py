@@ -116,7 +116,7 @@ def test_a_new_case_is_made_whole_and_an_old_one_is_never_touched(
     assert load_case(folder / "größe-b-maß-b").name == "Größe & <b>Maß</b>"
     again = client.post("/new", data={"csrf": csrf, "title": "x", "folder": "one"})
     assert again.status_code == 422
-    assert "is there already" in Seen(again.text).text
+    assert "already exists" in Seen(again.text).text
     assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
     for name in ("../out", "/etc/x", "a/b", "..", ".hidden"):
         assert client.post("/new", data={"csrf": csrf, "title": "x", "folder": name}).is_error

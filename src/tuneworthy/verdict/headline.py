@@ -123,8 +123,8 @@ def rests_on(basis: Basis) -> str:
     if not turning:
         return f"{says}. No single answer to the checklist changes it."
     if turning == 1:
-        return f"{says}. One answer alone would change it."
-    return f"{says}. Any one of {few(turning)} answers would change it."
+        return f"{says}. One answer would change it if it were different."
+    return f"{says}. Any one of {few(turning)} answers would change it if it were different."
 
 
 BY_AN_ASSISTANT = "by_an_assistant"  #: The caveat that names what nobody confirmed.

@@ -573,7 +573,7 @@ def quote_blocks(
         ("Cases", f"{count(select)} selection cases, {count(report)} held-out cases"),
         (
             "Calls",
-            f"at most {count(quote.calls)}. {count(quote.reused)} answers are kept from before",
+            f"at most {count(quote.calls)}, {counted(quote.reused, 'answer')} kept from before",
         ),
         ("Price", price),
     ]
