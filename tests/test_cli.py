@@ -333,7 +333,7 @@ def test_a_diff_tells_what_answers_were_counted_from_and_the_bill(
     out = flat(said(capsys, "show", case, "history", "--since", old))
     data = json.loads(said(capsys, "show", case, "history", "--since", old, "--format", "json"))
     figures = {one["id"]: (one["before"], one["after"]) for one in data["figures"]}
-    assert figures["low_volume"][1].startswith("from 50,000 requests a month; low is under")
+    assert figures["low_volume"][1].startswith("from 50,000 requests per month (low is under")
     counted_on = "from 200 examples; 500 are needed for persona"
     assert figures["insufficient_data"] == ("not counted", counted_on)
     assert "Figures that changed" in out
@@ -826,6 +826,6 @@ def test_the_lesson_s_count_stands_in_its_checklist_and_nowhere_before(
     plain = flat(unescape(re.sub(tags, " ", out, flags=re.DOTALL))).replace("’", "'")
     before, title, after = plain.rpartition("The lesson's checklist")
     assert title
-    for says in ("By the lesson's count", "the tree was right in", "(difference"):
+    for says in ("By the lesson's count", "the decision tree was right", "(difference"):
         assert says in after
         assert says not in before

@@ -149,7 +149,7 @@ def test_arms_of_one_file_are_named_by_a_part_of_their_names(
     for more, wrong in (
         ([], "holds 3 arms: small; large; spare"),
         (["--arm", "s"], '"s" is several arms'),
-        (["--arm", "x"], '"x" is no arm'),
+        (["--arm", "x"], '"x" is not an arm'),
         (["--arm", "small", "--baseline", "small"], "holds 3 arms"),
     ):
         assert run(["verify", "--from", "all.jsonl", *more]) == 2

@@ -138,7 +138,7 @@ def test_what_is_confirmed_is_sent_to_and_named_in_table_evidence_and_spending(
         page = " ".join(capsys.readouterr().out.split())
         assert seen
     assert "careful · my:one at 127.0.0.1" in page
-    assert "calls went to 127.0.0.1" in page
+    assert "Calls went to 127.0.0.1" in page
     (line,) = (folder / ".tuneworthy" / "evidence.jsonl").read_text().splitlines()
     (quality,) = [e for e in json.loads(line)["evidence"] if e["id"] == "best_prompt_share"]
     assert quality["details"]["host"] == strange_loopback

@@ -632,7 +632,7 @@ def test_examples_that_are_there_are_the_cheaper_lever(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=160, cases=240)
     result = piloted(folder, shares=rising(top=0.9), most=80)
     assert row(result, "quality") == "unknown"
-    assert "train on all 160 examples that are there (--examples 160)" in result.card.because
+    assert "train on all 160 examples (--examples 160)" in result.card.because
 
 
 def rule(folder: Path) -> str:

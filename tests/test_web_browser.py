@@ -285,7 +285,7 @@ def test_the_list_is_gone_through_by_keys_and_says_in_its_address_what_is_asked(
         page.get_by_label("Compare Explaining the bill").check()
         page.get_by_role("button", name="Compare").click()
         page.wait_for_url("**/compare?of=*&of=*")
-        assert "What each comes to" in watched.text()
+        assert "The answer of each" in watched.text()
 
 
 def test_going_back_by_the_link_and_by_the_browser_shows_what_was_said(

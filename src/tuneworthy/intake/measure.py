@@ -512,7 +512,7 @@ def _arm_of(labels: Sequence[str], option: str, text: str | None, every: str) ->
     equal = [place for place, label in enumerate(labels) if label.casefold() == wanted]
     places = equal or [n for n, label in enumerate(labels) if wanted in label.casefold()]
     if len(places) != 1:
-        what = f'"{one_line(text, limit=60)}" is {"several arms" if places else "no arm"}'
+        what = f'"{one_line(text, limit=60)}" is {"several arms" if places else "not an arm"}'
         raise InputError(what, where=option, fix=f"name one of: {every}")
     return places[0]
 
