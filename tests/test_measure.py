@@ -555,7 +555,9 @@ def test_examples_are_counted_down_with_what_was_thrown_out(
         assert words in text
     assert "jo.miller" not in text
     need = int(found.details["need"])
-    assert f"needs {need:,}. Here are 61 candidates that nobody has reviewed" in " ".join(text.split())
+    assert f"needs {need:,}. Here are 61 candidates that nobody has reviewed" in " ".join(
+        text.split()
+    )
     assert "jo.miller" not in (folder / ".tuneworthy" / "evidence.jsonl").read_text()
 
 

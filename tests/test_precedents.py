@@ -454,7 +454,9 @@ def test_the_record_stands_beside_the_count(capsys: pytest.CaptureFixture[str]) 
         case = str(ROOT / "examples" / folder)
         assert run(["decide", case, "--format", "markdown"]) == 0
         told = " ".join(capsys.readouterr().out.replace("|", " ").replace("*", " ").split())
-        assert re.search(r"Record:? On \d+ published cases of \w+ the decision tree was right \w+ times", told)
+        assert re.search(
+            r"Record:? On \d+ published cases of \w+ the decision tree was right \w+ times", told
+        )
 
 
 def test_answers_that_another_framework_asks_are_kept_and_count_for_likeness(
@@ -556,7 +558,9 @@ def test_what_is_alike_is_told_with_why_and_what_differs() -> None:
     about = "Both about extracting and accounting. Same goal (extraction)"
     assert near[0].why == f"{about}. Same answers: brand voice yes and low volume no"
     about = "Both about accounting. Same goal (extraction)"
-    assert near[1].why == f"{about}. Same answers: low volume no. Other answers there: brand voice no"
+    assert (
+        near[1].why == f"{about}. Same answers: low volume no. Other answers there: brand voice no"
+    )
     assert near[1].shared == {"low_volume": "no"}
     assert near[1].differs == {"brand_voice": "yes"}
     assert near[0].subjects == ("extracting", "accounting")
