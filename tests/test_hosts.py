@@ -188,8 +188,8 @@ def test_the_users_own_configuration_confirms_hosts_and_a_case_never_does(
     ("text", "says"),
     [
         ("hosts: elsewhere.example\n", "is not a list"),
-        ("hosts: [a b]\n", "no host"),
-        ("hosts: ['https://user@elsewhere.example']\n", "no host"),
+        ("hosts: [a b]\n", "not a host"),
+        ("hosts: ['https://user@elsewhere.example']\n", "not a host"),
         ("host: [elsewhere.example]\n", 'Did you mean "hosts"'),
         ("hosts: [\n", "is not YAML"),
         ("- elsewhere.example\n", "not a mapping"),

@@ -657,7 +657,7 @@ def test_a_table_made_by_hand_is_read(tmp_path: Path) -> None:
         (f"input,reference_json\na,{'[' * 900}{']' * 900}\n", "a.csv:2: is nested too deeply"),
         ("input,split\na,test\n", "a.csv:2"),
         ("id\n1\n", "no input"),
-        ('input\n"a\n', "no CSV"),
+        ('input\n"a\n', "not CSV"),
         ("input\n", "holds no case"),
         ("", "a.csv"),
     ],

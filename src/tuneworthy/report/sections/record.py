@@ -405,7 +405,7 @@ def _asked(framework: Framework, asked: Criterion) -> Sequence[tuple[str, str]]:
     rows = [(label, framework.filled(text, asked)) for label, text in texts]
     if isinstance(asked, Factor):
         counted = framework.scoring.weights == "counted"
-        beside = "" if counted else " (shown, while every reason counts one)"
+        beside = "" if counted else " (shown only, as every reason counts once)"
         rows.append(("Weight", f"{asked.weight}{beside}"))
     if isinstance(asked, Check | Factor):
         rows.append(("To answer", f"about {several(asked.minutes, 'minute')}"))
