@@ -164,7 +164,10 @@ def test_the_cap_ends_a_run_with_its_own_exit_code(
 
 @pytest.mark.parametrize("cap", [-1.0, float("inf"), float("nan")])
 def test_what_is_no_amount_is_no_cap(tmp_path: Path, cap: float) -> None:
-    with Ledger(tmp_path / "c.sqlite3") as ledger, pytest.raises(InputError, match="not a valid cap"):
+    with (
+        Ledger(tmp_path / "c.sqlite3") as ledger,
+        pytest.raises(InputError, match="not a valid cap"),
+    ):
         Runner(ledger, Fake(echo), lambda _: FREE, run="r", cap_usd=cap)
 
 

@@ -233,7 +233,7 @@ def test_answer_then_diff_tells_what_moved_the_verdict(
     for row in ("For it | Brand voice; five open.", "Against it | Nothing; five open."):
         assert row in memo
     assert "Not yet, as before." in out
-    assert "By the count: undecided before, keep optimizing prompts now." in flat(out)
+    assert "By the count: undecided → keep optimizing prompts." in flat(out)
     assert "Moved by few-shot examples unknown → no." in out
     new = tmp_path / "new.json"
     said(capsys, "decide", str(folder), "--format", "json", "--output", str(new))

@@ -149,7 +149,7 @@ def test_an_empty_output_is_wrong_and_called_no_answer(name: str, reference: Any
         ("number", {"within": -1}, "use 0 or more"),
         ("number", {"within": float("nan")}, "not a finite number"),
         ("number", {"which": "first"}, "use 'last' or 'only'"),
-        ("length", None, "not a bound"),
+        ("length", None, "no bound"),
         ("length", {"words": [5, 2]}, "below the least"),
         ("length", {"words": 2.5}, "not a bound"),
         ("length", 5, "is not a mapping"),

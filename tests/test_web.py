@@ -501,7 +501,7 @@ def test_what_changed_since_a_dossier_is_told(client: TestClient) -> None:
     csrf = get(client, "/cases/one/report").hidden("csrf")
     since = "/cases/one/report/since"
     post = client.post(since, data={"csrf": csrf}, files={"dossier": before})
-    for said in ("By the count: undecided before, keep optimizing prompts now.",
+    for said in ("By the count: undecided → keep optimizing prompts.",
                  "Moved by few-shot examples unknown → no."):  # fmt: skip
         assert said in Seen(post.text).text
     for junk in (b"", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"schema": NaN}'):

@@ -481,16 +481,16 @@ def test_a_lever_shows_what_it_does_and_writes_when_told_to(browser: Any, world:
         watched.until("#worked h2", "with these numbers")  # else the next amount takes its place
         assert "never" in watched.text("#side")
         page.get_by_label("Saving per month", exact=True).fill("3000")
-        watched.until("#side", "2 months")
+        watched.until("#side", " 2 months")
         assert lever.input_value() == "3000"
         assert "4 months" in watched.text("#side")
         assert "with these numbers" in watched.text("#worked h2")
         assert world.text("task-api") == before
         page.reload()
-        watched.until("#side", "2 months")
+        watched.until("#side", " 2 months")
         page.get_by_role("button", name="Save", exact=True).click()
         page.wait_for_url("**/money")
-        assert "2 months" in watched.text("#side")
+        assert " 2 months" in watched.text("#side")
         was, now = yaml.safe_load(before), yaml.safe_load(world.text("task-api"))
         assert now["economics"]["monthly"].pop("api_savings_usd") == 3000
         assert was["economics"]["monthly"].pop("api_savings_usd") == 1500
