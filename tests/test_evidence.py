@@ -410,7 +410,7 @@ def test_the_measurement_that_settles_an_answer_is_never_cut() -> None:
     assert section is not None
     text = " ".join(render_document(Document("", "", (section,))).split())
     assert "success with prompts" in text
-    assert "speaks for data" in text  # stated not to matter
+    assert "suggests “data" in text  # stated not to matter
     assert "more, with methods" in text
 
 
@@ -510,7 +510,7 @@ def test_a_file_that_was_changed_since_is_told_until_it_is_measured_again(
     os.utime(path, ns=(1, 1))  # a clock may stand still between two writes
     (says,) = told_changed(tmp_path)
     assert f"One measurement is of an earlier version of {name}" in says
-    assert "the answer takes success with prompts" in says
+    assert "The answer takes success with prompts" in says
     assert cases_judging.judge_case(tmp_path).verdict == before.verdict  # it counts, and is told
     (seen,) = [one for one in watch(tmp_path).checks if one.id == "evidence"]
     assert (seen.state, seen.says) == ("attention", says.rstrip("."))
@@ -579,7 +579,7 @@ def test_a_ledger_names_no_file_outside(tmp_path: Path, path: str) -> None:
     del line["seal"]  # as one of an earlier edition
     line["files"][0]["path"] = path
     kept.write_text(json.dumps(line) + "\n", "utf-8")
-    with pytest.raises(CaseError, match="is no evidence"):
+    with pytest.raises(CaseError, match="is not valid evidence"):
         read_evidence(case)
 
 
@@ -641,7 +641,7 @@ def test_a_ledger_somebody_spoiled_is_one_plain_error(line: str, tmp_path: Path)
     (tmp_path / ".tuneworthy" / files_stores.LEDGER).write_text(
         f"{GOOD}\n{line}\n", encoding="utf-8"
     )
-    with pytest.raises(CaseError, match="is no evidence") as caught:
+    with pytest.raises(CaseError, match="is not valid evidence") as caught:
         cases_judging.judge_case(tmp_path)
     assert "evidence.jsonl:2" in str(caught.value)
 
@@ -692,7 +692,7 @@ def test_a_ledger_that_names_a_grade_is_read_where_it_was_measured(
     if is_read:
         assert read_evidence(case) == before
     else:
-        with pytest.raises(CaseError, match="is no evidence"):
+        with pytest.raises(CaseError, match="is not valid evidence"):
             read_evidence(case)
 
 
@@ -728,7 +728,7 @@ def test_the_dossier_carries_every_measurement_by_its_published_names() -> None:
         (19366, 19366, "open", "requests a month", "at least 19,366 requests a month"),
         (5, 5, 5, "prompts", "5 prompts"),
         (1.234, 1.1, 1.4, "s", "1.23 (1.1–1.4) s"),
-        (41.5, 40, 43, "USD a month", "$42 ($40–$43) a month"),
+        (41.5, 40, 43, "USD a month", "$42 ($40–$43) per month"),
         (Unknown(ask="x"), None, None, "s", "unknown"),
     ],
 )

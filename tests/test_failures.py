@@ -433,7 +433,7 @@ def test_two_who_differ_count_once_they_are_settled(
         causes = (cause, "reasoning")
         back = filled(logged / f"failures-{name}.csv", *causes, name=f"{name}-back.csv")
         assert run(["evalset", "failures", str(logged), "--from", str(back)]) == 0
-    assert "on 20 of these people differ" in capsys.readouterr().out
+    assert "On 20 of these people differ" in capsys.readouterr().out
     assert counts_in(logged) == {"reasoning": 20}
     sheet = logged / "settle.csv"
     assert run(["evalset", "export", str(logged), "--settle", "--output", str(sheet)]) == 0

@@ -133,7 +133,7 @@ def test_only_the_word_of_the_answer_is_coloured_and_nothing_is_lost_without() -
 
 def test_what_is_measured_is_never_called_nothing() -> None:
     scored = {"name": "x", "today": {"quality": 0.82, "cases": 130}}
-    assert section_common.finality(decided(scored)).startswith("Rests on stated figures;")
+    assert section_common.finality(decided(scored)).startswith("Rests on stated figures.")
 
 
 def test_interview_and_report_say_the_same_of_open_answers() -> None:
@@ -167,7 +167,7 @@ def test_what_the_first_step_is_about_is_shown_and_marked(path: Path) -> None:
 
 
 def test_nobody_is_named_as_the_source_of_what_is_unknown() -> None:
-    assert section_common.source_words("unknown", "stated") == "nobody yet"
+    assert section_common.source_words("unknown", "stated") == "not answered"
     assert section_common.source_words("no", "stated") == "the team"
 
 
@@ -178,4 +178,4 @@ def test_nothing_is_leant_to_before_anything_is_answered() -> None:
         load_case({"name": "x", "factors": {"brand_voice": "yes"}}), load_framework("lesson")
     )
     assert section_common.finality(empty) == "Nothing is answered yet."
-    assert section_common.finality(begun).startswith("Rests on one statement and nothing measured;")
+    assert section_common.finality(begun).startswith("Rests on one statement and nothing measured.")

@@ -201,7 +201,7 @@ def test_what_stands_beside_a_log_is_joined_to_it(
 def test_a_call_that_is_written_twice_counts_once() -> None:
     _, (reading,) = load("litellm.jsonl")
     assert {each.why: each.n for each in reading.skipped} == {
-        "is no call of a model": 1, "is written twice": 1
+        "is not a call to a model": 1, "is written twice": 1
     }  # fmt: skip
 
 

@@ -138,7 +138,7 @@ def test_what_is_confirmed_is_sent_to_and_named_in_table_evidence_and_spending(
         page = " ".join(capsys.readouterr().out.split())
         assert seen
     assert "careful · my:one at 127.0.0.1" in page
-    assert "calls went to 127.0.0.1" in page
+    assert "Calls went to 127.0.0.1" in page
     (line,) = (folder / ".tuneworthy" / "evidence.jsonl").read_text().splitlines()
     (quality,) = [e for e in json.loads(line)["evidence"] if e["id"] == "best_prompt_share"]
     assert quality["details"]["host"] == strange_loopback
@@ -188,8 +188,8 @@ def test_the_users_own_configuration_confirms_hosts_and_a_case_never_does(
     ("text", "says"),
     [
         ("hosts: elsewhere.example\n", "is not a list"),
-        ("hosts: [a b]\n", "no host"),
-        ("hosts: ['https://user@elsewhere.example']\n", "no host"),
+        ("hosts: [a b]\n", "not a host"),
+        ("hosts: ['https://user@elsewhere.example']\n", "not a host"),
         ("host: [elsewhere.example]\n", 'Did you mean "hosts"'),
         ("hosts: [\n", "is not YAML"),
         ("- elsewhere.example\n", "not a mapping"),
@@ -216,7 +216,7 @@ def test_what_is_no_host_is_refused(
 ) -> None:
     assert command(["ceiling", str(folder_of(tmp_path)), "--dry-run", "--to", host]) == 2
     told = capsys.readouterr().err
-    assert told == f'--to: "{host}" is no host. Name one, as llm.example.com\n'
+    assert told == f'--to: "{host}" is not a host. Name one, as llm.example.com\n'
 
 
 def test_a_judge_that_is_named_with_its_address_confirms_that_host_alone(

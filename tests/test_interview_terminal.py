@@ -134,8 +134,8 @@ def test_both_are_kept_where_the_file_says_so(tmp_path: Path) -> None:
         ("few_shot: yes\ndata.glossary: glossary.yaml\n", 2, "isn't there"),
         (f"few_shot: yes\nkept: [{CLASH}]\n", 2, f"{CLASH} never came up"),
         ("few_shot: yes\nfew_shot: no\n", 2, "twice"),
-        ("few_shot: {a: b}\n", 1, "is no answer"),
-        ("- few_shot\n", None, "is no list of answers"),
+        ("few_shot: {a: b}\n", 1, "is not an answer"),
+        ("- few_shot\n", None, "is not a list of answers"),
         ("few_shot: *a\n", 1, "alias"),
     ],
 )
@@ -245,7 +245,7 @@ def test_it_says_what_is_settled_for_today_asks_on_and_offers_what_else_is_worth
     told = " ".join(seen.out.split())
     assert "Settled for today: not yet." in told
     assert "If you do the missing check (few-shot examples) and a target is still missed" in told
-    assert "With the missing check done, it would depend on what is still open." in told
+    assert "With the missing check done, it would depend on the open answers." in told
     for step in ("Ceiling not reached", "For 0 of 6", "Against 0 of 5", "Score"):
         assert step in told
     for part in ("[e] evaluation", "[o] options", "[m] money", "[q] that's enough"):
@@ -428,10 +428,10 @@ def test_what_is_no_answer_is_followed_by_the_same_question(folder: Path, screen
         ("?", "It is kept as ceiling.few_shot."),
         ("why", "It is kept as ceiling.few_shot."),
         ("", "Answer it, or d if you don't know."),
-        ("maybe", '"maybe" is no answer to this.'),
-        ("yes please", '"yes please" is no answer to this.'),
-        ("ye", '"ye" is no answer to this.'),
-        ("yd", '"yd" is no answer to this.'),
+        ("maybe", '"maybe" is not an answer to this.'),
+        ("yes please", '"yes please" is not an answer to this.'),
+        ("ye", '"ye" is not an answer to this.'),
+        ("yd", '"yd" is not an answer to this.'),
     ):
         screen.press(f"{word}\r")
         shown = " ".join(screen.wait_for(PROMPT).split())

@@ -157,7 +157,7 @@ def test_the_board_says_when_a_baseline_is_ahead(kinds: tuple[str, ...], says: b
 def test_a_score_by_parts_says_how_many_cases_are_wholly_right(wrong: int, says: bool) -> None:
     failures = [{"signal": "wrong_answer", "n": wrong, "of": 40, "mends": "unknown"}]
     best = dict(ceiling_rows(result_of(failures=failures)))["Best prompt"]
-    assert ("wholly right" in best) is says  # 20 of 40 is the 0.50 itself
+    assert ("Every part is right" in best) is says  # 20 of 40 is the 0.50 itself
     assert ("14 of 40" in best) is says
 
 

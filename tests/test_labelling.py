@@ -250,7 +250,7 @@ def test_a_file_imported_twice_keeps_its_labels_once_and_a_second_thought_counts
     (row, *_) = export(folder)
     for answer in ("wrong", "wrong", "right"):
         assert give_back(folder, [{**row, "label": answer}]) == 0
-    assert "1 were there already" in capsys.readouterr().out
+    assert "1 were kept before" in capsys.readouterr().out
     assert values(folder, "ada") == ["wrong", "right"]
     latest = files_stores.latest_labels(files_stores.read_labels(load_case(folder))["ada"])
     assert [one.value for one in latest.values()] == ["right"]
@@ -273,8 +273,8 @@ FINE = {"reference": '{"a": 1}', "label": '{"a": 2}'}
         ("item", "i0123", 'nothing to label has the id "i0123"'),
         ("item", "", 'nothing to label has the id ""'),
         ("task", "i0123", "it is of another task"),
-        ("label", "{broken", "the answer is no JSON, which the others are"),
-        ("label", "plain words", "the answer is no JSON, which the others are"),
+        ("label", "{broken", "the answer is not JSON, which the others are"),
+        ("label", "plain words", "the answer is not JSON, which the others are"),
         ("label", "x" * 100_001, "a right answer has some text, and not too much"),
     ],
 )
@@ -316,7 +316,7 @@ def test_an_answer_fits_the_schema_of_the_case(
     as_object: dict[str, object] = {**rows[0], "label": {"a": 1}}
     assert give_back(folder, [as_object], "jsonl") == 0
     assert values(folder, "ada") == ['{"a": 1}']
-    with pytest.raises(InputError, match="is no JSON"):  # as on the page
+    with pytest.raises(InputError, match="is not JSON"):  # as on the page
         label_queue(folder, "ben").label(rows[0]["item"][1:], "plain")
 
 
@@ -360,7 +360,7 @@ def test_an_editor_begins_with_the_logged_answer_and_keeps_what_is_written(
     assert run(asked) == 0
     editor("{")
     assert run(asked) == 2
-    assert "is no JSON" in capsys.readouterr().err
+    assert "is not JSON" in capsys.readouterr().err
     assert shown == [('{"a": 1}', ".json"), ('{"a": 2}', ".json"), ('{"a": 2}', ".json")]
     assert values(folder, "ada") == ['{"a": 2}']
     for name, says in (
@@ -382,7 +382,7 @@ def test_a_line_that_was_cut_off_loses_itself_alone(folder: Path) -> None:
     append_label(case, "ada", other)
     assert files_stores.read_labels(case) == {"ada": (one, other)}
     path.write_text("[]\n", encoding="utf-8")
-    with pytest.raises(CaseError, match=r"ada\.jsonl:1: is no label"):
+    with pytest.raises(CaseError, match=r"ada\.jsonl:1: is not valid label"):
         files_stores.read_labels(case)
 
 
@@ -651,13 +651,13 @@ def test_a_table_made_by_hand_is_read(tmp_path: Path) -> None:
     [
         ("inputs\na\n", 'Did you mean "input"?'),
         ("id,input\n1,a\n1,b\n", "appears twice"),
-        ("input,messages\na,{\n", "messages is no JSON"),
-        ("input,reference_json\na,NaN\n", "a.csv:2: reference_json is no JSON"),
-        ("input,reference_json\na,[1e999]\n", "a.csv:2: reference_json is no JSON"),
+        ("input,messages\na,{\n", "messages is not JSON"),
+        ("input,reference_json\na,NaN\n", "a.csv:2: reference_json is not JSON"),
+        ("input,reference_json\na,[1e999]\n", "a.csv:2: reference_json is not JSON"),
         (f"input,reference_json\na,{'[' * 900}{']' * 900}\n", "a.csv:2: is nested too deeply"),
         ("input,split\na,test\n", "a.csv:2"),
         ("id\n1\n", "no input"),
-        ('input\n"a\n', "no CSV"),
+        ('input\n"a\n', "not CSV"),
         ("input\n", "holds no case"),
         ("", "a.csv"),
     ],

@@ -622,7 +622,7 @@ def test_the_command_ends_with_three_at_its_cap(
     folder = folder_of(tmp_path, models=PRICED.replace("one", "echo"))
     assert command(["ceiling", str(folder), "--budget", "0.1", "--as-of", "2026-11-24"]) == 3
     said = capsys.readouterr().out
-    assert "What was paid for is kept" in " ".join(said.split())
+    assert "Paid answers are kept" in " ".join(said.split())
     assert max(map(len, said.splitlines())) <= 80
     assert command(["ceiling", str(folder), "--dry-run"]) == 0
     assert "give one, as --budget" in " ".join(capsys.readouterr().out.split())

@@ -268,7 +268,7 @@ def test_another_margin_scorer_or_model_needs_a_new_plan(tmp_path: Path) -> None
 def test_at_the_cap_it_says_so_and_goes_on_later(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=PRICED, prompts={"p": "Answer.\n"})
     shares = {"base": 0.5, "mine": 0.95}
-    with pytest.raises(StoppedError, match=r"paid for is kept.*with a larger --budget"):
+    with pytest.raises(StoppedError, match=r"paid answers are kept.*with a larger --budget"):
         verified(folder, known(shares, general=WELL), cap_usd=0.1)
     stop = StopHandle()
     stop.stop()  # by the user, before it began: no budget is in the way

@@ -66,12 +66,12 @@ def test_terms_may_stand_under_a_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "says"),
     [
-        ("g_yaml", "a: b", "g.yaml: is no list of terms"),
+        ("g_yaml", "a: b", "g.yaml: is not a list of terms"),
         ("g_yaml", "- {term: a, forbiden: [b]}", 'g.yaml:1: "forbiden" is not a key'),
         ("g_yaml", "- term: a\n- means: b\n", "g.yaml:2: "),
         ("g_yaml", "[", "is not YAML"),
         ("s_json", "{", "s.json:1: isn't JSON"),
-        ("s_json", "[]", "is no JSON Schema"),
+        ("s_json", "[]", "is not a JSON Schema"),
         ("s_json", "[" * 200_000, "is nested too deeply"),
         ("s_json", "1" * 2_000_000, "is larger than 1 MiB"),
         ("voice__a_md", "x" * 2_000_000, "is larger than 1 MiB"),

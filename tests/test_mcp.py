@@ -518,7 +518,7 @@ def test_a_misspelt_argument_is_refused_with_the_word_that_was_meant(reader: Ass
     told = reader.refused("decide", case="task-api", what_of={"brand_voice": "no"})
     assert 'Did you mean "what_if"?' in told
     assert 'Did you mean "decide"?' in reader.refused("decyde")
-    assert "is no case here" in reader.refused("decide", case="../cases")
+    assert "is not a case here" in reader.refused("decide", case="../cases")
 
 
 # Resources and conversations ----------------------------------------------------------------------

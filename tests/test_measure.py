@@ -269,7 +269,7 @@ def test_the_page_says_what_a_test_of_prompts_shows(
     assert 'Next best prompt "v2" on openai:gpt-4o-mini: 0.90 (' in text
     assert "Difference 0.02 (-0.0" in text.replace("+", "")
     assert "can't be distinguished: about " in text
-    assert "$0.0060 a call with the best, $60 at 10,000 calls a month." in text
+    assert "$0.0060 a call with the best, $60 per month at 10,000 calls." in text
     assert "No tuning can save more than the whole bill." in text
     assert "(seen: 2 prompts of 5 wanted, others may have been tried; 2 models)" in text
     assert "so it stays open: tuneworthy interview results-case asks for the rest." in text
@@ -287,7 +287,7 @@ def test_a_bill_nobody_logged_is_priced_by_list(
     text = " ".join(said(capsys, "measure", "--from", "a.jsonl").split())
     # 1,000 tokens at $0.15 and 100 at $0.60 a million, for 60 calls
     assert "$0.00021 a call by list price (genai-prices" in text
-    assert "at least $0.013 a month. No tuning can save more" in text
+    assert "at least $0.013 per month. No tuning can save more" in text
     assert "None of the five checks is answered by data (seen: " in text
     assert [model.id for model in load_case(tmp_path / "a-case").models] == ["openai:gpt-4o-mini"]
 
@@ -461,7 +461,7 @@ def test_old_data_is_nothing_that_somebody_said(
     told = [row | {"timestamp": f"2020{row['timestamp'][4:]}"} for row in rows(160)]
     (folder / "a.jsonl").write_bytes(jsonl(told))
     text = said(capsys, "measure", "c")
-    assert "what was measured is old" in text
+    assert "the measurements are old" in text
     assert "fit what was measured" not in text
 
 
@@ -555,7 +555,9 @@ def test_examples_are_counted_down_with_what_was_thrown_out(
         assert words in text
     assert "jo.miller" not in text
     need = int(found.details["need"])
-    assert f"needs {need:,}; 61 here are candidates that nobody reviewed" in " ".join(text.split())
+    assert f"needs {need:,}. Here are 61 candidates that nobody has reviewed" in " ".join(
+        text.split()
+    )
     assert "jo.miller" not in (folder / ".tuneworthy" / "evidence.jsonl").read_text()
 
 

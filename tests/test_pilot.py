@@ -632,7 +632,7 @@ def test_examples_that_are_there_are_the_cheaper_lever(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=160, cases=240)
     result = piloted(folder, shares=rising(top=0.9), most=80)
     assert row(result, "quality") == "unknown"
-    assert "train on all 160 examples that are there (--examples 160)" in result.card.because
+    assert "train on all 160 examples (--examples 160)" in result.card.because
 
 
 def rule(folder: Path) -> str:
@@ -754,7 +754,7 @@ def test_one_seed_tells_nothing_of_how_far_seeds_are_apart(tmp_path: Path) -> No
         (("--base", "fake:base"), "is local:smollm2 for --way embedded"),
         (("--way", "folder"), "--base MODEL"),
         (("--way", "folder", "--base", "fake:base"), "--folder PATH"),
-        (("--way", "folder", "--base", "fake:base", "--folder", "/nowhere"), "no folder"),
+        (("--way", "folder", "--base", "fake:base", "--folder", "/nowhere"), "is not a folder"),
         (("--examples", "12"), "to train on"),
     ],
 )

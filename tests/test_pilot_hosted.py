@@ -373,8 +373,8 @@ def test_data_that_may_not_leave_is_sent_to_no_service(service: Service, tmp_pat
 WRONG: dict[str, list[str]] = {
     "--prices": [],
     "as 5,0.8,3.2": ["--prices", "5,0.8"],
-    "are no prices": ["--prices", "5,-1,nan"],
-    "is no model of the case": ["--prices", "5,1,1", "--base", "my:other"],
+    "are not prices": ["--prices", "5,-1,nan"],
+    "is not a model of the case": ["--prices", "5,1,1", "--base", "my:other"],
 }
 
 

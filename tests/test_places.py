@@ -80,7 +80,7 @@ def test_what_is_no_place_is_refused_with_the_step_and_how_many_there_are(
     for way in ways:
         with pytest.raises(InputError) as caught:
             way()
-        assert caught.value.what.startswith(f'"{step}" is no place in ')
+        assert caught.value.what.startswith(f'"{step}" is not a place in ')
         assert caught.value.what.endswith(", which has 2")
         assert "write 1 to 2, or 3 to add one" in caught.value.fix
         assert path in str(caught.value)
@@ -96,7 +96,7 @@ def test_the_command_line_refuses_it_in_a_line(
         for command in (("answer", case), ("decide", case, "--set")):
             assert run([*command, f"{key.format(step)}=x"]) == 2
             seen = capsys.readouterr()
-            assert f'"{step}" is no place in ' in seen.err
+            assert f'"{step}" is not a place in ' in seen.err
             assert seen.err.count("\n") == 1
     assert written(shelf) == TEXT
 
@@ -110,7 +110,7 @@ def test_the_page_refuses_it_where_it_asks(step: str, shelf: Path) -> None:
     for ask in (f"models.{step}.id", f"attempts.{step}.name"):
         refused = client.get(f"{path}?{urlencode({'ask': ask})}")
         assert refused.status_code == 422
-        assert f'"{step}" is no place in ' in Seen(refused.text).text
+        assert f'"{step}" is not a place in ' in Seen(refused.text).text
         answer = client.post(path, data={**fields, "ask": ask, "typed": "x"})
         assert answer.status_code == 422
     assert written(shelf) == TEXT

@@ -454,7 +454,9 @@ def test_the_record_stands_beside_the_count(capsys: pytest.CaptureFixture[str]) 
         case = str(ROOT / "examples" / folder)
         assert run(["decide", case, "--format", "markdown"]) == 0
         told = " ".join(capsys.readouterr().out.replace("|", " ").replace("*", " ").split())
-        assert re.search(r"Record:? the tree was right in \w+ of \d+ published cases of", told)
+        assert re.search(
+            r"Record:? On \d+ published cases of \w+ the decision tree was right \w+ times", told
+        )
 
 
 def test_answers_that_another_framework_asks_are_kept_and_count_for_likeness(
@@ -553,10 +555,12 @@ def test_what_is_alike_is_told_with_why_and_what_differs() -> None:
         "description": TEXT, "goals": ["extraction", "persona"],
         "factors": {"brand_voice": "yes", "low_volume": "no"},
     })  # fmt: skip
-    about = "both about extracting and accounting; same goal (extraction)"
-    assert near[0].why == f"{about}; in both brand voice yes and low volume no"
-    about = "both about accounting; same goal (extraction)"
-    assert near[1].why == f"{about}; in both low volume no; but there brand voice no"
+    about = "Both about extracting and accounting. Same goal (extraction)"
+    assert near[0].why == f"{about}. Same answers: brand voice yes and low volume no"
+    about = "Both about accounting. Same goal (extraction)"
+    assert (
+        near[1].why == f"{about}. Same answers: low volume no. Other answers there: brand voice no"
+    )
     assert near[1].shared == {"low_volume": "no"}
     assert near[1].differs == {"brand_voice": "yes"}
     assert near[0].subjects == ("extracting", "accounting")
@@ -802,7 +806,7 @@ def test_the_command_takes_a_what_if(capsys: pytest.CaptureFixture[str]) -> None
     assert "name the goals" in " ".join(capsys.readouterr().out.split())
     answers = ("goals=persona", "brand_voice=yes", "description=Posts in our voice")
     assert run(["show", folder, "others", *(f"--set={answer}" for answer in answers)]) == 0
-    assert "The nearest cases" in " ".join(capsys.readouterr().out.split())
+    assert "The most similar cases" in " ".join(capsys.readouterr().out.split())
 
 
 def test_wrong_input_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_windows_line_ends_are_line_ends() -> None:
         ("---\nname: x\nfew_shot:\n  k: 4\n  from: far\n---\nHi", 5, "nearest"),
         ("---\nname: x\nstructured: {persona: perhaps}\n---\nHi", 3, "persona"),
         ("---\nname: [x\n---\nHi", 3, ""),
-        ("---\n- a\n---\nHi", 2, "no mapping"),
+        ("---\n- a\n---\nHi", 2, "not a mapping"),
         ("---\nname: x\nsystem: Hi\n---\nHi", 3, "in its front matter"),
         ("---\nname: x\nHi", 1, "without an end"),
         ("---\nname: x\n---\nHi\n{{ question }}", 5, 'uses "question"'),

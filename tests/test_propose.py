@@ -578,7 +578,7 @@ def test_the_command_quotes_and_runs_it(tmp_path: Path, capsys: pytest.CaptureFi
     (folder / "rubric.md").write_text("The place is named.\n")
     judge = ["--judge", str(folder / "rubric.md"), "--judge-model", "fake:echo"]
     assert command([*line, *judge]) == 2
-    assert "no ground to write prompts by" in capsys.readouterr().err
+    assert "can't guide the writing of prompts" in capsys.readouterr().err
 
 
 def test_the_parts_of_a_set_stay_where_they_are(tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ def test_a_pattern_finds_what_it_finds_on_a_disk(store: Any, tmp_path: Path, pat
         (f"http://u:{SECRET}@127.0.0.1:9/x?sig={SECRET}", "a password stands in it"),
         (f"http://ada:{SECRET}pw@example.invalid/x", "a password stands in it"),
         (f"HTTPS://ada:a?b#{SECRET}@example.invalid/x", "HTTPS://example.invalid/x"),
-        (f"http://127.0.0.1:9/x y?X-Amz-Signature={SECRET}", "it is no address"),
+        (f"http://127.0.0.1:9/x y?X-Amz-Signature={SECRET}", "it is not an address"),
     ],
 )
 def test_what_is_wrong_is_one_line(
@@ -437,7 +437,7 @@ def test_a_server_that_a_file_of_settings_names_gets_no_keys(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another key")
-    assert "AWS_ACCESS_KEY_ID: is no key" in refused(capsys, "--from", "s3://logs/x.jsonl")
+    assert "AWS_ACCESS_KEY_ID: is not a key" in refused(capsys, "--from", "s3://logs/x.jsonl")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another-key\n")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     refused(capsys, "--from", "s3://logs/x.jsonl")

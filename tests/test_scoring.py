@@ -151,7 +151,7 @@ def test_an_empty_output_is_wrong_and_called_no_answer(name: str, reference: Any
         ("number", {"which": "first"}, "use 'last' or 'only'"),
         ("length", None, "no bound"),
         ("length", {"words": [5, 2]}, "below the least"),
-        ("length", {"words": 2.5}, "no bound"),
+        ("length", {"words": 2.5}, "not a bound"),
         ("length", 5, "is not a mapping"),
         ("regex", "(", "can't be used"),
         ("regex", {"pattern": "a)(b", "whole": True}, "can't be used"),

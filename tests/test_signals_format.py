@@ -454,7 +454,7 @@ def test_half_characters_in_names_are_no_trouble() -> None:
         batch(output=[RIGHT] * 30, prompt=[odd] * 30, tool_calls=made),
     )
     assert told.series[0].columns["prompt"] == ("?",)
-    assert told.evidence[1].examples == ("?: the arguments are no JSON object (30)",)
+    assert told.evidence[1].examples == ("?: the arguments are not a JSON object (30)",)
 
 
 # Tool calls -------------------------------------------------------------------------------------
@@ -510,7 +510,7 @@ def test_a_tool_call_needs_an_object_with_the_keys_and_types_its_tool_takes() ->
     found = calls(*[right] * 97, *wrong)
     assert (found.id, found.value, found.n) == ("invalid_tool_call_share", 0.03, 100)
     assert set(found.examples) == {
-        "find: the arguments are no JSON object (1)",
+        "find: the arguments are not a JSON object (1)",
         "find: lacks id (1)",
         "find: id is of another type (1)",
     }

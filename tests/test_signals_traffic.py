@@ -234,7 +234,7 @@ def test_three_months_of_growth_ask_for_more_only_where_none_is_seen() -> None:
         found = evidence(log)["growth_per_month"]
         assert found.low is not None
         open_still = found.low <= 0
-        assert open_still is ("would tell this growth from none" in found.method)
+        assert open_still is ("are needed to tell this growth from zero" in found.method)
         if open_still:
             asked.append(int(found.details["months_needed"]))
     assert all(4 <= each <= 36 for each in asked)

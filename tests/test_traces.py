@@ -268,7 +268,7 @@ def test_cases_that_share_their_variables_stay_apart(tmp_path: Path) -> None:
 def test_langfuse_generations_are_traces_and_spans_are_not() -> None:
     rows, (reading,) = load(FIXTURES / "langfuse.json")
     assert reading.format == "Langfuse observations"
-    assert why(reading) == {"is no call of a model": 1}
+    assert why(reading) == {"is not a call to a model": 1}
     answer, failed, call = rows
     times = {key: pytest.approx(answer[key]) for key in ("latency_s", "time_to_first_token_s")}
     assert without(answer) == {
@@ -287,7 +287,7 @@ def test_langfuse_generations_are_traces_and_spans_are_not() -> None:
 def test_spans_of_a_model_are_traces_with_or_without_text() -> None:
     rows, (reading,) = load(FIXTURES / "otel.jsonl")
     assert reading.format == "OpenTelemetry GenAI"
-    assert why(reading) == {"is no call of a model": 1}
+    assert why(reading) == {"is not a call to a model": 1}
     assert without(rows[0]) == {
         "timestamp": 1790856000.0, "conversation": "c9", "model": "gpt-4o-2024-08-06",
         "prompt": "faq 3", "system": "Answer briefly.", "input": "Open on Sunday?",
@@ -304,7 +304,7 @@ def test_spans_of_a_model_are_traces_with_or_without_text() -> None:
 
 def test_an_otlp_export_is_read_span_by_span() -> None:
     rows, (reading,) = load(FIXTURES / "otlp.json")
-    assert why(reading) == {"is no call of a model": 1}
+    assert why(reading) == {"is not a call to a model": 1}
     assert without(rows[0]) == {
         "timestamp": 1790856000.0, "conversation": "5b8efff798038103d269b633813fc60c",
         "model": "small", "input": "Ping?", "tool_calls": (ToolCall("pong", '{"n":1}'),),

@@ -810,7 +810,7 @@ def test_what_the_watch_says_is_in_words(tmp_path: Path) -> None:
     says = [one.says for one in watch(place, as_of=date(2026, 9, 1)).checks]
     assert not [one for one in says if "2026-" in one or "e+" in one or "limit of 1 " in one]
     assert "The target: privacy missed: data leaves, as a third party runs the model" in says
-    assert any("at most $12,000,000 a month wanted" in one for one in says)
+    assert any("at most $12,000,000 per month wanted" in one for one in says)
     measured(place, "2026-08-20", usd_per_request=(0.1, 0.2, 0.3), voice_drift_per_turn=(0, 0, 0))
     says = [one.says.partition(":")[0] for one in watch(place, as_of=date(2026, 9, 1)).checks]
     assert says[-2:] == ["Cost of a request", "Generic phrasing by turn"]

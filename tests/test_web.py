@@ -116,7 +116,7 @@ def test_a_new_case_is_made_whole_and_an_old_one_is_never_touched(
     assert load_case(folder / "größe-b-maß-b").name == "Größe & <b>Maß</b>"
     again = client.post("/new", data={"csrf": csrf, "title": "x", "folder": "one"})
     assert again.status_code == 422
-    assert "is there already" in Seen(again.text).text
+    assert "already exists" in Seen(again.text).text
     assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
     for name in ("../out", "/etc/x", "a/b", "..", ".hidden"):
         assert client.post("/new", data={"csrf": csrf, "title": "x", "folder": name}).is_error
@@ -501,7 +501,7 @@ def test_what_changed_since_a_dossier_is_told(client: TestClient) -> None:
     csrf = get(client, "/cases/one/report").hidden("csrf")
     since = "/cases/one/report/since"
     post = client.post(since, data={"csrf": csrf}, files={"dossier": before})
-    for said in ("By the count: undecided before, keep optimizing prompts now.",
+    for said in ("By the count: undecided → keep optimizing prompts.",
                  "Moved by few-shot examples unknown → no."):  # fmt: skip
         assert said in Seen(post.text).text
     for junk in (b"", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"schema": NaN}'):

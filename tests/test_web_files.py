@@ -51,7 +51,7 @@ MISFITS = {
     "evaluation": ("cases.jsonl", b'{"id": "1", "inputt": "a"}\n', "inputt"),
     "prompts": ("v1.md", b"{% for x %}", "template language"),
     "documents": ("terms.exe", b"MZ", "holds no document"),
-    "training": ("good.jsonl", b"no json", "is no JSON"),
+    "training": ("good.jsonl", b"no json", "is not JSON"),
 }
 
 
@@ -166,7 +166,7 @@ def test_nothing_of_the_users_is_replaced_or_read_twice(client: TestClient, fold
     assert (mine / "calls.jsonl").read_bytes() == b"mine\n"
     assert load_case(folder / "one").data.traces == ("traces/calls-2.jsonl", "traces/calls-3.jsonl")
     again = send(client, "traces", ("again.jsonl", logs()))
-    assert "is there already" in again.text
+    assert "already exists" in again.text
     assert len(list(mine.iterdir())) == 3
 
 

@@ -387,7 +387,7 @@ def test_a_lab_that_is_stopped_and_started_again_pays_nothing_twice(folder: Path
     form = {"csrf": site.csrf, "run": running.id}
     assert client.post(f"{LAB}/stop", data=form).status_code == 303
     assert over(running).progress.state == "stopped"
-    assert "Start it again to go on" in Seen(client.get(LAB).text).text
+    assert "start it again to continue" in Seen(client.get(LAB).text).text
     paid = fake.sent
     assert 0 < paid < int(offer_of(client)["calls"]) + paid
     assert (spent(folder).calls, spent(folder).in_doubt) == (paid, 0)
@@ -577,7 +577,7 @@ def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder
             first.fail("k", "no")
         assert [one.key for one in second.doubtful(RUN)] == ["k"]
         writer.fail("k", "no")
-    with pytest.raises(InputError, match="is no ledger"):
+    with pytest.raises(InputError, match="is not a ledger"):
         ReadOnlyLedger(folder / "case.yaml")
 
 

@@ -479,10 +479,10 @@ def test_what_can_not_be_served_is_said_in_one_line(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         for asked, said in (
-            (["serve", str(folder / "none")], "is no folder"),
+            (["serve", str(folder / "none")], "is not a folder"),
             (["serve", str(folder), "--port", port], "can't be listened on"),
             (["serve", str(folder), "--host", "no such host"], "can't be listened on"),
-            (["serve", str(folder), "--as-of", "soon"], "is no date"),
+            (["serve", str(folder), "--as-of", "soon"], "is not a date"),
         ):
             assert run(asked) == 2
             out, wrong = capsys.readouterr()

@@ -89,14 +89,18 @@ def quality_interval(value: float, low: float, high: float) -> str:
 
 
 def months(value: float | str) -> str:
-    """Months to one digit, whole from 100 on; ``never`` for infinity; a word as it is."""
+    """Months to one digit, whole from ten on; ``never`` for infinity; a word as it is."""
     if isinstance(value, str) or math.isinf(value):
         return value if isinstance(value, str) else "never"
-    return f"{(text := _month(value))} month{'' if text == '1.0' else 's'}"
+    text = _month(value)
+    return f"{text} month{'' if text == '1' else 's'}"
 
 
 def _month(value: float) -> str:
-    return f"{value:.1f}" if value < 99.95 else f"{value:,.0f}"  # 100.0 as shown
+    """No digit that isn't carried: ``6`` for 6.0, ``21`` for 21.3."""
+    if value < 9.95:
+        return f"{value:.1f}".removesuffix(".0")
+    return f"{value:,.0f}"
 
 
 def months_range(low: float, high: float) -> str:
@@ -181,7 +185,9 @@ def _style(unit: str) -> tuple[Callable[[float], str], str]:
     """How numbers of a unit are written, and what of the unit follows them."""
     if unit.startswith("share"):
         return _percent, unit.removeprefix("share")
-    return (small_usd, unit.removeprefix("USD")) if unit.startswith("USD") else (amount, f" {unit}")
+    if unit.startswith("USD"):
+        return small_usd, unit.removeprefix("USD").replace(" a month", " per month")
+    return amount, f" {unit}"
 
 
 def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:

@@ -273,7 +273,7 @@ class LimitCheck:
         """How it reads beside the answer that it settles."""
         n, unit = self.evidence.n, self.evidence.unit
         on = f", on {count(n)}" if n else ""
-        line = f"; the line is at {limit_text(self.limit, unit)}" if self.limit else ""
+        line = f" (threshold {limit_text(self.limit, unit)})" if self.limit else ""
         return f"{self.interval}{on}{line}"
 
 
@@ -528,12 +528,12 @@ def _inferred(name: str, answer: FactorAnswer | None, case: Case, framework: Fra
     if name == "low_volume" and requests and (limit := framework.threshold(name)) is not None:
         state = _OPPOSITE[reaches(requests.low, requests.high, limit)]
         many = f"{count(requests.likely)} requests{case.a_month}"
-        because = f"from {many}; low is under {count(limit)}"
+        because = f"from {many} (low is under {count(limit)})"
     limit = examples_limit(case, framework)
     if name == "insufficient_data" and have is not None and limit is not None:
         state, need = "yes" if have < limit else "no", examples_need(case, framework)
         goal = f" for {plain(need[0])}" if need else ""
-        because = f"from {count(have)} examples; {count(limit)} are needed{goal}"
+        because = f"from {count(have)} examples, {count(limit)} are needed{goal}"
     if not because or (state == "unknown" and answer is not None):
         return stated
     return _Weighed(state, "assumed", _joined(stated.note, because))

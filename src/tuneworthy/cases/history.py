@@ -84,7 +84,7 @@ def changed_since(
     if start is None:
         if not is_file and Path(since).suffix != ".json":
             fix = "write 2026-11-24, or name a dossier that was kept"
-            raise InputError(f'"{since}" is no day and no file', where="--since", fix=fix)
+            raise InputError(f'"{since}" is neither a day nor a file', where="--since", fix=fix)
         before = read_dossier(Path(since))
         then = f"Since the dossier of {day(before.as_of)}"
     else:

@@ -178,7 +178,7 @@ def parse_dossier(raw: str, where: str) -> Dossier:
     try:
         return Dossier.model_validate(json.loads(raw, parse_constant=_no_constant))
     except (ValueError, RecursionError) as caught:
-        what = "is no dossier"
+        what = "is not a dossier"
         if isinstance(caught, ValidationError):
             first: Any = caught.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"][:4]))
@@ -189,7 +189,7 @@ def parse_dossier(raw: str, where: str) -> Dossier:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def schema(what: str, chosen: str | None = None) -> dict[str, Any]:

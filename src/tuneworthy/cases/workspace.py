@@ -115,19 +115,21 @@ class CaseDirectory:
             return self.folder
         if alone or not self._holds(name):
             fix = "choose one of those that are listed"
-            raise NoSuchCaseError(f'"{name[:80]}" is no case here', where=self.folder.name, fix=fix)
+            raise NoSuchCaseError(
+                f'"{name[:80]}" is not a case here', where=self.folder.name, fix=fix
+            )
         return self.folder / name
 
     def new_path(self, name: str) -> Path:
         if _NAME.fullmatch(name) is None or name != name.strip() or name.endswith("."):
             fix = "letters, digits, spaces, dots and hyphens, 100 at most"
-            raise CaseError(f'"{name[:80]}" is no name for a case', fix=fix)
+            raise CaseError(f'"{name[:80]}" is not a name for a case', fix=fix)
         if self._is_one_case():
             fix = "serve the folder above it to keep several"
             raise CaseError("is one case by itself", where=self.folder.name, fix=fix)
         path = self.folder / name
         if os.path.lexists(path):
-            what = f'"{name}" is there already'
+            what = f'"{name}" already exists'
             raise CaseError(what, where=self.folder.name, fix="another name")
         return path
 
@@ -178,7 +180,7 @@ def open_directory(folder: str | Path) -> CaseDirectory:
     path = Path(folder)
     if not path.is_dir():
         fix = "name a folder of cases, or a case folder"
-        raise CaseError("is no folder", where=str(folder), fix=fix)
+        raise CaseError("is not a folder", where=str(folder), fix=fix)
     return CaseDirectory(path)
 
 
@@ -632,6 +634,6 @@ def files_inside(source: Path, names: Sequence[str]) -> tuple[str, ...]:
         file = beside(case, "files", name)
         if file is None or not file.is_file():
             fix = "name a file in the case folder"
-            raise OutputError(f'"{name[:80]}" is no file', where=source.name, fix=fix)
+            raise OutputError(f'"{name[:80]}" is not a file', where=source.name, fix=fix)
         paths.append(str(file))
     return tuple(paths)

@@ -28,20 +28,20 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "measure": ("cases", "Measure traces or results, and keep the evidence."),
         "evalset": ("cases", "Draw an evaluation set from traces, and label it."),
         "ceiling": ("labs", "Find out whether prompting has reached its limit."),
-        "retrieve": ("labs", "Compare ways of retrieving, and what answers lose by them."),
+        "retrieve": ("labs", "Compare ways of retrieving, and what answers lose."),
         "verify": ("labs", "Compare a tuned model with the best untuned arm."),
     },
     "Do": {
-        "data": ("training", "Gate and review what a model may be tuned on."),
+        "data": ("training", "Check and review what a model may be tuned on."),
         "export": ("training", "Write the training set as a service or library takes it."),
         "pilot": ("training", "Train on growing parts of the data: does tuning work here?"),
-        "watch": ("training", "Hold a signed decision against new logs and dates."),
+        "watch": ("training", "Check a signed decision against new logs and dates."),
     },
     "Look up": {
-        "list": ("servers", "List a folder of cases: answers, asks, worth, and what to fund."),
+        "list": ("servers", "List a folder of cases: answers, cost, worth, and what to fund."),
         "serve": ("servers", "Show cases on a page in the browser, and take answers there."),
         "mcp": ("servers", "Offer the tools to an assistant over the Model Context Protocol."),
-        "framework": ("reports", "List, show and check decision frameworks; print schemas."),
+        "framework": ("reports", "List, show and check decision frameworks, and print schemas."),
         "models": ("labs", "List the models that can be called, and what they cost."),
         "demo": ("cases", "Copy a case of the gallery, and walk through it."),
     },
@@ -102,7 +102,7 @@ def help_all_option(*, hidden: bool) -> click.Option:
         expose_value=False,
         hidden=hidden,
         callback=_print_all,
-        help="List rarely used options, too, and exit.",
+        help="Show this help with rarely used options, and exit.",
     )
 
 
@@ -183,8 +183,7 @@ def _print_completion(ctx: click.Context, _parameter: click.Parameter, shell: st
 def cli() -> None:
     """Is fine-tuning worth it for your use case, and what instead when it isn't?
 
-    Every answer names its evidence. What is unknown is called unknown, with the step that would
-    settle it.
+    Every answer names its evidence. It says what is unknown, and which step would settle it.
     """
 
 

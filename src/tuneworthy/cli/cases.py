@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 @opt.option("--name NAME", "Call the use case this.  [default: the folder's name]")
 @opt.framework_option
 def init(folder: str, **options: Any) -> None:
-    """Write a commented case file into DIR (made if it isn't there), and its schema for editors.
+    """Write a commented case file into DIR (created if missing), and its schema for editors.
 
-    Nothing that is there is replaced.
+    No existing file is replaced.
     """
     from tuneworthy.interview.start import start_case
 
@@ -41,14 +41,17 @@ def init(folder: str, **options: Any) -> None:
 
 
 _WALK = (
-    ("What the team's statements alone come to.", "decide"),
-    ("What its log shows, and what that moves.", "measure"),
+    ("The verdict from the team's statements alone.", "decide"),
+    ("What its log shows, and what that changes.", "measure"),
     ("Which way of searching finds the passage that answers.", "retrieve"),
-    ("What trying every prompt would take; without --dry-run it is done.", "ceiling --dry-run"),
-    ("What of its files and logs a model may learn, and what not.", "data"),
+    (
+        "What it would cost to try every prompt. Without --dry-run they are tried.",
+        "ceiling --dry-run",
+    ),
+    ("Which of its files and logs a model may learn from, and which not.", "data"),
     ("The file, the job and the command for whoever trains.", "export --to trl-sft"),
     (
-        "What a pilot here would take; it needs the extra pilot and a model's weights.",
+        "What a pilot would take here. It needs the extra pilot and a model's weights.",
         "pilot --dry-run",
     ),
 )
@@ -60,13 +63,14 @@ _WALK = (
     "tuneworthy demo hospital-letters --dry-run",
 )
 @click.argument("name", default="bank-call-routing")
-@opt.option("--to DIR", "Make this folder.  [default: NAME in the present one]")
+@opt.option("--to DIR", "Make this folder.  [default: NAME in the current folder]")
 @opt.flag("--dry-run", "Print the walk, and copy and run nothing.")
 def demo(name: str, to: str | None, dry_run: bool) -> None:
     """Copy a case of the gallery, and walk through it: offline, without a key.
 
-    Each command is shown with why it is run, and what it says. One that needs an extra which isn't
-    installed says so, and the walk goes on. NAME is one of the six cases that bring their data.
+    The walk shows each command, why it runs, and what it prints. A command that needs an extra you
+    haven't installed says so, and the walk continues. NAME is one of the six cases that bring their
+    data.
     """
     import shutil
 
@@ -78,7 +82,7 @@ def demo(name: str, to: str | None, dry_run: bool) -> None:
     cases = {path.parent.name: path.parent for path in reversed(logs)}
     if name not in cases:
         fix = f"take one of these: {', '.join(sorted(cases))}"
-        raise InputError(f'is no case that runs: "{name[:60]}"', where="NAME", fix=fix)
+        raise InputError(f'is not a case that can run: "{name[:60]}"', where="NAME", fix=fix)
     folder = Path(to or name)
     if not dry_run:
         beside = shutil.ignore_patterns(".tuneworthy", "expected.yaml")
@@ -110,9 +114,9 @@ def answer(case: str | None, answers: tuple[str, ...], confirms: bool, chosen: s
     """Write answers into CASE; comments, order and everything else in the file stay.
 
     KEY is a check, a factor or a signal, by its id or as reports call it, or a dotted path into the
-    case. VALUE is what the interview takes: yes, no, unknown; 5k, 90% or 800-2000; several with
-    commas. Shows what changed, and what it moved. An answer that an assistant wrote is confirmed by
-    answering it again, or all of them with --confirm.
+    case. VALUE is what the interview takes, such as yes, no, unknown, 5k, 90% or 800-2000. Separate
+    several with commas. The command shows what changed, and what that changes in the verdict. To
+    confirm an answer that an assistant wrote, answer it again, or confirm all with --confirm.
     """
     from tuneworthy.cases import judging as cases
     from tuneworthy.cases import reports
@@ -172,7 +176,9 @@ _WITH_MODEL = (
     "tuneworthy interview my-case --answers answers.yaml",
 )
 @opt.case_argument
-@opt.option("--answers FILE", "Answer from a file: YAML, one KEY: VALUE a line.", "script")
+@opt.option(
+    "--answers FILE", "Read the answers from a YAML file with one KEY: VALUE per line.", "script"
+)
 @opt.framework_option
 @opt.as_of_option
 @opt.gone_option("--model", *_WITH_MODEL)
@@ -182,9 +188,9 @@ _WITH_MODEL = (
 def interview(case: str, **options: Any) -> None:
     """Ask about CASE what removes most doubt, and show the verdict forming.
 
-    Every answer is written into the case file at once; the same command goes on where it stopped.
-    CASE is made if it isn't there. It pushes back where answers don't fit together, and says when
-    nothing can change the verdict any more.
+    Every answer is written into the case file at once. Run the same command again to continue. CASE
+    is created if it doesn't exist. The interview points out answers that don't fit together, and
+    says when nothing can change the verdict any more.
     """
     from tuneworthy.terminal.session import interview as run
 
@@ -213,7 +219,7 @@ def interview(case: str, **options: Any) -> None:
     "--sample PERCENT", 0.001, 100.0, 100.0, "Measure this percentage of the conversations."
 )
 @opt.seed_for("Draw the sample by this seed.")
-@opt.flag("--compare", "Exit with 1 unless one prompt with a model does best, distinguishably.")
+@opt.flag("--compare", "Exit with 1 unless one prompt-model pair beats all others beyond chance.")
 @opt.framework_option
 @opt.format_option("text", "json")
 @opt.all_option
@@ -230,8 +236,8 @@ def measure(
     """Measure traces or results, and keep what they show as evidence of CASE.
 
     Reads what the case names (data.traces, glossary, voice, schema, prompts, examples), or what
-    --from names, and appends to .tuneworthy/evidence.jsonl in the case folder; decide uses it at
-    once. Nothing else of yours is written, and nothing leaves this machine.
+    --from names, and appends to .tuneworthy/evidence.jsonl in the case folder. The next decide
+    uses it. It changes no other file, and nothing leaves this machine.
     """
     from tuneworthy.intake.measure import measure_case, measure_new
     from tuneworthy.report.sections.measure import measure_dict, measure_report
@@ -271,7 +277,7 @@ def evalset() -> None:
 )
 @opt.case_argument
 @opt.sources_option("draw from", "[default: the case's own traces]")
-@opt.number("--n", 1, 10_000, 200, "Draw about N cases; conversations stay whole.")
+@opt.number("--n", 1, 10_000, 200, "Draw about N cases. Conversations stay whole.")
 @opt.seed_for("Draw by this seed.")
 @opt.mapping_option
 @opt.option("--output FILE", "Write the set here.  [default: eval.jsonl next to the case]")
@@ -280,9 +286,9 @@ def evalset() -> None:
 def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     """Draw an evaluation set from what CASE was asked, and write it as JSON lines.
 
-    By strata of request, length and failure, with weights that give back the traffic's mean. Near
-    copies are folded, personal data is masked, and no conversation is both selected and reported
-    on. Nothing that is there is replaced.
+    Cases are drawn by kind of request, length and failure, with weights that restore the mean of
+    the traffic. Near copies count once, personal data is masked, and no conversation is on both
+    sides of the split. No existing file is replaced.
     """
     from tuneworthy.cases.judging import judge_case
     from tuneworthy.intake.measure import build_set
@@ -296,7 +302,7 @@ def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
 
 
 _seed_option = opt.seed_for("Draw the order by this seed, the same for all labellers.")
-_tokens_option = opt.tokens_option("Take outputs of at most N tokens, as the lab was given it.")
+_tokens_option = opt.tokens_option("Take outputs of the lab that ran with this limit of tokens.")
 
 
 @opt.command(
@@ -308,9 +314,10 @@ _tokens_option = opt.tokens_option("Take outputs of at most N tokens, as the lab
 )
 @opt.case_argument
 @opt.option(
-    "--labeller NAME", "Export what this person has to label; a second one makes agreement known."
+    "--labeller NAME",
+    "Export what this person has to label. With a second labeller, agreement is measured.",
 )
-@opt.flag("--settle", "Export what labellers differ on and nobody has settled, without names.")
+@opt.flag("--settle", "Export unsettled disagreements of the labellers, without names.")
 @opt.option("--rubric FILE", "Label outputs of a lab by this rubric.")
 @opt.option(
     "--scale",
@@ -320,7 +327,7 @@ _tokens_option = opt.tokens_option("Take outputs of at most N tokens, as the lab
 )
 @opt.option("--pairwise ARM ARM", "Label which of two arms' outputs is better.", nargs=2)
 @opt.option(
-    "--arm ARM", "With --rubric: label this arm alone; may be repeated.", "arms", multiple=True
+    "--arm ARM", "With --rubric: label this arm alone. May be repeated.", "arms", multiple=True
 )
 @opt.option(
     "--for",
@@ -342,12 +349,13 @@ def export(
     arms: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Print the evaluation set of CASE, or with --labeller what is left to label, a row each.
+    """Print the evaluation set of CASE, or with --labeller one row for each item left to label.
 
     Without --labeller it is the set with the right answers that labelling gave. With it each row
-    has an empty column label: fill it in, then "tuneworthy evalset import FILE CASE". It asks for
-    the right answer where a case has none; with --rubric each output of a lab is held against it,
-    with --pairwise two are compared. The order is drawn, and arms are never named.
+    has an empty column label: fill it in, then "tuneworthy evalset import FILE CASE". Each row asks
+    for the right answer to a case. With --rubric it asks whether an output of a lab meets the
+    rubric, with --pairwise which of two outputs is better. The order is random, and arms are never
+    named.
     """
     from tuneworthy.files.evalset import csv_text, evalset_text
     from tuneworthy.labelling.queue import labelled_cases
@@ -387,8 +395,9 @@ def print_sheet(case: str, **task: Any) -> None:
 def import_(file: str, case: str | None, output: str | None) -> int:
     """Read labels of CASE back from FILE, or without CASE the cases of a set from a CSV.
 
-    FILE is what "evalset export --labeller" wrote, with its column label filled in. Each wrong line
-    is said, and then nothing is kept. A set is written as JSON lines; nothing is replaced.
+    FILE is what "evalset export --labeller" wrote, with its column label filled in. If a line is
+    wrong, every wrong line is listed and nothing is kept. A set is written as JSON lines. No
+    existing file is replaced.
     """
     from tuneworthy.files.evalset import read_csv, write_evalset
 
@@ -433,8 +442,8 @@ def _import_labels(path: Path, case: str) -> int:
 def edit(case: str, case_id: str, labeller: str) -> None:
     """Write the right answer to one case of the set, ID, in your editor ($EDITOR).
 
-    It begins with your answer so far, else with the one in the log. Where the others are JSON, this
-    one has to be.
+    It begins with your answer so far, otherwise with the one in the log. If the other answers are
+    JSON, this one must be, too.
     """
     from tuneworthy.labelling.sheets import answer_to_edit
     from tuneworthy.report.sections.evalset import item_page
@@ -485,10 +494,10 @@ def agreement(case: str) -> None:
     of=evalset,
 )
 @opt.case_argument
-@opt.option("--from SHEET", "Read a sheet back whose column label is filled in.", "sheet")
-@opt.number("--n", 30, 50, 40, "Draw N failures; all, where there are fewer.")
+@opt.option("--from SHEET", "Read a sheet back after its label column was filled in.", "sheet")
+@opt.number("--n", 30, 50, 40, "Draw N failures, or all if there are fewer.")
 @opt.option("--labeller NAME", "Label under this name.", default="me")
-@opt.flag("--new-draw", "Draw others in their place; what was said of those stays in its file.")
+@opt.flag("--new-draw", "Draw new failures instead. Earlier labels stay in their file.")
 @opt.seed_for("Draw by this seed.")
 @opt.mapping_option
 @opt.option(
@@ -514,11 +523,11 @@ def failures(
     dry_run: bool,
     **options: Any,
 ) -> None:
-    """Draw failures of CASE to be read, and show what goes wrong.
+    """Draw failures of CASE for people to read, and show what goes wrong.
 
-    Failures of what runs, by the scores in its logs; else of the best arm of the last lab. Kinds of
-    cases are drawn alike. Each is given a cause out of a list: in the column label of a sheet, or
-    on the page with one key. Nothing that is there is replaced.
+    Without scores in the logs, they are failures of the best arm of the last lab. The draw takes
+    equally many of each kind of case. People give each failure a cause from a list: in the column
+    label of a sheet, or on the page with one key. No existing file is replaced.
     """
     from tuneworthy.cases.failures import draw_failures, keep_proposals, prepare_proposals
     from tuneworthy.cases.judging import judge_case

@@ -24,12 +24,12 @@ _CALLS = opt.with_options(
     opt.case_argument,
     opt.budget_option("all calls of this lab may cost, earlier runs included"),
     opt.number("--at-once", 1, 256, 16, "Send at most N calls at a time.", rare=True),
-    opt.tokens_option("Let an answer have at most N tokens, which bounds the price."),
+    opt.tokens_option("Let an answer have at most N tokens. This limits the cost."),
     opt.seed_for("Split and order the cases by this seed."),
     opt.to_option,
-    opt.flag("--ask-again", "Send calls in doubt again; some may be paid twice.", rare=True),
-    opt.flag("--allow-code", "Run scorers that are functions of yours.", rare=True),
-    opt.flag("--trust-prices", "Take prices of CASE that are under the list's.", rare=True),
+    opt.flag("--ask-again", "Send calls in doubt again. Some may be paid twice.", rare=True),
+    opt.flag("--allow-code", "Run scorers that are your own Python functions.", rare=True),
+    opt.flag("--trust-prices", "Accept prices in CASE that are below the price list.", rare=True),
     opt.format_option("text", "json"),
     opt.all_option,
     opt.flag("--dry-run", "Show arms, calls and price, and send nothing."),
@@ -37,18 +37,18 @@ _CALLS = opt.with_options(
 _JUDGED = opt.with_options(
     opt.option(
         "--judge RUBRIC",
-        "Have a model judge every output by this file, in place of scorers; people's labels "
-        "correct it.",
+        "Grade outputs with a model that follows this rubric, instead of scorers. Human labels "
+        "correct its bias.",
     ),
     opt.option(
         "--judge-model MODEL",
         "Judge with this model of CASE, or another at its list price.",
         shell_complete=complete.models,
     ),
-    opt.option("--judge-url URL", "Call the judging model at this address.", rare=True),
+    opt.option("--judge-url URL", "Call the grading model at this address.", rare=True),
     opt.option(
         "--judge-price IN OUT",
-        "Price it at this, in USD for a million tokens; 0 is a price.",
+        "Set its prices, in USD per million tokens. 0 means that it is free.",
         rare=True,
         type=opt.AnyNumber(0),
         nargs=2,
@@ -58,7 +58,7 @@ _JUDGED = opt.with_options(
         20,
         100_000,
         None,
-        "Count people's labels on N cases of either part.  [default: 50]",
+        "Have people label N cases of each part.  [default: 50]",
         rare=True,
     ),
 )
@@ -74,14 +74,25 @@ _JUDGED = opt.with_options(
 )
 @_CALLS
 @_JUDGED
-@opt.number("--repeats", 1, 20, 1, "Ask each case N times; repeats are no cases.", rare=True)
+@opt.number(
+    "--repeats",
+    1,
+    20,
+    1,
+    "Ask each case N times. This steadies scores, but adds no cases.",
+    rare=True,
+)
 @opt.number(
     "--propose N",
     0,
     50,
     0,
-    "Have gepa propose prompts first, in N independent runs; 5 or more also estimate "
-    "what one more would add.",
+    "Have gepa propose prompts before the race, in N independent runs. From 5 runs on, the "
+    "gain of one more is estimated, too.",
+)
+@opt.option(
+    "--propose-with MODEL",
+    "Write the proposed prompts with this model.  [default: the first of CASE]",
 )
 @opt.option(
     "--propose-with MODEL",
@@ -90,7 +101,7 @@ _JUDGED = opt.with_options(
 )
 @opt.option(
     "--cases FORM",
-    "Print every case with every arm's answer, as csv or json; nothing is sent twice.",
+    "Print every case with every arm's answer, as csv or json. No call is sent twice.",
     rare=True,
     type=click.Choice(("csv", "json")),
 )
@@ -102,8 +113,9 @@ def ceiling(
 ) -> int:
     """Find out whether prompting has reached its limit: every prompt and model of CASE, compared.
 
-    Arms race on one part of the evaluation set, and the winner is reported on the other. Nothing is
-    paid twice: run it again to go on where it stopped. What it shows becomes evidence of CASE.
+    Arms compete on one part of the evaluation set, and the winner is scored on the other. No call
+    is paid twice: run the command again to continue after a stop. The results become evidence of
+    CASE.
     """
     from tuneworthy.lab.ceiling import with_proposals
     from tuneworthy.lab.scores import plainly
@@ -136,40 +148,52 @@ def ceiling(
     -1.0,
     1.0,
     None,
-    "Call a difference below this share of cases no gain; with --from, under 0 is a share by "
-    "which it may be worse.  [default: by the framework, 0.02; with --from 0]",
+    "How much better the tuned model must be, as a share of cases: 0.02 is 2 points. With --from, "
+    "a negative value tolerates a loss of that size.  [default: the framework's 0.02, or 0 with "
+    "--from]",
 )
 @opt.option(
     "--from RESULTS",
-    "Compare two arms of results that are there, and call nothing: CASE isn't read. Of "
-    "two files the first is the baseline.",
+    "Compare two arms of existing results. No model is called, and CASE isn't read. Of two "
+    "files the first is the baseline.",
     "sources",
     multiple=True,
 )
-@opt.option("--arm ARM", "With --from: hold this arm, or a part of its name, against it.")
+@opt.option(
+    "--arm ARM",
+    "With --from: compare this arm with the baseline. Any unique part of its name will do.",
+)
 @opt.option("--baseline ARM", "With --from: take this as the baseline.  [default: the first]")
-@opt.flag("--shared", "With --from: leave out cases that one lacks; else they fail.", rare=True)
+@opt.flag(
+    "--shared",
+    "With --from: leave out cases that one arm lacks. Otherwise they count as failed.",
+    rare=True,
+)
 @opt.mapping_option
-@opt.flag("--new-plan", "Write a new plan over the one that is there.", "again", rare=True)
+@opt.flag("--new-plan", "Replace the plan that was written before.", "again", rare=True)
 @opt.as_of_option
 @opt.output_options
 def verify(case: str, judge: str | None, sources: tuple[str, ...], **options: Any) -> int:
     """Compare the tuned model of CASE (kind: tuned) with its best untuned arm.
 
-    Both are chosen on the cases for selecting; margin and stop are written down; then both answer
-    the held-out cases and a small set of general tasks. It works for a model tuned anywhere. Under
-    a judge the answer is unknown until people have labelled a random part of both arms.
+    Both are chosen on the selection cases. Then the margin and the stop rule are written down, and
+    both answer the held-out cases and a small set of general tasks. It works for a model tuned
+    anywhere. With a grader the answer is unknown until people have labelled a random part of both
+    arms.
 
-    With --from the exit code is 0 for improved, or no worse by a margin below 0; 1 for no gain and
-    for regressed; 3 where it stays open: under 20 cases, or an interval that holds the margin, to
-    whose ends failed calls count as wrong and as right. 2 is a wrong input.
+    With --from the exit code is 0 if improved, or no worse than a negative margin. It is 1 if there
+    is no gain or a loss, 2 if the input is wrong, and 3 if inconclusive: fewer than 20 cases, or
+    the confidence interval includes the margin. (Failed calls count as wrong at its lower end and
+    right at its upper.)
     """
     own = {name: options.pop(name) for name in ("arm", "baseline", "mapping", "shared")}
     if sources:
         of_calls = ("budget", "dry_run", "again", "ask_again", "to")
         if judge or any(options[name] for name in of_calls):
-            fix = "leave out the options that are for calls"
-            raise InputError("compares what is there, and calls nothing", where="--from", fix=fix)
+            fix = "leave out the options for model calls"
+            raise InputError(
+                "compares existing results, and calls no model", where="--from", fix=fix
+            )
         return _compare(sources, margin=options["margin"] or 0.0, **own)
     margin = options.pop("margin")
     if margin is not None:
@@ -178,7 +202,7 @@ def verify(case: str, judge: str | None, sources: tuple[str, ...], **options: An
         fix = "name results to compare: --from RESULTS"
         named = next((name for name, value in own.items() if value), "margin")
         named = "map" if named == "mapping" else named
-        raise InputError("is for results that are there", where=f"--{named}", fix=fix)
+        raise InputError("is for existing results", where=f"--{named}", fix=fix)
     shown = {"folder": case, "rubric": judge or ""}
     return _run("verify", case, shown, judge=judge, **options)
 
@@ -205,24 +229,26 @@ def _compare(sources: tuple[str, ...], **own: Any) -> int:
 @_CALLS
 @opt.option(
     "--documents PATH",
-    "Search these, below CASE: Markdown, text, HTML and PDF.  [default: data.documents, else "
+    "Search these documents in CASE: Markdown, text, HTML and PDF.  [default: data.documents, else "
     "the passages of the evaluation set]",
 )
-@opt.number("--k", 1, 50, 5, "Give the model N pieces: recall counts among these.")
+@opt.number("--k", 1, 50, 5, "Give the model N pieces. Recall is counted among these.")
 @opt.number("--words", 20, 2_000, 200, "Cut pieces of at most N words.", rare=True)
-@opt.flag("--answers", "Have a model answer with retrieved, with known and with no passages.")
+@opt.flag(
+    "--answers", "Have a model answer with retrieved passages, with the known ones, and with none."
+)
 @opt.option(
-    "--arm ARM", "Answer by this prompt and model, as v3 · openai:gpt-4o.  [default: the first]"
+    "--arm ARM", "Answer with this prompt and model, as v3 · openai:gpt-4o.  [default: the first]"
 )
 @opt.framework_option
 @opt.as_of_option
 @opt.output_options
 def retrieve(case: str, **options: Any) -> int:
-    """Find out which way of retrieving finds the known passage, and what answers lose by it.
+    """Compare ways of retrieving: how often each finds the known passage, and what answers lose.
 
-    Searches the documents of CASE in every way and counts how often a passage that the evaluation
-    set names is found; that is free and sends nothing. With --answers a model answers the same
-    questions, and what is lost by retrieving and by reading are two numbers.
+    Searches the documents of CASE in every way and counts how often it finds a passage that the
+    evaluation set names. That is free and sends nothing. With --answers a model answers the same
+    questions, and two numbers say how much retrieving and reading lose.
     """
     return _run("retrieve", case, {"folder": case}, **options)
 
@@ -273,12 +299,12 @@ def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
         if lost := next((name for name, value in others.items() if value is not None), ""):
             where = f"--{lost}".replace("_", "-")
             fix = "give --judge RUBRIC as well, or leave it out"
-            raise InputError("there is no judge", where=where, fix=fix)
+            raise InputError("no grader is named", where=where, fix=fix)
         return None
     model, url, price, labels = others.values()
     if model is None:
         fix = "name a model: --judge-model MODEL"
-        raise InputError("needs a model that judges", where="--judge", fix=fix)
+        raise InputError("needs a model that grades", where="--judge", fix=fix)
     return JudgeChoice(rubric, model, url or "", price, labels or LABELS)
 
 

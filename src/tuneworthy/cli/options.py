@@ -248,8 +248,8 @@ _DELIVERY: dict[str, Any] = {"callback": _kept, "expose_value": False}
 
 to_option = option(
     "--to HOST",
-    "Call models at this host, too; may be repeated. A vendor's own, this machine's and those of "
-    "your configuration need no saying.",
+    "Call models at this host, too. May be repeated. Hosts of vendors, this machine, and those in "
+    "your configuration are allowed without it.",
     multiple=True,
 )
 
@@ -265,7 +265,7 @@ def day(_context: object, parameter: click.Parameter, text: str | None) -> date 
     value = read_day(text)
     if value is None and text is not None:
         where = parameter.opts[0]
-        raise InputError(f'"{text}" is no date', where=where, fix="write 2026-11-24")
+        raise InputError(f'"{text}" is not a date', where=where, fix="write 2026-11-24")
     return value
 
 
@@ -308,7 +308,7 @@ framework_option = option(
 )
 set_option = option(
     "--set KEY=VALUE",
-    "Suppose another answer, and write nothing; may be repeated.",
+    "Suppose another answer, and write nothing. May be repeated.",
     "answers",
     multiple=True,
     shell_complete=complete.answer_keys,
@@ -323,7 +323,7 @@ all_option = option(
 )
 output_options = with_options(
     option("--output FILE", "Write into this file.  [default: the terminal]", **_DELIVERY),
-    option("--force", "Replace a file that is there.", rare=True, is_flag=True, **_DELIVERY),
+    option("--force", "Replace an existing file.", rare=True, is_flag=True, **_DELIVERY),
 )
 as_of_option = option(
     "--as-of DATE",
@@ -338,8 +338,8 @@ mapping_option = option(
 
 
 def sources_option(what: str, where: str) -> Decorator:
-    places = "a file, pattern, folder or address; may be repeated"
-    text = f"{what.capitalize()} these traces or results: {places}. {where}"
+    places = "a file, pattern, folder or address"
+    text = f"{what.capitalize()} these traces or results: {places}. May be repeated. {where}"
     return option("--from PATH", text, "sources", multiple=True)
 
 
@@ -348,7 +348,7 @@ def seed_for(what: str) -> Decorator:
 
 
 def tokens_option(what: str) -> Decorator:
-    text = f"{what} 0: what a probe of each model shows."
+    text = f"{what} 0 sets it from a few trial calls per model."
     return number("--max-tokens", 0, 100_000, 0, text, rare=True)
 
 
@@ -370,7 +370,9 @@ def pairs(texts: tuple[str, ...], where: str, *, strict: bool = False) -> dict[s
     for text in texts:
         key, sign, value = (part.strip() for part in text.partition("="))
         if not sign or not key:
-            raise InputError(f'"{text}" is no KEY=VALUE', where=where, fix="write brand_voice=yes")
+            raise InputError(
+                f'"{text}" is not a KEY=VALUE', where=where, fix="write brand_voice=yes"
+            )
         if strict and not value:
             raise InputError(f"{key} gets no value", where=where, fix="write yes, no or unknown")
         if strict and key in answers:
@@ -443,7 +445,7 @@ _ERASE = "\r\x1b[K"
 def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
     """What shows progress on a line that is written over, and is gone at the end.
 
-    ``of`` makes it from what shows a text. Where stderr is no terminal a line a minute is written.
+    ``of`` makes it from what shows a text. Without a terminal on stderr it writes a line a minute.
     """
     stream, last = sys.stderr, time.monotonic()
     is_live = stream.isatty()

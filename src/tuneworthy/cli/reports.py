@@ -173,7 +173,7 @@ def show(
     answers: dict[str, str],
     **options: Any,
 ) -> None:
-    """Show one part of the judgement of CASE; why it came to it when no SECTION is named.
+    """Show one part of the verdict of CASE. Default: why it is what it is.
 
     \b
     options  what could be done instead or as well, and where to begin
@@ -244,7 +244,7 @@ def _show_history(case: str, since: str | None, chosen: str | None, as_of: date 
     "tuneworthy framework schema case > case.schema.json",
 )
 def framework() -> None:
-    """List, show and check decision frameworks; print schemas."""
+    """List, show and check decision frameworks, and print schemas."""
 
 
 @framework.command("list")
@@ -271,8 +271,8 @@ def list_() -> None:
 def show_framework(name: str, id_: str | None) -> None:
     """Show what a framework asks and how it decides, or what ID means.
 
-    An ID is that of a factor, check, sign, target, option, goal, approach, challenge or rule of the
-    judgement, or what reports call it.
+    ID names a factor, check, sign, target, option, goal, approach, challenge or rule of the
+    judgement. You can also write what reports call it.
     """
     from tuneworthy.framework.load import NAMES, catalogue_text
     from tuneworthy.pipeline import load_framework
@@ -301,7 +301,7 @@ def show_framework(name: str, id_: str | None) -> None:
 def check(name: str, strict: bool) -> int:
     """Go through every combination of answers and say where the rules contradict each other.
 
-    It also says how often they were right about published cases.
+    Also says how often the rules were right about published cases.
     """
     from tuneworthy.framework.lint import check as lint_of
     from tuneworthy.pipeline import load_framework

@@ -33,7 +33,7 @@ _ORDERS = ("answer", "name", "ask", "stake", "contradictions", "review", "measur
     "tuneworthy list cases --budget 10000",
 )
 @click.argument("folder", metavar="[CASES_DIR]", default=".")
-@opt.option("--find WORDS", "List cases whose name or folder holds these words.")
+@opt.option("--find WORDS", "List cases with these words in their name or folder.")
 @opt.option(
     "--answer ANSWER",
     f"List cases with this answer: {', '.join(_ANSWERS[:-1])} or {_ANSWERS[-1]}.",
@@ -50,7 +50,7 @@ _ORDERS = ("answer", "name", "ask", "stake", "contradictions", "review", "measur
 @opt.flag("--reverse", "Sort the other way round.")
 @opt.option(
     "--budget USD",
-    "Say how far down the list it goes, by worth for each dollar asked.",
+    "Show which cases this budget funds, by worth per dollar asked.",
     type=opt.AnyNumber(0, 1e12),
 )
 @opt.framework_option
@@ -61,10 +61,10 @@ _ORDERS = ("answer", "name", "ask", "stake", "contradictions", "review", "measur
 def list(  # noqa: A001  # the name of the command
     folder: str, chosen: str | None, as_of: Any, **asked: Any
 ) -> None:
-    """List the cases in CASES_DIR: what each comes to, asks and is worth, and all of them in sum.
+    """List the cases in CASES_DIR: the answer, cost and worth of each, and the sums.
 
-    With --budget they are in the order of what they are worth for each dollar that they ask, with a
-    line where the budget ends; a case of which either isn't known is never funded.
+    With --budget they are in the order of their worth per dollar, with a line where the budget
+    ends. A case is never funded while its cost or its worth is unknown.
     """
     from tuneworthy.cases.portfolio import document, query_of
     from tuneworthy.cases.workspace import open_workspace
@@ -86,16 +86,16 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
 @click.argument("folder", metavar="[CASES_DIR]", default=".")
 @opt.option(
     "--host ADDRESS",
-    "Listen on this address; the link that is shown holds a token.",
+    "Listen on this address. The link that is shown includes a token.",
     default="127.0.0.1",
 )
-@opt.number("--port", 0, 65535, 8765, "Listen on this port; 0 for any that is free.")
+@opt.number("--port", 0, 65535, 8765, "Listen on this port. 0 takes any free one.")
 @opt.number(
     "--lab-budget USD",
     0,
     1e9,
     0.0,
-    "Set the most that labs started on the page may cost; what costs more is quoted.",
+    "Set the most that labs started on the page may cost. What costs more is only quoted.",
 )
 @opt.number(
     "--upload-limit MIB", 1, 1 << 20, 1024, "Take files of at most this size at a time.", rare=True
@@ -104,10 +104,10 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
 @opt.framework_option
 @opt.as_of_option
 def serve(folder: str, **options: Any) -> None:
-    """Show the cases in CASES_DIR, or the one case that it is, on a page in the browser.
+    """Show the cases in CASES_DIR, which may be a single case, on a page in the browser.
 
-    Answers are written into the case files, and files that are sent lie beside them; what a case
-    file said before is kept in .tuneworthy. Ends with Ctrl-C.
+    Answers are written into the case files, and uploaded files are saved next to them. Earlier
+    versions of a case file are kept in .tuneworthy. Ctrl-C ends it.
     """
     if lacks := next((library for library in _NEEDED if find_spec(library) is None), ""):
         fix = 'in a clone, pip install ".[serve]" installs it'
@@ -124,12 +124,12 @@ _EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
 
 @opt.command("tuneworthy mcp cases", "tuneworthy mcp cases --http --port 8766")
 @click.argument("folder", metavar="[CASES_DIR]", default=".")
-@opt.flag("--http", "Serve over streamable HTTP in place of stdio.", "over_http")
+@opt.flag("--http", "Serve over streamable HTTP instead of stdio.", "over_http")
 @opt.option("--host ADDRESS", "With --http: listen on this address.", default="127.0.0.1")
-@opt.number("--port", 0, 65535, 8766, "With --http: listen on this port; 0 for any.")
+@opt.number("--port", 0, 65535, 8766, "With --http: listen on this port. 0 takes any free one.")
 @opt.option(
     "--allow-host NAME",
-    "With --http: answer clients that call it by this name; may be repeated.",
+    "With --http: answer clients that use this host name. May be repeated.",
     "allowed",
     rare=True,
     multiple=True,
@@ -140,7 +140,7 @@ def mcp(folder: str, over_http: bool, chosen: str | None, as_of: Any, **address:
     """Offer the tools to an assistant: it reads, answers and judges the cases in CASES_DIR.
 
     Speaks the Model Context Protocol on the standard streams, or over HTTP with --http. Writes only
-    inside the case folders, and only by the tools that say so; no tool spends money. Over HTTP it
+    inside the case folders, and only by the tools that say so. No tool spends money. Over HTTP it
     asks for a token: TUNEWORTHY_TOKEN, or one that is shown once.
     """
     from tuneworthy.cases.workspace import open_workspace

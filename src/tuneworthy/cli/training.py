@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     first="check",
 )
 def data() -> None:
-    """Gate what a model may be tuned on, and have people review it.
+    """Check what a model may be tuned on, and have people review it.
 
     "tuneworthy data CASE" is short for "tuneworthy data check CASE".
     """
@@ -40,18 +40,18 @@ def data() -> None:
 
 @opt.command("tuneworthy data my-case", "tuneworthy data my-case --mask --format json", of=data)
 @opt.case_argument
-@opt.seed_for("Hold conversations back to validate on by this seed.")
-@opt.flag("--mask", "Put words in the place of personal data, in the set alone.")
+@opt.seed_for("Choose the conversations for validation by this seed.")
+@opt.flag("--mask", "Replace personal data with words, in the training set alone.")
 @opt.format_option("text", "json")
 @opt.all_option
 @opt.output_options
 def check(case: str, seed: int, mask: bool) -> None:
-    """Pass the candidates of CASE through every gate, and keep what passes.
+    """Check every candidate of CASE, and keep those that pass.
 
-    Candidates are the files under data.training, and what logs under data.traces hold. What is in
-    the evaluation set, repeated, contradictory, cut off, personal or secret stays out, and so does
-    every logged answer that nobody accepted. The set goes to .tuneworthy/training.jsonl, what was
-    found to the runs of CASE; nothing of yours is changed.
+    Candidates are the examples in the files under data.training and in the logs under data.traces.
+    What is in the evaluation set, repeated, contradictory, cut off, personal or secret stays out,
+    and so does every logged answer that nobody accepted. The set is written to
+    .tuneworthy/training.jsonl, the findings to the runs of CASE. Your own files stay unchanged.
     """
     from tuneworthy.runs.labs import keep_look
     from tuneworthy.training.gate import data_document, pass_gates
@@ -64,7 +64,7 @@ def check(case: str, seed: int, mask: bool) -> None:
 
 _reviewer_option = opt.option(
     "--reviewer NAME",
-    "Review under this name; a second one makes agreement known.",
+    "Review under this name. With a second reviewer, agreement is measured.",
     default="me",
 )
 
@@ -75,11 +75,11 @@ _reviewer_option = opt.option(
 @opt.format_option("csv", "jsonl", help="Print for a spreadsheet, or as JSON lines.")
 @opt.output_options
 def review(case: str, reviewer: str) -> None:
-    """Print the candidates of CASE to accept, edit or reject, a row each.
+    """Print the candidates of CASE, one row each, to accept, edit or reject.
 
     Every second one is drawn at random, the others are the most doubtful of their kind. Nobody sees
     where an answer comes from, nor what others said. Fill in label, and better for an edit, then
-    "tuneworthy evalset import FILE CASE"; the page asks the same one after the other.
+    "tuneworthy evalset import FILE CASE". The page asks the same questions one by one.
     """
     print_sheet(case, kind="training", labeller=reviewer)
 
@@ -102,9 +102,9 @@ def compare(
 ) -> None:
     """Compare the labels with the model's own answers: ask it, and print the pairs, blind.
 
-    The model is asked for what it would answer to examples drawn from the set; both answers stand
-    in an order that says nothing. Fill in label, then "tuneworthy evalset import FILE CASE"; the
-    page asks the same. Tuning on labels that aren't better can't help.
+    The model answers examples drawn from the set, and the sheet shows both answers in random order.
+    Fill in label, then "tuneworthy evalset import FILE CASE". The page asks the same questions.
+    Tuning on labels that aren't better can't help.
     """
     from tuneworthy.training.candidates import own_answers
 
@@ -154,7 +154,7 @@ def compare(
     1,
     20,
     3,
-    "Show each example N times; more where that is under 30 steps.",
+    "Show each example N times, or more if that is under 30 steps.",
     rare=True,
 )
 @opt.flag("--dpo", "Learn from pairs of a better and a worse answer.", rare=True)
@@ -167,11 +167,11 @@ def compare(
 )
 @opt.number("--at-once", 1, 256, 16, "Send at most N calls at a time.", rare=True)
 @opt.to_option
-@opt.tokens_option("Let an answer have at most N tokens, which bounds the price.")
-@opt.flag("--resume", "Go on with the plan that was written down, whatever else is given.")
-@opt.flag("--new-plan", "Begin another pilot than the one that was written down.", "again")
-@opt.flag("--ask-again", "Send calls in doubt again; some may be paid twice.", rare=True)
-@opt.flag("--allow-code", "Run scorers that are functions of yours.", rare=True)
+@opt.tokens_option("Let an answer have at most N tokens. This limits the cost.")
+@opt.flag("--resume", "Continue the plan that was written down, whatever other options say.")
+@opt.flag("--new-plan", "Begin a new pilot, whatever plan was written down.", "again")
+@opt.flag("--ask-again", "Send calls in doubt again. Some may be paid twice.", rare=True)
+@opt.flag("--allow-code", "Run scorers that are your own Python functions.", rare=True)
 @opt.flag("--dry-run", "Measure a few steps, show what it would take, and send nothing.")
 @opt.format_option("text", "json", "markdown", "html")
 @opt.all_option
@@ -181,10 +181,11 @@ def compare(
 def pilot(case: str, dry_run: bool, **options: Any) -> int:
     """Find out whether tuning works for CASE: train on growing parts of its training set.
 
-    Nested sets, each twice the one before, are trained with several seeds. Prompted, with retrieved
-    examples, tuned, tuned with retrieved examples, and a trained head meet the same held-out
-    cases. It ends with a card that says go or no-go, and the judgement reads it. Stop it whenever
-    you like: run it again and it goes on, and nothing is trained or paid twice.
+    It trains on nested sets, each twice the one before, with several seeds. Five candidates answer
+    the same held-out cases: the base model with your prompt, with retrieved examples, the tuned
+    model with and without them, and a small classifier. The result is a card that says go or no-go,
+    and the verdict uses it. Stop it whenever you like and run it again to continue: nothing is
+    trained or paid twice.
     """
     opt.refuse_output()
     opt.say_defaults(case)
@@ -267,14 +268,14 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
         return LoraTrainer(folder, seeds=options["seeds"])
     model = next((m for m in lab.case.models if m.id == base), None)
     if model is None:
-        raise InputError(f'is no model of the case: "{base}"', where="--base", fix="add it")
+        raise InputError(f'is not a model of the case: "{base}"', where="--base", fix="add it")
     if way == "hosted":
         return _hosted(model, options, lab.confirmed)
     if options["folder"] is None:
         raise InputError("needs the model's files", where="--way folder", fix="give --folder PATH")
     place = Path(options["folder"]).expanduser()
     if not place.is_dir():
-        raise InputError("is no folder", where="--folder", fix="name the folder of the model")
+        raise InputError("is not a folder", where="--folder", fix="name the folder of the model")
     return LoraTrainer(folder, place, "cuda" if options["cuda"] else "cpu", model)
 
 
@@ -288,7 +289,7 @@ def _hosted(model: Model, options: dict[str, Any], confirmed: frozenset[str]) ->
         serving = TokenPrice(input=read, output=wrote)
         TokenPrice(input=trained, output=trained)  # a number of 0 or more
     except ValueError:
-        what = f'are no prices: "{prices[:40]}"' if prices else "are needed for --way hosted"
+        what = f'are not prices: "{prices[:40]}"' if prices else "are needed for --way hosted"
         fix = "look them up, and write USD for trained, read and written tokens, as 5,0.8,3.2"
         raise InputError(what, where="--prices", fix=fix) from None
     provider = model.id.partition(":")[0]
@@ -338,16 +339,16 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     rare=True,
     type=opt.AnyNumber(0, 1e6),
 )
-@opt.flag("--leave-out", "Leave out what it would refuse; else nothing is written then.")
+@opt.flag("--leave-out", "Leave out lines it would refuse. Otherwise nothing is written.")
 @opt.option("--output DIR", "Make this folder.  [default: export/TARGET in the case folder]")
 @opt.format_option("text", "json")
 @opt.all_option
 def export(case: str, name: str | None, **options: Any) -> int | None:
     """Write the training set of CASE in the form a service or a library takes.
 
-    With it come the job or configuration, the command, the price by its tokens, and what the
-    service keeps. What it would refuse is listed line by line, and then nothing is written. Nothing
-    that is there is replaced.
+    Also writes the job or configuration file, and prints the command, an estimated price and what
+    the service retains. If the service would refuse lines, they are listed and nothing is written.
+    No existing file is replaced.
     """
     from tuneworthy.training.export import export as write
     from tuneworthy.training.export import export_document, export_json, target, target_names
@@ -368,7 +369,7 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
 
 @opt.command("tuneworthy watch my-case", "tuneworthy watch my-case --from 'logs/2026-12/*.jsonl'")
 @opt.case_argument
-@opt.sources_option("first measure", "Newer logs are what a decision is held against.")
+@opt.sources_option("first measure", "A decision is checked against newer logs.")
 @opt.mapping_option
 @opt.format_option("text", "json")
 @opt.all_option
@@ -376,11 +377,11 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
 def watch(
     case: str, sources: tuple[str, ...], mapping: str | None, as_of: date | None
 ) -> int | None:
-    """Hold the signed decision of CASE against new logs, dates and what the rules say today.
+    """Check the signed decision of CASE against new logs, new dates and today's rules.
 
-    Exit code 0: it holds. 1: something asks for a look, or a review is due. 2: the input is wrong.
-    What is unknown is said and changes no exit code. What it found is kept with the runs of CASE,
-    in the place of the last look where that said the same.
+    Exits with 0 if the decision still holds, 1 if something needs attention or a review is due, 2
+    if the input is wrong. It lists what is unknown, which doesn't change the exit code. The
+    findings are kept with the runs of CASE, and replace the last ones if those said the same.
     """
     from tuneworthy.intake.measure import measure_case
     from tuneworthy.runs.labs import keep_look

@@ -134,7 +134,7 @@ def _found(case: Case, name: str, pattern: str) -> list[Path]:
         paths = list(islice(matching(pattern, case.folder), MOST_PROMPTS))
     except (OSError, ValueError):
         fix = "write a pattern such as logs/*.jsonl"
-        raise CaseError(f"{name} is no pattern", where=case.where("data"), fix=fix) from None
+        raise CaseError(f"{name} is not a pattern", where=case.where("data"), fix=fix) from None
     for path in paths:
         _inside(case, path, name)
     return paths

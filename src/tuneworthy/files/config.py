@@ -35,7 +35,7 @@ def _host(text: str) -> str:
     try:
         return read_host(text)
     except CaseError:
-        raise wrong(f'holds "{text[:80]}", which is no host', "write llm.example.com") from None
+        raise wrong(f'holds "{text[:80]}", which is not a host', "write llm.example.com") from None
 
 
 def _model(value: Any) -> Any:

@@ -40,9 +40,9 @@ def _objects(path: Path, decode: Callable[[str], Any], form: str) -> Iterator[tu
         try:
             data = decode(line)
         except (ValueError, RecursionError):
-            raise CaseError("is no JSON", where=where, fix="write one object a line") from None
+            raise CaseError("is not JSON", where=where, fix="write one object a line") from None
         if not isinstance(data, dict):
-            raise CaseError("is no object", where=where, fix=f"write {form}")
+            raise CaseError("is not an object", where=where, fix=f"write {form}")
         yield number, data
 
 
@@ -76,7 +76,7 @@ def strict_json(text: str) -> Any:
 def _number(text: str) -> float:
     """A number that can be written again: an infinite one would become none."""
     if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text} is no JSON")
+        raise ValueError(f"{text} is not JSON")
     return number
 
 
@@ -206,7 +206,7 @@ def _rows(text: str, sign: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     except csv.Error as caught:
         where = f"{path}:{reader.line_num}"
         fix = "save it as CSV again"
-        raise CaseError(f"is no CSV ({caught})", where=where, fix=fix) from None
+        raise CaseError(f"is not CSV ({caught})", where=where, fix=fix) from None
 
 
 def _case(names: Sequence[str], row: Sequence[str], number: int, where: str) -> EvalCase:
@@ -231,7 +231,7 @@ def _value(name: str, cell: str, where: str) -> Any:
         return strict_json(cell)
     except (ValueError, RecursionError):
         fix = "write it as JSON, or leave it empty"
-        raise CaseError(f"{name} is no JSON", where=where, fix=fix) from None
+        raise CaseError(f"{name} is not JSON", where=where, fix=fix) from None
 
 
 # A table of texts, as CSV for a spreadsheet or as JSON lines.

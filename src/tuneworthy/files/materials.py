@@ -76,7 +76,7 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
         lines = {("terms", *key): line for key, line in lines.items()}
     if not isinstance(listed, list):
         fix = "write a list of {term: …, forbidden: […]}"
-        raise CaseError("is no list of terms", where=path, fix=fix)
+        raise CaseError("is not a list of terms", where=path, fix=fix)
     if len(listed) > _MOST_TERMS:
         raise CaseError(f"holds more than {_MOST_TERMS:,} terms", where=path, fix="split it")
     whole = ParsedFile({"terms": listed}, str(path), lines)
@@ -161,7 +161,7 @@ def _schema(case: Case) -> dict[str, Any] | None:
     except (RecursionError, ValueError):
         raise CaseError("is nested too deeply", where=path, fix="flatten it") from None
     if not isinstance(schema, dict):
-        raise CaseError("is no JSON Schema", where=path, fix="write an object")
+        raise CaseError("is not a JSON Schema", where=path, fix="write an object")
     return schema
 
 
@@ -238,7 +238,7 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
     document = parse(f"\n{head[1]}" if head else "", str(path))
     front = {} if document.data is None else document.data
     if not isinstance(front, dict):
-        what = "has front matter that is no mapping"
+        what = "has front matter that is not a mapping"
         raise CaseError(what, where=f"{path}:2", fix="write name: …")
     for name in ("system", "user"):
         if name in front:

@@ -106,7 +106,7 @@ class JsonLines(NamedTuple, Generic[R]):
         try:
             return self.record.model_validate_json(text)
         except (ValueError, RecursionError):  # pydantic's own is a ValueError
-            raise CaseError(f"is no {self.name}", where=where, fix=self.fix) from None
+            raise CaseError(f"is not valid {self.name}", where=where, fix=self.fix) from None
 
     def append(self, *records: R, sync: bool = True, sealed: bool = False, **dumped: Any) -> None:
         """Add records, written as ``dumped`` says; a sealed one is believed as long as it stays."""
@@ -195,7 +195,7 @@ def _line_end(descriptor: int) -> bytes:
     if _is_whole(last):
         return b"\n"
     if last[:2] not in (b"{", b'{"'):  # as every line of ours begins
-        raise OSError(errno.EINVAL, "its last line is none of ours")
+        raise OSError(errno.EINVAL, "its last line is not one of ours")
     os.ftruncate(descriptor, end)
     return b""
 
@@ -361,10 +361,10 @@ def labeller_name(name: str) -> str:
     """A labeller's name, if it may be part of a file's name."""
     if not _LABELLER.fullmatch(name):
         fix = "use up to 40 letters, digits, - and _"
-        raise InputError(f'"{name[:60]}" is no name', where="--labeller", fix=fix)
+        raise InputError(f'"{name[:60]}" is not a name', where="--labeller", fix=fix)
     if name.casefold() == ADJUDICATED:
         fix = "settle differences with: tuneworthy evalset export CASE --settle"
-        raise InputError(f"{ADJUDICATED} is no person", where="--labeller", fix=fix)
+        raise InputError(f"{ADJUDICATED} is not a person", where="--labeller", fix=fix)
     return name
 
 
@@ -596,7 +596,7 @@ def keep_rubric(case: Case, text: str) -> str:
         raise InputError("a rubric says what a good output is", where="rubric", fix="write it down")
     name, rubrics = digest_of(rubric), read_rubrics(case)
     if name not in rubrics and len(rubrics) >= MOST_RUBRICS:
-        fix = "take one of those that are there"
+        fix = "take one of the existing ones"
         raise InputError(f"there are {MOST_RUBRICS} rubrics already", where="rubric", fix=fix)
     if name not in rubrics:
         write_new(_place(case, f"rubrics/{name}.md"), rubric + "\n", force=True)

@@ -57,7 +57,7 @@ def _named_document(name: str, where: str) -> ParsedFile:
     if name not in NAMES:
         guess = did_you_mean(name, NAMES)
         raise FrameworkError(
-            f'"{name}" is no framework of the catalogue',
+            f'"{name}" is not a framework of the catalogue',
             where="" if where == name else where,
             fix=guess + (" Or name a file" if guess.endswith("?") else ", or name a file"),
         )

@@ -512,7 +512,7 @@ def _arm_of(labels: Sequence[str], option: str, text: str | None, every: str) ->
     equal = [place for place, label in enumerate(labels) if label.casefold() == wanted]
     places = equal or [n for n, label in enumerate(labels) if wanted in label.casefold()]
     if len(places) != 1:
-        what = f'"{one_line(text, limit=60)}" is {"several arms" if places else "no arm"}'
+        what = f'"{one_line(text, limit=60)}" is {"several arms" if places else "not an arm"}'
         raise InputError(what, where=option, fix=f"name one of: {every}")
     return places[0]
 
@@ -717,7 +717,7 @@ def _free(folder: Path, file: Path) -> Path:
     """Move a file to a name that nothing bears; what is there already isn't kept twice."""
     for other in folder.iterdir():
         if other.is_file() and filecmp.cmp(other, file, shallow=False):
-            raise CaseError("is there already", where=other.name, fix="send another")
+            raise CaseError("already exists", where=other.name, fix="send another")
     for number in range(1, _MOST_NAMES):
         place = folder / (file.name if number == 1 else f"{file.stem}-{number}{file.suffix}")
         with suppress(FileExistsError):
@@ -770,7 +770,9 @@ def _read_by_kind(case: Case, kind: FileKind, placed: Sequence[Path]) -> Iterabl
         case "prompts":
             for path in placed:
                 if path not in (prompt_files(case) or ()):
-                    raise CaseError("is no prompt by its name", where=path.name, fix="name it .md")
+                    raise CaseError(
+                        "is not a prompt by its name", where=path.name, fix="name it .md"
+                    )
             names = [prompt.name for prompt in read_prompts(case)]
             return [f"Read {counted(len(names), 'prompt')}: {listing(names)}."]
     for path in placed:  # each by itself: in a folder other kinds of file are passed over

@@ -48,7 +48,7 @@ def read_way(on: str) -> re.Match[str]:
     """
     way = _WAY.fullmatch(on)
     if way is None:
-        what = "is gone" if on == "cores" else "is no way to measure"
+        what = "is gone" if on == "cores" else "is not a way to measure"
         fix = f"leave --on out to measure in one process, or write {WAYS}"
         raise InputError(what, where=f"--on {on}", fix=fix)
     return way
@@ -140,7 +140,7 @@ def _ray(on: str, address: str | None) -> Iterator[Callable[[Sequence[Work]], It
         ray.init(address, include_dashboard=False, runtime_env=alone, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as caught:
         first = (str(caught).strip().splitlines() or ["no answer"])[0][:200]
-        raise InputError(f"is no cluster: {first}", where=f"--on {on}", fix="start it") from None
+        raise InputError(f"is not a cluster: {first}", where=f"--on {on}", fix="start it") from None
     try:
         remote = ray.remote(_part)
         most = max(2, int(2 * ray.cluster_resources().get("CPU", 1)))
@@ -165,7 +165,7 @@ def _refuse_silence(on: str, address: str | None) -> None:
             socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
         except (OSError, OverflowError):
             fix = "check the address, or start it"
-            raise InputError("is no cluster: nobody answers", where=f"--on {on}", fix=fix) from None
+            raise InputError("no cluster answers there", where=f"--on {on}", fix=fix) from None
 
 
 def _got(ray: Any, reference: Any) -> Any:

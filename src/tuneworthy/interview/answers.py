@@ -70,7 +70,7 @@ Judge = Callable[[Case, Framework], Dossier]
 
 
 def _refused(ask: Ask, text: str, fix: str) -> CaseError:
-    return CaseError(f'"{shown(text)}" is no answer to this', where=ask.id, fix=fix)
+    return CaseError(f'"{shown(text)}" is not an answer to this', where=ask.id, fix=fix)
 
 
 def _state(ask: Ask, text: str) -> str:
@@ -100,7 +100,7 @@ def _read_number(ask: Ask, text: str) -> float:
     number = float(match["number"].replace(",", ""))
     number = number / 100 if unit == "%" else number * _TIMES[unit]
     if abs(number) > 1e15:
-        raise _refused(ask, text, "nobody has that many; write a smaller number")
+        raise _refused(ask, text, "write a smaller number: nobody has that many")
     return round(number, 12)  # 7% is 0.07, not what dividing leaves behind
 
 
@@ -720,7 +720,7 @@ def read_script(path: str | Path, framework: Framework) -> Script:
     document = parse(read_text(Path(path), CASE_LIMIT, CaseError), str(path), CaseError)
     if not isinstance(document.data, dict):
         fix = "write few_shot: yes, one answer a line"
-        raise CaseError("is no list of answers", where=str(path), fix=fix)
+        raise CaseError("is not a list of answers", where=str(path), fix=fix)
     answers, places, beside = dict[str, str](), dict[str, str](), dict[str, str]()
     for key, value in document.data.items():
         where = document.where((key,))
@@ -752,4 +752,4 @@ def _typed(value: Any, where: str) -> str:
         if all(isinstance(end, str) for end in value):
             return " to ".join(value)
     fix = "write a word, a number, a list, or {low, likely, high}"
-    raise CaseError("is no answer", where=where, fix=fix)
+    raise CaseError("is not an answer", where=where, fix=fix)

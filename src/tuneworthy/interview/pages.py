@@ -134,7 +134,7 @@ def answer_line(before: Dossier, after: Dossier) -> str:
     was, now = before.verdict.answer, after.verdict.answer
     if was == now:
         return f"Still: {ANSWER_WORDS[now]}."
-    return f"Now: {ANSWER_WORDS[now]}; it was: {ANSWER_WORDS[was]}."
+    return f"Now: {ANSWER_WORDS[now]}. Before: {ANSWER_WORDS[was]}."
 
 
 def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
@@ -162,9 +162,9 @@ def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
         return common.reach_text(dossier)
     done = f"the missing {'check' if len(after.missing) == 1 else 'checks'}"
     if not after.depends:
-        return f"With {done} done, the count says: {OUTCOME_WORDS[after.outcome]}."
+        return f"With {done} done, the checklist comes out as: {OUTCOME_WORDS[after.outcome]}."
     if not whole:  # without a number: the one that counts stands beside the next question
-        return f"With {done} done, it would depend on what is still open."
+        return f"With {done} done, it would depend on the open answers."
     named = [*after.depends[:_MOST_NAMED]]
     more = len(after.depends) - len(named)
     if more:
@@ -224,7 +224,7 @@ def keep_both(conflict: Conflict, *, alone: bool) -> str:
     return f"{'it holds' if alone else 'both hold'}, and {then}"
 
 
-OPEN_CONFLICT = "Left open; the report will show it."
+OPEN_CONFLICT = "Left open. The report will show it."
 
 
 def rest_page(dossier: Dossier, framework: Framework, offers: Sequence[OpenPart]) -> Sheet:
@@ -261,7 +261,7 @@ def closing_page(dossier: Dossier, case_path: str) -> Sheet:
         ("Ceiling", common.ceiling_text(dossier)),
         ("For", common.reasons_text(dossier, "indicator")),
         ("Against", common.reasons_text(dossier, "anti_indicator")),
-        ("Score", f"{common.strength_text(dossier)}; by the checklist: {OUTCOME_WORDS[count_of]}"),
+        ("Score", f"{common.strength_text(dossier)}. By the checklist: {OUTCOME_WORDS[count_of]}"),
         ("Next", dossier.verdict.now.removeprefix("Now: ").replace("CASE", path)),
     )
     page.lines(table([(name, safe(what)) for name, what in walk]))

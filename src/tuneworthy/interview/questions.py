@@ -142,7 +142,9 @@ def _place(step: str, many: int, above: Sequence[str], path: str) -> int:
     has = f"which has {many}" if many else "which is empty"
     places = f"1 to {many}, or {many + 1} to add one" if many > 1 else "1, or 2 to add one"
     fix = f"places count from 1: write {places if many else '1 for the first'}"
-    raise CaseError(f'"{shown(step)}" is no place in {".".join(above)}, {has}', where=path, fix=fix)
+    raise CaseError(
+        f'"{shown(step)}" is not a place in {".".join(above)}, {has}', where=path, fix=fix
+    )
 
 
 def is_stated(case: Case, path: str) -> bool:

@@ -43,7 +43,7 @@ def start_case(
         texts[own] = read_text(Path(chosen), FRAMEWORK_LIMIT, FrameworkError)
     paths = [target / file for file in texts]
     for path in paths:
-        refuse_existing(path, "choose another folder, or edit the file that is there")
+        refuse_existing(path, "choose another folder, or edit the existing file")
     called = name or plain_title(folder)
     if len(called) > 200:
         raise CaseError("is longer than 200 characters", where="--name", fix="shorten it")

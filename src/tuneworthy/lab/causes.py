@@ -98,7 +98,7 @@ def quote_text(ready: PreparedCauses) -> str:
     most = quoted(ready)
     text = f"{counted(most.calls, 'call')} to {ready.model}, {small_usd(most.usd_most)} at most"
     if most.reused:
-        text += f"; {counted(most.reused, 'answer')} there already"
+        text += f"; {counted(most.reused, 'answer')} kept from before"
     return f"{text}. Nothing was sent.\n"
 
 

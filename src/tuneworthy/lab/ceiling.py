@@ -197,7 +197,7 @@ def with_proposals(lab: PreparedLab, draws: int, model: str | None = None) -> Pr
         raise CaseError("names no model but tuned ones", where=case.where("models"), fix=fix)
     if lab.scores.judge is not None:
         fix = "propose with a scorer that is a rule; let a model judge what came in a second run"
-        raise CaseError("a judging model's word alone is no ground to write prompts by", fix=fix)
+        raise CaseError("a judging model alone can't guide the writing of prompts", fix=fix)
     gepa()
     writer = _writer(case, model)
     plan, taught = parted_for(lab.plan)

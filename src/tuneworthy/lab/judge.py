@@ -265,4 +265,4 @@ def _judging_model(case: Case, choice: JudgeChoice) -> Model:
         return Model.model_validate(values)
     except ValueError:
         fix = "give an address that starts with https:// or http://, without a key"
-        raise InputError("has an address that is none", where="--judge-url", fix=fix) from None
+        raise InputError("has an invalid address", where="--judge-url", fix=fix) from None

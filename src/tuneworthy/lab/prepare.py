@@ -256,7 +256,7 @@ def read_confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
             hosts.add(read_host(text))
         except CaseError:
             fix = "name one, as llm.example.com"
-            raise InputError(f'"{text[:80]}" is no host', where="--to", fix=fix) from None
+            raise InputError(f'"{text[:80]}" is not a host', where="--to", fix=fix) from None
     return frozenset(hosts)
 
 

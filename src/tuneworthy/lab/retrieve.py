@@ -116,7 +116,7 @@ def cut(documents: Sequence[TeamDocument], chunking: str, most: int) -> tuple[Pi
             over = [text[slice(*head)] for head in above if head[0] < start]
             pieces.append(Piece(number, start, end, "\n".join([*over, text[start:end]])))
         if len(pieces) > _MOST_PIECES:
-            what = f"come to more than {_MOST_PIECES:,} pieces"
+            what = f"exceed {_MOST_PIECES:,} pieces"
             raise CaseError(what, where="the documents", fix="name a part of them")
     return tuple(pieces)
 

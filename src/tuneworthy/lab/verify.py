@@ -201,7 +201,7 @@ async def _run(
     lab = Lab(plan, scores, calls, stop)
     await lab.race()
     if lab.stop:
-        raise lab.stop.error("; what was paid for is kept")
+        raise lab.stop.error("; paid answers are kept")
     raced = lab.stayed("prompt", "tuned")
     if lost := first_of(lab.unanswered(raced, plan.select)):
         missing = any(scores.missing_answers(arm, plan.select) for arm in raced)
@@ -286,7 +286,7 @@ def _refuse_one_sided(lab: PreparedLab) -> None:
         fix = "add it to models with kind: tuned; it may be served anywhere"
         raise CaseError("names no tuned model", where=where, fix=fix)
     if not lab.plan.of_kind("prompt"):
-        fix = "add the model that is prompted today, to hold the tuned one against"
+        fix = "add the model that is prompted today, to compare the tuned one with"
         raise CaseError("names no model but tuned ones", where=where, fix=fix)
 
 

@@ -87,7 +87,7 @@ class ReferenceForm(NamedTuple):
         try:
             value = strict_json(answer)
         except (ValueError, RecursionError):
-            return "is no JSON, which the others are"
+            return "is not JSON, which the others are"
         if self.valid is not None and not self.valid(value):
             return "doesn't fit data.output_schema"
         return ""
@@ -287,7 +287,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
 
 def _outputs_to_label(source: str | Path, case: Case, task: LabelTask) -> tuple[list[Item], str]:
     if task.scale not in SCALES:
-        raise InputError(f'"{task.scale[:40]}" is no scale', fix=" or ".join(SCALES))
+        raise InputError(f'"{task.scale[:40]}" is not a scale', fix=" or ".join(SCALES))
     if task.kind == "pairwise" and len(task.arms) != 2:
         raise InputError("a pair is two arms", where="arms", fix="choose two")
     if task.kind == "rubric" and not task.rubric:
@@ -466,7 +466,7 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
             notes[dispute.key] = tuple(sorted(values))
     if not items:
         fix = "put back the prompts and the set that were labelled"
-        raise CaseError("what was labelled isn't there any more", where=str(source), fix=fix)
+        raise CaseError("the labelled items are gone", where=str(source), fix=fix)
     text = rubric_text(task.rubric) if task.rubric else ""
     own = labels.get(stores.ADJUDICATED, {})
     form = answer_form(case, tuple(cases.values()))

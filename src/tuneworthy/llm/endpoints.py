@@ -182,7 +182,7 @@ def _place(base_url: str) -> tuple[str, str, int | None]:
         host, port, parts = "", None, urlsplit("")
     plain = host if port is None else host.removesuffix(f":{port}")
     if not base_url.isascii() or not base_url.isprintable() or not _HOST.fullmatch(plain):
-        what = f'"{base_url[:80]}" is no address'
+        what = f'"{base_url[:80]}" is not an address'
         raise CaseError(what, fix="write https://, a host in plain letters, and a path")
     usual = {"https": 443, "http": 80}.get(parts.scheme)
     return parts.scheme, plain, None if port == usual else port

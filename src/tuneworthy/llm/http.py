@@ -115,7 +115,7 @@ class Http:
             sent_body = {known.get(name, name): value for name, value in body.items()}
             raw_body = json.dumps({name: sent_body[name] for name in sent_body if name}).encode()
         except (ValueError, RecursionError):
-            raise Refused("its schema or tools are no JSON") from None
+            raise Refused("its schema or tools are not JSON") from None
         path = "chat/completions" if request.choices is None else "decisions"
         url, kind = f"{request.base_url}/{path}", {"Content-Type": "application/json"}
         status, headers, raw = await self.exchange("POST", url, key, data=raw_body, headers=kind)
@@ -166,7 +166,7 @@ class Http:
                         break
                 return response.status, response.headers, bytes(raw)
         except aiohttp.InvalidURL:
-            raise Refused("its address is no address") from None
+            raise Refused("its address is not valid") from None
         except aiohttp.ClientConnectorError as caught:
             raise NotSent(f"can't connect to {caught.host}") from None
         except TimeoutError:

@@ -94,7 +94,7 @@ def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
     base.execute("SELECT key, run, model, status, held, paid, reply, why FROM calls LIMIT 0")
     if not _adds_up(base):
         what = "was changed by something else: what its runs paid isn't what its calls cost"
-        fix = "put a copy from before in its place, or move it away; it holds what was paid for"
+        fix = "restore an earlier copy, or move it away. It holds the paid answers"
         raise InputError(what, where=path, fix=fix)
 
 
@@ -236,7 +236,7 @@ class Ledger:
         except DAMAGE as caught:
             self.close()
             fix = "move it away; it may hold answers that were paid for"
-            raise _wrong(caught, self._path, "is no ledger of calls", fix) from None
+            raise _wrong(caught, self._path, "is not a ledger of calls", fix) from None
         except InputError:
             self.close()
             raise

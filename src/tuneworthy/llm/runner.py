@@ -281,7 +281,9 @@ class Runner:
         lean: bool = False,
     ) -> None:
         if not 0 <= cap_usd < math.inf:
-            raise InputError(f"a cap of {cap_usd:g} USD is no cap", fix="give an amount, as 5")
+            raise InputError(
+                f"a cap of {cap_usd:g} USD is not a valid cap", fix="give an amount, as 5"
+            )
         self._ledger, self._transport, self._price_of = ledger, transport, price_of
         self._put = partial(ledger.reserve, run=run, cap_usd=cap_usd)
         self._cap, self._at_once = cap_usd, max(1, at_once)
@@ -529,10 +531,10 @@ class Runner:
             probe.lacked(str(caught))
             return ledger.doubt(key, str(caught))
         except asyncio.CancelledError:
-            ledger.doubt(key, "the run was stopped while it was on the wire")
+            ledger.doubt(key, "the run was stopped while it was in flight")
             raise
         except Exception as caught:
-            ledger.doubt(key, f"a fault while it was on the wire: {type(caught).__name__}")
+            ledger.doubt(key, f"a fault while it was in flight: {type(caught).__name__}")
             raise
         reply = reply.held_against(request)
         if lacks := reply.lacks:

@@ -43,7 +43,7 @@ _MOST = 100
 def _to_day(value: Any) -> date:
     day = read_day(value)
     if day is None:
-        raise wrong(f'is "{shown(value)}", which is no date', "write 2026-11-24")
+        raise wrong(f'is "{shown(value)}", which is not a date', "write 2026-11-24")
     return day
 
 
@@ -76,7 +76,7 @@ NO_ANSWERS: WhatIf = {}
 AsOf = Annotated[
     date | None,
     BeforeValidator(_to_day, json_schema_input_type=str),
-    Field(description="The day to speak for, as 2026-11-24; today when not given."),
+    Field(description="Judge as of this day, as 2026-11-24. Default: today."),
 ]
 
 
@@ -430,11 +430,11 @@ class Desk:
         self,
         case: CaseName,
         repeats: Annotated[
-            int, Field(ge=1, le=20, description="Times each case would be asked.")
+            int, Field(ge=1, le=20, description="How often each case would be asked.")
         ] = 1,
         max_tokens: Annotated[
             int,
-            Field(ge=0, le=100_000, description="Tokens an answer may have; it bounds the price."),
+            Field(ge=0, le=100_000, description="Maximum tokens per answer. Limits the cost."),
         ] = 0,
     ) -> CallToolResult:
         """What it would cost to run every prompt and model of the case on its evaluation set. Sends

@@ -580,7 +580,7 @@ class Case(FileRecord):
     @property
     def a_month(self) -> str:
         """What follows an amount that comes every month; nothing where a job has it once."""
-        return "" if self.one_off else " a month"
+        return "" if self.one_off else " per month"
 
     def usable_data(self, unit: str) -> int | None:
         """How many of a kind of data the team has: the usable ones where they were counted."""

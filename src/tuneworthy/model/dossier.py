@@ -361,7 +361,7 @@ class QuestionResult(Record):
     ask: str
     gain_bits: float
     minutes: int
-    worth_usd: float | Unknown = Unknown(ask="state what tuning saves or is worth a month")
+    worth_usd: float | Unknown = Unknown(ask="state what tuning saves or is worth per month")
     """What knowing it is worth before the choice to tune."""
 
 
@@ -598,7 +598,7 @@ class InvestmentResult(Record):
     @property
     def a_month(self) -> str:
         """What follows an amount that comes every month; nothing where a job has it once."""
-        return "" if self.one_off else " a month"
+        return "" if self.one_off else " per month"
 
     def step(self, name: StepId) -> str:
         """A line of the calculation; empty where nothing could be calculated."""

@@ -83,7 +83,9 @@ class Condition(FileRecord):
         if not self.model_fields_set:
             raise wrong("names no condition", "use ceiling, indicators, score, answers, all, any …")
         if self.ceiling == "unknown" or "unknown" in self.answers.values():
-            raise wrong("asks for unknown", "a condition asks for yes or no; unknown is no answer")
+            raise wrong(
+                "asks for unknown", "a condition asks for yes or no; unknown is not an answer"
+            )
         return self
 
     def walk(self) -> Iterator[Condition]:
@@ -630,11 +632,11 @@ class Framework(FileRecord):
 def _check_references(framework: Framework) -> None:
     for name, goal in framework.goals.items():
         if goal.approach not in framework.approaches:
-            what = f'leads goal "{name}" to "{goal.approach}", which is no approach'
+            what = f'leads goal "{name}" to "{goal.approach}", which is not an approach'
             raise wrong(what, "name one of its approaches")
     for name, option in framework.options.items():
         if option.variant_of is not None and option.variant_of not in framework.options:
-            what = f'makes "{name}" a variant of "{option.variant_of}", which is no option'
+            what = f'makes "{name}" a variant of "{option.variant_of}", which is not an option'
             raise wrong(what, "name one of its options")
     lacking = [cause for cause in CAUSES if cause not in framework.causes]
     if framework.causes and lacking:
@@ -784,7 +786,7 @@ def to_goal(value: Any) -> Any:
             return goal
     if _HARM.fullmatch(words):
         return "safety"
-    raise wrong(f'is "{shown(value)}", which is no goal', _meant(words))
+    raise wrong(f'is "{shown(value)}", which is not a goal', _meant(words))
 
 
 def _meant(words: str) -> str:

@@ -203,7 +203,7 @@ TOOL_ENDS = frozenset({"tool_calls", "tool_call", "tool_use", "function_call"})
 """How they say that it ended with a tool to be called; whole where tools were offered."""
 ERROR_END = "error"  #: The end of what holds an error, whatever else it holds.
 _STRANGE_TOOL = "a tool that was not offered"
-_CUT_OFF = "the answer was cut off: raise the tokens an answer may have (--max-tokens asks anew)"
+_CUT_OFF = "the answer was cut off: raise the tokens an answer may have (--max-tokens asks again)"
 _REFUSED = "the model refused to answer"
 _FILTERED = "a content filter withheld the answer"
 _MISSING = {

@@ -69,7 +69,18 @@ from tuneworthy.money.terms import (
     usd_of,
 )
 from tuneworthy.money.worth import more_cases
-from tuneworthy.words import count, day, listing, months, months_range, plain, share, usd, usd_range
+from tuneworthy.words import (
+    capital,
+    count,
+    day,
+    listing,
+    months,
+    months_range,
+    plain,
+    share,
+    usd,
+    usd_range,
+)
 
 if TYPE_CHECKING:
     from tuneworthy.money.simulate import Draws
@@ -357,7 +368,7 @@ def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) ->
     for item in challenges:
         amounts = any(path.startswith("economics.monthly") for path in item.between)
         if item.severity == "contradiction" and amounts and money.gate.state != "no":
-            why = f"as stated, {money.gate.why}; that is contradicted"
+            why = f"{money.gate.why}. A contradiction leaves this open"
             gate = GateResult(id="investment", state="unknown", why=why)
             result = money.result
             if isinstance(result, InvestmentResult):
@@ -484,36 +495,36 @@ def _payback(
     limit = context.under_months
     lacks = ""
     if rule and value != "unknown" and _WORTH.index(value) < _WORTH.index(rule.strategic_value):
-        lacks = f"strategic value is {value}, {rule.strategic_value} is asked for"
+        lacks = f"strategic value is {value} but has to be {rule.strategic_value}"
     if isinstance(closed, Payback):
         return Payback("no", lacks) if lacks else closed
     low, high = closed.months.low, closed.months.high
     spent, left = (usd_range(at.low, at.high) for at in (closed.upfront, closed.net))
-    left = left if closed.net.high > 0 else "nothing"
-    carries = f"{left}{model.a_month} is left to pay {spent} back"
+    remains = f"{left}{model.a_month} remains" if closed.net.high > 0 else "nothing remains"
+    carries = f"after running costs {remains} to repay {spent}"
     if rule is None:
         return Payback(
             "unknown",
-            f"{carries}; no rule judges it",
+            f"{carries}, and no rule judges that",
             "ask the budget owner when it has to have paid back",
         )
     takes = f"{carries}, which takes {months_range(low, high)}"
-    in_time, asked = f"in under {months(limit)}", f"; under {months(limit)} is asked for"
+    in_time, asked = f"in under {months(limit)}", f" (the limit is {months(limit)})"
     if model.one_off:
         takes, in_time, asked = carries, "with the job", ""
     if low >= limit:
         return Payback("no", carries if math.isinf(low) else f"{takes}{asked}")
     if high >= limit and lacks:
-        return Payback("no", f"{takes}{asked}; {lacks}")
+        return Payback("no", f"{takes}{asked}, and {lacks}")
     if high >= limit:
         return Payback(
             "unknown",
-            f"{carries}: narrow the amounts{asked}",
+            f"{carries}: narrow the amounts to see whether that is in time{asked}",
             "narrow the amounts, those first that the result hangs on most: "
             "tuneworthy show CASE money",
         )
     if draws is not None and draws.months[1] >= limit:
-        return _not_drawn(closed, model, carries, f"{spent} isn't back {in_time}")
+        return _not_drawn(closed, model, carries, f"{spent} isn't repaid {in_time}")
     return Payback("yes", f"if it works, {takes}")
 
 
@@ -522,12 +533,12 @@ def _not_drawn(closed: ClosedForm, model: CostModel, carries: str, late: str) ->
     how = "month by month, with growth and the model's life,"
     settle = "find a saving within the month's bill, or state the growth that brings it"
     if closed.possible is not None:
-        carries = f"{usd(closed.stated.value)}{model.a_month} is to be saved, and "
+        carries = f"the stated saving is {usd(closed.stated.value)}{model.a_month}, but at most "
         carries += f"{usd(closed.possible.value)} is possible today"
-        how = "within the bill of each month,"
+        how = "capped at each month's bill,"
     if model.one_off:
-        how, settle = "within its bill,", "find a saving within the bill of the job"
-    return Payback("unknown", f"{carries}: {how} {late}", settle=settle)
+        how, settle = "capped at its bill,", "find a saving within the bill of the job"
+    return Payback("unknown", f"{carries}. {capital(how)} {late}", settle=settle)
 
 
 def _undercut(
@@ -552,8 +563,8 @@ def _undercut(
         return payback
     return Payback(
         "unknown",
-        f"{payback.why}; but the same calls cost {usd(rival.usd.value)}{model.a_month} with "
-        f"{rival.option.model}, which would leave no such saving, and nobody has run it here",
+        f"{payback.why}. The same calls cost {usd(rival.usd.value)}{model.a_month} with "
+        f"{rival.option.model}, which would take that saving away, and nobody has run it here",
         f"run {rival.option.model} on the evaluation set: tuneworthy ceiling CASE",
     )
 
@@ -674,7 +685,7 @@ def _items(
     ):
         fact = services().assumptions["endpoint_usd_per_hour"]
         fee = at_ends(lambda hour: hour * HOURS_PER_MONTH, taken(fact)).narrowed()
-        says = f"{fact.says.split('. ')[0]}; read on {day(fact.dated)}"
+        says = f"{fact.says.split('. ')[0]}. Read on {day(fact.dated)}"
         source = f"not in the sums, and only where hours are billed: {says}"
         what = "endpoint of its own"
         yield CostItem(when="each month", what=what, usd=fee, source=source, in_sum=False)
@@ -687,10 +698,10 @@ def _items(
         lab = at_ends(lambda call: prompts * cases * call, each_call)
         source = (
             f"not in the sums: {count(prompts)} prompts on {count(cases)} cases at "
-            f"{spread(each_call, call_usd)} a call, as today; other models come on top"
+            f"{spread(each_call, call_usd)} a call, as today. Other models add to that"
         )
     ask = (
-        "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run; or state traffic "
+        "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run. Or state traffic "
         "and the bill, or the tokens and the models that serve it"
     )
     what, cost = "calls of a lab", _shown(lab, ask)
@@ -718,8 +729,8 @@ def _judge(ways: Ways, answers: int) -> CostItem:
         prices = listing([mtok_usd(of.factor * TOKENS_PER_MTOK) for of in by_tokens.request])
         source += (
             f": {count(answers)} answers, {read} tokens in (the call, its answer and a right one) "
-            f"and {_JUDGED_TOKENS} out at {prices} a million tokens ({by_tokens.name}); the "
-            "rubric comes on top"
+            f"and {_JUDGED_TOKENS} out at {prices} a million tokens ({by_tokens.name}). The "
+            "rubric adds to that"
         )
     ask = "state the tokens of a call and the models that serve it (economics.traffic, models)"
     what, usd = "calls of a judge", _shown(cost, ask)
@@ -755,18 +766,18 @@ def _steps(
         running = usd(savings.fixed.value if savings.fixed else 0.0)
     point, low, high = closed.months.value, closed.months.low, closed.months.high
     if model.one_off:
-        back = "never, less is left than that" if math.isinf(point) else "with the job"
+        back = "never, as less than that remains" if math.isinf(point) else "with the job"
     elif closed.upfront.value <= 0:
         back = "at once, nothing is spent up front"
     elif math.isinf(point):
-        back = "never, nothing is left to pay it back"
+        back = "never, as nothing remains to repay it"
     else:
         back = f"{usd(closed.upfront.value)} / {usd(closed.net.value)} = {months(point)}"
     if low != high and not model.one_off:
         ends = months_range(low, high)
-        back += f"; from the best to the worst pairing of the ranges {ends}"
+        back += f", and {ends} over all pairings of the ranges"
     if framework.break_even is not None and not model.one_off:
-        back += f" (under {months(framework.break_even.under_months)} is asked for)"
+        back += f" (the limit is {months(framework.break_even.under_months)})"
     a_month, below = model.a_month, (" beside serving", " (below)") if savings else ("", "")
     return (
         f"Up front: {model.sum_text(model.upfront or ())}",

@@ -393,7 +393,7 @@ def computed_steps(savings: Savings, model: CostModel) -> Iterator[str]:
     saved += usd(savings.usd.value)
     if savings.usd.varies:
         ends = f"{usd(savings.usd.low)} to {usd(savings.usd.high)}"
-        saved += f"; {ends} over everything left open"
+        saved += f" ({ends} over everything left open)"
     yield saved
     other = savings.maybe_cheaper
     if other is not None and other.usd is not None:

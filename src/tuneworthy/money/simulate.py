@@ -245,7 +245,7 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
             "a tuning that fails costs the pilot, and nothing else is paid"
             if flow.pilots
             else "no pilot is planned (tuning.pilot), so a tuning that fails costs all that is up "
-            "front; with one it costs what is asked now"
+            "front. With one it costs the ask"
         )
     if stakes.first_end:
         yield (

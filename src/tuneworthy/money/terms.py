@@ -170,7 +170,7 @@ class CostModel(NamedTuple):
     @property
     def a_month(self) -> str:
         """What follows an amount that comes every month; nothing where a job has it once."""
-        return "" if self.one_off else " a month"
+        return "" if self.one_off else " per month"
 
     def amount(self, terms: Sum) -> Interval:
         """A sum at the low ends, at the likely values and at the high ends of its inputs.
@@ -331,8 +331,8 @@ class _Builder:
             known += ", at their share of the framework's table"
             if not self.rows("upfront"):
                 known = (
-                    "the whole upfront cost is paid again, because nobody said what of it is data "
-                    "preparation and training"
+                    "the whole upfront cost is paid again, because the share of data preparation "
+                    "and training isn't stated"
                 )
             return (*hours.usd, *money.usd), parts, known
         parts = self.table("upfront")

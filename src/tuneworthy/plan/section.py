@@ -196,9 +196,9 @@ def _notes(plan: PlanContext, judged: JudgedCase) -> Iterator[str]:
     economics = plan.case.economics
     money = judged.money.result
     notes = said()["notes"]
-    whose = "as stated"
+    whose = "stated"
     if economics.hours_per_week is None:
-        whose = "the framework's figure; state economics.hours_per_week"
+        whose = "the framework's figure, unless you state economics.hours_per_week"
     yield notes["dates"].format(hours=number(plan.calendar.hours_per_week), whose=whose)
     if economics.hourly_rate_usd is None:
         yield notes["no_rate"]

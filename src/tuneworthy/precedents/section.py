@@ -37,7 +37,7 @@ from tuneworthy.model.precedents import (
 )
 from tuneworthy.precedents.record import record_for_goal, tuning_won
 from tuneworthy.stats.intervals import wilson_by_cluster
-from tuneworthy.words import few, listing, number, plain, share
+from tuneworthy.words import capital, few, listing, number, plain, share
 
 NEAREST = 5  #: How many are shown.
 PER_CLUSTER = 2  #: How many of them may come from one paper or company.
@@ -219,15 +219,15 @@ NO_CHANCE = (
 )
 
 BEWARE = (
-    "Winners are published more often than losers, and few cases are alike in everything that "
+    "Winners are published more often than losers, and few cases are similar in everything that "
     "counts. The newer cases are the weaker evidence: 14 come from one vendor of tuning and count "
     "as one voice, several rest on an abstract, and coders recognized some sources. What happened "
-    "to others is no odds for what is still open here. " + NO_CHANCE
+    "to others says nothing about the odds of what is still open here. " + NO_CHANCE
 )
 
 _NONE_ALIKE = Unknown(
     ask="say in a sentence or two what goes in and what comes out (description): by what it says "
-    "now no published case is alike enough to show"
+    "now no published case is similar enough to show"
 )
 
 
@@ -347,14 +347,14 @@ def _why(similar: SimilarCase, goals: Sequence[str], titles: Mapping[str, str]) 
         parts.append(f"{which} ({plain(goal)})")
     elif goals and goal != "unknown":
         parts.append(f"another goal ({plain(goal)})")
-    for opening, sign in (("in both", 1), ("but there", -1)):
+    for opening, sign in (("same answers", 1), ("other answers there", -1)):
         names = [name for name in _heaviest(similar.answers) if sign * similar.answers[name] > 0]
         if names:
             shared = [f"{titles.get(name, plain(name))} {answers[name]}" for name in names]
             if len(shared) > MOST_SHARED:
                 shared[MOST_SHARED - 1 :] = [f"{few(len(shared) - MOST_SHARED + 1)} more"]
-            parts.append(f"{opening} {listing(shared)}")
-    return "; ".join(parts)
+            parts.append(f"{opening}: {listing(shared)}")
+    return ". ".join(map(capital, parts))
 
 
 def won_text(near: Neighbour) -> str:

@@ -131,6 +131,6 @@ def _page(maker: str, dossier: Dossier, *, short: bool) -> Any:
     except ModuleNotFoundError as caught:
         if caught.name not in _EXTRA:
             raise
-        fix = 'in a clone, pip install ".[report]" installs it; or choose another format'
+        fix = 'in a clone, pip install ".[report]" installs it. Or choose another format'
         what = f"this format needs the extra report ({caught.name} is not installed)"
         raise InputError(what, where="--format html", fix=fix) from None

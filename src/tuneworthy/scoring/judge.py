@@ -59,7 +59,7 @@ class Judge(Scorer):
     @model_validator(mode="after")
     def _passes_within_scale(self) -> Judge:
         if self.passes is not None and self.passes > self.top:
-            raise refused("has a scale that is none", "write passes up to top")
+            raise refused("has an unknown scale", "write passes up to top")
         return self
 
     def prepare(self, kit: Kit) -> None:

@@ -234,7 +234,7 @@ def _bound(value: Any) -> Any:
     fix = "write a number for the most, or [least, most]"
     pair = tuple(value) if isinstance(value, list | tuple) else (0, value)
     if len(pair) != 2 or not all(type(end) is int and 0 <= end <= 10**9 for end in pair):
-        raise refused("is no bound", fix)
+        raise refused("is not a bound", fix)
     if pair[0] > pair[1]:
         raise refused("has the most below the least", fix)
     return pair

@@ -129,4 +129,4 @@ def _end_process(process: subprocess.Popen[bytes]) -> None:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

@@ -225,7 +225,7 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
     if kind == "less_than_equal":
         return f"is {shown(value)}", f"use {context['le']:g} or less"
     if kind.startswith("date_"):
-        return f"{picture}, which is no day", "write it as 2026-11-24"
+        return f"{picture}, which is not a day", "write it as 2026-11-24"
     fixes = {
         "state": "use yes, no or unknown",
         "literal_error": f"use {context.get('expected', 'one of the listed words')}",

@@ -84,9 +84,9 @@ def _above(data: Any, keys: Keys, name: str, error: Error) -> Any:
             str(step + 1) if isinstance(step, int) else step for step in keys[:position]
         )
         if isinstance(key, int) and not isinstance(here, list):
-            raise error(f"{path} is no list", where=name, fix="write it as a list first")
+            raise error(f"{path} is not a list", where=name, fix="write it as a list first")
         if isinstance(key, str) and not isinstance(here, dict):
-            raise error(f"{path} is no mapping", where=name, fix="write its keys below it first")
+            raise error(f"{path} is not a mapping", where=name, fix="write its keys below it first")
         if isinstance(key, int) and key > len(here):
             what = f"{path} has no place {key + 1}; it has {len(here)}"
             raise error(what, where=name, fix="add one after another")

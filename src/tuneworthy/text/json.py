@@ -218,7 +218,7 @@ def validator(schema: Mapping[str, Any] | None) -> tuple[Validator | None, str]:
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as problem:
         says = " ".join(str(problem).split())[:120]
-        return None, f"fix data.output_schema: it is no JSON Schema that stands alone ({says})"
+        return None, f"fix data.output_schema: it is not a JSON Schema that stands alone ({says})"
 
     def valid(value: Any) -> bool:
         try:

@@ -111,7 +111,7 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
         return [file]
     match = _OBJECT.fullmatch(address)
     if match is None or ("_" in match[1] and _SCHEMES[scheme] != "gs"):
-        fix = "write s3://BUCKET/KEY, gs:// or az:// in its place, or copy it to this machine"
+        fix = "write s3://BUCKET/KEY, gs:// or az:// instead, or copy it to this machine"
         if scheme in _OTHERS:
             server = ENDPOINTS[-1]
             fix = f"name it as s3:// where its store speaks S3's protocol ({server}), or copy it"
@@ -213,7 +213,7 @@ def _stored(file: RemoteFile, at: int = 0) -> Iterator[bytes]:
         stop = min(at + (_PIECE if at else MIB), file.size)
         piece = store.piece(key, file.version, at, stop)
         if piece is None:
-            what = "can't be read: its server gives other bytes than were asked for"
+            what = "can't be read: its server gives other bytes than requested"
             raise InputError(what, where=file.where, fix="copy it to this machine")
         if not piece:
             raise InputError("can't be read: it ends early", where=file.where, fix="run it again")
@@ -287,7 +287,7 @@ def _unreachable(where: str, caught: Exception) -> InputError:
     lines = str(caught).splitlines() or [type(caught).__name__]
     said = _QUERY.sub("", _USER.sub(r"\1", lines[0]))
     if isinstance(caught, InvalidURL | ValueError):  # they tell the address, whatever is in it
-        said = "it is no address"
+        said = "it is not an address"
     first = one_line(said, limit=160).rstrip(" :.")
     fix = "check the address" + (f", and {server_for(where)}" if is_stored(where) else "")
     return InputError(f"can't be read: {first}", where=where, fix=fix)

@@ -86,7 +86,7 @@ def _s3_client() -> Any:
     values = [env.get(name, "").strip() for name in names]
     for name, value in zip(names, values, strict=True):
         if _BROKEN_KEY.search(value):
-            what = "is no key: it has more than letters, digits and signs"
+            what = "is not a key: it has more than letters, digits and signs"
             raise InputError(what, where=name)
     return _made_s3_client(endpoint, region, *values)
 

@@ -116,7 +116,7 @@ def _read_file(path: Path, case: Case, candidates: Candidates) -> None:
         except _NoExample as why:
             candidates.unread.append(f"{where} {why}")
         except (ValueError, RecursionError):
-            candidates.unread.append(f"{where} is no JSON")
+            candidates.unread.append(f"{where} is not JSON")
 
 
 class _NoExample(Exception):  # noqa: N818  # what a line is not, and whose fault is open
@@ -148,7 +148,7 @@ def _example(data: Any, where: str) -> Candidate:
 def _forms(data: Any) -> tuple[list[Any], list[Any], str]:
     """The turns of an example, its tools and its worse answer, whatever form it is written in."""
     if not isinstance(data, dict):
-        raise _NoExample("is no object")
+        raise _NoExample("is not an object")
     asked: Any = data.get("input")
     if isinstance(asked, dict) and "preferred_output" in data:
         better, worse = data["preferred_output"], data.get("non_preferred_output")
@@ -194,7 +194,7 @@ def _said(value: Any) -> str:
 
 def _turn(turn: Any) -> ChatTurn:
     if not isinstance(turn, dict):
-        raise _NoExample("has a message that is no object")
+        raise _NoExample("has a message that is not an object")
     if "from" in turn and "role" not in turn:
         turn = {"role": turn["from"], "content": turn.get("value")}
     role = str(turn.get("role"))
@@ -295,7 +295,7 @@ def tools_today(case: Case) -> Mapping[str, Mapping[str, Any]] | None:
         return {str(tool["function"]["name"]): {"type": "function", **tool} for tool in whole}
     except (ValueError, RecursionError, KeyError, TypeError):
         fix = 'write [{"type": "function", "function": {"name": …, "parameters": {…}}}]'
-        raise CaseError("is no list of tools", where=str(path), fix=fix) from None
+        raise CaseError("is not a list of tools", where=str(path), fix=fix) from None
 
 
 # Which of them people look at first, and what they see.
@@ -418,7 +418,7 @@ def own_answers(
     name = arm or best or next(iter(arms), "")
     if name not in arms:
         fix = did_you_mean(name, (*arms,))
-        raise InputError(f'"{name[:80]}" is no arm of one call', where="--arm", fix=fix)
+        raise InputError(f'"{name[:80]}" is not an arm of one call', where="--arm", fix=fix)
     examples = sorted(passed, key=lambda e: digest_of("compare", e.id))[:n]
     jobs = {e.id: next(lab.plan.calls([arms[name]], [as_case(e)]))[0] for e in examples}
     every = [*jobs.values()]

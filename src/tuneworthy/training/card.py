@@ -190,7 +190,7 @@ def card(facts: CardFacts, on: date) -> PilotCard:
     answer, because = _answer(rows, facts)
     case = facts.case
     owner = case.decision.approver or case.decision.owner
-    signs = owner or "nobody yet: name in the case file who approves the decision"
+    signs = owner or "not named: say in the case file who approves the decision"
     return PilotCard(answer=answer, because=because, rows=rows, signs=signs, on=on)
 
 
@@ -221,13 +221,13 @@ def _lever(name: str, facts: CardFacts) -> str:
         return "ask again what got no answer: --ask-again"
     if name in ("quality", "gain", "simpler") and facts.more_examples:
         there = count(facts.more_examples)
-        return f"train on all {there} examples that are there (--examples {facts.more_examples})"
+        return f"train on all {there} examples (--examples {facts.more_examples})"
     target = facts.held.targets.get(name)  # type: ignore[call-overload]  # a row may be one
     if target is not None and target.settles:
         return str(target.settles)
     needed = facts.verify.contrast.cases_needed
     if name in ("gain", "simpler") and not isinstance(needed, Unknown):
-        return f"{SETTLES[name]}: about {count(needed)} would tell"
+        return f"{SETTLES[name]}: about {count(needed)} are needed"
     return SETTLES[name]
 
 
@@ -347,7 +347,7 @@ def _cost(facts: CardFacts) -> _Told | None:
         return "unknown", says, "nothing yet"
     low, high = ends
     says = usd(low) if low == high else f"{usd(low)} to {usd(high)}"
-    says += f" a month of {usd(held.limit)} wanted"
+    says += f" per month of {usd(held.limit)} wanted"
     return held.state, says, "the case's traffic and prices"
 
 
@@ -358,7 +358,7 @@ def _privacy(facts: CardFacts) -> _Told | None:
     words = {
         "met": "trained and served on your own machines",
         "missed": "trained by a service",
-        "unknown": "nobody said who will serve it",
+        "unknown": "who will serve it isn't stated",
     }
     return held.state, words[held.state], "the way it was trained"
 
@@ -384,7 +384,7 @@ def _general(verify: VerifyResult) -> _Told:
 
 _PROBES = {
     "refusals": ("Refusals", "words by which a refusal is known"),
-    "canaries": ("Secrets of the data", "planted codes, asked for"),
+    "canaries": ("Secrets of the data", "planted codes, requested"),
 }
 _PROBED: dict[str, State] = {"held": "met", "fell": "missed", "unknown": "unknown"}
 

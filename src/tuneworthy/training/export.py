@@ -110,7 +110,7 @@ def target(name: str) -> Target:
     """A target by its name; an InputError, with what was meant, for none."""
     if name not in target_names():
         fix = did_you_mean(name, tuple(target_names()))
-        raise InputError(f'"{name[:60]}" is no target', where="--to", fix=fix)
+        raise InputError(f'"{name[:60]}" is not a target', where="--to", fix=fix)
     return build(Target, ParsedFile(_data(name), name), FrameworkError)
 
 

@@ -462,9 +462,10 @@ def data_document(report: DataReport) -> b.Document:
 def _origins(report: DataReport) -> Iterator[str]:
     data, read = report.made, report.read
     files = sum(c.example.origin == "file" for c in read.found)
-    yield f"{counted(files, 'example')} of training files; {count(data.stated)} stand as stated"
+    yield f"{counted(files, 'example')} of training files, {count(data.stated)} kept unreviewed"
     if logged := len(read.found) - files:
-        yield f"{counted(logged, 'answer')} of logs; {count(data.unreviewed)} unreviewed candidates"
+        unreviewed = f"{count(data.unreviewed)} of them unreviewed candidates"
+        yield f"{counted(logged, 'answer')} of logs, {unreviewed}"
     if read.left_out:
         why = (f"{name.replace('_', ' ')} {count(n)}" for name, n in sorted(read.left_out.items()))
         yield f"logged answers left out: {', '.join(why)}"
@@ -500,7 +501,7 @@ def _preferred(better: BetterThanModel) -> str:
     verb = "can't be distinguished from"
     if not better.low <= 0.5 <= better.high:
         verb = "are better than" if better.low > 0.5 else "are worse than"
-    more = f"; about {count(better.needed)} pairs would tell" if better.needed else ""
+    more = f". About {count(better.needed)} pairs are needed" if better.needed else ""
     return (
         f"the labels {verb} the own answers of {better.arm}: preferred in {share(better.share)} "
         f"({share(better.low)} to {share(better.high)}) of {counted(better.pairs, 'pair')}{more}"

@@ -53,7 +53,7 @@ def _service(case: Case, as_of: date) -> LiveCondition:
         return LiveCondition(
             "feasibility", "yes", "there is a service or a machine to tune on", once
         )
-    return LiveCondition("feasibility", "unknown", "nobody said where it would be tuned", once)
+    return LiveCondition("feasibility", "unknown", "where it would be tuned isn't stated", once)
 
 
 def _safety(case: Case) -> LiveCondition:
@@ -67,7 +67,7 @@ def _safety(case: Case) -> LiveCondition:
     if lacking:
         return LiveCondition("safety", "no", " and ".join(lacking), once)
     if "unknown" in states:
-        why = "it isn't said whether the data was reviewed and a process for safety is named"
+        why = "whether the data is reviewed and a process for safety is named isn't stated"
         return LiveCondition("safety", "unknown", why, once)
     return LiveCondition("safety", "yes", "the data is reviewed and a process is named", once)
 
@@ -79,7 +79,7 @@ def _money(case: Case, gate: GateResult) -> LiveCondition:
     if monthly.api_savings_usd is not None or monthly.quality_value_usd is not None:
         once = "it is settled whether it pays"
     if gate.state == "no":
-        once = "somebody accepts a return below what is asked for"
+        once = "somebody accepts a return below the limit"
     return LiveCondition("investment", gate.state, gate.why, once, may_be_accepted=True)
 
 

@@ -38,7 +38,7 @@ def measure_first(it: Situation) -> StepToDo:
     if today.quality is None:
         return StepToDo("measure", "nobody has scored what runs today")
     if not today.cases:
-        return StepToDo("measure", "nobody said on how many cases today's quality was counted")
+        return StepToDo("measure", "the number of cases behind today's quality isn't stated")
     other = it.facts.other_figure
     if other is not None:
         two = f"{quality(today.quality)} and as {quality(other.value)}"
@@ -89,7 +89,7 @@ def _doubts_of_rivals(it: Situation) -> Iterator[Doubt]:
             says = say_too_few(known, limit, way.title)
             step = StepToDo("label", says, way)
         else:
-            says = f"nobody said on how many cases {way.title} was scored"
+            says = f"the number of cases behind {way.title} isn't stated"
             step = StepToDo("measure", says, way)
         sure = replace(way, figures={**way.figures, "quality": known.made_sure()})
         yield Doubt(says, step, (it.with_way(way, sure), it))

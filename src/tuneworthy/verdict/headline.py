@@ -142,9 +142,10 @@ def rests_on(basis: Basis) -> str:
     says = f"Rests on {grounds(basis)}"
     turning = len(basis.turning)
     if not turning:
-        return f"{says}; no single answer to the checklist changes it."
-    alone = {1: "one answer", 2: "either of two answers"}.get(turning, f"any one of {few(turning)}")
-    return f"{says}; {alone}, given otherwise, would change it."
+        return f"{says}. No single answer to the checklist changes it."
+    if turning == 1:
+        return f"{says}. One answer would change it if it were different."
+    return f"{says}. Any one of {few(turning)} answers would change it if it were different."
 
 
 BY_AN_ASSISTANT = "by_an_assistant"  #: The caveat that names what nobody confirmed.
@@ -159,10 +160,11 @@ def _above_prize(
     if isinstance(ask, Unknown) or most is None or ask.low <= most or kept:
         return
     says = (
-        f"what is asked for now, {usd(ask.low)} or more, is above {it.prize.most_is}, {usd(most)}"
+        f"the work up to the next decision costs {usd(ask.low)} or more, which is above "
+        f"{it.prize.most_is}, {usd(most)}"
     )
     if it.facts.case.economics.monthly.quality_value_usd is None:
-        says += "; nobody said what better answers are worth"
+        says += ". What better answers are worth isn't stated"
     yield "ask_above_prize", says
 
 

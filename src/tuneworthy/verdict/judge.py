@@ -98,7 +98,7 @@ _STATES = {"yes": "met", "no": "missed", "unknown": "unknown"}
 
 # Steps.
 
-_TITLES: Mapping[str, str] = TABLES["steps"]  #: Steps that are no option of the framework.
+_TITLES: Mapping[str, str] = TABLES["steps"]  #: Steps that are not option of the framework.
 
 
 def _step(it: Situation, step: StepToDo) -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tuneworthy.ways.chances import chance_word
 from tuneworthy.ways.table import WayTable
 from tuneworthy.ways.way import Known, Way
-from tuneworthy.words import count, few, number, quality, quality_interval, usd
+from tuneworthy.words import capital, count, few, number, quality, quality_interval, usd
 
 _MOST_NAMED = 2
 
@@ -18,7 +18,7 @@ def say_quality(known: Known) -> str:
 
 
 def say_figures(way: Way) -> str:
-    """What is known of a way, as ``0.95 (0.94–0.96) right, 4.1 s, $3,813 a month``."""
+    """What is known of a way, as ``0.95 (0.94–0.96) right, 4.1 s, $3,813 per month``."""
     parts: list[str] = []
     right = way.figures.get("quality")
     if right is not None:
@@ -28,7 +28,7 @@ def say_figures(way: Way) -> str:
         parts.append(f"{number(seconds.value)} s")
     bill = way.figures.get("usd_per_month")
     if bill is not None:
-        parts.append(f"{usd(bill.value)} a month")
+        parts.append(f"{usd(bill.value)} per month")
     return ", ".join(parts)
 
 
@@ -48,7 +48,7 @@ def say_simpler(table: WayTable, *, fair: bool) -> str:
     titles = [way.title for way in table.to_try]
     named = ", then ".join(list(dict.fromkeys(titles))[:_MOST_NAMED])
     if not fair:
-        return f"tuning is unlikely to be enough; still untried: {named}"
+        return f"tuning is unlikely to be enough, and still untried: {named}"
     word = {"likely": "likely", "possible": "possibly"}.get(chance_word(table.simpler), "hardly")
     what = "something simpler is"
     if not any(chance_word(table.chance(way)) != "unlikely" for way in table.to_try):
@@ -63,12 +63,12 @@ def say_pilot(table: WayTable, data_there: str) -> str:
     if "quality" not in table.gap.missed or wanted is None or best is None:
         names = table.criterion.name_targets(table.gap.missed)
         verb = "is" if len(table.gap.missed) == 1 else "are"
-        return f"{names} {verb} missed, and no simpler way has a fair chance; {data_there}"
+        return f"{names} {verb} missed, and no simpler way has a fair chance. {capital(data_there)}"
     scored = [way for way in table.gap.tried if not way.tuned]
     who = "what runs today reaches"
     if len(scored) > 1:
         who = f"the best of {few(len(scored))} untuned ways reaches"
-    return f"{who} {quality(best.value)} of {quality(wanted)} wanted; {data_there}"
+    return f"{who} {quality(best.value)} of {quality(wanted)} wanted. {capital(data_there)}"
 
 
 def say_too_few(known: Known, wanted: float, who: str = "") -> str:

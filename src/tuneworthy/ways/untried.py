@@ -71,10 +71,10 @@ def retrieved_examples(gap: Gap, rule: OptionRule) -> Prospect:
     have = gap.facts.examples
     least = gap.facts.framework.threshold("examples_to_retrieve") or 0
     if "knowledge" in gap.facts.case.goals:
-        return rule_out("facts are asked for, and examples of other questions hold none of them")
+        return rule_out("it needs facts, and examples of other questions contain none of them")
     if have is None or have < least:
         return rule_out(f"it takes {count(least)} examples to find a near one")
-    return Prospect(f"{count(have)} examples are there to find the nearest in", rule.errors)
+    return Prospect(f"{count(have)} examples exist to find the nearest in", rule.errors)
 
 
 @option()
@@ -89,7 +89,7 @@ def prompt_optimisation(gap: Gap, rule: OptionRule) -> Prospect:
 def constrained_output(gap: Gap, rule: OptionRule) -> Prospect:
     """A schema or grammar binds the form."""
     if not SHAPED_GOALS & set(gap.facts.case.goals):
-        return rule_out("no form is asked for that a schema could state")
+        return rule_out("it needs no form that a schema could state")
     if gap.formless:
         return Prospect("the form varies, and a schema binds it", situated(rule, "form"))
     return Prospect("the form isn't the known trouble", rule.errors)
@@ -149,9 +149,7 @@ def better_retrieval(gap: Gap, rule: OptionRule) -> Prospect:
     asked = "knowledge" in goals
     used = gap.facts.case.data.documents is not None or bool(goals & {"tool_calling", "generation"})
     if asked:
-        return Prospect(
-            "facts are asked for, and nobody counted how often they are found", rule.errors
-        )
+        return Prospect("it needs facts, and nobody counted how often they are found", rule.errors)
     if gap.never_searched and used:
         return Prospect("retrieval was never worked on", rule.errors)
     return rule_out("nothing says that answers lack a passage")
@@ -206,7 +204,7 @@ def plain_classifier(gap: Gap, rule: OptionRule) -> Prospect:
         return rule_out("the answer isn't one of a closed set of classes")
     if labels is None or labels < least:
         return rule_out(f"a classifier takes about {count(least)} labels")
-    because = f"{count(labels)} labels are there, and an encoder answers in milliseconds"
+    because = f"{count(labels)} labels exist, and an encoder answers in milliseconds"
     many = gap.facts.framework.threshold("examples_show_a_convention")
     errors = rule.errors
     if many is not None and labels >= many:
@@ -262,7 +260,7 @@ def _serve(gap: Gap, rule: OptionRule, how: str, because: str) -> Prospect:
     if bill is not None:
         moves = dict(rule.moves)
         moves.pop("cost", None)
-        return Prospect(f"{because}: {usd(bill.low)} a month", bill=bill, moves=moves)
+        return Prospect(f"{because}: {usd(bill.low)} per month", bill=bill, moves=moves)
     if gap.facts.serving("as_is") is not None:
         return rule_out("its price has no such discount, or no part of a call is the same")
     return Prospect(because, moves=rule.moves)

@@ -126,7 +126,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
     if app.state.site.labs.running:
-        logging.getLogger("tuneworthy.web").warning("A lab stops: waiting for what is on the wire.")
+        logging.getLogger("tuneworthy.web").warning("A lab stops: calls in flight will finish.")
     await run_in_threadpool(app.state.site.labs.close)
 
 

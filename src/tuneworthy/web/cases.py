@@ -365,7 +365,7 @@ def undo(of: OfCase, then: ReadDigest, digest: ReadDigest) -> Response:
     try:
         of.workspace.undo(of.name, then, digest)
     except ConflictError:
-        now, what = of.evaluated, "fields of the file"
+        now, what = of.evaluated, "other fields"
         with suppress(InputError):  # a version that isn't kept
             what = listing(answers_since(now, digest)) or what
         why = f"{writers_since(now.case, digest)} changed it since ({what}), and that would go"

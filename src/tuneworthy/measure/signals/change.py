@@ -299,6 +299,6 @@ def _distinct(
         table,
         (1, 1, "open"),
         talks=table.conversation[table.prompt >= 0],
-        method="names of prompts without texts: near copies can't be told, so only one is sure",
+        method="names of prompts without texts: only one is sure, as near copies can't be seen",
         details={"names": len(table.prompts)},
     )

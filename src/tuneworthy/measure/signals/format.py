@@ -360,7 +360,7 @@ def _fault(
     """What is wrong with a call, by names of keys alone; "" for nothing."""
     named = tool[:60]
     if arguments is None:
-        return f"{named}: the arguments are no JSON object"
+        return f"{named}: the arguments are not a JSON object"
     if lacking := sorted(required - arguments.keys()):
         return f"{named}: lacks {lacking[0][:60]}"
     for key, value in arguments.items():

@@ -176,8 +176,8 @@ def _ignored(table: TraceTable, worst: Sequence[tuple[Instruction, int, int]]) -
         table,
         share(np.arange(len(where)) < ignored.sum(), where),
         read if "system" in table.present else _NO_SYSTEM,
-        method="instructions found by a closed list of wordings, each held against each output it"
-        " bears on; interval by conversation",
+        method="instructions found by a closed list of wordings, each checked on every"
+        " output that it concerns; interval by conversation",
         details={"instructions": len(worst)},
         examples=(
             f"{i.quote[:100]}{''.join(f' [{word[:30]}]' for word in i.words)}: {failed} of {n}"

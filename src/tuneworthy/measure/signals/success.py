@@ -28,7 +28,7 @@ from tuneworthy.text.search import joined, remembered
 _ADD_SCORE = "add `score`, or feedback with a score: 1 where it went well, 0 where it didn't"
 _ON_SCALE = "give scores between 0 and 1: these are on another scale"
 _ONE_ARM = (
-    "measure one prompt and one model: this is a test of several, and `best_arm_share` tells of"
+    "measure one prompt and one model: this is a test of several, and `best_arm_share` shows"
     " the best"
 )
 

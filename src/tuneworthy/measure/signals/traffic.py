@@ -195,7 +195,7 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
     method = "Poisson regression of whole weeks, widened by their scatter and likeness"
     if low <= 0 <= high and (needed := months_needed(line, at.days / MONTH_DAYS)) is not None:
         details["months_needed"] = needed
-        method += f"; about {needed} months of such days would tell this growth from none"
+        method += f"; about {needed} months of such days are needed to tell this growth from zero"
     evidence = measure.of(
         table,
         (min(value, _MOST_GROWTH), min(low, _MOST_GROWTH), high if high < _MOST_GROWTH else "open"),
@@ -370,7 +370,7 @@ def _spend(table: TraceTable) -> tuple[Evidence, Evidence]:
     usd, at = table.numbers["usd"], table.clock
     known = np.isfinite(usd)
     taken, priced = known & at.usable, rate(known)
-    ask = "log the `usd` of every call; a bill from prices is worked out from the tokens"
+    ask = "log the `usd` of every call. Without it the bill is computed from tokens and prices"
     each = Measure("usd_per_request", "USD a request").of(
         table,
         mean(usd, table.conversation),

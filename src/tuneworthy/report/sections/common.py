@@ -116,9 +116,9 @@ def grounds_text(dossier: Dossier) -> str:
     figures = (figure for way in dossier.ways for figure in way.figures.values())
     grades = {figure.grade for figure in figures if not isinstance(figure, Unknown)}
     if dossier.verdict.basis.measured or grades & {"held_out", "measured"}:
-        return "Rests on what was measured; no question of the checklist is answered yet."
+        return "Rests on what was measured. No question of the checklist is answered yet."
     if grades & {"stated", "computed"}:
-        return "Rests on stated figures; no question of the checklist is answered yet."
+        return "Rests on stated figures. No question of the checklist is answered yet."
     return "Nothing is answered yet."
 
 
@@ -163,7 +163,7 @@ def count_text(dossier: Dossier) -> str:
     """The framework's count, and whether open answers could change it."""
     says = sentence(dossier.verdict.summary)
     if dossier.verdict.final and open_answers(dossier):
-        return f"{says} Open answers can’t change the count."
+        return f"{says} Open answers can’t change that."
     return says
 
 
@@ -176,12 +176,12 @@ _FIGURES: Mapping[str, tuple[Callable[[float], str], str, str]] = {
 
 def moved(was: str, now: str) -> str:
     """What it was before, and is now."""
-    return f"{now}, as before" if was == now else f"{was} before, {now} now"
+    return f"{now}, as before" if was == now else f"{was} → {now}"
 
 
 def a_month(dossier: Dossier) -> str:
     """What follows the bill; nothing for a job, which has it once."""
-    return "" if dossier.one_off else " a month"
+    return "" if dossier.one_off else " per month"
 
 
 def target_texts(dossier: Dossier) -> dict[str, str]:
@@ -199,7 +199,7 @@ def target_texts(dossier: Dossier) -> dict[str, str]:
             of = f" ({today}{bound}{limit} wanted)"
         state = str(target.state)
         if state == "unknown":
-            state = NOT_KNOWN if isinstance(target.today, Unknown) else "not shown either way"
+            state = NOT_KNOWN if isinstance(target.today, Unknown) else "too few cases to tell"
         texts[name] = f"{TARGETS[name].name} {state}{of}"
     return texts
 
@@ -228,7 +228,7 @@ def training_text(dossier: Dossier) -> str:
         return ""
     parts = f"{counted(data.train, 'example')} to train on, {count(data.validation)} to validate on"
     waiting = f", {count(data.unreviewed)} unreviewed candidates" if data.unreviewed else ""
-    return f"{parts}; {count(data.accepted + data.edited)} reviewed one by one{waiting}"
+    return f"{parts}, {count(data.accepted + data.edited)} reviewed one by one{waiting}"
 
 
 def signs_text(dossier: Dossier) -> str:
@@ -239,7 +239,7 @@ def signs_text(dossier: Dossier) -> str:
 def confirm_text(dossier: Dossier) -> str:
     """What would confirm signs that are only stated; empty where nothing would."""
     counts = listing([sign.confirm for sign in dossier.signals.values() if sign.confirm])
-    return f"as stated; to confirm, tuneworthy measure counts {counts}" if counts else ""
+    return f"stated, not measured. To confirm, tuneworthy measure counts {counts}" if counts else ""
 
 
 def ceiling_text(dossier: Dossier) -> str:
@@ -300,7 +300,7 @@ def source_words(state: State, source: Source) -> str:
     if source == "measured":
         return "data"
     if state == "unknown":
-        return "nobody yet"
+        return "not answered"
     return "the team" if source == "stated" else "numbers the team gave"
 
 
@@ -336,7 +336,11 @@ def tally(claims: Sequence[ChallengeResult]) -> str:
 
 _MOST = 4
 
-_GROUPS = {"check": "checks", "indicator": "reasons for", "anti_indicator": "reasons against"}
+_GROUPS = {
+    "check": "checks",
+    "indicator": "reasons for tuning",
+    "anti_indicator": "reasons against tuning",
+}
 
 Rows = Iterator[tuple[str, str]]  #: Labels, each with its value.
 
@@ -380,13 +384,13 @@ def _set_words(
         yield " and ".join(some)
         return
     for flip in sets[:_MOST]:
-        yield listing([f"{title(c.factor, dossier)} answered {c.to}" for c in flip.changes])
+        yield listing([f"{title(c.factor, dossier)} is answered {c.to}" for c in flip.changes])
     if len(sets) > _MOST:
         yield f"{few(len(sets) - _MOST)} more sets of {few(len(signs))}"
 
 
 def _any(pool: Sequence[str], many: int, sign: Sign, dossier: Dossier) -> str:
-    """``any one of four reasons for answered no``, or names where they are not the whole group."""
+    """``any one of four reasons for tuning is answered no``, or names of a few."""
     kind, to = sign
     names = [title(name, dossier) for name in pool]
     if many == len(pool):
@@ -397,7 +401,8 @@ def _any(pool: Sequence[str], many: int, sign: Sign, dossier: Dossier) -> str:
         who = f"{'any ' + few(many) + ' of ' if many > 1 else ''}{listing(names, 'or')}"
     else:
         who = f"any {few(many)} of {few(len(names))} {_GROUPS[kind]}"
-    return f"{who} answered {to}"
+    verb = "is" if many == 1 else "are"
+    return f"{who} {verb} answered {to}"
 
 
 NOT_KNOWN = "not known"

@@ -284,7 +284,7 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
     for title, items in lists.items():
         yield items and b.part(title, b.bullets(items))
     others = dict.fromkeys(named("sections").get(name, plain(name)) for name in changes.elsewhere)
-    yield sentence(f"different, too: {listing(list(others))}") if others else ""
+    yield sentence(f"also changed: {listing(list(others))}") if others else ""
 
 
 def _verdict_words(changes: Difference) -> str:
@@ -302,7 +302,7 @@ def _reasons(changes: Difference) -> Iterator[str]:
     elif changes.moved_by != "nothing":
         yield _moved_words("moved by", changes.moved_by[:_MOST_SETS], answers)
     elif changes.framework_changed:
-        yield "The framework changed, and the count stays."
+        yield "The framework changed, and the checklist comes out the same."
     lists = (changes.answers, changes.gates, changes.figures, changes.appeared, changes.settled)
     same = changes.moved_by == "nothing" and changes.answer_before == changes.answer_after
     if not (any(lists) or changes.elsewhere or changes.framework_changed or not same):
@@ -311,7 +311,7 @@ def _reasons(changes: Difference) -> Iterator[str]:
 
 def _moved_words(begin: str, sets: Iterable[Sequence[str]], words: Mapping[Any, str]) -> str:
     lists = [listing([words[name] for name in names]) for names in sets]
-    return sentence(f"{begin} {'; or by '.join(lists)}")
+    return sentence(f"{begin} {', or by '.join(lists)}")
 
 
 def beside(first: Dossier, second: Dossier, names: Sequence[str]) -> Iterator[b.Section]:
@@ -319,7 +319,7 @@ def beside(first: Dossier, second: Dossier, names: Sequence[str]) -> Iterator[b.
     facts = [dict(_facts(dossier)) for dossier in (first, second)]
     titles = " | ".join(("What", *(name.replace("|", "/") for name in names)))
     rows = [(what, *(column.get(what, "–") for column in facts)) for what in facts[0] | facts[1]]
-    yield b.section("beside", "What each comes to", b.table("Side by side", titles, rows))
+    yield b.section("beside", "The answer of each", b.table("Side by side", titles, rows))
     answers = _changes(_states_said(first), _states_said(second), absent="not asked")
     figures = _changes(_figures(first), _figures(second))
     changed = (change for change in (*answers, *figures) if change.title not in facts[0])

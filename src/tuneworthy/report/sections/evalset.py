@@ -111,7 +111,7 @@ def _done(drawn: EvalSample) -> Iterator[str]:
     if drawn.failures:
         reasons = ", ".join(f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items()))
         apart = any(stratum.failed is not None for stratum in drawn.strata)
-        oftener = "; drawn about twice as often as they occur, and weighted for it" * apart
+        oftener = ". They are drawn about twice as often as they occur, and weighted for it" * apart
         yield f"traces that went wrong: {reasons}{oftener}"
     yield f"{counted(drawn.folded, 'conversation')} folded into a near copy"
     kinds = ", ".join(f"{plain(kind)} in {count(n)}" for kind, n in sorted(drawn.masked.items()))
@@ -131,7 +131,7 @@ def _precision(made: EvalsetReport) -> Iterator[str]:
     for name, precision in (("on all cases", made.whole), ("to report on", made.report)):
         if precision.cases:
             yield (
-                f"{name}: {quality(precision.low)} to {quality(precision.high)}; "
+                f"{name}: {quality(precision.low)} to {quality(precision.high)}, "
                 f"{counted(precision.cases, 'case')} with an effective sample size of "
                 f"{number(round(precision.worth))}"
             )

@@ -318,17 +318,17 @@ def _bears(result: EvidenceResult, dossier: Dossier) -> str:
         return f"doesn’t count: {result.ignored}"
     if isinstance(result.limit, Unknown):
         if result.role == "supports":
-            return "settles nothing"
+            return "no conclusion"
         answer = dossier.factors.get(about) or dossier.ceiling.checks.get(about)
         return f"{name} is {answer.state}" if answer and answer.source == "measured" else ""
-    limit = f"(line {limit_text(result.limit, result.unit)})"
+    limit = f"(threshold {limit_text(result.limit, result.unit)})"
     if result.says == "unknown":
         return f"{name} stays open {limit}"
     if result.role == "settles" and _source(about, dossier) != "measured":
-        return f"{name} isn’t settled by it {limit}"
+        return f"doesn’t settle {name} {limit}"
     if result.role == "supports":
-        return f"speaks {'for' if result.says == 'yes' else 'against'} {name} {limit}"
-    return f"{name} is {result.says} {limit}"
+        return f"suggests “{name}: {result.says}” {limit}"
+    return f"supports “{name}: {result.says}” {limit}"
 
 
 def _source(name: str, dossier: Dossier) -> str:

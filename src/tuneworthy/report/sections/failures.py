@@ -10,7 +10,7 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier, FailureResult
 from tuneworthy.model.evalset import SaidCauses
 from tuneworthy.report import blocks as b
-from tuneworthy.words import count, counted, quality, sentence, share
+from tuneworthy.words import capital, count, counted, quality, sentence, share
 
 _TITLE = "What goes wrong"
 
@@ -27,10 +27,10 @@ def _basis(dossier: Dossier) -> str:
     """What the shares rest on."""
     first = dossier.failures[0]
     if isinstance(first.share, Unknown):
-        return f"{first.title} goes wrong most, as stated; nobody counted.".capitalize()
+        return f"{capital(first.title)} goes wrong most, the team says. Nobody counted it."
     total = counted(sum(failure.n for failure in dossier.failures), "failure")
     if first.grade == "stated":
-        return f"{total}, their causes as stated."
+        return f"{total}, with causes that the team stated."
     return f"{total} of {_way(dossier)}, each given its cause by people."
 
 
@@ -61,9 +61,9 @@ def _bound(dossier: Dossier) -> str:
         best = failure.quality_at_most
         if not isinstance(best, float | int):
             continue
-        text = f"Without any “{failure.title}” quality would come to {quality(best)} at most"
+        text = f"Without any “{failure.title}” quality would be {quality(best)} at most"
         if target is not None and isinstance(target.limit, float | int):
-            text += f"; {quality(target.limit)} is wanted"
+            text += f", and {quality(target.limit)} is wanted"
         return f"{text}."
     return ""
 
@@ -108,7 +108,7 @@ def _drawn_lines(said: SaidCauses) -> Iterator[str]:
     read = len(draw.drawn) - said.open
     text = f"{count(read)} of {count(len(draw.drawn))} have a cause"
     if said.differ:
-        text += f"; on {count(said.differ)} of these people differ, and they don't count yet"
+        text += f". On {count(said.differ)} of these people differ, so they don't count yet"
     yield text
 
 

@@ -50,7 +50,7 @@ def framework_report(framework: Framework) -> b.Document:
     )
     tree = "The tree: the first step that holds decides"
     options = (
-        (plain(name), f"helps when {option.helps_when}; not when {option.not_when}.")
+        (plain(name), f"helps when {option.helps_when}. Not when {option.not_when}.")
         for name, option in framework.options.items()
     )
     thresholds = (
@@ -149,7 +149,7 @@ def finding_says(finding: LintFinding) -> str:
 
 _HOW_RIGHT = (
     "Right: it said tune and tuning measured best, alone or in a hybrid, or it said don't and "
-    "something else did. The answers are those of a coder who saw only the situation; cases of one "
+    "something else did. The answers are those of a coder who saw only the situation. Cases of one "
     "source count as one voice. Winners are published more often than losers."
 )
 
@@ -225,7 +225,7 @@ def case_template(
     ]
     if own_framework:
         lines.append(f"framework: {own_framework}")
-    lines += ["", "# What tuning should bring, the primary goal first; any of"]
+    lines += ["", "# What tuning should bring, the primary goal first. Any of"]
     lines += [f"#   {line}" for line in textwrap.wrap(", ".join(framework.goals), 90)]
     lines.append("goals: []")
     parts: tuple[tuple[str, str, Mapping[str, Criterion]], ...] = (
@@ -256,7 +256,7 @@ FOR_TRYING = (
 
 def pulled_text(model_id: str, path: str, *, size_bytes: int, fetched: bool) -> str:
     """Where the embedded model's weights are, and whether they were fetched now."""
-    done = "Fetched" if fetched else "There already"
+    done = "Fetched" if fetched else "Already fetched"
     size = f"{size_bytes / 1e6:.0f} MB"
     return f"{done}: the weights of {model_id}, {size}.\n{one_line(path)}\n{FOR_TRYING}\n"
 
@@ -292,7 +292,7 @@ def models_report(
     inside = (embedded["name"], f"{ready}. {embedded['note']}")
     keys = (
         "Keys come from the environment or the keyring, and are never shown. Only endpoints on "
-        "this machine were asked; nothing was sent anywhere else."
+        "this machine were asked. Nothing was sent anywhere else."
     )
     endpoints = endpoint_rows(known)
     every = _titled("Endpoints known by name", "Endpoint | State", endpoints, detail=True)
@@ -444,6 +444,6 @@ def _state(served: Served) -> str:
 def _price(served: Served) -> str:
     price = served.price
     if price is None:
-        return "no price: state usd_per_mtok; 0 is a price"
+        return "no price: state usd_per_mtok (0 is a price)"
     source = _source(served, price)
     return f"{price.input:g} in, {price.output:g} out, USD per million tokens ({source})"

@@ -65,14 +65,14 @@ _MOST_ARMS = 50
 _MOST_QUOTED = 12
 
 CORRECT = (
-    "correct that, or take the arm out of the case, and run it again, with --ask-again where calls "
-    "are in doubt; nothing else is paid twice"
+    "correct that, or take the arm out of the case. Then run it again, with --ask-again if calls "
+    "are in doubt. Nothing else is paid twice"
 )
 """What to do about an arm that got too few answers."""
 
 LOOK_AT_WORDS = (
-    "look whether these are words of the model or of what stands before it; once that is mended, "
-    "another --max-tokens asks anew; or take the arm out of the case"
+    "check whether the model wrote this or a proxy in front of it. After the fix, another "
+    "--max-tokens asks again. Or take the arm out of the case"
 )
 """What to do about an arm that gave one wrong answer to everything."""
 
@@ -116,16 +116,16 @@ def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
     paid, calls = small_usd(spend.paid), counted(spend.calls, "call")
     text = f"{paid} of {small_usd(spend.cap)} so far, for {calls}"
     if spend.failed:
-        text += f"; {count(spend.failed)} more failed"
+        text += f". {count(spend.failed)} more failed"
     if spend.in_doubt:
-        text += f"; {count(spend.in_doubt)} in doubt hold {small_usd(spend.held)} more"
+        text += f". {count(spend.in_doubt)} in doubt may have cost {small_usd(spend.held)} more"
     if saved:
-        text += f"; the race saved {counted(saved, 'call')}"
+        text += f". The race saved {counted(saved, 'call')}"
     if spend.hosts:
-        text += f"; calls went to {listing(spend.hosts)}"
+        text += f". Calls went to {listing(spend.hosts)}"
     yield "Spent", text
     if stopped:
-        yield "Stopped", f"{stopped}. What was paid for is kept: run it again to go on"
+        yield "Stopped", f"{stopped}. Paid answers are kept: run it again to continue"
 
 
 ALONE = "by the judge's word alone"
@@ -135,7 +135,7 @@ UNUSABLE = "nothing the judge said could be used: try another --judge-model"
 
 
 def judge_text(plan: JudgePlan, named: str, own: int) -> str:
-    text = f"{named} by {plan.file}; its word alone reports nothing"
+    text = f"{named} by {plan.file}. Its word alone reports nothing"
     if own:
         text += f". It wrote the outputs of {several(own, 'arm')} itself, and may favour them"
     return text
@@ -153,13 +153,13 @@ def _judge_section(judge: JudgeOf | None) -> Iterator[b.Section]:
 def _judged_arm(judged: JudgedArm) -> str:
     """An arm: what the judge says alone, by how much it is off, and how far people agree."""
     part = "" if judged.part == "report" else ", on the cases for selecting"
-    text = f"{judged.arm}{part}: {known(judged.judge, quality, 'not run')} {ALONE}; "
+    text = f"{judged.arm}{part}: {known(judged.judge, quality, 'not run')} {ALONE}, "
     if isinstance(judged.bias, Unknown):
-        return f"{text}none of {count(judged.missing)} outputs is labelled"
+        return f"{text}no output of {count(judged.missing)} is labelled"
     bias = _signed(judged.bias.value, judged.bias.low, judged.bias.high)
     text += f"that is {bias} off on {count(judged.labels)} labelled outputs, "
     text += f"kappa {coefficient_text(judged.kappa)}"
-    return text + (f"; {count(judged.missing)} to label" if judged.missing else "")
+    return text + (f". {count(judged.missing)} are left to label" if judged.missing else "")
 
 
 def _open_text(judge: JudgeOf | None, best: str) -> str:
@@ -172,8 +172,8 @@ def _open_text(judge: JudgeOf | None, best: str) -> str:
         return f"unknown: people have to label {several(missing, 'output')} more"
     if missing := judge.missing("select"):
         return (
-            f"unknown: of the arms that weren't chosen only the judge has spoken; "
-            f"{several(missing, 'output')} to label would bound them"
+            f"unknown: only the grader has scored the other arms. People have to label "
+            f"{several(missing, 'output')} to bound them"
         )
     return ""
 
@@ -338,7 +338,7 @@ def ceiling_rows(result: CeilingResult) -> Rows:
     if judge is not None and judge.chosen_by == "people":
         yield "Chosen", "by people's labels on the cases for selecting"
     elif judge is not None and judge.chosen_by == "judge":
-        yield "Chosen", f"{ALONE}: it may have chosen badly; labels with --for choose would tell"
+        yield "Chosen", f"{ALONE}, so it may have chosen badly. To check: label with --for choose"
     yield from (("Against", _contrast(contrast)) for contrast in result.contrasts)
     for row in result.rivals:
         cost, time = known(row.usd_per_case, small_usd), known(row.latency_p95_s, _seconds)
@@ -376,7 +376,7 @@ def _best(result: CeilingResult) -> str:
     if isinstance(result.reported, Unknown):
         if result.judge is not None and result.best:
             return f"unknown until people label: {result.best}"
-        return f"not run; ahead so far: {result.best or 'none'}"
+        return f"not run. Ahead so far: {result.best or 'none'}"
     best = f"{share_text(result.reported)} by {result.scorer}: {result.best}"
     if not result.failures:
         return best
@@ -384,7 +384,7 @@ def _best(result: CeilingResult) -> str:
     right = of - sum(failure.n for failure in result.failures)
     if abs(right / of - result.reported.value) < _SAME:
         return best
-    return f"{best}; wholly right in {count(right)} of {count(of)}, as a part of a case counts too"
+    return f"{best}. Every part is right in {count(right)} of {count(of)} cases"
 
 
 def lacks_answers(result: CeilingResult) -> bool:
@@ -424,7 +424,7 @@ def _ceiling(result: CeilingResult) -> str:
     needed = result.cases_needed
     if result.reached == "too_few_cases" and result.judge is None:
         ask = needed.ask if isinstance(needed, Unknown) else ""
-        ends += f"; {known(needed, lambda n: f'about {count(n)} in all would tell', ask)}"
+        ends += f"; {known(needed, lambda n: f'about {count(n)} are needed', ask)}"
     return (reached or "not judged: no prompt was scored") + ends
 
 
@@ -434,7 +434,7 @@ def _curve_text(result: CeilingResult) -> str:
     steps = sorted(firsts.items())
     text = ", ".join(f"{quality(value)} after {count(arms)}" for value, arms in steps[-6:])
     since = result.curve[-1].arms - steps[-1][1]
-    return f"{text}; no better in the {few(since)} since" if since else f"{text} arms"
+    return f"{text}, and no better in the {few(since)} since" if since else f"{text} arms"
 
 
 def _contrast(contrast: Contrast) -> str:
@@ -446,7 +446,7 @@ def _contrast(contrast: Contrast) -> str:
     if isinstance(contrast.cases_needed, Unknown):
         return f"{text}, can't be distinguished: {contrast.cases_needed.ask}"
     needed = count(contrast.cases_needed)
-    return f"{text}, can't be distinguished; about {needed} cases to report on would tell"
+    return f"{text}, can't be distinguished. About {needed} held-out cases are needed"
 
 
 def _failures(result: CeilingResult) -> Iterator[b.Parts]:
@@ -468,8 +468,8 @@ def _failures(result: CeilingResult) -> Iterator[b.Parts]:
         )
     elif tuned is None:
         yield (
-            "By the answers alone nobody can say what tuning would change: a tuned model in the "
-            "same lab, or a pilot, shows it."
+            "The answers alone don't show what tuning would change. Add a tuned model to this lab, "
+            "or run a pilot."
         )
     for kind in kinds:
         title = f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}; {_MENDS[kind.mends]}"
@@ -483,14 +483,14 @@ def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> R
     checks = dossier.ceiling.checks
     shown = [checks[name].title for name, state in result.checks.items() if state == "yes"]
     unknown = [check.title for check in checks.values() if check.state == "unknown"]
-    still = f"; still open: {listing(unknown)}" if unknown else ""
+    still = f". Still open: {listing(unknown)}" if unknown else ""
     yield "Checks", f"shown: {listing(shown) or 'none'}{still}"
     yield "Answer", moved(*(ANSWER_WORDS[each.verdict.answer] for each in (before, dossier)))
 
 
 def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts:
     if result.stopped:
-        return f"Nothing: {_why_stopped(result)}, and part of an answer is none."
+        return f"No conclusion: {_why_stopped(result)}. Run it again to finish."
     rows = [
         (check.title, "yes" if result.checks.get(name) == "yes" else "unknown", check.state)
         for name, check in dossier.ceiling.checks.items()
@@ -520,7 +520,7 @@ def _next(
     final = judge is None and (isinstance(needed, Unknown) or enough)
     if result.reached != "too_few_cases" or final:
         return (
-            "added to the evidence; the verdict is updated"
+            "added to the evidence, and the verdict is updated"
             if folder is None
             else f"tuneworthy decide {folder}"
         )
@@ -539,7 +539,7 @@ def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
     if folder is not None:
         return _again(result, f"tuneworthy ceiling {folder}")
     if result.stopped_by == "cap":
-        return "start it again to go on; raise the cap"
+        return "raise the cap, and start it again to continue"
     return "start it again to go on"
 
 
@@ -589,13 +589,16 @@ def quote_blocks(
     if quote.usd_most > 0:
         price = f"about {small_usd(quote.usd_likely)}, {small_usd(quote.usd_most)} at most"
     if quote.unpriced:
-        beside = f"; all else {price}" if quote.usd_most > 0 else ""
+        beside = f". Everything else: {price}" if quote.usd_most > 0 else ""
         price = (
-            f"not known for {listing(quote.unpriced)}, so nothing is sent{beside}: {STATE_PRICE}"
+            f"not known for {listing(quote.unpriced)}, so nothing is sent: {STATE_PRICE}{beside}"
         )
     rows = [
-        ("Cases", f"{count(select)} to select on, {count(report)} to report on"),
-        ("Calls", f"at most {count(quote.calls)}; {count(quote.reused)} answers are there already"),
+        ("Cases", f"{count(select)} selection cases, {count(report)} held-out cases"),
+        (
+            "Calls",
+            f"at most {count(quote.calls)}, {counted(quote.reused, 'answer')} kept from before",
+        ),
         ("Price", price),
     ]
     names = [f"{arm.id} ({arm.kind})" for arm in arms[:_MOST_QUOTED]]
@@ -629,8 +632,8 @@ def general_row(tasks: int) -> tuple[str, str]:
 
 def proposals_row(draws: int, model: str, shown: int) -> tuple[str, str]:
     text = f"{counted(draws, 'draw')} of a generator, written by {model}, from "
-    text += f"{counted(shown, 'more case')} that nothing is selected or reported on; "
-    return "Proposals", f"{text}each text that isn't known yet counts as long as it may be"
+    text += f"{counted(shown, 'more case')} used for nothing else. "
+    return "Proposals", f"{text}The quote takes each unwritten prompt at its longest"
 
 
 def _budget(cap_usd: float, quote: Quote) -> str:
@@ -638,9 +641,9 @@ def _budget(cap_usd: float, quote: Quote) -> str:
         return f"{small_usd(cap_usd)} is enough"
     enough = max(0.01, math.ceil(100 * (quote.usd_spent + quote.usd_most)) / 100)
     if cap_usd <= 0:
-        before = f"; {small_usd(quote.usd_spent)} of it is spent" if quote.usd_spent else ""
+        before = f", {small_usd(quote.usd_spent)} of it is spent" if quote.usd_spent else ""
         return f"none: give one, as --budget {enough:.2f}{before}"
-    more = f"; for all of it, --budget {enough:.2f}" if enough > cap_usd else ""
+    more = f". For all of it: --budget {enough:.2f}" if enough > cap_usd else ""
     return f"{small_usd(cap_usd)}: nothing is sent that could pass it{more}"
 
 
@@ -668,7 +671,7 @@ def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
     to_go = "" if left is None else f", about {duration(left)} to go"
     rows = [
         ("Answered", f"{count(stand.done)} of at most {counted(stand.of, 'call')} ({done})"),
-        ("Ahead", f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "nobody yet"),
+        ("Ahead", f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "–"),
         ("In the race", counted(stand.running, "arm")),
         *spent_rows(stand.spend),
         ("Time", f"{duration(passed_s)} so far{to_go}"),
@@ -787,19 +790,19 @@ def _verified(result: VerifyResult) -> Rows:
     general = f"{difference_text(result.general)} on {count(plan.general)} general tasks"
     yield "Tuned", f"{share_text(result.tuned, none)}: {plan.tuned}"
     yield "Untuned", f"{share_text(result.untuned, none)}: {plan.untuned}"
-    yield "Difference", f"{difference_text(contrast)}; margin {share(plan.margin)}"
-    yield "In general", f"{general}; may fall by {share(plan.general_margin)}"
+    yield "Difference", f"{difference_text(contrast)}, margin {share(plan.margin)}"
+    yield "In general", f"{general}, and may fall by {share(plan.general_margin)}"
     for target, held in result.targets.items():
         yield capital(TARGETS[target].name), held_text(target, held)
     if result.aloud:
         yield "Thinking", f"in the open: cut from {several(result.aloud, 'answer')}"
     if result.why == "interval" and not isinstance(contrast.cases_needed, Unknown):
         needed = count(contrast.cases_needed)
-        yield "Needed", f"about {needed} cases would tell that difference from none"
-    held_out = f"{count(plan.cases)} held-out cases were run; all of them count"
+        yield "Needed", f"about {needed} cases would distinguish that difference from zero"
+    held_out = f"{count(plan.cases)} held-out cases were run. All of them count"
     when = f"before {held_out}"
     if plan.after_results:
-        when = f"after results of an earlier plan were seen; {held_out}"
+        when = f"after results of an earlier plan were seen and {held_out}"
     yield "Plan", f"written down on {day(plan.written_on)}, {when}"
     yield from spent_rows(result.spend, stopped=result.stopped)
 
@@ -809,7 +812,7 @@ def _verified(result: VerifyResult) -> Rows:
 _WHY = named("why")
 _OWN = (
     "the passages of the evaluation set itself. Among all your documents less is found: name them "
-    "under data.documents. Until then recall is no evidence of the case"
+    "under data.documents. Until then recall is not evidence of the case"
 )
 
 
@@ -847,7 +850,7 @@ def _found(result: RetrievalResult) -> Rows:
     yield "Best way", best.way
     first = f"a known passage among the first {counted(result.k, 'piece')}"
     yield f"Recall at {result.k}", f"{share_text(best.recall)}: {first}, {count(best.words)} words"
-    yield "MRR", f"{share_text(best.mrr)}; {quality(best.passages)} of all known passages are found"
+    yield "MRR", f"{share_text(best.mrr)}. It finds {quality(best.passages)} of all known passages"
     for contrast in result.contrasts:
         how = "" if contrast.told_apart == "yes" else "can't be distinguished: "
         how += difference_text(contrast)
@@ -866,7 +869,7 @@ def _found(result: RetrievalResult) -> Rows:
 def _needed(contrast: Contrast) -> str:
     if contrast.told_apart == "yes" or isinstance(contrast.cases_needed, Unknown):
         return ""
-    return f"; about {count(contrast.cases_needed)} questions would tell"
+    return f". About {count(contrast.cases_needed)} questions are needed"
 
 
 def _gaps(result: RetrievalResult) -> Rows:
@@ -880,7 +883,7 @@ def _gaps(result: RetrievalResult) -> Rows:
     contrasts = {"Retrieval gap": answers.retrieval_gap, "Retrieval adds": answers.gain}
     for name, contrast in contrasts.items():
         open_ = not isinstance(contrast.difference, Unknown) and contrast.told_apart == "no"
-        yield name, difference_text(contrast) + "; can't be distinguished from none" * open_
+        yield name, difference_text(contrast) + ", can't be distinguished from zero" * open_
     gap = answers.synthesis_gap
     if isinstance(gap, Unknown):
         yield "Synthesis gap", f"unknown: {gap.ask}"
@@ -976,7 +979,7 @@ def needed_text(curve: LearningCurve) -> str:
         return f"more than {count(needed.limit)} examples, if any number does"
     low = float(needed.low)
     if needed.high in ("more", "never"):
-        return f"{counted(low, 'example')} or more; it may take more than {count(needed.limit)}"
+        return f"{counted(low, 'example')} or more, and it may take more than {count(needed.limit)}"
     return f"{count(low)} to {count(float(needed.high))} examples"
 
 
@@ -1003,7 +1006,7 @@ def _pilot_rows(result: PilotResult) -> Rows:
     if not plan.after_results:
         when = "before the first run"
     yield "Plan", f"written down on {day(plan.written_on)}, {when}"
-    to = f"; calls went to {listing(result.spend.hosts)}" if result.spend.hosts else ""
+    to = f". Calls went to {listing(result.spend.hosts)}" if result.spend.hosts else ""
     yield "Spent", f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}{to}"
 
 
@@ -1023,7 +1026,7 @@ def pilot_quote_document(
 def _pilot_quote(plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float) -> Rows:
     time, memory = training.seconds, training.memory_mib
     replay, cases = count(plan.replay), counted(plan.cases, "held-out case")
-    runs = f"{counted(training.jobs, 'run')} to train, {count(training.reused)} there already"
+    runs = f"{counted(training.jobs, 'run')} to train, {count(training.reused)} already trained"
     more = f"{replay} general ones and {count(plan.canaries)} planted secrets in the largest"
     yield "Base", f"{plan.base}, {plan.way} way"
     yield "Runs", runs

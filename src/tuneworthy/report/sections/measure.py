@@ -27,6 +27,7 @@ from tuneworthy.report.sections.evidence import (
 from tuneworthy.report.sections.lab import difference_text
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import (
+    capital,
     count,
     counted,
     cut,
@@ -166,7 +167,7 @@ def opening(report: MeasureReport) -> str:
     drawn = (m.details.get("drawn_share") for m in report.measured.evidence)
     measured = ""
     if isinstance(part := next(filter(None, drawn), None), float):
-        measured = f"; measured {100 * part:g}% of their conversations, drawn by hash"
+        measured = f". Measured {100 * part:g}% of their conversations, drawn by hash"
     return f"Read {', '.join(parts)}{measured} ({', '.join(beside)})."
 
 
@@ -199,7 +200,7 @@ def _read(report: MeasureReport) -> Iterator[b.Parts]:
     yield b.bullets(lines)
     for name, rows in report.guessed.items():
         where = f"{report.folder}/map.yaml" if report.before is None else "a file for --map"
-        yield f"{name} is read by a guess; put it right in {where} if these are not its records:"
+        yield f"The fields of {name} are a guess. If these are not its records, correct {where}:"
         yield b.bullets(rows)
     if report.before is None:
         yield f"Wrote {report.folder}/"
@@ -226,7 +227,7 @@ def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
         verb = "doesn't" if against == 1 else "don't"
         yield f"{several(against, 'statement')} {verb} fit what was measured"
     if "evidence_old" in ids:
-        yield "what was measured is old: measure newer data"
+        yield "the measurements are old: measure newer data"
 
 
 def _examples(report: MeasureReport) -> Iterator[b.Parts]:
@@ -236,13 +237,13 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
         return
     yield steps_table(series, quiet=True)
     if isinstance(usable.high, float) and usable.high > usable.number:
-        yield "Over half are near copies, which a template may explain: this count settles nothing"
+        yield "Over half are near copies, perhaps from a template: this count gives no conclusion"
     need, have = report.detail("usable_examples", "need"), usable.number
     if need is None:
         yield "How many are needed depends on the approach: state a goal in the case"
     else:
-        candidates = f"{count(have)} here are candidates that nobody reviewed"
-        yield f"The approach of the primary goal needs {count(need)}; {candidates} (data.training)"
+        candidates = f"Here are {count(have)} candidates that nobody has reviewed"
+        yield f"The approach of the primary goal needs {count(need)}. {candidates} (data.training)"
     personal = usable.details.get("personal_share")
     if isinstance(personal, float) and personal > 0 and usable.low is not None:
         yield (
@@ -272,7 +273,7 @@ def bill_text(report: MeasureReport) -> str:
     month = report.known("usd_per_month")
     if month is not None and not report.arms:
         least = "at least " if month.high == "open" else ""
-        beside = f"{least}{usd(month.number)} a month"
+        beside = f"{least}{usd(month.number)} per month"
     else:
         beside = _monthly(report, usd_per_call[0])
     value, low, high = map(small_usd, usd_per_call)
@@ -316,13 +317,13 @@ def texts_text(report: MeasureReport) -> str:
         codes = listing([str(code) for code, value in often if float(value) >= _SOME] or ["others"])
         text = interval_text(other.value, other.low, other.high, "share")
         parts.append(
-            f"{text} of the {count(other.n)} questions whose language is told aren't in {first} "
+            f"{text} of the {count(other.n)} questions with a known language aren't in {first} "
             f"but in {codes}: examples and the evaluation set need each language"
         )
     for name, what in _GAPS.items():
         if (gap := report.known(name)) is not None and float(gap.low or 0) >= _SOME:
             parts.append(f"{interval_text(gap.value, gap.low, gap.high, 'share')} {what}")
-    return "; ".join(parts)
+    return ". ".join(map(capital, parts))
 
 
 def caching_text(report: MeasureReport) -> str:
@@ -331,7 +332,7 @@ def caching_text(report: MeasureReport) -> str:
         return f"unknown: {report.ask('cacheable_share', 'log messages with a timestamp')}"
     unit = "share of input tokens"
     text = interval_text(cacheable.value, cacheable.low, cacheable.high, unit)
-    today = f"; {share(cached.number)} is today" if cached else ""
+    today = f", and {share(cached.number)} is today" if cached else ""
     more = cacheable.number - (cached.number if cached else 0.0)
     price, tokens = report.price, report.known("input_tokens")
     worth = ""
@@ -346,9 +347,9 @@ def _monthly(report: MeasureReport, usd_per_call: float) -> str:
     volume = report.known("requests_per_month")
     if volume is None or report.arms or volume.number < 1:
         amount = small_usd(usd_per_call * _EXAMPLE_CALLS)
-        return f"{amount} at {count(_EXAMPLE_CALLS)} calls a month"
+        return f"{amount} per month at {count(_EXAMPLE_CALLS)} calls"
     least = "at least " if volume.high == "open" else ""
-    return f"{least}{small_usd(usd_per_call * volume.number)} a month"
+    return f"{least}{small_usd(usd_per_call * volume.number)} per month"
 
 
 def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | None:
@@ -392,12 +393,12 @@ def _bill_lacks(report: MeasureReport) -> str:
         return f"{report.ask(lacking, _LOG)}, or log the `usd` of every call"
     if len(report.models) > 1:
         answered = f"{few(len(report.models))} models answered, at different list prices"
-        return f"log the `usd` of every call; {answered}"
+        return f"log the `usd` of every call: {answered}"
     if report.models:
         name = report.models[0]
         maker = next((m for start, m in _MAKERS.items() if name.startswith(start)), "openai")
-        how = "" if ":" in name else f"; name it with its provider, as {maker}:{name}"
-        return f"log the `usd` of every call; no list price is known for {name}{how}"
+        how = "" if ":" in name else f". Name it with its provider, as {maker}:{name}"
+        return f"log the `usd` of every call: no list price is known for {name}{how}"
     guessed = "" if all(length.details.get("reported") for length in tokens) else "about "
     takes = " tokens in and ".join(count(length.number) for length in tokens)
     whose = "but whose they are isn't logged: log its `model`, or its `usd`"
@@ -478,7 +479,9 @@ def _arm(arms: Series, place: int) -> str:
     name = " ".join(filter(None, parts)) or "the prompt"
     ends = (float(values[key]) for key in ("value", "low_of_all", "high_of_all"))
     errors = int(values.get("errors", 0))
-    lost = f"; {few(errors)} of {count(float(values['runs']))} calls failed" if errors else ""
+    lost = (
+        f". {capital(few(errors))} of {count(float(values['runs']))} calls failed" if errors else ""
+    )
     return f"{name}: {quality_interval(*ends)} on {counted(float(values['cases']), 'case')}{lost}"
 
 
@@ -618,11 +621,14 @@ def compared_report(report: ComparedReport) -> b.Document:
     rows += [("Difference", f"{apart}{margin}"), ("Paired", f"on {cases}, matched {by}")]
     if why == "interval" and not isinstance(contrast.cases_needed, Unknown):
         needed = count(max(contrast.cases_needed, contrast.n + 1))
-        rows.append(("Needed", f"about {needed} cases would tell that difference from none"))
+        rows.append(("Needed", f"about {needed} cases, to tell that difference from zero"))
     if any(report.lacking):
-        rows.append(("Lacking", "counts as failed; --shared leaves such cases out"))
+        rows.append(("Lacking", "counts as failed. --shared leaves such cases out"))
     rows.append(
-        ("Not seen", "how these cases were chosen, and general skills: it is no evidence of a case")
+        (
+            "Not seen",
+            "how these cases were chosen, and general skills: it is not evidence of a case",
+        )
     )
     headline = sentence(_COMPARED.get(outcome) or _COMPARED[why])
     return b.Document("", headline, [b.section("compared", "", b.facts(rows))])
@@ -633,5 +639,6 @@ def _compared_arm(name: str, arm: PromptArm, lacking: int) -> str:
         f"{name}: {quality_interval(arm.value, arm.low, arm.high)} on {counted(arm.cases, 'case')}"
     )
     if failed := arm.errors - lacking:
-        text += f"; {few(failed)} of {counted(arm.runs - lacking, 'call')} failed or have no score"
-    return text + (f"; {counted(lacking, 'case')} lacking" if lacking else "")
+        calls = counted(arm.runs - lacking, "call")
+        text += f". {capital(few(failed))} of {calls} failed or have no score"
+    return text + (f". {counted(lacking, 'case')} lacking" if lacking else "")

@@ -40,11 +40,22 @@ from tuneworthy.report.sections.common import (
     unfit,
 )
 from tuneworthy.report.sections.plan import ask_text
-from tuneworthy.words import count, listing, number, plain, sentence, several, share, usd, usd_range
+from tuneworthy.words import (
+    capital,
+    count,
+    listing,
+    number,
+    plain,
+    sentence,
+    several,
+    share,
+    usd,
+    usd_range,
+)
 
 _SAVINGS, _RUNNING = "economics.monthly.api_savings_usd", "economics.monthly.ongoing_usd"
 _TITLE = "What it costs and what it brings"
-_STEPS_TITLE, _GIVEN = "The calculation, line by line", "What was taken as given"
+_STEPS_TITLE, _GIVEN = "The calculation, line by line", "Assumptions"
 
 
 def pays_back(dossier: Dossier) -> list[str]:
@@ -57,13 +68,14 @@ def pays_back(dossier: Dossier) -> list[str]:
         return [f"unknown: {point.ask}"]
     theirs, back = "with the running costs of the framework's own table", _back(money, point)
     if money.contradicted:
-        parts = [f"{back} as stated, which is contradicted"]
+        doubt = "they exceed the bill" if money.capped else "another figure contradicts them"
+        parts = [f"{back} by the stated figures, but {doubt}"]
     elif money.assumed:
         parts = [f"{back} ({assumed_text(money)})"]
     elif point == table == "never":
-        parts = [f"never, as stated and {theirs}"]
+        parts = [f"never, by the stated figures and {theirs}"]
     else:
-        parts = [f"{back} as stated"]
+        parts = [f"{back} by the stated figures"]
         parts += [] if isinstance(table, Unknown) else [f"{duration(table)} {theirs}"]
     drawn = _drawn_text(money)
     return [*parts, drawn] if drawn else parts
@@ -76,7 +88,7 @@ def _back(money: InvestmentResult, months: Duration) -> str:
 
 
 def pays_back_text(dossier: Dossier) -> str:
-    return "; ".join(pays_back(dossier))
+    return ". ".join(map(capital, pays_back(dossier)))
 
 
 def cost_text(dossier: Dossier) -> str:
@@ -92,7 +104,7 @@ def cost_text(dossier: Dossier) -> str:
 
 def built_text(money: InvestmentResult) -> tuple[str, str]:
     """What it costs to build after a pilot, and to run."""
-    ask, run = money.ask_usd, "to run the job" if money.one_off else "a month to run it"
+    ask, run = money.ask_usd, "to run the job" if money.one_off else "per month to run it"
     return f"{dollars(ask.build)} to build it", f"{dollars(ask.run_month)} {run}"
 
 
@@ -101,18 +113,22 @@ def _drawn_text(money: InvestmentResult) -> str:
     drawn, back = money.simulation, money.break_even_months
     if isinstance(drawn, Unknown) or isinstance(back.p50, Unknown) or money.one_off:
         return ""
-    possible = dollars(money.possible_saving_usd)
-    within = f"within the bill, with {possible} to save today, " if money.capped else ""
-    works = "" if drawn.p_works == 1 else f", if it works ({share(drawn.p_works)} of the draws)"
-    if duration(back.p50) == duration(back.point) and (not works or back.p50 == "never"):
+    certain = drawn.p_works == 1
+    if duration(back.p50) == duration(back.point) and (certain or back.p50 == "never"):
         return ""
-    return f"{within}month by month{works}, {_spread(back)}"
+    how = "month by month"
+    if money.capped:
+        how = f"capped at the bill, which leaves {dollars(money.possible_saving_usd)} to save today"
+    if certain:
+        return f"{how}: {_spread(back)}"
+    works = f"as it does in {share(drawn.p_works)} of the simulated runs"
+    return f"{how}: {_spread(back)} if it works, {works}"
 
 
 def _spread(back: BreakEven) -> str:
     low, middle, high = (duration(value) for value in (back.p10, back.p50, back.p90))
     shorter = low.removesuffix(" months") if high.endswith(" months") else low
-    return middle if low == high else f"{middle} ({shorter} to {high} in eight of ten)"
+    return middle if low == high else f"{middle} (80% range {shorter} to {high})"
 
 
 def assumed_text(money: InvestmentResult) -> str:
@@ -134,7 +150,7 @@ def returns(framework: Framework) -> b.Section | None:
     if costs is None or costs.returns is None:
         return None
     span, name = costs.returns.api_savings_usd_per_month, plain(framework.name)
-    saved = f"{usd_range(span.low, span.high)} a month at scale, as the {name} framework has it"
+    saved = f"{usd_range(span.low, span.high)} per month at scale, as the {name} framework has it"
     rows = [("savings on calls", "yes", saved)]
     rows += [(what, *said.partition(": ")[::2]) for what, said in costs.returns.also.items()]
     table = b.table("Benefits of tuning", "Benefit | Can be counted | What it is", rows, quiet=True)
@@ -233,17 +249,17 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
         beside = f"{every}, the most that tuning could save"
         yield b.Fact(what, dollars(money.bill_usd), beside, id="bill")
     if money.capped:
-        beside = f"{every}, as far as the bill allows; more is stated"
-        yield b.Fact("Possible of the saving", dollars(money.possible_saving_usd), beside)
+        beside = f"{every}, capped at the bill. The stated saving is higher."
+        yield b.Fact("Saving at most", dollars(money.possible_saving_usd), beside)
     yield from story(money)
     if not isinstance(bring, Unknown):
         least = dollars(bring) if money.one_off else f"more than {dollars(bring)}"
-        yield b.Fact("It must bring", least, f"{every} to run it and pay it back in time")
+        yield b.Fact("Needed to pay back in time", least, f"{every}, running costs included")
     if isinstance(money.monthly_net_usd, Unknown):
         return
-    stated = "" if money.assumed else "as stated"
+    stated = "" if money.assumed else "by the stated figures"
     if money.contradicted:
-        stated = "as stated, which is contradicted"
+        stated = "by the stated figures, which are contradicted"
     after = f"after running costs, {stated}".removesuffix(", ")
     beside = f"{sentence(money.step('benefits'))} {sentence(money.step('net'))}"
     yield b.Fact(f"{word}{money.a_month or ' of the job'}", net, after)
@@ -252,14 +268,14 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     if money.capped:
         if money.scenarios:
             likely = money.scenarios[1].first_month_usd
-            beside = "with the possible saving in place of the stated one"
-            yield b.Fact("Left within the bill", usd(likely), beside)
-        beside = "" if money.one_off else "month by month, no month saving more than its bill"
-        yield b.Fact("Pays back within the bill", _back(money, back.p50), beside)
+            beside = "after running costs, with the saving capped at the bill"
+            yield b.Fact("Net at most", usd(likely), beside)
+        beside = "" if money.one_off else "month by month, with each saving capped at its bill"
+        yield b.Fact("Pays back, capped at the bill", _back(money, back.p50), beside)
     table = money.by_table
     if not isinstance(table.break_even_months, Unknown) and _RUNNING not in money.assumed:
-        beside = f"with the framework’s own running costs, {dollars(table.ongoing_usd)} a month"
-        beside += ", and the saving as stated" if money.capped else ""
+        beside = f"with the framework’s own running costs, {dollars(table.ongoing_usd)} per month"
+        beside += ", and the stated saving" if money.capped else ""
         theirs = duration(table.break_even_months)
         yield b.Fact("Pays back by the table", theirs, beside, id="back-table")
 
@@ -349,8 +365,8 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     )
     ends = b.records(title, titles, cells, drawn.tornado)
     yield (
-        f"With every amount at its likeliest it is worth {usd(drawn.likely_usd)}, failure at its "
-        "odds; each amount is moved alone from there."
+        f"With every amount at its likeliest it is worth {usd(drawn.likely_usd)}, with the "
+        "odds of failure. Each amount is moved alone from there."
     )
     yield captioned(charts.tornado(drawn, dict(_inputs(money, drawn))), ends)
     rows = [row for row in money.worth if row.usd > 0]
@@ -399,7 +415,7 @@ def _scenarios(money: InvestmentResult) -> Iterator[b.Parts]:
         if not money.one_off:
             yield (
                 "Later months differ from the first: traffic grows, prices fall, models end and "
-                "are tuned again, as far as that is known or taken."
+                "are tuned again, as far as that is known or assumed."
             )
 
 
@@ -410,7 +426,9 @@ def _certain(drawn: Simulation) -> bool:
 def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
     months, worth, back = drawn.horizon_months, drawn.npv_usd, money.break_even_months
     if drawn.p_works < 1:
-        yield b.Fact("Tuning works", share(drawn.p_works), "of the results; see what was taken")
+        yield b.Fact(
+            "Tuning works", share(drawn.p_works), "of the simulated runs, by the assumptions"
+        )
     if not money.one_off:
         yield b.Fact("Pays back if it works", _spread(back), "month by month", id="back-possible")
     over = "" if money.one_off else f" over {months} months"
@@ -420,18 +438,18 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
     else:
         if back.p10 != back.p90:
             within = ranged(money.p_within_6_months, share)
-            yield b.Fact("In time if it works", within, "of the results")
+            yield b.Fact("In time if it works", within, "of the simulated runs")
         late = "Doesn’t pay back" if money.one_off else f"Not within {months} months"
-        yield b.Fact(late, share(drawn.p_never), "of all the results")
+        yield b.Fact(late, share(drawn.p_never), "of all simulated runs")
         most, middle = f"{usd(worth.p10)} to {usd(worth.p90)}", usd(worth.p50)
-        ends = f"({most} in eight of ten, {middle} in the middle)"
+        ends = f"(80% range {most}, median {middle})"
         yield b.Fact(net, f"{dollars(money.gain_usd)} on average", ends)
     if not money.one_off:
         waiting = drawn.cost_of_waiting_usd
-        costs = dollars(waiting)
         if isinstance(waiting, float) and waiting < 0:
-            costs = f"nothing: it gains {usd(-waiting)}"
-        yield b.Fact("Each month of waiting costs", costs)
+            yield b.Fact("Each month of waiting gains", usd(-waiting))
+        else:
+            yield b.Fact("Each month of waiting costs", dollars(waiting))
 
 
 def _curve(drawn: Simulation) -> b.Table:

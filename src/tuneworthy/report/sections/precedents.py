@@ -68,9 +68,10 @@ def record_text(result: PrecedentsResult) -> str:
     """How often the framework's rules were right for this goal, in one line."""
     tree, scored, apart, always = result.record
     return (
-        f"the tree was right in {number(tree.right)} of {number(tree.n)} {tree.of} (ceiling "
-        f"granted), the score in {number(scored.right)}, the difference in {number(apart.right)}; "
-        f"always saying yes in {number(always.right)}"
+        f"on {number(tree.n)} {tree.of} the decision tree was right {number(tree.right)} times "
+        f"(with the ceiling taken as reached), the score {number(scored.right)} times and the "
+        f"difference {number(apart.right)} times. Always fine-tuning would have been right "
+        f"{number(always.right)} times. Treat the count as a checklist, not a forecast"
     )
 
 
@@ -82,11 +83,11 @@ def precedents(dossier: Dossier) -> b.Document:
 
 def _nearest(result: PrecedentsResult) -> Iterator[b.Parts]:
     if isinstance(result.nearest, Unknown):
-        yield b.Todo(result.nearest.ask, "No published case is alike.")
+        yield b.Todo(result.nearest.ask, "No published case is similar.")
         return
     yield b.table(
-        "The nearest cases, the most alike first",
-        "Case | Winner, and why it is alike",
+        "The most similar cases first",
+        "Case | Winner, and why it is similar",
         (
             (
                 b.Cell(near.title, kind_text(near), near.source_url),
@@ -109,11 +110,11 @@ def others_text(result: PrecedentsResult) -> str:
     rate = result.base_rate
     if isinstance(rate, Unknown):
         if isinstance(result.nearest, Unknown):
-            return f"no published case is alike; {result.nearest.ask}"
+            return f"no published case is similar. To find one, {result.nearest.ask}"
         won = sum(near.winner in ("fine_tune", "hybrid") for near in result.nearest)
         if len(result.nearest) == 1:
-            return f"the one published case that is alike was {'' if won else 'not '}won by tuning"
+            return f"one similar published case: fine-tuning {'won' if won else 'did not win'} it"
         many = few(won) if won else "none"
-        return f"tuning won {many} of the {few(len(result.nearest))} published cases most like it"
+        return f"tuning won {many} of the {few(len(result.nearest))} most similar published cases"
     spread = f"{share(rate.low)} to {share(rate.high)}"
     return f"tuning won {number(rate.won)} of {number(rate.n)} {rate.of} ({spread})"

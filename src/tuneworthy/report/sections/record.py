@@ -141,9 +141,9 @@ def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
     titles = "Asked in this order | ?Answer | If yes"
     return b.section(
         "rules",
-        "How the rules came to it",
+        "How the rules decided",
         f"The verdict follows from the {plain(dossier.framework.name)} framework by fixed rules. "
-        "No model decided anything. The first question that is answered yes decides; when "
+        "No model decided anything. The first question that is answered yes decides. If "
         f"none is, {last}.",
         b.table("The questions of the decision tree", titles, rows, quiet=True) if rows else "",
         f"By this count: {OUTCOME_WORDS[tree.outcome]}.",
@@ -283,7 +283,7 @@ def explanation(
     if dossier is not None:
         now, then = dossier.verdict.outcome, list[tuple[str, str]]()
         for to, verdict in otherwise:
-            stays = "the count stays" if verdict == now else "the count would be"
+            stays = "the same" if verdict == now else "it would be"
             then.append((f"If {to}", f"{stays}: {OUTCOME_WORDS[verdict]}"))
         claims = _claims_about(matches, dossier)
         sections += [b.section("otherwise", "", b.facts(then)), unfit(claims)]
@@ -406,7 +406,7 @@ def _asked(framework: Framework, asked: Criterion) -> Sequence[tuple[str, str]]:
     rows = [(label, framework.filled(text, asked)) for label, text in texts]
     if isinstance(asked, Factor):
         counted = framework.scoring.weights == "counted"
-        beside = "" if counted else " (shown; every reason counts one)"
+        beside = "" if counted else " (shown only, as every reason counts once)"
         rows.append(("Weight", f"{asked.weight}{beside}"))
     if isinstance(asked, Check | Factor):
         rows.append(("To answer", f"about {several(asked.minutes, 'minute')}"))

@@ -283,7 +283,7 @@ def _state_text(way: WayResult) -> str:
     short = [TARGETS[target].name for target, word in way.chances.items() if word == "unlikely"]
     if way.state != "untried" or not short:
         return plain(way.state)
-    return f"untried; unlikely to meet {listing(short)}"
+    return f"untried, unlikely to meet {listing(short)}"
 
 
 def approaches(dossier: Dossier) -> b.Section:
@@ -332,7 +332,7 @@ def _split(framework: Framework) -> b.Section | None:
     """How the task would be split, where splitting may help."""
     kinds = framework.options["decomposition"].kinds
     steps = (f"{plain(step)}: {what}" for step, what in kinds.items())
-    says = "Score every step by itself; the weakest is where to work."
+    says = "Score every step by itself, and work on the weakest."
     title, parts = "How a split would look", (b.bullets(steps, ordered=True), says)
     return b.section("split", title, parts, detail=True) if kinds else None
 
@@ -343,7 +343,7 @@ def _end(model: str, services: Services, day: date) -> str:
     if end is None:
         return ""
     verb, then = "ended" if end.ends <= day else "ends", listing(end.successors, "or")
-    return f"{verb} on {as_day(end.ends)}" + f"; in its place {then}" * bool(then)
+    return f"{verb} on {as_day(end.ends)}" + f". Its successor: {then}" * bool(then)
 
 
 def _models(framework: Framework, offers: Services, dossier: Dossier) -> b.Section | None:
@@ -364,7 +364,7 @@ def _models(framework: Framework, offers: Services, dossier: Dossier) -> b.Secti
         for name, strength in models.strengths.items()
     )
     caption = "Models and what they are said to be good at"
-    table = b.table(caption, "Model | Said to be strong in | Asked for here", rows, quiet=True)
+    table = b.table(caption, "Model | Said to be strong in | Needed here", rows, quiet=True)
     says = f"{models.says} Dated {as_day(models.dated)}."
     measure = f"Measure instead. {models.measure}"
     return b.section("models", "Which model", says, table, measure)

@@ -86,9 +86,10 @@ def prompts_near_copies(facts: CaseFacts) -> Found:
     near = facts.framework.threshold("near_copy")
     alike = share(1.0 if near is None else near)
     fires = said and findings.distinct_prompts < check.at_least
+    verb = "is" if findings.prompts == 1 else "are"
     return fires and (
         ("ceiling.prompt_variations", "data.prompts"),
-        f"{several(findings.prompts or 0, 'prompt file')} are in the folder, and "
+        f"{several(findings.prompts or 0, 'prompt file')} {verb} in the folder, and "
         f"{few(check.at_least)} variations are stated. Near copies ({alike} alike or more) count "
         f"once, which leaves {few(findings.distinct_prompts)}.",
         f"Write variants that differ in structure until {check.at_least} are left",
@@ -113,7 +114,7 @@ def ceiling_within_noise(facts: CaseFacts) -> Found:
     if facts.reached != "yes" or target is None or interval is None or today.quality is None:
         return None
     needed = cases_to_tell(today.quality, target.at_least, today.cases or 1)
-    tells = f"about {count(needed)} in all would tell" if needed else BY_MARGIN
+    tells = f"about {count(needed)} are needed" if needed else BY_MARGIN
     return facts.meets("quality", interval) == "unknown" and (
         ("ceiling", "today.quality", "targets.quality"),
         f"The ceiling is claimed at {quality(today.quality)} on {count(today.cases or 0)} cases, "
@@ -147,7 +148,7 @@ def success_but_target_missed(facts: CaseFacts) -> Found:
         ("factors.success_with_prompts", *(TARGETS[name].path for name in facts.missed)),
         f"The present prompt is said to meet every requirement, and it misses: "
         f"{named(facts.missed)}.",
-        "Success means all targets at once; correct the answer or the target",
+        "Correct the answer or the target: success means all targets at once",
     )
 
 
@@ -176,7 +177,7 @@ def knowledge_gap_with_low_recall(facts: CaseFacts) -> Found:
         ("signals.knowledge_gaps", "today.retrieval_recall"),
         "The model is said not to use what it reads, but the right passage is found for only "
         f"{share(recall)} of questions (under {share(limit)}).",
-        "Improve retrieval first; then count wrong answers among those that had the passage",
+        "Improve retrieval first, then count wrong answers among those that had the passage",
     )
 
 

@@ -19,7 +19,7 @@ def examples_against_answer(facts: CaseFacts) -> Found:
     fires = (have < limit) != (said == "yes") and facts.source("insufficient_data") == "stated"
     return fires and (
         ("factors.insufficient_data", "data.examples"),
-        f"{enough} examples are said to be available, and {count(have)} are stated; "
+        f"{enough} examples are said to be available, and {count(have)} are stated. "
         f"{count(limit)} are needed{f' for {plain(need[0])}' if need else ''}.",
         "Count the examples that are good enough to learn from (data.examples.usable)",
     )
@@ -37,7 +37,7 @@ def example_rules_differ(facts: CaseFacts) -> Found:
         ("data.examples", "goals"),
         f"Two published rules disagree about {count(have)} examples: under {count(general)} is "
         f"insufficient in general, and {plain(goal)} needs {count(own)}.",
-        "The need of the case's own approach counts here; a learning curve in a pilot would tell",
+        "The need of the case's own approach counts here. A learning curve in a pilot checks it",
     )
 
 
@@ -60,7 +60,7 @@ def safety_goal_with_few_pairs(facts: CaseFacts) -> Found:
     """Preference tuning takes many pairs."""
     return (short := _too_few(facts, "safety", "preference_pairs")) and (
         ("goals", "data.preference_pairs"),
-        f"Safety is a goal, and {short[0]} preference pairs are there; tuning for it takes "
+        f"Safety is a goal, and {short[0]} preference pairs exist. Tuning for it takes "
         f"{short[1]} or more.",
         "Collect pairs, or guard the input and output instead",
     )
@@ -71,7 +71,7 @@ def pretraining_with_few_documents(facts: CaseFacts) -> Found:
     """Continued pretraining takes very many documents."""
     return (short := _too_few(facts, "domain_expertise", "documents")) and (
         ("goals", "data.documents"),
-        f"Deep domain expertise is a goal, and {short[0]} documents are there; continued "
+        f"Deep domain expertise is a goal, and {short[0]} documents exist. Continued "
         f"pretraining takes {short[1]} or more.",
         "Retrieve from the documents, or tune on questions and answers about them",
     )

@@ -23,11 +23,11 @@ def measured_against_answer(facts: CaseFacts) -> Found:
         assert answer is not None  # a measurement is where it comes from
         reading = answer[1]
         on = f" (of {count(reading.evidence.n)})" if reading.evidence.n else ""
-        against[path] = f"{plain(name)} is answered {stated}; measured {_seen(reading)}{on}"
+        against[path] = f"{plain(name)} is answered {stated}, but measured {_seen(reading)}{on}"
     counts = "The measurement counts." if len(against) == 1 else "The measurements count."
     return bool(against) and (
         (*against, "evidence"),
-        f"{sentence('; '.join(against.values()))} {counts}",
+        f"{sentence(', and '.join(against.values()))} {counts}",
         "Correct the answer, or say what the data leaves out",
     )
 
@@ -64,7 +64,7 @@ def measured_against_number(facts: CaseFacts) -> Found:
     which = "The measured one counts." if len(apart) == 1 else "The measured ones count."
     return bool(apart) and (
         (*apart, "evidence"),
-        f"{sentence('; '.join(apart.values()))} {which}",
+        f"{sentence(', and '.join(apart.values()))} {which}",
         "Correct the number in the case file",
     )
 
@@ -86,7 +86,7 @@ def measured_beside_answer(facts: CaseFacts) -> Found:
     path, stated, seen, why = beside
     return (
         (path, "evidence"),
-        f"{plain(path.split('.')[1])} is answered {stated}; measured {seen}. "
+        f"{plain(path.split('.')[1])} is answered {stated}, but measured {seen}. "
         f"The answer stands, as {why}.",
         "Look at what was counted, then correct the answer or keep it",
     )
@@ -106,7 +106,7 @@ def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
         if name == "success_with_prompts" and rated is not None and limit is not None:
             share = LimitCheck(rated, None).interval
             if side_of(rated, limit) not in ("unknown", stated):
-                yield path, stated, f"{share} rated good", "those who rate are no sample of all"
+                yield path, stated, f"{share} rated good", "those who rate are not a random sample"
         supports = readings(name, "supports", framework, ledger) if room == "signals" else ()
         for side, reading in supports:
             if side not in ("unknown", stated):
@@ -119,7 +119,7 @@ def need_without_support(facts: CaseFacts) -> Found:
     return (need := _need(facts, stated="yes", measured="no")) and (
         (need[0], "evidence"),
         f"{need[1]} is answered yes, and the data shows little of it, {need[2]}. "
-        "The answer stands; a need is not settled by what is logged.",
+        "The answer stands, because logs don't settle a need.",
         "Say what the need rests on: a law, a contract, a policy",
     )
 
@@ -129,7 +129,7 @@ def need_seen_in_data(facts: CaseFacts) -> Found:
     """A need that was denied, where what was measured speaks for it."""
     return (need := _need(facts, stated="no", measured="yes")) and (
         (need[0], "evidence"),
-        f"{need[1]} is answered no; measured {need[2]}.",
+        f"{need[1]} is answered no, but measured {need[2]}.",
         "Ask the person responsible for data protection whether this data may be sent where it is "
         "sent today",
     )
@@ -169,7 +169,7 @@ def evidence_changed(facts: CaseFacts) -> Found:
     old = [name for name, item in ledger.items() if item.changed]
     rests = [plain(name) for name in _rest_on(facts, old)]
     what = listing([*changed[:3], *["others"] * (len(changed) > 3)])
-    carries = f"; the answer takes {listing(rests[:5])} from there" if rests else ""
+    carries = f". The answer takes {listing(rests[:5])} from there" if rests else ""
     return bool(changed) and (
         ("evidence",),
         f"{several(len(old), 'measurement')} {'is' if len(old) == 1 else 'are'} of an earlier "

@@ -21,7 +21,7 @@ def ongoing_below_table(facts: CaseFacts) -> Found:
     low, high = ongoing_usd(costs, rate.low, "low"), ongoing_usd(costs, rate.high, "high")
     return stated.high < low and (
         ("economics.monthly.ongoing_usd", "economics.hourly_rate_usd"),
-        f"Running costs of {usd(stated.likely)} a month are stated; the framework's own table "
+        f"Running costs of {usd(stated.likely)} per month are stated. The framework's own table "
         f"(inference, monitoring and retraining at {usd(rate.likely)} an hour) adds up to "
         f"{usd_range(low, high)}.",
         "Price inference, monitoring and retraining one by one",
@@ -38,10 +38,10 @@ def saving_above_bill(facts: CaseFacts) -> Found:
     if not likely and saving.high <= bill.high:
         return None
     now, each = facts.requests, facts.request_usd
-    calls = f"{count(now)} calls cost" if now else "The present system costs"
+    calls = f"{count(now)} calls cost" if now else "the present system costs"
     most, paid = (saving.likely, bill.likely) if likely else (saving.high, bill.high)
     upto, certain = "" if likely else "up to ", likely or not bill.interval.varies
-    says = f"A saving of {upto}{usd(most)}{facts.case.a_month} is stated; "
+    says = f"A saving of {upto}{usd(most)}{facts.case.a_month} is stated, but "
     says += f"{calls} {'about' if certain else 'at most'} {usd(paid)} today."
     settle = "Confirm the growth, or state the saving at today's volume"
     if facts.case.one_off:
@@ -51,7 +51,7 @@ def saving_above_bill(facts: CaseFacts) -> Found:
         month = months_to_reach(now=now, target=at, growth_per_month=facts.growth)
         grown = f": month {month} at the stated growth."
         says += f" It fits from about {count(at)} calls a month"
-        says += grown if month else "; no growth is stated that gets there."
+        says += grown if month else ", and no stated growth gets there."
     return ("economics.monthly.api_savings_usd", facts.bill_path), says, settle
 
 
@@ -68,8 +68,8 @@ def bill_against_prices(facts: CaseFacts) -> Found:
     floor = facts.framework.threshold("bill_floor") or 0.0
     return gap > max(tolerance * max(priced.most, bill.high), floor) and (
         ("today.usd_per_month", "models", "economics.traffic"),
-        f"The bill is {usd_range(bill.low, bill.high)}{a_month}; {count(now)} calls at the "
-        f"price of {used.id} come to {usd_range(priced.low, priced.most)}. The bill counts.",
+        f"The bill is {usd_range(bill.low, bill.high)}{a_month}, but {count(now)} calls at "
+        f"the price of {used.id} cost {usd_range(priced.low, priced.most)}. The bill counts.",
         "Look up the invoice: what else is in it, or which calls, tokens or model are wrong here",
     )
 
@@ -85,8 +85,8 @@ def ongoing_below_serving(facts: CaseFacts) -> Found:
         return None
     return stated.high < serving.low and (
         ("economics.monthly.ongoing_usd", "models"),
-        f"Running costs of {usd(stated.likely)}{facts.case.a_month} are stated; serving "
-        f"{way.model} alone comes to {usd_range(serving.low, serving.most)}.",
+        f"Running costs of {usd(stated.likely)}{facts.case.a_month} are stated, but serving "
+        f"{way.model} alone costs {usd_range(serving.low, serving.most)}.",
         "Correct one of the two: the running costs, or the tokens and the price",
     )
 
@@ -100,7 +100,7 @@ def saving_above_published(facts: CaseFacts) -> Found:
     span = costs.returns.api_savings_usd_per_month
     return saving.low > span.high and (
         ("economics.monthly.api_savings_usd",),
-        f"A saving of {usd(saving.likely)} a month is stated; at scale "
+        f"A saving of {usd(saving.likely)} per month is stated. At scale "
         f"{usd_range(span.low, span.high)} is usual.",
         "Compute it from calls, tokens and prices",
     )
@@ -115,7 +115,7 @@ def upfront_below_table(facts: CaseFacts) -> Found:
     span = costs.upfront_total.hours
     return stated.high < span.low and (
         ("economics.upfront.hours",),
-        f"{count(stated.likely)} hours up front are stated; data, evaluation and deployment "
+        f"{count(stated.likely)} hours up front are stated. Data, evaluation and deployment "
         f"usually take {count(span.low)}–{count(span.high)}.",
         "Estimate the four categories one by one",
     )
@@ -175,7 +175,7 @@ def model_switch_planned(facts: CaseFacts) -> Found:
     return facts.case.tuning.model_switch == "yes" and (
         ("tuning.model_switch", "goals"),
         "Another base model is planned, and tuned weights stay with the base they were made from.",
-        "Switch first and measure again; keep data and evaluation, which move along",
+        "Switch first and measure again. Keep data and evaluation, which move along",
     )
 
 
@@ -191,7 +191,7 @@ def break_even_after_service_end(facts: CaseFacts) -> Found:
         ("tuning.until", "economics"),
         f"The tuned model {'was' if until < today else 'is'} served until {day(until)}, and tuning "
         f"would have paid after {months_range(low, high)}.",
-        "Name a service or a base model that is there for longer (tuning.until)",
+        "Name a service or a base model that stays for longer (tuning.until)",
     )
 
 
@@ -203,8 +203,9 @@ def model_ends_differ(facts: CaseFacts) -> Found:
         if known and model.ends and looked_up and model.ends != looked_up:
             return (
                 ("models", "economics"),
-                f"The model {model.id} ends on {day(model.ends)} as stated, and on "
-                f"{day(looked_up)} as looked up on {day(known.dated)}. The stated day counts.",
+                f"The model {model.id} is stated to end on {day(model.ends)}, and "
+                f"to end on {day(looked_up)} by a look-up on {day(known.dated)}. The stated day "
+                "counts.",
                 "Confirm the day with the maker, and correct the case where it is another",
             )
     return None
@@ -223,9 +224,9 @@ def model_in_use_ends(facts: CaseFacts) -> Found:
         return None
     named, confirm = "", ""
     if end:
-        looked = "as stated" if used.ends else f"as looked up on {day(end.dated)}"
-        named = f", {looked}; {listing(end.successors, 'or')} is named in "
-        named, confirm = f"{named}its place", "Confirm the day and what comes next with the maker. "
+        looked = "stated" if used.ends else f"as looked up on {day(end.dated)}"
+        named = f", {looked}, and its successor is {listing(end.successors, 'or')}"
+        confirm = "Confirm the day and what comes next with the maker. "
     return (
         ("models", "economics"),
         f"The model in use, {used.id}, {'ended' if until < today else 'ends'} on {day(until)}"

@@ -37,9 +37,9 @@ def cost_reason_with_small_bill(facts: CaseFacts) -> Found:
     fires = facts.holds("cost_optimization") and facts.small_bill
     return fires and (
         ("factors.cost_optimization", facts.bill_path),
-        f"Cost is given as a reason; the whole bill until tuning has to pay back is {usd(whole)}, "
+        f"Cost is given as a reason, but the whole bill until the payback limit is {usd(whole)}, "
         f"and tuning takes {usd(upfront)} or more up front.",
-        "Look up the invoice; if it is right, leave cost out, or say what volume is to come",
+        "Look up the invoice. If it is right, leave cost out, or say what volume is to come",
     )
 
 
@@ -51,7 +51,7 @@ def exploring_with_fixed_format(facts: CaseFacts) -> Found:
     return fires and (
         ("factors.exploration_phase", "factors.consistent_behavior" if fixed else "goals"),
         "You are still finding out what users need, and every output must already look the same.",
-        "Say which outputs are fixed today; constrain those, and leave the rest to prompts",
+        "Say which outputs are fixed today. Constrain those, and leave the rest to prompts",
     )
 
 
@@ -65,8 +65,8 @@ def changing_requirements_baked_in(facts: CaseFacts) -> Found:
         "content": "Facts change: keep them in retrieval, and tune for behavior alone if at all",
         "policy": "Rules of behavior change: tune what stays and retrieve the rest, or wait",
         "both": "Facts and rules both change: keep facts in retrieval and wait with the rest",
-        "unknown": "Say what changes (content or policy): content belongs in retrieval; policy "
-        "means a hybrid, or waiting",
+        "unknown": "Say what changes: content belongs in retrieval, and policy means a hybrid, or "
+        "waiting",
     }
     return (
         ("factors.rapidly_changing_requirements", "factors.domain_knowledge" if knows else "goals"),
@@ -105,7 +105,7 @@ def latency_reason_with_short_prompt(facts: CaseFacts) -> Found:
         ("factors.latency_requirements", "economics.traffic.input_tokens"),
         f"Latency is given as a reason, but a request has only about {tokens} input tokens (short "
         f"is under {limit}). Shortening them further buys little time.",
-        "Measure how latency depends on input tokens; try a faster model or a shorter answer first",
+        "Measure how latency depends on input tokens. Try a faster model or a shorter answer first",
     )
 
 
@@ -138,7 +138,7 @@ def low_volume_now(facts: CaseFacts) -> Found:
     says, grown = "Volume counts as sufficient, but it is low at present.", ""
     if now and month is not None and growth:
         grown = (
-            f"; at {share(growth)} growth month {month} has {count(now * (1 + growth) ** month)}"
+            f". At {share(growth)} growth month {month} has {count(now * (1 + growth) ** month)}"
         )
     if now is not None:
         says += f" Today it is {count(now)} requests a month{grown}."
@@ -159,7 +159,7 @@ def answer_differs_now(facts: CaseFacts) -> Found:
     ]
     return bool(names) and (
         tuple(f"factors.{name}.{part}" for name in names for part in ("value", "now")),
-        "The answer that counts isn't how things stand today: "
+        "The answer that counts isn't today's: "
         f"{listing([facts.assessment.factors[name].title for name in names])}.",
         "Decide by today's answer, or say what makes it change and when",
     )
@@ -191,7 +191,7 @@ def sovereignty_with_hosted_tuning(facts: CaseFacts) -> Found:
     return fires and (
         ("factors.data_sovereignty", "tuning.service"),
         "Data may not go to a third party, and a hosted service would train on it.",
-        "Tune open weights in your own house, or have it confirmed in writing what the service "
+        "Tune open weights on your own machines, or have it confirmed in writing what the service "
         "may see",
     )
 
@@ -205,7 +205,7 @@ def sovereignty_with_third_party_api(facts: CaseFacts) -> Found:
     return fires and (
         ("factors.data_sovereignty", "today.api" if stated else "models"),
         f"Data may not go to a third party, and today's system sends it to one{by}.",
-        "Ask who decides about the data; either today's system has to stop or the reason falls",
+        "Ask who decides about the data. Either today's system has to stop, or the reason falls",
     )
 
 
@@ -216,5 +216,5 @@ def persona_without_brand_voice(facts: CaseFacts) -> Found:
     return fires and (
         ("goals", "factors.brand_voice"),
         "Persona is a goal, and a voice of its own is said not to be needed.",
-        "Say whether it has to sound like somebody; if not, take persona out of the goals",
+        "Say whether it needs a voice of its own. If not, take persona out of the goals",
     )
