@@ -87,6 +87,10 @@ def test_a_quote_names_the_host_and_a_run_is_refused_before_anything_is_paid(
     folder = folder_of(tmp_path, models=f"[{THERE}, {{id: 'openai:gpt-4o-mini'}}]")
     lab = ["ceiling", str(folder), *AS_OF]
     assert command([*lab, "--dry-run"]) == 0
+    first = " ".join(capsys.readouterr().out.split())
+    assert "Sent to elsewhere.example" in first
+    assert "--to elsewhere.example" in first
+    assert command([*lab, "--dry-run", "--all"]) == 0
     page = " ".join(capsys.readouterr().out.split())
     assert "careful · openai:gpt-4o at elsewhere.example (prompt)" in page
     assert "--to elsewhere.example" in page

@@ -787,7 +787,7 @@ def test_the_command_tells_it_in_three_forms(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     folder = str(ROOT / "examples" / "insurance-claims")
-    assert run(["show", folder, "others", "--as-of", "2026-11-24"]) == 0
+    assert run(["show", folder, "others", "--all", "--as-of", "2026-11-24"]) == 0
     assert capsys.readouterr().out == precedents_text(decided(Path(folder)))
     assert run(["show", folder, "others", "--format", "json"]) == 0
     data = json.loads(capsys.readouterr().out)

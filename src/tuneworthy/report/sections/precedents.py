@@ -25,6 +25,8 @@ from tuneworthy.report import charts
 from tuneworthy.report.sections.common import about, captioned
 from tuneworthy.words import few, number, plain, sentence, share
 
+_BY_GROUP = "By group"
+
 
 def others(dossier: Dossier) -> b.Section:
     result, title = dossier.precedents, "What happened to others"
@@ -51,7 +53,7 @@ def others(dossier: Dossier) -> b.Section:
     )
     cells = "{of:capital} | {won} of {n} | {rate:share} | {low:share} to {high:share}"
     titles = "Which | #tuning won | #share | #95%"
-    by_group = b.records("By group", titles, cells, groups, quiet=True)
+    by_group = b.records(_BY_GROUP, titles, cells, groups, quiet=True)
     return b.section(
         "others",
         title,
@@ -76,7 +78,10 @@ def record_text(result: PrecedentsResult) -> str:
 
 
 def precedents(dossier: Dossier) -> b.Document:
-    section = replace(others(dossier), title="")
+    section = others(dossier)
+    groups = [block for block in section.blocks if getattr(block, "caption", "") == _BY_GROUP]
+    first = [block for block in section.blocks if block not in groups]  # the nearest cases
+    section = replace(section, title="", blocks=(*first, *groups))
     after = ("More: tuneworthy framework check says how often the rules were right.",)
     return about(dossier, section, says="what happened to others", after=after)
 
