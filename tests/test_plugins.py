@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GUIDE = ROOT / "docs" / "guides" / "plug-ins.md"
+GUIDE = ROOT / "docs" / "guides" / "python.md"
 DAY = ("--as-of", "2026-11-30")
 
 
@@ -46,7 +46,7 @@ def install(folder: Path, module: str, entry_points: str) -> None:
 def site(tmp_path: Path) -> Path:
     """A folder of packages that holds the guide's."""
     folder = tmp_path / "site"
-    (module,) = blocks("python")
+    *_, module = blocks("python")
     (entry_points,) = blocks("toml")
     install(folder, module, entry_points)
     return folder

@@ -29,7 +29,7 @@ from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import record as walk
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.difference import Judge, compare
-from tuneworthy.report.sections.framework import ListedModel, embedded_record
+from tuneworthy.report.sections.framework import PricedModel, embedded_record
 from tuneworthy.report.sections.verdict import short
 
 Topic = Literal["options", "money", "plan", "why", "others"]
@@ -222,7 +222,7 @@ def models_of(models: Iterable[Model], as_of: date | None) -> tuple[Any, ...]:
     return endpoints(), own, embedded_record(lacking()), ends, listed_models(day)
 
 
-def listed_models(day: date) -> tuple[ListedModel, ...]:
+def listed_models(day: date) -> tuple[PricedModel, ...]:
     """Models that outside facts name and that have a list price: what stays first, then by end.
 
     One that has ended is left out.
@@ -237,10 +237,10 @@ def listed_models(day: date) -> tuple[ListedModel, ...]:
         names |= dict.fromkeys(group.models)
     listed = []
     for name in names:
-        found = known.end_of(name)
-        ends = None if found is None else found.ends
+        known_end = known.end_of(name)
+        ends = None if known_end is None else known_end.ends
         price = price_on(name, day)
         is_known = name.partition(":")[0] in PRESETS
         if price is not None and is_known and (ends is None or day < ends):
-            listed.append(ListedModel(name, price, ends))
+            listed.append(PricedModel(name, price, ends))
     return tuple(sorted(listed, key=lambda model: model.ends or date.min))

@@ -111,7 +111,7 @@ def demo(name: str, to: str | None, dry_run: bool) -> None:
 @opt.framework_option
 @opt.format_option("text", "json")
 def answer(case: str | None, answers: tuple[str, ...], confirms: bool, chosen: str | None) -> None:
-    """Write answers into CASE; comments, order and everything else in the file stay.
+    """Write answers into CASE. Comments, order and everything else in the file stay.
 
     KEY is a check, a factor or a signal, by its id or as reports call it, or a dotted path into the
     case. VALUE is what the interview takes, such as yes, no, unknown, 5k, 90% or 800-2000. Separate

@@ -43,7 +43,7 @@ def _completer(list_words: Callable[[click.Context, str], Iterable[str]]) -> Com
 
 @_completer
 def cases(_context: click.Context, begun: str) -> Iterator[str]:
-    """Case folders; where there is none, folders to look into."""
+    """Case folders, or folders to look into where there is none."""
     from tuneworthy.files.case import CASE_FILE
 
     above, _, _ = begun.rpartition("/")

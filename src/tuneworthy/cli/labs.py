@@ -93,10 +93,6 @@ _JUDGED = opt.with_options(
 @opt.option(
     "--propose-with MODEL",
     "Write the proposed prompts with this model.  [default: the first of CASE]",
-)
-@opt.option(
-    "--propose-with MODEL",
-    "Have this model write them.  [default: the first of CASE]",
     shell_complete=complete.models,
 )
 @opt.option(
@@ -324,8 +320,8 @@ def models() -> None:
 def list_(case: str | None, as_of: date | None, everything: bool) -> None:
     """List the models of CASE, else those whose price and end are known, and all endpoints.
 
-    Says whether a key is there, never which; what a model costs by the case or by the list of
-    prices that lies on disk; and when it ends. Endpoints on this machine are asked whether they
+    Says whether a key is there, and never shows it. Says what a model costs by the case or by the
+    list of prices on disk, and when it ends. Endpoints on this machine are asked whether they
     answer, for at most a second; nothing is sent anywhere else.
     """
     from tuneworthy.cases.reports import models_of

@@ -278,11 +278,11 @@ def nearest_case() -> str:
     from tuneworthy.files.disk import find_upwards
 
     here = Path.cwd()
-    found = find_upwards(CASE_FILE, here)
-    if found is None or found.parent == here:
+    nearest = find_upwards(CASE_FILE, here)
+    if nearest is None or nearest.parent == here:
         return "."
-    folder = os.path.relpath(found.parent, here)
-    click.echo(one_line(f"Case: {folder} ({found.parent.name})"), err=True)
+    folder = os.path.relpath(nearest.parent, here)
+    click.echo(one_line(f"Case: {folder} ({nearest.parent.name})"), err=True)
     return folder
 
 

@@ -97,7 +97,7 @@ def decide(
     dossier = judge(supposed, framework, **options)
     if signer is not None and dossier.verdict.answer == "open":
         fix = "answer what is open first"
-        raise InputError("is no decision to sign: nobody can say yet", where="--sign", fix=fix)
+        raise InputError("no answer can be signed yet", where="--sign", fix=fix)
     text = render(
         dossier,
         form,

@@ -328,7 +328,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 @opt.case_argument
 @opt.option(
     "--to TARGET",
-    "Write for this service or library; without it, list them all.",
+    "Write for this service or library.  [default: list them all]",
     "name",
     shell_complete=complete.targets,
 )

@@ -336,7 +336,7 @@ class AskNow(Record):
     low: float  #: USD at least.
     high: float | Literal["open"]  #: USD at most; ``open`` where hours have no price.
     hours: Range
-    parts: tuple[AskPart, ...]
+    parts: tuple[AskPart, ...]  #: What it is made of, in the order of the steps.
     until: str  #: The decision that it leads to.
 
 
@@ -586,6 +586,7 @@ class InvestmentResult(Record):
     upfront_usd: Number
     monthly_net_usd: Number
     break_even_months: BreakEven
+    limit_months: Number  #: Months within which it has to be back, by the framework.
     p_within_6_months: Number
     justified: State
     why: str

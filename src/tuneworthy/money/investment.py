@@ -586,9 +586,8 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
     upfront = model.priced(model.upfront)
     running = model.priced(model.running)
     build = at_ends(operator.sub, upfront, pilot) if upfront and pilot else None
+    no_rule = Unknown(ask="the framework has no break-even rule: add break_even.under_months")
     in_time: Number | None = draws.in_time if draws else later
-    if in_time is None:
-        in_time = Unknown(ask="the framework has no break-even rule: add break_even.under_months")
     no_table = "the table is for work that goes on" if model.one_off else lacks
     table = known.table_months if known else None
     return InvestmentResult(
@@ -608,7 +607,8 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
         upfront_usd=_shown(upfront, lacks),
         monthly_net_usd=_shown(known.net if known else None, why_open),
         break_even_months=_break_even_months(known, draws, later),
-        p_within_6_months=in_time,
+        limit_months=no_rule if rule is None else rule.under_months,
+        p_within_6_months=no_rule if in_time is None else in_time,
         justified=payback.state,
         why=payback.why,
         assumed=known.assumed if known else (),

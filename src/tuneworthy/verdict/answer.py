@@ -201,7 +201,7 @@ def nothing_left(it: Situation) -> Ruling | None:
         because = cure.because
         return Ruling("not_yet", because, keep_data_inside(it, (cure, *try_ways(best), relax)))
     if best:
-        because = f"nothing that is left is likely to be enough; the best of it is {best[0].title}"
+        because = f"no remaining way is likely to be enough, not even the best, {best[0].title}"
     return Ruling("not_yet", because, keep_data_inside(it, (*try_ways(best), relax)))
 
 

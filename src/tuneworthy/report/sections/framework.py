@@ -272,7 +272,7 @@ def embedded_record(why: str) -> dict[str, Any]:
     }
 
 
-class ListedModel(NamedTuple):
+class PricedModel(NamedTuple):
     """A model that outside facts name, with its list price."""
 
     name: str
@@ -285,7 +285,7 @@ def models_report(
     own: Sequence[Served],
     embedded: dict[str, Any],
     ends: Mapping[str, date],
-    listed: Sequence[ListedModel],
+    listed: Sequence[PricedModel],
 ) -> b.Document:
     """The models of a case or those that are listed, and where models can be called."""
     ready = "ready" if embedded["ready"] else f"not ready: {embedded['why']}"
@@ -318,7 +318,7 @@ def _titled(
 
 
 def _model_sections(
-    own: Sequence[Served], ends: Mapping[str, date], listed: Sequence[ListedModel]
+    own: Sequence[Served], ends: Mapping[str, date], listed: Sequence[PricedModel]
 ) -> Iterator[b.Section]:
     """The models of a case; without one, those that are listed, and which end when."""
     if own:
@@ -337,7 +337,7 @@ def _model_sections(
         yield _titled("Models that end", titles, map(_listed_row, go), detail=True)
 
 
-def _end_facts(own: Sequence[Served], listed: Sequence[ListedModel]) -> Iterator[tuple[str, str]]:
+def _end_facts(own: Sequence[Served], listed: Sequence[PricedModel]) -> Iterator[tuple[str, str]]:
     """Which of the listed models end when; nothing of the models of a case."""
     by_day: dict[date, list[str]] = {}
     for model in listed:
@@ -348,7 +348,7 @@ def _end_facts(own: Sequence[Served], listed: Sequence[ListedModel]) -> Iterator
         yield "Ending", "; ".join(says)
 
 
-def _listed_row(model: ListedModel) -> tuple[str, ...]:
+def _listed_row(model: PricedModel) -> tuple[str, ...]:
     end = day(model.ends) if model.ends else ""
     return (model.name, f"{model.price.input:g}", f"{model.price.output:g}", end)
 
@@ -395,7 +395,7 @@ def models_dict(
     own: Sequence[Served],
     embedded: dict[str, Any],
     ends: Mapping[str, date],
-    listed: Sequence[ListedModel],
+    listed: Sequence[PricedModel],
 ) -> str:
     models = [_served_dict(served) for served in own]
     for model in models:

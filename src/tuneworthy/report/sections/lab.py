@@ -228,10 +228,10 @@ def ceiling_answer(result: CeilingResult) -> str:
         return f"{best}."
     wanted = quality(result.target)
     if result.reported.low >= result.target:
-        return f"{best}; it meets the target of {wanted}."
+        return f"{best}. It meets the target of {wanted}."
     if result.reported.high < result.target:
-        return f"{best}; it misses the target of {wanted}."
-    return f"{best}; whether it meets the target of {wanted} is open."
+        return f"{best}. It misses the target of {wanted}."
+    return f"{best}. Too few cases tell whether it meets the target of {wanted}."
 
 
 def ceiling_sections(
@@ -332,7 +332,7 @@ def ceiling_rows(result: CeilingResult) -> Rows:
             is_ = "is better than" if ahead else "can't be distinguished from"
             yield (
                 _NO_MODEL,
-                f"{contrast.second} {is_} the best prompt, costs nothing and waits for nobody",
+                f"{contrast.second} {is_} the best prompt, costs nothing and is instant",
             )
     yield "Best prompt", _best(result)
     if judge is not None and judge.chosen_by == "people":
@@ -841,8 +841,8 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
     now = f"Now: {_next_of_retrieval(result, argument(folder))}"
     best = result.best
     recall = f"{share_text(best.recall)} of {counted(result.report, 'held-out question')}"
-    found = f"it finds a known passage among the first {result.k} pieces for {recall}"
-    return b.Document("", f"Best is {best.way}: {found}.", sections, lead=now)
+    finds = f"it finds a known passage among the first {result.k} pieces for {recall}"
+    return b.Document("", f"Best is {best.way}: {finds}.", sections, lead=now)
 
 
 def _found(result: RetrievalResult) -> Rows:

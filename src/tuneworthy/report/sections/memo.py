@@ -6,7 +6,6 @@ row, in words that need no glossary.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -185,7 +184,11 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
         return "Whether the answer still holds."
     says = f"Whether this is enough: {listing(tried, 'or')}."
     failed = [ANSWER_WORDS[turn.answer] for turn in dossier.verdict.turns if turn.path == "ways"]
-    then = f"the answer becomes “{failed[0]}”" if failed else "what is left is judged again"
+    then = (
+        f"the answer becomes “{failed[0]}”"
+        if failed
+        else "Tuneworthy judges the remaining ways again"
+    )
     return f"{says} If not, {then}."
 
 
@@ -195,7 +198,7 @@ _SETTLED_BY = {
     "label": "Whether tuning is worth a pilot, by what was measured.",
     "settle": "Whether tuning is worth a pilot, once the statements agree.",
     "collect_data": "Whether to start a pilot, now that there is enough to learn from.",
-    "target": "Whether tuning is worth a pilot, with a target to hold it against.",
+    "target": "Whether tuning is worth a pilot, compared with a target.",
 }  #: What the next decision is about, by the first step.
 
 
@@ -216,7 +219,7 @@ def _built(money: InvestmentResult | Unknown) -> str:
     if isinstance(money, Unknown) or isinstance(money.ask_usd.build, Unknown):
         return ""
     run = f"{dollars(money.ask_usd.run_month)} {'for the job' if money.one_off else 'per month'}"
-    return f"Until then another {dollars(money.ask_usd.build)}; from then on {run}."
+    return f"Another {dollars(money.ask_usd.build)} until then, and {run} after it."
 
 
 # Whether it pays back.
@@ -240,7 +243,7 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
         return f"No, not {within}, even if tuning works.", _amounts(money, never=True)
     if dossier.verdict.rule == "met":
         spent = f"Tuning would take {dollars(money.upfront_usd)} up front."
-        return "There is nothing left to pay for: every target is met without tuning.", spent
+        return "There is no gap to pay for: every target is met without tuning.", spent
     likely = _likely(money, drawn)
     if _misses(dossier):
         likely = "Unlikely: no kind of tuning is likely to meet the targets."
@@ -293,15 +296,10 @@ def _when(money: InvestmentResult, drawn: Simulation) -> str:
     works = "If tuning works, it" if drawn.p_works < 1 else "It"
     says = f"{works} is back after {duration(back.p50)}"
     if low != high:
-        says += f" ({low.removesuffix(' months')} to {high} in eight of ten results)"
-    asked = _asked_for(money)
-    return f"{says}; {asked} is asked for." if asked and _is_late(money) else f"{says}."
-
-
-def _asked_for(money: InvestmentResult) -> str:
-    """How soon it has to be back, as the calculation says it; empty where nothing is asked."""
-    found = re.search(r"under [\d.]+ months?(?= is asked for)", " ".join(money.steps))
-    return found[0] if found else ""
+        says += f" (80% range: {low.removesuffix(' months')} to {high})"
+    if _is_late(money) and not isinstance(money.limit_months, Unknown):
+        return f"{says}. The limit is {duration(money.limit_months)}."
+    return f"{says}."
 
 
 def _amounts(money: InvestmentResult, *, never: bool = False) -> str:
@@ -312,7 +310,7 @@ def _amounts(money: InvestmentResult, *, never: bool = False) -> str:
     run = f"{dollars(money.ask_usd.run_month)} {every}"
     if money.capped:
         most = dollars(money.possible_saving_usd)
-        says += f" and {run} to run; the calls cost so little that today at most {most} {every} "
+        says += f" and {run} to run. The calls cost little: today at most {most} {every} "
         says += "can be saved" + ("" if never else ", and more only as traffic grows")
     elif high > 0:
         says += f" and leaves {dollars(money.monthly_net_usd)} {every}"
@@ -378,12 +376,12 @@ _HOLDS = {
     "check_yes": "{which} was tried after all: {names}",
     "check_no": "{which} wasn’t really tried: {names}",
     "check_unknown": "nobody knows whether {which} was tried: {names}",
-    "indicator_yes": "{which} speaks for tuning after all: {names}",
-    "indicator_no": "{which} no longer speaks for tuning: {names}",
-    "indicator_unknown": "nobody knows whether {which} speaks for tuning: {names}",
-    "anti_indicator_yes": "{which} speaks against tuning after all: {names}",
-    "anti_indicator_no": "{which} no longer speaks against tuning: {names}",
-    "anti_indicator_unknown": "nobody knows whether {which} speaks against tuning: {names}",
+    "indicator_yes": "{which} suggests tuning after all: {names}",
+    "indicator_no": "{which} no longer suggests tuning: {names}",
+    "indicator_unknown": "nobody knows whether {which} suggests tuning: {names}",
+    "anti_indicator_yes": "{which} suggests waiting after all: {names}",
+    "anti_indicator_no": "{which} no longer suggests waiting: {names}",
+    "anti_indicator_unknown": "nobody knows whether {which} suggests waiting: {names}",
 }
 
 
@@ -412,7 +410,7 @@ def _unchanged(dossier: Dossier) -> str:
     if first == "target":
         return "A target: once one is stated, it is judged by that. Nothing else alone changes it."
     settles = first == "settle"
-    says = "No single answer or figure changes it; each was tried."
+    says = "No single answer or figure changes it, and each was tried."
     if settles:
         says = "It depends on which side of the contradiction is right."
     money = dossier.investment
@@ -442,7 +440,7 @@ def _grounds(dossier: Dossier) -> str:
     if basis.measured:
         parts.append(several(basis.measured, "measurement"))
         return sentence(f"it rests on {listing(parts)}")
-    return sentence(f"it rests on {listing(parts)}; nothing was measured here")
+    return f"It rests on {listing(parts)}. Nothing was measured here."
 
 
 # What stands beside the facts.
@@ -465,8 +463,8 @@ def changes_since(difference: Difference) -> Changes:
         *named[:_MOST_NAMED],
         *[f"{few(len(named) - _MOST_NAMED)} more"] * (len(named) > _MOST_NAMED),
     ]
-    other = f"; answers that changed: {listing(shown)}" if named else ""
-    says = f"Compared with the base, {moved}{other}."
+    other = f" Answers that changed: {listing(shown)}." if named else ""
+    says = f"Compared with the base, {moved}.{other}"
     return Changes(says, what_changed(difference).blocks)
 
 

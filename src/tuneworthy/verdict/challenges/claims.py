@@ -39,7 +39,7 @@ def two_figures_for_what_runs(facts: CaseFacts) -> Found:
     return between and (
         ("today.quality", "models"),
         f"What runs today is stated as {quality(today)} right, and the same model in the list as "
-        f"{quality(other.value)}; {quality(limit)} is wanted.",
+        f"{quality(other.value)}. The target of {quality(limit)} lies between them.",
         "Say what production does in today.quality, and leave a test of another prompt out of the "
         "list",
     )
