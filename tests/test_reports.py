@@ -121,7 +121,7 @@ def test_tuning_is_never_said_to_pay_back_where_the_targets_are_met_without_it()
     dossier = decide(case, load_framework("lesson"), as_of=DAY)
     memo = str(render(dossier, "markdown"))
     assert dossier.verdict.rule == "met"
-    assert "| Does tuning pay back? | There is nothing left to pay for" in memo
+    assert "| Does tuning pay back? | There is no gap to pay for" in memo
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

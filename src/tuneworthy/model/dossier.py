@@ -584,7 +584,8 @@ class InvestmentResult(Record):
     capped: bool = False  #: Whether a stated saving is above the bill.
     one_off: bool = False  #: A job that runs once: a month's amounts are those of the whole job.
     upfront_usd: Number
-    monthly_net_usd: Number
+    brings_usd: Number  #: A month, by the statements, before running costs.
+    monthly_net_usd: Number  #: A month, after running costs.
     break_even_months: BreakEven
     limit_months: Number  #: Months within which it has to be back, by the framework.
     p_within_6_months: Number

@@ -386,6 +386,7 @@ class ClosedForm(NamedTuple):
     """The investment by one month's amounts; stated ones win, the table stands in for costs."""
 
     upfront: Interval  #: USD before the first version is live.
+    brings: Interval | None  #: USD a month by statements; None where a saving is computed.
     net: Interval  #: USD a month after running costs.
     months: Interval  #: Months to break-even, from best to worst.
     stated: Interval  #: What is stated to be saved, USD a month.
@@ -438,6 +439,7 @@ def closed_form(
     table = model.priced(by_table) if model.table else None
     return ClosedForm(
         upfront=upfront,
+        brings=None if savings else benefits,
         net=net,
         months=_back(upfront, net, one_off=model.one_off),
         stated=stated,
@@ -509,7 +511,7 @@ def _payback(
             "ask the budget owner when it has to have paid back",
         )
     takes = f"{carries}, which takes {months_range(low, high)}"
-    in_time, asked = f"in under {months(limit)}", f" (the limit is {months(limit)})"
+    in_time, asked = f"in under {months(limit)}", f" (it has to be under {months(limit)})"
     if model.one_off:
         takes, in_time, asked = carries, "with the job", ""
     if low >= limit:
@@ -605,6 +607,7 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
         capped=known is not None and known.possible is not None,
         one_off=model.one_off,
         upfront_usd=_shown(upfront, lacks),
+        brings_usd=_shown(known.brings if known else None, why_open if not known else _COMPUTED),
         monthly_net_usd=_shown(known.net if known else None, why_open),
         break_even_months=_break_even_months(known, draws, later),
         limit_months=no_rule if rule is None else rule.under_months,
@@ -635,6 +638,7 @@ def _shown(amount: Interval | None, ask: str) -> Number:
     return Unknown(ask=ask) if amount is None else amount.narrowed()
 
 
+_COMPUTED = "see computed: the saving is computed from traffic and prices"
 _BILL = "state the bill (today.usd_per_month), or traffic and the models that serve it"
 
 
@@ -777,7 +781,7 @@ def _steps(
         ends = months_range(low, high)
         back += f", and {ends} over all pairings of the ranges"
     if framework.break_even is not None and not model.one_off:
-        back += f" (the limit is {months(framework.break_even.under_months)})"
+        back += f" (it has to be under {months(framework.break_even.under_months)})"
     a_month, below = model.a_month, (" beside serving", " (below)") if savings else ("", "")
     return (
         f"Up front: {model.sum_text(model.upfront or ())}",

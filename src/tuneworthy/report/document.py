@@ -20,7 +20,7 @@ from tuneworthy.report.blocks import (
 from tuneworthy.report.sections import failures, memo, money, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import ways as table
-from tuneworthy.report.sections.common import WHAT_IT_IS, byline, headline
+from tuneworthy.report.sections.common import WHAT_IT_IS, WHAT_TUNING_IS, byline, headline
 from tuneworthy.report.sections.memo import Changes
 
 _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
@@ -34,8 +34,8 @@ def report(dossier: Dossier, *, short: bool = False) -> Document:
     linked = (fact if fact.link in there else replace(fact, link="") for fact in facts)
     return Document(
         name=dossier.case.name,
-        headline=headline(dossier),
-        byline=(byline(dossier),),
+        headline=f"Fine-tune it? {headline(dossier)}",
+        byline=(WHAT_TUNING_IS, byline(dossier)),
         facts=Facts(tuple(linked), "key"),
         warning=memo.warning(dossier),
         opening=(

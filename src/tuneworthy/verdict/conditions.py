@@ -74,12 +74,12 @@ def _safety(case: Case) -> LiveCondition:
 
 def _money(case: Case, gate: GateResult) -> LiveCondition:
     """Whether it pays back in time; that it can't at all is a rule of its own."""
-    once = f"somebody states what it is worth{case.a_month}"
+    once = f"the owner states what it is worth{case.a_month}"
     monthly = case.economics.monthly
     if monthly.api_savings_usd is not None or monthly.quality_value_usd is not None:
         once = "it is settled whether it pays"
     if gate.state == "no":
-        once = "somebody accepts a return below the limit"
+        once = "the approver accepts that it is repaid later than the limit"
     return LiveCondition("investment", gate.state, gate.why, once, may_be_accepted=True)
 
 

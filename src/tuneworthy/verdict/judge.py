@@ -31,7 +31,7 @@ from tuneworthy.verdict.answer import answer
 from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
 from tuneworthy.verdict.turning import AnswerAndStep, JudgedAgain, find_turns
 from tuneworthy.ways.results import command_for, work_usd
-from tuneworthy.words import count, listing, number, sentence, usd
+from tuneworthy.words import count, listing, number, quality, sentence, usd
 
 MOST_STEPS = 4
 
@@ -139,11 +139,13 @@ def _stop_when(it: Situation, step: StepToDo, aims: Sequence[TargetId]) -> str:
         return _STOPS[step.option]
     limits = {**it.facts.limits, "privacy": 1.0}
     shown = {name: number(limit) for name, limit in limits.items()}
+    if "quality" in limits:
+        shown["quality"] = quality(limits["quality"])
     if "cost" in limits:
         shown["cost"] = usd(limits["cost"])[1:]
     aimed = [target for target in aims or it.missed if target in limits]
     said = [TARGETS[target].met.format(shown[target], it.facts.case.a_month) for target in aimed]
-    return listing(said) or "a target is stated and met on cases nobody tuned on"
+    return listing(said) or "a target is stated and met on held-out cases"
 
 
 _STOPS: Mapping[str, str] = TABLES["stops"]

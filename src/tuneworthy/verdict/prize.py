@@ -40,9 +40,7 @@ def weigh_prize(facts: CaseFacts, table: WayTable, money: MoneyFindings) -> Priz
     over = "for the job"
     if not facts.case.one_off:
         over = f"over {counted(facts.case.economics.assumptions.horizon_months, 'month')}"
-    why = ""
-    if left is not None and left < 0:
-        why = f"even if it works it loses {usd(-left)} {over}"
+    why = "" if left is None or left >= 0 else _say_loss(facts, money, over)
     most, most_is = _most_at_all(facts, money, months)
     short, there = weigh_data(facts, table)
     return Prize(
@@ -102,11 +100,36 @@ def _left_at_best(
         return None  # nobody said what better or quicker answers are worth
     if saved is None and gained is None:
         return None
-    running = 0.0
-    if isinstance(money.result, InvestmentResult):
-        running = _least(money.result.ask_usd.run_month) or 0.0
-    benefit = (saved or 0.0) + (gained.high if gained is not None else 0.0)
-    return (benefit - running) * _months_live(facts, table, months) - upfront
+    a_month = _benefit_at_best(facts, money) - _running_at_best(money)
+    return a_month * _months_live(facts, table, months) - upfront
+
+
+def _benefit_at_best(facts: CaseFacts, money: MoneyFindings) -> float:
+    """USD a month that can be saved and gained at most."""
+    gained = facts.case.economics.monthly.quality_value_usd
+    return (_most_saved(facts, money) or 0.0) + (gained.high if gained is not None else 0.0)
+
+
+def _running_at_best(money: MoneyFindings) -> float:
+    """USD a month that a tuned model takes to run at least."""
+    if not isinstance(money.result, InvestmentResult):
+        return 0.0
+    return _least(money.result.ask_usd.run_month) or 0.0
+
+
+def _say_loss(facts: CaseFacts, money: MoneyFindings, over: str) -> str:
+    """That tuning can't come back, with the amounts that say so."""
+    brings = _benefit_at_best(facts, money)
+    running = _running_at_best(money)
+    every = facts.case.a_month
+    if brings <= running:
+        return (
+            f"even if it works, it costs {usd(running)}{every} to run and brings at most "
+            f"{usd(brings)}"
+        )
+    upfront = usd(_least(money.upfront) or 0.0)
+    at_most = f"at most {usd(brings - running)}{every} remains"
+    return f"even if it works, {at_most}, and {upfront} up front isn't repaid {over}"
 
 
 def _most_saved(facts: CaseFacts, money: MoneyFindings) -> float | None:

@@ -45,13 +45,14 @@ def say_met(table: WayTable, way: Way) -> str:
 
 def say_simpler(table: WayTable, *, fair: bool) -> str:
     """Which simpler ways are untried, and how likely they are enough."""
-    titles = [way.title for way in table.to_try]
+    able = [way for way in table.to_try if chance_word(table.chance(way)) != "unlikely"]
+    titles = [way.title for way in able or table.to_try]
     named = ", then ".join(list(dict.fromkeys(titles))[:_MOST_NAMED])
     if not fair:
         return f"tuning is unlikely to be enough, and still untried: {named}"
     word = {"likely": "likely", "possible": "possibly"}.get(chance_word(table.simpler), "hardly")
     what = "something simpler is"
-    if not any(chance_word(table.chance(way)) != "unlikely" for way in table.to_try):
+    if not able:
         what = "simpler ways together are"
     return f"{what} {word} enough: {named}"
 
@@ -65,10 +66,11 @@ def say_pilot(table: WayTable, data_there: str) -> str:
         verb = "is" if len(table.gap.missed) == 1 else "are"
         return f"{names} {verb} missed, and no simpler way has a fair chance. {capital(data_there)}"
     scored = [way for way in table.gap.tried if not way.tuned]
-    who = "what runs today reaches"
+    who = "what runs today"
     if len(scored) > 1:
-        who = f"the best of {few(len(scored))} untuned ways reaches"
-    return f"{who} {quality(best.value)} of {quality(wanted)} wanted. {capital(data_there)}"
+        who = f"the best of {few(len(scored))} untuned ways"
+    gap = f"{who} is {quality(best.value)} right, and {quality(wanted)} is wanted"
+    return f"{gap}. {capital(data_there)}"
 
 
 def say_too_few(known: Known, wanted: float, who: str = "") -> str:

@@ -53,6 +53,8 @@ WHAT_IT_IS = (
     "that is, what it would cost, and what could be done instead."
 )
 
+WHAT_TUNING_IS = "Fine-tuning trains a model further on your own examples."
+
 GATES = named("gates")
 """What has to be settled before money is spent."""
 

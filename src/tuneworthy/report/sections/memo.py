@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tuneworthy.answers.facts import TARGETS, ends
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import CaseDecision
 from tuneworthy.model.dossier import (
     Difference,
@@ -24,7 +24,9 @@ from tuneworthy.model.dossier import (
     TuningAnswer,
     Turn,
 )
+from tuneworthy.model.framework import TargetId
 from tuneworthy.plan.ask import find_decision
+from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import (
@@ -38,11 +40,12 @@ from tuneworthy.report.sections.common import (
     tally,
 )
 from tuneworthy.report.sections.difference import difference as what_changed
-from tuneworthy.report.sections.plan import ask_text, work_text
+from tuneworthy.report.sections.plan import work_text
 from tuneworthy.report.sections.precedents import others_text
 from tuneworthy.report.sections.record import review_day
 from tuneworthy.report.sections.verdict import reasons
 from tuneworthy.verdict.headline import ANSWER_WORDS
+from tuneworthy.ways.chances import LIKELY, POSSIBLE
 from tuneworthy.words import (
     capital,
     cut,
@@ -54,9 +57,10 @@ from tuneworthy.words import (
     share,
 )
 
-_MOST_NAMED = 3  #: Of what would change the answer alike.
+_MOST_NAMED = 3  #: Of answers that changed.
 _NEVER = 0.005  #: A chance below which it is none.
-_LONGEST_CLASH = 260  #: Characters of the contradiction that is quoted.
+_LONGEST_CLASH = 260  #: Characters of an objection that is quoted.
+_MOST_CLASHES = 3  #: Objections that are quoted.
 
 
 def facts(dossier: Dossier) -> Iterator[b.Fact]:
@@ -79,16 +83,32 @@ def cost(dossier: Dossier) -> b.Fact:
     if isinstance(plan, Unknown) or isinstance(ask, Unknown):
         todo = sentence(plan.ask) if isinstance(plan, Unknown) else ""
         return b.Fact(label, "Nothing yet.", todo, "money")
-    text = ask_text(ask)
-    beside = f"in all, up to the decision on {day(find_decision(plan).end)}."
-    beside += " The hours are in it." if "$" in text else " Nobody has said what an hour costs."
-    if plan.aim != "tune":
-        beside += " Nothing of it is for tuning."
+    hours = hours_text(ask.hours.low, ask.hours.high)
+    until = f"up to the decision on {day(find_decision(plan).end)}."
+    if ask.high == "open":
+        text = f"{capital(hours)} of work"
+        beside = f"{until} Nobody has said what an hour costs."
+    else:
+        text = f"{dollars(Range(low=ask.low, high=ask.high))} in all, {hours} of work included,"
+        beside = until
+    beside += _share_of_tuning(dossier, plan)
     above = [sentence(item.says) for item in dossier.verdict.caveats if item.id == _ABOVE]
     return b.Fact(label, text, " ".join([beside, *above]), "money")
 
 
 _ABOVE = "ask_above_prize"
+
+
+def _share_of_tuning(dossier: Dossier, plan: Plan) -> str:
+    """What of it is for tuning: nothing, or a pilot that is a part of a larger sum."""
+    if plan.aim != "tune":
+        return " Fine-tuning is no part of it."
+    money = dossier.investment
+    if isinstance(money, Unknown) or isinstance(money.ask_usd.pilot, Unknown):
+        return " The pilot is a part of it, and the rest of fine-tuning isn’t."
+    pilot = dollars(money.ask_usd.pilot)
+    whole = dollars(money.upfront_usd)
+    return f" {pilot} of it is the pilot’s part of the {whole} that fine-tuning takes in all."
 
 
 # What to do.
@@ -182,13 +202,9 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
     tried = [titles[step.way] for step in steps if f"{_TRIED}{step.option}" in _ids(plan)]
     if not tried:
         return "Whether the answer still holds."
-    says = f"Whether this is enough: {listing(tried, 'or')}."
+    says = f"Whether {steps[0].stop_when} with {listing(tried, 'or')}."
     failed = [ANSWER_WORDS[turn.answer] for turn in dossier.verdict.turns if turn.path == "ways"]
-    then = (
-        f"the answer becomes “{failed[0]}”"
-        if failed
-        else "Tuneworthy judges the remaining ways again"
-    )
+    then = f"the answer becomes “{failed[0]}”" if failed else "decide again about what remains"
     return f"{says} If not, {then}."
 
 
@@ -197,7 +213,7 @@ _SETTLED_BY = {
     "measure": "Whether tuning is worth a pilot, by what was measured.",
     "label": "Whether tuning is worth a pilot, by what was measured.",
     "settle": "Whether tuning is worth a pilot, once the statements agree.",
-    "collect_data": "Whether to start a pilot, now that there is enough to learn from.",
+    "collect_data": "Whether to start a pilot, if there is enough to learn from by then.",
     "target": "Whether tuning is worth a pilot, compared with a target.",
 }  #: What the next decision is about, by the first step.
 
@@ -206,7 +222,7 @@ def _aim(dossier: Dossier, steps: Sequence[Step]) -> str:
     """What a pilot has to show."""
     aims = [step.stop_when for step in steps if step.way]
     if dossier.verdict.rule == "no_target" or not aims:
-        return "the tuned model meets the target on cases nobody tuned on"
+        return "the tuned model meets the target on held-out cases"
     return aims[-1]
 
 
@@ -226,7 +242,7 @@ def _built(money: InvestmentResult | Unknown) -> str:
 
 
 def _pays_back(dossier: Dossier) -> tuple[str, str]:
-    """Whether, how likely and when; and what that is made of."""
+    """When it has repaid itself if it works, how likely that is, and what it is made of."""
     money = dossier.investment
     if isinstance(money, Unknown):
         return "Not known.", sentence(f"to find out: {money.ask}")
@@ -240,14 +256,14 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
         within = "with this job" if money.one_off else f"within {drawn.horizon_months} months"
         if money.contradicted:
             within += " with what is paid today"
-        return f"No, not {within}, even if tuning works.", _amounts(money, never=True)
+        return f"No, not {within}, even if it works.", _amounts(money, never=True)
     if dossier.verdict.rule == "met":
-        spent = f"Tuning would take {dollars(money.upfront_usd)} up front."
-        return "There is no gap to pay for: every target is met without tuning.", spent
-    likely = _likely(money, drawn)
+        spent = f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
+        return "There is no gap to pay for: every target is met without it.", spent
     if _misses(dossier):
-        likely = "Unlikely: no kind of tuning is likely to meet the targets."
-    return likely, f"{_when(money, drawn)} {_amounts(money)}".strip()
+        value = "Unlikely: no kind of fine-tuning is likely to meet the targets."
+        return value, f"{_repaid(money)} {_amounts(money)}".strip()
+    return _repaid(money), f"{_chance(money, drawn)} {_amounts(money)}".strip()
 
 
 def _misses(dossier: Dossier) -> bool:
@@ -264,20 +280,44 @@ def _pays_as_stated(money: InvestmentResult) -> str:
     return f"{word}: after {duration(point)}, by the amounts that are stated."
 
 
-def _likely(money: InvestmentResult, drawn: Simulation) -> str:
-    """Whether it pays back, with the chance of that and where it is from."""
+def _repaid(money: InvestmentResult) -> str:
+    """When it has repaid itself if it works, against the limit where it is late."""
+    drawn = money.simulation
+    if isinstance(drawn, Unknown) or money.one_off:
+        return "Yes, with the job, if it works."
+    back = money.break_even_months
+    if_so = "" if drawn.p_works == 1 else ", if it works"
+    if back.p50 == "never":
+        return f"Hardly: it isn’t repaid in most of the simulated runs{if_so}."
+    low = duration(back.p10)
+    high = duration(back.p90)
+    says = f"repaid after {duration(back.p50)}"
+    if low != high:
+        says += f" (80% range: {low.removesuffix(' months')} to {high})"
+    if _is_late(money) and not isinstance(money.limit_months, Unknown):
+        return f"Too late{if_so}: {says}, and it has to be under {duration(money.limit_months)}."
+    return f"Yes{if_so}: {says}."
+
+
+def _chance(money: InvestmentResult, drawn: Simulation) -> str:
+    """How likely it works, where that is from, and how likely it is repaid at all."""
+    if drawn.p_works == 1:
+        works = ""
+    elif any(text.startswith(_BY_RECORD) for text in drawn.assumes):
+        works = (
+            "Whether it works isn’t known here: a tuned model measured best in "
+            f"{share(drawn.p_works)} of published cases like it."
+        )
+    else:
+        works = f"It works in {share(drawn.p_works)} of cases, by what is stated."
     chance = 1 - drawn.p_never
     within = "with the job" if money.one_off else f"within {drawn.horizon_months} months"
-    likely = "Probably" if chance >= _AS_LIKELY_AS_NOT else "Probably not"
-    if _is_late(money):
-        likely = "Not in time"
-    says = f"{likely}: the chance that it comes back {within} is {share(chance)}"
-    if any(text.startswith(_BY_RECORD) for text in drawn.assumes):
-        return f"{says}, which is how often tuning won in published cases."
-    return f"{says}, by what is stated."
+    if abs(chance - drawn.p_works) < _ALIKE:
+        return works
+    return f"{works} The chance that it is repaid {within} is {share(chance)}.".strip()
 
 
-_AS_LIKELY_AS_NOT = 0.5
+_ALIKE = 0.01  # chances that are the same for a reader
 _BY_RECORD = "tuning works as often"
 
 
@@ -286,38 +326,31 @@ def _is_late(money: InvestmentResult) -> bool:
     return money.justified != "yes" and money.p_within_6_months == 0
 
 
-def _when(money: InvestmentResult, drawn: Simulation) -> str:
-    """When it is back if tuning works: one figure, and its spread where it has one."""
-    if money.one_off:
-        return ""
-    back = money.break_even_months
-    low = duration(back.p10)
-    high = duration(back.p90)
-    works = "If tuning works, it" if drawn.p_works < 1 else "It"
-    says = f"{works} is back after {duration(back.p50)}"
-    if low != high:
-        says += f" (80% range: {low.removesuffix(' months')} to {high})"
-    if _is_late(money) and not isinstance(money.limit_months, Unknown):
-        return f"{says}. The limit is {duration(money.limit_months)}."
-    return f"{says}."
-
-
 def _amounts(money: InvestmentResult, *, never: bool = False) -> str:
     """What has to come back and what is left for it, and the objection that there is."""
     every = "of the job" if money.one_off else "per month"
-    says = f"Tuning takes {dollars(money.upfront_usd)} up front"
+    says = f"It takes {dollars(money.upfront_usd)} up front"
     _, high = ends(money.monthly_net_usd)
     run = f"{dollars(money.ask_usd.run_month)} {every}"
     if money.capped:
         most = dollars(money.possible_saving_usd)
         says += f" and {run} to run. The calls cost little: today at most {most} {every} "
         says += "can be saved" + ("" if never else ", and more only as traffic grows")
-    elif high > 0:
-        says += f" and leaves {dollars(money.monthly_net_usd)} {every}"
-    else:
+    elif high <= 0:
         says += f" and {run} to run, which is more than it brings"
+    else:
+        says += f". {_remains(money, every)}"
     _, _, objection = money.why.partition("; but ")
     return " ".join([f"{says}.", sentence(f"but {objection}") if objection else ""]).strip()
+
+
+def _remains(money: InvestmentResult, every: str) -> str:
+    """What remains after running costs; where all are numbers, what it is taken from, too."""
+    remains = f"{dollars(money.monthly_net_usd)} {every} remains to repay it"
+    if isinstance(money.brings_usd, Unknown):
+        return f"After running costs, {remains}"
+    brings = f"It brings {dollars(money.brings_usd)} {every} by the stated figures"
+    return f"{brings} and costs {dollars(money.ask_usd.run_month)} to run, so {remains}"
 
 
 # What would change it.
@@ -338,69 +371,68 @@ def _changes(dossier: Dossier) -> str:
 
 
 def _conditions(turns: Sequence[Turn], dossier: Dossier) -> str:
-    """Clauses joined by *or*; answers that turn it alike are named together."""
+    """Clauses joined by *or*; answers that turn it alike are named together, by their question."""
     alike: dict[str, list[str]] = {}
     clauses: dict[str, None] = {}
     for turn in turns:
-        kind = _kind(turn, dossier)
-        if kind:
-            alike.setdefault(kind, []).append(turn.what)
+        question = _question(turn, dossier)
+        if question:
+            alike.setdefault(turn.to, []).append(f"“{question}”")
         else:
             clauses[_figure_clause(turn, dossier)] = None
-    for kind, names in alike.items():
-        which = "one of these" if len(names) > 1 else "this"
-        clauses[_HOLDS[kind].format(which=which, names=_some(names))] = None
+    for to, questions in alike.items():
+        clauses[_answer_clause(to, questions)] = None
     return ", or if ".join(clauses)
 
 
-def _some(names: Sequence[str], last: str = "or") -> str:
-    """Some of the names, and how many more there are."""
-    if len(names) == 1:
-        return names[0]
-    shown = names[:_MOST_NAMED]
-    more = len(names) - len(shown)
-    return listing([*shown, *[f"{few(more)} more"] * (more > 0)], last)
-
-
-def _kind(turn: Turn, dossier: Dossier) -> str:
-    """Which kind of answer turns it, and how; empty for a figure or a way."""
+def _question(turn: Turn, dossier: Dossier) -> str:
+    """The question whose answer turns it; empty for a figure or a way."""
     room, _, name = turn.path.partition(".")
     if room == "ceiling":
-        return f"check_{turn.to}"
+        return dossier.ceiling.checks[name].ask
     if room == "factors" and name in dossier.factors:
-        return f"{dossier.factors[name].kind}_{turn.to}"
+        return dossier.factors[name].ask
     return ""
 
 
-_HOLDS = {
-    "check_yes": "{which} was tried after all: {names}",
-    "check_no": "{which} wasn’t really tried: {names}",
-    "check_unknown": "nobody knows whether {which} was tried: {names}",
-    "indicator_yes": "{which} suggests tuning after all: {names}",
-    "indicator_no": "{which} no longer suggests tuning: {names}",
-    "indicator_unknown": "nobody knows whether {which} suggests tuning: {names}",
-    "anti_indicator_yes": "{which} suggests waiting after all: {names}",
-    "anti_indicator_no": "{which} no longer suggests waiting: {names}",
-    "anti_indicator_unknown": "nobody knows whether {which} suggests waiting: {names}",
-}
+def _answer_clause(to: str, questions: Sequence[str]) -> str:
+    """That questions have another answer than the one that is given."""
+    shown = questions[:_MOST_ASKED]
+    more = len(questions) - len(shown)
+    named = listing([*shown, *[f"{few(more)} more"] * (more > 0)], "or")
+    if to == "unknown":
+        return f"nobody can answer {named}"
+    return f"the answer to {named} is {to} after all"
+
+
+_MOST_ASKED = 2  #: Questions that are quoted; they are sentences.
 
 
 def _figure_clause(turn: Turn, dossier: Dossier) -> str:
     """A figure or a way as a clause that a reader can check."""
-    names = {kind.path: kind.name for kind in TARGETS.values()}
+    kinds = {kind.path: target for target, kind in TARGETS.items()}
     if turn.path == "ways":
         return "the simpler ways are tried and aren’t enough"
-    if turn.path not in names or turn.to == "measured":
+    if turn.path not in kinds or turn.to == "measured":
         return turn.what
-    name = names[turn.path]
+    target = kinds[turn.path]
     missed = [
         kind.name
-        for target, kind in TARGETS.items()
-        if kind.path != turn.path and dossier.targets[target].state == "missed"
+        for name, kind in TARGETS.items()
+        if name != target and dossier.targets[name].state == "missed"
     ]
     goes = "meets" if turn.to == "met" else "misses"
     still = f" while that for {listing(missed)} is missed" if missed and turn.to == "met" else ""
-    return f"a measurement shows that what runs today {goes} the target for {name}{still}"
+    says = f"a new measurement shows that what runs today {goes} the target for "
+    return f"{says}{TARGETS[target].name}{_against(dossier, target)}{still}"
+
+
+def _against(dossier: Dossier, target: TargetId) -> str:
+    """The limit and today's figure in brackets; empty where either isn't known."""
+    today = next((way for way in dossier.ways if way.state == "running"), None)
+    if today is None:
+        return ""
+    return table.limit_and_figure(dossier, today, target)
 
 
 def _unchanged(dossier: Dossier) -> str:
@@ -440,7 +472,7 @@ def _grounds(dossier: Dossier) -> str:
     if basis.measured:
         parts.append(several(basis.measured, "measurement"))
         return sentence(f"it rests on {listing(parts)}")
-    return f"It rests on {listing(parts)}. Nothing was measured here."
+    return f"It rests on {listing(parts)}. Tuneworthy measured none of it."
 
 
 # What stands beside the facts.
@@ -477,11 +509,17 @@ def require(answer: TuningAnswer, required: TuningAnswer) -> str:
 
 
 def warning(dossier: Dossier) -> list[str]:
-    """The heaviest contradiction; empty for none, and where it is what to do now."""
+    """What doesn't fit together, the heaviest first, without what is to be settled now."""
     advice = dossier.recommendation
-    says = say_heaviest(dossier)
     settles = not isinstance(advice, Unknown) and advice.steps[0].option == "settle"
-    return [says] if says and not settles else []
+    heaviest = say_heaviest(dossier)
+    says = [cut(item.says, _LONGEST_CLASH) for item in dossier.challenges]
+    others = [text for text in says if text != heaviest]
+    shown = others if settles or not heaviest else [heaviest, *others]
+    left = len(shown) - _MOST_CLASHES
+    if left > 0:
+        shown = [*shown[:_MOST_CLASHES], sentence(f"{few(left)} more below")]
+    return shown
 
 
 def say_heaviest(dossier: Dossier) -> str:
@@ -499,19 +537,35 @@ def _is_economic(path: str) -> bool:
 
 
 def ways(dossier: Dossier) -> tuple[b.Block, ...]:
-    """The ways against the targets, and what its words mean."""
+    """The ways against the targets, what its words mean, and why some are to be tried."""
     shown = table.first_table(dossier, wide=True)
+    says = [*_meanings(shown), *_reasons_to_try(dossier)]
+    return (shown, b.Prose(" ".join(says), "small")) if says else (shown,)
+
+
+def _meanings(shown: b.Table) -> Iterator[str]:
+    """What the chances in the table mean."""
     used = {str(cell) for row in shown.rows for cell in row}
-    meanings = [says for word, says in _MEANINGS.items() if word in used]
-    return (shown, b.Prose(sentence("; ".join(meanings)), "small")) if meanings else (shown,)
+    bounds = {
+        "likely": f"at least {share(LIKELY)}",
+        "possible": f"at least {share(POSSIBLE)}",
+        "unlikely": "less",
+    }
+    named = [f"“{word}” means {bound}" for word, bound in bounds.items() if word in used]
+    if named:
+        yield f"Untried ways have a chance to meet the target: {listing(named)}."
+    if "may help" in used:
+        yield "“May help” means that nobody has tried it, and that there is no target to judge it by."
 
 
-_MEANINGS = {
-    "likely": "likely: untried, and likely to meet the target",
-    "possible": "possible: untried, and may well meet it",
-    "unlikely": "unlikely: untried, and will hardly meet it",
-    "may help": "may help: untried, and nobody can say yet whether it is enough",
-}
+def _reasons_to_try(dossier: Dossier) -> Iterator[str]:
+    """Why each step that tries an untuned way is one."""
+    advice = dossier.recommendation
+    steps = () if isinstance(advice, Unknown) else advice.steps
+    tried = [way.id for way in dossier.ways if way.state != "untried" or way.kind == "tuning"]
+    for step in steps:
+        if step.way and step.way not in tried:
+            yield f"{capital(step.title)}: {step.because[:1].lower()}{step.because[1:]}"
 
 
 def sign(dossier: Dossier) -> b.Facts:

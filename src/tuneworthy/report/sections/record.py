@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -181,11 +181,17 @@ def lines(dossier: Dossier) -> tuple[tuple[str, str], ...]:
     )
 
 
+_SOON = timedelta(days=14)  #: A review that near a decision is held with it.
+
+
 def review_day(dossier: Dossier) -> date:
     """Where nobody said: a quarter on, as the lesson retrains, or once the plan has it decided."""
     quarter = months_later(dossier.as_of, MONTHS_PER_QUARTER)
     plan = dossier.plan
-    return quarter if isinstance(plan, Unknown) else max(quarter, decided_in(plan).end)
+    if isinstance(plan, Unknown):
+        return quarter
+    decided = decided_in(plan).end
+    return decided if decided > quarter - _SOON else quarter
 
 
 def record(dossier: Dossier) -> b.Document:

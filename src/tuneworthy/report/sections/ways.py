@@ -135,6 +135,16 @@ def _wanted(dossier: Dossier) -> list[str]:
     return [*cells, "–" if isinstance(private, Unknown) else "inside", ""]
 
 
+def limit_and_figure(dossier: Dossier, way: WayResult, target: TargetId) -> str:
+    """A target's limit and the figure of a way, as `` (0.95, 0.88 now)``; empty if not known."""
+    for name, figure, _, write, unit in _FIGURES:
+        limit = dossier.targets[target].limit
+        value = way.figures[figure]
+        if name == target and isinstance(limit, float | int) and not isinstance(value, Unknown):
+            return f" ({write(limit)}{unit}, {write(value.value)}{unit} now)"
+    return ""
+
+
 def first_rows(dossier: Dossier) -> list[WayResult]:
     """The ways of the first screen: what is enough, what runs, the best known, and what to try.
 
@@ -176,9 +186,34 @@ def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
     places = [place for place, way in enumerate(shown, start=1) if way.id == decisive]
     month = "" if dossier.one_off else "per month"
     speed = "speed (p95)" if wide else "p95"
-    titles = f"{'way' if wide else ''} | #quality | #{speed} | #{month or 'bill'} | private | from"
+    titles = [
+        "way" if wide else "",
+        "#quality",
+        f"#{speed}",
+        f"#{month or 'bill'}",
+        "private",
+        "from",
+    ]
+    if wide:
+        kept = _telling_columns(rows)
+        titles = [titles[place] for place in kept]
+        rows = [[row[place] for place in kept] for row in rows]
     caption = "Ways against the targets"
-    return b.table(caption, titles, rows, quiet=True, chosen=places[0] if places else None)
+    return b.table(
+        caption, " | ".join(titles), rows, quiet=True, chosen=places[0] if places else None
+    )
+
+
+def _telling_columns(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Places of columns in which something is known; of privacy, in which something is wanted."""
+    wanted, *_ = rows
+    private = len(wanted) - 2
+    return [
+        place
+        for place in range(len(wanted))
+        if (place != private and {row[place] for row in rows} != {"–"})
+        or (place == private and wanted[place] != "–")
+    ]
 
 
 _LONGEST_TITLE = 34  # characters

@@ -8,7 +8,7 @@ from tuneworthy.answers.facts import CaseFacts, Found, contradiction, doubt, pus
 from tuneworthy.answers.weigh import LimitCheck, readings, settled, side_of, tried
 from tuneworthy.model.base import DAYS_PER_MONTH, State
 from tuneworthy.model.dossier import Replaced
-from tuneworthy.words import count, day, few, interval_text, listing, plain, sentence, several
+from tuneworthy.words import day, few, interval_text, listing, plain, sentence, several
 
 
 @contradiction
@@ -22,8 +22,7 @@ def measured_against_answer(facts: CaseFacts) -> Found:
         answer = settled(name, facts.case, facts.framework, facts.findings.ledger)
         assert answer is not None  # a measurement is where it comes from
         reading = answer[1]
-        on = f" (of {count(reading.evidence.n)})" if reading.evidence.n else ""
-        against[path] = f"{plain(name)} is answered {stated}, but measured {_seen(reading)}{on}"
+        against[path] = f"{plain(name)} is answered {stated}, but measured {_seen(reading)}"
     counts = "The measurement counts." if len(against) == 1 else "The measurements count."
     return bool(against) and (
         (*against, "evidence"),

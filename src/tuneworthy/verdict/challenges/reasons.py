@@ -159,7 +159,7 @@ def answer_differs_now(facts: CaseFacts) -> Found:
     ]
     return bool(names) and (
         tuple(f"factors.{name}.{part}" for name in names for part in ("value", "now")),
-        "The answer that counts isn't today's: "
+        "Today's answer differs from the one that counts: "
         f"{listing([facts.assessment.factors[name].title for name in names])}.",
         "Decide by today's answer, or say what makes it change and when",
     )
