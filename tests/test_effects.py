@@ -8,7 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from internals import Unknown, model_base, model_precedents, precedents_effects, stats_effects
@@ -88,6 +88,7 @@ def test_the_lessons_own_figures_come_out() -> None:
 
 @given(st.floats(0, 0.999), shares)
 def test_what_a_target_needs_is_what_reaching_it_takes_away(today: float, target: float) -> None:
+    assume(target <= today or target - today > 1e-9)  # what is nearer is the same to a float
     needed = stats_effects.needed_reduction(today, target)
     if today >= target:
         assert needed is None

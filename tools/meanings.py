@@ -163,7 +163,6 @@ _MONEY = {
     "DataNeed.high": "The most that is usual, or `open`.",
     "DataNeed.unit": "What is counted.",
     "InvestmentResult.upfront_usd": "Cost up to the first version.",
-    "InvestmentResult.monthly_net_usd": "Savings and quality value less running costs.",
     "InvestmentResult.break_even_months": "Months until it has paid itself back.",
     "InvestmentResult.p_within_6_months": "Chance that it pays back within six months.",
     "InvestmentResult.justified": "The answer by the framework's break-even rule.",

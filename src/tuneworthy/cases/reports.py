@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tuneworthy.answers.count import verdict_of
 from tuneworthy.cases.judging import read_supposed
-from tuneworthy.errors import DossierError
+from tuneworthy.errors import DossierError, argument
 from tuneworthy.files.disk import CASES_LIMIT, read_text
 from tuneworthy.framework.load import services
 from tuneworthy.framework.rules import rules_of
@@ -119,7 +119,7 @@ def case_report(
     elif topic == "others":
         document = others.precedents(dossier)
     else:
-        document = explain(dossier, framework, name)
+        document = explain(dossier, framework, name, argument(str(source)))
         everything = name is None
     return render_document(document, form, colour=colour, everything=everything)
 
@@ -141,10 +141,15 @@ def _data(topic: Topic, dossier: Dossier, framework: Framework, name: str | None
     return whole["investment" if topic == "money" else "plan"]
 
 
-def explain(dossier: Dossier, framework: Framework, name: str | None) -> Document:
-    """The walk through a verdict, or what bears an id with what it comes to in the case."""
+def explain(
+    dossier: Dossier, framework: Framework, name: str | None, where: str = "CASE"
+) -> Document:
+    """The walk through a verdict, or what bears an id with what it comes to in the case.
+
+    ``where`` is the case as a command line names it.
+    """
     if name is None:
-        return walk.explain_case(dossier, framework)
+        return walk.explain_case(dossier, framework, where)
     return walk.explanation(framework, name, dossier, _otherwise(dossier, framework, name))
 
 

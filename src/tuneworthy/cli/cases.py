@@ -34,8 +34,8 @@ def init(folder: str, **options: Any) -> None:
         click.echo(f"Wrote {one_line(str(path))}")
     quoted = one_line(argument(folder))
     click.echo(
-        "Commit the folder: what is computed goes to .tuneworthy, whose .gitignore keeps "
-        "texts and answers out of git, and evidence, plans and labels in."
+        "Commit the folder. Its .tuneworthy/.gitignore leaves out texts and answers of models, "
+        "and keeps evidence, plans and labels."
     )
     click.echo(f"Answer what you know, leave out what you don't, then: tuneworthy decide {quoted}")
 

@@ -321,8 +321,8 @@ def list_(case: str | None, as_of: date | None, everything: bool) -> None:
     """List the models of CASE, else those whose price and end are known, and all endpoints.
 
     Says whether a key is there, and never shows it. Says what a model costs by the case or by the
-    list of prices on disk, and when it ends. Endpoints on this machine are asked whether they
-    answer, for at most a second; nothing is sent anywhere else.
+    list of prices on disk, and when it ends. Asks endpoints on this machine, for at most a second,
+    whether they answer, and sends nothing anywhere else.
     """
     from tuneworthy.cases.reports import models_of
     from tuneworthy.pipeline import load_case

@@ -20,7 +20,7 @@ from tuneworthy.report.blocks import (
 from tuneworthy.report.sections import failures, memo, money, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import ways as table
-from tuneworthy.report.sections.common import WHAT_IT_IS, WHAT_TUNING_IS, byline, headline
+from tuneworthy.report.sections.common import WHAT_IT_IS, WHAT_TUNING_IS, headline
 from tuneworthy.report.sections.memo import Changes
 
 _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
@@ -35,7 +35,7 @@ def report(dossier: Dossier, *, short: bool = False) -> Document:
     return Document(
         name=dossier.case.name,
         headline=f"Fine-tune it? {headline(dossier)}",
-        byline=(WHAT_TUNING_IS, byline(dossier)),
+        byline=(WHAT_TUNING_IS, memo.byline(dossier)),
         facts=Facts(tuple(linked), "key"),
         warning=memo.warning(dossier),
         opening=(

@@ -16,6 +16,7 @@ from tuneworthy.verdict.doubts import find_doubts, measure_first
 from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
 from tuneworthy.verdict.steps import keep_data_inside, keep_prompt, try_ways
 from tuneworthy.verdict.wording import say_figures, say_met, say_pilot, say_simpler
+from tuneworthy.ways.chances import chance_word
 from tuneworthy.ways.way import Way
 from tuneworthy.words import day, share
 
@@ -143,7 +144,8 @@ def simpler(it: Situation) -> Ruling | None:
     hopeless = table.chance_of_tuning < _least_chance(it)
     if not table.to_try or not (table.simpler >= enough or hopeless):
         return None
-    steps = keep_data_inside(it, try_ways(table.to_try))
+    promising = [way for way in table.to_try if chance_word(table.chance(way)) != "unlikely"]
+    steps = keep_data_inside(it, try_ways(promising or table.to_try))
     because = say_simpler(table, fair=table.simpler >= enough)
     return Ruling("not_yet", because, steps, (), table.to_try[0])
 

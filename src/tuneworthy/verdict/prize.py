@@ -123,9 +123,11 @@ def _say_loss(facts: CaseFacts, money: MoneyFindings, over: str) -> str:
     running = _running_at_best(money)
     every = facts.case.a_month
     if brings <= running:
+        saved = _most_saved(facts, money) or 0.0
+        parts = f" ({usd(saved)} saved on calls)" if 0 < saved < brings else ""
         return (
             f"even if it works, it costs {usd(running)}{every} to run and brings at most "
-            f"{usd(brings)}"
+            f"{usd(brings)}{parts}"
         )
     upfront = usd(_least(money.upfront) or 0.0)
     at_most = f"at most {usd(brings - running)}{every} remains"
@@ -180,17 +182,18 @@ def weigh_data(facts: CaseFacts, table: WayTable) -> tuple[str, str]:
         return "", ""
     usual = usual_data(facts, table)
     if usual is None:
-        return "", "examples are there"
+        return "", "examples exist"
     pairs = facts.case.usable_data("preference_pairs") or 0
     enough = facts.case.usable_data("examples") or 0
     if pairs >= _PAIRS and (table.tunings[0].id == "preference_tuning" or enough < usual.low):
-        return "", f"{count(pairs)} preference pairs are there"
+        return "", f"{count(pairs)} preference pairs exist"
     unit = plain(usual.unit)
+    reviewed = "reviewed " if usual.unit == "examples" else ""
     have = facts.case.usable_data(usual.unit)
     if have is None and not facts.limits:
         return "", "nobody has counted the examples"
     if have is None:
         return f"nobody has counted the {unit}: {count(usual.low)} are usual", ""
     if have < usual.low:
-        return f"{count(have)} {unit} are there, and {count(usual.low)} are usual", ""
-    return "", f"{count(have)} reviewed {unit} are there"
+        return f"{count(have)} {reviewed}{unit} exist, and {count(usual.low)} are usual", ""
+    return "", f"{count(have)} {reviewed}{unit} exist"

@@ -135,7 +135,7 @@ def _of_figures(it: Situation) -> Iterator[Turn]:
         more = examples.model_copy(update={"count": enough, "usable": enough})
         data = case.data.model_copy(update={"examples": more})
         changed = it.rebuild(it.facts.with_case(case.model_copy(update={"data": data})))
-        what = f"{count(enough)} reviewed examples are there"
+        what = f"{count(enough)} reviewed examples exist"
         yield _turn("data.examples", what, str(enough), changed)
 
 

@@ -6,13 +6,13 @@ row, in words that need no glossary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from tuneworthy.answers.facts import TARGETS, ends
 from tuneworthy.model.base import Range, Unknown
-from tuneworthy.model.case import CaseDecision
+from tuneworthy.model.case import CaseDecision, defaults_sentence
 from tuneworthy.model.dossier import (
     Difference,
     Dossier,
@@ -25,6 +25,7 @@ from tuneworthy.model.dossier import (
     Turn,
 )
 from tuneworthy.model.framework import TargetId
+from tuneworthy.model.ways import WayResult
 from tuneworthy.plan.ask import find_decision
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
@@ -52,6 +53,7 @@ from tuneworthy.words import (
     day,
     few,
     listing,
+    plain,
     sentence,
     several,
     share,
@@ -61,6 +63,13 @@ _MOST_NAMED = 3  #: Of answers that changed.
 _NEVER = 0.005  #: A chance below which it is none.
 _LONGEST_CLASH = 260  #: Characters of an objection that is quoted.
 _MOST_CLASHES = 3  #: Objections that are quoted.
+
+
+def byline(dossier: Dossier) -> str:
+    """What wrote it, by which rules, and when."""
+    rules = plain(dossier.framework.name)
+    says = f"Written by the program Tuneworthy, as of {day(dossier.as_of)}, by its {rules} rules."
+    return f"{says} {defaults_sentence(dossier.defaults)}".rstrip()
 
 
 def facts(dossier: Dossier) -> Iterator[b.Fact]:
@@ -102,12 +111,15 @@ _ABOVE = "ask_above_prize"
 def _share_of_tuning(dossier: Dossier, plan: Plan) -> str:
     """What of it is for tuning: nothing, or a pilot that is a part of a larger sum."""
     if plan.aim != "tune":
-        return " Fine-tuning is no part of it."
+        return " It buys no fine-tuning."
     money = dossier.investment
+    ask = dossier.ask
     if isinstance(money, Unknown) or isinstance(money.ask_usd.pilot, Unknown):
         return " The pilot is a part of it, and the rest of fine-tuning isn’t."
     pilot = dollars(money.ask_usd.pilot)
     whole = dollars(money.upfront_usd)
+    if not isinstance(ask, Unknown) and dollars(Range(low=ask.low, high=ask.high)) == pilot:
+        return f" It is the pilot’s part of the {whole} that fine-tuning takes in all."
     return f" {pilot} of it is the pilot’s part of the {whole} that fine-tuning takes in all."
 
 
@@ -177,18 +189,28 @@ def _decisions(dossier: Dossier) -> Iterator[b.Fact]:
     yield b.Fact(f"Decide on {day(decision.end)}", says, "", "plan")
     launch = next((phase for phase in plan.phases if phase.id == "deployment"), None)
     if plan.aim == "tune" and launch is not None and launch is not decision:
-        once = listing(list(dossier.verdict.conditions))
-        more = [f"Only once {once}."] if once else []
-        more += [_built(dossier.investment)]
+        others = [each for each in dossier.verdict.conditions if each != _money_condition(dossier)]
+        more = [f"Only once {listing(others)}."] if others else []
+        more += [_to_run(dossier.investment)]
         label = f"Decide on {day(launch.start)}"
         yield b.Fact(label, "Whether it goes live.", " ".join(more).strip(), "plan")
+
+
+def _money_condition(dossier: Dossier) -> str:
+    """What has to be so of the money before more than a pilot is spent; empty for nothing."""
+    gates = {gate.id: gate.state for gate in dossier.verdict.gates}
+    conditions = dossier.verdict.conditions
+    is_open = bool(conditions) and gates.get("investment", "yes") != "yes"
+    return conditions[-1] if is_open else ""  # of the conditions, money is the last
 
 
 def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
     """What the work up to the next decision is to settle."""
     decision = find_decision(plan)
     if decision.id == "pilot":
-        return f"Go on with tuning if {_aim(dossier, steps)}. Stop if not."
+        agreed = _money_condition(dossier)
+        aims = f"{_aim(dossier, steps)}{f', and {agreed}' if agreed else ''}"
+        return f"Go on with tuning if {aims}. Stop if not.{_going_on(dossier.investment)}"
     if decision.id == "deployment":
         return "Send all calls to the tuned model, or go back."
     first, *_ = steps
@@ -202,14 +224,16 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
     tried = [titles[step.way] for step in steps if f"{_TRIED}{step.option}" in _ids(plan)]
     if not tried:
         return "Whether the answer still holds."
-    says = f"Whether {steps[0].stop_when} with {listing(tried, 'or')}."
+    aims = {step.stop_when for step in steps if step.way in {way.id for way in dossier.ways}}
+    aim = steps[0].stop_when if len(aims) == 1 else "every target is met"
+    says = f"Whether {aim} with {listing(tried, 'or')}."
     failed = [ANSWER_WORDS[turn.answer] for turn in dossier.verdict.turns if turn.path == "ways"]
     then = f"the answer becomes “{failed[0]}”" if failed else "decide again about what remains"
     return f"{says} If not, {then}."
 
 
 _SETTLED_BY = {
-    "keep_prompt": "Whether to keep it for longer.",
+    "keep_prompt": "Whether every target is still met. If so, keep it for longer.",
     "measure": "Whether tuning is worth a pilot, by what was measured.",
     "label": "Whether tuning is worth a pilot, by what was measured.",
     "settle": "Whether tuning is worth a pilot, once the statements agree.",
@@ -230,12 +254,19 @@ def _ids(plan: Plan) -> set[str]:
     return {phase.id for phase in plan.phases}
 
 
-def _built(money: InvestmentResult | Unknown) -> str:
-    """What is spent from the pilot to going live and after it; empty where that isn't known."""
+def _going_on(money: InvestmentResult | Unknown) -> str:
+    """What is spent from the pilot to going live; empty where that isn't known."""
     if isinstance(money, Unknown) or isinstance(money.ask_usd.build, Unknown):
         return ""
-    run = f"{dollars(money.ask_usd.run_month)} {'for the job' if money.one_off else 'per month'}"
-    return f"Another {dollars(money.ask_usd.build)} until then, and {run} after it."
+    return f" Going on takes another {dollars(money.ask_usd.build)}."
+
+
+def _to_run(money: InvestmentResult | Unknown) -> str:
+    """What is spent once it is live; empty where that isn't known."""
+    if isinstance(money, Unknown) or isinstance(money.ask_usd.run_month, Unknown):
+        return ""
+    every = "for the job" if money.one_off else "per month"
+    return f"From then on it takes {dollars(money.ask_usd.run_month)} {every} to run."
 
 
 # Whether it pays back.
@@ -260,16 +291,12 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
     if dossier.verdict.rule == "met":
         spent = f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
         return "There is no gap to pay for: every target is met without it.", spent
-    if _misses(dossier):
-        value = "Unlikely: no kind of fine-tuning is likely to meet the targets."
-        return value, f"{_repaid(money)} {_amounts(money)}".strip()
-    return _repaid(money), f"{_chance(money, drawn)} {_amounts(money)}".strip()
+    return _repaid(dossier, money), f"{_chance(dossier, money, drawn)} {_amounts(money)}".strip()
 
 
-def _misses(dossier: Dossier) -> bool:
-    """Whether even the best kind of tuning is unlikely to be enough."""
-    words = [way.chance_word for way in dossier.ways if way.kind == "tuning"]
-    return bool(words) and set(words) == {"unlikely"}
+def _best_tuning(dossier: Dossier) -> WayResult | None:
+    """The kind of tuning with the most chance; None where none is left."""
+    return next((way for way in dossier.ways if way.kind == "tuning" and way.chances), None)
 
 
 def _pays_as_stated(money: InvestmentResult) -> str:
@@ -280,44 +307,57 @@ def _pays_as_stated(money: InvestmentResult) -> str:
     return f"{word}: after {duration(point)}, by the amounts that are stated."
 
 
-def _repaid(money: InvestmentResult) -> str:
+def _repaid(dossier: Dossier, money: InvestmentResult) -> str:
     """When it has repaid itself if it works, against the limit where it is late."""
     drawn = money.simulation
+    best = _best_tuning(dossier)
+    likely = _LIKELY_WORDS["" if best is None else best.chance_word]
     if isinstance(drawn, Unknown) or money.one_off:
-        return "Yes, with the job, if it works."
+        return f"{likely}: if it works, with the job."
     back = money.break_even_months
-    if_so = "" if drawn.p_works == 1 else ", if it works"
     if back.p50 == "never":
-        return f"Hardly: it isn’t repaid in most of the simulated runs{if_so}."
+        return "Hardly: even if it works, it isn’t repaid in most of the simulated runs."
     low = duration(back.p10)
     high = duration(back.p90)
     says = f"repaid after {duration(back.p50)}"
     if low != high:
         says += f" (80% range: {low.removesuffix(' months')} to {high})"
     if _is_late(money) and not isinstance(money.limit_months, Unknown):
-        return f"Too late{if_so}: {says}, and it has to be under {duration(money.limit_months)}."
-    return f"Yes{if_so}: {says}."
+        limit = duration(money.limit_months)
+        return f"Later than the limit of under {limit}: if it works, {says}."
+    return f"{likely}: if it works, {says}."
 
 
-def _chance(money: InvestmentResult, drawn: Simulation) -> str:
-    """How likely it works, where that is from, and how likely it is repaid at all."""
-    if drawn.p_works == 1:
-        works = ""
-    elif any(text.startswith(_BY_RECORD) for text in drawn.assumes):
-        works = (
-            "Whether it works isn’t known here: a tuned model measured best in "
-            f"{share(drawn.p_works)} of published cases like it."
-        )
-    else:
-        works = f"It works in {share(drawn.p_works)} of cases, by what is stated."
+_LIKELY_WORDS = {
+    "likely": "Probably",
+    "possible": "Perhaps",
+    "unlikely": "Unlikely",
+    "unknown": "Not known",
+    "": "Not known",
+}  #: Whether it pays back, by how likely tuning meets the targets.
+
+
+def _chance(dossier: Dossier, money: InvestmentResult, drawn: Simulation) -> str:
+    """How likely it works: by the target where there is one, else by published cases."""
+    best = _best_tuning(dossier)
+    if best is not None and best.chance_word in CHANCES:
+        meets = "every target that is missed" if len(best.chances) > 1 else "the target"
+        return f"That it works means that it meets {meets}: {CHANCES[best.chance_word]}."
+    by_record = [text for text in drawn.assumes if text.startswith(_BY_RECORD)]
+    if by_record:
+        return f"Whether it works isn’t known here. Assumed: {by_record[0]}."
     chance = 1 - drawn.p_never
     within = "with the job" if money.one_off else f"within {drawn.horizon_months} months"
-    if abs(chance - drawn.p_works) < _ALIKE:
-        return works
-    return f"{works} The chance that it is repaid {within} is {share(chance)}.".strip()
+    return f"The chance that it is repaid {within} is {share(chance)}."
 
 
-_ALIKE = 0.01  # chances that are the same for a reader
+CHANCES: Mapping[str, str] = {
+    "likely": f"likely (a chance of {share(LIKELY)} or more)",
+    "possible": f"possible (a chance of {share(POSSIBLE)} to {share(LIKELY)})",
+    "unlikely": f"unlikely (a chance under {share(POSSIBLE)})",
+}
+"""What the words for chances mean."""
+
 _BY_RECORD = "tuning works as often"
 
 
@@ -457,9 +497,16 @@ def _unchanged(dossier: Dossier) -> str:
 
 def _must_bring(money: InvestmentResult) -> str:
     """What would have to come of it for the money to be back in time."""
-    every = "with the job" if money.one_off else "per month"
     least = dollars(money.must_bring_usd)
-    return f"To pay back in time, tuning has to bring {least} or more {every}."
+    run = dollars(money.ask_usd.run_month)
+    upfront = dollars(money.upfront_usd)
+    if money.one_off or isinstance(money.limit_months, Unknown):
+        return f"To pay back with the job, tuning has to bring {least} or more."
+    limit = duration(money.limit_months)
+    return (
+        f"No single answer or figure changes it. To pay back in {limit}, tuning has to bring "
+        f"{least} or more per month: {run} to run it, and the rest to repay {upfront}."
+    )
 
 
 def _grounds(dossier: Dossier) -> str:
@@ -513,9 +560,12 @@ def warning(dossier: Dossier) -> list[str]:
     advice = dossier.recommendation
     settles = not isinstance(advice, Unknown) and advice.steps[0].option == "settle"
     heaviest = say_heaviest(dossier)
-    says = [cut(item.says, _LONGEST_CLASH) for item in dossier.challenges]
-    others = [text for text in says if text != heaviest]
-    shown = others if settles or not heaviest else [heaviest, *others]
+    says = {cut(item.says, _LONGEST_CLASH): item.severity for item in dossier.challenges}
+    first = [heaviest] if heaviest else []
+    ordered = [*first, *(text for text in says if text != heaviest)]
+    shown = [
+        f"{b.SEVERITIES[says[text]][0]}: {text}" for text in (ordered[1:] if settles else ordered)
+    ]
     left = len(shown) - _MOST_CLASHES
     if left > 0:
         shown = [*shown[:_MOST_CLASHES], sentence(f"{few(left)} more below")]
@@ -546,16 +596,13 @@ def ways(dossier: Dossier) -> tuple[b.Block, ...]:
 def _meanings(shown: b.Table) -> Iterator[str]:
     """What the chances in the table mean."""
     used = {str(cell) for row in shown.rows for cell in row}
-    bounds = {
-        "likely": f"at least {share(LIKELY)}",
-        "possible": f"at least {share(POSSIBLE)}",
-        "unlikely": "less",
-    }
-    named = [f"“{word}” means {bound}" for word, bound in bounds.items() if word in used]
+    if any(column.title == "quality" for column in shown.head):
+        yield "Quality is the share of answers that are right, with its 95% interval in brackets."
+    named = [says for word, says in CHANCES.items() if word in used]
     if named:
-        yield f"Untried ways have a chance to meet the target: {listing(named)}."
+        yield f"What is untried may meet the target: {listing(named, 'or')}."
     if "may help" in used:
-        yield "“May help” means that nobody has tried it, and that there is no target to judge it by."
+        yield "“May help” means untried, without a target to judge it by."
 
 
 def _reasons_to_try(dossier: Dossier) -> Iterator[str]:

@@ -251,7 +251,8 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
         yield f"{b.SEVERITIES[claim.severity][0]}: {claim.says}"
 
 
-def explain_case(dossier: Dossier, framework: Framework) -> b.Document:
+def explain_case(dossier: Dossier, framework: Framework, where: str = "CASE") -> b.Document:
+    """The walk through a verdict; ``where`` is the case as a command line names it."""
     tables = answer_tables(dossier, questions=False)
     return about(
         dossier,
@@ -259,7 +260,7 @@ def explain_case(dossier: Dossier, framework: Framework) -> b.Document:
         rules(dossier, framework),
         b.section("gates", "", gates(dossier)),
         beside=finality(dossier),
-        after=(dossier.verdict.now,),
+        after=(dossier.verdict.now.replace("CASE", where),),
     )
 
 

@@ -21,8 +21,8 @@ def success_with_ceiling_reached(facts: CaseFacts) -> Found:
     fires = facts.holds("success_with_prompts") and facts.reached == "yes"
     return fires and (
         ("factors.success_with_prompts", "ceiling"),
-        "Prompting is said to have reached its ceiling and to meet every requirement. What meets "
-        "them all has no ceiling in the way.",
+        "One answer says that prompting has reached its ceiling, and another that it meets every "
+        "requirement. Only one of them can be right.",
         "Score the present prompt on cases it wasn't tuned on, against every target",
     )
 
@@ -134,8 +134,8 @@ def target_already_met(facts: CaseFacts) -> Found:
     fires = bool(met) and {facts.target(name) for name in met} == {"yes"}
     return fires and (
         (said, *(TARGETS[name].path for name in met)),
-        f"Every target that was counted is met today ({named(met)}), and prompting is said to "
-        "fall short.",
+        f"Every target that was counted is met today ({named(met)}), but an answer says that "
+        "prompting falls short.",
         "Name the target that is missed, or keep the prompt",
     )
 

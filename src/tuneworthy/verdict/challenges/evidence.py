@@ -8,7 +8,7 @@ from tuneworthy.answers.facts import CaseFacts, Found, contradiction, doubt, pus
 from tuneworthy.answers.weigh import LimitCheck, readings, settled, side_of, tried
 from tuneworthy.model.base import DAYS_PER_MONTH, State
 from tuneworthy.model.dossier import Replaced
-from tuneworthy.words import day, few, interval_text, listing, plain, sentence, several
+from tuneworthy.words import capital, day, few, interval_text, listing, plain, sentence, several
 
 
 @contradiction
@@ -22,11 +22,12 @@ def measured_against_answer(facts: CaseFacts) -> Found:
         answer = settled(name, facts.case, facts.framework, facts.findings.ledger)
         assert answer is not None  # a measurement is where it comes from
         reading = answer[1]
-        against[path] = f"{plain(name)} is answered {stated}, but measured {_seen(reading)}"
+        title = capital(plain(name))
+        against[path] = f"“{title}” is answered {stated}. Measured: {_seen(reading)}."
     counts = "The measurement counts." if len(against) == 1 else "The measurements count."
     return bool(against) and (
         (*against, "evidence"),
-        f"{sentence(', and '.join(against.values()))} {counts}",
+        f"{' '.join(against.values())} {counts}",
         "Correct the answer, or say what the data leaves out",
     )
 

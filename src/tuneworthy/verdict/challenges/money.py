@@ -156,7 +156,9 @@ def _some(hours: Amount | None) -> bool:
 def _usual(row: CostRow | None, unit: str) -> str:
     """What a row of the framework's table has; empty where it has none."""
     hours = row and row.hours
-    return f" The table has {count(hours.low)}–{count(hours.high)}{unit}." if hours else ""
+    if not hours:
+        return ""
+    return f" The framework's table has {count(hours.low)}–{count(hours.high)}{unit}."
 
 
 @pushback
