@@ -316,7 +316,7 @@ def test_calls_go_to_the_address_of_the_environment_and_nowhere_else(
         monkeypatch.setenv("OPENAI_BASE_URL", address)
         out, _ = told(capsys, "ceiling", str(folder), *ON, "--budget", "1")
     assert set(seen) == {"one"}
-    assert "calls went to 127.0.0.1" in " ".join(out.split())
+    assert "Calls went to 127.0.0.1" in " ".join(out.split())
 
 
 def test_an_address_in_a_case_never_gets_the_providers_key(
@@ -478,7 +478,7 @@ def test_an_open_answer_is_no_decision_to_sign(
 ) -> None:
     out, err = told(capsys, "decide", str(case), "--sign", "Ada L.", code=2)
     assert out == ""
-    assert err.startswith("--sign: is no decision to sign")
+    assert err.startswith("--sign: no answer can be signed yet")
 
 
 def test_git_leaves_texts_out_and_keeps_what_a_decision_rests_on(

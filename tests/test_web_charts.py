@@ -55,7 +55,7 @@ def test_every_picture_of_the_report_is_served_as_the_report_draws_it(
     client: TestClient, dossier: Any
 ) -> None:
     found = report_document.pictures(dossier)
-    assert {"ways", "fan", "gantt"} <= set(found)
+    assert {"scored", "fan", "gantt"} <= set(found)
     for name, picture in found.items():
         for width, pixels in (("wide", report_charts.WIDE), ("narrow", report_charts.NARROW)):
             answer = client.get(f"{HOME}/charts/{name}.json?width={width}")
@@ -136,7 +136,7 @@ def test_a_page_names_a_chart_a_still_picture_and_a_table_for_each_picture(
             named.add(named_in(address))
         assert text.count("<figure") == len(boxes)
         assert all("<table" in part for part in re.findall(r"<figure.*?</figure>", text, re.DOTALL))
-    assert named >= {"ways", "fan", "gantt"}
+    assert named >= {"scored", "fan", "gantt"}
 
 
 def test_a_chart_is_sent_once_and_again_when_it_has_changed(

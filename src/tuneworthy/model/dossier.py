@@ -585,6 +585,7 @@ class InvestmentResult(Record):
     one_off: bool = False  #: A job that runs once: a month's amounts are those of the whole job.
     upfront_usd: Number
     brings_usd: Number  #: A month, by the statements, before running costs.
+    gained_usd: Number  #: What of it better answers are worth; the rest is saved.
     monthly_net_usd: Number  #: A month, after running costs.
     break_even_months: BreakEven
     limit_months: Number  #: Months within which it has to be back, by the framework.

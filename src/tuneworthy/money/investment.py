@@ -387,6 +387,7 @@ class ClosedForm(NamedTuple):
 
     upfront: Interval  #: USD before the first version is live.
     brings: Interval | None  #: USD a month by statements; None where a saving is computed.
+    gained: Interval  #: What of it better answers are worth, USD a month.
     net: Interval  #: USD a month after running costs.
     months: Interval  #: Months to break-even, from best to worst.
     stated: Interval  #: What is stated to be saved, USD a month.
@@ -440,6 +441,7 @@ def closed_form(
     return ClosedForm(
         upfront=upfront,
         brings=None if savings else benefits,
+        gained=quality,
         net=net,
         months=_back(upfront, net, one_off=model.one_off),
         stated=stated,
@@ -608,6 +610,7 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
         one_off=model.one_off,
         upfront_usd=_shown(upfront, lacks),
         brings_usd=_shown(known.brings if known else None, why_open if not known else _COMPUTED),
+        gained_usd=_shown(known.gained if known else None, why_open),
         monthly_net_usd=_shown(known.net if known else None, why_open),
         break_even_months=_break_even_months(known, draws, later),
         limit_months=no_rule if rule is None else rule.under_months,

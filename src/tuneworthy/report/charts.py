@@ -323,7 +323,7 @@ def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
         row: dict[str, Any] = {"title": way.title, "value": quality.value, "low": low, "high": high}
         rows.append({**row, "look": "met" if met else "open"})
     rows.sort(key=lambda row: -row["value"])
-    return by_title("ways", rows[:_MOST_ROWS], target=target) if len(rows) > 1 else None
+    return by_title("scored", rows[:_MOST_ROWS], target=target) if len(rows) > 1 else None
 
 
 def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) -> Drawing | None:

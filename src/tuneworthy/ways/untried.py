@@ -260,7 +260,9 @@ def _serve(gap: Gap, rule: OptionRule, how: str, because: str) -> Prospect:
     if bill is not None:
         moves = dict(rule.moves)
         moves.pop("cost", None)
-        return Prospect(f"{because}: {usd(bill.low)} per month", bill=bill, moves=moves)
+        return Prospect(
+            f"{because}: {usd(bill.low)}{gap.facts.case.a_month}", bill=bill, moves=moves
+        )
     if gap.facts.serving("as_is") is not None:
         return rule_out("its price has no such discount, or no part of a call is the same")
     return Prospect(because, moves=rule.moves)

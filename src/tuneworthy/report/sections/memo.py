@@ -44,7 +44,7 @@ from tuneworthy.report.sections.difference import difference as what_changed
 from tuneworthy.report.sections.plan import work_text
 from tuneworthy.report.sections.precedents import others_text
 from tuneworthy.report.sections.record import review_day
-from tuneworthy.report.sections.verdict import reasons
+from tuneworthy.report.sections.verdict import FIT, reasons
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.ways.chances import LIKELY, POSSIBLE
 from tuneworthy.words import (
@@ -209,8 +209,8 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
     decision = find_decision(plan)
     if decision.id == "pilot":
         agreed = _money_condition(dossier)
-        aims = f"{_aim(dossier, steps)}{f', and {agreed}' if agreed else ''}"
-        return f"Go on with tuning if {aims}. Stop if not.{_going_on(dossier.investment)}"
+        shown = f"{_aim(dossier, steps)}{f', and {agreed}' if agreed else ''}"
+        return f"Go on with tuning if {shown}. Stop if not.{_going_on(dossier.investment)}"
     if decision.id == "deployment":
         return "Send all calls to the tuned model, or go back."
     first, *_ = steps
@@ -390,6 +390,11 @@ def _remains(money: InvestmentResult, every: str) -> str:
     if isinstance(money.brings_usd, Unknown):
         return f"After running costs, {remains}"
     brings = f"It brings {dollars(money.brings_usd)} {every} by the stated figures"
+    if not isinstance(money.gained_usd, Unknown):
+        parts = ends(money.gained_usd)
+        alike = parts == ends(money.brings_usd)
+        gained = "all of it" if alike else dollars(money.gained_usd)
+        brings += f" ({gained} by better answers)" if parts[1] > 0 else ", saved on calls,"
     return f"{brings} and costs {dollars(money.ask_usd.run_month)} to run, so {remains}"
 
 
@@ -568,7 +573,7 @@ def warning(dossier: Dossier) -> list[str]:
     ]
     left = len(shown) - _MOST_CLASHES
     if left > 0:
-        shown = [*shown[:_MOST_CLASHES], sentence(f"{few(left)} more below")]
+        shown = [*shown[:_MOST_CLASHES], sentence(f"{few(left)} more under “{FIT}”")]
     return shown
 
 
@@ -638,7 +643,7 @@ def folds(dossier: Dossier) -> Iterator[b.Fold]:
     yield b.fold("Why", reasons(dossier), b.facts(_checklist(dossier)))
     if dossier.challenges:
         many = tally(dossier.challenges)
-        yield b.fold(f"What doesn’t fit together: {many}", b.Claims(dossier.challenges))
+        yield b.fold(f"{FIT}: {many}", b.Claims(dossier.challenges))
 
 
 def _costs(plan: Plan) -> b.Table:

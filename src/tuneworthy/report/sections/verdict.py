@@ -44,7 +44,7 @@ from tuneworthy.words import (
     usd,
 )
 
-_FIT = "What doesn’t fit together"
+FIT = "What doesn’t fit together"
 _LOOKS: dict[str, b.Look] = {"pilot": "good", "yes": "good", "open": "warn"}
 
 
@@ -169,7 +169,7 @@ def fit(dossier: Dossier) -> b.Section:
     blocks = (
         (sentence(tally(ordered)), b.Claims(tuple(ordered))) if ordered else "Nothing was found."
     )
-    return b.section("fit", _FIT, blocks)
+    return b.section("fit", FIT, blocks)
 
 
 def short(dossier: Dossier, case_path: str = "") -> b.Document:
