@@ -370,7 +370,12 @@ def test_a_memo_says_what_is_asked_when_to_stop_and_who_signs(tmp_path: Path) ->
     memo = Page(html(blank, short=True))
     assert [words for words in MEMO if words not in memo.text] == []
     text = squeezed(memo.text)
-    assert squeezed("$4,125–$7,825 in all, 41–78 hours of work included, up to the decision on 21 Dec 2026.") in text
+    assert (
+        squeezed(
+            "$4,125–$7,825 in all, 41–78 hours of work included, up to the decision on 21 Dec 2026."
+        )
+        in text
+    )
     assert squeezed("Stop if not.") in text
     assert len(memo.all("table")) == 1
     assert memo.all("details") == []

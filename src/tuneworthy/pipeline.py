@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,6 +56,7 @@ from tuneworthy.money.investment import (
     Draw,
     MoneyContext,
     MoneyFindings,
+    TuningChance,
     assess_money,
     held_against,
 )
@@ -144,7 +145,7 @@ def decide(
     measured = evidence
     if measured is None:
         measured, series = gathered(stated)
-    looked = _look_at(stated, framework, as_of, measured, seed=seed, draw=draw)
+    looked = _look_at(stated, framework, as_of, measured, series, seed=seed, draw=draw)
     facts, money = looked.facts, looked.money
     case, assessment, fits = facts.case, facts.assessment, facts.fits
     rules, states = rules_of(framework), assessment.states
@@ -154,7 +155,7 @@ def decide(
     asked = by_worth(questions(states, framework, rules), states, rules, at_stake(money.result))
     it = build_situation(
         facts,
-        arms=lab_arms(case, measured, series),
+        arms=looked.arms,
         outcome_of=lambda facts: verdict_of(rules, facts.states),
         money=money,
         contradicted=contradicted_paths,
@@ -222,6 +223,7 @@ class _Looked(NamedTuple):
 
     facts: CaseFacts
     money: MoneyFindings
+    arms: tuple[LabArm, ...]
     ledger: Ledger
     published: PrecedentIndex
 
@@ -231,11 +233,16 @@ def _look_at(
     framework: Framework,
     as_of: date,
     measured: Mapping[str, Evidence],
+    series: Sequence[Series],
     *,
     seed: int = 0,
     draw: Draw | None = None,
 ) -> _Looked:
-    """What is known of a case: what is stated, what was measured, and what both cost."""
+    """What is known of a case: what is stated, what was measured, and what both cost.
+
+    The amounts come first, then the table that rests on them, and then the draws, which rest on how
+    likely the table has it that tuning works.
+    """
     ledger = known(measured, stated)
     case, replaced = with_evidence(stated, ledger)
     assessment = weigh(case, framework, ledger=ledger)
@@ -253,14 +260,22 @@ def _look_at(
         sovereign=sovereign,
         as_of=as_of,
         seed=seed,
-        sampler=draw,
+        sampler=_draw_nothing,
         fits=fits,
         record=rate,
     )
-    money = assess_money(reckoned)
-    findings = _look(case, stated, framework, prices, ledger, replaced, as_of, money)
+    amounts = assess_money(reckoned)
+    findings = _look(case, stated, framework, prices, ledger, replaced, as_of, amounts)
     facts = CaseFacts(case, framework, assessment, fits, findings)
-    return _Looked(facts, money, ledger, published)
+    arms = lab_arms(case, measured, series)
+    works = build_table(facts, arms).tuning_works
+    chance = None if works is None else TuningChance(*works)
+    money = assess_money(replace(reckoned, sampler=draw, works=chance))
+    return _Looked(facts, money, arms, ledger, published)
+
+
+def _draw_nothing(*_: object) -> None:
+    """A sampler for amounts alone."""
 
 
 def table_of(
@@ -269,8 +284,9 @@ def table_of(
     """The table of ways of a case, with the arms of a lab in the place of those it kept before."""
     measured, series = gathered(case)
     others = [each for each in series if each.id != table_name(lab)]
-    facts = _look_at(case, framework, as_of, measured, draw=lambda *_: None).facts
-    return build_table(facts, lab_arms(case, measured, [*others, arms_series(lab, arms)]))
+    kept = [*others, arms_series(lab, arms)]
+    looked = _look_at(case, framework, as_of, measured, kept, draw=_draw_nothing)
+    return build_table(looked.facts, looked.arms)
 
 
 def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str:

@@ -133,6 +133,13 @@ class MoneyFindings(NamedTuple):
     model: CostModel | None = None  #: Every amount, as the plan splits it.
 
 
+class TuningChance(NamedTuple):
+    """How likely tuning works here."""
+
+    value: float  #: From 0 to 1.
+    says: str  #: Where that is known from, as a clause.
+
+
 @dataclass(frozen=True, slots=True)
 class MoneyContext:
     """What the money of a case is reckoned from."""
@@ -145,7 +152,8 @@ class MoneyContext:
     seed: int = 0
     sampler: Draw | None = None  #: Draws the money in the place of ``draw``.
     fits: Sequence[ApproachResult] = ()  #: Approaches, the primary one first.
-    record: BaseRate | None = None  #: How often tuning won in published cases.
+    works: TuningChance | None = None  #: How likely tuning works; None where nothing here tells.
+    record: BaseRate | None = None  #: How often tuning won in published cases, where that is None.
 
     @property
     def under_months(self) -> float:
@@ -274,7 +282,10 @@ def stakes_of(
         inputs[name] = taken(fact)
         says[name] = f"{fact.says} Read on {day(fact.dated)}"
     record = context.record
-    if record is not None:
+    if context.works is not None:
+        inputs[FAILURE] = Interval.certain(1 - context.works.value)
+        says[FAILURE] = context.works.says
+    elif record is not None:
         inputs[FAILURE] = Interval(1 - record.high, 1 - record.rate, 1 - record.low)
         says[FAILURE] = (
             f"tuning works as often as it measured best in {record.of}: {record.won} of "

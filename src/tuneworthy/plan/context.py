@@ -269,7 +269,7 @@ class PlanContext:
         if target is None or today.quality is None or today.quality >= target.at_least:
             return fewest
         in_all = cases_to_tell(today.quality, target.at_least, today.cases or fewest)
-        return fewest if in_all is None else math.ceil(in_all / 2)
+        return fewest if in_all is None else in_all // 2
 
     @property
     def cases(self) -> str:

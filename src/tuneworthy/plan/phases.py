@@ -119,12 +119,15 @@ def is_tuning(framework: Framework, name: str) -> bool:
 
 
 def _do_step(plan: PlanContext, step: Step, needs: Needs) -> None:
-    """The phase of a step; none for keeping what runs, or for a tuning, which a pilot is for."""
-    if step.option == "keep_prompt" or is_tuning(plan.framework, step.option):
+    """The phase of a step; none for keeping what runs, rolling out, or what a pilot is for."""
+    if step.option in _WITHOUT_A_PHASE or is_tuning(plan.framework, step.option):
         return
     if any(phase.id == f"try_{step.option}" for phase in plan.phases):
         return
     _STEPS.get(step.option, _try)(plan, step, needs)
+
+
+_WITHOUT_A_PHASE = ("keep_prompt", "roll_out")  # a later plan has what follows the decision
 
 
 def _try(plan: PlanContext, step: Step, needs: Needs) -> None:

@@ -203,7 +203,7 @@ def nothing_left(it: Situation) -> Ruling | None:
         because = cure.because
         return Ruling("not_yet", because, keep_data_inside(it, (cure, *try_ways(best), relax)))
     if best:
-        because = f"no remaining way is likely to be enough, not even the best, {best[0].title}"
+        because = f"the best remaining way, {best[0].title}, is unlikely to be enough"
     return Ruling("not_yet", because, keep_data_inside(it, (*try_ways(best), relax)))
 
 

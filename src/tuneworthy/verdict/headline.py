@@ -97,7 +97,8 @@ def say_now(it: Situation, judgement: Judgement) -> str:
         more = say_cases(it)
         return f"Now: label {more or 'more'} cases: {step.command}"
     if step.option == "roll_out":
-        return f"Now: send a few calls to it, and watch it for two weeks: {step.command}"
+        settle = "settle that, then " if judgement.ruling.conditions else ""
+        return f"Now: {settle}send a few calls to it, and watch it for two weeks: {step.command}"
     if step.title.startswith("switch to "):
         return f"Now: {step.title} and watch it for two weeks{hours}."
     do = say_step(step, judgement.ruling.answer)
@@ -116,7 +117,7 @@ def _look_again(it: Situation) -> str:
 
 def _once(judgement: Judgement) -> str:
     conditions = judgement.ruling.conditions
-    return f". Go live once {listing(list(conditions))}." if conditions else ""
+    return f". Beyond the pilot only once {listing(list(conditions))}." if conditions else ""
 
 
 def _hours(step: Step) -> str:

@@ -24,6 +24,7 @@ class Prize(NamedTuple):
     left_at_best: float | None  #: USD over the life; None where a benefit isn't known.
     left_as_stated: float | None  #: The same with a stated saving that isn't capped by the bill.
     why_not: str  #: Why it can't come back; empty where it may.
+    lacks_a_month: float  #: USD a month that it would have to bring more, to come back; else 0.
     short_of_data: str  #: What lacks; empty where enough is there.
     data_there: str  #: What there is to learn from.
     need: DataNeed | None  #: How much of which data is usual; None where nothing is left to tune.
@@ -49,10 +50,16 @@ def weigh_prize(facts: CaseFacts, table: WayTable, money: MoneyFindings) -> Priz
         left_at_best=left,
         left_as_stated=as_stated,
         why_not=why,
+        lacks_a_month=_lacks_a_month(left, _months_live(facts, table, months)),
         short_of_data=short,
         data_there=there,
         need=usual_data(facts, table),
     )
+
+
+def _lacks_a_month(left: float | None, months_live: float) -> float:
+    """USD a month that are short of coming back; 0 where nothing is known to be."""
+    return -left / months_live if left is not None and left < 0 < months_live else 0.0
 
 
 def _months(facts: CaseFacts) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -49,7 +50,7 @@ def find_turns(it: Situation, ruling: Ruling, judge_again: JudgedAgain) -> tuple
     """Single changes after which the answer is another one, those nearest to the finding first."""
     turns = [
         turn
-        for turn in (*_of_ways(it), *_of_figures(it), *_of_answers(it, judge_again))
+        for turn in (*_of_ways(it), *_of_figures(it), *_of_money(it), *_of_answers(it, judge_again))
         if turn.answer != ruling.answer
     ]
     return tuple(turns[:MOST_TURNS])
@@ -137,6 +138,24 @@ def _of_figures(it: Situation) -> Iterator[Turn]:
         changed = it.rebuild(it.facts.with_case(case.model_copy(update={"data": data})))
         what = f"{count(enough)} reviewed examples exist"
         yield _turn("data.examples", what, str(enough), changed)
+
+
+def _of_money(it: Situation) -> Iterator[Turn]:
+    """What better answers would have to be worth, where tuning can't come back."""
+    lacks = it.prize.lacks_a_month
+    case = it.facts.case
+    if not lacks:
+        return
+    monthly = case.economics.monthly
+    stated = monthly.quality_value_usd
+    worth = math.ceil((0.0 if stated is None else stated.high) + lacks)
+    amount = Amount(low=worth, likely=worth, high=worth)
+    changed_monthly = monthly.model_copy(update={"quality_value_usd": amount})
+    economics = case.economics.model_copy(update={"monthly": changed_monthly})
+    changed = case.model_copy(update={"economics": economics})
+    what = f"better answers are worth {usd(worth)}{case.a_month} or more"
+    path = "economics.monthly.quality_value_usd"
+    yield _turn(path, what, "worth", it.rebuild(it.facts.with_case(changed)))
 
 
 def _enough(it: Situation, have: int) -> int:

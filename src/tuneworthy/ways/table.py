@@ -26,6 +26,7 @@ from tuneworthy.ways.sources import (
     untried_options,
 )
 from tuneworthy.ways.way import Known, Way
+from tuneworthy.words import share
 
 _WORSE = 1.2  #: From this factor on, as a rule, something makes time or bill worse.
 _FIND_MORE = ("better_retrieval", "continued_pretraining")
@@ -335,6 +336,25 @@ class WayTable:
         if not self.tunings:
             return 0.0
         return self._chance_but_privacy(self.tunings[0])
+
+    @property
+    def tuning_works(self) -> tuple[float, str] | None:
+        """How likely a tuned model meets what is missed, and what says so.
+
+        None where no target is missed, or none is known to be.
+        """
+        if self.tuned_enough:
+            return 1.0, f"{self.tuned_enough[0].title} was tuned, and meets every target"
+        missed = [target for target in self.gap.missed if target != "privacy"]
+        if missed and self.tunings and self.chances.get(self.tunings[0].id):
+            chance = self.chance_of_tuning
+            names = self.criterion.name_targets(missed)
+            says = f"tuning meets {names} with a chance of {share(chance)}, by the table of ways"
+            return chance, says
+        failed = [way for way in self.tried_tunings if self.criterion.admits(way) == "missed"]
+        if failed:
+            return 0.0, f"{failed[0].title} was tuned, and isn't enough"
+        return None
 
     def _chance_but_privacy(self, way: Way) -> float:
         chances = self.chances[way.id]

@@ -60,9 +60,12 @@ def rule_out(because: str) -> Prospect:
 
 
 @option()
-def few_shot(_gap: Gap, rule: OptionRule) -> Prospect:
+def few_shot(gap: Gap, rule: OptionRule) -> Prospect:
     """Examples show what instructions can't say."""
-    return Prospect("nobody tried examples in the prompt", rule.errors)
+    because = "examples show what instructions can't say"
+    if gap.facts.state("few_shot") == "no":
+        because = "nobody tried examples in the prompt"
+    return Prospect(because, rule.errors)
 
 
 @option()
@@ -82,7 +85,10 @@ def prompt_optimisation(gap: Gap, rule: OptionRule) -> Prospect:
     """A search over prompts; it brings most where few were written."""
     if gap.facts.state("prompt_variations") == "yes":
         return Prospect("different prompts were written, and none was searched for", rule.errors)
-    return Prospect("few prompts were written", situated(rule, "few_prompts"))
+    because = "it isn't stated how many prompts were written"
+    if gap.facts.state("prompt_variations") == "no":
+        because = "few prompts were written"
+    return Prospect(because, situated(rule, "few_prompts"))
 
 
 @option()
@@ -163,9 +169,10 @@ def other_model(gap: Gap, rule: OptionRule) -> Prospect:
     """A fault may be the model's own; one that stays across models isn't."""
     if gap.facts.state("foundation_models") == "yes":
         return rule_out(gap.say_tried("several models were"))
-    return Prospect(
-        "fewer than two models were tried: the fault may be the model's own", rule.errors
-    )
+    because = "the fault may be the model's own"
+    if gap.facts.state("foundation_models") == "no":
+        because = f"fewer than two models were tried: {because}"
+    return Prospect(because, rule.errors)
 
 
 @option()

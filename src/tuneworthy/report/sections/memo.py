@@ -26,6 +26,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import TargetId
 from tuneworthy.model.ways import WayResult
+from tuneworthy.money.terms import FAILURE
 from tuneworthy.plan.ask import find_decision
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
@@ -60,7 +61,6 @@ from tuneworthy.words import (
 )
 
 _MOST_NAMED = 3  #: Of answers that changed.
-_NEVER = 0.005  #: A chance below which it is none.
 _LONGEST_CLASH = 260  #: Characters of an objection that is quoted.
 _MOST_CLASHES = 3  #: Objections that are quoted.
 
@@ -112,6 +112,8 @@ def _share_of_tuning(dossier: Dossier, plan: Plan) -> str:
     """What of it is for tuning: nothing, or a pilot that is a part of a larger sum."""
     if plan.aim != "tune":
         return " It buys no fine-tuning."
+    if dossier.verdict.answer == "yes":
+        return ""  # the pilot is done
     money = dossier.investment
     ask = dossier.ask
     if isinstance(money, Unknown) or isinstance(money.ask_usd.pilot, Unknown):
@@ -216,12 +218,16 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
     first, *_ = steps
     if decision.id == "adopt":
         return f"{capital(first.title)} for good, or go back."
+    if first.option == "keep_prompt" and _misses_a_target(dossier):
+        return "Whether targets, traffic or prices have changed enough to judge again."
     if first.option in _SETTLED_BY:
         return _SETTLED_BY[first.option]
     if dossier.verdict.rule == "moving":
         return "Whether what counts as a good answer has settled. Tuning waits for that."
     titles = {way.id: way.title for way in dossier.ways}
     tried = [titles[step.way] for step in steps if f"{_TRIED}{step.option}" in _ids(plan)]
+    if any(step.option == "roll_out" for step in steps):
+        return "Whether the tuned model goes live."
     if not tried:
         return "Whether the answer still holds."
     aims = {step.stop_when for step in steps if step.way in {way.id for way in dossier.ways}}
@@ -240,6 +246,10 @@ _SETTLED_BY = {
     "collect_data": "Whether to start a pilot, if there is enough to learn from by then.",
     "target": "Whether tuning is worth a pilot, compared with a target.",
 }  #: What the next decision is about, by the first step.
+
+
+def _misses_a_target(dossier: Dossier) -> bool:
+    return any(target.state == "missed" for target in dossier.targets.values())
 
 
 def _aim(dossier: Dossier, steps: Sequence[Step]) -> str:
@@ -283,7 +293,7 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
     drawn = money.simulation
     if isinstance(drawn, Unknown):
         return _pays_as_stated(money), _amounts(money)
-    if drawn.p_never > 1 - _NEVER:
+    if drawn.p_works > 0 and _is_never_repaid(money, drawn):
         within = "with this job" if money.one_off else f"within {drawn.horizon_months} months"
         if money.contradicted:
             within += " with what is paid today"
@@ -291,7 +301,15 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
     if dossier.verdict.rule == "met":
         spent = f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
         return "There is no gap to pay for: every target is met without it.", spent
-    return _repaid(dossier, money), f"{_chance(dossier, money, drawn)} {_amounts(money)}".strip()
+    return _repaid(dossier, money), f"{_chance(dossier, drawn)} {_amounts(money)}".strip()
+
+
+def _is_never_repaid(money: InvestmentResult, drawn: Simulation) -> bool:
+    """Whether it isn't repaid within the horizon in nine of ten runs in which tuning works."""
+    soonest = money.break_even_months.p10
+    if isinstance(soonest, Unknown):
+        return False
+    return soonest == "never" or ends(soonest)[0] > drawn.horizon_months
 
 
 def _best_tuning(dossier: Dossier) -> WayResult | None:
@@ -310,13 +328,17 @@ def _pays_as_stated(money: InvestmentResult) -> str:
 def _repaid(dossier: Dossier, money: InvestmentResult) -> str:
     """When it has repaid itself if it works, against the limit where it is late."""
     drawn = money.simulation
-    best = _best_tuning(dossier)
-    likely = _LIKELY_WORDS["" if best is None else best.chance_word]
-    if isinstance(drawn, Unknown) or money.one_off:
-        return f"{likely}: if it works, with the job."
+    if isinstance(drawn, Unknown):
+        return "Not known."
+    if drawn.p_works == 0:
+        return "No: it was tried, and it doesn’t work."
+    likely = _how_likely(dossier, drawn)
+    if_so = "" if drawn.p_works == 1 else "if it works, "
+    if money.one_off:
+        return f"{likely}: {if_so}with the job."
     back = money.break_even_months
     if back.p50 == "never":
-        return "Hardly: even if it works, it isn’t repaid in most of the simulated runs."
+        return f"Hardly: {if_so}it isn’t repaid in most of the simulated runs."
     low = duration(back.p10)
     high = duration(back.p90)
     says = f"repaid after {duration(back.p50)}"
@@ -324,8 +346,15 @@ def _repaid(dossier: Dossier, money: InvestmentResult) -> str:
         says += f" (80% range: {low.removesuffix(' months')} to {high})"
     if _is_late(money) and not isinstance(money.limit_months, Unknown):
         limit = duration(money.limit_months)
-        return f"Later than the limit of under {limit}: if it works, {says}."
-    return f"{likely}: if it works, {says}."
+        return f"Later than the limit of under {limit}: {if_so}{says}."
+    return f"{likely}: {if_so}{says}."
+
+
+def _how_likely(dossier: Dossier, drawn: Simulation) -> str:
+    if drawn.p_works == 1:
+        return "Yes"
+    best = _best_tuning(dossier)
+    return _LIKELY_WORDS["" if best is None else best.chance_word]
 
 
 _LIKELY_WORDS = {
@@ -337,18 +366,21 @@ _LIKELY_WORDS = {
 }  #: Whether it pays back, by how likely tuning meets the targets.
 
 
-def _chance(dossier: Dossier, money: InvestmentResult, drawn: Simulation) -> str:
+def _chance(dossier: Dossier, drawn: Simulation) -> str:
     """How likely it works: by the target where there is one, else by published cases."""
+    why = [text for text in drawn.assumes if text.endswith(_OF_FAILURE)]
+    if drawn.p_works in (0, 1):
+        return sentence(why[0].removesuffix(_OF_FAILURE)) if why else ""
     best = _best_tuning(dossier)
     if best is not None and best.chance_word in CHANCES:
         meets = "every target that is missed" if len(best.chances) > 1 else "the target"
         return f"That it works means that it meets {meets}: {CHANCES[best.chance_word]}."
-    by_record = [text for text in drawn.assumes if text.startswith(_BY_RECORD)]
-    if by_record:
-        return f"Whether it works isn’t known here. Assumed: {by_record[0]}."
-    chance = 1 - drawn.p_never
-    within = "with the job" if money.one_off else f"within {drawn.horizon_months} months"
-    return f"The chance that it is repaid {within} is {share(chance)}."
+    if why:
+        return f"Whether it works isn’t known here. Assumed: {why[0].removesuffix(_OF_FAILURE)}."
+    return f"The stated chance that it works is {share(drawn.p_works)}."
+
+
+_OF_FAILURE = f" ({FAILURE})"  # ends the assumption about whether it works
 
 
 CHANCES: Mapping[str, str] = {
@@ -357,8 +389,6 @@ CHANCES: Mapping[str, str] = {
     "unlikely": f"unlikely (a chance under {share(POSSIBLE)})",
 }
 """What the words for chances mean."""
-
-_BY_RECORD = "tuning works as often"
 
 
 def _is_late(money: InvestmentResult) -> bool:

@@ -80,7 +80,7 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
 
 def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
     if not isinstance(dossier.ask, Unknown):
-        yield "AskNow now", ask_text(dossier.ask), f"up to: {dossier.ask.until}"
+        yield "Ask now", ask_text(dossier.ask), f"up to: {dossier.ask.until}"
     if plan.aim == "tune":
         yield from _approach(dossier)
     if len(plan.parts) > 1:
