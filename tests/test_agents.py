@@ -189,7 +189,7 @@ def test_the_comment_says_what_a_pull_request_changes(copied: Path) -> None:
     done, summary = step("Decide", checkout, CASE="case", BASE="0" * 40)
     assert done.returncode == 0, done.stderr
     assert "can't be read at the base" in done.stderr
-    assert summary.startswith("# Task API assistant: Not yet.")
+    assert summary.startswith("# Task API assistant: Fine-tune it? Not yet.")
 
 
 def test_wrong_input_stops_the_action_with_one_line(copied: Path) -> None:

@@ -783,7 +783,7 @@ def test_it_says_something_and_how_to_settle_it(fired: Fired) -> None:
     for name, _, result in fired:
         for text in (result.says, result.settle):
             assert len(text.split()) >= 4, name
-            assert text[0].isupper() or text[0].isdigit(), (name, text)
+            assert text[text[0] == "“"].isupper() or text[0].isdigit(), (name, text)
             assert text.endswith((".", "?")), (name, text)
             assert not re.search(r"[{}_]|None|nan|inf\b", text), (name, text)
 
@@ -855,7 +855,7 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "upfront_below_table": (PAIRS["upfront_below_table"].fires, ("39", "40", "80")),
     "measured_against_answer": (
         PAIRS["measured_against_answer"].fires,
-        ("[Ll]ow volume", "answered no", "380–420", "1,200")),
+        ("[Ll]ow volume", "answered no", "380–420")),
     "measured_against_number": (PAIRS["measured_against_number"].fires, ("526", "380–420")),
     "measured_beside_answer": (
         PAIRS["measured_beside_answer"].fires, ("[Ii]nstruction limit", "answered no", "15%–26%")),

@@ -486,4 +486,4 @@ def test_a_figure_that_nobody_knows_turns_the_answer_as_it_would_if_it_were_know
 def test_the_examples_that_would_turn_it_are_those_that_are_said_to_lack() -> None:
     told = decide(load_case(PROJECT / "examples/game-dialogue"), LESSON, as_of=DAY)
     assert "500 are usual" in told.verdict.because
-    assert "500 reviewed examples are there" in [turn.what for turn in told.verdict.turns]
+    assert "500 reviewed examples exist" in [turn.what for turn in told.verdict.turns]

@@ -55,7 +55,7 @@ def test_every_picture_of_the_report_is_served_as_the_report_draws_it(
     client: TestClient, dossier: Any
 ) -> None:
     found = report_document.pictures(dossier)
-    assert {"scored", "fan", "gantt"} <= set(found)
+    assert {"fan", "gantt", "tornado"} <= set(found)
     for name, picture in found.items():
         for width, pixels in (("wide", report_charts.WIDE), ("narrow", report_charts.NARROW)):
             answer = client.get(f"{HOME}/charts/{name}.json?width={width}")
@@ -106,7 +106,7 @@ def test_every_mark_of_a_report_leads_to_a_place_in_it(dossier: Any) -> None:
     assert {to for to, _ in links} <= set(ids)
     assert all(title.strip() for _, title in links)
     kinds = {to.partition("-")[0] for to, _ in links}
-    assert kinds >= {"back", "option", "phase", "case", "answer", "calculation", "given"}
+    assert kinds >= {"back", "phase", "case", "answer", "calculation", "given"}
     for picture in report_document.pictures(dossier).values():
         shown = text[text.index(f'<figure aria-labelledby="{picture.id}-title"') :]
         wide = re.search(r'<svg class="wide" role="group".*?</svg>', shown, re.DOTALL)
@@ -136,7 +136,7 @@ def test_a_page_names_a_chart_a_still_picture_and_a_table_for_each_picture(
             named.add(named_in(address))
         assert text.count("<figure") == len(boxes)
         assert all("<table" in part for part in re.findall(r"<figure.*?</figure>", text, re.DOTALL))
-    assert named >= {"scored", "fan", "gantt"}
+    assert named >= {"fan", "gantt", "tornado"}
 
 
 def test_a_chart_is_sent_once_and_again_when_it_has_changed(
@@ -294,7 +294,7 @@ def test_a_layer_without_a_mark_is_left_out() -> None:
         assert set(filters) == {f"isValid(datum.{name})" for name in shown}
     dots = [{"low": 0.8, "value": 0.9, "high": 1.0, "look": "met", "title": "one"}]
     for levels, many in (({"target": 0.9}, 3), ({"target": None}, 2), ({}, 2)):
-        drawing = report_charts.Drawing("ways", dots, ["one"], levels)
+        drawing = report_charts.Drawing("scored", dots, ["one"], levels)
         assert len(drawing.spec(report_charts.WIDE)["layer"]) == many
     for kinds, many in ((["whole"], 1), (["whole", "part"], 2), (["whole", "part", "ahead"], 4)):
         bars = [{"month": kind, "requests": 1, "kind": kind} for kind in kinds]

@@ -347,7 +347,7 @@ class WayTable:
             return 1.0, f"{self.tuned_enough[0].title} was tuned, and meets every target"
         missed = [target for target in self.gap.missed if target != "privacy"]
         if missed and self.tunings and self.chances.get(self.tunings[0].id):
-            chance = self.chance_of_tuning
+            chance = max(self.chance_of_tuning, _LEAST_CHANCE)
             names = self.criterion.name_targets(missed)
             says = f"tuning meets {names} with a chance of {share(chance)}, by the table of ways"
             return chance, says
@@ -359,6 +359,9 @@ class WayTable:
     def _chance_but_privacy(self, way: Way) -> float:
         chances = self.chances[way.id]
         return math.prod(chance for target, chance in chances.items() if target != "privacy")
+
+
+_LEAST_CHANCE = 0.02  # of what is untried nobody knows that it fails
 
 
 def _lab_of(way: Way) -> str:

@@ -330,7 +330,7 @@ def _repaid(dossier: Dossier, money: InvestmentResult) -> str:
     drawn = money.simulation
     if isinstance(drawn, Unknown):
         return "Not known."
-    if drawn.p_works == 0:
+    if drawn.p_works == 0 and any(way.kind == "tuned" for way in dossier.ways):
         return "No: it was tried, and it doesn’t work."
     likely = _how_likely(dossier, drawn)
     if_so = "" if drawn.p_works == 1 else "if it works, "
@@ -384,9 +384,9 @@ _OF_FAILURE = f" ({FAILURE})"  # ends the assumption about whether it works
 
 
 CHANCES: Mapping[str, str] = {
-    "likely": f"likely (a chance of {share(LIKELY)} or more)",
-    "possible": f"possible (a chance of {share(POSSIBLE)} to {share(LIKELY)})",
-    "unlikely": f"unlikely (a chance under {share(POSSIBLE)})",
+    "likely": f"likely ({share(LIKELY)} or more)",
+    "possible": f"possible ({share(POSSIBLE)} to {share(LIKELY)})",
+    "unlikely": f"unlikely (under {share(POSSIBLE)})",
 }
 """What the words for chances mean."""
 
