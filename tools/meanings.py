@@ -124,7 +124,6 @@ _VERDICT = {
     "VerdictResult.caveats": "What to keep in mind.",
     "GateResult.id": "Which condition of going live.",
     "GateResult.state": "Whether it holds.",
-    "Ask.parts": "What it is made of.",
     "AskPart.what": "The phase of the plan.",
     "Figure.grade": "What it rests on, the best first.",
     "WayResult.kind": "What kind of thing could run.",
