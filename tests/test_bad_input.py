@@ -761,7 +761,7 @@ def test_a_terminal_that_lacks_a_sign_still_gets_the_text(encoding: str, tmp_pat
     )  # fmt: skip
     assert done.returncode == 0
     assert done.stderr == b""
-    assert b"Ceiling" in done.stdout
+    assert b"By the lesson framework" in done.stdout
 
 
 def test_bytes_that_are_no_text_on_the_command_line_are_refused() -> None:

@@ -254,8 +254,8 @@ def test_what_a_person_overrules_counts_nowhere_and_is_shown_with_the_reason() -
     assert left.challenges == decided(told).challenges
     assert not isinstance(left.evidence, Unknown)
     assert [one.ignored for one in left.evidence] == ["one of five teams"]
-    for form in ("text", "markdown", "html", "record"):
-        assert "one of five teams" in " ".join(render(left, form).split())
+    for form in ("markdown", "html", "record"):
+        assert "one of five teams" in " ".join(render(left, form, memo=False).split())
     wrong = {"evidence": {"ignore": [{"id": "request_per_month", "because": "x"}]}}
     with pytest.raises(CaseError, match="requests_per_month"):
         decided(wrong, few)

@@ -572,7 +572,7 @@ def test_the_budget_that_a_quote_names_is_enough_after_any_run(tmp_path: Path) -
     assert next_ in api.render(cut)
     lab = ready_of(folder)
     text = api.render_quote(lab, quoted(lab), cap_usd=0.0)
-    (enough,) = re.findall(r"--budget ([\d.]+); \$0[.\d]+ of it is spent", text)
+    (enough,) = re.findall(r"--budget ([\d.]+), \$0[.\d]+ of it is spent", text)
     assert ran(folder, known(SHARES), cap_usd=float(enough)).stopped == ""
     stopped = cut.result.model_copy(update={"stopped_by": "refused"})
     assert "Now: tuneworthy ceiling lab --budget 0.2\n" in api.render(cut._replace(result=stopped))

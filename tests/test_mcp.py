@@ -298,8 +298,8 @@ def test_a_case_is_started_answered_and_measured(
     assert "usable_examples" in {one["id"] for one in found["evidence"]}
     assert assistant.call("measure", case="with data", files=["log.jsonl"])["added"] is False
     wrote = sorted(path.name for path in (cases / "with data").rglob("*"))
-    assert wrote == [".tuneworthy", "a.md", "b.md", "case.yaml", "eval.jsonl", "evidence.jsonl",
-                     "log.jsonl", "prompts"]  # fmt: skip
+    assert wrote == [".gitignore", ".tuneworthy", "a.md", "b.md", "case.yaml", "eval.jsonl",
+                     "evidence.jsonl", "log.jsonl", "prompts"]  # fmt: skip
 
 
 def test_two_assistants_never_lose_an_answer(writer: Assistant, written: Path) -> None:

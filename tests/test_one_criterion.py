@@ -34,11 +34,13 @@ def held_on(source: str) -> Sequence[World]:
 
 @pytest.mark.parametrize(("source", "at_least"), [("gallery", 1), ("expert", 1), ("random", 0)])
 def test_what_money_calls_good_enough_misses_no_target(source: str, at_least: int) -> None:
+    """But for what runs today, whose bill may be stated: that it does not fit is a doubt."""
     law = Broken("what money may count on, the criterion doesn't call missed")
     for world in held_on(source):
         for served, way in servings(as_it_is(world, source)):
             if served.admissible == "yes":
-                missed = [name for name in HELD if way.admissible.get(name) == "missed"]
+                held = [name for name in HELD if name != "cost" or way.id != "now"]
+                missed = [name for name in held if way.admissible.get(name) == "missed"]
                 law.look(not missed, world, served, way.id, missed)
     law.judge(at_least=at_least)
 

@@ -31,6 +31,7 @@ from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.difference import Judge, compare
 from tuneworthy.report.sections.framework import PricedModel, embedded_record
 from tuneworthy.report.sections.verdict import short
+from tuneworthy.report.width import WIDEST, columns
 
 Topic = Literal["options", "money", "plan", "why", "others"]
 """The parts of a judgement that are shown one at a time."""
@@ -62,7 +63,22 @@ def render(
         return getattr(document, form)(dossier, short=bool(memo))
     if form == "record":
         return render_document(walk.record(dossier), "markdown")
-    return render_document(short(dossier, case_path), colour=colour)
+    return _first_screen(dossier, case_path, colour=colour)
+
+
+def _first_screen(dossier: Dossier, case_path: str, *, colour: bool) -> str:
+    """The first screen, with as many objections as it has lines for."""
+    most = _MOST_LINES if columns() >= WIDEST else _MOST_NARROW_LINES
+    text = ""
+    for many in (2, 1, 0):
+        text = render_document(short(dossier, case_path, objections=many), colour=colour)
+        if text.count("\n") <= most:
+            break
+    return text
+
+
+_MOST_LINES = 24
+_MOST_NARROW_LINES = 28  # of a terminal in which sentences break
 
 
 class MemoTop(NamedTuple):

@@ -265,8 +265,6 @@ class PlanRule(FileRecord):
     evaluation_cases: Natural  #: Cases to hold out.
     per_hour: dict[DataUnit, HourlyYield]  #: Data got ready in an hour of work, by unit.
     steps: Steps  #: Steps that don't depend on what a framework asks.
-    checks: Annotated[dict[Ident, StepWork], Field(min_length=1)]
-    """What a check of the ceiling test takes; their span stands in for a way without hours."""
     against: Annotated[dict[Ident, StepWork], Field(min_length=1)]
     """What it takes until a reason against doesn't hold any more."""
 
@@ -455,7 +453,7 @@ class OptionRule(FileRecord):
     kinds: dict[Ident, Text] = {}  #: Its parts or variants.
     kind: OptionKind = "prompt"  #: What it works on.
     variant_of: Ident | None = None  #: Option of which this is one variant.
-    effort_hours: Span | None = None  #: Hours of work; for the hybrid those beside the tuning.
+    effort_hours: Span | None = None  #: Hours of work; a tuning has those of the cost table.
     weeks: Span | None = None
     """Weeks until it is in production; for the hybrid those beside the tuning."""
     risk: Risk = "medium"  #: How much can go wrong.

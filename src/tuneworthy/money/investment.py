@@ -221,7 +221,8 @@ def _reckon(context: MoneyContext) -> Reckoning:
     """The amounts of a case, and whether they pay back."""
     case = context.case
     framework = context.framework
-    ways = serving_costs(case, context.prices, context.sovereign, context.as_of)
+    margin = framework.threshold("margin_quality") or 0.0
+    ways = serving_costs(case, context.prices, context.sovereign, context.as_of, margin=margin)
     served = tuned_serving(case, ways, taken(services().assumptions["hosted_premium"]))
     lacking = _lacking(case, framework, context.fits)
     training = _compute(case, context.fits)

@@ -146,9 +146,19 @@ class Ways(NamedTuple):
     """The cheapest models that nobody listed and nobody measured, and that may see the data."""
 
 
-def serving_costs(case: Case, prices: Prices, sovereign: State, as_of: date | None = None) -> Ways:
-    """Every way to serve a case's traffic, and the inputs that their costs depend on."""
-    options = _Options(case, prices, sovereign, as_of)
+def serving_costs(
+    case: Case,
+    prices: Prices,
+    sovereign: State,
+    as_of: date | None = None,
+    *,
+    margin: float = 0.0,
+) -> Ways:
+    """Every way to serve a case's traffic, and the inputs that their costs depend on.
+
+    ``margin`` is by how much another model may be worse than today's, where no quality is stated.
+    """
+    options = _Options(case, prices, sovereign, as_of, margin)
     costs = sorted(options.every(), key=by_price)
     rivals = [
         cost
@@ -178,7 +188,15 @@ def by_price(cost: ServingCost) -> float:
 class _Options:
     """Lists the serving options of a case, and records the inputs they read."""
 
-    def __init__(self, case: Case, prices: Prices, sovereign: State, as_of: date | None) -> None:
+    def __init__(
+        self,
+        case: Case,
+        prices: Prices,
+        sovereign: State,
+        as_of: date | None,
+        margin: float,
+    ) -> None:
+        self.margin = margin
         self.case, self.prices, self.sovereign, self.as_of = case, prices, sovereign, as_of
         self.traffic, self.inputs = case.economics.traffic, stated(case)
 
@@ -364,6 +382,7 @@ class _Options:
             *_window(price, self.inputs),
             *_batch(self.case, option, price),
             *_quality(self.case, option, model),
+            *_as_good_as_today(self.case, model, self.margin),
             *_latency(self.case, option, model),
             *_budget(self.case, cost),
         ]
@@ -450,6 +469,21 @@ def _quality(case: Case, option: ServingOption, model: Model | None) -> Iterator
         yield _Check("no", text, is_target=True)
     else:
         yield _Check("unknown", f"{text}: measure more cases")
+
+
+def _as_good_as_today(case: Case, model: Model | None, margin: float) -> Iterator[_Check]:
+    """Where no quality is stated: another model isn't known to be worse than today's."""
+    targets = case.targets
+    asked = targets.latency_p95_s is not None or targets.usd_per_month is not None
+    today = case.today.quality
+    known = model is not None and model is not in_use(case) and model.quality is not None
+    if model is None or targets.quality is not None or not asked or today is None or not known:
+        return
+    assert model.quality is not None  # it is known
+    _, high = wilson(model.quality * model.cases, model.cases) if model.cases else (0.0, 1.0)
+    if high < today - margin:
+        why = f"{quality(model.quality)} right, and today's is {quality(today)}"
+        yield _Check("no", why, is_target=True)
 
 
 def _latency(case: Case, option: ServingOption, model: Model | None) -> Iterator[_Check]:

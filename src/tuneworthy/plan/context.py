@@ -29,7 +29,6 @@ from tuneworthy.model.framework import (
     Span,
     StepWork,
     TargetId,
-    either,
 )
 from tuneworthy.money.terms import LACKING, LACKING_FIRST, CostModel, CostPart, collecting_hours
 from tuneworthy.stats.intervals import cases_to_tell
@@ -399,7 +398,7 @@ class PlanContext:
         return rows[category]
 
     def trying(self, step: Step) -> PhaseCost:
-        """The hours of a step; those of its option, or what a check may take, where it has none."""
+        """The hours of a step, else those of its option, else anything that options may take."""
         hours = step.hours
         if isinstance(hours, Range):
             return PhaseCost(hours)
@@ -408,7 +407,13 @@ class PlanContext:
         option = self.framework.options.get(step.option)
         if option is not None and option.effort_hours is not None:
             return cost_of(option.effort_hours)
-        return cost_of(either(self.rule.checks, "").hours)
+        spans = [each.effort_hours for each in self.framework.options.values()]
+        known = [span for span in spans if span is not None]
+        if not known:
+            raise NoPlanError(f"add options.{step.option}.effort_hours to the framework")
+        least = min(span.low for span in known)
+        most = max(span.high for span in known)
+        return cost_of(Span(low=least, high=most))
 
     def labelling(self, cases: int) -> PhaseCost:
         """Hours to label so many cases: the design of the evaluation, by its cases."""

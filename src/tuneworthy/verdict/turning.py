@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tuneworthy.answers.count import OTHERS
 from tuneworthy.answers.facts import TARGETS
-from tuneworthy.model.base import State, States
+from tuneworthy.model.base import MOST_USD, State, States
 from tuneworthy.model.case import Amount, Case
 from tuneworthy.model.dossier import TuningAnswer, Turn
 from tuneworthy.model.framework import TargetId
@@ -149,6 +149,8 @@ def _of_money(it: Situation) -> Iterator[Turn]:
     monthly = case.economics.monthly
     stated = monthly.quality_value_usd
     worth = math.ceil((0.0 if stated is None else stated.high) + lacks)
+    if worth > MOST_USD:
+        return  # more than a case can state
     amount = Amount(low=worth, likely=worth, high=worth)
     changed_monthly = monthly.model_copy(update={"quality_value_usd": amount})
     economics = case.economics.model_copy(update={"monthly": changed_monthly})

@@ -52,7 +52,7 @@ def say_simpler(table: WayTable, *, fair: bool) -> str:
         return f"tuning is unlikely to be enough, and still untried: {named}"
     word = {"likely": "likely", "possible": "possibly"}.get(chance_word(table.simpler), "hardly")
     what = "something simpler is"
-    if not able:
+    if not able and len(set(titles)) > 1:
         what = "simpler ways together are"
     return f"{what} {word} enough: {named}"
 

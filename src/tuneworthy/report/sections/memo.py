@@ -147,11 +147,24 @@ def _to_do(dossier: Dossier) -> b.Fact:
     if first.id == "settle":
         return b.Fact(label, f"Settle this contradiction, {until}.", say_heaviest(dossier), "plan")
     beside = [phase for phase in others if phase.id.startswith(_MEANWHILE)]
-    following = [phase for phase in others if phase not in beside]
-    said = [_said_after(before, phase) for before, phase in pairwise([first, *following])]
-    then = [f"Then {'; then '.join(said)}."] if said else []
+    work = [first, *(phase for phase in others if phase not in beside)]
+    main = _main_phase(work, advice.steps[0])
+    before = work[: work.index(main)]
+    after = work[work.index(main) :]
+    prepare = [f"{_phase_words(phase)} by {day(phase.end)}" for phase in before]
+    said = [_said_after(one, other) for one, other in pairwise(after)]
+    then = [f"Before that, {listing(prepare)}."] if prepare else []
+    then += [f"Then {'; then '.join(said)}."] if said else []
     then += [f"Meanwhile, {_phase_words(each)}, until {day(each.end)}." for each in beside]
-    return b.Fact(label, f"{capital(_phase_words(first))}, {until}.", " ".join(then), "plan")
+    return b.Fact(
+        label, f"{capital(_phase_words(main))}, by {day(main.end)}.", " ".join(then), "plan"
+    )
+
+
+def _main_phase(work: Sequence[Phase], step: Step) -> Phase:
+    """The phase of the first step, which other phases may prepare."""
+    named = (f"{_TRIED}{step.option}", "pilot" if step.way else step.option)
+    return next((phase for phase in work if phase.id in named), work[0])
 
 
 _MEANWHILE = "against_"  #: Begins the phases that go on beside all others.
@@ -240,8 +253,8 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
 
 _SETTLED_BY = {
     "keep_prompt": "Whether every target is still met. If so, keep it for longer.",
-    "measure": "Whether tuning is worth a pilot, by what was measured.",
-    "label": "Whether tuning is worth a pilot, by what was measured.",
+    "measure": "What is worth trying next, by what was measured.",
+    "label": "What is worth trying next, by what was counted.",
     "settle": "Whether tuning is worth a pilot, once the statements agree.",
     "collect_data": "Whether to start a pilot, if there is enough to learn from by then.",
     "target": "Whether tuning is worth a pilot, compared with a target.",
@@ -289,7 +302,10 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
         return "Not known.", sentence(f"to find out: {money.ask}")
     point = money.break_even_months.point
     if isinstance(point, Unknown):
-        return "Not known.", sentence(f"to find out: {point.ask}")
+        by_rule = next((gate for gate in dossier.verdict.gates if gate.id == "investment"), None)
+        refused = by_rule is not None and by_rule.state == "no"
+        says = f" The rules say no without it: {by_rule.why}." if by_rule and refused else ""
+        return "Not known.", sentence(f"to find out: {point.ask}") + says
     drawn = money.simulation
     if isinstance(drawn, Unknown):
         return _pays_as_stated(money), _amounts(money)

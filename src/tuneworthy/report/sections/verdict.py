@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.dossier import Dossier, FactorResult, SignalResult, TuningAnswer
+from tuneworthy.model.dossier import Dossier, FactorResult, Severity, SignalResult, TuningAnswer
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
@@ -172,10 +172,17 @@ def fit(dossier: Dossier) -> b.Section:
     return b.section("fit", FIT, blocks)
 
 
-def short(dossier: Dossier, case_path: str = "") -> b.Document:
-    """The first screen: answer, what to do now, ways against targets, what it rests on."""
+def short(dossier: Dossier, case_path: str = "", *, objections: int = 2) -> b.Document:
+    """The first screen: answer, what to do now, ways against targets, what it rests on.
+
+    ``objections`` is how many of them are said; of the others it is said how many there are.
+    """
     where = argument(case_path) if case_path else "CASE"
-    grounds = [*_grounds(dossier, where), *_clashes(dossier, where), checklist_line(dossier)]
+    grounds = [
+        *_grounds(dossier, where),
+        *_clashes(dossier, where, objections),
+        checklist_line(dossier),
+    ]
     answer = ANSWER_WORDS[dossier.verdict.answer]
     topics = "options | money | plan | why | others | history"
     name = cut(dossier.case.name, _LONGEST_NAME)
@@ -252,19 +259,25 @@ def _ask_line(dossier: Dossier) -> str:
     return f"Ask now, up to “{dossier.ask.until}”: {ask_text(dossier.ask)}."
 
 
-def _clashes(dossier: Dossier, where: str) -> Iterator[str]:
+def _clashes(dossier: Dossier, where: str, most: int) -> Iterator[str]:
     """The heaviest of what doesn't fit together, and where to settle it."""
     ranks = list(b.SEVERITIES)
     ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
-    for claim in ordered[:_FIRST_CLASHES]:
-        yield f"! {say_in_short(claim.says)}"
+    for claim in ordered[:most]:
+        yield f"{_MARKS[claim.severity]} {say_in_short(claim.says)}"
     if ordered:
-        rest = len(ordered) - _FIRST_CLASHES
-        more = f"{few(rest)} more, and what settles them" if rest > 0 else "What settles it"
-        yield f"! {capital(more)}: tuneworthy show {where} why"
+        rest = ordered[most:]
+        more = "What settles it"
+        if rest:
+            beside = " more" if most else " objections"
+            more = f"{capital(few(len(rest)))}{beside}, and what settles them"
+        yield f"{_MARKS[(rest or ordered)[0].severity]} {more}: tuneworthy show {where} why"
 
 
-_FIRST_CLASHES = 2
+_MARKS: Mapping[Severity, str] = {"contradiction": "!", "doubt": "?", "pushback": "?"}
+"""What begins the line of an objection: a contradiction has its own."""
+
+
 _LONGEST_CLASH = 180  # characters
 
 
