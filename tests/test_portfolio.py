@@ -293,7 +293,7 @@ def test_two_cases_and_two_what_ifs_are_compared_and_nothing_is_written(
     assert "<b>Evil</b> with brand_voice=yes few_shot=no" in seen.text
     assert "brand voice no yes" in seen.text
     for wrong, says in (
-        ("a=nowhere&b=evil", "is not a case here"), ("a=../x&b=evil", "is no case here"),
+        ("a=nowhere&b=evil", "is not a case here"), ("a=../x&b=evil", "is not a case here"),
         ("a=evil&b=evil&b_if=nonsense%3D1", "is nothing the lesson framework asks"),
     ):  # fmt: skip
         refused = client.get(f"/compare?{wrong}")

@@ -199,4 +199,4 @@ def test_what_is_wrong_is_one_line(
     assert run(["measure", "--from", str(place), "--on", "ray"]) == 2
     assert "needs the extra ray" in capsys.readouterr().err
     assert run(["measure", "--from", str(place), "--on", "ray:127.0.0.1:9"]) == 2
-    assert "nobody answers" in capsys.readouterr().err
+    assert "no cluster answers there" in capsys.readouterr().err

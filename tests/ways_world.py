@@ -296,7 +296,8 @@ def least(number: Any) -> float | None:
 def with_model(case: Mapped, model: Mapped) -> Mapped:
     """The case with another model, which is never the one in use."""
     models = [*case.get("models", ())]
-    if not any(one.get("kind", "prompted") == "prompted" for one in models):
+    serving = [one for one in models if not str(one["id"]).startswith("local:")]
+    if not any(one.get("kind", "prompted") == "prompted" for one in serving):
         models.append({"id": "what-runs-now"})
     return {**case, "models": [*models, model]}
 

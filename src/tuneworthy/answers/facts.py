@@ -159,6 +159,13 @@ class CaseFacts:
         """Options that recorded attempts made use of."""
         return frozenset(option for attempt in self.case.attempts for option in attempt.tried)
 
+    def tried_model(self, model: str) -> bool:
+        """Whether a recorded attempt was another model, and this one."""
+        return any(
+            model in attempt.models and {"smaller_model", "other_model"} & set(attempt.tried)
+            for attempt in self.case.attempts
+        )
+
     def goals(self, kinds: frozenset[str]) -> Strings:
         return tuple(goal for goal in self.case.goals if goal in kinds)
 

@@ -325,7 +325,9 @@ def compared(
         answer, why = "too_few_cases", "stopped"
     elif lost:
         answer, why = "unknown", "unanswered" if missing else "same_words"
-    elif answer in ("improved", "meets") and judge is not None and judge.chosen_by == "judge":
+    elif (
+        answer in ("improved", "meets", "open") and judge is not None and judge.chosen_by == "judge"
+    ):
         answer, why = "unknown", "choice"  # of untuned arms, it may have chosen a poor one
     tuned, untuned = (scores.share(arm, plan.report, exact=judge is not None) for arm in arms)
     return VerifyResult(

@@ -100,7 +100,8 @@ def refused(it: Situation) -> Ruling | None:
     steps = try_ways(it.table.to_try)
     if not steps and it.facts.case.economics.traffic.batchable == "yes" and it.facts.case.one_off:
         way = next((way for way in it.table.ways if way.id == "batching"), None)
-        steps = (StepToDo("batching", "nobody waits, and a batch costs half", way),)
+        if way is not None and way.untried:
+            steps = (StepToDo("batching", "nobody waits, and a batch costs half", way),)
     if not steps:
         steps = (keep_prompt(it, "nothing else is worth its work"),)
     return Ruling("no", because, keep_data_inside(it, steps))

@@ -10,7 +10,7 @@ from tuneworthy.model.base import Interval, Range, State, Unknown
 from tuneworthy.model.case import Amount, Case, Model, in_use
 from tuneworthy.model.dossier import ServingResult
 from tuneworthy.model.framework import ApproachRule, Framework, OptionRule, Triangle
-from tuneworthy.model.ways import AnyFigure, FigureGrade, FigureId, LabArm
+from tuneworthy.model.ways import AnyFigure, FigureGrade, FigureId, LabArm, WayState
 from tuneworthy.ways.gap import Gap
 from tuneworthy.ways.untried import Prospect, find_option
 from tuneworthy.ways.way import Known, Way, known_amount, share_of_cases
@@ -96,13 +96,19 @@ def listed_models(facts: CaseFacts) -> Iterator[Way]:
             title=model.id,
             kind="tuned" if tuned else "model",
             option="roll_out" if tuned else "smaller_model" if cheaper else "other_model",
-            state="stated" if measured else "untried",
+            state=_state_of_listed(facts, model, measured=measured),
             model=model.id,
             figures=_present(figures),  # type: ignore[arg-type]  # names of figures
             hours=_TO_TRY_A_MODEL,
             because="it was scored" if measured else "it is listed, and nobody ran it",
             private=_private_at(_runs(facts, model, served)),
         )
+
+
+def _state_of_listed(facts: CaseFacts, model: Model, *, measured: bool) -> WayState:
+    if measured:
+        return "stated"
+    return "failed" if facts.tried_model(model.id) else "untried"
 
 
 def unlisted_models(facts: CaseFacts) -> Iterator[Way]:

@@ -256,7 +256,7 @@ def batching(gap: Gap, rule: OptionRule) -> Prospect:
         return rule_out("somebody waits for the answer")
     if traffic.batchable == "no":
         return rule_out("somebody waits for the answer")
-    if "cost" not in gap.missed:
+    if "cost" not in gap.missed and not gap.facts.case.one_off:
         return rule_out("the bill isn't missed")
     return _serve(gap, rule, "batched", "nobody waits for the answer, and a batch costs less")
 

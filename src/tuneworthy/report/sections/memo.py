@@ -152,9 +152,9 @@ def _to_do(dossier: Dossier) -> b.Fact:
     before = work[: work.index(main)]
     after = work[work.index(main) :]
     prepare = [f"{_phase_words(phase)} by {day(phase.end)}" for phase in before]
-    said = [_said_after(one, other) for one, other in pairwise(after)]
+    following = [_said_after(prior, phase) for prior, phase in pairwise(after)]
     then = [f"Before that, {listing(prepare)}."] if prepare else []
-    then += [f"Then {'; then '.join(said)}."] if said else []
+    then += [f"Then {'; then '.join(following)}."] if following else []
     then += [f"Meanwhile, {_phase_words(each)}, until {day(each.end)}." for each in beside]
     return b.Fact(
         label, f"{capital(_phase_words(main))}, by {day(main.end)}.", " ".join(then), "plan"
