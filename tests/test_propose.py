@@ -570,7 +570,7 @@ def test_the_command_quotes_and_runs_it(tmp_path: Path, capsys: pytest.CaptureFi
     assert command([*line, "--dry-run", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["proposing"]["draws"] == 2
     assert not (folder / ".tuneworthy").exists()
-    assert command(line) == 0
+    assert command([*line, "--all"]) == 0
     page = " ".join(capsys.readouterr().out.split())
     assert "Proposed by fake:echo, from" in page
     assert command([*line[:2], "--propose-with", "fake:echo"]) == 2

@@ -43,6 +43,7 @@ from ways_world import (
     way_of_first,
     ways,
     with_model,
+    with_today,
     worlds_of,
 )
 
@@ -634,7 +635,7 @@ def test_a_cheaper_model_that_nobody_measured_never_raises_tuning(source: str) -
         prompted = [m for m in world.case.get("models", ()) if m.get("kind") != "tuned"]
         if not prompted:
             continue  # it would be the model in use
-        before = as_it_is(world, source)
+        before = judged(world, with_today(world.case))
         after = judged(world, with_model(world.case, tiny))
         law.look(not goes_further(before, after), world, told(before), told(after))
         ranks = best_tuning(before), best_tuning(after)

@@ -293,13 +293,19 @@ def least(number: Any) -> float | None:
     return None if number is None else float(number)
 
 
-def with_model(case: Mapped, model: Mapped) -> Mapped:
-    """The case with another model, which is never the one in use."""
+def with_today(case: Mapped) -> Mapped:
+    """The case with a model in use, where it names none."""
     models = [*case.get("models", ())]
     serving = [one for one in models if not str(one["id"]).startswith("local:")]
     if not any(one.get("kind", "prompted") == "prompted" for one in serving):
         models.append({"id": "what-runs-now"})
-    return {**case, "models": [*models, model]}
+    return {**case, "models": models}
+
+
+def with_model(case: Mapped, model: Mapped) -> Mapped:
+    """The case with another model, which is never the one in use."""
+    named = with_today(case)
+    return {**named, "models": [*named["models"], model]}
 
 
 def tried_in_vain(case: Mapped, option: str, model: str = "") -> Mapped:

@@ -292,7 +292,9 @@ class WayTable:
             for way in self.ways
             if way.untried and way.kind not in ("tuned", "tuning") and self._best_chance(way) > 0
         ]
-        return sorted(able, key=self._index, reverse=True)
+        models = sorted((way for way in able if way.kind == "model"), key=lambda way: way.id)
+        others = [way for way in able if way.kind != "model"]
+        return sorted([*models, *others], key=self._index, reverse=True)
 
     def _best_chance(self, way: Way) -> float:
         """Its chance on the target, of those that are missed, that it meets best."""
