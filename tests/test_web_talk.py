@@ -414,7 +414,7 @@ def test_amounts_are_written_only_into_the_file_they_were_made_from(
     assert answer.status_code == 409
     assert told(folder, "pays") == changed
     again = Seen(answer.text)
-    assert "8.0 to 16.0 months" in again.text  # $4,000 to $8,000 / ($1,000 - $500), as it says now
+    assert "8 to 16 months" in again.text  # $4,000 to $8,000 / ($1,000 - $500), as it says now
     assert "1.3 to 2.7 months" in again.text  # and with what was to be written, $3,000 a month
     assert [one for one in again.all("input") if one.get("value") == "3500"]
 
