@@ -425,9 +425,15 @@ class KeptRun(LateRecord):
         if not isinstance(result, CeilingResult):
             return tuple(LABS[self.kind].document(result).sections)
         sections = words.ceiling_sections(result, dossier, dossier)
-        summary = b.facts(self.answered) if self.answered else None
-        then = b.section(sections[1].id, sections[1].title, summary, sections[1].blocks[1:])
-        return sections[0], then, *sections[2:]
+        if not self.answered:
+            return sections
+        told = b.facts(self.answered)  # what it said of the case then, not what it would say now
+        return tuple(
+            b.section(each.id, each.title, told, each.blocks[1:])
+            if each.id == "lab-checks"
+            else each
+            for each in sections
+        )
 
 
 LABS: dict[str, _Lab] = {
