@@ -638,6 +638,8 @@ def test_a_cheaper_model_that_nobody_measured_never_raises_tuning(source: str) -
         before = judged(world, with_today(world.case))
         after = judged(world, with_model(world.case, tiny))
         law.look(not goes_further(before, after), world, told(before), told(after))
+        if source == "random":
+            continue  # a listed model may stand below the unnamed smaller one that it replaces
         ranks = best_tuning(before), best_tuning(after)
         law.look(ranks[1] >= ranks[0], world, f"rank {ranks[0]} to {ranks[1]}")
     law.judge(at_least=enough(source))
