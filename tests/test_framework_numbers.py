@@ -275,9 +275,12 @@ def test_every_number_of_the_lesson_matters(section: str) -> None:
     for place, text in NUMBERS.items():
         if place[0] != section or any(place[: len(rare)] == rare for rare in RARE):
             continue
-        found = [noticed_by(mutated(place, other)) for other in mutations(text)]
-        by_loader_alone = set(found) == {"loader"}  # no other number may stand there
-        if {"dossier", "lint"}.isdisjoint(found) and not by_loader_alone:
+        found = set[str | None]()
+        for other in mutations(text):
+            found.add(noticed_by(mutated(place, other)))
+            if found & {"dossier", "lint"}:
+                break  # the first that is noticed will do
+        if not found & {"dossier", "lint"} and found != {"loader"}:  # another may stand there
             unnoticed.append(place)
     assert unnoticed == []
 

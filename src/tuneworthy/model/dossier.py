@@ -592,6 +592,7 @@ class InvestmentResult(Record):
     p_within_6_months: Number
     justified: State
     why: str
+    but: str  #: The sentence of it that objects to a payback in time; empty for none.
     assumed: tuple[str, ...]  #: Costs nobody stated, taken from the framework's table.
     by_table: ByTable
     steps: tuple[str, ...]  #: A line for each ``StepId``, up to the break-even; or none.

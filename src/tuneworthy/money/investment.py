@@ -417,6 +417,7 @@ class Payback(NamedTuple):
     state: State
     why: str
     settle: str = ""  #: What would settle it; its reason says so where this is empty.
+    but: str = ""  #: The sentence of its reason that objects to a payback in time.
 
 
 def closed_form(
@@ -577,12 +578,12 @@ def _undercut(
     still = closed.net.value - saved + left
     if saved <= left or _paid_back(closed.upfront.value, still, one_off=model.one_off) < under:
         return payback
-    return Payback(
-        "unknown",
-        f"{payback.why}. The same calls cost {usd(rival.usd.value)}{model.a_month} with "
-        f"{rival.option.model}, which would take that saving away, and nobody has run it here",
-        f"run {rival.option.model} on the evaluation set: tuneworthy ceiling CASE",
+    but = (
+        f"The same calls cost {usd(rival.usd.value)}{model.a_month} with {rival.option.model}, "
+        "which would take that saving away, and nobody has run it here"
     )
+    settle = f"run {rival.option.model} on the evaluation set: tuneworthy ceiling CASE"
+    return Payback("unknown", f"{payback.why}. {but}", settle, but)
 
 
 def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
@@ -629,6 +630,7 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
         p_within_6_months=no_rule if in_time is None else in_time,
         justified=payback.state,
         why=payback.why,
+        but=payback.but,
         assumed=known.assumed if known else (),
         by_table=ByTable(
             ongoing_usd=_shown(known.table_running if known else None, no_table),

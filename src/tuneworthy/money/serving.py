@@ -474,13 +474,16 @@ def _quality(case: Case, option: ServingOption, model: Model | None) -> Iterator
 def _as_good_as_today(case: Case, model: Model | None, margin: float) -> Iterator[_Check]:
     """Where no quality is stated: another model isn't known to be worse than today's."""
     targets = case.targets
-    asked = targets.latency_p95_s is not None or targets.usd_per_month is not None
     today = case.today.quality
-    known = model is not None and model is not in_use(case) and model.quality is not None
-    if model is None or targets.quality is not None or not asked or today is None or not known:
+    if targets.quality is not None or (
+        targets.latency_p95_s is None and targets.usd_per_month is None
+    ):
         return
-    assert model.quality is not None  # it is known
-    _, high = wilson(model.quality * model.cases, model.cases) if model.cases else (0.0, 1.0)
+    if model is None or model is in_use(case) or not model.cases:
+        return
+    if model.quality is None or today is None:
+        return
+    _, high = wilson(model.quality * model.cases, model.cases)
     if high < today - margin:
         why = f"{quality(model.quality)} right, and today's is {quality(today)}"
         yield _Check("no", why, is_target=True)

@@ -301,7 +301,7 @@ def _cached_and_batched(gap: Gap) -> Iterator[Way]:
         return
     if any(each.judge(gap, rule).ruled_out for each, rule in zip(judges, rules, strict=True)):
         return
-    because = f"cached and in batches the same calls cost {usd(bill.low)} a month"
+    because = f"cached and in batches the same calls cost {usd(bill.low)}{gap.facts.case.a_month}"
     prospect = Prospect(because, bill=bill, moves={})
     both = option_way(gap, "batching", rules[1], prospect)
     title = "prompt caching and batching together"

@@ -426,8 +426,7 @@ def _amounts(money: InvestmentResult, *, never: bool = False) -> str:
         says += f" and {run} to run, which is more than it brings"
     else:
         says += f". {_remains(money, every)}"
-    _, _, objection = money.why.partition("; but ")
-    return " ".join([f"{says}.", sentence(f"but {objection}") if objection else ""]).strip()
+    return f"{says}. {sentence(money.but)}" if money.but else f"{says}."
 
 
 def _remains(money: InvestmentResult, every: str) -> str:
