@@ -361,7 +361,7 @@ def test_all_that_decides_is_on_one_screen_and_leads_to_the_next_thing_to_do(
         page = watched.page
         assert page.evaluate(bottom, ".overview") <= 1080  # with the table of ways
         page.set_viewport_size({"width": PHONE, "height": 844})
-        assert page.evaluate(bottom, "[aria-labelledby=first-title] .choose") <= 1500
+        assert page.evaluate(bottom, "[aria-labelledby=first-title] .choose") <= 844
         assert page.evaluate(bottom, ".overview") <= 2.4 * 844
         for name, at in (("Settle it", "**/interview?ask=*"), ("State it", "**/interview?ask=*"),
                          ("See all: one contradiction", "**/answers#fit-title")):  # fmt: skip

@@ -13,14 +13,13 @@ from tuneworthy.report.blocks import (
     Facts,
     Fold,
     Picture,
-    Prose,
     Section,
     pictures_in,
 )
 from tuneworthy.report.sections import failures, memo, money, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import ways as table
-from tuneworthy.report.sections.common import WHAT_IT_IS, WHAT_TUNING_IS, headline
+from tuneworthy.report.sections.common import WHAT_TUNING_IS, headline
 from tuneworthy.report.sections.memo import Changes
 
 _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
@@ -41,7 +40,6 @@ def report(dossier: Dossier, *, short: bool = False) -> Document:
         opening=(
             *memo.ways(dossier),
             memo.sign(dossier),
-            Prose(WHAT_IT_IS, "small"),
         ),
         sections=parts,
         record=record.lines(dossier),
@@ -58,7 +56,6 @@ def folded_memo(dossier: Dossier, changes: Changes | None = None, required: str 
     if changes is not None:
         above.append(changes.says)
         closed.append(Fold("What changed", changes.blocks))
-    closed.append(Fold("What fine-tuning is", (Prose(WHAT_IT_IS),)))
     whole = report(dossier, short=True)
     opening = (*memo.ways(dossier), memo.sign(dossier))
     return replace(whole, above=above, opening=opening, closed=closed)

@@ -47,12 +47,6 @@ from tuneworthy.words import (
     usd,
 )
 
-WHAT_IT_IS = (
-    "Fine-tuning means training an AI model further on your own examples, so that it behaves as "
-    "wanted without long instructions. This report says whether that is worth it here, how sure "
-    "that is, what it would cost, and what could be done instead."
-)
-
 WHAT_TUNING_IS = "Fine-tuning trains a model further on your own examples."
 
 GATES = named("gates")
