@@ -427,9 +427,9 @@ class KeptRun(LateRecord):
         sections = words.ceiling_sections(result, dossier, dossier)
         if not self.answered:
             return sections
-        told = b.facts(self.answered)  # what it said of the case then, not what it would say now
+        checks = b.facts(self.answered)  # what it said of the case then, not what it would say now
         return tuple(
-            b.section(each.id, each.title, told, each.blocks[1:])
+            b.section(each.id, each.title, checks, each.blocks[1:])
             if each.id == "lab-checks"
             else each
             for each in sections
