@@ -428,7 +428,12 @@ def test_a_broken_case_completes_nothing_and_raises_nothing(
 # Models, signing, and what git leaves out ---------------------------------------------------------
 
 
-def test_models_without_a_case_lists_prices_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("runtime_is_there", [True, False])
+def test_models_without_a_case_lists_prices_and_ends(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, runtime_is_there: bool
+) -> None:
+    if not runtime_is_there:
+        monkeypatch.setattr("tuneworthy.llm.embedded.find_spec", lambda _: None)
     out, _ = told(capsys, "models", "--as-of", "2026-11-30")
     assert len(out.splitlines()) <= 24
     assert "openai:gpt-6-luna" in out

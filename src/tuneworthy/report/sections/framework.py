@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,7 +24,6 @@ from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import (
     count,
     day,
-    few,
     fill,
     listing,
     number,
@@ -330,33 +330,24 @@ def _model_sections(
         return
     stay = [model for model in listed if model.ends is None]
     go = [model for model in listed if model.ends is not None]
-    titles = "Model | #In | #Out | Ends"
-    table = b.table("List prices", titles, map(_listed_row, stay), quiet=True)
+    listed_rows = map(_listed_row, stay)
+    table = b.table("List prices", "Model | #In | #Out", listed_rows, quiet=True)
     yield b.section("listed", "", table)
     if go:
-        yield _titled("Models that end", titles, map(_listed_row, go), detail=True)
+        ending = [(*_listed_row(model), day(model.ends)) for model in go if model.ends]
+        yield _titled("Models that end", "Model | #In | #Out | Ends", ending, detail=True)
 
 
 def _end_facts(own: Sequence[Served], listed: Sequence[PricedModel]) -> Iterator[tuple[str, str]]:
-    """Which of the listed models end when; nothing of the models of a case."""
-    by_day: dict[date, list[str]] = {}
-    for model in listed:
-        if model.ends is not None:
-            by_day.setdefault(model.ends, []).append(model.name)
-    says = [f"{_first_of(names)} on {day(end)}" for end, names in sorted(by_day.items())]
+    """How many of the listed models end when; nothing of the models of a case."""
+    by_day = Counter(model.ends for model in listed if model.ends is not None)
+    says = [f"{number} on {day(end)}" for end, number in sorted(by_day.items())]
     if says and not own:
-        yield "Ending", "; ".join(says)
+        yield "Models that end", ", ".join(says)
 
 
-def _listed_row(model: PricedModel) -> tuple[str, ...]:
-    end = day(model.ends) if model.ends else ""
-    return (model.name, f"{model.price.input:g}", f"{model.price.output:g}", end)
-
-
-def _first_of(names: Sequence[str]) -> str:
-    """The first of some names, and how many more there are."""
-    more = len(names) - 1
-    return names[0] if not more else f"{names[0]} and {few(more)} more"
+def _listed_row(model: PricedModel) -> tuple[str, str, str]:
+    return (model.name, f"{model.price.input:g}", f"{model.price.output:g}")
 
 
 def endpoint_rows(known: Sequence[Served]) -> Iterator[tuple[str, str]]:
