@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import zlib
 from collections.abc import Callable
@@ -239,15 +240,17 @@ def test_every_surface_says_the_same_of_a_folder(
     client = a_client(a_site(folder))
     assert cli["totals"]["asking"] == 4
     assert set(cli["funding"]["funded"]) == {"game-dialogue"}
-    assert run(asked) == 0
-    text = " ".join(capsys.readouterr().out.split())
+    assert run([*asked, "--all"]) == 0
+    words = set(
+        re.split(r"[\s:,]+", capsys.readouterr().out)
+    )  # cells wrap: no phrase is whole in a line
     seen = Seen(client.get("/?budget=3000").text)
     for said in (
         "$3,000 funds 1 case for $2,860", "The budget of $3,000 ends here",
-        "funded: worth $5.56 a dollar", "$780–$2,860", "Ann <b>",
+        "funded: worth $9.08 a dollar", "$780–$2,860", "Ann <b>",
         "nothing for tuning: the answer is don't tune", "1 Nov 2026, due",
     ):  # fmt: skip
-        assert said in text
+        assert set(re.split(r"[\s:,]+", said)) <= words, said
         assert said in seen.text
     only = Seen(client.get("/?owner=Ann+%3Cb%3E&due=true").text)
     links = [one.get("href") for one in only.all("a")]

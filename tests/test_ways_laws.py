@@ -806,7 +806,9 @@ def test_silence_gives_at_most_what_the_favourable_statement_gives(source: str, 
         silent = judged(world, changed_all(world.case, unsaid))
         further = goes_further(favourable, silent)
         law.look(not further, world, f"said {told(favourable)}", f"unsaid {told(silent)}")
-        if silent.verdict.answer in ("pilot", "yes"):
+        gates = {gate.id: gate.state for gate in silent.verdict.gates}
+        is_computed = about == "money" and gates.get("investment") == "yes"  # by traffic and prices
+        if silent.verdict.answer in ("pilot", "yes") and not is_computed:
             named = [
                 one for one in silent.verdict.conditions if re.search(words, one, re.IGNORECASE)
             ]
@@ -858,6 +860,16 @@ RELIEF: dict[str, dict[str, Any]] = {
 """Rule: what takes away the finding that decided by it."""
 
 
+def without_good_models(case: Mapped) -> Mapped:
+    """The case with each listed model scored, and far from right: none of them is left to try."""
+    today = at(case, "today.model")
+    models = [
+        model if model["id"] == today else {**model, "quality": 0.01, "cases": 5000}
+        for model in case.get("models", ())
+    ]
+    return {**case, "models": models} if models else case
+
+
 @pytest.mark.parametrize("rule", RELIEF)
 def test_the_decisive_finding_is_the_operative_one(rule: str) -> None:
     """Change what the headline names, and the answer or its reason moves."""
@@ -866,7 +878,8 @@ def test_the_decisive_finding_is_the_operative_one(rule: str) -> None:
     changes, _, _ = FIRES[rule]
     for world in [made(rule, changes), *spread(decided, 6)]:
         before = judged(world)
-        after = judged(world, changed_all(world.case, RELIEF[rule]))
+        relieved = changed_all(world.case, RELIEF[rule])
+        after = judged(world, without_good_models(relieved) if rule == "simpler" else relieved)
         stays = after.verdict.rule == rule == before.verdict.rule
         law.look(not stays, world, told(before), f"after {told(after)}")
     law.judge()
@@ -1111,7 +1124,8 @@ def test_k15_no_step_is_one_that_its_own_row_rules_out() -> None:
             way = ways(found).get(step.way)
             if way is None or way.kind == "now" or not missed(found):
                 continue
-            moves = any(way.admissible.get(target) != "missed" for target in missed(found))
+            aims = {*missed(found), *way.chances}  # quality may lean to missed
+            moves = any(way.admissible.get(target) != "missed" for target in aims)
             law.look(moves, world, f"{step.option} misses all of {missed(found)}")
     law.judge(at_least=20)
 
@@ -1189,6 +1203,8 @@ def test_k23_a_no_on_unknown_quality_is_one_either_way() -> None:
         unknown = quality is not None and quality.state == "unknown"
         if found.verdict.answer != "no" or not unknown or found.verdict.rule != "refused":
             continue
+        if world.case.get("workload") == "one_off" and not at(world.case, "economics.monthly"):
+            continue  # a job without amounts is refused for want of them
         for share in (0.02, 1.0):
             case = changed_all(world.case, {"today.quality": share, "today.cases": 1_000_000})
             after = judged(world, case)

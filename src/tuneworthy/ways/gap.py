@@ -95,15 +95,12 @@ class Gap:
     def quality(self) -> Known | None:
         """Quality of the best untuned way that somebody ran and that misses nothing else.
 
-        What is left to gain is reckoned from here, and not from a prompt that was left behind.
+        What is left to gain is reckoned from here, and not from a prompt that was left behind. It
+        is the best one whatever is wanted, so that a looser target never moves the start.
         """
-        wanted = self.criterion.limits.get("quality", 1.0)
-        today = self.today.figures.get("quality")
         known = [way.figures["quality"] for way in self.tried if self._comparable(way)]
-        if today is not None and today.value >= wanted:
-            return today
-        short = [figure for figure in known if figure.value < wanted]
-        return max(short, key=lambda figure: figure.value, default=today)
+        today = self.today.figures.get("quality")
+        return max(known, key=lambda figure: figure.value, default=today)
 
     def _comparable(self, way: Way) -> bool:
         if "quality" not in way.figures or way.tuned:

@@ -159,10 +159,10 @@ class WayTable:
         return False
 
     def _chance_to_keep(self, way: Way) -> float:
-        """The chance that what today's way meets is met by this one too."""
+        """The chance that what today's way meets, or may meet, is met by this one too."""
         kept = 1.0
-        for target, state in self.gap.states.items():
-            if state == "met":
+        for target in self.gap.states:
+            if target not in self.gap.aims:
                 kept *= self._chance_on(way, target)
         if "quality" not in self.gap.states and self.criterion.quality_floor is not None:
             kept *= self._chance_on(way, "quality")
