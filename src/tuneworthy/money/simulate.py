@@ -82,7 +82,8 @@ def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Dr
     values = {name: _draw(inputs[name], rng, drawn) for name in sorted(inputs)}
     success = rng.random(drawn) >= values.get(FAILURE, 0.0)
     paths = flow.follow(values, success.astype(float))
-    works = paths.months[success] if success.any() else paths.months
+    working = success if success.any() else np.ones(drawn, bool)
+    works = paths.months[working]
     tornado, middle = _tornado(flow), dict(likely(inputs))
     return Draws(
         months=_percentiles(works),
@@ -94,7 +95,10 @@ def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Dr
             likely_usd=float(flow.follow(middle, flow.odds(middle, 1)).npv[0]),
             p_never=_share(paths.months > horizon + _HAIR),
             npv_usd=Percentiles(**_named(paths.npv)),
-            curve=tuple(Month(month=n, **_named(usd)) for n, usd in enumerate(paths.cumulated)),
+            curve=tuple(
+                Month(month=n, if_works=_percentiles(usd[working])[1], **_named(usd))
+                for n, usd in enumerate(paths.cumulated)
+            ),
             tornado=tuple(
                 Swing(input=label(name), low_usd=a, high_usd=b) for name, a, b in tornado
             ),

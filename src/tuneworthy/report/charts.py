@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache, lru_cache
+from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
@@ -35,7 +36,7 @@ from tuneworthy.model.dossier import (
 from tuneworthy.plan.ask import find_decision
 from tuneworthy.precedents.record import tuning_won
 from tuneworthy.report.named import template
-from tuneworthy.words import counted, cut, day, interval_text, limit_text
+from tuneworthy.words import counted, cut, day, interval_text, limit_text, number
 
 if TYPE_CHECKING:
     from tuneworthy.model.lab import ArmResult
@@ -327,29 +328,94 @@ def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
 
 
 def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) -> Drawing | None:
-    """Money month by month: as stated, by the framework's table, and the draws within the bill.
+    """Money month by month: the draws, those in which tuning works, and the stated figures.
 
-    Ranges stand at their middle. Marks of paying back lead to ``facts``, labels by their ids.
+    A line is named at its end, and marked where it crosses nought. What is contradicted sets no
+    axis: its line ends where the others do. Ranges stand at their middle. Marks lead to ``facts``,
+    labels by their ids.
     """
-    rows = [month.model_dump() for month in drawn.curve]
-    up, net, run = map(_middle, (money.upfront_usd, money.monthly_net_usd, money.ask_usd.run_month))
-    theirs = _middle(money.by_table.ongoing_usd)
-    lines = {} if up is None or net is None else {"stated": net}
-    if lines and net is not None and run is not None and theirs is not None:
-        lines["table"] = net + run - theirs
-    paid = (month.month for month in drawn.curve if month.month and month.p50 >= 0)
-    marks: dict[str, float | str] = {"possible": next(paid, "never")}
-    for name, monthly in lines.items():
-        for row in rows:
-            row[name] = monthly * row["month"] - (up or 0.0)
-        marks[name] = (up or 0.0) / monthly if monthly > 0 else "never"
-    back = [
-        {"month": month, "back": name, "of": name}
-        for name, month in marks.items()
-        if not isinstance(month, str) and month <= drawn.horizon_months
+    if not drawn.curve:
+        return None
+    lines = {"all": [month.p50 for month in drawn.curve]}
+    if 0 < drawn.p_works < 1:
+        lines["possible"] = [month.if_works for month in drawn.curve]
+    else:
+        lines["possible"] = lines.pop("all")
+    bands = [value for month in drawn.curve for value in (month.p10, month.p90)]
+    drawn_ends = [value for line in lines.values() for value in line] + bands
+    stated = _stated_lines(money, len(drawn.curve))
+    if not money.contradicted:
+        drawn_ends += [value for line in stated.values() for value in line]
+    low = min(drawn_ends)
+    high = max(drawn_ends)
+    spare = (high - low or 1.0) * _CLIPPED
+    rows: list[dict[str, Any]] = [
+        {"month": month.month, "p10": month.p10, "p90": month.p90} for month in drawn.curve
     ]
-    leads = {n: [Destination(facts[at], f"#{at}")] for n in marks if (at := f"back-{n}") in facts}
-    return Drawing("fan", rows + back, leads=leads) if rows else None
+    shown: dict[str, list[tuple[int, float]]] = {}
+    for name, values in {**lines, **stated}.items():
+        inside = [
+            (month, usd) for month, usd in enumerate(values) if low - spare <= usd <= high + spare
+        ]
+        shown[name] = inside
+        for month, usd in inside:
+            rows[month][name] = usd
+    marks = [
+        {"month": month, "back": name, "of": name, "says": f"{number(round(month))} months"}
+        for name, values in shown.items()
+        if (month := _crossing(values)) is not None
+    ]
+    leads = {n: [Destination(facts[at], f"#{at}")] for n in shown if (at := f"back-{n}") in facts}
+    named = _named_ends(shown, gap=(high - low) * _LABEL_GAP, certain="all" not in lines)
+    return Drawing("fan", rows + marks + named, leads=leads)
+
+
+_CLIPPED = 0.15  #: How far a contradicted line goes beyond the others, of their span.
+_LABEL_GAP = 0.09  #: Between two labels at the ends of lines, of the axis.
+
+
+def _stated_lines(money: InvestmentResult, months: int) -> dict[str, list[float]]:
+    """Cumulated USD at the end of each month by the stated figures, and by the table's costs."""
+    up = _middle(money.upfront_usd)
+    net = _middle(money.monthly_net_usd)
+    run = _middle(money.ask_usd.run_month)
+    theirs = _middle(money.by_table.ongoing_usd)
+    if up is None or net is None:
+        return {}
+    monthly = {"stated": net}
+    if run is not None and theirs is not None:
+        monthly["table"] = net + run - theirs
+    return {name: [usd * month - up for month in range(months)] for name, usd in monthly.items()}
+
+
+def _crossing(line: Sequence[tuple[int, float]]) -> float | None:
+    """The month at which a line goes through nought from below, between two of its points."""
+    for (month, before), (_, after) in pairwise(line):
+        if before < 0 <= after:
+            return month + before / (before - after)
+    return None
+
+
+_LINE_WORDS = {
+    "possible": "if it works",
+    "all": "all runs, failures too",
+    "stated": "by the stated figures",
+    "table": "by the framework’s table",
+}
+
+
+def _named_ends(
+    lines: Mapping[str, Sequence[tuple[int, float]]], *, gap: float, certain: bool
+) -> list[dict[str, Any]]:
+    """A label at the end of each line, moved up where two would stand in each other's place."""
+    ends = sorted((line[-1][1], line[-1][0], name) for name, line in lines.items() if line)
+    labels = []
+    at = -math.inf
+    for usd, month, name in ends:
+        at = max(usd, at + gap)
+        words = "simulated" if certain and name == "possible" else _LINE_WORDS[name]
+        labels.append({"end": month, "at": at, "label": words, "line": name})
+    return labels
 
 
 def _middle(value: Number) -> float | None:

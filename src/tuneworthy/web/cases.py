@@ -18,7 +18,6 @@ from fastapi import APIRouter, File, Form, HTTPException, Query, Request, Upload
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from tuneworthy.cases.judging import signature
 from tuneworthy.cases.portfolio import CaseQuery, total_facts
 from tuneworthy.cases.workspace import (
     MOST_CASES,
@@ -41,6 +40,7 @@ from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.common import NOT_KNOWN, headline, open_answers
 from tuneworthy.report.sections.difference import beside, difference
 from tuneworthy.web.guard import let_in, site_of
+from tuneworthy.web.overview import look_at
 from tuneworthy.web.render import (
     AUTHOR,
     FOREVER,
@@ -171,56 +171,16 @@ def enter(request: Request, token: Typed) -> Response:
 
 # A case: all that decides, on one screen.
 
-_DOES = {
-    "answer": ("interview?ask=targets.quality.at_least", "State it"),
-    "ceiling": ("lab", "Open the lab"),
-    "retrieve": ("lab", "Open the lab"),
-    "pilot": ("lab", "Open the lab"),
-    "evalset": ("label", "Label cases"),
-    "measure": ("files", "Add files"),
-    "data": ("files", "Add files"),
-    "show": ("plan", "See the plan"),
-}
-"""Command of a step to the page that does the same, and what its button says."""
-
 
 @router.get("/cases/{name}")
 def overview(of: OfCase) -> Response:
     """The answer, what it rests on, the money, what doesn't fit, and what to do first."""
-    dossier, now = of.dossier, of.evaluated
-    advice, decided = dossier.recommendation, now.case.decision
-    steps = () if isinstance(advice, Unknown) else advice.steps
-    command = steps[0].command.replace("CASE", argument(of.name)) if steps else ""
-    claims = [block for block in verdict.fit(dossier).blocks if isinstance(block, Claims)]
-    heaviest = claims[0].items[0] if claims else None
+    decided = of.evaluated.case.decision
     named: dict[str, object] = {"an owner": decided.owner, "an approver": decided.approver}
     named["a day of review"] = decided.review_on
-    values: dict[str, Any] = {
-        "against": table.first_table(dossier, wide=True),
-        "meter": tuple(_meter(dossier)),
-        "money": tuple(_money(dossier)),
-        "steps": steps,
-        "command": command,
-        "does": _DOES.get(command.partition(" ")[2].partition(" ")[0]),
-        "heaviest": heaviest,
-        "clashes": few(len(dossier.challenges)),
-        "settle": heaviest and next((ask.id for ask in now.asks(heaviest.between)), ""),
-        "decided": decided,
-        "lacks": listing([what for what, there in named.items() if not there]),
-        "verdict": verdict,
-    }
-    return of.page("overview.html", **values)
-
-
-def _meter(dossier: Dossier) -> Iterator[tuple[str, int, float, float]]:
-    """Kinds of answers: how many there are, and where their bar begins and ends, in percent."""
-    basis, at = dossier.verdict.basis, 0
-    kinds = {"measured": basis.measured, "stated": basis.stated, "inferred": basis.assumed}
-    kinds["not known"] = open_answers(dossier)
-    whole = sum(kinds.values()) or 1
-    for kind, many in kinds.items():
-        yield kind, many, 100 * at / whole, 100 * many / whole
-        at += many
+    lacks = listing([what for what, there in named.items() if not there])
+    shown = look_at(of.evaluated, of.name)
+    return of.page("overview.html", shown=shown, decided=decided, lacks=lacks)
 
 
 def _money(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
@@ -230,30 +190,6 @@ def _money(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
     line, *more = money.pays_back(dossier)
     value, colon, rest = line.partition(": ")
     yield "Pays back", value, "; ".join([colon + rest, *more])
-
-
-@router.post("/cases/{name}/decision")
-def decision(
-    of: OfCase,
-    digest: ReadDigest,
-    owner: Typed = "",
-    approver: Typed = "",
-    review_on: Annotated[str, Form(max_length=20)] = "",
-    sign: Typed = "",
-    answer: Annotated[str, Form(max_length=20)] = "",
-) -> Response:
-    """Write who decides, who signs, and when it is looked at again; sign the answer as seen."""
-    now = of.dossier
-    was = of.evaluated.case.decision.model_dump(mode="json")
-    people = {"owner": owner.strip(), "approver": approver.strip(), "review_on": review_on.strip()}
-    mine = {f"decision.{key}": text for key, text in people.items() if text != (was[key] or "")}
-    if by := sign.strip():
-        if answer != now.verdict.answer:  # evidence came in meanwhile, which is in no case file
-            raise ConflictError("has another answer by now", where=of.name, fix="look, then sign")
-        mine |= signature(now, by)
-    if mine:
-        of.workspace.set_answers(of.name, mine, digest)
-    return of.to("")
 
 
 # Answers that toggle, and what moves with them.

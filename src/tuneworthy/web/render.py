@@ -37,7 +37,7 @@ from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import WIDE
 from tuneworthy.report.html import environment, policy, script_digest, style
 from tuneworthy.report.named import template
-from tuneworthy.report.sections import common
+from tuneworthy.report.sections import common, signing
 from tuneworthy.runs.labs import LabRun
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.web.guard import site_of
@@ -98,7 +98,7 @@ def for_notice(part: Response) -> Response:
 def _environment() -> Environment:
     env = environment({name: text.decode() for name, text in _files("templates", ".html").items()})
     env.globals |= {"asset": asset, "touch": True, "picture": framed, "tabs": TABS}
-    env.globals |= {"common": common, "usd": small_usd}
+    env.globals |= {"common": common, "signing": signing, "usd": small_usd}
     env.globals |= {"answers": ANSWER_WORDS, "rising": RISING, "stake": STAKE, "share": share}
     return env
 

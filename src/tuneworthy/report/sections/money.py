@@ -357,7 +357,8 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     yield from _scenarios(money)
     if not money.one_off:
         named = {fact.id: fact.label for fact in (*_facts(money), *chances)}
-        yield captioned(charts.fan(money, drawn, named), _curve(drawn))
+        picture = charts.fan(money, drawn, named)
+        yield captioned(picture, _curve(drawn), title=_fan_title(money, drawn))
     titles = "Amount | #Worth at its low end | #Worth at its high end"
     title, cells = (
         "What each amount alone does to the result",
@@ -378,6 +379,20 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     if drawn.assumes:
         assumptions = b.bullets(map(sentence, drawn.assumes))
         yield b.fold(_GIVEN, assumptions, id="given")
+
+
+def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
+    """What the picture of the money shows, as a finding."""
+    back = money.break_even_months.p50
+    late = f"{share(drawn.p_never)} of the simulated runs aren’t repaid in {drawn.horizon_months} months"
+    if drawn.p_works == 0 or back == "never" or isinstance(back, Unknown):
+        return f"Not repaid in {drawn.horizon_months} months, even if it works"
+    if_so = "" if drawn.p_works == 1 else " if it works"
+    repaid = f"Repaid after {duration(back)}{if_so}"
+    return f"{repaid}. {capital(late)}" if drawn.p_never >= _OFTEN else repaid
+
+
+_OFTEN = 0.05  #: Of the simulated runs: what is worth a title.
 
 
 def _inputs(
