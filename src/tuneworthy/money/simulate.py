@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, get_args
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -61,8 +62,11 @@ class Draws(NamedTuple):
     """What finding out is worth, the most first."""
 
 
-def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Draws | None:
+def simulate(stakes: Stakes, seed: int, draws: int = DRAWS) -> Draws | None:
     """Draw the investment; once where nothing varies, because every draw would be the same.
+
+    Each amount is drawn from a stream of its own. So another saving leaves alone how often tuning
+    works, and what two cases differ by isn't luck.
 
     None where costs can't be priced, or there is no benefit at all.
     """
@@ -79,8 +83,8 @@ def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Dr
     drawn = draws if luck or any(spread.varies for spread in inputs.values()) else 1
     if not any(spread.varies for name, spread in inputs.items() if name not in stakes.taken):
         drawn = min(drawn, _ENOUGH)  # nothing varies but what is taken for granted
-    values = {name: _draw(inputs[name], rng, drawn) for name in sorted(inputs)}
-    success = rng.random(drawn) >= values.get(FAILURE, 0.0)
+    values = {name: _draw(inputs[name], _stream(seed, name), drawn) for name in sorted(inputs)}
+    success = _stream(seed, _LUCK).random(drawn) >= values.get(FAILURE, 0.0)
     paths = flow.follow(values, success.astype(float))
     working = success if success.any() else np.ones(drawn, bool)
     works = paths.months[working]
@@ -109,6 +113,13 @@ def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Dr
         gain_usd=float(np.mean(paths.npv)),
         worth=tuple(_worth(flow, values, success, paths.npv)) if drawn > 1 else (),
     )
+
+
+_LUCK = "works"  #: The stream that says in which draws tuning works.
+
+
+def _stream(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed, crc32(name.encode())])
 
 
 def _draw(spread: Interval, rng: np.random.Generator, draws: int) -> Array | float:

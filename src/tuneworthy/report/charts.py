@@ -355,15 +355,15 @@ def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) ->
     shown: dict[str, list[tuple[int, float]]] = {}
     for name, values in {**lines, **stated}.items():
         inside = [
-            (month, usd) for month, usd in enumerate(values) if low - spare <= usd <= high + spare
+            (place, usd) for place, usd in enumerate(values) if low - spare <= usd <= high + spare
         ]
         shown[name] = inside
-        for month, usd in inside:
-            rows[month][name] = usd
+        for place, usd in inside:
+            rows[place][name] = usd
     marks = [
-        {"month": month, "back": name, "of": name, "says": f"{number(round(month))} months"}
+        {"month": crossing, "back": name, "of": name, "says": f"{number(round(crossing))} months"}
         for name, values in shown.items()
-        if (month := _crossing(values)) is not None
+        if (crossing := _crossing(values)) is not None
     ]
     leads = {n: [Destination(facts[at], f"#{at}")] for n in shown if (at := f"back-{n}") in facts}
     named = _named_ends(shown, gap=(high - low) * _LABEL_GAP, certain="all" not in lines)
@@ -413,6 +413,7 @@ def _named_ends(
     at = -math.inf
     for usd, month, name in ends:
         at = max(usd, at + gap)
+        at -= 1.5 * gap if name == "all" and usd < 0 else 0.0  # below its line: nought is above
         words = "simulated" if certain and name == "possible" else _LINE_WORDS[name]
         labels.append({"end": month, "at": at, "label": words, "line": name})
     return labels

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -25,19 +25,20 @@ from tuneworthy.cases.workspace import (
     since_dossier,
     writers_since,
 )
-from tuneworthy.errors import ConflictError, InputError, argument, one_line
+from tuneworthy.errors import ConflictError, InputError, one_line
 from tuneworthy.interview.questions import levers as lever_asks
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report import blocks as b
-from tuneworthy.report.blocks import Claims, Picture, Section, pictures_in
+from tuneworthy.report.blocks import Picture, Section, pictures_in
 from tuneworthy.report.charts import NARROW, WIDE
 from tuneworthy.report.document import pictures
+from tuneworthy.report.document import report as memo_of
 from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
-from tuneworthy.report.sections import memo, money, plan, record, verdict
+from tuneworthy.report.sections import money, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import ways as table
-from tuneworthy.report.sections.common import NOT_KNOWN, headline, open_answers
+from tuneworthy.report.sections.deltas import deltas
 from tuneworthy.report.sections.difference import beside, difference
 from tuneworthy.web.guard import let_in, site_of
 from tuneworthy.web.overview import look_at
@@ -58,7 +59,7 @@ from tuneworthy.web.render import (
     query,
     wants_part,
 )
-from tuneworthy.words import day, few, interval_text, listing, sentence
+from tuneworthy.words import day, interval_text, listing
 
 router = APIRouter()
 
@@ -183,15 +184,6 @@ def overview(of: OfCase) -> Response:
     return of.page("overview.html", shown=shown, decided=decided, lacks=lacks)
 
 
-def _money(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
-    """What is asked for now, and when it pays back: what that is, its value, and what goes on."""
-    ask = memo.cost(dossier)
-    yield "Ask now", ask.value, f" {ask.beside}"
-    line, *more = money.pays_back(dossier)
-    value, colon, rest = line.partition(": ")
-    yield "Pays back", value, "; ".join([colon + rest, *more])
-
-
 # Answers that toggle, and what moves with them.
 
 _MOVING: dict[str, Any] = {"form": record, "verdict": verdict}
@@ -219,23 +211,7 @@ def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[st
     named = record.titles(of.evaluated.framework)
     lines = [f"{named[key]}: {state}" for key, state in mine.items()]
     values = {"mine": lines, "undo": undo, "supposed": supposed, "states": {**of.stated, **mine}}
-    return {**_MOVING, **values, "changes": _changes(of.dossier, supposed)}
-
-
-def _changes(before: Dossier, after: Dossier) -> list[tuple[str, str, str]]:
-    """The answer, the money and the first step before and after, in the overview's words."""
-    old, new = dict(_gist(before)), dict(_gist(after))
-    names = dict.fromkeys([*new, *old])
-    return [(name, old.get(name, NOT_KNOWN), new.get(name, NOT_KNOWN)) for name in names]
-
-
-def _gist(dossier: Dossier) -> Iterator[tuple[str, str]]:
-    yield "Answer", headline(dossier)
-    for label, value, more in _money(dossier):
-        yield label, value + more
-    advice = dossier.recommendation
-    if not isinstance(advice, Unknown):
-        yield "First step", sentence(advice.steps[0].title)
+    return {**_MOVING, **values, "changes": deltas(of.dossier, supposed)}
 
 
 class AnswerForm(BaseModel, extra="allow"):
@@ -368,8 +344,12 @@ for _tab in _PARTS:
 
 @router.get("/cases/{name}/report")
 def report(of: OfCase) -> Response:
-    """What there is, in which form."""
-    return of.page("report.html")
+    """The memo, and the forms to take it away in."""
+    return _report_page(of)
+
+
+def _report_page(of: OfCase, status: int = 200, **values: Any) -> Response:
+    return of.page("report.html", status, memo=memo_of(of.dossier, short=True), **values)
 
 
 @router.post("/cases/{name}/report/since")
@@ -378,8 +358,8 @@ def compared_with(of: OfCase, dossier: Annotated[UploadFile, File()]) -> Respons
     try:
         changes = since_dossier(dossier.file.read().decode("utf-8", "replace"), of.evaluated)
     except InputError as caught:
-        return of.page("report.html", 422, wrong=str(caught))
-    return of.page("report.html", sections=(difference(changes),))
+        return _report_page(of, 422, wrong=str(caught))
+    return _report_page(of, sections=(difference(changes),))
 
 
 @router.get("/cases/{name}/report/view")
@@ -390,8 +370,11 @@ def view(of: OfCase) -> Response:
 
 @router.get("/cases/{name}/report/{form}")
 def file(of: OfCase, form: ExportForm) -> Response:
-    """A file to save."""
-    return exported(of, form)
+    """A file to save; the memo alone as PDF, by a browser of this machine."""
+    try:
+        return exported(of, form)
+    except InputError as caught:  # no browser that prints
+        return _report_page(of, 503, wrong_form=of.plain(caught))
 
 
 # The charts of a case: each at an address of its own, and the script that draws them.
@@ -503,7 +486,7 @@ def _with_amounts(
         if amounts:
             values["charts"] = f"{of.base}/money/if/{code}/charts"
             values["compared"] = money.compared(now.dossier, supposed.dossier)
-            values["changes"] = _changes(now.dossier, supposed.dossier)
+            values["changes"] = deltas(now.dossier, supposed.dossier)
     values |= {"groups": money.grouped(levers), "sections": (money.investment(supposed.dossier),)}
     if not of.part:
         return of.page("money.html", status, **values)

@@ -273,7 +273,7 @@ async def in_reading(work: Callable[..., T], *args: Any) -> T:
 
 # The report as a file: the bytes of the command line, from the same call.
 
-ExportForm = Literal["text", "markdown", "html", "json", "record"]
+ExportForm = Literal["text", "markdown", "html", "json", "record", "pdf"]
 
 
 FORMS: dict[ExportForm, tuple[str, str]] = {
@@ -282,12 +282,15 @@ FORMS: dict[ExportForm, tuple[str, str]] = {
     "markdown": (".md", "text/markdown"),
     "record": ("-record.md", "text/markdown"),
     "json": (".json", "application/json"),
+    "pdf": (".pdf", "application/pdf"),
 }  #: How a file is named at its end, and its kind.
 
 
 def exported(of: AskedCase, form: ExportForm, *, attached: bool = True) -> Response:
     """The report of a case as a file to save, or, not ``attached``, as a page to read."""
-    text, (ending, media) = render(of.dossier, form, case_path=str(of.path)), FORMS[form]
+    ending, media = FORMS[form]
+    memo = True if form == "pdf" else None
+    text = render(of.dossier, form, case_path=str(of.path), memo=memo)
     if attached:
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", of.name).strip("-.") or "case"
         says = f'attachment; filename="{plain}{ending}"'

@@ -484,8 +484,8 @@ def captioned(
 ) -> b.Picture | None:
     """A chart with the words that its look has; None where nothing was drawn.
 
-    ``title`` is the finding in place of what the look is called; ``says`` is what is said of it, with ``{says}`` for what its look says; ``but`` are looks that
-    no mark has.
+    ``title`` is the finding, in place of what the look is called. ``says`` is what is said of it,
+    with ``{says}`` for what its look says. ``but`` are looks that no mark has.
     """
     if drawing is None:
         return None

@@ -33,7 +33,6 @@ from tuneworthy.report.sections.common import (
     captioned,
     dollars,
     duration,
-    headline,
     left,
     parts_text,
     ranged,
@@ -384,9 +383,10 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
 def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
     """What the picture of the money shows, as a finding."""
     back = money.break_even_months.p50
-    late = f"{share(drawn.p_never)} of the simulated runs aren’t repaid in {drawn.horizon_months} months"
+    within = f"in {drawn.horizon_months} months"
+    late = f"{share(drawn.p_never)} of the simulated runs aren’t repaid {within}"
     if drawn.p_works == 0 or back == "never" or isinstance(back, Unknown):
-        return f"Not repaid in {drawn.horizon_months} months, even if it works"
+        return f"Not repaid {within}, even if it works"
     if_so = "" if drawn.p_works == 1 else " if it works"
     repaid = f"Repaid after {duration(back)}{if_so}"
     return f"{repaid}. {capital(late)}" if drawn.p_never >= _OFTEN else repaid
@@ -478,16 +478,16 @@ def _curve(drawn: Simulation) -> b.Table:
 
 
 def compared(before: Dossier, after: Dossier) -> b.Table:
+    """The amounts that other numbers move; those that they leave alone are left out."""
     then, now = (dict(_what_if(dossier)) for dossier in (before, after))
     names = dict.fromkeys([*then, *now])
-    rows = [(name, then.get(name, NOT_KNOWN), now.get(name, NOT_KNOWN)) for name in names]
+    pairs = [(name, then.get(name, NOT_KNOWN), now.get(name, NOT_KNOWN)) for name in names]
+    rows = [row for row in pairs if row[1] != row[2]]
     titles = "What | As the case says | With these numbers"
     return b.table("What these numbers would change", titles, rows)
 
 
 def _what_if(dossier: Dossier) -> Rows:
-    yield "Verdict", headline(dossier)
-    yield from ((fact.label, fact.value) for fact in ask_facts(dossier))
     money = dossier.investment
     if isinstance(money, Unknown):
         return
