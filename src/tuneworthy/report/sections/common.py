@@ -46,6 +46,7 @@ from tuneworthy.words import (
     sentence,
     several,
     usd,
+    usd_range,
 )
 
 WHAT_TUNING_IS = "Fine-tuning trains a model further on your own examples."
