@@ -22,9 +22,9 @@ from pydantic import BeforeValidator, Field, ValidationError
 from tuneworthy import __version__
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
+from tuneworthy.framework.load import services
 from tuneworthy.model.base import FileRecord, LateRecord, Number, Range, Unknown
 from tuneworthy.model.case import CaseDecision
-from tuneworthy.framework.load import services
 from tuneworthy.model.dossier import Dossier, InvestmentResult, TuningAnswer, Verdict
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
@@ -32,7 +32,6 @@ from tuneworthy.report.sections.common import dollars, headline, open_answers
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import counted, day, few, listing, sentence, several, share, usd, usd_range
-
 
 Stage = Literal["idea", "measured", "pilot", "live"]
 """How far a case is: nothing measured; something was; a pilot ran; a tuned model answers today."""
@@ -554,7 +553,7 @@ def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = Non
     for row in ordered if query.order == "answer" else ():
         if row.answer is not None:
             heads.setdefault(row.answer, row.name)
-    asks = [most for row in ordered if (most := top(row.ask_usd)) is not None]
+    asks = [ask for row in ordered if (ask := top(row.ask_usd)) is not None]
     return Portfolio(
         cases=tuple(page),
         total=len(every),

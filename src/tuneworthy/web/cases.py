@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, File, Form, HTTPException, Query, Request, UploadFile
 from pydantic import BaseModel, Field
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from tuneworthy.cases.portfolio import CaseQuery, total_facts
 from tuneworthy.cases.workspace import (
@@ -40,6 +40,7 @@ from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import ways as table
 from tuneworthy.report.sections.deltas import deltas
 from tuneworthy.report.sections.difference import beside, difference
+from tuneworthy.runs.labs import kept_runs
 from tuneworthy.web.guard import let_in, site_of
 from tuneworthy.web.overview import look_at
 from tuneworthy.web.render import (
@@ -59,7 +60,7 @@ from tuneworthy.web.render import (
     query,
     wants_part,
 )
-from tuneworthy.words import day, interval_text, listing
+from tuneworthy.words import capital, day, interval_text, listing
 
 router = APIRouter()
 
@@ -320,6 +321,34 @@ def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
     response = of.page("noted.html", key=form.key, swap=True) if of.part else of.to(at)
     response.set_cookie(AUTHOR, quote(by), 31_536_000, httponly=True, samesite="strict")
     return response
+
+
+# What the palette finds inside a case: questions, runs and numbers.
+
+
+@router.get("/cases/{name}/find")
+def find_inside(of: OfCase, words: Annotated[str, Query(max_length=100)] = "") -> JSONResponse:
+    """Questions, runs and numbers whose name holds the words: address, text and kind of each."""
+    wanted = words.casefold().split()
+    found = [
+        [address, text, kind]
+        for address, text, kind in _places(of)
+        if all(word in text.casefold() for word in wanted)
+    ]
+    return JSONResponse(found[:_MOST_FOUND])
+
+
+_MOST_FOUND = 12
+
+
+def _places(of: AskedCase) -> Iterator[tuple[str, str, str]]:
+    """Everything in a case that has an address of its own."""
+    for key, title in record.titles(of.evaluated.framework).items():
+        yield f"{of.base}/answers#q-{key}", capital(title), "question"
+    for fact in money.facts(of.dossier):
+        yield f"{of.base}/money", f"{fact.label}: {fact.value}", "number"
+    for run in kept_runs(of.evaluated.case):
+        yield f"{of.base}/runs/{run.id}", f"{run.says} ({day(run.at.date())})", "run"
 
 
 # Tabs that show a part of the report, and the report itself.

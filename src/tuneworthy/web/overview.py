@@ -20,31 +20,16 @@ from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections import memo, money, verdict
 from tuneworthy.report.sections import ways as table
+from tuneworthy.runs.labs import kept_runs
+from tuneworthy.web.commands import PAGES, Page
 from tuneworthy.words import capital, cut
 
 _MOST_OBJECTIONS = 3
 _MOST_QUESTIONS = 2  #: Buttons beside an objection.
 _MOST_PHASES = 5
+_MOST_FINDINGS = 3
+_MOST_RUNS_READ = 6  #: A run may be a large file.
 _LONGEST_TITLE = 44  #: Characters of a button.
-
-
-class Page(NamedTuple):
-    """Where a command's work is done on the page."""
-
-    at: str  #: Behind the address of the case.
-    says: str  #: What its button says.
-
-
-_PAGES = {
-    "answer": Page("interview?ask=targets.quality.at_least", "State it"),
-    "ceiling": Page("lab", "Open the lab"),
-    "retrieve": Page("lab", "Open the lab"),
-    "pilot": Page("lab", "Open the lab"),
-    "evalset": Page("label", "Label cases"),
-    "measure": Page("files", "Add files"),
-    "data": Page("files", "Add files"),
-    "show": Page("plan", "See the plan"),
-}  #: By the first word of a step's command.
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +74,14 @@ class Objection(NamedTuple):
     questions: list[Question]
 
 
+class Finding(NamedTuple):
+    """What a lab or a check found, as it was told then."""
+
+    id: str  #: Of its run.
+    says: str
+    on: date
+
+
 class NextPhase(NamedTuple):
     """A phase up to the next decision."""
 
@@ -105,6 +98,7 @@ class Overview:
     first: FirstStep | None
     ask: b.Fact
     pays_back: b.Fact
+    findings: list[Finding]
     against: b.Table
     money: b.Picture | None  #: None where the money can't be drawn.
     groups: list[AnswerGroup]
@@ -123,6 +117,7 @@ def look_at(case: EvaluatedCase, name: str) -> Overview:
         first=_first_step(dossier, name),
         ask=_ask(dossier),
         pays_back=memo.pays_back(dossier),
+        findings=_findings(case),
         against=table.first_table(dossier, wide=True),
         money=b.pictures_in([money.investment(dossier)]).get("fan"),
         groups=_answer_groups(dossier),
@@ -140,7 +135,15 @@ def _first_step(dossier: Dossier, name: str) -> FirstStep | None:
         return None
     command = advice.steps[0].command.replace("CASE", argument(name))
     verb = command.partition(" ")[2].partition(" ")[0]
-    return FirstStep(memo.to_do(dossier).value, _PAGES.get(verb), command)
+    return FirstStep(memo.to_do(dossier).value, PAGES.get(verb), command)
+
+
+def _findings(case: EvaluatedCase) -> list[Finding]:
+    """The newest finding of each kind of lab, the newest on top."""
+    newest: dict[str, Finding] = {}
+    for run in kept_runs(case.case, _MOST_RUNS_READ):
+        newest.setdefault(run.kind, Finding(run.id, run.says, run.at.astimezone().date()))
+    return list(newest.values())[:_MOST_FINDINGS]
 
 
 def _ask(dossier: Dossier) -> b.Fact:

@@ -46,7 +46,6 @@ from tuneworthy.words import (
     sentence,
     several,
     usd,
-    usd_range,
 )
 
 WHAT_TUNING_IS = "Fine-tuning trains a model further on your own examples."

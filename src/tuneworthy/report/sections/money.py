@@ -238,6 +238,17 @@ def story(money: InvestmentResult) -> Iterator[b.Fact]:
     yield b.Fact(run, dollars(ask.run_month), "", "money")
 
 
+def facts(dossier: Dossier) -> list[b.Fact]:
+    """Every amount of the money that is known; none where it can't be worked out."""
+    money = dossier.investment
+    if isinstance(money, Unknown):
+        return []
+    rows = [*ask_facts(dossier), *_facts(money)]
+    if isinstance(money.simulation, Simulation):
+        rows += _chances(money.simulation, money)
+    return rows
+
+
 def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     word, net = left(money.monthly_net_usd)
     back, bring = money.break_even_months, money.must_bring_usd
@@ -481,10 +492,13 @@ def compared(before: Dossier, after: Dossier) -> b.Table:
     """The amounts that other numbers move; those that they leave alone are left out."""
     then, now = (dict(_what_if(dossier)) for dossier in (before, after))
     names = dict.fromkeys([*then, *now])
-    pairs = [(name, then.get(name, NOT_KNOWN), now.get(name, NOT_KNOWN)) for name in names]
+    pairs = [(name, then.get(name, _NO_ROW), now.get(name, _NO_ROW)) for name in names]
     rows = [row for row in pairs if row[1] != row[2]]
     titles = "What | As the case says | With these numbers"
     return b.table("What these numbers would change", titles, rows)
+
+
+_NO_ROW = "–"  #: Of an amount that doesn't come up in one of both.
 
 
 def _what_if(dossier: Dossier) -> Rows:
