@@ -10,7 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -26,6 +26,8 @@ from tuneworthy.framework.load import services
 from tuneworthy.model.base import FileRecord, LateRecord, Number, Range, Unknown
 from tuneworthy.model.case import CaseDecision
 from tuneworthy.model.dossier import Dossier, InvestmentResult, TuningAnswer, Verdict
+from tuneworthy.plan.context import NoPlanError
+from tuneworthy.plan.context import day as working_day
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.common import dollars, headline, open_answers
@@ -49,7 +51,8 @@ class CaseRow(LateRecord):
     because: str = ""  #: The same without the answer and the first step.
     stage: Stage = "idea"
     next: str = ""
-    next_by: date | None = None  #: The last day of that.
+    next_workdays: int | None = None
+    """Working days from ``as_of`` to the last day of that; None without a plan."""
     model: str = ""  #: What answers today, where the case names it.
     model_ends: date | None = None  #: The day on which that model ends, as far as it is known.
     ask_usd: Number | None = None  #: What is asked for now; None where there is no plan.
@@ -78,6 +81,15 @@ class CaseRow(LateRecord):
         if unpriced and top(self.ask_usd) is None and self.ask_hours is not None:
             return hours_text(self.ask_hours.low, self.ask_hours.high)
         return dollars(self.ask_usd)
+
+    @property
+    def next_by(self) -> date | None:
+        """The last day of what is next; None where that isn't known."""
+        if self.as_of is None or self.next_workdays is None:
+            return None
+        with suppress(NoPlanError):  # beyond the calendar
+            return working_day(self.as_of, self.next_workdays)
+        return None
 
     @property
     def ask_ends(self) -> tuple[float, float, float] | None:
@@ -138,7 +150,7 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
         because=verdict.because,
         stage=_stage(dossier),
         next=sentence(advice.ask) if isinstance(advice, Unknown) else advice.says,
-        next_by=_next_by(dossier),
+        next_workdays=_next_workdays(dossier),
         model=safe(model),
         model_ends=None if end is None else end.ends,
         ask_usd=None if ask is None else Range(low=ask.low, high=ask.high).narrowed(),
@@ -169,12 +181,17 @@ def _stage(dossier: Dossier) -> Stage:
     return "measured" if measured else "idea"
 
 
-def _next_by(dossier: Dossier) -> date | None:
-    """The last day of the first phase; None without a plan."""
+def _next_workdays(dossier: Dossier) -> int | None:
+    """Working days to the last day of the first phase; None without a plan."""
     plan = dossier.plan
     if isinstance(plan, Unknown) or not plan.phases:
         return None
-    return plan.phases[0].end
+    first = working_day(dossier.as_of, 0)
+    days = (plan.phases[0].end - first).days
+    return sum((first + timedelta(number)).weekday() < _SATURDAY for number in range(1, days + 1))
+
+
+_SATURDAY = 5
 
 
 def _worth_range(money: InvestmentResult | Unknown) -> Range | None:
