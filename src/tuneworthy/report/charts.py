@@ -36,10 +36,12 @@ from tuneworthy.model.dossier import (
 from tuneworthy.plan.ask import find_decision
 from tuneworthy.precedents.record import tuning_won
 from tuneworthy.report.named import template
-from tuneworthy.words import counted, cut, day, interval_text, limit_text, number
+from tuneworthy.words import counted, cut, day, interval_text, limit_text, number, usd
+from tuneworthy.words import quality as quality_text
 
 if TYPE_CHECKING:
     from tuneworthy.model.lab import ArmResult
+    from tuneworthy.model.pilot import CurveAt
     from tuneworthy.model.precedents import Precedent
 from tuneworthy.model.ways import WayResult
 
@@ -53,7 +55,7 @@ WIDE, NARROW = 760, 320  #: Widths in pixels: for a desk and for paper, and for 
 _MOST_LETTERS = 100
 _LETTERS = {WIDE: 38, NARROW: 22}  #: What fits on one line of a label.
 _MOST_TICKS = {WIDE: 4, NARROW: 2}  #: Days or amounts that are named below a picture.
-_MOST_ROWS = 12
+MOST_ROWS = 12
 _MOST_DOTS = 60
 _MOST_SWINGS = 8
 _ELEMENT = re.compile("svg|g|a|path|rect|line|text|tspan|circle|polygon")
@@ -303,13 +305,14 @@ def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
         {
             "title": result.arm.id,
             **{name: getattr(quality, name) for name in ("value", "low", "high")},
+            "says": quality_text(quality.value),
             "look": "stayed" if result.dropped_after is None else "left",
             "behind": f"cases?{urlencode({'part': 'select', 'arm': result.arm.id})}",
         }
         for result in results
         if not isinstance(quality := result.quality, Unknown)
     ]
-    return by_title("board", rows[:_MOST_ROWS], target=target)
+    return by_title("board", rows[:MOST_ROWS], target=target)
 
 
 def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
@@ -322,9 +325,9 @@ def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
         low, high = quality.interval or (quality.value, quality.value)
         met = bool(way.admissible) and set(way.admissible.values()) == {"met"}
         row: dict[str, Any] = {"title": way.title, "value": quality.value, "low": low, "high": high}
-        rows.append({**row, "look": "met" if met else "open"})
+        rows.append({**row, "look": "met" if met else "open", "says": quality_text(quality.value)})
     rows.sort(key=lambda row: -row["value"])
-    return by_title("scored", rows[:_MOST_ROWS], target=target) if len(rows) > 1 else None
+    return by_title("scored", rows[:MOST_ROWS], target=target) if len(rows) > 1 else None
 
 
 def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) -> Drawing | None:
@@ -355,11 +358,13 @@ def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) ->
     shown: dict[str, list[tuple[int, float]]] = {}
     for name, values in {**lines, **stated}.items():
         inside = [
-            (place, usd) for place, usd in enumerate(values) if low - spare <= usd <= high + spare
+            (place, money_then)
+            for place, money_then in enumerate(values)
+            if low - spare <= money_then <= high + spare
         ]
         shown[name] = inside
-        for place, usd in inside:
-            rows[place][name] = usd
+        for place, money_then in inside:
+            rows[place][name] = money_then
     marks = [
         {"month": crossing, "back": name, "of": name, "says": f"{number(round(crossing))} months"}
         for name, values in shown.items()
@@ -385,7 +390,7 @@ def _stated_lines(money: InvestmentResult, months: int) -> dict[str, list[float]
     monthly = {"stated": net}
     if run is not None and theirs is not None:
         monthly["table"] = net + run - theirs
-    return {name: [usd * month - up for month in range(months)] for name, usd in monthly.items()}
+    return {name: [each * month - up for month in range(months)] for name, each in monthly.items()}
 
 
 def _crossing(line: Sequence[tuple[int, float]]) -> float | None:
@@ -411,9 +416,9 @@ def _named_ends(
     ends = sorted((line[-1][1], line[-1][0], name) for name, line in lines.items() if line)
     labels = []
     at = -math.inf
-    for usd, month, name in ends:
-        at = max(usd, at + gap)
-        at -= 1.5 * gap if name == "all" and usd < 0 else 0.0  # below its line: nought is above
+    for last, month, name in ends:
+        at = max(last, at + gap)
+        at -= 1.5 * gap if name == "all" and last < 0 else 0.0  # below its line: nought is above
         words = "simulated" if certain and name == "possible" else _LINE_WORDS[name]
         labels.append({"end": month, "at": at, "label": words, "line": name})
     return labels
@@ -431,12 +436,35 @@ def tornado(simulation: Simulation, leads: Mapping[str, Sequence[Destination]]) 
     swings, middle = simulation.tornado[:_MOST_SWINGS], simulation.likely_usd
     titles, ends = labels([swing.input for swing in swings]), ("worse", "better")
     rows = [
-        {"title": title, "end": end, "value": value, "middle": middle}
+        {
+            "title": title,
+            "end": end,
+            "value": value,
+            "middle": middle,
+            "says": usd(value),
+            "side": "left" if value < middle else "right",
+        }
         for title, swing in zip(titles, swings, strict=True)
         for end, value in zip(ends, sorted((swing.low_usd, swing.high_usd)), strict=True)
     ]
     to = {title: leads[swing.input] for title, swing in zip(titles, swings, strict=True)}
     return Drawing("tornado", rows, titles, {"middle": middle}, leads=to) if rows else None
+
+
+def learning(points: Sequence[CurveAt], target: float | None) -> Drawing | None:
+    """Quality by number of examples: what was trained, what the curve says, and the target."""
+    rows = [
+        {
+            "examples": point.examples,
+            "value": point.value,
+            "low": point.low,
+            "high": point.high,
+            "how": "ahead" if point.ahead else "trained",
+            "says": quality_text(point.value),
+        }
+        for point in points
+    ]
+    return Drawing("learning", rows, levels={"target": target}) if len(rows) > 1 else None
 
 
 def gantt(plan: Plan) -> Drawing | None:
@@ -512,7 +540,7 @@ def measured(results: Mapping[str, EvidenceResult]) -> Drawing | None:
         row["below"] = f"{interval}; limit {limit_text(limit, result.unit)}"
         row["behind"] = f"#samples-{result.id}" if result.examples else "files"
         rows.append(row)
-    return by_title("measured", rows[:_MOST_ROWS])
+    return by_title("measured", rows[:MOST_ROWS])
 
 
 def precedents(groups: Mapping[str, Sequence[Precedent]]) -> Drawing | None:
