@@ -36,7 +36,7 @@ from tuneworthy.model.dossier import (
 from tuneworthy.plan.ask import find_decision
 from tuneworthy.precedents.record import tuning_won
 from tuneworthy.report.named import template
-from tuneworthy.words import counted, cut, day, interval_text, limit_text, number, usd
+from tuneworthy.words import counted, cut, day, interval_text, limit_text, number, usd, usd_range
 from tuneworthy.words import quality as quality_text
 
 if TYPE_CHECKING:
@@ -495,6 +495,39 @@ def gantt(plan: Plan) -> Drawing | None:
     drawing = by_title("gantt", rows)
     days = tuple(start + timedelta(days=n) for n in range((end - start).days))
     return drawing and replace(drawing, days=days)
+
+
+def spending(plan: Plan) -> Drawing | None:
+    """Money up to each decision, phase by phase; hours of work where they have no price.
+
+    None where a phase has no upper end, or there is but one.
+    """
+    priced = all(phase.usd.high != "open" for phase in plan.phases)
+    amounts = [phase.usd if priced else phase.hours for phase in plan.phases]
+    if len(amounts) < _FEWEST_PHASES or any(amount.high == "open" for amount in amounts):
+        return None
+    decision = decided_in(plan)
+    rows: list[dict[str, Any]] = []
+    spent = 0.0
+    least = 0.0
+    most = 0.0
+    now = True
+    for phase, amount in zip(plan.phases, amounts, strict=True):
+        least += amount.low
+        most += amount.most
+        to = (least + most) / 2
+        row: dict[str, Any] = {"title": phase.title, "behind": f"#phase-{phase.id}"}
+        row |= {"from": spent, "to": to, "part": "now" if now else "later"}
+        if phase is decision or phase is plan.phases[-1]:
+            ends = usd_range(least, most) if priced else f"{number(least)}–{number(most)} h"
+            row |= {"decides": to, "says": ends}
+        now = now and phase is not decision
+        spent = to
+        rows.append(row)
+    return by_title("spending", rows)
+
+
+_FEWEST_PHASES = 3
 
 
 def decided_in(plan: Plan) -> Phase:

@@ -35,7 +35,8 @@ from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import WIDE
-from tuneworthy.report.html import environment, policy, script_digest, style
+from tuneworthy.report.document import report
+from tuneworthy.report.html import environment, page_style, policy, script_digest, style
 from tuneworthy.report.named import template
 from tuneworthy.report.sections import common, signing
 from tuneworthy.runs.labs import LabRun
@@ -298,7 +299,8 @@ def exported(of: AskedCase, form: ExportForm, *, attached: bool = True) -> Respo
         says = f'attachment; filename="{plain}{ending}"'
         headers = {"Content-Disposition": says}
     else:
-        own = policy(style(), template("page.js"))  # as the page carries it in itself
+        css = page_style(report(of.dossier))
+        own = policy(css, template("page.js"))  # as the page carries it in itself
         more = (
             "frame-ancestors 'none'; sandbox allow-scripts allow-top-navigation-by-user-activation"
         )
