@@ -57,8 +57,6 @@ def uncertain() -> dict[str, Any]:
 
 def measure_draws(seed: int) -> dict[str, float]:
     """Draw the case above; the libraries are loaded, and the memory is the whole process's."""
-    import numpy as np
-
     from tuneworthy import load_case, load_framework
     from tuneworthy.model.case import NO_PRICES
     from tuneworthy.money.investment import MoneyContext, assess_money
@@ -73,8 +71,7 @@ def measure_draws(seed: int) -> dict[str, float]:
         return None
 
     assess_money(MoneyContext(case, lesson, NO_PRICES, seed=seed, sampler=keep))
-    rng = np.random.default_rng(seed)
-    seconds, drawn = timed(lambda: simulate(held[0], rng, DRAWS))
+    seconds, drawn = timed(lambda: simulate(held[0], seed, DRAWS))
     assert drawn is not None
     found = drawn.simulation
     assert (found.draws, found.horizon_months) == (DRAWS, MONTHS)

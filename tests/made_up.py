@@ -137,7 +137,11 @@ def simulation(say: str) -> model_dossier.Simulation:
         npv_usd=model_dossier.Percentiles(p10=-9_800, p50=14_200, p90=41_000),
         curve=tuple(
             model_dossier.Month(
-                month=m, p10=-6_600 - 90 * m, p50=-6_100 + 640 * m, p90=-5_700 + 1_450 * m
+                month=m,
+                p10=-6_600 - 90 * m,
+                p50=-6_100 + 640 * m,
+                p90=-5_700 + 1_450 * m,
+                if_works=-6_100 + 820 * m,
             )
             for m in range(37)
         ),

@@ -1059,7 +1059,7 @@ def outlook(case: Any, draws: int = 400, seed: int = 1) -> Any:
     counted = savings if isinstance(savings, money_savings.Savings) and not model.savings else None
     context = money_investment.MoneyContext(case, LESSON, model_case.NO_PRICES)
     stakes = money_investment.stakes_of(context, model, counted, ways)._replace(taken={}, says={})
-    drawn = money_simulate.simulate(stakes, np.random.default_rng(seed), draws)
+    drawn = money_simulate.simulate(stakes, seed, draws)
     return savings, money_investment.closed_form(model, counted), drawn
 
 

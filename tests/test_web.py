@@ -15,9 +15,17 @@ from jinja2 import Environment, meta, nodes
 from starlette.testclient import TestClient
 
 import hostile
-from internals import cases_judging, headline, read_versions, run, titles
+from internals import (
+    cases_judging,
+    headline,
+    read_versions,
+    run,
+    sections_memo,
+    sections_verdict,
+    titles,
+)
 from tuneworthy import decide, load_case, load_framework
-from tuneworthy.model.dossier import ChallengeResult, Recommendation
+from tuneworthy.model.dossier import ChallengeResult
 from web_world import (
     DAY,
     OPEN_CASE,
@@ -135,23 +143,22 @@ def test_an_overview_says_what_the_dossier_says_of_every_case_of_the_gallery(
     for name in names:
         dossier = site.workspace.evaluated(name).dossier
         seen = get(client, f"/cases/{name}")
-        said = [dossier.verdict.headline, *(turn.what[1:] for turn in dossier.verdict.turns)]
-        said += [one.says for one in sorted(dossier.challenges, key=heaviness)[:1]]
-        assert isinstance(dossier.recommendation, Recommendation)
-        step = dossier.recommendation.steps[0]
-        said += [step.because, step.command.replace("CASE", name), "To name: an owner, an approver"]
+        said = [dossier.verdict.headline, *(turn.what[1:] for turn in dossier.verdict.turns[:3])]
+        said += [
+            sections_verdict.say_in_short(one.says)
+            for one in sorted(dossier.challenges, key=heaviness)[:3]
+        ]
+        said += [sections_memo.to_do(dossier).value, sections_memo.pays_back(dossier).value]
+        said += ["Nobody has named an owner, an approver"]
         assert [one for one in said if " ".join(one.split()) not in seen.text] == []
-        bars = [{key: float(str(one[key]).rstrip("%")) for key in ("x", "width")}
-                for one in seen.all("rect")]  # fmt: skip
-        assert sum(one["width"] for one in bars) == pytest.approx(100)
-        assert [one["x"] for one in bars] == sorted(one["x"] for one in bars)
-        kinds = re.findall(r"(\d+) (measured|stated|inferred|not known)\b", seen.text)
-        counts = {kind: int(many) for many, kind in kinds}
-        asked = [one.state for one in dossier.factors.values()]
-        asked += [one.state for one in dossier.ceiling.checks.values()]
-        assert counts["measured"] == dossier.verdict.basis.measured
-        assert counts["not known"] == asked.count("unknown")
-        assert sum(counts.values()) == len(asked)
+        cells = [one for one in seen.all("a") if "cell" in (one.get("class") or "").split()]
+        states = [one.state for one in dossier.factors.values()]
+        states += [one.state for one in dossier.ceiling.checks.values()]
+        assert len(cells) == len(states)
+        kinds = [set(str(one["class"]).split()) for one in cells]
+        assert sum("unknown" in kind for kind in kinds) == states.count("unknown")
+        turning = sum("turns" in kind for kind in kinds)
+        assert turning == len(set(dossier.verdict.basis.turning))
 
 
 def heaviness(challenge: ChallengeResult) -> int:
@@ -159,39 +166,71 @@ def heaviness(challenge: ChallengeResult) -> int:
     return ["contradiction", "doubt", "pushback"].index(challenge.severity)
 
 
-def test_who_decides_is_written_from_the_overview_and_only_into_the_file_that_was_seen(
+def test_who_decides_is_written_only_into_the_file_that_was_seen(
     client: TestClient, folder: Path
 ) -> None:
-    seen = get(client, "/cases/one")
-    assert "To name: an owner, an approver and a day of review." in seen.text
+    assert (
+        "Nobody has named an owner, an approver and a day of review yet."
+        in get(client, "/cases/one").text
+    )
+    seen = get(client, "/cases/one/sign")
     form = {name: seen.hidden(name) for name in ("csrf", "digest")}
     form |= {"owner": "Ada <b>&amp; Co</b>", "review_on": "2027-01-05"}
-    assert client.post("/cases/one/decision", data=form).headers["location"] == "/cases/one"
+    assert client.post("/cases/one/sign", data=form).headers["location"] == "/cases/one"
     seen = get(client, "/cases/one")
-    assert "Not signed; owner Ada <b>&amp; Co</b>; review on 5 Jan 2027." in seen.text
-    assert "To name: an approver." in seen.text
+    assert "Ada <b>&amp; Co</b>" in seen.text
+    assert "Nobody has named an approver yet." in seen.text
     assert load_case(folder / "one").decision.owner == "Ada <b>&amp; Co</b>"
-    assert client.post("/cases/one/decision", data={**form, "owner": "Eve"}).status_code == 409
-    form |= {"digest": seen.hidden("digest"), "review_on": "soon"}
-    assert client.post("/cases/one/decision", data=form).status_code == 422
+    assert client.post("/cases/one/sign", data={**form, "owner": "Eve"}).status_code == 409
+    form["digest"] = get(client, "/cases/one/sign").hidden("digest")
+    assert client.post("/cases/one/sign", data={**form, "review_on": "soon"}).status_code == 422
     cases_judging.write(folder / "one", {"targets.quality.at_least": "0.9"})
     assert decide(load_case(folder / "one"), load_framework("lesson")).verdict.answer == "open"
-    form["digest"] = get(client, "/cases/one").hidden("digest")
-    early = {**form, "review_on": "", "sign": "Ada", "answer": "open"}
-    assert client.post("/cases/one/decision", data=early).status_code == 422  # nothing to sign yet
-    cases_judging.write(folder / "one", {"targets.quality.at_least": "unknown"})
+    shown = get(client, "/cases/one/sign")
+    assert "There is no answer to sign yet." in shown.text
+    early = {**form, "digest": shown.hidden("digest"), "by": "Ada", "answer": "open"}
+    assert client.post("/cases/one/sign", data=early).status_code == 422
+
+
+def test_signing_shows_what_is_signed_and_the_header_says_whether_it_holds(
+    client: TestClient, folder: Path
+) -> None:
     shut = form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "no"})
     client.post("/cases/one/answers", data=shut)
-    form |= {"digest": get(client, "/cases/one").hidden("digest"), "review_on": "2027-01-05"}
-    form |= {"sign": 'Ada: "{x}", <b>', "answer": "pilot"}
-    assert client.post("/cases/one/decision", data=form).status_code == 409  # that isn't its answer
-    form["answer"] = get(client, "/cases/one").hidden("answer")
-    assert client.post("/cases/one/decision", data=form).status_code == 303
-    seen = get(client, "/cases/one")
-    assert 'Not yet, signed by Ada: "{x}", <b> on 24 Nov 2026' in seen.text
-    form |= {"digest": seen.hidden("digest"), "owner": "", "review_on": "", "sign": ""}
-    assert client.post("/cases/one/decision", data=form).status_code == 303
-    assert load_case(folder / "one").decision.owner is None
+    sheet = get(client, "/cases/one/sign")
+    for title in ("Answer", "Ask", "Stop rule", "Open contradictions", "As of", "Case file"):
+        assert title in sheet.text
+    assert sheet.hidden("digest")[:12] in sheet.text
+    form = {name: sheet.hidden(name) for name in ("csrf", "digest", "answer")}
+    form |= {"by": 'Ada: "{x}", <b>', "review_on": "2027-01-05"}
+    wrong = client.post("/cases/one/sign", data={**form, "answer": "pilot"})
+    assert wrong.status_code == 409  # that isn't its answer
+    assert client.post("/cases/one/sign", data=form).status_code == 303
+    signed = load_case(folder / "one").decision.signed
+    assert signed is not None
+    assert signed.case_digest == form["digest"]
+    assert signed.ask
+    seen = get(client, "/cases/one/money")  # the header of every page
+    assert 'Not yet, signed by Ada: "{x}", <b> on 24 Nov 2026. It holds' in seen.text
+    client.post(
+        "/cases/one/answers",
+        data=form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "unknown"}),
+    )
+    assert "Today the answer is “Can't say yet”" in get(client, "/cases/one").text
+
+
+def test_who_signs_ticks_each_open_contradiction(tmp_path: Path, project: Path) -> None:
+    client = a_client(a_site(with_examples(tmp_path, project, "task-api")))
+    sheet = get(client, "/cases/task-api/sign")
+    form = {name: sheet.hidden(name) for name in ("csrf", "digest", "answer")} | {"by": "Ada"}
+    unseen = client.post("/cases/task-api/sign", data=form)
+    assert unseen.status_code == 422
+    assert "Tick each open contradiction" in unseen.text
+    assert "decision" not in (tmp_path / "task-api" / "case.yaml").read_text("utf-8")
+    ticks = [str(one["value"]) for one in sheet.all("input") if one.get("name") == "seen"]
+    assert ticks
+    assert client.post("/cases/task-api/sign", data={**form, "seen": ticks}).status_code == 303
+    assert "Pilot it, signed by Ada" in get(client, "/cases/task-api").text
 
 
 # A case ----------------------------------------------------------------------------------------
@@ -291,8 +330,11 @@ def test_answers_are_tried_before_they_are_saved_and_what_was_said_comes_true(
     assert seen.checked()["ceiling.few_shot"] == "no"
     assert seen.hidden("seen") == form["seen"]
     assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
-    promised = re.findall(r"<ins>(Fine-tune\? Not yet.*?)</ins>", tried.text)
-    assert len(promised) == 1
+    deltas = re.findall(
+        r"<dt>(.*?)</dt><dd dir=\"auto\"><del>(.*?)</del> <ins>(.*?)</ins>", tried.text
+    )
+    promised = [now for name, _, now in deltas if name == "Answer"]
+    assert promised == ["Not yet"]
     saved = client.post("/cases/one/answers", data=form)
     fresh = get(client, saved.headers["location"])
     assert Seen(promised[0]).text in fresh.text

@@ -286,9 +286,9 @@ def test_the_board_draws_every_arm_that_ran_and_the_target() -> None:
 
 def test_a_layer_without_a_mark_is_left_out() -> None:
     """A browser would complain that the scale of it has no end."""
-    months: list[Any] = [{"month": n, "p10": -1.0, "p50": 0.0, "p90": 1.0} for n in range(3)]
-    back: list[Any] = [{"month": 2, "back": "possible"}]
-    for rows, shown in ((months, {"p10", "p50"}), (months + back, {"p10", "p50", "back"})):
+    months: list[Any] = [{"month": n, "p10": -1.0, "all": 0.0, "p90": 1.0} for n in range(3)]
+    back: list[Any] = [{"month": 2, "back": "stated", "says": "2 months"}]
+    for rows, shown in ((months, {"p10", "all"}), (months + back, {"p10", "all", "back"})):
         layers = report_charts.Drawing("fan", rows).spec(report_charts.WIDE)["layer"]
         filters = [step["filter"] for one in layers for step in one.get("transform", ())]
         assert set(filters) == {f"isValid(datum.{name})" for name in shown}

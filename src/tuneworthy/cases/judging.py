@@ -77,9 +77,14 @@ def write(
     return wrote._replace(before=before)
 
 
-def signature(dossier: Dossier, by: str) -> dict[str, str]:
-    """The answer of a dossier as somebody signs it, to be written into its case file."""
-    signed = {"by": by, "on": dossier.as_of.isoformat(), "answer": dossier.verdict.answer}
+def signature(dossier: Dossier, by: str, digest: str) -> dict[str, str]:
+    """The answer of a dossier as somebody signs it, to be written into its case file.
+
+    ``digest`` is that of the case file as it was shown.
+    """
+    from tuneworthy.report.sections.signing import sign_sheet
+
+    signed = sign_sheet(dossier, by, digest).model_dump(mode="json", exclude_defaults=True)
     return {"decision.signed": json.dumps(signed, ensure_ascii=False)}
 
 
@@ -109,7 +114,9 @@ def sign_answer(
         return now
 
     by_framework = partial(framework_of, chosen=chosen)
-    write_typed(source, signature(seen, by), by_framework, judge, read_digest=digest, by_id=True)
+    write_typed(
+        source, signature(seen, by, digest), by_framework, judge, read_digest=digest, by_id=True
+    )
     answer = capital(ANSWER_WORDS[seen.verdict.answer])
     return f"Signed by {by}: {answer}, on {day(seen.as_of)}, under decision in {case_path(source)}."
 

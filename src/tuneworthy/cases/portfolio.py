@@ -10,7 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -22,15 +22,21 @@ from pydantic import BeforeValidator, Field, ValidationError
 from tuneworthy import __version__
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
+from tuneworthy.framework.load import services
 from tuneworthy.model.base import FileRecord, LateRecord, Number, Range, Unknown
 from tuneworthy.model.case import CaseDecision
-from tuneworthy.model.dossier import Dossier, TuningAnswer, Verdict
+from tuneworthy.model.dossier import Dossier, InvestmentResult, TuningAnswer, Verdict
+from tuneworthy.plan.context import NoPlanError
+from tuneworthy.plan.context import day as working_day
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
-from tuneworthy.report.sections.common import dollars, headline
+from tuneworthy.report.sections.common import dollars, headline, open_answers
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import counted, day, few, listing, sentence, several, share, usd, usd_range
+
+Stage = Literal["idea", "measured", "pilot", "live"]
+"""How far a case is: nothing measured; something was; a pilot ran; a tuned model answers today."""
 
 
 class CaseRow(LateRecord):
@@ -43,14 +49,21 @@ class CaseRow(LateRecord):
     final: bool | None = None  #: Whether no open answer can change the outcome.
     says: str = ""  #: The answer as a sentence.
     because: str = ""  #: The same without the answer and the first step.
+    stage: Stage = "idea"
     next: str = ""
+    next_workdays: int | None = None
+    """Working days from ``as_of`` to the last day of that; None without a plan."""
+    model: str = ""  #: What answers today, where the case names it.
+    model_ends: date | None = None  #: The day on which that model ends, as far as it is known.
     ask_usd: Number | None = None  #: What is asked for now; None where there is no plan.
     ask_hours: Range | None = None  #: The work in it.
     worth_usd: Number | None = None  #: Mean net present value: what is at stake.
+    worth_range: Range | None = None  #: Its 80% range; None where nothing was drawn.
     contradicted: bool = False  #: Whether an amount that it rests on is contradicted.
     contradictions: int = 0
     measured: int = 0  #: Answers that data settled,
     answered: int = 0  #: of so many that are known.
+    open: int = 0  #: Questions that nobody answered.
     owner: str = ""
     signed: str = ""  #: By whom, and when.
     as_of: date | None = None  #: The day that it speaks for.
@@ -70,6 +83,49 @@ class CaseRow(LateRecord):
         return dollars(self.ask_usd)
 
     @property
+    def next_by(self) -> date | None:
+        """The last day of what is next; None where that isn't known."""
+        if self.as_of is None or self.next_workdays is None:
+            return None
+        with suppress(NoPlanError):  # beyond the calendar
+            return working_day(self.as_of, self.next_workdays)
+        return None
+
+    @property
+    def ask_ends(self) -> tuple[float, float, float] | None:
+        """The least and the most of the ask, and its mark; None where it isn't known."""
+        most = top(self.ask_usd)
+        if most is None:
+            return None
+        least = self.ask_usd.low if isinstance(self.ask_usd, Range) else most
+        return least, most, most
+
+    @property
+    def worth_ends(self) -> tuple[float, float, float] | None:
+        """The 80% range of what is at stake, and its mean; None where that isn't known."""
+        worth = top(self.worth_usd)
+        if worth is None:
+            return None
+        drawn = self.worth_range or Range(low=worth, high=worth)
+        return drawn.low, drawn.most, worth
+
+    @property
+    def meter(self) -> list[tuple[str, float, float]]:
+        """Kinds of answers, with where the bar of each begins and how long it is, in percent."""
+        kinds = {
+            "measured": self.measured,
+            "stated": self.answered - self.measured,
+            "not-known": self.open,
+        }
+        whole = sum(kinds.values()) or 1
+        bars = []
+        at = 0
+        for kind, many in kinds.items():
+            bars.append((kind, 100 * at / whole, 100 * many / whole))
+            at += many
+        return bars
+
+    @property
     def review(self) -> str:
         return "" if self.review_on is None else day(self.review_on) + ", due" * self.due
 
@@ -82,6 +138,9 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
     worth = money if isinstance(money, Unknown) else money.gain_usd
     ask = None if isinstance(dossier.ask, Unknown) else dossier.ask
     decision = decision or CaseDecision()
+    now = next((way for way in dossier.ways if way.kind == "now"), None)
+    model = "" if now is None else now.model
+    end = services().end_of(model) if model else None
     signed, review = decision.signed, decision.review_on
     return CaseRow(
         name=name,
@@ -89,20 +148,56 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
         **{part: getattr(verdict, part) for part in ("answer", "outcome", "final")},
         says=says,
         because=verdict.because,
+        stage=_stage(dossier),
         next=sentence(advice.ask) if isinstance(advice, Unknown) else advice.says,
+        next_workdays=_next_workdays(dossier),
+        model=safe(model),
+        model_ends=None if end is None else end.ends,
         ask_usd=None if ask is None else Range(low=ask.low, high=ask.high).narrowed(),
         ask_hours=None if ask is None else ask.hours,
         worth_usd=worth,
+        worth_range=_worth_range(money),
         contradicted=not isinstance(money, Unknown) and money.contradicted,
         contradictions=sum(item.severity == "contradiction" for item in dossier.challenges),
         measured=basis.measured,
         answered=basis.measured + basis.stated + basis.assumed,
+        open=open_answers(dossier),
         owner=safe(decision.owner or ""),
         signed=safe(f"{signed.by}, {day(signed.on)}") if signed else "",
         as_of=dossier.as_of,
         review_on=review,
         due=review is not None and review <= dossier.as_of,
     )
+
+
+def _stage(dossier: Dossier) -> Stage:
+    if any(way.kind == "tuned" and way.state == "running" for way in dossier.ways):
+        return "live"
+    if dossier.pilot is not None:
+        return "pilot"
+    figures = (figure for way in dossier.ways for figure in way.figures.values())
+    grades = {figure.grade for figure in figures if not isinstance(figure, Unknown)}
+    measured = dossier.verdict.basis.measured or grades & {"held_out", "measured"}
+    return "measured" if measured else "idea"
+
+
+def _next_workdays(dossier: Dossier) -> int | None:
+    """Working days to the last day of the first phase; None without a plan."""
+    plan = dossier.plan
+    if isinstance(plan, Unknown) or not plan.phases:
+        return None
+    first = working_day(dossier.as_of, 0)
+    days = (plan.phases[0].end - first).days
+    return sum((first + timedelta(number)).weekday() < _SATURDAY for number in range(1, days + 1))
+
+
+_SATURDAY = 5
+
+
+def _worth_range(money: InvestmentResult | Unknown) -> Range | None:
+    if isinstance(money, Unknown) or isinstance(money.simulation, Unknown):
+        return None
+    return Range(low=money.simulation.npv_usd.p10, high=money.simulation.npv_usd.p90)
 
 
 # What is asked of a portfolio: which cases, in which order, and what a budget would fund.
@@ -206,6 +301,8 @@ def in_order(rows: Iterable[CaseRow], order: Order, *, reverse: bool = False) ->
     """Rows in an order; those of which it isn't known are last, whichever way it goes."""
     falls, key = (order in RISING) == reverse, _KEYS[order]
     named = sorted(rows, key=lambda row: (row.title.casefold() or row.name, row.name))
+    if order == "answer":  # inside a group by what is at stake, the most first
+        named.sort(key=lambda row: -(top(row.worth_usd) or 0.0))
     known = sorted((row for row in named if key(row) is not None), key=key, reverse=falls)
     return known + [row for row in named if key(row) is None]
 
@@ -252,6 +349,87 @@ def totals(
 
 
 _SUMMED = ("measured", "answered", "due")
+
+# Groups by answer, dates that hit several cases, and where an amount lies.
+
+
+class GroupSum(LateRecord):
+    """The cases of one answer in sum."""
+
+    cases: int
+    ask_usd: Range  #: What those ask whose ask is known.
+    ask_unknown: int
+    worth_usd: float  #: What they are worth, as far as it is known.
+    worth_unknown: int
+
+
+def _group_sums(rows: Sequence[CaseRow]) -> dict[TuningAnswer, GroupSum]:
+    sums: dict[TuningAnswer, GroupSum] = {}
+    for answer in ANSWERS:
+        members = [row for row in rows if row.answer == answer]
+        if not members:
+            continue
+        whole = totals(members, Counter(), ())
+        sums[answer] = GroupSum(
+            cases=len(members),
+            ask_usd=whole.ask_usd,
+            ask_unknown=whole.ask_unknown,
+            worth_usd=whole.worth_usd,
+            worth_unknown=whole.worth_unknown,
+        )
+    return sums
+
+
+class SharedDate(LateRecord):
+    """A day that hits several cases: the model that answers ends."""
+
+    on: date
+    model: str
+    cases: tuple[str, ...]  #: Names of their folders.
+
+
+def _shared_dates(rows: Sequence[CaseRow]) -> tuple[SharedDate, ...]:
+    """Model ends that hit two cases or more, the first on top."""
+    hit: dict[tuple[date, str], list[str]] = {}
+    for row in rows:
+        if row.model_ends is not None:
+            hit.setdefault((row.model_ends, row.model), []).append(row.name)
+    return tuple(
+        SharedDate(on=on, model=model, cases=tuple(names))
+        for (on, model), names in sorted(hit.items())
+        if len(names) > 1
+    )
+
+
+class Scale(LateRecord):
+    """The axis that amounts of a list share: by square roots, so that small ones can be seen."""
+
+    low_usd: float
+    high_usd: float
+
+    def place(self, usd_amount: float) -> float:
+        """Where an amount lies, in percent of the axis."""
+        low, at, high = map(_signed_root, (self.low_usd, usd_amount, self.high_usd))
+        return 100 * min(max((at - low) / (high - low), 0.0), 1.0)
+
+
+def _signed_root(amount: float) -> float:
+    return math.copysign(math.sqrt(abs(amount)), amount)
+
+
+def _scale(amounts: Iterable[float]) -> Scale | None:
+    """From the least to the most, nought between them; None for no amounts."""
+    ends = [0.0, *amounts]
+    low = min(ends)
+    high = max(ends)
+    return Scale(low_usd=low, high_usd=high) if high > low else None
+
+
+def _worth_ends(row: CaseRow) -> list[float]:
+    worth = top(row.worth_usd)
+    known = [] if worth is None else [worth]
+    return known if row.worth_range is None else [row.worth_range.low, row.worth_range.most, *known]
+
 
 # A budget: the cases in the order of what they are worth for a dollar, as far as it goes.
 
@@ -353,6 +531,12 @@ class Portfolio(LateRecord):
     funding: Funding | None = None  #: For a budget.
     line: str = ""
     """Name of the case above which the budget ends; empty where the list is in another order."""
+    groups: dict[TuningAnswer, GroupSum] = {}
+    """Each answer in sum, where the list is in the order of answers; empty in another order."""
+    heads: dict[str, TuningAnswer] = {}  #: Name of the first case of each group.
+    dates: tuple[SharedDate, ...] = ()  #: Days that hit several of the cases.
+    ask_scale: Scale | None = None
+    worth_scale: Scale | None = None
 
     @property
     def says(self) -> str:
@@ -382,6 +566,11 @@ def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = Non
     page = ordered[begin : None if most is None else begin + most]
     funding = None if query.budget is None else fund(ordered, query.budget)
     falls = funding is not None and query.order == "per_dollar" and not query.reverse
+    heads: dict[TuningAnswer, str] = {}
+    for row in ordered if query.order == "answer" else ():
+        if row.answer is not None:
+            heads.setdefault(row.answer, row.name)
+    asks = [ask for row in ordered if (ask := top(row.ask_usd)) is not None]
     return Portfolio(
         cases=tuple(page),
         total=len(every),
@@ -391,6 +580,11 @@ def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = Non
         owners=tuple(sorted({row.owner for row in every if row.owner})),
         funding=funding,
         line=funding.next if funding and falls else "",
+        groups=_group_sums(ordered) if heads else {},
+        heads={name: answer for answer, name in heads.items()},
+        dates=_shared_dates(ordered),
+        ask_scale=_scale(asks),
+        worth_scale=_scale(end for row in ordered for end in _worth_ends(row)),
     )
 
 

@@ -480,6 +480,11 @@ class Signature(FileRecord):
     by: Name  #: Who signed.
     on: date  #: The day.
     answer: Literal["no", "not_yet", "pilot", "yes"]  #: What was decided about fine-tuning.
+    ask: Text = ""  #: What was asked for, in the words that were shown.
+    stop_rule: Text = ""  #: What was to be decided next, and what would stop it.
+    contradictions: int = Field(0, ge=0)  #: How many were open, each of them seen.
+    case_digest: str = Field("", pattern="^([0-9a-f]{64})?$")
+    """SHA-256 of the case file as it was shown."""
 
 
 class CaseDecision(FileRecord):

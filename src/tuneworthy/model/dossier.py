@@ -498,6 +498,8 @@ class Month(Percentiles):
     """Cumulated money at the end of a month, in USD."""
 
     month: int
+    if_works: float
+    """The median of the draws in which tuning works; of all draws where it works in none."""
 
 
 class Swing(Record):

@@ -91,12 +91,10 @@ _NO_HOURLY_RATE = "state what an hour of work costs (economics.hourly_rate_usd)"
 
 
 def draw(stakes: Stakes, seed: int) -> Draws | None:
-    """``simulate`` with a generator of its own."""
-    import numpy as np  # needed only here
-
+    """``simulate``, which is loaded where it is needed alone."""
     from tuneworthy.money.simulate import simulate
 
-    return simulate(stakes, np.random.default_rng(seed))
+    return simulate(stakes, seed)
 
 
 class RememberedDraws:

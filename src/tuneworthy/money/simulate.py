@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, get_args
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -61,8 +62,11 @@ class Draws(NamedTuple):
     """What finding out is worth, the most first."""
 
 
-def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Draws | None:
+def simulate(stakes: Stakes, seed: int, draws: int = DRAWS) -> Draws | None:
     """Draw the investment; once where nothing varies, because every draw would be the same.
+
+    Each amount is drawn from a stream of its own. So another saving leaves alone how often tuning
+    works, and what two cases differ by isn't luck.
 
     None where costs can't be priced, or there is no benefit at all.
     """
@@ -79,10 +83,11 @@ def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Dr
     drawn = draws if luck or any(spread.varies for spread in inputs.values()) else 1
     if not any(spread.varies for name, spread in inputs.items() if name not in stakes.taken):
         drawn = min(drawn, _ENOUGH)  # nothing varies but what is taken for granted
-    values = {name: _draw(inputs[name], rng, drawn) for name in sorted(inputs)}
-    success = rng.random(drawn) >= values.get(FAILURE, 0.0)
+    values = {name: _draw(inputs[name], _stream(seed, name), drawn) for name in sorted(inputs)}
+    success = _stream(seed, _LUCK).random(drawn) >= values.get(FAILURE, 0.0)
     paths = flow.follow(values, success.astype(float))
-    works = paths.months[success] if success.any() else paths.months
+    working = success if success.any() else np.ones(drawn, bool)
+    works = paths.months[working]
     tornado, middle = _tornado(flow), dict(likely(inputs))
     return Draws(
         months=_percentiles(works),
@@ -94,7 +99,10 @@ def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Dr
             likely_usd=float(flow.follow(middle, flow.odds(middle, 1)).npv[0]),
             p_never=_share(paths.months > horizon + _HAIR),
             npv_usd=Percentiles(**_named(paths.npv)),
-            curve=tuple(Month(month=n, **_named(usd)) for n, usd in enumerate(paths.cumulated)),
+            curve=tuple(
+                Month(month=n, if_works=_percentiles(usd[working])[1], **_named(usd))
+                for n, usd in enumerate(paths.cumulated)
+            ),
             tornado=tuple(
                 Swing(input=label(name), low_usd=a, high_usd=b) for name, a, b in tornado
             ),
@@ -105,6 +113,13 @@ def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Dr
         gain_usd=float(np.mean(paths.npv)),
         worth=tuple(_worth(flow, values, success, paths.npv)) if drawn > 1 else (),
     )
+
+
+_LUCK = "works"  #: The stream that says in which draws tuning works.
+
+
+def _stream(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed, crc32(name.encode())])
 
 
 def _draw(spread: Interval, rng: np.random.Generator, draws: int) -> Array | float:

@@ -91,6 +91,22 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Glyph:
+    """A figure drawn in its cell, on the axis that its column shares; in percent of that axis.
+
+    On a page only: a terminal has the figure as text alone.
+    """
+
+    at: float
+    low: float  #: Ends of its interval; ``at`` for none.
+    high: float
+    limit: float | None  #: Where what is wanted lies; None for nothing wanted.
+    state: Literal["met", "missed", "unknown"]
+    shape: Literal["dot", "bar"]  #: A bar begins at nought.
+    counted: bool  #: Whether it was measured or computed; an outline marks what is only stated.
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """A cell with something small under it."""
 
@@ -99,6 +115,7 @@ class Cell:
     href: str = ""  #: A web address to go to, which starts with http; empty for none.
     aside: bool = False  #: Whether what is below is left out on paper.
     id: str = ""  #: What a mark of a picture leads to; empty for nothing.
+    glyph: Glyph | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache, lru_cache
+from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
@@ -35,10 +36,12 @@ from tuneworthy.model.dossier import (
 from tuneworthy.plan.ask import find_decision
 from tuneworthy.precedents.record import tuning_won
 from tuneworthy.report.named import template
-from tuneworthy.words import counted, cut, day, interval_text, limit_text
+from tuneworthy.words import counted, cut, day, interval_text, limit_text, number, usd, usd_range
+from tuneworthy.words import quality as quality_text
 
 if TYPE_CHECKING:
     from tuneworthy.model.lab import ArmResult
+    from tuneworthy.model.pilot import CurveAt
     from tuneworthy.model.precedents import Precedent
 from tuneworthy.model.ways import WayResult
 
@@ -52,7 +55,7 @@ WIDE, NARROW = 760, 320  #: Widths in pixels: for a desk and for paper, and for 
 _MOST_LETTERS = 100
 _LETTERS = {WIDE: 38, NARROW: 22}  #: What fits on one line of a label.
 _MOST_TICKS = {WIDE: 4, NARROW: 2}  #: Days or amounts that are named below a picture.
-_MOST_ROWS = 12
+MOST_ROWS = 12
 _MOST_DOTS = 60
 _MOST_SWINGS = 8
 _ELEMENT = re.compile("svg|g|a|path|rect|line|text|tspan|circle|polygon")
@@ -302,13 +305,14 @@ def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
         {
             "title": result.arm.id,
             **{name: getattr(quality, name) for name in ("value", "low", "high")},
+            "says": quality_text(quality.value),
             "look": "stayed" if result.dropped_after is None else "left",
             "behind": f"cases?{urlencode({'part': 'select', 'arm': result.arm.id})}",
         }
         for result in results
         if not isinstance(quality := result.quality, Unknown)
     ]
-    return by_title("board", rows[:_MOST_ROWS], target=target)
+    return by_title("board", rows[:MOST_ROWS], target=target)
 
 
 def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
@@ -321,35 +325,103 @@ def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
         low, high = quality.interval or (quality.value, quality.value)
         met = bool(way.admissible) and set(way.admissible.values()) == {"met"}
         row: dict[str, Any] = {"title": way.title, "value": quality.value, "low": low, "high": high}
-        rows.append({**row, "look": "met" if met else "open"})
+        rows.append({**row, "look": "met" if met else "open", "says": quality_text(quality.value)})
     rows.sort(key=lambda row: -row["value"])
-    return by_title("scored", rows[:_MOST_ROWS], target=target) if len(rows) > 1 else None
+    return by_title("scored", rows[:MOST_ROWS], target=target) if len(rows) > 1 else None
 
 
 def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) -> Drawing | None:
-    """Money month by month: as stated, by the framework's table, and the draws within the bill.
+    """Money month by month: the draws, those in which tuning works, and the stated figures.
 
-    Ranges stand at their middle. Marks of paying back lead to ``facts``, labels by their ids.
+    A line is named at its end, and marked where it crosses nought. What is contradicted sets no
+    axis: its line ends where the others do. Ranges stand at their middle. Marks lead to ``facts``,
+    labels by their ids.
     """
-    rows = [month.model_dump() for month in drawn.curve]
-    up, net, run = map(_middle, (money.upfront_usd, money.monthly_net_usd, money.ask_usd.run_month))
-    theirs = _middle(money.by_table.ongoing_usd)
-    lines = {} if up is None or net is None else {"stated": net}
-    if lines and net is not None and run is not None and theirs is not None:
-        lines["table"] = net + run - theirs
-    paid = (month.month for month in drawn.curve if month.month and month.p50 >= 0)
-    marks: dict[str, float | str] = {"possible": next(paid, "never")}
-    for name, monthly in lines.items():
-        for row in rows:
-            row[name] = monthly * row["month"] - (up or 0.0)
-        marks[name] = (up or 0.0) / monthly if monthly > 0 else "never"
-    back = [
-        {"month": month, "back": name, "of": name}
-        for name, month in marks.items()
-        if not isinstance(month, str) and month <= drawn.horizon_months
+    if not drawn.curve:
+        return None
+    lines = {"all": [month.p50 for month in drawn.curve]}
+    if 0 < drawn.p_works < 1:
+        lines["possible"] = [month.if_works for month in drawn.curve]
+    else:
+        lines["possible"] = lines.pop("all")
+    bands = [value for month in drawn.curve for value in (month.p10, month.p90)]
+    drawn_ends = [value for line in lines.values() for value in line] + bands
+    stated = _stated_lines(money, len(drawn.curve))
+    if not money.contradicted:
+        drawn_ends += [value for line in stated.values() for value in line]
+    low = min(drawn_ends)
+    high = max(drawn_ends)
+    spare = (high - low or 1.0) * _CLIPPED
+    rows: list[dict[str, Any]] = [
+        {"month": month.month, "p10": month.p10, "p90": month.p90} for month in drawn.curve
     ]
-    leads = {n: [Destination(facts[at], f"#{at}")] for n in marks if (at := f"back-{n}") in facts}
-    return Drawing("fan", rows + back, leads=leads) if rows else None
+    shown: dict[str, list[tuple[int, float]]] = {}
+    for name, values in {**lines, **stated}.items():
+        inside = [
+            (place, money_then)
+            for place, money_then in enumerate(values)
+            if low - spare <= money_then <= high + spare
+        ]
+        shown[name] = inside
+        for place, money_then in inside:
+            rows[place][name] = money_then
+    marks = [
+        {"month": crossing, "back": name, "of": name, "says": f"{number(round(crossing))} months"}
+        for name, values in shown.items()
+        if (crossing := _crossing(values)) is not None
+    ]
+    leads = {n: [Destination(facts[at], f"#{at}")] for n in shown if (at := f"back-{n}") in facts}
+    named = _named_ends(shown, gap=(high - low) * _LABEL_GAP, certain="all" not in lines)
+    return Drawing("fan", rows + marks + named, leads=leads)
+
+
+_CLIPPED = 0.15  #: How far a contradicted line goes beyond the others, of their span.
+_LABEL_GAP = 0.09  #: Between two labels at the ends of lines, of the axis.
+
+
+def _stated_lines(money: InvestmentResult, months: int) -> dict[str, list[float]]:
+    """Cumulated USD at the end of each month by the stated figures, and by the table's costs."""
+    up = _middle(money.upfront_usd)
+    net = _middle(money.monthly_net_usd)
+    run = _middle(money.ask_usd.run_month)
+    theirs = _middle(money.by_table.ongoing_usd)
+    if up is None or net is None:
+        return {}
+    monthly = {"stated": net}
+    if run is not None and theirs is not None:
+        monthly["table"] = net + run - theirs
+    return {name: [each * month - up for month in range(months)] for name, each in monthly.items()}
+
+
+def _crossing(line: Sequence[tuple[int, float]]) -> float | None:
+    """The month at which a line goes through nought from below, between two of its points."""
+    for (month, before), (_, after) in pairwise(line):
+        if before < 0 <= after:
+            return month + before / (before - after)
+    return None
+
+
+_LINE_WORDS = {
+    "possible": "if it works",
+    "all": "all runs, failures too",
+    "stated": "by the stated figures",
+    "table": "by the framework’s table",
+}
+
+
+def _named_ends(
+    lines: Mapping[str, Sequence[tuple[int, float]]], *, gap: float, certain: bool
+) -> list[dict[str, Any]]:
+    """A label at the end of each line, moved up where two would stand in each other's place."""
+    ends = sorted((line[-1][1], line[-1][0], name) for name, line in lines.items() if line)
+    labels = []
+    at = -math.inf
+    for last, month, name in ends:
+        at = max(last, at + gap)
+        at -= 1.5 * gap if name == "all" and last < 0 else 0.0  # below its line: nought is above
+        words = "simulated" if certain and name == "possible" else _LINE_WORDS[name]
+        labels.append({"end": month, "at": at, "label": words, "line": name})
+    return labels
 
 
 def _middle(value: Number) -> float | None:
@@ -364,12 +436,35 @@ def tornado(simulation: Simulation, leads: Mapping[str, Sequence[Destination]]) 
     swings, middle = simulation.tornado[:_MOST_SWINGS], simulation.likely_usd
     titles, ends = labels([swing.input for swing in swings]), ("worse", "better")
     rows = [
-        {"title": title, "end": end, "value": value, "middle": middle}
+        {
+            "title": title,
+            "end": end,
+            "value": value,
+            "middle": middle,
+            "says": usd(value),
+            "side": "left" if value < middle else "right",
+        }
         for title, swing in zip(titles, swings, strict=True)
         for end, value in zip(ends, sorted((swing.low_usd, swing.high_usd)), strict=True)
     ]
     to = {title: leads[swing.input] for title, swing in zip(titles, swings, strict=True)}
     return Drawing("tornado", rows, titles, {"middle": middle}, leads=to) if rows else None
+
+
+def learning(points: Sequence[CurveAt], target: float | None) -> Drawing | None:
+    """Quality by number of examples: what was trained, what the curve says, and the target."""
+    rows = [
+        {
+            "examples": point.examples,
+            "value": point.value,
+            "low": point.low,
+            "high": point.high,
+            "how": "ahead" if point.ahead else "trained",
+            "says": quality_text(point.value),
+        }
+        for point in points
+    ]
+    return Drawing("learning", rows, levels={"target": target}) if len(rows) > 1 else None
 
 
 def gantt(plan: Plan) -> Drawing | None:
@@ -400,6 +495,39 @@ def gantt(plan: Plan) -> Drawing | None:
     drawing = by_title("gantt", rows)
     days = tuple(start + timedelta(days=n) for n in range((end - start).days))
     return drawing and replace(drawing, days=days)
+
+
+def spending(plan: Plan) -> Drawing | None:
+    """Money up to each decision, phase by phase; hours of work where they have no price.
+
+    None where a phase has no upper end, or there is but one.
+    """
+    priced = all(phase.usd.high != "open" for phase in plan.phases)
+    amounts = [phase.usd if priced else phase.hours for phase in plan.phases]
+    if len(amounts) < _FEWEST_PHASES or any(amount.high == "open" for amount in amounts):
+        return None
+    decision = decided_in(plan)
+    rows: list[dict[str, Any]] = []
+    spent = 0.0
+    least = 0.0
+    most = 0.0
+    now = True
+    for phase, amount in zip(plan.phases, amounts, strict=True):
+        least += amount.low
+        most += amount.most
+        to = (least + most) / 2
+        row: dict[str, Any] = {"title": phase.title, "behind": f"#phase-{phase.id}"}
+        row |= {"from": spent, "to": to, "part": "now" if now else "later"}
+        if phase is decision or phase is plan.phases[-1]:
+            ends = usd_range(least, most) if priced else f"{number(least)}–{number(most)} h"
+            row |= {"decides": to, "says": ends}
+        now = now and phase is not decision
+        spent = to
+        rows.append(row)
+    return by_title("spending", rows)
+
+
+_FEWEST_PHASES = 3
 
 
 def decided_in(plan: Plan) -> Phase:
@@ -445,7 +573,7 @@ def measured(results: Mapping[str, EvidenceResult]) -> Drawing | None:
         row["below"] = f"{interval}; limit {limit_text(limit, result.unit)}"
         row["behind"] = f"#samples-{result.id}" if result.examples else "files"
         rows.append(row)
-    return by_title("measured", rows[:_MOST_ROWS])
+    return by_title("measured", rows[:MOST_ROWS])
 
 
 def precedents(groups: Mapping[str, Sequence[Precedent]]) -> Drawing | None:

@@ -19,10 +19,11 @@ from threading import Lock
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from tuneworthy.errors import InputError
+from tuneworthy.errors import InputError, one_line
 from tuneworthy.report.blocks import SEVERITIES, Document, Picture
 from tuneworthy.report.charts import NARROW, WIDE, Drawing, looks, vl_version
 from tuneworthy.report.named import field_name, said, template
+from tuneworthy.words import cut
 
 _HARMLESS = frozenset("\n\u200c\u200d")
 """A line break, and the two joiners that some scripts and emoji need."""
@@ -30,10 +31,27 @@ _HARMLESS = frozenset("\n\u200c\u200d")
 
 def render(document: Document) -> str:
     """As one file."""
-    css, script = style(), template("page.js")
+    css = page_style(document)
+    script = template("page.js")
     made = _environment().get_template("page.html")
     own = {"style": Markup(css), "script": Markup(script)}  # noqa: S704  # our own files
     return made.render(page=document, **own, policy=policy(css, script))
+
+
+def page_style(document: Document) -> str:
+    """The style of a document's file: that of all, and its own running head on paper."""
+    return style() + _running_head(document)
+
+
+def _running_head(document: Document) -> str:
+    """What stands over each printed page but the first: the case, and what the page is."""
+    says = f"{document.name}: {document.headline}" if document.name else document.headline
+    short = cut(one_line(says), _LONGEST_HEAD)
+    quoted = "".join(c if c.isalnum() or c in " .,:?-" else f"\\{ord(c):x} " for c in short)
+    return f'@page {{ @top-left {{ content: "{quoted}"; font: 9pt sans-serif; }} }}\n'
+
+
+_LONGEST_HEAD = 90  # characters
 
 
 def policy(css: str, script: str = "") -> str:

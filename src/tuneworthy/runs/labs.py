@@ -523,7 +523,7 @@ def _write(source: str | Path, kept: KeptRun, **more: str) -> bool:
     return False
 
 
-def kept_runs(case: Case) -> tuple[KeptRun, ...]:
+def kept_runs(case: Case, most: int = _MOST_RUNS) -> tuple[KeptRun, ...]:
     """Runs of a case that were kept, the newest first, at most fifty and those that fit a list.
 
     What is none is left out.
@@ -533,7 +533,7 @@ def kept_runs(case: Case) -> tuple[KeptRun, ...]:
         return ()
     with suppress(OSError):  # there is none, or it isn't ours to read
         names = sorted((p.stem for p in folder.iterdir() if _RUN.fullmatch(p.stem)), reverse=True)
-    for name in names[:_MOST_RUNS]:
+    for name in names[:most]:
         with suppress(CaseError, OSError):
             left -= min((folder / f"{name}.json").stat().st_size, CASES_LIMIT)
             if left < 0:

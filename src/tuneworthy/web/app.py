@@ -46,7 +46,7 @@ from tuneworthy.errors import ConflictError, InputError, NoSuchCaseError, one_li
 from tuneworthy.listen import EVERYWHERE, in_link, is_loopback, listening, serve
 from tuneworthy.report.html import chart_script
 from tuneworthy.runs.labs import Labs
-from tuneworthy.web import cases, interview, lab, label
+from tuneworthy.web import cases, interview, lab, label, signing
 from tuneworthy.web.guard import HEADERS, LOOPBACK, Guard, Site, checked, site_of
 from tuneworthy.web.render import FOREVER, assets, for_notice, load, page, wants_part
 
@@ -96,7 +96,7 @@ def _explained(request: Request, caught: Exception) -> tuple[int, str]:
 
 # The page: one application made from a workspace of cases.
 
-_PAGES = (cases.router, interview.router, lab.router, label.router)
+_PAGES = (cases.router, signing.router, interview.router, lab.router, label.router)
 _THREADS = 8
 
 

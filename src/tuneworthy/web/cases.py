@@ -16,9 +16,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, File, Form, HTTPException, Query, Request, UploadFile
 from pydantic import BaseModel, Field
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from tuneworthy.cases.judging import signature
 from tuneworthy.cases.portfolio import CaseQuery, total_facts
 from tuneworthy.cases.workspace import (
     MOST_CASES,
@@ -26,21 +25,24 @@ from tuneworthy.cases.workspace import (
     since_dossier,
     writers_since,
 )
-from tuneworthy.errors import ConflictError, InputError, argument, one_line
+from tuneworthy.errors import ConflictError, InputError, one_line
 from tuneworthy.interview.questions import levers as lever_asks
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report import blocks as b
-from tuneworthy.report.blocks import Claims, Picture, Section, pictures_in
+from tuneworthy.report.blocks import Picture, Section, pictures_in
 from tuneworthy.report.charts import NARROW, WIDE
 from tuneworthy.report.document import pictures
+from tuneworthy.report.document import report as memo_of
 from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
-from tuneworthy.report.sections import memo, money, plan, record, verdict
+from tuneworthy.report.sections import money, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import ways as table
-from tuneworthy.report.sections.common import NOT_KNOWN, headline, open_answers
+from tuneworthy.report.sections.deltas import deltas
 from tuneworthy.report.sections.difference import beside, difference
+from tuneworthy.runs.labs import kept_runs
 from tuneworthy.web.guard import let_in, site_of
+from tuneworthy.web.overview import look_at
 from tuneworthy.web.render import (
     AUTHOR,
     FOREVER,
@@ -58,7 +60,7 @@ from tuneworthy.web.render import (
     query,
     wants_part,
 )
-from tuneworthy.words import day, few, interval_text, listing, sentence
+from tuneworthy.words import capital, day, interval_text, listing
 
 router = APIRouter()
 
@@ -171,89 +173,16 @@ def enter(request: Request, token: Typed) -> Response:
 
 # A case: all that decides, on one screen.
 
-_DOES = {
-    "answer": ("interview?ask=targets.quality.at_least", "State it"),
-    "ceiling": ("lab", "Open the lab"),
-    "retrieve": ("lab", "Open the lab"),
-    "pilot": ("lab", "Open the lab"),
-    "evalset": ("label", "Label cases"),
-    "measure": ("files", "Add files"),
-    "data": ("files", "Add files"),
-    "show": ("plan", "See the plan"),
-}
-"""Command of a step to the page that does the same, and what its button says."""
-
 
 @router.get("/cases/{name}")
 def overview(of: OfCase) -> Response:
     """The answer, what it rests on, the money, what doesn't fit, and what to do first."""
-    dossier, now = of.dossier, of.evaluated
-    advice, decided = dossier.recommendation, now.case.decision
-    steps = () if isinstance(advice, Unknown) else advice.steps
-    command = steps[0].command.replace("CASE", argument(of.name)) if steps else ""
-    claims = [block for block in verdict.fit(dossier).blocks if isinstance(block, Claims)]
-    heaviest = claims[0].items[0] if claims else None
+    decided = of.evaluated.case.decision
     named: dict[str, object] = {"an owner": decided.owner, "an approver": decided.approver}
     named["a day of review"] = decided.review_on
-    values: dict[str, Any] = {
-        "against": table.first_table(dossier, wide=True),
-        "meter": tuple(_meter(dossier)),
-        "money": tuple(_money(dossier)),
-        "steps": steps,
-        "command": command,
-        "does": _DOES.get(command.partition(" ")[2].partition(" ")[0]),
-        "heaviest": heaviest,
-        "clashes": few(len(dossier.challenges)),
-        "settle": heaviest and next((ask.id for ask in now.asks(heaviest.between)), ""),
-        "decided": decided,
-        "lacks": listing([what for what, there in named.items() if not there]),
-        "verdict": verdict,
-    }
-    return of.page("overview.html", **values)
-
-
-def _meter(dossier: Dossier) -> Iterator[tuple[str, int, float, float]]:
-    """Kinds of answers: how many there are, and where their bar begins and ends, in percent."""
-    basis, at = dossier.verdict.basis, 0
-    kinds = {"measured": basis.measured, "stated": basis.stated, "inferred": basis.assumed}
-    kinds["not known"] = open_answers(dossier)
-    whole = sum(kinds.values()) or 1
-    for kind, many in kinds.items():
-        yield kind, many, 100 * at / whole, 100 * many / whole
-        at += many
-
-
-def _money(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
-    """What is asked for now, and when it pays back: what that is, its value, and what goes on."""
-    ask = memo.cost(dossier)
-    yield "Ask now", ask.value, f" {ask.beside}"
-    line, *more = money.pays_back(dossier)
-    value, colon, rest = line.partition(": ")
-    yield "Pays back", value, "; ".join([colon + rest, *more])
-
-
-@router.post("/cases/{name}/decision")
-def decision(
-    of: OfCase,
-    digest: ReadDigest,
-    owner: Typed = "",
-    approver: Typed = "",
-    review_on: Annotated[str, Form(max_length=20)] = "",
-    sign: Typed = "",
-    answer: Annotated[str, Form(max_length=20)] = "",
-) -> Response:
-    """Write who decides, who signs, and when it is looked at again; sign the answer as seen."""
-    now = of.dossier
-    was = of.evaluated.case.decision.model_dump(mode="json")
-    people = {"owner": owner.strip(), "approver": approver.strip(), "review_on": review_on.strip()}
-    mine = {f"decision.{key}": text for key, text in people.items() if text != (was[key] or "")}
-    if by := sign.strip():
-        if answer != now.verdict.answer:  # evidence came in meanwhile, which is in no case file
-            raise ConflictError("has another answer by now", where=of.name, fix="look, then sign")
-        mine |= signature(now, by)
-    if mine:
-        of.workspace.set_answers(of.name, mine, digest)
-    return of.to("")
+    lacks = listing([what for what, there in named.items() if not there])
+    shown = look_at(of.evaluated, of.name)
+    return of.page("overview.html", shown=shown, decided=decided, lacks=lacks)
 
 
 # Answers that toggle, and what moves with them.
@@ -283,23 +212,7 @@ def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[st
     named = record.titles(of.evaluated.framework)
     lines = [f"{named[key]}: {state}" for key, state in mine.items()]
     values = {"mine": lines, "undo": undo, "supposed": supposed, "states": {**of.stated, **mine}}
-    return {**_MOVING, **values, "changes": _changes(of.dossier, supposed)}
-
-
-def _changes(before: Dossier, after: Dossier) -> list[tuple[str, str, str]]:
-    """The answer, the money and the first step before and after, in the overview's words."""
-    old, new = dict(_gist(before)), dict(_gist(after))
-    names = dict.fromkeys([*new, *old])
-    return [(name, old.get(name, NOT_KNOWN), new.get(name, NOT_KNOWN)) for name in names]
-
-
-def _gist(dossier: Dossier) -> Iterator[tuple[str, str]]:
-    yield "Answer", headline(dossier)
-    for label, value, more in _money(dossier):
-        yield label, value + more
-    advice = dossier.recommendation
-    if not isinstance(advice, Unknown):
-        yield "First step", sentence(advice.steps[0].title)
+    return {**_MOVING, **values, "changes": deltas(of.dossier, supposed)}
 
 
 class AnswerForm(BaseModel, extra="allow"):
@@ -410,6 +323,34 @@ def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
     return response
 
 
+# What the palette finds inside a case: questions, runs and numbers.
+
+
+@router.get("/cases/{name}/find")
+def find_inside(of: OfCase, words: Annotated[str, Query(max_length=100)] = "") -> JSONResponse:
+    """Questions, runs and numbers whose name holds the words: address, text and kind of each."""
+    wanted = words.casefold().split()
+    found = [
+        [address, text, kind]
+        for address, text, kind in _places(of)
+        if all(word in text.casefold() for word in wanted)
+    ]
+    return JSONResponse(found[:_MOST_FOUND])
+
+
+_MOST_FOUND = 12
+
+
+def _places(of: AskedCase) -> Iterator[tuple[str, str, str]]:
+    """Everything in a case that has an address of its own."""
+    for key, title in record.titles(of.evaluated.framework).items():
+        yield f"{of.base}/answers#q-{key}", capital(title), "question"
+    for fact in money.facts(of.dossier):
+        yield f"{of.base}/money", f"{fact.label}: {fact.value}", "number"
+    for run in kept_runs(of.evaluated.case):
+        yield f"{of.base}/runs/{run.id}", f"{run.says} ({day(run.at.date())})", "run"
+
+
 # Tabs that show a part of the report, and the report itself.
 
 _PARTS: dict[str, tuple[Callable[[Dossier], Section], ...]] = {
@@ -432,8 +373,12 @@ for _tab in _PARTS:
 
 @router.get("/cases/{name}/report")
 def report(of: OfCase) -> Response:
-    """What there is, in which form."""
-    return of.page("report.html")
+    """The memo, and the forms to take it away in."""
+    return _report_page(of)
+
+
+def _report_page(of: OfCase, status: int = 200, **values: Any) -> Response:
+    return of.page("report.html", status, memo=memo_of(of.dossier, short=True), **values)
 
 
 @router.post("/cases/{name}/report/since")
@@ -442,8 +387,8 @@ def compared_with(of: OfCase, dossier: Annotated[UploadFile, File()]) -> Respons
     try:
         changes = since_dossier(dossier.file.read().decode("utf-8", "replace"), of.evaluated)
     except InputError as caught:
-        return of.page("report.html", 422, wrong=str(caught))
-    return of.page("report.html", sections=(difference(changes),))
+        return _report_page(of, 422, wrong=str(caught))
+    return _report_page(of, sections=(difference(changes),))
 
 
 @router.get("/cases/{name}/report/view")
@@ -454,8 +399,11 @@ def view(of: OfCase) -> Response:
 
 @router.get("/cases/{name}/report/{form}")
 def file(of: OfCase, form: ExportForm) -> Response:
-    """A file to save."""
-    return exported(of, form)
+    """A file to save; the memo alone as PDF, by a browser of this machine."""
+    try:
+        return exported(of, form)
+    except InputError as caught:  # no browser that prints
+        return _report_page(of, 503, wrong_form=of.plain(caught))
 
 
 # The charts of a case: each at an address of its own, and the script that draws them.
@@ -567,7 +515,7 @@ def _with_amounts(
         if amounts:
             values["charts"] = f"{of.base}/money/if/{code}/charts"
             values["compared"] = money.compared(now.dossier, supposed.dossier)
-            values["changes"] = _changes(now.dossier, supposed.dossier)
+            values["changes"] = deltas(now.dossier, supposed.dossier)
     values |= {"groups": money.grouped(levers), "sections": (money.investment(supposed.dossier),)}
     if not of.part:
         return of.page("money.html", status, **values)

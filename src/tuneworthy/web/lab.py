@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
@@ -23,6 +23,7 @@ from tuneworthy.cases.workspace import Workspace
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import writing
 from tuneworthy.intake.measure import FileKind, clean_name
+from tuneworthy.intake.recognise import KIND_WORDS, recognise_files
 from tuneworthy.model.evalset import Split
 from tuneworthy.report.blocks import Document, pictures_in, section
 from tuneworthy.report.sections import lab as words
@@ -145,20 +146,26 @@ def events(of: OfCase, run: Annotated[str, Query(max_length=40)]) -> Response:
 
 
 @router.get("/cases/{name}/files")
-def files(of: OfCase, kind: FileKind = "traces") -> HTMLResponse:
+def files(of: OfCase, kind: FileKind | Literal[""] = "") -> HTMLResponse:
     """The form that sends files."""
     return of.page("files.html", kind=kind)
 
 
 @router.post("/cases/{name}/files")
 async def add(
-    of: OfCase, kind: Annotated[FileKind, Form()], files: Annotated[list[UploadFile], File()]
+    of: OfCase,
+    files: Annotated[list[UploadFile], File()],
+    kind: Annotated[FileKind | Literal[""], Form()] = "",
 ) -> Response:
-    """Take files in, and show what they hold and what changed; a refusal leaves none."""
+    """Take files in, and show what they hold and what changed; a refusal leaves none.
+
+    Without a kind it is recognised.
+    """
     return await in_reading(_added, of, kind, files)
 
 
-def _added(of: AskedCase, kind: FileKind, files: list[UploadFile]) -> Response:
+def _added(of: AskedCase, kind: FileKind | Literal[""], files: list[UploadFile]) -> Response:
+    recognised = ""
     try:
         with of.inbox() as folder:
             sent = [folder / str(n) / clean_name(f.filename or "") for n, f in enumerate(files)]
@@ -167,11 +174,15 @@ def _added(of: AskedCase, kind: FileKind, files: list[UploadFile]) -> Response:
                     place.parent.mkdir()
                     with place.open("xb") as to:
                         shutil.copyfileobj(file.file, to)
+            if not kind:
+                kind = recognise_files(sent)
+                recognised = KIND_WORDS[kind]
             names, read, changed = of.workspace.add_files(of.name, kind, sent)
     except InputError as caught:
-        return of.page("files.html", 422, kind=kind, wrong=of.plain(caught))
+        wrong = of.plain(caught)
+        return of.page("files.html", 422, kind=kind, wrong=wrong, recognised=recognised)
     sections = (section("read", "What was read", read), difference(changed))
-    return of.page("files.html", kind=kind, added=names, sections=sections)
+    return of.page("files.html", kind=kind, added=names, recognised=recognised, sections=sections)
 
 
 def _runs(of: AskedCase) -> bool:

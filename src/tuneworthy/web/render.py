@@ -35,13 +35,15 @@ from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import WIDE
-from tuneworthy.report.html import environment, policy, script_digest, style
+from tuneworthy.report.document import report
+from tuneworthy.report.html import environment, page_style, policy, script_digest, style
 from tuneworthy.report.named import template
-from tuneworthy.report.sections import common
+from tuneworthy.report.sections import common, signing
 from tuneworthy.runs.labs import LabRun
 from tuneworthy.verdict.headline import ANSWER_WORDS
+from tuneworthy.web.commands import said_on_page
 from tuneworthy.web.guard import site_of
-from tuneworthy.words import share, small_usd
+from tuneworthy.words import share, small_usd, usd_range
 
 # A picture on a page of the server: drawn by the browser, still where it runs no script.
 
@@ -97,8 +99,9 @@ def for_notice(part: Response) -> Response:
 @cache
 def _environment() -> Environment:
     env = environment({name: text.decode() for name, text in _files("templates", ".html").items()})
+    env.filters["said"] = said_on_page
     env.globals |= {"asset": asset, "touch": True, "picture": framed, "tabs": TABS}
-    env.globals |= {"common": common, "usd": small_usd}
+    env.globals |= {"common": common, "signing": signing, "usd": small_usd, "usd_range": usd_range}
     env.globals |= {"answers": ANSWER_WORDS, "rising": RISING, "stake": STAKE, "share": share}
     return env
 
@@ -273,7 +276,7 @@ async def in_reading(work: Callable[..., T], *args: Any) -> T:
 
 # The report as a file: the bytes of the command line, from the same call.
 
-ExportForm = Literal["text", "markdown", "html", "json", "record"]
+ExportForm = Literal["text", "markdown", "html", "json", "record", "pdf"]
 
 
 FORMS: dict[ExportForm, tuple[str, str]] = {
@@ -282,18 +285,22 @@ FORMS: dict[ExportForm, tuple[str, str]] = {
     "markdown": (".md", "text/markdown"),
     "record": ("-record.md", "text/markdown"),
     "json": (".json", "application/json"),
+    "pdf": (".pdf", "application/pdf"),
 }  #: How a file is named at its end, and its kind.
 
 
 def exported(of: AskedCase, form: ExportForm, *, attached: bool = True) -> Response:
     """The report of a case as a file to save, or, not ``attached``, as a page to read."""
-    text, (ending, media) = render(of.dossier, form, case_path=str(of.path)), FORMS[form]
+    ending, media = FORMS[form]
+    memo = True if form == "pdf" else None
+    text = render(of.dossier, form, case_path=str(of.path), memo=memo)
     if attached:
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", of.name).strip("-.") or "case"
         says = f'attachment; filename="{plain}{ending}"'
         headers = {"Content-Disposition": says}
     else:
-        own = policy(style(), template("page.js"))  # as the page carries it in itself
+        css = page_style(report(of.dossier))
+        own = policy(css, template("page.js"))  # as the page carries it in itself
         more = (
             "frame-ancestors 'none'; sandbox allow-scripts allow-top-navigation-by-user-activation"
         )

@@ -33,6 +33,7 @@ from tuneworthy.verdict.headline import (
 )
 from tuneworthy.words import (
     amount,
+    capital,
     count,
     counted,
     day,
@@ -56,6 +57,15 @@ GATES = named("gates")
 def headline(dossier: Dossier) -> str:
     """The answer in a sentence or three, the same on every surface."""
     return dossier.verdict.headline
+
+
+def split_headline(dossier: Dossier) -> tuple[str, str]:
+    """The answer in its own words, as ``Pilot it.``, and the clause that follows it."""
+    says = headline(dossier)
+    word = f"{capital(ANSWER_WORDS[dossier.verdict.answer])}."
+    if not says.startswith(word):
+        return says, ""
+    return word, says.removeprefix(word).strip()
 
 
 def about(
@@ -468,17 +478,18 @@ def captioned(
     *,
     id: str = "",
     table_is: b.TableIs = "folded",
+    title: str = "",
     says: str = "{says}",
     but: Sequence[str] = (),
 ) -> b.Picture | None:
     """A chart with the words that its look has; None where nothing was drawn.
 
-    ``says`` is what is said of it, with ``{says}`` for what its look says; ``but`` are looks that
-    no mark has.
+    ``title`` is the finding, in place of what the look is called. ``says`` is what is said of it,
+    with ``{says}`` for what its look says. ``but`` are looks that no mark has.
     """
     if drawing is None:
         return None
     own = looks()[drawing.look]
     key = tuple((look, meaning) for look, meaning in own["key"].items() if look not in but)
     name, text = id or drawing.look, says.format(says=own["says"])
-    return b.Picture(name, own["title"], text, drawing, table, key, table_is)
+    return b.Picture(name, title or own["title"], text, drawing, table, key, table_is)

@@ -314,7 +314,11 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
     table = b.table(title, f"Arm | {_MEASURED}", rows, quiet=True)
     target = None if isinstance(result.target, Unknown) else result.target
     board = charts.board(result.arms, target)
-    yield captioned(board, table, id="lab-board", table_is="open") or table
+    some = ""
+    if len(result.arms) > charts.MOST_ROWS:
+        some = f" The first {few(charts.MOST_ROWS)} of {few(len(result.arms))} arms."
+    says = f"{{says}} On the cases for selecting.{some}"
+    yield captioned(board, table, id="lab-board", table_is="open", says=says) or table
     if (more := len(result.arms) - _MOST_ARMS) > 0:
         yield b.Prose(f"and {few(more)} more", "small")
 
@@ -913,6 +917,8 @@ def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.D
         go_on = f"pilot {argument(folder)} --resume" if result.stopped else None
         now = f"Now: tuneworthy {go_on or f'decide {argument(folder)}'}"
     card = result.card
+    wanted = result.verify.targets.get("quality")
+    curve = curve_blocks(result.curve, Unknown(ask="") if wanted is None else wanted.limit)
     there = {"dropped_after": None}  # what the race left behind met the held-out cases too
     titles = f"Way | {_MEASURED}"
     arms = (board_row(row.model_copy(update=there)) for row in result.arms)
@@ -920,7 +926,7 @@ def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.D
     sections = (
         card_section(card),
         b.section("ways", "The ways on the held-out cases", table),
-        b.section("curve", "What more examples would bring", *curve_blocks(result.curve)),
+        b.section("curve", "What more examples would bring", *curve),
         b.section("pilot", "The pilot", b.facts(_pilot_rows(result))),
     )
     states = Counter(row.state for row in card.rows)
@@ -943,8 +949,8 @@ def card_text(card: PilotCard) -> str:
     return f"{ANSWERS[card.answer]}, by the pilot of {day(card.on)}: {card.because}"
 
 
-def curve_blocks(curve: LearningCurve) -> tuple[b.Block, ...]:
-    """Each size with its interval, and what the target takes."""
+def curve_blocks(curve: LearningCurve, target: float | Unknown) -> tuple[b.Block, ...]:
+    """Each size with its interval, as a picture and a table, and what the target takes."""
     rows = (
         (
             count(p.examples),
@@ -959,7 +965,15 @@ def curve_blocks(curve: LearningCurve) -> tuple[b.Block, ...]:
         low, high = map(signed, curve.gain)
         says.append(("One more doubling", f"adds {low} to {high}"))
     says.append(("For the target", needed_text(curve)))
-    return b.table(title, "#Examples | #Quality | How", rows), b.facts(says)
+    sizes = b.table(title, "#Examples | #Quality | How", rows)
+    wanted = None if isinstance(target, Unknown) else target
+    drawn = captioned(charts.learning(curve.points, wanted), sizes, title=outlook_title(curve))
+    return drawn or sizes, b.facts(says)
+
+
+def outlook_title(curve: LearningCurve) -> str:
+    """What the picture of the curve shows, as a finding."""
+    return capital(outlook_text(curve))
 
 
 def outlook_text(curve: LearningCurve) -> str:

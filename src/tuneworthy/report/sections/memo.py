@@ -74,10 +74,10 @@ def byline(dossier: Dossier) -> str:
 
 def facts(dossier: Dossier) -> Iterator[b.Fact]:
     """The four questions, each in a row, and the decisions that they lead to."""
-    yield _to_do(dossier)
+    yield to_do(dossier)
     yield cost(dossier)
     yield from _decisions(dossier)
-    yield b.Fact("Does tuning pay back?", *_pays_back(dossier), "money")
+    yield pays_back(dossier)
     yield b.Fact("What would change the answer", "", _changes(dossier), "change")
     clashes = f"Open objections: {tally(dossier.challenges)}." if dossier.challenges else ""
     beside = " ".join(filter(None, [reach_text(dossier), clashes]))
@@ -128,7 +128,7 @@ def _share_of_tuning(dossier: Dossier, plan: Plan) -> str:
 # What to do.
 
 
-def _to_do(dossier: Dossier) -> b.Fact:
+def to_do(dossier: Dossier) -> b.Fact:
     """The first piece of work with its last day, and what follows up to the decision."""
     label = "What to do now"
     plan = dossier.plan
@@ -209,6 +209,11 @@ def _decisions(dossier: Dossier) -> Iterator[b.Fact]:
         more += [_to_run(dossier.investment)]
         label = f"Decide on {day(launch.start)}"
         yield b.Fact(label, "Whether it goes live.", " ".join(more).strip(), "plan")
+
+
+def next_decision(dossier: Dossier) -> b.Fact | None:
+    """What is decided next, and what would stop it; None without a plan."""
+    return next(_decisions(dossier), None)
 
 
 def _money_condition(dossier: Dossier) -> str:
@@ -295,8 +300,12 @@ def _to_run(money: InvestmentResult | Unknown) -> str:
 # Whether it pays back.
 
 
-def _pays_back(dossier: Dossier) -> tuple[str, str]:
+def pays_back(dossier: Dossier) -> b.Fact:
     """When it has repaid itself if it works, how likely that is, and what it is made of."""
+    return b.Fact("Does tuning pay back?", *_pays_back(dossier), "money")
+
+
+def _pays_back(dossier: Dossier) -> tuple[str, str]:
     money = dossier.investment
     if isinstance(money, Unknown):
         return "Not known.", sentence(f"to find out: {money.ask}")
@@ -669,11 +678,13 @@ def sign(dossier: Dossier) -> b.Facts:
     """Who decides, and when it is looked at again; what isn't named is left blank to fill in."""
     decision = dossier.decision or CaseDecision()
     signed = "" if decision.signed is None else f"{decision.signed.by}, {day(decision.signed.on)}"
+    amount = cost(dossier).value.rstrip(",")
     review = "" if decision.review_on is None else day(decision.review_on)
     return b.facts(
         (
             ("Owner", decision.owner or ""),
             ("Approver", decision.approver or ""),
+            ("Amount", amount),
             ("Signed, on", signed),
             ("Review on", review, "" if review else f"proposed: {day(review_day(dossier))}"),
         ),

@@ -33,7 +33,6 @@ from tuneworthy.report.sections.common import (
     captioned,
     dollars,
     duration,
-    headline,
     left,
     parts_text,
     ranged,
@@ -239,6 +238,17 @@ def story(money: InvestmentResult) -> Iterator[b.Fact]:
     yield b.Fact(run, dollars(ask.run_month), "", "money")
 
 
+def facts(dossier: Dossier) -> list[b.Fact]:
+    """Every amount of the money that is known; none where it can't be worked out."""
+    money = dossier.investment
+    if isinstance(money, Unknown):
+        return []
+    rows = [*ask_facts(dossier), *_facts(money)]
+    if isinstance(money.simulation, Simulation):
+        rows += _chances(money.simulation, money)
+    return rows
+
+
 def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     word, net = left(money.monthly_net_usd)
     back, bring = money.break_even_months, money.must_bring_usd
@@ -357,7 +367,8 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     yield from _scenarios(money)
     if not money.one_off:
         named = {fact.id: fact.label for fact in (*_facts(money), *chances)}
-        yield captioned(charts.fan(money, drawn, named), _curve(drawn))
+        picture = charts.fan(money, drawn, named)
+        yield captioned(picture, _curve(drawn), title=_fan_title(money, drawn))
     titles = "Amount | #Worth at its low end | #Worth at its high end"
     title, cells = (
         "What each amount alone does to the result",
@@ -378,6 +389,21 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     if drawn.assumes:
         assumptions = b.bullets(map(sentence, drawn.assumes))
         yield b.fold(_GIVEN, assumptions, id="given")
+
+
+def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
+    """What the picture of the money shows, as a finding."""
+    back = money.break_even_months.p50
+    within = f"in {drawn.horizon_months} months"
+    late = f"{share(drawn.p_never)} of the simulated runs aren’t repaid {within}"
+    if drawn.p_works == 0 or back == "never" or isinstance(back, Unknown):
+        return f"Not repaid {within}, even if it works"
+    if_so = "" if drawn.p_works == 1 else " if it works"
+    repaid = f"Repaid after {duration(back)}{if_so}"
+    return f"{repaid}. {capital(late)}" if drawn.p_never >= _OFTEN else repaid
+
+
+_OFTEN = 0.05  #: Of the simulated runs: what is worth a title.
 
 
 def _inputs(
@@ -463,16 +489,19 @@ def _curve(drawn: Simulation) -> b.Table:
 
 
 def compared(before: Dossier, after: Dossier) -> b.Table:
+    """The amounts that other numbers move; those that they leave alone are left out."""
     then, now = (dict(_what_if(dossier)) for dossier in (before, after))
     names = dict.fromkeys([*then, *now])
-    rows = [(name, then.get(name, NOT_KNOWN), now.get(name, NOT_KNOWN)) for name in names]
+    pairs = [(name, then.get(name, _NO_ROW), now.get(name, _NO_ROW)) for name in names]
+    rows = [row for row in pairs if row[1] != row[2]]
     titles = "What | As the case says | With these numbers"
     return b.table("What these numbers would change", titles, rows)
 
 
+_NO_ROW = "–"  #: Of an amount that doesn't come up in one of both.
+
+
 def _what_if(dossier: Dossier) -> Rows:
-    yield "Verdict", headline(dossier)
-    yield from ((fact.label, fact.value) for fact in ask_facts(dossier))
     money = dossier.investment
     if isinstance(money, Unknown):
         return

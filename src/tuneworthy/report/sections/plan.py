@@ -73,6 +73,7 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
         sentence(f"{AIMS[plan.aim]}, from {day(plan.start)}"),
         b.facts(_facts(dossier, plan)),
         calendar or phases,
+        captioned(charts.spending(plan), phases, table_is="elsewhere"),
         b.fold("What is done in each phase, and when it is done", _steps(plan, case_path)),
         plan.notes and b.part("What the plan rests on", b.bullets(map(sentence, plan.notes))),
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from tuneworthy.answers.facts import TARGETS
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Number, Range, Unknown
 from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.evidence import TargetState
 from tuneworthy.model.framework import Framework, Services, TargetId
-from tuneworthy.model.ways import AnyFigure, ChanceWord, FigureId, WayResult
+from tuneworthy.model.ways import AnyFigure, ChanceWord, Figure, FigureId, WayResult
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import NOT_KNOWN, a_month, about, captioned, ranged
@@ -180,7 +181,7 @@ def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
     """
     decisive = _decisive(dossier)
     shown = first_rows(dossier)
-    rows = [["wanted", *_wanted(dossier)]]
+    rows: list[list[str | b.Cell]] = [["wanted", *_wanted(dossier)]]
     says = _from if wide or columns() >= WIDEST else _from_in_short
     rows += [[_title_in_short(way), *_cells(way), says(way)] for way in shown]
     places = [place for place, way in enumerate(shown, start=1) if way.id == decisive]
@@ -197,14 +198,84 @@ def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
     if wide:
         kept = _telling_columns(rows)
         titles = [titles[place] for place in kept]
-        rows = [[row[place] for place in kept] for row in rows]
+        drawn = _drawn_cells(dossier, shown, rows)
+        rows = [[row[place] for place in kept] for row in drawn]
     caption = "Ways against the targets"
     return b.table(
         caption, " | ".join(titles), rows, quiet=True, chosen=places[0] if places else None
     )
 
 
-def _telling_columns(rows: Sequence[Sequence[str]]) -> list[int]:
+def _drawn_cells(
+    dossier: Dossier, shown: Sequence[WayResult], rows: Sequence[Sequence[str | b.Cell]]
+) -> list[list[str | b.Cell]]:
+    """The rows with each figure drawn in its cell, on the axis of its column.
+
+    The first row is what is wanted; each other one is the way at its place in ``shown``.
+    """
+    drawn = [list(row) for row in rows]
+    for column, (target, name, *_) in enumerate(_FIGURES, start=1):
+        limit = dossier.targets[target].limit
+        wanted = float(limit) if isinstance(limit, float | int) else None
+        axis = _Axis.find(name, [way.figures[name] for way in shown], wanted)
+        for row, way in zip(drawn[1:], shown, strict=True):
+            figure = way.figures[name]
+            if axis is not None and not isinstance(figure, Unknown):
+                state = way.admissible.get(target, "unknown")
+                row[column] = b.Cell(str(row[column]), glyph=axis.draw(figure, state, wanted))
+    return drawn
+
+
+class _Axis(NamedTuple):
+    """The axis that the figures of a column share."""
+
+    low: float
+    high: float
+    shape: Literal["dot", "bar"]
+
+    @classmethod
+    def find(
+        cls, name: FigureId, figures: Iterable[AnyFigure], wanted: float | None
+    ) -> _Axis | None:
+        """From where the figures lie; None for nothing to compare. Amounts begin at nought."""
+        known = [figure for figure in figures if not isinstance(figure, Unknown)]
+        if len(known) + (wanted is not None) < _FEWEST or not known:
+            return None
+        ends = [end for figure in known for end in (figure.interval or (figure.value,))]
+        ends += [figure.value for figure in known]
+        ends += [] if wanted is None else [wanted]
+        low = min(ends)
+        high = max(ends)
+        if name != "quality":
+            return cls(0.0, high * _MARGIN or 1.0, "bar")
+        spare = max((high - low) * (_MARGIN - 1), _LEAST_SPARE)
+        return cls(max(low - spare, 0.0), min(high + spare, 1.0), "dot")
+
+    def draw(self, figure: Figure, state: TargetState, wanted: float | None) -> b.Glyph:
+        low, high = figure.interval or (figure.value, figure.value)
+        return b.Glyph(
+            self._place(figure.value),
+            self._place(low),
+            self._place(high),
+            None if wanted is None else self._place(wanted),
+            state,
+            self.shape,
+            figure.grade in _COUNTED,
+        )
+
+    def _place(self, value: float) -> float:
+        """Where a value lies, in percent of the axis; at its end what is beyond."""
+        share_of_axis = (value - self.low) / (self.high - self.low)
+        return 100 * min(max(share_of_axis, 0.0), 1.0)
+
+
+_FEWEST = 2  #: Marks of an axis.
+_MARGIN = 1.08  #: What an axis has beyond its last mark.
+_LEAST_SPARE = 0.02  #: Of a share: what an axis has on both sides of its marks.
+_COUNTED = ("held_out", "measured", "computed")
+
+
+def _telling_columns(rows: Sequence[Sequence[str | b.Cell]]) -> list[int]:
     """Places of columns in which something is known; of privacy, in which something is wanted."""
     wanted, *_ = rows
     private = len(wanted) - 2

@@ -4,6 +4,7 @@ const field = dialog.querySelector("input");
 const list = document.getElementById("palette-list");
 const here = [...document.querySelectorAll("nav.tabs a, nav.pages a, header.site a, .bar a.button")]
   .map((link) => [link.href, link.textContent.trim(), "page"]);
+const inside = document.querySelector("nav.tabs")?.dataset.base; // of a case: what is in it is found, too
 let at = 0;
 let asked = 0;
 
@@ -42,8 +43,15 @@ const find = async () => {
     const page = new DOMParser().parseFromString(await got.text(), "text/html");
     cases = [...page.querySelectorAll(".case-row a.name")]
       .map((link) => [link.getAttribute("href"), link.textContent.trim(), "case"]);
+    if (words && inside) {
+      const found = await fetch(`${inside}/find?words=${encodeURIComponent(words.slice(0, 100))}`);
+      if (found.ok) cases = [...(await found.json()), ...cases];
+    }
   } catch { /* the pages are there without the server */ }
-  if (mine === asked && dialog.open) show(words ? [...cases, ...pages] : [...pages, ...cases]);
+  if (mine !== asked || !dialog.open) return;
+  const found = words ? [...cases, ...pages] : [...pages, ...cases];
+  show(found);
+  if (found.length === 0) list.append(Object.assign(document.createElement("p"), { className: "small", textContent: "Nothing of that name." }));
 };
 
 const open = () => {

@@ -1,0 +1,122 @@
+"""What a file is that somebody hands over: logs, an evaluation set, prompts, documents, examples.
+
+By its name and its first record. Whoever sends it may say it instead; a guess is always said.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuneworthy.errors import InputError
+from tuneworthy.intake.measure import FileKind
+
+_LOOKED_AT = 1 << 16  #: Bytes of a file that are looked at.
+_LONGEST_PROMPT = 20_000  #: Bytes: a text that is longer is a document.
+_DOCUMENTS = frozenset({".html", ".htm", ".pdf", ".rst"})
+_TEXTS = frozenset({".md", ".txt", ".jinja", ".prompt"})
+_OF_A_CASE = frozenset({"reference", "logged", "checks", "expected", "label", "ideal", "split"})
+_OF_A_CALL = frozenset(
+    {
+        "model",
+        "usage",
+        "latency",
+        "latency_ms",
+        "timestamp",
+        "start_time",
+        "trace_id",
+        "span_id",
+        "output",
+        "response",
+        "cost",
+    }
+)
+"""What the record of a call has, and no case and no example does."""
+
+_OF_AN_EXAMPLE = frozenset({"id", "input", "output", "system", "tags", "reviewed", "review"})
+
+KIND_WORDS: Mapping[FileKind, str] = {
+    "traces": "logs of calls",
+    "evaluation": "an evaluation set",
+    "prompts": "prompts",
+    "documents": "documents",
+    "training": "examples to tune on",
+}
+
+
+def recognise_files(files: Sequence[Path]) -> FileKind:
+    """The kind of some files that are sent together.
+
+    Raises:
+        InputError: If they are of several kinds, or there is none.
+    """
+    kinds = {recognise_file(file): file.name for file in files}
+    if len(kinds) > 1:
+        of = ", ".join(f"{name} holds {KIND_WORDS[kind]}" for kind, name in kinds.items())
+        raise InputError("are of several kinds", where=of, fix="send each kind by itself")
+    for kind in kinds:
+        return kind
+    raise InputError("no file was sent")
+
+
+def recognise_file(file: Path) -> FileKind:
+    """The kind of a file; what can't be told is a log, whose reader says what is wrong with it."""
+    suffix = file.suffix.casefold()
+    if suffix in _DOCUMENTS:
+        return "documents"
+    with file.open("rb") as opened:
+        begin = opened.read(_LOOKED_AT).decode("utf-8", "replace")
+    if suffix in _TEXTS:
+        return _kind_of_text(begin, file)
+    record = _first_row(begin) if suffix in (".csv", ".tsv") else _first_record(begin)
+    return "traces" if record is None else _kind_of(record)
+
+
+def _kind_of_text(begin: str, file: Path) -> FileKind:
+    """A prompt has a place for the input or speaks to a model; a long text is a document."""
+    if _PLACE.search(begin) or _TO_A_MODEL.search(begin):
+        return "prompts"
+    if file.stat().st_size > _LONGEST_PROMPT:
+        return "documents"
+    fix = "say which under “Say what they are”"
+    raise InputError("may be a prompt or a document", where=file.name, fix=fix)
+
+
+_PLACE = re.compile(r"\{\{.{1,60}\}\}|^# (?:system|user)\b", re.MULTILINE)
+_TO_A_MODEL = re.compile(r"\b(?:you are|you help|your task|act as)\b", re.IGNORECASE)
+
+
+def _kind_of(record: Mapping[str, Any]) -> FileKind:
+    names = {str(name).casefold() for name in record}
+    if names <= _OF_AN_EXAMPLE and {"input", "output"} <= names:
+        return "training"
+    if names & _OF_A_CALL:
+        return "traces"
+    if names & _OF_A_CASE and names & {"input", "messages", "question", "prompt", "text"}:
+        return "evaluation"
+    if "messages" in names or {"prompt", "completion"} <= names:
+        return "training"
+    return "evaluation" if {"id", "input"} <= names else "traces"
+
+
+def _first_record(text: str) -> Mapping[str, Any] | None:
+    """The first object of JSON lines, or of a list of them; None for anything else."""
+    begin = text.find("{")
+    if begin < 0 or text[:begin].strip(" \t\r\n[\ufeff"):
+        return None
+    try:
+        record, _ = json.JSONDecoder().raw_decode(text[begin:])
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _first_row(text: str) -> Mapping[str, Any] | None:
+    """The columns of a spreadsheet; None for an empty one."""
+    header = next(csv.reader(io.StringIO(text)), None)
+    return dict.fromkeys(header) if header else None

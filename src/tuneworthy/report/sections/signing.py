@@ -1,0 +1,107 @@
+"""What somebody signs, line by line, and whether what was signed still holds."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from tuneworthy.model.case import Signature
+from tuneworthy.model.dossier import ChallengeResult, Dossier
+from tuneworthy.report import blocks as b
+from tuneworthy.report.sections import memo
+from tuneworthy.report.sections.common import headline, split_headline
+from tuneworthy.verdict.headline import ANSWER_WORDS
+from tuneworthy.words import capital, counted, day, listing, several
+
+_SHOWN_OF_DIGEST = 12  #: Characters; all of it stands in the case file.
+
+
+class Signed(NamedTuple):
+    """How a signature stands today."""
+
+    state: Literal["holds", "differs", "due"]
+    says: str
+
+
+def contradictions(dossier: Dossier) -> list[ChallengeResult]:
+    """What has to be seen before somebody signs: each contradiction that is open."""
+    return [each for each in dossier.challenges if each.severity == "contradiction"]
+
+
+def ask_signed(dossier: Dossier) -> str:
+    """The ask in the words that are signed."""
+    fact = memo.cost(dossier)
+    return f"{fact.value} {fact.beside}".strip()
+
+
+def stop_rule_signed(dossier: Dossier) -> str:
+    """What is decided next, and what would stop it; empty without a plan."""
+    fact = memo.next_decision(dossier)
+    return "" if fact is None else f"{fact.label}: {fact.value}"
+
+
+def sheet(dossier: Dossier, case_digest: str) -> b.Facts:
+    """Everything that a signature covers."""
+    many = len(contradictions(dossier))
+    rows = [
+        ("Answer", headline(dossier)),
+        ("Ask", ask_signed(dossier)),
+        ("Stop rule", stop_rule_signed(dossier) or "none: there is no plan"),
+        ("Open contradictions", several(many, "contradiction") if many else "none"),
+        ("As of", day(dossier.as_of)),
+        (
+            "Case file",
+            f"SHA-256 {case_digest[:_SHOWN_OF_DIGEST]}…, kept whole beside the signature",
+        ),
+    ]
+    return b.facts(rows)
+
+
+def sign_sheet(dossier: Dossier, by: str, case_digest: str) -> Signature:
+    """The signature of a sheet as the case file keeps it.
+
+    The answer has to be one that can be signed, which ``open`` isn't.
+    """
+    answer = dossier.verdict.answer
+    assert answer != "open"
+    return Signature(
+        by=by,
+        on=dossier.as_of,
+        answer=answer,
+        ask=ask_signed(dossier),
+        stop_rule=stop_rule_signed(dossier),
+        contradictions=len(contradictions(dossier)),
+        case_digest=case_digest,
+    )
+
+
+def hold_signature(dossier: Dossier) -> Signed | None:
+    """What was signed held against what is found today; None where nothing was signed."""
+    decision = dossier.decision
+    if decision is None or decision.signed is None:
+        return None
+    signed = decision.signed
+    who = f"{capital(ANSWER_WORDS[signed.answer])}, signed by {signed.by} on {day(signed.on)}"
+    differs = list(_differences(dossier, signed))
+    if differs:
+        return Signed("differs", f"{who}. Today {listing(differs)}.")
+    if decision.review_on is None:
+        return Signed("holds", f"{who}. It holds.")
+    if decision.review_on <= dossier.as_of:
+        return Signed(
+            "due", f"{who}. It holds, and its review was due on {day(decision.review_on)}."
+        )
+    return Signed("holds", f"{who}. It holds; review on {day(decision.review_on)}.")
+
+
+def _differences(dossier: Dossier, signed: Signature) -> list[str]:
+    """What is no longer as it was signed."""
+    differs = []
+    if dossier.verdict.answer != signed.answer:
+        word, _ = split_headline(dossier)
+        differs.append(f"the answer is “{word.removesuffix('.')}”")
+    if signed.ask and signed.ask != ask_signed(dossier):
+        differs.append("the ask is another one")
+    many = len(contradictions(dossier))
+    if signed.case_digest and many > signed.contradictions:
+        differs.append(f"{counted(many, 'contradiction')} are open, not {signed.contradictions}")
+    return differs

@@ -1,0 +1,61 @@
+"""Commands that the page does itself: a text that names one gets a link to where it is done."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
+
+from tuneworthy.report.html import shown
+from tuneworthy.report.named import said
+
+
+class Page(NamedTuple):
+    """Where a command's work is done on the page."""
+
+    at: str  #: Behind the address of the case.
+    says: str  #: What its button says.
+
+
+PAGES = {
+    "answer": Page("interview?ask=targets.quality.at_least", "State it"),
+    "ceiling": Page("lab", "Open the lab"),
+    "retrieve": Page("lab", "Open the lab"),
+    "pilot": Page("lab", "Open the lab"),
+    "evalset": Page("label", "Label cases"),
+    "measure": Page("files", "Add files"),
+    "data": Page("files", "Add files"),
+    "show": Page("plan", "See the plan"),
+}  #: By the first word of a step's command.
+
+_COMMAND = re.compile(r"tuneworthy (\w+)(?: \S+ ([a-z_0-9.]+)=)?")
+_ONLY_AS_A_STEP = ("answer", "show")  #: Their pages are those of a step, not of every text.
+
+
+def find_page(command: str) -> Page | None:
+    """The page that does what a text names as a command; None for none."""
+    for verb, key in _COMMAND.findall(command):
+        if verb == "answer" and key:
+            return Page(f"interview?{urlencode({'ask': key})}", "Answer it")
+        if verb in PAGES and verb not in _ONLY_AS_A_STEP:
+            return PAGES[verb]
+    return None
+
+
+@pass_context
+def said_on_page(context: Context, text: str) -> Markup:
+    """A sentence, escaped, with a link for a command that a page of the case does.
+
+    The command stays beside it: it is what a report or a colleague may name.
+    """
+    safe = escape(shown(said(text)))
+    base = context.get("base")
+    page = find_page(text)
+    if base is None or page is None:
+        return safe
+    link = Markup(' <a class="does" href="{base}/{page.at}">{page.says}</a>')
+    return safe + link.format(base=base, page=page)

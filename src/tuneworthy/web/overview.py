@@ -1,0 +1,208 @@
+"""All that decides a case, on one page: what each of its parts shows, worked out for the template.
+
+The answer leads, then what is known of the ways, the money, what would turn it, what doesn't fit,
+and what to do next, in this order. Words are those of the report's sections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from tuneworthy.errors import argument
+from tuneworthy.interview.answers import EvaluatedCase
+from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.dossier import ChallengeResult, CheckResult, Dossier, FactorResult, Source
+from tuneworthy.plan.ask import find_decision
+from tuneworthy.plan.section import hours_text
+from tuneworthy.report import blocks as b
+from tuneworthy.report.sections import memo, money, verdict
+from tuneworthy.report.sections import ways as table
+from tuneworthy.runs.labs import kept_runs
+from tuneworthy.web.commands import PAGES, Page
+from tuneworthy.words import capital, cut
+
+_MOST_OBJECTIONS = 3
+_MOST_QUESTIONS = 2  #: Buttons beside an objection.
+_MOST_PHASES = 5
+_MOST_FINDINGS = 3
+_MOST_RUNS_READ = 6  #: A run may be a large file.
+_LONGEST_TITLE = 44  #: Characters of a button.
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """What to do now."""
+
+    says: str  #: With its last day.
+    page: Page | None  #: Where the page does it; None where only a terminal can.
+    command: str  #: What does it in a terminal; empty for work that no command does.
+
+
+class AnswerCell(NamedTuple):
+    """An answer of the checklist, and what pressing it would suppose."""
+
+    key: str  #: Of the question, as the answers page names it.
+    title: str
+    state: State
+    source: Source
+    turns: bool  #: Whether the answer to the whole changes with it alone.
+    other: State  #: What is supposed when it is pressed.
+
+
+class AnswerGroup(NamedTuple):
+    title: str
+    cells: list[AnswerCell]
+
+
+class Question(NamedTuple):
+    """A question of the interview that settles something."""
+
+    id: str
+    title: str
+
+
+class Objection(NamedTuple):
+    """Something that doesn't fit, with the questions that settle it."""
+
+    severity: str
+    label: str
+    says: str
+    settle: str
+    questions: list[Question]
+
+
+class Finding(NamedTuple):
+    """What a lab or a check found, as it was told then."""
+
+    id: str  #: Of its run.
+    says: str
+    on: date
+
+
+class NextPhase(NamedTuple):
+    """A phase up to the next decision."""
+
+    id: str
+    title: str
+    work: str  #: Its hours.
+    end: date
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the first page of a case shows."""
+
+    first: FirstStep | None
+    ask: b.Fact
+    pays_back: b.Fact
+    findings: list[Finding]
+    against: b.Table
+    money: b.Picture | None  #: None where the money can't be drawn.
+    groups: list[AnswerGroup]
+    turns: b.Facts
+    objections: list[Objection]
+    more_objections: int
+    phases: list[NextPhase]
+    decision: str  #: What is decided at the end of them; empty without a plan.
+
+
+def look_at(case: EvaluatedCase, name: str) -> Overview:
+    """The overview of a case; ``name`` is its folder, as commands name it."""
+    dossier = case.dossier
+    challenges = _heaviest_first(dossier)
+    return Overview(
+        first=_first_step(dossier, name),
+        ask=_ask(dossier),
+        pays_back=memo.pays_back(dossier),
+        findings=_findings(case),
+        against=table.first_table(dossier, wide=True),
+        money=b.pictures_in([money.investment(dossier)]).get("fan"),
+        groups=_answer_groups(dossier),
+        turns=verdict.turns_facts(dossier),
+        objections=[_objection(case, each) for each in challenges[:_MOST_OBJECTIONS]],
+        more_objections=max(len(challenges) - _MOST_OBJECTIONS, 0),
+        phases=list(_phases(dossier)),
+        decision=_decision(dossier),
+    )
+
+
+def _first_step(dossier: Dossier, name: str) -> FirstStep | None:
+    advice = dossier.recommendation
+    if isinstance(advice, Unknown):
+        return None
+    command = advice.steps[0].command.replace("CASE", argument(name))
+    verb = command.partition(" ")[2].partition(" ")[0]
+    return FirstStep(memo.to_do(dossier).value, PAGES.get(verb), command)
+
+
+def _findings(case: EvaluatedCase) -> list[Finding]:
+    """The newest finding of each kind of lab, the newest on top."""
+    newest: dict[str, Finding] = {}
+    for run in kept_runs(case.case, _MOST_RUNS_READ):
+        newest.setdefault(run.kind, Finding(run.id, run.says, run.at.astimezone().date()))
+    return list(newest.values())[:_MOST_FINDINGS]
+
+
+def _ask(dossier: Dossier) -> b.Fact:
+    """The ask as a value of its own, with what goes on after it as a sentence."""
+    fact = memo.cost(dossier)
+    return b.Fact(fact.label, fact.value.rstrip(","), capital(fact.beside), fact.link)
+
+
+def _answer_groups(dossier: Dossier) -> list[AnswerGroup]:
+    """The answers of the checklist in three groups, each cell with what it would suppose."""
+    factors = dossier.factors
+    indicators = {key: each for key, each in factors.items() if each.kind == "indicator"}
+    against = {key: each for key, each in factors.items() if each.kind == "anti_indicator"}
+    turning = set(dossier.verdict.basis.turning)
+    return [
+        AnswerGroup("For tuning", _cells("factors", indicators.items(), turning)),
+        AnswerGroup("Against it", _cells("factors", against.items(), turning)),
+        AnswerGroup("Tried before", _cells("ceiling", dossier.ceiling.checks.items(), turning)),
+    ]
+
+
+def _cells(
+    room: str, answers: Iterable[tuple[str, FactorResult | CheckResult]], turning: set[str]
+) -> list[AnswerCell]:
+    cells = []
+    for key, answer in answers:
+        other: State = "no" if answer.state == "yes" else "yes"
+        path = f"{room}.{key}"
+        title = capital(answer.title)
+        cells.append(AnswerCell(path, title, answer.state, answer.source, key in turning, other))
+    return cells
+
+
+def _heaviest_first(dossier: Dossier) -> list[ChallengeResult]:
+    ranks = list(b.SEVERITIES)
+    return sorted(dossier.challenges, key=lambda each: ranks.index(each.severity))
+
+
+def _objection(case: EvaluatedCase, challenge: ChallengeResult) -> Objection:
+    label, _ = b.SEVERITIES[challenge.severity]
+    asks = case.asks(challenge.between)[:_MOST_QUESTIONS]
+    questions = [Question(ask.id, cut(capital(ask.title), _LONGEST_TITLE)) for ask in asks]
+    says = verdict.say_in_short(challenge.says)
+    return Objection(challenge.severity, label, says, challenge.settle, questions)
+
+
+def _phases(dossier: Dossier) -> Iterator[NextPhase]:
+    """The phases up to the next decision, the first ones of many."""
+    plan = dossier.plan
+    if isinstance(plan, Unknown):
+        return
+    decision = find_decision(plan)
+    asked = plan.phases[: plan.phases.index(decision) + 1]
+    for phase in asked[:_MOST_PHASES]:
+        hours = hours_text(phase.hours.low, phase.hours.high)
+        yield NextPhase(phase.id, phase.title, hours, phase.end)
+
+
+def _decision(dossier: Dossier) -> str:
+    """What is decided next, and when."""
+    fact = memo.next_decision(dossier)
+    return "" if fact is None else f"{fact.label}: {fact.value}"

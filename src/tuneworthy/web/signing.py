@@ -1,0 +1,91 @@
+"""The sheet that somebody signs: what it covers, who decides, and a tick for each contradiction."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from tuneworthy.cases.judging import signature
+from tuneworthy.errors import ConflictError, InputError
+from tuneworthy.model.dossier import Dossier
+from tuneworthy.report.sections.record import review_day
+from tuneworthy.report.sections.signing import contradictions, sheet
+from tuneworthy.web.render import OfCase, ReadDigest, Typed
+
+router = APIRouter()
+
+
+@router.get("/cases/{name}/sign")
+def sign_page(of: OfCase) -> Response:
+    """What is signed, who decides, and the field for the name."""
+    return _sheet(of)
+
+
+@router.post("/cases/{name}/sign")
+def sign(
+    of: OfCase,
+    digest: ReadDigest,
+    owner: Typed = "",
+    approver: Typed = "",
+    review_on: Annotated[str, Form(max_length=20)] = "",
+    by: Typed = "",
+    answer: Annotated[str, Form(max_length=20)] = "",
+    seen: Annotated[list[str], Form(max_length=100)] = [],  # noqa: B006  # FastAPI copies it
+) -> Response:
+    """Write who decides and when it is looked at again; with a name, sign what was shown.
+
+    Each open contradiction has to be ticked. An answer that isn't the one that was shown is a
+    conflict, and nothing is written.
+    """
+    dossier = of.dossier
+    was = of.evaluated.case.decision.model_dump(mode="json")
+    people = {"owner": owner.strip(), "approver": approver.strip(), "review_on": review_on.strip()}
+    mine = {f"decision.{key}": text for key, text in people.items() if text != (was[key] or "")}
+    name = by.strip()
+    if name:
+        if dossier.verdict.answer == "open":
+            raise InputError("no answer can be signed yet", where=of.name)
+        if answer != dossier.verdict.answer:  # evidence came in meanwhile, which is in no case file
+            raise ConflictError("has another answer by now", where=of.name, fix="look, then sign")
+        if missing := _unseen(dossier, seen):
+            return _sheet(of, 422, wrong=missing, typed={**people, "by": name}, seen=seen)
+        mine |= signature(dossier, name, digest)
+    if mine:
+        of.workspace.set_answers(of.name, mine, digest)
+    return of.to("")
+
+
+def _unseen(dossier: Dossier, seen: list[str]) -> str:
+    """What to say where a contradiction wasn't ticked; empty where all were."""
+    if {each.id for each in contradictions(dossier)} <= set(seen):
+        return ""
+    return "Tick each open contradiction: who signs has to have seen it."
+
+
+def _sheet(
+    of: OfCase,
+    status: int = 200,
+    *,
+    wrong: str = "",
+    typed: dict[str, str] | None = None,
+    seen: list[str] | None = None,
+) -> Response:
+    dossier = of.dossier
+    decided = of.evaluated.case.decision
+    given = typed or {
+        "owner": decided.owner or "",
+        "approver": decided.approver or "",
+        "review_on": str(decided.review_on or review_day(dossier)),
+        "by": "",
+    }
+    return of.page(
+        "sign.html",
+        status,
+        sheet=sheet(dossier, of.evaluated.digest),
+        contradictions=contradictions(dossier),
+        given=given,
+        seen=seen or [],
+        wrong=wrong,
+    )
