@@ -161,9 +161,12 @@ class WayTable:
     def _chance_to_keep(self, way: Way) -> float:
         """The chance that what today's way meets, or may meet, is met by this one too."""
         kept = 1.0
-        for target in self.gap.states:
-            if target not in self.gap.aims:
-                kept *= self._chance_on(way, target)
+        for target, state in self.gap.states.items():
+            if target in self.gap.aims:
+                continue
+            if target == "privacy" and state == "unknown":
+                continue  # where the way runs tells it, and nobody said what is wanted
+            kept *= self._chance_on(way, target)
         if "quality" not in self.gap.states and self.criterion.quality_floor is not None:
             kept *= self._chance_on(way, "quality")
         return kept
