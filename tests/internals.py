@@ -66,6 +66,7 @@ from tuneworthy.lab.prepare import CEILING_RUN, PreparedLab, prepare, quoted
 from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
 from tuneworthy.labelling import queue as labelling_queue
+from tuneworthy.labelling.fields import join_answer, split_answer
 from tuneworthy.labelling.queue import LabelTask
 from tuneworthy.llm import embedded as llm_embedded
 from tuneworthy.llm import endpoints as llm_endpoints

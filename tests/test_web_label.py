@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 import hostile
@@ -23,11 +25,13 @@ from internals import (
     Request,
     append_label,
     files_stores,
+    join_answer,
     labelling_queue,
     ledger_of,
     prepare,
     render_document,
     section_evalset,
+    split_answer,
 )
 from internals import LabSettings as Terms
 from internals import lab_ceiling as ceiling
@@ -203,6 +207,63 @@ def test_an_answer_has_some_text_and_not_too_much(blank: Path, said: str) -> Non
     seen = shown(client, next_of(kind="answer", labeller="ada"))
     assert client.post(f"{HOME}/said", data={**form(seen), "said": said}).status_code == 422
     assert kept(blank, "ada") == []
+
+
+def test_a_logged_answer_is_accepted_or_corrected_field_by_field(blank: Path) -> None:
+    logged = {"claim": "water", "amount": 420, "urgent": False, "notes": None, "parts": ["a"]}
+    schema = {"type": "object", "properties": {"amount": {"maximum": 1000}}}
+    cases = [
+        {"id": f"c{i}", "input": f"question {i}", "logged": json.dumps(logged)} for i in range(3)
+    ]
+    (blank / "eval.jsonl").write_text("".join(json.dumps(one) + "\n" for one in cases))
+    (blank / "form.json").write_text(json.dumps(schema))
+    data = "data: {evaluation: eval.jsonl, output_schema: form.json}\n"
+    (blank / "case.yaml").write_text(f"name: Shop\n{data}")
+    client = client_of(blank)
+    address = next_of(kind="answer", labeller="ada")
+    seen = shown(client, address)
+    names = [str(one["name"]) for one in [*seen.all("input"), *seen.all("select"),
+             *seen.all("textarea")] if str(one.get("name")).startswith("field.")]  # fmt: skip
+    assert sorted(names) == [f"field.{name}" for name in sorted(logged)]
+    same = {**form(seen), "field.claim": "water", "field.amount": "420", "field.urgent": "false"}
+    onward = client.post(f"{HOME}/said", data=same)
+    assert onward.status_code == 303
+    fixed = {**form(shown(client, str(onward.headers["location"])))}
+    wrong = client.post(f"{HOME}/said", data={**fixed, "field.amount": "much"})
+    assert wrong.status_code == 422
+    assert 'value="much"' in wrong.text  # nothing that was typed is lost
+    beyond = client.post(f"{HOME}/said", data={**fixed, "field.amount": "5000"})
+    assert beyond.status_code == 422
+    right = {**fixed, "field.amount": "42.5", "field.notes": "wet", "field.parts": "[]"}
+    assert client.post(f"{HOME}/said", data=right).status_code == 303
+    first, second = (json.loads(label.value) for label in kept(blank, "ada"))
+    assert first == logged
+    assert second == {**logged, "amount": 42.5, "notes": "wet", "parts": []}
+    whole = shown(client, f"{address}&whole=true")
+    assert whole.all("textarea")[0]["name"] == "said"
+
+
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=8),
+        st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=90) | st.lists(st.none()),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_an_answer_that_nobody_changed_is_put_together_as_it_was(value: dict[str, Any]) -> None:
+    text = json.dumps(value)
+    fields = split_answer(text)
+    assert [field.name for field in fields] == list(value)
+    typed = {field.name: field.text.replace("\n", "\r\n") for field in fields}
+    if not any("\r" in field.text for field in fields):
+        assert json.loads(join_answer(text, typed)) == value
+    assert json.loads(join_answer(text, {})) == value
+
+
+@pytest.mark.parametrize("text", ["", "plain", "[1]", "{}", "3", '{"a":' * 10_000])
+def test_an_answer_without_fields_is_one_text(text: str) -> None:
+    assert split_answer(text) == []
 
 
 # Outputs --------------------------------------------------------------------------------------

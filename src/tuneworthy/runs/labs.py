@@ -11,7 +11,7 @@ import math
 import re
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -40,7 +40,8 @@ from tuneworthy.lab.prepare import (
 )
 from tuneworthy.lab.session import StopHandle, ledger_or_none
 from tuneworthy.llm.choose import lacking_keys
-from tuneworthy.llm.endpoints import Transport
+from tuneworthy.llm.embedded import lacking as lacking_embedded
+from tuneworthy.llm.endpoints import LOCAL, Reached, Transport
 from tuneworthy.llm.hosts import refuse_unconfirmed
 from tuneworthy.model.base import LateRecord, Natural, NonNegative, Record, json_text
 from tuneworthy.model.case import Case
@@ -341,7 +342,7 @@ class Labs:
             most_calls=quote.calls + len(again),
             most_usd=quote.usd_most + sum(call.usd for call in again),
             spent_usd=spend.paid + spend.held if spend else 0.0,
-            lacking=lacking_keys(reached) if self._transport is None else (),
+            lacking=_lacking(list(reached)) if self._transport is None else (),
             unconfirmed=caller.unconfirmed if caller and self._transport is None else (),
         )
 
@@ -353,6 +354,15 @@ class Labs:
             raise ConflictError("has a lab that is running", where=str(source), fix=fix)
         if self.running >= MOST_RUNS:
             raise CaseError(f"{MOST_RUNS} labs are running", where=str(source), fix="wait for one")
+
+
+def _lacking(places: Sequence[Reached]) -> tuple[str, ...]:
+    """Keys that a lab takes, and the embedded model, as far as they aren't there."""
+    lacks = list(lacking_keys(places))
+    if any(place.provider == LOCAL for place in places):
+        missing = lacking_embedded()
+        lacks += [f"The embedded model can’t run: {missing}"] if missing else []
+    return tuple(lacks)
 
 
 def _prepared(source: str | Path, settings: LabSettings) -> Any:

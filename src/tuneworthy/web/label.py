@@ -6,15 +6,17 @@ kept as soon as it is sent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, Response
 
-from tuneworthy.errors import ConflictError
+from tuneworthy.errors import ConflictError, InputError
 from tuneworthy.lab.prepare import MOST_TOKENS
 from tuneworthy.labelling.failures import record_now_and_then
+from tuneworthy.labelling.fields import join_answer, split_answer
 from tuneworthy.labelling.queue import (
     LONGEST,
     Kind,
@@ -63,15 +65,34 @@ class Next(LabelQuery):
 
     item: Short = ""
     after: Short = ""
+    whole: bool = False  #: An answer with fields as one text.
 
 
-class LabelAnswer(LabelQuery):
-    """What was said of a question."""
+_FIELD = "field."  #: Begins the name of a field of an answer in a form.
+
+
+class LabelAnswer(LabelQuery, extra="allow"):
+    """What was said of a question; ``field.NAME`` is what was typed into a field of the answer."""
 
     item: Short
     said: Annotated[str, Field(max_length=LONGEST)]
     better: Annotated[str, Field(max_length=LONGEST)] = ""  #: The answer of an edit.
     why: Annotated[str, Field(max_length=LONGEST)] = ""  #: Of a rejection.
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """What was typed into each field of an answer; empty where it was one text."""
+        posted = {k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)}
+        return {k.removeprefix(_FIELD): v for k, v in posted.items() if k.startswith(_FIELD)}
+
+    @property
+    def answer(self) -> str:
+        """What was said, with the fields that were typed put into it.
+
+        Raises:
+            InputError: If a field can't hold what was typed.
+        """
+        return join_answer(self.said, self.typed) if self.typed else self.said
 
 
 class Rubric(LabelQuery):
@@ -116,11 +137,15 @@ def said(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
     queue = of.site.queues.open(of.path, answer.task)
     try:
         better = answer.why if answer.said == "reject" else answer.better.replace("\r\n", "\n")
-        queue.label(answer.item, answer.said, better)
+        queue.label(answer.item, answer.answer, better)
         if queue.items[answer.item].task == "failure":  # also one that is settled
             record_now_and_then(queue.case, queue.done, len(queue.items))
     except ConflictError as caught:
         return _question(of, answer, queue, queue.open_after(), 409, caught.what)
+    except InputError as caught:
+        if not answer.typed:
+            raise
+        return _question(of, answer, queue, answer.item, 422, of.plain(caught), answer.typed)
     return of.to(answer.at(after=answer.item))
 
 
@@ -131,8 +156,24 @@ def _question(
     wanted: str,
     status: int = 200,
     notice: str = "",
+    typed: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
+    """A question; fields of an answer as they were typed, where something was wrong with them."""
     if wanted and wanted not in queue.items:
         notice = notice or "that question has changed since, or is settled"
-    values = {"asked": asked, "queue": queue, "wanted": wanted, "notice": notice, "words": words}
-    return of.page("question.html", status, **values)
+    item = queue.items.get(wanted)
+    begun = "" if item is None else queue.value_of(wanted) or item.case.logged or ""
+    is_whole = isinstance(asked, Next) and asked.whole
+    fields = [] if is_whole else split_answer(begun)
+    shown = [field._replace(text=(typed or {}).get(field.name, field.text)) for field in fields]
+    return of.page(
+        "question.html",
+        status,
+        asked=asked,
+        queue=queue,
+        wanted=wanted,
+        notice=notice,
+        words=words,
+        begun=begun,
+        fields=shown,
+    )

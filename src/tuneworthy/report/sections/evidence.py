@@ -185,7 +185,7 @@ def _volume(series: Series) -> b.Picture | None:
         else "Pale bars are the forecast by the trend, with the range it should fall into in 19 "
         "months of 20."
     )
-    drawing = _drawing("volume", rows, "month requests low high kind")
+    drawing = _drawing("volume", rows, "month requests low high kind", 2)
     return _picture(drawing, rows, f"{{says}} {trend}", but)
 
 

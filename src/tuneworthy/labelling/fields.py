@@ -1,0 +1,79 @@
+"""An answer that is an object: taken apart into fields to accept or edit, and put together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from tuneworthy.errors import InputError
+
+FieldKind = Literal["text", "number", "choice", "json"]
+
+_MOST_FIELDS = 60
+_LONG = 80  #: Characters from which a field takes several lines.
+
+
+class AnswerField(NamedTuple):
+    """One field of an answer, as a form shows it."""
+
+    name: str
+    kind: FieldKind
+    text: str
+    is_long: bool
+
+
+def split_answer(text: str) -> list[AnswerField]:
+    """The fields of an answer that is a JSON object; none of any other answer, or of too many."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(value, dict) or not 0 < len(value) <= _MOST_FIELDS:
+        return []
+    return [_field(str(name), each) for name, each in value.items()]
+
+
+def _field(name: str, value: Any) -> AnswerField:
+    if isinstance(value, bool):
+        return AnswerField(name, "choice", json.dumps(value), is_long=False)
+    if isinstance(value, int | float):
+        return AnswerField(name, "number", json.dumps(value), is_long=False)
+    if isinstance(value, str) or value is None:
+        text = value or ""
+        return AnswerField(name, "text", text, is_long=len(text) > _LONG or "\n" in text)
+    return AnswerField(name, "json", json.dumps(value, ensure_ascii=False), is_long=True)
+
+
+def join_answer(text: str, typed: Mapping[str, str]) -> str:
+    """The answer with what was typed into its fields; what wasn't typed stays as it is.
+
+    Raises:
+        InputError: If a field can't hold what was typed, or the answer has no such field.
+    """
+    fields = {field.name: field for field in split_answer(text)}
+    if not fields or not typed.keys() <= fields.keys():
+        raise InputError("the answer has other fields by now", fix="look at it once more")
+    value = json.loads(text)
+    for name, given in typed.items():
+        if given.replace("\r\n", "\n") != fields[name].text:
+            value[name] = _typed_value(fields[name], given)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _typed_value(field: AnswerField, given: str) -> Any:
+    if field.kind == "text":
+        return given.replace("\r\n", "\n")
+    try:
+        value = json.loads(given)
+    except (ValueError, RecursionError):
+        raise InputError(f'"{given[:40]}" is no {_WORDS[field.kind]}', where=field.name) from None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if field.kind == "number" and not is_number:
+        raise InputError(f'"{given[:40]}" is no number', where=field.name)
+    if field.kind == "choice" and not isinstance(value, bool):
+        raise InputError(f'"{given[:40]}" is neither true nor false', where=field.name)
+    return value
+
+
+_WORDS: Mapping[FieldKind, str] = {"number": "number", "choice": "true or false", "json": "JSON"}
