@@ -180,6 +180,7 @@ from tuneworthy.report.sections import memo as sections_memo
 from tuneworthy.report.sections import money as sections_money
 from tuneworthy.report.sections import plan as sections_plan
 from tuneworthy.report.sections import precedents as sections_precedents
+from tuneworthy.report.sections import signing as sections_signing
 from tuneworthy.report.sections import verdict as sections_verdict
 from tuneworthy.report.sections import ways as sections_ways
 from tuneworthy.report.sections.common import headline

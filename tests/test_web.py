@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlencode
@@ -21,6 +22,7 @@ from internals import (
     read_versions,
     run,
     sections_memo,
+    sections_signing,
     sections_verdict,
     titles,
 )
@@ -211,12 +213,27 @@ def test_signing_shows_what_is_signed_and_the_header_says_whether_it_holds(
     assert signed.case_digest == form["digest"]
     assert signed.ask
     seen = get(client, "/cases/one/money")  # the header of every page
-    assert 'Not yet, signed by Ada: "{x}", <b> on 24 Nov 2026. It holds' in seen.text
+    assert 'Not yet, signed by Ada: "{x}", <b> on 24 Nov 2026. It holds.' in seen.text
     client.post(
         "/cases/one/answers",
         data=form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "unknown"}),
     )
     assert "Today the answer is “Can't say yet”" in get(client, "/cases/one").text
+
+
+def test_what_was_signed_holds_on_another_day_where_nothing_changed(
+    tmp_path: Path, project: Path
+) -> None:
+    folder = with_examples(tmp_path, project, "hospital-letters")
+    path = folder / "hospital-letters"
+    seen = decide(load_case(path), load_framework("lesson"), as_of=DAY)
+    digest = cases_judging.read_to_sign(path, "Ada")
+    cases_judging.sign_answer(path, seen, "Ada", digest)
+    for days in (0, 1, 4, 20):
+        later = decide(load_case(path), load_framework("lesson"), as_of=DAY + timedelta(days=days))
+        held = sections_signing.hold_signature(later)
+        assert held is not None
+        assert (held.state, "It holds" in held.says) == ("holds", True), held.says
 
 
 def test_who_signs_ticks_each_open_contradiction(tmp_path: Path, project: Path) -> None:

@@ -67,13 +67,13 @@ def _typed_value(field: AnswerField, given: str) -> Any:
     try:
         value = json.loads(given)
     except (ValueError, RecursionError):
-        raise InputError(f'"{given[:40]}" is no {_WORDS[field.kind]}', where=field.name) from None
+        raise InputError(f'"{given[:40]}" is not {_WORDS[field.kind]}', where=field.name) from None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if field.kind == "number" and not is_number:
-        raise InputError(f'"{given[:40]}" is no number', where=field.name)
+        raise InputError(f'"{given[:40]}" is not a number', where=field.name)
     if field.kind == "choice" and not isinstance(value, bool):
         raise InputError(f'"{given[:40]}" is neither true nor false', where=field.name)
     return value
 
 
-_WORDS: Mapping[FieldKind, str] = {"number": "number", "choice": "true or false", "json": "JSON"}
+_WORDS: Mapping[FieldKind, str] = {"number": "a number", "choice": "true or false", "json": "JSON"}

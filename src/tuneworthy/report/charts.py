@@ -362,6 +362,8 @@ def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) ->
             for place, money_then in enumerate(values)
             if low - spare <= money_then <= high + spare
         ]
+        if len(inside) < _SHORTEST_LINE * len(values):
+            continue  # it leaves the picture at once
         shown[name] = inside
         for place, money_then in inside:
             rows[place][name] = money_then
@@ -376,6 +378,7 @@ def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) ->
 
 
 _CLIPPED = 0.15  #: How far a contradicted line goes beyond the others, of their span.
+_SHORTEST_LINE = 0.15  #: Of the months: what has to lie inside for a line to be drawn.
 _LABEL_GAP = 0.09  #: Between two labels at the ends of lines, of the axis.
 
 

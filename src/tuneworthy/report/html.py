@@ -40,15 +40,8 @@ def render(document: Document) -> str:
 
 def page_style(document: Document) -> str:
     """The style of a document's file: that of all, and its own running head on paper."""
-    return style() + _running_head(document)
-
-
-def _running_head(document: Document) -> str:
-    """What stands over each printed page but the first: the case, and what the page is."""
     says = f"{document.name}: {document.headline}" if document.name else document.headline
-    short = cut(one_line(says), _LONGEST_HEAD)
-    quoted = "".join(c if c.isalnum() or c in " .,:?-" else f"\\{ord(c):x} " for c in short)
-    return f'@page {{ @top-left {{ content: "{quoted}"; font: 9pt sans-serif; }} }}\n'
+    return style(cut(one_line(says), _LONGEST_HEAD))
 
 
 _LONGEST_HEAD = 90  # characters
@@ -108,8 +101,14 @@ def environment(templates: Mapping[str, str]) -> Environment:
     return made
 
 
-def style() -> str:
-    return template("style.css")
+def style(head: str = "") -> str:
+    """The style of blocks, with what stands over each printed page but the first."""
+    escaped = "".join(c if c.isalnum() or c in _PLAIN else f"\\{ord(c):x} " for c in head)
+    return template("style.css").replace(_HEAD, escaped)
+
+
+_HEAD = "RUNNING-HEAD"  #: Its place in the style.
+_PLAIN = " .,:?-"  #: What needs no escape in a text of a style, beside letters and digits.
 
 
 DARK = dict(looks()["colours"].values())

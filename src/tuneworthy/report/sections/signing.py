@@ -28,9 +28,8 @@ def contradictions(dossier: Dossier) -> list[ChallengeResult]:
 
 
 def ask_signed(dossier: Dossier) -> str:
-    """The ask in the words that are signed."""
-    fact = memo.cost(dossier)
-    return f"{fact.value} {fact.beside}".strip()
+    """The ask as it is signed: amount and hours, without a day, which moves with today's."""
+    return memo.cost(dossier).value.rstrip(",")
 
 
 def stop_rule_signed(dossier: Dossier) -> str:
@@ -44,7 +43,7 @@ def sheet(dossier: Dossier, case_digest: str) -> b.Facts:
     many = len(contradictions(dossier))
     rows = [
         ("Answer", headline(dossier)),
-        ("Ask", ask_signed(dossier)),
+        ("Ask", ask_signed(dossier), capital(memo.cost(dossier).beside)),
         ("Stop rule", stop_rule_signed(dossier) or "none: there is no plan"),
         ("Open contradictions", several(many, "contradiction") if many else "none"),
         ("As of", day(dossier.as_of)),
@@ -90,7 +89,7 @@ def hold_signature(dossier: Dossier) -> Signed | None:
         return Signed(
             "due", f"{who}. It holds, and its review was due on {day(decision.review_on)}."
         )
-    return Signed("holds", f"{who}. It holds; review on {day(decision.review_on)}.")
+    return Signed("holds", f"{who}. It holds. Its review is on {day(decision.review_on)}.")
 
 
 def _differences(dossier: Dossier, signed: Signature) -> list[str]:
