@@ -503,29 +503,33 @@ def gantt(plan: Plan) -> Drawing | None:
 def spending(plan: Plan) -> Drawing | None:
     """Money up to each decision, phase by phase; hours of work where they have no price.
 
-    None where a phase has no upper end, or there is but one.
+    The last decision is whether it goes live. None where a phase has no upper end, or there are
+    few.
     """
-    priced = all(phase.usd.high != "open" for phase in plan.phases)
-    amounts = [phase.usd if priced else phase.hours for phase in plan.phases]
+    decision = decided_in(plan)
+    live = next((n for n, phase in enumerate(plan.phases, start=1) if phase.id == "deployment"), 0)
+    phases = plan.phases[:live] if live else plan.phases
+    priced = all(phase.usd.high != "open" for phase in phases)
+    amounts = [phase.usd if priced else phase.hours for phase in phases]
     if len(amounts) < _FEWEST_PHASES or any(amount.high == "open" for amount in amounts):
         return None
-    decision = decided_in(plan)
+    whole = Range.total(amounts)
+    middle_of_axis = (whole.low + whole.most) / 4
     rows: list[dict[str, Any]] = []
-    spent = 0.0
-    least = 0.0
-    most = 0.0
-    now = True
-    for phase, amount in zip(plan.phases, amounts, strict=True):
-        least += amount.low
-        most += amount.most
-        to = (least + most) / 2
+    spent = Range.between(0.0, 0.0)
+    part = "now"
+    for phase, amount in zip(phases, amounts, strict=True):
+        before = (spent.low + spent.most) / 2
+        spent = spent + amount
+        after = (spent.low + spent.most) / 2
         row: dict[str, Any] = {"title": phase.title, "behind": f"#phase-{phase.id}"}
-        row |= {"from": spent, "to": to, "part": "now" if now else "later"}
-        if phase is decision or phase is plan.phases[-1]:
-            ends = usd_range(least, most) if priced else f"{number(least)}–{number(most)} h"
-            row |= {"decides": to, "says": ends}
-        now = now and phase is not decision
-        spent = to
+        row |= {"from": before, "to": after, "part": part}
+        if phase is decision or phase is phases[-1]:
+            hours = f"{number(spent.low)}–{number(spent.most)} h"
+            says = usd_range(spent.low, spent.most) if priced else hours
+            side = "right" if after < middle_of_axis else "left"
+            row |= {"decides": after, "says": says, "side": side}
+        part = "later" if phase is decision else part
         rows.append(row)
     return by_title("spending", rows)
 
