@@ -38,6 +38,14 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/case.yaml"))
 STYLE = (ROOT / "src/tuneworthy/report/templates/style.css").read_text("utf-8")
 SCRIPT = (ROOT / "src/tuneworthy/report/templates/page.js").read_text("utf-8")
+HEAD = re.compile(r'(@top-left { content: ")[^"]*(")')
+
+
+def without_head(style: str) -> str:
+    """The style of a page with the place of its running head as in the package."""
+    return HEAD.sub(r"\1RUNNING-HEAD\2", style, count=1)
+
+
 MOST_BYTES = 1_500_000
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 LOADS = {"src", "srcset", "href", "xlink:href", "action", "formaction", "data", "poster"}
@@ -157,7 +165,7 @@ def test_every_picture_has_words_and_a_table(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_the_policy_allows_the_pages_own_style_and_nothing_else(name: str) -> None:
     style = re.findall(r"<style>(.*?)</style>", made(name), re.DOTALL)
-    assert style == [STYLE]
+    assert without_head(style[0]) == STYLE
     script = re.findall(r'<script type="module">(.*?)</script>', made(name), re.DOTALL)
     assert script == [SCRIPT]
     digest, run = (
@@ -213,7 +221,7 @@ def test_every_section_is_there_with_its_numbers() -> None:
     ):
         assert words in page.text
     pictures = re.findall(r'<figure aria-labelledby="(\w+)-title"', made("full"))
-    assert pictures == ["reasons", "scored", "fan", "tornado", "gantt", "won"]
+    assert pictures == ["reasons", "scored", "fan", "tornado", "gantt", "spending", "won"]
 
 
 def test_a_picture_is_left_out_where_its_section_is_unknown() -> None:

@@ -108,7 +108,9 @@ def test_by_hand_the_lessons_example() -> None:
     assert found["by_table"]["break_even_months"]["high"] == "open"
     drawn = found["simulation"]
     assert drawn["npv_usd"] == {"p10": 48_000, "p50": 48_000, "p90": 48_000}  # 36 x 1,500 - 6,000
-    assert drawn["curve"][12] == {"month": 12, "p10": 12_000, "p50": 12_000, "p90": 12_000}
+    assert drawn["curve"][12] == {
+        "month": 12, "p10": 12_000, "p50": 12_000, "p90": 12_000, "if_works": 12_000,
+    }  # fmt: skip
     assert drawn["cost_of_waiting_usd"] == 1500  # one month of 36 is lost
     assert (drawn["draws"], drawn["p_never"], found["worth"]) == (1, 0, [])
     # a quarter more or less of a single number: 25% of $6,000, and of 36 x $1,500, $500, $500

@@ -636,7 +636,8 @@ def test_the_draws_agree_with_other_draws_within_chance(slug: str) -> None:
         sd = math.sqrt(fmean((v - mean) ** 2 for v in values))
         kept = len(values) / n  # of the runs: those that work, or all of them
         chance = math.sqrt(1 / len(values) + 1 / (kept * drawn["draws"]))
-        assert told_ == pytest.approx(mean, abs=5 * sd * chance)
+        rare = 5 / len(values) if sd == 0 else 0.0  # all of these agree, and a few others may not
+        assert told_ == pytest.approx(mean, abs=5 * sd * chance + rare)
 
     close(said["gain_usd"], [worth for worth, *_ in found])
     spent = [-sums[0] if works else sheet_cost(slug) for _, _, works, sums, _ in found]
@@ -763,7 +764,9 @@ def test_parts_that_stand_beside_their_sum_add_up_as_shown(slug: str) -> None:
     if isinstance(dossier.plan, Unknown):
         return
     (phases,) = (
-        one.table for one in plan_words.section(dossier).blocks if isinstance(one, Picture)
+        one.table
+        for one in plan_words.section(dossier).blocks
+        if isinstance(one, Picture) and one.id == "gantt"
     )
     costs_of = [str(row[4]) for row in phases.rows]
     for part, total in dossier.plan.parts.items():

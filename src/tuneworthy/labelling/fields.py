@@ -55,24 +55,26 @@ def join_answer(text: str, typed: Mapping[str, str]) -> str:
     if not fields or not typed.keys() <= fields.keys():
         raise InputError("the answer has other fields by now", fix="look at it once more")
     value = json.loads(text)
-    for name, given in typed.items():
-        if given.replace("\r\n", "\n") != fields[name].text:
-            value[name] = _typed_value(fields[name], given)
+    for name, entered in typed.items():
+        if entered.replace("\r\n", "\n") != fields[name].text:
+            value[name] = _typed_value(fields[name], entered)
     return json.dumps(value, ensure_ascii=False)
 
 
-def _typed_value(field: AnswerField, given: str) -> Any:
+def _typed_value(field: AnswerField, entered: str) -> Any:
     if field.kind == "text":
-        return given.replace("\r\n", "\n")
+        return entered.replace("\r\n", "\n")
     try:
-        value = json.loads(given)
+        value = json.loads(entered)
     except (ValueError, RecursionError):
-        raise InputError(f'"{given[:40]}" is not {_WORDS[field.kind]}', where=field.name) from None
+        raise InputError(
+            f'"{entered[:40]}" is not {_WORDS[field.kind]}', where=field.name
+        ) from None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if field.kind == "number" and not is_number:
-        raise InputError(f'"{given[:40]}" is not a number', where=field.name)
+        raise InputError(f'"{entered[:40]}" is not a number', where=field.name)
     if field.kind == "choice" and not isinstance(value, bool):
-        raise InputError(f'"{given[:40]}" is neither true nor false', where=field.name)
+        raise InputError(f'"{entered[:40]}" is neither true nor false', where=field.name)
     return value
 
 

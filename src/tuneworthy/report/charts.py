@@ -141,7 +141,7 @@ class Drawing:
             shared["x"]["axis"] = {**shared["x"]["axis"], "values": ticks}
         layers = (self._layer(layer, shared, to) for layer in look["layers"])
         lines = "\n".join(_lines(label, width) for label in self.titles).split("\n")
-        spare = 8 + 3 * max(map(len, lines)) // 2  # for a font that is wider than ours
+        spare = 8 + 2 * max(map(len, lines))  # for a font that is wider than ours
         return {
             "$schema": f"https://vega.github.io/schema/vega-lite/{vl_version()}.json",
             "data": {"values": rows},
@@ -379,7 +379,7 @@ def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) ->
 
 _CLIPPED = 0.15  #: How far a contradicted line goes beyond the others, of their span.
 _SHORTEST_LINE = 0.15  #: Of the months: what has to lie inside for a line to be drawn.
-_LABEL_GAP = 0.09  #: Between two labels at the ends of lines, of the axis.
+_LABEL_GAP = 0.1  #: Between two labels at the ends of lines, of the axis.
 
 
 def _stated_lines(money: InvestmentResult, months: int) -> dict[str, list[float]]:
@@ -406,22 +406,29 @@ def _crossing(line: Sequence[tuple[int, float]]) -> float | None:
 
 _LINE_WORDS = {
     "possible": "if it works",
-    "all": "all runs, failures too",
+    "all": "all runs",
     "stated": "by the stated figures",
-    "table": "by the framework’s table",
+    "table": "by the table",
 }
 
 
 def _named_ends(
     lines: Mapping[str, Sequence[tuple[int, float]]], *, gap: float, certain: bool
 ) -> list[dict[str, Any]]:
-    """A label at the end of each line, moved up where two would stand in each other's place."""
-    ends = sorted((line[-1][1], line[-1][0], name) for name, line in lines.items() if line)
+    """A label at the end of each line, moved up where two would stand in each other's place.
+
+    That of all runs stands below its line where that is a loss: nought is drawn above.
+    """
+    ends = []
+    for name, line in lines.items():
+        if line:
+            month, last = line[-1]
+            below = 1.5 * gap if name == "all" and last < 0 else 0.0
+            ends.append((last - below, month, name))
     labels = []
     at = -math.inf
-    for last, month, name in ends:
-        at = max(last, at + gap)
-        at -= 1.5 * gap if name == "all" and last < 0 else 0.0  # below its line: nought is above
+    for wished, month, name in sorted(ends):
+        at = max(wished, at + gap)
         words = "simulated" if certain and name == "possible" else _LINE_WORDS[name]
         labels.append({"end": month, "at": at, "label": words, "line": name})
     return labels
@@ -522,7 +529,9 @@ def spending(plan: Plan) -> Drawing | None:
         before = (spent.low + spent.most) / 2
         spent = spent + amount
         after = (spent.low + spent.most) / 2
-        row: dict[str, Any] = {"title": phase.title, "behind": f"#phase-{phase.id}"}
+        row: dict[str, Any] = {"title": phase.title}
+        if phase.part in plan.parts:
+            row["behind"] = f"#phase-{phase.id}"
         row |= {"from": before, "to": after, "part": part}
         if phase is decision or phase is phases[-1]:
             hours = f"{number(spent.low)}–{number(spent.most)} h"

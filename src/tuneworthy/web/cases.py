@@ -329,13 +329,13 @@ def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
 @router.get("/cases/{name}/find")
 def find_inside(of: OfCase, words: Annotated[str, Query(max_length=100)] = "") -> JSONResponse:
     """Questions, runs and numbers whose name holds the words: address, text and kind of each."""
-    wanted = words.casefold().split()
-    found = [
+    named_words = words.casefold().split()
+    places = [
         [address, text, kind]
         for address, text, kind in _places(of)
-        if all(word in text.casefold() for word in wanted)
+        if all(word in text.casefold() for word in named_words)
     ]
-    return JSONResponse(found[:_MOST_FOUND])
+    return JSONResponse(places[:_MOST_FOUND])
 
 
 _MOST_FOUND = 12

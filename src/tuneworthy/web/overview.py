@@ -57,7 +57,7 @@ class AnswerGroup(NamedTuple):
     cells: list[AnswerCell]
 
 
-class Question(NamedTuple):
+class AskedQuestion(NamedTuple):
     """A question of the interview that settles something."""
 
     id: str
@@ -71,7 +71,7 @@ class Objection(NamedTuple):
     label: str
     says: str
     settle: str
-    questions: list[Question]
+    questions: list[AskedQuestion]
 
 
 class Finding(NamedTuple):
@@ -92,7 +92,7 @@ class NextPhase(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class CaseOverview:
     """What the first page of a case shows."""
 
     first: FirstStep | None
@@ -109,11 +109,11 @@ class Overview:
     decision: str  #: What is decided at the end of them; empty without a plan.
 
 
-def look_at(case: EvaluatedCase, name: str) -> Overview:
+def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
     """The overview of a case; ``name`` is its folder, as commands name it."""
     dossier = case.dossier
     challenges = _heaviest_first(dossier)
-    return Overview(
+    return CaseOverview(
         first=_first_step(dossier, name),
         ask=_ask(dossier),
         pays_back=memo.pays_back(dossier),
@@ -185,7 +185,7 @@ def _heaviest_first(dossier: Dossier) -> list[ChallengeResult]:
 def _objection(case: EvaluatedCase, challenge: ChallengeResult) -> Objection:
     label, _ = b.SEVERITIES[challenge.severity]
     asks = case.asks(challenge.between)[:_MOST_QUESTIONS]
-    questions = [Question(ask.id, cut(capital(ask.title), _LONGEST_TITLE)) for ask in asks]
+    questions = [AskedQuestion(ask.id, cut(capital(ask.title), _LONGEST_TITLE)) for ask in asks]
     says = verdict.say_in_short(challenge.says)
     return Objection(challenge.severity, label, says, challenge.settle, questions)
 

@@ -74,7 +74,7 @@ def _sheet(
 ) -> Response:
     dossier = of.dossier
     decided = of.evaluated.case.decision
-    given = typed or {
+    filled = typed or {
         "owner": decided.owner or "",
         "approver": decided.approver or "",
         "review_on": str(decided.review_on or review_day(dossier)),
@@ -85,7 +85,7 @@ def _sheet(
         status,
         sheet=sheet(dossier, of.evaluated.digest),
         contradictions=contradictions(dossier),
-        given=given,
+        filled=filled,
         seen=seen or [],
         wrong=wrong,
     )
