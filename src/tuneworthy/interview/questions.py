@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -178,8 +180,18 @@ def shown_value(value: Any) -> str:
             done = ", ".join(name for name, answer in value.items() if answer.value == "yes")
             return done or ("none" if value else "")
         case BaseModel():  # a record that is answered whole, as a signature
-            return f"{{{', '.join(f'{name}: {said}' for name, said in value)}}}"
+            stated = value.model_dump(mode="json", exclude_defaults=True)
+            return f"{{{', '.join(f'{name}: {_quoted(said)}' for name, said in stated.items())}}}"
     return plain_number(value) if isinstance(value, float) else str(value)
+
+
+def _quoted(value: Any) -> str:
+    """A value of a record on one line, quoted where YAML would read something else."""
+    text = str(value)
+    return text if _UNQUOTED.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+_UNQUOTED = re.compile(r"[\w. -]+")
 
 
 def plain_number(value: float) -> str:
