@@ -38,6 +38,7 @@ const find = async () => {
   const words = field.value.trim().toLowerCase();
   const pages = here.filter(([, text]) => text.toLowerCase().includes(words));
   let cases = [];
+  let within = [];
   try {
     const got = await fetch(`/?sort=name&find=${encodeURIComponent(words.slice(0, 100))}`);
     const page = new DOMParser().parseFromString(await got.text(), "text/html");
@@ -45,11 +46,11 @@ const find = async () => {
       .map((link) => [link.getAttribute("href"), link.textContent.trim(), "case"]);
     if (words && inside) {
       const found = await fetch(`${inside}/find?words=${encodeURIComponent(words.slice(0, 100))}`);
-      if (found.ok) cases = [...(await found.json()), ...cases];
+      if (found.ok) within = await found.json();
     }
   } catch { /* the pages are there without the server */ }
   if (mine !== asked || !dialog.open) return;
-  const found = words ? [...cases, ...pages] : [...pages, ...cases];
+  const found = words ? [...cases, ...pages, ...within] : [...pages, ...cases];
   show(found);
   if (found.length === 0) list.append(Object.assign(document.createElement("p"), { className: "small", textContent: "Nothing of that name." }));
 };
