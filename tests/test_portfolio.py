@@ -247,7 +247,7 @@ def test_every_surface_says_the_same_of_a_folder(
     seen = Seen(client.get("/?budget=3000").text)
     for said in (
         "$3,000 funds 1 case for $2,860", "The budget of $3,000 ends here",
-        "funded: worth $9.08 a dollar", "$780–$2,860", "Ann <b>",
+        "funded: worth $9.23 a dollar", "$780–$2,860", "Ann <b>",
         "nothing for tuning: the answer is don't tune", "1 Nov 2026, due",
     ):  # fmt: skip
         assert set(re.split(r"[\s:,]+", said)) <= words, said
