@@ -13,7 +13,6 @@ from tuneworthy.errors import InputError
 from tuneworthy.intake.recognise import recognise_file, recognise_files
 
 GALLERY = Path(__file__).parents[1] / "examples"
-MAKERS = Path(__file__).parents[2] / "shared" / "real" / "maker_logs"
 
 
 @pytest.mark.parametrize(
@@ -46,12 +45,10 @@ def _asked(told: dict[str, str]) -> list[str]:
     return [what for what in told.values() if "may be a prompt or a document" in what]
 
 
-def test_logs_that_makers_wrote_are_logs() -> None:
-    if not MAKERS.is_dir():
-        pytest.skip("what others made isn't beside this checkout: ../shared")
+def test_logs_that_makers_wrote_are_logs(shared: Path) -> None:
     files = [
         path
-        for path in sorted(MAKERS.rglob("*"))
+        for path in sorted((shared / "real" / "maker_logs").rglob("*"))
         if path.is_file() and path.suffix in (".jsonl", ".json", ".csv", ".parquet", ".eval")
     ]
     assert len(files) > 10
