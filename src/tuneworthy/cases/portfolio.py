@@ -332,13 +332,15 @@ def totals(
     asks = [(row.ask_usd, most) for row in asking if (most := top(row.ask_usd)) is not None]
     staked = [row for row in asking if row.answer != "no"]
     worth = [most for row in staked if (most := top(row.worth_usd)) is not None]
-    lows = (ask.low if isinstance(ask, Range) else most for ask, most in asks)
+    # in whole dollars, as each row shows its own: a reader adds them up
+    lows = (round(ask.low if isinstance(ask, Range) else most) for ask, most in asks)
+    highs = (round(most) for _, most in asks)
     return Totals(
         answers={answer: answers[answer] for answer in ANSWERS},
         asking=len(asking),
-        ask_usd=Range(low=sum(lows), high=sum(most for _, most in asks)),
+        ask_usd=Range(low=sum(lows), high=sum(highs)),
         ask_unknown=len(asking) - len(asks),
-        worth_usd=sum(worth),
+        worth_usd=sum(map(round, worth)),
         worth_unknown=len(staked) - len(worth),
         contradictions=sum(row.contradictions > 0 for row in rows),
         problems=sum(bool(row.problem) for row in rows),
@@ -385,17 +387,17 @@ class SharedDate(LateRecord):
 
     on: date
     model: str
-    cases: tuple[str, ...]  #: Names of their folders.
+    cases: dict[str, str]  #: Names of their folders, each to the case's own.
 
 
 def _shared_dates(rows: Sequence[CaseRow]) -> tuple[SharedDate, ...]:
     """Model ends that hit two cases or more, the first on top."""
-    hit: dict[tuple[date, str], list[str]] = {}
+    hit: dict[tuple[date, str], dict[str, str]] = {}
     for row in rows:
         if row.model_ends is not None:
-            hit.setdefault((row.model_ends, row.model), []).append(row.name)
+            hit.setdefault((row.model_ends, row.model), {})[row.name] = row.title or row.name
     return tuple(
-        SharedDate(on=on, model=model, cases=tuple(names))
+        SharedDate(on=on, model=model, cases=names)
         for (on, model), names in sorted(hit.items())
         if len(names) > 1
     )

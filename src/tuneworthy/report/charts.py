@@ -417,13 +417,15 @@ def _named_ends(
 ) -> list[dict[str, Any]]:
     """A label at the end of each line, moved up where two would stand in each other's place.
 
-    That of all runs stands below its line where that is a loss: nought is drawn above.
+    It stands below a line that falls, and below that of all runs where this is a loss: nought is
+    drawn above.
     """
     ends = []
     for name, line in lines.items():
         if line:
             month, last = line[-1]
-            below = 1.5 * gap if name == "all" and last < 0 else 0.0
+            falls = len(line) > 1 and last < line[-2][1]
+            below = 1.5 * gap if falls or (name == "all" and last < 0) else 0.0
             ends.append((last - below, month, name))
     labels = []
     at = -math.inf

@@ -274,7 +274,7 @@ def _aim(dossier: Dossier, steps: Sequence[Step]) -> str:
     """What a pilot has to show."""
     aims = [step.stop_when for step in steps if step.way]
     if dossier.verdict.rule == "no_target" or not aims:
-        return "the tuned model meets the target on held-out cases"
+        return "the tuned model meets the target that is stated first, on held-out cases"
     return aims[-1]
 
 
