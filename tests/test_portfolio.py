@@ -66,7 +66,7 @@ def per_dollar(row: cases_portfolio.CaseRow) -> float:
     assert isinstance(row.worth_usd, float | Range)
     worth = row.worth_usd.high if isinstance(row.worth_usd, Range) else row.worth_usd
     assert isinstance(worth, float)
-    return worth / most if most else float("inf")
+    return worth / most if most > 0 else float("inf")
 
 
 def most_of(row: cases_portfolio.CaseRow) -> float:
