@@ -529,3 +529,22 @@ def test_what_a_training_record_or_a_pilot_says_is_part_of_what_was_judged(tmp_p
     (folder / "one" / ".tuneworthy" / "pilot" / "result.json").write_text("{")
     assert shelf.row("one").problem
     assert len(set(keys)) == 2
+
+
+def test_a_model_that_ends_is_said_once_for_all_cases_that_it_runs(
+    tmp_path: Path, project: Path
+) -> None:
+    """An address of its own keeps other dates, and a stated end is the one that counts."""
+    case = load_case(project / "examples" / "task-api")
+    dossier = decide(case, load_framework("lesson"), as_of=DAY)
+    (listed,) = [model for model in case.models if model.id == "openai:gpt-4o"]
+    own = listed.model_copy(update={"base_url": "https://models.example/v1"})
+    stated = listed.model_copy(update={"ends": date(2027, 3, 1)})
+    rows = [
+        cases_portfolio.case_row(f"n{number}", dossier, models)
+        for number, models in enumerate([(listed,), (listed,), (own,), (stated,), ()])
+    ]
+    ends = [row.model_ends for row in rows]
+    assert ends == [date(2027, 1, 14), date(2027, 1, 14), None, date(2027, 3, 1), None]
+    (shared,) = cases_portfolio.portfolio(rows, cases_portfolio.CaseQuery()).dates
+    assert (shared.on, [*shared.cases]) == (date(2027, 1, 14), ["n0", "n1"])

@@ -22,9 +22,9 @@ from pydantic import BeforeValidator, Field, ValidationError
 from tuneworthy import __version__
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
-from tuneworthy.framework.load import services
+from tuneworthy.framework.ends import end_day
 from tuneworthy.model.base import FileRecord, LateRecord, Number, Range, Unknown
-from tuneworthy.model.case import CaseDecision
+from tuneworthy.model.case import CaseDecision, Model
 from tuneworthy.model.dossier import Dossier, InvestmentResult, TuningAnswer, Verdict
 from tuneworthy.plan.context import NoPlanError
 from tuneworthy.plan.context import day as working_day
@@ -130,8 +130,12 @@ class CaseRow(LateRecord):
         return "" if self.review_on is None else day(self.review_on) + ", due" * self.due
 
 
-def case_row(name: str, dossier: Dossier) -> CaseRow:
-    """The row of a dossier; texts in it are safe for a terminal."""
+def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseRow:
+    """The row of a dossier; texts in it are safe for a terminal.
+
+    ``models`` are those that the case lists: an address of its own, or a stated end, tells when the
+    one that answers today ends.
+    """
     verdict, money, decision = dossier.verdict, dossier.investment, dossier.decision
     basis, says = verdict.basis, headline(dossier)
     advice = dossier.recommendation
@@ -140,7 +144,7 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
     decision = decision or CaseDecision()
     now = next((way for way in dossier.ways if way.kind == "now"), None)
     model = "" if now is None else now.model
-    end = services().end_of(model) if model else None
+    ends = next((end_day(each) for each in models if each.id == model), None)
     signed, review = decision.signed, decision.review_on
     return CaseRow(
         name=name,
@@ -152,7 +156,7 @@ def case_row(name: str, dossier: Dossier) -> CaseRow:
         next=sentence(advice.ask) if isinstance(advice, Unknown) else advice.says,
         next_workdays=_next_workdays(dossier),
         model=safe(model),
-        model_ends=None if end is None else end.ends,
+        model_ends=ends,
         ask_usd=None if ask is None else Range(low=ask.low, high=ask.high).narrowed(),
         ask_hours=None if ask is None else ask.hours,
         worth_usd=worth,

@@ -561,7 +561,7 @@ class Workspace:
                 return self._last(name, self._day()).model_copy(update={"pending": True})
             if kept.key == snapshot.lasting_key and kept.counts == _counts(snapshot):
                 return self._carry_over(name, kept, snapshot)
-            return case_row(name, self._evaluate(name, snapshot).dossier)
+            return case_row(name, self._evaluate(name, snapshot).dossier, snapshot.case.models)
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
             row = CaseRow(name=name, problem=self.directory.plain_error(caught, name))
             self._rows[name] = KeptRow("", "", row)
@@ -608,7 +608,8 @@ class Workspace:
         kept = self._seen(name)
         known = (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day)
         if not again or not known:
-            kept = KeptRow(snapshot.lasting_key, _counts(snapshot), case_row(name, dossier))
+            row = case_row(name, dossier, snapshot.case.models)
+            kept = KeptRow(snapshot.lasting_key, _counts(snapshot), row)
             self._rows[name] = kept
             self._kept.keep(self._place, kept, dossier)
         return self._cases.keep(

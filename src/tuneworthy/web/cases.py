@@ -345,7 +345,7 @@ def _places(of: AskedCase) -> Iterator[tuple[str, str, str]]:
     """Everything in a case that has an address of its own."""
     for key, title in record.titles(of.evaluated.framework).items():
         yield f"{of.base}/answers#q-{key}", capital(title), "question"
-    for fact in money.facts(of.dossier):
+    for fact in (*money.ask_facts(of.dossier), *money.facts(of.dossier)):
         yield f"{of.base}/money", f"{fact.label}: {fact.value}", "number"
     for run in kept_runs(of.evaluated.case):
         yield f"{of.base}/runs/{run.id}", f"{run.says} ({day(run.at.date())})", "run"

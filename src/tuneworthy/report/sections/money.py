@@ -27,7 +27,6 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
     NOT_KNOWN,
-    Rows,
     about,
     asks,
     captioned,
@@ -243,7 +242,7 @@ def facts(dossier: Dossier) -> list[b.Fact]:
     money = dossier.investment
     if isinstance(money, Unknown):
         return []
-    rows = [*ask_facts(dossier), *_facts(money)]
+    rows = list(_facts(money))
     if isinstance(money.simulation, Simulation):
         rows += _chances(money.simulation, money)
     return rows
@@ -490,7 +489,7 @@ def _curve(drawn: Simulation) -> b.Table:
 
 def compared(before: Dossier, after: Dossier) -> b.Table:
     """The amounts that other numbers move; those that they leave alone are left out."""
-    then, now = (dict(_what_if(dossier)) for dossier in (before, after))
+    then, now = ({fact.label: fact.value for fact in facts(each)} for each in (before, after))
     names = dict.fromkeys([*then, *now])
     pairs = [(name, then.get(name, _NO_ROW), now.get(name, _NO_ROW)) for name in names]
     rows = [row for row in pairs if row[1] != row[2]]
@@ -499,16 +498,6 @@ def compared(before: Dossier, after: Dossier) -> b.Table:
 
 
 _NO_ROW = "–"  #: Of an amount that doesn't come up in one of both.
-
-
-def _what_if(dossier: Dossier) -> Rows:
-    money = dossier.investment
-    if isinstance(money, Unknown):
-        return
-    facts = list(_facts(money))
-    if isinstance(money.simulation, Simulation):
-        facts += _chances(money.simulation, money)
-    yield from ((fact.label, fact.value) for fact in facts)
 
 
 _GROUPS = ("Each month", "Up front", "Traffic", "Looking ahead")
