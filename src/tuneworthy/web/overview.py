@@ -108,6 +108,12 @@ class CaseOverview:
     phases: list[NextPhase]
     decision: str  #: What is decided at the end of them; empty without a plan.
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether a figure of a way is drawn at all, so that a legend has something to explain."""
+        cells = (cell for row in self.against.rows for cell in row)
+        return any(isinstance(cell, b.Cell) and cell.glyph is not None for cell in cells)
+
 
 def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
     """The overview of a case; ``name`` is its folder, as commands name it."""
