@@ -761,7 +761,7 @@ def test_a_terminal_that_lacks_a_sign_still_gets_the_text(encoding: str, tmp_pat
     )  # fmt: skip
     assert done.returncode == 0
     assert done.stderr == b""
-    assert b"By the lesson framework" in done.stdout
+    assert "By the framework “lesson”".encode() in done.stdout
 
 
 def test_bytes_that_are_no_text_on_the_command_line_are_refused() -> None:
@@ -1372,7 +1372,7 @@ def test_a_name_is_the_text_that_stands_there(name: str, folder: Path) -> None:
     path.write_text(f"name: {name}\n", encoding="utf-8")
     found = json.loads(answered_or_refused("decide", str(path), "--format", "json").out)
     assert found["case"]["name"] == name
-    assert f"\n{name}: By the lesson framework" in answered_or_refused("decide", str(path)).out
+    assert f"\n{name}: By the framework “lesson”" in answered_or_refused("decide", str(path)).out
 
 
 # Reports: what a stranger's text can do to a terminal or a page, which is nothing.

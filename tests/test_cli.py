@@ -216,7 +216,7 @@ def test_init_starts_a_case_that_decides(
     said(capsys, "init", str(folder))
     told = said(capsys, "decide", str(folder))
     assert "Nothing is answered yet." in told
-    assert "Claims bot: By the lesson framework" in told
+    assert "Claims bot: By the framework “lesson”" in told
     assert "exists already" in said(capsys, "init", str(folder), code=2)
     schema = json.loads((folder / "case.schema.json").read_text(encoding="utf-8"))
     assert "low_volume" in schema["properties"]["factors"]["properties"]

@@ -77,7 +77,7 @@ def test_a_case_with_nothing_but_a_name_has_its_first_screen(wide: int) -> None:
     text = "\n".join(lines)
     assert "Nothing is answered yet." in text
     assert "Answer next: " in text
-    assert "Only a name: By the lesson framework" in text
+    assert "Only a name: By the framework “lesson”" in text
 
 
 @pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.parent.name)

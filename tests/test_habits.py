@@ -82,7 +82,7 @@ def test_the_case_in_the_present_folder_goes_first_and_is_not_said(
     (case / "prompts" / "case.yaml").write_text("name: Prompts\n")
     monkeypatch.chdir(case / "prompts")
     out, err = told(capsys, "decide")
-    assert "Prompts: By the lesson framework" in out
+    assert "Prompts: By the framework “lesson”" in out
     assert err == ""
 
 

@@ -163,6 +163,29 @@ def test_an_overview_says_what_the_dossier_says_of_every_case_of_the_gallery(
         assert turning == len(set(dossier.verdict.basis.turning))
 
 
+def test_what_figures_of_the_first_page_rest_on_is_a_link_to_a_place_that_is_there(
+    tmp_path: Path, project: Path
+) -> None:
+    client = a_client(a_site(with_examples(tmp_path, project, "task-api", "bank-call-routing")))
+    shown_on = {"task-api": {"money#calculation", "options"}, "bank-call-routing": {"evidence"}}
+    for name, pages in shown_on.items():
+        links = [one.get("href") or "" for one in get(client, f"/cases/{name}").all("a")]
+        assert {one.removeprefix(f"/cases/{name}/") for one in links} >= pages
+    worked = get(client, "/cases/task-api/money")
+    assert "calculation" in {one.get("id") for one in worked.all("div")}
+
+
+def test_the_first_page_says_how_often_the_money_is_not_seen_again(
+    tmp_path: Path, project: Path
+) -> None:
+    client = a_client(a_site(with_examples(tmp_path, project, "task-api")))
+    seen = get(client, "/cases/task-api").text
+    says = re.search(r"Failures counted, (\d+%) of all runs aren’t repaid in (\d+) months", seen)
+    assert says is not None
+    share, months = says.groups()
+    assert f"{share} of the simulated runs aren’t repaid in {months} months" in seen
+
+
 def heaviness(challenge: ChallengeResult) -> int:
     """Place of a challenge's kind, the heaviest first."""
     return ["contradiction", "doubt", "pushback"].index(challenge.severity)

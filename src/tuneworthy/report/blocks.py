@@ -116,6 +116,7 @@ class Cell:
     aside: bool = False  #: Whether what is below is left out on paper.
     id: str = ""  #: What a mark of a picture leads to; empty for nothing.
     glyph: Glyph | None = None
+    page: str = ""  #: A page of the case that shows more, where the case is on a page of its own.
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ class CaseOverview:
     first: FirstStep | None
     ask: b.Fact
     pays_back: b.Fact
+    late: str  #: How often the money isn't seen again, over all runs; empty where it always is.
     findings: list[Finding]
     against: b.Table
     money: b.Picture | None  #: None where the money can't be drawn.
@@ -123,6 +124,7 @@ def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
         first=_first_step(dossier, name),
         ask=_ask(dossier),
         pays_back=memo.pays_back(dossier),
+        late=money.never_repaid(dossier),
         findings=_findings(case),
         against=table.first_table(dossier, wide=True),
         money=b.pictures_in([money.investment(dossier)]).get("fan"),

@@ -91,7 +91,7 @@ def title_line(dossier: Dossier) -> str:
 
 
 def byline(dossier: Dossier) -> str:
-    by = f"By the {plain(dossier.framework.name)} framework, as of {day(dossier.as_of)}."
+    by = f"By the framework “{plain(dossier.framework.name)}”, as of {day(dossier.as_of)}."
     return f"{by} {defaults_sentence(dossier.defaults)}".rstrip()
 
 

@@ -390,6 +390,18 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
         yield b.fold(_GIVEN, assumptions, id="given")
 
 
+def never_repaid(dossier: Dossier) -> str:
+    """How often the money isn't seen again, failures counted; empty where it hardly is."""
+    money = dossier.investment
+    if isinstance(money, Unknown) or isinstance(money.simulation, Unknown):
+        return ""
+    drawn = money.simulation
+    if drawn.p_never < _OFTEN or drawn.p_works in (0, 1):
+        return ""
+    within = f"in {drawn.horizon_months} months"
+    return f"Failures counted, {share(drawn.p_never)} of all runs aren’t repaid {within}."
+
+
 def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
     """What the picture of the money shows, as a finding."""
     back = money.break_even_months.p50

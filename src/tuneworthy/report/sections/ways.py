@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
@@ -12,7 +12,14 @@ from tuneworthy.model.base import Number, Range, Unknown
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import TargetState
 from tuneworthy.model.framework import Framework, Services, TargetId
-from tuneworthy.model.ways import AnyFigure, ChanceWord, Figure, FigureId, WayResult
+from tuneworthy.model.ways import (
+    AnyFigure,
+    ChanceWord,
+    Figure,
+    FigureGrade,
+    FigureId,
+    WayResult,
+)
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import NOT_KNOWN, a_month, about, captioned, ranged
@@ -116,6 +123,26 @@ def _from(way: WayResult) -> str:
     return _GRADES[known[0].grade] if known else plain(way.state)
 
 
+def _linked_from(way: WayResult) -> b.Cell:
+    """The same, leading to the page that shows where it comes from."""
+    figures = [figure for figure in way.figures.values() if not isinstance(figure, Unknown)]
+    if way.state == "untried" or not figures:
+        return b.Cell(_from(way), page="options")
+    right = way.figures["quality"]
+    first = figures[0] if isinstance(right, Unknown) else right
+    return b.Cell(_from(way), page=_SHOWN_ON[first.grade])
+
+
+_SHOWN_ON: Mapping[FigureGrade, str] = {
+    "held_out": "evidence",
+    "measured": "evidence",
+    "computed": "money#calculation",
+    "stated": "answers",
+    "published": "options",
+    "rule_of_thumb": "options",
+}  #: The page of a case that shows what figures of a grade rest on.
+
+
 def _hours(hours: Number) -> str:
     if isinstance(hours, Unknown):
         return ""
@@ -182,7 +209,11 @@ def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
     decisive = _decisive(dossier)
     shown = first_rows(dossier)
     rows: list[list[str | b.Cell]] = [["wanted", *_wanted(dossier)]]
-    says = _from if wide or columns() >= WIDEST else _from_in_short
+    says: Callable[[WayResult], str | b.Cell] = _from_in_short
+    if wide:
+        says = _linked_from
+    elif columns() >= WIDEST:
+        says = _from
     rows += [[_title_in_short(way), *_cells(way), says(way)] for way in shown]
     places = [place for place, way in enumerate(shown, start=1) if way.id == decisive]
     month = "" if dossier.one_off else "per month"

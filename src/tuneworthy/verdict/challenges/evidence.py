@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tuneworthy.answers.facts import CaseFacts, Found, contradiction, doubt, pushback
+from tuneworthy.answers.facts import CaseFacts, Found, contradiction, doubt
 from tuneworthy.answers.weigh import LimitCheck, readings, settled, side_of, tried
 from tuneworthy.model.base import DAYS_PER_MONTH, State
 from tuneworthy.model.dossier import Replaced
@@ -124,7 +124,7 @@ def need_without_support(facts: CaseFacts) -> Found:
     )
 
 
-@pushback
+@doubt
 def need_seen_in_data(facts: CaseFacts) -> Found:
     """A need that was denied, where what was measured speaks for it."""
     return (need := _need(facts, stated="no", measured="yes")) and (
