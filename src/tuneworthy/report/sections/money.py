@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ from tuneworthy.report.sections.common import (
     ranged,
     unfit,
 )
+from tuneworthy.report.sections.payback import pays_back
 from tuneworthy.report.sections.plan import ask_text
 from tuneworthy.words import (
     capital,
@@ -56,7 +58,7 @@ _TITLE = "What it costs and what it brings"
 _STEPS_TITLE, _GIVEN = "The calculation, line by line", "Assumptions"
 
 
-def pays_back(dossier: Dossier) -> list[str]:
+def break_even_clauses(dossier: Dossier) -> list[str]:
     """Break-even in clauses, the most important first: as stated, by the table, as drawn."""
     money = dossier.investment
     if isinstance(money, Unknown):
@@ -86,7 +88,7 @@ def _back(money: InvestmentResult, months: Duration) -> str:
 
 
 def pays_back_text(dossier: Dossier) -> str:
-    return ". ".join(map(capital, pays_back(dossier)))
+    return ". ".join(map(capital, break_even_clauses(dossier)))
 
 
 def cost_text(dossier: Dossier) -> str:
@@ -157,9 +159,12 @@ def returns(framework: Framework) -> b.Section | None:
 
 
 def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
-    beside = sentence(f"pays back: {pays_back_text(dossier)}")
     more = returns(framework) if framework and not dossier.one_off else None
-    return about(dossier, unfit(doubts(dossier)), investment(dossier), more, beside=beside)
+    clashes = [one.says for one in doubts(dossier) if one.severity == "contradiction"]
+    first = b.section("clashes", "", *(f"! {says}" for says in clashes)) if clashes else None
+    document = about(dossier, first, investment(dossier), unfit(doubts(dossier)), more)
+    back = pays_back(dossier)
+    return replace(document, lead=f"{back.label} {back.value}")
 
 
 def doubts(dossier: Dossier) -> list[ChallengeResult]:
@@ -249,10 +254,8 @@ def facts(dossier: Dossier) -> list[b.Fact]:
 
 
 def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
-    word, net = left(money.monthly_net_usd)
-    back, bring = money.break_even_months, money.must_bring_usd
-    yield b.Fact("Does it pay?", sentence(money.justified), sentence(money.why))
     every = money.a_month.strip() or "in all"
+    yield from story(money)
     if not isinstance(money.bill_usd, Unknown):
         what = "The whole job costs" if money.one_off else "The bill today"
         beside = f"{every}, the most that tuning could save"
@@ -260,12 +263,19 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     if money.capped:
         beside = f"{every}, capped at the bill. The stated saving is higher."
         yield b.Fact("Saving at most", dollars(money.possible_saving_usd), beside)
-    yield from story(money)
+    bring = money.must_bring_usd
     if not isinstance(bring, Unknown):
         least = dollars(bring) if money.one_off else f"more than {dollars(bring)}"
         yield b.Fact("Needed to pay back in time", least, f"{every}, running costs included")
-    if isinstance(money.monthly_net_usd, Unknown):
-        return
+    if not isinstance(money.monthly_net_usd, Unknown):
+        yield from _break_even(money)
+    yield b.Fact("By the rule on money", sentence(money.justified), sentence(money.why))
+
+
+def _break_even(money: InvestmentResult) -> Iterator[b.Fact]:
+    """What is left, and when that pays back, by each of the ways to count."""
+    word, net = left(money.monthly_net_usd)
+    back = money.break_even_months
     stated = "" if money.assumed else "by the stated figures"
     if money.contradicted:
         stated = "by the stated figures, which are contradicted"
@@ -286,7 +296,7 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
         beside = f"with the framework’s own running costs, {dollars(table.ongoing_usd)} per month"
         beside += ", and the stated saving" if money.capped else ""
         theirs = duration(table.break_even_months)
-        yield b.Fact("Pays back by the table", theirs, beside, id="back-table")
+        yield b.Fact("Pays back, by the table", theirs, beside, id="back-table")
 
 
 def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
