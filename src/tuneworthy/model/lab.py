@@ -28,7 +28,7 @@ from tuneworthy.model.base import (
 )
 from tuneworthy.model.evalset import Coefficient, Split
 from tuneworthy.model.framework import TargetId
-from tuneworthy.model.ways import HeldTarget
+from tuneworthy.model.ways import CeilingGrade, HeldTarget
 
 
 class JudgePlan(Record):
@@ -119,6 +119,27 @@ class Gain(EstimatedShare):
     draws: Natural  #: Draws that it rests on.
     n: Natural  #: Cases that all of them were scored on.
     clusters: Natural  #: Conversations those come from.
+
+
+SearchEnd = Literal["none", "short", "stopped", "plateau"]
+"""How a search ended. ``none``: there was none. ``short``: its draws or its money ended first.
+``stopped``: it was cut short. ``plateau``: another draw would add less than the margin."""
+
+
+class PromptSearch(Record):
+    """How far a search for better prompts went: what grades a ceiling."""
+
+    ended: SearchEnd
+    draws: Natural = 0  #: Whole draws that were scored on the same cases.
+    margin: Share = 0.0
+    """Share of cases: where the expected gain of another draw is below it, a search is at its
+    plateau."""
+    usd: NonNegative = 0.0  #: What it cost; 0 where nobody counted it apart.
+
+    @property
+    def grade(self) -> CeilingGrade:
+        """The grade that it gives the ceiling of its lab."""
+        return "searched" if self.ended == "plateau" else "tried"
 
 
 class ChatMessage(Record):
@@ -514,6 +535,8 @@ class CeilingResult(Record):
     """Expected gain of one more draw of one generator; unknown for hand-written prompts."""
     proposing: Proposing | Unknown = Unknown(ask="let a generator propose prompts: --propose 5")
     """What a generator was asked for, and what came."""
+    search: PromptSearch = PromptSearch(ended="none")  #: How far it went.
+    grade: CeilingGrade = "tried"  #: What the ceiling rests on, by that.
     cases_needed: Natural | Unknown  #: For ``too_few_cases``: how many in all, both parts together.
     checks: dict[str, State]  #: Which of the five checks this run has answered, and how.
     failures: tuple[Failures, ...] = ()  #: Of the chosen arm, the commonest first.
