@@ -493,8 +493,10 @@ def outcome(
     stop = lab.stop or (Stop() if reached == "no" else _unanswered(lab, chosen))
     bound = _RUN_ON if scores.judge is None or stop else LABEL_ALL
     more = BY_MARGIN if reached == "too_few_cases" else "more cases wouldn't tell"
-    about = _NOT_PROPOSED | proposed
-    search = search_of(about["proposing"], about["plateau"], stop, framework)
+    about: dict[str, Any] = _NOT_PROPOSED | proposed
+    search = about.pop("search", None) or search_of(
+        about["proposing"], about["plateau"], stop, framework
+    )
     return CeilingResult(
         arms=tuple(sorted(rows, key=lambda row: worth(row.quality), reverse=True)),
         best=chosen[0].id if chosen else "",
