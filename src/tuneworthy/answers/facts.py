@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from tuneworthy.answers import TABLES
-from tuneworthy.answers.weigh import reaches, usable_examples, within
+from tuneworthy.answers.weigh import grade_of_ceiling, reaches, usable_examples, within
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
 from tuneworthy.model.base import Interval, Number, Range, State, States, Strings, Unknown, every
 from tuneworthy.model.case import Amount, AnyAmount, Case, Model, in_use
@@ -22,6 +22,7 @@ from tuneworthy.model.dossier import (
     Source,
 )
 from tuneworthy.model.framework import Framework, Span, TargetId
+from tuneworthy.model.ways import CeilingGrade
 from tuneworthy.stats.failures import share_interval
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.words import listing, sentence
@@ -144,6 +145,18 @@ class CaseFacts:
     def reached(self) -> State:
         """Whether prompting is at its ceiling."""
         return every(self.state(name) for name in self.framework.ceiling)
+
+    @property
+    def ceiling_grade(self) -> CeilingGrade | Literal[""]:
+        """What the ceiling of prompting rests on; empty where nobody claims or tried one."""
+        return grade_of_ceiling(self.reached, self.findings.ledger)
+
+    @property
+    def has_cases(self) -> bool:
+        """Whether the case has a set of cases that prompts can be tried on."""
+        return self.case.data.evaluation is not None and not any(
+            path.startswith("data.evaluation") for path in self.findings.missing
+        )
 
     def source(self, name: str) -> Source:
         return "stated" if name in self.supposed else self.assessment.source(name)

@@ -23,6 +23,8 @@ LEARNT_SIGNS = ("terminology_errors", "inconsistent_format", "voice_drift")
 """Signs of a habit of one's own: terms, form, voice."""
 
 
+SEARCHED = "prompt_optimisation"  #: The option of a search for better prompts.
+
 _USUAL_NEED = 0.3  # of the errors: for the order alone, where nobody stated what is wanted
 
 
@@ -263,9 +265,21 @@ class Gap:
         """Whether an option was tried here and a target is still missed."""
         if option == "few_shot" and self.facts.state("few_shot") == "yes":
             return True
+        if option == SEARCHED and not self.facts.tried(option):
+            return self._was_searched
         if self.facts.tried(option):
             return True
         return any(option in way.made_of for way in self.tried)
+
+    @property
+    def _was_searched(self) -> bool:
+        """Whether a search for prompts came to its plateau, here or in another tool.
+
+        Prompts that a search wrote before it was cut short don't end it.
+        """
+        if self.facts.ceiling_grade == "searched":
+            return True
+        return any(SEARCHED in way.made_of and way.is_imported for way in self.tried)
 
     @cached_property
     def not_found(self) -> float | None:

@@ -23,6 +23,7 @@ from tuneworthy.model.lab import (
     JudgedArm,
     JudgeOf,
     JudgePlan,
+    PromptSearch,
     Proposing,
     Quote,
     RetrievalResult,
@@ -348,10 +349,11 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         cost, time = known(row.usd_per_case, small_usd), known(row.latency_p95_s, _seconds)
         yield "Enough?", f"{share_text(row.quality)}: {row.arm.id}, {cost} a case, {time} at p95"
     yield "Ceiling", _ceiling(result)
+    yield "Grade", _grade_text(result.search)
     prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
     efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
     tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
-    yield "Searched", f"{tried}, at efforts {efforts}" if efforts else tried
+    yield "Tried", f"{tried}, at efforts {efforts}" if efforts else tried
     for row in result.arms:
         costs = (
             f"{s.prompt} {small_usd(s.usd_per_case)}, {_seconds(s.latency_p95_s)}"
@@ -430,6 +432,20 @@ def _ceiling(result: CeilingResult) -> str:
         ask = needed.ask if isinstance(needed, Unknown) else ""
         ends += f"; {known(needed, lambda n: f'about {count(n)} are needed', ask)}"
     return (reached or "not judged: no prompt was scored") + ends
+
+
+def _grade_text(search: PromptSearch) -> str:
+    """What the ceiling rests on: how far better prompts were searched for."""
+    drawn = counted(search.draws, "draw")
+    if search.ended == "plateau":
+        return f"searched: after {drawn} another adds less than {quality(search.margin)}"
+    tried = named("ceiling_grade")["tried"]
+    if search.ended == "short":
+        margin = f" another may still add {quality(search.margin)} or more"
+        return f"{tried} to the end: after {drawn}{margin}"
+    if search.ended == "stopped":
+        return f"{tried} to the end: the search was cut short"
+    return tried
 
 
 def _curve_text(result: CeilingResult) -> str:
