@@ -616,6 +616,7 @@ def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
         latency_p95_s=float(np.quantile(times, 0.95)) if times.size else free,
         steps=tuple(_steps(of.steps, {case.id for case in cases})),
         changed=tuple(of.changed),
+        others=dict(of.others),
         **more,
         dropped_after=None if lab.dropped.get(arm.id) is None else len(ran),
         **dict(zip(names, lost, strict=True)),

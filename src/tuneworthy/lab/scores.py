@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from tuneworthy.answers.arms import is_same_model
 from tuneworthy.errors import one_line
 from tuneworthy.lab.judge import UNREADABLE, JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, answer_text, question, system_of
@@ -83,6 +84,8 @@ class ArmScores:
         self.labels = dict[str, float]()
         """By case people's label of the first answer, 0 … 1; NaN where nobody gave one."""
         self.changed = dict[str, None]()  #: Parameters its model refused, and what it got instead.
+        self.others = Counter[str]()
+        """Answers by models of other names than the one that was asked."""
         self.steps = dict[str, list[tuple[str, float, float]]]()
         """By prompt of a chain: the case, USD and seconds of each call."""
 
@@ -248,6 +251,9 @@ class Scores:
         waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
         if arm.steps and (arm.id, job.key) not in self._cut_short:
             self._step(arm, case, arm.prompt, call)
+        reply = call.reply
+        if reply is not None and reply.model and not is_same_model(reply.model, job.frame.model):
+            self._arms[arm.id].others[reply.model] += 1
         self._call(arm.id, case, call, system, waited)
 
     def step(self, arm: Arm, case: EvalCase, at: int, job: Job, settled: Settled) -> str | None:
@@ -547,7 +553,7 @@ class Lab:
         self, plan: LabPlan, scores: Scores, calls: PaidCalls, stop: Stop | None = None
     ) -> None:
         self.plan, self.scores = plan, scores
-        self.calls, self._runner = calls, calls.runner(self._call_ended)
+        self.calls, self._runner = calls, calls.runner(self._call_ended, self._show_waiting)
         self.stop = stop or Stop()
         self.dropped: dict[str, int | None] = {}
         """By arm: conversations after which it was left behind; None for one that stayed."""
@@ -683,7 +689,10 @@ class Lab:
         )
         return tuple(sorted(board, key=lambda p: (p.running, worth(p.quality)), reverse=True))
 
-    def _show(self) -> None:
+    def _show_waiting(self, why: str) -> None:
+        self._show(why)
+
+    def _show(self, waiting: str = "") -> None:
         if self.calls.watch is None:
             return
         stand = Stand(
@@ -691,6 +700,7 @@ class Lab:
             of=max(self._total, self._done),
             running=self._running,
             spend=self.calls.spend,
+            waiting=waiting,
             **self._ahead,
         )
         self.calls.watch(stand)

@@ -268,6 +268,7 @@ class Reply(Record):
     text: str
     tool_calls: tuple[tuple[str, str], ...] = ()
     """Name and arguments (JSON as the model wrote it) of each tool that is called."""
+    model: str = ""  #: Who answered, as the endpoint says it; empty where it says nothing.
     finish: str = "stop"  #: Why it ended, as the endpoint says it.
     usage: Usage = Usage()
     latency_s: NonNegative = 0.0  #: Until the answer was whole, our own queue left out.
@@ -425,6 +426,7 @@ class Stand(Record):
     """Calls there may be in all, when no more arms are dropped; 0 while prompts are proposed."""
     running: Natural
     spend: Spend
+    waiting: str = ""  #: What is waited for where no call was answered for a minute.
     board: tuple[Placed, ...] = ()
     """Every arm as of the last round, the best first; () before the first round."""
 
@@ -448,6 +450,9 @@ class ArmResult(Record):
     thinking: Share | Unknown = Unknown(ask="run it where the endpoint counts them")
     """Share of its output tokens that was thought and not shown; it is paid for all the same."""
     changed: Strings = ()  #: Parameters its model refused, and what it got instead.
+    others: dict[str, Natural] = {}
+    """Answers of models by other names than the one that was asked, by name: of a gateway that sent
+    calls elsewhere, or of a server that calls its model so."""
     steps: tuple[StepResult, ...] = ()  #: Of a chain, in their order.
     dropped_after: Natural | None = None
     """Cases after which the race left it behind; None for one that stayed."""

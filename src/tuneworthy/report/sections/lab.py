@@ -366,12 +366,23 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         yield "Best so far", _curve_text(result)
 
 
+_MOST_OTHERS = 3  #: Models that answered in place of others, of which a line is written.
+
+
 def _oddities(result: CeilingResult) -> Rows:
-    """What models did that wasn't asked of them: thinking aloud, and refusing parameters."""
+    """What models did that wasn't asked of them: thinking aloud, and refusing parameters.
+
+    Nor is it that another one answers.
+    """
     aloud = sum(row.aloud for row in result.arms)
     if aloud:
         models = listing(tuple(dict.fromkeys(row.arm.model for row in result.arms if row.aloud)))
         yield "Thinking", f"in the open, by {models}: cut from {several(aloud, 'answer')}"
+    others = Counter[tuple[str, str]]()
+    for row in result.arms:
+        others.update({(row.arm.model, name): n for name, n in row.others.items()})
+    for (asked, name), n in others.most_common(_MOST_OTHERS):
+        yield "Answered", f"{several(n, 'answer')} of {asked} came from {name}"
     changed = {row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed}
     if changed:
         yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
@@ -690,6 +701,7 @@ def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
     left = left_s(stand, passed_s)
     to_go = "" if left is None else f", about {duration(left)} to go"
     rows = [
+        *([("Waiting", stand.waiting)] if stand.waiting else []),
         ("Answered", f"{count(stand.done)} of at most {counted(stand.of, 'call')} ({done})"),
         ("Ahead", f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "–"),
         ("In the race", counted(stand.running, "arm")),
