@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from internals import Evidence, answers_weigh, section_common
+from internals import Evidence, Recommendation, answers_weigh, model_dossier, section_common
 from tuneworthy import Dossier, decide, load_case
 from ways_world import DAY, LESSON, gallery
 
@@ -30,6 +30,11 @@ TRIED = measured(answers_weigh.BEST_PROMPT, 0.6)
 
 def decided(case: dict[str, Any], evidence: dict[str, Evidence] | None = None) -> Dossier:
     return decide(load_case(case), LESSON, as_of=DAY, evidence=evidence or {})
+
+
+def steps_of(dossier: Dossier) -> tuple[model_dossier.Step, ...]:
+    assert isinstance(dossier.recommendation, Recommendation)
+    return dossier.recommendation.steps
 
 
 def state_of_search(dossier: Dossier) -> str:
@@ -56,7 +61,7 @@ def test_a_search_is_untried_until_it_came_to_its_plateau(
 
 def test_a_claimed_ceiling_sends_to_the_search_before_a_pilot_where_cases_exist() -> None:
     dossier = decided(WITH_CASES)
-    first, second = dossier.recommendation.steps[:2]
+    first, second = steps_of(dossier)[:2]
     assert dossier.verdict.answer == "pilot"
     assert (first.option, second.option) == ("prompt_optimisation", "supervised_fine_tuning")
     assert first.hours == 1
@@ -70,7 +75,7 @@ def test_a_search_comes_first_only_where_it_is_due_and_can_be_run(
     case: dict[str, Any], evidence: dict[str, Evidence]
 ) -> None:
     due = case is WITH_CASES and not evidence
-    first = decided(case, evidence).recommendation.steps[0]
+    first = steps_of(decided(case, evidence))[0]
     assert (first.option == "prompt_optimisation") is due
 
 

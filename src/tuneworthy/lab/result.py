@@ -617,6 +617,7 @@ def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
         steps=tuple(_steps(of.steps, {case.id for case in cases})),
         changed=tuple(of.changed),
         others=dict(of.others),
+        wrapped=lab.scores.wrapped(arm),
         **more,
         dropped_after=None if lab.dropped.get(arm.id) is None else len(ran),
         **dict(zip(names, lost, strict=True)),

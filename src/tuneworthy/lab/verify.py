@@ -33,7 +33,7 @@ from tuneworthy.lab.result import (
     judge_report,
     measured_in,
 )
-from tuneworthy.lab.scores import Lab, Scores, first_of
+from tuneworthy.lab.scores import WHY_UNANSWERED, Lab, Scores, first_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote, total
@@ -53,7 +53,7 @@ from tuneworthy.model.lab import (
 from tuneworthy.model.ways import AnyFigure, LabArm
 from tuneworthy.pipeline import table_of
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import CORRECT, LOOK_AT_WORDS, lab_dict, verify_document
+from tuneworthy.report.sections.lab import WHAT_TO_DO, lab_dict, verify_document
 
 VERIFY_RUN = "verify"
 MARGIN = 0.02
@@ -204,8 +204,8 @@ async def _run(
         raise lab.stop.error("; paid answers are kept")
     raced = lab.stayed("prompt", "tuned")
     if lost := first_of(lab.unanswered(raced, plan.select)):
-        missing = any(scores.missing_answers(arm, plan.select) for arm in raced)
-        fix = CORRECT if missing else LOOK_AT_WORDS
+        kinds = {scores.why_unanswered(arm, plan.select) for arm in raced}
+        fix = next(WHAT_TO_DO[kind] for kind in WHY_UNANSWERED if kind in kinds)
         raise StoppedError(f"not judged: {lost.why}", fix=fix)
     chosen = chosen_arms(lab)
     tuned = next((arm for arm in chosen if arm.kind == "tuned"), None)
@@ -315,16 +315,16 @@ def compared(
     answer, why = judge_outcome(written, *contrasts, held, kept)
     asked = ((scores, plan.report), (general, general_skills()))
     lost = list[str]()
-    missing = False
+    kinds = list[str]()
     for arm in arms:
         for by, cases in asked:
-            missing = missing or bool(by.missing_answers(arm, cases))
             if reason := by.unanswered(arm, cases):
                 lost.append(reason)
+                kinds.append(by.why_unanswered(arm, cases))
     if lab.stop:
         answer, why = "too_few_cases", "stopped"
     elif lost:
-        answer, why = "unknown", "unanswered" if missing else "same_words"
+        answer, why = "unknown", min(kinds, key=WHY_UNANSWERED.index)
     elif (
         answer in ("improved", "meets", "open") and judge is not None and judge.chosen_by == "judge"
     ):

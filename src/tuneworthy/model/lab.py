@@ -462,6 +462,8 @@ class ArmResult(Record):
     in_doubt: Natural = 0  #: Cases of which nobody knows what came; the same.
     aloud: Natural = 0
     """Cases with an answer that began with thinking in the open: that part isn't scored."""
+    wrapped: str = ""
+    """What every answer has around it, where none is right for that alone: it isn't measured."""
     unjudged: Natural = 0
     """Cases whose answer no scorer can judge; they are left out, and counted."""
 
@@ -622,7 +624,8 @@ class VerifyResult(Record):
     """Id of what decided: ``targets``, ``task``, ``general``, ``interval``; under a judge
     ``labels`` that lack, or the ``choice`` of the untuned arm by the judge's word alone;
     ``unanswered`` where over 2% of an arm's calls got no answer; ``same_words`` where all
-    got the same one and none is right; or, cut short, ``stopped``."""
+    got the same one and none is right; ``wrapped`` where none is right for what is around each; or,
+    cut short, ``stopped``."""
     judge: JudgeOf | None = None
     """The model that judged, held against people; None where rules scored."""
     aloud: Natural = 0

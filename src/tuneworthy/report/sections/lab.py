@@ -77,6 +77,15 @@ LOOK_AT_WORDS = (
 )
 """What to do about an arm that gave one wrong answer to everything."""
 
+UNWRAP = (
+    "ask for the bare answer in the prompt, or take a scorer that reads what is around it. Or take "
+    "the arm out of the case"
+)
+"""What to do about an arm whose answers a scorer can't see for their wrapper."""
+
+WHAT_TO_DO = {"unanswered": CORRECT, "same_words": LOOK_AT_WORDS, "wrapped": UNWRAP}
+"""The same by why an arm isn't measured."""
+
 _AGAIN = "then run it again: nothing is paid twice"
 
 
@@ -566,7 +575,7 @@ def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
     if result.stopped_by != "user" and lacks_answers(result):
         return CORRECT
     if result.stopped_by == "unanswered" and _same_words(result):
-        return LOOK_AT_WORDS
+        return UNWRAP if any(row.wrapped for row in result.arms) else LOOK_AT_WORDS
     if folder is not None:
         return _again(result, f"tuneworthy ceiling {folder}")
     if result.stopped_by == "cap":
