@@ -82,3 +82,35 @@ def test_a_search_comes_first_only_where_it_is_due_and_can_be_run(
 def test_nobody_says_that_prompts_levelled_off_without_a_search() -> None:
     dossier = decided(CASE)
     assert "levelled off" not in dossier.model_dump_json()
+
+
+MODELS = {"one maker": ["openai:gpt-4o", "gpt-4.1"], "two makers": ["openai:gpt-4o", "claude-5"]}
+
+
+@pytest.mark.parametrize("models", sorted(MODELS))
+def test_two_models_of_one_maker_are_one_family_wherever_attempts_name_them(models: str) -> None:
+    attempt = {"name": "both", "prompts": 5, "models": MODELS[models], "tried": ["other_model"]}
+    ceiling = {**CASE.get("ceiling", {}), "foundation_models": "yes"}
+    dossier = decided({**CASE, "ceiling": ceiling, "attempts": [attempt]})
+    state = next(way.state for way in dossier.ways if way.id == "other_model")
+    says = " ".join(challenge.says for challenge in dossier.challenges)
+    assert (state == "untried") is (models == "one maker")
+    assert ("two models of one maker" in says) is (models == "one maker")
+
+
+def test_more_effort_can_be_worth_trying_and_is_not_where_there_is_no_time() -> None:
+    """Once no case could bring it up."""
+    case = {
+        "name": "Sums", "goals": ["generation"], "factors": {}, "signals": {"knowledge_gaps": "no"},
+        "targets": {"quality": {"metric": "exact", "at_least": 0.8}, "latency_p95_s": 60},
+        "today": {"quality": 0.6, "cases": 400, "latency_p95_s": 2},
+        "failures": {"reasoning": 40, "format": 20},
+    }  # fmt: skip
+    slack = decided(case)
+    hurried = decided({**case, "targets": {**case["targets"], "latency_p95_s": 2.5}})
+    chances = [
+        next(way.chance for way in dossier.ways if way.id == "reasoning_effort")
+        for dossier in (slack, hurried)
+    ]
+    assert chances[0] > 0.3 > 0.1 > chances[1]
+    assert "reasoning_effort" in {step.option for step in steps_of(slack)}

@@ -265,6 +265,8 @@ class Gap:
         """Whether an option was tried here and a target is still missed."""
         if option == "few_shot" and self.facts.state("few_shot") == "yes":
             return True
+        if option == "other_model" and self.facts.tried_one_family:
+            return False  # another maker's model may not have the fault
         if option == SEARCHED and not self.facts.tried(option):
             return self._was_searched
         if self.facts.tried(option):

@@ -181,6 +181,9 @@ def better_retrieval(gap: Gap, rule: OptionRule) -> Prospect:
 @option()
 def other_model(gap: Gap, rule: OptionRule) -> Prospect:
     """A fault may be the model's own; one that stays across models isn't."""
+    if gap.facts.tried_one_family:
+        (family,) = gap.facts.attempted_families
+        return Prospect(f"all models that attempts name are of one maker, {family}", rule.errors)
     if gap.facts.state("foundation_models") == "yes":
         return rule_out(gap.say_tried("several models were"))
     because = "the fault may be the model's own"
