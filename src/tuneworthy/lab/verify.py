@@ -21,11 +21,12 @@ from tuneworthy.files.stores import another_plan, append_evidence, write_plan, w
 from tuneworthy.lab import prepare
 from tuneworthy.lab.arms import measured_arms, with_found
 from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
-from tuneworthy.lab.plan import Asked, LabPlan, request_to
+from tuneworthy.lab.plan import Asked, Cases, LabPlan, request_to
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
 from tuneworthy.lab.result import (
     ENOUGH,
     any_measured,
+    arm_row,
     chosen_arms,
     contrast,
     digest_of_json,
@@ -33,7 +34,7 @@ from tuneworthy.lab.result import (
     judge_report,
     measured_in,
 )
-from tuneworthy.lab.scores import WHY_UNANSWERED, Lab, Scores, first_of
+from tuneworthy.lab.scores import WHY_UNANSWERED, Lab, Scores, clusters_of, first_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote, total
@@ -54,6 +55,8 @@ from tuneworthy.model.ways import AnyFigure, LabArm
 from tuneworthy.pipeline import table_of
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import WHAT_TO_DO, lab_dict, verify_document
+from tuneworthy.stats.compare import cases_needed
+from tuneworthy.stats.intervals import BY_MARGIN
 
 VERIFY_RUN = "verify"
 MARGIN = 0.02
@@ -343,10 +346,29 @@ def compared(
         general_skills=kept,
         outcome=answer,
         why=why,
+        sides=tuple(arm_row(lab, arm, plan.report) for arm in arms),
+        cases_needed=cases_to_decide(scores, arms, plan.report, contrasts[0], written.margin),
         aloud=sum(int(scores.of(arm).of(plan.report, "aloud")[0].sum()) for arm in arms),
         spend=lab.calls.spend,
         **(lab.stop or first_of(lost)).of_result,
     )
+
+
+def cases_to_decide(
+    scores: Scores, arms: tuple[Arm, Arm], cases: Cases, task: Contrast, margin: float
+) -> int | Unknown:
+    """Held-out cases that tell a difference from the margin.
+
+    Those there are where the interval lies on one side of it; unknown under a judge, and where more
+    cases than anybody labels would hardly tell.
+    """
+    if isinstance(task.difference, Unknown) or scores.judge is not None:
+        return Unknown(ask="compare them by rules, on more cases")
+    if task.low > margin or task.high <= margin:
+        return task.n
+    tuned, untuned = (scores.row(arm, cases) for arm in arms)
+    needed = cases_needed(tuned - margin, untuned, clusters_of(cases))
+    return Unknown(ask=BY_MARGIN) if needed is None else max(needed, task.n + 1)
 
 
 def judge_outcome(

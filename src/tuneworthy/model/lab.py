@@ -630,6 +630,12 @@ class VerifyResult(Record):
     """The model that judged, held against people; None where rules scored."""
     aloud: Natural = 0
     """Held-out cases with an answer that began with thinking in the open, which isn't scored."""
+    sides: tuple[ArmResult, ...] = ()
+    """The tuned arm and the untuned one on the held-out cases, with cost and latency; () in files
+    of earlier versions."""
+    cases_needed: Natural | Unknown = Unknown(ask="compare them by rules, on more cases")
+    """Held-out cases that tell the difference seen from the margin in 80 of 100 repetitions; as
+    many as there were where these told already."""
     spend: Spend
     stopped: str = ""
     stopped_by: StopKind = ""

@@ -51,6 +51,7 @@ from tuneworthy.words import (
     listing,
     number,
     plain,
+    points,
     quality,
     quality_interval,
     sentence,
@@ -776,10 +777,18 @@ def outcome_text(result: VerifyResult) -> str:
     if result.outcome == "open":
         settles = [held.settles for held in result.targets.values() if held.settles]
         return f"open: {_targets_in(result, 'unknown')}. What would settle it: {listing(settles)}"
-    if (result.outcome, result.why) == ("no_gain", "interval"):
-        most = signed(result.contrast.high)
-        return f"no gain shown (at most {most}): {result.plan.untuned} is kept"
+    if result.outcome == "no_gain":
+        none = "no gain" if result.why == "task" else "no gain shown"
+        return f"{none}: {_most_gained(result.contrast.high)}. {result.plan.untuned} is kept"
     return says
+
+
+def _most_gained(high: float) -> str:
+    """The upper end of a difference in whole points, never less than it is."""
+    ends = math.ceil(round(100 * high, 6)) / 100
+    if ends < 0:
+        return f"at least {points(-ends)} points worse"
+    return f"at most {points(ends, sign=True)} points"
 
 
 def _targets_in(result: VerifyResult, state: str) -> str:
@@ -825,21 +834,35 @@ def held_text(target: TargetId, held: HeldTarget) -> str:
     return f"{held.state}: {write(figure.value)}{ends}, {wanted}"
 
 
+def _cost_and_time(row: ArmResult) -> str:
+    """What a case costs and takes with an arm; empty where neither is known."""
+    known_parts = [known(row.usd_per_case, lambda usd: f"{small_usd(usd)} a case")]
+    known_parts.append(known(row.latency_p95_s, lambda s: f"{_seconds(s)} at p95"))
+    return "".join(f", {part}" for part in known_parts if part)
+
+
 def _verified(result: VerifyResult) -> Rows:
     plan, contrast = result.plan, result.contrast
     none = "not run" if result.judge is None else "unknown"
     general = f"{difference_text(result.general)} on {count(plan.general)} general tasks"
-    yield "Tuned", f"{share_text(result.tuned, none)}: {plan.tuned}"
-    yield "Untuned", f"{share_text(result.untuned, none)}: {plan.untuned}"
+    costs = {row.arm.id: _cost_and_time(row) for row in result.sides}
+    for name, quality_of, arm in (
+        ("Tuned", result.tuned, plan.tuned),
+        ("Untuned", result.untuned, plan.untuned),
+    ):
+        yield name, f"{share_text(quality_of, none)}{costs.get(arm, '')}: {arm}"
     yield "Difference", f"{difference_text(contrast)}, margin {share(plan.margin)}"
     yield "In general", f"{general}, and may fall by {share(plan.general_margin)}"
     for target, held in result.targets.items():
         yield capital(TARGETS[target].name), held_text(target, held)
     if result.aloud:
         yield "Thinking", f"in the open: cut from {several(result.aloud, 'answer')}"
-    if result.why == "interval" and not isinstance(contrast.cases_needed, Unknown):
-        needed = count(contrast.cases_needed)
-        yield "Needed", f"about {needed} cases would distinguish that difference from zero"
+    needed = result.cases_needed
+    if not isinstance(needed, Unknown) and needed > contrast.n:
+        more = f"about {count(needed)} held-out cases tell that difference from the margin"
+        yield "Needed", f"{more}, and {count(contrast.n)} count here"
+    elif isinstance(needed, Unknown) and result.why == "interval" and result.judge is None:
+        yield "Needed", needed.ask
     held_out = f"{count(plan.cases)} held-out cases were run. All of them count"
     when = f"before {held_out}"
     if plan.after_results:
