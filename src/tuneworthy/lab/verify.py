@@ -88,7 +88,7 @@ def plan_digest(plan: LabPlan, tuned: Arm, untuned: Arm, scorer: str) -> str:
     places = [setting.reached[arm.model] for arm in arms]
     inputs = [
         [*map(case_values, plan.report)],
-        [prompt.model_dump(mode="json") for prompt in prompts],
+        [prompt.model_dump(mode="json", exclude={"searched_by"}) for prompt in prompts],
         [arm.model_dump(mode="json") for arm in arms],
         [[place.provider, place.base_url, place.name] for place in places],
         [*map(case_values, setting.pool.examples)],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tuneworthy.answers.facts import KNOWLEDGE_GOALS, CaseFacts
+from tuneworthy.answers.weigh import SEARCH
 from tuneworthy.framework.failures import FailureAnalysis, failures_of
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.framework import CauseId, TargetId
@@ -281,7 +282,9 @@ class Gap:
         """
         if self.facts.ceiling_grade == "searched":
             return True
-        return any(SEARCHED in way.made_of and way.is_imported for way in self.tried)
+        if SEARCH in self.facts.findings.ledger:
+            return False
+        return any(SEARCHED in way.made_of for way in self.tried)
 
     @cached_property
     def not_found(self) -> float | None:

@@ -101,11 +101,6 @@ class Way:
         """Whether nobody has run it here."""
         return self.state == "untried"
 
-    @property
-    def is_imported(self) -> bool:
-        """Whether another tool ran it."""
-        return self.id.startswith("import:")
-
     def figure(self, target: TargetId) -> Known | None:
         """What is known of it about a target; None where nothing is."""
         if target != "privacy":
