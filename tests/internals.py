@@ -61,6 +61,7 @@ from tuneworthy.lab import result as lab_result
 from tuneworthy.lab import retrieve as lab_retrieve
 from tuneworthy.lab import scores as lab_scores
 from tuneworthy.lab import verify as lab_verify
+from tuneworthy.lab import wrapped as lab_wrapped
 from tuneworthy.lab.plan import Pool, make_plan
 from tuneworthy.lab.prepare import CEILING_RUN, PreparedLab, prepare, quoted
 from tuneworthy.lab.scores import Scores

@@ -448,6 +448,39 @@ def test_the_last_try_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert [found[job.key].status for job in many(30)].count("failed") == 1
 
 
+def test_a_busy_endpoint_that_answers_nobody_is_spoken_of_again_and_again(tmp_path: Path) -> None:
+    """Once a job stood still for twelve minutes without a word."""
+    notices: list[str] = []
+
+    class Full(Fake):
+        async def send(self, request: Request) -> Reply:
+            raise Busy("HTTP 429: too many requests", 300)
+
+    def notice(why: str) -> None:
+        notices.append(why)
+        if len(notices) == 3:
+            runner.stop()
+
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        runner = Runner(
+            ledger, Full(echo), lambda _: FREE, run="r", cap_usd=1.0, waiting=notice, notice_s=0.01
+        )
+        outcome = asyncio.run(asyncio.wait_for(runner.all(many(3)), 20))
+    assert outcome.stop.by == "user"
+    assert all("HTTP 429: too many requests" in why for why in notices)
+
+
+def test_nobody_is_told_to_wait_while_answers_come(tmp_path: Path) -> None:
+    notices: list[str] = []
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        runner = Runner(
+            ledger, Fake(echo, Manners(latency_s=0.02)), lambda _: FREE, run="r", cap_usd=1.0,
+            waiting=notices.append, notice_s=0.005,
+        )  # fmt: skip
+        asyncio.run(runner.all(many(20)))
+    assert notices == []
+
+
 def test_who_asks_for_a_call_on_the_wire_gets_its_answer(tmp_path: Path) -> None:
     class Slow(Fake):
         async def send(self, request: Request) -> Reply:

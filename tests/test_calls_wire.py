@@ -140,6 +140,24 @@ def test_a_key_is_looked_for_in_what_an_answer_means(encoding: str) -> None:
     assert found.tool_calls[0][0] == json.loads(found.tool_calls[0][1])["a"][-3:] == "***"
 
 
+def test_an_answer_in_parts_is_read_and_its_thinking_left_out() -> None:
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
+        {"type": "text", "text": "shelf "},
+        {"type": "output_text", "text": "9"},
+    ]
+    told = {"model": "other-2", "choices": [{"message": {"content": parts}}]}
+    reply = llm_http.parse(json.dumps(told).encode(), latency_s=0)
+    assert (reply.text, reply.model) == ("shelf 9", "other-2")
+
+
+@pytest.mark.parametrize("part", [{"type": "image_url", "image_url": {}}, 7, {"text": "no type"}])
+def test_an_answer_with_a_part_that_is_no_text_is_in_doubt(part: object) -> None:
+    told = {"choices": [{"message": {"content": [part]}}]}
+    with pytest.raises(llm_endpoints.Doubtful):
+        llm_http.parse(json.dumps(told).encode(), latency_s=0)
+
+
 def test_a_wrong_key_ends_the_run_at_once_in_one_plain_line(keyed: str, tmp_path: Path) -> None:
     outcome = ask(keyed, "unauthorised", tmp_path, many=200)
     assert outcome.stop.by == "refused"

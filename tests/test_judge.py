@@ -274,6 +274,7 @@ def test_a_judge_that_never_says_anything_of_use_is_told_to_be_changed(tmp_path:
     folder = case_of(tmp_path, n=60)
     done = ceiling.run(ready_of(folder), cap_usd=0, transport=world(WORLD, lambda *_: "Well …"))
     assert (done.result.best, done.result.reached) == ("", "unknown")
+    assert done.result.stopped_by == "unanswered"  # as any other lab without a usable answer
     page = " ".join(ceiling.render(done).split())
     assert "Now: nothing the judge said could be used: try another --judge-model" in page
 

@@ -256,7 +256,25 @@ def test_each_effort_of_a_model_is_tried_and_sent(tmp_path: Path) -> None:
     result = ran(folder, Thinks(echo))
     assert set(asked) == {"low", "high"}
     assert result.best == "careful · fake:one · effort high"
-    assert "at efforts high and low" in dict(ceiling_rows(result))["Searched"]
+    assert "at efforts high and low" in dict(ceiling_rows(result))["Tried"]
+
+
+def test_answers_of_another_model_than_the_one_asked_are_counted_and_said(tmp_path: Path) -> None:
+    """A gateway that falls back: once such answers passed as those of the model in the case."""
+    folder = folder_of(tmp_path, n=60, prompts={"careful": CAREFUL})
+
+    class Gateway(Fake):
+        async def send(self, request: Request) -> Any:
+            reply = await known({"careful": 0.6}).send(request)
+            number = int(request.messages[-1].content.split()[-1].strip("?"))
+            names = ("One-2026-05-01", "spare") if number % 3 == 0 else ("one", "one")
+            return reply.model_copy(update={"model": names[number % 2]})
+
+    result = ran(folder, Gateway(echo))
+    assert {name for row in result.arms for name in row.others} == {"spare"}
+    spare = sum(row.others.get("spare", 0) for row in result.arms)
+    says = dict(ceiling_rows(result))["Answered"]
+    assert says == f"{spare} answers of fake:one came from spare"
 
 
 def test_the_nearest_example_stands_last() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,6 +127,23 @@ def test_without_a_target_the_outcome_follows_from_both_intervals(
     assert set(as_json) == set(schema("verify")["properties"])
 
 
+def test_a_comparison_says_what_both_arms_cost_and_take_and_how_many_cases_would_tell(
+    tmp_path: Path,
+) -> None:
+    folder = folder_of(tmp_path, n=100, models=PRICED, prompts={"p": "Answer.\n"}, target=None)
+    fake = known({"base": 0.8, "mine": 0.82}, general=WELL)
+    close = verified(folder, fake, margin=0.02, cap_usd=100)
+    assert [row.arm.id for row in close.sides] == [close.plan.tuned, close.plan.untuned]
+    page = " ".join(api.render(close, folder="lab").split())
+    assert page.count(" a case, ") == page.count(" at p95: p · fake:") == 2
+    assert not isinstance(close.contrast.difference, Unknown)
+    assert isinstance(close.cases_needed, Unknown) or close.cases_needed > close.contrast.n
+    far = verified(folder, fake, margin=0.5, again=True, cap_usd=100)
+    assert far.cases_needed == far.contrast.n
+    most = math.ceil(100 * far.contrast.high)
+    assert f"No gain: at most {most:+d} points." in api.render(far, folder="lab")
+
+
 @pytest.mark.parametrize(
     ("base", "mine", "target", "expected", "says"),
     [
@@ -134,7 +152,7 @@ def test_without_a_target_the_outcome_follows_from_both_intervals(
         (0.98, 0.5, 0.9, ("not_needed", "targets"), "p · fake:base already meets every target"),
         (0.3, 0.6, 0.9, ("misses", "targets"), "The tuned model misses quality"),
         (0.5, 0.9, 0.9, ("open", "targets"), "Open: quality. What would settle it: "),
-        (0.86, 0.87, 0.89, ("no_gain", "interval"), "No gain shown (at most +0."),
+        (0.86, 0.87, 0.89, ("no_gain", "interval"), "No gain shown: at most +"),
     ],
 )
 def test_against_a_target_the_criterion_speaks_and_the_judgement_says_the_same(

@@ -90,7 +90,7 @@ class World:
         setting = lab_plan.Setting(prompts=prompts, reached=reached, pool=Pool(()))
         self.plan = make_plan(arms, cases, setting, seed=self.seed)
 
-    def runner(self, _: object) -> World:
+    def runner(self, *_: object) -> World:
         return self
 
     def key(self, request: Request) -> str:

@@ -9,7 +9,13 @@ from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from tuneworthy.answers import TABLES
-from tuneworthy.answers.weigh import reaches, usable_examples, within
+from tuneworthy.answers.weigh import (
+    grade_of_ceiling,
+    maker,
+    reaches,
+    usable_examples,
+    within,
+)
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
 from tuneworthy.model.base import Interval, Number, Range, State, States, Strings, Unknown, every
 from tuneworthy.model.case import Amount, AnyAmount, Case, Model, in_use
@@ -22,6 +28,7 @@ from tuneworthy.model.dossier import (
     Source,
 )
 from tuneworthy.model.framework import Framework, Span, TargetId
+from tuneworthy.model.ways import CeilingGrade
 from tuneworthy.stats.failures import share_interval
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.words import listing, sentence
@@ -145,6 +152,18 @@ class CaseFacts:
         """Whether prompting is at its ceiling."""
         return every(self.state(name) for name in self.framework.ceiling)
 
+    @property
+    def ceiling_grade(self) -> CeilingGrade | Literal[""]:
+        """What the ceiling of prompting rests on; empty where nobody claims or tried one."""
+        return grade_of_ceiling(self.reached, self.findings.ledger)
+
+    @property
+    def has_cases(self) -> bool:
+        """Whether the case has a set of cases that prompts can be tried on."""
+        return self.case.data.evaluation is not None and not any(
+            path.startswith("data.evaluation") for path in self.findings.missing
+        )
+
     def source(self, name: str) -> Source:
         return "stated" if name in self.supposed else self.assessment.source(name)
 
@@ -158,6 +177,23 @@ class CaseFacts:
     def attempted(self) -> frozenset[str]:
         """Options that recorded attempts made use of."""
         return frozenset(option for attempt in self.case.attempts for option in attempt.tried)
+
+    @cached_property
+    def attempted_models(self) -> frozenset[str]:
+        """Models that recorded attempts were run with."""
+        return frozenset(model for attempt in self.case.attempts for model in attempt.models)
+
+    @property
+    def attempted_families(self) -> frozenset[str]:
+        """Their makers: two models of one maker are one family."""
+        return frozenset(map(maker, self.attempted_models))
+
+    @property
+    def tried_one_family(self) -> bool:
+        """Whether several models were tried that are all of one maker, as far as is recorded."""
+        if self.source("foundation_models") == "measured":
+            return False
+        return len(self.attempted_models) > 1 and len(self.attempted_families) == 1
 
     def tried_model(self, model: str) -> bool:
         """Whether a recorded attempt was another model, and this one."""

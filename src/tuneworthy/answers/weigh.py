@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.arms import lab_arms, running_arm
@@ -41,7 +41,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import ALSO_ASKED, Check, Criterion, Framework, MeasureRule, Need
-from tuneworthy.model.ways import Figure, LabArm
+from tuneworthy.model.ways import CeilingGrade, Figure, LabArm
 from tuneworthy.stats.intervals import Z95
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.words import count, interval_text, limit_text, listing, plain
@@ -49,6 +49,7 @@ from tuneworthy.words import count, interval_text, limit_text, listing, plain
 TRAINING, FAMILIES = "training_examples", "families_scored"
 RUNNING_ARM = "running_arm_share"  #: What a lab measured of the arm that production runs.
 BEST_PROMPT = "best_prompt_share"  #: What a lab measured of its best prompt on held-out cases.
+SEARCH = "ceiling_search"  #: Draws of a search for better prompts, and how it ended.
 
 Ledger = Mapping[str, Evidence]  #: The latest known measurement by its id.
 
@@ -465,7 +466,18 @@ def weigh(
         about = of("factors", name, factor)
         factors[name] = FactorResult(kind=kind, weight=factor.weight, **about)
     reached = every(check.state for check in checks.values())
-    return Assessment(CeilingTest(reached=reached, checks=checks), signals, factors)
+    graded = grade_of_ceiling(reached, {} if attempt else ledger or {})
+    return Assessment(CeilingTest(reached=reached, grade=graded, checks=checks), signals, factors)
+
+
+def grade_of_ceiling(reached: State, ledger: Ledger) -> CeilingGrade | Literal[""]:
+    """What a ceiling rests on, by what was measured; empty where nobody claims or tried one."""
+    search = ledger.get(SEARCH)
+    if search is not None and search.details.get("ended") == "plateau":
+        return "searched"
+    if BEST_PROMPT in ledger:
+        return "tried"
+    return "claimed" if reached == "yes" else ""
 
 
 def states_of(case: Case, framework: Framework, ledger: Ledger) -> dict[str, State]:

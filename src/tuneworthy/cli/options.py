@@ -492,6 +492,9 @@ def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
 
     def progress(stand: Stand) -> None:
         paid = small_usd(stand.spend.paid)
+        if stand.waiting:
+            show(f"{stand.waiting} ({paid} so far)")
+            return
         if not stand.of:  # prompts are proposed first, and nobody knows in how many calls
             show(f"prompts are proposed: {stand.done} calls, {paid}")
             return

@@ -86,10 +86,18 @@ def prompt_texts(case: Case) -> tuple[str, ...] | None:
 
 def prompt_files(case: Case) -> tuple[Path, ...] | None:
     """The files of the team's prompt variants, by name; None when the case names no folder."""
+    return _files_of_prompts(case, PROMPT_ENDINGS)
+
+
+def search_files(case: Case) -> tuple[Path, ...]:
+    """Files beside them in which other tools may have kept what their searches came to."""
+    return _files_of_prompts(case, frozenset({".json"})) or ()
+
+
+def _files_of_prompts(case: Case, endings: frozenset[str]) -> tuple[Path, ...] | None:
     folder = beside(case, "data.prompts", case.data.prompts)
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return None
-    endings = PROMPT_ENDINGS
     prompts = sorted(p for p in folder.iterdir() if p.suffix in endings and p.is_file())
     if len(prompts) > MOST_PROMPTS:
         what = f"holds {len(prompts)} prompts, more than {MOST_PROMPTS}"

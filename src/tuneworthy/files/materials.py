@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tuneworthy.errors import CaseError
-from tuneworthy.files.case import beside, prompt_files
+from tuneworthy.files.case import beside, prompt_files, search_files
 from tuneworthy.files.disk import MIB, read_text
+from tuneworthy.files.searched import read_search
 from tuneworthy.model.base import Record, Strings, as_bytes
 from tuneworthy.model.case import (
     Case,
@@ -187,14 +188,24 @@ def variables(template: str) -> Strings:
 def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
     """The prompt variants a case names, by file name; () where it names no folder."""
     variants: dict[str, PromptVariant] = {}
-    for path in prompt_files(case) or ():
-        variant = prompt_from(read_text(path, MIB), path)
+    for variant, path in _variants(case):
         if variants.setdefault(variant.name, variant) is not variant:
             what = f'prompt "{variant.name[:60]}" appears twice'
             raise CaseError(what, where=path, fix="rename one")
     for variant in variants.values():
         chain_of(variant, variants)
     return tuple(variants.values())
+
+
+def _variants(case: Case) -> Iterator[tuple[PromptVariant, Path]]:
+    """Each variant with its file: those of people, then what searches of other tools wrote."""
+    for path in prompt_files(case) or ():
+        yield prompt_from(read_text(path, MIB), path), path
+    for path in search_files(case):
+        for variant in read_search(path):
+            for text in (variant.system, variant.user):
+                _check(text, path, 0)
+            yield variant, path
 
 
 def prompt_wordings(case: Case) -> tuple[PromptWording, ...]:

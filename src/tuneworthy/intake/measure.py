@@ -32,6 +32,7 @@ from tuneworthy.files.case import (
     prompt_files,
     read_with_digest,
     rewrite,
+    search_files,
 )
 from tuneworthy.files.disk import (
     CASE_LIMIT,
@@ -769,7 +770,7 @@ def _read_by_kind(case: Case, kind: FileKind, placed: Sequence[Path]) -> Iterabl
             return [f"Read {counted(n, 'example')}."]
         case "prompts":
             for path in placed:
-                if path not in (prompt_files(case) or ()):
+                if path not in {*(prompt_files(case) or ()), *search_files(case)}:
                     raise CaseError(
                         "is not a prompt by its name", where=path.name, fix="name it .md"
                     )

@@ -88,7 +88,8 @@ def measured_arms(
 def made_of(arm: Arm, plan: LabPlan, proposed: Collection[str] = ()) -> tuple[str, ...]:
     """The options that an arm makes use of; () for a prompt as it is written."""
     options = [name for name, uses in MADE_OF.items() if uses(arm)]
-    if arm.prompt in proposed:
+    prompt = plan.setting.prompts.get(arm.prompt)
+    if arm.prompt in proposed or (prompt is not None and prompt.searched_by):
         options.append("prompt_optimisation")
     if arm.model in plan.setting.deciders:
         options.append("decision_model")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tuneworthy.errors import CaseError, InputError
+from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.stores import ADJUDICATED, read_labels
 from tuneworthy.lab.plan import PROBE_TOKENS, Cases, request_to
@@ -24,6 +24,7 @@ from tuneworthy.llm.endpoints import Reached, reach
 from tuneworthy.llm.hosts import name_with_host
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import PROBES, Job, Outcome, Runner, Stop
+from tuneworthy.measure.personal import mask
 from tuneworthy.model.case import Case, Model
 from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.lab import ChatMessage, JudgePlan, Settled
@@ -63,6 +64,9 @@ def label_sample(cases: Cases, labels: int, seed: int) -> tuple[EvalCase, ...]:
         sample.append(case)
         clusters.add(case.cluster)
     return tuple(sample)
+
+
+_SHOWN_OF_WORDS = 80  # of an answer that can't be used
 
 
 @dataclass(slots=True)
@@ -120,11 +124,20 @@ class LabJudge:
         """Why its word isn't there: a larger share than ``most`` is lost, and not a few calls."""
         lost = [call for call in self.answers.values() if call.whole is None]
         if len(lost) <= max(PROBES - 1, most * len(self.answers)):
-            return Stop()
+            return self._unread()
         last = lost[-1]
         why = last.reply.lacks if last.reply else last.why
         lost_of = f"{len(lost)} of {len(self.answers)} calls of the judge got no answer ({why})"
         return Stop(lost_of, "unanswered")
+
+    def _unread(self) -> Stop:
+        """That none of its answers can be used, if that is so of as many as a probe takes."""
+        words = [call.whole for call in self.answers.values() if call.whole is not None]
+        if len(words) < PROBES or any(self.judge.read(reply).ok is not None for reply in words):
+            return Stop()
+        said = one_line(mask(words[0].text), limit=_SHOWN_OF_WORDS)
+        none = f"none of {len(words)} answers of the judge holds a score it may give"
+        return Stop(f'{none} ("{said}")', "unanswered")
 
     def sample(self, cases: Cases) -> tuple[EvalCase, ...]:
         """The cases of one part on which people's labels count."""

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tuneworthy.answers.arms import arms_series
-from tuneworthy.answers.weigh import BEST_PROMPT, FAMILIES, exactly, maker
+from tuneworthy.answers.weigh import BEST_PROMPT, FAMILIES, SEARCH, exactly, maker
 from tuneworthy.lab.arms import MADE_OF
 from tuneworthy.lab.judge import JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
@@ -43,8 +43,11 @@ from tuneworthy.model.lab import (
     JudgedArm,
     JudgeOf,
     PartShare,
+    PromptSearch,
+    Proposing,
     Quote,
     RetrievalResult,
+    SearchEnd,
     ShareOf,
     StepResult,
     TunedChange,
@@ -252,8 +255,25 @@ _TUNING_CHANGES: dict[str, State] = {
 }  #: Form, words, voice and rules can be trained; facts that weren't there can't.
 _NONE = Unknown(ask="let a generator propose prompts: --propose 5")
 _NOT_PROPOSED = {"plateau": _NONE, "proposing": _NONE}
+SEARCH_MARGIN = 0.02
+"""Share of cases: what another draw has to add at least, where the framework has no threshold
+``margin_quality``. It is the margin under which no difference counts."""
 _NO_TARGET = "say which share is good enough (targets.quality.at_least)"
 _RUN_ON = "run it to its end: the chosen arm has to meet cases that chose nothing"
+
+
+def search_of(
+    proposing: Proposing | Unknown, plateau: Gain | Unknown, stop: Stop, framework: Framework
+) -> PromptSearch:
+    """How far a search went, by what a generator came to and what one more draw of it would add."""
+    stated = framework.threshold("margin_quality")
+    margin = SEARCH_MARGIN if stated is None else stated
+    if isinstance(proposing, Unknown):
+        return PromptSearch(ended="stopped" if stop and proposing.ask != _NONE.ask else "none")
+    if isinstance(plateau, Unknown):
+        return PromptSearch(ended="short", draws=len(proposing.draws), margin=margin)
+    ended: SearchEnd = "plateau" if plateau.value < margin else "short"
+    return PromptSearch(ended=ended, draws=plateau.draws, margin=margin)
 
 
 def distinct(plan: LabPlan, arms: Arms, framework: Framework) -> int:
@@ -339,6 +359,7 @@ def _of_ceiling(result: CeilingResult, plan: LabPlan, as_of: date) -> Iterator[E
     yield from tried_evidence(rows, plan, result.prompts, as_of, source)
     if judge is None:
         yield from options_evidence(rows, as_of, "ceiling")
+    yield from _search(result, as_of, source)
     yield from _plateau(result, as_of)
 
 
@@ -428,6 +449,17 @@ _NOT_FOUND: Any = {
 """What a result holds and a lab didn't find: its money, and the day."""
 
 
+def _search(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidence]:
+    """How far a search for prompts went; nothing where there was none."""
+    search = result.search
+    if search.ended == "none":
+        return
+    details: dict[str, Scalar] = {"ended": search.ended, "margin": search.margin}
+    method = "draws of a generator of prompts, each scored on the same cases"
+    about = {"n": search.draws, "source": source, "observed_on": as_of}
+    yield exactly(SEARCH, search.draws, "draws", method=method, details=details, **about)
+
+
 def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
     """What one more draw of the generator would add, where that is known."""
     gain, proposing = result.plateau, result.proposing
@@ -461,6 +493,10 @@ def outcome(
     stop = lab.stop or (Stop() if reached == "no" else _unanswered(lab, chosen))
     bound = _RUN_ON if scores.judge is None or stop else LABEL_ALL
     more = BY_MARGIN if reached == "too_few_cases" else "more cases wouldn't tell"
+    about: dict[str, Any] = _NOT_PROPOSED | proposed
+    search = about.pop("search", None) or search_of(
+        about["proposing"], about["plateau"], stop, framework
+    )
     return CeilingResult(
         arms=tuple(sorted(rows, key=lambda row: worth(row.quality), reverse=True)),
         best=chosen[0].id if chosen else "",
@@ -491,7 +527,9 @@ def outcome(
         **stop.of_result,
         quote=quote,
         spend=lab.calls.spend,
-        **(_NOT_PROPOSED | proposed),
+        search=search,
+        grade=search.grade,
+        **about,
     )
 
 
@@ -578,6 +616,8 @@ def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
         latency_p95_s=float(np.quantile(times, 0.95)) if times.size else free,
         steps=tuple(_steps(of.steps, {case.id for case in cases})),
         changed=tuple(of.changed),
+        others=dict(of.others),
+        wrapped=lab.scores.wrapped(arm),
         **more,
         dropped_after=None if lab.dropped.get(arm.id) is None else len(ran),
         **dict(zip(names, lost, strict=True)),

@@ -11,16 +11,18 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
-from itertools import product, starmap, takewhile
+from itertools import islice, product, starmap, takewhile
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from tuneworthy.answers.arms import is_same_model
 from tuneworthy.errors import one_line
 from tuneworthy.lab.judge import UNREADABLE, JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, answer_text, question, system_of
 from tuneworthy.lab.session import PaidCalls
+from tuneworthy.lab.wrapped import wrappers_of
 from tuneworthy.llm.endpoints import TAKES_NO
 from tuneworthy.llm.runner import Job, Outcome, Runner, Stop
 from tuneworthy.measure.personal import mask
@@ -41,6 +43,11 @@ MOST_MISSING = 0.02  #: Share of its calls that may lack an answer before an arm
 SAME_WORDS = 20
 """To so many different inputs one and the same answer, none of them right, is no measurement: it is
 what a gateway says in the place of a model."""
+WHY_UNANSWERED = ("unanswered", "same_words", "wrapped")
+"""Why an arm isn't measured: calls without an answer, one text to all, or a wrapper around each."""
+UNWRAPPED = 5
+"""So many of an arm's answers have to be right without their wrapper, where none is with it."""
+_MOST_UNWRAPPED = 40  # answers that are scored without it
 NO = 0.5  #: Under this, people say no: less than half of them pass an output.
 _NO_ROUND = Unknown(ask="wait for the first round")
 _SHOWN, _SHOWN_OF_SAME = 200, 80
@@ -77,12 +84,17 @@ class ArmScores:
         self._columns = {name: array("d", [0.0]) for name in _COUNTED}
         self._seconds, self._of_row = array("d"), array("q")  # of its calls
         self._came: list[tuple[str | None, tuple[str, str] | None]] = [(None, None)]
+        self.wrapper = ""  #: What none of its answers is right for, in words; empty for nothing.
+        self.unwrapped_at = 0  #: Answers of which a wrapper was looked for last.
         self._texts = array("q", [_NO_TEXT])  # of its answers, while they are one and the same
+        self.cases = dict[str, EvalCase]()  #: Those with a right answer to compare with, by id.
         self.why = dict[str, str]()  #: By case the last reason for a missing answer.
         self.parts = dict[str, dict[str, bool]]()  #: By case, whether each field is right.
         self.labels = dict[str, float]()
         """By case people's label of the first answer, 0 … 1; NaN where nobody gave one."""
         self.changed = dict[str, None]()  #: Parameters its model refused, and what it got instead.
+        self.others = Counter[str]()
+        """Answers by models of other names than the one that was asked."""
         self.steps = dict[str, list[tuple[str, float, float]]]()
         """By prompt of a chain: the case, USD and seconds of each call."""
 
@@ -128,6 +140,11 @@ class ArmScores:
             first = text
             answered.append(case)
         return answered
+
+    @property
+    def has_right(self) -> bool:
+        """Whether any of its answers is right."""
+        return any(self._columns["whole"])
 
     def came(self, case: EvalCase) -> tuple[str | None, tuple[str, str] | None]:
         """The first output for a case, and the signal and text of the last wrong one."""
@@ -182,6 +199,8 @@ class Scores:
     Without a marker only the checks of each case count.
     ``most_missing`` is the share of its calls that may lack an answer before an arm isn't measured.
     """
+
+    looks_for_wrappers = True  #: Whether answers are wrong that are right without their wrapper.
 
     def __init__(
         self,
@@ -243,11 +262,44 @@ class Scores:
             if job.key in became
         ]
         await aside(starmap(self._take, there))
+        if self.judge is None and self.looks_for_wrappers:
+            asked: dict[str, list[EvalCase]] = {}
+            for _, arm, case, *_ in there:
+                asked.setdefault(arm.id, []).append(case)
+            await aside(starmap(self._look_for_wrapper, asked.items()))
+
+    def _look_for_wrapper(self, arm: str, cases: Sequence[EvalCase]) -> None:
+        """Note what an arm writes around its answers, if none is right for that alone.
+
+        It is looked for when it has answered twice as much as the last time.
+        """
+        of = self._arms[arm]
+        if of.has_right:
+            return
+        of.cases.update({case.id: case for case in cases if case.accepted})
+        answered = len(of.cases)
+        if answered < max(SAME_WORDS, 2 * of.unwrapped_at):
+            return
+        of.unwrapped_at = answered
+        came = ((case, of.came(case)[0]) for case in islice(of.cases.values(), _MOST_UNWRAPPED))
+        texts = {question(case): (case, text) for case, text in came if text}
+        if len(texts) < SAME_WORDS:
+            return
+        for says, unwrap in wrappers_of([text for _, text in texts.values()]).items():
+            bare = ((case, unwrap(text)) for case, text in texts.values())
+            scored = [self.marker.score(Output(text), case) for case, text in bare if text]
+            right = sum(bool(score.ok) for score in scored)
+            if right >= UNWRAPPED:
+                of.wrapper = f"{says}: without it {right} of {len(texts)} are right"
+                return
 
     def _take(self, job: Job, arm: Arm, case: EvalCase, call: Settled, system: str) -> None:
         waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
         if arm.steps and (arm.id, job.key) not in self._cut_short:
             self._step(arm, case, arm.prompt, call)
+        reply = call.reply
+        if reply is not None and reply.model and not is_same_model(reply.model, job.frame.model):
+            self._arms[arm.id].others[reply.model] += 1
         self._call(arm.id, case, call, system, waited)
 
     def step(self, arm: Arm, case: EvalCase, at: int, job: Job, settled: Settled) -> str | None:
@@ -331,13 +383,31 @@ class Scores:
     def unanswered(self, arm: Arm, cases: Cases) -> str:
         """Why an arm isn't measured on cases; empty for one that is.
 
-        Too many calls got no answer, or all of them the same one.
+        Too many calls got no answer, or all of them the same one, or the scorer can't see answers
+        for what is around them.
         """
-        return self.missing_answers(arm, cases) or self.same_words(arm, cases)
+        missing = self.missing_answers(arm, cases) or self.same_words(arm, cases)
+        return missing or self.wrapped(arm)
+
+    def why_unanswered(self, arm: Arm, cases: Cases) -> str:
+        """The same as one of ``WHY_UNANSWERED``; empty for an arm that is measured."""
+        if self.missing_answers(arm, cases):
+            return "unanswered"
+        if self.same_words(arm, cases):
+            return "same_words"
+        return "wrapped" if self.wrapped(arm) else ""
+
+    def wrapped(self, arm: Arm) -> str:
+        """What an arm has around every answer, where none is right for it; else empty."""
+        of = self.of(arm)
+        if not of.wrapper or of.has_right:
+            return ""
+        return f"every answer of {arm.id} has {of.wrapper}"
 
     def is_hollow(self, arm: Arm, cases: Cases) -> bool:
-        """Whether all that a model said so far was one thing, and never right."""
-        return arm.kind != "baseline" and bool(self.of(arm).one_text(cases))
+        """Whether all that a model said so far was one thing, or wrapped, and never right."""
+        one_text = arm.kind != "baseline" and bool(self.of(arm).one_text(cases))
+        return one_text or bool(self.wrapped(arm))
 
     def same_words(self, arm: Arm, cases: Cases) -> str:
         """What an arm says to every input, many different ones, and never rightly; else empty."""
@@ -445,7 +515,8 @@ class Scores:
 
 def _answer_of(reply: Reply, case: EvalCase) -> Output:
     """What a reply answers to a case, whose right answers may think in the open themselves."""
-    if any("</think" in answer_text(accepted) for accepted in case.accepted):
+    texts = map(answer_text, case.accepted)
+    if any(without_thinking(text) != text for text in texts):
         return Output(reply.text, reply.tool_calls)
     return Output.of(reply)
 
@@ -547,7 +618,7 @@ class Lab:
         self, plan: LabPlan, scores: Scores, calls: PaidCalls, stop: Stop | None = None
     ) -> None:
         self.plan, self.scores = plan, scores
-        self.calls, self._runner = calls, calls.runner(self._call_ended)
+        self.calls, self._runner = calls, calls.runner(self._call_ended, self._show_waiting)
         self.stop = stop or Stop()
         self.dropped: dict[str, int | None] = {}
         """By arm: conversations after which it was left behind; None for one that stayed."""
@@ -596,7 +667,9 @@ class Lab:
     def _goes_on(self, arm: Arm) -> bool:
         """Whether more answers of an arm would tell anything."""
         seen = self._seen
-        return not self.scores.impossible(arm, seen) and not self.scores.same_words(arm, seen)
+        scores = self.scores
+        hollow = scores.same_words(arm, seen) or scores.wrapped(arm)
+        return not (scores.impossible(arm, seen) or hollow)
 
     async def report(self, chosen: Arms) -> None:
         """Run the chosen arms on the cases that chose nothing."""
@@ -683,7 +756,10 @@ class Lab:
         )
         return tuple(sorted(board, key=lambda p: (p.running, worth(p.quality)), reverse=True))
 
-    def _show(self) -> None:
+    def _show_waiting(self, why: str) -> None:
+        self._show(why)
+
+    def _show(self, waiting: str = "") -> None:
         if self.calls.watch is None:
             return
         stand = Stand(
@@ -691,6 +767,7 @@ class Lab:
             of=max(self._total, self._done),
             running=self._running,
             spend=self.calls.spend,
+            waiting=waiting,
             **self._ahead,
         )
         self.calls.watch(stand)

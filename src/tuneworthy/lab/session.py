@@ -19,7 +19,7 @@ from tuneworthy.files.disk import make_folder
 from tuneworthy.files.stores import FOLDER
 from tuneworthy.llm.endpoints import Transport
 from tuneworthy.llm.ledger import Ledger, NothingKeptError, ReadOnlyLedger
-from tuneworthy.llm.runner import PriceOf, Probe, Probes, Progress, Runner
+from tuneworthy.llm.runner import PriceOf, Probe, Probes, Progress, Runner, Waiting
 from tuneworthy.model.base import Strings, Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.lab import Settled, Spend, Stand
@@ -71,8 +71,11 @@ class PaidCalls:
     probes: Probes = field(default_factory=lambda: defaultdict(Probe))
     hosts: Strings = ()  #: Hosts they go to that aren't their vendors' own.
 
-    def runner(self, progress: Progress | None = None) -> Runner:
-        """A runner that ends after what is on the wire when the user stops it."""
+    def runner(self, progress: Progress | None = None, waiting: Waiting | None = None) -> Runner:
+        """A runner that ends after what is on the wire when the user stops it.
+
+        ``waiting`` takes what is waited for; who watches is told, where it is left out.
+        """
         runner = Runner(
             self.ledger,
             self.transport,
@@ -83,6 +86,7 @@ class PaidCalls:
             progress=progress,
             probes=self.probes,
             lean=True,
+            waiting=waiting or self._say_waiting,
         )
         self.on_stop(runner.stop)
         return runner
@@ -100,6 +104,12 @@ class PaidCalls:
                 self.watch(Stand(arm="", quality=Unknown(ask=ask), **about))
 
         return ended
+
+    def _say_waiting(self, why: str) -> None:
+        if self.watch is not None:
+            ask = Unknown(ask="wait for an answer")
+            stand = Stand(arm="", quality=ask, done=0, of=0, running=0, spend=self.spend)
+            self.watch(stand.model_copy(update={"waiting": why}))
 
     @property
     def spend(self) -> Spend:

@@ -21,11 +21,12 @@ from tuneworthy.files.stores import another_plan, append_evidence, write_plan, w
 from tuneworthy.lab import prepare
 from tuneworthy.lab.arms import measured_arms, with_found
 from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
-from tuneworthy.lab.plan import Asked, LabPlan, request_to
+from tuneworthy.lab.plan import Asked, Cases, LabPlan, request_to
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
 from tuneworthy.lab.result import (
     ENOUGH,
     any_measured,
+    arm_row,
     chosen_arms,
     contrast,
     digest_of_json,
@@ -33,7 +34,7 @@ from tuneworthy.lab.result import (
     judge_report,
     measured_in,
 )
-from tuneworthy.lab.scores import Lab, Scores, first_of
+from tuneworthy.lab.scores import WHY_UNANSWERED, Lab, Scores, clusters_of, first_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote, total
@@ -53,7 +54,9 @@ from tuneworthy.model.lab import (
 from tuneworthy.model.ways import AnyFigure, LabArm
 from tuneworthy.pipeline import table_of
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import CORRECT, LOOK_AT_WORDS, lab_dict, verify_document
+from tuneworthy.report.sections.lab import WHAT_TO_DO, lab_dict, verify_document
+from tuneworthy.stats.compare import cases_needed
+from tuneworthy.stats.intervals import BY_MARGIN
 
 VERIFY_RUN = "verify"
 MARGIN = 0.02
@@ -85,7 +88,7 @@ def plan_digest(plan: LabPlan, tuned: Arm, untuned: Arm, scorer: str) -> str:
     places = [setting.reached[arm.model] for arm in arms]
     inputs = [
         [*map(case_values, plan.report)],
-        [prompt.model_dump(mode="json") for prompt in prompts],
+        [prompt.model_dump(mode="json", exclude={"searched_by"}) for prompt in prompts],
         [arm.model_dump(mode="json") for arm in arms],
         [[place.provider, place.base_url, place.name] for place in places],
         [*map(case_values, setting.pool.examples)],
@@ -204,8 +207,8 @@ async def _run(
         raise lab.stop.error("; paid answers are kept")
     raced = lab.stayed("prompt", "tuned")
     if lost := first_of(lab.unanswered(raced, plan.select)):
-        missing = any(scores.missing_answers(arm, plan.select) for arm in raced)
-        fix = CORRECT if missing else LOOK_AT_WORDS
+        kinds = {scores.why_unanswered(arm, plan.select) for arm in raced}
+        fix = next(WHAT_TO_DO[kind] for kind in WHY_UNANSWERED if kind in kinds)
         raise StoppedError(f"not judged: {lost.why}", fix=fix)
     chosen = chosen_arms(lab)
     tuned = next((arm for arm in chosen if arm.kind == "tuned"), None)
@@ -315,16 +318,16 @@ def compared(
     answer, why = judge_outcome(written, *contrasts, held, kept)
     asked = ((scores, plan.report), (general, general_skills()))
     lost = list[str]()
-    missing = False
+    kinds = list[str]()
     for arm in arms:
         for by, cases in asked:
-            missing = missing or bool(by.missing_answers(arm, cases))
             if reason := by.unanswered(arm, cases):
                 lost.append(reason)
+                kinds.append(by.why_unanswered(arm, cases))
     if lab.stop:
         answer, why = "too_few_cases", "stopped"
     elif lost:
-        answer, why = "unknown", "unanswered" if missing else "same_words"
+        answer, why = "unknown", min(kinds, key=WHY_UNANSWERED.index)
     elif (
         answer in ("improved", "meets", "open") and judge is not None and judge.chosen_by == "judge"
     ):
@@ -343,10 +346,29 @@ def compared(
         general_skills=kept,
         outcome=answer,
         why=why,
+        sides=tuple(arm_row(lab, arm, plan.report) for arm in arms),
+        cases_needed=cases_to_decide(scores, arms, plan.report, contrasts[0], written.margin),
         aloud=sum(int(scores.of(arm).of(plan.report, "aloud")[0].sum()) for arm in arms),
         spend=lab.calls.spend,
         **(lab.stop or first_of(lost)).of_result,
     )
+
+
+def cases_to_decide(
+    scores: Scores, arms: tuple[Arm, Arm], cases: Cases, task: Contrast, margin: float
+) -> int | Unknown:
+    """Held-out cases that tell a difference from the margin.
+
+    Those there are where the interval lies on one side of it; unknown under a judge, and where more
+    cases than anybody labels would hardly tell.
+    """
+    if isinstance(task.difference, Unknown) or scores.judge is not None:
+        return Unknown(ask="compare them by rules, on more cases")
+    if task.low > margin or task.high <= margin:
+        return task.n
+    tuned, untuned = (scores.row(arm, cases) for arm in arms)
+    needed = cases_needed(tuned - margin, untuned, clusters_of(cases))
+    return Unknown(ask=BY_MARGIN) if needed is None else max(needed, task.n + 1)
 
 
 def judge_outcome(

@@ -312,7 +312,8 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
         written = usage.get("completion_tokens_details") or {}
         calls = [call["function"] for call in message.get("tool_calls") or ()]
         return Reply(
-            text=_text(message.get("content") or "", key),
+            text=_content(message.get("content"), key),
+            model=_model(body.get("model"), key),
             tool_calls=tuple((_text(c["name"], key), _text(c["arguments"], key)) for c in calls),
             finish=error or _text(ended, key)[:100],
             usage=Usage(
@@ -336,6 +337,29 @@ def _error_end(part: Mapping[str, Any], key: Secret | None) -> str:
     if not isinstance(said, str) or not said.strip():
         return ERROR_END
     return one_line(f"{ERROR_END}: {_text(said, key)}", limit=100)
+
+
+def _content(value: object, key: Secret | None) -> str:
+    """The text of an answer, which some endpoints give as a list of parts.
+
+    Parts of thinking are no part of it. A TypeError for a part that is no text, as a picture.
+    """
+    if not isinstance(value, list):
+        return _text(value or "", key)
+    texts = (part if isinstance(part, str) else _part(part) for part in value)
+    return "".join(_text(text, key) for text in texts)
+
+
+def _part(part: Mapping[str, Any]) -> object:
+    return "" if part["type"] in _THINKING_PARTS else part["text"]
+
+
+_THINKING_PARTS = frozenset({"thinking", "reasoning", "redacted_thinking"})
+
+
+def _model(value: object, key: Secret | None) -> str:
+    """The name of who answered; empty for what is no name."""
+    return one_line(_text(value, key), limit=100) if isinstance(value, str) else ""
 
 
 def _text(value: object, key: Secret | None) -> str:

@@ -257,6 +257,8 @@ _AGAIN = _THERE.model_copy(update={"reused": True})
 PriceOf = Callable[[Request], Price | None]
 """It may go by the place, the model, and the power of two above the tokens of a request."""
 Progress = Callable[[Settled], None]
+Waiting = Callable[[str], None]
+NOTICE_S = 60.0  #: Seconds without an answer after which it is said what is waited for.
 
 
 class Runner:
@@ -264,7 +266,8 @@ class Runner:
 
     A request without a price is refused, ``at_once`` is the most calls on the wire, and
     ``progress`` is told of each call as it ends. A ``lean`` run leaves answers in the ledger until
-    they are asked for. Raises InputError if the cap is no amount of money.
+    they are asked for. ``waiting`` is told what is waited for, every ``notice_s`` seconds in which
+    an endpoint that is busy answered nothing. Raises InputError if the cap is no amount of money.
     """
 
     def __init__(
@@ -279,6 +282,8 @@ class Runner:
         progress: Progress | None = None,
         probes: Probes | None = None,
         lean: bool = False,
+        waiting: Waiting | None = None,
+        notice_s: float = NOTICE_S,
     ) -> None:
         if not 0 <= cap_usd < math.inf:
             raise InputError(
@@ -295,6 +300,9 @@ class Runner:
         self._writes = list[tuple[Callable[[], object], asyncio.Future[object]]]()
         self._probes = defaultdict(Probe) if probes is None else probes
         self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
+        self._waiting, self._notice_s = waiting, notice_s
+        self._busy = ""  # what an endpoint said last in place of an answer
+        self._heard = 0.0  # when a call was answered last, on the monotonic clock
 
     def stop(self) -> None:
         """Send nothing more; what is on the wire is waited for."""
@@ -321,11 +329,25 @@ class Runner:
                 raise
 
         workers = (worker() for _ in range(min(self._at_once, len(jobs))))
+        saying = asyncio.ensure_future(self._say_waits())
         # A fault in one worker ends the run; what the others have on the wire is waited for.
-        for fault in await asyncio.gather(*workers, return_exceptions=True):
+        try:
+            faults = await asyncio.gather(*workers, return_exceptions=True)
+        finally:
+            saying.cancel()
+        for fault in faults:
             if fault is not None:
                 raise fault
         return self.outcome
+
+    async def _say_waits(self) -> None:
+        """Say what is waited for, now and then, while a busy endpoint answers nothing."""
+        self._heard = time.monotonic()
+        while self._waiting is not None:
+            await asyncio.sleep(self._notice_s)
+            silent_s = time.monotonic() - self._heard
+            if self._busy and silent_s >= self._notice_s:
+                self._waiting(f"no answer for {silent_s:.0f} s, asking again: {self._busy}")
 
     def _unknown(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Jobs of which nothing is known; what became of the others is noted on the way."""
@@ -412,12 +434,14 @@ class Runner:
                 try:
                     settled = await self._answer(key, request, price, most)
                 except (Busy, NotSent) as caught:
+                    self._busy = f"{request.model}: {caught}"
                     settled = await self._kept(partial(self._ledger.fail, key, str(caught)))
                     if not self._again(caught, gate):
                         return settled
                     wait = self._wait(caught, max(tries, gate.closings))
                 else:
                     answered = settled.status == "settled"
+                    self._heard, self._busy = time.monotonic(), ""
                     return settled
                 finally:
                     self._let_go(key)

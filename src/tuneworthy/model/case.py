@@ -648,6 +648,7 @@ class PromptVariant(FileRecord):
     few_shot: FewShot | None = None
     constrained: Literal["schema", "grammar"] | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)  #: Sent only when asked for.
+    searched_by: str = ""  #: Tool whose search wrote it; empty for one that people wrote.
     system: str = ""
     """Template of the system message; ``{{ input }}``, ``{{ contexts }}``, ``{{ examples }}``, and
     in a chain ``{{ previous }}``."""

@@ -24,7 +24,7 @@ from tuneworthy.model.case import Amount, CaseDecision, DefaultValue, Prices
 from tuneworthy.model.evidence import Evidence, Extent, PilotCard, Series, TargetState
 from tuneworthy.model.framework import Band, CauseId, JudgementRule, Outcome, TargetId
 from tuneworthy.model.precedents import PrecedentsResult
-from tuneworthy.model.ways import WayResult
+from tuneworthy.model.ways import CeilingGrade, WayResult
 
 Source = Literal["stated", "measured", "assumed"]
 """Said by a person; counted from data; or inferred, which includes nothing said at all."""
@@ -142,6 +142,7 @@ class CeilingTest(Record):
     """The ceiling test."""
 
     reached: State
+    grade: CeilingGrade | Literal[""] = ""  #: Empty where nobody claims or tried a ceiling.
     checks: dict[str, CheckResult]
 
 

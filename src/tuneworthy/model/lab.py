@@ -28,7 +28,7 @@ from tuneworthy.model.base import (
 )
 from tuneworthy.model.evalset import Coefficient, Split
 from tuneworthy.model.framework import TargetId
-from tuneworthy.model.ways import HeldTarget
+from tuneworthy.model.ways import CeilingGrade, HeldTarget
 
 
 class JudgePlan(Record):
@@ -119,6 +119,27 @@ class Gain(EstimatedShare):
     draws: Natural  #: Draws that it rests on.
     n: Natural  #: Cases that all of them were scored on.
     clusters: Natural  #: Conversations those come from.
+
+
+SearchEnd = Literal["none", "short", "stopped", "plateau"]
+"""How a search ended. ``none``: there was none. ``short``: its draws or its money ended first.
+``stopped``: it was cut short. ``plateau``: another draw would add less than the margin."""
+
+
+class PromptSearch(Record):
+    """How far a search for better prompts went: what grades a ceiling."""
+
+    ended: SearchEnd
+    draws: Natural = 0  #: Whole draws that were scored on the same cases.
+    margin: Share = 0.0
+    """Share of cases: where the expected gain of another draw is below it, a search is at its
+    plateau."""
+    usd: NonNegative = 0.0  #: What it cost; 0 where nobody counted it apart.
+
+    @property
+    def grade(self) -> CeilingGrade:
+        """The grade that it gives the ceiling of its lab."""
+        return "searched" if self.ended == "plateau" else "tried"
 
 
 class ChatMessage(Record):
@@ -247,6 +268,7 @@ class Reply(Record):
     text: str
     tool_calls: tuple[tuple[str, str], ...] = ()
     """Name and arguments (JSON as the model wrote it) of each tool that is called."""
+    model: str = ""  #: Who answered, as the endpoint says it; empty where it says nothing.
     finish: str = "stop"  #: Why it ended, as the endpoint says it.
     usage: Usage = Usage()
     latency_s: NonNegative = 0.0  #: Until the answer was whole, our own queue left out.
@@ -404,6 +426,7 @@ class Stand(Record):
     """Calls there may be in all, when no more arms are dropped; 0 while prompts are proposed."""
     running: Natural
     spend: Spend
+    waiting: str = ""  #: What is waited for where no call was answered for a minute.
     board: tuple[Placed, ...] = ()
     """Every arm as of the last round, the best first; () before the first round."""
 
@@ -427,6 +450,9 @@ class ArmResult(Record):
     thinking: Share | Unknown = Unknown(ask="run it where the endpoint counts them")
     """Share of its output tokens that was thought and not shown; it is paid for all the same."""
     changed: Strings = ()  #: Parameters its model refused, and what it got instead.
+    others: dict[str, Natural] = {}
+    """Answers of models by other names than the one that was asked, by name: of a gateway that sent
+    calls elsewhere, or of a server that calls its model so."""
     steps: tuple[StepResult, ...] = ()  #: Of a chain, in their order.
     dropped_after: Natural | None = None
     """Cases after which the race left it behind; None for one that stayed."""
@@ -436,6 +462,8 @@ class ArmResult(Record):
     in_doubt: Natural = 0  #: Cases of which nobody knows what came; the same.
     aloud: Natural = 0
     """Cases with an answer that began with thinking in the open: that part isn't scored."""
+    wrapped: str = ""
+    """What every answer has around it, where none is right for that alone: it isn't measured."""
     unjudged: Natural = 0
     """Cases whose answer no scorer can judge; they are left out, and counted."""
 
@@ -514,6 +542,8 @@ class CeilingResult(Record):
     """Expected gain of one more draw of one generator; unknown for hand-written prompts."""
     proposing: Proposing | Unknown = Unknown(ask="let a generator propose prompts: --propose 5")
     """What a generator was asked for, and what came."""
+    search: PromptSearch = PromptSearch(ended="none")  #: How far it went.
+    grade: CeilingGrade = "tried"  #: What the ceiling rests on, by that.
     cases_needed: Natural | Unknown  #: For ``too_few_cases``: how many in all, both parts together.
     checks: dict[str, State]  #: Which of the five checks this run has answered, and how.
     failures: tuple[Failures, ...] = ()  #: Of the chosen arm, the commonest first.
@@ -594,11 +624,18 @@ class VerifyResult(Record):
     """Id of what decided: ``targets``, ``task``, ``general``, ``interval``; under a judge
     ``labels`` that lack, or the ``choice`` of the untuned arm by the judge's word alone;
     ``unanswered`` where over 2% of an arm's calls got no answer; ``same_words`` where all
-    got the same one and none is right; or, cut short, ``stopped``."""
+    got the same one and none is right; ``wrapped`` where none is right for what is around each; or,
+    cut short, ``stopped``."""
     judge: JudgeOf | None = None
     """The model that judged, held against people; None where rules scored."""
     aloud: Natural = 0
     """Held-out cases with an answer that began with thinking in the open, which isn't scored."""
+    sides: tuple[ArmResult, ...] = ()
+    """The tuned arm and the untuned one on the held-out cases, with cost and latency; () in files
+    of earlier versions."""
+    cases_needed: Natural | Unknown = Unknown(ask="compare them by rules, on more cases")
+    """Held-out cases that tell the difference seen from the margin in 80 of 100 repetitions; as
+    many as there were where these told already."""
     spend: Spend
     stopped: str = ""
     stopped_by: StopKind = ""

@@ -28,6 +28,11 @@ FigureGrade = Literal["held_out", "measured", "computed", "stated", "published",
 LabName = Literal["ceiling", "verify", "pilot", "import"]
 """What ran an arm; ``import`` for the results of another tool."""
 
+CeilingGrade = Literal["claimed", "tried", "searched"]
+"""What a ceiling rests on. ``claimed``: somebody says so. ``tried``: a lab ran prompts of the
+team's own. ``searched``: a lab searched for better ones until another draw was worth less than a
+margin."""
+
 ChanceWord = Literal["likely", "possible", "unlikely", "unknown"]
 
 

@@ -34,8 +34,24 @@ TERMS = "terminology_errors"
 VOICE = "voice_drift"
 INSTRUCTIONS = "instruction_limit"
 
-_THOUGHT = re.compile(r"\s*<(think|thinking)>.*?</\1>\s*", re.DOTALL)
-_END_OF_THOUGHT = re.compile(r"</think(?:ing)?>\s*")
+_THOUGHT = re.compile(
+    r"\s*(?:"
+    r"<(?P<tag>(?:seed:)?think(?:ing)?|thoughts?|reasoning)>.*?</(?P=tag)>"
+    r"|\[THINK\].*?\[/THINK\]"
+    r"|<\|(?P<mark>begin_of_thought|START_THINKING)\|>.*?<\|(?:end_of_thought|END_THINKING)\|>"
+    r"|◁think▷.*?◁/think▷"
+    r"|<\|channel\|>analysis<\|message\|>.*?<\|channel\|>final<\|message\|>"
+    r")\s*",
+    re.DOTALL | re.IGNORECASE,
+)
+"""Thinking in the open, as families of models mark it."""
+_OPENED = re.compile(
+    r"<(?:seed:)?think|<thought|<reasoning|\[think\]|◁think|<\|channel\|>analysis", re.IGNORECASE
+)
+_END_OF_THOUGHT = re.compile(
+    r"(?:</(?:seed:)?think(?:ing)?>|\[/THINK\]|◁/think▷|<\|channel\|>final<\|message\|>)\s*",
+    re.IGNORECASE,
+)
 
 
 def without_thinking(text: str) -> str:
@@ -46,7 +62,7 @@ def without_thinking(text: str) -> str:
     """
     if thought := _THOUGHT.match(text):
         return text[thought.end() :]
-    if "<think" not in text and (end := _END_OF_THOUGHT.search(text)):
+    if not _OPENED.search(text) and (end := _END_OF_THOUGHT.search(text)):
         return text[end.end() :]
     return text
 

@@ -84,6 +84,8 @@ class ProbeScores(Scores):
     One and the same answer to all of them is one: a label may be all that a model ever says.
     """
 
+    looks_for_wrappers = False
+
     def same_words(self, arm: Arm, cases: Cases) -> str:  # noqa: ARG002  # as of all scores
         """Nothing; see the class."""
         return ""
@@ -288,6 +290,9 @@ def _gain(facts: CardFacts) -> _Told:
         state = "unknown"
     if verify.why == "same_words":
         says += "; every answer of an arm was the same"
+        state = "unknown"
+    if verify.why == "wrapped":
+        says += "; an arm wraps every answer, so the scorer reads none"
         state = "unknown"
     if state == "met" and not facts.best_known:
         state = "unknown"

@@ -36,7 +36,7 @@ from tuneworthy.lab.result import (
     options_evidence,
     tried_evidence,
 )
-from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, worth
+from tuneworthy.lab.scores import WHY_UNANSWERED, Lab, Scores, clusters_of, first_of, worth
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
 from tuneworthy.lab.verify import (
@@ -560,8 +560,8 @@ class _Going:
         ahead = verify.contrast.low > self.plan.margin and verify.gains == "yes"
         if ahead and verify.outcome != "regressed" and (lost := self._lost()):
             race = self.lab.stayed("prompt")
-            missing = any(self.scores.missing_answers(arm, self.select) for arm in race)
-            why = "unanswered" if missing else "same_words"
+            kinds = {self.scores.why_unanswered(arm, self.select) for arm in race}
+            why = next(kind for kind in WHY_UNANSWERED if kind in kinds)
             unknown = {"outcome": "unknown", "why": why, **lost.of_result}
             return verify.model_copy(update=unknown)  # another untuned way may be better
         return verify

@@ -14,7 +14,7 @@ from tuneworthy.model.dossier import TuningAnswer
 from tuneworthy.model.framework import JudgementRule, Outcome
 from tuneworthy.verdict.doubts import find_doubts, measure_first
 from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
-from tuneworthy.verdict.steps import keep_data_inside, keep_prompt, try_ways
+from tuneworthy.verdict.steps import keep_data_inside, keep_prompt, search_first, try_ways
 from tuneworthy.verdict.wording import say_figures, say_met, say_pilot, say_simpler
 from tuneworthy.ways.chances import chance_word
 from tuneworthy.ways.way import Way
@@ -176,6 +176,7 @@ def worth_a_pilot(it: Situation) -> Ruling | None:
     if against is not None:
         first = StepToDo("clear_reasons_against", against.why)
         return Ruling("not_yet", against.why, (first, *steps))
+    steps = search_first(it, steps)
     if best.private != "yes":
         steps = keep_data_inside(it, steps)
     because = say_pilot(table, it.prize.data_there)
@@ -190,7 +191,7 @@ def short_of_data(it: Situation) -> Ruling | None:
     if it.targeted and table.chance_of_tuning < _least_chance(it):
         return None
     collect = StepToDo("collect_data", it.prize.short_of_data)
-    steps = (*try_ways(table.to_try[:1]), collect)
+    steps = search_first(it, (*try_ways(table.to_try[:1]), collect))
     return Ruling("not_yet", it.prize.short_of_data, keep_data_inside(it, steps))
 
 
@@ -205,7 +206,8 @@ def nothing_left(it: Situation) -> Ruling | None:
         return Ruling("not_yet", because, keep_data_inside(it, (cure, *try_ways(best), relax)))
     if best:
         because = f"the best remaining way, {best[0].title}, is unlikely to be enough"
-    return Ruling("not_yet", because, keep_data_inside(it, (*try_ways(best), relax)))
+    steps = search_first(it, (*try_ways(best), relax))
+    return Ruling("not_yet", because, keep_data_inside(it, steps))
 
 
 def _known_cure(it: Situation) -> StepToDo | None:
@@ -301,7 +303,8 @@ def by_count(it: Situation) -> Ruling:
     target = StepToDo("target", "state what has to be reached")
     steps = (target, *try_ways(it.table.to_try))
     if default == "pilot":
-        steps = (*steps, *try_ways(it.table.tunings[:1]))
+        tuning = search_first(it, try_ways(it.table.tunings[:1]))
+        steps = (*steps, *(step for step in tuning if step.option not in {s.option for s in steps}))
     conditions = it.open_conditions if default == "pilot" else ()
     against = it.forbidding
     if default == "pilot" and against is not None:

@@ -25,6 +25,7 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Band
 from tuneworthy.verdict.judge import Judgement, say_cases, say_step
 from tuneworthy.verdict.situation import Situation
+from tuneworthy.ways.gap import SEARCHED
 from tuneworthy.words import (
     capital,
     counted,
@@ -102,6 +103,8 @@ def say_now(it: Situation, judgement: Judgement) -> str:
     if step.title.startswith("switch to "):
         return f"Now: {step.title} and watch it for two weeks{hours}."
     do = say_step(step, judgement.ruling.answer)
+    if step.option == SEARCHED:
+        return f"Now: {do}{hours}, whose quote is free: {step.command}"
     if step.way and judgement.ruling.answer == "pilot":
         return f"Now: {do}: {step.command}{_once(judgement)}"
     return f"Now: {do}{hours}: {step.command}"

@@ -30,6 +30,7 @@ from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.verdict.answer import answer
 from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
 from tuneworthy.verdict.turning import AnswerAndStep, JudgedAgain, find_turns
+from tuneworthy.ways.gap import SEARCHED
 from tuneworthy.ways.results import command_for, work_usd
 from tuneworthy.words import count, listing, number, quality, sentence, usd
 
@@ -180,7 +181,7 @@ def _say_steps(steps: Sequence[Step], answer: TuningAnswer) -> str:
 
 def say_step(step: Step, answer: TuningAnswer) -> str:
     """What to do, as ``try retrieved examples`` or ``pilot supervised fine-tuning``."""
-    if answer == "pilot" and step.way:
+    if answer == "pilot" and step.way and step.option != SEARCHED:
         return f"pilot {step.title}"
     is_told_to = step.title.startswith(("switch to ", "run ")) or step.option in _TITLES
     return step.title if is_told_to else f"{_VERBS.get(step.option, 'try')} {step.title}".strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tuneworthy.verdict.situation import Situation, StepToDo
+from tuneworthy.ways.gap import SEARCHED
 from tuneworthy.ways.untried import find_option
 from tuneworthy.ways.way import Way
 
@@ -13,6 +14,21 @@ def try_ways(ways: list[Way]) -> tuple[StepToDo, ...]:
     for way in ways:
         steps.setdefault(way.option, StepToDo(way.option, way.because, way))
     return tuple(steps.values())
+
+
+def search_first(it: Situation, steps: tuple[StepToDo, ...]) -> tuple[StepToDo, ...]:
+    """The steps, after a search for better prompts where a ceiling is only claimed.
+
+    It takes a set of cases and an hour. What is spent on tuning rests on the ceiling.
+    """
+    way = it.table.find(SEARCHED)
+    if it.facts.ceiling_grade != "claimed" or not it.facts.has_cases or way is None:
+        return steps
+    if not way.untried or "quality" not in it.table.gap.aims:
+        return steps
+    because = "the ceiling is claimed, and a set of cases exists to search on"
+    others = (step for step in steps if step.option != SEARCHED)
+    return (StepToDo(SEARCHED, because, way), *others)
 
 
 def keep_data_inside(it: Situation, steps: tuple[StepToDo, ...]) -> tuple[StepToDo, ...]:

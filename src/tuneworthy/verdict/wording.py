@@ -70,7 +70,16 @@ def say_pilot(table: WayTable, data_there: str) -> str:
     if len(scored) > 1:
         who = f"the best of {few(len(scored))} untuned ways"
     gap = f"{who} is {quality(best.value)} right, and {quality(wanted)} is wanted"
-    return f"{gap}. {capital(data_there)}"
+    ceiling = _CEILING.get(table.gap.facts.ceiling_grade, "")
+    return f"{gap}{ceiling}. {capital(data_there)}"
+
+
+_CEILING = {
+    "claimed": ". The ceiling of its prompts is claimed, not measured",
+    "tried": ". The ceiling of its prompts was tried, not searched",
+    "searched": ". A search found no prompt that closes the gap",
+}
+"""What that rests on."""
 
 
 def say_too_few(known: Known, wanted: float, who: str = "") -> str:

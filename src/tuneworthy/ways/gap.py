@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tuneworthy.answers.facts import KNOWLEDGE_GOALS, CaseFacts
+from tuneworthy.answers.weigh import SEARCH
 from tuneworthy.framework.failures import FailureAnalysis, failures_of
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.framework import CauseId, TargetId
@@ -22,6 +23,8 @@ SHAPED_GOALS = frozenset({"format", "extraction", "tool_calling"})
 LEARNT_SIGNS = ("terminology_errors", "inconsistent_format", "voice_drift")
 """Signs of a habit of one's own: terms, form, voice."""
 
+
+SEARCHED = "prompt_optimisation"  #: The option of a search for better prompts.
 
 _USUAL_NEED = 0.3  # of the errors: for the order alone, where nobody stated what is wanted
 
@@ -263,9 +266,25 @@ class Gap:
         """Whether an option was tried here and a target is still missed."""
         if option == "few_shot" and self.facts.state("few_shot") == "yes":
             return True
+        if option == "other_model" and self.facts.tried_one_family:
+            return False  # another maker's model may not have the fault
+        if option == SEARCHED and not self.facts.tried(option):
+            return self._was_searched
         if self.facts.tried(option):
             return True
         return any(option in way.made_of for way in self.tried)
+
+    @property
+    def _was_searched(self) -> bool:
+        """Whether a search for prompts came to its plateau, here or in another tool.
+
+        Prompts that a search wrote before it was cut short don't end it.
+        """
+        if self.facts.ceiling_grade == "searched":
+            return True
+        if SEARCH in self.facts.findings.ledger:
+            return False
+        return any(SEARCHED in way.made_of for way in self.tried)
 
     @cached_property
     def not_found(self) -> float | None:

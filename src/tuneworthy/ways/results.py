@@ -12,6 +12,7 @@ from tuneworthy.model.precedents import EffectArm
 from tuneworthy.model.ways import ChanceWord, FigureId, WayResult, WorkToDo
 from tuneworthy.precedents.effects import effect_of
 from tuneworthy.ways.chances import chance_word
+from tuneworthy.ways.gap import SEARCHED
 from tuneworthy.ways.table import WayTable
 from tuneworthy.ways.way import Known, Way, dossier_figure
 from tuneworthy.words import plain, share
@@ -21,7 +22,6 @@ _IN_A_LAB = frozenset(
         "few_shot",
         "retrieved_examples",
         "constrained_output",
-        "prompt_optimisation",
         "other_model",
         "smaller_model",
         "reasoning_effort",
@@ -36,6 +36,8 @@ def command_for(option: str, *, tuning: bool = False) -> str:
     """The command that does a step, or prepares it."""
     if tuning:
         return "tuneworthy pilot CASE --dry-run"
+    if option == SEARCHED:
+        return "tuneworthy ceiling CASE --dry-run"  # its price is in the quote, which is free
     if option in _IN_A_LAB:
         return "tuneworthy ceiling CASE"
     return _COMMANDS.get(option, "tuneworthy show CASE plan")

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tuneworthy.answers.weigh import SEARCH
 from tuneworthy.model.base import Range
 from tuneworthy.model.framework import Move, Moves, OptionRule, Triangle
 from tuneworthy.plugins import plugin_object
 from tuneworthy.ways.gap import SHAPED_GOALS, Gap
-from tuneworthy.words import count, share, usd
+from tuneworthy.words import count, counted, share, usd
 
 
 class Prospect(NamedTuple):
@@ -26,6 +27,7 @@ class Prospect(NamedTuple):
     """The same where so much is asked for that only code can promise it."""
     moves: Moves | None = None  #: None for the usual ones of the framework.
     bill: Range | None = None  #: USD a month with it, where traffic and prices tell.
+    hours: Range | None = None  #: Hours of work; None for the usual ones of the framework.
     private: bool = False  #: Whether data stay inside with it.
     ruled_out: bool = False
 
@@ -82,13 +84,25 @@ def retrieved_examples(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def prompt_optimisation(gap: Gap, rule: OptionRule) -> Prospect:
-    """A search over prompts; it brings most where few were written."""
+    """A search over prompts; it brings most where few were written.
+
+    With a set of cases it is a lab that runs by itself, and takes hours to read alone.
+    """
+    hours = gap.facts.framework.threshold("search_hours") if gap.facts.has_cases else None
+    work = None if hours is None else Range(low=hours, high=hours)
+    search = gap.facts.findings.ledger.get(SEARCH)
+    if search is not None:
+        drawn = counted(round(search.number), "draw")
+        return Prospect(
+            f"a search ended after {drawn}, before its plateau", rule.errors, hours=work
+        )
     if gap.facts.state("prompt_variations") == "yes":
-        return Prospect("different prompts were written, and none was searched for", rule.errors)
+        because = "different prompts were written, and none was searched for"
+        return Prospect(because, rule.errors, hours=work)
     because = "it isn't stated how many prompts were written"
     if gap.facts.state("prompt_variations") == "no":
         because = "few prompts were written"
-    return Prospect(because, situated(rule, "few_prompts"))
+    return Prospect(because, situated(rule, "few_prompts"), hours=work)
 
 
 @option()
@@ -167,6 +181,9 @@ def better_retrieval(gap: Gap, rule: OptionRule) -> Prospect:
 @option()
 def other_model(gap: Gap, rule: OptionRule) -> Prospect:
     """A fault may be the model's own; one that stays across models isn't."""
+    if gap.facts.tried_one_family:
+        (family,) = gap.facts.attempted_families
+        return Prospect(f"all models that attempts name are of one maker, {family}", rule.errors)
     if gap.facts.state("foundation_models") == "yes":
         return rule_out(gap.say_tried("several models were"))
     because = "the fault may be the model's own"

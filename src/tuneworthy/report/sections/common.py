@@ -254,9 +254,12 @@ def ceiling_text(dossier: Dossier) -> str:
         return "not asked by this framework"
     done = sum(check.state == "yes" for check in checks)
     reached = named("ceiling")[dossier.ceiling.reached]
-    if dossier.ceiling.reached == "yes" and "measured" not in {check.source for check in checks}:
-        reached = "claimed"
-    parts = [f"{reached}, {done} of {len(checks)} checks done"]
+    grade = named("ceiling_grade").get(dossier.ceiling.grade, "")
+    if dossier.ceiling.reached == "yes" and grade:
+        reached = grade
+    elif grade:
+        reached = f"{reached}, {grade}"
+    parts = [f"{reached} ({done} of {len(checks)} checks done)"]
     for state, what in (("no", "not done"), ("unknown", "not answered")):
         titles = [check.title for check in checks if check.state == state]
         parts += [f"{what}: {listing(titles)}"] if titles else []

@@ -23,6 +23,7 @@ from tuneworthy.model.lab import (
     JudgedArm,
     JudgeOf,
     JudgePlan,
+    PromptSearch,
     Proposing,
     Quote,
     RetrievalResult,
@@ -50,6 +51,7 @@ from tuneworthy.words import (
     listing,
     number,
     plain,
+    points,
     quality,
     quality_interval,
     sentence,
@@ -75,6 +77,15 @@ LOOK_AT_WORDS = (
     "--max-tokens asks again. Or take the arm out of the case"
 )
 """What to do about an arm that gave one wrong answer to everything."""
+
+UNWRAP = (
+    "ask for the bare answer in the prompt, or take a scorer that reads what is around it. Or take "
+    "the arm out of the case"
+)
+"""What to do about an arm whose answers a scorer can't see for their wrapper."""
+
+WHAT_TO_DO = {"unanswered": CORRECT, "same_words": LOOK_AT_WORDS, "wrapped": UNWRAP}
+"""The same by why an arm isn't measured."""
 
 _AGAIN = "then run it again: nothing is paid twice"
 
@@ -348,10 +359,11 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         cost, time = known(row.usd_per_case, small_usd), known(row.latency_p95_s, _seconds)
         yield "Enough?", f"{share_text(row.quality)}: {row.arm.id}, {cost} a case, {time} at p95"
     yield "Ceiling", _ceiling(result)
+    yield "Grade", _grade_text(result.search)
     prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
     efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
     tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
-    yield "Searched", f"{tried}, at efforts {efforts}" if efforts else tried
+    yield "Tried", f"{tried}, at efforts {efforts}" if efforts else tried
     for row in result.arms:
         costs = (
             f"{s.prompt} {small_usd(s.usd_per_case)}, {_seconds(s.latency_p95_s)}"
@@ -364,12 +376,23 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         yield "Best so far", _curve_text(result)
 
 
+_MOST_OTHERS = 3  #: Models that answered in place of others, of which a line is written.
+
+
 def _oddities(result: CeilingResult) -> Rows:
-    """What models did that wasn't asked of them: thinking aloud, and refusing parameters."""
+    """What models did that wasn't asked of them: thinking aloud, and refusing parameters.
+
+    Nor is it that another one answers.
+    """
     aloud = sum(row.aloud for row in result.arms)
     if aloud:
         models = listing(tuple(dict.fromkeys(row.arm.model for row in result.arms if row.aloud)))
         yield "Thinking", f"in the open, by {models}: cut from {several(aloud, 'answer')}"
+    others = Counter[tuple[str, str]]()
+    for row in result.arms:
+        others.update({(row.arm.model, name): n for name, n in row.others.items()})
+    for (asked, name), n in others.most_common(_MOST_OTHERS):
+        yield "Answered", f"{several(n, 'answer')} of {asked} came from {name}"
     changed = {row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed}
     if changed:
         yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
@@ -430,6 +453,20 @@ def _ceiling(result: CeilingResult) -> str:
         ask = needed.ask if isinstance(needed, Unknown) else ""
         ends += f"; {known(needed, lambda n: f'about {count(n)} are needed', ask)}"
     return (reached or "not judged: no prompt was scored") + ends
+
+
+def _grade_text(search: PromptSearch) -> str:
+    """What the ceiling rests on: how far better prompts were searched for."""
+    drawn = counted(search.draws, "draw")
+    if search.ended == "plateau":
+        return f"searched: after {drawn} another adds less than {quality(search.margin)}"
+    tried = named("ceiling_grade")["tried"]
+    if search.ended == "short":
+        margin = f" another may still add {quality(search.margin)} or more"
+        return f"{tried} to the end: after {drawn}{margin}"
+    if search.ended == "stopped":
+        return f"{tried} to the end: the search was cut short"
+    return tried
 
 
 def _curve_text(result: CeilingResult) -> str:
@@ -539,7 +576,7 @@ def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
     if result.stopped_by != "user" and lacks_answers(result):
         return CORRECT
     if result.stopped_by == "unanswered" and _same_words(result):
-        return LOOK_AT_WORDS
+        return UNWRAP if any(row.wrapped for row in result.arms) else LOOK_AT_WORDS
     if folder is not None:
         return _again(result, f"tuneworthy ceiling {folder}")
     if result.stopped_by == "cap":
@@ -674,6 +711,7 @@ def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
     left = left_s(stand, passed_s)
     to_go = "" if left is None else f", about {duration(left)} to go"
     rows = [
+        *([("Waiting", stand.waiting)] if stand.waiting else []),
         ("Answered", f"{count(stand.done)} of at most {counted(stand.of, 'call')} ({done})"),
         ("Ahead", f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "–"),
         ("In the race", counted(stand.running, "arm")),
@@ -739,10 +777,18 @@ def outcome_text(result: VerifyResult) -> str:
     if result.outcome == "open":
         settles = [held.settles for held in result.targets.values() if held.settles]
         return f"open: {_targets_in(result, 'unknown')}. What would settle it: {listing(settles)}"
-    if (result.outcome, result.why) == ("no_gain", "interval"):
-        most = signed(result.contrast.high)
-        return f"no gain shown (at most {most}): {result.plan.untuned} is kept"
+    if result.outcome == "no_gain":
+        none = "no gain" if result.why == "task" else "no gain shown"
+        return f"{none}: {_most_gained(result.contrast.high)}. {result.plan.untuned} is kept"
     return says
+
+
+def _most_gained(high: float) -> str:
+    """The upper end of a difference in whole points, never less than it is."""
+    ends = math.ceil(round(100 * high, 6)) / 100
+    if ends < 0:
+        return f"at least {points(-ends)} points worse"
+    return f"at most {points(ends, sign=True)} points"
 
 
 def _targets_in(result: VerifyResult, state: str) -> str:
@@ -788,21 +834,35 @@ def held_text(target: TargetId, held: HeldTarget) -> str:
     return f"{held.state}: {write(figure.value)}{ends}, {wanted}"
 
 
+def _cost_and_time(row: ArmResult) -> str:
+    """What a case costs and takes with an arm; empty where neither is known."""
+    known_parts = [known(row.usd_per_case, lambda usd: f"{small_usd(usd)} a case")]
+    known_parts.append(known(row.latency_p95_s, lambda s: f"{_seconds(s)} at p95"))
+    return "".join(f", {part}" for part in known_parts if part)
+
+
 def _verified(result: VerifyResult) -> Rows:
     plan, contrast = result.plan, result.contrast
     none = "not run" if result.judge is None else "unknown"
     general = f"{difference_text(result.general)} on {count(plan.general)} general tasks"
-    yield "Tuned", f"{share_text(result.tuned, none)}: {plan.tuned}"
-    yield "Untuned", f"{share_text(result.untuned, none)}: {plan.untuned}"
+    costs = {row.arm.id: _cost_and_time(row) for row in result.sides}
+    for name, quality_of, arm in (
+        ("Tuned", result.tuned, plan.tuned),
+        ("Untuned", result.untuned, plan.untuned),
+    ):
+        yield name, f"{share_text(quality_of, none)}{costs.get(arm, '')}: {arm}"
     yield "Difference", f"{difference_text(contrast)}, margin {share(plan.margin)}"
     yield "In general", f"{general}, and may fall by {share(plan.general_margin)}"
     for target, held in result.targets.items():
         yield capital(TARGETS[target].name), held_text(target, held)
     if result.aloud:
         yield "Thinking", f"in the open: cut from {several(result.aloud, 'answer')}"
-    if result.why == "interval" and not isinstance(contrast.cases_needed, Unknown):
-        needed = count(contrast.cases_needed)
-        yield "Needed", f"about {needed} cases would distinguish that difference from zero"
+    needed = result.cases_needed
+    if not isinstance(needed, Unknown) and needed > contrast.n:
+        more = f"about {count(needed)} held-out cases tell that difference from the margin"
+        yield "Needed", f"{more}, and {count(contrast.n)} count here"
+    elif isinstance(needed, Unknown) and result.why == "interval" and result.judge is None:
+        yield "Needed", needed.ask
     held_out = f"{count(plan.cases)} held-out cases were run. All of them count"
     when = f"before {held_out}"
     if plan.after_results:

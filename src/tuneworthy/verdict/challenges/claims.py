@@ -50,8 +50,9 @@ def checks_not_shown_by_attempts(facts: CaseFacts) -> Found:
     """Checks that are stated yes although the recorded attempts alone don't show them."""
     attempts = facts.case.attempts
     prompts = sum(attempt.prompts for attempt in attempts)
-    models = len({model for attempt in attempts for model in attempt.models})
-    shown = {"prompt_variations": prompts, "foundation_models": models}
+    models = len(facts.attempted_models)
+    families = len(facts.attempted_families)
+    shown = {"prompt_variations": prompts, "foundation_models": families}
     lacking = {}
     for name, check in facts.framework.ceiling.items() if attempts else ():
         then = [attempt.ceiling[name].value for attempt in attempts if name in attempt.ceiling]
@@ -64,6 +65,8 @@ def checks_not_shown_by_attempts(facts: CaseFacts) -> Found:
     if not lacking:
         return None
     seen = [several(prompts, "prompt"), several(models, "model") if models else "no model by name"]
+    if families < models:
+        seen[-1] += f" of {several(families, 'maker')}"
     verb = "shows" if len(attempts) == 1 else "show"
     return (
         (*(f"ceiling.{name}" for name in lacking), "attempts"),

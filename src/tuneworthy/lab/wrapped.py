@@ -1,0 +1,98 @@
+"""Wrappers around answers: what every answer of an arm has around it, and a scorer stumbles over.
+
+An arm of which no answer is right may know everything: it writes ``Answer: 4`` where ``4`` is
+compared, or thinks aloud between tags of its own. A bad score of it says nothing about the model.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+
+Unwrap = Callable[[str], str | None]
+"""An answer without what is around it; None for one that has nothing of the kind around it."""
+
+SHARED = 0.95  #: Share of answers that have to have a wrapper for it to be one.
+_LEAST_MARKS = 2  # of a wrapper that is the same in every answer
+
+_BLOCK = re.compile(r"\s*<([A-Za-z_]{1,30})>.*?</\1>\s*", re.DOTALL)
+_FENCED = re.compile(r"```[a-z]{0,12}\n(.*?)```", re.DOTALL)
+_LED = re.compile(r"\b(?:answer|result|output|label)(?: is)?\W{0,3}[:=]\W{0,3}", re.IGNORECASE)
+
+
+def _after_a_block(text: str) -> str | None:
+    block = _BLOCK.match(text)
+    return text[block.end() :] or None if block else None
+
+
+def _in_a_fence(text: str) -> str | None:
+    fence = _FENCED.search(text)
+    return fence[1] if fence else None
+
+
+def _after_a_lead(text: str) -> str | None:
+    end = None
+    for lead in _LED.finditer(text):
+        end = lead.end()
+    return None if end is None else text[end:].strip(" .*\n")
+
+
+def _last_line(text: str) -> str | None:
+    lines = text.strip().splitlines()
+    return lines[-1].lstrip("# ") if len(lines) > 1 else None
+
+
+_KINDS: dict[str, Unwrap] = {
+    "a block between tags before it": _after_a_block,
+    "a fence around it": _in_a_fence,
+    "a lead before it, as “Answer:”": _after_a_lead,
+    "other lines before it": _last_line,
+}
+
+
+def wrappers_of(texts: Sequence[str]) -> dict[str, Unwrap]:
+    """Wrappers that nearly all of some answers have, each in words."""
+    around = _same_around(texts)
+    kinds = {**around, **_KINDS}
+    least = SHARED * len(texts)
+    return {
+        name: unwrap
+        for name, unwrap in kinds.items()
+        if sum(unwrap(text) is not None for text in texts) >= least
+    }
+
+
+def _same_around(texts: Sequence[str]) -> dict[str, Unwrap]:
+    """The beginning and the end that nearly all answers share, up to whole words."""
+    before = _shared_beginning(texts)
+    led = [text[len(before) :] for text in texts if text.startswith(before)]
+    after = _shared_beginning([text[::-1] for text in led])[::-1]
+    if len(before.strip()) + len(after.strip()) < _LEAST_MARKS:
+        return {}
+
+    def unwrap(text: str) -> str | None:
+        if not text.startswith(before):
+            return None
+        inner = text[len(before) :]
+        return inner[: len(inner) - len(after)].strip() if inner.endswith(after) else None
+
+    return {f"“{before.strip()}…{after.strip()}” around it": unwrap}
+
+
+def _shared_beginning(texts: Sequence[str]) -> str:
+    """The longest beginning of nearly all texts, without the part of a word that it ends in.
+
+    Texts that begin alike stand together in their order: the first and the last of these tell.
+    """
+    ordered = sorted(texts)
+    size = math.ceil(SHARED * len(ordered))
+    pairs = zip(ordered, ordered[size - 1 :], strict=False)
+    longest = max((_beginning(*pair) for pair in pairs), key=len, default="")
+    return re.sub(r"\w+\Z", "", longest)
+
+
+def _beginning(text: str, other: str) -> str:
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(text, other, strict=False))
+    return text[: sum(1 for _ in same)]
