@@ -207,6 +207,7 @@ class Batch:
     turn: list[int | None] = field(default_factory=list)
     timestamp: NumberColumn = field(default_factory=list)
     model: TextColumn = field(default_factory=list)
+    provider: TextColumn = field(default_factory=list)  #: who served it, in its maker's word
     prompt: TextColumn = field(default_factory=list)  #: name and version
     system: TextColumn = field(default_factory=list)
     input: TextColumn = field(default_factory=list)

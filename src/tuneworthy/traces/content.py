@@ -19,7 +19,7 @@ from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import MIB
 from tuneworthy.model.evidence import Batch
 from tuneworthy.traces import skipped
-from tuneworthy.traces.formats import formats, own_scores, plain, recognise
+from tuneworthy.traces.formats import formats, own_scores, plain, recognise, recognise_most
 from tuneworthy.traces.formats.prepare import (
     EXPORT,
     FINISH,
@@ -28,12 +28,14 @@ from tuneworthy.traces.formats.prepare import (
     exported,
     laid_spans,
 )
+from tuneworthy.traces.formats.sessions import is_promptfoo_table
 from tuneworthy.traces.guess import OF_FOLDERS, guess
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, folder_keys, hold
 from tuneworthy.traces.remote import is_remote
 from tuneworthy.traces.rows import NUMBERS, Place, ReadContext, batch_of, has_value, packed
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
+from tuneworthy.traces.tree import AROUND, CallTree
 from tuneworthy.traces.tables import (
     Rows,
     TableRows,
@@ -187,7 +189,7 @@ class Content:
             held.append(block)
             records = objects(bytes(block.data), most=_TRIED - len(samples))
             samples += [_keys(line) for _, line in records]
-            if self.mapping or len(samples) >= _TRIED or any(map(recognise, samples)):
+            if self.mapping or len(samples) >= _TRIED or recognise_most(samples):
                 break
         if not samples and self.mapping is None and any(block.too_long for block in held):
             raise self._too_large(self.limits.line_bytes)
@@ -247,7 +249,7 @@ class Content:
         Our own names in a record without an answer may be another's, and an id with a score may
         stand in a log.
         """
-        kind = next(filter(None, map(recognise, samples)), None)
+        kind = recognise_most(samples)
         beside = kind is not None and bool(kind.joins)
         if self.mapping is not None and beside and not self._leads_to_answers(samples):
             self._unseen.clear()  # what stands beside a log isn't what the mapping is about
@@ -290,19 +292,45 @@ class Content:
     def traces(self, groups: Groups, kind: FieldMap) -> Iterator[Batch]:
         """Traces of records, decoded or as bytes."""
         self.format = self.format or kind.name
+        tree = CallTree(kind, self.tally, self._folders) if kind.parent else None
         for group in groups:
-            yield from self._chunks(*self._laid(*group, kind), kind)
+            yield from self._calls(tree, *self._laid(*group, kind), kind)
         left = [*FINISH[kind.prepare](self.context)]
-        yield from self._chunks(["end"] * len(left), left, kind)
+        yield from self._calls(tree, ["end"] * len(left), left, kind)
+        for rows in tree.rest() if tree is not None else ():
+            yield from self._chunks(rows.places, rows.records, kind, rows.around)
 
-    def _chunks(self, places: list[Place], records: Any, kind: FieldMap) -> Iterator[Batch]:
+    def _calls(
+        self, tree: CallTree | None, places: list[Place], records: Any, kind: FieldMap
+    ) -> Iterator[Batch]:
+        if tree is None:
+            yield from self._chunks(places, records, kind, {})
+            return
+        for rows in tree.add(places, [*records]):
+            yield from self._chunks(rows.places, rows.records, kind, rows.around)
+
+    def _chunks(
+        self,
+        places: list[Place],
+        records: Any,
+        kind: FieldMap,
+        around: Mapping[str, list[Any]],
+    ) -> Iterator[Batch]:
         most = self.limits.batch_traces
         for start in range(0, len(records), most):
-            batch = self._batch(places[start : start + most], records[start : start + most], kind)
+            some = slice(start, start + most)
+            said = {field: values[some] for field, values in around.items()}
+            batch = self._batch(places[some], records[some], kind, said)
             if batch is not None:
                 yield batch
 
-    def _batch(self, places: list[Place], records: Any, kind: FieldMap) -> Batch | None:
+    def _batch(
+        self,
+        places: list[Place],
+        records: Any,
+        kind: FieldMap,
+        around: Mapping[str, list[Any]],
+    ) -> Batch | None:
         chunk = RecordChunk(records, self._folders)
         for why in (skipped.NO_CALL, *((skipped.TWICE,) if kind.once else ())):
             kept = hold(kind.only, chunk) if why == skipped.NO_CALL else self._new(chunk, kind)
@@ -313,7 +341,8 @@ class Content:
         if kind.joins:
             self._keep(chunk, kind)
             return None
-        return batch_of(self._fields(chunk, kind), places, self.context)
+        fields = self._fields(chunk, kind)
+        return batch_of(with_around(fields, around), places, self.context)
 
     def _new(self, chunk: RecordChunk, kind: FieldMap) -> list[bool]:
         seen, new = self.context.state.setdefault("seen", set()), []
@@ -531,6 +560,25 @@ class Content:
         """A column that is empty at first is one all the same."""
         samples = [{key: "" if v is None else v for key, v in row.items()} for row in rows]
         return self._kind(samples, table=name)
+
+
+def with_around(
+    fields: dict[str, list[Any]], around: Mapping[str, list[Any]]
+) -> dict[str, list[Any]]:
+    """Our fields, with what those around a call say where it says nothing itself."""
+    none = [None] * max(map(len, around.values()), default=0)
+    answers = (fields.get("output") or none, fields.get("output_tokens") or none)
+    for name, said in around.items():
+        field = name.removesuffix(AROUND)
+        if name != field:
+            pairs = zip(said, zip(*answers, strict=True), strict=True)
+            said = [None if any(answered) else value for value, answered in pairs]
+        own = fields.get(field)
+        if own is None:
+            fields[field] = said
+        else:
+            fields[field] = [b if a is None else a for a, b in zip(own, said, strict=True)]
+    return fields
 
 
 def _why_broken(data: bytes) -> str:
