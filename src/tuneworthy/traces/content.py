@@ -18,8 +18,16 @@ import msgspec
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import MIB
 from tuneworthy.model.evidence import Batch
+from tuneworthy.syntax.document import plain_values
 from tuneworthy.traces import skipped
-from tuneworthy.traces.formats import formats, own_scores, plain, recognise, recognise_most
+from tuneworthy.traces.formats import (
+    formats,
+    formats_by_name,
+    own_scores,
+    plain,
+    recognise,
+    recognise_most,
+)
 from tuneworthy.traces.formats.prepare import (
     EXPORT,
     FINISH,
@@ -33,8 +41,9 @@ from tuneworthy.traces.guess import OF_FOLDERS, guess
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, folder_keys, hold
 from tuneworthy.traces.remote import is_remote
 from tuneworthy.traces.rows import NUMBERS, Place, ReadContext, batch_of, has_value, packed
+from tuneworthy.traces.sheets import Opening, database_rows, database_tables, sheet_rows
 from tuneworthy.traces.skipped import SkippedRecords
-from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
+from tuneworthy.traces.stream import Ahead, Block, Limits, Pieces, blocks
 from tuneworthy.traces.tree import AROUND, CallTree
 from tuneworthy.traces.tables import (
     Rows,
@@ -43,6 +52,7 @@ from tuneworthy.traces.tables import (
     csv_rows,
     looks_like_table,
     parquet,
+    with_literals,
     with_points,
 )
 from tuneworthy.traces.values import BrokenJson, Bytes, Raws, decode, has_too_much, name, unpacked
@@ -83,6 +93,8 @@ def shape(stream: Ahead, where: str, limits: Limits) -> str:
         if b"\n" not in head:
             head = stream.peek(limits.document_bytes + 1)
     start = head.lstrip()[:1]
+    if start == b"[" and _are_lists(head):
+        return "lists"
     if start == b"[" or (start == b"{" and not _is_lines(head)):
         too_much = len(head) > limits.document_bytes and b"\n" not in head
         return "lines" if too_much and start == b"{" else "document"
@@ -91,6 +103,17 @@ def shape(stream: Ahead, where: str, limits: Limits) -> str:
     if start != b"{" and (sign := looks_like_table(head)) is not None:
         return sign
     raise not_recognised(where)
+
+
+def _are_lists(head: bytes) -> bool:
+    """Whether each line is a list: the first is a whole one, and another begins behind it."""
+    first, _, rest = head.lstrip().partition(b"\n")
+    if rest.lstrip()[:1] != b"[":
+        return False
+    try:
+        return bool(decode(first, list[msgspec.Raw]))
+    except BrokenJson:
+        return False
 
 
 def _wide(head: bytes) -> str | None:
@@ -173,13 +196,42 @@ class Content:
 
     def text(self, stream: Ahead) -> Iterator[Batch]:
         """Traces of a text: lines of JSON, one JSON value, or a table."""
+        if self.where.endswith(_YAML):
+            yield from packed(self._yaml(stream), self.limits, self.tally)
+            return
         form = shape(stream, self.where, self.limits)
+        if form == "lists":
+            yield from packed(self._lists(stream), self.limits, self.tally)
+            return
         if form in {"lines", "document"}:
             parts = self._lines(stream) if form == "lines" else self._document(stream)
             yield from packed(parts, self.limits, self.tally)
         else:
             rows = csv_rows(stream, form, self.tally, self.limits, self.where)
             yield from self.table(rows, decimal_commas=form == ";")
+
+    def _yaml(self, stream: Ahead) -> Iterator[Batch]:
+        """A document as the same one in JSON."""
+        text = self._whole(stream).decode("utf-8", "replace")
+        data = msgspec.json.encode(plain_values(text, self.where))
+        if data[:1] not in {b"{", b"["}:
+            raise not_recognised(self.where)
+        return self._document(Ahead(Pieces(iter([data]))))
+
+    def _lists(self, stream: Ahead) -> Iterator[Batch]:
+        """Lines that are lists each: the turns of a conversation, or records."""
+        items: list[msgspec.Raw] = []
+        for line in self._whole(stream).splitlines():
+            if not line.strip():
+                continue
+            try:
+                inner = decode(line, list[msgspec.Raw])
+            except BrokenJson as broken:
+                self.tally.records += 1
+                self.tally.skip(broken.why, len(items) + 1)
+                continue
+            items += [_as_talk(line)] if _are_turns(inner) else inner
+        return self._array(items)
 
     def _lines(self, stream: Ahead) -> Iterator[Batch]:
         lines = blocks(stream, self.limits.line_bytes)
@@ -524,6 +576,8 @@ class Content:
             yield number, item
 
     def _array(self, items: list[msgspec.Raw]) -> Iterator[Batch]:
+        if _are_turns(items):
+            items = [_as_talk(msgspec.json.encode(items))]
         samples = [*filter(None, map(_keys, items[:_TRIED]))]
         return self.traces(self._grouped(self._counted(items)), self._kind(samples))
 
@@ -540,13 +594,16 @@ class Content:
             kind = self._table_kind([*first[:_TRIED]], "Parquet")
             yield from packed(self.traces(rows(self.tally, kind), kind), self.limits, self.tally)
 
-    def table(self, groups: Rows, *, decimal_commas: bool) -> Iterator[Batch]:
+    def table(self, groups: Rows, *, decimal_commas: bool, name: str = "CSV") -> Iterator[Batch]:
         first = [*islice(groups, 1)]
         rows = [dict(row) for row in first[0][1][:_TRIED]] if first else []
         if decimal_commas:
             with_points(rows)
-        kind = self._table_kind(rows, "CSV")
+        kind = self._table_kind(rows, name)
         groups = chain(first, groups)
+        if self.guessed is None and self.mapping is None and kind is not plain():
+            # what a maker's frame held was written as Python writes it
+            groups = ((places, with_literals(rows)) for places, rows in groups)
         if decimal_commas:  # a text stays as it was written
             picks = [pick for field, pick in kind.picks.items() if field in NUMBERS]
             paths = {".".join(map(str, path)) for pick in picks for path in pick.paths}
@@ -556,8 +613,42 @@ class Content:
             groups = ((places, with_points(rows, columns)) for places, rows in groups)
         yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
+    def sheet(self, opened: Opening) -> Iterator[Batch]:
+        """Rows of a workbook."""
+        self.packed = ""
+        rows = sheet_rows(opened, self.tally, self.limits, self.where)
+        yield from self.table(rows, decimal_commas=False, name="Excel")
+
+    def database(self, path: str) -> Iterator[Batch]:
+        """Rows of the table of a database whose records are calls."""
+        best = ""
+        rank: tuple[bool, int] = (False, 0)
+        names: list[str] = []
+        for name, rows in database_tables(path, self.where):
+            names.append(name)
+            chunk = RecordChunk(rows)
+            kind = recognise_most(rows)
+            if kind is None or kind is plain():
+                kind = guess(rows)
+            fields = kind.fields(chunk) if kind is not None and not kind.joins and rows else {}
+            answers = sum(v is not None for v in fields.get("output", ()))
+            known = sum(has_value(values) for values in fields.values())
+            if answers and (kind is not None, known) > rank:
+                best = name
+                rank = (True, known)
+        if not best:
+            what = f"has no table with answers; its tables are {one_line(', '.join(names), limit=120)}"
+            raise NotTraces(what, where=self.where, fix="export the table of calls as CSV")
+        self.context.note(f"table {one_line(best, limit=60)}")
+        rows_ = database_rows(path, best, self.tally, self.limits, self.where)
+        yield from self.table(rows_, decimal_commas=False, name="SQLite")
+
     def _table_kind(self, rows: Sequence[Mapping[str, Any]], name: str) -> FieldMap:
         """A column that is empty at first is one all the same."""
+        if self.mapping is None and any(map(is_promptfoo_table, rows)):
+            kind = formats_by_name()["promptfoo_table"]
+            self.format = f"{kind.name} in {name}"
+            return kind
         samples = [{key: "" if v is None else v for key, v in row.items()} for row in rows]
         return self._kind(samples, table=name)
 
@@ -629,5 +720,18 @@ def _keys(raw: Bytes) -> dict[str, Any]:
 
 
 _LARGE = 4096
+_YAML = (".yaml", ".yml")
+
+
+def _are_turns(items: Sequence[Bytes]) -> bool:
+    """Whether some values are the turns of one conversation, as a run of an agent writes them."""
+    first = _keys(items[0]) if items else {}
+    return first.get("kind") in {"request", "response"} and "parts" in first
+
+
+def _as_talk(turns: bytes) -> msgspec.Raw:
+    return msgspec.Raw(b'{"messages":' + turns + b"}")
+
+
 _SPEAKERS = re.compile(r"\b(?:role|speaker|sender|author|from)\b", re.IGNORECASE)
 _LISTED = re.compile(rb"\s*\[\s*\{")

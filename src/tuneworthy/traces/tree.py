@@ -7,14 +7,14 @@ was answered. Records of one id are one, as the two that a stream or an update i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tuneworthy.traces import skipped
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, hold
 from tuneworthy.traces.rows import Place, has_value
 from tuneworthy.traces.skipped import SkippedRecords
-from tuneworthy.traces.values import name
+from tuneworthy.traces.values import name, when
 
 MOST = 8192
 """Records that are looked at together: what lies further apart in a file isn't joined."""
@@ -117,8 +117,12 @@ class CallTree:
         parents = chunk.first(self._kind.parent) or [None] * len(chunk)
         index = {id_: n for n, id_ in enumerate(ids) if id_ is not None}
         above = [None if parent is None else index.get(name(parent) or "") for parent in parents]
-        around = [_ancestors(n, above) for n in range(len(above)) if calls[n]]
         numbers = [n for n in range(len(above)) if calls[n]]
+        around = [_ancestors(n, above) for n in numbers]
+        outer = self._twins(chunk, numbers)
+        for n, ancestors in zip(numbers, around, strict=True):
+            if n in outer and outer[n] not in ancestors:
+                ancestors += [outer[n], *_ancestors(outer[n], above)]
         inside: dict[int, int] = {}
         for ancestors in around:
             for n in ancestors:
@@ -136,6 +140,41 @@ class CallTree:
                 self._tally.skip(skipped.NO_CALL, places[n])
         said = self._said_around(chunk, kept, kept_around, inside)
         return TreeRows([places[n] for n in kept], [records[n] for n in kept], said)
+
+    def _twins(self, chunk: RecordChunk, numbers: list[int]) -> dict[int, int]:
+        """Of two tracers' records of one call, without a link between them, the outer one's place.
+
+        They have different names, one lies within the other in time, and both read and wrote as
+        much, or failed.
+        """
+        names = chunk.values(("name",))
+        span = self._kind.picks.get("latency_s")
+        if names is None or span is None or span.clocks is None:
+            return {}
+        if len({name(names[n]) for n in numbers}) < 2:
+            return {}
+        columns = [self._column(field, chunk) for field in ("input_tokens", "output_tokens")]
+        columns.append([e is not None for e in self._column("error", chunk)])
+        begins, ends = (chunk.first(paths) or [None] * len(chunk) for paths in span.clocks)
+        models = self._column("model", chunk)
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        for n in numbers:
+            key = tuple(name(column[n]) if column is not columns[2] else column[n] for column in columns)
+            if key[0] is not None or key[2]:
+                alike.setdefault(key, []).append(n)
+        outer: dict[int, int] = {}
+        for places in alike.values():
+            if len({names[n] for n in places}) < 2:
+                continue
+            times = [(when(begins[n]), when(ends[n]), n) for n in places]
+            spans = sorted((b, -e, n) for b, e, n in times if b is not None and e is not None)
+            _pair(spans, outer, lambda a, b: names[a] != names[b] and _alias(models[a], models[b]))
+        return outer
+
+    def _column(self, field: str, chunk: RecordChunk) -> list[Any]:
+        pick = self._kind.picks.get(field)
+        values = pick.of(chunk) if pick is not None else None
+        return values or [None] * len(chunk)
 
     def _said_around(
         self,
@@ -177,6 +216,31 @@ class CallTree:
 
 AROUND = " around"
 """How the name of a field ends that counts only for a call without an answer."""
+
+
+_LOOKED_BACK = 8  #: Records that began before one, and may be around it.
+
+
+def _pair(
+    spans: Sequence[tuple[float, float, int]],
+    outer: dict[int, int],
+    may_be: Callable[[int, int], bool],
+) -> None:
+    """Find for each span, in the order of beginning, the last one that it lies within."""
+    taken: set[int] = set()
+    for place, (_, ended, n) in enumerate(spans):
+        for _, later, around in reversed(spans[max(0, place - _LOOKED_BACK) : place]):
+            if later <= ended and around not in taken and around not in outer and may_be(around, n):
+                outer[n] = around
+                taken.add(around)
+                break
+
+
+def _alias(one: Any, other: Any) -> bool:
+    """Whether two names may be of one model: as alias and snapshot, or where one is missing."""
+    first = str(one or "").rpartition("/")[2]
+    second = str(other or "").rpartition("/")[2]
+    return first.startswith(second) or second.startswith(first)
 
 
 def _is_said(value: Any) -> bool:

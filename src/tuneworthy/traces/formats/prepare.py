@@ -57,10 +57,10 @@ class _Pair(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 _READ = (
     *("startTimeUnixNano", "endTimeUnixNano", "traceId", "spanId", "parentSpanId"),
-    *("status", "events"),
+    *("name", "status", "events"),
 )
 _UNREAD = (
-    "traceState name kind flags links "
+    "traceState kind flags links "
     "droppedAttributesCount droppedEventsCount droppedLinksCount"
 )
 
