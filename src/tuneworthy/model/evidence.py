@@ -223,6 +223,7 @@ class Batch:
     output_tokens: NumberColumn = field(default_factory=list)
     cached_tokens: NumberColumn = field(default_factory=list)
     usd: NumberColumn = field(default_factory=list)
+    listed_usd: NumberColumn = field(default_factory=list)  #: those of ``usd`` that are list prices
     error: TextColumn = field(default_factory=list)
     finish: TextColumn = field(default_factory=list)  #: why it stopped, in its maker's word
     score: NumberColumn = field(default_factory=list)

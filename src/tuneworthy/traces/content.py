@@ -20,6 +20,7 @@ from tuneworthy.files.disk import MIB
 from tuneworthy.model.evidence import Batch
 from tuneworthy.syntax.document import plain_values
 from tuneworthy.traces import skipped
+from tuneworthy.traces.bill import price_batch
 from tuneworthy.traces.formats import (
     formats,
     formats_by_name,
@@ -394,7 +395,10 @@ class Content:
             self._keep(chunk, kind)
             return None
         fields = self._fields(chunk, kind)
-        return batch_of(with_around(fields, around), places, self.context)
+        batch = batch_of(with_around(fields, around), places, self.context)
+        if batch is not None:
+            price_batch(batch)
+        return batch
 
     def _new(self, chunk: RecordChunk, kind: FieldMap) -> list[bool]:
         seen, new = self.context.state.setdefault("seen", set()), []
@@ -637,7 +641,9 @@ class Content:
                 best = name
                 rank = (True, known)
         if not best:
-            what = f"has no table with answers; its tables are {one_line(', '.join(names), limit=120)}"
+            what = (
+                f"has no table with answers; its tables are {one_line(', '.join(names), limit=120)}"
+            )
             raise NotTraces(what, where=self.where, fix="export the table of calls as CSV")
         self.context.note(f"table {one_line(best, limit=60)}")
         rows_ = database_rows(path, best, self.tally, self.limits, self.where)

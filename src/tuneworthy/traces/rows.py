@@ -306,7 +306,8 @@ _OF_AN_ANSWER = (
 def _told_truly(made: Columns) -> Columns:
     """Amounts without those that a maker fills in where it knows none.
 
-    No call reads nothing, and none that answered in words wrote nothing. The first word of an
+    No call reads nothing, and none that answered in words wrote nothing; what read and wrote costs
+    something, and a price of 0 says that the maker knows none. The first word of an
     answer that came at once came with the last one.
     """
     changed: Columns = {}
@@ -318,6 +319,10 @@ def _told_truly(made: Columns) -> Columns:
         outputs = made.get("output", [None] * len(written))
         pairs = zip(written, outputs, strict=True)
         changed["output_tokens"] = [None if n == 0 and text else n for n, text in pairs]
+    if 0 in made.get("usd", ()):
+        used = [made.get(name, [None] * len(made["usd"])) for name in _TOKENS]
+        rows = zip(made["usd"], zip(*used, strict=True), strict=True)
+        changed["usd"] = [None if usd == 0 and any(tokens) else usd for usd, tokens in rows]
     if "time_to_first_token_s" in made and "latency_s" in made:
         pairs = zip(made["time_to_first_token_s"], made["latency_s"], strict=True)
         changed["time_to_first_token_s"] = [
@@ -327,6 +332,7 @@ def _told_truly(made: Columns) -> Columns:
     return changed
 
 
+_TOKENS = ("input_tokens", "output_tokens")
 _AT_ONCE = 0.99  #: Share of the whole time after which a first word says nothing of a stream.
 
 

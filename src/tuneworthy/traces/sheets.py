@@ -256,7 +256,9 @@ def _columns(database: sqlite3.Connection, name: str, where: str) -> list[str]:
 
 
 def _unreadable(caught: sqlite3.Error, where: str) -> InputError:
-    return InputError(f"can't be read as SQLite: {caught}", where=where, fix="check that it is whole")
+    return InputError(
+        f"can't be read as SQLite: {caught}", where=where, fix="check that it is whole"
+    )
 
 
 def _quoted(name: str) -> str:
@@ -269,4 +271,3 @@ def _readable(cell: Any) -> Any:
             return cell.decode()
         return None
     return cell
-

@@ -508,7 +508,12 @@ def said(value: Any) -> str | None:
     value = unpacked(value)
     if isinstance(value, dict):
         value = value.get("message") or dumped(value)
-    return text(value) if value else None
+    words = text(value) if value else None
+    return None if words is None or words.strip().casefold() in _NOTHING else words
+
+
+_NOTHING = frozenset({*("", "false", "no", "none", "null", "nan", "nein", "ok", "0", "-"), "n/a"})
+"""What stands where no error happened."""
 
 
 def nested(flat: Mapping[str, Any]) -> Any:

@@ -39,7 +39,9 @@ class TreeRows(NamedTuple):
 
     places: list[Place]
     records: list[Any]
-    around: dict[str, list[Any]]  #: Values by our field; for a call that has its own they don't count.
+    around: dict[
+        str, list[Any]
+    ]  #: Values by our field; for a call that has its own they don't count.
 
 
 class CallTree:
@@ -159,7 +161,9 @@ class CallTree:
         models = self._column("model", chunk)
         alike: dict[tuple[Any, ...], list[int]] = {}
         for n in numbers:
-            key = tuple(name(column[n]) if column is not columns[2] else column[n] for column in columns)
+            key = tuple(
+                name(column[n]) if column is not columns[2] else column[n] for column in columns
+            )
             if key[0] is not None or key[2]:
                 alike.setdefault(key, []).append(n)
         outer: dict[int, int] = {}

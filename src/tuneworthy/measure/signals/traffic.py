@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
+from tuneworthy.llm.prices import catalogue
 from tuneworthy.measure.signals.base import (
     AMOUNT,
     CHARACTERS_A_TOKEN,
@@ -60,7 +61,9 @@ MINUTES_5_S = 300.0
 _POWER_80 = 0.8416  # quantile of the normal distribution at a chance of 0.8
 _LACKING, _GAPS, _MOSTLY, _MOST_GROWTH = 0.01, 0.2, 0.95, 1e6
 _DATED = re.compile(r"-(?:latest|\d{4}-?\d{2}-?\d{2}|\d{6})$")
-_OF_USE = frozenset({"requests_per_month", "growth_per_month", "usd_per_month"})
+_OF_USE = frozenset(
+    {"requests_per_month", "growth_per_month", "usd_per_month", "listed_usd_per_month"}
+)
 
 
 class TrafficSignal(TraceSignal):
@@ -76,7 +79,9 @@ class TrafficSignal(TraceSignal):
     * ``cached_share``: share of the input tokens that the calls report as read from a cache.
     * ``cacheable_share``: share that a prefix cache would have read, see ``_cacheable``; the
       interval takes in the error of counting the system prompt by characters.
-    * ``usd_per_request``, ``usd_per_month``: as reported; prices are not looked up here.
+    * ``usd_per_request``, ``usd_per_month``: as reported. A call that reports no price has that of
+      the list for its model, provider and day; a bill with such calls is ``listed_usd_per_month``,
+      which no stated bill gives way to.
     * Of runs of a test (traces with a ``case``) the first two and ``usd_per_month`` are unknown.
     * ``models_seen``: distinct models, a maker's prefix and a date at the end apart.
 
@@ -93,6 +98,7 @@ class TrafficSignal(TraceSignal):
             **token_counts(batch),
             "cached_tokens": amounts(batch.column("cached_tokens")),
             "usd": amounts(batch.column("usd")),
+            "listed_usd": amounts(batch.column("listed_usd")),
             "system_tokens": lengths[place] / CHARACTERS_A_TOKEN,
         }
 
@@ -366,17 +372,20 @@ def _cached(table: TraceTable) -> Evidence:
     )
 
 
-def _spend(table: TraceTable) -> tuple[Evidence, Evidence]:
+def _spend(table: TraceTable) -> tuple[Evidence, ...]:
     usd, at = table.numbers["usd"], table.clock
     known = np.isfinite(usd)
     taken, priced = known & at.usable, rate(known)
     ask = "log the `usd` of every call. Without it the bill is computed from tokens and prices"
+    listed = int(np.isfinite(table.numbers["listed_usd"]).sum())
+    source = f"the list price ({catalogue()})" if listed else "what the calls report"
     each = Measure("usd_per_request", "USD a request").of(
         table,
         mean(usd, table.conversation),
         ask,
-        method="mean of what the calls report; conversations as clusters",
+        method=f"mean of {source}; conversations as clusters",
         bounds=AMOUNT,
+        details={"by_list": listed} if listed else {},
     )
     month: Ends | str = LOG_TIME if known.any() else ask
     if taken.any():
@@ -386,13 +395,18 @@ def _spend(table: TraceTable) -> tuple[Evidence, Evidence]:
         elif high != "open":
             value, low, high = value / priced, low / priced, high / priced
         month = value, low, high
-    return each, Measure("usd_per_month", "USD a month", "today.usd_per_month").of(
+    bill = Measure("listed_usd_per_month", "USD a month") if listed else _BILL
+    months = bill.of(
         table,
         month,
         talks=table.conversation[taken],
-        method=f"sum of what the calls report; {_how(table)}",
+        method=f"sum of {source}; {_how(table)}",
         details={"share_with_usd": priced},
     )
+    return (each, months, _BILL.of(table, ask)) if listed else (each, months)
+
+
+_BILL = Measure("usd_per_month", "USD a month", "today.usd_per_month")
 
 
 def distinct_models(names: Sequence[str]) -> int:

@@ -362,7 +362,8 @@ def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | Non
         return (usd_per_run[0], usd_per_run[1], usd_per_run[2]), " with the best"
     logged = report.known("usd_per_request")
     if logged is not None and logged.low is not None and isinstance(logged.high, int | float):
-        return (logged.number, logged.low, logged.high), ""
+        by_list = " by list price" if logged.details.get("by_list") else ""
+        return (logged.number, logged.low, logged.high), by_list
     price, cached = report.price, report.known("cached_share")
     read, written = report.known("input_tokens"), report.known("output_tokens")
     if price is None or read is None or written is None:

@@ -59,10 +59,7 @@ _READ = (
     *("startTimeUnixNano", "endTimeUnixNano", "traceId", "spanId", "parentSpanId"),
     *("name", "status", "events"),
 )
-_UNREAD = (
-    "traceState kind flags links "
-    "droppedAttributesCount droppedEventsCount droppedLinksCount"
-)
+_UNREAD = "traceState kind flags links droppedAttributesCount droppedEventsCount droppedLinksCount"
 
 
 def _level(inside: str, kind: Any, others: Iterable[str]) -> Any:
