@@ -123,8 +123,10 @@ def _list_price(measured: Measured, as_of: date) -> Price | None:
     models = list(seen_models(measured, as_of))
     if len(models) != 1:
         return None
-    tokens = latest([measured]).get("input_tokens")
-    size = tokens.number if tokens is not None and tokens.known else 0.0
+    ledger = latest([measured])
+    names = ("input_tokens", "input_tokens_estimate")
+    tokens = (ledger[name] for name in names if name in ledger and ledger[name].known)
+    size = next((each.number for each in tokens), 0.0)
     return price_on(models[0], as_of, input_tokens=size)
 
 

@@ -74,8 +74,9 @@ class TrafficSignal(TraceSignal):
       end: never more than was seen. Counts need no number of conversations.
     * ``growth_per_month``: share a month by a trend through whole weeks; needs three months.
     * ``input_tokens``, ``output_tokens``: mean a request, conversations as clusters. Where under
-      half of the traces report them they are estimated from characters, and the interval is wider
-      by ``ESTIMATE_FACTOR`` either way.
+      half of the traces report them, ``input_tokens_estimate`` and ``output_tokens_estimate`` are
+      counted from characters, with an interval that is wider by ``ESTIMATE_FACTOR`` either way:
+      what isn't logged, as a system prompt or what a model thought, isn't in them.
     * ``cached_share``: share of the input tokens that the calls report as read from a cache.
     * ``cacheable_share``: share that a prefix cache would have read, see ``_cacheable``; the
       interval takes in the error of counting the system prompt by characters.
@@ -107,8 +108,8 @@ class TrafficSignal(TraceSignal):
         evidence = (
             _requests(table),
             grows,
-            _tokens(table, "input"),
-            _tokens(table, "output"),
+            *_tokens(table, "input"),
+            *_tokens(table, "output"),
             _cached(table),
             _cacheable(table),
             *_spend(table),
@@ -345,18 +346,33 @@ def _cacheable(table: TraceTable) -> Evidence:
 # Tokens, spend and models as the calls report them.
 
 
-def _tokens(table: TraceTable, side: str) -> Evidence:
+def _tokens(table: TraceTable, side: str) -> Iterator[Evidence]:
+    """Tokens as reported; where most calls report none, an estimate that goes by another name."""
     reported = table.numbers[f"{side}_tokens"]
     tokens, estimated = chosen(reported, table.numbers[f"{side}_estimate"])
-    how = "estimated from characters/4" if estimated else "reported"
-    return Measure(f"{side}_tokens", "tokens a request", f"economics.traffic.{side}_tokens").of(
+    factor = f"economics.traffic.{side}_tokens"
+    as_reported = Measure(f"{side}_tokens", "tokens a request", factor)
+    details = {"reported": int(np.isfinite(reported).sum())}
+    if not estimated:
+        yield as_reported.of(
+            table,
+            mean(tokens, table.conversation),
+            f"log `{side}_tokens`, or the texts",
+            method="mean over requests, reported; conversations as clusters",
+            bounds=AMOUNT,
+            details=details,
+            counted=AMOUNT,
+        )
+        return
+    yield as_reported.of(table, f"log `{side}_tokens`: the calls hold texts alone")
+    yield Measure(f"{side}_tokens_estimate", "tokens a request", factor).of(
         table,
         mean(tokens, table.conversation),
         f"log `{side}_tokens`, or the texts",
-        method=f"mean over requests, {how}; conversations as clusters",
+        method="mean over requests, estimated from characters/4; conversations as clusters",
         bounds=AMOUNT,
-        spread=ESTIMATE_FACTOR if estimated else 1.0,
-        details={"reported": int(np.isfinite(reported).sum())},
+        spread=ESTIMATE_FACTOR,
+        details=details,
     )
 
 
@@ -386,6 +402,7 @@ def _spend(table: TraceTable) -> tuple[Evidence, ...]:
         method=f"mean of {source}; conversations as clusters",
         bounds=AMOUNT,
         details={"by_list": listed} if listed else {},
+        counted=AMOUNT,
     )
     month: Ends | str = LOG_TIME if known.any() else ask
     if taken.any():
