@@ -50,6 +50,7 @@ from tuneworthy.files.stores import MEASURED_ON, append_evidence, files_now
 from tuneworthy.intake.ray import measure_files, read_way
 from tuneworthy.interview.start import start_case
 from tuneworthy.llm.endpoints import price_on
+from tuneworthy.llm.served import find_served
 from tuneworthy.model.case import Case, Holding, Price
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evalset import EvalCase, EvalSample, Precision
@@ -88,8 +89,13 @@ def seen_models(measured: Measured, day: date) -> Mapping[str, str]:
     seen = (item for item in measured.evidence if item.id == "models_seen" and item.known)
     names = [example.rpartition(": ")[0].strip() for item in seen for example in item.examples]
     models: dict[str, str] = {}
+    known: set[str] = set()
     for name in filter(None, names):
-        models.setdefault(model_id(name, day), name)
+        served = find_served(name)
+        key = model_id(name, day) if served is None else served.key
+        if key not in known:
+            known.add(key)
+            models[model_id(name, day)] = name
     return models
 
 
@@ -98,8 +104,11 @@ def model_id(name: str, day: date) -> str:
 
     ``openai:chat:gpt-4o`` is ``openai:gpt-4o``, and so is ``openai/gpt-4o``; before a slash only
     a provider counts that the list of prices knows, as anybody's name can stand there. A bare name
-    stays as it is: it may be served by anybody, at any price.
+    gets its maker, or the one provider that the list has it at; else it stays as it is.
     """
+    served = find_served(name)
+    if served is not None:
+        return served.id
     sign = ":" if ":" in name else "/"
     provider, _, rest = name.partition(sign)
     kind, _, bare = rest.partition(":")
@@ -115,8 +124,10 @@ def _list_price(measured: Measured, as_of: date) -> Price | None:
     models = list(seen_models(measured, as_of))
     if len(models) != 1:
         return None
-    tokens = latest([measured]).get("input_tokens")
-    size = tokens.number if tokens is not None and tokens.known else 0.0
+    ledger = latest([measured])
+    names = ("input_tokens", "input_tokens_estimate")
+    tokens = (ledger[name] for name in names if name in ledger and ledger[name].known)
+    size = next((each.number for each in tokens), 0.0)
     return price_on(models[0], as_of, input_tokens=size)
 
 

@@ -102,6 +102,26 @@ def find_model(name: str, provider: str | None, address: str | None) -> ListedMo
     return _model_of(listed, name) or _model_of(listed, _with_dashes(name))
 
 
+@lru_cache(maxsize=4096)
+def provider_id(provider: str | None, name: str) -> str | None:
+    """The list's own word for a provider, or for an address; for None the maker of the name."""
+    address = provider if provider is not None and "://" in provider else None
+    listed = _find_provider(name.lower(), None if address else provider, address)
+    return None if listed is None else listed["id"]
+
+
+@lru_cache(maxsize=4096)
+def providers_with(name: str) -> tuple[tuple[str, ListedModel], ...]:
+    """Providers that have a model of this name among their own, with it."""
+    name = name.lower()
+    rows: list[tuple[str, ListedModel]] = []
+    for provider in _whole()["providers"]:
+        listed = _first_that_fits(provider["models"], name)
+        if listed is not None:
+            rows.append((provider["id"], listed))
+    return tuple(rows)
+
+
 def _find_provider(name: str, provider: str | None, address: str | None) -> ListedProvider | None:
     providers: Sequence[ListedProvider] = _whole()["providers"]
     if provider is not None:

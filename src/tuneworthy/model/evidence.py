@@ -207,6 +207,7 @@ class Batch:
     turn: list[int | None] = field(default_factory=list)
     timestamp: NumberColumn = field(default_factory=list)
     model: TextColumn = field(default_factory=list)
+    provider: TextColumn = field(default_factory=list)  #: who served it, in its maker's word
     prompt: TextColumn = field(default_factory=list)  #: name and version
     system: TextColumn = field(default_factory=list)
     input: TextColumn = field(default_factory=list)
@@ -222,6 +223,7 @@ class Batch:
     output_tokens: NumberColumn = field(default_factory=list)
     cached_tokens: NumberColumn = field(default_factory=list)
     usd: NumberColumn = field(default_factory=list)
+    listed_usd: NumberColumn = field(default_factory=list)  #: those of ``usd`` that are list prices
     error: TextColumn = field(default_factory=list)
     finish: TextColumn = field(default_factory=list)  #: why it stopped, in its maker's word
     score: NumberColumn = field(default_factory=list)

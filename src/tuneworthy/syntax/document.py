@@ -153,6 +153,35 @@ _PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d+)?")
 
 
+_MOST_NODES = 5_000_000  #: Of a value that aliases may repeat.
+
+
+def plain_values(text: str, name: str, error: Error = InputError) -> Any:
+    """One YAML document of a stranger as JSON's values: numbers, yes and no as such.
+
+    Aliases count as often as they stand there. An ``error`` if it isn't plain data.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        data = yaml.load(text, Loader=loader)  # noqa: S506  # it builds plain values alone
+        if _nodes(data, {}) <= _MOST_NODES:
+            return data
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise error("isn't YAML", where=name, fix="export it again, whole") from None
+    raise error("repeats too much of itself", where=name, fix="write it without aliases")
+
+
+def _nodes(value: Any, known: dict[int, int]) -> int:
+    """How many values a value holds; one that holds itself has too many."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = _MOST_NODES  # until it is known: what holds itself has no end
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_nodes(each, known) for each in inner)
+    return known[id(value)]
+
+
 def build(kind: type[R], document: ParsedFile, error: Error = CaseError) -> R:
     """A record from parsed data; an ``error`` for the first thing that is wrong, with its line."""
     try:

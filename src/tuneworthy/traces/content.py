@@ -18,8 +18,17 @@ import msgspec
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import MIB
 from tuneworthy.model.evidence import Batch
+from tuneworthy.syntax.document import plain_values
 from tuneworthy.traces import skipped
-from tuneworthy.traces.formats import formats, own_scores, plain, recognise
+from tuneworthy.traces.bill import price_batch
+from tuneworthy.traces.formats import (
+    formats,
+    formats_by_name,
+    own_scores,
+    plain,
+    recognise,
+    recognise_most,
+)
 from tuneworthy.traces.formats.prepare import (
     EXPORT,
     FINISH,
@@ -28,12 +37,15 @@ from tuneworthy.traces.formats.prepare import (
     exported,
     laid_spans,
 )
+from tuneworthy.traces.formats.sessions import is_promptfoo_table
 from tuneworthy.traces.guess import OF_FOLDERS, guess
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, folder_keys, hold
 from tuneworthy.traces.remote import is_remote
 from tuneworthy.traces.rows import NUMBERS, Place, ReadContext, batch_of, has_value, packed
+from tuneworthy.traces.sheets import Opening, database_rows, database_tables, sheet_rows
 from tuneworthy.traces.skipped import SkippedRecords
-from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
+from tuneworthy.traces.stream import Ahead, Block, Limits, Pieces, blocks
+from tuneworthy.traces.tree import AROUND, CallTree
 from tuneworthy.traces.tables import (
     Rows,
     TableRows,
@@ -41,6 +53,7 @@ from tuneworthy.traces.tables import (
     csv_rows,
     looks_like_table,
     parquet,
+    with_literals,
     with_points,
 )
 from tuneworthy.traces.values import BrokenJson, Bytes, Raws, decode, has_too_much, name, unpacked
@@ -81,6 +94,8 @@ def shape(stream: Ahead, where: str, limits: Limits) -> str:
         if b"\n" not in head:
             head = stream.peek(limits.document_bytes + 1)
     start = head.lstrip()[:1]
+    if start == b"[" and _are_lists(head):
+        return "lists"
     if start == b"[" or (start == b"{" and not _is_lines(head)):
         too_much = len(head) > limits.document_bytes and b"\n" not in head
         return "lines" if too_much and start == b"{" else "document"
@@ -89,6 +104,17 @@ def shape(stream: Ahead, where: str, limits: Limits) -> str:
     if start != b"{" and (sign := looks_like_table(head)) is not None:
         return sign
     raise not_recognised(where)
+
+
+def _are_lists(head: bytes) -> bool:
+    """Whether each line is a list: the first is a whole one, and another begins behind it."""
+    first, _, rest = head.lstrip().partition(b"\n")
+    if rest.lstrip()[:1] != b"[":
+        return False
+    try:
+        return bool(decode(first, list[msgspec.Raw]))
+    except BrokenJson:
+        return False
 
 
 def _wide(head: bytes) -> str | None:
@@ -171,13 +197,42 @@ class Content:
 
     def text(self, stream: Ahead) -> Iterator[Batch]:
         """Traces of a text: lines of JSON, one JSON value, or a table."""
+        if self.where.endswith(_YAML):
+            yield from packed(self._yaml(stream), self.limits, self.tally)
+            return
         form = shape(stream, self.where, self.limits)
+        if form == "lists":
+            yield from packed(self._lists(stream), self.limits, self.tally)
+            return
         if form in {"lines", "document"}:
             parts = self._lines(stream) if form == "lines" else self._document(stream)
             yield from packed(parts, self.limits, self.tally)
         else:
             rows = csv_rows(stream, form, self.tally, self.limits, self.where)
             yield from self.table(rows, decimal_commas=form == ";")
+
+    def _yaml(self, stream: Ahead) -> Iterator[Batch]:
+        """A document as the same one in JSON."""
+        text = self._whole(stream).decode("utf-8", "replace")
+        data = msgspec.json.encode(plain_values(text, self.where))
+        if data[:1] not in {b"{", b"["}:
+            raise not_recognised(self.where)
+        return self._document(Ahead(Pieces(iter([data]))))
+
+    def _lists(self, stream: Ahead) -> Iterator[Batch]:
+        """Lines that are lists each: the turns of a conversation, or records."""
+        items: list[msgspec.Raw] = []
+        for line in self._whole(stream).splitlines():
+            if not line.strip():
+                continue
+            try:
+                inner = decode(line, list[msgspec.Raw])
+            except BrokenJson as broken:
+                self.tally.records += 1
+                self.tally.skip(broken.why, len(items) + 1)
+                continue
+            items += [_as_talk(line)] if _are_turns(inner) else inner
+        return self._array(items)
 
     def _lines(self, stream: Ahead) -> Iterator[Batch]:
         lines = blocks(stream, self.limits.line_bytes)
@@ -187,7 +242,7 @@ class Content:
             held.append(block)
             records = objects(bytes(block.data), most=_TRIED - len(samples))
             samples += [_keys(line) for _, line in records]
-            if self.mapping or len(samples) >= _TRIED or any(map(recognise, samples)):
+            if self.mapping or len(samples) >= _TRIED or recognise_most(samples):
                 break
         if not samples and self.mapping is None and any(block.too_long for block in held):
             raise self._too_large(self.limits.line_bytes)
@@ -247,7 +302,7 @@ class Content:
         Our own names in a record without an answer may be another's, and an id with a score may
         stand in a log.
         """
-        kind = next(filter(None, map(recognise, samples)), None)
+        kind = recognise_most(samples)
         beside = kind is not None and bool(kind.joins)
         if self.mapping is not None and beside and not self._leads_to_answers(samples):
             self._unseen.clear()  # what stands beside a log isn't what the mapping is about
@@ -290,19 +345,45 @@ class Content:
     def traces(self, groups: Groups, kind: FieldMap) -> Iterator[Batch]:
         """Traces of records, decoded or as bytes."""
         self.format = self.format or kind.name
+        tree = CallTree(kind, self.tally, self._folders) if kind.parent else None
         for group in groups:
-            yield from self._chunks(*self._laid(*group, kind), kind)
+            yield from self._calls(tree, *self._laid(*group, kind), kind)
         left = [*FINISH[kind.prepare](self.context)]
-        yield from self._chunks(["end"] * len(left), left, kind)
+        yield from self._calls(tree, ["end"] * len(left), left, kind)
+        for rows in tree.rest() if tree is not None else ():
+            yield from self._chunks(rows.places, rows.records, kind, rows.around)
 
-    def _chunks(self, places: list[Place], records: Any, kind: FieldMap) -> Iterator[Batch]:
+    def _calls(
+        self, tree: CallTree | None, places: list[Place], records: Any, kind: FieldMap
+    ) -> Iterator[Batch]:
+        if tree is None:
+            yield from self._chunks(places, records, kind, {})
+            return
+        for rows in tree.add(places, [*records]):
+            yield from self._chunks(rows.places, rows.records, kind, rows.around)
+
+    def _chunks(
+        self,
+        places: list[Place],
+        records: Any,
+        kind: FieldMap,
+        around: Mapping[str, list[Any]],
+    ) -> Iterator[Batch]:
         most = self.limits.batch_traces
         for start in range(0, len(records), most):
-            batch = self._batch(places[start : start + most], records[start : start + most], kind)
+            some = slice(start, start + most)
+            said = {field: values[some] for field, values in around.items()}
+            batch = self._batch(places[some], records[some], kind, said)
             if batch is not None:
                 yield batch
 
-    def _batch(self, places: list[Place], records: Any, kind: FieldMap) -> Batch | None:
+    def _batch(
+        self,
+        places: list[Place],
+        records: Any,
+        kind: FieldMap,
+        around: Mapping[str, list[Any]],
+    ) -> Batch | None:
         chunk = RecordChunk(records, self._folders)
         for why in (skipped.NO_CALL, *((skipped.TWICE,) if kind.once else ())):
             kept = hold(kind.only, chunk) if why == skipped.NO_CALL else self._new(chunk, kind)
@@ -313,7 +394,11 @@ class Content:
         if kind.joins:
             self._keep(chunk, kind)
             return None
-        return batch_of(self._fields(chunk, kind), places, self.context)
+        fields = self._fields(chunk, kind)
+        batch = batch_of(with_around(fields, around), places, self.context)
+        if batch is not None:
+            price_batch(batch)
+        return batch
 
     def _new(self, chunk: RecordChunk, kind: FieldMap) -> list[bool]:
         seen, new = self.context.state.setdefault("seen", set()), []
@@ -495,6 +580,8 @@ class Content:
             yield number, item
 
     def _array(self, items: list[msgspec.Raw]) -> Iterator[Batch]:
+        if _are_turns(items):
+            items = [_as_talk(msgspec.json.encode(items))]
         samples = [*filter(None, map(_keys, items[:_TRIED]))]
         return self.traces(self._grouped(self._counted(items)), self._kind(samples))
 
@@ -511,13 +598,16 @@ class Content:
             kind = self._table_kind([*first[:_TRIED]], "Parquet")
             yield from packed(self.traces(rows(self.tally, kind), kind), self.limits, self.tally)
 
-    def table(self, groups: Rows, *, decimal_commas: bool) -> Iterator[Batch]:
+    def table(self, groups: Rows, *, decimal_commas: bool, name: str = "CSV") -> Iterator[Batch]:
         first = [*islice(groups, 1)]
         rows = [dict(row) for row in first[0][1][:_TRIED]] if first else []
         if decimal_commas:
             with_points(rows)
-        kind = self._table_kind(rows, "CSV")
+        kind = self._table_kind(rows, name)
         groups = chain(first, groups)
+        if self.guessed is None and self.mapping is None and kind is not plain():
+            # what a maker's frame held was written as Python writes it
+            groups = ((places, with_literals(rows)) for places, rows in groups)
         if decimal_commas:  # a text stays as it was written
             picks = [pick for field, pick in kind.picks.items() if field in NUMBERS]
             paths = {".".join(map(str, path)) for pick in picks for path in pick.paths}
@@ -527,10 +617,65 @@ class Content:
             groups = ((places, with_points(rows, columns)) for places, rows in groups)
         yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
+    def sheet(self, opened: Opening) -> Iterator[Batch]:
+        """Rows of a workbook."""
+        self.packed = ""
+        rows = sheet_rows(opened, self.tally, self.limits, self.where)
+        yield from self.table(rows, decimal_commas=False, name="Excel")
+
+    def database(self, path: str) -> Iterator[Batch]:
+        """Rows of the table of a database whose records are calls."""
+        best = ""
+        rank: tuple[bool, int] = (False, 0)
+        names: list[str] = []
+        for name, rows in database_tables(path, self.where):
+            names.append(name)
+            chunk = RecordChunk(rows)
+            kind = recognise_most(rows)
+            if kind is None or kind is plain():
+                kind = guess(rows)
+            fields = kind.fields(chunk) if kind is not None and not kind.joins and rows else {}
+            answers = sum(v is not None for v in fields.get("output", ()))
+            known = sum(has_value(values) for values in fields.values())
+            if answers and (kind is not None, known) > rank:
+                best = name
+                rank = (True, known)
+        if not best:
+            what = (
+                f"has no table with answers; its tables are {one_line(', '.join(names), limit=120)}"
+            )
+            raise NotTraces(what, where=self.where, fix="export the table of calls as CSV")
+        self.context.note(f"table {one_line(best, limit=60)}")
+        rows_ = database_rows(path, best, self.tally, self.limits, self.where)
+        yield from self.table(rows_, decimal_commas=False, name="SQLite")
+
     def _table_kind(self, rows: Sequence[Mapping[str, Any]], name: str) -> FieldMap:
         """A column that is empty at first is one all the same."""
+        if self.mapping is None and any(map(is_promptfoo_table, rows)):
+            kind = formats_by_name()["promptfoo_table"]
+            self.format = f"{kind.name} in {name}"
+            return kind
         samples = [{key: "" if v is None else v for key, v in row.items()} for row in rows]
         return self._kind(samples, table=name)
+
+
+def with_around(
+    fields: dict[str, list[Any]], around: Mapping[str, list[Any]]
+) -> dict[str, list[Any]]:
+    """Our fields, with what those around a call say where it says nothing itself."""
+    none = [None] * max(map(len, around.values()), default=0)
+    answers = (fields.get("output") or none, fields.get("output_tokens") or none)
+    for name, said in around.items():
+        field = name.removesuffix(AROUND)
+        if name != field:
+            pairs = zip(said, zip(*answers, strict=True), strict=True)
+            said = [None if any(answered) else value for value, answered in pairs]
+        own = fields.get(field)
+        if own is None:
+            fields[field] = said
+        else:
+            fields[field] = [b if a is None else a for a, b in zip(own, said, strict=True)]
+    return fields
 
 
 def _why_broken(data: bytes) -> str:
@@ -581,5 +726,18 @@ def _keys(raw: Bytes) -> dict[str, Any]:
 
 
 _LARGE = 4096
+_YAML = (".yaml", ".yml")
+
+
+def _are_turns(items: Sequence[Bytes]) -> bool:
+    """Whether some values are the turns of one conversation, as a run of an agent writes them."""
+    first = _keys(items[0]) if items else {}
+    return first.get("kind") in {"request", "response"} and "parts" in first
+
+
+def _as_talk(turns: bytes) -> msgspec.Raw:
+    return msgspec.Raw(b'{"messages":' + turns + b"}")
+
+
 _SPEAKERS = re.compile(r"\b(?:role|speaker|sender|author|from)\b", re.IGNORECASE)
 _LISTED = re.compile(rb"\s*\[\s*\{")

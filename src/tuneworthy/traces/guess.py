@@ -13,9 +13,10 @@ from typing import Any
 from tuneworthy.errors import InputError
 from tuneworthy.syntax.document import parse
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, mapping_from_text
+from tuneworthy.traces.outcome import failure_of
 from tuneworthy.traces.rows import FIELDS
 from tuneworthy.traces.talk import http_code, is_envelope
-from tuneworthy.traces.values import number, unpacked, when
+from tuneworthy.traces.values import number, unpacked, when, yes_no
 
 _USUAL = parse(
     files("tuneworthy.traces").joinpath("guess.yaml").read_text("utf-8"), "guess.yaml", InputError
@@ -40,8 +41,14 @@ _SAYING = frozenset({"output", "messages", "tool_calls"})
 _TEXTS = frozenset({"output", "input", "system"})
 _NUMBERS = frozenset({*_TIMES, "usd", "input_tokens", "output_tokens", "cached_tokens"})
 _TOKENS = ("input_tokens", "output_tokens")
-_OF_A_CALL = frozenset({*_NUMBERS, "score", "label", "error"})
-_VAGUE = frozenset({"model", "label", "score", "error", "timestamp", "conversation_id", "id"})
+_OF_A_CALL = frozenset({*_NUMBERS, "score", "label", "error", "status", "finish", "provider"})
+_VAGUE = frozenset(
+    {
+        *("model", "label", "score", "error", "timestamp", "conversation_id", "id"),
+        *("status", "finish", "provider"),
+    }
+)
+_WENT_WELL = frozenset({"success", "issuccess", "ok"})  #: Names of what is no where a call failed.
 _ID = re.compile(r"(?=.*[\d_@])[\w@.:-]+", re.ASCII)  #: One token, as ``u_17``.
 _DEEPEST, _MOST, _BY_END, _MOSTLY = 4, 500, 3, 0.5
 
@@ -180,6 +187,25 @@ def _words(key: str) -> list[str]:
     return re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).casefold())
 
 
+def _status(path: str, written: str, values: Sequence[Any], chunk: RecordChunk) -> str:
+    """The line of a field that says whether a call went well; empty where it says something else.
+
+    A success that isn't one may be a wrong answer as well; where nothing was answered it is none.
+    """
+    if "".join(_words(path.rpartition(".")[2])) not in _WENT_WELL:
+        told = any(failure_of(value) for value in values)
+        return f"status: {written}\n" if told or not any(map(_is_word, values)) else ""
+    lost = [n for n, value in enumerate(values) if yes_no(value) is False]
+    answers = [chunk.values((name,)) or () for name in ("output", "response", "answer")]
+    said = any(n < len(column) and column[n] for n in lost for column in answers)
+    words = "{false: failed, False: failed, FALSE: failed, '0': failed, 'no': failed}"
+    return f"status: {{path: {written}, values: {words}}}\n" if lost and not said else ""
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and number(value) is None
+
+
 def _line(field: str, path: str, chunk: RecordChunk) -> str:
     """A line of the mapping, with the unit of a time that isn't in seconds.
 
@@ -192,6 +218,8 @@ def _line(field: str, path: str, chunk: RecordChunk) -> str:
         texts = [value for value in values if value not in (None, "")]
         if sum(_ID.fullmatch(str(value)) is not None for value in texts) > len(texts) * _MOSTLY:
             return ""
+    if field == "status":
+        return _status(path, written, values, chunk)
     if field == "timestamp":
         clocks = [moment for value in values if (moment := when(value)) is not None]
         return f"{field}: {written}\n" if clocks and median(clocks) >= _EARLY_S else ""

@@ -16,7 +16,9 @@ What a maker's map says besides: ``format``, its name; ``source``, where its fie
 ``like``, a map whose fields it shares; ``fits``, what a record of it has; ``only``, what a call of
 a model has; ``prepare``, code that lays a record out before the paths are followed; ``called``,
 the word for a record inside another; ``once``, the id of a record that may be written twice;
-``joins``, what a record that belongs to another calls that by.
+``joins``, what a record that belongs to another calls that by; ``parent`` and ``trace``, the id of
+the record that this one is inside, and of all that came of one request; ``loses``, what the reader
+can't tell.
 """
 
 from __future__ import annotations
@@ -44,7 +46,10 @@ from tuneworthy.traces.tables import TableRows
 from tuneworthy.traces.values import ItemsLater, dumped, number, spent_between, unpacked
 
 _EACH = "each"
-_MAKERS = ("format", "source", "like", "fits", "only", "prepare", "called", "once", "id", "joins")
+_MAKERS = (
+    *("format", "source", "like", "fits", "only", "prepare", "called", "once", "id", "joins"),
+    *("parent", "trace", "loses"),
+)
 _KEY = r"\"[^\"]+\"|[^.\[\]|\"\s][^.\[\]|\"]*"
 _STEP = re.compile(rf"\[(\d{{0,6}})\]|({_KEY})")
 _PATH = re.compile(rf"(?:{_KEY}|\[\d{{0,6}}\])(?:\.(?:{_KEY})|\[\d{{0,6}}\])*")
@@ -281,7 +286,11 @@ class FieldMap:
     once: Paths = ()
     id: Paths = ()
     joins: Paths = ()
+    parent: Paths = ()
+    trace: Paths = ()
     like: str = ""
+    source: str = ""
+    loses: str = ""
 
     @property
     def digest(self) -> str:
@@ -300,7 +309,7 @@ class FieldMap:
         paths = [
             *chain.from_iterable(pick.paths for pick in self.picks.values()),
             *chain.from_iterable(c.paths for c in conditions),
-            *(*self.once, *self.id, *self.joins),
+            *(*self.once, *self.id, *self.joins, *self.parent, *self.trace),
         ]
         firsts = {path[0] for path in paths}
         if self.each or self.prepare or any("*" in str(first) for first in firsts):
@@ -312,6 +321,12 @@ class FieldMap:
     def later(self) -> Collection[Any]:
         """Keys under which turns may stand."""
         return {p for key in _LATER if key in self.picks for (p, *_) in self.picks[key].paths}
+
+    @cached_property
+    def looks_up(self) -> bool:
+        """Whether what is read of a record stands in that around it."""
+        paths = chain.from_iterable(pick.paths for pick in self.picks.values())
+        return bool(self.prepare) or any(path[0] == "^" for path in paths)
 
     @cached_property
     def line(self) -> Any:
@@ -336,9 +351,8 @@ class FieldMap:
             return
         for path in self.each:
             if (inner := walk(value, path)) is not None:
-                looks_up = "^" in self.written
                 for item in flat(inner):
-                    yield {"^": value, **item} if looks_up and isinstance(item, dict) else item
+                    yield {"^": value, **item} if self.looks_up and isinstance(item, dict) else item
                 return
 
     def fields(self, chunk: RecordChunk) -> dict[str, list[Any]]:
@@ -446,7 +460,11 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
         once=paths("once"),
         id=paths("id"),
         joins=paths("joins"),
+        parent=paths("parent"),
+        trace=paths("trace"),
         like=data.get("like", ""),
+        source=str(data.get("source") or ""),
+        loses=str(data.get("loses") or ""),
     )
 
 

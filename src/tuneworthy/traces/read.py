@@ -22,6 +22,7 @@ from tuneworthy.model.evidence import COLUMNS, Batch, FileReading, Skipped
 from tuneworthy.traces.content import Beside, Content, NotTraces, not_recognised
 from tuneworthy.traces.mapping import FieldMap, read_mapping
 from tuneworthy.traces.remote import RemoteFile, RemoteRaw, is_remote, listed
+from tuneworthy.traces.sheets import BOOK, OLD_EXCEL, SQLITE
 from tuneworthy.traces.skipped import CUT_OFF, UNREAD
 from tuneworthy.traces.stream import (
     GZIP,
@@ -415,6 +416,13 @@ class Opened:
             yield from self._archive(raw)
         elif head == _PARQUET:
             yield from content.parquet(raw.on_disk(stream))
+        elif stream.peek(len(SQLITE)) == SQLITE:
+            path = raw.on_disk(stream)
+            raw.digest()
+            yield from content.database(path)
+        elif head == OLD_EXCEL:
+            what = "is a workbook in Excel's old form"
+            raise NotTraces(what, where=content.where, fix="save it as .xlsx or CSV")
         elif head.startswith((GZIP, ZSTD)):
             unpacked = Unpacked(stream, raw, self._limits)
             content.packed = unpacked.kind
@@ -455,6 +463,12 @@ class Opened:
                     what = f"holds more than {limits.members:,} files"
                     raise InputError(what, where=content.where, fix="split it")
                 members.sort(key=lambda m: m.filename)
+                if any(m.filename == BOOK for m in members):
+                    names = {m.filename: m for m in members}
+                    yield from content.sheet(
+                        lambda name: opened(names[name]) if name in names else None
+                    )
+                    return
                 log = [m for m in members if m.filename in {"header.json", "_journal/start.json"}]
                 if log:
                     samples = [m for m in members if m.filename.startswith("samples/")]

@@ -14,6 +14,7 @@ import msgspec
 
 from tuneworthy.model.evidence import COLUMNS, Batch
 from tuneworthy.traces import skipped
+from tuneworthy.traces.outcome import REFUSAL, failure_of, is_no_answer, stop_of
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Limits
 from tuneworthy.traces.talk import (
@@ -28,6 +29,7 @@ from tuneworthy.traces.talk import (
     talk,
     tool_calls,
 )
+from tuneworthy.traces.talk import text as plain_text
 from tuneworthy.traces.values import (
     FAR_S,
     LastOfLength,
@@ -140,6 +142,7 @@ _MADE: dict[str, Callable[[Column], Column]] = {
     "turn": _by(whole),
     "timestamp": _times,
     "model": _names,
+    "provider": _names,
     "system": _systems,
     "tool_calls": _by(lambda value: tool_calls(value) or None),
     "tools": _by(lambda value: float(len(value if type(value) is str else dumped(value)))),
@@ -154,7 +157,10 @@ _MADE: dict[str, Callable[[Column], Column]] = {
     "group": _names,
 } | dict.fromkeys(AMOUNTS, _amounts)
 """Our field, which names its column, and how that is made from what another hand wrote."""
-FIELDS = (*_MADE, "prompt_name", "prompt_version", "messages", "input", "output", "feedback")
+FIELDS = (
+    *(*_MADE, "prompt_name", "prompt_version", "messages", "input", "output", "feedback"),
+    *("status", "refusal"),
+)
 
 
 def batch_of(
@@ -177,6 +183,9 @@ def batch_of(
     }
     unknown: set[int] = set()
     made |= _answered(fields, made, unknown)
+    made |= _refused(fields, made, none)
+    made |= _failed(fields, made, none)
+    made |= _told_truly(made)
     made |= _named(fields, none)
     if "feedback" in fields:
         made |= _judged(fields["feedback"], made, none)
@@ -237,6 +246,94 @@ def _answered(fields: Mapping[str, Column], made: Columns, unknown: set[int]) ->
     calls = [old or new or None for old, new in zip(known, calls, strict=True)]
     texts = [text or (None if call else text) for text, call in zip(texts, calls, strict=True)]
     return {"output": texts} | ({"tool_calls": calls} if has_value(calls) else {})
+
+
+def _refused(fields: Mapping[str, Column], made: Columns, none: Column) -> Columns:
+    """Why models stopped, in one word for every maker, and the texts by which they refused."""
+    stops = [finish and stop_of(finish) for finish in made.get("finish", none)]
+    outputs = [*made.get("output", none)]
+    for n, refusal in enumerate(fields.get("refusal", ())):
+        words = plain_text(refusal) if refusal else None
+        if words:
+            stops[n] = REFUSAL
+            outputs[n] = outputs[n] or words
+    changed = {"output": outputs} if "refusal" in fields else {}
+    return changed | ({"finish": stops} if has_value(stops) else {})
+
+
+def _failed(fields: Mapping[str, Column], made: Columns, none: Column) -> Columns:
+    """Errors, also of records that say by a code, a level or a state alone that a call failed.
+
+    A failed call used no tokens that count, and which model would have answered is told only where
+    it is one of several that are compared. What a server wrote in its place is no answer.
+    """
+    errors = [*made.get("error", none)]
+    outputs = [*made.get("output", none)]
+    finishes = made.get("finish", none)
+    for n, state in enumerate(fields.get("status", ())):
+        failure = None if state is None or errors[n] else failure_of(state)
+        if failure is not None:
+            errors[n] = outputs[n] or failure
+            outputs[n] = None
+    for n, finish in enumerate(finishes):
+        if finish and not errors[n] and is_no_answer(finish):
+            errors[n] = finish
+    failed = [n for n, error in enumerate(errors) if error is not None]
+    if not failed:
+        return {}
+    changed: Columns = {"error": errors, "output": outputs}
+    of_a_test = made.get("case", none)
+    for column in _OF_AN_ANSWER:
+        if column in made:
+            values = [*made[column]]
+            for n in failed:
+                if column != "model" or of_a_test[n] is None:
+                    values[n] = None
+            changed[column] = values
+    if "usd" in made:
+        changed["usd"] = [*made["usd"]]
+        for n in failed:
+            changed["usd"][n] = made["usd"][n] or None
+    return changed
+
+
+_OF_AN_ANSWER = (
+    *("model", "input_tokens", "output_tokens", "cached_tokens"),
+    "time_to_first_token_s",
+)
+
+
+def _told_truly(made: Columns) -> Columns:
+    """Amounts without those that a maker fills in where it knows none.
+
+    No call reads nothing, and none that answered in words wrote nothing; what read and wrote costs
+    something, and a price of 0 says that the maker knows none. The first word of an
+    answer that came at once came with the last one.
+    """
+    changed: Columns = {}
+    read = made.get("input_tokens", ())
+    if 0 in read:
+        changed["input_tokens"] = [each or None for each in read]
+    written = made.get("output_tokens", ())
+    if 0 in written:
+        outputs = made.get("output", [None] * len(written))
+        pairs = zip(written, outputs, strict=True)
+        changed["output_tokens"] = [None if n == 0 and text else n for n, text in pairs]
+    if 0 in made.get("usd", ()):
+        used = [made.get(name, [None] * len(made["usd"])) for name in _TOKENS]
+        rows = zip(made["usd"], zip(*used, strict=True), strict=True)
+        changed["usd"] = [None if usd == 0 and any(tokens) else usd for usd, tokens in rows]
+    if "time_to_first_token_s" in made and "latency_s" in made:
+        pairs = zip(made["time_to_first_token_s"], made["latency_s"], strict=True)
+        changed["time_to_first_token_s"] = [
+            None if first is not None and whole is not None and first >= whole * _AT_ONCE else first
+            for first, whole in pairs
+        ]
+    return changed
+
+
+_TOKENS = ("input_tokens", "output_tokens")
+_AT_ONCE = 0.99  #: Share of the whole time after which a first word says nothing of a stream.
 
 
 def _named(fields: Mapping[str, Column], none: Column) -> Columns:

@@ -6,6 +6,7 @@ else.
 
 from __future__ import annotations
 
+import ast
 import codecs
 import glob
 import os
@@ -216,6 +217,29 @@ def with_points(
         for name in row if columns is None else row.keys() & columns:
             row[name] = row[name] and _COMMA.sub(r"\1.\2", row[name])
     return rows
+
+
+_PYTHONS = re.compile(r"[\[{]\s*(?:\{\s*)?['{]")
+_ROWS = re.compile(r"\}\s*\n\s*\{")  # as an array of numpy prints its items
+
+
+def with_literals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with lists and objects where a cell holds one as Python writes it."""
+    for row in rows:
+        for name, cell in row.items():
+            if isinstance(cell, str) and _PYTHONS.match(cell):
+                row[name] = _literal(cell)
+    return rows
+
+
+def _literal(cell: str) -> Any:
+    if len(cell) > MIB:
+        return cell
+    for written in (cell, _ROWS.sub("}, {", cell)):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            value = ast.literal_eval(written)
+            return msgspec.json.decode(msgspec.json.encode(value))
+    return cell
 
 
 def _decoded(values: Iterator[Any], tally: SkippedRecords, first: int = 1) -> Rows:

@@ -123,6 +123,8 @@ def tool_calls(value: Any) -> tuple[ToolCall, ...]:
 def _call(call: Any) -> ToolCall | None:
     if not isinstance(call, dict):
         return None
+    if any("." in key for key in call):  # OpenInference's, flat
+        call = as_mapping(nested(call))
     for key in ("tool_call", "functionCall", "toolUse"):
         call = as_mapping(call.get(key)) or call
     function = call.get("function")
@@ -130,7 +132,7 @@ def _call(call: Any) -> ToolCall | None:
         call = function
     elif isinstance(function, str):
         call = {"name": function, "arguments": call.get("arguments")}
-    called = name(call.get("name"))
+    called = name(call.get("name", call.get("toolName")))
     if called is None:
         return None
     arguments = next(
@@ -506,7 +508,12 @@ def said(value: Any) -> str | None:
     value = unpacked(value)
     if isinstance(value, dict):
         value = value.get("message") or dumped(value)
-    return text(value) if value else None
+    words = text(value) if value else None
+    return None if words is None or words.strip().casefold() in _NOTHING else words
+
+
+_NOTHING = frozenset({*("", "false", "no", "none", "null", "nan", "nein", "ok", "0", "-"), "n/a"})
+"""What stands where no error happened."""
 
 
 def nested(flat: Mapping[str, Any]) -> Any:

@@ -242,6 +242,7 @@ class Measure(NamedTuple):
         talks: Ints | None = None,
         bounds: Span | None = None,
         spread: float = 1.0,
+        counted: Span | None = None,
     ) -> Evidence:
         """Evidence of a result; unknown under ``ENOUGH_CONVERSATIONS``.
 
@@ -258,13 +259,16 @@ class Measure(NamedTuple):
             bounds: Between which an amount can lie. An infinite upper end of it is open, and
                 nothing else is said where it is unknown.
             spread: A factor by which each end is moved out, for an error of the measure itself.
+            counted: The bounds of an amount whose value is given for fewer conversations too, as
+                what was counted. They are its interval, which says nothing of other calls.
         """
         n, clusters, ends = 0, 0, ask if result is None else result
         if talks is not None:
             n, clusters = len(talks), how_many(talks)
         if isinstance(ends, Estimate):
             n, clusters = ends.n, ends.clusters
-            ends = _ends(ends, ask, bounds, spread)
+            few_of_them = counted is not None and clusters < ENOUGH_CONVERSATIONS
+            ends = _counted(ends, counted) if few_of_them else _ends(ends, ask, bounds, spread)
         about: dict[str, Any] = {}
         if not isinstance(ends, str) or (bounds is None and not isinstance(result, str)):
             known = (details or {}).items()
@@ -301,6 +305,13 @@ def _ends(estimate: Estimate, ask: str, bounds: Span | None, spread: float) -> E
         (estimate.low / spread, estimate.value, estimate.high * spread), *bounds
     ).tolist()
     return value, low, high if math.isfinite(high) else "open"
+
+
+def _counted(estimate: Estimate, bounds: Span | None) -> Ends | str:
+    low, high = bounds or AMOUNT
+    if not estimate.n or not math.isfinite(estimate.value):
+        return few(estimate.clusters)
+    return estimate.value, low, high if math.isfinite(high) else "open"
 
 
 def pictures(picture: str, names: str, rows: Iterable[Sequence[Scalar]]) -> tuple[Series, ...]:

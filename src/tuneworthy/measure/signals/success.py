@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
+    SHARE,
     Findings,
     Flags,
     Measure,
@@ -68,6 +69,7 @@ class SuccessSignal(TraceSignal):
             share(table.numbers["success_error"], table.conversation) if failed else None,
             "log `error`, what went wrong with a call; none is recorded",
             method="calls with an error; conversations as clusters, Wilson",
+            counted=SHARE,
         )
         refusals = Measure("refusal_share", "share of outputs").of(
             table,

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
+from tuneworthy.llm.prices import catalogue
 from tuneworthy.measure.signals.base import (
     AMOUNT,
     CHARACTERS_A_TOKEN,
@@ -60,7 +61,9 @@ MINUTES_5_S = 300.0
 _POWER_80 = 0.8416  # quantile of the normal distribution at a chance of 0.8
 _LACKING, _GAPS, _MOSTLY, _MOST_GROWTH = 0.01, 0.2, 0.95, 1e6
 _DATED = re.compile(r"-(?:latest|\d{4}-?\d{2}-?\d{2}|\d{6})$")
-_OF_USE = frozenset({"requests_per_month", "growth_per_month", "usd_per_month"})
+_OF_USE = frozenset(
+    {"requests_per_month", "growth_per_month", "usd_per_month", "listed_usd_per_month"}
+)
 
 
 class TrafficSignal(TraceSignal):
@@ -71,12 +74,15 @@ class TrafficSignal(TraceSignal):
       end: never more than was seen. Counts need no number of conversations.
     * ``growth_per_month``: share a month by a trend through whole weeks; needs three months.
     * ``input_tokens``, ``output_tokens``: mean a request, conversations as clusters. Where under
-      half of the traces report them they are estimated from characters, and the interval is wider
-      by ``ESTIMATE_FACTOR`` either way.
+      half of the traces report them, ``input_tokens_estimate`` and ``output_tokens_estimate`` are
+      counted from characters, with an interval that is wider by ``ESTIMATE_FACTOR`` either way:
+      what isn't logged, as a system prompt or what a model thought, isn't in them.
     * ``cached_share``: share of the input tokens that the calls report as read from a cache.
     * ``cacheable_share``: share that a prefix cache would have read, see ``_cacheable``; the
       interval takes in the error of counting the system prompt by characters.
-    * ``usd_per_request``, ``usd_per_month``: as reported; prices are not looked up here.
+    * ``usd_per_request``, ``usd_per_month``: as reported. A call that reports no price has that of
+      the list for its model, provider and day; a bill with such calls is ``listed_usd_per_month``,
+      which no stated bill gives way to.
     * Of runs of a test (traces with a ``case``) the first two and ``usd_per_month`` are unknown.
     * ``models_seen``: distinct models, a maker's prefix and a date at the end apart.
 
@@ -93,6 +99,7 @@ class TrafficSignal(TraceSignal):
             **token_counts(batch),
             "cached_tokens": amounts(batch.column("cached_tokens")),
             "usd": amounts(batch.column("usd")),
+            "listed_usd": amounts(batch.column("listed_usd")),
             "system_tokens": lengths[place] / CHARACTERS_A_TOKEN,
         }
 
@@ -101,8 +108,8 @@ class TrafficSignal(TraceSignal):
         evidence = (
             _requests(table),
             grows,
-            _tokens(table, "input"),
-            _tokens(table, "output"),
+            *_tokens(table, "input"),
+            *_tokens(table, "output"),
             _cached(table),
             _cacheable(table),
             *_spend(table),
@@ -339,18 +346,33 @@ def _cacheable(table: TraceTable) -> Evidence:
 # Tokens, spend and models as the calls report them.
 
 
-def _tokens(table: TraceTable, side: str) -> Evidence:
+def _tokens(table: TraceTable, side: str) -> Iterator[Evidence]:
+    """Tokens as reported; where most calls report none, an estimate that goes by another name."""
     reported = table.numbers[f"{side}_tokens"]
     tokens, estimated = chosen(reported, table.numbers[f"{side}_estimate"])
-    how = "estimated from characters/4" if estimated else "reported"
-    return Measure(f"{side}_tokens", "tokens a request", f"economics.traffic.{side}_tokens").of(
+    factor = f"economics.traffic.{side}_tokens"
+    as_reported = Measure(f"{side}_tokens", "tokens a request", factor)
+    details = {"reported": int(np.isfinite(reported).sum())}
+    if not estimated:
+        yield as_reported.of(
+            table,
+            mean(tokens, table.conversation),
+            f"log `{side}_tokens`, or the texts",
+            method="mean over requests, reported; conversations as clusters",
+            bounds=AMOUNT,
+            details=details,
+            counted=AMOUNT,
+        )
+        return
+    yield as_reported.of(table, f"log `{side}_tokens`: the calls hold texts alone")
+    yield Measure(f"{side}_tokens_estimate", "tokens a request", factor).of(
         table,
         mean(tokens, table.conversation),
         f"log `{side}_tokens`, or the texts",
-        method=f"mean over requests, {how}; conversations as clusters",
+        method="mean over requests, estimated from characters/4; conversations as clusters",
         bounds=AMOUNT,
-        spread=ESTIMATE_FACTOR if estimated else 1.0,
-        details={"reported": int(np.isfinite(reported).sum())},
+        spread=ESTIMATE_FACTOR,
+        details=details,
     )
 
 
@@ -366,17 +388,21 @@ def _cached(table: TraceTable) -> Evidence:
     )
 
 
-def _spend(table: TraceTable) -> tuple[Evidence, Evidence]:
+def _spend(table: TraceTable) -> tuple[Evidence, ...]:
     usd, at = table.numbers["usd"], table.clock
     known = np.isfinite(usd)
     taken, priced = known & at.usable, rate(known)
     ask = "log the `usd` of every call. Without it the bill is computed from tokens and prices"
+    listed = int(np.isfinite(table.numbers["listed_usd"]).sum())
+    source = f"the list price ({catalogue()})" if listed else "what the calls report"
     each = Measure("usd_per_request", "USD a request").of(
         table,
         mean(usd, table.conversation),
         ask,
-        method="mean of what the calls report; conversations as clusters",
+        method=f"mean of {source}; conversations as clusters",
         bounds=AMOUNT,
+        details={"by_list": listed} if listed else {},
+        counted=AMOUNT,
     )
     month: Ends | str = LOG_TIME if known.any() else ask
     if taken.any():
@@ -386,13 +412,18 @@ def _spend(table: TraceTable) -> tuple[Evidence, Evidence]:
         elif high != "open":
             value, low, high = value / priced, low / priced, high / priced
         month = value, low, high
-    return each, Measure("usd_per_month", "USD a month", "today.usd_per_month").of(
+    bill = Measure("listed_usd_per_month", "USD a month") if listed else _BILL
+    months = bill.of(
         table,
         month,
         talks=table.conversation[taken],
-        method=f"sum of what the calls report; {_how(table)}",
+        method=f"sum of {source}; {_how(table)}",
         details={"share_with_usd": priced},
     )
+    return (each, months, _BILL.of(table, ask)) if listed else (each, months)
+
+
+_BILL = Measure("usd_per_month", "USD a month", "today.usd_per_month")
 
 
 def distinct_models(names: Sequence[str]) -> int:

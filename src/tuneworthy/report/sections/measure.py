@@ -334,7 +334,7 @@ def caching_text(report: MeasureReport) -> str:
     text = interval_text(cacheable.value, cacheable.low, cacheable.high, unit)
     today = f", and {share(cached.number)} is today" if cached else ""
     more = cacheable.number - (cached.number if cached else 0.0)
-    price, tokens = report.price, report.known("input_tokens")
+    price, tokens = report.price, _tokens(report, "input_tokens")
     worth = ""
     if price is not None and price.cached_input is not None and tokens is not None and more > 0:
         saved = more * tokens.number * (price.input - price.cached_input) / _MILLION
@@ -362,9 +362,10 @@ def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | Non
         return (usd_per_run[0], usd_per_run[1], usd_per_run[2]), " with the best"
     logged = report.known("usd_per_request")
     if logged is not None and logged.low is not None and isinstance(logged.high, int | float):
-        return (logged.number, logged.low, logged.high), ""
+        by_list = " by list price" if logged.details.get("by_list") else ""
+        return (logged.number, logged.low, logged.high), by_list
     price, cached = report.price, report.known("cached_share")
-    read, written = report.known("input_tokens"), report.known("output_tokens")
+    read, written = _tokens(report, "input_tokens"), _tokens(report, "output_tokens")
     if price is None or read is None or written is None:
         return None
     part = cached.number if cached is not None and price.cached_input is not None else 0.0
@@ -377,6 +378,11 @@ def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | Non
     return (middle, low, high), f" by list price ({price.catalogue}){over}"
 
 
+def _tokens(report: MeasureReport, name: str) -> Evidence | None:
+    """Tokens as reported, else as estimated; None where neither is known."""
+    return report.known(name) or report.known(f"{name}_estimate")
+
+
 def _ends(evidence: Evidence) -> tuple[float, float, float]:
     high = evidence.high if isinstance(evidence.high, int | float) else math.inf
     return evidence.number, evidence.low or 0.0, float(high)
@@ -387,9 +393,9 @@ def _bill_lacks(report: MeasureReport) -> str:
     if per_request.details and not per_request.known:
         return report.ask("usd_per_request", _LOG)
     names = ("input_tokens", "output_tokens")
-    tokens = [length for name in names if (length := report.known(name))]
+    tokens = [length for name in names if (length := _tokens(report, name))]
     if len(tokens) < len(names):
-        lacking = next(name for name in names if report.known(name) is None)
+        lacking = next(name for name in names if _tokens(report, name) is None)
         return f"{report.ask(lacking, _LOG)}, or log the `usd` of every call"
     if len(report.models) > 1:
         answered = f"{few(len(report.models))} models answered, at different list prices"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -12,9 +13,11 @@ from tuneworthy.plugins import plugin_texts
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, hold, mapping_from_text
 
 _ORDER = (
-    "otlp inspect promptfoo deepeval evals lm_eval mlflow scores own_scores langsmith braintrust "
-    "weave litellm helicone langfuse openinference otel claude_code openai_batch batch_requests "
-    "anthropic openai exchange chat plain"
+    "otlp azure_monitor inspect promptfoo promptfoo_rows promptfoo_table deepeval evals eval_items "
+    "lm_eval mlflow scores own_scores langsmith_batch langsmith braintrust weave litellm helicone "
+    "langfuse_traces opik langfuse openinference otel agents agents_batch claude_code codex "
+    "gemini_cli pydantic_ai dspy ollama openai_batch batch_requests bedrock vertex portkey "
+    "openrouter anthropic openai gemini exchange chat plain"
 )  #: The first that fits is the one.
 
 
@@ -33,7 +36,7 @@ def formats_by_name() -> dict[str, FieldMap]:
     for name, kind in maps.items():
         if kind.like:
             base = maps[kind.like]
-            parts = ("only", "prepare", "id")
+            parts = ("only", "prepare", "id", "parent", "trace")
             own: Any = {part: getattr(kind, part) or getattr(base, part) for part in parts}
             maps[name] = replace(kind, picks={**base.picks, **kind.picks}, **own)
     return maps
@@ -58,3 +61,15 @@ def recognise(record: Mapping[str, Any]) -> FieldMap | None:
     chunk = RecordChunk([record])
     fits = (kind for kind in formats() for each in kind.fits if all(hold(each, chunk)))
     return next(fits, None)
+
+
+def recognise_most(records: Iterable[Mapping[str, Any]]) -> FieldMap | None:
+    """The format of most records; None where nobody knows any of them.
+
+    Our own has names that anybody may use, so it counts only where no maker's fits a record.
+    """
+    kinds = [kind for record in records if (kind := recognise(record)) is not None]
+    makers = [kind for kind in kinds if kind is not plain()]
+    names = Counter(kind.name for kind in makers or kinds)
+    most = max(names, key=names.__getitem__, default="")
+    return next((kind for kind in kinds if kind.name == most), None)

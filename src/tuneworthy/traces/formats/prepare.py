@@ -17,6 +17,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tuneworthy.traces.rows import ReadContext
+from tuneworthy.traces.skipped import NO_CALL
 from tuneworthy.traces.talk import Talk, nested, text
 from tuneworthy.traces.values import as_mapping, dumped, mappings_in, name, number, unpacked
 
@@ -54,11 +55,11 @@ class _Pair(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     value: _Value
 
 
-_READ = ("startTimeUnixNano", "endTimeUnixNano", "traceId", "spanId", "status", "events")
-_UNREAD = (
-    "parentSpanId traceState name kind flags links "
-    "droppedAttributesCount droppedEventsCount droppedLinksCount"
+_READ = (
+    *("startTimeUnixNano", "endTimeUnixNano", "traceId", "spanId", "parentSpanId"),
+    *("name", "status", "events"),
 )
+_UNREAD = "traceState kind flags links droppedAttributesCount droppedEventsCount droppedLinksCount"
 
 
 def _level(inside: str, kind: Any, others: Iterable[str]) -> Any:
@@ -97,23 +98,80 @@ def laid_spans(records: list[Any]) -> list[Any] | None:
     keys: set[str] = set().union(*records)
     if {*map(type, attributes)} != {dict} or any("." in key for key in keys):
         return None
-    if any(".0." in key for key in set().union(*attributes)):
+    if not _AS_LOGS.isdisjoint(keys):
+        return None
+    if any(".0." in key or key in _ODD for key in set().union(*attributes)):
         return None
     if keys.isdisjoint(("events", "status", "status_code", "status_message")):
         return records
     return [_laid(r) if r.get("events") or _failed(r) else r for r in records]
 
 
+_AS_LOGS = frozenset({"body", "eventName", "event_name", "customDimensions"})
+_QUOTED = "langfuse.observation."
+_FIRST_MS = "ai.response.msToFirstChunk"
+_FIRST_S = "gen_ai.response.time_to_first_chunk"
+_ODD = frozenset({"request_data", _FIRST_MS, f"{_QUOTED}completion_start_time"})
+
+
 @prepares
-def span(record: Record, _: ReadContext) -> Iterable[Record]:
-    """Attributes by name, those of its events among them where the span lacks them."""
-    return (_laid(record),)
+def span(record: Record, context: ReadContext) -> Iterable[Record]:
+    """Attributes by name, those of its events among them where the span lacks them.
+
+    A record of a log tells one turn of a call, or all of it: it goes to the span that it names.
+    """
+    if record.get("body") is not None or record.get("eventName") or record.get("event_name"):
+        return _logged(record)
+    laid = _laid(record)
+    return () if _is_told_later(laid["attributes"], laid, context) else (laid,)
+
+
+def _is_told_later(flat: Record, laid: Record, context: ReadContext) -> bool:
+    """Whether it is the request of a stream, whose answer Logfire writes as a record of its own."""
+    asked = as_mapping(unpacked(flat.get("request_data")))
+    later = bool(asked.get("stream")) and not flat.get("response_data") and not laid["failed"]
+    if later:
+        context.tally.skip(NO_CALL, "stream")
+    return later
+
+
+def _logged(record: Record) -> Iterator[Record]:
+    pairs = _pairs(record.get("attributes"))
+    name_ = record.get("eventName") or record.get("event_name") or pairs.get("event.name")
+    body = _plain(record.get("body"))
+    body = unpacked(body)
+    own = {**(body if isinstance(body, dict) else {})}
+    inner = as_mapping(own.get("message"))
+    if name_ in _SAID:
+        said = {"role": _SAID[name_], **own, **inner}
+        own = {"answered" if name_ == "gen_ai.choice" else "heard": [said]}
+    elif name_ is not None and name_ not in _WHOLE:
+        own = {}
+    span_id = record.get("spanId") or record.get("span_id")
+    yield {
+        "spanId": span_id,
+        "traceId": record.get("traceId") or record.get("trace_id"),
+        "attributes": {**own, **pairs},
+        "failed": None,
+        "timestamp": record.get("observedTimeUnixNano") or record.get("timestamp"),
+    }
+
+
+_WHOLE = frozenset({"gen_ai.client.inference.operation.details", "gen_ai.evaluation.result"})
 
 
 def _laid(record: Record) -> Record:
     flat = _told_in_events(record["events"]) if record.get("events") else {}
-    flat |= {key: value for key, value in record.items() if "." in key}
+    flat |= {key.removeprefix("attributes."): v for key, v in record.items() if "." in key}
+    flat |= _pairs(record.get("customDimensions"))
     flat |= _pairs(record.get("attributes"))
+    if _FIRST_MS in flat and (first := number(flat[_FIRST_MS])) is not None:
+        flat[_FIRST_S] = first / 1000
+    for key, value in flat.items():
+        if key.startswith(_QUOTED) and isinstance(value, str) and value[:1] == '"':
+            flat[key] = _opened(value)
+    if as_mapping(unpacked(flat.get("request_data"))) and "duration" in flat:
+        flat["took"] = flat["duration"]
     for prefix in {key.partition(".0.")[0] for key in flat if ".0." in key}:
         inner = {k[len(prefix) + 1 :]: v for k, v in flat.items() if k.startswith(f"{prefix}.")}
         flat.setdefault(prefix, nested(inner))
@@ -122,11 +180,20 @@ def _laid(record: Record) -> Record:
 
 def _failed(record: Record) -> Any:
     status = as_mapping(record.get("status"))
-    code = str(status.get("code", status.get("status_code", record.get("status_code"))))
+    code = str(status.get("code", status.get("status_code", record.get("status_code")))).upper()
     if code not in {"2", "ERROR", "STATUS_CODE_ERROR"}:
         return None
     message = status.get("message") or status.get("description") or record.get("status_message")
-    return message or "error"
+    return message or _thrown(record.get("events")) or "error"
+
+
+def _thrown(events: Any) -> Any:
+    """What an exception among the events of a span says."""
+    for event in mappings_in(unpacked(events)):
+        pairs = _pairs(event.get("attributes"))
+        if message := pairs.get("exception.message") or pairs.get("exception.type"):
+            return message
+    return None
 
 
 def _told_in_events(events: Any) -> dict[str, Any]:
@@ -335,7 +402,8 @@ def _case(row: Record, test: Record, context: ReadContext) -> str:
 def json_attributes(record: Record, _: ReadContext) -> Iterator[Record]:
     """MLflow's attributes, each of which is JSON written as text."""
     pairs = _pairs(record.get("attributes"))
-    yield {**record, "attributes": {key: _opened(value) for key, value in pairs.items()}}
+    opened = {key: _opened(value) for key, value in pairs.items()}
+    yield {**record, "attributes": opened, "failed": _failed(record)}
 
 
 def _opened(value: Any) -> Any:
@@ -354,7 +422,7 @@ def claude_code(record: Record, context: ReadContext) -> Iterator[Record]:
     if kind not in {"user", "assistant"} or record.get("isMeta") or model == "<synthetic>":
         return
     asked = state.setdefault("asked", {})
-    session = (record.get("sessionId"), record.get("agentId"))
+    session = (record.get("sessionId") or record.get("session_id"), record.get("agentId"))
     if kind == "user":
         yield from _finished(context)
         asked[session] = [*asked.get(session, []), record]

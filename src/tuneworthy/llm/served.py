@@ -1,0 +1,127 @@
+"""Who served a model that a log names, by the list of prices: its provider, and what it costs there.
+
+A log names a model as its maker's software does: with or without the provider, by an alias or by a
+dated snapshot, behind a route or a resource name. Of all that the list is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
+
+from tuneworthy.llm.prices import (
+    Amounts,
+    ListedModel,
+    amounts_for,
+    find_model,
+    provider_id,
+    providers_with,
+    rates_on,
+)
+
+_OWN = re.compile(
+    r"ollama|vllm|lm[-_ ]?studio|llama[-_.]?cpp|llamafile|\btgi\b|\blocal\b|localhost",
+    re.IGNORECASE,
+)
+"""Words for a model on a machine of one's own, which no list has a price for."""
+_KINDS = frozenset({"chat", "completion", "responses", "messages", "models", "publishers"})
+_ARN = re.compile(r"arn:aws[\w-]*:bedrock:.*/", re.IGNORECASE)
+_BATCH = re.compile(r"\bbatch\b", re.IGNORECASE)
+_MANY = 4096
+
+
+class ServedModel(NamedTuple):
+    """A model at its provider."""
+
+    provider: str
+    name: str  #: As the log has it, without the provider.
+    listed: ListedModel
+    batch: bool  #: Whether calls of a batch are meant.
+
+    @property
+    def id(self) -> str:
+        """Provider and name, as a case file writes it."""
+        return f"{self.provider}:{self.name}"
+
+    @property
+    def key(self) -> str:
+        """Provider and the list's own name: the same for an alias and a snapshot."""
+        return f"{self.provider}:{self.listed['id']}"
+
+    def amounts(self, day: date, input_tokens: float) -> Amounts:
+        """Prices of a request on a day."""
+        return amounts_for(rates_on(self.listed, day, batch=self.batch), input_tokens)
+
+
+@lru_cache(maxsize=_MANY)
+def find_served(name: str, provider: str = "") -> ServedModel | None:
+    """The model of a name, where one provider is likely; None where none or several could be meant.
+
+    ``provider`` is a provider, a route or a host in the words of whoever wrote the log. Where the
+    list doesn't know it, the maker of the model's name stands in for it.
+    """
+    if not name or _OWN.search(f"{provider} {name.partition('/')[0]}"):
+        return None
+    batch = _BATCH.search(provider) is not None
+    for place, bare in _readings(name, provider):
+        address = place if "://" in place else None
+        listed = find_model(bare, None if address else place, address)
+        id_ = provider_id(place, bare)
+        if listed is not None and id_ is not None:
+            return ServedModel(id_, bare, listed, batch)
+    bare = [*_bares(name)][-1]
+    makers = find_model(bare, None, None)
+    id_ = provider_id(None, bare)
+    if makers is not None and id_ is not None:
+        return ServedModel(id_, bare, makers, batch)
+    lone = providers_with(bare)
+    return ServedModel(*lone[0][:1], bare, lone[0][1], batch) if len(lone) == 1 else None
+
+
+def could_serve(name: str) -> list[str]:
+    """Providers that serve a model of this name, for a question to the user."""
+    return [id_ for id_, _ in providers_with([*_bares(name)][-1])]
+
+
+def _readings(name: str, provider: str) -> Iterator[tuple[str, str]]:
+    """Pairs of a provider and a name, the likelier first."""
+    bares = [*_bares(name)]
+    if provider:
+        places = (
+            [provider]
+            if "://" in provider or "." not in provider
+            else [
+                f"https://{provider}",
+                provider,
+            ]
+        )
+        for place in places:
+            for bare in bares:
+                yield place, bare
+    if _ARN.match(name):
+        yield "bedrock", bares[-1]
+    for sign in (":", "/"):
+        first, found, rest = name.partition(sign)
+        if found and rest and provider_id(first, rest) is not None:
+            for bare in _bares(rest):
+                yield first, bare
+
+
+def _bares(name: str) -> Iterator[str]:
+    """A name with less and less before it."""
+    name = _ARN.sub("", name)
+    yield name
+    rest = name
+    while True:
+        match = re.match(r"[^:/]+[:/]", rest)
+        if match is None or match.end() >= len(rest):
+            return
+        head = match[0][:-1].casefold()
+        sign = match[0][-1]
+        if sign == ":" and head not in _KINDS and provider_id(head, "") is None:
+            return  # a version or a size stands behind the colon, as in llama3:8b
+        rest = rest[match.end() :]
+        yield rest

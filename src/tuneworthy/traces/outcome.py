@@ -1,0 +1,69 @@
+"""What became of a call, in one word for every maker: failed, cut off, refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from tuneworthy.errors import InputError
+from tuneworthy.syntax.document import parse
+from tuneworthy.traces.values import dumped
+
+_WORDS: Mapping[str, frozenset[str]] = {
+    kind: frozenset(words.split())
+    for kind, words in parse(
+        files("tuneworthy.traces").joinpath("outcome.yaml").read_text("utf-8"),
+        "outcome.yaml",
+        InputError,
+    ).data.items()
+}
+_STOPS = ("length", "refusal", "content_filter")
+_HTTP = re.compile(r"(?:http[ /]?\S* )?([1-5]\d\d)(?:\.0)?\b", re.IGNORECASE)
+_CODES = ("code", "status_code", "statusCode", "status", "http_status", "error")
+_FIRST_ERROR = 400  #: HTTP's codes from here on say that a request failed.
+_LAST_ERROR = 599
+REFUSAL = "refusal"
+
+
+def failure_of(state: Any) -> str | None:
+    """What a code, a level or a state says went wrong; None where it says nothing of the kind."""
+    if isinstance(state, Mapping):
+        states = (failure_of(state[key]) for key in _CODES if state.get(key) is not None)
+        return next((each for each in states if each), None)
+    if isinstance(state, list):
+        return failure_of(state[0]) if state else None
+    if state is None or isinstance(state, bool):
+        return None
+    return _failure_of_word(state if isinstance(state, str) else dumped(state))
+
+
+@lru_cache(maxsize=1024)
+def _failure_of_word(state: str) -> str | None:
+    code = _HTTP.match(state.strip())
+    if code is not None:
+        number = int(code[1])
+        return f"HTTP {number}" if _FIRST_ERROR <= number <= _LAST_ERROR else None
+    word = _plain(state)
+    return word if word in _WORDS["failed"] else None
+
+
+@lru_cache(maxsize=1024)
+def stop_of(finish: str) -> str:
+    """Why a model stopped: in our word for a cut-off and a refusal, else in its maker's."""
+    word = _plain(finish)
+    return next((kind for kind in _STOPS if word in _WORDS[kind]), finish)
+
+
+@lru_cache(maxsize=1024)
+def is_no_answer(finish: str) -> bool:
+    """Whether the reason to stop is that the request failed."""
+    return _plain(finish) in _WORDS["no_answer"]
+
+
+def _plain(word: str) -> str:
+    word = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word.strip())
+    word = re.sub(r"[\s-]+", "_", word).casefold()
+    return word.rpartition(".")[2].removeprefix("finish_reason_").removeprefix("stop_reason_")

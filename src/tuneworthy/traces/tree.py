@@ -1,0 +1,275 @@
+"""Records that stand inside one another, as spans do: each call of a model once.
+
+Of model spans inside one another the innermost is the call. It gets from those around it what it
+doesn't say itself: the session, the prompt, the score, the right answer, and an error where nothing
+was answered. Records of one id are one, as the two that a stream or an update is written as.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tuneworthy.traces import skipped
+from tuneworthy.traces.mapping import FieldMap, RecordChunk, hold
+from tuneworthy.traces.rows import Place, has_value
+from tuneworthy.traces.skipped import SkippedRecords
+from tuneworthy.traces.values import name, when
+
+MOST = 8192
+"""Records that are looked at together: what lies further apart in a file isn't joined."""
+
+_LATE = 1024  #: Of these, the last ones, whose traces may go on behind them.
+_DEEPEST = 200
+_FROM_AROUND = (
+    *("conversation_id", "prompt_name", "prompt_version", "score", "label", "feedback"),
+    *("reference", "case", "group"),
+)
+_OF_THE_ONLY_CALL = (
+    *("input", "messages", "system", "output", "tool_calls", "contexts", "model", "provider"),
+    *("input_tokens", "output_tokens", "cached_tokens", "usd", "finish", "time_to_first_token_s"),
+)
+"""What a model span around a single call says of that call."""
+PIECES = frozenset({"heard", "answered"})
+"""Attributes that records of one call add to: turns which a log tells one by one."""
+
+
+class TreeRows(NamedTuple):
+    """Calls of a file, each once, and what those around them say of them."""
+
+    places: list[Place]
+    records: list[Any]
+    around: dict[
+        str, list[Any]
+    ]  #: Values by our field; for a call that has its own they don't count.
+
+
+class CallTree:
+    """The records of one file, a window after the other."""
+
+    def __init__(self, kind: FieldMap, tally: SkippedRecords, folders: Mapping[str, str]) -> None:
+        self._kind = kind
+        self._tally = tally
+        self._folders = folders
+        self._places: list[Place] = []
+        self._records: list[Any] = []
+
+    def add(self, places: Sequence[Place], records: Sequence[Any]) -> Iterator[TreeRows]:
+        self._places += places
+        self._records += records
+        if len(self._records) >= MOST:
+            yield self._rows(self._open())
+
+    def rest(self) -> Iterator[TreeRows]:
+        if self._records:
+            yield self._rows(set())
+
+    def _open(self) -> set[str]:
+        """Traces that may go on in the next window."""
+        chunk = RecordChunk(self._records, self._folders)
+        traces = chunk.first(self._kind.trace) or [None] * len(chunk)
+        late = set(map(name, traces[-_LATE:])) - {None}
+        return {trace for trace in late if trace is not None}
+
+    def _rows(self, kept_back: set[str]) -> TreeRows:
+        places = self._places
+        records = self._records
+        self._places = []
+        self._records = []
+        if kept_back:
+            traces = RecordChunk(records, self._folders).first(self._kind.trace) or ()
+            waits = [name(trace) in kept_back for trace in traces]
+            if sum(waits) <= MOST // 2:
+                self._places = [place for place, wait in zip(places, waits, strict=True) if wait]
+                self._records = [each for each, wait in zip(records, waits, strict=True) if wait]
+                places = [place for place, wait in zip(places, waits, strict=True) if not wait]
+                records = [each for each, wait in zip(records, waits, strict=True) if not wait]
+        return self._folded(*self._merged(places, records))
+
+    def _merged(
+        self, places: list[Place], records: list[Any]
+    ) -> tuple[list[Place], list[Any], RecordChunk, list[str | None]]:
+        """Records of one id as one; where two say something else the later one counts."""
+        chunk = RecordChunk(records, self._folders)
+        ids = [*map(name, chunk.first(self._kind.id) or [None] * len(chunk))]
+        if len(set(ids)) == len(ids):
+            return places, records, chunk, ids
+        first: dict[str, int] = {}
+        merged: list[Any] = []
+        where: list[Place] = []
+        named: list[str | None] = []
+        for place, record, id_ in zip(places, records, ids, strict=True):
+            if id_ is None or id_ not in first or not isinstance(record, dict):
+                if id_ is not None:
+                    first[id_] = len(merged)
+                merged.append(record)
+                where.append(place)
+                named.append(id_)
+                continue
+            old = first[id_]
+            merged[old] = _merge(merged[old], record)
+            if PIECES.isdisjoint(record.get("attributes") or ()):
+                self._tally.skip(skipped.TWICE, place)
+        return where, merged, RecordChunk(merged, self._folders), named
+
+    def _folded(
+        self, places: list[Place], records: list[Any], chunk: RecordChunk, ids: list[str | None]
+    ) -> TreeRows:
+        calls = hold(self._kind.only, chunk)
+        parents = chunk.first(self._kind.parent) or [None] * len(chunk)
+        index = {id_: n for n, id_ in enumerate(ids) if id_ is not None}
+        above = [None if parent is None else index.get(name(parent) or "") for parent in parents]
+        numbers = [n for n in range(len(above)) if calls[n]]
+        around = [_ancestors(n, above) for n in numbers]
+        outer = self._twins(chunk, numbers)
+        for n, ancestors in zip(numbers, around, strict=True):
+            if n in outer and outer[n] not in ancestors:
+                ancestors += [outer[n], *_ancestors(outer[n], above)]
+        inside: dict[int, int] = {}
+        for ancestors in around:
+            for n in ancestors:
+                inside[n] = inside.get(n, 0) + calls[n]
+        kept: list[int] = []
+        kept_around: list[list[int]] = []
+        for n, ancestors in zip(numbers, around, strict=True):
+            if inside.get(n):
+                self._tally.skip(skipped.AROUND_A_CALL, places[n])
+            else:
+                kept.append(n)
+                kept_around.append(ancestors)
+        for n, is_call in enumerate(calls):
+            if not is_call:
+                self._tally.skip(skipped.NO_CALL, places[n])
+        said = self._said_around(chunk, kept, kept_around, inside)
+        return TreeRows([places[n] for n in kept], [records[n] for n in kept], said)
+
+    def _twins(self, chunk: RecordChunk, numbers: list[int]) -> dict[int, int]:
+        """Of two tracers' records of one call, without a link between them, the outer one's place.
+
+        They have different names, one lies within the other in time, and both read and wrote as
+        much, or failed.
+        """
+        names = chunk.values(("name",))
+        span = self._kind.picks.get("latency_s")
+        if names is None or span is None or span.clocks is None:
+            return {}
+        if len({name(names[n]) for n in numbers}) < 2:
+            return {}
+        columns = [self._column(field, chunk) for field in ("input_tokens", "output_tokens")]
+        columns.append([e is not None for e in self._column("error", chunk)])
+        begins, ends = (chunk.first(paths) or [None] * len(chunk) for paths in span.clocks)
+        models = self._column("model", chunk)
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        for n in numbers:
+            key = tuple(
+                name(column[n]) if column is not columns[2] else column[n] for column in columns
+            )
+            if key[0] is not None or key[2]:
+                alike.setdefault(key, []).append(n)
+        outer: dict[int, int] = {}
+        for places in alike.values():
+            if len({names[n] for n in places}) < 2:
+                continue
+            times = [(when(begins[n]), when(ends[n]), n) for n in places]
+            spans = sorted((b, -e, n) for b, e, n in times if b is not None and e is not None)
+            _pair(spans, outer, lambda a, b: names[a] != names[b] and _alias(models[a], models[b]))
+        return outer
+
+    def _column(self, field: str, chunk: RecordChunk) -> list[Any]:
+        pick = self._kind.picks.get(field)
+        values = pick.of(chunk) if pick is not None else None
+        return values or [None] * len(chunk)
+
+    def _said_around(
+        self,
+        chunk: RecordChunk,
+        kept: list[int],
+        around: list[list[int]],
+        inside: Mapping[int, int],
+    ) -> dict[str, list[Any]]:
+        said: dict[str, list[Any]] = {}
+        if any(around):
+            for field in _FROM_AROUND:
+                self._add(said, field, chunk, around)
+            lone = [[n for n in above if inside.get(n) == 1] for above in around]
+            for field in _OF_THE_ONLY_CALL:
+                if any(lone):
+                    self._add(said, field, chunk, lone)
+            for field in ("error", "status"):
+                self._add(said, f"{field}{AROUND}", chunk, around)
+        traces = chunk.first(self._kind.trace)
+        if traces is not None:
+            conversations = said.get("conversation_id", [None] * len(kept))
+            said["conversation_id"] = [
+                traces[n] if value is None else value
+                for n, value in zip(kept, conversations, strict=True)
+            ]
+        return said
+
+    def _add(
+        self, said: dict[str, list[Any]], field: str, chunk: RecordChunk, around: list[list[int]]
+    ) -> None:
+        pick = self._kind.picks.get(field.removesuffix(AROUND))
+        values = pick.of(chunk) if pick is not None else None
+        if values is None or not has_value(values):
+            return
+        column = [next((v for n in above if _is_said(v := values[n])), None) for above in around]
+        if has_value(column):
+            said[field] = column
+
+
+AROUND = " around"
+"""How the name of a field ends that counts only for a call without an answer."""
+
+
+_LOOKED_BACK = 8  #: Records that began before one, and may be around it.
+
+
+def _pair(
+    spans: Sequence[tuple[float, float, int]],
+    outer: dict[int, int],
+    may_be: Callable[[int, int], bool],
+) -> None:
+    """Find for each span, in the order of beginning, the last one that it lies within."""
+    taken: set[int] = set()
+    for place, (_, ended, n) in enumerate(spans):
+        for _, later, around in reversed(spans[max(0, place - _LOOKED_BACK) : place]):
+            if later <= ended and around not in taken and around not in outer and may_be(around, n):
+                outer[n] = around
+                taken.add(around)
+                break
+
+
+def _alias(one: Any, other: Any) -> bool:
+    """Whether two names may be of one model: as alias and snapshot, or where one is missing."""
+    first = str(one or "").rpartition("/")[2]
+    second = str(other or "").rpartition("/")[2]
+    return first.startswith(second) or second.startswith(first)
+
+
+def _is_said(value: Any) -> bool:
+    return value is not None and value != "" and value != []
+
+
+def _ancestors(n: int, above: Sequence[int | None]) -> list[int]:
+    """The places of what a record is inside, from the inside out."""
+    ancestors: list[int] = []
+    at = above[n]
+    while at is not None and at != n and at not in ancestors and len(ancestors) < _DEEPEST:
+        ancestors.append(at)
+        at = above[at]
+    return ancestors
+
+
+def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Two records of one id; objects in them are merged too."""
+    merged = {**old}
+    for key, value in new.items():
+        there = merged.get(key)
+        if key in PIECES and isinstance(there, list) and isinstance(value, list):
+            merged[key] = [*there, *value]
+        elif isinstance(there, dict) and isinstance(value, dict):
+            merged[key] = _merge(there, value)
+        elif _is_said(value) and value != {}:
+            merged[key] = value
+    return merged
