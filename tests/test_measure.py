@@ -244,9 +244,8 @@ def test_every_format_alone_makes_a_case_that_decides(
     text = said(capsys, "measure", "--from", str(FIXTURES / name))
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
     assert f"Wrote {folder.name}/" in " ".join(text.split())
-    for label in ("The bill", "Caching", "The ceiling", "What decides"):
-        assert f"\n  {label} " in text
-    assert len(text.splitlines()) < 45  # one page
+    assert "\n  The bill " in text
+    assert len(text.splitlines()) <= 24  # one screen
     said(capsys, "decide", folder.name)
     again = said(capsys, "measure", folder.name, "--from", str(FIXTURES / name))
     assert "was measured before" in again
@@ -284,7 +283,8 @@ def test_a_bill_nobody_logged_is_priced_by_list(
 ) -> None:
     told = [{k: v for k, v in row.items() if k != "usd"} for row in rows(60)]
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
-    text = " ".join(said(capsys, "measure", "--from", "a.jsonl").split())
+    said(capsys, "measure", "--from", "a.jsonl")
+    text = " ".join(said(capsys, "measure", "a-case", "--from", "a.jsonl", "--all").split())
     # 1,000 tokens at $0.15 and 100 at $0.60 a million, for 60 calls
     assert "$0.00021 a call by list price (genai-prices" in text
     assert "at least $0.013 per month. No tuning can save more" in text
@@ -656,7 +656,8 @@ def test_an_hour_of_traffic_is_a_least_and_no_trend(
     path = shared / "real" / "azure_llm" / "AzureLLMInferenceTrace_conv.csv"
     lines = path.read_text().splitlines()[1:]
     text = said(capsys, "measure", "--from", str(path))
-    assert text.startswith("Read 19,366 traces (CSV, 16 Nov 2023)")
+    assert text.startswith("19,366 calls, 16 Nov 2023.")
+    assert "Read as CSV: text 0, tokens 19,366, price 0" in text
     assert "a call takes 1,155 tokens in and 211 out" in " ".join(text.split())
     found = known(tmp_path / "AzureLLMInferenceTrace_conv-case")
     assert (found["requests_per_month"].low, found["requests_per_month"].high) == (19366, "open")

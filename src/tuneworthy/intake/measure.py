@@ -786,6 +786,9 @@ def _read_by_kind(case: Case, kind: FileKind, placed: Sequence[Path]) -> Iterabl
     return [f"Read {counted(len(placed), 'document')}."]
 
 
+_ON_THE_PAGE = ("first", "read", "quick")  #: Sections that are shown where logs are handed over.
+
+
 @_needed
 def _traced(
     case: Case, placed: Sequence[Path], add: Callable[[Case, Measured], bool]
@@ -803,4 +806,5 @@ def _traced(
 
     run = measure_case(case.folder or ".", case=case, progress=in_time, add=add)
     report = measure_report(run)
-    return report.headline, *(section.blocks for section in report.sections[:2])
+    shown = (part.blocks for part in report.sections if part.id in _ON_THE_PAGE)
+    return report.headline, *shown

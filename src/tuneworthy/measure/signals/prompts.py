@@ -16,7 +16,7 @@ from tuneworthy.measure.signals.base import (
     TraceTable,
     day_of,
     pictures,
-    readable_amount,
+    shown,
 )
 from tuneworthy.model.evidence import Evidence, Scalar, Series
 from tuneworthy.stats.clustered import Estimate, mean
@@ -71,7 +71,7 @@ def _row(table: TraceTable, version: _PromptCalls) -> tuple[Scalar, ...]:
         low = max(0.0, version.usd.low)
         usd = [_known(each) for each in (version.usd.value, low, version.usd.high)]
     tokens = [_mean(table.numbers[f"{side}_tokens"][rows]) for side in ("input", "output")]
-    return readable_amount(version.name, 200) or "unnamed", len(rows), *days, *usd, *tokens
+    return shown(version.name, 200) or "unnamed", len(rows), *days, *usd, *tokens
 
 
 def _mean(numbers: Floats) -> Scalar:
@@ -110,10 +110,10 @@ def _change(table: TraceTable, versions: list[_PromptCalls]) -> Evidence:
         table,
         ends,
         talks=table.conversation[rows],
-        method=f"mean price of a call of {readable_amount(newest.name, 80)} over that of "
-        f"{readable_amount(former.name, 80)}, less 1; the ends divide those of the two",
+        method=f"mean price of a call of {shown(newest.name, 80)} over that of "
+        f"{shown(former.name, 80)}, less 1; the ends divide those of the two",
         details={
-            "newest": readable_amount(newest.name, 200),
-            "former": readable_amount(former.name, 200),
+            "newest": shown(newest.name, 200),
+            "former": shown(former.name, 200),
         },
     )

@@ -67,7 +67,7 @@ def _models(report: MeasureReport) -> Iterator[str]:
 
 
 def _is_alias(name: str, names: Sequence[str]) -> bool:
-    """Whether a name stands for a dated one among them, as failed calls name the model they asked."""
+    """Whether a name stands for a dated one among them: failed calls name what was asked for."""
     return any(other.startswith(f"{name}-20") for other in names)
 
 
@@ -137,7 +137,8 @@ def coverage_line(readings: Sequence[FileReading]) -> str:
     names = Coverage.model_fields
     sums = {name: sum(getattr(each, name) for each in covered) for name in names}
     parts = [f"{name} {count(many)}" for name, many in sums.items()]
-    return f"Read: {', '.join(parts)} of {count(every)}."
+    formats = dict.fromkeys(reading.format for reading in readings if reading.traces)
+    return f"Read as {listing([*formats])}: {', '.join(parts)} of {count(every)}."
 
 
 def coverage_table(readings: Sequence[FileReading]) -> b.Table | None:
