@@ -82,6 +82,7 @@ from tuneworthy.mcp import server as mcp_server
 from tuneworthy.mcp import tools as mcp_tools
 from tuneworthy.measure import engine as measure_engine
 from tuneworthy.measure import evalset as measure_evalset
+from tuneworthy.measure import hiding as measure_hiding
 from tuneworthy.measure import personal as measure_names
 from tuneworthy.measure import personal as measure_personal
 from tuneworthy.measure import sample as measure_duplicates

@@ -573,6 +573,7 @@ def build_set(
         schema=read_materials(case).output_schema,
         alike=ALIKE if near is None else near,
         gold=own and entry == "examples",
+        policy=case.data.personal,
     )
     if not drawn.cases:
         fix = "log `input`, what was asked, or messages"
