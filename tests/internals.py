@@ -103,11 +103,13 @@ from tuneworthy.measure.signals.arms import ArmsSignal as Arms
 from tuneworthy.measure.signals.base import Findings as Found
 from tuneworthy.measure.signals.base import TraceSignal as Signal
 from tuneworthy.measure.signals.base import TraceTable as Table
+from tuneworthy.measure.signals.calls import CallsSignal
 from tuneworthy.measure.signals.instructions import InstructionsSignal as Instructions
 from tuneworthy.measure.signals.running import RunningSignal
 from tuneworthy.measure.signals.success import SuccessSignal as Success
 from tuneworthy.measure.signals.success import refused, refuses
 from tuneworthy.measure.signals.terms import TermsSignal as Terms
+from tuneworthy.measure.signals.traffic import TrafficSignal as Traffic
 from tuneworthy.measure.signals.voice import VoiceSignal as VoiceVoice
 from tuneworthy.model import base as model_base
 from tuneworthy.model import case as model_case
