@@ -2,9 +2,8 @@
 
     python evidence/accuracy/people.py
 
-``people.txt`` holds the messages. What was chosen on every other line is measured on the others; a
-finding counts for a label if they share a character. With the names of products stated, as a case
-does it by ``data.personal.words``, the second row says what is left.
+``people.txt`` holds the messages. What was chosen on every other one is measured on the others; a
+finding counts for a label if they share a character.
 """
 
 from __future__ import annotations
@@ -14,21 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tuneworthy.measure.hiding import Masker
 from tuneworthy.measure.personal import persons
-from tuneworthy.model.case import PersonalPolicy
 from tuneworthy.stats.intervals import wilson
-
-PRODUCTS = (
-    "Alta rain jacket, Alta jacket, Victoria sponge, Victoria station, Jasper wood stove, "
-    "Jasper 5, "
-    "Chelsea boots, Paris bistro table, Paris office, Ruby gem, Ruby release, Jordan sneakers, "
-    "Carmen curlers, Carmen 800, Bailey bridge, Scarlett microphone, Max plan, Madison desk, "
-    "Austin warehouse, Austin branch, Georgia peaches, Harper chair, Harper Collins, Sydney sofa, "
-    "Brooklyn lamp, Logan backpack, Savannah rug, Denver mattress, Bella mixer, Bella 2, "
-    "Oscar dishwasher, Oscar night, Luna lamps, Luna lamp, Stella stroller, Stella beer, Leo plan, "
-    "Iris scanner, Nova kettle, Nova teapot, Mark printer, Mark II, Rosemary focaccia, Lily soap"
-)
 
 
 class Message(NamedTuple):
@@ -63,16 +49,11 @@ def _read(line: str) -> Message:
     return Message(text, tuple(people))
 
 
-def counts(some: Sequence[Message], policy: PersonalPolicy | None = None) -> Counts:
-    """What the recogniser finds, but for what a policy calls no personal data."""
+def counts(some: Sequence[Message]) -> Counts:
+    """What the recogniser finds of the people in some messages."""
     labels = found = spans = right = 0
     for message in some:
-        spare = Masker(policy)
-        seen = [
-            (span.start, span.end)
-            for span in persons(message.text)
-            if not spare.expects(span, message.text)
-        ]
+        seen = [(span.start, span.end) for span in persons(message.text)]
         labels += len(message.people)
         found += sum(any(_touch(each, label) for each in seen) for label in message.people)
         spans += len(seen)
@@ -93,14 +74,9 @@ def rate(hits: int, of: int) -> str:
 def main() -> None:
     """Print the table of docs/evidence/accuracy.md."""
     every = messages()
-    stated = PersonalPolicy(words=tuple(word.strip() for word in PRODUCTS.split(",")))
     print("| messages | people found | people | right | found |\n|---|---|---:|---|---:|")
-    for name, part, policy in (
-        ("not chosen on", every[1::2], None),
-        ("not chosen on, products stated", every[1::2], stated),
-        ("all", every, None),
-    ):
-        each = counts(part, policy)
+    for name, part in (("not chosen on", every[1::2]), ("all", every)):
+        each = counts(part)
         recall, precision = rate(each.found_labels, each.labels), rate(each.right_spans, each.spans)
         print(f"| {name} | {recall} | {precision} |")
 

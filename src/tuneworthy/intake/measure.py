@@ -59,11 +59,8 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.report.blocks import Block, Parts, flat
 from tuneworthy.report.sections.evalset import EvalsetReport
-from tuneworthy.report.sections.measure import (
-    ComparedReport,
-    MeasureReport,
-    measure_report,
-)
+from tuneworthy.report.sections.log import MeasureReport
+from tuneworthy.report.sections.measure import ComparedReport, measure_report
 from tuneworthy.stats.intervals import cases_to_tell, wilson
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Keys, Value, edit

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING
 
-from tuneworthy.model.evidence import Coverage, FileReading
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.case import Price
+from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.evidence import Coverage, Evidence, FileReading, Measured, Series
 from tuneworthy.report import blocks as b
-from tuneworthy.report.sections.evidence import between_days
+from tuneworthy.report.sections.common import Rows
+from tuneworthy.report.sections.evidence import between_days, series_of
 from tuneworthy.words import (
     count,
     counted,
@@ -21,10 +25,6 @@ from tuneworthy.words import (
     share,
     small_usd,
 )
-
-if TYPE_CHECKING:
-    from tuneworthy.report.sections.common import Rows
-    from tuneworthy.report.sections.measure import MeasureReport
 
 _LONGEST_NAME = 40
 _MOST_MODELS = 3
@@ -41,6 +41,60 @@ WENT_WRONG = {
     "invalid_output_share": "not in form",
 }
 """What can go wrong with a call, by the measurement of its share."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureReport:
+    """A run of ``measure``."""
+
+    measured: Measured
+    added: bool  #: False where the last run had measured the same.
+    dossier: Dossier  #: The case with it.
+    before: Dossier | None  #: The case without it; None for a case that was made for it.
+    folder: str
+    price: Price | None = None  #: List price of the one model that answered.
+    models: tuple[str, ...] = ()  #: Models that answered.
+    wanted: Mapping[str, float] = field(default_factory=dict)
+    """How many a check of the ceiling asks for, by check."""
+    guessed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """First records as they are read by a guess, by file."""
+    unread: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Names of fields that nothing was taken from, by file."""
+    ends: Mapping[str, date] = field(default_factory=dict)  #: When models end, by name.
+    left: Mapping[str, int] = field(default_factory=dict)
+    """Minutes that each question takes which the case still asks."""
+
+    def of(self, name: str) -> Evidence:
+        """A measurement; an unknown one where it wasn't tried."""
+        nothing = Evidence(id=name, value=Unknown(ask=""), unit="none")
+        return next((m for m in self.measured.evidence if m.id == name), nothing)
+
+    def known(self, name: str) -> Evidence | None:
+        evidence = self.of(name)
+        return evidence if evidence.known else None
+
+    def count(self, name: str) -> float | None:
+        """What a measurement counts, by name where nothing but names is known."""
+        evidence, names = self.of(name), self.of(name).details.get("names")
+        return names if isinstance(names, int) else evidence.number if evidence.known else None
+
+    def detail(self, name: str, number: str) -> float | None:
+        """A further number of a measurement; None where it isn't known."""
+        value = self.of(name).details.get(number)
+        return value if isinstance(value, int | float) else None
+
+    def ask(self, name: str, otherwise: str) -> str:
+        value = self.of(name).value
+        return (isinstance(value, Unknown) and value.ask) or otherwise
+
+    def series(self, name: str) -> Series | None:
+        return series_of(self.measured.series, name)
+
+    @property
+    def arms(self) -> int:
+        """Prompts with models that were tested on cases; 0 where it was no test."""
+        series = self.series("arms")
+        return 0 if series is None else len(series.columns["value"])
 
 
 def heading(report: MeasureReport) -> str:
