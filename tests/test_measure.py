@@ -21,6 +21,7 @@ from internals import (
     Measured,
     Series,
     model_evidence,
+    part_asks,
     pipeline_room,
     read_evidence,
     run,
@@ -290,6 +291,64 @@ def test_a_bill_nobody_logged_is_priced_by_list(
     assert "at least $0.013 per month. No tuning can save more" in text
     assert "None of the five checks is answered by data (seen: " in text
     assert [model.id for model in load_case(tmp_path / "a-case").models] == ["openai:gpt-4o-mini"]
+
+
+def test_a_log_answers_on_its_first_screen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = [
+        row | {
+            "model": "gpt-4.1-mini-2025-04-14", "prompt_name": "ticket",
+            "prompt_version": "v3" if n < 30 else "v4", "score": int(n % 5 > 0),
+            "timestamp": f"2026-10-{1 + n // 2:02d}T10:00:00Z",
+            "finish_reason": "length" if n % 10 == 0 else "stop",
+        } | ({"error": "429", "output": None} if n % 20 == 1 else {})
+        for n, row in enumerate(rows(60))
+    ]  # fmt: skip
+    (tmp_path / "a.jsonl").write_bytes(jsonl(told))
+    lines = said(capsys, "measure", "--from", "a.jsonl").splitlines()
+    assert len(lines) <= 16
+    text = " ".join(" ".join(lines).split())
+    assert text.startswith("60 calls, 1 Oct 2026 to 30 Oct 2026: ")
+    assert "gpt-4.1-mini-2025-04-14 (ends 14 Jan 2027), prompt ticket v3, then ticket v4" in text
+    assert "since 16 Oct 2026." in text
+    assert "per month: the most that tuning could save." in text
+    assert "p95 at least 1.5 seconds" in text
+    assert "failed 3 (5%), cut off 6 (11%)" in text
+    assert "Success 80% (" in text
+    assert "text 60, tokens 60, price 60, session 60, outcome 60 of 60." in text
+    assert "tuneworthy decide a-case (made from this log: " in text
+    whole = said(capsys, "measure", "a-case", "--from", "a.jsonl", "--all")
+    for row in ("ticket v4  30", "a.jsonl (plain traces)", "What decides", "Not measured"):
+        assert row in whole
+
+
+def test_coverage_names_the_column_that_a_log_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacks = {"usd": "price", "conversation_id": "session", "output_tokens": "tokens"}
+    for field, name in lacks.items():
+        told = [{k: v for k, v in row.items() if k != field} for row in rows(25)]
+        (tmp_path / f"{name}.jsonl").write_bytes(jsonl(told))
+        run = json.loads(said(capsys, "measure", "--from", f"{name}.jsonl", "--format", "json"))
+        full = {"text": 25, "tokens": 25, "price": 25, "session": 25, "outcome": 0}
+        assert run["readings"][0]["coverage"] == full | {name: 0}
+
+
+def test_a_case_made_from_a_log_asks_only_what_the_log_leaves_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(jsonl(rows(160)))
+    said(capsys, "measure", "--from", "a.jsonl")
+    made = load_case(tmp_path / "a-case")
+    framework = pipeline_room.framework_of(made, None)
+    left = {name for part in (None, "options", "investment")
+            for name in part_asks(made, framework, part)}  # fmt: skip
+    answered = {"economics.traffic.input_tokens", "economics.traffic.output_tokens",
+                "today.latency_p95_s"}  # fmt: skip
+    assert left.isdisjoint(answered)
+    blank = load_case({"name": "x"})
+    assert answered & {*part_asks(blank, framework, "investment")}
 
 
 def test_several_models_have_no_one_list_price(

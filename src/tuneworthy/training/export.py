@@ -385,13 +385,13 @@ def export(
 
 
 def shared_examples(
-    examples: Sequence[TrainingExample], policy: PersonalPolicy | None
-) -> Sequence[TrainingExample]:
+    examples: tuple[TrainingExample, ...], policy: PersonalPolicy | None
+) -> tuple[TrainingExample, ...]:
     """Examples as they may leave the machine: where a policy is stated, without personal data."""
     if policy is None:
         return examples
     rule = policy.exports
-    return [hidden_example(each, hider(policy, rule, each.id)) for each in examples]
+    return tuple(hidden_example(each, hider(policy, rule, each.id)) for each in examples)
 
 
 def shared_rows(

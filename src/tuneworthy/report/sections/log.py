@@ -152,7 +152,7 @@ def log_rows(report: MeasureReport, bill: str) -> Rows:
     yield "The bill", sentence(bill)
     late = report.known("latency_p95_s")
     if late is not None:
-        yield "95% within", interval_text(late.value, late.low, late.high, late.unit)
+        yield "p95", interval_text(late.value, late.low, late.high, late.unit)
     wrong = [*_went_wrong(report)]
     if wrong:
         yield "Went wrong", ", ".join(wrong)
