@@ -83,6 +83,7 @@ from tuneworthy.mcp import server as mcp_server
 from tuneworthy.mcp import tools as mcp_tools
 from tuneworthy.measure import engine as measure_engine
 from tuneworthy.measure import evalset as measure_evalset
+from tuneworthy.measure import hiding as measure_hiding
 from tuneworthy.measure import personal as measure_names
 from tuneworthy.measure import personal as measure_personal
 from tuneworthy.measure import sample as measure_duplicates
@@ -103,11 +104,13 @@ from tuneworthy.measure.signals.arms import ArmsSignal as Arms
 from tuneworthy.measure.signals.base import Findings as Found
 from tuneworthy.measure.signals.base import TraceSignal as Signal
 from tuneworthy.measure.signals.base import TraceTable as Table
+from tuneworthy.measure.signals.calls import CallsSignal
 from tuneworthy.measure.signals.instructions import InstructionsSignal as Instructions
 from tuneworthy.measure.signals.running import RunningSignal
 from tuneworthy.measure.signals.success import SuccessSignal as Success
 from tuneworthy.measure.signals.success import refused, refuses
 from tuneworthy.measure.signals.terms import TermsSignal as Terms
+from tuneworthy.measure.signals.traffic import TrafficSignal as Traffic
 from tuneworthy.measure.signals.voice import VoiceSignal as VoiceVoice
 from tuneworthy.model import base as model_base
 from tuneworthy.model import case as model_case

@@ -20,6 +20,7 @@ from internals import (
     errors_room,
     files_evalset,
     measure_evalset,
+    measure_hiding,
     measure_personal,
     model_evalset,
     read_evalset,
@@ -278,16 +279,16 @@ PRIVATE = st.sampled_from([
 
 @given(st.lists(st.one_of(PRIVATE, st.text(max_size=12)), max_size=8), st.sampled_from([" ", "\n"]))
 def test_masked_text_holds_nothing_that_is_looked_for(parts: list[str], between: str) -> None:
-    found = measure_personal.Masker()(between.join(parts))
+    found = measure_hiding.Masker()(between.join(parts))
     assert measure_personal.spans(found) == ()
     assert measure_personal.mask(found) == found
 
 
 def test_the_same_value_gets_the_same_word_within_a_case_and_another_another() -> None:
-    masker = measure_personal.Masker()
+    masker = measure_hiding.Masker()
     assert masker("from ada@x.org to bob@x.org") == "from [email] to [email 2]"
     assert masker("bob@x.org again, and ADA@x.org") == "[email 2] again, and [email]"
-    assert measure_personal.Masker()("bob@x.org") == "[email]"
+    assert measure_hiding.Masker()("bob@x.org") == "[email]"
     assert masker.kinds == ("email",)
 
 

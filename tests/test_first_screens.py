@@ -98,7 +98,7 @@ def test_what_is_measured_drawn_and_gated_begins_with_one_screen(
     beside = shutil.ignore_patterns(".tuneworthy", "expected.yaml")
     shutil.copytree(ROOT / "examples" / name, folder, ignore=beside)
     first, *_ = screen(capsys, "measure", str(folder))
-    assert first.startswith("Read ")
+    assert " calls, " in first
     screen(capsys, "measure", str(folder), "--examples")
     drawn = str(tmp_path / "drawn.jsonl")
     assert screen(capsys, "evalset", str(folder), "--output", drawn)[0].startswith("Wrote ")

@@ -40,7 +40,7 @@ def logs(n: int = 40, start: int = 0) -> bytes:
 
 CASES = b'{"id": "1", "input": "a", "reference": "b"}\n{"id": "2", "input": "c"}\n'
 FITS = {
-    "traces": ("calls.jsonl", logs(), "Read 40 traces"),
+    "traces": ("calls.jsonl", logs(), "40 calls"),
     "evaluation": ("cases.csv", b"id,input,reference\n1,a,b\n2,c,\n", "Read 2 cases, 1 of them"),
     "prompts": ("v1.md", b"Be kind. {{ input }}", "Read 1 prompt: v1"),
     "documents": ("terms.html", b"<h1>Terms</h1><script>alert(1)</script>", "Read 1 document"),
@@ -186,7 +186,7 @@ def test_lists_and_patterns_of_the_case_file_stay_as_they_are(
     ):  # fmt: skip
         path.write_text(f"{OPEN_CASE}data:\n{told}", "utf-8")
         seen = send(client, "traces", ("new.jsonl", logs(25, start=random.randrange(10**6))))
-        assert "Read 45 traces" in seen.text or "Read" in seen.text
+        assert "45 calls" in seen.text
         assert path.read_text("utf-8") == f"{OPEN_CASE}data:\n{then}"
 
 

@@ -47,7 +47,9 @@ from tuneworthy.files.documents import read_documents
 from tuneworthy.files.evalset import named_evalset, parted, read_csv, read_examples, write_evalset
 from tuneworthy.files.materials import read_prompts
 from tuneworthy.files.stores import MEASURED_ON, append_evidence, files_now
+from tuneworthy.framework.ends import logged_end
 from tuneworthy.intake.ray import measure_files, read_way
+from tuneworthy.interview.questions import ask_of, part_asks
 from tuneworthy.interview.start import start_case
 from tuneworthy.llm.endpoints import price_on
 from tuneworthy.llm.served import find_served
@@ -57,14 +59,10 @@ from tuneworthy.model.evalset import EvalCase, EvalSample, Precision
 from tuneworthy.model.evidence import Batch, Evidence, Measured, latest
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
-from tuneworthy.report.blocks import Block, Parts, facts, flat
+from tuneworthy.report.blocks import Block, Parts, flat
 from tuneworthy.report.sections.evalset import EvalsetReport
-from tuneworthy.report.sections.measure import (
-    ComparedReport,
-    MeasureReport,
-    measure_report,
-    quick_rows,
-)
+from tuneworthy.report.sections.log import MeasureReport
+from tuneworthy.report.sections.measure import ComparedReport, measure_report
 from tuneworthy.stats.intervals import cases_to_tell, wilson
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Keys, Value, edit
@@ -241,6 +239,9 @@ def _report(
     added: bool,
 ) -> MeasureReport:
     checks = framework.ceiling.items()
+    models = tuple(seen_models(measured, dossier.as_of).values())
+    case = load_case(source)
+    asks = [ask_of(case, framework, ask_id) for ask_id in part_asks(case, framework)]
     return MeasureReport(
         measured=measured,
         added=added,
@@ -248,18 +249,20 @@ def _report(
         before=before,
         folder=str(source),
         price=_list_price(measured, dossier.as_of),
-        models=tuple(seen_models(measured, dossier.as_of).values()),
+        models=models,
         wanted={name: check.at_least for name, check in checks if check.at_least is not None},
-        guessed={guess.name: _guessed(guess) for guess in guesses},
+        guessed={guess.name: [*map(_as_read, guess.first)] for guess in guesses},
+        unread={guess.name: _unread(guess) for guess in guesses if guess.unread},
+        ends={name: end for name in models if (end := logged_end(name)) is not None},
+        left={ask.id: ask.minutes for ask in asks},
     )
 
 
-def _guessed(guess: Guess) -> list[str]:
-    """The first records as they are read, and the fields that nothing is taken from."""
+def _unread(guess: Guess) -> list[str]:
+    """The fields that nothing is taken from."""
     from tuneworthy.measure.personal import without_secrets
 
-    left = ", ".join(one_line(without_secrets(name), limit=40) for name in guess.unread[:12])
-    return [*map(_as_read, guess.first), *([f"not read: {left}"] if left else [])]
+    return [one_line(without_secrets(name), limit=40) for name in guess.unread[:12]]
 
 
 _SHOWN = "input output model prompt conversation latency_s input_tokens output_tokens usd score"
@@ -579,6 +582,7 @@ def build_set(
         schema=read_materials(case).output_schema,
         alike=ALIKE if near is None else near,
         gold=own and entry == "examples",
+        policy=case.data.personal,
     )
     if not drawn.cases:
         fix = "log `input`, what was asked, or messages"
@@ -792,6 +796,9 @@ def _read_by_kind(case: Case, kind: FileKind, placed: Sequence[Path]) -> Iterabl
     return [f"Read {counted(len(placed), 'document')}."]
 
 
+_ON_THE_PAGE = ("first", "read", "quick")  #: Sections that are shown where logs are handed over.
+
+
 @_needed
 def _traced(
     case: Case, placed: Sequence[Path], add: Callable[[Case, Measured], bool]
@@ -809,4 +816,5 @@ def _traced(
 
     run = measure_case(case.folder or ".", case=case, progress=in_time, add=add)
     report = measure_report(run)
-    return report.headline, report.sections[0].blocks, facts(quick_rows(run))
+    shown = (part.blocks for part in report.sections if part.id in _ON_THE_PAGE)
+    return report.headline, *shown

@@ -370,13 +370,13 @@ def _round(
     case: Case, framework: Framework, part: Part | None
 ) -> tuple[dict[str, float | None], int]:
     """Ids of what is open, in order, with the doubt each removes; and how many there are in all."""
+    filled, ledger = seen(case)
     fields = [p for p, f in _fields(case, framework, part or "evaluate") if _is_wanted(case, f, p)]
     if LEADING_CAUSE in fields and _failures_are_counted(case):
         fields.remove(LEADING_CAUSE)
-    opened = [path for path in fields if not is_stated(case, path)]
+    opened = [path for path in fields if not is_stated(filled, path)]  # a log may have said it
     if part in ("options", "investment"):
         return dict.fromkeys(opened), len(fields)
-    filled, ledger = seen(case)
     weighed = weigh(filled, framework, ledger=ledger)
     paths = {n: f"{'ceiling' if n in framework.ceiling else 'factors'}.{n}" for n in weighed.states}
     goals = [path for path in fields if path == "goals" and framework.goals]

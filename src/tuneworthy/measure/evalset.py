@@ -16,10 +16,12 @@ import numpy as np
 
 from tuneworthy.files.evalset import split_of
 from tuneworthy.measure.engine import conversation_keys
-from tuneworthy.measure.personal import Masker, mask
+from tuneworthy.measure.hiding import local_hider
+from tuneworthy.measure.personal import mask
 from tuneworthy.measure.sample import ALIKE, Sample, duplicate_groups
 from tuneworthy.measure.signals.base import on_scale, right, scores_of
 from tuneworthy.measure.signals.success import refuses
+from tuneworthy.model.case import PersonalPolicy
 from tuneworthy.model.evalset import (
     CaseMessage,
     CasePassage,
@@ -59,6 +61,7 @@ def build_evalset(
     schema: Mapping[str, Any] | None = None,
     alike: float = ALIKE,
     gold: bool = False,
+    policy: PersonalPolicy | None = None,
 ) -> EvalSample:
     """Draw an evaluation set from traces. The same traces and seed give the same set.
 
@@ -73,6 +76,7 @@ def build_evalset(
         schema: JSON Schema of the output, where there is one.
         alike: Share of three-word runs in common from which conversations are near copies.
         gold: Whether the answers are right ones, as in examples to be learnt from.
+        policy: What becomes of personal data; words stand in its place where nothing is stated.
 
     Returns:
         The set; without a case where no trace says what was asked.
@@ -101,7 +105,7 @@ def build_evalset(
     failing = ("failed" * unit.failed for unit in units)
     tags = [tuple(filter(None, each)) for each in zip(kinds, lengths, failing, strict=True)]
     drawn = [(units[place], weight, tags[place]) for place, weight in stands.items()]
-    cases, masked, lost = _cases(sorted(drawn, key=lambda each: each[0].row), seed)
+    cases, masked, lost = _cases(sorted(drawn, key=lambda each: each[0].row), seed, policy)
     return EvalSample(
         cases=cases,
         strata=strata,
@@ -388,7 +392,9 @@ def _drawn(
 
 
 def _cases(
-    drawn: Iterable[tuple[Conversation, float, tuple[str, ...]]], seed: int
+    drawn: Iterable[tuple[Conversation, float, tuple[str, ...]]],
+    seed: int,
+    policy: PersonalPolicy | None,
 ) -> tuple[tuple[EvalCase, ...], Counter[str], int]:
     """A case for each question, with a mean weight of 1; cases with something hidden, by kind.
 
@@ -398,7 +404,11 @@ def _cases(
     cases: list[EvalCase] = []
     ids, masked, lost = Counter[str](), Counter[str](), 0
     for unit, weight, tags in drawn:
-        masker = Masker()  # one for the conversation: its cases say the same words again
+        # one for the conversation: its cases say the same words again
+        masker = local_hider(policy, f"{seed} {unit.row}")
+        for question in unit.questions:
+            masker.learn(question.reference)
+            masker.learn(question.logged)
         own_cases = []
         for question in unit.questions:
             turns = [CaseMessage(role=t.role, content=masker(t.content)) for t in question.turns]

@@ -17,7 +17,7 @@ from tuneworthy.measure.evalset import (
     conversation_names,
     logged_questions,
 )
-from tuneworthy.measure.personal import Masker
+from tuneworthy.measure.hiding import Masker
 from tuneworthy.measure.sample import Sample
 from tuneworthy.measure.signals.base import Flags, Floats, on_scale, right, scores_of
 from tuneworthy.model.evalset import CaseMessage, CasePassage, DrawnFailure, EvalCase

@@ -13,7 +13,7 @@ import re
 import tomllib
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from importlib import import_module
 from importlib.resources import files
@@ -62,6 +62,16 @@ _CUED = re.compile(
 _CAPITAL = re.compile(rf"(?<![\w@/.-]){_NAME}(?![\w@/])")
 
 
+_ENDS_SENTENCE = re.compile(r"(?:[.!?:][\"”']?\s+|\n\s*|[\"“(])$")
+_SENTENCE_END = 4  # characters in which a sentence ends
+_DETERMINER = re.compile(
+    r"(?<!\w)(?i:the|an?|our|your|my|his|her|their|its|this|that|these|those|every|each|any|new"
+    r"|another|which|no) $"
+)
+_DETERMINER_LENGTH = 10
+_NEXT_WORD = re.compile(r"(?:'s|’s)?[ -]([a-zà-öø-ÿ\d][\w'’]*)")  # no capital: that is a name's
+
+
 def persons(text: str) -> tuple[DataSpan, ...]:
     """Where persons are named, in the order of the text, without overlap."""
     people = [
@@ -70,10 +80,34 @@ def persons(text: str) -> tuple[DataSpan, ...]:
         if match[1].split(maxsplit=1)[0].lower() not in _words("not_first.txt")
     ]
     for match in _CAPITAL.finditer(text):
-        start, end = match.span()
-        if _listed(match[0]) and not any(start < s.end and s.start < end for s in people):
+        start = match.start() + _opening(match[0], text[: match.start()])
+        end = match.end()
+        name = text[start:end]
+        if not _listed(name) or any(start < s.end and s.start < end for s in people):
+            continue
+        if " " in name or not _is_thing(text, start, end):
             people.append(DataSpan(start, end, "person", "name"))
     return tuple(sorted(people))
+
+
+def _opening(name: str, before: str) -> int:
+    """How long the word is that opens a sentence before a first name, as in "Then Ada Lovelace"."""
+    first, _, rest = name.partition(" ")
+    opens = not before or _ENDS_SENTENCE.search(before[-_SENTENCE_END:]) is not None
+    if not rest or not opens or _listed(first) or first.lower() in _words("not_last.txt"):
+        return 0
+    return len(first) + 1 if _listed(rest) else 0
+
+
+def _is_thing(text: str, start: int, end: int) -> bool:
+    """Whether a first name that stands alone is a thing's, by the words around it."""
+    if _DETERMINER.search(text[max(0, start - _DETERMINER_LENGTH) : start]):
+        return True
+    after = _NEXT_WORD.match(text, end)
+    if after is None:
+        return False
+    word = after[1]
+    return not (word.endswith("ed") or word in _words("after_people.txt"))
 
 
 @cache
@@ -402,7 +436,6 @@ _DAY = re.compile(
     r"(?![./()-]?\d)(?! \d(?!\d?:\d))"
 )
 _TOKEN = re.compile(r"(?<![\w+/=-])(?=[\w+/=-]{0,400}?\d)[\w+/=-]{20,}+")
-_PASSES = 8
 _REACH = 4000  # characters looked at on either side of an excerpt, more than any span is long
 
 
@@ -411,53 +444,10 @@ def mask(text: str) -> str:
 
     Masking twice changes nothing more. Meant for samples: it takes some passes over the text.
     """
-    while hidden := _hidden(text):
+    while hidden := hidden_spans(text):
         # Every pass takes something away that no label holds, so there is a last one.
-        text = _labelled(text, hidden)
+        text = labelled(text, hidden)
     return text
-
-
-class Masker:
-    """Masks several texts that belong together: the same value gets the same word in all of them.
-
-    The first e-mail address is ``[email]``, another one ``[email 2]``, and so on, so that a text
-    still says which is which. A new masker for every case: nothing can be followed across cases.
-    """
-
-    def __init__(self) -> None:
-        self._numbers: dict[tuple[str, str], int] = {}
-        self._counts: dict[str, int] = {}
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        return tuple(self._counts)
-
-    def seen(self) -> int:
-        """How many different values were hidden so far."""
-        return len(self._numbers)
-
-    def __call__(self, text: str) -> str:
-        """The text with words for what is personal or secret; ``mask`` changes nothing more.
-
-        Half a pair of UTF-16, which no file can hold, becomes a question mark.
-        """
-        text = text.encode("utf-8", "replace").decode()
-        for _ in range(_PASSES):
-            hidden = [
-                s._replace(label=self._label(s.label, text[s.start : s.end])) for s in _hidden(text)
-            ]
-            if not hidden:
-                return text
-            text = _labelled(text, hidden)
-        return mask(text)  # words without numbers always come to an end
-
-    def _label(self, label: str, value: str) -> str:
-        key = label, " ".join(value.casefold().split())
-        if key not in self._numbers:
-            self._counts[label] = self._counts.get(label, 0) + 1
-            self._numbers[key] = self._counts[label]
-        number = self._numbers[key]
-        return label if number == 1 else f"{label} {number}"
 
 
 def without_secrets(name: str) -> str:
@@ -467,7 +457,7 @@ def without_secrets(name: str) -> str:
     given back, as no more of it was looked at.
     """
     near = name[:_REACH]
-    return _labelled(near, [span for span in spans(near) if span.label in {"secret", "email"}])
+    return labelled(near, [span for span in spans(near) if span.label in {"secret", "email"}])
 
 
 def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
@@ -478,11 +468,11 @@ def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
     low, high = max(0, start - around), min(len(text), end + around)
     offset = max(0, low - _REACH)
     near = text[offset : high + _REACH]
-    shown = mask(" ".join(_labelled(near, _hidden(near), low - offset, high - offset).split()))
+    shown = mask(" ".join(labelled(near, hidden_spans(near), low - offset, high - offset).split()))
     return ("… " if low else "") + shown + (" …" if high < len(text) else "")
 
 
-def _labelled(text: str, hidden: Sequence[DataSpan], low: int = 0, high: int | None = None) -> str:
+def labelled(text: str, hidden: Sequence[DataSpan], low: int = 0, high: int | None = None) -> str:
     """A text from one place to another, with labels for what is hidden."""
     at, stop, pieces = low, len(text) if high is None else high, []
     for span in hidden:
@@ -492,9 +482,12 @@ def _labelled(text: str, hidden: Sequence[DataSpan], low: int = 0, high: int | N
     return "".join((*pieces, text[at:stop]))
 
 
-def _hidden(text: str) -> list[DataSpan]:
-    """What is to be hidden, in the order of the text, without overlap."""
-    every = [*spans(text), *persons(text)]
+def hidden_spans(text: str, known: Iterable[DataSpan] = ()) -> list[DataSpan]:
+    """What is to be hidden, in the order of the text, without overlap.
+
+    ``known`` are places of values that are hidden whatever they look like.
+    """
+    every = [*known, *spans(text), *persons(text)]
     undated = _DAY.sub(lambda day: "-" * len(day[0]), text)
     for label, matches in (("number", _NUMBER.finditer(undated)), ("token", _TOKEN.finditer(text))):
         every += [DataSpan(*match.span(), label, label) for match in matches]

@@ -101,6 +101,24 @@ SimpleHolding = Annotated[
 ]
 
 
+Hiding = Literal["keep", "fakes", "words"]
+"""Values as they are, fakes of the same shape, or words such as [name]."""
+
+
+class PersonalPolicy(FileRecord):
+    """What personal data is in this case, and what becomes of it."""
+
+    fields: Annotated[
+        Strings, BeforeValidator(one_or_many, json_schema_input_type=str | Strings)
+    ] = ()
+    """Fields of an answer that are meant to hold such data, as name and amount of an extraction."""
+    words: Annotated[
+        Strings, BeforeValidator(one_or_many, json_schema_input_type=str | Strings)
+    ] = ()  #: Words that are none, as the names of products.
+    local: Hiding = "keep"  #: What files beside the case hold.
+    exports: Literal["fakes", "words"] = "fakes"  #: What stands in its place in what is exported.
+
+
 class Data(FileRecord):
     """What lies beside the case file, by relative path; counts where a count is all there is."""
 
@@ -126,6 +144,9 @@ class Data(FileRecord):
         BeforeValidator(one_or_many, json_schema_input_type=str | Strings),
         Field(max_length=1000),
     ] = ()  #: Files of examples to tune on, as the team made them; globs are allowed.
+    personal: PersonalPolicy | None = None
+    """What is personal data here. Where nothing is stated, evaluation sets hold words in its place,
+    and training sets leave such examples out."""
 
     @model_validator(mode="before")
     @classmethod

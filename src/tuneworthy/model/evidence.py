@@ -107,6 +107,16 @@ class Skipped(LateRecord):
         return f"{_OF_SEVERAL.get(verb, verb) if self.n != 1 else verb} {rest}"
 
 
+class Coverage(LateRecord):
+    """How many traces of a file say what, so that a column that a reader loses is seen at once."""
+
+    text: Natural = 0  #: What was asked or answered.
+    tokens: Natural = 0  #: Tokens read and written.
+    price: Natural = 0  #: What the call cost.
+    session: Natural = 0  #: The conversation it belongs to.
+    outcome: Natural = 0  #: How good it was: a score, a rating or a label.
+
+
 class FileReading(LateRecord):
     """What was read."""
 
@@ -116,6 +126,7 @@ class FileReading(LateRecord):
     size: Natural
     traces: Natural
     skipped: tuple[Skipped, ...] = ()  #: What it held that couldn't be used.
+    coverage: Coverage | None = None  #: None where an earlier release read it.
 
 
 class MeasuredFile(LateRecord):
@@ -238,6 +249,28 @@ class Batch:
         """A column whole: as long as ``output``, of None where no trace has it."""
         values: list[Any] = getattr(self, name)
         return values or [None] * len(self.output)
+
+    def coverage(self) -> Coverage:
+        """How many of the traces say what."""
+        return Coverage(
+            text=self._saying("output", "input"),
+            tokens=len(self) - self._lacking("input_tokens", "output_tokens"),
+            price=self._saying("usd"),
+            session=self._saying("conversation"),
+            outcome=self._saying("score", "label"),
+        )
+
+    def _saying(self, *names: str) -> int:
+        """How many have a value in one of some columns."""
+        columns = [values for name in names if (values := getattr(self, name))]
+        if len(columns) < 2:
+            return sum(len(values) - values.count(None) for values in columns)
+        return len(self) - sum(set(row) == {None} for row in zip(*columns, strict=True))
+
+    def _lacking(self, *names: str) -> int:
+        """How many lack a value in one of some columns."""
+        columns = [self.column(name) for name in names]
+        return sum(None in row for row in zip(*columns, strict=True))
 
 
 COLUMNS: Strings = tuple(column.name for column in fields(Batch))

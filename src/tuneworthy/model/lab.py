@@ -230,8 +230,16 @@ _FILTERED = "a content filter withheld the answer"
 _MISSING = {
     "length": _CUT_OFF,
     "max_tokens": _CUT_OFF,
+    "max_output_tokens": _CUT_OFF,
+    "max_length": _CUT_OFF,
+    "model_length": _CUT_OFF,
+    "model_context_window_exceeded": _CUT_OFF,
+    "token_limit": _CUT_OFF,
+    "incomplete": _CUT_OFF,
     "refusal": _REFUSED,
     "content_filter": _FILTERED,
+    "content_filtered": _FILTERED,
+    "guardrail_intervened": _FILTERED,
     "safety": _FILTERED,
     "recitation": _FILTERED,
     "prohibited_content": _FILTERED,
@@ -240,6 +248,27 @@ _MISSING = {
     _STRANGE_TOOL: "it called a tool, and none was offered",
 }
 """What is said of the ends that are known to be none; of others the endpoint's own word."""
+EndKind = Literal["whole", "tool", "cut_off", "withheld", "other"]
+"""What an end means: whole, a call of a tool, cut off at a limit, kept back on purpose, or else."""
+
+
+def plain_end(word: str) -> str:
+    """The word for an end as the tables here have it: ``content-filter`` is ``content_filter``."""
+    return word.strip().casefold().replace("-", "_")
+
+
+def end_kind(word: str) -> EndKind:
+    """What a maker's word for the end of an answer means, in the house's one table of them."""
+    end = plain_end(word)
+    if end in WHOLE_ENDS:
+        return "whole"
+    if end in TOOL_ENDS:
+        return "tool"
+    if _MISSING.get(end) == _CUT_OFF:
+        return "cut_off"
+    return "withheld" if _MISSING.get(end) in (_REFUSED, _FILTERED) else "other"
+
+
 MAY_LACK = "the answer may not be whole"  #: What is said of every other end.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
 _FILLERS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")  # letters and marks that show nothing
@@ -278,17 +307,17 @@ class Reply(Record):
     @property
     def cut_off(self) -> bool:
         """Whether it ended at its limit."""
-        return _MISSING.get(self._end) == _CUT_OFF
+        return end_kind(self._end) == "cut_off"
 
     @property
     def withheld(self) -> bool:
         """Whether the model or a filter gave no answer on purpose."""
-        return _MISSING.get(self._end) in (_REFUSED, _FILTERED)
+        return end_kind(self._end) == "withheld"
 
     @property
     def _end(self) -> str:
         """Its end in small letters, without what an endpoint said about an error."""
-        end = self.finish.casefold()
+        end = plain_end(self.finish)
         return ERROR_END if end.startswith(f"{ERROR_END}:") else end
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from copy import copy
@@ -18,7 +19,7 @@ from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, matching
 from tuneworthy.model.case import Case, Holding
-from tuneworthy.model.evidence import COLUMNS, Batch, FileReading, Skipped
+from tuneworthy.model.evidence import COLUMNS, Batch, Coverage, FileReading, Skipped
 from tuneworthy.traces.content import Beside, Content, NotTraces, not_recognised
 from tuneworthy.traces.mapping import FieldMap, read_mapping
 from tuneworthy.traces.remote import RemoteFile, RemoteRaw, is_remote, listed
@@ -362,6 +363,7 @@ class Opened:
         self.name, self._limits, self._traces = source.name, limits, 0
         self.content = Content(source.name, str(self.raw.path), mapping, limits, beside)
         self.first: list[dict[str, Any]] = []
+        self._covered = Counter[str]()
 
     def batches(self) -> Iterator[Batch]:
         yield from map(self._counted, self._read(self.raw))
@@ -394,6 +396,7 @@ class Opened:
             size=self.raw.size,
             traces=0 if form else self._traces,
             skipped=self.content.tally.skipped() if skipped is None else skipped,
+            coverage=None if form else Coverage(**self._covered),
         )
 
     def close(self) -> None:
@@ -401,6 +404,7 @@ class Opened:
 
     def _counted(self, batch: Batch) -> Batch:
         self._traces += len(batch)
+        self._covered.update(batch.coverage().model_dump())
         for row in range(min(len(batch), _SHOWN - len(self.first))):
             fields = {name: getattr(batch, name)[row] for name in COLUMNS if getattr(batch, name)}
             self.first.append(fields)

@@ -27,15 +27,12 @@ from tuneworthy.measure.sample import Sample
 from tuneworthy.model.base import readable
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import PAIRS, CaseMessage, EvalCase, digest_of
-from tuneworthy.model.lab import Quote, Settled
+from tuneworthy.model.lab import Quote, Settled, end_kind
 from tuneworthy.model.training import REVIEWS, ChatTurn, TrainingExample, TrainingSet, content_id
 from tuneworthy.report.sections.evalset import Item
 from tuneworthy.scoring.base import Output
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.text.json import validator
-
-CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete", "model_length"})
-"""Words of makers for an answer that reached its limit of tokens, in small letters."""
 
 
 class Candidate(NamedTuple):
@@ -142,7 +139,7 @@ def _example(data: Any, where: str) -> Candidate:
         raise _NoExample("holds half a character, or is nested too deeply") from None
     names = ("finish_reason", "stop_reason", "finishReason", "stopReason")
     stopped = next((data[name] for name in names if data.get(name)), "")
-    return Candidate(example, str(stopped).casefold() in CUT_OFF)
+    return Candidate(example, end_kind(str(stopped)) == "cut_off")
 
 
 def _forms(data: Any) -> tuple[list[Any], list[Any], str]:
@@ -242,7 +239,7 @@ def _read_traces(case: Case, candidates: Candidates) -> None:
     for row, (finish, *values) in enumerate(zip(*columns, strict=True)):
         example = None if row in wrong else _logged(row, *values)
         if example is not None:
-            candidates.found.append(Candidate(example, (finish or "").casefold() in CUT_OFF))
+            candidates.found.append(Candidate(example, end_kind(finish or "") == "cut_off"))
         elif row not in wrong:
             candidates.left_out["nothing asked or answered"] += 1
 

@@ -25,8 +25,10 @@ from pydantic import Field, Json
 from tuneworthy.errors import FrameworkError, InputError
 from tuneworthy.files.disk import made_whole, write_new
 from tuneworthy.framework.load import services
+from tuneworthy.measure.hiding import hider
 from tuneworthy.measure.signals.base import ESTIMATE_FACTOR
 from tuneworthy.model.base import FileRecord, Name, Natural, Text, Unknown
+from tuneworthy.model.case import PersonalPolicy
 from tuneworthy.model.framework import Service
 from tuneworthy.model.training import ChatTurn, TrainingExample
 from tuneworthy.pipeline import load_case
@@ -35,7 +37,7 @@ from tuneworthy.report import blocks as b
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 from tuneworthy.text.json import read_json, validator
 from tuneworthy.training.candidates import training_set
-from tuneworthy.training.gate import called, tokens_of
+from tuneworthy.training.gate import called, hidden_example, tokens_of
 from tuneworthy.words import amount, count, counted, sentence, usd
 
 _TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"}
@@ -348,6 +350,7 @@ def export(
     """
     case, to = load_case(source), target(name)
     training, examples = training_set(case)
+    examples = shared_examples(examples, case.data.personal)
     train = [example for example in examples if example.split == "train"]
     held = [example for example in examples if example.split == "validation" and to.validation]
     held = held[: to.most_validation]
@@ -379,6 +382,32 @@ def export(
             write_new(place / file, _with(text, values, validated=bool(held)))
         write_new(place / "export.json", export_json(report))
     return report
+
+
+def shared_examples(
+    examples: tuple[TrainingExample, ...], policy: PersonalPolicy | None
+) -> tuple[TrainingExample, ...]:
+    """Examples as they may leave the machine: where a policy is stated, without personal data."""
+    if policy is None:
+        return examples
+    rule = policy.exports
+    return tuple(hidden_example(each, hider(policy, rule, each.id)) for each in examples)
+
+
+def shared_rows(
+    rows: Sequence[dict[str, Any]], policy: PersonalPolicy | None
+) -> list[dict[str, Any]]:
+    """The same for examples as their messages alone, as a pilot sends them to a service."""
+    if policy is None:
+        return [*rows]
+    shared = []
+    for place, row in enumerate(rows):
+        hide = hider(policy, policy.exports, str(place))
+        hide.learn(row["messages"][-1]["content"])
+        messages = [{**turn, "content": hide(turn["content"] or "")} for turn in row["messages"]]
+        worse = {"rejected": hide(row["rejected"])} if "rejected" in row else {}
+        shared.append({**row, "messages": messages, **worse})
+    return shared
 
 
 def export_json(report: ExportReport) -> str:

@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 from tuneworthy.errors import argument
 from tuneworthy.files.evalset import named_evalset
 from tuneworthy.files.stores import ADJUDICATED, latest_labels, read_labels, write_training
-from tuneworthy.measure.personal import KINDS, Masker, excerpt, persons, shared_scanner
+from tuneworthy.measure.hiding import Masker, hider
+from tuneworthy.measure.personal import KINDS, excerpt, persons, shared_scanner, spans
 from tuneworthy.measure.sample import ALIKE, duplicate_groups
 from tuneworthy.measure.signals.base import CHARACTERS_A_TOKEN
-from tuneworthy.model.case import Case
+from tuneworthy.model.case import Case, Hiding, PersonalPolicy
 from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.training import (
     BetterThanModel,
@@ -113,8 +114,10 @@ def pass_gates(source: str | Path, *, seed: int = 0, mask: bool = False) -> Data
     rows = [_row(c, reviews.get(c.example.id, Reviewed())) for c in read.found]
     cases, tools = named_evalset(case) or (), tools_today(case)
     near = framework_of(case).threshold("near_copy") or ALIKE
-    _by_evaluation(rows, cases, near)
-    calling, masked = _by_content(rows, None if tools is None else frozenset(tools), mask)
+    policy = case.data.personal
+    _by_evaluation(rows, cases, near, policy)
+    hiding = HidingRule(policy, mask)
+    calling, masked = _by_content(rows, None if tools is None else frozenset(tools), hiding)
     _by_copies(rows, near)
     entered = [row for row in rows if row.may_enter and not row.out]
     passed = _parted([_with_tools(row.example, tools or {}) for row in entered], seed)
@@ -232,9 +235,17 @@ def _better(
 # The gates: each puts its name beside the rows that it keeps out.
 
 
-def _by_evaluation(rows: Sequence[_Row], cases: Sequence[EvalCase], near: float) -> None:
-    """Keep out what the evaluation set asks; its texts may have been masked when drawn."""
+def _by_evaluation(
+    rows: Sequence[_Row], cases: Sequence[EvalCase], near: float, policy: PersonalPolicy | None
+) -> None:
+    """Keep out what the evaluation set asks; its texts may have been masked when drawn.
+
+    Of a set of fakes nothing is word for word in an example: both are compared by words.
+    """
+    fakes = policy if policy is not None and policy.local == "fakes" else None
     whole = {_heard(_turns_of(case)) for case in cases}
+    if fakes is not None:
+        whole = {_heard_by_words(_turns_of(case), fakes, case.reference) for case in cases}
     begun = {talk[:n] for talk in whole for n in range(1, len(talk) + 1)}
     begun = {talk for talk in begun if sum(len(text.split()) for text in talk) >= _FEW_WORDS}
     later, quoted = whole & begun, _quotable(whole)
@@ -243,6 +254,9 @@ def _by_evaluation(rows: Sequence[_Row], cases: Sequence[EvalCase], near: float)
     texts = ["\n".join(talk) for talk in sorted(whole)]
     for row in rows:
         heard = _heard_of(row.example)
+        if fakes is not None:
+            answer = row.example.answer.content
+            heard = [_heard_by_words(_roles(row.example), fakes, answer)]
         asked = {
             talk[n : n + most]
             for talk in heard
@@ -284,7 +298,7 @@ def _quotable(whole: Iterable[tuple[str, ...]]) -> Callable[[str], bool]:
 
 
 def _by_content(
-    rows: Sequence[_Row], tools: frozenset[str] | None, masking: bool
+    rows: Sequence[_Row], tools: frozenset[str] | None, hiding: HidingRule
 ) -> tuple[int, int]:
     """Keep out what is cut off, holds personal data or secrets, or calls what isn't there.
 
@@ -302,9 +316,10 @@ def _by_content(
         if bits & secrets or tool_bits & secrets:
             row.out.add("secret")
         if bits & ~secrets or persons(text):
-            if masking:
-                row.example, masked = _masked(row.example), masked + 1
-            else:
+            if hiding.hides:
+                row.example = hiding.of(row.example)
+                masked += 1
+            elif not hiding.allows(row.example, text):
                 row.out.add("personal")
         names, own = called(row.example), {_name_of(tool) for tool in row.example.tools}
         calling += bool(names)
@@ -392,6 +407,15 @@ def _heard_of(example: TrainingExample) -> list[tuple[str, ...]]:
     return [_heard(turns), _heard(masked)]
 
 
+def _heard_by_words(
+    turns: Iterable[tuple[str, str]], policy: PersonalPolicy, answer: str | None
+) -> tuple[str, ...]:
+    """The same with words for personal data, whatever values or fakes stand there."""
+    hide = Masker(policy)
+    hide.learn(answer)
+    return _heard([(role, hide(text)) for role, text in turns if role != "system"])
+
+
 def _roles(example: TrainingExample) -> list[tuple[str, str]]:
     return [(turn.role, turn.content) for turn in example.messages[:-1]]
 
@@ -421,14 +445,55 @@ def _name_of(tool: Mapping[str, Any]) -> str:
     return str(function.get("name")) if isinstance(function, Mapping) else ""
 
 
-def _masked(example: TrainingExample) -> TrainingExample:
-    mask, data = Masker(), example.model_dump()
+class HidingRule(NamedTuple):
+    """What becomes of examples with personal data: kept out, or in with something in its place."""
+
+    policy: PersonalPolicy | None
+    masking: bool = False  #: Whether words were asked for, whatever the case states.
+
+    @property
+    def how(self) -> Hiding:
+        """What a training set holds in its place."""
+        stated = "keep" if self.policy is None else self.policy.local
+        return "words" if self.masking and stated == "keep" else stated
+
+    @property
+    def hides(self) -> bool:
+        """Whether anything is replaced, so that the example may stay."""
+        return self.how != "keep"
+
+    def of(self, example: TrainingExample) -> TrainingExample:
+        """An example with something else in the place of personal data."""
+        return hidden_example(example, hider(self.policy, self.how, example.id))
+
+    def allows(self, example: TrainingExample, text: str) -> bool:
+        """Whether all that is personal in it stands in fields that are meant to hold it."""
+        if self.policy is None:
+            return False
+        allowed = Masker(self.policy)
+        for answer in _answers(example):
+            allowed.learn(answer)
+        return all(allowed.expects(span, text) for span in (*spans(text), *persons(text)))
+
+
+def _answers(example: TrainingExample) -> Iterator[str]:
+    for turn in example.messages:
+        if turn.role == "assistant":
+            yield turn.content
+            yield from (call.function.arguments for call in turn.tool_calls)
+
+
+def hidden_example(example: TrainingExample, hide: Masker) -> TrainingExample:
+    """An example with all of its texts as what hides personal data leaves them."""
+    for answer in _answers(example):
+        hide.learn(answer)
+    data = example.model_dump()
     for turn in data["messages"]:
-        turn["content"] = mask(turn["content"])
+        turn["content"] = hide(turn["content"])
         for call in turn["tool_calls"]:
-            call["function"]["arguments"] = mask(call["function"]["arguments"])
-        turn["name"] = turn["name"] and mask(turn["name"])
-    return TrainingExample.model_validate(data | {"rejected": mask(example.rejected)})
+            call["function"]["arguments"] = hide(call["function"]["arguments"])
+        turn["name"] = turn["name"] and hide(turn["name"])
+    return TrainingExample.model_validate(data | {"rejected": hide(example.rejected)})
 
 
 # What is shown of it.

@@ -81,6 +81,7 @@ from tuneworthy.training.card import (
     refusal_probes,
 )
 from tuneworthy.training.curve import FEWEST_SIZES, drawn, learning_curve
+from tuneworthy.training.export import shared_rows
 from tuneworthy.training.trainers import (
     Row,
     Trainer,
@@ -209,6 +210,8 @@ def prepare_pilot(
 
     pairs = recipe.method == "dpo"
     rows = [row(c, e.answer.content, e.rejected) for e, c in solved if e.rejected or not pairs]
+    if trainer.way == "hosted":
+        rows = shared_rows(rows, case.data.personal)
     count = min(len(rows), most or len(rows))
     steps = [n for n in range(MOST_SIZES) if count >> n >= SMALLEST]
     if len(steps) < FEWEST_SIZES:

@@ -8,6 +8,7 @@ from typing import Any, cast
 from tuneworthy.measure.sample import ALIKE
 from tuneworthy.measure.signals.arms import ArmsSignal
 from tuneworthy.measure.signals.base import TraceSignal
+from tuneworthy.measure.signals.calls import CallsSignal
 from tuneworthy.measure.signals.change import ChangeSignal
 from tuneworthy.measure.signals.examples import ExamplesSignal
 from tuneworthy.measure.signals.format import FormatSignal
@@ -47,6 +48,7 @@ def signals(materials: Materials, near_copy: float | None = None) -> tuple[Trace
         ShapeSignal(),
         TextsSignal(materials),
         SuccessSignal(),
+        CallsSignal(),
         ArmsSignal(),
         RunningSignal(materials),
         *_added(materials),

@@ -22,6 +22,7 @@ from tuneworthy.measure.signals.base import (
     scores_of,
     there,
 )
+from tuneworthy.measure.signals.calls import withheld
 from tuneworthy.model.evidence import Batch, Evidence, Scalar
 from tuneworthy.stats.clustered import share
 from tuneworthy.text.search import joined, remembered
@@ -43,8 +44,9 @@ class SuccessSignal(TraceSignal):
     none, are the clusters, so that trials of one task are no independent tasks. Wilson's interval
     at the number of independent conversations.
 
-    ``error_share`` is the share of calls with an error, ``refusal_share`` that of outputs that
-    open with a refusal in English by a closed list of wordings: at least so many.
+    ``error_share`` is the share of calls with an error, ``refusal_share`` that of outputs whose
+    maker says that the model or a filter kept the answer back, or that open with a refusal in
+    English by a closed list of wordings: at least so many.
 
     It can't see who gives feedback: where few are scored, and those who complain are, the share of
     all is another. So only scores of test cases stand for the metric of a target; ratings of users
@@ -54,11 +56,15 @@ class SuccessSignal(TraceSignal):
     id = "success"
 
     def rows(self, batch: Batch) -> Numbers:
+        kept_back = withheld(batch)
         answered = joined(batch.output).lengths > 0
         return {
             "success_score": scores_of(batch),
             "success_error": there(batch.column("error")).astype(np.float64),
-            "success_refused": np.where(answered, refused(batch.output), np.nan),
+            "success_refused": np.where(
+                answered | kept_back, refused(batch.output) | kept_back, np.nan
+            ),
+            "success_kept_back": kept_back.astype(np.float64),
             "success_case": case_numbers(batch),
         }
 
@@ -75,8 +81,10 @@ class SuccessSignal(TraceSignal):
             table,
             share(table.numbers["success_refused"], table.conversation),
             "log `output`, what the model wrote",
-            method="outputs that open with a refusal, by a closed list of English wordings: "
-            "at least so many; conversations as clusters, Wilson",
+            method="outputs that their makers call refused or filtered, or that open with a "
+            "refusal by a closed list of English wordings: at least so many; conversations as "
+            "clusters, Wilson",
+            details={"said_by_their_maker": int(table.numbers["success_kept_back"].sum())},
         )
         if refusals.known:
             refusals = refusals.model_copy(update={"high": "open"})

@@ -41,6 +41,7 @@ from tuneworthy.measure.signals.base import (
     token_counts,
     wider,
 )
+from tuneworthy.measure.signals.prompts import prompt_prices
 from tuneworthy.model.evidence import Batch, Evidence, Scalar
 from tuneworthy.stats.clustered import Estimate, mean, ratio, t95
 from tuneworthy.stats.forecast import LEVEL_DAYS, WEEK, Trend, level, trend
@@ -84,6 +85,7 @@ class TrafficSignal(TraceSignal):
       the list for its model, provider and day; a bill with such calls is ``listed_usd_per_month``,
       which no stated bill gives way to.
     * Of runs of a test (traces with a ``case``) the first two and ``usd_per_month`` are unknown.
+    * ``prompt_price_change``: what the newest prompt version changed of the price of a call.
     * ``models_seen``: distinct models, a maker's prefix and a date at the end apart.
 
     It can't see whether the log is whole: of a sample of one in ten it counts a tenth. It can't see
@@ -105,6 +107,7 @@ class TrafficSignal(TraceSignal):
 
     def finish(self, table: TraceTable) -> Findings:
         grows, line = growth(table)
+        changed, versions = prompt_prices(table)
         evidence = (
             _requests(table),
             grows,
@@ -114,15 +117,16 @@ class TrafficSignal(TraceSignal):
             _cacheable(table),
             *_spend(table),
             _models(table),
+            changed,
         )
         if "case" not in table.present:
             rows = _volume(table, line)
             names = "month requests low high forecast whole"
-            return Findings(evidence, pictures("volume", names, rows))
+            return Findings(evidence, (*pictures("volume", names, rows), *versions))
         ask = "measure the logs of real use: these are runs of a test"  # so many as its maker took
         of_use = {e.id: Measure(e.id, e.unit, e.factor) for e in evidence}
         items = (of_use[e.id].of(table, ask) if e.id in _OF_USE else e for e in evidence)
-        return Findings(tuple(items))
+        return Findings(tuple(items), versions)
 
 
 # Requests and spend a month, their growth, and where it leads.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown, json_text
-from tuneworthy.model.case import Price
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.evidence import Evidence, Measured, PromptArm, Series
+from tuneworthy.model.evidence import Evidence, PromptArm, Series
 from tuneworthy.model.lab import Contrast
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
@@ -21,10 +19,21 @@ from tuneworthy.report.sections.evidence import (
     between_days,
     evidence_rows,
     measured_name,
-    series_of,
     steps_table,
 )
 from tuneworthy.report.sections.lab import difference_text
+from tuneworthy.report.sections.log import (
+    MeasureReport,
+    coverage_line,
+    coverage_table,
+    heading,
+    log_rows,
+    next_line,
+    prompt_table,
+    unread_line,
+)
+from tuneworthy.report.text import REST
+from tuneworthy.report.width import shows_details
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import (
     capital,
@@ -43,55 +52,6 @@ from tuneworthy.words import (
     small_usd,
     usd,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class MeasureReport:
-    """A run of ``measure``."""
-
-    measured: Measured
-    added: bool  #: False where the last run had measured the same.
-    dossier: Dossier  #: The case with it.
-    before: Dossier | None  #: The case without it; None for a case that was made for it.
-    folder: str
-    price: Price | None = None  #: List price of the one model that answered.
-    models: tuple[str, ...] = ()  #: Models that answered.
-    wanted: Mapping[str, float] = field(default_factory=dict)
-    """How many a check of the ceiling asks for, by check."""
-    guessed: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """First records as they are read by a guess, by file."""
-
-    def of(self, name: str) -> Evidence:
-        """A measurement; an unknown one where it wasn't tried."""
-        nothing = Evidence(id=name, value=Unknown(ask=""), unit="none")
-        return next((m for m in self.measured.evidence if m.id == name), nothing)
-
-    def known(self, name: str) -> Evidence | None:
-        evidence = self.of(name)
-        return evidence if evidence.known else None
-
-    def count(self, name: str) -> float | None:
-        """What a measurement counts, by name where nothing but names is known."""
-        evidence, names = self.of(name), self.of(name).details.get("names")
-        return names if isinstance(names, int) else evidence.number if evidence.known else None
-
-    def detail(self, name: str, number: str) -> float | None:
-        """A further number of a measurement; None where it isn't known."""
-        value = self.of(name).details.get(number)
-        return value if isinstance(value, int | float) else None
-
-    def ask(self, name: str, otherwise: str) -> str:
-        value = self.of(name).value
-        return (isinstance(value, Unknown) and value.ask) or otherwise
-
-    def series(self, name: str) -> Series | None:
-        return series_of(self.measured.series, name)
-
-    @property
-    def arms(self) -> int:
-        """Prompts with models that were tested on cases; 0 where it was no test."""
-        series = self.series("arms")
-        return 0 if series is None else len(series.columns["value"])
 
 
 def measure_dict(report: MeasureReport) -> str:
@@ -115,45 +75,60 @@ def measure_dict(report: MeasureReport) -> str:
 def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Document:
     """What was read, what it shows, what couldn't be measured, and what it does to the verdict.
 
-    For a case that was made from the traces it is the five-minute page: what they alone say about
-    prompts, the bill and the ceiling.
+    The first screen has the model with its end, the bill, the waiting time, what goes wrong, how
+    often it works, and how much of it was read; the rest are details.
     """
-    before, case = report.before, argument(report.folder)
-    after = [f"Next: tuneworthy decide {case}"]
-    if _best(report) is not None:
-        target = f"tuneworthy answer {case} targets.quality.at_least=SHARE"
-        after = [f"Next: {target}, then: tuneworthy decide {case}"]
-    read = b.section("read", "", _read(report))
-    if before is None:
-        sections = [read, b.section("quick", "", b.facts(quick_rows(report)))]
-        every = f"tuneworthy decide {case} --format markdown"
-        after.append(f"More: {every} lists every measurement")
-    else:
-        moved_by = b.bullets(_verdict(report.dossier, before))
-        sections = [
-            b.section("quick", "", b.facts(quick_rows(report))),
-            b.section("verdict", "The verdict", moved_by),
-            read,
-        ]
-        evidence = report.dossier.evidence
-        ids = {m.id for m in report.measured.evidence if m.known}
-        some = () if isinstance(evidence, Unknown) else [e for e in evidence if e.id in ids]
-        rows = evidence_rows(report.dossier, some)
-        title, cells = "Measured, with 95% intervals", "{title} | {value} | {bears}"
-        table = b.records(title, "Measured | Value | What it says", cells, rows, quiet=True)
-        sections.append(b.section("measured", title, table))
+    before = report.before
+    is_log = not report.arms
+    first = log_rows(report, month_text(report)) if is_log else quick_rows(report)
+    sections = [b.section("first", "", b.facts(first)), b.section("read", "", _read(report))]
     if examples:  # who asks for them sees them first
         shown = b.section("examples", "Examples to learn from", _examples(report))
         sections.insert(0, shown)
     if before is not None:
-        asks: dict[str, list[str]] = {}
-        for measurement in report.measured.evidence:
-            if isinstance(measurement.value, Unknown):
-                asks.setdefault(measurement.value.ask, []).append(measured_name(measurement.id))
-        lacking = b.bullets(f"{', '.join(names)}: {ask}" for ask, names in asks.items())
-        title = "Not measured, and what would be needed"
-        sections.append(b.section("open", title, lacking if asks else ""))
-    return b.Document("", opening(report), sections, after=after)
+        moved_by = b.bullets(_verdict(report.dossier, before))
+        sections.append(b.section("verdict", "The verdict", moved_by))
+    more = [*quick_rows(report)] if is_log else []
+    rest = b.section("quick", "More of it", b.facts(more), detail=True)
+    tables = (coverage_table(report.measured.readings), prompt_table(report))
+    each = b.section("files", "By file and prompt", tables, detail=True)
+    after = _after(report)
+    return b.Document(
+        "",
+        heading(report) if is_log else opening(report),
+        [*sections, rest, each, *_measurements(report)],
+        after=after,
+    )
+
+
+def _after(report: MeasureReport) -> list[str]:
+    """What comes next, and how the rest is shown."""
+    case = argument(report.folder)
+    after = [next_line(report, case)]
+    if _best(report) is not None:
+        target = f"tuneworthy answer {case} targets.quality.at_least=SHARE"
+        after = [f"Next: {target}, then: tuneworthy decide {case}"]
+    if not shows_details():
+        after.append(REST)
+    return after
+
+
+def _measurements(report: MeasureReport) -> Iterator[b.Section]:
+    """What was measured, and what would be needed for the rest; details, as they are many."""
+    evidence = report.dossier.evidence
+    ids = {m.id for m in report.measured.evidence if m.known}
+    some = () if isinstance(evidence, Unknown) else [e for e in evidence if e.id in ids]
+    rows = evidence_rows(report.dossier, some)
+    title, cells = "Measured, with 95% intervals", "{title} | {value} | {bears}"
+    table = b.records(title, "Measured | Value | What it says", cells, rows, quiet=True)
+    yield b.section("measured", title, table, detail=True)
+    asks: dict[str, list[str]] = {}
+    for measurement in report.measured.evidence:
+        if isinstance(measurement.value, Unknown):
+            asks.setdefault(measurement.value.ask, []).append(measured_name(measurement.id))
+    lacking = b.bullets(f"{', '.join(names)}: {ask}" for ask, names in asks.items())
+    title = "Not measured, and what would be needed"
+    yield b.section("open", title, lacking if asks else "", detail=True)
 
 
 def opening(report: MeasureReport) -> str:
@@ -188,15 +163,14 @@ def _read(report: MeasureReport) -> Iterator[b.Parts]:
     """Each source with its count, and what was left out of it: how often, why, and where."""
     lines = []
     for reading in report.measured.readings:
-        if report.before is not None:
-            traces = counted(reading.traces, "trace")
-            lines.append(f"{traces} of {reading.name} ({reading.format})")
         for skipped in reading.skipped:
             records = counted(skipped.n, "record")
             what = records if skipped.in_part else f"left out {records},"
             more = ["…"] if skipped.n > len(skipped.where[:3]) else []
             places = f": {', '.join([*skipped.where[:3], *more])}" if skipped.where else ""
             lines.append(f"{what} {skipped.predicate}{places}")
+    yield coverage_line(report.measured.readings)
+    yield unread_line(report)
     yield b.bullets(lines)
     for name, rows in report.guessed.items():
         where = f"{report.folder}/map.yaml" if report.before is None else "a file for --map"
@@ -265,17 +239,29 @@ ENOUGH_RUNS = 20  #: Runs of the best prompt that its mean cost takes: as many a
 _LOG = "log the `usd` of every call, or its `model`, `input_tokens` and `output_tokens`"
 
 
+def month_text(report: MeasureReport) -> str:
+    """The bill of a month, which is the most that tuning could save."""
+    cost = _cost(report)
+    if cost is None:
+        return f"unknown: {_bill_lacks(report)}"
+    return f"{_of_a_month(report, cost[0][0])}: the most that tuning could save"
+
+
+def _of_a_month(report: MeasureReport, usd_per_call: float) -> str:
+    """What calls of a month cost, as reported, else at so much a call."""
+    month = report.known("usd_per_month")
+    if month is None or report.arms:
+        return _monthly(report, usd_per_call)
+    least = "at least " if month.high == "open" else ""
+    return f"{least}{usd(month.number)} per month"
+
+
 def bill_text(report: MeasureReport) -> str:
     cost = _cost(report)
     if cost is None:
         return f"unknown: {_bill_lacks(report)}"
     usd_per_call, how = cost
-    month = report.known("usd_per_month")
-    if month is not None and not report.arms:
-        least = "at least " if month.high == "open" else ""
-        beside = f"{least}{usd(month.number)} per month"
-    else:
-        beside = _monthly(report, usd_per_call[0])
+    beside = _of_a_month(report, usd_per_call[0])
     value, low, high = map(small_usd, usd_per_call)
     ends = f" ({low}–{high})" if {low, high} != {value} else ""
     return f"{value}{ends} a call{how}, {beside}. No tuning can save more than the whole bill"

@@ -1,0 +1,137 @@
+"""How calls end, and how often the same is asked again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tuneworthy.measure.signals.base import (
+    LOG_TIME,
+    Findings,
+    Flags,
+    Floats,
+    Ints,
+    Measure,
+    Numbers,
+    TraceSignal,
+    TraceTable,
+    distinct,
+    happened,
+    rate,
+    text_number,
+)
+from tuneworthy.model.evidence import Batch, Evidence
+from tuneworthy.model.lab import end_kind
+from tuneworthy.stats.clustered import share
+
+AGAIN_S = 600.0
+"""Seconds within which the same question is the same call again, and not somebody's next one."""
+
+_CUT_OFF, _WITHHELD = 1.0, 2.0
+_KINDS = {"cut_off": _CUT_OFF, "withheld": _WITHHELD}
+_OPENING = 200  #: Characters of a question that it is known by, beside its length.
+_CUT = Measure("cut_off_share", "share of answers")
+_RETRIES = Measure("retry_share", "share of calls")
+
+
+class CallsSignal(TraceSignal):
+    """How calls end, and how often the same is asked again.
+
+    * ``cut_off_share``: share of the answers that reached a limit of tokens, among those whose
+      maker says how they ended. Every maker's word counts by the table that labs go by.
+    * ``retry_share``: share of calls that repeat the one before within ten minutes: the same
+      question after as many turns, in the same conversation. Where no conversation is named, only
+      what repeats a call that failed or was cut off counts: two people may ask the same.
+
+    It can't see an answer that a maker cut without saying so, nor what a client asked again before
+    anything was logged.
+    """
+
+    id = "calls"
+
+    def rows(self, batch: Batch) -> Numbers:
+        ends = ends_of(batch)
+        failed = happened(batch.column("error"))
+        asked = map(_asked, batch.column("input"), batch.column("messages"))
+        return {
+            "ends": np.where(failed, np.nan, ends),
+            "spoiled": (failed | (ends == _CUT_OFF)).astype(np.float64),
+            "asked": np.fromiter(asked, np.float64, len(batch)),
+        }
+
+    def finish(self, table: TraceTable) -> Findings:
+        ends = table.numbers["ends"]
+        cut = np.where(np.isnan(ends), np.nan, ends == _CUT_OFF)
+        says_so = "finish" in table.present
+        cut_off = _CUT.of(
+            table,
+            share(cut, table.conversation) if says_so else None,
+            "log `finish_reason`, how each answer ended",
+            method="answers that reached a limit of tokens, by their makers' words, among those "
+            "that say how they ended; conversations as clusters, Wilson",
+            details={"says_how_it_ended": rate(~np.isnan(ends))},
+        )
+        return Findings((cut_off, _retries(table)))
+
+
+def ends_of(batch: Batch) -> Floats:
+    """1 for an answer cut off, 2 for one kept back on purpose, 0 for another; NaN if unknown."""
+    words, place = distinct(batch.column("finish"))
+    kinds = [math.nan if word is None else _KINDS.get(end_kind(word), 0.0) for word in words]
+    return np.array(kinds, dtype=np.float64)[place]
+
+
+def withheld(batch: Batch) -> Flags:
+    """Which answers a model or a filter kept back, as their maker says."""
+    return np.asarray(ends_of(batch) == _WITHHELD)
+
+
+def _asked(question: str | None, turns: Sequence[Any] | None) -> float:
+    """A number for what was asked and after how many turns; NaN where nothing says so."""
+    if not question:
+        return math.nan
+    return _number(f"{len(turns or ())} {len(question)} {question[:_OPENING]}")
+
+
+_number = lru_cache(maxsize=4096)(text_number)
+
+
+def _retries(table: TraceTable) -> Evidence:
+    if "case" in table.present:  # a test asks the same on purpose
+        return _RETRIES.of(table, "measure the logs of real use: these are runs of a test")
+    asked = table.numbers["asked"]
+    kept = np.flatnonzero(table.clock.usable & np.isfinite(asked))
+    if not len(kept):
+        return _RETRIES.of(table, LOG_TIME if len(asked) else "log `input`, what was asked")
+    named = "conversation" in table.present
+    groups = (table.conversation, asked) if named else (asked,)
+    later, before = _repeated(table.time, kept, groups)
+    spoiled = table.numbers["spoiled"] == 1
+    if not named:
+        later = later[spoiled[before]]
+        before = before[spoiled[before]]
+    again = np.zeros(len(asked))
+    again[later] = 1.0
+    return _RETRIES.of(
+        table,
+        share(again[kept], table.conversation[kept]),
+        method="the same question within ten minutes, "
+        + ("in one conversation" if named else "after a call that failed or was cut off")
+        + "; conversations as clusters, Wilson",
+        details={"after_a_failure": rate(spoiled[before])} if len(before) else {},
+    )
+
+
+def _repeated(times: Floats, rows: Ints, groups: Sequence[Any]) -> tuple[Ints, Ints]:
+    """Rows that repeat another of their group soon after it, and that other."""
+    order = rows[np.lexsort((times[rows], *(group[rows] for group in groups)))]
+    later = order[1:]
+    before = order[:-1]
+    repeats = times[later] - times[before] <= AGAIN_S
+    for group in groups:
+        repeats &= group[later] == group[before]
+    return later[repeats], before[repeats]

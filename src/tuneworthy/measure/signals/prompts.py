@@ -1,0 +1,119 @@
+"""Prompt versions in the order in which they went live, with what a call of each costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tuneworthy.measure.signals.base import (
+    ENOUGH_CONVERSATIONS,
+    Floats,
+    Ints,
+    Measure,
+    TraceTable,
+    day_of,
+    pictures,
+    shown,
+)
+from tuneworthy.model.evidence import Evidence, Scalar, Series
+from tuneworthy.stats.clustered import Estimate, mean
+
+_MOST_VERSIONS = 50
+_LEAST_SHARE = 0.01  #: Of the calls; a version with fewer was tried, and never went live.
+_CHANGE = Measure("prompt_price_change", "share of the price of a call")
+_UNKNOWN = "unknown"
+
+
+class _PromptCalls(NamedTuple):
+    """The calls of one prompt version."""
+
+    name: str
+    rows: Ints
+    usd: Estimate | None  #: USD a call; None where no call says so.
+    first_s: float  #: First call, in seconds since 1970; NaN without a clock.
+
+
+def prompt_prices(table: TraceTable) -> tuple[Evidence, tuple[Series, ...]]:
+    """What a call costs by prompt version, and what the newest changed of it.
+
+    Versions come in the order of their first call. ``prompt_price_change`` compares the newest with
+    the one before it, both with 20 conversations or more: its ends divide the ends of the two, so
+    that they lie no nearer than a test of both would put them.
+    """
+    versions = sorted(_versions(table), key=lambda each: (each.first_s, each.name))
+    rows = [_row(table, each) for each in versions[:_MOST_VERSIONS]]
+    names = "prompt calls first last usd usd_low usd_high input_tokens output_tokens"
+    return _change(table, versions), pictures("prompt_versions", names, rows)
+
+
+def _versions(table: TraceTable) -> Iterator[_PromptCalls]:
+    usd = table.numbers["usd"]
+    sizes = np.bincount(table.prompt + 1, minlength=len(table.prompts) + 1)[1:]
+    for place in np.flatnonzero(sizes >= max(1.0, _LEAST_SHARE * len(table))).tolist():
+        rows = np.flatnonzero(table.prompt == place)
+        times = table.time[rows][table.clock.usable[rows]]
+        first_s = float(times.min()) if len(times) else math.nan
+        cost = mean(usd[rows], table.conversation[rows])
+        yield _PromptCalls(table.prompts[place], rows, cost, first_s)
+
+
+def _row(table: TraceTable, version: _PromptCalls) -> tuple[Scalar, ...]:
+    rows = version.rows
+    times = table.time[rows][table.clock.usable[rows]]
+    days: list[Scalar] = [_UNKNOWN, _UNKNOWN]
+    if len(times):
+        days = [day_of(time).date().isoformat() for time in (times.min(), times.max())]
+    usd: list[Scalar] = [_UNKNOWN, _UNKNOWN, _UNKNOWN]
+    if version.usd is not None:
+        low = max(0.0, version.usd.low)
+        usd = [_known(each) for each in (version.usd.value, low, version.usd.high)]
+    tokens = [_mean(table.numbers[f"{side}_tokens"][rows]) for side in ("input", "output")]
+    return shown(version.name, 200) or "unnamed", len(rows), *days, *usd, *tokens
+
+
+def _mean(numbers: Floats) -> Scalar:
+    known = numbers[np.isfinite(numbers)]
+    return float(known.mean()) if len(known) else _UNKNOWN
+
+
+def _known(number: float) -> Scalar:
+    return number if math.isfinite(number) else _UNKNOWN
+
+
+def _change(table: TraceTable, versions: list[_PromptCalls]) -> Evidence:
+    priced = [
+        each
+        for each in versions
+        if each.usd is not None and each.usd.clusters >= ENOUGH_CONVERSATIONS and each.usd.low > 0
+    ]
+    if "case" in table.present:
+        return _CHANGE.of(table, "measure the logs of real use: these are runs of a test")
+    if len(priced) < 2 or math.isnan(priced[-1].first_s):
+        return _CHANGE.of(
+            table,
+            "log the `usd` and the `prompt_version` of every call: it takes two versions "
+            f"with {ENOUGH_CONVERSATIONS} conversations each",
+        )
+    newest, former = priced[-1], priced[-2]
+    assert newest.usd is not None
+    assert former.usd is not None
+    ends = (
+        newest.usd.value / former.usd.value - 1,
+        newest.usd.low / former.usd.high - 1,
+        newest.usd.high / former.usd.low - 1,
+    )
+    rows = np.concatenate([newest.rows, former.rows])
+    return _CHANGE.of(
+        table,
+        ends,
+        talks=table.conversation[rows],
+        method=f"mean price of a call of {shown(newest.name, 80)} over that of "
+        f"{shown(former.name, 80)}, less 1; the ends divide those of the two",
+        details={
+            "newest": shown(newest.name, 200),
+            "former": shown(former.name, 200),
+        },
+    )
