@@ -35,6 +35,7 @@ GALLERY = Path(__file__).resolve().parents[1] / "examples"
 SLUGS = sorted(path.parent.name for path in GALLERY.glob("*/case.yaml"))
 AS_OF = date(2026, 11, 24)
 RULES = GALLERY.parent / "src/tuneworthy/framework/catalogue"
+FACTS = GALLERY.parent / "src/tuneworthy/facts/assumptions.yaml"
 PRICES = GALLERY.parent / "src/tuneworthy/llm/genai_prices/prices.json"
 MONTHS, HOURS = 36, 730
 ENDS = ("low", "likely", "high")
@@ -56,8 +57,9 @@ def table() -> Any:
 
 @cache
 def outside(name: str) -> Spread:
-    facts = yaml.safe_load((RULES / "services.yaml").read_text(encoding="utf-8"))["assumptions"]
-    return spread(facts[name])
+    entries = yaml.safe_load(FACTS.read_text(encoding="utf-8"))["assumptions"]
+    first = min(each["dated"] for each in entries)  # all that was known on the day of the gallery
+    return next(spread(each) for each in entries if (each["about"], each["dated"]) == (name, first))
 
 
 def spread(stated: Any) -> Spread:

@@ -23,11 +23,11 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, Json
 
 from tuneworthy.errors import FrameworkError, InputError
+from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.records import ServiceFact
 from tuneworthy.files.disk import made_whole, write_new
-from tuneworthy.framework.load import services
 from tuneworthy.measure.signals.base import ESTIMATE_FACTOR
 from tuneworthy.model.base import FileRecord, Name, Natural, Text, Unknown
-from tuneworthy.model.framework import Service
 from tuneworthy.model.training import ChatTurn, TrainingExample
 from tuneworthy.pipeline import load_case
 from tuneworthy.plugins import plugin_texts
@@ -91,9 +91,9 @@ class Target(FileRecord):
     dated: date  #: When these were read.
 
     @property
-    def offer(self) -> Service | None:
+    def offer(self) -> ServiceFact | None:
         """What the catalogue of services says of it."""
-        return next((s for s in services().services if s.service == self.service), None)
+        return facts_on().service(self.service)
 
 
 _FOLDER = files("tuneworthy.training").joinpath("targets")
