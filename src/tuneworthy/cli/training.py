@@ -307,21 +307,23 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     from tuneworthy.llm.hosts import find_strange_hosts
     from tuneworthy.report.sections.lab import pilot_quote_document
     from tuneworthy.runs.labs import LABS
-    from tuneworthy.training.pilot import quoted_training
+    from tuneworthy.training.pilot import end_rows, quoted_training
 
     training, calls = asyncio.run(quoted_training(pilot)), LABS["pilot"].quoted(pilot)
     parts = {"plan": pilot.plan, "training": training, "calls": calls}
     values: dict[str, Any] = {n: part.model_dump(mode="json") for n, part in parts.items()}
     if hosts := find_strange_hosts(pilot.lab.places):
         values |= {"hosts": hosts, "unconfirmed": pilot.lab.unconfirmed}
-    document = pilot_quote_document(
-        pilot.plan, training, calls, budget, pilot.lab.case.name, pilot.lab.host_rows
-    )
+    ends = end_rows(pilot)
+    if ends:
+        values["base"] = dict(ends)
+    more = [*ends, *pilot.lab.host_rows]
+    document = pilot_quote_document(pilot.plan, training, calls, budget, pilot.lab.case.name, more)
     return document, json_text({"schema": "tuneworthy/pilot-quote/1", **values})
 
 
 @opt.command(
-    "tuneworthy export my-case --to openai-sft",
+    "tuneworthy export my-case --to together-sft",
     "tuneworthy export my-case --to trl-sft --base HuggingFaceTB/SmolLM2-135M-Instruct",
     "tuneworthy export my-case --to bedrock-nova2-sft --leave-out",
 )
@@ -332,7 +334,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     "name",
     shell_complete=complete.targets,
 )
-@opt.option("--base MODEL", "Name this as the model to tune.  [default: the target's usual one]")
+@opt.option("--base MODEL", "Tune this model.  [default: the target's first that stays 90 days]")
 @opt.option(
     "--usd-per-mtok USD",
     "Price a million trained tokens at this.",
@@ -340,6 +342,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     type=opt.AnyNumber(0, 1e6),
 )
 @opt.flag("--leave-out", "Leave out lines it would refuse. Otherwise nothing is written.")
+@opt.as_of_option
 @opt.option("--output DIR", "Make this folder.  [default: export/TARGET in the case folder]")
 @opt.format_option("text", "json")
 @opt.all_option
@@ -347,8 +350,8 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
     """Write the training set of CASE in the form a service or a library takes.
 
     Also writes the job or configuration file, and prints the command, an estimated price and what
-    the service retains. If the service would refuse lines, they are listed and nothing is written.
-    No existing file is replaced.
+    the service retains, and when the base ends. If the service would refuse lines, or the base is
+    gone, nothing is written, and what to tune in its place is named. No existing file is replaced.
     """
     from tuneworthy.training.export import export as write
     from tuneworthy.training.export import export_document, export_json, target, target_names

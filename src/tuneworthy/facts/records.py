@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import cached_property
@@ -24,6 +25,9 @@ from tuneworthy.model.case import Price
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$")]
 Word = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,39}$")]
+_SNAPSHOT = re.compile(
+    r"-20\d{2}-?\d{2}-?\d{2}$"
+)  # a snapshot ends with its alias where nobody says else
 NoEnd = Literal["none_published"]
 """A page on ends was read, and it names no day."""
 
@@ -95,8 +99,8 @@ class ModelFact(OutsideFact):
 
     @property
     def untunable_from(self) -> date | None:
-        """The day from which no new job tunes it; it can't be tuned once it has ended."""
-        return min(filter(None, (self.train_until, self.end)), default=None)
+        """The day from which no new job tunes it: as stated, or else the day it ends."""
+        return self.train_until or self.end
 
 
 class _Offer(FileRecord):
@@ -143,6 +147,7 @@ class ServingOffer(_Offer):
     usd_per_hour: NonNegative | None = None
     idle: Literal["paid", "scales_to_zero"] = "paid"
     adapters: Natural | None = None  #: The most that share an endpoint.
+    trial: Tri = "no"  #: Whether it is for trials alone, so that no traffic rests on it.
 
 
 class ServiceFact(OutsideFact):
@@ -290,7 +295,8 @@ class Facts:
             return None
         name = name.replace(":ft:", ":")
         while name.count(":"):
-            if (fact := self._by_name.get(name)) is not None:
+            fact = self._by_name.get(name) or self._by_name.get(_SNAPSHOT.sub("", name))
+            if fact is not None:
                 return fact
             name = name.rpartition(":")[0]
         return None
@@ -337,7 +343,7 @@ class Facts:
         """How a service serves models tuned on one, the one by the token first."""
         fact = self.model(model)
         size = None if fact is None else fact.parameters_b
-        offers = [offer for offer in service.serves if offer.covers(model, size)]
+        offers = [o for o in service.serves if o.trial != "yes" and o.covers(model, size)]
         return tuple(sorted(offers, key=lambda offer: offer.by != "tokens"))
 
 
