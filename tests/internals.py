@@ -27,6 +27,8 @@ from tuneworthy.cli import options as cli_options
 from tuneworthy.cli import reports as cli_reports
 from tuneworthy.cli import run
 from tuneworthy.errors import ConflictError, StoppedError
+from tuneworthy.facts import load as facts_load
+from tuneworthy.facts import records as facts_records
 from tuneworthy.files import assistant as files_assistant
 from tuneworthy.files import case as files_case
 from tuneworthy.files import disk as files_disk
@@ -225,6 +227,7 @@ from tuneworthy.traces.read import TraceFiles, named
 from tuneworthy.traces.remote import listed
 from tuneworthy.traces.stream import Limits
 from tuneworthy.traces.values import LastOfLength as Known
+from tuneworthy.training import bases as training_bases
 from tuneworthy.training import candidates as training_candidates
 from tuneworthy.training import card as training_card
 from tuneworthy.training import curve as training_curve

@@ -27,7 +27,7 @@ from tuneworthy.answers.weigh import (
 )
 from tuneworthy.errors import FrameworkError
 from tuneworthy.facts.ends import end_day, serves_until
-from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.load import facts_on, own_facts
 from tuneworthy.files.assistant import unconfirmed
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.config import with_defaults
@@ -38,7 +38,7 @@ from tuneworthy.framework.load import NAMES, load_document, load_named, publishe
 from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
-from tuneworthy.model.base import DAYS_PER_MONTH, Unknown, digest, remembered_digest
+from tuneworthy.model.base import DAYS_PER_MONTH, Interval, Unknown, digest, remembered_digest
 from tuneworthy.model.case import Attempt, Case, CaseDecision, Prices
 from tuneworthy.model.dossier import (
     CaseFindings,
@@ -61,7 +61,7 @@ from tuneworthy.money.investment import (
     assess_money,
     held_against,
 )
-from tuneworthy.money.serving import unlisted
+from tuneworthy.money.serving import serving_costs, unlisted
 from tuneworthy.money.worth import at_stake, by_worth
 from tuneworthy.plan.ask import ask_now
 from tuneworthy.plan.section import JudgedCase, build_plan
@@ -290,6 +290,13 @@ def table_of(
     return build_table(looked.facts, looked.arms)
 
 
+def monthly_bill(case: Case, as_of: date) -> Interval | None:
+    """What a case pays a month for what runs today, in USD; None where nobody can tell."""
+    case, _ = with_evidence(case, known(gathered(case)[0], case))
+    ways = serving_costs(case, listed_prices(case, as_of), "unknown", as_of)
+    return None if ways.bill is None else ways.bill.usd
+
+
 def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str:
     """All that the judgement reads of the day, as a text; where it is equal, so is the judgement.
 
@@ -309,6 +316,7 @@ def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str
         "prices": listed_prices(case, as_of, unlisted(case, "no", as_of)),
         "offered": [s.service for s in known_facts.services if not s.until or as_of < s.until],
         "looked up": known_facts.dated,
+        "own facts": own_facts(),
         "model ends": [_whole_months(end, as_of) for end in ends if end],
         "tuned model ends in days": until and max((until - as_of).days, -1),
         "old evidence": [limit and _months(as_of, day) > limit for day in sorted(measured)],

@@ -86,7 +86,7 @@ def review(case: str, reviewer: str) -> None:
 
 @opt.command(
     "tuneworthy data compare my-case --reviewer ada",
-    "tuneworthy data compare my-case --arm 'v1 · openai:gpt-4o' --n 100 --budget 2",
+    "tuneworthy data compare my-case --arm 'v1 · openai:gpt-6-luna' --n 100 --budget 2",
     of=data,
 )
 @opt.case_argument
@@ -116,8 +116,8 @@ def compare(
     "tuneworthy pilot my-case --dry-run",
     "tuneworthy pilot my-case",
     "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda",
-    "tuneworthy pilot my-case --way hosted --base openai:gpt-4.1-mini-2025-04-14 "
-    "--prices 5,0.8,3.2 --dry-run",
+    "tuneworthy pilot my-case --way hosted --base together:Qwen/Qwen3-8B "
+    "--prices 0.5,0.2,0.2 --dry-run",
     "tuneworthy pilot my-case --resume --format html --output card.html",
 )
 @opt.case_argument
@@ -290,7 +290,7 @@ def _hosted(model: Model, options: dict[str, Any], confirmed: frozenset[str]) ->
         TokenPrice(input=trained, output=trained)  # a number of 0 or more
     except ValueError:
         what = f'are not prices: "{prices[:40]}"' if prices else "are needed for --way hosted"
-        fix = "look them up, and write USD for trained, read and written tokens, as 5,0.8,3.2"
+        fix = "look them up, and write USD for trained, read and written tokens, as 0.5,0.2,0.2"
         raise InputError(what, where="--prices", fix=fix) from None
     provider = model.id.partition(":")[0]
     service = options["service"] or ("together" if provider == "together" else "openai")

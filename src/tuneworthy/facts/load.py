@@ -42,8 +42,12 @@ def facts_on(day: date | None = None) -> Facts:
     Raises:
         InputError: If a file that the user adds is none of facts.
     """
-    own = tuple(source for read in _readers if (source := read()) is not None)
-    return _known_on(day, own)
+    return _known_on(day, own_facts())
+
+
+def own_facts() -> tuple[OwnFacts, ...]:
+    """What the user adds, as it stands in the files."""
+    return tuple(source for read in _readers if (source := read()) is not None)
 
 
 @lru_cache(maxsize=64)

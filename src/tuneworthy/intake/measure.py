@@ -95,9 +95,9 @@ def seen_models(measured: Measured, day: date) -> Mapping[str, str]:
 def model_id(name: str, day: date) -> str:
     """A model's name as provider and name, where it holds both.
 
-    ``openai:chat:gpt-4o`` is ``openai:gpt-4o``, and so is ``openai/gpt-4o``; before a slash only
-    a provider counts that the list of prices knows, as anybody's name can stand there. A bare name
-    stays as it is: it may be served by anybody, at any price.
+    ``openai:chat:gpt-6-luna`` is ``openai:gpt-6-luna``, and so is ``openai/gpt-6-luna``; before a
+    slash only a provider counts that the list of prices knows, as anybody's name can stand there. A
+    bare name stays as it is: it may be served by anybody, at any price.
     """
     sign = ":" if ":" in name else "/"
     provider, _, rest = name.partition(sign)

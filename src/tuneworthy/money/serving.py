@@ -50,7 +50,7 @@ _HOW: dict[str, str] = {
 
 
 def serving_name(model: str, how: str) -> str:
-    """A model and how it is served: ``openai:gpt-4o in batches``."""
+    """A model and how it is served: ``openai:gpt-6-luna in batches``."""
     return f"{model} {_HOW[how]}"
 
 

@@ -70,7 +70,7 @@ def base_problem(name: str, facts: Facts, day: date) -> str:
         return ""
     short = name.partition(":")[2]
     if fact.train_until is None:
-        return f"{short} was switched off on {day_text(fact.end)}"
+        return f"{short} was switched off on {day_text(fact.untunable_from)}"
     return f"{short} takes no new tuning jobs since {day_text(fact.untunable_from)}"
 
 
