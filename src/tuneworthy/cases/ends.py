@@ -198,7 +198,7 @@ def known_ends_document(as_of: date) -> b.Document:
     headline = (
         f"{counted(len(facts), 'model')} end from {day(as_of)} on, looked up until {looked_up}"
     )
-    table = b.table("Ends", "Model | Ends | Named in its place", rows)
+    table = b.table("Ends", "Model | Ends | Successor", rows)
     return b.Document("", headline, [b.section("ends", "", table)])
 
 
