@@ -152,6 +152,7 @@ from tuneworthy.money import investment as money_investment
 from tuneworthy.money import savings as money_savings
 from tuneworthy.money import simulate as money_simulate
 from tuneworthy.money import terms as money_terms
+from tuneworthy.money import tuned as money_tuned
 from tuneworthy.money import worth as money_worth
 from tuneworthy.money.serving import serving_costs
 from tuneworthy.pipeline import framework_of

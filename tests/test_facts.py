@@ -9,17 +9,22 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from internals import (
     facts_load,
     facts_records,
+    money_tuned,
     run,
     training_bases,
     training_export,
     training_gate,
 )
 from test_training import folder, plenty
+from tuneworthy import Case, decide, load_framework
 from tuneworthy.errors import FrameworkError, InputError
+from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.dossier import InvestmentResult
 
 TODAY = date(2026, 12, 1)
 SAFE_DAYS = 90
@@ -293,3 +298,69 @@ def test_the_calendar_of_a_folder_adds_up_the_bills_that_a_day_hits(
     says = " ".join(capsys.readouterr().out.split())
     assert "3 cases of 5 run on a model whose end is known, $500 per month in all" in says
     assert "a and b" in says
+
+
+# Money follows.
+
+LOW, HIGH = 1e4, 1e9
+
+
+def parsed_case(text: str) -> Case:
+    return Case.model_validate(yaml.load(text, Loader=yaml.BaseLoader))
+
+
+TOKENS = "input_tokens: 1000, output_tokens: 100"
+
+
+def inference(requests: float, day: date, tokens: str = TOKENS) -> Range:
+    text = (
+        "name: Traffic\neconomics:\n  hourly_rate_usd: 100\n"
+        f"  traffic: {{requests_per_month: {requests:.0f}, {tokens}}}\n"
+        "models: [{id: 'openai:gpt-6-luna'}]\ntuning: {service: hosted}\ngoals: [generation]\n"
+    )
+    money = decide(parsed_case(text), load_framework("lesson"), as_of=day).investment
+    assert isinstance(money, InvestmentResult)
+    (item,) = (item for item in money.items if item.what == "inference")
+    assert not isinstance(item.usd, Unknown)
+    return item.usd if isinstance(item.usd, Range) else Range(low=item.usd, high=item.usd)
+
+
+def test_serving_a_tuned_model_that_nobody_listed_grows_with_the_traffic() -> None:
+    few, many = inference(LOW, TODAY), inference(HIGH, TODAY)
+    assert many.low == pytest.approx(few.low * HIGH / LOW)
+    assert many.most == pytest.approx(few.most * HIGH / LOW)
+    assert few.most < 200 < many.low  # the lesson's table has 200 to 1,000 at any traffic
+
+
+def test_without_tokens_the_table_of_the_lesson_holds() -> None:
+    table = inference(LOW, TODAY, tokens="growth_per_month: 0}\ntoday: {usd_per_month: 5000")
+    assert (table.low, table.most) == (200, 1000)
+
+
+def test_before_services_by_the_token_were_looked_up_an_old_question_has_none() -> None:
+    assert not money_tuned.tuned_offers(date(2026, 11, 28))
+    assert any(offer.by_token for offer in money_tuned.tuned_offers(TODAY))
+
+
+def test_no_offer_for_trials_and_none_of_a_closed_service_serves_traffic() -> None:
+    offers = money_tuned.tuned_offers(TODAY)
+    closed = {each.service for each in FACTS.services if each.open_to_new != "yes"}
+    assert not closed & {offer.service for offer in offers}
+    says = money_tuned.endpoint_text(offers, usd_per_call=0.001)
+    assert "serve it by the token" in says
+    assert re.search(r"share one at Fireworks AI, which then is \$\d+ each", says)
+
+
+def test_a_change_of_a_tuned_model_takes_longer_than_one_of_a_prompt() -> None:
+    text = "name: Change\neconomics: {hourly_rate_usd: 100}\ntoday: {usd_per_month: 5000}\n"
+    money = decide(parsed_case(text), load_framework("lesson"), as_of=TODAY).investment
+    assert isinstance(money, InvestmentResult)
+    changes = [item for item in money.items if item.when == "each change"]
+    assert [item.what for item in changes] == [
+        "one change of the prompt", "one change of the tuned model",
+    ]  # fmt: skip
+    prompt, tuned = (item.usd for item in changes)
+    assert isinstance(prompt, Range)
+    assert isinstance(tuned, Range)
+    assert prompt.most < tuned.low
+    assert all("days at 20 hours a week" in item.source for item in changes)

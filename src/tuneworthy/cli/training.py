@@ -350,8 +350,8 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
     """Write the training set of CASE in the form a service or a library takes.
 
     Also writes the job or configuration file, and prints the command, an estimated price and what
-    the service retains, and when the base ends. If the service would refuse lines, or the base is
-    gone, nothing is written, and bases that are still served are named. No existing file is replaced.
+    the service retains, and when the base ends. If the service would refuse lines, or the base was
+    switched off, nothing is written, and other bases are named. No existing file is replaced.
     """
     from tuneworthy.training.export import export as write
     from tuneworthy.training.export import export_document, export_json, target, target_names

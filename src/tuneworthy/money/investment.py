@@ -42,6 +42,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.precedents import BaseRate
+from tuneworthy.money.change import change_items
 from tuneworthy.money.savings import (
     Savings,
     Stakes,
@@ -49,6 +50,7 @@ from tuneworthy.money.savings import (
     compare,
     computed_steps,
     tuned_serving,
+    tuned_tokens,
 )
 from tuneworthy.money.serving import ServingCost, Ways, serving_costs
 from tuneworthy.money.terms import (
@@ -69,6 +71,7 @@ from tuneworthy.money.terms import (
     spread,
     usd_of,
 )
+from tuneworthy.money.tuned import call_of_tuned, endpoint_fee, endpoint_text, tuned_offers
 from tuneworthy.money.worth import more_cases
 from tuneworthy.words import (
     capital,
@@ -222,7 +225,9 @@ def _reckon(context: MoneyContext) -> Reckoning:
     framework = context.framework
     margin = framework.threshold("margin_quality") or 0.0
     ways = serving_costs(case, context.prices, context.sovereign, context.as_of, margin=margin)
-    served = tuned_serving(case, ways, taken(facts_on(context.as_of).assumptions["hosted_premium"]))
+    offers = tuned_offers(context.as_of)
+    premium = taken(facts_on(context.as_of).assumptions["hosted_premium"])
+    served = tuned_serving(case, ways, premium, offers)
     lacking = _lacking(case, framework, context.fits)
     training = _compute(case, context.fits, context.as_of)
     model = build_cost_model(case, framework, *served, lacking, training)
@@ -708,12 +713,7 @@ def _items(
     elif not (model.one_off or case.tuning.service == "self_hosted") and (
         tuned is None or tuned.runs != "own"
     ):
-        fact = facts_on(context.as_of).assumptions["endpoint_usd_per_hour"]
-        fee = at_ends(lambda hour: hour * HOURS_PER_MONTH, taken(fact)).narrowed()
-        says = f"{fact.says.split('. ')[0]}. Read on {day(fact.dated)}"
-        source = f"not in the sums, and only where hours are billed: {says}"
-        what = "endpoint of its own"
-        yield CostItem(when="each month", what=what, usd=fee, source=source, in_sum=False)
+        yield _endpoint(context, ways)
     check = framework.ceiling.get("prompt_variations")
     prompts = int((check.at_least if check else None) or _PROMPTS)
     cases = framework.plan.evaluation_cases if framework.plan else 0
@@ -732,6 +732,27 @@ def _items(
     what, cost = "calls of a lab", _shown(lab, ask)
     yield CostItem(when="up front", what=what, usd=cost, source=source, in_sum=False)
     yield _judge(ways, prompts * cases)
+    yield from change_items(case, framework)
+
+
+def _endpoint(context: MoneyContext, ways: Ways) -> CostItem:
+    """The fee of an endpoint, where a service bills hours; and who bills by the token."""
+    facts = facts_on(context.as_of)
+    offers = tuned_offers(context.as_of)
+    fee = endpoint_fee(offers)
+    if fee is None:
+        fact = facts.assumptions["endpoint_usd_per_hour"]
+        fee = at_ends(lambda hour: hour * HOURS_PER_MONTH, taken(fact))
+        says = f"{fact.says.split('. ')[0]}. Read on {day(fact.dated)}"
+    else:
+        tokens = tuned_tokens(ways.inputs)
+        call = None if tokens is None else call_of_tuned(context.case, offers, *tokens)
+        each = None if call is None else call[0].value
+        says = f"{endpoint_text(offers, each)}. Looked up on {day(facts.dated)}"
+    source = f"not in the sums, and only where hours are billed: {says}"
+    what = "endpoint of its own"
+    usd = fee.narrowed()
+    return CostItem(when="each month", what=what, usd=usd, source=source, in_sum=False)
 
 
 _JUDGED_TOKENS = 30  # a score and nothing else, as a judge is asked to answer
