@@ -198,6 +198,21 @@ class Paper:
         low, middle, high = (self.total(terms, self.at(end)) for end in range(3))
         return low, middle, high
 
+    def changes(self) -> dict[str, Spread]:
+        """Hours of one change: the least of the prompt's options, and a quarter's retraining."""
+        options = table()["options"].values()
+        prompts = [
+            o["effort_hours"] for o in options if "effort_hours" in o and o["kind"] == "prompt"
+        ]
+        ongoing = self.money.get("monthly", {}).get("ongoing", {})
+        retraining = table()["costs"]["ongoing"]["retraining"]["hours"]
+        return {
+            "one change of the prompt": spread(min(prompts, key=lambda hours: hours["high"])),
+            "one change of the tuned model": spread(
+                ongoing.get("retraining_hours_per_quarter", retraining)
+            ),
+        }
+
     @cached_property
     def in_time(self) -> float:
         """Months in which it has to pay back: the rule of its own framework, or the lesson's."""
@@ -472,6 +487,11 @@ def test_costs_come_to_the_same_on_paper(slug: str) -> None:
         for name, terms in parts.items():
             if terms:
                 same(lines.pop((when, name.replace("_", " "))), sheet.ends(terms))
+    for what, hours in sheet.changes().items():
+        cost = lines.pop(("each change", what), None)
+        if cost is not None and "ask" not in (cost if isinstance(cost, dict) else ()):
+            rate = spread(sheet.money["hourly_rate_usd"])
+            same(cost, tuple(each * a for each, a in zip(hours, rate, strict=True)))
     assert lines == {}
 
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from tuneworthy.answers.count import verdict_of
 from tuneworthy.cases.judging import read_supposed
+from tuneworthy.cases.papers import papers_dict, papers_document, write_papers
 from tuneworthy.errors import DossierError, argument
 from tuneworthy.facts.load import facts_on
 from tuneworthy.files.disk import CASES_LIMIT, read_text
@@ -33,7 +34,7 @@ from tuneworthy.report.sections.framework import PricedModel, embedded_record
 from tuneworthy.report.sections.verdict import short
 from tuneworthy.report.width import WIDEST, columns
 
-Topic = Literal["options", "money", "plan", "why", "others"]
+Topic = Literal["options", "money", "plan", "why", "others", "papers"]
 """The parts of a judgement that are shown one at a time."""
 
 
@@ -122,6 +123,12 @@ def case_report(
     """
     case, framework = read_supposed(source, chosen, answers)
     dossier = decide(case, framework, as_of=as_of, seed=seed)
+    if topic == "papers":
+        papers = write_papers(case, dossier)
+        if form == "json":
+            return json_text(papers_dict(papers))
+        document = papers_document(papers, dossier)
+        return render_document(document, form, colour=colour, everything=everything)
     if form == "json":
         return json_text(_data(topic, dossier, framework, name))
     more = not everything
