@@ -216,7 +216,7 @@ def _writer(case: Case, model: str | None) -> Model:
         listed = (each for each in case.models if each.id == model)
         writer = next(listed, None) or Model(id=model)
     if writer.base_url is None and writer.id.startswith(f"{LOCAL}:"):
-        fix = "name a capable one, as --propose-with openai:gpt-5"
+        fix = "name a capable one, as --propose-with openai:gpt-6.1-sol"
         raise CaseError(f'model "{writer.id}" is too weak to write prompts', fix=fix)
     return writer
 

@@ -338,7 +338,7 @@ def _refuse_prompts(case: Case, prompts: Sequence[PromptVariant]) -> None:
         fix = "name a folder of prompts under data.prompts, one file a variant"
         raise CaseError("names no prompts", where=case.where("data"), fix=fix)
     if not case.models:
-        fix = 'list them: models: [{id: "openai:gpt-4o-mini"}]'
+        fix = 'list them: models: [{id: "openai:gpt-6-luna"}]'
         what = "names no models" + (" that can be called" if case.models else "")
         raise CaseError(what, where=case.where("models"), fix=fix)
     known = [model.id for model in case.models]

@@ -440,7 +440,7 @@ class TokenPrice(FileRecord):
 class Model(FileRecord):
     """A model in use or in question."""
 
-    id: Name  #: Provider and name, as ``openai:gpt-4o``.
+    id: Name  #: Provider and name, as ``openai:gpt-6-luna``.
     base_url: Annotated[str, Field(max_length=500)] | None = None
     """Where it is served, when not at its provider's usual address."""
     kind: Literal["prompted", "tuned"] = "prompted"  #: Used as it comes, or tuned.

@@ -417,7 +417,7 @@ StopKind = Literal["", "cap", "refused", "user", "fault", "unanswered"]
 class Arm(Record):
     """One way to answer every case."""
 
-    id: Name  #: Unique: prompt, model and what is added, as ``v3 · gpt-4o · nearest 8``.
+    id: Name  #: Unique: prompt, model and what is added, as ``v3 · gpt-6-luna · nearest 8``.
     kind: ArmKind
     prompt: str = ""  #: Name of the prompt variant; empty for a baseline.
     model: str = ""  #: Model id of the case; empty for a baseline.

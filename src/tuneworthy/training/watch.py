@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from tuneworthy.facts.ends import end_day
 from tuneworthy.files.stores import read_evidence
-from tuneworthy.framework.ends import end_day
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, CaseDecision
 from tuneworthy.model.dossier import Dossier
@@ -254,7 +254,8 @@ def _interval(evidence: Evidence) -> str:
 
 def _of_ends(case: Case, day: date) -> Iterator[Watched]:
     """Models and services that ended, or are about to."""
-    ends = {model.id: end_day(model) for model in case.models} | {"the service": case.tuning.until}
+    ends = {model.id: end_day(model, day) for model in case.models}
+    ends["the service"] = case.tuning.until
     for name, until in ends.items():
         if until is not None:
             verb = "ended" if until <= day else "ends"

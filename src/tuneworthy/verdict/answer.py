@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tuneworthy.framework.ends import serves_until
+from tuneworthy.facts.ends import serves_until
 from tuneworthy.model.dossier import TuningAnswer
 from tuneworthy.model.framework import JudgementRule, Outcome
 from tuneworthy.verdict.doubts import find_doubts, measure_first
@@ -54,7 +54,7 @@ def proven(it: Situation) -> Ruling | None:
 
 def _untested(it: Situation, way: Way) -> Iterator[str]:
     """What nobody looked at of a tuned way, each as what has to be so."""
-    until = serves_until(it.facts.case)
+    until = serves_until(it.facts.case, it.facts.findings.as_of)
     if until is not None:
         yield f"another base model is named, as its own ends on {day(until)}"
     if way.skills == "unknown":
