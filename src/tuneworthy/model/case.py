@@ -101,6 +101,16 @@ SimpleHolding = Annotated[
 ]
 
 
+class MayHold(FileRecord):
+    """Personal data that is meant to be in examples to tune on; it isn't a reason to leave one out.
+
+    Secrets never are.
+    """
+
+    kinds: Strings = ()  #: As masks call them: name, email, phone and so on.
+    fields: Strings = ()  #: Fields of answers in JSON whose values may be names.
+
+
 class Data(FileRecord):
     """What lies beside the case file, by relative path; counts where a count is all there is."""
 
@@ -126,6 +136,7 @@ class Data(FileRecord):
         BeforeValidator(one_or_many, json_schema_input_type=str | Strings),
         Field(max_length=1000),
     ] = ()  #: Files of examples to tune on, as the team made them; globs are allowed.
+    may_hold: MayHold | None = None  #: Personal data that examples to tune on may hold.
 
     @model_validator(mode="before")
     @classmethod
