@@ -213,6 +213,7 @@ from tuneworthy.stats import effects as stats_effects
 from tuneworthy.stats import failures as stats_failures
 from tuneworthy.stats import forecast as stats_forecast
 from tuneworthy.stats import intervals as stats_intervals
+from tuneworthy.stats import mixes as stats_mixes
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.compare import ceiling
 from tuneworthy.stats.intervals import wilson

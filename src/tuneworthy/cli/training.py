@@ -38,25 +38,32 @@ def data() -> None:
     """
 
 
-@opt.command("tuneworthy data my-case", "tuneworthy data my-case --mask --format json", of=data)
+@opt.command(
+    "tuneworthy data my-case",
+    "tuneworthy data my-case --mask --format json",
+    "tuneworthy data my-case --strict",
+    of=data,
+)
 @opt.case_argument
 @opt.seed_for("Choose the conversations for validation by this seed.")
 @opt.flag("--mask", "Replace personal data with words, in the training set alone.")
+@opt.flag("--strict", "Leave out what is otherwise only named, as a likely wrong label.")
 @opt.format_option("text", "json")
 @opt.all_option
 @opt.output_options
-def check(case: str, seed: int, mask: bool) -> None:
+def check(case: str, seed: int, mask: bool, strict: bool) -> None:
     """Check every candidate of CASE, and keep those that pass.
 
     Candidates are the examples in the files under data.training and in the logs under data.traces.
     What is in the evaluation set, repeated, contradictory, cut off, personal or secret stays out,
-    and so does every logged answer that nobody accepted. The set is written to
+    and so does every logged answer that nobody accepted. Likely wrong labels, answers that decline
+    or are odd, and hidden orders are named line by line. The set is written to
     .tuneworthy/training.jsonl, the findings to the runs of CASE. Your own files stay unchanged.
     """
     from tuneworthy.runs.labs import keep_look
     from tuneworthy.training.gate import data_document, pass_gates
 
-    gated = pass_gates(case, seed=seed, mask=mask)
+    gated = pass_gates(case, seed=seed, mask=mask, strict=strict)
     document = data_document(gated)
     keep_look(case, "data", document)
     opt.show(document, lambda: gated.made.model_dump_json(indent=2) + "\n")

@@ -385,6 +385,7 @@ def _measured(
         files=tuple(file for file in now if (Path(file.path).name, file.size) in read),
         evidence=tuple({item.id: item for part in parts for item in part.evidence}.values()),
         series=tuple({item.id: item for part in parts for item in part.series}.values()),
+        mix=next((part.mix for part in parts if part.mix is not None), None),
     )
     return measured, guesses
 
@@ -436,7 +437,11 @@ def _measured_part(
         raise InputError(what, where="--sample", fix="draw more of them")
     series = tuple(series for signal in results for series in signal.series)
     return Measured(
-        inputs="", readings=files.readings, evidence=tuple(evidence.values()), series=series
+        inputs="",
+        readings=files.readings,
+        evidence=tuple(evidence.values()),
+        series=series,
+        mix=next((signal.mix for signal in results if signal.mix is not None), None),
     )
 
 

@@ -639,18 +639,21 @@ class VerifyResult(Record):
     targets: dict[TargetId, HeldTarget] = {}
     """Every target held against the tuned arm by the one criterion; empty where none is stated."""
     enough: str = ""  #: An untuned way that already meets every target; empty for none.
+    may_be_enough: str = ""  #: One that may do so, and what would tell; empty for none.
     gains: State = "unknown"  #: Whether the tuned arm brings what the untuned one doesn't.
     general_skills: State = "unknown"  #: Whether the tuned arm kept them.
     outcome: VerifyAnswer
     """Meets: the tuned arm meets every target, and no untuned way does at its price. Not needed: an
-    untuned way does. Misses: it misses a target for certain. Open: a target is open. No gain: the
+    untuned way does. Misses: it misses a target for certain. Open: a target is open, or whether an
+    untuned way meets them too. No gain: the
     two are equal within the margin, or can't be told apart, and it meets no target that the other
     misses. Where no target is stated, improved: the whole interval lies above the margin; and
     regressed: it lies below zero. Regressed too where general skills fell by more than their
     margin. Unknown: a judge's word lacks people's labels, or an arm lacks answers. Else there are
     too few cases."""
     why: str = ""
-    """Id of what decided: ``targets``, ``task``, ``general``, ``interval``; under a judge
+    """Id of what decided: ``targets``, an untuned ``rival`` that may be enough too, ``task``,
+    ``general``, ``interval``; under a judge
     ``labels`` that lack, or the ``choice`` of the untuned arm by the judge's word alone;
     ``unanswered`` where over 2% of an arm's calls got no answer; ``same_words`` where all
     got the same one and none is right; ``wrapped`` where none is right for what is around each; or,

@@ -212,8 +212,10 @@ def _answer(rows: tuple[CardRow, ...], facts: CardFacts) -> tuple[GoNoGo, str]:
             return "open", sentence(f"nobody looked at {name}")
     if unknown := [row for row in rows if row.state == "unknown"]:
         first = unknown[0]
-        settles = _lever(first.id, facts)
-        says = f"{first.title} is open: {first.says}. What would settle it: {settles}"
+        says = first.says  # which names what would settle it too
+        if first.id != "enough":
+            settles = _lever(first.id, facts)
+            says = f"{first.title} is open: {first.says}. What would settle it: {settles}"
         return "open", _beside(says, "Open", unknown, first)
     return "go", sentence(by_id["gain"].says)
 
@@ -231,6 +233,8 @@ def _lever(name: str, facts: CardFacts) -> str:
     target = facts.held.targets.get(name)  # type: ignore[call-overload]  # a row may be one
     if target is not None and target.settles:
         return str(target.settles)
+    if name == "quality" and facts.case.targets.quality is None:
+        return "state a target: targets.quality"
     needed = facts.verify.contrast.cases_needed
     if name in ("gain", "simpler") and not isinstance(needed, Unknown):
         return f"{SETTLES[name]}: about {count(needed)} are needed"
@@ -250,6 +254,8 @@ def _enough(facts: CardFacts) -> _Told | None:
     rests = "every way that was measured or stated, by the same targets"
     if facts.held.enough:
         return "missed", f"{facts.held.enough} meets every target without tuning", rests
+    if facts.held.may_be_enough:
+        return "unknown", facts.held.may_be_enough, rests
     return "met", "no untuned way is known to meet every target, or tuning beats it", rests
 
 

@@ -15,7 +15,13 @@ from tuneworthy.model.framework import JudgementRule, Outcome
 from tuneworthy.verdict.doubts import find_doubts, measure_first
 from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
 from tuneworthy.verdict.steps import keep_data_inside, keep_prompt, search_first, try_ways
-from tuneworthy.verdict.wording import say_figures, say_met, say_pilot, say_simpler
+from tuneworthy.verdict.wording import (
+    say_figures,
+    say_met,
+    say_pilot,
+    say_simpler,
+    say_too_few,
+)
 from tuneworthy.ways.chances import chance_word
 from tuneworthy.ways.way import Way
 from tuneworthy.words import day, share
@@ -30,6 +36,12 @@ def proven(it: Situation) -> Ruling | None:
         best = enough[0]
         if it.table.makes_needless(best):
             return None
+        rivals = it.table.may_be_enough(best)
+        if rivals:
+            known = rivals[0].figures["quality"]
+            label = StepToDo("label", say_too_few(known, it.facts.limits["quality"]))
+            because = f"{best.title} meets every target, and {rivals[0].title} may as well"
+            return Ruling("open", because, (label,), (), best)
         steps = (StepToDo("roll_out", "it meets every target", best),)
         beats = "and no untuned way does"
         if it.table.untuned_enough:

@@ -774,6 +774,8 @@ def outcome_text(result: VerifyResult) -> str:
         missed = _targets_in(result, "missed")
         kept = "" if missed else ": it lost what it knew before"
         return f"the tuned model misses {missed or 'what it has to keep'}{kept}"
+    if result.outcome == "open" and result.may_be_enough:
+        return f"open: {result.may_be_enough}"
     if result.outcome == "open":
         settles = [held.settles for held in result.targets.values() if held.settles]
         return f"open: {_targets_in(result, 'unknown')}. What would settle it: {listing(settles)}"
