@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
-from tuneworthy.errors import CaseError
+from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.evalset import case_values, guarded
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
@@ -25,7 +25,6 @@ from tuneworthy.lab.propose import (
     as_written,
     gepa,
     parted_for,
-    propose,
 )
 from tuneworthy.lab.result import (
     chosen_arms,
@@ -35,13 +34,21 @@ from tuneworthy.lab.result import (
     rival_arms,
 )
 from tuneworthy.lab.scores import Lab, Scores
+from tuneworthy.lab.search import (
+    MOST_DRAWS,
+    SEARCH_MARGIN,
+    Search,
+    SearchedPlan,
+    describe,
+    plan_with,
+)
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import LOCAL, reach
 from tuneworthy.llm.runner import Job, Runner, Stop
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, Model
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.lab import CeilingPlan, CeilingResult, Gain, Proposing, Quote, Settled
+from tuneworthy.model.lab import CeilingPlan, CeilingResult, PromptSearch, Quote, Settled
 from tuneworthy.pipeline import decide
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import ceiling_dict, ceiling_document
@@ -115,9 +122,9 @@ async def _run(
 ) -> tuple[CeilingResult, LabPlan]:
     prepared, stop = await probed(prepared, calls)
     plan = prepared.plan
-    more: dict[str, Proposing | Gain | Unknown] = {}
+    more: dict[str, Any] = {}
     if not stop:
-        plan, more, stop = await _proposed(prepared, calls)
+        plan, more, stop = await _searched(prepared, calls)
     lab = Lab(plan, prepared.scores, calls, stop)
     await lab.race()
     chosen = () if stop else chosen_arms(lab)
@@ -180,60 +187,90 @@ def _cases_text(done: CeilingRun, form: str) -> str:
 render_quote = prepare.render_quote
 
 
-def with_proposals(lab: PreparedLab, draws: int, model: str | None = None) -> PreparedLab:
-    """A lab in which a generator proposes prompts first. Some cases are parted off to learn from.
+def with_search(
+    lab: PreparedLab,
+    draws: int | None = None,
+    model: str | None = None,
+    *,
+    cap_usd: float | None = None,
+) -> PreparedLab:
+    """A lab that searches for better prompts first. Some cases are parted off for that.
 
-    ``draws`` are how often the generator starts anew; 0 for none. ``model`` is the id of the one
-    that writes, the case's first prompted one when not given; one that the case doesn't list is
-    called at its provider, at its list price.
+    ``draws`` are how often the search starts anew, at most; 0 for no search. Where nobody says, it
+    is searched wherever that can be, and the lab says why where it can't. ``model`` is the id of
+    the one that writes, the case's first prompted one when not given; one that the case doesn't
+    list is called at its provider, at its list price. ``cap_usd`` is the most the search may cost,
+    half of the lab's own cap when not given.
     """
-    if not draws:
+    if draws == 0:
         if model is not None:
-            raise CaseError("nothing is to be proposed", fix="add --propose 5")
+            raise CaseError("nothing is to be searched", fix="leave out --propose 0")
         return lab
+    if draws is not None or model is not None:
+        return _searching(lab, draws or MOST_DRAWS, model, cap_usd)
+    try:
+        return _searching(lab, MOST_DRAWS, model, cap_usd)
+    except InputError as reason:
+        return replace(lab, unsearched=str(reason))
+
+
+def _searching(
+    lab: PreparedLab, draws: int, model: str | None, cap_usd: float | None
+) -> PreparedLab:
     case = lab.case
     if not as_written(lab.plan.arms):
         fix = "add the model that is prompted today"
         raise CaseError("names no model but tuned ones", where=case.where("models"), fix=fix)
     if lab.scores.judge is not None:
-        fix = "propose with a scorer that is a rule; let a model judge what came in a second run"
-        raise CaseError("a judging model alone can't guide the writing of prompts", fix=fix)
+        fix = "search with a scorer that is a rule; let a model judge what came in a second run"
+        raise CaseError("a judging model alone can't guide a search for prompts", fix=fix)
     gepa()
     writer = _writer(case, model)
     plan, taught = parted_for(lab.plan)
     if len(taught) < FEWEST_TAUGHT:
-        what = f"has {len(taught)} cases for selecting that a generator could learn from"
+        what = f"has {len(taught)} cases for selecting that a search could learn from"
         fix = f"make more: {FEWEST_TAUGHT} are the fewest, and one in three is taken"
         raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
-    request = ProposalRequest(draws, writer, reach(writer), taught)
+    request = ProposalRequest(draws, writer, reach(writer), taught, cap_usd)
     return replace(lab, plan=plan, request=request)
 
 
 def _writer(case: Case, model: str | None) -> Model:
     if model is None:
-        writer = next(each for each in case.models if each.kind == "prompted")
+        chat = (each for each in case.models if each.kind == "prompted" and each.api == "chat")
+        writer = next((each for each in chat if not each.embedded), None)
+        writer = writer or next(each for each in case.models if each.kind == "prompted")
     else:
         listed = (each for each in case.models if each.id == model)
         writer = next(listed, None) or Model(id=model)
     if writer.base_url is None and writer.id.startswith(f"{LOCAL}:"):
-        fix = "name a capable one, as --propose-with openai:gpt-5"
+        fix = "name a capable one, as --propose-with openai:gpt-6-luna"
         raise CaseError(f'model "{writer.id}" is too weak to write prompts', fix=fix)
     return writer
 
 
-async def _proposed(
-    lab: PreparedLab, calls: PaidCalls
-) -> tuple[LabPlan, dict[str, Proposing | Gain | Unknown], Stop]:
-    """Have prompts proposed, keep them beside the case, and score every draw on the same cases.
+class _Found(NamedTuple):
+    """The plan with what a search came to, and what a result says of it."""
 
-    The plan with them, what a result says of them, and why it ended early, if it did.
+    plan: LabPlan
+    about: dict[str, Any]
+    stop: Stop = Stop()
+
+
+async def _searched(lab: PreparedLab, calls: PaidCalls) -> _Found:
+    """Search under a cap of its own, keep the prompts beside the case, and let the best race.
+
+    Where the search ends early, for its cap or want of answers, the race goes on with what came.
     """
-    request, marker = lab.request, lab.scores.marker
+    request = lab.request
     if request is None:
-        return lab.plan, {}, Stop()
+        about = {"search": PromptSearch(ended="none", why=lab.unsearched)} if lab.unsearched else {}
+        return _Found(lab.plan, about)
+    own_cap = calls.cap_usd / 2 if request.cap_usd is None else request.cap_usd
+    own = calls.with_own_cap(own_cap)
     loop = asyncio.get_running_loop()
     ended = calls.counting(0, running=len(lab.plan.arms), ask="wait for the first round")
-    runner = calls.runner(ended)
+    runner = own.runner(ended)
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         future = asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop)
@@ -244,18 +281,36 @@ async def _proposed(
                 if future.done() or loop.is_closed():
                     raise
 
-    scores = Scores(marker)
+    search = Search(CandidateEvaluator(lab.plan, request, lab.scores.marker, ask))
     try:
-        evaluator = CandidateEvaluator(lab.plan, request, marker, ask)
-        drawn = await asyncio.to_thread(propose, evaluator)
-        write_prompts(lab.case, drawn.prompts)
-        jobs = list(drawn.plan.calls(dict.fromkeys(drawn.arms), drawn.plan.select))
-        await scores.take(jobs, await _all(runner, [job for job, *_ in jobs]))
+        await asyncio.to_thread(search.run)
+        searched = plan_with(search)
     except CutShortError as cut:
         unknown = Unknown(ask="run it to its end")
-        return lab.plan, {"proposing": unknown, "plateau": unknown}, cut.args[0]
-    more = {"proposing": drawn.report(request, scores), "plateau": drawn.plateau(scores)}
-    return drawn.plan, more, Stop()
+        stopped = PromptSearch(ended="stopped", why=cut.args[0].why)
+        about = {"proposing": unknown, "plateau": unknown, "search": stopped}
+        return _Found(lab.plan, about, cut.args[0])
+    write_prompts(lab.case, searched.prompts)
+    return _Found(searched.plan, _about(search, searched, own))
+
+
+def _about(search: Search, searched: SearchedPlan, calls: PaidCalls) -> dict[str, Any]:
+    """What a result says of a search."""
+    spend = calls.ledger.spend(calls.run)
+    how = PromptSearch(
+        ended=search.ended,
+        draws=len(search.draws),
+        margin=SEARCH_MARGIN,
+        usd=spend.paid + spend.held,
+        rounds=search.rounds,
+        cap_usd=calls.cap_usd,
+        why=search.why,
+    )
+    return {
+        "proposing": describe(search, searched),
+        "plateau": search.plateau,
+        "search": how,
+    }
 
 
 async def _all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:

@@ -34,15 +34,17 @@ from tuneworthy.lab.plan import (
     plan_arms,
     request_to,
 )
-from tuneworthy.lab.propose import CandidateEvaluator, ProposalRequest, cost, kept_in
+from tuneworthy.lab.propose import CandidateEvaluator, ProposalRequest, kept_in
 from tuneworthy.lab.result import ENOUGH, own_work
 from tuneworthy.lab.scores import Scores
+from tuneworthy.lab.search import Search, cost
 from tuneworthy.lab.session import (
     PaidCalls,
     StopHandle,
     Watch,
     ledger_of,
     ledger_or_none,
+    spend_of,
     stopped_by_user,
 )
 from tuneworthy.llm.choose import lacking_keys, prices_of, transport_for
@@ -76,6 +78,7 @@ ASSUMED_S = 2.0  #: Seconds of a call, for the time that a quote says: until one
 JUDGED = frozenset({"persona", "generation"})  #: Goals whose outputs few references match.
 JUDGE = "have a model judge: --judge RUBRIC.md --judge-model MODEL"
 CEILING_RUN = "ceiling"  #: Name of the run whose cap counts.
+SEARCH_RUN = "search"  #: Name of the run of a search for prompts, whose cap is its own.
 MOST_CHOICES = 255  #: Labels that decision models choose among, as their makers say.
 MOST_TOKENS = 0  #: Tokens an answer may have; 0 for what a probe of each model shows.
 
@@ -91,7 +94,8 @@ class PreparedLab:
     scorer: str  #: What scores the answers, in words for the report.
     as_of: date  #: The day, for prices and evidence.
     request: ProposalRequest | None = None
-    """Prompts that a generator shall propose; None for none."""
+    """The search for better prompts that comes before the race; None for none."""
+    unsearched: str = ""  #: Why nothing is searched, though nobody turned it off.
     trusted: frozenset[str] = frozenset()
     """Models whose stated price counts, also where the list price is higher or it is 0."""
     files: tuple[MeasuredFile, ...] = ()  #: Its cases and prompts as they were when it read them.
@@ -379,8 +383,13 @@ def with_spent(quote: Quote, ledger: Ledger | None, run: str) -> Quote:
     """A quote with what earlier calls of its run have taken of the cap."""
     if ledger is None:
         return quote
-    spend = ledger.spend(run)
+    spend = spend_of(ledger, runs_beside(run))
     return quote.model_copy(update={"usd_spent": spend.paid + spend.held})
+
+
+def runs_beside(run: str) -> tuple[str, ...]:
+    """A run and those whose calls count against its cap, too."""
+    return (run, SEARCH_RUN) if run == CEILING_RUN else (run,)
 
 
 def render_quote(
@@ -415,6 +424,8 @@ def render_quote(
     each = fmean(seen or [ASSUMED_S])
     pace = f"{each:.2g} s a call ({'as so far' if seen else 'assumed'}), {AT_ONCE} at once"
     more = [*lab.price_rows, *([proposals_row(*proposals)] if proposals else [])]
+    if lab.unsearched:
+        more.append(("No search", lab.unsearched))
     rather = f"; where no text is the right one, {JUDGE}"
     free = JUDGED.isdisjoint(lab.case.goals[:1]) or lab.scores.judge is not None
     more.append(("Scored by", f"{lab.scorer}{'' if free else rather}"))
@@ -456,7 +467,7 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
     if lab.request is None:
         return of_plan(lab.plan)
     evaluator = CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, kept_in(ledger))
-    return cost(evaluator, ledger, price_of, of_plan)
+    return cost(Search(evaluator).run(), ledger, price_of, of_plan)
 
 
 MOST_RIVALS = 2  #: Arms of other models beside the best prompt that may meet the held-out cases.
@@ -539,6 +550,7 @@ def paid(
                     watch=settings.get("watch"),
                     on_stop=on_stop,
                     hosts=find_strange_hosts(lab.places),
+                    beside=SEARCH_RUN if run == CEILING_RUN else "",
                 )
                 return await work(calls, quote)
         finally:
@@ -548,7 +560,8 @@ def paid(
         refuse_unconfirmed(lab.places, lab.confirmed)
     with ledger_of(lab.case) as ledger:
         if settings.get("ask_again"):
-            ledger.release(run)
+            for name in runs_beside(run):
+                ledger.release(name)
         quote = with_spent(price(lab, ledger), ledger, run)
         refuse_unpriced(quote)
         return asyncio.run(go(ledger, quote))

@@ -59,6 +59,7 @@ from tuneworthy.stats.agreement import cohen_kappa
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.compare import Ceiling, cases_needed, ceiling, paired_difference, quantiles
 from tuneworthy.stats.intervals import BY_MARGIN, Z95
+from tuneworthy.words import listing
 
 LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset export --for choose)"
 """What a bound on everything that was tried takes where a model judges."""
@@ -253,7 +254,7 @@ _TUNING_CHANGES: dict[str, State] = {
     "instruction_limit": "yes",
     "knowledge_gaps": "no",
 }  #: Form, words, voice and rules can be trained; facts that weren't there can't.
-_NONE = Unknown(ask="let a generator propose prompts: --propose 5")
+_NONE = Unknown(ask="search for better prompts: --propose 20")
 _NOT_PROPOSED = {"plateau": _NONE, "proposing": _NONE}
 SEARCH_MARGIN = 0.02
 """Share of cases: what another draw has to add at least, where the framework has no threshold
@@ -465,7 +466,7 @@ def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
     gain, proposing = result.plateau, result.proposing
     if isinstance(gain, Unknown) or isinstance(proposing, Unknown):
         return ()
-    source = f"ceiling lab: gepa with {proposing.model}, from {proposing.parent}"
+    source = f"ceiling lab: gepa with {proposing.model}, from {listing(proposing.parents)}"
     method = (
         f"mean over all orders of {gain.draws} independent draws, scored on the same cases; its "
         "upper end by the place of a draw among the others"
