@@ -93,8 +93,7 @@ class World:
         kinds = [*self.weights] if self.skill else sorted(set().union(*self.prompts.values()))
         texts = [" ".join(map(rule, kinds))] if self.skill else map(self.text, self.prompts)
         return max(
-            self.quality(text, self.weights, "high" if self.efforts else "")
-            for text in texts
+            self.quality(text, self.weights, "high" if self.efforts else "") for text in texts
         )
 
     def text(self, name: str) -> str:

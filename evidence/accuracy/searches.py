@@ -25,17 +25,19 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
+import numpy as np
 from aiohttp import web
-from worlds_search import World
 
-from internals import ChatMessage, Reply, Request, prepare, quoted
+from internals import ChatMessage, Reply, Request, Unknown, prepare, quoted
 from internals import lab_ceiling as api
-from tuneworthy.lab.propose import CandidateEvaluator
+from tuneworthy.lab.propose import CandidateEvaluator, as_written
 from tuneworthy.lab.search import Search, plan_with
 from tuneworthy.llm.runner import Job
 from tuneworthy.model.lab import Settled
+from worlds_search import World
 
 AS_OF = date(2026, 12, 1)
+A_MESSAGE = 4  #: Tokens that a message takes beside its text, as vendors count.
 LONGER = 10  #: Times as many draws as the lab's own search.
 TARGETS = (0.06, 0.0, -0.04)  #: Where the target lies, from the best that there is.
 
@@ -55,7 +57,7 @@ def served() -> Iterator[str]:
         body = await request.json()
         asked = request_of(body)
         text = worlds[seed].answer(asked)
-        read = sum(len(message.content) for message in asked.messages) // 4
+        read = sum(len(message.content) // 4 + A_MESSAGE for message in asked.messages)
         usage = {"prompt_tokens": read, "completion_tokens": max(1, len(text) // 4)}
         choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         return web.json_response({"choices": [choice], "usage": usage, "model": body["model"]})
@@ -87,7 +89,7 @@ def request_of(body: Mapping[str, Any]) -> Request:
 class Unending(Search):
     """The same search, which ends only where its draws do."""
 
-    def is_at_plateau(self, before: float) -> bool:
+    def is_at_plateau(self, before: float) -> bool:  # noqa: ARG002  # as the class it is of
         return False
 
 
@@ -131,16 +133,22 @@ def row_of(seed: int, address: str) -> dict[str, Any]:
         result = done.result
         best = next((arm for arm in done.plan.arms if arm.id == result.best), None)
         chosen = quality_of(world, done.plan, best) if best else None
-        own = [arm for arm in lab.plan.of_kind("prompt")]
+        own = lab.plan.of_kind("prompt")
         before = max(quality_of(world, lab.plan, arm) for arm in own)
+        written = max(quality_of(world, lab.plan, arm) for arm in as_written(own))
         spent = {"calls": result.spend.calls, "usd": result.spend.paid}
         drawn = max(5, result.search.draws)
         longer = run_longer(replace(lab, request=lab.request._replace(draws=drawn)), world)
     gain = result.gained
+    headroom = result.headroom
+    foretold = None
+    if not isinstance(headroom, Unknown):
+        foretold = [headroom.value, headroom.low, headroom.high, headroom.calls, headroom.advice]
     return {
         "seed": seed,
         "target": round(target, 4),
         "best": round(world.best, 4),
+        "written": written,
         "before": before,
         "chosen": chosen,
         "longer": longer,
@@ -150,6 +158,7 @@ def row_of(seed: int, address: str) -> dict[str, Any]:
         "rounds": result.search.rounds,
         "search_usd": result.search.usd,
         "gained": None if gain is None else [gain.difference, gain.low, gain.high],
+        "foretold": foretold,
         "quote": [quote.calls, quote.usd_likely, quote.usd_most],
         "cpu_s": round(took, 2),
         "skill": world.skill,
@@ -181,12 +190,45 @@ def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "reached, and the best meets the target": sum(r["best"] >= r["target"] for r in reached),
         "at the plateau": len(searched),
         "within a point of a search ten times as long": len(near),
+        **headroom_of(rows),
         "mean gain": sum(r["chosen"] - r["before"] for r in rows) / len(rows),
         "mean loss to the longer": sum(r["longer"] - r["chosen"] for r in rows) / len(rows),
         "quote over paid, least, middle, most": [ratios[0], ratios[len(ratios) // 2], ratios[-1]],
         "calls, middle": sorted(row["calls"] for row in rows)[len(rows) // 2],
         "paid above the most": sum(row["usd"] > row["quote"][2] for row in rows),
     }
+
+
+def headroom_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How well the test before a search foretold what it gained."""
+    known = [row for row in rows if row["foretold"]]
+    gains = np.array([row["chosen"] - row["written"] for row in known])
+    foretold = np.array([row["foretold"][0] for row in known])
+    vain = [row for row in known if row["foretold"][4] != "search"]
+    missed = [row for row in vain if row["chosen"] - row["written"] >= 0.02]
+    inside = [
+        row
+        for row in known
+        if row["foretold"][1] - 1e-9 <= row["chosen"] - row["written"] <= row["foretold"][2]
+    ]
+    return {
+        "foretold": len(known),
+        "rank correlation with the gain": round(rank_correlation(foretold, gains), 2),
+        "do not bother": len(vain),
+        "of them gained two points": len(missed),
+        "gain within the interval": len(inside),
+        "mean foretold": float(foretold.mean()),
+        "mean calls": float(np.mean([row["foretold"][3] for row in known])),
+    }
+
+
+def rank_correlation(first: Any, second: Any) -> float:
+    """Spearman's, with the mean rank of equals."""
+    ranks = []
+    for values in (first, second):
+        order = np.array([(values < value).sum() + (values == value).sum() / 2 for value in values])
+        ranks.append(order)
+    return float(np.corrcoef(*ranks)[0, 1])
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from tuneworthy.files.evalset import case_values, guarded
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
 from tuneworthy.lab.arms import measured_arms
+from tuneworthy.lab.headroom import foretell
 from tuneworthy.lab.plan import Arms, LabPlan, answer_text
 from tuneworthy.lab.prepare import CEILING_RUN, CallSettings, PreparedLab, paid, price, probed
 from tuneworthy.lab.propose import (
@@ -27,6 +28,7 @@ from tuneworthy.lab.propose import (
     parted_for,
 )
 from tuneworthy.lab.result import (
+    best_before,
     chosen_arms,
     digest_of_json,
     evidence_of,
@@ -48,7 +50,7 @@ from tuneworthy.llm.runner import Job, Runner, Stop
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, Model
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.lab import CeilingPlan, CeilingResult, PromptSearch, Quote, Settled
+from tuneworthy.model.lab import Arm, CeilingPlan, CeilingResult, PromptSearch, Quote, Settled
 from tuneworthy.pipeline import decide
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import ceiling_dict, ceiling_document
@@ -109,6 +111,7 @@ def run(
     proposed = () if isinstance(proposing, Unknown) else [each.name for each in proposing.prompts]
     chosen = [result.best, *(each.second for each in result.contrasts)]
     chosen += [row.arm.id for row in result.rivals]
+    chosen += [result.gained.second] if result.gained else []
     reported = [arm for arm in plan.arms if arm.id in chosen] if result.best else []
     arms = measured_arms("ceiling", plan, lab.scores, reported, as_of, proposed=proposed)
     append_evidence(case, evidence_of(result, plan, arms, as_of), lab.files)
@@ -131,7 +134,9 @@ async def _run(
     targets = prepared.case.targets
     wanted = targets.quality.at_least if targets.quality else None
     rivals: Arms = ()
+    before: Arm | None = None
     if chosen and not lab.stop:
+        before = best_before(lab, chosen[0], [a for a in plan.arms if a not in prepared.plan.arms])
         rivals = rival_arms(lab, chosen, target=wanted, latency_s=targets.latency_p95_s)
         inputs = [*map(case_values, plan.report)], [a.model_dump(mode="json") for a in plan.arms]
         choice = CeilingPlan(
@@ -141,16 +146,19 @@ async def _run(
             inputs=digest_of_json(inputs),
             judge=prepared.judge,
             rivals=tuple(arm.id for arm in rivals),
+            before=before.id if before else "",
             changed=lab.scores.changes((*chosen, *rivals)),
             written_on=prepared.as_of,
         )
         write_choice(prepared.case, choice)  # before the held-out cases are looked at
-        await lab.report(tuple(dict.fromkeys((*chosen, *rivals))))
+        own = () if before is None else (before,)
+        await lab.report(tuple(dict.fromkeys((*chosen, *rivals, *own))))
     result = outcome(
         lab,
         chosen,
         prepared.framework,
         rivals=rivals,
+        before=before,
         target=wanted,
         quote=quote,
         scorer=prepared.scorer,
@@ -281,8 +289,10 @@ async def _searched(lab: PreparedLab, calls: PaidCalls) -> _Found:
                 if future.done() or loop.is_closed():
                     raise
 
-    search = Search(CandidateEvaluator(lab.plan, request, lab.scores.marker, ask))
+    evaluator = CandidateEvaluator(lab.plan, request, lab.scores.marker, ask)
+    search = Search(evaluator)
     try:
+        headroom = await asyncio.to_thread(foretell, evaluator)
         await asyncio.to_thread(search.run)
         searched = plan_with(search)
     except CutShortError as cut:
@@ -291,7 +301,8 @@ async def _searched(lab: PreparedLab, calls: PaidCalls) -> _Found:
         about = {"proposing": unknown, "plateau": unknown, "search": stopped}
         return _Found(lab.plan, about, cut.args[0])
     write_prompts(lab.case, searched.prompts)
-    return _Found(searched.plan, _about(search, searched, own))
+    about = {"headroom": headroom, **_about(search, searched, own)}
+    return _Found(searched.plan, about)
 
 
 def _about(search: Search, searched: SearchedPlan, calls: PaidCalls) -> dict[str, Any]:

@@ -350,6 +350,7 @@ class Setting:
     max_tokens: int = FEWEST_TOKENS
     labels: tuple[str, ...] = ()  #: What decision models choose among.
     deciders: frozenset[str] = frozenset()  #: Ids of the models that decide, and write nothing.
+    answer_tokens: float | None = None  #: Tokens an answer likely has, by a log or by right ones.
 
 
 class Spoken(NamedTuple):
@@ -507,6 +508,7 @@ class LabPlan:
             key=key.hexdigest(),
             tokens=form.tokens + system.tokens + rest.tokens,
             messages=lambda: Asking(case).messages(form, said),
+            expects=self.setting.answer_tokens,
         )
 
     def calls(

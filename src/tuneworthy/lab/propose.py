@@ -44,9 +44,10 @@ if TYPE_CHECKING:
     from gepa.core.state import GEPAState
 
 
-MOST_TAUGHT = 40
+MOST_TAUGHT = 48
 """Cases of a search at most: it learns from them and scores on them, anew for each candidate."""
-TAUGHT_PART = 3  #: One in so many of the cases for selecting; the others race.
+TAUGHT_PART = 3  #: One in so many of the cases for selecting, at least where there are few.
+RACING = 60  #: Cases for selecting that race before a search gets more than that part.
 LONGEST = 8000
 """Bytes of a proposed prompt, unless the one it comes from is longer: it bounds the price."""
 
@@ -83,7 +84,9 @@ def parted_for(plan: LabPlan) -> tuple[LabPlan, tuple[EvalCase, ...]]:
         text = f"taught {plan.seed} {cluster}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
-    room, taken = min(MOST_TAUGHT, len(plan.select) // TAUGHT_PART), set[str]()
+    cases = len(plan.select)
+    room = min(MOST_TAUGHT, max(cases // TAUGHT_PART, cases - RACING))
+    taken = set[str]()
     for cluster in sorted(groups, key=order):
         group = groups[cluster]
         if len(group) <= room and not reported & set(map(question, group)):
@@ -186,10 +189,22 @@ def _writing_request(
     return request_to(request.place, [message], max_tokens=WRITES, temperature=1.0)
 
 
-def writing_job(request: ProposalRequest, parent: PromptVariant) -> Job:
-    """The dearest call of the writing model: the longest instructions, and the longest cases."""
-    record = {name: "x" * most for name, most in _SIZES.items()}
-    return Job(_writing_request(request, parent, "x" * longest(parent), [record] * SHOWN))
+LIKELY_WRITTEN = 300  #: Tokens of a written text, about.
+
+
+def writing_jobs(request: ProposalRequest, start: Candidate) -> tuple[Job, Job]:
+    """Calls of the writing model: the longest that there can be, and a likely one."""
+    base = start.prompt
+    longest_record = {name: "x" * most for name, most in _SIZES.items()}
+    most = _writing_request(request, base, "x" * longest(base), [longest_record] * SHOWN)
+    cases = request.taught[:SHOWN]
+    records = [_record(start.arm, case, "x" * len(_right(case)), _right(case)) for case in cases]
+    likely = _writing_request(request, base, base.system, records)
+    return Job(most), Job(likely, expects=LIKELY_WRITTEN)
+
+
+def _right(case: EvalCase) -> str:
+    return answer_text(case.accepted[0]) if case.accepted else ""
 
 
 def _record(arm: Arm, case: EvalCase, answer: str, why: str) -> dict[str, str]:
@@ -449,3 +464,24 @@ def gepa() -> Callable[..., Any]:
         fix = 'install it: pip install "tuneworthy[optimise]"'
         raise InputError(f"proposing prompts needs {lacking.name}", fix=fix) from None
     return optimize
+
+
+_FORETOLD = 1_000_000  # the repeat of the text that is written before a search: no draw has it
+
+
+def written_from(
+    evaluator: CandidateEvaluator, start: Candidate, cases: Cases
+) -> PromptVariant | None:
+    """A text that is written once, from some cases; None where no prompt came."""
+    tried = evaluator.try_on(start, cases)
+    records = [
+        _record(start.arm, case, answer, why)
+        for case, (_, answer, why) in zip(cases, tried, strict=True)
+    ]
+    prompt = start.prompt
+    request = _writing_request(evaluator.request, prompt, prompt.system, records)
+    job = Job(request, _FORETOLD)
+    call = evaluator.ask([job])[job.key]
+    if call.whole is None:
+        return None
+    return proposal(inside(call.whole.text), prompt, prompt.name)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any, Literal
@@ -122,6 +122,21 @@ def chosen_arms(lab: Lab) -> tuple[Arm, ...]:
     by_judge = who == "judge"
     other = best("prompt", but=first) if by_judge else best("baseline")
     return (first, *(arm for arm in (best("tuned"), other) if arm is not None))
+
+
+def best_before(lab: Lab, first: Arm, found: Collection[Arm]) -> Arm | None:
+    """The best prompt arm that was there before a search, where one that it found was chosen.
+
+    It meets the held-out cases too, so that the page can say what searching brought.
+    """
+    if first not in found:
+        return None
+    means, _ = means_of(lab.scores, lab.stayed(), lab.plan.select)
+    own = [a for a in lab.stayed("prompt") if a.id in means and a not in found]
+    if own:
+        return max(own, key=lambda arm: means[arm.id])
+    dropped = [a for a in lab.plan.of_kind("prompt") if a not in found]
+    return max(dropped, key=lambda arm: lab.dropped.get(arm.id) or 0, default=None)
 
 
 def rival_arms(
@@ -481,12 +496,16 @@ def outcome(
     framework: Framework,
     *,
     rivals: Arms = (),
+    before: Arm | None = None,
     target: float | None,
     quote: Quote,
     scorer: str,
     **proposed: Any,
 ) -> CeilingResult:
-    """Everything the lab found, after both parts were run; ``proposed`` is about proposals."""
+    """Everything the lab found, after both parts were run.
+
+    ``before`` is the best prompt that was there before a search; ``proposed`` is about the search.
+    """
     plan, scores = lab.plan, lab.scores
     rows = [arm_row(lab, arm, lab.plan.select) for arm in plan.arms]
     prompts = _scored_prompts(rows)
@@ -506,6 +525,7 @@ def outcome(
         else Unknown(ask=_RUN_ON),
         contrasts=tuple(contrast(scores, chosen[0], rival, plan.report) for rival in chosen[1:]),
         rivals=tuple(arm_row(lab, rival, plan.report) for rival in rivals),
+        gained=None if before is None else contrast(scores, chosen[0], before, plan.report),
         target=Unknown(ask=_NO_TARGET) if target is None else target,
         reached=reached,
         upper=bounds.upper if bounds else Unknown(ask=bound),

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from tuneworthy.files.materials import variables
 from tuneworthy.files.stores import FOLDER, PROPOSED
-from tuneworthy.lab.plan import LabPlan, arms_with
+from tuneworthy.lab.plan import Cases, LabPlan, arms_with
 from tuneworthy.lab.propose import (
     STEPS,
     Candidate,
@@ -22,7 +22,7 @@ from tuneworthy.lab.propose import (
     CutShortError,
     GepaDraw,
     longest,
-    writing_job,
+    writing_jobs,
 )
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, PriceOf, quote, total
@@ -353,9 +353,10 @@ def _drawn(draw: SearchDraw, searched: SearchedPlan) -> Draw:
 # What a search costs, before anything is sent.
 
 LIKELY_DRAWS = 10  #: Draws of a search that ends at its plateau, about.
-_LIKELY_PART = 0.35
-"""Of the calls that a draw can make at most those it makes: a text that is no better on the few
-cases it was written from isn't tried on the others, and what draws share is asked once."""
+_TRIED_PART = 0.5
+"""Of the calls that a draw can make those it makes, about: what falls behind on a part of the cases
+isn't asked the others, and what draws share is asked once."""
+_GROWN = 600  # bytes by which a text grows that is written, about
 
 
 def cost(
@@ -372,50 +373,79 @@ def cost(
     evaluator = search.evaluator
     request = evaluator.request
     written = evaluator.written()
-    parts = [of_plan(plan_with(search).plan)]
+    parts = [of_plan(plan_with(search).plan)]  # probes are among the calls of the race
     first = [job for each in written for job in evaluator.jobs(each, request.taught)]
     parts.append(quote(first, ledger, price_of))
     left = 0 if search.over else request.draws - len(search.draws)
     if left:
         starts = search.best(PARENTS) if search.parents else written
-        longs = [_of_draws(evaluator, start, left, price_of) for start in starts]
+        longs = [_of_draws(search, start, left, ledger, price_of) for start in starts]
         parts.append(max(longs, key=lambda each: (each.usd_most, each.calls)))
     return total(parts)
 
 
 def _of_draws(
-    evaluator: CandidateEvaluator, start: Candidate, draws: int, price_of: PriceOf
+    search: Search, start: Candidate, draws: int, ledger: Ledger | None, price_of: PriceOf
 ) -> Quote:
     """What some draws cost if all texts are as long as they may be, and the arms they lead to."""
+    evaluator = search.evaluator
+    request = evaluator.request
     plan = evaluator.plan
     base = start.prompt
-    put_in = " ".join(f"{{{{ {name} }}}}" for name in variables(base.system))
-    text = put_in.ljust(len(put_in) + longest(base), "x")
-    prompt = base.model_copy(update={"name": "proposal", "system": text})
     dearest = _dearest_settings(start, plan)
-    written = Candidate(dearest, prompt)
-    usual = Candidate(dearest, base)
-    part = min(1.0, LIKELY_DRAWS / draws) * _LIKELY_PART
+    longer = Candidate(dearest, _padded(base, longest(base)))
+    likely_text = min(longest(base), len(base.system.encode()) + _GROWN)
+    likely = Candidate(start.arm, _padded(base, likely_text))
+    moved = Candidate(_median_settings(start, plan), base)
 
-    def priced(jobs: Sequence[Job], times: float, likely: float) -> Quote:
-        one = quote(jobs, None, price_of)
+    def priced(most: Sequence[Job], usual: Sequence[Job], times: float, made: float) -> Quote:
+        bound = quote(most, ledger, price_of)
+        expected = quote(usual, ledger, price_of).usd_likely
         update = {
-            "calls": round(one.calls * times),
-            "usd_most": one.usd_most * times,
-            "usd_likely": one.usd_likely * times * likely,
+            "calls": round(bound.calls * times),
+            "reused": 0,
+            "usd_most": bound.usd_most * times,
+            "usd_likely": expected * made,
         }
-        return one.model_copy(update=update)
+        return bound.model_copy(update=update)
 
-    taught = evaluator.request.taught
-    parts = [priced(evaluator.jobs(usual, taught), draws * MOVES, part)]
-    if evaluator.request.writes:
-        writing = [writing_job(evaluator.request, base)]
-        parts.append(priced(writing, draws * STEPS, part))
-        parts.append(priced(evaluator.jobs(written, taught), draws * STEPS, part))
-    select = evaluator.jobs(written, plan.select)
-    parts.append(priced(select, FINALISTS * plan.repeats, _LIKELY_PART))
-    parts.append(priced(evaluator.jobs(written, plan.report), plan.repeats, _LIKELY_PART))
+    def tried(most: Candidate, usual: Candidate, cases: Cases, times: float, made: float) -> Quote:
+        jobs = evaluator.jobs(most, cases), evaluator.jobs(usual, cases)
+        return priced(*jobs, times=times, made=made)
+
+    likely_draws = min(draws, max(1, LIKELY_DRAWS - len(search.draws)))
+    made = likely_draws * _TRIED_PART
+    taught = request.taught
+    top = Candidate(dearest, base)
+    parts = [tried(top, moved, taught, draws * MOVES, made * MOVES)]
+    if request.writes:
+        most, usual = writing_jobs(request, start)
+        writing = {"times": draws * STEPS, "made": likely_draws * STEPS}
+        parts.append(priced([most], [usual], **writing))
+        parts.append(tried(longer, likely, taught, draws * STEPS, made * STEPS))
+    finalists = min(FINALISTS, draws)
+    repeats = plan.repeats
+    parts.append(tried(longer, likely, plan.select, finalists * repeats, _LIKELY_FINALISTS))
+    parts.append(tried(longer, likely, plan.report, repeats, _LIKELY_GAINS))
     return total(parts)
+
+
+_LIKELY_FINALISTS = 2.0  # of a search that race to their end, about
+_LIKELY_GAINS = (
+    0.5  # how often one of them is reported on, beside the best prompt of the team's own
+)
+
+
+def _padded(base: PromptVariant, size: int) -> PromptVariant:
+    """A prompt with a text of some size that puts in what its own does."""
+    put_in = " ".join(f"{{{{ {name} }}}}" for name in variables(base.system))
+    return base.model_copy(update={"name": "proposal", "system": put_in.ljust(size, "x")})
+
+
+def _median_settings(start: Candidate, plan: LabPlan) -> Arm:
+    """The settings in the middle of those that may be tried, by how many examples they show."""
+    arms = [start.arm.model_copy(update=move) for move in moves_from(start, plan)]
+    return sorted((start.arm, *arms), key=lambda arm: arm.few_shot)[len(arms) // 2]
 
 
 def _dearest_settings(start: Candidate, plan: LabPlan) -> Arm:

@@ -594,6 +594,8 @@ class CeilingPlan(Record):
     inputs: str  #: SHA-256 of those cases and of the arms.
     rivals: Strings = ()
     """Ids of other models' arms that are cheaper or faster and may be enough: they report too."""
+    before: str = ""
+    """Id of the best prompt that was there before a search, where a found one was chosen."""
     judge: JudgePlan | None = None  #: Who judges, on how many labels; None where rules score.
     changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
