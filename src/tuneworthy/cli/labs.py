@@ -98,7 +98,8 @@ _JUDGED = opt.with_options(
 )
 @opt.option(
     "--search-budget USD",
-    "Spend at most this on the search for prompts.  [default: half of the budget]",
+    "Spend at most this on the search for prompts.  [default: 4 times what it likely costs, and "
+    "half of the budget]",
     type=opt.AnyNumber(0),
 )
 @opt.option(

@@ -25,6 +25,7 @@ from tuneworthy.lab.propose import (
     ProposalRequest,
     as_written,
     gepa,
+    kept_in,
     parted_for,
 )
 from tuneworthy.lab.result import (
@@ -42,10 +43,11 @@ from tuneworthy.lab.search import (
     Search,
     SearchedPlan,
     describe,
+    own_cap,
     plan_with,
 )
 from tuneworthy.lab.session import PaidCalls
-from tuneworthy.llm.endpoints import LOCAL, reach
+from tuneworthy.llm.endpoints import FAKE, LOCAL, reach
 from tuneworthy.llm.runner import Job, Runner, Stop
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, Model
@@ -217,9 +219,12 @@ def with_search(
     if draws is not None or model is not None:
         return _searching(lab, draws or MOST_DRAWS, model, cap_usd)
     try:
-        return _searching(lab, MOST_DRAWS, model, cap_usd)
+        searching = _searching(lab, MOST_DRAWS, model, cap_usd)
     except InputError as reason:
         return replace(lab, unsearched=str(reason))
+    if searching.request and searching.request.place.provider == FAKE:
+        return replace(lab, unsearched="a model that is a function writes no prompts")
+    return searching
 
 
 def _searching(
@@ -274,8 +279,7 @@ async def _searched(lab: PreparedLab, calls: PaidCalls) -> _Found:
     if request is None:
         about = {"search": PromptSearch(ended="none", why=lab.unsearched)} if lab.unsearched else {}
         return _Found(lab.plan, about)
-    own_cap = calls.cap_usd / 2 if request.cap_usd is None else request.cap_usd
-    own = calls.with_own_cap(own_cap)
+    own = calls.with_own_cap(_cap_of(lab, calls))
     loop = asyncio.get_running_loop()
     ended = calls.counting(0, running=len(lab.plan.arms), ask="wait for the first round")
     runner = own.runner(ended)
@@ -303,6 +307,14 @@ async def _searched(lab: PreparedLab, calls: PaidCalls) -> _Found:
     write_prompts(lab.case, searched.prompts)
     about = {"headroom": headroom, **_about(search, searched, own)}
     return _Found(searched.plan, about)
+
+
+def _cap_of(lab: PreparedLab, calls: PaidCalls) -> float:
+    """The most the search may cost: as stated, else by its quote, and half of the lab's own cap."""
+    assert lab.request is not None  # the caller looked
+    evaluator = CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, kept_in(None))
+    cap = own_cap(evaluator, calls.ledger, calls.price_of)
+    return cap if lab.request.cap_usd is not None else min(cap, calls.cap_usd / 2)
 
 
 def _about(search: Search, searched: SearchedPlan, calls: PaidCalls) -> dict[str, Any]:

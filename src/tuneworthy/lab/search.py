@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from tuneworthy.files.materials import variables
 from tuneworthy.files.stores import FOLDER, PROPOSED
-from tuneworthy.lab.plan import Cases, LabPlan, arms_with
+from tuneworthy.lab.plan import LabPlan, arms_with
 from tuneworthy.lab.propose import (
     STEPS,
     Candidate,
@@ -359,6 +359,21 @@ isn't asked the others, and what draws share is asked once."""
 _GROWN = 600  # bytes by which a text grows that is written, about
 
 
+CAP_TIMES = 4.0
+"""A search may cost so many times what it likely costs, where nobody states a cap."""
+
+
+class _Prices(NamedTuple):
+    """What calls of a search are priced by."""
+
+    ledger: Ledger | None
+    price_of: PriceOf
+    anew: bool = False  #: Whether answers that are there count as well.
+
+    def quote(self, jobs: Sequence[Job]) -> Quote:
+        return quote(jobs, self.ledger, self.price_of, anew=self.anew)
+
+
 def cost(
     search: Search,
     ledger: Ledger | None,
@@ -367,66 +382,96 @@ def cost(
 ) -> Quote:
     """What a search and the lab after it cost, where the search was replayed from the ledger.
 
-    What is known counts at its price, and the rest at the most it can come to. ``of_plan`` prices a
-    plan once its prompts are known.
+    What is known counts at its price, and the rest at the most it can come to, which is the cap of
+    the search at most. ``of_plan`` prices a plan once its prompts are known.
     """
     evaluator = search.evaluator
-    request = evaluator.request
-    written = evaluator.written()
+    prices = _Prices(ledger, price_of)
     parts = [of_plan(plan_with(search).plan)]  # probes are among the calls of the race
-    first = [job for each in written for job in evaluator.jobs(each, request.taught)]
-    parts.append(quote(first, ledger, price_of))
-    left = 0 if search.over else request.draws - len(search.draws)
+    searching = [prices.quote(_first_jobs(evaluator))]
+    left = 0 if search.over else evaluator.request.draws - len(search.draws)
     if left:
-        starts = search.best(PARENTS) if search.parents else written
-        longs = [_of_draws(search, start, left, ledger, price_of) for start in starts]
-        parts.append(max(longs, key=lambda each: (each.usd_most, each.calls)))
+        starts = search.best(PARENTS) if search.parents else evaluator.written()
+        racing = [_of_finalists(search, start, left, prices) for start in starts]
+        searching.append(_largest([_of_draws(search, start, left, prices) for start in starts]))
+        parts.append(_largest(racing))
+    whole = total(searching)
+    most = min(whole.usd_most, own_cap(evaluator, ledger, price_of))
+    parts.append(whole.model_copy(update={"usd_most": max(most, whole.usd_likely)}))
     return total(parts)
 
 
-def _of_draws(
-    search: Search, start: Candidate, draws: int, ledger: Ledger | None, price_of: PriceOf
+def own_cap(evaluator: CandidateEvaluator, ledger: Ledger | None, price_of: PriceOf) -> float:
+    """The most a search may cost: as stated, else some times what all of it likely costs."""
+    stated = evaluator.request.cap_usd
+    if stated is not None:
+        return stated
+    prices = _Prices(ledger, price_of, anew=True)
+    fresh = Search(evaluator)
+    draws = evaluator.request.draws
+    drawn = [_of_draws(fresh, start, draws, prices).usd_likely for start in evaluator.written()]
+    return CAP_TIMES * (prices.quote(_first_jobs(evaluator)).usd_likely + max(drawn))
+
+
+def _first_jobs(evaluator: CandidateEvaluator) -> list[Job]:
+    """The calls of what is there, which a search begins from."""
+    taught = evaluator.request.taught
+    return [job for each in evaluator.written() for job in evaluator.jobs(each, taught)]
+
+
+def _largest(quotes: Sequence[Quote]) -> Quote:
+    return max(quotes, key=lambda each: (each.usd_most, each.calls))
+
+
+def _priced(
+    prices: _Prices, most: Sequence[Job], usual: Sequence[Job], *, times: float, made: float
 ) -> Quote:
-    """What some draws cost if all texts are as long as they may be, and the arms they lead to."""
+    """Calls at the most, so many times, and likely ones as often as they are likely made."""
+    bound = prices.quote(most)
+    update = {
+        "calls": round(bound.calls * times),
+        "reused": 0,
+        "usd_most": bound.usd_most * times,
+        "usd_likely": prices.quote(usual).usd_likely * made,
+    }
+    return bound.model_copy(update=update)
+
+
+def _of_draws(search: Search, start: Candidate, draws: int, prices: _Prices) -> Quote:
+    """What some draws from a candidate cost, at the most with texts as long as they may be."""
     evaluator = search.evaluator
     request = evaluator.request
     plan = evaluator.plan
-    base = start.prompt
-    dearest = _dearest_settings(start, plan)
-    longer = Candidate(dearest, _padded(base, longest(base)))
-    likely_text = min(longest(base), len(base.system.encode()) + _GROWN)
-    likely = Candidate(start.arm, _padded(base, likely_text))
-    moved = Candidate(_median_settings(start, plan), base)
-
-    def priced(most: Sequence[Job], usual: Sequence[Job], times: float, made: float) -> Quote:
-        bound = quote(most, ledger, price_of)
-        expected = quote(usual, ledger, price_of).usd_likely
-        update = {
-            "calls": round(bound.calls * times),
-            "reused": 0,
-            "usd_most": bound.usd_most * times,
-            "usd_likely": expected * made,
-        }
-        return bound.model_copy(update=update)
-
-    def tried(most: Candidate, usual: Candidate, cases: Cases, times: float, made: float) -> Quote:
-        jobs = evaluator.jobs(most, cases), evaluator.jobs(usual, cases)
-        return priced(*jobs, times=times, made=made)
-
+    taught = request.taught
     likely_draws = min(draws, max(1, LIKELY_DRAWS - len(search.draws)))
     made = likely_draws * _TRIED_PART
-    taught = request.taught
-    top = Candidate(dearest, base)
-    parts = [tried(top, moved, taught, draws * MOVES, made * MOVES)]
+    dearest = Candidate(_settings(start, plan, most=True), start.prompt)
+    moved = Candidate(_settings(start, plan, most=False), start.prompt)
+    jobs = evaluator.jobs(dearest, taught), evaluator.jobs(moved, taught)
+    parts = [_priced(prices, *jobs, times=draws * MOVES, made=made * MOVES)]
     if request.writes:
         most, usual = writing_jobs(request, start)
-        writing = {"times": draws * STEPS, "made": likely_draws * STEPS}
-        parts.append(priced([most], [usual], **writing))
-        parts.append(tried(longer, likely, taught, draws * STEPS, made * STEPS))
-    finalists = min(FINALISTS, draws)
-    repeats = plan.repeats
-    parts.append(tried(longer, likely, plan.select, finalists * repeats, _LIKELY_FINALISTS))
-    parts.append(tried(longer, likely, plan.report, repeats, _LIKELY_GAINS))
+        times = {"times": draws * STEPS, "made": likely_draws * STEPS}
+        parts.append(_priced(prices, [most], [usual], **times))
+        longer, likely = _written(start, plan)
+        jobs = evaluator.jobs(longer, taught), evaluator.jobs(likely, taught)
+        parts.append(_priced(prices, *jobs, times=draws * STEPS, made=made * STEPS))
+    return total(parts)
+
+
+def _of_finalists(search: Search, start: Candidate, draws: int, prices: _Prices) -> Quote:
+    """What it costs that some of what draws come to race, and that one is reported on."""
+    evaluator = search.evaluator
+    plan = evaluator.plan
+    most = min(FINALISTS, draws) * plan.repeats
+    longer, likely = _written(start, plan)
+    parts = []
+    for cases, times, made in (
+        (plan.select, most, _LIKELY_FINALISTS * plan.repeats),
+        (plan.report, plan.repeats, _LIKELY_GAINS * plan.repeats),
+    ):
+        jobs = evaluator.jobs(longer, cases), evaluator.jobs(likely, cases)
+        parts.append(_priced(prices, *jobs, times=times, made=made))
     return total(parts)
 
 
@@ -436,19 +481,23 @@ _LIKELY_GAINS = (
 )
 
 
+def _written(start: Candidate, plan: LabPlan) -> tuple[Candidate, Candidate]:
+    """A candidate with the longest text and the most examples, and one with a likely text."""
+    base = start.prompt
+    most = longest(base)
+    likely = min(most, len(base.system.encode()) + _GROWN)
+    arm = _settings(start, plan, most=True)
+    return Candidate(arm, _padded(base, most)), Candidate(start.arm, _padded(base, likely))
+
+
 def _padded(base: PromptVariant, size: int) -> PromptVariant:
     """A prompt with a text of some size that puts in what its own does."""
     put_in = " ".join(f"{{{{ {name} }}}}" for name in variables(base.system))
     return base.model_copy(update={"name": "proposal", "system": put_in.ljust(size, "x")})
 
 
-def _median_settings(start: Candidate, plan: LabPlan) -> Arm:
-    """The settings in the middle of those that may be tried, by how many examples they show."""
+def _settings(start: Candidate, plan: LabPlan, *, most: bool) -> Arm:
+    """Of the settings that may be tried those with the most examples, or those in the middle."""
     arms = [start.arm.model_copy(update=move) for move in moves_from(start, plan)]
-    return sorted((start.arm, *arms), key=lambda arm: arm.few_shot)[len(arms) // 2]
-
-
-def _dearest_settings(start: Candidate, plan: LabPlan) -> Arm:
-    """The settings that put the most into a request: the most examples."""
-    arms = [start.arm.model_copy(update=move) for move in moves_from(start, plan)]
-    return max((start.arm, *arms), key=lambda arm: arm.few_shot)
+    order = sorted((start.arm, *arms), key=lambda arm: arm.few_shot)
+    return order[-1] if most else order[len(order) // 2]

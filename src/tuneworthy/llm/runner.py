@@ -558,23 +558,31 @@ class Runner:
         return min(_FIRST_WAIT_S * 2.0 ** min(before, 10) * spread, _LONGEST_WAIT_S)
 
 
-def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quote:
+def quote(
+    jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf, *, anew: bool = False
+) -> Quote:
     """What some calls would cost, equal ones counted once; nothing is sent and nothing put aside.
 
     Calls that were answered cost nothing more and count as reused. One in doubt is never sent again
     and counts as neither. A request that is refused, for want of a price or of a bound on its
-    output, adds no money; its model stands in ``unpriced``.
+    output, adds no money; its model stands in ``unpriced``. With ``anew`` answers that are there
+    count as calls too: what all of it costs from its beginning.
     """
-    return quotes((("", job) for job in jobs), ledger, price_of).get("", total(()))
+    return quotes((("", job) for job in jobs), ledger, price_of, anew=anew).get("", total(()))
 
 
 def quotes(
-    jobs: Iterable[tuple[str, Job]], ledger: Ledger | None, price_of: PriceOf
+    jobs: Iterable[tuple[str, Job]],
+    ledger: Ledger | None,
+    price_of: PriceOf,
+    *,
+    anew: bool = False,
 ) -> dict[str, Quote]:
     """The same of several groups of calls, by name; equal calls of two groups count in both."""
     groups, bounds = dict[str, tuple[dict[str, Any], set[bytes]]](), _Bounds(ledger, price_of)
     for some in batches(jobs):
-        statuses = ledger.statuses([job.key for _, job in some]) if ledger is not None else {}
+        known = ledger is not None and not anew
+        statuses = ledger.statuses([job.key for _, job in some]) if known and ledger else {}
         for name, job in some:
             if name not in groups:
                 groups[name] = dict.fromkeys(_SUMS, 0) | {"unpriced": {}}, set()

@@ -18,6 +18,7 @@ from tuneworthy.model.lab import (
     ArmResult,
     CeilingResult,
     Contrast,
+    Headroom,
     JudgedArm,
     JudgeOf,
     JudgePlan,
@@ -637,7 +638,7 @@ def general_row(tasks: int) -> tuple[str, str]:
 def proposals_row(draws: int, model: str, shown: int) -> tuple[str, str]:
     text = f"for better prompts, at most {counted(draws, 'draw')}, written by {model}, on "
     text += f"{counted(shown, 'more case')} used for nothing else"
-    return "Search", f"{text}. It may spend half of the budget (--search-budget)"
+    return "Search", f"{text}. It has a cap of its own (--search-budget)"
 
 
 def _budget(cap_usd: float, quote: Quote) -> str:
@@ -703,6 +704,8 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
         size = f"{count(len(prompt.text))} characters" + (f", {cost} a case" if cost else "")
         text = cut(prompt.text, _LONGEST_PROMPT)
         yield prompt.name, f"{size}: {text} ({prompt.file})"
+    if not isinstance(result.headroom, Unknown):
+        yield "Foretold", headroom_text(result.headroom)
     if result.gained is not None:
         says = difference_text(result.gained)
         yield "Gained", f"{says} on held-out cases, against {result.gained.second}"
@@ -722,6 +725,14 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
         plateau = result.plateau
         ends = f"{plateau.value:+.3f} ({quality(plateau.low)} to {plateau.high:+.3f})"
         yield "One more", f"would add {ends} to the best of {several(plateau.draws, 'draw')}"
+
+
+def headroom_text(headroom: Headroom) -> str:
+    """What a search may gain, and whether it is worth its price."""
+    ends = f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
+    advice = "search" if headroom.advice == "search" else "a search is hardly worth it"
+    rescued = f"{count(headroom.rescued)} of {count(headroom.n)} cases come right asked another way"
+    return f"{ends} by {count(headroom.calls)} calls, as {rescued}: {advice}"
 
 
 def _search_text(result: CeilingResult) -> str:
