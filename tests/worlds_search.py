@@ -74,7 +74,7 @@ class World:
             skill=draw.choice((0.0, 0.4, 0.7, 0.95)),
             slips=draw.choice((0.0, 0.1, 0.25)),
             prompts=prompts,
-            cases=draw.choice((160, 240, 320)),
+            cases=draw.choice((120, 160, 240)),
         )
 
     def quality(self, system: str, shown: Collection[str], effort: str) -> float:

@@ -287,8 +287,8 @@ class CandidateEvaluator:
     turn: Lock = field(default_factory=Lock)
     """Requests are made and answers scored by one draw at a time."""
     plans: dict[tuple[object, ...], LabPlan] = field(default_factory=dict)
-    known: dict[str, Tried] = field(default_factory=dict)
-    """Scored answers by their call and case: a search asks for the same ones again and again."""
+    known: dict[tuple[object, ...], dict[str, Tried]] = field(default_factory=dict)
+    """Scored answers by candidate and case: a search asks for the same ones again and again."""
 
     def jobs(self, candidate: Candidate, cases: Cases) -> list[Job]:
         """The calls of a candidate."""
@@ -307,15 +307,16 @@ class CandidateEvaluator:
 
         An answer that didn't come or can't be scored counts as half right.
         """
-        jobs = self.jobs(candidate, cases)
-        names = [f"{job.key} {case.id}" for job, case in zip(jobs, cases, strict=True)]
-        lacking = [job for job, name in zip(jobs, names, strict=True) if name not in self.known]
-        settled = self.ask(lacking) if lacking else {}
         with self.turn:
-            for case, job, name in zip(cases, jobs, names, strict=True):
-                if name not in self.known:
-                    self.known[name] = self._scored(case, job, settled[job.key])
-        return [self.known[name] for name in names]
+            known = self.known.setdefault(candidate.made_of, {})
+            lacking = [case for case in cases if case.id not in known]
+        if lacking:
+            jobs = self.jobs(candidate, lacking)
+            settled = self.ask(jobs)
+            with self.turn:
+                for case, job in zip(lacking, jobs, strict=True):
+                    known[case.id] = self._scored(case, job, settled[job.key])
+        return [known[case.id] for case in cases]
 
     def score(self, candidate: Candidate, cases: Cases | None = None) -> float:
         """The share of right answers on some cases; on all of the search unless some are given."""
