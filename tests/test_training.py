@@ -19,6 +19,7 @@ from internals import (
     Reply,
     Request,
     TrainingExample,
+    Unknown,
     append_label,
     files_stores,
     labelling_queue,
@@ -295,6 +296,7 @@ def test_labels_that_say_nothing_of_the_text_name_no_line(tmp_path: Path) -> Non
     rows = [chat(f"note {n * 37} of {n * 11}", ("a", "b", "c")[n * 7 % 5 % 3]) for n in range(120)]
     made = training_gate.pass_gates(folder(tmp_path, rows)).made
     assert next(gate for gate in made.gates if gate.id == "likely_wrong").lines == ()
+    assert isinstance(made.label_check, Unknown)
     assert "can't tell" in made.label_check.ask
 
 
@@ -997,7 +999,7 @@ def test_shares_of_at_least_that_overlap_tell_nothing(tmp_path: Path) -> None:
 
 
 def test_newer_logs_with_too_few_calls_are_not_called_missing(tmp_path: Path) -> None:
-    from internals import Evidence, Measured, Unknown  # few tests need them
+    from internals import Evidence, Measured  # few tests need them
 
     place = signed(tmp_path)
     few = Evidence(id="success_share", value=Unknown(ask="log more"), unit="share of answers",

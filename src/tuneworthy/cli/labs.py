@@ -68,7 +68,8 @@ _JUDGED = opt.with_options(
 @opt.command(
     "tuneworthy ceiling my-case --dry-run",
     "tuneworthy ceiling my-case --budget 5",
-    "tuneworthy ceiling my-case --budget 5 --propose 5 --propose-with openai:gpt-6.1-sol",
+    "tuneworthy ceiling my-case --budget 5 --propose-with openai:gpt-6-luna --search-budget 2",
+    "tuneworthy ceiling my-case --budget 5 --propose 0",
     "tuneworthy ceiling my-case --budget 5 --judge rubric.md --judge-model openai:gpt-6-luna",
     "tuneworthy ceiling my-case --budget 5 --format json --output ceiling.json",
     "tuneworthy ceiling my-case --cases csv --output cases.csv",
@@ -86,15 +87,21 @@ _JUDGED = opt.with_options(
 @opt.number(
     "--propose N",
     0,
-    50,
-    0,
-    "Have gepa propose prompts before the race, in N independent runs. From 5 runs on, the "
-    "gain of one more is estimated, too.",
+    200,
+    None,
+    "Search for better prompts before the race, in N draws at most. It ends where another draw is "
+    "expected to add less than 1 point. 0 turns it off.  [default: 20]",
 )
 @opt.option(
     "--propose-with MODEL",
-    "Write the proposed prompts with this model.  [default: the first of CASE]",
+    "Write prompts with this model.  [default: the first of CASE]",
     shell_complete=complete.models,
+)
+@opt.option(
+    "--search-budget USD",
+    "Spend at most this on the search for prompts.  [default: 4 times what it likely costs, and "
+    "half of the budget]",
+    type=opt.AnyNumber(0),
 )
 @opt.option(
     "--cases FORM",
@@ -106,15 +113,20 @@ _JUDGED = opt.with_options(
 @opt.as_of_option
 @opt.output_options
 def ceiling(
-    case: str, propose: int, propose_with: str | None, cases: str | None, **options: Any
+    case: str,
+    propose: int | None,
+    propose_with: str | None,
+    search_budget: float | None,
+    cases: str | None,
+    **options: Any,
 ) -> int:
     """Find out whether prompting has reached its limit: every prompt and model of CASE, compared.
 
-    Arms compete on one part of the evaluation set, and the winner is scored on the other. No call
-    is paid twice: run the command again to continue after a stop. The results become evidence of
-    CASE.
+    First a model writes better prompts and tries examples with them, on cases of their own. Arms
+    compete on another part of the evaluation set, and the winner is scored on the rest. No call is
+    paid twice: run the command again to continue after a stop. The results become evidence of CASE.
     """
-    from tuneworthy.lab.ceiling import with_proposals
+    from tuneworthy.lab.ceiling import with_search
     from tuneworthy.lab.scores import plainly
 
     how = opt.asked()
@@ -126,7 +138,7 @@ def ceiling(
             lab.scores.shown = str  # the cases are the user's own
         elif how.form == "text" and how.output is None and sys.stdout.isatty():
             lab.scores.shown = plainly
-        return with_proposals(lab, propose, propose_with)
+        return with_search(lab, propose, propose_with, cap_usd=search_budget)
 
     return _run("ceiling", case, ready=proposed, source=case, **options)
 
