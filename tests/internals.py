@@ -225,12 +225,14 @@ from tuneworthy.traces.read import TraceFiles, named
 from tuneworthy.traces.remote import listed
 from tuneworthy.traces.stream import Limits
 from tuneworthy.traces.values import LastOfLength as Known
+from tuneworthy.training import as_piloted as training_as_piloted
 from tuneworthy.training import candidates as training_candidates
 from tuneworthy.training import card as training_card
 from tuneworthy.training import curve as training_curve
 from tuneworthy.training import export as training_export
 from tuneworthy.training import gate as training_gate
 from tuneworthy.training import pilot as training_pilot
+from tuneworthy.training import recipes as training_recipes
 from tuneworthy.training import trainers as training_trainers
 from tuneworthy.training.hosted import HostedTrainer
 from tuneworthy.training.trainers import TrainingWork

@@ -323,6 +323,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 @opt.command(
     "tuneworthy export my-case --to openai-sft",
     "tuneworthy export my-case --to trl-sft --base HuggingFaceTB/SmolLM2-135M-Instruct",
+    "tuneworthy export my-case --to trl-sft --base ~/models/llama-3.2-1b",
     "tuneworthy export my-case --to bedrock-nova2-sft --leave-out",
 )
 @opt.case_argument
@@ -332,7 +333,17 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     "name",
     shell_complete=complete.targets,
 )
-@opt.option("--base MODEL", "Name this as the model to tune.  [default: the target's usual one]")
+@opt.option(
+    "--base MODEL",
+    "Tune this model: a name, or for a library a folder.  [default: the target's usual one]",
+)
+@opt.option(
+    "--as",
+    "Write the examples as the pilot trains: prompt, general examples, recipe. Or bare: the "
+    "accepted examples alone.  [default: piloted once a pilot has run]",
+    "shape",
+    type=click.Choice(["piloted", "bare"]),
+)
 @opt.option(
     "--usd-per-mtok USD",
     "Price a million trained tokens at this.",
@@ -346,8 +357,9 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 def export(case: str, name: str | None, **options: Any) -> int | None:
     """Write the training set of CASE in the form a service or a library takes.
 
-    Also writes the job or configuration file, and prints the command, an estimated price and what
-    the service retains. If the service would refuse lines, they are listed and nothing is written.
+    Once a pilot has run, the folder has its system prompt, general examples and recipe. Also writes
+    the job or configuration file, and prints the command, an estimated price and what the service
+    retains. If the service would refuse lines, they are listed and nothing is written.
     No existing file is replaced.
     """
     from tuneworthy.training.export import export as write

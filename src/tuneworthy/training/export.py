@@ -24,22 +24,39 @@ from pydantic import Field, Json
 
 from tuneworthy.errors import FrameworkError, InputError
 from tuneworthy.files.disk import made_whole, write_new
+from tuneworthy.files.stores import read_pilot
 from tuneworthy.framework.load import services
+from tuneworthy.llm.embedded import ORIGIN
 from tuneworthy.measure.signals.base import ESTIMATE_FACTOR
 from tuneworthy.model.base import FileRecord, Name, Natural, Text, Unknown
 from tuneworthy.model.framework import Service
+from tuneworthy.model.pilot import Method, Recipe
 from tuneworthy.model.training import ChatTurn, TrainingExample
 from tuneworthy.pipeline import load_case
 from tuneworthy.plugins import plugin_texts
 from tuneworthy.report import blocks as b
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 from tuneworthy.text.json import read_json, validator
+from tuneworthy.training.as_piloted import AsPiloted, as_piloted
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.gate import called, tokens_of
-from tuneworthy.words import amount, count, counted, sentence, usd
+from tuneworthy.training.recipes import billions_by_name, billions_in, model_folder, recipe_row
+from tuneworthy.words import amount, count, counted, listing, sentence, usd
 
 _TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"}
 _TURN |= {"tool_call_id?": "$call_id", "name?": "$name"}
+_PARTS = {
+    "rate": "rate",
+    "rank": "rank",
+    "alpha": "alpha",
+    "dropout": "dropout",
+    "clip": "clipping",
+    "micro": "batch",
+    "warmup": "warm-up",
+    "sequence": "length",
+    "seed": "seed",
+}
+"""What a recipe sets beside its epochs, by the word that stands for it in files of a target."""
 _CALL = {"id": "$id", "type": "function", "function": {"name": "$name", "arguments": "$text"}}
 
 
@@ -80,6 +97,9 @@ class Target(FileRecord):
     train: str = "train.jsonl"
     validation: str = "validation.jsonl"  #: Empty where none is taken.
     base: str = "BASE_MODEL"  #: The model that is tuned, where none is named.
+    method: Literal["sft", "dpo", "kto", "rft"] = "sft"  #: What it learns by.
+    learns: Literal["answer", "assistant", "unknown"] = "unknown"
+    """Of which texts the loss is taken: the last answer, all of the assistant, or nobody knows."""
     epochs: Annotated[float, Field(gt=0)] = 3
     write: dict[str, str] = {}  #: Further files by name: job or configuration.
     run: Text = ""  #: The commands, one a line.
@@ -94,6 +114,17 @@ class Target(FileRecord):
     def offer(self) -> Service | None:
         """What the catalogue of services says of it."""
         return next((s for s in services().services if s.service == self.service), None)
+
+    @property
+    def local(self) -> bool:
+        """Whether it trains on a machine of the team's own."""
+        return self.offer is not None and self.offer.kind == "self_hosted"
+
+    @property
+    def cannot(self) -> tuple[str, ...]:
+        """Parts of a recipe that its files have no place for, by their names."""
+        text = "\n".join((*self.write.values(), self.run))
+        return tuple(name for word, name in _PARTS.items() if f"{{{{{word}}}}}" not in text)
 
 
 _FOLDER = files("tuneworthy.training").joinpath("targets")
@@ -322,12 +353,27 @@ class ExportReport(NamedTuple):
     base: str
     command: str
     training_set: str  #: Digest of the set.
+    recipe: RecipeFacts
+    piloted: AsPiloted | None  #: None for the examples alone.
 
     @property
     def reasons(self) -> Counter[str]:
         """Refused lines by reason, numbers aside."""
         every = (why for refusal in self.refusals for why in refusal.why)
         return Counter(re.sub(r"\d[\d,]*", "N", why) for why in every)
+
+
+class RecipeFacts(NamedTuple):
+    """The recipe of an export, and where it is from."""
+
+    recipe: Recipe
+    epochs: float
+    source: str
+
+
+PILOTS = "the pilot's"
+Shape = Literal["piloted", "bare"]
+"""As a pilot trains, with prompt and general examples, or the accepted examples alone."""
 
 
 def export(
@@ -338,18 +384,26 @@ def export(
     base: str | None = None,
     usd_per_mtok: float | None = None,
     leave_out: bool = False,
+    shape: Shape | None = None,
 ) -> ExportReport:
     """Write the training set of a case for a target, with its job and its command.
 
     ``output`` is a folder to make, ``export/NAME`` in the case folder when not given; ``base`` the
-    model to tune, the target's usual one when not given. ``leave_out`` leaves out what the target
-    would refuse, in place of writing nothing. Raises InputError if there is no training set, or no
-    such target; and OutputError if the folder is there already.
+    model to tune, or the folder of one, the target's usual one when not given. ``leave_out`` leaves
+    out what the target would refuse, in place of writing nothing. The ``shape`` is that of the pilot
+    where one has run. Raises InputError if there is no training set, or no such target; and
+    OutputError if the folder is there already.
     """
     case, to = load_case(source), target(name)
     training, examples = training_set(case)
     train = [example for example in examples if example.split == "train"]
     held = [example for example in examples if example.split == "validation" and to.validation]
+    ran = read_pilot(case) is not None
+    piloted = None
+    if shape == "piloted" or (shape is None and ran):
+        piloted = as_piloted(source, training, examples, to.method)
+        train = [*piloted.train]
+        held = [*piloted.validation] if to.validation else []
     held = held[: to.most_validation]
     refusals = [*_refusals(train, to.train, to), *_refusals(held, to.validation, to)]
     if leave_out:
@@ -358,16 +412,18 @@ def export(
     texts = {file: _lines(part, to) for file, part in ((to.train, train), (to.validation, held))}
     problems = tuple(_problems(len(train), len(held), texts.values(), to))
     folder = Path(output) if output is not None else (case.folder or Path()) / "export" / name
-    values = _values(case.name, [*train, *held], len(train), to) | {"base": base or to.base}
+    base, billions = _base(base, to, piloted)
+    facts = _recipe(to, billions, piloted, named=base)
+    values = _values(case.name, [*train, *held], len(train), facts) | {"base": base}
     command = _with(to.run, values, validated=bool(held))
-    tokens = round(sum(map(tokens_of, train)) * to.epochs)
+    tokens = round(sum(map(tokens_of, train)) * facts.epochs)
     ask = f"look it up, then give --usd-per-mtok: {to.price}"
     if to.price is None:
         ask = "no service is paid; measure the time of your machine: tuneworthy pilot"
     usd = Unknown(ask=ask) if usd_per_mtok is None else tokens * usd_per_mtok / 1e6
     report = ExportReport(
         *(case.name, to, folder, len(train), len(held), tuple(refusals), problems),
-        *(tokens, usd, values["base"], command, training.digest),
+        *(tokens, usd, base, command, training.digest, facts, piloted),
     )
     if problems or (refusals and not leave_out):
         return report._replace(folder=None)
@@ -381,9 +437,69 @@ def export(
     return report
 
 
+def _base(name: str | None, to: Target, piloted: AsPiloted | None) -> tuple[str, float | None]:
+    """The base as the target's files name it, and its billions of weights where they are known.
+
+    Raises InputError for a folder that holds no model, or that a service can't read.
+    """
+    if name is None:
+        name = to.base
+        if piloted is not None and piloted.way == "embedded" and to.local:
+            name = ORIGIN
+        if piloted is not None and piloted.way == "hosted" and not to.local:
+            name = piloted.base.partition(":")[2] or piloted.base
+    if not Path(name).expanduser().is_dir():
+        _refuse_quotes(name)
+        return name, billions_by_name(name)
+    if not to.local:
+        fix = "name a model of the service, or write for a library: --to trl-sft"
+        raise InputError(
+            "is a folder of this machine, which no service reads", where="--base", fix=fix
+        )
+    folder = model_folder(name)
+    _refuse_quotes(str(folder))
+    return str(folder), billions_in(folder)
+
+
+def _refuse_quotes(name: str) -> None:
+    """Refuse a name that would end the text it is written into, of a job or a program."""
+    if not name.isprintable() or set(name) & set("\"'\\`$"):
+        fix = "rename the folder, or name the model otherwise"
+        raise InputError("has a quotation mark, $ or \\ in its name", where="--base", fix=fix)
+
+
+def _recipe(
+    to: Target, billions: float | None, piloted: AsPiloted | None, *, named: str
+) -> RecipeFacts:
+    """The pilot's recipe where the base is of its size, else the one to start from."""
+    method: Method = to.method if to.method != "rft" else "sft"
+    row = recipe_row(method, billions)
+    source = f"{row.says} ({row.source}, {row.dated})"
+    if piloted is None or piloted.recipe is None or to.method == "rft":
+        return RecipeFacts(row.recipe, to.epochs, source)
+    if piloted.recipe.method != method:
+        return RecipeFacts(row.recipe, row.recipe.epochs, source)
+    before = billions_by_name(ORIGIN if piloted.way == "embedded" else piloted.base)
+    other = named not in (to.base, ORIGIN) and billions is not None and before is not None
+    if other and recipe_row(method, before) != row:
+        return RecipeFacts(
+            row.recipe, row.recipe.epochs, f"another size than the pilot's. {source}"
+        )
+    return RecipeFacts(piloted.recipe, piloted.epochs, PILOTS)
+
+
 def export_json(report: ExportReport) -> str:
     """What was handed off, for whoever comes later."""
     data = report._asdict() | {"to": report.to.title, "dated": report.to.dated}
+    data["recipe"] = {
+        **report.recipe.recipe.model_dump(),
+        "epochs": report.recipe.epochs,
+        "source": report.recipe.source,
+        "cannot": report.to.cannot,
+    }
+    if report.piloted is not None:
+        names = ("base", "prompt", "general", "there", "secrets", "way", "same_set", "card")
+        data["piloted"] = {name: getattr(report.piloted, name) for name in names}
     data["refusals"] = [refusal._asdict() for refusal in report.refusals]
     if isinstance(report.usd, Unknown):
         data["usd"] = report.usd.model_dump()
@@ -411,15 +527,38 @@ def _problems(train: int, held: int, texts: Iterable[str], to: Target) -> Iterat
         yield f"a file of more than {to.most_bytes:,} bytes"
 
 
-def _values(name: str, ones: Sequence[TrainingExample], train: int, to: Target) -> dict[str, str]:
+def _values(
+    name: str, examples: Sequence[TrainingExample], train: int, facts: RecipeFacts
+) -> dict[str, str]:
     """What stands for ``{{words}}`` in jobs and commands."""
-    tokens = sorted(map(tokens_of, ones)) or [1]
+    recipe = facts.recipe
+    tokens = sorted(map(tokens_of, examples)) or [1]
     longest = tokens[math.ceil(0.99 * len(tokens)) - 1] * ESTIMATE_FACTOR
+    length = max(512, 256 * math.ceil(longest / 256))
+    if facts.source == PILOTS:
+        length = recipe.longest
+    micro = math.ceil(recipe.batch / recipe.parts)
+    steps = math.ceil(train * facts.epochs / recipe.batch)
     return {
         "name": re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "case",
-        "epochs": f"{to.epochs:g}",
-        "sequence": str(max(512, 256 * math.ceil(longest / 256))),
-        "iters": str(math.ceil(train * to.epochs / 4)),
+        "epochs": f"{facts.epochs:g}",
+        "sequence": str(length),
+        "iters": str(math.ceil(train * facts.epochs / micro)),
+        "steps": str(steps),
+        "warmup": str(max(1, steps // 10)),
+        "micro": str(micro),
+        "parts": str(recipe.parts),
+        "rate": f"{recipe.rate:.10f}".rstrip("0"),
+        "rank": str(recipe.rank),
+        "alpha": str(recipe.alpha),
+        "scale": f"{recipe.alpha / max(1, recipe.rank):g}",
+        "dropout": f"{recipe.dropout:g}",
+        "clip": f"{recipe.clip:g}",
+        "checkpointing": str(recipe.checkpointing).lower(),
+        "Checkpointing": str(recipe.checkpointing),
+        "four_bit": str(recipe.bits == 4).lower(),
+        "Four_bit": str(recipe.bits == 4),
+        "seed": "0",
     }
 
 
@@ -463,11 +602,27 @@ def export_document(done: ExportReport) -> b.Document:
     return b.Document(done.case, headline, sections)
 
 
+_LEARNS = {
+    "answer": "the last answer alone",
+    "assistant": "every answer of the assistant, earlier ones in a conversation too",
+    "unknown": "unknown: its pages don't say",
+}
+
+
 def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
-    to, offer = done.to, done.to.offer
+    to, offer, recipe = done.to, done.to.offer, done.recipe.recipe
     yield "Base model", done.base
+    yield from _as_piloted(done)
+    carried = f"rate {recipe.rate:g}, rank {recipe.rank}, alpha {recipe.alpha}"
+    carried += f", batch {recipe.batch}, {done.recipe.epochs:g} epochs"
+    if to.cannot:
+        yield "Recipe, set by it", f"{listing(to.cannot)}: its files have no place for them"
+    if "rate" not in to.cannot:
+        yield "Recipe", carried, done.recipe.source
+    yield "It learns", _LEARNS[to.learns]
     epochs = (
-        f"in {to.epochs:g} epochs, by characters: up to {ESTIMATE_FACTOR:g} times more or fewer"
+        f"in {done.recipe.epochs:g} epochs, by characters: "
+        f"up to {ESTIMATE_FACTOR:g} times more or fewer"
     )
     yield "Tokens trained", f"about {amount(float(f'{done.trained_tokens:.2g}'))}", epochs
     price = done.usd
@@ -482,3 +637,26 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
     if to.says:
         yield "To know", to.says
     yield "As read on", str(to.dated), ", ".join(to.sources)
+
+
+def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
+    """What was taken over of the pilot, and what of it wasn't."""
+    piloted = done.piloted
+    if piloted is None:
+        bare = "the accepted examples alone, without a system prompt of the case"
+        yield "Form", bare, "as a pilot trains: --as piloted"
+        return
+    form = f"prompt {piloted.prompt}, {count(piloted.general)} general examples"
+    rests = f"of the pilot, whose card says {piloted.card.replace('_', ' ')}"
+    yield "Form", form, rests if piloted.card else "of the pilot that would run"
+    task = len(piloted.train) - piloted.general
+    if task < piloted.there:
+        yield "Examples", f"{count(task)} of {count(piloted.there)}, those that the pilot judged"
+    if piloted.same_set is False:
+        yield "Examples", "another set than the pilot's: its card says nothing of this one"
+    if piloted.secrets:
+        left = f"{counted(piloted.secrets, 'planted secret')} of the pilot, which were for a probe"
+        yield "Left out on purpose", left
+    if done.base == ORIGIN:
+        same = "tuneworthy models unpack local:smollm2 --output DIR, then --base DIR"
+        yield "The pilot's own weights", f"a 4-bit copy of this base: {same}"

@@ -101,7 +101,7 @@ class HostedTrainer:
         except Doubtful as caught:
             raise Busy(str(caught)) from None
         values = {
-            **recipe.model_dump(include={"epochs", "rank", "alpha", "dropout"}),
+            **recipe.model_dump(include={"epochs", "rank", "alpha", "dropout", "rate", "clip"}),
             "model": self._base,
             "file": file,
             "name": _name(work),

