@@ -63,14 +63,28 @@ _CALL = {"id": "$id", "type": "function", "function": {"name": "$name", "argumen
 class HostedJobs(FileRecord):
     """How a service is asked to train, by addresses below that of its models."""
 
-    upload: Literal["form", "redirect"] = "form"
-    """Whether the file goes with the form, or to the place that the answer names."""
+    upload: Literal["form", "redirect", "dataset"] = "form"
+    """Whether the file goes with the form, to the place that the answer names, or into a data set
+    that is made for it."""
+    files: Name = "files"
     jobs: Name
+    place: tuple[Name, Name] | None = None
+    """What of the models' address gives way to what, as jobs are asked for elsewhere on its host;
+    ``$account`` is the account's name."""
     body: dict[str, Any]  #: Of a job; a template, as ``line`` is.
+    listed: Name = "data"  #: Field of a list that holds what is listed.
+    id: Name = "id"  #: Field that names a job or a file.
+    file: Name = "training_file"  #: Field of a job that names the file it learns from.
+    status: Name = "status"
+    ready: tuple[Name, ...] = ()  #: States of a file that may be trained on; empty for any.
     model: Name  #: Field of a job that names what came of it.
     tokens: Text = ""  #: Field that counts the tokens that are paid; empty where it isn't plain.
     done: tuple[Name, ...]
     failed: tuple[Name, ...]
+    cancelled: tuple[Name, ...] = ("cancelled",)
+    at_once: Annotated[int, Field(ge=1, le=20)] = 1  #: Jobs that it runs side by side.
+    served_as: Literal["model", "job"] = "model"
+    """Whether the tuned model is called by its own name, or deployed under the name of the job."""
 
 
 class Target(FileRecord):
@@ -390,7 +404,7 @@ def export(
 
     ``output`` is a folder to make, ``export/NAME`` in the case folder when not given; ``base`` the
     model to tune, or the folder of one, the target's usual one when not given. ``leave_out`` leaves
-    out what the target would refuse, in place of writing nothing. The ``shape`` is that of the pilot
+    out what the target would refuse, in place of writing nothing. The ``shape`` is the pilot's
     where one has run. Raises InputError if there is no training set, or no such target; and
     OutputError if the folder is there already.
     """
