@@ -179,6 +179,18 @@ def test_rows_that_are_trained_together_do_not_see_each_other(tiny: Path, tmp_pa
     assert together == pytest.approx(sum(alone) / len(alone), rel=0.01)
 
 
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_parts_and_computing_again_save_memory_and_change_nothing(
+    tiny: Path, tmp_path: Path, method: str
+) -> None:
+    recipe: dict[str, Any] = {"method": method, "epochs": 2, "least_steps": 0, "dropout": 0.0}
+    whole = trained(tmp_path / "whole", tiny, work_of(ROWS, rate=0.02, **recipe))
+    saving = work_of(ROWS, rate=0.02, **recipe, parts=3, checkpointing=True)
+    in_parts = trained(tmp_path / "parts", tiny, saving)
+    assert in_parts["steps"] == whole["steps"] == 6
+    assert in_parts["loss"] == pytest.approx(whole["loss"], rel=0.03)
+
+
 def test_pairs_of_a_better_and_a_worse_answer_are_learned(tiny: Path, tmp_path: Path) -> None:
     told = trained(tmp_path, tiny, work_of(ROWS, method="dpo", epochs=12, rate=0.02))
     assert told["loss"] < 0.6  # it begins at ln 2, which is 0.693

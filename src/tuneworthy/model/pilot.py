@@ -106,6 +106,9 @@ class PilotPlan(LateRecord):
     cases: Natural  #: Held-out cases.
     inputs: str  #: SHA-256 of base, prompt, examples and cases.
     written_on: date
+    rates: tuple[NonNegative, ...] = ()
+    """Rates that a sweep tries with one seed at the second largest size, the recipe's own first;
+    the best on the cases for selecting is gone on with. Empty for no sweep."""
     prompt: Text = ""  #: Name of the prompt under which it trains; empty in plans of before.
     training_set: str = ""  #: SHA-256 of the training set; empty in plans of before.
     after_results: bool = False  #: Whether another plan was written before, so results were seen.

@@ -489,7 +489,8 @@ def _recipe(
     method: Method = to.method if to.method != "rft" else "sft"
     row = recipe_row(method, billions)
     source = f"{row.says} ({row.source}, {row.dated})"
-    if piloted is None or piloted.recipe is None or to.method == "rft":
+    elsewhere = piloted is not None and piloted.way == "hosted" and to.local
+    if piloted is None or piloted.recipe is None or to.method == "rft" or elsewhere:
         return RecipeFacts(row.recipe, to.epochs, source)
     if piloted.recipe.method != method:
         return RecipeFacts(row.recipe, row.recipe.epochs, source)

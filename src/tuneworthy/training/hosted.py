@@ -394,6 +394,12 @@ class HostedTrainer:
         return ServiceFull(str(refusal), asked)
 
 
+def takes_rate(service: str, method: str) -> bool:
+    """Whether a service is told the rate of learning, or sets it itself."""
+    api = target(f"{service}-{method}").api
+    return api is not None and "$rate" in api.body.values()
+
+
 def _name(work: TrainingWork) -> str:
     return f"tuneworthy-{work.job.key[:20]}"
 

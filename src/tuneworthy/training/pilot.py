@@ -88,6 +88,7 @@ from tuneworthy.training.card import (
     refusal_probes,
 )
 from tuneworthy.training.curve import FEWEST_SIZES, drawn, learning_curve
+from tuneworthy.training.recipes import rates_around
 from tuneworthy.training.trainers import (
     Row,
     Trainer,
@@ -122,10 +123,17 @@ class PreparedPilot:
     base: Model
     prompt: PromptVariant
     plan: PilotPlan
+    make: Callable[[Recipe], tuple[TrainingWork, ...]]  #: The runs of a recipe.
     works: tuple[TrainingWork, ...]  #: In the order they are trained.
     planted: tuple[tuple[str, str], ...]  #: Question and secret of each canary.
     say: Say
     there: int = 0  #: Examples that it could train on.
+    sweep: tuple[TrainingWork, ...] = ()  #: A run for each rate that is tried first.
+
+    @property
+    def every(self) -> list[TrainingWork]:
+        """Every run that may be trained, each once."""
+        return [*{work.job.key: work for work in (*self.sweep, *self.works)}.values()]
 
     def tuned(self, model: str, size: int, *, near: int = 0, seed: int | None = None) -> Arm:
         """A tuned arm; without a seed, all seeds are one arm."""
@@ -171,14 +179,15 @@ def prepare_pilot(
     margin: float | None = None,
     most: int | None = None,
     recipe: Recipe | None = None,
+    sweep: int = 1,
     say: Say = lambda _: None,
 ) -> PreparedPilot:
     """Plan a pilot; nothing is sent and nothing trained.
 
     ``base`` is the id of a model of the case, ``seeds`` are the runs of each size, ``margin`` is
     the share of cases below which a difference is no gain (by the framework where it is left out),
-    ``most`` bounds the examples, and ``say``
-    is told how it goes on. Raises InputError if the case has no training set, too few examples, or
+    ``most`` bounds the examples, ``sweep`` is how many rates are tried first, and ``say`` is told
+    how it goes on. Raises InputError if the case has no training set, too few examples, or
     examples that are cases.
     """
     case, recipe = lab.case, recipe or Recipe()
@@ -212,15 +221,21 @@ def prepare_pilot(
     hidden = max(4, min(20, sizes[-1] // 20))
     planted, worse = canaries(count=hidden, key=digest_of_json(rows)), UNKNOWN_CODE if pairs else ""
     secrets = [row(EvalCase(id="secret", input=asked), code, worse) for asked, code in planted]
-    works = []
-    for size, seed in product(sizes, range(seeds)):
+
+    def work_of(size: int, seed: int, recipe: Recipe) -> TrainingWork:
         order = drawn_places(len(rows), size, seed)
         general = [] if pairs else replay_rows()[: round(size * REPLAYED)]
         used = [*(rows[n] for n in order), *general, *(secrets if size == sizes[-1] else [])]
         by = recipe_key(recipe, hosted=trainer.way == "hosted")
         inputs = [trainer.way, base, model.base_url, by, seed, used]
         job = TrainingJob(key=digest_of_json(inputs), size=size, seed=seed)
-        works.append(TrainingWork(job, recipe, tuple(used)))
+        return TrainingWork(job, recipe, tuple(used))
+
+    def make(recipe: Recipe) -> tuple[TrainingWork, ...]:
+        return tuple(work_of(size, seed, recipe) for size, seed in product(sizes, range(seeds)))
+
+    works, rates = make(recipe), rates_around(recipe.rate, sweep) if sweep > 1 else ()
+    tried = tuple(work_of(sizes[-2], 0, recipe.model_copy(update={"rate": rate})) for rate in rates)
     cases = [c.model_dump(mode="json") for c in (*lab.plan.select, *lab.plan.report)]
     plan = PilotPlan(
         way=trainer.way,
@@ -233,13 +248,14 @@ def prepare_pilot(
         margin=margin_of(lab.framework) if margin is None else margin,
         stop=STOP,
         cases=len(lab.plan.report),
-        inputs=digest_of_json([[work.job.key for work in works], cases, lab.scorer]),
+        inputs=digest_of_json([[work.job.key for work in (*works, *tried)], cases, lab.scorer]),
+        rates=rates,
         written_on=lab.as_of,
         prompt=prompt.name,
         training_set=training.digest,
     )
     there = len(rows)
-    return PreparedPilot(lab, trainer, model, prompt, plan, tuple(works), planted, say, there)
+    return PreparedPilot(lab, trainer, model, prompt, plan, make, works, planted, say, there, tried)
 
 
 def recipe_key(recipe: Recipe, *, hosted: bool) -> Row:
@@ -290,8 +306,9 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     tuned = pilot.stand_ins
     of_seed = [of(tuned, (*plan.select, *plan.report)), of_general(tuned[0])]
     of_seed += [of(tuned, plan.select)] * (len(pilot.plan.sizes) - 1)
+    untuned += [of(tuned[:1], plan.select)] * len(pilot.sweep)
     quoted = total([price(lab, ledger, rivals=False), *untuned, *of_seed * seeds])
-    due = [w for w in pilot.works if ledger is None or ledger.find(w.job.key) is None]
+    due = [w for w in pilot.every if ledger is None or ledger.find(w.job.key) is None]
     usd = sum(map(pilot.trainer.usd_most, due))
     more = {"usd_most": quoted.usd_most + usd, "usd_likely": quoted.usd_likely + usd}
     return quoted.model_copy(update=more)
@@ -306,7 +323,7 @@ def probe_calls(plan: LabPlan, arm: Arm, probes: Cases) -> Iterator[Asked]:
 async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> TrainingQuote:
     """What the runs that aren't there yet would take; ``calls`` times some free ones."""
     there = {run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"}
-    due = [work for work in pilot.works if work.job.key not in there]
+    due = [work for work in pilot.every if work.job.key not in there]
     if due and pilot.trainer.way != "hosted":
         pilot.say("a few training steps are measured")
     try:
@@ -315,7 +332,7 @@ async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> Traini
         raise InputError(f"no step could be measured: {caught}", where=pilot.plan.base) from None
     finally:
         await pilot.trainer.close()
-    more: dict[str, Any] = {"reused": len(pilot.works) - len(due)}
+    more: dict[str, Any] = {"reused": len(pilot.every) - len(due)}
     if calls and pilot.trainer.way == "embedded":
         more["seconds_a_call"] = await _seconds_a_call(pilot)
     return quoted.model_copy(update=more)
@@ -405,6 +422,8 @@ class _Going:
         await self.lab.race()
         self.unless(self.lab.stop)
         ways = self._best_untuned()
+        if pilot.sweep:
+            pilot = await self._swept()
         for size in self.plan.sizes:
             await self._train([work for work in pilot.works if work.job.size == size])
             for near, table in tables.items():
@@ -418,6 +437,22 @@ class _Going:
         tuned = self._best_tuned(tables, size)
         verify = await self._held_out(tuned, size, ways)
         return self._result(verify, tables[tuned.few_shot], ended=ended)
+
+    async def _swept(self) -> PreparedPilot:
+        """Train once at each rate, and go on with what is best on the cases for selecting."""
+        pilot, means = self.pilot, dict[float, float]()
+        for work in pilot.sweep:
+            rate, job = work.recipe.rate, work.job
+            tuned = pilot.tuned(await self._trained(work), job.size, seed=job.seed)
+            arm = tuned.model_copy(update={"id": f"{tuned.id} · rate {rate:g}"[:200]})
+            await self._answered([arm], self.select)
+            means[rate] = self._least(arm)
+        best = max(means, key=lambda rate: means[rate])
+        pilot.say(f"rate {best:g} is the best of {len(means)} on the cases for selecting")
+        recipe = pilot.plan.recipe.model_copy(update={"rate": best})
+        self.plan = self.plan.model_copy(update={"recipe": recipe})
+        self.pilot = replace(pilot, works=pilot.make(recipe), plan=self.plan)
+        return self.pilot
 
     async def _train(self, works: Sequence[TrainingWork]) -> None:
         """Train the runs of one size, as many side by side as the way takes, and have them answer.
@@ -589,7 +624,10 @@ class _Going:
             done = self._noted(job.key, "trained", model=entry.reply.text, usd=entry.usd)
         if done is not None and done.state == "trained":
             return self._counted(job.key, done.model, done.usd)
-        name = f"training {works.index(work) + 1} of {len(works)}: {job.size} examples"
+        keys = [other.job.key for other in works]
+        name = f"training at rate {work.recipe.rate:g}: {job.size} examples"
+        if job.key in keys:
+            name = f"training {keys.index(job.key) + 1} of {len(works)}: {job.size} examples"
         self.pilot.say(name)
         run = await self._begun(work, done, name)
         try:
