@@ -233,7 +233,9 @@ from tuneworthy.training import export as training_export
 from tuneworthy.training import gate as training_gate
 from tuneworthy.training import pilot as training_pilot
 from tuneworthy.training import recipes as training_recipes
+from tuneworthy.training import served as training_served
 from tuneworthy.training import trainers as training_trainers
+from tuneworthy.training import winners as training_winners
 from tuneworthy.training.hosted import HostedTrainer
 from tuneworthy.training.trainers import TrainingWork
 from tuneworthy.training.watch import watch

@@ -369,6 +369,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     "tuneworthy export my-case --to trl-sft --base HuggingFaceTB/SmolLM2-135M-Instruct",
     "tuneworthy export my-case --to trl-sft --base ~/models/llama-3.2-1b",
     "tuneworthy export my-case --to bedrock-nova2-sft --leave-out",
+    "tuneworthy export my-case --to head",
 )
 @opt.case_argument
 @opt.option(
@@ -403,14 +404,20 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
 
     Once a pilot has run, the folder has its system prompt, general examples and recipe. Also writes
     the job or configuration file, and prints the command, an estimated price and what the service
-    retains. If the service would refuse lines, they are listed and nothing is written.
+    retains. The targets head and nearest are ways without a trained model: a folder with a small
+    server. If the service would refuse lines, they are listed and nothing is written.
     No existing file is replaced.
     """
     from tuneworthy.training.export import export as write
     from tuneworthy.training.export import export_document, export_json, target, target_names
+    from tuneworthy.training.winners import WINNERS, hand_over, winner_document, winner_json
 
+    if name in WINNERS:
+        winner = hand_over(case, name, options["output"])
+        opt.show(winner_document(winner), lambda: winner_json(winner))
+        return None
     if name is None:
-        titles = {each: target(each).title for each in target_names()}
+        titles = {each: target(each).title for each in target_names()} | WINNERS
         if opt.asked().form == "json":
             rows = [{"target": each, "title": title} for each, title in titles.items()]
             click.echo(json_text(rows), nl=False)
