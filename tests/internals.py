@@ -59,6 +59,7 @@ from tuneworthy.lab import prepare as lab_prepare
 from tuneworthy.lab import propose as lab_propose
 from tuneworthy.lab import result as lab_result
 from tuneworthy.lab import retrieve as lab_retrieve
+from tuneworthy.lab import reward as lab_reward
 from tuneworthy.lab import scores as lab_scores
 from tuneworthy.lab import verify as lab_verify
 from tuneworthy.lab.plan import Pool, make_plan

@@ -487,7 +487,8 @@ def test_what_a_target_takes_is_written_whole_with_job_and_command(
         assert not (tmp_path / "out").exists()
         return
     train = (done.folder / one.train).read_text("utf-8").splitlines()
-    assert len(train) == done.train > 0
+    lines = 1 if one.worse_line is None else 2  # every example here has a worse answer
+    assert len(train) == done.train * lines > 0
     assert (done.folder / "valid.jsonl").exists() == (one.validation == "valid.jsonl")
     for file in one.write:
         made = (done.folder / file).read_text("utf-8")
@@ -616,6 +617,19 @@ def test_a_pair_is_laid_out_as_each_maker_says() -> None:
     }
     reinforced = training_export.written(one, training_export.target("openai-rft"))
     assert reinforced == {"messages": [ask], "reference_answer": "There."}
+
+
+def test_an_answer_and_its_worse_one_are_thumbs_up_and_down() -> None:
+    to = training_export.target("trl-kto")
+    pair = example(chat("Where?", "There.", rejected="No idea."))
+    lines = training_export.written_lines(pair, to)
+    asked = [{"role": "user", "content": "Where?"}]
+    assert lines == [
+        {"prompt": asked, "completion": [{"role": "assistant", "content": text}], "label": good}
+        for text, good in (("There.", True), ("No idea.", False))
+    ]
+    lone = example(chat("Where?", "There."))
+    assert len(training_export.written_lines(lone, to)) == 1
 
 
 def _system_later() -> dict[str, Any]:

@@ -116,7 +116,7 @@ def compare(
 @opt.command(
     "tuneworthy pilot my-case --dry-run",
     "tuneworthy pilot my-case",
-    "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda",
+    "tuneworthy pilot my-case --way folder --base my:llama --folder ~/llama --cuda --serve",
     "tuneworthy pilot my-case --way hosted --base openai:gpt-4.1-mini-2025-04-14 "
     "--prices 5,0.8,3.2 --dry-run",
     "tuneworthy pilot my-case --resume --format html --output card.html",
@@ -135,6 +135,11 @@ def compare(
 )
 @opt.option("--folder PATH", "For folder: read the base model's files here.")
 @opt.flag("--cuda", "For folder: train on the GPU.")
+@opt.flag(
+    "--serve",
+    "For folder: serve the base and its adapters here, at the base_url of --base.  "
+    "[default: your own server has to]",
+)
 @opt.option(
     "--service",
     "For hosted: send jobs to this service.  [default: the provider of --base]",
@@ -316,7 +321,8 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
     place = Path(options["folder"]).expanduser()
     if not place.is_dir():
         raise InputError("is not a folder", where="--folder", fix="name the folder of the model")
-    return LoraTrainer(folder, place, "cuda" if options["cuda"] else "cpu", model)
+    device = "cuda" if options["cuda"] else "cpu"
+    return LoraTrainer(folder, place, device, model, serves=options["serve"])
 
 
 def _hosted(model: Model, options: dict[str, Any], confirmed: frozenset[str]) -> Trainer:

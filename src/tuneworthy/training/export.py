@@ -93,6 +93,8 @@ class Target(FileRecord):
     title: Name
     service: Name  #: As the catalogue of services calls it, which knows until when it is open.
     line: dict[str, Any]
+    worse_line: dict[str, Any] | None = None
+    """A line of its own for the worse answer of an example; None where it takes none."""
     turn: dict[str, Any] = _TURN
     call: dict[str, Any] = _CALL
     result: dict[str, Any] | None = None  #: A tool's message; as any other where None.
@@ -171,8 +173,18 @@ def _data(name: str) -> dict[str, Any]:
 # Writing a line.
 
 
-def written(example: TrainingExample, to: Target) -> dict[str, Any]:
-    """An example as a line of a target."""
+def written_lines(example: TrainingExample, to: Target) -> list[dict[str, Any]]:
+    """An example as the lines of a target: its own, and one for its worse answer if that counts."""
+    lines = [written(example, to)]
+    if to.worse_line is not None and example.rejected.strip():
+        lines.append(written(example, to, to.worse_line))
+    return lines
+
+
+def written(
+    example: TrainingExample, to: Target, line: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """An example as a line of a target, or as another ``line`` of it."""
     system = "\n\n".join(turn.content for turn in example.messages[:-1] if turn.role == "system")
     asked = [turn for turn in example.messages[:-1] if turn.role != "system"]
     turns, answer = [_turn(turn, to) for turn in asked], _turn(example.answer, to)
@@ -192,7 +204,7 @@ def written(example: TrainingExample, to: Target) -> dict[str, Any]:
         "rejected": example.rejected,
         "tools": [_tool(tool, to) for tool in example.tools],
     }
-    return dict(filled(to.line, values))
+    return dict(filled(to.line if line is None else line, values))
 
 
 def _turn(turn: ChatTurn, to: Target) -> dict[str, Any]:
@@ -425,6 +437,8 @@ def export(
         train, held = ([e for e in part if e.source not in bad] for part in (train, held))
     texts = {file: _lines(part, to) for file, part in ((to.train, train), (to.validation, held))}
     problems = tuple(_problems(len(train), len(held), texts.values(), to))
+    if to.worse_line is not None and not any(example.rejected.strip() for example in train):
+        problems += ("no answer with a thumb down: add pairs, or edit answers in a review",)
     folder = Path(output) if output is not None else (case.folder or Path()) / "export" / name
     base, billions = _base(base, to, piloted)
     facts = _recipe(to, billions, piloted, named=base)
@@ -528,7 +542,8 @@ def _refusals(examples: Sequence[TrainingExample], file: str, to: Target) -> Ite
 
 
 def _lines(examples: Sequence[TrainingExample], to: Target) -> str:
-    return "".join(f"{json.dumps(written(e, to), ensure_ascii=False)}\n" for e in examples)
+    lines = (line for example in examples for line in written_lines(example, to))
+    return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
 
 
 def _problems(train: int, held: int, texts: Iterable[str], to: Target) -> Iterator[str]:

@@ -99,6 +99,9 @@ class HostedTrainer:
         self._http = Http({}, timeout_s=_TIMEOUT_S, confirmed=self._confirmed)
         self._stopped = asyncio.Event()
 
+    async def open(self) -> None:
+        """The service serves what it trained."""
+
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
         """Its runs; how long they take, services don't say before."""
         for work in works:

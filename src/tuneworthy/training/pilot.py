@@ -380,10 +380,11 @@ async def _run(
     pilot: PreparedPilot, calls: PaidCalls, _: Quote, *, again: bool, transport: Any
 ) -> tuple[PilotResult, Measured]:
     plan = write_pilot(pilot.lab.case, pilot.plan, again=again)
-    lab, stop = await probed(pilot.lab, calls)
-    going = _Going(replace(pilot, lab=lab, plan=plan), calls, transport)
-    calls.on_stop(pilot.trainer.stop)
     try:
+        await pilot.trainer.open()
+        lab, stop = await probed(pilot.lab, calls)
+        going = _Going(replace(pilot, lab=lab, plan=plan), calls, transport)
+        calls.on_stop(pilot.trainer.stop)
         going.unless(stop)
         result = await going.to_the_end()
         return result, going.evidence(result)
