@@ -38,9 +38,9 @@ from internals import (
     report_document,
     schema,
     section_lab,
+    training_as_piloted,
     training_card,
     training_curve,
-    training_pilot,
     training_trainers,
 )
 from internals import run as command
@@ -168,7 +168,7 @@ def test_the_interval_of_the_curve_holds_the_truth_two_doublings_ahead() -> None
 def test_sets_are_nested_and_double_and_every_seed_draws_its_own(tmp_path: Path) -> None:
     pilot = pilot_of(case_of(tmp_path), FakeTrainer(tmp_path / "log"), seeds=3)
     assert pilot.plan.sizes == (10, 20, 40, 80)
-    general = {json.dumps(row) for row in training_pilot.replay_rows()}
+    general = {json.dumps(row) for row in training_as_piloted.replay_rows()}
     sets: dict[int, list[set[str]]] = {seed: [] for seed in range(3)}
     for work in pilot.works:
         told = {json.dumps(row) for row in work.rows} - general

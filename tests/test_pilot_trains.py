@@ -8,6 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
+import urllib.error
+import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -179,6 +182,18 @@ def test_rows_that_are_trained_together_do_not_see_each_other(tiny: Path, tmp_pa
     assert together == pytest.approx(sum(alone) / len(alone), rel=0.01)
 
 
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_parts_and_computing_again_save_memory_and_change_nothing(
+    tiny: Path, tmp_path: Path, method: str
+) -> None:
+    recipe: dict[str, Any] = {"method": method, "epochs": 2, "least_steps": 0, "dropout": 0.0}
+    whole = trained(tmp_path / "whole", tiny, work_of(ROWS, rate=0.02, **recipe))
+    saving = work_of(ROWS, rate=0.02, **recipe, parts=3, checkpointing=True)
+    in_parts = trained(tmp_path / "parts", tiny, saving)
+    assert in_parts["steps"] == whole["steps"] == 6
+    assert in_parts["loss"] == pytest.approx(whole["loss"], rel=0.03)
+
+
 def test_pairs_of_a_better_and_a_worse_answer_are_learned(tiny: Path, tmp_path: Path) -> None:
     told = trained(tmp_path, tiny, work_of(ROWS, method="dpo", epochs=12, rate=0.02))
     assert told["loss"] < 0.6  # it begins at ln 2, which is 0.693
@@ -206,6 +221,56 @@ def test_a_run_that_is_killed_goes_on_from_its_last_state_and_ends_as_one_that_w
     assert not state.exists()
     assert again["steps"] == whole["steps"] == 36
     assert again["loss"] == pytest.approx(whole["loss"], rel=1e-3)
+
+
+def test_a_base_and_its_adapters_are_served_at_the_address_of_the_base(
+    tiny: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    untuned = Model(id="my:tiny", base_url=f"http://127.0.0.1:{port}/v1")
+    work = work_of(ROWS, epochs=12, rate=0.02, dropout=0.0)
+    address = f"http://127.0.0.1:{port}/v1/chat/completions"
+
+    def said(model: str, **more: Any) -> tuple[int, dict[str, Any]]:
+        asked = {"model": model, "messages": row("w1 w2", "")["messages"][:1], "max_tokens": 1}
+        raw = json.dumps(asked | more).encode()
+        try:
+            with urllib.request.urlopen(address, data=raw) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as caught:
+            return caught.code, json.load(caught)
+
+    async def go() -> None:
+        trainer = training_trainers.LoraTrainer(tmp_path, tiny, "cpu", untuned, serves=True)
+        try:
+            await trainer.open()
+            done = await trainer.finish(work, await trainer.begin(work), lambda _: None)
+            tuned = done.model.partition(":")[2]
+            models = [tuned, "tiny"] * 3
+            calls = [asyncio.to_thread(said, model) for model in models]
+            answers = await asyncio.gather(*calls)
+            texts = [body["choices"][0]["message"]["content"] for _, body in answers]
+            assert texts[::2] == ["w1"] * 3
+            assert len({*texts[1::2]}) == 1
+            assert answers[0][1]["usage"]["completion_tokens"] == 1
+            assert (await asyncio.to_thread(said, "pilot-0"))[0] == 404
+            assert (await asyncio.to_thread(said, "pilot-../x"))[0] == 404
+            assert (await asyncio.to_thread(said, tuned, tools=[{}]))[0] == 400
+        finally:
+            await trainer.close()
+
+    asyncio.run(go())
+    with pytest.raises(urllib.error.URLError):
+        said("tiny")
+
+
+def test_only_an_address_of_this_machine_is_served_at(tmp_path: Path) -> None:
+    for address in ("https://example.com:8443/v1", "http://127.0.0.1/v1"):
+        untuned = Model(id="my:tiny", base_url=address)
+        with pytest.raises(InputError, match="needs an address of this machine"):
+            training_trainers.LoraTrainer(tmp_path, tmp_path, "cpu", untuned, serves=True)
 
 
 def test_a_folder_that_holds_no_model_is_said_in_one_line(tmp_path: Path) -> None:

@@ -587,7 +587,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_target_is_data_with_a_source_and_a_day(name: str, package: Path) -> None:
     text = (package / "training" / "targets" / f"{name}.yaml").read_text("utf-8")
     one = training_export.target(name)
-    assert text.count("\n") <= 40
+    assert text.count("\n") <= 48  # a recipe takes a line a part
     assert all(page.startswith("https://") for page in one.sources)
     assert date(2026, 1, 1) < one.dated
     assert one.refuses.keys() <= training_export.RULES.keys()
@@ -607,7 +607,8 @@ def test_what_a_target_takes_is_written_whole_with_job_and_command(
         assert not (tmp_path / "out").exists()
         return
     train = (done.folder / one.train).read_text("utf-8").splitlines()
-    assert len(train) == done.train > 0
+    lines = 1 if one.worse_line is None else 2  # every example here has a worse answer
+    assert len(train) == done.train * lines > 0
     assert (done.folder / "valid.jsonl").exists() == (one.validation == "valid.jsonl")
     for file in one.write:
         made = (done.folder / file).read_text("utf-8")
@@ -739,6 +740,19 @@ def test_a_pair_is_laid_out_as_each_maker_says() -> None:
     }
     reinforced = training_export.written(one, training_export.target("azure-rft"))
     assert reinforced == {"messages": [ask], "reference_answer": "There."}
+
+
+def test_an_answer_and_its_worse_one_are_thumbs_up_and_down() -> None:
+    to = training_export.target("trl-kto")
+    pair = example(chat("Where?", "There.", rejected="No idea."))
+    lines = training_export.written_lines(pair, to)
+    asked = [{"role": "user", "content": "Where?"}]
+    assert lines == [
+        {"prompt": asked, "completion": [{"role": "assistant", "content": text}], "label": good}
+        for text, good in (("There.", True), ("No idea.", False))
+    ]
+    lone = example(chat("Where?", "There."))
+    assert len(training_export.written_lines(lone, to)) == 1
 
 
 def _system_later() -> dict[str, Any]:

@@ -21,6 +21,7 @@ from tuneworthy.answers.weigh import BEST_PROMPT, FAMILIES, SEARCH, exactly, mak
 from tuneworthy.lab.arms import MADE_OF
 from tuneworthy.lab.judge import JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
+from tuneworthy.lab.reward import reward_signal
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, shown_share, worth
 from tuneworthy.llm.hosts import find_strange_host
 from tuneworthy.llm.runner import Stop
@@ -458,7 +459,7 @@ def measured_in(
 
 
 _NOT_FOUND: Any = {
-    **dict.fromkeys(("quote", "spend", "failures", "stopped_by", "trained"), True),
+    **dict.fromkeys(("quote", "spend", "failures", "stopped_by", "trained", "reward"), True),
     "verify": {"spend": True},
     "card": {"rows": True, "on": True},
 }
@@ -543,6 +544,7 @@ def outcome(
         tied=_tied(lab, chosen),
         curve=_curve(lab),
         scorer=scorer,
+        reward=reward_signal(scores, chosen[0], plan.report, plan.repeats) if chosen else None,
         judge=judge_report(lab, chosen),
         calls_saved=_saved(lab),
         **stop.of_result,

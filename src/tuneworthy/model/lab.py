@@ -565,6 +565,23 @@ class CurvePoint(Record):
     best: Share
 
 
+RewardState = Literal["signal", "none", "nothing_to_gain", "unclear"]
+"""Signal: on some cases answers are now right, now wrong. None: on next to no case."""
+
+
+class RewardSignal(Record):
+    """How often a prompt succeeds when it is asked again: what reinforcement tuning learns from."""
+
+    arm: str
+    repeats: Natural  #: Tries of each case.
+    mixed: ShareOf  #: Cases answered now rightly, now wrongly.
+    never: ShareOf  #: Cases never answered rightly.
+    always: ShareOf
+    right: ShareOf  #: Share right of all tries.
+    headroom: Estimated  #: Share of cases right at least once, less the share right.
+    state: RewardState
+
+
 class CeilingResult(Record):
     """What a ceiling lab found."""
 
@@ -609,6 +626,8 @@ class CeilingResult(Record):
     curve: tuple[CurvePoint, ...] = ()
     """The best so far, arm by arm in the order they were planned, on the selection split."""
     scorer: str = ""  #: What scored the answers.
+    reward: RewardSignal | None = None
+    """Of the best prompt on held-out cases; None for fewer than four repeats."""
     judge: JudgeOf | None = None
     """The model that judged, held against people; None where rules scored. With one, ``quality`` of
     the arms and ``curve`` are its word alone; ``reported``, ``contrasts`` and ``upper`` rest on

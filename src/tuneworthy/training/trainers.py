@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from tuneworthy.errors import InputError, one_line
-from tuneworthy.files.disk import write_new
+from tuneworthy.files.disk import made_whole, write_new
 from tuneworthy.llm.embedded import (
     MODEL,
     adapter_name,
@@ -31,7 +32,7 @@ from tuneworthy.llm.embedded import (
     last_said,
     processors,
 )
-from tuneworthy.llm.endpoints import LOCAL
+from tuneworthy.llm.endpoints import LOCAL, on_this_machine, reach
 from tuneworthy.model.case import Model
 from tuneworthy.model.pilot import Recipe, TrainingJob, TrainingQuote, Way
 
@@ -57,8 +58,7 @@ class TrainingWork:
     @property
     def epochs(self) -> int:
         """Epochs of the embedded loop: those of the recipe, or more for its least steps."""
-        recipe = self.recipe
-        return max(recipe.epochs, -(-recipe.least_steps * recipe.batch // max(1, len(self.rows))))
+        return self.recipe.epochs_of(len(self.rows))
 
     @property
     def steps(self) -> int:
@@ -91,6 +91,9 @@ class Trainer(Protocol):
 
     way: Way
     at_once: int  #: Runs of one size that may go on side by side.
+
+    async def open(self) -> None:
+        """Make ready to serve, before the first call; once more after it was closed."""
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
         """What some runs would take; a few steps may be measured, nothing is paid."""
@@ -146,7 +149,8 @@ class LoraTrainer:
 
     Runs keep their state in a folder each below ``folder``, every ``save_every_s`` seconds. The
     base is a GGUF file, or a folder as ``transformers`` writes it; then ``untuned`` is the base as
-    a case names it, at the server that serves its adapters.
+    a case names it, at the server that serves its adapters. Where it ``serves``, that server is a
+    process of its own here, at the port of that address.
     """
 
     def __init__(
@@ -158,6 +162,7 @@ class LoraTrainer:
         *,
         seeds: int = 3,
         save_every_s: float = SAVE_EVERY_S,
+        serves: bool = False,
     ) -> None:
         self.way: Way = "embedded" if base is None else "folder"
         self._folder, self._base, self._device = folder, base, device
@@ -167,6 +172,24 @@ class LoraTrainer:
         self._workers: list[_Worker] = []
         self._idle: list[_Worker] = []
         self._stopped = False
+        self._server = _server_of(untuned) if serves and untuned is not None else None
+        self._serving: _Worker | None = None
+
+    async def open(self) -> None:
+        """Start the server, where it serves its adapters itself.
+
+        Raises InputError where something else is at that address, or the base can't be read.
+        """
+        if self._server is None or self._serving is not None:
+            return
+        _refuse_lacking()
+        self._serving = worker = await _started("tuneworthy.training.serving")
+        settings = {**self._server, "base": str(self._base), "runs": str(self._folder)}
+        said = await _answered(worker, {**settings, "device": self._device})
+        if said.get("said") != "ready":
+            why = str(said.get("why") or last_said(worker.log) or "no reason given")
+            await self.close()
+            raise InputError(f"can't be served: {one_line(why, limit=300)}", where=str(self._base))
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
         """Time and memory from the first steps of the largest run, as often as runs go on at once.
@@ -235,20 +258,33 @@ class LoraTrainer:
 
     async def close(self) -> None:
         self.stop()
+        if self._serving is not None:
+            self._workers.append(self._serving)
+            if self._serving.process.returncode is None:
+                self._serving.process.kill()
         for worker in self._workers:
             await worker.process.wait()
             worker.log.close()
-        self._workers, self._idle = [], []
+        self._workers, self._idle, self._serving = [], [], None
         self._stopped = False
+
+    async def unpack(self, folder: Path) -> int:
+        """Write the base as safetensors into a folder that is there; its number of weights."""
+        worker = await self._ready()
+        job = {
+            "base": str(self._base or checked()),
+            "device": self._device,
+            "threads": processors(),
+            "save": str(folder),
+        }
+        done = await self._done(worker, job, lambda _: None)
+        return int(done["weights"])
 
     async def _ask(
         self, work: TrainingWork, folder: Path, step: Step = lambda _: None, *, measure: int = 0
     ) -> Row:
         """What the process says at the end of a job."""
         worker = await self._ready()
-        process = worker.process
-        assert process.stdin is not None
-        assert process.stdout is not None
         job = {
             "base": str(self._base or checked()),
             "device": self._device,
@@ -260,6 +296,13 @@ class LoraTrainer:
             "save_every_s": self._save_every,
             "recipe": {**work.recipe.model_dump(mode="json"), "epochs": work.epochs},
         }
+        return await self._done(worker, job, step)
+
+    async def _done(self, worker: _Worker, job: Row, step: Step) -> Row:
+        """Hand a job to a process; its last word of it."""
+        process = worker.process
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             process.stdin.write(json.dumps(job).encode() + b"\n")
             await process.stdin.drain()
@@ -286,18 +329,76 @@ class LoraTrainer:
                 return worker
         if self._stopped:
             raise TrainingStoppedError("stopped")
-        if lacks := [name for name in NEEDED if find_spec(name) is None]:
-            fix = "install it (about 1.1 GB): pip install 'tuneworthy[pilot]'"
-            raise InputError(f"training on this machine needs {lacks[0]}", fix=fix)
-        log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "tuneworthy.training.lora"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-            env=child_environment() | {"TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"},
-            start_new_session=True,
-        )
-        worker = _Worker(process, log)
+        _refuse_lacking()
+        worker = await _started("tuneworthy.training.lora")
         self._workers.append(worker)
         return worker
+
+
+def _refuse_lacking() -> None:
+    """Refuse where a library lacks that trains or serves."""
+    if lacks := [name for name in NEEDED if find_spec(name) is None]:
+        fix = "install it (about 1.1 GB): pip install 'tuneworthy[pilot]'"
+        raise InputError(f"training on this machine needs {lacks[0]}", fix=fix)
+
+
+async def _started(module: str) -> _Worker:
+    """A process of ours that takes JSON on its input and answers in lines of JSON."""
+    log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", module),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=log,
+        env=child_environment() | {"TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"},
+        start_new_session=True,
+    )
+    return _Worker(process, log)
+
+
+async def _answered(worker: _Worker, asked: Row) -> Row:
+    """The first line that a process answers; nothing where it ended."""
+    process = worker.process
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(OSError):
+        process.stdin.write(json.dumps(asked).encode() + b"\n")
+        await process.stdin.drain()
+    line = await process.stdout.readline()
+    return dict(json.loads(line)) if line else {}
+
+
+def _server_of(untuned: Model) -> Row:
+    """Name, key and port under which a base is served here.
+
+    Raises InputError where its address isn't one of this machine with a port.
+    """
+    reached = reach(untuned)
+    port = urlsplit(reached.base_url).port
+    if port is None or not on_this_machine(reached.base_url):
+        fix = 'give the model base_url: "http://127.0.0.1:8123/v1" in the case file'
+        raise InputError("needs an address of this machine to serve at", where="--serve", fix=fix)
+    key = reached.key.reveal() if reached.key is not None else ""
+    return {"name": reached.name, "key": key, "port": port}
+
+
+def unpack_embedded(folder: Path) -> int:
+    """Write the embedded model as safetensors into a new folder; its number of weights.
+
+    What a pilot tunes is these weights, which are a 4-bit copy of the published ones. Raises
+    InputError without the extra ``pilot`` or the weights, OutputError if the folder is there.
+    """
+
+    async def written(place: Path) -> int:
+        trainer = LoraTrainer(place)
+        try:
+            return await trainer.unpack(place)
+        finally:
+            await trainer.close()
+
+    checked()
+    with made_whole(folder) as place:
+        try:
+            return asyncio.run(written(place))
+        except (TrainingFailedError, TrainingStoppedError) as caught:
+            raise InputError(f"can't be written: {caught}", where=str(folder)) from None

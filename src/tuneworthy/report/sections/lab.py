@@ -26,6 +26,7 @@ from tuneworthy.model.lab import (
     Proposing,
     Quote,
     RetrievalResult,
+    RewardSignal,
     ShareOf,
     Spend,
     Stand,
@@ -262,6 +263,9 @@ def ceiling_sections(
         title = f"Searched with {made.model}, from {listing(made.parents)} on {shown} of its own"
         sections.append(b.section("lab-proposals", title, b.facts(_proposed(made, result))))
     sections += _judge_section(result.judge)
+    if result.reward is not None:
+        title = "What reinforcement tuning would learn from, on held-out cases"
+        sections.append(b.section("lab-reward", title, b.facts(reward_rows(result.reward))))
     if result.parts:
         title = "The best prompt, part by part, on held-out cases"
         shares = ((row.part, share_text(row), count(row.n)) for row in result.parts)
@@ -270,6 +274,28 @@ def ceiling_sections(
     if result.failures:
         sections.append(b.section("lab-failures", "Where the best prompt fails", _failures(result)))
     return tuple(sections)
+
+
+_REWARD = {
+    "signal": "there is one: its tries differ, so better ones can be preferred",
+    "none": (
+        "none: next to no case has tries that differ. Tune on examples first, or set a "
+        "temperature in the prompt's front matter"
+    ),
+    "nothing_to_gain": "nothing to gain: nearly every try is right",
+    "unclear": "too few cases tell: add some, or more --repeats",
+}
+
+
+def reward_rows(reward: RewardSignal) -> Iterator[tuple[str, str]]:
+    """The entry test of reinforcement tuning: whether there is anything to learn from."""
+    tries = f"in {count(reward.repeats)} tries"
+    gap = reward.headroom
+    yield "Signal", _REWARD[reward.state]
+    yield "Now right, now wrong", f"{share_text(reward.mixed)} of cases, {tries}"
+    yield "Never right", share_text(reward.never)
+    yield "Always right", share_text(reward.always)
+    yield "Headroom", quality_interval(gap.value, gap.low, gap.high)
 
 
 def ended(result: CeilingResult, dossier: Dossier) -> b.Facts:
