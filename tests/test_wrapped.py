@@ -42,15 +42,16 @@ def wrapping(wrapper: str, share: float = 0.9) -> Fake:
     return Fake(answer)
 
 
-def quality_of(folder: Path, fake: Fake, n: int = 80) -> tuple[object, str, str]:
+def quality_of(folder: Path, fake: Fake, n: int = 60) -> tuple[object, str, str]:
     folder_of(folder, n=n, prompts={"careful": "You are a careful clerk.\n"})
     done = lab_ceiling.run(prepare(folder), cap_usd=9, transport=fake)
     row = next(row for row in done.result.arms if row.arm.kind == "prompt")
     return row.quality, done.result.reached, row.wrapped
 
 
-@pytest.mark.parametrize("share", [0.5, 1.0])
-@pytest.mark.parametrize("kind", sorted(WRAPPERS))
+@pytest.mark.parametrize(
+    ("kind", "share"), [*((kind, 0.6) for kind in sorted(WRAPPERS)), ("a sentence", 1.0)]
+)
 def test_an_arm_that_wraps_every_answer_is_not_measured(
     kind: str, share: float, tmp_path: Path
 ) -> None:
@@ -101,4 +102,4 @@ def test_a_tuned_model_that_wraps_its_answers_is_never_called_worse(tmp_path: Pa
     folder_of(tmp_path, n=120, prompts={"p": "Answer.\n"}, models=TWO)
     with pytest.raises(StoppedError, match="every answer of p · fake:mine has") as caught:
         lab_verify.run(prepare(tmp_path), cap_usd=9, transport=Fake(answer))
-    assert "ask for the bare answer" in str(caught.value)
+    assert "Ask for the bare answer" in str(caught.value)
