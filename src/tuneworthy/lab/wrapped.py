@@ -75,7 +75,7 @@ def _same_around(texts: Sequence[str]) -> dict[str, Unwrap]:
     longest = _shared_beginning(texts)
     led = [text[len(longest) :] for text in texts if text.startswith(longest)]
     last = _shared_beginning([text[::-1] for text in led])
-    around = {}
+    around: dict[str, Unwrap] = {}
     for before, after in product(_shorter(longest), _shorter(last)):
         if len(before.strip()) + len(after.strip()) >= _LEAST_MARKS:
             end = after[::-1]
