@@ -415,14 +415,19 @@ def _oddities(result: CeilingResult) -> Rows:
     if aloud:
         models = listing(tuple(dict.fromkeys(row.arm.model for row in result.arms if row.aloud)))
         yield "Thinking", f"in the open, by {models}: cut from {several(aloud, 'answer')}"
-    others = Counter[tuple[str, str]]()
-    for row in result.arms:
-        others.update({(row.arm.model, name): n for name, n in row.others.items()})
-    for (asked, name), n in others.most_common(_MOST_OTHERS):
-        yield "Answered", f"{several(n, 'answer')} of {asked} came from {name}"
+    yield from _answered_by_others(result.arms)
     changed = {row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed}
     if changed:
         yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
+
+
+def _answered_by_others(rows: Iterable[ArmResult]) -> Rows:
+    """Models that answered in the place of those that were asked."""
+    others = Counter[tuple[str, str]]()
+    for row in rows:
+        others.update({(row.arm.model, name): n for name, n in row.others.items()})
+    for (asked, name), n in others.most_common(_MOST_OTHERS):
+        yield "Answered", f"{several(n, 'answer')} of {asked} came from {name}"
 
 
 def _best(result: CeilingResult) -> str:
@@ -915,6 +920,7 @@ def _verified(result: VerifyResult) -> Rows:
         yield capital(TARGETS[target].name), held_text(target, held)
     if result.aloud:
         yield "Thinking", f"in the open: cut from {several(result.aloud, 'answer')}"
+    yield from _answered_by_others(result.sides)
     needed = result.cases_needed
     if not isinstance(needed, Unknown) and needed > contrast.n:
         more = f"about {count(needed)} held-out cases tell that difference from the margin"
